@@ -1,0 +1,3 @@
+//! Being built.
+mod error;
+pub use error::CacheError;

@@ -1,0 +1,273 @@
+//! The shape of a checked configuration.
+//!
+//! Neighbours: `load.rs` fills it from the layers, every room reads its own part. Promise: each field stands in
+//! `config/default.toml` with its default and a sentence; a test holds the two together.
+
+use super::Ttls;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The AWS profile, when one is chosen.
+    pub profile: Option<String>,
+    /// The region of Identity Center, when it is not the profile's.
+    pub region: Option<String>,
+    /// How AWS is reached.
+    pub aws: Aws,
+    /// The shared cache.
+    pub cache: Cache,
+    /// Ledger, locks, switch and statistics.
+    pub state: State,
+    /// The share of AWS's quota that is used.
+    pub pace: Pace,
+    /// When measurements become findings.
+    pub health: Health,
+    /// How findings leave the host.
+    pub alerts: Alerts,
+    /// The job runner.
+    pub jobs: Jobs,
+    /// How answers are printed.
+    pub output: Output,
+    /// For tests and rehearsals.
+    pub debug: Debug,
+}
+
+/// `[aws]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aws {
+    /// The ARN or `ssoins-` id of the instance, where a region has several.
+    pub instance: Option<String>,
+    /// An endpoint for every service, in place of AWS's own.
+    pub endpoint_url: Option<String>,
+    /// How long one connection attempt may take.
+    pub connect_timeout: Duration,
+    /// How long one call may take, answer included.
+    pub operation_timeout: Duration,
+    /// How often one call is tried in all.
+    pub max_attempts: u32,
+}
+
+/// `[cache]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cache {
+    /// Neither hits nor fills; invalidations go on.
+    pub disabled: bool,
+    /// Where entries live.
+    pub backend: Backend,
+    /// The directory of the disk backend; resolved, absolute.
+    pub dir: PathBuf,
+    /// The most bytes that entries may hold, in MiB.
+    pub max_size_mb: f64,
+    /// What a cleanup goes down to, in percent of `max_size_mb`.
+    pub low_water_percent: f64,
+    /// The most entries; 0 is no limit.
+    pub max_entries: u64,
+    /// The oldest an entry may get whatever its TTL; zero is no limit.
+    pub max_age: Duration,
+    /// Whether frames are compressed.
+    pub compression: bool,
+    /// The time to live of what has no TTL of its own.
+    pub default_ttl: Duration,
+    /// TTLs by resource and by operation, and the default.
+    pub ttl: Ttls,
+    /// How long an expired entry may still be served when AWS cannot answer.
+    pub stale_if_error: Duration,
+    /// How long "not found" is believed.
+    pub not_found_ttl: Duration,
+    /// How long a fence stays after a write.
+    pub settle: Duration,
+    /// How long an operation waits for another process's lock.
+    pub busy_timeout: Duration,
+    /// `disable` without `--for` ends after this.
+    pub disable_for: Duration,
+    /// Who may use the directories.
+    pub sharing: Sharing,
+    /// `[cache.breaker]`
+    pub breaker: Breaker,
+}
+
+/// Where entries live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// `SQLite` in `cache.dir`, shared by the host.
+    Disk,
+    /// This process only.
+    Memory,
+}
+
+/// Who may use the directories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sharing {
+    /// The owner only: 0700 and 0600.
+    Private,
+    /// A Unix group: 2770 and 0660.
+    Group(String),
+}
+
+/// `[cache.breaker]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Breaker {
+    /// Consecutive backend failures that open the breaker.
+    pub failure_threshold: u32,
+    /// How long it stays open before one operation may try again.
+    pub recovery_timeout: Duration,
+}
+
+/// `[state]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The state directory; resolved, absolute.
+    pub dir: PathBuf,
+}
+
+/// `[pace]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pace {
+    /// Calls a second to the sso-admin API (AWS: 20, all operations together).
+    pub sso_admin_tps: f64,
+    /// Calls a second to each identity store operation (AWS: 20 each).
+    pub identity_store_tps: f64,
+    /// Calls a second to Organizations (AWS publishes none).
+    pub organizations_tps: f64,
+    /// The percentage of each that warms and jobs may use.
+    pub background_share: f64,
+}
+
+/// `[health]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// Warn below this hit rate, in percent.
+    pub hit_rate_warn: f64,
+    /// Critical below this hit rate, in percent.
+    pub hit_rate_critical: f64,
+    /// Warn above this size in MiB; unset: the larger of 100 MB and 90 % of `cache.max_size_mb`.
+    pub size_mb_warn: Option<f64>,
+    /// Critical above this size in MiB; unset: the larger of 200 MB and 100 % of `cache.max_size_mb`.
+    pub size_mb_critical: Option<f64>,
+    /// Critical above this error rate, in percent of hits and misses.
+    pub error_rate_critical: f64,
+    /// Warn below this much free space on the cache's disk, in MiB.
+    pub free_disk_mb_warn: f64,
+    /// Critical below this much.
+    pub free_disk_mb_critical: f64,
+    /// Warn when the oldest entry is older than this; zero never warns.
+    pub oldest_warn: Duration,
+    /// Warn when the cache has been disabled for longer than this.
+    pub disabled_warn: Duration,
+    /// How many lookups a rate needs before it is judged.
+    pub min_samples: u64,
+    /// The time over which rates are taken.
+    pub window: Duration,
+}
+
+/// `[alerts]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alerts {
+    /// How long a finding must last before it mails.
+    pub hold: Duration,
+    /// How long it must be gone before it is over.
+    pub recovery_delay: Duration,
+    /// A finding that lasts mails again after this; zero never.
+    pub repeat: Duration,
+    /// `[alerts.email]`
+    pub email: Email,
+}
+
+/// `[alerts.email]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Email {
+    /// Whether mails are sent.
+    pub enabled: bool,
+    /// How they leave.
+    pub transport: Transport,
+    /// The SMTP server.
+    pub host: String,
+    /// Its port; unset: 587, 465 or 25 by `tls`.
+    pub port: Option<u16>,
+    /// How the connection is protected.
+    pub tls: Tls,
+    /// A PEM file of certificates to trust beside the host's own.
+    pub ca_file: Option<PathBuf>,
+    /// The SMTP user name.
+    pub username: Option<String>,
+    /// The file that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// The sender.
+    pub from: String,
+    /// The recipients.
+    pub to: Vec<String>,
+    /// Where the `file` transport writes; unset: `mail` in the state directory.
+    pub dir: Option<PathBuf>,
+    /// How long one delivery may take.
+    pub timeout: Duration,
+}
+
+/// How mails leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// To a server.
+    Smtp,
+    /// Through the host's `sendmail`.
+    Sendmail,
+    /// Into a directory, one `.eml` each.
+    File,
+}
+
+/// How an SMTP connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// STARTTLS, required.
+    Starttls,
+    /// TLS from the first byte.
+    Implicit,
+    /// Not at all; refused together with a password.
+    None,
+}
+
+/// `[jobs]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Jobs {
+    /// The directory of job files; unset: the jobs that are compiled in.
+    pub dir: Option<PathBuf>,
+    /// How many jobs run at once.
+    pub parallel: usize,
+    /// How many past runs of each job are kept.
+    pub history: u32,
+    /// How long a job that must stop has to end by itself.
+    pub grace: Duration,
+}
+
+/// `[output]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// The format when `--output` is not given.
+    pub format: Format,
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Columns for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Jsonl,
+    /// YAML.
+    Yaml,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// `[debug]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Debug {
+    /// Moves what awsideman takes for now into the future.
+    pub clock_offset: Duration,
+}
+
+/// Which layer each key came from, for `config show --origin` and the `--detailed` status.
+pub type Origins = BTreeMap<String, String>;

@@ -1,0 +1,149 @@
+//! What can go wrong between us and AWS, in classes that decide what happens next.
+//!
+//! Neighbours: `aws/errors.rs` makes them from the SDK's, `pace.rs` retries what may be retried, `read.rs` serves stale
+//! where AWS cannot answer, `cli/exit.rs` words the remedy. Promise: no error is ever turned into absence.
+
+use crate::cache::CacheError;
+
+/// A request that AWS, or the way to it, did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// No credentials could be found.
+    #[error("no AWS credentials were found{}", profile.as_ref().map(|p| format!(" for profile `{p}`")).unwrap_or_default())]
+    NoCredentials {
+        /// The profile in use.
+        profile: Option<String>,
+        /// What the credential chain said.
+        detail: String,
+    },
+    /// The login (SSO session, temporary credentials) has expired.
+    #[error("the AWS login{} has expired", profile.as_ref().map(|p| format!(" of profile `{p}`")).unwrap_or_default())]
+    LoginExpired {
+        /// The profile in use.
+        profile: Option<String>,
+        /// What AWS or the credential chain said.
+        detail: String,
+    },
+    /// The profile, its files or its region are not as they must be.
+    #[error("the AWS configuration cannot be used: {detail}")]
+    Configuration {
+        /// What does not fit, and where.
+        detail: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// AWS says that we may not.
+    #[error("AWS denied {operation}{}: {detail}", account.as_ref().map(|a| format!(" in account {a}")).unwrap_or_default())]
+    AccessDenied {
+        /// `sso-admin ListInstances`
+        operation: String,
+        /// The account that was asked about, when the call names one.
+        account: Option<String>,
+        /// AWS's words.
+        detail: String,
+    },
+    /// What was asked for does not exist.
+    #[error("{what} was not found")]
+    NotFound {
+        /// `user 9067...`
+        what: String,
+    },
+    /// A name that several things have.
+    #[error("`{name}` is ambiguous: {} things have that name", choices.len())]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// The ids to choose from, each with what tells it apart.
+        choices: Vec<String>,
+    },
+    /// The region has no instance of Identity Center that we may see.
+    #[error("no IAM Identity Center instance was found in region {region}")]
+    NoInstance {
+        /// The region that was asked.
+        region: String,
+    },
+    /// The region has several, and none was chosen (or the chosen one is not among them).
+    #[error("{reason}")]
+    ChooseInstance {
+        /// What does not fit.
+        reason: String,
+        /// The ARNs to choose from.
+        choices: Vec<String>,
+    },
+    /// AWS refuses for now, after all attempts.
+    #[error("AWS throttled {operation} {attempts} times")]
+    Throttled {
+        /// The operation.
+        operation: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// When AWS said to come back, in milliseconds.
+        retry_after_ms: Option<u64>,
+    },
+    /// AWS cannot be reached, or broke off.
+    #[error("AWS cannot be reached for {operation}: {detail}")]
+    Unreachable {
+        /// The operation.
+        operation: String,
+        /// The reason, from the innermost cause.
+        detail: String,
+    },
+    /// AWS answered with an error that is none of the above.
+    #[error("AWS refused {operation}: {code}: {detail}")]
+    Refused {
+        /// The operation.
+        operation: String,
+        /// AWS's error code.
+        code: String,
+        /// AWS's words.
+        detail: String,
+        /// AWS's id of the request.
+        request_id: Option<String>,
+    },
+    /// AWS answered with something that cannot be right (a token that repeats, a field that is missing).
+    #[error("AWS's answer to {operation} cannot be used: {detail}")]
+    BadAnswer {
+        /// The operation.
+        operation: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// Part of a walk could not be read.
+    #[error("{} of {total} targets could not be read", failures.len())]
+    Partial {
+        /// How many targets the walk had.
+        total: usize,
+        /// Those that failed.
+        failures: Vec<crate::report::Failure>,
+    },
+    /// `--cache-only`, and the cache does not hold the answer.
+    #[error("the cache does not hold {key}")]
+    NotCached {
+        /// The key.
+        key: String,
+    },
+    /// The budget of calls is spent.
+    #[error("the budget of {budget} calls is spent")]
+    Budget {
+        /// The budget.
+        budget: u64,
+    },
+    /// A fault of the cache that must not be passed over.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The reader of the answer went away or refused it.
+    #[error("cannot write the answer: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl GatewayError {
+    /// Whether the same call may succeed a little later.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, GatewayError::Throttled { .. } | GatewayError::Unreachable { .. })
+    }
+
+    /// Whether AWS cannot answer at all for now: then an expired entry is better than none.
+    pub fn allows_stale(&self) -> bool {
+        self.is_temporary() || matches!(self, GatewayError::LoginExpired { .. })
+    }
+}

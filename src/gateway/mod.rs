@@ -1,0 +1,5 @@
+//! Being built.
+mod error;
+mod source;
+pub use error::GatewayError;
+pub use source::*;

@@ -1,0 +1,195 @@
+//! The narrow face of AWS: pages of listings and single things, as AWS-shaped JSON.
+//!
+//! Neighbours: `aws/` speaks to the real services, `pace.rs` wraps any source to keep to the quota, tests bring
+//! their own; `walk.rs` and `read.rs` ask. Promise: an item has the field names of the AWS API (`UserId`), absent
+//! fields are absent, times are RFC 3339 texts, and an error is never an empty page.
+
+use super::GatewayError;
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// The API families that AWS meters apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Api {
+    /// identitystore: one bucket for each operation.
+    IdentityStore,
+    /// sso-admin: one bucket for all operations together.
+    SsoAdmin,
+    /// organizations.
+    Organizations,
+    /// sts.
+    Sts,
+}
+
+/// USER or GROUP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PrincipalKind {
+    /// A person.
+    User,
+    /// A group.
+    Group,
+}
+
+impl PrincipalKind {
+    /// AWS's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PrincipalKind::User => "USER",
+            PrincipalKind::Group => "GROUP",
+        }
+    }
+}
+
+/// Something that AWS lists in pages.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Listing {
+    /// `sso-admin ListInstances`: `{InstanceArn, IdentityStoreId, OwnerAccountId, Name, Status, CreatedDate}`.
+    Instances,
+    /// `identitystore ListUsers`: whole User objects.
+    Users,
+    /// `identitystore ListGroups`: whole Group objects.
+    Groups,
+    /// `identitystore ListGroupMemberships` of a group id: `{MembershipId, GroupId, MemberId: {UserId}}`.
+    GroupMemberships(String),
+    /// `identitystore ListGroupMembershipsForMember` of a user id.
+    MembershipsForMember(String),
+    /// `sso-admin ListPermissionSets`: each item is the ARN as a JSON string.
+    PermissionSets,
+    /// `sso-admin ListManagedPoliciesInPermissionSet` of an ARN: `{Name, Arn}`.
+    ManagedPolicies(String),
+    /// `sso-admin ListCustomerManagedPolicyReferencesInPermissionSet` of an ARN: `{Name, Path}`.
+    CustomerManagedPolicies(String),
+    /// `sso-admin ListAccountsForProvisionedPermissionSet` of an ARN: account ids as JSON strings.
+    ProvisionedAccounts(String),
+    /// `sso-admin ListPermissionSetsProvisionedToAccount` of an account id: ARNs as JSON strings.
+    ProvisionedPermissionSets(String),
+    /// `sso-admin ListAccountAssignments`: `{AccountId, PermissionSetArn, PrincipalType, PrincipalId}`.
+    Assignments {
+        /// The account id.
+        account: String,
+        /// The permission set's ARN.
+        permission_set: String,
+    },
+    /// `sso-admin ListAccountAssignmentsForPrincipal`: the same objects.
+    AssignmentsForPrincipal {
+        /// USER or GROUP.
+        kind: PrincipalKind,
+        /// The id of the user or group.
+        id: String,
+    },
+    /// `organizations ListAccounts`: whole Account objects.
+    Accounts,
+    /// `organizations ListRoots`: `{Id, Arn, Name}`.
+    Roots,
+    /// `organizations ListOrganizationalUnitsForParent` of a root or OU id: `{Id, Arn, Name}`.
+    OrganizationalUnits(String),
+    /// `organizations ListAccountsForParent` of a root or OU id: whole Account objects.
+    AccountsForParent(String),
+}
+
+impl Listing {
+    /// `AWSIdentityStore.ListUsers`: the service's target prefix and the operation, as on the wire.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Listing::Instances => "SWBExternalService.ListInstances",
+            Listing::Users => "AWSIdentityStore.ListUsers",
+            Listing::Groups => "AWSIdentityStore.ListGroups",
+            Listing::GroupMemberships(_) => "AWSIdentityStore.ListGroupMemberships",
+            Listing::MembershipsForMember(_) => "AWSIdentityStore.ListGroupMembershipsForMember",
+            Listing::PermissionSets => "SWBExternalService.ListPermissionSets",
+            Listing::ManagedPolicies(_) => "SWBExternalService.ListManagedPoliciesInPermissionSet",
+            Listing::CustomerManagedPolicies(_) => {
+                "SWBExternalService.ListCustomerManagedPolicyReferencesInPermissionSet"
+            }
+            Listing::ProvisionedAccounts(_) => "SWBExternalService.ListAccountsForProvisionedPermissionSet",
+            Listing::ProvisionedPermissionSets(_) => "SWBExternalService.ListPermissionSetsProvisionedToAccount",
+            Listing::Assignments { .. } => "SWBExternalService.ListAccountAssignments",
+            Listing::AssignmentsForPrincipal { .. } => "SWBExternalService.ListAccountAssignmentsForPrincipal",
+            Listing::Accounts => "AWSOrganizationsV20161128.ListAccounts",
+            Listing::Roots => "AWSOrganizationsV20161128.ListRoots",
+            Listing::OrganizationalUnits(_) => "AWSOrganizationsV20161128.ListOrganizationalUnitsForParent",
+            Listing::AccountsForParent(_) => "AWSOrganizationsV20161128.ListAccountsForParent",
+        }
+    }
+}
+
+/// A single thing that AWS describes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Single {
+    /// `identitystore DescribeUser` of a user id.
+    User(String),
+    /// `identitystore GetUserId` of a user name: `{UserId}`.
+    UserIdByName(String),
+    /// `identitystore DescribeGroup` of a group id.
+    Group(String),
+    /// `identitystore GetGroupId` of a display name: `{GroupId}`.
+    GroupIdByName(String),
+    /// `sso-admin DescribePermissionSet` of an ARN: the `PermissionSet` object.
+    PermissionSet(String),
+    /// `sso-admin GetInlinePolicyForPermissionSet` of an ARN: `{InlinePolicy}`, `""` when none.
+    InlinePolicy(String),
+    /// `sso-admin GetPermissionsBoundaryForPermissionSet` of an ARN: the boundary, or JSON null when none.
+    PermissionsBoundary(String),
+    /// `organizations DescribeAccount` of an account id: the `Account` object.
+    Account(String),
+    /// `sts GetCallerIdentity`: `{UserId, Account, Arn}`.
+    CallerIdentity,
+}
+
+impl Single {
+    /// The service's target prefix and the operation, as on the wire.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Single::User(_) => "AWSIdentityStore.DescribeUser",
+            Single::UserIdByName(_) => "AWSIdentityStore.GetUserId",
+            Single::Group(_) => "AWSIdentityStore.DescribeGroup",
+            Single::GroupIdByName(_) => "AWSIdentityStore.GetGroupId",
+            Single::PermissionSet(_) => "SWBExternalService.DescribePermissionSet",
+            Single::InlinePolicy(_) => "SWBExternalService.GetInlinePolicyForPermissionSet",
+            Single::PermissionsBoundary(_) => "SWBExternalService.GetPermissionsBoundaryForPermissionSet",
+            Single::Account(_) => "AWSOrganizationsV20161128.DescribeAccount",
+            Single::CallerIdentity => "AWSSecurityTokenServiceV20110615.GetCallerIdentity",
+        }
+    }
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The items; may be empty although more follow.
+    pub items: Vec<Value>,
+    /// What to ask the next page with; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Which instance calls are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The ARN of the instance.
+    pub instance: String,
+    /// Its identity store.
+    pub identity_store: String,
+}
+
+/// Where answers come from when they do not come from the cache.
+///
+/// `target` is `None` only for [`Listing::Instances`], [`Single::CallerIdentity`] and the Organizations reads.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// One page, of the largest size that the API allows.
+    async fn page(&self, target: Option<&Target>, listing: &Listing, token: Option<&str>)
+    -> Result<Page, GatewayError>;
+
+    /// One thing. What does not exist is [`GatewayError::NotFound`].
+    async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError>;
+}
+
+/// The API family that an operation (`AWSIdentityStore.ListUsers`) is metered with.
+pub fn api_of(operation: &str) -> Api {
+    match operation.split('.').next() {
+        Some("AWSIdentityStore") => Api::IdentityStore,
+        Some("SWBExternalService") => Api::SsoAdmin,
+        Some("AWSOrganizationsV20161128") => Api::Organizations,
+        _ => Api::Sts,
+    }
+}

@@ -1,0 +1,3 @@
+//! Being built.
+mod finding;
+pub use finding::{Finding, Level};

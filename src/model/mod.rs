@@ -1,0 +1,13 @@
+//! The nouns of Identity Center and the small values everyone speaks in.
+//!
+//! Neighbours: every room; names nobody. Promise: pure values, no input or output.
+
+mod glob;
+mod quantity;
+mod resource;
+mod space;
+
+pub use glob::{literal_prefix, matches};
+pub use quantity::{QuantityError, format_duration, format_size, parse_duration, parse_size};
+pub use resource::Resource;
+pub use space::Space;

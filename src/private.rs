@@ -1,0 +1,292 @@
+//! Directories and files with the right owner and mode, opened without following a symlink.
+//!
+//! Neighbours: `sqlite.rs`, `state/` and `store/` open everything through here. Promise: what awsideman creates is
+//! 0700 and 0600 (or 2770 and 0660 for a group) whatever the umask; a directory of ours that others may write, or
+//! that belongs to somebody else, is refused; one that others may only read is tightened, and that is said.
+
+use rustix::fs::{Mode, OFlags};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Who may use a directory of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// The owner alone.
+    #[default]
+    Owner,
+    /// The members of this group id.
+    Group(u32),
+}
+
+impl Access {
+    fn directory_mode(self) -> u32 {
+        match self {
+            Access::Owner => 0o700,
+            Access::Group(_) => 0o2770,
+        }
+    }
+
+    fn file_mode(self) -> u32 {
+        match self {
+            Access::Owner => 0o600,
+            Access::Group(_) => 0o660,
+        }
+    }
+}
+
+/// A directory or file that is not as it must be, or cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateError {
+    /// The operating system says no.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// `create`, `open`, `read`, `replace`.
+        action: &'static str,
+        /// The directory or file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// Somebody else owns it.
+    #[error("{} belongs to user {owner}, not to user {us}", path.display())]
+    ForeignOwner {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// Our effective user id.
+        us: u32,
+    },
+    /// Others may write into it.
+    #[error("{} may be written by others (mode {mode:04o})", path.display())]
+    WritableByOthers {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A symlink or a file stands where our own directory or file belongs.
+    #[error("{} is {what}", path.display())]
+    NotOurs {
+        /// The path.
+        path: PathBuf,
+        /// `a symbolic link`, `not a directory`.
+        what: &'static str,
+    },
+}
+
+impl PrivateError {
+    /// Whether the path simply is not there.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, PrivateError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// What [`directory`] had to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prepared {
+    /// It was there and in order.
+    Found,
+    /// It was made.
+    Created,
+    /// Others could read it (mode before); now they cannot.
+    Tightened(u32),
+}
+
+/// Makes `path` (and its parents) a directory of ours, or checks that it is one.
+///
+/// The parents are created like ours but not judged; a symlink is followed up to the last component only.
+pub fn directory(path: &Path, access: Access) -> Result<Prepared, PrivateError> {
+    let found = match std::fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+            made.map_err(|source| io_error("create", path, source))?;
+            set_mode(path, access.directory_mode(), access)?;
+            return Ok(Prepared::Created);
+        }
+        Err(source) => return Err(io_error("open", path, source)),
+    };
+    if found.file_type().is_symlink() {
+        return Err(PrivateError::NotOurs { path: path.into(), what: "a symbolic link" });
+    }
+    if !found.is_dir() {
+        return Err(PrivateError::NotOurs { path: path.into(), what: "not a directory" });
+    }
+    let (mode, us) = (found.mode() & 0o7777, rustix::process::geteuid().as_raw());
+    match access {
+        Access::Owner => {
+            if found.uid() != us {
+                return Err(PrivateError::ForeignOwner { path: path.into(), owner: found.uid(), us });
+            }
+            if mode & 0o022 != 0 {
+                return Err(PrivateError::WritableByOthers { path: path.into(), mode });
+            }
+        }
+        Access::Group(gid) => {
+            if mode & 0o002 != 0 || (mode & 0o020 != 0 && found.gid() != gid) {
+                return Err(PrivateError::WritableByOthers { path: path.into(), mode });
+            }
+            if found.uid() != us && found.gid() != gid {
+                return Err(PrivateError::ForeignOwner { path: path.into(), owner: found.uid(), us });
+            }
+        }
+    }
+    let wanted = access.directory_mode();
+    if mode & 0o777 == wanted & 0o777 || found.uid() != us {
+        return Ok(Prepared::Found);
+    }
+    set_mode(path, wanted, access)?;
+    Ok(Prepared::Tightened(mode))
+}
+
+/// How a file of ours is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// To read what is there.
+    Read,
+    /// To read and write; made when absent.
+    ReadWrite,
+    /// To append; made when absent.
+    Append,
+}
+
+/// Opens a file of ours; a symlink in the last component is refused.
+pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError> {
+    let flags = match how {
+        Open::Read => OFlags::RDONLY,
+        Open::ReadWrite => OFlags::RDWR | OFlags::CREATE,
+        Open::Append => OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE,
+    };
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::from_raw_mode(access.file_mode()));
+    let file = match opened {
+        Ok(descriptor) => File::from(descriptor),
+        Err(rustix::io::Errno::LOOP) => {
+            return Err(PrivateError::NotOurs { path: path.into(), what: "a symbolic link" });
+        }
+        Err(error) => return Err(io_error("open", path, error.into())),
+    };
+    if how != Open::Read && access != Access::Owner {
+        // The umask may have taken the group's bits; only the owner can give them back.
+        let _ = file.set_permissions(std::fs::Permissions::from_mode(access.file_mode()));
+    }
+    Ok(file)
+}
+
+/// The bytes of a file of ours; `None` when it is not there.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateError> {
+    let mut file = match open(path, Open::Read, Access::Owner) {
+        Ok(file) => file,
+        Err(error) if error.is_absent() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|source| io_error("read", path, source))?;
+    Ok(Some(bytes))
+}
+
+/// Replaces a file of ours as a whole: readers see the old bytes or the new ones, also after a crash.
+pub fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), PrivateError> {
+    let fail = |source| io_error("replace", path, source);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut new = tempfile::Builder::new()
+        .prefix(".new-")
+        .permissions(std::fs::Permissions::from_mode(access.file_mode()))
+        .tempfile_in(folder)
+        .map_err(fail)?;
+    if access != Access::Owner {
+        new.as_file().set_permissions(std::fs::Permissions::from_mode(access.file_mode())).map_err(fail)?;
+    }
+    new.write_all(bytes).and_then(|()| new.as_file().sync_all()).map_err(fail)?;
+    new.persist(path).map_err(|error| fail(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)
+}
+
+/// A private file that has no name: gone with its last handle. Made in `folder`, so that a large answer lands on a
+/// disk rather than in a memory file system.
+pub fn unnamed(folder: &Path) -> Result<File, PrivateError> {
+    tempfile::tempfile_in(folder).map_err(|source| io_error("create a temporary file in", folder, source))
+}
+
+/// The group id behind a name, or the number itself.
+pub fn group_id(name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    })
+}
+
+/// The last component of a path, for messages.
+pub fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned()
+}
+
+fn set_mode(path: &Path, mode: u32, access: Access) -> Result<(), PrivateError> {
+    if let Access::Group(gid) = access {
+        std::os::unix::fs::chown(path, None, Some(gid)).map_err(|source| io_error("give a group to", path, source))?;
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .map_err(|source| io_error("set the mode of", path, source))
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> PrivateError {
+    PrivateError::Io { action, path: path.into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_directory_is_made_private_and_a_readable_one_is_tightened() {
+        let root = tempfile::tempdir().unwrap();
+        let ours = root.path().join("a/b");
+        assert_eq!(directory(&ours, Access::Owner).unwrap(), Prepared::Created);
+        assert_eq!(mode(&ours), 0o700);
+        std::fs::set_permissions(&ours, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(directory(&ours, Access::Owner).unwrap(), Prepared::Tightened(0o755));
+        assert_eq!(directory(&ours, Access::Owner).unwrap(), Prepared::Found);
+    }
+
+    #[test]
+    fn what_others_may_write_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let open = root.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(directory(&open, Access::Owner), Err(PrivateError::WritableByOthers { mode: 0o777, .. })));
+    }
+
+    #[test]
+    fn symlinks_are_not_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink(root.path(), &link).unwrap();
+        assert!(matches!(directory(&link, Access::Owner), Err(PrivateError::NotOurs { .. })));
+        assert!(matches!(open(&link, Open::ReadWrite, Access::Owner), Err(PrivateError::NotOurs { .. })));
+    }
+
+    #[test]
+    fn a_replaced_file_is_private_and_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("f");
+        assert_eq!(read(&file).unwrap(), None);
+        replace(&file, b"one", Access::Owner).unwrap();
+        replace(&file, b"two", Access::Owner).unwrap();
+        assert_eq!(read(&file).unwrap().as_deref(), Some(&b"two"[..]));
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,284 @@
+//! A database opened the one right way, and the only file that names rusqlite.
+//!
+//! Neighbours: `store/disk`, `state/` and `gateway/pace.rs` bring a path and a schema; files come from `private.rs`.
+//! Promise: any number of processes may open a new database at once and all succeed; every write is one BEGIN
+//! IMMEDIATE that waits its turn; a database that is newer than this binary or damaged is said to be so.
+
+use crate::private::{self, Access, Open, PrivateError};
+pub use rusqlite::{
+    Connection, Error as StatementError, OptionalExtension, Row, Transaction, blob::Blob, named_params, params,
+    params_from_iter,
+};
+use rusqlite::{ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The fault of a database.
+#[derive(Debug, thiserror::Error)]
+pub enum SqliteError {
+    /// `SQLite` says no.
+    #[error("the database {}: {source}", path.display())]
+    Database {
+        /// Its file.
+        path: PathBuf,
+        /// `SQLite`'s reason.
+        source: rusqlite::Error,
+    },
+    /// A later awsideman made it.
+    #[error("{} was made by a newer awsideman (schema {found}, this one knows {known})", path.display())]
+    Newer {
+        /// Its file.
+        path: PathBuf,
+        /// The schema number in it.
+        found: i32,
+        /// The schema number of this binary.
+        known: i32,
+    },
+    /// An earlier awsideman made it, and nothing can bring it forward.
+    #[error("{} has schema {found}, this awsideman knows {known}", path.display())]
+    Older {
+        /// Its file.
+        path: PathBuf,
+        /// The schema number in it.
+        found: i32,
+        /// The schema number of this binary.
+        known: i32,
+    },
+    /// Its file cannot be had.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
+    /// The lock that guards its creation cannot be had.
+    #[error("cannot lock {}: {source}", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+}
+
+impl SqliteError {
+    /// Whether waiting may help: busy, locked, full.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull))
+    }
+
+    /// Whether the file does not hold a sound database.
+    pub fn is_damage(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+            || matches!(self, SqliteError::Older { .. })
+    }
+
+    /// Whether the disk has no room.
+    pub fn is_full(&self) -> bool {
+        self.code() == Some(ErrorCode::DiskFull)
+    }
+
+    /// Whether this user may not write it.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+    }
+
+    fn code(&self) -> Option<ErrorCode> {
+        match self {
+            SqliteError::Database { source, .. } => source.sqlite_error_code(),
+            _ => None,
+        }
+    }
+}
+
+/// How much a commit waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synchronous {
+    /// A power cut loses nothing that was committed.
+    Full,
+    /// A power cut may lose the last commits, never the database.
+    Normal,
+    /// For what may be lost as a whole.
+    Off,
+}
+
+impl Synchronous {
+    fn word(self) -> &'static str {
+        match self {
+            Synchronous::Full => "FULL",
+            Synchronous::Normal => "NORMAL",
+            Synchronous::Off => "OFF",
+        }
+    }
+}
+
+/// What a database must be like.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan<'a> {
+    /// Its file; the directory exists.
+    pub path: &'a Path,
+    /// The statements that make an empty database ours.
+    pub schema: &'a str,
+    /// The number of that schema, kept in `user_version`; at least 1.
+    pub version: i32,
+    /// How much a commit waits.
+    pub synchronous: Synchronous,
+    /// How long an operation waits for another process.
+    pub busy: Duration,
+    /// Bytes a page, for a new database.
+    pub page_size: u32,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// Opens the database, making it first when it is not there.
+///
+/// Creation happens under a lock file beside it, and the schema number is read again inside BEGIN IMMEDIATE: without
+/// both, processes that open a new database at once fail on each other's tables.
+pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    if plan.path.exists() {
+        let connection = connect(plan)?;
+        if version(&connection, plan.path)? == plan.version {
+            return tune(connection, plan);
+        }
+    }
+    let lock_path = sidecar(plan.path, ".lock");
+    let lock = private::open(&lock_path, Open::ReadWrite, plan.access)?;
+    lock.lock().map_err(|source| SqliteError::Lock { path: lock_path, source })?;
+    drop(private::open(plan.path, Open::ReadWrite, plan.access)?);
+    let mut connection = connect(plan)?;
+    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
+    let (found, known) = (version(&connection, plan.path)?, plan.version);
+    match found {
+        0 => {
+            connection.pragma_update(None, "page_size", plan.page_size).map_err(fail)?;
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(fail)?;
+            connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+            if version(&transaction, plan.path)? == 0 {
+                transaction.execute_batch(plan.schema).map_err(fail)?;
+                transaction.pragma_update(None, "user_version", known).map_err(fail)?;
+            }
+            transaction.commit().map_err(fail)?;
+        }
+        found if found > known => return Err(SqliteError::Newer { path: plan.path.into(), found, known }),
+        found if found < known => return Err(SqliteError::Older { path: plan.path.into(), found, known }),
+        _ => {}
+    }
+    tune(connection, plan)
+}
+
+/// Opens a database that is there for reading only, as a user who may not write it does.
+pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
+    let connection = Connection::open_with_flags(plan.path, flags).map_err(fail)?;
+    connection.busy_timeout(plan.busy).map_err(fail)?;
+    match version(&connection, plan.path)? {
+        found if found > plan.version => Err(SqliteError::Newer { path: plan.path.into(), found, known: plan.version }),
+        found if found < plan.version => Err(SqliteError::Older { path: plan.path.into(), found, known: plan.version }),
+        _ => Ok(connection),
+    }
+}
+
+/// Runs `work` in one BEGIN IMMEDIATE and commits it; an error rolls everything back.
+pub fn write<T, E: From<rusqlite::Error>>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
+/// Puts the file's name to an error of `SQLite`'s.
+pub fn at(path: &Path) -> impl Fn(rusqlite::Error) -> SqliteError + '_ {
+    move |source| SqliteError::Database { path: path.into(), source }
+}
+
+/// An open blob of table `main.<table>`, column `column`, to read in place.
+pub fn blob<'c>(connection: &'c Connection, table: &str, column: &str, row: i64) -> Result<Blob<'c>, rusqlite::Error> {
+    connection.blob_open("main", table, column, row, true)
+}
+
+/// The path of a database's companion (`-wal`, `-shm`, `.lock`).
+pub fn sidecar(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn connect(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
+    let connection = Connection::open_with_flags(plan.path, flags).map_err(fail)?;
+    connection.busy_timeout(plan.busy).map_err(fail)?;
+    Ok(connection)
+}
+
+fn version(connection: &Connection, path: &Path) -> Result<i32, SqliteError> {
+    connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|source| SqliteError::Database { path: path.into(), source })
+}
+
+fn tune(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
+    // Bound values must not make SQLite prepare a statement again (it is built with STAT4).
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fail)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(fail)?;
+    connection
+        .execute_batch(&format!(
+            "PRAGMA synchronous={}; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=8388608;",
+            plan.synchronous.word()
+        ))
+        .map_err(fail)?;
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(path: &Path) -> Plan<'_> {
+        Plan {
+            path,
+            schema: "CREATE TABLE t(a INTEGER PRIMARY KEY)",
+            version: 2,
+            synchronous: Synchronous::Normal,
+            busy: Duration::from_secs(5),
+            page_size: 4096,
+            access: Access::Owner,
+        }
+    }
+
+    #[test]
+    fn many_threads_open_a_new_database_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.db");
+        std::thread::scope(|scope| {
+            for i in 0..16 {
+                let path = &path;
+                scope.spawn(move || {
+                    let mut connection = open(&plan(path)).unwrap();
+                    write(&mut connection, |t| t.execute("INSERT INTO t VALUES(?)", [i])).unwrap();
+                });
+            }
+        });
+        let count: i64 = open(&plan(&path)).unwrap().query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(count, 16);
+    }
+
+    #[test]
+    fn newer_older_and_foreign_files_are_told_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.db");
+        drop(open(&plan(&path)).unwrap());
+        assert!(matches!(
+            open(&Plan { version: 1, ..plan(&path) }),
+            Err(SqliteError::Newer { found: 2, known: 1, .. })
+        ));
+        let older = open(&Plan { version: 3, ..plan(&path) }).unwrap_err();
+        assert!(older.is_damage(), "{older}");
+        let foreign = root.path().join("b.db");
+        std::fs::write(&foreign, "not a database, and long enough to have a header of its own.".repeat(20)).unwrap();
+        assert!(open(&plan(&foreign)).unwrap_err().is_damage());
+    }
+}

@@ -1,0 +1,54 @@
+//! The tables of `state.db`.
+//!
+//! Neighbours: `database.rs` makes them; the statistics belong to `state/`, the ledger to `jobs/ledger.rs`, alerts and
+//! outbox to `alerts/`, the journal to `gateway/`. Promise: one schema, one number; times are Unix milliseconds.
+
+/// The number of this schema.
+pub(super) const VERSION: i32 = 1;
+
+/// The statements that make an empty database ours.
+pub(super) const SCHEMA: &str = "
+-- Lookups by hour (start of the hour), cache directory, resource and outcome.
+CREATE TABLE hourly(
+  hour INTEGER NOT NULL, cache TEXT NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(hour, cache, resource, outcome)
+) WITHOUT ROWID, STRICT;
+-- The same, for hours that are no longer kept apart.
+CREATE TABLE lifetime(
+  cache TEXT NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(cache, resource, outcome)
+) WITHOUT ROWID, STRICT;
+
+-- One row for each job and profile ('' is the default one) that was ever seen.
+CREATE TABLE job(
+  name TEXT NOT NULL, profile TEXT NOT NULL, schedule TEXT NOT NULL,
+  first_seen INTEGER NOT NULL, last_occurrence INTEGER, paused_until INTEGER, paused_reason TEXT,
+  PRIMARY KEY(name, profile)
+) WITHOUT ROWID, STRICT;
+-- Every run, also those that did not happen (skipped, missed).
+CREATE TABLE run(
+  id INTEGER PRIMARY KEY, job TEXT NOT NULL, profile TEXT NOT NULL, kind TEXT NOT NULL,
+  scheduled_at INTEGER, started_at INTEGER NOT NULL, ended_at INTEGER,
+  outcome TEXT, reason TEXT, calls INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 1,
+  pid INTEGER NOT NULL, detail TEXT NOT NULL DEFAULT '{}'
+) STRICT;
+CREATE INDEX run_by_job ON run(job, profile, id);
+
+-- One row for each alert that is pending or firing.
+CREATE TABLE alert(
+  key TEXT PRIMARY KEY, level TEXT NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL,
+  since INTEGER NOT NULL, fired_at INTEGER, notified_at INTEGER, clear_since INTEGER
+) WITHOUT ROWID, STRICT;
+-- Mails that were decided, with what became of them.
+CREATE TABLE outbox(
+  id INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL,
+  subject TEXT NOT NULL, body TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT, sent_at INTEGER
+) STRICT;
+
+-- Every write to AWS: who, when, what, what was there before.
+CREATE TABLE journal(
+  id INTEGER PRIMARY KEY, at INTEGER NOT NULL, space TEXT NOT NULL, who TEXT NOT NULL,
+  operation TEXT NOT NULL, target TEXT NOT NULL, before TEXT, request_id TEXT, outcome TEXT
+) STRICT;
+";

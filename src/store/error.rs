@@ -1,0 +1,58 @@
+//! What can go wrong with bytes at rest.
+//!
+//! Neighbours: `cache/` turns most of these into a miss; `cli/exit.rs` words them. Promise: "not there" is never
+//! one of them, and [`StoreError::is_temporary`] alone decides about retries and the breaker.
+
+use crate::private::PrivateError;
+use crate::sqlite::SqliteError;
+use std::path::PathBuf;
+
+/// A fault of a backend.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A directory or file is not as it must be.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
+    /// The database says no.
+    #[error(transparent)]
+    Sqlite(#[from] SqliteError),
+    /// A plain file could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// `read`, `write`, `replace`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// The directory is on a network file system, where `SQLite`'s shared memory does not work.
+    #[error("{} is on a network file system ({kind}), which the disk backend cannot share safely", path.display())]
+    NetworkFileSystem {
+        /// The cache directory.
+        path: PathBuf,
+        /// `nfs`, `smb` ...
+        kind: String,
+    },
+    /// The reader of an entry could not pass its bytes on.
+    #[error("cannot write the answer: {0}")]
+    Output(std::io::Error),
+    /// The breaker is open: the backend is left alone until it may be tried again.
+    #[error("the cache is left alone for now: its circuit breaker is OPEN")]
+    BreakerOpen,
+    /// An entry does not hold what its metadata says.
+    #[error("the entry `{key}` is damaged: {reason}")]
+    Damaged {
+        /// Its key.
+        key: String,
+        /// What does not fit.
+        reason: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Whether the same operation may work a little later (a busy or full database).
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, StoreError::Sqlite(error) if error.is_temporary())
+    }
+}

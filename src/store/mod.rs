@@ -1,0 +1,248 @@
+//! Bytes at rest: the contract that every backend keeps, and the stack that is built from them.
+//!
+//! Neighbours: `cache/` gives keys and frames their meaning; `sqlite.rs` and `private.rs` open what the disk
+//! backend needs. Promise: a backend stores opaque frames under (space, key), keeps the sequence log of records,
+//! and answers `None` for what it does not hold; it never answers with another space's bytes.
+
+mod error;
+
+pub use error::StoreError;
+
+use crate::clock::UnixMillis;
+use std::ops::ControlFlow;
+
+/// Where an entry lives: the text of a space and a key within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address<'a> {
+    /// The text of a [`crate::model::Space`], or a reserved one that begins with `@`.
+    pub space: &'a str,
+    /// The whole key.
+    pub key: &'a str,
+}
+
+impl Address<'_> {
+    /// The 64-bit id of the row, `xxh3(space, 0, key)`; the full space and key are compared beside it.
+    pub fn id(&self) -> u64 {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        hash.update(self.space.as_bytes());
+        hash.update(&[0]);
+        hash.update(self.key.as_bytes());
+        hash.digest()
+    }
+}
+
+/// What is known about an entry without touching its payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// The text of its space.
+    pub space: String,
+    /// Its key.
+    pub key: String,
+    /// The version of the entry format; another binary's is left alone.
+    pub schema: u32,
+    /// When its answer was fetched.
+    pub stored_at: UnixMillis,
+    /// When it stops being fresh.
+    pub fresh_until: UnixMillis,
+    /// When it may no longer be served even if AWS is silent.
+    pub stale_until: UnixMillis,
+    /// When it was last used, as far as the folded tally knows.
+    pub used_at: UnixMillis,
+    /// The call that gave it (`AWSIdentityStore.ListUsers`).
+    pub source: String,
+    /// Bytes of payload before compression.
+    pub size: u64,
+    /// Bytes that its frames take at rest.
+    pub held: u64,
+    /// How many frames the payload has.
+    pub frames: u32,
+    /// Checksum of everything above but `used_at`, made and judged by `cache/entry.rs`.
+    pub seal: u64,
+}
+
+/// The frames of one entry, readable while [`Store::view`] shows it.
+pub trait Frames {
+    /// Puts frame `index` (counted from 0) into `buffer`, replacing what it held.
+    fn read(&mut self, index: u32, buffer: &mut Vec<u8>) -> Result<(), StoreError>;
+}
+
+/// What [`Store::view`] calls with the entry: an error it returns ends the view and is returned.
+pub type Look<'a> = &'a mut dyn FnMut(&Meta, &mut dyn Frames) -> Result<(), StoreError>;
+
+/// One entry to store, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fill {
+    /// Its metadata; `held` and `frames` agree with the frames.
+    pub meta: Meta,
+    /// Its payload in frames.
+    pub frames: Vec<Vec<u8>>,
+}
+
+/// How many entries of a batch were stored, and how many a later record kept out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Entries stored.
+    pub stored: u64,
+    /// Entries that a record newer than the fill's start covers.
+    pub refused: u64,
+}
+
+/// An entry whose frames are written one by one under a version that no reader sees.
+/// Dropping it unpublished leaves nothing that a reader can find; a later sweep frees the bytes.
+pub trait Draft: Send {
+    /// Writes the next frame.
+    fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+    /// Makes the entry visible in one transaction, unless a record newer than `since` covers it. `true` when stored.
+    fn publish(self: Box<Self>, meta: &Meta, since: u64) -> Result<bool, StoreError>;
+}
+
+/// A set of entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Select {
+    /// One key of one space.
+    Exact {
+        /// The text of the space.
+        space: String,
+        /// The key.
+        key: String,
+    },
+    /// The keys that match a glob, in one space or (`None`) in all.
+    Glob {
+        /// The text of the space.
+        space: Option<String>,
+        /// The pattern over the whole key.
+        pattern: String,
+    },
+    /// A whole space.
+    Space(String),
+    /// Everything.
+    All,
+}
+
+impl Select {
+    /// Whether the entry at `address` belongs to the set.
+    pub fn covers(&self, address: Address<'_>) -> bool {
+        match self {
+            Select::Exact { space, key } => space == address.space && key == address.key,
+            Select::Glob { space, pattern } => {
+                space.as_deref().is_none_or(|space| space == address.space)
+                    && crate::model::matches(pattern, address.key)
+            }
+            Select::Space(space) => space == address.space,
+            Select::All => true,
+        }
+    }
+}
+
+/// What a removal did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Entries deleted.
+    pub entries: u64,
+    /// Payload bytes at rest that went with them.
+    pub bytes: u64,
+    /// The number that the records of this removal got.
+    pub sequence: u64,
+}
+
+/// What is to be swept. Entries go in this order: expired beyond use, too old, then least recently used until
+/// both limits hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sweep {
+    /// The time to judge by.
+    pub now: UnixMillis,
+    /// Drop what may no longer be served at all (`stale_until` has passed).
+    pub expired: bool,
+    /// Drop what was stored before this.
+    pub stored_before: Option<UnixMillis>,
+    /// When more bytes than `.0` are held, evict down to `.1`.
+    pub bytes: Option<(u64, u64)>,
+    /// When more entries than `.0` are held, evict down to `.1`.
+    pub entries: Option<(u64, u64)>,
+    /// Count, but delete nothing.
+    pub dry_run: bool,
+}
+
+/// What a sweep did, or with `dry_run` would do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Swept {
+    /// Entries dropped because they had expired.
+    pub expired: u64,
+    /// Entries dropped because of their age.
+    pub aged: u64,
+    /// Entries evicted, least recently used first.
+    pub evicted: u64,
+    /// Payload bytes at rest that were freed.
+    pub bytes: u64,
+}
+
+impl Swept {
+    /// All entries dropped.
+    pub fn entries(&self) -> u64 {
+        self.expired + self.aged + self.evicted
+    }
+}
+
+/// How much a store holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of their frames.
+    pub held: u64,
+    /// Bytes of everything else (metadata, indexes, free pages, log).
+    pub index: u64,
+}
+
+/// A backend, or a layer around one.
+///
+/// All methods may be called from any thread and, for shared backends, from any process. Whatever they are asked
+/// to remove may be absent. An error is a fault of the backend, never "not there".
+pub trait Store: Send + Sync {
+    /// `disk`, `memory`.
+    fn backend(&self) -> &'static str;
+
+    /// Shows the entry at `address` to `look` under one consistent snapshot; `false` when there is none.
+    /// `look` must not call the store. A corrupt row is the caller's to notice: frames are opaque here.
+    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError>;
+
+    /// The number of the newest record. A fill asks for it *before* its first AWS call.
+    fn sequence(&self) -> Result<u64, StoreError>;
+
+    /// Whether an unlapsed fence covers `address`: then reads go live and store nothing.
+    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError>;
+
+    /// Stores the entries that no record newer than `since` and no open fence covers, each replacing what was
+    /// there, in one transaction. A `since` older than the oldest record that is kept stores nothing.
+    fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError>;
+
+    /// Begins an entry too long to be handed over whole.
+    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError>;
+
+    /// One transaction: takes the next number, records every selection (with a deadline, as a fence that stands
+    /// until then) and deletes what it covers.
+    fn remove(
+        &self,
+        selections: &[Select],
+        fence_until: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> Result<Removed, StoreError>;
+
+    /// Deletes the entry at `address` if it is still the one with this `seal`; no record. For damaged entries.
+    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError>;
+
+    /// Shows the metadata of every entry in the set to `visit`, in key order, until it breaks.
+    fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError>;
+
+    /// Drops what has had its time and what is over the limits. No record: an eviction tells nobody anything.
+    fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError>;
+
+    /// Notes when entries were last used, by [`Address::id`].
+    fn touch(&self, uses: &[(u64, UnixMillis)]) -> Result<(), StoreError>;
+
+    /// How much is held.
+    fn size(&self) -> Result<Size, StoreError>;
+
+    /// After bulk work: folds the log into the database and gives space back where that is cheap.
+    fn settle(&self) -> Result<(), StoreError>;
+}
