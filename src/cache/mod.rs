@@ -1,3 +1,75 @@
-//! Being built.
+//! Meaning on top of bytes: keys, freshness, coherence and invalidation.
+//!
+//! Neighbours: `store/` below keeps frames under (space, key); `gateway/` above asks before it goes to AWS and fills
+//! with what AWS said. Promise: what [`Cache::view`] shows was stored whole for exactly this space and key, is fresh by
+//! today's configuration, and was not fetched before a write that covers it; a fault of the backend is a miss and a
+//! count, never an error of the command and never a wrong answer.
+
+mod entry;
 mod error;
+mod fill;
+mod freshness;
+mod key;
+mod read;
+
+pub use entry::{FRAME_BYTES, SCHEMA};
 pub use error::CacheError;
+pub use fill::{Fresh, Ticket};
+pub use freshness::{Allowance, Verdict, fresh_until, judge};
+pub use key::{Key, decode, operation_of, pattern};
+pub use read::{Accept, Lookup, Miss, Provenance, Show};
+
+use crate::clock::Clock;
+use crate::config::Ttls;
+use crate::model::Resource;
+use crate::store::Store;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What of the configuration shapes entries.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long answers live.
+    pub ttls: Ttls,
+    /// How long "not found" is believed.
+    pub not_found_ttl: Duration,
+    /// How long an expired entry may stand in for a silent AWS.
+    pub stale_if_error: Duration,
+    /// Whether frames are compressed.
+    pub compression: bool,
+}
+
+/// The cache: a store and the rules for using it.
+#[derive(Clone)]
+pub struct Cache {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+}
+
+impl Cache {
+    /// A cache over `store`.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Settings) -> Cache {
+        Cache { store, clock, settings: Arc::new(settings) }
+    }
+
+    /// The store, for what is about bytes and not about meaning (sizes, sweeps, scans).
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The clock that entries are judged by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The TTL of an operation today.
+    pub fn ttl(&self, resource: Resource, operation: &str) -> Duration {
+        self.settings.ttls.duration(resource, operation)
+    }
+
+    fn allowance(&self, key: &str, max_age: Option<Duration>) -> Allowance {
+        let ttl = self.ttl(Resource::of_key(key), operation_of(key));
+        Allowance { ttl, stale_if_error: self.settings.stale_if_error, max_age }
+    }
+}

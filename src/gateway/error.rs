@@ -142,6 +142,21 @@ impl GatewayError {
         matches!(self, GatewayError::Throttled { .. } | GatewayError::Unreachable { .. })
     }
 
+    /// Whether every further target of a walk would fail with the same.
+    pub fn ends_everything(&self) -> bool {
+        matches!(
+            self,
+            GatewayError::NoCredentials { .. }
+                | GatewayError::LoginExpired { .. }
+                | GatewayError::Configuration { .. }
+                | GatewayError::NoInstance { .. }
+                | GatewayError::ChooseInstance { .. }
+                | GatewayError::Budget { .. }
+                | GatewayError::NotCached { .. }
+                | GatewayError::Output(_)
+        )
+    }
+
     /// Whether AWS cannot answer at all for now: then an expired entry is better than none.
     pub fn allows_stale(&self) -> bool {
         self.is_temporary() || matches!(self, GatewayError::LoginExpired { .. })

@@ -1,5 +1,26 @@
-//! Being built.
+//! AWS, seen through the cache.
+//!
+//! Neighbours: `cache/` below remembers, `aws/` speaks to the services, `pace.rs` keeps to the quota; `app.rs` joins them,
+//! `cli/` and `jobs/` ask. Promise: one [`Request`], one answer, whichever way it came; an error is never an empty list.
+
+mod assignments;
 mod error;
+mod fetch;
+mod instance;
+mod names;
+mod read;
+mod request;
 mod source;
+mod spool;
+mod walk;
+mod warm;
+
+pub use assignments::{Filter, Found};
 pub use error::GatewayError;
-pub use source::*;
+pub use instance::{INSTANCES, Selection};
+pub use names::{Principal, is_account_id, is_arn, is_directory_id};
+pub use read::{Gateway, Looked, Policy, Recorder};
+pub use request::Request;
+pub use source::{Api, Listing, Page, PrincipalKind, Single, Source, Target, api_of};
+pub use spool::Spool;
+pub use warm::{WarmPlan, Warmed};

@@ -45,12 +45,11 @@ enum Step {
 
 fn step(pattern: &[char], p: usize, c: char) -> Step {
     match pattern.get(p) {
-        None => Step::No,
         Some('*') => Step::Star,
         Some('?') => Step::One(p + 1),
         Some('[') => set(pattern, p + 1, c).map_or(Step::No, Step::One),
         Some(other) if *other == c => Step::One(p + 1),
-        Some(_) => Step::No,
+        _ => Step::No,
     }
 }
 

@@ -64,7 +64,7 @@ pub fn format_duration(duration: Duration) -> String {
     if let Some((smaller, unit)) = UNITS.get(first + 1) {
         let rest = total % size / smaller;
         if rest > 0 {
-            text.push_str(&format!(" {rest}{unit}"));
+            text = format!("{text} {rest}{unit}");
         }
     }
     text

@@ -1,0 +1,152 @@
+//! Storing what AWS said, unless a write has overtaken it.
+//!
+//! Neighbours: `gateway/` takes a ticket before its first call and fills with it after; `store/` compares the ticket
+//! with its log. Promise: an answer fetched before a write that covers its key is never stored; a fault of the backend
+//! loses the fill, not the answer.
+
+use super::entry::{self, FRAME_BYTES, Framer};
+use super::{Cache, Key};
+use crate::clock::millis;
+use crate::store::{Fill, Meta, StoreError, Stored};
+use std::io::{self, Read};
+use std::time::Duration;
+
+/// The number of the store's log when a fetch began. Without one (the store could not say) nothing is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket(Option<u64>);
+
+impl Ticket {
+    /// A ticket that stores nothing.
+    pub const NONE: Ticket = Ticket(None);
+
+    /// Whether a fill with it can store anything.
+    pub fn is_valid(self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// One answer to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// Its key.
+    pub key: Key,
+    /// Its bytes; `null` says that AWS does not have it, and lives as long as that is believed.
+    pub payload: Vec<u8>,
+    /// The call that gave it.
+    pub source: &'static str,
+}
+
+impl Fresh {
+    /// An answer that says "there is no such thing".
+    pub fn not_found(key: Key, source: &'static str) -> Fresh {
+        Fresh { key, payload: b"null".to_vec(), source }
+    }
+
+    fn is_absence(&self) -> bool {
+        self.payload == b"null"
+    }
+}
+
+impl Cache {
+    /// Takes a ticket. Must happen before the first call of the fetch that will be stored with it.
+    pub fn ticket(&self) -> Result<Ticket, StoreError> {
+        self.store.sequence().map(|number| Ticket(Some(number)))
+    }
+
+    /// Stores a batch of small answers in one transaction.
+    pub fn fill(&self, space: &str, answers: &[Fresh], ticket: Ticket) -> Result<Stored, StoreError> {
+        let Some(since) = ticket.0 else { return Ok(Stored { stored: 0, refused: answers.len() as u64 }) };
+        let now = self.clock.now();
+        let fills: Vec<Fill> = answers.iter().map(|answer| self.whole(space, answer, now)).collect();
+        self.store.put(&fills, since, now)
+    }
+
+    /// Stores one answer of any length, frame by frame; visible to readers only as a whole. `true` when stored.
+    pub fn fill_long(
+        &self,
+        space: &str,
+        key: &Key,
+        source: &str,
+        body: &mut dyn Read,
+        ticket: Ticket,
+    ) -> Result<bool, StoreError> {
+        let Some(since) = ticket.0 else { return Ok(false) };
+        let now = self.clock.now();
+        let mut framer = Framer::new(space, key.as_str(), now, self.settings.compression);
+        let mut draft = self.store.draft(now)?;
+        let mut buffer = vec![0; FRAME_BYTES];
+        let (mut size, mut held, mut frames) = (0, 0, 0);
+        loop {
+            let n = fill_buffer(body, &mut buffer).map_err(StoreError::Output)?;
+            if n == 0 && frames > 0 {
+                break;
+            }
+            let frame = framer.frame(&buffer[..n]);
+            draft.frame(&frame)?;
+            size += n as u64;
+            held += frame.len() as u64;
+            frames += 1;
+        }
+        let ttl = self.ttl(key.resource(), key.operation());
+        let meta = self.meta(space, key, source, now, ttl, (size, held, frames));
+        draft.publish(&meta, since)
+    }
+
+    fn whole(&self, space: &str, answer: &Fresh, now: i64) -> Fill {
+        let mut framer = Framer::new(space, answer.key.as_str(), now, self.settings.compression);
+        let mut frames: Vec<_> = answer.payload.chunks(FRAME_BYTES).map(|chunk| framer.frame(chunk)).collect();
+        if frames.is_empty() {
+            frames.push(framer.frame(&[]));
+        }
+        let ttl = if answer.is_absence() {
+            self.settings.not_found_ttl
+        } else {
+            self.ttl(answer.key.resource(), answer.key.operation())
+        };
+        let held = frames.iter().map(|frame| frame.len() as u64).sum();
+        let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+        let size = answer.payload.len() as u64;
+        Fill { meta: self.meta(space, &answer.key, answer.source, now, ttl, (size, held, count)), frames }
+    }
+
+    fn meta(
+        &self,
+        space: &str,
+        key: &Key,
+        source: &str,
+        now: i64,
+        ttl: Duration,
+        (size, held, frames): (u64, u64, u32),
+    ) -> Meta {
+        let fresh_until = now.saturating_add(millis(ttl));
+        let mut meta = Meta {
+            space: space.to_owned(),
+            key: key.as_str().to_owned(),
+            schema: entry::SCHEMA,
+            stored_at: now,
+            fresh_until,
+            stale_until: fresh_until.saturating_add(millis(self.settings.stale_if_error)),
+            used_at: now,
+            source: source.to_owned(),
+            size,
+            held,
+            frames,
+            seal: 0,
+        };
+        meta.seal = entry::seal(&meta);
+        meta
+    }
+}
+
+fn fill_buffer(body: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match body.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,122 @@
+//! Fresh, stale or missing: the one place that judges.
+//!
+//! Neighbours: `read.rs` asks it for each entry it finds. Promise: an entry is fresh until the *smaller* of what it was
+//! stored with and what today's configuration allows, so a shorter TTL acts at once; a stamp from the future is
+//! believed by nobody.
+
+use crate::clock::{UnixMillis, millis};
+use crate::store::Meta;
+use std::time::Duration;
+
+/// Clocks of hosts that share a cache may differ by this much.
+const CLOCK_TOLERANCE_MS: i64 = 60_000;
+
+/// What an entry may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// An answer, for `left_ms` more milliseconds.
+    Fresh {
+        /// How much longer.
+        left_ms: i64,
+    },
+    /// An answer only when AWS cannot give one.
+    Stale,
+    /// Nothing: past all its times.
+    Expired,
+    /// Nothing for this read: older than it accepts.
+    TooOld,
+    /// Nothing: stored in the future.
+    FromTheFuture,
+}
+
+/// What today's configuration allows an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// The TTL of its operation.
+    pub ttl: Duration,
+    /// How long after that it may stand in for a silent AWS.
+    pub stale_if_error: Duration,
+    /// The age that this read accepts at most.
+    pub max_age: Option<Duration>,
+}
+
+/// Judges an entry at `now`.
+pub fn judge(meta: &Meta, allowance: Allowance, now: UnixMillis) -> Verdict {
+    if meta.stored_at > now.saturating_add(CLOCK_TOLERANCE_MS) {
+        return Verdict::FromTheFuture;
+    }
+    let fresh_until = fresh_until(meta, allowance.ttl);
+    if now < fresh_until {
+        let age = now.saturating_sub(meta.stored_at);
+        if allowance.max_age.is_some_and(|most| age > millis(most)) {
+            return Verdict::TooOld;
+        }
+        return Verdict::Fresh { left_ms: fresh_until - now };
+    }
+    let stale_until = meta.stale_until.min(fresh_until.saturating_add(millis(allowance.stale_if_error)));
+    if now < stale_until { Verdict::Stale } else { Verdict::Expired }
+}
+
+/// When an entry ends being fresh: as stored, or sooner when the TTL has been shortened since.
+pub fn fresh_until(meta: &Meta, ttl: Duration) -> UnixMillis {
+    meta.fresh_until.min(meta.stored_at.saturating_add(millis(ttl)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta() -> Meta {
+        Meta {
+            space: "s".into(),
+            key: "user:list:all".into(),
+            schema: 1,
+            stored_at: 1_000_000,
+            fresh_until: 1_600_000,
+            stale_until: 5_200_000,
+            used_at: 0,
+            source: "AWSIdentityStore.ListUsers".into(),
+            size: 2,
+            held: 2,
+            frames: 1,
+            seal: 0,
+        }
+    }
+
+    fn at(now: UnixMillis, ttl: u64, max_age: Option<u64>) -> Verdict {
+        let allowance = Allowance {
+            ttl: Duration::from_secs(ttl),
+            stale_if_error: Duration::from_secs(3_600),
+            max_age: max_age.map(Duration::from_secs),
+        };
+        judge(&meta(), allowance, now)
+    }
+
+    #[test]
+    fn an_entry_is_fresh_then_stale_then_nothing() {
+        assert_eq!(at(1_000_000, 600, None), Verdict::Fresh { left_ms: 600_000 });
+        assert_eq!(at(1_599_999, 600, None), Verdict::Fresh { left_ms: 1 });
+        assert_eq!(at(1_600_000, 600, None), Verdict::Stale);
+        assert_eq!(at(5_199_999, 600, None), Verdict::Stale);
+        assert_eq!(at(5_200_000, 600, None), Verdict::Expired);
+    }
+
+    #[test]
+    fn a_shorter_ttl_acts_at_once_and_a_longer_one_does_not_extend() {
+        assert_eq!(at(1_100_000, 60, None), Verdict::Stale);
+        assert_eq!(at(1_600_000, 86_400, None), Verdict::Stale);
+        assert_eq!(at(1_000_000, 0, None), Verdict::Stale);
+    }
+
+    #[test]
+    fn a_read_may_ask_for_something_younger() {
+        assert_eq!(at(1_100_000, 600, Some(100)), Verdict::Fresh { left_ms: 500_000 });
+        assert_eq!(at(1_100_001, 600, Some(100)), Verdict::TooOld);
+    }
+
+    #[test]
+    fn a_stamp_from_the_future_is_not_believed() {
+        assert_eq!(at(940_000, 600, None), Verdict::Fresh { left_ms: 660_000 });
+        assert_eq!(at(939_999, 600, None), Verdict::FromTheFuture);
+    }
+}

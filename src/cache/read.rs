@@ -1,0 +1,152 @@
+//! Looking an entry up: hit, stale, or a miss with its reason.
+//!
+//! Neighbours: `freshness.rs` judges, `entry.rs` verifies, `gateway/read.rs` goes live on a miss. Promise: every frame
+//! is verified before the first byte is shown; a damaged entry is a miss and is dropped; another version's is left alone.
+
+use super::entry::{self, Payload};
+use super::freshness::{Verdict, judge};
+use super::{Cache, CacheError, Key};
+use crate::clock::UnixMillis;
+use crate::store::{Address, StoreError};
+use serde::Serialize;
+use std::io::{self, Read};
+use std::time::Duration;
+
+/// Where an answer comes from and how old it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Provenance {
+    /// `true` when no call was made for it.
+    pub cached: bool,
+    /// `true` when it has expired and stands in for a silent AWS.
+    pub stale: bool,
+    /// When AWS gave it.
+    pub stored_at: UnixMillis,
+    /// How old it is, in milliseconds.
+    pub age_ms: i64,
+    /// How long it is still fresh, in milliseconds.
+    pub left_ms: i64,
+}
+
+/// What a read accepts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accept {
+    /// Nothing older than this.
+    pub max_age: Option<Duration>,
+    /// Also what has expired, within `stale_if_error`.
+    pub stale: bool,
+}
+
+/// Why there was no hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Miss {
+    /// It is not there.
+    Absent,
+    /// It has expired.
+    Expired,
+    /// It is older than the read accepts.
+    TooOld,
+    /// It was damaged, and is dropped.
+    Corrupt,
+    /// It was stored by another version, and is left alone.
+    OtherVersion,
+    /// A write is under way; the answer must come from AWS and is not stored.
+    Fenced,
+    /// The backend failed.
+    Fault,
+}
+
+/// What a lookup came to.
+#[derive(Debug)]
+pub enum Lookup {
+    /// The entry was shown.
+    Hit(Provenance),
+    /// Nothing was shown.
+    Miss(Miss, Option<StoreError>),
+}
+
+/// Receives an answer: where it is from, and its bytes.
+pub type Show<'a> = &'a mut (dyn FnMut(&Provenance, &mut dyn Read) -> io::Result<()> + Send);
+
+impl Cache {
+    /// Shows the entry under `key` to `show` if it is acceptable. `Err` only when `show` fails on its own account.
+    pub fn view(&self, space: &str, key: &Key, accept: Accept, show: Show<'_>) -> Result<Lookup, CacheError> {
+        let address = Address { space, key: key.as_str() };
+        let now = self.clock.now();
+        let mut outcome = Ok(Miss::Absent);
+        let mut damaged = None;
+        let looked = self.store.view(address, &mut |meta, frames| {
+            if meta.schema != entry::SCHEMA {
+                outcome = Ok(Miss::OtherVersion);
+                return Ok(());
+            }
+            if !entry::is_sealed(meta) {
+                outcome = Ok(Miss::Corrupt);
+                damaged = Some(meta.seal);
+                return Ok(());
+            }
+            let (stale, left_ms) = match judge(meta, self.allowance(&meta.key, accept.max_age), now) {
+                Verdict::Fresh { left_ms } => (false, left_ms),
+                Verdict::Stale if accept.stale => (true, 0),
+                Verdict::TooOld => {
+                    outcome = Ok(Miss::TooOld);
+                    return Ok(());
+                }
+                Verdict::Stale | Verdict::Expired | Verdict::FromTheFuture => {
+                    outcome = Ok(Miss::Expired);
+                    return Ok(());
+                }
+            };
+            let age_ms = now.saturating_sub(meta.stored_at).max(0);
+            let provenance = Provenance { cached: true, stale, stored_at: meta.stored_at, age_ms, left_ms };
+            let mut payload = Payload::new(meta, frames);
+            if let Err(error) = payload.verify() {
+                if matches!(error, StoreError::Damaged { .. }) {
+                    damaged = Some(meta.seal);
+                }
+                return Err(error);
+            }
+            match show(&provenance, &mut payload) {
+                Ok(()) => {
+                    outcome = Err(provenance);
+                    Ok(())
+                }
+                Err(error) => Err(payload.into_failure().unwrap_or(StoreError::Output(error))),
+            }
+        });
+        if let Some(seal) = damaged {
+            // The entry is of no use to anyone; failing to drop it only costs the next reader the same check.
+            let _ = self.store.discard(address, seal);
+        }
+        match (looked, outcome) {
+            (Ok(_), Err(provenance)) => Ok(Lookup::Hit(provenance)),
+            (Ok(_), Ok(miss)) => Ok(Lookup::Miss(miss, None)),
+            (Err(error @ StoreError::Output(_)), _) => Err(error.into()),
+            (Err(error @ StoreError::Damaged { .. }), _) => Ok(Lookup::Miss(Miss::Corrupt, Some(error))),
+            (Err(error), _) => Ok(Lookup::Miss(Miss::Fault, Some(error))),
+        }
+    }
+
+    /// The whole entry under `key` if it is acceptable, for answers that are small.
+    pub fn get(&self, space: &str, key: &Key, accept: Accept) -> Result<(Lookup, Vec<u8>), CacheError> {
+        let mut bytes = Vec::new();
+        let lookup = self.view(space, key, accept, &mut |_, body| body.read_to_end(&mut bytes).map(|_| ()))?;
+        Ok((lookup, bytes))
+    }
+
+    /// How long the entry under `key` is still fresh, in milliseconds; `None` when it is not there or not usable.
+    /// Its payload is not read.
+    pub fn freshness(&self, space: &str, key: &Key) -> Option<i64> {
+        let mut left = None;
+        let now = self.clock.now();
+        let looked = self.store.view(Address { space, key: key.as_str() }, &mut |meta, _| {
+            if meta.schema == entry::SCHEMA
+                && entry::is_sealed(meta)
+                && let Verdict::Fresh { left_ms } = judge(meta, self.allowance(&meta.key, None), now)
+            {
+                left = Some(left_ms);
+            }
+            Ok(())
+        });
+        looked.ok().and(left)
+    }
+}

@@ -1,0 +1,230 @@
+//! Answers from AWS: each request as the calls it takes.
+//!
+//! Neighbours: `read.rs` and `warm.rs` ask, `walk.rs` pages, `cache/fill.rs` stores. Promise: an answer is whole or an
+//! error; what a list brings along (every describe, every name) is stored in small batches while it is walked.
+
+use super::walk::{Pages, all};
+use super::{Gateway, GatewayError, Listing, Request, Single, Source, Spool, Target};
+use crate::cache::{Fresh, Ticket};
+use crate::model::Space;
+use crate::report::Progress;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+
+/// Calls of one request that are under way at once; the pace decides how fast they really go.
+pub(super) const PARALLEL: usize = 8;
+
+/// Where a fetch is and what it may store.
+#[derive(Clone, Copy)]
+pub(super) struct Errand<'a> {
+    pub(super) space: &'a Space,
+    pub(super) text: &'a str,
+    pub(super) ticket: Ticket,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl Gateway {
+    /// Asks AWS; the answer is not stored yet, but what it brings along is.
+    pub(super) async fn fetch(&self, request: &Request, errand: Errand<'_>) -> Result<Spool, GatewayError> {
+        let space = errand.space;
+        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        let target = &target;
+        let source = self.source();
+        match request {
+            Request::Users => self.list(Listing::Users, "users", target, errand, user_entries).await,
+            Request::Groups => self.list(Listing::Groups, "groups", target, errand, group_entries).await,
+            Request::Accounts => self.list(Listing::Accounts, "accounts", target, errand, account_entries).await,
+            Request::UserGroups(id) => self.plain(Listing::MembershipsForMember(id.clone()), target).await,
+            Request::GroupMembers(id) => self.plain(Listing::GroupMemberships(id.clone()), target).await,
+            Request::PermissionSetAccounts(arn) => self.plain(Listing::ProvisionedAccounts(arn.clone()), target).await,
+            Request::AccountPermissionSets(account) => {
+                self.plain(Listing::ProvisionedPermissionSets(account.clone()), target).await
+            }
+            Request::Assignments { account, permission_set } => {
+                let (account, permission_set) = (account.clone(), permission_set.clone());
+                self.plain(Listing::Assignments { account, permission_set }, target).await
+            }
+            Request::PrincipalAssignments { kind, id } => {
+                self.plain(Listing::AssignmentsForPrincipal { kind: *kind, id: id.clone() }, target).await
+            }
+            Request::User(id) => one(source, target, Single::User(id.clone()), request).await,
+            Request::UserByName(name) => one(source, target, Single::UserIdByName(name.clone()), request).await,
+            Request::Group(id) => one(source, target, Single::Group(id.clone()), request).await,
+            Request::GroupByName(name) => one(source, target, Single::GroupIdByName(name.clone()), request).await,
+            Request::Account(id) => one(source, target, Single::Account(id.clone()), request).await,
+            Request::PermissionSet(arn) => one(source, target, Single::PermissionSet(arn.clone()), request).await,
+            Request::PermissionSets => self.permission_sets(target, errand).await,
+            Request::PermissionSetPolicies(arn) => policies(source, target, arn).await,
+            Request::Ous => self.organizational_units(target).await,
+        }
+    }
+
+    /// A list whose items are whole objects: they are stored one by one as the pages come.
+    async fn list(
+        &self,
+        listing: Listing,
+        what: &str,
+        target: &Target,
+        errand: Errand<'_>,
+        entries: fn(&Value, &'static str, &mut Vec<Fresh>),
+    ) -> Result<Spool, GatewayError> {
+        let call = listing.operation();
+        let mut pages = Pages::new(listing);
+        let mut spool = self.spool();
+        errand.progress.started(what, None);
+        while let Some(items) = pages.next(self.source(), Some(target)).await? {
+            let mut brought = Vec::new();
+            for item in &items {
+                spool.push(item)?;
+                entries(item, call, &mut brought);
+            }
+            self.store_brought(&brought, errand);
+            errand.progress.advanced(what, items.len() as u64);
+        }
+        errand.progress.finished(what);
+        spool.finish()?;
+        Ok(spool)
+    }
+
+    async fn plain(&self, listing: Listing, target: &Target) -> Result<Spool, GatewayError> {
+        let mut pages = Pages::new(listing);
+        let mut spool = self.spool();
+        while let Some(items) = pages.next(self.source(), Some(target)).await? {
+            for item in &items {
+                spool.push(item)?;
+            }
+        }
+        spool.finish()?;
+        Ok(spool)
+    }
+
+    /// AWS lists bare ARNs: one describe each, several at a time, in the order of the list.
+    async fn permission_sets(&self, target: &Target, errand: Errand<'_>) -> Result<Spool, GatewayError> {
+        let arns = texts(all(self.source(), target, Listing::PermissionSets).await?);
+        let what = "permission sets";
+        errand.progress.started(what, Some(arns.len() as u64));
+        let describes = stream::iter(arns).map(|arn| async move {
+            let request = Request::PermissionSet(arn.clone());
+            match self.source().fetch(Some(target), &Single::PermissionSet(arn)).await {
+                Ok(found) => Ok(Some((request, found))),
+                // Deleted between the list and the describe: it is no longer part of the answer.
+                Err(GatewayError::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        let mut spool = self.spool();
+        let mut describes = describes.buffered(PARALLEL);
+        while let Some(described) = describes.try_next().await? {
+            errand.progress.advanced(what, 1);
+            let Some((request, found)) = described else { continue };
+            spool.push(&found)?;
+            let call = Single::PermissionSet(String::new()).operation();
+            self.store_brought(&[Fresh { key: request.key(), payload: bytes(&found), source: call }], errand);
+        }
+        errand.progress.finished(what);
+        spool.finish()?;
+        Ok(spool)
+    }
+
+    /// The tree, breadth first; AWS gives only the children of one parent at a time.
+    async fn organizational_units(&self, target: &Target) -> Result<Spool, GatewayError> {
+        let mut level = Vec::new();
+        let mut spool = self.spool();
+        for mut root in all(self.source(), target, Listing::Roots).await? {
+            let (id, name) = (text(&root, "Id"), text(&root, "Name"));
+            root["ParentId"] = Value::Null;
+            root["Path"] = json!(format!("/{name}"));
+            spool.push(&root)?;
+            level.push((id, format!("/{name}")));
+        }
+        while !level.is_empty() {
+            let found: Vec<(String, String, Vec<Value>)> = stream::iter(level)
+                .map(|(id, path)| async move {
+                    let children = all(self.source(), target, Listing::OrganizationalUnits(id.clone())).await?;
+                    Ok::<_, GatewayError>((id, path, children))
+                })
+                .buffered(PARALLEL)
+                .try_collect()
+                .await?;
+            level = Vec::new();
+            for (parent, path, children) in found {
+                for mut child in children {
+                    let here = format!("{path}/{}", text(&child, "Name"));
+                    child["ParentId"] = json!(parent);
+                    child["Path"] = json!(here);
+                    spool.push(&child)?;
+                    level.push((text(&child, "Id"), here));
+                }
+            }
+        }
+        spool.finish()?;
+        Ok(spool)
+    }
+
+    fn store_brought(&self, brought: &[Fresh], errand: Errand<'_>) {
+        if !brought.is_empty()
+            && errand.ticket.is_valid()
+            && let Err(error) = self.cache().fill(errand.text, brought, errand.ticket)
+        {
+            self.fault(&error);
+        }
+    }
+}
+
+async fn one(source: &dyn Source, target: &Target, single: Single, request: &Request) -> Result<Spool, GatewayError> {
+    match source.fetch(Some(target), &single).await {
+        Ok(found) => Ok(Spool::of(&found)),
+        Err(GatewayError::NotFound { .. }) => Err(GatewayError::NotFound { what: request.subject() }),
+        Err(error) => Err(error),
+    }
+}
+
+async fn policies(source: &dyn Source, target: &Target, arn: &str) -> Result<Spool, GatewayError> {
+    let managed = all(source, target, Listing::ManagedPolicies(arn.into()));
+    let customer = all(source, target, Listing::CustomerManagedPolicies(arn.into()));
+    let inline = async { source.fetch(Some(target), &Single::InlinePolicy(arn.into())).await };
+    let boundary = async { source.fetch(Some(target), &Single::PermissionsBoundary(arn.into())).await };
+    let (managed, customer, inline, boundary) = tokio::try_join!(managed, customer, inline, boundary)?;
+    Ok(Spool::of(&json!({
+        "PermissionSetArn": arn,
+        "ManagedPolicies": managed,
+        "CustomerManagedPolicies": customer,
+        "InlinePolicy": inline.get("InlinePolicy").cloned().unwrap_or(inline),
+        "PermissionsBoundary": boundary,
+    })))
+}
+
+fn user_entries(user: &Value, call: &'static str, into: &mut Vec<Fresh>) {
+    let Some(id) = user["UserId"].as_str() else { return };
+    into.push(Fresh { key: Request::User(id.into()).key(), payload: bytes(user), source: call });
+    if let Some(name) = user["UserName"].as_str() {
+        let payload = bytes(&json!({"UserId": id}));
+        into.push(Fresh { key: Request::UserByName(name.into()).key(), payload, source: call });
+    }
+}
+
+/// Display names of groups are not stored by name here: AWS keeps them unique today, but does not promise it, and
+/// two groups of one name must not answer for each other. `GetGroupId` is asked once and remembered.
+fn group_entries(group: &Value, call: &'static str, into: &mut Vec<Fresh>) {
+    let Some(id) = group["GroupId"].as_str() else { return };
+    into.push(Fresh { key: Request::Group(id.into()).key(), payload: bytes(group), source: call });
+}
+
+fn account_entries(account: &Value, call: &'static str, into: &mut Vec<Fresh>) {
+    let Some(id) = account["Id"].as_str() else { return };
+    into.push(Fresh { key: Request::Account(id.into()).key(), payload: bytes(account), source: call });
+}
+
+/// The items of a list of strings.
+pub(super) fn texts(items: Vec<Value>) -> Vec<String> {
+    items.into_iter().filter_map(|item| if let Value::String(text) = item { Some(text) } else { None }).collect()
+}
+
+pub(super) fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    // Serialising a `Value` into memory has no way to fail.
+    serde_json::to_vec(value).unwrap_or_default()
+}

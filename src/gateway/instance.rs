@@ -1,0 +1,160 @@
+//! Which instance a command is about, found once and remembered.
+//!
+//! Neighbours: `read.rs` needs the space before it can look anything up; the answer is kept in the cache itself under
+//! everything that selects credentials. Promise: other keys, another profile, region or endpoint never get a
+//! remembered instance that is not theirs; several instances or none are said with the way to choose.
+
+use super::{GatewayError, Listing, Source};
+use crate::cache::{Accept, Cache, Fresh, Key, Lookup, Ticket};
+use crate::model::{Resource, Space};
+use serde::{Deserialize, Serialize};
+
+/// The reserved space that remembered instances live in.
+pub const INSTANCES: &str = "@instances";
+
+/// What selects an instance, without asking AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// A digest over everything that selects credentials.
+    pub fingerprint: String,
+    /// The region that will be asked.
+    pub region: Option<String>,
+    /// The endpoint when it is not AWS's own; `sandbox:<seed>:<sizes>` in the sandbox.
+    pub endpoint: Option<String>,
+    /// `aws.instance`, when set: an ARN or its last part.
+    pub wanted: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    partition: String,
+    instance: String,
+    identity_store: String,
+}
+
+impl Selection {
+    fn key(&self) -> Key {
+        Key::new(Resource::Instance, "remembered", &self.fingerprint).params(&serde_json::json!({
+            "region": self.region, "endpoint": self.endpoint, "wanted": self.wanted,
+        }))
+    }
+
+    /// The space that was remembered for this selection, if it still holds.
+    pub fn remembered(&self, cache: &Cache) -> Option<Space> {
+        let (lookup, bytes) = cache.get(INSTANCES, &self.key(), Accept::default()).ok()?;
+        let Lookup::Hit(_) = lookup else { return None };
+        let found: Remembered = serde_json::from_slice(&bytes).ok()?;
+        Some(self.space(found))
+    }
+
+    /// The space, asked of AWS; remembered when `ticket` allows.
+    pub async fn ask(&self, source: &dyn Source, cache: &Cache, ticket: Ticket) -> Result<Space, GatewayError> {
+        let found = self.choose(&list(source).await?)?;
+        if let Ok(payload) = serde_json::to_vec(&found) {
+            let answer = Fresh { key: self.key(), payload, source: Listing::Instances.operation() };
+            // Not remembering costs the next command one call, nothing else.
+            let _ = cache.fill(INSTANCES, &[answer], ticket);
+        }
+        Ok(self.space(found))
+    }
+
+    fn choose(&self, instances: &[serde_json::Value]) -> Result<Remembered, GatewayError> {
+        let text = |value: &serde_json::Value, name: &str| value[name].as_str().map(str::to_owned);
+        let choices: Vec<String> = instances.iter().filter_map(|i| text(i, "InstanceArn")).collect();
+        let region = self.region.clone().unwrap_or_else(|| "of the profile".into());
+        let chosen: Vec<&serde_json::Value> = match &self.wanted {
+            Some(wanted) => instances
+                .iter()
+                .filter(|i| {
+                    i["InstanceArn"].as_str().is_some_and(|arn| arn == wanted || arn.rsplit('/').next() == Some(wanted))
+                })
+                .collect(),
+            None => instances.iter().collect(),
+        };
+        match (chosen.as_slice(), &self.wanted) {
+            ([one], _) => {
+                let missing = || GatewayError::BadAnswer {
+                    operation: "sso-admin ListInstances".into(),
+                    detail: "an instance without InstanceArn or IdentityStoreId".into(),
+                };
+                let instance = text(one, "InstanceArn").ok_or_else(missing)?;
+                let identity_store = text(one, "IdentityStoreId").ok_or_else(missing)?;
+                let partition = instance.split(':').nth(1).unwrap_or("aws").to_owned();
+                Ok(Remembered { partition, instance, identity_store })
+            }
+            ([], None) => Err(GatewayError::NoInstance { region }),
+            ([], Some(wanted)) => Err(GatewayError::ChooseInstance {
+                reason: format!("region {region} has no instance `{wanted}`"),
+                choices,
+            }),
+            _ => Err(GatewayError::ChooseInstance {
+                reason: format!("region {region} has {} IAM Identity Center instances", chosen.len()),
+                choices,
+            }),
+        }
+    }
+
+    fn space(&self, found: Remembered) -> Space {
+        Space {
+            partition: found.partition,
+            region: self.region.clone().unwrap_or_default(),
+            instance: found.instance,
+            identity_store: found.identity_store,
+            endpoint: self.endpoint.clone(),
+        }
+    }
+}
+
+/// All instances that the credentials may see in the region.
+pub(super) async fn list(source: &dyn Source) -> Result<Vec<serde_json::Value>, GatewayError> {
+    let mut pages = super::walk::Pages::new(Listing::Instances);
+    let mut found = Vec::new();
+    while let Some(items) = pages.next(source, None).await? {
+        found.extend(items);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn choose(wanted: Option<&str>, count: usize) -> Result<String, GatewayError> {
+        let selection = Selection {
+            fingerprint: "f".into(),
+            region: Some("eu-west-1".into()),
+            endpoint: None,
+            wanted: wanted.map(str::to_owned),
+        };
+        let instances: Vec<_> = (1..=count)
+            .map(|i| json!({"InstanceArn": format!("arn:aws:sso:::instance/ssoins-{i}"), "IdentityStoreId": format!("d-{i}")}))
+            .collect();
+        selection.choose(&instances).map(|found| found.identity_store)
+    }
+
+    #[test]
+    fn one_instance_needs_no_choice_and_several_do() {
+        assert_eq!(choose(None, 1).unwrap(), "d-1");
+        assert!(matches!(choose(None, 0), Err(GatewayError::NoInstance { .. })));
+        let Err(GatewayError::ChooseInstance { reason, choices }) = choose(None, 2) else { panic!("a choice") };
+        assert!(reason.contains('2') && choices.len() == 2, "{reason}");
+        assert_eq!(choose(Some("ssoins-2"), 2).unwrap(), "d-2");
+        assert_eq!(choose(Some("arn:aws:sso:::instance/ssoins-1"), 2).unwrap(), "d-1");
+        assert!(matches!(choose(Some("ssoins-9"), 2), Err(GatewayError::ChooseInstance { .. })));
+    }
+
+    #[test]
+    fn what_selects_an_instance_is_all_in_its_key() {
+        let base = Selection { fingerprint: "f".into(), region: None, endpoint: None, wanted: None };
+        let others = [
+            Selection { fingerprint: "g".into(), ..base.clone() },
+            Selection { region: Some("r".into()), ..base.clone() },
+            Selection { endpoint: Some("e".into()), ..base.clone() },
+            Selection { wanted: Some("w".into()), ..base.clone() },
+        ];
+        for other in others {
+            assert_ne!(other.key(), base.key());
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Reading through the cache: a hit without AWS, else AWS and a fill, else (when AWS is silent) what is stale.
+//!
+//! Neighbours: `cache/` below, `fetch.rs` beside, `cli/` and `app.rs` above. Promise: [`Gateway::cached`] needs no
+//! runtime, no credentials and no network; a fault of the cache slows a read and never changes its answer.
+
+use super::fetch::Errand;
+use super::instance::{self, Selection};
+use super::{GatewayError, Request, Source, Spool};
+use crate::cache::{Accept, Cache, Fresh, Lookup, Miss, Provenance, Show, Ticket};
+use crate::model::{Resource, Space};
+use crate::report::Progress;
+use crate::store::{Address, StoreError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+/// How a read uses the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether an entry may answer.
+    pub read: bool,
+    /// Whether AWS's answer is stored.
+    pub fill: bool,
+    /// Whether AWS may be asked at all.
+    pub live: bool,
+    /// The oldest entry that may answer.
+    pub max_age: Option<Duration>,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { read: true, fill: true, live: true, max_age: None }
+    }
+}
+
+impl Policy {
+    /// `--no-cache`, and a disabled cache: neither read nor fill.
+    pub const BYPASS: Policy = Policy { read: false, fill: false, live: true, max_age: None };
+    /// `--refresh`: ask AWS, then fill.
+    pub const REFRESH: Policy = Policy { read: false, fill: true, live: true, max_age: None };
+    /// `--cache-only`: AWS is not asked.
+    pub const CACHE_ONLY: Policy = Policy { read: true, fill: false, live: false, max_age: None };
+}
+
+/// What became of a lookup, for statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// A fresh entry answered.
+    Hit,
+    /// An expired one stood in for AWS.
+    Stale,
+    /// None did.
+    Miss(Miss),
+}
+
+/// Told of every lookup of a command's read: the outcome, the resource, and the id of the entry's row.
+pub type Recorder = Arc<dyn Fn(Looked, Resource, u64) + Send + Sync>;
+
+/// AWS, seen through the cache.
+pub struct Gateway {
+    cache: Cache,
+    source: Arc<dyn Source>,
+    selection: Selection,
+    space: OnceLock<Space>,
+    spool_dir: PathBuf,
+    recorder: Option<Recorder>,
+    faults: Mutex<Vec<String>>,
+}
+
+impl Gateway {
+    /// Joins a cache and a source. Long answers are spooled in `spool_dir`; `recorder` is given by commands, not by jobs.
+    pub fn new(
+        cache: Cache,
+        source: Arc<dyn Source>,
+        selection: Selection,
+        spool_dir: PathBuf,
+        recorder: Option<Recorder>,
+    ) -> Gateway {
+        Gateway {
+            cache,
+            source,
+            selection,
+            space: OnceLock::new(),
+            spool_dir,
+            recorder,
+            faults: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The cache below.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Where live answers come from.
+    pub fn source(&self) -> &dyn Source {
+        self.source.as_ref()
+    }
+
+    /// What went wrong with the cache while commands were answered; taken, not copied.
+    pub fn take_faults(&self) -> Vec<String> {
+        self.faults.lock().map(|mut faults| std::mem::take(&mut *faults)).unwrap_or_default()
+    }
+
+    /// The space, if it is remembered. No AWS.
+    pub fn remembered(&self) -> Option<&Space> {
+        if let Some(space) = self.space.get() {
+            return Some(space);
+        }
+        let found = self.selection.remembered(&self.cache)?;
+        Some(self.space.get_or_init(|| found))
+    }
+
+    /// The space: remembered when `policy` lets entries answer, else asked of AWS.
+    pub async fn space(&self, policy: &Policy) -> Result<&Space, GatewayError> {
+        if let Some(space) = self.space.get() {
+            return Ok(space);
+        }
+        if policy.read
+            && let Some(space) = self.remembered()
+        {
+            return Ok(space);
+        }
+        if !policy.live {
+            return Err(GatewayError::NotCached { key: "which instance this profile belongs to".into() });
+        }
+        let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
+        let found = self.selection.ask(self.source(), &self.cache, ticket).await?;
+        Ok(self.space.get_or_init(|| found))
+    }
+
+    /// All instances of the region, live.
+    pub async fn instances(&self) -> Result<Vec<serde_json::Value>, GatewayError> {
+        instance::list(self.source()).await
+    }
+
+    /// Answers from the cache alone: `None` when it cannot, and then nothing was shown.
+    pub fn cached(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        show: Show<'_>,
+    ) -> Result<Option<Provenance>, GatewayError> {
+        if !policy.read {
+            return Ok(None);
+        }
+        let Some(space) = self.remembered() else { return Ok(None) };
+        let accept = Accept { max_age: policy.max_age, stale: false };
+        self.look(request, &space.text(), accept, show)
+    }
+
+    /// Answers from the cache or, when it cannot, from AWS.
+    pub async fn read(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        progress: &dyn Progress,
+        show: Show<'_>,
+    ) -> Result<Provenance, GatewayError> {
+        match self.cached(request, policy, show)? {
+            Some(found) => Ok(found),
+            None => self.after_miss(request, policy, progress, show).await,
+        }
+    }
+
+    /// Answers what [`Gateway::cached`] could not.
+    pub async fn after_miss(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        progress: &dyn Progress,
+        show: Show<'_>,
+    ) -> Result<Provenance, GatewayError> {
+        let looked_up = self.space.get().is_some();
+        let text = self.space(policy).await?.text();
+        if policy.read && !looked_up {
+            let accept = Accept { max_age: policy.max_age, stale: false };
+            if let Some(found) = self.look(request, &text, accept, show)? {
+                return Ok(found);
+            }
+        }
+        if !policy.live {
+            return Err(GatewayError::NotCached { key: request.key().to_string() });
+        }
+        match self.live(request, policy, progress).await {
+            Ok(mut spool) => {
+                let now = self.cache.clock().now();
+                let fresh = Provenance { cached: false, stale: false, stored_at: now, age_ms: 0, left_ms: 0 };
+                show(&fresh, &mut spool.reader()?)?;
+                Ok(fresh)
+            }
+            Err(error) if error.allows_stale() && policy.read => {
+                let accept = Accept { max_age: policy.max_age, stale: true };
+                let stale = self.cache.view(&text, &request.key(), accept, show)?;
+                let Lookup::Hit(provenance) = stale else { return Err(error) };
+                self.record(Looked::Stale, request, &text);
+                progress.notice(&format!(
+                    "AWS did not answer ({error}); this is from the cache, {} old",
+                    crate::model::format_duration(Duration::from_millis(provenance.age_ms.unsigned_abs()))
+                ));
+                Ok(provenance)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks AWS and, when `policy` allows, stores the answer.
+    pub async fn live(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Spool, GatewayError> {
+        let space = self.space(policy).await?;
+        let text = space.text();
+        let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
+        let errand = Errand { space, text: &text, ticket, progress };
+        let fetched = self.fetch(request, errand).await;
+        let mut spool = match fetched {
+            Ok(spool) => spool,
+            Err(error @ GatewayError::NotFound { .. }) => {
+                let absent = Fresh::not_found(request.key(), request.call());
+                if let Err(fault) = self.cache.fill(&text, &[absent], ticket) {
+                    self.fault(&fault);
+                }
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        if ticket.is_valid() {
+            let body = &mut spool.reader()?;
+            let filled = self.cache.fill_long(&text, &request.key(), request.call(), body, ticket);
+            if let Err(fault) = filled {
+                self.fault(&fault);
+            }
+        }
+        Ok(spool)
+    }
+
+    /// Reads an answer whole, for what is known to be small or must be looked through.
+    pub async fn value(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<serde_json::Value, GatewayError> {
+        let mut found = serde_json::Value::Null;
+        self.read(request, policy, progress, &mut |_, body| {
+            found = serde_json::from_reader(body)?;
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// The same from the cache alone.
+    pub fn cached_value(&self, request: &Request, policy: &Policy) -> Result<Option<serde_json::Value>, GatewayError> {
+        let mut found = serde_json::Value::Null;
+        let hit = self.cached(request, policy, &mut |_, body| {
+            found = serde_json::from_reader(body)?;
+            Ok(())
+        })?;
+        Ok(hit.map(|_| found))
+    }
+
+    pub(super) fn ticket(&self) -> Ticket {
+        self.cache.ticket().unwrap_or_else(|error| {
+            self.fault(&error);
+            Ticket::NONE
+        })
+    }
+
+    pub(super) fn spool(&self) -> Spool {
+        Spool::new(self.spool_dir.clone())
+    }
+
+    /// Notes a fault of the cache: it slows the command and is said, it does not fail it.
+    pub(super) fn fault(&self, error: &StoreError) {
+        if let Ok(mut faults) = self.faults.lock() {
+            let text = error.to_string();
+            if !faults.contains(&text) {
+                faults.push(text);
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        request: &Request,
+        space: &str,
+        accept: Accept,
+        show: Show<'_>,
+    ) -> Result<Option<Provenance>, GatewayError> {
+        let mut absent = false;
+        let looked = self.cache.view(space, &request.key(), accept, &mut |provenance, body| {
+            let mut head = [0; 5];
+            let n = read_up_to(body, &mut head)?;
+            if &head[..n] == b"null" {
+                absent = true;
+                return Ok(());
+            }
+            show(provenance, &mut std::io::Read::chain(&head[..n], body))
+        })?;
+        match looked {
+            Lookup::Hit(provenance) => {
+                self.record(Looked::Hit, request, space);
+                if absent { Err(GatewayError::NotFound { what: request.subject() }) } else { Ok(Some(provenance)) }
+            }
+            Lookup::Miss(miss, fault) => {
+                self.record(Looked::Miss(miss), request, space);
+                if let Some(fault) = fault {
+                    self.fault(&fault);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn record(&self, looked: Looked, request: &Request, space: &str) {
+        if let Some(recorder) = &self.recorder {
+            let key = request.key();
+            recorder(looked, request.resource(), Address { space, key: key.as_str() }.id());
+        }
+    }
+}
+
+fn read_up_to(body: &mut dyn std::io::Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let n = body.read(&mut buffer[filled..])?;
+        if n == 0 {
+            break;
+        }
+        filled += n;
+    }
+    Ok(filled)
+}

@@ -1,0 +1,158 @@
+//! What can be asked, and the key that its answer has.
+//!
+//! Neighbours: `read.rs` answers it from the cache, `fetch.rs` from AWS; `cli/` and `warm.rs` ask. Promise: one request,
+//! one key; two requests that could be answered differently have different keys.
+
+use super::{Listing, PrincipalKind, Single};
+use crate::cache::Key;
+use crate::model::Resource;
+
+/// A question whose answer is one JSON document.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// All users: an array of User objects.
+    Users,
+    /// One user by id.
+    User(String),
+    /// The id behind a user name: `{"UserId": ...}`.
+    UserByName(String),
+    /// The memberships of a user, by id: an array.
+    UserGroups(String),
+    /// All groups: an array of Group objects.
+    Groups,
+    /// One group by id.
+    Group(String),
+    /// The id behind a display name: `{"GroupId": ...}`.
+    GroupByName(String),
+    /// The memberships of a group, by id: an array.
+    GroupMembers(String),
+    /// All permission sets: an array of `DescribePermissionSet` objects.
+    PermissionSets,
+    /// One permission set by ARN.
+    PermissionSet(String),
+    /// `{ManagedPolicies, CustomerManagedPolicies, InlinePolicy, PermissionsBoundary}` of an ARN.
+    PermissionSetPolicies(String),
+    /// The ids of the accounts that a permission set (ARN) is provisioned to: an array of strings.
+    PermissionSetAccounts(String),
+    /// The ARNs of the permission sets provisioned to an account: an array of strings.
+    AccountPermissionSets(String),
+    /// All accounts of the organisation: an array of Account objects.
+    Accounts,
+    /// One account by id.
+    Account(String),
+    /// All organizational units, roots included: an array of `{Id, Arn, Name, ParentId, Path}`.
+    Ous,
+    /// The assignments of one permission set in one account: an array.
+    Assignments {
+        /// The account id.
+        account: String,
+        /// The permission set's ARN.
+        permission_set: String,
+    },
+    /// The assignments of one principal in all accounts: an array.
+    PrincipalAssignments {
+        /// USER or GROUP.
+        kind: PrincipalKind,
+        /// The id of the user or group.
+        id: String,
+    },
+}
+
+impl Request {
+    /// The key of its answer.
+    pub fn key(&self) -> Key {
+        use Resource::{Account, Assignment, Group, Ou, PermissionSet, User};
+        match self {
+            Request::Users => Key::new(User, "list", "all"),
+            Request::User(id) => Key::new(User, "describe", id),
+            Request::UserByName(name) => Key::new(User, "by_name", name),
+            Request::UserGroups(id) => Key::new(User, "groups", id),
+            Request::Groups => Key::new(Group, "list", "all"),
+            Request::Group(id) => Key::new(Group, "describe", id),
+            Request::GroupByName(name) => Key::new(Group, "by_name", name),
+            Request::GroupMembers(id) => Key::new(Group, "members", id),
+            Request::PermissionSets => Key::new(PermissionSet, "list", "all"),
+            Request::PermissionSet(arn) => Key::new(PermissionSet, "describe", arn),
+            Request::PermissionSetPolicies(arn) => Key::new(PermissionSet, "policies", arn),
+            Request::PermissionSetAccounts(arn) => Key::new(PermissionSet, "accounts", arn),
+            Request::AccountPermissionSets(account) => Key::new(Account, "permission_sets", account),
+            Request::Accounts => Key::new(Account, "list", "all"),
+            Request::Account(id) => Key::new(Account, "describe", id),
+            Request::Ous => Key::new(Ou, "list", "all"),
+            Request::Assignments { account, permission_set } => {
+                Key::new(Assignment, "list", account).with(permission_set)
+            }
+            Request::PrincipalAssignments { kind, id } => Key::new(Assignment, "principal", kind.as_str()).with(id),
+        }
+    }
+
+    /// The resource it is about, for statistics.
+    pub fn resource(&self) -> Resource {
+        match self {
+            Request::Users | Request::User(_) | Request::UserByName(_) | Request::UserGroups(_) => Resource::User,
+            Request::Groups | Request::Group(_) | Request::GroupByName(_) | Request::GroupMembers(_) => Resource::Group,
+            Request::PermissionSets
+            | Request::PermissionSet(_)
+            | Request::PermissionSetPolicies(_)
+            | Request::PermissionSetAccounts(_) => Resource::PermissionSet,
+            Request::Accounts | Request::Account(_) | Request::AccountPermissionSets(_) => Resource::Account,
+            Request::Ous => Resource::Ou,
+            Request::Assignments { .. } | Request::PrincipalAssignments { .. } => Resource::Assignment,
+        }
+    }
+
+    /// The call that gives its answer, or the first of several.
+    pub fn call(&self) -> &'static str {
+        let none = String::new;
+        match self {
+            Request::Users => Listing::Users.operation(),
+            Request::User(_) => Single::User(none()).operation(),
+            Request::UserByName(_) => Single::UserIdByName(none()).operation(),
+            Request::UserGroups(_) => Listing::MembershipsForMember(none()).operation(),
+            Request::Groups => Listing::Groups.operation(),
+            Request::Group(_) => Single::Group(none()).operation(),
+            Request::GroupByName(_) => Single::GroupIdByName(none()).operation(),
+            Request::GroupMembers(_) => Listing::GroupMemberships(none()).operation(),
+            Request::PermissionSets => Listing::PermissionSets.operation(),
+            Request::PermissionSet(_) => Single::PermissionSet(none()).operation(),
+            Request::PermissionSetPolicies(_) => Listing::ManagedPolicies(none()).operation(),
+            Request::PermissionSetAccounts(_) => Listing::ProvisionedAccounts(none()).operation(),
+            Request::AccountPermissionSets(_) => Listing::ProvisionedPermissionSets(none()).operation(),
+            Request::Accounts => Listing::Accounts.operation(),
+            Request::Account(_) => Single::Account(none()).operation(),
+            Request::Ous => Listing::OrganizationalUnits(none()).operation(),
+            Request::Assignments { .. } => Listing::Assignments { account: none(), permission_set: none() }.operation(),
+            Request::PrincipalAssignments { kind, .. } => {
+                Listing::AssignmentsForPrincipal { kind: *kind, id: none() }.operation()
+            }
+        }
+    }
+
+    /// What it asks for, in words for errors.
+    pub fn subject(&self) -> String {
+        match self {
+            Request::Users => "the users".into(),
+            Request::User(id) => format!("user {id}"),
+            Request::UserByName(name) => format!("user `{name}`"),
+            Request::UserGroups(id) => format!("the groups of user {id}"),
+            Request::Groups => "the groups".into(),
+            Request::Group(id) => format!("group {id}"),
+            Request::GroupByName(name) => format!("group `{name}`"),
+            Request::GroupMembers(id) => format!("the members of group {id}"),
+            Request::PermissionSets => "the permission sets".into(),
+            Request::PermissionSet(arn) => format!("permission set {arn}"),
+            Request::PermissionSetPolicies(arn) => format!("the policies of permission set {arn}"),
+            Request::PermissionSetAccounts(arn) => format!("the accounts of permission set {arn}"),
+            Request::AccountPermissionSets(account) => format!("the permission sets of account {account}"),
+            Request::Accounts => "the accounts".into(),
+            Request::Account(id) => format!("account {id}"),
+            Request::Ous => "the organizational units".into(),
+            Request::Assignments { account, permission_set } => {
+                format!("the assignments of permission set {permission_set} in account {account}")
+            }
+            Request::PrincipalAssignments { kind, id } => {
+                format!("the assignments of {} {id}", kind.as_str().to_ascii_lowercase())
+            }
+        }
+    }
+}

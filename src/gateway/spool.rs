@@ -1,0 +1,108 @@
+//! An answer on its way: in memory while it is small, in a private file without a name when it grows.
+//!
+//! Neighbours: `fetch.rs` writes it page by page, `read.rs` stores it and shows it. Promise: memory stays flat however
+//! long a list is, and nothing of it outlives the process.
+
+use crate::private;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+/// What is kept in memory at most.
+const MEMORY_BYTES: usize = 4 * 1024 * 1024;
+
+/// The bytes of one JSON document.
+#[derive(Debug)]
+pub struct Spool {
+    memory: Vec<u8>,
+    file: Option<File>,
+    folder: PathBuf,
+    items: u64,
+    open: bool,
+}
+
+impl Spool {
+    /// An empty one; a file, if it comes to that, is made in `folder`.
+    pub fn new(folder: PathBuf) -> Spool {
+        Spool { memory: Vec::new(), file: None, folder, items: 0, open: false }
+    }
+
+    /// One document, whole.
+    pub fn of(value: &Value) -> Spool {
+        let memory = serde_json::to_vec(value).unwrap_or_default();
+        Spool { memory, file: None, folder: PathBuf::new(), items: 1, open: false }
+    }
+
+    /// Adds an item to the array that this spool becomes.
+    pub fn push(&mut self, item: &Value) -> io::Result<()> {
+        self.memory.push(if self.items == 0 { b'[' } else { b',' });
+        self.open = true;
+        self.items += 1;
+        serde_json::to_writer(&mut self.memory, item)?;
+        if self.memory.len() > MEMORY_BYTES { self.spill() } else { Ok(()) }
+    }
+
+    /// Closes the array.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.memory.extend_from_slice(if self.items == 0 { b"[]" } else { b"]" });
+        self.open = false;
+        if self.file.is_some() { self.spill() } else { Ok(()) }
+    }
+
+    /// How many items it holds.
+    pub fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// Its bytes from the beginning.
+    pub fn reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
+        debug_assert!(!self.open, "an array that was not closed");
+        match &mut self.file {
+            Some(file) => {
+                file.seek(SeekFrom::Start(0))?;
+                Ok(Box::new(io::BufReader::with_capacity(64 * 1024, file)))
+            }
+            None => Ok(Box::new(self.memory.as_slice())),
+        }
+    }
+
+    /// The document as a value, for answers that are known to be small.
+    pub fn value(&mut self) -> io::Result<Value> {
+        Ok(serde_json::from_reader(self.reader()?)?)
+    }
+
+    fn spill(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(private::unnamed(&self.folder).map_err(io::Error::other)?),
+        };
+        file.write_all(&self.memory)?;
+        self.memory.clear();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_short_and_a_long_array_read_back_as_written() {
+        let folder = tempfile::tempdir().unwrap();
+        for count in [0, 1, 3, 60_000] {
+            let mut spool = Spool::new(folder.path().into());
+            for i in 0..count {
+                spool.push(&json!({"UserId": format!("{i:0100}")})).unwrap();
+            }
+            spool.finish().unwrap();
+            assert_eq!(spool.file.is_some(), count == 60_000);
+            for _ in 0..2 {
+                let items: Vec<Value> = serde_json::from_reader(spool.reader().unwrap()).unwrap();
+                assert_eq!(items.len(), count);
+            }
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
+    }
+}

@@ -1,0 +1,207 @@
+//! The house as it was drawn: rooms name only rooms below, every outside crate has one door, files stay readable.
+//!
+//! Neighbours: `src/lib.rs` draws it. Promise: a line that breaks the drawing fails here, with its file and number.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Floor by floor, the ground floor first. Rooms on one floor are strangers.
+const FLOORS: &[&[&str]] = &[
+    &["model", "clock", "sqlite", "private"],
+    &["config", "report", "state", "host", "aws"],
+    &["store"],
+    &["cache"],
+    &["gateway", "health"],
+    &["jobs", "alerts", "sandbox"],
+    &["app"],
+    &["daemon"],
+    &["cli"],
+];
+
+/// The one exception to strangers: a database is opened with the right owner and mode.
+const NEIGHBOURS: &[(&str, &str)] = &[("sqlite", "private")];
+
+/// Each outside crate and the only places that may name it.
+const DOORS: &[(&str, &[&str])] = &[
+    ("figment", &["config/load.rs"]),
+    ("rusqlite", &["sqlite.rs"]),
+    ("moka", &["store/memory.rs"]),
+    ("axum", &["daemon/", "sandbox/"]),
+    ("lettre", &["alerts/email.rs"]),
+    ("sysinfo", &["host.rs"]),
+    ("tokio_cron_scheduler", &["daemon/"]),
+    ("aws_sdk_identitystore", &["gateway/aws/"]),
+    ("aws_sdk_ssoadmin", &["gateway/aws/"]),
+    ("aws_sdk_organizations", &["gateway/aws/"]),
+    ("aws_sdk_sts", &["gateway/aws/"]),
+    ("aws_config", &["aws.rs", "gateway/aws/"]),
+    ("indicatif", &["cli/progress.rs"]),
+];
+
+/// What no finished code holds.
+const FORBIDDEN: &[&str] = &["todo!", "unimplemented!", "dbg!", "TODO", "FIXME", "XXX", "#[ignore", "#[allow("];
+
+struct Source {
+    path: String,
+    room: String,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &mut found);
+    let mut sources: Vec<Source> = found
+        .into_iter()
+        .map(|file| {
+            let path = file.strip_prefix(&root).expect("below src").to_string_lossy().replace('\\', "/");
+            let room = path.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
+            let text = fs::read_to_string(&file).expect("a readable source");
+            Source { path, room, text }
+        })
+        .collect();
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(sources.len() > 20, "the sources were not found");
+    sources
+}
+
+fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, into);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// Lines that are code, with their numbers: no comments, and nothing after a trailing one.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().filter_map(|(i, line)| {
+        let line = line.split("//").next().unwrap_or_default();
+        (!line.trim().is_empty()).then_some((i + 1, line))
+    })
+}
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+fn is_top(room: &str) -> bool {
+    matches!(room, "lib" | "main")
+}
+
+fn identifier(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    &text[..end]
+}
+
+fn misplaced_imports(sources: &[Source]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for source in sources.iter().filter(|source| !is_top(&source.room)) {
+        let Some(own) = floor(&source.room) else {
+            wrong.push(format!("src/{}: give the room `{}` a floor in tests/house.rs", source.path, source.room));
+            continue;
+        };
+        for (n, line) in code_lines(&source.text) {
+            for rest in line.split("crate::").skip(1) {
+                let name = identifier(rest);
+                let neighbour = NEIGHBOURS.contains(&(source.room.as_str(), name));
+                if name != source.room && !neighbour && floor(name).is_none_or(|other| other >= own) {
+                    wrong.push(format!(
+                        "src/{}:{n}: `{}` names `{name}`, which is not below it",
+                        source.path, source.room
+                    ));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+fn wrong_doors(sources: &[Source]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for source in sources {
+        for (n, line) in code_lines(&source.text) {
+            for (name, doors) in DOORS {
+                let named = line.match_indices(name).any(|(at, _)| {
+                    let before = line[..at].chars().next_back();
+                    let after = &line[at + name.len()..];
+                    before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '"') && after.starts_with("::")
+                });
+                let allowed = doors
+                    .iter()
+                    .any(|door| source.path == *door || (door.ends_with('/') && source.path.starts_with(door)));
+                if named && !allowed {
+                    wrong.push(format!(
+                        "src/{}:{n}: `{name}` is named outside its door ({})",
+                        source.path,
+                        doors.join(", ")
+                    ));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn imports_point_down() {
+    let wrong = misplaced_imports(&sources());
+    assert!(wrong.is_empty(), "imports must point down:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_outside_crate_has_one_door() {
+    let wrong = wrong_doors(&sources());
+    assert!(wrong.is_empty(), "one door for each crate:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_broken_line_is_noticed() {
+    let planted =
+        |path: &str, room: &str, text: &str| vec![Source { path: path.into(), room: room.into(), text: text.into() }];
+    assert_eq!(misplaced_imports(&planted("store/x.rs", "store", "use crate::cache::Key;")).len(), 1);
+    assert_eq!(misplaced_imports(&planted("health/x.rs", "health", "use crate::gateway::Gateway;")).len(), 1);
+    assert_eq!(misplaced_imports(&planted("attic/x.rs", "attic", "")).len(), 1);
+    assert_eq!(misplaced_imports(&planted("cache/x.rs", "cache", "use crate::store::Store; // crate::cli")).len(), 0);
+    assert_eq!(wrong_doors(&planted("cache/x.rs", "cache", "let c = rusqlite::Connection::open(p);")).len(), 1);
+    assert_eq!(wrong_doors(&planted("sqlite.rs", "sqlite", "use rusqlite::Connection;")).len(), 0);
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent: Vec<_> = sources().into_iter().filter(|s| !s.text.starts_with("//!")).map(|s| s.path).collect();
+    assert!(silent.is_empty(), "open these files with //!: {silent:?}");
+}
+
+#[test]
+fn no_file_is_longer_than_500_lines() {
+    let long: Vec<_> = sources().into_iter().filter(|s| s.text.lines().count() > 500).map(|s| s.path).collect();
+    assert!(long.is_empty(), "these files want a room of their own: {long:?}");
+}
+
+#[test]
+fn nothing_is_left_over() {
+    let mut found = Vec::new();
+    for source in sources() {
+        for (n, line) in source.text.lines().enumerate() {
+            for word in FORBIDDEN.iter().filter(|word| line.contains(**word)) {
+                found.push(format!("src/{}:{}: {word}", source.path, n + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "finish these or make them an issue:\n{}", found.join("\n"));
+}
+
+#[test]
+fn drawers_for_everything_have_no_place_here() {
+    let drawers = ["utils", "util", "helpers", "helper", "common", "misc", "manager"];
+    let found: Vec<_> = sources()
+        .into_iter()
+        .filter(|s| s.path.trim_end_matches(".rs").split('/').any(|part| drawers.contains(&part)))
+        .map(|s| s.path)
+        .collect();
+    assert!(found.is_empty(), "name the thing: {found:?}");
+}
