@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands: formatting, lints, all tests, docs.
+# Installs what the tests need (a private virtualenv with moto and aiosmtpd; jq, bc and openssl where missing).
+# Needs Rust with rustfmt and clippy, a C compiler and python3. Prints the wall time of each stage.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export CI="${CI:-}"
+target="${CARGO_TARGET_DIR:-target}"
+venv="$target/test-venv"
+times=()
+
+stage() {
+    local name="$1" begin end
+    shift
+    printf '\n== %s\n' "$name"
+    begin=$(date +%s)
+    "$@"
+    end=$(date +%s)
+    times+=("$(printf '%-22s %5d s' "$name" $((end - begin)))")
+}
+
+tools() {
+    local missing=()
+    for tool in jq bc openssl; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    if [ ${#missing[@]} -gt 0 ]; then
+        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            apt-get update -qq && apt-get install -y -qq "${missing[@]}"
+        else
+            echo "please install: ${missing[*]}" >&2
+            return 1
+        fi
+    fi
+    # The stamp names the pins: another set of pins is another environment.
+    local pins="moto[server]==5.2.5 boto3 aiosmtpd==1.4.6 cryptography"
+    if [ "$(cat "$venv/.pins" 2>/dev/null)" != "$pins" ]; then
+        rm -rf "$venv"
+        python3 -m venv "$venv"
+        # shellcheck disable=SC2086 # the pins are words
+        "$venv/bin/pip" install --quiet $pins
+        printf '%s' "$pins" >"$venv/.pins"
+    fi
+    AWSIDEMAN_TEST_PYTHON="$(cd "$venv/bin" && pwd)/python"
+    export AWSIDEMAN_TEST_PYTHON
+}
+
+tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --locked
+        cargo test --locked --doc
+    else
+        cargo test --locked
+    fi
+}
+
+documentation() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+}
+
+stage "what tests need" tools
+stage "format" cargo fmt --all --check
+stage "lints" cargo clippy --locked --all-targets -- -D warnings
+stage "build" cargo build --locked --all-targets
+stage "tests" tests
+stage "docs" documentation
+
+printf '\n== wall time\n'
+printf '%s\n' "${times[@]}"
