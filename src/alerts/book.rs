@@ -155,7 +155,7 @@ fn step(
         // It was critical, but not for long enough to be told.
         Some(alert) if !alert.firing && !critical => return forget(transaction, &alert.key),
         Some(alert) if firing && !critical => {
-            return fade(transaction, finding, alert, settings, tells, now, decision);
+            return fade(transaction, finding, &alert, settings, tells, now, decision);
         }
         _ => {}
     }
@@ -191,7 +191,7 @@ fn step(
 fn fade(
     transaction: &Transaction<'_>,
     finding: &Finding,
-    alert: Alert,
+    alert: &Alert,
     settings: &config::Alerts,
     tells: bool,
     now: UnixMillis,

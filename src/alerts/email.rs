@@ -261,8 +261,8 @@ impl Server {
     /// lettre's error as ours.
     fn fault(&self, error: &SmtpError) -> AlertError {
         let (server, reason) = (self.name(), letter::line(&root_cause(error)));
-        if error.status().is_some() {
-            return AlertError::Refused { server, reason: letter::line(&error.to_string()) };
+        if let Some(code) = error.status() {
+            return AlertError::Refused { server, reason: format!("{code} {reason}") };
         }
         if is_timeout(error) {
             return AlertError::TimedOut { server };

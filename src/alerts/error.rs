@@ -105,11 +105,10 @@ impl AlertError {
         match self {
             AlertError::Setting { hint, .. } => hint.clone(),
             AlertError::Unreachable { .. } => {
-                "check alerts.email.host and alerts.email.port; the mail is kept and the next run tries again".into()
+                "check alerts.email.host and alerts.email.port, and that the server is up".into()
             }
             AlertError::TimedOut { .. } => {
-                "check host and port, or raise alerts.email.timeout; the mail is kept and the next run tries again"
-                    .into()
+                "check alerts.email.host and alerts.email.port, or raise alerts.email.timeout".into()
             }
             AlertError::Certificate { .. } => {
                 "name the server as its certificate does, or its authority in alerts.email.ca_file".into()

@@ -55,9 +55,8 @@ pub(super) fn body(letter: &Letter<'_>) -> String {
         text.push_str("\n\n");
     }
     let directory = run.cache_dir.display().to_string();
-    text.push_str(&format!("Host: {}\nCache: {}\nTime: {}\n", line(run.host), line(&directory), moment(*now)));
-    text.push_str("More: awsideman cache health\n");
-    text
+    let (host, directory, time) = (line(run.host), line(&directory), moment(*now));
+    format!("{text}Host: {host}\nCache: {directory}\nTime: {time}\nMore: awsideman cache health\n")
 }
 
 /// The moment in local time with its offset.

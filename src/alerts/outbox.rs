@@ -91,7 +91,7 @@ pub fn deliver(database: &mut Database, post: &Post<'_>, now: UnixMillis) -> Res
         Err(error) => {
             let note = "UPDATE outbox SET last_error = ? WHERE sent_at IS NULL";
             sqlite::write(database.connection(), |t| t.execute(note, [error.to_string()]))?;
-            Ok(Delivered { failed: Some(error.to_string()), hint: error.hint(), waiting, ..Delivered::default() })
+            Ok(Delivered { failed: Some(error.to_string()), hint: hint(&error), waiting, ..Delivered::default() })
         }
     }
 }
@@ -123,7 +123,7 @@ pub(super) fn drain(
             Err(error) => {
                 let note = "UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE id = ?";
                 sqlite::write(database.connection(), |t| t.execute(note, params![error.to_string(), mail.id]))?;
-                delivered.hint = error.hint();
+                delivered.hint = hint(&error);
                 delivered.failed = Some(error.to_string());
                 if !error.is_about_the_mail() {
                     break;
@@ -164,6 +164,11 @@ pub(super) fn message_id(host: &str, now: UnixMillis) -> String {
     let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect();
     let host = host.trim_matches('.');
     format!("<{now}.{:032x}@{}>", fastrand::u128(..), if host.is_empty() { "localhost" } else { host })
+}
+
+/// What to do, and that nothing is lost meanwhile.
+fn hint(error: &AlertError) -> String {
+    format!("{}; the mail is kept and the next run tries again", error.hint())
 }
 
 fn next(database: &mut Database, after: i64) -> Result<Option<Mail>, StatementError> {

@@ -152,10 +152,10 @@ fn disabled(found: &Measurements, health: &config::Health) -> Finding {
         None => "The cache is disabled by its configuration".into(),
     };
     if let Some(until) = disabled.until {
-        figure.push_str(&format!(", for another {}", format_duration(since(found.now, until))));
+        figure = format!("{figure}, for another {}", format_duration(since(found.now, until)));
     }
     if let Some(reason) = disabled.reason.as_deref().filter(|reason| !reason.is_empty()) {
-        figure.push_str(&format!(": {reason}"));
+        figure = format!("{figure}: {reason}");
     }
     let level = grade(false, lasting.is_some_and(|lasting| lasting > health.disabled_warn));
     finding("disabled", level, figure.clone(), figure, "awsideman cache enable", level == Level::Ok)
