@@ -104,6 +104,16 @@ pub fn alerts(database: &mut Database) -> Result<Vec<Alert>, AlertError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Strikes out the alerts of jobs that are not among `known` any more: nobody will ever say that they are over.
+pub fn forget_jobs(database: &mut Database, known: &[&str]) -> Result<(), AlertError> {
+    sqlite::write(database.connection(), |transaction| {
+        let mut statement = transaction.prepare("SELECT key FROM alert WHERE key GLOB 'job:*'")?;
+        let keys = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+        let gone = |key: &&String| !key.strip_prefix("job:").is_some_and(|name| known.contains(&name));
+        keys.iter().filter(gone).try_for_each(|key| forget(transaction, key)).map_err(AlertError::from)
+    })
+}
+
 /// Moves the state of every alert that the run speaks about and puts the mail about it, if one is due, into the outbox.
 ///
 /// Only a critical finding fires, once it has lasted `hold`; it is over when its figure has recovered for

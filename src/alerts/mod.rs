@@ -14,7 +14,7 @@ mod sendmail;
 #[cfg(test)]
 mod tests;
 
-pub use book::{Alert, Change, Decision, Run, alerts, job_finding, observe};
+pub use book::{Alert, Change, Decision, Run, alerts, forget_jobs, job_finding, observe};
 pub use email::{Mailer, check, test_mail};
 pub use error::AlertError;
 pub use outbox::{Delivered, Mail, Post, Receipt, Transport, deliver, waiting};

@@ -80,7 +80,7 @@ mod tests {
         crate::private::replace(&program, text.as_bytes(), crate::private::Access::Owner).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&program, mode).unwrap();
-        let sent = send(&program, "a@example.com", &["b@example.com".into()], &[b'x'; 200_000], timeout);
+        let sent = send(&program, "a@example.com", &["b@example.com".into()], &vec![b'x'; 200_000], timeout);
         (sent, root.path().to_owned(), root)
     }
 

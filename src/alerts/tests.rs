@@ -173,6 +173,15 @@ fn a_check_that_a_run_did_not_make_is_left_alone() {
 }
 
 #[test]
+fn the_alert_of_a_job_that_is_gone_goes_with_it() {
+    let mut desk = Desk::new();
+    desk.run(0, &[rate(42.0), job_finding("old", Some("no")), job_finding("warm", Some("no"))]);
+    forget_jobs(&mut desk.database, &["warm", "health"]).unwrap();
+    let left: Vec<String> = alerts(&mut desk.database).unwrap().into_iter().map(|alert| alert.key).collect();
+    assert_eq!(left, ["hit_rate", "job:warm"]);
+}
+
+#[test]
 fn a_job_that_always_mails_tells_how_things_stand() {
     let mut desk = Desk::new();
     desk.when = AlertWhen::Always;
@@ -189,6 +198,10 @@ fn what_nobody_was_told_is_told_once_somebody_may_be() {
     let mut desk = Desk::new();
     desk.when = AlertWhen::Never;
     expect(&desk.mails(&[42.0, 98.0, 42.0]), &[]);
+    desk.when = AlertWhen::OnChange;
+    assert_eq!(desk.run(2, &[rate(98.0)]), None, "nobody was told that it began");
+    desk.when = AlertWhen::Never;
+    assert_eq!(desk.run(3, &[rate(42.0)]), None);
     desk.when = AlertWhen::OnChange;
     desk.settings.email.enabled = false;
     assert_eq!(desk.run(3, &[rate(42.0)]), None);
@@ -264,6 +277,37 @@ fn what_cannot_leave_is_kept_with_its_message_id_and_leaves_in_order() {
     assert_eq!(*wire.taken.borrow(), [first, second]);
     let again = drain(&mut desk.database, &wire, &post, 4).unwrap();
     assert_eq!(again, Delivered::default());
+}
+
+/// A transport that takes its time and counts.
+struct Counting(std::sync::Mutex<Vec<i64>>);
+
+impl Transport for Counting {
+    fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
+        std::thread::yield_now();
+        self.0.lock().unwrap().push(mail.id);
+        Ok(Receipt { place: "counted".into(), complaint: None })
+    }
+}
+
+#[test]
+fn many_senders_at_once_send_each_mail_once() {
+    let mut desk = Desk::new();
+    for minute in 0..6 {
+        desk.run(minute, &[rate(if minute % 2 == 0 { 42.0 } else { 98.0 })]).unwrap();
+    }
+    let wire = Counting(std::sync::Mutex::default());
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let email = settings().email;
+                let post = Post { email: &email, state_dir: desk.root.path(), access: Access::Owner };
+                let delivered = drain(&mut open(desk.root.path()), &wire, &post, 9).unwrap();
+                assert_eq!((delivered.failed, delivered.waiting), (None, 0));
+            });
+        }
+    });
+    assert_eq!(*wire.0.lock().unwrap(), [1, 2, 3, 4, 5, 6]);
 }
 
 #[test]
