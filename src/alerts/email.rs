@@ -11,7 +11,7 @@ use crate::clock::UnixMillis;
 use crate::config::{Email, Tls, Transport as Way};
 use crate::private::{self, Access};
 use lettre::address::Envelope;
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
@@ -98,6 +98,7 @@ impl Mailer {
             .from(self.from.clone())
             .subject(letter::line(&mail.subject))
             .header(AutoSubmitted)
+            .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN);
         for to in &self.to {
             message = message.to(to.clone());

@@ -328,6 +328,7 @@ fn the_file_transport_writes_one_private_file_for_each_mail() {
         "To: \"On Call\" <oncall@example.com>\r\n",
         "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n",
         "Auto-Submitted: auto-generated\r\n",
+        "MIME-Version: 1.0\r\n",
         "Content-Type: text/plain; charset=utf-8\r\n",
         &format!("Message-ID: {}\r\n", mail.message_id),
     ] {
