@@ -1,3 +1,16 @@
-//! Being built.
+//! Measurements become findings.
+//!
+//! Neighbours: `cache health`, the health-check job and `alerts/` share it; the caller measures. Promise: pure
+//! judgement, every check yields one finding under a stable key, in one order.
+
 mod finding;
+mod judge;
+mod measurements;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
 pub use finding::{Finding, Level};
+pub use judge::{SizeLimits, judge};
+pub use measurements::{BreakerReading, Disabled, Measurements};
+pub use verdict::{Health, examine};

@@ -39,10 +39,10 @@ CREATE TABLE alert(
   key TEXT PRIMARY KEY, level TEXT NOT NULL, state TEXT NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL,
   since INTEGER NOT NULL, fired_at INTEGER, notified_at INTEGER, clear_since INTEGER
 ) WITHOUT ROWID, STRICT;
--- Mails that were decided, with what became of them.
+-- Mails that were decided, with what became of them. A summary only says how things stand: the next one replaces it.
 CREATE TABLE outbox(
   id INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL,
-  subject TEXT NOT NULL, body TEXT NOT NULL,
+  subject TEXT NOT NULL, body TEXT NOT NULL, summary INTEGER NOT NULL DEFAULT 0,
   attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT, sent_at INTEGER
 ) STRICT;
 

@@ -1,0 +1,134 @@
+//! Why a mail could not be decided, made or sent.
+//!
+//! Neighbours: every file of this room. Promise: each error is one sentence, and [`AlertError::hint`] says what to do.
+
+use crate::private::PrivateError;
+use crate::sqlite::StatementError;
+use std::path::PathBuf;
+
+/// What can go wrong with alerts and their mails.
+#[derive(Debug, thiserror::Error)]
+pub enum AlertError {
+    /// A statement on `state.db` failed.
+    #[error("the state database: {0}")]
+    Statement(#[from] StatementError),
+    /// A file or directory of ours is not as it must be.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
+    /// The lock that lets one sender at a time drain the outbox cannot be had.
+    #[error("cannot lock {}: {source}", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A setting cannot be used.
+    #[error("{key}: {problem}")]
+    Setting {
+        /// The key, `alerts.email.password_file`.
+        key: &'static str,
+        /// What is wrong with its value.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The server cannot be reached.
+    #[error("the mail server {server} cannot be reached: {reason}")]
+    Unreachable {
+        /// `host:port`.
+        server: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// The server did not answer in time.
+    #[error("the mail server {server} did not answer in time")]
+    TimedOut {
+        /// `host:port`.
+        server: String,
+    },
+    /// The server's certificate is not trusted.
+    #[error("the certificate of the mail server {server} is not trusted: {reason}")]
+    Certificate {
+        /// `host:port`.
+        server: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The connection could not be protected.
+    #[error("no TLS with the mail server {server}: {reason}")]
+    Tls {
+        /// `host:port`.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// The server refused user name or password.
+    #[error("the mail server {server} refused to log in {username}: {reason}")]
+    Login {
+        /// `host:port`.
+        server: String,
+        /// The user name.
+        username: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The server refused a recipient.
+    #[error("the mail server {server} refused the recipient {recipient}: {reason}")]
+    Recipient {
+        /// `host:port`.
+        server: String,
+        /// The address.
+        recipient: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The server refused the sender or the mail.
+    #[error("the mail server {server} refused the mail: {reason}")]
+    Refused {
+        /// `host:port`.
+        server: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The host's `sendmail` is missing or failed.
+    #[error("sendmail: {0}")]
+    Sendmail(String),
+    /// The mail could not be put together.
+    #[error("the mail cannot be written: {0}")]
+    Compose(String),
+}
+
+impl AlertError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            AlertError::Setting { hint, .. } => hint.clone(),
+            AlertError::Unreachable { .. } => {
+                "check alerts.email.host and alerts.email.port, and that the server is up".into()
+            }
+            AlertError::TimedOut { .. } => {
+                "check alerts.email.host and alerts.email.port, or raise alerts.email.timeout".into()
+            }
+            AlertError::Certificate { .. } => {
+                "name the server as its certificate does, or its authority in alerts.email.ca_file".into()
+            }
+            AlertError::Tls { .. } => {
+                "set alerts.email.tls to what the port speaks: starttls (587) or implicit (465)".into()
+            }
+            AlertError::Login { .. } => "check alerts.email.username and the file alerts.email.password_file".into(),
+            AlertError::Recipient { .. } => "check alerts.email.to".into(),
+            AlertError::Refused { .. } => "check alerts.email.from; the server may not accept this sender".into(),
+            AlertError::Sendmail(_) => {
+                "install a mail transfer agent, or set alerts.email.transport to smtp or file".into()
+            }
+            AlertError::Statement(_) | AlertError::Private(_) | AlertError::Lock { .. } => "awsideman doctor".into(),
+            AlertError::Compose(_) => "awsideman alerts test".into(),
+        }
+    }
+
+    /// Whether only this mail is affected, so that the next one may still leave.
+    pub(super) fn is_about_the_mail(&self) -> bool {
+        matches!(self, AlertError::Recipient { .. } | AlertError::Refused { .. } | AlertError::Compose(_))
+    }
+}

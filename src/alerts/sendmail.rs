@@ -1,0 +1,103 @@
+//! Mail through the host's own `sendmail`.
+//!
+//! Neighbours: `email.rs` brings envelope and bytes. Promise: the program is found where cron's short PATH does not
+//! look, gets its addresses as arguments behind `--`, and is stopped when it takes too long.
+
+use super::AlertError;
+use std::ffi::OsStr;
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where `sendmail` lives when PATH does not say so.
+const USUAL: [&str; 4] = ["/usr/sbin/sendmail", "/usr/lib/sendmail", "/usr/bin/sendmail", "/usr/local/sbin/sendmail"];
+
+/// The host's `sendmail`.
+pub(super) fn find() -> Result<PathBuf, AlertError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let named = std::env::split_paths(&path).map(|folder| folder.join("sendmail"));
+    let mut candidates = named.chain(USUAL.map(PathBuf::from));
+    candidates
+        .find(|candidate| candidate.is_absolute() && candidate.is_file())
+        .ok_or_else(|| AlertError::Sendmail("there is no such program on this host".into()))
+}
+
+/// Hands `mail` to `program` for these recipients.
+pub(super) fn send(
+    program: &Path,
+    from: &str,
+    to: &[String],
+    mail: &[u8],
+    timeout: Duration,
+) -> Result<(), AlertError> {
+    let fail = |what: &str, error: std::io::Error| AlertError::Sendmail(format!("{what}: {error}"));
+    // Files in place of pipes: neither side can then block the other.
+    let (mut input, mut output) = (unnamed()?, unnamed()?);
+    input.write_all(mail).and_then(|()| input.rewind()).map_err(|error| fail("cannot hand over the mail", error))?;
+    let talk = output.try_clone().map_err(|error| fail("cannot hand over the mail", error))?;
+    let mut child = Command::new(program)
+        .args([OsStr::new("-i"), OsStr::new("-f"), OsStr::new(from), OsStr::new("--")])
+        .args(to)
+        .stdin(Stdio::from(input))
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(talk))
+        .spawn()
+        .map_err(|error| fail(&format!("cannot start {}", program.display()), error))?;
+    let end = Instant::now() + timeout;
+    let status = loop {
+        match child.try_wait().map_err(|error| fail("cannot wait for it", error))? {
+            Some(status) => break status,
+            None if Instant::now() >= end => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(AlertError::Sendmail(format!("{} took longer than {timeout:?}", program.display())));
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    if status.success() {
+        return Ok(());
+    }
+    let mut words = String::new();
+    let _ = output.rewind().and_then(|()| output.take(2_000).read_to_string(&mut words));
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    Err(AlertError::Sendmail(format!("{} ended with {status}: {words}", program.display())))
+}
+
+fn unnamed() -> Result<std::fs::File, AlertError> {
+    tempfile::tempfile().map_err(|error| AlertError::Sendmail(format!("cannot make a temporary file: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(script: &str, timeout: Duration) -> (Result<(), AlertError>, PathBuf, tempfile::TempDir) {
+        let root = tempfile::tempdir().unwrap();
+        let program = root.path().join("sendmail");
+        let text = format!("#!/bin/sh\ncd '{}'\n{script}\n", root.path().display());
+        crate::private::replace(&program, text.as_bytes(), crate::private::Access::Owner).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&program, mode).unwrap();
+        let sent = send(&program, "a@example.com", &["b@example.com".into()], &vec![b'x'; 200_000], timeout);
+        (sent, root.path().to_owned(), root)
+    }
+
+    #[test]
+    fn it_gets_the_addresses_as_arguments_and_the_mail_on_stdin() {
+        let (sent, folder, _root) = run("echo \"$@\" > args; cat > mail", Duration::from_secs(20));
+        sent.unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join("args")).unwrap(), "-i -f a@example.com -- b@example.com\n");
+        assert_eq!(std::fs::read(folder.join("mail")).unwrap().len(), 200_000);
+    }
+
+    #[test]
+    fn its_failure_is_told_in_its_words_and_its_hanging_ends() {
+        let (sent, ..) = run("echo no such mailbox >&2; exit 67", Duration::from_secs(20));
+        let error = sent.unwrap_err().to_string();
+        assert!(error.contains("no such mailbox") && error.contains("67"), "{error}");
+        let (sent, ..) = run("exec sleep 60", Duration::from_millis(100));
+        assert!(sent.unwrap_err().to_string().contains("took longer"));
+    }
+}

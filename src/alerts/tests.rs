@@ -1,0 +1,372 @@
+//! The book and the outbox, run by run, with the clock in hand.
+//!
+//! Neighbours: `book.rs`, `letter.rs`, `outbox.rs` and the file transport of `email.rs` are held to it; `tests/mail.rs`
+//! does the same with a real server. Promise: who would be woken, and how often.
+
+use super::outbox::drain;
+use super::*;
+use crate::config::{self, AlertWhen};
+use crate::health::{Finding, Level};
+use crate::private::Access;
+use crate::state::Database;
+use std::cell::RefCell;
+use std::path::Path;
+use std::time::Duration;
+
+const MINUTE: i64 = 60_000;
+
+fn settings() -> config::Alerts {
+    config::Alerts {
+        hold: Duration::ZERO,
+        recovery_delay: Duration::ZERO,
+        repeat: Duration::ZERO,
+        email: config::Email {
+            enabled: true,
+            transport: config::Transport::File,
+            host: String::new(),
+            port: None,
+            tls: config::Tls::Starttls,
+            ca_file: None,
+            username: None,
+            password_file: None,
+            from: "awsideman@example.com".into(),
+            to: vec!["On Call <oncall@example.com>".into()],
+            dir: None,
+            timeout: Duration::from_secs(10),
+        },
+    }
+}
+
+fn minutes(n: u64) -> Duration {
+    Duration::from_secs(60 * n)
+}
+
+fn rate(percent: f64) -> Finding {
+    let (level, message) = match percent {
+        rate if rate < 50.0 => (Level::Critical, format!("Low cache hit rate: {rate:.1}%")),
+        rate if rate < 70.0 => (Level::Warn, format!("Low cache hit rate: {rate:.1}%")),
+        rate => (Level::Ok, format!("{rate:.1}%")),
+    };
+    let hint = "awsideman cache status --detailed".into();
+    Finding { key: "hit_rate".into(), level, message, hint, recovered: percent >= 52.0 }
+}
+
+/// A state directory and the runs that are observed in it.
+struct Desk {
+    root: tempfile::TempDir,
+    database: Database,
+    settings: config::Alerts,
+    when: AlertWhen,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let root = tempfile::tempdir().unwrap();
+        let database = open(root.path());
+        Desk { root, database, settings: settings(), when: AlertWhen::OnChange }
+    }
+
+    /// One run at `minute`; the subject of its mail.
+    fn run(&mut self, minute: i64, findings: &[Finding]) -> Option<String> {
+        self.decide(minute, findings).mail.map(|mail| mail.subject)
+    }
+
+    fn decide(&mut self, minute: i64, findings: &[Finding]) -> Decision {
+        observe(&mut self.database, &run(findings, self.when), &self.settings, minute * MINUTE).unwrap()
+    }
+
+    /// The subjects of the mails of runs a minute apart, by minute.
+    fn mails(&mut self, rates: &[f64]) -> Vec<(usize, String)> {
+        let runs = rates.iter().enumerate();
+        runs.filter_map(|(n, percent)| Some((n, self.run(i64::try_from(n).unwrap(), &[rate(*percent)])?))).collect()
+    }
+}
+
+fn open(state_dir: &Path) -> Database {
+    Database::open(state_dir, Access::Owner, Duration::from_secs(20), 0).unwrap().0
+}
+
+fn run(findings: &[Finding], when: AlertWhen) -> Run<'_> {
+    Run { findings, note: None, when, host: "host-1", cache_dir: Path::new("/var/cache/awsideman") }
+}
+
+const ALERT: &str = "awsideman Cache Health Alert";
+const RESOLVED: &str = "awsideman Cache Health Alert (resolved)";
+
+fn expect(mails: &[(usize, String)], expected: &[(usize, &str)]) {
+    let mails: Vec<(usize, &str)> = mails.iter().map(|(n, subject)| (*n, subject.as_str())).collect();
+    assert_eq!(mails, expected);
+}
+
+#[test]
+fn one_mail_when_it_starts_none_while_it_lasts_one_when_it_is_over() {
+    let mut desk = Desk::new();
+    expect(&desk.mails(&[98.0, 42.0, 42.0, 41.0, 42.0, 98.0, 98.0]), &[(1, ALERT), (5, RESOLVED)]);
+    assert_eq!(alerts(&mut desk.database).unwrap(), []);
+}
+
+#[test]
+fn a_warning_starts_no_mail() {
+    expect(&Desk::new().mails(&[98.0, 60.0, 60.0, 98.0]), &[]);
+}
+
+#[test]
+fn a_figure_that_hovers_at_its_threshold_does_not_flap() {
+    expect(&Desk::new().mails(&[49.0, 51.0, 49.5, 51.9, 49.0, 52.0, 51.0]), &[(0, ALERT), (5, RESOLVED)]);
+}
+
+#[test]
+fn what_does_not_last_for_hold_is_not_told() {
+    let mut desk = Desk::new();
+    desk.settings.hold = minutes(2);
+    let rates = [42.0, 42.0, 98.0, 42.0, 42.0, 42.0, 42.0, 98.0];
+    expect(&desk.mails(&rates), &[(5, ALERT), (7, RESOLVED)]);
+}
+
+#[test]
+fn it_is_over_after_the_recovery_delay_and_lasts_when_it_comes_back_before() {
+    let mut desk = Desk::new();
+    desk.settings.recovery_delay = minutes(2);
+    let rates = [42.0, 98.0, 98.0, 42.0, 98.0, 98.0, 98.0, 98.0];
+    expect(&desk.mails(&rates), &[(0, ALERT), (6, RESOLVED)]);
+}
+
+#[test]
+fn what_lasts_is_told_again_after_repeat() {
+    let mut desk = Desk::new();
+    desk.settings.repeat = minutes(3);
+    expect(&desk.mails(&[42.0; 8]), &[(0, ALERT), (3, ALERT), (6, ALERT)]);
+    let body = desk.decide(9, &[rate(42.0)]).mail.unwrap().body;
+    assert!(body.starts_with("Still so:\n- Low cache hit rate: 42.0%\n  since 1970-01-01"), "{body}");
+}
+
+#[test]
+fn several_changes_of_a_run_are_one_mail_and_a_further_key_is_a_new_one() {
+    let mut desk = Desk::new();
+    let size = Finding { key: "size".into(), message: "High memory usage: 300.0MB".into(), ..rate(0.0) };
+    let fine = Finding { key: "size".into(), ..rate(99.0) };
+    let both = desk.decide(0, &[rate(42.0), size.clone()]);
+    assert_eq!(both.began.len(), 2);
+    let body = both.mail.unwrap().body;
+    assert!(body.contains("42.0%") && body.contains("300.0MB"), "{body}");
+    let swap = desk.decide(1, &[rate(98.0), size.clone()]);
+    assert_eq!(swap.mail.unwrap().subject, "awsideman Cache Health Alert (partly resolved)");
+    let job = job_finding("warm", Some("AWS cannot be reached"));
+    let third = desk.decide(2, &[rate(98.0), size, job]);
+    assert_eq!((third.began.len(), third.lasting.len()), (1, 1));
+    let body = third.mail.unwrap().body;
+    assert!(
+        body.contains("- Job warm failed: AWS cannot be reached") && body.contains("Goes on, told before:"),
+        "{body}"
+    );
+    assert_eq!(waiting(&mut desk.database).unwrap(), 3);
+    assert_eq!(desk.run(3, &[rate(98.0), fine]).as_deref(), Some("awsideman Cache Health Alert (partly resolved)"));
+}
+
+#[test]
+fn a_check_that_a_run_did_not_make_is_left_alone() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.run(0, &[rate(42.0)]).as_deref(), Some(ALERT));
+    assert_eq!(desk.run(1, &[job_finding("warm", None)]), None);
+    assert_eq!(alerts(&mut desk.database).unwrap().len(), 1);
+    assert_eq!(desk.run(2, &[rate(98.0)]).as_deref(), Some(RESOLVED));
+}
+
+#[test]
+fn the_alert_of_a_job_that_is_gone_goes_with_it() {
+    let mut desk = Desk::new();
+    desk.run(0, &[rate(42.0), job_finding("old", Some("no")), job_finding("warm", Some("no"))]);
+    forget_jobs(&mut desk.database, &["warm", "health"]).unwrap();
+    let left: Vec<String> = alerts(&mut desk.database).unwrap().into_iter().map(|alert| alert.key).collect();
+    assert_eq!(left, ["hit_rate", "job:warm"]);
+}
+
+#[test]
+fn a_job_that_always_mails_tells_how_things_stand() {
+    let mut desk = Desk::new();
+    desk.when = AlertWhen::Always;
+    let expected = ["(all well)", "(warnings)", "", "(unchanged)", "(resolved)", "(all well)"];
+    for (minute, (percent, ending)) in [98.0, 60.0, 42.0, 42.0, 98.0, 98.0].into_iter().zip(expected).enumerate() {
+        let subject = desk.run(i64::try_from(minute).unwrap(), &[rate(percent)]).unwrap();
+        assert_eq!(subject, format!("{ALERT} {ending}").trim_end());
+    }
+    assert_eq!(waiting(&mut desk.database).unwrap(), 3, "of the summaries only the latest waits");
+}
+
+#[test]
+fn what_nobody_was_told_is_told_once_somebody_may_be() {
+    let mut desk = Desk::new();
+    desk.when = AlertWhen::Never;
+    expect(&desk.mails(&[42.0, 98.0, 42.0]), &[]);
+    desk.when = AlertWhen::OnChange;
+    assert_eq!(desk.run(2, &[rate(98.0)]), None, "nobody was told that it began");
+    desk.when = AlertWhen::Never;
+    assert_eq!(desk.run(3, &[rate(42.0)]), None);
+    desk.when = AlertWhen::OnChange;
+    desk.settings.email.enabled = false;
+    assert_eq!(desk.run(3, &[rate(42.0)]), None);
+    desk.settings.email.enabled = true;
+    assert_eq!(desk.run(4, &[rate(42.0)]).as_deref(), Some(ALERT));
+}
+
+#[test]
+fn the_mail_says_what_since_when_how_long_where_and_what_to_type() {
+    let mut desk = Desk::new();
+    let evil = Finding { message: "x\r\nBcc: all@example.com".into(), ..rate(42.0) };
+    let mail = desk.decide(0, &[evil]).mail.unwrap();
+    assert!(mail.body.contains("- x  Bcc: all@example.com\n"), "{}", mail.body);
+    for words in ["next: awsideman cache status --detailed", "Host: host-1", "Cache: /var/cache/awsideman", "Began:"] {
+        assert!(mail.body.contains(words), "{words}: {}", mail.body);
+    }
+    assert!(mail.message_id.starts_with("<0.") && mail.message_id.ends_with("@host-1>"), "{}", mail.message_id);
+    let over = desk.decide(90, &[rate(98.0)]);
+    assert_eq!(over.over[0].lasted, minutes(90));
+    assert!(over.mail.unwrap().body.contains("lasted 1h 30m"));
+}
+
+#[test]
+fn many_processes_that_see_the_same_make_one_mail() {
+    let desk = Desk::new();
+    let mails: usize = std::thread::scope(|scope| {
+        let one = || {
+            let mut database = open(desk.root.path());
+            let findings = [rate(42.0)];
+            let decision = observe(&mut database, &run(&findings, AlertWhen::OnChange), &settings(), 0).unwrap();
+            usize::from(decision.mail.is_some())
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(mails, 1);
+}
+
+/// A transport that is down until it is not.
+struct Wire {
+    down: bool,
+    taken: RefCell<Vec<Mail>>,
+}
+
+impl Transport for Wire {
+    fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
+        if self.down {
+            return Err(AlertError::Unreachable { server: "mail:25".into(), reason: "Connection refused".into() });
+        }
+        self.taken.borrow_mut().push(mail.clone());
+        Ok(Receipt { place: "mail:25".into(), complaint: None })
+    }
+}
+
+#[test]
+fn what_cannot_leave_is_kept_with_its_message_id_and_leaves_in_order() {
+    let mut desk = Desk::new();
+    let first = desk.decide(0, &[rate(42.0)]).mail.unwrap();
+    let second = desk.decide(1, &[rate(98.0)]).mail.unwrap();
+    let email = settings().email;
+    let state_dir = desk.root.path().to_owned();
+    let post = Post { email: &email, state_dir: &state_dir, access: Access::Owner };
+    let mut wire = Wire { down: true, taken: RefCell::default() };
+    for _ in 0..2 {
+        let delivered = drain(&mut desk.database, &wire, &post, 2).unwrap();
+        assert_eq!((delivered.sent.len(), delivered.waiting), (0, 2));
+        let failed = delivered.failed.unwrap();
+        assert_eq!(failed, "the mail server mail:25 cannot be reached: Connection refused");
+    }
+    wire.down = false;
+    let delivered = drain(&mut desk.database, &wire, &post, 3).unwrap();
+    assert_eq!((delivered.sent.len(), delivered.waiting, delivered.failed), (2, 0, None));
+    assert_eq!(*wire.taken.borrow(), [first, second]);
+    let again = drain(&mut desk.database, &wire, &post, 4).unwrap();
+    assert_eq!(again, Delivered::default());
+}
+
+/// A transport that takes its time and counts.
+struct Counting(std::sync::Mutex<Vec<i64>>);
+
+impl Transport for Counting {
+    fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
+        std::thread::yield_now();
+        self.0.lock().unwrap().push(mail.id);
+        Ok(Receipt { place: "counted".into(), complaint: None })
+    }
+}
+
+#[test]
+fn many_senders_at_once_send_each_mail_once() {
+    let mut desk = Desk::new();
+    for minute in 0..6 {
+        desk.run(minute, &[rate(if minute % 2 == 0 { 42.0 } else { 98.0 })]).unwrap();
+    }
+    let wire = Counting(std::sync::Mutex::default());
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let email = settings().email;
+                let post = Post { email: &email, state_dir: desk.root.path(), access: Access::Owner };
+                let delivered = drain(&mut open(desk.root.path()), &wire, &post, 9).unwrap();
+                assert_eq!((delivered.failed, delivered.waiting), (None, 0));
+            });
+        }
+    });
+    assert_eq!(*wire.0.lock().unwrap(), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn the_file_transport_writes_one_private_file_for_each_mail() {
+    let mut desk = Desk::new();
+    let mail = desk.decide(0, &[rate(42.0)]).mail.unwrap();
+    let (email, state_dir) = (settings().email, desk.root.path().to_owned());
+    let post = Post { email: &email, state_dir: &state_dir, access: Access::Owner };
+    let delivered = deliver(&mut desk.database, &post, 5).unwrap();
+    let path = Path::new(&delivered.sent[0].place);
+    assert_eq!(path.parent(), Some(&*state_dir.join("mail")));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(path).unwrap();
+    for header in [
+        "Subject: awsideman Cache Health Alert\r\n",
+        "From: awsideman@example.com\r\n",
+        "To: \"On Call\" <oncall@example.com>\r\n",
+        "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n",
+        "Auto-Submitted: auto-generated\r\n",
+        "MIME-Version: 1.0\r\n",
+        "Content-Type: text/plain; charset=utf-8\r\n",
+        &format!("Message-ID: {}\r\n", mail.message_id),
+    ] {
+        assert!(text.contains(header), "{header}: {text}");
+    }
+    assert_eq!(deliver(&mut desk.database, &post, 6).unwrap(), Delivered::default());
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_named_with_their_key() {
+    let state = tempfile::tempdir().unwrap();
+    let password = state.path().join("password");
+    crate::private::replace(&password, b"s3cret\n", Access::Owner).unwrap();
+    let smtp =
+        config::Email { transport: config::Transport::Smtp, host: "mail.example.com".into(), ..settings().email };
+    let secret = config::Email { username: Some("u".into()), password_file: Some(password.clone()), ..smtp.clone() };
+    for (email, words) in [
+        (config::Email { host: String::new(), ..smtp.clone() }, "alerts.email.host: no mail server is given"),
+        (config::Email { to: vec![], ..smtp.clone() }, "alerts.email.to: no recipient is given"),
+        (config::Email { from: "nobody".into(), ..smtp.clone() }, "alerts.email.from: `nobody` is not a mail address"),
+        (
+            config::Email { to: vec!["a@example.com\r\nBcc: b@example.com".into()], ..smtp.clone() },
+            "alerts.email.to: `a@example.com  Bcc: b@example.com` is not a mail address",
+        ),
+        (
+            config::Email { tls: config::Tls::None, ..secret.clone() },
+            "alerts.email.tls: `none` would send the password",
+        ),
+        (config::Email { username: None, ..secret.clone() }, "alerts.email.username: a password is given"),
+        (config::Email { password_file: None, ..secret.clone() }, "alerts.email.password_file: a user name is given"),
+        (config::Email { ca_file: Some(password), ..smtp.clone() }, "alerts.email.ca_file: "),
+    ] {
+        let post = Post { email: &email, state_dir: state.path(), access: Access::Owner };
+        let error = check(&post).unwrap_err();
+        assert!(error.to_string().starts_with(words), "{error}");
+        assert!(!error.hint().is_empty() && !error.to_string().contains("s3cret"), "{error}");
+    }
+    let post = Post { email: &secret, state_dir: state.path(), access: Access::Owner };
+    check(&post).unwrap();
+    assert!(!format!("{:?}", Mailer::open(&post).unwrap()).contains("s3cret"));
+}

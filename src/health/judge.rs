@@ -1,0 +1,206 @@
+//! The checks: which figure is worth a warning, which is critical, and when it has come back.
+//!
+//! Neighbours: `measurements.rs` is the input, `[health]` of the configuration has the thresholds. Promise: one
+//! finding for each check, fine or not, in the order of [`judge`]; a figure that hovers at its threshold does not flap,
+//! because it has recovered only past a second value.
+
+use super::measurements::{Measurements, mib};
+use super::{Finding, Level};
+use crate::clock::UnixMillis;
+use crate::config;
+use crate::model::{format_duration, format_size};
+use std::time::Duration;
+
+/// The size that is worth a warning whatever the limit, in MiB.
+const SIZE_WARN_MB: f64 = 100.0;
+/// The size that is critical whatever the limit, in MiB.
+const SIZE_CRITICAL_MB: f64 = 200.0;
+/// Points above the critical hit rate at which it has recovered.
+const HIT_RATE_RECOVERY_POINTS: f64 = 2.0;
+/// The share of the critical size at which it has recovered.
+const SIZE_RECOVERY: f64 = 0.95;
+/// The share of the critical error rate at which it has recovered.
+const ERROR_RATE_RECOVERY: f64 = 0.8;
+/// The multiple of the critical free space at which it has recovered.
+const FREE_DISK_RECOVERY: f64 = 1.1;
+
+/// Judges every check. Keys, in this order: `hit_rate`, `size`, `error_rate`, `free_disk`, `oldest`, `breaker`,
+/// `disabled`, `store`, `directories`.
+pub fn judge(found: &Measurements, health: &config::Health, cache: &config::Cache) -> Vec<Finding> {
+    vec![
+        hit_rate(found, health),
+        size(found, health),
+        error_rate(found, health),
+        free_disk(found, health, cache),
+        oldest(found, health),
+        breaker(found),
+        disabled(found, health),
+        store(found),
+        directories(found),
+    ]
+}
+
+/// The sizes that are judged against, in MiB.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SizeLimits {
+    /// Warn above this.
+    pub warn: f64,
+    /// Critical above this.
+    pub critical: f64,
+}
+
+impl SizeLimits {
+    /// As set; unset, the larger of 100 and 200 MiB and 90 and 100 % of the cache's own limit, so that a cache which is
+    /// held at its limit is no alarm.
+    pub fn of(health: &config::Health, limit_bytes: u64) -> SizeLimits {
+        let limit = mib(limit_bytes);
+        SizeLimits {
+            warn: health.size_mb_warn.unwrap_or(SIZE_WARN_MB.max(limit * 0.9)),
+            critical: health.size_mb_critical.unwrap_or(SIZE_CRITICAL_MB.max(limit)),
+        }
+    }
+}
+
+fn hit_rate(found: &Measurements, health: &config::Health) -> Finding {
+    let samples = found.samples();
+    let recovery = health.hit_rate_critical + HIT_RATE_RECOVERY_POINTS;
+    if found.disabled.is_some() {
+        // Neither good nor bad: what fired before is judged again once the cache is back.
+        return Finding { recovered: false, ..fine("hit_rate", "not judged while the cache is disabled".into()) };
+    }
+    let Some(rate) = found.hit_rate() else {
+        return fine("hit_rate", format!("0 samples, fewer than {}", health.min_samples));
+    };
+    let recovered = rate >= recovery;
+    if samples < health.min_samples {
+        let message = format!("{rate:.1}% over {samples} samples, fewer than {}", health.min_samples);
+        return Finding { recovered, ..fine("hit_rate", message) };
+    }
+    let level = grade(rate < health.hit_rate_critical, rate < health.hit_rate_warn);
+    let words = format!("Low cache hit rate: {rate:.1}%");
+    let figure = format!("{rate:.1}% over {samples} samples in {}", format_duration(found.window));
+    finding("hit_rate", level, words, figure, "awsideman cache status --detailed", recovered)
+}
+
+fn size(found: &Measurements, health: &config::Health) -> Finding {
+    let limits = SizeLimits::of(health, found.limit_bytes);
+    let held = mib(found.held_bytes);
+    let level = grade(held > limits.critical, held > limits.warn);
+    let limit = if found.limit_bytes == 0 { "no limit".into() } else { format_size(found.limit_bytes) };
+    let figure = format!("{} in {} entries, limit {limit}", format_size(found.held_bytes), found.entries);
+    let recovered = held <= limits.critical * SIZE_RECOVERY;
+    let words = format!("High memory usage: {held:.1}MB");
+    finding("size", level, words, figure, "awsideman cache enforce-limits", recovered)
+}
+
+fn error_rate(found: &Measurements, health: &config::Health) -> Finding {
+    let samples = found.samples().max(found.window_errors);
+    let rate = found.error_rate().unwrap_or(0.0);
+    let recovered = rate <= health.error_rate_critical * ERROR_RATE_RECOVERY;
+    if samples < health.min_samples {
+        let message = format!("{} errors in {samples} samples, fewer than {}", found.window_errors, health.min_samples);
+        return Finding { recovered, ..fine("error_rate", message) };
+    }
+    let level = grade(rate > health.error_rate_critical, false);
+    let figure = format!("{rate:.1}% over {samples} samples in {}", format_duration(found.window));
+    finding("error_rate", level, format!("High error rate: {rate:.1}%"), figure, "awsideman cache test", recovered)
+}
+
+fn free_disk(found: &Measurements, health: &config::Health, cache: &config::Cache) -> Finding {
+    let Some(bytes) = found.free_disk_bytes else {
+        return fine("free_disk", "free space is not known".into());
+    };
+    let free = mib(bytes);
+    let level = grade(free < health.free_disk_mb_critical, free < health.free_disk_mb_warn);
+    let figure = match found.total_disk_bytes {
+        Some(total) => format!("{} of {} free", format_size(bytes), format_size(total)),
+        None => format!("{} free", format_size(bytes)),
+    };
+    let words = format!("Low disk space: {figure} on the disk of {}", cache.dir.display());
+    let recovered = free >= health.free_disk_mb_critical * FREE_DISK_RECOVERY;
+    finding("free_disk", level, words, figure, "awsideman cache cleanup", recovered)
+}
+
+fn oldest(found: &Measurements, health: &config::Health) -> Finding {
+    let Some(stored_at) = found.oldest_stored_at else {
+        return fine("oldest", "no entries".into());
+    };
+    let age = since(stored_at, found.now);
+    let level = grade(false, !health.oldest_warn.is_zero() && age > health.oldest_warn);
+    let words = format!("Old entries: the oldest is {} old", format_duration(age));
+    finding("oldest", level, words, format_duration(age), "awsideman cache cleanup", level == Level::Ok)
+}
+
+fn breaker(found: &Measurements) -> Finding {
+    let state = found.breaker.state.to_ascii_uppercase().replace('-', "_");
+    let (level, words) = match state.as_str() {
+        "OPEN" => (Level::Critical, "WARNING: Circuit breaker is OPEN - cache is disabled"),
+        "HALF_OPEN" => (Level::Warn, "INFO: Circuit breaker is HALF_OPEN - testing recovery"),
+        _ => (Level::Ok, ""),
+    };
+    let figure = format!("{state}, {} failures", found.breaker.failure_count);
+    finding("breaker", level, words.into(), figure, "awsideman cache recover", level == Level::Ok)
+}
+
+fn disabled(found: &Measurements, health: &config::Health) -> Finding {
+    let Some(disabled) = &found.disabled else {
+        return fine("disabled", "the cache is enabled".into());
+    };
+    let lasting = disabled.since.map(|from| since(from, found.now));
+    let mut figure = match lasting {
+        Some(lasting) => format!("The cache has been disabled for {}", format_duration(lasting)),
+        None => "The cache is disabled by its configuration".into(),
+    };
+    if let Some(until) = disabled.until {
+        figure = format!("{figure}, for another {}", format_duration(since(found.now, until)));
+    }
+    if let Some(reason) = disabled.reason.as_deref().filter(|reason| !reason.is_empty()) {
+        figure = format!("{figure}: {reason}");
+    }
+    let level = grade(false, lasting.is_some_and(|lasting| lasting > health.disabled_warn));
+    finding("disabled", level, figure.clone(), figure, "awsideman cache enable", level == Level::Ok)
+}
+
+fn store(found: &Measurements) -> Finding {
+    match &found.store_problem {
+        None => fine("store", "readable".into()),
+        Some(problem) => {
+            let words = format!("The cache cannot be used: {problem}");
+            finding("store", Level::Critical, words, String::new(), "awsideman cache recover", false)
+        }
+    }
+}
+
+fn directories(found: &Measurements) -> Finding {
+    if found.directory_problems.is_empty() {
+        return fine("directories", "owner and mode as they must be".into());
+    }
+    let words = format!("Directories need attention: {}", found.directory_problems.join("; "));
+    finding("directories", Level::Warn, words, String::new(), "awsideman doctor", false)
+}
+
+fn grade(critical: bool, warn: bool) -> Level {
+    match (critical, warn) {
+        (true, _) => Level::Critical,
+        (false, true) => Level::Warn,
+        (false, false) => Level::Ok,
+    }
+}
+
+fn fine(key: &str, message: String) -> Finding {
+    Finding { key: key.into(), level: Level::Ok, message, hint: String::new(), recovered: true }
+}
+
+/// The words when it is not fine, the bare figure when it is. What is critical has not recovered.
+fn finding(key: &str, level: Level, words: String, figure: String, hint: &str, recovered: bool) -> Finding {
+    let recovered = recovered && level != Level::Critical;
+    match level {
+        Level::Ok => Finding { recovered, ..fine(key, figure) },
+        _ => Finding { key: key.into(), level, message: words, hint: hint.into(), recovered },
+    }
+}
+
+/// The time between two moments; none when the clock went back.
+fn since(from: UnixMillis, to: UnixMillis) -> Duration {
+    Duration::from_millis(u64::try_from(to.saturating_sub(from)).unwrap_or(0))
+}

@@ -1,0 +1,102 @@
+//! What is known about the cache at one moment: the input of every check.
+//!
+//! Neighbours: the caller gathers it from the store, the statistics and the host; `judge.rs` reads it. Promise: plain
+//! values, nothing is looked up here.
+
+use crate::clock::UnixMillis;
+use std::time::Duration;
+
+/// The figures that are judged. Rates are over command reads only: warms and reads around the cache do not count.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Measurements {
+    /// Command reads that the cache answered within the window.
+    pub window_hits: u64,
+    /// Command reads that it could not answer within the window.
+    pub window_misses: u64,
+    /// Command reads at which the cache itself failed within the window.
+    pub window_errors: u64,
+    /// The time the three counts are over.
+    pub window: Duration,
+    /// The bytes that entries hold.
+    pub held_bytes: u64,
+    /// The most bytes that entries may hold; 0 is no limit.
+    pub limit_bytes: u64,
+    /// How many entries there are.
+    pub entries: u64,
+    /// When the oldest entry was stored; `None` without entries.
+    pub oldest_stored_at: Option<UnixMillis>,
+    /// Free bytes on the disk of the cache; `None` when they are unknown or do not matter.
+    pub free_disk_bytes: Option<u64>,
+    /// All bytes of that disk.
+    pub total_disk_bytes: Option<u64>,
+    /// Why nothing is cached right now, when somebody said so.
+    pub disabled: Option<Disabled>,
+    /// The circuit breaker.
+    pub breaker: BreakerReading,
+    /// Why the cache cannot be opened or read.
+    pub store_problem: Option<String>,
+    /// Directories with a wrong owner or mode, one sentence each.
+    pub directory_problems: Vec<String>,
+    /// The moment of all this.
+    pub now: UnixMillis,
+}
+
+/// A cache that is switched off.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Disabled {
+    /// Since when; `None` when configuration or environment says so.
+    pub since: Option<UnixMillis>,
+    /// When it ends by itself; `None` never.
+    pub until: Option<UnixMillis>,
+    /// What was given as the reason.
+    pub reason: Option<String>,
+}
+
+/// The circuit breaker as status shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerReading {
+    /// `CLOSED`, `OPEN` or `HALF_OPEN`, in any case.
+    pub state: String,
+    /// Consecutive failures.
+    pub failure_count: u32,
+    /// The latest of them.
+    pub last_failure_time: Option<UnixMillis>,
+}
+
+impl Default for BreakerReading {
+    fn default() -> Self {
+        BreakerReading { state: "CLOSED".into(), failure_count: 0, last_failure_time: None }
+    }
+}
+
+impl Measurements {
+    /// Hits and misses of the window.
+    pub fn samples(&self) -> u64 {
+        self.window_hits.saturating_add(self.window_misses)
+    }
+
+    /// Hits in percent of hits and misses; `None` without samples.
+    pub fn hit_rate(&self) -> Option<f64> {
+        (self.samples() > 0).then(|| percent(self.window_hits, self.samples()))
+    }
+
+    /// Errors in percent of hits and misses. Errors without a single hit or miss are 100 %; nothing at all is `None`.
+    pub fn error_rate(&self) -> Option<f64> {
+        match (self.samples(), self.window_errors) {
+            (0, 0) => None,
+            (0, _) => Some(100.0),
+            (samples, errors) => Some(percent(errors, samples)),
+        }
+    }
+}
+
+/// Bytes as MiB.
+#[expect(clippy::cast_precision_loss, reason = "sizes are judged and printed to one decimal")]
+pub(super) fn mib(bytes: u64) -> f64 {
+    bytes as f64 / (1024.0 * 1024.0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates are judged and printed to one decimal")]
+fn percent(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64 * 100.0
+}

@@ -1,0 +1,91 @@
+//! All findings of one moment, as JSON and as one line for Nagios.
+//!
+//! Neighbours: `judge.rs` makes the findings; `cache health` and the health-check job show this. Promise: healthy is
+//! false exactly when a finding is critical; the Nagios line has its performance data in the form of its guidelines.
+
+use super::measurements::mib;
+use super::{Finding, Level, Measurements, SizeLimits, judge};
+use crate::config;
+use serde::Serialize;
+
+/// The verdict: `{"healthy", "issues", "warnings", "checks"}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Health {
+    /// Whether nothing is critical.
+    pub healthy: bool,
+    /// The messages of what is critical.
+    pub issues: Vec<String>,
+    /// The messages of what is worth a look.
+    pub warnings: Vec<String>,
+    /// Every check with its verdict.
+    pub checks: Vec<Finding>,
+    /// The figures as Nagios reads them.
+    #[serde(skip)]
+    figures: String,
+}
+
+/// Judges every check and sums it up.
+pub fn examine(found: &Measurements, health: &config::Health, cache: &config::Cache) -> Health {
+    let checks = judge(found, health, cache);
+    let messages = |level| checks.iter().filter(|f| f.level == level).map(|f| f.message.clone()).collect();
+    let issues: Vec<String> = messages(Level::Critical);
+    let warnings = messages(Level::Warn);
+    Health { healthy: issues.is_empty(), issues, warnings, checks, figures: figures(found, health) }
+}
+
+impl Health {
+    /// The exit code (0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN) and the line of a Nagios plugin.
+    pub fn nagios(&self) -> (u8, String) {
+        let worst = self.checks.iter().map(|finding| finding.level).max();
+        let (code, word) = match worst {
+            Some(Level::Ok) => (0, "OK"),
+            Some(Level::Warn) => (1, "WARNING"),
+            Some(Level::Critical) => (2, "CRITICAL"),
+            None => (3, "UNKNOWN"),
+        };
+        let text = match code {
+            3 => "nothing was checked".into(),
+            0 => self.figure_of("hit_rate") + "; " + &self.figure_of("size"),
+            _ => self.issues.iter().chain(&self.warnings).cloned().collect::<Vec<_>>().join("; "),
+        };
+        // A bar begins the figures and a line break a longer text: neither may come from a message.
+        let text: String = text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect();
+        let line = format!("CACHE {word} - {text}");
+        (code, if self.figures.is_empty() { line } else { format!("{line} | {}", self.figures) })
+    }
+
+    fn figure_of(&self, key: &str) -> String {
+        let finding = self.checks.iter().find(|finding| finding.key == key);
+        finding.map_or_else(String::new, |finding| format!("{} {}", key.replace('_', " "), finding.message))
+    }
+}
+
+/// `label=value[unit];warn;critical;min;max`: `70:` alarms below 70, `5` above 5; a figure that is not known is `U`.
+fn figures(found: &Measurements, health: &config::Health) -> String {
+    let size = SizeLimits::of(health, found.limit_bytes);
+    let rate = |rate: Option<f64>| rate.map_or_else(|| "U".into(), |rate| format!("{rate:.1}%"));
+    let mut all = vec![
+        format!(
+            "hit_rate={};{}:;{}:;0;100",
+            rate(found.hit_rate()),
+            number(health.hit_rate_warn),
+            number(health.hit_rate_critical)
+        ),
+        format!("hit_rate_samples={};;;0", found.samples()),
+        format!("size={:.1}MB;{};{};0", mib(found.held_bytes), number(size.warn), number(size.critical)),
+        format!("entries={};;;0", found.entries),
+        format!("error_rate={};;{};0", rate(found.error_rate()), number(health.error_rate_critical)),
+    ];
+    if let Some(free) = found.free_disk_bytes {
+        let total = found.total_disk_bytes.map_or_else(String::new, |total| format!(";{:.1}", mib(total)));
+        let (warn, critical) = (number(health.free_disk_mb_warn), number(health.free_disk_mb_critical));
+        all.push(format!("free_disk={:.1}MB;{warn}:;{critical}:;0{total}", mib(free)));
+    }
+    all.join(" ")
+}
+
+/// At most two decimals, none when they are zero.
+fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
