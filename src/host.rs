@@ -1,1 +1,155 @@
-//! Being built.
+//! Facts about the host: memory, disk, names, time zone; the only file that names sysinfo.
+//!
+//! Neighbours: `health/`, `cache status --memory-details`, `doctor` and the jobs are handed what they need of these.
+//! Promise: nothing here is called on the hit path; a fact that cannot be had is said to be so, never guessed.
+
+use chrono_tz::Tz;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Space on a file system, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// What this user may still write.
+    pub free: u64,
+    /// Its size.
+    pub total: u64,
+}
+
+/// A time zone of the host's that has no name we know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the host's time zone `{0}` is not an IANA name: set TZ or the job's `timezone`, as in \"Europe/Berlin\"")]
+pub struct UnknownZone(pub String);
+
+/// Bytes of memory that this process occupies (RSS); `None` where the host does not tell.
+pub fn own_memory() -> Option<u64> {
+    use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+    let pid = sysinfo::get_current_pid().ok()?;
+    let mut system = System::new().ok()?;
+    let only = ProcessRefreshKind::nothing().with_memory();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, only);
+    system.process(pid).map(sysinfo::Process::memory).filter(|bytes| *bytes > 0)
+}
+
+/// Space where `path` is, or would be: its nearest parent that exists counts.
+pub fn free_space(path: &Path) -> io::Result<Space> {
+    let mut at: PathBuf = std::path::absolute(path)?;
+    loop {
+        match rustix::fs::statvfs(&at) {
+            Ok(found) => {
+                return Ok(Space {
+                    free: found.f_bavail.saturating_mul(found.f_frsize),
+                    total: found.f_blocks.saturating_mul(found.f_frsize),
+                });
+            }
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) if at.pop() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The name of this host, as the kernel has it.
+pub fn host_name() -> String {
+    printable(&rustix::system::uname().nodename().to_string_lossy()).unwrap_or_else(|| "localhost".into())
+}
+
+/// The name of this user: USER, LOGNAME, the password file, else the number.
+pub fn user_name() -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| printable(&std::env::var(name).ok()?));
+    let listed = || listed_name(&std::fs::read_to_string("/etc/passwd").ok()?, uid);
+    named.or_else(listed).unwrap_or_else(|| uid.to_string())
+}
+
+/// A text that is another one after each boot; `None` where the host does not tell.
+pub fn boot_id() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    printable(&text)
+}
+
+/// The host's time zone: TZ, else the host's setting, else UTC, as the C library has it.
+pub fn local_zone() -> Result<Tz, UnknownZone> {
+    zone(std::env::var_os("TZ"), || iana_time_zone::get_timezone().ok())
+}
+
+fn zone(variable: Option<OsString>, setting: impl FnOnce() -> Option<String>) -> Result<Tz, UnknownZone> {
+    let Some(variable) = variable else {
+        return setting().map_or(Ok(Tz::UTC), |name| name.parse().map_err(|_| UnknownZone(name)));
+    };
+    let text = variable.to_string_lossy();
+    let name = text.strip_prefix(':').unwrap_or(&text);
+    // `/usr/share/zoneinfo/Europe/Berlin` is how some write it.
+    let name = name.rsplit_once("zoneinfo/").map_or(name, |(_, name)| name);
+    if name.is_empty() {
+        return Ok(Tz::UTC);
+    }
+    name.parse().map_err(|_| UnknownZone(name.into()))
+}
+
+fn listed_name(passwd: &str, uid: u32) -> Option<String> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number == uid.to_string()).then(|| printable(name)).flatten()
+    })
+}
+
+/// Trimmed; `None` when it is empty or could disturb a terminal or a mail.
+fn printable(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty() && !text.contains(|c: char| c.is_control())).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_this_process_is_plausible() {
+        let bytes = own_memory().expect("this host tells");
+        assert!((500_000..20_000_000_000).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn space_is_that_of_the_nearest_parent_that_exists() {
+        let root = tempfile::tempdir().unwrap();
+        let here = free_space(root.path()).unwrap();
+        assert!(here.free <= here.total && here.total > 0);
+        let file = root.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for path in [root.path().join("not/yet/there"), file.join("below")] {
+            assert_eq!(free_space(&path).unwrap().total, here.total, "{}", path.display());
+        }
+        assert!(free_space(Path::new("relative/not/there")).is_ok());
+    }
+
+    #[test]
+    fn names_are_there_and_printable() {
+        for name in [host_name(), user_name()] {
+            assert_eq!(printable(&name), Some(name));
+        }
+        assert_eq!(boot_id(), boot_id());
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nops:x:1000:1000::/home/ops:/bin/sh\nbroken\n:x:7::\n";
+        assert_eq!(listed_name(passwd, 1000).as_deref(), Some("ops"));
+        assert_eq!((listed_name(passwd, 7), listed_name(passwd, 8)), (None, None));
+        assert_eq!(printable("a\nb"), None);
+    }
+
+    #[test]
+    fn the_zone_is_tz_then_the_setting_then_utc() {
+        let berlin = || Some("Europe/Berlin".to_owned());
+        for (variable, setting, expected) in [
+            (None, berlin(), Ok(Tz::Europe__Berlin)),
+            (None, None, Ok(Tz::UTC)),
+            (Some("Asia/Tokyo"), berlin(), Ok(Tz::Asia__Tokyo)),
+            (Some(":Asia/Tokyo"), berlin(), Ok(Tz::Asia__Tokyo)),
+            (Some("/usr/share/zoneinfo/Asia/Tokyo"), berlin(), Ok(Tz::Asia__Tokyo)),
+            (Some(""), berlin(), Ok(Tz::UTC)),
+            (Some("CET-1CEST"), berlin(), Err(UnknownZone("CET-1CEST".into()))),
+            (None, Some("Mars/Base".to_owned()), Err(UnknownZone("Mars/Base".into()))),
+        ] {
+            assert_eq!(zone(variable.map(OsString::from), || setting), expected, "{variable:?}");
+        }
+    }
+}

@@ -6,10 +6,10 @@
 
 use crate::private::{self, Access, Open, PrivateError};
 pub use rusqlite::{
-    Connection, Error as StatementError, OptionalExtension, Row, Transaction, blob::Blob, named_params, params,
-    params_from_iter,
+    Connection, Error as StatementError, ErrorCode, OptionalExtension, Row, Transaction, blob::Blob, named_params,
+    params, params_from_iter,
 };
-use rusqlite::{ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
+use rusqlite::{OpenFlags, TransactionBehavior, config::DbConfig};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

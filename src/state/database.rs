@@ -2,38 +2,19 @@
 //!
 //! Neighbours: `schema.rs` has its tables; `jobs/`, `alerts/` and the statistics run their statements on the
 //! connection it lends. Promise: a database that a newer awsideman made is refused, a damaged one is kept as
-//! evidence beside its successor.
+//! evidence beside its successor; of many processes that find the damage at once, one acts and all go on.
 
+use super::error::{StateError, io_error};
+use super::locks::Lock;
 use super::schema::{SCHEMA, VERSION};
 use crate::clock::UnixMillis;
-use crate::private::{self, Access, PrivateError};
-use crate::sqlite::{self, Connection, Plan, SqliteError, StatementError, Synchronous};
+use crate::private::{self, Access, Prepared};
+use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What can go wrong with the state directory.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The directory or a file in it is not as it must be.
-    #[error(transparent)]
-    Private(#[from] PrivateError),
-    /// `state.db` says no.
-    #[error(transparent)]
-    Sqlite(#[from] SqliteError),
-    /// A statement on `state.db` failed.
-    #[error("the state database: {0}")]
-    Statement(#[from] StatementError),
-    /// A file in the state directory could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// `lock`, `append to`, `rename`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
-}
+/// The least time that a process waits for another one to replace a damaged database.
+const REPLACING: Duration = Duration::from_secs(10);
 
 /// The state database.
 #[derive(Debug)]
@@ -43,48 +24,88 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens `state.db` in `directory`, making both when absent. The notice says that a damaged one was set aside.
+    /// Opens `state.db` in `directory`, making both when absent. The notice says that a damaged one was set aside, or
+    /// that the directory was tightened.
     pub fn open(
         directory: &Path,
         access: Access,
         busy: Duration,
         now: UnixMillis,
     ) -> Result<(Database, Option<String>), StateError> {
-        private::directory(directory, access)?;
-        let path = directory.join("state.db");
-        let plan = Plan {
-            path: &path,
-            schema: SCHEMA,
-            version: VERSION,
-            synchronous: Synchronous::Full,
-            busy,
-            page_size: 4096,
-            access,
+        let tightened = match private::directory(directory, access)? {
+            Prepared::Tightened(mode) => {
+                Some(format!("{} could be read by others (mode {mode:04o}); now it cannot", directory.display()))
+            }
+            Prepared::Found | Prepared::Created => None,
         };
-        match sqlite::open(&plan) {
-            Ok(connection) => Ok((Database { connection, path }, None)),
+        let path = directory.join("state.db");
+        match sqlite::open(&plan(&path, access, busy)) {
+            Ok(connection) => Ok((Database { connection, path }, tightened)),
             Err(error) if error.is_damage() => {
-                let aside = directory.join(format!("state.db.damaged.{now}"));
-                for ending in ["-wal", "-shm"] {
-                    let _ = std::fs::rename(sqlite::sidecar(&path, ending), sqlite::sidecar(&aside, ending));
-                }
-                std::fs::rename(&path, &aside).map_err(|source| StateError::Io {
-                    action: "set aside",
-                    path: path.clone(),
-                    source,
-                })?;
-                let notice =
-                    format!("state.db was damaged ({error}); it was set aside as {} and begun anew", aside.display());
-                let connection = sqlite::open(&plan)?;
-                Ok((Database { connection, path }, Some(notice)))
+                let (database, notice) = Database::renew(directory, access, busy, now)?;
+                let both: Vec<String> = tightened.into_iter().chain(notice).collect();
+                Ok((database, (!both.is_empty()).then(|| both.join("; "))))
             }
             Err(error) => Err(error.into()),
         }
     }
 
+    /// Opens `state.db` as a user who may not write it does; `None` when there is none.
+    pub fn open_read_only(directory: &Path, busy: Duration) -> Result<Option<Database>, StateError> {
+        let path = directory.join("state.db");
+        match std::fs::symlink_metadata(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error("look at", &path)(source)),
+        }
+        let connection = sqlite::open_read_only(&plan(&path, Access::Owner, busy))?;
+        Ok(Some(Database { connection, path }))
+    }
+
+    /// Checks the whole of `state.db` and, if it is damaged, sets it aside as `state.db.damaged.<now>` and begins a new
+    /// one; the notice says so. For `cache recover`, and for statements that failed with [`StateError::is_damage`].
+    pub fn renew(
+        directory: &Path,
+        access: Access,
+        busy: Duration,
+        now: UnixMillis,
+    ) -> Result<(Database, Option<String>), StateError> {
+        private::directory(directory, access)?;
+        let lock = directory.join("state.db.renew");
+        let _lock = Lock::wait_for(&lock, access, busy.max(REPLACING), now)?.ok_or_else(|| Lock::busy(&lock))?;
+        let path = directory.join("state.db");
+        let plan = plan(&path, access, busy);
+        // Whoever had the lock before may have done it.
+        let found =
+            sqlite::open(&plan).and_then(|connection| check(&connection, &path).map(|fault| (connection, fault)));
+        let (kind, reason) = match found {
+            Ok((connection, None)) => return Ok((Database { connection, path }, None)),
+            Ok((_, Some(fault))) => ("damaged", format!("was damaged ({fault})")),
+            Err(SqliteError::Older { found, known, .. }) => {
+                ("older", format!("was made by an older awsideman (schema {found}, this one needs {known})"))
+            }
+            Err(error) if error.is_damage() => ("damaged", format!("was damaged ({error})")),
+            Err(error) => return Err(error.into()),
+        };
+        let aside = set_aside(directory, &path, kind, now)?;
+        let connection = sqlite::open(&plan)?;
+        let notice = format!("state.db {reason}; it was set aside as {} and begun anew", aside.display());
+        Ok((Database { connection, path }, Some(notice)))
+    }
+
     /// The connection, to run statements on.
     pub fn connection(&mut self) -> &mut Connection {
         &mut self.connection
+    }
+
+    /// The connection, to ask.
+    pub fn reader(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Runs `work` in one BEGIN IMMEDIATE and commits it; an error rolls everything back.
+    pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
+        sqlite::write(&mut self.connection, work)
     }
 
     /// The file.
@@ -93,20 +114,146 @@ impl Database {
     }
 }
 
+fn plan(path: &Path, access: Access, busy: Duration) -> Plan<'_> {
+    Plan { path, schema: SCHEMA, version: VERSION, synchronous: Synchronous::Full, busy, page_size: 4096, access }
+}
+
+/// What `SQLite` finds wrong with the content, if anything.
+fn check(connection: &Connection, path: &Path) -> Result<Option<String>, SqliteError> {
+    let verdict: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(sqlite::at(path))?;
+    Ok((verdict != "ok").then_some(verdict))
+}
+
+/// Renames the database, its log first: a log that stays behind would be replayed into the successor.
+fn set_aside(directory: &Path, path: &Path, kind: &str, now: UnixMillis) -> Result<PathBuf, StateError> {
+    let name = |n: u32| match n {
+        0 => format!("state.db.{kind}.{now}"),
+        n => format!("state.db.{kind}.{now}.{n}"),
+    };
+    let free = (0..u32::MAX).map(|n| directory.join(name(n))).find(|aside| aside.symlink_metadata().is_err());
+    let aside = free.unwrap_or_else(|| directory.join(name(0)));
+    for ending in ["-wal", "-shm"] {
+        let companion = sqlite::sidecar(path, ending);
+        match std::fs::rename(&companion, sqlite::sidecar(&aside, ending)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io_error("set aside", &companion)(error));
+            }
+            _ => {}
+        }
+    }
+    std::fs::rename(path, &aside).map_err(io_error("set aside", path))?;
+    Ok(aside)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const BUSY: Duration = Duration::from_secs(30);
+
+    fn open(directory: &Path) -> Result<(Database, Option<String>), StateError> {
+        Database::open(directory, Access::Owner, BUSY, 7)
+    }
+
+    fn evidence(directory: &Path) -> usize {
+        let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("state.db.damaged")).count()
+    }
 
     #[test]
     fn a_damaged_database_is_set_aside_and_said() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("state");
-        let open = || Database::open(&directory, Access::Owner, Duration::from_secs(1), 7);
-        assert_eq!(open().unwrap().1, None);
-        std::fs::write(directory.join("state.db"), "garbage ".repeat(1_000)).unwrap();
-        let notice = open().unwrap().1.expect("a notice");
-        assert!(notice.contains("state.db.damaged.7"), "{notice}");
-        assert!(directory.join("state.db.damaged.7").exists());
-        assert_eq!(open().unwrap().1, None);
+        for aside in ["state.db.damaged.7", "state.db.damaged.7.1"] {
+            assert_eq!(open(&directory).unwrap().1, None);
+            std::fs::write(directory.join("state.db"), "garbage ".repeat(1_000)).unwrap();
+            let notice = open(&directory).unwrap().1.expect("a notice");
+            assert!(notice.contains(aside) && notice.contains("damaged"), "{notice}");
+            assert!(directory.join(aside).exists());
+        }
+        assert_eq!(open(&directory).unwrap().1, None);
+    }
+
+    #[test]
+    fn many_that_find_the_damage_at_once_set_it_aside_once_and_share_the_new_one() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("state.db"), "garbage ".repeat(1_000)).unwrap();
+        let directory = root.path();
+        let notices: usize = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8)
+                .map(|n| {
+                    scope.spawn(move || {
+                        let (mut database, notice) = open(directory).unwrap();
+                        database.write(|t| Ok(t.execute("INSERT INTO folded VALUES(?, 0)", [n.to_string()])?)).unwrap();
+                        usize::from(notice.is_some())
+                    })
+                })
+                .collect();
+            all.into_iter().map(|one| one.join().unwrap()).sum()
+        });
+        assert_eq!((notices, evidence(root.path())), (1, 1));
+        let (database, _) = open(root.path()).unwrap();
+        let rows: i64 = database.reader().query_row("SELECT count(*) FROM folded", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 8);
+    }
+
+    #[test]
+    fn damage_below_the_header_is_found_by_renew_and_soundness_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        drop(open(root.path()).unwrap());
+        assert_eq!(Database::renew(root.path(), Access::Owner, BUSY, 1).unwrap().1, None);
+        let path = root.path().join("state.db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let length = bytes.len();
+        assert!(length > 3 * 4096, "several pages");
+        bytes[2 * 4096..].fill(0xA5);
+        std::fs::write(&path, bytes).unwrap();
+        let (mut database, notice) = open(root.path()).unwrap();
+        assert_eq!(notice, None, "opening reads the header only");
+        let error = database.write(|t| Ok(t.execute("INSERT INTO folded VALUES('a', 0)", [])?)).unwrap_err();
+        assert!(error.is_damage() && error.hint().is_some_and(|hint| hint.contains("cache recover")), "{error:?}");
+        drop(database);
+        let (mut database, notice) = Database::renew(root.path(), Access::Owner, BUSY, 2).unwrap();
+        assert!(notice.expect("a notice").contains("state.db.damaged.2"));
+        database.write(|t| Ok(t.execute("INSERT INTO folded VALUES('a', 0)", [])?)).unwrap();
+    }
+
+    #[test]
+    fn a_newer_one_is_refused_with_a_hint_and_an_older_one_is_kept_beside() {
+        let root = tempfile::tempdir().unwrap();
+        let (database, _) = open(root.path()).unwrap();
+        database.reader().execute_batch("PRAGMA user_version = 99").unwrap();
+        drop(database);
+        let error = open(root.path()).unwrap_err();
+        assert!(error.to_string().contains("newer awsideman"), "{error}");
+        assert!(error.hint().expect("a hint").contains("state.dir"));
+        assert_eq!(evidence(root.path()), 0);
+        let connection =
+            sqlite::open(&Plan { version: 99, ..plan(&root.path().join("state.db"), Access::Owner, BUSY) });
+        connection.unwrap().execute_batch("PRAGMA user_version = -1").unwrap();
+        let notice = open(root.path()).unwrap().1.expect("a notice");
+        assert!(notice.contains("older awsideman") && notice.contains("state.db.older.7"), "{notice}");
+    }
+
+    #[test]
+    fn a_reader_sees_what_is_there_and_makes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("state");
+        assert!(Database::open_read_only(&directory, BUSY).unwrap().is_none());
+        assert!(!directory.exists());
+        drop(open(&directory).unwrap());
+        let mut database = Database::open_read_only(&directory, BUSY).unwrap().expect("a database");
+        assert!(database.write(|t| Ok(t.execute("INSERT INTO folded VALUES('a', 0)", [])?)).is_err());
+    }
+
+    #[test]
+    fn a_readable_directory_is_tightened_and_that_is_said() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let notice = open(root.path()).unwrap().1.expect("a notice");
+        assert!(notice.contains("0755"), "{notice}");
+        assert_eq!(open(root.path()).unwrap().1, None);
     }
 }

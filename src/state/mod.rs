@@ -1,9 +1,26 @@
 //! What must outlive a process beside the cache: the switch, the tally, locks and `state.db`.
 //!
 //! Neighbours: `jobs/` keeps its ledger here, `alerts/` its outbox, `health/` reads the statistics. Promise: one
-//! directory, private; a damaged `state.db` is set aside and rebuilt, and that is said.
+//! directory, private; the hit path touches the switch and the tally alone; a damaged `state.db` is set aside and
+//! rebuilt, and that is said.
 
 mod database;
+mod directory;
+mod error;
+mod fold;
+mod locks;
+mod record;
 mod schema;
+mod statistics;
+mod switch;
+mod tally;
 
-pub use database::{Database, StateError};
+pub use database::Database;
+pub use directory::State;
+pub use error::StateError;
+pub use fold::{Folded, fold, peek};
+pub use locks::{Holder, Lock, holder, is_held};
+pub use record::{Outcome, cache_number};
+pub use statistics::{Counts, lifetime, window};
+pub use switch::{BreakerMark, BreakerState, Disabled, Switch};
+pub use tally::Tally;

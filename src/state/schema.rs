@@ -8,16 +8,18 @@ pub(super) const VERSION: i32 = 1;
 
 /// The statements that make an empty database ours.
 pub(super) const SCHEMA: &str = "
--- Lookups by hour (start of the hour), cache directory, resource and outcome.
+-- Lookups by hour (start of the hour), cache directory (the number of its path), resource and outcome.
 CREATE TABLE hourly(
-  hour INTEGER NOT NULL, cache TEXT NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL,
+  hour INTEGER NOT NULL, cache INTEGER NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL,
   PRIMARY KEY(hour, cache, resource, outcome)
 ) WITHOUT ROWID, STRICT;
 -- The same, for hours that are no longer kept apart.
 CREATE TABLE lifetime(
-  cache TEXT NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL,
+  cache INTEGER NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL,
   PRIMARY KEY(cache, resource, outcome)
 ) WITHOUT ROWID, STRICT;
+-- Tally files that are counted and perhaps not yet removed.
+CREATE TABLE folded(name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID, STRICT;
 
 -- One row for each job and profile ('' is the default one) that was ever seen.
 CREATE TABLE job(

@@ -1,0 +1,183 @@
+//! The state directory as one value: where it is, and who may use it.
+//!
+//! Neighbours: `app.rs` makes it from the configuration and hands it down; the files beside this one do the work.
+//! Promise: nothing is opened before it is asked for, so that a hit opens the switch and the tally alone.
+
+use super::database::Database;
+use super::error::StateError;
+use super::fold::{self, Folded};
+use super::locks::{self, Holder, Lock};
+use super::statistics::{self, Counts};
+use super::switch::{BreakerMark, Disabled, Switch};
+use super::tally::Tally;
+use crate::clock::UnixMillis;
+use crate::private::Access;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The state directory; it need not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    directory: PathBuf,
+    access: Access,
+    busy: Duration,
+}
+
+impl State {
+    /// The state in `directory`; `busy` is how long its database waits for another process.
+    pub fn new(directory: impl Into<PathBuf>, access: Access, busy: Duration) -> State {
+        State { directory: directory.into(), access, busy }
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Who may use it.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// [`Switch::read`].
+    pub fn switch(&self) -> (Switch, Option<String>) {
+        Switch::read(&self.directory)
+    }
+
+    /// [`Switch::disable`].
+    pub fn disable(&self, disabled: Disabled, now: UnixMillis) -> Result<Option<String>, StateError> {
+        Switch::disable(&self.directory, self.access, disabled, now)
+    }
+
+    /// [`Switch::enable`].
+    pub fn enable(&self, now: UnixMillis) -> Result<Option<Disabled>, StateError> {
+        Switch::enable(&self.directory, self.access, now)
+    }
+
+    /// [`Switch::set_breaker`].
+    pub fn set_breaker(&self, cache: &Path, mark: BreakerMark, now: UnixMillis) -> Result<(), StateError> {
+        Switch::set_breaker(&self.directory, self.access, cache, mark, now)
+    }
+
+    /// [`Switch::update_breaker`].
+    pub fn update_breaker(
+        &self,
+        cache: &Path,
+        now: UnixMillis,
+        change: impl FnOnce(&mut BreakerMark),
+    ) -> Result<BreakerMark, StateError> {
+        Switch::update_breaker(&self.directory, self.access, cache, now, change)
+    }
+
+    /// The tally for lookups in the cache directory `cache`; opened at its first record.
+    pub fn tally(&self, cache: &Path) -> Tally {
+        Tally::new(&self.directory, self.access, cache)
+    }
+
+    /// [`Database::open`].
+    pub fn database(&self, now: UnixMillis) -> Result<(Database, Option<String>), StateError> {
+        Database::open(&self.directory, self.access, self.busy, now)
+    }
+
+    /// [`Database::open_read_only`].
+    pub fn database_read_only(&self) -> Result<Option<Database>, StateError> {
+        Database::open_read_only(&self.directory, self.busy)
+    }
+
+    /// [`Database::renew`].
+    pub fn renew_database(&self, now: UnixMillis) -> Result<(Database, Option<String>), StateError> {
+        Database::renew(&self.directory, self.access, self.busy, now)
+    }
+
+    /// [`fold::fold`].
+    pub fn fold(&self, database: &mut Database, now: UnixMillis) -> Result<Folded, StateError> {
+        fold::fold(&self.directory, self.access, database, now)
+    }
+
+    /// Lookups in `cache` since the hour of `since`, folded or not. Changes nothing; `None` stands for a database that
+    /// is not there or cannot be read.
+    pub fn window(&self, database: Option<&Database>, cache: &Path, since: UnixMillis) -> Result<Counts, StateError> {
+        let mut counts = fold::peek(&self.directory, database, cache, since)?;
+        if let Some(database) = database {
+            counts.add(&statistics::window(database, cache, since)?);
+        }
+        Ok(counts)
+    }
+
+    /// All lookups in `cache` since statistics began, folded or not. Changes nothing.
+    pub fn lifetime(&self, database: Option<&Database>, cache: &Path) -> Result<Counts, StateError> {
+        let mut counts = fold::peek(&self.directory, database, cache, UnixMillis::MIN)?;
+        if let Some(database) = database {
+            counts.add(&statistics::lifetime(database, cache)?);
+        }
+        Ok(counts)
+    }
+
+    /// [`Lock::try_acquire`].
+    pub fn try_lock(&self, name: &str, now: UnixMillis) -> Result<Option<Lock>, StateError> {
+        Lock::try_acquire(&self.directory, self.access, name, now)
+    }
+
+    /// [`Lock::acquire`].
+    pub fn lock(&self, name: &str, wait: Duration, now: UnixMillis) -> Result<Option<Lock>, StateError> {
+        Lock::acquire(&self.directory, self.access, name, wait, now)
+    }
+
+    /// [`locks::holder`].
+    pub fn holder(&self, name: &str) -> Result<Option<Holder>, StateError> {
+        locks::holder(&self.directory, name)
+    }
+
+    /// [`locks::is_held`].
+    pub fn is_held(&self, name: &str) -> Result<bool, StateError> {
+        locks::is_held(&self.directory, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Outcome;
+    use super::*;
+    use crate::model::Resource;
+    use std::collections::BTreeSet;
+
+    fn names(directory: &Path) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(directory).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_hit_touches_the_switch_and_the_tally_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path().join("state"), Access::Owner, Duration::from_secs(5));
+        let tally = state.tally(Path::new("/c"));
+        assert_eq!(state.switch().1, None);
+        assert!(!state.directory().exists());
+        assert_eq!(tally.record(Outcome::Hit, Resource::User, 1, 1), None);
+        assert_eq!(names(state.directory()), BTreeSet::from(["tally".to_owned()]));
+    }
+
+    #[test]
+    fn statistics_are_the_same_before_and_after_the_fold() {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path(), Access::Owner, Duration::from_secs(5));
+        let (cache, now) = (Path::new("/c"), 10 * 3_600_000);
+        assert_eq!(state.lifetime(None, cache).unwrap(), Counts::default());
+        let tally = state.tally(cache);
+        for at in [now, now + 1, now - 5 * 3_600_000] {
+            assert_eq!(tally.record(Outcome::Hit, Resource::Group, 1, at), None);
+        }
+        let counted = |database: Option<&Database>| {
+            let window = state.window(database, cache, now).unwrap().hits();
+            (window, state.lifetime(database, cache).unwrap().hits())
+        };
+        assert_eq!(counted(None), (2, 3));
+        let (mut database, _) = state.database(now).unwrap();
+        assert_eq!(counted(Some(&database)), (2, 3));
+        assert_eq!(state.fold(&mut database, now + 1).unwrap().records, 3);
+        assert_eq!(counted(Some(&database)), (2, 3));
+        let reader = state.database_read_only().unwrap();
+        assert_eq!(counted(reader.as_ref()), (2, 3));
+        assert_eq!(counted(None), (0, 0));
+    }
+}

@@ -1,0 +1,405 @@
+//! The fold: the tally's records become hourly statistics and last-used times.
+//!
+//! Neighbours: `tally.rs` writes the file, `record.rs` reads it, `statistics.rs` asks the tables. Promise: each record
+//! is counted exactly once, also when a fold dies between any two of its steps; one fold at a time; hours older than
+//! 31 days live on in the lifetime counts.
+//!
+//! Steps: rename the tally, wait until nobody writes to it, count it and note its new name in one transaction, remove
+//! it. A file whose name is noted was counted and is only removed; a renamed file without a note is counted.
+
+use super::database::Database;
+use super::error::{StateError, io_error};
+use super::locks::Lock;
+use super::record::{Outcome, Record, Scanner, cache_number};
+use super::statistics::{self, Counts, hour_of};
+use super::tally::NAME;
+use crate::clock::UnixMillis;
+use crate::model::Resource;
+use crate::private::{self, Access, Open};
+use crate::sqlite::{Connection, Transaction, params};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{File, TryLockError};
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What a taken file is called: this and the time, process and a random number.
+const TAKEN: &str = "tally.fold-";
+/// How long to wait for another fold, or for a writer that was stopped amid an append.
+const WAIT: Duration = Duration::from_secs(1);
+/// Bytes read at once.
+const CHUNK: usize = 256 * 1024;
+
+/// What a fold found.
+#[derive(Debug, Default)]
+pub struct Folded {
+    /// Records counted.
+    pub records: u64,
+    /// Stretches of bytes that were no records.
+    pub damaged: u64,
+    /// Records of another version, which were left out.
+    pub unknown: u64,
+    /// Whether another process was folding; then nothing was done here.
+    pub elsewhere: bool,
+    uses: HashMap<(u32, u64), UnixMillis>,
+}
+
+impl Folded {
+    /// The newest use of each entry in the cache directory `cache`, by the id of its address.
+    pub fn uses(&self, cache: &Path) -> Vec<(u64, UnixMillis)> {
+        let cache = cache_number(cache);
+        self.uses.iter().filter(|((of, _), _)| *of == cache).map(|((_, entry), at)| (*entry, *at)).collect()
+    }
+}
+
+/// Counts what the tally holds into the database and begins it anew.
+pub fn fold(directory: &Path, access: Access, database: &mut Database, now: UnixMillis) -> Result<Folded, StateError> {
+    let lock_path = directory.join("tally.lock");
+    let Some(_lock) = Lock::wait_for(&lock_path, access, WAIT, now)? else {
+        return Ok(Folded { elsewhere: true, ..Folded::default() });
+    };
+    let noted = noted(database.reader())?;
+    let mut left = BTreeSet::new();
+    for name in taken(directory)? {
+        if noted.contains(&name) && std::fs::remove_file(directory.join(&name)).is_ok() {
+            continue;
+        }
+        left.insert(name);
+    }
+    if let Some(name) = take(directory, now)? {
+        left.insert(name);
+    }
+    let mut folded = Folded::default();
+    for name in left.difference(&noted) {
+        fold_file(directory, name, database, now, &mut folded)?;
+    }
+    let gone: Vec<&String> = noted.iter().filter(|name| !left.contains(*name)).collect();
+    if !gone.is_empty() || statistics::has_old_hours(database.reader(), now)? {
+        database.write(|transaction| {
+            for name in gone {
+                transaction.execute("DELETE FROM folded WHERE name = ?", [name])?;
+            }
+            statistics::roll(transaction, now)
+        })?;
+    }
+    Ok(folded)
+}
+
+/// Counts the lookups in `cache` since the hour of `since` that no fold has counted yet. Changes nothing, so that a
+/// status needs no right to write; a fold that runs at the same moment may be missed or seen twice.
+pub fn peek(
+    directory: &Path,
+    database: Option<&Database>,
+    cache: &Path,
+    since: UnixMillis,
+) -> Result<Counts, StateError> {
+    let noted = database.map_or(Ok(BTreeSet::new()), |database| noted(database.reader()))?;
+    let (cache, since) = (cache_number(cache), hour_of(since));
+    let mut counts = Counts::default();
+    let mut names = taken(directory)?;
+    names.insert(NAME.into());
+    for name in names.difference(&noted) {
+        let path = directory.join(name);
+        let mut file = match private::open(&path, Open::Read, Access::Owner) {
+            Ok(file) => file,
+            Err(error) if error.is_absent() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        scan(&mut file, &path, &mut |record| {
+            if record.cache == cache && record.at >= since {
+                counts.count(record.resource, record.outcome, u64::from(record.count));
+            }
+        })?;
+    }
+    Ok(counts)
+}
+
+/// Renames the tally; `None` when there is nothing in it.
+fn take(directory: &Path, now: UnixMillis) -> Result<Option<String>, StateError> {
+    let path = directory.join(NAME);
+    match std::fs::symlink_metadata(&path) {
+        Ok(found) if found.len() == 0 => return Ok(None),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(io_error("look at", &path)(source)),
+    }
+    let name = format!("{TAKEN}{now}-{}-{:016x}", std::process::id(), fastrand::u64(..));
+    std::fs::rename(&path, directory.join(&name)).map_err(io_error("rename", &path))?;
+    Ok(Some(name))
+}
+
+fn fold_file(
+    directory: &Path,
+    name: &str,
+    database: &mut Database,
+    now: UnixMillis,
+    folded: &mut Folded,
+) -> Result<(), StateError> {
+    let path = directory.join(name);
+    let mut file = private::open(&path, Open::Read, Access::Owner)?;
+    if !alone(&file, &path)? {
+        // A writer was stopped amid its append. Its file waits for the next fold.
+        return Ok(());
+    }
+    let mut hours: BTreeMap<(UnixMillis, u32, Resource, Outcome), u64> = BTreeMap::new();
+    let uses = &mut folded.uses;
+    let found = scan(&mut file, &path, &mut |record: Record| {
+        // A clock that was ahead must not leave counts in a future that every window includes.
+        let at = record.at.clamp(0, now.max(0));
+        *hours.entry((hour_of(at), record.cache, record.resource, record.outcome)).or_default() +=
+            u64::from(record.count);
+        if record.outcome.uses_entry() {
+            let newest = uses.entry((record.cache, record.entry)).or_insert(at);
+            *newest = at.max(*newest);
+        }
+    })?;
+    database.write(|transaction| {
+        for ((hour, cache, resource, outcome), n) in hours {
+            statistics::add(transaction, hour, cache, resource, outcome, n)?;
+        }
+        note(transaction, name, now)?;
+        statistics::roll(transaction, now)
+    })?;
+    folded.records += found.records;
+    folded.damaged += found.damaged;
+    folded.unknown += found.unknown;
+    // If this fails, the note keeps the file from being counted again.
+    let _ = std::fs::remove_file(&path);
+    Ok(())
+}
+
+/// Waits until no append is under way; afterwards writers see that the path names another file.
+fn alone(file: &File, path: &Path) -> Result<bool, StateError> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if began.elapsed() < WAIT => std::thread::sleep(Duration::from_millis(1)),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(source)) if source.kind() == std::io::ErrorKind::Unsupported => return Ok(true),
+            Err(TryLockError::Error(source)) => return Err(io_error("lock", path)(source)),
+        }
+    }
+}
+
+fn scan(file: &mut File, path: &Path, see: &mut dyn FnMut(Record)) -> Result<Scanner, StateError> {
+    let (mut scanner, mut buffer) = (Scanner::default(), vec![0; CHUNK]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => scanner.feed(&buffer[..n], see),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(io_error("read", path)(source)),
+        }
+    }
+    scanner.finish();
+    Ok(scanner)
+}
+
+/// The files that folds have taken and not removed.
+fn taken(directory: &Path) -> Result<BTreeSet<String>, StateError> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        Err(source) => return Err(io_error("list", directory)(source)),
+    };
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        let name = entry.map_err(io_error("list", directory))?.file_name();
+        if let Some(name) = name.to_str().filter(|name| name.starts_with(TAKEN)) {
+            names.insert(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+fn noted(connection: &Connection) -> Result<BTreeSet<String>, StateError> {
+    let mut statement = connection.prepare("SELECT name FROM folded")?;
+    let names = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(names)
+}
+
+fn note(transaction: &Transaction<'_>, name: &str, now: UnixMillis) -> Result<(), StateError> {
+    transaction.execute("INSERT INTO folded(name, at) VALUES(?, ?)", params![name, now])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Tally;
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    const CACHE: &str = "/cache";
+    const HOUR: i64 = 3_600_000;
+
+    struct World {
+        root: tempfile::TempDir,
+        database: Database,
+    }
+
+    impl World {
+        fn new() -> World {
+            let root = tempfile::tempdir().unwrap();
+            let database = open(root.path());
+            World { root, database }
+        }
+
+        fn dir(&self) -> &Path {
+            self.root.path()
+        }
+
+        fn tally(&self, cache: &str) -> Tally {
+            Tally::new(self.dir(), Access::Owner, Path::new(cache))
+        }
+
+        fn fold(&mut self, now: UnixMillis) -> Folded {
+            fold(self.root.path(), Access::Owner, &mut self.database, now).unwrap()
+        }
+
+        fn lifetime(&self) -> Counts {
+            statistics::lifetime(&self.database, Path::new(CACHE)).unwrap()
+        }
+
+        fn unfolded(&self) -> u64 {
+            peek(self.dir(), Some(&self.database), Path::new(CACHE), 0).unwrap().samples()
+        }
+    }
+
+    fn open(dir: &Path) -> Database {
+        Database::open(dir, Access::Owner, Duration::from_secs(60), 0).unwrap().0
+    }
+
+    fn record(tally: &Tally, outcome: Outcome, entry: u64, at: UnixMillis) {
+        assert_eq!(tally.record(outcome, Resource::User, entry, at), None);
+    }
+
+    #[test]
+    fn records_become_statistics_and_newest_uses() {
+        let mut world = World::new();
+        let (ours, other) = (world.tally(CACHE), world.tally("/other"));
+        for at in [HOUR, HOUR + 5, HOUR + 3] {
+            record(&ours, Outcome::Hit, 7, at);
+        }
+        record(&ours, Outcome::MissAbsent, 8, HOUR);
+        record(&ours, Outcome::Stale, u64::MAX, HOUR);
+        record(&other, Outcome::Hit, 7, 2 * HOUR);
+        assert_eq!(world.unfolded(), 5);
+        let folded = world.fold(2 * HOUR);
+        assert_eq!((folded.records, folded.damaged, folded.unknown, folded.elsewhere), (6, 0, 0, false));
+        let mut uses = folded.uses(Path::new(CACHE));
+        uses.sort_unstable();
+        assert_eq!(uses, [(7, HOUR + 5), (u64::MAX, HOUR)]);
+        assert_eq!(folded.uses(Path::new("/other")), [(7, 2 * HOUR)]);
+        assert_eq!((world.lifetime().hits(), world.lifetime().misses(), world.unfolded()), (3, 2, 0));
+        assert_eq!(world.fold(2 * HOUR).records, 0);
+        assert_eq!(world.lifetime().samples(), 5);
+    }
+
+    #[test]
+    fn many_writers_and_folds_at_once_lose_nothing_and_count_nothing_twice() {
+        let mut world = World::new();
+        let done = AtomicBool::new(false);
+        let dir = world.root.path().to_owned();
+        let folded: u64 = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..4)
+                .map(|_| {
+                    let tally = world.tally(CACHE);
+                    scope.spawn(move || {
+                        for i in 0..2_000 {
+                            record(&tally, Outcome::Hit, i, HOUR);
+                        }
+                    })
+                })
+                .collect();
+            let folders: Vec<_> = (0..2)
+                .map(|_| {
+                    let (dir, done) = (&dir, &done);
+                    scope.spawn(move || {
+                        let (mut database, mut records) = (open(dir), 0);
+                        while !done.load(Ordering::SeqCst) {
+                            records += fold(dir, Access::Owner, &mut database, HOUR).unwrap().records;
+                        }
+                        records
+                    })
+                })
+                .collect();
+            for writer in writers {
+                writer.join().unwrap();
+            }
+            done.store(true, Ordering::SeqCst);
+            folders.into_iter().map(|folder| folder.join().unwrap()).sum()
+        });
+        let rest = world.fold(HOUR);
+        assert_eq!((folded + rest.records, rest.damaged), (8_000, 0));
+        assert_eq!(world.lifetime().hits(), 8_000);
+    }
+
+    #[test]
+    fn a_file_taken_by_a_fold_that_died_is_counted_by_the_next_one() {
+        let mut world = World::new();
+        record(&world.tally(CACHE), Outcome::Hit, 1, HOUR);
+        take(world.dir(), HOUR).unwrap().expect("a file");
+        record(&world.tally(CACHE), Outcome::Hit, 2, HOUR);
+        assert_eq!(world.unfolded(), 2);
+        assert_eq!(world.fold(HOUR).records, 2);
+        assert_eq!(world.lifetime().hits(), 2);
+        assert!(taken(world.dir()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_was_counted_but_not_removed_is_not_counted_again() {
+        let mut world = World::new();
+        record(&world.tally(CACHE), Outcome::Hit, 1, HOUR);
+        let path = world.dir().join(take(world.dir(), HOUR).unwrap().expect("a file"));
+        let bytes = std::fs::read(&path).unwrap();
+        world.fold(HOUR);
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(world.unfolded(), 0);
+        assert_eq!(world.fold(HOUR).records, 0);
+        assert_eq!((world.lifetime().hits(), path.exists()), (1, false));
+        world.fold(HOUR);
+        assert!(noted(world.database.reader()).unwrap().is_empty(), "notes of removed files go");
+    }
+
+    #[test]
+    fn a_writer_stopped_amid_its_append_delays_only_its_own_file() {
+        let mut world = World::new();
+        record(&world.tally(CACHE), Outcome::Hit, 1, HOUR);
+        let stopped = File::open(world.dir().join(NAME)).unwrap();
+        stopped.try_lock_shared().unwrap();
+        assert_eq!(world.fold(HOUR).records, 0);
+        record(&world.tally(CACHE), Outcome::Hit, 2, HOUR);
+        drop(stopped);
+        assert_eq!(world.fold(HOUR).records, 2);
+    }
+
+    #[test]
+    fn damaged_bytes_are_skipped_and_said() {
+        let mut world = World::new();
+        for entry in 0..3 {
+            record(&world.tally(CACHE), Outcome::Hit, entry, HOUR);
+        }
+        let path = world.dir().join(NAME);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[40] ^= 0xFF;
+        std::fs::write(&path, bytes).unwrap();
+        let folded = world.fold(HOUR);
+        assert_eq!((folded.records, folded.damaged), (2, 1));
+    }
+
+    #[test]
+    fn hours_past_a_month_move_to_lifetime_and_a_future_stamp_counts_now() {
+        let mut world = World::new();
+        let now = 1_000 * 24 * HOUR;
+        record(&world.tally(CACHE), Outcome::Hit, 1, now - 40 * 24 * HOUR);
+        record(&world.tally(CACHE), Outcome::Hit, 1, now + 900 * 24 * HOUR);
+        world.fold(now);
+        let window = |since| statistics::window(&world.database, Path::new(CACHE), since).unwrap().hits();
+        assert_eq!((window(0), window(now), window(now + HOUR)), (1, 1, 0));
+        assert_eq!(world.lifetime().hits(), 2);
+        world.fold(now + 60 * 24 * HOUR);
+        assert_eq!(statistics::window(&world.database, Path::new(CACHE), 0).unwrap().hits(), 0);
+        assert_eq!(world.lifetime().hits(), 2);
+    }
+}

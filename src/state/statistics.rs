@@ -1,0 +1,224 @@
+//! How lookups ended: over a window of hours, and over the life of a cache.
+//!
+//! Neighbours: `fold.rs` fills the tables, `health/` judges the rates, `cache status` prints them. Promise: a rate is
+//! always a number, and a cache that nobody asked has a perfect one.
+
+use super::database::Database;
+use super::error::StateError;
+use super::record::{Outcome, cache_number};
+use crate::clock::UnixMillis;
+use crate::model::Resource;
+use crate::sqlite::{Connection, Row, StatementError, Transaction, params};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const HOUR: i64 = 3_600_000;
+/// For how long hours are kept apart.
+const KEPT: i64 = 31 * 24 * HOUR;
+
+/// Lookups by resource and outcome.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// What is not there is 0.
+    pub by: BTreeMap<(Resource, Outcome), u64>,
+}
+
+impl Counts {
+    /// Counts `n` more lookups.
+    pub fn count(&mut self, resource: Resource, outcome: Outcome, n: u64) {
+        let kept = self.by.entry((resource, outcome)).or_default();
+        *kept = kept.saturating_add(n);
+    }
+
+    /// Adds another's counts to these.
+    pub fn add(&mut self, other: &Counts) {
+        for ((resource, outcome), n) in &other.by {
+            self.count(*resource, *outcome, *n);
+        }
+    }
+
+    /// Lookups that a fresh entry answered.
+    pub fn hits(&self) -> u64 {
+        self.sum(|outcome| outcome == Outcome::Hit)
+    }
+
+    /// Lookups that had to ask AWS, also those that a stale entry then answered.
+    pub fn misses(&self) -> u64 {
+        self.sum(Outcome::is_miss)
+    }
+
+    /// Lookups at which the cache failed; neither hits nor misses.
+    pub fn errors(&self) -> u64 {
+        self.sum(|outcome| outcome == Outcome::Error)
+    }
+
+    /// Hits and misses.
+    pub fn samples(&self) -> u64 {
+        self.hits().saturating_add(self.misses())
+    }
+
+    /// Lookups with this outcome.
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        self.sum(|other| other == outcome)
+    }
+
+    /// Hits in percent of hits and misses; 100 without any.
+    pub fn hit_rate_percentage(&self) -> f64 {
+        percentage(self.hits(), self.samples()).unwrap_or(100.0)
+    }
+
+    /// Errors in percent of hits and misses, at most 100; 0 without any, 100 when there are errors only.
+    pub fn error_rate_percentage(&self) -> f64 {
+        let only_errors = if self.errors() > 0 { 100.0 } else { 0.0 };
+        percentage(self.errors(), self.samples()).map_or(only_errors, |rate| rate.min(100.0))
+    }
+
+    /// The counts of each resource that was looked up.
+    pub fn by_resource(&self) -> BTreeMap<Resource, Counts> {
+        let mut parts: BTreeMap<Resource, Counts> = BTreeMap::new();
+        for ((resource, outcome), n) in &self.by {
+            parts.entry(*resource).or_default().count(*resource, *outcome, *n);
+        }
+        parts
+    }
+
+    fn sum(&self, wanted: impl Fn(Outcome) -> bool) -> u64 {
+        let chosen = self.by.iter().filter(|((_, outcome), _)| wanted(*outcome));
+        chosen.fold(0, |sum: u64, (_, n)| sum.saturating_add(*n))
+    }
+}
+
+/// Folded lookups in `cache` since the beginning of the hour of `since`.
+pub fn window(database: &Database, cache: &Path, since: UnixMillis) -> Result<Counts, StateError> {
+    let statement = "SELECT resource, outcome, sum(n) FROM hourly WHERE hour >= ? AND cache = ? GROUP BY 1, 2";
+    let mut counts = Counts::default();
+    let mut statement = database.reader().prepare(statement)?;
+    collect(&mut counts, statement.query_map(params![hour_of(since), cache_number(cache)], read)?)?;
+    Ok(counts)
+}
+
+/// All folded lookups in `cache` since statistics began.
+pub fn lifetime(database: &Database, cache: &Path) -> Result<Counts, StateError> {
+    let statement = "SELECT resource, outcome, sum(n) FROM (
+            SELECT resource, outcome, n FROM hourly WHERE cache = ?1
+            UNION ALL SELECT resource, outcome, n FROM lifetime WHERE cache = ?1
+        ) GROUP BY 1, 2";
+    let mut counts = Counts::default();
+    let mut statement = database.reader().prepare(statement)?;
+    collect(&mut counts, statement.query_map([cache_number(cache)], read)?)?;
+    Ok(counts)
+}
+
+/// The beginning of an hour.
+pub(super) fn hour_of(at: UnixMillis) -> UnixMillis {
+    at.saturating_sub(at.rem_euclid(HOUR))
+}
+
+/// Adds to an hour.
+pub(super) fn add(
+    transaction: &Transaction<'_>,
+    hour: UnixMillis,
+    cache: u32,
+    resource: Resource,
+    outcome: Outcome,
+    n: u64,
+) -> Result<(), StateError> {
+    let statement = "INSERT INTO hourly(hour, cache, resource, outcome, n) VALUES(?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET n = n + excluded.n";
+    let n = i64::try_from(n).unwrap_or(i64::MAX);
+    let mut statement = transaction.prepare(statement)?;
+    statement.execute(params![hour, cache, resource.as_str(), outcome.as_str(), n])?;
+    Ok(())
+}
+
+/// Whether [`roll`] has something to do.
+pub(super) fn has_old_hours(connection: &Connection, now: UnixMillis) -> Result<bool, StateError> {
+    let statement = "SELECT EXISTS(SELECT 1 FROM hourly WHERE hour < ?)";
+    Ok(connection.query_row(statement, [now.saturating_sub(KEPT)], |row| row.get(0))?)
+}
+
+/// Moves the hours that are no longer kept apart into the lifetime counts.
+pub(super) fn roll(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StateError> {
+    let before = now.saturating_sub(KEPT);
+    transaction.execute(
+        "INSERT INTO lifetime(cache, resource, outcome, n)
+            SELECT cache, resource, outcome, sum(n) FROM hourly WHERE hour < ? GROUP BY 1, 2, 3
+            ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        [before],
+    )?;
+    transaction.execute("DELETE FROM hourly WHERE hour < ?", [before])?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> Result<(String, String, i64), StatementError> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+}
+
+fn collect(
+    counts: &mut Counts,
+    rows: impl Iterator<Item = Result<(String, String, i64), StatementError>>,
+) -> Result<(), StateError> {
+    for row in rows {
+        let (resource, outcome, n) = row?;
+        // A word of a later awsideman's is not ours to judge.
+        if let (Some(resource), Some(outcome)) = (Resource::parse(&resource), Outcome::parse(&outcome)) {
+            counts.count(resource, outcome, u64::try_from(n).unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage")]
+fn percentage(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 * 100.0 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::private::Access;
+    use std::time::Duration;
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-9
+    }
+
+    #[test]
+    fn rates_are_numbers_whatever_was_counted() {
+        let mut counts = Counts::default();
+        assert!(close(counts.hit_rate_percentage(), 100.0) && close(counts.error_rate_percentage(), 0.0));
+        counts.count(Resource::User, Outcome::Error, 1);
+        assert!(close(counts.hit_rate_percentage(), 100.0) && close(counts.error_rate_percentage(), 100.0));
+        counts.count(Resource::User, Outcome::Hit, 6);
+        counts.count(Resource::Group, Outcome::Stale, 1);
+        counts.count(Resource::Group, Outcome::MissExpired, 1);
+        assert_eq!((counts.hits(), counts.misses(), counts.errors(), counts.samples()), (6, 2, 1, 8));
+        assert!(close(counts.hit_rate_percentage(), 75.0) && close(counts.error_rate_percentage(), 12.5));
+        let parts = counts.by_resource();
+        assert_eq!((parts.len(), parts[&Resource::Group].misses()), (2, 2));
+        assert!(close(parts[&Resource::Group].hit_rate_percentage(), 0.0));
+        let mut twice = counts.clone();
+        twice.add(&counts);
+        assert_eq!((twice.samples(), twice.of(Outcome::Stale)), (16, 2));
+    }
+
+    #[test]
+    fn a_window_begins_with_the_hour_and_caches_are_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let (mut database, _) = Database::open(root.path(), Access::Owner, Duration::from_secs(5), 0).unwrap();
+        let (ours, other) = (Path::new("/a"), Path::new("/b"));
+        database
+            .write(|transaction| {
+                add(transaction, HOUR, cache_number(ours), Resource::Ou, Outcome::Hit, 1)?;
+                add(transaction, 2 * HOUR, cache_number(ours), Resource::Ou, Outcome::Hit, 10)?;
+                add(transaction, 2 * HOUR, cache_number(ours), Resource::Ou, Outcome::Hit, 10)?;
+                add(transaction, 2 * HOUR, cache_number(other), Resource::Ou, Outcome::Hit, 500)
+            })
+            .unwrap();
+        let hits = |cache, since| window(&database, cache, since).unwrap().hits();
+        assert_eq!(hits(ours, 2 * HOUR + 59), 20);
+        assert_eq!(hits(ours, 2 * HOUR - 1), 21);
+        assert_eq!((hits(ours, i64::MIN), hits(ours, i64::MAX), hits(other, 0)), (21, 0, 500));
+        assert_eq!(lifetime(&database, ours).unwrap().hits(), 21);
+    }
+}

@@ -1,0 +1,423 @@
+//! `<state>/switch`: whether the cache is disabled, and the marks of the breakers; one small JSON file.
+//!
+//! Neighbours: every command reads it on the hit path; `cache disable`, `cache enable` and the breaker of `store/`
+//! change it. Promise: reading is one open and one read, and an absent file says that all is well; a file that cannot
+//! be read or understood counts as disabled, because answers from AWS are never wrong; two changes at once both count.
+
+use super::error::StateError;
+use super::locks::Lock;
+use crate::clock::UnixMillis;
+use crate::private::{self, Access, Open, PrivateError};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+/// The end of the year 9999: the latest time that can be written down.
+const FOREVER: UnixMillis = 253_402_300_799_000;
+/// How long a change waits for another one.
+const WAIT: Duration = Duration::from_secs(5);
+/// Ours has a few hundred bytes; what is larger than this is not ours.
+const LARGEST: u64 = 1024 * 1024;
+
+/// The content of the switch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Switch {
+    /// Set by `cache disable`; ask [`Switch::disabled`], which knows that it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled: Option<Disabled>,
+    /// By cache directory.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    breakers: BTreeMap<String, BreakerMark>,
+    /// What a later awsideman keeps here.
+    #[serde(flatten)]
+    later: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Who disabled the cache, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disabled {
+    /// Since when.
+    #[serde(default)]
+    pub since: UnixMillis,
+    /// When it ends by itself.
+    #[serde(default = "forever")]
+    pub until: UnixMillis,
+    /// Why, in the words of who did it.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Who: `user@host`, or what is known.
+    #[serde(default)]
+    pub by: String,
+}
+
+/// What is remembered of one cache directory's breaker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BreakerMark {
+    /// Whether the backend is used.
+    pub state: BreakerState,
+    /// Failures in a row.
+    pub failure_count: u32,
+    /// When the last one was.
+    pub last_failure_time: Option<UnixMillis>,
+}
+
+/// The state of a breaker, in the words that status prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum BreakerState {
+    /// The backend is used.
+    #[default]
+    Closed,
+    /// The backend is left alone.
+    Open,
+    /// One operation may try the backend.
+    HalfOpen,
+}
+
+impl BreakerState {
+    /// `CLOSED`, `OPEN`, `HALF_OPEN`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BreakerState::Closed => "CLOSED",
+            BreakerState::Open => "OPEN",
+            BreakerState::HalfOpen => "HALF_OPEN",
+        }
+    }
+}
+
+enum Found {
+    Sound(Switch),
+    Damaged(String),
+    Unreadable(PrivateError),
+}
+
+impl Switch {
+    /// Reads the switch of the state directory. With a problem, which names the remedy, the cache counts as disabled.
+    pub fn read(directory: &Path) -> (Switch, Option<String>) {
+        let what = match look(&directory.join("switch")) {
+            Found::Sound(switch) => return (switch, None),
+            Found::Damaged(reason) => {
+                format!("{} is damaged ({reason})", directory.join("switch").display())
+            }
+            Found::Unreadable(error) => error.to_string(),
+        };
+        let problem = format!("{what}; the cache counts as disabled until `awsideman cache enable`");
+        (Switch::closed(&what), Some(problem))
+    }
+
+    /// Who disabled the cache, if that still holds at `now`.
+    pub fn disabled(&self, now: UnixMillis) -> Option<&Disabled> {
+        self.disabled.as_ref().filter(|disabled| now < disabled.until)
+    }
+
+    /// The mark of a cache directory's breaker; closed when there is none.
+    pub fn breaker(&self, cache: &Path) -> BreakerMark {
+        self.breakers.get(&*cache.to_string_lossy()).copied().unwrap_or_default()
+    }
+
+    /// Disables the cache for every process of this state directory. The notice says when the disk was too full to
+    /// write the reason and the end down: then the cache is disabled until it is enabled.
+    pub fn disable(
+        directory: &Path,
+        access: Access,
+        disabled: Disabled,
+        now: UnixMillis,
+    ) -> Result<Option<String>, StateError> {
+        let disabled = Disabled { until: disabled.until.min(FOREVER), ..disabled };
+        match Switch::update(directory, access, now, |switch| switch.disabled = Some(disabled)) {
+            Ok(_) => Ok(None),
+            Err(error) if is_full(&error) => {
+                blank(directory, access)?;
+                Ok(Some(format!(
+                    "{error}; the cache is disabled all the same, without reason or end, until `awsideman cache enable`"
+                )))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Enables the cache, also when the switch was damaged; gives back who had disabled it.
+    pub fn enable(directory: &Path, access: Access, now: UnixMillis) -> Result<Option<Disabled>, StateError> {
+        let _lock = locked(directory, access, now)?;
+        let path = directory.join("switch");
+        let mut switch = match look(&path) {
+            Found::Sound(switch) => switch,
+            // Breaker marks go with it: the next failure sets them again.
+            Found::Damaged(reason) => Switch::closed(&format!("the switch was damaged ({reason})")),
+            Found::Unreadable(error) => Switch::closed(&error.to_string()),
+        };
+        let was = switch.disabled.take();
+        if was.is_some() {
+            switch.write(&path, access)?;
+        }
+        Ok(was)
+    }
+
+    /// Changes the mark of a cache directory's breaker and gives back what it is now.
+    pub fn update_breaker(
+        directory: &Path,
+        access: Access,
+        cache: &Path,
+        now: UnixMillis,
+        change: impl FnOnce(&mut BreakerMark),
+    ) -> Result<BreakerMark, StateError> {
+        let switch = Switch::update(directory, access, now, |switch| {
+            let mut mark = switch.breaker(cache);
+            change(&mut mark);
+            let name = cache.to_string_lossy().into_owned();
+            if mark == BreakerMark::default() {
+                switch.breakers.remove(&name);
+            } else {
+                switch.breakers.insert(name, mark);
+            }
+        })?;
+        Ok(switch.breaker(cache))
+    }
+
+    /// Sets the mark of a cache directory's breaker.
+    pub fn set_breaker(
+        directory: &Path,
+        access: Access,
+        cache: &Path,
+        mark: BreakerMark,
+        now: UnixMillis,
+    ) -> Result<(), StateError> {
+        Switch::update_breaker(directory, access, cache, now, |kept| *kept = mark).map(drop)
+    }
+
+    /// Changes the switch while nobody else does. A damaged one stays disabled whatever else is changed.
+    fn update(
+        directory: &Path,
+        access: Access,
+        now: UnixMillis,
+        change: impl FnOnce(&mut Switch),
+    ) -> Result<Switch, StateError> {
+        let _lock = locked(directory, access, now)?;
+        let path = directory.join("switch");
+        let before = match look(&path) {
+            Found::Sound(switch) => switch,
+            Found::Damaged(reason) => Switch::closed(&format!("the switch was damaged ({reason})")),
+            Found::Unreadable(error) => return Err(error.into()),
+        };
+        let mut after = before.clone();
+        change(&mut after);
+        if after != before {
+            after.write(&path, access)?;
+        }
+        Ok(after)
+    }
+
+    fn write(&self, path: &Path, access: Access) -> Result<(), StateError> {
+        let mut text = serde_json::to_vec_pretty(self).expect("text keys and plain values are always JSON");
+        text.push(b'\n');
+        Ok(private::replace(path, &text, access)?)
+    }
+
+    fn closed(reason: &str) -> Switch {
+        let disabled = Disabled { since: 0, until: FOREVER, reason: Some(reason.into()), by: "awsideman".into() };
+        Switch { disabled: Some(disabled), ..Switch::default() }
+    }
+}
+
+fn forever() -> UnixMillis {
+    FOREVER
+}
+
+fn locked(directory: &Path, access: Access, now: UnixMillis) -> Result<Lock, StateError> {
+    private::directory(directory, access)?;
+    let path = directory.join("switch.lock");
+    Lock::wait_for(&path, access, WAIT, now)?.ok_or_else(|| Lock::busy(&path))
+}
+
+fn look(path: &Path) -> Found {
+    let file = match private::open(path, Open::Read, Access::Owner) {
+        Ok(file) => file,
+        Err(error) if error.is_absent() => return Found::Sound(Switch::default()),
+        Err(error) => return Found::Unreadable(error),
+    };
+    let mut text = Vec::with_capacity(1024);
+    if let Err(source) = file.take(LARGEST).read_to_end(&mut text) {
+        return Found::Unreadable(PrivateError::Io { action: "read", path: path.into(), source });
+    }
+    match serde_json::from_slice::<Switch>(&text) {
+        Ok(mut switch) => {
+            if let Some(disabled) = &mut switch.disabled {
+                disabled.until = disabled.until.min(FOREVER);
+            }
+            Found::Sound(switch)
+        }
+        Err(_) if text.is_empty() => Found::Damaged("it is empty".into()),
+        Err(error) => Found::Damaged(error.to_string()),
+    }
+}
+
+fn is_full(error: &StateError) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error, StateError::Private(PrivateError::Io { source, .. })
+        if matches!(source.kind(), StorageFull | QuotaExceeded))
+}
+
+/// Empties the switch: needs no room on the disk, and an empty switch counts as disabled.
+fn blank(directory: &Path, access: Access) -> Result<(), StateError> {
+    let path = directory.join("switch");
+    let file = private::open(&path, Open::ReadWrite, access)?;
+    file.set_len(0).map_err(super::error::io_error("empty", &path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    const OWNER: Access = Access::Owner;
+
+    fn disabled(until: UnixMillis) -> Disabled {
+        Disabled { since: 100, until, reason: Some("incident 7".into()), by: "ops@host".into() }
+    }
+
+    #[test]
+    fn without_a_file_all_is_well_and_nothing_is_made() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("state");
+        assert_eq!(Switch::read(&dir), (Switch::default(), None));
+        assert!(!dir.exists());
+        assert_eq!(Switch::default().breaker(Path::new("/c")).state.as_str(), "CLOSED");
+    }
+
+    #[test]
+    fn disabled_holds_for_other_readers_and_ends_by_itself() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("state");
+        assert_eq!(Switch::disable(&dir, OWNER, disabled(1_000), 100).unwrap(), None);
+        let (switch, problem) = Switch::read(&dir);
+        assert_eq!(problem, None);
+        assert_eq!(switch.disabled(999), Some(&disabled(1_000)));
+        assert_eq!(switch.disabled(1_000), None);
+        assert_eq!(Switch::enable(&dir, OWNER, 500).unwrap(), Some(disabled(1_000)));
+        assert_eq!(Switch::read(&dir).0.disabled(999), None);
+        assert_eq!(Switch::enable(&dir, OWNER, 500).unwrap(), None);
+    }
+
+    #[test]
+    fn an_end_far_ahead_is_honoured_and_can_be_written_as_a_date() {
+        let root = tempfile::tempdir().unwrap();
+        Switch::disable(root.path(), OWNER, disabled(i64::MAX), 0).unwrap();
+        let (switch, _) = Switch::read(root.path());
+        let until = switch.disabled(400 * 86_400_000).expect("still disabled after 400 days").until;
+        assert!(chrono::DateTime::from_timestamp_millis(until).is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_understood_counts_as_disabled_until_enabled() {
+        let huge = format!("{{\"x\":\"{}\"}}", "y".repeat(2_000_000));
+        for text in ["", "{", "null", "[1]", "{\"disabled\": true}", "\u{0}\u{0}", huge.as_str()] {
+            let root = tempfile::tempdir().unwrap();
+            std::fs::write(root.path().join("switch"), text).unwrap();
+            let (switch, problem) = Switch::read(root.path());
+            assert!(switch.disabled(4_000_000_000_000).is_some(), "{text:.20}");
+            let problem = problem.expect("a problem");
+            assert!(problem.contains("switch") && problem.contains("`awsideman cache enable`"), "{problem}");
+            let mark = BreakerMark { failure_count: 1, ..BreakerMark::default() };
+            Switch::set_breaker(root.path(), OWNER, Path::new("/c"), mark, 0).unwrap();
+            assert!(Switch::read(root.path()).0.disabled(5).is_some(), "a breaker's mark must not enable the cache");
+            assert!(Switch::enable(root.path(), OWNER, 5).unwrap().is_some());
+            assert_eq!(Switch::read(root.path()).1, None);
+            assert_eq!(Switch::read(root.path()).0.disabled(5), None);
+        }
+    }
+
+    #[test]
+    fn a_symlink_in_its_place_is_not_followed_and_enable_removes_it() {
+        let root = tempfile::tempdir().unwrap();
+        let elsewhere = root.path().join("elsewhere");
+        std::fs::write(&elsewhere, "{}").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, root.path().join("switch")).unwrap();
+        assert!(Switch::read(root.path()).0.disabled(5).is_some());
+        assert!(Switch::disable(root.path(), OWNER, disabled(9), 5).is_err());
+        Switch::enable(root.path(), OWNER, 5).unwrap();
+        assert_eq!(Switch::read(root.path()), (Switch::default(), None));
+        assert_eq!(std::fs::read_to_string(elsewhere).unwrap(), "{}");
+    }
+
+    #[test]
+    fn an_emptied_switch_disables_where_the_disk_is_full() {
+        let root = tempfile::tempdir().unwrap();
+        blank(root.path(), OWNER).unwrap();
+        assert!(Switch::read(root.path()).0.disabled(1).is_some());
+    }
+
+    #[test]
+    fn what_a_later_version_wrote_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("switch");
+        std::fs::write(&path, r#"{"tomorrow":{"a":[1]},"disabled":{"until":50,"colour":"red"}}"#).unwrap();
+        let (switch, problem) = Switch::read(root.path());
+        assert_eq!((switch.disabled(49).is_some(), problem), (true, None));
+        Switch::enable(root.path(), OWNER, 0).unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().contains("tomorrow"));
+    }
+
+    #[test]
+    fn breakers_are_kept_by_cache_directory_in_the_words_of_status() {
+        let root = tempfile::tempdir().unwrap();
+        let (a, b) = (Path::new("/a"), Path::new("/b"));
+        let mark = BreakerMark { state: BreakerState::HalfOpen, failure_count: 5, last_failure_time: Some(7) };
+        Switch::set_breaker(root.path(), OWNER, a, mark, 0).unwrap();
+        let text = std::fs::read_to_string(root.path().join("switch")).unwrap();
+        assert!(text.contains("\"HALF_OPEN\""), "{text}");
+        let (switch, _) = Switch::read(root.path());
+        assert_eq!((switch.breaker(a), switch.breaker(b)), (mark, BreakerMark::default()));
+        Switch::set_breaker(root.path(), OWNER, a, BreakerMark::default(), 0).unwrap();
+        assert_eq!(Switch::read(root.path()).0, Switch::default());
+    }
+
+    #[test]
+    fn changes_by_many_processes_and_threads_at_once_all_count() {
+        let root = tempfile::tempdir().unwrap();
+        let children: Vec<_> = (0..4)
+            .map(|_| {
+                Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "state::switch::tests::child_that_counts_failures", "--ignored"])
+                    .env("SWITCH_DIRECTORY", root.path())
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| count_failures(root.path()));
+            }
+            // Nobody ever reads half a switch.
+            for _ in 0..500 {
+                assert_eq!(Switch::read(root.path()).1, None);
+            }
+        });
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+        assert_eq!(Switch::read(root.path()).0.breaker(Path::new("/c")).failure_count, 8 * 10);
+    }
+
+    fn count_failures(directory: &Path) {
+        for _ in 0..10 {
+            // A loaded machine may keep one of eight from the lock for longer than a change waits.
+            while let Err(error) =
+                Switch::update_breaker(directory, OWNER, Path::new("/c"), 0, |mark| mark.failure_count += 1)
+            {
+                assert!(matches!(error, StateError::Busy { .. }), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    #[ignore = "the child process of the test above"]
+    fn child_that_counts_failures() {
+        let directory = std::env::var_os("SWITCH_DIRECTORY").expect("given by the parent");
+        count_failures(Path::new(&directory));
+    }
+}
