@@ -1,0 +1,343 @@
+//! identitystore: people, groups and memberships.
+//!
+//! Neighbours: `desk.rs` looks its operations up here; they read the organisation. Promise: whole objects in listings,
+//! an unknown id is `ResourceNotFoundException` with its kind, and filters are refused as AWS refuses them.
+
+use super::forms::Form;
+use super::organisation;
+use super::organisation::Organisation;
+use super::paging::Paging;
+use super::records::Id;
+use super::records::Membership;
+use super::wire::Answer;
+use super::wire::Operation;
+use super::wire::Refusal;
+use super::wire::Request;
+use serde_json::Value;
+use serde_json::json;
+
+/// What can be asked.
+pub(super) const OPERATIONS: &[(&str, Operation)] = &[
+    ("ListUsers", list_users),
+    ("DescribeUser", describe_user),
+    ("GetUserId", get_user_id),
+    ("ListGroups", list_groups),
+    ("DescribeGroup", describe_group),
+    ("GetGroupId", get_group_id),
+    ("ListGroupMemberships", list_group_memberships),
+    ("ListGroupMembershipsForMember", list_group_memberships_for_member),
+    ("DescribeGroupMembership", describe_group_membership),
+    ("GetGroupMembershipId", get_group_membership_id),
+    ("IsMemberInGroups", is_member_in_groups),
+];
+
+fn list_users(organisation: &Organisation, request: &Request) -> Answer {
+    let store = store(organisation, request)?;
+    refuse_filters(request)?;
+    let paging = Paging::read(request, &[store, "ListUsers"])?;
+    let rows = organisation::after(&organisation.users, paging.after());
+    Ok(paging.page("Users", rows.map(|(id, user)| (id.clone(), json!(user)))))
+}
+
+fn describe_user(organisation: &Organisation, request: &Request) -> Answer {
+    store(organisation, request)?;
+    let id = request.id("UserId", Form::ResourceId)?;
+    organisation.users.get(id).map(|user| json!(user)).ok_or_else(|| Refusal::not_in_store("USER", Some(id)))
+}
+
+fn get_user_id(organisation: &Organisation, request: &Request) -> Answer {
+    let store = store(organisation, request)?;
+    let index = &organisation.index;
+    let found = match alternate(request)? {
+        Alternate::Attribute { path, value } if path.eq_ignore_ascii_case("userName") => {
+            index.user_by_name.get(&value.to_lowercase())
+        }
+        Alternate::Attribute { path, value } if path.eq_ignore_ascii_case("emails.value") => {
+            index.user_by_email.get(&value.to_lowercase())
+        }
+        Alternate::Attribute { path, .. } => return Err(unknown_path(request, path, "userName, emails.value")),
+        Alternate::External { issuer, id } => {
+            let has = |user: &&super::records::User| user.external_ids.iter().any(|e| e.issuer == issuer && e.id == id);
+            organisation.users.values().find(has).map(|user| &user.user_id)
+        }
+    };
+    let id = found.ok_or_else(|| Refusal::not_in_store("USER", None))?;
+    Ok(json!({"IdentityStoreId": store, "UserId": id}))
+}
+
+fn list_groups(organisation: &Organisation, request: &Request) -> Answer {
+    let store = store(organisation, request)?;
+    refuse_filters(request)?;
+    let paging = Paging::read(request, &[store, "ListGroups"])?;
+    let rows = organisation::after(&organisation.groups, paging.after());
+    Ok(paging.page("Groups", rows.map(|(id, group)| (id.clone(), json!(group)))))
+}
+
+fn describe_group(organisation: &Organisation, request: &Request) -> Answer {
+    store(organisation, request)?;
+    let id = group(organisation, request)?;
+    Ok(json!(organisation.groups.get(id)))
+}
+
+fn get_group_id(organisation: &Organisation, request: &Request) -> Answer {
+    let store = store(organisation, request)?;
+    let found = match alternate(request)? {
+        Alternate::Attribute { path, value } if path.eq_ignore_ascii_case("displayName") => {
+            organisation.index.group_by_name.get(&value.to_lowercase())
+        }
+        Alternate::Attribute { path, .. } => return Err(unknown_path(request, path, "displayName")),
+        Alternate::External { issuer, id } => {
+            let has =
+                |group: &&super::records::Group| group.external_ids.iter().any(|e| e.issuer == issuer && e.id == id);
+            organisation.groups.values().find(has).map(|group| &group.group_id)
+        }
+    };
+    let id = found.ok_or_else(|| Refusal::not_in_store("GROUP", None))?;
+    Ok(json!({"GroupId": id, "IdentityStoreId": store}))
+}
+
+fn list_group_memberships(organisation: &Organisation, request: &Request) -> Answer {
+    let store = store(organisation, request)?;
+    let group = group(organisation, request)?;
+    let paging = Paging::read(request, &[store, "ListGroupMemberships", group])?;
+    let ids = organisation::seconds(&organisation.index.members, group, paging.after());
+    Ok(memberships(organisation, &paging, ids))
+}
+
+fn list_group_memberships_for_member(organisation: &Organisation, request: &Request) -> Answer {
+    let store = store(organisation, request)?;
+    let user = member(organisation, request)?;
+    let paging = Paging::read(request, &[store, "ListGroupMembershipsForMember", user])?;
+    let ids = organisation::seconds(&organisation.index.memberships_of, user, paging.after());
+    Ok(memberships(organisation, &paging, ids))
+}
+
+fn memberships<'a>(organisation: &Organisation, paging: &Paging, ids: impl Iterator<Item = &'a Id>) -> Value {
+    paging.page("GroupMemberships", ids.map(|id| (id.clone(), json!(organisation.memberships.get(id)))))
+}
+
+fn describe_group_membership(organisation: &Organisation, request: &Request) -> Answer {
+    store(organisation, request)?;
+    let id = request.id("MembershipId", Form::ResourceId)?;
+    let found: Option<&Membership> = organisation.memberships.get(id);
+    found.map(|membership| json!(membership)).ok_or_else(|| Refusal::not_in_store("GROUP_MEMBERSHIP", Some(id)))
+}
+
+fn get_group_membership_id(organisation: &Organisation, request: &Request) -> Answer {
+    let store = store(organisation, request)?;
+    let (group, user) = (group(organisation, request)?, member(organisation, request)?);
+    let pair = (Id::from(group), Id::from(user));
+    let found = organisation.index.membership_by_pair.get(&pair);
+    let id = found.ok_or_else(|| Refusal::not_in_store("GROUP_MEMBERSHIP", None))?;
+    Ok(json!({"IdentityStoreId": store, "MembershipId": id}))
+}
+
+fn is_member_in_groups(organisation: &Organisation, request: &Request) -> Answer {
+    store(organisation, request)?;
+    let user = member(organisation, request)?;
+    let groups = match request.value("GroupIds") {
+        None => return Err(request.missing("GroupIds")),
+        Some(Value::Array(groups)) => groups,
+        Some(_) => return Err(Refusal::serialization("GroupIds can not be converted to a list")),
+    };
+    if !(1..=100).contains(&groups.len()) {
+        let rule = "Member must have length between 1 and 100, inclusive";
+        return Err(request.invalid("GroupIds", "INVALID_LIST_MEMBER", rule));
+    }
+    let mut results = Vec::new();
+    for group in groups {
+        let text = group.as_str().ok_or_else(|| Refusal::serialization("GroupIds can only hold texts"))?;
+        let group = request.formed("GroupIds", text, Form::ResourceId)?;
+        if !organisation.groups.contains_key(group) {
+            return Err(Refusal::not_in_store("GROUP", Some(group)));
+        }
+        let pair = (Id::from(group), Id::from(user));
+        let exists = organisation.index.membership_by_pair.contains_key(&pair);
+        results.push(json!({"GroupId": group, "MemberId": {"UserId": user}, "MembershipExists": exists}));
+    }
+    Ok(json!({"Results": results}))
+}
+
+/// The identity store of the call, which must be the one that there is.
+fn store<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+    let store = request.id("IdentityStoreId", Form::IdentityStoreId)?;
+    if *store == *organisation.identity.store {
+        Ok(store)
+    } else {
+        Err(Refusal::not_in_store("IDENTITY_STORE", Some(store)))
+    }
+}
+
+/// The group of the call, which must exist.
+fn group<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+    let id = request.id("GroupId", Form::ResourceId)?;
+    if organisation.groups.contains_key(id) { Ok(id) } else { Err(Refusal::not_in_store("GROUP", Some(id))) }
+}
+
+/// The user of the call's `MemberId`, who must exist.
+fn member<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+    let member = request.value("MemberId").ok_or_else(|| request.missing("MemberId"))?;
+    let Some(Value::String(id)) = member.get("UserId") else { return Err(request.missing("MemberId.UserId")) };
+    let id = request.formed("MemberId.UserId", id, Form::ResourceId)?;
+    if organisation.users.contains_key(id) { Ok(id) } else { Err(Refusal::not_in_store("USER", Some(id))) }
+}
+
+fn refuse_filters(request: &Request) -> Result<(), Refusal> {
+    match request.value("Filters") {
+        None => Ok(()),
+        Some(Value::Array(filters)) if filters.is_empty() => Ok(()),
+        Some(_) => {
+            let message = "Filter is deprecated, please remove filter from request";
+            Err(Refusal::validation(request.service(), "", message))
+        }
+    }
+}
+
+/// What stands for an id in a search.
+enum Alternate<'a> {
+    Attribute { path: &'a str, value: &'a str },
+    External { issuer: &'a str, id: &'a str },
+}
+
+fn alternate(request: &Request) -> Result<Alternate<'_>, Refusal> {
+    const FIELD: &str = "AlternateIdentifier";
+    let alternate = request.value(FIELD).ok_or_else(|| request.missing(FIELD))?;
+    let text = |kind: &str, field: &str| alternate.get(kind).and_then(|inner| inner.get(field)).and_then(Value::as_str);
+    match (alternate.get("UniqueAttribute"), alternate.get("ExternalId")) {
+        (Some(_), None) => {
+            match (text("UniqueAttribute", "AttributePath"), text("UniqueAttribute", "AttributeValue")) {
+                (Some(path), Some(value)) => Ok(Alternate::Attribute { path, value }),
+                (None, _) => Err(request.missing("AlternateIdentifier.UniqueAttribute.AttributePath")),
+                (_, None) => Err(request.missing("AlternateIdentifier.UniqueAttribute.AttributeValue")),
+            }
+        }
+        (None, Some(_)) => match (text("ExternalId", "Issuer"), text("ExternalId", "Id")) {
+            (Some(issuer), Some(id)) => Ok(Alternate::External { issuer, id }),
+            _ => Err(request.missing("AlternateIdentifier.ExternalId")),
+        },
+        _ => Err(request.invalid(FIELD, "", "Member must have exactly one of UniqueAttribute and ExternalId")),
+    }
+}
+
+fn unknown_path(request: &Request, path: &str, known: &str) -> Refusal {
+    let message = format!("The attribute path {path} is not supported; it must be one of {known}.");
+    Refusal::validation(request.service(), "", &message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::shape::Shape;
+    use crate::sandbox::testing::Caller;
+
+    #[test]
+    fn users_are_paged_by_a_hundred_and_the_union_is_everyone() {
+        let caller = Caller::new(&Shape::default());
+        let (sizes, users) = caller.walk("AWSIdentityStore.ListUsers", "Users", json!({}));
+        assert_eq!(sizes, [100, 100, 100]);
+        let everyone: Vec<Value> = caller.organisation.users.values().map(|user| json!(user)).collect();
+        assert_eq!(users, everyone);
+        assert_eq!(users[0], caller.ask("AWSIdentityStore.DescribeUser", json!({"UserId": users[0]["UserId"]})));
+    }
+
+    #[test]
+    fn groups_and_memberships_are_paged_and_complete_in_both_directions() {
+        let caller = Caller::new(&Shape { groups: 205, ..Shape::default() });
+        let (sizes, groups) = caller.walk("AWSIdentityStore.ListGroups", "Groups", json!({}));
+        assert_eq!(sizes, [100, 100, 5]);
+        let mut by_group = Vec::new();
+        let mut largest = Vec::new();
+        for group in &groups {
+            let ask = json!({"GroupId": group["GroupId"]});
+            let (sizes, memberships) = caller.walk("AWSIdentityStore.ListGroupMemberships", "GroupMemberships", ask);
+            largest = largest.max(sizes);
+            by_group.extend(memberships);
+        }
+        assert_eq!(largest, [100, 100, 50], "the group of all staff");
+        let mut by_member = Vec::new();
+        for user in caller.organisation.users.keys() {
+            let ask = json!({"MemberId": {"UserId": user}});
+            let operation = "AWSIdentityStore.ListGroupMembershipsForMember";
+            by_member.extend(caller.walk(operation, "GroupMemberships", ask).1);
+        }
+        let key = |membership: &Value| membership["MembershipId"].to_string();
+        by_group.sort_by_key(key);
+        by_member.sort_by_key(key);
+        assert_eq!(by_group.len(), caller.organisation.memberships.len());
+        assert_eq!(by_group, by_member);
+    }
+
+    #[test]
+    fn names_addresses_and_outside_ids_find_their_user_whatever_their_case() {
+        let caller = Caller::new(&Shape::default());
+        let unique = |path: &str, value: &str| json!({"AlternateIdentifier": {"UniqueAttribute": {"AttributePath": path, "AttributeValue": value}}});
+        let by_name = caller.ask("AWSIdentityStore.GetUserId", unique("userName", "ZOË.müller"));
+        let by_mail = caller.ask("AWSIdentityStore.GetUserId", unique("emails.value", "Zoe.Mueller@example.com"));
+        assert_eq!(by_name, by_mail);
+        let user = caller.organisation.users.values().find(|user| !user.external_ids.is_empty()).expect("one");
+        let ask = json!({"AlternateIdentifier": {"ExternalId": user.external_ids[0]}});
+        assert_eq!(caller.ask("AWSIdentityStore.GetUserId", ask)["UserId"], json!(user.user_id));
+        let group = caller.ask("AWSIdentityStore.GetGroupId", unique("displayName", "All Staff"));
+        let described = caller.ask("AWSIdentityStore.DescribeGroup", json!({"GroupId": group["GroupId"]}));
+        assert_eq!(described["DisplayName"], "All Staff");
+        let refusal = caller.refused("AWSIdentityStore.GetUserId", unique("displayName", "x"));
+        assert_eq!(refusal["__type"], "ValidationException");
+        let refusal = caller.refused("AWSIdentityStore.GetUserId", unique("userName", "nobody"));
+        assert_eq!(
+            (refusal["__type"].as_str(), refusal["ResourceType"].as_str()),
+            (Some("ResourceNotFoundException"), Some("USER"))
+        );
+    }
+
+    #[test]
+    fn memberships_are_described_found_and_tested() {
+        let caller = Caller::new(&Shape::default());
+        let membership = caller.organisation.memberships.values().next().expect("one");
+        let (group, user) = (&membership.group_id, &membership.member_id.user_id);
+        let ask = json!({"MembershipId": membership.membership_id});
+        assert_eq!(caller.ask("AWSIdentityStore.DescribeGroupMembership", ask)["GroupId"], json!(group));
+        let ask = json!({"GroupId": group, "MemberId": {"UserId": user}});
+        let found = caller.ask("AWSIdentityStore.GetGroupMembershipId", ask);
+        assert_eq!(found["MembershipId"], json!(membership.membership_id));
+        let empty = &caller.organisation.index.group_by_name["future hires"];
+        let ask = json!({"MemberId": {"UserId": user}, "GroupIds": [group, empty]});
+        let results = &caller.ask("AWSIdentityStore.IsMemberInGroups", ask)["Results"];
+        assert_eq!((&results[0]["MembershipExists"], &results[1]["MembershipExists"]), (&json!(true), &json!(false)));
+        let ask = json!({"GroupId": empty, "MemberId": {"UserId": user}});
+        let refusal = caller.refused("AWSIdentityStore.GetGroupMembershipId", ask);
+        assert_eq!(refusal["ResourceType"], "GROUP_MEMBERSHIP");
+        let none = caller.ask("AWSIdentityStore.ListGroupMemberships", json!({"GroupId": empty}));
+        assert_eq!(none, json!({"GroupMemberships": []}));
+    }
+
+    #[test]
+    fn what_does_not_exist_is_refused_with_its_kind_and_never_an_empty_list() {
+        let caller = Caller::new(&Shape::default());
+        let gone = "90670123ab-11111111-2222-4333-8444-555555555555";
+        for (operation, ask, kind) in [
+            ("DescribeUser", json!({"UserId": gone}), "USER"),
+            ("DescribeGroup", json!({"GroupId": gone}), "GROUP"),
+            ("DescribeGroupMembership", json!({"MembershipId": gone}), "GROUP_MEMBERSHIP"),
+            ("ListGroupMemberships", json!({"GroupId": gone}), "GROUP"),
+            ("ListGroupMembershipsForMember", json!({"MemberId": {"UserId": gone}}), "USER"),
+            ("ListUsers", json!({"IdentityStoreId": "d-0000000000"}), "IDENTITY_STORE"),
+        ] {
+            let refusal = caller.refused(&format!("AWSIdentityStore.{operation}"), ask);
+            assert_eq!(refusal["__type"], "ResourceNotFoundException", "{operation}");
+            assert_eq!(refusal["ResourceType"], kind, "{operation}");
+            assert_eq!(refusal["Message"], format!("{kind} not found."), "{operation}");
+            assert!(refusal["RequestId"].is_string(), "{operation}");
+        }
+    }
+
+    #[test]
+    fn filters_are_refused_as_aws_refuses_them() {
+        let caller = Caller::new(&Shape::default());
+        let filter = json!({"Filters": [{"AttributePath": "UserName", "AttributeValue": "ada"}]});
+        for operation in ["AWSIdentityStore.ListUsers", "AWSIdentityStore.ListGroups"] {
+            let refusal = caller.refused(operation, filter.clone());
+            assert_eq!(refusal["__type"], "ValidationException");
+            assert_eq!(refusal["Message"], "Filter is deprecated, please remove filter from request");
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! sso-admin: the instance, permission sets, and assignments.
+//!
+//! Neighbours: `desk.rs` looks its operations up here; they read the organisation. Promise: an account counts as
+//! provisioned with a permission set exactly as long as an assignment of it is there, whether or not its principal
+//! still is; a permission set without a boundary has none to get (`ResourceNotFoundException`), one without an inline
+//! policy has an empty one, as AWS has it.
+
+use super::forms::Form;
+use super::organisation;
+use super::organisation::Organisation;
+use super::organisation::Pairs;
+use super::paging::Paging;
+use super::records::Assignment;
+use super::records::Id;
+use super::records::Policies;
+use super::records::PrincipalType;
+use super::wire::Answer;
+use super::wire::Operation;
+use super::wire::Refusal;
+use super::wire::Request;
+use serde_json::Value;
+use serde_json::json;
+use std::ops::Bound;
+
+/// What can be asked.
+pub(super) const OPERATIONS: &[(&str, Operation)] = &[
+    ("ListInstances", list_instances),
+    ("DescribeInstance", describe_instance),
+    ("ListPermissionSets", list_permission_sets),
+    ("DescribePermissionSet", describe_permission_set),
+    ("ListManagedPoliciesInPermissionSet", list_managed_policies),
+    ("ListCustomerManagedPolicyReferencesInPermissionSet", list_customer_managed_policies),
+    ("GetInlinePolicyForPermissionSet", get_inline_policy),
+    ("GetPermissionsBoundaryForPermissionSet", get_permissions_boundary),
+    ("ListAccountsForProvisionedPermissionSet", list_accounts_for_permission_set),
+    ("ListPermissionSetsProvisionedToAccount", list_permission_sets_for_account),
+    ("ListAccountAssignments", list_account_assignments),
+    ("ListAccountAssignmentsForPrincipal", list_account_assignments_for_principal),
+    ("ListTagsForResource", list_tags_for_resource),
+];
+
+fn list_instances(organisation: &Organisation, request: &Request) -> Answer {
+    let paging = Paging::read(request, &[organisation.instance_arn(), "ListInstances"])?;
+    let arn = &organisation.identity.instance_arn;
+    let rows = std::iter::once((arn.clone(), instance_fields(organisation)));
+    Ok(paging.page_of_few("Instances", rows))
+}
+
+fn describe_instance(organisation: &Organisation, request: &Request) -> Answer {
+    let arn = request.id("InstanceArn", Form::InstanceArn)?;
+    if *arn != *organisation.identity.instance_arn {
+        // This operation has no ResourceNotFoundException.
+        return Err(Refusal::denied(format!("You are not authorized to perform sso:DescribeInstance on {arn}")));
+    }
+    let mut answer = instance_fields(organisation);
+    answer["EncryptionConfigurationDetails"] = json!({"KeyType": "AWS_OWNED_KMS_KEY", "EncryptionStatus": "ENABLED"});
+    Ok(answer)
+}
+
+fn instance_fields(organisation: &Organisation) -> Value {
+    let identity = &organisation.identity;
+    json!({
+        "InstanceArn": identity.instance_arn,
+        "IdentityStoreId": identity.store,
+        "OwnerAccountId": identity.management_account,
+        "Name": identity.instance_name,
+        "CreatedDate": identity.created,
+        "Status": "ACTIVE",
+    })
+}
+
+fn list_permission_sets(organisation: &Organisation, request: &Request) -> Answer {
+    let instance = instance(organisation, request)?;
+    let paging = Paging::read(request, &[instance, "ListPermissionSets"])?;
+    let rows = organisation::after(&organisation.permission_sets, paging.after());
+    Ok(paging.page("PermissionSets", rows.map(|(arn, _)| (arn.clone(), json!(arn)))))
+}
+
+fn describe_permission_set(organisation: &Organisation, request: &Request) -> Answer {
+    let (arn, _) = permission_set(organisation, request)?;
+    Ok(json!({"PermissionSet": organisation.permission_sets.get(arn)}))
+}
+
+fn list_managed_policies(organisation: &Organisation, request: &Request) -> Answer {
+    let (arn, policies) = permission_set(organisation, request)?;
+    let paging = Paging::read(request, &["ListManagedPoliciesInPermissionSet", arn])?;
+    let rows = policies.managed.iter().map(|policy| (Id::from(policy.arn.as_str()), json!(policy)));
+    Ok(paging.page_of_few("AttachedManagedPolicies", rows))
+}
+
+fn list_customer_managed_policies(organisation: &Organisation, request: &Request) -> Answer {
+    let (arn, policies) = permission_set(organisation, request)?;
+    let paging = Paging::read(request, &["ListCustomerManagedPolicyReferencesInPermissionSet", arn])?;
+    let rows = policies.customer_managed.iter().map(|policy| (Id::from(policy.name), json!(policy)));
+    Ok(paging.page_of_few("CustomerManagedPolicyReferences", rows))
+}
+
+fn get_inline_policy(organisation: &Organisation, request: &Request) -> Answer {
+    let (_, policies) = permission_set(organisation, request)?;
+    Ok(json!({"InlinePolicy": policies.inline}))
+}
+
+fn get_permissions_boundary(organisation: &Organisation, request: &Request) -> Answer {
+    let (arn, policies) = permission_set(organisation, request)?;
+    match &policies.boundary {
+        Some(boundary) => Ok(json!({"PermissionsBoundary": boundary})),
+        None => Err(Refusal::not_found(format!(
+            "Could not find a permissions boundary for PermissionSet with id {}",
+            last_part(arn)
+        ))),
+    }
+}
+
+fn list_accounts_for_permission_set(organisation: &Organisation, request: &Request) -> Answer {
+    let (arn, _) = permission_set(organisation, request)?;
+    let scope = ["ListAccountsForProvisionedPermissionSet", arn];
+    provisioned(request, &scope, "AccountIds", &organisation.index.accounts_of, arn)
+}
+
+fn list_permission_sets_for_account(organisation: &Organisation, request: &Request) -> Answer {
+    instance(organisation, request)?;
+    let account = account(organisation, request)?;
+    let scope = ["ListPermissionSetsProvisionedToAccount", organisation.instance_arn(), account];
+    provisioned(request, &scope, "PermissionSets", &organisation.index.permission_sets_of, account)
+}
+
+fn provisioned(request: &Request, scope: &[&str], field: &str, pairs: &Pairs, first: &str) -> Answer {
+    const LATEST: &str = "LATEST_PERMISSION_SET_PROVISIONED";
+    const OUTDATED: &str = "LATEST_PERMISSION_SET_NOT_PROVISIONED";
+    let status = request.word("ProvisioningStatus", &[LATEST, OUTDATED])?;
+    let mut scope = scope.to_vec();
+    scope.extend(status);
+    let paging = Paging::read(request, &scope)?;
+    // Nothing changes a permission set here, so each account has the latest of all that it has.
+    let rows = organisation::seconds(pairs, first, paging.after()).filter(|_| status != Some(OUTDATED));
+    Ok(paging.page(field, rows.map(|second| (second.clone(), json!(second)))))
+}
+
+fn list_account_assignments(organisation: &Organisation, request: &Request) -> Answer {
+    let (arn, _) = permission_set(organisation, request)?;
+    let account = account(organisation, request)?;
+    let paging = Paging::read(request, &["ListAccountAssignments", arn, account])?;
+    let after = paging.after().and_then(|key| key.split_once(' ')).unwrap_or(("", ""));
+    let first = Assignment {
+        account_id: Id::from(account),
+        permission_set_arn: Id::from(arn),
+        principal_type: principal_type(after.0).unwrap_or(PrincipalType::Group),
+        principal_id: Id::from(after.1),
+    };
+    let rows = organisation
+        .assignments
+        .range((Bound::Excluded(first), Bound::Unbounded))
+        .take_while(|row| *row.account_id == *account && *row.permission_set_arn == *arn)
+        .map(|row| (Id::from(format!("{} {}", row.principal_type.as_str(), row.principal_id)), json!(row)));
+    Ok(paging.page("AccountAssignments", rows))
+}
+
+/// The rows of the principal itself; what a user has through groups is found by asking for the groups.
+fn list_account_assignments_for_principal(organisation: &Organisation, request: &Request) -> Answer {
+    let instance = instance(organisation, request)?;
+    let principal = request.id("PrincipalId", Form::ResourceId)?;
+    let word = request.word("PrincipalType", &["USER", "GROUP"])?.ok_or_else(|| request.missing("PrincipalType"))?;
+    let kind = principal_type(word).ok_or_else(|| request.missing("PrincipalType"))?;
+    let only = match request.value("Filter").and_then(|filter| filter.get("AccountId")) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) => Some(request.formed("Filter.AccountId", id, Form::AccountId)?),
+        Some(_) => return Err(Refusal::serialization("Filter.AccountId can not be converted to a String")),
+    };
+    let scope = [instance, "ListAccountAssignmentsForPrincipal", word, principal, only.unwrap_or_default()];
+    let paging = Paging::read(request, &scope)?;
+    let (account, arn) = paging.after().and_then(|key| key.split_once(' ')).unwrap_or(("", ""));
+    let first = (kind, Id::from(principal), Id::from(account), Id::from(arn));
+    let rows = organisation
+        .index
+        .by_principal
+        .range((Bound::Excluded(first), Bound::Unbounded))
+        .take_while(|row| row.0 == kind && *row.1 == *principal)
+        .filter(|row| only.is_none_or(|only| *row.2 == *only))
+        .map(|(principal_type, principal_id, account_id, permission_set_arn)| {
+            let row = json!({
+                "AccountId": account_id,
+                "PermissionSetArn": permission_set_arn,
+                "PrincipalId": principal_id,
+                "PrincipalType": principal_type,
+            });
+            (Id::from(format!("{account_id} {permission_set_arn}")), row)
+        });
+    Ok(paging.page("AccountAssignments", rows))
+}
+
+fn list_tags_for_resource(organisation: &Organisation, request: &Request) -> Answer {
+    let arn = request.id("ResourceArn", Form::SsoTaggable)?;
+    if let Some(asked) = request.optional_id("InstanceArn", Form::InstanceArn)?
+        && *asked != *organisation.identity.instance_arn
+    {
+        return Err(no_instance(asked));
+    }
+    if *arn != *organisation.identity.instance_arn && !organisation.permission_sets.contains_key(arn) {
+        return Err(Refusal::not_found(format!("Could not find resource {arn}")));
+    }
+    let paging = Paging::read(request, &["ListTagsForResource", arn])?;
+    let tags = organisation.tags.get(arn).into_iter().flatten();
+    Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(tag.key), json!(tag)))))
+}
+
+fn principal_type(word: &str) -> Option<PrincipalType> {
+    [PrincipalType::User, PrincipalType::Group].into_iter().find(|kind| kind.as_str() == word)
+}
+
+/// The instance of the call, which must be the one that there is.
+fn instance<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+    let arn = request.id("InstanceArn", Form::InstanceArn)?;
+    if *arn == *organisation.identity.instance_arn { Ok(arn) } else { Err(no_instance(arn)) }
+}
+
+fn no_instance(arn: &str) -> Refusal {
+    Refusal::not_found(format!("Could not find Instance with id {}", last_part(arn)))
+}
+
+/// The permission set of the call, which must exist in the instance of the call.
+fn permission_set<'a, 'o>(
+    organisation: &'o Organisation,
+    request: &'a Request,
+) -> Result<(&'a str, &'o Policies), Refusal> {
+    instance(organisation, request)?;
+    let arn = request.id("PermissionSetArn", Form::PermissionSetArn)?;
+    let missing = || Refusal::not_found(format!("Could not find PermissionSet with id {}", last_part(arn)));
+    organisation.policies.get(arn).map(|policies| (arn, policies)).ok_or_else(missing)
+}
+
+/// The account of the call, which must be in the organisation.
+fn account<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+    let id = request.id("AccountId", Form::AccountId)?;
+    let missing = || Refusal::not_found(format!("Could not find Account with id {id}"));
+    organisation.accounts.get(id).map(|_| id).ok_or_else(missing)
+}
+
+fn last_part(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::shape::Shape;
+    use crate::sandbox::testing::Caller;
+    use std::collections::BTreeSet;
+
+    /// Large enough that every listing here spans pages.
+    fn large() -> Caller {
+        Caller::new(&Shape { seed: 5, users: 300, groups: 30, accounts: 230, permission_sets: 210 })
+    }
+
+    #[test]
+    fn the_instance_is_listed_and_described() {
+        let caller = Caller::new(&Shape::default());
+        let listed = caller.ask("SWBExternalService.ListInstances", json!({}));
+        assert_eq!(listed["Instances"].as_array().map(Vec::len), Some(1));
+        let instance = &listed["Instances"][0];
+        assert_eq!(instance["InstanceArn"], caller.organisation.instance_arn());
+        assert_eq!(instance["OwnerAccountId"], caller.organisation.management_account());
+        assert!(instance["CreatedDate"].is_number());
+        let described = caller.ask("SWBExternalService.DescribeInstance", json!({}));
+        assert_eq!(described["IdentityStoreId"], instance["IdentityStoreId"]);
+        let other = json!({"InstanceArn": "arn:aws:sso:::instance/ssoins-0000000000000000"});
+        assert_eq!(
+            caller.refused("SWBExternalService.DescribeInstance", other.clone())["__type"],
+            "AccessDeniedException"
+        );
+        let refusal = caller.refused("SWBExternalService.ListPermissionSets", other);
+        assert_eq!(refusal["__type"], "ResourceNotFoundException");
+    }
+
+    #[test]
+    fn permission_sets_are_arns_in_pages_and_each_can_be_described() {
+        let caller = large();
+        let (sizes, arns) = caller.walk("SWBExternalService.ListPermissionSets", "PermissionSets", json!({}));
+        assert_eq!(sizes, [100, 100, 10]);
+        assert!(
+            arns.iter().map(|arn| arn.as_str().expect("a text")).eq(caller
+                .organisation
+                .permission_sets
+                .keys()
+                .map(|id| &**id))
+        );
+        for arn in &arns[..20] {
+            let set = &caller.ask("SWBExternalService.DescribePermissionSet", json!({"PermissionSetArn": arn}))["PermissionSet"];
+            assert_eq!(&set["PermissionSetArn"], arn);
+            assert!(set["SessionDuration"].as_str().is_some_and(|text| text.starts_with("PT")));
+            assert!(set["CreatedDate"].is_number());
+        }
+    }
+
+    #[test]
+    fn policies_come_as_aws_gives_them() {
+        let caller = Caller::new(&Shape::default());
+        for (arn, policies) in &caller.organisation.policies {
+            let ask = || json!({"PermissionSetArn": arn, "MaxResults": 2});
+            let (_, managed) =
+                caller.walk("SWBExternalService.ListManagedPoliciesInPermissionSet", "AttachedManagedPolicies", ask());
+            assert_eq!(managed.len(), policies.managed.len());
+            let operation = "SWBExternalService.ListCustomerManagedPolicyReferencesInPermissionSet";
+            let (_, customer) = caller.walk(operation, "CustomerManagedPolicyReferences", ask());
+            assert_eq!(customer.len(), policies.customer_managed.len());
+            let ask = json!({"PermissionSetArn": arn});
+            let inline = caller.ask("SWBExternalService.GetInlinePolicyForPermissionSet", ask.clone());
+            assert_eq!(inline, json!({"InlinePolicy": policies.inline}));
+            let operation = "SWBExternalService.GetPermissionsBoundaryForPermissionSet";
+            if policies.boundary.is_some() {
+                assert!(caller.ask(operation, ask)["PermissionsBoundary"].is_object());
+            } else {
+                assert_eq!(caller.refused(operation, ask)["__type"], "ResourceNotFoundException");
+            }
+        }
+    }
+
+    #[test]
+    fn three_ways_through_the_assignments_find_the_same_rows() {
+        let caller = large();
+        let all: BTreeSet<String> = caller.organisation.assignments.iter().map(|row| canonical(&json!(row))).collect();
+        let mut by_set = BTreeSet::new();
+        let mut by_account = BTreeSet::new();
+        let (mut pages_of_accounts, mut pages_of_sets, mut pages_of_rows) = (vec![], vec![], vec![]);
+        for arn in caller.organisation.permission_sets.keys() {
+            let ask = json!({"PermissionSetArn": arn});
+            let operation = "SWBExternalService.ListAccountsForProvisionedPermissionSet";
+            let (sizes, accounts) = caller.walk(operation, "AccountIds", ask);
+            pages_of_accounts = pages_of_accounts.max(sizes);
+            for account in accounts {
+                let ask = json!({"PermissionSetArn": arn, "AccountId": account});
+                let (sizes, rows) = caller.walk("SWBExternalService.ListAccountAssignments", "AccountAssignments", ask);
+                pages_of_rows = pages_of_rows.max(sizes);
+                assert!(!rows.is_empty(), "provisioned means assigned");
+                by_set.extend(rows.iter().map(canonical));
+            }
+        }
+        for account in caller.organisation.accounts.keys() {
+            let operation = "SWBExternalService.ListPermissionSetsProvisionedToAccount";
+            let (sizes, sets) = caller.walk(operation, "PermissionSets", json!({"AccountId": account}));
+            pages_of_sets = pages_of_sets.max(sizes);
+            for arn in sets {
+                let ask = json!({"PermissionSetArn": arn, "AccountId": account});
+                let (_, rows) = caller.walk("SWBExternalService.ListAccountAssignments", "AccountAssignments", ask);
+                by_account.extend(rows.iter().map(canonical));
+            }
+        }
+        assert_eq!(by_set, all);
+        assert_eq!(by_account, all);
+        assert_eq!(pages_of_accounts, [100, 100, 29], "all accounts but the suspended one");
+        assert_eq!(pages_of_sets, [100, 100, 10], "all permission sets in one account");
+        assert!(pages_of_rows.len() == 2 && pages_of_rows[0] == 100, "{pages_of_rows:?}");
+    }
+
+    #[test]
+    fn the_rows_of_every_principal_deleted_ones_too_are_all_rows() {
+        let caller = large();
+        let principals: BTreeSet<(PrincipalType, Id)> =
+            caller.organisation.assignments.iter().map(|row| (row.principal_type, row.principal_id.clone())).collect();
+        let operation = "SWBExternalService.ListAccountAssignmentsForPrincipal";
+        let mut found = BTreeSet::new();
+        let mut most = 0;
+        for (kind, id) in &principals {
+            let (sizes, rows) =
+                caller.walk(operation, "AccountAssignments", json!({"PrincipalId": id, "PrincipalType": kind}));
+            most = most.max(sizes.len());
+            found.extend(rows.iter().map(canonical));
+        }
+        assert!(most >= 3, "break glass is in every account");
+        assert_eq!(found, caller.organisation.assignments.iter().map(|row| canonical(&json!(row))).collect());
+        let (kind, id) = principals.first().expect("one");
+        let account = caller.organisation.assignments.iter().find(|row| row.principal_id == *id).expect("one");
+        let ask = json!({"PrincipalId": id, "PrincipalType": kind, "Filter": {"AccountId": account.account_id}});
+        let (_, rows) = caller.walk(operation, "AccountAssignments", ask);
+        assert!(!rows.is_empty() && rows.iter().all(|row| row["AccountId"] == json!(account.account_id)));
+    }
+
+    #[test]
+    fn nothing_is_outdated_and_what_does_not_exist_is_refused() {
+        let caller = Caller::new(&Shape::default());
+        let arn = caller.organisation.permission_sets.keys().next().expect("one");
+        let operation = "SWBExternalService.ListAccountsForProvisionedPermissionSet";
+        let outdated = json!({"PermissionSetArn": arn, "ProvisioningStatus": "LATEST_PERMISSION_SET_NOT_PROVISIONED"});
+        assert_eq!(caller.ask(operation, outdated), json!({"AccountIds": []}));
+        let wrong = json!({"PermissionSetArn": arn, "ProvisioningStatus": "SOME"});
+        assert_eq!(caller.refused(operation, wrong)["__type"], "ValidationException");
+        let gone = format!(
+            "{}/ps-0000000000000000",
+            caller.organisation.instance_arn().replace(":instance", ":permissionSet")
+        );
+        let refusal = caller.refused("SWBExternalService.DescribePermissionSet", json!({"PermissionSetArn": gone}));
+        assert_eq!(refusal["Message"], "Could not find PermissionSet with id ps-0000000000000000");
+        let ask = json!({"PermissionSetArn": arn, "AccountId": "000000000000"});
+        let refusal = caller.refused("SWBExternalService.ListAccountAssignments", ask);
+        assert_eq!(refusal["__type"], "ResourceNotFoundException");
+        assert!(refusal.get("RequestId").is_none(), "sso-admin has no RequestId in its errors");
+    }
+
+    #[test]
+    fn tags_are_those_of_the_resource() {
+        let caller = Caller::new(&Shape::default());
+        let ask = json!({"ResourceArn": caller.organisation.instance_arn()});
+        let tags = caller.ask("SWBExternalService.ListTagsForResource", ask);
+        assert_eq!(tags, json!({"Tags": [{"Key": "Stage", "Value": "sandbox"}]}));
+    }
+
+    fn canonical(row: &Value) -> String {
+        ["AccountId", "PermissionSetArn", "PrincipalType", "PrincipalId"].map(|field| row[field].to_string()).join(" ")
+    }
+}
