@@ -29,12 +29,25 @@ pub(super) fn read(text: &str, source: &str, catalogue: &Catalogue, base: Base<'
     let (table, errors) = DeTable::parse_recoverable(text);
     let line_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
     let mut reader = Reader { line_ends, source, catalogue, base, entries: Vec::new(), problems: Vec::new() };
+    let mut broken = Vec::new();
     for error in errors {
         let line = error.span().map(|span| reader.line(span.start));
-        let what = format!("this is not TOML: {}", error.message().replace('\n', ", "));
-        reader.problems.push(Problem { source: source.into(), line, key: String::new(), what, hint: String::new() });
+        // What the parser makes of the rest of a broken line is a guess: one problem a line is enough.
+        if line.is_none() || !broken.contains(&line) {
+            let what = format!("this is not TOML: {}", error.message().replace('\n', ", "));
+            reader.problems.push(Problem {
+                source: source.into(),
+                line,
+                key: String::new(),
+                what,
+                hint: String::new(),
+            });
+        }
+        broken.push(line);
     }
     reader.table("", table.get_ref());
+    reader.problems.retain(|problem| problem.key.is_empty() || !broken.contains(&problem.line));
+    reader.entries.retain(|entry| !broken.contains(&entry.line));
     reader.problems.sort_by_key(|problem| problem.line);
     (Layer { source: source.into(), entries: reader.entries }, reader.problems)
 }
@@ -122,8 +135,9 @@ mod tests {
 
     #[test]
     fn a_wrong_line_costs_that_line_only() {
-        let (entries, problems) =
-            read_text("region = \"eu-west-1\"\n[cache]\nmax_size = 3\ndefault_ttl = \"soon\"\n\"a\\nb\" = 1\ncompression = true\n");
+        let (entries, problems) = read_text(
+            "region = \"eu-west-1\"\n[cache]\nmax_size = 3\ndefault_ttl = \"soon\"\n\"a\\nb\" = 1\ncompression = true\n",
+        );
         let keys: Vec<_> = entries.iter().map(|(key, line)| (key.as_str(), *line)).collect();
         assert_eq!(keys, [("cache.compression", Some(6)), ("region", Some(1))]);
         assert_eq!(problems.len(), 3, "{problems:?}");
@@ -133,7 +147,8 @@ mod tests {
 
     #[test]
     fn a_syntax_error_has_its_line_and_the_rest_is_read() {
-        let (entries, problems) = read_text("region = \"eu-west-1\"\n[cache]\ncompression = = true\nbackend = \"memory\"\n");
+        let (entries, problems) =
+            read_text("region = \"eu-west-1\"\n[cache]\ncompression = = true\nbackend = \"memory\"\n");
         assert!(problems[0].starts_with("f.toml:3: this is not TOML"), "{problems:?}");
         assert!(entries.iter().any(|(key, _)| key == "region"), "{entries:?}");
         assert!(entries.iter().any(|(key, _)| key == "cache.backend"), "{entries:?}");

@@ -131,12 +131,24 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         moved("cache.file_enabled", "cache.backend", "write `disk`"),
         gone("cache.dynamodb*", "a cache in DynamoDB is not available in this version"),
         gone("cache.hybrid*", "a cache in two tiers is not available in this version"),
-        gone("cache.encryption*", "encryption at rest is not available in this version; the files are readable by their owner alone"),
+        gone(
+            "cache.encryption*",
+            "encryption at rest is not available in this version; the files are readable by their owner alone",
+        ),
         moved("default_profile", "profile", ""),
         moved("default_region", "region", ""),
-        moved("alerts.email.password", "alerts.email.password_file", "passwords are never written into a configuration"),
+        moved(
+            "alerts.email.password",
+            "alerts.email.password_file",
+            "passwords are never written into a configuration",
+        ),
     ],
 };
+
+/// Every key of the configuration that has a fixed name; `[cache.ttl]` has more.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    CONFIG.keys.iter().map(|key| key.name)
+}
 
 /// Variables that steer the program without being a key.
 pub const STEERING_VARIABLES: [&str; 1] = ["AWSIDEMAN_CONFIG"];

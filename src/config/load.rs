@@ -4,7 +4,7 @@
 //! figment. Promise: [`load`] tells every problem at once and yields nothing doubtful; [`load_leniently`] always
 //! yields something, takes what is right, and tells the same problems.
 
-use super::consistency;
+use super::consistency::{self, Contradiction};
 use super::file::{self, Layer};
 use super::keys::CONFIG;
 use super::origin;
@@ -86,13 +86,20 @@ fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
         .expect("every value was checked by its type, and default.toml has every key that must be set: tested");
     config.cache.ttl.default = config.cache.default_ttl;
 
-    for (key, fault) in consistency::check(&config) {
-        let source = origins.get(key).cloned().unwrap_or_else(|| origin::DEFAULT.into());
-        let layer = layers.iter().rev().find(|layer| layer.source == source);
-        let line = layer.and_then(|layer| layer.entries.iter().find(|entry| entry.key == key)?.line);
-        problems.push(Problem { source, line, key: key.into(), what: fault.what, hint: fault.hint });
+    for found in consistency::check(&config) {
+        problems.push(place(found, &layers, &origins));
     }
     (Loaded { config, origins, values, warnings: outside.warnings, files }, problems)
+}
+
+/// The problem of a contradiction, at the place of the first of its keys that somebody set.
+fn place(found: Contradiction, layers: &[Layer], origins: &Origins) -> Problem {
+    let origin = |key: &str| origins.get(key).filter(|origin| *origin != origin::DEFAULT);
+    let set = found.keys.iter().find_map(|key| Some((*key, origin(key)?.clone())));
+    let (key, source) = set.unwrap_or((found.keys[0], origin::DEFAULT.into()));
+    let layer = layers.iter().rev().find(|layer| layer.source == source);
+    let line = layer.and_then(|layer| layer.entries.iter().find(|entry| entry.key == key)?.line);
+    Problem { source, line, key: found.keys[0].into(), what: found.fault.what, hint: found.fault.hint }
 }
 
 /// The file's layer, whether it is there, and its problems.

@@ -9,6 +9,8 @@
 mod consistency;
 mod file;
 mod job;
+mod job_file;
+mod jobs;
 mod keys;
 mod load;
 pub mod origin;
@@ -22,7 +24,8 @@ mod value;
 mod variables;
 
 pub use job::*;
-pub use keys::{STEERING_VARIABLES, variable_name};
+pub use jobs::{SHIPPED_JOBS, load_jobs, schedule_warnings};
+pub use keys::{STEERING_VARIABLES, keys, variable_name};
 pub use load::{DEFAULT, Loaded, load, load_leniently};
 pub use problem::{ConfigError, Problem};
 pub use schedule::Schedule;

@@ -80,11 +80,15 @@ impl Sources {
         self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// A directory that a variable names; relative ones are ignored, as the XDG specification asks, and of a list
-    /// (systemd) the first counts.
+    /// A directory that a variable names; relative ones are ignored, as the XDG specification asks.
     fn directory(&self, name: &str) -> Option<PathBuf> {
-        let first = PathBuf::from(self.variable(name)?.split(':').next().unwrap_or_default());
-        first.is_absolute().then_some(first)
+        self.variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+
+    /// The first directory that systemd lists in a variable.
+    fn systemd_directory(&self, name: &str) -> Option<PathBuf> {
+        let first = self.variable(name)?.split(':').next()?;
+        Some(PathBuf::from(first)).filter(|path| path.is_absolute())
     }
 }
 
@@ -105,7 +109,7 @@ pub(super) fn directories(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
         ("cache.dir", "CACHE_DIRECTORY", "XDG_CACHE_HOME", ".cache", "/var/cache"),
         ("state.dir", "STATE_DIRECTORY", "XDG_STATE_HOME", ".local/state", "/var/lib"),
     ] {
-        let (path, source) = if let Some(path) = sources.directory(systemd) {
+        let (path, source) = if let Some(path) = sources.systemd_directory(systemd) {
             (path, systemd)
         } else if let Some(base) = sources.directory(xdg) {
             (base.join(OURS), xdg)

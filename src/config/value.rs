@@ -130,17 +130,26 @@ impl Type {
                 Some(_) => Err(outside(given, &least.to_string(), &most.to_string())),
                 None => Err(wrong("write one such as 80 or 2.5, without quotes")),
             },
-            Type::Whole(least, most) => whole(given, least, most).map_err(|f| f.unwrap_or_else(|| wrong("write one such as 5, without quotes"))),
-            Type::Size => size(given).map(Setting::Number).ok_or_else(|| wrong("write a number above 0 or a size, as in 200 or \"200MB\"")),
+            Type::Whole(least, most) => {
+                whole(given, least, most).map_err(|f| f.unwrap_or_else(|| wrong("write it in digits, without quotes")))
+            }
+            Type::Size => size(given)
+                .map(Setting::Number)
+                .ok_or_else(|| wrong("write a number above 0 or a size, as in 200 or \"200MB\"")),
             Type::Choice(words) => match given.text().map(|t| t.trim().to_ascii_lowercase()) {
                 Some(word) if words.contains(&word.as_str()) => Ok(Setting::Text(word)),
-                Some(word) => Err(Fault::new(format!("{} is not known here", given.described()), suggestion(&word, words))),
+                Some(word) => {
+                    Err(Fault::new(format!("{} is not known here", given.described()), suggestion(&word, words)))
+                }
                 None => Err(Fault::new(format!("{} is not known here", given.described()), suggestion("", words))),
             },
-            Type::Words => list(given).map(Setting::Words).ok_or_else(|| wrong("write texts in brackets, as in [\"a\", \"b\"]")),
+            Type::Words => list(given).map(Setting::Words),
             Type::Sharing => match given.text() {
                 Some(text) if Sharing::parse(text).is_some() => Ok(Setting::Text(text.into())),
-                _ => Err(Fault::new(format!("{} is not known here", given.described()), "write \"private\" or \"group:NAME\"")),
+                _ => Err(Fault::new(
+                    format!("{} is not known here", given.described()),
+                    "write \"private\" or \"group:NAME\"",
+                )),
             },
         }
     }
@@ -225,13 +234,18 @@ fn size(given: &Given<'_>) -> Option<f64> {
     mib.filter(|n| n.is_finite() && *n > 0.0 && *n <= 1e9)
 }
 
-fn list(given: &Given<'_>) -> Option<Vec<String>> {
+fn list(given: &Given<'_>) -> Result<Vec<String>, Fault> {
+    let wrong = |what: &Given<'_>, noun| {
+        Fault::new(format!("{} is not {noun}", what.described()), "write texts in brackets, as in [\"a\", \"b\"]")
+    };
     match given {
         Given::Raw(text) | Given::Text(text) => {
-            Some(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect())
+            Ok(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect())
         }
-        Given::List(items) => items.iter().map(|item| item.text().map(str::to_owned)).collect(),
-        _ => None,
+        Given::List(items) => {
+            items.iter().map(|item| item.text().map(str::to_owned).ok_or_else(|| wrong(item, "text"))).collect()
+        }
+        other => Err(wrong(other, "a list of texts")),
     }
 }
 
@@ -240,7 +254,10 @@ fn resolve(text: &str, base: Base<'_>) -> Result<Setting, Fault> {
     let path = match (text.strip_prefix("~/").or((text == "~").then_some("")), base.home) {
         (Some(rest), Some(home)) => home.join(rest),
         (Some(_), None) => {
-            return Err(Fault::new("`~` stands for the home directory, and HOME is not set", "set HOME or write the whole path"));
+            return Err(Fault::new(
+                "`~` stands for the home directory, and HOME is not set",
+                "set HOME or write the whole path",
+            ));
         }
         (None, _) => base.directory.join(text),
     };

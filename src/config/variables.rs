@@ -90,28 +90,28 @@ fn ttl_key(words: &str) -> Option<String> {
 }
 
 fn unknown(variable: &str) -> Problem {
-    let path_of = |former: &str| variable_name(former.trim_end_matches('*'));
-    let former = CONFIG.former.iter().find(|former| {
-        let name = path_of(former.key);
-        if former.key.ends_with('*') { variable.starts_with(&name) } else { variable == name }
+    let former = CONFIG.former.iter().find(|former| match former.key.strip_suffix('*') {
+        Some(start) => variable.starts_with(&variable_name(start)),
+        None => variable == variable_name(former.key),
     });
-    let (what, hint) = match former {
-        Some(former) => {
-            let successor = former.successor.map(variable_name).unwrap_or_default();
-            ("a variable of the original Python tool".to_owned(), former.remedy(&successor))
-        }
-        None => {
-            let keys = CONFIG.keys.iter().map(|key| variable_name(key.name));
-            let ttls = ttl::all_keys().map(|key| variable_name(&format!("cache.ttl.{key}")));
-            let steering = STEERING_VARIABLES.into_iter().map(str::to_owned);
-            let hint = match nearest(variable, keys.chain(ttls).chain(steering)) {
-                Some(right) => format!("did you mean {right}?"),
-                None => "unset it; `awsideman config show` lists the keys that variables derive from".into(),
-            };
-            ("unknown variable".to_owned(), hint)
-        }
+    let (what, hint) = if let Some(former) = former {
+        let successor = former.successor.map(variable_name).unwrap_or_default();
+        ("a variable of the original Python tool", former.remedy(&successor))
+    } else {
+        ("unknown variable", similar(variable))
     };
-    Problem { source: variable.into(), line: None, key: String::new(), what, hint }
+    let (source, what) = (variable.into(), what.into());
+    Problem { source, line: None, key: String::new(), what, hint }
+}
+
+fn similar(variable: &str) -> String {
+    let keys = CONFIG.keys.iter().map(|key| variable_name(key.name));
+    let ttls = ttl::all_keys().map(|key| variable_name(&format!("cache.ttl.{key}")));
+    let steering = STEERING_VARIABLES.into_iter().map(str::to_owned);
+    match nearest(variable, keys.chain(ttls).chain(steering)) {
+        Some(right) => format!("did you mean {right}?"),
+        None => "unset it; `awsideman config show` lists the keys that variables derive from".into(),
+    }
 }
 
 #[cfg(test)]
