@@ -1,19 +1,26 @@
 //! The shape of a checked configuration.
 //!
-//! Neighbours: `load.rs` fills it from the layers, every room reads its own part. Promise: each field stands in
-//! `config/default.toml` with its default and a sentence; a test holds the two together.
+//! Neighbours: `keys.rs` lists the same fields as keys, `load.rs` fills it from the layers, every room reads its own
+//! part. Promise: each field stands in `config/default.toml` with its default and a sentence; tests hold the three
+//! together.
 
 use super::Ttls;
+use crate::model::parse_duration;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything that can be configured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// The AWS profile, when one is chosen.
+    #[serde(default, deserialize_with = "non_empty")]
     pub profile: Option<String>,
     /// The region of Identity Center, when it is not the profile's.
+    #[serde(default, deserialize_with = "non_empty")]
     pub region: Option<String>,
     /// How AWS is reached.
     pub aws: Aws,
@@ -36,22 +43,28 @@ pub struct Config {
 }
 
 /// `[aws]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Aws {
     /// The ARN or `ssoins-` id of the instance, where a region has several.
+    #[serde(default, deserialize_with = "non_empty")]
     pub instance: Option<String>,
     /// An endpoint for every service, in place of AWS's own.
+    #[serde(default, deserialize_with = "non_empty")]
     pub endpoint_url: Option<String>,
     /// How long one connection attempt may take.
+    #[serde(deserialize_with = "duration")]
     pub connect_timeout: Duration,
     /// How long one call may take, answer included.
+    #[serde(deserialize_with = "duration")]
     pub operation_timeout: Duration,
     /// How often one call is tried in all.
     pub max_attempts: u32,
 }
 
 /// `[cache]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cache {
     /// Neither hits nor fills; invalidations go on.
     pub disabled: bool,
@@ -66,22 +79,29 @@ pub struct Cache {
     /// The most entries; 0 is no limit.
     pub max_entries: u64,
     /// The oldest an entry may get whatever its TTL; zero is no limit.
+    #[serde(deserialize_with = "duration")]
     pub max_age: Duration,
     /// Whether frames are compressed.
     pub compression: bool,
     /// The time to live of what has no TTL of its own.
+    #[serde(deserialize_with = "duration")]
     pub default_ttl: Duration,
     /// TTLs by resource and by operation, and the default.
     pub ttl: Ttls,
     /// How long an expired entry may still be served when AWS cannot answer.
+    #[serde(deserialize_with = "duration")]
     pub stale_if_error: Duration,
     /// How long "not found" is believed.
+    #[serde(deserialize_with = "duration")]
     pub not_found_ttl: Duration,
     /// How long a fence stays after a write.
+    #[serde(deserialize_with = "duration")]
     pub settle: Duration,
     /// How long an operation waits for another process's lock.
+    #[serde(deserialize_with = "duration")]
     pub busy_timeout: Duration,
     /// `disable` without `--for` ends after this.
+    #[serde(deserialize_with = "duration")]
     pub disable_for: Duration,
     /// Who may use the directories.
     pub sharing: Sharing,
@@ -90,7 +110,8 @@ pub struct Cache {
 }
 
 /// Where entries live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Backend {
     /// `SQLite` in `cache.dir`, shared by the host.
     Disk,
@@ -108,23 +129,27 @@ pub enum Sharing {
 }
 
 /// `[cache.breaker]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Breaker {
     /// Consecutive backend failures that open the breaker.
     pub failure_threshold: u32,
     /// How long it stays open before one operation may try again.
+    #[serde(deserialize_with = "duration")]
     pub recovery_timeout: Duration,
 }
 
 /// `[state]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct State {
     /// The state directory; resolved, absolute.
     pub dir: PathBuf,
 }
 
 /// `[pace]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pace {
     /// Calls a second to the sso-admin API (AWS: 20, all operations together).
     pub sso_admin_tps: f64,
@@ -137,7 +162,8 @@ pub struct Pace {
 }
 
 /// `[health]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Health {
     /// Warn below this hit rate, in percent.
     pub hit_rate_warn: f64,
@@ -154,30 +180,38 @@ pub struct Health {
     /// Critical below this much.
     pub free_disk_mb_critical: f64,
     /// Warn when the oldest entry is older than this; zero never warns.
+    #[serde(deserialize_with = "duration")]
     pub oldest_warn: Duration,
     /// Warn when the cache has been disabled for longer than this.
+    #[serde(deserialize_with = "duration")]
     pub disabled_warn: Duration,
     /// How many lookups a rate needs before it is judged.
     pub min_samples: u64,
     /// The time over which rates are taken.
+    #[serde(deserialize_with = "duration")]
     pub window: Duration,
 }
 
 /// `[alerts]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Alerts {
     /// How long a finding must last before it mails.
+    #[serde(deserialize_with = "duration")]
     pub hold: Duration,
     /// How long it must be gone before it is over.
+    #[serde(deserialize_with = "duration")]
     pub recovery_delay: Duration,
     /// A finding that lasts mails again after this; zero never.
+    #[serde(deserialize_with = "duration")]
     pub repeat: Duration,
     /// `[alerts.email]`
     pub email: Email,
 }
 
 /// `[alerts.email]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Email {
     /// Whether mails are sent.
     pub enabled: bool,
@@ -192,6 +226,7 @@ pub struct Email {
     /// A PEM file of certificates to trust beside the host's own.
     pub ca_file: Option<PathBuf>,
     /// The SMTP user name.
+    #[serde(default, deserialize_with = "non_empty")]
     pub username: Option<String>,
     /// The file that holds the password.
     pub password_file: Option<PathBuf>,
@@ -202,11 +237,13 @@ pub struct Email {
     /// Where the `file` transport writes; unset: `mail` in the state directory.
     pub dir: Option<PathBuf>,
     /// How long one delivery may take.
+    #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
 }
 
 /// How mails leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Transport {
     /// To a server.
     Smtp,
@@ -217,7 +254,8 @@ pub enum Transport {
 }
 
 /// How an SMTP connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Tls {
     /// STARTTLS, required.
     Starttls,
@@ -228,7 +266,8 @@ pub enum Tls {
 }
 
 /// `[jobs]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Jobs {
     /// The directory of job files; unset: the jobs that are compiled in.
     pub dir: Option<PathBuf>,
@@ -237,18 +276,21 @@ pub struct Jobs {
     /// How many past runs of each job are kept.
     pub history: u32,
     /// How long a job that must stop has to end by itself.
+    #[serde(deserialize_with = "duration")]
     pub grace: Duration,
 }
 
 /// `[output]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Output {
     /// The format when `--output` is not given.
     pub format: Format,
 }
 
 /// How answers are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Columns for people.
     Table,
@@ -263,10 +305,41 @@ pub enum Format {
 }
 
 /// `[debug]`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Debug {
     /// Moves what awsideman takes for now into the future.
+    #[serde(deserialize_with = "duration")]
     pub clock_offset: Duration,
+}
+
+impl<'de> Deserialize<'de> for Sharing {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        Sharing::parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is neither private nor group:NAME")))
+    }
+}
+
+impl Sharing {
+    /// Reads `private` or `group:NAME`.
+    pub fn parse(text: &str) -> Option<Sharing> {
+        match text.split_once(':') {
+            None if text == "private" => Some(Sharing::Private),
+            Some(("group", name)) if !name.is_empty() && !name.contains(char::is_whitespace) => {
+                Some(Sharing::Group(name.to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Text that is there; empty text takes back what a lower layer set.
+fn non_empty<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Some(String::deserialize(from)?).filter(|text| !text.is_empty()))
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    parse_duration(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 /// Which layer each key came from, for `config show --origin` and the `--detailed` status.

@@ -4,6 +4,9 @@
 //! Promise: an operation's TTL beats its resource's, and that beats the default, whichever layer each is from.
 
 use crate::model::Resource;
+use crate::model::parse_duration;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -25,6 +28,61 @@ pub struct Ttl {
     pub duration: Duration,
     /// `cache.ttl."user:list"`, `cache.ttl.user` or `cache.default_ttl`.
     pub key: String,
+}
+
+/// The operations of a resource that have a TTL of their own; `None`: any (the library user's own).
+pub fn operations(resource: Resource) -> Option<&'static [&'static str]> {
+    Some(match resource {
+        Resource::User => &["list", "describe", "by_name", "groups"],
+        Resource::Group => &["list", "describe", "by_name", "members"],
+        Resource::PermissionSet => &["list", "describe", "by_name", "policies", "accounts"],
+        Resource::Assignment => &["list", "by_principal"],
+        Resource::Account => &["list", "describe", "by_name", "permission_sets", "parents"],
+        Resource::Ou => &["list", "describe", "accounts", "children"],
+        Resource::Instance => &["list", "describe"],
+        Resource::Custom => return None,
+    })
+}
+
+/// `user` or `user:list`, as a key of `[cache.ttl]`; the error is what is wrong with it.
+pub(super) fn check_key(key: &str) -> Result<(), String> {
+    let (name, operation) = key.split_once(':').map_or((key, None), |(name, operation)| (name, Some(operation)));
+    let Some(resource) = Resource::ALL.into_iter().find(|r| r.as_str() == name) else {
+        return Err(format!("`{name}` is no resource"));
+    };
+    let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    match (operation, operations(resource)) {
+        (Some(operation), Some(known)) if !known.contains(&operation) => {
+            Err(format!("`{operation}` is no operation of {resource}"))
+        }
+        (Some(operation), None) if !word(operation) => Err(format!("`{operation}` is no operation")),
+        _ => Ok(()),
+    }
+}
+
+/// Every key that `[cache.ttl]` may hold, for suggestions.
+pub(super) fn all_keys() -> impl Iterator<Item = String> {
+    Resource::ALL.into_iter().flat_map(|resource| {
+        let operations = operations(resource).unwrap_or_default().iter();
+        std::iter::once(resource.to_string()).chain(operations.map(move |o| format!("{resource}:{o}")))
+    })
+}
+
+impl<'de> Deserialize<'de> for Ttls {
+    /// From the table `[cache.ttl]`; `default` is not part of it and stays zero.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut ttls = Ttls::default();
+        for (key, text) in BTreeMap::<String, String>::deserialize(from)? {
+            check_key(&key).map_err(D::Error::custom)?;
+            let duration = parse_duration(&text).map_err(D::Error::custom)?;
+            if key.contains(':') {
+                ttls.by_operation.insert(key, duration);
+            } else {
+                ttls.by_resource.insert(Resource::of_key(&key), duration);
+            }
+        }
+        Ok(ttls)
+    }
 }
 
 impl Ttls {

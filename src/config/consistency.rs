@@ -1,0 +1,110 @@
+//! What single values cannot show: settings that contradict each other.
+//!
+//! Neighbours: `load.rs` asks after everything is merged. Promise: each rule names the key to change.
+
+use super::problem::Fault;
+use super::schema::{Config, Tls, Transport};
+
+const ENABLED: &str = "alerts.email.enabled";
+
+/// Settings that contradict each other.
+#[derive(Debug)]
+pub(super) struct Contradiction {
+    /// The keys that take part; the first is the one to tell of.
+    pub(super) keys: &'static [&'static str],
+    pub(super) fault: Fault,
+}
+
+/// Every contradiction.
+pub(super) fn check(config: &Config) -> Vec<Contradiction> {
+    let mut found = Vec::new();
+    let mut rule = |broken: bool, keys: &'static [&'static str], what: String, hint: &str| {
+        if broken {
+            found.push(Contradiction { keys, fault: Fault::new(what, hint) });
+        }
+    };
+    let health = &config.health;
+    rule(
+        health.hit_rate_critical > health.hit_rate_warn,
+        &["health.hit_rate_critical", "health.hit_rate_warn"],
+        format!("{} is above health.hit_rate_warn ({})", health.hit_rate_critical, health.hit_rate_warn),
+        "a low hit rate is critical below the lower of the two: swap them",
+    );
+    if let (Some(warn), Some(critical)) = (health.size_mb_warn, health.size_mb_critical) {
+        rule(
+            warn > critical,
+            &["health.size_mb_warn", "health.size_mb_critical"],
+            format!("{warn} is above health.size_mb_critical ({critical})"),
+            "a size is critical above the higher of the two: swap them",
+        );
+    }
+    rule(
+        health.free_disk_mb_critical > health.free_disk_mb_warn,
+        &["health.free_disk_mb_critical", "health.free_disk_mb_warn"],
+        format!("{} is above health.free_disk_mb_warn ({})", health.free_disk_mb_critical, health.free_disk_mb_warn),
+        "little free space is critical below the lower of the two: swap them",
+    );
+
+    let email = &config.alerts.email;
+    rule(
+        email.tls == Tls::None && email.password_file.is_some(),
+        &["alerts.email.tls", "alerts.email.password_file"],
+        "`none` would send the password in clear".into(),
+        "write starttls or implicit, or remove alerts.email.password_file",
+    );
+    rule(
+        email.password_file.is_some() && email.username.is_none(),
+        &["alerts.email.password_file", "alerts.email.username"],
+        "a password without alerts.email.username".into(),
+        "set alerts.email.username",
+    );
+    let wrong = |addresses: &[String]| addresses.iter().find(|a| !a.is_empty() && !is_address(a)).cloned();
+    let plain = "write one such as ops@example.com or \"Ops <ops@example.com>\"";
+    if let Some(bad) = wrong(std::slice::from_ref(&email.from)) {
+        rule(true, &["alerts.email.from"], format!("`{bad}` is not a mail address"), plain);
+    }
+    if let Some(bad) = wrong(&email.to) {
+        rule(true, &["alerts.email.to"], format!("`{bad}` is not a mail address"), plain);
+    }
+    let without = |nothing: bool| email.enabled && nothing;
+    rule(
+        without(email.from.is_empty()),
+        &["alerts.email.from", ENABLED],
+        "mail is enabled and has no sender".into(),
+        "set the sender's address",
+    );
+    rule(
+        without(email.to.is_empty()),
+        &["alerts.email.to", ENABLED],
+        "mail is enabled and goes to nobody".into(),
+        "set at least one recipient",
+    );
+    rule(
+        without(email.transport == Transport::Smtp && email.host.is_empty()),
+        &["alerts.email.host", ENABLED],
+        "mail is enabled and has no server".into(),
+        "set the SMTP server, or another alerts.email.transport",
+    );
+    found
+}
+
+/// `a@b` or `Name <a@b>`; the mail library judges the rest.
+fn is_address(text: &str) -> bool {
+    let inner = text.rsplit_once('<').map_or(text, |(_, rest)| rest.trim_end_matches('>'));
+    let has_both = inner.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    has_both && !inner.contains(char::is_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_two_parts() {
+        for (text, good) in
+            [("a@b", true), ("Ops <ops@example.com>", true), ("ops", false), ("@b", false), ("a b@c", false)]
+        {
+            assert_eq!(is_address(text), good, "{text}");
+        }
+    }
+}

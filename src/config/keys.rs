@@ -1,0 +1,297 @@
+//! Every configuration key and its type: the one list.
+//!
+//! Neighbours: `file.rs` and `variables.rs` look keys up here, `schema.rs` holds the values, `config/default.toml`
+//! explains them. Promise: a key stands here exactly once; the names of variables derive from it; what the original
+//! Python tool called otherwise is named with its successor.
+
+use super::problem::nearest;
+use super::ttl;
+use super::value::Type;
+use super::value::Type::{Choice, Flag, Number, Path, Size, Switch, Text, Time, Url, Whole, Words};
+
+/// A key and its type.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    /// `cache.max_size_mb`
+    pub(super) name: &'static str,
+    pub(super) kind: Type,
+}
+
+/// A list of keys: those of the configuration, or those of a job file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Catalogue {
+    pub(super) keys: &'static [Key],
+    /// The section whose keys are `resource` and `resource:operation`.
+    pub(super) ttl_section: Option<&'static str>,
+    pub(super) former: &'static [Former],
+}
+
+/// A key of the original Python tool (or one that must not exist), and what to use in its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Former {
+    /// The key, or with a trailing `*` all that begin like it.
+    pub(super) key: &'static str,
+    /// The key that took over.
+    pub(super) successor: Option<&'static str>,
+    /// What the reader must know beside that.
+    pub(super) note: &'static str,
+}
+
+const fn key(name: &'static str, kind: Type) -> Key {
+    Key { name, kind }
+}
+
+const fn moved(key: &'static str, successor: &'static str, note: &'static str) -> Former {
+    Former { key, successor: Some(successor), note }
+}
+
+const fn gone(key: &'static str, note: &'static str) -> Former {
+    Former { key, successor: None, note }
+}
+
+const YEAR: u64 = 366 * 86_400;
+const HOUR: u64 = 3_600;
+
+/// The keys of the configuration, in the order of `config/default.toml`.
+pub(super) const CONFIG: Catalogue = Catalogue {
+    keys: &[
+        key("profile", Text),
+        key("region", Text),
+        key("aws.instance", Text),
+        key("aws.endpoint_url", Url),
+        key("aws.connect_timeout", Time(1, 10 * 60)),
+        key("aws.operation_timeout", Time(1, HOUR)),
+        key("aws.max_attempts", Whole(1, 100)),
+        key("cache.disabled", Switch),
+        key("cache.backend", Choice(&["disk", "memory"])),
+        key("cache.dir", Path),
+        key("cache.max_size_mb", Size),
+        key("cache.low_water_percent", Number(1.0, 100.0)),
+        key("cache.max_entries", Whole(0, i64::MAX as u64)),
+        key("cache.max_age", Time(0, YEAR)),
+        key("cache.compression", Flag),
+        key("cache.default_ttl", Time(1, YEAR)),
+        key("cache.stale_if_error", Time(0, YEAR)),
+        key("cache.not_found_ttl", Time(0, 24 * HOUR)),
+        key("cache.settle", Time(0, 10 * 60)),
+        key("cache.busy_timeout", Time(1, 10 * 60)),
+        key("cache.disable_for", Time(1, YEAR)),
+        key("cache.sharing", Type::Sharing),
+        key("cache.breaker.failure_threshold", Whole(1, 1_000_000)),
+        key("cache.breaker.recovery_timeout", Time(1, 24 * HOUR)),
+        key("state.dir", Path),
+        key("pace.sso_admin_tps", Number(0.1, 10_000.0)),
+        key("pace.identity_store_tps", Number(0.1, 10_000.0)),
+        key("pace.organizations_tps", Number(0.1, 10_000.0)),
+        key("pace.background_share", Number(1.0, 100.0)),
+        key("health.hit_rate_warn", Number(0.0, 100.0)),
+        key("health.hit_rate_critical", Number(0.0, 100.0)),
+        key("health.size_mb_warn", Size),
+        key("health.size_mb_critical", Size),
+        key("health.error_rate_critical", Number(0.0, 100.0)),
+        key("health.free_disk_mb_warn", Number(0.0, 1e9)),
+        key("health.free_disk_mb_critical", Number(0.0, 1e9)),
+        key("health.oldest_warn", Time(0, YEAR)),
+        key("health.disabled_warn", Time(0, YEAR)),
+        key("health.min_samples", Whole(0, 1_000_000_000)),
+        key("health.window", Time(HOUR, YEAR)),
+        key("alerts.hold", Time(0, 24 * HOUR)),
+        key("alerts.recovery_delay", Time(0, 24 * HOUR)),
+        key("alerts.repeat", Time(0, YEAR)),
+        key("alerts.email.enabled", Flag),
+        key("alerts.email.transport", Choice(&["smtp", "sendmail", "file"])),
+        key("alerts.email.host", Text),
+        key("alerts.email.port", Whole(1, 65_535)),
+        key("alerts.email.tls", Choice(&["starttls", "implicit", "none"])),
+        key("alerts.email.ca_file", Path),
+        key("alerts.email.username", Text),
+        key("alerts.email.password_file", Path),
+        key("alerts.email.from", Text),
+        key("alerts.email.to", Words),
+        key("alerts.email.dir", Path),
+        key("alerts.email.timeout", Time(1, HOUR)),
+        key("jobs.dir", Path),
+        key("jobs.parallel", Whole(1, 64)),
+        key("jobs.history", Whole(1, 100_000)),
+        key("jobs.grace", Time(0, HOUR)),
+        key("output.format", Choice(&["table", "json", "jsonl", "yaml", "csv"])),
+        key("debug.clock_offset", Time(0, 10 * YEAR)),
+    ],
+    ttl_section: Some("cache.ttl"),
+    former: &[
+        moved("cache.enabled", "cache.disabled", "it means the opposite"),
+        moved("cache.ttl.default", "cache.default_ttl", ""),
+        moved("cache.ttl_default", "cache.default_ttl", ""),
+        moved("cache.operation_ttls", "cache.ttl", "its keys are written \"user:list\""),
+        moved("cache.type", "cache.backend", "`file` is called `disk`"),
+        moved("cache.backend_type", "cache.backend", "`file` is called `disk`"),
+        moved("cache.file_dir", "cache.dir", ""),
+        moved("cache.file_cache_dir", "cache.dir", ""),
+        moved("cache.directory", "cache.dir", ""),
+        moved("cache.file_enabled", "cache.backend", "write `disk`"),
+        gone("cache.dynamodb*", "a cache in DynamoDB is not available in this version"),
+        gone("cache.hybrid*", "a cache in two tiers is not available in this version"),
+        gone(
+            "cache.encryption*",
+            "encryption at rest is not available in this version; the files are readable by their owner alone",
+        ),
+        moved("default_profile", "profile", ""),
+        moved("default_region", "region", ""),
+        moved(
+            "alerts.email.password",
+            "alerts.email.password_file",
+            "passwords are never written into a configuration",
+        ),
+    ],
+};
+
+/// Every key of the configuration that has a fixed name; `[cache.ttl]` has more.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    CONFIG.keys.iter().map(|key| key.name)
+}
+
+/// Variables that steer the program without being a key.
+pub const STEERING_VARIABLES: [&str; 1] = ["AWSIDEMAN_CONFIG"];
+
+/// What a path of a file leads to.
+#[derive(Debug, PartialEq)]
+pub(super) enum Found {
+    Key(Type),
+    Section,
+    Unknown,
+}
+
+impl Catalogue {
+    /// What `path` (`cache.dir`, `cache.ttl."user:list"`) is.
+    pub(super) fn find(&self, path: &str) -> Found {
+        if let Some(key) = self.keys.iter().find(|key| key.name == path) {
+            return Found::Key(key.kind);
+        }
+        match self.ttl_key(path) {
+            Some("") => return Found::Section,
+            Some(rest) if ttl::check_key(rest.trim_matches('"')).is_ok() => return Found::Key(Time(1, YEAR)),
+            _ => {}
+        }
+        let is_section = |key: &Key| key.name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        if self.keys.iter().any(is_section) { Found::Section } else { Found::Unknown }
+    }
+
+    /// What follows the section of TTLs: `Some("")` for the section itself.
+    pub(super) fn ttl_key<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = path.strip_prefix(self.ttl_section?)?;
+        if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
+    }
+
+    /// The former key that `path` is.
+    pub(super) fn former(&self, path: &str) -> Option<Former> {
+        let is = |former: &&Former| match former.key.strip_suffix('*') {
+            Some(start) => path.starts_with(start),
+            None => former.key == path,
+        };
+        self.former.iter().find(is).copied()
+    }
+
+    /// What to do about the unknown key `path`.
+    pub(super) fn remedy(&self, path: &str) -> String {
+        if let Some(former) = self.former(path) {
+            return former.remedy(former.successor.unwrap_or_default());
+        }
+        if let Some(wrong) = self.ttl_key(path) {
+            let wrong = wrong.trim_matches('"');
+            return match nearest(wrong, ttl::all_keys()) {
+                Some(right) => format!("did you mean \"{right}\"?"),
+                None => "write a resource or \"resource:operation\", as in \"user:list\"".into(),
+            };
+        }
+        let (section, last) = path.rsplit_once('.').unwrap_or(("", path));
+        let within = |key: &&Key| key.name.rsplit_once('.').map_or("", |(section, _)| section) == section;
+        let in_section = self.keys.iter().filter(within).map(|key| key.name.rsplit('.').next().unwrap_or(key.name));
+        if let Some(right) = nearest(last, in_section) {
+            let dot = if section.is_empty() { "" } else { "." };
+            return format!("did you mean `{section}{dot}{right}`?");
+        }
+        let elsewhere = self.keys.iter().find(|key| key.name.rsplit('.').next() == Some(last)).map(|key| key.name);
+        match elsewhere.or_else(|| nearest(path, self.names())) {
+            Some(right) => format!("did you mean `{right}`?"),
+            None => "remove it".into(),
+        }
+    }
+
+    /// Every key and every section.
+    fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let sections = self.keys.iter().filter_map(|key| key.name.rsplit_once('.').map(|(section, _)| section));
+        self.keys.iter().map(|key| key.name).chain(sections).chain(self.ttl_section)
+    }
+}
+
+impl Former {
+    /// What to do, with the successor as the reader must write it.
+    pub(super) fn remedy(self, successor: &str) -> String {
+        match (self.successor, self.note) {
+            (Some(_), "") => format!("it is called {successor} now"),
+            (Some(_), note) => format!("it is called {successor} now ({note})"),
+            (None, note) => format!("remove it: {note}"),
+        }
+    }
+}
+
+/// Whether the value of a key must never be printed.
+pub(super) fn is_secret(key: &str) -> bool {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    !last.ends_with("_file") && ["password", "secret", "token"].iter().any(|word| last.contains(word))
+}
+
+/// The variable of a key: `AWSIDEMAN_CACHE_MAX_SIZE_MB`, `AWSIDEMAN_CACHE_TTL_USER_LIST`.
+pub fn variable_name(key: &str) -> String {
+    let plain = key.replace(['.', ':'], "_").replace('"', "").to_ascii_uppercase();
+    format!("AWSIDEMAN_{plain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn keys_and_their_variables_are_unique() {
+        let names: BTreeSet<_> = CONFIG.keys.iter().map(|key| key.name).collect();
+        assert_eq!(names.len(), CONFIG.keys.len());
+        let variables: BTreeSet<_> = CONFIG.keys.iter().map(|key| variable_name(key.name)).collect();
+        assert_eq!(variables.len(), CONFIG.keys.len());
+        for former in CONFIG.former {
+            assert!(!variables.contains(&variable_name(former.key)), "{}", former.key);
+            assert!(former.successor.is_none_or(|s| CONFIG.find(s) != Found::Unknown), "{}", former.key);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_led_to_the_nearest_right_one() {
+        for (wrong, remedy) in [
+            ("cache.maxsize_mb", "did you mean `cache.max_size_mb`?"),
+            ("max_size_mb", "did you mean `cache.max_size_mb`?"),
+            ("cahce", "did you mean `cache`?"),
+            ("cache.ttl.\"user:lst\"", "did you mean \"user:list\"?"),
+            ("cache.enabled", "it is called cache.disabled now (it means the opposite)"),
+            ("frobnicate", "remove it"),
+        ] {
+            assert_eq!(CONFIG.find(wrong), Found::Unknown);
+            assert_eq!(CONFIG.remedy(wrong), remedy, "{wrong}");
+        }
+        assert!(CONFIG.remedy("cache.dynamodb_table_name").contains("not available"));
+    }
+
+    #[test]
+    fn ttls_are_keys_by_resource_and_operation() {
+        assert_eq!(CONFIG.find("cache.ttl"), Found::Section);
+        assert!(matches!(CONFIG.find("cache.ttl.permission_set"), Found::Key(_)));
+        assert!(matches!(CONFIG.find("cache.ttl.\"permission_set:list\""), Found::Key(_)));
+        assert!(matches!(CONFIG.find("cache.ttl.\"custom:thing\""), Found::Key(_)));
+        assert_eq!(CONFIG.find("cache.ttl.people"), Found::Unknown);
+    }
+
+    #[test]
+    fn passwords_are_secret_and_their_files_are_not() {
+        assert!(is_secret("alerts.email.password") && is_secret("x.api_token") && is_secret("client_secret"));
+        assert!(!is_secret("alerts.email.password_file") && !is_secret("cache.dir"));
+    }
+}

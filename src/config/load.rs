@@ -1,0 +1,238 @@
+//! The layers become one checked configuration: defaults, files, variables, flags.
+//!
+//! Neighbours: `file.rs` and `variables.rs` give checked entries, `schema.rs` is what comes out; the only user of
+//! figment. Promise: [`load`] tells every problem at once and yields nothing doubtful; [`load_leniently`] always
+//! yields something, takes what is right, and tells the same problems.
+
+use super::consistency::{self, Contradiction};
+use super::file::{self, Layer};
+use super::keys::CONFIG;
+use super::origin;
+use super::problem::{ConfigError, Problem};
+use super::schema::{Config, Origins};
+use super::sources::{self, Sources};
+use super::value::{Base, Setting};
+use super::variables;
+use figment::value::{Dict, Map, Num, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The manual: every key, its default and a sentence.
+pub const DEFAULT: &str = include_str!("../../config/default.toml");
+
+/// A configuration and how it came about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The checked values.
+    pub config: Config,
+    /// Dotted key to `default`, a file's path, a variable's name, or `flag`.
+    pub origins: Origins,
+    /// Dotted key to its merged value; keys that nobody set are absent.
+    pub values: BTreeMap<String, toml::Value>,
+    /// What was taken though it is doubtful, one line each.
+    pub warnings: Vec<String>,
+    /// The files of the layers in order, and whether each was there.
+    pub files: Vec<(PathBuf, bool)>,
+}
+
+/// Reads every layer; any problem in any of them is an error that names them all.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let (loaded, problems) = assemble(sources);
+    if problems.is_empty() { Ok(loaded) } else { Err(ConfigError { problems }) }
+}
+
+/// For emergency commands: takes what is right, the default for the rest, and tells what was wrong. Mail is off when
+/// its settings contradict each other.
+pub fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
+    let (mut loaded, problems) = assemble(sources);
+    if problems.iter().any(|problem| problem.key.starts_with("alerts.email")) {
+        loaded.config.alerts.email.enabled = false;
+    }
+    (loaded, problems)
+}
+
+fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
+    let base = Base { directory: Path::new("/"), home: sources.home() };
+    let (defaults, mut problems) = file::read(DEFAULT, origin::DEFAULT, &CONFIG, base);
+    let mut layers = vec![defaults];
+    let (directories, homeless) = sources::directories(sources);
+    layers.extend(directories);
+    let mut files = Vec::new();
+    for place in sources::paths(sources) {
+        let must_exist = !matches!(place.role, "system" | "user");
+        let (layer, found, mut wrong) = read_file(&place.path, must_exist, sources);
+        layers.extend(layer);
+        problems.append(&mut wrong);
+        files.push((place.path, found));
+    }
+    let outside = variables::read(sources);
+    layers.extend(outside.layers);
+    problems.extend(outside.problems);
+    let chosen = |key: &str| layers.iter().filter(|l| l.entries.iter().any(|entry| entry.key == key)).count() > 1;
+    problems.extend(homeless.into_iter().filter(|problem| !chosen(&problem.key)));
+
+    let merged = merge(&layers);
+    let (mut values, mut origins) = (BTreeMap::new(), Origins::new());
+    let dict = merged.data().ok().and_then(|mut data| data.remove(&Profile::Default)).unwrap_or_default();
+    leaves("", &dict, &mut |key, value| {
+        let origin = merged.get_metadata(value.tag()).map_or(origin::DEFAULT, |found| &found.name);
+        origins.insert(key.clone(), origin.to_owned());
+        values.insert(key, toml_value(value));
+    });
+    let mut config: Config = Value::from(dict)
+        .deserialize()
+        .expect("every value was checked by its type, and default.toml has every key that must be set: tested");
+    config.cache.ttl.default = config.cache.default_ttl;
+
+    for found in consistency::check(&config) {
+        problems.push(place(found, &layers, &origins));
+    }
+    (Loaded { config, origins, values, warnings: outside.warnings, files }, problems)
+}
+
+/// The problem of a contradiction, at the place of the first of its keys that somebody set.
+fn place(found: Contradiction, layers: &[Layer], origins: &Origins) -> Problem {
+    let origin = |key: &str| origins.get(key).filter(|origin| *origin != origin::DEFAULT);
+    let set = found.keys.iter().find_map(|key| Some((*key, origin(key)?.clone())));
+    let (key, source) = set.unwrap_or((found.keys[0], origin::DEFAULT.into()));
+    let layer = layers.iter().rev().find(|layer| layer.source == source);
+    let line = layer.and_then(|layer| layer.entries.iter().find(|entry| entry.key == key)?.line);
+    Problem { source, line, key: found.keys[0].into(), what: found.fault.what, hint: found.fault.hint }
+}
+
+/// The file's layer, whether it is there, and its problems.
+fn read_file(path: &Path, must_exist: bool, sources: &Sources) -> (Option<Layer>, bool, Vec<Problem>) {
+    let source = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let base = Base { directory: path.parent().unwrap_or(Path::new("/")), home: sources.home() };
+            let (layer, problems) = file::read(&text, &source, &CONFIG, base);
+            (Some(layer), true, problems)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => (None, false, Vec::new()),
+        Err(error) => (None, error.kind() != io::ErrorKind::NotFound, vec![unreadable(source, &error)]),
+    }
+}
+
+/// The problem that a file cannot be read.
+pub(super) fn unreadable(source: String, error: &io::Error) -> Problem {
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "name a file that exists",
+        io::ErrorKind::PermissionDenied => "give this user the right to read it",
+        io::ErrorKind::InvalidData => "save it as UTF-8",
+        _ => "name a file that can be read",
+    };
+    Problem { source, line: None, key: String::new(), what: format!("cannot be read: {error}"), hint: hint.into() }
+}
+
+fn merge(layers: &[Layer]) -> Figment {
+    layers.iter().fold(Figment::new(), |merged, layer| merged.merge(layer))
+}
+
+impl Provider for &Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.source.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut dict = Dict::new();
+        for entry in &self.entries {
+            insert(&mut dict, &entry.key, figment_value(&entry.setting));
+        }
+        Ok(Profile::Default.collect(dict))
+    }
+}
+
+/// Puts `value` under a dotted key; the last part may be quoted.
+fn insert(dict: &mut Dict, key: &str, value: Value) {
+    match key.split_once('.') {
+        Some((section, rest)) => {
+            let inner = dict.entry(section.to_owned()).or_insert_with(|| Value::from(Dict::new()));
+            if let Value::Dict(_, inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+        None => {
+            dict.insert(key.trim_matches('"').to_owned(), value);
+        }
+    }
+}
+
+fn leaves(prefix: &str, dict: &Dict, visit: &mut impl FnMut(String, &Value)) {
+    for (name, value) in dict {
+        let key = file::path(prefix, name);
+        match value {
+            Value::Dict(_, inner) => leaves(&key, inner, visit),
+            leaf => visit(key, leaf),
+        }
+    }
+}
+
+fn figment_value(setting: &Setting) -> Value {
+    match setting {
+        Setting::Text(text) => Value::from(text.clone()),
+        Setting::Flag(value) => Value::from(*value),
+        Setting::Number(number) => Value::from(*number),
+        Setting::Whole(number) => Value::from(*number),
+        Setting::Time(duration) => Value::from(Setting::time_text(*duration)),
+        Setting::Words(words) => Value::from(words.clone()),
+    }
+}
+
+fn toml_value(value: &Value) -> toml::Value {
+    match value {
+        Value::String(_, text) => text.as_str().into(),
+        Value::Bool(_, value) => (*value).into(),
+        Value::Num(_, Num::F64(number)) => (*number).into(),
+        Value::Num(_, number) => number.to_u128().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX).into(),
+        Value::Array(_, items) => items.iter().map(toml_value).collect::<Vec<_>>().into(),
+        other => format!("{other:?}").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::Key;
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The fields that the schema has in a section, as serde names them when it meets one that is not there.
+    fn fields(whole: &Dict, section: &str) -> BTreeSet<String> {
+        let mut dict = whole.clone();
+        let path = if section.is_empty() { "zz".to_owned() } else { format!("{section}.zz") };
+        insert(&mut dict, &path, Value::from(true));
+        let error = Value::from(dict).deserialize::<Config>().expect_err("zz is no field");
+        match error.kind {
+            figment::error::Kind::UnknownField(_, fields) => fields.iter().map(|field| (*field).to_owned()).collect(),
+            other => panic!("{section}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_list_of_keys_and_the_schema_have_the_same_fields() {
+        let sources = Sources {
+            environment: [("HOME".to_owned(), "/home/ann".to_owned())].into(),
+            explicit: None,
+            overrides: Vec::new(),
+            system_file: "/nowhere/config.toml".into(),
+            working_directory: "/".into(),
+        };
+        let (defaults, _) = file::read(DEFAULT, "default", &CONFIG, sources.base());
+        let mut layers = vec![defaults];
+        layers.extend(sources::directories(&sources).0);
+        let whole = merge(&layers).data().unwrap().remove(&Profile::Default).unwrap();
+
+        let section_of = |key: &Key| key.name.rsplit_once('.').map_or("", |(section, _)| section);
+        for section in CONFIG.keys.iter().map(section_of).collect::<BTreeSet<_>>() {
+            let within = |name: &str| match section {
+                "" => Some(name.to_owned()),
+                _ => name.strip_prefix(section)?.strip_prefix('.').map(str::to_owned),
+            };
+            let listed = CONFIG.keys.iter().map(|key| key.name).chain(CONFIG.ttl_section).filter_map(within);
+            let expected: BTreeSet<_> = listed.map(|rest| rest.split('.').next().unwrap_or("").to_owned()).collect();
+            assert_eq!(fields(&whole, section), expected, "[{section}]");
+        }
+    }
+}

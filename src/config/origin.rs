@@ -1,0 +1,10 @@
+//! The words for where a value comes from, when that is neither a file nor a variable.
+//!
+//! Neighbours: `load.rs`, `sources.rs` and `variables.rs` write them, `config show --origin` prints them. Promise: one
+//! spelling.
+
+/// The compiled-in `config/default.toml`.
+pub const DEFAULT: &str = "default";
+
+/// A flag of the command line.
+pub const FLAG: &str = "flag";

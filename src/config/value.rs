@@ -1,0 +1,348 @@
+//! The types of configuration values, and the one check that turns what was written into a value of its type.
+//!
+//! Neighbours: `keys.rs` gives every key its type, `file.rs` and `variables.rs` hand in what stands in a file or a
+//! variable. Promise: text from a variable is read by the type of its key and never guessed at, so
+//! `AWSIDEMAN_PROFILE=012345678901` keeps its zero; every refusal says what to write instead.
+
+use super::problem::{Fault, suggestion};
+use super::schema::Sharing;
+use crate::model::{format_duration, parse_duration, parse_size};
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// The type of a key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Type {
+    /// Any text.
+    Text,
+    /// `http://` or `https://`.
+    Url,
+    /// A path; `~/` is the home directory, a relative one counts from the file that names it.
+    Path,
+    /// true or false.
+    Flag,
+    /// true or false; a variable that is neither switches on, with a warning.
+    Switch,
+    /// A duration within bounds, in seconds.
+    Time(u64, u64),
+    /// A number within bounds.
+    Number(f64, f64),
+    /// A whole number within bounds.
+    Whole(u64, u64),
+    /// MiB: a number, or text with a unit.
+    Size,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A list of texts; in a variable, separated by commas.
+    Words,
+    /// `private` or `group:NAME`.
+    Sharing,
+}
+
+/// A value that was checked.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Setting {
+    Text(String),
+    Flag(bool),
+    Number(f64),
+    Whole(u64),
+    Time(Duration),
+    Words(Vec<String>),
+}
+
+/// A value as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Given<'a> {
+    /// The text of a variable or flag, which may stand for any type.
+    Raw(&'a str),
+    Text(&'a str),
+    Integer(i64),
+    Float(f64),
+    Bool(bool),
+    List(Vec<Given<'a>>),
+    /// Something that no key takes; its name.
+    Other(&'static str),
+}
+
+impl Given<'_> {
+    fn described(&self) -> String {
+        match self {
+            Given::Raw(text) | Given::Text(text) => format!("`{}`", text.escape_debug()),
+            Given::Integer(n) => format!("the number {n}"),
+            Given::Float(n) => format!("the number {n}"),
+            Given::Bool(b) => format!("`{b}`"),
+            Given::List(_) => "a list".into(),
+            Given::Other(name) => (*name).into(),
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Given::Raw(text) | Given::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "no setting is near 2^53")]
+    fn number(&self) -> Option<f64> {
+        let number = match self {
+            Given::Raw(text) => text.trim().parse().ok()?,
+            Given::Integer(n) => *n as f64,
+            Given::Float(n) => *n,
+            _ => return None,
+        };
+        Some(number).filter(|n: &f64| n.is_finite())
+    }
+}
+
+/// What relative paths and `~/` count from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Base<'a> {
+    /// An absolute directory.
+    pub(super) directory: &'a Path,
+    pub(super) home: Option<&'a Path>,
+}
+
+impl Type {
+    /// The value, or what is wrong with it.
+    pub(super) fn check(self, given: &Given<'_>, base: Base<'_>) -> Result<Setting, Fault> {
+        let wrong = |hint: &str| Fault::new(format!("{} is not {}", given.described(), self.noun()), hint);
+        match self {
+            Type::Text => given.text().map(|t| Setting::Text(t.into())).ok_or_else(|| wrong("write it in quotes")),
+            Type::Url => match given.text() {
+                Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
+                _ => Err(wrong("write one that begins with http:// or https://")),
+            },
+            Type::Path => match given.text() {
+                Some(path) if !path.trim().is_empty() => resolve(path, base),
+                _ => Err(wrong("write one in quotes, or leave the key out")),
+            },
+            Type::Flag | Type::Switch => match given {
+                Given::Bool(value) => Ok(Setting::Flag(*value)),
+                Given::Raw(text) => truth(text).map(Setting::Flag).ok_or_else(|| wrong("write true or false")),
+                _ => Err(wrong("write true or false, without quotes")),
+            },
+            Type::Time(least, most) => time(given, least, most),
+            Type::Number(least, most) => match given.number() {
+                Some(n) if (least..=most).contains(&n) => Ok(Setting::Number(n)),
+                Some(_) => Err(outside(given, &least.to_string(), &most.to_string())),
+                None => Err(wrong("write one such as 80 or 2.5, without quotes")),
+            },
+            Type::Whole(least, most) => {
+                whole(given, least, most).map_err(|f| f.unwrap_or_else(|| wrong("write it in digits, without quotes")))
+            }
+            Type::Size => size(given)
+                .map(Setting::Number)
+                .ok_or_else(|| wrong("write a number above 0 or a size, as in 200 or \"200MB\"")),
+            Type::Choice(words) => match given.text().map(|t| t.trim().to_ascii_lowercase()) {
+                Some(word) if words.contains(&word.as_str()) => Ok(Setting::Text(word)),
+                Some(word) => {
+                    Err(Fault::new(format!("{} is not known here", given.described()), suggestion(&word, words)))
+                }
+                None => Err(Fault::new(format!("{} is not known here", given.described()), suggestion("", words))),
+            },
+            Type::Words => list(given).map(Setting::Words),
+            Type::Sharing => match given.text() {
+                Some(text) if Sharing::parse(text).is_some() => Ok(Setting::Text(text.into())),
+                _ => Err(Fault::new(
+                    format!("{} is not known here", given.described()),
+                    "write \"private\" or \"group:NAME\"",
+                )),
+            },
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Type::Text => "text",
+            Type::Url => "a URL",
+            Type::Path => "a path",
+            Type::Flag | Type::Switch => "true or false",
+            Type::Time(..) => "a duration",
+            Type::Number(..) => "a number",
+            Type::Whole(..) => "a whole number",
+            Type::Size => "a size",
+            Type::Choice(_) | Type::Sharing => "one of the words",
+            Type::Words => "a list of texts",
+        }
+    }
+}
+
+impl Setting {
+    /// A duration as text that reads back to the same duration.
+    pub(super) fn time_text(duration: Duration) -> String {
+        let short = format_duration(duration);
+        if parse_duration(&short) == Ok(duration) { short } else { humantime::format_duration(duration).to_string() }
+    }
+}
+
+/// 1, true, yes, on; 0, false, no, off; in any case.
+pub(super) fn truth(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn outside(given: &Given<'_>, least: &str, most: &str) -> Fault {
+    Fault::new(format!("{} is out of range", given.described()), format!("write a value from {least} to {most}"))
+}
+
+fn time(given: &Given<'_>, least: u64, most: u64) -> Result<Setting, Fault> {
+    let duration = match given {
+        Given::Raw(text) | Given::Text(text) => parse_duration(text).ok(),
+        Given::Integer(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+        Given::Float(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
+        _ => None,
+    };
+    let Some(duration) = duration else {
+        return Err(Fault::new(
+            format!("{} is not a duration", given.described()),
+            "write seconds or a number with a unit, as in 90, \"15m\" or \"1h 30m\"",
+        ));
+    };
+    let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
+    if (least..=most).contains(&duration) {
+        Ok(Setting::Time(duration))
+    } else {
+        Err(outside(given, &Setting::time_text(least), &Setting::time_text(most)))
+    }
+}
+
+fn whole(given: &Given<'_>, least: u64, most: u64) -> Result<Setting, Option<Fault>> {
+    let number: i128 = match given {
+        Given::Raw(text) => text.trim().parse().map_err(|_| None)?,
+        Given::Integer(n) => i128::from(*n),
+        _ => return Err(None),
+    };
+    match u64::try_from(number) {
+        Ok(n) if (least..=most).contains(&n) => Ok(Setting::Whole(n)),
+        _ => Err(Some(outside(given, &least.to_string(), &most.to_string()))),
+    }
+}
+
+fn size(given: &Given<'_>) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "a limit is not near 2^53 bytes")]
+    let with_unit = |text: &str| parse_size(text).ok().map(|bytes| bytes as f64 / MIB);
+    let mib = match given {
+        Given::Raw(text) | Given::Text(text) => text.trim().parse().ok().or_else(|| with_unit(text)),
+        other => other.number(),
+    };
+    mib.filter(|n| n.is_finite() && *n > 0.0 && *n <= 1e9)
+}
+
+fn list(given: &Given<'_>) -> Result<Vec<String>, Fault> {
+    let wrong = |what: &Given<'_>, noun| {
+        Fault::new(format!("{} is not {noun}", what.described()), "write texts in brackets, as in [\"a\", \"b\"]")
+    };
+    match given {
+        Given::Raw(text) | Given::Text(text) => {
+            Ok(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect())
+        }
+        Given::List(items) => {
+            items.iter().map(|item| item.text().map(str::to_owned).ok_or_else(|| wrong(item, "text"))).collect()
+        }
+        other => Err(wrong(other, "a list of texts")),
+    }
+}
+
+fn resolve(text: &str, base: Base<'_>) -> Result<Setting, Fault> {
+    let text = text.trim();
+    let path = match (text.strip_prefix("~/").or((text == "~").then_some("")), base.home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        (Some(_), None) => {
+            return Err(Fault::new(
+                "`~` stands for the home directory, and HOME is not set",
+                "set HOME or write the whole path",
+            ));
+        }
+        (None, _) => base.directory.join(text),
+    };
+    let plain: PathBuf = path.components().filter(|c| *c != Component::CurDir).collect();
+    Ok(Setting::Text(plain.to_string_lossy().into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: Type, given: &Given<'_>) -> Result<Setting, Fault> {
+        kind.check(given, Base { directory: Path::new("/etc/awsideman"), home: Some(Path::new("/home/ann")) })
+    }
+
+    #[test]
+    fn durations_are_seconds_or_have_a_unit_and_keep_to_their_bounds() {
+        let minute = Ok(Setting::Time(Duration::from_secs(60)));
+        for given in [Given::Integer(60), Given::Text("1m"), Given::Raw("60"), Given::Float(60.0)] {
+            assert_eq!(check(Type::Time(1, 100), &given), minute, "{given:?}");
+        }
+        for given in [Given::Integer(-1), Given::Text("soon"), Given::Bool(true), Given::Raw("2m"), Given::Integer(0)] {
+            assert!(check(Type::Time(1, 100), &given).is_err(), "{given:?}");
+        }
+        let fault = check(Type::Time(1, 100), &Given::Text("2m")).unwrap_err();
+        assert_eq!(fault.hint, "write a value from 1s to 1m 40s");
+    }
+
+    #[test]
+    fn sizes_are_mebibytes_or_have_a_unit() {
+        for (given, mib) in [
+            (Given::Integer(200), 200.0),
+            (Given::Float(0.5), 0.5),
+            (Given::Text("1GB"), 1024.0),
+            (Given::Raw("200"), 200.0),
+            (Given::Raw("200 MB"), 200.0),
+        ] {
+            assert_eq!(check(Type::Size, &given), Ok(Setting::Number(mib)), "{given:?}");
+        }
+        for given in [Given::Integer(0), Given::Raw("NaN"), Given::Raw("-3"), Given::Text("big"), Given::Bool(true)] {
+            assert!(check(Type::Size, &given).is_err(), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn paths_count_from_their_file_and_from_home() {
+        for (text, path) in [
+            ("/a/b", "/a/b"),
+            ("jobs", "/etc/awsideman/jobs"),
+            ("./jobs", "/etc/awsideman/jobs"),
+            ("~/c", "/home/ann/c"),
+            ("~", "/home/ann"),
+        ] {
+            assert_eq!(check(Type::Path, &Given::Text(text)), Ok(Setting::Text(path.into())), "{text}");
+        }
+        let nowhere = Base { directory: Path::new("/"), home: None };
+        assert!(Type::Path.check(&Given::Text("~/c"), nowhere).unwrap_err().what.contains("HOME"));
+        assert!(check(Type::Path, &Given::Text("")).is_err());
+    }
+
+    #[test]
+    fn text_from_a_variable_is_read_by_type_and_in_a_file_it_must_have_its_type() {
+        assert_eq!(check(Type::Text, &Given::Raw("012345678901")), Ok(Setting::Text("012345678901".into())));
+        assert_eq!(check(Type::Flag, &Given::Raw("YES")), Ok(Setting::Flag(true)));
+        assert_eq!(check(Type::Words, &Given::Raw("a@b, c@d,")), Ok(Setting::Words(vec!["a@b".into(), "c@d".into()])));
+        assert_eq!(check(Type::Whole(1, 9), &Given::Raw("5")), Ok(Setting::Whole(5)));
+        for (kind, given) in [
+            (Type::Text, Given::Integer(1)),
+            (Type::Flag, Given::Text("true")),
+            (Type::Whole(1, 9), Given::Text("5")),
+            (Type::Whole(1, 9), Given::Integer(10)),
+            (Type::Number(0.0, 100.0), Given::Float(100.5)),
+            (Type::Url, Given::Text("localhost:80")),
+            (Type::Sharing, Given::Text("group:")),
+            (Type::Words, Given::List(vec![Given::Integer(1)])),
+        ] {
+            assert!(check(kind, &given).is_err(), "{kind:?} {given:?}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_written_so_that_it_reads_back() {
+        for seconds in [0, 30, 90, 3_600, 5_400, 86_400, 90_061, 31_622_400] {
+            let duration = Duration::from_secs(seconds);
+            assert_eq!(parse_duration(&Setting::time_text(duration)), Ok(duration));
+        }
+    }
+}
