@@ -79,6 +79,12 @@ pub enum PrivateError {
 }
 
 impl PrivateError {
+    /// Whether this user may not write there.
+    pub fn is_read_only(&self) -> bool {
+        let PrivateError::Io { source, .. } = self else { return false };
+        matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+    }
+
     /// Whether the path simply is not there.
     pub fn is_absent(&self) -> bool {
         matches!(self, PrivateError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)

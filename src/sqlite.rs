@@ -7,7 +7,7 @@
 use crate::private::{self, Access, Open, PrivateError};
 pub use rusqlite::{
     Connection, Error as StatementError, ErrorCode, OptionalExtension, Row, Transaction, blob::Blob, named_params,
-    params, params_from_iter,
+    params, params_from_iter, types::Value, types::ValueRef,
 };
 use rusqlite::{OpenFlags, TransactionBehavior, config::DbConfig};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,20 @@ impl SqliteError {
 
     /// Whether this user may not write it.
     pub fn is_read_only(&self) -> bool {
-        matches!(self.code(), Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+        match self {
+            SqliteError::Private(error) => error.is_read_only(),
+            _ => matches!(self.code(), Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied)),
+        }
+    }
+
+    /// Whether a statement failed for want of room.
+    pub fn is_full_statement(error: &StatementError) -> bool {
+        error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+    }
+
+    /// Whether a statement failed because another connection was in the way.
+    pub fn is_busy_statement(error: &StatementError) -> bool {
+        matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
 
     fn code(&self) -> Option<ErrorCode> {
@@ -168,8 +181,21 @@ pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let fail = |source| SqliteError::Database { path: plan.path.into(), source };
-    let connection = Connection::open_with_flags(plan.path, flags).map_err(fail)?;
-    connection.busy_timeout(plan.busy).map_err(fail)?;
+    known(Connection::open_with_flags(resolved(plan.path), flags).map_err(fail)?, plan)
+}
+
+/// Opens a database that nobody has open, in a directory where this user may make no companion files. What is written
+/// after the opening is not seen, so such a connection is for one operation.
+pub fn open_immutable(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
+    let path = resolved(plan.path);
+    let text = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    known(Connection::open_with_flags(format!("file:{text}?immutable=1"), flags).map_err(fail)?, plan)
+}
+
+fn known(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    connection.busy_timeout(plan.busy).map_err(at(plan.path))?;
     match version(&connection, plan.path)? {
         found if found > plan.version => Err(SqliteError::Newer { path: plan.path.into(), found, known: plan.version }),
         found if found < plan.version => Err(SqliteError::Older { path: plan.path.into(), found, known: plan.version }),
@@ -186,6 +212,39 @@ pub fn write<T, E: From<rusqlite::Error>>(
     let done = work(&transaction)?;
     transaction.commit()?;
     Ok(done)
+}
+
+/// Runs `work` under one snapshot, which ends with it.
+pub fn read<T, E: From<rusqlite::Error>>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let done = work(connection);
+    let ended = connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
+    let done = done?;
+    ended?;
+    Ok(done)
+}
+
+/// Takes the write lock and keeps it until the value is dropped; nothing is written.
+pub fn hold(connection: &mut Connection) -> Result<Transaction<'_>, rusqlite::Error> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// Changes how much the commits that follow wait for the disk.
+pub fn synchronize(connection: &Connection, synchronous: Synchronous) -> Result<(), rusqlite::Error> {
+    connection.execute_batch(&format!("PRAGMA synchronous={}", synchronous.word()))
+}
+
+/// Folds the log into the database and empties it; `false` when a reader or writer held that back.
+pub fn checkpoint(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    match done {
+        Ok(busy) => Ok(busy == 0),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Puts the file's name to an error of `SQLite`'s.
@@ -208,9 +267,18 @@ pub fn sidecar(path: &Path, ending: &str) -> PathBuf {
 fn connect(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let fail = |source| SqliteError::Database { path: plan.path.into(), source };
-    let connection = Connection::open_with_flags(plan.path, flags).map_err(fail)?;
+    let connection = Connection::open_with_flags(resolved(plan.path), flags).map_err(fail)?;
     connection.busy_timeout(plan.busy).map_err(fail)?;
     Ok(connection)
+}
+
+/// The path with the links of its folder followed: `SQLITE_OPEN_NOFOLLOW` refuses a link anywhere in a path, we refuse
+/// one only where our own file belongs.
+fn resolved(path: &Path) -> PathBuf {
+    match (path.parent().map(std::fs::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => path.into(),
+    }
 }
 
 fn version(connection: &Connection, path: &Path) -> Result<i32, SqliteError> {

@@ -55,4 +55,25 @@ impl StoreError {
     pub fn is_temporary(&self) -> bool {
         matches!(self, StoreError::Sqlite(error) if error.is_temporary())
     }
+
+    /// Whether the backend as a whole does not hold what it should: `cache recover` is the remedy.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, StoreError::Sqlite(error) if error.is_damage())
+    }
+
+    /// Whether this user may read but not write.
+    pub fn is_read_only(&self) -> bool {
+        match self {
+            StoreError::Sqlite(error) => error.is_read_only(),
+            StoreError::Private(error) => error.is_read_only(),
+            _ => false,
+        }
+    }
+
+    /// Whether the backend did its part, and one entry, the reader or the rights of this user are at fault. Such
+    /// errors do not move the circuit breaker.
+    pub fn is_harmless(&self) -> bool {
+        matches!(self, StoreError::Damaged { .. } | StoreError::Output(_) | StoreError::BreakerOpen)
+            || self.is_read_only()
+    }
 }

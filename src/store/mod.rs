@@ -4,9 +4,18 @@
 //! backend needs. Promise: a backend stores opaque frames under (space, key), keeps the sequence log of records,
 //! and answers `None` for what it does not hold; it never answers with another space's bytes.
 
+mod breaker;
+mod disk;
 mod error;
+mod eviction;
+mod log;
+mod memory;
+mod shared;
 
+pub use breaker::{Breaker, BreakerSnapshot, BreakerState};
+pub use disk::{Disk, Flip, Options};
 pub use error::StoreError;
+pub use memory::Memory;
 
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;

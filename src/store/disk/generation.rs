@@ -1,0 +1,263 @@
+//! Generations: which database of a cache directory is the live one, and how another takes its place.
+//!
+//! Neighbours: `mod.rs` compares the stamp of `CURRENT` before every operation. Promise: nobody renames or deletes a
+//! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
+//! come along whenever the old one can be read, while its writers are held back.
+
+use super::schema;
+use super::{Flip, Options};
+use crate::clock::{Clock, SystemClock, UnixMillis};
+use crate::private::{self, Open, PrivateError};
+use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, params};
+use crate::store::StoreError;
+use crate::store::log::Record;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The file that names the live database of this schema.
+const CURRENT: &str = "CURRENT";
+
+/// Guards the making of generations.
+const LOCK: &str = "creation.lock";
+
+/// What tells one `CURRENT` from the next: device, inode, modification time, size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    modified: (i64, i64),
+    size: u64,
+}
+
+impl Stamp {
+    fn of(found: &std::fs::Metadata) -> Stamp {
+        Stamp {
+            device: found.dev(),
+            inode: found.ino(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            size: found.size(),
+        }
+    }
+}
+
+/// The stamp of `CURRENT`; `None` when it cannot be had.
+pub(super) fn stamp(folder: &Path) -> Option<Stamp> {
+    std::fs::symlink_metadata(folder.join(CURRENT)).ok().map(|found| Stamp::of(&found))
+}
+
+/// The live generation, made when there is none. `seen` is a number that this process knows to be taken.
+pub(super) fn enter(options: &Options, seen: u64) -> Result<(Stamp, PathBuf), StoreError> {
+    let mut rounds = 0;
+    loop {
+        if let Some(found) = current(options)? {
+            return Ok(found);
+        }
+        rounds += 1;
+        match make(options, seen, None) {
+            Ok(_) if rounds < 8 => {}
+            // The directory was taken away while we were at it.
+            Err(error) if rounds < 8 && is_absent(&error) => {
+                private::directory(&options.dir, options.access)?;
+            }
+            Ok(made) => return Ok((made.stamp, made.new)),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Puts an empty generation in the place of the live one, which stays where it is with a marker beside it.
+pub(super) fn flip(options: &Options, seen: u64, now: UnixMillis) -> Result<Flip, StoreError> {
+    private::directory(&options.dir, options.access)?;
+    let made = make(options, seen, Some(now))?;
+    let Some(old) = made.old else { return Ok(Flip { old: None, new: made.new, marker: None, fences: made.fences }) };
+    let date = chrono::DateTime::from_timestamp_millis(now).unwrap_or_default().format("%Y%m%d_%H%M%S");
+    let marker = sqlite::sidecar(&old, &format!(".corrupted.{date}"));
+    let text =
+        format!("{} was live until {} took its place.\n", private::file_name(&old), private::file_name(&made.new));
+    private::replace(&marker, text.as_bytes(), options.access)?;
+    Ok(Flip { old: Some(old), new: made.new, marker: Some(marker), fences: made.fences })
+}
+
+/// Unlinks `CURRENT`, which needs no space and works on damage: whoever comes next starts cold.
+pub(super) fn retire(options: &Options) -> Result<(), StoreError> {
+    unlink(&options.dir.join(CURRENT))
+}
+
+/// Retires the generations of other schemas: their readers cannot see our records.
+pub(super) fn retire_others(options: &Options) -> Result<(), StoreError> {
+    for name in names(&options.dir)? {
+        if name.strip_prefix(CURRENT).is_some_and(|rest| rest.starts_with(".v")) {
+            unlink(&options.dir.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// The databases that are neither live nor marked as evidence, and were last written before `before`.
+pub(super) fn leftovers(options: &Options, before: std::time::SystemTime) -> Result<Vec<PathBuf>, StoreError> {
+    let names = names(&options.dir)?;
+    let live: Vec<String> = names
+        .iter()
+        .filter(|name| name.starts_with(CURRENT))
+        .filter_map(|name| std::fs::read_to_string(options.dir.join(name)).ok())
+        .map(|text| text.trim().to_owned())
+        .collect();
+    let mut found = Vec::new();
+    for name in names.iter().filter(|name| number(name).is_some_and(|n| **name == file_name(n))) {
+        let marked = names.iter().any(|other| other.starts_with(&format!("{name}.corrupted.")));
+        let path = options.dir.join(name);
+        let idle = [path.clone(), sqlite::sidecar(&path, "-wal")]
+            .iter()
+            .filter_map(|path| std::fs::metadata(path).and_then(|found| found.modified()).ok())
+            .all(|modified| modified < before);
+        if !marked && idle && !live.contains(name) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// How the database of a generation is opened. `statements` matter only where it is made.
+pub(super) fn plan<'a>(options: &'a Options, path: &'a Path, statements: &'a str) -> Plan<'a> {
+    Plan {
+        path,
+        schema: statements,
+        version: schema::VERSION,
+        synchronous: Synchronous::Normal,
+        busy: options.busy,
+        page_size: schema::PAGE_SIZE,
+        access: options.access,
+    }
+}
+
+/// A number above all that were taken before, as far as `seen` and the clock can tell.
+pub(super) fn fresh_number(seen: u64) -> u64 {
+    SystemClock::default().now().cast_unsigned().max(seen + 1)
+}
+
+struct Made {
+    stamp: Stamp,
+    old: Option<PathBuf>,
+    new: PathBuf,
+    fences: Option<usize>,
+}
+
+/// Makes a generation and lets `CURRENT` name it. Without `flip_at` one that is live by then is left alone.
+fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Made, StoreError> {
+    let folder = &options.dir;
+    let lock = private::open(&folder.join(LOCK), Open::ReadWrite, options.access)?;
+    lock.lock().map_err(|source| StoreError::Io { action: "lock", path: folder.join(LOCK), source })?;
+    let live = current(options)?;
+    if let (None, Some((stamp, new))) = (flip_at, &live) {
+        return Ok(Made { stamp: *stamp, old: None, new: new.clone(), fences: None });
+    }
+    dress(options)?;
+    let newest = names(folder)?.iter().filter_map(|name| number(name)).max();
+    let old = live.map(|(_, path)| path);
+    let before = old.clone().or_else(|| newest.map(|n| folder.join(file_name(n))).filter(|path| path.exists()));
+    let mut before = before.and_then(|path| sqlite::open(&plan(options, &path, "")).ok());
+    // Writers of the old generation wait here, and notice the new one when it is their turn.
+    let held = before.as_mut().and_then(|connection| sqlite::hold(connection).ok());
+    let known = held.as_ref().and_then(|held| inheritance(held, flip_at.unwrap_or(UnixMillis::MIN)).ok());
+    let start = known.as_ref().map_or(0, |(sequence, _)| sequence + 1).max(fresh_number(seen));
+    let path = folder.join(file_name(newest.unwrap_or(0) + 1));
+    let statements = schema::statements(start.cast_signed());
+    let mut connection = sqlite::open(&plan(options, &path, &statements))?;
+    let fences = known.map(|(_, fences)| fences);
+    let failed = |source| SqliteError::Database { path: path.clone(), source };
+    sqlite::write(&mut connection, |transaction| {
+        for fence in fences.iter().flatten() {
+            let (form, space, pattern) = schema::columns(&fence.select);
+            transaction.execute(
+                "INSERT INTO r(sequence, form, space, pattern, deadline, at) VALUES(?, ?, ?, ?, ?, ?)",
+                params![start.cast_signed(), form, space, pattern, fence.deadline, fence.at],
+            )?;
+        }
+        Ok(())
+    })
+    .map_err(failed)?;
+    sqlite::checkpoint(&connection).map_err(failed)?;
+    drop(connection);
+    private::replace(&folder.join(CURRENT), format!("{}\n", private::file_name(&path)).as_bytes(), options.access)?;
+    drop(held);
+    let stamp = stamp(folder).ok_or_else(|| StoreError::Io {
+        action: "read",
+        path: folder.join(CURRENT),
+        source: std::io::ErrorKind::NotFound.into(),
+    })?;
+    Ok(Made { stamp, old, new: path, fences: fences.map(|fences| fences.len()) })
+}
+
+/// The newest number of a generation, and its fences that stand after `now`.
+fn inheritance(connection: &Connection, now: UnixMillis) -> Result<(u64, Vec<Record>), sqlite::StatementError> {
+    let sequence: i64 = connection.query_row("SELECT sequence FROM c", [], |row| row.get(0))?;
+    let sql = format!("SELECT {} FROM r WHERE deadline > ?", schema::RECORD);
+    let fences = connection.prepare(&sql)?.query_map([now], schema::record)?.collect::<Result<_, _>>()?;
+    Ok((sequence.cast_unsigned(), fences))
+}
+
+/// What `CURRENT` names, when it and the database are there.
+fn current(options: &Options) -> Result<Option<(Stamp, PathBuf)>, StoreError> {
+    let path = options.dir.join(CURRENT);
+    let failed = |source| StoreError::Io { action: "read", path: path.clone(), source };
+    let mut file = match private::open(&path, Open::Read, options.access) {
+        Ok(file) => file,
+        Err(error) if error.is_absent() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let stamp = Stamp::of(&file.metadata().map_err(failed)?);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    // Anything but the name of a generation that exists is as good as nothing: a new one is made.
+    let named = std::str::from_utf8(&bytes).ok().map(str::trim).and_then(|text| number(text).map(file_name));
+    let database = named.map(|name| options.dir.join(name)).filter(|path| path.exists());
+    Ok(database.map(|database| (stamp, database)))
+}
+
+/// What tells backup programs and git to leave a cache alone.
+fn dress(options: &Options) -> Result<(), StoreError> {
+    const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+        # This directory holds what awsideman can fetch again (https://bford.info/cachedir/).\n";
+    for (name, text) in [("CACHEDIR.TAG", TAG), (".gitignore", "*\n")] {
+        let path = options.dir.join(name);
+        if !path.exists() {
+            private::replace(&path, text.as_bytes(), options.access)?;
+        }
+    }
+    Ok(())
+}
+
+fn file_name(number: u64) -> String {
+    format!("gen-{number}.db")
+}
+
+/// The number of the generation that a file belongs to.
+fn number(name: &str) -> Option<u64> {
+    name.strip_prefix("gen-")?.split('.').next()?.parse().ok().filter(|n| *n < u64::MAX)
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let failed = |source| StoreError::Io { action: "read", path: folder.into(), source };
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+fn unlink(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::Io { action: "unlink", path: path.into(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether an error says that a file or directory went away under us.
+pub(super) fn is_absent(error: &StoreError) -> bool {
+    match error {
+        StoreError::Private(error) | StoreError::Sqlite(SqliteError::Private(error)) => PrivateError::is_absent(error),
+        StoreError::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+        StoreError::Sqlite(SqliteError::Database { path, .. }) => !path.exists(),
+        _ => false,
+    }
+}

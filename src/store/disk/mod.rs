@@ -1,0 +1,357 @@
+//! The disk backend: one `SQLite` database for all processes of a host.
+//!
+//! Neighbours: `schema.rs` has the tables, `generation.rs` decides which database is live, `read.rs`, `write.rs`,
+//! `draft.rs` and `sweep.rs` do the work. Promise: every operation runs on the generation that was live when it began,
+//! a removal on the one that is live when it ends; a directory that is moved or deleted is survived.
+
+mod draft;
+mod generation;
+mod read;
+mod schema;
+mod sweep;
+mod write;
+
+use self::generation::Stamp;
+use super::{Address, Draft, Fill, Look, Meta, Removed, Select, Size, Store, StoreError, Stored, Sweep, Swept};
+use crate::clock::UnixMillis;
+use crate::private::{self, Access};
+use crate::sqlite::{self, Connection, SqliteError, StatementError};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How many idle connections are kept.
+const IDLE: usize = 4;
+
+/// Where and how a disk backend lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The cache directory; made when absent.
+    pub dir: PathBuf,
+    /// Who may use it.
+    pub access: Access,
+    /// How long an operation waits for another process.
+    pub busy: Duration,
+}
+
+/// What [`Disk::flip`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flip {
+    /// The database that was live; it stays where it is.
+    pub old: Option<PathBuf>,
+    /// The empty one that is live now.
+    pub new: PathBuf,
+    /// `<old>.corrupted.<YYYYmmdd_HHMMSS>`, the file that marks the old one as evidence.
+    pub marker: Option<PathBuf>,
+    /// How many standing fences came along; `None` when the old one could not be read.
+    pub fences: Option<usize>,
+}
+
+/// The disk backend.
+///
+/// Connections lie in a pool; an operation takes one out, or opens one, and brings it back. The lock of the pool is
+/// held for no longer than that, so that operations never wait for each other in this process.
+#[derive(Debug)]
+pub struct Disk {
+    options: Options,
+    pool: Mutex<Vec<Live>>,
+    /// The largest number seen, so that a generation made by this process continues above it.
+    seen: AtomicU64,
+}
+
+/// A connection to the generation that bears `stamp`.
+#[derive(Debug)]
+struct Live {
+    stamp: Stamp,
+    path: PathBuf,
+    connection: Connection,
+    /// Whether it may serve another operation.
+    lasting: bool,
+}
+
+/// A fault inside an operation, before it is known which file it happened to.
+#[derive(Debug)]
+enum Fault {
+    Statement(StatementError),
+    Store(StoreError),
+}
+
+impl From<StatementError> for Fault {
+    fn from(error: StatementError) -> Fault {
+        Fault::Statement(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Fault {
+        Fault::Store(error)
+    }
+}
+
+impl Fault {
+    fn at(self, path: &Path) -> StoreError {
+        match self {
+            Fault::Statement(source) => SqliteError::Database { path: path.into(), source }.into(),
+            Fault::Store(error) => error,
+        }
+    }
+}
+
+impl Disk {
+    /// Opens the live generation of a cache directory, making directory and generation when absent.
+    pub fn open(options: &Options) -> Result<Disk, StoreError> {
+        private::directory(&options.dir, options.access)?;
+        local(&options.dir)?;
+        let disk = Disk { options: options.clone(), pool: Mutex::new(Vec::new()), seen: AtomicU64::new(0) };
+        let live = disk.enter()?;
+        disk.give_back(live);
+        Ok(disk)
+    }
+
+    /// Makes an empty generation live. The old one is kept as evidence, its standing fences are taken along when it can
+    /// be read, and numbers continue above its own. Works under live processes; they notice at their next operation.
+    pub fn flip(&self, now: UnixMillis) -> Result<Flip, StoreError> {
+        generation::flip(&self.options, self.seen.load(Ordering::Relaxed), now)
+    }
+
+    /// Unlinks `CURRENT`: the live generation is retired and everyone starts cold. The last resort of an invalidation
+    /// that could not be recorded; needs no space and no sound database.
+    pub fn retire(&self) -> Result<(), StoreError> {
+        generation::retire(&self.options)?;
+        generation::retire_others(&self.options)
+    }
+
+    /// The same for a directory that cannot be opened.
+    pub fn retire_in(options: &Options) -> Result<(), StoreError> {
+        generation::retire(options)?;
+        generation::retire_others(options)
+    }
+
+    /// The same as [`Disk::flip`] for a directory whose live generation cannot be opened.
+    pub fn flip_in(options: &Options, now: UnixMillis) -> Result<Flip, StoreError> {
+        generation::flip(options, 0, now)
+    }
+
+    /// The file of the live generation.
+    pub fn path(&self) -> Result<PathBuf, StoreError> {
+        self.lend(|live| Ok(live.path.clone()))
+    }
+
+    /// Runs `work` on a connection to the live generation.
+    fn lend<T>(&self, work: impl FnOnce(&mut Live) -> Result<T, Fault>) -> Result<T, StoreError> {
+        let mut live = self.take()?;
+        match work(&mut live) {
+            Ok(done) => {
+                self.give_back(live);
+                Ok(done)
+            }
+            Err(fault) => {
+                let error = fault.at(&live.path);
+                if !error.is_damage() && live.connection.is_autocommit() {
+                    self.give_back(live);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Vec<Live>> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Result<Live, StoreError> {
+        let stamp = generation::stamp(&self.options.dir);
+        loop {
+            let idle = self.pool().pop();
+            match idle {
+                Some(live) if Some(live.stamp) == stamp => return Ok(live),
+                Some(_) => {}
+                None => return self.enter(),
+            }
+        }
+    }
+
+    fn give_back(&self, live: Live) {
+        let mut pool = self.pool();
+        if live.lasting && pool.len() < IDLE {
+            pool.push(live);
+        } else {
+            drop(pool);
+            drop(live);
+        }
+    }
+
+    /// Opens the live generation. One that goes away meanwhile is looked for again.
+    fn enter(&self) -> Result<Live, StoreError> {
+        let mut rounds = 0;
+        loop {
+            let seen = self.seen.load(Ordering::Relaxed);
+            let entered =
+                generation::enter(&self.options, seen).and_then(|(stamp, path)| self.connect(stamp, path, seen));
+            rounds += 1;
+            match entered {
+                Err(error) if rounds < 8 && generation::is_absent(&error) => {
+                    private::directory(&self.options.dir, self.options.access)?;
+                }
+                entered => return entered,
+            }
+        }
+    }
+
+    fn connect(&self, stamp: Stamp, path: PathBuf, seen: u64) -> Result<Live, StoreError> {
+        // An empty file, as a crash may leave it, becomes a generation of its own numbers.
+        let statements = schema::statements(generation::fresh_number(seen).cast_signed());
+        let plan = generation::plan(&self.options, &path, &statements);
+        let (connection, lasting) = match sqlite::open(&plan) {
+            Ok(connection) => (connection, true),
+            Err(error) if error.is_read_only() => match sqlite::open_read_only(&plan) {
+                Ok(connection) => (connection, true),
+                Err(error) if error.is_read_only() => (sqlite::open_immutable(&plan)?, false),
+                Err(error) => return Err(error.into()),
+            },
+            Err(error) => return Err(error.into()),
+        };
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Live { stamp, path, connection, lasting })
+    }
+
+    fn saw(&self, sequence: u64) -> u64 {
+        self.seen.fetch_max(sequence, Ordering::Relaxed);
+        sequence
+    }
+}
+
+/// Refuses a network file system: the shared memory of `SQLite`'s log does not work there.
+#[cfg(target_os = "linux")]
+fn local(folder: &Path) -> Result<(), StoreError> {
+    const NETWORK: [(i128, &str); 10] = [
+        (0x6969, "nfs"),
+        (0x517B, "smb"),
+        (0xFF53_4D42, "cifs"),
+        (0xFE53_4D42, "smb2"),
+        (0x0102_1997, "9p"),
+        (0x7375_7245, "coda"),
+        (0x5346_414F, "afs"),
+        (0x564C, "ncp"),
+        (0x00C3_6400, "ceph"),
+        (0x0BD0_0BD0, "lustre"),
+    ];
+    let Ok(found) = rustix::fs::statfs(folder) else { return Ok(()) };
+    let magic = i128::from(found.f_type) & 0xFFFF_FFFF;
+    match NETWORK.iter().find(|(known, _)| *known == magic) {
+        Some((_, kind)) => Err(StoreError::NetworkFileSystem { path: folder.into(), kind: (*kind).into() }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn local(_: &Path) -> Result<(), StoreError> {
+    Ok(())
+}
+
+impl Store for Disk {
+    fn backend(&self) -> &'static str {
+        "disk"
+    }
+
+    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+        self.lend(|live| read::view(&live.connection, address, look))
+    }
+
+    fn sequence(&self) -> Result<u64, StoreError> {
+        self.lend(|live| read::sequence(&live.connection)).map(|sequence| self.saw(sequence))
+    }
+
+    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError> {
+        self.lend(|live| read::fenced(&live.connection, address, now))
+    }
+
+    fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
+        if fills.is_empty() {
+            return Ok(Stored::default());
+        }
+        self.lend(|live| sqlite::write(&mut live.connection, |transaction| write::put(transaction, fills, since, now)))
+    }
+
+    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+        draft::begin(self, now)
+    }
+
+    fn remove(
+        &self,
+        selections: &[Select],
+        fence_until: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> Result<Removed, StoreError> {
+        let mut rounds = 0;
+        loop {
+            let (removed, stamp) = self.lend(|live| {
+                let removed = write::durably(&mut live.connection, |transaction| {
+                    write::remove(transaction, selections, fence_until, now)
+                })?;
+                Ok((removed, live.stamp))
+            })?;
+            self.saw(removed.sequence);
+            generation::retire_others(&self.options)?;
+            rounds += 1;
+            // Another generation may have come to life while this one was being written: it must know too.
+            if generation::stamp(&self.options.dir) == Some(stamp) {
+                // What a large removal left is freed in small transactions; if that fails, the next sweep does it.
+                let _ = self.lend(|live| write::free(&mut live.connection, 0, write::SLICE));
+                return Ok(removed);
+            }
+            if rounds == 8 {
+                return Err(StoreError::Io {
+                    action: "keep up with",
+                    path: self.options.dir.join("CURRENT"),
+                    source: std::io::Error::other("it keeps being replaced"),
+                });
+            }
+        }
+    }
+
+    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
+        self.lend(|live| sqlite::write(&mut live.connection, |transaction| write::discard(transaction, address, seal)))
+    }
+
+    fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.lend(|live| read::page(&live.connection, selection, after.as_ref()))?;
+            for meta in &page {
+                if visit(meta).is_break() {
+                    return Ok(());
+                }
+            }
+            let last = page.last().map(|meta| (meta.space.clone(), meta.key.clone()));
+            // A text that damage made unreadable may not lead on; then this is the end.
+            if page.len() < read::PAGE || last <= after {
+                return Ok(());
+            }
+            after = last;
+        }
+    }
+
+    fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
+        let swept = self.lend(|live| sweep::sweep(&mut live.connection, sweep))?;
+        if !sweep.dry_run {
+            sweep::drop_leftovers(&self.options)?;
+        }
+        Ok(swept)
+    }
+
+    fn touch(&self, uses: &[(u64, UnixMillis)]) -> Result<(), StoreError> {
+        self.lend(|live| write::touch(&mut live.connection, uses))
+    }
+
+    fn size(&self) -> Result<Size, StoreError> {
+        self.lend(|live| read::size(&live.connection, &live.path))
+    }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        let busy = self.options.busy;
+        self.lend(|live| sweep::settle(&live.connection, busy))
+    }
+}

@@ -1,0 +1,142 @@
+//! Reading a generation: entries with their frames, the log, pages of metadata, sizes.
+//!
+//! Neighbours: `mod.rs` lends the connection. Promise: nothing here writes, and a snapshot lasts for one view or one
+//! page, so that no reader holds back the log for long.
+
+use super::{Fault, schema};
+use crate::clock::UnixMillis;
+use crate::sqlite::{self, Blob, Connection, OptionalExtension, StatementError, Value, params_from_iter};
+use crate::store::log::{Gate, Record};
+use crate::store::{Address, Frames, Look, Meta, Select, Size, StoreError};
+use std::path::Path;
+
+/// How many entries a scan reads at once.
+pub(super) const PAGE: usize = 500;
+
+/// From this length a frame is read as an incremental blob, several times faster than a column.
+const LONG: u64 = 64 * 1024;
+
+/// Shows the entry at `address` to `look`.
+pub(super) fn view(connection: &Connection, address: Address<'_>, look: Look<'_>) -> Result<bool, Fault> {
+    sqlite::read(connection, |connection| {
+        let sql = "SELECT space, key, schema, stored_at, fresh_until, stale_until, used_at, source, size, held, \
+                   frames, seal, version FROM e WHERE id = ?1 AND space = ?2 AND key = ?3";
+        let mut statement = connection.prepare_cached(sql)?;
+        let found = statement
+            .query_row((address.id().cast_signed(), address.space, address.key), |row| {
+                Ok((schema::meta(row)?, row.get::<_, i64>(12)?))
+            })
+            .optional()?;
+        let Some((meta, version)) = found else { return Ok(false) };
+        let long = meta.held / u64::from(meta.frames.max(1)) >= LONG;
+        let mut frames = Shown { connection, version, count: meta.frames, key: address.key, long, blob: None };
+        look(&meta, &mut frames)?;
+        Ok(true)
+    })
+}
+
+struct Shown<'c> {
+    connection: &'c Connection,
+    version: i64,
+    count: u32,
+    key: &'c str,
+    long: bool,
+    blob: Option<Blob<'c>>,
+}
+
+impl Shown<'_> {
+    fn damaged(&self, reason: &'static str) -> StoreError {
+        StoreError::Damaged { key: self.key.into(), reason }
+    }
+
+    fn fetch(&mut self, id: i64, buffer: &mut Vec<u8>) -> Result<bool, StatementError> {
+        if !self.long {
+            let mut statement = self.connection.prepare_cached("SELECT data FROM v WHERE id = ?")?;
+            let mut rows = statement.query([id])?;
+            let Some(row) = rows.next()? else { return Ok(false) };
+            buffer.clear();
+            buffer.extend_from_slice(row.get_ref(0)?.as_blob()?);
+            return Ok(true);
+        }
+        match &mut self.blob {
+            Some(blob) => blob.reopen(id)?,
+            None => self.blob = Some(sqlite::blob(self.connection, "v", "data", id)?),
+        }
+        if let Some(blob) = &self.blob {
+            buffer.resize(blob.len(), 0);
+            blob.read_at_exact(buffer, 0)?;
+        }
+        Ok(true)
+    }
+}
+
+impl Frames for Shown<'_> {
+    fn read(&mut self, index: u32, buffer: &mut Vec<u8>) -> Result<(), StoreError> {
+        if index >= self.count || index >= 1 << schema::FRAME_BITS {
+            return Err(self.damaged("it has fewer frames than were asked for"));
+        }
+        match self.fetch(first_frame(self.version) + i64::from(index), buffer) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.damaged("a frame is missing")),
+            // A single frame that cannot be read is the entry's fault; reading on tells whether more is damaged.
+            Err(_) => Err(self.damaged("a frame cannot be read")),
+        }
+    }
+}
+
+/// The id of the first frame of a version.
+pub(super) fn first_frame(version: i64) -> i64 {
+    version << schema::FRAME_BITS
+}
+
+/// The newest number.
+pub(super) fn sequence(connection: &Connection) -> Result<u64, Fault> {
+    let sequence: i64 = connection.prepare_cached("SELECT sequence FROM c")?.query_row([], |row| row.get(0))?;
+    Ok(sequence.cast_unsigned())
+}
+
+/// Whether an unlapsed fence covers `address`.
+pub(super) fn fenced(connection: &Connection, address: Address<'_>, now: UnixMillis) -> Result<bool, Fault> {
+    let fences = records(connection, "deadline > ?", now)?;
+    Ok(fences.iter().any(|fence| fence.stands(now) && fence.select.covers(address)))
+}
+
+/// What keeps out a fill that started at `since`.
+pub(super) fn gate(connection: &Connection, since: u64, now: UnixMillis) -> Result<Gate, Fault> {
+    let mut found = records(connection, "sequence > ?", since.cast_signed())?;
+    found.append(&mut records(connection, "deadline > ?", now)?);
+    Ok(Gate::new(found, since, now))
+}
+
+fn records(connection: &Connection, condition: &str, than: i64) -> Result<Vec<Record>, StatementError> {
+    let sql = format!("SELECT {} FROM r WHERE {condition}", schema::RECORD);
+    connection.prepare_cached(&sql)?.query_map([than], schema::record)?.collect()
+}
+
+/// The next entries of the set in order of space and key, after the one named.
+pub(super) fn page(
+    connection: &Connection,
+    selection: &Select,
+    after: Option<&(String, String)>,
+) -> Result<Vec<Meta>, Fault> {
+    let (mut condition, mut values) = schema::condition(selection);
+    if let Some((space, key)) = after {
+        condition.push_str(" AND (space, key) > (?, ?)");
+        values.push(Value::Text(space.clone()));
+        values.push(Value::Text(key.clone()));
+    }
+    let sql = format!("SELECT {} FROM e WHERE {condition} ORDER BY space, key LIMIT {PAGE}", schema::META);
+    let mut statement = connection.prepare_cached(&sql)?;
+    Ok(statement.query_map(params_from_iter(values), schema::meta)?.collect::<Result<_, _>>()?)
+}
+
+/// How much is held, and what the file takes besides.
+pub(super) fn size(connection: &Connection, path: &Path) -> Result<Size, Fault> {
+    let (entries, held): (i64, i64) = connection
+        .prepare_cached("SELECT count(*), coalesce(sum(held), 0) FROM e")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (entries, held) = (entries.cast_unsigned(), held.cast_unsigned());
+    let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let files = bytes(path) + bytes(&sqlite::sidecar(path, "-wal"));
+    Ok(Size { entries, held, index: files.saturating_sub(held) })
+}

@@ -1,0 +1,263 @@
+//! Writing a generation: fills, removals with their records, uses.
+//!
+//! Neighbours: `mod.rs` opens the transactions; `log.rs` has the rules. Promise: whether a fill is kept out is judged
+//! in the transaction that stores it; a removal takes its number, records and deletes in one.
+//!
+//! A removal deletes all metadata it covers in that one transaction, however much it is: rows of `e` are small, so
+//! 200,000 of them are a matter of a second, and nobody can see a covered entry afterwards. The frames of many
+//! versions are only listed in `g` and freed in transactions of at most [`SLICE`] rows later.
+
+use super::read::{first_frame, gate};
+use super::{Fault, schema};
+use crate::clock::UnixMillis;
+use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Synchronous, Transaction, Value};
+use crate::sqlite::{params, params_from_iter};
+use crate::store::log::{self, Gate};
+use crate::store::{Address, Fill, Meta, Removed, Select, StoreError, Stored};
+
+/// The most rows that one transaction changes, where it may be divided.
+pub(super) const SLICE: usize = 5_000;
+
+/// Versions of at most so many frames are freed where they are removed.
+const FEW_FRAMES: i64 = 16;
+
+/// Removals of at most so many entries free the frames themselves.
+const FEW_ENTRIES: usize = 500;
+
+/// Stores what nothing keeps out.
+pub(super) fn put(transaction: &Transaction<'_>, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, Fault> {
+    let mut done = Stored::default();
+    let Some(gate) = judge(transaction, since, now)? else {
+        done.refused = fills.len() as u64;
+        return Ok(done);
+    };
+    let mut order: Vec<(i64, &Fill)> =
+        fills.iter().map(|fill| (address(&fill.meta).id().cast_signed(), fill)).collect();
+    // Rows in the order of their ids touch each page once; of two fills of one address the later one stays.
+    order.sort_by_key(|(id, _)| *id);
+    for (id, fill) in order {
+        if gate.refuses(address(&fill.meta)) {
+            done.refused += 1;
+            continue;
+        }
+        if fill.frames.len() >> schema::FRAME_BITS > 0 {
+            return Err(StoreError::Damaged { key: fill.meta.key.clone(), reason: "it has too many frames" }.into());
+        }
+        let version = next_version(transaction)?;
+        let mut insert = transaction.prepare_cached("INSERT INTO v(id, data) VALUES(?, ?)")?;
+        for (frame, index) in fill.frames.iter().zip(0_i64..) {
+            insert.execute(params![first_frame(version) + index, frame])?;
+        }
+        show(transaction, id, &fill.meta, version)?;
+        done.stored += 1;
+    }
+    Ok(done)
+}
+
+/// What keeps out fills that started at `since`; `None` when the log cannot tell.
+pub(super) fn judge(transaction: &Transaction<'_>, since: u64, now: UnixMillis) -> Result<Option<Gate>, Fault> {
+    let (sequence, floor): (i64, i64) = transaction
+        .prepare_cached("SELECT sequence, floor FROM c")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if !log::can_judge(since, floor.cast_unsigned(), sequence.cast_unsigned()) {
+        return Ok(None);
+    }
+    gate(transaction, since, now).map(Some)
+}
+
+/// Takes the next version.
+pub(super) fn next_version(transaction: &Transaction<'_>) -> Result<i64, StatementError> {
+    transaction.prepare_cached("UPDATE c SET version = version + 1 RETURNING version")?.query_row([], |row| row.get(0))
+}
+
+/// Makes `version` what the entry shows; what it showed before is dropped, its last use stays known.
+pub(super) fn show(transaction: &Transaction<'_>, id: i64, meta: &Meta, version: i64) -> Result<(), Fault> {
+    let mut used_at = meta.used_at;
+    let before: Option<(i64, i64, bool, i64)> = transaction
+        .prepare_cached("SELECT version, frames, space = ?2 AND key = ?3, used_at FROM e WHERE id = ?1")?
+        .query_row(params![id, meta.space, meta.key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .optional()?;
+    if let Some((version, frames, same, used)) = before {
+        drop_version(transaction, version, frames)?;
+        if same {
+            used_at = used_at.max(used);
+        }
+    }
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO e(id, space, key, version, schema, stored_at, fresh_until, stale_until, used_at, \
+             source, size, held, frames, seal) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            id,
+            meta.space,
+            meta.key,
+            version,
+            meta.schema,
+            meta.stored_at,
+            meta.fresh_until,
+            meta.stale_until,
+            used_at,
+            meta.source,
+            meta.size.cast_signed(),
+            meta.held.cast_signed(),
+            meta.frames,
+            meta.seal.cast_signed(),
+        ])?;
+    Ok(())
+}
+
+/// Frees the frames of a version that is no longer shown, or lists it to be freed when they are many.
+pub(super) fn drop_version(transaction: &Transaction<'_>, version: i64, frames: i64) -> Result<(), StatementError> {
+    if frames > FEW_FRAMES {
+        transaction.prepare_cached("INSERT OR REPLACE INTO g(version, due) VALUES(?, 0)")?.execute([version])?;
+    } else {
+        transaction
+            .prepare_cached("DELETE FROM v WHERE id >= ? AND id < ?")?
+            .execute([first_frame(version), first_frame(version + 1)])?;
+    }
+    Ok(())
+}
+
+/// Runs `work` in a transaction whose commit a power cut does not undo.
+pub(super) fn durably<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    sqlite::synchronize(connection, Synchronous::Full)?;
+    let done = sqlite::write(connection, work);
+    sqlite::synchronize(connection, Synchronous::Normal)?;
+    done
+}
+
+/// Takes the next number, records the selections, and deletes what they cover.
+pub(super) fn remove(
+    transaction: &Transaction<'_>,
+    selections: &[Select],
+    fence_until: Option<UnixMillis>,
+    now: UnixMillis,
+) -> Result<Removed, Fault> {
+    let sequence: i64 = transaction
+        .prepare_cached("UPDATE c SET sequence = sequence + 1 RETURNING sequence")?
+        .query_row([], |row| row.get(0))?;
+    let mut removed = Removed { sequence: sequence.cast_unsigned(), ..Removed::default() };
+    for select in selections {
+        let (form, space, pattern) = schema::columns(select);
+        transaction
+            .prepare_cached("INSERT INTO r(sequence, form, space, pattern, deadline, at) VALUES(?, ?, ?, ?, ?, ?)")?
+            .execute(params![sequence, form, space, pattern, fence_until, now])?;
+        let (entries, bytes) = delete(transaction, select)?;
+        removed.entries += entries;
+        removed.bytes += bytes;
+    }
+    prune(transaction, now)?;
+    Ok(removed)
+}
+
+fn delete(transaction: &Transaction<'_>, select: &Select) -> Result<(u64, u64), Fault> {
+    let (condition, values) = schema::condition(select);
+    let values = || params_from_iter(values.iter().map(Clone::clone).collect::<Vec<Value>>());
+    let few = format!("SELECT id, version, frames, held FROM e WHERE {condition} LIMIT {}", FEW_ENTRIES + 1);
+    let rows: Vec<(i64, i64, i64, i64)> = transaction
+        .prepare_cached(&few)?
+        .query_map(values(), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<Result<_, _>>()?;
+    if rows.len() <= FEW_ENTRIES {
+        let mut bytes = 0;
+        for (id, version, frames, held) in &rows {
+            transaction.prepare_cached("DELETE FROM e WHERE id = ?")?.execute([id])?;
+            drop_version(transaction, *version, *frames)?;
+            bytes += held.cast_unsigned();
+        }
+        return Ok((rows.len() as u64, bytes));
+    }
+    let (entries, bytes): (i64, i64) = transaction
+        .prepare(&format!("SELECT count(*), coalesce(sum(held), 0) FROM e WHERE {condition}"))?
+        .query_row(values(), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    transaction.execute(&format!("INSERT OR REPLACE INTO g SELECT version, 0 FROM e WHERE {condition}"), values())?;
+    match select {
+        // Without a condition a table is emptied page by page.
+        Select::All => transaction.execute("DELETE FROM e", [])?,
+        _ => transaction.execute(&format!("DELETE FROM e WHERE {condition}"), values())?,
+    };
+    Ok((entries.cast_unsigned(), bytes.cast_unsigned()))
+}
+
+/// Forgets spent records; fills from before the newest of them can no longer be judged.
+fn prune(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
+    let keep = i64::try_from(log::KEEP_RECORDS).unwrap_or(i64::MAX);
+    let spent: Option<i64> = transaction
+        .prepare_cached(
+            "DELETE FROM r WHERE (at < ?1 OR id <= (SELECT max(id) FROM r) - ?2) AND (deadline IS NULL OR deadline <= ?3) \
+             RETURNING sequence",
+        )?
+        .query_map([now - log::KEEP_MILLIS, keep, now], |row| row.get::<_, i64>(0))?
+        .try_fold(None, |most, sequence| sequence.map(|sequence| most.max(Some(sequence))))?;
+    if let Some(spent) = spent {
+        transaction.prepare_cached("UPDATE c SET floor = max(floor, ?)")?.execute([spent])?;
+    }
+    Ok(())
+}
+
+/// Deletes one entry if it still is the one with this seal.
+pub(super) fn discard(transaction: &Transaction<'_>, address: Address<'_>, seal: u64) -> Result<(), Fault> {
+    let gone: Option<(i64, i64)> = transaction
+        .prepare_cached("DELETE FROM e WHERE id = ? AND space = ? AND key = ? AND seal = ? RETURNING version, frames")?
+        .query_row(params![address.id().cast_signed(), address.space, address.key, seal.cast_signed()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    if let Some((version, frames)) = gone {
+        drop_version(transaction, version, frames)?;
+    }
+    Ok(())
+}
+
+/// Notes uses, at most [`SLICE`] in a transaction.
+pub(super) fn touch(connection: &mut Connection, uses: &[(u64, UnixMillis)]) -> Result<(), Fault> {
+    for slice in uses.chunks(SLICE) {
+        sqlite::write(connection, |transaction| {
+            let mut update = transaction.prepare_cached("UPDATE e SET used_at = ?2 WHERE id = ?1 AND used_at < ?2")?;
+            for (id, at) in slice {
+                update.execute([id.cast_signed(), *at])?;
+            }
+            Ok::<_, Fault>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Frees the frames of versions that were due at `now`, at most `slice` rows in a transaction.
+pub(super) fn free(connection: &mut Connection, now: UnixMillis, slice: usize) -> Result<(), Fault> {
+    loop {
+        let due: Vec<i64> = connection
+            .prepare_cached("SELECT version FROM g WHERE due <= ? LIMIT ?")?
+            .query_map(params![now, i64::try_from(slice).unwrap_or(i64::MAX)], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        sqlite::write(connection, |transaction| {
+            let mut left = slice;
+            for version in due {
+                let freed = transaction
+                    .prepare_cached("DELETE FROM v WHERE id IN (SELECT id FROM v WHERE id >= ? AND id < ? LIMIT ?)")?
+                    .execute(params![
+                        first_frame(version),
+                        first_frame(version + 1),
+                        i64::try_from(left).unwrap_or(i64::MAX)
+                    ])?;
+                left -= freed;
+                if left == 0 {
+                    break;
+                }
+                transaction.prepare_cached("DELETE FROM g WHERE version = ?")?.execute([version])?;
+            }
+            Ok::<_, Fault>(())
+        })?;
+    }
+}
+
+fn address(meta: &Meta) -> Address<'_> {
+    Address { space: &meta.space, key: &meta.key }
+}

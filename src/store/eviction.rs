@@ -1,0 +1,118 @@
+//! Which entries a sweep drops, and in what order.
+//!
+//! Neighbours: every backend of this room lists its candidates and drops what is named here. Promise: a pure rule;
+//! first what has expired, then what is too old, then the least recently used until both limits hold.
+
+use super::{Sweep, Swept};
+use crate::clock::UnixMillis;
+
+/// An entry as a sweep sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate<T> {
+    /// How the backend finds it again.
+    pub(super) handle: T,
+    /// When its answer was fetched.
+    pub(super) stored_at: UnixMillis,
+    /// When it may no longer be served.
+    pub(super) stale_until: UnixMillis,
+    /// When it was last used; 0 when it never was.
+    pub(super) used_at: UnixMillis,
+    /// Bytes of its frames.
+    pub(super) held: u64,
+}
+
+/// Why an entry is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// It may no longer be served.
+    Expired,
+    /// It is older than it may get.
+    Aged,
+    /// It was least recently used.
+    Evicted,
+}
+
+/// The candidates that go, in order.
+pub(super) fn victims<T: Copy>(candidates: Vec<Candidate<T>>, sweep: &Sweep) -> Vec<(Candidate<T>, Reason)> {
+    let mut aged = Vec::new();
+    let mut rest = Vec::new();
+    let mut gone = Vec::new();
+    for candidate in candidates {
+        if sweep.expired && candidate.stale_until <= sweep.now {
+            gone.push((candidate, Reason::Expired));
+        } else if sweep.stored_before.is_some_and(|limit| candidate.stored_at < limit) {
+            aged.push((candidate, Reason::Aged));
+        } else {
+            rest.push(candidate);
+        }
+    }
+    gone.append(&mut aged);
+    let mut held: u64 = rest.iter().map(|candidate| candidate.held).sum();
+    let mut entries = rest.len() as u64;
+    let bytes_down_to = sweep.bytes.filter(|(limit, _)| held > *limit).map_or(u64::MAX, |(_, low)| low);
+    let entries_down_to = sweep.entries.filter(|(limit, _)| entries > *limit).map_or(u64::MAX, |(_, low)| low);
+    if held > bytes_down_to || entries > entries_down_to {
+        rest.sort_by_key(|candidate| if candidate.used_at > 0 { candidate.used_at } else { candidate.stored_at });
+        for candidate in rest {
+            if held <= bytes_down_to && entries <= entries_down_to {
+                break;
+            }
+            held -= candidate.held;
+            entries -= 1;
+            gone.push((candidate, Reason::Evicted));
+        }
+    }
+    gone
+}
+
+impl Swept {
+    /// Counts one dropped entry.
+    pub(super) fn count(&mut self, reason: Reason, held: u64) {
+        match reason {
+            Reason::Expired => self.expired += 1,
+            Reason::Aged => self.aged += 1,
+            Reason::Evicted => self.evicted += 1,
+        }
+        self.bytes += held;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Sweep =
+        Sweep { now: 100, expired: false, stored_before: None, bytes: None, entries: None, dry_run: false };
+
+    fn candidate(handle: char, stored_at: i64, stale_until: i64, used_at: i64) -> Candidate<char> {
+        Candidate { handle, stored_at, stale_until, used_at, held: 10 }
+    }
+
+    fn names(sweep: &Sweep) -> String {
+        let all = vec![
+            candidate('a', 50, 1_000, 0),
+            candidate('b', 60, 100, 90),
+            candidate('c', 10, 1_000, 95),
+            candidate('d', 70, 1_000, 20),
+        ];
+        victims(all, sweep).into_iter().map(|(candidate, _)| candidate.handle).collect()
+    }
+
+    #[test]
+    fn expired_then_aged_then_least_recently_used() {
+        assert_eq!(names(&NOTHING), "");
+        assert_eq!(names(&Sweep { expired: true, ..NOTHING }), "b");
+        assert_eq!(names(&Sweep { stored_before: Some(50), ..NOTHING }), "c");
+        assert_eq!(names(&Sweep { entries: Some((0, 0)), ..NOTHING }), "dabc");
+        let all = Sweep { expired: true, stored_before: Some(50), bytes: Some((10, 10)), ..NOTHING };
+        assert_eq!(names(&all), "bcd");
+    }
+
+    #[test]
+    fn nothing_is_evicted_until_the_limit_is_passed_and_then_down_to_the_low_mark() {
+        assert_eq!(names(&Sweep { bytes: Some((40, 0)), ..NOTHING }), "");
+        assert_eq!(names(&Sweep { bytes: Some((39, 20)), ..NOTHING }), "da");
+        assert_eq!(names(&Sweep { entries: Some((3, 3)), ..NOTHING }), "d");
+        assert_eq!(names(&Sweep { entries: Some((3, 3)), bytes: Some((39, 20)), ..NOTHING }), "da");
+    }
+}

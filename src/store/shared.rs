@@ -1,0 +1,67 @@
+//! A store that several hands hold is a store: the whole contract for `Arc<S>`.
+//!
+//! Neighbours: whoever stacks layers while keeping a handle on the backend. Promise: nothing but passing on.
+
+use super::{Address, Draft, Fill, Look, Meta, Removed, Select, Size, Store, StoreError, Stored, Sweep, Swept};
+use crate::clock::UnixMillis;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn backend(&self) -> &'static str {
+        (**self).backend()
+    }
+
+    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+        (**self).view(address, look)
+    }
+
+    fn sequence(&self) -> Result<u64, StoreError> {
+        (**self).sequence()
+    }
+
+    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError> {
+        (**self).fenced(address, now)
+    }
+
+    fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
+        (**self).put(fills, since, now)
+    }
+
+    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+        (**self).draft(now)
+    }
+
+    fn remove(
+        &self,
+        selections: &[Select],
+        fence_until: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> Result<Removed, StoreError> {
+        (**self).remove(selections, fence_until, now)
+    }
+
+    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
+        (**self).discard(address, seal)
+    }
+
+    fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {
+        (**self).scan(selection, visit)
+    }
+
+    fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
+        (**self).sweep(sweep)
+    }
+
+    fn touch(&self, uses: &[(u64, UnixMillis)]) -> Result<(), StoreError> {
+        (**self).touch(uses)
+    }
+
+    fn size(&self) -> Result<Size, StoreError> {
+        (**self).size()
+    }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        (**self).settle()
+    }
+}
