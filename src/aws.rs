@@ -1,1 +1,221 @@
-//! Being built.
+//! The AWS SDK's configuration: loaded once, when the first call to AWS needs it, and by nobody else.
+//!
+//! Neighbours: `gateway/aws/` makes its clients from it, `doctor` asks for the facts of the credentials;
+//! `aws/selection.rs` answers what a cached read must know without any of this. Promise: loading makes no network
+//! call, the certificates of the host are read only when a request really goes over TLS, and the SDK retries nothing
+//! (our own pacing does, where all processes see it).
+
+mod selection;
+mod transport;
+
+pub use selection::{Environment, credential_fingerprint, environment, region};
+
+use crate::clock::UnixMillis;
+pub use aws_config::SdkConfig;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, imds};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use std::error::Error;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// How long the instance metadata service of a host in EC2 may take: where there is none, nobody waits for it.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What selects an account, a region and a way to AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsSettings {
+    /// The profile; `None` is the SDK's own choice (`AWS_PROFILE`, else `default`).
+    pub profile: Option<String>,
+    /// The region; `None` is `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile's.
+    pub region: Option<String>,
+    /// An endpoint for every service, before every `AWS_ENDPOINT_URL*`.
+    pub endpoint_url: Option<String>,
+    /// How long one connection attempt may take.
+    pub connect_timeout: Duration,
+    /// How long one call may take, answer included.
+    pub operation_timeout: Duration,
+    /// An access key and its secret, used in place of every other source of credentials.
+    pub static_credentials: Option<(String, String)>,
+}
+
+/// What is known about the credentials in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialFacts {
+    /// The account that they belong to, where their source says so.
+    pub account: Option<String>,
+    /// When they end; `None` for keys without an end.
+    pub expiry: Option<UnixMillis>,
+    /// The source that brought them, in the SDK's word (`EnvironmentVariable`, `ProfileFile`, `SSO`).
+    pub provider: String,
+}
+
+/// Why there are no credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialFault {
+    /// No source has any.
+    #[error("no AWS credentials were found: {0}")]
+    Missing(String),
+    /// There is a login, and it is over (or was never made on this host).
+    #[error("the AWS login has expired: {0}")]
+    Expired(String),
+    /// The profile or its files are not as they must be.
+    #[error("the AWS configuration cannot be used: {0}")]
+    Configuration(String),
+    /// The service that hands them out cannot be reached.
+    #[error("the source of the AWS credentials cannot be reached: {0}")]
+    Unreachable(String),
+}
+
+/// Loads the SDK's configuration: the environment, the AWS files and `settings` on top.
+pub async fn load(settings: &AwsSettings) -> SdkConfig {
+    let http = transport::client();
+    let region = region(settings, &environment()).map(Region::new);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(settings.connect_timeout)
+        .operation_timeout(settings.operation_timeout)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http.clone())
+        .region(region.clone())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.clone());
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some((key, secret)) = &settings.static_credentials {
+        return loader.credentials_provider(Credentials::new(key, secret, None, None, "static")).load().await;
+    }
+    let provider = ProviderConfig::without_region()
+        .with_http_client(http)
+        .with_behavior_version(Some(BehaviorVersion::latest()))
+        .with_region(region.clone())
+        .with_retry_config(RetryConfig::disabled())
+        .with_timeout_config(timeouts);
+    let metadata = imds::Client::builder()
+        .configure(&provider)
+        .max_attempts(1)
+        .connect_timeout(METADATA_TIMEOUT)
+        .read_timeout(METADATA_TIMEOUT)
+        .operation_timeout(METADATA_TIMEOUT)
+        .build();
+    let mut chain = DefaultCredentialsChain::builder().configure(provider).imds_client(metadata);
+    chain.set_region(region);
+    if let Some(profile) = &settings.profile {
+        chain = chain.profile_name(profile);
+    }
+    loader.credentials_provider(chain.build().await).load().await
+}
+
+/// Resolves the credentials and says what is known about them; the secret stays inside.
+pub async fn credentials(config: &SdkConfig) -> Result<CredentialFacts, CredentialFault> {
+    let Some(provider) = config.credentials_provider() else {
+        return Err(CredentialFault::Missing("no source of credentials is configured".into()));
+    };
+    let found = provider.provide_credentials().await.map_err(|error| judge(&error))?;
+    let expiry = found.expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(crate::clock::millis);
+    let account = found.account_id().map(|id| id.as_str().to_owned());
+    Ok(CredentialFacts { account, expiry, provider: provider_name(&found) })
+}
+
+/// Finds a failure to get credentials in the chain of an SDK error.
+pub fn credential_fault(error: &(dyn Error + 'static)) -> Option<CredentialFault> {
+    chain(error).find_map(|error| error.downcast_ref()).map(judge)
+}
+
+/// The innermost reason of an error, in one line.
+pub fn innermost(error: &(dyn Error + 'static)) -> String {
+    let last = chain(error).last().unwrap_or(error);
+    last.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+fn provider_name(credentials: &Credentials) -> String {
+    // The name is private to the type; its Debug text is the only door to it, and that never holds the secret.
+    let text = format!("{credentials:?}");
+    let name = text.split_once("provider_name: \"").and_then(|(_, rest)| rest.split('"').next());
+    name.unwrap_or("unknown").to_owned()
+}
+
+fn judge(error: &CredentialsError) -> CredentialFault {
+    let texts: Vec<String> = chain(error).map(ToString::to_string).collect();
+    let detail = texts.last().cloned().unwrap_or_default();
+    let all = texts.join(": ").to_ascii_lowercase();
+    let ended = ["expired", "invalid_grant", "invalidgrant", "unauthorizedexception", "session token not found"];
+    // A missing token file is a login that was never made on this host: the same remedy.
+    let never = ["cached sso token", "cached login"];
+    if ended.iter().chain(&never).any(|mark| all.contains(mark)) {
+        return CredentialFault::Expired(detail);
+    }
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => CredentialFault::Missing(missing(&detail)),
+        CredentialsError::InvalidConfiguration(_) => CredentialFault::Configuration(detail),
+        CredentialsError::ProviderTimedOut(_) => CredentialFault::Unreachable(detail),
+        _ if all.contains("dispatch failure") || all.contains("timeout") || all.contains("connect") => {
+            CredentialFault::Unreachable(detail)
+        }
+        _ => CredentialFault::Configuration(detail),
+    }
+}
+
+fn missing(detail: &str) -> String {
+    const LOOKED: &str = "looked at the AWS_* variables, the profile, web identity, the container and EC2";
+    if detail.is_empty() { LOOKED.to_owned() } else { format!("{LOOKED} ({detail})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> AwsSettings {
+        AwsSettings {
+            profile: None,
+            region: Some("eu-west-1".into()),
+            endpoint_url: Some("http://127.0.0.1:9".into()),
+            connect_timeout: Duration::from_secs(1),
+            operation_timeout: Duration::from_secs(2),
+            static_credentials: Some(("AKIDEXAMPLE".into(), "secret".into())),
+        }
+    }
+
+    #[tokio::test]
+    async fn static_credentials_beat_everything_and_their_secret_is_not_told() {
+        let config = load(&settings()).await;
+        assert_eq!(config.region().map(ToString::to_string).as_deref(), Some("eu-west-1"));
+        assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
+        let facts = credentials(&config).await.unwrap();
+        assert_eq!(facts, CredentialFacts { account: None, expiry: None, provider: "static".into() });
+    }
+
+    #[tokio::test]
+    async fn the_sdk_itself_never_retries() {
+        let config = load(&settings()).await;
+        assert_eq!(config.retry_config().unwrap().max_attempts(), 1);
+        assert_eq!(config.timeout_config().unwrap().connect_timeout(), Some(Duration::from_secs(1)));
+        assert_eq!(config.timeout_config().unwrap().operation_timeout(), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn faults_of_credentials_fall_into_classes_with_different_remedies() {
+        let expired = CredentialsError::provider_error("the SSO token has expired and cannot be refreshed");
+        assert!(matches!(judge(&expired), CredentialFault::Expired(d) if d.contains("cannot be refreshed")));
+        let never = CredentialsError::provider_error("failed to load the cached SSO token");
+        assert!(matches!(judge(&never), CredentialFault::Expired(_)));
+        let none = CredentialsError::not_loaded("no providers in chain provided credentials");
+        assert!(matches!(judge(&none), CredentialFault::Missing(d) if d.contains("AWS_*")));
+        let broken = CredentialsError::invalid_configuration("profile `x` has no sso_region");
+        assert!(matches!(judge(&broken), CredentialFault::Configuration(d) if d.contains("sso_region")));
+        let late = CredentialsError::provider_timed_out(Duration::from_secs(5));
+        assert!(matches!(judge(&late), CredentialFault::Unreachable(_)));
+    }
+}

@@ -4,10 +4,13 @@
 //! `cli/` and `jobs/` ask. Promise: one [`Request`], one answer, whichever way it came; an error is never an empty list.
 
 mod assignments;
+mod aws;
 mod error;
 mod fetch;
 mod instance;
 mod names;
+mod pace;
+mod policy;
 mod read;
 mod request;
 mod source;
@@ -16,11 +19,14 @@ mod walk;
 mod warm;
 
 pub use assignments::{Filter, Found};
+pub use aws::Aws;
 pub use error::GatewayError;
 pub use instance::{INSTANCES, Selection};
 pub use names::{Principal, is_account_id, is_arn, is_directory_id};
+pub use pace::{HostTime, PaceSettings, Paced, Time};
+pub use policy::{action_of, iam_policy};
 pub use read::{Gateway, Looked, Policy, Recorder};
 pub use request::Request;
-pub use source::{Api, Listing, Page, PrincipalKind, Single, Source, Target, api_of};
+pub use source::{Api, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of};
 pub use spool::Spool;
 pub use warm::{WarmPlan, Warmed};

@@ -184,6 +184,35 @@ pub trait Source: Send + Sync {
     async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError>;
 }
 
+/// Every operation that a [`Source`] can make, as on the wire.
+pub const OPERATIONS: &[&str] = &[
+    "SWBExternalService.ListInstances",
+    "AWSIdentityStore.ListUsers",
+    "AWSIdentityStore.ListGroups",
+    "AWSIdentityStore.ListGroupMemberships",
+    "AWSIdentityStore.ListGroupMembershipsForMember",
+    "SWBExternalService.ListPermissionSets",
+    "SWBExternalService.ListManagedPoliciesInPermissionSet",
+    "SWBExternalService.ListCustomerManagedPolicyReferencesInPermissionSet",
+    "SWBExternalService.ListAccountsForProvisionedPermissionSet",
+    "SWBExternalService.ListPermissionSetsProvisionedToAccount",
+    "SWBExternalService.ListAccountAssignments",
+    "SWBExternalService.ListAccountAssignmentsForPrincipal",
+    "AWSOrganizationsV20161128.ListAccounts",
+    "AWSOrganizationsV20161128.ListRoots",
+    "AWSOrganizationsV20161128.ListOrganizationalUnitsForParent",
+    "AWSOrganizationsV20161128.ListAccountsForParent",
+    "AWSIdentityStore.DescribeUser",
+    "AWSIdentityStore.GetUserId",
+    "AWSIdentityStore.DescribeGroup",
+    "AWSIdentityStore.GetGroupId",
+    "SWBExternalService.DescribePermissionSet",
+    "SWBExternalService.GetInlinePolicyForPermissionSet",
+    "SWBExternalService.GetPermissionsBoundaryForPermissionSet",
+    "AWSOrganizationsV20161128.DescribeAccount",
+    "AWSSecurityTokenServiceV20110615.GetCallerIdentity",
+];
+
 /// The API family that an operation (`AWSIdentityStore.ListUsers`) is metered with.
 pub fn api_of(operation: &str) -> Api {
     match operation.split('.').next() {
@@ -192,4 +221,40 @@ pub fn api_of(operation: &str) -> Api {
         Some("AWSOrganizationsV20161128") => Api::Organizations,
         _ => Api::Sts,
     }
+}
+
+/// One of each listing and each single thing, for tests that must miss none.
+#[cfg(test)]
+pub(super) fn samples() -> (Vec<Listing>, Vec<Single>) {
+    let text = String::from;
+    let listings = vec![
+        Listing::Instances,
+        Listing::Users,
+        Listing::Groups,
+        Listing::GroupMemberships(text("g-1")),
+        Listing::MembershipsForMember(text("u-1")),
+        Listing::PermissionSets,
+        Listing::ManagedPolicies(text("ps-1")),
+        Listing::CustomerManagedPolicies(text("ps-1")),
+        Listing::ProvisionedAccounts(text("ps-1")),
+        Listing::ProvisionedPermissionSets(text("111122223333")),
+        Listing::Assignments { account: text("111122223333"), permission_set: text("ps-1") },
+        Listing::AssignmentsForPrincipal { kind: PrincipalKind::Group, id: text("g-1") },
+        Listing::Accounts,
+        Listing::Roots,
+        Listing::OrganizationalUnits(text("r-1")),
+        Listing::AccountsForParent(text("r-1")),
+    ];
+    let singles = vec![
+        Single::User(text("u-1")),
+        Single::UserIdByName(text("ada")),
+        Single::Group(text("g-1")),
+        Single::GroupIdByName(text("admins")),
+        Single::PermissionSet(text("ps-1")),
+        Single::InlinePolicy(text("ps-1")),
+        Single::PermissionsBoundary(text("ps-1")),
+        Single::Account(text("111122223333")),
+        Single::CallerIdentity,
+    ];
+    (listings, singles)
 }

@@ -1,0 +1,55 @@
+//! The HTTP client of every AWS call, those for credentials included.
+//!
+//! Neighbours: only `aws.rs`. Promise: a plain `http` request never reads the host's certificates (milliseconds that
+//! neither the sandbox nor the metadata service needs); the first `https` request does, once for the process.
+
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+
+/// A client that picks plain TCP or TLS (rustls with ring) by the scheme of each request.
+pub(super) fn client() -> SharedHttpClient {
+    SharedHttpClient::new(ByScheme {
+        plain: Builder::new().build_http(),
+        tls: Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+    })
+}
+
+#[derive(Debug)]
+struct ByScheme {
+    plain: SharedHttpClient,
+    tls: SharedHttpClient,
+}
+
+// The validation hooks stay the trait's empty ones on purpose: the TLS client's would load the certificates as soon
+// as a service client is built.
+impl HttpClient for ByScheme {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Chooser {
+            plain: self.plain.clone(),
+            tls: self.tls.clone(),
+            settings: settings.clone(),
+            components: components.clone(),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Chooser {
+    plain: SharedHttpClient,
+    tls: SharedHttpClient,
+    settings: HttpConnectorSettings,
+    components: RuntimeComponents,
+}
+
+impl HttpConnector for Chooser {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = if request.uri().starts_with("http://") { &self.plain } else { &self.tls };
+        // Both clients keep their connectors, and with them their connections, across calls.
+        client.http_connector(&self.settings, &self.components).call(request)
+    }
+}

@@ -1,0 +1,281 @@
+//! The SDK's errors become ours: a class that decides what happens next, and a sentence without a Debug dump.
+//!
+//! Neighbours: every call in this folder ends here; `pace.rs` retries by class, `cli/exit.rs` words the remedy.
+//! Promise: judged by AWS's error code first, by the HTTP status where there is no code; an answer that we do not
+//! understand is an error, never an absence.
+
+use crate::aws::{self, CredentialFault};
+use crate::gateway::{GatewayError, Listing, Single, Target};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use serde_json::Value;
+use std::error::Error;
+
+/// What a call was about, for the sentence that tells why it failed.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    /// `identitystore ListUsers`
+    operation: String,
+    /// What is missing when AWS says "not found".
+    what: String,
+    account: Option<String>,
+    profile: Option<String>,
+}
+
+impl Ask {
+    pub(super) fn listing(listing: &Listing, target: Option<&Target>, profile: Option<&str>) -> Self {
+        let store = || format!("identity store {}", target.map_or("", |target| &target.identity_store));
+        let (what, account) = match listing {
+            Listing::Instances => ("the Identity Center instance".to_owned(), None),
+            Listing::Users | Listing::Groups => (store(), None),
+            Listing::GroupMemberships(id) => (format!("group {id}"), None),
+            Listing::MembershipsForMember(id) => (format!("user {id}"), None),
+            Listing::PermissionSets => {
+                (format!("instance {}", target.map_or("", |target| target.instance.as_str())), None)
+            }
+            Listing::ManagedPolicies(arn)
+            | Listing::CustomerManagedPolicies(arn)
+            | Listing::ProvisionedAccounts(arn) => (format!("permission set {arn}"), None),
+            Listing::ProvisionedPermissionSets(id) => (format!("account {id}"), Some(id.clone())),
+            Listing::Assignments { account, permission_set } => {
+                (format!("account {account} or permission set {permission_set}"), Some(account.clone()))
+            }
+            Listing::AssignmentsForPrincipal { kind, id } => {
+                (format!("{} {id}", kind.as_str().to_ascii_lowercase()), None)
+            }
+            Listing::Accounts | Listing::Roots => ("the organization".to_owned(), None),
+            Listing::OrganizationalUnits(id) | Listing::AccountsForParent(id) => {
+                (format!("root or organizational unit {id}"), None)
+            }
+        };
+        Self { operation: words(listing.operation()), what, account, profile: profile.map(str::to_owned) }
+    }
+
+    pub(super) fn single(single: &Single, profile: Option<&str>) -> Self {
+        let (what, account) = match single {
+            Single::User(id) => (format!("user {id}"), None),
+            Single::UserIdByName(name) => (format!("user `{name}`"), None),
+            Single::Group(id) => (format!("group {id}"), None),
+            Single::GroupIdByName(name) => (format!("group `{name}`"), None),
+            Single::PermissionSet(arn) | Single::InlinePolicy(arn) | Single::PermissionsBoundary(arn) => {
+                (format!("permission set {arn}"), None)
+            }
+            Single::Account(id) => (format!("account {id}"), Some(id.clone())),
+            Single::CallerIdentity => ("the caller".to_owned(), None),
+        };
+        Self { operation: words(single.operation()), what, account, profile: profile.map(str::to_owned) }
+    }
+
+    /// The call needs an instance and none was chosen.
+    pub(super) fn without_instance(&self) -> GatewayError {
+        GatewayError::Configuration {
+            detail: format!("{} needs an Identity Center instance, and none was chosen", self.operation),
+            hint: "set aws.instance to the ARN that `awsideman instance list` shows".into(),
+        }
+    }
+
+    /// A successful answer lacks a part that it must have.
+    pub(super) fn lacking(&self, part: &str) -> GatewayError {
+        self.bad_answer(format!("it has no {part}"))
+    }
+
+    /// The request cannot be built.
+    pub(super) fn unusable(&self, error: &(dyn Error + 'static)) -> GatewayError {
+        GatewayError::Configuration {
+            detail: format!("{} cannot be asked: {}", self.operation, aws::innermost(error)),
+            hint: "check the name or id that was given".into(),
+        }
+    }
+
+    /// The call failed.
+    pub(super) fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> GatewayError
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        if let Some(fault) = aws::credential_fault(&error) {
+            return no_credentials(fault, self.profile.as_deref(), &self.operation);
+        }
+        match &error {
+            SdkError::ServiceError(service) => self.answered(service.err().meta(), service.raw()),
+            SdkError::ResponseError(response) => self.undecoded(&error, response.raw()),
+            SdkError::TimeoutError(_) => self.unreachable(format!("no answer in time ({})", aws::innermost(&error))),
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+                self.unreachable(aws::innermost(&error))
+            }
+            // The configuration (a region, an endpoint) is judged when a request is built, and comes out here too.
+            _ => match aws::innermost(&error) {
+                text if mentions_configuration(&text) => self.misconfigured(text),
+                text => self.unreachable(text),
+            },
+        }
+    }
+
+    fn answered(&self, meta: &aws_smithy_types::error::ErrorMetadata, raw: &HttpResponse) -> GatewayError {
+        let status = raw.status().as_u16();
+        let body: Value = raw.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        let code = meta.code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
+        let said = meta.message().filter(|text| !text.is_empty());
+        let detail = said.map_or_else(|| "AWS gave no reason".to_owned(), one_line);
+        let operation = self.operation.clone();
+        match class(&code, status) {
+            Class::Throttled => {
+                let header = raw.headers().get("retry-after").and_then(|value| value.trim().parse::<u64>().ok());
+                let seconds = body.get("RetryAfterSeconds").and_then(Value::as_u64).or(header);
+                let retry_after_ms = seconds.map(|seconds| seconds.saturating_mul(1000));
+                GatewayError::Throttled { operation, attempts: 1, retry_after_ms }
+            }
+            Class::Expired => GatewayError::LoginExpired { profile: self.profile.clone(), detail },
+            Class::UnknownKey => GatewayError::LoginExpired {
+                profile: self.profile.clone(),
+                detail: format!(
+                    "AWS does not know these credentials (deleted, mistyped or of another partition): {detail}"
+                ),
+            },
+            Class::Denied => GatewayError::AccessDenied { operation, account: self.account.clone(), detail },
+            Class::NotFound => GatewayError::NotFound { what: self.what.clone() },
+            Class::Broken => self.unreachable(if meta.code().is_some() {
+                format!("the service failed with {code} (HTTP {status}): {detail}")
+            } else {
+                format!("the service failed with HTTP {status} and no AWS error")
+            }),
+            Class::Refused => {
+                let detail = match explained(&code) {
+                    Some(words) => format!("{words} ({detail})"),
+                    None => detail,
+                };
+                let request_id =
+                    ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| raw.headers().get(*name));
+                let request_id =
+                    request_id.map(str::to_owned).or_else(|| meta.extra("aws_request_id").map(str::to_owned));
+                GatewayError::Refused { operation, code, detail, request_id }
+            }
+        }
+    }
+
+    /// There was an answer, and it could not be read to its end or not be understood.
+    fn undecoded(&self, error: &(dyn Error + 'static), raw: &HttpResponse) -> GatewayError {
+        let status = raw.status().as_u16();
+        if status == 429 {
+            return GatewayError::Throttled { operation: self.operation.clone(), attempts: 1, retry_after_ms: None };
+        }
+        if status >= 500 {
+            return self.unreachable(format!("the service failed with HTTP {status} and no AWS error"));
+        }
+        let why = aws::innermost(error);
+        // The body is only in memory once it was read whole: without it, the connection broke.
+        if raw.body().bytes().is_none() {
+            return self.unreachable(format!("the answer broke off: {why}"));
+        }
+        self.bad_answer(format!("HTTP {status}: {why}"))
+    }
+
+    fn unreachable(&self, detail: String) -> GatewayError {
+        GatewayError::Unreachable { operation: self.operation.clone(), detail }
+    }
+
+    fn bad_answer(&self, detail: String) -> GatewayError {
+        GatewayError::BadAnswer { operation: self.operation.clone(), detail }
+    }
+
+    fn misconfigured(&self, text: String) -> GatewayError {
+        let hint = if text.to_ascii_lowercase().contains("region") {
+            "name the region of Identity Center: --region, AWS_REGION, or `region` in the profile"
+        } else {
+            "check aws.endpoint_url, AWS_ENDPOINT_URL and the profile in the AWS config file"
+        };
+        GatewayError::Configuration { detail: text, hint: hint.into() }
+    }
+}
+
+/// A failure to get credentials, in our classes.
+pub(super) fn no_credentials(fault: CredentialFault, profile: Option<&str>, operation: &str) -> GatewayError {
+    let profile = profile.map(str::to_owned);
+    match fault {
+        CredentialFault::Missing(detail) => GatewayError::NoCredentials { profile, detail },
+        CredentialFault::Expired(detail) => GatewayError::LoginExpired { profile, detail },
+        CredentialFault::Configuration(detail) => GatewayError::Configuration {
+            detail,
+            hint: "check the profile in the AWS config and credentials files".into(),
+        },
+        CredentialFault::Unreachable(detail) => GatewayError::Unreachable { operation: operation.to_owned(), detail },
+    }
+}
+
+enum Class {
+    Throttled,
+    Expired,
+    UnknownKey,
+    Denied,
+    NotFound,
+    Broken,
+    Refused,
+}
+
+fn class(code: &str, status: u16) -> Class {
+    match code {
+        "ThrottlingException"
+        | "Throttling"
+        | "ThrottledException"
+        | "RequestThrottledException"
+        | "RequestThrottled"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "PriorRequestNotComplete" => Class::Throttled,
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => Class::Expired,
+        "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" => Class::UnknownKey,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "NotAuthorized"
+        | "AccessDeniedForDependencyException" => Class::Denied,
+        "InternalServerException"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "ServiceException"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException" => Class::Broken,
+        _ if code.ends_with("NotFoundException") || code == "NoSuchEntity" => Class::NotFound,
+        _ if status == 429 => Class::Throttled,
+        _ if status >= 500 => Class::Broken,
+        _ => Class::Refused,
+    }
+}
+
+/// Better words for codes that people meet and AWS explains badly.
+fn explained(code: &str) -> Option<&'static str> {
+    match code {
+        "AWSOrganizationsNotInUseException" => {
+            Some("this account is in no AWS organization, so it has no accounts to list")
+        }
+        "SignatureDoesNotMatch" | "InvalidSignatureException" | "RequestTimeTooSkewed" => {
+            Some("the signature was not accepted: check this host's clock, then the secret key")
+        }
+        "OptInRequired" | "SubscriptionRequiredException" => {
+            Some("the service is not enabled for this account or region")
+        }
+        _ => None,
+    }
+}
+
+fn mentions_configuration(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["missing region", "invalid configuration", "endpoint", "invalid uri"].iter().any(|mark| text.contains(mark))
+}
+
+fn words(operation: &str) -> String {
+    let (target, name) = operation.split_once('.').unwrap_or(("aws", operation));
+    let service = match target {
+        "AWSIdentityStore" => "identitystore",
+        "SWBExternalService" => "sso-admin",
+        "AWSOrganizationsV20161128" => "organizations",
+        "AWSSecurityTokenServiceV20110615" => "sts",
+        other => other,
+    };
+    format!("{service} {name}")
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,88 @@
+//! Building AWS-shaped JSON objects from the SDK's types, field by field.
+//!
+//! Neighbours: the four services beside this file. Promise: what AWS did not send is absent (never null, never an
+//! empty text that the SDK made up), and the order of fields is the order of the calls.
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde_json::{Map, Value};
+
+/// A JSON object under construction.
+#[derive(Debug, Default)]
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A text that AWS may leave out.
+    pub(super) fn text(self, name: &str, value: Option<&str>) -> Self {
+        self.value(name, value.map(Value::from))
+    }
+
+    /// A text that the SDK's type always has: it makes up `""` where AWS sent none.
+    pub(super) fn filled(self, name: &str, value: &str) -> Self {
+        self.text(name, Some(value).filter(|text| !text.is_empty()))
+    }
+
+    /// A flag that the SDK's type always has.
+    pub(super) fn flag(self, name: &str, value: bool) -> Self {
+        self.value(name, Some(Value::Bool(value)))
+    }
+
+    /// A time, as RFC 3339 in UTC.
+    pub(super) fn time(self, name: &str, value: Option<&DateTime>) -> Self {
+        // A time that cannot be written (year 10000) is left out: it tells a reader nothing.
+        self.value(name, value.and_then(|at| at.fmt(Format::DateTime).ok()).map(Value::from))
+    }
+
+    /// A list that AWS may leave out.
+    pub(super) fn list<T>(self, name: &str, items: Option<&Vec<T>>, item: impl Fn(&T) -> Value) -> Self {
+        self.value(name, items.map(|items| items.iter().map(item).collect()))
+    }
+
+    /// Anything else.
+    pub(super) fn value(mut self, name: &str, value: Option<Value>) -> Self {
+        if let Some(value) = value {
+            self.0.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    pub(super) fn object(self) -> Value {
+        Value::Object(self.0)
+    }
+}
+
+/// A document of no fixed shape (the extensions of a user).
+pub(super) fn document(document: &aws_smithy_types::Document) -> Value {
+    use aws_smithy_types::{Document, Number};
+    match document {
+        Document::Object(map) => map.iter().map(|(name, value)| (name.clone(), self::document(value))).collect(),
+        Document::Array(items) => items.iter().map(self::document).collect(),
+        Document::Number(Number::PosInt(n)) => Value::from(*n),
+        Document::Number(Number::NegInt(n)) => Value::from(*n),
+        Document::Number(Number::Float(n)) => Value::from(*n),
+        Document::String(text) => Value::from(text.as_str()),
+        Document::Bool(flag) => Value::Bool(*flag),
+        _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_and_made_up_fields_are_left_out() {
+        let object = Fields::new()
+            .text("A", None)
+            .filled("B", "")
+            .text("C", Some(""))
+            .time("D", Some(&DateTime::from_secs(0)))
+            .list("E", Some(&vec!["x"]), |text| Value::from(*text))
+            .object();
+        assert_eq!(object.to_string(), r#"{"C":"","D":"1970-01-01T00:00:00Z","E":["x"]}"#);
+    }
+}

@@ -1,0 +1,160 @@
+//! AWS itself, behind [`Source`]: the only folder that names the service crates.
+//!
+//! Neighbours: `crate::aws` loads the configuration, `pace.rs` stands in front. Promise: making an [`Aws`] costs
+//! nothing; configuration and each service's client come with the first call that needs them. One call here is one
+//! request on the wire: nothing is retried.
+
+mod errors;
+mod fields;
+mod identitystore;
+mod organizations;
+#[cfg(test)]
+mod server;
+mod ssoadmin;
+mod sts;
+#[cfg(test)]
+mod tests;
+
+use super::{GatewayError, Listing, Page, Single, Source, Target};
+use crate::aws::{self, AwsSettings, CredentialFacts, SdkConfig};
+use async_trait::async_trait;
+use errors::Ask;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+/// The real services, or whatever the endpoint settings name in their place.
+#[derive(Debug)]
+pub struct Aws {
+    settings: AwsSettings,
+    config: OnceCell<SdkConfig>,
+    identity_store: OnceCell<aws_sdk_identitystore::Client>,
+    sso_admin: OnceCell<aws_sdk_ssoadmin::Client>,
+    organizations: OnceCell<aws_sdk_organizations::Client>,
+    sts: OnceCell<aws_sdk_sts::Client>,
+}
+
+impl Aws {
+    /// Nothing happens until the first call.
+    pub fn new(settings: AwsSettings) -> Self {
+        Self {
+            settings,
+            config: OnceCell::new(),
+            identity_store: OnceCell::new(),
+            sso_admin: OnceCell::new(),
+            organizations: OnceCell::new(),
+            sts: OnceCell::new(),
+        }
+    }
+
+    /// Where the credentials come from and until when they hold; makes no call to the services above.
+    pub async fn credentials(&self) -> Result<CredentialFacts, GatewayError> {
+        let profile = self.settings.profile.as_deref();
+        aws::credentials(self.config().await)
+            .await
+            .map_err(|fault| errors::no_credentials(fault, profile, "credentials"))
+    }
+
+    async fn config(&self) -> &SdkConfig {
+        self.config.get_or_init(|| aws::load(&self.settings)).await
+    }
+
+    async fn identity_store(&self) -> &aws_sdk_identitystore::Client {
+        let make = || async { aws_sdk_identitystore::Client::new(self.config().await) };
+        self.identity_store.get_or_init(make).await
+    }
+
+    async fn sso_admin(&self) -> &aws_sdk_ssoadmin::Client {
+        self.sso_admin.get_or_init(|| async { aws_sdk_ssoadmin::Client::new(self.config().await) }).await
+    }
+
+    async fn organizations(&self) -> &aws_sdk_organizations::Client {
+        let make = || async { aws_sdk_organizations::Client::new(self.config().await) };
+        self.organizations.get_or_init(make).await
+    }
+
+    async fn sts(&self) -> &aws_sdk_sts::Client {
+        self.sts.get_or_init(|| async { aws_sdk_sts::Client::new(self.config().await) }).await
+    }
+}
+
+fn chosen<'a>(target: Option<&'a Target>, ask: &Ask) -> Result<&'a Target, GatewayError> {
+    target.ok_or_else(|| ask.without_instance())
+}
+
+#[async_trait]
+impl Source for Aws {
+    async fn page(
+        &self,
+        target: Option<&Target>,
+        listing: &Listing,
+        token: Option<&str>,
+    ) -> Result<Page, GatewayError> {
+        let ask = &Ask::listing(listing, target, self.settings.profile.as_deref());
+        let token = token.map(str::to_owned);
+        let instance = || chosen(target, ask).map(|target| target.instance.as_str());
+        let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
+        match listing {
+            Listing::Users => identitystore::users(self.identity_store().await, store()?, token, ask).await,
+            Listing::Groups => identitystore::groups(self.identity_store().await, store()?, token, ask).await,
+            Listing::GroupMemberships(group) => {
+                identitystore::group_memberships(self.identity_store().await, store()?, group, token, ask).await
+            }
+            Listing::MembershipsForMember(user) => {
+                identitystore::memberships_for_member(self.identity_store().await, store()?, user, token, ask).await
+            }
+            Listing::Instances => ssoadmin::instances(self.sso_admin().await, token, ask).await,
+            Listing::PermissionSets => ssoadmin::permission_sets(self.sso_admin().await, instance()?, token, ask).await,
+            Listing::ManagedPolicies(arn) => {
+                ssoadmin::managed_policies(self.sso_admin().await, instance()?, arn, token, ask).await
+            }
+            Listing::CustomerManagedPolicies(arn) => {
+                ssoadmin::customer_managed_policies(self.sso_admin().await, instance()?, arn, token, ask).await
+            }
+            Listing::ProvisionedAccounts(arn) => {
+                ssoadmin::provisioned_accounts(self.sso_admin().await, instance()?, arn, token, ask).await
+            }
+            Listing::ProvisionedPermissionSets(account) => {
+                ssoadmin::provisioned_permission_sets(self.sso_admin().await, instance()?, account, token, ask).await
+            }
+            Listing::Assignments { account, permission_set } => {
+                let pair = (account.as_str(), permission_set.as_str());
+                ssoadmin::assignments(self.sso_admin().await, instance()?, pair, token, ask).await
+            }
+            Listing::AssignmentsForPrincipal { kind, id } => {
+                let principal = (*kind, id.as_str());
+                ssoadmin::assignments_for_principal(self.sso_admin().await, instance()?, principal, token, ask).await
+            }
+            Listing::Accounts => organizations::accounts(self.organizations().await, token, ask).await,
+            Listing::Roots => organizations::roots(self.organizations().await, token, ask).await,
+            Listing::OrganizationalUnits(parent) => {
+                organizations::organizational_units(self.organizations().await, parent, token, ask).await
+            }
+            Listing::AccountsForParent(parent) => {
+                organizations::accounts_for_parent(self.organizations().await, parent, token, ask).await
+            }
+        }
+    }
+
+    async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+        let ask = &Ask::single(single, self.settings.profile.as_deref());
+        let instance = || chosen(target, ask).map(|target| target.instance.as_str());
+        let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
+        match single {
+            Single::User(id) => identitystore::user(self.identity_store().await, store()?, id, ask).await,
+            Single::UserIdByName(name) => {
+                identitystore::user_id(self.identity_store().await, store()?, name, ask).await
+            }
+            Single::Group(id) => identitystore::group(self.identity_store().await, store()?, id, ask).await,
+            Single::GroupIdByName(name) => {
+                identitystore::group_id(self.identity_store().await, store()?, name, ask).await
+            }
+            Single::PermissionSet(arn) => ssoadmin::permission_set(self.sso_admin().await, instance()?, arn, ask).await,
+            Single::InlinePolicy(arn) => ssoadmin::inline_policy(self.sso_admin().await, instance()?, arn, ask).await,
+            Single::PermissionsBoundary(arn) => {
+                ssoadmin::permissions_boundary(self.sso_admin().await, instance()?, arn, ask).await
+            }
+            Single::Account(id) => organizations::describe_account(self.organizations().await, id, ask).await,
+            Single::CallerIdentity => sts::caller_identity(self.sts().await, ask).await,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Organizations: accounts, and the tree that they hang in.
+//!
+//! Neighbours: `mod.rs` routes here; `errors.rs` words what goes wrong. Promise: one function for each operation,
+//! objects as `aws organizations` prints them, pages of 20.
+
+use super::errors::Ask;
+use super::fields::Fields;
+use crate::gateway::{GatewayError, Page};
+use aws_sdk_organizations::Client;
+use aws_sdk_organizations::types::{Account, OrganizationalUnit, PolicyTypeSummary, Root};
+use serde_json::Value;
+
+const PAGE: i32 = 20;
+
+pub(super) async fn accounts(client: &Client, token: Option<String>, ask: &Ask) -> Result<Page, GatewayError> {
+    let call = client.list_accounts().max_results(PAGE).set_next_token(token);
+    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    Ok(Page { items: answer.accounts().iter().map(account).collect(), next: answer.next_token })
+}
+
+pub(super) async fn roots(client: &Client, token: Option<String>, ask: &Ask) -> Result<Page, GatewayError> {
+    let call = client.list_roots().max_results(PAGE).set_next_token(token);
+    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    Ok(Page { items: answer.roots().iter().map(root).collect(), next: answer.next_token })
+}
+
+pub(super) async fn organizational_units(
+    client: &Client,
+    parent: &str,
+    token: Option<String>,
+    ask: &Ask,
+) -> Result<Page, GatewayError> {
+    let call = client.list_organizational_units_for_parent().parent_id(parent);
+    let answer = call.max_results(PAGE).set_next_token(token).send().await.map_err(|error| ask.failed(error))?;
+    Ok(Page { items: answer.organizational_units().iter().map(unit).collect(), next: answer.next_token })
+}
+
+pub(super) async fn accounts_for_parent(
+    client: &Client,
+    parent: &str,
+    token: Option<String>,
+    ask: &Ask,
+) -> Result<Page, GatewayError> {
+    let call = client.list_accounts_for_parent().parent_id(parent);
+    let answer = call.max_results(PAGE).set_next_token(token).send().await.map_err(|error| ask.failed(error))?;
+    Ok(Page { items: answer.accounts().iter().map(account).collect(), next: answer.next_token })
+}
+
+pub(super) async fn describe_account(client: &Client, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
+    let answer = client.describe_account().account_id(id).send().await.map_err(|error| ask.failed(error))?;
+    answer.account().map(account).ok_or_else(|| ask.lacking("Account"))
+}
+
+fn account(account: &Account) -> Value {
+    // `Status` is being retired in favour of `State`; both are passed on as long as AWS sends both.
+    let status = account.status.as_ref().map(|status| status.as_str());
+    Fields::new()
+        .text("Id", account.id.as_deref())
+        .text("Arn", account.arn.as_deref())
+        .text("Email", account.email.as_deref())
+        .text("Name", account.name.as_deref())
+        .text("Status", status)
+        .text("State", account.state.as_ref().map(|state| state.as_str()))
+        .list("Paths", account.paths.as_ref(), |path| Value::from(path.as_str()))
+        .text("JoinedMethod", account.joined_method.as_ref().map(|method| method.as_str()))
+        .time("JoinedTimestamp", account.joined_timestamp.as_ref())
+        .object()
+}
+
+fn root(root: &Root) -> Value {
+    Fields::new()
+        .text("Id", root.id.as_deref())
+        .text("Arn", root.arn.as_deref())
+        .text("Name", root.name.as_deref())
+        .list("PolicyTypes", root.policy_types.as_ref(), policy_type)
+        .object()
+}
+
+fn policy_type(summary: &PolicyTypeSummary) -> Value {
+    Fields::new()
+        .text("Type", summary.r#type.as_ref().map(|kind| kind.as_str()))
+        .text("Status", summary.status.as_ref().map(|status| status.as_str()))
+        .object()
+}
+
+fn unit(unit: &OrganizationalUnit) -> Value {
+    Fields::new()
+        .text("Id", unit.id.as_deref())
+        .text("Arn", unit.arn.as_deref())
+        .text("Name", unit.name.as_deref())
+        .text("Path", unit.path.as_deref())
+        .object()
+}

@@ -1,0 +1,97 @@
+//! For tests: a local HTTP server that answers AWS calls with what it is told, so that the real SDK is tested.
+//!
+//! Neighbours: the tests beside it. Promise: one thread, plain sockets, and every request written down.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What the server does with a request.
+pub(super) enum Answer {
+    /// A status, further header lines, a body.
+    Whole(u16, &'static str, String),
+    /// A success whose body breaks off.
+    Truncated,
+    /// Nothing, until the client gives up.
+    Silence,
+    /// The connection is closed at once.
+    HangUp,
+}
+
+impl Answer {
+    pub(super) fn json(status: u16, body: &Value) -> Self {
+        Answer::Whole(status, "", body.to_string())
+    }
+}
+
+/// A request as it came in.
+pub(super) struct Asked {
+    /// `AWSIdentityStore.ListUsers`; empty for a query-protocol call.
+    pub(super) operation: String,
+    pub(super) body: String,
+}
+
+pub(super) struct Server {
+    pub(super) url: String,
+    pub(super) asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Server {
+    pub(super) fn answering(answer: impl Fn(&str) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let log = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let Some(request) = read(&stream) else { continue };
+                let answer = answer(&request.operation);
+                log.lock().unwrap().push(request);
+                // A client that has gone is no fault of the server's.
+                let _ = reply(stream, &answer);
+            }
+        });
+        Self { url, asked }
+    }
+}
+
+fn read(stream: &TcpStream) -> Option<Asked> {
+    let mut reader = BufReader::new(stream);
+    let (mut operation, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            if line.trim_end().is_empty() {
+                break;
+            }
+            continue;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "x-amz-target" => value.trim().clone_into(&mut operation),
+            "content-length" => length = value.trim().parse().ok()?,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Asked { operation, body: String::from_utf8(body).ok()? })
+}
+
+fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
+    match answer {
+        Answer::Whole(status, headers, body) => write!(
+            stream,
+            "HTTP/1.1 {status} Status\r\nx-amzn-requestid: req-1\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        ),
+        Answer::Truncated => write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{{\"Users\": ["),
+        Answer::Silence => {
+            stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+            stream.read(&mut [0; 1]).map(|_| ())
+        }
+        Answer::HangUp => Ok(()),
+    }
+}

@@ -1,0 +1,19 @@
+//! sts: who we are.
+//!
+//! Neighbours: `mod.rs` routes here; `doctor` is who asks. Promise: the object that `aws sts get-caller-identity`
+//! prints.
+
+use super::errors::Ask;
+use super::fields::Fields;
+use crate::gateway::GatewayError;
+use aws_sdk_sts::Client;
+use serde_json::Value;
+
+pub(super) async fn caller_identity(client: &Client, ask: &Ask) -> Result<Value, GatewayError> {
+    let answer = client.get_caller_identity().send().await.map_err(|error| ask.failed(error))?;
+    Ok(Fields::new()
+        .text("UserId", answer.user_id.as_deref())
+        .text("Account", answer.account.as_deref())
+        .text("Arn", answer.arn.as_deref())
+        .object())
+}

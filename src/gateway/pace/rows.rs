@@ -1,0 +1,186 @@
+//! Where the rows of the limits are kept: one small database in the state directory, shared by every process.
+//!
+//! Neighbours: `row.rs` has the rules, `crate::sqlite` opens the file. Promise: a database that cannot be had never
+//! fails a call: the same rules then hold within this process. A damaged one is thrown away and made anew; nothing
+//! in it is worth keeping.
+
+use super::row::Row;
+use crate::private::{self, Access, Open};
+use crate::sqlite::{self, Connection, OptionalExtension, Plan, SqliteError, StatementError, Synchronous, params};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+const SCHEMA: &str = "CREATE TABLE pace(
+    limit_key TEXT PRIMARY KEY,
+    next INTEGER NOT NULL,
+    factor REAL NOT NULL,
+    cut_at INTEGER NOT NULL,
+    not_before INTEGER NOT NULL
+) WITHOUT ROWID";
+
+/// The longest that a call waits for another process's transaction, which takes microseconds.
+const BUSY: Duration = Duration::from_millis(500);
+
+/// All rows.
+#[derive(Debug)]
+pub(super) struct Rows {
+    path: Option<PathBuf>,
+    access: Access,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    shared: Shared,
+    local: HashMap<String, Row>,
+}
+
+#[derive(Debug, Default)]
+enum Shared {
+    #[default]
+    Unopened,
+    Open(Connection),
+    /// Not to be had: this process paces itself alone.
+    Without,
+}
+
+impl Rows {
+    /// Rows in the database at `path`, opened when the first is needed; `None` keeps them in this process.
+    pub(super) fn new(path: Option<PathBuf>, access: Access) -> Self {
+        Self { path, access, kept: Mutex::default() }
+    }
+
+    /// Changes the row of `key` in one transaction and returns what `change` returned.
+    ///
+    /// `change` runs again, on the row of this process, where the database refused.
+    pub(super) fn change<T>(&self, key: &str, mut change: impl FnMut(&mut Row) -> T) -> T {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Kept { shared, local } = &mut *kept;
+        if let Some(path) = &self.path {
+            // The second round is for a database that was damaged and has just been made anew.
+            for _ in 0..2 {
+                if matches!(shared, Shared::Unopened) {
+                    *shared = self.open(path).map_or(Shared::Without, Shared::Open);
+                }
+                let Shared::Open(connection) = shared else { break };
+                match changed(connection, key, &mut change).map_err(sqlite::at(path)) {
+                    Ok(done) => return done,
+                    Err(error) if error.is_damage() => *shared = Shared::Unopened,
+                    Err(error) => {
+                        tracing::debug!(%error, "the pace is kept in this process");
+                        if !error.is_temporary() {
+                            *shared = Shared::Without;
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+        change(local.entry(key.to_owned()).or_default())
+    }
+
+    fn open(&self, path: &Path) -> Option<Connection> {
+        let plan = Plan {
+            path,
+            schema: SCHEMA,
+            version: 1,
+            synchronous: Synchronous::Off,
+            busy: BUSY,
+            page_size: 4096,
+            access: self.access,
+        };
+        let opened = match sound(&plan) {
+            Err(error) if error.is_damage() => self.renew(&plan),
+            other => other,
+        };
+        opened.map_err(|error| tracing::debug!(%error, "the pace is kept in this process")).ok()
+    }
+
+    /// Throws a damaged database away. Under a lock, and only after a second look: another process may have just
+    /// done it, and must not lose the new one.
+    fn renew(&self, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+        let lock_path = sqlite::sidecar(plan.path, ".renew");
+        let lock = private::open(&lock_path, Open::ReadWrite, self.access)?;
+        lock.lock().map_err(|source| SqliteError::Lock { path: lock_path, source })?;
+        match sound(plan) {
+            Err(error) if error.is_damage() => {
+                tracing::debug!(%error, "the database of the pace is made anew");
+                for ending in ["-wal", "-shm", ""] {
+                    // What cannot be removed shows when it is opened again.
+                    let _ = std::fs::remove_file(sqlite::sidecar(plan.path, ending));
+                }
+                sound(plan)
+            }
+            other => other,
+        }
+    }
+}
+
+/// Opens the database and looks through it: it is a few pages.
+fn sound(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    let connection = sqlite::open(plan)?;
+    connection
+        .query_row("SELECT count(*) FROM pace WHERE factor IS NULL", [], |row| row.get::<_, i64>(0))
+        .map_err(sqlite::at(plan.path))?;
+    Ok(connection)
+}
+
+fn changed<T>(
+    connection: &mut Connection,
+    key: &str,
+    change: &mut impl FnMut(&mut Row) -> T,
+) -> Result<T, StatementError> {
+    sqlite::write(connection, |transaction| {
+        let mut select =
+            transaction.prepare("SELECT next, factor, cut_at, not_before FROM pace WHERE limit_key = ?")?;
+        let found = select.query_row([key], |row| {
+            Ok(Row { next: row.get(0)?, factor: row.get(1)?, cut_at: row.get(2)?, not_before: row.get(3)? })
+        });
+        let before = found.optional()?.unwrap_or_default();
+        let mut row = before;
+        let done = change(&mut row);
+        if row != before {
+            let mut upsert = transaction.prepare("INSERT OR REPLACE INTO pace VALUES(?, ?, ?, ?, ?)")?;
+            upsert.execute(params![key, row.next, row.factor, row.cut_at, row.not_before])?;
+        }
+        Ok(done)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bump(row: &mut Row) -> i64 {
+        row.next += 1;
+        row.next
+    }
+
+    #[test]
+    fn two_openers_see_one_row_and_keys_are_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("pace.db");
+        let (a, b) = (Rows::new(Some(path.clone()), Access::Owner), Rows::new(Some(path), Access::Owner));
+        assert_eq!((a.change("x", bump), b.change("x", bump), a.change("x", bump)), (1, 2, 3));
+        assert_eq!(b.change("y", bump), 1);
+    }
+
+    #[test]
+    fn without_a_database_the_process_keeps_its_own_rows() {
+        for path in [None, Some("/proc/none/pace.db".into())] {
+            let rows = Rows::new(path, Access::Owner);
+            assert_eq!((rows.change("x", bump), rows.change("x", bump)), (1, 2));
+        }
+    }
+
+    #[test]
+    fn a_damaged_database_is_made_anew_and_shared_again() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("pace.db");
+        std::fs::write(&path, "this is no database at all, however long one looks at it ".repeat(200)).unwrap();
+        let (a, b) = (Rows::new(Some(path.clone()), Access::Owner), Rows::new(Some(path), Access::Owner));
+        assert_eq!((a.change("x", bump), b.change("x", bump)), (1, 2));
+    }
+}

@@ -1,0 +1,260 @@
+//! The pace, on a clock that only moves when somebody waits.
+//!
+//! Neighbours: `mod.rs` is what is tested, against a source that answers from a list. Promise: no test sleeps.
+
+use super::*;
+use std::path::Path;
+
+const START: i64 = 1_700_000_000_000_000;
+
+/// A clock in microseconds; waiting moves it.
+struct Virtual(Mutex<i64>);
+
+impl Virtual {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(START)))
+    }
+
+    fn micros(&self) -> i64 {
+        *self.0.lock().unwrap()
+    }
+
+    fn advance(&self, time: Duration) {
+        *self.0.lock().unwrap() += i64::try_from(time.as_micros()).unwrap();
+    }
+}
+
+#[async_trait]
+impl Time for Virtual {
+    fn now(&self) -> UnixMillis {
+        self.micros() / 1000
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.advance(time);
+    }
+
+    fn random(&self) -> f64 {
+        1.0
+    }
+}
+
+/// Answers with an empty page, or with the errors that were put in, and writes down when.
+struct Scripted {
+    time: Arc<Virtual>,
+    sent: Arc<Mutex<Vec<i64>>>,
+    errors: Mutex<VecDeque<GatewayError>>,
+}
+
+impl Scripted {
+    fn answer(&self) -> Result<(), GatewayError> {
+        self.sent.lock().unwrap().push(self.time.micros());
+        self.errors.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl Source for Scripted {
+    async fn page(&self, _: Option<&Target>, _: &Listing, _: Option<&str>) -> Result<Page, GatewayError> {
+        self.answer().map(|()| Page::default())
+    }
+
+    async fn fetch(&self, _: Option<&Target>, _: &Single) -> Result<Value, GatewayError> {
+        self.answer().map(|()| Value::Null)
+    }
+}
+
+struct World {
+    time: Arc<Virtual>,
+    sent: Arc<Mutex<Vec<i64>>>,
+    settings: PaceSettings,
+    root: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let pace =
+            Pace { sso_admin_tps: 20.0, identity_store_tps: 20.0, organizations_tps: 0.0, background_share: 75.0 };
+        let settings = PaceSettings {
+            pace,
+            max_attempts: 3,
+            space: "eu-west-1".into(),
+            background: false,
+            budget: None,
+            access: Access::Owner,
+        };
+        Self { time: Virtual::new(), sent: Arc::default(), settings, root: tempfile::tempdir().unwrap() }
+    }
+
+    fn database(&self) -> std::path::PathBuf {
+        self.root.path().join("pace.db")
+    }
+
+    fn paced(&self, background: bool, errors: Vec<GatewayError>) -> Paced {
+        self.paced_at(background, errors, Some(&self.database()))
+    }
+
+    fn paced_at(&self, background: bool, errors: Vec<GatewayError>, database: Option<&Path>) -> Paced {
+        let errors = Mutex::new(errors.into());
+        let source = Scripted { time: Arc::clone(&self.time), sent: Arc::clone(&self.sent), errors };
+        let settings = PaceSettings { background, ..self.settings.clone() };
+        Paced::new(Arc::new(source), settings, database.map(Into::into)).with_time(Arc::<Virtual>::clone(&self.time))
+    }
+
+    fn sent(&self) -> Vec<i64> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    fn busiest_second(&self) -> usize {
+        let sent = self.sent();
+        sent.iter().map(|a| sent.iter().filter(|b| (*a..a + 1_000_000).contains(b)).count()).max().unwrap_or(0)
+    }
+}
+
+fn throttled(retry_after_ms: Option<u64>) -> GatewayError {
+    GatewayError::Throttled { operation: "sso-admin ListInstances".into(), attempts: 1, retry_after_ms }
+}
+
+fn unreachable() -> GatewayError {
+    GatewayError::Unreachable { operation: "x".into(), detail: "connection refused".into() }
+}
+
+async fn ask(paced: &Paced) -> Result<Page, GatewayError> {
+    paced.page(None, &Listing::PermissionSets, None).await
+}
+
+#[tokio::test]
+async fn two_processes_on_one_database_together_keep_to_the_rate() {
+    let world = World::new();
+    let (a, b, jobs) = (world.paced(false, vec![]), world.paced(false, vec![]), world.paced(true, vec![]));
+    for nth in 0..120 {
+        ask([&a, &b, &jobs][nth % 3]).await.unwrap();
+    }
+    assert!((17..=20).contains(&world.busiest_second()), "{}", world.busiest_second());
+}
+
+#[tokio::test]
+async fn background_work_leaves_its_share_and_uses_the_rest() {
+    let world = World::new();
+    let (a, b) = (world.paced(true, vec![]), world.paced(true, vec![]));
+    for nth in 0..100 {
+        ask([&a, &b][nth % 2]).await.unwrap();
+    }
+    assert_eq!(world.busiest_second(), 15);
+    assert!(world.time.micros() - START < 7_000_000, "100 calls at 15 a second take 6.6 s");
+}
+
+#[tokio::test]
+async fn reserved_slots_that_passed_unused_are_not_made_up_for() {
+    let world = World::new();
+    let jobs = world.paced(true, vec![]);
+    ask(&jobs).await.unwrap();
+    world.time.advance(Duration::from_secs(30));
+    let before = world.time.micros();
+    for _ in 0..5 {
+        ask(&jobs).await.unwrap();
+    }
+    assert!(world.time.micros() - before >= 4 * 66_000, "no burst after a pause");
+}
+
+#[tokio::test]
+async fn each_identity_store_operation_has_a_rate_of_its_own_and_zero_is_none() {
+    let world = World::new();
+    let a = world.paced(false, vec![]);
+    for _ in 0..20 {
+        a.page(None, &Listing::Users, None).await.unwrap();
+    }
+    let before = world.time.micros();
+    a.page(None, &Listing::Groups, None).await.unwrap();
+    for _ in 0..100 {
+        a.page(None, &Listing::Accounts, None).await.unwrap();
+        a.fetch(None, &Single::CallerIdentity).await.unwrap();
+    }
+    assert_eq!(world.time.micros(), before, "neither groups nor unlimited calls waited");
+}
+
+#[tokio::test]
+async fn a_throttle_slows_everyone_down_and_is_tried_again() {
+    let world = World::new();
+    let (a, b) = (world.paced(false, vec![throttled(None)]), world.paced(false, vec![]));
+    ask(&a).await.unwrap();
+    assert_eq!((a.calls().total, a.calls().throttled), (2, 1));
+    assert_eq!(a.calls().by_operation["SWBExternalService.ListPermissionSets"], 2);
+    assert!(world.time.micros() - START >= 250_000, "a pause before the second try");
+    let before = world.time.micros();
+    for _ in 0..11 {
+        ask(&b).await.unwrap();
+    }
+    assert!(world.time.micros() - before > 10 * 60_000, "the other process runs at the lowered rate");
+}
+
+#[tokio::test]
+async fn when_aws_says_come_back_later_no_process_calls_before() {
+    let world = World::new();
+    let (a, b) = (world.paced(false, vec![throttled(Some(7_000))]), world.paced(false, vec![]));
+    let jobs = world.paced(true, vec![]);
+    ask(&jobs).await.unwrap();
+    ask(&a).await.unwrap();
+    ask(&b).await.unwrap();
+    ask(&jobs).await.unwrap();
+    let sent = world.sent();
+    assert!(sent[2..].iter().all(|at| at - sent[1] >= 7_000_000), "{sent:?}");
+}
+
+#[tokio::test]
+async fn nobody_waits_minutes_at_a_terminal() {
+    let world = World::new();
+    let (a, b) = (world.paced(false, vec![throttled(Some(240_000))]), world.paced(false, vec![]));
+    let error = ask(&a).await.unwrap_err();
+    assert!(matches!(error, GatewayError::Throttled { retry_after_ms: Some(1..=240_000), .. }), "{error:?}");
+    assert!(ask(&b).await.is_err());
+    assert_eq!(b.calls().total, 0, "it was known without a call");
+    ask(&world.paced(true, vec![])).await.unwrap();
+    assert!(world.sent()[1] - world.sent()[0] >= 240_000_000, "background work waits");
+}
+
+#[tokio::test]
+async fn attempts_are_counted_and_end() {
+    let world = World::new();
+    let a = world.paced(false, vec![throttled(None), throttled(None), throttled(None), throttled(None)]);
+    let error = ask(&a).await.unwrap_err();
+    assert!(matches!(error, GatewayError::Throttled { attempts: 3, .. }), "{error:?}");
+    let b = world.paced(false, vec![unreachable(), unreachable()]);
+    ask(&b).await.unwrap();
+    assert_eq!((b.calls().total, b.calls().throttled), (3, 0));
+}
+
+#[tokio::test]
+async fn what_a_repetition_cannot_help_is_not_repeated() {
+    let world = World::new();
+    let gone = GatewayError::NotFound { what: "user u-1".into() };
+    let a = world.paced(false, vec![gone]);
+    assert!(matches!(ask(&a).await, Err(GatewayError::NotFound { .. })));
+    let expired = GatewayError::LoginExpired { profile: None, detail: String::new() };
+    let b = world.paced(false, vec![expired]);
+    assert!(matches!(ask(&b).await, Err(GatewayError::LoginExpired { .. })));
+    assert_eq!(a.calls().total + b.calls().total, 2);
+}
+
+#[tokio::test]
+async fn the_budget_is_never_exceeded_by_retries_or_by_calls_at_once() {
+    let mut world = World::new();
+    world.settings.budget = Some(5);
+    let a = world.paced(false, vec![unreachable()]);
+    let asked = futures_util::future::join_all((0..9).map(|_| ask(&a))).await;
+    assert_eq!(asked.iter().filter(|answer| answer.is_ok()).count(), 4);
+    assert!(asked.iter().filter_map(|a| a.as_ref().err()).all(|e| matches!(e, GatewayError::Budget { budget: 5 })));
+    assert_eq!((a.calls().total, world.sent().len()), (5, 5));
+}
+
+#[tokio::test]
+async fn without_a_usable_database_the_same_rules_hold_within_the_process() {
+    for database in [None, Some(Path::new("/proc/none/pace.db"))] {
+        let world = World::new();
+        let a = world.paced_at(false, vec![], database);
+        for _ in 0..60 {
+            ask(&a).await.unwrap();
+        }
+        assert_eq!(world.busiest_second(), 20);
+    }
+}
