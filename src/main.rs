@@ -1,2 +1,7 @@
-//! The binary.
-fn main() {}
+//! The binary: everything is in the library, and this is the only exit.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    awsideman::cli::main()
+}

@@ -1,1 +1,114 @@
-//! Being built.
+//! People: words in, words out.
+//!
+//! Neighbours: `args.rs` understands the words, `commands.rs` carries them out, `output.rs` prints, `exit.rs` says how it
+//! ended; `main.rs` only calls [`main`]. Promise: [`run`] can be called any number of times in one process, prints
+//! through its environment alone and never ends the process.
+
+pub mod args;
+mod commands;
+pub mod environment;
+pub mod exit;
+pub mod man;
+pub mod output;
+pub mod progress;
+pub mod times;
+
+use args::{Cli, Command, GlobalArgs};
+use clap::Parser;
+use clap::error::ErrorKind;
+use environment::Environment;
+use exit::{Code, Failure};
+use output::Output;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The whole program: the process's words in, its exit code out.
+pub fn main() -> ExitCode {
+    ExitCode::from(run(std::env::args_os(), Environment::process()))
+}
+
+/// One run: the words (the program's name first) and what it finds around it; gives the exit code.
+pub fn run(words: impl IntoIterator<Item = OsString>, environment: Environment) -> u8 {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let (output, result) = match Cli::try_parse_from(&words) {
+        Ok(cli) => {
+            let mut output = Output::open(&cli.globals, environment);
+            let result = cli.globals.check().and_then(|()| carry_out(cli.command, &mut output));
+            (output, result)
+        }
+        Err(error) => {
+            let globals = GlobalArgs { json: asks_for_json(&words), ..GlobalArgs::default() };
+            let mut output = Output::open(&globals, environment);
+            let result = misunderstood(&error, globals.json, &mut output);
+            (output, result)
+        }
+    };
+    let talk = output.talk().clone();
+    // A check that ends with a code of its own has told all it had to: its `--out` counts too.
+    let ended = match result {
+        Ok(()) => output.finish(),
+        Err(failure) if failure.is_quiet() => output.finish().and(Err(failure)),
+        Err(failure) => Err(failure),
+    };
+    match ended {
+        Ok(()) => Code::Ok.number(),
+        Err(failure) => {
+            talk.failure(&failure);
+            failure.code.number()
+        }
+    }
+}
+
+fn carry_out(command: Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Version => commands::program::version(output),
+        Command::Completions(arguments) => commands::program::completions(&arguments, output),
+        Command::Man(arguments) => commands::program::manual(&arguments, output),
+        Command::User(_)
+        | Command::Group(_)
+        | Command::PermissionSet(_)
+        | Command::Account(_)
+        | Command::Ou(_)
+        | Command::Assignment(_)
+        | Command::Instance(_)
+        | Command::Cache(_)
+        | Command::Jobs(_)
+        | Command::Config(_)
+        | Command::Alerts(_)
+        | Command::Sandbox(_)
+        | Command::Info(_)
+        | Command::Doctor(_) => Err(Failure::new(Code::Failed, "not built yet")),
+    }
+}
+
+/// Words that are no command: help and version go to stdout, the rest is a failure in the parser's own words.
+fn misunderstood(error: &clap::Error, json: bool, output: &mut Output) -> Result<(), Failure> {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => output.text(&text),
+        _ if json => {
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+            let rest = rest.trim();
+            let failure = Failure::new(Code::Usage, message.trim());
+            Err(if rest.is_empty() { failure } else { failure.hint(rest) })
+        }
+        _ => {
+            output.talk().write(&text);
+            Err(Failure::quiet(Code::Usage))
+        }
+    }
+}
+
+/// Whether `--json` or `--output json` is among words that were not understood.
+fn asks_for_json(words: &[OsString]) -> bool {
+    let words: Vec<&str> = words.iter().skip(1).filter_map(|word| word.to_str()).take_while(|&w| w != "--").collect();
+    let json = |value: &str| matches!(value, "json" | "jsonl");
+    words.iter().any(|word| {
+        *word == "--json"
+            || ["--output=", "--format=", "-o=", "-o"].iter().any(|flag| word.strip_prefix(flag).is_some_and(json))
+    }) || words.windows(2).any(|pair| matches!(pair[0], "--output" | "--format" | "-o") && json(pair[1]))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Words in: the whole tree of commands, flags and help texts.
+//!
+//! Neighbours: `args/` holds one family of commands a file; `mod.rs` matches over [`Command`]; `man.rs` writes the tree
+//! down. Promise: one flag has one meaning everywhere, every command shows an example, and a test walks the tree
+//! to see to both.
+
+pub mod cache;
+pub mod directory;
+pub mod global;
+pub mod jobs;
+pub mod program;
+pub mod reading;
+
+pub use global::{ColorChoice, FormatChoice, GlobalArgs};
+pub use reading::{Comparison, Filter, FreshnessArgs, ListArgs, ReadArgs, Sort};
+
+use super::exit;
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// IAM Identity Center from a shared cache that is kept true.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "awsideman",
+    version,
+    about = "Ask AWS IAM Identity Center, from a shared cache that is kept true",
+    long_about = "Ask AWS IAM Identity Center, from a shared cache that is kept true.\n\n\
+        Users, groups, permission sets, accounts and assignments are answered from a cache that every process of \
+        this host shares. Jobs keep that cache warm, small and healthy. Data goes to stdout, everything else to \
+        stderr.",
+    after_help = exit::help(),
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// The flags that every command takes.
+    #[command(flatten)]
+    pub globals: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Everything awsideman does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Look up users and their groups
+    #[command(subcommand, visible_alias = "users")]
+    User(directory::UserCommand),
+    /// Look up groups and their members
+    #[command(subcommand, visible_alias = "groups")]
+    Group(directory::GroupCommand),
+    /// Look up permission sets and their policies
+    #[command(
+        subcommand,
+        visible_aliases = ["permission-sets", "ps"],
+        aliases = ["permission_set", "permission_sets", "permissionset", "permissionsets"]
+    )]
+    PermissionSet(directory::PermissionSetCommand),
+    /// Look up the accounts of the organization
+    #[command(subcommand, visible_alias = "accounts")]
+    Account(directory::AccountCommand),
+    /// Look up organizational units
+    #[command(subcommand, visible_alias = "ous")]
+    Ou(directory::OuCommand),
+    /// Look up who has which permission set in which account
+    #[command(subcommand, visible_alias = "assignments")]
+    Assignment(directory::AssignmentCommand),
+    /// Look up instances of IAM Identity Center
+    #[command(subcommand, visible_alias = "instances")]
+    Instance(directory::InstanceCommand),
+    /// Look at the cache, fill it, clean it, switch it off and repair it
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
+    /// Run the jobs that keep the cache warm and healthy
+    #[command(subcommand, visible_alias = "job")]
+    Jobs(jobs::JobsCommand),
+    /// Show, check and write the configuration
+    #[command(subcommand)]
+    Config(program::ConfigCommand),
+    /// Try out how alerts are sent
+    #[command(subcommand, visible_alias = "alert")]
+    Alerts(program::AlertsCommand),
+    /// Run a local Identity Center to try things on
+    #[command(subcommand)]
+    Sandbox(program::SandboxCommand),
+    /// Show the profile, region, instance and directories in use
+    #[command(after_help = "Examples:\n  awsideman info\n  awsideman info --profile prod --json")]
+    Info(FreshnessArgs),
+    /// Check everything that awsideman needs, and say what is missing
+    Doctor(program::DoctorArgs),
+    /// Print the version
+    #[command(after_help = "Examples:\n  awsideman version\n  awsideman version --json")]
+    Version,
+    /// Print the completion script of a shell
+    Completions(program::CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    Man(program::ManArgs),
+}
+
+/// The tree, built: for manual pages, completions and the tests that walk it.
+pub fn tree() -> clap::Command {
+    let mut tree = Cli::command();
+    tree.build();
+    tree
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! `cache ...`
+//!
+//! Neighbours: `args.rs` holds it in the tree; `commands/cache.rs` carries it out. Promise: what an on-call engineer
+//! types in an emergency (status, health, clear, disable, enable, recover) needs neither AWS nor a sound configuration.
+
+use crate::config::WarmTarget;
+use crate::model::parse_duration;
+use clap::{Args, Subcommand};
+use std::time::Duration;
+
+/// `cache ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum CacheCommand {
+    /// Show what the cache holds and how well it does
+    Status(StatusArgs),
+    /// Remove entries, of this profile or of all
+    Clear(ClearArgs),
+    /// Fill the cache ahead of time
+    Warm(WarmArgs),
+    /// Remove entries that have expired
+    #[command(after_help = "Examples:\n  awsideman cache cleanup\n  awsideman cache cleanup --dry-run --json")]
+    Cleanup(SweepArgs),
+    /// Remove the least recently used entries until the limits hold
+    #[command(after_help = "Examples:\n  awsideman cache enforce-limits\n  \
+        awsideman cache enforce-limits --dry-run")]
+    EnforceLimits(SweepArgs),
+    /// Judge the cache: one line for each check
+    #[command(
+        long_about = "Judge the cache: one line for each check.\n\n\
+            The exit code is 0 when no check is critical and 6 otherwise. With --nagios one line is printed, and the \
+            exit code is 0 (ok), 1 (warning), 2 (critical) or 3 (unknown).",
+        after_help = "Examples:\n  awsideman cache health\n  awsideman cache health --json\n  \
+            awsideman cache health --nagios"
+    )]
+    Health {
+        /// Print one line and exit as a Nagios plugin does
+        #[arg(long, conflicts_with_all = ["json", "output"])]
+        nagios: bool,
+    },
+    /// Store, read, expire and delete a private entry, and time it
+    #[command(after_help = "Examples:\n  awsideman cache test\n  awsideman cache test --json")]
+    Test,
+    /// Print the key under which an answer is stored
+    #[command(after_help = "Examples:\n  awsideman cache key user list all\n  \
+        awsideman cache key user list all --param identity_store_id=d-1234567890")]
+    Key(KeyArgs),
+    /// Neither use nor fill the cache for a while, in every process
+    #[command(
+        long_about = "Neither use nor fill the cache for a while, in every process.\n\n\
+            The switch is kept in the state directory, holds for everyone who uses it and ends by itself. \
+            Invalidations go on.",
+        after_help = "Examples:\n  awsideman cache disable\n  \
+            awsideman cache disable --for 30m --reason 'wrong group lists, see INC-1234'"
+    )]
+    Disable(DisableArgs),
+    /// Use the cache again
+    #[command(after_help = "Examples:\n  awsideman cache enable")]
+    Enable,
+    /// Begin a new, empty cache beside a damaged one, and test it
+    #[command(
+        long_about = "Begin a new, empty cache beside a damaged one, and test it.\n\n\
+            Works under running processes, ends none of them, and keeps the old cache as evidence. It also closes the \
+            circuit breaker.",
+        after_help = "Examples:\n  awsideman cache recover\n  awsideman cache recover --json"
+    )]
+    Recover,
+    /// Print where the cache lives
+    #[command(after_help = "Examples:\n  awsideman cache path\n  du -sh \"$(awsideman cache path)\"")]
+    Path,
+}
+
+/// `cache status`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  awsideman cache status\n  awsideman cache status --detailed\n  \
+    awsideman cache status --recent-entries 20\n  awsideman cache status --json | jq .hit_rate_percentage")]
+pub struct StatusArgs {
+    /// Show each resource: entries, bytes, hits, misses, oldest, TTL and its origin
+    #[arg(long)]
+    pub detailed: bool,
+    /// Show the entries used last, newest use first
+    #[arg(long, value_name = "N")]
+    pub recent_entries: Option<u64>,
+    /// Show where memory and disk go
+    #[arg(long)]
+    pub memory_details: bool,
+    /// Hold the cache to its limits first, and say what went
+    #[arg(long)]
+    pub enforce_limits: bool,
+}
+
+/// `cache clear`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Remove entries, of this profile or of all.\n\n\
+        Without flags, everything that belongs to the Identity Center of this profile goes; when it is not known which \
+        that is, everything goes, and that is said. AWS is not asked. Nothing is asked back.",
+    after_help = "Examples:\n  awsideman cache clear\n  awsideman cache clear --pattern 'user:*'\n  \
+        awsideman cache clear --pattern '*:list:*' --dry-run\n  awsideman cache clear --all"
+)]
+pub struct ClearArgs {
+    /// Only the keys that this glob matches; `*` crosses colons
+    #[arg(long, value_name = "GLOB")]
+    pub pattern: Option<String>,
+    /// Take all there are, not only those chosen by default
+    #[arg(long)]
+    pub all: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `cache warm`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Fill the cache ahead of time.\n\n\
+        Without names: users, groups, memberships, permission sets, accounts and assignments. What is fresh is left \
+        alone. A part of AWS's quota is kept free for others.",
+    after_help = "Examples:\n  awsideman cache warm\n  awsideman cache warm users groups\n  \
+        awsideman cache warm assignments --budget 500"
+)]
+pub struct WarmArgs {
+    /// What to fill: users, groups, memberships, permission-sets, accounts, assignments
+    #[arg(value_name = "RESOURCE", value_parser = warm_target)]
+    pub resources: Vec<WarmTarget>,
+    /// Make at most this many calls to AWS
+    #[arg(long, value_name = "CALLS")]
+    pub budget: Option<u64>,
+}
+
+/// `cache cleanup`, `cache enforce-limits`
+#[derive(Debug, Clone, Args)]
+pub struct SweepArgs {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `cache key`
+#[derive(Debug, Clone, Args)]
+pub struct KeyArgs {
+    /// The resource, as in user or permission-set
+    pub resource: String,
+    /// The operation, as in list or describe
+    pub operation: String,
+    /// The id, or all
+    pub identifier: String,
+    /// A parameter of the request (can be repeated)
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub parameters: Vec<(String, String)>,
+}
+
+/// `cache disable`
+#[derive(Debug, Clone, Args)]
+pub struct DisableArgs {
+    /// End by itself after this long, as in 30m or 4h
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// Why; shown wherever the cache is
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+fn warm_target(word: &str) -> Result<WarmTarget, String> {
+    WarmTarget::parse(word).ok_or_else(|| {
+        let known: Vec<&str> = WarmTarget::ALL.iter().map(|target| target.as_str()).collect();
+        format!("nothing of that name can be warmed; there are {}", known.join(", "))
+    })
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not a parameter: write NAME=VALUE")),
+    }
+}

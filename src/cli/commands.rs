@@ -1,0 +1,6 @@
+//! What each command does, one family a file.
+//!
+//! Neighbours: `mod.rs` matches over the tree and calls them. Promise: a command takes its arguments and the printer, and
+//! gives back nothing or a failure; it neither prints by itself nor ends the process.
+
+pub(super) mod program;

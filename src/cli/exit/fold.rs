@@ -1,0 +1,316 @@
+//! Every room's errors, folded into a [`Failure`]: the one place that knows them all.
+//!
+//! Neighbours: the rooms keep their own error enums and know no codes; a new room adds one `From` here. Promise: each
+//! variant is matched by name, so that a new one asks for its remedy at compile time.
+
+use super::{Code, Failure};
+use crate::cache::CacheError;
+use crate::gateway::GatewayError;
+use crate::private::PrivateError;
+use crate::sqlite::SqliteError;
+use crate::state::StateError;
+use crate::store::StoreError;
+use std::io;
+
+const DOCTOR: &str = "`awsideman doctor` shows which reads are allowed, `awsideman doctor --iam-policy` what is needed";
+const RECOVER: &str = "run `awsideman cache recover`: it begins a new cache and keeps this one as evidence";
+
+impl From<GatewayError> for Failure {
+    fn from(error: GatewayError) -> Failure {
+        let message = error.to_string();
+        match error {
+            GatewayError::NoCredentials { profile, detail } => {
+                let profile = profile.map_or_else(|| "NAME".to_owned(), |profile| shown(&profile));
+                Failure::new(Code::Refused, message).details(non_empty(detail)).hint(format!(
+                    "choose a profile with `--profile {profile}`, log in with `aws sso login --profile {profile}`, \
+                     or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n\
+                     `awsideman --sandbox user list` needs no AWS"
+                ))
+            }
+            GatewayError::LoginExpired { profile, detail } => {
+                let profile = profile.map(|profile| format!(" --profile {}", shown(&profile))).unwrap_or_default();
+                Failure::new(Code::Refused, message)
+                    .details(non_empty(detail))
+                    .hint(format!("log in again: `aws sso login{profile}`"))
+            }
+            GatewayError::Configuration { hint, .. } => Failure::new(Code::Usage, message).hint(hint),
+            GatewayError::AccessDenied { .. } => Failure::new(Code::Refused, message).hint(DOCTOR),
+            GatewayError::NotFound { .. } => Failure::new(Code::NotFound, message)
+                .hint("if it was made a moment ago elsewhere, ask AWS itself with `--refresh`"),
+            GatewayError::Ambiguous { choices, .. } => {
+                Failure::new(Code::Usage, message).details(choices).hint("name one of them by its id")
+            }
+            GatewayError::NoInstance { .. } => Failure::new(Code::Usage, message).hint(
+                "an instance lives in one region: name it with `--region REGION` or the key `region`\n\
+                 `aws.instance` chooses among several",
+            ),
+            GatewayError::ChooseInstance { choices, .. } => Failure::new(Code::Usage, message)
+                .details(choices)
+                .hint("set `aws.instance` (AWSIDEMAN_AWS_INSTANCE) to one of them, or another `--region`"),
+            GatewayError::Throttled { retry_after_ms, .. } => {
+                let wait = retry_after_ms.map_or_else(
+                    || "a little later".to_owned(),
+                    |ms| {
+                        format!("in {}", crate::model::format_duration(std::time::Duration::from_millis(ms.max(1_000))))
+                    },
+                );
+                Failure::new(Code::Unavailable, message)
+                    .hint(format!("try again {wait}; the keys under `pace` set which share of AWS's quota is used"))
+            }
+            GatewayError::Unreachable { .. } => Failure::new(Code::Unavailable, message)
+                .hint("check network, proxy and `--region`; `--cache-only` answers from the cache alone"),
+            GatewayError::Refused { request_id, .. } => Failure::new(Code::Refused, message)
+                .details(request_id.map(|id| format!("request id {id}")))
+                .hint(DOCTOR),
+            GatewayError::BadAnswer { .. } => Failure::new(Code::Failed, message)
+                .hint("try again; if `aws.endpoint_url` is set, see what answers there"),
+            GatewayError::Partial { failures, .. } => {
+                let remedies: std::collections::BTreeSet<String> =
+                    failures.iter().filter_map(|failure| failure.hint.clone()).collect();
+                let lines = failures.into_iter().map(|failure| format!("{}: {}", failure.target, failure.error));
+                let failure = Failure::new(Code::Partial, message).details(lines);
+                if remedies.is_empty() {
+                    failure.hint("run the command again: what was read is kept, only the rest is asked for")
+                } else {
+                    failure.hint(Vec::from_iter(remedies).join("\n"))
+                }
+            }
+            GatewayError::NotCached { .. } => Failure::new(Code::CacheNeeded, message)
+                .hint("leave out `--cache-only` to ask AWS, or fill the cache with `awsideman cache warm`"),
+            GatewayError::Budget { .. } => Failure::new(Code::Partial, message)
+                .hint("what was read is kept: run it again to go on, or allow more with `--budget CALLS`"),
+            GatewayError::Cache(error) => error.into(),
+            GatewayError::Output(error) => Failure::writing(&error),
+        }
+    }
+}
+
+impl From<CacheError> for Failure {
+    fn from(error: CacheError) -> Failure {
+        let message = error.to_string();
+        match error {
+            CacheError::Backend(inner) => {
+                let inner = Failure::from(inner);
+                if inner.is_quiet() { inner } else { Failure { message, ..inner } }
+            }
+            CacheError::BadKey { .. } => Failure::new(Code::Usage, message).hint(
+                "a key reads resource:operation:identifier; `awsideman cache key` prints it, a pattern may use * ? []",
+            ),
+            CacheError::NotInvalidated(_) => Failure::new(Code::Integrity, message)
+                .hint("run `awsideman cache clear --all` now: until then answers may be older than the change"),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        let message = error.to_string();
+        match error {
+            StoreError::Private(inner) => inner.into(),
+            StoreError::Sqlite(inner) => {
+                let damaged = inner.is_damage();
+                let failure = Failure::from(inner);
+                if damaged { failure.hint(RECOVER) } else { failure }
+            }
+            StoreError::Io { source, .. } => operating_system(message, &source),
+            StoreError::NetworkFileSystem { .. } => Failure::new(Code::Usage, message)
+                .hint("set `cache.dir` (AWSIDEMAN_CACHE_DIR) to a local disk, or `cache.backend` to \"memory\""),
+            StoreError::Output(source) => Failure::writing(&source),
+            StoreError::BreakerOpen => Failure::new(Code::CacheNeeded, message)
+                .hint("`awsideman cache health` says why; `awsideman cache recover` closes it at once"),
+            StoreError::Damaged { .. } => Failure::new(Code::Integrity, message).hint(RECOVER),
+        }
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Failure {
+        let message = error.to_string();
+        match error {
+            StateError::Private(inner) => inner.into(),
+            StateError::Sqlite(inner) => inner.into(),
+            StateError::Statement(_) => {
+                Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the state directory")
+            }
+            StateError::Io { source, .. } => operating_system(message, &source),
+        }
+    }
+}
+
+impl From<SqliteError> for Failure {
+    fn from(error: SqliteError) -> Failure {
+        let message = error.to_string();
+        if error.is_full() {
+            return Failure::new(Code::Failed, message).hint("make room: `df -h` shows that disk");
+        }
+        if error.is_temporary() {
+            return Failure::new(Code::Locked, message)
+                .hint("another process is writing; try again, or allow more time with `cache.busy_timeout`");
+        }
+        if error.is_read_only() {
+            return Failure::new(Code::Failed, message).hint("give this user the right to write that directory");
+        }
+        let damaged = error.is_damage();
+        match error {
+            SqliteError::Newer { path, .. } => Failure::new(Code::Failed, message).hint(format!(
+                "use the newer awsideman here too, or another directory than {}",
+                path.parent().unwrap_or(&path).display()
+            )),
+            SqliteError::Older { .. } | SqliteError::Database { .. } if damaged => {
+                Failure::new(Code::Integrity, message).hint("`awsideman doctor` checks the directories")
+            }
+            SqliteError::Older { .. } | SqliteError::Database { .. } => {
+                Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the directories")
+            }
+            SqliteError::Private(inner) => inner.into(),
+            SqliteError::Lock { source, .. } => {
+                let failure = operating_system(message, &source);
+                if source.kind() == io::ErrorKind::WouldBlock {
+                    Failure { code: Code::Locked, ..failure }.hint("another process holds it; try again")
+                } else {
+                    failure
+                }
+            }
+        }
+    }
+}
+
+impl From<PrivateError> for Failure {
+    fn from(error: PrivateError) -> Failure {
+        let message = error.to_string();
+        match error {
+            PrivateError::Io { source, .. } => operating_system(message, &source),
+            PrivateError::ForeignOwner { path, .. } => Failure::new(Code::Failed, message).hint(format!(
+                "make it yours with `sudo chown -R \"$(id -u)\" {}`, or set `cache.dir` and `state.dir` to directories \
+                 of your own",
+                shown(&path.display().to_string())
+            )),
+            PrivateError::WritableByOthers { path, .. } => Failure::new(Code::Failed, message).hint(format!(
+                "take that right away with `chmod go-w {}`, after a look at what is in it",
+                shown(&path.display().to_string())
+            )),
+            PrivateError::NotOurs { path, .. } => Failure::new(Code::Failed, message)
+                .hint(format!("move {} away, or set the directory itself in the configuration", path.display())),
+        }
+    }
+}
+
+/// The remedy for what the operating system refuses.
+fn operating_system(message: String, source: &io::Error) -> Failure {
+    let failure = Failure::new(Code::Failed, message);
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => failure.hint(
+            "this user may not do that there: change the rights, or set `cache.dir` and `state.dir` to other directories",
+        ),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => failure.hint("make room: `df -h` shows that disk"),
+        _ => failure,
+    }
+}
+
+/// A word as a shell would need it.
+fn shown(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+,=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn non_empty(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report;
+
+    fn check(error: impl Into<Failure>, code: Code, in_hint: &str) -> Failure {
+        let failure = error.into();
+        assert_eq!(failure.code, code, "{failure:?}");
+        assert!(failure.hint.as_deref().unwrap_or_default().contains(in_hint), "{failure:?}");
+        failure
+    }
+
+    #[test]
+    fn an_expired_login_names_the_command_with_the_profile() {
+        let expired = |profile: Option<&str>| GatewayError::LoginExpired {
+            profile: profile.map(str::to_owned),
+            detail: "token expired".into(),
+        };
+        check(expired(Some("prod")), Code::Refused, "`aws sso login --profile prod`");
+        check(expired(Some("my prod")), Code::Refused, "`aws sso login --profile 'my prod'`");
+        check(expired(None), Code::Refused, "`aws sso login`");
+    }
+
+    #[test]
+    fn each_aws_error_has_its_code_and_remedy() {
+        let text = String::from;
+        check(GatewayError::NoCredentials { profile: None, detail: text("") }, Code::Refused, "AWS_ACCESS_KEY_ID");
+        let denied = GatewayError::AccessDenied {
+            operation: text("identitystore ListUsers"),
+            account: Some(text("123456789012")),
+            detail: text("no"),
+        };
+        let failure = check(denied, Code::Refused, "awsideman doctor");
+        assert!(failure.message.contains("ListUsers") && failure.message.contains("123456789012"));
+        check(GatewayError::NotFound { what: text("user x") }, Code::NotFound, "--refresh");
+        let ambiguous = GatewayError::Ambiguous { name: text("x"), choices: vec![text("a"), text("b")] };
+        assert_eq!(check(ambiguous, Code::Usage, "id").details, ["a", "b"]);
+        check(GatewayError::NoInstance { region: text("r") }, Code::Usage, "--region");
+        let choose = GatewayError::ChooseInstance { reason: text("two"), choices: vec![text("arn")] };
+        assert_eq!(check(choose, Code::Usage, "aws.instance").details, ["arn"]);
+        let throttled = |ms| GatewayError::Throttled { operation: text("o"), attempts: 3, retry_after_ms: ms };
+        check(throttled(Some(90_000)), Code::Unavailable, "in 1m 30s");
+        check(throttled(None), Code::Unavailable, "later");
+        let unreachable = GatewayError::Unreachable { operation: text("o"), detail: text("dns") };
+        check(unreachable, Code::Unavailable, "--cache-only");
+        check(GatewayError::NotCached { key: text("k") }, Code::CacheNeeded, "cache warm");
+        check(GatewayError::Budget { budget: 5 }, Code::Partial, "--budget");
+        check(GatewayError::Configuration { detail: text("d"), hint: text("do this") }, Code::Usage, "do this");
+    }
+
+    #[test]
+    fn a_partial_walk_names_each_target_that_failed() {
+        let failures = vec![report::Failure {
+            target: "assignments of account 1".into(),
+            error: "AWS denied it".into(),
+            hint: Some("awsideman doctor".into()),
+        }];
+        let failure = check(GatewayError::Partial { total: 9, failures }, Code::Partial, "awsideman doctor");
+        assert_eq!(failure.details, ["assignments of account 1: AWS denied it"]);
+    }
+
+    #[test]
+    fn a_cache_that_missed_a_change_is_integrity_with_the_command() {
+        let error = CacheError::NotInvalidated(StoreError::BreakerOpen);
+        let failure = check(error, Code::Integrity, "awsideman cache clear --all");
+        assert!(failure.message.starts_with("AWS was changed; the cache does not know"));
+    }
+
+    #[test]
+    fn a_backend_error_keeps_its_word_and_the_remedy_of_its_cause() {
+        let error = CacheError::Backend(StoreError::Private(PrivateError::WritableByOthers {
+            path: "/var/cache/x".into(),
+            mode: 0o777,
+        }));
+        let failure = check(error, Code::Failed, "chmod go-w /var/cache/x");
+        assert!(failure.message.starts_with("CacheBackendError: "), "{failure:?}");
+        let foreign = PrivateError::ForeignOwner { path: "/var/cache/x".into(), owner: 0, us: 7 };
+        check(foreign, Code::Failed, "chown");
+        let damaged = StoreError::Damaged { key: "k".into(), reason: "checksum" };
+        check(damaged, Code::Integrity, "cache recover");
+        let newer = SqliteError::Newer { path: "/s/state.db".into(), found: 9, known: 1 };
+        check(newer, Code::Failed, "another directory than /s");
+        let older = StoreError::Sqlite(SqliteError::Older { path: "/s/c.db".into(), found: 1, known: 2 });
+        check(older, Code::Integrity, "cache recover");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_quiet_from_every_room() {
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(Failure::from(GatewayError::Output(closed())).is_quiet());
+        assert!(Failure::from(CacheError::Backend(StoreError::Output(closed()))).is_quiet());
+    }
+}

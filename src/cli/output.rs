@@ -1,0 +1,292 @@
+//! The only printer: data to stdout or `--out FILE`, talk to stderr.
+//!
+//! Neighbours: every command is handed one [`Output`]; `output/` holds the formats; `progress.rs` shares its [`Talk`].
+//! Promise: stdout carries the answer and nothing else, and under `--output json` exactly one document; what was
+//! written to `--out` appears whole or not at all.
+
+pub mod escape;
+mod object;
+mod page;
+mod render;
+mod spill;
+mod stream;
+mod table;
+mod talk;
+mod target;
+mod view;
+
+pub use page::Page;
+pub use spill::SpillingWriter;
+pub use talk::{Style, Talk};
+pub use view::{Column, View, text};
+
+use super::args::{ColorChoice, GlobalArgs};
+use super::environment::Environment;
+use super::exit::{Code, Failure};
+use crate::config::Format;
+use crate::private;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use target::Target;
+
+/// A pushed answer larger than this waits on disk until it is printed.
+const HELD_IN_MEMORY: usize = 1024 * 1024;
+
+/// The printer of one run.
+pub struct Output {
+    target: Target,
+    talk: Talk,
+    format: Format,
+    is_format_given: bool,
+    colour: bool,
+}
+
+impl Output {
+    /// The printer for these flags in this environment.
+    pub fn open(globals: &GlobalArgs, environment: Environment) -> Output {
+        let plain = environment.variable("NO_COLOR").is_some() || environment.variable("TERM") == Some("dumb");
+        let coloured = |terminal: bool| match globals.color() {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !plain,
+        };
+        let format = globals.format();
+        let colour = coloured(environment.stdout.width().is_some() && globals.out.is_none());
+        let on_terminal = environment.stderr_is_terminal;
+        let mut talk = Talk::new(environment.stderr, on_terminal, coloured(on_terminal));
+        talk.set_quiet(globals.quiet);
+        let target = match &globals.out {
+            Some(path) => Target::file(path.clone()),
+            None => Target::Stdout(environment.stdout),
+        };
+        let mut output = Output { target, talk, format: Format::Table, is_format_given: format.is_some(), colour };
+        output.choose(format.unwrap_or(Format::Table));
+        output
+    }
+
+    /// The format in force.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Takes the configured format, unless a flag gave one.
+    pub fn set_default_format(&mut self, format: Format) {
+        if !self.is_format_given {
+            self.choose(format);
+        }
+    }
+
+    /// Where talk goes; clones share it.
+    pub fn talk(&self) -> &Talk {
+        &self.talk
+    }
+
+    /// Prints AWS-shaped JSON that can be read: a list or one thing. Gives the number of elements of a list.
+    pub fn answer(&mut self, from: &mut dyn Read, view: &View<'_>) -> Result<Option<u64>, Failure> {
+        let look = render::Look { format: self.format, width: self.target.width() };
+        let printed = if self.format == Format::Json && view.is_whole() {
+            let mut out = Whole { out: BufWriter::with_capacity(64 * 1024, self.target.writer()?), last: None };
+            copy(from, &mut out)?;
+            out.end().map_err(|error| Failure::writing(&error))?;
+            None
+        } else {
+            let mut out = BufWriter::with_capacity(64 * 1024, self.target.writer()?);
+            let printed = render::answer(from, &mut out, look, view)?;
+            out.flush().map_err(|error| Failure::writing(&error))?;
+            printed
+        };
+        if printed == Some(0) && self.format == Format::Table {
+            self.talk.note(&format!("no {}", view.what()));
+        }
+        Ok(printed)
+    }
+
+    /// A writer for AWS-shaped JSON that somebody else pushes, perhaps from within a transaction: it never waits long
+    /// for the reader of stdout. What must wait does so in `folder`. Nothing is complete before [`Answer::finish`].
+    pub fn pushed<'a>(&'a mut self, view: &'a View<'a>, folder: &'a Path) -> Result<Answer<'a>, Failure> {
+        let passes = self.format == Format::Json && view.is_whole();
+        let inner = if passes {
+            Pushed::Passed(SpillingWriter::new(self.target.writer()?, folder))
+        } else {
+            Pushed::Held { output: self, view, folder, memory: Vec::new(), file: None }
+        };
+        Ok(Answer { inner })
+    }
+
+    /// Prints a report: as a page for people, as one document otherwise.
+    pub fn report(&mut self, document: &impl Serialize, page: &Page) -> Result<(), Failure> {
+        if self.format == Format::Table {
+            let text = page.text(self.target.width());
+            return self.text(&text);
+        }
+        let value = serde_json::to_value(document)
+            .map_err(|error| Failure::new(Code::Failed, format!("cannot print as JSON: {error}")))?;
+        let text = match self.format {
+            Format::Yaml => render::yaml(&value)?,
+            Format::Csv => csv_of(&value, self.target.width().is_some())?,
+            Format::Jsonl => match &value {
+                Value::Array(items) => items.iter().fold(String::new(), |text, item| text + &item.to_string() + "\n"),
+                other => format!("{other}\n"),
+            },
+            Format::Json | Format::Table => format!("{value:#}\n"),
+        };
+        self.text(&text)
+    }
+
+    /// Prints text as it is: a manual page, a script, a path.
+    pub fn text(&mut self, text: &str) -> Result<(), Failure> {
+        let out = self.target.writer()?;
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::writing(&error))
+    }
+
+    /// The text in a colour, when stdout shows colours.
+    pub fn paint(&self, style: Style, text: &str) -> String {
+        if self.colour { style.apply(text) } else { text.to_owned() }
+    }
+
+    /// Ends the run's data: the file of `--out` takes its place now. Not called after a failure, so that none appears.
+    pub fn finish(self) -> Result<(), Failure> {
+        self.target.finish()
+    }
+
+    fn choose(&mut self, format: Format) {
+        self.format = format;
+        self.talk.set_json(matches!(format, Format::Json | Format::Jsonl));
+    }
+}
+
+/// AWS-shaped JSON on its way to the reader.
+pub struct Answer<'a> {
+    inner: Pushed<'a>,
+}
+
+enum Pushed<'a> {
+    Passed(SpillingWriter<'a>),
+    Held { output: &'a mut Output, view: &'a View<'a>, folder: &'a Path, memory: Vec<u8>, file: Option<File> },
+}
+
+impl Answer<'_> {
+    /// Prints what is still held. Gives the number of elements, when they were counted.
+    pub fn finish(self) -> Result<Option<u64>, Failure> {
+        match self.inner {
+            Pushed::Passed(writer) => writer.finish().map(|()| None).map_err(|error| Failure::writing(&error)),
+            Pushed::Held { output, view, memory, file: None, .. } => output.answer(&mut memory.as_slice(), view),
+            Pushed::Held { output, view, file: Some(mut file), .. } => {
+                file.seek(SeekFrom::Start(0)).map_err(|error| Failure::writing(&error))?;
+                output.answer(&mut file, view)
+            }
+        }
+    }
+}
+
+impl Write for Answer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.inner {
+            Pushed::Passed(writer) => writer.write(bytes),
+            Pushed::Held { file: Some(file), .. } => file.write(bytes),
+            Pushed::Held { folder, memory, file, .. } => {
+                if memory.len() + bytes.len() > HELD_IN_MEMORY {
+                    // Without a place on disk it stays in memory: slower hosts, the same answer.
+                    if let Ok(mut unnamed) = private::unnamed(folder) {
+                        unnamed.write_all(memory)?;
+                        unnamed.write_all(bytes)?;
+                        *memory = Vec::new();
+                        *file = Some(unnamed);
+                        return Ok(bytes.len());
+                    }
+                }
+                memory.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes passed on, with a line end at the end.
+struct Whole<W: Write> {
+    out: W,
+    last: Option<u8>,
+}
+
+impl<W: Write> Whole<W> {
+    fn end(mut self) -> io::Result<()> {
+        if self.last.is_some_and(|last| last != b'\n') {
+            self.out.write_all(b"\n")?;
+        }
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Write for Whole<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.last = written.checked_sub(1).map(|last| bytes[last]).or(self.last);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Copies, and tells a fault of the source from one of the reader.
+fn copy(from: &mut dyn Read, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => out.write_all(&buffer[..read]).map_err(|error| Failure::writing(&error))?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Failure::new(Code::Failed, format!("cannot read the answer: {error}"))),
+        }
+    }
+}
+
+/// A report as CSV: a list of objects as rows, anything else as dotted fields with their values.
+fn csv_of(value: &Value, on_terminal: bool) -> Result<String, Failure> {
+    let mut records = Vec::new();
+    if let Value::Array(items) = value {
+        let empty = Map::new();
+        let mut names: Vec<&String> = Vec::new();
+        for item in items {
+            for name in item.as_object().unwrap_or(&empty).keys() {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        records.push(names.iter().map(|name| (*name).clone()).collect());
+        let row = |item: &Value| names.iter().map(|name| text(&item[name.as_str()])).collect();
+        records.extend(items.iter().map(row));
+    } else {
+        records.push(vec!["field".to_owned(), "value".to_owned()]);
+        dotted(value, String::new(), &mut records);
+    }
+    records.iter().map(|cells: &Vec<String>| render::record(cells, on_terminal)).collect()
+}
+
+fn dotted(value: &Value, path: String, records: &mut Vec<Vec<String>>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(name, value)| dotted(value, below(name), records)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| dotted(value, below(&index.to_string()), records));
+        }
+        plain => records.push(vec![path, text(plain)]),
+    }
+}
+
+/// The path that `--out` named, for messages.
+pub(super) fn shown(path: &Path) -> String {
+    escape::visible(&PathBuf::from(path).to_string_lossy()).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

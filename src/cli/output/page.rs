@@ -1,0 +1,110 @@
+//! A report for people: sections of fields, tables and lines.
+//!
+//! Neighbours: commands that report (status, health, jobs, doctor) build one beside their JSON document; `output.rs`
+//! prints either. Promise: what stands in it is safe for a terminal.
+
+use super::escape::{visible, visible_lines};
+use super::{object, table};
+
+/// A report for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    blocks: Vec<Block>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Block {
+    Title(String),
+    Field(String, String),
+    Table(Vec<String>, Vec<Vec<String>>),
+    Line(String),
+}
+
+impl Page {
+    /// An empty page.
+    pub fn new() -> Page {
+        Page::default()
+    }
+
+    /// Begins a section; its fields and tables are indented.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Page {
+        self.blocks.push(Block::Title(title.into()));
+        self
+    }
+
+    /// A label and a value; neighbouring fields line up.
+    #[must_use]
+    pub fn field(mut self, label: impl Into<String>, value: impl Into<String>) -> Page {
+        self.blocks.push(Block::Field(label.into(), value.into()));
+        self
+    }
+
+    /// Rows in columns; nothing when there are no rows.
+    #[must_use]
+    pub fn table(mut self, header: &[&str], rows: Vec<Vec<String>>) -> Page {
+        if !rows.is_empty() {
+            self.blocks.push(Block::Table(header.iter().map(|&name| name.to_owned()).collect(), rows));
+        }
+        self
+    }
+
+    /// A line of text, or several.
+    #[must_use]
+    pub fn line(mut self, line: impl Into<String>) -> Page {
+        self.blocks.push(Block::Line(line.into()));
+        self
+    }
+
+    /// The page as text, for a terminal of this width or for none.
+    pub fn text(&self, width: Option<u16>) -> String {
+        let (mut lines, mut indent, mut blocks) = (Vec::<String>::new(), 0, self.blocks.iter().peekable());
+        while let Some(block) = blocks.next() {
+            match block {
+                Block::Title(title) => {
+                    if !lines.is_empty() {
+                        lines.push(String::new());
+                    }
+                    lines.push(visible(title).into_owned());
+                    indent = 2;
+                }
+                Block::Field(label, value) => {
+                    let mut fields = vec![(label.clone(), value.clone())];
+                    while let Some(Block::Field(label, value)) = blocks.peek() {
+                        fields.push((label.clone(), value.clone()));
+                        blocks.next();
+                    }
+                    lines.extend(object::fields(&fields, indent));
+                }
+                Block::Table(header, rows) => {
+                    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+                    let room = width.map(|width| width.saturating_sub(u16::from(indent > 0) * 2));
+                    let table = table::lines(&header, rows, room);
+                    lines.extend(table.into_iter().map(|line| format!("{:indent$}{line}", "").trim_end().to_owned()));
+                }
+                Block::Line(line) => lines.push(visible_lines(line)),
+            }
+        }
+        lines.into_iter().fold(String::new(), |text, line| text + &line + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_set_apart_and_fields_line_up() {
+        let page = Page::new()
+            .title("Cache")
+            .field("Backend", "disk")
+            .field("Hit rate", "98.0 %\u{1b}")
+            .title("Resources")
+            .table(&["Resource", "Entries"], vec![vec!["user".into(), "3".into()]])
+            .table(&["Nothing"], Vec::new())
+            .line("Done");
+        let expected = "Cache\n  Backend:  disk\n  Hit rate: 98.0 %\\u{1b}\n\nResources\n  Resource  Entries\n  \
+                        user      3\nDone\n";
+        assert_eq!(page.text(None), expected);
+    }
+}

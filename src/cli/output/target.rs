@@ -1,0 +1,127 @@
+//! Where data goes: stdout, or the file of `--out`.
+//!
+//! Neighbours: [`super::Output`] owns one. Promise: a file is written beside its place with mode 0600 and takes the place
+//! only when all is written; a device or pipe that was named is written to directly.
+
+use super::shown;
+use crate::cli::environment::{Descriptor, Sink};
+use crate::cli::exit::{Code, Failure};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+use tempfile::NamedTempFile;
+
+/// Where data goes.
+pub(super) enum Target {
+    Stdout(Box<dyn Sink>),
+    File(PathBuf, Option<Place>),
+}
+
+/// An open `--out`.
+pub(super) enum Place {
+    /// A new file, under a name of its own until it is whole, and the name it gets.
+    New(NamedTempFile, PathBuf),
+    /// A device or pipe.
+    Device(Descriptor),
+}
+
+impl Target {
+    /// The file of `--out`; nothing is opened yet.
+    pub(super) fn file(path: PathBuf) -> Target {
+        Target::File(path, None)
+    }
+
+    /// The width of the terminal it is, if it is one.
+    pub(super) fn width(&self) -> Option<u16> {
+        match self {
+            Target::Stdout(sink) => sink.width(),
+            Target::File(..) => None,
+        }
+    }
+
+    /// What to write to.
+    pub(super) fn writer(&mut self) -> Result<&mut dyn Sink, Failure> {
+        match self {
+            Target::Stdout(sink) => Ok(sink.as_mut()),
+            Target::File(path, place) => {
+                let opened = match place.take() {
+                    Some(open) => open,
+                    None => Place::open(path).map_err(|error| refused(path, &error))?,
+                };
+                Ok(place.insert(opened))
+            }
+        }
+    }
+
+    /// Puts the file in its place.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        match self {
+            Target::Stdout(mut sink) => sink.flush().map_err(|error| Failure::writing(&error)),
+            Target::File(path, Some(Place::New(new, at))) => {
+                new.as_file().sync_all().map_err(|error| refused(&path, &error))?;
+                new.persist(at).map(drop).map_err(|error| refused(&path, &error.error))
+            }
+            Target::File(_, Some(Place::Device(mut device))) => {
+                device.flush().map_err(|error| Failure::writing(&error))
+            }
+            Target::File(_, None) => Ok(()),
+        }
+    }
+}
+
+impl Place {
+    fn open(path: &PathBuf) -> io::Result<Place> {
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(found) if !found.is_file() => {
+                let device: File = OpenOptions::new().write(true).open(path)?;
+                return Ok(Place::Device(Descriptor::new(device, None)));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        // A symlink that was named keeps pointing: the file behind it is replaced.
+        let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let new = tempfile::Builder::new()
+            .prefix(".awsideman-out-")
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(folder.unwrap_or(&PathBuf::from(".")))?;
+        Ok(Place::New(new, at))
+    }
+}
+
+impl Write for Place {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Place::New(file, _) => file.write(bytes),
+            Place::Device(device) => device.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Place::New(file, _) => file.flush(),
+            Place::Device(device) => device.flush(),
+        }
+    }
+}
+
+impl Sink for Place {
+    fn room(&self, patience: Duration) -> io::Result<usize> {
+        match self {
+            Place::New(..) => Ok(usize::MAX),
+            Place::Device(device) => device.room(patience),
+        }
+    }
+
+    fn width(&self) -> Option<u16> {
+        None
+    }
+}
+
+fn refused(path: &PathBuf, error: &io::Error) -> Failure {
+    Failure::new(Code::Failed, format!("--out: cannot write {}: {error}", shown(path)))
+        .hint("name a file in a directory that exists and that you may write")
+}
