@@ -82,7 +82,7 @@ impl Request {
             Request::Assignments { account, permission_set } => {
                 Key::new(Assignment, "list", account).with(permission_set)
             }
-            Request::PrincipalAssignments { kind, id } => Key::new(Assignment, "principal", kind.as_str()).with(id),
+            Request::PrincipalAssignments { kind, id } => Key::new(Assignment, "by_principal", kind.as_str()).with(id),
         }
     }
 

@@ -1,0 +1,54 @@
+//! What can go wrong where rooms are joined.
+//!
+//! Neighbours: wraps the errors of the rooms below; `cli/exit.rs` words them. Promise: nothing is said twice; each
+//! variant is one room's own error.
+
+use crate::alerts::AlertError;
+use crate::cache::CacheError;
+use crate::config::ConfigError;
+use crate::gateway::GatewayError;
+use crate::jobs::JobError;
+use crate::sandbox::SandboxError;
+use crate::state::StateError;
+use crate::store::StoreError;
+
+/// A fault of one of the rooms.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// `cache.sharing` names a group that this host does not have.
+    #[error("cache.sharing names the group `{name}`, which this host does not have")]
+    NoSuchGroup {
+        /// The group.
+        name: String,
+    },
+    /// The cache's own command needs the cache, and it is disabled.
+    #[error("the cache is disabled{}", reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default())]
+    Disabled {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// The job files.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The state directory.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// AWS, or the way to it.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The job runner.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// Mails.
+    #[error(transparent)]
+    Alert(#[from] AlertError),
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+}

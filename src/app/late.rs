@@ -1,0 +1,53 @@
+//! AWS at the last moment: the paced source is made when the first call needs it.
+//!
+//! Neighbours: `reading.rs` hands it to the gateway; `sandboxed.rs` starts the sandbox in it. Promise: a command that is
+//! answered from the cache never opens the pace database, loads the SDK's configuration or starts a server.
+
+use crate::gateway::{GatewayError, Listing, Page, Paced, Single, Source, Target};
+use crate::report::Calls;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::sync::{Arc, OnceLock};
+
+type Make = Box<dyn Fn() -> Result<Paced, GatewayError> + Send + Sync>;
+
+/// A source that does not exist yet.
+pub(super) struct Late {
+    make: Make,
+    made: OnceLock<Arc<Paced>>,
+}
+
+impl Late {
+    pub(super) fn new(make: impl Fn() -> Result<Paced, GatewayError> + Send + Sync + 'static) -> Late {
+        Late { make: Box::new(make), made: OnceLock::new() }
+    }
+
+    /// The calls made so far.
+    pub(super) fn calls(&self) -> Calls {
+        self.made.get().map(|paced| paced.calls()).unwrap_or_default()
+    }
+
+    fn source(&self) -> Result<&Arc<Paced>, GatewayError> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let made = (self.make)()?;
+        Ok(self.made.get_or_init(|| Arc::new(made)))
+    }
+}
+
+#[async_trait]
+impl Source for Late {
+    async fn page(
+        &self,
+        target: Option<&Target>,
+        listing: &Listing,
+        token: Option<&str>,
+    ) -> Result<Page, GatewayError> {
+        self.source()?.page(target, listing, token).await
+    }
+
+    async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+        self.source()?.fetch(target, single).await
+    }
+}

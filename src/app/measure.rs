@@ -1,0 +1,121 @@
+//! Measuring: what the store holds, what commands looked up, how the host is.
+//!
+//! Neighbours: `health/` judges what is measured here; `status.rs` shows it. Promise: measuring changes no figure, works
+//! with a store or state that cannot be read (and says so), and needs nothing of AWS.
+
+use super::App;
+use crate::clock::{UnixMillis, millis};
+use crate::health::{BreakerReading, Disabled, Health, Measurements, examine};
+use crate::host;
+use crate::state::{self, Counts};
+use crate::store::{Select, Size};
+use std::ops::ControlFlow;
+
+/// Everything that is known about the cache at one moment.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// What the store holds; zero when it cannot be read.
+    pub size: Size,
+    /// When the oldest entry was stored.
+    pub oldest: Option<UnixMillis>,
+    /// Lookups of commands within `health.window`.
+    pub window: Counts,
+    /// Lookups of commands since the statistics began.
+    pub lifetime: Counts,
+    /// The measurements as health wants them.
+    pub measurements: Measurements,
+    /// The verdict.
+    pub health: Health,
+    /// What a person should know beside it.
+    pub notices: Vec<String>,
+}
+
+impl App {
+    /// Measures and judges.
+    pub fn measure(&self) -> Measured {
+        let now = self.clock().now();
+        let mut notices = Vec::new();
+        if let Some(problem) = &self.switch().1 {
+            notices.push(problem.clone());
+        }
+        let (size, oldest, store_problem) = self.measure_store();
+        let (window, lifetime) = self.counts(now, &mut notices);
+        let disabled = self.disabled();
+        let mark = self.breaker();
+        let space = host::free_space(self.cache_dir()).ok();
+        let measurements = Measurements {
+            window_hits: window.hits(),
+            window_misses: window.misses(),
+            window_errors: window.errors(),
+            window: self.config().health.window,
+            held_bytes: size.held,
+            limit_bytes: self.limit_bytes(),
+            entries: size.entries,
+            oldest_stored_at: oldest,
+            free_disk_bytes: space.map(|(free, _)| free),
+            total_disk_bytes: space.map(|(_, total)| total),
+            disabled: disabled.map(|disabled| Disabled {
+                since: Some(disabled.since),
+                until: (disabled.until < i64::MAX).then_some(disabled.until),
+                reason: disabled.reason,
+            }),
+            breaker: BreakerReading {
+                state: mark.state.as_str().to_owned(),
+                failure_count: mark.failure_count,
+                last_failure_time: mark.last_failure_time,
+            },
+            store_problem,
+            directory_problems: Vec::new(),
+            now,
+        };
+        let health = examine(&measurements, &self.config().health, &self.config().cache);
+        Measured { size, oldest, window, lifetime, measurements, health, notices }
+    }
+
+    fn measure_store(&self) -> (Size, Option<UnixMillis>, Option<String>) {
+        if !self.is_memory() && !self.cache_dir().exists() {
+            // Nothing has been cached yet; looking does not make it so.
+            return (Size::default(), None, None);
+        }
+        let measured = self.store().and_then(|store| {
+            let size = store.size()?;
+            let mut oldest: Option<UnixMillis> = None;
+            store.scan(&Select::All, &mut |meta| {
+                oldest = Some(oldest.map_or(meta.stored_at, |known| known.min(meta.stored_at)));
+                ControlFlow::Continue(())
+            })?;
+            Ok((size, oldest))
+        });
+        match measured {
+            Ok((size, oldest)) => (size, oldest, None),
+            Err(error) => (Size::default(), None, Some(error.to_string())),
+        }
+    }
+
+    /// What commands looked up, what is not folded yet included. Without a state directory there is nothing.
+    fn counts(&self, now: UnixMillis, notices: &mut Vec<String>) -> (Counts, Counts) {
+        let (mut window, mut lifetime) = (Counts::default(), Counts::default());
+        if !self.state_dir().exists() {
+            return (window, lifetime);
+        }
+        match self.database() {
+            Ok((mut database, notice)) => {
+                notices.extend(notice);
+                let folded = state::fold(self.state_dir(), self.access(), &mut database, now);
+                if let Err(error) = folded {
+                    notices.push(format!("the newest statistics could not be read: {error}"));
+                }
+                let since = now - millis(self.config().health.window);
+                match state::window(&database, self.cache_dir(), since) {
+                    Ok(counts) => window = counts,
+                    Err(error) => notices.push(format!("the statistics could not be read: {error}")),
+                }
+                if let Ok(counts) = state::lifetime(&database, self.cache_dir()) {
+                    lifetime = counts;
+                }
+            }
+            Err(error) => notices.push(format!("the statistics could not be read: {error}")),
+        }
+        (window, lifetime)
+    }
+}

@@ -1,0 +1,197 @@
+//! The one place where rooms are joined.
+//!
+//! Neighbours: everything below; `daemon/` and `cli/` above hold an [`App`] and ask it for what they need. Promise:
+//! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
+//! tally, and neither `state.db` nor anything of AWS.
+
+mod error;
+mod late;
+mod measure;
+mod reading;
+mod recovery;
+mod sandboxed;
+mod status;
+mod trial;
+mod upkeep;
+mod works;
+
+pub use error::AppError;
+pub use measure::Measured;
+pub use recovery::Recovered;
+pub use sandboxed::{SandboxHost, sandbox_sources};
+pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
+pub use trial::{Step, Trial};
+pub use upkeep::{Cleared, Scope};
+pub use works::RunDone;
+
+use crate::aws::{self, AwsSettings, Environment};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Backend, Config, Loaded, Sharing};
+use crate::gateway::Selection;
+use crate::private::{self, Access};
+use crate::state::{Disabled, Switch};
+use crate::store::Store;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// A configured awsideman: one command's, one job run's or one daemon pass's.
+pub struct App {
+    loaded: Loaded,
+    environment: Environment,
+    clock: Arc<dyn Clock>,
+    access: Access,
+    sandbox: Option<Arc<SandboxHost>>,
+    switch: OnceLock<(Switch, Option<String>)>,
+    opened: OnceLock<Opened>,
+}
+
+/// The store as far as it could be opened.
+struct Opened {
+    store: Arc<dyn Store>,
+    breaker: Option<Arc<reading::DiskBreaker>>,
+    problem: Option<String>,
+}
+
+impl App {
+    /// Joins what was loaded. Opens nothing.
+    pub fn new(loaded: Loaded, sandbox: Option<Arc<SandboxHost>>) -> Result<App, AppError> {
+        let access = match &loaded.config.cache.sharing {
+            Sharing::Private => Access::Owner,
+            Sharing::Group(name) => {
+                Access::Group(private::group_id(name).ok_or_else(|| AppError::NoSuchGroup { name: name.clone() })?)
+            }
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::ahead_by(loaded.config.debug.clock_offset));
+        Ok(App {
+            loaded,
+            environment: aws::environment(),
+            clock,
+            access,
+            sandbox,
+            switch: OnceLock::new(),
+            opened: OnceLock::new(),
+        })
+    }
+
+    /// The same for another AWS profile (a job's).
+    pub fn with_profile(&self, profile: Option<&str>) -> Result<App, AppError> {
+        let mut loaded = self.loaded.clone();
+        if let Some(profile) = profile {
+            loaded.config.profile = Some(profile.to_owned());
+        }
+        App::new(loaded, self.sandbox.clone())
+    }
+
+    /// The checked configuration.
+    pub fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    /// The configuration with its origins.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// The clock that everything is judged by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Who may use the directories.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// The state directory.
+    pub fn state_dir(&self) -> &Path {
+        &self.loaded.config.state.dir
+    }
+
+    /// The cache directory.
+    pub fn cache_dir(&self) -> &Path {
+        &self.loaded.config.cache.dir
+    }
+
+    /// Whether this is the built-in sandbox.
+    pub fn is_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
+    /// What selects an AWS account, a region and a way to it.
+    pub fn aws_settings(&self) -> AwsSettings {
+        let config = self.config();
+        AwsSettings {
+            profile: config.profile.clone(),
+            region: config.region.clone(),
+            endpoint_url: config.aws.endpoint_url.clone(),
+            connect_timeout: config.aws.connect_timeout,
+            operation_timeout: config.aws.operation_timeout,
+            static_credentials: None,
+        }
+    }
+
+    /// What selects the instance; nothing of AWS is asked.
+    pub fn selection(&self) -> Selection {
+        let wanted = self.config().aws.instance.clone();
+        if let Some(sandbox) = &self.sandbox {
+            return sandbox.selection(wanted);
+        }
+        let settings = self.aws_settings();
+        Selection {
+            fingerprint: aws::credential_fingerprint(&settings, &self.environment),
+            region: aws::region(&settings, &self.environment),
+            endpoint: self.endpoint(),
+            wanted,
+        }
+    }
+
+    /// The endpoints that are not AWS's own, as part of the space.
+    fn endpoint(&self) -> Option<String> {
+        if let Some(url) = &self.config().aws.endpoint_url {
+            return Some(url.clone());
+        }
+        if self.environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
+            return None;
+        }
+        let services = ["", "_IDENTITYSTORE", "_SSO_ADMIN", "_ORGANIZATIONS"];
+        let set: Vec<&str> = services
+            .iter()
+            .filter_map(|service| self.environment.get(&format!("AWS_ENDPOINT_URL{service}")))
+            .map(String::as_str)
+            .filter(|url| !url.is_empty())
+            .collect();
+        (!set.is_empty()).then(|| set.join(" "))
+    }
+
+    /// The switch, and what is wrong with it.
+    pub fn switch(&self) -> &(Switch, Option<String>) {
+        self.switch.get_or_init(|| Switch::read(self.state_dir()))
+    }
+
+    /// Who disabled the cache: the switch, or the configuration (without an end).
+    pub fn disabled(&self) -> Option<Disabled> {
+        let now = self.clock.now();
+        let by_configuration = || {
+            self.config().cache.disabled.then(|| {
+                let origin = self.loaded.origins.get("cache.disabled").map_or("the configuration", String::as_str);
+                Disabled { since: now, until: i64::MAX, reason: Some(format!("set by {origin}")), by: origin.to_owned() }
+            })
+        };
+        self.switch().0.disabled(now).cloned().or_else(by_configuration)
+    }
+
+    /// Whether entries are kept by this process alone.
+    pub fn is_memory(&self) -> bool {
+        self.config().cache.backend == Backend::Memory
+    }
+
+    /// Where long answers are spooled: a directory of ours, or the system's own when there is none yet.
+    fn spool_dir(&self) -> PathBuf {
+        for directory in [self.cache_dir(), self.state_dir()] {
+            if directory.is_dir() {
+                return directory.to_owned();
+            }
+        }
+        std::env::temp_dir()
+    }
+}

@@ -1,0 +1,226 @@
+//! The store as it is stacked, and the gateway over it.
+//!
+//! Neighbours: `store/` has the layers, `gateway/` the reads, `late.rs` the way to AWS. Promise: a store that cannot be
+//! opened, or a cache that is disabled, leaves commands with live answers; what a command looked up is counted, what a
+//! job does is not.
+
+use super::late::Late;
+use super::{App, Opened};
+use crate::cache::{Cache, Miss, Settings};
+use crate::clock::UnixMillis;
+use crate::config::Backend;
+use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Recorder};
+use crate::report::Calls;
+use crate::state::{BreakerMark, BreakerState, Outcome, Switch, Tally};
+use crate::store::{Breaker, BreakerSettings, Disk, DiskOptions, Memory, Snapshot, Store, StoreError};
+use std::sync::Arc;
+
+/// The disk store behind its breaker.
+pub(super) type DiskBreaker = Breaker<Arc<Disk>>;
+
+/// Who asks: decides about pace and statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// A person waits: one slot at a time, and the lookup counts.
+    Command,
+    /// Nobody waits: several slots ahead, a share of the quota, at most this many calls; lookups do not count.
+    Background {
+        /// The most calls; `None` is no limit.
+        budget: Option<u64>,
+    },
+}
+
+/// A gateway and the counter of its calls.
+pub struct Reading {
+    /// The gateway.
+    pub gateway: Gateway,
+    late: Arc<Late>,
+}
+
+impl Reading {
+    /// The calls to AWS that were made through it.
+    pub fn calls(&self) -> Calls {
+        self.late.calls()
+    }
+}
+
+impl App {
+    /// How the disk store is opened.
+    pub(super) fn disk_options(&self) -> DiskOptions {
+        DiskOptions {
+            dir: self.cache_dir().to_owned(),
+            access: self.access(),
+            busy: self.config().cache.busy_timeout,
+        }
+    }
+
+    /// The store for the cache's own commands: an error when it cannot be opened.
+    pub fn store(&self) -> Result<&Arc<dyn Store>, StoreError> {
+        if let Some(opened) = self.opened.get().filter(|opened| opened.problem.is_none()) {
+            return Ok(&opened.store);
+        }
+        let opened = self.open()?;
+        Ok(&self.opened.get_or_init(|| opened).store)
+    }
+
+    /// The cache for answering commands, whatever state the store is in; a fault is told by [`App::store_problem`].
+    pub fn cache(&self) -> Cache {
+        let opened = self.opened.get_or_init(|| {
+            self.open().unwrap_or_else(|error| Opened {
+                store: Arc::new(Memory::new(self.limit_bytes(), 0)),
+                breaker: None,
+                problem: Some(error.to_string()),
+            })
+        });
+        Cache::new(opened.store.clone(), self.clock().clone(), self.cache_settings())
+    }
+
+    /// Why the store could not be opened for a command that went on without it.
+    pub fn store_problem(&self) -> Option<&str> {
+        self.opened.get().and_then(|opened| opened.problem.as_deref())
+    }
+
+    /// What a read may do: what its flags say, and nothing with the cache when it is disabled.
+    pub fn policy(&self, wanted: Policy) -> Policy {
+        if self.disabled().is_some() {
+            return Policy { read: false, fill: false, ..wanted };
+        }
+        wanted
+    }
+
+    /// The gateway for `asker`.
+    pub fn reading(&self, asker: Asker) -> Reading {
+        let late = Arc::new(self.late(asker));
+        let recorder = (asker == Asker::Command).then(|| self.recorder());
+        // A disabled cache is left alone altogether: nothing of it is even opened.
+        let cache = if self.disabled().is_some() { self.detached_cache() } else { self.cache() };
+        let gateway = Gateway::new(cache, late.clone(), self.selection(), self.spool_dir(), recorder);
+        Reading { gateway, late }
+    }
+
+    /// After the last use of the store: what its breaker learned is kept for the next process.
+    pub fn finish(&self) {
+        let Some(breaker) = self.opened.get().and_then(|opened| opened.breaker.as_ref()) else { return };
+        let (before, after) = (self.mark(), mark(&breaker.snapshot()));
+        if before != after {
+            // Not keeping it costs the next process the same timeout, nothing else.
+            let now = self.clock().now();
+            let _ = Switch::set_breaker(self.state_dir(), self.access(), self.cache_dir(), after, now);
+        }
+    }
+
+    /// The breaker as this process sees it.
+    pub fn breaker(&self) -> BreakerMark {
+        match self.opened.get().and_then(|opened| opened.breaker.as_ref()) {
+            Some(breaker) => mark(&breaker.snapshot()),
+            None => self.mark(),
+        }
+    }
+
+    /// The limit on what entries hold, in bytes.
+    pub fn limit_bytes(&self) -> u64 {
+        mebibytes(self.config().cache.max_size_mb)
+    }
+
+    fn mark(&self) -> BreakerMark {
+        self.switch().0.breaker(self.cache_dir())
+    }
+
+    fn open(&self) -> Result<Opened, StoreError> {
+        let cache = &self.config().cache;
+        if cache.backend == Backend::Memory {
+            let store = Arc::new(Memory::new(self.limit_bytes(), cache.max_entries));
+            return Ok(Opened { store, breaker: None, problem: None });
+        }
+        let settings = BreakerSettings {
+            failure_threshold: cache.breaker.failure_threshold,
+            recovery_timeout: cache.breaker.recovery_timeout,
+        };
+        let disk = Arc::new(Disk::open(&self.disk_options())?);
+        let breaker = Arc::new(Breaker::new(disk, settings, snapshot(&self.mark()), self.clock().clone()));
+        Ok(Opened { store: breaker.clone(), breaker: Some(breaker), problem: None })
+    }
+
+    fn detached_cache(&self) -> Cache {
+        Cache::new(Arc::new(Memory::new(self.limit_bytes(), 0)), self.clock().clone(), self.cache_settings())
+    }
+
+    pub(super) fn cache_settings(&self) -> Settings {
+        let cache = &self.config().cache;
+        Settings {
+            ttls: cache.ttl.clone(),
+            not_found_ttl: cache.not_found_ttl,
+            stale_if_error: cache.stale_if_error,
+            compression: cache.compression,
+        }
+    }
+
+    fn late(&self, asker: Asker) -> Late {
+        let (base, sandbox) = (self.aws_settings(), self.sandbox.clone());
+        let (pace, max_attempts, access) = (self.config().pace.clone(), self.config().aws.max_attempts, self.access());
+        let selection = self.selection();
+        // The quota belongs to the organisation, which is not known before the first call; what leads to it is.
+        let space = format!("{}|{}", selection.region.unwrap_or_default(), selection.endpoint.unwrap_or(selection.fingerprint));
+        let database = self.state_dir().join("pace.db");
+        let (background, budget) = match asker {
+            Asker::Command => (false, None),
+            Asker::Background { budget } => (true, budget),
+        };
+        Late::new(move || {
+            let settings = match &sandbox {
+                Some(sandbox) => sandbox.settings(&base)?,
+                None => base.clone(),
+            };
+            let pace =
+                PaceSettings { pace: pace.clone(), max_attempts, space: space.clone(), background, budget, access };
+            Ok(Paced::new(Arc::new(Aws::new(settings)), pace, Some(database.clone())))
+        })
+    }
+
+    fn recorder(&self) -> Recorder {
+        let tally = Tally::new(self.state_dir(), self.access(), self.cache_dir());
+        let clock = self.clock().clone();
+        Arc::new(move |looked, resource, entry| {
+            // A tally that cannot be written costs a statistic.
+            let _ = tally.record(outcome(looked), resource, entry, clock.now());
+        })
+    }
+}
+
+fn outcome(looked: Looked) -> Outcome {
+    match looked {
+        Looked::Hit => Outcome::Hit,
+        Looked::Stale => Outcome::Stale,
+        Looked::Miss(Miss::Absent | Miss::Fenced) => Outcome::MissAbsent,
+        Looked::Miss(Miss::Expired) => Outcome::MissExpired,
+        Looked::Miss(Miss::TooOld) => Outcome::MissAge,
+        Looked::Miss(Miss::Corrupt) => Outcome::MissCorrupt,
+        Looked::Miss(Miss::OtherVersion) => Outcome::MissOtherVersion,
+        Looked::Miss(Miss::Fault) => Outcome::Error,
+    }
+}
+
+/// MiB as configured (fractions allowed) in bytes.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked by the configuration: not negative")]
+pub(super) fn mebibytes(mb: f64) -> u64 {
+    (mb * 1024.0 * 1024.0) as u64
+}
+
+fn mark(snapshot: &Snapshot) -> BreakerMark {
+    let state = match snapshot.state {
+        crate::store::CircuitState::Closed => BreakerState::Closed,
+        crate::store::CircuitState::Open => BreakerState::Open,
+        crate::store::CircuitState::HalfOpen => BreakerState::HalfOpen,
+    };
+    let last: Option<UnixMillis> = snapshot.last_failure_time;
+    BreakerMark { state, failure_count: snapshot.failure_count, last_failure_time: last }
+}
+
+fn snapshot(mark: &BreakerMark) -> Snapshot {
+    let state = match mark.state {
+        BreakerState::Closed => crate::store::CircuitState::Closed,
+        BreakerState::Open => crate::store::CircuitState::Open,
+        BreakerState::HalfOpen => crate::store::CircuitState::HalfOpen,
+    };
+    Snapshot { state, failure_count: mark.failure_count, last_failure_time: mark.last_failure_time }
+}

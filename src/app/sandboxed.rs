@@ -1,0 +1,80 @@
+//! `--sandbox`: the whole product against the built-in Identity Center, in a root of its own.
+//!
+//! Neighbours: `sandbox/` is the server; `reading.rs` points the AWS client at it. Promise: the real cache, state, mails
+//! and AWS settings are not touched; the same seed and sizes find their cache again.
+
+use super::AppError;
+use crate::aws::AwsSettings;
+use crate::config::{Loaded, Sources};
+use crate::gateway::{GatewayError, Selection};
+use crate::sandbox::{Limits, Organisation, Running, Shape};
+use std::sync::Mutex;
+
+/// The region that the sandbox says it is in.
+const REGION: &str = "us-east-1";
+
+/// The sandbox of one process: started by the first call, stopped with the process.
+pub struct SandboxHost {
+    shape: Shape,
+    running: Mutex<Option<Running>>,
+}
+
+impl SandboxHost {
+    /// A sandbox that is not running yet.
+    pub fn new(shape: Shape) -> SandboxHost {
+        SandboxHost { shape, running: Mutex::new(None) }
+    }
+
+    /// The name of its organisation: part of every space, whatever port it listens on.
+    pub fn label(&self) -> String {
+        self.shape.label()
+    }
+
+    pub(super) fn selection(&self, wanted: Option<String>) -> Selection {
+        Selection {
+            fingerprint: "sandbox".into(),
+            region: Some(REGION.into()),
+            endpoint: Some(self.label()),
+            wanted,
+        }
+    }
+
+    /// How it is reached; started when it is not running.
+    pub(super) fn settings(&self, base: &AwsSettings) -> Result<AwsSettings, GatewayError> {
+        let fail = |detail: String| GatewayError::Unreachable { operation: "the sandbox".into(), detail };
+        let mut running = self.running.lock().map_err(|_| fail("its thread has panicked".into()))?;
+        let url = match &*running {
+            Some(running) => running.url(),
+            None => {
+                let started = crate::sandbox::start(Organisation::generate(&self.shape), Limits::default())
+                    .map_err(|error| fail(error.to_string()))?;
+                running.insert(started).url()
+            }
+        };
+        Ok(AwsSettings {
+            profile: None,
+            region: Some(REGION.into()),
+            endpoint_url: Some(url),
+            static_credentials: Some(("SANDBOX".into(), "sandbox".into())),
+            ..base.clone()
+        })
+    }
+}
+
+/// The sources of the sandbox's configuration: the user's own layers, with every directory under the sandbox's root
+/// and mail into files there.
+pub fn sandbox_sources(sources: &Sources, loaded: &Loaded, shape: &Shape) -> Result<Sources, AppError> {
+    let folder = shape.label().replace(':', "-");
+    let root = loaded.config.state.dir.join("sandbox").join(folder);
+    let mut sandboxed = sources.clone();
+    let mut set = |key: &str, value: String| sandboxed.overrides.push((key.to_owned(), value));
+    set("cache.dir", root.join("cache").display().to_string());
+    set("state.dir", root.join("state").display().to_string());
+    set("cache.sharing", "private".into());
+    set("alerts.email.enabled", "true".into());
+    set("alerts.email.transport", "file".into());
+    set("alerts.email.dir", root.join("mail").display().to_string());
+    set("alerts.email.from", "awsideman@sandbox.example".into());
+    set("alerts.email.to", "on-call@sandbox.example".into());
+    Ok(sandboxed)
+}

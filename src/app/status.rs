@@ -1,0 +1,395 @@
+//! The status document: what `cache status` prints and scripts read.
+//!
+//! Neighbours: `measure.rs` measures, `cli/` prints. Promise: the names in the JSON form stay and only grow; a number is
+//! never null; asking does not move the statistics.
+
+use super::{App, Measured};
+use crate::cache::{fresh_until, operation_of};
+use crate::clock::UnixMillis;
+use crate::config::Ttl;
+use crate::host;
+use crate::model::{Resource, Space};
+use crate::state::{Counts, Outcome};
+use crate::store::{Meta, Select, Store, StoreError, Swept};
+use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::ControlFlow;
+
+/// The version of the document.
+const SCHEMA_VERSION: u32 = 1;
+
+/// What of the status is wanted beside the summary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// Figures for each resource and space.
+    pub resources: bool,
+    /// This many entries, the last used first.
+    pub recent: Option<usize>,
+    /// Where the bytes are.
+    pub memory: bool,
+}
+
+/// The status of the cache.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The version of this document.
+    pub schema_version: u32,
+    /// Whether entries may answer.
+    pub enabled: bool,
+    /// `disk` or `memory`.
+    pub backend: String,
+    /// The cache directory.
+    pub directory: String,
+    /// When it is enabled again by itself (RFC 3339); null when it is enabled or has no end.
+    pub disabled_until: Option<String>,
+    /// Why it is disabled.
+    pub disabled_reason: Option<String>,
+    /// Hits in percent of lookups within the window; 100 when there were none.
+    pub hit_rate_percentage: f64,
+    /// How many lookups that is.
+    pub hit_rate_samples: u64,
+    /// The window in seconds.
+    pub window_seconds: u64,
+    /// Hits within the window.
+    pub hit_count: u64,
+    /// Misses within the window.
+    pub miss_count: u64,
+    /// Faults of the cache within the window.
+    pub error_count: u64,
+    /// The same since the statistics began.
+    pub lifetime: Lifetime,
+    /// Entries.
+    pub total_entries: u64,
+    /// What the entries hold, in MiB.
+    pub memory_usage_mb: f64,
+    /// The limit on that, in MiB.
+    pub max_size_mb: f64,
+    /// Bytes on disk, metadata and log included.
+    pub size_bytes: u64,
+    /// The breaker.
+    pub circuit_breaker: CircuitBreaker,
+    /// Whether no check is critical.
+    pub healthy: bool,
+    /// What is critical.
+    pub issues: Vec<String>,
+    /// What is worth a look.
+    pub warnings: Vec<String>,
+    /// What a person should know beside that.
+    pub notices: Vec<String>,
+    /// What `--enforce-limits` removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Swept>,
+    /// By resource, with `--detailed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Vec<ResourceReport>>,
+    /// Entries by space, with `--detailed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spaces: Option<Vec<SpaceReport>>,
+    /// With `--recent-entries`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recent_entries: Option<Vec<RecentEntry>>,
+    /// With `--memory-details`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryReport>,
+}
+
+/// Lookups since the statistics began.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Lifetime {
+    /// Hits in percent; 100 when there were no lookups.
+    pub hit_rate_percentage: f64,
+    /// Hits.
+    pub hit_count: u64,
+    /// Misses.
+    pub miss_count: u64,
+    /// Faults.
+    pub error_count: u64,
+}
+
+/// The breaker, in its literal words.
+#[derive(Debug, Clone, Serialize)]
+pub struct CircuitBreaker {
+    /// `CLOSED`, `OPEN`, `HALF_OPEN`.
+    pub state: String,
+    /// Failures in a row.
+    pub failure_count: u32,
+    /// When the last one was (RFC 3339); null when there was none.
+    pub last_failure_time: Option<String>,
+}
+
+/// One resource.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResourceReport {
+    /// `user`, `group` ...
+    pub resource: String,
+    /// Its entries.
+    pub entries: u64,
+    /// What they hold.
+    pub bytes: u64,
+    /// Hits within the window.
+    pub hits: u64,
+    /// Misses within the window, all reasons.
+    pub misses: u64,
+    /// The same by reason.
+    pub misses_by_reason: BTreeMap<&'static str, u64>,
+    /// When the oldest entry was stored (RFC 3339).
+    pub oldest: Option<String>,
+    /// The TTLs of its operations, with where they come from.
+    pub ttls: Vec<TtlReport>,
+}
+
+/// One TTL.
+#[derive(Debug, Clone, Serialize)]
+pub struct TtlReport {
+    /// `list`, `describe` ...
+    pub operation: String,
+    /// In seconds.
+    pub seconds: u64,
+    /// The key that decides.
+    pub key: String,
+    /// The layer that the key comes from.
+    pub origin: String,
+}
+
+/// One space.
+#[derive(Debug, Clone, Serialize)]
+pub struct SpaceReport {
+    /// Its instance, identity store, region and endpoint.
+    pub space: String,
+    /// Its entries.
+    pub entries: u64,
+    /// What they hold.
+    pub bytes: u64,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecentEntry {
+    /// Its key.
+    pub key: String,
+    /// When it was last used (RFC 3339).
+    pub used: String,
+    /// When it was stored (RFC 3339).
+    pub stored: String,
+    /// How old it is, in seconds.
+    pub age_seconds: i64,
+    /// How long it is fresh, in seconds; negative when it has expired.
+    pub left_seconds: i64,
+    /// What it holds.
+    pub bytes: u64,
+    /// The call that gave it.
+    pub source: String,
+}
+
+/// Where the bytes are.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct MemoryReport {
+    /// What the entries hold.
+    pub entry_bytes: u64,
+    /// Metadata, indexes, free pages and log.
+    pub index_bytes: u64,
+    /// The memory of this process; 0 when the host does not tell.
+    pub process_rss_bytes: u64,
+    /// `cache.max_size_mb` in bytes.
+    pub limit_bytes: u64,
+    /// What a cleanup goes down to.
+    pub low_water_bytes: u64,
+    /// `cache.max_entries`; 0 is no limit.
+    pub limit_entries: u64,
+}
+
+impl App {
+    /// The status, from what was measured and (for details) one more look at the store.
+    pub fn status(&self, measured: &Measured, detail: Detail, removed: Option<Swept>) -> Result<Status, StoreError> {
+        let found = &measured.measurements;
+        let (window, disabled) = (&measured.window, found.disabled.as_ref());
+        let stores = !self.is_memory() && self.cache_dir().exists() && found.store_problem.is_none();
+        let store = if stores || self.is_memory() { Some(self.store()?.as_ref()) } else { None };
+        let mut status = Status {
+            schema_version: SCHEMA_VERSION,
+            enabled: disabled.is_none(),
+            backend: if self.is_memory() { "memory" } else { "disk" }.to_owned(),
+            directory: self.cache_dir().display().to_string(),
+            disabled_until: disabled.and_then(|disabled| disabled.until).map(rfc3339),
+            disabled_reason: disabled.and_then(|disabled| disabled.reason.clone()),
+            hit_rate_percentage: round(window.hit_rate_percentage()),
+            hit_rate_samples: window.samples(),
+            window_seconds: found.window.as_secs(),
+            hit_count: window.hits(),
+            miss_count: window.misses(),
+            error_count: window.errors(),
+            lifetime: Lifetime {
+                hit_rate_percentage: round(measured.lifetime.hit_rate_percentage()),
+                hit_count: measured.lifetime.hits(),
+                miss_count: measured.lifetime.misses(),
+                error_count: measured.lifetime.errors(),
+            },
+            total_entries: measured.size.entries,
+            memory_usage_mb: megabytes(measured.size.held),
+            max_size_mb: self.config().cache.max_size_mb,
+            size_bytes: measured.size.held + measured.size.index,
+            circuit_breaker: CircuitBreaker {
+                state: found.breaker.state.clone(),
+                failure_count: found.breaker.failure_count,
+                last_failure_time: found.breaker.last_failure_time.map(rfc3339),
+            },
+            healthy: measured.health.healthy,
+            issues: measured.health.issues.clone(),
+            warnings: measured.health.warnings.clone(),
+            notices: measured.notices.clone(),
+            removed,
+            resources: None,
+            spaces: None,
+            recent_entries: None,
+            memory: None,
+        };
+        if detail.resources {
+            let (resources, spaces) = self.by_resource(store, window)?;
+            status.resources = Some(resources);
+            status.spaces = Some(spaces);
+        }
+        if let Some(n) = detail.recent {
+            status.recent_entries = Some(self.recent(store, n)?);
+        }
+        if detail.memory {
+            status.memory = Some(self.memory(measured));
+        }
+        Ok(status)
+    }
+
+    fn by_resource(
+        &self,
+        store: Option<&dyn Store>,
+        window: &Counts,
+    ) -> Result<(Vec<ResourceReport>, Vec<SpaceReport>), StoreError> {
+        let mut resources: BTreeMap<Resource, (u64, u64, Option<UnixMillis>)> = BTreeMap::new();
+        let mut spaces: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        if let Some(store) = store {
+            store.scan(&Select::All, &mut |meta| {
+                let (entries, bytes, oldest) = resources.entry(Resource::of_key(&meta.key)).or_default();
+                *entries += 1;
+                *bytes += meta.held;
+                *oldest = Some(oldest.map_or(meta.stored_at, |known| known.min(meta.stored_at)));
+                let (entries, bytes) = spaces.entry(meta.space.clone()).or_default();
+                *entries += 1;
+                *bytes += meta.held;
+                ControlFlow::Continue(())
+            })?;
+        }
+        let counts = window.by_resource();
+        for resource in counts.keys() {
+            resources.entry(*resource).or_default();
+        }
+        let reports = resources
+            .into_iter()
+            .map(|(resource, (entries, bytes, oldest))| {
+                let counts = counts.get(&resource).cloned().unwrap_or_default();
+                let reasons = Outcome::ALL.into_iter().filter(|outcome| outcome.is_miss());
+                ResourceReport {
+                    resource: resource.to_string(),
+                    entries,
+                    bytes,
+                    hits: counts.hits(),
+                    misses: counts.misses(),
+                    misses_by_reason: reasons
+                        .map(|reason| (reason.as_str(), counts.of(reason)))
+                        .filter(|(_, n)| *n > 0)
+                        .collect(),
+                    oldest: oldest.map(rfc3339),
+                    ttls: self.ttls(resource),
+                }
+            })
+            .collect();
+        let spaces = spaces
+            .into_iter()
+            .map(|(space, (entries, bytes))| {
+                let space = Space::parse(&space).map_or(space, |space| space.to_string());
+                SpaceReport { space, entries, bytes }
+            })
+            .collect();
+        Ok((reports, spaces))
+    }
+
+    fn ttls(&self, resource: Resource) -> Vec<TtlReport> {
+        let operations = crate::config::operations(resource).unwrap_or(&["*"]);
+        let ttls = &self.config().cache.ttl;
+        let report = |operation: &&str| {
+            let Ttl { duration, key } = ttls.of(resource, operation);
+            let origin = self.loaded().origins.get(&key).cloned().unwrap_or_else(|| "default".into());
+            TtlReport { operation: (*operation).to_owned(), seconds: duration.as_secs(), key, origin }
+        };
+        operations.iter().map(report).collect()
+    }
+
+    /// The entries that were used last; only as many as asked for are held at once.
+    fn recent(&self, store: Option<&dyn Store>, n: usize) -> Result<Vec<RecentEntry>, StoreError> {
+        let now = self.clock().now();
+        let mut newest: BinaryHeap<Reverse<(UnixMillis, String, RecentEntry)>> = BinaryHeap::new();
+        if let Some(store) = store {
+            store.scan(&Select::All, &mut |meta| {
+                newest.push(Reverse((meta.used_at, meta.key.clone(), self.entry(meta, now))));
+                if newest.len() > n {
+                    newest.pop();
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        let mut entries: Vec<_> = newest.into_iter().map(|Reverse(entry)| entry).collect();
+        entries.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        Ok(entries.into_iter().map(|(_, _, entry)| entry).collect())
+    }
+
+    fn entry(&self, meta: &Meta, now: UnixMillis) -> RecentEntry {
+        let ttl = self.config().cache.ttl.duration(Resource::of_key(&meta.key), operation_of(&meta.key));
+        RecentEntry {
+            key: meta.key.clone(),
+            used: rfc3339(meta.used_at),
+            stored: rfc3339(meta.stored_at),
+            age_seconds: (now - meta.stored_at) / 1000,
+            left_seconds: (fresh_until(meta, ttl) - now) / 1000,
+            bytes: meta.held,
+            source: meta.source.clone(),
+        }
+    }
+
+    fn memory(&self, measured: &Measured) -> MemoryReport {
+        let cache = &self.config().cache;
+        MemoryReport {
+            entry_bytes: measured.size.held,
+            index_bytes: measured.size.index,
+            process_rss_bytes: host::own_memory().unwrap_or(0),
+            limit_bytes: self.limit_bytes(),
+            low_water_bytes: super::reading::mebibytes(cache.max_size_mb * cache.low_water_percent / 100.0),
+            limit_entries: cache.max_entries,
+        }
+    }
+}
+
+impl PartialOrd for RecentEntry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for RecentEntry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+/// Unix milliseconds as RFC 3339 in UTC.
+pub(super) fn rfc3339(at: UnixMillis) -> String {
+    chrono::DateTime::from_timestamp_millis(at)
+        .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+        .unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "two decimals are kept")]
+fn megabytes(bytes: u64) -> f64 {
+    (bytes as f64 / 1024.0 / 1024.0 * 100.0).round() / 100.0
+}
+
+fn round(percentage: f64) -> f64 {
+    (percentage * 10.0).round() / 10.0
+}
