@@ -1,1 +1,36 @@
-//! Being built.
+//! Jobs: when one is due, how it is run, and what is kept of it.
+//!
+//! Neighbours: `config/` hands in checked jobs, `app.rs` brings the [`Works`] that know what a warm or a cleanup does,
+//! `cli/` and `daemon/` call [`run`], `alerts/` reads the [`Report`]s. Promise: the ledger alone decides what is due;
+//! a job and profile never run twice at once on one state directory, whoever starts them; whatever a job does
+//! (fail, hang, panic), the others run and its outcome is recorded.
+
+mod due;
+mod error;
+mod history;
+mod ledger;
+mod listing;
+mod lock;
+mod occurrence;
+mod outcome;
+mod runner;
+mod stamp;
+mod stop;
+mod supervise;
+mod unit;
+mod work;
+
+#[cfg(test)]
+mod rehearsal;
+
+pub use due::{Due, Missed, due, jitter_of};
+pub use error::JobError;
+pub use history::RunRow;
+pub use ledger::{Ledger, Pause, Row};
+pub use listing::{Listed, Planned, dry_run, list};
+pub use lock::{Held, Lock};
+pub use occurrence::Occurrences;
+pub use outcome::{Outcome, Report, exit_code};
+pub use runner::{Context, Slots, Wanted, run};
+pub use stop::Stop;
+pub use work::{Ending, Run, Work, Works};

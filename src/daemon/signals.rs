@@ -1,0 +1,61 @@
+//! Signals become values.
+//!
+//! Neighbours: `mod.rs` hands them to the engine; `cli/` stops a `jobs run` with the same function. Promise: SIGTERM
+//! and ctrl-c only ask; nothing is killed here.
+
+use super::DaemonError;
+use crate::jobs::Stop;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Sets `stop` at the first SIGTERM or SIGINT. Must be called on a runtime.
+pub fn stop_on_signals(stop: &Stop) -> Result<(), DaemonError> {
+    let mut terminate = listen(SignalKind::terminate(), "SIGTERM")?;
+    let mut interrupt = listen(SignalKind::interrupt(), "SIGINT")?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.set();
+    });
+    Ok(())
+}
+
+/// A message for each SIGHUP; those that nobody took yet are one. Must be called on a runtime.
+pub fn hang_ups() -> Result<mpsc::Receiver<()>, DaemonError> {
+    let mut hang_up = listen(SignalKind::hangup(), "SIGHUP")?;
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            if let Err(mpsc::error::TrySendError::Closed(())) = sender.try_send(()) {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+fn listen(kind: SignalKind, name: &'static str) -> Result<Signal, DaemonError> {
+    signal(kind).map_err(|source| DaemonError::Signal { signal: name, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Signal, getpid, kill_process};
+
+    // One test: signals are sent to the whole process, and under nextest this is a process of its own.
+    #[tokio::test]
+    async fn signals_arrive_as_values() {
+        let stop = Stop::new();
+        stop_on_signals(&stop).unwrap();
+        let mut reloads = hang_ups().unwrap();
+        kill_process(getpid(), Signal::HUP).unwrap();
+        assert_eq!(reloads.recv().await, Some(()));
+        assert!(!stop.is_set());
+        kill_process(getpid(), Signal::TERM).unwrap();
+        stop.wait().await;
+    }
+}

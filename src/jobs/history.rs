@@ -1,0 +1,177 @@
+//! Runs that were, and those that ended without a word.
+//!
+//! Neighbours: `ledger.rs` writes the rows, `jobs history` prints them, `listing.rs` shows the newest. Promise: the
+//! newest come first; only [`Ledger::crashed`] writes.
+
+use super::{JobError, Ledger, Outcome, stamp};
+use crate::clock::UnixMillis;
+use crate::sqlite::{OptionalExtension, Row, StatementError, params};
+use serde::Serialize;
+use serde_json::Value;
+
+const COLUMNS: &str = "id, job, profile, kind, scheduled_at, started_at, ended_at, outcome, coalesce(reason, ''), \
+                       exit, took_ms, calls, attempt, pid, host, detail";
+
+/// One run as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunRow {
+    /// Its number.
+    pub id: i64,
+    /// The job's name.
+    pub job: String,
+    /// The AWS profile; empty when the job names none.
+    pub profile: String,
+    /// The job's kind.
+    pub kind: String,
+    /// The occurrence it ran for; `null` when it was asked for.
+    #[serde(serialize_with = "stamp::json_or_null")]
+    pub scheduled_at: Option<UnixMillis>,
+    /// When it began.
+    #[serde(serialize_with = "stamp::json")]
+    pub started_at: UnixMillis,
+    /// When it ended; `null` while it runs, or when its runner died and no other came by since.
+    #[serde(serialize_with = "stamp::json_or_null")]
+    pub ended_at: Option<UnixMillis>,
+    /// How it ended; `null` like `ended_at`.
+    pub outcome: Option<Outcome>,
+    /// Why, or what was done.
+    pub reason: String,
+    /// Its exit code.
+    pub exit: u8,
+    /// How long it ran, in milliseconds.
+    pub took_ms: i64,
+    /// AWS calls it made.
+    pub calls: i64,
+    /// The attempts it took.
+    pub attempt: u32,
+    /// The process that ran it.
+    pub pid: u32,
+    /// That process's host.
+    pub host: String,
+    /// Figures of its kind.
+    pub detail: Value,
+}
+
+impl Ledger {
+    /// The newest `limit` runs of `job`, or of all jobs.
+    pub fn history(&self, job: Option<&str>, limit: u32) -> Result<Vec<RunRow>, JobError> {
+        self.read(|c| {
+            c.prepare(&format!("SELECT {COLUMNS} FROM run WHERE ?1 IS NULL OR job = ?1 ORDER BY id DESC LIMIT ?2"))?
+                .query_map(params![job, limit], read)?
+                .collect()
+        })
+    }
+
+    /// The newest run of a job and profile that is over.
+    pub fn last_ended(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
+        self.one("AND ended_at IS NOT NULL ORDER BY id DESC", job, profile)
+    }
+
+    /// The newest run of a job and profile that was done.
+    pub fn last_success(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
+        self.one("AND outcome = 'done' ORDER BY id DESC", job, profile)
+    }
+
+    /// The run of a job and profile that began and did not end.
+    pub fn open_run(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
+        self.one("AND ended_at IS NULL ORDER BY id DESC", job, profile)
+    }
+
+    /// Records as crashed what began and did not end. Only who holds the lock of the job may ask: then nobody runs it.
+    pub(super) fn crashed(&self, job: &str, profile: &str, now: UnixMillis) -> Result<Vec<RunRow>, JobError> {
+        if self.open_run(job, profile)?.is_none() {
+            return Ok(Vec::new());
+        }
+        self.write(|t| {
+            let mut rows: Vec<RunRow> = t
+                .prepare(&format!(
+                    "SELECT {COLUMNS} FROM run WHERE job = ? AND profile = ? AND ended_at IS NULL ORDER BY id"
+                ))?
+                .query_map(params![job, profile], read)?
+                .collect::<Result<_, _>>()?;
+            for row in &mut rows {
+                row.ended_at = Some(now);
+                row.outcome = Some(Outcome::Crashed);
+                row.exit = 1;
+                row.took_ms = now.saturating_sub(row.started_at).max(0);
+                row.reason = format!(
+                    "its runner (pid {} on {}) ended without a word after {}",
+                    row.pid,
+                    row.host,
+                    stamp::time(row.started_at)
+                );
+                t.execute(
+                    "UPDATE run SET ended_at = ?, outcome = ?, reason = ?, exit = ?, took_ms = ? WHERE id = ?",
+                    params![now, Outcome::Crashed.as_str(), row.reason, row.exit, row.took_ms, row.id],
+                )?;
+            }
+            Ok(rows)
+        })
+    }
+
+    fn one(&self, rest: &str, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
+        self.read(|c| {
+            c.prepare(&format!("SELECT {COLUMNS} FROM run WHERE job = ? AND profile = ? {rest} LIMIT 1"))?
+                .query_row(params![job, profile], read)
+                .optional()
+        })
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<RunRow, StatementError> {
+    let outcome: Option<String> = row.get(7)?;
+    let detail: String = row.get(15)?;
+    Ok(RunRow {
+        id: row.get(0)?,
+        job: row.get(1)?,
+        profile: row.get(2)?,
+        kind: row.get(3)?,
+        scheduled_at: row.get(4)?,
+        started_at: row.get(5)?,
+        ended_at: row.get(6)?,
+        outcome: outcome.and_then(|word| Outcome::parse(&word)),
+        reason: row.get(8)?,
+        exit: row.get(9)?,
+        took_ms: row.get(10)?,
+        calls: row.get(11)?,
+        attempt: row.get(12)?,
+        pid: row.get(13)?,
+        host: row.get(14)?,
+        detail: serde_json::from_str(&detail).unwrap_or(Value::Null),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::rehearsal::{end, entry, ledger};
+
+    #[test]
+    fn the_newest_come_first_and_the_last_success_is_found_behind_later_failures() {
+        let (_root, ledger) = ledger();
+        for (n, outcome) in [Outcome::Done, Outcome::Failed, Outcome::Skipped].into_iter().enumerate() {
+            let id = ledger.begin(&entry("a", n as i64)).unwrap();
+            ledger.finish(id, &end(outcome, "because"), 10).unwrap();
+        }
+        let rows = ledger.history(Some("a"), 2).unwrap();
+        assert_eq!(
+            rows.iter().map(|row| row.outcome).collect::<Vec<_>>(),
+            [Some(Outcome::Skipped), Some(Outcome::Failed)]
+        );
+        assert_eq!(ledger.last_success("a", "").unwrap().unwrap().started_at, 0);
+        assert_eq!(ledger.last_ended("a", "").unwrap().unwrap().reason, "because");
+        assert_eq!(ledger.last_ended("b", "").unwrap(), None);
+        assert_eq!(ledger.open_run("a", "").unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_without_an_end_is_recorded_as_crashed_once() {
+        let (_root, ledger) = ledger();
+        ledger.begin(&entry("a", 1_000)).unwrap();
+        let crashed = ledger.crashed("a", "", 9_000).unwrap();
+        assert_eq!((crashed.len(), crashed[0].outcome, crashed[0].took_ms), (1, Some(Outcome::Crashed), 8_000));
+        assert!(crashed[0].reason.contains("ended without a word"), "{}", crashed[0].reason);
+        assert!(ledger.crashed("a", "", 9_000).unwrap().is_empty());
+        assert_eq!(ledger.last_ended("a", "").unwrap().unwrap(), crashed[0]);
+    }
+}

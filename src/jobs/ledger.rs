@@ -1,0 +1,339 @@
+//! The ledger: when each job was last due, and every run.
+//!
+//! Neighbours: tables `job` and `run` of `state.db`; `due.rs` judges its rows, `history.rs` reads the runs. Promise:
+//! each call is one transaction; a run that began has a row before its work starts, so a runner that dies leaves a
+//! trace; looking (`peek`, `history`) never writes.
+
+use super::{JobError, Outcome, stamp};
+use crate::clock::UnixMillis;
+use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
+use crate::state::Database;
+use serde_json::{Map, Value};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The name under which all jobs are paused at once; no job can have it.
+const ALL_JOBS: &str = "*";
+/// The schedule text of a job that is not enabled.
+pub(super) const DISABLED: &str = "disabled";
+
+/// The ledger of one state directory. Copies share it.
+#[derive(Debug, Clone)]
+pub struct Ledger(Arc<Mutex<Database>>);
+
+/// What the ledger knows about when a job is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// When a runner first saw it.
+    pub first_seen: UnixMillis,
+    /// The newest occurrence that was dealt with.
+    pub last_occurrence: Option<UnixMillis>,
+}
+
+/// A pause that lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Until when; `None` is until somebody resumes.
+    pub until: Option<UnixMillis>,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.until {
+            Some(until) => write!(f, "paused until {}", stamp::time(until))?,
+            None => f.write_str("paused until it is resumed")?,
+        }
+        if !self.reason.is_empty() {
+            write!(f, " ({})", self.reason)?;
+        }
+        f.write_str("; `awsideman jobs resume` ends it")
+    }
+}
+
+/// A run that begins or did not happen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) job: &'a str,
+    pub(super) profile: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) scheduled_at: Option<UnixMillis>,
+    pub(super) at: UnixMillis,
+    /// The occurrence up to which the job is dealt with from now on.
+    pub(super) reference: Option<UnixMillis>,
+    pub(super) host: &'a str,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub(super) struct End<'a> {
+    pub(super) at: UnixMillis,
+    pub(super) outcome: Outcome,
+    pub(super) reason: &'a str,
+    pub(super) exit: u8,
+    pub(super) took_ms: u64,
+    pub(super) calls: u64,
+    pub(super) attempt: u32,
+    pub(super) detail: &'a Map<String, Value>,
+}
+
+impl Ledger {
+    /// The ledger in this database.
+    pub fn new(database: Arc<Mutex<Database>>) -> Self {
+        Self(database)
+    }
+
+    /// Pauses `job`, or all jobs, until a time or until [`Ledger::resume`].
+    pub fn pause(
+        &self,
+        job: Option<&str>,
+        until: Option<UnixMillis>,
+        reason: &str,
+        now: UnixMillis,
+    ) -> Result<(), JobError> {
+        self.write(|t| {
+            t.execute(
+                "INSERT INTO job(name, profile, schedule, first_seen, paused_until, paused_reason)
+                 VALUES(?1, '', '', ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET paused_until = ?3, paused_reason = ?4",
+                params![job.unwrap_or(ALL_JOBS), now, until.unwrap_or(i64::MAX), reason],
+            )
+        })?;
+        Ok(())
+    }
+
+    /// Ends the pause of `job`, or with `None` of all jobs and of each job that was paused by name. Says how many
+    /// pauses were ended.
+    pub fn resume(&self, job: Option<&str>, now: UnixMillis) -> Result<usize, JobError> {
+        self.write(|t| {
+            t.execute(
+                "UPDATE job SET paused_until = NULL, paused_reason = NULL
+                 WHERE paused_until > ?2 AND (?1 IS NULL OR name = ?1)",
+                params![job, now],
+            )
+        })
+    }
+
+    /// The pause that holds for `job` at `now`.
+    pub fn paused(&self, job: &str, now: UnixMillis) -> Result<Option<Pause>, JobError> {
+        self.read(|c| {
+            c.query_row(
+                "SELECT paused_until, coalesce(paused_reason, '') FROM job
+                 WHERE name IN (?1, ?2) AND paused_until > ?3 ORDER BY paused_until DESC LIMIT 1",
+                params![job, ALL_JOBS, now],
+                |row| {
+                    let until: i64 = row.get(0)?;
+                    Ok(Pause { until: (until != i64::MAX).then_some(until), reason: row.get(1)? })
+                },
+            )
+            .optional()
+        })
+    }
+
+    /// The row of a job as it would be judged at `now`, and whether it was there; nothing is written.
+    pub(super) fn peek(&self, job: &str, profile: &str, schedule: &str, now: UnixMillis) -> Result<Row, JobError> {
+        Ok(self.read(|c| row(c, job, profile))?.map_or(
+            Row { first_seen: now, last_occurrence: None },
+            |(known, row)| {
+                if known == schedule { row } else { Row { last_occurrence: Some(now), ..row } }
+            },
+        ))
+    }
+
+    /// The row of a job, made when it is new. One whose schedule is another than before counts from `now`.
+    pub(super) fn see(&self, job: &str, profile: &str, schedule: &str, now: UnixMillis) -> Result<Row, JobError> {
+        // Almost always nothing is to be written, and a look does not wait for other processes.
+        if let Some((known, row)) = self.read(|c| row(c, job, profile))?
+            && known == schedule
+        {
+            return Ok(row);
+        }
+        self.write(|t| {
+            t.execute(
+                "INSERT INTO job(name, profile, schedule, first_seen) VALUES(?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET schedule = ?3, last_occurrence = ?4 WHERE schedule <> ?3",
+                params![job, profile, schedule, now],
+            )?;
+            let (_, row) =
+                row(t, job, profile)?.unwrap_or((String::new(), Row { first_seen: now, last_occurrence: None }));
+            Ok(row)
+        })
+    }
+
+    /// Remembers that a job is not enabled, so that it counts from the moment it is again.
+    pub(super) fn see_disabled(&self, job: &str, profile: &str) -> Result<(), JobError> {
+        let known = self.read(|c| row(c, job, profile))?;
+        if known.is_some_and(|(schedule, _)| schedule != DISABLED) {
+            self.write(|t| {
+                t.execute(
+                    "UPDATE job SET schedule = ?3 WHERE name = ?1 AND profile = ?2",
+                    params![job, profile, DISABLED],
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Remembers the occurrence up to which a job is dealt with.
+    pub(super) fn refer(&self, job: &str, profile: &str, reference: UnixMillis) -> Result<(), JobError> {
+        self.write(|t| refer(t, job, profile, Some(reference)))
+    }
+
+    /// Records that a run begins; its number.
+    pub(super) fn begin(&self, entry: &Entry<'_>) -> Result<i64, JobError> {
+        self.write(|t| {
+            refer(t, entry.job, entry.profile, entry.reference)?;
+            insert(t, entry)
+        })
+    }
+
+    /// Records how a run ended, and forgets its job's oldest runs beyond `keep`.
+    pub(super) fn finish(&self, id: i64, end: &End<'_>, keep: u32) -> Result<(), JobError> {
+        self.write(|t| {
+            close(t, id, end)?;
+            prune(t, id, keep)
+        })
+    }
+
+    /// Records a run that did not happen (skipped, missed).
+    pub(super) fn record(&self, entry: &Entry<'_>, end: &End<'_>, keep: u32) -> Result<(), JobError> {
+        self.write(|t| {
+            refer(t, entry.job, entry.profile, entry.reference)?;
+            let id = insert(t, entry)?;
+            close(t, id, end)?;
+            prune(t, id, keep)
+        })
+    }
+
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StatementError>) -> Result<T, JobError> {
+        let mut database = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(work(database.connection())?)
+    }
+
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StatementError>,
+    ) -> Result<T, JobError> {
+        let mut database = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(sqlite::write(database.connection(), work)?)
+    }
+}
+
+fn row(connection: &Connection, job: &str, profile: &str) -> Result<Option<(String, Row)>, StatementError> {
+    connection
+        .query_row(
+            "SELECT schedule, first_seen, last_occurrence FROM job WHERE name = ? AND profile = ?",
+            params![job, profile],
+            |row| Ok((row.get(0)?, Row { first_seen: row.get(1)?, last_occurrence: row.get(2)? })),
+        )
+        .optional()
+}
+
+fn refer(t: &Transaction<'_>, job: &str, profile: &str, reference: Option<UnixMillis>) -> Result<(), StatementError> {
+    if let Some(reference) = reference {
+        t.execute(
+            "UPDATE job SET last_occurrence = ?3 WHERE name = ?1 AND profile = ?2",
+            params![job, profile, reference],
+        )?;
+    }
+    Ok(())
+}
+
+fn insert(t: &Transaction<'_>, entry: &Entry<'_>) -> Result<i64, StatementError> {
+    t.execute(
+        "INSERT INTO run(job, profile, kind, scheduled_at, started_at, pid, host) VALUES(?, ?, ?, ?, ?, ?, ?)",
+        params![entry.job, entry.profile, entry.kind, entry.scheduled_at, entry.at, std::process::id(), entry.host],
+    )?;
+    Ok(t.last_insert_rowid())
+}
+
+fn close(t: &Transaction<'_>, id: i64, end: &End<'_>) -> Result<(), StatementError> {
+    t.execute(
+        "UPDATE run SET ended_at = ?, outcome = ?, reason = ?, exit = ?, took_ms = ?, calls = ?, attempt = ?, detail = ?
+         WHERE id = ?",
+        params![
+            end.at,
+            end.outcome.as_str(),
+            end.reason,
+            end.exit,
+            i64::try_from(end.took_ms).unwrap_or(i64::MAX),
+            i64::try_from(end.calls).unwrap_or(i64::MAX),
+            end.attempt,
+            Value::Object(end.detail.clone()).to_string(),
+            id
+        ],
+    )?;
+    Ok(())
+}
+
+/// Runs that are not over and the last success of each job and profile stay, however old.
+fn prune(t: &Transaction<'_>, id: i64, keep: u32) -> Result<(), StatementError> {
+    t.execute(
+        "WITH mine AS (SELECT r.* FROM run r, run this WHERE this.id = ?1 AND r.job = this.job AND r.profile = this.profile)
+         DELETE FROM run WHERE id IN (SELECT id FROM mine WHERE ended_at IS NOT NULL)
+           AND id NOT IN (SELECT id FROM mine ORDER BY id DESC LIMIT ?2)
+           AND id NOT IN (SELECT max(id) FROM mine WHERE outcome = 'done')",
+        params![id, keep.max(1)],
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::rehearsal::{end, entry, ledger};
+
+    #[test]
+    fn a_job_is_seen_once_and_a_changed_schedule_counts_from_now() {
+        let (_root, ledger) = ledger();
+        let row = |first_seen, last_occurrence| Row { first_seen, last_occurrence };
+        assert_eq!(ledger.peek("a", "", "x", 5).unwrap(), row(5, None));
+        assert_eq!(ledger.see("a", "", "x", 10).unwrap(), row(10, None));
+        assert_eq!(ledger.see("a", "", "x", 20).unwrap(), row(10, None));
+        ledger.refer("a", "", 15).unwrap();
+        assert_eq!(ledger.see("a", "", "x", 30).unwrap(), row(10, Some(15)));
+        assert_eq!(ledger.peek("a", "", "y", 40).unwrap(), row(10, Some(40)));
+        assert_eq!(ledger.see("a", "", "y", 40).unwrap(), row(10, Some(40)));
+        assert_eq!(ledger.see("a", "other profile", "y", 50).unwrap(), row(50, None));
+    }
+
+    #[test]
+    fn a_job_that_is_enabled_again_counts_from_then() {
+        let (_root, ledger) = ledger();
+        ledger.see_disabled("a", "").unwrap();
+        ledger.see("a", "", "x", 10).unwrap();
+        ledger.see_disabled("a", "").unwrap();
+        assert_eq!(ledger.see("a", "", "x", 90).unwrap().last_occurrence, Some(90));
+    }
+
+    #[test]
+    fn a_pause_holds_until_its_end_or_until_it_is_ended() {
+        let (_root, ledger) = ledger();
+        ledger.pause(Some("a"), Some(100), "maintenance", 1).unwrap();
+        let pause = Pause { until: Some(100), reason: "maintenance".into() };
+        assert_eq!(ledger.paused("a", 99).unwrap(), Some(pause));
+        assert_eq!(ledger.paused("a", 100).unwrap(), None);
+        assert_eq!(ledger.paused("b", 99).unwrap(), None);
+        ledger.pause(None, None, "freeze", 1).unwrap();
+        assert_eq!(ledger.paused("b", 1 << 50).unwrap().unwrap().until, None);
+        assert_eq!(ledger.resume(None, 50).unwrap(), 2);
+        assert_eq!(ledger.paused("a", 50).unwrap(), None);
+    }
+
+    #[test]
+    fn the_oldest_runs_are_forgotten_but_never_the_last_success_nor_one_that_runs() {
+        let (_root, ledger) = ledger();
+        let running = ledger.begin(&entry("a", 1)).unwrap();
+        let success = ledger.begin(&entry("a", 2)).unwrap();
+        ledger.finish(success, &end(Outcome::Done, "ok"), 3).unwrap();
+        for n in 3..20 {
+            ledger.record(&entry("a", n), &end(Outcome::Skipped, "not now"), 3).unwrap();
+        }
+        ledger.record(&entry("b", 30), &end(Outcome::Skipped, "not now"), 3).unwrap();
+        let ids: Vec<i64> = ledger.history(Some("a"), 100).unwrap().iter().map(|row| row.id).collect();
+        assert_eq!(ids.len(), 5);
+        assert!(ids.contains(&running) && ids.contains(&success));
+        assert_eq!(ledger.history(None, 100).unwrap().len(), 6);
+    }
+}

@@ -1,0 +1,212 @@
+//! What there is, what would run: asked without touching anything.
+//!
+//! Neighbours: `jobs list` and `jobs run --dry-run` print it. Promise: nothing is written, no job is first seen by
+//! being listed, and no lock is taken but one whose holder seems dead.
+
+use super::lock::path_of;
+use super::occurrence::fingerprint;
+use super::runner::phases;
+use super::unit::Unit;
+use super::{Context, Due, Held, JobError, Lock, Occurrences, Outcome, RunRow, Wanted, due, stamp};
+use crate::clock::UnixMillis;
+use crate::config::{Job, Schedule};
+use serde::Serialize;
+
+/// One job and profile, for `jobs list`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Listed {
+    /// The job's name.
+    pub job: String,
+    /// Its kind.
+    pub kind: String,
+    /// The AWS profile, when the job names profiles.
+    pub profile: Option<String>,
+    /// Its sentence.
+    pub description: String,
+    /// Where it is defined.
+    pub origin: String,
+    /// Its schedule as written (`every 5m` for an interval).
+    pub schedule: String,
+    /// The time zone in which a cron expression is read; `null` for an interval.
+    pub timezone: Option<String>,
+    /// Whether it runs by itself.
+    pub enabled: bool,
+    /// Why and until when it is paused.
+    pub paused: Option<String>,
+    /// When it is due; in the past when it is due now, `null` when it runs only by name.
+    #[serde(serialize_with = "stamp::json_or_null")]
+    pub next_due: Option<UnixMillis>,
+    /// How it ended last.
+    pub last_outcome: Option<Outcome>,
+    /// When it last began, or was last passed over.
+    #[serde(serialize_with = "stamp::json_or_null")]
+    pub last_at: Option<UnixMillis>,
+    /// The reason that was given.
+    pub last_reason: Option<String>,
+    /// When it last began and was then done.
+    #[serde(serialize_with = "stamp::json_or_null")]
+    pub last_success: Option<UnixMillis>,
+    /// Who runs it now.
+    pub running: Option<String>,
+}
+
+/// What a pass would do with one job and profile.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Planned {
+    /// The job's name.
+    pub job: String,
+    /// Its kind.
+    pub kind: String,
+    /// The AWS profile, when the job names profiles.
+    pub profile: Option<String>,
+    /// Whether it would run.
+    pub would_run: bool,
+    /// Why, or why not.
+    pub reason: String,
+}
+
+/// Every job and profile.
+pub fn list(jobs: &[Job], context: &Context) -> Result<Vec<Listed>, JobError> {
+    let units = Unit::all_of(jobs.iter().collect(), true);
+    units.into_iter().map(|unit| listed(&unit, context)).collect()
+}
+
+/// What [`super::run`] would do, in its order.
+pub fn dry_run(jobs: &[Job], wanted: &Wanted, context: &Context) -> Result<Vec<Planned>, JobError> {
+    let units = phases(jobs, wanted)?.into_iter().flatten();
+    units.map(|unit| planned(&unit, context)).collect()
+}
+
+fn listed(unit: &Unit, context: &Context) -> Result<Listed, JobError> {
+    let (job, ledger, now) = (&unit.job, &context.ledger, context.clock.now());
+    let (schedule, timezone) = match &job.schedule {
+        Schedule::Every(every) => (format!("every {}", stamp::duration(*every)), None),
+        Schedule::Cron { text, .. } => {
+            (text.clone(), Some(Occurrences::of(&job.schedule, context.zone).zone().to_string()))
+        }
+    };
+    let due = peek(unit, context)?;
+    let running = running(unit, context)?;
+    let last = match &running {
+        Running::Dead(row) => {
+            Some(RunRow { outcome: Some(Outcome::Crashed), reason: "its runner is gone".to_owned(), ..row.clone() })
+        }
+        Running::By(_) | Running::No => ledger.last_ended(&job.name, unit.profile())?,
+    };
+    let success = ledger.last_success(&job.name, unit.profile())?;
+    Ok(Listed {
+        job: job.name.clone(),
+        kind: job.kind.as_str().to_owned(),
+        profile: unit.profile.clone(),
+        description: job.description.clone(),
+        origin: job.origin.clone(),
+        schedule,
+        timezone,
+        enabled: job.enabled,
+        paused: paused(unit, context, now)?,
+        next_due: if !job.enabled {
+            None
+        } else if due.run.is_empty() {
+            due.next
+        } else {
+            due.run.last().copied()
+        },
+        last_outcome: last.as_ref().and_then(|row| row.outcome),
+        last_at: last.as_ref().map(|row| row.started_at),
+        last_reason: last.map(|row| row.reason),
+        last_success: success.map(|row| row.started_at),
+        running: match running {
+            Running::By(held) => Some(held),
+            Running::No | Running::Dead(_) => None,
+        },
+    })
+}
+
+fn planned(unit: &Unit, context: &Context) -> Result<Planned, JobError> {
+    let due = peek(unit, context)?;
+    let (would_run, reason) = if !unit.job.enabled && unit.when_due {
+        (false, "disabled: it runs only by name".to_owned())
+    } else if let Some(pause) = paused(unit, context, context.clock.now())? {
+        (false, pause)
+    } else if let Running::By(held) = running(unit, context)? {
+        (false, held)
+    } else if !unit.when_due {
+        (true, "asked for".to_owned())
+    } else if let Some(newest) = due.run.last() {
+        let more = due.run.len() - 1;
+        let also = if more == 0 { String::new() } else { format!(" and {more} before") };
+        (true, format!("due since {}{also}", stamp::time(*newest)))
+    } else {
+        let next = due.next.map_or("never due".to_owned(), |next| format!("not due before {}", stamp::time(next)));
+        (false, due.missed.map_or(next.clone(), |missed| format!("missed {}; {next}", missed.reason)))
+    };
+    Ok(Planned {
+        job: unit.job.name.clone(),
+        kind: unit.job.kind.as_str().to_owned(),
+        profile: unit.profile.clone(),
+        would_run,
+        reason,
+    })
+}
+
+fn peek(unit: &Unit, context: &Context) -> Result<Due, JobError> {
+    let now = context.clock.now();
+    let row = context.ledger.peek(&unit.job.name, unit.profile(), &fingerprint(&unit.job), now)?;
+    Ok(due(&unit.job, context.zone, &row, unit.jitter(context), now))
+}
+
+fn paused(unit: &Unit, context: &Context, now: UnixMillis) -> Result<Option<String>, JobError> {
+    Ok(context.ledger.paused(&unit.job.name, now)?.map(|pause| pause.to_string()))
+}
+
+enum Running {
+    No,
+    By(String),
+    Dead(RunRow),
+}
+
+/// The lock is tried only where the ledger has a run that did not end: to try one for nothing could keep a runner
+/// from a job for that moment.
+fn running(unit: &Unit, context: &Context) -> Result<Running, JobError> {
+    let Some(row) = context.ledger.open_run(&unit.job.name, unit.profile())? else { return Ok(Running::No) };
+    let path = path_of(&context.state_dir, &unit.job.name, unit.profile());
+    let asking = Held { pid: std::process::id(), host: context.host.clone(), since: context.clock.now() };
+    match Lock::try_acquire(&path, context.access, &asking)? {
+        Ok(_free) => Ok(Running::Dead(row)),
+        Err(held) => {
+            let recorded = Held { pid: row.pid, host: row.host, since: row.started_at };
+            Ok(Running::By(held.unwrap_or(recorded).to_string()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::rehearsal::{Stage, cron, job, work_of};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn listing_and_dry_runs_say_what_is_and_write_nothing() {
+        let stage = Stage::new(|_| work_of("did it"));
+        let every = Job { schedule: Schedule::Every(Duration::from_secs(300)), ..job("often") };
+        let daily = Job { schedule: cron("0 3 * * *", None), ..job("nightly") };
+        let off = Job { enabled: false, ..job("off") };
+        let jobs = [every, daily, off];
+        for _ in 0..2 {
+            let plan = dry_run(&jobs, &Wanted::Due, &stage.context).unwrap();
+            assert_eq!(plan.iter().map(|p| p.would_run).collect::<Vec<_>>(), [true, false, false]);
+            assert!(plan[1].reason.starts_with("not due before 2026-06-02T03:00:00Z"), "{}", plan[1].reason);
+            assert!(plan[2].reason.starts_with("disabled"));
+            stage.clock.advance(Duration::from_secs(60));
+        }
+        assert!(stage.context.ledger.history(None, 10).unwrap().is_empty());
+        super::super::run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+        let listed = list(&jobs, &stage.context).unwrap();
+        assert_eq!((listed[0].schedule.as_str(), listed[0].timezone.as_deref()), ("every 5m", None));
+        assert_eq!((listed[0].last_outcome, listed[0].last_reason.as_deref()), (Some(Outcome::Done), Some("did it")));
+        assert_eq!((listed[1].timezone.as_deref(), listed[1].last_outcome), (Some("UTC"), None));
+        assert_eq!((listed[2].enabled, listed[2].next_due), (false, None));
+        assert!(listed.iter().all(|l| l.running.is_none()));
+    }
+}

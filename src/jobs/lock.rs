@@ -1,0 +1,155 @@
+//! The lock of one job and profile: who holds it, runs.
+//!
+//! Neighbours: `unit.rs` takes it, `listing.rs` asks. Promise: it is the operating system's, on `locks/<job>` in the
+//! state directory, so it is free as soon as its holder is gone, however that went and whatever the clock says.
+
+use super::{JobError, stamp};
+use crate::clock::UnixMillis;
+use crate::private::{self, Access, Open};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// What a profile's name may keep in a file name.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+/// The right to run one job for one profile, until dropped.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+/// Who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The process.
+    pub pid: u32,
+    /// Its host.
+    pub host: String,
+    /// Since when.
+    pub since: UnixMillis,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "held by pid {} on {} since {}", self.pid, self.host, stamp::time(self.since))
+    }
+}
+
+impl Lock {
+    /// Takes the lock at `path`, or says who holds it (when they have said so already).
+    pub fn try_acquire(path: &Path, access: Access, holder: &Held) -> Result<Result<Lock, Option<Held>>, JobError> {
+        let fail = |source| JobError::Lock { path: path.into(), source };
+        if let Some(folder) = path.parent() {
+            private::directory(folder, access)?;
+        }
+        let mut file = private::open(path, Open::ReadWrite, access)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Err(holder_of(path))),
+            Err(TryLockError::Error(source)) => return Err(fail(source)),
+        }
+        let words = serde_json::to_vec(holder).unwrap_or_default();
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&words)).map_err(fail)?;
+        // A wish that the holder before us no longer heard is not for us.
+        forget_wish(path);
+        Ok(Ok(Lock { file, path: path.into() }))
+    }
+
+    /// Whether a later run wants to take the place of this one.
+    pub fn is_wanted(&self) -> bool {
+        wish(&self.path).exists()
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        forget_wish(&self.path);
+        // The name of a holder that is gone would only mislead; the lock itself ends with the file.
+        let _ = self.file.set_len(0);
+    }
+}
+
+/// Asks the holder of the lock at `path` to stop.
+pub(super) fn want(path: &Path, access: Access) -> Result<(), JobError> {
+    private::open(&wish(path), Open::ReadWrite, access)?;
+    Ok(())
+}
+
+/// The lock file of a job and profile below the state directory.
+pub(super) fn path_of(state_dir: &Path, job: &str, profile: &str) -> PathBuf {
+    let mut name = utf8_percent_encode(job, PLAIN).to_string();
+    if !profile.is_empty() {
+        name.push('@');
+        name.extend(utf8_percent_encode(profile, PLAIN));
+    }
+    state_dir.join("locks").join(name)
+}
+
+/// The lock of the one run that may wait for the lock at `path`.
+pub(super) fn queue_of(path: &Path) -> PathBuf {
+    beside(path, ".next")
+}
+
+fn wish(path: &Path) -> PathBuf {
+    beside(path, ".stop")
+}
+
+fn forget_wish(path: &Path) {
+    // Usually there is none.
+    let _ = std::fs::remove_file(wish(path));
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn holder_of(path: &Path) -> Option<Held> {
+    serde_json::from_slice(&private::read(path).ok()??).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn me() -> Held {
+        Held { pid: 7, host: "here".into(), since: 1_000 }
+    }
+
+    #[test]
+    fn one_holds_it_the_other_learns_who_and_it_is_free_when_dropped() {
+        let root = tempfile::tempdir().unwrap();
+        let path = path_of(root.path(), "warm", "");
+        let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
+        let other = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap_err().unwrap();
+        assert_eq!(other.to_string(), "held by pid 7 on here since 1970-01-01T00:00:01Z");
+        drop(held);
+        assert!(Lock::try_acquire(&path, Access::Owner, &me()).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_holder_hears_that_its_place_is_wanted_and_its_successor_does_not() {
+        let root = tempfile::tempdir().unwrap();
+        let path = path_of(root.path(), "warm", "");
+        let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
+        assert!(!held.is_wanted());
+        want(&path, Access::Owner).unwrap();
+        assert!(held.is_wanted());
+        drop(held);
+        assert!(!Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap().is_wanted());
+    }
+
+    #[test]
+    fn profiles_have_locks_of_their_own_inside_the_directory() {
+        let root = Path::new("/s");
+        assert_eq!(path_of(root, "warm", ""), Path::new("/s/locks/warm"));
+        assert_eq!(path_of(root, "warm", "a/../b c"), Path::new("/s/locks/warm@a%2F%2E%2E%2Fb%20c"));
+        assert_ne!(path_of(root, "warm", "x"), path_of(root, "warm", "X"));
+    }
+}

@@ -1,0 +1,141 @@
+//! How a run ends: a closed vocabulary, and the report that carries it.
+//!
+//! Neighbours: `unit.rs` makes reports, `cli/` prints them, `alerts/` reads their findings. Promise: these words are
+//! in the ledger and in JSON, and do not change.
+
+use super::stamp;
+use crate::clock::UnixMillis;
+use crate::health::Finding;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// When several jobs fail, the first of these codes is the exit code of all.
+const ORDER: [u8; 7] = [2, 12, 4, 13, 1, 3, 6];
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It did what it is for.
+    Done,
+    /// There was a reason not to run it; nothing is wrong.
+    Skipped,
+    /// It could not do what it is for.
+    Failed,
+    /// It was stopped because it took too long.
+    TimedOut,
+    /// It was stopped because the runner must end or a later run takes its place.
+    Cancelled,
+    /// Nobody was there when it was due.
+    Missed,
+    /// Its runner ended without a word.
+    Crashed,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Outcome; 7] = [
+        Outcome::Done,
+        Outcome::Skipped,
+        Outcome::Failed,
+        Outcome::TimedOut,
+        Outcome::Cancelled,
+        Outcome::Missed,
+        Outcome::Crashed,
+    ];
+
+    /// The word in JSON and in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::Skipped => "skipped",
+            Outcome::Failed => "failed",
+            Outcome::TimedOut => "timed-out",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Missed => "missed",
+            Outcome::Crashed => "crashed",
+        }
+    }
+
+    /// The outcome behind a word.
+    pub fn parse(word: &str) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    }
+}
+
+/// What became of one run of one job for one profile.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The job's name.
+    pub job: String,
+    /// Its kind (`warm`).
+    pub kind: String,
+    /// The AWS profile, when the job names profiles.
+    pub profile: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, or what was done, as one sentence.
+    pub reason: String,
+    /// How long it ran, in milliseconds.
+    pub took_ms: u64,
+    /// AWS calls it made.
+    pub calls: u64,
+    /// The occurrence it ran for; `null` when it was asked for.
+    #[serde(serialize_with = "stamp::json_or_null")]
+    pub scheduled_at: Option<UnixMillis>,
+    /// When it began.
+    #[serde(serialize_with = "stamp::json")]
+    pub started_at: UnixMillis,
+    /// The attempts it took.
+    pub attempt: u32,
+    /// Its own exit code: 0 when all is well.
+    pub exit: u8,
+    /// Whether a later run may succeed without anybody acting.
+    pub retryable: bool,
+    /// What it found.
+    pub findings: Vec<Finding>,
+    /// Figures of its kind.
+    pub detail: Map<String, Value>,
+}
+
+/// The exit code of a pass: 0, or of several failures the gravest.
+pub fn exit_code(reports: &[Report]) -> u8 {
+    let codes = || reports.iter().map(|report| report.exit).filter(|code| *code != 0);
+    ORDER.into_iter().find(|code| codes().any(|c| c == *code)).or_else(|| codes().next()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::rehearsal::report;
+
+    #[test]
+    fn of_several_failures_the_gravest_is_the_exit_code() {
+        let exits = |codes: &[u8]| exit_code(&codes.iter().map(|code| report(*code)).collect::<Vec<_>>());
+        for (codes, expected) in [
+            (&[][..], 0),
+            (&[0, 0], 0),
+            (&[6, 0, 3], 3),
+            (&[3, 1], 1),
+            (&[1, 13], 13),
+            (&[13, 4], 4),
+            (&[4, 12], 12),
+            (&[6, 12, 2, 1], 2),
+            (&[0, 130], 130),
+            (&[130, 6], 6),
+        ] {
+            assert_eq!(exits(codes), expected, "{codes:?}");
+        }
+    }
+
+    #[test]
+    fn the_words_in_json_are_the_words_in_the_ledger() {
+        for outcome in Outcome::ALL {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+            assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
+        }
+        let json = serde_json::to_value(Report { scheduled_at: None, started_at: 1_500, ..report(0) }).unwrap();
+        assert_eq!(json["started_at"], "1970-01-01T00:00:01.500Z");
+        assert!(json["scheduled_at"].is_null());
+    }
+}

@@ -1,0 +1,152 @@
+//! The runner: which jobs run in a pass, in which order, and how many at once.
+//!
+//! Neighbours: `unit.rs` runs each; `jobs run` calls it once, `daemon/` at every wake. Promise: it never sleeps until
+//! something is due; one job's failure stops no other; the reports come in the order in which the jobs were begun.
+//!
+//! Order. What is due runs in file-name order, the quick kinds (cleanup, enforce-limits, health-check) before the
+//! long one (warm), so that a verdict does not wait for a walk. `--all` is a whole round: first every warm, then
+//! cleanup, then limits, then health, each kind in file-name order and only when the kind before has ended, so
+//! that the verdict is about what the round has made of the cache. Named jobs run in the order they are named.
+
+use super::unit::{self, Unit};
+use super::{JobError, Ledger, Report, Stop, Works};
+use crate::clock::Clock;
+use crate::config::{Job, Kind};
+use crate::private::Access;
+use crate::report::Progress;
+use chrono_tz::Tz;
+use futures_util::stream::{self, StreamExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Which jobs shall run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those that the ledger finds due.
+    Due,
+    /// Every enabled job, now.
+    All,
+    /// These, now, enabled or not.
+    Named(Vec<String>),
+}
+
+/// Where and with what jobs run.
+pub struct Context {
+    /// The state directory; the locks are in it.
+    pub state_dir: PathBuf,
+    /// Who may use it.
+    pub access: Access,
+    /// What was and what is due.
+    pub ledger: Ledger,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// The zone of the host.
+    pub zone: Tz,
+    /// The name of the host.
+    pub host: String,
+    /// Those who know what each kind does.
+    pub works: Arc<dyn Works>,
+    /// How many jobs run at once.
+    pub slots: Slots,
+    /// How many past runs of each job are kept.
+    pub keep: u32,
+    /// How long a job that must stop has to end by itself.
+    pub grace: Duration,
+    /// Who is told what runs and how far it is.
+    pub progress: Arc<dyn Progress>,
+    /// The wish that everything stops.
+    pub stop: Stop,
+}
+
+/// Room for so many jobs at once, over all passes that share it.
+#[derive(Debug, Clone)]
+pub struct Slots {
+    room: Arc<Semaphore>,
+    size: usize,
+}
+
+impl Slots {
+    /// Room for `parallel` jobs, at least one.
+    pub fn new(parallel: usize) -> Self {
+        let size = parallel.clamp(1, 1_000);
+        Self { room: Arc::new(Semaphore::new(size)), size }
+    }
+
+    pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).acquire_owned().await.ok()
+    }
+}
+
+/// Runs what is wanted, to its end. `jobs` are in file-name order.
+pub async fn run(jobs: &[Job], wanted: &Wanted, context: &Context) -> Result<Vec<Report>, JobError> {
+    let mut reports = Vec::new();
+    for phase in phases(jobs, wanted)? {
+        let mut runs = Vec::new();
+        for unit in phase {
+            if *wanted != Wanted::Due || unit.has_something_to_do(context)? {
+                runs.push(unit::run(unit, context));
+            }
+        }
+        let ended: Vec<Vec<Report>> = stream::iter(runs).buffered(context.slots.size).collect().await;
+        reports.extend(ended.into_iter().flatten());
+    }
+    Ok(reports)
+}
+
+/// The units that are wanted; those of one phase may run side by side.
+pub(super) fn phases(jobs: &[Job], wanted: &Wanted) -> Result<Vec<Vec<Unit>>, JobError> {
+    let enabled = || jobs.iter().filter(|job| job.enabled);
+    match wanted {
+        Wanted::Due => {
+            // A disabled job has something to remember, so it is not left out here.
+            let mut ordered: Vec<&Job> = jobs.iter().collect();
+            ordered.sort_by_key(|job| is_long(&job.kind));
+            Ok(vec![Unit::all_of(ordered, true)])
+        }
+        Wanted::All => {
+            let stage = |n| Unit::all_of(enabled().filter(|job| stage_of(&job.kind) == n).collect(), false);
+            Ok((0..STAGES).map(stage).filter(|units| !units.is_empty()).collect())
+        }
+        Wanted::Named(names) => {
+            let mut chosen: Vec<&Job> = Vec::new();
+            for name in names {
+                let job = jobs.iter().find(|job| job.name == *name).ok_or_else(|| unknown(name, jobs))?;
+                if !chosen.iter().any(|other| other.name == job.name) {
+                    chosen.push(job);
+                }
+            }
+            Ok(vec![Unit::all_of(chosen, false)])
+        }
+    }
+}
+
+const STAGES: u8 = 4;
+
+fn stage_of(kind: &Kind) -> u8 {
+    match kind {
+        Kind::Warm { .. } => 0,
+        Kind::Cleanup => 1,
+        Kind::EnforceLimits => 2,
+        Kind::HealthCheck => 3,
+    }
+}
+
+fn is_long(kind: &Kind) -> bool {
+    matches!(kind, Kind::Warm { .. })
+}
+
+fn unknown(name: &str, jobs: &[Job]) -> JobError {
+    let alike = |job: &&Job| strsim::jaro_winkler(name, &job.name);
+    let nearest = jobs.iter().filter(|job| alike(job) > 0.7).max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    JobError::Unknown {
+        name: name.to_owned(),
+        nearest: nearest.map(|job| job.name.clone()),
+        known: jobs.iter().map(|job| job.name.clone()).collect(),
+    }
+}
+
+#[cfg(test)]
+#[path = "runner_tests.rs"]
+mod tests;

@@ -1,0 +1,197 @@
+//! One run under supervision: timeout with a grace, retries, and a wall around panics.
+//!
+//! Neighbours: `unit.rs` hands it a run that the ledger knows, [`Works`] does the work. Promise: it returns at most
+//! the timeout and the grace after it began, whatever the work does; the lock of the job stays with the work itself,
+//! so work that cannot be stopped keeps others from starting beside it.
+
+use super::{Ending, Lock, Outcome, Run, Stop, Work, Works, stamp};
+use crate::config::{Job, Retry};
+use crate::report::Progress;
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// How often a holder looks whether a later run wants its place.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long aborted work has to be gone, so that its lock is free when the run is reported.
+const GONE: Duration = Duration::from_secs(1);
+/// A delay between attempts never gets longer.
+const LONGEST_DELAY: Duration = Duration::from_secs(3600);
+
+/// A run to supervise.
+pub(super) struct Order {
+    pub(super) works: Arc<dyn Works>,
+    pub(super) job: Arc<Job>,
+    pub(super) run: Run,
+    pub(super) progress: Arc<dyn Progress>,
+    pub(super) grace: Duration,
+    /// The wish that everything stops.
+    pub(super) stop: Stop,
+    pub(super) lock: Arc<Lock>,
+}
+
+/// How a run ended.
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) work: Work,
+    pub(super) attempt: u32,
+    pub(super) took: Duration,
+}
+
+enum Cause {
+    TooLong,
+    Ending,
+    Replaced,
+}
+
+/// Runs it to its end.
+pub(super) async fn supervise(order: Order) -> Ended {
+    let begun = Instant::now();
+    let deadline = (!order.job.timeout.is_zero()).then(|| begun + order.job.timeout);
+    let (limit, grace) = (order.job.timeout, order.grace);
+    let (everything, own) = (order.stop.clone(), Stop::new());
+    let attempt = Arc::new(AtomicU32::new(1));
+    let lock = Arc::clone(&order.lock);
+    // A set, because it aborts its task when this future is dropped.
+    let mut task = JoinSet::new();
+    task.spawn(attempts(order, own.clone(), deadline, Arc::clone(&attempt)));
+
+    let cause = tokio::select! {
+        biased;
+        joined = task.join_next() => {
+            let (outcome, work) = settled(joined);
+            return Ended { outcome, work, attempt: attempt.load(Ordering::Relaxed), took: begun.elapsed() };
+        }
+        () = over(deadline) => Cause::TooLong,
+        () = everything.wait() => Cause::Ending,
+        () = wanted(&lock) => Cause::Replaced,
+    };
+    drop(lock);
+    own.set();
+    let joined = timeout(grace, task.join_next()).await;
+    let heeded = joined.is_ok();
+    if !heeded {
+        task.abort_all();
+        // Work that blocks its thread is not gone after this either; then it keeps its lock.
+        let _ = timeout(GONE, task.join_next()).await;
+    }
+    let last = joined.ok().map(settled);
+    let (outcome, work) = stopped(&cause, last, limit, grace);
+    Ended { outcome, work, attempt: attempt.load(Ordering::Relaxed), took: begun.elapsed() }
+}
+
+async fn attempts(order: Order, stop: Stop, deadline: Option<Instant>, attempt: Arc<AtomicU32>) -> Work {
+    let Order { works, job, mut run, progress, lock, .. } = order;
+    let mut calls = 0;
+    loop {
+        attempt.store(run.attempt, Ordering::Relaxed);
+        let mut work = works.perform(&job, &run, &*progress, &stop).await;
+        calls += work.calls;
+        work.calls = calls;
+        let delay = delay_before(&job.retry, run.attempt + 1);
+        let in_time = deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
+        if work.ending != Ending::FailedForNow || run.attempt >= job.retry.attempts || !in_time || stop.is_set() {
+            drop(lock);
+            return work;
+        }
+        let notice = format!("{}: {}; tried again in {}", job.name, work.reason, stamp::duration(whole(delay)));
+        progress.notice(&notice);
+        tokio::select! {
+            () = sleep(delay) => {}
+            () = stop.wait() => return work,
+        }
+        run.attempt += 1;
+    }
+}
+
+/// Doubled for each attempt, and up to a quarter longer, so that hosts that failed together do not return together.
+fn delay_before(retry: &Retry, attempt: u32) -> Duration {
+    let doubled = retry.delay.saturating_mul(1 << (attempt.saturating_sub(2)).min(20)).min(LONGEST_DELAY);
+    doubled + doubled.mul_f64(fastrand::f64() / 4.0)
+}
+
+fn whole(delay: Duration) -> Duration {
+    Duration::from_secs(delay.as_secs().max(1))
+}
+
+async fn over(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wanted(lock: &Lock) {
+    loop {
+        sleep(LOOK).await;
+        if lock.is_wanted() {
+            return;
+        }
+    }
+}
+
+fn settled(joined: Option<Result<Work, JoinError>>) -> (Outcome, Work) {
+    let failed = |reason: String| (Outcome::Failed, Work::failed(reason, 1));
+    match joined {
+        Some(Ok(work)) => {
+            let outcome = match work.ending {
+                Ending::Done => Outcome::Done,
+                Ending::Skipped => Outcome::Skipped,
+                Ending::Failed | Ending::FailedForNow => Outcome::Failed,
+            };
+            (outcome, work)
+        }
+        Some(Err(error)) if error.is_panic() => failed(format!("panicked: {}", words_of(&*error.into_panic()))),
+        Some(Err(_)) | None => failed("its task was dropped before it ended".to_owned()),
+    }
+}
+
+fn stopped(cause: &Cause, last: Option<(Outcome, Work)>, limit: Duration, grace: Duration) -> (Outcome, Work) {
+    let limit = stamp::duration(limit);
+    let what = match cause {
+        Cause::TooLong => format!("it was not done after its timeout of {limit}"),
+        Cause::Ending => "stopped, because awsideman was told to end".to_owned(),
+        Cause::Replaced => "stopped, because a later run takes its place (overlap = \"replace\")".to_owned(),
+    };
+    let (outcome, exit) = match cause {
+        Cause::TooLong => (Outcome::TimedOut, 1),
+        Cause::Ending => (Outcome::Cancelled, 130),
+        Cause::Replaced => (Outcome::Cancelled, 0),
+    };
+    match last {
+        // It was finished before it heard of the wish.
+        Some((Outcome::Done, work)) if !matches!(cause, Cause::TooLong) => (Outcome::Done, work),
+        Some((_, work)) => {
+            let reason = format!("{what}; it ended within the grace: {}", work.reason);
+            (outcome, Work { ending: Ending::FailedForNow, reason, exit, ..work })
+        }
+        None => {
+            let reason =
+                format!("{what}; it did not end within the grace of {} and was aborted", stamp::duration(grace));
+            (outcome, Work { exit, ..Work::failed_for_now(reason, 1) })
+        }
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_doubles_and_is_at_most_a_quarter_longer() {
+        let retry = Retry { attempts: 9, delay: Duration::from_secs(4) };
+        for (attempt, least) in [(2, 4), (3, 8), (4, 16), (40, 3600)] {
+            let delay = delay_before(&retry, attempt);
+            let least = Duration::from_secs(least);
+            assert!(delay >= least && delay <= least.mul_f64(1.25), "{attempt}: {delay:?}");
+        }
+    }
+}
