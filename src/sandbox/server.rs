@@ -238,6 +238,15 @@ mod tests {
     }
 
     #[test]
+    fn every_call_to_aws_takes_the_latency_asked_for() {
+        let latency = Duration::from_millis(40);
+        let running = start(small(), Limits { tps: 0.0, latency }).expect("a free port");
+        let begin = Instant::now();
+        exchange(&running, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        assert!(begin.elapsed() >= latency);
+    }
+
+    #[test]
     fn another_host_s_name_is_refused() {
         let running = start(small(), NO_LIMITS).expect("a free port");
         for host in ["evil.example", "127.0.0.1.evil.example", "10.0.0.1:80", "localhost.evil:1"] {
