@@ -177,6 +177,11 @@ pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     tune(connection, plan)
 }
 
+/// Opens a database that is there, and makes nothing of one that is not ours.
+pub fn open_existing(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    tune(known(connect(plan)?, plan)?, plan)
+}
+
 /// Opens a database that is there for reading only, as a user who may not write it does.
 pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;

@@ -1,7 +1,7 @@
 //! The circuit breaker: a backend that keeps failing is left alone for a while.
 //!
 //! Neighbours: wraps any backend; the caller persists the snapshot and words what it shows. Promise: CLOSED until
-//! `failure_threshold` failures in a row, OPEN for `recovery_timeout`, then HALF_OPEN for one trial; removals always go
+//! `failure_threshold` failures in a row, OPEN for `recovery_timeout`, then `HALF_OPEN` for one trial; removals always go
 //! through, because a bypassed cache must not forget what it was told.
 
 use super::{Address, Draft, Fill, Look, Meta, Removed, Select, Size, Store, StoreError, Stored, Sweep, Swept};
@@ -69,7 +69,7 @@ impl<S: Store> Breaker<S> {
         Breaker { inner, clock, failure_threshold: failure_threshold.max(1), recovery_timeout, memory }
     }
 
-    /// What it remembers. OPEN shows as HALF_OPEN once a trial is due.
+    /// What it remembers. OPEN shows as `HALF_OPEN` once a trial is due.
     pub fn snapshot(&self) -> BreakerSnapshot {
         let memory = *self.memory();
         let due = memory.state == BreakerState::Open && self.is_due(&memory);

@@ -156,7 +156,7 @@ fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Mad
     let newest = names(folder)?.iter().filter_map(|name| number(name)).max();
     let old = live.map(|(_, path)| path);
     let before = old.clone().or_else(|| newest.map(|n| folder.join(file_name(n))).filter(|path| path.exists()));
-    let mut before = before.and_then(|path| sqlite::open(&plan(options, &path, "")).ok());
+    let mut before = before.and_then(|path| sqlite::open_existing(&plan(options, &path, "")).ok());
     // Writers of the old generation wait here, and notice the new one when it is their turn.
     let held = before.as_mut().and_then(|connection| sqlite::hold(connection).ok());
     let known = held.as_ref().and_then(|held| inheritance(held, flip_at.unwrap_or(UnixMillis::MIN)).ok());

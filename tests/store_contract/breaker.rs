@@ -1,0 +1,192 @@
+//! The states of the circuit breaker, over a backend that fails on demand.
+
+use super::{NOW, at, exact, fill};
+use awsideman::clock::{ManualClock, UnixMillis};
+use awsideman::store::{
+    Address, Breaker, BreakerSnapshot, BreakerState, Draft, Fill, Look, Memory, Meta, Removed, Select, Size, Store,
+    StoreError, Stored, Sweep, Swept,
+};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Memory that can be told to fail, and counts what reaches it.
+struct Faulty {
+    memory: Memory,
+    fails: AtomicBool,
+    calls: AtomicU32,
+}
+
+impl Faulty {
+    fn ask<T>(&self, work: impl FnOnce(&Memory) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.fails.load(Ordering::SeqCst) {
+            let path = PathBuf::from("gen-1.db");
+            return Err(StoreError::Io { action: "read", path, source: std::io::Error::other("broken") });
+        }
+        work(&self.memory)
+    }
+}
+
+impl Store for Faulty {
+    fn backend(&self) -> &'static str {
+        "faulty"
+    }
+    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+        self.ask(|memory| memory.view(address, look))
+    }
+    fn sequence(&self) -> Result<u64, StoreError> {
+        self.ask(Memory::sequence)
+    }
+    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError> {
+        self.ask(|memory| memory.fenced(address, now))
+    }
+    fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
+        self.ask(|memory| memory.put(fills, since, now))
+    }
+    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+        self.ask(|_| Ok(()))?;
+        self.memory.draft(now)
+    }
+    fn remove(&self, all: &[Select], until: Option<UnixMillis>, now: UnixMillis) -> Result<Removed, StoreError> {
+        self.ask(|memory| memory.remove(all, until, now))
+    }
+    fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
+        self.ask(|memory| memory.discard(address, seal))
+    }
+    fn scan(&self, all: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {
+        self.ask(|memory| memory.scan(all, visit))
+    }
+    fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
+        self.ask(|memory| memory.sweep(sweep))
+    }
+    fn touch(&self, uses: &[(u64, UnixMillis)]) -> Result<(), StoreError> {
+        self.ask(|memory| memory.touch(uses))
+    }
+    fn size(&self) -> Result<Size, StoreError> {
+        self.ask(Memory::size)
+    }
+    fn settle(&self) -> Result<(), StoreError> {
+        self.ask(Memory::settle)
+    }
+}
+
+fn breaker(initial: BreakerSnapshot) -> (Breaker<Faulty>, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let faulty = Faulty { memory: Memory::new(0, 0), fails: AtomicBool::new(false), calls: AtomicU32::new(0) };
+    (Breaker::new(faulty, clock.clone(), 3, Duration::from_secs(60), initial), clock)
+}
+
+fn fails(breaker: &Breaker<Faulty>, fails: bool) {
+    breaker.inner().fails.store(fails, Ordering::SeqCst);
+}
+
+fn calls(breaker: &Breaker<Faulty>) -> u32 {
+    breaker.inner().calls.load(Ordering::SeqCst)
+}
+
+fn state(breaker: &Breaker<Faulty>) -> String {
+    breaker.snapshot().state.to_string()
+}
+
+#[test]
+fn failures_in_a_row_open_it_and_a_trial_after_the_timeout_closes_it() {
+    let (breaker, clock) = breaker(BreakerSnapshot::default());
+    fails(&breaker, true);
+    for _ in 0..2 {
+        breaker.sequence().unwrap_err();
+    }
+    fails(&breaker, false);
+    breaker.sequence().unwrap();
+    assert_eq!(breaker.snapshot(), BreakerSnapshot::default(), "a success begins the row anew");
+    fails(&breaker, true);
+    for _ in 0..3 {
+        breaker.sequence().unwrap_err();
+    }
+    let open = BreakerSnapshot { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) };
+    assert_eq!(breaker.snapshot(), open);
+    let before = calls(&breaker);
+    assert!(matches!(breaker.sequence(), Err(StoreError::BreakerOpen)));
+    assert_eq!(calls(&breaker), before, "the backend is left alone");
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(state(&breaker), "HALF_OPEN");
+    breaker.sequence().unwrap_err();
+    assert_eq!((state(&breaker).as_str(), calls(&breaker)), ("OPEN", before + 1), "a failed trial waits again");
+    clock.advance(Duration::from_secs(60));
+    fails(&breaker, false);
+    breaker.sequence().unwrap();
+    assert_eq!((state(&breaker).as_str(), breaker.snapshot().failure_count), ("CLOSED", 0));
+}
+
+#[test]
+fn removals_go_through_an_open_breaker() {
+    let open = BreakerSnapshot { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) };
+    let (breaker, _clock) = breaker(open);
+    breaker.inner().memory.put(&[fill("s", "k")], 0, NOW).unwrap();
+    assert_eq!(breaker.remove(&[exact("s", "k")], None, NOW).unwrap().entries, 1);
+    assert_eq!(breaker.snapshot(), open, "and do not count as its trial");
+}
+
+#[test]
+fn one_trial_at_a_time() {
+    let open = BreakerSnapshot { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW - 60_000) };
+    let (breaker, _clock) = breaker(open);
+    breaker.inner().memory.put(&[fill("s", "k")], 0, NOW).unwrap();
+    let found = breaker.view(at("s", "k"), &mut |_, _| {
+        assert_eq!(state(&breaker), "HALF_OPEN");
+        assert!(matches!(breaker.sequence(), Err(StoreError::BreakerOpen)));
+        Ok(())
+    });
+    assert!(found.unwrap());
+    assert_eq!(state(&breaker), "CLOSED");
+}
+
+#[test]
+fn damaged_entries_and_closed_pipes_are_no_failures() {
+    let (breaker, _clock) = breaker(BreakerSnapshot::default());
+    breaker.put(&[fill("s", "k")], 0, NOW).unwrap();
+    for _ in 0..5 {
+        breaker.view(at("s", "k"), &mut |_, frames| frames.read(9, &mut Vec::new())).unwrap_err();
+        let pipe = || StoreError::Output(std::io::ErrorKind::BrokenPipe.into());
+        breaker.view(at("s", "k"), &mut |_, _| Err(pipe())).unwrap_err();
+    }
+    assert_eq!(breaker.snapshot(), BreakerSnapshot::default());
+}
+
+#[test]
+fn a_trial_that_panics_or_died_with_its_process_blocks_nobody() {
+    let half =
+        BreakerSnapshot { state: BreakerState::HalfOpen, failure_count: 3, last_failure_time: Some(NOW - 60_000) };
+    let (breaker, clock) = breaker(half);
+    breaker.inner().memory.put(&[fill("s", "k")], 0, NOW).unwrap();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _ = breaker.view(at("s", "k"), &mut |_, _| panic!("on purpose"));
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(state(&breaker), "OPEN");
+    clock.advance(Duration::from_secs(60));
+    breaker.sequence().unwrap();
+    assert_eq!(state(&breaker), "CLOSED");
+}
+
+#[test]
+fn a_clock_set_back_does_not_prolong_it() {
+    let future = BreakerSnapshot { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW + 1) };
+    let (breaker, _clock) = breaker(future);
+    breaker.sequence().unwrap();
+    assert_eq!(state(&breaker), "CLOSED");
+}
+
+#[test]
+fn drafts_count_too() {
+    let (breaker, _clock) = breaker(BreakerSnapshot::default());
+    let draft = breaker.draft(NOW).unwrap();
+    assert!(draft.publish(&Meta { frames: 0, ..super::meta("s", "k") }, 0).unwrap());
+    fails(&breaker, true);
+    for _ in 0..3 {
+        assert!(breaker.draft(NOW).is_err());
+    }
+    assert_eq!(state(&breaker), "OPEN");
+}
