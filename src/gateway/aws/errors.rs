@@ -89,23 +89,27 @@ impl Ask {
     }
 
     /// The call failed.
-    pub(super) fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> GatewayError
+    pub(super) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> GatewayError
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        if let Some(fault) = aws::credential_fault(&error) {
+        if let Some(fault) = aws::credential_fault(error, self.profile.as_deref()) {
             return no_credentials(fault, self.profile.as_deref(), &self.operation);
         }
-        match &error {
+        match error {
+            // A success that cannot be parsed comes as an error of the service without a code.
+            SdkError::ServiceError(service) if service.raw().status().is_success() => {
+                self.bad_answer(aws::innermost(error))
+            }
             SdkError::ServiceError(service) => self.answered(service.err().meta(), service.raw()),
-            SdkError::ResponseError(response) => self.undecoded(&error, response.raw()),
-            SdkError::TimeoutError(_) => self.unreachable(format!("no answer in time ({})", aws::innermost(&error))),
+            SdkError::ResponseError(response) => self.undecoded(error, response.raw()),
+            SdkError::TimeoutError(_) => self.unreachable(format!("no answer in time ({})", aws::innermost(error))),
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                self.unreachable(aws::innermost(&error))
+                self.unreachable(aws::innermost(error))
             }
             // The configuration (a region, an endpoint) is judged when a request is built, and comes out here too.
-            _ => match aws::innermost(&error) {
-                text if mentions_configuration(&text) => self.misconfigured(text),
+            _ => match aws::innermost(error) {
+                text if mentions_configuration(&text) => misconfigured(text),
                 text => self.unreachable(text),
             },
         }
@@ -128,7 +132,9 @@ impl Ask {
             Class::Expired => GatewayError::LoginExpired { profile: self.profile.clone(), detail },
             Class::UnknownKey => GatewayError::LoginExpired {
                 profile: self.profile.clone(),
-                detail: format!("AWS does not know these credentials (deleted, mistyped or of another partition): {detail}"),
+                detail: format!(
+                    "AWS does not know these credentials (deleted, mistyped or of another partition): {detail}"
+                ),
             },
             Class::Denied => GatewayError::AccessDenied { operation, account: self.account.clone(), detail },
             Class::NotFound => GatewayError::NotFound { what: self.what.clone() },
@@ -142,8 +148,10 @@ impl Ask {
                     Some(words) => format!("{words} ({detail})"),
                     None => detail,
                 };
-                let request_id = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| raw.headers().get(*name));
-                let request_id = request_id.map(str::to_owned).or_else(|| meta.extra("aws_request_id").map(str::to_owned));
+                let request_id =
+                    ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| raw.headers().get(*name));
+                let request_id =
+                    request_id.map(str::to_owned).or_else(|| meta.extra("aws_request_id").map(str::to_owned));
                 GatewayError::Refused { operation, code, detail, request_id }
             }
         }
@@ -173,15 +181,15 @@ impl Ask {
     fn bad_answer(&self, detail: String) -> GatewayError {
         GatewayError::BadAnswer { operation: self.operation.clone(), detail }
     }
+}
 
-    fn misconfigured(&self, text: String) -> GatewayError {
-        let hint = if text.to_ascii_lowercase().contains("region") {
-            "name the region of Identity Center: --region, AWS_REGION, or `region` in the profile"
-        } else {
-            "check aws.endpoint_url, AWS_ENDPOINT_URL and the profile in the AWS config file"
-        };
-        GatewayError::Configuration { detail: text, hint: hint.into() }
-    }
+fn misconfigured(text: String) -> GatewayError {
+    let hint = if text.to_ascii_lowercase().contains("region") {
+        "name the region of Identity Center: --region, AWS_REGION, or `region` in the profile"
+    } else {
+        "check aws.endpoint_url, AWS_ENDPOINT_URL and the profile in the AWS config file"
+    };
+    GatewayError::Configuration { detail: text, hint: hint.into() }
 }
 
 /// A failure to get credentials, in our classes.
@@ -210,15 +218,28 @@ enum Class {
 
 fn class(code: &str, status: u16) -> Class {
     match code {
-        "ThrottlingException" | "Throttling" | "ThrottledException" | "RequestThrottledException"
-        | "RequestThrottled" | "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown"
+        "ThrottlingException"
+        | "Throttling"
+        | "ThrottledException"
+        | "RequestThrottledException"
+        | "RequestThrottled"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "SlowDown"
         | "PriorRequestNotComplete" => Class::Throttled,
         "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => Class::Expired,
         "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" => Class::UnknownKey,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "NotAuthorized"
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "NotAuthorized"
         | "AccessDeniedForDependencyException" => Class::Denied,
-        "InternalServerException" | "InternalFailure" | "InternalServerError" | "ServiceException"
-        | "ServiceUnavailable" | "ServiceUnavailableException" => Class::Broken,
+        "InternalServerException"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "ServiceException"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException" => Class::Broken,
         _ if code.ends_with("NotFoundException") || code == "NoSuchEntity" => Class::NotFound,
         _ if status == 429 => Class::Throttled,
         _ if status >= 500 => Class::Broken,
@@ -229,18 +250,24 @@ fn class(code: &str, status: u16) -> Class {
 /// Better words for codes that people meet and AWS explains badly.
 fn explained(code: &str) -> Option<&'static str> {
     match code {
-        "AWSOrganizationsNotInUseException" => Some("this account is in no AWS organization, so it has no accounts to list"),
+        "AWSOrganizationsNotInUseException" => {
+            Some("this account is in no AWS organization, so it has no accounts to list")
+        }
         "SignatureDoesNotMatch" | "InvalidSignatureException" | "RequestTimeTooSkewed" => {
             Some("the signature was not accepted: check this host's clock, then the secret key")
         }
-        "OptInRequired" | "SubscriptionRequiredException" => Some("the service is not enabled for this account or region"),
+        "OptInRequired" | "SubscriptionRequiredException" => {
+            Some("the service is not enabled for this account or region")
+        }
         _ => None,
     }
 }
 
 fn mentions_configuration(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["missing region", "invalid configuration", "endpoint", "invalid uri"].iter().any(|mark| text.contains(mark))
+    ["missing region", "signing region", "invalid configuration", "endpoint", "invalid uri"]
+        .iter()
+        .any(|mark| text.contains(mark))
 }
 
 fn words(operation: &str) -> String {

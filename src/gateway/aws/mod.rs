@@ -49,7 +49,9 @@ impl Aws {
     /// Where the credentials come from and until when they hold; makes no call to the services above.
     pub async fn credentials(&self) -> Result<CredentialFacts, GatewayError> {
         let profile = self.settings.profile.as_deref();
-        aws::credentials(self.config().await).await.map_err(|fault| errors::no_credentials(fault, profile, "credentials"))
+        aws::credentials(self.config().await, profile)
+            .await
+            .map_err(|fault| errors::no_credentials(fault, profile, "credentials"))
     }
 
     async fn config(&self) -> &SdkConfig {
@@ -139,7 +141,9 @@ impl Source for Aws {
         let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
         match single {
             Single::User(id) => identitystore::user(self.identity_store().await, store()?, id, ask).await,
-            Single::UserIdByName(name) => identitystore::user_id(self.identity_store().await, store()?, name, ask).await,
+            Single::UserIdByName(name) => {
+                identitystore::user_id(self.identity_store().await, store()?, name, ask).await
+            }
             Single::Group(id) => identitystore::group(self.identity_store().await, store()?, id, ask).await,
             Single::GroupIdByName(name) => {
                 identitystore::group_id(self.identity_store().await, store()?, name, ask).await
