@@ -115,19 +115,21 @@ pub async fn load(settings: &AwsSettings) -> SdkConfig {
 }
 
 /// Resolves the credentials and says what is known about them; the secret stays inside.
-pub async fn credentials(config: &SdkConfig) -> Result<CredentialFacts, CredentialFault> {
+///
+/// `profile` is the one in the settings; it makes the fault more exact.
+pub async fn credentials(config: &SdkConfig, profile: Option<&str>) -> Result<CredentialFacts, CredentialFault> {
     let Some(provider) = config.credentials_provider() else {
         return Err(CredentialFault::Missing("no source of credentials is configured".into()));
     };
-    let found = provider.provide_credentials().await.map_err(|error| judge(&error))?;
+    let found = provider.provide_credentials().await.map_err(|error| judge(&error, profile))?;
     let expiry = found.expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(crate::clock::millis);
     let account = found.account_id().map(|id| id.as_str().to_owned());
     Ok(CredentialFacts { account, expiry, provider: provider_name(&found) })
 }
 
 /// Finds a failure to get credentials in the chain of an SDK error.
-pub fn credential_fault(error: &(dyn Error + 'static)) -> Option<CredentialFault> {
-    chain(error).find_map(|error| error.downcast_ref()).map(judge)
+pub fn credential_fault(error: &(dyn Error + 'static), profile: Option<&str>) -> Option<CredentialFault> {
+    chain(error).find_map(|error| error.downcast_ref()).map(|error| judge(error, profile))
 }
 
 /// The innermost reason of an error, in one line.
@@ -147,30 +149,36 @@ fn provider_name(credentials: &Credentials) -> String {
     name.unwrap_or("unknown").to_owned()
 }
 
-fn judge(error: &CredentialsError) -> CredentialFault {
+/// What an error of the SDK's means. Its types tell little (an absent profile ends as a failure of the last source that
+/// was tried), so its texts and the files themselves are looked at as well.
+fn judge(error: &CredentialsError, profile: Option<&str>) -> CredentialFault {
     let texts: Vec<String> = chain(error).map(ToString::to_string).collect();
-    let detail = texts.last().cloned().unwrap_or_default();
+    let detail = innermost(error);
     let all = texts.join(": ").to_ascii_lowercase();
-    let ended = ["expired", "invalid_grant", "invalidgrant", "unauthorizedexception", "session token not found"];
-    // A missing token file is a login that was never made on this host: the same remedy.
-    let never = ["cached sso token", "cached login"];
-    if ended.iter().chain(&never).any(|mark| all.contains(mark)) {
+    let says = |marks: &[&str]| marks.iter().any(|mark| all.contains(mark));
+    if says(&["cached sso token", "cached login", "/sso/cache/", "/login/cache/"]) && !says(&["expired"]) {
+        return CredentialFault::Expired(format!("there is no login on this host yet ({detail})"));
+    }
+    if says(&["expired", "invalid_grant", "invalidgrant", "unauthorizedexception", "session token not found"]) {
         return CredentialFault::Expired(detail);
     }
+    let nothing = matches!(error, CredentialsError::CredentialsNotLoaded(_)) || says(&["imds"]);
+    // The SDK tells what is wrong with a profile once, and this from then on.
+    let taken = says(&["already taken"]);
+    if nothing || taken {
+        if let Some(wrong) = selection::wrong_profile(profile, &environment()) {
+            return CredentialFault::Configuration(wrong);
+        }
+        let looked = "looked at the AWS_* variables, the profile, web identity, the container and EC2";
+        return CredentialFault::Missing(looked.into());
+    }
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => CredentialFault::Missing(missing(&detail)),
-        CredentialsError::InvalidConfiguration(_) => CredentialFault::Configuration(detail),
         CredentialsError::ProviderTimedOut(_) => CredentialFault::Unreachable(detail),
-        _ if all.contains("dispatch failure") || all.contains("timeout") || all.contains("connect") => {
+        CredentialsError::ProviderError(_) if says(&["dispatch failure", "timed out", "timeout", "connect"]) => {
             CredentialFault::Unreachable(detail)
         }
         _ => CredentialFault::Configuration(detail),
     }
-}
-
-fn missing(detail: &str) -> String {
-    const LOOKED: &str = "looked at the AWS_* variables, the profile, web identity, the container and EC2";
-    if detail.is_empty() { LOOKED.to_owned() } else { format!("{LOOKED} ({detail})") }
 }
 
 #[cfg(test)]
@@ -193,7 +201,7 @@ mod tests {
         let config = load(&settings()).await;
         assert_eq!(config.region().map(ToString::to_string).as_deref(), Some("eu-west-1"));
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
-        let facts = credentials(&config).await.unwrap();
+        let facts = credentials(&config, None).await.unwrap();
         assert_eq!(facts, CredentialFacts { account: None, expiry: None, provider: "static".into() });
     }
 
@@ -207,12 +215,18 @@ mod tests {
 
     #[test]
     fn faults_of_credentials_fall_into_classes_with_different_remedies() {
+        let judge = |error: &CredentialsError| super::judge(error, Some("a-profile-that-no-host-has"));
         let expired = CredentialsError::provider_error("the SSO token has expired and cannot be refreshed");
         assert!(matches!(judge(&expired), CredentialFault::Expired(d) if d.contains("cannot be refreshed")));
-        let never = CredentialsError::provider_error("failed to load the cached SSO token");
-        assert!(matches!(judge(&never), CredentialFault::Expired(_)));
-        let none = CredentialsError::not_loaded("no providers in chain provided credentials");
-        assert!(matches!(judge(&none), CredentialFault::Missing(d) if d.contains("AWS_*")));
+        for never in ["failed to load the cached SSO token", "failed to read `/home/a/.aws/sso/cache/1.json`"] {
+            let never = CredentialsError::provider_error(never);
+            assert!(matches!(judge(&never), CredentialFault::Expired(d) if d.contains("no login on this host")));
+        }
+        let metadata = CredentialsError::provider_error("request forbidden: IMDS is disabled");
+        for none in [CredentialsError::not_loaded("no providers in chain provided credentials"), metadata] {
+            assert!(matches!(super::judge(&none, None), CredentialFault::Missing(d) if d.contains("AWS_*")));
+            assert!(matches!(judge(&none), CredentialFault::Configuration(d) if d.contains("a-profile-that-no-host")));
+        }
         let broken = CredentialsError::invalid_configuration("profile `x` has no sso_region");
         assert!(matches!(judge(&broken), CredentialFault::Configuration(d) if d.contains("sso_region")));
         let late = CredentialsError::provider_timed_out(Duration::from_secs(5));

@@ -3,7 +3,7 @@
 //! Neighbours: `reading.rs` hands it to the gateway; `sandboxed.rs` starts the sandbox in it. Promise: a command that is
 //! answered from the cache never opens the pace database, loads the SDK's configuration or starts a server.
 
-use crate::gateway::{GatewayError, Listing, Page, Paced, Single, Source, Target};
+use crate::gateway::{GatewayError, Listing, Paced, Page, Single, Source, Target};
 use crate::report::Calls;
 use async_trait::async_trait;
 use serde_json::Value;

@@ -7,7 +7,7 @@ use super::App;
 use crate::clock::{UnixMillis, millis};
 use crate::health::{BreakerReading, Disabled, Health, Measurements, examine};
 use crate::host;
-use crate::state::{self, Counts};
+use crate::state::Counts;
 use crate::store::{Select, Size};
 use std::ops::ControlFlow;
 
@@ -52,8 +52,8 @@ impl App {
             limit_bytes: self.limit_bytes(),
             entries: size.entries,
             oldest_stored_at: oldest,
-            free_disk_bytes: space.map(|(free, _)| free),
-            total_disk_bytes: space.map(|(_, total)| total),
+            free_disk_bytes: space.map(|space| space.free),
+            total_disk_bytes: space.map(|space| space.total),
             disabled: disabled.map(|disabled| Disabled {
                 since: Some(disabled.since),
                 until: (disabled.until < i64::MAX).then_some(disabled.until),
@@ -92,30 +92,25 @@ impl App {
         }
     }
 
-    /// What commands looked up, what is not folded yet included. Without a state directory there is nothing.
+    /// What commands looked up, what is not folded yet included. Nothing is written for it.
     fn counts(&self, now: UnixMillis, notices: &mut Vec<String>) -> (Counts, Counts) {
-        let (mut window, mut lifetime) = (Counts::default(), Counts::default());
+        let state = self.state();
         if !self.state_dir().exists() {
-            return (window, lifetime);
+            return (Counts::default(), Counts::default());
         }
-        match self.database() {
-            Ok((mut database, notice)) => {
-                notices.extend(notice);
-                let folded = state::fold(self.state_dir(), self.access(), &mut database, now);
-                if let Err(error) = folded {
-                    notices.push(format!("the newest statistics could not be read: {error}"));
-                }
-                let since = now - millis(self.config().health.window);
-                match state::window(&database, self.cache_dir(), since) {
-                    Ok(counts) => window = counts,
-                    Err(error) => notices.push(format!("the statistics could not be read: {error}")),
-                }
-                if let Ok(counts) = state::lifetime(&database, self.cache_dir()) {
-                    lifetime = counts;
-                }
+        let database = state.database_read_only().unwrap_or_else(|error| {
+            notices.push(format!("the statistics could not be read: {error}"));
+            None
+        });
+        let since = now - millis(self.config().health.window);
+        let window = state.window(database.as_ref(), self.cache_dir(), since);
+        let lifetime = state.lifetime(database.as_ref(), self.cache_dir());
+        match (window, lifetime) {
+            (Ok(window), Ok(lifetime)) => (window, lifetime),
+            (Err(error), _) | (_, Err(error)) => {
+                notices.push(format!("the statistics could not be read: {error}"));
+                (Counts::default(), Counts::default())
             }
-            Err(error) => notices.push(format!("the statistics could not be read: {error}")),
         }
-        (window, lifetime)
     }
 }

@@ -29,7 +29,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Backend, Config, Loaded, Sharing};
 use crate::gateway::Selection;
 use crate::private::{self, Access};
-use crate::state::{Disabled, Switch};
+use crate::state::{Disabled, State, Switch};
 use crate::store::Store;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -102,6 +102,11 @@ impl App {
         self.access
     }
 
+    /// The state directory, as a value that opens things.
+    pub fn state(&self) -> State {
+        State::new(self.state_dir(), self.access, self.config().cache.busy_timeout)
+    }
+
     /// The state directory.
     pub fn state_dir(&self) -> &Path {
         &self.loaded.config.state.dir
@@ -165,7 +170,7 @@ impl App {
 
     /// The switch, and what is wrong with it.
     pub fn switch(&self) -> &(Switch, Option<String>) {
-        self.switch.get_or_init(|| Switch::read(self.state_dir()))
+        self.switch.get_or_init(|| self.state().switch())
     }
 
     /// Who disabled the cache: the switch, or the configuration (without an end).
@@ -174,7 +179,12 @@ impl App {
         let by_configuration = || {
             self.config().cache.disabled.then(|| {
                 let origin = self.loaded.origins.get("cache.disabled").map_or("the configuration", String::as_str);
-                Disabled { since: now, until: i64::MAX, reason: Some(format!("set by {origin}")), by: origin.to_owned() }
+                Disabled {
+                    since: now,
+                    until: i64::MAX,
+                    reason: Some(format!("set by {origin}")),
+                    by: origin.to_owned(),
+                }
             })
         };
         self.switch().0.disabled(now).cloned().or_else(by_configuration)

@@ -11,12 +11,12 @@ use crate::clock::UnixMillis;
 use crate::config::Backend;
 use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Recorder};
 use crate::report::Calls;
-use crate::state::{BreakerMark, BreakerState, Outcome, Switch, Tally};
-use crate::store::{Breaker, BreakerSettings, Disk, DiskOptions, Memory, Snapshot, Store, StoreError};
+use crate::state::{BreakerMark, BreakerState, Outcome};
+use crate::store::{self, Breaker, BreakerSnapshot, Disk, Memory, Store, StoreError};
 use std::sync::Arc;
 
 /// The disk store behind its breaker.
-pub(super) type DiskBreaker = Breaker<Arc<Disk>>;
+pub(super) type DiskBreaker = Breaker<Disk>;
 
 /// Who asks: decides about pace and statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl Reading {
 
 impl App {
     /// How the disk store is opened.
-    pub(super) fn disk_options(&self) -> DiskOptions {
-        DiskOptions {
+    pub(super) fn disk_options(&self) -> store::Options {
+        store::Options {
             dir: self.cache_dir().to_owned(),
             access: self.access(),
             busy: self.config().cache.busy_timeout,
@@ -105,7 +105,7 @@ impl App {
         if before != after {
             // Not keeping it costs the next process the same timeout, nothing else.
             let now = self.clock().now();
-            let _ = Switch::set_breaker(self.state_dir(), self.access(), self.cache_dir(), after, now);
+            let _ = self.state().set_breaker(self.cache_dir(), after, now);
         }
     }
 
@@ -132,12 +132,15 @@ impl App {
             let store = Arc::new(Memory::new(self.limit_bytes(), cache.max_entries));
             return Ok(Opened { store, breaker: None, problem: None });
         }
-        let settings = BreakerSettings {
-            failure_threshold: cache.breaker.failure_threshold,
-            recovery_timeout: cache.breaker.recovery_timeout,
-        };
-        let disk = Arc::new(Disk::open(&self.disk_options())?);
-        let breaker = Arc::new(Breaker::new(disk, settings, snapshot(&self.mark()), self.clock().clone()));
+        let disk = Disk::open(&self.disk_options())?;
+        let settings = &cache.breaker;
+        let breaker = Arc::new(Breaker::new(
+            disk,
+            self.clock().clone(),
+            settings.failure_threshold,
+            settings.recovery_timeout,
+            snapshot(&self.mark()),
+        ));
         Ok(Opened { store: breaker.clone(), breaker: Some(breaker), problem: None })
     }
 
@@ -160,7 +163,8 @@ impl App {
         let (pace, max_attempts, access) = (self.config().pace.clone(), self.config().aws.max_attempts, self.access());
         let selection = self.selection();
         // The quota belongs to the organisation, which is not known before the first call; what leads to it is.
-        let space = format!("{}|{}", selection.region.unwrap_or_default(), selection.endpoint.unwrap_or(selection.fingerprint));
+        let space =
+            format!("{}|{}", selection.region.unwrap_or_default(), selection.endpoint.unwrap_or(selection.fingerprint));
         let database = self.state_dir().join("pace.db");
         let (background, budget) = match asker {
             Asker::Command => (false, None),
@@ -178,7 +182,7 @@ impl App {
     }
 
     fn recorder(&self) -> Recorder {
-        let tally = Tally::new(self.state_dir(), self.access(), self.cache_dir());
+        let tally = self.state().tally(self.cache_dir());
         let clock = self.clock().clone();
         Arc::new(move |looked, resource, entry| {
             // A tally that cannot be written costs a statistic.
@@ -190,7 +194,6 @@ impl App {
 fn outcome(looked: Looked) -> Outcome {
     match looked {
         Looked::Hit => Outcome::Hit,
-        Looked::Stale => Outcome::Stale,
         Looked::Miss(Miss::Absent | Miss::Fenced) => Outcome::MissAbsent,
         Looked::Miss(Miss::Expired) => Outcome::MissExpired,
         Looked::Miss(Miss::TooOld) => Outcome::MissAge,
@@ -201,26 +204,30 @@ fn outcome(looked: Looked) -> Outcome {
 }
 
 /// MiB as configured (fractions allowed) in bytes.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked by the configuration: not negative")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked by the configuration: not negative"
+)]
 pub(super) fn mebibytes(mb: f64) -> u64 {
     (mb * 1024.0 * 1024.0) as u64
 }
 
-fn mark(snapshot: &Snapshot) -> BreakerMark {
+fn mark(snapshot: &BreakerSnapshot) -> BreakerMark {
     let state = match snapshot.state {
-        crate::store::CircuitState::Closed => BreakerState::Closed,
-        crate::store::CircuitState::Open => BreakerState::Open,
-        crate::store::CircuitState::HalfOpen => BreakerState::HalfOpen,
+        store::BreakerState::Closed => BreakerState::Closed,
+        store::BreakerState::Open => BreakerState::Open,
+        store::BreakerState::HalfOpen => BreakerState::HalfOpen,
     };
     let last: Option<UnixMillis> = snapshot.last_failure_time;
     BreakerMark { state, failure_count: snapshot.failure_count, last_failure_time: last }
 }
 
-fn snapshot(mark: &BreakerMark) -> Snapshot {
+fn snapshot(mark: &BreakerMark) -> BreakerSnapshot {
     let state = match mark.state {
-        BreakerState::Closed => crate::store::CircuitState::Closed,
-        BreakerState::Open => crate::store::CircuitState::Open,
-        BreakerState::HalfOpen => crate::store::CircuitState::HalfOpen,
+        BreakerState::Closed => store::BreakerState::Closed,
+        BreakerState::Open => store::BreakerState::Open,
+        BreakerState::HalfOpen => store::BreakerState::HalfOpen,
     };
-    Snapshot { state, failure_count: mark.failure_count, last_failure_time: mark.last_failure_time }
+    BreakerSnapshot { state, failure_count: mark.failure_count, last_failure_time: mark.last_failure_time }
 }

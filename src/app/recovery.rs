@@ -6,7 +6,8 @@
 use super::{App, AppError, Trial};
 use crate::clock::millis;
 use crate::host;
-use crate::state::{BreakerMark, Disabled, Switch};
+use crate::state::{BreakerMark, Disabled};
+use crate::store::Disk;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -37,20 +38,20 @@ impl App {
             reason: reason.map(str::to_owned),
             by: format!("{}@{}", host::user_name(), host::host_name()),
         };
-        let notice = Switch::disable(self.state_dir(), self.access(), disabled.clone(), now)?;
+        let notice = self.state().disable(disabled.clone(), now)?;
         Ok((disabled, notice))
     }
 
     /// Enables it again; gives back who had disabled it.
     pub fn enable(&self) -> Result<Option<Disabled>, AppError> {
-        Ok(Switch::enable(self.state_dir(), self.access(), self.clock().now())?)
+        Ok(self.state().enable(self.clock().now())?)
     }
 
     /// Puts a new, empty generation in place of the present one, closes the breaker and tests it.
     pub fn recover(&self) -> Result<Recovered, AppError> {
         let now = self.clock().now();
-        let flip = crate::store::Disk::recover(&self.disk_options(), now)?;
-        Switch::set_breaker(self.state_dir(), self.access(), self.cache_dir(), BreakerMark::default(), now)?;
+        let flip = Disk::flip_in(&self.disk_options(), now)?;
+        self.state().set_breaker(self.cache_dir(), BreakerMark::default(), now)?;
         // The switch as this process read it may still say that the breaker is open.
         let fresh = App::new(self.loaded().clone(), None)?;
         let test = fresh.trial()?;

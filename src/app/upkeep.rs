@@ -116,7 +116,7 @@ impl App {
     pub fn fold_tally(&self) {
         let now = self.clock().now();
         let Ok((mut database, _)) = self.database() else { return };
-        let Ok(folded) = state::fold(self.state_dir(), self.access(), &mut database, now) else { return };
+        let Ok(folded) = self.state().fold(&mut database, now) else { return };
         let uses = folded.uses(self.cache_dir());
         if !uses.is_empty() && !self.is_memory() {
             if let Ok(store) = self.store() {
@@ -127,7 +127,7 @@ impl App {
 
     /// `state.db`, and the notice when it had to be begun anew.
     pub fn database(&self) -> Result<(state::Database, Option<String>), state::StateError> {
-        state::Database::open(self.state_dir(), self.access(), self.config().cache.busy_timeout, self.clock().now())
+        self.state().database(self.clock().now())
     }
 }
 

@@ -202,7 +202,8 @@ impl App {
                 Err(error) => return failed(&error),
             };
         let failures: usize = warmed.iter().map(|target| target.failures.len()).sum();
-        let stopped = warmed.iter().filter_map(|target| Some(format!("{}: {}", target.target, target.stopped.as_ref()?)));
+        let stopped =
+            warmed.iter().filter_map(|target| Some(format!("{}: {}", target.target, target.stopped.as_ref()?)));
         let stopped: Vec<String> = stopped.collect();
         let mut detail = Map::new();
         detail.insert("targets".into(), json!(warmed));
@@ -216,7 +217,9 @@ impl App {
                 let exit = exit_of(&error);
                 Work::failed(error.to_string(), exit)
             }
-            None if !stopped.is_empty() && stopped.len() == warmed.len() => Work::failed_for_now(stopped.join("; "), 13),
+            None if !stopped.is_empty() && stopped.len() == warmed.len() => {
+                Work::failed_for_now(stopped.join("; "), 13)
+            }
             None if !stopped.is_empty() => Work::done(stopped.join("; ")).with_exit(3),
             None if failures > 0 => {
                 Work::done(format!("{}; {failures} targets could not be read", warm_text(&warmed))).with_exit(3)

@@ -68,6 +68,41 @@ pub fn region(settings: &AwsSettings, environment: &Environment) -> Option<Strin
     })
 }
 
+/// What is wrong with a profile that was asked for: it, or what it leads to, is in neither file.
+pub(super) fn wrong_profile(profile: Option<&str>, environment: &Environment) -> Option<String> {
+    let chosen = profile.or_else(|| environment.get("AWS_PROFILE").map(String::as_str)).filter(|p| !p.is_empty())?;
+    let (config, credentials) = (config_file(environment), credentials_file(environment));
+    let text = |path: &Option<PathBuf>| path.as_ref().and_then(|p| std::fs::read(p).ok()).unwrap_or_default();
+    let (in_config, in_credentials) = (text(&config), text(&credentials));
+    let (in_config, in_credentials) = (String::from_utf8_lossy(&in_config), String::from_utf8_lossy(&in_credentials));
+    let known = |name: &str| {
+        has_section(&in_config, |h| is_profile(h, name, true))
+            || has_section(&in_credentials, |h| is_profile(h, name, false))
+    };
+    let path = |path: &Option<PathBuf>| path.as_ref().map_or_else(|| "~/.aws".to_owned(), |p| p.display().to_string());
+    let files = format!("{} nor {}", path(&config), path(&credentials));
+    if !known(chosen) {
+        return Some(format!("profile `{chosen}` is in neither {files}"));
+    }
+    let value =
+        |key: &str| setting(&in_config, chosen, true, key).or_else(|| setting(&in_credentials, chosen, false, key));
+    if let Some(source) = value("source_profile").filter(|source| !known(source)) {
+        return Some(format!("profile `{chosen}` names source_profile `{source}`, which is in neither {files}"));
+    }
+    let session = value("sso_session")?;
+    let is_session = |header: &str| header.strip_prefix("sso-session").is_some_and(|rest| rest.trim() == session);
+    (!has_section(&in_config, is_session))
+        .then(|| format!("profile `{chosen}` names sso_session `{session}`, which is not in {}", path(&config)))
+}
+
+fn has_section(text: &str, is_it: impl Fn(&str) -> bool) -> bool {
+    text.lines().filter_map(section).any(is_it)
+}
+
+fn section(line: &str) -> Option<&str> {
+    line.strip_prefix('[').and_then(|rest| rest.split(']').next()).map(str::trim)
+}
+
 fn config_file(environment: &Environment) -> Option<PathBuf> {
     file(environment, "AWS_CONFIG_FILE", "config")
 }
@@ -103,8 +138,8 @@ fn setting(text: &str, profile: &str, config: bool, key: &str) -> Option<String>
             continue;
         }
         let line = line.trim_end();
-        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            inside = is_profile(header.trim(), profile, config);
+        if let Some(header) = section(line) {
+            inside = is_profile(header, profile, config);
         } else if inside && let Some((name, value)) = line.split_once('=') {
             let value = value.split(" #").next().unwrap_or_default().split(" ;").next().unwrap_or_default().trim();
             if name.trim().eq_ignore_ascii_case(key) && !value.is_empty() {
@@ -164,6 +199,29 @@ mod tests {
         let flag = AwsSettings { region: Some("us-west-2".into()), ..settings() };
         assert_eq!(region(&flag, &both).as_deref(), Some("us-west-2"));
         assert_eq!(region(&settings(), &Environment::new()), None);
+    }
+
+    #[test]
+    fn a_profile_that_leads_nowhere_is_told_with_the_files_that_were_read() {
+        let home = tempfile::tempdir().unwrap();
+        let config = home.path().join("config");
+        let text = "[profile a]\nsource_profile = gone\n[profile b]\nsso_session = gone\n\
+                    [profile c]\nsso_session = corp\nsource_profile = d\n[sso-session corp]\n[default]\n";
+        std::fs::write(&config, text).unwrap();
+        std::fs::write(home.path().join("credentials"), "[d]\n").unwrap();
+        let credentials = home.path().join("credentials");
+        let pairs = [
+            ("AWS_CONFIG_FILE", config.to_str().unwrap()),
+            ("AWS_SHARED_CREDENTIALS_FILE", credentials.to_str().unwrap()),
+        ];
+        let environment = variables(&pairs);
+        let wrong = |name: &str| wrong_profile(Some(name), &environment);
+        assert!(wrong("x").unwrap().starts_with("profile `x` is in neither "));
+        assert!(wrong("x").unwrap().contains(config.to_str().unwrap()));
+        assert!(wrong("a").unwrap().contains("source_profile `gone`"));
+        assert!(wrong("b").unwrap().contains("sso_session `gone`"));
+        assert_eq!((wrong("c"), wrong("d"), wrong("default")), (None, None, None));
+        assert_eq!(wrong_profile(None, &environment), None);
     }
 
     #[test]

@@ -47,8 +47,6 @@ impl Policy {
 pub enum Looked {
     /// A fresh entry answered.
     Hit,
-    /// An expired one stood in for AWS.
-    Stale,
     /// None did.
     Miss(Miss),
 }
@@ -193,7 +191,6 @@ impl Gateway {
                 let accept = Accept { max_age: policy.max_age, stale: true };
                 let stale = self.cache.view(&text, &request.key(), accept, show)?;
                 let Lookup::Hit(provenance) = stale else { return Err(error) };
-                self.record(Looked::Stale, request, &text);
                 progress.notice(&format!(
                     "AWS did not answer ({error}); this is from the cache, {} old",
                     crate::model::format_duration(Duration::from_millis(provenance.age_ms.unsigned_abs()))

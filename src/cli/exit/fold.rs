@@ -133,6 +133,14 @@ impl From<StateError> for Failure {
                 Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the state directory")
             }
             StateError::Io { source, .. } => operating_system(message, &source),
+            error @ (StateError::Busy { .. } | StateError::TallyFull { .. }) => {
+                let hint = error.hint();
+                let failure = Failure::new(Code::Locked, message);
+                match hint {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
         }
     }
 }

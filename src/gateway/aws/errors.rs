@@ -89,23 +89,27 @@ impl Ask {
     }
 
     /// The call failed.
-    pub(super) fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> GatewayError
+    pub(super) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> GatewayError
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        if let Some(fault) = aws::credential_fault(&error) {
+        if let Some(fault) = aws::credential_fault(error, self.profile.as_deref()) {
             return no_credentials(fault, self.profile.as_deref(), &self.operation);
         }
-        match &error {
+        match error {
+            // A success that cannot be parsed comes as an error of the service without a code.
+            SdkError::ServiceError(service) if service.raw().status().is_success() => {
+                self.bad_answer(aws::innermost(error))
+            }
             SdkError::ServiceError(service) => self.answered(service.err().meta(), service.raw()),
-            SdkError::ResponseError(response) => self.undecoded(&error, response.raw()),
-            SdkError::TimeoutError(_) => self.unreachable(format!("no answer in time ({})", aws::innermost(&error))),
+            SdkError::ResponseError(response) => self.undecoded(error, response.raw()),
+            SdkError::TimeoutError(_) => self.unreachable(format!("no answer in time ({})", aws::innermost(error))),
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                self.unreachable(aws::innermost(&error))
+                self.unreachable(aws::innermost(error))
             }
             // The configuration (a region, an endpoint) is judged when a request is built, and comes out here too.
-            _ => match aws::innermost(&error) {
-                text if mentions_configuration(&text) => self.misconfigured(text),
+            _ => match aws::innermost(error) {
+                text if mentions_configuration(&text) => misconfigured(text),
                 text => self.unreachable(text),
             },
         }
@@ -177,15 +181,15 @@ impl Ask {
     fn bad_answer(&self, detail: String) -> GatewayError {
         GatewayError::BadAnswer { operation: self.operation.clone(), detail }
     }
+}
 
-    fn misconfigured(&self, text: String) -> GatewayError {
-        let hint = if text.to_ascii_lowercase().contains("region") {
-            "name the region of Identity Center: --region, AWS_REGION, or `region` in the profile"
-        } else {
-            "check aws.endpoint_url, AWS_ENDPOINT_URL and the profile in the AWS config file"
-        };
-        GatewayError::Configuration { detail: text, hint: hint.into() }
-    }
+fn misconfigured(text: String) -> GatewayError {
+    let hint = if text.to_ascii_lowercase().contains("region") {
+        "name the region of Identity Center: --region, AWS_REGION, or `region` in the profile"
+    } else {
+        "check aws.endpoint_url, AWS_ENDPOINT_URL and the profile in the AWS config file"
+    };
+    GatewayError::Configuration { detail: text, hint: hint.into() }
 }
 
 /// A failure to get credentials, in our classes.
@@ -261,7 +265,9 @@ fn explained(code: &str) -> Option<&'static str> {
 
 fn mentions_configuration(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["missing region", "invalid configuration", "endpoint", "invalid uri"].iter().any(|mark| text.contains(mark))
+    ["missing region", "signing region", "invalid configuration", "endpoint", "invalid uri"]
+        .iter()
+        .any(|mark| text.contains(mark))
 }
 
 fn words(operation: &str) -> String {

@@ -3,9 +3,10 @@
 //! Neighbours: the four services beside this file. Promise: what AWS did not send is absent (never null, never an
 //! empty text that the SDK made up), and the order of fields is the order of the calls.
 
-use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use aws_smithy_types::{DateTime, Document, Number};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// A JSON object under construction.
 #[derive(Debug, Default)]
@@ -55,11 +56,17 @@ impl Fields {
     }
 }
 
+/// Documents by name. A `HashMap` has no order of its own, and the stored bytes must not change from read to read.
+pub(super) fn documents(documents: &HashMap<String, Document>) -> Value {
+    let mut names: Vec<_> = documents.iter().collect();
+    names.sort_unstable_by_key(|(name, _)| name.as_str());
+    names.into_iter().map(|(name, value)| (name.clone(), document(value))).collect()
+}
+
 /// A document of no fixed shape (the extensions of a user).
-pub(super) fn document(document: &aws_smithy_types::Document) -> Value {
-    use aws_smithy_types::{Document, Number};
+fn document(document: &Document) -> Value {
     match document {
-        Document::Object(map) => map.iter().map(|(name, value)| (name.clone(), self::document(value))).collect(),
+        Document::Object(map) => documents(map),
         Document::Array(items) => items.iter().map(self::document).collect(),
         Document::Number(Number::PosInt(n)) => Value::from(*n),
         Document::Number(Number::NegInt(n)) => Value::from(*n),

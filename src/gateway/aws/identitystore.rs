@@ -4,14 +4,13 @@
 //! objects as `aws identitystore` prints them, pages of 100.
 
 use super::errors::Ask;
-use super::fields::{Fields, document};
+use super::fields::{Fields, documents};
 use crate::gateway::GatewayError;
 use crate::gateway::Page;
 use aws_sdk_identitystore::Client;
 use aws_sdk_identitystore::types::{self, AlternateIdentifier, ExternalId, GroupMembership, MemberId, UniqueAttribute};
 use aws_smithy_types::Document;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
 const PAGE: i32 = 100;
 
@@ -47,7 +46,7 @@ macro_rules! user {
             .text("CreatedBy", user.created_by.as_deref())
             .time("UpdatedAt", user.updated_at.as_ref())
             .text("UpdatedBy", user.updated_by.as_deref())
-            .value("Extensions", user.extensions.as_ref().map(extensions))
+            .value("Extensions", user.extensions.as_ref().map(documents))
             .object()
     }};
 }
@@ -79,7 +78,7 @@ pub(super) async fn users(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_users().identity_store_id(store).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: answer.users.iter().map(|user| user!(user)).collect(), next: answer.next_token })
 }
 
@@ -90,7 +89,7 @@ pub(super) async fn groups(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_groups().identity_store_id(store).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: answer.groups.iter().map(|group| group!(group)).collect(), next: answer.next_token })
 }
 
@@ -103,7 +102,7 @@ pub(super) async fn group_memberships(
 ) -> Result<Page, GatewayError> {
     let call = client.list_group_memberships().identity_store_id(store).group_id(group);
     let call = call.max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: answer.group_memberships.iter().map(membership).collect(), next: answer.next_token })
 }
 
@@ -117,26 +116,26 @@ pub(super) async fn memberships_for_member(
     let member = MemberId::UserId(user.to_owned());
     let call = client.list_group_memberships_for_member().identity_store_id(store).member_id(member);
     let call = call.max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: answer.group_memberships.iter().map(membership).collect(), next: answer.next_token })
 }
 
 pub(super) async fn user(client: &Client, store: &str, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
     let call = client.describe_user().identity_store_id(store).user_id(id);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(user!(&answer))
 }
 
 pub(super) async fn group(client: &Client, store: &str, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
     let call = client.describe_group().identity_store_id(store).group_id(id);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(group!(&answer))
 }
 
 pub(super) async fn user_id(client: &Client, store: &str, name: &str, ask: &Ask) -> Result<Value, GatewayError> {
     let by = attribute("userName", name, ask)?;
     let call = client.get_user_id().identity_store_id(store).alternate_identifier(by);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Fields::new()
         .filled("IdentityStoreId", &answer.identity_store_id)
         .filled("UserId", &answer.user_id)
@@ -147,7 +146,7 @@ pub(super) async fn user_id(client: &Client, store: &str, name: &str, ask: &Ask)
 pub(super) async fn group_id(client: &Client, store: &str, name: &str, ask: &Ask) -> Result<Value, GatewayError> {
     let by = attribute("displayName", name, ask)?;
     let call = client.get_group_id().identity_store_id(store).alternate_identifier(by);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Fields::new()
         .filled("IdentityStoreId", &answer.identity_store_id)
         .filled("GroupId", &answer.group_id)
@@ -226,11 +225,4 @@ fn photo(photo: &types::Photo) -> Value {
 fn role(role: &types::Role) -> Value {
     let fields = Fields::new().text("Value", role.value.as_deref()).text("Type", role.r#type.as_deref());
     fields.flag("Primary", role.primary).object()
-}
-
-fn extensions(extensions: &HashMap<String, Document>) -> Value {
-    // A HashMap has no order of its own; the stored bytes must not change from read to read.
-    let mut names: Vec<_> = extensions.iter().collect();
-    names.sort_by_key(|(name, _)| name.as_str());
-    names.into_iter().map(|(name, value)| (name.clone(), document(value))).collect()
 }

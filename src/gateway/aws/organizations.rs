@@ -7,20 +7,23 @@ use super::errors::Ask;
 use super::fields::Fields;
 use crate::gateway::{GatewayError, Page};
 use aws_sdk_organizations::Client;
-use aws_sdk_organizations::types::{Account, OrganizationalUnit, PolicyTypeSummary, Root};
+use aws_sdk_organizations::types::{
+    Account, AccountJoinedMethod, AccountState, AccountStatus, OrganizationalUnit, PolicyType, PolicyTypeStatus,
+    PolicyTypeSummary, Root,
+};
 use serde_json::Value;
 
 const PAGE: i32 = 20;
 
 pub(super) async fn accounts(client: &Client, token: Option<String>, ask: &Ask) -> Result<Page, GatewayError> {
     let call = client.list_accounts().max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: answer.accounts().iter().map(account).collect(), next: answer.next_token })
 }
 
 pub(super) async fn roots(client: &Client, token: Option<String>, ask: &Ask) -> Result<Page, GatewayError> {
     let call = client.list_roots().max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: answer.roots().iter().map(root).collect(), next: answer.next_token })
 }
 
@@ -31,7 +34,7 @@ pub(super) async fn organizational_units(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_organizational_units_for_parent().parent_id(parent);
-    let answer = call.max_results(PAGE).set_next_token(token).send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.max_results(PAGE).set_next_token(token).send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: answer.organizational_units().iter().map(unit).collect(), next: answer.next_token })
 }
 
@@ -42,27 +45,27 @@ pub(super) async fn accounts_for_parent(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_accounts_for_parent().parent_id(parent);
-    let answer = call.max_results(PAGE).set_next_token(token).send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.max_results(PAGE).set_next_token(token).send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: answer.accounts().iter().map(account).collect(), next: answer.next_token })
 }
 
 pub(super) async fn describe_account(client: &Client, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
-    let answer = client.describe_account().account_id(id).send().await.map_err(|error| ask.failed(error))?;
+    let answer = client.describe_account().account_id(id).send().await.map_err(|error| ask.failed(&error))?;
     answer.account().map(account).ok_or_else(|| ask.lacking("Account"))
 }
 
 fn account(account: &Account) -> Value {
     // `Status` is being retired in favour of `State`; both are passed on as long as AWS sends both.
-    let status = account.status.as_ref().map(|status| status.as_str());
+    let status = account.status.as_ref().map(AccountStatus::as_str);
     Fields::new()
         .text("Id", account.id.as_deref())
         .text("Arn", account.arn.as_deref())
         .text("Email", account.email.as_deref())
         .text("Name", account.name.as_deref())
         .text("Status", status)
-        .text("State", account.state.as_ref().map(|state| state.as_str()))
+        .text("State", account.state.as_ref().map(AccountState::as_str))
         .list("Paths", account.paths.as_ref(), |path| Value::from(path.as_str()))
-        .text("JoinedMethod", account.joined_method.as_ref().map(|method| method.as_str()))
+        .text("JoinedMethod", account.joined_method.as_ref().map(AccountJoinedMethod::as_str))
         .time("JoinedTimestamp", account.joined_timestamp.as_ref())
         .object()
 }
@@ -78,8 +81,8 @@ fn root(root: &Root) -> Value {
 
 fn policy_type(summary: &PolicyTypeSummary) -> Value {
     Fields::new()
-        .text("Type", summary.r#type.as_ref().map(|kind| kind.as_str()))
-        .text("Status", summary.status.as_ref().map(|status| status.as_str()))
+        .text("Type", summary.r#type.as_ref().map(PolicyType::as_str))
+        .text("Status", summary.status.as_ref().map(PolicyTypeStatus::as_str))
         .object()
 }
 

@@ -7,14 +7,16 @@ use super::errors::Ask;
 use super::fields::Fields;
 use crate::gateway::{GatewayError, Page, PrincipalKind};
 use aws_sdk_ssoadmin::Client;
-use aws_sdk_ssoadmin::types::{CustomerManagedPolicyReference, InstanceMetadata, PrincipalType, RegionMetadata};
+use aws_sdk_ssoadmin::types::{
+    CustomerManagedPolicyReference, InstanceMetadata, InstanceStatus, PrincipalType, RegionMetadata, RegionStatus,
+};
 use serde_json::{Value, json};
 
 const PAGE: i32 = 100;
 
 pub(super) async fn instances(client: &Client, token: Option<String>, ask: &Ask) -> Result<Page, GatewayError> {
     let call = client.list_instances().max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: answer.instances().iter().map(instance).collect(), next: answer.next_token })
 }
 
@@ -25,7 +27,7 @@ pub(super) async fn permission_sets(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_permission_sets().instance_arn(instance).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: texts(answer.permission_sets()), next: answer.next_token })
 }
 
@@ -38,7 +40,11 @@ pub(super) async fn managed_policies(
 ) -> Result<Page, GatewayError> {
     let call = client.list_managed_policies_in_permission_set().instance_arn(instance);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
+<<<<<<< HEAD
     let answer = call.send().await.map_err(|error| ask.failed(error))?;
+=======
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+>>>>>>> aws
     let items = answer
         .attached_managed_policies()
         .iter()
@@ -55,7 +61,7 @@ pub(super) async fn customer_managed_policies(
 ) -> Result<Page, GatewayError> {
     let call = client.list_customer_managed_policy_references_in_permission_set().instance_arn(instance);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     let items = answer.customer_managed_policy_references().iter().map(reference);
     Ok(Page { items: items.collect(), next: answer.next_token })
 }
@@ -69,7 +75,7 @@ pub(super) async fn provisioned_accounts(
 ) -> Result<Page, GatewayError> {
     let call = client.list_accounts_for_provisioned_permission_set().instance_arn(instance);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: texts(answer.account_ids()), next: answer.next_token })
 }
 
@@ -82,7 +88,7 @@ pub(super) async fn provisioned_permission_sets(
 ) -> Result<Page, GatewayError> {
     let call = client.list_permission_sets_provisioned_to_account().instance_arn(instance);
     let call = call.account_id(account).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(Page { items: texts(answer.permission_sets()), next: answer.next_token })
 }
 
@@ -95,7 +101,7 @@ pub(super) async fn assignments(
 ) -> Result<Page, GatewayError> {
     let call = client.list_account_assignments().instance_arn(instance).account_id(account);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     let items = answer.account_assignments().iter().map(|row| {
         let kind = row.principal_type.as_ref();
         assignment(row.account_id(), row.permission_set_arn(), kind, row.principal_id())
@@ -116,7 +122,7 @@ pub(super) async fn assignments_for_principal(
     };
     let call = client.list_account_assignments_for_principal().instance_arn(instance);
     let call = call.principal_type(kind).principal_id(id).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     let items = answer.account_assignments().iter().map(|row| {
         let kind = row.principal_type.as_ref();
         assignment(row.account_id(), row.permission_set_arn(), kind, row.principal_id())
@@ -131,7 +137,7 @@ pub(super) async fn permission_set(
     ask: &Ask,
 ) -> Result<Value, GatewayError> {
     let call = client.describe_permission_set().instance_arn(instance).permission_set_arn(arn);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     let set = answer.permission_set.ok_or_else(|| ask.lacking("PermissionSet"))?;
     Ok(Fields::new()
         .text("Name", set.name.as_deref())
@@ -150,7 +156,7 @@ pub(super) async fn inline_policy(
     ask: &Ask,
 ) -> Result<Value, GatewayError> {
     let call = client.get_inline_policy_for_permission_set().instance_arn(instance).permission_set_arn(arn);
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
+    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
     Ok(json!({ "InlinePolicy": answer.inline_policy.unwrap_or_default() }))
 }
 
@@ -162,7 +168,7 @@ pub(super) async fn permissions_boundary(
     ask: &Ask,
 ) -> Result<Value, GatewayError> {
     let call = client.get_permissions_boundary_for_permission_set().instance_arn(instance).permission_set_arn(arn);
-    let boundary = match call.send().await.map_err(|error| ask.failed(error)) {
+    let boundary = match call.send().await.map_err(|error| ask.failed(&error)) {
         Ok(answer) => answer.permissions_boundary,
         Err(GatewayError::NotFound { .. }) => None,
         Err(error) => return Err(error),
@@ -188,7 +194,7 @@ fn instance(instance: &InstanceMetadata) -> Value {
         .text("OwnerAccountId", instance.owner_account_id.as_deref())
         .text("Name", instance.name.as_deref())
         .time("CreatedDate", instance.created_date.as_ref())
-        .text("Status", instance.status.as_ref().map(|status| status.as_str()))
+        .text("Status", instance.status.as_ref().map(InstanceStatus::as_str))
         .text("StatusReason", instance.status_reason.as_deref())
         .text("PrimaryRegion", instance.primary_region.as_deref())
         .list("Regions", instance.regions.as_ref(), region)
@@ -198,7 +204,7 @@ fn instance(instance: &InstanceMetadata) -> Value {
 fn region(region: &RegionMetadata) -> Value {
     Fields::new()
         .text("RegionName", region.region_name.as_deref())
-        .text("Status", region.status.as_ref().map(|status| status.as_str()))
+        .text("Status", region.status.as_ref().map(RegionStatus::as_str))
         .time("AddedDate", region.added_date.as_ref())
         .flag("IsPrimaryRegion", region.is_primary_region)
         .object()

@@ -75,7 +75,7 @@ fn whole_user() -> Value {
         "Website": "https://w", "Birthdate": "1815-12-10",
         "Roles": [{"Value": "analyst", "Type": "r", "Primary": true}],
         "CreatedAt": "2024-01-01T00:00:00Z", "CreatedBy": "c", "UpdatedAt": "2024-01-02T00:00:00.5Z", "UpdatedBy": "u",
-        "Extensions": {"a": {"n": 1, "l": [true, null, "x"]}, "b": {"f": -1.5}}
+        "Extensions": {"a": {"l": [true, null, "x"], "n": 1}, "b": {"f": -1.5}}
     })
 }
 
@@ -88,11 +88,11 @@ fn on_the_wire(mut user: Value) -> Value {
 #[tokio::test]
 async fn a_user_has_every_field_that_aws_sent_and_no_other() {
     let bare = json!({"UserId": "u-2", "IdentityStoreId": "d-1234567890"});
-    let (read, sent) =
+    let (answer, sent) =
         page(json!({"Users": [on_the_wire(whole_user()), bare], "NextToken": "t-1"}), Listing::Users).await;
-    assert_eq!(read.items[0].to_string(), whole_user().to_string(), "the order of fields too");
-    assert_eq!(read.items[1], bare);
-    assert_eq!(read.next.as_deref(), Some("t-1"));
+    assert_eq!(answer.items[0].to_string(), whole_user().to_string(), "the order of fields too");
+    assert_eq!(answer.items[1], bare);
+    assert_eq!(answer.next.as_deref(), Some("t-1"));
     assert_eq!((&sent["MaxResults"], &sent["IdentityStoreId"]), (&json!(100), &json!("d-1234567890")));
     let (one, sent) = fetch(on_the_wire(whole_user()), Single::User("u-1".into())).await;
     assert_eq!(one.to_string(), whole_user().to_string());
@@ -103,15 +103,15 @@ async fn a_user_has_every_field_that_aws_sent_and_no_other() {
 async fn groups_memberships_and_names_of_the_identity_store() {
     let group = json!({"IdentityStoreId": "d-1", "GroupId": "g-1", "DisplayName": "admins", "Description": "d",
                        "ExternalIds": [{"Issuer": "i", "Id": "1"}]});
-    assert_eq!(page(json!({"Groups": [group]}), Listing::Groups).await.0.items, [group.clone()]);
+    assert_eq!(page(json!({"Groups": [group]}), Listing::Groups).await.0.items, std::slice::from_ref(&group));
     assert_eq!(fetch(group.clone(), Single::Group("g-1".into())).await.0, group);
     let member =
         json!({"IdentityStoreId": "d-1", "MembershipId": "m-1", "GroupId": "g-1", "MemberId": {"UserId": "u-1"}});
     let rows = json!({"GroupMemberships": [member]});
-    let (read, sent) = page(rows.clone(), Listing::GroupMemberships("g-1".into())).await;
-    assert_eq!((&read.items[0], &sent["GroupId"]), (&member, &json!("g-1")));
-    let (read, sent) = page(rows, Listing::MembershipsForMember("u-1".into())).await;
-    assert_eq!((&read.items[0], &sent["MemberId"]), (&member, &json!({"UserId": "u-1"})));
+    let (answer, sent) = page(rows.clone(), Listing::GroupMemberships("g-1".into())).await;
+    assert_eq!((&answer.items[0], &sent["GroupId"]), (&member, &json!("g-1")));
+    let (answer, sent) = page(rows, Listing::MembershipsForMember("u-1".into())).await;
+    assert_eq!((&answer.items[0], &sent["MemberId"]), (&member, &json!({"UserId": "u-1"})));
     let (found, sent) =
         fetch(json!({"UserId": "u-1", "IdentityStoreId": "d-1"}), Single::UserIdByName("ada".into())).await;
     assert_eq!(found["UserId"], "u-1");
@@ -127,20 +127,30 @@ async fn groups_memberships_and_names_of_the_identity_store() {
 async fn instances_permission_sets_and_policies_of_sso_admin() {
     let instance = json!({"InstanceArn": "arn:i", "IdentityStoreId": "d-1", "OwnerAccountId": "111122223333",
                           "Name": "main", "CreatedDate": 1_704_067_200, "Status": "ACTIVE"});
-    let (read, sent) = page(json!({"Instances": [instance]}), Listing::Instances).await;
-    assert_eq!(read.items[0]["CreatedDate"], "2024-01-01T00:00:00Z");
-    assert_eq!((&read.items[0]["Status"], &sent["MaxResults"]), (&json!("ACTIVE"), &json!(100)));
-    let (read, sent) = page(json!({"PermissionSets": ["ps-1", "ps-2"]}), Listing::PermissionSets).await;
-    assert_eq!((read.items, &sent["InstanceArn"]), (vec![json!("ps-1"), json!("ps-2")], &json!(target().instance)));
+    let (answer, sent) = page(json!({"Instances": [instance]}), Listing::Instances).await;
+    assert_eq!(answer.items[0]["CreatedDate"], "2024-01-01T00:00:00Z");
+    assert_eq!((&answer.items[0]["Status"], &sent["MaxResults"]), (&json!("ACTIVE"), &json!(100)));
+    let (answer, sent) = page(json!({"PermissionSets": ["ps-1", "ps-2"]}), Listing::PermissionSets).await;
+    assert_eq!((answer.items, &sent["InstanceArn"]), (vec![json!("ps-1"), json!("ps-2")], &json!(target().instance)));
     let policy = json!({"Name": "ReadOnlyAccess", "Arn": "arn:p"});
     let listing = Listing::ManagedPolicies("ps-1".into());
     assert_eq!(page(json!({"AttachedManagedPolicies": [policy]}), listing).await.0.items, [policy]);
     let own = json!({"Name": "Own", "Path": "/"});
     let listing = Listing::CustomerManagedPolicies("ps-1".into());
+<<<<<<< HEAD
     assert_eq!(page(json!({"CustomerManagedPolicyReferences": [own]}), listing).await.0.items, [own.clone()]);
     let set =
         json!({"Name": "Admin", "PermissionSetArn": "ps-1", "CreatedDate": 1_704_067_200, "SessionDuration": "PT1H"});
     let (found, _) = fetch(json!({"PermissionSet": set}), Single::PermissionSet("ps-1".into())).await;
+=======
+    assert_eq!(
+        page(json!({"CustomerManagedPolicyReferences": [own]}), listing).await.0.items,
+        std::slice::from_ref(&own)
+    );
+    let described =
+        json!({"Name": "Admin", "PermissionSetArn": "ps-1", "CreatedDate": 1_704_067_200, "SessionDuration": "PT1H"});
+    let (found, _) = fetch(json!({"PermissionSet": described}), Single::PermissionSet("ps-1".into())).await;
+>>>>>>> aws
     assert_eq!(
         found,
         json!({"Name": "Admin", "PermissionSetArn": "ps-1", "CreatedDate": "2024-01-01T00:00:00Z", "SessionDuration": "PT1H"})
@@ -165,13 +175,16 @@ async fn assignments_and_provisioning_of_sso_admin() {
     let row = json!({"AccountId": "1", "PermissionSetArn": "ps-1", "PrincipalType": "GROUP", "PrincipalId": "g-1"});
     let rows = json!({"AccountAssignments": [row]});
     let listing = Listing::Assignments { account: "1".into(), permission_set: "ps-1".into() };
-    let (read, sent) = page(rows.clone(), listing).await;
-    assert_eq!((&read.items[0], &sent["AccountId"], &sent["PermissionSetArn"]), (&row, &json!("1"), &json!("ps-1")));
+    let (answer, sent) = page(rows.clone(), listing).await;
+    assert_eq!((&answer.items[0], &sent["AccountId"], &sent["PermissionSetArn"]), (&row, &json!("1"), &json!("ps-1")));
     let listing = Listing::AssignmentsForPrincipal { kind: PrincipalKind::Group, id: "g-1".into() };
-    let (read, sent) = page(rows, listing).await;
-    assert_eq!((&read.items[0], &sent["PrincipalType"], &sent["PrincipalId"]), (&row, &json!("GROUP"), &json!("g-1")));
-    let (read, _) = page(json!({"AccountIds": ["1", "2"]}), Listing::ProvisionedAccounts("ps-1".into())).await;
-    assert_eq!(read.items, [json!("1"), json!("2")]);
+    let (answer, sent) = page(rows, listing).await;
+    assert_eq!(
+        (&answer.items[0], &sent["PrincipalType"], &sent["PrincipalId"]),
+        (&row, &json!("GROUP"), &json!("g-1"))
+    );
+    let (answer, _) = page(json!({"AccountIds": ["1", "2"]}), Listing::ProvisionedAccounts("ps-1".into())).await;
+    assert_eq!(answer.items, [json!("1"), json!("2")]);
     let listing = Listing::ProvisionedPermissionSets("1".into());
     assert_eq!(page(json!({"PermissionSets": ["ps-1"]}), listing).await.0.items, [json!("ps-1")]);
 }
@@ -182,16 +195,16 @@ async fn accounts_and_the_tree_of_organizations() {
                       "JoinedMethod": "CREATED", "JoinedTimestamp": 1_704_067_200});
     let mut account = wire.clone();
     account["JoinedTimestamp"] = json!("2024-01-01T00:00:00Z");
-    let (read, sent) = page(json!({"Accounts": [wire]}), Listing::Accounts).await;
-    assert_eq!((&read.items[0], &sent["MaxResults"]), (&account, &json!(20)));
-    let (read, sent) = page(json!({"Accounts": [wire]}), Listing::AccountsForParent("ou-1".into())).await;
-    assert_eq!((&read.items[0], &sent["ParentId"]), (&account, &json!("ou-1")));
+    let (answer, sent) = page(json!({"Accounts": [wire]}), Listing::Accounts).await;
+    assert_eq!((&answer.items[0], &sent["MaxResults"]), (&account, &json!(20)));
+    let (answer, sent) = page(json!({"Accounts": [wire]}), Listing::AccountsForParent("ou-1".into())).await;
+    assert_eq!((&answer.items[0], &sent["ParentId"]), (&account, &json!("ou-1")));
     assert_eq!(fetch(json!({"Account": wire}), Single::Account("1".into())).await.0, account);
     let root = json!({"Id": "r-1", "Arn": "arn:r", "Name": "Root", "PolicyTypes": []});
-    assert_eq!(page(json!({"Roots": [root]}), Listing::Roots).await.0.items, [root.clone()]);
+    assert_eq!(page(json!({"Roots": [root]}), Listing::Roots).await.0.items, [root]);
     let unit = json!({"Id": "ou-1", "Arn": "arn:ou", "Name": "Sandbox"});
     let listing = Listing::OrganizationalUnits("r-1".into());
-    assert_eq!(page(json!({"OrganizationalUnits": [unit]}), listing).await.0.items, [unit.clone()]);
+    assert_eq!(page(json!({"OrganizationalUnits": [unit]}), listing).await.0.items, [unit]);
 }
 
 #[tokio::test]

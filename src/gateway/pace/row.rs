@@ -4,6 +4,9 @@
 //! slots given out here never exceed the rate in any second, whoever asked; after a throttle the rate drops at once
 //! and comes back little by little. Times are microseconds since the epoch.
 
+/// How much longer than exact each step is: clocks count milliseconds, timers and threads wake late, and 5 ms in a
+/// second must not make one call too many.
+const SLACK: f64 = 1.005;
 /// The share of the rate that is left after a throttle.
 const CUT: f64 = 0.7;
 /// The least share that throttles can leave.
@@ -62,7 +65,7 @@ impl Row {
     /// Takes one slot for an interactive call, up to five for a background call; `Err` is the moment to ask again.
     pub(super) fn reserve(&mut self, now: i64, limit: Limit) -> Result<Vec<Slot>, i64> {
         let start = now.max(sane(self.next, now, ABSURD)).max(self.silent_until(now));
-        let rate = limit.rate * self.share(now);
+        let rate = limit.rate * self.share(now) / SLACK;
         let Some(background) = limit.background else {
             self.next = start.saturating_add(micros(1.0 / rate));
             return Ok(vec![Slot { at: start, until: i64::MAX }]);
