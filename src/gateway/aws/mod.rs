@@ -49,11 +49,7 @@ impl Aws {
     /// Where the credentials come from and until when they hold; makes no call to the services above.
     pub async fn credentials(&self) -> Result<CredentialFacts, GatewayError> {
         let profile = self.settings.profile.as_deref();
-<<<<<<< HEAD
-        aws::credentials(self.config().await)
-=======
         aws::credentials(self.config().await, profile)
->>>>>>> aws
             .await
             .map_err(|fault| errors::no_credentials(fault, profile, "credentials"))
     }

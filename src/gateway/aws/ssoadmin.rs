@@ -40,11 +40,7 @@ pub(super) async fn managed_policies(
 ) -> Result<Page, GatewayError> {
     let call = client.list_managed_policies_in_permission_set().instance_arn(instance);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
-<<<<<<< HEAD
-    let answer = call.send().await.map_err(|error| ask.failed(error))?;
-=======
     let answer = call.send().await.map_err(|error| ask.failed(&error))?;
->>>>>>> aws
     let items = answer
         .attached_managed_policies()
         .iter()

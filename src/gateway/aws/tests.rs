@@ -137,12 +137,6 @@ async fn instances_permission_sets_and_policies_of_sso_admin() {
     assert_eq!(page(json!({"AttachedManagedPolicies": [policy]}), listing).await.0.items, [policy]);
     let own = json!({"Name": "Own", "Path": "/"});
     let listing = Listing::CustomerManagedPolicies("ps-1".into());
-<<<<<<< HEAD
-    assert_eq!(page(json!({"CustomerManagedPolicyReferences": [own]}), listing).await.0.items, [own.clone()]);
-    let set =
-        json!({"Name": "Admin", "PermissionSetArn": "ps-1", "CreatedDate": 1_704_067_200, "SessionDuration": "PT1H"});
-    let (found, _) = fetch(json!({"PermissionSet": set}), Single::PermissionSet("ps-1".into())).await;
-=======
     assert_eq!(
         page(json!({"CustomerManagedPolicyReferences": [own]}), listing).await.0.items,
         std::slice::from_ref(&own)
@@ -150,7 +144,6 @@ async fn instances_permission_sets_and_policies_of_sso_admin() {
     let described =
         json!({"Name": "Admin", "PermissionSetArn": "ps-1", "CreatedDate": 1_704_067_200, "SessionDuration": "PT1H"});
     let (found, _) = fetch(json!({"PermissionSet": described}), Single::PermissionSet("ps-1".into())).await;
->>>>>>> aws
     assert_eq!(
         found,
         json!({"Name": "Admin", "PermissionSetArn": "ps-1", "CreatedDate": "2024-01-01T00:00:00Z", "SessionDuration": "PT1H"})

@@ -168,26 +168,12 @@ impl Paced {
                 let silent = Duration::from_micros((row.silent_until(now) - now).max(0).unsigned_abs());
                 (silent, if silent > PATIENCE { Err(now) } else { row.reserve(now, limit) })
             });
-<<<<<<< HEAD
-            match taken.ok().and_then(|slots| slots.first().copied()) {
-                Some(slot) => slot,
-                None => {
-                    let retry_after_ms = Some(u64::try_from(silent.as_millis()).unwrap_or(u64::MAX));
-                    return Err(GatewayError::Throttled {
-                        operation: operation.to_owned(),
-                        attempts: attempt,
-                        retry_after_ms,
-                    });
-                }
-            }
-=======
             let Some(slot) = taken.ok().and_then(|slots| slots.first().copied()) else {
                 let retry_after_ms = Some(u64::try_from(silent.as_millis()).unwrap_or(u64::MAX));
                 let operation = operation.to_owned();
                 return Err(GatewayError::Throttled { operation, attempts: attempt, retry_after_ms });
             };
             slot
->>>>>>> aws
         };
         self.until(slot.at).await;
         Ok(())
