@@ -3,7 +3,7 @@
 //! Neighbours: `sandbox/` is the server; `reading.rs` points the AWS client at it. Promise: the real cache, state, mails
 //! and AWS settings are not touched; the same seed and sizes find their cache again.
 
-use super::AppError;
+
 use crate::aws::AwsSettings;
 use crate::config::{Loaded, Sources};
 use crate::gateway::{GatewayError, Selection};
@@ -58,7 +58,7 @@ impl SandboxHost {
 
 /// The sources of the sandbox's configuration: the user's own layers, with every directory under the sandbox's root
 /// and mail into files there.
-pub fn sandbox_sources(sources: &Sources, loaded: &Loaded, shape: &Shape) -> Result<Sources, AppError> {
+pub fn sandbox_sources(sources: &Sources, loaded: &Loaded, shape: &Shape) -> Sources {
     let folder = shape.label().replace(':', "-");
     let root = loaded.config.state.dir.join("sandbox").join(folder);
     let mut sandboxed = sources.clone();
@@ -71,5 +71,5 @@ pub fn sandbox_sources(sources: &Sources, loaded: &Loaded, shape: &Shape) -> Res
     set("alerts.email.dir", root.join("mail").display().to_string());
     set("alerts.email.from", "awsideman@sandbox.example".into());
     set("alerts.email.to", "on-call@sandbox.example".into());
-    Ok(sandboxed)
+    sandboxed
 }

@@ -6,6 +6,7 @@
 use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
 use crate::report::Progress;
 use serde_json::Value;
+use std::collections::{HashMap, HashSet};
 
 /// A user or a group, by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub fn is_arn(text: &str) -> bool {
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_hexdigit())
 }
+
+/// Up to so many principals are described one by one; a list of a hundred costs one call.
+const ONE_BY_ONE: usize = 20;
 
 /// What a look-up in the cache alone came to.
 enum Known {
@@ -164,6 +168,54 @@ impl Gateway {
         }
     }
 
+    /// Describes users and groups by id: those that the cache knows, then the others one by one when they are few, or
+    /// by their whole lists when they are many. What does not exist any more is not in the answer.
+    pub async fn describe_principals(
+        &self,
+        ids: HashSet<(PrincipalKind, String)>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<HashMap<(PrincipalKind, String), Value>, GatewayError> {
+        let mut found = HashMap::new();
+        let mut unknown: HashMap<PrincipalKind, Vec<String>> = HashMap::new();
+        for (kind, id) in ids {
+            match self.cached_value(&describe(kind, &id), policy) {
+                Ok(Some(value)) => {
+                    found.insert((kind, id), value);
+                }
+                Ok(None) => unknown.entry(kind).or_default().push(id),
+                Err(GatewayError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !policy.live {
+            return Ok(found);
+        }
+        for (kind, mut ids) in unknown {
+            ids.sort_unstable();
+            if ids.len() > ONE_BY_ONE {
+                let (request, field) = match kind {
+                    PrincipalKind::User => (Request::Users, "UserId"),
+                    PrincipalKind::Group => (Request::Groups, "GroupId"),
+                };
+                let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+                let list = self.value(&request, policy, progress).await?;
+                for item in list.as_array().into_iter().flatten() {
+                    if let Some(id) = item[field].as_str().filter(|id| wanted.contains(id)) {
+                        found.insert((kind, id.to_owned()), item.clone());
+                    }
+                }
+                continue;
+            }
+            for id in ids {
+                if let Some(value) = absent(self.value(&describe(kind, &id), policy, progress).await)? {
+                    found.insert((kind, id), value);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn known_group(&self, text: &str, policy: &Policy) -> Result<Known, GatewayError> {
         if is_directory_id(text) {
             return Ok(Known::Id(text.to_owned()));
@@ -177,6 +229,13 @@ impl Gateway {
         }
         let found = self.cached_value(&Request::GroupByName(text.to_owned()), policy)?;
         Ok(found.and_then(|v| v["GroupId"].as_str().map(|id| Known::Id(id.to_owned()))).unwrap_or(Known::AskAws))
+    }
+}
+
+fn describe(kind: PrincipalKind, id: &str) -> Request {
+    match kind {
+        PrincipalKind::User => Request::User(id.to_owned()),
+        PrincipalKind::Group => Request::Group(id.to_owned()),
     }
 }
 

@@ -1,0 +1,90 @@
+//! `assignment list`: who has which permission set in which account, with names.
+//!
+//! Neighbours: `gateway/assignments.rs` walks, `reading.rs` prints. Promise: what could not be read is listed target by
+//! target and ends with exit code 3; an orphan (a principal that was deleted) is shown with its id.
+
+use super::columns::ASSIGNMENTS;
+use super::directory::{array, text};
+use super::reading::Reader;
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::directory::AssignmentCommand;
+use crate::cli::exit::Failure;
+use crate::cli::output::{Output, View};
+use crate::gateway::{Filter, Gateway, GatewayError, Policy, PrincipalKind, Request};
+use crate::report::Progress;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// `assignment ...`
+pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let AssignmentCommand::List { account, permission_set, principal, list } = command;
+    let view = View::new("assignments", ASSIGNMENTS).of_list(&list)?;
+    let reader = Reader::open(globals, &list.read.freshness, output)?;
+    let found = reader.wait(async {
+        let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
+        let mut filter = Filter::default();
+        if let Some(account) = &account {
+            filter.account = Some(gateway.account_id(account, policy, progress).await?);
+        }
+        if let Some(permission_set) = &permission_set {
+            filter.permission_set = Some(gateway.permission_set_arn(permission_set, policy, progress).await?);
+        }
+        if let Some(principal) = &principal {
+            filter.principal = Some(gateway.principal(principal, policy, progress).await?);
+        }
+        let mut found = gateway.assignments(&filter, policy, progress).await?;
+        name(gateway, &mut found.assignments, policy, progress).await?;
+        Ok(found)
+    })?;
+    let failures = (!found.failures.is_empty())
+        .then(|| Failure::from(GatewayError::Partial { total: found.targets, failures: found.failures }));
+    reader.print(&Value::Array(found.assignments), &view)?;
+    failures.map_or(Ok(()), Err)
+}
+
+/// Adds `AccountName`, `PermissionSetName` and `PrincipalName` to every row; null where there is no name any more.
+async fn name(
+    gateway: &Gateway,
+    rows: &mut [Value],
+    policy: &Policy,
+    progress: &dyn Progress,
+) -> Result<(), GatewayError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let accounts = names(gateway, &Request::Accounts, ("Id", "Name"), policy, progress).await?;
+    let sets = names(gateway, &Request::PermissionSets, ("PermissionSetArn", "Name"), policy, progress).await?;
+    let principals = rows.iter().map(principal).collect();
+    let principals = gateway.describe_principals(principals, policy, progress).await?;
+    for row in rows {
+        let who = principals.get(&principal(row));
+        let field = if row["PrincipalType"] == "GROUP" { "DisplayName" } else { "UserName" };
+        row["AccountName"] = json!(accounts.get(&text(row, "AccountId")));
+        row["PermissionSetName"] = json!(sets.get(&text(row, "PermissionSetArn")));
+        row["PrincipalName"] = who.map_or(Value::Null, |who| who[field].clone());
+    }
+    Ok(())
+}
+
+fn principal(row: &Value) -> (PrincipalKind, String) {
+    let kind = if row["PrincipalType"] == "GROUP" { PrincipalKind::Group } else { PrincipalKind::User };
+    (kind, text(row, "PrincipalId"))
+}
+
+/// Id to name of a list. Names are a courtesy: where the list may not be read, rows keep their ids.
+async fn names(
+    gateway: &Gateway,
+    request: &Request,
+    (id, name): (&str, &str),
+    policy: &Policy,
+    progress: &dyn Progress,
+) -> Result<HashMap<String, String>, GatewayError> {
+    match gateway.value(request, policy, progress).await {
+        Ok(list) => Ok(array(list).iter().map(|item| (text(item, id), text(item, name))).collect()),
+        Err(error @ (GatewayError::AccessDenied { .. } | GatewayError::NotCached { .. } | GatewayError::Refused { .. })) => {
+            progress.notice(&format!("without names: {error}"));
+            Ok(HashMap::new())
+        }
+        Err(error) => Err(error),
+    }
+}

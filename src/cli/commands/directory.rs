@@ -1,0 +1,186 @@
+//! `user`, `group`, `permission-set`, `account`, `ou` and `instance`.
+//!
+//! Neighbours: `columns.rs` says which fields there are, `reading.rs` reads and prints, `gateway/names.rs` understands names.
+//! Promise: a list is printed as AWS shapes it; a `find` without a hit is an empty list, a `get` without one is an error.
+
+use super::columns::{ACCOUNTS, GROUPS, INSTANCES, MEMBERS, MEMBERSHIPS, OUS, PERMISSION_SETS, USERS};
+use super::reading::Reader;
+use crate::cli::args::directory::{
+    AccountCommand, Everything, GroupCommand, InstanceCommand, OuCommand, PermissionSetCommand, UserCommand,
+};
+use crate::cli::args::{GlobalArgs, ListArgs};
+use crate::cli::exit::Failure;
+use crate::cli::output::{Column, Output, View};
+use crate::gateway::{GatewayError, PrincipalKind, Request};
+use serde_json::{Value, json};
+
+/// `user ...`
+pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        UserCommand::List(Everything { list: args }) => list(&Request::Users, "users", USERS, &args, globals, output),
+        UserCommand::Find { text, list: args } => {
+            let view = View::new("users", USERS).of_list(&args)?.searching(&text);
+            Reader::open(globals, &args.read.freshness, output)?.show(&Request::Users, &view)
+        }
+        UserCommand::Get { user, read } => {
+            let view = View::new("users", USERS).of_read(&read)?;
+            let reader = Reader::open(globals, &read.freshness, output)?;
+            let id = match reader.gateway().cached_user_id(&user, &reader.policy)? {
+                Some(id) => id,
+                None => reader.wait(reader.gateway().user_id(&user, &reader.policy, reader.progress()))?,
+            };
+            reader.show(&Request::User(id), &view)
+        }
+        UserCommand::Groups { user, list: args } => {
+            let view = View::new("groups", MEMBERSHIPS).of_list(&args)?;
+            let reader = Reader::open(globals, &args.read.freshness, output)?;
+            let rows = reader.wait(async {
+                let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
+                let id = gateway.user_id(&user, policy, progress).await?;
+                let mut rows = array(gateway.value(&Request::UserGroups(id), policy, progress).await?);
+                let ids = rows.iter().map(|row| (PrincipalKind::Group, text(row, "GroupId")));
+                let names = gateway.describe_principals(ids.collect(), policy, progress).await?;
+                for row in &mut rows {
+                    let group = names.get(&(PrincipalKind::Group, text(row, "GroupId")));
+                    add(row, group, &[("GroupName", "DisplayName"), ("GroupDescription", "Description")]);
+                }
+                Ok(Value::Array(rows))
+            })?;
+            reader.print(&rows, &view)
+        }
+    }
+}
+
+/// `group ...`
+pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        GroupCommand::List(Everything { list: args }) => {
+            list(&Request::Groups, "groups", GROUPS, &args, globals, output)
+        }
+        GroupCommand::Find { text, list: args } => {
+            let view = View::new("groups", GROUPS).of_list(&args)?.searching(&text);
+            Reader::open(globals, &args.read.freshness, output)?.show(&Request::Groups, &view)
+        }
+        GroupCommand::Get { group, read } => {
+            let view = View::new("groups", GROUPS).of_read(&read)?;
+            let reader = Reader::open(globals, &read.freshness, output)?;
+            let id = match reader.gateway().cached_group_id(&group, &reader.policy)? {
+                Some(id) => id,
+                None => reader.wait(reader.gateway().group_id(&group, &reader.policy, reader.progress()))?,
+            };
+            reader.show(&Request::Group(id), &view)
+        }
+        GroupCommand::Members { group, list: args } => {
+            let view = View::new("members", MEMBERS).of_list(&args)?;
+            let reader = Reader::open(globals, &args.read.freshness, output)?;
+            let rows = reader.wait(async {
+                let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
+                let id = gateway.group_id(&group, policy, progress).await?;
+                let mut rows = array(gateway.value(&Request::GroupMembers(id), policy, progress).await?);
+                let user = |row: &Value| (PrincipalKind::User, text(&row["MemberId"], "UserId"));
+                let names = gateway.describe_principals(rows.iter().map(user).collect(), policy, progress).await?;
+                for row in &mut rows {
+                    let found = names.get(&user(row));
+                    add(row, found, &[("UserName", "UserName"), ("DisplayName", "DisplayName")]);
+                }
+                Ok(Value::Array(rows))
+            })?;
+            reader.print(&rows, &view)
+        }
+    }
+}
+
+/// `permission-set ...`
+pub(crate) fn permission_set(
+    command: PermissionSetCommand,
+    globals: &GlobalArgs,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    match command {
+        PermissionSetCommand::List(Everything { list: args }) => {
+            list(&Request::PermissionSets, "permission sets", PERMISSION_SETS, &args, globals, output)
+        }
+        PermissionSetCommand::Find { text, list: args } => {
+            let view = View::new("permission sets", PERMISSION_SETS).of_list(&args)?.searching(&text);
+            Reader::open(globals, &args.read.freshness, output)?.show(&Request::PermissionSets, &view)
+        }
+        PermissionSetCommand::Get { permission_set, read } => {
+            let view = View::new("permission sets", PERMISSION_SETS).of_read(&read)?;
+            let reader = Reader::open(globals, &read.freshness, output)?;
+            let found = reader.wait(async {
+                let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
+                let arn = gateway.permission_set_arn(&permission_set, policy, progress).await?;
+                let mut found = gateway.value(&Request::PermissionSet(arn.clone()), policy, progress).await?;
+                let policies = gateway.value(&Request::PermissionSetPolicies(arn), policy, progress).await?;
+                for (name, value) in policies.as_object().into_iter().flatten() {
+                    found[name] = value.clone();
+                }
+                Ok(found)
+            })?;
+            reader.print(&found, &view)
+        }
+    }
+}
+
+/// `account ...`
+pub(crate) fn account(command: AccountCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        AccountCommand::List(Everything { list: args }) => {
+            list(&Request::Accounts, "accounts", ACCOUNTS, &args, globals, output)
+        }
+        AccountCommand::Get { account, read } => {
+            let view = View::new("accounts", ACCOUNTS).of_read(&read)?;
+            let reader = Reader::open(globals, &read.freshness, output)?;
+            let id = reader.wait(reader.gateway().account_id(&account, &reader.policy, reader.progress()))?;
+            reader.show(&Request::Account(id), &view)
+        }
+    }
+}
+
+/// `ou ...`
+pub(crate) fn ou(command: OuCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let OuCommand::List(Everything { list: args }) = command;
+    list(&Request::Ous, "organizational units", OUS, &args, globals, output)
+}
+
+/// `instance ...`
+pub(crate) fn instance(command: InstanceCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let InstanceCommand::List(Everything { list: args }) = command;
+    let view = View::new("instances", INSTANCES).of_list(&args)?;
+    let reader = Reader::open(globals, &args.read.freshness, output)?;
+    let found = if args.read.freshness.cache_only {
+        let known = reader.gateway().remembered();
+        let known = known.ok_or_else(|| GatewayError::NotCached { key: "which instances there are".into() })?;
+        vec![json!({"InstanceArn": known.instance, "IdentityStoreId": known.identity_store})]
+    } else {
+        reader.wait(reader.gateway().instances())?
+    };
+    reader.print(&Value::Array(found), &view)
+}
+
+fn list(
+    request: &Request,
+    what: &str,
+    columns: &'static [Column],
+    args: &ListArgs,
+    globals: &GlobalArgs,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let view = View::new(what, columns).of_list(args)?;
+    Reader::open(globals, &args.read.freshness, output)?.show(request, &view)
+}
+
+/// Adds fields of a described principal under new names; a principal that is gone adds nulls.
+fn add(row: &mut Value, from: Option<&Value>, fields: &[(&str, &str)]) {
+    for (new, old) in fields {
+        row[*new] = from.map_or(Value::Null, |from| from[*old].clone());
+    }
+}
+
+pub(super) fn array(value: Value) -> Vec<Value> {
+    if let Value::Array(items) = value { items } else { Vec::new() }
+}
+
+pub(super) fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}

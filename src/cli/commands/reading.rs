@@ -1,0 +1,74 @@
+//! Reading for a person: from the cache without waiting, else from AWS, and printed through a view.
+//!
+//! Neighbours: the directory commands hand in a request or work on values; `gateway/` answers. Promise: an answer that the
+//! cache has is printed without a runtime, credentials or a thread; a part that could not be read is named.
+
+use crate::app::{Asker, Reading};
+use crate::cli::args::{FreshnessArgs, GlobalArgs};
+use crate::cli::exit::Failure;
+use crate::cli::output::{Output, View};
+use crate::cli::session::{Need, Session};
+use crate::gateway::{Gateway, GatewayError, Policy, Request};
+use crate::report::Progress;
+use serde_json::Value;
+use std::io;
+
+/// A session that reads.
+pub(super) struct Reader<'o> {
+    pub(super) session: Session,
+    pub(super) reading: Reading,
+    pub(super) policy: Policy,
+    output: &'o mut Output,
+}
+
+impl<'o> Reader<'o> {
+    pub(super) fn open(
+        globals: &GlobalArgs,
+        freshness: &FreshnessArgs,
+        output: &'o mut Output,
+    ) -> Result<Reader<'o>, Failure> {
+        let session = Session::open(globals, Need::Sound, output)?;
+        let policy = session.policy(freshness)?;
+        let reading = session.app.reading(Asker::Command);
+        Ok(Reader { session, reading, policy, output })
+    }
+
+    pub(super) fn gateway(&self) -> &Gateway {
+        &self.reading.gateway
+    }
+
+    pub(super) fn progress(&self) -> &dyn Progress {
+        self.session.progress.as_ref()
+    }
+
+    /// Prints the answer to a request as it is.
+    pub(super) fn show(self, request: &Request, view: &View<'_>) -> Result<(), Failure> {
+        let folder = self.session.app.spool_dir();
+        let Reader { session, reading, policy, output } = self;
+        let gateway = &reading.gateway;
+        let mut answer = output.pushed(view, &folder)?;
+        let hit = gateway.cached(request, &policy, &mut |_, body| io::copy(body, &mut answer).map(drop))?;
+        if hit.is_none() {
+            let progress = session.progress.as_ref();
+            session.wait(gateway.after_miss(request, &policy, progress, &mut |_, body| {
+                io::copy(body, &mut answer).map(drop)
+            }))??;
+        }
+        answer.finish()?;
+        session.close(gateway.take_faults());
+        Ok(())
+    }
+
+    /// Waits for work on the gateway.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
+        Ok(self.session.wait(work)??)
+    }
+
+    /// Prints values that were put together here.
+    pub(super) fn print(self, value: &Value, view: &View<'_>) -> Result<(), Failure> {
+        let bytes = serde_json::to_vec(value).unwrap_or_default();
+        self.output.answer(&mut bytes.as_slice(), view)?;
+        self.session.close(self.reading.gateway.take_faults());
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! One run's configuration, app, progress and runtime: what most commands begin with.
+//!
+//! Neighbours: `commands/` open one; `config/` loads, `app/` joins. Promise: an emergency command gets a session whatever
+//! the configuration looks like, and what was wrong with it is said; the runtime is made when something must wait.
+
+use super::args::{FreshnessArgs, GlobalArgs};
+use super::exit::{Code, Failure};
+use super::output::Output;
+use super::progress::Shown;
+use crate::app::{App, SandboxHost, sandbox_sources};
+use crate::config::{self, Loaded, Sources};
+use crate::gateway::Policy;
+use crate::report::Progress;
+use crate::sandbox::Shape;
+use std::sync::Arc;
+
+/// What a command needs of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// All of it, and right.
+    Sound,
+    /// Whatever parses: an emergency command.
+    Anything,
+}
+
+/// A command's world.
+pub(super) struct Session {
+    pub(super) app: Arc<App>,
+    pub(super) progress: Arc<Shown>,
+    /// What a person should know, for the commands whose JSON carries it; otherwise it has been said.
+    pub(super) notices: Vec<String>,
+}
+
+impl Session {
+    /// Loads the configuration and joins the rooms; opens nothing.
+    pub(super) fn open(globals: &GlobalArgs, need: Need, output: &mut Output) -> Result<Session, Failure> {
+        let mut sources = sources(globals);
+        let mut notices = Vec::new();
+        let mut loaded = load(&sources, need, &mut notices)?;
+        let sandbox = match globals.sandbox {
+            None => None,
+            Some(seed) => {
+                let shape = Shape { seed: seed.unwrap_or(Shape::default().seed), ..Shape::default() };
+                sources = sandbox_sources(&sources, &loaded, &shape);
+                loaded = load(&sources, need, &mut Vec::new())?;
+                Some(Arc::new(SandboxHost::new(shape)))
+            }
+        };
+        output.set_default_format(loaded.config.output.format);
+        notices.extend(loaded.warnings.iter().cloned());
+        let app = Arc::new(App::new(loaded, sandbox)?);
+        let progress = Arc::new(Shown::new(output.talk().clone()));
+        let session = Session { app, progress, notices };
+        if need == Need::Sound {
+            session.say_notices();
+        }
+        Ok(session)
+    }
+
+    /// Says what a person should know, one line each.
+    pub(super) fn say_notices(&self) {
+        for notice in &self.notices {
+            self.progress.notice(notice);
+        }
+    }
+
+    /// The policy that the flags of a read ask for.
+    pub(super) fn policy(&self, freshness: &FreshnessArgs) -> Result<Policy, Failure> {
+        let wanted = if freshness.no_cache {
+            Policy::BYPASS
+        } else if freshness.refresh {
+            Policy::REFRESH
+        } else {
+            Policy { live: !freshness.cache_only, fill: !freshness.cache_only, max_age: freshness.max_age, read: true }
+        };
+        if let (Some(disabled), true) = (self.app.disabled(), freshness.cache_only) {
+            let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+            return Err(Failure::new(Code::CacheNeeded, format!("--cache-only, and the cache is disabled{reason}"))
+                .hint("`awsideman cache enable` ends that"));
+        }
+        Ok(self.app.policy(wanted))
+    }
+
+    /// Waits for work that may ask AWS, on one thread.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(Code::Failed, format!("cannot start: {error}")))?;
+        Ok(runtime.block_on(work))
+    }
+
+    /// Ends a command that used the store: what it met is kept for the next process, and faults of the cache are said.
+    pub(super) fn close(&self, faults: Vec<String>) {
+        if let Some(problem) = self.app.store_problem() {
+            self.progress.notice(&format!("the cache cannot be used, this is from AWS: {problem}"));
+        }
+        for fault in faults {
+            self.progress.notice(&format!("the cache could not be used for everything: {fault}"));
+        }
+        if let Some(problem) = &self.app.switch().1 {
+            self.progress.notice(problem);
+        }
+        self.app.finish();
+    }
+}
+
+/// Where the configuration comes from, with the flags that are configuration.
+pub(super) fn sources(globals: &GlobalArgs) -> Sources {
+    let mut sources = Sources::from_process(globals.config.clone());
+    for (key, value) in [("profile", &globals.profile), ("region", &globals.region)] {
+        if let Some(value) = value {
+            sources.overrides.push((key.to_owned(), value.clone()));
+        }
+    }
+    sources
+}
+
+fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<Loaded, Failure> {
+    if need == Need::Sound {
+        return Ok(config::load(sources)?);
+    }
+    let (loaded, problems) = config::load_leniently(sources);
+    notices.extend(problems.iter().map(|problem| format!("the configuration is not sound: {problem}")));
+    Ok(loaded)
+}
