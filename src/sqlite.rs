@@ -13,6 +13,9 @@ use rusqlite::{OpenFlags, TransactionBehavior, config::DbConfig};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// What stands for itself in the path of a URI; everything else is percent-encoded.
+const URI_PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'/');
+
 /// The fault of a database.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
@@ -168,9 +171,18 @@ pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let fail = |source| SqliteError::Database { path: plan.path.into(), source };
-    let connection = Connection::open_with_flags(plan.path, flags).map_err(fail)?;
+    let mut connection = Connection::open_with_flags(plan.path, flags).map_err(fail)?;
     connection.busy_timeout(plan.busy).map_err(fail)?;
-    match version(&connection, plan.path)? {
+    let mut found = version(&connection, plan.path);
+    let log = std::fs::metadata(sidecar(plan.path, "-wal")).map_or(0, |log| log.len());
+    if log == 0
+        && found.as_ref().is_err_and(|error| error.is_read_only() || error.code() == Some(ErrorCode::CannotOpen))
+    {
+        // Nobody writes to it, and we may not make the files by which readers and writers meet.
+        connection = unchanging(plan.path)?;
+        found = version(&connection, plan.path);
+    }
+    match found? {
         found if found > plan.version => Err(SqliteError::Newer { path: plan.path.into(), found, known: plan.version }),
         found if found < plan.version => Err(SqliteError::Older { path: plan.path.into(), found, known: plan.version }),
         _ => Ok(connection),
@@ -211,6 +223,14 @@ fn connect(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let connection = Connection::open_with_flags(plan.path, flags).map_err(fail)?;
     connection.busy_timeout(plan.busy).map_err(fail)?;
     Ok(connection)
+}
+
+/// Opens a database that nobody writes to, without locks or companions.
+fn unchanging(path: &Path) -> Result<Connection, SqliteError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let encoded = percent_encoding::percent_encode(path.as_os_str().as_encoded_bytes(), URI_PATH);
+    let uri = format!("file:{encoded}?immutable=1");
+    Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI).map_err(at(path))
 }
 
 fn version(connection: &Connection, path: &Path) -> Result<i32, SqliteError> {
@@ -264,6 +284,17 @@ mod tests {
         });
         let count: i64 = open(&plan(&path)).unwrap().query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
         assert_eq!(count, 16);
+    }
+
+    #[test]
+    fn a_database_that_nobody_writes_is_read_under_any_name() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a b?c=%41#&ä.db");
+        drop(open(&plan(&path)).unwrap());
+        let connection = unchanging(&path).unwrap();
+        assert_eq!(version(&connection, &path).unwrap(), 2);
+        assert!(connection.execute("INSERT INTO t VALUES(1)", []).is_err());
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2, "the database and its lock");
     }
 
     #[test]
