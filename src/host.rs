@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Space on a file system, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
+pub struct DiskSpace {
     /// What this user may still write.
     pub free: u64,
     /// Its size.
@@ -33,12 +33,12 @@ pub fn own_memory() -> Option<u64> {
 }
 
 /// Space where `path` is, or would be: its nearest parent that exists counts.
-pub fn free_space(path: &Path) -> io::Result<Space> {
+pub fn free_space(path: &Path) -> io::Result<DiskSpace> {
     let mut at: PathBuf = std::path::absolute(path)?;
     loop {
         match rustix::fs::statvfs(&at) {
             Ok(found) => {
-                return Ok(Space {
+                return Ok(DiskSpace {
                     free: found.f_bavail.saturating_mul(found.f_frsize),
                     total: found.f_blocks.saturating_mul(found.f_frsize),
                 });

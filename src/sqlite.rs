@@ -13,6 +13,9 @@ use rusqlite::{OpenFlags, TransactionBehavior, config::DbConfig};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// What stands for itself in the path of a URI; everything else is percent-encoded.
+const URI_PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'/');
+
 /// The fault of a database.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
@@ -195,8 +198,8 @@ pub fn open_immutable(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let fail = |source| SqliteError::Database { path: plan.path.into(), source };
     let path = resolved(plan.path);
-    let text = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    known(Connection::open_with_flags(format!("file:{text}?immutable=1"), flags).map_err(fail)?, plan)
+    let encoded = percent_encoding::percent_encode(path.as_os_str().as_encoded_bytes(), URI_PATH);
+    known(Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags).map_err(fail)?, plan)
 }
 
 fn known(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
@@ -337,6 +340,17 @@ mod tests {
         });
         let count: i64 = open(&plan(&path)).unwrap().query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
         assert_eq!(count, 16);
+    }
+
+    #[test]
+    fn a_database_that_nobody_writes_is_read_under_any_name() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a b?c=%41#&ä.db");
+        drop(open(&plan(&path)).unwrap());
+        let connection = open_immutable(&plan(&path)).unwrap();
+        assert_eq!(version(&connection, &path).unwrap(), 2);
+        assert!(connection.execute("INSERT INTO t VALUES(1)", []).is_err());
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2, "the database and its lock");
     }
 
     #[test]

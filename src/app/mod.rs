@@ -17,6 +17,7 @@ mod works;
 
 pub use error::AppError;
 pub use measure::Measured;
+pub use reading::{Asker, Reading};
 pub use recovery::Recovered;
 pub use sandboxed::{SandboxHost, sandbox_sources};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
@@ -196,7 +197,7 @@ impl App {
     }
 
     /// Where long answers are spooled: a directory of ours, or the system's own when there is none yet.
-    fn spool_dir(&self) -> PathBuf {
+    pub fn spool_dir(&self) -> PathBuf {
         for directory in [self.cache_dir(), self.state_dir()] {
             if directory.is_dir() {
                 return directory.to_owned();

@@ -11,6 +11,7 @@ pub mod exit;
 pub mod man;
 pub mod output;
 pub mod progress;
+mod session;
 pub mod times;
 
 use args::{Cli, Command, GlobalArgs};
@@ -33,7 +34,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, environment: Environment) 
     let (output, result) = match Cli::try_parse_from(&words) {
         Ok(cli) => {
             let mut output = Output::open(&cli.globals, environment);
-            let result = cli.globals.check().and_then(|()| carry_out(cli.command, &mut output));
+            let result = cli.globals.check().and_then(|()| carry_out(cli.command, &cli.globals, &mut output));
             (output, result)
         }
         Err(error) => {
@@ -59,19 +60,19 @@ pub fn run(words: impl IntoIterator<Item = OsString>, environment: Environment) 
     }
 }
 
-fn carry_out(command: Command, output: &mut Output) -> Result<(), Failure> {
+fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Version => commands::program::version(output),
         Command::Completions(arguments) => commands::program::completions(&arguments, output),
         Command::Man(arguments) => commands::program::manual(&arguments, output),
-        Command::User(_)
-        | Command::Group(_)
-        | Command::PermissionSet(_)
-        | Command::Account(_)
-        | Command::Ou(_)
-        | Command::Assignment(_)
-        | Command::Instance(_)
-        | Command::Cache(_)
+        Command::User(command) => commands::directory::user(command, globals, output),
+        Command::Group(command) => commands::directory::group(command, globals, output),
+        Command::PermissionSet(command) => commands::directory::permission_set(command, globals, output),
+        Command::Account(command) => commands::directory::account(command, globals, output),
+        Command::Ou(command) => commands::directory::ou(command, globals, output),
+        Command::Assignment(command) => commands::assignments::assignment(command, globals, output),
+        Command::Instance(command) => commands::directory::instance(command, globals, output),
+        Command::Cache(_)
         | Command::Jobs(_)
         | Command::Config(_)
         | Command::Alerts(_)

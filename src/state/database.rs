@@ -9,7 +9,7 @@ use super::locks::Lock;
 use super::schema::{SCHEMA, VERSION};
 use crate::clock::UnixMillis;
 use crate::private::{self, Access, Prepared};
-use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction};
+use crate::sqlite::{self, Connection, ErrorCode, Plan, SqliteError, Synchronous, Transaction};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,7 +41,8 @@ impl Database {
         let path = directory.join("state.db");
         match sqlite::open(&plan(&path, access, busy)) {
             Ok(connection) => Ok((Database { connection, path }, tightened)),
-            Err(error) if error.is_damage() => {
+            // It cannot be opened in the moment in which another process sets it aside; renewing waits for that.
+            Err(error) if error.is_damage() || cannot_open(&error) => {
                 let (database, notice) = Database::renew(directory, access, busy, now)?;
                 let both: Vec<String> = tightened.into_iter().chain(notice).collect();
                 Ok((database, (!both.is_empty()).then(|| both.join("; "))))
@@ -58,7 +59,12 @@ impl Database {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error("look at", &path)(source)),
         }
-        let connection = sqlite::open_read_only(&plan(&path, Access::Owner, busy))?;
+        let plan = plan(&path, Access::Owner, busy);
+        let connection = match sqlite::open_read_only(&plan) {
+            // Nobody writes to it now, and we may not make the files by which readers and writers meet.
+            Err(error) if error.is_read_only() || cannot_open(&error) => sqlite::open_immutable(&plan)?,
+            opened => opened?,
+        };
         Ok(Some(Database { connection, path }))
     }
 
@@ -75,12 +81,14 @@ impl Database {
         let _lock = Lock::wait_for(&lock, access, busy.max(REPLACING), now)?.ok_or_else(|| Lock::busy(&lock))?;
         let path = directory.join("state.db");
         let plan = plan(&path, access, busy);
-        // Whoever had the lock before may have done it.
-        let found =
-            sqlite::open(&plan).and_then(|connection| check(&connection, &path).map(|fault| (connection, fault)));
+        // Whoever had the lock before may have done it. A faulty one is closed before its file is renamed.
+        let found = sqlite::open(&plan).and_then(|connection| match check(&connection, &path)? {
+            None => Ok(Ok(connection)),
+            Some(fault) => Ok(Err(fault)),
+        });
         let (kind, reason) = match found {
-            Ok((connection, None)) => return Ok((Database { connection, path }, None)),
-            Ok((_, Some(fault))) => ("damaged", format!("was damaged ({fault})")),
+            Ok(Ok(connection)) => return Ok((Database { connection, path }, None)),
+            Ok(Err(fault)) => ("damaged", format!("was damaged ({fault})")),
             Err(SqliteError::Older { found, known, .. }) => {
                 ("older", format!("was made by an older awsideman (schema {found}, this one needs {known})"))
             }
@@ -116,6 +124,10 @@ impl Database {
 
 fn plan(path: &Path, access: Access, busy: Duration) -> Plan<'_> {
     Plan { path, schema: SCHEMA, version: VERSION, synchronous: Synchronous::Full, busy, page_size: 4096, access }
+}
+
+fn cannot_open(error: &SqliteError) -> bool {
+    matches!(error, SqliteError::Database { source, .. } if source.sqlite_error_code() == Some(ErrorCode::CannotOpen))
 }
 
 /// What `SQLite` finds wrong with the content, if anything.
@@ -179,22 +191,23 @@ mod tests {
     #[test]
     fn many_that_find_the_damage_at_once_set_it_aside_once_and_share_the_new_one() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("state.db"), "garbage ".repeat(1_000)).unwrap();
-        let directory = root.path();
-        let notices: usize = std::thread::scope(|scope| {
+        let directory = &root.path().join("state");
+        private::directory(directory, Access::Owner).unwrap();
+        std::fs::write(directory.join("state.db"), "garbage ".repeat(1_000)).unwrap();
+        let notices: Vec<String> = std::thread::scope(|scope| {
             let all: Vec<_> = (0..8)
                 .map(|n| {
                     scope.spawn(move || {
                         let (mut database, notice) = open(directory).unwrap();
                         database.write(|t| Ok(t.execute("INSERT INTO folded VALUES(?, 0)", [n.to_string()])?)).unwrap();
-                        usize::from(notice.is_some())
+                        notice
                     })
                 })
                 .collect();
-            all.into_iter().map(|one| one.join().unwrap()).sum()
+            all.into_iter().filter_map(|one| one.join().unwrap()).collect()
         });
-        assert_eq!((notices, evidence(root.path())), (1, 1));
-        let (database, _) = open(root.path()).unwrap();
+        assert_eq!((notices.len(), evidence(directory)), (1, 1), "{notices:?}");
+        let (database, _) = open(directory).unwrap();
         let rows: i64 = database.reader().query_row("SELECT count(*) FROM folded", [], |row| row.get(0)).unwrap();
         assert_eq!(rows, 8);
     }
@@ -202,6 +215,7 @@ mod tests {
     #[test]
     fn damage_below_the_header_is_found_by_renew_and_soundness_left_alone() {
         let root = tempfile::tempdir().unwrap();
+        private::directory(root.path(), Access::Owner).unwrap();
         drop(open(root.path()).unwrap());
         assert_eq!(Database::renew(root.path(), Access::Owner, BUSY, 1).unwrap().1, None);
         let path = root.path().join("state.db");

@@ -69,18 +69,14 @@ pub fn fold(directory: &Path, access: Access, database: &mut Database, now: Unix
     if let Some(name) = take(directory, now)? {
         left.insert(name);
     }
+    // Their files are gone, so their notes may go with the next transaction.
+    let done: Vec<&String> = noted.difference(&left).collect();
     let mut folded = Folded::default();
     for name in left.difference(&noted) {
-        fold_file(directory, name, database, now, &mut folded)?;
+        fold_file(directory, name, &done, database, now, &mut folded)?;
     }
-    let gone: Vec<&String> = noted.iter().filter(|name| !left.contains(*name)).collect();
-    if !gone.is_empty() || statistics::has_old_hours(database.reader(), now)? {
-        database.write(|transaction| {
-            for name in gone {
-                transaction.execute("DELETE FROM folded WHERE name = ?", [name])?;
-            }
-            statistics::roll(transaction, now)
-        })?;
+    if statistics::has_old_hours(database.reader(), now)? {
+        database.write(|transaction| statistics::roll(transaction, now))?;
     }
     Ok(folded)
 }
@@ -131,6 +127,7 @@ fn take(directory: &Path, now: UnixMillis) -> Result<Option<String>, StateError>
 fn fold_file(
     directory: &Path,
     name: &str,
+    done: &[&String],
     database: &mut Database,
     now: UnixMillis,
     folded: &mut Folded,
@@ -157,8 +154,10 @@ fn fold_file(
         for ((hour, cache, resource, outcome), n) in hours {
             statistics::add(transaction, hour, cache, resource, outcome, n)?;
         }
-        note(transaction, name, now)?;
-        statistics::roll(transaction, now)
+        for name in done {
+            transaction.execute("DELETE FROM folded WHERE name = ?", [name])?;
+        }
+        note(transaction, name, now)
     })?;
     folded.records += found.records;
     folded.damaged += found.damaged;
@@ -358,8 +357,9 @@ mod tests {
         assert_eq!(world.unfolded(), 0);
         assert_eq!(world.fold(HOUR).records, 0);
         assert_eq!((world.lifetime().hits(), path.exists()), (1, false));
+        record(&world.tally(CACHE), Outcome::Hit, 2, HOUR);
         world.fold(HOUR);
-        assert!(noted(world.database.reader()).unwrap().is_empty(), "notes of removed files go");
+        assert_eq!(noted(world.database.reader()).unwrap().len(), 1, "the notes of removed files go");
     }
 
     #[test]

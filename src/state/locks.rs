@@ -58,7 +58,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock `name` of the state directory; `None` when somebody holds it. Any text is a name.
+    /// Takes the lock `name` of the state directory; `None` when somebody holds it, after some milliseconds. Any text is
+    /// a name.
     pub fn try_acquire(
         directory: &Path,
         access: Access,
@@ -258,21 +259,28 @@ mod tests {
     #[test]
     fn no_two_threads_are_ever_inside_although_files_come_and_go() {
         let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("x");
         let (inside, turns) = (AtomicU32::new(0), AtomicU32::new(0));
         std::thread::scope(|scope| {
-            for _ in 0..8 {
+            for _ in 0..3 {
                 scope.spawn(|| {
-                    for _ in 0..40 {
-                        let lock = Lock::acquire(root.path(), OWNER, "x", Duration::from_secs(30), 0).unwrap();
-                        assert!(lock.is_some());
+                    let mut left = 300;
+                    while left > 0 {
+                        // Hardly pausing, to be between another's removal and release as often as can be.
+                        let Some(_lock) = attempt(&path, OWNER, 0).unwrap() else {
+                            std::thread::yield_now();
+                            continue;
+                        };
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                        std::thread::yield_now();
                         turns.fetch_add(1, Ordering::SeqCst);
                         inside.fetch_sub(1, Ordering::SeqCst);
+                        left -= 1;
                     }
                 });
             }
         });
-        assert_eq!(turns.load(Ordering::SeqCst), 320);
+        assert_eq!(turns.load(Ordering::SeqCst), 3 * 300);
     }
 
     #[test]
@@ -299,12 +307,11 @@ mod tests {
             .spawn()
             .unwrap();
         let began = Instant::now();
-        while !is_held(root.path(), "job").unwrap() {
+        while holder(root.path(), "job").unwrap().map(|holder| holder.since) != Some(99) {
             assert!(began.elapsed() < Duration::from_secs(60), "the child never took the lock");
             std::thread::sleep(POLL);
         }
         assert!(Lock::try_acquire(root.path(), OWNER, "job", 0).unwrap().is_none());
-        assert_eq!(holder(root.path(), "job").unwrap().map(|h| h.since), Some(99));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(root.path().join("locks/job").exists(), "killed: it could not clean up");
@@ -315,8 +322,9 @@ mod tests {
     #[test]
     #[ignore = "the child process of the test above"]
     fn child_that_holds_a_lock() {
-        let directory = PathBuf::from(std::env::var_os("LOCK_DIRECTORY").expect("given by the parent"));
-        let _lock = Lock::try_acquire(&directory, OWNER, "job", 99).unwrap().expect("free");
+        let Some(directory) = std::env::var_os("LOCK_DIRECTORY") else { return };
+        let wait = Duration::from_secs(60);
+        let _lock = Lock::acquire(Path::new(&directory), OWNER, "job", wait, 99).unwrap().expect("free");
         std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     }
 }

@@ -417,7 +417,7 @@ mod tests {
     #[test]
     #[ignore = "the child process of the test above"]
     fn child_that_counts_failures() {
-        let directory = std::env::var_os("SWITCH_DIRECTORY").expect("given by the parent");
+        let Some(directory) = std::env::var_os("SWITCH_DIRECTORY") else { return };
         count_failures(Path::new(&directory));
     }
 }

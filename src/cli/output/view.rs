@@ -3,7 +3,7 @@
 //! Neighbours: commands declare the columns of their answers; `render.rs` prints through a [`View`]. Promise: a field
 //! that does not exist is refused with the names of those that do, before anything is read.
 
-use crate::cli::args::{Filter, ListArgs, ReadArgs, Sort};
+use crate::cli::args::{Comparison, Filter, ListArgs, ReadArgs, Sort};
 use crate::cli::exit::{Code, Failure};
 use serde_json::Value;
 
@@ -80,12 +80,13 @@ pub struct View<'a> {
     filters: Vec<(usize, Filter)>,
     sort: Option<(usize, bool)>,
     limit: Option<u64>,
+    search: Option<Filter>,
 }
 
 impl<'a> View<'a> {
     /// All of it. `what` is the plural for people (`users`); `columns` must not be empty.
     pub fn new(what: &'a str, columns: &'a [Column]) -> View<'a> {
-        View { what, columns, chosen: None, filters: Vec::new(), sort: None, limit: None }
+        View { what, columns, chosen: None, filters: Vec::new(), sort: None, limit: None, search: None }
     }
 
     /// What the flags of a listing choose.
@@ -111,6 +112,16 @@ impl<'a> View<'a> {
         Ok(self)
     }
 
+    /// Only what has `text` in one of its fields; a glob must match the whole field.
+    #[must_use]
+    pub fn searching(mut self, text: &str) -> View<'a> {
+        let pattern = text.to_lowercase();
+        let comparison =
+            if pattern.contains(['*', '?', '[']) { Comparison::Matches } else { Comparison::Contains };
+        self.search = Some(Filter { field: String::new(), comparison, pattern });
+        self
+    }
+
     /// The plural for people.
     pub fn what(&self) -> &str {
         self.what
@@ -118,7 +129,7 @@ impl<'a> View<'a> {
 
     /// Whether nothing is left out, so that JSON can be passed on as it is.
     pub fn is_whole(&self) -> bool {
-        self.chosen.is_none() && self.filters.is_empty() && self.sort.is_none() && self.limit.is_none()
+        self.chosen.is_none() && !self.is_filtered() && self.sort.is_none() && self.limit.is_none()
     }
 
     /// The columns that are printed.
@@ -136,12 +147,13 @@ impl<'a> View<'a> {
 
     /// Whether the filters must see each object.
     pub fn is_filtered(&self) -> bool {
-        !self.filters.is_empty()
+        !self.filters.is_empty() || self.search.is_some()
     }
 
     /// Whether an object passes all filters.
     pub fn admits(&self, value: &Value) -> bool {
         self.filters.iter().all(|(column, filter)| filter.admits(&self.columns[*column].text(value)))
+            && self.search.as_ref().is_none_or(|search| self.columns.iter().any(|c| search.admits(&c.text(value))))
     }
 
     /// The column to sort by, and whether the largest comes first.
