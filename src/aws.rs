@@ -2,8 +2,8 @@
 //!
 //! Neighbours: `gateway/aws/` makes its clients from it, `doctor` asks for the facts of the credentials;
 //! `aws/selection.rs` answers what a cached read must know without any of this. Promise: loading makes no network
-//! call, the certificates of the host are read only when a request really goes over TLS, and the SDK retries nothing
-//! (our own pacing does, where all processes see it).
+//! call, the certificates of the host are read only when a request really goes over TLS, and the SDK repeats no call to
+//! the services (our own pacing does, where all processes see it); only those that fetch credentials.
 
 mod selection;
 mod transport;

@@ -103,7 +103,10 @@ impl Ask {
             }
             SdkError::ServiceError(service) => self.answered(service.err().meta(), service.raw()),
             SdkError::ResponseError(response) => self.undecoded(error, response.raw()),
-            SdkError::TimeoutError(_) => self.unreachable(format!("no answer in time ({})", aws::innermost(error))),
+            SdkError::TimeoutError(_) => {
+                let text = aws::innermost(error).replace(" (all attempts including retries)", "");
+                self.unreachable(format!("no answer in time ({text})"))
+            }
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
                 self.unreachable(aws::innermost(error))
             }
