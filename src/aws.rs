@@ -2,8 +2,8 @@
 //!
 //! Neighbours: `gateway/aws/` makes its clients from it, `doctor` asks for the facts of the credentials;
 //! `aws/selection.rs` answers what a cached read must know without any of this. Promise: loading makes no network
-//! call, the certificates of the host are read only when a request really goes over TLS, and the SDK retries nothing
-//! (our own pacing does, where all processes see it).
+//! call, the certificates of the host are read only when a request really goes over TLS, and the SDK repeats no call to
+//! the services (our own pacing does, where all processes see it); only those that fetch credentials.
 
 mod selection;
 mod transport;
@@ -16,7 +16,7 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, imds};
+use aws_config::{AppName, BehaviorVersion, Region, imds};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -84,6 +84,10 @@ pub async fn load(settings: &AwsSettings) -> SdkConfig {
         .region(region.clone())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts.clone());
+    // In the user agent, and so in CloudTrail.
+    if let Ok(name) = AppName::new("awsideman") {
+        loader = loader.app_name(name);
+    }
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
@@ -97,7 +101,8 @@ pub async fn load(settings: &AwsSettings) -> SdkConfig {
         .with_http_client(http)
         .with_behavior_version(Some(BehaviorVersion::latest()))
         .with_region(region.clone())
-        .with_retry_config(RetryConfig::disabled())
+        // The calls that fetch credentials pass no pace of ours: here the SDK tries again.
+        .with_retry_config(RetryConfig::standard().with_max_attempts(3))
         .with_timeout_config(timeouts);
     let metadata = imds::Client::builder()
         .configure(&provider)
@@ -174,7 +179,9 @@ fn judge(error: &CredentialsError, profile: Option<&str>) -> CredentialFault {
     }
     match error {
         CredentialsError::ProviderTimedOut(_) => CredentialFault::Unreachable(detail),
-        CredentialsError::ProviderError(_) if says(&["dispatch failure", "timed out", "timeout", "connect"]) => {
+        CredentialsError::ProviderError(_)
+            if says(&["dispatch failure", "timed out", "timeout", "connect", "toomanyrequests", "throttl"]) =>
+        {
             CredentialFault::Unreachable(detail)
         }
         _ => CredentialFault::Configuration(detail),

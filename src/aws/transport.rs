@@ -1,10 +1,12 @@
 //! The HTTP client of every AWS call, those for credentials included.
 //!
 //! Neighbours: only `aws.rs`. Promise: a plain `http` request never reads the host's certificates (milliseconds that
-//! neither the sandbox nor the metadata service needs); the first `https` request does, once for the process.
+//! neither the sandbox nor the metadata service needs); the first `https` request does, once for the process, and goes
+//! through the proxy that `HTTPS_PROXY` and `NO_PROXY` name.
 
-use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
@@ -15,8 +17,15 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 pub(super) fn client() -> SharedHttpClient {
     SharedHttpClient::new(ByScheme {
         plain: Builder::new().build_http(),
-        tls: Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https(),
+        tls: Builder::new().build_with_connector_fn(tls),
     })
+}
+
+fn tls(settings: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>) -> Connector {
+    let mut builder = Connector::builder().proxy_config(ProxyConfig::from_env());
+    builder.set_connector_settings(settings.cloned());
+    builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+    builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build()
 }
 
 #[derive(Debug)]

@@ -17,7 +17,7 @@ pub enum GatewayError {
         detail: String,
     },
     /// The login (SSO session, temporary credentials) has expired.
-    #[error("the AWS login{} has expired", profile.as_ref().map(|p| format!(" of profile `{p}`")).unwrap_or_default())]
+    #[error("the AWS login{} has expired: {detail}", profile.as_ref().map(|p| format!(" of profile `{p}`")).unwrap_or_default())]
     LoginExpired {
         /// The profile in use.
         profile: Option<String>,
@@ -71,7 +71,7 @@ pub enum GatewayError {
         choices: Vec<String>,
     },
     /// AWS refuses for now, after all attempts.
-    #[error("AWS throttled {operation} {attempts} times")]
+    #[error("AWS throttled {operation} {}", if *attempts == 1 { "once".to_owned() } else { format!("{attempts} times") })]
     Throttled {
         /// The operation.
         operation: String,

@@ -213,6 +213,17 @@ pub const OPERATIONS: &[&str] = &[
     "AWSSecurityTokenServiceV20110615.GetCallerIdentity",
 ];
 
+/// `identitystore ListUsers`: an operation (`AWSIdentityStore.ListUsers`) in the words of the AWS CLI's services.
+pub fn operation_words(operation: &str) -> String {
+    let service = match api_of(operation) {
+        Api::IdentityStore => "identitystore",
+        Api::SsoAdmin => "sso-admin",
+        Api::Organizations => "organizations",
+        Api::Sts => "sts",
+    };
+    format!("{service} {}", operation.split_once('.').map_or(operation, |(_, name)| name))
+}
+
 /// The API family that an operation (`AWSIdentityStore.ListUsers`) is metered with.
 pub fn api_of(operation: &str) -> Api {
     match operation.split('.').next() {

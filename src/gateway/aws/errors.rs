@@ -5,7 +5,7 @@
 //! understand is an error, never an absence.
 
 use crate::aws::{self, CredentialFault};
-use crate::gateway::{GatewayError, Listing, Single, Target};
+use crate::gateway::{GatewayError, Listing, Single, Target, operation_words};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -49,7 +49,7 @@ impl Ask {
                 (format!("root or organizational unit {id}"), None)
             }
         };
-        Self { operation: words(listing.operation()), what, account, profile: profile.map(str::to_owned) }
+        Self { operation: operation_words(listing.operation()), what, account, profile: profile.map(str::to_owned) }
     }
 
     pub(super) fn single(single: &Single, profile: Option<&str>) -> Self {
@@ -64,7 +64,7 @@ impl Ask {
             Single::Account(id) => (format!("account {id}"), Some(id.clone())),
             Single::CallerIdentity => ("the caller".to_owned(), None),
         };
-        Self { operation: words(single.operation()), what, account, profile: profile.map(str::to_owned) }
+        Self { operation: operation_words(single.operation()), what, account, profile: profile.map(str::to_owned) }
     }
 
     /// The call needs an instance and none was chosen.
@@ -103,7 +103,10 @@ impl Ask {
             }
             SdkError::ServiceError(service) => self.answered(service.err().meta(), service.raw()),
             SdkError::ResponseError(response) => self.undecoded(error, response.raw()),
-            SdkError::TimeoutError(_) => self.unreachable(format!("no answer in time ({})", aws::innermost(error))),
+            SdkError::TimeoutError(_) => {
+                let text = aws::innermost(error).replace(" (all attempts including retries)", "");
+                self.unreachable(format!("no answer in time ({text})"))
+            }
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
                 self.unreachable(aws::innermost(error))
             }
@@ -268,18 +271,6 @@ fn mentions_configuration(text: &str) -> bool {
     ["missing region", "signing region", "invalid configuration", "endpoint", "invalid uri"]
         .iter()
         .any(|mark| text.contains(mark))
-}
-
-fn words(operation: &str) -> String {
-    let (target, name) = operation.split_once('.').unwrap_or(("aws", operation));
-    let service = match target {
-        "AWSIdentityStore" => "identitystore",
-        "SWBExternalService" => "sso-admin",
-        "AWSOrganizationsV20161128" => "organizations",
-        "AWSSecurityTokenServiceV20110615" => "sts",
-        other => other,
-    };
-    format!("{service} {name}")
 }
 
 fn one_line(text: &str) -> String {

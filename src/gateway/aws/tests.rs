@@ -296,6 +296,15 @@ async fn a_broken_service_or_connection_is_unreachable_and_may_be_tried_again() 
 }
 
 #[tokio::test]
+async fn https_goes_over_tls_and_a_server_without_it_is_unreachable() {
+    let server = Server::answering(|_| Answer::json(200, &json!({"Users": []})));
+    let url = server.url.replace("http:", "https:");
+    let error = aws(&url).page(Some(&target()), &Listing::Users, None).await.unwrap_err();
+    assert!(matches!(error, GatewayError::Unreachable { .. }), "{error:?}");
+    assert!(server.asked.lock().unwrap().is_empty(), "nothing was sent in clear");
+}
+
+#[tokio::test]
 async fn an_answer_that_does_not_come_ends_with_the_timeout() {
     let server = Server::answering(|_| Answer::Silence);
     let mut aws = aws(&server.url);

@@ -9,7 +9,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use super::{Api, GatewayError, Listing, Page, Single, Source, Target, api_of};
+use super::{Api, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::config::Pace;
 use crate::private::Access;
@@ -170,7 +170,7 @@ impl Paced {
             });
             let Some(slot) = taken.ok().and_then(|slots| slots.first().copied()) else {
                 let retry_after_ms = Some(u64::try_from(silent.as_millis()).unwrap_or(u64::MAX));
-                let operation = operation.to_owned();
+                let operation = operation_words(operation);
                 return Err(GatewayError::Throttled { operation, attempts: attempt, retry_after_ms });
             };
             slot
