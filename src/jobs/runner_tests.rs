@@ -6,9 +6,8 @@
 use super::*;
 use crate::config::{CatchUp, Overlap, Retry, Schedule};
 use crate::health::{Finding, Level};
-use crate::jobs::ledger::Entry;
 use crate::jobs::lock::{path_of, queue_of};
-use crate::jobs::rehearsal::{Doing, Stage, at, cron, job, work_of};
+use crate::jobs::rehearsal::{Doing, Stage, at, cron, entry, job, work_of};
 use crate::jobs::{Held, Lock, Outcome, Work, exit_code, run};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
@@ -233,15 +232,7 @@ async fn an_occurrence_that_falls_into_a_run_is_skipped_once_and_recorded() {
     let jobs = [job("a")];
     run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
     let held = held_elsewhere(&stage, "a", true);
-    let entry = Entry {
-        job: "a",
-        profile: "",
-        kind: "cleanup",
-        scheduled_at: None,
-        at: stage.context.clock.now(),
-        reference: None,
-        host: "there",
-    };
+    let entry = entry("a", stage.context.clock.now());
     stage.context.ledger.begin(&entry).unwrap();
     stage.clock.advance(61 * MINUTE);
     let reports = run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
@@ -256,15 +247,7 @@ async fn an_occurrence_that_falls_into_a_run_is_skipped_once_and_recorded() {
 #[tokio::test]
 async fn a_run_whose_runner_died_is_recorded_as_crashed_by_the_next() {
     let stage = Stage::new(|_| work_of("ok"));
-    let entry = Entry {
-        job: "a",
-        profile: "",
-        kind: "cleanup",
-        scheduled_at: None,
-        at: stage.context.clock.now() - 1_000,
-        reference: None,
-        host: "here",
-    };
+    let entry = entry("a", stage.context.clock.now() - 1_000);
     stage.context.ledger.begin(&entry).unwrap();
     let reports = run(&[job("a")], &Wanted::All, &stage.context).await.unwrap();
     assert_eq!(outcomes(&reports), [("a".into(), Outcome::Crashed), ("a".into(), Outcome::Done)]);
@@ -274,6 +257,34 @@ async fn a_run_whose_runner_died_is_recorded_as_crashed_by_the_next() {
         history.iter().map(|row| row.outcome).collect::<Vec<_>>(),
         [Some(Outcome::Done), Some(Outcome::Crashed)]
     );
+}
+
+#[tokio::test]
+async fn a_pass_in_which_nothing_is_due_records_a_crash_too() {
+    let stage = Stage::new(|_| work_of("ok"));
+    let jobs = [job("a")];
+    run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+    let entry = entry("a", stage.context.clock.now());
+    stage.context.ledger.begin(&entry).unwrap();
+    let held = held_elsewhere(&stage, "a", true);
+    assert!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().is_empty(), "it runs");
+    drop(held);
+    let reports = run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+    assert_eq!(outcomes(&reports), [("a".into(), Outcome::Crashed)]);
+    assert!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_clock_set_back_is_remembered_once_and_delays_by_one_interval_at_most() {
+    let stage = Stage::new(|_| work_of("ok"));
+    let jobs = [Job { schedule: Schedule::Every(5 * MINUTE), ..job("a") }];
+    run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+    stage.clock.set(at("2025-06-01T12:00:00Z"));
+    for _ in 0..5 {
+        assert!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().is_empty());
+        stage.clock.advance(MINUTE);
+    }
+    assert_eq!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -66,7 +66,8 @@ impl Unit {
             context.ledger.see_disabled(&self.job.name, self.profile())?;
             return Ok(false);
         }
-        Ok(!self.due(context)?.is_idle())
+        // A run whose runner died is recorded by the next pass, not only at the job's next occurrence.
+        Ok(!self.due(context)?.is_idle() || context.ledger.open_run(&self.job.name, self.profile())?.is_some())
     }
 
     pub(super) fn due(&self, context: &Context) -> Result<Due, JobError> {
@@ -113,7 +114,14 @@ impl Unit {
     fn claim(&self, context: &Context, reports: &mut Vec<Report>) -> Result<Vec<Option<UnixMillis>>, JobError> {
         let now = context.clock.now();
         let due = self.due(context)?;
-        if self.when_due && due.is_idle() {
+        if self.when_due && due.run.is_empty() && due.missed.is_none() {
+            if let Some(reference) = due.reference {
+                context.ledger.refer(&self.job.name, self.profile(), reference)?;
+                let name = &self.job.name;
+                context
+                    .progress
+                    .notice(&format!("{name}: the clock was set back since it last ran; it counts from now"));
+            }
             return Ok(Vec::new());
         }
         if let Some(pause) = context.ledger.paused(&self.job.name, now)? {
@@ -126,9 +134,6 @@ impl Unit {
         }
         if let Some(missed) = &due.missed {
             self.miss(missed, context, reports)?;
-        }
-        if let (true, Some(reference)) = (due.run.is_empty(), due.reference) {
-            context.ledger.refer(&self.job.name, self.profile(), reference)?;
         }
         Ok(due.run.into_iter().map(Some).collect())
     }
