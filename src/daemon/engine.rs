@@ -228,7 +228,7 @@ mod tests {
         fed.stop.set();
         let tour = fed.daemon.await.unwrap();
         assert_eq!(fed.gate.most.load(Ordering::SeqCst), 2);
-        assert_eq!(tour.passes as usize, fed.gate.ended.load(Ordering::SeqCst));
+        assert_eq!(usize::try_from(tour.passes).unwrap(), fed.gate.ended.load(Ordering::SeqCst));
         assert!((3..=5).contains(&tour.passes), "wakes that wait are one: {tour:?}");
     }
 

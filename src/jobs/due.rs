@@ -107,6 +107,14 @@ pub(super) fn grid(now: UnixMillis, every: Duration) -> UnixMillis {
     if every.is_zero() || millis(every) % minute != 0 { now } else { now - now.rem_euclid(minute) }
 }
 
+/// The moment from which a job counts that is new or has another schedule.
+pub(super) fn count_from(job: &Job, now: UnixMillis) -> UnixMillis {
+    match job.schedule {
+        Schedule::Every(every) => grid(now, every),
+        Schedule::Cron { .. } => now,
+    }
+}
+
 fn from_a_wrong_clock(
     occurrences: &Occurrences<'_>,
     schedule: &Schedule,

@@ -149,8 +149,8 @@ mod tests {
     #[test]
     fn the_newest_come_first_and_the_last_success_is_found_behind_later_failures() {
         let (_root, ledger) = ledger();
-        for (n, outcome) in [Outcome::Done, Outcome::Failed, Outcome::Skipped].into_iter().enumerate() {
-            let id = ledger.begin(&entry("a", n as i64)).unwrap();
+        for (at, outcome) in [(0, Outcome::Done), (1, Outcome::Failed), (2, Outcome::Skipped)] {
+            let id = ledger.begin(&entry("a", at)).unwrap();
             ledger.finish(id, &end(outcome, "because"), 10).unwrap();
         }
         let rows = ledger.history(Some("a"), 2).unwrap();

@@ -3,6 +3,7 @@
 //! Neighbours: `jobs list` and `jobs run --dry-run` print it. Promise: nothing is written, no job is first seen by
 //! being listed, and no lock is taken but one whose holder seems dead.
 
+use super::due::count_from;
 use super::lock::path_of;
 use super::occurrence::fingerprint;
 use super::runner::phases;
@@ -89,7 +90,7 @@ fn listed(unit: &Unit, context: &Context) -> Result<Listed, JobError> {
     let running = running(unit, context)?;
     let last = match &running {
         Running::Dead(row) => {
-            Some(RunRow { outcome: Some(Outcome::Crashed), reason: "its runner is gone".to_owned(), ..row.clone() })
+            Some(RunRow { outcome: Some(Outcome::Crashed), reason: "its runner is gone".to_owned(), ..(**row).clone() })
         }
         Running::By(_) | Running::No => ledger.last_ended(&job.name, unit.profile())?,
     };
@@ -151,7 +152,8 @@ fn planned(unit: &Unit, context: &Context) -> Result<Planned, JobError> {
 
 fn peek(unit: &Unit, context: &Context) -> Result<Due, JobError> {
     let now = context.clock.now();
-    let row = context.ledger.peek(&unit.job.name, unit.profile(), &fingerprint(&unit.job), now)?;
+    let from = count_from(&unit.job, now);
+    let row = context.ledger.peek(&unit.job.name, unit.profile(), &fingerprint(&unit.job), from)?;
     Ok(due(&unit.job, context.zone, &row, unit.jitter(context), now))
 }
 
@@ -162,7 +164,7 @@ fn paused(unit: &Unit, context: &Context, now: UnixMillis) -> Result<Option<Stri
 enum Running {
     No,
     By(String),
-    Dead(RunRow),
+    Dead(Box<RunRow>),
 }
 
 /// The lock is tried only where the ledger has a run that did not end: to try one for nothing could keep a runner
@@ -170,11 +172,11 @@ enum Running {
 fn running(unit: &Unit, context: &Context) -> Result<Running, JobError> {
     let Some(row) = context.ledger.open_run(&unit.job.name, unit.profile())? else { return Ok(Running::No) };
     let path = path_of(&context.state_dir, &unit.job.name, unit.profile());
-    let asking = Held { pid: std::process::id(), host: context.host.clone(), since: context.clock.now() };
+    let asking = Held { pid: std::process::id(), host: context.host.clone(), since: context.clock.now(), begun: false };
     match Lock::try_acquire(&path, context.access, &asking)? {
-        Ok(_free) => Ok(Running::Dead(row)),
+        Ok(_free) => Ok(Running::Dead(Box::new(row))),
         Err(held) => {
-            let recorded = Held { pid: row.pid, host: row.host, since: row.started_at };
+            let recorded = Held { pid: row.pid, host: row.host, since: row.started_at, begun: true };
             Ok(Running::By(held.unwrap_or(recorded).to_string()))
         }
     }

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{Seek, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// What a profile's name may keep in a file name.
@@ -32,6 +32,8 @@ pub struct Held {
     pub host: String,
     /// Since when.
     pub since: UnixMillis,
+    /// Whether its work has begun; before, it only waits for its turn.
+    pub begun: bool,
 }
 
 impl fmt::Display for Held {
@@ -47,17 +49,22 @@ impl Lock {
         if let Some(folder) = path.parent() {
             private::directory(folder, access)?;
         }
-        let mut file = private::open(path, Open::ReadWrite, access)?;
+        let file = private::open(path, Open::ReadWrite, access)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(Err(holder_of(path))),
             Err(TryLockError::Error(source)) => return Err(fail(source)),
         }
-        let words = serde_json::to_vec(holder).unwrap_or_default();
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&words)).map_err(fail)?;
+        write(&file, holder).map_err(fail)?;
         // A wish that the holder before us no longer heard is not for us.
         forget_wish(path);
         Ok(Ok(Lock { file, path: path.into() }))
+    }
+
+    /// Says that the work begins, and since when.
+    pub(super) fn begin(&self, holder: &Held) -> Result<(), JobError> {
+        let begun = Held { begun: true, ..holder.clone() };
+        write(&self.file, &begun).map_err(|source| JobError::Lock { path: self.path.clone(), source })
     }
 
     /// Whether a later run wants to take the place of this one.
@@ -95,6 +102,13 @@ pub(super) fn queue_of(path: &Path) -> PathBuf {
     beside(path, ".next")
 }
 
+fn write(mut file: &File, holder: &Held) -> io::Result<()> {
+    let words = serde_json::to_vec(holder)?;
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&words)
+}
+
 fn wish(path: &Path) -> PathBuf {
     beside(path, ".stop")
 }
@@ -119,7 +133,7 @@ mod tests {
     use super::*;
 
     fn me() -> Held {
-        Held { pid: 7, host: "here".into(), since: 1_000 }
+        Held { pid: 7, host: "here".into(), since: 1_000, begun: false }
     }
 
     #[test]
@@ -129,6 +143,9 @@ mod tests {
         let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
         let other = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap_err().unwrap();
         assert_eq!(other.to_string(), "held by pid 7 on here since 1970-01-01T00:00:01Z");
+        held.begin(&me()).unwrap();
+        let begun = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap_err();
+        assert_eq!(begun, Some(Held { begun: true, ..me() }));
         drop(held);
         assert!(Lock::try_acquire(&path, Access::Owner, &me()).unwrap().is_ok());
     }

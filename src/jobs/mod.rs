@@ -13,6 +13,8 @@ mod listing;
 mod lock;
 mod occurrence;
 mod outcome;
+mod overlap;
+mod record;
 mod runner;
 mod stamp;
 mod stop;

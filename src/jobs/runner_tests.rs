@@ -6,9 +6,8 @@
 use super::*;
 use crate::config::{CatchUp, Overlap, Retry, Schedule};
 use crate::health::{Finding, Level};
-use crate::jobs::ledger::Entry;
 use crate::jobs::lock::{path_of, queue_of};
-use crate::jobs::rehearsal::{Doing, Stage, at, cron, job, work_of};
+use crate::jobs::rehearsal::{Doing, Stage, at, cron, entry, job, work_of};
 use crate::jobs::{Held, Lock, Outcome, Work, exit_code, run};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
@@ -39,8 +38,8 @@ fn outcomes(reports: &[Report]) -> Vec<(String, Outcome)> {
     reports.iter().map(|report| (report.job.clone(), report.outcome)).collect()
 }
 
-fn held_elsewhere(stage: &Stage, name: &str) -> Lock {
-    let holder = Held { pid: 4711, host: "there".into(), since: at("2026-06-01T11:00:00Z") };
+fn held_elsewhere(stage: &Stage, name: &str, begun: bool) -> Lock {
+    let holder = Held { pid: 4711, host: "there".into(), since: at("2026-06-01T11:00:00Z"), begun };
     let path = path_of(&stage.context.state_dir, name, "");
     Lock::try_acquire(&path, Access::Owner, &holder).unwrap().unwrap()
 }
@@ -83,14 +82,13 @@ async fn one_failure_stops_no_other_job_and_no_other_profile() {
     let reports = run(&[job("one"), two, job("three"), job("four")], &Wanted::All, &stage.context).await.unwrap();
     let words: Vec<_> =
         reports.iter().map(|report| (report.job.as_str(), report.profile.as_deref(), report.outcome)).collect();
-    use Outcome::{Done, Failed};
     let expected = [
-        ("one", None, Done),
-        ("two", Some("good"), Done),
-        ("two", Some("bad"), Failed),
-        ("two", Some("other"), Done),
-        ("three", None, Failed),
-        ("four", None, Done),
+        ("one", None, Outcome::Done),
+        ("two", Some("good"), Outcome::Done),
+        ("two", Some("bad"), Outcome::Failed),
+        ("two", Some("other"), Outcome::Done),
+        ("three", None, Outcome::Failed),
+        ("four", None, Outcome::Done),
     ];
     assert_eq!(words, expected);
     assert_eq!(reports[4].reason, "panicked: an index was wrong");
@@ -133,17 +131,17 @@ async fn an_unknown_name_is_said_with_the_nearest_and_nothing_runs() {
 
 #[tokio::test]
 async fn only_a_retryable_failure_is_tried_again_and_its_calls_are_added_up() {
-    let tries = AtomicU32::new(0);
+    let attempts = AtomicU32::new(0);
     let stage = Stage::new(move |given| match given.job.as_str() {
-        "shaky" if tries.fetch_add(1, Ordering::SeqCst) < 2 => {
+        "shaky" if attempts.fetch_add(1, Ordering::SeqCst) < 2 => {
             doing(Work::failed_for_now("throttled", 13).with_calls(5))
         }
         "shaky" => doing(Work::done("ok").with_calls(5)),
         "hopeless" => doing(Work::failed_for_now("unreachable", 13)),
         _ => doing(Work::failed("access denied", 4)),
     });
-    let tried = |name| Job { retry: Retry { attempts: 3, delay: Duration::from_millis(20) }, ..job(name) };
-    let jobs = [tried("shaky"), tried("denied"), tried("hopeless")];
+    let patient = |name| Job { retry: Retry { attempts: 3, delay: Duration::from_millis(20) }, ..job(name) };
+    let jobs = [patient("shaky"), patient("denied"), patient("hopeless")];
     let reports = run(&jobs, &Wanted::All, &stage.context).await.unwrap();
     assert_eq!((reports[0].outcome, reports[0].attempt, reports[0].calls), (Outcome::Done, 3, 15));
     assert!(reports[0].took_ms >= 60, "20 and 40 ms between the attempts: {}", reports[0].took_ms);
@@ -210,7 +208,7 @@ async fn a_wish_to_end_cancels_what_runs_and_begins_nothing_more() {
 #[tokio::test]
 async fn a_job_that_another_process_holds_is_skipped_with_its_name_and_that_is_no_error() {
     let stage = Stage::new(|_| work_of("ok"));
-    let _held = held_elsewhere(&stage, "a");
+    let _held = held_elsewhere(&stage, "a", true);
     let reports = run(&[job("a"), job("b")], &Wanted::All, &stage.context).await.unwrap();
     assert_eq!(outcomes(&reports), [("a".into(), Outcome::Skipped), ("b".into(), Outcome::Done)]);
     assert_eq!(reports[0].reason, "held by pid 4711 on there since 2026-06-01T11:00:00Z");
@@ -221,7 +219,7 @@ async fn a_job_that_another_process_holds_is_skipped_with_its_name_and_that_is_n
 async fn an_occurrence_that_another_runner_is_about_to_begin_is_left_to_it() {
     let stage = Stage::new(|_| work_of("ok"));
     let jobs = [Job { schedule: Schedule::Every(MINUTE), ..job("a") }];
-    let held = held_elsewhere(&stage, "a");
+    let held = held_elsewhere(&stage, "a", false);
     assert!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().is_empty());
     assert!(stage.context.ledger.history(None, 9).unwrap().is_empty());
     drop(held);
@@ -233,16 +231,8 @@ async fn an_occurrence_that_falls_into_a_run_is_skipped_once_and_recorded() {
     let stage = Stage::new(|_| work_of("ok"));
     let jobs = [job("a")];
     run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
-    let held = held_elsewhere(&stage, "a");
-    let entry = Entry {
-        job: "a",
-        profile: "",
-        kind: "cleanup",
-        scheduled_at: None,
-        at: stage.context.clock.now(),
-        reference: None,
-        host: "there",
-    };
+    let held = held_elsewhere(&stage, "a", true);
+    let entry = entry("a", stage.context.clock.now());
     stage.context.ledger.begin(&entry).unwrap();
     stage.clock.advance(61 * MINUTE);
     let reports = run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
@@ -257,15 +247,7 @@ async fn an_occurrence_that_falls_into_a_run_is_skipped_once_and_recorded() {
 #[tokio::test]
 async fn a_run_whose_runner_died_is_recorded_as_crashed_by_the_next() {
     let stage = Stage::new(|_| work_of("ok"));
-    let entry = Entry {
-        job: "a",
-        profile: "",
-        kind: "cleanup",
-        scheduled_at: None,
-        at: stage.context.clock.now() - 1_000,
-        reference: None,
-        host: "here",
-    };
+    let entry = entry("a", stage.context.clock.now() - 1_000);
     stage.context.ledger.begin(&entry).unwrap();
     let reports = run(&[job("a")], &Wanted::All, &stage.context).await.unwrap();
     assert_eq!(outcomes(&reports), [("a".into(), Outcome::Crashed), ("a".into(), Outcome::Done)]);
@@ -275,6 +257,34 @@ async fn a_run_whose_runner_died_is_recorded_as_crashed_by_the_next() {
         history.iter().map(|row| row.outcome).collect::<Vec<_>>(),
         [Some(Outcome::Done), Some(Outcome::Crashed)]
     );
+}
+
+#[tokio::test]
+async fn a_pass_in_which_nothing_is_due_records_a_crash_too() {
+    let stage = Stage::new(|_| work_of("ok"));
+    let jobs = [job("a")];
+    run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+    let entry = entry("a", stage.context.clock.now());
+    stage.context.ledger.begin(&entry).unwrap();
+    let held = held_elsewhere(&stage, "a", true);
+    assert!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().is_empty(), "it runs");
+    drop(held);
+    let reports = run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+    assert_eq!(outcomes(&reports), [("a".into(), Outcome::Crashed)]);
+    assert!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_clock_set_back_is_remembered_once_and_delays_by_one_interval_at_most() {
+    let stage = Stage::new(|_| work_of("ok"));
+    let jobs = [Job { schedule: Schedule::Every(5 * MINUTE), ..job("a") }];
+    run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+    stage.clock.set(at("2025-06-01T12:00:00Z"));
+    for _ in 0..5 {
+        assert!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().is_empty());
+        stage.clock.advance(MINUTE);
+    }
+    assert_eq!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -361,9 +371,9 @@ async fn misses_are_recorded_and_a_disabled_time_is_none() {
     let stage = Stage::new(|_| work_of("ok"));
     let hourly = job("a");
     let disabled = Job { enabled: false, ..job("a") };
-    run(&[hourly.clone()], &Wanted::Due, &stage.context).await.unwrap();
+    run(std::slice::from_ref(&hourly), &Wanted::Due, &stage.context).await.unwrap();
     stage.clock.advance(5 * 60 * MINUTE);
-    let reports = run(&[hourly.clone()], &Wanted::Due, &stage.context).await.unwrap();
+    let reports = run(std::slice::from_ref(&hourly), &Wanted::Due, &stage.context).await.unwrap();
     assert_eq!(outcomes(&reports), [("a".into(), Outcome::Missed), ("a".into(), Outcome::Done)]);
     let expected = "4 occurrences from 2026-06-01T13:00:00Z to 2026-06-01T16:00:00Z: no runner was there; \
                     only the latest is caught up (catch_up = \"latest\")";
@@ -413,4 +423,23 @@ async fn a_pass_can_be_a_task_of_its_own() {
     let pass = tokio::spawn(async move { run(&jobs, &Wanted::All, &context).await });
     let reports = pass.await.unwrap().unwrap();
     assert_eq!((reports[0].outcome, exit_code(&reports)), (Outcome::Skipped, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_cannot_be_stopped_keeps_its_lock_and_that_is_recorded_at_its_next_occurrence() {
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let blocked = std::sync::Mutex::new(blocked);
+    let mut stage = Stage::new(move |_| {
+        let _ = blocked.lock().unwrap().recv();
+        work_of("ok")
+    });
+    stage.context.grace = Duration::from_millis(20);
+    let jobs = [Job { schedule: Schedule::Every(MINUTE), timeout: Duration::from_millis(20), ..job("a") }];
+    let first = run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+    assert_eq!(first[0].outcome, Outcome::TimedOut);
+    stage.clock.advance(MINUTE);
+    let second = run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+    assert_eq!(outcomes(&second), [("a".into(), Outcome::Skipped)], "not beside the one that hangs");
+    assert!(second[0].reason.starts_with("held by pid "), "{}", second[0].reason);
+    drop(release);
 }

@@ -84,7 +84,7 @@ pub(super) async fn supervise(order: Order) -> Ended {
 }
 
 async fn attempts(order: Order, stop: Stop, deadline: Option<Instant>, attempt: Arc<AtomicU32>) -> Work {
-    let Order { works, job, mut run, progress, lock, .. } = order;
+    let Order { works, job, mut run, progress, lock: _held, .. } = order;
     let mut calls = 0;
     loop {
         attempt.store(run.attempt, Ordering::Relaxed);
@@ -94,7 +94,6 @@ async fn attempts(order: Order, stop: Stop, deadline: Option<Instant>, attempt: 
         let delay = delay_before(&job.retry, run.attempt + 1);
         let in_time = deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
         if work.ending != Ending::FailedForNow || run.attempt >= job.retry.attempts || !in_time || stop.is_set() {
-            drop(lock);
             return work;
         }
         let notice = format!("{}: {}; tried again in {}", job.name, work.reason, stamp::duration(whole(delay)));

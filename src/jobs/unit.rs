@@ -3,27 +3,17 @@
 //! Neighbours: `runner.rs` says which and when, `due.rs` judges, `supervise.rs` runs. Promise: what is due is decided
 //! under the lock, so two runners never run the same occurrence; whatever goes wrong here becomes this unit's report.
 
-use super::ledger::{End, Entry};
-use super::lock::{path_of, queue_of, want};
+use super::due::{count_from, grid};
+use super::ledger::Entry;
 use super::occurrence::fingerprint;
+use super::overlap::holder;
+use super::record::end_of;
 use super::supervise::{Ended, Order, supervise};
-use super::{
-    Context, Due, Held, JobError, Lock, Missed, Occurrences, Outcome, Report, Run, RunRow, due, jitter_of, stamp,
-};
+use super::{Context, Due, Ending, JobError, Lock, Occurrences, Outcome, Report, Run, due, jitter_of};
 use crate::clock::{UnixMillis, millis};
-use crate::config::{Job, Overlap, Schedule};
-use serde_json::{Map, json};
-use std::path::Path;
+use crate::config::{Job, Schedule};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
-
-/// How often one who waits for a lock tries again.
-const TRY: Duration = Duration::from_millis(200);
-/// What a run that is replaced may take beyond the grace.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a run waits for another that has no timeout.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// One job for one profile.
 #[derive(Debug, Clone)]
@@ -76,12 +66,14 @@ impl Unit {
             context.ledger.see_disabled(&self.job.name, self.profile())?;
             return Ok(false);
         }
-        Ok(!self.due(context)?.is_idle())
+        // A run whose runner died is recorded by the next pass, not only at the job's next occurrence.
+        Ok(!self.due(context)?.is_idle() || context.ledger.open_run(&self.job.name, self.profile())?.is_some())
     }
 
-    fn due(&self, context: &Context) -> Result<Due, JobError> {
+    pub(super) fn due(&self, context: &Context) -> Result<Due, JobError> {
         let now = context.clock.now();
-        let row = context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), now)?;
+        let from = count_from(&self.job, now);
+        let row = context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), from)?;
         Ok(due(&self.job, context.zone, &row, self.jitter(context), now))
     }
 
@@ -96,11 +88,13 @@ impl Unit {
             slot = context.slots.take() => slot,
         };
         if slot.is_none() {
-            return self.not_begun(context, reports);
+            self.not_begun(context, reports);
+            return Ok(());
         }
         for occurrence in self.claim(context, reports)? {
             if context.stop.is_set() {
-                return self.not_begun(context, reports);
+                self.not_begun(context, reports);
+                return Ok(());
             }
             let report = self.perform(occurrence, context, Arc::clone(&lock)).await?;
             reports.push(report);
@@ -109,82 +103,10 @@ impl Unit {
     }
 
     /// An occurrence that was not begun is still due; a run that was asked for is reported.
-    fn not_begun(&self, context: &Context, reports: &mut Vec<Report>) -> Result<(), JobError> {
+    pub(super) fn not_begun(&self, context: &Context, reports: &mut Vec<Report>) {
         if !self.when_due {
             let reason = "not begun, because awsideman was told to end".to_owned();
             reports.push(Report { exit: 130, ..self.report(Outcome::Cancelled, reason, context.clock.now()) });
-        }
-        Ok(())
-    }
-
-    /// The lock, or what `overlap` says of a run that is still going on.
-    async fn lock(&self, context: &Context, reports: &mut Vec<Report>) -> Result<Option<Lock>, JobError> {
-        let path = path_of(&context.state_dir, &self.job.name, self.profile());
-        let held = match Lock::try_acquire(&path, context.access, &self.holder(context))? {
-            Ok(lock) => return Ok(Some(lock)),
-            Err(held) => held,
-        };
-        let mut reference = None;
-        if self.when_due {
-            // Without a row, whoever holds the lock is about to begin this very occurrence; with one, it may have.
-            if context.ledger.open_run(&self.job.name, self.profile())?.is_none() {
-                return Ok(None);
-            }
-            let due = self.due(context)?;
-            if due.run.is_empty() {
-                return Ok(None);
-            }
-            reference = due.reference;
-        }
-        let wait = match self.job.overlap {
-            Overlap::Forbid => {
-                self.skip(describe(held.as_ref()), reference, context, reports)?;
-                return Ok(None);
-            }
-            Overlap::QueueOne if self.job.timeout.is_zero() => LONGEST_WAIT,
-            Overlap::QueueOne => self.job.timeout + context.grace,
-            Overlap::Replace => {
-                want(&path, context.access)?;
-                context.grace + PATIENCE
-            }
-        };
-        self.wait(&path, wait, reference, context, reports).await
-    }
-
-    async fn wait(
-        &self,
-        path: &Path,
-        wait: Duration,
-        reference: Option<UnixMillis>,
-        context: &Context,
-        reports: &mut Vec<Report>,
-    ) -> Result<Option<Lock>, JobError> {
-        let holder = self.holder(context);
-        let Ok(_place) = Lock::try_acquire(&queue_of(path), context.access, &holder)? else {
-            // Who waits already will take the newest occurrence.
-            if !self.when_due {
-                self.skip("one run of it goes on and another waits already".to_owned(), None, context, reports)?;
-            }
-            return Ok(None);
-        };
-        let end = Instant::now() + wait;
-        loop {
-            tokio::select! {
-                () = sleep(TRY) => {}
-                () = context.stop.wait() => {
-                    self.not_begun(context, reports)?;
-                    return Ok(None);
-                }
-            }
-            match Lock::try_acquire(path, context.access, &self.holder(context))? {
-                Ok(lock) => return Ok(Some(lock)),
-                Err(held) if Instant::now() >= end => {
-                    let reason = format!("{} and still after {}", describe(held.as_ref()), stamp::duration(wait));
-                    self.skip(reason, reference, context, reports)?;
-                    return Ok(None);
-                }
-                Err(_) => {}
-            }
         }
     }
 
@@ -192,7 +114,14 @@ impl Unit {
     fn claim(&self, context: &Context, reports: &mut Vec<Report>) -> Result<Vec<Option<UnixMillis>>, JobError> {
         let now = context.clock.now();
         let due = self.due(context)?;
-        if self.when_due && due.is_idle() {
+        if self.when_due && due.run.is_empty() && due.missed.is_none() {
+            if let Some(reference) = due.reference {
+                context.ledger.refer(&self.job.name, self.profile(), reference)?;
+                let name = &self.job.name;
+                context
+                    .progress
+                    .notice(&format!("{name}: the clock was set back since it last ran; it counts from now"));
+            }
             return Ok(Vec::new());
         }
         if let Some(pause) = context.ledger.paused(&self.job.name, now)? {
@@ -205,9 +134,6 @@ impl Unit {
         }
         if let Some(missed) = &due.missed {
             self.miss(missed, context, reports)?;
-        }
-        if let (true, Some(reference)) = (due.run.is_empty(), due.reference) {
-            context.ledger.refer(&self.job.name, self.profile(), reference)?;
         }
         Ok(due.run.into_iter().map(Some).collect())
     }
@@ -222,10 +148,11 @@ impl Unit {
         // An interval counts from its last run, also from one that was asked for; a time of day is a time of day.
         let reference = match (&self.job.schedule, scheduled_at) {
             (_, Some(occurrence)) => Some(occurrence),
-            (Schedule::Every(every), None) => Some(super::due::grid(at, *every)),
+            (Schedule::Every(every), None) => Some(grid(at, *every)),
             (Schedule::Cron { .. }, None) => None,
         };
         let id = context.ledger.begin(&Entry { scheduled_at, at, reference, ..self.entry(context) })?;
+        lock.begin(&holder(context))?;
         tracing::info!(job = self.job.name, profile = self.profile(), run = id, "begun");
         let run = Run {
             profile: self.profile.clone(),
@@ -249,7 +176,7 @@ impl Unit {
             scheduled_at,
             attempt,
             exit: work.exit,
-            retryable: work.ending == super::Ending::FailedForNow,
+            retryable: work.ending == Ending::FailedForNow,
             findings: work.findings,
             detail: work.detail,
             ..self.report(outcome, work.reason, at)
@@ -272,108 +199,5 @@ impl Unit {
         let ahead = |base| occurrences.after(base).filter(|next| *next > now);
         let next = reference.and_then(ahead).or_else(|| ahead(now))?;
         Some(next.saturating_add(millis(self.jitter(context))))
-    }
-
-    fn skip(
-        &self,
-        reason: String,
-        reference: Option<UnixMillis>,
-        context: &Context,
-        reports: &mut Vec<Report>,
-    ) -> Result<(), JobError> {
-        let report = Report { scheduled_at: reference, ..self.report(Outcome::Skipped, reason, context.clock.now()) };
-        self.record(report, reference, context, reports)
-    }
-
-    fn miss(&self, missed: &Missed, context: &Context, reports: &mut Vec<Report>) -> Result<(), JobError> {
-        let mut detail = Map::new();
-        for (key, value) in [
-            ("count", json!(missed.count)),
-            ("more", json!(missed.more)),
-            ("first", json!(stamp::time(missed.first))),
-            ("last", json!(stamp::time(missed.last))),
-        ] {
-            detail.insert(key.to_owned(), value);
-        }
-        let plain = self.report(Outcome::Missed, missed.reason.clone(), context.clock.now());
-        let report = Report { scheduled_at: Some(missed.last), detail, ..plain };
-        self.record(report, Some(missed.last), context, reports)
-    }
-
-    fn record(
-        &self,
-        report: Report,
-        reference: Option<UnixMillis>,
-        context: &Context,
-        reports: &mut Vec<Report>,
-    ) -> Result<(), JobError> {
-        let at = report.started_at;
-        let entry = Entry { scheduled_at: report.scheduled_at, at, reference, ..self.entry(context) };
-        context.ledger.record(&entry, &end_of(&report, at), context.keep)?;
-        reports.push(report);
-        Ok(())
-    }
-
-    fn crashed(&self, row: RunRow) -> Report {
-        Report {
-            kind: row.kind,
-            took_ms: row.took_ms.unsigned_abs(),
-            scheduled_at: row.scheduled_at,
-            exit: 1,
-            retryable: true,
-            ..self.report(Outcome::Crashed, row.reason, row.started_at)
-        }
-    }
-
-    fn report(&self, outcome: Outcome, reason: String, at: UnixMillis) -> Report {
-        Report {
-            job: self.job.name.clone(),
-            kind: self.job.kind.as_str().to_owned(),
-            profile: self.profile.clone(),
-            outcome,
-            reason,
-            took_ms: 0,
-            calls: 0,
-            scheduled_at: None,
-            started_at: at,
-            attempt: 1,
-            exit: 0,
-            retryable: false,
-            findings: Vec::new(),
-            detail: Map::new(),
-        }
-    }
-
-    fn entry<'a>(&'a self, context: &'a Context) -> Entry<'a> {
-        Entry {
-            job: &self.job.name,
-            profile: self.profile(),
-            kind: self.job.kind.as_str(),
-            scheduled_at: None,
-            at: 0,
-            reference: None,
-            host: &context.host,
-        }
-    }
-
-    fn holder(&self, context: &Context) -> Held {
-        Held { pid: std::process::id(), host: context.host.clone(), since: context.clock.now() }
-    }
-}
-
-fn describe(held: Option<&Held>) -> String {
-    held.map_or("held by another process".to_owned(), Held::to_string)
-}
-
-fn end_of(report: &Report, at: UnixMillis) -> End<'_> {
-    End {
-        at,
-        outcome: report.outcome,
-        reason: &report.reason,
-        exit: report.exit,
-        took_ms: report.took_ms,
-        calls: report.calls,
-        attempt: report.attempt,
-        detail: &report.detail,
     }
 }

@@ -1,0 +1,101 @@
+//! The lock of a unit, and what happens when another run holds it.
+//!
+//! Neighbours: `unit.rs` asks before it does anything else, `lock.rs` is the lock itself. Promise: at most one run
+//! goes on and at most one waits; an occurrence that falls into a run is recorded once, not at every pass.
+
+use super::lock::{path_of, queue_of, want};
+use super::unit::Unit;
+use super::{Context, Held, JobError, Lock, Report, stamp};
+use crate::clock::UnixMillis;
+use crate::config::Overlap;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How often one who waits for a lock tries again.
+const TRY: Duration = Duration::from_millis(200);
+/// What a run that is replaced may take beyond the grace.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a run waits for another that has no timeout.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+impl Unit {
+    /// The lock, or what `overlap` says of a run that is still going on.
+    pub(super) async fn lock(&self, context: &Context, reports: &mut Vec<Report>) -> Result<Option<Lock>, JobError> {
+        let path = path_of(&context.state_dir, &self.job.name, self.profile());
+        let held = match Lock::try_acquire(&path, context.access, &holder(context))? {
+            Ok(lock) => return Ok(Some(lock)),
+            Err(held) => held,
+        };
+        let mut reference = None;
+        if self.when_due {
+            // Whoever holds the lock and has not begun is about to begin this very occurrence.
+            if !held.as_ref().is_some_and(|held| held.begun) {
+                return Ok(None);
+            }
+            let due = self.due(context)?;
+            if due.run.is_empty() {
+                return Ok(None);
+            }
+            reference = due.reference;
+        }
+        let wait = match self.job.overlap {
+            Overlap::Forbid => {
+                self.skip(describe(held.as_ref()), reference, context, reports)?;
+                return Ok(None);
+            }
+            Overlap::QueueOne if self.job.timeout.is_zero() => LONGEST_WAIT,
+            Overlap::QueueOne => self.job.timeout + context.grace,
+            Overlap::Replace => {
+                want(&path, context.access)?;
+                context.grace + PATIENCE
+            }
+        };
+        self.wait(&path, wait, reference, context, reports).await
+    }
+
+    async fn wait(
+        &self,
+        path: &Path,
+        wait: Duration,
+        reference: Option<UnixMillis>,
+        context: &Context,
+        reports: &mut Vec<Report>,
+    ) -> Result<Option<Lock>, JobError> {
+        let Ok(_place) = Lock::try_acquire(&queue_of(path), context.access, &holder(context))? else {
+            // Who waits already will take the newest occurrence.
+            if !self.when_due {
+                self.skip("one run of it goes on and another waits already".to_owned(), None, context, reports)?;
+            }
+            return Ok(None);
+        };
+        let end = Instant::now() + wait;
+        loop {
+            tokio::select! {
+                () = sleep(TRY) => {}
+                () = context.stop.wait() => {
+                    self.not_begun(context, reports);
+                    return Ok(None);
+                }
+            }
+            match Lock::try_acquire(path, context.access, &holder(context))? {
+                Ok(lock) => return Ok(Some(lock)),
+                Err(held) if Instant::now() >= end => {
+                    let reason = format!("{} and still after {}", describe(held.as_ref()), stamp::duration(wait));
+                    self.skip(reason, reference, context, reports)?;
+                    return Ok(None);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// This process, as the holder of a lock.
+pub(super) fn holder(context: &Context) -> Held {
+    Held { pid: std::process::id(), host: context.host.clone(), since: context.clock.now(), begun: false }
+}
+
+fn describe(held: Option<&Held>) -> String {
+    held.map_or("held by another process".to_owned(), Held::to_string)
+}

@@ -1,0 +1,108 @@
+//! The reports of a unit, and the rows of runs that did not happen.
+//!
+//! Neighbours: `unit.rs` and `overlap.rs` end here. Promise: what is skipped or missed stands in the ledger with its
+//! reason before it is reported.
+
+use super::ledger::{End, Entry};
+use super::unit::Unit;
+use super::{Context, JobError, Missed, Outcome, Report, RunRow, stamp};
+use crate::clock::UnixMillis;
+use serde_json::{Map, json};
+
+impl Unit {
+    pub(super) fn skip(
+        &self,
+        reason: String,
+        reference: Option<UnixMillis>,
+        context: &Context,
+        reports: &mut Vec<Report>,
+    ) -> Result<(), JobError> {
+        let report = Report { scheduled_at: reference, ..self.report(Outcome::Skipped, reason, context.clock.now()) };
+        self.record(report, reference, context, reports)
+    }
+
+    pub(super) fn miss(&self, missed: &Missed, context: &Context, reports: &mut Vec<Report>) -> Result<(), JobError> {
+        let mut detail = Map::new();
+        for (key, value) in [
+            ("count", json!(missed.count)),
+            ("more", json!(missed.more)),
+            ("first", json!(stamp::time(missed.first))),
+            ("last", json!(stamp::time(missed.last))),
+        ] {
+            detail.insert(key.to_owned(), value);
+        }
+        let plain = self.report(Outcome::Missed, missed.reason.clone(), context.clock.now());
+        let report = Report { scheduled_at: Some(missed.last), detail, ..plain };
+        self.record(report, Some(missed.last), context, reports)
+    }
+
+    fn record(
+        &self,
+        report: Report,
+        reference: Option<UnixMillis>,
+        context: &Context,
+        reports: &mut Vec<Report>,
+    ) -> Result<(), JobError> {
+        let at = report.started_at;
+        let entry = Entry { scheduled_at: report.scheduled_at, at, reference, ..self.entry(context) };
+        context.ledger.record(&entry, &end_of(&report, at), context.keep)?;
+        reports.push(report);
+        Ok(())
+    }
+
+    pub(super) fn crashed(&self, row: RunRow) -> Report {
+        Report {
+            kind: row.kind,
+            took_ms: row.took_ms.unsigned_abs(),
+            scheduled_at: row.scheduled_at,
+            exit: 1,
+            retryable: true,
+            ..self.report(Outcome::Crashed, row.reason, row.started_at)
+        }
+    }
+
+    pub(super) fn report(&self, outcome: Outcome, reason: String, at: UnixMillis) -> Report {
+        Report {
+            job: self.job.name.clone(),
+            kind: self.job.kind.as_str().to_owned(),
+            profile: self.profile.clone(),
+            outcome,
+            reason,
+            took_ms: 0,
+            calls: 0,
+            scheduled_at: None,
+            started_at: at,
+            attempt: 1,
+            exit: 0,
+            retryable: false,
+            findings: Vec::new(),
+            detail: Map::new(),
+        }
+    }
+
+    pub(super) fn entry<'a>(&'a self, context: &'a Context) -> Entry<'a> {
+        Entry {
+            job: &self.job.name,
+            profile: self.profile(),
+            kind: self.job.kind.as_str(),
+            scheduled_at: None,
+            at: 0,
+            reference: None,
+            host: &context.host,
+        }
+    }
+}
+
+/// A report as the end of its row.
+pub(super) fn end_of(report: &Report, at: UnixMillis) -> End<'_> {
+    End {
+        at,
+        outcome: report.outcome,
+        reason: &report.reason,
+        exit: report.exit,
+        took_ms: report.took_ms,
+        calls: report.calls,
+        attempt: report.attempt,
+        detail: &report.detail,
+    }
+}

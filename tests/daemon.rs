@@ -1,0 +1,135 @@
+//! The daemon over the real runner, fed with wakes by hand.
+//!
+//! Neighbours: `daemon::run` and `jobs::run`, joined here by a shift as small as it can be. Promise: no job runs
+//! beside itself however often the daemon is woken, and what runs when it is told to end is in the ledger.
+
+use async_trait::async_trait;
+use awsideman::clock::{Clock, ManualClock};
+use awsideman::config::{AlertWhen, CatchUp, Job, Kind, Overlap, Retry, Schedule};
+use awsideman::daemon::{self, Settings, Shift};
+use awsideman::jobs::{self, Context, Ledger, Outcome, Run, Slots, Stop, Wanted, Work, Works};
+use awsideman::private::Access;
+use awsideman::report::{Progress, Silent};
+use awsideman::state::Database;
+use chrono_tz::Tz;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn job(name: &str, kind: Kind) -> Job {
+    Job {
+        name: name.into(),
+        origin: String::new(),
+        description: String::new(),
+        enabled: true,
+        kind,
+        schedule: Schedule::Every(5 * MINUTE),
+        jitter: Duration::ZERO,
+        timeout: 60 * MINUTE,
+        overlap: Overlap::Forbid,
+        catch_up: CatchUp::Latest,
+        start_deadline: Duration::ZERO,
+        retry: Retry { attempts: 1, delay: Duration::ZERO },
+        alert: AlertWhen::Never,
+        profiles: vec![],
+    }
+}
+
+/// `long` goes on until it is told to stop, the others are done at once.
+#[derive(Default)]
+struct Busy {
+    now: Mutex<BTreeMap<String, u32>>,
+    most: Mutex<BTreeMap<String, u32>>,
+}
+
+#[async_trait]
+impl Works for Busy {
+    async fn perform(&self, job: &Job, _: &Run, _: &dyn Progress, stop: &Stop) -> Work {
+        let now = {
+            let mut now = self.now.lock().expect("no test thread panics");
+            *now.entry(job.name.clone()).and_modify(|n| *n += 1).or_insert(1)
+        };
+        self.most
+            .lock()
+            .expect("no test thread panics")
+            .entry(job.name.clone())
+            .and_modify(|most| *most = now.max(*most))
+            .or_insert(now);
+        if job.name == "long" {
+            stop.wait().await;
+        }
+        *self.now.lock().expect("no test thread panics").get_mut(&job.name).expect("it was counted") -= 1;
+        if job.name == "long" { Work::failed_for_now("stopped after 3 pages", 1) } else { Work::done("ok") }
+    }
+}
+
+struct Duty {
+    jobs: Vec<Job>,
+    context: Context,
+    ended: mpsc::UnboundedSender<Vec<(String, Outcome)>>,
+}
+
+#[async_trait]
+impl Shift for Duty {
+    async fn pass(&self) {
+        let reports = jobs::run(&self.jobs, &Wanted::Due, &self.context).await.expect("the ledger works");
+        let words = reports.into_iter().map(|report| (report.job, report.outcome)).collect();
+        self.ended.send(words).expect("the test listens");
+    }
+
+    async fn reload(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger() {
+    let root = tempfile::tempdir().unwrap();
+    let (database, _) = Database::open(&root.path().join("state"), Access::Owner, MINUTE, 0).unwrap();
+    let ledger = Ledger::new(Arc::new(Mutex::new(database)));
+    let clock = Arc::new(ManualClock::at(1_780_315_200_000));
+    let (busy, stop) = (Arc::new(Busy::default()), Stop::new());
+    let (ended, mut passes) = mpsc::unbounded_channel();
+    let context = Context {
+        state_dir: root.path().join("state"),
+        access: Access::Owner,
+        ledger: ledger.clone(),
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        zone: Tz::UTC,
+        host: "here".into(),
+        works: Arc::clone(&busy) as Arc<dyn Works>,
+        slots: Slots::new(2),
+        keep: 50,
+        grace: MINUTE,
+        progress: Arc::new(Silent),
+        stop: stop.clone(),
+    };
+    let jobs = vec![job("long", Kind::Warm { resources: vec![], budget: 0 }), job("quick", Kind::HealthCheck)];
+    let shift = Arc::new(Duty { jobs, context, ended });
+    let ((wake, wakes), (_reload, reloads)) = (mpsc::channel(1), mpsc::channel(1));
+    let (ours, settings) = (stop.clone(), Settings { lanes: 3, drain: MINUTE });
+    let daemon = tokio::spawn(async move { daemon::run(shift, wakes, reloads, settings, ours, &Silent).await });
+
+    wake.send(()).await.unwrap();
+    while busy.now.lock().unwrap().get("long") != Some(&1) {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..3 {
+        clock.advance(5 * MINUTE);
+        wake.send(()).await.unwrap();
+        let pass = passes.recv().await.unwrap();
+        assert_eq!(pass, [("quick".to_owned(), Outcome::Done), ("long".to_owned(), Outcome::Skipped)]);
+    }
+    stop.set();
+    let tour = daemon.await.unwrap();
+    assert_eq!((tour.passes, tour.aborted, tour.panics), (4, 0, 0));
+    assert!(busy.most.lock().unwrap().values().all(|most| *most == 1), "{:?}", busy.most);
+    assert!(ledger.open_run("long", "").unwrap().is_none());
+    let history = ledger.history(Some("long"), 10).unwrap();
+    let cancelled = history.iter().find(|row| row.outcome == Some(Outcome::Cancelled)).unwrap();
+    assert!(cancelled.reason.ends_with("stopped after 3 pages"), "{}", cancelled.reason);
+    assert_eq!(history.len(), 4);
+}
