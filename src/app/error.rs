@@ -8,7 +8,6 @@ use crate::cache::CacheError;
 use crate::config::ConfigError;
 use crate::gateway::GatewayError;
 use crate::jobs::JobError;
-use crate::sandbox::SandboxError;
 use crate::state::StateError;
 use crate::store::StoreError;
 
@@ -20,12 +19,6 @@ pub enum AppError {
     NoSuchGroup {
         /// The group.
         name: String,
-    },
-    /// The cache's own command needs the cache, and it is disabled.
-    #[error("the cache is disabled{}", reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default())]
-    Disabled {
-        /// Why.
-        reason: Option<String>,
     },
     /// The job files.
     #[error(transparent)]
@@ -48,7 +41,4 @@ pub enum AppError {
     /// Mails.
     #[error(transparent)]
     Alert(#[from] AlertError),
-    /// The sandbox.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
 }

@@ -3,7 +3,6 @@
 //! Neighbours: `sandbox/` is the server; `reading.rs` points the AWS client at it. Promise: the real cache, state, mails
 //! and AWS settings are not touched; the same seed and sizes find their cache again.
 
-
 use crate::aws::AwsSettings;
 use crate::config::{Loaded, Sources};
 use crate::gateway::{GatewayError, Selection};

@@ -4,6 +4,7 @@
 //! Promise: a code never changes its meaning, and what a failure says ends with what to do about it.
 
 mod fold;
+mod work;
 
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -27,6 +27,6 @@ pub use pace::{HostTime, PaceSettings, Paced, Time};
 pub use policy::{action_of, iam_policy};
 pub use read::{Gateway, Looked, Policy, Recorder};
 pub use request::Request;
-pub use source::{Api, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of};
+pub use source::{Api, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words};
 pub use spool::Spool;
 pub use warm::{WarmPlan, Warmed};

@@ -81,7 +81,9 @@ async fn names(
 ) -> Result<HashMap<String, String>, GatewayError> {
     match gateway.value(request, policy, progress).await {
         Ok(list) => Ok(array(list).iter().map(|item| (text(item, id), text(item, name))).collect()),
-        Err(error @ (GatewayError::AccessDenied { .. } | GatewayError::NotCached { .. } | GatewayError::Refused { .. })) => {
+        Err(
+            error @ (GatewayError::AccessDenied { .. } | GatewayError::NotCached { .. } | GatewayError::Refused { .. }),
+        ) => {
             progress.notice(&format!("without names: {error}"));
             Ok(HashMap::new())
         }

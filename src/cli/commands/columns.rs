@@ -61,8 +61,13 @@ pub(super) const ACCOUNTS: &[Column] = &[
     Column::new("JoinedTimestamp").extra(),
 ];
 
-pub(super) const OUS: &[Column] =
-    &[Column::new("Path"), Column::new("Id"), Column::new("ParentId").extra(), Column::new("Name").extra(), Column::new("Arn").extra()];
+pub(super) const OUS: &[Column] = &[
+    Column::new("Path"),
+    Column::new("Id"),
+    Column::new("ParentId").extra(),
+    Column::new("Name").extra(),
+    Column::new("Arn").extra(),
+];
 
 pub(super) const INSTANCES: &[Column] = &[
     Column::new("InstanceArn"),

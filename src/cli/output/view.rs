@@ -116,8 +116,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn searching(mut self, text: &str) -> View<'a> {
         let pattern = text.to_lowercase();
-        let comparison =
-            if pattern.contains(['*', '?', '[']) { Comparison::Matches } else { Comparison::Contains };
+        let comparison = if pattern.contains(['*', '?', '[']) { Comparison::Matches } else { Comparison::Contains };
         self.search = Some(Filter { field: String::new(), comparison, pattern });
         self
     }

@@ -1,0 +1,83 @@
+//! The errors of what is configured, joined and run, folded into a [`Failure`].
+//!
+//! Neighbours: `fold.rs` folds those of AWS, cache and state. Promise: the same as there, each variant by name.
+
+use super::{Code, Failure};
+use crate::alerts::AlertError;
+use crate::app::AppError;
+use crate::config::ConfigError;
+use crate::daemon::DaemonError;
+use crate::jobs::JobError;
+use crate::sandbox::SandboxError;
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        let lines: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+        let hint = "mend it, then check with `awsideman config validate`; `awsideman config path` lists the files";
+        match lines.as_slice() {
+            [one] => Failure::new(Code::Usage, one.clone()).hint(hint),
+            several => Failure::new(Code::Usage, format!("the configuration has {} mistakes", several.len()))
+                .details(lines.iter().cloned())
+                .hint(hint),
+        }
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Failure {
+        let message = error.to_string();
+        match error {
+            AppError::NoSuchGroup { .. } => Failure::new(Code::Usage, message)
+                .hint("make the group, or set `cache.sharing` to \"private\" or another group"),
+            AppError::Config(error) => error.into(),
+            AppError::State(error) => error.into(),
+            AppError::Store(error) => error.into(),
+            AppError::Cache(error) => error.into(),
+            AppError::Gateway(error) => error.into(),
+            AppError::Job(error) => error.into(),
+            AppError::Alert(error) => error.into(),
+        }
+    }
+}
+
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Failure {
+        let message = error.to_string();
+        match error {
+            JobError::Unknown { .. } => Failure::new(Code::Usage, message).hint("`awsideman jobs list` shows them"),
+            JobError::State(error) => error.into(),
+            JobError::Private(error) => error.into(),
+            JobError::Lock { .. } => {
+                Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the state directory")
+            }
+        }
+    }
+}
+
+impl From<AlertError> for Failure {
+    fn from(error: AlertError) -> Failure {
+        let hint = error.hint();
+        let failure = Failure::new(Code::Failed, error.to_string());
+        if hint.is_empty() { failure } else { failure.hint(hint) }
+    }
+}
+
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Failure {
+        let message = error.to_string();
+        match error {
+            SandboxError::NotLoopback(_) => Failure::new(Code::Usage, message),
+            SandboxError::Listen(_) => {
+                Failure::new(Code::Failed, message).hint("choose another port with `--port`; 0 takes a free one")
+            }
+            SandboxError::Start(_) | SandboxError::Serve(_) => Failure::new(Code::Failed, message),
+        }
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Failure {
+        Failure::new(Code::Failed, error.to_string())
+            .hint("a systemd timer or cron with `awsideman jobs run` does the same work")
+    }
+}
