@@ -245,6 +245,13 @@ pub fn synchronize(connection: &Connection, synchronous: Synchronous) -> Result<
     connection.execute_batch(&format!("PRAGMA synchronous={}", synchronous.word()))
 }
 
+/// Leaves the log where it is when the connection closes, so that a command does not end with two waits for the disk.
+/// What a killed process leaves is no different; the log is folded in when it has grown to `pages`.
+pub fn leave_log(connection: &Connection, pages: u32) -> Result<(), rusqlite::Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.execute_batch(&format!("PRAGMA wal_autocheckpoint={pages}"))
+}
+
 /// Folds the log into the database and empties it; `false` when a reader or writer held that back.
 pub fn checkpoint(connection: &Connection) -> Result<bool, rusqlite::Error> {
     let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));

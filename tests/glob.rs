@@ -2,6 +2,8 @@
 //!
 //! Neighbours: `src/model/glob.rs` is what is judged; `store/disk` relies on both giving one verdict.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 use awsideman::clock::UnixMillis;
 use awsideman::model::matches;
 use awsideman::private::Access;

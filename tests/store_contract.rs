@@ -3,6 +3,8 @@
 //! Neighbours: `store_contract/disk.rs` has what only a directory can suffer, `store_contract/breaker.rs` the states
 //! of the breaker. A new backend is one line in `contract!`.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
 #[path = "store_contract/breaker.rs"]
 mod breaker;
 #[path = "store_contract/disk.rs"]

@@ -115,7 +115,13 @@ impl<S: Store> Breaker<S> {
     fn judge(&self, error: Option<&StoreError>) {
         match error {
             Some(error) if !error.is_harmless() => self.fail(),
-            _ => self.close(),
+            _ => {
+                let mut memory = self.memory();
+                // A success that began before others opened it says nothing about now.
+                if memory.state != BreakerState::Open {
+                    *memory = BreakerSnapshot::default();
+                }
+            }
         }
     }
 

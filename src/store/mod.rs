@@ -222,10 +222,11 @@ pub trait Store: Send + Sync {
     fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError>;
 
     /// Stores the entries that no record newer than `since` and no open fence covers, each replacing what was
-    /// there, in one transaction. A `since` older than the oldest record that is kept stores nothing.
+    /// there, in one transaction. A `since` older than the oldest record that is kept stores nothing, and neither does
+    /// one above the newest number: it comes from another life of the store. The last use of what was replaced stays.
     fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError>;
 
-    /// Begins an entry too long to be handed over whole.
+    /// Begins an entry too long to be handed over whole. An hour later a sweep may free it, and then it is not published.
     fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError>;
 
     /// One transaction: takes the next number, records every selection (with a deadline, as a fence that stands
@@ -240,7 +241,8 @@ pub trait Store: Send + Sync {
     /// Deletes the entry at `address` if it is still the one with this `seal`; no record. For damaged entries.
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError>;
 
-    /// Shows the metadata of every entry in the set to `visit`, in key order, until it breaks.
+    /// Shows the metadata of every entry in the set to `visit`, in order of space and key, until it breaks.
+    /// No snapshot is held meanwhile, and `visit` may call the store.
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError>;
 
     /// Drops what has had its time and what is over the limits. No record: an eviction tells nobody anything.

@@ -180,6 +180,21 @@ fn a_clock_set_back_does_not_prolong_it() {
 }
 
 #[test]
+fn a_success_that_began_before_the_failures_does_not_close_it() {
+    let (breaker, _clock) = breaker(BreakerSnapshot::default());
+    breaker.put(&[fill("s", "k")], 0, NOW).unwrap();
+    let slow = breaker.view(at("s", "k"), &mut |_, _| {
+        fails(&breaker, true);
+        for _ in 0..3 {
+            breaker.sequence().unwrap_err();
+        }
+        Ok(())
+    });
+    assert!(slow.unwrap());
+    assert_eq!(state(&breaker), "OPEN");
+}
+
+#[test]
 fn drafts_count_too() {
     let (breaker, _clock) = breaker(BreakerSnapshot::default());
     let draft = breaker.draft(NOW).unwrap();

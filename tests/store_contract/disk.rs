@@ -1,8 +1,11 @@
 //! What only a directory can suffer: creation by many, replacement, deletion, damage, modes, space.
 
 use super::{HOUR, NO_SWEEP, NOW, at, exact, fill, fill_all, get, glob, has, meta, options};
+use awsideman::private::Access;
+use awsideman::store::Options;
 use awsideman::store::{Disk, Fill, Meta, Select, Store, Sweep};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,6 +31,80 @@ fn as_a_child() {
     assert!(has(&disk, "s", &key));
 }
 
+/// Not a test by itself: what a member of the group does who may only read.
+#[test]
+fn as_a_reader() {
+    let Some(dir) = std::env::var_os("AWSIDEMAN_TEST_READ_ONLY_DIR") else { return };
+    let disk = Disk::open(&Options { access: Access::Group(65_534), ..options(Path::new(&dir)) }).unwrap();
+    for _ in 0..2 {
+        assert!(has(&disk, "s", "k") && !has(&disk, "s", "absent"));
+        assert!(!disk.fenced(at("s", "k"), NOW).unwrap());
+        let since = disk.sequence().unwrap();
+        for refused in [
+            disk.put(&[fill("s", "k")], since, NOW).map(drop),
+            disk.remove(&[Select::All], None, NOW).map(drop),
+            disk.touch(&[(1, 1)]),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(error.is_read_only(), "{error}");
+        }
+    }
+}
+
+/// Needs to be root, to act as somebody else.
+#[test]
+fn who_may_only_read_reads_and_is_told_so_when_writing() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for companions in [true, false] {
+        let root = tempfile::tempdir_in("/tmp").unwrap();
+        let dir = root.path().join("cache");
+        let group = Options { access: Access::Group(65_534), ..options(&dir) };
+        let disk = Disk::open(&group).unwrap();
+        fill_all(&disk, &[fill("s", "k")]);
+        disk.settle().unwrap();
+        drop(disk);
+        let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        set(root.path(), 0o755);
+        set(&dir, 0o2750);
+        for file in std::fs::read_dir(&dir).unwrap() {
+            let path = file.unwrap().path();
+            set(&path, 0o640);
+            let ending = path.to_string_lossy().into_owned();
+            if !companions && (ending.ends_with("-wal") || ending.ends_with("-shm")) {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        // The test's own binary may lie where others cannot reach it.
+        let program = root.path().join("program");
+        std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        set(&program, 0o755);
+        let mut child = Command::new(&program);
+        child.args(["--exact", "disk::as_a_reader", "--nocapture"]).env("AWSIDEMAN_TEST_READ_ONLY_DIR", &dir);
+        let output = child.uid(65_534).gid(65_534).current_dir("/").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("1 passed"), "companions: {companions}: {said}");
+    }
+}
+
+#[test]
+fn modes_are_private_under_any_umask() {
+    for umask in ["0000", "0022", "0077"] {
+        let (_root, dir) = fresh();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")]).arg(std::env::current_exe().unwrap());
+        shell.args(["--exact", "disk::as_a_child", "--nocapture"]).env(CHILD_DIR, &dir);
+        assert!(shell.output().unwrap().status.success());
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode(&dir), 0o700);
+        for file in std::fs::read_dir(&dir).unwrap() {
+            let path = file.unwrap().path();
+            assert_eq!(mode(&path), 0o600, "{} under umask {umask}", path.display());
+        }
+    }
+}
+
 #[test]
 fn twenty_processes_open_a_fresh_cache_at_once() {
     let (_root, dir) = fresh();
@@ -44,7 +121,8 @@ fn twenty_processes_open_a_fresh_cache_at_once() {
         assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
     assert_eq!(open(&dir).size().unwrap().entries, 20);
-    assert!(dir.join("gen-1.db").exists() && !dir.join("gen-2.db").exists());
+    let files = std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().path());
+    assert_eq!(files.filter(|path| path.extension().is_some_and(|ending| ending == "db")).count(), 1);
 }
 
 #[test]
@@ -60,20 +138,25 @@ fn sixteen_threads_open_a_fresh_cache_at_once() {
 }
 
 #[test]
-fn modes_are_private_whatever_they_were_and_backups_are_told() {
+fn backup_programs_and_git_are_told_to_leave_a_cache_alone() {
     let (_root, dir) = fresh();
-    let disk = open(&dir);
-    fill_all(&disk, &[fill("s", "k")]);
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    assert_eq!(mode(&dir), 0o700);
-    for file in std::fs::read_dir(&dir).unwrap() {
-        let path = file.unwrap().path();
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
-    }
-    assert!(dir.join("gen-1.db-wal").exists());
+    drop(open(&dir));
     let tag = std::fs::read_to_string(dir.join("CACHEDIR.TAG")).unwrap();
     assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
     assert_eq!(std::fs::read_to_string(dir.join(".gitignore")).unwrap(), "*\n");
+}
+
+#[test]
+fn a_writer_that_does_not_let_go_does_not_stop_a_flip() {
+    let (_root, dir) = fresh();
+    let disk = open(&dir);
+    disk.remove(&[exact("s", "fenced")], Some(NOW + HOUR), NOW).unwrap();
+    let stuck = awsideman::sqlite::Connection::open(disk.path().unwrap()).unwrap();
+    stuck.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let impatient = Options { busy: std::time::Duration::from_millis(20), ..options(&dir) };
+    assert_eq!(Disk::flip_in(&impatient, NOW).unwrap().fences, Some(1));
+    fill_all(&disk, &[fill("s", "k")]);
+    assert!(disk.fenced(at("s", "fenced"), NOW).unwrap());
 }
 
 #[test]
@@ -86,12 +169,13 @@ fn a_flip_starts_empty_keeps_the_old_generation_and_is_noticed_by_open_stores() 
     let before = other.sequence().unwrap();
     let mut draft = other.draft(NOW).unwrap();
     draft.frame(b"one").unwrap();
+    let old = ours.path().unwrap();
     let flip = ours.flip(NOW).unwrap();
-    assert_eq!((flip.old, flip.new), (Some(dir.join("gen-1.db")), dir.join("gen-2.db")));
+    assert_eq!((flip.old.as_ref(), flip.new), (Some(&old), ours.path().unwrap()));
     assert_eq!(flip.fences, Some(1));
     let marker = flip.marker.unwrap();
-    assert_eq!(marker, dir.join("gen-1.db.corrupted.20270115_080000"));
-    assert!(marker.exists() && dir.join("gen-1.db").exists());
+    assert_eq!(marker.display().to_string(), format!("{}.corrupted.20270115_080000", old.display()));
+    assert!(marker.exists() && old.exists());
     assert!(!has(&other, "s", "k"));
     assert!(other.sequence().unwrap() > before, "numbers continue");
     assert!(other.fenced(at("s", "fenced"), NOW).unwrap() && !other.fenced(at("s", "lapsed"), NOW).unwrap());
@@ -101,6 +185,48 @@ fn a_flip_starts_empty_keeps_the_old_generation_and_is_noticed_by_open_stores() 
     assert!(!draft.publish(&Meta { frames: 2, ..meta("s", "k") }, since).unwrap(), "a draft from before the flip");
     fill_all(&other, &[fill("s", "k")]);
     assert!(has(&ours, "s", "k"));
+}
+
+#[test]
+fn no_name_of_a_generation_is_used_twice() {
+    let (_root, dir) = fresh();
+    let disk = open(&dir);
+    let mut names = std::collections::BTreeSet::new();
+    for round in 0..6 {
+        assert!(names.insert(disk.path().unwrap()));
+        match round % 3 {
+            0 => drop(disk.flip(NOW).unwrap()),
+            1 => disk.retire().unwrap(),
+            _ => std::fs::remove_dir_all(&dir).unwrap(),
+        }
+    }
+}
+
+/// A removal that commits into a generation while another takes its place must be known to that one too.
+#[test]
+fn no_fence_is_lost_to_a_flip() {
+    let (_root, dir) = fresh();
+    let (disk, witness) = (open(&dir), open(&dir));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for writer in 0..3 {
+            let (disk, witness, done) = (&disk, &witness, &done);
+            scope.spawn(move || {
+                for i in 0.. {
+                    if done.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    let key = format!("{writer}:{i}");
+                    disk.remove(&[exact("s", &key)], Some(NOW + HOUR), NOW).unwrap();
+                    assert!(witness.fenced(at("s", &key), NOW).unwrap(), "{key}");
+                }
+            });
+        }
+        for _ in 0..25 {
+            disk.flip(NOW).unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }
 
 #[test]
@@ -176,13 +302,13 @@ fn damage_is_an_error_and_a_flip_is_the_remedy() {
         ("half a file", &|bytes| bytes.truncate(bytes.len() / 2)),
     ] {
         let (_root, dir) = fresh();
-        {
+        let file = {
             let disk = open(&dir);
             let fills: Vec<Fill> = (0..500).map(|i| fill("s", &format!("k{i}"))).collect();
             fill_all(&disk, &fills);
             disk.settle().unwrap();
-        }
-        let file = dir.join("gen-1.db");
+            disk.path().unwrap()
+        };
         let mut bytes = std::fs::read(&file).unwrap();
         damage(&mut bytes);
         std::fs::write(&file, bytes).unwrap();
@@ -220,7 +346,7 @@ fn a_file_cut_to_nothing_under_an_open_store_is_an_error_and_no_panic() {
     let disk = open(&dir);
     fill_all(&disk, &[fill("s", "k")]);
     disk.settle().unwrap();
-    std::fs::OpenOptions::new().write(true).open(dir.join("gen-1.db")).unwrap().set_len(0).unwrap();
+    std::fs::OpenOptions::new().write(true).open(disk.path().unwrap()).unwrap().set_len(0).unwrap();
     let seen = disk.view(at("s", "k"), &mut |_, frames| frames.read(0, &mut Vec::new()));
     assert!(!matches!(seen, Ok(true)) || get(&disk, "s", "k").is_some());
     let _ = disk.put(&[fill("s", "k")], 0, NOW);
@@ -231,8 +357,10 @@ fn a_file_cut_to_nothing_under_an_open_store_is_an_error_and_no_panic() {
 #[test]
 fn an_empty_file_becomes_a_generation() {
     let (_root, dir) = fresh();
-    let before = open(&dir).sequence().unwrap();
-    std::fs::OpenOptions::new().write(true).open(dir.join("gen-1.db")).unwrap().set_len(0).unwrap();
+    let disk = open(&dir);
+    let (before, path) = (disk.sequence().unwrap(), disk.path().unwrap());
+    drop(disk);
+    std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
     let disk = open(&dir);
     assert!(disk.sequence().unwrap() > before);
     fill_all(&disk, &[fill("s", "k")]);
@@ -265,7 +393,7 @@ fn large_removals_free_their_frames_and_the_file_shrinks() {
         fill_all(&disk, &(start..start + 400).map(long).collect::<Vec<_>>());
     }
     disk.settle().unwrap();
-    let bytes = || std::fs::metadata(dir.join("gen-1.db")).unwrap().len();
+    let bytes = || std::fs::metadata(disk.path().unwrap()).unwrap().len();
     let full = bytes();
     assert!(full > 40_000_000);
     assert_eq!(disk.remove(&[glob(Some("s"), "k*")], None, NOW).unwrap().entries, 800);
@@ -275,7 +403,8 @@ fn large_removals_free_their_frames_and_the_file_shrinks() {
     assert!(half < full * 6 / 10, "{half} of {full}");
     assert_eq!(disk.sweep(&Sweep { entries: Some((10, 10)), ..NO_SWEEP }).unwrap().evicted, 790);
     assert!(bytes() < 2_000_000, "{}", bytes());
-    let wal = std::fs::metadata(dir.join("gen-1.db-wal")).map_or(0, |found| found.len());
+    let wal =
+        std::fs::metadata(awsideman::sqlite::sidecar(&disk.path().unwrap(), "-wal")).map_or(0, |found| found.len());
     assert_eq!(wal, 0);
 }
 

@@ -4,16 +4,16 @@
 //! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
 //! come along whenever the old one can be read, while its writers are held back.
 
-use super::schema;
-use super::{Flip, Options};
+use super::{Flip, Options, schema, write};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open, PrivateError};
-use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, params};
+use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction, params};
 use crate::store::StoreError;
 use crate::store::log::Record;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// The file that names the live database of this schema.
 const CURRENT: &str = "CURRENT";
@@ -94,8 +94,20 @@ pub(super) fn retire_others(options: &Options) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Deletes databases that nobody names and nobody keeps as evidence, when their last write is so long ago. Processes
+/// that still have one open notice at their next operation.
+pub(super) fn drop_leftovers(options: &Options, idle: Duration) -> Result<(), StoreError> {
+    let Some(before) = SystemTime::now().checked_sub(idle) else { return Ok(()) };
+    leftovers(options, before)?.iter().try_for_each(|path| delete(path))
+}
+
+/// Deletes a database with its companions; the database last, so that what is left can be found again.
+fn delete(path: &Path) -> Result<(), StoreError> {
+    ["-wal", "-shm", ".lock", ""].iter().try_for_each(|ending| unlink(&sqlite::sidecar(path, ending)))
+}
+
 /// The databases that are neither live nor marked as evidence, and were last written before `before`.
-pub(super) fn leftovers(options: &Options, before: std::time::SystemTime) -> Result<Vec<PathBuf>, StoreError> {
+fn leftovers(options: &Options, before: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
     let names = names(&options.dir)?;
     let live: Vec<String> = names
         .iter()
@@ -110,7 +122,7 @@ pub(super) fn leftovers(options: &Options, before: std::time::SystemTime) -> Res
         let idle = [path.clone(), sqlite::sidecar(&path, "-wal")]
             .iter()
             .filter_map(|path| std::fs::metadata(path).and_then(|found| found.modified()).ok())
-            .all(|modified| modified < before);
+            .all(|modified| modified <= before);
         if !marked && idle && !live.contains(name) {
             found.push(path);
         }
@@ -143,8 +155,20 @@ struct Made {
     fences: Option<usize>,
 }
 
-/// Makes a generation and lets `CURRENT` name it. Without `flip_at` one that is live by then is left alone.
+/// Makes a generation; where there is no room for it, those that nobody names make some. They are gone then with the
+/// fences that still stood in them, as with any directory that was deleted.
 fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Made, StoreError> {
+    match make_once(options, seen, flip_at) {
+        Err(error) if is_full(&error) => {
+            drop_leftovers(options, Duration::ZERO)?;
+            make_once(options, seen, flip_at)
+        }
+        made => made,
+    }
+}
+
+/// Makes a generation and lets `CURRENT` name it. Without `flip_at` one that is live by then is left alone.
+fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Made, StoreError> {
     let folder = &options.dir;
     let lock = private::open(&folder.join(LOCK), Open::ReadWrite, options.access)?;
     lock.lock().map_err(|source| StoreError::Io { action: "lock", path: folder.join(LOCK), source })?;
@@ -156,18 +180,51 @@ fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Mad
     let newest = names(folder)?.iter().filter_map(|name| number(name)).max();
     let old = live.map(|(_, path)| path);
     let before = old.clone().or_else(|| newest.map(|n| folder.join(file_name(n))).filter(|path| path.exists()));
-    let mut before = before.and_then(|path| sqlite::open_existing(&plan(options, &path, "")).ok());
-    // Writers of the old generation wait here, and notice the new one when it is their turn.
-    let held = before.as_mut().and_then(|connection| sqlite::hold(connection).ok());
-    let known = held.as_ref().and_then(|held| inheritance(held, flip_at.unwrap_or(UnixMillis::MIN)).ok());
-    let start = known.as_ref().map_or(0, |(sequence, _)| sequence + 1).max(fresh_number(seen));
-    let path = folder.join(file_name(newest.unwrap_or(0) + 1));
+    let open_before = || before.as_ref().and_then(|path| sqlite::open_existing(&plan(options, path, "")).ok());
+    let (mut holder, witness) = (open_before(), open_before());
+    // Writers of the old generation wait here, and notice the new one when it is their turn. One that does not let go
+    // in time is not waited for: what it still writes is looked for afterwards.
+    let held = holder.as_mut().and_then(|connection| sqlite::hold(connection).ok());
+    let after = flip_at.unwrap_or(UnixMillis::MIN);
+    let inherited = || witness.as_ref().and_then(|connection| inheritance(connection, after).ok());
+    let known = inherited();
+    // The number is the name too: a name that was used before could bring together the log of one database and the
+    // pages of another, where somebody still has the old one open.
+    let taken = known.as_ref().map_or(seen, |(sequence, _)| seen.max(*sequence)).max(newest.unwrap_or(0));
+    let start = fresh_number(taken);
+    let path = folder.join(file_name(start));
+    let built = build(options, &path, start, known.iter().flat_map(|(_, fences)| fences));
+    let mut connection = built.inspect_err(|_| drop(delete(&path)))?;
+    private::replace(&folder.join(CURRENT), format!("{}\n", private::file_name(&path)).as_bytes(), options.access)?;
+    if held.is_none() {
+        let seen = known.as_ref().map_or(0, |(sequence, _)| *sequence);
+        for fence in inherited().into_iter().flat_map(|(_, fences)| fences).filter(|fence| fence.sequence > seen) {
+            let work = |transaction: &Transaction<'_>| {
+                write::remove(transaction, std::slice::from_ref(&fence.select), fence.deadline, fence.at)
+            };
+            write::durably(&mut connection, work).map_err(|fault| fault.at(&path))?;
+        }
+    }
+    drop(held);
+    let stamp = stamp(folder).ok_or_else(|| StoreError::Io {
+        action: "read",
+        path: folder.join(CURRENT),
+        source: std::io::ErrorKind::NotFound.into(),
+    })?;
+    Ok(Made { stamp, old, new: path, fences: known.map(|(_, fences)| fences.len()) })
+}
+
+/// Makes the database of a generation, with the fences that it inherits.
+fn build<'a>(
+    options: &Options,
+    path: &Path,
+    start: u64,
+    fences: impl Iterator<Item = &'a Record>,
+) -> Result<Connection, StoreError> {
     let statements = schema::statements(start.cast_signed());
-    let mut connection = sqlite::open(&plan(options, &path, &statements))?;
-    let fences = known.map(|(_, fences)| fences);
-    let failed = |source| SqliteError::Database { path: path.clone(), source };
+    let mut connection = sqlite::open(&plan(options, path, &statements))?;
     sqlite::write(&mut connection, |transaction| {
-        for fence in fences.iter().flatten() {
+        for fence in fences {
             let (form, space, pattern) = schema::columns(&fence.select);
             transaction.execute(
                 "INSERT INTO r(sequence, form, space, pattern, deadline, at) VALUES(?, ?, ?, ?, ?, ?)",
@@ -176,17 +233,9 @@ fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Mad
         }
         Ok(())
     })
-    .map_err(failed)?;
-    sqlite::checkpoint(&connection).map_err(failed)?;
-    drop(connection);
-    private::replace(&folder.join(CURRENT), format!("{}\n", private::file_name(&path)).as_bytes(), options.access)?;
-    drop(held);
-    let stamp = stamp(folder).ok_or_else(|| StoreError::Io {
-        action: "read",
-        path: folder.join(CURRENT),
-        source: std::io::ErrorKind::NotFound.into(),
-    })?;
-    Ok(Made { stamp, old, new: path, fences: fences.map(|fences| fences.len()) })
+    .and_then(|()| sqlite::checkpoint(&connection))
+    .map_err(sqlite::at(path))?;
+    Ok(connection)
 }
 
 /// The newest number of a generation, and its fences that stand after `now`.
@@ -250,6 +299,10 @@ fn unlink(path: &Path) -> Result<(), StoreError> {
         }
         _ => Ok(()),
     }
+}
+
+fn is_full(error: &StoreError) -> bool {
+    matches!(error, StoreError::Sqlite(error) if error.is_full())
 }
 
 /// Whether an error says that a file or directory went away under us.

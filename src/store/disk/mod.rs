@@ -25,6 +25,9 @@ use std::time::Duration;
 /// How many idle connections are kept.
 const IDLE: usize = 4;
 
+/// How often a removal follows when the live generation is replaced under it.
+const ROUNDS: u32 = 100;
+
 /// Where and how a disk backend lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -214,6 +217,8 @@ impl Disk {
             Err(error) => return Err(error.into()),
         };
         connection.set_prepared_statement_cache_capacity(64);
+        connection.execute_batch(schema::CACHE).map_err(sqlite::at(&path))?;
+        sqlite::leave_log(&connection, schema::LOG_PAGES).map_err(sqlite::at(&path))?;
         Ok(Live { stamp, path, connection, lasting })
     }
 
@@ -302,7 +307,7 @@ impl Store for Disk {
                 let _ = self.lend(|live| write::free(&mut live.connection, 0, write::SLICE));
                 return Ok(removed);
             }
-            if rounds == 8 {
+            if rounds == ROUNDS {
                 return Err(StoreError::Io {
                     action: "keep up with",
                     path: self.options.dir.join("CURRENT"),
@@ -337,7 +342,7 @@ impl Store for Disk {
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
         let swept = self.lend(|live| sweep::sweep(&mut live.connection, sweep))?;
         if !sweep.dry_run {
-            sweep::drop_leftovers(&self.options)?;
+            generation::drop_leftovers(&self.options, sweep::LEFTOVER)?;
         }
         Ok(swept)
     }

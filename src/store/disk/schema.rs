@@ -16,6 +16,12 @@ pub(super) const VERSION: i32 = 1;
 /// Bytes a page: long lists are read a third faster than with 4 KiB.
 pub(super) const PAGE_SIZE: u32 = 16_384;
 
+/// The log is folded into the database when it holds so many pages (8 MiB).
+pub(super) const LOG_PAGES: u32 = 512;
+
+/// Up to 16 MiB of pages a connection; memory is taken as pages are read.
+pub(super) const CACHE: &str = "PRAGMA cache_size=-16384";
+
 /// Frames of a version have the ids `version << FRAME_BITS | index`.
 pub(super) const FRAME_BITS: u32 = 20;
 
@@ -170,5 +176,40 @@ mod tests {
         assert_eq!(after("a\u{10FFFF}").as_deref(), Some("b"));
         assert_eq!(after("\u{10FFFF}"), None);
         assert_eq!(after(""), None);
+    }
+
+    #[test]
+    fn keys_and_prefixes_are_found_by_index() {
+        let connection = crate::sqlite::Connection::open_in_memory().unwrap();
+        connection.execute_batch(&statements(1)).unwrap();
+        let plan = |select: Select| {
+            let (condition, values) = condition(&select);
+            let sql = format!("EXPLAIN QUERY PLAN DELETE FROM e WHERE {condition}");
+            let values = crate::sqlite::params_from_iter(values);
+            connection.query_row(&sql, values, |row| row.get::<_, String>(3)).unwrap()
+        };
+        let space = || String::from("s");
+        let exact = plan(Select::Exact { space: space(), key: "k".into() });
+        assert!(exact.contains("INTEGER PRIMARY KEY"), "{exact}");
+        let prefix = plan(Select::Glob { space: Some(space()), pattern: "user:*".into() });
+        assert!(prefix.contains("(space=? AND key>? AND key<?)"), "{prefix}");
+        let all = plan(Select::Space(space()));
+        assert!(all.contains("(space=?)"), "{all}");
+    }
+
+    #[test]
+    fn a_selection_reads_back_from_the_log() {
+        let connection = crate::sqlite::Connection::open_in_memory().unwrap();
+        for select in [
+            Select::Exact { space: "s".into(), key: "k".into() },
+            Select::Glob { space: Some("s".into()), pattern: "*".into() },
+            Select::Glob { space: None, pattern: "*".into() },
+            Select::Space("s".into()),
+            Select::All,
+        ] {
+            let (form, space, pattern) = columns(&select);
+            let read = connection.query_row("SELECT 7, ?, ?, ?, NULL, 9", (form, space, pattern), record).unwrap();
+            assert_eq!(read, Record { sequence: 7, select, deadline: None, at: 9 });
+        }
     }
 }

@@ -1,15 +1,14 @@
-//! Sweeping a generation: victims in slices, orphaned frames, free pages, the log, and databases left behind.
+//! Sweeping a generation: victims in slices, orphaned frames, free pages and the log.
 //!
 //! Neighbours: `eviction.rs` says what goes. Promise: no transaction of more than a slice, and on a full disk smaller
 //! ones, because even a deletion needs room in the log.
 
+use super::Fault;
 use super::write::{SLICE, drop_version, free};
-use super::{Fault, Options, generation};
 use crate::sqlite::{self, Connection, SqliteError, StatementError, params};
 use crate::store::eviction::{Candidate, victims};
-use crate::store::{StoreError, Sweep, Swept};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use crate::store::{Sweep, Swept};
+use std::time::Duration;
 
 /// How long a checkpoint waits for readers.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -21,7 +20,7 @@ const PAGES: i64 = 512;
 const SMALLEST: usize = 8;
 
 /// A database that nobody names is kept for so long after its last write.
-const LEFTOVER: Duration = Duration::from_secs(24 * 3_600);
+pub(super) const LEFTOVER: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(Debug, Clone, Copy)]
 struct Handle {
@@ -67,7 +66,8 @@ pub(super) fn sweep(connection: &mut Connection, sweep: &Sweep) -> Result<Swept,
                 rest = later;
             }
             Err(fault) if is_full(&fault) && slice > SMALLEST => {
-                sqlite::checkpoint(connection)?;
+                // The log may be what takes the room.
+                let _ = sqlite::checkpoint(connection);
                 slice /= 8;
             }
             Err(fault) => return Err(fault),
@@ -120,26 +120,6 @@ pub(super) fn settle(connection: &Connection, busy: Duration) -> Result<(), Faul
     connection.busy_timeout(busy)?;
     match done {
         Err(error) if !SqliteError::is_busy_statement(&error) => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// Deletes databases that nobody names and nobody keeps as evidence, a day after their last write.
-pub(super) fn drop_leftovers(options: &Options) -> Result<(), StoreError> {
-    let Some(before) = SystemTime::now().checked_sub(LEFTOVER) else { return Ok(()) };
-    for path in generation::leftovers(options, before)? {
-        for ending in ["-wal", "-shm", ".lock", ""] {
-            remove(&sqlite::sidecar(&path, ending))?;
-        }
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::Io { action: "delete", path: path.into(), source })
-        }
         _ => Ok(()),
     }
 }
