@@ -2,6 +2,8 @@
 //!
 //! Rules are tested beside the code; here the wiring of the process is.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may fail a test too")]
+
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -40,8 +42,7 @@ fn wrong_words_are_exit_2_with_an_empty_stdout() {
 #[test]
 fn a_reader_that_goes_away_early_is_no_failure() {
     // The script is longer than a pipe holds, and nobody reads it.
-    let mut child =
-        awsideman(&["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = awsideman(&["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let mut talk = String::new();
     child.stderr.take().unwrap().read_to_string(&mut talk).unwrap();
