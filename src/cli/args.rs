@@ -30,8 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
     after_help = exit::help(),
     subcommand_required = true,
     arg_required_else_help = true,
-    max_term_width = 100,
-    disable_help_subcommand = true
+    max_term_width = 100
 )]
 pub struct Cli {
     /// The flags that every command takes.
@@ -101,7 +100,7 @@ pub enum Command {
 
 /// The tree, built: for manual pages, completions and the tests that walk it.
 pub fn tree() -> clap::Command {
-    let mut tree = Cli::command();
+    let mut tree = Cli::command().disable_help_subcommand(true);
     tree.build();
     tree
 }

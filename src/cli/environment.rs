@@ -5,6 +5,7 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -31,21 +32,21 @@ pub struct Environment {
     pub stderr: Box<dyn Write + Send>,
     /// Whether people read the talk as it is written.
     pub stderr_is_terminal: bool,
-    /// The environment variables; those that are not UTF-8 are left out.
+    /// The environment variables; what is not UTF-8 in them is replaced.
     pub variables: BTreeMap<String, String>,
 }
 
 impl Environment {
     /// The process's own.
     pub fn process() -> Environment {
-        let variables: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let text = |value: OsString| value.to_string_lossy().into_owned();
+        let variables: BTreeMap<String, String> =
+            std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
         let columns = variables.get("COLUMNS").and_then(|columns| columns.parse().ok());
         // Unbuffered: `output.rs` buffers by itself, and the standard library's would be flushed line by line.
         let stdout: Box<dyn Sink> = match io::stdout().as_fd().try_clone_to_owned() {
             Ok(descriptor) => Box::new(Descriptor::new(File::from(descriptor), columns)),
-            Err(_) => Box::new(Captured::default()),
+            Err(error) => Box::new(Unavailable(error.kind())),
         };
         Environment {
             stdout,
@@ -123,6 +124,30 @@ impl Sink for Descriptor {
 
     fn width(&self) -> Option<u16> {
         self.width
+    }
+}
+
+/// A stdout that could not be had: every write says so.
+#[derive(Debug)]
+struct Unavailable(io::ErrorKind);
+
+impl Write for Unavailable {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Unavailable {
+    fn room(&self, _: Duration) -> io::Result<usize> {
+        Ok(usize::MAX)
+    }
+
+    fn width(&self) -> Option<u16> {
+        None
     }
 }
 

@@ -45,10 +45,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>, environment: Environment) 
         }
     };
     let talk = output.talk().clone();
-    // A check that ends with a code of its own has told all it had to: its `--out` counts too.
+    // A check that ends with a code of its own has told all it had to, and part of an answer is better than none: their
+    // `--out` counts too.
     let ended = match result {
         Ok(()) => output.finish(),
-        Err(failure) if failure.is_quiet() => output.finish().and(Err(failure)),
+        Err(failure) if failure.is_quiet() || failure.code == Code::Partial => output.finish().and(Err(failure)),
         Err(failure) => Err(failure),
     };
     match ended {

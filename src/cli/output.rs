@@ -47,7 +47,8 @@ pub struct Output {
 impl Output {
     /// The printer for these flags in this environment.
     pub fn open(globals: &GlobalArgs, environment: Environment) -> Output {
-        let plain = environment.variable("NO_COLOR").is_some() || environment.variable("TERM") == Some("dumb");
+        let dumb = environment.variable("TERM") == Some("dumb");
+        let plain = dumb || environment.variable("NO_COLOR").is_some();
         let coloured = |terminal: bool| match globals.color() {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -55,7 +56,8 @@ impl Output {
         };
         let format = globals.format();
         let colour = coloured(environment.stdout.width().is_some() && globals.out.is_none());
-        let on_terminal = environment.stderr_is_terminal;
+        // A dumb terminal cannot redraw a line: it gets no bars either.
+        let on_terminal = environment.stderr_is_terminal && !dumb;
         let mut talk = Talk::new(environment.stderr, on_terminal, coloured(on_terminal));
         talk.set_quiet(globals.quiet);
         let target = match &globals.out {
@@ -119,7 +121,7 @@ impl Output {
     /// Prints a report: as a page for people, as one document otherwise.
     pub fn report(&mut self, document: &impl Serialize, page: &Page) -> Result<(), Failure> {
         if self.format == Format::Table {
-            let text = page.text(self.target.width());
+            let text = page.text(self.target.width(), self.colour);
             return self.text(&text);
         }
         let value = serde_json::to_value(document)

@@ -157,7 +157,9 @@ mod tests {
     #[test]
     fn notices_are_kept_once_each() {
         let notices = Notices::default();
-        ["a", "b", "a"].into_iter().for_each(|text| notices.notice(text));
+        for text in ["a", "b", "a"] {
+            notices.notice(text);
+        }
         assert_eq!(notices.take(), ["a", "b"]);
         assert!(notices.take().is_empty());
     }

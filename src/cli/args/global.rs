@@ -11,6 +11,7 @@ use std::path::PathBuf;
 /// Whom to ask, and how to print.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct GlobalArgs {
     /// Use this AWS profile
     #[arg(short, long, global = true, value_name = "NAME")]
@@ -23,7 +24,6 @@ pub struct GlobalArgs {
     pub config: Option<PathBuf>,
     /// Ask a local Identity Center with made-up people, never AWS
     #[arg(long, global = true, value_name = "SEED", num_args = 0..=1, require_equals = true)]
-    #[expect(clippy::option_option, reason = "absent, given, given with a seed")]
     pub sandbox: Option<Option<u64>>,
     /// Print the answer in this format
     #[arg(short, long, visible_alias = "format", global = true, value_name = "FORMAT", value_enum)]
@@ -111,7 +111,7 @@ impl From<FormatChoice> for Format {
 /// The words of `--color`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set or TERM is dumb
+    /// On a terminal, unless `NO_COLOR` is set or TERM is dumb
     #[default]
     Auto,
     /// Always

@@ -4,6 +4,7 @@
 //! prints either. Promise: what stands in it is safe for a terminal.
 
 use super::escape::{visible, visible_lines};
+use super::talk::Style;
 use super::{object, table};
 
 /// A report for people.
@@ -18,6 +19,7 @@ enum Block {
     Field(String, String),
     Table(Vec<String>, Vec<Vec<String>>),
     Line(String),
+    Marked(Style, String, String),
 }
 
 impl Page {
@@ -56,8 +58,16 @@ impl Page {
         self
     }
 
-    /// The page as text, for a terminal of this width or for none.
-    pub fn text(&self, width: Option<u16>) -> String {
+    /// A line that begins with a word in a colour, as in `critical  Low cache hit rate: 42.0%`.
+    #[must_use]
+    pub fn marked(mut self, style: Style, mark: impl Into<String>, line: impl Into<String>) -> Page {
+        self.blocks.push(Block::Marked(style, mark.into(), line.into()));
+        self
+    }
+
+    /// The page as text, for a terminal of this width or for none, with colours or without.
+    pub fn text(&self, width: Option<u16>, colour: bool) -> String {
+        let paint = |style: Style, text: &str| if colour { style.apply(text) } else { text.to_owned() };
         let (mut lines, mut indent, mut blocks) = (Vec::<String>::new(), 0, self.blocks.iter().peekable());
         while let Some(block) = blocks.next() {
             match block {
@@ -65,7 +75,7 @@ impl Page {
                     if !lines.is_empty() {
                         lines.push(String::new());
                     }
-                    lines.push(visible(title).into_owned());
+                    lines.push(paint(Style::Bold, &visible(title)));
                     indent = 2;
                 }
                 Block::Field(label, value) => {
@@ -83,6 +93,10 @@ impl Page {
                     lines.extend(table.into_iter().map(|line| format!("{:indent$}{line}", "").trim_end().to_owned()));
                 }
                 Block::Line(line) => lines.push(visible_lines(line)),
+                Block::Marked(style, mark, line) => {
+                    let mark = paint(*style, &format!("{:<8}", visible(mark)));
+                    lines.push(format!("{:indent$}{mark}  {}", "", visible(line)).trim_end().to_owned());
+                }
             }
         }
         lines.into_iter().fold(String::new(), |text, line| text + &line + "\n")
@@ -105,6 +119,13 @@ mod tests {
             .line("Done");
         let expected = "Cache\n  Backend:  disk\n  Hit rate: 98.0 %\\u{1b}\n\nResources\n  Resource  Entries\n  \
                         user      3\nDone\n";
-        assert_eq!(page.text(None), expected);
+        assert_eq!(page.text(None, false), expected);
+    }
+
+    #[test]
+    fn marks_are_coloured_and_what_follows_lines_up() {
+        let page = Page::new().marked(Style::Good, "ok", "size").marked(Style::Bad, "critical", "hit\u{1b} rate");
+        assert_eq!(page.text(None, false), "ok        size\ncritical  hit\\u{1b} rate\n");
+        assert!(page.text(None, true).starts_with("\u{1b}[32mok      \u{1b}[0m  size\n"));
     }
 }

@@ -182,7 +182,7 @@ impl<'a> Printer<'a> {
 
 /// One line of CSV; for a terminal control characters are made visible too.
 pub(super) fn record(cells: &[String], on_terminal: bool) -> Result<String, Failure> {
-    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new().buffer_capacity(512).from_writer(Vec::new());
     let unprintable = |error: String| Failure::new(Code::Failed, format!("cannot print as CSV: {error}"));
     for text in cells {
         let text = if on_terminal { visible(text) } else { text.into() };

@@ -1,17 +1,17 @@
 //! A writer that never waits for a slow reader while somebody else's patience is at stake.
 //!
 //! Neighbours: stored answers are copied to stdout through it while the database holds a snapshot for them; `output.rs`
-//! finishes it after that. Promise: [`SpillingWriter`] blocks for at most a quarter of a second in all its writes together
-//! once the reader stalls; the rest waits in an unlinked private file and goes out, in order, in `finish`.
+//! finishes it after that. Promise: all writes of one answer together wait for the reader for at most a quarter of a
+//! second; what is left then goes to an unlinked private file and out, in order, in `finish`.
 
 use crate::cli::environment::Sink;
 use crate::private;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long a write may wait for the reader.
+/// How long all writes together may wait for the reader.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Writes to a sink as long as it takes bytes, then to a file.
@@ -49,6 +49,18 @@ impl<'a> SpillingWriter<'a> {
         self.sink.flush()
     }
 
+    /// How much the sink takes, after waiting for as long as patience is left.
+    fn room(&mut self) -> io::Result<usize> {
+        let at_once = self.sink.room(Duration::ZERO)?;
+        if at_once > 0 || self.patience.is_zero() {
+            return Ok(at_once);
+        }
+        let began = Instant::now();
+        let room = self.sink.room(self.patience)?;
+        self.patience = self.patience.saturating_sub(began.elapsed());
+        Ok(room)
+    }
+
     /// Whether the reader was too slow.
     pub fn has_spilled(&self) -> bool {
         self.spilled.is_some()
@@ -61,7 +73,7 @@ impl Write for SpillingWriter<'_> {
             return Ok(0);
         }
         if self.spilled.is_none() {
-            let room = self.sink.room(self.patience)?;
+            let room = self.room()?;
             if room > 0 {
                 let written = self.sink.write(&bytes[..bytes.len().min(room)])?;
                 self.last = written.checked_sub(1).map(|last| bytes[last]).or(self.last);

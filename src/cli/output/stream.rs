@@ -57,8 +57,8 @@ impl<'a> Document<'a> {
         let mut deserializer = serde_json::Deserializer::from_reader(self.reader);
         let read = deserializer.deserialize_seq(Elements { each, broken: &mut broken });
         match (broken, read) {
-            (Some(Some(failure)), _) => Err(failure),
-            (Some(None), _) => Ok(()),
+            (Some(Err(failure)), _) => Err(failure),
+            (Some(Ok(())), _) => Ok(()),
             (None, read) => read.and_then(|()| deserializer.end()).map_err(|error| not_json(&error)),
         }
     }
@@ -67,7 +67,7 @@ impl<'a> Document<'a> {
 struct Elements<'a> {
     each: &'a mut dyn FnMut(Box<RawValue>) -> Result<ControlFlow<()>, Failure>,
     /// Set when `each` wanted no more: with its failure, if it had one.
-    broken: &'a mut Option<Option<Failure>>,
+    broken: &'a mut Option<Result<(), Failure>>,
 }
 
 impl<'de> Visitor<'de> for Elements<'_> {
@@ -81,8 +81,8 @@ impl<'de> Visitor<'de> for Elements<'_> {
         while let Some(element) = list.next_element::<Box<RawValue>>()? {
             *self.broken = match (self.each)(element) {
                 Ok(ControlFlow::Continue(())) => continue,
-                Ok(ControlFlow::Break(())) => Some(None),
-                Err(failure) => Some(Some(failure)),
+                Ok(ControlFlow::Break(())) => Some(Ok(())),
+                Err(failure) => Some(Err(failure)),
             };
             // Any error ends the reading; the caller looks at `broken` first.
             return Err(A::Error::custom("enough"));

@@ -9,7 +9,7 @@ use crate::cli::exit::{Code, Failure};
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
@@ -72,7 +72,7 @@ impl Target {
 }
 
 impl Place {
-    fn open(path: &PathBuf) -> io::Result<Place> {
+    fn open(path: &Path) -> io::Result<Place> {
         match std::fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(found) if !found.is_file() => {
@@ -82,12 +82,12 @@ impl Place {
             Ok(_) | Err(_) => {}
         }
         // A symlink that was named keeps pointing: the file behind it is replaced.
-        let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty());
         let new = tempfile::Builder::new()
             .prefix(".awsideman-out-")
             .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(folder.unwrap_or(&PathBuf::from(".")))?;
+            .tempfile_in(folder.unwrap_or(Path::new(".")))?;
         Ok(Place::New(new, at))
     }
 }
@@ -121,7 +121,7 @@ impl Sink for Place {
     }
 }
 
-fn refused(path: &PathBuf, error: &io::Error) -> Failure {
+fn refused(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Code::Failed, format!("--out: cannot write {}: {error}", shown(path)))
         .hint("name a file in a directory that exists and that you may write")
 }

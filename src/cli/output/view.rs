@@ -40,6 +40,7 @@ impl Column {
     }
 
     /// The same column, printed only when it is chosen.
+    #[must_use]
     pub const fn extra(self) -> Column {
         Column { shown: false, ..self }
     }
