@@ -37,13 +37,12 @@ impl SandboxHost {
     pub(super) fn settings(&self, base: &AwsSettings) -> Result<AwsSettings, GatewayError> {
         let fail = |detail: String| GatewayError::Unreachable { operation: "the sandbox".into(), detail };
         let mut running = self.running.lock().map_err(|_| fail("its thread has panicked".into()))?;
-        let url = match &*running {
-            Some(running) => running.url(),
-            None => {
-                let started = crate::sandbox::start(Organisation::generate(&self.shape), Limits::default())
-                    .map_err(|error| fail(error.to_string()))?;
-                running.insert(started).url()
-            }
+        let url = if let Some(running) = &*running {
+            running.url()
+        } else {
+            let started = crate::sandbox::start(Organisation::generate(&self.shape), Limits::default())
+                .map_err(|error| fail(error.to_string()))?;
+            running.insert(started).url()
         };
         Ok(AwsSettings {
             profile: None,

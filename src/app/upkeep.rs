@@ -118,10 +118,8 @@ impl App {
         let Ok((mut database, _)) = self.database() else { return };
         let Ok(folded) = self.state().fold(&mut database, now) else { return };
         let uses = folded.uses(self.cache_dir());
-        if !uses.is_empty() && !self.is_memory() {
-            if let Ok(store) = self.store() {
-                let _ = store.touch(&uses);
-            }
+        if let (false, false, Ok(store)) = (uses.is_empty(), self.is_memory(), self.store()) {
+            let _ = store.touch(&uses);
         }
     }
 

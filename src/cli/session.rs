@@ -81,13 +81,6 @@ impl Session {
         Ok(self.app.policy(wanted))
     }
 
-    /// Waits for work that may ask AWS, on one thread.
-    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::new(Code::Failed, format!("cannot start: {error}")))?;
-        Ok(runtime.block_on(work))
-    }
-
     /// Ends a command that used the store: what it met is kept for the next process, and faults of the cache are said.
     pub(super) fn close(&self, faults: Vec<String>) {
         if let Some(problem) = self.app.store_problem() {
@@ -101,6 +94,13 @@ impl Session {
         }
         self.app.finish();
     }
+}
+
+/// Waits for work that may ask AWS, on one thread.
+pub(super) fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Code::Failed, format!("cannot start: {error}")))?;
+    Ok(runtime.block_on(work))
 }
 
 /// Where the configuration comes from, with the flags that are configuration.

@@ -7,7 +7,7 @@ use crate::app::{Asker, Reading};
 use crate::cli::args::{FreshnessArgs, GlobalArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, View};
-use crate::cli::session::{Need, Session};
+use crate::cli::session::{Need, Session, wait};
 use crate::gateway::{Gateway, GatewayError, Policy, Request};
 use crate::report::Progress;
 use serde_json::Value;
@@ -60,8 +60,9 @@ impl<'o> Reader<'o> {
     }
 
     /// Waits for work on the gateway.
+    #[expect(clippy::unused_self, reason = "the work borrows from this reader")]
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
-        Ok(self.session.wait(work)??)
+        Ok(wait(work)??)
     }
 
     /// Prints values that were put together here.
