@@ -50,7 +50,7 @@ impl<'o> Reader<'o> {
         let hit = gateway.cached(request, &policy, &mut |_, body| io::copy(body, &mut answer).map(drop))?;
         if hit.is_none() {
             let progress = session.progress.as_ref();
-            session.wait(
+            wait(
                 gateway.after_miss(request, &policy, progress, &mut |_, body| io::copy(body, &mut answer).map(drop)),
             )??;
         }
