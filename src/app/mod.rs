@@ -123,6 +123,11 @@ impl App {
         self.sandbox.is_some()
     }
 
+    /// The built-in sandbox, when this is it: another app may share it.
+    pub fn sandbox_host(&self) -> Option<Arc<SandboxHost>> {
+        self.sandbox.clone()
+    }
+
     /// What selects an AWS account, a region and a way to it.
     pub fn aws_settings(&self) -> AwsSettings {
         let config = self.config();

@@ -38,21 +38,34 @@ struct Joined(Arc<App>);
 
 #[async_trait]
 impl Works for Joined {
-    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, _: &Stop) -> Work {
+    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> Work {
+        // An app for each run: it reads the switch anew, and its store is opened and closed with it.
         let app = match self.0.with_profile(run.profile.as_deref()) {
-            Ok(app) => app,
+            Ok(app) => Arc::new(app),
             Err(error) => return failed(&error),
         };
         let work = match &job.kind {
-            Kind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress).await,
-            Kind::Cleanup => app.cleanup(false).map_or_else(|error| failed(&error), |swept| swept_work(&swept)),
-            Kind::EnforceLimits => {
-                app.enforce_limits(false).map_or_else(|error| failed(&error), |swept| swept_work(&swept))
-            }
-            Kind::HealthCheck => app.health_job(),
+            Kind::Warm { resources, budget } => tokio::select! {
+                biased;
+                work = app.warm_job(resources, *budget, run, progress) => work,
+                () = stop.wait() => Work::failed_for_now("what was read by then is in the cache", 1),
+            },
+            Kind::Cleanup => aside(&app, |app| swept(app.cleanup(false))).await,
+            Kind::EnforceLimits => aside(&app, |app| swept(app.enforce_limits(false))).await,
+            Kind::HealthCheck => aside(&app, App::health_job).await,
         };
         app.finish();
         work
+    }
+}
+
+/// Work that waits for the disk, on a thread where nothing else waits for it.
+async fn aside(app: &Arc<App>, work: impl FnOnce(&App) -> Work + Send + 'static) -> Work {
+    let app = app.clone();
+    match tokio::task::spawn_blocking(move || work(&app)).await {
+        Ok(work) => work,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Work::failed_for_now("its thread was stopped", 1),
     }
 }
 
@@ -95,17 +108,26 @@ impl App {
         })
     }
 
-    /// One pass: runs what is wanted, then looks at the alerts once and sends what is waiting.
-    pub async fn run_jobs(self: &Arc<App>, wanted: &Wanted, context: &Context) -> Result<RunDone, AppError> {
-        let jobs = self.jobs()?;
-        let reports = jobs::run(&jobs, wanted, context).await?;
+    /// One pass over `jobs`: runs what is wanted, then looks at the alerts once and sends what is waiting. A pass in
+    /// which no job ran tries mails that wait since an earlier one only with `retries_mail`.
+    pub async fn run_jobs(
+        self: &Arc<App>,
+        jobs: &[Job],
+        wanted: &Wanted,
+        context: &Context,
+        retries_mail: bool,
+    ) -> Result<RunDone, AppError> {
+        let reports = jobs::run(jobs, wanted, context).await?;
         let mut done = RunDone { exit: jobs::exit_code(&reports), reports, ..RunDone::default() };
-        match self.look_at_alerts(&jobs, &done.reports).await {
+        if done.reports.is_empty() && !retries_mail {
+            return Ok(done);
+        }
+        match self.look_at_alerts(jobs, &done.reports, &context.stop).await {
             Ok(mail) => {
                 if let Some(failed) = &mail.failed {
+                    let hint = if mail.hint.is_empty() { String::new() } else { format!(": {}", mail.hint) };
                     done.notices.push(format!(
-                        "a mail could not be sent ({failed}); it is kept and tried again by the next run{}",
-                        if mail.hint.is_empty() { String::new() } else { format!(": {}", mail.hint) }
+                        "a mail could not be sent ({failed}); it is kept and tried again by the next run{hint}"
                     ));
                     done.exit = worst(done.exit, 1);
                 }
@@ -120,10 +142,15 @@ impl App {
         Ok(done)
     }
 
-    async fn look_at_alerts(self: &Arc<App>, jobs: &[Job], reports: &[Report]) -> Result<Delivered, AppError> {
+    async fn look_at_alerts(
+        self: &Arc<App>,
+        jobs: &[Job],
+        reports: &[Report],
+        stop: &Stop,
+    ) -> Result<Delivered, AppError> {
         let (mut database, _) = self.database()?;
-        let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
-        alerts::forget_jobs(&mut database, &names)?;
+        let names: Vec<String> = jobs.iter().flat_map(alert_names).collect();
+        alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let findings = findings(jobs, reports);
         let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
         let ran = || reports.iter().filter(|report| !matches!(report.outcome, Outcome::Skipped | Outcome::Missed));
@@ -140,7 +167,8 @@ impl App {
             };
             alerts::observe(&mut database, &run, &self.config().alerts, now)?;
         }
-        if !self.config().alerts.email.enabled {
+        // Who wants this process to end shall not wait for a mail server: the mail is kept for the next run.
+        if !self.config().alerts.email.enabled || stop.is_set() {
             return Ok(Delivered::default());
         }
         let app = self.clone();
@@ -170,15 +198,26 @@ impl App {
         fresh_for: Option<Duration>,
         progress: &dyn Progress,
     ) -> Result<(Vec<Warmed>, Option<GatewayError>, u64), AppError> {
+        let (warmed, ended, calls, faults) = self.warm_with_faults(targets, budget, fresh_for, progress).await?;
+        for fault in faults {
+            progress.notice(&format!("the cache could not store everything: {fault}"));
+        }
+        Ok((warmed, ended, calls))
+    }
+
+    async fn warm_with_faults(
+        &self,
+        targets: &[WarmTarget],
+        budget: Option<u64>,
+        fresh_for: Option<Duration>,
+        progress: &dyn Progress,
+    ) -> Result<(Vec<Warmed>, Option<GatewayError>, u64, Vec<String>), AppError> {
         // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
         self.store()?;
         let reading = self.reading(Asker::Background { budget });
         let plan = WarmPlan { targets: targets.to_vec(), fresh_for };
         let (warmed, ended) = reading.gateway.warm(&plan, progress).await;
-        for fault in reading.gateway.take_faults() {
-            progress.notice(&format!("the cache could not store everything: {fault}"));
-        }
-        Ok((warmed, ended, reading.calls().total))
+        Ok((warmed, ended, reading.calls().total, reading.gateway.take_faults()))
     }
 
     /// Why a warm would be of no use; `None` when it would be.
@@ -196,37 +235,14 @@ impl App {
         }
         let now = self.clock().now();
         let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
-        let (warmed, ended, calls) =
-            match self.warm(targets, (budget > 0).then_some(budget), until_next, progress).await {
-                Ok(done) => done,
-                Err(error) => return failed(&error),
-            };
-        let failures: usize = warmed.iter().map(|target| target.failures.len()).sum();
-        let stopped =
-            warmed.iter().filter_map(|target| Some(format!("{}: {}", target.target, target.stopped.as_ref()?)));
-        let stopped: Vec<String> = stopped.collect();
+        let budget = (budget > 0).then_some(budget);
+        let (warmed, ended, calls, faults) = match self.warm_with_faults(targets, budget, until_next, progress).await {
+            Ok(done) => done,
+            Err(error) => return failed(&error),
+        };
         let mut detail = Map::new();
         detail.insert("targets".into(), json!(warmed));
-        let work = match ended {
-            Some(error @ GatewayError::Budget { .. }) => Work::done(error.to_string()).with_exit(3),
-            Some(error) if error.is_temporary() => {
-                let exit = exit_of(&error);
-                Work::failed_for_now(error.to_string(), exit)
-            }
-            Some(error) => {
-                let exit = exit_of(&error);
-                Work::failed(error.to_string(), exit)
-            }
-            None if !stopped.is_empty() && stopped.len() == warmed.len() => {
-                Work::failed_for_now(stopped.join("; "), 13)
-            }
-            None if !stopped.is_empty() => Work::done(stopped.join("; ")).with_exit(3),
-            None if failures > 0 => {
-                Work::done(format!("{}; {failures} targets could not be read", warm_text(&warmed))).with_exit(3)
-            }
-            None => Work::done(warm_text(&warmed)),
-        };
-        work.with_calls(calls).with_detail(detail)
+        warm_work(&warmed, ended.as_ref(), &faults).with_calls(calls).with_detail(detail)
     }
 
     fn health_job(&self) -> Work {
@@ -244,20 +260,81 @@ impl App {
     }
 }
 
-/// What the alerts are told of a pass: the checks of health jobs, and for each job whether it worked.
+/// The work of a warm, from what came of each target.
+fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults: &[String]) -> Work {
+    let text = warm_text(warmed);
+    let failures: usize = warmed.iter().map(|target| target.failures.len()).sum();
+    match ended {
+        Some(error @ GatewayError::Budget { .. }) => {
+            return Work::done(joined(&[text, error.to_string()])).with_exit(3);
+        }
+        Some(error) => return Work::failed(error.to_string(), exit_of(error)),
+        None => {}
+    }
+    let stopped: Vec<(&Warmed, &GatewayError)> =
+        warmed.iter().filter_map(|target| Some((target, target.cause.as_deref()?))).collect();
+    let mut why: Vec<String> = stopped.iter().map(|(target, error)| format!("{}: {error}", target.target)).collect();
+    if !stopped.is_empty() && stopped.len() == warmed.len() {
+        let exit = stopped.iter().map(|(_, error)| exit_of(error)).fold(0, worst);
+        // One that only somebody can mend makes it no better to try the others again at once.
+        let is_temporary = stopped.iter().all(|(_, error)| error.is_temporary());
+        return if is_temporary {
+            Work::failed_for_now(why.join("; "), exit)
+        } else {
+            Work::failed(why.join("; "), exit)
+        };
+    }
+    if failures > 0 {
+        why.push(format!("{failures} targets could not be read"));
+    }
+    why.extend(faults.iter().map(|fault| format!("the cache could not store everything: {fault}")));
+    if why.is_empty() {
+        return Work::done(text);
+    }
+    why.insert(0, text);
+    Work::done(joined(&why)).with_exit(3)
+}
+
+fn joined(parts: &[String]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("; ")
+}
+
+/// The names under which a job's own alerts are kept: one, or one for each of its profiles.
+fn alert_names(job: &Job) -> Vec<String> {
+    if job.profiles.is_empty() {
+        return vec![job.name.clone()];
+    }
+    job.profiles.iter().map(|profile| alert_name(&job.name, Some(profile))).collect()
+}
+
+fn alert_name(job: &str, profile: Option<&str>) -> String {
+    profile.map_or_else(|| job.to_owned(), |profile| format!("{job}@{profile}"))
+}
+
+/// What the alerts are told of a pass: the checks of health jobs, and for each job and profile whether it worked.
 fn findings(jobs: &[Job], reports: &[Report]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
         let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name).collect();
         findings.extend(own.iter().flat_map(|report| report.findings.iter().cloned()));
-        // The last word counts: an occurrence that was missed and then caught up is nobody's trouble.
-        let Some(last) = own.iter().rev().find(|report| report.outcome != Outcome::Skipped) else { continue };
-        let name = match &last.profile {
-            Some(profile) => format!("{}@{profile}", job.name),
-            None => job.name.clone(),
-        };
-        let trouble = (last.outcome != Outcome::Done).then(|| format!("{}: {}", last.outcome.as_str(), last.reason));
-        findings.push(alerts::job_finding(&name, trouble.as_deref()));
+        let mut told: Vec<Option<&str>> = Vec::new();
+        // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
+        // stopped because somebody wanted it says nothing about the job.
+        let says = |report: &&&Report| !matches!(report.outcome, Outcome::Skipped | Outcome::Cancelled);
+        for report in own.iter().rev().filter(says) {
+            if told.contains(&report.profile.as_deref()) {
+                continue;
+            }
+            told.push(report.profile.as_deref());
+            let trouble =
+                (report.outcome != Outcome::Done).then(|| format!("{}: {}", report.outcome.as_str(), report.reason));
+            let mut finding =
+                alerts::job_finding(&alert_name(&job.name, report.profile.as_deref()), trouble.as_deref());
+            if trouble.is_some() {
+                finding.hint = format!("awsideman jobs run {}", job.name);
+            }
+            findings.push(finding);
+        }
     }
     findings
 }
@@ -272,13 +349,18 @@ fn summary(reports: &[Report]) -> String {
 
 fn warm_text(warmed: &[Warmed]) -> String {
     let part = |target: &Warmed| match (target.fetched, target.fresh) {
-        (0, _) => format!("{} fresh", target.target),
-        _ => format!("{} {}", target.items, target.target),
+        (0, 0) => None,
+        (0, _) => Some(format!("{} fresh", target.target)),
+        _ => Some(format!("{} {}", target.items, target.target)),
     };
-    warmed.iter().map(part).collect::<Vec<_>>().join(", ")
+    warmed.iter().filter_map(part).collect::<Vec<_>>().join(", ")
 }
 
-fn swept_work(swept: &Swept) -> Work {
+fn swept(swept: Result<Swept, AppError>) -> Work {
+    let swept = match swept {
+        Ok(swept) => swept,
+        Err(error) => return failed(&error),
+    };
     let mut detail = Map::new();
     detail.insert("removed".into(), json!(swept));
     let text = match swept.entries() {
@@ -295,6 +377,8 @@ fn failed(error: &AppError) -> Work {
         }
         AppError::Gateway(gateway) => Work::failed(error.to_string(), exit_of(gateway)),
         AppError::Store(store) if store.is_temporary() => Work::failed_for_now(error.to_string(), 1),
+        AppError::Store(store) if store.is_damage() => Work::failed(error.to_string(), 12),
+        AppError::Config(_) | AppError::NoSuchGroup { .. } => Work::failed(error.to_string(), 2),
         _ => Work::failed(error.to_string(), 1),
     }
 }
@@ -304,7 +388,10 @@ fn exit_of(error: &GatewayError) -> u8 {
     match error {
         GatewayError::Throttled { .. } | GatewayError::Unreachable { .. } => 13,
         GatewayError::Configuration { .. } | GatewayError::ChooseInstance { .. } | GatewayError::NoInstance { .. } => 2,
-        GatewayError::NoCredentials { .. } | GatewayError::LoginExpired { .. } | GatewayError::AccessDenied { .. } => 4,
+        GatewayError::NoCredentials { .. }
+        | GatewayError::LoginExpired { .. }
+        | GatewayError::AccessDenied { .. }
+        | GatewayError::Refused { .. } => 4,
         GatewayError::Partial { .. } | GatewayError::Budget { .. } => 3,
         _ => 1,
     }
