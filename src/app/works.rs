@@ -4,7 +4,7 @@
 //! Promise: `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit
 //! code and is sent by a later pass.
 
-use super::reading::Asker;
+use super::reading::{Asker, Reading};
 use super::{App, AppError};
 use crate::alerts::{self, Delivered, Post};
 use crate::config::{AlertWhen, Job, Kind, WarmTarget, load_jobs};
@@ -45,11 +45,7 @@ impl Works for Joined {
             Err(error) => return failed(&error),
         };
         let work = match &job.kind {
-            Kind::Warm { resources, budget } => tokio::select! {
-                biased;
-                work = app.warm_job(resources, *budget, run, progress) => work,
-                () = stop.wait() => Work::failed_for_now("what was read by then is in the cache", 1),
-            },
+            Kind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress, stop).await,
             Kind::Cleanup => aside(&app, |app| swept(app.cleanup(false))).await,
             Kind::EnforceLimits => aside(&app, |app| swept(app.enforce_limits(false))).await,
             Kind::HealthCheck => aside(&app, App::health_job).await,
@@ -125,10 +121,9 @@ impl App {
         match self.look_at_alerts(jobs, &done.reports, &context.stop).await {
             Ok(mail) => {
                 if let Some(failed) = &mail.failed {
-                    let hint = if mail.hint.is_empty() { String::new() } else { format!(": {}", mail.hint) };
-                    done.notices.push(format!(
-                        "a mail could not be sent ({failed}); it is kept and tried again by the next run{hint}"
-                    ));
+                    let kept = "the mail is kept and the next run tries again";
+                    let hint = if mail.hint.is_empty() { kept } else { &mail.hint };
+                    done.notices.push(format!("a mail could not be sent: {failed}; {hint}"));
                     done.exit = worst(done.exit, 1);
                 }
                 done.notices.extend(mail.sent.iter().filter_map(|receipt| receipt.complaint.clone()));
@@ -198,26 +193,23 @@ impl App {
         fresh_for: Option<Duration>,
         progress: &dyn Progress,
     ) -> Result<(Vec<Warmed>, Option<GatewayError>, u64), AppError> {
-        let (warmed, ended, calls, faults) = self.warm_with_faults(targets, budget, fresh_for, progress).await?;
-        for fault in faults {
+        let (reading, plan) = self.warming(targets, budget, fresh_for)?;
+        let (warmed, ended) = reading.gateway.warm(&plan, progress).await;
+        for fault in reading.gateway.take_faults() {
             progress.notice(&format!("the cache could not store everything: {fault}"));
         }
-        Ok((warmed, ended, calls))
+        Ok((warmed, ended, reading.calls().total))
     }
 
-    async fn warm_with_faults(
+    fn warming(
         &self,
         targets: &[WarmTarget],
         budget: Option<u64>,
         fresh_for: Option<Duration>,
-        progress: &dyn Progress,
-    ) -> Result<(Vec<Warmed>, Option<GatewayError>, u64, Vec<String>), AppError> {
+    ) -> Result<(Reading, WarmPlan), AppError> {
         // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
         self.store()?;
-        let reading = self.reading(Asker::Background { budget });
-        let plan = WarmPlan { targets: targets.to_vec(), fresh_for };
-        let (warmed, ended) = reading.gateway.warm(&plan, progress).await;
-        Ok((warmed, ended, reading.calls().total, reading.gateway.take_faults()))
+        Ok((self.reading(Asker::Background { budget }), WarmPlan { targets: targets.to_vec(), fresh_for }))
     }
 
     /// Why a warm would be of no use; `None` when it would be.
@@ -229,20 +221,35 @@ impl App {
         self.is_memory().then(|| "cache.backend is memory: what is warmed would end with this process".into())
     }
 
-    async fn warm_job(&self, targets: &[WarmTarget], budget: u64, run: &Run, progress: &dyn Progress) -> Work {
+    async fn warm_job(
+        &self,
+        targets: &[WarmTarget],
+        budget: u64,
+        run: &Run,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> Work {
         if let Some(reason) = self.warm_is_useless() {
             return Work::skipped(reason);
         }
         let now = self.clock().now();
         let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
-        let budget = (budget > 0).then_some(budget);
-        let (warmed, ended, calls, faults) = match self.warm_with_faults(targets, budget, until_next, progress).await {
-            Ok(done) => done,
+        let (reading, plan) = match self.warming(targets, (budget > 0).then_some(budget), until_next) {
+            Ok(ready) => ready,
             Err(error) => return failed(&error),
+        };
+        let (warmed, ended) = tokio::select! {
+            biased;
+            done = reading.gateway.warm(&plan, progress) => done,
+            () = stop.wait() => {
+                return Work::failed_for_now("what was read by then is in the cache", 1)
+                    .with_calls(reading.calls().total);
+            }
         };
         let mut detail = Map::new();
         detail.insert("targets".into(), json!(warmed));
-        warm_work(&warmed, ended.as_ref(), &faults).with_calls(calls).with_detail(detail)
+        let work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
+        work.with_calls(reading.calls().total).with_detail(detail)
     }
 
     fn health_job(&self) -> Work {
@@ -268,12 +275,12 @@ fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults: &[String])
         Some(error @ GatewayError::Budget { .. }) => {
             return Work::done(joined(&[text, error.to_string()])).with_exit(3);
         }
-        Some(error) => return Work::failed(error.to_string(), exit_of(error)),
+        Some(error) => return Work::failed(with_remedy(error), exit_of(error)),
         None => {}
     }
     let stopped: Vec<(&Warmed, &GatewayError)> =
         warmed.iter().filter_map(|target| Some((target, target.cause.as_deref()?))).collect();
-    let mut why: Vec<String> = stopped.iter().map(|(target, error)| format!("{}: {error}", target.target)).collect();
+    let mut why: Vec<String> = stopped.iter().map(|(target, error)| format!("{}: {}", target.target, with_remedy(error))).collect();
     if !stopped.is_empty() && stopped.len() == warmed.len() {
         let exit = stopped.iter().map(|(_, error)| exit_of(error)).fold(0, worst);
         // One that only somebody can mend makes it no better to try the others again at once.
@@ -375,12 +382,32 @@ fn failed(error: &AppError) -> Work {
         AppError::Gateway(gateway) if gateway.is_temporary() => {
             Work::failed_for_now(error.to_string(), exit_of(gateway))
         }
-        AppError::Gateway(gateway) => Work::failed(error.to_string(), exit_of(gateway)),
+        AppError::Gateway(gateway) => Work::failed(with_remedy(gateway), exit_of(gateway)),
         AppError::Store(store) if store.is_temporary() => Work::failed_for_now(error.to_string(), 1),
         AppError::Store(store) if store.is_damage() => Work::failed(error.to_string(), 12),
         AppError::Config(_) | AppError::NoSuchGroup { .. } => Work::failed(error.to_string(), 2),
         _ => Work::failed(error.to_string(), 1),
     }
+}
+
+/// The error with what to type: a mail, a ledger and a table have no room for hints of their own.
+fn with_remedy(error: &GatewayError) -> String {
+    let remedy = match error {
+        GatewayError::LoginExpired { profile, .. } | GatewayError::NoCredentials { profile, .. } => match profile {
+            Some(profile) => format!("log in with `aws sso login --profile {profile}`"),
+            None => "choose a profile (`profile`, AWS_PROFILE) or log in with `aws sso login`".into(),
+        },
+        GatewayError::AccessDenied { .. } | GatewayError::Refused { .. } => {
+            "`awsideman doctor --iam-policy` shows what is needed".into()
+        }
+        GatewayError::Configuration { hint, .. } => hint.clone(),
+        GatewayError::NoInstance { .. } => "an instance lives in one region: set `region`".into(),
+        GatewayError::ChooseInstance { choices, .. } => {
+            format!("set `aws.instance` to one of {}", choices.join(", "))
+        }
+        _ => return error.to_string(),
+    };
+    format!("{error}; {remedy}")
 }
 
 /// The exit code that a failure of AWS's stands for (the full list is the command line's).
@@ -400,4 +427,103 @@ fn exit_of(error: &GatewayError) -> u8 {
 fn worst(a: u8, b: u8) -> u8 {
     const ORDER: [u8; 7] = [2, 12, 4, 13, 1, 3, 6];
     ORDER.into_iter().find(|code| *code == a || *code == b).unwrap_or(a.max(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warmed(target: &'static str, items: u64, cause: Option<GatewayError>) -> Warmed {
+        Warmed {
+            target,
+            fetched: u64::from(cause.is_none()),
+            fresh: 0,
+            items,
+            failures: Vec::new(),
+            stopped: cause.as_ref().map(ToString::to_string),
+            cause: cause.map(Arc::new),
+        }
+    }
+
+    fn throttled() -> GatewayError {
+        GatewayError::Throttled { operation: "ListUsers".into(), attempts: 5, retry_after_ms: None }
+    }
+
+    fn denied() -> GatewayError {
+        GatewayError::AccessDenied { operation: "ListUsers".into(), account: None, detail: "no".into() }
+    }
+
+    #[test]
+    fn a_warm_that_read_everything_is_done() {
+        let work = warm_work(&[warmed("users", 300, None), warmed("groups", 30, None)], None, &[]);
+        assert_eq!((work.ending, work.exit, work.reason.as_str()), (jobs::Ending::Done, 0, "300 users, 30 groups"));
+    }
+
+    #[test]
+    fn a_warm_that_read_a_part_is_done_with_3_and_says_both() {
+        let work = warm_work(&[warmed("users", 300, None), warmed("groups", 0, Some(denied()))], None, &[]);
+        assert_eq!((work.ending, work.exit), (jobs::Ending::Done, 3));
+        assert!(work.reason.starts_with("300 users; groups: AWS denied"), "{}", work.reason);
+    }
+
+    #[test]
+    fn a_warm_that_read_nothing_failed_with_the_code_of_the_cause() {
+        let both = |a, b| warm_work(&[warmed("users", 0, Some(a)), warmed("groups", 0, Some(b))], None, &[]);
+        assert_eq!((both(throttled(), throttled()).ending, 13), (jobs::Ending::FailedForNow, 13));
+        assert_eq!(both(throttled(), throttled()).exit, 13);
+        assert_eq!((both(throttled(), denied()).ending, both(throttled(), denied()).exit), (jobs::Ending::Failed, 4));
+        assert!(both(denied(), denied()).reason.contains("doctor --iam-policy"));
+    }
+
+    #[test]
+    fn what_could_not_be_stored_shows_in_the_code() {
+        let work = warm_work(&[warmed("users", 300, None)], None, &["disk full".into()]);
+        assert_eq!(work.exit, 3);
+        assert!(work.reason.contains("disk full"));
+    }
+
+    #[test]
+    fn an_expired_login_names_the_command_to_type() {
+        let error = GatewayError::LoginExpired { profile: Some("prod".into()), detail: "sso".into() };
+        let work = warm_work(&[], Some(&error), &[]);
+        assert_eq!((work.ending, work.exit), (jobs::Ending::Failed, 4));
+        assert!(work.reason.contains("aws sso login --profile prod"), "{}", work.reason);
+    }
+
+    fn report(profile: &str, outcome: Outcome) -> Report {
+        Report {
+            job: "warm".into(),
+            kind: "warm".into(),
+            profile: Some(profile.into()),
+            outcome,
+            reason: "r".into(),
+            took_ms: 0,
+            calls: 0,
+            scheduled_at: None,
+            started_at: 0,
+            attempt: 1,
+            exit: 0,
+            retryable: false,
+            findings: Vec::new(),
+            detail: Map::new(),
+        }
+    }
+
+    #[test]
+    fn each_profile_has_an_alert_of_its_own_and_the_last_word_counts() {
+        let mut job = load_jobs(None).unwrap().remove(0);
+        job.profiles = vec!["a".into(), "b".into(), "c".into()];
+        let reports = [
+            report("a", Outcome::Missed),
+            report("a", Outcome::Done),
+            report("b", Outcome::Failed),
+            report("c", Outcome::Cancelled),
+        ];
+        let found = findings(std::slice::from_ref(&job), &reports);
+        let mut keys: Vec<_> = found.iter().map(|finding| (finding.key.as_str(), finding.recovered)).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, [("job:warm@a", true), ("job:warm@b", false)]);
+        assert!(found.iter().any(|finding| finding.hint == "awsideman jobs run warm"));
+        assert_eq!(alert_names(&job), ["warm@a", "warm@b", "warm@c"]);
+    }
 }

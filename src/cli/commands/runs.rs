@@ -11,7 +11,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::RunArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::escape::visible;
-use crate::cli::output::{Output, Page, Style};
+use crate::cli::output::{Output, Page};
 use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
 use crate::config::Format;
@@ -79,9 +79,10 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
             output.report(&document(&done, &notices), &Page::new())?;
         }
         Telling::Page => {
-            output.report(&Value::Null, &page(&done))?;
+            let is_tour = app.is_sandbox() && wanted == Wanted::All;
+            output.report(&Value::Null, &page(&done, is_tour.then(|| tour(&app)).flatten()))?;
             say(&done.notices, output);
-            if app.is_sandbox() && wanted == Wanted::All {
+            if is_tour {
                 output.talk().note(&next_step(&app, globals));
             }
         }
@@ -121,14 +122,14 @@ fn document(done: &RunDone, notices: &[String]) -> Value {
             "sent": done.mail.sent.iter().map(|receipt| &receipt.place).collect::<Vec<_>>(),
             "waiting": done.mail.waiting,
             "failed": done.mail.failed,
-            "hint": done.mail.hint,
+            "hint": Some(&done.mail.hint).filter(|hint| !hint.is_empty()),
         },
         "notices": notices,
     })
 }
 
-fn page(done: &RunDone) -> Page {
-    let page = Page::new();
+fn page(done: &RunDone, title: Option<String>) -> Page {
+    let page = title.map_or_else(Page::new, |title| Page::new().title(title));
     if done.reports.is_empty() {
         return mail_lines(page.line("nothing is due; `awsideman jobs list` shows when"), &done.mail);
     }
@@ -152,7 +153,7 @@ fn mail_lines(mut page: Page, mail: &Delivered) -> Page {
     }
     if mail.waiting > 0 {
         let what = if mail.waiting == 1 { "1 mail is".to_owned() } else { format!("{} mails are", mail.waiting) };
-        page = page.marked(Style::Warn, "Mail waiting:", format!("{what} kept for the next run"));
+        page = page.line(format!("Mail waiting: {what} kept for the next run"));
     }
     page
 }
@@ -185,6 +186,16 @@ fn plan(planned: &[jobs::Planned], notices: &[String], output: &mut Output) -> R
     output.report(&document, &page)
 }
 
+/// What a newcomer looks at.
+fn tour(app: &App) -> Option<String> {
+    let host = app.sandbox_host()?;
+    let shape = host.shape();
+    Some(format!(
+        "The jobs, on a made-up organization of {} users, {} groups, {} accounts and {} permission sets (no AWS)",
+        shape.users, shape.groups, shape.accounts, shape.permission_sets
+    ))
+}
+
 /// What a newcomer types next.
 fn next_step(app: &App, globals: &GlobalArgs) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "awsideman".into());
@@ -193,8 +204,7 @@ fn next_step(app: &App, globals: &GlobalArgs) -> String {
         None => "--sandbox".into(),
     };
     format!(
-        "this was a local, made-up organization; its cache is in {}\nnext: `{program} {sandbox} user list` answers from \
-         that cache at once",
+        "the cache is in {}\nnext: `{program} {sandbox} user list` is answered from it at once",
         app.cache_dir().display()
     )
 }
@@ -261,9 +271,9 @@ mod tests {
         let mut done = RunDone { reports: vec![report("a", Outcome::Done, 0)], ..RunDone::default() };
         done.mail.sent.push(crate::alerts::Receipt { place: "/m/1.eml".into(), complaint: None });
         done.mail.waiting = 2;
-        let text = page(&done).text(None, false);
+        let text = page(&done, None).text(None, false);
         assert!(text.contains("Mail: /m/1.eml") && text.contains("2 mails are kept"), "{text}");
-        assert!(page(&RunDone::default()).text(None, false).contains("nothing is due"));
+        assert!(page(&RunDone::default(), None).text(None, false).contains("nothing is due"));
     }
 
     #[test]
