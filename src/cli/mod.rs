@@ -73,8 +73,8 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
         Command::Ou(command) => commands::directory::ou(command, globals, output),
         Command::Assignment(command) => commands::assignments::assignment(command, globals, output),
         Command::Instance(command) => commands::directory::instance(command, globals, output),
-        Command::Cache(_)
-        | Command::Jobs(_)
+        Command::Cache(command) => commands::cache::cache(command, globals, output),
+        Command::Jobs(_)
         | Command::Config(_)
         | Command::Alerts(_)
         | Command::Sandbox(_)
