@@ -280,7 +280,8 @@ fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults: &[String])
     }
     let stopped: Vec<(&Warmed, &GatewayError)> =
         warmed.iter().filter_map(|target| Some((target, target.cause.as_deref()?))).collect();
-    let mut why: Vec<String> = stopped.iter().map(|(target, error)| format!("{}: {}", target.target, with_remedy(error))).collect();
+    let mut why: Vec<String> =
+        stopped.iter().map(|(target, error)| format!("{}: {}", target.target, with_remedy(error))).collect();
     if !stopped.is_empty() && stopped.len() == warmed.len() {
         let exit = stopped.iter().map(|(_, error)| exit_of(error)).fold(0, worst);
         // One that only somebody can mend makes it no better to try the others again at once.

@@ -5,6 +5,8 @@
 
 pub(super) mod alerts;
 pub(super) mod assignments;
+pub(super) mod cache;
+mod cache_status;
 mod columns;
 mod daemon;
 pub(super) mod directory;

@@ -185,7 +185,8 @@ fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let mut warnings = session.notices;
     warnings.extend(schedule_warnings(&jobs, &config.cache.ttl));
     if let (true, Some(folder)) = (jobs.is_empty(), &config.jobs.dir) {
-        warnings.push(format!("{}: there is no job, nothing will ever run; jobs are files named *.toml", folder.display()));
+        warnings
+            .push(format!("{}: there is no job, nothing will ever run; jobs are files named *.toml", folder.display()));
     }
     let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
     let mut page = Page::new();
