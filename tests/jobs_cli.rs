@@ -3,6 +3,8 @@
 //! Neighbours: `src/cli/commands/` words what is read here, `src/app/works.rs` does the work. Promise: each test has a
 //! HOME of its own and no variable of whoever runs it, so nothing of the host is read or changed.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -239,9 +241,26 @@ fn a_test_mail_names_its_place_and_without_mail_the_key() {
     assert_eq!(run.code, Some(0), "healthy: no mail is due: {run:?}");
 }
 
-#[cfg(unix)]
 #[test]
 fn told_to_end_a_run_reports_what_was_stopped_and_ends_with_130() {
+    let home = Home::new();
+    let mut run = home.command(&["--sandbox", "jobs", "run", "warm-access", "--json"], &[]);
+    let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let is_running = || {
+        let list = home.run("--sandbox jobs list --json").json();
+        list["jobs"].as_array().unwrap().iter().any(|job| job["running"].is_string())
+    };
+    while !is_running() {}
+    let other = home.run("--sandbox jobs run warm-access --json").json();
+    assert_eq!(other["runs"][0]["outcome"], "skipped", "another process runs it: {other}");
+    signal(run.id(), "-INT");
+    let ended = Ran::of(&run.wait_with_output().unwrap());
+    assert_eq!((ended.code, ended.err.as_str()), (Some(130), ""), "{ended:?}");
+    assert_eq!(ended.json()["runs"][0]["outcome"], "cancelled", "{ended:?}");
+}
+
+#[test]
+fn the_daemon_runs_what_is_due_reads_anew_what_is_sound_and_ends_when_told() {
     use std::io::{BufRead, BufReader};
     let home = Home::new();
     let mut daemon = home

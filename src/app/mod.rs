@@ -13,6 +13,7 @@ mod sandboxed;
 mod status;
 mod trial;
 mod upkeep;
+mod verdict;
 mod works;
 
 pub use error::AppError;
