@@ -45,21 +45,22 @@ impl Gateway {
         let mut targets = plan.targets.clone();
         targets.sort_unstable();
         targets.dedup();
-        let mut report = Vec::new();
+        let (mut report, mut end) = (Vec::new(), None);
         for target in targets {
             let mut done =
                 Warmed { target: target.as_str(), fetched: 0, fresh: 0, items: 0, failures: Vec::new(), stopped: None };
             let ended = self.warm_target(target, plan.fresh_for, &mut done, progress).await.err();
             done.stopped = ended.as_ref().map(ToString::to_string);
             report.push(done);
-            if let Some(error) = ended.filter(GatewayError::ends_everything) {
-                return (report, Some(error));
+            end = ended.filter(GatewayError::ends_everything);
+            if end.is_some() {
+                break;
             }
         }
         if let Err(error) = self.cache().store().settle() {
             self.fault(&error);
         }
-        (report, None)
+        (report, end)
     }
 
     async fn warm_target(
