@@ -96,13 +96,13 @@ mod tests {
     #[test]
     fn an_array_of_any_length_reads_back_as_written_with_and_without_a_folder() {
         let folder = tempfile::tempdir().unwrap();
-        for (count, place) in [(0, "."), (1, "."), (3, "."), (60_000, "."), (60_000, "missing")] {
+        for (count, place) in [(0, "."), (1, "."), (3, "."), (5_000, "."), (5_000, "missing")] {
             let mut spool = Spool::new(folder.path().join(place));
             for i in 0..count {
-                spool.push(&json!({"UserId": format!("{i:0100}")})).unwrap();
+                spool.push(&json!({"UserId": format!("{i:01000}")})).unwrap();
             }
             spool.finish().unwrap();
-            assert_eq!(spool.file.is_some(), count == 60_000 && place == ".");
+            assert_eq!(spool.file.is_some(), count == 5_000 && place == ".");
             for _ in 0..2 {
                 let items: Vec<Value> = serde_json::from_reader(spool.reader().unwrap()).unwrap();
                 assert_eq!(items.len(), count);
