@@ -4,6 +4,7 @@
 //! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
+mod doctor;
 mod error;
 mod late;
 mod measure;
@@ -15,6 +16,7 @@ mod trial;
 mod upkeep;
 mod works;
 
+pub use doctor::{Check, Level};
 pub use error::AppError;
 pub use measure::Measured;
 pub use reading::{Asker, Reading};

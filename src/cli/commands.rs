@@ -5,6 +5,10 @@
 
 pub(super) mod assignments;
 mod columns;
+pub(super) mod config;
 pub(super) mod directory;
+pub(super) mod doctor;
+pub(super) mod info;
 pub(super) mod program;
 mod reading;
+pub(super) mod sandbox;
