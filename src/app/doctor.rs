@@ -111,7 +111,7 @@ impl App {
         }
         match self.environment.get("AWS_PROFILE").filter(|name| !name.is_empty()) {
             Some(profile) => (profile.clone(), "AWS_PROFILE".into()),
-            None => ("default".into(), "nothing chose one".into()),
+            None => ("default".into(), "none was chosen".into()),
         }
     }
 
@@ -135,7 +135,7 @@ impl App {
             self.switched(now),
             self.job_files(now, progress),
         ];
-        checks.extend(self.remote(now).await);
+        checks.extend(Box::pin(self.remote(now)).await);
         checks.append(&mut local);
         self.finish();
         checks
@@ -147,7 +147,7 @@ impl App {
             return Check::failed("configuration", ConfigError { problems });
         }
         match self.loaded.warnings.as_slice() {
-            [] => Check::new("configuration", Level::Ok, format!("sound; {read} files read")),
+            [] => Check::new("configuration", Level::Ok, format!("sound (files read: {read})")),
             warnings => Check::new("configuration", Level::Warn, warnings.join("; ")),
         }
     }
@@ -171,6 +171,11 @@ impl App {
         let mut checks = match self.credentials().await {
             Ok(facts) => vec![credentials(&facts, now)],
             Err(fault) => {
+                // What brings credentials often brings the region too: they are what to mend first.
+                let region = match region.level {
+                    Level::Fail => Check::new("region", Level::Warn, "none is chosen yet; a profile may bring one"),
+                    _ => region,
+                };
                 let mut checks = vec![Check::failed("credentials", fault), region];
                 checks.extend(skip(&["identity", "instance", "reads"], "there are no credentials to ask AWS with"));
                 return checks;

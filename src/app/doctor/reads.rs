@@ -64,7 +64,7 @@ impl Tried {
         let mut message = format!("{allowed} of {total} reads are allowed");
         if !untried.is_empty() {
             let why = if self.over { "AWS stopped answering" } else { "there is nothing to ask about" };
-            message += &format!("; not tried, because {why}: {}", untried.join(", "));
+            message = format!("{message}; not tried, because {why}: {}", untried.join(", "));
         }
         let bad = self.outcomes.values().any(Result::is_err);
         // The lines below are the failures; this one only counts.
