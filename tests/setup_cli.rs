@@ -41,11 +41,11 @@ impl Home {
     fn user_file(&self) -> PathBuf {
         self.root.path().join(".config/awsideman/config.toml")
     }
+}
 
-    fn write(&self, path: &Path, text: &str) {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
 }
 
 fn code(output: &Output) -> i32 {
@@ -72,12 +72,12 @@ fn check<'a>(document: &'a Value, name: &str) -> &'a Value {
 #[test]
 fn what_is_shown_can_be_copied_into_a_file() {
     let home = Home::new();
-    home.write(&home.user_file(), "region = \"eu-west-3\"\n");
+    write(&home.user_file(), "region = \"eu-west-3\"\n");
     let shown = home.run(&["config", "show", "--origin"]);
     assert_eq!(code(&shown), 0, "{shown:?}");
     let region = out(&shown).lines().find(|line| line.starts_with("region = ")).unwrap().to_owned();
     assert!(region.ends_with(&format!("# {}", home.user_file().display())), "{region}");
-    home.write(&home.user_file(), &out(&shown));
+    write(&home.user_file(), &out(&shown));
     let again = home.run(&["config", "validate"]);
     assert_eq!((code(&again), out(&again).contains("1 file read, sound")), (0, true), "{again:?}");
     let rows = json(&home.run(&["config", "show", "--json"]));
@@ -89,7 +89,7 @@ fn what_is_shown_can_be_copied_into_a_file() {
 #[test]
 fn a_broken_configuration_is_told_whole_and_still_shown() {
     let home = Home::new();
-    home.write(&home.user_file(), "region = \"eu-west-3\"\n[cache]\nmax_size = 3\ndefault_ttl = \"soon\"\n");
+    write(&home.user_file(), "region = \"eu-west-3\"\n[cache]\nmax_size = 3\ndefault_ttl = \"soon\"\n");
     let wrong = home.run(&["config", "validate"]);
     assert_eq!(code(&wrong), 2);
     for part in ["2 mistakes", "config.toml:3: cache.max_size", "cache.max_size_mb", "config.toml:4: cache.default_ttl"]
@@ -112,8 +112,8 @@ fn a_broken_configuration_is_told_whole_and_still_shown() {
 fn job_files_are_checked_with_the_configuration() {
     let home = Home::new();
     let folder = home.root.path().join("jobs");
-    home.write(&folder.join("a.toml"), "name = \"a\"\nkind = \"wram\"\nevery = \"5m\"\n");
-    home.write(&home.user_file(), &format!("[jobs]\ndir = \"{}\"\n", folder.display()));
+    write(&folder.join("a.toml"), "name = \"a\"\nkind = \"wram\"\nevery = \"5m\"\n");
+    write(&home.user_file(), &format!("[jobs]\ndir = \"{}\"\n", folder.display()));
     let wrong = home.run(&["config", "validate"]);
     assert_eq!(code(&wrong), 2, "{wrong:?}");
     assert!(said(&wrong).contains("a.toml:2: kind"), "{wrong:?}");
@@ -126,7 +126,7 @@ fn a_first_file_is_private_sound_and_not_replaced_unasked() {
     let mode = std::fs::metadata(home.user_file()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(code(&home.run(&["config", "validate"])), 0);
-    home.write(&home.user_file(), "region = \"eu-west-3\"\n");
+    write(&home.user_file(), "region = \"eu-west-3\"\n");
     let refused = home.run(&["config", "init"]);
     assert_eq!((code(&refused), said(&refused).contains("--yes")), (2, true), "{refused:?}");
     assert_eq!(std::fs::read_to_string(home.user_file()).unwrap(), "region = \"eu-west-3\"\n");
@@ -191,7 +191,7 @@ fn an_aws_that_cannot_be_reached_ends_with_13() {
 #[test]
 fn the_policy_needs_nothing() {
     let home = Home::new();
-    home.write(&home.user_file(), "this is not toml\n");
+    write(&home.user_file(), "this is not toml\n");
     let policy = home.run(&["doctor", "--iam-policy"]);
     assert_eq!(code(&policy), 0, "{policy:?}");
     assert_eq!(json(&policy)["Version"], "2012-10-17");
