@@ -4,6 +4,8 @@
 //! gives back nothing or a failure; it neither prints by itself nor ends the process.
 
 pub(super) mod assignments;
+pub(super) mod cache;
+mod cache_status;
 mod columns;
 pub(super) mod config;
 pub(super) mod directory;

@@ -73,11 +73,12 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
         Command::Ou(command) => commands::directory::ou(command, globals, output),
         Command::Assignment(command) => commands::assignments::assignment(command, globals, output),
         Command::Instance(command) => commands::directory::instance(command, globals, output),
+        Command::Cache(command) => commands::cache::cache(command, globals, output),
         Command::Config(command) => commands::config::config(command, globals, output),
         Command::Sandbox(command) => commands::sandbox::sandbox(&command, globals, output),
         Command::Info(freshness) => commands::info::info(&freshness, globals, output),
         Command::Doctor(arguments) => commands::doctor::doctor(&arguments, globals, output),
-        Command::Cache(_) | Command::Jobs(_) | Command::Alerts(_) => Err(Failure::new(Code::Failed, "not built yet")),
+        Command::Jobs(_) | Command::Alerts(_) => Err(Failure::new(Code::Failed, "not built yet")),
     }
 }
 

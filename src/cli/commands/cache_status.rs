@@ -1,0 +1,162 @@
+//! The status for people.
+//!
+//! Neighbours: `app/status.rs` has the document; `cache.rs` prints. Promise: the first lines answer "is it in use, does it
+//! help, is it in order", and each line that is not well is followed by what to type.
+
+use super::cache::swept_line;
+use crate::app::{MemoryReport, RecentEntry, ResourceReport, Status};
+use crate::cli::output::Page;
+use crate::cli::times;
+use crate::clock::UnixMillis;
+use crate::model::{format_duration, format_size};
+use std::time::Duration;
+
+/// The page of a status.
+pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
+    let mut page = Page::new().title("Cache");
+    page = page.field("State", state(status)).field("Backend", backend(status));
+    page = page
+        .field(
+            "Entries",
+            format!("{}, {:.2} of {:.0} MB", status.total_entries, status.memory_usage_mb, status.max_size_mb),
+        )
+        .field("Hit rate", hit_rate(status))
+        .field("Errors", status.error_count.to_string())
+        .field("Breaker", breaker(status))
+        .field("Health", health(status));
+    if let Some(removed) = &status.removed {
+        page = page.field("Limits", swept_line(removed, false));
+    }
+    if let Some(resources) = &status.resources {
+        page = resource_table(page.title("Resources"), resources);
+    }
+    if let Some(spaces) = &status.spaces {
+        let rows = spaces.iter().map(|s| vec![s.space.clone(), s.entries.to_string(), format_size(s.bytes)]);
+        page = page.title("Instances").table(&["Instance", "Entries", "Size"], rows.collect());
+    }
+    if let Some(recent) = &status.recent_entries {
+        page = recent_table(page.title("Recent entries"), recent, now);
+    }
+    if let Some(memory) = &status.memory {
+        page = memory_fields(page.title("Memory"), memory);
+    }
+    page
+}
+
+fn state(status: &Status) -> String {
+    if status.enabled {
+        return "enabled".into();
+    }
+    let until = status.disabled_until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let reason = status.disabled_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("disabled{until}{reason}; all operations bypass it")
+}
+
+fn backend(status: &Status) -> String {
+    if status.backend == "memory" {
+        "memory, of this process alone".into()
+    } else {
+        format!("disk, {}", status.directory)
+    }
+}
+
+fn hit_rate(status: &Status) -> String {
+    let window = format_duration(Duration::from_secs(status.window_seconds));
+    let ever = status.lifetime.hit_count + status.lifetime.miss_count;
+    if status.hit_rate_samples == 0 {
+        return format!("no lookups in the last {window}");
+    }
+    format!(
+        "{:.1}% of {} lookups in the last {window} ({:.1}% of {ever} ever)",
+        status.hit_rate_percentage, status.hit_rate_samples, status.lifetime.hit_rate_percentage
+    )
+}
+
+fn breaker(status: &Status) -> String {
+    let breaker = &status.circuit_breaker;
+    let last = breaker.last_failure_time.as_ref().map(|at| format!(", last failure {at}")).unwrap_or_default();
+    match breaker.failure_count {
+        0 => breaker.state.clone(),
+        n => format!("{} ({n} failures{last})", breaker.state),
+    }
+}
+
+fn health(status: &Status) -> String {
+    if !status.issues.is_empty() {
+        return format!("{} (awsideman cache health)", status.issues.join("; "));
+    }
+    if !status.warnings.is_empty() {
+        return status.warnings.join("; ");
+    }
+    "healthy".into()
+}
+
+fn resource_table(page: Page, resources: &[ResourceReport]) -> Page {
+    let row = |resource: &ResourceReport| {
+        let reasons: Vec<String> =
+            resource.misses_by_reason.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+        let misses = if reasons.is_empty() {
+            resource.misses.to_string()
+        } else {
+            format!("{} ({})", resource.misses, reasons.join(", "))
+        };
+        vec![
+            resource.resource.clone(),
+            resource.entries.to_string(),
+            format_size(resource.bytes),
+            resource.hits.to_string(),
+            misses,
+            resource.oldest.clone().unwrap_or_default(),
+        ]
+    };
+    let page = page
+        .table(&["Resource", "Entries", "Size", "Hits", "Misses", "Oldest"], resources.iter().map(row).collect())
+        .title("Time to live");
+    let ttls = resources.iter().flat_map(|resource| {
+        resource.ttls.iter().map(|ttl| {
+            vec![
+                format!("{}:{}", resource.resource, ttl.operation),
+                format_duration(Duration::from_secs(ttl.seconds)),
+                ttl.key.clone(),
+                ttl.origin.clone(),
+            ]
+        })
+    });
+    page.table(&["Operation", "TTL", "Key", "Origin"], ttls.collect())
+}
+
+fn recent_table(page: Page, recent: &[RecentEntry], now: UnixMillis) -> Page {
+    let row = |entry: &RecentEntry| {
+        let left = if entry.left_seconds < 0 {
+            "expired".to_owned()
+        } else {
+            format_duration(Duration::from_secs(entry.left_seconds.unsigned_abs()))
+        };
+        let used = chrono::DateTime::parse_from_rfc3339(&entry.used).map_or(0, |at| at.timestamp_millis());
+        vec![
+            entry.key.clone(),
+            times::age(used, now),
+            format_duration(Duration::from_secs(entry.age_seconds.max(0).unsigned_abs())),
+            left,
+            format_size(entry.bytes),
+            entry.source.clone(),
+        ]
+    };
+    let rows: Vec<_> = recent.iter().map(row).collect();
+    if rows.is_empty() {
+        return page.line("  none");
+    }
+    page.table(&["Key", "Used", "Age", "Left", "Size", "Source"], rows)
+}
+
+fn memory_fields(page: Page, memory: &MemoryReport) -> Page {
+    let limit = match memory.limit_entries {
+        0 => "none".to_owned(),
+        n => n.to_string(),
+    };
+    page.field("Entries hold", format_size(memory.entry_bytes))
+        .field("Index and log", format_size(memory.index_bytes))
+        .field("This process", format_size(memory.process_rss_bytes))
+        .field("Limit", format!("{}, down to {}", format_size(memory.limit_bytes), format_size(memory.low_water_bytes)))
+        .field("Limit on entries", limit)
+}
