@@ -194,7 +194,7 @@ impl App {
 fn outcome(looked: Looked) -> Outcome {
     match looked {
         Looked::Hit => Outcome::Hit,
-        Looked::Miss(Miss::Absent | Miss::Fenced) => Outcome::MissAbsent,
+        Looked::Miss(Miss::Absent) => Outcome::MissAbsent,
         Looked::Miss(Miss::Expired) => Outcome::MissExpired,
         Looked::Miss(Miss::TooOld) => Outcome::MissAge,
         Looked::Miss(Miss::Corrupt) => Outcome::MissCorrupt,
