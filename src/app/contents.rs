@@ -186,7 +186,9 @@ mod tests {
         let all = [("d", 5), ("a", 1), ("c", 9), ("b", 5), ("e", 5)];
         for (n, wanted) in [(0, ""), (1, "c"), (2, "cb"), (3, "cbd"), (9, "cbdea")] {
             let mut latest = Latest::new(n);
-            all.iter().for_each(|(key, used)| latest.offer(&meta(key, *used)));
+            for (key, used) in all {
+                latest.offer(&meta(key, used));
+            }
             assert_eq!(latest.in_order().map(|meta| meta.key).collect::<String>(), wanted, "{n}");
         }
     }
