@@ -4,6 +4,7 @@
 //! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
+mod contents;
 mod doctor;
 mod error;
 mod late;
