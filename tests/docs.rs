@@ -149,7 +149,6 @@ fn split(line: &str) -> Vec<Vec<String>> {
     for c in line.chars() {
         match (c, quoted) {
             (quote, Some(open)) if quote == open => quoted = None,
-            (_, Some(_)) => word.push(c),
             ('\'' | '"', None) => quoted = Some(c),
             ('#', None) if word.is_empty() => break,
             (' ' | '|' | '&' | ';' | '>' | '(' | ')', None) => {
@@ -160,7 +159,7 @@ fn split(line: &str) -> Vec<Vec<String>> {
                     commands.push(std::mem::take(&mut words));
                 }
             }
-            (_, None) => word.push(c),
+            _ => word.push(c),
         }
     }
     if !word.is_empty() {
@@ -173,11 +172,8 @@ fn split(line: &str) -> Vec<Vec<String>> {
 /// A command from our name on, if it is one of ours: variables before it and `cargo run --release --` are left out.
 fn own(words: &[String]) -> Option<Vec<String>> {
     let words: Vec<&str> = words.iter().map(String::as_str).skip_while(|word| word.contains('=')).collect();
-    let arguments = match words.as_slice() {
-        ["awsideman" | "/usr/local/bin/awsideman", arguments @ ..] => arguments,
-        ["cargo", "run", "--release", "--", arguments @ ..] => arguments,
-        _ => return None,
-    };
+    let ours = [["awsideman"].as_slice(), &["/usr/local/bin/awsideman"], &["cargo", "run", "--release", "--"]];
+    let arguments = ours.into_iter().find_map(|start| words.strip_prefix(start))?;
     Some(std::iter::once("awsideman").chain(arguments.iter().copied()).map(ToOwned::to_owned).collect())
 }
 
