@@ -7,7 +7,7 @@
 
 use awsideman::cli::args;
 use awsideman::cli::exit::Code;
-use awsideman::config::{DEFAULT, load_jobs};
+use awsideman::config::{DEFAULT, Sources, load, load_jobs, schedule_warnings};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -204,20 +204,33 @@ fn commands_are_found_behind_variables_pipes_and_quotes() {
 }
 
 #[test]
-fn every_job_file_in_the_documents_can_be_run() {
-    let mut found = 0;
+fn every_file_in_the_documents_can_be_used() {
+    let (mut jobs_seen, mut configurations_seen) = (0, 0);
     for document in DOCUMENTS {
         for (number, block) in blocks(&read(document), "toml") {
-            if !block.contains("\nkind = ") {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("shown.toml");
+            let is_job = block.contains("\nkind = ");
+            std::fs::write(&file, block).unwrap();
+            let sources = Sources {
+                environment: [("HOME".to_owned(), folder.path().display().to_string())].into(),
+                explicit: (!is_job).then_some(file),
+                overrides: Vec::new(),
+                system_file: folder.path().join("none.toml"),
+                working_directory: folder.path().to_owned(),
+            };
+            let loaded = load(&sources).unwrap_or_else(|error| panic!("{document}:{number}: {error}"));
+            if !is_job {
+                configurations_seen += 1;
                 continue;
             }
-            let folder = tempfile::tempdir().unwrap();
-            std::fs::write(folder.path().join("job.toml"), block).unwrap();
-            let jobs = load_jobs(Some(folder.path()));
-            found += jobs.unwrap_or_else(|error| panic!("{document}:{number}: {error}")).len();
+            let jobs = load_jobs(Some(folder.path())).unwrap_or_else(|error| panic!("{document}:{number}: {error}"));
+            let warnings = schedule_warnings(&jobs, &loaded.config.cache.ttl);
+            assert!(warnings.is_empty(), "{document}:{number}: {warnings:?}");
+            jobs_seen += jobs.len();
         }
     }
-    assert!(found > 0, "no job file is shown");
+    assert!(jobs_seen > 0 && configurations_seen > 0, "no job file or no configuration is shown");
 }
 
 #[test]
