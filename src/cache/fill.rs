@@ -6,7 +6,7 @@
 
 use super::entry::{self, FRAME_BYTES, Framer};
 use super::{Cache, Key};
-use crate::clock::millis;
+use crate::clock::{UnixMillis, millis};
 use crate::store::{Fill, Meta, StoreError, Stored};
 use std::io::{self, Read};
 use std::time::Duration;
@@ -87,8 +87,8 @@ impl Cache {
             held += frame.len() as u64;
             frames += 1;
         }
-        let ttl = self.ttl(key.resource(), key.operation());
-        let meta = self.meta(space, key, source, now, ttl, (size, held, frames));
+        let times = self.times(now, self.ttl(key.resource(), key.operation()));
+        let meta = meta(space, key, source, times, (size, held, frames));
         draft.publish(&meta, since)
     }
 
@@ -98,44 +98,50 @@ impl Cache {
         if frames.is_empty() {
             frames.push(framer.frame(&[]));
         }
-        let ttl = if answer.is_absence() {
-            self.settings.not_found_ttl
-        } else {
-            self.ttl(answer.key.resource(), answer.key.operation())
-        };
+        let mut times = self.times(now, self.ttl(answer.key.resource(), answer.key.operation()));
+        if answer.is_absence() {
+            // An absence that has expired says nothing any more, not even while AWS is silent.
+            let end = now.saturating_add(millis(self.settings.not_found_ttl));
+            times = Times { stored_at: now, fresh_until: end, stale_until: end };
+        }
         let held = frames.iter().map(|frame| frame.len() as u64).sum();
         let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
         let size = answer.payload.len() as u64;
-        Fill { meta: self.meta(space, &answer.key, answer.source, now, ttl, (size, held, count)), frames }
+        Fill { meta: meta(space, &answer.key, answer.source, times, (size, held, count)), frames }
     }
 
-    fn meta(
-        &self,
-        space: &str,
-        key: &Key,
-        source: &str,
-        now: i64,
-        ttl: Duration,
-        (size, held, frames): (u64, u64, u32),
-    ) -> Meta {
+    fn times(&self, now: UnixMillis, ttl: Duration) -> Times {
         let fresh_until = now.saturating_add(millis(ttl));
-        let mut meta = Meta {
-            space: space.to_owned(),
-            key: key.as_str().to_owned(),
-            schema: entry::SCHEMA,
-            stored_at: now,
-            fresh_until,
-            stale_until: fresh_until.saturating_add(millis(self.settings.stale_if_error)),
-            used_at: now,
-            source: source.to_owned(),
-            size,
-            held,
-            frames,
-            seal: 0,
-        };
-        meta.seal = entry::seal(&meta);
-        meta
+        let stale_until = fresh_until.saturating_add(millis(self.settings.stale_if_error));
+        Times { stored_at: now, fresh_until, stale_until }
     }
+}
+
+/// From when and until when an entry is what.
+#[derive(Clone, Copy)]
+struct Times {
+    stored_at: UnixMillis,
+    fresh_until: UnixMillis,
+    stale_until: UnixMillis,
+}
+
+fn meta(space: &str, key: &Key, source: &str, times: Times, (size, held, frames): (u64, u64, u32)) -> Meta {
+    let mut meta = Meta {
+        space: space.to_owned(),
+        key: key.as_str().to_owned(),
+        schema: entry::SCHEMA,
+        stored_at: times.stored_at,
+        fresh_until: times.fresh_until,
+        stale_until: times.stale_until,
+        used_at: times.stored_at,
+        source: source.to_owned(),
+        size,
+        held,
+        frames,
+        seal: 0,
+    };
+    meta.seal = entry::seal(&meta);
+    meta
 }
 
 fn fill_buffer(body: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
