@@ -1,0 +1,250 @@
+//! README.md and docs/ as readers meet them: every command in them is understood, every table is that of the program.
+//!
+//! Neighbours: `cli/args.rs` has the commands, `cli/exit.rs` the exit codes, `config/default.toml` the times to live.
+//! Promise: a document that has fallen behind fails here; `UPDATE=1 cargo test --test docs` writes the tables anew.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use awsideman::cli::args;
+use awsideman::cli::exit::Code;
+use awsideman::config::{DEFAULT, Sources, load, load_jobs, schedule_warnings};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+const DOCUMENTS: [&str; 2] = ["README.md", "docs/guide.md"];
+
+fn place(document: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(document)
+}
+
+fn read(document: &str) -> String {
+    std::fs::read_to_string(place(document)).unwrap_or_else(|error| panic!("{document}: {error}"))
+}
+
+/// The part of the README between `<!-- NAME -->` and `<!-- /NAME -->`: where it begins and ends.
+fn between(text: &str, name: &str) -> (usize, usize) {
+    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let begin = text.find(&open).unwrap_or_else(|| panic!("README.md has no `{}`", open.trim())) + open.len();
+    let length = text[begin..].find(&close).unwrap_or_else(|| panic!("README.md has no `{close}`"));
+    (begin, begin + length)
+}
+
+/// Holds one table of the README to what the program says.
+fn held(name: &str, expected: &str) {
+    let text = read("README.md");
+    let (begin, end) = between(&text, name);
+    if text[begin..end] == *expected {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE").is_some_and(|value| value == "1"),
+        "the table `{name}` of README.md has fallen behind: run `UPDATE=1 cargo test --test docs -- --test-threads 1` \
+         and read what changed.\nIt is:\n{}\nIt should be:\n{expected}",
+        &text[begin..end]
+    );
+    std::fs::write(place("README.md"), [&text[..begin], expected, &text[end..]].concat()).unwrap();
+}
+
+fn rows(command: &clap::Command, path: &str, into: &mut String) {
+    if !command.has_subcommands() {
+        let mut usage = path.trim_start().to_owned();
+        for argument in command.get_positionals() {
+            let name = argument.get_value_names().unwrap_or_default().first().map(ToString::to_string);
+            let name = name.unwrap_or_else(|| argument.get_id().to_string()).to_uppercase();
+            let several = if argument.get_num_args().is_some_and(|n| n.max_values() > 1) { "..." } else { "" };
+            let _ =
+                if argument.is_required_set() { write!(usage, " {name}") } else { write!(usage, " [{name}]{several}") };
+        }
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(into, "| `{usage}` | {about} |");
+    }
+    for child in command.get_subcommands() {
+        rows(child, &format!("{path} {}", child.get_name()), into);
+    }
+}
+
+#[test]
+fn the_readme_lists_every_command() {
+    let mut table = "| Command | What it does |\n|---|---|\n".to_owned();
+    rows(&args::tree(), "", &mut table);
+    assert!(table.contains("| `cache status` |") && table.contains("| `user get USER` |"), "{table}");
+    held("commands", &table);
+}
+
+#[test]
+fn the_readme_lists_every_exit_code() {
+    let mut table = "| Code | In JSON | Meaning |\n|---|---|---|\n".to_owned();
+    for code in Code::ALL {
+        let _ = writeln!(table, "| {} | `{}` | {} |", code.number(), code.name(), code.meaning());
+    }
+    held("exit-codes", &table);
+}
+
+#[test]
+fn the_readme_lists_every_time_to_live() {
+    let defaults: toml::Table = toml::from_str(DEFAULT).unwrap();
+    let cache = defaults["cache"].as_table().unwrap();
+    let mut table = "| Key in `[cache.ttl]` | Fresh for |\n|---|---|\n".to_owned();
+    for (key, time) in cache["ttl"].as_table().unwrap() {
+        let key = if key.contains(':') { format!("\"{key}\"") } else { key.clone() };
+        let _ = writeln!(table, "| `{key}` | {} |", time.as_str().unwrap());
+    }
+    let _ = writeln!(table, "| all else (`cache.default_ttl`) | {} |", cache["default_ttl"].as_str().unwrap());
+    let _ = writeln!(
+        table,
+        "| \"does not exist\" (`cache.not_found_ttl`) | {} |",
+        cache["not_found_ttl"].as_str().unwrap()
+    );
+    held("ttl", &table);
+}
+
+/// The code blocks of a document in this language: the line each begins on, and its text.
+fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
+    let (mut found, mut open): (Vec<(usize, String)>, Option<bool>) = (Vec::new(), None);
+    for (number, line) in text.lines().enumerate() {
+        match (line.strip_prefix("```"), open) {
+            (Some(name), None) => {
+                open = Some(name == language);
+                if name == language {
+                    found.push((number + 2, String::new()));
+                }
+            }
+            (Some(_), Some(_)) => open = None,
+            (None, Some(true)) => {
+                let (_, block) = found.last_mut().expect("an open block was pushed");
+                block.push_str(line);
+                block.push('\n');
+            }
+            (None, _) => {}
+        }
+    }
+    assert_eq!(open, None, "a code block is not closed");
+    found
+}
+
+/// Every command of ours in a document, with its line: after `$ ` in console blocks, in shell blocks, and in running text.
+fn commands(document: &str) -> Vec<(usize, Vec<String>)> {
+    let text = read(document);
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    for (first, block) in blocks(&text, "console") {
+        let typed = block.lines().enumerate().filter_map(|(at, line)| Some((first + at, line.strip_prefix("$ ")?)));
+        lines.extend(typed.map(|(number, line)| (number, line.to_owned())));
+    }
+    for (first, block) in blocks(&text, "sh") {
+        lines.extend(block.lines().enumerate().map(|(at, line)| (first + at, line.to_owned())));
+    }
+    let mut fenced = false;
+    for (number, line) in text.lines().enumerate() {
+        fenced ^= line.starts_with("```");
+        let spans = line.split('`').skip(1).step_by(2).filter(|span| !fenced && span.contains(' '));
+        let own = spans.filter(|span| span.starts_with("awsideman ") || span.starts_with("cargo run "));
+        lines.extend(own.map(|span| (number + 1, span.to_owned())));
+    }
+    lines.iter().flat_map(|(number, line)| split(line).into_iter().map(|words| (*number, words))).collect()
+}
+
+/// The words of each command of ours in a line of shell.
+fn split(line: &str) -> Vec<Vec<String>> {
+    let (mut commands, mut words, mut word, mut quoted) = (Vec::new(), Vec::new(), String::new(), None);
+    for c in line.chars() {
+        match (c, quoted) {
+            (quote, Some(open)) if quote == open => quoted = None,
+            ('\'' | '"', None) => quoted = Some(c),
+            ('#', None) if word.is_empty() => break,
+            (' ' | '|' | '&' | ';' | '>' | '(' | ')', None) => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                if c != ' ' {
+                    commands.push(std::mem::take(&mut words));
+                }
+            }
+            _ => word.push(c),
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    commands.push(words);
+    commands.into_iter().filter_map(|words| own(&words)).collect()
+}
+
+/// A command from our name on, if it is one of ours: variables before it and `cargo run --release --` are left out.
+fn own(words: &[String]) -> Option<Vec<String>> {
+    let words: Vec<&str> = words.iter().map(String::as_str).skip_while(|word| word.contains('=')).collect();
+    let ours = [["awsideman"].as_slice(), &["/usr/local/bin/awsideman"], &["cargo", "run", "--release", "--"]];
+    let arguments = ours.into_iter().find_map(|start| words.strip_prefix(start))?;
+    Some(std::iter::once("awsideman").chain(arguments.iter().copied()).map(ToOwned::to_owned).collect())
+}
+
+#[test]
+fn every_command_in_the_documents_is_understood() {
+    let mut wrong = Vec::new();
+    for document in DOCUMENTS {
+        let commands = commands(document);
+        assert!(commands.len() > 20, "{document}: the commands were not found");
+        for (number, words) in commands {
+            if let Err(error) = args::tree().try_get_matches_from(&words) {
+                wrong.push(format!("{document}:{number}: {}\n{error}", words.join(" ")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn commands_are_found_behind_variables_pipes_and_quotes() {
+    let found =
+        split("AWS_PROFILE=a awsideman user list --filter 'UserName=a b' | jq . && awsideman cache path # awsideman");
+    let expected =
+        vec![vec!["awsideman", "user", "list", "--filter", "UserName=a b"], vec!["awsideman", "cache", "path"]];
+    assert_eq!(found, expected);
+    assert_eq!(split("cargo run --release -- --sandbox user list"), [["awsideman", "--sandbox", "user", "list"]]);
+    assert_eq!(split("grep awsideman /var/log/syslog"), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn every_file_in_the_documents_can_be_used() {
+    let (mut jobs_seen, mut configurations_seen) = (0, 0);
+    for document in DOCUMENTS {
+        for (number, block) in blocks(&read(document), "toml") {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("shown.toml");
+            let is_job = block.contains("\nkind = ");
+            std::fs::write(&file, block).unwrap();
+            let sources = Sources {
+                environment: [("HOME".to_owned(), folder.path().display().to_string())].into(),
+                explicit: (!is_job).then_some(file),
+                overrides: Vec::new(),
+                system_file: folder.path().join("none.toml"),
+                working_directory: folder.path().to_owned(),
+            };
+            let loaded = load(&sources).unwrap_or_else(|error| panic!("{document}:{number}: {error}"));
+            if !is_job {
+                configurations_seen += 1;
+                continue;
+            }
+            let jobs = load_jobs(Some(folder.path())).unwrap_or_else(|error| panic!("{document}:{number}: {error}"));
+            let warnings = schedule_warnings(&jobs, &loaded.config.cache.ttl);
+            assert!(warnings.is_empty(), "{document}:{number}: {warnings:?}");
+            jobs_seen += jobs.len();
+        }
+    }
+    assert!(jobs_seen > 0 && configurations_seen > 0, "no job file or no configuration is shown");
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    let mut wrong = Vec::new();
+    for document in DOCUMENTS {
+        let text = read(document);
+        let folder = place(document).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap_or_default();
+            if !link.contains("://") && !path.is_empty() && !folder.join(path).exists() {
+                wrong.push(format!("{document}: {link}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
