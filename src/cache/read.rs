@@ -72,6 +72,7 @@ impl Cache {
         let now = self.clock.now();
         let mut outcome = Ok(Miss::Absent);
         let mut damaged = None;
+        let mut begun = false;
         let looked = self.store.view(address, &mut |meta, frames| {
             if meta.schema != entry::SCHEMA {
                 outcome = Ok(Miss::OtherVersion);
@@ -103,6 +104,7 @@ impl Cache {
                 }
                 return Err(error);
             }
+            begun = true;
             match show(&provenance, &mut payload) {
                 Ok(()) => {
                     outcome = Err(provenance);
@@ -118,7 +120,8 @@ impl Cache {
         match (looked, outcome) {
             (Ok(_), Err(provenance)) => Ok(Lookup::Hit(provenance)),
             (Ok(_), Ok(miss)) => Ok(Lookup::Miss(miss, None)),
-            (Err(error @ StoreError::Output(_)), _) => Err(error.into()),
+            // Part of it may have been shown: another answer after it would be a wrong one.
+            (Err(error), _) if begun => Err(error.into()),
             (Err(error @ StoreError::Damaged { .. }), _) => Ok(Lookup::Miss(Miss::Corrupt, Some(error))),
             (Err(error), _) => Ok(Lookup::Miss(Miss::Fault, Some(error))),
         }

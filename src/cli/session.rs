@@ -8,11 +8,14 @@ use super::exit::{Code, Failure};
 use super::output::Output;
 use super::progress::Shown;
 use crate::app::{App, AppError, Reading, SandboxHost, sandbox_sources};
+use crate::cache::Provenance;
 use crate::config::{self, Loaded, Sharing, Sources};
 use crate::gateway::Policy;
+use crate::model::format_duration;
 use crate::report::Progress;
 use crate::sandbox::Shape;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a command needs of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,7 @@ pub(super) struct Session {
     pub(super) progress: Arc<Shown>,
     /// What a person should know, for the commands whose JSON carries it; otherwise it has been said.
     pub(super) notices: Vec<String>,
+    verbose: bool,
 }
 
 impl Session {
@@ -52,7 +56,7 @@ impl Session {
         notices.extend(loaded.warnings.iter().cloned());
         let app = Arc::new(join(loaded, sandbox, need, &mut notices)?);
         let progress = Arc::new(Shown::new(output.talk().clone()));
-        let session = Session { app, progress, notices };
+        let session = Session { app, progress, notices, verbose: globals.verbose > 0 };
         if need == Need::Sound {
             session.say_notices();
         }
@@ -103,10 +107,33 @@ impl Session {
         failure.hint(format!("`cache.disabled` is set by {origin}; `awsideman cache enable` does not change that"))
     }
 
+    /// With `--verbose`: where an answer came from.
+    pub(super) fn tell_source(&self, provenance: &Provenance) {
+        if self.verbose {
+            let span = |ms: i64| format_duration(Duration::from_millis(ms.unsigned_abs()));
+            let text = match (provenance.cached, provenance.stale) {
+                (true, false) => format!(
+                    "from the cache, {} old, fresh for {} more",
+                    span(provenance.age_ms),
+                    span(provenance.left_ms)
+                ),
+                (true, true) => format!("from the cache, {} old and expired", span(provenance.age_ms)),
+                (false, _) => "from AWS".to_owned(),
+            };
+            self.progress.notice(&text);
+        }
+    }
+
     /// Ends a command that read: as [`Session::close`], and what it left in the cache's log is folded in.
     pub(super) fn close_after(&self, reading: &Reading) {
         self.close(reading.gateway.take_faults());
-        if reading.calls().total > 0 {
+        let calls = reading.calls();
+        if self.verbose {
+            let each: Vec<String> = calls.by_operation.iter().map(|(name, n)| format!("{n} {name}")).collect();
+            let list = if each.is_empty() { String::new() } else { format!(": {}", each.join(", ")) };
+            self.progress.notice(&format!("{} calls to AWS, {} throttled{list}", calls.total, calls.throttled));
+        }
+        if calls.total > 0 {
             self.app.fold_log();
         }
     }

@@ -12,6 +12,7 @@ use crate::model::Space;
 use crate::report::Progress;
 use crate::store::StoreError;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ pub struct Gateway {
     spool_dir: PathBuf,
     pub(super) recorder: Option<Recorder>,
     faults: Mutex<Vec<String>>,
+    told_stale: AtomicBool,
 }
 
 impl Gateway {
@@ -71,6 +73,7 @@ impl Gateway {
             spool_dir,
             recorder,
             faults: Mutex::new(Vec::new()),
+            told_stale: AtomicBool::new(false),
         }
     }
 
@@ -186,10 +189,11 @@ impl Gateway {
                 let accept = Accept { max_age: policy.max_age, stale: true };
                 let stale = self.look(request, &text, accept, Note::Nothing, show)?;
                 let Some(provenance) = stale else { return Err(error) };
-                progress.notice(&format!(
-                    "AWS did not answer ({error}); this is from the cache, {} old",
-                    crate::model::format_duration(Duration::from_millis(provenance.age_ms.unsigned_abs()))
-                ));
+                if !self.told_stale.swap(true, Ordering::Relaxed) {
+                    let age = Duration::from_millis(provenance.age_ms.unsigned_abs());
+                    let age = crate::model::format_duration(age);
+                    progress.notice(&format!("AWS did not answer ({error}); this is from the cache, {age} old"));
+                }
                 Ok(provenance)
             }
             Err(error) => Err(error),

@@ -114,7 +114,8 @@ pub struct ClearArgs {
 #[command(
     long_about = "Fill the cache ahead of time.\n\n\
         Without names: users, groups, memberships, permission sets, accounts and assignments. All \
-        of it is asked of AWS anew, whatever its age; a part of AWS's quota is kept free for others.",
+        of it is asked of AWS anew, whatever its age; with --budget, what is still fresh for a minute is left alone, so \
+        that the next run goes on where this one ended. A part of AWS's quota is kept free for others.",
     after_help = "Examples:\n  awsideman cache warm\n  awsideman cache warm users groups\n  \
         awsideman cache warm assignments --budget 500"
 )]

@@ -20,6 +20,9 @@ use crate::store::Swept;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
+/// With a budget, what stays fresh for this long is not asked for again.
+const FRESH_ENOUGH: Duration = Duration::from_mins(1);
+
 /// `cache ...`
 pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     match command {
@@ -94,7 +97,8 @@ fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<()
         return output.report(&document, &Page::new().line(format!("Cache warming skipped: {reason}")));
     }
     let targets = if args.resources.is_empty() { WarmTarget::ALL.to_vec() } else { args.resources.clone() };
-    let (warmed, ended, calls) = wait(session.app.warm(&targets, args.budget, None, session.progress.as_ref()))??;
+    let fresh_for = args.budget.map(|_| FRESH_ENOUGH);
+    let (warmed, ended, calls) = wait(session.app.warm(&targets, args.budget, fresh_for, session.progress.as_ref()))??;
     session.close(Vec::new());
     let failures: Vec<String> = warmed
         .iter()

@@ -5,6 +5,7 @@
 //! runtime; a part that could not be read is named.
 
 use crate::app::{Asker, Reading};
+use crate::cache::Provenance;
 use crate::cli::args::{FreshnessArgs, GlobalArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, View};
@@ -49,13 +50,16 @@ impl<'o> Reader<'o> {
         let gateway = &reading.gateway;
         let mut answer = output.pushed(view, &folder)?;
         let hit = gateway.cached(request, &policy, &mut |_, body| io::copy(body, &mut answer).map(drop))?;
-        if hit.is_none() {
-            let progress = session.progress.as_ref();
-            wait(
-                gateway.after_miss(request, &policy, progress, &mut |_, body| io::copy(body, &mut answer).map(drop)),
-            )??;
-        }
+        let provenance = match hit {
+            Some(provenance) => provenance,
+            None => {
+                let progress = session.progress.as_ref();
+                let show = &mut |_: &Provenance, body: &mut dyn io::Read| io::copy(body, &mut answer).map(drop);
+                wait(gateway.after_miss(request, &policy, progress, show))??
+            }
+        };
         answer.finish()?;
+        session.tell_source(&provenance);
         session.close_after(&reading);
         Ok(())
     }

@@ -203,6 +203,9 @@ fn next_step(app: &App, globals: &GlobalArgs) -> String {
         Some(seed) => format!("--sandbox={seed}"),
         None => "--sandbox".into(),
     };
+    if app.disabled().is_some() {
+        return format!("the cache is disabled\nnext: `{program} {sandbox} cache status` says by whom and until when");
+    }
     format!(
         "the cache is in {}\nnext: `{program} {sandbox} user list` is answered from it at once",
         app.cache_dir().display()
