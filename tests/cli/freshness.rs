@@ -63,5 +63,5 @@ fn the_flags_of_a_read_decide_how_fresh_it_is() {
     assert_eq!(world.calls_of(|| world.run(["user", "list", "--refresh"]).ok()), 2, "the instance is asked anew too");
     world.later("3m");
     assert_eq!(world.calls_of(|| world.run(["user", "list", "--max-age", "5m"]).ok()), 0);
-    assert_eq!(world.calls_of(|| world.run(["user", "list", "--max-age", "1m"]).ok()), 2);
+    assert_eq!(world.calls_of(|| world.run(["user", "list", "--max-age", "1m"]).ok()), 1);
 }

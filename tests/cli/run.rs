@@ -4,9 +4,12 @@
 //! nothing of the surrounding process; what it gave is checked by sentences that print all of it when they fail.
 
 use awsideman::app::App;
+use awsideman::cache::{Fresh, Key};
 use awsideman::config::{self, Sources};
+use awsideman::model::Resource;
 use awsideman::report::Calls;
 use awsideman::sandbox::{self, Limits, Organisation, Running, Shape};
+use awsideman::state::Outcome;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -204,6 +207,36 @@ impl World {
             working_directory: self.home(),
         };
         App::new(config::load(&sources).unwrap(), None).unwrap()
+    }
+
+    /// Counts so many lookups as commands count theirs.
+    pub(crate) fn looked_up(&self, outcome: Outcome, resource: Resource, times: u64) {
+        let app = self.app();
+        let tally = app.state().tally(app.cache_dir());
+        for entry in 0..times {
+            assert_eq!(tally.record(outcome, resource, entry, app.clock().now()), None);
+        }
+    }
+
+    /// Stores so many entries of so many bytes each.
+    pub(crate) fn fill(&self, entries: u32, bytes: usize) {
+        let app = self.app();
+        let cache = app.cache();
+        let payload = format!("\"{}\"", "x".repeat(bytes - 2)).into_bytes();
+        for n in 0..entries {
+            let ticket = cache.ticket().unwrap();
+            let key = Key::new(Resource::Custom, "list", &n.to_string());
+            let fresh = Fresh { key, payload: payload.clone(), source: "a test" };
+            assert_eq!(cache.fill("a space", &[fresh], ticket).unwrap().stored, 1);
+        }
+    }
+
+    /// From now on there is a `mail` that keeps what it is given in this file.
+    pub(crate) fn mailbox(&mut self) -> PathBuf {
+        let mailbox = self.beside("mailbox");
+        self.program("mail", "#!/bin/bash\n{ printf 'to: %s\\n' \"$*\"; cat; } >>\"$MAILBOX\"\n");
+        self.set("MAILBOX", &mailbox.display().to_string());
+        mailbox
     }
 
     /// Everything below the home: mode and contents of each file, so that two moments can be compared.
