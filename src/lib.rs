@@ -1,4 +1,81 @@
 //! awsideman: AWS IAM Identity Center from a shared cache that is kept true.
+//!
+//! One binary gives two things: a command line that answers "who has access to what" at once, through a cache that every
+//! process of a host shares, and a job runner that keeps that cache warm, small and healthy. This file is the
+//! map of the code.
+//!
+//! # The house
+//!
+//! A room names only rooms on lower floors; rooms on one floor are strangers. `tests/house.rs` fails on a line that
+//! breaks this, and on a crate that is named outside its door.
+//!
+//! ```text
+//!  floor 8  cli        people: words in, words out; the only printer, the only list of exit codes
+//!  floor 7  daemon     time: when a pass of jobs is due to be looked at
+//!  floor 6  app        the one place where rooms are joined
+//!  floor 5  jobs       work: when it is due, how a run is kept
+//!           alerts     words sent out, once when it starts and once when it is over
+//!           sandbox    a local Identity Center on the real wire protocol
+//!  floor 4  gateway    AWS, seen through the cache and paced to its quota
+//!           health     measurements become findings
+//!  floor 3  cache      meaning: keys, freshness, entries, fills that a write has not overtaken
+//!  floor 2  store      bytes at rest: disk (SQLite, generations) and memory, the record log, the breaker
+//!  floor 1  config     layers, checked    state  switch, tally, locks, state.db    report  progress as values
+//!           host       facts of the host  aws    the SDK's configuration, loaded lazily
+//!  floor 0  model      nouns    clock  time as a value    sqlite, private  the safe ways to open a thing
+//! ```
+//!
+//! # The flow
+//!
+//! ```text
+//! awsideman user get alice
+//!   cli::args -> config::load -> app::App -> gateway::Gateway::cached -> cache::Cache::view -> store::Disk::view
+//!                                               | miss                       (verify, then show)
+//!                                               v
+//!                              gateway::Paced -> gateway::Aws -> AWS        fill -> cache -> store, unless overtaken
+//!
+//! jobs/10-warm.toml -> config::load_jobs -> jobs::run (due? lock, ledger, timeout) -> app (Works) -> Gateway::warm
+//!   reports -> alerts::observe (one transaction, at most one mail) -> outbox -> alerts::deliver
+//! ```
+//!
+//! A cached answer touches the configuration, `state/switch`, `CURRENT`, the cache database and one append to the tally:
+//! no runtime, no TLS, no AWS configuration, no second database. `cache warm` and the warm job are one function.
+//!
+//! # Invariants
+//!
+//! - *Spaces never meet.* Every stored key carries partition, region, instance, identity store and foreign endpoint
+//!   ([`model::Space`]); the instance behind a profile is remembered under everything that selects credentials.
+//! - *Keys are injective* ([`cache::Key`]), and the id of a row is checked against the whole key.
+//! - *Nothing unverified is shown*: every frame's checksum is compared before the first byte goes out; a damaged entry
+//!   is a miss and is dropped; another version's entry is left alone.
+//! - *A fill begins with a ticket* ([`cache::Ticket`]), the number of the store's record log at its start, and is stored
+//!   only if no later record (an invalidation, a clear, a fence) covers its key.
+//! - *Freshness is judged in one place* ([`cache::judge`]): the smaller of what was stored and what is configured today.
+//! - *An error is never an empty list.* Walks that lose a target say which; a listing that breaks off is not stored.
+//! - *A fault of the cache slows a command*, it never fails it and never changes its answer.
+//! - *Jobs are decided by the ledger and guarded by file locks*, never by the moment at which somebody wakes.
+//! - *There is no global*, no `unsafe`, no printing below floor 8, and no exit but `main.rs`.
+//!
+//! # Where do I change ...
+//!
+//! | what | where |
+//! |---|---|
+//! | a configuration key | `config/keys.rs`, `config/schema.rs`, `config/default.toml` (a test wants all three) |
+//! | a new AWS read | `gateway/source.rs` (operation), `gateway/aws/` (call), `gateway/request.rs` (key), `gateway/fetch.rs` |
+//! | how long something is fresh | `config/default.toml` `[cache.ttl]`; the rule itself in `cache/freshness.rs` |
+//! | a new backend | one file in `store/`, one variant in `config::Backend`, one arm in `app/reading.rs`, one line in `tests/store_contract.rs` |
+//! | a new kind of job | `config/job.rs` (variant, table), `app/works.rs` (arm), an example in `jobs/` |
+//! | a health check | `health/judge.rs` |
+//! | a command | `cli/args/` (words, help, example), `cli/commands/` (what it does), `cli/mod.rs` (one arm) |
+//! | an error's words, hint and exit code | the room's `error.rs`; `cli/exit/` |
+//! | what the sandbox answers | `sandbox/` by service |
+//!
+//! # Departures
+//!
+//! - TLS is rustls with *ring*: one provider for AWS and mail, and two minutes less to build than aws-lc.
+//! - A closed SQLite connection does not fold its log into the database: that cost every filling command an fsync; warms,
+//!   clears and limits do it once.
+//! - Generations are named by the first number of their log (Unix milliseconds), so that no name is ever used twice.
 
 pub mod alerts;
 pub mod app;

@@ -34,7 +34,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aws_sdk_ssoadmin", &["gateway/aws/"]),
     ("aws_sdk_organizations", &["gateway/aws/"]),
     ("aws_sdk_sts", &["gateway/aws/"]),
-    ("aws_config", &["aws.rs", "gateway/aws/"]),
+    ("aws_config", &["aws.rs", "aws/"]),
+    ("aws_smithy_http_client", &["aws.rs", "aws/"]),
+    ("aws_credential_types", &["aws.rs", "aws/"]),
     ("indicatif", &["cli/progress.rs"]),
 ];
 

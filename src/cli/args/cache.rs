@@ -113,8 +113,8 @@ pub struct ClearArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Fill the cache ahead of time.\n\n\
-        Without names: users, groups, memberships, permission sets, accounts and assignments. What is fresh is left \
-        alone. A part of AWS's quota is kept free for others.",
+        Without names: users, groups, memberships, permission sets, accounts and assignments. All \
+        of it is asked of AWS anew, whatever its age; a part of AWS's quota is kept free for others.",
     after_help = "Examples:\n  awsideman cache warm\n  awsideman cache warm users groups\n  \
         awsideman cache warm assignments --budget 500"
 )]
