@@ -35,11 +35,7 @@ const JOBS: &[(&str, &str, &[&str])] = &[
         "name = \"tidy\"\nkind = \"cleanup\"\nevery = \"hourly\"\n",
         &["20-bad.toml:3", "every", "15m"],
     ),
-    (
-        "an unknown key",
-        "name = \"tidy\"\nkind = \"cleanup\"\nevry = \"1h\"\n",
-        &["20-bad.toml:3", "evry", "`every`"],
-    ),
+    ("an unknown key", "name = \"tidy\"\nkind = \"cleanup\"\nevry = \"1h\"\n", &["20-bad.toml:3", "evry", "`every`"]),
 ];
 
 /// What works whatever the configuration looks like.
@@ -113,7 +109,8 @@ fn a_job_that_is_wrong_is_told_by_file_key_and_remedy_and_changes_nothing() {
         world.write("jobs/20-bad.toml", text);
         world.configure(&format!("[jobs]\ndir = \"{}\"\n", good.parent().unwrap().display()));
         let before = world.tree();
-        for words in [&["jobs", "validate"][..], &["jobs", "run"], &["jobs", "run", "--all"], &["jobs", "run", "limits"]]
+        for words in
+            [&["jobs", "validate"][..], &["jobs", "run"], &["jobs", "run", "--all"], &["jobs", "run", "limits"]]
         {
             let ran = world.run(words.iter().copied()).code(2);
             told.iter().fold(ran, |ran, part| ran.says(part));

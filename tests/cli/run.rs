@@ -110,6 +110,8 @@ impl World {
     /// A program of this name stands before all others in the path.
     pub(crate) fn program(&self, name: &str, text: &str) {
         let path = self.root.path().join("bin").join(name);
+        // The binary is there as a link, and must not be written through.
+        let _ = std::fs::remove_file(&path);
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }

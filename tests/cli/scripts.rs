@@ -64,7 +64,11 @@ fn recovery_makes_a_new_cache_keeps_the_old_one_and_says_so() {
     let kept = world.cache_dir().join(old.trim());
     assert!(kept.exists() && ran.stdout.contains(&kept.display().to_string()), "{}", ran.stdout);
     let marker = format!("{}.corrupted.", kept.display());
-    assert!(world.tree().keys().any(|path| path.display().to_string().starts_with(&marker)), "{:?}", world.tree().keys());
+    assert!(
+        world.tree().keys().any(|path| path.display().to_string().starts_with(&marker)),
+        "{:?}",
+        world.tree().keys()
+    );
     assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 2, "the new cache is empty");
     assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 0, "and holds what is asked");
 }

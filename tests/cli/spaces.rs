@@ -37,11 +37,9 @@ fn other_keys_at_the_same_endpoint_ask_which_instance_is_theirs_before_anything_
     let mut world = World::small();
     world.run(["user", "list"]).ok();
     assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 0);
-    for (name, value) in [
-        ("AWS_ACCESS_KEY_ID", "AKIASECOND"),
-        ("AWS_SECRET_ACCESS_KEY", "another"),
-        ("AWS_SESSION_TOKEN", "a-role"),
-    ] {
+    for (name, value) in
+        [("AWS_ACCESS_KEY_ID", "AKIASECOND"), ("AWS_SECRET_ACCESS_KEY", "another"), ("AWS_SESSION_TOKEN", "a-role")]
+    {
         world.set(name, value);
         assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 1, "{name} selects credentials");
         assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 0);
