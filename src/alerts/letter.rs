@@ -51,8 +51,11 @@ pub(super) fn body(letter: &Letter<'_>) -> String {
         vec![format!("{} {}: {}", finding.level.as_str(), finding.key, finding.message)]
     });
     if let Some(note) = run.note {
-        text.push_str(&line(note));
-        text.push_str("\n\n");
+        for words in note.lines() {
+            text.push_str(&line(words));
+            text.push('\n');
+        }
+        text.push('\n');
     }
     let directory = run.cache_dir.display().to_string();
     let (host, directory, time) = (line(run.host), line(&directory), moment(*now));

@@ -13,6 +13,7 @@ mod sandboxed;
 mod status;
 mod trial;
 mod upkeep;
+mod verdict;
 mod works;
 
 pub use error::AppError;
@@ -121,6 +122,11 @@ impl App {
     /// Whether this is the built-in sandbox.
     pub fn is_sandbox(&self) -> bool {
         self.sandbox.is_some()
+    }
+
+    /// The built-in sandbox, when this is it: another app may share it.
+    pub fn sandbox_host(&self) -> Option<Arc<SandboxHost>> {
+        self.sandbox.clone()
     }
 
     /// What selects an AWS account, a region and a way to it.

@@ -24,6 +24,11 @@ impl SandboxHost {
         SandboxHost { shape, running: Mutex::new(None) }
     }
 
+    /// Its seed and sizes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
     /// The name of its organisation: part of every space, whatever port it listens on.
     pub fn label(&self) -> String {
         self.shape.label()

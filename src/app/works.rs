@@ -4,7 +4,8 @@
 //! Promise: `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit
 //! code and is sent by a later pass.
 
-use super::reading::Asker;
+use super::reading::{Asker, Reading};
+use super::verdict::{failed, swept, warm_work, worst};
 use super::{App, AppError};
 use crate::alerts::{self, Delivered, Post};
 use crate::config::{AlertWhen, Job, Kind, WarmTarget, load_jobs};
@@ -14,7 +15,6 @@ use crate::host;
 use crate::jobs::{self, Context, Ledger, Outcome, Report, Run, Slots, Stop, Wanted, Work, Works};
 use crate::report::Progress;
 use crate::state::Database;
-use crate::store::Swept;
 use async_trait::async_trait;
 use serde_json::{Map, json};
 use std::sync::{Arc, Mutex};
@@ -38,21 +38,30 @@ struct Joined(Arc<App>);
 
 #[async_trait]
 impl Works for Joined {
-    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, _: &Stop) -> Work {
+    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> Work {
+        // An app for each run: it reads the switch anew, and its store is opened and closed with it.
         let app = match self.0.with_profile(run.profile.as_deref()) {
-            Ok(app) => app,
+            Ok(app) => Arc::new(app),
             Err(error) => return failed(&error),
         };
         let work = match &job.kind {
-            Kind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress).await,
-            Kind::Cleanup => app.cleanup(false).map_or_else(|error| failed(&error), |swept| swept_work(&swept)),
-            Kind::EnforceLimits => {
-                app.enforce_limits(false).map_or_else(|error| failed(&error), |swept| swept_work(&swept))
-            }
-            Kind::HealthCheck => app.health_job(),
+            Kind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress, stop).await,
+            Kind::Cleanup => aside(&app, |app| swept(app.cleanup(false))).await,
+            Kind::EnforceLimits => aside(&app, |app| swept(app.enforce_limits(false))).await,
+            Kind::HealthCheck => aside(&app, App::health_job).await,
         };
         app.finish();
         work
+    }
+}
+
+/// Work that waits for the disk, on a thread where nothing else waits for it.
+async fn aside(app: &Arc<App>, work: impl FnOnce(&App) -> Work + Send + 'static) -> Work {
+    let app = app.clone();
+    match tokio::task::spawn_blocking(move || work(&app)).await {
+        Ok(work) => work,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Work::failed_for_now("its thread was stopped", 1),
     }
 }
 
@@ -95,18 +104,26 @@ impl App {
         })
     }
 
-    /// One pass: runs what is wanted, then looks at the alerts once and sends what is waiting.
-    pub async fn run_jobs(self: &Arc<App>, wanted: &Wanted, context: &Context) -> Result<RunDone, AppError> {
-        let jobs = self.jobs()?;
-        let reports = jobs::run(&jobs, wanted, context).await?;
+    /// One pass over `jobs`: runs what is wanted, then looks at the alerts once and sends what is waiting. A pass in
+    /// which no job ran tries mails that wait since an earlier one only with `retries_mail`.
+    pub async fn run_jobs(
+        self: &Arc<App>,
+        jobs: &[Job],
+        wanted: &Wanted,
+        context: &Context,
+        retries_mail: bool,
+    ) -> Result<RunDone, AppError> {
+        let reports = jobs::run(jobs, wanted, context).await?;
         let mut done = RunDone { exit: jobs::exit_code(&reports), reports, ..RunDone::default() };
-        match self.look_at_alerts(&jobs, &done.reports).await {
+        if done.reports.is_empty() && !retries_mail {
+            return Ok(done);
+        }
+        match self.look_at_alerts(jobs, &done.reports, &context.stop).await {
             Ok(mail) => {
                 if let Some(failed) = &mail.failed {
-                    done.notices.push(format!(
-                        "a mail could not be sent ({failed}); it is kept and tried again by the next run{}",
-                        if mail.hint.is_empty() { String::new() } else { format!(": {}", mail.hint) }
-                    ));
+                    let kept = "the mail is kept and the next run tries again";
+                    let hint = if mail.hint.is_empty() { kept } else { &mail.hint };
+                    done.notices.push(format!("a mail could not be sent: {failed}; {hint}"));
                     done.exit = worst(done.exit, 1);
                 }
                 done.notices.extend(mail.sent.iter().filter_map(|receipt| receipt.complaint.clone()));
@@ -120,10 +137,15 @@ impl App {
         Ok(done)
     }
 
-    async fn look_at_alerts(self: &Arc<App>, jobs: &[Job], reports: &[Report]) -> Result<Delivered, AppError> {
+    async fn look_at_alerts(
+        self: &Arc<App>,
+        jobs: &[Job],
+        reports: &[Report],
+        stop: &Stop,
+    ) -> Result<Delivered, AppError> {
         let (mut database, _) = self.database()?;
-        let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
-        alerts::forget_jobs(&mut database, &names)?;
+        let names: Vec<String> = jobs.iter().flat_map(alert_names).collect();
+        alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let findings = findings(jobs, reports);
         let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
         let ran = || reports.iter().filter(|report| !matches!(report.outcome, Outcome::Skipped | Outcome::Missed));
@@ -140,7 +162,8 @@ impl App {
             };
             alerts::observe(&mut database, &run, &self.config().alerts, now)?;
         }
-        if !self.config().alerts.email.enabled {
+        // Who wants this process to end shall not wait for a mail server: the mail is kept for the next run.
+        if !self.config().alerts.email.enabled || stop.is_set() {
             return Ok(Delivered::default());
         }
         let app = self.clone();
@@ -170,15 +193,23 @@ impl App {
         fresh_for: Option<Duration>,
         progress: &dyn Progress,
     ) -> Result<(Vec<Warmed>, Option<GatewayError>, u64), AppError> {
-        // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
-        self.store()?;
-        let reading = self.reading(Asker::Background { budget });
-        let plan = WarmPlan { targets: targets.to_vec(), fresh_for };
+        let (reading, plan) = self.warming(targets, budget, fresh_for)?;
         let (warmed, ended) = reading.gateway.warm(&plan, progress).await;
         for fault in reading.gateway.take_faults() {
             progress.notice(&format!("the cache could not store everything: {fault}"));
         }
         Ok((warmed, ended, reading.calls().total))
+    }
+
+    fn warming(
+        &self,
+        targets: &[WarmTarget],
+        budget: Option<u64>,
+        fresh_for: Option<Duration>,
+    ) -> Result<(Reading, WarmPlan), AppError> {
+        // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
+        self.store()?;
+        Ok((self.reading(Asker::Background { budget }), WarmPlan { targets: targets.to_vec(), fresh_for }))
     }
 
     /// Why a warm would be of no use; `None` when it would be.
@@ -190,43 +221,35 @@ impl App {
         self.is_memory().then(|| "cache.backend is memory: what is warmed would end with this process".into())
     }
 
-    async fn warm_job(&self, targets: &[WarmTarget], budget: u64, run: &Run, progress: &dyn Progress) -> Work {
+    async fn warm_job(
+        &self,
+        targets: &[WarmTarget],
+        budget: u64,
+        run: &Run,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> Work {
         if let Some(reason) = self.warm_is_useless() {
             return Work::skipped(reason);
         }
         let now = self.clock().now();
         let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
-        let (warmed, ended, calls) =
-            match self.warm(targets, (budget > 0).then_some(budget), until_next, progress).await {
-                Ok(done) => done,
-                Err(error) => return failed(&error),
-            };
-        let failures: usize = warmed.iter().map(|target| target.failures.len()).sum();
-        let stopped =
-            warmed.iter().filter_map(|target| Some(format!("{}: {}", target.target, target.stopped.as_ref()?)));
-        let stopped: Vec<String> = stopped.collect();
+        let (reading, plan) = match self.warming(targets, (budget > 0).then_some(budget), until_next) {
+            Ok(ready) => ready,
+            Err(error) => return failed(&error),
+        };
+        let (warmed, ended) = tokio::select! {
+            biased;
+            done = reading.gateway.warm(&plan, progress) => done,
+            () = stop.wait() => {
+                return Work::failed_for_now("what was read by then is in the cache", 1)
+                    .with_calls(reading.calls().total);
+            }
+        };
         let mut detail = Map::new();
         detail.insert("targets".into(), json!(warmed));
-        let work = match ended {
-            Some(error @ GatewayError::Budget { .. }) => Work::done(error.to_string()).with_exit(3),
-            Some(error) if error.is_temporary() => {
-                let exit = exit_of(&error);
-                Work::failed_for_now(error.to_string(), exit)
-            }
-            Some(error) => {
-                let exit = exit_of(&error);
-                Work::failed(error.to_string(), exit)
-            }
-            None if !stopped.is_empty() && stopped.len() == warmed.len() => {
-                Work::failed_for_now(stopped.join("; "), 13)
-            }
-            None if !stopped.is_empty() => Work::done(stopped.join("; ")).with_exit(3),
-            None if failures > 0 => {
-                Work::done(format!("{}; {failures} targets could not be read", warm_text(&warmed))).with_exit(3)
-            }
-            None => Work::done(warm_text(&warmed)),
-        };
-        work.with_calls(calls).with_detail(detail)
+        let work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
+        work.with_calls(reading.calls().total).with_detail(detail)
     }
 
     fn health_job(&self) -> Work {
@@ -244,20 +267,42 @@ impl App {
     }
 }
 
-/// What the alerts are told of a pass: the checks of health jobs, and for each job whether it worked.
+/// The names under which a job's own alerts are kept: one, or one for each of its profiles.
+fn alert_names(job: &Job) -> Vec<String> {
+    if job.profiles.is_empty() {
+        return vec![job.name.clone()];
+    }
+    job.profiles.iter().map(|profile| alert_name(&job.name, Some(profile))).collect()
+}
+
+fn alert_name(job: &str, profile: Option<&str>) -> String {
+    profile.map_or_else(|| job.to_owned(), |profile| format!("{job}@{profile}"))
+}
+
+/// What the alerts are told of a pass: the checks of health jobs, and for each job and profile whether it worked.
 fn findings(jobs: &[Job], reports: &[Report]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
         let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name).collect();
         findings.extend(own.iter().flat_map(|report| report.findings.iter().cloned()));
-        // The last word counts: an occurrence that was missed and then caught up is nobody's trouble.
-        let Some(last) = own.iter().rev().find(|report| report.outcome != Outcome::Skipped) else { continue };
-        let name = match &last.profile {
-            Some(profile) => format!("{}@{profile}", job.name),
-            None => job.name.clone(),
-        };
-        let trouble = (last.outcome != Outcome::Done).then(|| format!("{}: {}", last.outcome.as_str(), last.reason));
-        findings.push(alerts::job_finding(&name, trouble.as_deref()));
+        let mut told: Vec<Option<&str>> = Vec::new();
+        // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
+        // stopped because somebody wanted it says nothing about the job.
+        let says = |report: &&&Report| !matches!(report.outcome, Outcome::Skipped | Outcome::Cancelled);
+        for report in own.iter().rev().filter(says) {
+            if told.contains(&report.profile.as_deref()) {
+                continue;
+            }
+            told.push(report.profile.as_deref());
+            let trouble =
+                (report.outcome != Outcome::Done).then(|| format!("{}: {}", report.outcome.as_str(), report.reason));
+            let mut finding =
+                alerts::job_finding(&alert_name(&job.name, report.profile.as_deref()), trouble.as_deref());
+            if trouble.is_some() {
+                finding.hint = format!("awsideman jobs run {}", job.name);
+            }
+            findings.push(finding);
+        }
     }
     findings
 }
@@ -270,47 +315,44 @@ fn summary(reports: &[Report]) -> String {
     reports.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn warm_text(warmed: &[Warmed]) -> String {
-    let part = |target: &Warmed| match (target.fetched, target.fresh) {
-        (0, _) => format!("{} fresh", target.target),
-        _ => format!("{} {}", target.items, target.target),
-    };
-    warmed.iter().map(part).collect::<Vec<_>>().join(", ")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn swept_work(swept: &Swept) -> Work {
-    let mut detail = Map::new();
-    detail.insert("removed".into(), json!(swept));
-    let text = match swept.entries() {
-        0 => "nothing to remove".to_owned(),
-        n => format!("{n} entries removed, {} freed", crate::model::format_size(swept.bytes)),
-    };
-    Work::done(text).with_detail(detail)
-}
-
-fn failed(error: &AppError) -> Work {
-    match error {
-        AppError::Gateway(gateway) if gateway.is_temporary() => {
-            Work::failed_for_now(error.to_string(), exit_of(gateway))
+    fn report(profile: &str, outcome: Outcome) -> Report {
+        Report {
+            job: "warm".into(),
+            kind: "warm".into(),
+            profile: Some(profile.into()),
+            outcome,
+            reason: "r".into(),
+            took_ms: 0,
+            calls: 0,
+            scheduled_at: None,
+            started_at: 0,
+            attempt: 1,
+            exit: 0,
+            retryable: false,
+            findings: Vec::new(),
+            detail: Map::new(),
         }
-        AppError::Gateway(gateway) => Work::failed(error.to_string(), exit_of(gateway)),
-        AppError::Store(store) if store.is_temporary() => Work::failed_for_now(error.to_string(), 1),
-        _ => Work::failed(error.to_string(), 1),
     }
-}
 
-/// The exit code that a failure of AWS's stands for (the full list is the command line's).
-fn exit_of(error: &GatewayError) -> u8 {
-    match error {
-        GatewayError::Throttled { .. } | GatewayError::Unreachable { .. } => 13,
-        GatewayError::Configuration { .. } | GatewayError::ChooseInstance { .. } | GatewayError::NoInstance { .. } => 2,
-        GatewayError::NoCredentials { .. } | GatewayError::LoginExpired { .. } | GatewayError::AccessDenied { .. } => 4,
-        GatewayError::Partial { .. } | GatewayError::Budget { .. } => 3,
-        _ => 1,
+    #[test]
+    fn each_profile_has_an_alert_of_its_own_and_the_last_word_counts() {
+        let mut job = load_jobs(None).unwrap().remove(0);
+        job.profiles = vec!["a".into(), "b".into(), "c".into()];
+        let reports = [
+            report("a", Outcome::Missed),
+            report("a", Outcome::Done),
+            report("b", Outcome::Failed),
+            report("c", Outcome::Cancelled),
+        ];
+        let found = findings(std::slice::from_ref(&job), &reports);
+        let mut keys: Vec<_> = found.iter().map(|finding| (finding.key.as_str(), finding.recovered)).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, [("job:warm@a", true), ("job:warm@b", false)]);
+        assert!(found.iter().any(|finding| finding.hint == "awsideman jobs run warm"));
+        assert_eq!(alert_names(&job), ["warm@a", "warm@b", "warm@c"]);
     }
-}
-
-fn worst(a: u8, b: u8) -> u8 {
-    const ORDER: [u8; 7] = [2, 12, 4, 13, 1, 3, 6];
-    ORDER.into_iter().find(|code| *code == a || *code == b).unwrap_or(a.max(b))
 }

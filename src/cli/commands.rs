@@ -3,10 +3,14 @@
 //! Neighbours: `mod.rs` matches over the tree and calls them. Promise: a command takes its arguments and the printer, and
 //! gives back nothing or a failure; it neither prints by itself nor ends the process.
 
+pub(super) mod alerts;
 pub(super) mod assignments;
 pub(super) mod cache;
 mod cache_status;
 mod columns;
+mod daemon;
 pub(super) mod directory;
+pub(super) mod jobs;
 pub(super) mod program;
 mod reading;
+mod runs;

@@ -65,6 +65,11 @@ impl Code {
         self as u8
     }
 
+    /// The code behind a number; one that is not in the list means no more than that it failed.
+    pub fn from_number(number: u8) -> Code {
+        Code::ALL.into_iter().find(|code| code.number() == number).unwrap_or(Code::Failed)
+    }
+
     /// The word for it in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -199,6 +204,14 @@ mod tests {
     fn the_codes_are_those_that_scripts_rely_on() {
         assert_eq!(Code::ALL.map(Code::number), [0, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 130]);
         assert_eq!(Code::ALL.iter().map(|code| code.name()).collect::<BTreeSet<_>>().len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn every_number_leads_back_to_its_code() {
+        for code in Code::ALL {
+            assert_eq!(Code::from_number(code.number()), code);
+        }
+        assert_eq!(Code::from_number(77), Code::Failed);
     }
 
     #[test]

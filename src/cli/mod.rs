@@ -74,12 +74,11 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
         Command::Assignment(command) => commands::assignments::assignment(command, globals, output),
         Command::Instance(command) => commands::directory::instance(command, globals, output),
         Command::Cache(command) => commands::cache::cache(command, globals, output),
-        Command::Jobs(_)
-        | Command::Config(_)
-        | Command::Alerts(_)
-        | Command::Sandbox(_)
-        | Command::Info(_)
-        | Command::Doctor(_) => Err(Failure::new(Code::Failed, "not built yet")),
+        Command::Jobs(command) => commands::jobs::jobs(command, globals, output),
+        Command::Alerts(command) => commands::alerts::alerts(&command, globals, output),
+        Command::Config(_) | Command::Sandbox(_) | Command::Info(_) | Command::Doctor(_) => {
+            Err(Failure::new(Code::Failed, "not built yet"))
+        }
     }
 }
 

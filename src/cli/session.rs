@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub(super) enum Need {
     /// All of it, and right.
     Sound,
+    /// The same for a report: its command tells the notices, in its document or beside its page.
+    Report,
     /// Whatever parses: an emergency command.
     Anything,
 }
@@ -55,6 +57,17 @@ impl Session {
             session.say_notices();
         }
         Ok(session)
+    }
+
+    /// Reads the configuration again, strictly, for a process that stays; its sandbox goes on.
+    pub(super) fn read_again(globals: &GlobalArgs, sandbox: Option<Arc<SandboxHost>>) -> Result<Arc<App>, Failure> {
+        let mut sources = sources(globals);
+        let mut loaded = config::load(&sources)?;
+        if let Some(sandbox) = &sandbox {
+            sources = sandbox_sources(&sources, &loaded, sandbox.shape());
+            loaded = config::load(&sources)?;
+        }
+        Ok(Arc::new(App::new(loaded, sandbox)?))
     }
 
     /// Says what a person should know, one line each.
@@ -115,7 +128,7 @@ pub(super) fn sources(globals: &GlobalArgs) -> Sources {
 }
 
 fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<Loaded, Failure> {
-    if need == Need::Sound {
+    if need != Need::Anything {
         return Ok(config::load(sources)?);
     }
     let (loaded, problems) = config::load_leniently(sources);

@@ -10,6 +10,7 @@ use crate::config::WarmTarget;
 use crate::report::{Failure, Progress};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What to warm and how far ahead.
@@ -22,7 +23,7 @@ pub struct WarmPlan {
 }
 
 /// What a warm did for one target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Warmed {
     /// `users`, `permission-sets` ...
     pub target: &'static str,
@@ -36,6 +37,9 @@ pub struct Warmed {
     pub failures: Vec<Failure>,
     /// Why the target was not finished, when it was not.
     pub stopped: Option<String>,
+    /// The error behind `stopped`, when the warm went on with the next target.
+    #[serde(skip)]
+    pub cause: Option<Arc<GatewayError>>,
 }
 
 impl Gateway {
@@ -47,14 +51,25 @@ impl Gateway {
         targets.dedup();
         let mut report = Vec::new();
         for target in targets {
-            let mut done =
-                Warmed { target: target.as_str(), fetched: 0, fresh: 0, items: 0, failures: Vec::new(), stopped: None };
+            let mut done = Warmed {
+                target: target.as_str(),
+                fetched: 0,
+                fresh: 0,
+                items: 0,
+                failures: Vec::new(),
+                stopped: None,
+                cause: None,
+            };
             let ended = self.warm_target(target, plan.fresh_for, &mut done, progress).await.err();
             done.stopped = ended.as_ref().map(ToString::to_string);
-            report.push(done);
-            if let Some(error) = ended.filter(GatewayError::ends_everything) {
-                return (report, Some(error));
+            match ended {
+                Some(error) if error.ends_everything() => {
+                    report.push(done);
+                    return (report, Some(error));
+                }
+                error => done.cause = error.map(Arc::new),
             }
+            report.push(done);
         }
         if let Err(error) = self.cache().store().settle() {
             self.fault(&error);

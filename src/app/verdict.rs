@@ -1,0 +1,189 @@
+//! What came of a job's work, as an outcome, a sentence and an exit code.
+//!
+//! Neighbours: `works.rs` does the work; the ledger, the table and the mail carry the sentence. Promise: what a person must
+//! mend is never called temporary, and the sentence ends with what to type.
+
+use super::AppError;
+use crate::gateway::{GatewayError, Warmed};
+use crate::jobs::Work;
+use crate::store::Swept;
+use serde_json::{Map, json};
+
+/// The work of a warm, from what came of each target.
+pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults: &[String]) -> Work {
+    let text = warm_text(warmed);
+    let failures: usize = warmed.iter().map(|target| target.failures.len()).sum();
+    match ended {
+        Some(error @ GatewayError::Budget { .. }) => {
+            return Work::done(joined(&[text, error.to_string()])).with_exit(3);
+        }
+        Some(error) => return Work::failed(with_remedy(error), exit_of(error)),
+        None => {}
+    }
+    let stopped: Vec<(&Warmed, &GatewayError)> =
+        warmed.iter().filter_map(|target| Some((target, target.cause.as_deref()?))).collect();
+    let mut why: Vec<String> =
+        stopped.iter().map(|(target, error)| format!("{}: {}", target.target, with_remedy(error))).collect();
+    if !stopped.is_empty() && stopped.len() == warmed.len() {
+        let exit = stopped.iter().map(|(_, error)| exit_of(error)).fold(0, worst);
+        // One that only somebody can mend makes it no better to try the others again at once.
+        let is_temporary = stopped.iter().all(|(_, error)| error.is_temporary());
+        return if is_temporary {
+            Work::failed_for_now(why.join("; "), exit)
+        } else {
+            Work::failed(why.join("; "), exit)
+        };
+    }
+    if failures > 0 {
+        why.push(format!("{failures} targets could not be read"));
+    }
+    why.extend(faults.iter().map(|fault| format!("the cache could not store everything: {fault}")));
+    if why.is_empty() {
+        return Work::done(text);
+    }
+    why.insert(0, text);
+    Work::done(joined(&why)).with_exit(3)
+}
+
+fn joined(parts: &[String]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("; ")
+}
+
+fn warm_text(warmed: &[Warmed]) -> String {
+    let part = |target: &Warmed| match (target.fetched, target.fresh) {
+        (0, 0) => None,
+        (0, _) => Some(format!("{} fresh", target.target)),
+        _ => Some(format!("{} {}", target.items, target.target)),
+    };
+    warmed.iter().filter_map(part).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn swept(swept: Result<Swept, AppError>) -> Work {
+    let swept = match swept {
+        Ok(swept) => swept,
+        Err(error) => return failed(&error),
+    };
+    let mut detail = Map::new();
+    detail.insert("removed".into(), json!(swept));
+    let text = match swept.entries() {
+        0 => "nothing to remove".to_owned(),
+        n => format!("{n} entries removed, {} freed", crate::model::format_size(swept.bytes)),
+    };
+    Work::done(text).with_detail(detail)
+}
+
+pub(super) fn failed(error: &AppError) -> Work {
+    match error {
+        AppError::Gateway(gateway) if gateway.is_temporary() => {
+            Work::failed_for_now(error.to_string(), exit_of(gateway))
+        }
+        AppError::Gateway(gateway) => Work::failed(with_remedy(gateway), exit_of(gateway)),
+        AppError::Store(store) if store.is_temporary() => Work::failed_for_now(error.to_string(), 1),
+        AppError::Store(store) if store.is_damage() => Work::failed(error.to_string(), 12),
+        AppError::Config(_) | AppError::NoSuchGroup { .. } => Work::failed(error.to_string(), 2),
+        _ => Work::failed(error.to_string(), 1),
+    }
+}
+
+/// The error with what to type: a mail, a ledger and a table have no room for hints of their own.
+fn with_remedy(error: &GatewayError) -> String {
+    let remedy = match error {
+        GatewayError::LoginExpired { profile, .. } | GatewayError::NoCredentials { profile, .. } => match profile {
+            Some(profile) => format!("log in with `aws sso login --profile {profile}`"),
+            None => "choose a profile (`profile`, AWS_PROFILE) or log in with `aws sso login`".into(),
+        },
+        GatewayError::AccessDenied { .. } | GatewayError::Refused { .. } => {
+            "`awsideman doctor --iam-policy` shows what is needed".into()
+        }
+        GatewayError::Configuration { hint, .. } => hint.clone(),
+        GatewayError::NoInstance { .. } => "an instance lives in one region: set `region`".into(),
+        GatewayError::ChooseInstance { choices, .. } => {
+            format!("set `aws.instance` to one of {}", choices.join(", "))
+        }
+        _ => return error.to_string(),
+    };
+    format!("{error}; {remedy}")
+}
+
+/// The exit code that a failure of AWS's stands for (the full list is the command line's).
+fn exit_of(error: &GatewayError) -> u8 {
+    match error {
+        GatewayError::Throttled { .. } | GatewayError::Unreachable { .. } => 13,
+        GatewayError::Configuration { .. } | GatewayError::ChooseInstance { .. } | GatewayError::NoInstance { .. } => 2,
+        GatewayError::NoCredentials { .. }
+        | GatewayError::LoginExpired { .. }
+        | GatewayError::AccessDenied { .. }
+        | GatewayError::Refused { .. } => 4,
+        GatewayError::Partial { .. } | GatewayError::Budget { .. } => 3,
+        _ => 1,
+    }
+}
+
+pub(super) fn worst(a: u8, b: u8) -> u8 {
+    const ORDER: [u8; 7] = [2, 12, 4, 13, 1, 3, 6];
+    ORDER.into_iter().find(|code| *code == a || *code == b).unwrap_or(a.max(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::Ending;
+    use std::sync::Arc;
+
+    fn warmed(target: &'static str, items: u64, cause: Option<GatewayError>) -> Warmed {
+        Warmed {
+            target,
+            fetched: u64::from(cause.is_none()),
+            fresh: 0,
+            items,
+            failures: Vec::new(),
+            stopped: cause.as_ref().map(ToString::to_string),
+            cause: cause.map(Arc::new),
+        }
+    }
+
+    fn throttled() -> GatewayError {
+        GatewayError::Throttled { operation: "ListUsers".into(), attempts: 5, retry_after_ms: None }
+    }
+
+    fn denied() -> GatewayError {
+        GatewayError::AccessDenied { operation: "ListUsers".into(), account: None, detail: "no".into() }
+    }
+
+    #[test]
+    fn a_warm_that_read_everything_is_done() {
+        let work = warm_work(&[warmed("users", 300, None), warmed("groups", 30, None)], None, &[]);
+        assert_eq!((work.ending, work.exit, work.reason.as_str()), (Ending::Done, 0, "300 users, 30 groups"));
+    }
+
+    #[test]
+    fn a_warm_that_read_a_part_is_done_with_3_and_says_both() {
+        let work = warm_work(&[warmed("users", 300, None), warmed("groups", 0, Some(denied()))], None, &[]);
+        assert_eq!((work.ending, work.exit), (Ending::Done, 3));
+        assert!(work.reason.starts_with("300 users; groups: AWS denied"), "{}", work.reason);
+    }
+
+    #[test]
+    fn a_warm_that_read_nothing_failed_with_the_code_of_the_cause() {
+        let both = |a, b| warm_work(&[warmed("users", 0, Some(a)), warmed("groups", 0, Some(b))], None, &[]);
+        assert_eq!((both(throttled(), throttled()).ending, 13), (Ending::FailedForNow, 13));
+        assert_eq!(both(throttled(), throttled()).exit, 13);
+        assert_eq!((both(throttled(), denied()).ending, both(throttled(), denied()).exit), (Ending::Failed, 4));
+        assert!(both(denied(), denied()).reason.contains("doctor --iam-policy"));
+    }
+
+    #[test]
+    fn what_could_not_be_stored_shows_in_the_code() {
+        let work = warm_work(&[warmed("users", 300, None)], None, &["disk full".into()]);
+        assert_eq!(work.exit, 3);
+        assert!(work.reason.contains("disk full"));
+    }
+
+    #[test]
+    fn an_expired_login_names_the_command_to_type() {
+        let error = GatewayError::LoginExpired { profile: Some("prod".into()), detail: "sso".into() };
+        let work = warm_work(&[], Some(&error), &[]);
+        assert_eq!((work.ending, work.exit), (Ending::Failed, 4));
+        assert!(work.reason.contains("aws sso login --profile prod"), "{}", work.reason);
+    }
+}

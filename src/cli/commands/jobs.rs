@@ -1,0 +1,234 @@
+//! `jobs list`, `jobs history` and `jobs validate`: what there is, what was, and whether it is sound.
+//!
+//! Neighbours: `runs.rs` runs jobs, `daemon.rs` stays and runs them; `jobs/` lists, `config/` checks. Promise: none of the
+//! three runs a job or makes one due.
+
+use super::{daemon, runs};
+use crate::app::App;
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::jobs::{HistoryArgs, JobsCommand};
+use crate::cli::exit::Failure;
+use crate::cli::output::{Output, Page, Style};
+use crate::cli::progress::Notices;
+use crate::cli::session::{Need, Session};
+use crate::cli::times;
+use crate::clock::UnixMillis;
+use crate::config::{Format, Job, schedule_warnings};
+use crate::jobs::{self, Context, JobError, Listed, Outcome, RunRow, Stop, Wanted};
+use crate::model::format_duration;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs that `jobs history` shows unless a number is given.
+const SHOWN: u64 = 20;
+/// A time that is nearer than this is shown as a distance.
+const NEAR: i64 = 24 * 3_600_000;
+
+/// `jobs ...`
+pub(crate) fn jobs(command: JobsCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        JobsCommand::List => list(globals, output),
+        JobsCommand::Run(arguments) => runs::run(&arguments, globals, output),
+        JobsCommand::History(arguments) => history(&arguments, globals, output),
+        JobsCommand::Validate => validate(globals, output),
+        JobsCommand::Daemon => daemon::daemon(globals, output),
+    }
+}
+
+/// A session that looks at jobs, with the notices that came up.
+pub(super) struct Look {
+    pub(super) app: Arc<App>,
+    pub(super) jobs: Vec<Job>,
+    pub(super) context: Context,
+    pub(super) notices: Vec<String>,
+}
+
+impl Look {
+    fn open(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
+        let session = Session::open(globals, Need::Report, output)?;
+        let heard = Arc::new(Notices::default());
+        let jobs = session.app.jobs()?;
+        let context = session.app.job_context(heard.clone(), Stop::new())?;
+        let mut notices = session.notices;
+        notices.extend(heard.take());
+        Ok(Look { app: session.app, jobs, context, notices })
+    }
+}
+
+/// Says notices beside a page; other formats carry them in their document.
+pub(super) fn say(notices: &[String], output: &Output) {
+    if output.format() == Format::Table {
+        for notice in notices {
+            output.talk().note(notice);
+        }
+    }
+}
+
+fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let Look { app, jobs, context, notices } = Look::open(globals, output)?;
+    let listed = jobs::list(&jobs, &context)?;
+    let now = app.clock().now();
+    let rows = listed.iter().map(|job| row(job, now)).collect();
+    let mut page =
+        Page::new().table(&["JOB", "KIND", "SCHEDULE", "ZONE", "ENABLED", "NEXT DUE", "LAST RUN", "RUNNING"], rows);
+    for job in &listed {
+        if let Some(paused) = &job.paused {
+            page = page.marked(Style::Warn, &job.job, paused);
+        }
+    }
+    if listed.is_empty() {
+        page = page.line("no jobs: the folder that `jobs.dir` names holds no *.toml");
+    }
+    say(&notices, output);
+    output.report(&json!({ "schema_version": 1, "jobs": listed, "notices": notices }), &page)
+}
+
+fn row(job: &Listed, now: UnixMillis) -> Vec<String> {
+    let last = match (job.last_outcome, job.last_at) {
+        (Some(outcome), Some(at)) => format!("{}, {}", outcome.as_str(), times::age(at, now)),
+        _ => "never".into(),
+    };
+    let next = match (job.next_due, &job.paused) {
+        (Some(_), Some(_)) => "paused".into(),
+        (Some(due), None) => next_due(due, now),
+        (None, _) => "by name only".into(),
+    };
+    vec![
+        with_profile(&job.job, job.profile.as_deref()),
+        job.kind.clone(),
+        job.schedule.clone(),
+        job.timezone.clone().unwrap_or_default(),
+        if job.enabled { "yes" } else { "no" }.into(),
+        next,
+        last,
+        job.running.clone().unwrap_or_else(|| "no".into()),
+    ]
+}
+
+/// `now`, `in 4m`, and from a day on the time itself.
+fn next_due(due: UnixMillis, now: UnixMillis) -> String {
+    match due.saturating_sub(now) {
+        i64::MIN..=0 => "now".into(),
+        near @ 1..NEAR => {
+            let seconds = near.unsigned_abs().div_ceil(1_000);
+            // Hours away, nobody counts seconds.
+            let whole = if seconds > 3_600 { seconds.div_ceil(60) * 60 } else { seconds };
+            format!("in {}", format_duration(Duration::from_secs(whole)))
+        }
+        _ => times::local(due),
+    }
+}
+
+/// `warm`, or `warm (prod)` for a profile of its own.
+pub(super) fn with_profile(job: &str, profile: Option<&str>) -> String {
+    match profile.filter(|profile| !profile.is_empty()) {
+        Some(profile) => format!("{job} ({profile})"),
+        None => job.to_owned(),
+    }
+}
+
+/// `340ms`, `1.2s`, `4m 3s`.
+pub(super) fn took(ms: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "below a minute")]
+    match ms {
+        0..1_000 => format!("{ms}ms"),
+        1_000..60_000 => format!("{:.1}s", ms as f64 / 1_000.0),
+        _ => format_duration(Duration::from_secs(ms / 1_000)),
+    }
+}
+
+fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let Look { app, jobs, context, notices } = Look::open(globals, output)?;
+    let limit = u32::try_from(arguments.limit.unwrap_or(SHOWN)).unwrap_or(u32::MAX);
+    let name = arguments.name.as_deref();
+    let runs = context.ledger.history(name, limit)?;
+    if let (Some(name), true) = (name, runs.is_empty()) {
+        // A job whose file is gone keeps its history; a name that has neither is a slip of the finger.
+        known(name, &jobs, &context)?;
+    }
+    let now = app.clock().now();
+    let rows = runs.iter().map(|run| past(run, now)).collect();
+    let mut page = Page::new().table(&["BEGAN", "JOB", "OUTCOME", "TOOK", "CALLS", "WHAT"], rows);
+    if runs.is_empty() {
+        page = page.line("no job ran yet; `awsideman jobs run --all` runs them all");
+    }
+    say(&notices, output);
+    output.report(&json!({ "schema_version": 1, "runs": runs, "notices": notices }), &page)
+}
+
+fn known(name: &str, jobs: &[Job], context: &Context) -> Result<(), JobError> {
+    jobs::dry_run(jobs, &Wanted::Named(vec![name.to_owned()]), context).map(drop)
+}
+
+fn past(run: &RunRow, now: UnixMillis) -> Vec<String> {
+    let outcome = run.outcome.map_or_else(|| "running".to_owned(), |outcome| outcome.as_str().to_owned());
+    let took = match run.outcome {
+        None => format_duration(Duration::from_secs(now.saturating_sub(run.started_at).max(0).unsigned_abs() / 1_000)),
+        Some(Outcome::Skipped | Outcome::Missed) => String::new(),
+        Some(_) => took(run.took_ms.unsigned_abs()),
+    };
+    vec![
+        times::local(run.started_at),
+        with_profile(&run.job, Some(&run.profile)),
+        outcome,
+        took,
+        run.calls.to_string(),
+        run.reason.clone(),
+    ]
+}
+
+fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = Session::open(globals, Need::Report, output)?;
+    let jobs = session.app.jobs()?;
+    let config = session.app.config();
+    let mut warnings = session.notices;
+    warnings.extend(schedule_warnings(&jobs, &config.cache.ttl));
+    if let (true, Some(folder)) = (jobs.is_empty(), &config.jobs.dir) {
+        warnings
+            .push(format!("{}: there is no job, nothing will ever run; jobs are files named *.toml", folder.display()));
+    }
+    let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
+    let mut page = Page::new();
+    for warning in &warnings {
+        page = page.marked(Style::Warn, "warning", warning);
+    }
+    let place = match &config.jobs.dir {
+        Some(folder) => format!("in {}", folder.display()),
+        None => "compiled in; `jobs.dir` names a folder of your own".to_owned(),
+    };
+    let count = match jobs.len() {
+        1 => "1 job is sound".to_owned(),
+        n => format!("{n} jobs are sound"),
+    };
+    let page = page.line(format!("{count} ({place})"));
+    output.report(&json!({ "schema_version": 1, "valid": true, "jobs": names, "warnings": warnings }), &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_time_is_a_distance_and_a_far_one_a_date() {
+        assert_eq!(next_due(5, 10), "now");
+        assert_eq!(next_due(240_000, 0), "in 4m");
+        assert_eq!(next_due(239_001, 0), "in 4m");
+        assert_eq!(next_due(7_201_500, 0), "in 2h 1m");
+        assert_eq!(next_due(NEAR, 0), times::local(NEAR));
+    }
+
+    #[test]
+    fn durations_are_as_exact_as_they_are_short() {
+        assert_eq!(took(340), "340ms");
+        assert_eq!(took(1_234), "1.2s");
+        assert_eq!(took(243_900), "4m 3s");
+    }
+
+    #[test]
+    fn a_profile_of_its_own_is_named() {
+        assert_eq!(with_profile("warm", Some("prod")), "warm (prod)");
+        assert_eq!(with_profile("warm", Some("")), "warm");
+        assert_eq!(with_profile("warm", None), "warm");
+    }
+}

@@ -1,0 +1,285 @@
+//! `jobs run`: what is due, what is named, or everything, once.
+//!
+//! Neighbours: `app/works.rs` runs them and looks at the alerts; `jobs.rs` shares words with it. Promise: as cron calls it,
+//! it says nothing while all goes well; asked for by name or with `--all` it ends with its table; under JSON it prints one
+//! document, whatever ran.
+
+use super::jobs::{say, took, with_profile};
+use crate::alerts::Delivered;
+use crate::app::{App, RunDone};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::jobs::RunArgs;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::escape::visible;
+use crate::cli::output::{Output, Page};
+use crate::cli::progress::Notices;
+use crate::cli::session::{Need, Session};
+use crate::config::Format;
+use crate::daemon::stop_on_signals;
+use crate::jobs::{self, Outcome, Report, Stop, Wanted};
+use crate::report::Progress;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// What is still on a thread when the program ends gets this long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How a run tells what it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// One document.
+    Document,
+    /// A table, and lines about mails.
+    Page,
+    /// Nothing but what was not well.
+    Trouble,
+}
+
+/// `jobs run`
+pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = Session::open(globals, Need::Report, output)?;
+    let app = session.app.clone();
+    let jobs = app.jobs()?;
+    let wanted = wanted(arguments);
+    let telling = if output.format() != Format::Table {
+        Telling::Document
+    } else if wanted != Wanted::Due || globals.verbose > 0 || arguments.dry_run || output.talk().is_terminal() {
+        Telling::Page
+    } else {
+        Telling::Trouble
+    };
+    let heard = Arc::new(Notices::default());
+    let progress: Arc<dyn Progress> = if telling == Telling::Page { session.progress.clone() } else { heard.clone() };
+    let stop = Stop::new();
+    let mut notices = session.notices.clone();
+    if telling == Telling::Page {
+        say(&notices, output);
+    }
+    let context = app.job_context(progress, stop.clone())?;
+    if arguments.dry_run {
+        notices.extend(heard.take());
+        return plan(&jobs::dry_run(&jobs, &wanted, &context)?, &notices, output);
+    }
+
+    let runtime = runtime()?;
+    let done = runtime.block_on(async {
+        stop_on_signals(&stop)?;
+        Ok::<_, Failure>(app.run_jobs(&jobs, &wanted, &context, true).await?)
+    });
+    runtime.shutdown_timeout(LAST_WORDS);
+    drop(session);
+    let done = done?;
+
+    match telling {
+        Telling::Document => {
+            notices.extend(heard.take());
+            notices.extend(done.notices.iter().cloned());
+            output.report(&document(&done, &notices), &Page::new())?;
+        }
+        Telling::Page => {
+            let is_tour = app.is_sandbox() && wanted == Wanted::All;
+            output.report(&Value::Null, &page(&done, is_tour.then(|| tour(&app)).flatten()))?;
+            say(&done.notices, output);
+            if is_tour {
+                output.talk().note(&next_step(&app, globals));
+            }
+        }
+        Telling::Trouble => {
+            let notices = heard.take();
+            for line in trouble(&done.reports).chain(notices).chain(done.notices.iter().cloned()) {
+                output.talk().write(&format!("{}\n", visible(&line)));
+            }
+        }
+    }
+    let code = if stop.is_set() { Code::Interrupted } else { Code::from_number(done.exit) };
+    if code == Code::Ok { Ok(()) } else { Err(Failure::quiet(code)) }
+}
+
+/// The runtime on which jobs run: two threads, so that a walk does not keep a signal waiting.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|error| Failure::new(Code::Failed, format!("cannot start: {error}")))
+}
+
+fn wanted(arguments: &RunArgs) -> Wanted {
+    if arguments.all {
+        Wanted::All
+    } else if arguments.names.is_empty() {
+        Wanted::Due
+    } else {
+        Wanted::Named(arguments.names.clone())
+    }
+}
+
+/// The one document of a run.
+fn document(done: &RunDone, notices: &[String]) -> Value {
+    json!({
+        "schema_version": 1,
+        "runs": done.reports,
+        "mail": {
+            "sent": done.mail.sent.iter().map(|receipt| &receipt.place).collect::<Vec<_>>(),
+            "waiting": done.mail.waiting,
+            "failed": done.mail.failed,
+            "hint": Some(&done.mail.hint).filter(|hint| !hint.is_empty()),
+        },
+        "notices": notices,
+    })
+}
+
+fn page(done: &RunDone, title: Option<String>) -> Page {
+    let page = title.map_or_else(Page::new, |title| Page::new().title(title));
+    if done.reports.is_empty() {
+        return mail_lines(page.line("nothing is due; `awsideman jobs list` shows when"), &done.mail);
+    }
+    let rows = done.reports.iter().map(row).collect();
+    mail_lines(page.table(&["JOB", "OUTCOME", "WHAT", "TOOK", "CALLS"], rows), &done.mail)
+}
+
+fn row(report: &Report) -> Vec<String> {
+    vec![
+        with_profile(&report.job, report.profile.as_deref()),
+        report.outcome.as_str().to_owned(),
+        report.reason.clone(),
+        took(report.took_ms),
+        report.calls.to_string(),
+    ]
+}
+
+fn mail_lines(mut page: Page, mail: &Delivered) -> Page {
+    for receipt in &mail.sent {
+        page = page.line(format!("Mail: {}", receipt.place));
+    }
+    if mail.waiting > 0 {
+        let what = if mail.waiting == 1 { "1 mail is".to_owned() } else { format!("{} mails are", mail.waiting) };
+        page = page.line(format!("Mail waiting: {what} kept for the next run"));
+    }
+    page
+}
+
+/// One line for each run that was not well. One that was missed and then made up for is well.
+pub(super) fn trouble(reports: &[Report]) -> impl Iterator<Item = String> + '_ {
+    let made_up = |missed: &Report, later: &[Report]| {
+        later.iter().any(|r| r.outcome == Outcome::Done && r.job == missed.job && r.profile == missed.profile)
+    };
+    reports.iter().enumerate().filter_map(move |(index, report)| {
+        let is_well = match report.outcome {
+            Outcome::Done | Outcome::Skipped => report.exit == 0,
+            Outcome::Missed => made_up(report, &reports[index + 1..]),
+            _ => false,
+        };
+        let name = with_profile(&report.job, report.profile.as_deref());
+        (!is_well).then(|| format!("{name}: {}, {}", report.outcome.as_str(), report.reason))
+    })
+}
+
+fn plan(planned: &[jobs::Planned], notices: &[String], output: &mut Output) -> Result<(), Failure> {
+    let row = |job: &jobs::Planned| {
+        let would = if job.would_run { "yes" } else { "no" };
+        vec![with_profile(&job.job, job.profile.as_deref()), job.kind.clone(), would.into(), job.reason.clone()]
+    };
+    let page = Page::new()
+        .table(&["JOB", "KIND", "WOULD RUN", "WHY"], planned.iter().map(row).collect())
+        .line("Dry run: nothing was done.");
+    let document = json!({ "schema_version": 1, "dry_run": true, "planned": planned, "notices": notices });
+    output.report(&document, &page)
+}
+
+/// What a newcomer looks at.
+fn tour(app: &App) -> Option<String> {
+    let host = app.sandbox_host()?;
+    let shape = host.shape();
+    Some(format!(
+        "The jobs, on a made-up organization of {} users, {} groups, {} accounts and {} permission sets (no AWS)",
+        shape.users, shape.groups, shape.accounts, shape.permission_sets
+    ))
+}
+
+/// What a newcomer types next.
+fn next_step(app: &App, globals: &GlobalArgs) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "awsideman".into());
+    let sandbox = match globals.sandbox.flatten() {
+        Some(seed) => format!("--sandbox={seed}"),
+        None => "--sandbox".into(),
+    };
+    format!(
+        "the cache is in {}\nnext: `{program} {sandbox} user list` is answered from it at once",
+        app.cache_dir().display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Map;
+
+    fn report(job: &str, outcome: Outcome, exit: u8) -> Report {
+        Report {
+            job: job.into(),
+            kind: "warm".into(),
+            profile: None,
+            outcome,
+            reason: "because".into(),
+            took_ms: 12,
+            calls: 3,
+            scheduled_at: None,
+            started_at: 0,
+            attempt: 1,
+            exit,
+            retryable: false,
+            findings: Vec::new(),
+            detail: Map::new(),
+        }
+    }
+
+    fn lines(reports: &[Report]) -> Vec<String> {
+        trouble(reports).collect()
+    }
+
+    #[test]
+    fn what_went_well_or_had_a_reason_is_not_told() {
+        let well = [report("a", Outcome::Done, 0), report("b", Outcome::Skipped, 0)];
+        assert!(lines(&well).is_empty());
+        let bad = [report("a", Outcome::Failed, 13), report("b", Outcome::Done, 6)];
+        assert_eq!(lines(&bad), ["a: failed, because", "b: done, because"]);
+    }
+
+    #[test]
+    fn a_missed_run_is_told_unless_it_was_made_up_for() {
+        let missed = report("a", Outcome::Missed, 0);
+        assert_eq!(lines(std::slice::from_ref(&missed)), ["a: missed, because"]);
+        assert_eq!(lines(&[missed.clone(), report("b", Outcome::Done, 0)]).len(), 1);
+        assert!(lines(&[missed, report("a", Outcome::Done, 0)]).is_empty());
+    }
+
+    #[test]
+    fn names_choose_and_nothing_means_what_is_due() {
+        let arguments = |names: &[&str], all| RunArgs {
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            all,
+            due: false,
+            dry_run: false,
+        };
+        assert_eq!(wanted(&arguments(&[], false)), Wanted::Due);
+        assert_eq!(wanted(&arguments(&[], true)), Wanted::All);
+        assert_eq!(wanted(&arguments(&["warm"], false)), Wanted::Named(vec!["warm".into()]));
+    }
+
+    #[test]
+    fn the_page_names_each_mail_and_those_that_wait() {
+        let mut done = RunDone { reports: vec![report("a", Outcome::Done, 0)], ..RunDone::default() };
+        done.mail.sent.push(crate::alerts::Receipt { place: "/m/1.eml".into(), complaint: None });
+        done.mail.waiting = 2;
+        let text = page(&done, None).text(None, false);
+        assert!(text.contains("Mail: /m/1.eml") && text.contains("2 mails are kept"), "{text}");
+        assert!(page(&RunDone::default(), None).text(None, false).contains("nothing is due"));
+    }
+
+    #[test]
+    fn the_document_has_its_runs_even_when_there_are_none() {
+        let document = document(&RunDone::default(), &[]);
+        assert_eq!(document["runs"], json!([]));
+        assert_eq!(document["mail"]["waiting"], 0);
+    }
+}
