@@ -88,12 +88,6 @@ impl World {
         self.set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", offset)
     }
 
-    /// Writes the user's configuration file.
-    pub(crate) fn configured(self, text: &str) -> World {
-        self.configure(text);
-        self
-    }
-
     /// Writes the user's configuration file, and says where it is.
     pub(crate) fn configure(&self, text: &str) -> PathBuf {
         self.write(".config/awsideman/config.toml", text)

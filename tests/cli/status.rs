@@ -72,7 +72,7 @@ fn a_damaged_store_is_told_in_the_document_and_not_beside_it() {
     let live = std::fs::read_to_string(world.cache_dir().join("CURRENT")).unwrap();
     for entry in std::fs::read_dir(world.cache_dir()).unwrap() {
         let path = entry.unwrap().path();
-        if path.display().to_string().contains(live.trim()) && !path.display().to_string().ends_with(".lock") {
+        if path.display().to_string().contains(live.trim()) && path.extension().is_none_or(|end| end != "lock") {
             std::fs::write(path, vec![0x5a; 65_536]).unwrap();
         }
     }
