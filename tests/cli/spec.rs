@@ -418,7 +418,7 @@ fn cleaning_and_limits_are_scheduled_hourly_unless_somebody_says_otherwise() {
     for kind in ["cleanup", "enforce-limits", "warm", "health-check"] {
         assert!(text.contains(kind), "{kind}: {jobs:#}");
     }
-    world.run(["jobs", "list"]).ok().stdout_has("1h");
+    world.run(["jobs", "list"]).ok().stdout_has("17 * * * *").stdout_has("37 * * * *");
 }
 
 // -- Keys, breaker, warming
@@ -452,15 +452,17 @@ fn a_warm_fills_lists_and_describes_and_ends_with_its_words() {
     let ran = world.run(["cache", "warm"]).ok();
     assert!(ran.stdout.lines().last().unwrap().starts_with("Cache warming completed"), "{}", ran.stdout);
     let calls = world.calls_of(|| {
-        for words in ["user list", "group list", "permission-set list", "account list", "assignment list"] {
-            world.run(words.split(' ')).ok();
+        for words in ["user list", "group list", "permission-set list", "account list", "group members Developers"] {
+            world.run(words.split(' ')).ok().silent();
         }
+        // Some assignments are of people who are gone: their names are looked for.
+        world.run(["assignment", "list", "--cache-only"]).ok().silent();
         let keys = keys(&world);
         for key in ["user:describe:", "group:describe:", "group:members:", "user:list:all", "account:list:all"] {
             assert!(keys.iter().any(|known| known.starts_with(key)), "{key}: {keys:?}");
         }
     });
-    assert_eq!(calls, 0, "what was warmed answers");
+    assert_eq!(calls, 0, "what was warmed answers: {:?}", world.calls());
     world.run(["cache", "warm", "user", "groups"]).ok().stdout_has("Cache warming completed");
 }
 
