@@ -2,11 +2,12 @@
 //!
 //! Neighbours: `sqlite.rs`, `state/` and `store/` open everything through here. Promise: what awsideman creates is
 //! 0700 and 0600 (or 2770 and 0660 for a group) whatever the umask; a directory of ours that others may write, or
-//! that belongs to somebody else, is refused; one that others may only read is tightened, and that is said.
+//! that belongs to somebody else, is refused; one that others may only read is tightened, and that is said. What its
+//! owner took from himself (a directory frozen with `chmod 500`) is never given back.
 
 use rustix::fs::{Mode, OFlags};
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -98,7 +99,7 @@ pub enum Prepared {
     Found,
     /// It was made.
     Created,
-    /// Others could read it (mode before); now they cannot.
+    /// Others could read it, or the group could not use it (mode before); now it is as it must be.
     Tightened(u32),
 }
 
@@ -106,14 +107,29 @@ pub enum Prepared {
 ///
 /// The parents are created like ours but not judged; a symlink is followed up to the last component only.
 pub fn directory(path: &Path, access: Access) -> Result<Prepared, PrivateError> {
+    let Some(found) = judge(path, access)? else {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| io_error("create", path, source))?;
+        set_mode(path, access.directory_mode(), access)?;
+        return Ok(Prepared::Created);
+    };
+    let mode = found.mode() & 0o7777;
+    let wanted = match access {
+        Access::Owner => mode & 0o700,
+        Access::Group(_) => 0o770,
+    };
+    if mode & 0o777 == wanted || found.uid() != rustix::process::geteuid().as_raw() {
+        return Ok(Prepared::Found);
+    }
+    set_mode(path, access.directory_mode() & (wanted | 0o7000), access)?;
+    Ok(Prepared::Tightened(mode))
+}
+
+/// Checks that `path` is a directory of ours and changes nothing; `None` when it is not there.
+pub fn judge(path: &Path, access: Access) -> Result<Option<Metadata>, PrivateError> {
     let found = match std::fs::symlink_metadata(path) {
         Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-            made.map_err(|source| io_error("create", path, source))?;
-            set_mode(path, access.directory_mode(), access)?;
-            return Ok(Prepared::Created);
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(io_error("open", path, source)),
     };
     if found.file_type().is_symlink() {
@@ -141,12 +157,7 @@ pub fn directory(path: &Path, access: Access) -> Result<Prepared, PrivateError> 
             }
         }
     }
-    let wanted = access.directory_mode();
-    if mode & 0o777 == wanted & 0o777 || found.uid() != us {
-        return Ok(Prepared::Found);
-    }
-    set_mode(path, wanted, access)?;
-    Ok(Prepared::Tightened(mode))
+    Ok(Some(found))
 }
 
 /// How a file of ours is opened.
@@ -264,6 +275,52 @@ mod tests {
         std::fs::set_permissions(&ours, std::fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(directory(&ours, Access::Owner).unwrap(), Prepared::Tightened(0o755));
         assert_eq!(directory(&ours, Access::Owner).unwrap(), Prepared::Found);
+    }
+
+    #[test]
+    fn what_the_owner_took_from_himself_is_not_given_back() {
+        let root = tempfile::tempdir().unwrap();
+        let ours = root.path().join("frozen");
+        directory(&ours, Access::Owner).unwrap();
+        for (before, after) in [(0o500, 0o500), (0o555, 0o500), (0o000, 0o000)] {
+            std::fs::set_permissions(&ours, std::fs::Permissions::from_mode(before)).unwrap();
+            directory(&ours, Access::Owner).unwrap();
+            assert_eq!(mode(&ours), after, "{before:o}");
+        }
+    }
+
+    #[test]
+    fn judging_changes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let ours = root.path().join("a");
+        assert!(judge(&ours, Access::Owner).unwrap().is_none());
+        assert!(!ours.exists());
+        std::fs::create_dir(&ours).unwrap();
+        std::fs::set_permissions(&ours, std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(judge(&ours, Access::Owner).unwrap().is_some());
+        assert_eq!(mode(&ours), 0o755);
+        std::fs::set_permissions(&ours, std::fs::Permissions::from_mode(0o757)).unwrap();
+        assert!(matches!(judge(&ours, Access::Owner), Err(PrivateError::WritableByOthers { .. })));
+    }
+
+    #[test]
+    fn a_shared_directory_is_opened_to_its_group_and_to_nobody_else() {
+        let root = tempfile::tempdir().unwrap();
+        let (shared, own) = (root.path().join("a"), rustix::process::getegid().as_raw());
+        assert_eq!(directory(&shared, Access::Group(own)).unwrap(), Prepared::Created);
+        assert_eq!(mode(&shared), 0o2770);
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(directory(&shared, Access::Group(own)).unwrap(), Prepared::Tightened(0o700));
+        assert_eq!(mode(&shared), 0o2770);
+        assert!(matches!(directory(&shared, Access::Owner), Err(PrivateError::WritableByOthers { .. })));
+        assert!(matches!(directory(&shared, Access::Group(own + 1)), Err(PrivateError::WritableByOthers { .. })));
+    }
+
+    #[test]
+    fn a_group_is_known_by_name_or_number() {
+        assert_eq!(group_id("1234"), Some(1234));
+        assert_eq!(group_id("root"), Some(0));
+        assert_eq!(group_id("no such group"), None);
     }
 
     #[test]

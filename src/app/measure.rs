@@ -7,8 +7,9 @@ use super::App;
 use crate::clock::{UnixMillis, millis};
 use crate::health::{BreakerReading, Disabled, Health, Measurements, examine};
 use crate::host;
+use crate::private;
 use crate::state::Counts;
-use crate::store::{Select, Size};
+use crate::store::{Select, Size, Store, StoreError};
 use std::ops::ControlFlow;
 
 /// Everything that is known about the cache at one moment.
@@ -39,8 +40,8 @@ impl App {
             notices.push(problem.clone());
         }
         let (size, oldest, store_problem) = self.measure_store();
+        notices.extend(self.store_notice());
         let (window, lifetime) = self.counts(now, &mut notices);
-        let disabled = self.disabled();
         let mark = self.breaker();
         let space = host::free_space(self.cache_dir()).ok();
         let measurements = Measurements {
@@ -54,30 +55,32 @@ impl App {
             oldest_stored_at: oldest,
             free_disk_bytes: space.map(|space| space.free),
             total_disk_bytes: space.map(|space| space.total),
-            disabled: disabled.map(|disabled| Disabled {
-                since: Some(disabled.since),
-                until: (disabled.until < i64::MAX).then_some(disabled.until),
-                reason: disabled.reason,
-            }),
+            disabled: self.disabled_reading(),
             breaker: BreakerReading {
                 state: mark.state.as_str().to_owned(),
                 failure_count: mark.failure_count,
                 last_failure_time: mark.last_failure_time,
             },
             store_problem,
-            directory_problems: Vec::new(),
+            directory_problems: self.directory_problems(),
             now,
         };
         let health = examine(&measurements, &self.config().health, &self.config().cache);
         Measured { size, oldest, window, lifetime, measurements, health, notices }
     }
 
-    fn measure_store(&self) -> (Size, Option<UnixMillis>, Option<String>) {
-        if !self.is_memory() && !self.cache_dir().exists() {
-            // Nothing has been cached yet; looking does not make it so.
-            return (Size::default(), None, None);
+    /// The store to look at; `None` when nothing has been cached yet, which looking does not change.
+    pub(super) fn store_to_look_at(&self) -> Result<Option<&dyn Store>, StoreError> {
+        // A directory that cannot even be looked at is not an empty one: opening it says why.
+        if !self.is_memory() && matches!(self.cache_dir().try_exists(), Ok(false)) {
+            return Ok(None);
         }
-        let measured = self.store().and_then(|store| {
+        Ok(Some(self.store()?.as_ref()))
+    }
+
+    fn measure_store(&self) -> (Size, Option<UnixMillis>, Option<String>) {
+        let measured = self.store_to_look_at().and_then(|store| {
+            let Some(store) = store else { return Ok((Size::default(), None)) };
             let size = store.size()?;
             let mut oldest: Option<UnixMillis> = None;
             store.scan(&Select::All, &mut |meta| {
@@ -92,10 +95,25 @@ impl App {
         }
     }
 
+    /// What is wrong with the directories that we own.
+    fn directory_problems(&self) -> Vec<String> {
+        let cache = (!self.is_memory()).then(|| self.cache_dir());
+        let judged = cache.into_iter().chain([self.state_dir()]).map(|path| private::judge(path, self.access()));
+        let problems = judged.filter_map(Result::err).map(|problem| problem.to_string());
+        problems.chain(self.switch().1.clone()).collect()
+    }
+
+    /// Since and until when the cache is disabled, as far as the switch tells; a configuration knows no times.
+    fn disabled_reading(&self) -> Option<Disabled> {
+        let disabled = self.disabled()?;
+        let by_switch = self.switch().1.is_none() && self.switch().0.disabled(self.clock().now()).is_some();
+        Some(Disabled { since: by_switch.then_some(disabled.since), until: disabled.end(), reason: disabled.reason })
+    }
+
     /// What commands looked up, what is not folded yet included. Nothing is written for it.
     fn counts(&self, now: UnixMillis, notices: &mut Vec<String>) -> (Counts, Counts) {
         let state = self.state();
-        if !self.state_dir().exists() {
+        if matches!(self.state_dir().try_exists(), Ok(false)) {
             return (Counts::default(), Counts::default());
         }
         let database = state.database_read_only().unwrap_or_else(|error| {

@@ -4,6 +4,8 @@
 //! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
+mod contents;
+mod doctor;
 mod error;
 mod late;
 mod measure;
@@ -16,6 +18,7 @@ mod upkeep;
 mod verdict;
 mod works;
 
+pub use doctor::{Check, Level};
 pub use error::AppError;
 pub use measure::Measured;
 pub use reading::{Asker, Reading};

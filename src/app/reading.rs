@@ -9,11 +9,16 @@ use super::{App, Opened};
 use crate::cache::{Cache, Miss, Settings};
 use crate::clock::UnixMillis;
 use crate::config::Backend;
-use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Recorder};
+use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Recorder, Selection};
+use crate::private::Prepared;
 use crate::report::Calls;
+use crate::sqlite;
 use crate::state::{BreakerMark, BreakerState, Outcome};
 use crate::store::{self, Breaker, BreakerSnapshot, Disk, Memory, Store, StoreError};
 use std::sync::Arc;
+
+/// A log of this many bytes is folded by the command that let it grow: a few dozen pages.
+const LOG_WORTH_FOLDING: u64 = 256 * 1024;
 
 /// The disk store behind its breaker.
 pub(super) type DiskBreaker = Breaker<Disk>;
@@ -90,11 +95,12 @@ impl App {
 
     /// The gateway for `asker`.
     pub fn reading(&self, asker: Asker) -> Reading {
-        let late = Arc::new(self.late(asker));
+        let selection = self.selection();
+        let late = Arc::new(self.late(asker, &selection));
         let recorder = (asker == Asker::Command).then(|| self.recorder());
         // A disabled cache is left alone altogether: nothing of it is even opened.
         let cache = if self.disabled().is_some() { self.detached_cache() } else { self.cache() };
-        let gateway = Gateway::new(cache, late.clone(), self.selection(), self.spool_dir(), recorder);
+        let gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
         Reading { gateway, late }
     }
 
@@ -106,6 +112,31 @@ impl App {
             // Not keeping it costs the next process the same timeout, nothing else.
             let now = self.clock().now();
             let _ = self.state().set_breaker(self.cache_dir(), after, now);
+        }
+    }
+
+    /// Folds the log of the cache's database when it has grown, after the answer has been given.
+    ///
+    /// The first process to open a database reads its whole log: what one command leaves there, every cached answer
+    /// after it would pay for.
+    pub fn fold_log(&self) {
+        let Some(breaker) = self.opened.get().and_then(|opened| opened.breaker.as_ref()) else { return };
+        let Ok(path) = breaker.inner().path() else { return };
+        let grown = std::fs::metadata(sqlite::sidecar(&path, "-wal")).is_ok_and(|log| log.len() > LOG_WORTH_FOLDING);
+        if grown {
+            // One that cannot be folded now costs time, nothing else.
+            let _ = breaker.settle();
+        }
+    }
+
+    /// What the opening of the cache directory changed about it, for people.
+    pub fn store_notice(&self) -> Option<String> {
+        match self.opened.get()?.breaker.as_ref()?.inner().prepared() {
+            Prepared::Tightened(mode) => Some(format!(
+                "{} could be used by others (mode {mode:04o}); its mode was put right",
+                self.cache_dir().display()
+            )),
+            Prepared::Found | Prepared::Created => None,
         }
     }
 
@@ -158,13 +189,12 @@ impl App {
         }
     }
 
-    fn late(&self, asker: Asker) -> Late {
+    fn late(&self, asker: Asker, selection: &Selection) -> Late {
         let (base, sandbox) = (self.aws_settings(), self.sandbox.clone());
         let (pace, max_attempts, access) = (self.config().pace.clone(), self.config().aws.max_attempts, self.access());
-        let selection = self.selection();
         // The quota belongs to the organisation, which is not known before the first call; what leads to it is.
-        let space =
-            format!("{}|{}", selection.region.unwrap_or_default(), selection.endpoint.unwrap_or(selection.fingerprint));
+        let way = selection.endpoint.as_ref().unwrap_or(&selection.fingerprint);
+        let space = format!("{}|{way}", selection.region.as_deref().unwrap_or_default());
         let database = self.state_dir().join("pace.db");
         let (background, budget) = match asker {
             Asker::Command => (false, None),
@@ -194,7 +224,7 @@ impl App {
 fn outcome(looked: Looked) -> Outcome {
     match looked {
         Looked::Hit => Outcome::Hit,
-        Looked::Miss(Miss::Absent | Miss::Fenced) => Outcome::MissAbsent,
+        Looked::Miss(Miss::Absent) => Outcome::MissAbsent,
         Looked::Miss(Miss::Expired) => Outcome::MissExpired,
         Looked::Miss(Miss::TooOld) => Outcome::MissAge,
         Looked::Miss(Miss::Corrupt) => Outcome::MissCorrupt,

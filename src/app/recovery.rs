@@ -5,6 +5,7 @@
 
 use super::{App, AppError, Trial};
 use crate::clock::millis;
+use crate::config::Backend;
 use crate::host;
 use crate::state::{BreakerMark, Disabled};
 use crate::store::Disk;
@@ -52,8 +53,11 @@ impl App {
         let now = self.clock().now();
         let flip = Disk::flip_in(&self.disk_options(), now)?;
         self.state().set_breaker(self.cache_dir(), BreakerMark::default(), now)?;
-        // The switch as this process read it may still say that the breaker is open.
-        let fresh = App::new(self.loaded().clone(), None)?;
+        // The switch as this process read it may still say that the breaker is open; and it is the disk that was
+        // repaired, whatever answers this process.
+        let mut loaded = self.loaded().clone();
+        loaded.config.cache.backend = Backend::Disk;
+        let fresh = App::new(loaded, None)?;
         let test = fresh.trial()?;
         Ok(Recovered {
             old: flip.old.map(|path| path.display().to_string()),

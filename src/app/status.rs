@@ -1,20 +1,14 @@
 //! The status document: what `cache status` prints and scripts read.
 //!
-//! Neighbours: `measure.rs` measures, `cli/` prints. Promise: the names in the JSON form stay and only grow; a number is
+//! Neighbours: `measure.rs` measures, `contents.rs` looks into the store, `cli/` prints. Promise: the names in the JSON form stay and only grow; a number is
 //! never null; asking does not move the statistics.
 
 use super::{App, Measured};
-use crate::cache::{fresh_until, operation_of};
 use crate::clock::UnixMillis;
-use crate::config::Ttl;
 use crate::host;
-use crate::model::{Resource, Space};
-use crate::state::{Counts, Outcome};
-use crate::store::{Meta, Select, Store, StoreError, Swept};
+use crate::store::Swept;
 use serde::Serialize;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::ops::ControlFlow;
+use std::collections::BTreeMap;
 
 /// The version of the document.
 const SCHEMA_VERSION: u32 = 1;
@@ -200,12 +194,11 @@ pub struct MemoryReport {
 }
 
 impl App {
-    /// The status, from what was measured and (for details) one more look at the store.
-    pub fn status(&self, measured: &Measured, detail: Detail, removed: Option<Swept>) -> Result<Status, StoreError> {
+    /// The status, from what was measured and (for details) one more look at the store. It answers whatever is broken;
+    /// what could not be looked at is among the notices.
+    pub fn status(&self, measured: &Measured, detail: Detail, removed: Option<Swept>) -> Status {
         let found = &measured.measurements;
         let (window, disabled) = (&measured.window, found.disabled.as_ref());
-        let stores = !self.is_memory() && self.cache_dir().exists() && found.store_problem.is_none();
-        let store = if stores || self.is_memory() { Some(self.store()?.as_ref()) } else { None };
         let mut status = Status {
             schema_version: SCHEMA_VERSION,
             enabled: disabled.is_none(),
@@ -245,112 +238,23 @@ impl App {
             memory: None,
         };
         if detail.resources {
-            let (resources, spaces) = self.by_resource(store, window)?;
+            let (resources, spaces) = self.by_resource(window).unwrap_or_else(|error| {
+                status.notices.push(format!("the details could not be read: {error}"));
+                Default::default()
+            });
             status.resources = Some(resources);
             status.spaces = Some(spaces);
         }
         if let Some(n) = detail.recent {
-            status.recent_entries = Some(self.recent(store, n)?);
+            status.recent_entries = Some(self.recent(n).unwrap_or_else(|error| {
+                status.notices.push(format!("the entries could not be read: {error}"));
+                Vec::new()
+            }));
         }
         if detail.memory {
             status.memory = Some(self.memory(measured));
         }
-        Ok(status)
-    }
-
-    fn by_resource(
-        &self,
-        store: Option<&dyn Store>,
-        window: &Counts,
-    ) -> Result<(Vec<ResourceReport>, Vec<SpaceReport>), StoreError> {
-        let mut resources: BTreeMap<Resource, (u64, u64, Option<UnixMillis>)> = BTreeMap::new();
-        let mut spaces: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        if let Some(store) = store {
-            store.scan(&Select::All, &mut |meta| {
-                let (entries, bytes, oldest) = resources.entry(Resource::of_key(&meta.key)).or_default();
-                *entries += 1;
-                *bytes += meta.held;
-                *oldest = Some(oldest.map_or(meta.stored_at, |known| known.min(meta.stored_at)));
-                let (entries, bytes) = spaces.entry(meta.space.clone()).or_default();
-                *entries += 1;
-                *bytes += meta.held;
-                ControlFlow::Continue(())
-            })?;
-        }
-        let counts = window.by_resource();
-        for resource in counts.keys() {
-            resources.entry(*resource).or_default();
-        }
-        let reports = resources
-            .into_iter()
-            .map(|(resource, (entries, bytes, oldest))| {
-                let counts = counts.get(&resource).cloned().unwrap_or_default();
-                let reasons = Outcome::ALL.into_iter().filter(|outcome| outcome.is_miss());
-                ResourceReport {
-                    resource: resource.to_string(),
-                    entries,
-                    bytes,
-                    hits: counts.hits(),
-                    misses: counts.misses(),
-                    misses_by_reason: reasons
-                        .map(|reason| (reason.as_str(), counts.of(reason)))
-                        .filter(|(_, n)| *n > 0)
-                        .collect(),
-                    oldest: oldest.map(rfc3339),
-                    ttls: self.ttls(resource),
-                }
-            })
-            .collect();
-        let spaces = spaces
-            .into_iter()
-            .map(|(space, (entries, bytes))| {
-                let space = Space::parse(&space).map_or(space, |space| space.to_string());
-                SpaceReport { space, entries, bytes }
-            })
-            .collect();
-        Ok((reports, spaces))
-    }
-
-    fn ttls(&self, resource: Resource) -> Vec<TtlReport> {
-        let operations = crate::config::operations(resource).unwrap_or(&["*"]);
-        let ttls = &self.config().cache.ttl;
-        let report = |operation: &&str| {
-            let Ttl { duration, key } = ttls.of(resource, operation);
-            let origin = self.loaded().origins.get(&key).cloned().unwrap_or_else(|| "default".into());
-            TtlReport { operation: (*operation).to_owned(), seconds: duration.as_secs(), key, origin }
-        };
-        operations.iter().map(report).collect()
-    }
-
-    /// The entries that were used last; only as many as asked for are held at once.
-    fn recent(&self, store: Option<&dyn Store>, n: usize) -> Result<Vec<RecentEntry>, StoreError> {
-        let now = self.clock().now();
-        let mut newest: BinaryHeap<Reverse<(UnixMillis, String, RecentEntry)>> = BinaryHeap::new();
-        if let Some(store) = store {
-            store.scan(&Select::All, &mut |meta| {
-                newest.push(Reverse((meta.used_at, meta.key.clone(), self.entry(meta, now))));
-                if newest.len() > n {
-                    newest.pop();
-                }
-                ControlFlow::Continue(())
-            })?;
-        }
-        let mut entries: Vec<_> = newest.into_iter().map(|Reverse(entry)| entry).collect();
-        entries.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        Ok(entries.into_iter().map(|(_, _, entry)| entry).collect())
-    }
-
-    fn entry(&self, meta: &Meta, now: UnixMillis) -> RecentEntry {
-        let ttl = self.config().cache.ttl.duration(Resource::of_key(&meta.key), operation_of(&meta.key));
-        RecentEntry {
-            key: meta.key.clone(),
-            used: rfc3339(meta.used_at),
-            stored: rfc3339(meta.stored_at),
-            age_seconds: (now - meta.stored_at) / 1000,
-            left_seconds: (fresh_until(meta, ttl) - now) / 1000,
-            bytes: meta.held,
-            source: meta.source.clone(),
-        }
+        status
     }
 
     fn memory(&self, measured: &Measured) -> MemoryReport {
@@ -363,18 +267,6 @@ impl App {
             low_water_bytes: super::reading::mebibytes(cache.max_size_mb * cache.low_water_percent / 100.0),
             limit_entries: cache.max_entries,
         }
-    }
-}
-
-impl PartialOrd for RecentEntry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for RecentEntry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
     }
 }
 

@@ -6,22 +6,26 @@
 
 use super::entry::{self, FRAME_BYTES, Framer};
 use super::{Cache, Key};
-use crate::clock::millis;
+use crate::clock::{UnixMillis, millis};
 use crate::store::{Fill, Meta, StoreError, Stored};
 use std::io::{self, Read};
 use std::time::Duration;
 
-/// The number of the store's log when a fetch began. Without one (the store could not say) nothing is stored.
+/// When a fetch began: the time, which is the age of what it brings, and the number of the store's log. Without a
+/// number (the store could not say) nothing is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket(Option<u64>);
+pub struct Ticket {
+    since: Option<u64>,
+    taken_at: UnixMillis,
+}
 
 impl Ticket {
     /// A ticket that stores nothing.
-    pub const NONE: Ticket = Ticket(None);
+    pub const NONE: Ticket = Ticket { since: None, taken_at: 0 };
 
     /// Whether a fill with it can store anything.
     pub fn is_valid(self) -> bool {
-        self.0.is_some()
+        self.since.is_some()
     }
 }
 
@@ -50,15 +54,15 @@ impl Fresh {
 impl Cache {
     /// Takes a ticket. Must happen before the first call of the fetch that will be stored with it.
     pub fn ticket(&self) -> Result<Ticket, StoreError> {
-        self.store.sequence().map(|number| Ticket(Some(number)))
+        let taken_at = self.clock.now();
+        self.store.sequence().map(|number| Ticket { since: Some(number), taken_at })
     }
 
     /// Stores a batch of small answers in one transaction.
     pub fn fill(&self, space: &str, answers: &[Fresh], ticket: Ticket) -> Result<Stored, StoreError> {
-        let Some(since) = ticket.0 else { return Ok(Stored { stored: 0, refused: answers.len() as u64 }) };
-        let now = self.clock.now();
-        let fills: Vec<Fill> = answers.iter().map(|answer| self.whole(space, answer, now)).collect();
-        self.store.put(&fills, since, now)
+        let Some(since) = ticket.since else { return Ok(Stored { stored: 0, refused: answers.len() as u64 }) };
+        let fills: Vec<Fill> = answers.iter().map(|answer| self.whole(space, answer, ticket.taken_at)).collect();
+        self.store.put(&fills, since, self.clock.now())
     }
 
     /// Stores one answer of any length, frame by frame; visible to readers only as a whole. `true` when stored.
@@ -70,10 +74,9 @@ impl Cache {
         body: &mut dyn Read,
         ticket: Ticket,
     ) -> Result<bool, StoreError> {
-        let Some(since) = ticket.0 else { return Ok(false) };
-        let now = self.clock.now();
-        let mut framer = Framer::new(space, key.as_str(), now, self.settings.compression);
-        let mut draft = self.store.draft(now)?;
+        let Some(since) = ticket.since else { return Ok(false) };
+        let mut framer = Framer::new(space, key.as_str(), ticket.taken_at, self.settings.compression);
+        let mut draft = self.store.draft(self.clock.now())?;
         let mut buffer = vec![0; FRAME_BYTES];
         let (mut size, mut held, mut frames) = (0, 0, 0);
         loop {
@@ -87,55 +90,61 @@ impl Cache {
             held += frame.len() as u64;
             frames += 1;
         }
-        let ttl = self.ttl(key.resource(), key.operation());
-        let meta = self.meta(space, key, source, now, ttl, (size, held, frames));
+        let times = self.times(ticket.taken_at, self.ttl(key.resource(), key.operation()));
+        let meta = meta(space, key, source, times, (size, held, frames));
         draft.publish(&meta, since)
     }
 
-    fn whole(&self, space: &str, answer: &Fresh, now: i64) -> Fill {
-        let mut framer = Framer::new(space, answer.key.as_str(), now, self.settings.compression);
+    fn whole(&self, space: &str, answer: &Fresh, fetched_at: UnixMillis) -> Fill {
+        let mut framer = Framer::new(space, answer.key.as_str(), fetched_at, self.settings.compression);
         let mut frames: Vec<_> = answer.payload.chunks(FRAME_BYTES).map(|chunk| framer.frame(chunk)).collect();
         if frames.is_empty() {
             frames.push(framer.frame(&[]));
         }
-        let ttl = if answer.is_absence() {
-            self.settings.not_found_ttl
-        } else {
-            self.ttl(answer.key.resource(), answer.key.operation())
-        };
+        let mut times = self.times(fetched_at, self.ttl(answer.key.resource(), answer.key.operation()));
+        if answer.is_absence() {
+            // An absence that has expired says nothing any more, not even while AWS is silent.
+            let end = fetched_at.saturating_add(millis(self.settings.not_found_ttl));
+            times = Times { stored_at: fetched_at, fresh_until: end, stale_until: end };
+        }
         let held = frames.iter().map(|frame| frame.len() as u64).sum();
         let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
         let size = answer.payload.len() as u64;
-        Fill { meta: self.meta(space, &answer.key, answer.source, now, ttl, (size, held, count)), frames }
+        Fill { meta: meta(space, &answer.key, answer.source, times, (size, held, count)), frames }
     }
 
-    fn meta(
-        &self,
-        space: &str,
-        key: &Key,
-        source: &str,
-        now: i64,
-        ttl: Duration,
-        (size, held, frames): (u64, u64, u32),
-    ) -> Meta {
-        let fresh_until = now.saturating_add(millis(ttl));
-        let mut meta = Meta {
-            space: space.to_owned(),
-            key: key.as_str().to_owned(),
-            schema: entry::SCHEMA,
-            stored_at: now,
-            fresh_until,
-            stale_until: fresh_until.saturating_add(millis(self.settings.stale_if_error)),
-            used_at: now,
-            source: source.to_owned(),
-            size,
-            held,
-            frames,
-            seal: 0,
-        };
-        meta.seal = entry::seal(&meta);
-        meta
+    fn times(&self, fetched_at: UnixMillis, ttl: Duration) -> Times {
+        let fresh_until = fetched_at.saturating_add(millis(ttl));
+        let stale_until = fresh_until.saturating_add(millis(self.settings.stale_if_error));
+        Times { stored_at: fetched_at, fresh_until, stale_until }
     }
+}
+
+/// From when and until when an entry is what.
+#[derive(Clone, Copy)]
+struct Times {
+    stored_at: UnixMillis,
+    fresh_until: UnixMillis,
+    stale_until: UnixMillis,
+}
+
+fn meta(space: &str, key: &Key, source: &str, times: Times, (size, held, frames): (u64, u64, u32)) -> Meta {
+    let mut meta = Meta {
+        space: space.to_owned(),
+        key: key.as_str().to_owned(),
+        schema: entry::SCHEMA,
+        stored_at: times.stored_at,
+        fresh_until: times.fresh_until,
+        stale_until: times.stale_until,
+        used_at: times.stored_at,
+        source: source.to_owned(),
+        size,
+        held,
+        frames,
+        seal: 0,
+    };
+    meta.seal = entry::seal(&meta);
+    meta
 }
 
 fn fill_buffer(body: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {

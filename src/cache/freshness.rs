@@ -46,15 +46,14 @@ pub fn judge(meta: &Meta, allowance: Allowance, now: UnixMillis) -> Verdict {
         return Verdict::FromTheFuture;
     }
     let fresh_until = fresh_until(meta, allowance.ttl);
+    let age = now.saturating_sub(meta.stored_at);
+    let too_old = allowance.max_age.is_some_and(|most| age > millis(most));
     if now < fresh_until {
-        let age = now.saturating_sub(meta.stored_at);
-        if allowance.max_age.is_some_and(|most| age > millis(most)) {
-            return Verdict::TooOld;
-        }
-        return Verdict::Fresh { left_ms: fresh_until - now };
+        return if too_old { Verdict::TooOld } else { Verdict::Fresh { left_ms: fresh_until - now } };
     }
+    // A silent AWS does not make a read accept what it said it would not.
     let stale_until = meta.stale_until.min(fresh_until.saturating_add(millis(allowance.stale_if_error)));
-    if now < stale_until { Verdict::Stale } else { Verdict::Expired }
+    if now < stale_until && !too_old { Verdict::Stale } else { Verdict::Expired }
 }
 
 /// When an entry ends being fresh: as stored, or sooner when the TTL has been shortened since.
@@ -112,6 +111,8 @@ mod tests {
     fn a_read_may_ask_for_something_younger() {
         assert_eq!(at(1_100_000, 600, Some(100)), Verdict::Fresh { left_ms: 500_000 });
         assert_eq!(at(1_100_001, 600, Some(100)), Verdict::TooOld);
+        assert_eq!(at(1_600_000, 600, Some(600)), Verdict::Stale);
+        assert_eq!(at(1_600_001, 600, Some(600)), Verdict::Expired);
     }
 
     #[test]

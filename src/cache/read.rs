@@ -49,8 +49,6 @@ pub enum Miss {
     Corrupt,
     /// It was stored by another version, and is left alone.
     OtherVersion,
-    /// A write is under way; the answer must come from AWS and is not stored.
-    Fenced,
     /// The backend failed.
     Fault,
 }

@@ -75,10 +75,11 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
         Command::Instance(command) => commands::directory::instance(command, globals, output),
         Command::Cache(command) => commands::cache::cache(command, globals, output),
         Command::Jobs(command) => commands::jobs::jobs(command, globals, output),
+        Command::Config(command) => commands::config::config(command, globals, output),
         Command::Alerts(command) => commands::alerts::alerts(&command, globals, output),
-        Command::Config(_) | Command::Sandbox(_) | Command::Info(_) | Command::Doctor(_) => {
-            Err(Failure::new(Code::Failed, "not built yet"))
-        }
+        Command::Sandbox(command) => commands::sandbox::sandbox(&command, globals, output),
+        Command::Info(freshness) => commands::info::info(&freshness, globals, output),
+        Command::Doctor(arguments) => commands::doctor::doctor(&arguments, globals, output),
     }
 }
 

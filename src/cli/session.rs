@@ -7,8 +7,8 @@ use super::args::{FreshnessArgs, GlobalArgs};
 use super::exit::{Code, Failure};
 use super::output::Output;
 use super::progress::Shown;
-use crate::app::{App, SandboxHost, sandbox_sources};
-use crate::config::{self, Loaded, Sources};
+use crate::app::{App, AppError, Reading, SandboxHost, sandbox_sources};
+use crate::config::{self, Loaded, Sharing, Sources};
 use crate::gateway::Policy;
 use crate::report::Progress;
 use crate::sandbox::Shape;
@@ -50,7 +50,7 @@ impl Session {
         };
         output.set_default_format(loaded.config.output.format);
         notices.extend(loaded.warnings.iter().cloned());
-        let app = Arc::new(App::new(loaded, sandbox)?);
+        let app = Arc::new(join(loaded, sandbox, need, &mut notices)?);
         let progress = Arc::new(Shown::new(output.talk().clone()));
         let session = Session { app, progress, notices };
         if need == Need::Sound {
@@ -88,16 +88,36 @@ impl Session {
         };
         if let (Some(disabled), true) = (self.app.disabled(), freshness.cache_only) {
             let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-            return Err(Failure::new(Code::CacheNeeded, format!("--cache-only, and the cache is disabled{reason}"))
-                .hint("`awsideman cache enable` ends that"));
+            return Err(self.cache_needed(format!("--cache-only, and the cache is disabled{reason}")));
         }
         Ok(self.app.policy(wanted))
+    }
+
+    /// The failure of a command that is of no use while the cache is disabled, with what ends that.
+    pub(super) fn cache_needed(&self, message: String) -> Failure {
+        let failure = Failure::new(Code::CacheNeeded, message);
+        if self.app.switch().0.disabled(self.app.clock().now()).is_some() {
+            return failure.hint("`awsideman cache enable` ends that");
+        }
+        let origin = self.app.loaded().origins.get("cache.disabled").map_or("the configuration", String::as_str);
+        failure.hint(format!("`cache.disabled` is set by {origin}; `awsideman cache enable` does not change that"))
+    }
+
+    /// Ends a command that read: as [`Session::close`], and what it left in the cache's log is folded in.
+    pub(super) fn close_after(&self, reading: &Reading) {
+        self.close(reading.gateway.take_faults());
+        if reading.calls().total > 0 {
+            self.app.fold_log();
+        }
     }
 
     /// Ends a command that used the store: what it met is kept for the next process, and faults of the cache are said.
     pub(super) fn close(&self, faults: Vec<String>) {
         if let Some(problem) = self.app.store_problem() {
             self.progress.notice(&format!("the cache cannot be used, this is from AWS: CacheBackendError: {problem}"));
+        }
+        if let Some(notice) = self.app.store_notice() {
+            self.progress.notice(&notice);
         }
         for fault in faults {
             self.progress.notice(&format!("the cache could not be used for everything: CacheBackendError: {fault}"));
@@ -106,6 +126,24 @@ impl Session {
             self.progress.notice(problem);
         }
         self.app.finish();
+    }
+}
+
+/// Joins the rooms; an emergency command goes on without a group that this host does not have.
+fn join(
+    loaded: Loaded,
+    sandbox: Option<Arc<SandboxHost>>,
+    need: Need,
+    notices: &mut Vec<String>,
+) -> Result<App, Failure> {
+    match App::new(loaded.clone(), sandbox.clone()) {
+        Err(error @ AppError::NoSuchGroup { .. }) if need == Need::Anything => {
+            notices.push(format!("the configuration is not sound: {error}; the directories are taken as private"));
+            let mut private = loaded;
+            private.config.cache.sharing = Sharing::Private;
+            Ok(App::new(private, sandbox)?)
+        }
+        joined => Ok(joined?),
     }
 }
 

@@ -41,7 +41,16 @@ impl Selection {
 
     /// The space that was remembered for this selection, if it still holds.
     pub fn remembered(&self, cache: &Cache) -> Option<Space> {
-        let (lookup, bytes) = cache.get(INSTANCES, &self.key(), Accept::default()).ok()?;
+        self.recall(cache, Accept::default())
+    }
+
+    /// The same when AWS is silent: what has expired stands in for it.
+    pub(super) fn remembered_once(&self, cache: &Cache) -> Option<Space> {
+        self.recall(cache, Accept { max_age: None, stale: true })
+    }
+
+    fn recall(&self, cache: &Cache, accept: Accept) -> Option<Space> {
+        let (lookup, bytes) = cache.get(INSTANCES, &self.key(), accept).ok()?;
         let Lookup::Hit(_) = lookup else { return None };
         let found: Remembered = serde_json::from_slice(&bytes).ok()?;
         Some(self.space(found))

@@ -1,21 +1,11 @@
 //! Names in: an id, an ARN or a name becomes the id that requests are made of.
 //!
-//! Neighbours: `read.rs` answers the look-ups, the commands hand in what a person typed. Promise: a name that several
+//! Neighbours: `read.rs` answers the look-ups, `principals.rs` asks for users and groups alike, the commands hand in what a person typed. Promise: a name that several
 //! things have is an error that lists them, never the first one; a hit in the cache asks nothing of AWS.
 
-use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
+use super::{Gateway, GatewayError, Policy, Request};
 use crate::report::Progress;
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
-
-/// A user or a group, by id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
-    /// USER or GROUP.
-    pub kind: PrincipalKind,
-    /// Its id.
-    pub id: String,
-}
 
 /// Whether a text has the form of an identity store id: a UUID, or one behind ten hexadecimal digits.
 pub fn is_directory_id(text: &str) -> bool {
@@ -37,12 +27,16 @@ pub fn is_arn(text: &str) -> bool {
     text.starts_with("arn:")
 }
 
+/// The id at the end of an ARN of that kind (`arn:aws:identitystore:::user/<id>`); any other text as it is.
+pub(super) fn in_arn<'t>(text: &'t str, kind: &str) -> &'t str {
+    let mut parts = text.splitn(6, ':');
+    let resource = parts.nth(5).filter(|_| is_arn(text)).and_then(|rest| rest.strip_prefix(kind)?.strip_prefix('/'));
+    resource.map_or(text, |path| path.rsplit('/').next().unwrap_or(path))
+}
+
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_hexdigit())
 }
-
-/// Up to so many principals are described one by one; a list of a hundred costs one call.
-const ONE_BY_ONE: usize = 20;
 
 /// What a look-up in the cache alone came to.
 enum Known {
@@ -51,21 +45,28 @@ enum Known {
 }
 
 impl Gateway {
-    /// The id behind a user id, a user name or an e-mail address, from the cache alone.
+    /// The id behind a user id or ARN, a user name or an e-mail address, from the cache alone.
     pub fn cached_user_id(&self, text: &str, policy: &Policy) -> Result<Option<String>, GatewayError> {
+        let text = in_arn(text, "user");
         if is_directory_id(text) {
             return Ok(Some(text.to_owned()));
         }
-        let found = self.cached_value(&Request::UserByName(text.to_owned()), policy);
-        match found {
-            Ok(found) => Ok(found.and_then(|value| value["UserId"].as_str().map(str::to_owned))),
-            // It may still be an e-mail address; only AWS or the list can tell.
-            Err(GatewayError::NotFound { .. }) if text.contains('@') => Ok(None),
-            Err(error) => Err(error),
+        match self.cached_value(&Request::UserByName(text.to_owned()), policy) {
+            Ok(Some(found)) => return id_in(&found, "UserId", "identitystore GetUserId").map(Some),
+            Ok(None) => {}
+            // It may still be an e-mail address; only the list can tell.
+            Err(GatewayError::NotFound { .. }) if text.contains('@') => {}
+            Err(error) => return Err(error),
         }
+        if !text.contains('@') {
+            return Ok(None);
+        }
+        let Some(users) = self.cached_value(&Request::Users, policy)? else { return Ok(None) };
+        let mut ids = with_address(&users, text);
+        if ids.is_empty() { Ok(None) } else { single(&mut ids, text, "user").map(Some) }
     }
 
-    /// The id behind a user id, a user name or an e-mail address.
+    /// The id behind a user id or ARN, a user name or an e-mail address.
     pub async fn user_id(&self, text: &str, policy: &Policy, progress: &dyn Progress) -> Result<String, GatewayError> {
         if let Some(id) = self.cached_user_id(text, policy)? {
             return Ok(id);
@@ -74,18 +75,13 @@ impl Gateway {
             Ok(found) => id_in(&found, "UserId", "identitystore GetUserId"),
             Err(GatewayError::NotFound { .. }) if text.contains('@') => {
                 let users = self.value(&Request::Users, policy, progress).await?;
-                let mut ids = matching(&users, "UserId", "UserName", |user| {
-                    user["Emails"].as_array().is_some_and(|all| {
-                        all.iter().any(|e| e["Value"].as_str().is_some_and(|v| v.eq_ignore_ascii_case(text)))
-                    })
-                });
-                single(&mut ids, text, "user")
+                single(&mut with_address(&users, text), text, "user")
             }
             Err(error) => Err(error),
         }
     }
 
-    /// The id behind a group id or a display name, from the cache alone.
+    /// The id behind a group id or ARN or a display name, from the cache alone.
     pub fn cached_group_id(&self, text: &str, policy: &Policy) -> Result<Option<String>, GatewayError> {
         match self.known_group(text, policy)? {
             Known::Id(id) => Ok(Some(id)),
@@ -93,7 +89,7 @@ impl Gateway {
         }
     }
 
-    /// The id behind a group id or a display name.
+    /// The id behind a group id or ARN or a display name.
     pub async fn group_id(&self, text: &str, policy: &Policy, progress: &dyn Progress) -> Result<String, GatewayError> {
         match self.known_group(text, policy)? {
             Known::Id(id) => Ok(id),
@@ -121,102 +117,26 @@ impl Gateway {
         single(&mut arns, text, "permission set")
     }
 
-    /// The id behind an account id or name.
+    /// The id behind an account's id, ARN, name or e-mail address.
     pub async fn account_id(
         &self,
         text: &str,
         policy: &Policy,
         progress: &dyn Progress,
     ) -> Result<String, GatewayError> {
+        let text = in_arn(text, "account");
         if is_account_id(text) {
             return Ok(text.to_owned());
         }
         let accounts = self.value(&Request::Accounts, policy, progress).await?;
-        let mut ids = matching(&accounts, "Id", "Email", |account| account["Name"] == text);
+        let mut ids = matching(&accounts, "Id", "Email", |account| {
+            account["Name"] == text || account["Email"].as_str().is_some_and(|email| email.eq_ignore_ascii_case(text))
+        });
         single(&mut ids, text, "account")
     }
 
-    /// The user or group behind an id or a name. A name that both a user and a group have is ambiguous; `user:NAME`
-    /// and `group:NAME` say which is meant.
-    pub async fn principal(
-        &self,
-        text: &str,
-        policy: &Policy,
-        progress: &dyn Progress,
-    ) -> Result<Principal, GatewayError> {
-        if let Some(name) = text.strip_prefix("user:") {
-            return Ok(Principal { kind: PrincipalKind::User, id: self.user_id(name, policy, progress).await? });
-        }
-        if let Some(name) = text.strip_prefix("group:") {
-            return Ok(Principal { kind: PrincipalKind::Group, id: self.group_id(name, policy, progress).await? });
-        }
-        let (user, group) = if is_directory_id(text) {
-            let user = self.value(&Request::User(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
-            let group = self.value(&Request::Group(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
-            (user, group)
-        } else {
-            (self.user_id(text, policy, progress).await, self.group_id(text, policy, progress).await)
-        };
-        match (absent(user)?, absent(group)?) {
-            (Some(id), None) => Ok(Principal { kind: PrincipalKind::User, id }),
-            (None, Some(id)) => Ok(Principal { kind: PrincipalKind::Group, id }),
-            (Some(user), Some(group)) => Err(GatewayError::Ambiguous {
-                name: text.to_owned(),
-                choices: vec![format!("user:{text} (id {user})"), format!("group:{text} (id {group})")],
-            }),
-            (None, None) => Err(GatewayError::NotFound { what: format!("user or group `{text}`") }),
-        }
-    }
-
-    /// Describes users and groups by id: those that the cache knows, then the others one by one when they are few, or
-    /// by their whole lists when they are many. What does not exist any more is not in the answer.
-    pub async fn describe_principals(
-        &self,
-        ids: HashSet<(PrincipalKind, String)>,
-        policy: &Policy,
-        progress: &dyn Progress,
-    ) -> Result<HashMap<(PrincipalKind, String), Value>, GatewayError> {
-        let mut found = HashMap::new();
-        let mut unknown: HashMap<PrincipalKind, Vec<String>> = HashMap::new();
-        for (kind, id) in ids {
-            match self.cached_value(&describe(kind, &id), policy) {
-                Ok(Some(value)) => {
-                    found.insert((kind, id), value);
-                }
-                Ok(None) => unknown.entry(kind).or_default().push(id),
-                Err(GatewayError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if !policy.live {
-            return Ok(found);
-        }
-        for (kind, mut ids) in unknown {
-            ids.sort_unstable();
-            if ids.len() > ONE_BY_ONE {
-                let (request, field) = match kind {
-                    PrincipalKind::User => (Request::Users, "UserId"),
-                    PrincipalKind::Group => (Request::Groups, "GroupId"),
-                };
-                let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
-                let list = self.value(&request, policy, progress).await?;
-                for item in list.as_array().into_iter().flatten() {
-                    if let Some(id) = item[field].as_str().filter(|id| wanted.contains(id)) {
-                        found.insert((kind, id.to_owned()), item.clone());
-                    }
-                }
-                continue;
-            }
-            for id in ids {
-                if let Some(value) = absent(self.value(&describe(kind, &id), policy, progress).await)? {
-                    found.insert((kind, id), value);
-                }
-            }
-        }
-        Ok(found)
-    }
-
     fn known_group(&self, text: &str, policy: &Policy) -> Result<Known, GatewayError> {
+        let text = in_arn(text, "group");
         if is_directory_id(text) {
             return Ok(Known::Id(text.to_owned()));
         }
@@ -232,18 +152,20 @@ impl Gateway {
     }
 }
 
-fn describe(kind: PrincipalKind, id: &str) -> Request {
-    match kind {
-        PrincipalKind::User => Request::User(id.to_owned()),
-        PrincipalKind::Group => Request::Group(id.to_owned()),
-    }
-}
-
 /// Ids of the items that `is` picks, each with what tells it apart.
 fn matching(items: &Value, id: &str, label: &str, is: impl Fn(&Value) -> bool) -> Vec<(String, String)> {
     let items = items.as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
     items.iter().filter(|item| is(item)).map(|item| (text(item, id), text(item, label))).collect()
+}
+
+/// The users that have this e-mail address.
+fn with_address(users: &Value, address: &str) -> Vec<(String, String)> {
+    matching(users, "UserId", "UserName", |user| {
+        user["Emails"].as_array().is_some_and(|all| {
+            all.iter().any(|email| email["Value"].as_str().is_some_and(|value| value.eq_ignore_ascii_case(address)))
+        })
+    })
 }
 
 fn single(found: &mut Vec<(String, String)>, name: &str, what: &str) -> Result<String, GatewayError> {
@@ -267,14 +189,6 @@ fn id_in(found: &Value, field: &str, operation: &str) -> Result<String, GatewayE
     })
 }
 
-fn absent<T>(result: Result<T, GatewayError>) -> Result<Option<T>, GatewayError> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(GatewayError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +200,10 @@ mod tests {
         for name in ["alice", "a-b-c-d-e", "12345678-90ab-cdef-1234-567890abcdeg", "", "Team-2024-01-01-x"] {
             assert!(!is_directory_id(name), "{name:?}");
         }
+        assert_eq!(in_arn("arn:aws:identitystore:::user/u-1", "user"), "u-1");
+        assert_eq!(in_arn("arn:aws:organizations::1:account/o-1/012345678901", "account"), "012345678901");
+        assert_eq!(in_arn("arn:aws:identitystore:::group/g-1", "user"), "arn:aws:identitystore:::group/g-1");
+        assert_eq!(in_arn("user/x", "user"), "user/x");
         assert!(is_account_id("012345678901") && !is_account_id("12345678901") && !is_account_id("prod-account"));
     }
 

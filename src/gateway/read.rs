@@ -1,15 +1,16 @@
 //! Reading through the cache: a hit without AWS, else AWS and a fill, else (when AWS is silent) what is stale.
 //!
-//! Neighbours: `cache/` below, `fetch.rs` beside, `cli/` and `app.rs` above. Promise: [`Gateway::cached`] needs no
+//! Neighbours: `cache/` below, `look.rs` and `fetch.rs` beside, `cli/` and `app.rs` above. Promise: [`Gateway::cached`] needs no
 //! runtime, no credentials and no network; a fault of the cache slows a read and never changes its answer.
 
 use super::fetch::Errand;
 use super::instance::{self, Selection};
+use super::look::{Note, Recorder};
 use super::{GatewayError, Request, Source, Spool};
-use crate::cache::{Accept, Cache, Fresh, Lookup, Miss, Provenance, Show, Ticket};
-use crate::model::{Resource, Space};
+use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
+use crate::model::Space;
 use crate::report::Progress;
-use crate::store::{Address, StoreError};
+use crate::store::StoreError;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -42,18 +43,6 @@ impl Policy {
     pub const CACHE_ONLY: Policy = Policy { read: true, fill: false, live: false, max_age: None };
 }
 
-/// What became of a lookup, for statistics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Looked {
-    /// A fresh entry answered.
-    Hit,
-    /// None did.
-    Miss(Miss),
-}
-
-/// Told of every lookup of a command's read: the outcome, the resource, and the id of the entry's row.
-pub type Recorder = Arc<dyn Fn(Looked, Resource, u64) + Send + Sync>;
-
 /// AWS, seen through the cache.
 pub struct Gateway {
     cache: Cache,
@@ -61,7 +50,7 @@ pub struct Gateway {
     selection: Selection,
     space: OnceLock<Space>,
     spool_dir: PathBuf,
-    recorder: Option<Recorder>,
+    pub(super) recorder: Option<Recorder>,
     faults: Mutex<Vec<String>>,
 }
 
@@ -123,7 +112,13 @@ impl Gateway {
             return Err(GatewayError::NotCached { key: "which instance this profile belongs to".into() });
         }
         let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
-        let found = self.selection.ask(self.source(), &self.cache, ticket).await?;
+        let found = match self.selection.ask(self.source(), &self.cache, ticket).await {
+            Err(error) if error.allows_stale() && policy.read => {
+                // Without the space no entry could stand in for a silent AWS.
+                self.selection.remembered_once(&self.cache).ok_or(error)?
+            }
+            found => found?,
+        };
         Ok(self.space.get_or_init(|| found))
     }
 
@@ -144,7 +139,7 @@ impl Gateway {
         }
         let Some(space) = self.remembered() else { return Ok(None) };
         let accept = Accept { max_age: policy.max_age, stale: false };
-        self.look(request, &space.text(), accept, show)
+        self.look(request, &space.text(), accept, Note::All, show)
     }
 
     /// Answers from the cache or, when it cannot, from AWS.
@@ -173,7 +168,7 @@ impl Gateway {
         let text = self.space(policy).await?.text();
         if policy.read && !looked_up {
             let accept = Accept { max_age: policy.max_age, stale: false };
-            if let Some(found) = self.look(request, &text, accept, show)? {
+            if let Some(found) = self.look(request, &text, accept, Note::All, show)? {
                 return Ok(found);
             }
         }
@@ -189,8 +184,8 @@ impl Gateway {
             }
             Err(error) if error.allows_stale() && policy.read => {
                 let accept = Accept { max_age: policy.max_age, stale: true };
-                let stale = self.cache.view(&text, &request.key(), accept, show)?;
-                let Lookup::Hit(provenance) = stale else { return Err(error) };
+                let stale = self.look(request, &text, accept, Note::Nothing, show)?;
+                let Some(provenance) = stale else { return Err(error) };
                 progress.notice(&format!(
                     "AWS did not answer ({error}); this is from the cache, {} old",
                     crate::model::format_duration(Duration::from_millis(provenance.age_ms.unsigned_abs()))
@@ -250,16 +245,6 @@ impl Gateway {
         Ok(found)
     }
 
-    /// The same from the cache alone.
-    pub fn cached_value(&self, request: &Request, policy: &Policy) -> Result<Option<serde_json::Value>, GatewayError> {
-        let mut found = serde_json::Value::Null;
-        let hit = self.cached(request, policy, &mut |_, body| {
-            found = serde_json::from_reader(body)?;
-            Ok(())
-        })?;
-        Ok(hit.map(|_| found))
-    }
-
     pub(super) fn ticket(&self) -> Ticket {
         self.cache.ticket().unwrap_or_else(|error| {
             self.fault(&error);
@@ -280,55 +265,4 @@ impl Gateway {
             }
         }
     }
-
-    fn look(
-        &self,
-        request: &Request,
-        space: &str,
-        accept: Accept,
-        show: Show<'_>,
-    ) -> Result<Option<Provenance>, GatewayError> {
-        let mut absent = false;
-        let looked = self.cache.view(space, &request.key(), accept, &mut |provenance, body| {
-            let mut head = [0; 5];
-            let n = read_up_to(body, &mut head)?;
-            if &head[..n] == b"null" {
-                absent = true;
-                return Ok(());
-            }
-            show(provenance, &mut std::io::Read::chain(&head[..n], body))
-        })?;
-        match looked {
-            Lookup::Hit(provenance) => {
-                self.record(Looked::Hit, request, space);
-                if absent { Err(GatewayError::NotFound { what: request.subject() }) } else { Ok(Some(provenance)) }
-            }
-            Lookup::Miss(miss, fault) => {
-                self.record(Looked::Miss(miss), request, space);
-                if let Some(fault) = fault {
-                    self.fault(&fault);
-                }
-                Ok(None)
-            }
-        }
-    }
-
-    fn record(&self, looked: Looked, request: &Request, space: &str) {
-        if let Some(recorder) = &self.recorder {
-            let key = request.key();
-            recorder(looked, request.resource(), Address { space, key: key.as_str() }.id());
-        }
-    }
-}
-
-fn read_up_to(body: &mut dyn std::io::Read, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        let n = body.read(&mut buffer[filled..])?;
-        if n == 0 {
-            break;
-        }
-        filled += n;
-    }
-    Ok(filled)
 }

@@ -1,7 +1,8 @@
 //! An answer on its way: in memory while it is small, in a private file without a name when it grows.
 //!
 //! Neighbours: `fetch.rs` writes it page by page, `read.rs` stores it and shows it. Promise: memory stays flat however
-//! long a list is, and nothing of it outlives the process.
+//! long a list is, and nothing of it outlives the process. Where no file can be made, the answer stays in memory: it is
+//! not lost for want of a folder.
 
 use crate::private;
 use serde_json::Value;
@@ -17,7 +18,8 @@ const MEMORY_BYTES: usize = 4 * 1024 * 1024;
 pub struct Spool {
     memory: Vec<u8>,
     file: Option<File>,
-    folder: PathBuf,
+    /// Where the file would be; `None` when it cannot be made there.
+    folder: Option<PathBuf>,
     items: u64,
     open: bool,
 }
@@ -25,13 +27,13 @@ pub struct Spool {
 impl Spool {
     /// An empty one; a file, if it comes to that, is made in `folder`.
     pub fn new(folder: PathBuf) -> Spool {
-        Spool { memory: Vec::new(), file: None, folder, items: 0, open: false }
+        Spool { memory: Vec::new(), file: None, folder: Some(folder), items: 0, open: false }
     }
 
     /// One document, whole.
     pub fn of(value: &Value) -> Spool {
         let memory = serde_json::to_vec(value).unwrap_or_default();
-        Spool { memory, file: None, folder: PathBuf::new(), items: 1, open: false }
+        Spool { memory, file: None, folder: None, items: 1, open: false }
     }
 
     /// Adds an item to the array that this spool becomes.
@@ -73,12 +75,15 @@ impl Spool {
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(private::unnamed(&self.folder).map_err(io::Error::other)?),
-        };
-        file.write_all(&self.memory)?;
-        self.memory.clear();
+        if self.file.is_none()
+            && let Some(folder) = self.folder.take()
+        {
+            self.file = private::unnamed(&folder).ok();
+        }
+        if let Some(file) = &mut self.file {
+            file.write_all(&self.memory)?;
+            self.memory.clear();
+        }
         Ok(())
     }
 }
@@ -89,15 +94,15 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_short_and_a_long_array_read_back_as_written() {
+    fn an_array_of_any_length_reads_back_as_written_with_and_without_a_folder() {
         let folder = tempfile::tempdir().unwrap();
-        for count in [0, 1, 3, 60_000] {
-            let mut spool = Spool::new(folder.path().into());
+        for (count, place) in [(0, "."), (1, "."), (3, "."), (5_000, "."), (5_000, "missing")] {
+            let mut spool = Spool::new(folder.path().join(place));
             for i in 0..count {
-                spool.push(&json!({"UserId": format!("{i:0100}")})).unwrap();
+                spool.push(&json!({"UserId": format!("{i:01000}")})).unwrap();
             }
             spool.finish().unwrap();
-            assert_eq!(spool.file.is_some(), count == 60_000);
+            assert_eq!(spool.file.is_some(), count == 5_000 && place == ".");
             for _ in 0..2 {
                 let items: Vec<Value> = serde_json::from_reader(spool.reader().unwrap()).unwrap();
                 assert_eq!(items.len(), count);

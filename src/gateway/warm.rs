@@ -49,7 +49,7 @@ impl Gateway {
         let mut targets = plan.targets.clone();
         targets.sort_unstable();
         targets.dedup();
-        let mut report = Vec::new();
+        let (mut report, mut end) = (Vec::new(), None);
         for target in targets {
             let mut done = Warmed {
                 target: target.as_str(),
@@ -62,19 +62,21 @@ impl Gateway {
             };
             let ended = self.warm_target(target, plan.fresh_for, &mut done, progress).await.err();
             done.stopped = ended.as_ref().map(ToString::to_string);
-            match ended {
-                Some(error) if error.ends_everything() => {
-                    report.push(done);
-                    return (report, Some(error));
-                }
-                error => done.cause = error.map(Arc::new),
+            let ends = ended.as_ref().is_some_and(GatewayError::ends_everything);
+            if ends {
+                end = ended;
+            } else {
+                done.cause = ended.map(Arc::new);
             }
             report.push(done);
+            if ends {
+                break;
+            }
         }
         if let Err(error) = self.cache().store().settle() {
             self.fault(&error);
         }
-        (report, None)
+        (report, end)
     }
 
     async fn warm_target(

@@ -149,7 +149,7 @@ fn disabled(found: &Measurements, health: &config::Health) -> Finding {
     let lasting = disabled.since.map(|from| since(from, found.now));
     let mut figure = match lasting {
         Some(lasting) => format!("The cache has been disabled for {}", format_duration(lasting)),
-        None => "The cache is disabled by its configuration".into(),
+        None => "The cache is disabled".into(),
     };
     if let Some(until) = disabled.until {
         figure = format!("{figure}, for another {}", format_duration(since(found.now, until)));

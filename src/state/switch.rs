@@ -95,6 +95,13 @@ enum Found {
     Unreadable(PrivateError),
 }
 
+impl Disabled {
+    /// When it ends by itself; `None` when it lasts until it is ended.
+    pub fn end(&self) -> Option<UnixMillis> {
+        (self.until < FOREVER).then_some(self.until)
+    }
+}
+
 impl Switch {
     /// Reads the switch of the state directory. With a problem, which names the remedy, the cache counts as disabled.
     pub fn read(directory: &Path) -> (Switch, Option<String>) {

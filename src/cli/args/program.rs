@@ -23,7 +23,7 @@ pub enum ConfigCommand {
     #[command(after_help = "Examples:\n  awsideman config validate\n  \
         awsideman config validate --config new.toml")]
     Validate,
-    /// Write a configuration file with every key, its default and what it does
+    /// Write a configuration file to begin with: the keys that are set most, as comments
     #[command(after_help = "Examples:\n  awsideman config init\n  awsideman config init --stdout\n  \
         awsideman config init --path /etc/awsideman/config.toml")]
     Init {

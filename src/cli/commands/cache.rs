@@ -40,7 +40,13 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
 
 fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let session = Session::open(globals, Need::Anything, output)?;
-    let removed = if args.enforce_limits { Some(session.app.enforce_limits(false)?) } else { None };
+    // A status is given in any case; that the limits could not be held is said after it.
+    let enforced = args.enforce_limits.then(|| session.app.enforce_limits(false));
+    let (removed, failed) = match enforced {
+        Some(Ok(swept)) => (Some(swept), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
     let mut measured = session.app.measure();
     measured.notices.splice(0..0, session.notices.iter().cloned());
     let detail = Detail {
@@ -48,7 +54,7 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
         recent: args.recent_entries.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
         memory: args.memory_details,
     };
-    let status = session.app.status(&measured, detail, removed)?;
+    let status = session.app.status(&measured, detail, removed);
     if output.format() == Format::Table {
         // In a document the notices stand in it; people find them beside the page.
         for notice in &status.notices {
@@ -56,7 +62,8 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
         }
     }
     let page = cache_status::page(&status, session.app.clock().now());
-    output.report(&status, &page)
+    output.report(&status, &page)?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn clear(args: &ClearArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
@@ -81,7 +88,7 @@ fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<()
     let session = Session::open(globals, Need::Sound, output)?;
     if let Some(reason) = session.app.warm_is_useless() {
         if session.app.disabled().is_some() {
-            return Err(Failure::new(Code::CacheNeeded, reason).hint("`awsideman cache enable` ends that"));
+            return Err(session.cache_needed(reason));
         }
         let document = json!({"schema_version": 1, "skipped": reason, "targets": [], "calls": 0});
         return output.report(&document, &Page::new().line(format!("Cache warming skipped: {reason}")));

@@ -1,7 +1,8 @@
 //! Reading for a person: from the cache without waiting, else from AWS, and printed through a view.
 //!
-//! Neighbours: the directory commands hand in a request or work on values; `gateway/` answers. Promise: an answer that the
-//! cache has is printed without a runtime, credentials or a thread; a part that could not be read is named.
+//! Neighbours: the directory commands hand in a request or work on values; `gateway/` answers. Promise: what the
+//! cache has is printed without credentials or a thread, and an answer that is printed as it was stored without a
+//! runtime; a part that could not be read is named.
 
 use crate::app::{Asker, Reading};
 use crate::cli::args::{FreshnessArgs, GlobalArgs};
@@ -55,7 +56,7 @@ impl<'o> Reader<'o> {
             )??;
         }
         answer.finish()?;
-        session.close(gateway.take_faults());
+        session.close_after(&reading);
         Ok(())
     }
 
@@ -69,7 +70,7 @@ impl<'o> Reader<'o> {
     pub(super) fn print(self, value: &Value, view: &View<'_>) -> Result<(), Failure> {
         let bytes = serde_json::to_vec(value).unwrap_or_default();
         self.output.answer(&mut bytes.as_slice(), view)?;
-        self.session.close(self.reading.gateway.take_faults());
+        self.session.close_after(&self.reading);
         Ok(())
     }
 }

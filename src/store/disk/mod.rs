@@ -14,7 +14,7 @@ mod write;
 use self::generation::Stamp;
 use super::{Address, Draft, Fill, Look, Meta, Removed, Select, Size, Store, StoreError, Stored, Sweep, Swept};
 use crate::clock::UnixMillis;
-use crate::private::{self, Access};
+use crate::private::{self, Access, Prepared};
 use crate::sqlite::{self, Connection, SqliteError, StatementError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -59,6 +59,7 @@ pub struct Flip {
 #[derive(Debug)]
 pub struct Disk {
     options: Options,
+    prepared: Prepared,
     pool: Mutex<Vec<Live>>,
     /// The largest number seen, so that a generation made by this process continues above it.
     seen: AtomicU64,
@@ -105,9 +106,9 @@ impl Fault {
 impl Disk {
     /// Opens the live generation of a cache directory, making directory and generation when absent.
     pub fn open(options: &Options) -> Result<Disk, StoreError> {
-        private::directory(&options.dir, options.access)?;
+        let prepared = private::directory(&options.dir, options.access)?;
         local(&options.dir)?;
-        let disk = Disk { options: options.clone(), pool: Mutex::new(Vec::new()), seen: AtomicU64::new(0) };
+        let disk = Disk { options: options.clone(), prepared, pool: Mutex::new(Vec::new()), seen: AtomicU64::new(0) };
         let live = disk.enter()?;
         disk.give_back(live);
         Ok(disk)
@@ -135,6 +136,11 @@ impl Disk {
     /// The same as [`Disk::flip`] for a directory whose live generation cannot be opened.
     pub fn flip_in(options: &Options, now: UnixMillis) -> Result<Flip, StoreError> {
         generation::flip(options, 0, now)
+    }
+
+    /// What had to be done to the directory when it was opened.
+    pub fn prepared(&self) -> Prepared {
+        self.prepared
     }
 
     /// The file of the live generation.

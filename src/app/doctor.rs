@@ -1,0 +1,347 @@
+//! `doctor`: everything that awsideman needs, looked at one by one.
+//!
+//! Neighbours: `doctor/reads.rs` tries the reads, `doctor/place.rs` looks at directories and clock; `cli/` prints. The
+//! errors of the rooms go along whole, so that their remedy is worded in one place. Promise: no check stops the next,
+//! and without AWS every other check still runs; nothing of AWS is changed.
+
+mod place;
+mod reads;
+
+use super::{App, AppError, Asker};
+use crate::alerts;
+use crate::aws::CredentialFacts;
+use crate::clock::UnixMillis;
+use crate::config::{ConfigError, Problem};
+use crate::gateway::{Aws, GatewayError, Policy, Single, Target};
+use crate::jobs::{self, Stop};
+use crate::model::format_duration;
+use crate::report::Progress;
+use crate::store::Store;
+use chrono::{DateTime, SecondsFormat};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Credentials that end sooner than this are worth a word.
+const SOON: Duration = Duration::from_secs(15 * 60);
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it must be, or optional and unset.
+    Ok,
+    /// It works, and is worth a look.
+    Warn,
+    /// It does not work.
+    Fail,
+    /// It could not be tried, because something before it failed.
+    Skipped,
+}
+
+/// One thing that was looked at.
+#[derive(Debug)]
+pub struct Check {
+    /// What: `credentials`, `cache directory`.
+    pub name: String,
+    /// How it ended.
+    pub level: Level,
+    /// What was found, as one sentence without a full stop.
+    pub message: String,
+    /// What to do, where no fault says it.
+    pub hint: Option<String>,
+    /// The error behind a failure, which has the remedy and the exit code.
+    pub fault: Option<AppError>,
+}
+
+impl Check {
+    fn new(name: impl Into<String>, level: Level, message: impl Into<String>) -> Check {
+        Check { name: name.into(), level, message: message.into(), hint: None, fault: None }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Check {
+        Check { hint: Some(hint.into()), ..self }
+    }
+
+    fn failed(name: impl Into<String>, fault: impl Into<AppError>) -> Check {
+        let fault = fault.into();
+        Check { fault: Some(fault), ..Check::new(name, Level::Fail, "") }.told()
+    }
+
+    fn told(mut self) -> Check {
+        if let Some(fault) = &self.fault {
+            self.message = fault.to_string();
+        }
+        self
+    }
+}
+
+impl App {
+    /// Where the credentials come from and until when they hold.
+    pub async fn credentials(&self) -> Result<CredentialFacts, AppError> {
+        let base = self.aws_settings();
+        let settings = match &self.sandbox {
+            Some(sandbox) => sandbox.settings(&base)?,
+            None => base,
+        };
+        Ok(Aws::new(settings).credentials().await?)
+    }
+
+    /// The region that will be asked, and what chose it.
+    pub fn region(&self) -> Option<(String, String)> {
+        let region = self.selection().region?;
+        if self.is_sandbox() {
+            return Some((region, "the sandbox".into()));
+        }
+        let variable = |name: &str| self.environment.get(name).is_some_and(|value| !value.trim().is_empty());
+        let origin = if self.config().region.is_some() {
+            self.origin("region")
+        } else if let Some(name) = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find(|name| variable(name)) {
+            name.to_owned()
+        } else {
+            format!("the AWS files, profile {}", self.profile().0)
+        };
+        Some((region, origin))
+    }
+
+    /// The AWS profile, and what chose it.
+    pub fn profile(&self) -> (String, String) {
+        if let Some(profile) = &self.config().profile {
+            return (profile.clone(), self.origin("profile"));
+        }
+        match self.environment.get("AWS_PROFILE").filter(|name| !name.is_empty()) {
+            Some(profile) => (profile.clone(), "AWS_PROFILE".into()),
+            None => ("default".into(), "none was chosen".into()),
+        }
+    }
+
+    /// What gave a key its value.
+    fn origin(&self, key: &str) -> String {
+        self.loaded.origins.get(key).cloned().unwrap_or_else(|| "the configuration".into())
+    }
+
+    /// Looks at everything; `problems` are those of the configuration, which is in force as far as it is sound.
+    pub async fn examine(self: &Arc<App>, problems: Vec<Problem>, progress: &Arc<dyn Progress>) -> Vec<Check> {
+        let now = self.clock().now();
+        let mut checks = vec![self.configuration(problems)];
+        // Before AWS is asked: its pace is kept in the state directory, which may be made by that.
+        let mut local = vec![
+            place::directory("cache directory", self.cache_dir(), self.access()),
+            place::directory("state directory", self.state_dir(), self.access()),
+            self.opened_store(),
+            self.opened_state(),
+            place::clock(now, self.config().debug.clock_offset, self.state_dir()),
+            self.mail(),
+            self.switched(now),
+            self.job_files(now, progress),
+        ];
+        checks.extend(Box::pin(self.remote(now)).await);
+        checks.append(&mut local);
+        self.finish();
+        checks
+    }
+
+    fn configuration(&self, problems: Vec<Problem>) -> Check {
+        let read = self.loaded.files.iter().filter(|(_, found)| *found).count();
+        if !problems.is_empty() {
+            return Check::failed("configuration", ConfigError { problems });
+        }
+        match self.loaded.warnings.as_slice() {
+            [] => Check::new("configuration", Level::Ok, format!("sound (files read: {read})")),
+            warnings => Check::new("configuration", Level::Warn, warnings.join("; ")),
+        }
+    }
+
+    /// Credentials, caller, region, instance and the reads.
+    async fn remote(&self, now: UnixMillis) -> Vec<Check> {
+        let region = match self.region() {
+            Some((region, origin)) => Check::new("region", Level::Ok, format!("{region} (from {origin})")),
+            None => Check::failed(
+                "region",
+                GatewayError::Configuration {
+                    detail: "no region is chosen".into(),
+                    hint: "name that of Identity Center with `--region REGION`, the key `region` or AWS_REGION".into(),
+                },
+            ),
+        };
+        let skip = |names: &[&str], why: &str| {
+            let check = |name: &&str| Check::new(*name, Level::Skipped, why.to_owned());
+            names.iter().map(check).collect::<Vec<_>>()
+        };
+        let mut checks = match self.credentials().await {
+            Ok(facts) => vec![credentials(&facts, now)],
+            Err(fault) => {
+                // What brings credentials often brings the region too: they are what to mend first.
+                let region = match region.level {
+                    Level::Fail => Check::new("region", Level::Warn, "none is chosen yet; a profile may bring one"),
+                    _ => region,
+                };
+                let mut checks = vec![Check::failed("credentials", fault), region];
+                checks.extend(skip(&["identity", "instance", "reads"], "there are no credentials to ask AWS with"));
+                return checks;
+            }
+        };
+        if region.level == Level::Fail {
+            checks.push(region);
+            checks.extend(skip(&["identity", "instance", "reads"], "no region is chosen to ask AWS in"));
+            return checks;
+        }
+        let reading = self.reading(Asker::Command);
+        let source = reading.gateway.source();
+        let caller = source.fetch(None, &Single::CallerIdentity).await;
+        let identity = match &caller {
+            Ok(caller) => {
+                let text = |name: &str| caller[name].as_str().unwrap_or("unknown").to_owned();
+                Some(Check::new("identity", Level::Ok, format!("{} in account {}", text("Arn"), text("Account"))))
+            }
+            Err(_) => None,
+        };
+        let mut tried = reads::Tried::default();
+        let ends = tried.note(Single::CallerIdentity.operation(), caller.map(drop));
+        checks.extend(identity.or_else(|| tried.failure("identity")));
+        checks.push(region);
+        if ends {
+            checks.extend(skip(&["instance", "reads"], "AWS could not be asked"));
+            return checks;
+        }
+        let space = reading.gateway.space(&Policy::BYPASS).await;
+        let target = space
+            .as_ref()
+            .ok()
+            .map(|space| Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() });
+        match space {
+            Ok(space) => {
+                let message = format!("{}, identity store {}", space.instance, space.identity_store);
+                checks.push(Check::new("instance", Level::Ok, message));
+                tried.note("SWBExternalService.ListInstances", Ok(()));
+            }
+            // The call was allowed; it is the choice that is missing.
+            Err(error @ (GatewayError::NoInstance { .. } | GatewayError::ChooseInstance { .. })) => {
+                tried.note("SWBExternalService.ListInstances", Ok(()));
+                checks.push(Check::failed("instance", error));
+            }
+            Err(error) => {
+                let ends = tried.note("SWBExternalService.ListInstances", Err(error));
+                checks.extend(tried.failure("instance"));
+                if ends {
+                    checks.extend(skip(&["reads"], "AWS could not be asked"));
+                    return checks;
+                }
+            }
+        }
+        reads::all(source, target.as_ref(), &mut tried).await;
+        checks.extend(tried.checks());
+        checks
+    }
+
+    fn opened_store(&self) -> Check {
+        if self.is_memory() {
+            return Check::new("store", Level::Ok, "kept in the memory of each process, shared with none");
+        }
+        match self.store() {
+            Ok(store) => Check::new("store", Level::Ok, format!("opens ({})", store.backend())),
+            Err(error) => Check::failed("store", error),
+        }
+    }
+
+    fn opened_state(&self) -> Check {
+        match self.state().database_read_only() {
+            Ok(Some(database)) => {
+                Check::new("state database", Level::Ok, format!("{} opens", database.path().display()))
+            }
+            Ok(None) => Check::new("state database", Level::Ok, "not there yet: the first job makes it"),
+            Err(error) => Check::failed("state database", error),
+        }
+    }
+
+    fn mail(&self) -> Check {
+        if !self.config().alerts.email.enabled {
+            return Check::new("mail", Level::Ok, "not set up (optional): critical findings are not mailed");
+        }
+        match alerts::check(&self.post()) {
+            Ok(()) => Check::new("mail", Level::Ok, "the settings can be used; `awsideman alerts test` sends one"),
+            Err(error) => Check::failed("mail", error),
+        }
+    }
+
+    fn switched(&self, now: UnixMillis) -> Check {
+        let enable = "`awsideman cache enable` ends that";
+        if let Some(problem) = &self.switch().1 {
+            return Check::new("switch", Level::Warn, problem.clone());
+        }
+        let Some(disabled) = self.disabled() else { return Check::new("switch", Level::Ok, "the cache is enabled") };
+        let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let until = match disabled.until {
+            UnixMillis::MAX => String::new(),
+            until => format!(" for {}", format_duration(Duration::from_millis(until.abs_diff(now)))),
+        };
+        let hint = if disabled.until == UnixMillis::MAX { "set `cache.disabled` to false there" } else { enable };
+        Check::new("switch", Level::Warn, format!("the cache is disabled{until}{reason}")).hint(hint)
+    }
+
+    fn job_files(self: &Arc<App>, now: UnixMillis, progress: &Arc<dyn Progress>) -> Check {
+        let jobs = match self.jobs() {
+            Ok(jobs) => jobs,
+            Err(error) => return Check::failed("jobs", error),
+        };
+        let enabled = jobs.iter().filter(|job| job.enabled).count();
+        let all = format!("{} jobs are sound, {enabled} of them enabled", jobs.len());
+        if !self.state_dir().join("state.db").exists() {
+            return Check::new("jobs", Level::Ok, format!("{all}; none has run here yet"));
+        }
+        let listed = self
+            .job_context(progress.clone(), Stop::new())
+            .and_then(|context| jobs::list(&jobs, &context).map_err(AppError::from));
+        match listed {
+            Ok(listed) => {
+                let due = listed.iter().filter(|job| job.next_due.is_some_and(|at| at <= now)).count();
+                Check::new("jobs", Level::Ok, format!("{all}, {due} due now"))
+            }
+            Err(error) => Check::failed("jobs", error),
+        }
+    }
+}
+
+fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
+    let provider = &facts.provider;
+    let Some(expiry) = facts.expiry else {
+        return Check::new("credentials", Level::Ok, format!("from {provider}, without an end"));
+    };
+    let left = Duration::from_millis(u64::try_from(expiry.saturating_sub(now)).unwrap_or(0));
+    let message = format!("from {provider}, until {} ({} left)", moment(expiry), format_duration(left));
+    if left.is_zero() {
+        let detail = format!("it was good until {}", moment(expiry));
+        Check::failed("credentials", GatewayError::LoginExpired { profile: None, detail })
+    } else if left < SOON {
+        Check::new("credentials", Level::Warn, message).hint("log in again before long: `aws sso login`")
+    } else {
+        Check::new("credentials", Level::Ok, message)
+    }
+}
+
+fn moment(at: UnixMillis) -> String {
+    let time = DateTime::from_timestamp_millis(at);
+    time.map_or_else(|| at.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    fn of(expiry: Option<i64>) -> Check {
+        let facts = CredentialFacts { account: None, expiry, provider: "SSO".into() };
+        credentials(&facts, 1_000_000)
+    }
+
+    #[test]
+    fn credentials_that_end_soon_or_have_ended_are_told_apart() {
+        assert_eq!(of(None).level, Level::Ok);
+        assert_eq!(of(Some(1_000_000 + clock::millis(SOON))).level, Level::Ok);
+        let soon = of(Some(1_000_000 + 60_000));
+        assert_eq!((soon.level, soon.message.contains("1m left")), (Level::Warn, true), "{soon:?}");
+        let over = of(Some(999_999));
+        assert_eq!(over.level, Level::Fail);
+        assert!(matches!(over.fault, Some(AppError::Gateway(GatewayError::LoginExpired { .. }))));
+    }
+}

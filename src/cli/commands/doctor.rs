@@ -1,0 +1,131 @@
+//! `doctor`: the checks as lines with their remedies, or the IAM policy that is just enough.
+//!
+//! Neighbours: `app/doctor.rs` looks, `exit/` words the remedy of an error. Promise: it works with a broken configuration
+//! and without AWS; the exit code is 0 when nothing failed that is needed.
+
+use crate::app::{Check, Level};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::program::DoctorArgs;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page, Style};
+use crate::cli::session::{Need, Session, sources, wait};
+use crate::config;
+use crate::gateway;
+use crate::report::Progress;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// `doctor`
+pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    if arguments.iam_policy {
+        return output.text(&format!("{:#}\n", gateway::iam_policy()));
+    }
+    let problems = config::load_leniently(&sources(globals)).1;
+    let session = Session::open(globals, Need::Anything, output)?;
+    let progress: Arc<dyn Progress> = session.progress.clone();
+    let checks = wait(session.app.examine(problems, &progress))?;
+    let lines: Vec<Line> = checks.into_iter().map(Line::from).collect();
+    let code = code_of(&lines);
+    let document = json!({
+        "ok": code == Code::Ok,
+        "exit_code": code.number(),
+        "checks": lines.iter().map(Line::document).collect::<Value>(),
+    });
+    output.report(&document, &page(&lines, code))?;
+    if code == Code::Ok { Ok(()) } else { Err(Failure::quiet(code)) }
+}
+
+/// A check with what to do about it.
+struct Line {
+    name: String,
+    level: Level,
+    message: String,
+    details: Vec<String>,
+    hint: Option<String>,
+    code: Code,
+}
+
+impl From<Check> for Line {
+    fn from(check: Check) -> Line {
+        let Check { name, level, message, hint, fault } = check;
+        let line = Line { name, level, message, details: Vec::new(), hint, code: Code::Ok };
+        match (level, fault) {
+            (Level::Fail, Some(fault)) => {
+                let fault = Failure::from(fault);
+                // A check may know better than the error what to do.
+                let (message, hint) = match line.hint {
+                    Some(hint) => (line.message, Some(hint)),
+                    None => (fault.message, fault.hint),
+                };
+                Line { message, hint, details: fault.details, code: fault.code, ..line }
+            }
+            (Level::Fail, None) => Line { code: Code::Failed, ..line },
+            _ => line,
+        }
+    }
+}
+
+impl Line {
+    fn document(&self) -> Value {
+        let mut document = json!({
+            "name": self.name, "level": self.level, "message": self.message, "hint": self.hint,
+        });
+        if !self.details.is_empty() {
+            document["details"] = json!(self.details);
+        }
+        document
+    }
+}
+
+fn code_of(lines: &[Line]) -> Code {
+    Code::of_several(lines.iter().map(|line| line.code).filter(|code| *code != Code::Ok))
+}
+
+fn page(lines: &[Line], code: Code) -> Page {
+    let page = lines.iter().fold(Page::new(), |page, line| {
+        let (style, word) = match line.level {
+            Level::Ok => (Style::Good, "ok"),
+            Level::Warn => (Style::Warn, "warn"),
+            Level::Fail => (Style::Bad, "fail"),
+            Level::Skipped => (Style::Faint, "skipped"),
+        };
+        let page = page.marked(style, word, format!("{}: {}", line.name, line.message));
+        let page = line.details.iter().fold(page, |page, detail| page.line(format!("            {detail}")));
+        let hints = line.hint.iter().flat_map(|hint| hint.lines());
+        hints.fold(page, |page, hint| page.line(format!("          > {hint}")))
+    });
+    let failed = lines.iter().filter(|line| line.level == Level::Fail).count();
+    let end = match (code, failed) {
+        (Code::Ok, _) => "all that is needed is there".to_owned(),
+        (code, failed) => format!("{failed} of {} checks failed: {}", lines.len(), code.meaning()),
+    };
+    page.line("").line(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::AppError;
+    use crate::gateway::GatewayError;
+
+    fn check(level: Level, fault: Option<AppError>) -> Line {
+        Line::from(Check { name: "n".into(), level, message: "m".into(), hint: None, fault })
+    }
+
+    #[test]
+    fn warnings_and_skipped_checks_end_with_0() {
+        let lines = [check(Level::Ok, None), check(Level::Warn, None), check(Level::Skipped, None)];
+        assert_eq!(code_of(&lines), Code::Ok);
+        assert!(page(&lines, Code::Ok).text(None, false).contains("all that is needed is there"));
+    }
+
+    #[test]
+    fn an_error_brings_its_own_code_and_remedy() {
+        let expired = GatewayError::LoginExpired { profile: Some("p".into()), detail: "over".into() };
+        let lines = [check(Level::Fail, None), check(Level::Fail, Some(expired.into()))];
+        assert_eq!(code_of(&lines), Code::Refused);
+        let text = page(&lines, Code::Refused).text(Some(40), false);
+        assert!(text.contains("> log in again: `aws sso login --profile p`"), "{text}");
+        assert!(text.contains("2 of 2 checks failed"), "{text}");
+    }
+}

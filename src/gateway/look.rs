@@ -1,0 +1,97 @@
+//! One lookup in the cache: an answer, an absence that is remembered, or a miss.
+//!
+//! Neighbours: `read.rs` looks before it asks AWS, `names.rs` looks before it reads; the recorder keeps statistics.
+//! Promise: what a read looks up is recorded once, however many doors it tries; a remembered absence is the error that
+//! AWS gave, never the text `null`.
+
+use super::{Gateway, GatewayError, Policy, Request};
+use crate::cache::{Accept, Lookup, Miss, Provenance, Show};
+use crate::model::Resource;
+use crate::store::Address;
+use serde_json::Value;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+/// What became of a lookup, for statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// A fresh entry answered.
+    Hit,
+    /// None did.
+    Miss(Miss),
+}
+
+/// Told of every lookup of a command's read: the outcome, the resource, and the id of the entry's row.
+pub type Recorder = Arc<dyn Fn(Looked, Resource, u64) + Send + Sync>;
+
+/// What of a lookup is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Note {
+    /// Hit or miss: this is the read's lookup.
+    All,
+    /// A hit alone: after a miss the read looks again, or asks in another way.
+    Hits,
+    /// Nothing: the read's lookup was recorded before.
+    Nothing,
+}
+
+impl Gateway {
+    /// A whole answer from the cache alone. A miss is not recorded: the read that follows it looks again.
+    pub fn cached_value(&self, request: &Request, policy: &Policy) -> Result<Option<Value>, GatewayError> {
+        if !policy.read {
+            return Ok(None);
+        }
+        let Some(space) = self.remembered() else { return Ok(None) };
+        let accept = Accept { max_age: policy.max_age, stale: false };
+        let mut found = Value::Null;
+        let hit = self.look(request, &space.text(), accept, Note::Hits, &mut |_, body| {
+            found = serde_json::from_reader(body)?;
+            Ok(())
+        })?;
+        Ok(hit.map(|_| found))
+    }
+
+    /// Shows an acceptable entry; `None` when there is none, and then nothing was shown.
+    pub(super) fn look(
+        &self,
+        request: &Request,
+        space: &str,
+        accept: Accept,
+        note: Note,
+        show: Show<'_>,
+    ) -> Result<Option<Provenance>, GatewayError> {
+        let key = request.key();
+        let record = |looked| {
+            if let Some(recorder) = &self.recorder {
+                recorder(looked, request.resource(), Address { space, key: key.as_str() }.id());
+            }
+        };
+        let mut absent = false;
+        let looked = self.cache().view(space, &key, accept, &mut |provenance, mut body| {
+            let mut head = Vec::with_capacity(5);
+            Read::take(&mut body, 5).read_to_end(&mut head)?;
+            if head == b"null" {
+                absent = true;
+                return Ok(());
+            }
+            show(provenance, &mut io::Cursor::new(head).chain(body))
+        })?;
+        match looked {
+            Lookup::Hit(provenance) => {
+                if note != Note::Nothing {
+                    record(Looked::Hit);
+                }
+                if absent { Err(GatewayError::NotFound { what: request.subject() }) } else { Ok(Some(provenance)) }
+            }
+            Lookup::Miss(miss, fault) => {
+                if note == Note::All {
+                    record(Looked::Miss(miss));
+                }
+                if let Some(fault) = fault {
+                    self.fault(&fault);
+                }
+                Ok(None)
+            }
+        }
+    }
+}

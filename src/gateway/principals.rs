@@ -1,0 +1,124 @@
+//! Users and groups together: whom a text means, and who the ids of assignments and memberships are.
+//!
+//! Neighbours: `names.rs` understands one kind at a time, `read.rs` answers, the commands ask. Promise: a name that both
+//! a user and a group have is never guessed at; who does not exist any more is left out, not made up.
+
+use super::names::{in_arn, is_directory_id};
+use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
+use crate::report::Progress;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+/// A user or a group, by id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// USER or GROUP.
+    pub kind: PrincipalKind,
+    /// Its id.
+    pub id: String,
+}
+
+/// Up to so many principals are described one by one; a list of a hundred costs one call.
+const ONE_BY_ONE: usize = 20;
+
+impl Gateway {
+    /// The user or group behind an id or a name. A name that both a user and a group have is ambiguous; `user:NAME`
+    /// and `group:NAME` say which is meant.
+    pub async fn principal(
+        &self,
+        text: &str,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Principal, GatewayError> {
+        let text = match (in_arn(text, "user"), in_arn(text, "group")) {
+            (id, _) if id != text => &format!("user:{id}"),
+            (_, id) if id != text => &format!("group:{id}"),
+            _ => text,
+        };
+        if let Some(name) = text.strip_prefix("user:") {
+            return Ok(Principal { kind: PrincipalKind::User, id: self.user_id(name, policy, progress).await? });
+        }
+        if let Some(name) = text.strip_prefix("group:") {
+            return Ok(Principal { kind: PrincipalKind::Group, id: self.group_id(name, policy, progress).await? });
+        }
+        let (user, group) = if is_directory_id(text) {
+            let user = self.value(&Request::User(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
+            let group = self.value(&Request::Group(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
+            (user, group)
+        } else {
+            (self.user_id(text, policy, progress).await, self.group_id(text, policy, progress).await)
+        };
+        match (absent(user)?, absent(group)?) {
+            (Some(id), None) => Ok(Principal { kind: PrincipalKind::User, id }),
+            (None, Some(id)) => Ok(Principal { kind: PrincipalKind::Group, id }),
+            (Some(user), Some(group)) => Err(GatewayError::Ambiguous {
+                name: text.to_owned(),
+                choices: vec![format!("user:{text} (id {user})"), format!("group:{text} (id {group})")],
+            }),
+            (None, None) => Err(GatewayError::NotFound { what: format!("user or group `{text}`") }),
+        }
+    }
+
+    /// Describes users and groups by id: those that the cache knows, then the others one by one when they are few, or
+    /// by their whole lists when they are many. What does not exist any more is not in the answer.
+    pub async fn describe_principals(
+        &self,
+        ids: HashSet<(PrincipalKind, String)>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<HashMap<(PrincipalKind, String), Value>, GatewayError> {
+        let mut found = HashMap::new();
+        let mut unknown: HashMap<PrincipalKind, Vec<String>> = HashMap::new();
+        for (kind, id) in ids {
+            match self.cached_value(&describe(kind, &id), policy) {
+                Ok(Some(value)) => {
+                    found.insert((kind, id), value);
+                }
+                Ok(None) => unknown.entry(kind).or_default().push(id),
+                Err(GatewayError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !policy.live {
+            return Ok(found);
+        }
+        for (kind, mut ids) in unknown {
+            ids.sort_unstable();
+            if ids.len() > ONE_BY_ONE {
+                let (request, field) = match kind {
+                    PrincipalKind::User => (Request::Users, "UserId"),
+                    PrincipalKind::Group => (Request::Groups, "GroupId"),
+                };
+                let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+                let list = self.value(&request, policy, progress).await?;
+                for item in list.as_array().into_iter().flatten() {
+                    if let Some(id) = item[field].as_str().filter(|id| wanted.contains(id)) {
+                        found.insert((kind, id.to_owned()), item.clone());
+                    }
+                }
+                continue;
+            }
+            for id in ids {
+                if let Some(value) = absent(self.value(&describe(kind, &id), policy, progress).await)? {
+                    found.insert((kind, id), value);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn describe(kind: PrincipalKind, id: &str) -> Request {
+    match kind {
+        PrincipalKind::User => Request::User(id.to_owned()),
+        PrincipalKind::Group => Request::Group(id.to_owned()),
+    }
+}
+
+fn absent<T>(result: Result<T, GatewayError>) -> Result<Option<T>, GatewayError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(GatewayError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
