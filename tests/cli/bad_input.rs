@@ -6,7 +6,7 @@ use super::run::World;
 /// A configuration that is wrong, and what must be said about it.
 const CONFIGURATIONS: &[(&str, &str, &[&str])] = &[
     ("an unknown key", "[cache]\nmaxsize_mb = 200\n", &["config.toml:2", "cache.maxsize_mb", "`cache.max_size_mb`"]),
-    ("an unknown table", "[cash]\nbackend = \"disk\"\n", &["config.toml", "cash", "`cache`"]),
+    ("an unknown table", "[cahce]\nbackend = \"disk\"\n", &["config.toml", "cahce", "`cache`"]),
     ("a wrong type", "[cache]\ncompression = \"maybe\"\n", &["config.toml:2", "cache.compression", "true"]),
     ("a wrong duration", "[cache]\ndefault_ttl = \"soon\"\n", &["config.toml:2", "cache.default_ttl", "15m"]),
     ("a wrong word", "[cache]\nbackend = \"floppy\"\n", &["config.toml:2", "cache.backend", "disk"]),
