@@ -6,6 +6,7 @@
 use super::run::{Ran, World};
 use awsideman::model::Resource;
 use awsideman::state::Outcome;
+use serde_json::Value;
 
 const SCRIPT: &str = include_str!("../fixtures/guide/cache_monitor.sh");
 const LOG: &str = "/var/log/awsideman_cache_monitor.log";
@@ -93,4 +94,27 @@ fn it_mails_at_300_megabytes() {
     world.set("AWSIDEMAN_CACHE_MAX_SIZE_MB", "512").set("AWSIDEMAN_CACHE_COMPRESSION", "false");
     world.fill(75, 4 * 1024 * 1024);
     fires(&mut world, "High memory usage: 300.");
+}
+
+#[test]
+fn critical_are_a_hit_rate_under_50_percent_a_large_cache_and_errors_over_5_percent() {
+    for (hits, misses, errors, issue) in [
+        (49, 51, 0, Some("Low cache hit rate: 49.0%")),
+        (50, 50, 0, None),
+        (100, 0, 6, Some("High error rate: 6.0%")),
+        (100, 0, 5, None),
+        (10, 30, 0, None),
+    ] {
+        let world = World::small();
+        world.looked_up(Outcome::Hit, Resource::User, hits);
+        world.looked_up(Outcome::MissAbsent, Resource::User, misses);
+        world.looked_up(Outcome::Error, Resource::User, errors);
+        let issues: Vec<Value> = issue.into_iter().map(Value::from).collect();
+        let healthy = issues.is_empty();
+        for (command, code) in [("status", 0), ("health", if healthy { 0 } else { 6 })] {
+            let document = world.run(["cache", command, "--json"]).code(code).silent().json();
+            assert_eq!(document["issues"], Value::from(issues.clone()), "{hits}, {misses}, {errors}");
+            assert_eq!(document["healthy"], healthy);
+        }
+    }
 }

@@ -468,30 +468,7 @@ fn a_warm_fills_lists_and_describes_and_ends_with_its_words() {
     world.run(["cache", "warm", "user", "groups"]).ok().stdout_has("Cache warming completed");
 }
 
-// -- Monitoring: thresholds here, the scripts beside
-
-#[test]
-fn critical_are_a_hit_rate_under_50_percent_a_large_cache_and_errors_over_5_percent() {
-    for (hits, misses, errors, issue) in [
-        (49, 51, 0, Some("Low cache hit rate: 49.0%")),
-        (50, 50, 0, None),
-        (100, 0, 6, Some("High error rate: 6.0%")),
-        (100, 0, 5, None),
-        (10, 30, 0, None),
-    ] {
-        let world = World::small();
-        world.looked_up(Outcome::Hit, Resource::User, hits);
-        world.looked_up(Outcome::MissAbsent, Resource::User, misses);
-        world.looked_up(Outcome::Error, Resource::User, errors);
-        let issues: Vec<Value> = issue.into_iter().map(Value::from).collect();
-        let healthy = issues.is_empty();
-        for (command, code) in [("status", 0), ("health", if healthy { 0 } else { 6 })] {
-            let document = world.run(["cache", command, "--json"]).code(code).silent().json();
-            assert_eq!(document["issues"], Value::from(issues.clone()), "{hits}, {misses}, {errors}");
-            assert_eq!(document["healthy"], healthy);
-        }
-    }
-}
+// -- Monitoring: monitor.rs
 
 // -- Recovery
 
