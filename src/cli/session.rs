@@ -141,13 +141,13 @@ impl Session {
     /// Ends a command that used the store: what it met is kept for the next process, and faults of the cache are said.
     pub(super) fn close(&self, faults: Vec<String>) {
         if let Some(problem) = self.app.store_problem() {
-            self.progress.notice(&format!("the cache cannot be used, this is from AWS: {problem}"));
+            self.progress.notice(&format!("the cache cannot be used, this is from AWS: CacheBackendError: {problem}"));
         }
         if let Some(notice) = self.app.store_notice() {
             self.progress.notice(&notice);
         }
         for fault in faults {
-            self.progress.notice(&format!("the cache could not be used for everything: {fault}"));
+            self.progress.notice(&format!("the cache could not be used for everything: CacheBackendError: {fault}"));
         }
         if let Some(problem) = &self.app.switch().1 {
             self.progress.notice(problem);

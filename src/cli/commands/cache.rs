@@ -208,7 +208,8 @@ fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(),
 
 fn test(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let session = open_loudly(globals, output)?;
-    let trial = session.app.trial()?;
+    // Whatever the reason is, the test has failed.
+    let trial = session.app.trial().map_err(|error| Failure { code: Code::Failed, ..error.into() })?;
     session.app.finish();
     let rows = trial.steps.iter().map(|step| {
         let outcome = step.error.clone().unwrap_or_else(|| "ok".to_owned());

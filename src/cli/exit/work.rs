@@ -5,6 +5,7 @@
 use super::{Code, Failure};
 use crate::alerts::AlertError;
 use crate::app::AppError;
+use crate::cache::CacheError;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
 use crate::jobs::JobError;
@@ -31,7 +32,8 @@ impl From<AppError> for Failure {
                 .hint("make the group, or set `cache.sharing` to \"private\" or another group"),
             AppError::Config(error) => error.into(),
             AppError::State(error) => error.into(),
-            AppError::Store(error) => error.into(),
+            // In the words that people search logs for.
+            AppError::Store(error) => CacheError::Backend(error).into(),
             AppError::Cache(error) => error.into(),
             AppError::Gateway(error) => error.into(),
             AppError::Job(error) => error.into(),

@@ -1,0 +1,33 @@
+//! Many at once on a cache that does not exist yet.
+
+use super::run::{Ran, World};
+use std::process::{Child, Stdio};
+
+const CROWD: usize = 20;
+
+#[test]
+fn twenty_processes_that_open_a_fresh_cache_at_once_all_succeed_and_leave_it_sound() {
+    let world = World::new();
+    let begun: Vec<Child> = (0..CROWD)
+        .map(|_| {
+            let mut command = world.command(["user", "list", "--json"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let mut answers: Vec<String> = begun
+        .into_iter()
+        .map(|child| Ran::of("user list --json".into(), &child.wait_with_output().unwrap()).ok().silent().stdout)
+        .collect();
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "all saw the same");
+    assert!(answers[0].len() > 50_000);
+    world.run(["cache", "test"]).ok();
+    world.run(["cache", "health"]).ok();
+    let status = world.status();
+    assert_eq!((status["healthy"].as_bool(), status["error_count"].as_u64()), (Some(true), Some(0)));
+    assert_eq!(status["issues"].as_array().map(Vec::len), Some(0));
+    assert_eq!(status["circuit_breaker"]["failure_count"], 0);
+    let samples = status["hit_rate_samples"].as_u64().unwrap();
+    assert!(samples >= CROWD as u64, "every lookup was counted: {samples}");
+    assert_eq!(world.calls_of(|| assert_eq!(world.run(["user", "list", "--json"]).ok().stdout, answers[0])), 0);
+}

@@ -1,0 +1,18 @@
+//! The product as people and scripts meet it: the real binary over the real wire protocol, one folder of sentences.
+//!
+//! Neighbours: `run.rs` makes the world that each test lives in; the rules themselves are tested beside the code.
+//! Promise: no test touches the real home, the real AWS or another test.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod crowd;
+mod freshness;
+mod monitor;
+mod output;
+mod run;
+mod scripts;
+mod spaces;
+mod spec;
+mod status;
+mod words;
