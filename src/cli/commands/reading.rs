@@ -50,13 +50,12 @@ impl<'o> Reader<'o> {
         let gateway = &reading.gateway;
         let mut answer = output.pushed(view, &folder)?;
         let hit = gateway.cached(request, &policy, &mut |_, body| io::copy(body, &mut answer).map(drop))?;
-        let provenance = match hit {
-            Some(provenance) => provenance,
-            None => {
-                let progress = session.progress.as_ref();
-                let show = &mut |_: &Provenance, body: &mut dyn io::Read| io::copy(body, &mut answer).map(drop);
-                wait(gateway.after_miss(request, &policy, progress, show))??
-            }
+        let provenance = if let Some(provenance) = hit {
+            provenance
+        } else {
+            let progress = session.progress.as_ref();
+            let show = &mut |_: &Provenance, body: &mut dyn io::Read| io::copy(body, &mut answer).map(drop);
+            wait(gateway.after_miss(request, &policy, progress, show))??
         };
         answer.finish()?;
         session.tell_source(&provenance);
