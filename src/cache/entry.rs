@@ -144,7 +144,10 @@ impl<'a> Payload<'a> {
         match self.raw[0] {
             PLAIN => self.plain.extend_from_slice(body),
             ZSTD => {
-                self.plain.resize(FRAME_BYTES, 0);
+                // Small answers are many: only as much room is made as the payload can still fill.
+                let before = u64::from(self.next - 1) * FRAME_BYTES as u64;
+                let rest = usize::try_from(self.meta.size.saturating_sub(before)).unwrap_or(FRAME_BYTES);
+                self.plain.resize(rest.min(FRAME_BYTES), 0);
                 let Ok(size) = zstd::bulk::decompress_to_buffer(body, &mut self.plain) else {
                     return Err(self.damaged("a frame cannot be decompressed"));
                 };

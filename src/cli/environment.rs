@@ -13,8 +13,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A pipe that takes anything takes this much without blocking (`PIPE_BUF` of Linux).
-const PIPE_ROOM: usize = 4096;
+/// What a terminal or socket that takes anything takes without blocking for long (`PIPE_BUF` of Linux for pipes).
+const LEAST_ROOM: usize = 4096;
 
 /// Where data goes.
 pub trait Sink: Write + Send {
@@ -117,7 +117,7 @@ impl Sink for Descriptor {
         match poll(&mut asked, Some(&patience)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => Ok(0),
             // A reader that went away counts as room: the write says so.
-            Ok(_) => Ok(PIPE_ROOM),
+            Ok(_) => Ok(pipe_room(&self.file).unwrap_or(LEAST_ROOM)),
             Err(error) => Err(error.into()),
         }
     }
@@ -125,6 +125,15 @@ impl Sink for Descriptor {
     fn width(&self) -> Option<u16> {
         self.width
     }
+}
+
+/// How many bytes a pipe takes at once; `None` for what is no pipe. The kernel keeps whole pages, and the first and the
+/// last one that wait to be read may be partly used: so two are left out.
+fn pipe_room(file: &File) -> Option<usize> {
+    let size = rustix::pipe::fcntl_getpipe_size(file).ok()?;
+    let waiting = usize::try_from(rustix::io::ioctl_fionread(file).ok()?).ok()?;
+    let pages = (size / LEAST_ROOM).checked_sub(waiting / LEAST_ROOM + 2)?;
+    Some((pages * LEAST_ROOM).max(LEAST_ROOM))
 }
 
 /// A stdout that could not be had: every write says so.

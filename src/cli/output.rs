@@ -171,6 +171,19 @@ enum Pushed<'a> {
 }
 
 impl Answer<'_> {
+    /// Takes all of a body.
+    pub fn take(&mut self, body: &mut dyn Read) -> io::Result<()> {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match body.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => self.write_all(&buffer[..read])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Prints what is still held. Gives the number of elements, when they were counted.
     pub fn finish(self) -> Result<Option<u64>, Failure> {
         match self.inner {

@@ -13,7 +13,7 @@ use crate::cli::session::{Need, Session, wait};
 use crate::gateway::{Gateway, GatewayError, Policy, Request};
 use crate::report::Progress;
 use serde_json::Value;
-use std::io;
+use std::io::Read;
 
 /// A session that reads.
 pub(super) struct Reader<'o> {
@@ -49,12 +49,12 @@ impl<'o> Reader<'o> {
         let Reader { session, reading, policy, output } = self;
         let gateway = &reading.gateway;
         let mut answer = output.pushed(view, &folder)?;
-        let hit = gateway.cached(request, &policy, &mut |_, body| io::copy(body, &mut answer).map(drop))?;
+        let hit = gateway.cached(request, &policy, &mut |_, body| answer.take(body))?;
         let provenance = if let Some(provenance) = hit {
             provenance
         } else {
             let progress = session.progress.as_ref();
-            let show = &mut |_: &Provenance, body: &mut dyn io::Read| io::copy(body, &mut answer).map(drop);
+            let show = &mut |_: &Provenance, body: &mut dyn Read| answer.take(body);
             wait(gateway.after_miss(request, &policy, progress, show))??
         };
         answer.finish()?;
