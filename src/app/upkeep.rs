@@ -114,6 +114,9 @@ impl App {
 
     /// Folds what commands tallied into the statistics and the last-used times. A fault costs statistics, nothing else.
     pub fn fold_tally(&self) {
+        if !self.state_dir().is_dir() {
+            return;
+        }
         let now = self.clock().now();
         let Ok((mut database, _)) = self.database() else { return };
         let Ok(folded) = self.state().fold(&mut database, now) else { return };

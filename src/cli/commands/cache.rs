@@ -50,6 +50,10 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
         Some(Err(error)) => (None, Some(error)),
         None => (None, None),
     };
+    if args.recent_entries.is_some() {
+        // When entries were last used is known only once the tally is folded in.
+        session.app.fold_tally();
+    }
     let mut measured = session.app.measure();
     measured.notices.splice(0..0, session.notices.iter().cloned());
     let detail = Detail {
