@@ -2,6 +2,9 @@
 //!
 //! Neighbours: `unit.rs` takes it, `listing.rs` asks. Promise: it is the operating system's, on `locks/<job>` in the
 //! state directory, so it is free as soon as its holder is gone, however that went and whatever the clock says.
+//!
+//! It is not `state::Lock`: that one removes its file when it lets go and says who holds it, no more. A job's file
+//! stays under its name, and its words change while it is held (waiting, then begun).
 
 use super::JobError;
 use crate::clock::{self, UnixMillis};

@@ -1,8 +1,9 @@
 //! Locks that free themselves when their holder dies, whatever becomes of pids, clocks and containers.
 //!
-//! Neighbours: `jobs/` takes one for each job, `cache/` one for each flight, this room its own for the switch and the
-//! fold. Promise: at most one holder on the host; the kernel frees the lock with the process; a lock file left behind
-//! by the dead holds nothing; names never leave `<state>/locks`.
+//! Neighbours: this room's own for the switch, the fold and a new `state.db`; rooms above take theirs by name through
+//! `directory.rs`. A job's lock says more than this one can and is `jobs/`'s own. Promise: at most one holder on the
+//! host; the kernel frees the lock with the process; a lock file left behind by the dead holds nothing; names never
+//! leave `<state>/locks`.
 //!
 //! A holder removes its file before it lets go, so that flights do not fill the directory. Therefore whoever gets a
 //! lock checks that the path still names the file it locked, and begins again if not.
