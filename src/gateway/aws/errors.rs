@@ -97,7 +97,7 @@ impl Ask {
     }
 
     /// The call failed.
-    pub(super) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> GatewayError
+    fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> GatewayError
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
