@@ -1,9 +1,10 @@
-//! The time of day, as a value that can be handed in.
+//! The time of day, as a value that can be handed in, and as text.
 //!
 //! Neighbours: everyone who judges freshness, schedules or ages takes a `&dyn Clock`.
 //! Promise: nothing below floor 8 asks the operating system for the time in another way, so a test
-//! (or `debug.clock_offset`) can move it.
+//! (or `debug.clock_offset`) can move it. A time that no calendar has is written as its number, never a panic.
 
+use chrono::{DateTime, Local, SecondsFormat, TimeZone, Utc};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -68,9 +69,52 @@ pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// `2026-11-23T06:06:02Z`: RFC 3339 in UTC, for sentences.
+pub fn utc(at: UnixMillis) -> String {
+    written(at, |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+/// `2026-11-23T06:06:02.125Z`: the same to the millisecond, for documents.
+pub fn utc_exact(at: UnixMillis) -> String {
+    written(at, |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// `2026-11-23 07:06:02 +01:00`, in the zone of this host, for people.
+pub fn local(at: UnixMillis) -> String {
+    written(at, |time| zoned(&time.with_timezone(&Local)))
+}
+
+fn written(at: UnixMillis, words: impl Fn(DateTime<Utc>) -> String) -> String {
+    DateTime::from_timestamp_millis(at).map_or_else(|| at.to_string(), words)
+}
+
+fn zoned<Zone: TimeZone>(time: &DateTime<Zone>) -> String
+where
+    Zone::Offset: std::fmt::Display,
+{
+    time.format("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::FixedOffset;
+
+    #[test]
+    fn sentences_and_documents_get_utc_and_people_their_offset() {
+        assert_eq!(
+            (utc(1_125).as_str(), utc_exact(1_125).as_str()),
+            ("1970-01-01T00:00:01Z", "1970-01-01T00:00:01.125Z")
+        );
+        let zone = FixedOffset::east_opt(3_600).unwrap();
+        assert_eq!(zoned(&zone.timestamp_opt(0, 0).unwrap()), "1970-01-01 01:00:00 +01:00");
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_its_number() {
+        let number = i64::MAX.to_string();
+        assert_eq!([utc(i64::MAX), utc_exact(i64::MAX), local(i64::MAX)], [number.clone(), number.clone(), number]);
+    }
 
     #[test]
     fn a_manual_clock_moves_only_when_told() {

@@ -38,6 +38,12 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aws_smithy_http_client", &["aws.rs", "aws/"]),
     ("aws_credential_types", &["aws.rs", "aws/"]),
     ("indicatif", &["cli/progress.rs"]),
+    ("comfy_table", &["cli/output/table.rs"]),
+    ("csv", &["cli/output/render.rs"]),
+    ("serde_yaml_ng", &["cli/output/render.rs"]),
+    ("clap_mangen", &["cli/man.rs"]),
+    ("iana_time_zone", &["host.rs"]),
+    ("zstd", &["cache/entry.rs"]),
 ];
 
 /// What no finished code holds.

@@ -7,7 +7,7 @@
 use super::letter::{self, SUBJECT};
 use super::outbox::{self, Mail, Post, Receipt, Transport};
 use super::{AlertError, password, sendmail};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::config::{Email, Tls, Transport as Way};
 use crate::private::{self, Access};
 use lettre::address::Envelope;
@@ -54,7 +54,7 @@ pub fn check(post: &Post<'_>) -> Result<(), AlertError> {
 /// Sends a mail that says it is a test, around the outbox. Blocks while the network does.
 pub fn test_mail(post: &Post<'_>, host: &str, now: UnixMillis) -> Result<Receipt, AlertError> {
     let mailer = Mailer::open(post)?;
-    let (host_name, time) = (letter::line(host), letter::moment(now));
+    let (host_name, time) = (letter::line(host), clock::local(now));
     mailer.send(&Mail {
         id: 0,
         message_id: outbox::message_id(host, now),

@@ -4,7 +4,7 @@
 //! the same words and holds nothing from outside; nothing that is put into the body can begin a line of its own.
 
 use super::book::{Change, Decision, Run};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::health::{Finding, Level};
 use crate::model::format_duration;
 
@@ -58,16 +58,8 @@ pub(super) fn body(letter: &Letter<'_>) -> String {
         text.push('\n');
     }
     let directory = run.cache_dir.display().to_string();
-    let (host, directory, time) = (line(run.host), line(&directory), moment(*now));
+    let (host, directory, time) = (line(run.host), line(&directory), clock::local(*now));
     format!("{text}Host: {host}\nCache: {directory}\nTime: {time}\nMore: awsideman cache health\n")
-}
-
-/// The moment in local time with its offset.
-pub(super) fn moment(at: UnixMillis) -> String {
-    match chrono::DateTime::from_timestamp_millis(at) {
-        Some(at) => at.with_timezone(&chrono::Local).format("%Y-%m-%d %H:%M:%S %:z").to_string(),
-        None => format!("{at} ms"),
-    }
 }
 
 /// Text from elsewhere as part of one line: what could end the line or steer a terminal becomes a blank.
@@ -81,7 +73,7 @@ fn warnings(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
 }
 
 fn told(change: &Change) -> Vec<String> {
-    let since = format!("since {} ({})", moment(change.since), format_duration(change.lasted));
+    let since = format!("since {} ({})", clock::local(change.since), format_duration(change.lasted));
     vec![change.message.clone(), since, next(&change.hint)]
 }
 

@@ -4,9 +4,9 @@
 //! are held at once than are asked for.
 
 use super::App;
-use super::status::{RecentEntry, ResourceReport, SpaceReport, TtlReport, rfc3339};
+use super::status::{RecentEntry, ResourceReport, SpaceReport, TtlReport};
 use crate::cache::{fresh_until, operation_of};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
 use crate::model::{Resource, Space};
 use crate::state::{Counts, Outcome};
@@ -51,7 +51,7 @@ impl App {
                         .map(|reason| (reason.as_str(), counts.of(reason)))
                         .filter(|(_, n)| *n > 0)
                         .collect(),
-                    oldest: oldest.map(rfc3339),
+                    oldest: oldest.map(clock::utc_exact),
                     ttls: self.ttls(resource),
                 }
             })
@@ -94,8 +94,8 @@ impl App {
         let ttl = self.config().cache.ttl.duration(Resource::of_key(&meta.key), operation_of(&meta.key));
         RecentEntry {
             key: meta.key.clone(),
-            used: rfc3339(meta.used_at),
-            stored: rfc3339(meta.stored_at),
+            used: clock::utc_exact(meta.used_at),
+            stored: clock::utc_exact(meta.stored_at),
             age_seconds: (now - meta.stored_at) / 1000,
             left_seconds: (fresh_until(meta, ttl) - now) / 1000,
             bytes: meta.held,

@@ -10,14 +10,13 @@ mod reads;
 use super::{App, AppError, Asker};
 use crate::alerts;
 use crate::aws::CredentialFacts;
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::config::{ConfigError, Problem};
 use crate::gateway::{Aws, GatewayError, Policy, Single, Target};
 use crate::jobs::{self, Stop};
 use crate::model::format_duration;
 use crate::report::Progress;
 use crate::store::Store;
-use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -308,9 +307,9 @@ fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
         return Check::new("credentials", Level::Ok, format!("from {provider}, without an end"));
     };
     let left = Duration::from_millis(u64::try_from(expiry.saturating_sub(now)).unwrap_or(0));
-    let message = format!("from {provider}, until {} ({} left)", moment(expiry), format_duration(left));
+    let message = format!("from {provider}, until {} ({} left)", clock::utc(expiry), format_duration(left));
     if left.is_zero() {
-        let detail = format!("it was good until {}", moment(expiry));
+        let detail = format!("it was good until {}", clock::utc(expiry));
         Check::failed("credentials", GatewayError::LoginExpired { profile: None, detail })
     } else if left < SOON {
         Check::new("credentials", Level::Warn, message).hint("log in again before long: `aws sso login`")
@@ -319,15 +318,9 @@ fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
     }
 }
 
-fn moment(at: UnixMillis) -> String {
-    let time = DateTime::from_timestamp_millis(at);
-    time.map_or_else(|| at.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
 
     fn of(expiry: Option<i64>) -> Check {
         let facts = CredentialFacts { account: None, expiry, provider: "SSO".into() };

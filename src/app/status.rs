@@ -4,7 +4,7 @@
 //! never null; asking does not move the statistics.
 
 use super::{App, Measured};
-use crate::clock::UnixMillis;
+use crate::clock;
 use crate::host;
 use crate::store::Swept;
 use serde::Serialize;
@@ -204,7 +204,7 @@ impl App {
             enabled: disabled.is_none(),
             backend: if self.is_memory() { "memory" } else { "disk" }.to_owned(),
             directory: self.cache_dir().display().to_string(),
-            disabled_until: disabled.and_then(|disabled| disabled.until).map(rfc3339),
+            disabled_until: disabled.and_then(|disabled| disabled.until).map(clock::utc_exact),
             disabled_reason: disabled.and_then(|disabled| disabled.reason.clone()),
             hit_rate_percentage: round(window.hit_rate_percentage()),
             hit_rate_samples: window.samples(),
@@ -225,7 +225,7 @@ impl App {
             circuit_breaker: CircuitBreaker {
                 state: found.breaker.state.clone(),
                 failure_count: found.breaker.failure_count,
-                last_failure_time: found.breaker.last_failure_time.map(rfc3339),
+                last_failure_time: found.breaker.last_failure_time.map(clock::utc_exact),
             },
             healthy: measured.health.healthy,
             issues: measured.health.issues.clone(),
@@ -268,13 +268,6 @@ impl App {
             limit_entries: cache.max_entries,
         }
     }
-}
-
-/// Unix milliseconds as RFC 3339 in UTC.
-pub(super) fn rfc3339(at: UnixMillis) -> String {
-    chrono::DateTime::from_timestamp_millis(at)
-        .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
-        .unwrap_or_default()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "two decimals are kept")]

@@ -4,7 +4,7 @@
 //! newest come first; only [`Ledger::crashed`] writes.
 
 use super::{JobError, Ledger, Outcome, stamp};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::sqlite::{OptionalExtension, Row, StatementError, params};
 use serde::Serialize;
 use serde_json::Value;
@@ -98,7 +98,7 @@ impl Ledger {
                     "its runner (pid {} on {}) ended without a word after {}",
                     row.pid,
                     row.host,
-                    stamp::time(row.started_at)
+                    clock::utc(row.started_at)
                 );
                 t.execute(
                     "UPDATE run SET ended_at = ?, outcome = ?, reason = ?, exit = ?, took_ms = ? WHERE id = ?",

@@ -4,8 +4,8 @@
 //! each call is one transaction; a run that began has a row before its work starts, so a runner that dies leaves a
 //! trace; looking (`peek`, `history`) never writes.
 
-use super::{JobError, Outcome, stamp};
-use crate::clock::UnixMillis;
+use super::{JobError, Outcome};
+use crate::clock::{self, UnixMillis};
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
 use serde_json::{Map, Value};
@@ -42,7 +42,7 @@ pub struct Pause {
 impl fmt::Display for Pause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.until {
-            Some(until) => write!(f, "paused until {}", stamp::time(until))?,
+            Some(until) => write!(f, "paused until {}", clock::utc(until))?,
             None => f.write_str("paused until it is resumed")?,
         }
         if !self.reason.is_empty() {

@@ -9,7 +9,7 @@ use super::occurrence::fingerprint;
 use super::runner::phases;
 use super::unit::Unit;
 use super::{Context, Due, Held, JobError, Lock, Occurrences, Outcome, RunRow, Wanted, due, stamp};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::config::{Job, Schedule};
 use serde::Serialize;
 
@@ -136,9 +136,9 @@ fn planned(unit: &Unit, context: &Context) -> Result<Planned, JobError> {
     } else if let Some(newest) = due.run.last() {
         let more = due.run.len() - 1;
         let also = if more == 0 { String::new() } else { format!(" and {more} before") };
-        (true, format!("due since {}{also}", stamp::time(*newest)))
+        (true, format!("due since {}{also}", clock::utc(*newest)))
     } else {
-        let next = due.next.map_or("never due".to_owned(), |next| format!("not due before {}", stamp::time(next)));
+        let next = due.next.map_or("never due".to_owned(), |next| format!("not due before {}", clock::utc(next)));
         (false, due.missed.map_or(next.clone(), |missed| format!("missed {}; {next}", missed.reason)))
     };
     Ok(Planned {

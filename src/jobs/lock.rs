@@ -2,9 +2,12 @@
 //!
 //! Neighbours: `unit.rs` takes it, `listing.rs` asks. Promise: it is the operating system's, on `locks/<job>` in the
 //! state directory, so it is free as soon as its holder is gone, however that went and whatever the clock says.
+//!
+//! It is not `state::Lock`: that one removes its file when it lets go and says who holds it, no more. A job's file
+//! stays under its name, and its words change while it is held (waiting, then begun).
 
-use super::{JobError, stamp};
-use crate::clock::UnixMillis;
+use super::JobError;
+use crate::clock::{self, UnixMillis};
 use crate::private::{self, Access, Open};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -38,7 +41,7 @@ pub struct Held {
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "held by pid {} on {} since {}", self.pid, self.host, stamp::time(self.since))
+        write!(f, "held by pid {} on {} since {}", self.pid, self.host, clock::utc(self.since))
     }
 }
 

@@ -5,8 +5,8 @@
 
 use super::ledger::{End, Entry};
 use super::unit::Unit;
-use super::{Context, JobError, Missed, Outcome, Report, RunRow, stamp};
-use crate::clock::UnixMillis;
+use super::{Context, JobError, Missed, Outcome, Report, RunRow};
+use crate::clock::{self, UnixMillis};
 use serde_json::{Map, json};
 
 impl Unit {
@@ -26,8 +26,8 @@ impl Unit {
         for (key, value) in [
             ("count", json!(missed.count)),
             ("more", json!(missed.more)),
-            ("first", json!(stamp::time(missed.first))),
-            ("last", json!(stamp::time(missed.last))),
+            ("first", json!(clock::utc(missed.first))),
+            ("last", json!(clock::utc(missed.last))),
         ] {
             detail.insert(key.to_owned(), value);
         }

@@ -1,14 +1,15 @@
 //! Locks that free themselves when their holder dies, whatever becomes of pids, clocks and containers.
 //!
-//! Neighbours: `jobs/` takes one for each job, `cache/` one for each flight, this room its own for the switch and the
-//! fold. Promise: at most one holder on the host; the kernel frees the lock with the process; a lock file left behind
-//! by the dead holds nothing; names never leave `<state>/locks`.
+//! Neighbours: this room's own for the switch, the fold and a new `state.db`; rooms above take theirs by name through
+//! `directory.rs`. A job's lock says more than this one can and is `jobs/`'s own. Promise: at most one holder on the
+//! host; the kernel frees the lock with the process; a lock file left behind by the dead holds nothing; names never
+//! leave `<state>/locks`.
 //!
 //! A holder removes its file before it lets go, so that flights do not fill the directory. Therefore whoever gets a
 //! lock checks that the path still names the file it locked, and begins again if not.
 
 use super::error::{StateError, io_error};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::private::{self, Access, Open};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -42,11 +43,7 @@ impl fmt::Display for Holder {
         if self.pid == 0 {
             return f.write_str("another process");
         }
-        write!(f, "process {} on {}", self.pid, self.host)?;
-        match chrono::DateTime::from_timestamp_millis(self.since) {
-            Some(since) => write!(f, " since {}", since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
-            None => Ok(()),
-        }
+        write!(f, "process {} on {} since {}", self.pid, self.host, clock::utc(self.since))
     }
 }
 
@@ -216,115 +213,4 @@ fn hex(nibble: u8) -> char {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::process::{Command, Stdio};
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    const OWNER: Access = Access::Owner;
-
-    #[test]
-    fn one_holder_at_a_time_and_free_after_drop() {
-        let root = tempfile::tempdir().unwrap();
-        let dir = root.path().join("state");
-        let lock = Lock::try_acquire(&dir, OWNER, "warm", 5).unwrap().expect("free");
-        assert!(Lock::try_acquire(&dir, OWNER, "warm", 6).unwrap().is_none());
-        assert!(is_held(&dir, "warm").unwrap());
-        let found = holder(&dir, "warm").unwrap().expect("a holder");
-        assert_eq!((found.pid, found.since), (std::process::id(), 5));
-        assert!(found.to_string().contains("since 1970-01-01T00:00:00Z"), "{found}");
-        assert!(Lock::try_acquire(&dir, OWNER, "cleanup", 6).unwrap().is_some(), "another name is another lock");
-        drop(lock);
-        assert!(!is_held(&dir, "warm").unwrap());
-        assert_eq!(holder(&dir, "warm").unwrap(), None);
-        assert!(Lock::try_acquire(&dir, OWNER, "warm", 7).unwrap().is_some());
-        assert_eq!(std::fs::read_dir(dir.join("locks")).unwrap().count(), 0, "files of free locks are removed");
-    }
-
-    #[test]
-    fn a_bounded_wait_ends_with_a_value() {
-        let root = tempfile::tempdir().unwrap();
-        let held = Lock::try_acquire(root.path(), OWNER, "flight", 0).unwrap();
-        let wait = Duration::from_millis(20);
-        let began = Instant::now();
-        assert!(Lock::acquire(root.path(), OWNER, "flight", wait, 0).unwrap().is_none());
-        assert!(began.elapsed() >= wait);
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| Lock::acquire(root.path(), OWNER, "flight", Duration::from_secs(20), 0));
-            drop(held);
-            assert!(waiting.join().unwrap().unwrap().is_some());
-        });
-    }
-
-    #[test]
-    fn no_two_threads_are_ever_inside_although_files_come_and_go() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("x");
-        let (inside, turns) = (AtomicU32::new(0), AtomicU32::new(0));
-        std::thread::scope(|scope| {
-            for _ in 0..3 {
-                scope.spawn(|| {
-                    let mut left = 300;
-                    while left > 0 {
-                        // Hardly pausing, to be between another's removal and release as often as can be.
-                        let Some(_lock) = attempt(&path, OWNER, 0).unwrap() else {
-                            std::thread::yield_now();
-                            continue;
-                        };
-                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
-                        std::thread::yield_now();
-                        turns.fetch_add(1, Ordering::SeqCst);
-                        inside.fetch_sub(1, Ordering::SeqCst);
-                        left -= 1;
-                    }
-                });
-            }
-        });
-        assert_eq!(turns.load(Ordering::SeqCst), 3 * 300);
-    }
-
-    #[test]
-    fn names_stay_inside_and_apart() {
-        let names =
-            ["", ".", "..", "../x", "a/b", "a%2Fb", "a b", "ä", "~", &"x".repeat(500), &"x".repeat(501), "10-warm"];
-        let encoded: std::collections::BTreeSet<String> = names.iter().map(|name| encode(name)).collect();
-        assert_eq!(encoded.len(), names.len());
-        for text in &encoded {
-            assert!(!text.contains('/') && !text.starts_with('.') && text.len() <= LONGEST, "{text}");
-        }
-        assert_eq!(encode("10-warm"), "10-warm");
-    }
-
-    #[test]
-    fn the_file_of_a_dead_holder_holds_nothing() {
-        let root = tempfile::tempdir().unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "state::locks::tests::child_that_holds_a_lock", "--nocapture"])
-            .env("LOCK_DIRECTORY", root.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let began = Instant::now();
-        while holder(root.path(), "job").unwrap().map(|holder| holder.since) != Some(99) {
-            assert!(began.elapsed() < Duration::from_secs(60), "the child never took the lock");
-            std::thread::sleep(POLL);
-        }
-        assert!(Lock::try_acquire(root.path(), OWNER, "job", 0).unwrap().is_none());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(root.path().join("locks/job").exists(), "killed: it could not clean up");
-        assert!(!is_held(root.path(), "job").unwrap());
-        assert!(Lock::try_acquire(root.path(), OWNER, "job", 0).unwrap().is_some());
-    }
-
-    #[test]
-    fn child_that_holds_a_lock() {
-        // The child process of the test above; by itself it has nothing to do.
-        let Some(directory) = std::env::var_os("LOCK_DIRECTORY") else { return };
-        let wait = Duration::from_secs(60);
-        let _lock = Lock::acquire(Path::new(&directory), OWNER, "job", wait, 99).unwrap().expect("free");
-        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! The product as people and scripts meet it: the real binary over the real wire protocol, one folder of sentences.
 //!
-//! Neighbours: `run.rs` makes the world that each test lives in; the rules themselves are tested beside the code.
+//! Neighbours: `run.rs` makes the world that each test lives in, `home.rs` the smaller one; the rules themselves are tested beside the code.
 //! Promise: no test touches the real home, the real AWS or another test.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -8,10 +8,13 @@
 mod bad_input;
 mod crowd;
 mod freshness;
+mod home;
+mod jobs;
 mod monitor;
 mod output;
 mod run;
 mod scripts;
+mod setup;
 mod spaces;
 mod spec;
 mod status;

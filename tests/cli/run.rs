@@ -332,11 +332,11 @@ impl Ran {
 
     /// Its stdout is one JSON document: this one.
     #[track_caller]
-    pub(crate) fn json(self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         match serde_json::from_str(&self.stdout) {
             Ok(document) => document,
             Err(error) => {
-                self.must(false, &format!("one JSON document was expected: {error}"));
+                self.clone().must(false, &format!("one JSON document was expected: {error}"));
                 Value::Null
             }
         }

@@ -5,8 +5,7 @@
 
 use super::Check;
 use super::Level;
-use super::moment;
-use crate::clock::UnixMillis;
+use crate::clock::{UnixMillis, utc};
 use crate::host;
 use crate::model::format_duration;
 use crate::private::Access;
@@ -75,7 +74,7 @@ pub(super) fn directory(name: &str, path: &Path, access: Access) -> Check {
 /// The clock: set, not moved, and not behind what was written here.
 pub(super) fn clock(now: UnixMillis, offset: Duration, state: &Path) -> Check {
     if now < BUILT {
-        return Check::new("clock", Level::Fail, format!("it shows {}, which is past", moment(now)))
+        return Check::new("clock", Level::Fail, format!("it shows {}, which is past", utc(now)))
             .hint("set it: AWS refuses calls that are signed with a wrong time");
     }
     if !offset.is_zero() {
@@ -90,10 +89,10 @@ pub(super) fn clock(now: UnixMillis, offset: Duration, state: &Path) -> Check {
         Some((at, name)) if at > now.saturating_add(DRIFT) => Check::new(
             "clock",
             Level::Warn,
-            format!("it shows {}, and {} was written at {}", moment(now), name.to_string_lossy(), moment(at)),
+            format!("it shows {}, and {} was written at {}", utc(now), name.to_string_lossy(), utc(at)),
         )
         .hint("it was set back: check it; jobs count from what was recorded"),
-        _ => Check::new("clock", Level::Ok, format!("{}, plausible", moment(now))),
+        _ => Check::new("clock", Level::Ok, format!("{}, plausible", utc(now))),
     }
 }
 

@@ -88,8 +88,16 @@ impl Ask {
         }
     }
 
+    /// What the call answered, or why it failed.
+    pub(super) fn answer<T, E>(&self, answer: Result<T, SdkError<E, HttpResponse>>) -> Result<T, GatewayError>
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        answer.map_err(|error| self.failed(&error))
+    }
+
     /// The call failed.
-    pub(super) fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> GatewayError
+    fn failed<E>(&self, error: &SdkError<E, HttpResponse>) -> GatewayError
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {

@@ -78,7 +78,7 @@ pub(super) async fn users(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_users().identity_store_id(store).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: answer.users.iter().map(|user| user!(user)).collect(), next: answer.next_token })
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn groups(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_groups().identity_store_id(store).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: answer.groups.iter().map(|group| group!(group)).collect(), next: answer.next_token })
 }
 
@@ -102,7 +102,7 @@ pub(super) async fn group_memberships(
 ) -> Result<Page, GatewayError> {
     let call = client.list_group_memberships().identity_store_id(store).group_id(group);
     let call = call.max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: answer.group_memberships.iter().map(membership).collect(), next: answer.next_token })
 }
 
@@ -116,26 +116,26 @@ pub(super) async fn memberships_for_member(
     let member = MemberId::UserId(user.to_owned());
     let call = client.list_group_memberships_for_member().identity_store_id(store).member_id(member);
     let call = call.max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: answer.group_memberships.iter().map(membership).collect(), next: answer.next_token })
 }
 
 pub(super) async fn user(client: &Client, store: &str, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
     let call = client.describe_user().identity_store_id(store).user_id(id);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(user!(&answer))
 }
 
 pub(super) async fn group(client: &Client, store: &str, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
     let call = client.describe_group().identity_store_id(store).group_id(id);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(group!(&answer))
 }
 
 pub(super) async fn user_id(client: &Client, store: &str, name: &str, ask: &Ask) -> Result<Value, GatewayError> {
     let by = attribute("userName", name, ask)?;
     let call = client.get_user_id().identity_store_id(store).alternate_identifier(by);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Fields::new()
         .filled("IdentityStoreId", &answer.identity_store_id)
         .filled("UserId", &answer.user_id)
@@ -146,7 +146,7 @@ pub(super) async fn user_id(client: &Client, store: &str, name: &str, ask: &Ask)
 pub(super) async fn group_id(client: &Client, store: &str, name: &str, ask: &Ask) -> Result<Value, GatewayError> {
     let by = attribute("displayName", name, ask)?;
     let call = client.get_group_id().identity_store_id(store).alternate_identifier(by);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Fields::new()
         .filled("IdentityStoreId", &answer.identity_store_id)
         .filled("GroupId", &answer.group_id)

@@ -17,13 +17,13 @@ const PAGE: i32 = 20;
 
 pub(super) async fn accounts(client: &Client, token: Option<String>, ask: &Ask) -> Result<Page, GatewayError> {
     let call = client.list_accounts().max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: answer.accounts().iter().map(account).collect(), next: answer.next_token })
 }
 
 pub(super) async fn roots(client: &Client, token: Option<String>, ask: &Ask) -> Result<Page, GatewayError> {
     let call = client.list_roots().max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: answer.roots().iter().map(root).collect(), next: answer.next_token })
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn organizational_units(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_organizational_units_for_parent().parent_id(parent);
-    let answer = call.max_results(PAGE).set_next_token(token).send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.max_results(PAGE).set_next_token(token).send().await)?;
     Ok(Page { items: answer.organizational_units().iter().map(unit).collect(), next: answer.next_token })
 }
 
@@ -45,12 +45,12 @@ pub(super) async fn accounts_for_parent(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_accounts_for_parent().parent_id(parent);
-    let answer = call.max_results(PAGE).set_next_token(token).send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.max_results(PAGE).set_next_token(token).send().await)?;
     Ok(Page { items: answer.accounts().iter().map(account).collect(), next: answer.next_token })
 }
 
 pub(super) async fn describe_account(client: &Client, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
-    let answer = client.describe_account().account_id(id).send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(client.describe_account().account_id(id).send().await)?;
     answer.account().map(account).ok_or_else(|| ask.lacking("Account"))
 }
 

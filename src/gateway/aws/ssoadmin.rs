@@ -14,9 +14,22 @@ use serde_json::{Value, json};
 
 const PAGE: i32 = 100;
 
+/// `AccountAssignment` and `AccountAssignmentForPrincipal` have the same fields and share no trait.
+macro_rules! assignment {
+    ($row:expr) => {{
+        let row = $row;
+        Fields::new()
+            .text("AccountId", row.account_id.as_deref())
+            .text("PermissionSetArn", row.permission_set_arn.as_deref())
+            .text("PrincipalType", row.principal_type.as_ref().map(PrincipalType::as_str))
+            .text("PrincipalId", row.principal_id.as_deref())
+            .object()
+    }};
+}
+
 pub(super) async fn instances(client: &Client, token: Option<String>, ask: &Ask) -> Result<Page, GatewayError> {
     let call = client.list_instances().max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: answer.instances().iter().map(instance).collect(), next: answer.next_token })
 }
 
@@ -27,7 +40,7 @@ pub(super) async fn permission_sets(
     ask: &Ask,
 ) -> Result<Page, GatewayError> {
     let call = client.list_permission_sets().instance_arn(instance).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: texts(answer.permission_sets()), next: answer.next_token })
 }
 
@@ -40,7 +53,7 @@ pub(super) async fn managed_policies(
 ) -> Result<Page, GatewayError> {
     let call = client.list_managed_policies_in_permission_set().instance_arn(instance);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     let items = answer
         .attached_managed_policies()
         .iter()
@@ -57,7 +70,7 @@ pub(super) async fn customer_managed_policies(
 ) -> Result<Page, GatewayError> {
     let call = client.list_customer_managed_policy_references_in_permission_set().instance_arn(instance);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     let items = answer.customer_managed_policy_references().iter().map(reference);
     Ok(Page { items: items.collect(), next: answer.next_token })
 }
@@ -71,7 +84,7 @@ pub(super) async fn provisioned_accounts(
 ) -> Result<Page, GatewayError> {
     let call = client.list_accounts_for_provisioned_permission_set().instance_arn(instance);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: texts(answer.account_ids()), next: answer.next_token })
 }
 
@@ -84,7 +97,7 @@ pub(super) async fn provisioned_permission_sets(
 ) -> Result<Page, GatewayError> {
     let call = client.list_permission_sets_provisioned_to_account().instance_arn(instance);
     let call = call.account_id(account).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(Page { items: texts(answer.permission_sets()), next: answer.next_token })
 }
 
@@ -97,11 +110,8 @@ pub(super) async fn assignments(
 ) -> Result<Page, GatewayError> {
     let call = client.list_account_assignments().instance_arn(instance).account_id(account);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
-    let items = answer.account_assignments().iter().map(|row| {
-        let kind = row.principal_type.as_ref();
-        assignment(row.account_id(), row.permission_set_arn(), kind, row.principal_id())
-    });
+    let answer = ask.answer(call.send().await)?;
+    let items = answer.account_assignments().iter().map(|row| assignment!(row));
     Ok(Page { items: items.collect(), next: answer.next_token })
 }
 
@@ -118,11 +128,8 @@ pub(super) async fn assignments_for_principal(
     };
     let call = client.list_account_assignments_for_principal().instance_arn(instance);
     let call = call.principal_type(kind).principal_id(id).max_results(PAGE).set_next_token(token);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
-    let items = answer.account_assignments().iter().map(|row| {
-        let kind = row.principal_type.as_ref();
-        assignment(row.account_id(), row.permission_set_arn(), kind, row.principal_id())
-    });
+    let answer = ask.answer(call.send().await)?;
+    let items = answer.account_assignments().iter().map(|row| assignment!(row));
     Ok(Page { items: items.collect(), next: answer.next_token })
 }
 
@@ -133,7 +140,7 @@ pub(super) async fn permission_set(
     ask: &Ask,
 ) -> Result<Value, GatewayError> {
     let call = client.describe_permission_set().instance_arn(instance).permission_set_arn(arn);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     let set = answer.permission_set.ok_or_else(|| ask.lacking("PermissionSet"))?;
     Ok(Fields::new()
         .text("Name", set.name.as_deref())
@@ -152,7 +159,7 @@ pub(super) async fn inline_policy(
     ask: &Ask,
 ) -> Result<Value, GatewayError> {
     let call = client.get_inline_policy_for_permission_set().instance_arn(instance).permission_set_arn(arn);
-    let answer = call.send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(call.send().await)?;
     Ok(json!({ "InlinePolicy": answer.inline_policy.unwrap_or_default() }))
 }
 
@@ -164,7 +171,7 @@ pub(super) async fn permissions_boundary(
     ask: &Ask,
 ) -> Result<Value, GatewayError> {
     let call = client.get_permissions_boundary_for_permission_set().instance_arn(instance).permission_set_arn(arn);
-    let boundary = match call.send().await.map_err(|error| ask.failed(&error)) {
+    let boundary = match ask.answer(call.send().await) {
         Ok(answer) => answer.permissions_boundary,
         Err(GatewayError::NotFound { .. }) => None,
         Err(error) => return Err(error),
@@ -208,18 +215,4 @@ fn region(region: &RegionMetadata) -> Value {
 
 fn reference(reference: &CustomerManagedPolicyReference) -> Value {
     Fields::new().filled("Name", &reference.name).text("Path", reference.path.as_deref()).object()
-}
-
-fn assignment(
-    account: Option<&str>,
-    permission_set: Option<&str>,
-    kind: Option<&PrincipalType>,
-    principal: Option<&str>,
-) -> Value {
-    Fields::new()
-        .text("AccountId", account)
-        .text("PermissionSetArn", permission_set)
-        .text("PrincipalType", kind.map(PrincipalType::as_str))
-        .text("PrincipalId", principal)
-        .object()
 }

@@ -10,7 +10,7 @@ use aws_sdk_sts::Client;
 use serde_json::Value;
 
 pub(super) async fn caller_identity(client: &Client, ask: &Ask) -> Result<Value, GatewayError> {
-    let answer = client.get_caller_identity().send().await.map_err(|error| ask.failed(&error))?;
+    let answer = ask.answer(client.get_caller_identity().send().await)?;
     Ok(Fields::new()
         .text("UserId", answer.user_id.as_deref())
         .text("Account", answer.account.as_deref())

@@ -1,11 +1,13 @@
 //! The disk backend: one `SQLite` database for all processes of a host.
 //!
-//! Neighbours: `schema.rs` has the tables, `generation.rs` decides which database is live, `read.rs`, `write.rs`,
-//! `draft.rs` and `sweep.rs` do the work. Promise: every operation runs on the generation that was live when it began,
-//! a removal on the one that is live when it ends; a directory that is moved or deleted is survived.
+//! Neighbours: `schema.rs` has the tables, `generation.rs` decides which database is live, `network.rs` where none may
+//! be, `read.rs`, `write.rs`, `draft.rs` and `sweep.rs` do the work. Promise: every operation runs on the generation
+//! that was live when it began, a removal on the one that is live when it ends; a directory that is moved or deleted is
+//! survived.
 
 mod draft;
 mod generation;
+mod network;
 mod read;
 mod schema;
 mod sweep;
@@ -107,7 +109,7 @@ impl Disk {
     /// Opens the live generation of a cache directory, making directory and generation when absent.
     pub fn open(options: &Options) -> Result<Disk, StoreError> {
         let prepared = private::directory(&options.dir, options.access)?;
-        local(&options.dir)?;
+        network::refuse(&options.dir)?;
         let disk = Disk { options: options.clone(), prepared, pool: Mutex::new(Vec::new()), seen: AtomicU64::new(0) };
         let live = disk.enter()?;
         disk.give_back(live);
@@ -232,34 +234,6 @@ impl Disk {
         self.seen.fetch_max(sequence, Ordering::Relaxed);
         sequence
     }
-}
-
-/// Refuses a network file system: the shared memory of `SQLite`'s log does not work there.
-#[cfg(target_os = "linux")]
-fn local(folder: &Path) -> Result<(), StoreError> {
-    const NETWORK: [(i128, &str); 10] = [
-        (0x6969, "nfs"),
-        (0x517B, "smb"),
-        (0xFF53_4D42, "cifs"),
-        (0xFE53_4D42, "smb2"),
-        (0x0102_1997, "9p"),
-        (0x7375_7245, "coda"),
-        (0x5346_414F, "afs"),
-        (0x564C, "ncp"),
-        (0x00C3_6400, "ceph"),
-        (0x0BD0_0BD0, "lustre"),
-    ];
-    let Ok(found) = rustix::fs::statfs(folder) else { return Ok(()) };
-    let magic = i128::from(found.f_type) & 0xFFFF_FFFF;
-    match NETWORK.iter().find(|(known, _)| *known == magic) {
-        Some((_, kind)) => Err(StoreError::NetworkFileSystem { path: folder.into(), kind: (*kind).into() }),
-        None => Ok(()),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn local(_: &Path) -> Result<(), StoreError> {
-    Ok(())
 }
 
 impl Store for Disk {

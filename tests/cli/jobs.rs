@@ -3,95 +3,48 @@
 //! Neighbours: `src/cli/commands/` words what is read here, `src/app/works.rs` does the work. Promise: each test has a
 //! HOME of its own and no variable of whoever runs it, so nothing of the host is read or changed.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
+use super::home::Home;
+use super::run::Ran;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use tempfile::TempDir;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 const ENABLED: [&str; 4] = ["warm", "cleanup", "enforce-limits", "health"];
 
-struct Home(TempDir);
-
-impl Home {
-    fn new() -> Home {
-        Home(tempfile::tempdir().unwrap())
-    }
-
-    fn command(&self, words: &[&str], variables: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_awsideman"));
-        command.args(words).env_clear().env("HOME", self.0.path()).env("PATH", std::env::var_os("PATH").unwrap());
-        command.envs(variables.iter().copied()).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, words: &str) -> Ran {
-        self.run_with(words, &[])
-    }
-
-    fn run_with(&self, words: &str, variables: &[(&str, &str)]) -> Ran {
-        let words: Vec<&str> = words.split_whitespace().collect();
-        Ran::of(&self.command(&words, variables).output().unwrap())
-    }
-
-    fn folder(&self, name: &str) -> PathBuf {
-        let folder = self.0.path().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        folder
-    }
+/// The one document on stdout; on success nothing stands on stderr.
+#[track_caller]
+fn document(ran: &Ran) -> Value {
+    assert!(ran.exit != 0 || ran.stderr.is_empty(), "{ran:?}");
+    ran.json()
 }
 
-#[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn of(output: &Output) -> Ran {
-        Ran {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout.clone()).unwrap(),
-            err: String::from_utf8(output.stderr.clone()).unwrap(),
-        }
-    }
-
-    /// The one document on stdout; on success nothing stands on stderr.
-    fn json(&self) -> Value {
-        assert!(self.code != Some(0) || self.err.is_empty(), "{self:?}");
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    fn mails(&self) -> Vec<&Path> {
-        self.out.lines().filter_map(|line| line.strip_prefix("Mail: ")).map(Path::new).collect()
-    }
+fn mails(ran: &Ran) -> Vec<&Path> {
+    ran.stdout.lines().filter_map(|line| line.strip_prefix("Mail: ")).map(Path::new).collect()
 }
 
 #[test]
 fn the_whole_round_ends_with_a_table_and_a_mail_and_the_next_due_run_is_silent() {
     let home = Home::new();
     let all = home.run("--sandbox jobs run --all");
-    assert_eq!(all.code, Some(0), "{all:?}");
+    assert_eq!(all.exit, 0, "{all:?}");
     for job in ENABLED {
-        let row = all.out.lines().find(|line| line.trim_start().starts_with(&format!("{job} ")));
+        let row = all.stdout.lines().find(|line| line.trim_start().starts_with(&format!("{job} ")));
         assert!(row.is_some_and(|row| row.contains(" done ")), "{job}: {all:?}");
     }
-    assert!(all.out.contains("300 users, 30 groups") && all.out.contains("made-up organization"), "{all:?}");
-    assert!(all.err.contains("--sandbox user list"), "{all:?}");
-    let [mail] = all.mails()[..] else { panic!("one mail: {all:?}") };
+    assert!(all.stdout.contains("300 users, 30 groups") && all.stdout.contains("made-up organization"), "{all:?}");
+    assert!(all.stderr.contains("--sandbox user list"), "{all:?}");
+    let [mail] = mails(&all)[..] else { panic!("one mail: {all:?}") };
     assert_eq!(mail.extension().unwrap(), "eml");
     let text = std::fs::read_to_string(mail).unwrap();
     assert!(text.contains("Subject: awsideman Cache Health Alert"), "{text}");
 
     let due = home.run("--sandbox jobs run");
-    assert_eq!((due.code, due.out.as_str(), due.err.as_str()), (Some(0), "", ""));
-    let real = home.0.path().join(".local/state/awsideman");
+    assert_eq!((due.exit, due.stdout.as_str(), due.stderr.as_str()), (0, "", ""));
+    let real = home.path().join(".local/state/awsideman");
     let beside: Vec<_> = std::fs::read_dir(&real).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(beside, ["sandbox"], "the real state directory is left alone");
 
-    let list = home.run("--sandbox user list --cache-only --json").json();
+    let list = document(&home.run("--sandbox user list --cache-only --json"));
     assert_eq!(list.as_array().unwrap().len(), 300);
 }
 
@@ -99,27 +52,27 @@ fn the_whole_round_ends_with_a_table_and_a_mail_and_the_next_due_run_is_silent()
 fn under_json_every_run_is_one_document() {
     let home = Home::new();
     let all = home.run("--sandbox jobs run --all --json");
-    let document = all.json();
-    assert_eq!(document["schema_version"], 1);
-    let runs = document["runs"].as_array().unwrap();
+    let found = document(&all);
+    assert_eq!(found["schema_version"], 1);
+    let runs = found["runs"].as_array().unwrap();
     let jobs: Vec<&str> = runs.iter().map(|run| run["job"].as_str().unwrap()).collect();
     assert_eq!(jobs, ENABLED);
-    assert!(runs.iter().all(|run| run["outcome"] == "done"), "{document}");
+    assert!(runs.iter().all(|run| run["outcome"] == "done"), "{found}");
     assert_eq!(runs[0]["kind"], "warm");
     assert!(runs[0]["calls"].as_u64().unwrap() > 0 && runs[0]["took_ms"].is_u64() && runs[0]["reason"].is_string());
-    assert_eq!(document["mail"]["sent"].as_array().unwrap().len(), 1);
+    assert_eq!(found["mail"]["sent"].as_array().unwrap().len(), 1);
 
-    let nothing = home.run("--sandbox jobs run --output json").json();
+    let nothing = document(&home.run("--sandbox jobs run --output json"));
     assert_eq!(nothing["runs"], serde_json::json!([]));
     assert_eq!(nothing["notices"], serde_json::json!([]));
 
-    let history = home.run("--sandbox jobs history --json").json();
+    let history = document(&home.run("--sandbox jobs history --json"));
     let past: Vec<&str> = history["runs"].as_array().unwrap().iter().map(|run| run["job"].as_str().unwrap()).collect();
     assert_eq!(past, ["health", "enforce-limits", "cleanup", "warm"], "newest first");
-    let one = home.run("--sandbox jobs history warm -n 1 --json").json();
+    let one = document(&home.run("--sandbox jobs history warm -n 1 --json"));
     assert_eq!(one["runs"].as_array().unwrap().len(), 1);
 
-    let list = home.run("--sandbox jobs list --json").json();
+    let list = document(&home.run("--sandbox jobs list --json"));
     let warm = list["jobs"].as_array().unwrap().iter().find(|job| job["job"] == "warm").unwrap();
     assert_eq!((&warm["last_outcome"], &warm["running"]), (&Value::from("done"), &Value::Null));
 }
@@ -127,7 +80,7 @@ fn under_json_every_run_is_one_document() {
 #[test]
 fn a_second_warm_before_anything_expires_makes_no_call() {
     let home = Home::new();
-    let calls = |ran: &Ran| ran.json()["runs"][0]["calls"].as_u64().unwrap();
+    let calls = |ran: &Ran| document(ran)["runs"][0]["calls"].as_u64().unwrap();
     assert_eq!(calls(&home.run("--sandbox jobs run warm --json")), 15);
     assert_eq!(calls(&home.run("--sandbox jobs run warm --json")), 0);
 }
@@ -137,9 +90,9 @@ fn an_unknown_name_is_refused_with_the_nearest() {
     let home = Home::new();
     for words in ["--sandbox jobs run helth", "--sandbox jobs history helth"] {
         let ran = home.run(words);
-        assert_eq!(ran.code, Some(2), "{ran:?}");
-        assert!(ran.err.contains("`helth`") && ran.err.contains("did you mean `health`?"), "{ran:?}");
-        assert!(ran.out.is_empty());
+        assert_eq!(ran.exit, 2, "{ran:?}");
+        assert!(ran.stderr.contains("`helth`") && ran.stderr.contains("did you mean `health`?"), "{ran:?}");
+        assert!(ran.stdout.is_empty());
     }
 }
 
@@ -148,9 +101,9 @@ fn with_the_cache_disabled_a_warm_is_skipped_with_its_reason() {
     let home = Home::new();
     let disabled = [("AWSIDEMAN_CACHE_DISABLED", "true")];
     let ran = home.run_with("--sandbox jobs run warm", &disabled);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.out.contains("skipped") && ran.out.contains("AWSIDEMAN_CACHE_DISABLED"), "{ran:?}");
-    let run = &home.run_with("--sandbox jobs run warm --json", &disabled).json()["runs"][0];
+    assert_eq!(ran.exit, 0, "{ran:?}");
+    assert!(ran.stdout.contains("skipped") && ran.stdout.contains("AWSIDEMAN_CACHE_DISABLED"), "{ran:?}");
+    let run = &document(&home.run_with("--sandbox jobs run warm --json", &disabled))["runs"][0];
     assert_eq!((&run["outcome"], &run["calls"]), (&Value::from("skipped"), &Value::from(0)));
 }
 
@@ -163,9 +116,9 @@ fn a_broken_job_file_stops_everything_and_names_file_and_key() {
     let broken = [("AWSIDEMAN_JOBS_DIR", folder.to_str().unwrap())];
     for words in ["jobs run --all", "jobs run", "jobs validate", "jobs list", "jobs daemon"] {
         let ran = home.run_with(words, &broken);
-        assert_eq!(ran.code, Some(2), "{words}: {ran:?}");
+        assert_eq!(ran.exit, 2, "{words}: {ran:?}");
         for part in ["10-x.toml:3: every", "`soon`", "20-y.toml:2: kind", "`polish`"] {
-            assert!(ran.err.contains(part), "{words}: {part}: {ran:?}");
+            assert!(ran.stderr.contains(part), "{words}: {part}: {ran:?}");
         }
     }
 }
@@ -174,24 +127,24 @@ fn a_broken_job_file_stops_everything_and_names_file_and_key() {
 fn validate_counts_and_warns_of_a_warm_that_runs_too_seldom() {
     let home = Home::new();
     let shipped = home.run("jobs validate");
-    assert_eq!((shipped.code, shipped.out.starts_with("5 jobs are sound")), (Some(0), true), "{shipped:?}");
+    assert_eq!((shipped.exit, shipped.stdout.starts_with("5 jobs are sound")), (0, true), "{shipped:?}");
     let folder = home.folder("jobs");
     let seldom = "name = \"w\"\nkind = \"warm\"\nevery = \"3h\"\n[warm]\nresources = [\"users\"]\n";
     std::fs::write(folder.join("w.toml"), seldom).unwrap();
     let ran = home.run_with("jobs validate --json", &[("AWSIDEMAN_JOBS_DIR", folder.to_str().unwrap())]);
-    let document = ran.json();
-    assert_eq!((&document["valid"], &document["jobs"]), (&Value::from(true), &serde_json::json!(["w"])));
-    assert!(document["warnings"][0].as_str().unwrap().contains("user:list lives 10m"), "{document}");
+    let found = document(&ran);
+    assert_eq!((&found["valid"], &found["jobs"]), (&Value::from(true), &serde_json::json!(["w"])));
+    assert!(found["warnings"][0].as_str().unwrap().contains("user:list lives 10m"), "{found}");
 }
 
 #[test]
 fn a_dry_run_says_what_would_run_and_runs_nothing() {
     let home = Home::new();
     let ran = home.run("--sandbox jobs run --all --dry-run --json");
-    let planned = ran.json()["planned"].as_array().unwrap().clone();
+    let planned = document(&ran)["planned"].as_array().unwrap().clone();
     assert_eq!(planned.len(), ENABLED.len());
     assert!(planned.iter().all(|job| job["would_run"] == true), "{planned:?}");
-    assert_eq!(home.run("--sandbox jobs history --json").json()["runs"], serde_json::json!([]));
+    assert_eq!(document(&home.run("--sandbox jobs history --json"))["runs"], serde_json::json!([]));
 }
 
 #[test]
@@ -212,8 +165,8 @@ fn a_due_run_of_cron_tells_only_what_was_not_well() {
         ("AWS_MAX_ATTEMPTS", "1"),
     ];
     let ran = home.run_with("jobs run", &variables);
-    assert_eq!((ran.code, ran.out.as_str()), (Some(13), ""), "{ran:?}");
-    let lines: Vec<&str> = ran.err.lines().collect();
+    assert_eq!((ran.exit, ran.stdout.as_str()), (13, ""), "{ran:?}");
+    let lines: Vec<&str> = ran.stderr.lines().collect();
     assert!(lines.len() == 1 && lines[0].starts_with("warm: failed, "), "{ran:?}");
 }
 
@@ -221,11 +174,11 @@ fn a_due_run_of_cron_tells_only_what_was_not_well() {
 fn a_test_mail_names_its_place_and_without_mail_the_key() {
     let home = Home::new();
     let sent = home.run("--sandbox alerts test");
-    assert_eq!(sent.code, Some(0), "{sent:?}");
-    assert!(std::fs::read_to_string(sent.mails()[0]).unwrap().contains("awsideman Cache Health Alert (test)"));
+    assert_eq!(sent.exit, 0, "{sent:?}");
+    assert!(std::fs::read_to_string(mails(&sent)[0]).unwrap().contains("awsideman Cache Health Alert (test)"));
     let off = home.run("alerts test");
-    assert_eq!(off.code, Some(2), "{off:?}");
-    assert!(off.err.contains("alerts.email.enabled"), "{off:?}");
+    assert_eq!(off.exit, 2, "{off:?}");
+    assert!(off.stderr.contains("alerts.email.enabled"), "{off:?}");
     let nobody = [
         ("AWSIDEMAN_ALERTS_EMAIL_ENABLED", "true"),
         ("AWSIDEMAN_ALERTS_EMAIL_HOST", "127.0.0.1"),
@@ -234,41 +187,37 @@ fn a_test_mail_names_its_place_and_without_mail_the_key() {
         ("AWSIDEMAN_ALERTS_EMAIL_TO", "b@example.com"),
     ];
     let down = home.run_with("alerts test", &nobody);
-    assert_eq!(down.code, Some(1), "{down:?}");
-    assert!(down.err.contains("127.0.0.1:1") && down.err.contains("hint: check alerts.email.host"), "{down:?}");
+    assert_eq!(down.exit, 1, "{down:?}");
+    assert!(down.stderr.contains("127.0.0.1:1") && down.stderr.contains("hint: check alerts.email.host"), "{down:?}");
     // A run whose mail stays behind says so and shows it in its code.
     let run = home.run_with("jobs run health", &nobody);
-    assert_eq!(run.code, Some(0), "healthy: no mail is due: {run:?}");
+    assert_eq!(run.exit, 0, "healthy: no mail is due: {run:?}");
 }
 
 #[test]
 fn told_to_end_a_run_reports_what_was_stopped_and_ends_with_130() {
     let home = Home::new();
-    let mut run = home.command(&["--sandbox", "jobs", "run", "warm-access", "--json"], &[]);
+    let mut run = home.command("--sandbox jobs run warm-access --json");
     let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let is_running = || {
-        let list = home.run("--sandbox jobs list --json").json();
+        let list = document(&home.run("--sandbox jobs list --json"));
         list["jobs"].as_array().unwrap().iter().any(|job| job["running"].is_string())
     };
     while !is_running() {}
-    let other = home.run("--sandbox jobs run warm-access --json").json();
+    let other = document(&home.run("--sandbox jobs run warm-access --json"));
     assert_eq!(other["runs"][0]["outcome"], "skipped", "another process runs it: {other}");
     signal(run.id(), "-INT");
-    let ended = Ran::of(&run.wait_with_output().unwrap());
-    assert_eq!((ended.code, ended.err.as_str()), (Some(130), ""), "{ended:?}");
-    assert_eq!(ended.json()["runs"][0]["outcome"], "cancelled", "{ended:?}");
+    let ended = Ran::of("jobs run warm-access".into(), &run.wait_with_output().unwrap());
+    assert_eq!((ended.exit, ended.stderr.as_str()), (130, ""), "{ended:?}");
+    assert_eq!(document(&ended)["runs"][0]["outcome"], "cancelled", "{ended:?}");
 }
 
 #[test]
 fn the_daemon_runs_what_is_due_reads_anew_what_is_sound_and_ends_when_told() {
     use std::io::{BufRead, BufReader};
     let home = Home::new();
-    let mut daemon = home
-        .command(&["--sandbox", "jobs", "daemon"], &[])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut daemon =
+        home.command("--sandbox jobs daemon").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(daemon.stderr.take().unwrap()).lines().map(Result::unwrap);
     let mut until = |words: &str| lines.by_ref().find(|line| line.contains(words)).unwrap_or_default();
     assert!(until("the daemon begins").contains("with 4 jobs: warm"));

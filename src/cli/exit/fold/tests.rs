@@ -1,0 +1,92 @@
+//! The rules of `fold.rs`, told as tests; its promises stand there.
+
+use super::*;
+use crate::report;
+
+fn check(error: impl Into<Failure>, code: Code, in_hint: &str) -> Failure {
+    let failure = error.into();
+    assert_eq!(failure.code, code, "{failure:?}");
+    assert!(failure.hint.as_deref().unwrap_or_default().contains(in_hint), "{failure:?}");
+    failure
+}
+
+#[test]
+fn an_expired_login_names_the_command_with_the_profile() {
+    let expired = |profile: Option<&str>| GatewayError::LoginExpired {
+        profile: profile.map(str::to_owned),
+        detail: "token expired".into(),
+    };
+    check(expired(Some("prod")), Code::Refused, "`aws sso login --profile prod`");
+    check(expired(Some("my prod")), Code::Refused, "`aws sso login --profile 'my prod'`");
+    check(expired(None), Code::Refused, "`aws sso login`");
+}
+
+#[test]
+fn each_aws_error_has_its_code_and_remedy() {
+    let text = String::from;
+    check(GatewayError::NoCredentials { profile: None, detail: text("") }, Code::Refused, "AWS_ACCESS_KEY_ID");
+    let denied = GatewayError::AccessDenied {
+        operation: text("identitystore ListUsers"),
+        account: Some(text("123456789012")),
+        detail: text("no"),
+    };
+    let failure = check(denied, Code::Refused, "awsideman doctor");
+    assert!(failure.message.contains("ListUsers") && failure.message.contains("123456789012"));
+    check(GatewayError::NotFound { what: text("user x") }, Code::NotFound, "--refresh");
+    let ambiguous = GatewayError::Ambiguous { name: text("x"), choices: vec![text("a"), text("b")] };
+    assert_eq!(check(ambiguous, Code::Usage, "id").details, ["a", "b"]);
+    check(GatewayError::NoInstance { region: text("r") }, Code::Usage, "--region");
+    let choose = GatewayError::ChooseInstance { reason: text("two"), choices: vec![text("arn")] };
+    assert_eq!(check(choose, Code::Usage, "aws.instance").details, ["arn"]);
+    let throttled = |ms| GatewayError::Throttled { operation: text("o"), attempts: 3, retry_after_ms: ms };
+    check(throttled(Some(90_000)), Code::Unavailable, "in 1m 30s");
+    check(throttled(None), Code::Unavailable, "later");
+    let unreachable = GatewayError::Unreachable { operation: text("o"), detail: text("dns") };
+    check(unreachable, Code::Unavailable, "--cache-only");
+    check(GatewayError::NotCached { key: text("k") }, Code::CacheNeeded, "cache warm");
+    check(GatewayError::Budget { budget: 5 }, Code::Partial, "--budget");
+    check(GatewayError::Configuration { detail: text("d"), hint: text("do this") }, Code::Usage, "do this");
+}
+
+#[test]
+fn a_partial_walk_names_each_target_that_failed() {
+    let failures = vec![report::Failure {
+        target: "assignments of account 1".into(),
+        error: "AWS denied it".into(),
+        hint: Some("awsideman doctor".into()),
+    }];
+    let failure = check(GatewayError::Partial { total: 9, failures }, Code::Partial, "awsideman doctor");
+    assert_eq!(failure.details, ["assignments of account 1: AWS denied it"]);
+}
+
+#[test]
+fn a_cache_that_missed_a_change_is_integrity_with_the_command() {
+    let error = CacheError::NotInvalidated(StoreError::BreakerOpen);
+    let failure = check(error, Code::Integrity, "awsideman cache clear --all");
+    assert!(failure.message.starts_with("AWS was changed; the cache does not know"));
+}
+
+#[test]
+fn a_backend_error_keeps_its_word_and_the_remedy_of_its_cause() {
+    let error = CacheError::Backend(StoreError::Private(PrivateError::WritableByOthers {
+        path: "/var/cache/x".into(),
+        mode: 0o777,
+    }));
+    let failure = check(error, Code::Failed, "chmod go-w /var/cache/x");
+    assert!(failure.message.starts_with("CacheBackendError: "), "{failure:?}");
+    let foreign = PrivateError::ForeignOwner { path: "/var/cache/x".into(), owner: 0, us: 7 };
+    check(foreign, Code::Failed, "chown");
+    let damaged = StoreError::Damaged { key: "k".into(), reason: "checksum" };
+    check(damaged, Code::Integrity, "cache recover");
+    let newer = SqliteError::Newer { path: "/s/state.db".into(), found: 9, known: 1 };
+    check(newer, Code::Failed, "another directory than /s");
+    let older = StoreError::Sqlite(SqliteError::Older { path: "/s/c.db".into(), found: 1, known: 2 });
+    check(older, Code::Integrity, "cache recover");
+}
+
+#[test]
+fn a_closed_pipe_is_quiet_from_every_room() {
+    let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+    assert!(Failure::from(GatewayError::Output(closed())).is_quiet());
+    assert!(Failure::from(CacheError::Backend(StoreError::Output(closed()))).is_quiet());
+}
