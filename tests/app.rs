@@ -138,7 +138,10 @@ fn a_status_of_nothing_makes_nothing_and_has_no_null_among_its_numbers() {
     let status = home.status();
     assert_eq!(names(&home.folder.path().join("home")), Vec::<String>::new());
     for (name, value) in status.as_object().unwrap() {
-        assert!(!value.is_null() || ["disabled_until", "disabled_reason"].contains(&name.as_str()), "{name} is null");
+        assert!(
+            !value.is_null() || ["disabled_until", "disabled_reason", "disabled_by"].contains(&name.as_str()),
+            "{name} is null"
+        );
     }
     assert_eq!(status["hit_rate_percentage"], 100.0);
     assert_eq!(status["circuit_breaker"]["failure_count"], 0);

@@ -20,6 +20,7 @@ const FIELDS: &[(&str, bool)] = &[
     ("/enabled", false),
     ("/disabled_until", false),
     ("/disabled_reason", false),
+    ("/disabled_by", false),
     ("/circuit_breaker/state", false),
     ("/circuit_breaker/failure_count", true),
     ("/circuit_breaker/last_failure_time", false),
