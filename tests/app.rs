@@ -181,7 +181,12 @@ fn a_damaged_database_is_said_everywhere_and_recover_is_named() {
     for name in names(&cache).iter().filter(|name| name.ends_with("-wal") || name.ends_with("-shm")) {
         std::fs::remove_file(cache.join(name)).unwrap();
     }
-    assert!(home.a_user_is_answered().err.contains("this is from AWS"));
+    let told = home.a_user_is_answered().err;
+    assert!(told.contains("this is from AWS") && told.contains("next: `awsideman cache recover`"), "{told}");
+    let cold = home.run(&["user", "list", "--cache-only"]);
+    assert!(cold.code == 10 && cold.err.contains("awsideman cache recover"), "{} {}", cold.code, cold.err);
+    let job = home.run(&["jobs", "run", "cleanup"]);
+    assert!(job.code == 12 && job.out.contains("awsideman cache recover"), "{} {}", job.code, job.out);
     assert!(texts(&home.status()["issues"]).contains("not a database"));
     assert_eq!(home.run(&["cache", "health"]).code, 6);
     let limits = home.run(&["cache", "status", "--enforce-limits"]);

@@ -54,7 +54,7 @@ fn state(status: &Status, now: UnixMillis) -> String {
     let by = status.disabled_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
     let until = moment(until)
         .map_or_else(|| until.clone(), |at| format!("{} ({} left)", times::local(at), times::left(at, now)));
-    format!("disabled{by} until {until}{reason}; all operations bypass it (to end that: awsideman cache enable)")
+    format!("disabled until {until}{by}{reason}; all operations bypass it (to end that: awsideman cache enable)")
 }
 
 /// The moment that a time of the document names.

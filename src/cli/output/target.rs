@@ -139,9 +139,39 @@ impl Sink for Place {
 }
 
 fn refused(path: &Path, error: &io::Error) -> Failure {
-    // The name of a file that is to take the place is nothing that anybody typed.
-    let inner = error.get_ref().and_then(|inner| inner.source());
-    let error = inner.map_or_else(|| error.to_string(), ToString::to_string);
+    // The name of the file that is to take the place is nothing that anybody typed.
+    let error = error.to_string();
+    let error = error.split_once(" at path ").map_or(error.as_str(), |(reason, _)| reason);
     Failure::new(Code::Failed, format!("--out: cannot write {}: {error}", shown(path)))
         .hint("name a file in a directory that exists and that you may write")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_ended_before_it_writes_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("users.csv");
+        let names = || std::fs::read_dir(folder.path()).unwrap().count();
+        let mut target = Target::file(at.clone());
+        target.writer().unwrap();
+        assert_eq!(names(), 0, "a killed process could not take it away");
+        target.writer().unwrap().write_all(b"a").unwrap();
+        assert_eq!((names(), at.exists()), (1, false));
+        target.finish().unwrap();
+        assert_eq!((names(), std::fs::read(&at).unwrap().as_slice()), (1, b"a".as_slice()));
+    }
+
+    #[test]
+    fn an_empty_answer_makes_an_empty_file_of_ones_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("users.jsonl");
+        let mut target = Target::file(at.clone());
+        target.writer().unwrap();
+        target.finish().unwrap();
+        let found = std::fs::metadata(&at).unwrap();
+        assert_eq!((found.len(), found.permissions().mode() & 0o777), (0, 0o600));
+    }
 }
