@@ -138,7 +138,10 @@ fn a_status_of_nothing_makes_nothing_and_has_no_null_among_its_numbers() {
     let status = home.status();
     assert_eq!(names(&home.folder.path().join("home")), Vec::<String>::new());
     for (name, value) in status.as_object().unwrap() {
-        assert!(!value.is_null() || ["disabled_until", "disabled_reason"].contains(&name.as_str()), "{name} is null");
+        assert!(
+            !value.is_null() || ["disabled_until", "disabled_reason", "disabled_by"].contains(&name.as_str()),
+            "{name} is null"
+        );
     }
     assert_eq!(status["hit_rate_percentage"], 100.0);
     assert_eq!(status["circuit_breaker"]["failure_count"], 0);
@@ -178,7 +181,12 @@ fn a_damaged_database_is_said_everywhere_and_recover_is_named() {
     for name in names(&cache).iter().filter(|name| name.ends_with("-wal") || name.ends_with("-shm")) {
         std::fs::remove_file(cache.join(name)).unwrap();
     }
-    assert!(home.a_user_is_answered().err.contains("this is from AWS"));
+    let told = home.a_user_is_answered().err;
+    assert!(told.contains("this is from AWS") && told.contains("next: `awsideman cache recover`"), "{told}");
+    let cold = home.run(&["user", "list", "--cache-only"]);
+    assert!(cold.code == 10 && cold.err.contains("awsideman cache recover"), "{} {}", cold.code, cold.err);
+    let job = home.run(&["jobs", "run", "cleanup"]);
+    assert!(job.code == 12 && job.out.contains("awsideman cache recover"), "{} {}", job.code, job.out);
     assert!(texts(&home.status()["issues"]).contains("not a database"));
     assert_eq!(home.run(&["cache", "health"]).code, 6);
     let limits = home.run(&["cache", "status", "--enforce-limits"]);

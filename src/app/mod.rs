@@ -55,6 +55,8 @@ struct Opened {
     store: Arc<dyn Store>,
     breaker: Option<Arc<reading::DiskBreaker>>,
     problem: Option<String>,
+    /// Whether what is stored is damaged, so that only a new cache helps.
+    is_damaged: bool,
 }
 
 impl App {

@@ -75,6 +75,7 @@ impl App {
                 store: Arc::new(Memory::new(self.limit_bytes(), 0)),
                 breaker: None,
                 problem: Some(error.to_string()),
+                is_damaged: error.is_damage(),
             })
         });
         Cache::new(opened.store.clone(), self.clock().clone(), self.cache_settings())
@@ -83,6 +84,15 @@ impl App {
     /// Why the store could not be opened for a command that went on without it.
     pub fn store_problem(&self) -> Option<&str> {
         self.opened.get().and_then(|opened| opened.problem.as_deref())
+    }
+
+    /// What to type about [`App::store_problem`].
+    pub fn store_remedy(&self) -> &'static str {
+        if self.opened.get().is_some_and(|opened| opened.is_damaged) {
+            "`awsideman cache recover` begins a new cache and keeps this one as evidence"
+        } else {
+            "`awsideman cache health` judges it, `awsideman doctor` says what to mend"
+        }
     }
 
     /// What a read may do: what its flags say, and nothing with the cache when it is disabled.
@@ -161,7 +171,7 @@ impl App {
         let cache = &self.config().cache;
         if cache.backend == Backend::Memory {
             let store = Arc::new(Memory::new(self.limit_bytes(), cache.max_entries));
-            return Ok(Opened { store, breaker: None, problem: None });
+            return Ok(Opened { store, breaker: None, problem: None, is_damaged: false });
         }
         let disk = Disk::open(&self.disk_options())?;
         let settings = &cache.breaker;
@@ -172,7 +182,7 @@ impl App {
             settings.recovery_timeout,
             snapshot(&self.mark()),
         ));
-        Ok(Opened { store: breaker.clone(), breaker: Some(breaker), problem: None })
+        Ok(Opened { store: breaker.clone(), breaker: Some(breaker), problem: None, is_damaged: false })
     }
 
     fn detached_cache(&self) -> Cache {

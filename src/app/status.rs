@@ -39,6 +39,8 @@ pub struct Status {
     pub disabled_until: Option<String>,
     /// Why it is disabled.
     pub disabled_reason: Option<String>,
+    /// Who disabled it: `user@host`, or where it is configured.
+    pub disabled_by: Option<String>,
     /// Hits in percent of lookups within the window; 100 when there were none.
     pub hit_rate_percentage: f64,
     /// How many lookups that is.
@@ -206,6 +208,7 @@ impl App {
             directory: self.cache_dir().display().to_string(),
             disabled_until: disabled.and_then(|disabled| disabled.until).map(clock::utc_exact),
             disabled_reason: disabled.and_then(|disabled| disabled.reason.clone()),
+            disabled_by: disabled.and_then(|_| self.disabled()).map(|disabled| disabled.by).filter(|by| !by.is_empty()),
             hit_rate_percentage: round(window.hit_rate_percentage()),
             hit_rate_samples: window.samples(),
             window_seconds: found.window.as_secs(),

@@ -22,8 +22,7 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
     }
     let stopped: Vec<(&Warmed, &GatewayError)> =
         warmed.iter().filter_map(|target| Some((target, target.cause.as_deref()?))).collect();
-    let mut why: Vec<String> =
-        stopped.iter().map(|(target, error)| format!("{}: {}", target.target, with_remedy(error))).collect();
+    let mut why = told_once(stopped.iter().map(|(target, error)| (target.target, with_remedy(error))));
     if !stopped.is_empty() && stopped.len() == warmed.len() {
         let exit = stopped.iter().map(|(_, error)| exit_of(error)).fold(0, worst);
         // One that only somebody can mend makes it no better to try the others again at once.
@@ -43,6 +42,18 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
     }
     why.insert(0, text);
     Work::done(joined(&why)).with_exit(3)
+}
+
+/// `users, groups: the reason`: what stopped several targets is told once.
+fn told_once<'a>(stopped: impl Iterator<Item = (&'a str, String)>) -> Vec<String> {
+    let mut reasons: Vec<(String, String)> = Vec::new();
+    for (target, reason) in stopped {
+        match reasons.iter_mut().find(|(_, known)| *known == reason) {
+            Some((targets, _)) => *targets = format!("{targets}, {target}"),
+            None => reasons.push((target.to_owned(), reason)),
+        }
+    }
+    reasons.into_iter().map(|(targets, reason)| format!("{targets}: {reason}")).collect()
 }
 
 fn joined(parts: &[String]) -> String {
@@ -79,7 +90,9 @@ pub(super) fn failed(error: &AppError) -> Work {
         }
         AppError::Gateway(gateway) => Work::failed(with_remedy(gateway), exit_of(gateway)),
         AppError::Store(store) if store.is_temporary() => Work::failed_for_now(error.to_string(), 1),
-        AppError::Store(store) if store.is_damage() => Work::failed(error.to_string(), 12),
+        AppError::Store(store) if store.is_damage() => {
+            Work::failed(format!("{error}; `awsideman cache recover` begins a new cache"), 12)
+        }
         AppError::Config(_) | AppError::NoSuchGroup { .. } => Work::failed(error.to_string(), 2),
         _ => Work::failed(error.to_string(), 1),
     }
@@ -129,6 +142,12 @@ mod tests {
     use super::*;
     use crate::jobs::Ending;
     use std::sync::Arc;
+
+    #[test]
+    fn what_stopped_several_targets_is_told_once() {
+        let stopped = [("users", "no way".to_owned()), ("groups", "no way".to_owned()), ("accounts", "denied".into())];
+        assert_eq!(told_once(stopped.into_iter()), ["users, groups: no way", "accounts: denied"]);
+    }
 
     fn warmed(target: &'static str, items: u64, cause: Option<GatewayError>) -> Warmed {
         Warmed {

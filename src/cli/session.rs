@@ -10,7 +10,7 @@ use super::progress::Shown;
 use crate::app::{App, AppError, Reading, SandboxHost, sandbox_sources};
 use crate::cache::Provenance;
 use crate::config::{self, Loaded, Sharing, Sources};
-use crate::gateway::Policy;
+use crate::gateway::{GatewayError, Policy};
 use crate::model::format_duration;
 use crate::report::Progress;
 use crate::sandbox::Shape;
@@ -107,6 +107,17 @@ impl Session {
         failure.hint(format!("`cache.disabled` is set by {origin}; `awsideman cache enable` does not change that"))
     }
 
+    /// The failure of a read. A cache that cannot be used holds nothing: that is said, rather than what it lacks.
+    pub(super) fn failed(&self, error: GatewayError) -> Failure {
+        match (&error, self.app.store_problem()) {
+            (GatewayError::NotCached { .. }, Some(problem)) => {
+                let message = format!("--cache-only, and the cache cannot be used: CacheBackendError: {problem}");
+                Failure::new(Code::CacheNeeded, message).hint(self.app.store_remedy())
+            }
+            _ => error.into(),
+        }
+    }
+
     /// With `--verbose`: where an answer came from.
     pub(super) fn tell_source(&self, provenance: &Provenance) {
         if self.verbose {
@@ -141,7 +152,10 @@ impl Session {
     /// Ends a command that used the store: what it met is kept for the next process, and faults of the cache are said.
     pub(super) fn close(&self, faults: Vec<String>) {
         if let Some(problem) = self.app.store_problem() {
-            self.progress.notice(&format!("the cache cannot be used, this is from AWS: CacheBackendError: {problem}"));
+            self.progress.notice(&format!(
+                "the cache cannot be used, this is from AWS: CacheBackendError: {problem}\nnext: {}",
+                self.app.store_remedy()
+            ));
         }
         if let Some(notice) = self.app.store_notice() {
             self.progress.notice(&notice);

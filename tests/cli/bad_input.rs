@@ -84,6 +84,22 @@ fn a_variable_that_is_wrong_is_told_by_its_name() {
 }
 
 #[test]
+fn a_switch_that_would_end_at_once_is_refused() {
+    let world = World::small();
+    let before = world.tree();
+    world.run(["cache", "disable", "--for", "0"]).code(2).stderr_has("--for").stderr_has("30m");
+    assert!(world.tree() == before);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named_as_it_was_typed() {
+    let world = World::small();
+    let ran =
+        world.run(["user", "list", "--out", "nowhere/users.csv"]).code(1).stderr_has("nowhere/users.csv: No such");
+    assert!(!ran.stderr.contains(".awsideman-out-"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named() {
     let world = World::small();
     let path = world.write(".config/awsideman/config.toml/a-folder-in-its-place", "");

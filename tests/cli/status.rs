@@ -20,6 +20,7 @@ const FIELDS: &[(&str, bool)] = &[
     ("/enabled", false),
     ("/disabled_until", false),
     ("/disabled_reason", false),
+    ("/disabled_by", false),
     ("/circuit_breaker/state", false),
     ("/circuit_breaker/failure_count", true),
     ("/circuit_breaker/last_failure_time", false),
@@ -54,6 +55,12 @@ fn every_field_is_there_and_every_number_is_one_whatever_state_the_cache_is_in()
     is_complete(&disabled);
     assert_eq!((&disabled["enabled"], &disabled["disabled_reason"]), (&false.into(), &"a drill".into()));
     assert!(disabled["disabled_until"].as_str().unwrap().ends_with('Z'));
+    let by = disabled["disabled_by"].as_str().unwrap();
+    assert!(by.contains('@'), "{by}");
+    let page = world.run(["cache", "status"]).ok();
+    page.stdout_has(&format!(" left) by {by}: a drill;"))
+        .stdout_has("disabled until ")
+        .stdout_has("awsideman cache enable");
     world.run(["cache", "enable"]).ok();
     world.set("AWSIDEMAN_CACHE_BACKEND", "memory");
     let memory = world.status();

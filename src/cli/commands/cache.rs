@@ -241,6 +241,10 @@ fn key(args: &KeyArgs, output: &mut Output) -> Result<(), Failure> {
 }
 
 fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    if args.duration.is_some_and(|duration| duration.is_zero()) {
+        return Err(Failure::new(Code::Usage, "--for: 0 would end at once, so nothing was changed")
+            .hint("name how long, as in 30m or 4h; `awsideman cache enable` ends it sooner"));
+    }
     let session = open_loudly(globals, output)?;
     let (disabled, notice) = session.app.disable(args.duration, args.reason.as_deref())?;
     if let Some(notice) = notice {

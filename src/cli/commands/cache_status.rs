@@ -14,11 +14,11 @@ use std::time::Duration;
 /// The page of a status.
 pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
     let mut page = Page::new().title("Cache");
-    page = page.field("State", state(status)).field("Backend", backend(status));
+    page = page.field("State", state(status, now)).field("Backend", backend(status));
     page = page
         .field(
             "Entries",
-            format!("{}, {:.2} of {:.0} MB", status.total_entries, status.memory_usage_mb, status.max_size_mb),
+            format!("{}, {:.2} of {} MB", status.total_entries, status.memory_usage_mb, status.max_size_mb),
         )
         .field("Hit rate", hit_rate(status))
         .field("Errors", status.error_count.to_string())
@@ -28,7 +28,7 @@ pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
         page = page.field("Limits", swept_line(removed, false));
     }
     if let Some(resources) = &status.resources {
-        page = resource_table(page.title("Resources"), resources);
+        page = resource_table(page.title("Resources"), resources, now);
     }
     if let Some(spaces) = &status.spaces {
         let rows = spaces.iter().map(|s| vec![s.space.clone(), s.entries.to_string(), format_size(s.bytes)]);
@@ -43,13 +43,23 @@ pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
     page
 }
 
-fn state(status: &Status) -> String {
+fn state(status: &Status, now: UnixMillis) -> String {
     if status.enabled {
         return "enabled".into();
     }
-    let until = status.disabled_until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
     let reason = status.disabled_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("disabled{until}{reason}; all operations bypass it")
+    let Some(until) = &status.disabled_until else {
+        return format!("disabled{reason}; all operations bypass it");
+    };
+    let by = status.disabled_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let until = moment(until)
+        .map_or_else(|| until.clone(), |at| format!("{} ({} left)", times::local(at), times::left(at, now)));
+    format!("disabled until {until}{by}{reason}; all operations bypass it (to end that: awsideman cache enable)")
+}
+
+/// The moment that a time of the document names.
+fn moment(rfc3339: &str) -> Option<UnixMillis> {
+    chrono::DateTime::parse_from_rfc3339(rfc3339).ok().map(|at| at.timestamp_millis())
 }
 
 fn backend(status: &Status) -> String {
@@ -91,7 +101,7 @@ fn health(status: &Status) -> String {
     "healthy".into()
 }
 
-fn resource_table(page: Page, resources: &[ResourceReport]) -> Page {
+fn resource_table(page: Page, resources: &[ResourceReport], now: UnixMillis) -> Page {
     let row = |resource: &ResourceReport| {
         let reasons: Vec<String> =
             resource.misses_by_reason.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
@@ -106,7 +116,7 @@ fn resource_table(page: Page, resources: &[ResourceReport]) -> Page {
             format_size(resource.bytes),
             resource.hits.to_string(),
             misses,
-            resource.oldest.clone().unwrap_or_default(),
+            resource.oldest.as_deref().and_then(moment).map(|at| times::age(at, now)).unwrap_or_default(),
         ]
     };
     let page = page
@@ -132,10 +142,9 @@ fn recent_table(page: Page, recent: &[RecentEntry], now: UnixMillis) -> Page {
         } else {
             format_duration(Duration::from_secs(entry.left_seconds.unsigned_abs()))
         };
-        let used = chrono::DateTime::parse_from_rfc3339(&entry.used).map_or(0, |at| at.timestamp_millis());
         vec![
             entry.key.clone(),
-            times::age(used, now),
+            times::age(moment(&entry.used).unwrap_or_default(), now),
             format_duration(Duration::from_secs(entry.age_seconds.max(0).unsigned_abs())),
             left,
             format_size(entry.bytes),

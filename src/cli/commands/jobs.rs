@@ -70,8 +70,7 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let listed = jobs::list(&jobs, &context)?;
     let now = app.clock().now();
     let rows = listed.iter().map(|job| row(job, now)).collect();
-    let mut page =
-        Page::new().table(&["JOB", "KIND", "SCHEDULE", "ZONE", "ENABLED", "NEXT DUE", "LAST RUN", "RUNNING"], rows);
+    let mut page = Page::new().table(&["JOB", "KIND", "SCHEDULE", "NEXT DUE", "LAST RUN"], rows);
     for job in &listed {
         if let Some(paused) = &job.paused {
             page = page.marked(Style::Warn, &job.job, paused);
@@ -89,20 +88,20 @@ fn row(job: &Listed, now: UnixMillis) -> Vec<String> {
         (Some(outcome), Some(at)) => format!("{}, {}", outcome.as_str(), times::age(at, now)),
         _ => "never".into(),
     };
-    let next = match (job.next_due, &job.paused) {
-        (Some(_), Some(_)) => "paused".into(),
-        (Some(due), None) => next_due(due, now),
-        (None, _) => "by name only".into(),
+    let next = match (&job.running, job.next_due, &job.paused) {
+        (Some(by), _, _) => format!("running: {by}"),
+        (None, Some(_), Some(_)) => "paused".into(),
+        (None, Some(due), None) => next_due(due, now),
+        (None, None, _) if !job.enabled => "disabled: by name only".into(),
+        (None, None, _) => "by name only".into(),
     };
+    let zone = job.timezone.as_ref().map(|zone| format!(" {zone}")).unwrap_or_default();
     vec![
         with_profile(&job.job, job.profile.as_deref()),
         job.kind.clone(),
-        job.schedule.clone(),
-        job.timezone.clone().unwrap_or_default(),
-        if job.enabled { "yes" } else { "no" }.into(),
+        format!("{}{zone}", job.schedule),
         next,
         last,
-        job.running.clone().unwrap_or_else(|| "no".into()),
     ]
 }
 

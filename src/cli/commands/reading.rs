@@ -55,7 +55,7 @@ impl<'o> Reader<'o> {
         } else {
             let progress = session.progress.as_ref();
             let show = &mut |_: &Provenance, body: &mut dyn Read| answer.take(body);
-            wait(gateway.after_miss(request, &policy, progress, show))??
+            wait(gateway.after_miss(request, &policy, progress, show))?.map_err(|error| session.failed(error))?
         };
         answer.finish()?;
         session.tell_source(&provenance);
@@ -64,9 +64,8 @@ impl<'o> Reader<'o> {
     }
 
     /// Waits for work on the gateway.
-    #[expect(clippy::unused_self, reason = "the work borrows from this reader")]
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
-        Ok(wait(work)??)
+        wait(work)?.map_err(|error| self.session.failed(error))
     }
 
     /// Prints values that were put together here.

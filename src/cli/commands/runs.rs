@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
             let is_tour = app.is_sandbox() && wanted == Wanted::All;
             output.report(&Value::Null, &page(&done, is_tour.then(|| tour(&app)).flatten()))?;
             say(&done.notices, output);
-            if is_tour {
+            if is_tour && done.exit == 0 {
                 output.talk().note(&next_step(&app, globals));
             }
         }

@@ -29,14 +29,22 @@ impl From<GatewayError> for Failure {
             }
             GatewayError::LoginExpired { profile, detail } => {
                 let profile = profile.map(|profile| format!(" --profile {}", shown(&profile))).unwrap_or_default();
+                let detail = non_empty(detail).filter(|detail| !message.contains(detail));
                 Failure::new(Code::Refused, message)
-                    .details(non_empty(detail))
+                    .details(detail)
                     .hint(format!("log in again: `aws sso login{profile}`"))
             }
             GatewayError::Configuration { hint, .. } => Failure::new(Code::Usage, message).hint(hint),
             GatewayError::AccessDenied { .. } => Failure::new(Code::Refused, message).hint(DOCTOR),
-            GatewayError::NotFound { .. } => Failure::new(Code::NotFound, message)
-                .hint("if it was made a moment ago elsewhere, ask AWS itself with `--refresh`"),
+            GatewayError::NotFound { what } => {
+                let find = ["user", "group", "permission set"]
+                    .into_iter()
+                    .find(|kind| what.starts_with(&format!("{kind} `")))
+                    .map(|kind| format!("\n`awsideman {} find TEXT` looks for a part of it", kind.replace(' ', "-")))
+                    .unwrap_or_default();
+                Failure::new(Code::NotFound, message)
+                    .hint(format!("if it was made a moment ago elsewhere, ask AWS itself with `--refresh`{find}"))
+            }
             GatewayError::Ambiguous { choices, .. } => {
                 Failure::new(Code::Usage, message).details(choices).hint("name one of them by its id")
             }

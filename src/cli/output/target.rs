@@ -21,6 +21,8 @@ pub(super) enum Target {
 
 /// An open `--out`.
 pub(super) enum Place {
+    /// A file that can be made, and its name: until there is something to write, nothing lies there if the run is ended.
+    Due(PathBuf),
     /// A new file, under a name of its own until it is whole, and the name it gets.
     New(NamedTempFile, PathBuf),
     /// A device or pipe.
@@ -59,6 +61,10 @@ impl Target {
     pub(super) fn finish(self) -> Result<(), Failure> {
         match self {
             Target::Stdout(mut sink) => sink.flush().map_err(|error| Failure::writing(&error)),
+            Target::File(path, Some(Place::Due(at))) => {
+                let new = beside(&at).map_err(|error| refused(&path, &error))?;
+                new.persist(at).map(drop).map_err(|error| refused(&path, &error.error))
+            }
             Target::File(path, Some(Place::New(new, at))) => {
                 new.as_file().sync_all().map_err(|error| refused(&path, &error))?;
                 new.persist(at).map(drop).map_err(|error| refused(&path, &error.error))
@@ -83,18 +89,28 @@ impl Place {
         }
         // A symlink that was named keeps pointing: the file behind it is replaced.
         let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let new = tempfile::Builder::new()
-            .prefix(".awsideman-out-")
-            .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(folder.unwrap_or(Path::new(".")))?;
-        Ok(Place::New(new, at))
+        // Whether it can be made is known before anybody is asked; it is made when there is something to write.
+        beside(&at).map(drop)?;
+        Ok(Place::Due(at))
     }
+}
+
+/// A new private file in the folder of `at`.
+fn beside(at: &Path) -> io::Result<NamedTempFile> {
+    let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty());
+    tempfile::Builder::new()
+        .prefix(".awsideman-out-")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
 }
 
 impl Write for Place {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Place::Due(at) = self {
+            *self = Place::New(beside(at)?, std::mem::take(at));
+        }
         match self {
+            Place::Due(_) => Ok(0),
             Place::New(file, _) => file.write(bytes),
             Place::Device(device) => device.write(bytes),
         }
@@ -102,6 +118,7 @@ impl Write for Place {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
+            Place::Due(_) => Ok(()),
             Place::New(file, _) => file.flush(),
             Place::Device(device) => device.flush(),
         }
@@ -111,7 +128,7 @@ impl Write for Place {
 impl Sink for Place {
     fn room(&self, patience: Duration) -> io::Result<usize> {
         match self {
-            Place::New(..) => Ok(usize::MAX),
+            Place::Due(_) | Place::New(..) => Ok(usize::MAX),
             Place::Device(device) => device.room(patience),
         }
     }
@@ -122,6 +139,39 @@ impl Sink for Place {
 }
 
 fn refused(path: &Path, error: &io::Error) -> Failure {
+    // The name of the file that is to take the place is nothing that anybody typed.
+    let error = error.to_string();
+    let error = error.split_once(" at path ").map_or(error.as_str(), |(reason, _)| reason);
     Failure::new(Code::Failed, format!("--out: cannot write {}: {error}", shown(path)))
         .hint("name a file in a directory that exists and that you may write")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_ended_before_it_writes_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("users.csv");
+        let names = || std::fs::read_dir(folder.path()).unwrap().count();
+        let mut target = Target::file(at.clone());
+        target.writer().unwrap();
+        assert_eq!(names(), 0, "a killed process could not take it away");
+        target.writer().unwrap().write_all(b"a").unwrap();
+        assert_eq!((names(), at.exists()), (1, false));
+        target.finish().unwrap();
+        assert_eq!((names(), std::fs::read(&at).unwrap().as_slice()), (1, b"a".as_slice()));
+    }
+
+    #[test]
+    fn an_empty_answer_makes_an_empty_file_of_ones_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("users.jsonl");
+        let mut target = Target::file(at.clone());
+        target.writer().unwrap();
+        target.finish().unwrap();
+        let found = std::fs::metadata(&at).unwrap();
+        assert_eq!((found.len(), found.permissions().mode() & 0o777), (0, 0o600));
+    }
 }

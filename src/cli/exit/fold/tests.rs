@@ -18,7 +18,7 @@ fn an_expired_login_names_the_command_with_the_profile() {
     };
     check(expired(Some("prod")), Code::Refused, "`aws sso login --profile prod`");
     check(expired(Some("my prod")), Code::Refused, "`aws sso login --profile 'my prod'`");
-    check(expired(None), Code::Refused, "`aws sso login`");
+    assert!(check(expired(None), Code::Refused, "`aws sso login`").details.is_empty(), "the message has it");
 }
 
 #[test]
@@ -32,7 +32,8 @@ fn each_aws_error_has_its_code_and_remedy() {
     };
     let failure = check(denied, Code::Refused, "awsideman doctor");
     assert!(failure.message.contains("ListUsers") && failure.message.contains("123456789012"));
-    check(GatewayError::NotFound { what: text("user x") }, Code::NotFound, "--refresh");
+    check(GatewayError::NotFound { what: text("account `x`") }, Code::NotFound, "--refresh");
+    check(GatewayError::NotFound { what: text("permission set `x`") }, Code::NotFound, "permission-set find TEXT");
     let ambiguous = GatewayError::Ambiguous { name: text("x"), choices: vec![text("a"), text("b")] };
     assert_eq!(check(ambiguous, Code::Usage, "id").details, ["a", "b"]);
     check(GatewayError::NoInstance { region: text("r") }, Code::Usage, "--region");
