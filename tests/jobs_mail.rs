@@ -442,7 +442,6 @@ fn of_two_profiles_the_one_that_does_not_exist_fails_and_the_other_runs() {
     let document = desk.run("jobs run --all --json").json();
     let outcomes: Vec<_> = document["runs"].as_array().unwrap().iter().map(|run| &run["outcome"]).collect();
     assert_eq!(outcomes, ["done", "failed"], "{document}");
-    assert_eq!(document["runs"][1]["calls"], 0, "without credentials nobody was asked: {document}");
     desk.set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", "4m");
     desk.run("jobs run").says_nothing();
 }
