@@ -335,6 +335,25 @@ fn the_daemon_sends_one_mail_however_many_runs_find_the_same() {
 }
 
 #[test]
+fn the_alert_of_a_job_that_is_switched_off_does_not_stand_for_ever() {
+    for (what, with) in [("alert = \"on-change\"", "alert = \"never\""), ("enabled = true", "enabled = false")] {
+        let warm = warm("alert = \"on-change\"\nenabled = true");
+        let mut desk = Desk::new(&[("10-warm.toml", &warm)]);
+        desk.set("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+        desk.set("AWS_ACCESS_KEY_ID", "x");
+        desk.set("AWS_SECRET_ACCESS_KEY", "x");
+        desk.set("AWS_MAX_ATTEMPTS", "1");
+        assert_eq!(desk.run("jobs run").code, Some(13));
+        assert_eq!(desk.alerts().len(), 1);
+        desk.run("jobs run").says_nothing();
+        assert_eq!(desk.alerts().len(), 1, "it lasts while the job is there to end it");
+        std::fs::write(desk.path("jobs/10-warm.toml"), warm.replace(what, with)).unwrap();
+        desk.run("jobs run").says_nothing();
+        assert!(desk.alerts().is_empty(), "{with}: {:?}", desk.alerts());
+    }
+}
+
+#[test]
 fn the_daemon_keeps_the_last_good_jobs_ends_with_0_and_shares_the_ledger_with_cron() {
     let desk = Desk::new(&[("10-clean.toml", CLEANUP)]);
     let mut daemon = desk.begin("jobs daemon");
