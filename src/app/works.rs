@@ -144,7 +144,7 @@ impl App {
         stop: &Stop,
     ) -> Result<Delivered, AppError> {
         let (mut database, _) = self.database()?;
-        let names: Vec<String> = jobs.iter().flat_map(alert_names).collect();
+        let names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
         alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let findings = findings(jobs, reports);
         let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
@@ -265,6 +265,12 @@ impl App {
         let exit = if measured.health.healthy { 0 } else { 6 };
         Work::done(text).with_exit(exit).with_findings(measured.health.checks).with_detail(detail)
     }
+}
+
+/// Whether anybody will ever say that this job's alert is over: not of one that never mails, nor of one that is not
+/// enabled and was not asked for.
+fn tells(job: &Job, reports: &[Report]) -> bool {
+    job.alert != AlertWhen::Never && (job.enabled || reports.iter().any(|report| report.job == job.name))
 }
 
 /// The names under which a job's own alerts are kept: one, or one for each of its profiles.

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::cli::args::GlobalArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Talk};
+use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
 use crate::config::Job;
 use crate::daemon::{self, Settings, Shift, Tour};
@@ -46,15 +47,22 @@ struct OnDuty {
     stop: Stop,
     progress: Arc<dyn Progress>,
     talk: Talk,
+    /// About what every pass begins with: the state directory, the time zone.
+    ground: Mutex<Said>,
+    /// About what jobs led to: mails, mostly.
+    outcome: Mutex<Said>,
     mail: Mutex<MailWatch>,
 }
 
-/// What was last said and tried about mails: a pass comes every few seconds, a mail server stays away for hours.
+/// When waiting mails were last tried: a pass comes every few seconds, a mail server stays away for hours.
 #[derive(Debug, Default)]
 struct MailWatch {
     tried: Option<Instant>,
-    said: Vec<String>,
 }
+
+/// What was last said, so that a trouble that lasts is said once.
+#[derive(Debug, Default)]
+struct Said(Vec<String>);
 
 impl MailWatch {
     fn is_time(&mut self, now: Instant) -> bool {
@@ -64,11 +72,13 @@ impl MailWatch {
         }
         is_time
     }
+}
 
+impl Said {
     /// Those that were not said by the pass before.
     fn news(&mut self, notices: Vec<String>) -> Vec<String> {
-        let news = notices.iter().filter(|notice| !self.said.contains(notice)).cloned().collect();
-        self.said = notices;
+        let news = notices.iter().filter(|notice| !self.0.contains(notice)).cloned().collect();
+        self.0 = notices;
         news
     }
 }
@@ -78,13 +88,16 @@ impl Shift for OnDuty {
     async fn pass(&self) {
         let duty = locked(&self.duty).clone();
         let retries = locked(&self.mail).is_time(Instant::now());
-        let context = match duty.app.job_context(self.progress.clone(), self.stop.clone()) {
+        let heard = Arc::new(Notices::default());
+        let context = match duty.app.job_context(heard.clone(), self.stop.clone()) {
             Ok(mut context) => {
                 context.slots = duty.slots;
+                context.progress = self.progress.clone();
                 context
             }
-            Err(error) => return self.say(vec![format!("this pass was left out: {error}")]),
+            Err(error) => return self.say(&self.ground, vec![format!("this pass was left out: {error}")]),
         };
+        self.say(&self.ground, heard.take());
         match duty.app.run_jobs(&duty.jobs, &Wanted::Due, &context, retries).await {
             Ok(done) => {
                 for report in &done.reports {
@@ -94,10 +107,10 @@ impl Shift for OnDuty {
                     self.talk.line(&format!("mail: {}", receipt.place));
                 }
                 if retries || !done.reports.is_empty() {
-                    self.say(done.notices);
+                    self.say(&self.outcome, done.notices);
                 }
             }
-            Err(error) => self.say(vec![format!("this pass failed: {error}")]),
+            Err(error) => self.say(&self.outcome, vec![format!("this pass failed: {error}")]),
         }
     }
 
@@ -109,8 +122,8 @@ impl Shift for OnDuty {
 }
 
 impl OnDuty {
-    fn say(&self, notices: Vec<String>) {
-        for notice in locked(&self.mail).news(notices) {
+    fn say(&self, said: &Mutex<Said>, notices: Vec<String>) {
+        for notice in locked(said).news(notices) {
             self.progress.notice(&notice);
         }
     }
@@ -125,9 +138,11 @@ pub(super) fn daemon(globals: &GlobalArgs, output: &mut Output) -> Result<(), Fa
     let duty = Duty::of(session.app.clone())?;
     let config = session.app.config();
     let settings = Settings { lanes: config.jobs.parallel.saturating_add(1), drain: config.jobs.grace + AFTER_GRACE };
+    let stop = Stop::new();
+    // Who cannot keep a ledger runs nothing, and whoever starts the daemon must hear of it.
+    drop(duty.app.job_context(Arc::new(Notices::default()), stop.clone())?);
     let talk = output.talk().clone();
     talk.line(&begins(&duty.jobs));
-    let stop = Stop::new();
     let read = {
         let (globals, sandbox) = (globals.clone(), session.app.sandbox_host());
         Box::new(move || Session::read_again(&globals, sandbox.clone()))
@@ -139,6 +154,8 @@ pub(super) fn daemon(globals: &GlobalArgs, output: &mut Output) -> Result<(), Fa
         stop: stop.clone(),
         progress: progress.clone(),
         talk: talk.clone(),
+        ground: Mutex::default(),
+        outcome: Mutex::default(),
         mail: Mutex::default(),
     });
     let runtime = runtime()?;
@@ -154,17 +171,22 @@ fn begins(jobs: &[Job]) -> String {
     if enabled.is_empty() {
         return "the daemon begins, and no job is enabled".into();
     }
-    format!("the daemon begins, with {} jobs: {}", enabled.len(), enabled.join(", "))
+    format!("the daemon begins, with {}: {}", counted(enabled.len() as u64, "job", "jobs"), enabled.join(", "))
 }
 
 fn ends(tour: &Tour) -> String {
-    format!("the daemon ends: {} passes, {} reloads", tour.passes, tour.reloads)
+    let (passes, reloads) = (counted(tour.passes, "pass", "passes"), counted(tour.reloads, "reload", "reloads"));
+    format!("the daemon ends: {passes}, {reloads}")
+}
+
+fn counted(n: u64, one: &str, more: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { more })
 }
 
 /// `warm: done, 300 users (1.2s, 15 calls)`
 fn told(report: &Report) -> String {
     let name = with_profile(&report.job, report.profile.as_deref());
-    let calls = if report.calls == 1 { "1 call".to_owned() } else { format!("{} calls", report.calls) };
+    let calls = counted(report.calls, "call", "calls");
     format!("{name}: {}, {} ({}, {calls})", report.outcome.as_str(), report.reason, took(report.took_ms))
 }
 
@@ -184,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_lasting_trouble_is_said_once_and_again_when_it_comes_back() {
-        let mut watch = MailWatch::default();
+        let mut watch = Said::default();
         let trouble = || vec!["the server is away".to_owned()];
         assert_eq!(watch.news(trouble()), trouble());
         assert!(watch.news(trouble()).is_empty());

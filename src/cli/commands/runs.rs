@@ -14,7 +14,7 @@ use crate::cli::output::escape::visible;
 use crate::cli::output::{Output, Page};
 use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
-use crate::config::Format;
+use crate::config::{Format, Job};
 use crate::daemon::stop_on_signals;
 use crate::jobs::{self, Outcome, Report, Stop, Wanted};
 use crate::report::Progress;
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
         }
         Telling::Page => {
             let is_tour = app.is_sandbox() && wanted == Wanted::All;
-            output.report(&Value::Null, &page(&done, is_tour.then(|| tour(&app)).flatten()))?;
+            output.report(&Value::Null, &page(&done, is_tour.then(|| tour(&app)).flatten(), &jobs))?;
             say(&done.notices, output);
             if is_tour && done.exit == 0 {
                 output.talk().note(&next_step(&app, globals));
@@ -128,13 +128,24 @@ fn document(done: &RunDone, notices: &[String]) -> Value {
     })
 }
 
-fn page(done: &RunDone, title: Option<String>) -> Page {
+fn page(done: &RunDone, title: Option<String>, jobs: &[Job]) -> Page {
     let page = title.map_or_else(Page::new, |title| Page::new().title(title));
     if done.reports.is_empty() {
-        return mail_lines(page.line("nothing is due; `awsideman jobs list` shows when"), &done.mail);
+        return mail_lines(page.line(why_nothing(jobs)), &done.mail);
     }
     let rows = done.reports.iter().map(row).collect();
     mail_lines(page.table(&["JOB", "OUTCOME", "WHAT", "TOOK", "CALLS"], rows), &done.mail)
+}
+
+/// Why nothing ran.
+fn why_nothing(jobs: &[Job]) -> &'static str {
+    if jobs.is_empty() {
+        "there is no job: the folder that `jobs.dir` names holds no *.toml"
+    } else if jobs.iter().any(|job| job.enabled) {
+        "nothing is due; `awsideman jobs list` shows when"
+    } else {
+        "no job is enabled; `awsideman jobs run NAME` runs one all the same"
+    }
 }
 
 fn row(report: &Report) -> Vec<String> {
@@ -274,9 +285,13 @@ mod tests {
         let mut done = RunDone { reports: vec![report("a", Outcome::Done, 0)], ..RunDone::default() };
         done.mail.sent.push(crate::alerts::Receipt { place: "/m/1.eml".into(), complaint: None });
         done.mail.waiting = 2;
-        let text = page(&done, None).text(None, false);
+        let text = page(&done, None, &[]).text(None, false);
         assert!(text.contains("Mail: /m/1.eml") && text.contains("2 mails are kept"), "{text}");
-        assert!(page(&RunDone::default(), None).text(None, false).contains("nothing is due"));
+        let job = crate::config::load_jobs(None).unwrap().remove(0);
+        let nothing = |jobs: &[Job]| page(&RunDone::default(), None, jobs).text(None, false);
+        assert!(nothing(std::slice::from_ref(&job)).contains("nothing is due"));
+        assert!(nothing(&[Job { enabled: false, ..job }]).contains("no job is enabled"));
+        assert!(nothing(&[]).contains("there is no job"));
     }
 
     #[test]
