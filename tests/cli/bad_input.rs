@@ -92,6 +92,14 @@ fn a_switch_that_would_end_at_once_is_refused() {
 }
 
 #[test]
+fn a_warm_that_reached_nobody_ends_as_a_read_does() {
+    let mut world = World::small();
+    world.set("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    world.run(["user", "list"]).code(13);
+    world.run(["cache", "warm", "users", "groups"]).code(13).stderr_has("check network").stdout_has("stopped");
+}
+
+#[test]
 fn a_place_that_cannot_be_written_is_named_as_it_was_typed() {
     let world = World::small();
     let ran =

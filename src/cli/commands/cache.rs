@@ -18,6 +18,7 @@ use crate::health::Level;
 use crate::model::{Resource, format_duration, format_size};
 use crate::store::Swept;
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// With a budget, what stays fresh for this long is not asked for again.
@@ -122,6 +123,13 @@ fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<()
     }
     if failures.is_empty() {
         return Ok(());
+    }
+    // Nothing at all was read: that is no part of the answer, and the cause has a code and a remedy of its own.
+    if warmed.iter().all(|target| target.cause.is_some() && target.fetched == 0 && target.fresh == 0) {
+        let cause = warmed.into_iter().find_map(|target| target.cause).and_then(Arc::into_inner);
+        if let Some(cause) = cause {
+            return Err(session.failed(cause));
+        }
     }
     Err(Failure::new(Code::Partial, "part of the cache could not be warmed")
         .details(failures)
