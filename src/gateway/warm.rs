@@ -101,6 +101,8 @@ impl Gateway {
                 let arns = sets.iter().map(|set| text(set, "PermissionSetArn"));
                 let accounts = arns.map(Request::PermissionSetAccounts).collect();
                 self.renew_all(accounts, fresh_for, done, progress).await?;
+                // Where the assignments are is only on the way to them.
+                done.items = 0;
                 let (pairs, failures) = self.pairs(&Filter::default(), &Policy::default(), progress).await?;
                 for failed in failures {
                     if !done.failures.iter().any(|known| known.target == failed.target) {
