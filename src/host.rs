@@ -3,7 +3,7 @@
 //! Neighbours: `health/`, `cache status --memory-details`, `doctor` and the jobs are handed what they need of these.
 //! Promise: nothing here is called on the hit path; a fact that cannot be had is said to be so, never guessed.
 
-use chrono_tz::Tz;
+use crate::model::Zone;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,20 +69,20 @@ pub fn boot_id() -> Option<String> {
 }
 
 /// The host's time zone: TZ, else the host's setting, else UTC, as the C library has it.
-pub fn local_zone() -> Result<Tz, UnknownZone> {
+pub fn local_zone() -> Result<Zone, UnknownZone> {
     zone(std::env::var_os("TZ"), || iana_time_zone::get_timezone().ok())
 }
 
-fn zone(variable: Option<OsString>, setting: impl FnOnce() -> Option<String>) -> Result<Tz, UnknownZone> {
+fn zone(variable: Option<OsString>, setting: impl FnOnce() -> Option<String>) -> Result<Zone, UnknownZone> {
     let Some(variable) = variable else {
-        return setting().map_or(Ok(Tz::UTC), |name| name.parse().map_err(|_| UnknownZone(name)));
+        return setting().map_or(Ok(Zone::UTC), |name| name.parse().map_err(|_| UnknownZone(name)));
     };
     let text = variable.to_string_lossy();
     let name = text.strip_prefix(':').unwrap_or(&text);
     // `/usr/share/zoneinfo/Europe/Berlin` is how some write it.
     let name = name.rsplit_once("zoneinfo/").map_or(name, |(_, name)| name);
     if name.is_empty() {
-        return Ok(Tz::UTC);
+        return Ok(Zone::UTC);
     }
     name.parse().map_err(|_| UnknownZone(name.into()))
 }
@@ -104,6 +104,10 @@ fn printable(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn named(zone: &str) -> Zone {
+        zone.parse().unwrap()
+    }
 
     #[test]
     fn the_memory_of_this_process_is_plausible() {
@@ -140,12 +144,12 @@ mod tests {
     fn the_zone_is_tz_then_the_setting_then_utc() {
         let berlin = || Some("Europe/Berlin".to_owned());
         for (variable, setting, expected) in [
-            (None, berlin(), Ok(Tz::Europe__Berlin)),
-            (None, None, Ok(Tz::UTC)),
-            (Some("Asia/Tokyo"), berlin(), Ok(Tz::Asia__Tokyo)),
-            (Some(":Asia/Tokyo"), berlin(), Ok(Tz::Asia__Tokyo)),
-            (Some("/usr/share/zoneinfo/Asia/Tokyo"), berlin(), Ok(Tz::Asia__Tokyo)),
-            (Some(""), berlin(), Ok(Tz::UTC)),
+            (None, berlin(), Ok(named("Europe/Berlin"))),
+            (None, None, Ok(Zone::UTC)),
+            (Some("Asia/Tokyo"), berlin(), Ok(named("Asia/Tokyo"))),
+            (Some(":Asia/Tokyo"), berlin(), Ok(named("Asia/Tokyo"))),
+            (Some("/usr/share/zoneinfo/Asia/Tokyo"), berlin(), Ok(named("Asia/Tokyo"))),
+            (Some(""), berlin(), Ok(Zone::UTC)),
             (Some("CET-1CEST"), berlin(), Err(UnknownZone("CET-1CEST".into()))),
             (None, Some("Mars/Base".to_owned()), Err(UnknownZone("Mars/Base".into()))),
         ] {

@@ -8,10 +8,10 @@ use awsideman::clock::{Clock, ManualClock};
 use awsideman::config::{AlertWhen, CatchUp, Job, Kind, Overlap, Retry, Schedule};
 use awsideman::daemon::{self, Settings, Shift};
 use awsideman::jobs::{self, Context, Ledger, Outcome, Run, Slots, Stop, Wanted, Work, Works};
+use awsideman::model::Zone;
 use awsideman::private::Access;
 use awsideman::report::{Progress, Silent};
 use awsideman::state::Database;
-use chrono_tz::Tz;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -98,7 +98,7 @@ async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger(
         access: Access::Owner,
         ledger: ledger.clone(),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
-        zone: Tz::UTC,
+        zone: Zone::UTC,
         host: "here".into(),
         works: Arc::clone(&busy) as Arc<dyn Works>,
         slots: Slots::new(2),

@@ -44,6 +44,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli/man.rs"]),
     ("iana_time_zone", &["host.rs"]),
     ("zstd", &["cache/entry.rs"]),
+    ("jiff", &["model/zone.rs"]),
 ];
 
 /// What no finished code holds.

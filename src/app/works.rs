@@ -13,6 +13,7 @@ use crate::gateway::{GatewayError, WarmPlan, Warmed};
 use crate::health::Finding;
 use crate::host;
 use crate::jobs::{self, Context, Ledger, Outcome, Report, Run, Slots, Stop, Wanted, Work, Works};
+use crate::model::Zone;
 use crate::report::Progress;
 use crate::state::Database;
 use async_trait::async_trait;
@@ -85,7 +86,7 @@ impl App {
         }
         let zone = host::local_zone().unwrap_or_else(|unknown| {
             progress.notice(&format!("{unknown}; UTC is taken until then"));
-            chrono_tz::Tz::UTC
+            Zone::UTC
         });
         let config = self.config();
         Ok(Context {

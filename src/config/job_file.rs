@@ -10,7 +10,7 @@ use super::problem::{Fault, Problem, nearest, suggestion};
 use super::schedule::Schedule;
 use super::value::Type::{Choice, Flag, Text, Time, Whole, Words};
 use super::value::{Base, Setting, Type};
-use chrono_tz::Tz;
+use crate::model::Zone;
 use std::path::Path;
 use std::time::Duration;
 
@@ -167,11 +167,11 @@ impl Fields<'_> {
         }
     }
 
-    fn timezone(&mut self) -> Option<Tz> {
+    fn timezone(&mut self) -> Option<Zone> {
         let name = self.text("timezone")?;
         let zone = name.parse().ok();
         if zone.is_none() {
-            let hint = match nearest(&name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())) {
+            let hint = match nearest(&name, Zone::names().iter().map(String::as_str)) {
                 Some(right) => format!("did you mean `{right}`?"),
                 None => "write one such as Europe/Berlin or UTC".into(),
             };

@@ -3,9 +3,8 @@
 //! Neighbours: `jobs.rs` reads it from a job file, `jobs/due.rs` counts its occurrences. Promise: what is held here
 //! parsed and comes again some day; croner alone reads cron expressions.
 
-use crate::model::format_duration;
+use crate::model::{Zone, format_duration};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 use std::fmt;
@@ -21,7 +20,7 @@ pub enum Schedule {
         /// As understood.
         cron: Box<croner::Cron>,
         /// The zone it is read in; `None` is the host's.
-        timezone: Option<Tz>,
+        timezone: Option<Zone>,
     },
     /// Every so often, counted from the last run.
     Every(Duration),
@@ -35,7 +34,7 @@ impl Schedule {
     ///
     /// Five fields, or six with the seconds first. Day of month and day of week are alternatives when both are given,
     /// as POSIX has it.
-    pub fn cron(text: &str, timezone: Option<Tz>) -> Result<Schedule, String> {
+    pub fn cron(text: &str, timezone: Option<Zone>) -> Result<Schedule, String> {
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).dom_and_dow(false).build();
         let text = text.trim();
         let cron = parser.parse(text).map_err(|error| reason(&error))?;
@@ -50,7 +49,7 @@ impl Schedule {
         match self {
             Schedule::Cron { text, timezone, .. } => {
                 let words: Vec<_> = text.split_whitespace().collect();
-                format!("cron {} @{}", words.join(" "), timezone.map_or("host", Tz::name))
+                format!("cron {} @{}", words.join(" "), timezone.as_ref().map_or("host", Zone::name))
             }
             Schedule::Every(interval) => format!("every {}ms", interval.as_millis()),
         }
@@ -60,14 +59,15 @@ impl Schedule {
     pub(super) fn longest_gap(&self) -> Duration {
         let (cron, timezone) = match self {
             Schedule::Every(interval) => return *interval,
-            Schedule::Cron { cron, timezone, .. } => (cron, timezone.unwrap_or(Tz::UTC)),
+            Schedule::Cron { cron, timezone, .. } => (cron, timezone.clone().unwrap_or(Zone::UTC)),
         };
-        let next = |after: &DateTime<Tz>| cron.find_next_occurrence(after, false).ok();
+        let next = |after: &DateTime<Zone>| cron.find_next_occurrence(after, false).ok();
         let Some(first) = next(&reference().with_timezone(&timezone)) else { return Duration::MAX };
+        let end = first.clone() + TimeDelta::days(9);
         let (mut last, mut longest) = (first, TimeDelta::zero());
-        while last < first + TimeDelta::days(9) {
+        while last < end {
             let Some(following) = next(&last) else { return Duration::MAX };
-            longest = longest.max(following - last);
+            longest = longest.max(following.clone() - last);
             last = following;
         }
         longest.to_std().unwrap_or_default()
@@ -125,8 +125,8 @@ mod tests {
 
     #[test]
     fn a_schedule_says_itself_and_its_fingerprint_ignores_spaces() {
-        let berlin = Some(chrono_tz::Europe::Berlin);
-        let spaced = Schedule::cron("0  3 * * *", berlin).unwrap();
+        let berlin: Option<Zone> = "Europe/Berlin".parse().ok();
+        let spaced = Schedule::cron("0  3 * * *", berlin.clone()).unwrap();
         assert_eq!(spaced.to_string(), "0  3 * * * (Europe/Berlin)");
         assert_eq!(spaced.fingerprint(), Schedule::cron("0 3 * * *", berlin).unwrap().fingerprint());
         assert_ne!(spaced.fingerprint(), Schedule::cron("0 3 * * *", None).unwrap().fingerprint());

@@ -8,7 +8,7 @@ use super::occurrence::{Occurrences, Stretch};
 use super::{Row, stamp};
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{CatchUp, Job, Schedule};
-use chrono_tz::Tz;
+use crate::model::Zone;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -68,7 +68,7 @@ pub fn jitter_of(host: &str, job: &str, jitter: Duration) -> Duration {
 /// an interval counts from now; a cron schedule still waits for the occurrence after the one that ran, so that
 /// nothing runs twice, unless the reference is further ahead than one whole period; then the clock had been wrong
 /// when it was written.
-pub fn due(job: &Job, host: Tz, row: &Row, jitter: Duration, now: UnixMillis) -> Due {
+pub fn due(job: &Job, host: &Zone, row: &Row, jitter: Duration, now: UnixMillis) -> Due {
     let occurrences = Occurrences::of(&job.schedule, host);
     let jitter = millis(jitter);
     let reference = match (row.last_occurrence, &job.schedule) {

@@ -83,7 +83,7 @@ fn listed(unit: &Unit, context: &Context) -> Result<Listed, JobError> {
     let (schedule, timezone) = match &job.schedule {
         Schedule::Every(every) => (format!("every {}", stamp::duration(*every)), None),
         Schedule::Cron { text, .. } => {
-            (text.clone(), Some(Occurrences::of(&job.schedule, context.zone).zone().to_string()))
+            (text.clone(), Some(Occurrences::of(&job.schedule, &context.zone).zone().to_string()))
         }
     };
     let due = peek(unit, context)?;
@@ -154,7 +154,7 @@ fn peek(unit: &Unit, context: &Context) -> Result<Due, JobError> {
     let now = context.clock.now();
     let from = count_from(&unit.job, now);
     let row = context.ledger.peek(&unit.job.name, unit.profile(), &fingerprint(&unit.job), from)?;
-    Ok(due(&unit.job, context.zone, &row, unit.jitter(context), now))
+    Ok(due(&unit.job, &context.zone, &row, unit.jitter(context), now))
 }
 
 fn paused(unit: &Unit, context: &Context, now: UnixMillis) -> Result<Option<String>, JobError> {

@@ -8,8 +8,8 @@
 use super::ledger::DISABLED;
 use crate::clock::{UnixMillis, millis};
 use crate::config::{Job, Schedule};
+use crate::model::Zone;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
-use chrono_tz::Tz;
 use croner::Cron;
 use std::collections::VecDeque;
 
@@ -21,10 +21,10 @@ const PASSED_OVER: u32 = 90_000;
 const LONGEST_GAP: u32 = 26 * 60;
 
 /// The moments at which a schedule occurs, in its zone.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Occurrences<'a> {
     schedule: &'a Schedule,
-    zone: Tz,
+    zone: Zone,
 }
 
 /// Occurrences in a stretch of time.
@@ -42,24 +42,24 @@ pub(super) struct Stretch {
 
 impl<'a> Occurrences<'a> {
     /// Those of `schedule`; `host` is the zone of a cron schedule that names none.
-    pub fn of(schedule: &'a Schedule, host: Tz) -> Self {
+    pub fn of(schedule: &'a Schedule, host: &Zone) -> Self {
         let zone = match schedule {
-            Schedule::Cron { timezone: Some(zone), .. } => *zone,
+            Schedule::Cron { timezone: Some(zone), .. } => zone,
             _ => host,
         };
-        Self { schedule, zone }
+        Self { schedule, zone: zone.clone() }
     }
 
     /// The zone in which a cron expression is read.
-    pub fn zone(&self) -> Tz {
-        self.zone
+    pub fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// The first one after `reference`; `None` when there will be none.
     pub fn after(&self, reference: UnixMillis) -> Option<UnixMillis> {
         match self.schedule {
             Schedule::Every(every) => reference.checked_add(millis(*every).max(1)),
-            Schedule::Cron { cron, .. } if names_its_times(cron) => wall_after(cron, self.zone, reference),
+            Schedule::Cron { cron, .. } if names_its_times(cron) => wall_after(cron, &self.zone, reference),
             Schedule::Cron { cron, .. } => {
                 let start = whole_second(reference)?.with_timezone(&self.zone);
                 Some(cron.find_next_occurrence(&start, false).ok()?.timestamp_millis())
@@ -150,8 +150,8 @@ fn names_its_times(cron: &Cron) -> bool {
 ///
 /// croner by itself does this for one time a day only: `0 2,14 * * *` would skip a day in spring and run twice in
 /// autumn.
-fn wall_after(cron: &Cron, zone: Tz, reference: UnixMillis) -> Option<UnixMillis> {
-    let mut wall = whole_second(reference)?.with_timezone(&zone).naive_local().and_utc();
+fn wall_after(cron: &Cron, zone: &Zone, reference: UnixMillis) -> Option<UnixMillis> {
+    let mut wall = whole_second(reference)?.with_timezone(zone).naive_local().and_utc();
     for _ in 0..PASSED_OVER {
         wall = cron.find_next_occurrence(&wall, false).ok()?;
         let moment = moment_of(zone, wall.naive_utc())?;
@@ -163,7 +163,7 @@ fn wall_after(cron: &Cron, zone: Tz, reference: UnixMillis) -> Option<UnixMillis
 }
 
 /// When `zone` first shows `wall`, or what it shows first after a gap that swallows it.
-fn moment_of(zone: Tz, wall: NaiveDateTime) -> Option<UnixMillis> {
+fn moment_of(zone: &Zone, wall: NaiveDateTime) -> Option<UnixMillis> {
     if let Some(moment) = zone.from_local_datetime(&wall).earliest() {
         return Some(moment.timestamp_millis());
     }
@@ -187,9 +187,13 @@ mod tests {
     use crate::jobs::rehearsal::{at, cron, local};
     use std::time::Duration;
 
-    fn days(schedule: &str, zone: Tz, from: &str, to: &str) -> Vec<String> {
-        let schedule = cron(schedule, Some(zone));
-        let occurrences = Occurrences::of(&schedule, Tz::UTC);
+    fn named(zone: &str) -> Zone {
+        zone.parse().unwrap()
+    }
+
+    fn days(schedule: &str, zone: &Zone, from: &str, to: &str) -> Vec<String> {
+        let schedule = cron(schedule, Some(zone.clone()));
+        let occurrences = Occurrences::of(&schedule, &Zone::UTC);
         let (mut found, mut moment) = (vec![], at(from));
         while let Some(next) = occurrences.after(moment).filter(|next| *next <= at(to)) {
             assert!(next > moment, "moments increase");
@@ -201,55 +205,57 @@ mod tests {
 
     #[test]
     fn a_time_that_spring_skips_occurs_once_at_the_end_of_the_gap() {
-        let berlin = days("30 2 * * *", Tz::Europe__Berlin, "2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z");
+        let berlin = days("30 2 * * *", &named("Europe/Berlin"), "2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z");
         assert_eq!(berlin, ["2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"]);
-        let new_york = days("30 2 * * *", Tz::America__New_York, "2026-03-07T12:00:00Z", "2026-03-09T12:00:00Z");
+        let new_york = days("30 2 * * *", &named("America/New_York"), "2026-03-07T12:00:00Z", "2026-03-09T12:00:00Z");
         assert_eq!(new_york, ["2026-03-08T03:00:00-04:00", "2026-03-09T02:30:00-04:00"]);
-        let lord_howe = days("10 2 * * *", Tz::Australia__Lord_Howe, "2026-10-02T20:00:00Z", "2026-10-04T20:00:00Z");
+        let lord_howe =
+            days("10 2 * * *", &named("Australia/Lord_Howe"), "2026-10-02T20:00:00Z", "2026-10-04T20:00:00Z");
         assert_eq!(lord_howe, ["2026-10-04T02:30:00+11:00", "2026-10-05T02:10:00+11:00"]);
     }
 
     #[test]
     fn a_time_that_autumn_repeats_occurs_once_the_first_time_round() {
-        let berlin = days("30 2 * * *", Tz::Europe__Berlin, "2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z");
+        let berlin = days("30 2 * * *", &named("Europe/Berlin"), "2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z");
         assert_eq!(berlin, ["2026-10-25T02:30:00+02:00", "2026-10-26T02:30:00+01:00"]);
-        let new_york = days("30 1 * * *", Tz::America__New_York, "2026-10-31T12:00:00Z", "2026-11-02T12:00:00Z");
+        let new_york = days("30 1 * * *", &named("America/New_York"), "2026-10-31T12:00:00Z", "2026-11-02T12:00:00Z");
         assert_eq!(new_york, ["2026-11-01T01:30:00-04:00", "2026-11-02T01:30:00-05:00"]);
-        let lord_howe = days("45 1 * * *", Tz::Australia__Lord_Howe, "2026-04-04T00:00:00Z", "2026-04-06T00:00:00Z");
+        let lord_howe =
+            days("45 1 * * *", &named("Australia/Lord_Howe"), "2026-04-04T00:00:00Z", "2026-04-06T00:00:00Z");
         assert_eq!(lord_howe, ["2026-04-05T01:45:00+11:00", "2026-04-06T01:45:00+10:30"]);
     }
 
     #[test]
     fn several_listed_times_occur_once_each_too() {
-        let spring = days("0,30 2,14 * * *", Tz::Europe__Berlin, "2026-03-28T23:30:00Z", "2026-03-29T20:00:00Z");
+        let spring = days("0,30 2,14 * * *", &named("Europe/Berlin"), "2026-03-28T23:30:00Z", "2026-03-29T20:00:00Z");
         let two = ["2026-03-29T14:00:00+02:00", "2026-03-29T14:30:00+02:00"];
         assert_eq!(spring, ["2026-03-29T03:00:00+02:00", two[0], two[1]], "both skipped times are the one at its end");
-        let autumn = days("0 2,14 * * *", Tz::Europe__Berlin, "2026-10-24T22:00:00Z", "2026-10-25T20:00:00Z");
+        let autumn = days("0 2,14 * * *", &named("Europe/Berlin"), "2026-10-24T22:00:00Z", "2026-10-25T20:00:00Z");
         assert_eq!(autumn, ["2026-10-25T02:00:00+02:00", "2026-10-25T14:00:00+01:00"]);
     }
 
     #[test]
     fn a_wildcard_follows_the_running_clock() {
-        let autumn = days("*/30 * * * *", Tz::Europe__Berlin, "2026-10-24T23:59:00Z", "2026-10-25T02:00:00Z");
+        let autumn = days("*/30 * * * *", &named("Europe/Berlin"), "2026-10-24T23:59:00Z", "2026-10-25T02:00:00Z");
         assert_eq!(autumn.len(), 5, "{autumn:?}");
-        let spring = days("0 * * * *", Tz::Europe__Berlin, "2026-03-29T00:00:00Z", "2026-03-29T03:00:00Z");
+        let spring = days("0 * * * *", &named("Europe/Berlin"), "2026-03-29T00:00:00Z", "2026-03-29T03:00:00Z");
         assert_eq!(spring.len(), 3, "{spring:?}");
     }
 
     #[test]
     fn every_day_of_a_year_has_its_occurrence_once_in_every_kind_of_zone() {
         let zones = [
-            Tz::Europe__Berlin,
-            Tz::America__New_York,
-            Tz::Australia__Lord_Howe,
-            Tz::Asia__Kolkata,
-            Tz::America__Sao_Paulo,
-            Tz::Asia__Tehran,
-            Tz::Africa__Casablanca,
-            Tz::Pacific__Chatham,
-            Tz::UTC,
+            named("Europe/Berlin"),
+            named("America/New_York"),
+            named("Australia/Lord_Howe"),
+            named("Asia/Kolkata"),
+            named("America/Sao_Paulo"),
+            named("Asia/Tehran"),
+            named("Africa/Casablanca"),
+            named("Pacific/Chatham"),
+            Zone::UTC,
         ];
-        for zone in zones {
+        for zone in &zones {
             for time in ["30 2 * * *", "30 1 * * *", "0 0 * * *", "15 3 * * *"] {
                 let found = days(time, zone, "2026-01-01T12:00:00Z", "2027-01-01T12:00:00Z");
                 let mut dates: Vec<&str> = found.iter().map(|moment| &moment[..10]).collect();
@@ -261,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_day_that_a_zone_never_had_is_made_good_at_the_start_of_the_next() {
-        let apia = days("0 12 * * *", Tz::Pacific__Apia, "2011-12-29T12:00:00Z", "2011-12-31T12:00:00Z");
+        let apia = days("0 12 * * *", &named("Pacific/Apia"), "2011-12-29T12:00:00Z", "2011-12-31T12:00:00Z");
         let expected = ["2011-12-29T12:00:00-10:00", "2011-12-31T00:00:00+14:00", "2011-12-31T12:00:00+14:00"];
         assert_eq!(apia, expected);
     }
@@ -269,19 +275,20 @@ mod tests {
     #[test]
     fn a_long_stretch_is_counted_to_a_bound_and_its_newest_are_exact() {
         let schedule = cron("*/5 * * * *", None);
-        let occurrences = Occurrences::of(&schedule, Tz::UTC);
+        let occurrences = Occurrences::of(&schedule, &Zone::UTC);
         let found = occurrences.between(at("2016-01-01T00:00:00Z"), at("2026-01-01T00:02:00Z"), 2);
         assert_eq!((found.count, found.more), (COUNTED, true));
         assert_eq!(found.first, Some(at("2016-01-01T00:05:00Z")));
         assert_eq!(found.newest, [at("2025-12-31T23:55:00Z"), at("2026-01-01T00:00:00Z")]);
         let every = Schedule::Every(Duration::from_secs(300));
-        let even = Occurrences::of(&every, Tz::UTC).between(at("2016-01-01T00:00:00Z"), at("2026-01-01T00:02:00Z"), 2);
+        let even =
+            Occurrences::of(&every, &Zone::UTC).between(at("2016-01-01T00:00:00Z"), at("2026-01-01T00:02:00Z"), 2);
         assert_eq!((even.newest, even.first, even.more), (found.newest, found.first, true));
     }
 
     #[test]
     fn a_date_that_never_comes_has_no_occurrence() {
         let schedule = cron("0 0 31 2 *", None);
-        assert_eq!(Occurrences::of(&schedule, Tz::UTC).after(at("2026-01-01T00:00:00Z")), None);
+        assert_eq!(Occurrences::of(&schedule, &Zone::UTC).after(at("2026-01-01T00:00:00Z")), None);
     }
 }

@@ -7,12 +7,12 @@ use super::ledger::{End, Entry};
 use super::{Context, Ledger, Outcome, Report, Run, Slots, Stop, Work, Works};
 use crate::clock::{ManualClock, UnixMillis};
 use crate::config::{AlertWhen, CatchUp, Job, Kind, Overlap, Retry, Schedule};
+use crate::model::Zone;
 use crate::private::Access;
 use crate::report::{Progress, Silent};
 use crate::state::Database;
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat};
-use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds};
 use serde_json::Map;
 use std::future::Future;
@@ -25,12 +25,12 @@ pub(super) fn at(text: &str) -> UnixMillis {
     DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
 }
 
-pub(super) fn local(moment: UnixMillis, zone: Tz) -> String {
+pub(super) fn local(moment: UnixMillis, zone: &Zone) -> String {
     let moment = DateTime::from_timestamp_millis(moment).unwrap();
-    moment.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, false)
+    moment.with_timezone(zone).to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
-pub(super) fn cron(text: &str, timezone: Option<Tz>) -> Schedule {
+pub(super) fn cron(text: &str, timezone: Option<Zone>) -> Schedule {
     let cron = CronParser::builder().seconds(Seconds::Optional).build().parse(text).unwrap();
     Schedule::Cron { text: text.to_owned(), cron: Box::new(cron), timezone }
 }
@@ -136,7 +136,7 @@ impl Stage {
             access: Access::Owner,
             ledger,
             clock: Arc::clone(&clock) as _,
-            zone: Tz::UTC,
+            zone: Zone::UTC,
             host: "here".into(),
             works: Arc::new(Acting { act, given: Arc::clone(&given) }),
             slots: Slots::new(2),
@@ -170,6 +170,7 @@ impl Stage {
             slots: Slots::new(2),
             progress: Arc::clone(&context.progress),
             stop: context.stop.clone(),
+            zone: context.zone.clone(),
             ..*context
         }
     }

@@ -12,9 +12,9 @@ use super::unit::{self, Unit};
 use super::{JobError, Ledger, Report, Stop, Works};
 use crate::clock::Clock;
 use crate::config::{Job, Kind};
+use crate::model::Zone;
 use crate::private::Access;
 use crate::report::Progress;
-use chrono_tz::Tz;
 use futures_util::stream::{self, StreamExt};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub struct Context {
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// The zone of the host.
-    pub zone: Tz,
+    pub zone: Zone,
     /// The name of the host.
     pub host: String,
     /// Those who know what each kind does.

@@ -74,7 +74,7 @@ impl Unit {
         let now = context.clock.now();
         let from = count_from(&self.job, now);
         let row = context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), from)?;
-        Ok(due(&self.job, context.zone, &row, self.jitter(context), now))
+        Ok(due(&self.job, &context.zone, &row, self.jitter(context), now))
     }
 
     async fn go(&self, context: &Context, reports: &mut Vec<Report>) -> Result<(), JobError> {
@@ -195,7 +195,7 @@ impl Unit {
         now: UnixMillis,
         context: &Context,
     ) -> Option<UnixMillis> {
-        let occurrences = Occurrences::of(&self.job.schedule, context.zone);
+        let occurrences = Occurrences::of(&self.job.schedule, &context.zone);
         let ahead = |base| occurrences.after(base).filter(|next| *next > now);
         let next = reference.and_then(ahead).or_else(|| ahead(now))?;
         Some(next.saturating_add(millis(self.jitter(context))))

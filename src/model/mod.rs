@@ -6,8 +6,10 @@ mod glob;
 mod quantity;
 mod resource;
 mod space;
+mod zone;
 
 pub use glob::{literal_prefix, matches};
 pub use quantity::{QuantityError, format_duration, format_size, parse_duration, parse_size};
 pub use resource::Resource;
 pub use space::Space;
+pub use zone::{NoZone, Zone, ZoneOffset};
