@@ -150,4 +150,18 @@ impl Cache {
         });
         looked.ok().and(left)
     }
+
+    /// Removes the entry under `key` if it still is the one that was fetched at `stored_at`: for what turned out to be
+    /// wrong. `true` when it was there. No record: nothing that is being fetched is kept out.
+    pub fn withdraw(&self, space: &str, key: &Key, stored_at: UnixMillis) -> Result<bool, StoreError> {
+        let address = Address { space, key: key.as_str() };
+        let mut seal = None;
+        self.store.view(address, &mut |meta, _| {
+            seal = (meta.stored_at == stored_at).then_some(meta.seal);
+            Ok(())
+        })?;
+        let Some(seal) = seal else { return Ok(false) };
+        self.store.discard(address, seal)?;
+        Ok(true)
+    }
 }
