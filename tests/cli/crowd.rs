@@ -7,7 +7,9 @@ const CROWD: usize = 50;
 
 #[test]
 fn fifty_processes_that_open_a_fresh_cache_at_once_walk_once_and_leave_it_sound() {
-    let world = World::new();
+    let mut world = World::new();
+    // Everybody missed once: that is no verdict about the cache.
+    world.set("AWSIDEMAN_HEALTH_MIN_SAMPLES", "1000");
     let begun: Vec<Child> = (0..CROWD)
         .map(|_| {
             let mut command = world.command(["user", "list", "--json"]);
