@@ -115,7 +115,10 @@ impl App {
         let selection = self.selection();
         let late = Arc::new(self.late(asker, &selection));
         let recorder = (asker == Asker::Command).then(|| self.recorder());
-        let gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
+        let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
+        if self.disabled().is_none() && !self.is_memory() {
+            gateway = gateway.with_flights(self.state());
+        }
         Reading { gateway, late }
     }
 

@@ -9,6 +9,7 @@ mod change;
 mod differ;
 mod error;
 mod fetch;
+mod flight;
 mod image;
 mod instance;
 mod journal;
