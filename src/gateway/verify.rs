@@ -168,25 +168,20 @@ impl Gateway {
             Which::Glob(pattern) => Select::Glob { space: Some(space), pattern: pattern.clone() },
             Which::All => Select::Space(space),
         };
-        let most = wanted.sample.unwrap_or(usize::MAX);
-        // The keys with the smallest hashes under a seed are a uniform sample, in whatever order they come.
-        let mut kept: BinaryHeap<(u64, String)> = BinaryHeap::new();
+        let mut sample = Sample::new(wanted.sample, wanted.seed);
         let mut seen = 0_u64;
         let scanned = self.cache().store().scan(&select, &mut |meta| {
             seen += 1;
             match self.unfit(meta) {
                 Some(reason) => verified.skip(reason),
-                None => kept.push((xxh3_64_with_seed(meta.key.as_bytes(), wanted.seed), meta.key.clone())),
-            }
-            if kept.len() > most {
-                kept.pop();
+                None => sample.offer(&meta.key),
             }
             ControlFlow::Continue(())
         });
         scanned.map_err(CacheError::Backend)?;
         match &wanted.which {
             Which::Key(key) if seen == 0 => Err(GatewayError::NotCached { key: key.clone() }),
-            _ => Ok(kept.into_sorted_vec().iter().filter_map(|(_, key)| Request::of_key(key)).collect()),
+            _ => Ok(sample.into_keys().filter_map(|key| Request::of_key(&key)).collect()),
         }
     }
 
@@ -269,6 +264,31 @@ impl Gateway {
     }
 }
 
+/// A uniform sample of keys that are offered one by one: those with the smallest hashes under a seed, in whatever order
+/// they come. Any first part of it is a uniform sample too, so that a spent budget leaves one behind.
+struct Sample {
+    most: usize,
+    seed: u64,
+    kept: BinaryHeap<(u64, String)>,
+}
+
+impl Sample {
+    fn new(most: Option<usize>, seed: u64) -> Sample {
+        Sample { most: most.unwrap_or(usize::MAX), seed, kept: BinaryHeap::new() }
+    }
+
+    fn offer(&mut self, key: &str) {
+        self.kept.push((xxh3_64_with_seed(key.as_bytes(), self.seed), key.to_owned()));
+        if self.kept.len() > self.most {
+            self.kept.pop();
+        }
+    }
+
+    fn into_keys(self) -> impl Iterator<Item = String> {
+        self.kept.into_sorted_vec().into_iter().map(|(_, key)| key)
+    }
+}
+
 /// What of a stored answer is not so; `truth` is `None` when AWS has no such thing.
 fn compare(body: &mut dyn Read, truth: Option<&mut Truth>) -> Option<(Flaw, Differences)> {
     let mut head = Vec::with_capacity(5);
@@ -286,5 +306,35 @@ fn compare(body: &mut dyn Read, truth: Option<&mut Truth>) -> Option<(Flaw, Diff
             Ok(found) => Some((Flaw::Differs, found)),
             Err(_) => Some((Flaw::Unreadable, none())),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(of: u64, most: Option<usize>, seed: u64) -> Vec<String> {
+        let mut sample = Sample::new(most, seed);
+        (0..of).for_each(|n| sample.offer(&format!("user:describe:{n}")));
+        sample.into_keys().collect()
+    }
+
+    #[test]
+    fn a_seed_takes_the_same_sample_again_and_a_smaller_one_is_the_beginning_of_a_larger() {
+        assert_eq!(sample(100, Some(10), 7), sample(100, Some(10), 7));
+        assert_ne!(sample(100, Some(10), 7), sample(100, Some(10), 8));
+        assert_eq!(sample(100, Some(5), 7), sample(100, Some(10), 7)[..5]);
+        assert_eq!((sample(3, Some(10), 7).len(), sample(3, None, 7).len(), sample(3, Some(0), 7).len()), (3, 3, 0));
+    }
+
+    #[test]
+    fn every_entry_is_as_likely_to_be_taken_as_any_other() {
+        let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+        for seed in 0..2_000 {
+            sample(50, Some(10), seed).into_iter().for_each(|key| *taken.entry(key).or_default() += 1);
+        }
+        // 400 times each; six standard deviations are 107.
+        assert_eq!(taken.len(), 50);
+        assert!(taken.values().all(|n| (290..510).contains(n)), "{taken:?}");
     }
 }
