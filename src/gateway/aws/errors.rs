@@ -45,6 +45,7 @@ impl Ask {
                 (format!("{} {id}", kind.as_str().to_ascii_lowercase()), None)
             }
             Listing::Accounts | Listing::Roots => ("the organization".to_owned(), None),
+            Listing::AccountTags(id) => (format!("account {id}"), Some(id.clone())),
             Listing::OrganizationalUnits(id) | Listing::AccountsForParent(id) => {
                 (format!("root or organizational unit {id}"), None)
             }

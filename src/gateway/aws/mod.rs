@@ -134,6 +134,7 @@ impl Source for Aws {
             Listing::AccountsForParent(parent) => {
                 organizations::accounts_for_parent(self.organizations().await, parent, token, ask).await
             }
+            Listing::AccountTags(account) => organizations::tags(self.organizations().await, account, token, ask).await,
         }
     }
 

@@ -198,6 +198,9 @@ async fn accounts_and_the_tree_of_organizations() {
     let unit = json!({"Id": "ou-1", "Arn": "arn:ou", "Name": "Sandbox"});
     let listing = Listing::OrganizationalUnits("r-1".into());
     assert_eq!(page(json!({"OrganizationalUnits": [unit]}), listing).await.0.items, [unit]);
+    let tags = [json!({"Key": "stage", "Value": "prod"}), json!({"Key": "empty", "Value": ""})];
+    let (answer, sent) = page(json!({"Tags": tags}), Listing::AccountTags("1".into())).await;
+    assert_eq!((answer.items, &sent["ResourceId"]), (tags.to_vec(), &json!("1")));
 }
 
 #[tokio::test]
