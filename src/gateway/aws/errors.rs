@@ -37,7 +37,9 @@ impl Ask {
             Listing::ManagedPolicies(arn)
             | Listing::CustomerManagedPolicies(arn)
             | Listing::ProvisionedAccounts(arn) => (format!("permission set {arn}"), None),
-            Listing::ProvisionedPermissionSets(id) => (format!("account {id}"), Some(id.clone())),
+            Listing::ProvisionedPermissionSets(id) | Listing::AccountTags(id) => {
+                (format!("account {id}"), Some(id.clone()))
+            }
             Listing::Assignments { account, permission_set } => {
                 (format!("account {account} or permission set {permission_set}"), Some(account.clone()))
             }
@@ -45,7 +47,6 @@ impl Ask {
                 (format!("{} {id}", kind.as_str().to_ascii_lowercase()), None)
             }
             Listing::Accounts | Listing::Roots => ("the organization".to_owned(), None),
-            Listing::AccountTags(id) => (format!("account {id}"), Some(id.clone())),
             Listing::OrganizationalUnits(id) | Listing::AccountsForParent(id) => {
                 (format!("root or organizational unit {id}"), None)
             }
