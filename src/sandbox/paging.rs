@@ -23,6 +23,8 @@ pub(super) struct Paging {
     scope: String,
     limit: usize,
     after: Option<String>,
+    /// The token to give back in place of the next, when pages are to go in a circle.
+    circle: Option<Option<String>>,
 }
 
 impl Paging {
@@ -35,7 +37,10 @@ impl Paging {
             None | Some("") => None,
             Some(token) => Some(opened(&scope, token).ok_or_else(|| bad_token(request.service()))?),
         };
-        Ok(Paging { scope, limit, after })
+        let limit = request.mishaps.rows.map_or(limit, |rows| rows.min(limit));
+        let asked_with = || request.optional_text("NextToken").ok().flatten().map(str::to_owned);
+        let circle = request.mishaps.repeat_token.then(asked_with);
+        Ok(Paging { scope, limit, after, circle })
     }
 
     /// The key of the last row of the page before, when there was one.
@@ -53,10 +58,19 @@ impl Paging {
             items.push(value);
             last = Some(key);
         }
+        let more = rows.peek().is_some();
+        let next = match (last, &self.circle) {
+            (_, Some(Some(token))) => Some(token.clone()),
+            (Some(last), Some(None)) => Some(sealed(&self.scope, &last)),
+            (Some(last), None) if more => Some(sealed(&self.scope, &last)),
+            // An empty page goes on behind the row that it began behind, with a token of its own: no key holds a NUL.
+            (None, _) if more => Some(sealed(&self.scope, &format!("{}\0", self.after.as_deref().unwrap_or_default()))),
+            _ => None,
+        };
         let mut answer = serde_json::Map::new();
         answer.insert(field.to_owned(), Value::Array(items));
-        if let (Some(last), Some(_)) = (last, rows.peek()) {
-            answer.insert("NextToken".to_owned(), json!(sealed(&self.scope, &last)));
+        if let Some(next) = next {
+            answer.insert("NextToken".to_owned(), json!(next));
         }
         Value::Object(answer)
     }
