@@ -31,6 +31,8 @@ pub(super) struct Found {
     pub(super) action: Action,
 }
 
+type List<T> = &'static [(&'static str, T)];
+
 /// The operation that a target names.
 pub(super) fn find(target: &str) -> Option<Found> {
     let (prefix, asked) = target.split_once('.')?;
@@ -40,7 +42,7 @@ pub(super) fn find(target: &str) -> Option<Found> {
 
 /// All operations of a service.
 pub(super) fn operations(service: Service) -> impl Iterator<Item = (&'static str, Action)> {
-    let (reads, follows, writes): (&[(_, Operation)], &[(_, Operation)], &[(_, Write)]) = match service {
+    let (reads, follows, writes): (List<Operation>, List<Operation>, List<Write>) = match service {
         Service::IdentityStore => (identitystore::OPERATIONS, &[], writes::IDENTITY_STORE),
         Service::SsoAdmin => (ssoadmin::OPERATIONS, &[], &[]),
         Service::Organizations => (organizations::OPERATIONS, &[], &[]),

@@ -23,8 +23,17 @@ pub(super) struct Paging {
     scope: String,
     limit: usize,
     after: Option<String>,
-    /// The token to give back in place of the next, when pages are to go in a circle.
-    circle: Option<Option<String>>,
+    circle: Circle,
+}
+
+/// Whether pages go in a circle.
+#[derive(Debug)]
+enum Circle {
+    No,
+    /// This one answers with a token even if it is the last.
+    Begins,
+    /// This one was asked with the token that it answers with.
+    Goes(String),
 }
 
 impl Paging {
@@ -38,8 +47,11 @@ impl Paging {
             Some(token) => Some(opened(&scope, token).ok_or_else(|| bad_token(request.service()))?),
         };
         let limit = request.mishaps.rows.map_or(limit, |rows| rows.min(limit));
-        let asked_with = || request.optional_text("NextToken").ok().flatten().map(str::to_owned);
-        let circle = request.mishaps.repeat_token.then(asked_with);
+        let circle = match request.optional_text("NextToken")? {
+            _ if !request.mishaps.repeat_token => Circle::No,
+            None | Some("") => Circle::Begins,
+            Some(token) => Circle::Goes(token.to_owned()),
+        };
         Ok(Paging { scope, limit, after, circle })
     }
 
@@ -60,9 +72,9 @@ impl Paging {
         }
         let more = rows.peek().is_some();
         let next = match (last, &self.circle) {
-            (_, Some(Some(token))) => Some(token.clone()),
-            (Some(last), Some(None)) => Some(sealed(&self.scope, &last)),
-            (Some(last), None) if more => Some(sealed(&self.scope, &last)),
+            (_, Circle::Goes(token)) => Some(token.clone()),
+            (Some(last), Circle::Begins) => Some(sealed(&self.scope, &last)),
+            (Some(last), Circle::No) if more => Some(sealed(&self.scope, &last)),
             // An empty page goes on behind the row that it began behind, with a token of its own: no key holds a NUL.
             (None, _) if more => Some(sealed(&self.scope, &format!("{}\0", self.after.as_deref().unwrap_or_default()))),
             _ => None,

@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_rule_hits_the_calls_that_it_says() {
-        let rule = |nth, every, count| Rule { nth, every, count, ..Rule::default() };
+        let rule = |nth, every, count| Rule { nth, count, every, ..Rule::default() };
         assert_eq!(hits(rule(None, None, None), 4), [1, 2, 3, 4]);
         assert_eq!(hits(rule(None, None, Some(2)), 4), [1, 2]);
         assert_eq!(hits(rule(Some(3), None, None), 5), [3]);

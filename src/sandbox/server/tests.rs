@@ -24,7 +24,7 @@ fn address(running: &Running) -> SocketAddr {
 }
 
 fn exchange(running: &Running, request: &str) -> String {
-    let mut stream = TcpStream::connect(address(&running)).expect("the sandbox listens");
+    let mut stream = TcpStream::connect(address(running)).expect("the sandbox listens");
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("answered");

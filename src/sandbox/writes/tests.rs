@@ -2,6 +2,7 @@
 
 use crate::sandbox::generate::Dice;
 use crate::sandbox::organisation::Organisation;
+use crate::sandbox::records::Moment;
 use crate::sandbox::shape::Shape;
 use crate::sandbox::testing::AT;
 use crate::sandbox::testing::Caller;
@@ -43,7 +44,7 @@ fn a_created_user_is_found_in_every_way_and_a_deleted_one_in_none() {
     let id = &made["UserId"];
     let user = caller.ask("AWSIdentityStore.DescribeUser", json!({"UserId": id}));
     assert_eq!((&user["UserName"], &user["UserArn"]), (&json!("Ann.Ada"), &made["UserArn"]));
-    assert_eq!(user["CreatedAt"], json!((AT + 5_000) / 1000).as_i64().map(|s| json!(s as f64)).expect("a time"));
+    assert_eq!(user["CreatedAt"], json!(Moment(AT + 5_000)));
     for (path, value) in [("userName", "ann.ada"), ("emails.value", "ANN.ADA@example.com")] {
         let ask = json!({"AlternateIdentifier": {"UniqueAttribute": {"AttributePath": path, "AttributeValue": value}}});
         assert_eq!(&caller.ask("AWSIdentityStore.GetUserId", ask)["UserId"], id);
@@ -228,8 +229,8 @@ fn random_write(dice: &mut Dice, now: &Organisation, step: usize) -> (&'static s
         1 => ("AWSIdentityStore.CreateGroup", json!({"DisplayName": name})),
         2 => ("AWSIdentityStore.CreateGroupMembership", json!({"GroupId": group, "MemberId": {"UserId": user}})),
         3 => ("AWSIdentityStore.DeleteGroupMembership", json!({"MembershipId": membership})),
-        4 if step % 3 == 0 => ("AWSIdentityStore.DeleteUser", json!({"UserId": user})),
-        5 if step % 3 == 0 => ("AWSIdentityStore.DeleteGroup", json!({"GroupId": group})),
+        4 if step.is_multiple_of(3) => ("AWSIdentityStore.DeleteUser", json!({"UserId": user})),
+        5 if step.is_multiple_of(3) => ("AWSIdentityStore.DeleteGroup", json!({"GroupId": group})),
         6 => {
             let operations = operation("displayName", json!(name));
             ("AWSIdentityStore.UpdateGroup", json!({"GroupId": group, "Operations": operations}))

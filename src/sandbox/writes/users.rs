@@ -193,7 +193,7 @@ impl Person {
 
     fn into_user(self, from: User) -> User {
         let Person { user_name, display_name, name, emails, title, more } = self;
-        User { user_name, display_name, name, emails, title, more, ..from }
+        User { user_name, name, display_name, emails, title, more, ..from }
     }
 }
 
