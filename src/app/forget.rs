@@ -4,7 +4,7 @@
 //! works while the cache is disabled, bypassed or behind an open breaker, and asks nothing of AWS; a dry run counts
 //! exactly what the real one removes.
 
-use super::{App, AppError, Scope};
+use super::{App, AppError};
 use crate::cache::{Cache, Dirt, Event, Operation, dirty};
 use crate::model::Resource;
 use crate::store::{Address, Disk, Store, StoreError};
@@ -48,14 +48,15 @@ impl App {
         dry_run: bool,
     ) -> Result<Invalidated, AppError> {
         let dirt = dirty(&Event::new(resource, operation, id));
-        // The entry that remembers the instance lies on the disk, whatever this process reads from.
         let disk = self.disk_there_is();
-        let space = match self.scope(false) {
-            Scope::Space(space) => Some(space),
-            Scope::Everything { .. } => disk.as_ref().ok().and_then(Option::as_ref).and_then(|disk| {
-                let cache = Cache::new(disk.clone(), self.clock().clone(), self.cache_settings());
-                self.selection().remembered(&cache)
-            }),
+        // The entry that remembers the instance lies on the disk, whatever this process reads from.
+        let on_disk = disk.as_ref().ok().and_then(Option::as_ref).and_then(|disk| {
+            let cache = Cache::new(disk.clone(), self.clock().clone(), self.cache_settings());
+            self.selection().remembered(&cache)
+        });
+        let space = match (on_disk, self.is_memory()) {
+            (None, true) => self.selection().remembered(&self.cache()),
+            (found, _) => found,
         };
         let text = space.map(|space| space.text());
         let (mut invalidated, mut retired) = (0, false);

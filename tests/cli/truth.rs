@@ -3,24 +3,26 @@
 //! Neighbours: `tests/gateway/verify.rs` has the comparison case by case, `src/cache/invalidation/tests.rs` the table.
 
 use super::run::World;
-use awsideman::app::Scope;
 use awsideman::cache::{Accept, Fresh, Key, Lookup};
+use awsideman::sandbox::Rule;
 use awsideman::state::{BreakerMark, BreakerState};
 use serde_json::Value;
 
+/// The space of this world's answers, as it is stored.
+fn space(world: &World) -> String {
+    let known = world.run(["cache", "invalidate", "update", "user", "x", "--dry-run", "--json"]).ok().json();
+    known["space"].as_str().expect("the instance is remembered").to_owned()
+}
+
 /// Puts an entry where this world's answers lie.
 fn store(world: &World, key: &str, payload: &str) {
-    let app = world.app();
-    let Scope::Space(space) = app.scope(false) else { panic!("the instance is not remembered") };
     let fresh = Fresh { key: Key::parse(key).unwrap(), payload: payload.as_bytes().to_vec(), source: "a test" };
-    let cache = app.cache();
-    assert_eq!(cache.fill(&space.text(), &[fresh], cache.ticket().unwrap()).unwrap().stored, 1);
+    let cache = world.app().cache();
+    assert_eq!(cache.fill(&space(world), &[fresh], cache.ticket().unwrap()).unwrap().stored, 1);
 }
 
 fn holds(world: &World, key: &str) -> bool {
-    let app = world.app();
-    let Scope::Space(space) = app.scope(false) else { panic!("the instance is not remembered") };
-    let looked = app.cache().get(&space.text(), &Key::parse(key).unwrap(), Accept::default()).unwrap().0;
+    let looked = world.app().cache().get(&space(world), &Key::parse(key).unwrap(), Accept::default()).unwrap().0;
     matches!(looked, Lookup::Hit(_))
 }
 
@@ -48,7 +50,8 @@ const UPDATE: [&str; 5] = ["cache", "invalidate", "update", "user", "user-123"];
 #[test]
 fn the_invalidation_test_of_the_guide_has_the_verdicts_that_our_guide_states() {
     let world = with_the_four_keys();
-    let dry = world.run(UPDATE.into_iter().chain(["--dry-run"])).ok().silent().stdout_has("Would invalidate 2 entries\n");
+    let dry =
+        world.run(UPDATE.into_iter().chain(["--dry-run"])).ok().silent().stdout_has("Would invalidate 2 entries\n");
     assert!(dry.stdout.contains("user:by_name:*"), "a glob where the name is not known: {}", dry.stdout);
     assert!(VERDICTS.iter().all(|(key, _)| holds(&world, key)), "a dry run removes nothing");
     let ran = world.run(UPDATE).ok().silent();
@@ -66,16 +69,13 @@ fn an_invalidation_needs_no_aws_and_reaches_a_cache_that_is_disabled_bypassed_or
     type Trouble = fn(&mut World);
     let troubles: [Trouble; 4] = [
         |world| drop(world.run(["cache", "disable", "--for", "1h"]).ok()),
-        |world| drop(world.set("AWSIDEMAN_CACHE_BACKEND", "memory")),
         |world| {
-            let (app, state) = (world.app(), BreakerState::Open);
-            let now = app.clock().now();
-            let mark = BreakerMark { state, failure_count: 5, last_failure_time: Some(now) };
-            app.state().set_breaker(app.cache_dir(), mark, now).unwrap();
+            world.set("AWSIDEMAN_CACHE_BACKEND", "memory");
         },
+        |world| breaker(world, BreakerState::Open),
         |world| drop(world.configure("nonsense = [")),
     ];
-    for (n, trouble) in troubles.into_iter().enumerate() {
+    for trouble in troubles {
         let mut world = with_the_four_keys();
         trouble(&mut world);
         let calls = world.calls_of(|| {
@@ -84,11 +84,18 @@ fn an_invalidation_needs_no_aws_and_reaches_a_cache_that_is_disabled_bypassed_or
             world.run(UPDATE).ok().stdout_has("Invalidated 2 entries").stdout_lacks("of every instance");
         });
         assert_eq!(calls, 0);
-        world.run(["cache", "enable"]).code(0);
-        world.run(["cache", "recover"]).code(0);
-        let held = std::fs::read_dir(world.cache_dir()).unwrap().count();
-        assert!(held > 0, "{n}");
+        world.set("AWSIDEMAN_CACHE_BACKEND", "").configure("");
+        world.run(["cache", "enable"]).ok();
+        breaker(&world, BreakerState::Closed);
+        assert!(!holds(&world, "user:list:all") && holds(&world, "group:list:all"));
     }
+}
+
+fn breaker(world: &World, state: BreakerState) {
+    let app = world.app();
+    let now = app.clock().now();
+    let mark = BreakerMark { state, failure_count: 5, last_failure_time: Some(now) };
+    app.state().set_breaker(app.cache_dir(), mark, now).unwrap();
 }
 
 #[test]
@@ -100,7 +107,10 @@ fn where_the_instance_is_not_remembered_the_entries_of_all_go_and_that_is_said()
     world.set("AWS_ACCESS_KEY_ID", "AKIAFIRST");
     assert!(!holds(&world, "user:describe:user-123") && holds(&world, "group:list:all"));
     let json = world.run(UPDATE.into_iter().chain(["--json"])).ok().silent().json();
-    assert_eq!((&json["schema_version"], &json["invalidated"], &json["dry_run"]), (&1.into(), &0.into(), &false.into()));
+    assert_eq!(
+        (&json["schema_version"], &json["invalidated"], &json["dry_run"]),
+        (&1.into(), &0.into(), &false.into())
+    );
     assert_eq!(json["keys"], serde_json::json!(["user:describe:user-123", "user:list:all"]));
     assert_eq!(json["globs"], serde_json::json!(["user:by_name:*"]));
     assert!(json["space"].as_str().unwrap().starts_with("aws|"));
@@ -120,24 +130,33 @@ fn words_that_name_no_change_are_refused_with_those_that_do() {
     }
     world.run(["cache", "invalidate", "update", "user", ""]).code(2).stderr_has("an id is missing");
     assert!(!world.cache_dir().exists(), "nothing is made by a refusal");
-    world.run(["cache", "invalidate", "update", "user", "u-1", "--dry-run"]).ok().stdout_has("Would invalidate 0 entries");
+    world
+        .run(["cache", "invalidate", "update", "user", "u-1", "--dry-run"])
+        .ok()
+        .stdout_has("Would invalidate 0 entries");
     assert!(!world.cache_dir().exists(), "nor by a dry run");
 }
 
 #[test]
-fn what_was_invalidated_does_not_stand_in_for_a_silent_aws() {
+fn what_was_invalidated_does_not_stand_in_for_a_silent_aws_and_what_was_not_does_with_its_age() {
     let mut world = World::small();
-    world.run(["user", "list"]).ok();
-    world.run(["group", "list"]).ok();
-    world.later("20m");
-    world.run(["cache", "invalidate", "create", "group", "g-new"]).ok();
-    world.set("AWS_ENDPOINT_URL_IDENTITYSTORE", "");
-    let url = world.sandbox_url();
-    world.shell(&format!("curl -s -X POST {url}/_sandbox/faults -d '{{}}' >/dev/null || true")).ok();
-    drop(url);
-    let mut dead = world;
-    dead.set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1").set("HTTPS_PROXY", "").set("AWS_ACCESS_KEY_ID", "");
-    dead.run(["cache", "status"]).ok();
+    let users = world.run(["user", "list", "--json"]).ok().json();
+    let groups = world.run(["group", "list", "--json"]).ok().json();
+    let (group, user) = (groups[0]["DisplayName"].as_str().unwrap(), users[0]["UserName"].as_str().unwrap());
+    world.run(["group", "members", group]).ok();
+    world.later("50m").set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1");
+    world.faults(|faults| faults.fail = vec![Rule::of("AWSIdentityStore.*")]);
+    let stale =
+        world.run(["group", "list", "--json", "--meta"]).ok().stderr_has("AWS did not answer").stderr_has("50m");
+    let json = stale.json();
+    assert_eq!((&json["meta"]["stale"], &json["meta"]["source"]), (&true.into(), &"cache".into()));
+    assert_eq!((&json["data"], &json["meta"]["expires_in"]), (&groups, &0.into()));
+    let derived = world.run(["group", "members", group, "--json", "--meta"]).ok();
+    let derived = derived.stderr_has("AWS did not answer").stderr_has("the oldest part of this answer is 50m");
+    assert_eq!(derived.json()["meta"]["stale"], true);
+    world.run(["cache", "invalidate", "create", "group", "g-new"]).ok().stdout_has("group:list:all");
+    world.run(["group", "list"]).code(13).stdout_lacks(group);
+    world.run(["user", "get", user]).ok().stderr_has("AWS did not answer");
 }
 
 // -- verify
@@ -154,7 +173,10 @@ fn a_wrong_entry_is_named_with_what_differs_replaced_and_the_exit_code_is_6() {
     store(&world, &key, &wrong.to_string());
     assert_eq!(world.run(["user", "get", id, "--json"]).ok().json()["DisplayName"], "Somebody Else");
     let ran = world.run(["cache", "verify", "--pattern", "user:*"]).code(6);
-    ran.stdout_has(&key).stdout_has("DisplayName: Somebody Else in the cache").stdout_has("replaced").stdout_has("1 wrong");
+    ran.stdout_has(&key)
+        .stdout_has("DisplayName: Somebody Else in the cache")
+        .stdout_has("replaced")
+        .stdout_has("1 wrong");
     let calls = world.calls_of(|| assert_eq!(world.run(["user", "get", id, "--json"]).ok().json(), users[0]));
     assert_eq!(calls, 0, "the right one is in its place");
     world.run(["cache", "verify", "--pattern", "user:*"]).ok().stdout_has("0 wrong");
@@ -180,11 +202,14 @@ fn a_sample_costs_what_it_says_and_its_seed_takes_it_again() {
     let world = World::small();
     world.run(["cache", "warm"]).ok();
     let verify = |seed: &str| {
-        let words = ["cache", "verify", "--pattern", "*:describe:*", "--sample", "5", "--seed", seed, "--json"];
+        let words = ["cache", "verify", "--pattern", "*:describe:*", "--sample", "5", "--sample-seed", seed, "--json"];
         let mut json = Value::Null;
         let calls = world.calls_of(|| json = world.run(words).ok().silent().json());
         assert_eq!((json["calls"].as_u64(), json["checked"].as_u64()), (Some(calls), Some(5)));
-        assert_eq!((&json["wrong"], &json["complete"], &json["seed"]), (&Value::Array(vec![]), &true.into(), &json["seed"]));
+        assert_eq!(
+            (&json["wrong"], &json["complete"], &json["seed"]),
+            (&Value::Array(vec![]), &true.into(), &json["seed"])
+        );
         calls
     };
     assert_eq!((verify("7"), verify("7")), (5, 5));
@@ -241,7 +266,8 @@ fn an_answer_made_of_parts_is_as_old_as_the_oldest_of_them() {
     assert_eq!(cold["meta"]["source"], "cache", "the names are from the cache: {}", cold["meta"]);
     assert!(cold["meta"]["age"].as_i64() >= Some(118), "{}", cold["meta"]);
     assert!(!cold["data"].as_array().unwrap().is_empty());
-    let user = world.run(["user", "get", cold["data"][0]["UserName"].as_str().unwrap(), "--json", "--meta"]).ok().json();
+    let user =
+        world.run(["user", "get", cold["data"][0]["UserName"].as_str().unwrap(), "--json", "--meta"]).ok().json();
     assert!(user["data"]["UserId"].is_string() && user["meta"]["age"].as_i64() >= Some(118));
     let all = world.run(["assignment", "list", "--json", "--meta"]).ok().json();
     assert_eq!(all["meta"]["complete"], true);
@@ -252,10 +278,22 @@ fn an_answer_made_of_parts_is_as_old_as_the_oldest_of_them() {
 }
 
 #[test]
+fn an_answer_that_lacks_targets_says_that_it_is_not_complete() {
+    let world = World::small();
+    let account = world.run(["account", "list", "--json"]).ok().json()[0]["Id"].as_str().unwrap().to_owned();
+    world.faults(|faults| faults.access_denied_accounts = vec![account]);
+    let ran = world.run(["assignment", "list", "--json", "--meta"]).code(3);
+    assert_eq!(ran.json()["meta"]["complete"], false, "{}", ran.stdout);
+    world.run(["assignment", "list", "--meta"]).code(3).stderr_has("complete=false");
+}
+
+#[test]
 fn what_is_printed_of_an_answer_does_not_shape_its_key() {
     let world = World::small();
     world.run(["user", "list", "--limit", "1"]).ok();
-    for words in ["user list", "user list -n 3 --columns UserName", "user list --sort UserName:desc --filter UserName=a*"] {
+    for words in
+        ["user list", "user list -n 3 --columns UserName", "user list --sort UserName:desc --filter UserName=a*"]
+    {
         assert_eq!(world.calls_of(|| world.run(words.split(' ')).ok()), 0, "{words}");
     }
     let users = world.run(["user", "list", "--json"]).ok().json();

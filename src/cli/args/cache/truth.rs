@@ -12,9 +12,9 @@ use clap::{ArgGroup, Args};
         For a change that awsideman did not make itself: the console, Terraform, an identity provider. Prints the keys, and \
         the globs where not enough is known for keys, and removes the entries under them, also while the cache is disabled, \
         bypassed or behind an open breaker. AWS is not asked. An answer that is being fetched meanwhile is not stored.",
-    after_help = "Examples:\n  awsideman cache invalidate update user 906712345a-12345678-90ab-cdef-1234-567890abcdef\n  \
-        awsideman cache invalidate add-member group 906712345a-22345678-90ab-cdef-1234-567890abcdef --dry-run\n  \
-        awsideman cache invalidate assign assignment arn:aws:sso:::permissionSet/ssoins-1/ps-1 --json"
+    after_help = "Examples:\n  awsideman cache invalidate update user 12345678-90ab-cdef-1234-567890abcdef\n  \
+        awsideman cache invalidate add-member group GROUP-ID --dry-run\n  \
+        awsideman cache invalidate assign assignment PERMISSION-SET-ARN --json"
 )]
 pub struct InvalidateArgs {
     /// What happened: create, update, delete, add-member, remove-member, set-policies, provision, assign, revoke
@@ -55,7 +55,7 @@ pub struct VerifyArgs {
     pub sample: Option<u64>,
     /// Take the sample that an earlier run with this seed took
     #[arg(long, value_name = "SEED", requires = "sample")]
-    pub seed: Option<u64>,
+    pub sample_seed: Option<u64>,
     /// Make at most this many calls to AWS
     #[arg(long, value_name = "CALLS")]
     pub budget: Option<u64>,

@@ -71,7 +71,7 @@ pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Outpu
     let comparison = Comparison {
         which,
         sample: args.sample.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
-        seed: args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)),
+        seed: args.sample_seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)),
         budget: args.budget,
     };
     let session = Session::open(globals, Need::Sound, output)?;
