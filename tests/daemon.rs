@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use awsideman::clock::{Clock, ManualClock};
-use awsideman::config::{AlertWhen, CatchUp, Job, Kind, Overlap, Retry, Schedule};
+use awsideman::config::{AlertWhen, CatchUp, Job, JobPing, Kind, Overlap, Retry, Schedule};
 use awsideman::daemon::{self, Settings, Shift};
 use awsideman::jobs::{self, Context, Ledger, Outcome, Run, Slots, Stop, Wanted, Work, Works};
 use awsideman::model::Zone;

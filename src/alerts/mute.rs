@@ -7,7 +7,7 @@
 use super::book::Alert;
 use super::silence::{self, Silence};
 use crate::clock::UnixMillis;
-use crate::model::glob;
+use crate::model::matches;
 use crate::sqlite::{Connection, StatementError};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -25,6 +25,8 @@ const RULES: &[(&str, &str)] = &[
     ("login:*", "oldest"),
     ("login:*", "hit_rate"),
     ("disabled", "hit_rate"),
+    // What was about to happen has happened.
+    ("login:*", "login"),
     // A store that cannot be used has neither hits nor a size.
     ("store", "hit_rate"),
     ("store", "error_rate"),
@@ -71,13 +73,13 @@ impl Mutes {
 
     /// Why nothing is told of this alert; the silence that lasts longest before everything else.
     pub(super) fn why(&self, alert: &Alert) -> Option<Mute> {
-        let silences = self.silences.iter().filter(|silence| glob::matches(&silence.pattern, &alert.key));
+        let silences = self.silences.iter().filter(|silence| matches(&silence.pattern, &alert.key));
         if let Some(silence) = silences.max_by_key(|silence| silence.until) {
             return Some(Mute::Silenced(silence.clone()));
         }
         let cause = alert.cause.iter().find(|cause| self.sources.contains_key(*cause)).cloned();
         let ruled = |source: &&String| {
-            let applies = |(from, to): &(&str, &str)| glob::matches(from, source) && glob::matches(to, &alert.key);
+            let applies = |(from, to): &(&str, &str)| matches(from, source) && matches(to, &alert.key);
             **source != alert.key && RULES.iter().any(applies)
         };
         cause.or_else(|| self.sources.keys().find(ruled).cloned()).map(Mute::Inhibited)
