@@ -35,6 +35,7 @@ fn job(name: &str, kind: Kind) -> Job {
         retry: Retry { attempts: 1, delay: Duration::ZERO },
         alert: AlertWhen::Never,
         profiles: vec![],
+        ping: JobPing::default(),
     }
 }
 

@@ -268,7 +268,11 @@ impl Book<'_> {
         let alerts = all(self.transaction)?;
         let mutes = Mutes::read(self.transaction, &alerts, run.disabled.is_some(), self.now)?;
         let spoken = |key: &str| {
-            run.findings.iter().map(|finding| &finding.key).chain(run.causes.iter().map(|c| &c.finding.key)).any(|k| k == key)
+            run.findings
+                .iter()
+                .map(|finding| &finding.key)
+                .chain(run.causes.iter().map(|c| &c.finding.key))
+                .any(|k| k == key)
         };
         let (mut news, mut waited) = (Vec::new(), false);
         for alert in alerts.iter().filter(|alert| alert.firing) {

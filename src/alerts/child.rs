@@ -40,8 +40,7 @@ impl Order<'_> {
         let temporary = |error: io::Error| format!("cannot make a temporary file: {error}");
         // Files in place of pipes: neither side can then block the other.
         let mut input = tempfile::tempfile().map_err(temporary)?;
-        let (mut out, mut words) =
-            (tempfile::tempfile().map_err(temporary)?, tempfile::tempfile().map_err(temporary)?);
+        let (mut out, mut words) = (tempfile::tempfile().map_err(temporary)?, tempfile::tempfile().map_err(temporary)?);
         input.write_all(self.input).and_then(|()| input.rewind()).map_err(temporary)?;
         let mut child = Command::new(self.program)
             .args(&self.arguments)

@@ -10,6 +10,7 @@ use super::{document, page};
 use crate::clock::{self, UnixMillis};
 use crate::health::{Finding, Level};
 use crate::model::format_duration;
+use std::fmt::Write as _;
 
 /// What every subject begins with, for the filters of those who are woken by it.
 pub(super) const SUBJECT: &str = "awsideman Cache Health Alert";
@@ -84,7 +85,9 @@ pub(super) fn sections(letter: &Letter<'_>) -> Vec<Section> {
     for section in &mut all {
         for item in &mut section.items {
             item.retain(|words| !words.is_empty());
-            item.iter_mut().for_each(|words| *words = line(words));
+            for words in item {
+                *words = line(words);
+            }
         }
     }
     all.retain(|section| !section.items.is_empty());
@@ -137,7 +140,7 @@ fn text(letter: &Letter<'_>) -> String {
         text.push('\n');
     }
     for (name, words) in footer(letter) {
-        text.push_str(&format!("{name}: {words}\n"));
+        let _ = writeln!(text, "{name}: {words}");
     }
     text
 }

@@ -99,7 +99,9 @@ pub(super) fn drain(
             Some(Ok(transport)) => empty(database, channel, &*transport, now, &mut delivered)?,
             Some(Err(error)) => {
                 let note = "UPDATE delivery SET last_error = ? WHERE channel = ? AND sent_at IS NULL";
-                sqlite::write(database.connection(), |t| t.execute(note, params![error.to_string(), channel.as_str()]))?;
+                sqlite::write(database.connection(), |t| {
+                    t.execute(note, params![error.to_string(), channel.as_str()])
+                })?;
                 delivered.failed_by(&error);
             }
         }
@@ -169,7 +171,8 @@ pub(super) fn put(
     now: UnixMillis,
 ) -> Result<Mail, StatementError> {
     if summary {
-        let waits = "DELETE FROM delivery WHERE sent_at IS NULL AND message IN (SELECT id FROM outbox WHERE summary = 1)";
+        let waits =
+            "DELETE FROM delivery WHERE sent_at IS NULL AND message IN (SELECT id FROM outbox WHERE summary = 1)";
         transaction.execute(waits, [])?;
         forget_bare(transaction)?;
     }
@@ -204,6 +207,9 @@ fn message_id(host: &str, now: UnixMillis) -> String {
     format!("<{now}.{:032x}@{}>", fastrand::u128(..), if host.is_empty() { "localhost" } else { host })
 }
 
+/// Message, channel, attempts, last error, subject, Message-ID.
+type Late = (i64, String, i64, String, String, String);
+
 /// Forgets what left long ago, and gives up what could not leave for days: its words are told in the history.
 fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertError> {
     let (kept, tried) = (now.saturating_sub(millis(KEPT)), now.saturating_sub(millis(TRIED)));
@@ -213,7 +219,6 @@ fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertEr
                     o.message_id
              FROM delivery d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL AND o.created_at < ?",
         )?;
-        type Late = (i64, String, i64, String, String, String);
         let read = |row: &sqlite::Row<'_>| -> Result<Late, StatementError> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
         };

@@ -4,6 +4,7 @@
 //! escaped; it loads nothing and links nowhere; it stands in light and dark and on a phone, and says what the text says.
 
 use super::letter::{self, Letter};
+use std::fmt::Write as _;
 
 const STYLE: &str = "<style>:root{color-scheme:light dark}</style>";
 const BODY: &str = "margin:0;padding:16px;font:15px/1.45 system-ui,-apple-system,'Segoe UI',sans-serif;max-width:44em";
@@ -26,19 +27,19 @@ pub(super) fn html(subject: &str, letter: &Letter<'_>) -> String {
     for section in letter::sections(letter) {
         let style = if section.is_grave { GRAVE } else { PLAIN };
         let title = escaped(section.title.trim_end_matches(':'));
-        page.push_str(&format!("<h2 style=\"font-size:15px;margin:16px 0 6px\">{title}</h2>\n"));
+        let _ = writeln!(page, "<h2 style=\"font-size:15px;margin:16px 0 6px\">{title}</h2>");
         for item in &section.items {
             let lines: Vec<String> = item.iter().map(|words| marked(words)).collect();
-            page.push_str(&format!("<div style=\"{style}\">{}</div>\n", lines.join("<br>\n")));
+            let _ = writeln!(page, "<div style=\"{style}\">{}</div>", lines.join("<br>\n"));
         }
     }
     if let Some(note) = letter.run.note {
         let lines: Vec<String> = note.lines().map(|words| escaped(&letter::line(words))).collect();
-        page.push_str(&format!("<p>{}</p>\n", lines.join("<br>\n")));
+        let _ = writeln!(page, "<p>{}</p>", lines.join("<br>\n"));
     }
     let rows = letter::footer(letter);
     let rows: Vec<String> = rows.iter().map(|(name, words)| format!("{name}: {}", escaped(words))).collect();
-    page.push_str(&format!("<p style=\"font-size:13px;opacity:.8\">{}</p>\n</body></html>\n", rows.join("<br>\n")));
+    let _ = writeln!(page, "<p style=\"font-size:13px;opacity:.8\">{}</p>\n</body></html>", rows.join("<br>\n"));
     page
 }
 

@@ -56,7 +56,12 @@ pub fn silence(
 }
 
 /// Ends the silences that hold and have this number or exactly this pattern; they are handed back.
-pub fn unsilence(database: &mut Database, which: &str, author: &str, now: UnixMillis) -> Result<Vec<Silence>, AlertError> {
+pub fn unsilence(
+    database: &mut Database,
+    which: &str,
+    author: &str,
+    now: UnixMillis,
+) -> Result<Vec<Silence>, AlertError> {
     let author = line(author);
     Ok(sqlite::write(database.connection(), |t| {
         let mut ended = active(t, now)?;

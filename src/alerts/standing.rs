@@ -3,10 +3,10 @@
 //! Neighbours: `alerts list` and the daemon's page show it; `book.rs` moves what is shown here. Promise: looking changes
 //! nothing; the word for each alert is the one that decides whether it is told.
 
+use super::AlertError;
 use super::book::{self, Alert};
 use super::letter::why;
 use super::mute::{Mute, Mutes};
-use super::AlertError;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config;
 use crate::state::Database;
@@ -80,5 +80,14 @@ fn stands(alert: &Alert, mute: Option<Mute>, settings: &config::Alerts) -> Stand
         (_, _, words) => words,
     };
     let (notified_at, since) = (alert.notified_at, alert.since);
-    Standing { key: alert.key.clone(), state, message: alert.message.clone(), hint: alert.hint.clone(), since, notified_at, next_at, next }
+    Standing {
+        key: alert.key.clone(),
+        state,
+        message: alert.message.clone(),
+        hint: alert.hint.clone(),
+        since,
+        notified_at,
+        next_at,
+        next,
+    }
 }

@@ -3,10 +3,10 @@
 //! Neighbours: `document.rs` writes it, `http.rs` carries it, `outbox.rs` tries again. Promise: only a status of 2xx counts
 //! as delivered; the URL leaves only inside TLS (or stays on this host) and only its host is ever shown.
 
+use super::AlertError;
 use super::channel::{Channel, Receipt, Transport};
 use super::outbox::Mail;
 use super::secret::Places;
-use super::AlertError;
 use crate::config::Webhook;
 use crate::http::{HttpFault, Poster};
 use serde_json::Value;

@@ -69,7 +69,8 @@ impl App {
     /// That the cache is disabled, by whom and until when.
     pub fn disabled_sentence(&self) -> Option<String> {
         let disabled = self.disabled()?;
-        let until = if disabled.until == i64::MAX { String::new() } else { format!(" until {}", clock::local(disabled.until)) };
+        let until =
+            if disabled.until == i64::MAX { String::new() } else { format!(" until {}", clock::local(disabled.until)) };
         let reason = disabled.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         Some(format!("the cache is disabled{until} by {}{reason}", disabled.by))
     }

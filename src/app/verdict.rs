@@ -36,11 +36,8 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
         let causes = stopped.iter().filter_map(|(_, error)| behind(error));
         let login = causes.clone().find(|finding| finding.key != AWS);
         let cause = login.or_else(|| causes.into_iter().next().filter(|_| is_temporary));
-        let work = if is_temporary {
-            Work::failed_for_now(why.join("; "), exit)
-        } else {
-            Work::failed(why.join("; "), exit)
-        };
+        let work =
+            if is_temporary { Work::failed_for_now(why.join("; "), exit) } else { Work::failed(why.join("; "), exit) };
         return work.with_findings(cause.into_iter().collect());
     }
     if failures > 0 {

@@ -34,11 +34,13 @@ pub struct RunDone {
     pub notices: Vec<String>,
 }
 
+type Pings = HashMap<(String, Option<String>), JoinHandle<()>>;
+
 /// The kinds of jobs, joined to the rooms that do them.
 struct Joined {
     app: Arc<App>,
     /// The calls for starts that may not have ended yet, by job and profile.
-    pings: Mutex<HashMap<(String, Option<String>), JoinHandle<()>>>,
+    pings: Mutex<Pings>,
 }
 
 #[async_trait]

@@ -4,8 +4,8 @@
 //! (an SSO token that cannot renew itself, the registration behind one that can, temporary keys with their end beside
 //! them); nothing secret is kept of what was read.
 
-use super::selection::{Environment, profile_setting};
 use super::AwsSettings;
+use super::selection::{Environment, profile_setting};
 use crate::clock::UnixMillis;
 use chrono::DateTime;
 use serde::Deserialize;
@@ -28,7 +28,7 @@ pub struct Login {
 /// What the CLI keeps of a login.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Token {
+struct Kept {
     start_url: Option<String>,
     expires_at: Option<String>,
     refresh_token: Option<serde::de::IgnoredAny>,
@@ -65,13 +65,15 @@ pub fn login(settings: &AwsSettings, environment: &Environment) -> Login {
 }
 
 /// The token for `url` that ends last, and when it was written.
-fn newest_token(environment: &Environment, url: &str) -> Option<(Token, Option<UnixMillis>)> {
+fn newest_token(environment: &Environment, url: &str) -> Option<(Kept, Option<UnixMillis>)> {
     let folder = PathBuf::from(environment.get("HOME")?).join(".aws/sso/cache");
     let files = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path());
     let json = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
-    let same = |text: &str| text.trim_end_matches('#').trim_end_matches('/') == url.trim_end_matches('#').trim_end_matches('/');
+    let same = |text: &str| {
+        text.trim_end_matches('#').trim_end_matches('/') == url.trim_end_matches('#').trim_end_matches('/')
+    };
     let tokens = json.filter_map(|path| {
-        let token: Token = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+        let token: Kept = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
         let is_it = token.start_url.as_deref().is_some_and(same) && token.expires_at.is_some();
         is_it.then(|| (token, written(&path)))
     });
@@ -118,8 +120,11 @@ mod tests {
         let keys = "[keys]\naws_access_key_id = A\naws_expiration = 1970-01-01T00:00:05+00:00\n";
         std::fs::write(home.path().join(".aws/credentials"), keys).unwrap();
         let token = |name: &str, text: &str| std::fs::write(cache.join(name), text).unwrap();
-        token("1.json", r#"{"startUrl": "https://corp.example.com/start", "expiresAt": "1970-01-01T00:00:01Z",
-            "accessToken": "secret", "refreshToken": "secret", "registrationExpiresAt": "1970-01-01T00:00:09Z"}"#);
+        token(
+            "1.json",
+            r#"{"startUrl": "https://corp.example.com/start", "expiresAt": "1970-01-01T00:00:01Z",
+            "accessToken": "secret", "refreshToken": "secret", "registrationExpiresAt": "1970-01-01T00:00:09Z"}"#,
+        );
         token("2.json", r#"{"startUrl": "https://old.example.com/start", "expiresAt": "1970-01-01T00:00:02UTC"}"#);
         token("3.json", r#"{"startUrl": "https://old.example.com/start", "expiresAt": "1970-01-01T00:00:03Z"}"#);
         token("4.json", r#"{"clientId": "x", "expiresAt": "1970-01-01T00:01:00Z"}"#);

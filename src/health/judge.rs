@@ -188,7 +188,14 @@ fn login(found: &Measurements, health: &config::Health) -> Finding {
     let (left, name) = (since(found.now, login.ends_at), &login.name);
     if login.ends_at <= found.now {
         let words = format!("The AWS login {name} ended {} ago", format_duration(since(login.ends_at, found.now)));
-        return finding("login", grade(false, !health.login_warn.is_zero()), words.clone(), words, &login.command, false);
+        return finding(
+            "login",
+            grade(false, !health.login_warn.is_zero()),
+            words.clone(),
+            words,
+            &login.command,
+            false,
+        );
     }
     // A login of a working day would be about to end all day long.
     let life = login.began_at.map(|began| since(began, login.ends_at));

@@ -61,9 +61,8 @@ mod tests {
         let off = Job { enabled: false, schedule: every(5), ..job("off") };
         let jobs = [Job { schedule: every(5), ..job("often") }, Job { schedule: every(600), ..job("seldom") }, off];
         let context = &stage.context;
-        let late = |jobs: &[Job]| {
-            late(jobs, &context.ledger, &context.zone, &context.host, context.clock.now()).unwrap()
-        };
+        let late =
+            |jobs: &[Job]| late(jobs, &context.ledger, &context.zone, &context.host, context.clock.now()).unwrap();
         stage.clock.advance(Duration::from_secs(86_400));
         assert!(late(&jobs).is_empty(), "nobody set up a runner here");
         run(&jobs, &Wanted::Due, context).await.unwrap();

@@ -66,7 +66,7 @@ pub struct SilenceArgs {
     /// End by itself after this long, as in 30m or 4h
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, required_unless_present = "list")]
     pub duration: Option<Duration>,
-    /// Why; shown wherever the silence is
+    /// Why; shown beside it
     #[arg(long, value_name = "TEXT", required_unless_present = "list")]
     pub reason: Option<String>,
     /// List the silences that hold

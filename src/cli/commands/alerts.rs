@@ -4,6 +4,7 @@
 //! configuration that is not sound does not keep anybody from a silence; a test says where it went, or what keeps it
 //! from leaving and which key to set.
 
+use super::runs::sent;
 use crate::alerts::{self, AlertError, Channel, Event, Receipt, Silence, Standing};
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
@@ -65,7 +66,8 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
         let since = times::age(alert.since, desk.now);
         vec![alert.key.clone(), alert.state.to_owned(), since, alert.message.clone(), alert.next.clone()]
     };
-    let mut page = Page::new().table(&["KEY", "STATE", "SINCE", "WHAT", "NEXT MESSAGE"], standing.iter().map(row).collect());
+    let mut page =
+        Page::new().table(&["KEY", "STATE", "SINCE", "WHAT", "NEXT MESSAGE"], standing.iter().map(row).collect());
     if standing.is_empty() {
         page = page.line("no alert is pending or fires");
     }
@@ -120,8 +122,7 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
         .line(format!("Silenced: {} ({covered} alerts stand under it now)", made.pattern))
         .line(end)
         .line(format!("To end it: awsideman alerts unsilence {}", made.id));
-    let document =
-        json!({ "schema_version": 1, "silence": made, "covers": covered, "notices": desk.session.notices });
+    let document = json!({ "schema_version": 1, "silence": made, "covers": covered, "notices": desk.session.notices });
     output.report(&document, &page)
 }
 
@@ -190,9 +191,8 @@ fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) ->
              `awsideman --sandbox alerts test` writes one into a file",
         ));
     }
-    let try_it = |channel: &Channel| {
-        (*channel, alerts::test(&app.post(), *channel, &host::host_name(), app.clock().now()))
-    };
+    let try_it =
+        |channel: &Channel| (*channel, alerts::test(&app.post(), *channel, &host::host_name(), app.clock().now()));
     let mut tried: Vec<(Channel, Result<Receipt, AlertError>)> = channels.iter().map(try_it).collect();
     if let [(_, Err(_))] = tried.as_slice()
         && let Some((_, Err(error))) = tried.pop()
@@ -245,19 +245,14 @@ fn document(tried: &[(Channel, Result<Receipt, AlertError>)], notices: &[String]
 fn page(tried: &[(Channel, Result<Receipt, AlertError>)]) -> Page {
     let mut page = Page::new();
     for (channel, result) in tried {
-        let name = match channel {
-            Channel::Mail => "Mail",
-            Channel::Webhook => "Webhook",
-            Channel::Command => "Command",
-        };
         page = match result {
             Ok(receipt) => {
-                let page = page.line(format!("{name}: {}", receipt.place));
+                let page = page.line(sent(receipt));
                 receipt.complaint.iter().fold(page, |page, complaint| page.line(complaint.clone()))
             }
-            Err(error) => page
-                .marked(Style::Bad, name, error.to_string())
-                .marked(Style::Hint, "next", error.hint()),
+            Err(error) => {
+                page.marked(Style::Bad, channel.as_str(), error.to_string()).marked(Style::Hint, "next", error.hint())
+            }
         };
     }
     page
