@@ -11,13 +11,16 @@ mod error;
 mod forget;
 mod late;
 mod measure;
+mod ping;
 mod reading;
 mod recovery;
 mod sandboxed;
 mod status;
+mod tell;
 mod trial;
 mod upkeep;
 mod verdict;
+mod watch;
 mod works;
 mod writing;
 
