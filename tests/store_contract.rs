@@ -53,9 +53,9 @@ fn behind_a_breaker() -> Subject {
 }
 
 fn behind_memory() -> Subject {
-    let Subject { store, _root } = on_disk();
-    let store = Box::new(Near::new(Arc::<dyn Store>::from(store), 0, Arc::new(ManualClock::at(NOW))));
-    Subject { store, _root }
+    let behind = on_disk();
+    let store = Box::new(Near::new(Arc::<dyn Store>::from(behind.store), 0, Arc::new(ManualClock::at(NOW))));
+    Subject { store, ..behind }
 }
 
 macro_rules! contract {
