@@ -3,7 +3,7 @@
 //!
 //! Neighbours: `coherence/aws.rs` is a small Identity Center whose every call is a moment at which something else can
 //! happen, `coherence/play.rs` lets actors take turns by seed, `coherence/mutants.rs` takes a step out. The same is forced
-//! on the real binary in `tests/cli/coherent.rs`. Small counts here, 10,000 seeds with AWSIDEMAN_SOAK=1.
+//! on the real binary in `tests/cli/coherent.rs`. Small counts here, 10,000 seeds with `AWSIDEMAN_SOAK=1`.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 

@@ -141,7 +141,7 @@ impl Aws {
                 let shown = display(&world);
                 let user = state.users.get_mut(id).ok_or_else(missing)?;
                 match attributes.iter().find(|attribute| attribute.path == "userName") {
-                    Some(name) => user.0 = name.value.as_ref().unwrap().as_str().unwrap().to_owned(),
+                    Some(name) => name.value.as_ref().unwrap().as_str().unwrap().clone_into(&mut user.0),
                     None => user.1 = shown,
                 }
             }
