@@ -5,12 +5,16 @@
 //! to see to both.
 
 pub mod alerts;
+pub mod assigning;
 pub mod cache;
 pub mod directory;
 pub mod global;
 pub mod jobs;
+pub mod journal;
+pub mod people;
 pub mod program;
 pub mod reading;
+pub mod sets;
 
 pub use global::{ColorChoice, FormatChoice, GlobalArgs};
 pub use reading::{Comparison, Filter, FreshnessArgs, ListArgs, ReadArgs, Sort};
@@ -45,13 +49,13 @@ pub struct Cli {
 /// Everything awsideman does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Look up users and their groups
+    /// Look up and change users
     #[command(subcommand, visible_alias = "users")]
     User(directory::UserCommand),
-    /// Look up groups and their members
+    /// Look up and change groups and their members
     #[command(subcommand, visible_alias = "groups")]
     Group(directory::GroupCommand),
-    /// Look up permission sets and their policies
+    /// Look up and change permission sets and their policies
     #[command(
         subcommand,
         visible_aliases = ["permission-sets", "ps"],
@@ -64,7 +68,7 @@ pub enum Command {
     /// Look up organizational units
     #[command(subcommand, visible_alias = "ous")]
     Ou(directory::OuCommand),
-    /// Look up who has which permission set in which account
+    /// Look up and change who has which permission set in which account
     #[command(subcommand, visible_alias = "assignments")]
     Assignment(directory::AssignmentCommand),
     /// Look up instances of IAM Identity Center
@@ -76,6 +80,9 @@ pub enum Command {
     /// Run the jobs that keep the cache warm and healthy
     #[command(subcommand, visible_alias = "job")]
     Jobs(jobs::JobsCommand),
+    /// Look at the changes that were made from here
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
     /// Show, check and write the configuration
     #[command(subcommand)]
     Config(program::ConfigCommand),

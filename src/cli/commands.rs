@@ -6,6 +6,7 @@
 pub(super) mod alerts;
 pub(super) mod assignments;
 pub(super) mod cache;
+mod changes;
 mod columns;
 pub(super) mod config;
 mod daemon;
@@ -13,6 +14,7 @@ pub(super) mod directory;
 pub(super) mod doctor;
 pub(super) mod info;
 pub(super) mod jobs;
+pub(super) mod journal;
 pub(super) mod program;
 mod reading;
 mod runs;

@@ -11,6 +11,7 @@ pub mod exit;
 pub mod man;
 pub mod output;
 pub mod progress;
+mod prompt;
 mod session;
 pub mod times;
 
@@ -49,7 +50,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>, environment: Environment) 
     // `--out` counts too.
     let ended = match result {
         Ok(()) => output.finish(),
-        Err(failure) if failure.is_quiet() || failure.code == Code::Partial => output.finish().and(Err(failure)),
+        Err(failure) if failure.is_quiet() || failure.code == Code::Partial || output.has_reported() => {
+            output.finish().and(Err(failure))
+        }
         Err(failure) => Err(failure),
     };
     match ended {
@@ -75,6 +78,7 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
         Command::Instance(command) => commands::directory::instance(command, globals, output),
         Command::Cache(command) => commands::cache::cache(command, globals, output),
         Command::Jobs(command) => commands::jobs::jobs(command, globals, output),
+        Command::Journal(command) => commands::journal::journal(&command, globals, output),
         Command::Config(command) => commands::config::config(command, globals, output),
         Command::Alerts(command) => commands::alerts::alerts(&command, globals, output),
         Command::Sandbox(command) => commands::sandbox::sandbox(&command, globals, output),

@@ -42,6 +42,7 @@ pub struct Output {
     format: Format,
     is_format_given: bool,
     colour: bool,
+    has_reported: bool,
 }
 
 impl Output {
@@ -64,9 +65,21 @@ impl Output {
             Some(path) => Target::file(path.clone()),
             None => Target::Stdout(environment.stdout),
         };
-        let mut output = Output { target, talk, format: Format::Table, is_format_given: format.is_some(), colour };
+        let mut output = Output {
+            target,
+            talk,
+            format: Format::Table,
+            is_format_given: format.is_some(),
+            colour,
+            has_reported: false,
+        };
         output.choose(format.unwrap_or(Format::Table));
         output
+    }
+
+    /// Whether a whole report was printed: `--out` keeps it, however the run ends.
+    pub fn has_reported(&self) -> bool {
+        self.has_reported
     }
 
     /// The format in force.
@@ -143,6 +156,7 @@ impl Output {
 
     /// Prints a report: as a page for people, as one document otherwise.
     pub fn report(&mut self, document: &impl Serialize, page: &Page) -> Result<(), Failure> {
+        self.has_reported = true;
         if self.format == Format::Table {
             let text = page.text(self.target.width(), self.colour);
             return self.text(&text);

@@ -60,6 +60,7 @@ pub struct Entry {
 pub struct Journal {
     database: Mutex<Database>,
     who: String,
+    begun: Mutex<Vec<i64>>,
 }
 
 const FIELDS: &str = "id, at, space, who, operation, target, before, request_id, outcome";
@@ -67,7 +68,7 @@ const FIELDS: &str = "id, at, space, who, operation, target, before, request_id,
 impl Journal {
     /// The journal in `database`, written on behalf of `who`.
     pub fn new(database: Database, who: String) -> Journal {
-        Journal { database: Mutex::new(database), who }
+        Journal { database: Mutex::new(database), who, begun: Mutex::default() }
     }
 
     /// Writes down what is about to be asked of AWS; gives its number.
@@ -80,13 +81,29 @@ impl Journal {
         before: &Value,
     ) -> Result<i64, StateError> {
         let (request, before) = (request.to_string(), (!before.is_null()).then(|| before.to_string()));
-        self.database().write(|transaction| {
+        let id = self.database().write(|transaction| {
             transaction.execute(
                 "INSERT INTO journal(at, space, who, operation, target, before) VALUES(?, ?, ?, ?, ?, ?)",
                 params![at, space, self.who, operation, request, before],
             )?;
             Ok(transaction.last_insert_rowid())
-        })
+        })?;
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        Ok(id)
+    }
+
+    /// What was begun through this value and has not ended: what a person who interrupts it must know.
+    pub fn unfinished(&self) -> Result<Vec<Entry>, StateError> {
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let database = self.database();
+        let entries = begun.into_iter().map(|id| journal_entry(&database, id)).collect::<Result<Vec<_>, _>>()?;
+        Ok(entries.into_iter().flatten().filter(|entry| entry.outcome.is_none()).collect())
+    }
+
+    /// The entry of a change that AWS went on with under this id.
+    pub fn of_request(&self, request_id: &str) -> Result<Option<Entry>, StateError> {
+        let sql = format!("SELECT {FIELDS} FROM journal WHERE request_id = ? ORDER BY id DESC LIMIT 1");
+        Ok(self.database().reader().query_row(&sql, [request_id], entry).optional()?)
     }
 
     /// Writes down under which id AWS goes on with it.

@@ -5,7 +5,9 @@
 
 mod assignments;
 mod aws;
+mod certain;
 mod change;
+mod choice;
 mod differ;
 mod error;
 mod fetch;
@@ -21,6 +23,7 @@ mod policy;
 mod principals;
 mod read;
 mod request;
+mod settled;
 mod source;
 mod spool;
 mod verify;
@@ -30,7 +33,9 @@ mod write;
 
 pub use assignments::{Filter, Found};
 pub use aws::Aws;
+pub use certain::{Certain, Noun};
 pub use change::{Attribute, Change, Grant, NewUser, Pending, SetFields};
+pub use choice::{AccountChoice, Chosen};
 pub use differ::{Difference, Differences};
 pub use error::GatewayError;
 pub use instance::{INSTANCES, Selection};
@@ -42,6 +47,7 @@ pub use policy::{action_of, iam_policy};
 pub use principals::Principal;
 pub use read::{Gateway, Policy};
 pub use request::Request;
+pub use settled::Settled;
 pub use source::{
     Api, CHANGE_OPERATIONS, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words,
 };

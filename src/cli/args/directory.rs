@@ -1,9 +1,12 @@
-//! The commands that look up what Identity Center and Organizations hold.
+//! The commands that look up and change what Identity Center and Organizations hold.
 //!
-//! Neighbours: `reading.rs` has the flags they share; `commands/` carries them out. Promise: a name, an id or an ARN
-//! is taken wherever a thing is named.
+//! Neighbours: `reading.rs` has the flags they share, `people.rs`, `sets.rs` and `assigning.rs` those of changes;
+//! `commands/` carries them out. Promise: a name, an id or an ARN is taken wherever a thing is named.
 
-use super::reading::{ListArgs, ReadArgs};
+use super::assigning::GrantArgs;
+use super::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, UserChangesArgs};
+use super::reading::{ListArgs, ReadArgs, Trial};
+use super::sets::{InlineArgs, NewSetArgs, PolicyArgs, Provision, SetChangesArgs};
 use clap::{Args, Subcommand};
 
 /// `list`.
@@ -49,6 +52,31 @@ pub enum UserCommand {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// Create a user
+    #[command(
+        override_usage = "awsideman user create --username <NAME> [OPTIONS]",
+        after_help = "Examples:\n  \
+        awsideman user create --username ada --first-name Ada --last-name Lovelace\n  \
+        awsideman user create --username a --first-name A --last-name B --dry-run"
+    )]
+    Create(NewUserArgs),
+    /// Change the attributes of a user; an empty text takes one away
+    #[command(
+        override_usage = "awsideman user update <USER> [OPTIONS]",
+        after_help = "Examples:\n  awsideman user update ada --email ada@example.org\n  \
+        awsideman user update ada --username ada.king --last-name King"
+    )]
+    Update(UserChangesArgs),
+    /// Delete a user, with all memberships and assignments
+    #[command(after_help = "Examples:\n  awsideman user delete ada\n  awsideman user delete ada --dry-run\n  \
+        awsideman user delete ada --yes --json")]
+    Delete {
+        /// The name or id of the user
+        user: String,
+        /// Whether to try only.
+        #[command(flatten)]
+        trial: Trial,
+    },
 }
 
 /// `group ...`
@@ -85,6 +113,35 @@ pub enum GroupCommand {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// Create a group
+    #[command(after_help = "Examples:\n  awsideman group create --name Developers\n  \
+        awsideman group create --name Developers --description 'All who write code'")]
+    Create(NewGroupArgs),
+    /// Change the name or the description of a group; an empty text takes one away
+    #[command(
+        override_usage = "awsideman group update <GROUP> [OPTIONS]",
+        after_help = "Examples:\n  awsideman group update Developers --name Engineers\n  \
+        awsideman group update Developers --description 'All who write code'"
+    )]
+    Update(GroupChangesArgs),
+    /// Delete a group, with all memberships and assignments
+    #[command(after_help = "Examples:\n  awsideman group delete Developers\n  \
+        awsideman group delete Developers --dry-run\n  awsideman group delete Developers --yes")]
+    Delete {
+        /// The name or id of the group
+        group: String,
+        /// Whether to try only.
+        #[command(flatten)]
+        trial: Trial,
+    },
+    /// Put a user into a group
+    #[command(after_help = "Examples:\n  awsideman group add-member Developers ada\n  \
+        awsideman group add-member Developers ada --json")]
+    AddMember(MemberArgs),
+    /// Take a user out of a group
+    #[command(after_help = "Examples:\n  awsideman group remove-member Developers ada\n  \
+        awsideman group remove-member Developers ada --yes")]
+    RemoveMember(MemberArgs),
 }
 
 /// `permission-set ...`
@@ -111,6 +168,76 @@ pub enum PermissionSetCommand {
         /// What to print.
         #[command(flatten)]
         list: ListArgs,
+    },
+    /// Create a permission set
+    #[command(after_help = "Examples:\n  awsideman permission-set create --name ReadOnly\n  \
+        awsideman permission-set create --name ReadOnly --session-duration 8h")]
+    Create(NewSetArgs),
+    /// Change description, session duration or relay state of a permission set
+    #[command(
+        override_usage = "awsideman permission-set update <PERMISSION_SET> [OPTIONS]",
+        after_help = "Examples:\n  awsideman permission-set update ReadOnly --session-duration 4h\n  \
+        awsideman permission-set update ReadOnly --description 'Look only' --provision"
+    )]
+    Update(SetChangesArgs),
+    /// Delete a permission set
+    #[command(after_help = "Examples:\n  awsideman permission-set delete ReadOnly\n  \
+        awsideman permission-set delete ReadOnly --yes")]
+    Delete {
+        /// The name or ARN of the permission set
+        permission_set: String,
+        /// Whether to try only.
+        #[command(flatten)]
+        trial: Trial,
+    },
+    /// Attach a managed policy to a permission set
+    #[command(
+        override_usage = "awsideman permission-set attach <PERMISSION_SET> [POLICY] [OPTIONS]",
+        after_help = "Examples:\n  \
+        awsideman permission-set attach Audit arn:aws:iam::aws:policy/SecurityAudit\n  \
+        awsideman permission-set attach Audit --customer-managed audit-more"
+    )]
+    Attach(PolicyArgs),
+    /// Detach a managed policy from a permission set
+    #[command(
+        override_usage = "awsideman permission-set detach <PERMISSION_SET> [POLICY] [OPTIONS]",
+        after_help = "Examples:\n  \
+        awsideman permission-set detach Audit arn:aws:iam::aws:policy/SecurityAudit\n  \
+        awsideman permission-set detach Audit --customer-managed audit-more --yes"
+    )]
+    Detach(PolicyArgs),
+    /// Set the inline policy of a permission set
+    #[command(
+        override_usage = "awsideman permission-set put-inline <PERMISSION_SET> --file <FILE>",
+        after_help = "Examples:\n  awsideman permission-set put-inline Audit --file policy.json\n  \
+        jq . policy.json | awsideman permission-set put-inline Audit --file -"
+    )]
+    PutInline(InlineArgs),
+    /// Delete the inline policy of a permission set
+    #[command(after_help = "Examples:\n  awsideman permission-set delete-inline Audit\n  \
+        awsideman permission-set delete-inline Audit --yes --provision")]
+    DeleteInline {
+        /// The name or ARN of the permission set
+        permission_set: String,
+        /// Whether to bring it to its accounts.
+        #[command(flatten)]
+        provision: Provision,
+        /// Whether to try only.
+        #[command(flatten)]
+        trial: Trial,
+    },
+    /// Bring a permission set as it is now to the accounts that have it
+    #[command(after_help = "Examples:\n  awsideman permission-set provision Audit\n  \
+        awsideman permission-set provision Audit --account 123456789012")]
+    Provision {
+        /// The name or ARN of the permission set
+        permission_set: String,
+        /// Only this account (name or id)
+        #[arg(long, value_name = "ACCOUNT")]
+        account: Option<String>,
+        /// Whether to try only.
+        #[command(flatten)]
+        trial: Trial,
     },
 }
 
@@ -153,7 +280,7 @@ pub enum AssignmentCommand {
             awsideman assignment list --permission-set AdministratorAccess --json"
     )]
     List {
-        /// Only assignments in this account (name or id)
+        /// Only this account (name or id)
         #[arg(long, value_name = "ACCOUNT")]
         account: Option<String>,
         /// Only assignments of this permission set (name or ARN)
@@ -165,6 +292,52 @@ pub enum AssignmentCommand {
         /// What to print.
         #[command(flatten)]
         list: ListArgs,
+    },
+    /// Give a user or group a permission set in accounts
+    #[command(
+        override_usage = "awsideman assignment assign <PERMISSION_SET> <PRINCIPAL> [ACCOUNT]",
+        long_about = "Give a user or group a permission set in accounts.\n\n\
+            Filters narrow each other; accounts that are not active are left out. AWS is asked until each assignment \
+            is made or has failed. What is assigned already is left as it is. When some fail, each account is named \
+            with what became of it, and the exit code is 3.",
+        after_help = "Examples:\n  awsideman assignment assign ReadOnly ada 123456789012\n  \
+            awsideman assignment assign ReadOnly Developers --accounts dev,test\n  \
+            awsideman assignment assign Audit Auditors --ou-filter /Root/Prod --dry-run\n  \
+            awsideman assignment assign Audit Auditors --account-filter tag:stage=prod"
+    )]
+    Assign(GrantArgs),
+    /// Take a permission set in accounts from a user or group
+    #[command(
+        override_usage = "awsideman assignment revoke <PERMISSION_SET> <PRINCIPAL> [ACCOUNT]",
+        long_about = "Take a permission set in accounts from a user or group.\n\n\
+            What would go is shown first, and somebody must agree to it. What is not assigned is left as it is. When \
+            some fail, each account is named with what became of it, and the exit code is 3.",
+        after_help = "Examples:\n  awsideman assignment revoke ReadOnly ada 123456789012\n  \
+            awsideman assignment revoke ReadOnly Developers --account-pattern 'dev-*'\n  \
+            awsideman assignment revoke Audit Auditors --account-filter '*' --yes"
+    )]
+    Revoke(GrantArgs),
+    /// Show one assignment
+    #[command(after_help = "Examples:\n  awsideman assignment get ReadOnly ada 123456789012\n  \
+        awsideman assignment get ReadOnly ada prod --json")]
+    Get {
+        /// The name or ARN of the permission set
+        permission_set: String,
+        /// The name or id of the user or group
+        principal: String,
+        /// The name or id of the account
+        account: String,
+        /// How to read it.
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// Ask how a change goes that AWS went on with
+    #[command(after_help = "Examples:\n  \
+        awsideman assignment status 1a2b3c4d-0000-4000-8000-000000000000\n  \
+        awsideman assignment status 1a2b3c4d-0000-4000-8000-000000000000 --json")]
+    Status {
+        /// The request id that AWS gave it
+        request_id: String,
     },
 }
 

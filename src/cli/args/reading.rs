@@ -1,4 +1,4 @@
-//! The flags of commands that read: how fresh the answer must be, and which part of it is printed.
+//! The flags that commands share: how fresh an answer must be, which part of it is printed, whether to try only.
 //!
 //! Neighbours: `directory.rs` flattens them into its commands; `output/view.rs` applies `--columns`, `--filter`,
 //! `--sort` and `--limit`. Promise: a filter or sort that cannot be understood is refused before anything is read.
@@ -54,6 +54,14 @@ pub struct ListArgs {
     /// Print at most this many
     #[arg(short = 'n', long, value_name = "N", help_heading = "Selection")]
     pub limit: Option<u64>,
+}
+
+/// What every command that changes something takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Trial {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// How a filter compares.

@@ -1,23 +1,26 @@
-//! `assignment list`: who has which permission set in which account, with names.
+//! `assignment list` and `get`: who has which permission set in which account, with names.
 //!
-//! Neighbours: `gateway/assignments.rs` walks, `reading.rs` prints. Promise: what could not be read is listed target by
+//! Neighbours: `gateway/assignments.rs` walks, `reading.rs` prints, `changes/` has what changes something. Promise: what could not be read is listed target by
 //! target and ends with exit code 3; an orphan (a principal that was deleted) is shown with its id.
 
+use super::changes;
 use super::columns::ASSIGNMENTS;
 use super::directory::{array, text};
 use super::reading::Reader;
-use crate::cli::args::GlobalArgs;
 use crate::cli::args::directory::AssignmentCommand;
+use crate::cli::args::{GlobalArgs, ReadArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, View};
-use crate::gateway::{Filter, Gateway, GatewayError, Policy, PrincipalKind, Request};
+use crate::gateway::{Filter, Gateway, GatewayError, Policy, Principal, PrincipalKind, Request};
 use crate::report::Progress;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// `assignment ...`
 pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let AssignmentCommand::List { account, permission_set, principal, list } = command;
+    let AssignmentCommand::List { account, permission_set, principal, list } = command else {
+        return others(command, globals, output);
+    };
     let view = View::new("assignments", ASSIGNMENTS).of_list(&list)?;
     let reader = Reader::open(globals, &list.read, output)?;
     let found = reader.wait(async {
@@ -40,6 +43,47 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
         .then(|| Failure::from(GatewayError::Partial { total: found.targets, failures: found.failures }));
     reader.print_part(&Value::Array(found.assignments), &view, failures.is_none())?;
     failures.map_or(Ok(()), Err)
+}
+
+fn others(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        AssignmentCommand::List { .. } => Ok(()),
+        AssignmentCommand::Get { permission_set, principal, account, read } => {
+            get([&permission_set, &principal, &account], &read, globals, output)
+        }
+        AssignmentCommand::Assign(arguments) => changes::assign(&arguments, globals, output),
+        AssignmentCommand::Revoke(arguments) => changes::revoke(&arguments, globals, output),
+        AssignmentCommand::Status { request_id } => changes::status(&request_id, globals, output),
+    }
+}
+
+/// `assignment get`: one row of one pair; what a user has through a group is the group's.
+fn get(
+    [permission_set, principal, account]: [&str; 3],
+    read: &ReadArgs,
+    globals: &GlobalArgs,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let view = View::new("assignments", ASSIGNMENTS).of_read(read)?;
+    let reader = Reader::open(globals, read, output)?;
+    let row = reader.wait(async {
+        let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
+        let arn = gateway.permission_set_arn(permission_set, policy, progress).await?;
+        let account = gateway.account_id(account, policy, progress).await?;
+        let Principal { kind, id } = gateway.principal(principal, policy, progress).await?;
+        let pair = Request::Assignments { account: account.clone(), permission_set: arn.clone() };
+        let rows = array(gateway.value(&pair, policy, progress).await?);
+        let mut rows: Vec<Value> = rows
+            .into_iter()
+            .filter(|row| row["PrincipalId"] == *id && row["PrincipalType"] == kind.as_str())
+            .take(1)
+            .collect();
+        name(gateway, &mut rows, policy, progress).await?;
+        rows.pop().ok_or_else(|| GatewayError::NotFound {
+            what: format!("an assignment of permission set {arn} to {id} in account {account}"),
+        })
+    })?;
+    reader.print(&row, &view)
 }
 
 /// Adds `AccountName`, `PermissionSetName` and `PrincipalName` to every row; null where there is no name any more.

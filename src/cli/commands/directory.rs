@@ -3,6 +3,7 @@
 //! Neighbours: `columns.rs` says which fields there are, `reading.rs` reads and prints, `gateway/names.rs` understands names.
 //! Promise: a list is printed as AWS shapes it; a `find` without a hit is an empty list, a `get` without one is an error.
 
+use super::changes::{self, GroupChange, SetChange, UserChange, permission_sets as set};
 use super::columns::{ACCOUNTS, GROUPS, INSTANCES, MEMBERS, MEMBERSHIPS, OUS, PERMISSION_SETS, USERS};
 use super::reading::Reader;
 use crate::cli::args::directory::{
@@ -48,6 +49,9 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
             })?;
             reader.print(&rows, &view)
         }
+        UserCommand::Create(arguments) => changes::users(UserChange::Create(arguments), globals, output),
+        UserCommand::Update(arguments) => changes::users(UserChange::Update(arguments), globals, output),
+        UserCommand::Delete { user, trial } => changes::users(UserChange::Delete(user, trial), globals, output),
     }
 }
 
@@ -87,6 +91,11 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
             })?;
             reader.print(&rows, &view)
         }
+        GroupCommand::Create(arguments) => changes::groups(GroupChange::Create(arguments), globals, output),
+        GroupCommand::Update(arguments) => changes::groups(GroupChange::Update(arguments), globals, output),
+        GroupCommand::Delete { group, trial } => changes::groups(GroupChange::Delete(group, trial), globals, output),
+        GroupCommand::AddMember(arguments) => changes::groups(GroupChange::Add(arguments), globals, output),
+        GroupCommand::RemoveMember(arguments) => changes::groups(GroupChange::Remove(arguments), globals, output),
     }
 }
 
@@ -118,6 +127,21 @@ pub(crate) fn permission_set(
                 Ok(found)
             })?;
             reader.print(&found, &view)
+        }
+        PermissionSetCommand::Create(arguments) => set(SetChange::Create(arguments), globals, output),
+        PermissionSetCommand::Update(arguments) => set(SetChange::Update(arguments), globals, output),
+        PermissionSetCommand::Delete { permission_set, trial } => {
+            set(SetChange::Delete(permission_set, trial), globals, output)
+        }
+        PermissionSetCommand::Attach(arguments) => set(SetChange::Attach(arguments), globals, output),
+        PermissionSetCommand::Detach(arguments) => set(SetChange::Detach(arguments), globals, output),
+        PermissionSetCommand::PutInline(arguments) => set(SetChange::PutInline(arguments), globals, output),
+        PermissionSetCommand::DeleteInline { permission_set, provision, trial } => {
+            let provision = provision.provision;
+            set(SetChange::DeleteInline { permission_set, provision, trial }, globals, output)
+        }
+        PermissionSetCommand::Provision { permission_set, account, trial } => {
+            set(SetChange::Provision { permission_set, account, trial }, globals, output)
         }
     }
 }

@@ -1,0 +1,33 @@
+//! `journal ...`
+//!
+//! Neighbours: `args.rs` holds it in the tree; `commands/journal.rs` carries it out. Promise: neither AWS nor a login is
+//! needed.
+
+use clap::Subcommand;
+
+/// `journal ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum JournalCommand {
+    /// List the changes that were made from here, newest first
+    #[command(
+        long_about = "List the changes that were made from here, newest first.\n\n\
+            Every change is written down before AWS is asked, with what was there before it. One that ended without \
+            a word was cut off: AWS may have made it.",
+        after_help = "Examples:\n  awsideman journal list\n  awsideman journal list --limit 100 --json\n  \
+            awsideman journal list --all"
+    )]
+    List {
+        /// Print at most this many
+        #[arg(short = 'n', long, value_name = "N", help_heading = "Selection", conflicts_with = "all")]
+        limit: Option<u64>,
+        /// Take all there are, not only those chosen by default
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one change: what was asked for, what was there before, how it ended
+    #[command(after_help = "Examples:\n  awsideman journal show 12\n  awsideman journal show 12 --json")]
+    Show {
+        /// The number of the change
+        number: i64,
+    },
+}

@@ -1,0 +1,129 @@
+//! The commands that change something: what they have in common.
+//!
+//! Neighbours: `changes/` has one file for each family; `step.rs` is one change with its words, `course.rs` makes
+//! several, `report.rs` tells what became of them; `gateway/write.rs` surrounds each with the fence. Promise: nothing is
+//! changed before everything that was named has been found and, where something is destroyed, somebody has agreed.
+
+mod assigning;
+mod course;
+mod failing;
+mod people;
+mod policies;
+mod report;
+mod sets;
+mod status;
+mod step;
+
+pub(crate) use assigning::{assign, revoke};
+pub(crate) use people::{GroupChange, UserChange, groups, users};
+pub(crate) use sets::{SetChange, permission_sets};
+pub(crate) use status::status;
+
+use crate::app::{Asker, Reading};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::reading::Trial;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page};
+use crate::cli::prompt::{self, Answer};
+use crate::cli::session::{Need, Session, wait};
+use crate::gateway::{Gateway, GatewayError, Policy, Writing};
+use crate::report::Progress;
+use course::{Course, How};
+use report::Report;
+use step::Step;
+
+/// A session that changes something.
+struct Writer<'o> {
+    session: Session,
+    reading: Reading,
+    policy: Policy,
+    writing: Writing,
+    output: &'o mut Output,
+    may_go_on: bool,
+}
+
+impl<'o> Writer<'o> {
+    fn open(globals: &GlobalArgs, output: &'o mut Output) -> Result<Writer<'o>, Failure> {
+        let session = Session::open(globals, Need::Sound, output)?;
+        let reading = session.app.reading(Asker::Command);
+        let policy = session.app.policy(Policy::default());
+        let writing = session.app.writing(session.progress.as_ref());
+        Ok(Writer { session, reading, policy, writing, output, may_go_on: globals.yes })
+    }
+
+    fn gateway(&self) -> &Gateway {
+        &self.reading.gateway
+    }
+
+    fn progress(&self) -> &dyn Progress {
+        self.session.progress.as_ref()
+    }
+
+    /// Waits for what must be known before anything is changed.
+    fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
+        wait(work)?.map_err(|error| self.session.failed(error))
+    }
+
+    /// Lets a person agree to what is destroyed; who cannot be asked must have agreed before.
+    fn agree(&self, steps: &[Step], trial: &Trial) -> Result<(), Failure> {
+        let destroying: Vec<&Step> = steps.iter().filter(|step| !step.already).collect();
+        if self.may_go_on || trial.dry_run || destroying.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<String> = destroying.iter().map(|step| step.in_full()).collect();
+        let what = match lines.as_slice() {
+            [one] => one.clone(),
+            several => format!("make {} changes", several.len()),
+        };
+        let details: Vec<String> = if lines.len() > 1 { lines } else { Vec::new() };
+        if self.output.talk().is_terminal() {
+            self.output.talk().line(&details.join("\n"));
+        }
+        match prompt::ask(self.output.talk(), &format!("About to {what}. Go on?")) {
+            Answer::Yes => Ok(()),
+            Answer::No => Err(Failure::new(Code::Failed, "nothing was changed")),
+            Answer::Nobody => Err(Failure::new(Code::Usage, format!("about to {what}, and nobody is there to agree"))
+                .details(details)
+                .hint("`--yes` agrees; `--dry-run` only shows what would be done")),
+        }
+    }
+
+    /// Makes the changes and tells what became of each.
+    fn carry_out(self, steps: Vec<Step>, trial: &Trial, how: How) -> Result<(), Failure> {
+        self.carry_out_and_say(steps, trial, how, Vec::new())
+    }
+
+    /// The same with what a person should know besides.
+    fn carry_out_and_say(self, steps: Vec<Step>, trial: &Trial, how: How, notices: Vec<String>) -> Result<(), Failure> {
+        let course = Course::new(steps);
+        let interrupted = if trial.dry_run {
+            course.rehearse();
+            false
+        } else {
+            wait(course.run(self.gateway(), &self.writing, self.progress(), how))?
+        };
+        let report = Report::new(course.lines(), trial.dry_run, interrupted, notices);
+        self.end(report)
+    }
+
+    fn end(self, mut report: Report) -> Result<(), Failure> {
+        let untold = report.take_untold();
+        let failure = report.failure();
+        // Of a single change that failed there is nothing to tell but the failure.
+        if !report.is_failure_alone() {
+            let page = report.lines().iter().fold(Page::new(), |page, line| line.on(page));
+            self.output.report(&report.document(), &page)?;
+            report.notices().iter().for_each(|notice| self.session.progress.notice(notice));
+        }
+        self.session.close_after(&self.reading);
+        match (untold, failure) {
+            (None, None) => Ok(()),
+            (None, Some(failure)) => Err(failure),
+            (Some(untold), failure) => {
+                let untold = Failure::from(untold);
+                let besides = failure.map(|failure| failure.message).into_iter();
+                Err(untold.details(besides))
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `assignment assign|revoke`: one permission set, one principal, any number of accounts.
+//!
+//! Neighbours: `gateway/choice.rs` chooses the accounts, `course.rs` has a bounded number under way. Promise: what is
+//! assigned is asked of AWS itself first, so that only what must change is asked for and a dry run names it exactly.
+
+use super::Writer;
+use super::course::How;
+use super::sets::SET;
+use super::step::{Step, quoted};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::assigning::{AccountFilter, GrantArgs};
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::Output;
+use crate::cli::session;
+use crate::gateway::{
+    AccountChoice, Certain, Change, Chosen, GatewayError, Grant, Listing, Noun, PrincipalKind, is_directory_id,
+};
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// Up to so many accounts are asked one by one what is assigned in them; more by one list of the principal.
+const ONE_BY_ONE: usize = 3;
+
+/// Whether it is given or taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Assign,
+    Revoke,
+}
+
+/// `assignment assign`
+pub(crate) fn assign(arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    grant(Way::Assign, arguments, globals, output)
+}
+
+/// `assignment revoke`
+pub(crate) fn revoke(arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    grant(Way::Revoke, arguments, globals, output)
+}
+
+fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let writer = Writer::open(globals, output)?;
+    let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
+    let (kind, principal) = writer.principal(way, arguments)?;
+    let choice = choice(arguments);
+    let Chosen { accounts, inactive } =
+        writer.wait(writer.gateway().choose_accounts(&choice, &writer.policy, writer.progress()))?;
+    if accounts.is_empty() {
+        return Err(Failure::new(Code::NotFound, "no active account is chosen by these filters")
+            .hint("`awsideman account list` and `awsideman ou list` show what there is"));
+    }
+    let mut notices = Vec::new();
+    if !inactive.is_empty() {
+        let names: Vec<String> = inactive.iter().map(Certain::words).collect();
+        notices.push(format!("left out, since not active: {}", names.join(", ")));
+    }
+    let assigned = writer.assigned(&set, kind, &principal, &accounts)?;
+    let steps: Vec<Step> = accounts
+        .iter()
+        .map(|account| {
+            let is_assigned = assigned.contains(&account.id);
+            step(way, &set, (kind, &principal), account).already(is_assigned == (way == Way::Assign))
+        })
+        .collect();
+    if way == Way::Revoke {
+        writer.agree(&steps, &arguments.trial)?;
+    }
+    let how = How { at_once: usize::from(arguments.batch_size), stops: arguments.stop_on_error };
+    writer.carry_out_and_say(steps, &arguments.trial, how, notices)
+}
+
+impl Writer<'_> {
+    /// Whom it is given to or taken from. What is left of a deleted principal can be taken away by its id.
+    fn principal(&self, way: Way, arguments: &GrantArgs) -> Result<(PrincipalKind, Certain), Failure> {
+        let kind = arguments.principal_type.map(PrincipalKind::from);
+        let text = &arguments.principal;
+        let found = self.gateway().certain_principal(text, kind, &self.policy, self.progress());
+        match (session::wait(found)?, kind) {
+            (Err(GatewayError::NotFound { .. }), Some(kind)) if way == Way::Revoke && is_directory_id(text) => {
+                let word = kind.as_str().to_ascii_lowercase();
+                self.progress().notice(&format!("{word} {text} does not exist any more; its assignments may"));
+                Ok((kind, Certain::by_id(text)))
+            }
+            (Err(error), _) => {
+                let orphan = way == Way::Revoke && is_directory_id(text) && kind.is_none();
+                let failure = self.session.failed(error);
+                Err(if orphan && failure.code == Code::NotFound {
+                    failure.hint("if it was deleted, say what it was: `--principal-type USER` or `GROUP`")
+                } else {
+                    failure
+                })
+            }
+            (Ok(found), _) => Ok(found),
+        }
+    }
+
+    /// The accounts in which the principal has the permission set by itself, as far as AWS lets us see.
+    fn assigned(
+        &self,
+        set: &Certain,
+        kind: PrincipalKind,
+        principal: &Certain,
+        accounts: &[Certain],
+    ) -> Result<HashSet<String>, Failure> {
+        let is_it = |row: &Value| row["PrincipalId"] == *principal.id && row["PermissionSetArn"] == *set.id;
+        let in_account = |row: &Value| row["AccountId"].as_str().map(str::to_owned);
+        let gateway = self.gateway();
+        self.wait(async {
+            if accounts.len() > ONE_BY_ONE {
+                let listing = Listing::AssignmentsForPrincipal { kind, id: principal.id.clone() };
+                match gateway.ask_all(listing).await {
+                    Ok(rows) => return Ok(rows.iter().filter(|row| is_it(row)).filter_map(in_account).collect()),
+                    // Only the management account may ask so, and not after who was deleted.
+                    Err(
+                        GatewayError::AccessDenied { .. }
+                        | GatewayError::Refused { .. }
+                        | GatewayError::NotFound { .. },
+                    ) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let mut found = HashSet::new();
+            for account in accounts {
+                let pair = Listing::Assignments { account: account.id.clone(), permission_set: set.id.clone() };
+                match gateway.ask_all(pair).await {
+                    Ok(rows) => {
+                        if rows.iter().any(is_it) {
+                            found.insert(account.id.clone());
+                        }
+                    }
+                    // The change itself will tell what is wrong with this account.
+                    Err(GatewayError::AccessDenied { .. } | GatewayError::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn choice(arguments: &GrantArgs) -> AccountChoice {
+    let tags = arguments.account_filter.iter().filter_map(|filter| match filter {
+        AccountFilter::All => None,
+        AccountFilter::Tag(key, value) => Some((key.clone(), value.clone())),
+    });
+    AccountChoice {
+        named: arguments.account.iter().chain(&arguments.accounts).filter(|name| !name.is_empty()).cloned().collect(),
+        unit: arguments.ou_filter.clone(),
+        pattern: arguments.account_pattern.clone(),
+        tags: tags.collect(),
+    }
+}
+
+fn step(way: Way, set: &Certain, (kind, principal): (PrincipalKind, &Certain), account: &Certain) -> Step {
+    let grant =
+        Grant { account: account.id.clone(), permission_set: set.id.clone(), kind, principal: principal.id.clone() };
+    let (verb, to, change) = match way {
+        Way::Assign => ("assign", "to", Change::Assign(grant)),
+        Way::Revoke => ("revoke", "from", Change::Revoke(grant)),
+    };
+    let word = kind.as_str().to_ascii_lowercase();
+    let phrase = format!("{verb} `{}` {to} {word} {} in account {}", set.name, principal.words(), account.words());
+    let check =
+        format!("awsideman assignment get {} {word}:{} {} --refresh", quoted(&set.name), principal.id, account.id);
+    Step::new(change, phrase, check)
+        .about(("AccountId", "AccountName"), account)
+        .about(SET, set)
+        .with("PrincipalType", kind.as_str())
+        .about(("PrincipalId", "PrincipalName"), principal)
+}

@@ -1,0 +1,210 @@
+//! Several changes on their way, a bounded number at once.
+//!
+//! Neighbours: `step.rs` says what each is, `gateway/write.rs` makes it, `report.rs` tells how it ended. Promise: each
+//! change has exactly one end, also when somebody interrupts: what was asked and not confirmed is told apart from
+//! what was never asked.
+
+use super::failing;
+use super::step::{Act, Step};
+use crate::cache::CacheError;
+use crate::cli::exit::{Code, Failure};
+use crate::gateway::{Gateway, GatewayError, Outcome, Writing};
+use crate::report::Progress;
+use futures_util::{StreamExt, stream};
+use serde_json::{Map, Value};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How several changes are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// This many at once.
+    pub(super) at_once: usize,
+    /// After one has failed no other is begun.
+    pub(super) stops: bool,
+}
+
+impl How {
+    /// One after the other, each only when the one before it was made.
+    pub(super) const IN_TURN: How = How { at_once: 1, stops: true };
+}
+
+/// How a change ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// AWS did it.
+    Done,
+    /// It was so already.
+    Already,
+    /// It would be done.
+    Would,
+    /// It was not begun.
+    Skipped,
+    /// AWS is at it, or its answer is under way.
+    UnderWay,
+    /// AWS did not do it.
+    Failed(Failure),
+    /// It is not known.
+    Unknown(Failure),
+}
+
+/// A change and its end.
+pub(super) struct Line {
+    pub(super) phrase: String,
+    pub(super) operation: String,
+    pub(super) fields: Map<String, Value>,
+    pub(super) ended: Ended,
+    pub(super) journal: Option<i64>,
+    pub(super) request_id: Option<String>,
+    pub(super) invalidated: u64,
+    pub(super) untold: Option<CacheError>,
+    check: String,
+    asked: Value,
+}
+
+/// Several changes.
+pub(super) struct Course {
+    steps: Vec<Step>,
+    lines: Mutex<Vec<Line>>,
+    new_set: Mutex<Option<String>>,
+    stopped: AtomicBool,
+}
+
+const WHAT: &str = "changes";
+
+impl Course {
+    pub(super) fn new(steps: Vec<Step>) -> Course {
+        let line = |step: &Step| Line {
+            phrase: step.in_full(),
+            operation: step.operation(),
+            fields: step.fields.clone(),
+            ended: if step.already { Ended::Already } else { Ended::Skipped },
+            journal: None,
+            request_id: None,
+            invalidated: 0,
+            untold: None,
+            check: step.check.clone(),
+            asked: Value::Null,
+        };
+        let lines = steps.iter().map(line).collect();
+        Course { steps, lines: Mutex::new(lines), new_set: Mutex::default(), stopped: AtomicBool::new(false) }
+    }
+
+    /// Does nothing, and says of each what would be done.
+    pub(super) fn rehearse(&self) {
+        for line in self.all().iter_mut().filter(|line| matches!(line.ended, Ended::Skipped)) {
+            line.ended = Ended::Would;
+        }
+    }
+
+    /// Makes the changes; gives whether somebody interrupted it.
+    pub(super) async fn run(&self, gateway: &Gateway, writing: &Writing, progress: &dyn Progress, how: How) -> bool {
+        progress.started(WHAT, (self.steps.len() > 1).then_some(self.steps.len() as u64));
+        let numbers = stream::iter(0..self.steps.len());
+        let work = numbers.for_each_concurrent(how.at_once, |number| async move {
+            if !self.steps[number].already && !self.stopped.load(Ordering::Relaxed) {
+                self.make(number, gateway, writing, progress, how.stops).await;
+            }
+            progress.advanced(WHAT, 1);
+        });
+        let interrupted = tokio::select! {
+            () = work => false,
+            // A host without signals cannot be interrupted by one.
+            Ok(()) = tokio::signal::ctrl_c() => true,
+        };
+        progress.finished(WHAT);
+        if interrupted {
+            self.interrupted(writing, progress);
+        }
+        interrupted
+    }
+
+    /// The ends of all changes.
+    pub(super) fn lines(self) -> Vec<Line> {
+        self.lines.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn make(&self, number: usize, gateway: &Gateway, writing: &Writing, progress: &dyn Progress, stops: bool) {
+        let step = &self.steps[number];
+        let change = match &step.act {
+            Act::Make(change) => change.clone(),
+            Act::OfNewSet(change) => {
+                let Some(arn) = self.new_set.lock().unwrap_or_else(PoisonError::into_inner).clone() else { return };
+                change(&arn)
+            }
+        };
+        self.with(number, |line| (line.ended, line.asked) = (Ended::UnderWay, change.request()));
+        let done = gateway.write(&change, writing, progress).await;
+        if done.as_ref().is_err_and(|error| !failing::is_so_already(error)) && stops {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+        match done {
+            Ok(written) => {
+                if let Some(arn) = written.answer["PermissionSetArn"].as_str() {
+                    *self.new_set.lock().unwrap_or_else(PoisonError::into_inner) = Some(arn.to_owned());
+                }
+                self.with(number, |line| {
+                    line.ended = Ended::Done;
+                    line.journal = written.journal;
+                    line.invalidated = written.invalidated;
+                    line.untold = written.untold;
+                    line.request_id = written.answer["RequestId"].as_str().map(str::to_owned);
+                    if let (None, Value::Object(answer)) = (change.pending(), written.answer) {
+                        line.fields.extend(answer);
+                    }
+                });
+            }
+            Err(error) => self.with(number, |line| line.fail(error)),
+        }
+    }
+
+    /// What was under way is not known; the journal says under which ids AWS goes on with it.
+    fn interrupted(&self, writing: &Writing, progress: &dyn Progress) {
+        let entries = match writing.journal.as_ref().map_or(Ok(Vec::new()), crate::gateway::Journal::unfinished) {
+            Ok(entries) => entries,
+            Err(fault) => {
+                progress.notice(&format!("the journal cannot be read: {fault}"));
+                Vec::new()
+            }
+        };
+        for line in self.all().iter_mut().filter(|line| matches!(line.ended, Ended::UnderWay)) {
+            let entry = entries.iter().find(|entry| entry.request == line.asked && !line.asked.is_null());
+            line.journal = entry.map(|entry| entry.id);
+            line.request_id = entry.and_then(|entry| entry.request_id.clone());
+            let hint = match &line.request_id {
+                Some(id) => format!("`awsideman assignment status {id}` tells how it ends"),
+                None => format!("look with `{}` before you do it again", line.check),
+            };
+            let why = "interrupted; it was asked of AWS and not confirmed";
+            line.ended = Ended::Unknown(Failure::new(Code::Interrupted, why).hint(hint));
+            if let (Some(journal), Some(entry)) = (&writing.journal, line.journal)
+                && let Err(fault) = journal.end(entry, &Outcome::Unknown("interrupted".into()))
+            {
+                progress.notice(&format!("the journal could not be completed: {fault}"));
+            }
+        }
+    }
+
+    fn with(&self, number: usize, set: impl FnOnce(&mut Line)) {
+        set(&mut self.all()[number]);
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn fail(&mut self, error: GatewayError) {
+        if let GatewayError::ChangeFailed { request_id, .. } | GatewayError::ChangePending { request_id, .. } = &error {
+            self.request_id = Some(request_id.clone());
+        }
+        if failing::is_so_already(&error) && !self.operation.starts_with("Create") {
+            self.ended = Ended::Already;
+            return;
+        }
+        let is_unknown = error.leaves_doubt();
+        let failure = failing::failure(&self.phrase, &self.check, error);
+        self.ended = if is_unknown { Ended::Unknown(failure) } else { Ended::Failed(failure) };
+    }
+}

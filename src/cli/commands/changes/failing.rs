@@ -1,0 +1,107 @@
+//! Why a change was not made, in words for whoever asked for it.
+//!
+//! Neighbours: `exit/fold.rs` words what can go wrong with any call; this adds what only changes meet. Promise: when it is
+//! not known whether AWS did it, that is said, with what to type to see.
+
+use crate::cli::exit::{Code, Failure};
+use crate::gateway::GatewayError;
+
+/// The failure of the change that `phrase` tells; `check` shows whether it was made.
+pub(super) fn failure(phrase: &str, check: &str, error: GatewayError) -> Failure {
+    if error.leaves_doubt() && !matches!(error, GatewayError::ChangePending { .. }) {
+        let failure = Failure::from(error);
+        let message = format!("{}; it is not known whether AWS did it: {phrase}", failure.message);
+        return Failure { message, ..failure }.hint(format!("look with `{check}` before you do it again"));
+    }
+    match error {
+        GatewayError::Refused { code, detail, request_id, .. } => refused(phrase, check, &code, &detail, request_id),
+        error => error.into(),
+    }
+}
+
+/// Whether AWS refused because it is so already.
+pub(super) fn is_so_already(error: &GatewayError) -> bool {
+    matches!(error, GatewayError::Refused { code, detail, .. } if code == "ConflictException" && detail.contains("already"))
+}
+
+fn refused(phrase: &str, check: &str, code: &str, detail: &str, request_id: Option<String>) -> Failure {
+    let id = request_id.map(|id| format!("request id {id}"));
+    match code {
+        "ValidationException" | "InvalidInputException" | "SerializationException" => {
+            let message = format!("AWS does not take this ({phrase}): {}", constraint(detail));
+            Failure::new(Code::Usage, message).details(id).hint("mend the value that is named, then run it again")
+        }
+        "ServiceQuotaExceededException" => {
+            Failure::new(Code::Refused, format!("AWS's quota does not allow it ({phrase}): {detail}"))
+                .details(id)
+                .hint("remove what is no longer needed, or ask for more in the AWS console under Service Quotas")
+        }
+        "ConflictException" => {
+            Failure::new(Code::Failed, format!("it conflicts with what is there ({phrase}): {detail}"))
+                .details(id)
+                .hint(format!("look at what is there: `{check}`"))
+        }
+        _ => GatewayError::Refused {
+            operation: phrase.into(),
+            code: code.into(),
+            detail: detail.into(),
+            request_id: None,
+        }
+        .into(),
+    }
+}
+
+/// `userName: Member must have length ...`, out of AWS's longer sentence.
+fn constraint(detail: &str) -> String {
+    let parts: Vec<String> = detail
+        .split("Value ")
+        .skip(1)
+        .filter_map(|part| {
+            let (_, rest) = part.split_once(" at '")?;
+            let (field, rest) = rest.split_once('\'')?;
+            let (_, rule) = rest.split_once("constraint: ")?;
+            Some(format!("`{field}`: {}", rule.trim().trim_end_matches(';')))
+        })
+        .collect();
+    if parts.is_empty() { detail.to_owned() } else { parts.join("; ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: &str, detail: &str) -> Failure {
+        let (code, detail) = (code.to_owned(), detail.to_owned());
+        let error = GatewayError::Refused { operation: "o".into(), code, detail, request_id: Some("r-1".into()) };
+        failure("create user `ada`", "awsideman user get ada", error)
+    }
+
+    #[test]
+    fn a_value_that_aws_does_not_take_is_named_with_its_field() {
+        let detail = "1 validation error detected: Value 'a b' at 'userName' failed to satisfy constraint: Member must \
+                      satisfy regular expression pattern: [a-z]+";
+        let failure = of("ValidationException", detail);
+        assert_eq!(failure.code, Code::Usage);
+        let expected = "AWS does not take this (create user `ada`): `userName`: Member must satisfy regular expression \
+                        pattern: [a-z]+";
+        assert_eq!(failure.message, expected);
+        assert!(of("ValidationException", "Name is reserved").message.ends_with(": Name is reserved"));
+    }
+
+    #[test]
+    fn conflicts_and_quotas_have_their_own_remedy() {
+        let failure = of("ConflictException", "Duplicate UserName");
+        assert_eq!((failure.code, failure.hint.unwrap().contains("awsideman user get ada")), (Code::Failed, true));
+        let failure = of("ServiceQuotaExceededException", "too many");
+        assert_eq!((failure.code, failure.hint.unwrap().contains("Service Quotas")), (Code::Refused, true));
+        assert!(of("OtherException", "x").message.contains("create user `ada`"));
+    }
+
+    #[test]
+    fn a_lost_answer_says_that_it_is_not_known_and_what_to_type() {
+        let error = GatewayError::BadAnswer { operation: "o".into(), detail: "d".into() };
+        let failure = failure("delete user u", "awsideman user get u", error);
+        assert!(failure.message.contains("not known whether AWS did it: delete user u"), "{failure:?}");
+        assert!(failure.hint.unwrap().contains("`awsideman user get u`"));
+    }
+}

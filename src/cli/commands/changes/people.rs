@@ -1,0 +1,240 @@
+//! `user create|update|delete`, `group create|update|delete|add-member|remove-member`.
+//!
+//! Neighbours: `changes.rs` has what all changes share. Promise: an update asks only for what differs from what AWS has;
+//! who is a member already, or is none, is no error.
+
+use super::course::How;
+use super::step::{Step, quoted};
+use super::{Trial, Writer};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, UserChangesArgs};
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::Output;
+use crate::gateway::{Attribute, Certain, Change, GatewayError, NewUser, Noun, Single};
+use serde_json::{Value, json};
+
+const USER: (&str, &str) = ("UserId", "UserName");
+const GROUP: (&str, &str) = ("GroupId", "DisplayName");
+
+/// The changes of users.
+#[derive(Debug, Clone)]
+pub(crate) enum UserChange {
+    Create(NewUserArgs),
+    Update(UserChangesArgs),
+    Delete(String, Trial),
+}
+
+/// The changes of groups.
+#[derive(Debug, Clone)]
+pub(crate) enum GroupChange {
+    Create(NewGroupArgs),
+    Update(GroupChangesArgs),
+    Delete(String, Trial),
+    Add(MemberArgs),
+    Remove(MemberArgs),
+}
+
+/// `user create|update|delete`
+pub(crate) fn users(change: UserChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let writer = Writer::open(globals, output)?;
+    let (step, trial, destroys) = match change {
+        UserChange::Create(new) => {
+            let trial = new.trial.clone();
+            if trial.dry_run {
+                writer
+                    .must_be_free(&Single::UserIdByName(new.username.clone()), &format!("user `{}`", new.username))?;
+            }
+            (create_user(new), trial, false)
+        }
+        UserChange::Update(changes) => {
+            let user = writer.certain(Noun::User, &changes.user)?;
+            (update_user(&user, &changes)?, changes.trial, false)
+        }
+        UserChange::Delete(text, trial) => {
+            let user = writer.certain(Noun::User, &text)?;
+            let change = Change::DeleteUser(user.id.clone());
+            let step = Step::new(change, format!("delete user {}", user.words()), check("user", &user.id));
+            (writer.with_losses(step.about(USER, &user))?, trial, true)
+        }
+    };
+    writer.finish(vec![step], &trial, destroys)
+}
+
+/// `group create|update|delete|add-member|remove-member`
+pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let writer = Writer::open(globals, output)?;
+    let (step, trial, destroys) = match change {
+        GroupChange::Create(new) => {
+            let NewGroupArgs { name, description, trial } = new;
+            if trial.dry_run {
+                writer.must_be_free(&Single::GroupIdByName(name.clone()), &format!("group `{name}`"))?;
+            }
+            let change = Change::CreateGroup { name: name.clone(), description };
+            let step = Step::new(change, format!("create group `{name}`"), check("group", &name));
+            (step.with("DisplayName", name), trial, false)
+        }
+        GroupChange::Update(changes) => {
+            let group = writer.certain(Noun::Group, &changes.group)?;
+            (update_group(&group, &changes)?, changes.trial, false)
+        }
+        GroupChange::Delete(text, trial) => {
+            let group = writer.certain(Noun::Group, &text)?;
+            let change = Change::DeleteGroup(group.id.clone());
+            let step = Step::new(change, format!("delete group {}", group.words()), check("group", &group.id));
+            (writer.with_losses(step.about(GROUP, &group))?, trial, true)
+        }
+        GroupChange::Add(MemberArgs { group, user, trial }) => {
+            let (group, user, membership) = writer.membership(&group, &user)?;
+            let change = Change::AddMember { group: group.id.clone(), user: user.id.clone() };
+            let phrase = format!("add user {} to group {}", user.words(), group.words());
+            (member_step(change, phrase, &group, &user).already(membership.is_some()), trial, false)
+        }
+        GroupChange::Remove(MemberArgs { group, user, trial }) => {
+            let (group, user, membership) = writer.membership(&group, &user)?;
+            let already = membership.is_none();
+            let membership = membership.unwrap_or_default();
+            let change = Change::RemoveMember { membership, group: group.id.clone(), user: user.id.clone() };
+            let phrase = format!("remove user {} from group {}", user.words(), group.words());
+            (member_step(change, phrase, &group, &user).already(already), trial, true)
+        }
+    };
+    writer.finish(vec![step], &trial, destroys)
+}
+
+impl Writer<'_> {
+    pub(super) fn certain(&self, noun: Noun, text: &str) -> Result<Certain, Failure> {
+        self.wait(self.gateway().certain(noun, text, &self.policy, self.progress()))
+    }
+
+    /// Refuses what a real run would end with: a name that somebody has.
+    fn must_be_free(&self, by_name: &Single, what: &str) -> Result<(), Failure> {
+        match crate::cli::session::wait(self.gateway().ask(by_name))? {
+            Ok(_) => Err(Failure::new(Code::Failed, format!("{what} exists already")).hint("choose another name")),
+            Err(GatewayError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.session.failed(error)),
+        }
+    }
+
+    /// Both ends of a membership and, when there is one, its id.
+    fn membership(&self, group: &str, user: &str) -> Result<(Certain, Certain, Option<String>), Failure> {
+        let (policy, progress) = (&self.policy, self.progress());
+        self.wait(async {
+            let group = self.gateway().certain(Noun::Group, group, policy, progress).await?;
+            let user = self.gateway().certain(Noun::User, user, policy, progress).await?;
+            let asked = Single::MembershipId { group: group.id.clone(), user: user.id.clone() };
+            let membership = match self.gateway().ask(&asked).await {
+                Ok(found) => found["MembershipId"].as_str().map(str::to_owned),
+                Err(GatewayError::NotFound { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            Ok((group, user, membership))
+        })
+    }
+
+    /// Counts what goes with what is deleted.
+    pub(super) fn with_losses(&self, step: Step) -> Result<Step, Failure> {
+        let super::step::Act::Make(change) = &step.act else { return Ok(step) };
+        let before = self.wait(self.gateway().before(change))?;
+        let count = |field: &str| before[field].as_array().map(Vec::len);
+        Ok(match change {
+            Change::DeletePermissionSet(_) => step.losing("Accounts", count("Accounts"), ("account", "accounts")),
+            _ => step.losing("Memberships", count("Memberships"), ("membership", "memberships")).losing(
+                "Assignments",
+                count("Assignments"),
+                ("assignment", "assignments"),
+            ),
+        })
+    }
+
+    /// Has a person agree where something is destroyed, and makes the changes in turn.
+    pub(super) fn finish(self, steps: Vec<Step>, trial: &Trial, destroys: bool) -> Result<(), Failure> {
+        if destroys {
+            self.agree(&steps, trial)?;
+        }
+        self.carry_out(steps, trial, How::IN_TURN)
+    }
+}
+
+fn create_user(new: NewUserArgs) -> Step {
+    let NewUserArgs { username, first_name, last_name, display_name, email, trial: _ } = new;
+    let display_name = display_name.unwrap_or_else(|| format!("{first_name} {last_name}"));
+    let change = Change::CreateUser(NewUser {
+        user_name: username.clone(),
+        display_name,
+        given_name: first_name,
+        family_name: last_name,
+        email,
+    });
+    let step = Step::new(change, format!("create user `{username}`"), check("user", &username));
+    step.with("UserName", username)
+}
+
+fn update_user(user: &Certain, changes: &UserChangesArgs) -> Result<Step, Failure> {
+    let found = &user.found;
+    let asked = [
+        ("userName", &changes.username, &found["UserName"]),
+        ("displayName", &changes.display_name, &found["DisplayName"]),
+        ("name.givenName", &changes.first_name, &found["Name"]["GivenName"]),
+        ("name.familyName", &changes.last_name, &found["Name"]["FamilyName"]),
+    ];
+    must_have_name("--username", changes.username.as_ref())?;
+    let mut attributes: Vec<Attribute> =
+        asked.into_iter().filter_map(|(path, new, old)| differs(path, new, old)).collect();
+    let old = found["Emails"].as_array().and_then(|emails| emails.first()).unwrap_or(&Value::Null);
+    if let Some(email) = differs("emails", &changes.email, &old["Value"]) {
+        // The store has one address for each person; what is not said of it stays.
+        let kind = old["Type"].as_str().unwrap_or("work");
+        let list = |address: Value| json!([{"value": address, "type": kind, "primary": true}]);
+        attributes.push(Attribute { value: email.value.map(list), ..email });
+    }
+    let change = Change::UpdateUser { id: user.id.clone(), attributes: attributes.clone() };
+    let step = Step::new(change, format!("update user {}", user.words()), check("user", &user.id)).about(USER, user);
+    Ok(step.with("Attributes", paths(&attributes)).already(attributes.is_empty()))
+}
+
+fn update_group(group: &Certain, changes: &GroupChangesArgs) -> Result<Step, Failure> {
+    must_have_name("--name", changes.name.as_ref())?;
+    let asked = [
+        ("displayName", &changes.name, &group.found["DisplayName"]),
+        ("description", &changes.description, &group.found["Description"]),
+    ];
+    let attributes: Vec<Attribute> = asked.into_iter().filter_map(|(path, new, old)| differs(path, new, old)).collect();
+    let change = Change::UpdateGroup { id: group.id.clone(), attributes: attributes.clone() };
+    let phrase = format!("update group {}", group.words());
+    let step = Step::new(change, phrase, check("group", &group.id)).about(GROUP, group);
+    Ok(step.with("Attributes", paths(&attributes)).already(attributes.is_empty()))
+}
+
+fn member_step(change: Change, phrase: String, group: &Certain, user: &Certain) -> Step {
+    let check = format!("awsideman group members {} --refresh", quoted(&group.id));
+    Step::new(change, phrase, check)
+        .with("GroupId", group.id.as_str())
+        .with("GroupName", group.name.as_str())
+        .about(USER, user)
+}
+
+/// The attribute when it is to be changed and differs; an empty text takes it away.
+fn differs(path: &str, new: &Option<String>, old: &Value) -> Option<Attribute> {
+    let new = new.as_ref()?;
+    if old.as_str().unwrap_or_default() == new {
+        return None;
+    }
+    Some(Attribute { path: path.to_owned(), value: (!new.is_empty()).then(|| json!(new)) })
+}
+
+fn must_have_name(flag: &str, name: Option<&String>) -> Result<(), Failure> {
+    match name {
+        Some(name) if name.trim().is_empty() => {
+            Err(Failure::new(Code::Usage, format!("{flag}: nothing can be without a name")).hint("give it another one"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn paths(attributes: &[Attribute]) -> Value {
+    attributes.iter().map(|attribute| json!(attribute.path)).collect()
+}
+
+fn check(kind: &str, what: &str) -> String {
+    format!("awsideman {kind} get {} --refresh", quoted(what))
+}

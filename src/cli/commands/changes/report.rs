@@ -1,0 +1,148 @@
+//! What became of changes: a line for each, one document, one exit code.
+//!
+//! Neighbours: `course.rs` brings the ends. Promise: every change that was asked for is in the report with its end; when
+//! some were made and others not, the exit code is 3 and each of the others is named.
+
+use super::course::{Ended, Line};
+use crate::cache::CacheError;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Page, Style};
+use serde_json::{Map, Value, json};
+
+/// The ids that changes give to what they create.
+const NEW_IDS: &[&str] = &["UserId", "GroupId", "PermissionSetArn"];
+
+/// What became of changes.
+pub(super) struct Report {
+    lines: Vec<Line>,
+    dry_run: bool,
+    interrupted: bool,
+    notices: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn new(lines: Vec<Line>, dry_run: bool, interrupted: bool, notices: Vec<String>) -> Report {
+        Report { lines, dry_run, interrupted, notices }
+    }
+
+    pub(super) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    pub(super) fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// That the cache could not be told of a change.
+    pub(super) fn take_untold(&mut self) -> Option<CacheError> {
+        self.lines.iter_mut().find_map(|line| line.untold.take())
+    }
+
+    /// Whether there was one change, and it failed.
+    pub(super) fn is_failure_alone(&self) -> bool {
+        matches!(self.lines.as_slice(), [Line { ended: Ended::Failed(_) | Ended::Unknown(_), .. }])
+    }
+
+    /// The failure that the run ends with.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let failed: Vec<(&Line, &Failure)> =
+            self.lines.iter().filter_map(|line| line.failure().map(|failure| (line, failure))).collect();
+        if let ([(_, failure)], [_]) = (failed.as_slice(), self.lines.as_slice()) {
+            let id = self.lines[0].request_id.as_ref().map(|id| format!("request id {id}"));
+            let id = id.filter(|id| !failure.details.contains(id));
+            return Some((*failure).clone().details(id));
+        }
+        if failed.is_empty() && !self.interrupted {
+            return None;
+        }
+        let skipped: Vec<&Line> = self.lines.iter().filter(|line| matches!(line.ended, Ended::Skipped)).collect();
+        let made = self.lines.len() - failed.len() - skipped.len();
+        let code = match (self.interrupted, made) {
+            (true, _) => Code::Interrupted,
+            (false, 0) => Code::of_several(failed.iter().map(|(_, failure)| failure.code)),
+            (false, _) => Code::Partial,
+        };
+        let (total, open) = (self.lines.len(), failed.len() + skipped.len());
+        let message = if self.interrupted {
+            format!("interrupted: {open} of {total} changes are not confirmed")
+        } else {
+            format!("{open} of {total} changes were not made or are not confirmed")
+        };
+        let mut hints: Vec<&str> = failed.iter().filter_map(|(_, failure)| failure.hint.as_deref()).collect();
+        hints.dedup();
+        hints.truncate(3);
+        let details = failed.iter().map(|(line, failure)| {
+            let id = line.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
+            format!("{}: {}{id}", line.phrase, failure.message)
+        });
+        let skipped = skipped.iter().map(|line| format!("{}: not begun", line.phrase));
+        let again = "run it again: what is done already is left as it is".to_owned();
+        let hint = hints.iter().map(|hint| (*hint).to_owned()).chain([again]).collect::<Vec<_>>().join("\n");
+        Some(Failure::new(code, message).details(details.chain(skipped).collect::<Vec<_>>()).hint(hint))
+    }
+
+    pub(super) fn document(&self) -> Value {
+        let count = |word: &str| self.lines.iter().filter(|line| line.word() == word).count();
+        json!({
+            "schema_version": 1,
+            "dry_run": self.dry_run,
+            "results": self.lines.iter().map(Line::document).collect::<Vec<_>>(),
+            "counts": {
+                "done": count("done"), "already": count("already"), "would": count("would"),
+                "failed": count("failed"), "unknown": count("unknown"), "skipped": count("skipped"),
+            },
+            "invalidated": self.lines.iter().map(|line| line.invalidated).sum::<u64>(),
+            "notices": self.notices,
+        })
+    }
+}
+
+impl Line {
+    fn failure(&self) -> Option<&Failure> {
+        match &self.ended {
+            Ended::Failed(failure) | Ended::Unknown(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self.ended {
+            Ended::Done => "done",
+            Ended::Already => "already",
+            Ended::Would => "would",
+            Ended::Skipped => "skipped",
+            Ended::Failed(_) => "failed",
+            Ended::UnderWay | Ended::Unknown(_) => "unknown",
+        }
+    }
+
+    /// Adds its line to a page.
+    pub(super) fn on(&self, page: Page) -> Page {
+        let style = match self.ended {
+            Ended::Done => Style::Good,
+            Ended::Already | Ended::Would => Style::Faint,
+            Ended::Skipped | Ended::UnderWay | Ended::Unknown(_) => Style::Warn,
+            Ended::Failed(_) => Style::Bad,
+        };
+        let ids = NEW_IDS.iter().filter_map(|name| self.fields.get(*name)?.as_str());
+        let made = self.operation.starts_with("Create") && matches!(self.ended, Ended::Done);
+        let id = ids.filter(|id| made && !self.phrase.contains(*id)).next().map(|id| format!(" ({id})"));
+        let why = self.failure().map(|failure| format!(": {}", failure.message));
+        let text = format!("{}{}{}", self.phrase, id.unwrap_or_default(), why.unwrap_or_default());
+        page.marked(style, self.word(), text)
+    }
+
+    fn document(&self) -> Value {
+        let failure = self.failure();
+        let mut document = Map::from_iter([
+            ("outcome".to_owned(), json!(self.word())),
+            ("operation".to_owned(), json!(self.operation)),
+        ]);
+        document.extend(self.fields.clone());
+        document.insert("journal".into(), json!(self.journal));
+        document.insert("request_id".into(), json!(self.request_id));
+        document.insert("error".into(), json!(failure.map(|failure| &failure.message)));
+        document.insert("hint".into(), json!(failure.and_then(|failure| failure.hint.as_ref())));
+        Value::Object(document)
+    }
+}

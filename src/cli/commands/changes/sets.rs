@@ -1,0 +1,178 @@
+//! `permission-set create|update|delete|attach|detach|put-inline|delete-inline|provision`.
+//!
+//! Neighbours: `policies.rs` has what is about policies, `changes.rs` what all changes share. Promise: who changes a
+//! permission set is told in how many accounts it is still the old one, and can have it brought there at once.
+
+use super::course::How;
+use super::policies;
+use super::step::{Act, Step, quoted};
+use super::{Trial, Writer};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::sets::{InlineArgs, NewSetArgs, PolicyArgs, SetChangesArgs};
+use crate::cli::exit::Failure;
+use crate::cli::output::Output;
+use crate::gateway::{Certain, Change, GatewayError, Listing, Noun, SetFields};
+
+pub(super) const SET: (&str, &str) = ("PermissionSetArn", "PermissionSetName");
+
+/// The changes of permission sets.
+#[derive(Debug, Clone)]
+pub(crate) enum SetChange {
+    Create(NewSetArgs),
+    Update(SetChangesArgs),
+    Delete(String, Trial),
+    Attach(PolicyArgs),
+    Detach(PolicyArgs),
+    PutInline(InlineArgs),
+    DeleteInline { permission_set: String, provision: bool, trial: Trial },
+    Provision { permission_set: String, account: Option<String>, trial: Trial },
+}
+
+/// `permission-set create|update|delete|attach|detach|put-inline|delete-inline|provision`
+pub(crate) fn permission_sets(change: SetChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    // What must be read is read, and understood, before anything is opened.
+    let inline = match &change {
+        SetChange::PutInline(arguments) => Some(policies::document(&arguments.file)?),
+        _ => None,
+    };
+    let writer = Writer::open(globals, output)?;
+    match change {
+        SetChange::Create(new) => writer.carry_out(create(&new), &new.trial, How::IN_TURN),
+        SetChange::Update(changes) => {
+            let set = writer.certain(Noun::PermissionSet, &changes.permission_set)?;
+            writer.change_set(update(&set, &changes), &set, changes.provision.provision, &changes.trial)
+        }
+        SetChange::Delete(text, trial) => {
+            let set = writer.certain(Noun::PermissionSet, &text)?;
+            let change = Change::DeletePermissionSet(set.id.clone());
+            let step =
+                Step::new(change, format!("delete permission set {}", set.words()), check(&set)).about(SET, &set);
+            let step = writer.with_losses(step)?;
+            writer.finish(vec![step], &trial, true)
+        }
+        SetChange::Attach(arguments) => {
+            let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
+            let step = policies::attach(&writer, &set, &arguments)?;
+            writer.change_set(step, &set, arguments.provision.provision, &arguments.trial)
+        }
+        SetChange::Detach(arguments) => {
+            let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
+            let step = [policies::detach(&writer, &set, &arguments)?];
+            writer.agree(&step, &arguments.trial)?;
+            let [step] = step;
+            writer.change_set(step, &set, arguments.provision.provision, &arguments.trial)
+        }
+        SetChange::PutInline(arguments) => {
+            let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
+            let step = policies::put_inline(&writer, &set, inline.unwrap_or_default())?;
+            writer.change_set(step, &set, arguments.provision.provision, &arguments.trial)
+        }
+        SetChange::DeleteInline { permission_set, provision, trial } => {
+            let set = writer.certain(Noun::PermissionSet, &permission_set)?;
+            let step = [policies::delete_inline(&writer, &set)?];
+            writer.agree(&step, &trial)?;
+            let [step] = step;
+            writer.change_set(step, &set, provision, &trial)
+        }
+        SetChange::Provision { permission_set, account, trial } => {
+            let set = writer.certain(Noun::PermissionSet, &permission_set)?;
+            let account = account.map(|account| writer.certain(Noun::Account, &account)).transpose()?;
+            writer.carry_out(vec![provision(&set, account.as_ref())], &trial, How::IN_TURN)
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// Makes a change of a permission set, and brings it to its accounts or says in how many it is missing.
+    fn change_set(self, step: Step, set: &Certain, provisions: bool, trial: &Trial) -> Result<(), Failure> {
+        let already = step.already;
+        let mut steps = vec![step];
+        let mut notices = Vec::new();
+        if !already || provisions {
+            let accounts = match crate::cli::session::wait(self.accounts_of(set))? {
+                Ok(accounts) => Some(accounts),
+                // Whether it is to be provisioned is a courtesy; who asked for it gets it whatever can be seen.
+                Err(error) => {
+                    self.progress().notice(&format!("not known in how many accounts it is: {error}"));
+                    None
+                }
+            };
+            match (accounts, provisions) {
+                (Some(0), _) | (None, false) => {}
+                (_, true) => steps.push(provision(set, None)),
+                (Some(n), false) => {
+                    let n = if n == 1 { "1 account has".to_owned() } else { format!("{n} accounts have") };
+                    let name = quoted(&set.name);
+                    notices.push(format!(
+                        "{n} it as it was before: `awsideman permission-set provision {name}` brings the change there"
+                    ));
+                }
+            }
+        }
+        self.carry_out_and_say(steps, trial, How::IN_TURN, notices)
+    }
+
+    async fn accounts_of(&self, set: &Certain) -> Result<usize, GatewayError> {
+        Ok(self.gateway().ask_all(Listing::ProvisionedAccounts(set.id.clone())).await?.len())
+    }
+}
+
+fn create(new: &NewSetArgs) -> Vec<Step> {
+    let fields = SetFields {
+        description: new.description.clone().filter(|text| !text.is_empty()),
+        session_duration: new.session_duration.clone(),
+        relay_state: new.relay_state.clone().filter(|text| !text.is_empty()),
+    };
+    let name = &new.name;
+    let check = format!("awsideman permission-set get {} --refresh", quoted(name));
+    let change = Change::CreatePermissionSet { name: name.clone(), fields };
+    let first = Step::new(change, format!("create permission set `{name}`"), &check).with("Name", name.as_str());
+    let attach = |policy: &String| {
+        let policy = policy.clone();
+        let phrase = format!("attach {policy} to permission set `{name}`");
+        let field = policy.clone();
+        let change = move |arn: &str| Change::AttachManagedPolicy { arn: arn.to_owned(), policy: policy.clone() };
+        Step::of(Act::OfNewSet(Box::new(change)), phrase, &check).with("ManagedPolicyArn", field)
+    };
+    std::iter::once(first).chain(new.managed_policy.iter().map(attach)).collect()
+}
+
+/// All fields are sent: AWS takes away the relay state of an update that does not name it.
+fn update(set: &Certain, changes: &SetChangesArgs) -> Step {
+    let field = |name: &str, new: &Option<String>| {
+        let old = || set.found[name].as_str().map(str::to_owned);
+        new.clone().or_else(old).filter(|text| !text.is_empty())
+    };
+    let fields = SetFields {
+        description: field("Description", &changes.description),
+        session_duration: field("SessionDuration", &changes.session_duration),
+        relay_state: field("RelayState", &changes.relay_state),
+    };
+    let was = |name: &str| set.found[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let old = SetFields {
+        description: was("Description"),
+        session_duration: was("SessionDuration"),
+        relay_state: was("RelayState"),
+    };
+    let already = fields == old;
+    let change = Change::UpdatePermissionSet { arn: set.id.clone(), fields };
+    Step::new(change, format!("update permission set {}", set.words()), check(set)).about(SET, set).already(already)
+}
+
+fn provision(set: &Certain, account: Option<&Certain>) -> Step {
+    let change = Change::Provision { arn: set.id.clone(), account: account.map(|account| account.id.clone()) };
+    let place = match account {
+        Some(account) => format!("in account {}", account.words()),
+        None => "in all its accounts".to_owned(),
+    };
+    let step = Step::new(change, format!("provision permission set {} {place}", set.words()), check(set));
+    let step = step.about(SET, set);
+    match account {
+        Some(account) => step.about(("AccountId", "AccountName"), account),
+        None => step,
+    }
+}
+
+pub(super) fn check(set: &Certain) -> String {
+    format!("awsideman permission-set get {} --refresh", quoted(&set.name))
+}

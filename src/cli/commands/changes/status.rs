@@ -1,0 +1,61 @@
+//! `assignment status`: how a change goes that AWS accepted and goes on with.
+//!
+//! Neighbours: the journal knows of which kind a request was, `gateway/settled.rs` tells the cache how it ended. Promise:
+//! a request of any of the three kinds is found, whoever made it.
+
+use super::Writer;
+use crate::cli::args::GlobalArgs;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page};
+use crate::cli::session;
+use crate::gateway::{GatewayError, Pending, Single};
+use serde_json::{Value, json};
+
+/// `assignment status`
+pub(crate) fn status(request_id: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let writer = Writer::open(globals, output)?;
+    let (pending, status) = writer.status_of(request_id)?;
+    let kind = match pending {
+        Pending::Creation => "assign",
+        Pending::Deletion => "revoke",
+        Pending::Provisioning => "provision",
+    };
+    let settled = writer.gateway().settled(pending, &status, &writer.writing);
+    for fault in &settled.faults {
+        writer.progress().notice(fault);
+    }
+    let mut document = status.clone();
+    document["Kind"] = json!(kind);
+    document["journal"] = json!(settled.journal);
+    let page = status.as_object().into_iter().flatten().fold(Page::new().field("Kind", kind), |page, (name, value)| {
+        page.field(name.as_str(), crate::cli::output::text(value))
+    });
+    writer.output.report(&document, &page)?;
+    writer.session.close_after(&writer.reading);
+    if let Some(untold) = settled.untold {
+        return Err(untold.into());
+    }
+    if status["Status"] == "FAILED" {
+        let reason = status["FailureReason"].as_str().unwrap_or("AWS gave no reason");
+        return Err(Failure::new(Code::Failed, format!("AWS could not make the change: {reason}"))
+            .hint("nothing was changed; mend what AWS names, then try again"));
+    }
+    Ok(())
+}
+
+impl Writer<'_> {
+    fn status_of(&self, request_id: &str) -> Result<(Pending, Value), Failure> {
+        for pending in [Pending::Creation, Pending::Deletion, Pending::Provisioning] {
+            let asked = Single::Status(pending, request_id.to_owned());
+            match session::wait(self.gateway().ask(&asked))? {
+                Ok(status) => return Ok((pending, status)),
+                Err(GatewayError::NotFound { .. }) => {}
+                Err(error) => return Err(self.session.failed(error)),
+            }
+        }
+        Err(Failure::new(Code::NotFound, format!("AWS knows no request {request_id}")).hint(
+            "AWS forgets requests after a while; `awsideman journal list` has those that were made from here, and \
+             `awsideman assignment get` shows what there is",
+        ))
+    }
+}

@@ -1,0 +1,106 @@
+//! `journal list` and `journal show`: the changes that were made from here.
+//!
+//! Neighbours: `gateway/journal.rs` keeps them, `app/upkeep.rs` opens the database. Promise: neither AWS nor a sound
+//! configuration is needed; a change that ended without a word is shown as one, with what to check.
+
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::journal::JournalCommand;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page, Style};
+use crate::cli::session::{Need, Session};
+use crate::cli::times::{local, utc};
+use crate::gateway::{Entry, journal_entry, journal_list, operation_words};
+use crate::report::Progress;
+use serde_json::{Value, json};
+
+/// How many are listed unless said.
+const NEWEST: u64 = 20;
+
+/// `journal ...`
+pub(crate) fn journal(command: &JournalCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = Session::open(globals, Need::Anything, output)?;
+    session.say_notices();
+    let (database, notice) = session.app.database()?;
+    if let Some(notice) = notice {
+        session.progress.notice(&notice);
+    }
+    match command {
+        JournalCommand::List { limit, all } => {
+            let limit = if *all { u64::MAX } else { limit.unwrap_or(NEWEST) };
+            let entries = journal_list(&database, None, limit)?;
+            if entries.is_empty() {
+                session.progress.notice("no changes were made from here");
+            }
+            let rows = entries.iter().map(row).collect();
+            let page = Page::new().table(&["Number", "When", "Who", "What", "Outcome"], rows);
+            let document: Value = entries.iter().map(document).collect();
+            output.report(&document, &page)
+        }
+        JournalCommand::Show { number } => {
+            let entry = journal_entry(&database, *number)?.ok_or_else(|| {
+                Failure::new(Code::NotFound, format!("the journal has no change {number}"))
+                    .hint("`awsideman journal list` shows what it has")
+            })?;
+            output.report(&document(&entry), &shown(&entry))
+        }
+    }
+}
+
+/// How it ended, in words.
+fn outcome(entry: &Entry) -> &str {
+    entry.outcome.as_deref().unwrap_or("ended without a word")
+}
+
+/// What to do about a change of which it is not known whether AWS made it.
+fn check(entry: &Entry) -> Option<String> {
+    let outcome = outcome(entry);
+    let is_open = outcome.starts_with("unknown") || entry.outcome.is_none();
+    let see = entry.request_id.as_ref().map_or_else(
+        || "ask AWS what is there now, with `--refresh`".to_owned(),
+        |id| format!("`awsideman assignment status {id}` tells how it ended"),
+    );
+    is_open.then(|| format!("it is not known whether AWS made it: {see}"))
+}
+
+/// The ids that a request names, in one line.
+fn about(entry: &Entry) -> String {
+    let fields = entry.request.as_object().into_iter().flatten();
+    let texts =
+        fields.filter_map(|(name, value)| Some((name, value.as_str()?))).filter(|(name, _)| *name != "InlinePolicy");
+    texts.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+fn row(entry: &Entry) -> Vec<String> {
+    let what = format!("{} {}", operation_words(&entry.operation), about(entry));
+    vec![entry.id.to_string(), local(entry.at), entry.who.clone(), what, outcome(entry).to_owned()]
+}
+
+fn document(entry: &Entry) -> Value {
+    json!({
+        "number": entry.id, "at": utc(entry.at), "who": entry.who, "space": entry.space,
+        "operation": operation_words(&entry.operation), "request": entry.request, "before": entry.before,
+        "request_id": entry.request_id, "outcome": entry.outcome, "check": check(entry),
+    })
+}
+
+fn shown(entry: &Entry) -> Page {
+    let style = match outcome(entry) {
+        "done" => Style::Good,
+        text if text.starts_with("failed") => Style::Bad,
+        _ => Style::Warn,
+    };
+    let page = Page::new()
+        .field("Number", entry.id.to_string())
+        .field("When", local(entry.at))
+        .field("Who", entry.who.clone())
+        .field("What", operation_words(&entry.operation))
+        .field("Request id", entry.request_id.clone().unwrap_or_else(|| "-".to_owned()))
+        .field("Instance", entry.space.clone())
+        .marked(style, "outcome", outcome(entry));
+    let page = check(entry).map_or(page.clone(), |check| page.line(format!("hint: {check}")));
+    page.title("Asked for").line(format!("{:#}", entry.request)).title("There before").line(if entry.before.is_null() {
+        "nothing was read".to_owned()
+    } else {
+        format!("{:#}", entry.before)
+    })
+}

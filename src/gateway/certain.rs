@@ -1,0 +1,246 @@
+//! Names for changes: what a person typed becomes a thing of which AWS says, now, that it is the one that is meant.
+//!
+//! Neighbours: `names.rs` understands names through the cache; the commands that change something ask here. Promise: before
+//! anything is changed AWS has confirmed that the id bears the name; a cache that is behind is asked anew, once; an id
+//! or ARN is taken as it is.
+
+use super::names::in_arn;
+use super::walk::all;
+use super::{Change, Gateway, GatewayError, Listing, Policy, PrincipalKind, Single, Target, image};
+use super::{is_account_id, is_arn, is_directory_id};
+use crate::report::Progress;
+use serde_json::Value;
+
+/// The kinds of things that changes name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noun {
+    /// A person: id, ARN, user name or e-mail address.
+    User,
+    /// A group: id, ARN or display name.
+    Group,
+    /// A permission set: ARN, its last part, or name.
+    PermissionSet,
+    /// An account: id, ARN, name or e-mail address.
+    Account,
+}
+
+/// A thing as AWS describes it now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Certain {
+    /// Its id or ARN.
+    pub id: String,
+    /// Its name; the id where it has none.
+    pub name: String,
+    /// The whole object; null for what is gone and known by its id alone.
+    pub found: Value,
+}
+
+impl Certain {
+    /// What is known by its id alone.
+    pub fn by_id(id: &str) -> Certain {
+        Certain { id: id.to_owned(), name: id.to_owned(), found: Value::Null }
+    }
+
+    /// `alice (9067...)`: both in one text, or the id alone.
+    pub fn words(&self) -> String {
+        if self.name == self.id { self.id.clone() } else { format!("`{}` ({})", self.name, self.id) }
+    }
+}
+
+impl From<PrincipalKind> for Noun {
+    fn from(kind: PrincipalKind) -> Noun {
+        match kind {
+            PrincipalKind::User => Noun::User,
+            PrincipalKind::Group => Noun::Group,
+        }
+    }
+}
+
+impl Noun {
+    fn words(self) -> &'static str {
+        match self {
+            Noun::User => "user",
+            Noun::Group => "group",
+            Noun::PermissionSet => "permission set",
+            Noun::Account => "account",
+        }
+    }
+
+    /// The id in a text that is one, or holds one.
+    fn id_in(self, text: &str) -> Option<&str> {
+        match self {
+            Noun::User => Some(in_arn(text, "user")).filter(|id| is_directory_id(id)),
+            Noun::Group => Some(in_arn(text, "group")).filter(|id| is_directory_id(id)),
+            Noun::PermissionSet => Some(text).filter(|text| is_arn(text)),
+            Noun::Account => Some(in_arn(text, "account")).filter(|id| is_account_id(id)),
+        }
+    }
+
+    fn single(self, id: &str) -> Single {
+        let id = id.to_owned();
+        match self {
+            Noun::User => Single::User(id),
+            Noun::Group => Single::Group(id),
+            Noun::PermissionSet => Single::PermissionSet(id),
+            Noun::Account => Single::Account(id),
+        }
+    }
+
+    fn name_of(self, found: &Value) -> Option<&str> {
+        let field = match self {
+            Noun::User => "UserName",
+            Noun::Group => "DisplayName",
+            Noun::PermissionSet | Noun::Account => "Name",
+        };
+        found[field].as_str().filter(|name| !name.is_empty())
+    }
+
+    /// Whether what AWS describes is called so.
+    fn is_called(self, found: &Value, text: &str) -> bool {
+        let is = |value: &Value| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(text));
+        let named = self.name_of(found);
+        match self {
+            Noun::User => {
+                let mut addresses = found["Emails"].as_array().into_iter().flatten();
+                named.is_some_and(|name| same(name, text)) || addresses.any(|email| is(&email["Value"]))
+            }
+            Noun::Group => named.is_some_and(|name| same(name, text)),
+            Noun::PermissionSet => {
+                let last = found["PermissionSetArn"].as_str().and_then(|arn| arn.rsplit('/').next());
+                named == Some(text) || last == Some(text)
+            }
+            Noun::Account => named == Some(text) || is(&found["Email"]),
+        }
+    }
+}
+
+/// AWS does not tell names of people and groups apart by their case.
+fn same(name: &str, text: &str) -> bool {
+    name.to_lowercase() == text.to_lowercase()
+}
+
+impl Gateway {
+    /// The thing behind an id or a name, confirmed by AWS.
+    pub async fn certain(
+        &self,
+        noun: Noun,
+        text: &str,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Certain, GatewayError> {
+        if let Some(id) = noun.id_in(text) {
+            let found = self.ask(&noun.single(id)).await?;
+            return Ok(certain(noun, id.to_owned(), found));
+        }
+        let anew = Policy { read: false, ..*policy };
+        for policy in [policy, &anew] {
+            let id = match self.id_of(noun, text, policy, progress).await {
+                // The cache may be behind; AWS itself is not.
+                Err(GatewayError::NotFound { .. } | GatewayError::Ambiguous { .. }) if policy.read => continue,
+                id => id?,
+            };
+            match self.ask(&noun.single(&id)).await {
+                Ok(found) if noun.is_called(&found, text) => return Ok(certain(noun, id, found)),
+                Ok(_) | Err(GatewayError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(GatewayError::NotFound { what: format!("{} `{text}`", noun.words()) })
+    }
+
+    /// The user or group behind an id or a name, confirmed by AWS. Without a kind both are looked for, and a name that
+    /// both have is ambiguous.
+    pub async fn certain_principal(
+        &self,
+        text: &str,
+        kind: Option<PrincipalKind>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<(PrincipalKind, Certain), GatewayError> {
+        let anew = Policy { read: false, ..*policy };
+        let (kind, name) = match (kind, text.strip_prefix("user:"), text.strip_prefix("group:")) {
+            (Some(kind), ..) => (kind, text),
+            (None, Some(name), _) => (PrincipalKind::User, name),
+            (None, None, Some(name)) => (PrincipalKind::Group, name),
+            (None, None, None) => match self.principal(text, policy, progress).await {
+                Err(GatewayError::NotFound { .. } | GatewayError::Ambiguous { .. }) if policy.read => {
+                    (self.principal(text, &anew, progress).await?.kind, text)
+                }
+                found => (found?.kind, text),
+            },
+        };
+        Ok((kind, self.certain(kind.into(), name, policy, progress).await?))
+    }
+
+    /// What AWS says of one thing now, past the cache.
+    pub async fn ask(&self, single: &Single) -> Result<Value, GatewayError> {
+        self.source().fetch(Some(&self.target().await?), single).await
+    }
+
+    /// A listing as AWS has it now, past the cache: for what is known to be short.
+    pub async fn ask_all(&self, listing: Listing) -> Result<Vec<Value>, GatewayError> {
+        all(self.source(), &self.target().await?, listing).await
+    }
+
+    /// What is there now of what a change is about, as the journal keeps it: what goes with a user, a group or a
+    /// permission set. Null is what this login may not see.
+    pub async fn before(&self, change: &Change) -> Result<Value, GatewayError> {
+        Ok(image::read(self.source(), &self.target().await?, change).await?.before)
+    }
+
+    async fn target(&self) -> Result<Target, GatewayError> {
+        let space = self.space(&Policy::default()).await?;
+        Ok(Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() })
+    }
+
+    async fn id_of(
+        &self,
+        noun: Noun,
+        text: &str,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<String, GatewayError> {
+        match noun {
+            Noun::User => self.user_id(text, policy, progress).await,
+            Noun::Group => self.group_id(text, policy, progress).await,
+            Noun::PermissionSet => self.permission_set_arn(text, policy, progress).await,
+            Noun::Account => self.account_id(text, policy, progress).await,
+        }
+    }
+}
+
+fn certain(noun: Noun, id: String, found: Value) -> Certain {
+    let name = noun.name_of(&found).unwrap_or(&id).to_owned();
+    Certain { id, name, found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_thing_answers_to_its_names_and_to_no_other() {
+        let user = json!({"UserName": "Ada", "Emails": [{"Value": "ada@example.com"}]});
+        for text in ["ada", "ADA", "Ada@Example.com"] {
+            assert!(Noun::User.is_called(&user, text), "{text}");
+        }
+        assert!(!Noun::User.is_called(&user, "ad") && !Noun::User.is_called(&json!({}), ""));
+        let set = json!({"Name": "Admin", "PermissionSetArn": "arn:aws:sso:::permissionSet/ssoins-1/ps-1"});
+        assert!(Noun::PermissionSet.is_called(&set, "Admin") && Noun::PermissionSet.is_called(&set, "ps-1"));
+        assert!(!Noun::PermissionSet.is_called(&set, "admin"), "names of permission sets are told apart by case");
+        let account = json!({"Name": "prod", "Email": "prod@example.com"});
+        assert!(Noun::Account.is_called(&account, "prod") && Noun::Account.is_called(&account, "PROD@example.com"));
+        assert!(!Noun::Account.is_called(&account, "Prod"));
+    }
+
+    #[test]
+    fn an_id_is_told_from_a_name() {
+        assert_eq!(Noun::Account.id_in("arn:aws:organizations::1:account/o-1/012345678901"), Some("012345678901"));
+        assert_eq!(Noun::Account.id_in("prod"), None);
+        assert_eq!(Noun::PermissionSet.id_in("Admin"), None);
+        assert!(Noun::User.id_in("12345678-90ab-cdef-1234-567890abcdef").is_some());
+        assert_eq!(certain(Noun::Group, "g-1".into(), json!({})).words(), "g-1");
+        assert_eq!(certain(Noun::Group, "g-1".into(), json!({"DisplayName": "ops"})).words(), "`ops` (g-1)");
+    }
+}
