@@ -61,7 +61,20 @@ impl<'o> Writer<'o> {
 
     /// Waits for what must be known before anything is changed.
     fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
-        wait(work)?.map_err(|error| self.session.failed(error))
+        wait(work)?.map_err(|error| self.refused(error))
+    }
+
+    /// The failure of what had to be known first. What is not there is so according to AWS itself.
+    fn refused(&self, error: GatewayError) -> Failure {
+        let failure = self.session.failed(error);
+        if failure.code != Code::NotFound {
+            return failure;
+        }
+        let kinds = ["user", "group", "permission set"].into_iter();
+        let kind = kinds.filter(|kind| failure.message.starts_with(&format!("{kind} `"))).next();
+        let find =
+            kind.map(|kind| format!("; `awsideman {} find TEXT` looks for a part of it", kind.replace(' ', "-")));
+        failure.hint(format!("AWS itself was asked, nothing was changed{}", find.unwrap_or_default()))
     }
 
     /// Lets a person agree to what is destroyed; who cannot be asked must have agreed before.

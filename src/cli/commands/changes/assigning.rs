@@ -83,7 +83,7 @@ impl Writer<'_> {
             }
             (Err(error), _) => {
                 let orphan = way == Way::Revoke && is_directory_id(text) && kind.is_none();
-                let failure = self.session.failed(error);
+                let failure = self.refused(error);
                 Err(if orphan && failure.code == Code::NotFound {
                     failure.hint("if it was deleted, say what it was: `--principal-type USER` or `GROUP`")
                 } else {

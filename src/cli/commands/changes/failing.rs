@@ -54,13 +54,14 @@ fn refused(phrase: &str, check: &str, code: &str, detail: &str, request_id: Opti
 /// `userName: Member must have length ...`, out of AWS's longer sentence.
 fn constraint(detail: &str) -> String {
     let parts: Vec<String> = detail
-        .split("Value ")
+        .split("at '")
         .skip(1)
         .filter_map(|part| {
-            let (_, rest) = part.split_once(" at '")?;
-            let (field, rest) = rest.split_once('\'')?;
+            let (field, rest) = part.split_once('\'')?;
             let (_, rule) = rest.split_once("constraint: ")?;
-            Some(format!("`{field}`: {}", rule.trim().trim_end_matches(';')))
+            // AWS puts the next value behind a semicolon.
+            let rule = rule.split("; Value").next().unwrap_or(rule);
+            Some(format!("`{field}`: {}", rule.trim()))
         })
         .collect();
     if parts.is_empty() { detail.to_owned() } else { parts.join("; ") }
@@ -85,6 +86,9 @@ mod tests {
         let expected = "AWS does not take this (create user `ada`): `userName`: Member must satisfy regular expression \
                         pattern: [a-z]+";
         assert_eq!(failure.message, expected);
+        let detail = "2 validation errors detected: Value at 'name' failed to satisfy constraint: too long; Value 'x' at \
+                      'email' failed to satisfy constraint: too short";
+        assert!(of("ValidationException", detail).message.ends_with(": `name`: too long; `email`: too short"));
         assert!(of("ValidationException", "Name is reserved").message.ends_with(": Name is reserved"));
     }
 

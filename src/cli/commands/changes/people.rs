@@ -111,7 +111,7 @@ impl Writer<'_> {
         match crate::cli::session::wait(self.gateway().ask(by_name))? {
             Ok(_) => Err(Failure::new(Code::Failed, format!("{what} exists already")).hint("choose another name")),
             Err(GatewayError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.session.failed(error)),
+            Err(error) => Err(self.refused(error)),
         }
     }
 

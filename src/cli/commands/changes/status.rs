@@ -50,7 +50,7 @@ impl Writer<'_> {
             match session::wait(self.gateway().ask(&asked))? {
                 Ok(status) => return Ok((pending, status)),
                 Err(GatewayError::NotFound { .. }) => {}
-                Err(error) => return Err(self.session.failed(error)),
+                Err(error) => return Err(self.refused(error)),
             }
         }
         Err(Failure::new(Code::NotFound, format!("AWS knows no request {request_id}")).hint(
