@@ -52,6 +52,8 @@ pub struct App {
     sandbox: Option<Arc<SandboxHost>>,
     switch: OnceLock<(Switch, Option<String>)>,
     opened: OnceLock<Opened>,
+    /// Bytes of memory in front of the disk; 0 is none.
+    memory_tier: u64,
 }
 
 /// The store as far as it could be opened.
@@ -81,7 +83,15 @@ impl App {
             sandbox,
             switch: OnceLock::new(),
             opened: OnceLock::new(),
+            memory_tier: 0,
         })
+    }
+
+    /// The same for a process that lives long and reads much: answers are kept in at most so many bytes of memory in
+    /// front of the disk, and compared with its log before each use. A one-shot command gains nothing by it.
+    #[must_use]
+    pub fn with_memory_tier(self, bytes: u64) -> App {
+        App { memory_tier: bytes, ..self }
     }
 
     /// The same for another AWS profile (a job's).

@@ -14,7 +14,7 @@ use crate::private::Prepared;
 use crate::report::Calls;
 use crate::sqlite;
 use crate::state::{BreakerMark, BreakerState, Outcome};
-use crate::store::{self, Breaker, BreakerSnapshot, Disk, Memory, Store, StoreError};
+use crate::store::{self, Breaker, BreakerSnapshot, Disk, Memory, Near, Store, StoreError};
 use std::sync::Arc;
 
 /// A log of this many bytes is folded by the command that let it grow: a few dozen pages.
@@ -185,7 +185,11 @@ impl App {
             settings.recovery_timeout,
             snapshot(&self.mark()),
         ));
-        Ok(Opened { store: breaker.clone(), breaker: Some(breaker), problem: None, is_damaged: false })
+        let store: Arc<dyn Store> = match self.memory_tier {
+            0 => breaker.clone(),
+            bytes => Arc::new(Near::new(breaker.clone(), bytes, self.clock().clone())),
+        };
+        Ok(Opened { store, breaker: Some(breaker), problem: None, is_damaged: false })
     }
 
     fn detached_cache(&self) -> Cache {

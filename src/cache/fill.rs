@@ -30,6 +30,11 @@ impl Ticket {
         self.since
     }
 
+    /// When it was taken.
+    pub fn taken_at(self) -> UnixMillis {
+        self.taken_at
+    }
+
     /// This ticket for an answer that an earlier one began: stored by this one's number, as old as the earlier.
     #[must_use]
     pub fn as_old_as(self, earlier: Ticket) -> Ticket {

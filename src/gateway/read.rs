@@ -253,6 +253,7 @@ impl Gateway {
         let space = self.space(policy).await?;
         let text = space.text();
         let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
+        let fenced = ticket.is_valid() && self.was_fenced(&text, &request.key(), ticket);
         let errand = Errand { space, text: &text, ticket, progress };
         let fetched = self.fetch(request, errand).await;
         let mut spool = match fetched {
@@ -268,7 +269,7 @@ impl Gateway {
         };
         if ticket.is_valid() {
             let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
-            let place = Place { target: &target, space: &text, ticket, patient: self.recorder.is_none() };
+            let place = Place { target: &target, space: &text, ticket, fenced, patient: self.recorder.is_none() };
             self.keep(request, place, &mut spool, progress).await?;
         }
         Ok(spool)

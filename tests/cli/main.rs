@@ -6,6 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod bypass;
+mod coherent;
+mod coherent_table;
 mod crowd;
 mod freshness;
 mod home;

@@ -8,7 +8,7 @@ use awsideman::cache::{Fresh, Key};
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
 use awsideman::report::Calls;
-use awsideman::sandbox::{self, Limits, Organisation, Running, Shape};
+use awsideman::sandbox::{self, Faults, Limits, Organisation, Running, Shape};
 use awsideman::state::Outcome;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -133,6 +133,21 @@ impl World {
     /// Where the sandbox answers.
     pub(crate) fn sandbox_url(&self) -> String {
         self.sandbox.url()
+    }
+
+    /// Puts other faults of the sandbox in force.
+    pub(crate) fn faults(&self, faults: Faults) {
+        self.sandbox.set_faults(faults).unwrap();
+    }
+
+    /// Whether so many calls come to wait under a hold.
+    pub(crate) fn wait_for_held(&self, calls: usize, patience: Duration) -> bool {
+        self.sandbox.wait_for_held(calls, patience)
+    }
+
+    /// Lets every call go on that waits, and holds none any more.
+    pub(crate) fn release(&self) {
+        self.faults(Faults::default());
     }
 
     /// What the sandbox was asked so far.
