@@ -4,7 +4,7 @@
 //! Reads that come later use a clock for which the fence has lapsed, so that only the rules keep an old answer away.
 
 use super::run::{LIST_USERS, Ran, World};
-use awsideman::sandbox::{Faults, Rule};
+use awsideman::sandbox::Rule;
 use serde_json::Value;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn update<'a>(name: &'a str, display: &'a str) -> [&'a str; 6] {
 }
 
 fn held(world: &World, rule: Rule) {
-    world.faults(Faults { hold: vec![rule], ..Faults::default() });
+    world.faults(|faults| faults.hold = vec![rule]);
 }
 
 /// What the list says of the user.
@@ -99,12 +99,12 @@ fn a_reader_during_the_change_whose_fence_has_lapsed_is_undone_by_the_close() {
 #[test]
 fn what_aws_still_answers_after_the_change_is_not_stored() {
     let (mut world, name) = world();
-    world.faults(Faults { read_lag_ms: 600_000, ..Faults::default() });
+    world.faults(|faults| faults.read_lag_ms = 600_000);
     world.run(update(&name, "Changed")).ok();
     for _ in 0..2 {
         assert_ne!(listed(&world, &name), "Changed", "AWS lags");
     }
-    world.faults(Faults::default());
+    world.faults(|_| ());
     world.later(SETTLED);
     everybody_sees(&world, &name, "Changed");
 }
@@ -143,9 +143,9 @@ fn a_writer_that_is_killed_after_aws_has_nobody_told_the_old_name() {
 #[test]
 fn a_change_whose_answer_is_lost_is_told_to_the_cache_all_the_same() {
     let (mut world, name) = world();
-    world.faults(Faults { reset: vec![Rule::of(UPDATE_USER).after()], ..Faults::default() });
+    world.faults(|faults| faults.reset = vec![Rule::of(UPDATE_USER).after()]);
     world.run(update(&name, "Changed")).code(13);
-    world.faults(Faults::default());
+    world.faults(|_| ());
     everybody_sees(&world, &name, "Changed");
     world.later(SETTLED);
     everybody_sees(&world, &name, "Changed");

@@ -8,7 +8,6 @@ use awsideman::gateway::{
     Attribute, Aws, Change, Gateway, GatewayError, Grant, NewUser, Policy, PrincipalKind, Request, SetFields,
 };
 use awsideman::report::Silent;
-use awsideman::sandbox::Faults;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -285,7 +284,7 @@ fn while_aws_lags_an_old_answer_may_come_from_aws_and_never_from_the_cache() {
         for request in &all {
             let _ = other.read(request, Policy::default()).await;
         }
-        world.faults(Faults { read_lag_ms: 2_000, ..Faults::default() });
+        world.faults(|faults| faults.read_lag_ms = 2_000);
         let changes = rows(&known, "renamed");
         let mut old = 0;
         for change in &changes {
@@ -296,7 +295,7 @@ fn while_aws_lags_an_old_answer_may_come_from_aws_and_never_from_the_cache() {
         }
         println!("{} changes under a lag of 2 s, {old} answers differed while it lasted", changes.len());
         // The lag is over, and the fences with the clock of whoever reads now.
-        world.faults(Faults::default());
+        world.faults(|_| ());
         world.later("11s");
         let later = Process::of(&world, world.app());
         for request in &all {

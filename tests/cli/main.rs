@@ -21,4 +21,5 @@ mod setup;
 mod spaces;
 mod spec;
 mod status;
+mod truth;
 mod words;

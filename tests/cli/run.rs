@@ -135,8 +135,10 @@ impl World {
         self.sandbox.url()
     }
 
-    /// Puts other faults of the sandbox in force.
-    pub(crate) fn faults(&self, faults: Faults) {
+    /// From now on the sandbox does this wrong, and nothing else.
+    pub(crate) fn faults(&self, choose: impl FnOnce(&mut Faults)) {
+        let mut faults = Faults::default();
+        choose(&mut faults);
         self.sandbox.set_faults(faults).unwrap();
     }
 
@@ -147,7 +149,7 @@ impl World {
 
     /// Lets every call go on that waits, and holds none any more.
     pub(crate) fn release(&self) {
-        self.faults(Faults::default());
+        self.faults(|_| ());
     }
 
     /// What the sandbox was asked so far.
