@@ -9,10 +9,12 @@ mod doctor;
 mod error;
 mod late;
 mod measure;
+mod overview;
 mod reading;
 mod recovery;
 mod sandboxed;
 mod status;
+mod trail;
 mod trial;
 mod upkeep;
 mod verdict;
@@ -21,6 +23,9 @@ mod works;
 pub use doctor::{Check, Level};
 pub use error::AppError;
 pub use measure::Measured;
+pub use overview::{
+    AlertReport, CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict,
+};
 pub use reading::{Asker, Reading};
 pub use recovery::Recovered;
 pub use sandboxed::{SandboxHost, sandbox_sources};

@@ -7,6 +7,7 @@
 use super::problem::{Fault, suggestion};
 use super::schema::Sharing;
 use crate::model::{format_duration, parse_duration, parse_size};
+use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub(super) enum Type {
     Text,
     /// `http://` or `https://`.
     Url,
+    /// An address with a port: `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464`.
+    Address,
     /// A path; `~/` is the home directory, a relative one counts from the file that names it.
     Path,
     /// true or false.
@@ -115,6 +118,10 @@ impl Type {
                 Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
                 _ => Err(wrong("write one that begins with http:// or https://")),
             },
+            Type::Address => match given.text().map(|text| text.trim().replace("localhost:", "127.0.0.1:")) {
+                Some(text) if text.parse::<SocketAddr>().is_ok() => Ok(Setting::Text(text)),
+                _ => Err(wrong("write one such as \"127.0.0.1:9464\" or \"[::1]:9464\"")),
+            },
             Type::Path => match given.text() {
                 Some(path) if !path.trim().is_empty() => resolve(path, base),
                 _ => Err(wrong("write one in quotes, or leave the key out")),
@@ -158,6 +165,7 @@ impl Type {
         match self {
             Type::Text => "text",
             Type::Url => "a URL",
+            Type::Address => "an address with a port",
             Type::Path => "a path",
             Type::Flag | Type::Switch => "true or false",
             Type::Time(..) => "a duration",
