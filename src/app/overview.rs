@@ -225,10 +225,12 @@ fn or_say<T: Default, E: std::fmt::Display>(found: Result<T, E>, unread: &mut Ve
     })
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn time<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&clock::utc_exact(*at))
 }
 
+#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
 fn time_or_null<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => time(at, serializer),

@@ -6,7 +6,7 @@
 use super::App;
 use crate::report::Calls;
 use crate::sqlite::{self, Synchronous};
-use crate::state::{Sample, State, StateError, add_calls, add_sample};
+use crate::state::{CallCount, Sample, State, StateError, THROTTLED, add_calls, add_sample};
 use std::time::Duration;
 
 /// Nobody waits longer than this for a statistic.
@@ -40,5 +40,10 @@ fn keep(state: &State, calls: &Calls, now: i64) -> Result<(), StateError> {
     let (mut database, _) = state.database(now)?;
     // A count that a power cut takes is not worth a wait for the disk at the end of a command.
     sqlite::synchronize(database.reader(), Synchronous::Normal)?;
-    add_calls(&mut database, calls, now)
+    let count = |operation: &str, sent| CallCount { operation: operation.into(), sent };
+    let mut counts: Vec<CallCount> = calls.by_operation.iter().map(|(name, sent)| count(name, *sent)).collect();
+    if calls.throttled > 0 {
+        counts.push(count(THROTTLED, calls.throttled));
+    }
+    add_calls(&mut database, &counts, now)
 }

@@ -186,6 +186,7 @@ async fn icon(axum::extract::Path(verdict): axum::extract::Path<String>) -> Resp
 }
 
 /// A time in JSON: RFC 3339.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 pub(super) fn time<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&clock::utc_exact(*at))
 }

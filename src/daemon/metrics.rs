@@ -6,6 +6,7 @@
 
 use super::Standing;
 use crate::app::Overview;
+use crate::gateway::{Api, api_of};
 use crate::health::Level;
 use crate::jobs::Outcome;
 use crate::state;
@@ -87,7 +88,7 @@ fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     let misses = lookups(state::Outcome::is_miss).map(|l| ([l.resource.as_str(), l.outcome.as_str()], l.count));
     sheet.counter(MISSES, &["resource", "reason"], misses)?;
     sheet.counter(ERRORS, &["resource"], by_resource(|outcome| outcome == state::Outcome::Error))?;
-    sheet.gauge(RATIO, &[], [([], status.hit_rate_percentage / 100.0)])?;
+    sheet.gauge(RATIO, &[], [([], ratio(status.hit_count, status.hit_rate_samples))])?;
     sheet.whole(SAMPLES, &[], [([], status.hit_rate_samples)])?;
     let resources = || status.resources.iter().flatten();
     sheet.whole(ENTRIES, &["resource"], resources().map(|r| ([r.resource.as_str()], r.entries)))?;
@@ -108,10 +109,20 @@ fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     sheet.whole(CHECK, &["check"], overview.checks.iter().map(|check| ([check.key.as_str()], level(check.level))))
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a ratio")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+}
+
 fn calls(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     let calls = overview.calls.by_operation.iter().map(|(operation, n)| {
-        let (api, name) = operation.split_once('.').unwrap_or(("", operation));
-        ([api, name], *n)
+        let api = match api_of(operation) {
+            Api::IdentityStore => "identitystore",
+            Api::SsoAdmin => "sso-admin",
+            Api::Organizations => "organizations",
+            Api::Sts => "sts",
+        };
+        ([api, operation.split_once('.').map_or(operation.as_str(), |(_, name)| name)], *n)
     });
     sheet.counter(CALLS, &["api", "operation"], calls)?;
     sheet.counter(THROTTLES, &[], [([], overview.calls.throttled)])

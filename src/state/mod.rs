@@ -25,5 +25,5 @@ pub use record::{Outcome, cache_number};
 pub use statistics::{Counts, Hour, hours, lifetime, window};
 pub use switch::{BreakerMark, BreakerState, Disabled, Switch};
 pub use tally::Tally;
-pub use trends::{CallCount, RunTotal, Sample, call_totals, calls_since, run_totals, samples};
+pub use trends::{CallCount, RunTotal, Sample, THROTTLED, call_totals, calls_since, run_totals, samples};
 pub use trends::{add_calls, add_sample};

@@ -9,14 +9,13 @@ use super::error::StateError;
 use super::record::cache_number;
 use super::statistics::{HOUR, KEPT, hour_of};
 use crate::clock::UnixMillis;
-use crate::report::Calls;
 use crate::sqlite::params;
 use std::path::Path;
 
 /// Samples are at least this far apart: twelve in an hour show all that a chart can.
 const APART: i64 = HOUR / 12;
 /// Under this name the throttled calls are kept; no operation of AWS's is called so.
-const THROTTLED: &str = "";
+pub const THROTTLED: &str = "";
 
 /// What a cache held at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,14 +81,12 @@ pub fn samples(database: &Database, cache: &Path, since: UnixMillis) -> Result<V
 }
 
 /// Adds calls that were made in the hour of `now`.
-pub fn add_calls(database: &mut Database, calls: &Calls, now: UnixMillis) -> Result<(), StateError> {
+pub fn add_calls(database: &mut Database, calls: &[CallCount], now: UnixMillis) -> Result<(), StateError> {
     database.write(|transaction| {
         let statement = "INSERT INTO call(hour, operation, sent) VALUES(?, ?, ?)
             ON CONFLICT DO UPDATE SET sent = sent + excluded.sent";
-        let throttled = (calls.throttled > 0).then_some((THROTTLED, calls.throttled));
-        let by_operation = calls.by_operation.iter().map(|(operation, n)| (operation.as_str(), *n));
-        for (operation, n) in by_operation.chain(throttled) {
-            transaction.execute(statement, params![hour_of(now), operation, signed(n)])?;
+        for call in calls {
+            transaction.execute(statement, params![hour_of(now), call.operation, signed(call.sent)])?;
         }
         let before = now - KEPT;
         transaction.execute(
@@ -173,14 +170,11 @@ mod tests {
     #[test]
     fn calls_are_summed_by_operation_and_none_is_ever_lost() {
         let (_root, mut database) = database();
-        let mut calls = Calls::default();
-        calls.count("X.ListUsers", false);
-        calls.count("X.ListUsers", false);
-        calls.throttled = 1;
+        let count = |operation: &str, sent| CallCount { operation: operation.into(), sent };
+        let calls = [count("X.ListUsers", 2), count(THROTTLED, 1)];
         for hour in [1, 1, 5, 40 * 24] {
             add_calls(&mut database, &calls, hour * HOUR + 7).unwrap();
         }
-        let count = |operation: &str, sent| CallCount { operation: operation.into(), sent };
         assert_eq!(call_totals(&database).unwrap(), [count("", 4), count("X.ListUsers", 8)]);
         assert_eq!(calls_since(&database, 40 * 24 * HOUR).unwrap(), [count("", 1), count("X.ListUsers", 2)]);
         let rows: i64 = database.reader().query_row("SELECT count(*) FROM call", [], |row| row.get(0)).unwrap();

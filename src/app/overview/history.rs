@@ -108,7 +108,7 @@ pub(super) fn lookups(database: &Database, cache: &Path) -> Result<Vec<Lookups>,
 pub(super) fn calls(database: &Database, now: UnixMillis) -> Result<CallsReport, StateError> {
     let mut report = CallsReport::default();
     for call in state::call_totals(database)? {
-        if call.operation.is_empty() {
+        if call.operation == state::THROTTLED {
             report.throttled = call.sent;
         } else {
             report.total += call.sent;
@@ -116,7 +116,7 @@ pub(super) fn calls(database: &Database, now: UnixMillis) -> Result<CallsReport,
         }
     }
     let day = state::calls_since(database, now - DAY)?;
-    report.last_day = day.iter().filter(|call| !call.operation.is_empty()).map(|call| call.sent).sum();
+    report.last_day = day.iter().filter(|call| call.operation != state::THROTTLED).map(|call| call.sent).sum();
     Ok(report)
 }
 

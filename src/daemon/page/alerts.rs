@@ -3,7 +3,7 @@
 //! Neighbours: `mod.rs` places it. Promise: no alert is shown as over before its resolution was recorded.
 
 use super::View;
-use super::words::{counted, moment};
+use super::words::{counted, lasting, prose};
 use maud::{Markup, html};
 
 pub(super) fn section(view: &View<'_>) -> Markup {
@@ -20,9 +20,9 @@ pub(super) fn section(view: &View<'_>) -> Markup {
                                 th scope="row" { (alert.key) }
                                 td {
                                     @if alert.firing { span.bad { "firing" } } @else { span.warn { "pending" } }
-                                    small { "since " (moment(alert.since, overview.now)) }
+                                    small { (lasting(alert.since, overview.now)) }
                                 }
-                                td { (alert.message) }
+                                td { (prose(&alert.message)) }
                             }
                         }
                     }

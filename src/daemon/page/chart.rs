@@ -90,9 +90,12 @@ pub(super) fn plot(named: &Named<'_>, axis: Axis, rules: &[Rule], marks: Option<
             @for rule in rules {
                 @let y = y(rule.at);
                 line.(rule.class) x1="0" x2="100%" y1=(y) y2=(y) {}
-                @if !is_empty { text x="100%" y=(y - 4.0) text-anchor="end" { (rule.label) } }
             }
-            @if let Some(marks) = marks { (marks) } @else {
+            @if let Some(marks) = marks {
+                (marks)
+                // Over the marks, with a rim of paper: a label must be read where the curve goes through it.
+                @for rule in rules { text.rule x="100%" y=(y(rule.at) - 4.0) text-anchor="end" { (rule.label) } }
+            } @else {
                 text.nothing x="50%" y=(HEAD + PLOT / 2.0 + 5.0) text-anchor="middle" { (nothing) }
             }
             line.base x1="0" x2="100%" y1=(base) y2=(base) {}
@@ -119,22 +122,23 @@ fn times(axis: Axis, y: f64) -> Markup {
 
 /// A curve and the area below it, through shares of the height; it breaks where two moments are further apart than `gap`.
 pub(super) fn curve(axis: Axis, points: &[(UnixMillis, f64)], gap: i64) -> Markup {
-    let (mut line, mut area) = (String::new(), String::new());
+    let (mut lines, mut areas) = (Vec::new(), Vec::new());
     for part in points.chunk_by(|a, b| b.0 - a.0 <= gap) {
         let place = |(at, share): &(UnixMillis, f64)| {
             format!("{:.2} {:.2}", axis.percent(*at) * 10.0, (1.0 - share.clamp(0.0, 1.0)) * PLOT)
         };
         let path = part.iter().map(place).collect::<Vec<_>>().join(" L");
         // A lone point is a dot: a line of no length with round ends.
-        line += &if part.len() == 1 { format!("M{path} h0.01 ") } else { format!("M{path} ") };
+        let end = if part.len() == 1 { " h0.01" } else { "" };
+        lines.push(format!("M{path}{end}"));
         let (Some(first), Some(last)) = (part.first(), part.last()) else { continue };
         let (left, right) = (axis.percent(first.0) * 10.0, axis.percent(last.0) * 10.0);
-        area += &format!("M{left:.2} {PLOT} L{path} L{right:.2} {PLOT} Z ");
+        areas.push(format!("M{left:.2} {PLOT} L{path} L{right:.2} {PLOT} Z"));
     }
     html! {
         svg y=(HEAD) width="100%" height=(PLOT) viewBox={ "0 0 1000 " (PLOT) } preserveAspectRatio="none" {
-            path.below d=(area.trim_end()) {}
-            path.curve d=(line.trim_end()) vector-effect="non-scaling-stroke" {}
+            path.below d=(areas.join(" ")) {}
+            path.curve d=(lines.join(" ")) vector-effect="non-scaling-stroke" {}
         }
     }
 }
@@ -187,7 +191,7 @@ mod tests {
     #[test]
     fn a_curve_breaks_where_nothing_was_measured() {
         let text = curve(AXIS, &[(0, 0.5), (HOUR, 0.6), (6 * HOUR, 1.0)], HOUR).into_string();
-        assert_eq!(text.matches("Z").count(), 2, "{text}");
+        assert_eq!(text.matches('Z').count(), 2, "{text}");
         assert!(text.contains("M0.00 60.00 L41.67 48.00") && text.contains("M250.00 0.00 h0.01"), "{text}");
     }
 

@@ -5,7 +5,7 @@
 
 use super::View;
 use super::chart::{self, Axis, percent};
-use super::words::{counted, grouped, moment, took};
+use super::words::{counted, grouped, moment, prose, took};
 use crate::clock;
 use crate::jobs::{Listed, Outcome, RunRow};
 use maud::{Markup, html};
@@ -47,7 +47,7 @@ fn row(job: &Listed, view: &View<'_>) -> Markup {
                     (Some(outcome), Some(at)) => {
                         span.(class(Some(outcome))) { (outcome.as_str()) } " " span.soft { (moment(at, now)) }
                         @if let Some(reason) = job.last_reason.as_ref().filter(|reason| !reason.is_empty()) {
-                            small { (reason) }
+                            small { (prose(reason)) }
                         }
                     }
                     _ => span.soft { "never" },
@@ -55,7 +55,7 @@ fn row(job: &Listed, view: &View<'_>) -> Markup {
             }
             td {
                 @if let Some(by) = &job.running { "runs now" small { (by) } }
-                @else if let Some(paused) = &job.paused { span.warn { "paused" } small { (paused) } }
+                @else if let Some(paused) = &job.paused { span.warn { "paused" } small { (prose(paused)) } }
                 @else if let Some(due) = job.next_due { (moment(due, now)) }
                 @else { span.soft { "by name only" } }
             }
@@ -147,7 +147,7 @@ fn runs(view: &View<'_>) -> Markup {
                         @for run in runs.iter().take(LISTED) {
                             tr {
                                 th scope="row" { (name(&run.job, Some(&run.profile))) small { (moment(run.started_at, now)) } }
-                                td { span.(class(run.outcome)) { (word(run)) } small { (run.reason) } }
+                                td { span.(class(run.outcome)) { (word(run)) } small { (prose(&run.reason)) } }
                                 td.r { (took(run.took_ms)) small { (counted(run.calls.unsigned_abs(), "call", "calls")) } }
                             }
                         }

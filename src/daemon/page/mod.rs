@@ -20,7 +20,7 @@ use chart::Axis;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-use words::{DAY, counted, grouped, moment};
+use words::{DAY, counted, grouped, lasting, moment, prose};
 
 const STYLE: &str = include_str!("style.css");
 /// The page asks for itself again after so many seconds.
@@ -223,8 +223,8 @@ fn problem(found: &Problem, now: i64) -> Markup {
     };
     html! {
         li.(class) {
-            p { span.level { (word) } @if let Some(since) = found.since { span.soft { " since " (moment(since, now)) } } }
-            p.what { (found.message) }
+            p { span.level { (word) } @if let Some(since) = found.since { span.soft { " " (lasting(since, now)) } } }
+            p.what { (prose(&found.message)) }
             pre.command { code { (found.command) } }
         }
     }

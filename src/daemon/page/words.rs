@@ -23,6 +23,21 @@ pub(super) fn moment(at: UnixMillis, now: UnixMillis) -> Markup {
     html! { time datetime=(clock::utc(at)) title=(clock::local(at)) { (words) } }
 }
 
+/// A sentence in which what stands between backticks is something to type.
+pub(super) fn prose(text: &str) -> Markup {
+    html! {
+        @for (n, part) in text.split('`').enumerate() {
+            @if n % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
+/// `for 45m`, with the moment behind it.
+pub(super) fn lasting(since: UnixMillis, now: UnixMillis) -> Markup {
+    let words = span(now.saturating_sub(since).max(0).unsigned_abs());
+    html! { "for " time datetime=(clock::utc(since)) title={ "since " (clock::local(since)) } { (words) } }
+}
+
 /// `42s`, `3m`, `2h 5m`, `4d 3h`: no finer than somebody needs.
 pub(super) fn span(ms: u64) -> String {
     let whole = match ms {
@@ -49,7 +64,7 @@ pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
