@@ -4,7 +4,7 @@
 //! answered from the cache never opens the pace database, loads the SDK's configuration or starts a server; the calls that
 //! were made are told once, when nobody needs the source any more, however its work ended.
 
-use crate::gateway::{GatewayError, Listing, Paced, Page, Single, Source, Target};
+use crate::gateway::{Change, GatewayError, Listing, Paced, Page, Single, Source, Target};
 use crate::report::Calls;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -65,5 +65,9 @@ impl Source for Late {
 
     async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
         self.source()?.fetch(target, single).await
+    }
+
+    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+        self.source()?.change(target, change).await
     }
 }

@@ -100,12 +100,16 @@ pub struct ServeArgs {
     long_about = "Check everything that awsideman needs, and say what is missing.\n\n\
         Credentials and how long they last, region, instance, each read that is needed, directories, clock and mail. \
         The exit code is 0 when only optional parts are unset.",
-    after_help = "Examples:\n  awsideman doctor\n  awsideman doctor --json\n  awsideman doctor --iam-policy"
+    after_help = "Examples:\n  awsideman doctor\n  awsideman doctor --json\n  awsideman doctor --iam-policy\n  \
+        awsideman doctor --iam-policy --writes"
 )]
 pub struct DoctorArgs {
     /// Print the IAM policy that is just enough, and check nothing
     #[arg(long)]
     pub iam_policy: bool,
+    /// Let that policy allow changes too, not only reads
+    #[arg(long, requires = "iam_policy")]
+    pub writes: bool,
 }
 
 /// `completions`

@@ -4,6 +4,7 @@
 //! nothing; configuration and each service's client come with the first call that needs them. One call here is one
 //! request on the wire: nothing is retried.
 
+mod changes;
 mod errors;
 mod fields;
 mod identitystore;
@@ -11,11 +12,12 @@ mod organizations;
 #[cfg(test)]
 mod server;
 mod ssoadmin;
+mod status;
 mod sts;
 #[cfg(test)]
 mod tests;
 
-use super::{GatewayError, Listing, Page, Single, Source, Target};
+use super::{Change, GatewayError, Listing, Page, Single, Source, Target};
 use crate::aws::{self, AwsSettings, CredentialFacts, SdkConfig};
 use async_trait::async_trait;
 use errors::Ask;
@@ -132,6 +134,7 @@ impl Source for Aws {
             Listing::AccountsForParent(parent) => {
                 organizations::accounts_for_parent(self.organizations().await, parent, token, ask).await
             }
+            Listing::AccountTags(account) => organizations::tags(self.organizations().await, account, token, ask).await,
         }
     }
 
@@ -154,7 +157,17 @@ impl Source for Aws {
                 ssoadmin::permissions_boundary(self.sso_admin().await, instance()?, arn, ask).await
             }
             Single::Account(id) => organizations::describe_account(self.organizations().await, id, ask).await,
+            Single::MembershipId { group, user } => {
+                status::membership_id(self.identity_store().await, store()?, (group, user), ask).await
+            }
+            Single::Status(pending, id) => {
+                status::of_request(self.sso_admin().await, instance()?, (*pending, id), ask).await
+            }
             Single::CallerIdentity => sts::caller_identity(self.sts().await, ask).await,
         }
+    }
+
+    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+        changes::make(self, target, change).await
     }
 }
