@@ -99,12 +99,12 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// `?range=7d&still`
+/// `?range=7d&live`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Wish {
     range: Option<String>,
-    still: Option<String>,
+    live: Option<String>,
 }
 
 impl Wish {
@@ -129,7 +129,7 @@ fn router(place: &Place, window: Arc<dyn Window>) -> Router {
 
 async fn status_page(State(desk): State<Arc<Desk>>, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     let (overview, standing) = (desk.overview().await?, desk.window.standing());
-    let view = View { overview: &overview, standing: &standing, range: wish.range(), refreshes: wish.still.is_none() };
+    let view = View { overview: &overview, standing: &standing, range: wish.range(), refreshes: wish.live.is_some() };
     let mut answer = axum::response::Html(page::draw(&view)).into_response();
     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy());
     Ok(answer)

@@ -23,7 +23,8 @@ use std::time::Duration;
 use words::{DAY, counted, grouped, lasting, moment, prose};
 
 const STYLE: &str = include_str!("style.css");
-/// The page asks for itself again after so many seconds.
+/// A live page asks for itself again after so many seconds. It is not live unless somebody wants it: who reads with a screen
+/// reader, or has opened a part, would be thrown back to the top.
 const REFRESH: u32 = 30;
 
 /// How far back the charts reach.
@@ -103,9 +104,9 @@ impl View<'_> {
         Axis { from: now - clock::millis(self.range.span()), to: now }
     }
 
-    /// The address of this page with another range, or standing still.
+    /// The address of this page with another range, standing still or live.
     fn address(range: Range, refreshes: bool) -> String {
-        format!("/?range={}{}", range.word(), if refreshes { "" } else { "&still" })
+        format!("/?range={}{}", range.word(), if refreshes { "&live" } else { "" })
     }
 }
 
@@ -291,7 +292,7 @@ fn foot(view: &View<'_>) -> Markup {
                     a href=(View::address(view.range, false)) { "Hold it still" }
                 } @else {
                     "This page stands still. "
-                    a href=(View::address(view.range, true)) { "Refresh it by itself" }
+                    a href=(View::address(view.range, true)) { "Let it refresh itself" }
                 }
             }
             nav aria-label="For programs" {

@@ -27,7 +27,7 @@ fn empty() -> (tempfile::TempDir, Overview) {
 
 fn drawn(overview: &Overview) -> String {
     let standing = Standing { started_at: overview.now, passes: 1, refused: None, ending: false };
-    draw(&View { overview, standing: &standing, range: Range::Day, refreshes: true })
+    draw(&View { overview, standing: &standing, range: Range::Day, refreshes: false })
 }
 
 fn problem_of(level: Level, message: &str) -> Problem {
