@@ -10,23 +10,24 @@ mod error;
 mod late;
 mod measure;
 mod overview;
+mod ping;
 mod reading;
 mod recovery;
 mod sandboxed;
 mod status;
+mod tell;
 mod trail;
 mod trial;
 mod upkeep;
 mod verdict;
+mod watch;
 mod works;
 mod writing;
 
 pub use doctor::{Check, Level};
 pub use error::AppError;
 pub use measure::Measured;
-pub use overview::{
-    AlertReport, CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict,
-};
+pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
 pub use reading::{Asker, Reading};
 pub use recovery::Recovered;
 pub use sandboxed::{SandboxHost, sandbox_sources};

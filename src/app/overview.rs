@@ -54,9 +54,11 @@ pub struct Overview {
     pub jobs: Vec<Listed>,
     /// Past runs, as many as are kept, the newest first.
     pub runs: Vec<RunRow>,
-    /// What fires or is about to.
-    pub alerts: Vec<AlertReport>,
-    /// Mails that could not leave yet.
+    /// Every alert: what fires, what is about to, and what is silenced or follows from another.
+    pub alerts: Vec<alerts::Standing>,
+    /// The silences that hold.
+    pub silences: Vec<alerts::Silence>,
+    /// Messages that could not leave yet.
     pub mails_waiting: u64,
     /// Calls to AWS.
     pub calls: CallsReport,
@@ -96,28 +98,13 @@ pub struct Limits {
     pub max_bytes: u64,
 }
 
-/// One alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AlertReport {
-    /// The key of its finding (`hit_rate`, `job:warm`).
-    pub key: String,
-    /// Whether it fires; otherwise it has not lasted long enough.
-    pub firing: bool,
-    /// What the finding said last.
-    pub message: String,
-    /// The command to type next.
-    pub hint: String,
-    /// Since when it is so.
-    #[serde(serialize_with = "time")]
-    pub since: UnixMillis,
-}
-
 /// What the state directory had, as far as it could be read.
 #[derive(Default)]
 struct Kept {
     jobs: Vec<Listed>,
     runs: Vec<RunRow>,
-    alerts: Vec<AlertReport>,
+    alerts: Vec<alerts::Standing>,
+    silences: Vec<alerts::Silence>,
     mails_waiting: u64,
     calls: CallsReport,
     history: History,
@@ -148,6 +135,7 @@ impl App {
             jobs: kept.jobs,
             runs: kept.runs,
             alerts: kept.alerts,
+            silences: kept.silences,
             mails_waiting: kept.mails_waiting,
             calls: kept.calls,
             history: kept.history,
@@ -196,16 +184,9 @@ impl App {
         now: UnixMillis,
         unread: &mut Vec<String>,
     ) {
-        kept.alerts = or_say(alerts::alerts(database), unread)
-            .into_iter()
-            .map(|alert| AlertReport {
-                key: alert.key,
-                firing: alert.firing,
-                message: alert.message,
-                hint: alert.hint,
-                since: alert.since,
-            })
-            .collect();
+        let is_disabled = self.disabled().is_some();
+        kept.alerts = or_say(alerts::standing(database, &self.config().alerts, is_disabled, now), unread);
+        kept.silences = or_say(alerts::silences(database, now), unread);
         kept.mails_waiting = or_say(alerts::waiting(database), unread);
         kept.calls = or_say(history::calls(database, now), unread);
         kept.history = or_say(history::history(database, self.cache_dir(), since), unread);

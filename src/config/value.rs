@@ -22,6 +22,10 @@ pub(super) enum Type {
     Url,
     /// An address with a port: `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464`.
     Address,
+    /// Text that must not be shown, and that stands in no file: it comes in a variable.
+    Secret,
+    /// A URL that must not be shown.
+    SecretUrl,
     /// A path; `~/` is the home directory, a relative one counts from the file that names it.
     Path,
     /// true or false.
@@ -122,6 +126,17 @@ impl Type {
                 Some(text) if text.parse::<SocketAddr>().is_ok() => Ok(Setting::Text(text)),
                 _ => Err(wrong("write one such as \"127.0.0.1:9464\" or \"[::1]:9464\"")),
             },
+            Type::Secret => match given {
+                Given::Raw(text) => Ok(Setting::Text((*text).into())),
+                _ => Err(Fault::new(
+                    "is a secret and stands in a file that others read",
+                    "name its file with the key that ends in _file, or a command, or set the variable of this key",
+                )),
+            },
+            Type::SecretUrl => match given.text() {
+                Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
+                _ => Err(Fault::new("is no URL", "write one that begins with http:// or https://")),
+            },
             Type::Path => match given.text() {
                 Some(path) if !path.trim().is_empty() => resolve(path, base),
                 _ => Err(wrong("write one in quotes, or leave the key out")),
@@ -164,8 +179,9 @@ impl Type {
     fn noun(self) -> &'static str {
         match self {
             Type::Text => "text",
-            Type::Url => "a URL",
             Type::Address => "an address with a port",
+            Type::Secret => "a secret",
+            Type::Url | Type::SecretUrl => "a URL",
             Type::Path => "a path",
             Type::Flag | Type::Switch => "true or false",
             Type::Time(..) => "a duration",

@@ -46,9 +46,9 @@ const NEXT: Family = ("awsideman_job_next_due_timestamp_seconds", "When the job 
 const RUNNING: Family = ("awsideman_job_running", "1 while the job runs.");
 const ENABLED: Family = ("awsideman_job_enabled", "1 when the job runs by itself.");
 const PAUSED: Family = ("awsideman_job_paused", "1 while the job is paused.");
-const ALERTS: Family = ("awsideman_alerts", "Alerts by state.");
-const ALERT: Family = ("awsideman_alert_firing", "1 for each alert that fires.");
-const MAILS: Family = ("awsideman_mails_waiting", "Mails that could not leave yet.");
+const ALERTS: Family = ("awsideman_alerts", "Alerts by state: what follows from another one is inhibited.");
+const ALERT: Family = ("awsideman_alert_firing", "1 for each alert that fires and is neither silenced nor inhibited.");
+const MAILS: Family = ("awsideman_mails_waiting", "Messages about alerts that could not leave yet.");
 const START: Family = ("awsideman_daemon_start_timestamp_seconds", "When the daemon began.");
 const PASSES: Family = ("awsideman_daemon_passes_total", "Looks of the daemon at the ledger.");
 const RELOAD: Family = ("awsideman_daemon_reload_success", "0 while the configuration on disk is not the one in use.");
@@ -174,10 +174,11 @@ fn passed_over(outcome: Outcome) -> bool {
 }
 
 fn alerts(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
-    let count = |firing| overview.alerts.iter().filter(|alert| alert.firing == firing).count() as u64;
-    sheet.whole(ALERTS, &["state"], [(["firing"], count(true)), (["pending"], count(false))])?;
-    let firing = overview.alerts.iter().filter(|alert| alert.firing).map(|alert| ([alert.key.as_str()], 1));
-    sheet.whole(ALERT, &["key"], firing)?;
+    let states = ["firing", "pending", "silenced", "inhibited"];
+    let count = |state| overview.alerts.iter().filter(|alert| alert.state == state).count() as u64;
+    sheet.whole(ALERTS, &["state"], states.map(|state| ([state], count(state))))?;
+    let firing = overview.alerts.iter().filter(|alert| alert.state == "firing");
+    sheet.whole(ALERT, &["key"], firing.map(|alert| ([alert.key.as_str()], 1)))?;
     sheet.whole(MAILS, &[], [([], overview.mails_waiting)])
 }
 

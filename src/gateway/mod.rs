@@ -15,6 +15,7 @@ mod journal;
 mod look;
 mod names;
 mod pace;
+mod patch;
 mod policy;
 mod principals;
 mod read;

@@ -85,13 +85,16 @@ pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>, now: U
             add(found);
         }
     }
-    for alert in kept.alerts.iter().filter(|alert| alert.firing) {
+    for alert in kept.alerts.iter().filter(|alert| alert.state != "pending") {
         let command = if alert.hint.is_empty() { "awsideman jobs history" } else { &alert.hint };
         add(problem(&alert.key, Level::Critical, alert.message.clone(), Some(alert.since), command));
     }
+    mute(&mut problems, kept);
+    let mut add = |problem| problems.push(problem);
     if kept.mails_waiting > 0 {
-        let mails = if kept.mails_waiting == 1 { "1 mail".into() } else { format!("{} mails", kept.mails_waiting) };
-        let message = format!("{mails} about alerts could not be sent yet");
+        let messages =
+            if kept.mails_waiting == 1 { "1 message".into() } else { format!("{} messages", kept.mails_waiting) };
+        let message = format!("{messages} about alerts could not be sent yet");
         add(problem("mail", Level::Warn, message, None, "awsideman alerts test"));
     }
     for notice in &measured.notices {
@@ -99,6 +102,18 @@ pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>, now: U
     }
     sort(&mut problems);
     problems
+}
+
+/// What follows from another trouble is not told beside it; what somebody silenced is told quietly.
+fn mute(problems: &mut Vec<Problem>, kept: &Kept) {
+    let state = |key: &str| kept.alerts.iter().find(|alert| alert.key == key);
+    problems.retain(|problem| state(&problem.key).is_none_or(|alert| alert.state != "inhibited"));
+    for problem in problems {
+        if let Some(silenced) = state(&problem.key).filter(|alert| alert.state == "silenced") {
+            problem.level = Level::Warn;
+            problem.message = format!("{} ({})", problem.message, silenced.next);
+        }
+    }
 }
 
 /// The worst first, then the oldest; what has no beginning comes last.

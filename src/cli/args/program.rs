@@ -1,4 +1,4 @@
-//! `config`, `alerts`, `sandbox`, `doctor`, `completions` and `man`: the program itself.
+//! `config`, `sandbox`, `doctor`, `completions` and `man`: the program itself.
 //!
 //! Neighbours: `args.rs` holds them in the tree; `commands/` carries them out. Promise: none of them changes AWS.
 
@@ -37,14 +37,6 @@ pub enum ConfigCommand {
     /// Print which configuration files are read, in order
     #[command(after_help = "Examples:\n  awsideman config path\n  awsideman config path --json")]
     Path,
-}
-
-/// `alerts ...`
-#[derive(Debug, Clone, Subcommand)]
-pub enum AlertsCommand {
-    /// Send one mail to see whether alerts arrive
-    #[command(after_help = "Examples:\n  awsideman alerts test\n  awsideman alerts test --config new.toml")]
-    Test,
 }
 
 /// `sandbox ...`

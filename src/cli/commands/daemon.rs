@@ -124,7 +124,7 @@ impl Shift for OnDuty {
                     done.notices.extend(written.ok().flatten());
                 }
                 for receipt in &done.mail.sent {
-                    self.talk.line(&format!("mail: {}", receipt.place));
+                    self.talk.line(&format!("{}: {}", receipt.channel.as_str(), receipt.place));
                 }
                 if retries || !done.reports.is_empty() {
                     self.say(&self.outcome, done.notices);

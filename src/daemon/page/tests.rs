@@ -82,13 +82,18 @@ fn no_text_gets_out_of_its_place() {
         (job.running, job.last_reason, job.paused) = (Some(NASTY.into()), Some(NASTY.into()), Some(NASTY.into()));
         (job.last_outcome, job.last_at) = (Some(crate::jobs::Outcome::Failed), Some(5));
     }
-    overview.alerts.push(crate::app::AlertReport {
+    overview.alerts.push(crate::alerts::Standing {
         key: NASTY.into(),
-        firing: true,
+        state: "firing",
         message: NASTY.into(),
         hint: NASTY.into(),
         since: 0,
+        notified_at: None,
+        next_at: None,
+        next: NASTY.into(),
     });
+    let (pattern, reason, author) = (NASTY.into(), NASTY.into(), NASTY.into());
+    overview.silences.push(crate::alerts::Silence { id: 1, pattern, created_at: 0, until: 9, reason, author });
     for check in &mut overview.checks {
         check.message = NASTY.into();
     }
