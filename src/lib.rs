@@ -21,7 +21,7 @@
 //!  floor 3  cache      meaning: keys, freshness, entries, fills that no change has overtaken, what a change makes false
 //!  floor 2  store      bytes at rest: disk (SQLite, generations), memory, the record log, the layers over them
 //!  floor 1  config     layers, checked    state  switch, tally, locks, state.db    report  progress as values
-//!           host       facts of the host  aws    the SDK's configuration, loaded lazily
+//!           host       facts of the host  aws    the SDK's configuration, loaded lazily   log  the log file
 //!  floor 0  model      nouns    clock  time as a value    sqlite, private, http  the safe ways to open a thing
 //! ```
 //!
@@ -63,7 +63,7 @@
 //! - *An error is never an empty list.* Walks that lose a target say which; a listing that breaks off is not stored.
 //! - *A fault of the cache slows a command*, it never fails it and never changes its answer.
 //! - *Jobs are decided by the ledger and guarded by file locks*, never by the moment at which somebody wakes.
-//! - *There is no global*, no `unsafe`, no printing below floor 8, and no exit but `main.rs`.
+//! - *There is no global* but the one that `tracing` writes the log through, no `unsafe`, no printing below floor 8, and no exit but `main.rs`.
 //!
 //! # Where do I change ...
 //!
@@ -107,6 +107,7 @@ pub mod health;
 pub mod host;
 pub mod http;
 pub mod jobs;
+pub mod log;
 pub mod model;
 pub mod private;
 pub mod report;

@@ -42,8 +42,10 @@ pub use works::RunDone;
 
 use crate::aws::{self, AwsSettings, Environment};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Backend, Config, Loaded, Sharing};
+use crate::config::{self, Backend, Config, Loaded, LogLevel, Sharing};
 use crate::gateway::Selection;
+use crate::host;
+use crate::log::{LevelFilter, LogFormat, LogSettings};
 use crate::private::{self, Access};
 use crate::state::{Disabled, State, Switch};
 use crate::store::Store;
@@ -221,6 +223,27 @@ impl App {
             })
         };
         self.switch().0.disabled(now).cloned().or_else(by_configuration)
+    }
+
+    /// Where and how this process keeps its log.
+    pub fn log_settings(&self) -> LogSettings {
+        let config = &self.config().log;
+        let level = match config.level {
+            LogLevel::Off => LevelFilter::OFF,
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+        };
+        let format = match config.format {
+            config::LogFormat::Text => LogFormat::Text,
+            config::LogFormat::Json => LogFormat::Json,
+        };
+        let own = self.state_dir().join("awsideman.log");
+        let host = || host::is_root().then(|| PathBuf::from("/var/log/awsideman.log"));
+        let path = config.file.clone().or_else(host).unwrap_or_else(|| own.clone());
+        let directory = (path.parent() == Some(self.state_dir())).then(|| self.state_dir().to_owned());
+        LogSettings { path, directory, access: self.access(), level, format }
     }
 
     /// Whether entries are kept by this process alone.

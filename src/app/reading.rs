@@ -71,11 +71,14 @@ impl App {
     /// The cache for answering commands, whatever state the store is in; a fault is told by [`App::store_problem`].
     pub fn cache(&self) -> Cache {
         let opened = self.opened.get_or_init(|| {
-            self.open().unwrap_or_else(|error| Opened {
-                store: Arc::new(Memory::new(self.limit_bytes(), 0)),
-                breaker: None,
-                problem: Some(error.to_string()),
-                is_damaged: error.is_damage(),
+            self.open().unwrap_or_else(|error| {
+                error.log();
+                Opened {
+                    store: Arc::new(Memory::new(self.limit_bytes(), 0)),
+                    breaker: None,
+                    problem: Some(error.to_string()),
+                    is_damaged: error.is_damage(),
+                }
             })
         });
         Cache::new(opened.store.clone(), self.clock().clone(), self.cache_settings())

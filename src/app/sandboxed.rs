@@ -68,6 +68,7 @@ pub fn sandbox_sources(sources: &Sources, loaded: &Loaded, shape: &Shape) -> Sou
     let mut set = |key: &str, value: String| sandboxed.overrides.push((key.to_owned(), value));
     set("cache.dir", root.join("cache").display().to_string());
     set("state.dir", root.join("state").display().to_string());
+    set("log.file", root.join("awsideman.log").display().to_string());
     set("cache.sharing", "private".into());
     set("alerts.email.enabled", "true".into());
     set("alerts.email.transport", "file".into());

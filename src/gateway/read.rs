@@ -319,6 +319,7 @@ impl Gateway {
 
     /// Notes a fault of the cache: it slows the command and is said, it does not fail it.
     pub(super) fn fault(&self, error: &StoreError) {
+        error.log();
         if let Ok(mut faults) = self.faults.lock() {
             let text = error.to_string();
             if !faults.contains(&text) {

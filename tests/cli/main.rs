@@ -13,6 +13,7 @@ mod crowd;
 mod freshness;
 mod home;
 mod jobs;
+mod log;
 mod monitor;
 mod output;
 mod run;

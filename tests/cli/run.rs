@@ -63,6 +63,8 @@ impl World {
             ("AWS_ACCESS_KEY_ID", "AKIAFIRST".into()),
             ("AWS_SECRET_ACCESS_KEY", "secret".into()),
             ("AWS_EC2_METADATA_DISABLED", "true".into()),
+            // For root it would be the host's.
+            ("AWSIDEMAN_LOG_FILE", text(root.path().join("awsideman.log"))),
             (ENDPOINT, sandbox.url()),
             // The product's own pace is tested where it is made.
             ("AWSIDEMAN_PACE_SSO_ADMIN_TPS", "10000".into()),
