@@ -98,6 +98,7 @@ impl App {
             host: host::host_name(),
             works: Arc::new(Joined(self.clone())),
             slots: Slots::new(config.jobs.parallel),
+            wait: false,
             keep: config.jobs.history,
             grace: config.jobs.grace,
             progress,

@@ -140,6 +140,7 @@ impl Stage {
             host: "here".into(),
             works: Arc::new(Acting { act, given: Arc::clone(&given) }),
             slots: Slots::new(2),
+            wait: false,
             keep: 50,
             grace: Duration::from_secs(10),
             progress: Arc::new(Silent),
