@@ -135,6 +135,7 @@ pub(super) fn plan<'a>(options: &'a Options, path: &'a Path, statements: &'a str
     Plan {
         path,
         schema: statements,
+        steps: &[],
         version: schema::VERSION,
         synchronous: Synchronous::Normal,
         busy: options.busy,
