@@ -8,7 +8,7 @@
 mod selection;
 mod transport;
 
-pub use selection::{Environment, credential_fingerprint, environment, region};
+pub use selection::{Environment, browser_login, credential_fingerprint, environment, region};
 
 use crate::clock::UnixMillis;
 pub use aws_config::SdkConfig;

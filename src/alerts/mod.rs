@@ -17,4 +17,4 @@ mod tests;
 pub use book::{Alert, Change, Decision, Run, alerts, forget_jobs, job_finding, observe};
 pub use email::{Mailer, check, test_mail};
 pub use error::AlertError;
-pub use outbox::{Delivered, Mail, Post, Receipt, Transport, deliver, waiting};
+pub use outbox::{Delivered, Mail, Post, Receipt, Transport, deliver, waiting, write};

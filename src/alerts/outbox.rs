@@ -80,6 +80,17 @@ pub fn waiting(database: &mut Database) -> Result<u64, AlertError> {
     Ok(waiting.unsigned_abs())
 }
 
+/// Puts a mail of its own, about no alert, into the outbox.
+pub fn write(
+    database: &mut Database,
+    subject: &str,
+    body: &str,
+    host: &str,
+    now: UnixMillis,
+) -> Result<Mail, AlertError> {
+    Ok(sqlite::write(database.connection(), |transaction| put(transaction, subject, body, host, false, now))?)
+}
+
 /// Sends what waits. A failure is a value, not an error: the mails are kept. Blocks while the network does.
 pub fn deliver(database: &mut Database, post: &Post<'_>, now: UnixMillis) -> Result<Delivered, AlertError> {
     let waiting = waiting(database)?;

@@ -5,8 +5,10 @@
 //! tally, and neither `state.db` nor anything of AWS.
 
 mod contents;
+mod digest;
 mod doctor;
 mod error;
+mod kinds;
 mod late;
 mod measure;
 mod reading;
@@ -16,6 +18,7 @@ mod status;
 mod trial;
 mod upkeep;
 mod verdict;
+mod verify;
 mod works;
 
 pub use doctor::{Check, Level};

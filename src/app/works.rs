@@ -1,23 +1,23 @@
-//! What each kind of job does, and what a pass of jobs leads to: one look at the alerts, at most one mail.
+//! A pass of jobs, and what it leads to: one look at the alerts, at most one mail about them.
 //!
-//! Neighbours: `jobs/` says when and how, `gateway/` warms, `upkeep.rs` and `measure.rs` do the rest, `alerts/` writes.
+//! Neighbours: `jobs/` says when and how, `kinds.rs` does the work of each kind, `alerts/` writes.
 //! Promise: `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit
 //! code and is sent by a later pass.
 
+use super::digest;
+use super::kinds::Joined;
 use super::reading::{Asker, Reading};
-use super::verdict::{failed, swept, warm_work, worst};
+use super::verdict::worst;
 use super::{App, AppError};
 use crate::alerts::{self, Delivered, Post};
-use crate::config::{AlertWhen, Job, Kind, WarmTarget, load_jobs};
+use crate::config::{AlertWhen, Broken, Job, Kind, WarmTarget, load_jobs, read_jobs};
 use crate::gateway::{GatewayError, WarmPlan, Warmed};
 use crate::health::Finding;
 use crate::host;
-use crate::jobs::{self, Context, Ledger, Outcome, Report, Run, Slots, Stop, Wanted, Work, Works};
+use crate::jobs::{self, Context, Ledger, Outcome, Report, Slots, Stop, Wanted};
 use crate::model::Zone;
 use crate::report::Progress;
 use crate::state::Database;
-use async_trait::async_trait;
-use serde_json::{Map, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,48 +34,24 @@ pub struct RunDone {
     pub notices: Vec<String>,
 }
 
-/// The kinds of jobs, joined to the rooms that do them.
-struct Joined(Arc<App>);
-
-#[async_trait]
-impl Works for Joined {
-    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> Work {
-        // An app for each run: it reads the switch anew, and its store is opened and closed with it.
-        let app = match self.0.with_profile(run.profile.as_deref()) {
-            Ok(app) => Arc::new(app),
-            Err(error) => return failed(&error),
-        };
-        let work = match &job.kind {
-            Kind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress, stop).await,
-            Kind::Cleanup => aside(&app, |app| swept(app.cleanup(false))).await,
-            Kind::EnforceLimits => aside(&app, |app| swept(app.enforce_limits(false))).await,
-            Kind::HealthCheck => aside(&app, App::health_job).await,
-        };
-        app.finish();
-        work
-    }
-}
-
-/// Work that waits for the disk, on a thread where nothing else waits for it.
-async fn aside(app: &Arc<App>, work: impl FnOnce(&App) -> Work + Send + 'static) -> Work {
-    let app = app.clone();
-    match tokio::task::spawn_blocking(move || work(&app)).await {
-        Ok(work) => work,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Work::failed_for_now("its thread was stopped", 1),
-    }
-}
-
 impl App {
     /// The jobs that are configured: those of `jobs.dir`, or those that are compiled in.
     pub fn jobs(&self) -> Result<Vec<Job>, AppError> {
-        let mut jobs = load_jobs(self.config().jobs.dir.as_deref())?;
-        if self.is_sandbox() {
-            for job in jobs.iter_mut().filter(|job| job.kind == Kind::HealthCheck) {
-                job.alert = AlertWhen::Always;
-            }
+        Ok(self.rehearsed(load_jobs(self.config().jobs.dir.as_deref())?))
+    }
+
+    /// The same for a pass that shall go on beside a broken file: the jobs that are sound, and the files that are not.
+    pub fn jobs_that_can_run(&self) -> Result<(Vec<Job>, Vec<Broken>), AppError> {
+        let (jobs, broken) = read_jobs(self.config().jobs.dir.as_deref())?;
+        Ok((self.rehearsed(jobs), broken))
+    }
+
+    /// In the sandbox a newcomer sees a mail at once.
+    fn rehearsed(&self, mut jobs: Vec<Job>) -> Vec<Job> {
+        for job in jobs.iter_mut().filter(|job| self.is_sandbox() && job.kind == Kind::HealthCheck) {
+            job.alert = AlertWhen::Always;
         }
-        Ok(jobs)
+        jobs
     }
 
     /// Everything that a pass of jobs needs.
@@ -107,15 +83,23 @@ impl App {
     }
 
     /// One pass over `jobs`: runs what is wanted, then looks at the alerts once and sends what is waiting. A pass in
-    /// which no job ran tries mails that wait since an earlier one only with `retries_mail`.
+    /// which no job ran tries mails that wait since an earlier one only with `retries_mail`. Each broken file that was
+    /// wanted is a failed run and stops no other.
     pub async fn run_jobs(
         self: &Arc<App>,
         jobs: &[Job],
+        broken: &[Broken],
         wanted: &Wanted,
         context: &Context,
         retries_mail: bool,
     ) -> Result<RunDone, AppError> {
-        let reports = jobs::run(jobs, wanted, context).await?;
+        let (wanted, broken) = apart(jobs, broken, wanted);
+        let mut reports = Vec::new();
+        for file in broken {
+            let problems: Vec<String> = file.problems.iter().map(ToString::to_string).collect();
+            reports.push(jobs::misconfigured(&file.name, &problems.join("; "), context)?);
+        }
+        reports.extend(jobs::run(jobs, &wanted, context).await?);
         let mut done = RunDone { exit: jobs::exit_code(&reports), reports, ..RunDone::default() };
         if done.reports.is_empty() && !retries_mail {
             return Ok(done);
@@ -146,7 +130,8 @@ impl App {
         stop: &Stop,
     ) -> Result<Delivered, AppError> {
         let (mut database, _) = self.database()?;
-        let names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
+        let mut names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
+        names.extend(reports.iter().filter(|report| is_broken(report)).map(|report| report.job.clone()));
         alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let findings = findings(jobs, reports);
         let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
@@ -163,6 +148,11 @@ impl App {
                 cache_dir: self.cache_dir(),
             };
             alerts::observe(&mut database, &run, &self.config().alerts, now)?;
+        }
+        for report in reports.iter().filter(|report| report.outcome == Outcome::Done) {
+            if let (true, Some(text)) = (self.config().alerts.email.enabled, digest::text_of(report)) {
+                alerts::write(&mut database, digest::SUBJECT, text, &host, now)?;
+            }
         }
         // Who wants this process to end shall not wait for a mail server: the mail is kept for the next run.
         if !self.config().alerts.email.enabled || stop.is_set() {
@@ -203,7 +193,7 @@ impl App {
         Ok((warmed, ended, reading.calls().total))
     }
 
-    fn warming(
+    pub(super) fn warming(
         &self,
         targets: &[WarmTarget],
         budget: Option<u64>,
@@ -222,51 +212,15 @@ impl App {
         }
         self.is_memory().then(|| "cache.backend is memory: what is warmed would end with this process".into())
     }
+}
 
-    async fn warm_job(
-        &self,
-        targets: &[WarmTarget],
-        budget: u64,
-        run: &Run,
-        progress: &dyn Progress,
-        stop: &Stop,
-    ) -> Work {
-        if let Some(reason) = self.warm_is_useless() {
-            return Work::skipped(reason);
-        }
-        let now = self.clock().now();
-        let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
-        let (reading, plan) = match self.warming(targets, (budget > 0).then_some(budget), until_next) {
-            Ok(ready) => ready,
-            Err(error) => return failed(&error),
-        };
-        let (warmed, ended) = tokio::select! {
-            biased;
-            done = reading.gateway.warm(&plan, progress) => done,
-            () = stop.wait() => {
-                return Work::failed_for_now("what was read by then is in the cache", 1)
-                    .with_calls(reading.calls().total);
-            }
-        };
-        let mut detail = Map::new();
-        detail.insert("targets".into(), json!(warmed));
-        let work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
-        work.with_calls(reading.calls().total).with_detail(detail)
-    }
-
-    fn health_job(&self) -> Work {
-        self.fold_tally();
-        let measured = self.measure();
-        let mut detail = Map::new();
-        detail.insert("health".into(), json!(measured.health));
-        let text = match (measured.health.issues.as_slice(), measured.health.warnings.as_slice()) {
-            ([], []) => "healthy".to_owned(),
-            ([], warnings) => warnings.join("; "),
-            (issues, _) => issues.join("; "),
-        };
-        let exit = if measured.health.healthy { 0 } else { 6 };
-        Work::done(text).with_exit(exit).with_findings(measured.health.checks).with_detail(detail)
-    }
+/// What of the wish is for the sound jobs, and the broken files that it is about.
+fn apart<'a>(jobs: &[Job], broken: &'a [Broken], wanted: &Wanted) -> (Wanted, Vec<&'a Broken>) {
+    let Wanted::Named(names) = wanted else { return (wanted.clone(), broken.iter().collect()) };
+    let is_sound = |name: &str| jobs.iter().any(|job| job.name == name);
+    let named: Vec<&Broken> = broken.iter().filter(|file| names.contains(&file.name)).collect();
+    let left = names.iter().filter(|name| is_sound(name) || !named.iter().any(|file| file.name == **name));
+    (Wanted::Named(left.cloned().collect()), named)
 }
 
 /// Whether anybody will ever say that this job's alert is over: not of one that never mails, nor of one that is not
@@ -290,8 +244,13 @@ fn alert_name(job: &str, profile: Option<&str>) -> String {
 /// What the alerts are told of a pass: the checks of health jobs, and for each job and profile whether it worked.
 fn findings(jobs: &[Job], reports: &[Report]) -> Vec<Finding> {
     let mut findings = Vec::new();
+    for report in reports.iter().filter(|report| is_broken(report)) {
+        let mut finding = alerts::job_finding(&report.job, Some(&format!("its file is broken: {}", report.reason)));
+        finding.hint = "awsideman jobs validate".to_owned();
+        findings.push(finding);
+    }
     for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
-        let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name).collect();
+        let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name && !is_broken(report)).collect();
         findings.extend(own.iter().flat_map(|report| report.findings.iter().cloned()));
         let mut told: Vec<Option<&str>> = Vec::new();
         // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
@@ -315,6 +274,10 @@ fn findings(jobs: &[Job], reports: &[Report]) -> Vec<Finding> {
     findings
 }
 
+fn is_broken(report: &Report) -> bool {
+    report.kind == jobs::MISCONFIGURED
+}
+
 fn summary(reports: &[Report]) -> String {
     let line = |report: &Report| {
         let profile = report.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
@@ -326,6 +289,7 @@ fn summary(reports: &[Report]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Map;
 
     fn report(profile: &str, outcome: Outcome) -> Report {
         Report {
@@ -348,7 +312,7 @@ mod tests {
 
     #[test]
     fn each_profile_has_an_alert_of_its_own_and_the_last_word_counts() {
-        let mut job = load_jobs(None).unwrap().remove(0);
+        let mut job = load_jobs(None).unwrap().into_iter().find(|job| job.name == "warm").unwrap();
         job.profiles = vec!["a".into(), "b".into(), "c".into()];
         let reports = [
             report("a", Outcome::Missed),

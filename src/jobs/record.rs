@@ -10,7 +10,7 @@ use crate::clock::{self, UnixMillis};
 use serde_json::{Map, json};
 
 /// The kind of a job whose file cannot be run, in reports and in the ledger.
-const MISCONFIGURED: &str = "misconfigured";
+pub const MISCONFIGURED: &str = "misconfigured";
 
 impl Unit {
     pub(super) fn skip(

@@ -163,13 +163,7 @@ fn stage_of(kind: &Kind) -> u8 {
 }
 
 fn unknown(name: &str, jobs: &[Job]) -> JobError {
-    let alike = |job: &&Job| strsim::jaro_winkler(name, &job.name);
-    let nearest = jobs.iter().filter(|job| alike(job) > 0.7).max_by(|a, b| alike(a).total_cmp(&alike(b)));
-    JobError::Unknown {
-        name: name.to_owned(),
-        nearest: nearest.map(|job| job.name.clone()),
-        known: jobs.iter().map(|job| job.name.clone()).collect(),
-    }
+    JobError::unknown(name, jobs.iter().map(|job| job.name.clone()).collect())
 }
 
 #[cfg(test)]
