@@ -20,6 +20,7 @@ mod upkeep;
 mod verdict;
 mod verify;
 mod works;
+mod writing;
 
 pub use doctor::{Check, Level};
 pub use error::AppError;

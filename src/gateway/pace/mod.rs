@@ -9,7 +9,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use super::{Api, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
+use super::{Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::config::Pace;
 use crate::private::Access;
@@ -271,5 +271,13 @@ impl Source for Paced {
 
     async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
         self.keep(single.operation(), || self.source.fetch(target, single)).await
+    }
+
+    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+        // Sent once: whether a change whose answer was lost may be sent again is not for the pace to decide.
+        self.within_budget(&self.counted())?;
+        self.turn(change.operation(), 1).await?;
+        self.count(change.operation())?;
+        self.source.change(target, change).await
     }
 }

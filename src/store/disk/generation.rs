@@ -229,7 +229,7 @@ fn build<'a>(
             let (form, space, pattern) = schema::columns(&fence.select);
             transaction.execute(
                 "INSERT INTO r(sequence, form, space, pattern, deadline, at) VALUES(?, ?, ?, ?, ?, ?)",
-                params![start.cast_signed(), form, space, pattern, fence.deadline, fence.at],
+                params![fence.sequence.cast_signed(), form, space, pattern, fence.deadline, fence.at],
             )?;
         }
         Ok(())
