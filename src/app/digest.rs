@@ -10,8 +10,9 @@ use super::reading::Asker;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::Job;
 use crate::gateway::{Policy, Request};
+use crate::host;
 use crate::jobs::{Ledger, Outcome, Report, Run, RunRow, Work};
-use crate::model::{format_duration, format_size};
+use crate::model::{Space, format_duration, format_size};
 use directory::{Changes, Holding, Snapshot};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -67,12 +68,14 @@ impl App {
         };
         let saved = self.saved(since, &runs);
         let (directory, fault) = self.directory_changes(job, profile);
-        let mut text = format!("Since {}\n\n", clock::local(since));
-        text.push_str(&self.health_lines());
-        text.push_str(&saved_line(saved));
-        text.push_str(&job_lines(&runs));
-        text.push_str(&directory::lines(&directory));
-        text.push_str(&format!("\nHost: {}\nMore: awsideman cache status, awsideman jobs history\n", host()));
+        let mut lines = vec![format!("Since {}", clock::local(since)), String::new()];
+        lines.extend(self.health_lines());
+        lines.push(saved_line(saved));
+        lines.extend(job_lines(&runs));
+        lines.extend(directory::lines(&directory));
+        lines.extend([String::new(), format!("Host: {}", host::host_name())]);
+        lines.push("More: awsideman cache status, awsideman jobs history\n".to_owned());
+        let text = lines.join("\n");
         let mut detail = Map::new();
         detail.insert("since".into(), json!(clock::utc_exact(since)));
         detail.insert("calls_saved".into(), json!(saved.calls));
@@ -88,26 +91,26 @@ impl App {
         .with_detail(detail)
     }
 
-    fn health_lines(&self) -> String {
+    fn health_lines(&self) -> Vec<String> {
         let measured = self.measure();
-        let mut text =
-            if measured.health.healthy { "Health: healthy\n".to_owned() } else { "Health: critical\n".into() };
-        for line in measured.health.issues.iter().chain(&measured.health.warnings) {
-            text.push_str(&format!("- {line}\n"));
-        }
+        let verdict = if measured.health.healthy { "healthy" } else { "critical" };
+        let mut lines = vec![format!("Health: {verdict}")];
+        let found = measured.health.issues.iter().chain(&measured.health.warnings);
+        lines.extend(found.map(|line| format!("- {line}")));
         if let Some(disabled) = self.disabled() {
             let until = disabled.end().map(|end| format!(" until {}", clock::local(end))).unwrap_or_default();
-            text.push_str(&format!("- the cache is disabled{until}\n"));
+            lines.push(format!("- the cache is disabled{until}"));
         }
         let (held, limit) = (format_size(measured.size.held), format_size(self.limit_bytes()));
-        text.push_str(&format!(
-            "\nCache: {} entries, {held} of {limit}; {:.1}% of {} lookups were hits in the last {}\n",
+        lines.push(String::new());
+        lines.push(format!(
+            "Cache: {} entries, {held} of {limit}; {:.1}% of {} lookups were hits in the last {}",
             measured.size.entries,
             measured.window.hit_rate_percentage(),
             measured.window.samples(),
             format_duration(self.config().health.window),
         ));
-        text
+        lines
     }
 
     /// A hit spared one call at least. What a call takes is the mean of those that jobs made, and before enough of
@@ -139,7 +142,7 @@ impl App {
         let path = Snapshot::path_of(self.state_dir(), &job.name, profile);
         let before = Snapshot::read(&path);
         let reading = self.reading(Asker::Background { budget: Some(0) });
-        let space = reading.gateway.remembered().map(|space| space.text()).unwrap_or_default();
+        let space = reading.gateway.remembered().map(Space::text).unwrap_or_default();
         let mut now = before.clone().filter(|before| before.space == space).unwrap_or_default();
         let before = before.filter(|before| before.space == space);
         let mut changes = BTreeMap::new();
@@ -163,21 +166,17 @@ impl App {
     }
 }
 
-fn host() -> String {
-    crate::host::host_name()
-}
-
 fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs())
 }
 
 fn saved_line(saved: Saved) -> String {
     let time = format_duration(whole_seconds(saved.time));
-    format!("Saved: at least {} calls to AWS, about {time} of waiting for them\n", saved.calls)
+    format!("Saved: at least {} calls to AWS, about {time} of waiting for them", saved.calls)
 }
 
 /// `- warm: 96 done, 2 failed`, a line for each job.
-fn job_lines(runs: &[RunRow]) -> String {
+fn job_lines(runs: &[RunRow]) -> Vec<String> {
     let mut counts: BTreeMap<String, BTreeMap<&str, u64>> = BTreeMap::new();
     for run in runs {
         let name = if run.profile.is_empty() { run.job.clone() } else { format!("{} ({})", run.job, run.profile) };
@@ -186,16 +185,15 @@ fn job_lines(runs: &[RunRow]) -> String {
         *counts.entry(name).or_default().entry(outcome.as_str()).or_default() += 1;
     }
     if counts.is_empty() {
-        return "\nJobs: none ran\n".to_owned();
+        return vec![String::new(), "Jobs: none ran".to_owned()];
     }
-    let mut text = "\nJobs:\n".to_owned();
+    let mut lines = vec![String::new(), "Jobs:".to_owned()];
     for (name, outcomes) in counts {
-        let ordered = Outcome::ALL
-            .iter()
-            .filter_map(|outcome| outcomes.get(outcome.as_str()).map(|n| format!("{n} {}", outcome.as_str())));
-        text.push_str(&format!("- {name}: {}\n", ordered.collect::<Vec<_>>().join(", ")));
+        let ordered =
+            Outcome::ALL.iter().filter_map(|word| outcomes.get(word.as_str()).map(|n| format!("{n} {}", word.as_str())));
+        lines.push(format!("- {name}: {}", ordered.collect::<Vec<_>>().join(", ")));
     }
-    text
+    lines
 }
 
 #[cfg(test)]
@@ -231,13 +229,13 @@ mod tests {
             row("warm", Some(Outcome::Done), 0, 0),
             row("digest", None, 0, 0),
         ];
-        assert_eq!(job_lines(&runs), "\nJobs:\n- warm: 2 done, 1 failed\n");
-        assert_eq!(job_lines(&[]), "\nJobs: none ran\n");
+        assert_eq!(job_lines(&runs), ["", "Jobs:", "- warm: 2 done, 1 failed"]);
+        assert_eq!(job_lines(&[]), ["", "Jobs: none ran"]);
     }
 
     #[test]
     fn what_was_saved_is_said_in_whole_seconds() {
         let saved = Saved { calls: 42, time: Duration::from_millis(6_300) };
-        assert_eq!(saved_line(saved), "Saved: at least 42 calls to AWS, about 6s of waiting for them\n");
+        assert_eq!(saved_line(saved), "Saved: at least 42 calls to AWS, about 6s of waiting for them");
     }
 }

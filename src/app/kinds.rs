@@ -147,7 +147,7 @@ impl App {
             disk.scan(&Select::All, &mut |_| ControlFlow::Continue(()))
         };
         match Disk::open(&self.disk_options()).and_then(read_through) {
-            Ok(_) => Ok(None),
+            Ok(()) => Ok(None),
             Err(error) if error.is_damage() => Ok(Some(error.to_string())),
             Err(error) => Err(error),
         }

@@ -63,17 +63,20 @@ pub(super) fn told(compared: &Compared) -> Work {
     }
     let rate =
         format!("{:.1}%, between {:.1}% and {:.1}%", percent(share(wrong, checked)), percent(low), percent(high));
-    let mut text = format!("{wrong} of {checked} answers are wrong ({rate})");
-    let mut exit = 0;
+    let mut parts = vec![format!("{wrong} of {checked} answers are wrong ({rate})")];
     if compared.failed > 0 {
-        text.push_str(&format!("; {} could not be compared", compared.failed));
-        exit = 3;
+        parts.push(format!("{} could not be compared", compared.failed));
     }
     if wrong > 0 {
         let some: Vec<&str> = compared.wrong.iter().take(3).map(String::as_str).collect();
-        text.push_str(&format!("; such as {}", some.join(", ")));
-        exit = 6;
+        parts.push(format!("such as {}", some.join(", ")));
     }
+    let text = parts.join("; ");
+    let exit = match (wrong, compared.failed) {
+        (0, 0) => 0,
+        (0, _) => 3,
+        _ => 6,
+    };
     let finding = Finding {
         key: WRONG.to_owned(),
         level: if wrong > 0 { Level::Critical } else { Level::Ok },

@@ -245,9 +245,8 @@ fn alert_name(job: &str, profile: Option<&str>) -> String {
 fn findings(jobs: &[Job], reports: &[Report]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for report in reports.iter().filter(|report| is_broken(report)) {
-        let mut finding = alerts::job_finding(&report.job, Some(&format!("its file is broken: {}", report.reason)));
-        finding.hint = "awsideman jobs validate".to_owned();
-        findings.push(finding);
+        let finding = alerts::job_finding(&report.job, Some(&format!("its file is broken: {}", report.reason)));
+        findings.push(Finding { hint: "awsideman jobs validate".to_owned(), ..finding });
     }
     for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
         let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name && !is_broken(report)).collect();

@@ -123,37 +123,41 @@ impl Changes {
     }
 }
 
-/// The part of a digest about the directory.
-pub(super) fn lines(changes: &BTreeMap<&'static str, Option<Changes>>) -> String {
-    let mut text = "\nDirectory, as far as the cache knows:\n".to_owned();
-    for (name, changes) in changes {
-        let Some(changes) = changes else {
-            text.push_str(&format!("- {name}: not known, the cache does not hold the list\n"));
-            continue;
-        };
-        if changes.first {
-            text.push_str(&format!("- {name}: {}; the next digest tells what changed\n", changes.held));
-            continue;
-        }
-        let Changes { held, added, removed, changed, .. } = changes;
-        if added + removed + changed == 0 {
-            text.push_str(&format!("- {name}: {held}, unchanged\n"));
-            continue;
-        }
-        text.push_str(&format!("- {name}: {held}; {added} new, {removed} gone, {changed} changed\n"));
+impl Changes {
+    fn lines(&self, name: &str) -> Vec<String> {
+        let Changes { held, added, removed, changed, .. } = self;
+        let mut lines = vec![format!("- {name}: {held}; {added} new, {removed} gone, {changed} changed")];
         for (word, count, ids) in [
-            ("new", added, &changes.added_ids),
-            ("gone", removed, &changes.removed_ids),
-            ("changed", changed, &changes.changed_ids),
+            ("new", added, &self.added_ids),
+            ("gone", removed, &self.removed_ids),
+            ("changed", changed, &self.changed_ids),
         ] {
             if *count > 0 {
                 let more = count - ids.len();
                 let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
-                text.push_str(&format!("  {word}: {}{rest}\n", ids.join(", ")));
+                lines.push(format!("  {word}: {}{rest}", ids.join(", ")));
             }
         }
+        lines
     }
-    text
+}
+
+/// The part of a digest about the directory.
+pub(super) fn lines(changes: &BTreeMap<&'static str, Option<Changes>>) -> Vec<String> {
+    let mut lines = vec![String::new(), "Directory, as far as the cache knows:".to_owned()];
+    for (name, changes) in changes {
+        match changes {
+            None => lines.push(format!("- {name}: not known, the cache does not hold the list")),
+            Some(Changes { first: true, held, .. }) => {
+                lines.push(format!("- {name}: {held}; the next digest tells what changed"));
+            }
+            Some(Changes { added: 0, removed: 0, changed: 0, held, .. }) => {
+                lines.push(format!("- {name}: {held}, unchanged"));
+            }
+            Some(changes) => lines.extend(changes.lines(name)),
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -178,20 +182,20 @@ mod tests {
     fn what_came_went_and_changed_is_told_with_ids() {
         let before = holding(&[("a", 1), ("b", 1), ("c", 1)]);
         let changes = Changes::between(Some(&before), &holding(&[("b", 2), ("c", 1), ("d", 1)]));
-        let text = lines(&[("users", Some(changes)), ("groups", None)].into());
+        let text = lines(&[("users", Some(changes)), ("groups", None)].into()).join("\n");
         assert!(text.contains("- users: 3; 1 new, 1 gone, 1 changed\n  new: d\n  gone: a\n  changed: b\n"), "{text}");
         assert!(text.contains("- groups: not known"), "{text}");
         let first = Changes::between(None, &before);
-        assert!(lines(&[("users", Some(first))].into()).contains("users: 3; the next digest"));
+        assert!(lines(&[("users", Some(first))].into())[2].contains("users: 3; the next digest"));
         let same = Changes::between(Some(&before), &before);
-        assert!(lines(&[("users", Some(same))].into()).contains("users: 3, unchanged"));
+        assert!(lines(&[("users", Some(same))].into())[2].contains("users: 3, unchanged"));
     }
 
     #[test]
     fn long_lists_of_changes_are_cut_and_counted() {
         let many: Vec<(String, u64)> = (0..25).map(|n| (format!("{n:02}"), 1)).collect();
         let many = Holding(many.into_iter().collect());
-        let text = lines(&[("users", Some(Changes::between(Some(&Holding::default()), &many)))].into());
+        let text = lines(&[("users", Some(Changes::between(Some(&Holding::default()), &many)))].into()).join("\n");
         assert!(text.contains("09 and 15 more"), "{text}");
     }
 

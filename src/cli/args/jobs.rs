@@ -60,6 +60,7 @@ pub enum JobsCommand {
     after_help = "Examples:\n  awsideman jobs run\n  awsideman jobs run warm --verbose\n  \
         awsideman jobs run --all --dry-run\n  awsideman jobs run warm --wait --output json"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RunArgs {
     /// Run these jobs now, due or not
     #[arg(value_name = "NAME", conflicts_with_all = ["all", "due"])]
@@ -167,6 +168,7 @@ pub struct LogsArgs {
     after_help = "Examples:\n  awsideman jobs install --systemd --dry-run\n  \
         awsideman jobs install --systemd --user\n  sudo awsideman jobs install --cron --profile reader"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct InstallArgs {
     /// Write a systemd service and timer
     #[arg(long, required_unless_present = "cron", conflicts_with = "cron")]
