@@ -189,8 +189,9 @@ fn job_lines(runs: &[RunRow]) -> Vec<String> {
     }
     let mut lines = vec![String::new(), "Jobs:".to_owned()];
     for (name, outcomes) in counts {
-        let ordered =
-            Outcome::ALL.iter().filter_map(|word| outcomes.get(word.as_str()).map(|n| format!("{n} {}", word.as_str())));
+        let ordered = Outcome::ALL
+            .iter()
+            .filter_map(|word| outcomes.get(word.as_str()).map(|n| format!("{n} {}", word.as_str())));
         lines.push(format!("- {name}: {}", ordered.collect::<Vec<_>>().join(", ")));
     }
     lines

@@ -8,26 +8,40 @@ use super::App;
 use super::verdict::{failed, swept, warm_work};
 use crate::config::{Job, Kind, WarmTarget};
 use crate::health::{Finding, Level};
-use crate::jobs::{Run, Stop, Work, Works};
+use crate::jobs::{Report, Run, Stop, Work, Works};
 use crate::report::Progress;
 use crate::store::{Disk, Select, Store, StoreError};
 use async_trait::async_trait;
 use serde_json::{Map, json};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// The key under which a recovery is told.
 const RECOVERED: &str = "cache-recovered";
 
+type Pings = HashMap<(String, Option<String>), JoinHandle<()>>;
+
 /// The kinds of jobs, joined to the rooms that do them.
-pub(super) struct Joined(pub(super) Arc<App>);
+pub(super) struct Joined {
+    app: Arc<App>,
+    /// The calls for starts that may not have ended yet, by job and profile.
+    pings: Mutex<Pings>,
+}
+
+impl Joined {
+    pub(super) fn of(app: Arc<App>) -> Joined {
+        Joined { app, pings: Mutex::default() }
+    }
+}
 
 #[async_trait]
 impl Works for Joined {
     async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> Work {
         // An app for each run: it reads the switch anew, and its store is opened and closed with it.
-        let app = match self.0.with_profile(run.profile.as_deref()) {
+        let app = match self.app.with_profile(run.profile.as_deref()) {
             Ok(app) => Arc::new(app),
             Err(error) => return failed(&error),
         };
@@ -44,7 +58,22 @@ impl Works for Joined {
             Kind::Verify { budget } => app.verify_job(*budget, progress, stop).await,
         };
         app.finish();
-        work
+        app.name_login(work)
+    }
+
+    async fn begun(&self, job: &Job, run: &Run) {
+        if let Some(ping) = self.app.ping_begun(job, run) {
+            let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
+            pings.insert((job.name.clone(), run.profile.clone()), ping);
+        }
+    }
+
+    async fn ended(&self, job: &Job, report: &Report) {
+        let start = {
+            let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
+            pings.remove(&(job.name.clone(), report.profile.clone()))
+        };
+        self.app.ping_ended(job, report, start).await;
     }
 }
 
@@ -97,7 +126,7 @@ impl App {
 
     fn health_job(&self) -> Work {
         self.fold_tally();
-        let measured = self.measure();
+        let measured = self.measure_in_run();
         let mut detail = Map::new();
         detail.insert("health".into(), json!(measured.health));
         let text = match (measured.health.issues.as_slice(), measured.health.warnings.as_slice()) {

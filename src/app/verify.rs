@@ -3,7 +3,9 @@
 //! Neighbours: `kinds.rs` runs it as a job. Promise: a share is told with the range that the true one lies in, so that
 //! "no wrong answer in 5" is not read as "no wrong answer".
 
-use super::App;
+use super::verdict::failed;
+use super::{App, AppError, Comparison};
+use crate::gateway::{GatewayError, Which};
 use crate::health::{Finding, Level};
 use crate::jobs::{Stop, Work};
 use crate::report::Progress;
@@ -30,13 +32,39 @@ pub(super) struct Compared {
 }
 
 impl App {
-    /// Compares a sample of stored answers with AWS, within `budget` calls.
-    pub(super) async fn verify_job(&self, budget: u64, _progress: &dyn Progress, _stop: &Stop) -> Work {
-        let _ = budget;
+    /// Compares a sample of stored answers with AWS, within `budget` calls. Wrong ones are mended.
+    pub(super) async fn verify_job(&self, budget: u64, progress: &dyn Progress, stop: &Stop) -> Work {
         if self.is_memory() {
             return Work::skipped("cache.backend is memory: this process holds nothing yet");
         }
-        told(&Compared::default())
+        let comparison = Comparison {
+            which: Which::All,
+            sample: Some(usize::try_from(budget).unwrap_or(usize::MAX)),
+            seed: self.clock().now().unsigned_abs(),
+            budget: Some(budget),
+        };
+        let (verified, calls, faults) = tokio::select! {
+            biased;
+            done = self.verify(&comparison, progress) => match done {
+                Ok(done) => done,
+                Err(error) => return failed(&error),
+            },
+            () = stop.wait() => return Work::failed_for_now("what was wrong by then is mended", 1),
+        };
+        for fault in faults {
+            progress.notice(&format!("the cache could not be used for everything: {fault}"));
+        }
+        match verified.ended {
+            // The sample was larger than the calls that were left: what was compared counts.
+            None | Some(GatewayError::Budget { .. }) => {}
+            Some(error) => return failed(&AppError::Gateway(error)).with_calls(calls.total),
+        }
+        told(&Compared {
+            checked: verified.checked,
+            wrong: verified.wrong.into_iter().map(|wrong| wrong.key).collect(),
+            failed: verified.failed.len() as u64,
+            calls: calls.total,
+        })
     }
 }
 
@@ -81,7 +109,7 @@ pub(super) fn told(compared: &Compared) -> Work {
         key: WRONG.to_owned(),
         level: if wrong > 0 { Level::Critical } else { Level::Ok },
         message: text.clone(),
-        hint: if wrong > 0 { "awsideman cache verify".to_owned() } else { String::new() },
+        hint: if wrong > 0 { "awsideman jobs logs verify".to_owned() } else { String::new() },
         recovered: wrong == 0,
     };
     Work::done(text).with_exit(exit).with_calls(compared.calls).with_findings(vec![finding]).with_detail(detail)

@@ -1,23 +1,20 @@
 //! A pass of jobs, and what it leads to: one look at the alerts, at most one mail about them.
 //!
-//! Neighbours: `jobs/` says when and how, `kinds.rs` does the work of each kind, `alerts/` writes.
+//! Neighbours: `jobs/` says when and how, `kinds.rs` does the work of each kind, `tell.rs` looks at the alerts.
 //! Promise: `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit
-//! code and is sent by a later pass.
+//! code and is sent by a later pass; a broken job file is a failed run of its own job and stops no other.
 
-use super::digest;
 use super::kinds::Joined;
 use super::reading::{Asker, Reading};
 use super::verdict::worst;
 use super::{App, AppError};
-use crate::alerts::{self, Delivered, Post};
+use crate::alerts::Delivered;
 use crate::config::{AlertWhen, Broken, Job, Kind, WarmTarget, load_jobs, read_jobs};
 use crate::gateway::{GatewayError, WarmPlan, Warmed};
-use crate::health::Finding;
 use crate::host;
-use crate::jobs::{self, Context, Ledger, Outcome, Report, Slots, Stop, Wanted};
+use crate::jobs::{self, Context, Ledger, Report, Slots, Stop, Wanted};
 use crate::model::Zone;
 use crate::report::Progress;
-use crate::state::Database;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -72,7 +69,7 @@ impl App {
             clock: self.clock().clone(),
             zone,
             host: host::host_name(),
-            works: Arc::new(Joined(self.clone())),
+            works: Arc::new(Joined::of(self.clone())),
             slots: Slots::new(config.jobs.parallel),
             wait: false,
             keep: config.jobs.history,
@@ -84,7 +81,7 @@ impl App {
 
     /// One pass over `jobs`: runs what is wanted, then looks at the alerts once and sends what is waiting. A pass in
     /// which no job ran tries mails that wait since an earlier one only with `retries_mail`. Each broken file that was
-    /// wanted is a failed run and stops no other.
+    /// wanted is a failed run.
     pub async fn run_jobs(
         self: &Arc<App>,
         jobs: &[Job],
@@ -107,12 +104,13 @@ impl App {
         match self.look_at_alerts(jobs, &done.reports, &context.stop).await {
             Ok(mail) => {
                 if let Some(failed) = &mail.failed {
-                    let kept = "the mail is kept and the next run tries again";
+                    let kept = "the message is kept and the next run tries again";
                     let hint = if mail.hint.is_empty() { kept } else { &mail.hint };
-                    done.notices.push(format!("a mail could not be sent: {failed}; {hint}"));
+                    done.notices.push(format!("an alert could not be sent: {failed}; {hint}"));
                     done.exit = worst(done.exit, 1);
                 }
                 done.notices.extend(mail.sent.iter().filter_map(|receipt| receipt.complaint.clone()));
+                done.notices.extend(mail.given_up.iter().cloned());
                 done.mail = mail;
             }
             Err(error) => {
@@ -121,60 +119,6 @@ impl App {
             }
         }
         Ok(done)
-    }
-
-    async fn look_at_alerts(
-        self: &Arc<App>,
-        jobs: &[Job],
-        reports: &[Report],
-        stop: &Stop,
-    ) -> Result<Delivered, AppError> {
-        let (mut database, _) = self.database()?;
-        let mut names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
-        names.extend(reports.iter().filter(|report| is_broken(report)).map(|report| report.job.clone()));
-        alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let findings = findings(jobs, reports);
-        let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
-        let ran = || reports.iter().filter(|report| !matches!(report.outcome, Outcome::Skipped | Outcome::Missed));
-        let always = ran().any(|report| when(report) == Some(AlertWhen::Always));
-        let (host, now) = (host::host_name(), self.clock().now());
-        if !findings.is_empty() || always {
-            let summary = summary(reports);
-            let run = alerts::Run {
-                findings: &findings,
-                note: Some(&summary),
-                when: if always { AlertWhen::Always } else { AlertWhen::OnChange },
-                host: &host,
-                cache_dir: self.cache_dir(),
-            };
-            alerts::observe(&mut database, &run, &self.config().alerts, now)?;
-        }
-        for report in reports.iter().filter(|report| report.outcome == Outcome::Done) {
-            if let (true, Some(text)) = (self.config().alerts.email.enabled, digest::text_of(report)) {
-                alerts::write(&mut database, digest::SUBJECT, text, &host, now)?;
-            }
-        }
-        // Who wants this process to end shall not wait for a mail server: the mail is kept for the next run.
-        if !self.config().alerts.email.enabled || stop.is_set() {
-            return Ok(Delivered::default());
-        }
-        let app = self.clone();
-        let sending = tokio::task::spawn_blocking(move || app.send_mail(&mut database));
-        match sending.await {
-            Ok(delivered) => delivered,
-            Err(panicked) => {
-                Ok(Delivered { failed: Some(format!("the sender stopped: {panicked}")), ..Delivered::default() })
-            }
-        }
-    }
-
-    fn send_mail(&self, database: &mut Database) -> Result<Delivered, AppError> {
-        Ok(alerts::deliver(database, &self.post(), self.clock().now())?)
-    }
-
-    /// How mails leave.
-    pub fn post(&self) -> Post<'_> {
-        Post { email: &self.config().alerts.email, state_dir: self.state_dir(), access: self.access() }
     }
 
     /// Warms the cache: the whole of `cache warm` and of the warm job.
@@ -221,109 +165,4 @@ fn apart<'a>(jobs: &[Job], broken: &'a [Broken], wanted: &Wanted) -> (Wanted, Ve
     let named: Vec<&Broken> = broken.iter().filter(|file| names.contains(&file.name)).collect();
     let left = names.iter().filter(|name| is_sound(name) || !named.iter().any(|file| file.name == **name));
     (Wanted::Named(left.cloned().collect()), named)
-}
-
-/// Whether anybody will ever say that this job's alert is over: not of one that never mails, nor of one that is not
-/// enabled and was not asked for.
-fn tells(job: &Job, reports: &[Report]) -> bool {
-    job.alert != AlertWhen::Never && (job.enabled || reports.iter().any(|report| report.job == job.name))
-}
-
-/// The names under which a job's own alerts are kept: one, or one for each of its profiles.
-fn alert_names(job: &Job) -> Vec<String> {
-    if job.profiles.is_empty() {
-        return vec![job.name.clone()];
-    }
-    job.profiles.iter().map(|profile| alert_name(&job.name, Some(profile))).collect()
-}
-
-fn alert_name(job: &str, profile: Option<&str>) -> String {
-    profile.map_or_else(|| job.to_owned(), |profile| format!("{job}@{profile}"))
-}
-
-/// What the alerts are told of a pass: the checks of health jobs, and for each job and profile whether it worked.
-fn findings(jobs: &[Job], reports: &[Report]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for report in reports.iter().filter(|report| is_broken(report)) {
-        let finding = alerts::job_finding(&report.job, Some(&format!("its file is broken: {}", report.reason)));
-        findings.push(Finding { hint: "awsideman jobs validate".to_owned(), ..finding });
-    }
-    for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
-        let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name && !is_broken(report)).collect();
-        findings.extend(own.iter().flat_map(|report| report.findings.iter().cloned()));
-        let mut told: Vec<Option<&str>> = Vec::new();
-        // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
-        // stopped because somebody wanted it says nothing about the job.
-        let says = |report: &&&Report| !matches!(report.outcome, Outcome::Skipped | Outcome::Cancelled);
-        for report in own.iter().rev().filter(says) {
-            if told.contains(&report.profile.as_deref()) {
-                continue;
-            }
-            told.push(report.profile.as_deref());
-            let trouble =
-                (report.outcome != Outcome::Done).then(|| format!("{}: {}", report.outcome.as_str(), report.reason));
-            let mut finding =
-                alerts::job_finding(&alert_name(&job.name, report.profile.as_deref()), trouble.as_deref());
-            if trouble.is_some() {
-                finding.hint = format!("awsideman jobs run {}", job.name);
-            }
-            findings.push(finding);
-        }
-    }
-    findings
-}
-
-fn is_broken(report: &Report) -> bool {
-    report.kind == jobs::MISCONFIGURED
-}
-
-fn summary(reports: &[Report]) -> String {
-    let line = |report: &Report| {
-        let profile = report.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
-        format!("{}{profile}: {}, {}", report.job, report.outcome.as_str(), report.reason)
-    };
-    reports.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::Map;
-
-    fn report(profile: &str, outcome: Outcome) -> Report {
-        Report {
-            job: "warm".into(),
-            kind: "warm".into(),
-            profile: Some(profile.into()),
-            outcome,
-            reason: "r".into(),
-            took_ms: 0,
-            calls: 0,
-            scheduled_at: None,
-            started_at: 0,
-            attempt: 1,
-            exit: 0,
-            retryable: false,
-            findings: Vec::new(),
-            detail: Map::new(),
-        }
-    }
-
-    #[test]
-    fn each_profile_has_an_alert_of_its_own_and_the_last_word_counts() {
-        let mut job = load_jobs(None).unwrap().into_iter().find(|job| job.name == "warm").unwrap();
-        job.profiles = vec!["a".into(), "b".into(), "c".into()];
-        let reports = [
-            report("a", Outcome::Missed),
-            report("a", Outcome::Done),
-            report("b", Outcome::Failed),
-            report("c", Outcome::Cancelled),
-        ];
-        let found = findings(std::slice::from_ref(&job), &reports);
-        let mut keys: Vec<_> = found.iter().map(|finding| (finding.key.as_str(), finding.recovered)).collect();
-        keys.sort_unstable();
-        assert_eq!(keys, [("job:warm@a", true), ("job:warm@b", false)]);
-        assert!(found.iter().any(|finding| finding.hint == "awsideman jobs run warm"));
-        assert_eq!(alert_names(&job), ["warm@a", "warm@b", "warm@c"]);
-    }
 }

@@ -127,10 +127,7 @@ pub fn simulate(
 ) -> Result<Vec<Simulated>, JobError> {
     let mut found = Vec::new();
     for unit in units(jobs, names)? {
-        let row = match from == context.clock.now() {
-            true => row(&unit, context, from)?,
-            false => begun(&unit, context, from)?,
-        };
+        let row = if from == context.clock.now() { row(&unit, context, from)? } else { begun(&unit, context, from)? };
         let last = context.ledger.last_success(&unit.job.name, unit.profile())?;
         let took = Duration::from_millis(last.map_or(0, |run| run.took_ms.unsigned_abs()));
         Course { unit: &unit, row, took, busy_until: i64::MIN, context, outlook }.follow(from, to, &mut found)?;

@@ -165,6 +165,7 @@ impl Unit {
             attempt: 1,
             next_due: self.next_after(reference, at, context),
         };
+        context.works.begun(&self.job, &run).await;
         let (progress, clock) = (Arc::clone(&context.progress), Arc::clone(&context.clock));
         let minutes = Minutes::of(&self.job.name, self.profile.as_deref(), progress, clock);
         let Ended { outcome, mut work, attempt, took, interrupted } = supervise(Order {
@@ -201,6 +202,7 @@ impl Unit {
             report.reason = format!("{}; its end could not be recorded: {error}", report.reason);
             report.exit = report.exit.max(1);
         }
+        context.works.ended(&self.job, &report).await;
         Ok(report)
     }
 
