@@ -183,7 +183,7 @@ mod tests {
         let before = holding(&[("a", 1), ("b", 1), ("c", 1)]);
         let changes = Changes::between(Some(&before), &holding(&[("b", 2), ("c", 1), ("d", 1)]));
         let text = lines(&[("users", Some(changes)), ("groups", None)].into()).join("\n");
-        assert!(text.contains("- users: 3; 1 new, 1 gone, 1 changed\n  new: d\n  gone: a\n  changed: b\n"), "{text}");
+        assert!(text.contains("- users: 3; 1 new, 1 gone, 1 changed\n  new: d\n  gone: a\n  changed: b"), "{text}");
         assert!(text.contains("- groups: not known"), "{text}");
         let first = Changes::between(None, &before);
         assert!(lines(&[("users", Some(first))].into())[2].contains("users: 3; the next digest"));
