@@ -36,7 +36,7 @@ pub(crate) fn jobs(command: JobsCommand, globals: &GlobalArgs, output: &mut Outp
         JobsCommand::Logs(arguments) => past::logs(&arguments, globals, output),
         JobsCommand::Install(arguments) => install::install(&arguments, globals, output),
         JobsCommand::Validate => validate(globals, output),
-        JobsCommand::Daemon => daemon::daemon(globals, output),
+        JobsCommand::Daemon(arguments) => daemon::daemon(&arguments, globals, output),
     }
 }
 
