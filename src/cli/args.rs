@@ -6,6 +6,7 @@
 
 pub mod cache;
 pub mod directory;
+pub mod faults;
 pub mod global;
 pub mod jobs;
 pub mod program;
