@@ -6,7 +6,7 @@
 use crate::aws::AwsSettings;
 use crate::config::{Loaded, Sources};
 use crate::gateway::{GatewayError, Selection};
-use crate::sandbox::{Limits, Organisation, Running, Shape};
+use crate::sandbox::{Conduct, Organisation, Running, Shape};
 use std::sync::Mutex;
 
 /// The region that the sandbox says it is in.
@@ -45,7 +45,9 @@ impl SandboxHost {
         let url = if let Some(running) = &*running {
             running.url()
         } else {
-            let started = crate::sandbox::start(Organisation::generate(&self.shape), Limits::default())
+            // Asynchronous operations take time as they do in AWS; writes end with this process.
+            let conduct = Conduct { async_delay: Conduct::ASYNC_DELAY, ..Conduct::default() };
+            let started = crate::sandbox::start(Organisation::generate(&self.shape), conduct)
                 .map_err(|error| fail(error.to_string()))?;
             running.insert(started).url()
         };
