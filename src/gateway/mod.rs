@@ -22,7 +22,7 @@ mod warm;
 
 pub use assignments::{Filter, Found};
 pub use aws::Aws;
-pub use error::GatewayError;
+pub use error::{Again, GatewayError};
 pub use instance::{INSTANCES, Selection};
 pub use look::{Looked, Recorder};
 pub use names::{is_account_id, is_arn, is_directory_id};
