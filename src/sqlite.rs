@@ -2,7 +2,8 @@
 //!
 //! Neighbours: `store/disk`, `state/` and `gateway/pace.rs` bring a path and a schema; files come from `private.rs`.
 //! Promise: any number of processes may open a new database at once and all succeed; every write is one BEGIN
-//! IMMEDIATE that waits its turn; a database that is newer than this binary or damaged is said to be so.
+//! IMMEDIATE that waits its turn; an older database is brought forward in one transaction where steps lead there, and
+//! one that is newer than this binary or damaged is said to be so.
 
 use crate::private::{self, Access, Open, PrivateError};
 pub use rusqlite::{
@@ -129,9 +130,12 @@ impl Synchronous {
 pub struct Plan<'a> {
     /// Its file; the directory exists.
     pub path: &'a Path,
-    /// The statements that make an empty database ours.
+    /// The statements that make an empty database ours, as far as the first of the `steps`.
     pub schema: &'a str,
-    /// The number of that schema, kept in `user_version`; at least 1.
+    /// The statements that lead from there to `version`, one number each. A database that is already on the way is
+    /// brought forward by those it has not seen, so a step that was shipped never changes.
+    pub steps: &'a [&'a str],
+    /// The number of the schema after the last step, kept in `user_version`; the first is at least 1.
     pub version: i32,
     /// How much a commit waits.
     pub synchronous: Synchronous,
@@ -143,10 +147,29 @@ pub struct Plan<'a> {
     pub access: Access,
 }
 
-/// Opens the database, making it first when it is not there.
+impl Plan<'_> {
+    /// The number of the schema that the steps begin at.
+    fn first(&self) -> i32 {
+        self.version - i32::try_from(self.steps.len()).unwrap_or(i32::MAX)
+    }
+
+    /// Whether the steps lead from the schema `found` to this one.
+    fn leads_from(&self, found: i32) -> bool {
+        (self.first()..self.version).contains(&found)
+    }
+
+    /// The steps that the schema `found` has not seen.
+    fn steps_from(&self, found: i32) -> impl Iterator<Item = &str> {
+        let seen = usize::try_from(found.saturating_sub(self.first())).unwrap_or(0);
+        self.steps.iter().skip(seen).copied()
+    }
+}
+
+/// Opens the database, making it first when it is not there and bringing it forward when it is older.
 ///
-/// Creation happens under a lock file beside it, and the schema number is read again inside BEGIN IMMEDIATE: without
-/// both, processes that open a new database at once fail on each other's tables.
+/// Both happen under a lock file beside it, and the schema number is read again inside BEGIN IMMEDIATE: without
+/// either, processes that open a new database at once fail on each other's tables. A step that fails leaves the
+/// database as it was.
 pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     if plan.path.exists() {
         let connection = connect(plan)?;
@@ -169,9 +192,19 @@ pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
             if version(&transaction, plan.path)? == 0 {
                 transaction.execute_batch(plan.schema).map_err(fail)?;
-                transaction.pragma_update(None, "user_version", known).map_err(fail)?;
+                forward(&transaction, plan, plan.first())?;
             }
             transaction.commit().map_err(fail)?;
+        }
+        found if plan.leads_from(found) => {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+            // Whoever had the lock before may have done it, or even be newer.
+            let found = version(&transaction, plan.path)?;
+            if plan.leads_from(found) {
+                forward(&transaction, plan, found)?;
+            }
+            transaction.commit().map_err(fail)?;
+            connection = known_to(connection, plan)?;
         }
         found if found > known => return Err(SqliteError::Newer { path: plan.path.into(), found, known }),
         found if found < known => return Err(SqliteError::Older { path: plan.path.into(), found, known }),
@@ -182,10 +215,11 @@ pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 
 /// Opens a database that is there, and makes nothing of one that is not ours.
 pub fn open_existing(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
-    tune(known(connect(plan)?, plan)?, plan)
+    tune(known_to(connect(plan)?, plan)?, plan)
 }
 
-/// Opens a database that is there for reading only, as a user who may not write it does.
+/// Opens a database that is there for reading only, as a user who may not write it does. One that could be brought
+/// forward is read as it stands: tables of later steps are missing in it.
 pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let fail = |source| SqliteError::Database { path: plan.path.into(), source };
@@ -205,10 +239,26 @@ pub fn open_immutable(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 fn known(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     connection.busy_timeout(plan.busy).map_err(at(plan.path))?;
     match version(&connection, plan.path)? {
+        found if plan.leads_from(found) => Ok(connection),
+        _ => known_to(connection, plan),
+    }
+}
+
+/// The connection, if its schema is the one of the plan.
+fn known_to(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    match version(&connection, plan.path)? {
         found if found > plan.version => Err(SqliteError::Newer { path: plan.path.into(), found, known: plan.version }),
         found if found < plan.version => Err(SqliteError::Older { path: plan.path.into(), found, known: plan.version }),
         _ => Ok(connection),
     }
+}
+
+/// Takes the steps that the schema `found` has not seen.
+fn forward(transaction: &Transaction<'_>, plan: &Plan<'_>, found: i32) -> Result<(), SqliteError> {
+    for step in plan.steps_from(found) {
+        transaction.execute_batch(step).map_err(at(plan.path))?;
+    }
+    transaction.pragma_update(None, "user_version", plan.version).map_err(at(plan.path))
 }
 
 /// Runs `work` in one BEGIN IMMEDIATE and commits it; an error rolls everything back.

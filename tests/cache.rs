@@ -74,6 +74,7 @@ impl Bench {
         let plan = Plan {
             path: &path,
             schema: "",
+            steps: &[],
             version: 1,
             synchronous: Synchronous::Normal,
             busy: Duration::from_secs(10),

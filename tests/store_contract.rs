@@ -13,7 +13,8 @@ mod disk;
 use awsideman::clock::{ManualClock, UnixMillis};
 use awsideman::private::Access;
 use awsideman::store::{
-    Address, Breaker, BreakerSnapshot, Disk, Fill, Memory, Meta, Options, Select, Store, StoreError, Stored, Sweep,
+    Address, Breaker, BreakerSnapshot, Disk, Fill, Memory, Meta, Options, Select, Standing, Store, StoreError, Stored,
+    Sweep,
 };
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -68,6 +69,8 @@ contract! {
     a_fill_older_than_a_record_that_covers_it_is_refused
     a_fill_from_before_what_the_log_remembers_stores_nothing
     a_fence_keeps_fills_out_until_its_deadline
+    a_fence_can_be_lowered_and_its_record_stays
+    the_log_tells_what_came_after_a_number
     a_draft_is_seen_when_published_and_never_before
     an_overtaken_draft_is_not_published
     a_scan_goes_in_order_and_ends_when_told
@@ -295,15 +298,47 @@ fn a_fence_keeps_fills_out_until_its_deadline(store: &dyn Store) {
     let fence = [glob(Some("s"), "user:*")];
     let sequence = store.remove(&fence, Some(NOW + 2 * HOUR), NOW).unwrap().sequence;
     assert!(!has(store, "s", "user:1"));
-    let fenced = |key, now| store.fenced(at("s", key), now).unwrap();
+    let fenced = |key, now| store.standing(at("s", key), now).unwrap().fenced;
     let put = |key: &str, now| store.put(&[fill("s", key)], store.sequence().unwrap(), now).unwrap().stored == 1;
-    assert!(fenced("user:1", NOW) && !fenced("group:1", NOW) && !store.fenced(at("t", "user:1"), NOW).unwrap());
+    assert!(
+        fenced("user:1", NOW) && !fenced("group:1", NOW) && !store.standing(at("t", "user:1"), NOW).unwrap().fenced
+    );
     assert!(!put("user:1", NOW) && put("group:1", NOW));
     // A fence outlives the records of its age.
     store.remove(&[exact("s", "other")], None, NOW + HOUR + 1).unwrap();
     assert!(fenced("user:1", NOW + 2 * HOUR - 1) && !put("user:1", NOW + 2 * HOUR - 1));
     assert!(!fenced("user:1", NOW + 2 * HOUR) && put("user:1", NOW + 2 * HOUR));
     assert_eq!(store.put(&[fill("s", "user:2")], sequence - 1, NOW + 2 * HOUR).unwrap().stored, 0, "still a record");
+}
+
+fn a_fence_can_be_lowered_and_its_record_stays(store: &dyn Store) {
+    let since = store.sequence().unwrap();
+    let fence = store.remove(&[exact("s", "k")], Some(NOW + HOUR), NOW).unwrap().sequence;
+    assert_eq!(store.standing(at("s", "k"), NOW).unwrap(), Standing { newest: fence, fenced: true });
+    store.lower(fence, NOW + 10).unwrap();
+    store.lower(fence, NOW + 2 * HOUR).unwrap();
+    let put = |begun| store.put(&[fill("s", "k")], store.sequence().unwrap(), begun).unwrap().stored;
+    assert_eq!((put(NOW + 9), put(NOW + 10)), (0, 1), "judged by when the fetch began");
+    assert_eq!(store.standing(at("s", "k"), NOW + 10).unwrap(), Standing { newest: fence, fenced: false });
+    assert_eq!(store.put(&[fill("s", "k")], since, NOW + 10).unwrap().stored, 0, "still a record");
+    assert_eq!(store.standing(at("s", "other"), NOW).unwrap(), Standing::default());
+}
+
+fn the_log_tells_what_came_after_a_number(store: &dyn Store) {
+    let since = store.sequence().unwrap();
+    let first = store.remove(&[exact("s", "a"), exact("s", "b")], None, NOW).unwrap().sequence;
+    let second = store.remove(&[glob(None, "c*")], Some(NOW + 5), NOW).unwrap().sequence;
+    let told = |since| {
+        let records = store.records(since).unwrap()?;
+        Some(records.into_iter().map(|record| (record.sequence, record.select)).collect::<Vec<_>>())
+    };
+    let last = (second, glob(None, "c*"));
+    assert_eq!(told(since), Some(vec![(first, exact("s", "a")), (first, exact("s", "b")), last.clone()]));
+    assert_eq!(told(first), Some(vec![last]));
+    assert_eq!(told(second), Some(vec![]));
+    assert_eq!(told(second + 1), None, "a number of another life");
+    store.remove(&[exact("s", "x")], None, NOW + HOUR + 6).unwrap();
+    assert_eq!(told(since), None, "some of it is forgotten");
 }
 
 fn a_draft_is_seen_when_published_and_never_before(store: &dyn Store) {

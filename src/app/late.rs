@@ -3,7 +3,7 @@
 //! Neighbours: `reading.rs` hands it to the gateway; `sandboxed.rs` starts the sandbox in it. Promise: a command that is
 //! answered from the cache never opens the pace database, loads the SDK's configuration or starts a server.
 
-use crate::gateway::{GatewayError, Listing, Paced, Page, Single, Source, Target};
+use crate::gateway::{Change, GatewayError, Listing, Paced, Page, Single, Source, Target};
 use crate::report::Calls;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -49,5 +49,9 @@ impl Source for Late {
 
     async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
         self.source()?.fetch(target, single).await
+    }
+
+    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+        self.source()?.change(target, change).await
     }
 }

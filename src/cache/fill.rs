@@ -7,7 +7,7 @@
 use super::entry::{self, FRAME_BYTES, Framer};
 use super::{Cache, Key};
 use crate::clock::{UnixMillis, millis};
-use crate::store::{Fill, Meta, StoreError, Stored};
+use crate::store::{Fill, KEEP_MILLIS, Meta, StoreError, Stored};
 use std::io::{self, Read};
 use std::time::Duration;
 
@@ -60,9 +60,11 @@ impl Cache {
 
     /// Stores a batch of small answers in one transaction.
     pub fn fill(&self, space: &str, answers: &[Fresh], ticket: Ticket) -> Result<Stored, StoreError> {
-        let Some(since) = ticket.since else { return Ok(Stored { stored: 0, refused: answers.len() as u64 }) };
+        let Some(since) = self.still_known(ticket) else {
+            return Ok(Stored { stored: 0, refused: answers.len() as u64 });
+        };
         let fills: Vec<Fill> = answers.iter().map(|answer| self.whole(space, answer, ticket.taken_at)).collect();
-        self.store.put(&fills, since, self.clock.now())
+        self.store.put(&fills, since, ticket.taken_at)
     }
 
     /// Stores one answer of any length, frame by frame; visible to readers only as a whole. `true` when stored.
@@ -74,9 +76,9 @@ impl Cache {
         body: &mut dyn Read,
         ticket: Ticket,
     ) -> Result<bool, StoreError> {
-        let Some(since) = ticket.since else { return Ok(false) };
+        let Some(since) = self.still_known(ticket) else { return Ok(false) };
         let mut framer = Framer::new(space, key.as_str(), ticket.taken_at, self.settings.compression);
-        let mut draft = self.store.draft(self.clock.now())?;
+        let mut draft = self.store.draft(ticket.taken_at)?;
         let mut buffer = vec![0; FRAME_BYTES];
         let (mut size, mut held, mut frames) = (0, 0, 0);
         loop {
@@ -93,6 +95,11 @@ impl Cache {
         let times = self.times(ticket.taken_at, self.ttl(key.resource(), key.operation()));
         let meta = meta(space, key, source, times, (size, held, frames));
         draft.publish(&meta, since)
+    }
+
+    /// The number of a ticket, unless it is so old that fences from its time may be forgotten.
+    fn still_known(&self, ticket: Ticket) -> Option<u64> {
+        ticket.since.filter(|_| self.clock.now().saturating_sub(ticket.taken_at) < KEEP_MILLIS)
     }
 
     fn whole(&self, space: &str, answer: &Fresh, fetched_at: UnixMillis) -> Fill {

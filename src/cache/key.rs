@@ -109,6 +109,13 @@ pub fn decode(component: &str) -> String {
     percent_encoding::percent_decode_str(component).decode_utf8_lossy().into_owned()
 }
 
+/// A text as it stands in a key, where it is one component whatever it holds.
+pub(super) fn component(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    encode(text, &mut encoded);
+    encoded
+}
+
 fn encode(component: &str, into: &mut String) {
     for c in component.chars() {
         if matches!(c, ':' | '%' | '*' | '?' | '[' | ']' | '#') || c.is_whitespace() || c.is_control() {

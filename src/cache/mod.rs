@@ -7,15 +7,19 @@
 
 mod entry;
 mod error;
+mod fence;
 mod fill;
 mod freshness;
+mod invalidation;
 mod key;
 mod read;
 
 pub use entry::{FRAME_BYTES, SCHEMA};
 pub use error::CacheError;
+pub use fence::{FENCE, Fences, Shared, Told, Witness};
 pub use fill::{Fresh, Ticket};
 pub use freshness::{Allowance, Verdict, fresh_until, judge};
+pub use invalidation::{Dirt, Event, Operation, dirty};
 pub use key::{Key, decode, operation_of, pattern};
 pub use read::{Accept, Lookup, Miss, Provenance, Show};
 

@@ -123,6 +123,24 @@ pub enum GatewayError {
         /// What is wrong with it.
         detail: String,
     },
+    /// AWS accepted a change and then could not make it.
+    #[error("AWS could not change {what}: {reason}")]
+    ChangeFailed {
+        /// What was to be changed.
+        what: String,
+        /// AWS's reason.
+        reason: String,
+        /// AWS's id of the request.
+        request_id: String,
+    },
+    /// AWS accepted a change and is still at it.
+    #[error("AWS has not finished changing {what}")]
+    ChangePending {
+        /// What is being changed.
+        what: String,
+        /// AWS's id of the request.
+        request_id: String,
+    },
     /// Part of a walk could not be read.
     #[error("{} of {total} targets could not be read", failures.len())]
     Partial {
@@ -177,6 +195,16 @@ impl GatewayError {
     /// Whether the same call may succeed a little later.
     pub fn is_temporary(&self) -> bool {
         matches!(self, GatewayError::Throttled { .. } | GatewayError::Unreachable { .. })
+    }
+
+    /// Whether a change that ended with it may have been made all the same.
+    pub fn leaves_doubt(&self) -> bool {
+        matches!(
+            self,
+            GatewayError::Unreachable { sent: true, .. }
+                | GatewayError::BadAnswer { .. }
+                | GatewayError::ChangePending { .. }
+        )
     }
 
     /// Whether every further target of a walk would fail with the same.

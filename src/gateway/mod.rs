@@ -5,9 +5,12 @@
 
 mod assignments;
 mod aws;
+mod change;
 mod error;
 mod fetch;
+mod image;
 mod instance;
+mod journal;
 mod look;
 mod names;
 mod pace;
@@ -19,11 +22,14 @@ mod source;
 mod spool;
 mod walk;
 mod warm;
+mod write;
 
 pub use assignments::{Filter, Found};
 pub use aws::Aws;
+pub use change::{Attribute, Change, Grant, NewUser, Pending, SetFields};
 pub use error::{Again, GatewayError};
 pub use instance::{INSTANCES, Selection};
+pub use journal::{Entry, Journal, Outcome, journal_entry, journal_list};
 pub use look::{Looked, Recorder};
 pub use names::{is_account_id, is_arn, is_directory_id};
 pub use pace::{HostTime, PaceSettings, Paced, Time};
@@ -31,6 +37,9 @@ pub use policy::{action_of, iam_policy};
 pub use principals::Principal;
 pub use read::{Gateway, Policy};
 pub use request::Request;
-pub use source::{Api, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words};
+pub use source::{
+    Api, CHANGE_OPERATIONS, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words,
+};
 pub use spool::Spool;
 pub use warm::{WarmPlan, Warmed};
+pub use write::{Writing, Written};

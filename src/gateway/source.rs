@@ -4,7 +4,7 @@
 //! their own; `walk.rs` and `read.rs` ask. Promise: an item has the field names of the AWS API (`UserId`), absent
 //! fields are absent, times are RFC 3339 texts, and an error is never an empty page.
 
-use super::GatewayError;
+use super::{Change, GatewayError, Pending};
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -132,6 +132,15 @@ pub enum Single {
     PermissionsBoundary(String),
     /// `organizations DescribeAccount` of an account id: the `Account` object.
     Account(String),
+    /// `identitystore GetGroupMembershipId` of a group id and a user id: `{MembershipId}`.
+    MembershipId {
+        /// The group's id.
+        group: String,
+        /// The user's id.
+        user: String,
+    },
+    /// The status of an accepted change by its request id: the status object, `{RequestId, Status, FailureReason, ...}`.
+    Status(Pending, String),
     /// `sts GetCallerIdentity`: `{UserId, Account, Arn}`.
     CallerIdentity,
 }
@@ -148,6 +157,10 @@ impl Single {
             Single::InlinePolicy(_) => "SWBExternalService.GetInlinePolicyForPermissionSet",
             Single::PermissionsBoundary(_) => "SWBExternalService.GetPermissionsBoundaryForPermissionSet",
             Single::Account(_) => "AWSOrganizationsV20161128.DescribeAccount",
+            Single::MembershipId { .. } => "AWSIdentityStore.GetGroupMembershipId",
+            Single::Status(Pending::Creation, _) => "SWBExternalService.DescribeAccountAssignmentCreationStatus",
+            Single::Status(Pending::Deletion, _) => "SWBExternalService.DescribeAccountAssignmentDeletionStatus",
+            Single::Status(Pending::Provisioning, _) => "SWBExternalService.DescribePermissionSetProvisioningStatus",
             Single::CallerIdentity => "AWSSecurityTokenServiceV20110615.GetCallerIdentity",
         }
     }
@@ -182,9 +195,14 @@ pub trait Source: Send + Sync {
 
     /// One thing. What does not exist is [`GatewayError::NotFound`].
     async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError>;
+
+    /// Changes something, once. The answer is AWS's: the ids of what was created, the object itself for a permission
+    /// set, for a change with [`Change::pending`] its status object (`RequestId`, `Status`), else an empty object. It is
+    /// repeated only where AWS surely did nothing.
+    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError>;
 }
 
-/// Every operation that a [`Source`] can make, as on the wire.
+/// Every operation that reads need of a [`Source`], as on the wire.
 pub const OPERATIONS: &[&str] = &[
     "SWBExternalService.ListInstances",
     "AWSIdentityStore.ListUsers",
@@ -211,6 +229,34 @@ pub const OPERATIONS: &[&str] = &[
     "SWBExternalService.GetPermissionsBoundaryForPermissionSet",
     "AWSOrganizationsV20161128.DescribeAccount",
     "AWSSecurityTokenServiceV20110615.GetCallerIdentity",
+];
+
+/// What changes need beside [`OPERATIONS`]: the changes themselves, and what is asked on the way to them.
+pub const CHANGE_OPERATIONS: &[&str] = &[
+    "AWSIdentityStore.CreateUser",
+    "AWSIdentityStore.UpdateUser",
+    "AWSIdentityStore.DeleteUser",
+    "AWSIdentityStore.CreateGroup",
+    "AWSIdentityStore.UpdateGroup",
+    "AWSIdentityStore.DeleteGroup",
+    "AWSIdentityStore.CreateGroupMembership",
+    "AWSIdentityStore.DeleteGroupMembership",
+    "SWBExternalService.CreatePermissionSet",
+    "SWBExternalService.UpdatePermissionSet",
+    "SWBExternalService.DeletePermissionSet",
+    "SWBExternalService.AttachManagedPolicyToPermissionSet",
+    "SWBExternalService.DetachManagedPolicyFromPermissionSet",
+    "SWBExternalService.AttachCustomerManagedPolicyReferenceToPermissionSet",
+    "SWBExternalService.DetachCustomerManagedPolicyReferenceFromPermissionSet",
+    "SWBExternalService.PutInlinePolicyToPermissionSet",
+    "SWBExternalService.DeleteInlinePolicyFromPermissionSet",
+    "SWBExternalService.ProvisionPermissionSet",
+    "SWBExternalService.CreateAccountAssignment",
+    "SWBExternalService.DeleteAccountAssignment",
+    "AWSIdentityStore.GetGroupMembershipId",
+    "SWBExternalService.DescribeAccountAssignmentCreationStatus",
+    "SWBExternalService.DescribeAccountAssignmentDeletionStatus",
+    "SWBExternalService.DescribePermissionSetProvisioningStatus",
 ];
 
 /// `identitystore ListUsers`: an operation (`AWSIdentityStore.ListUsers`) in the words of the AWS CLI's services.
@@ -265,6 +311,10 @@ pub(super) fn samples() -> (Vec<Listing>, Vec<Single>) {
         Single::InlinePolicy(text("ps-1")),
         Single::PermissionsBoundary(text("ps-1")),
         Single::Account(text("111122223333")),
+        Single::MembershipId { group: text("g-1"), user: text("u-1") },
+        Single::Status(Pending::Creation, text("r-1")),
+        Single::Status(Pending::Deletion, text("r-1")),
+        Single::Status(Pending::Provisioning, text("r-1")),
         Single::CallerIdentity,
     ];
     (listings, singles)

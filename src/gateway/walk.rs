@@ -65,7 +65,7 @@ pub(super) async fn all(source: &dyn Source, target: &Target, listing: Listing) 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Page, Single};
+    use super::super::{Change, Page, Single};
     use super::*;
     use async_trait::async_trait;
     use serde_json::json;
@@ -82,6 +82,9 @@ mod tests {
 
         async fn fetch(&self, _: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
             Err(GatewayError::NotFound { what: format!("{single:?}") })
+        }
+        async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+            Err(GatewayError::NotFound { what: change.subject() })
         }
     }
 

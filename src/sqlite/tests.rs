@@ -6,6 +6,7 @@ fn plan(path: &Path) -> Plan<'_> {
     Plan {
         path,
         schema: "CREATE TABLE t(a INTEGER PRIMARY KEY)",
+        steps: &[],
         version: 2,
         synchronous: Synchronous::Normal,
         busy: Duration::from_secs(5),
@@ -53,4 +54,35 @@ fn newer_older_and_foreign_files_are_told_apart() {
     let foreign = root.path().join("b.db");
     std::fs::write(&foreign, "not a database, and long enough to have a header of its own.".repeat(20)).unwrap();
     assert!(open(&plan(&foreign)).unwrap_err().is_damage());
+}
+
+#[test]
+fn an_older_database_takes_the_steps_it_has_not_seen_and_a_new_one_all_of_them() {
+    const STEPS: &[&str] =
+        &["ALTER TABLE t ADD COLUMN b INTEGER", "CREATE TABLE u(c INTEGER); INSERT INTO u SELECT a FROM t"];
+    let root = tempfile::tempdir().unwrap();
+    let at = |path: &Path, steps: usize| {
+        let plan = Plan { steps: &STEPS[..steps], version: 2 + i32::try_from(steps).unwrap(), ..plan(path) };
+        let connection = open(&plan).unwrap();
+        (version(&connection, path).unwrap(), connection)
+    };
+    for begun in 0..=2 {
+        let path = root.path().join(format!("{begun}.db"));
+        let (found, connection) = at(&path, begun);
+        assert_eq!(found, 2 + i32::try_from(begun).unwrap());
+        connection.execute("INSERT INTO t(a) VALUES(7)", []).unwrap();
+        drop(connection);
+        let (found, connection) = at(&path, 2);
+        let copied: i64 = connection.query_row("SELECT count(*) FROM u", [], |row| row.get(0)).unwrap();
+        assert_eq!((found, copied), (4, i64::from(begun < 2)), "from {begun}");
+        connection.execute("UPDATE t SET b = 1 WHERE a = 7", []).unwrap();
+    }
+    let path = root.path().join("broken.db");
+    drop(open(&plan(&path)).unwrap());
+    let broken = Plan { steps: &["CREATE TABLE v(a); CREATE TABLE t(a)"], version: 3, ..plan(&path) };
+    assert!(!open(&broken).unwrap_err().is_damage(), "a step that fails is no damage");
+    let connection = open(&plan(&path)).unwrap();
+    let left: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'v'", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0, "it is as it was");
 }

@@ -6,7 +6,7 @@
 
 use super::error::{StateError, io_error};
 use super::locks::Lock;
-use super::schema::{SCHEMA, VERSION};
+use super::schema::{SCHEMA, STEPS, VERSION};
 use crate::clock::UnixMillis;
 use crate::private::{self, Access, Prepared};
 use crate::sqlite::{self, Connection, ErrorCode, Plan, SqliteError, Synchronous, Transaction};
@@ -123,7 +123,16 @@ impl Database {
 }
 
 fn plan(path: &Path, access: Access, busy: Duration) -> Plan<'_> {
-    Plan { path, schema: SCHEMA, version: VERSION, synchronous: Synchronous::Full, busy, page_size: 4096, access }
+    Plan {
+        path,
+        schema: SCHEMA,
+        steps: STEPS,
+        version: VERSION,
+        synchronous: Synchronous::Full,
+        busy,
+        page_size: 4096,
+        access,
+    }
 }
 
 fn cannot_open(error: &SqliteError) -> bool {
@@ -249,6 +258,33 @@ mod tests {
         connection.unwrap().execute_batch("PRAGMA user_version = -1").unwrap();
         let notice = open(root.path()).unwrap().1.expect("a notice");
         assert!(notice.contains("older awsideman") && notice.contains("state.db.older.7"), "{notice}");
+    }
+
+    #[test]
+    fn a_database_of_version_1_keeps_its_rows_whoever_opens_it_first() {
+        let root = tempfile::tempdir().unwrap();
+        private::directory(root.path(), Access::Owner).unwrap();
+        let path = root.path().join("state.db");
+        let first = Plan { steps: &[], version: 1, ..plan(&path, Access::Owner, BUSY) };
+        let rows = "INSERT INTO job(name, profile, schedule, first_seen) VALUES('warm', '', 'x', 5);
+                    INSERT INTO outbox(message_id, created_at, subject, body) VALUES('<1@h>', 1, 's', 'b');";
+        sqlite::open(&first).unwrap().execute_batch(rows).unwrap();
+        let seen = |database: &Database| -> i64 {
+            database.reader().query_row("SELECT first_seen FROM job WHERE name = 'warm'", [], |row| row.get(0)).unwrap()
+        };
+        let reader = Database::open_read_only(root.path(), BUSY).unwrap().expect("a database");
+        assert_eq!(seen(&reader), 5, "who only reads takes it as it stands");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let (database, notice) = open(root.path()).unwrap();
+                    assert_eq!((notice, seen(&database)), (None, 5));
+                });
+            }
+        });
+        let version: i32 =
+            open(root.path()).unwrap().0.reader().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!((version, evidence(root.path())), (VERSION, 0));
     }
 
     #[test]

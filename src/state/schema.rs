@@ -1,12 +1,21 @@
 //! The tables of `state.db`.
 //!
 //! Neighbours: `database.rs` makes them; the statistics belong to `state/`, the ledger to `jobs/ledger.rs`, alerts and
-//! outbox to `alerts/`, the journal to `gateway/`. Promise: one schema, one number; times are Unix milliseconds.
+//! outbox to `alerts/`, the journal to `gateway/`. Promise: one number for the whole schema; a database of an earlier
+//! version goes through the steps it has not seen and loses nothing; times are Unix milliseconds.
+//!
+//! What changes is a step at the end of [`STEPS`]: a new table or column with all it needs to be true of what is there
+//! (a default, a copy). [`SCHEMA`] and a step that was shipped stay as they are, because a new database takes the same
+//! way as an old one.
 
-/// The number of this schema.
-pub(super) const VERSION: i32 = 1;
+/// The steps from version 1, each to the next version.
+pub(super) const STEPS: &[&str] = &[];
 
-/// The statements that make an empty database ours.
+/// The number of the schema after the last step.
+#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
+pub(super) const VERSION: i32 = 1 + STEPS.len() as i32;
+
+/// The statements that make an empty database ours, of version 1.
 pub(super) const SCHEMA: &str = "
 -- Lookups by hour (start of the hour), cache directory (the number of its path), resource and outcome.
 CREATE TABLE hourly(

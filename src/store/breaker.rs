@@ -4,7 +4,9 @@
 //! `failure_threshold` failures in a row, OPEN for `recovery_timeout`, then `HALF_OPEN` for one trial; removals always go
 //! through, because a bypassed cache must not forget what it was told.
 
-use super::{Address, Draft, Fill, Look, Meta, Removed, Select, Size, Store, StoreError, Stored, Sweep, Swept};
+use super::{
+    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+};
 use crate::clock::{Clock, UnixMillis, millis};
 use std::fmt;
 use std::ops::ControlFlow;
@@ -175,18 +177,22 @@ impl<S: Store> Store for Breaker<S> {
         self.guard(S::sequence)
     }
 
-    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError> {
-        self.guard(|inner| inner.fenced(address, now))
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+        self.guard(|inner| inner.standing(address, now))
     }
 
-    fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
-        self.guard(|inner| inner.put(fills, since, now))
+    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+        self.guard(|inner| inner.records(since))
     }
 
-    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+    fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
+        self.guard(|inner| inner.put(fills, since, begun))
+    }
+
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
         let mut draft = None;
         self.guard(|_| {
-            draft = Some(self.inner.draft(now)?);
+            draft = Some(self.inner.draft(begun)?);
             Ok(())
         })?;
         let draft = draft.ok_or(StoreError::BreakerOpen)?;
@@ -204,6 +210,10 @@ impl<S: Store> Store for Breaker<S> {
             self.judge(done.as_ref().err());
         }
         done
+    }
+
+    fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {
+        self.inner.lower(fence, until)
     }
 
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {

@@ -1,14 +1,15 @@
 //! The rules of the record log: what keeps a fill out, and how long a record is kept.
 //!
 //! Neighbours: every backend of this room keeps its records in its own way and asks here. Promise: pure rules. A fill
-//! is kept out by a record that is newer than its start, by a fence that has not lapsed, and by not knowing.
+//! is kept out by a record that is newer than its start, by a fence that stood when it began, and by not knowing.
 
-use super::{Address, Select};
+use super::{Address, Select, Standing};
 use crate::clock::UnixMillis;
 use std::collections::HashSet;
 
-/// How long a record is kept, in milliseconds.
-pub(super) const KEEP_MILLIS: i64 = 3_600_000;
+/// How long a record is kept after it was made, or after its fence lapsed, in milliseconds. No fetch that is to be
+/// stored lasts longer.
+pub const KEEP_MILLIS: i64 = 3_600_000;
 
 /// How many records are kept.
 pub(super) const KEEP_RECORDS: usize = 10_000;
@@ -18,26 +19,27 @@ pub(super) const DRAFT_MILLIS: i64 = 3_600_000;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+pub struct Record {
     /// The number it got; several records of one removal share it.
-    pub(super) sequence: u64,
+    pub sequence: u64,
     /// What it is about.
-    pub(super) select: Select,
+    pub select: Select,
     /// Until when it stands as a fence.
-    pub(super) deadline: Option<UnixMillis>,
+    pub deadline: Option<UnixMillis>,
     /// When it was made.
-    pub(super) at: UnixMillis,
+    pub at: UnixMillis,
 }
 
 impl Record {
     /// Whether it is a fence that has not lapsed.
-    pub(super) fn stands(&self, now: UnixMillis) -> bool {
+    pub fn stands(&self, now: UnixMillis) -> bool {
         self.deadline.is_some_and(|deadline| deadline > now)
     }
 
     /// Whether it may be forgotten, when `newer` records came after it. A standing fence never may.
     pub(super) fn is_spent(&self, newer: usize, now: UnixMillis) -> bool {
-        !self.stands(now) && (newer >= KEEP_RECORDS || self.at < now - KEEP_MILLIS)
+        !self.stands(now)
+            && (newer >= KEEP_RECORDS || self.at.max(self.deadline.unwrap_or(self.at)) < now - KEEP_MILLIS)
     }
 }
 
@@ -45,6 +47,13 @@ impl Record {
 /// store's own comes from another life of the store.
 pub(super) fn can_judge(since: u64, floor: u64, sequence: u64) -> bool {
     (floor..=sequence).contains(&since)
+}
+
+/// What these records say of an address at `now`.
+pub(super) fn standing(records: impl IntoIterator<Item = Record>, address: Address<'_>, now: UnixMillis) -> Standing {
+    records.into_iter().filter(|record| record.select.covers(address)).fold(Standing::default(), |so_far, record| {
+        Standing { newest: so_far.newest.max(record.sequence), fenced: so_far.fenced || record.stands(now) }
+    })
 }
 
 /// What a set of records keeps out, made for many questions.
@@ -57,10 +66,10 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// The gate of those records that are newer than `since` or stand as fences.
-    pub(super) fn new(records: impl IntoIterator<Item = Record>, since: u64, now: UnixMillis) -> Gate {
+    /// The gate of those records that are newer than `since` or stood as fences at `begun`, when the fetch began.
+    pub(super) fn new(records: impl IntoIterator<Item = Record>, since: u64, begun: UnixMillis) -> Gate {
         let mut gate = Gate::default();
-        for record in records.into_iter().filter(|record| record.sequence > since || record.stands(now)) {
+        for record in records.into_iter().filter(|record| record.sequence > since || record.stands(begun)) {
             match record.select {
                 Select::All => gate.everything = true,
                 Select::Space(space) => drop(gate.spaces.insert(space)),
@@ -132,6 +141,7 @@ mod tests {
         assert!(fresh.is_spent(KEEP_RECORDS, NOW));
         let fence = record(1, Select::All, Some(NOW + 2 * KEEP_MILLIS));
         assert!(!fence.is_spent(KEEP_RECORDS, NOW + KEEP_MILLIS + 1));
-        assert!(fence.is_spent(0, NOW + 2 * KEEP_MILLIS));
+        assert!(!fence.is_spent(0, NOW + 3 * KEEP_MILLIS), "nor for as long as it is kept after it has lapsed");
+        assert!(fence.is_spent(0, NOW + 3 * KEEP_MILLIS + 1));
     }
 }

@@ -5,8 +5,10 @@
 //! Nothing expires by the wall clock: freshness is judged above, and a sweep drops what is past its time.
 
 use super::eviction::{Candidate, victims};
-use super::log::{Gate, Record, can_judge};
-use super::{Address, Draft, Fill, Frames, Look, Meta, Removed, Select, Size, Store, StoreError, Stored, Sweep, Swept};
+use super::log::{self, Gate, Record, can_judge};
+use super::{
+    Address, Draft, Fill, Frames, Look, Meta, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+};
 use crate::clock::UnixMillis;
 use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
@@ -53,9 +55,9 @@ struct Log {
 
 impl Log {
     /// What keeps out fills that started at `since`; `None` when the log cannot tell.
-    fn gate(&self, since: u64, now: UnixMillis) -> Option<Gate> {
+    fn gate(&self, since: u64, begun: UnixMillis) -> Option<Gate> {
         let judged = can_judge(since, self.floor, self.sequence);
-        judged.then(|| Gate::new(self.records.iter().cloned(), since, now))
+        judged.then(|| Gate::new(self.records.iter().cloned(), since, begun))
     }
 
     fn prune(&mut self, now: UnixMillis) {
@@ -202,7 +204,6 @@ impl Draft for MemoryDraft<'_> {
         }
         let log = self.memory.log();
         let address = Address { space: &meta.space, key: &meta.key };
-        // Judged at the draft's beginning: what was read while a fence stood is not stored.
         let open = log.gate(since, self.begun).is_some_and(|gate| !gate.refuses(address));
         if open {
             self.memory.insert(meta, self.frames);
@@ -227,14 +228,20 @@ impl Store for Memory {
         Ok(self.log().sequence)
     }
 
-    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError> {
-        Ok(self.log().records.iter().any(|record| record.stands(now) && record.select.covers(address)))
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+        Ok(log::standing(self.log().records.iter().cloned(), address, now))
     }
 
-    fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+        let log = self.log();
+        let known = can_judge(since, log.floor, log.sequence);
+        Ok(known.then(|| log.records.iter().filter(|record| record.sequence > since).cloned().collect()))
+    }
+
+    fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
         let log = self.log();
         let mut done = Stored::default();
-        let gate = log.gate(since, now);
+        let gate = log.gate(since, begun);
         for fill in fills {
             let address = Address { space: &fill.meta.space, key: &fill.meta.key };
             if gate.as_ref().is_none_or(|gate| gate.refuses(address)) {
@@ -248,8 +255,8 @@ impl Store for Memory {
         Ok(done)
     }
 
-    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
-        Ok(Box::new(MemoryDraft { memory: self, begun: now, frames: Vec::new() }))
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+        Ok(Box::new(MemoryDraft { memory: self, begun, frames: Vec::new() }))
     }
 
     fn remove(
@@ -273,6 +280,13 @@ impl Store for Memory {
         }
         log.prune(now);
         Ok(removed)
+    }
+
+    fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {
+        for record in self.log().records.iter_mut().filter(|record| record.sequence == fence) {
+            record.deadline = record.deadline.map(|deadline| deadline.min(until));
+        }
+        Ok(())
     }
 
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ mod shared;
 pub use breaker::{Breaker, BreakerSnapshot, BreakerState};
 pub use disk::{Disk, Flip, Options};
 pub use error::StoreError;
+pub use log::{KEEP_MILLIS, Record};
 pub use memory::Memory;
 
 use crate::clock::UnixMillis;
@@ -154,6 +155,15 @@ pub struct Removed {
     pub sequence: u64,
 }
 
+/// What the log of records says of one address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The number of the newest record that covers it; 0 when none is kept.
+    pub newest: u64,
+    /// Whether a fence that has not lapsed covers it.
+    pub fenced: bool,
+}
+
 /// What is to be swept. Entries go in this order: expired beyond use, too old, then least recently used until
 /// both limits hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,16 +228,21 @@ pub trait Store: Send + Sync {
     /// The number of the newest record. A fill asks for it *before* its first AWS call.
     fn sequence(&self) -> Result<u64, StoreError>;
 
-    /// Whether an unlapsed fence covers `address`: then reads go live and store nothing.
-    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError>;
+    /// What the log says of `address` at `now`. While a fence covers it, reads go live and store nothing.
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError>;
 
-    /// Stores the entries that no record newer than `since` and no open fence covers, each replacing what was
-    /// there, in one transaction. A `since` older than the oldest record that is kept stores nothing, and neither does
-    /// one above the newest number: it comes from another life of the store. The last use of what was replaced stays.
-    fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError>;
+    /// The records newer than `since`, oldest first; `None` when some of them are forgotten, or when `since` is above
+    /// the newest number and comes from another life of the store.
+    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError>;
 
-    /// Begins an entry too long to be handed over whole. An hour later a sweep may free it, and then it is not published.
-    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError>;
+    /// Stores the entries that no record newer than `since` covers and no fence that stood at `begun`, the moment when
+    /// the fetch began; each replaces what was there, in one transaction. A `since` older than the oldest record that is
+    /// kept stores nothing, and neither does one above the newest number. The last use of what was replaced stays.
+    fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError>;
+
+    /// Begins an entry too long to be handed over whole, fetched from `begun` on. An hour later a sweep may free it, and
+    /// then it is not published.
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError>;
 
     /// One transaction: takes the next number, records every selection (with a deadline, as a fence that stands
     /// until then) and deletes what it covers.
@@ -237,6 +252,9 @@ pub trait Store: Send + Sync {
         fence_until: Option<UnixMillis>,
         now: UnixMillis,
     ) -> Result<Removed, StoreError>;
+
+    /// Lets the fences of the number `fence` stand until `until` at most: their change has ended.
+    fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError>;
 
     /// Deletes the entry at `address` if it is still the one with this `seal`; no record. For damaged entries.
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError>;

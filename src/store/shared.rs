@@ -2,7 +2,9 @@
 //!
 //! Neighbours: whoever stacks layers while keeping a handle on the backend. Promise: nothing but passing on.
 
-use super::{Address, Draft, Fill, Look, Meta, Removed, Select, Size, Store, StoreError, Stored, Sweep, Swept};
+use super::{
+    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+};
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -20,16 +22,24 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).sequence()
     }
 
-    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError> {
-        (**self).fenced(address, now)
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+        (**self).standing(address, now)
     }
 
-    fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
-        (**self).put(fills, since, now)
+    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+        (**self).records(since)
     }
 
-    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
-        (**self).draft(now)
+    fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {
+        (**self).lower(fence, until)
+    }
+
+    fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
+        (**self).put(fills, since, begun)
+    }
+
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+        (**self).draft(begun)
     }
 
     fn remove(

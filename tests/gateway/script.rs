@@ -1,7 +1,7 @@
 //! A small organisation in memory that counts its calls, fails when it is told to, and changes when it is told to.
 
 use async_trait::async_trait;
-use awsideman::gateway::{GatewayError, Listing, Page, Single, Source, Target};
+use awsideman::gateway::{Change, GatewayError, Listing, Page, Single, Source, Target};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
@@ -145,5 +145,8 @@ impl Source for Script {
             Single::Account(id) => Ok(json!({"Id": id})),
             other => Err(not_found(&format!("{other:?}"))),
         }
+    }
+    async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+        Err(GatewayError::NotFound { what: change.subject() })
     }
 }

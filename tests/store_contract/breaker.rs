@@ -3,8 +3,8 @@
 use super::{NOW, at, exact, fill};
 use awsideman::clock::{ManualClock, UnixMillis};
 use awsideman::store::{
-    Address, Breaker, BreakerSnapshot, BreakerState, Draft, Fill, Look, Memory, Meta, Removed, Select, Size, Store,
-    StoreError, Stored, Sweep, Swept,
+    Address, Breaker, BreakerSnapshot, BreakerState, Draft, Fill, Look, Memory, Meta, Record, Removed, Select, Size,
+    Standing, Store, StoreError, Stored, Sweep, Swept,
 };
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -40,8 +40,14 @@ impl Store for Faulty {
     fn sequence(&self) -> Result<u64, StoreError> {
         self.ask(Memory::sequence)
     }
-    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError> {
-        self.ask(|memory| memory.fenced(address, now))
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+        self.ask(|memory| memory.standing(address, now))
+    }
+    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+        self.ask(|memory| memory.records(since))
+    }
+    fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {
+        self.ask(|memory| memory.lower(fence, until))
     }
     fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
         self.ask(|memory| memory.put(fills, since, now))

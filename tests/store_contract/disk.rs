@@ -38,7 +38,7 @@ fn as_a_reader() {
     let disk = Disk::open(&Options { access: Access::Group(65_534), ..options(Path::new(&dir)) }).unwrap();
     for _ in 0..2 {
         assert!(has(&disk, "s", "k") && !has(&disk, "s", "absent"));
-        assert!(!disk.fenced(at("s", "k"), NOW).unwrap());
+        assert!(!disk.standing(at("s", "k"), NOW).unwrap().fenced);
         let since = disk.sequence().unwrap();
         for refused in [
             disk.put(&[fill("s", "k")], since, NOW).map(drop),
@@ -156,7 +156,7 @@ fn a_writer_that_does_not_let_go_does_not_stop_a_flip() {
     let impatient = Options { busy: std::time::Duration::from_millis(20), ..options(&dir) };
     assert_eq!(Disk::flip_in(&impatient, NOW).unwrap().fences, Some(1));
     fill_all(&disk, &[fill("s", "k")]);
-    assert!(disk.fenced(at("s", "fenced"), NOW).unwrap());
+    assert!(disk.standing(at("s", "fenced"), NOW).unwrap().fenced);
 }
 
 #[test]
@@ -178,7 +178,10 @@ fn a_flip_starts_empty_keeps_the_old_generation_and_is_noticed_by_open_stores() 
     assert!(marker.exists() && old.exists());
     assert!(!has(&other, "s", "k"));
     assert!(other.sequence().unwrap() > before, "numbers continue");
-    assert!(other.fenced(at("s", "fenced"), NOW).unwrap() && !other.fenced(at("s", "lapsed"), NOW).unwrap());
+    assert!(
+        other.standing(at("s", "fenced"), NOW).unwrap().fenced
+            && !other.standing(at("s", "lapsed"), NOW).unwrap().fenced
+    );
     assert_eq!(other.put(&[fill("s", "k")], before, NOW).unwrap().stored, 0, "a fill from before the flip");
     draft.frame(b"two").unwrap();
     let since = other.sequence().unwrap();
@@ -218,7 +221,7 @@ fn no_fence_is_lost_to_a_flip() {
                     }
                     let key = format!("{writer}:{i}");
                     disk.remove(&[exact("s", &key)], Some(NOW + HOUR), NOW).unwrap();
-                    assert!(witness.fenced(at("s", &key), NOW).unwrap(), "{key}");
+                    assert!(witness.standing(at("s", &key), NOW).unwrap().fenced, "{key}");
                 }
             });
         }
@@ -239,7 +242,7 @@ fn a_retired_generation_is_replaced_and_numbers_continue() {
     ours.retire().unwrap();
     assert!(!has(&other, "s", "k") && !has(&ours, "s", "k"));
     assert!(other.sequence().unwrap() > before);
-    assert!(other.fenced(at("s", "other"), NOW).unwrap());
+    assert!(other.standing(at("s", "other"), NOW).unwrap().fenced);
 }
 
 #[test]

@@ -174,7 +174,7 @@ impl Asking<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::Page;
+    use crate::gateway::{Change, Page};
     use async_trait::async_trait;
     use serde_json::json;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -206,6 +206,10 @@ mod tests {
 
         async fn fetch(&self, _: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
             self.ask(single.operation()).map(|()| json!({}))
+        }
+
+        async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+            Err(GatewayError::NotFound { what: change.subject() })
         }
     }
 

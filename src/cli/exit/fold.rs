@@ -81,6 +81,12 @@ impl From<GatewayError> for Failure {
                 .hint(DOCTOR),
             GatewayError::BadAnswer { .. } => Failure::new(Code::Failed, message)
                 .hint("try again; if `aws.endpoint_url` is set, see what answers there"),
+            GatewayError::ChangeFailed { request_id, .. } => Failure::new(Code::Refused, message)
+                .details([format!("request id {request_id}")])
+                .hint("nothing was changed; mend what AWS names, then try again"),
+            GatewayError::ChangePending { request_id, .. } => Failure::new(Code::Unavailable, message)
+                .details([format!("request id {request_id}")])
+                .hint(format!("`awsideman assignment status {request_id}` tells how it ends")),
             GatewayError::Partial { failures, .. } => {
                 let remedies: std::collections::BTreeSet<String> =
                     failures.iter().filter_map(|failure| failure.hint.clone()).collect();

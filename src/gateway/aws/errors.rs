@@ -62,6 +62,8 @@ impl Ask {
                 (format!("permission set {arn}"), None)
             }
             Single::Account(id) => (format!("account {id}"), Some(id.clone())),
+            Single::MembershipId { group, user } => (format!("user {user} in group {group}"), None),
+            Single::Status(_, id) => (format!("request {id}"), None),
             Single::CallerIdentity => ("the caller".to_owned(), None),
         };
         Self { operation: operation_words(single.operation()), what, account, profile: profile.map(str::to_owned) }

@@ -11,11 +11,12 @@ mod organizations;
 #[cfg(test)]
 mod server;
 mod ssoadmin;
+mod status;
 mod sts;
 #[cfg(test)]
 mod tests;
 
-use super::{GatewayError, Listing, Page, Single, Source, Target};
+use super::{Change, GatewayError, Listing, Page, Single, Source, Target};
 use crate::aws::{self, AwsSettings, CredentialFacts, SdkConfig};
 use async_trait::async_trait;
 use errors::Ask;
@@ -154,7 +155,18 @@ impl Source for Aws {
                 ssoadmin::permissions_boundary(self.sso_admin().await, instance()?, arn, ask).await
             }
             Single::Account(id) => organizations::describe_account(self.organizations().await, id, ask).await,
+            Single::MembershipId { group, user } => {
+                status::membership_id(self.identity_store().await, store()?, (group, user), ask).await
+            }
+            Single::Status(pending, id) => {
+                status::of_request(self.sso_admin().await, instance()?, (*pending, id), ask).await
+            }
             Single::CallerIdentity => sts::caller_identity(self.sts().await, ask).await,
         }
+    }
+
+    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+        let _ = target;
+        Err(GatewayError::BadAnswer { operation: change.operation().into(), detail: "not made yet".into() })
     }
 }

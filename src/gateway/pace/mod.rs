@@ -11,7 +11,7 @@ mod rows;
 mod tests;
 mod time;
 
-use super::{Again, Api, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
+use super::{Again, Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
 use crate::config::Pace;
 use crate::private::Access;
 use crate::report::Calls;
@@ -71,7 +71,6 @@ enum Effect {
     /// Nothing: to do it twice does no harm.
     Reads,
     /// Something: where AWS may have done it, it is not done again.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the source has no call yet that changes something"))]
     Changes,
 }
 
@@ -294,5 +293,9 @@ impl Source for Paced {
 
     async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
         self.keep(single.operation(), Effect::Reads, || self.source.fetch(target, single)).await
+    }
+
+    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+        self.keep(change.operation(), Effect::Changes, || self.source.change(target, change)).await
     }
 }

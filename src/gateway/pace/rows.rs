@@ -105,6 +105,7 @@ impl Rows {
         let plan = Plan {
             path,
             schema: SCHEMA,
+            steps: &[],
             version: 1,
             synchronous: Synchronous::Off,
             busy: BUSY,

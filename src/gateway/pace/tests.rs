@@ -108,6 +108,9 @@ impl Source for Scripted {
     async fn fetch(&self, _: Option<&Target>, _: &Single) -> Result<Value, GatewayError> {
         self.answer().await.map(|()| Value::Null)
     }
+    async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+        Err(GatewayError::NotFound { what: change.subject() })
+    }
 }
 
 struct World {

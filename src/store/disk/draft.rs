@@ -21,17 +21,17 @@ struct DiskDraft<'a> {
 }
 
 /// Begins a draft in the live generation.
-pub(super) fn begin(disk: &Disk, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+pub(super) fn begin(disk: &Disk, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
     let (version, stamp) = disk.lend(|live| {
         let version = sqlite::write(&mut live.connection, |transaction| {
             let version = write::next_version(transaction)?;
-            let due = now.saturating_add(DRAFT_MILLIS);
+            let due = begun.saturating_add(DRAFT_MILLIS);
             transaction.prepare_cached("INSERT INTO g(version, due) VALUES(?, ?)")?.execute([version, due])?;
             Ok::<_, super::Fault>(version)
         })?;
         Ok((version, live.stamp))
     })?;
-    Ok(Box::new(DiskDraft { disk, stamp, version, next: 0, begun: now, lost: false }))
+    Ok(Box::new(DiskDraft { disk, stamp, version, next: 0, begun, lost: false }))
 }
 
 /// Whether nobody has freed the draft.
@@ -79,8 +79,6 @@ impl Draft for DiskDraft<'_> {
                 return Ok(false);
             }
             sqlite::write(&mut live.connection, |transaction| {
-                // Judged at the draft's beginning, a fence that has lapsed since still keeps it out: what was read
-                // while a fence stood is not stored.
                 let open = write::judge(transaction, since, self.begun)?.is_some_and(|gate| !gate.refuses(address));
                 if !open || !stands(transaction, self.version)? {
                     transaction.prepare_cached("UPDATE g SET due = 0 WHERE version = ?")?.execute([self.version])?;

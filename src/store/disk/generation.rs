@@ -135,6 +135,7 @@ pub(super) fn plan<'a>(options: &'a Options, path: &'a Path, statements: &'a str
     Plan {
         path,
         schema: statements,
+        steps: &[],
         version: schema::VERSION,
         synchronous: Synchronous::Normal,
         busy: options.busy,
@@ -228,7 +229,7 @@ fn build<'a>(
             let (form, space, pattern) = schema::columns(&fence.select);
             transaction.execute(
                 "INSERT INTO r(sequence, form, space, pattern, deadline, at) VALUES(?, ?, ?, ?, ?, ?)",
-                params![start.cast_signed(), form, space, pattern, fence.deadline, fence.at],
+                params![fence.sequence.cast_signed(), form, space, pattern, fence.deadline, fence.at],
             )?;
         }
         Ok(())

@@ -14,7 +14,9 @@ mod sweep;
 mod write;
 
 use self::generation::Stamp;
-use super::{Address, Draft, Fill, Look, Meta, Removed, Select, Size, Store, StoreError, Stored, Sweep, Swept};
+use super::{
+    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+};
 use crate::clock::UnixMillis;
 use crate::private::{self, Access, Prepared};
 use crate::sqlite::{self, Connection, SqliteError, StatementError};
@@ -249,19 +251,25 @@ impl Store for Disk {
         self.lend(|live| read::sequence(&live.connection)).map(|sequence| self.saw(sequence))
     }
 
-    fn fenced(&self, address: Address<'_>, now: UnixMillis) -> Result<bool, StoreError> {
-        self.lend(|live| read::fenced(&live.connection, address, now))
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+        self.lend(|live| read::standing(&live.connection, address, now))
     }
 
-    fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+        self.lend(|live| read::records_after(&live.connection, since))
+    }
+
+    fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
         if fills.is_empty() {
             return Ok(Stored::default());
         }
-        self.lend(|live| sqlite::write(&mut live.connection, |transaction| write::put(transaction, fills, since, now)))
+        self.lend(|live| {
+            sqlite::write(&mut live.connection, |transaction| write::put(transaction, fills, since, begun))
+        })
     }
 
-    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
-        draft::begin(self, now)
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+        draft::begin(self, begun)
     }
 
     fn remove(
@@ -295,6 +303,10 @@ impl Store for Disk {
                 });
             }
         }
+    }
+
+    fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {
+        self.lend(|live| sqlite::write(&mut live.connection, |transaction| write::lower(transaction, fence, until)))
     }
 
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {

@@ -6,8 +6,8 @@
 use super::{Fault, schema};
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, Blob, Connection, OptionalExtension, StatementError, Value, params_from_iter};
-use crate::store::log::{Gate, Record};
-use crate::store::{Address, Frames, Look, Meta, Select, Size, StoreError};
+use crate::store::log::{self, Gate, Record};
+use crate::store::{Address, Frames, Look, Meta, Select, Size, Standing, StoreError};
 use std::path::Path;
 
 /// How many entries a scan reads at once.
@@ -96,16 +96,28 @@ pub(super) fn sequence(connection: &Connection) -> Result<u64, Fault> {
 }
 
 /// Whether an unlapsed fence covers `address`.
-pub(super) fn fenced(connection: &Connection, address: Address<'_>, now: UnixMillis) -> Result<bool, Fault> {
-    let fences = records(connection, "deadline > ?", now)?;
-    Ok(fences.iter().any(|fence| fence.stands(now) && fence.select.covers(address)))
+pub(super) fn standing(connection: &Connection, address: Address<'_>, now: UnixMillis) -> Result<Standing, Fault> {
+    Ok(log::standing(records(connection, "sequence > ?", 0)?, address, now))
 }
 
-/// What keeps out a fill that started at `since`.
-pub(super) fn gate(connection: &Connection, since: u64, now: UnixMillis) -> Result<Gate, Fault> {
+/// The records newer than `since`; `None` when the log cannot tell.
+pub(super) fn records_after(connection: &Connection, since: u64) -> Result<Option<Vec<Record>>, Fault> {
+    let (sequence, floor): (i64, i64) = connection
+        .prepare_cached("SELECT sequence, floor FROM c")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if !log::can_judge(since, floor.cast_unsigned(), sequence.cast_unsigned()) {
+        return Ok(None);
+    }
     let mut found = records(connection, "sequence > ?", since.cast_signed())?;
-    found.append(&mut records(connection, "deadline > ?", now)?);
-    Ok(Gate::new(found, since, now))
+    found.sort_by_key(|record| record.sequence);
+    Ok(Some(found))
+}
+
+/// What keeps out a fill that started at `since`, when it was `begun`.
+pub(super) fn gate(connection: &Connection, since: u64, begun: UnixMillis) -> Result<Gate, Fault> {
+    let mut found = records(connection, "sequence > ?", since.cast_signed())?;
+    found.append(&mut records(connection, "deadline > ?", begun)?);
+    Ok(Gate::new(found, since, begun))
 }
 
 fn records(connection: &Connection, condition: &str, than: i64) -> Result<Vec<Record>, StatementError> {

@@ -25,9 +25,14 @@ const FEW_FRAMES: i64 = 16;
 const FEW_ENTRIES: usize = 500;
 
 /// Stores what nothing keeps out.
-pub(super) fn put(transaction: &Transaction<'_>, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, Fault> {
+pub(super) fn put(
+    transaction: &Transaction<'_>,
+    fills: &[Fill],
+    since: u64,
+    begun: UnixMillis,
+) -> Result<Stored, Fault> {
     let mut done = Stored::default();
-    let Some(gate) = judge(transaction, since, now)? else {
+    let Some(gate) = judge(transaction, since, begun)? else {
         done.refused = fills.len() as u64;
         return Ok(done);
     };
@@ -55,14 +60,14 @@ pub(super) fn put(transaction: &Transaction<'_>, fills: &[Fill], since: u64, now
 }
 
 /// What keeps out fills that started at `since`; `None` when the log cannot tell.
-pub(super) fn judge(transaction: &Transaction<'_>, since: u64, now: UnixMillis) -> Result<Option<Gate>, Fault> {
+pub(super) fn judge(transaction: &Transaction<'_>, since: u64, begun: UnixMillis) -> Result<Option<Gate>, Fault> {
     let (sequence, floor): (i64, i64) = transaction
         .prepare_cached("SELECT sequence, floor FROM c")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if !log::can_judge(since, floor.cast_unsigned(), sequence.cast_unsigned()) {
         return Ok(None);
     }
-    gate(transaction, since, now).map(Some)
+    gate(transaction, since, begun).map(Some)
 }
 
 /// Takes the next version.
@@ -188,7 +193,7 @@ fn prune(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), Statement
     let keep = i64::try_from(log::KEEP_RECORDS).unwrap_or(i64::MAX);
     let spent: Option<i64> = transaction
         .prepare_cached(
-            "DELETE FROM r WHERE (at < ?1 OR id <= (SELECT max(id) FROM r) - ?2) AND (deadline IS NULL OR deadline <= ?3) \
+            "DELETE FROM r WHERE (max(at, coalesce(deadline, at)) < ?1 OR id <= (SELECT max(id) FROM r) - ?2) AND (deadline IS NULL OR deadline <= ?3) \
              RETURNING sequence",
         )?
         .query_map([now - log::KEEP_MILLIS, keep, now], |row| row.get::<_, i64>(0))?
@@ -196,6 +201,14 @@ fn prune(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), Statement
     if let Some(spent) = spent {
         transaction.prepare_cached("UPDATE c SET floor = max(floor, ?)")?.execute([spent])?;
     }
+    Ok(())
+}
+
+/// Lets the fences of one number stand until `until` at most.
+pub(super) fn lower(transaction: &Transaction<'_>, fence: u64, until: UnixMillis) -> Result<(), Fault> {
+    transaction
+        .prepare_cached("UPDATE r SET deadline = min(deadline, ?2) WHERE sequence = ?1 AND deadline IS NOT NULL")?
+        .execute([fence.cast_signed(), until])?;
     Ok(())
 }
 

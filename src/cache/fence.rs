@@ -1,0 +1,155 @@
+//! Fence and close: how a change reaches every process that shares the cache, whatever state the cache is in.
+//!
+//! Neighbours: `invalidation.rs` says what is dirty, `gateway/write.rs` puts the change between the two steps, `app/`
+//! says which stores there are. Promise: bypassing is not forgetting: a disabled cache, a private backend and an open
+//! breaker stop hits and fills, never this; when nothing can be recorded the whole generation is retired, and only
+//! when that fails too does the change end as an error.
+
+use super::{CacheError, Dirt};
+use crate::clock::{Clock, millis};
+use crate::store::{Address, Select, Store, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a fence stands when nobody closes it: longer than AWS takes for anything that it goes on with by itself,
+/// so that a writer that died, or whose answer was lost, is covered. A change that takes longer raises it again.
+pub const FENCE: Duration = Duration::from_mins(5);
+
+/// A store as far as changes must reach it, whoever may read from it.
+pub trait Shared: Send + Sync {
+    /// The store itself, without a breaker in front; opened when it is first needed.
+    fn store(&self) -> Result<Arc<dyn Store>, StoreError>;
+
+    /// Makes everyone start cold; needs no space and no sound database.
+    fn retire(&self) -> Result<(), StoreError>;
+
+    /// What is left when even that fails: keeps this host from using what the store holds until somebody has mended it.
+    fn distrust(&self, reason: &str) -> Result<(), StoreError>;
+}
+
+/// What became of telling the stores.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The number that the records got in each store; `None` where nothing could be recorded, and all begins anew.
+    numbers: Vec<Option<u64>>,
+    /// Entries that went, as far as they were counted.
+    pub entries: u64,
+}
+
+impl Told {
+    /// Whether a store was retired because it could not record the change.
+    pub fn retired(&self) -> bool {
+        self.numbers.contains(&None)
+    }
+}
+
+/// What the logs said when the before-image of a change began to be read.
+#[derive(Debug, Clone)]
+pub struct Witness {
+    numbers: Vec<Option<u64>>,
+}
+
+/// All stores that a change must reach.
+#[derive(Clone)]
+pub struct Fences {
+    stores: Vec<Arc<dyn Shared>>,
+    clock: Arc<dyn Clock>,
+    settle: Duration,
+}
+
+impl Fences {
+    /// Over these stores; after its end a change keeps its fence for `settle`, in which AWS comes to agree with itself.
+    pub fn new(stores: Vec<Arc<dyn Shared>>, clock: Arc<dyn Clock>, settle: Duration) -> Fences {
+        Fences { stores, clock, settle }
+    }
+
+    /// Before the change: nothing that it makes false is served or stored from here on. The fence stands for [`FENCE`]
+    /// when it is not closed.
+    pub fn raise(&self, space: &str, dirt: &[Dirt]) -> Result<Told, CacheError> {
+        self.record(space, dirt, Some(FENCE))
+    }
+
+    /// After the change: what was stored meanwhile goes too, and the fence that was raised ends with `settle`.
+    pub fn close(&self, space: &str, dirt: &[Dirt], raised: Option<&Told>) -> Result<Told, CacheError> {
+        let told = self.record(space, dirt, Some(self.settle))?;
+        let until = self.clock.now().saturating_add(millis(self.settle));
+        for (shared, number) in self.stores.iter().zip(raised.iter().flat_map(|raised| &raised.numbers)) {
+            if let (Some(number), Ok(store)) = (number, shared.store()) {
+                // A fence that could not be lowered only stands for longer.
+                let _ = store.lower(*number, until);
+            }
+        }
+        Ok(told)
+    }
+
+    /// Records and deletes without a fence: for a change that was made elsewhere.
+    pub fn invalidate(&self, space: &str, dirt: &[Dirt]) -> Result<Told, CacheError> {
+        self.record(space, dirt, None)
+    }
+
+    /// Where the logs stand before a before-image is read.
+    pub fn witness(&self) -> Witness {
+        let number = |shared: &Arc<dyn Shared>| shared.store().and_then(|store| store.sequence()).ok();
+        Witness { numbers: self.stores.iter().map(number).collect() }
+    }
+
+    /// Whether another change may have come between the reading of a before-image and now: one that touched a key of
+    /// `dirt`, other than the one that raised `own`. What cannot be told counts as one.
+    pub fn overtaken(&self, witness: &Witness, space: &str, dirt: &[Dirt], own: Option<&Told>) -> bool {
+        let own: Vec<Option<u64>> = own.map(|told| told.numbers.clone()).unwrap_or_default();
+        let touched = |(at, shared): (usize, &Arc<dyn Shared>)| {
+            let since = witness.numbers.get(at).copied().flatten()?;
+            let records = shared.store().ok()?.records(since).ok()??;
+            let mine = own.get(at).copied().flatten();
+            let foreign = records.iter().filter(|record| Some(record.sequence) != mine);
+            Some(foreign.into_iter().any(|record| covers_any(&record.select, space, dirt)))
+        };
+        self.stores.iter().enumerate().any(|store| touched(store).unwrap_or(true))
+    }
+
+    /// Whether the change of another process is still under way, or has only just ended, for a key of `dirt`.
+    pub fn unsettled(&self, space: &str, dirt: &[Dirt]) -> bool {
+        let now = self.clock.now();
+        let fenced = |shared: &Arc<dyn Shared>, key: &str| {
+            shared.store().and_then(|store| store.standing(Address { space, key }, now)).is_ok_and(|is| is.fenced)
+        };
+        dirt.iter().filter_map(key_of).any(|key| self.stores.iter().any(|shared| fenced(shared, key)))
+    }
+
+    fn record(&self, space: &str, dirt: &[Dirt], keep: Option<Duration>) -> Result<Told, CacheError> {
+        let now = self.clock.now();
+        let until = keep.map(|keep| now.saturating_add(millis(keep)));
+        let selections: Vec<Select> = dirt.iter().map(|dirt| dirt.select(space)).collect();
+        let mut told = Told::default();
+        let mut lost = None;
+        for shared in &self.stores {
+            match shared.store().and_then(|store| store.remove(&selections, until, now)) {
+                Ok(removed) => {
+                    told.numbers.push(Some(removed.sequence));
+                    told.entries += removed.entries;
+                }
+                Err(fault) => {
+                    tracing::warn!(%fault, "CacheError CacheBackendError: a change could not be recorded");
+                    told.numbers.push(None);
+                    if let Err(worse) = shared.retire() {
+                        // Even then nobody on this host need be told what is no longer so.
+                        let _ = shared.distrust(&worse.to_string());
+                        lost = Some(CacheError::NotInvalidated(worse));
+                    }
+                }
+            }
+        }
+        lost.map_or(Ok(told), Err)
+    }
+}
+
+fn covers_any(select: &Select, space: &str, dirt: &[Dirt]) -> bool {
+    dirt.iter().filter_map(key_of).any(|key| select.covers(Address { space, key }))
+}
+
+fn key_of(dirt: &Dirt) -> Option<&str> {
+    match dirt {
+        Dirt::Key(key) => Some(key.as_str()),
+        Dirt::Glob(_) => None,
+    }
+}

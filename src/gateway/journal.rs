@@ -1,0 +1,143 @@
+//! The journal: every change that was asked of AWS, written down before it is asked and completed after.
+//!
+//! Neighbours: `write.rs` writes it, `journal list|show` read it; the table is in `state.db`. Promise: a change that was
+//! begun is there even when its process died, with what was there before it, so that it can be undone by hand or,
+//! later, by us; a journal that cannot be written is said and stops no change.
+
+use crate::clock::UnixMillis;
+use crate::sqlite::{OptionalExtension, Row, StatementError, params};
+use crate::state::{Database, StateError};
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::{Mutex, PoisonError};
+
+/// How a change ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome", content = "reason")]
+pub enum Outcome {
+    /// AWS did it.
+    Done,
+    /// AWS refused it, or accepted it and failed; nothing was changed.
+    Failed(String),
+    /// It is not known whether AWS did it: the answer was lost, or AWS was still at it.
+    Unknown(String),
+}
+
+impl Outcome {
+    fn text(&self) -> String {
+        match self {
+            Outcome::Done => "done".to_owned(),
+            Outcome::Failed(reason) => format!("failed: {reason}"),
+            Outcome::Unknown(reason) => format!("unknown: {reason}"),
+        }
+    }
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Entry {
+    /// Its number.
+    pub id: i64,
+    /// When it was begun.
+    pub at: UnixMillis,
+    /// The text of the space that it changed.
+    pub space: String,
+    /// Who: user, host and AWS profile.
+    pub who: String,
+    /// The operation as on the wire (`AWSIdentityStore.CreateUser`).
+    pub operation: String,
+    /// What was asked for, with the field names of the API.
+    pub request: Value,
+    /// What was there before, as AWS gave it; null when nothing was.
+    pub before: Value,
+    /// AWS's id of the request, when it goes on by itself.
+    pub request_id: Option<String>,
+    /// `done`, `failed: ...`, `unknown: ...`; null when the process ended before it knew.
+    pub outcome: Option<String>,
+}
+
+/// The journal of one state directory.
+pub struct Journal {
+    database: Mutex<Database>,
+    who: String,
+}
+
+const FIELDS: &str = "id, at, space, who, operation, target, before, request_id, outcome";
+
+impl Journal {
+    /// The journal in `database`, written on behalf of `who`.
+    pub fn new(database: Database, who: String) -> Journal {
+        Journal { database: Mutex::new(database), who }
+    }
+
+    /// Writes down what is about to be asked of AWS; gives its number.
+    pub fn begin(
+        &self,
+        at: UnixMillis,
+        space: &str,
+        operation: &str,
+        request: &Value,
+        before: &Value,
+    ) -> Result<i64, StateError> {
+        let (request, before) = (request.to_string(), (!before.is_null()).then(|| before.to_string()));
+        self.database().write(|transaction| {
+            transaction.execute(
+                "INSERT INTO journal(at, space, who, operation, target, before) VALUES(?, ?, ?, ?, ?, ?)",
+                params![at, space, self.who, operation, request, before],
+            )?;
+            Ok(transaction.last_insert_rowid())
+        })
+    }
+
+    /// Writes down under which id AWS goes on with it.
+    pub fn accepted(&self, id: i64, request_id: &str) -> Result<(), StateError> {
+        self.database().write(|transaction| {
+            transaction.execute("UPDATE journal SET request_id = ? WHERE id = ?", params![request_id, id])?;
+            Ok(())
+        })
+    }
+
+    /// Writes down how it ended.
+    pub fn end(&self, id: i64, outcome: &Outcome) -> Result<(), StateError> {
+        let text = outcome.text();
+        self.database().write(|transaction| {
+            transaction.execute("UPDATE journal SET outcome = ? WHERE id = ?", params![text, id])?;
+            Ok(())
+        })
+    }
+
+    fn database(&self) -> std::sync::MutexGuard<'_, Database> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The newest entries of a journal, newest first; of one space when it is given.
+pub fn journal_list(database: &Database, space: Option<&str>, limit: u64) -> Result<Vec<Entry>, StateError> {
+    let sql = format!("SELECT {FIELDS} FROM journal WHERE ?1 IS NULL OR space = ?1 ORDER BY id DESC LIMIT ?2");
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = database.reader().prepare(&sql)?;
+    let entries = statement.query_map(params![space, limit], entry)?.collect::<Result<_, _>>()?;
+    Ok(entries)
+}
+
+/// One entry by its number.
+pub fn journal_entry(database: &Database, id: i64) -> Result<Option<Entry>, StateError> {
+    let sql = format!("SELECT {FIELDS} FROM journal WHERE id = ?");
+    Ok(database.reader().query_row(&sql, [id], entry).optional()?)
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry, StatementError> {
+    let json =
+        |text: Option<String>| text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(text.into()));
+    Ok(Entry {
+        id: row.get(0)?,
+        at: row.get(1)?,
+        space: row.get(2)?,
+        who: row.get(3)?,
+        operation: row.get(4)?,
+        request: json(row.get(5)?),
+        before: json(row.get(6)?),
+        request_id: row.get(7)?,
+        outcome: row.get(8)?,
+    })
+}

@@ -1,0 +1,197 @@
+//! A change, from the fence to the close: the one way in which anything is written to AWS.
+//!
+//! Neighbours: `change.rs` says what, `image.rs` reads what was there before, `cache/fence.rs` tells every process that
+//! shares the cache, `journal.rs` writes it down. Promise: no read that starts after [`Gateway::write`] has returned is
+//! answered from an entry fetched before it, whatever became of the change; a writer that dies on the way leaves the
+//! fence up.
+
+use super::{Change, Gateway, GatewayError, Journal, Outcome, Pending, Policy, Single, Target, image};
+use crate::cache::{CacheError, Dirt, Event, Fences, Told, dirty};
+use crate::report::Progress;
+use crate::state::StateError;
+use serde_json::Value;
+use std::time::Duration;
+
+/// The first pause between two questions about an accepted change; each further one is half as long again.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+/// The longest such pause.
+const LAST_LOOK: Duration = Duration::from_secs(3);
+
+/// What a change needs beside the gateway.
+pub struct Writing {
+    /// How the cache is told.
+    pub fences: Fences,
+    /// Where it is written down; `None` where that cannot be done, which has been said.
+    pub journal: Option<Journal>,
+    /// How long AWS may go on with an accepted change before we stop asking.
+    pub patience: Duration,
+}
+
+/// What came of a change that AWS made.
+#[derive(Debug)]
+pub struct Written {
+    /// AWS's answer; for a change that AWS went on with, its last status object.
+    pub answer: Value,
+    /// What was there before, where it was read.
+    pub before: Value,
+    /// Its number in the journal.
+    pub journal: Option<i64>,
+    /// Entries that went from the cache.
+    pub invalidated: u64,
+    /// AWS was changed and the cache could not be told: exit code 12, after the answer.
+    pub untold: Option<CacheError>,
+}
+
+/// A change under way.
+struct Course<'a> {
+    writing: &'a Writing,
+    space: String,
+    raised: Result<Told, CacheError>,
+    entry: Option<i64>,
+}
+
+impl Gateway {
+    /// Makes a change: image, fence, AWS to its terminal state, close. An error is AWS's; the cache has been told all the
+    /// same, since AWS may have done part of it.
+    pub async fn write(
+        &self,
+        change: &Change,
+        writing: &Writing,
+        progress: &dyn Progress,
+    ) -> Result<Written, GatewayError> {
+        let space = self.space(&Policy::default()).await?;
+        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        let text = space.text();
+        let witness = writing.fences.witness();
+        let image = image::read(self.source(), &target, change).await?;
+        let dirt = dirty(&image.event);
+        let entry = self.begin(writing, &text, change, &image.before, progress);
+        let course = Course { writing, raised: writing.fences.raise(&text, &dirt), space: text, entry };
+        let done = self.carry_out(change, &target, &course, &dirt, progress).await;
+        let event = match &done {
+            Ok(answer) => image.event.clone().after(answer),
+            Err(_) => image.event.clone(),
+        };
+        let told = course.close(&event, &image, &witness);
+        course.end(&done, progress);
+        let answer = done?;
+        let (invalidated, untold) = match told {
+            Ok(told) => (told.entries + course.raised.as_ref().map_or(0, |raised| raised.entries), None),
+            Err(error) => (0, Some(error)),
+        };
+        Ok(Written { answer, before: image.before, journal: entry, invalidated, untold })
+    }
+
+    async fn carry_out(
+        &self,
+        change: &Change,
+        target: &Target,
+        course: &Course<'_>,
+        dirt: &[Dirt],
+        progress: &dyn Progress,
+    ) -> Result<Value, GatewayError> {
+        let answer = self.source().change(target, change).await?;
+        let Some(pending) = change.pending() else { return Ok(answer) };
+        let Some(id) = answer["RequestId"].as_str().map(str::to_owned) else {
+            return Err(GatewayError::BadAnswer {
+                operation: super::operation_words(change.operation()),
+                detail: "an accepted change without RequestId".into(),
+            });
+        };
+        course.note(|journal, entry| journal.accepted(entry, &id), progress);
+        self.follow(pending, &id, change, target, course, dirt, answer).await
+    }
+
+    /// Asks how an accepted change goes until it has ended. While AWS is at it the fence is kept up.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one change, all of its own kind")]
+    async fn follow(
+        &self,
+        pending: Pending,
+        id: &str,
+        change: &Change,
+        target: &Target,
+        course: &Course<'_>,
+        dirt: &[Dirt],
+        mut status: Value,
+    ) -> Result<Value, GatewayError> {
+        let (mut pause, mut waited, mut fenced) = (FIRST_LOOK, Duration::ZERO, Duration::ZERO);
+        loop {
+            match status["Status"].as_str() {
+                Some("SUCCEEDED") => return Ok(status),
+                Some("FAILED") => {
+                    return Err(GatewayError::ChangeFailed {
+                        what: change.subject(),
+                        reason: status["FailureReason"].as_str().unwrap_or("AWS gave no reason").to_owned(),
+                        request_id: id.to_owned(),
+                    });
+                }
+                _ => {}
+            }
+            if waited >= course.writing.patience {
+                return Err(GatewayError::ChangePending { what: change.subject(), request_id: id.to_owned() });
+            }
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            fenced += pause;
+            if fenced > crate::cache::FENCE / 2 {
+                // A fence that cannot be raised again still stands for the other half.
+                let _ = course.writing.fences.raise(&course.space, dirt);
+                fenced = Duration::ZERO;
+            }
+            pause = (pause * 3 / 2).min(LAST_LOOK);
+            match self.source().fetch(Some(target), &Single::Status(pending, id.to_owned())).await {
+                Ok(found) => status = found,
+                // AWS may not show the status at once; whether it ever does is a matter of patience.
+                Err(GatewayError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        writing: &Writing,
+        space: &str,
+        change: &Change,
+        before: &Value,
+        progress: &dyn Progress,
+    ) -> Option<i64> {
+        let journal = writing.journal.as_ref()?;
+        let now = self.cache().clock().now();
+        match journal.begin(now, space, change.operation(), &change.request(), before) {
+            Ok(entry) => Some(entry),
+            Err(fault) => {
+                progress.notice(&format!("this change is not in the journal: {fault}"));
+                None
+            }
+        }
+    }
+}
+
+impl Course<'_> {
+    fn note(&self, write: impl FnOnce(&Journal, i64) -> Result<(), StateError>, progress: &dyn Progress) {
+        if let (Some(journal), Some(entry)) = (&self.writing.journal, self.entry)
+            && let Err(fault) = write(journal, entry)
+        {
+            progress.notice(&format!("the journal could not be completed: {fault}"));
+        }
+    }
+
+    fn end(&self, done: &Result<Value, GatewayError>, progress: &dyn Progress) {
+        let outcome = match done {
+            Ok(_) => Outcome::Done,
+            Err(error) if error.leaves_doubt() => Outcome::Unknown(error.to_string()),
+            Err(error) => Outcome::Failed(error.to_string()),
+        };
+        self.note(|journal, entry| journal.end(entry, &outcome), progress);
+    }
+
+    fn close(&self, event: &Event, image: &image::Image, witness: &crate::cache::Witness) -> Result<Told, CacheError> {
+        let (fences, raised) = (&self.writing.fences, self.raised.as_ref().ok());
+        // What was there before is the ground on which exact keys were chosen: if somebody else changed it since, all
+        // that it could have been goes.
+        let shaken = image.is_read() && fences.overtaken(witness, &self.space, &image.ground, raised);
+        let event = if shaken { event.clone().forget_image() } else { event.clone() };
+        fences.close(&self.space, &dirty(&event), raised)
+    }
+}
