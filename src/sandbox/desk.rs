@@ -4,6 +4,7 @@
 //! changes; a pure function of the calls and of the times handed in; no call makes it fail. A throttled call is
 //! counted, an operation that does not exist is not.
 
+use super::arrivals::{Arrival, Arrivals};
 use super::bucket::Buckets;
 use super::generate::Dice;
 use super::identitystore;
@@ -59,13 +60,14 @@ struct World {
     organisation: Organisation,
     buckets: Buckets,
     calls: Calls,
+    arrivals: Arrivals,
     dice: Dice,
 }
 
 impl Desk {
     pub(super) fn new(organisation: Organisation, limits: &Limits) -> Desk {
         let dice = Dice::new(0, organisation.instance_arn());
-        let world = World { organisation, buckets: Buckets::new(limits.tps), calls: Calls::default(), dice };
+        let world = World { organisation, buckets: Buckets::new(limits.tps), calls: Calls::default(), arrivals: Arrivals::default(), dice };
         Desk { world: Mutex::new(world) }
     }
 
@@ -84,9 +86,17 @@ impl Desk {
         self.world().calls.clone()
     }
 
+    /// When they came.
+    pub(super) fn arrivals(&self) -> (Vec<Arrival>, u64) {
+        let world = self.world();
+        (world.arrivals.all(), world.arrivals.forgotten())
+    }
+
     /// Counts from zero again.
     pub(super) fn reset_calls(&self) {
-        self.world().calls = Calls::default();
+        let mut world = self.world();
+        world.calls = Calls::default();
+        world.arrivals = Arrivals::default();
     }
 
     /// How large the organisation is.
@@ -107,6 +117,7 @@ impl World {
         };
         let turn = self.buckets.take(service, name, now);
         self.calls.count(target, turn.is_err());
+        self.arrivals.note(target.to_owned(), now, turn.is_err());
         let answer = match turn {
             Err(wait) => Err(Refusal::throttled(service, whole_seconds(wait))),
             Ok(()) => Request::read(service, body).and_then(|request| operation(&self.organisation, &request)),

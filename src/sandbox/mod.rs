@@ -9,6 +9,7 @@
 
 mod access;
 mod accounts;
+mod arrivals;
 mod bucket;
 mod desk;
 mod error;
@@ -29,6 +30,7 @@ mod sts;
 mod testing;
 mod wire;
 
+pub use arrivals::Arrival;
 pub use error::SandboxError;
 pub use organisation::Counts;
 pub use organisation::Organisation;

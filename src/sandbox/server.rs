@@ -4,6 +4,7 @@
 //! Promise: refuses to listen anywhere but on loopback, and answers only calls that name a loopback host, so that no
 //! web page can reach it under another name; latency is waited outside the lock; a [`Running`] ends with its value.
 
+use super::arrivals::Arrival;
 use super::desk::Call;
 use super::desk::Desk;
 use super::desk::Reply;
@@ -108,6 +109,16 @@ impl Running {
     /// The calls that it has had, refused ones included.
     pub fn calls(&self) -> Calls {
         self.desk.calls()
+    }
+
+    /// When each of them came, the oldest first; the log is bounded to the latest 200,000.
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.desk.arrivals().0
+    }
+
+    /// Counts calls from zero again, and forgets when they came.
+    pub fn reset_calls(&self) {
+        self.desk.reset_calls();
     }
 }
 

@@ -112,7 +112,9 @@ impl Rows {
             page_size: 4096,
             access: self.access,
         };
-        let opened = match sound(&plan) {
+        // On a new host this is the first that anybody writes there.
+        let prepared = path.parent().map_or(Ok(private::Prepared::Found), |dir| private::directory(dir, self.access));
+        let opened = match prepared.map_err(SqliteError::from).and_then(|_| sound(&plan)) {
             Err(error) if error.is_damage() => self.renew(&plan),
             other => other,
         };
@@ -198,6 +200,19 @@ mod tests {
         let (a, b) = (Rows::new(Some(path.clone()), Access::Owner), Rows::new(Some(path), Access::Owner));
         assert_eq!((a.change("x", bump), b.change("x", bump), a.change("x", bump)), (1, 2, 3));
         assert_eq!(b.change("y", bump), 1);
+    }
+
+    #[test]
+    fn on_a_new_host_the_first_processes_share_their_rows_as_all_later_ones_do() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state/awsideman/pace.db");
+        let all: Vec<Rows> = (0..8).map(|_| Rows::new(Some(path.clone()), Access::Owner)).collect();
+        let mut given: Vec<i64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = all.iter().map(|rows| scope.spawn(|| rows.change("x", bump))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        given.sort_unstable();
+        assert_eq!(given, (1..=8).collect::<Vec<i64>>());
     }
 
     #[test]
