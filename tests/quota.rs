@@ -17,8 +17,7 @@ struct Host {
 
 impl Host {
     fn new(shape: Shape, tps: f64, rate: f64) -> Host {
-        let sandbox =
-            sandbox::start(Organisation::generate(&shape), Limits { tps, latency: Duration::ZERO }).unwrap();
+        let sandbox = sandbox::start(Organisation::generate(&shape), Limits { tps, latency: Duration::ZERO }).unwrap();
         Host { root: tempfile::tempdir().unwrap(), sandbox, rate }
     }
 
@@ -73,15 +72,25 @@ fn measure() {
     println!("took {:?} {:?}", begun.elapsed(), host.sandbox.calls());
     let arrivals = host.sandbox.arrivals();
     for family in ["AWSIdentityStore.ListGroupMemberships", "SWBExternalService"] {
-        let times: Vec<u64> = arrivals.iter().filter(|a: &&Arrival| a.operation.starts_with(family)).map(|a| a.at_us).collect();
-        if times.len() < 50 { continue }
+        let times: Vec<u64> =
+            arrivals.iter().filter(|a: &&Arrival| a.operation.starts_with(family)).map(|a| a.at_us).collect();
+        if times.len() < 50 {
+            continue;
+        }
         let cut = times.len() / 10;
         let inner = &times[cut..times.len() - cut];
         let span = (inner[inner.len() - 1] - inner[0]) as f64 / 1e6;
         let used = (inner.len() - 1) as f64 / (span * rate);
         let mut gaps: Vec<u64> = inner.windows(2).map(|w| w[1] - w[0]).collect();
         gaps.sort_unstable();
-        println!("{family}: {} calls, busiest {} used {used:.4} span {span:.2}; gap p50 {} p90 {} p99 {} max {}", times.len(), busiest_second(&times),
-            gaps[gaps.len()/2], gaps[gaps.len()*9/10], gaps[gaps.len()*99/100], gaps[gaps.len()-1]);
+        println!(
+            "{family}: {} calls, busiest {} used {used:.4} span {span:.2}; gap p50 {} p90 {} p99 {} max {}",
+            times.len(),
+            busiest_second(&times),
+            gaps[gaps.len() / 2],
+            gaps[gaps.len() * 9 / 10],
+            gaps[gaps.len() * 99 / 100],
+            gaps[gaps.len() - 1]
+        );
     }
 }

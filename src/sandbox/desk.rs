@@ -67,7 +67,13 @@ struct World {
 impl Desk {
     pub(super) fn new(organisation: Organisation, limits: &Limits) -> Desk {
         let dice = Dice::new(0, organisation.instance_arn());
-        let world = World { organisation, buckets: Buckets::new(limits.tps), calls: Calls::default(), arrivals: Arrivals::default(), dice };
+        let world = World {
+            organisation,
+            buckets: Buckets::new(limits.tps),
+            calls: Calls::default(),
+            arrivals: Arrivals::default(),
+            dice,
+        };
         Desk { world: Mutex::new(world) }
     }
 

@@ -195,11 +195,13 @@ impl Paced {
             };
             self.until(slot.at).await;
             let now = self.time.now();
-            if now > slot.until {
-                missed += 1;
-            } else if self.rows.look(&key).silence(now) == 0 {
+            if self.rows.look(&key).silence(now) > 0 {
+                continue;
+            }
+            if now <= slot.until || self.rows.change(&key, |row| row.pay(now, slot, limit)) {
                 return Ok(());
             }
+            missed += 1;
         }
     }
 
