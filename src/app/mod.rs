@@ -17,6 +17,7 @@ mod trial;
 mod upkeep;
 mod verdict;
 mod works;
+mod writing;
 
 pub use doctor::{Check, Level};
 pub use error::AppError;

@@ -110,7 +110,10 @@ impl App {
         let recorder = (asker == Asker::Command).then(|| self.recorder());
         // A disabled cache is left alone altogether: nothing of it is even opened.
         let cache = if self.disabled().is_some() { self.detached_cache() } else { self.cache() };
-        let gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
+        let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
+        if self.disabled().is_none() && !self.is_memory() {
+            gateway = gateway.with_flights(self.state());
+        }
         Reading { gateway, late }
     }
 

@@ -8,6 +8,7 @@ mod aws;
 mod change;
 mod error;
 mod fetch;
+mod flight;
 mod image;
 mod instance;
 mod journal;
