@@ -3,6 +3,10 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/cache.rs` carries it out. Promise: what an on-call engineer
 //! types in an emergency (status, health, clear, disable, enable, recover) needs neither AWS nor a sound configuration.
 
+mod truth;
+
+pub use truth::{InvalidateArgs, VerifyArgs};
+
 use crate::config::WarmTarget;
 use crate::model::parse_duration;
 use clap::{Args, Subcommand};
@@ -15,6 +19,10 @@ pub enum CacheCommand {
     Status(StatusArgs),
     /// Remove entries, of this profile or of all
     Clear(ClearArgs),
+    /// Remove what a change made elsewhere has made false
+    Invalidate(InvalidateArgs),
+    /// Compare entries with AWS, and mend those that are wrong
+    Verify(VerifyArgs),
     /// Fill the cache ahead of time
     Warm(WarmArgs),
     /// Remove entries that have expired
@@ -156,7 +164,7 @@ pub struct DisableArgs {
     /// End by itself after this long, as in 30m or 4h
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     pub duration: Option<Duration>,
-    /// Why; shown wherever the cache is
+    /// Why; shown beside it
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
