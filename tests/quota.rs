@@ -225,8 +225,8 @@ fn a_person_hardly_waits_while_others_warm() {
 
 #[test]
 fn where_aws_allows_half_of_what_we_think_all_slow_down_and_finish() {
-    let host = Host::new(Shape { users: 20, accounts: 30, permission_sets: 6, ..Shape::default() }, 200.0, 0.0);
-    let rates = Rates { sso_admin: Some(100.0), ..Rates::default() };
+    let host = Host::new(Shape { users: 20, accounts: 15, permission_sets: 4, ..Shape::default() }, 60.0, 0.0);
+    let rates = Rates { sso_admin: Some(30.0), ..Rates::default() };
     host.sandbox.set_faults(Faults { tps: rates, ..Faults::default() }).unwrap();
     all_succeed(host.warm(3, "assignments"));
     let calls = host.sandbox.calls();
