@@ -44,8 +44,12 @@ pub struct PaceSettings {
     /// How long one call may take with its repetitions and the pauses between them; the time until its turn in the
     /// quota comes is not counted.
     pub operation_timeout: Duration,
-    /// Whose quota it is: equal texts share one (region and endpoint, or the sandbox's name).
+    /// Whose quota it is where no instance is named: equal texts share one (region and endpoint or login, or the
+    /// sandbox's name).
     pub space: String,
+    /// The region, where a call that names an instance is metered by that: all logins of the host share the quota of an
+    /// instance. `None` where `space` tells instances apart.
+    pub instances: Option<String>,
     /// Whether a warm or a job asks, and not a person.
     pub background: bool,
     /// The most calls that may be sent in all, retries included.
@@ -99,7 +103,13 @@ impl Paced {
     }
 
     /// Sends a call when its turn has come, and again where that may help and does no harm.
-    async fn keep<T, F, A>(&self, operation: &'static str, effect: Effect, call: F) -> Result<T, GatewayError>
+    async fn keep<T, F, A>(
+        &self,
+        operation: &'static str,
+        target: Option<&Target>,
+        effect: Effect,
+        call: F,
+    ) -> Result<T, GatewayError>
     where
         F: Fn() -> A + Send + Sync,
         A: Future<Output = Result<T, GatewayError>> + Send,
@@ -108,7 +118,7 @@ impl Paced {
         let (mut attempt, mut left) = (1, self.settings.operation_timeout);
         loop {
             self.within_budget(&self.counted())?;
-            self.turn(operation, attempt, left).await?;
+            self.turn(operation, target, attempt, left).await?;
             self.count(operation)?;
             let begun = self.time.now();
             let error = match self.in_time(operation, effect, left, call()).await {
@@ -119,7 +129,7 @@ impl Paced {
             let again = error.again();
             let error = match error {
                 GatewayError::Throttled { operation: words, retry_after_ms, .. } => {
-                    self.throttled(operation, retry_after_ms);
+                    self.throttled(operation, target, retry_after_ms);
                     GatewayError::Throttled { operation: words, attempts: attempt, retry_after_ms }
                 }
                 other => other,
@@ -168,8 +178,14 @@ impl Paced {
 
     /// Waits until a call of `operation` may leave. Nobody waits at a terminal for longer than `patience` because AWS
     /// asked for silence.
-    async fn turn(&self, operation: &str, attempt: u32, patience: Duration) -> Result<(), GatewayError> {
-        let Some((key, limit)) = self.limit(operation) else { return Ok(()) };
+    async fn turn(
+        &self,
+        operation: &str,
+        target: Option<&Target>,
+        attempt: u32,
+        patience: Duration,
+    ) -> Result<(), GatewayError> {
+        let Some((key, limit)) = self.limit(operation, target) else { return Ok(()) };
         let mut missed = 0;
         loop {
             let slot = if limit.background.is_some() {
@@ -219,8 +235,8 @@ impl Paced {
     }
 
     /// The row that a call is metered by, and its rate; `None` where there is no limit.
-    fn limit(&self, operation: &str) -> Option<(String, Limit)> {
-        let (pace, space) = (&self.settings.pace, &self.settings.space);
+    fn limit(&self, operation: &str, target: Option<&Target>) -> Option<(String, Limit)> {
+        let pace = &self.settings.pace;
         let (family, rate) = match api_of(operation) {
             Api::IdentityStore => (operation, pace.identity_store_tps),
             Api::SsoAdmin => ("sso-admin", pace.sso_admin_tps),
@@ -228,12 +244,20 @@ impl Paced {
             Api::Sts => return None,
         };
         let limit = Limit { rate, background: self.settings.background.then(|| pace.background_part()) };
-        (rate.is_finite() && rate > 0.0).then(|| (format!("{space}|{family}"), limit))
+        (rate.is_finite() && rate > 0.0).then(|| (format!("{}|{family}", self.whose(target)), limit))
     }
 
-    fn throttled(&self, operation: &str, retry_after_ms: Option<u64>) {
+    /// Whose quota a call is metered by.
+    fn whose(&self, target: Option<&Target>) -> String {
+        match (&self.settings.instances, target) {
+            (Some(region), Some(target)) => format!("{region}|{}", target.instance),
+            _ => self.settings.space.clone(),
+        }
+    }
+
+    fn throttled(&self, operation: &str, target: Option<&Target>, retry_after_ms: Option<u64>) {
         self.counted().throttled += 1;
-        let Some((key, _)) = self.limit(operation) else { return };
+        let Some((key, _)) = self.limit(operation, target) else { return };
         let wait = retry_after_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1000));
         let now = self.time.now();
         self.rows.change(&key, |row| row.throttled(now, wait));
@@ -290,14 +314,14 @@ impl Source for Paced {
         listing: &Listing,
         token: Option<&str>,
     ) -> Result<Page, GatewayError> {
-        self.keep(listing.operation(), Effect::Reads, || self.source.page(target, listing, token)).await
+        self.keep(listing.operation(), target, Effect::Reads, || self.source.page(target, listing, token)).await
     }
 
     async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
-        self.keep(single.operation(), Effect::Reads, || self.source.fetch(target, single)).await
+        self.keep(single.operation(), target, Effect::Reads, || self.source.fetch(target, single)).await
     }
 
     async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
-        self.keep(change.operation(), Effect::Changes, || self.source.change(target, change)).await
+        self.keep(change.operation(), Some(target), Effect::Changes, || self.source.change(target, change)).await
     }
 }

@@ -129,6 +129,7 @@ impl World {
             max_attempts: 3,
             operation_timeout: Duration::from_secs(60),
             space: "eu-west-1".into(),
+            instances: None,
             background: false,
             budget: None,
             access: Access::Owner,
@@ -375,7 +376,7 @@ async fn changed_after(error: GatewayError) -> (usize, bool) {
         errors: Mutex::new(VecDeque::from([error])),
     };
     let paced = world.paced(false, vec![]);
-    let done = paced.keep("SWBExternalService.CreatePermissionSet", Effect::Changes, || source.answer()).await;
+    let done = paced.keep("SWBExternalService.CreatePermissionSet", None, Effect::Changes, || source.answer()).await;
     (world.sent().len(), done.is_ok())
 }
 
@@ -426,4 +427,29 @@ async fn repetitions_end_with_the_time_for_them_and_the_queue_is_not_counted() {
     let many = world.paced(false, vec![]);
     let asked = futures_util::future::join_all((0..600).map(|_| ask(&many))).await;
     assert!(asked.iter().all(Result::is_ok) && world.time.micros() - START > 35_000_000);
+}
+
+#[tokio::test]
+async fn two_logins_share_the_quota_of_an_instance_and_two_instances_do_not() {
+    let mut world = World::new();
+    world.settings.instances = Some("eu-west-1".into());
+    let target = |instance: &str| Target { instance: instance.into(), identity_store: "d-1".into() };
+    let (ours, theirs) = (target("ours"), target("theirs"));
+    let login = |space: &str| {
+        let source =
+            Scripted { time: Arc::clone(&world.time), sent: Arc::clone(&world.sent), errors: Mutex::default() };
+        let settings = PaceSettings { space: space.into(), ..world.settings.clone() };
+        Paced::new(Arc::new(source), settings, Some(world.database())).with_time(Arc::<Virtual>::clone(&world.time))
+    };
+    let (ada, jobs) = (login("eu-west-1|ada"), login("eu-west-1|jobs"));
+    let took = async |a: &Target, b: &Target| {
+        let begun = world.time.micros();
+        for _ in 0..10 {
+            ada.page(Some(a), &Listing::PermissionSets, None).await.unwrap();
+            jobs.page(Some(b), &Listing::PermissionSets, None).await.unwrap();
+        }
+        world.time.micros() - begun
+    };
+    assert!(took(&ours, &ours).await > 900_000, "twenty calls of one quota");
+    assert!(took(&ours, &theirs).await < 600_000, "ten of each");
 }
