@@ -216,10 +216,12 @@ impl App {
 
     fn late(&self, asker: Asker, selection: &Selection) -> Late {
         let (base, sandbox) = (self.aws_settings(), self.sandbox.clone());
-        let (pace, max_attempts, access) = (self.config().pace.clone(), self.config().aws.max_attempts, self.access());
-        // The quota belongs to the organisation, which is not known before the first call; what leads to it is.
+        let (pace, aws, access) = (self.config().pace.clone(), &self.config().aws, self.access());
+        let (max_attempts, operation_timeout) = (aws.max_attempts, aws.operation_timeout);
+        // The quota belongs to the instance, whatever the login. Before it is known, what leads to it stands for it.
         let way = selection.endpoint.as_ref().unwrap_or(&selection.fingerprint);
-        let space = format!("{}|{way}", selection.region.as_deref().unwrap_or_default());
+        let region = selection.region.clone().unwrap_or_default();
+        let (space, instances) = (format!("{region}|{way}"), selection.endpoint.is_none().then_some(region));
         let database = self.state_dir().join("pace.db");
         let (background, budget) = match asker {
             Asker::Command => (false, None),
@@ -230,9 +232,17 @@ impl App {
                 Some(sandbox) => sandbox.settings(&base)?,
                 None => base.clone(),
             };
-            let pace =
-                PaceSettings { pace: pace.clone(), max_attempts, space: space.clone(), background, budget, access };
-            Ok(Paced::new(Arc::new(Aws::new(settings)), pace, Some(database.clone())))
+            let paced = PaceSettings {
+                pace: pace.clone(),
+                max_attempts,
+                operation_timeout,
+                space: space.clone(),
+                instances: instances.clone(),
+                background,
+                budget,
+                access,
+            };
+            Ok(Paced::new(Arc::new(Aws::new(settings)), paced, Some(database.clone())))
         };
         Late::new(make, self.spending())
     }

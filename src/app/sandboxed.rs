@@ -40,7 +40,7 @@ impl SandboxHost {
 
     /// How it is reached; started when it is not running.
     pub(super) fn settings(&self, base: &AwsSettings) -> Result<AwsSettings, GatewayError> {
-        let fail = |detail: String| GatewayError::Unreachable { operation: "the sandbox".into(), detail };
+        let fail = |detail: String| GatewayError::Unreachable { operation: "the sandbox".into(), detail, sent: false };
         let mut running = self.running.lock().map_err(|_| fail("its thread has panicked".into()))?;
         let url = if let Some(running) = &*running {
             running.url()

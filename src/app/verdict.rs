@@ -138,6 +138,7 @@ fn exit_of(error: &GatewayError) -> u8 {
         GatewayError::NoCredentials { .. }
         | GatewayError::LoginExpired { .. }
         | GatewayError::AccessDenied { .. }
+        | GatewayError::Conflict { .. }
         | GatewayError::Refused { .. } => 4,
         GatewayError::Partial { .. } | GatewayError::Budget { .. } => 3,
         _ => 1,

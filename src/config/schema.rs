@@ -172,8 +172,16 @@ pub struct Pace {
     pub identity_store_tps: f64,
     /// Calls a second to Organizations (AWS publishes none).
     pub organizations_tps: f64,
-    /// The percentage of each that warms and jobs may use.
+    /// What warms and jobs may use of each: percent, or up to 1 a part of everything.
     pub background_share: f64,
+}
+
+impl Pace {
+    /// The part (above 0, to 1) of each rate that warms and jobs may use: 0.75 for 75 as for 0.75, and all of it for 1.
+    pub fn background_part(&self) -> f64 {
+        let share = self.background_share;
+        (if share > 1.0 { share / 100.0 } else { share }).clamp(0.01, 1.0)
+    }
 }
 
 /// `[health]`

@@ -32,7 +32,7 @@ pub use assignments::{Filter, Found};
 pub use aws::Aws;
 pub use change::{Attribute, Change, Grant, NewUser, Pending, SetFields};
 pub use differ::{Difference, Differences};
-pub use error::GatewayError;
+pub use error::{Again, GatewayError};
 pub use instance::{INSTANCES, Selection};
 pub use journal::{Entry, Journal, Outcome, journal_entry, journal_list};
 pub use look::{Looked, Recorder};

@@ -198,7 +198,11 @@ impl Aws {
         world.seed = next(world.seed);
         if world.seed.is_multiple_of(8) {
             world.lost += 1;
-            return Err(GatewayError::Unreachable { operation: change.operation().into(), detail: "lost".into() });
+            return Err(GatewayError::Unreachable {
+                operation: change.operation().into(),
+                detail: "lost".into(),
+                sent: true,
+            });
         }
         Ok(answer)
     }
