@@ -7,12 +7,16 @@
 
 #[path = "gateway/names.rs"]
 mod names;
+#[path = "gateway/overtaken.rs"]
+mod overtaken;
 #[path = "gateway/reads.rs"]
 mod reads;
 #[path = "gateway/sandbox.rs"]
 mod sandbox;
 #[path = "gateway/script.rs"]
 mod script;
+#[path = "gateway/verify.rs"]
+mod verify;
 #[path = "gateway/walks.rs"]
 mod walks;
 

@@ -4,17 +4,21 @@
 //! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
+mod compare;
 mod contents;
 mod doctor;
 mod error;
+mod forget;
 mod late;
 mod measure;
+mod overview;
 mod ping;
 mod reading;
 mod recovery;
 mod sandboxed;
 mod status;
 mod tell;
+mod trail;
 mod trial;
 mod upkeep;
 mod verdict;
@@ -22,9 +26,12 @@ mod watch;
 mod works;
 mod writing;
 
+pub use compare::Comparison;
 pub use doctor::{Check, Level};
 pub use error::AppError;
+pub use forget::Invalidated;
 pub use measure::Measured;
+pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
 pub use reading::{Asker, Reading};
 pub use recovery::Recovered;
 pub use sandboxed::{SandboxHost, sandbox_sources};

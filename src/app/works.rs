@@ -140,6 +140,10 @@ impl App {
         if done.reports.is_empty() && !retries_mail {
             return Ok(done);
         }
+        if !done.reports.is_empty() {
+            // Of an app of its own: this one may have opened a store that was replaced since.
+            self.with_profile(None)?.take_sample();
+        }
         match self.look_at_alerts(jobs, &done.reports, &context.stop).await {
             Ok(mail) => {
                 if let Some(failed) = &mail.failed {

@@ -6,6 +6,7 @@
 mod assignments;
 mod aws;
 mod change;
+mod differ;
 mod error;
 mod fetch;
 mod flight;
@@ -15,12 +16,14 @@ mod journal;
 mod look;
 mod names;
 mod pace;
+mod patch;
 mod policy;
 mod principals;
 mod read;
 mod request;
 mod source;
 mod spool;
+mod verify;
 mod walk;
 mod warm;
 mod write;
@@ -28,6 +31,7 @@ mod write;
 pub use assignments::{Filter, Found};
 pub use aws::Aws;
 pub use change::{Attribute, Change, Grant, NewUser, Pending, SetFields};
+pub use differ::{Difference, Differences};
 pub use error::GatewayError;
 pub use instance::{INSTANCES, Selection};
 pub use journal::{Entry, Journal, Outcome, journal_entry, journal_list};
@@ -42,5 +46,6 @@ pub use source::{
     Api, CHANGE_OPERATIONS, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words,
 };
 pub use spool::Spool;
+pub use verify::{Flaw, Mended, Verified, Wanted, Which, Wrong};
 pub use warm::{WarmPlan, Warmed};
 pub use write::{Writing, Written};

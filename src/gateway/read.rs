@@ -7,7 +7,8 @@ use super::fetch::Errand;
 use super::flight::{FLIGHTS, Turn};
 use super::instance::{self, INSTANCES, Selection};
 use super::look::{Note, Recorder};
-use super::{GatewayError, Request, Source, Spool};
+use super::patch::Place;
+use super::{GatewayError, Request, Source, Spool, Target};
 use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
 use crate::model::Space;
 use crate::report::Progress;
@@ -57,6 +58,7 @@ pub struct Gateway {
     pub(super) flights: Option<State>,
     faults: Mutex<Vec<String>>,
     told_stale: AtomicBool,
+    parts: Mutex<Option<Provenance>>,
 }
 
 impl Gateway {
@@ -78,6 +80,7 @@ impl Gateway {
             flights: None,
             faults: Mutex::new(Vec::new()),
             told_stale: AtomicBool::new(false),
+            parts: Mutex::new(None),
         }
     }
 
@@ -95,6 +98,19 @@ impl Gateway {
     /// Where live answers come from.
     pub fn source(&self) -> &dyn Source {
         self.source.as_ref()
+    }
+
+    /// Where all that was read so far is from, as one: names that were looked up on the way included. `None` when nothing
+    /// was read.
+    pub fn provenance(&self) -> Option<Provenance> {
+        self.parts.lock().ok().and_then(|parts| *parts)
+    }
+
+    /// Notes what a part of the answer is made of.
+    pub(super) fn add_part(&self, part: Provenance) {
+        if let Ok(mut parts) = self.parts.lock() {
+            *parts = Some(parts.map_or(part, |parts| parts.and(part)));
+        }
     }
 
     /// What went wrong with the cache while commands were answered; taken, not copied.
@@ -222,9 +238,9 @@ impl Gateway {
         drop(flight);
         match answered {
             Ok(mut spool) => {
-                let now = self.cache.clock().now();
-                let fresh = Provenance { cached: false, stale: false, stored_at: now, age_ms: 0, left_ms: 0 };
+                let fresh = Provenance::live(self.cache.clock().now());
                 show(&fresh, &mut spool.reader()?)?;
+                self.add_part(fresh);
                 Ok(fresh)
             }
             Err(error) if error.allows_stale() && policy.read => {
@@ -266,11 +282,9 @@ impl Gateway {
             Err(error) => return Err(error),
         };
         if ticket.is_valid() {
-            let body = &mut spool.reader()?;
-            let filled = self.cache.fill_long(&text, &request.key(), request.call(), body, ticket);
-            if let Err(fault) = filled {
-                self.fault(&fault);
-            }
+            let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+            let place = Place { target: &target, space: &text, ticket, patient: self.recorder.is_none() };
+            self.keep(request, place, &mut spool, progress).await?;
         }
         Ok(spool)
     }

@@ -5,6 +5,8 @@
 //! not lost for want of a folder.
 
 use crate::private;
+use serde::Deserializer as _;
+use serde::de::{SeqAccess, Visitor};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -74,6 +76,18 @@ impl Spool {
         Ok(serde_json::from_reader(self.reader()?)?)
     }
 
+    /// Shows the items of the array one by one; memory stays flat.
+    pub fn each(&mut self, mut show: impl FnMut(Value) -> io::Result<()>) -> io::Result<()> {
+        let mut failed = None;
+        let shown = serde_json::Deserializer::from_reader(self.reader()?).deserialize_seq(Items(|item| {
+            let done = show(item);
+            let stop = done.is_err();
+            failed = failed.take().or(done.err());
+            !stop
+        }));
+        failed.map_or_else(|| Ok(shown?), Err)
+    }
+
     fn spill(&mut self) -> io::Result<()> {
         if self.file.is_none()
             && let Some(folder) = self.folder.take()
@@ -83,6 +97,26 @@ impl Spool {
         if let Some(file) = &mut self.file {
             file.write_all(&self.memory)?;
             self.memory.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Hands the items of a JSON array on until it is told to stop.
+struct Items<F>(F);
+
+impl<'de, F: FnMut(Value) -> bool> Visitor<'de> for Items<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element()? {
+            if !(self.0)(item) {
+                return Err(serde::de::Error::custom("stopped"));
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! daemon the same jobs run the same way.
 
 use clap::{Args, Subcommand};
+use std::net::SocketAddr;
 
 /// `jobs ...`
 #[derive(Debug, Clone, Subcommand)]
@@ -19,12 +20,25 @@ pub enum JobsCommand {
     #[command(after_help = "Examples:\n  awsideman jobs validate\n  awsideman jobs validate --json")]
     Validate,
     /// Stay and run jobs as they fall due, until told to end
-    #[command(
-        long_about = "Stay and run jobs as they fall due, until told to end.\n\n\
-            SIGTERM and SIGINT let running jobs finish, SIGHUP reads the configuration again.",
-        after_help = "Examples:\n  awsideman jobs daemon\n  awsideman jobs daemon --config /etc/awsideman/prod.toml"
-    )]
-    Daemon,
+    Daemon(DaemonArgs),
+}
+
+/// `jobs daemon`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Stay and run jobs as they fall due, until told to end.\n\n\
+        SIGTERM and SIGINT let running jobs finish, SIGHUP reads the configuration again. With an address to listen on it \
+        serves a status page (/), /metrics, /healthz, /readyz and /api/status, read-only.",
+    after_help = "Examples:\n  awsideman jobs daemon\n  awsideman jobs daemon --listen 127.0.0.1:9464\n  \
+        awsideman jobs daemon --config /etc/awsideman/prod.toml"
+)]
+pub struct DaemonArgs {
+    /// Serve the status page and the metrics here (default: `daemon.listen`)
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Status page")]
+    pub listen: Option<SocketAddr>,
+    /// Let that be an address that other hosts reach
+    #[arg(long, help_heading = "Status page")]
+    pub allow_remote: bool,
 }
 
 /// `jobs run`

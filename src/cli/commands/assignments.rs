@@ -19,7 +19,7 @@ use std::collections::HashMap;
 pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let AssignmentCommand::List { account, permission_set, principal, list } = command;
     let view = View::new("assignments", ASSIGNMENTS).of_list(&list)?;
-    let reader = Reader::open(globals, &list.read.freshness, output)?;
+    let reader = Reader::open(globals, &list.read, output)?;
     let found = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
         let mut filter = Filter::default();
@@ -38,7 +38,7 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
     })?;
     let failures = (!found.failures.is_empty())
         .then(|| Failure::from(GatewayError::Partial { total: found.targets, failures: found.failures }));
-    reader.print(&Value::Array(found.assignments), &view)?;
+    reader.print_part(&Value::Array(found.assignments), &view, failures.is_none())?;
     failures.map_or(Ok(()), Err)
 }
 

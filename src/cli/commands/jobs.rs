@@ -32,7 +32,7 @@ pub(crate) fn jobs(command: JobsCommand, globals: &GlobalArgs, output: &mut Outp
         JobsCommand::Run(arguments) => runs::run(&arguments, globals, output),
         JobsCommand::History(arguments) => history(&arguments, globals, output),
         JobsCommand::Validate => validate(globals, output),
-        JobsCommand::Daemon => daemon::daemon(globals, output),
+        JobsCommand::Daemon(arguments) => daemon::daemon(&arguments, globals, output),
     }
 }
 

@@ -4,6 +4,7 @@
 //! it says nothing while all goes well; asked for by name or with `--all` it ends with its table; under JSON it prints one
 //! document, whatever ran.
 
+use super::daemon;
 use super::jobs::{say, took, with_profile};
 use crate::alerts::{Channel, Delivered, Receipt};
 use crate::app::{App, RunDone};
@@ -70,7 +71,8 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
     });
     runtime.shutdown_timeout(LAST_WORDS);
     drop(session);
-    let done = done?;
+    let mut done = done?;
+    done.notices.extend(daemon::publish(&app, &jobs));
 
     match telling {
         Telling::Document => {
