@@ -6,9 +6,11 @@
 
 mod compare;
 mod contents;
+mod digest;
 mod doctor;
 mod error;
 mod forget;
+mod kinds;
 mod late;
 mod measure;
 mod overview;
@@ -22,6 +24,7 @@ mod trail;
 mod trial;
 mod upkeep;
 mod verdict;
+mod verify;
 mod watch;
 mod works;
 mod writing;
