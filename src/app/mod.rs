@@ -4,11 +4,14 @@
 //! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
+mod archive;
+mod checkup;
 mod compare;
 mod contents;
 mod doctor;
 mod error;
 mod forget;
+mod inspect;
 mod late;
 mod measure;
 mod ping;
@@ -24,10 +27,12 @@ mod watch;
 mod works;
 mod writing;
 
+pub use checkup::{Checkup, Finding, Verification};
 pub use compare::Comparison;
 pub use doctor::{Check, Level};
 pub use error::AppError;
 pub use forget::Invalidated;
+pub use inspect::{Departure, Inspected, Invalidation, Reasons};
 pub use measure::Measured;
 pub use reading::{Asker, Reading};
 pub use recovery::Recovered;
