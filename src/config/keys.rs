@@ -128,6 +128,7 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("alerts.webhook.url", Secret),
         key("alerts.webhook.url_file", Path),
         key("alerts.webhook.url_command", Words),
+        key("alerts.webhook.only_text", Flag),
         key("alerts.webhook.ca_file", Path),
         key("alerts.webhook.timeout", Time(1, 10 * 60)),
         key("alerts.command.enabled", Flag),

@@ -10,6 +10,7 @@ mod bypass;
 mod coherent;
 mod coherent_table;
 mod crowd;
+mod depth;
 mod freshness;
 mod home;
 mod jobs;
