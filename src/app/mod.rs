@@ -16,6 +16,7 @@ mod status;
 mod trial;
 mod upkeep;
 mod verdict;
+mod warming;
 mod works;
 
 pub use doctor::{Check, Level};
@@ -27,6 +28,7 @@ pub use sandboxed::{SandboxHost, sandbox_sources};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
 pub use trial::{Step, Trial};
 pub use upkeep::{Cleared, Scope};
+pub use warming::{Finding, WarmDone, Warming};
 pub use works::RunDone;
 
 use crate::aws::{self, AwsSettings, Environment};

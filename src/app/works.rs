@@ -4,12 +4,12 @@
 //! Promise: `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit
 //! code and is sent by a later pass.
 
-use super::reading::{Asker, Reading};
 use super::verdict::{failed, swept, warm_work, worst};
+use super::warming::Warming;
 use super::{App, AppError};
 use crate::alerts::{self, Delivered, Post};
 use crate::config::{AlertWhen, Job, Kind, WarmTarget, load_jobs};
-use crate::gateway::{GatewayError, WarmPlan, Warmed};
+use crate::gateway::Renew;
 use crate::health::Finding;
 use crate::host;
 use crate::jobs::{self, Context, Ledger, Outcome, Report, Run, Slots, Stop, Wanted, Work, Works};
@@ -186,42 +186,6 @@ impl App {
         Post { email: &self.config().alerts.email, state_dir: self.state_dir(), access: self.access() }
     }
 
-    /// Warms the cache: the whole of `cache warm` and of the warm job.
-    pub async fn warm(
-        &self,
-        targets: &[WarmTarget],
-        budget: Option<u64>,
-        fresh_for: Option<Duration>,
-        progress: &dyn Progress,
-    ) -> Result<(Vec<Warmed>, Option<GatewayError>, u64), AppError> {
-        let (reading, plan) = self.warming(targets, budget, fresh_for)?;
-        let (warmed, ended) = reading.gateway.warm(&plan, progress).await;
-        for fault in reading.gateway.take_faults() {
-            progress.notice(&format!("the cache could not store everything: {fault}"));
-        }
-        Ok((warmed, ended, reading.calls().total))
-    }
-
-    fn warming(
-        &self,
-        targets: &[WarmTarget],
-        budget: Option<u64>,
-        fresh_for: Option<Duration>,
-    ) -> Result<(Reading, WarmPlan), AppError> {
-        // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
-        self.store()?;
-        Ok((self.reading(Asker::Background { budget }), WarmPlan { targets: targets.to_vec(), fresh_for }))
-    }
-
-    /// Why a warm would be of no use; `None` when it would be.
-    pub fn warm_is_useless(&self) -> Option<String> {
-        if let Some(disabled) = self.disabled() {
-            let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-            return Some(format!("the cache is disabled{reason}"));
-        }
-        self.is_memory().then(|| "cache.backend is memory: what is warmed would end with this process".into())
-    }
-
     async fn warm_job(
         &self,
         targets: &[WarmTarget],
@@ -235,7 +199,9 @@ impl App {
         }
         let now = self.clock().now();
         let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
-        let (reading, plan) = match self.warming(targets, (budget > 0).then_some(budget), until_next) {
+        let mut wish = Warming::of(targets, until_next.map_or(Renew::All, Renew::Expiring));
+        wish.budget = (budget > 0).then_some(budget);
+        let (reading, plan) = match self.warming(&wish) {
             Ok(ready) => ready,
             Err(error) => return failed(&error),
         };

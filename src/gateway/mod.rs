@@ -6,6 +6,7 @@
 mod assignments;
 mod aws;
 mod change;
+mod changes;
 mod error;
 mod fetch;
 mod image;
@@ -14,6 +15,7 @@ mod journal;
 mod look;
 mod names;
 mod pace;
+mod plan;
 mod policy;
 mod principals;
 mod read;
@@ -27,12 +29,14 @@ mod write;
 pub use assignments::{Filter, Found};
 pub use aws::Aws;
 pub use change::{Attribute, Change, Grant, NewUser, Pending, SetFields};
+pub use changes::{ChangedNames, Changes};
 pub use error::GatewayError;
 pub use instance::{INSTANCES, Selection};
 pub use journal::{Entry, Journal, Outcome, journal_entry, journal_list};
 pub use look::{Looked, Recorder};
 pub use names::{is_account_id, is_arn, is_directory_id};
 pub use pace::{HostTime, PaceSettings, Paced, Time};
+pub use plan::{Plan, Planned, Rates, Walk};
 pub use policy::{action_of, iam_policy};
 pub use principals::Principal;
 pub use read::{Gateway, Policy};
@@ -41,5 +45,5 @@ pub use source::{
     Api, CHANGE_OPERATIONS, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words,
 };
 pub use spool::Spool;
-pub use warm::{WarmPlan, Warmed};
+pub use warm::{Renew, WarmPlan, Warmed};
 pub use write::{Writing, Written};

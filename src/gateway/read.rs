@@ -6,6 +6,7 @@
 use super::fetch::Errand;
 use super::instance::{self, Selection};
 use super::look::{Note, Recorder};
+use super::plan::Rates;
 use super::{GatewayError, Request, Source, Spool};
 use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
 use crate::model::Space;
@@ -52,6 +53,7 @@ pub struct Gateway {
     space: OnceLock<Space>,
     spool_dir: PathBuf,
     pub(super) recorder: Option<Recorder>,
+    rates: Option<Rates>,
     faults: Mutex<Vec<String>>,
     told_stale: AtomicBool,
 }
@@ -72,9 +74,21 @@ impl Gateway {
             space: OnceLock::new(),
             spool_dir,
             recorder,
+            rates: None,
             faults: Mutex::new(Vec::new()),
             told_stale: AtomicBool::new(false),
         }
+    }
+
+    /// The same knowing how fast calls may go, for plans and progress.
+    #[must_use]
+    pub fn at(self, rates: Rates) -> Gateway {
+        Gateway { rates: Some(rates), ..self }
+    }
+
+    /// How fast calls may go, where that is known.
+    pub(super) fn rates(&self) -> Option<&Rates> {
+        self.rates.as_ref()
     }
 
     /// The cache below.

@@ -5,9 +5,11 @@
 //! not lost for want of a folder.
 
 use crate::private;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
+use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 /// What is kept in memory at most.
@@ -88,10 +90,52 @@ impl Spool {
     }
 }
 
+/// Hands over the items of a JSON array one by one, so that memory stays flat; what AWS does not have is no item.
+pub(super) fn each(body: &mut dyn Read, visit: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Result<()> {
+    let buffered = BufReader::with_capacity(64 * 1024, body);
+    Ok(serde_json::Deserializer::from_reader(buffered).deserialize_any(Items(visit))?)
+}
+
+struct Items<'a>(&'a mut dyn FnMut(Value) -> io::Result<()>);
+
+impl<'de> Visitor<'de> for Items<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element()? {
+            (self.0)(item).map_err(de::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn items_are_handed_over_one_by_one_and_a_broken_list_is_an_error() {
+        let items = |text: &str| {
+            let mut seen = Vec::new();
+            let read = each(&mut text.as_bytes(), &mut |item| {
+                seen.push(item);
+                Ok(())
+            });
+            read.map(|()| seen).ok()
+        };
+        assert_eq!(items(r#"["a", {"b": 1}]"#), Some(vec![json!("a"), json!({"b": 1})]));
+        assert_eq!((items("[]"), items("null")), (Some(Vec::new()), Some(Vec::new())));
+        assert_eq!((items("[1, 2"), items("{}")), (None, None));
+    }
 
     #[test]
     fn an_array_of_any_length_reads_back_as_written_with_and_without_a_folder() {

@@ -1,25 +1,71 @@
-//! Warming: asking AWS ahead of the commands, in the order in which one list helps the next.
+//! Warming: asking AWS ahead of the commands, every family of its APIs at once.
 //!
-//! Neighbours: `cache warm` and the warm job are both this one function; `fetch.rs` asks and stores. Promise: what would
-//! stay fresh until `fresh_for` is left alone, what could not be read is listed, and a budget of calls is never passed.
+//! Neighbours: `cache warm` and the warm job are both this one function; `warm/renew.rs` renews one thing after the other,
+//! `warm/mark.rs` remembers how far a warm came, `plan/choice.rs` says which walk is cheaper. Promise: what may be left
+//! alone is, what could not be read is listed, a budget of calls is never passed, and a warm that was killed is gone on with.
 
-use super::assignments::{Filter, array, failure};
-use super::fetch::{PARALLEL, text};
-use super::{Gateway, GatewayError, Policy, Request};
+pub(super) mod mark;
+mod renew;
+
+use super::assignments::Filter;
+use super::changes::Changes;
+use super::plan::Walk;
+use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
 use crate::config::WarmTarget;
 use crate::report::{Failure, Progress};
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
+use mark::{Mark, is_refusal};
+use renew::Renewed;
+pub(super) use renew::Round;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
-/// What to warm and how far ahead.
+/// Which of what is stored a warm renews.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renew {
+    /// All of it; only what a warm stored that did not come to its end is left alone.
+    All,
+    /// What is older than this.
+    Older(Duration),
+    /// What will not stay fresh for so long.
+    Expiring(Duration),
+    /// What has less than a quarter of its time before it.
+    Ahead,
+    /// What could not answer a read that takes nothing older than this.
+    Unusable(Option<Duration>),
+}
+
+/// What to warm and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WarmPlan {
     /// What, in any order.
     pub targets: Vec<WarmTarget>,
-    /// Leave alone what stays fresh for at least this long; `None` renews everything.
-    pub fresh_for: Option<Duration>,
+    /// Which of it is asked for.
+    pub renew: Renew,
+    /// Whether calls are counted against a budget: then one target is finished after the other, so that what is spent
+    /// is not spread over lists that none of them ends.
+    pub thrifty: bool,
+    /// Whether what another process is fetching is waited for.
+    pub wait: bool,
+    /// Whether the names of what changed are kept.
+    pub names: bool,
+}
+
+impl WarmPlan {
+    /// Everything of these targets, without a budget.
+    pub fn new(targets: &[WarmTarget], renew: Renew) -> WarmPlan {
+        WarmPlan { targets: targets.to_vec(), renew, thrifty: false, wait: false, names: false }
+    }
+
+    /// The targets in their order, each once.
+    pub fn targets(&self) -> Vec<WarmTarget> {
+        let mut targets = self.targets.clone();
+        targets.sort_unstable();
+        targets.dedup();
+        targets
+    }
 }
 
 /// What a warm did for one target.
@@ -31,8 +77,12 @@ pub struct Warmed {
     pub fetched: u64,
     /// Answers that were fresh enough.
     pub fresh: u64,
+    /// Answers that another process was asking for.
+    pub elsewhere: u64,
     /// Things in the lists that were fetched.
     pub items: u64,
+    /// What is different from the warm before.
+    pub changes: Changes,
     /// What could not be read.
     pub failures: Vec<Failure>,
     /// Why the target was not finished, when it was not.
@@ -42,36 +92,80 @@ pub struct Warmed {
     pub cause: Option<Arc<GatewayError>>,
 }
 
+impl Warmed {
+    /// Nothing done yet.
+    pub fn new(target: WarmTarget) -> Warmed {
+        Warmed {
+            target: target.as_str(),
+            fetched: 0,
+            fresh: 0,
+            elsewhere: 0,
+            items: 0,
+            changes: Changes::default(),
+            failures: Vec::new(),
+            stopped: None,
+            cause: None,
+        }
+    }
+}
+
+/// Opened once a target has come to an end, whatever that was.
+struct Settled(Vec<(WarmTarget, watch::Sender<bool>)>);
+
+impl Settled {
+    fn open(&self, target: WarmTarget) {
+        if let Some((_, gate)) = self.0.iter().find(|(gate, _)| *gate == target) {
+            gate.send_replace(true);
+        }
+    }
+
+    /// Waits until the target has ended; at once when it is not part of this warm.
+    async fn of(&self, target: WarmTarget) {
+        if let Some((_, gate)) = self.0.iter().find(|(gate, _)| *gate == target) {
+            // The sender lives as long as this does.
+            let _ = gate.subscribe().wait_for(|settled| *settled).await;
+        }
+    }
+}
+
 impl Gateway {
     /// Warms every target of the plan. A target that fails does not stop the next, but what would fail for all of them
     /// (no login, the budget is spent) ends the warm with that error, after what was done so far.
     pub async fn warm(&self, plan: &WarmPlan, progress: &dyn Progress) -> (Vec<Warmed>, Option<GatewayError>) {
-        let mut targets = plan.targets.clone();
-        targets.sort_unstable();
-        targets.dedup();
+        let targets = plan.targets();
+        let settled = Settled(targets.iter().map(|target| (*target, watch::Sender::new(false))).collect());
         let (mut report, mut end) = (Vec::new(), None);
-        for target in targets {
-            let mut done = Warmed {
-                target: target.as_str(),
-                fetched: 0,
-                fresh: 0,
-                items: 0,
-                failures: Vec::new(),
-                stopped: None,
-                cause: None,
-            };
-            let ended = self.warm_target(target, plan.fresh_for, &mut done, progress).await.err();
-            done.stopped = ended.as_ref().map(ToString::to_string);
-            let ends = ended.as_ref().is_some_and(GatewayError::ends_everything);
-            if ends {
-                end = ended;
-            } else {
-                done.cause = ended.map(Arc::new);
+        let ended = if plan.thrifty {
+            let mut ended = Vec::new();
+            for target in targets {
+                let one = self.warm_target(target, plan, &settled, progress).await;
+                let is_last = one.1.as_ref().is_some_and(GatewayError::ends_everything);
+                ended.push(one);
+                if is_last {
+                    break;
+                }
+            }
+            ended
+        } else {
+            // What only one target needs first (which instance it is) is asked once.
+            if let Err(error) = self.space(&Policy::default()).await
+                && error.ends_everything()
+            {
+                let mut done = targets.first().copied().map(Warmed::new);
+                if let Some(done) = &mut done {
+                    done.stopped = Some(error.to_string());
+                }
+                return (done.into_iter().collect(), Some(error));
+            }
+            join_all(targets.into_iter().map(|target| self.warm_target(target, plan, &settled, progress))).await
+        };
+        for (mut done, error) in ended {
+            done.stopped = error.as_ref().map(ToString::to_string);
+            match error {
+                Some(error) if error.ends_everything() => end = end.or(Some(error)),
+                error => done.cause = error.map(Arc::new),
             }
             report.push(done);
-            if ends {
-                break;
-            }
         }
         if let Err(error) = self.cache().store().settle() {
             self.fault(&error);
@@ -82,98 +176,150 @@ impl Gateway {
     async fn warm_target(
         &self,
         target: WarmTarget,
-        fresh_for: Option<Duration>,
+        plan: &WarmPlan,
+        settled: &Settled,
+        progress: &dyn Progress,
+    ) -> (Warmed, Option<GatewayError>) {
+        let mut done = Warmed::new(target);
+        let error = self.warm_marked(target, plan, settled, &mut done, progress).await.err();
+        settled.open(target);
+        (done, error)
+    }
+
+    /// Warms one target between the marks that it leaves.
+    async fn warm_marked(
+        &self,
+        target: WarmTarget,
+        plan: &WarmPlan,
+        settled: &Settled,
         done: &mut Warmed,
         progress: &dyn Progress,
+    ) -> Result<(), GatewayError> {
+        let space = self.space(&Policy::default()).await?.text();
+        let now = || self.cache().clock().now();
+        let last = self.mark(&space, target);
+        let again = last.as_ref().is_some_and(|last| last.again || last.ended.is_some());
+        let goes_on = last.as_ref().filter(|last| last.goes_on(now())).map(|last| last.begun);
+        let begun = goes_on.unwrap_or_else(now);
+        if goes_on.is_none() {
+            self.leave_mark(&space, target, &Mark { begun, ended: None, complete: false, again });
+        }
+        let since = goes_on.filter(|_| plan.renew == Renew::All);
+        let round =
+            Round { space: &space, renew: plan.renew, since, wait: plan.wait, names: plan.names, again, progress };
+        done.changes.first = !again;
+        self.warm_round(target, &round, settled, done).await?;
+        // Another warm may have begun meanwhile: that one's mark stays.
+        if self.mark(&space, target).is_none_or(|mark| mark.begun == begun) {
+            let complete = done.failures.is_empty();
+            self.leave_mark(&space, target, &Mark { begun, ended: Some(now()), complete, again });
+        }
+        Ok(())
+    }
+
+    async fn warm_round(
+        &self,
+        target: WarmTarget,
+        round: &Round<'_>,
+        settled: &Settled,
+        done: &mut Warmed,
     ) -> Result<(), GatewayError> {
         match target {
-            WarmTarget::Users => self.renew(&Request::Users, fresh_for, done, progress).await,
-            WarmTarget::Groups => self.renew(&Request::Groups, fresh_for, done, progress).await,
-            WarmTarget::PermissionSets => self.renew(&Request::PermissionSets, fresh_for, done, progress).await,
-            WarmTarget::Accounts => self.renew(&Request::Accounts, fresh_for, done, progress).await,
+            WarmTarget::Users => self.renew(&Request::Users, round, done).await,
+            WarmTarget::Groups => self.renew(&Request::Groups, round, done).await,
+            WarmTarget::PermissionSets => self.renew(&Request::PermissionSets, round, done).await,
+            WarmTarget::Accounts => self.renew(&Request::Accounts, round, done).await,
             WarmTarget::Memberships => {
-                let groups = array(self.value(&Request::Groups, &Policy::default(), progress).await?);
-                let requests = groups.iter().map(|group| Request::GroupMembers(text(group, "GroupId"))).collect();
-                self.renew_all(requests, fresh_for, done, progress).await
+                settled.of(WarmTarget::Groups).await;
+                let groups = self.ids(&Request::Groups, "GroupId", &Policy::default(), round.progress).await?;
+                let count = groups.len();
+                self.renew_all(groups.into_iter().map(Request::GroupMembers), count, round, done).await
             }
-            WarmTarget::Assignments => {
-                let sets = array(self.value(&Request::PermissionSets, &Policy::default(), progress).await?);
-                let arns = sets.iter().map(|set| text(set, "PermissionSetArn"));
-                let accounts = arns.map(Request::PermissionSetAccounts).collect();
-                self.renew_all(accounts, fresh_for, done, progress).await?;
-                // Where the assignments are is only on the way to them.
-                done.items = 0;
-                let (pairs, failures) = self.pairs(&Filter::default(), &Policy::default(), progress).await?;
-                for failed in failures {
-                    if !done.failures.iter().any(|known| known.target == failed.target) {
-                        done.failures.push(failed);
-                    }
-                }
-                let requests = pairs
-                    .into_iter()
-                    .map(|(account, permission_set)| Request::Assignments { account, permission_set })
-                    .collect();
-                self.renew_all(requests, fresh_for, done, progress).await
-            }
+            WarmTarget::Assignments => self.warm_assignments(round, settled, done).await,
         }
     }
 
-    async fn renew(
+    async fn warm_assignments(
         &self,
-        request: &Request,
-        fresh_for: Option<Duration>,
+        round: &Round<'_>,
+        settled: &Settled,
         done: &mut Warmed,
-        progress: &dyn Progress,
     ) -> Result<(), GatewayError> {
-        if self.is_fresh_for(request, fresh_for).await? {
-            done.fresh += 1;
-            return Ok(());
+        let (policy, progress) = (Policy::default(), round.progress);
+        settled.of(WarmTarget::PermissionSets).await;
+        let settled_walk = self.settled_walk(round.space, &policy, progress).await?;
+        if settled_walk != Some(Walk::Principals) {
+            self.warm_ways(round, done).await?;
         }
-        let spool = self.live(request, &Policy::REFRESH, progress).await?;
-        done.fetched += 1;
-        done.items += spool.items();
+        let walk = if let Some(walk) = settled_walk {
+            walk
+        } else {
+            let lists = async {
+                settled.of(WarmTarget::Users).await;
+                settled.of(WarmTarget::Groups).await;
+            };
+            self.judge_walk(round.space, &policy, lists, progress).await?
+        };
+        if walk == Walk::Principals {
+            if self.warm_principals(round, settled, done).await? {
+                return Ok(());
+            }
+            if settled_walk.is_some() {
+                self.warm_ways(round, done).await?;
+            }
+        }
+        let (pairs, failures) = self.pairs(&Filter::default(), &policy, progress).await?;
+        for failed in failures {
+            if !done.failures.iter().any(|known| known.target == failed.target) {
+                done.failures.push(failed);
+            }
+        }
+        let count = pairs.len();
+        let requests = pairs.into_iter().map(|(account, permission_set)| Request::Assignments { account, permission_set });
+        self.renew_all(requests, count, round, done).await
+    }
+
+    /// Where the permission sets are. That is only on the way to the assignments: nothing of it is counted as one.
+    async fn warm_ways(&self, round: &Round<'_>, done: &mut Warmed) -> Result<(), GatewayError> {
+        let sets =
+            self.ids(&Request::PermissionSets, "PermissionSetArn", &Policy::default(), round.progress).await?;
+        let count = sets.len();
+        let mut way = Warmed::new(WarmTarget::Assignments);
+        self.renew_all(sets.into_iter().map(Request::PermissionSetAccounts), count, round, &mut way).await?;
+        done.fetched += way.fetched;
+        done.fresh += way.fresh;
+        done.elsewhere += way.elsewhere;
+        done.failures = way.failures;
         Ok(())
     }
 
-    async fn renew_all(
+    /// Asks every group and user what they have; `false` when AWS does not let this caller ask in that way.
+    async fn warm_principals(
         &self,
-        requests: Vec<Request>,
-        fresh_for: Option<Duration>,
+        round: &Round<'_>,
+        settled: &Settled,
         done: &mut Warmed,
-        progress: &dyn Progress,
-    ) -> Result<(), GatewayError> {
-        progress.started(done.target, Some(requests.len() as u64));
-        let mut answers = stream::iter(requests)
-            .map(|request| async move {
-                let answer = async {
-                    if self.is_fresh_for(&request, fresh_for).await? {
-                        return Ok(None);
-                    }
-                    self.live(&request, &Policy::REFRESH, progress).await.map(|spool| Some(spool.items()))
+    ) -> Result<bool, GatewayError> {
+        settled.of(WarmTarget::Users).await;
+        settled.of(WarmTarget::Groups).await;
+        let mut principals = self.principals(&Policy::default(), round.progress).await?;
+        if let Some((kind, id)) = principals.first().cloned() {
+            match self.renew_one(&Request::PrincipalAssignments { kind, id }, round).await {
+                Err(error) if is_refusal(&error) => {
+                    self.walk_refused(round.space);
+                    return Ok(false);
                 }
-                .await;
-                (request, answer)
-            })
-            .buffer_unordered(PARALLEL);
-        while let Some((request, answer)) = answers.next().await {
-            progress.advanced(done.target, 1);
-            match answer {
-                Ok(None) => done.fresh += 1,
-                Ok(Some(items)) => {
-                    done.fetched += 1;
-                    done.items += items;
+                Err(error) => return Err(error),
+                Ok(Renewed::Elsewhere) => {}
+                Ok(renewed) => {
+                    principals.remove(0);
+                    done.note(renewed);
                 }
-                Err(error) => done.failures.push(failure(&request, error)?),
             }
         }
-        progress.finished(done.target);
-        Ok(())
-    }
-
-    async fn is_fresh_for(&self, request: &Request, wanted: Option<Duration>) -> Result<bool, GatewayError> {
-        let Some(wanted) = wanted else { return Ok(false) };
-        let space = self.space(&Policy::default()).await?.text();
-        let left = self.cache().freshness(&space, &request.key());
-        Ok(left.is_some_and(|left| left >= crate::clock::millis(wanted)))
+        let count = principals.len();
+        let request = |(kind, id): (PrincipalKind, String)| Request::PrincipalAssignments { kind, id };
+        self.renew_all(principals.into_iter().map(request), count, round, done).await?;
+        Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 use crate::script::{ACCOUNTS, SETS, Script, denied, expired, id};
 use crate::{Host, MINUTE, settings};
 use awsideman::config::WarmTarget;
-use awsideman::gateway::{Filter, Gateway, GatewayError, Policy, Principal, PrincipalKind, Request, WarmPlan, Warmed};
+use awsideman::gateway::{Filter, Gateway, GatewayError, Policy, Principal, PrincipalKind, Renew, Request, WarmPlan, Warmed};
 use awsideman::report::Silent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +13,8 @@ async fn warm(
     targets: &[WarmTarget],
     fresh_for: Option<u32>,
 ) -> (Vec<Warmed>, Option<GatewayError>) {
-    let fresh_for = fresh_for.map(|minutes| minutes * MINUTE);
-    gateway.warm(&WarmPlan { targets: targets.to_vec(), fresh_for }, &Silent).await
+    let renew = fresh_for.map_or(Renew::All, |minutes| Renew::Expiring(minutes * MINUTE));
+    gateway.warm(&WarmPlan::new(targets, renew), &Silent).await
 }
 
 fn everything() -> Filter {
