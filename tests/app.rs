@@ -113,7 +113,8 @@ fn a_cached_answer_opens_neither_the_pace_nor_the_state_database() {
     let first = home.a_user_is_answered();
     let state = home.root().join("state");
     for name in names(&state) {
-        std::fs::remove_file(state.join(name)).unwrap();
+        let path = state.join(name);
+        if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
     }
     let second = home.a_user_is_answered();
     assert_eq!((second.out, second.err), (first.out, String::new()));

@@ -1,6 +1,14 @@
 //! The sandbox under the official SDKs: what they parse is what AWS would have sent.
 //!
-//! Promise: every operation that the product reads is asked here once through its real client, over a real socket.
+//! Promise: every operation that the product reads or writes is asked here once through its real client, over a real
+//! socket, and every fault is met by such a client.
+
+#[path = "sandbox/faults.rs"]
+mod faults;
+#[path = "sandbox/holds.rs"]
+mod holds;
+#[path = "sandbox/writes.rs"]
+mod writes;
 
 use aws_credential_types::Credentials;
 use aws_sdk_identitystore::config::BehaviorVersion;

@@ -18,6 +18,7 @@ mod upkeep;
 mod verdict;
 mod warming;
 mod works;
+mod writing;
 
 pub use doctor::{Check, Level};
 pub use error::AppError;

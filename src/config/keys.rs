@@ -62,6 +62,7 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("aws.connect_timeout", Time(1, 10 * 60)),
         key("aws.operation_timeout", Time(1, HOUR)),
         key("aws.max_attempts", Whole(1, 100)),
+        key("aws.change_timeout", Time(1, 24 * 60 * 60)),
         key("cache.disabled", Switch),
         key("cache.backend", Choice(&["disk", "memory"])),
         key("cache.dir", Path),

@@ -60,6 +60,9 @@ pub struct Aws {
     pub operation_timeout: Duration,
     /// How often one call is tried in all.
     pub max_attempts: u32,
+    /// How long AWS may go on with an accepted change before we stop asking.
+    #[serde(deserialize_with = "duration")]
+    pub change_timeout: Duration,
 }
 
 /// `[cache]`

@@ -225,7 +225,9 @@ fn content(value: &Value) -> u64 {
         }
         Value::Array(items) => {
             hash.write(b"[");
-            items.iter().for_each(|item| hash.write_u64(content(item)));
+            for item in items {
+                hash.write_u64(content(item));
+            }
         }
         Value::String(text) => {
             hash.write(b"\"");

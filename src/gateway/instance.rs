@@ -33,7 +33,7 @@ struct Remembered {
 }
 
 impl Selection {
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         Key::new(Resource::Instance, "remembered", &self.fingerprint).params(&serde_json::json!({
             "region": self.region, "endpoint": self.endpoint, "wanted": self.wanted,
         }))

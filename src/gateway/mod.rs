@@ -9,6 +9,7 @@ mod change;
 mod changes;
 mod error;
 mod fetch;
+mod flight;
 mod image;
 mod instance;
 mod journal;

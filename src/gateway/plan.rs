@@ -4,8 +4,8 @@
 //! --plan` and `assignment list` show it. Promise: learning the counts costs the first page of each list and beyond
 //! that at most one call in a hundred; what is not known for sure is not called exact.
 
-mod choice;
 mod census;
+mod choice;
 mod survey;
 
 pub use choice::Walk;

@@ -4,13 +4,15 @@
 //! runtime, no credentials and no network; a fault of the cache slows a read and never changes its answer.
 
 use super::fetch::Errand;
-use super::instance::{self, Selection};
+use super::flight::{FLIGHTS, Turn};
+use super::instance::{self, INSTANCES, Selection};
 use super::look::{Note, Recorder};
 use super::plan::Rates;
 use super::{GatewayError, Request, Source, Spool};
 use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
 use crate::model::Space;
 use crate::report::Progress;
+use crate::state::State;
 use crate::store::StoreError;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,6 +56,7 @@ pub struct Gateway {
     spool_dir: PathBuf,
     pub(super) recorder: Option<Recorder>,
     rates: Option<Rates>,
+    pub(super) flights: Option<State>,
     faults: Mutex<Vec<String>>,
     told_stale: AtomicBool,
 }
@@ -75,6 +78,7 @@ impl Gateway {
             spool_dir,
             recorder,
             rates: None,
+            flights: None,
             faults: Mutex::new(Vec::new()),
             told_stale: AtomicBool::new(false),
         }
@@ -89,6 +93,12 @@ impl Gateway {
     /// How fast calls may go, where that is known.
     pub(super) fn rates(&self) -> Option<&Rates> {
         self.rates.as_ref()
+    }
+
+    /// The same, sharing flights with every process that uses this state directory.
+    #[must_use]
+    pub fn with_flights(self, state: State) -> Gateway {
+        Gateway { flights: Some(state), ..self }
     }
 
     /// The cache below.
@@ -128,6 +138,17 @@ impl Gateway {
         if !policy.live {
             return Err(GatewayError::NotCached { key: "which instance this profile belongs to".into() });
         }
+        let mut flight = None;
+        if policy.read && policy.fill {
+            match self.turn(INSTANCES, &self.selection.key()) {
+                Turn::Mine(mine) => flight = Some(mine),
+                Turn::Theirs(awaited) => self.land(&awaited).await,
+                Turn::Anyone => {}
+            }
+            if let Some(space) = self.remembered() {
+                return Ok(space);
+            }
+        }
         let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
         let found = match self.selection.ask(self.source(), &self.cache, ticket).await {
             Err(error) if error.allows_stale() && policy.read => {
@@ -136,6 +157,7 @@ impl Gateway {
             }
             found => found?,
         };
+        drop(flight);
         Ok(self.space.get_or_init(|| found))
     }
 
@@ -192,7 +214,27 @@ impl Gateway {
         if !policy.live {
             return Err(GatewayError::NotCached { key: request.key().to_string() });
         }
-        match self.live(request, policy, progress).await {
+        let mut flight = None;
+        if policy.read && policy.fill {
+            for _ in 0..FLIGHTS {
+                match self.turn(&text, &request.key()) {
+                    Turn::Mine(mine) => flight = Some(mine),
+                    Turn::Theirs(awaited) => self.land(&awaited).await,
+                    Turn::Anyone => break,
+                }
+                // Between the miss and the turn somebody may have landed.
+                let accept = Accept { max_age: policy.max_age, stale: false };
+                if let Some(found) = self.look(request, &text, accept, Note::Nothing, show)? {
+                    return Ok(found);
+                }
+                if flight.is_some() {
+                    break;
+                }
+            }
+        }
+        let answered = self.live(request, policy, progress).await;
+        drop(flight);
+        match answered {
             Ok(mut spool) => {
                 let now = self.cache.clock().now();
                 let fresh = Provenance { cached: false, stale: false, stored_at: now, age_ms: 0, left_ms: 0 };

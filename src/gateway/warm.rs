@@ -7,7 +7,6 @@
 pub(super) mod mark;
 mod renew;
 
-use super::assignments::Filter;
 use super::changes::Changes;
 use super::plan::Walk;
 use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
@@ -247,50 +246,54 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let (policy, progress) = (Policy::default(), round.progress);
         settled.of(WarmTarget::PermissionSets).await;
-        let settled_walk = self.settled_walk(round.space, &policy, progress).await?;
-        if settled_walk != Some(Walk::Principals) {
-            self.warm_ways(round, done).await?;
+        let sets = self.ids(&Request::PermissionSets, "PermissionSetArn", &policy, progress).await?;
+        let mut walk = self.settled_walk(round.space, sets.len(), &policy);
+        let mut pairs = None;
+        if walk != Some(Walk::Principals) {
+            let found = self.warm_ways(sets.clone(), round, done).await?;
+            if walk.is_none() {
+                let lists = async {
+                    settled.of(WarmTarget::Users).await;
+                    settled.of(WarmTarget::Groups).await;
+                };
+                walk = Some(self.judge_walk(round.space, found.len(), &policy, lists, progress).await?);
+            }
+            pairs = Some(found);
         }
-        let walk = if let Some(walk) = settled_walk {
-            walk
-        } else {
-            let lists = async {
-                settled.of(WarmTarget::Users).await;
-                settled.of(WarmTarget::Groups).await;
-            };
-            self.judge_walk(round.space, &policy, lists, progress).await?
+        if walk == Some(Walk::Principals) && self.warm_principals(round, settled, done).await? {
+            return Ok(());
+        }
+        let pairs = match pairs {
+            Some(pairs) => pairs,
+            None => self.warm_ways(sets, round, done).await?,
         };
-        if walk == Walk::Principals {
-            if self.warm_principals(round, settled, done).await? {
-                return Ok(());
-            }
-            if settled_walk.is_some() {
-                self.warm_ways(round, done).await?;
-            }
-        }
-        let (pairs, failures) = self.pairs(&Filter::default(), &policy, progress).await?;
+        let count = pairs.len();
+        let request = |(account, permission_set)| Request::Assignments { account, permission_set };
+        self.renew_all(pairs.into_iter().map(request), count, round, done).await
+    }
+
+    /// Renews where the permission sets are, and says it. That is only on the way to the assignments: nothing of it is
+    /// counted as one.
+    async fn warm_ways(
+        &self,
+        sets: Vec<String>,
+        round: &Round<'_>,
+        done: &mut Warmed,
+    ) -> Result<Vec<(String, String)>, GatewayError> {
+        let mut way = Warmed::new(WarmTarget::Assignments);
+        let requests = sets.clone().into_iter().map(Request::PermissionSetAccounts);
+        self.renew_all(requests, sets.len(), round, &mut way).await?;
+        done.fetched += way.fetched;
+        done.fresh += way.fresh;
+        done.elsewhere += way.elsewhere;
+        done.failures.append(&mut way.failures);
+        let (pairs, failures) = self.pairs_of(sets, &Policy::default(), round.progress).await?;
         for failed in failures {
             if !done.failures.iter().any(|known| known.target == failed.target) {
                 done.failures.push(failed);
             }
         }
-        let count = pairs.len();
-        let requests = pairs.into_iter().map(|(account, permission_set)| Request::Assignments { account, permission_set });
-        self.renew_all(requests, count, round, done).await
-    }
-
-    /// Where the permission sets are. That is only on the way to the assignments: nothing of it is counted as one.
-    async fn warm_ways(&self, round: &Round<'_>, done: &mut Warmed) -> Result<(), GatewayError> {
-        let sets =
-            self.ids(&Request::PermissionSets, "PermissionSetArn", &Policy::default(), round.progress).await?;
-        let count = sets.len();
-        let mut way = Warmed::new(WarmTarget::Assignments);
-        self.renew_all(sets.into_iter().map(Request::PermissionSetAccounts), count, round, &mut way).await?;
-        done.fetched += way.fetched;
-        done.fresh += way.fresh;
-        done.elsewhere += way.elsewhere;
-        done.failures = way.failures;
-        Ok(())
+        Ok(pairs)
     }
 
     /// Asks every group and user what they have; `false` when AWS does not let this caller ask in that way.

@@ -41,17 +41,21 @@ fn add_permission_sets(organisation: &mut Organisation, dice: &mut Dice, shape: 
             name,
             permission_set_arn: arn.clone(),
             created_date: dice.moment(),
-            session_duration: ["PT1H", "PT8H", "PT12H", "PT1H30M"][number % 4],
-            relay_state: (number == 3).then_some("https://console.aws.amazon.com/billing/home"),
+            session_duration: ["PT1H", "PT8H", "PT12H", "PT1H30M"][number % 4].into(),
+            relay_state: (number == 3).then(|| "https://console.aws.amazon.com/billing/home".into()),
         };
         let policies = policies(dice, number, known.map(|(name, policy)| (*name, *policy)));
         organisation.add_permission_set(permission_set, policies);
         if number % 2 == 0 {
-            organisation.tags.insert(arn.clone(), vec![Tag { key: "Owner", value: dice.one_of(names::TEAMS) }]);
+            organisation
+                .tags
+                .insert(arn.clone(), vec![Tag { key: "Owner".into(), value: dice.one_of(names::TEAMS).into() }]);
         }
         arns.push(arn);
     }
-    organisation.tags.insert(organisation.identity.instance_arn.clone(), vec![Tag { key: "Stage", value: "sandbox" }]);
+    organisation
+        .tags
+        .insert(organisation.identity.instance_arn.clone(), vec![Tag { key: "Stage".into(), value: "sandbox".into() }]);
     arns
 }
 
@@ -63,7 +67,7 @@ fn policies(dice: &mut Dice, number: usize, known: Option<(&'static str, &'stati
         chosen.extend([names::MORE_POLICIES[first], names::MORE_POLICIES[second]]);
     }
     let managed = chosen.into_iter().map(|(name, policy)| managed_policy(name, policy)).collect();
-    let customer = CustomerManagedPolicy { name: "workload-boundary", path: "/platform/" };
+    let customer = CustomerManagedPolicy { name: "workload-boundary".into(), path: "/platform/".into() };
     Policies {
         managed,
         customer_managed: if number % 4 == 2 { vec![customer.clone()] } else { Vec::new() },
@@ -78,7 +82,7 @@ fn policies(dice: &mut Dice, number: usize, known: Option<(&'static str, &'stati
 
 fn managed_policy(name: &'static str, policy: &str) -> ManagedPolicy {
     // The name is the last part of a policy that stands in a folder.
-    ManagedPolicy { name, arn: format!("arn:aws:iam::aws:policy/{policy}") }
+    ManagedPolicy { name: name.into(), arn: format!("arn:aws:iam::aws:policy/{policy}") }
 }
 
 fn inline_policy(number: usize) -> String {

@@ -105,8 +105,8 @@ fn add_accounts(organisation: &mut Organisation, dice: &mut Dice, accounts: usiz
         organisation.add_account(account, parent);
         if number % 2 == 1 {
             let tags = vec![
-                Tag { key: "Environment", value: names::STAGES[number % names::STAGES.len()] },
-                Tag { key: "Owner", value: dice.one_of(names::TEAMS) },
+                Tag { key: "Environment".into(), value: names::STAGES[number % names::STAGES.len()].into() },
+                Tag { key: "Owner".into(), value: dice.one_of(names::TEAMS).into() },
             ];
             organisation.tags.insert(id, tags);
         }

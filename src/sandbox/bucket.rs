@@ -3,6 +3,7 @@
 //! Neighbours: `desk.rs` takes a token before it answers. Promise: a pure function of the times handed in; a refused
 //! call takes nothing.
 
+use super::faults::Rates;
 use super::wire::Service;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,28 +18,40 @@ struct Bucket {
 /// All buckets of a sandbox.
 #[derive(Debug)]
 pub(super) struct Buckets {
-    tps: f64,
+    base: f64,
+    rates: Rates,
     by_name: HashMap<(Service, &'static str), Bucket>,
 }
 
 impl Buckets {
     /// Buckets that refill at `tps` tokens a second and hold a second's worth, one at least; full at first.
     pub(super) fn new(tps: f64) -> Self {
-        Self { tps, by_name: HashMap::new() }
+        Self { base: tps, rates: Rates::default(), by_name: HashMap::new() }
+    }
+
+    /// Gives families rates of their own; those without one have the rate of the start.
+    pub(super) fn set_rates(&mut self, rates: Rates) {
+        self.rates = rates;
     }
 
     /// Takes a token for a call at `now` (time since the start), or says how long to wait for one.
     pub(super) fn take(&mut self, service: Service, operation: &'static str, now: Duration) -> Result<(), Duration> {
-        if !(self.tps.is_finite() && self.tps > 0.0) {
+        let own = match service {
+            Service::IdentityStore => self.rates.identitystore,
+            Service::SsoAdmin => self.rates.sso_admin,
+            Service::Organizations => self.rates.organizations,
+        };
+        let tps = own.unwrap_or(self.base);
+        if !(tps.is_finite() && tps > 0.0) {
             return Ok(());
         }
-        let burst = self.tps.max(1.0);
+        let burst = tps.max(1.0);
         let name = match service {
             Service::IdentityStore => operation,
             Service::SsoAdmin | Service::Organizations => "",
         };
         let bucket = self.by_name.entry((service, name)).or_insert(Bucket { tokens: burst, at: now });
-        let gained = now.saturating_sub(bucket.at).as_secs_f64() * self.tps;
+        let gained = now.saturating_sub(bucket.at).as_secs_f64() * tps;
         bucket.tokens = (bucket.tokens + gained).min(burst);
         bucket.at = bucket.at.max(now);
         // A billionth is forgiven: waiting exactly as long as we said must be enough, whatever rounding says.
@@ -46,7 +59,7 @@ impl Buckets {
             bucket.tokens = (bucket.tokens - 1.0).max(0.0);
             Ok(())
         } else {
-            let wait = (1.0 - bucket.tokens) / self.tps;
+            let wait = (1.0 - bucket.tokens) / tps;
             Err(Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX))
         }
     }
@@ -91,6 +104,17 @@ mod tests {
             now += wait;
             assert!(buckets.take(Service::SsoAdmin, "ListInstances", now).is_ok(), "at {now:?}");
         }
+    }
+
+    #[test]
+    fn a_family_can_have_a_rate_of_its_own() {
+        let mut buckets = Buckets::new(2.0);
+        buckets.set_rates(Rates { identitystore: Some(5.0), sso_admin: Some(0.0), organizations: None });
+        assert_eq!(taken(&mut buckets, Service::IdentityStore, "ListUsers", 0, 9), 5);
+        assert_eq!(taken(&mut buckets, Service::SsoAdmin, "ListInstances", 0, 9), 9, "none is no limit");
+        assert_eq!(taken(&mut buckets, Service::Organizations, "ListRoots", 0, 9), 2);
+        buckets.set_rates(Rates::default());
+        assert_eq!(taken(&mut buckets, Service::IdentityStore, "ListUsers", 60_000, 9), 2);
     }
 
     #[test]

@@ -1,19 +1,30 @@
 //! The desk: takes a call as it came over the wire, meters it, counts it and has it answered.
 //!
-//! Neighbours: `server.rs` brings calls from the network, the services answer them. Promise: one lock holds all that
-//! changes; a pure function of the calls and of the times handed in; no call makes it fail. A throttled call is
-//! counted, an operation that does not exist is not.
+//! Neighbours: `server.rs` brings calls from the network, first to be admitted and then to be answered; the services
+//! answer them, the writes change what there is. Promise: one lock holds all that changes; a pure function of the calls
+//! and of the times handed in; no call makes it fail. A throttled call is counted, an operation that does not exist is
+//! not.
 
+use super::arrivals::Arrival;
+use super::arrivals::Arrivals;
 use super::bucket::Buckets;
+use super::catalogue;
+use super::catalogue::Action;
+use super::catalogue::Found;
+use super::conduct::Conduct;
+use super::faults::BadFaults;
+use super::faults::Faults;
+use super::faults::Rule;
 use super::generate::Dice;
-use super::identitystore;
+use super::lagging::Lagging;
+use super::now::Now;
 use super::organisation::Counts;
 use super::organisation::Organisation;
-use super::organizations;
-use super::shape::Limits;
-use super::ssoadmin;
 use super::sts;
-use super::wire::Operation;
+use super::verdict::Course;
+use super::verdict::Judge;
+use super::verdict::Verdict;
+use super::wire::Answer;
 use super::wire::Refusal;
 use super::wire::Request;
 use super::wire::Service;
@@ -48,6 +59,26 @@ pub(super) struct Reply {
     pub(super) body: String,
 }
 
+/// A call that was counted and judged, and is still to be answered.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    /// `AWSIdentityStore.ListUsers`, or what it asked for in its place.
+    pub(super) operation: String,
+    /// What happens to it on its way.
+    pub(super) course: Course,
+    asked: Asked,
+    refusal: Option<Refusal>,
+    lost: Option<Refusal>,
+    request_id: String,
+}
+
+#[derive(Debug)]
+enum Asked {
+    Json(Found, Result<Request, Refusal>),
+    Form(Vec<u8>),
+    Unknown,
+}
+
 /// Everything behind the wire.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -57,26 +88,73 @@ pub(super) struct Desk {
 #[derive(Debug)]
 struct World {
     organisation: Organisation,
+    lagging: Lagging,
     buckets: Buckets,
     calls: Calls,
+    arrivals: Arrivals,
+    judge: Judge,
     dice: Dice,
+    latency: Duration,
 }
 
 impl Desk {
-    pub(super) fn new(organisation: Organisation, limits: &Limits) -> Desk {
+    pub(super) fn new(organisation: Organisation, conduct: &Conduct) -> Result<Desk, BadFaults> {
         let dice = Dice::new(0, organisation.instance_arn());
-        let world = World { organisation, buckets: Buckets::new(limits.tps), calls: Calls::default(), dice };
-        Desk { world: Mutex::new(world) }
+        let world = World {
+            organisation,
+            lagging: Lagging::default(),
+            buckets: Buckets::new(conduct.limits.tps),
+            calls: Calls::default(),
+            arrivals: Arrivals::default(),
+            judge: Judge::default(),
+            dice,
+            latency: conduct.limits.latency,
+        };
+        let desk = Desk { world: Mutex::new(world) };
+        desk.set_faults(conduct.faults.clone())?;
+        Ok(desk)
     }
 
-    /// Answers a call that came `now` after the start.
-    pub(super) fn answer(&self, now: Duration, call: Call<'_>) -> Reply {
+    /// Takes a call in: counts it, meters it, and decides what befalls it.
+    pub(super) fn admit(&self, now: Now, call: Call<'_>) -> Admitted {
+        self.world().admit(now, call)
+    }
+
+    /// Carries a call out and answers it.
+    pub(super) fn answer(&self, now: Now, call: Admitted) -> Reply {
+        self.world().answer(now, call)
+    }
+
+    /// Both at the same time, for those who have no network between them.
+    #[cfg(test)]
+    pub(super) fn answer_at_once(&self, now: Now, call: Call<'_>) -> Reply {
+        self.answer(now, self.admit(now, call))
+    }
+
+    /// The organisation as it is now.
+    #[cfg(test)]
+    pub(super) fn organisation(&self) -> Organisation {
+        self.world().organisation.clone()
+    }
+
+    /// Puts other faults in force.
+    pub(super) fn set_faults(&self, faults: Faults) -> Result<(), BadFaults> {
         let mut world = self.world();
-        let request_id = world.dice.uuid();
-        match call.target {
-            Some(target) => world.answer_json(now, target, call.body, request_id),
-            None => world.answer_form(call.body, request_id),
-        }
+        let (rates, lag) = (faults.tps, Duration::from_millis(faults.read_lag_ms));
+        world.judge.set(faults)?;
+        world.buckets.set_rates(rates);
+        world.lagging.set(lag);
+        Ok(())
+    }
+
+    /// The faults in force.
+    pub(super) fn faults(&self) -> Faults {
+        self.world().judge.faults().clone()
+    }
+
+    /// Adds a hold to the faults in force.
+    pub(super) fn add_hold(&self, hold: Rule) -> Result<(), BadFaults> {
+        self.world().judge.add_hold(hold)
     }
 
     /// The calls so far.
@@ -84,9 +162,17 @@ impl Desk {
         self.world().calls.clone()
     }
 
+    /// When the calls came, and how many are not remembered any more.
+    pub(super) fn arrivals(&self) -> (Vec<Arrival>, u64) {
+        let world = self.world();
+        (world.arrivals.all(), world.arrivals.forgotten())
+    }
+
     /// Counts from zero again.
     pub(super) fn reset_calls(&self) {
-        self.world().calls = Calls::default();
+        let mut world = self.world();
+        world.calls = Calls::default();
+        world.arrivals = Arrivals::default();
     }
 
     /// How large the organisation is.
@@ -95,46 +181,93 @@ impl Desk {
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        // Operations only read; whatever broke off left the world whole.
+        // Reads change nothing and writes check before they change; whatever broke off left the world whole.
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl World {
-    fn answer_json(&mut self, now: Duration, target: &str, body: &[u8], request_id: String) -> Reply {
-        let Some((service, name, operation)) = find(target) else {
-            return refused(None, &Refusal::unknown_operation(target), request_id);
+    fn admit(&mut self, now: Now, call: Call<'_>) -> Admitted {
+        let request_id = self.dice.uuid();
+        let (operation, asked) = match call.target {
+            Some(target) => match catalogue::find(target) {
+                Some(found) => (target.to_owned(), Asked::Json(found, Request::read(found.service, call.body))),
+                None => return self.unjudged(target, Asked::Unknown, request_id),
+            },
+            None => match sts::operation(call.body) {
+                Some(operation) => (operation.to_owned(), Asked::Form(call.body.to_owned())),
+                None => return self.unjudged("", Asked::Form(call.body.to_owned()), request_id),
+            },
         };
-        let turn = self.buckets.take(service, name, now);
-        self.calls.count(target, turn.is_err());
-        let answer = match turn {
-            Err(wait) => Err(Refusal::throttled(service, whole_seconds(wait))),
-            Ok(()) => Request::read(service, body).and_then(|request| operation(&self.organisation, &request)),
+        let mut verdict = self.verdict(now, &operation, &asked);
+        self.calls.count(&operation, verdict.throttled);
+        self.arrivals.note(operation.clone(), now.since, verdict.throttled);
+        let mut asked = asked;
+        if let Asked::Json(_, Ok(request)) = &mut asked {
+            request.mishaps = verdict.mishaps;
+        }
+        let (refusal, lost) = (verdict.refusal.take(), verdict.lost.take());
+        Admitted { operation, course: verdict.course, asked, refusal, lost, request_id }
+    }
+
+    /// A call of nothing that there is: neither counted nor judged.
+    fn unjudged(&self, operation: &str, asked: Asked, request_id: String) -> Admitted {
+        let course = Course { latency: self.judge.latency(operation, self.latency), ..Course::default() };
+        Admitted { operation: operation.into(), course, asked, refusal: None, lost: None, request_id }
+    }
+
+    /// A call beyond the quota meets nothing but its latency: no rule counts it.
+    fn verdict(&mut self, now: Now, operation: &str, asked: &Asked) -> Verdict {
+        let (service, request) = match asked {
+            Asked::Json(found, request) => {
+                if let Err(wait) = self.buckets.take(found.service, found.name, now.since) {
+                    let course = Course { latency: self.judge.latency(operation, self.latency), ..Course::default() };
+                    let refusal = Some(Refusal::throttled(found.service, whole_seconds(wait)));
+                    return Verdict { refusal, throttled: true, course, ..Verdict::default() };
+                }
+                (found.service, request.as_ref().ok())
+            }
+            Asked::Form(_) | Asked::Unknown => (Service::IdentityStore, None),
         };
-        match answer {
-            Ok(body) => json_reply(200, None, &body, request_id),
-            Err(refusal) => refused(Some(service), &refusal, request_id),
+        self.judge.judge(&self.organisation, operation, service, request, self.latency)
+    }
+
+    fn answer(&mut self, now: Now, call: Admitted) -> Reply {
+        let Admitted { operation, asked, refusal, lost, request_id, .. } = call;
+        match asked {
+            Asked::Unknown => refused(None, &Refusal::unknown_operation(&operation), request_id),
+            Asked::Form(form) => {
+                let xml = match refusal.or(lost) {
+                    Some(Refusal { status, code, message, .. }) => sts::refused(status, code, &message, &request_id),
+                    None => sts::answer(&self.organisation, &form, &request_id),
+                };
+                Reply { status: xml.status, content_type: "text/xml", request_id, error: None, body: xml.text }
+            }
+            Asked::Json(found, request) => {
+                let answer = match refusal {
+                    Some(refusal) => Err(refusal),
+                    None => request.and_then(|request| self.carry_out(now, found.action, request)),
+                };
+                match lost.map_or(answer, Err) {
+                    Ok(body) => json_reply(200, None, &body, request_id),
+                    Err(refusal) => refused(Some(found.service), &refusal, request_id),
+                }
+            }
         }
     }
 
-    fn answer_form(&mut self, form: &[u8], request_id: String) -> Reply {
-        let sts::Xml { status, text, operation } = sts::answer(&self.organisation, form, &request_id);
-        if let Some(operation) = operation {
-            self.calls.count(operation, false);
+    fn carry_out(&mut self, now: Now, action: Action, request: Request) -> Answer {
+        match action {
+            Action::Read(read) => read(self.lagging.view(now, &self.organisation), &request),
+            Action::Follow(follow) => follow(&self.organisation, &request),
+            Action::Write(write) => {
+                self.lagging.before_change(now, &self.organisation);
+                let answer = write(&mut self.organisation, &request, now)?;
+                self.lagging.wrote(now, write, request);
+                Ok(answer)
+            }
         }
-        Reply { status, content_type: "text/xml", request_id, error: None, body: text }
     }
-}
-
-fn find(target: &str) -> Option<(Service, &'static str, Operation)> {
-    let (prefix, asked) = target.split_once('.')?;
-    let service = Service::of_prefix(prefix)?;
-    let operations = match service {
-        Service::IdentityStore => identitystore::OPERATIONS,
-        Service::SsoAdmin => ssoadmin::OPERATIONS,
-        Service::Organizations => organizations::OPERATIONS,
-    };
-    operations.iter().find(|(name, _)| *name == asked).map(|(name, operation)| (service, *name, *operation))
 }
 
 fn refused(service: Option<Service>, refusal: &Refusal, request_id: String) -> Reply {
@@ -151,92 +284,4 @@ fn whole_seconds(wait: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sandbox::shape::Shape;
-    use serde_json::json;
-
-    fn desk(tps: f64) -> Desk {
-        Desk::new(Organisation::generate(&Shape::default()), &Limits { tps, latency: Duration::ZERO })
-    }
-
-    fn ask(desk: &Desk, at_ms: u64, target: &str) -> (u16, Value) {
-        let reply = desk.answer(Duration::from_millis(at_ms), Call { target: Some(target), body: b"{}" });
-        (reply.status, serde_json::from_str(&reply.body).expect("JSON"))
-    }
-
-    #[test]
-    fn each_service_says_in_its_own_way_that_there_were_too_many_calls() {
-        let desk = desk(1.0);
-        for target in
-            ["AWSIdentityStore.ListUsers", "SWBExternalService.ListInstances", "AWSOrganizationsV20161128.ListAccounts"]
-        {
-            ask(&desk, 0, target);
-        }
-        let (status, body) = ask(&desk, 0, "AWSIdentityStore.ListUsers");
-        assert_eq!(
-            (status, &body["__type"], &body["RetryAfterSeconds"]),
-            (400, &json!("ThrottlingException"), &json!(1))
-        );
-        let (status, body) = ask(&desk, 0, "SWBExternalService.ListPermissionSets");
-        assert_eq!(
-            (status, &body["__type"], body.get("RetryAfterSeconds")),
-            (400, &json!("ThrottlingException"), None)
-        );
-        let (status, body) = ask(&desk, 0, "AWSOrganizationsV20161128.ListRoots");
-        assert_eq!((status, &body["__type"]), (400, &json!("TooManyRequestsException")));
-        assert!(!body["Message"].as_str().expect("a text").contains("  "), "{body}");
-        let (status, _) = ask(&desk, 1_000, "SWBExternalService.ListInstances");
-        assert_eq!(status, 200, "a second later there is room");
-        let calls = desk.calls();
-        assert_eq!((calls.total, calls.throttled), (7, 3));
-        assert_eq!(calls.by_operation["AWSIdentityStore.ListUsers"], 2);
-    }
-
-    #[test]
-    fn calls_are_counted_until_the_counters_are_reset() {
-        let desk = desk(0.0);
-        for _ in 0..3 {
-            ask(&desk, 0, "SWBExternalService.ListInstances");
-        }
-        desk.answer(Duration::ZERO, Call { target: None, body: b"Action=GetCallerIdentity&Version=2011-06-15" });
-        let calls = desk.calls();
-        assert_eq!((calls.total, calls.throttled), (4, 0));
-        assert_eq!(calls.by_operation["SWBExternalService.ListInstances"], 3);
-        assert_eq!(calls.by_operation[sts::CALLER_IDENTITY], 1);
-        desk.reset_calls();
-        assert_eq!(desk.calls(), Calls::default());
-    }
-
-    #[test]
-    fn an_unknown_operation_is_named_and_neither_counted_nor_a_500() {
-        let desk = desk(1.0);
-        for target in ["AWSIdentityStore.DropTables", "Nonsense.ListUsers", "ListUsers", ""] {
-            let (status, body) = ask(&desk, 0, target);
-            assert_eq!((status, &body["__type"]), (404, &json!("UnknownOperationException")));
-            assert!(body["Message"].as_str().is_some_and(|message| message.contains(target)));
-        }
-        assert_eq!(desk.calls().total, 0);
-    }
-
-    #[test]
-    fn garbage_is_refused_without_failing() {
-        let desk = desk(0.0);
-        let mut dice = Dice::new(7, "garbage");
-        let pieces =
-            ["{", "}", "\"IdentityStoreId\"", ":", "\"d-90670123ab\"", "null", "[", "]", ",", "1e999", "\u{0}", "ö"];
-        for _ in 0..5_000 {
-            let body: String = (0..dice.below(12)).map(|_| dice.one_of(&pieces)).collect();
-            let service = dice.one_of(&[identitystore::OPERATIONS, ssoadmin::OPERATIONS, organizations::OPERATIONS]);
-            let prefix = match service.len() {
-                n if n == identitystore::OPERATIONS.len() => "AWSIdentityStore",
-                n if n == ssoadmin::OPERATIONS.len() => "SWBExternalService",
-                _ => "AWSOrganizationsV20161128",
-            };
-            let (name, _) = dice.one_of(service);
-            let reply =
-                desk.answer(Duration::ZERO, Call { target: Some(&format!("{prefix}.{name}")), body: body.as_bytes() });
-            assert!(matches!(reply.status, 200 | 400), "{} {name} {body}", reply.status);
-        }
-    }
-}
+mod tests;

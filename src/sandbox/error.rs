@@ -3,6 +3,7 @@
 //! Neighbours: `server.rs` makes them, the command line words them. Promise: only starting and listening can fail;
 //! what a caller asks wrongly is an answer, not an error.
 
+use super::faults::BadFaults;
 use std::net::SocketAddr;
 
 /// A sandbox that could not be started or had to stop.
@@ -14,6 +15,9 @@ pub enum SandboxError {
     /// No port of the loopback interface could be had.
     #[error("the sandbox cannot listen on 127.0.0.1: {0}")]
     Listen(#[source] std::io::Error),
+    /// The faults that it should have make no sense.
+    #[error("the sandbox cannot have these faults: {0}")]
+    Faults(#[source] BadFaults),
     /// The thread or the runtime that serves could not be made.
     #[error("the sandbox cannot start: {0}")]
     Start(#[source] std::io::Error),

@@ -159,7 +159,7 @@ fn is_member_in_groups(organisation: &Organisation, request: &Request) -> Answer
 }
 
 /// The identity store of the call, which must be the one that there is.
-fn store<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+pub(super) fn store<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
     let store = request.id("IdentityStoreId", Form::IdentityStoreId)?;
     if *store == *organisation.identity.store {
         Ok(store)
@@ -169,13 +169,13 @@ fn store<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a st
 }
 
 /// The group of the call, which must exist.
-fn group<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+pub(super) fn group<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
     let id = request.id("GroupId", Form::ResourceId)?;
     if organisation.groups.contains_key(id) { Ok(id) } else { Err(Refusal::not_in_store("GROUP", Some(id))) }
 }
 
 /// The user of the call's `MemberId`, who must exist.
-fn member<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+pub(super) fn member<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
     let member = request.value("MemberId").ok_or_else(|| request.missing("MemberId"))?;
     let Some(Value::String(id)) = member.get("UserId") else { return Err(request.missing("MemberId.UserId")) };
     let id = request.formed("MemberId.UserId", id, Form::ResourceId)?;

@@ -3,6 +3,7 @@
 //! Neighbours: `generate.rs` fills it, the services read it. Promise: listings are ordered by id and found by range,
 //! so that a page costs the same in a directory of 300 and of 200,000; nothing is added past an index.
 
+use super::mint::Mint;
 use super::records::Account;
 use super::records::Assignment;
 use super::records::Group;
@@ -42,6 +43,9 @@ pub struct Organisation {
     pub(super) tags: BTreeMap<Id, Vec<Tag>>,
     #[serde(skip)]
     pub(super) index: Index,
+    /// Where new ids come from.
+    #[serde(skip)]
+    pub(super) mint: Mint,
 }
 
 /// What the organisation is called, in each of its services.
@@ -61,7 +65,7 @@ pub(super) struct Identity {
 }
 
 /// What is found by something else than its id. Names and addresses are compared without case, as AWS does.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Index {
     pub(super) user_by_name: BTreeMap<String, Id>,
     pub(super) user_by_email: BTreeMap<String, Id>,
@@ -152,6 +156,7 @@ impl Organisation {
             parents: BTreeMap::new(),
             tags: BTreeMap::new(),
             index: Index::default(),
+            mint: Mint::default(),
         }
     }
 

@@ -129,7 +129,7 @@ fn list_tags_for_resource(organisation: &Organisation, request: &Request) -> Ans
     }
     let paging = Paging::read(request, &["ListTagsForResource", id])?;
     let tags = organisation.tags.get(id).into_iter().flatten();
-    Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(tag.key), json!(tag)))))
+    Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(&*tag.key), json!(tag)))))
 }
 
 /// The root or unit of the call, which must exist.

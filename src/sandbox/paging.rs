@@ -23,6 +23,17 @@ pub(super) struct Paging {
     scope: String,
     limit: usize,
     after: Option<String>,
+    circle: Circle,
+}
+
+/// Whether pages go in a circle.
+#[derive(Debug)]
+enum Circle {
+    No,
+    /// This one answers with a token even if it is the last.
+    Begins,
+    /// This one was asked with the token that it answers with.
+    Goes(String),
 }
 
 impl Paging {
@@ -35,7 +46,13 @@ impl Paging {
             None | Some("") => None,
             Some(token) => Some(opened(&scope, token).ok_or_else(|| bad_token(request.service()))?),
         };
-        Ok(Paging { scope, limit, after })
+        let limit = request.mishaps.rows.map_or(limit, |rows| rows.min(limit));
+        let circle = match request.optional_text("NextToken")? {
+            _ if !request.mishaps.repeat_token => Circle::No,
+            None | Some("") => Circle::Begins,
+            Some(token) => Circle::Goes(token.to_owned()),
+        };
+        Ok(Paging { scope, limit, after, circle })
     }
 
     /// The key of the last row of the page before, when there was one.
@@ -53,10 +70,19 @@ impl Paging {
             items.push(value);
             last = Some(key);
         }
+        let more = rows.peek().is_some();
+        let next = match (last, &self.circle) {
+            (_, Circle::Goes(token)) => Some(token.clone()),
+            (Some(last), Circle::Begins) => Some(sealed(&self.scope, &last)),
+            (Some(last), Circle::No) if more => Some(sealed(&self.scope, &last)),
+            // An empty page goes on behind the row that it began behind, with a token of its own: no key holds a NUL.
+            (None, _) if more => Some(sealed(&self.scope, &format!("{}\0", self.after.as_deref().unwrap_or_default()))),
+            _ => None,
+        };
         let mut answer = serde_json::Map::new();
         answer.insert(field.to_owned(), Value::Array(items));
-        if let (Some(last), Some(_)) = (last, rows.peek()) {
-            answer.insert("NextToken".to_owned(), json!(sealed(&self.scope, &last)));
+        if let Some(next) = next {
+            answer.insert("NextToken".to_owned(), json!(next));
         }
         Value::Object(answer)
     }

@@ -57,7 +57,7 @@ fn odd_user(organisation: &Organisation, dice: &mut Dice, odd: &Odd) -> User {
     let mut user = blank_user(organisation, dice, odd.user_name.to_owned());
     user.display_name = Some(odd.display.to_owned());
     if !odd.mailbox.is_empty() {
-        user.name = Some(Name { family_name: odd.family.into(), given_name: odd.given.into() });
+        user.name = Some(Name { family_name: odd.family.into(), given_name: odd.given.into(), more: None });
         user.emails = email(odd.mailbox);
     }
     user
@@ -76,10 +76,10 @@ fn ordinary_user(organisation: &Organisation, dice: &mut Dice, namesakes: &mut H
     };
     let emails = email(&user_name);
     let mut user = blank_user(organisation, dice, user_name);
-    user.name = Some(Name { family_name: family.into(), given_name: given.into() });
+    user.name = Some(Name { family_name: family.into(), given_name: given.into(), more: None });
     user.display_name = Some(format!("{given} {family}"));
     user.emails = emails;
-    user.title = if dice.once_in(4) { None } else { Some(dice.one_of(names::TITLES)) };
+    user.title = if dice.once_in(4) { None } else { Some(dice.one_of(names::TITLES).into()) };
     user
 }
 
@@ -98,6 +98,7 @@ fn blank_user(organisation: &Organisation, dice: &mut Dice, user_name: String) -
         display_name: None,
         emails: Vec::new(),
         title: None,
+        more: None,
         user_status: "ENABLED",
         created_at: created,
         updated_at: created,
@@ -105,7 +106,7 @@ fn blank_user(organisation: &Organisation, dice: &mut Dice, user_name: String) -
 }
 
 fn email(mailbox: &str) -> Vec<Email> {
-    vec![Email { value: format!("{mailbox}@example.com"), kind: "work", primary: true }]
+    vec![Email { value: format!("{mailbox}@example.com"), kind: Some("work".into()), primary: true }]
 }
 
 fn add_groups(organisation: &mut Organisation, shape: &Shape) -> Vec<Id> {

@@ -7,10 +7,19 @@
 
 use serde::Serialize;
 use serde::Serializer;
+use serde_json::Map;
+use serde_json::Value;
 use std::borrow::Borrow;
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+
+/// A text that is mostly one of few.
+pub(super) type Text = Cow<'static, str>;
+
+/// Attributes that are kept as they came; nearly everybody has none.
+pub(super) type More = Option<Box<Map<String, Value>>>;
 
 /// An id or an ARN, which indexes hold several times; a copy costs a counter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,7 +91,9 @@ pub(super) struct User {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) emails: Vec<Email>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) title: Option<&'static str>,
+    pub(super) title: Option<Text>,
+    #[serde(flatten)]
+    pub(super) more: More,
     pub(super) user_status: &'static str,
     pub(super) created_at: Moment,
     pub(super) updated_at: Moment,
@@ -102,6 +113,8 @@ pub(super) struct ExternalId {
 pub(super) struct Name {
     pub(super) family_name: String,
     pub(super) given_name: String,
+    #[serde(flatten)]
+    pub(super) more: More,
 }
 
 /// An address for mail.
@@ -109,8 +122,8 @@ pub(super) struct Name {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Email {
     pub(super) value: String,
-    #[serde(rename = "Type")]
-    pub(super) kind: &'static str,
+    #[serde(rename = "Type", skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<Text>,
     pub(super) primary: bool,
 }
 
@@ -157,9 +170,9 @@ pub(super) struct PermissionSet {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) description: Option<String>,
     pub(super) created_date: Moment,
-    pub(super) session_duration: &'static str,
+    pub(super) session_duration: Text,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) relay_state: Option<&'static str>,
+    pub(super) relay_state: Option<Text>,
 }
 
 /// What a permission set permits.
@@ -176,16 +189,16 @@ pub(super) struct Policies {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ManagedPolicy {
-    pub(super) name: &'static str,
+    pub(super) name: Text,
     pub(super) arn: String,
 }
 
 /// A policy that each account must have under this name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CustomerManagedPolicy {
-    pub(super) name: &'static str,
-    pub(super) path: &'static str,
+    pub(super) name: Text,
+    pub(super) path: Text,
 }
 
 /// The most that a permission set can permit: one of the two.
@@ -256,6 +269,6 @@ pub(super) struct Unit {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Tag {
-    pub(super) key: &'static str,
-    pub(super) value: &'static str,
+    pub(super) key: Text,
+    pub(super) value: Text,
 }

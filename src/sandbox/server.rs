@@ -1,19 +1,31 @@
-//! The sandbox on the network: loopback, HTTP 1.1, one path for AWS and three for whoever runs the sandbox.
+//! The sandbox on the network: loopback, HTTP 1.1, one path for AWS.
 //!
-//! Neighbours: `desk.rs` answers; the command line calls [`serve`] for `sandbox serve` and [`start`] for `--sandbox`.
-//! Promise: refuses to listen anywhere but on loopback, and answers only calls that name a loopback host, so that no
-//! web page can reach it under another name; latency is waited outside the lock; a [`Running`] ends with its value.
+//! Neighbours: `desk.rs` answers; `own.rs` has the paths for whoever runs the sandbox; the command line calls [`serve`]
+//! for `sandbox serve`, `running.rs` runs it in a thread. Promise: refuses to listen anywhere but on loopback, and
+//! answers only calls that name a loopback host, so that no web page can reach it under another name; whatever a call
+//! waits for, it waits outside the lock.
 
+use super::conduct::Conduct;
 use super::desk::Call;
 use super::desk::Desk;
 use super::desk::Reply;
 use super::error::SandboxError;
+use super::faults::BadFaults;
+use super::faults::Faults;
+use super::faults::Rule;
+use super::faults::When;
+use super::holds::WaitingRoom;
+use super::line::Cut;
+use super::line::Lines;
+use super::now::Now;
 use super::organisation::Organisation;
-use super::shape::Limits;
-use crate::report::Calls;
-use axum::Json;
+use super::own;
+use super::records::Moment;
+use crate::clock::Clock;
 use axum::Router;
+use axum::body::Body;
 use axum::body::Bytes;
+use axum::extract::ConnectInfo;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -23,151 +35,141 @@ use axum::middleware;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use axum::routing::get;
 use axum::routing::post;
+use futures_util::StreamExt;
+use futures_util::stream;
 use std::future::Future;
+use std::io;
 use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 use std::time::Instant;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 /// What every handler needs.
 #[derive(Clone)]
-struct Service {
-    desk: Arc<Desk>,
-    latency: Duration,
+pub(super) struct Service {
+    pub(super) desk: Arc<Desk>,
+    pub(super) room: Arc<WaitingRoom>,
+    clock: Arc<dyn Clock>,
     start: Instant,
+}
+
+impl Service {
+    pub(super) fn new(organisation: Organisation, conduct: &Conduct) -> Result<Service, SandboxError> {
+        let desk = Desk::new(organisation, conduct).map_err(SandboxError::Faults)?;
+        Ok(Service {
+            desk: Arc::new(desk),
+            room: Arc::default(),
+            clock: Arc::clone(&conduct.clock),
+            start: Instant::now(),
+        })
+    }
+
+    /// Puts other faults in force; calls go on that wait for a hold which is no longer among them.
+    pub(super) fn set_faults(&self, faults: Faults) -> Result<(), BadFaults> {
+        let holds = faults.hold.clone();
+        self.desk.set_faults(faults)?;
+        self.room.keep(&holds);
+        Ok(())
+    }
+
+    fn now(&self) -> Now {
+        Now { since: self.start.elapsed(), at: Moment(self.clock.now()) }
+    }
+
+    /// Lets a call wait when it is to be held.
+    async fn hold(&self, operation: &str, hold: Option<&Rule>) {
+        if let Some(hold) = hold {
+            self.room.enter(operation, hold).sit().await;
+        }
+    }
 }
 
 /// Serves an organisation on a listener until `shutdown` ends; calls under way are still answered.
 pub async fn serve(
     listener: TcpListener,
     organisation: Organisation,
-    limits: Limits,
+    conduct: impl Into<Conduct>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), SandboxError> {
     let address = listener.local_addr().map_err(SandboxError::Listen)?;
     if !address.ip().is_loopback() {
         return Err(SandboxError::NotLoopback(address));
     }
-    let router = router(Arc::new(Desk::new(organisation, &limits)), limits.latency);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await.map_err(SandboxError::Serve)
+    let service = Service::new(organisation, &conduct.into())?;
+    answer_on(listener, service, shutdown).await
 }
 
-/// Starts a sandbox in this process, on a free port of 127.0.0.1 and a thread of its own.
-pub fn start(organisation: Organisation, limits: Limits) -> Result<Running, SandboxError> {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(SandboxError::Listen)?;
-    listener.set_nonblocking(true).map_err(SandboxError::Listen)?;
-    let address = listener.local_addr().map_err(SandboxError::Listen)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SandboxError::Start)?;
-    let listener = {
-        let _inside = runtime.enter();
-        TcpListener::from_std(listener).map_err(SandboxError::Start)?
-    };
-    let desk = Arc::new(Desk::new(organisation, &limits));
-    let router = router(Arc::clone(&desk), limits.latency);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = async move {
-        tokio::select! {
-            ended = axum::serve(listener, router) => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "the sandbox stopped");
-                }
-            }
-            // Either way the owner is gone.
-            _ = stopped => {}
-        }
-    };
-    let thread = std::thread::Builder::new()
-        .name("sandbox".into())
-        .spawn(move || runtime.block_on(serving))
-        .map_err(SandboxError::Start)?;
-    Ok(Running { address, desk, stop: Some(stop), thread: Some(thread) })
-}
-
-/// A sandbox in this process; dropping it ends it.
-#[derive(Debug)]
-pub struct Running {
-    address: SocketAddr,
-    desk: Arc<Desk>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    /// `http://127.0.0.1:<port>`, for the endpoint setting of an SDK.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// The calls that it has had, refused ones included.
-    pub fn calls(&self) -> Calls {
-        self.desk.calls()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // It may have ended by itself.
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn router(desk: Arc<Desk>, latency: Duration) -> Router {
-    Router::new()
+/// Answers whatever comes in on a listener.
+pub(super) async fn answer_on(
+    listener: TcpListener,
+    service: Service,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), SandboxError> {
+    let router = Router::new()
         .route("/", post(call))
-        .route("/_sandbox/calls", get(calls))
-        .route("/_sandbox/reset-calls", post(reset_calls))
-        .route("/_sandbox/organisation", get(counts))
-        .fallback(nothing_here)
+        .merge(own::routes())
+        .fallback(own::nothing_here)
         .layer(middleware::from_fn(loopback_only))
-        .with_state(Service { desk, latency, start: Instant::now() })
+        .with_state(service);
+    let service = router.into_make_service_with_connect_info::<Cut>();
+    axum::serve(Lines(listener), service).with_graceful_shutdown(shutdown).await.map_err(SandboxError::Serve)
 }
 
-async fn call(State(service): State<Service>, headers: HeaderMap, body: Bytes) -> Response {
-    if !service.latency.is_zero() {
-        tokio::time::sleep(service.latency).await;
-    }
+async fn call(
+    State(service): State<Service>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     // A target that is no text is one that nobody knows.
     let target = headers.get("x-amz-target").map(|value| value.to_str().unwrap_or_default());
-    let reply = service.desk.answer(service.start.elapsed(), Call { target, body: &body });
-    let Reply { status, content_type, request_id, error, body } = reply;
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = [(header::CONTENT_TYPE.as_str(), content_type), ("x-amzn-requestid", request_id.as_str())];
-    let error = error.map(|code| [("x-amzn-errortype", code)]);
-    match error {
-        Some(error) => (status, headers, error, body).into_response(),
-        None => (status, headers, body).into_response(),
+    let mut call = service.desk.admit(service.now(), Call { target, body: &body });
+    let operation = call.operation.clone();
+    let course = std::mem::take(&mut call.course);
+    if !course.latency.is_zero() {
+        tokio::time::sleep(course.latency).await;
     }
+    service.hold(&operation, course.hold_before.as_ref()).await;
+    if course.reset == Some(When::Before) {
+        cut.cut();
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let reply = service.desk.answer(service.now(), call);
+    service.hold(&operation, course.hold_after.as_ref()).await;
+    if course.reset == Some(When::After) {
+        cut.cut();
+    }
+    response(reply, course.truncate)
 }
 
-async fn calls(State(service): State<Service>) -> Response {
-    Json(service.desk.calls()).into_response()
+fn response(reply: Reply, truncate: bool) -> Response {
+    let Reply { status, content_type, request_id, error, body } = reply;
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, content_type)
+        .header("x-amzn-requestid", request_id.as_str());
+    if let Some(code) = error {
+        response = response.header("x-amzn-errortype", code);
+    }
+    let body = if truncate {
+        response = response.header(header::CONTENT_LENGTH, body.len());
+        broken_off(&body)
+    } else {
+        Body::from(body)
+    };
+    response.body(body).unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-async fn reset_calls(State(service): State<Service>) -> Response {
-    service.desk.reset_calls();
-    Json(service.desk.calls()).into_response()
-}
-
-async fn counts(State(service): State<Service>) -> Response {
-    Json(service.desk.counts()).into_response()
-}
-
-async fn nothing_here() -> Response {
-    let text = "AWS calls are POST /; the sandbox's own are GET /_sandbox/calls, POST /_sandbox/reset-calls and GET \
-                /_sandbox/organisation\n";
-    (StatusCode::NOT_FOUND, text).into_response()
+/// Half of a body, and then the end of the connection.
+fn broken_off(body: &str) -> Body {
+    let half = Bytes::copy_from_slice(&body.as_bytes()[..body.len() / 2]);
+    let end = stream::once(async {
+        // What was sent so far goes out first.
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    Body::from_stream(stream::iter([Ok(half)]).chain(end))
 }
 
 async fn loopback_only(request: Request, next: Next) -> Response {
@@ -189,91 +191,4 @@ fn is_loopback(host: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sandbox::shape::Shape;
-    use std::io::Read;
-    use std::io::Write;
-    use std::net::TcpStream;
-
-    const NO_LIMITS: Limits = Limits { tps: 0.0, latency: Duration::ZERO };
-
-    fn small() -> Organisation {
-        Organisation::generate(&Shape { users: 3, groups: 2, accounts: 2, permission_sets: 1, ..Shape::default() })
-    }
-
-    fn exchange(running: &Running, request: &str) -> String {
-        let mut stream = TcpStream::connect(running.address).expect("the sandbox listens");
-        stream.write_all(request.as_bytes()).expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answered");
-        answer
-    }
-
-    #[test]
-    fn a_call_over_a_socket_is_answered_in_aws_s_form_and_counted() {
-        let running = start(small(), NO_LIMITS).expect("a free port");
-        let request = "POST / HTTP/1.1\r\nHost: localhost:1\r\nX-Amz-Target: SWBExternalService.ListInstances\r\n\
-                       Content-Type: application/x-amz-json-1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
-        let answer = exchange(&running, request);
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-        assert!(answer.contains("content-type: application/x-amz-json-1.1\r\n"), "{answer}");
-        assert!(answer.contains("x-amzn-requestid: "), "{answer}");
-        assert!(answer.contains(small().instance_arn()), "{answer}");
-        let answer = exchange(&running, &request.replace("ListInstances", "Nonsense"));
-        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-        assert!(answer.contains("x-amzn-errortype: UnknownOperationException\r\n"), "{answer}");
-        assert_eq!(running.calls().by_operation["SWBExternalService.ListInstances"], 1);
-        let get = "GET /_sandbox/calls HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
-        let answer = exchange(&running, get);
-        let counted = "{\"total\":1,\"throttled\":0,\"by_operation\":{\"SWBExternalService.ListInstances\":1}}";
-        assert!(answer.ends_with(counted), "{answer}");
-        let reset =
-            "POST /_sandbox/reset-calls HTTP/1.1\r\nHost: [::1]:5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        assert!(exchange(&running, reset).contains("\"total\":0"));
-        assert_eq!(running.calls(), Calls::default());
-        let answer = exchange(&running, &get.replace("calls", "organisation"));
-        assert!(answer.contains("\"users\":3"), "{answer}");
-        assert!(exchange(&running, &get.replace("calls", "else")).starts_with("HTTP/1.1 404 "));
-    }
-
-    #[test]
-    fn every_call_to_aws_takes_the_latency_asked_for() {
-        let latency = Duration::from_millis(40);
-        let running = start(small(), Limits { tps: 0.0, latency }).expect("a free port");
-        let begin = Instant::now();
-        exchange(&running, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        assert!(begin.elapsed() >= latency);
-    }
-
-    #[test]
-    fn another_host_s_name_is_refused() {
-        let running = start(small(), NO_LIMITS).expect("a free port");
-        for host in ["evil.example", "127.0.0.1.evil.example", "10.0.0.1:80", "localhost.evil:1"] {
-            let answer = exchange(
-                &running,
-                &format!("GET /_sandbox/calls HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
-            );
-            assert!(answer.starts_with("HTTP/1.1 403 "), "{host}: {answer}");
-        }
-    }
-
-    #[test]
-    fn a_dropped_sandbox_is_gone_even_while_a_connection_is_open() {
-        let running = start(small(), NO_LIMITS).expect("a free port");
-        let address = running.address;
-        let mut open = TcpStream::connect(address).expect("the sandbox listens");
-        open.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Le").expect("sent");
-        drop(running);
-        assert!(TcpStream::connect(address).is_err());
-    }
-
-    #[tokio::test]
-    async fn only_loopback_is_served_and_shutdown_ends_it() {
-        let open = TcpListener::bind("0.0.0.0:0").await.expect("a port");
-        let refused = serve(open, small(), NO_LIMITS, std::future::pending()).await;
-        assert!(matches!(refused, Err(SandboxError::NotLoopback(_))), "{refused:?}");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        serve(listener, small(), NO_LIMITS, std::future::ready(())).await.expect("ends when told");
-    }
-}
+mod tests;

@@ -91,7 +91,7 @@ fn list_managed_policies(organisation: &Organisation, request: &Request) -> Answ
 fn list_customer_managed_policies(organisation: &Organisation, request: &Request) -> Answer {
     let (arn, policies) = permission_set(organisation, request)?;
     let paging = Paging::read(request, &["ListCustomerManagedPolicyReferencesInPermissionSet", arn])?;
-    let rows = policies.customer_managed.iter().map(|policy| (Id::from(policy.name), json!(policy)));
+    let rows = policies.customer_managed.iter().map(|policy| (Id::from(&*policy.name), json!(policy)));
     Ok(paging.page_of_few("CustomerManagedPolicyReferences", rows))
 }
 
@@ -200,7 +200,7 @@ fn list_tags_for_resource(organisation: &Organisation, request: &Request) -> Ans
     }
     let paging = Paging::read(request, &["ListTagsForResource", arn])?;
     let tags = organisation.tags.get(arn).into_iter().flatten();
-    Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(tag.key), json!(tag)))))
+    Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(&*tag.key), json!(tag)))))
 }
 
 fn principal_type(word: &str) -> Option<PrincipalType> {

@@ -19,8 +19,12 @@ pub(super) struct Xml {
     pub(super) status: u16,
     /// The document.
     pub(super) text: String,
-    /// The operation to count, when there was one.
-    pub(super) operation: Option<&'static str>,
+}
+
+/// The operation that a form asks for, when there is one.
+pub(super) fn operation(form: &[u8]) -> Option<&'static str> {
+    let action = field(&String::from_utf8_lossy(form), "Action");
+    (action.as_deref() == Some("GetCallerIdentity")).then_some(CALLER_IDENTITY)
 }
 
 /// Answers a form.
@@ -36,17 +40,18 @@ pub(super) fn answer(organisation: &Organisation, form: &[u8], request_id: &str)
                  <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></GetCallerIdentityResponse>\n",
                 identity.caller
             );
-            Xml { status: 200, text, operation: Some(CALLER_IDENTITY) }
+            Xml { status: 200, text }
         }
         Some(action) => {
             let message = format!("Could not find operation {action} for version 2011-06-15");
-            refused("InvalidAction", &message, request_id)
+            refused(400, "InvalidAction", &message, request_id)
         }
-        None => refused("MissingAction", "Missing Action", request_id),
+        None => refused(400, "MissingAction", "Missing Action", request_id),
     }
 }
 
-fn refused(code: &str, message: &str, request_id: &str) -> Xml {
+/// A refusal in XML.
+pub(super) fn refused(status: u16, code: &str, message: &str, request_id: &str) -> Xml {
     let message = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     // Control characters have no place in XML, not even escaped.
     let message = message.replace(char::is_control, "\u{fffd}");
@@ -54,7 +59,7 @@ fn refused(code: &str, message: &str, request_id: &str) -> Xml {
         "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code>\
          <Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>\n"
     );
-    Xml { status: 400, text, operation: None }
+    Xml { status, text }
 }
 
 /// A field of a form.
@@ -72,7 +77,8 @@ mod tests {
     fn the_caller_is_of_the_management_account() {
         let made = Organisation::generate(&Shape::default());
         let xml = answer(&made, b"Action=GetCallerIdentity&Version=2011-06-15", "r-1");
-        assert_eq!((xml.status, xml.operation), (200, Some(CALLER_IDENTITY)));
+        assert_eq!(xml.status, 200);
+        assert_eq!(operation(b"Action=GetCallerIdentity&Version=2011-06-15"), Some(CALLER_IDENTITY));
         assert!(xml.text.contains(&format!("<Account>{}</Account>", made.management_account())), "{}", xml.text);
     }
 
@@ -80,7 +86,7 @@ mod tests {
     fn an_unknown_or_missing_action_is_an_xml_error() {
         let made = Organisation::generate(&Shape::default());
         let xml = answer(&made, b"Version=2011-06-15&Action=Get%3CSession%3E+Token%1b", "r-1");
-        assert_eq!((xml.status, xml.operation), (400, None));
+        assert_eq!((xml.status, operation(b"Action=GetSessionToken")), (400, None));
         assert!(xml.text.contains("<Code>InvalidAction</Code>"), "{}", xml.text);
         assert!(xml.text.contains("Get&lt;Session&gt; Token\u{fffd}"), "{}", xml.text);
         assert!(answer(&made, b"", "r-1").text.contains("<Code>MissingAction</Code>"));

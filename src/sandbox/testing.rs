@@ -5,24 +5,38 @@
 
 use super::desk::Call;
 use super::desk::Desk;
+use super::now::Now;
 use super::organisation::Organisation;
+use super::records::Moment;
 use super::shape::Limits;
 use super::shape::Shape;
 use serde_json::Value;
 use serde_json::json;
+use std::cell::Cell;
 use std::time::Duration;
+
+/// When its calls begin, in milliseconds.
+pub(super) const AT: i64 = 1_800_000_000_000;
 
 /// Asks an organisation that it also shows.
 pub(super) struct Caller {
+    /// As it was at first.
     pub(super) organisation: Organisation,
-    desk: Desk,
+    pub(super) desk: Desk,
+    since: Cell<Duration>,
 }
 
 impl Caller {
     pub(super) fn new(shape: &Shape) -> Caller {
         let organisation = Organisation::generate(shape);
         let limits = Limits { tps: 0.0, latency: Duration::ZERO };
-        Caller { desk: Desk::new(organisation.clone(), &limits), organisation }
+        let desk = Desk::new(organisation.clone(), &limits.into()).expect("no faults are no bad faults");
+        Caller { desk, organisation, since: Cell::new(Duration::ZERO) }
+    }
+
+    /// Lets time pass.
+    pub(super) fn wait(&self, ms: u64) {
+        self.since.set(self.since.get() + Duration::from_millis(ms));
     }
 
     /// The answer of a call that must succeed.
@@ -55,7 +69,8 @@ impl Caller {
         }
     }
 
-    fn call(&self, target: &str, mut body: Value) -> (u16, Value) {
+    /// Status and answer of a call.
+    pub(super) fn call(&self, target: &str, mut body: Value) -> (u16, Value) {
         let own = match target.split('.').next() {
             Some("AWSIdentityStore") => Some(("IdentityStoreId", self.organisation.identity_store())),
             Some("SWBExternalService") => Some(("InstanceArn", self.organisation.instance_arn())),
@@ -67,7 +82,9 @@ impl Caller {
             body[field] = json!(value);
         }
         let body = body.to_string();
-        let reply = self.desk.answer(Duration::ZERO, Call { target: Some(target), body: body.as_bytes() });
+        let at = Moment(AT + i64::try_from(self.since.get().as_millis()).expect("a short test"));
+        let now = Now { since: self.since.get(), at };
+        let reply = self.desk.answer_at_once(now, Call { target: Some(target), body: body.as_bytes() });
         (reply.status, serde_json::from_str(&reply.body).expect("JSON"))
     }
 }

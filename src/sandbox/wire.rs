@@ -1,14 +1,15 @@
-//! The wire: what a call asks for, what an answer or a refusal looks like in AWS JSON 1.1.
+//! The wire: what a call asks for in AWS JSON 1.1.
 //!
 //! Neighbours: `desk.rs` reads calls and sends answers with it, the services ask a [`Request`] for their arguments and
-//! answer with a [`Refusal`] when those do not do. Promise: every refusal has the code, the fields and the wording
-//! that the service itself uses; a malformed body is AWS's `SerializationException`, never a failure of ours.
+//! answer with a [`Refusal`] (`refusal.rs`) when those do not do. Promise: an argument is refused in the words that the
+//! service itself uses; a malformed body is AWS's `SerializationException`, never a failure of ours.
 
 use super::forms::Form;
+use super::now::Now;
 use super::organisation::Organisation;
+pub(super) use super::refusal::Refusal;
 use serde_json::Map;
 use serde_json::Value;
-use serde_json::json;
 
 /// The services that speak JSON here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,13 +23,20 @@ pub(super) enum Service {
 }
 
 impl Service {
+    /// All of them.
+    pub(super) const ALL: [Service; 3] = [Service::IdentityStore, Service::SsoAdmin, Service::Organizations];
+
     /// The service of a target prefix.
     pub(super) fn of_prefix(prefix: &str) -> Option<Service> {
-        match prefix {
-            "AWSIdentityStore" => Some(Service::IdentityStore),
-            "SWBExternalService" => Some(Service::SsoAdmin),
-            "AWSOrganizationsV20161128" => Some(Service::Organizations),
-            _ => None,
+        Service::ALL.into_iter().find(|service| service.prefix() == prefix)
+    }
+
+    /// The prefix of its targets.
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Service::IdentityStore => "AWSIdentityStore",
+            Service::SsoAdmin => "SWBExternalService",
+            Service::Organizations => "AWSOrganizationsV20161128",
         }
     }
 
@@ -47,21 +55,40 @@ pub(super) type Answer = Result<Value, Refusal>;
 /// An operation: reads the organisation, knows nothing of HTTP, quotas or counters.
 pub(super) type Operation = fn(&Organisation, &Request) -> Answer;
 
+/// An operation that changes the organisation: all of it, or nothing when it refuses.
+pub(super) type Write = fn(&mut Organisation, &Request, Now) -> Answer;
+
 /// A call's arguments.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Request {
     service: Service,
     body: Map<String, Value>,
+    /// What is to go wrong while it is carried out.
+    pub(super) mishaps: Mishaps,
+}
+
+/// Faults that an operation has to take part in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Mishaps {
+    /// The most rows that a page may have.
+    pub(super) rows: Option<usize>,
+    /// Whether a listing answers with the token that it was asked with.
+    pub(super) repeat_token: bool,
+    /// Whether the asynchronous operation that it begins is to fail.
+    pub(super) fail_async: bool,
+    /// Whether the caller is a delegated administrator.
+    pub(super) delegated_admin: bool,
 }
 
 impl Request {
     /// Reads the body of a call; an empty one is no arguments.
     pub(super) fn read(service: Service, body: &[u8]) -> Result<Request, Refusal> {
+        let with = |body| Request { service, body, mishaps: Mishaps::default() };
         if body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Request { service, body: Map::new() });
+            return Ok(with(Map::new()));
         }
         match serde_json::from_slice(body) {
-            Ok(Value::Object(body)) => Ok(Request { service, body }),
+            Ok(Value::Object(body)) => Ok(with(body)),
             Ok(_) => Err(Refusal::serialization("Start of structure or map found where not expected.")),
             Err(error) => Err(Refusal::serialization(&format!("the body is not JSON: {error}"))),
         }
@@ -70,6 +97,18 @@ impl Request {
     /// The service that was asked.
     pub(super) fn service(&self) -> Service {
         self.service
+    }
+
+    /// All arguments as they came.
+    pub(super) fn body(&self) -> &Map<String, Value> {
+        &self.body
+    }
+
+    /// Whether an account is what it asks about, or one that it asks about.
+    pub(super) fn names_account(&self, account: &str) -> bool {
+        let filter = self.value("Filter").and_then(|filter| filter.get("AccountId"));
+        let named = [self.value("AccountId"), self.value("TargetId"), filter];
+        named.into_iter().flatten().any(|value| value.as_str() == Some(account))
     }
 
     /// An argument as it came; JSON null is no argument.
@@ -135,107 +174,10 @@ impl Request {
     }
 }
 
-/// A call that is refused.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Refusal {
-    /// The HTTP status.
-    pub(super) status: u16,
-    /// AWS's error code.
-    pub(super) code: &'static str,
-    /// AWS's words.
-    pub(super) message: String,
-    /// Fields that this code has beside its message.
-    pub(super) fields: Vec<(&'static str, Value)>,
-}
-
-impl Refusal {
-    fn new(code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { status: 400, code, message: message.into(), fields: Vec::new() }
-    }
-
-    fn with(mut self, field: &'static str, value: impl Into<Value>) -> Refusal {
-        self.fields.push((field, value.into()));
-        self
-    }
-
-    /// An argument that cannot be: `ValidationException`, and for Organizations `InvalidInputException`.
-    pub(super) fn validation(service: Service, reason: &'static str, message: &str) -> Refusal {
-        match service {
-            Service::IdentityStore | Service::SsoAdmin => Refusal::new("ValidationException", message),
-            Service::Organizations => Refusal::new("InvalidInputException", message).with("Reason", reason),
-        }
-    }
-
-    /// A body that is not what the protocol asks for.
-    pub(super) fn serialization(message: &str) -> Refusal {
-        Refusal::new("SerializationException", message)
-    }
-
-    /// An operation that does not exist, or not here.
-    pub(super) fn unknown_operation(target: &str) -> Refusal {
-        let message = format!("the sandbox does not know the operation {target}");
-        Refusal { status: 404, ..Refusal::new("UnknownOperationException", message) }
-    }
-
-    /// identitystore: `USER`, `GROUP`, `GROUP_MEMBERSHIP` or `IDENTITY_STORE` with this id is not there.
-    pub(super) fn not_in_store(kind: &'static str, id: Option<&str>) -> Refusal {
-        let refusal =
-            Refusal::new("ResourceNotFoundException", format!("{kind} not found.")).with("ResourceType", kind);
-        match id {
-            Some(id) => refusal.with("ResourceId", id),
-            None => refusal,
-        }
-    }
-
-    /// sso-admin: what does not exist.
-    pub(super) fn not_found(message: String) -> Refusal {
-        Refusal::new("ResourceNotFoundException", message)
-    }
-
-    /// organizations: what does not exist has a code of its own for each kind.
-    pub(super) fn organizations(code: &'static str, message: &str) -> Refusal {
-        Refusal::new(code, message)
-    }
-
-    /// What the caller may not see.
-    pub(super) fn denied(message: String) -> Refusal {
-        Refusal::new("AccessDeniedException", message)
-    }
-
-    /// Too many calls: each service has its own way to say it.
-    pub(super) fn throttled(service: Service, retry_after_seconds: u64) -> Refusal {
-        match service {
-            Service::IdentityStore => {
-                Refusal::new("ThrottlingException", "Rate exceeded").with("RetryAfterSeconds", retry_after_seconds)
-            }
-            Service::SsoAdmin => Refusal::new("ThrottlingException", "Rate exceeded"),
-            Service::Organizations => Refusal::new(
-                "TooManyRequestsException",
-                "AWS Organizations can't complete your \
-                request because you called the API too often; try again later.",
-            )
-            .with("Type", "THROTTLED"),
-        }
-    }
-
-    /// The body: code, message, the code's own fields, and the id of the request where the service gives it.
-    pub(super) fn body(&self, service: Option<Service>, request_id: &str) -> Value {
-        let mut body = Map::new();
-        body.insert("__type".into(), json!(self.code));
-        body.insert("Message".into(), json!(self.message));
-        for (field, value) in &self.fields {
-            body.insert((*field).into(), value.clone());
-        }
-        if service == Some(Service::IdentityStore) {
-            body.insert("RequestId".into(), json!(request_id));
-        }
-        Value::Object(body)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn request(service: Service, body: &str) -> Request {
         Request::read(service, body.as_bytes()).expect("a body")

@@ -122,6 +122,7 @@ pub struct ClearArgs {
         awsideman cache warm users groups --diff\n  awsideman cache warm assignments --budget 500\n  \
         awsideman cache warm --if-older 10m"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct WarmArgs {
     /// What to fill: users, groups, memberships, permission-sets, accounts, assignments
     #[arg(value_name = "RESOURCE", value_parser = warm_target)]

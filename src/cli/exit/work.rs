@@ -72,6 +72,9 @@ impl From<SandboxError> for Failure {
             SandboxError::Listen(_) => {
                 Failure::new(Code::Failed, message).hint("choose another port with `--port`; 0 takes a free one")
             }
+            SandboxError::Faults(_) => {
+                Failure::new(Code::Usage, message).hint("`awsideman sandbox serve --help` lists all faults")
+            }
             SandboxError::Start(_) | SandboxError::Serve(_) => Failure::new(Code::Failed, message),
         }
     }

@@ -91,11 +91,7 @@ impl Gateway {
     }
 
     /// Counts one page, and keeps what it brings.
-    pub(super) async fn count_page(
-        &self,
-        census: &mut Census,
-        progress: &dyn Progress,
-    ) -> Result<(), GatewayError> {
+    pub(super) async fn count_page(&self, census: &mut Census, progress: &dyn Progress) -> Result<(), GatewayError> {
         let space = self.space(&Policy::default()).await?;
         let text = space.text();
         let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
@@ -109,7 +105,8 @@ impl Gateway {
             census.spool.finish()?;
             let (key, call) = (census.request.key(), census.request.call());
             if census.ticket.is_valid()
-                && let Err(fault) = self.cache().fill_long(&text, &key, call, &mut census.spool.reader()?, census.ticket)
+                && let Err(fault) =
+                    self.cache().fill_long(&text, &key, call, &mut census.spool.reader()?, census.ticket)
             {
                 self.fault(&fault);
             }
@@ -127,7 +124,9 @@ impl Gateway {
         let mut pages = Pages::new(Listing::PermissionSets);
         let mut arns = Vec::new();
         while let Some(items) = pages.next(self.source(), Some(&target)).await? {
-            arns.extend(items.into_iter().filter_map(|item| if let Value::String(arn) = item { Some(arn) } else { None }));
+            arns.extend(
+                items.into_iter().filter_map(|item| if let Value::String(arn) = item { Some(arn) } else { None }),
+            );
             if !pages.is_done() && !goes_on(arns.len() as u64) {
                 break;
             }

@@ -8,7 +8,6 @@
 //! *Principals*: what each group and user has: one call for each. It is for the management account alone, and does not
 //! find what deleted principals still have, since nobody lists them any more.
 
-use super::super::assignments::Filter;
 use super::super::warm::mark::Walked;
 use super::super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
 use crate::clock::millis;
@@ -44,24 +43,16 @@ pub(super) fn choose(pairs: u64, principals: u64, last: Option<Walk>) -> Walk {
 impl Gateway {
     /// The walk, where it takes no further call to know it: because it was judged a moment ago, because AWS refused the
     /// other, or because there are fewer people and groups than permission sets.
-    pub(in super::super) async fn settled_walk(
-        &self,
-        space: &str,
-        policy: &Policy,
-        progress: &dyn Progress,
-    ) -> Result<Option<Walk>, GatewayError> {
-        let last = self.last_walk(space, policy);
-        if let Some(walk) = self.standing_walk(last.as_ref()) {
-            return Ok(Some(walk));
+    pub(in super::super) fn settled_walk(&self, space: &str, sets: usize, policy: &Policy) -> Option<Walk> {
+        if let Some(walk) = self.standing_walk(self.last_walk(space, policy).as_ref()) {
+            return Some(walk);
         }
-        let sets = self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?.len() as u64;
-        let held = |request| if policy.read { self.held_items(space, request) } else { None };
-        if let (Some(users), Some(groups)) = (held(&Request::Users), held(&Request::Groups))
-            && users + groups <= sets
-        {
-            return Ok(Some(self.judged(space, Walk::Principals, policy)));
+        if !policy.read {
+            return None;
         }
-        Ok(None)
+        let users = self.held_items(space, &Request::Users)?;
+        let groups = self.held_items(space, &Request::Groups)?;
+        (users + groups <= sets as u64).then(|| self.judged(space, Walk::Principals, policy))
     }
 
     /// A walk that was judged so short a time ago that what it stored may still be fresh.
@@ -72,17 +63,17 @@ impl Gateway {
         (0..lives).contains(&age).then_some(last.walk)
     }
 
-    /// Judges by counts; `lists` is awaited before people and groups are counted. Where the permission sets are is asked or
-    /// known already: it is the way of one walk, and no more than a small part of the other.
+    /// Judges by counts; `lists` is awaited before people and groups are counted.
     pub(in super::super) async fn judge_walk(
         &self,
         space: &str,
+        pairs: usize,
         policy: &Policy,
         lists: impl Future<Output = ()>,
         progress: &dyn Progress,
     ) -> Result<Walk, GatewayError> {
         let last = self.last_walk(space, policy).filter(|last| !last.refused).map(|last| last.walk);
-        let pairs = self.pairs(&Filter::default(), policy, progress).await?.0.len() as u64;
+        let pairs = pairs as u64;
         if pairs <= FEW {
             return Ok(self.judged(space, Walk::Pairs, policy));
         }

@@ -52,6 +52,9 @@ impl Each {
     }
 }
 
+/// Which of the counts.
+type Which = fn(&mut Learned) -> &mut Count;
+
 /// What has been learned.
 #[derive(Default)]
 struct Learned {
@@ -98,12 +101,31 @@ impl Gateway {
     /// What a warm will cost.
     pub async fn plan(&self, plan: &WarmPlan, progress: &dyn Progress) -> Result<Plan, GatewayError> {
         let policy = Policy::default();
-        self.survey(plan, &policy, progress).await
+        let learned = Learned { spent: u64::from(self.remembered().is_none()), ..Learned::default() };
+        let space = self.space(&policy).await?.text();
+        let round = Round::looking(&space, plan.renew, progress);
+        self.survey(&plan.targets(), learned, &round, &policy).await
     }
 
     /// What listing all assignments will cost: what is held and may answer costs nothing.
     pub async fn plan_assignments(&self, policy: &Policy, progress: &dyn Progress) -> Result<Plan, GatewayError> {
         let renew = if policy.read { Renew::Unusable(policy.max_age) } else { Renew::All };
+        let mut learned = Learned { spent: u64::from(self.remembered().is_none()), ..Learned::default() };
+        let space = self.space(policy).await?.text();
+        let round = Round::looking(&space, renew, progress);
+        let sum = |calls, exact| {
+            let target = WarmTarget::Assignments.as_str();
+            Plan::new(vec![Planned { target, calls, entries: 0, bytes: 0, exact }], None, 0, self.rates())
+        };
+        if let Some(calls) = self.calls_left(&round, policy) {
+            return Ok(sum(calls, true));
+        }
+        self.learn(&[WarmTarget::Accounts, WarmTarget::PermissionSets], &mut learned, &round, policy).await?;
+        let (accounts, sets) = (learned.accounts.items, learned.sets.items);
+        let at_most = sets * (accounts + 2) + pages(accounts, 20);
+        if learned.accounts.exact && learned.sets.exact && at_most <= FEW {
+            return Ok(sum(at_most, false));
+        }
         // Names are part of the answer: the lists that they are in are asked too.
         let targets = [
             WarmTarget::Users,
@@ -112,30 +134,47 @@ impl Gateway {
             WarmTarget::Accounts,
             WarmTarget::Assignments,
         ];
-        self.survey(&WarmPlan::new(&targets, renew), policy, progress).await
+        self.survey(&targets, learned, &round, policy).await
+    }
+
+    /// The calls that are left of a walk whose way is known and fresh; `None` when it is not.
+    fn calls_left(&self, round: &Round<'_>, policy: &Policy) -> Option<u64> {
+        let walk = self.standing_walk(self.last_walk(round.space, policy).as_ref())?;
+        let mut calls = 0;
+        let mut count = |request: &Request| calls += u64::from(!self.is_left(request, round));
+        if walk == Walk::Principals {
+            for (kind, list, field) in
+                [(PrincipalKind::Group, Request::Groups, "GroupId"), (PrincipalKind::User, Request::Users, "UserId")]
+            {
+                self.is_left(&list, round).then_some(())?;
+                for id in self.held_ids(round.space, &list, field) {
+                    count(&Request::PrincipalAssignments { kind, id });
+                }
+            }
+            return Some(calls);
+        }
+        self.is_left(&Request::PermissionSets, round).then_some(())?;
+        for permission_set in self.held_ids(round.space, &Request::PermissionSets, "PermissionSetArn") {
+            let way = Request::PermissionSetAccounts(permission_set.clone());
+            self.is_left(&way, round).then_some(())?;
+            for account in texts(self.held_list(round.space, &way)) {
+                count(&Request::Assignments { account, permission_set: permission_set.clone() });
+            }
+        }
+        Some(calls)
     }
 
     async fn survey(
         &self,
-        plan: &WarmPlan,
+        targets: &[WarmTarget],
+        mut learned: Learned,
+        round: &Round<'_>,
         policy: &Policy,
-        progress: &dyn Progress,
     ) -> Result<Plan, GatewayError> {
-        let targets = plan.targets();
-        let mut learned = Learned { spent: u64::from(self.remembered().is_none()), ..Learned::default() };
-        let space = self.space(policy).await?.text();
-        let round = Round {
-            space: &space,
-            renew: plan.renew,
-            since: None,
-            wait: false,
-            names: false,
-            again: false,
-            progress,
-        };
-        self.learn(&targets, &mut learned, &round, policy).await?;
-        let walk = targets.contains(&WarmTarget::Assignments).then(|| self.likely_walk(&learned, &space, policy));
-        let planned = targets.iter().map(|target| self.planned(*target, walk, &learned, &round)).collect();
+        self.learn(targets, &mut learned, round, policy).await?;
+        let grants = targets.contains(&WarmTarget::Assignments);
+        let walk = grants.then(|| self.likely_walk(&learned, round.space, policy));
+        let planned = targets.iter().map(|target| self.planned(*target, walk, &learned, round)).collect();
         Ok(Plan::new(planned, walk, learned.spent, self.rates()))
     }
 
@@ -148,13 +187,16 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let any = |wanted: &[WarmTarget]| wanted.iter().any(|target| targets.contains(target));
         let grants = any(&[WarmTarget::Assignments]);
-        let mut open: Vec<(Census, fn(&mut Learned) -> &mut Count)> = Vec::new();
-        let lists: [(bool, Request, fn(&mut Learned) -> &mut Count); 3] = [
+        let mut open: Vec<(Census, Which)> = Vec::new();
+        let lists: [(bool, Request, Which); 3] = [
             (grants || any(&[WarmTarget::Users]), Request::Users, |learned| &mut learned.users),
             (grants || any(&[WarmTarget::Groups, WarmTarget::Memberships]), Request::Groups, |l| &mut l.groups),
             (grants || any(&[WarmTarget::Accounts]), Request::Accounts, |learned| &mut learned.accounts),
         ];
         for (_, request, count) in lists.into_iter().filter(|(wanted, ..)| *wanted) {
+            if count(learned).exact {
+                continue;
+            }
             if let Some(items) = self.held_items(round.space, &request) {
                 *count(learned) = Count { items, exact: true };
             } else if let (true, Some(mut census)) = (policy.live, self.census(&request, policy)) {
@@ -162,7 +204,7 @@ impl Gateway {
                 open.push((census, count));
             }
         }
-        if grants || any(&[WarmTarget::PermissionSets]) {
+        if (grants || any(&[WarmTarget::PermissionSets])) && learned.sets.items == 0 {
             self.learn_sets(learned, round, policy).await?;
         }
         if grants {
@@ -183,7 +225,7 @@ impl Gateway {
     async fn learn_page(
         &self,
         census: &mut Census,
-        count: fn(&mut Learned) -> &mut Count,
+        count: Which,
         learned: &mut Learned,
         progress: &dyn Progress,
     ) -> Result<(), GatewayError> {
@@ -193,12 +235,7 @@ impl Gateway {
         Ok(())
     }
 
-    async fn learn_sets(
-        &self,
-        learned: &mut Learned,
-        round: &Round<'_>,
-        policy: &Policy,
-    ) -> Result<(), GatewayError> {
+    async fn learn_sets(&self, learned: &mut Learned, round: &Round<'_>, policy: &Policy) -> Result<(), GatewayError> {
         let mut held = Vec::new();
         let known = self.cache().last(round.space, &Request::PermissionSets.key(), &mut |body| {
             each(body, &mut |item| {
@@ -269,7 +306,8 @@ impl Gateway {
 
     fn planned(&self, target: WarmTarget, walk: Option<Walk>, learned: &Learned, round: &Round<'_>) -> Planned {
         let list = |request: &Request, count: Count, page: u64, per_item: u64| {
-            let calls = if self.is_left(request, round) { 0 } else { pages(count.items, page) + per_item * count.items };
+            let calls =
+                if self.is_left(request, round) { 0 } else { pages(count.items, page) + per_item * count.items };
             (calls, count.exact)
         };
         let (calls, exact) = match target {
@@ -319,13 +357,15 @@ impl Gateway {
         let looks = round.renew != Renew::All;
         for request in named {
             count += 1;
-            let held = self.held_items(round.space, &request);
-            match held {
-                Some(items) => each.note(items),
-                None => known = false,
+            if looks && self.is_left(&request, round) {
+                continue;
             }
-            if !(looks && self.is_left(&request, round)) {
-                named_calls += held.map_or(1, |items| pages(items, 100));
+            if let Some(items) = self.held_items(round.space, &request) {
+                each.note(items);
+                named_calls += pages(items, 100);
+            } else {
+                known = false;
+                named_calls += 1;
             }
         }
         let rest = all.items.saturating_sub(count);
@@ -368,9 +408,7 @@ impl Gateway {
             WarmTarget::Memberships => (learned.groups.items, of("group:members:*", learned.groups.items)),
             WarmTarget::Assignments => {
                 let (operation, entries) = match walk {
-                    Some(Walk::Principals) => {
-                        ("assignment:by_principal:*", learned.users.items + learned.groups.items)
-                    }
+                    Some(Walk::Principals) => ("assignment:by_principal:*", learned.users.items + learned.groups.items),
                     _ => ("assignment:list:*", learned.pairs().items),
                 };
                 let sets = learned.sets.items;

@@ -6,6 +6,7 @@
 use super::super::assignments::failure;
 use super::super::changes::Changes;
 use super::super::fetch::PARALLEL;
+use super::super::flight::{FLIGHTS, Turn};
 use super::super::{Gateway, GatewayError, Policy, Request, api_of};
 use super::{Renew, Warmed};
 use crate::cache::Provenance;
@@ -44,7 +45,12 @@ pub(super) enum Renewed {
     Elsewhere,
 }
 
-impl Round<'_> {
+impl<'a> Round<'a> {
+    /// One that renews nothing: it only tells what would be left alone.
+    pub(in super::super) fn looking(space: &'a str, renew: Renew, progress: &'a dyn Progress) -> Round<'a> {
+        Round { space, renew, since: None, wait: false, names: false, again: false, progress }
+    }
+
     /// Whether what is stored is left alone.
     pub(super) fn leaves(&self, known: Option<&Provenance>, ttl: i64) -> bool {
         let Some(known) = known else { return false };
@@ -74,8 +80,29 @@ impl Gateway {
         if self.is_left(request, round) {
             return Ok(Renewed::Fresh);
         }
+        let key = request.key();
+        let stored_at = || self.cache().freshness(round.space, &key).map(|known| known.stored_at);
+        let seen = stored_at();
+        let mut flight = None;
+        for _ in 0..FLIGHTS {
+            match self.turn(round.space, &key) {
+                Turn::Mine(mine) => flight = Some(mine),
+                Turn::Theirs(_) if !round.wait => return Ok(Renewed::Elsewhere),
+                Turn::Theirs(awaited) => self.land(&awaited).await,
+                Turn::Anyone => break,
+            }
+            // Somebody who was at it may have come to an end: what he stored is no older than this warm.
+            if self.is_left(request, round) || stored_at() > seen {
+                return Ok(Renewed::Fresh);
+            }
+            if flight.is_some() {
+                break;
+            }
+        }
         let before = round.again.then(|| self.before(round.space, request, round.names));
-        let mut answer = self.live(request, &Policy::REFRESH, round.progress).await?;
+        let answer = self.live(request, &Policy::REFRESH, round.progress).await;
+        drop(flight);
+        let mut answer = answer?;
         let changes = match before {
             Some(before) => self.compare(before, &mut answer, round.names)?,
             None => Changes::default(),
@@ -114,14 +141,21 @@ impl Gateway {
                 (request, renewed)
             })
             .buffer_unordered(PARALLEL);
+        let mut elsewhere = Vec::new();
         while let Some((request, renewed)) = answers.next().await {
             round.progress.advanced(done.target, 1);
             match renewed {
+                Ok(Renewed::Elsewhere) => elsewhere.push(request),
                 Ok(renewed) => done.note(renewed),
                 Err(error) => done.failures.push(failure(&request, error)?),
             }
         }
         round.progress.finished(done.target);
+        for request in elsewhere {
+            // By now the other may have stored it.
+            let stored = self.is_left(&request, round);
+            done.note(if stored { Renewed::Fresh } else { Renewed::Elsewhere });
+        }
         Ok(())
     }
 }
@@ -166,15 +200,7 @@ mod tests {
             (Renew::Unusable(None), None, 500_000, 1, true),
             (Renew::Unusable(Some(second)), None, 1_001, 1, false),
         ] {
-            let round = Round {
-                space: "s",
-                renew,
-                since,
-                wait: false,
-                names: false,
-                again: false,
-                progress: &Silent,
-            };
+            let round = Round { space: "s", renew, since, wait: false, names: false, again: false, progress: &Silent };
             assert_eq!(round.leaves(Some(&known(age, left)), 600_000), expected, "{renew:?} {since:?} {age} {left}");
             assert!(!round.leaves(None, 600_000));
         }

@@ -1,0 +1,111 @@
+//! All operations of the sandbox: what they are called and what carries them out.
+//!
+//! Neighbours: the services and the writes list theirs; `desk.rs` finds a call's here, `faults.rs` asks whether a name
+//! means anything. Promise: what is not listed is unknown to both.
+
+use super::identitystore;
+use super::organizations;
+use super::ssoadmin;
+use super::sts;
+use super::wire::Operation;
+use super::wire::Service;
+use super::wire::Write;
+use super::writes;
+
+/// What carries an operation out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Action {
+    /// Reads, and may lag behind a write.
+    Read(Operation),
+    /// Tells how an asynchronous operation stands, which never lags.
+    Follow(Operation),
+    /// Changes the organisation.
+    Write(Write),
+}
+
+/// An operation that exists.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) service: Service,
+    pub(super) name: &'static str,
+    pub(super) action: Action,
+}
+
+type List<T> = &'static [(&'static str, T)];
+
+/// The operation that a target names.
+pub(super) fn find(target: &str) -> Option<Found> {
+    let (prefix, asked) = target.split_once('.')?;
+    let service = Service::of_prefix(prefix)?;
+    operations(service).find(|(name, _)| *name == asked).map(|(name, action)| Found { service, name, action })
+}
+
+/// All operations of a service.
+pub(super) fn operations(service: Service) -> impl Iterator<Item = (&'static str, Action)> {
+    let (reads, follows, writes): (List<Operation>, List<Operation>, List<Write>) = match service {
+        Service::IdentityStore => (identitystore::OPERATIONS, &[], writes::IDENTITY_STORE),
+        Service::SsoAdmin => (ssoadmin::OPERATIONS, &[], &[]),
+        Service::Organizations => (organizations::OPERATIONS, &[], &[]),
+    };
+    let reads = reads.iter().map(|(name, read)| (*name, Action::Read(*read)));
+    let follows = follows.iter().map(|(name, read)| (*name, Action::Follow(*read)));
+    reads.chain(follows).chain(writes.iter().map(|(name, write)| (*name, Action::Write(*write))))
+}
+
+/// Whether a pattern of operations means `target` (`AWSIdentityStore.ListUsers`).
+pub(super) fn means(pattern: &str, target: &str) -> bool {
+    match pattern.strip_suffix(".*") {
+        Some(prefix) => target.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.')),
+        None => {
+            matches!(pattern, "" | "*")
+                || pattern == target
+                || target.split_once('.').is_some_and(|(_, name)| name == pattern)
+        }
+    }
+}
+
+/// Refuses a pattern that means no operation at all.
+pub(super) fn check_pattern(pattern: &str) -> Result<(), String> {
+    let services = [Service::IdentityStore, Service::SsoAdmin, Service::Organizations];
+    let mut targets = services
+        .into_iter()
+        .flat_map(|service| operations(service).map(move |(name, _)| format!("{}.{name}", service.prefix())));
+    if means(pattern, sts::CALLER_IDENTITY) || targets.any(|target| means(pattern, &target)) {
+        Ok(())
+    } else {
+        Err(format!(
+            "the sandbox has no operation `{pattern}`: give `AWSIdentityStore.ListUsers`, `ListUsers`, \
+             `AWSIdentityStore.*`, `SWBExternalService.*`, `AWSOrganizationsV20161128.*` or `*`"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_means_an_operation_by_target_by_name_and_by_service() {
+        let target = "AWSIdentityStore.ListUsers";
+        for pattern in [target, "ListUsers", "AWSIdentityStore.*", "*", ""] {
+            assert!(means(pattern, target), "{pattern}");
+            assert_eq!(check_pattern(pattern), Ok(()));
+        }
+        for pattern in ["ListUser", "AWSIdentityStore.", "AWSIdentity.*", "SWBExternalService.ListUsers"] {
+            assert!(!means(pattern, target), "{pattern}");
+            assert!(check_pattern(pattern).is_err(), "{pattern}");
+        }
+        assert_eq!(check_pattern("GetCallerIdentity"), Ok(()));
+    }
+
+    #[test]
+    fn no_operation_is_listed_twice() {
+        for service in [Service::IdentityStore, Service::SsoAdmin, Service::Organizations] {
+            let mut names: Vec<_> = operations(service).map(|(name, _)| name).collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), all);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Taking things out of an organisation, and putting others in their place.
+//!
+//! Neighbours: `organisation.rs` puts things in; the writes call both. Promise: after every change each index is what
+//! it would be if the organisation were built anew; what hangs on a thing that goes (its memberships) goes with it.
+
+use super::organisation;
+use super::organisation::Organisation;
+use super::records::Group;
+use super::records::Id;
+use super::records::Membership;
+use super::records::User;
+
+impl Organisation {
+    /// Takes a person out, and out of all groups. Assignments stay, as AWS leaves them.
+    pub(super) fn remove_user(&mut self, id: &str) {
+        let memberships: Vec<Id> = organisation::seconds(&self.index.memberships_of, id, None).cloned().collect();
+        for membership in memberships {
+            self.remove_membership(&membership);
+        }
+        self.take_user(id);
+    }
+
+    /// Puts a person in the place of the one with the same id.
+    pub(super) fn replace_user(&mut self, user: User) {
+        self.take_user(&user.user_id);
+        self.add_user(user);
+    }
+
+    fn take_user(&mut self, id: &str) {
+        let Some(user) = self.users.remove(id) else { return };
+        self.index.user_by_name.remove(&user.user_name.to_lowercase());
+        for email in &user.emails {
+            self.index.user_by_email.remove(&email.value.to_lowercase());
+        }
+    }
+
+    /// Takes a group out, with its memberships. Assignments stay, as AWS leaves them.
+    pub(super) fn remove_group(&mut self, id: &str) {
+        let memberships: Vec<Id> = organisation::seconds(&self.index.members, id, None).cloned().collect();
+        for membership in memberships {
+            self.remove_membership(&membership);
+        }
+        self.take_group(id);
+    }
+
+    /// Puts a group in the place of the one with the same id.
+    pub(super) fn replace_group(&mut self, group: Group) {
+        self.take_group(&group.group_id);
+        self.add_group(group);
+    }
+
+    fn take_group(&mut self, id: &str) {
+        if let Some(group) = self.groups.remove(id) {
+            self.index.group_by_name.remove(&group.display_name.to_lowercase());
+        }
+    }
+
+    /// Takes a person out of a group.
+    pub(super) fn remove_membership(&mut self, id: &str) {
+        let Some(membership) = self.memberships.remove(id) else { return };
+        let Membership { membership_id, group_id, member_id, .. } = membership;
+        let user = member_id.user_id;
+        self.index.members.remove(&(group_id.clone(), membership_id.clone()));
+        self.index.memberships_of.remove(&(user.clone(), membership_id));
+        self.index.membership_by_pair.remove(&(group_id, user));
+    }
+}

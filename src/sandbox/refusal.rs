@@ -1,0 +1,127 @@
+//! Refusals: what a call that cannot be answered gets, in the words of the service.
+//!
+//! Neighbours: `wire.rs` refuses arguments with them, the services what does not exist, `verdict.rs` what is to fail.
+//! Promise: every refusal has the code, the fields and the wording that the service itself uses.
+
+use super::wire::Service;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+/// A call that is refused.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Refusal {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// AWS's error code.
+    pub(super) code: &'static str,
+    /// AWS's words.
+    pub(super) message: String,
+    /// Fields that this code has beside its message.
+    pub(super) fields: Vec<(&'static str, Value)>,
+}
+
+impl Refusal {
+    fn new(code: &'static str, message: impl Into<String>) -> Refusal {
+        Refusal { status: 400, code, message: message.into(), fields: Vec::new() }
+    }
+
+    fn with(mut self, field: &'static str, value: impl Into<Value>) -> Refusal {
+        self.fields.push((field, value.into()));
+        self
+    }
+
+    /// An argument that cannot be: `ValidationException`, and for Organizations `InvalidInputException`.
+    pub(super) fn validation(service: Service, reason: &'static str, message: &str) -> Refusal {
+        match service {
+            Service::IdentityStore | Service::SsoAdmin => Refusal::new("ValidationException", message),
+            Service::Organizations => Refusal::new("InvalidInputException", message).with("Reason", reason),
+        }
+    }
+
+    /// A body that is not what the protocol asks for.
+    pub(super) fn serialization(message: &str) -> Refusal {
+        Refusal::new("SerializationException", message)
+    }
+
+    /// An operation that does not exist, or not here.
+    pub(super) fn unknown_operation(target: &str) -> Refusal {
+        let message = format!("the sandbox does not know the operation {target}");
+        Refusal { status: 404, ..Refusal::new("UnknownOperationException", message) }
+    }
+
+    /// identitystore: `USER`, `GROUP`, `GROUP_MEMBERSHIP` or `IDENTITY_STORE` with this id is not there.
+    pub(super) fn not_in_store(kind: &'static str, id: Option<&str>) -> Refusal {
+        let refusal =
+            Refusal::new("ResourceNotFoundException", format!("{kind} not found.")).with("ResourceType", kind);
+        match id {
+            Some(id) => refusal.with("ResourceId", id),
+            None => refusal,
+        }
+    }
+
+    /// sso-admin: what does not exist.
+    pub(super) fn not_found(message: String) -> Refusal {
+        Refusal::new("ResourceNotFoundException", message)
+    }
+
+    /// organizations: what does not exist has a code of its own for each kind.
+    pub(super) fn organizations(code: &'static str, message: &str) -> Refusal {
+        Refusal::new(code, message)
+    }
+
+    /// What the caller may not see.
+    pub(super) fn denied(message: String) -> Refusal {
+        Refusal::new("AccessDeniedException", message)
+    }
+
+    /// Too many calls: each service has its own way to say it.
+    pub(super) fn throttled(service: Service, retry_after_seconds: u64) -> Refusal {
+        match service {
+            Service::IdentityStore => {
+                Refusal::new("ThrottlingException", "Rate exceeded").with("RetryAfterSeconds", retry_after_seconds)
+            }
+            Service::SsoAdmin => Refusal::new("ThrottlingException", "Rate exceeded"),
+            Service::Organizations => Refusal::new(
+                "TooManyRequestsException",
+                "AWS Organizations can't complete your \
+                request because you called the API too often; try again later.",
+            )
+            .with("Type", "THROTTLED"),
+        }
+    }
+
+    /// identitystore: something that must be there once is there already.
+    pub(super) fn not_unique(message: impl Into<String>) -> Refusal {
+        Refusal::new("ConflictException", message).with("Reason", "UNIQUENESS_CONSTRAINT_VIOLATION")
+    }
+
+    /// identitystore: what is to be changed is no longer what the caller knows.
+    pub(super) fn changed_meanwhile(kind: &str) -> Refusal {
+        let message = format!("The {kind} was changed by another request; read it again and retry.");
+        Refusal::new("ConflictException", message).with("Reason", "CONCURRENT_MODIFICATION")
+    }
+
+    /// A failure of the service's own, with its HTTP status.
+    pub(super) fn failed(service: Service, status: u16) -> Refusal {
+        let code = match service {
+            Service::IdentityStore | Service::SsoAdmin => "InternalServerException",
+            Service::Organizations => "ServiceException",
+        };
+        Refusal { status, ..Refusal::new(code, "An unexpected internal service exception was encountered") }
+    }
+
+    /// The body: code, message, the code's own fields, and the id of the request where the service gives it.
+    pub(super) fn body(&self, service: Option<Service>, request_id: &str) -> Value {
+        let mut body = Map::new();
+        body.insert("__type".into(), json!(self.code));
+        body.insert("Message".into(), json!(self.message));
+        for (field, value) in &self.fields {
+            body.insert((*field).into(), value.clone());
+        }
+        if service == Some(Service::IdentityStore) {
+            body.insert("RequestId".into(), json!(request_id));
+        }
+        Value::Object(body)
+    }
+}

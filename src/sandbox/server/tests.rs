@@ -1,0 +1,97 @@
+//! The rules of `server.rs`, `own.rs` and `running.rs`, told as tests over a socket; their promises stand there.
+
+use super::*;
+use crate::report::Calls;
+use crate::sandbox::running::Running;
+use crate::sandbox::running::start;
+use crate::sandbox::shape::Limits;
+use crate::sandbox::shape::Shape;
+use std::io::Read;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+use std::time::Duration;
+use std::time::Instant;
+
+const NO_LIMITS: Limits = Limits { tps: 0.0, latency: Duration::ZERO };
+
+fn small() -> Organisation {
+    Organisation::generate(&Shape { users: 3, groups: 2, accounts: 2, permission_sets: 1, ..Shape::default() })
+}
+
+fn address(running: &Running) -> SocketAddr {
+    running.url().trim_start_matches("http://").parse().expect("an address")
+}
+
+fn exchange(running: &Running, request: &str) -> String {
+    let mut stream = TcpStream::connect(address(running)).expect("the sandbox listens");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    answer
+}
+
+#[test]
+fn a_call_over_a_socket_is_answered_in_aws_s_form_and_counted() {
+    let running = start(small(), NO_LIMITS).expect("a free port");
+    let request = "POST / HTTP/1.1\r\nHost: localhost:1\r\nX-Amz-Target: SWBExternalService.ListInstances\r\n\
+                   Content-Type: application/x-amz-json-1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+    let answer = exchange(&running, request);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("content-type: application/x-amz-json-1.1\r\n"), "{answer}");
+    assert!(answer.contains("x-amzn-requestid: "), "{answer}");
+    assert!(answer.contains(small().instance_arn()), "{answer}");
+    let answer = exchange(&running, &request.replace("ListInstances", "Nonsense"));
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert!(answer.contains("x-amzn-errortype: UnknownOperationException\r\n"), "{answer}");
+    assert_eq!(running.calls().by_operation["SWBExternalService.ListInstances"], 1);
+    let get = "GET /_sandbox/calls HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+    let answer = exchange(&running, get);
+    let counted = "{\"total\":1,\"throttled\":0,\"by_operation\":{\"SWBExternalService.ListInstances\":1}}";
+    assert!(answer.ends_with(counted), "{answer}");
+    let reset =
+        "POST /_sandbox/reset-calls HTTP/1.1\r\nHost: [::1]:5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    assert!(exchange(&running, reset).contains("\"total\":0"));
+    assert_eq!(running.calls(), Calls::default());
+    let answer = exchange(&running, &get.replace("calls", "organisation"));
+    assert!(answer.contains("\"users\":3"), "{answer}");
+    assert!(exchange(&running, &get.replace("calls", "else")).starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn every_call_to_aws_takes_the_latency_asked_for() {
+    let latency = Duration::from_millis(40);
+    let running = start(small(), Limits { tps: 0.0, latency }).expect("a free port");
+    let begin = Instant::now();
+    exchange(&running, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    assert!(begin.elapsed() >= latency);
+}
+
+#[test]
+fn another_host_s_name_is_refused() {
+    let running = start(small(), NO_LIMITS).expect("a free port");
+    for host in ["evil.example", "127.0.0.1.evil.example", "10.0.0.1:80", "localhost.evil:1"] {
+        let answer =
+            exchange(&running, &format!("GET /_sandbox/calls HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{host}: {answer}");
+    }
+}
+
+#[test]
+fn a_dropped_sandbox_is_gone_even_while_a_connection_is_open() {
+    let running = start(small(), NO_LIMITS).expect("a free port");
+    let address = address(&running);
+    let mut open = TcpStream::connect(address).expect("the sandbox listens");
+    open.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Le").expect("sent");
+    drop(running);
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[tokio::test]
+async fn only_loopback_is_served_and_shutdown_ends_it() {
+    let open = TcpListener::bind("0.0.0.0:0").await.expect("a port");
+    let refused = serve(open, small(), NO_LIMITS, std::future::pending()).await;
+    assert!(matches!(refused, Err(SandboxError::NotLoopback(_))), "{refused:?}");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    serve(listener, small(), NO_LIMITS, std::future::ready(())).await.expect("ends when told");
+}

@@ -1,0 +1,95 @@
+//! Calls that wait until they are let go: orders of events that a test forces without sleeping.
+
+use crate::bench;
+use awsideman::sandbox::Faults;
+use awsideman::sandbox::Rule;
+use awsideman::sandbox::Waiting;
+use awsideman::sandbox::When;
+use std::time::Duration;
+
+/// Far more than a busy machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LIST: &str = "AWSIdentityStore.ListGroups";
+
+#[tokio::test]
+async fn a_read_held_before_it_is_carried_out_sees_the_write_and_one_held_after_it_does_not() {
+    for (rule, seen) in [(Rule::nth(1, LIST), true), (Rule::nth(1, LIST).after(), false)] {
+        let bench = bench(0.0);
+        let store = bench.organisation.identity_store().to_owned();
+        bench.running.set_faults(Faults { hold: vec![rule], ..Faults::default() }).expect("known");
+        let reader = tokio::spawn(bench.store.list_groups().identity_store_id(&store).send());
+        let running = &bench.running;
+        wait_for_held(running, 1).await;
+        let write = bench.store.create_group().identity_store_id(&store).display_name("Made meanwhile");
+        write.send().await.expect("another operation is not held");
+        assert_eq!(running.release("*", None), 1);
+        let groups = reader.await.expect("ran").expect("answered").groups;
+        assert_eq!(groups.iter().any(|group| group.display_name() == Some("Made meanwhile")), seen);
+        let second = bench.store.list_groups().identity_store_id(&store).send().await.expect("only the first is held");
+        assert_eq!(second.groups.len(), bench.organisation.counts().groups + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_write_held_after_it_is_done_shows_before_its_writer_knows() {
+    let bench = bench(0.0);
+    let store = bench.organisation.identity_store().to_owned();
+    let hold = Rule::of("CreateGroup").after();
+    bench.running.hold(hold.clone()).expect("known");
+    let writer = tokio::spawn(bench.store.create_group().identity_store_id(&store).display_name("Early").send());
+    wait_for_held(&bench.running, 1).await;
+    let expected = Waiting { operation: "AWSIdentityStore.CreateGroup".into(), when: When::After };
+    assert_eq!(bench.running.waiting(), [expected]);
+    let groups = bench.store.list_groups().identity_store_id(&store).send().await.expect("answered").groups;
+    assert!(groups.iter().any(|group| group.display_name() == Some("Early")));
+    // Another fault beside the hold leaves it waiting; ending the hold lets it go.
+    let more = Faults { hold: vec![hold], read_lag_ms: 1, ..Faults::default() };
+    bench.running.set_faults(more).expect("known");
+    assert_eq!(bench.running.waiting().len(), 1);
+    bench.running.set_faults(Faults::default()).expect("known");
+    writer.await.expect("ran").expect("created");
+}
+
+#[tokio::test]
+async fn calls_go_on_by_operation_and_in_the_order_in_which_they_came() {
+    let bench = bench(0.0);
+    let store = bench.organisation.identity_store().to_owned();
+    let all = Rule { count: Some(9), ..Rule::of("AWSIdentityStore.*") };
+    bench.running.set_faults(Faults { hold: vec![all], ..Faults::default() }).expect("known");
+    let first = tokio::spawn(bench.store.list_groups().identity_store_id(&store).send());
+    wait_for_held(&bench.running, 1).await;
+    let second = tokio::spawn(bench.store.list_groups().identity_store_id(&store).send());
+    wait_for_held(&bench.running, 2).await;
+    let users = tokio::spawn(bench.store.list_users().identity_store_id(&store).send());
+    wait_for_held(&bench.running, 3).await;
+    assert_eq!(bench.running.release("ListGroups", Some(1)), 1);
+    first.await.expect("ran").expect("answered");
+    assert_eq!(bench.running.waiting().len(), 2);
+    assert_eq!(bench.running.release("ListUsers", None), 1);
+    users.await.expect("ran").expect("answered");
+    assert_eq!(bench.running.release("*", None), 1);
+    second.await.expect("ran").expect("answered");
+}
+
+#[tokio::test]
+async fn a_caller_who_gives_up_waits_no_more_and_its_write_is_not_done() {
+    let bench = bench(0.0);
+    let store = bench.organisation.identity_store().to_owned();
+    bench.running.hold(Rule::of("CreateGroup")).expect("known");
+    let writer = tokio::spawn(bench.store.create_group().identity_store_id(&store).display_name("Never").send());
+    wait_for_held(&bench.running, 1).await;
+    writer.abort();
+    assert!(writer.await.expect_err("gave up").is_cancelled());
+    while !bench.running.waiting().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bench.running.counts(), bench.organisation.counts());
+}
+
+/// Waits beside the runtime, whose thread the caller's own requests need.
+async fn wait_for_held(running: &awsideman::sandbox::Running, calls: usize) {
+    while !running.wait_for_held(calls, Duration::ZERO) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(running.wait_for_held(calls, PATIENCE));
+}
