@@ -5,12 +5,14 @@
 //! call, the certificates of the host are read only when a request really goes over TLS, and the SDK repeats no call to
 //! the services (our own pacing does, where all processes see it); only those that fetch credentials.
 
+mod login;
 mod selection;
-mod transport;
 
+pub use login::{Login, login};
 pub use selection::{Environment, credential_fingerprint, environment, region};
 
 use crate::clock::UnixMillis;
+use crate::http;
 pub use aws_config::SdkConfig;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
@@ -73,14 +75,14 @@ pub enum CredentialFault {
 
 /// Loads the SDK's configuration: the environment, the AWS files and `settings` on top.
 pub async fn load(settings: &AwsSettings) -> SdkConfig {
-    let http = transport::client();
+    let client = http::client();
     let region = region(settings, &environment()).map(Region::new);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout)
         .operation_timeout(settings.operation_timeout)
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http.clone())
+        .http_client(client.clone())
         .region(region.clone())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts.clone());
@@ -98,7 +100,7 @@ pub async fn load(settings: &AwsSettings) -> SdkConfig {
         return loader.credentials_provider(Credentials::new(key, secret, None, None, "static")).load().await;
     }
     let provider = ProviderConfig::without_region()
-        .with_http_client(http)
+        .with_http_client(client)
         .with_behavior_version(Some(BehaviorVersion::latest()))
         .with_region(region.clone())
         // The calls that fetch credentials pass no pace of ours: here the SDK tries again.

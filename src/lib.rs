@@ -22,7 +22,7 @@
 //!  floor 2  store      bytes at rest: disk (SQLite, generations) and memory, the record log, the breaker
 //!  floor 1  config     layers, checked    state  switch, tally, locks, state.db    report  progress as values
 //!           host       facts of the host  aws    the SDK's configuration, loaded lazily
-//!  floor 0  model      nouns    clock  time as a value    sqlite, private  the safe ways to open a thing
+//!  floor 0  model      nouns    clock  time as a value    sqlite, private, http  the safe ways to open a thing
 //! ```
 //!
 //! # The flow
@@ -89,6 +89,7 @@ pub mod daemon;
 pub mod gateway;
 pub mod health;
 pub mod host;
+pub mod http;
 pub mod jobs;
 pub mod model;
 pub mod private;

@@ -177,7 +177,10 @@ fn the_manual_has_every_key_and_no_other() {
     let example = |key: &str| (variable_name(key), key.to_owned());
     let known: BTreeMap<_, _> = awsideman::config::keys().map(example).collect();
     for (variable, key) in &known {
-        assert!(from_manual.contains(key), "config/default.toml says nothing of {key} ({variable})");
+        // A secret stands in no file, not even as an example.
+        let by_variable = format!("# {} is set by the variable alone\n", key.rsplit('.').next().unwrap());
+        let is_secret = DEFAULT.contains(&by_variable) && DEFAULT.contains(variable.as_str());
+        assert!(from_manual.contains(key) || is_secret, "config/default.toml says nothing of {key} ({variable})");
     }
     let extra: Vec<_> = from_manual.into_iter().filter(|key| !known.values().any(|k| &k == key)).collect();
     assert!(extra.iter().all(|key| key.starts_with("cache.ttl.")), "{extra:?}");

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use awsideman::clock::{Clock, ManualClock};
-use awsideman::config::{AlertWhen, CatchUp, Job, Kind, Overlap, Retry, Schedule};
+use awsideman::config::{AlertWhen, CatchUp, Job, JobPing, Kind, Overlap, Retry, Schedule};
 use awsideman::daemon::{self, Settings, Shift};
 use awsideman::jobs::{self, Context, Ledger, Outcome, Run, Slots, Stop, Wanted, Work, Works};
 use awsideman::model::Zone;
@@ -35,6 +35,7 @@ fn job(name: &str, kind: Kind) -> Job {
         retry: Retry { attempts: 1, delay: Duration::ZERO },
         alert: AlertWhen::Never,
         profiles: vec![],
+        ping: JobPing::default(),
     }
 }
 

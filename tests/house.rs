@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Floor by floor, the ground floor first. Rooms on one floor are strangers.
 const FLOORS: &[&[&str]] = &[
-    &["model", "clock", "sqlite", "private"],
+    &["model", "clock", "sqlite", "private", "http"],
     &["config", "report", "state", "host", "aws"],
     &["store"],
     &["cache"],
@@ -35,8 +35,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aws_sdk_organizations", &["gateway/aws/"]),
     ("aws_sdk_sts", &["gateway/aws/"]),
     ("aws_config", &["aws.rs", "aws/"]),
-    ("aws_smithy_http_client", &["aws.rs", "aws/"]),
+    ("aws_smithy_http_client", &["http.rs", "http/"]),
     ("aws_credential_types", &["aws.rs", "aws/"]),
+    ("rustls", &["http/"]),
     ("indicatif", &["cli/progress.rs"]),
     ("comfy_table", &["cli/output/table.rs"]),
     ("csv", &["cli/output/render.rs"]),

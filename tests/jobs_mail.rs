@@ -292,7 +292,7 @@ fn a_mail_that_could_not_leave_is_said_and_sent_once_by_a_run_with_nothing_due()
     let down = desk.run("jobs run");
     assert!(!matches!(down.code, Some(0) | None) && down.out.is_empty(), "{down:?}");
     assert!(
-        down.err.contains("a mail could not be sent") && down.err.contains(&format!("localhost:{port}")),
+        down.err.contains("an alert could not be sent") && down.err.contains(&format!("localhost:{port}")),
         "{down:?}"
     );
     let again = desk.run("jobs run");
@@ -344,9 +344,9 @@ fn the_alert_of_a_job_that_is_switched_off_does_not_stand_for_ever() {
         desk.set("AWS_SECRET_ACCESS_KEY", "x");
         desk.set("AWS_MAX_ATTEMPTS", "1");
         assert_eq!(desk.run("jobs run").code, Some(13));
-        assert_eq!(desk.alerts().len(), 1);
+        assert_eq!(desk.alerts().len(), 2, "AWS does not answer, and the job that fails by it");
         desk.run("jobs run").says_nothing();
-        assert_eq!(desk.alerts().len(), 1, "it lasts while the job is there to end it");
+        assert_eq!(desk.alerts().len(), 2, "it lasts while the job is there to end it");
         std::fs::write(desk.path("jobs/10-warm.toml"), warm.replace(what, with)).unwrap();
         desk.run("jobs run").says_nothing();
         assert!(desk.alerts().is_empty(), "{with}: {:?}", desk.alerts());

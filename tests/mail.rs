@@ -5,8 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
 
-use awsideman::alerts::{AlertError, Mailer, Post, Run, Transport as _, check, deliver, observe, test_mail};
-use awsideman::config::{AlertWhen, Alerts, Email, Tls, Transport};
+use awsideman::alerts::{AlertError, Channel, Mailer, Post, Run, Transport as _, check, deliver, observe};
+use awsideman::config::{AlertWhen, Alerts, Command as Program, Email, Pings, Tls, Transport, Webhook};
 use awsideman::health::{Finding, Level};
 use awsideman::private::Access;
 use awsideman::state::Database;
@@ -86,13 +86,32 @@ impl Desk {
             tls: Tls::Starttls,
             ca_file: Some(root.path().join("cert.pem")),
             username: Some("mailer".into()),
+            password: None,
             password_file: Some(path),
+            password_command: Vec::new(),
             from: "awsideman <awsideman@example.com>".into(),
             to: vec!["oncall@example.com".into(), "Zweite Ärztin <second@example.com>".into()],
             dir: None,
             timeout: Duration::from_secs(20),
         };
-        let alerts = Alerts { hold: Duration::ZERO, recovery_delay: Duration::ZERO, repeat: Duration::ZERO, email };
+        let webhook = Webhook {
+            enabled: false,
+            url: None,
+            url_file: None,
+            url_command: Vec::new(),
+            ca_file: None,
+            timeout: Duration::from_secs(10),
+        };
+        let alerts = Alerts {
+            hold: Duration::ZERO,
+            recovery_delay: Duration::ZERO,
+            group_wait: Duration::ZERO,
+            repeat: Duration::ZERO,
+            email,
+            webhook,
+            command: Program { enabled: false, argv: Vec::new(), timeout: Duration::from_secs(10) },
+            ping: Pings { start: None, success: None, failure: None, timeout: Duration::from_secs(5) },
+        };
         Desk { root, database, alerts, minute: 0 }
     }
 
@@ -121,19 +140,21 @@ impl Desk {
         }];
         let run = Run {
             findings: &findings,
+            causes: &[],
+            disabled: None,
             note: None,
             when: AlertWhen::OnChange,
             host: "host-1",
             cache_dir: Path::new("/var/cache/awsideman"),
         };
         observe(&mut self.database, &run, &self.alerts, now).unwrap();
-        let post = Post { email: &self.alerts.email, state_dir: self.root.path(), access: Access::Owner };
+        let post = Post { settings: &self.alerts, state_dir: self.root.path(), access: Access::Owner };
         deliver(&mut self.database, &post, now).unwrap()
     }
 
     fn test_mail(&self) -> Result<awsideman::alerts::Receipt, AlertError> {
-        let post = Post { email: &self.alerts.email, state_dir: self.folder(), access: Access::Owner };
-        test_mail(&post, "host-1", 1_800_000_000_000)
+        let post = Post { settings: &self.alerts, state_dir: self.folder(), access: Access::Owner };
+        awsideman::alerts::test(&post, Channel::Mail, "host-1", 1_800_000_000_000)
     }
 
     fn received(&self) -> Vec<Value> {
@@ -178,7 +199,7 @@ fn a_server_that_is_down_is_said_and_a_later_run_sends_the_same_mail() {
     let port = desk.alerts.email.port.unwrap();
     assert!(failed.starts_with(&format!("the mail server localhost:{port} cannot be reached: ")), "{failed}");
     assert!(delivered.hint.contains("the next run tries again"), "{}", delivered.hint);
-    let row = "SELECT message_id, attempts, last_error FROM outbox";
+    let row = "SELECT message_id, attempts, last_error FROM outbox o JOIN delivery d ON d.message = o.id";
     let (id, attempts, error): (String, i64, String) =
         desk.database.connection().query_row(row, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     assert_eq!((attempts, error), (1, failed));
@@ -257,7 +278,7 @@ fn one_refused_recipient_keeps_the_mail_from_nobody_else() {
     let delivered = desk.run(98.0);
     assert_eq!((delivered.sent.len(), delivered.waiting), (0, 1));
     assert!(delivered.failed.unwrap().contains("no such mailbox"));
-    assert!(delivered.hint.starts_with("check alerts.email.to; the mail is kept"), "{}", delivered.hint);
+    assert!(delivered.hint.starts_with("check alerts.email.to; the message is kept"), "{}", delivered.hint);
 }
 
 #[test]
@@ -314,14 +335,17 @@ fn a_server_that_never_speaks_is_left_after_the_timeout() {
 fn settings_are_checked_and_mails_composed_without_a_server() {
     let desk = Desk::new();
     let email = Email { transport: Transport::File, ..desk.alerts.email.clone() };
-    let post = Post { email: &email, state_dir: desk.folder(), access: Access::Owner };
-    check(&post).unwrap();
+    let alerts = Alerts { email, ..desk.alerts.clone() };
+    let post = Post { settings: &alerts, state_dir: desk.folder(), access: Access::Owner };
+    check(&post, Channel::Mail).unwrap();
     let mail = awsideman::alerts::Mail {
         id: 1,
         message_id: "<1.2@host>".into(),
         created_at: 0,
         subject: "first\r\nBcc: all@example.com".into(),
         body: "Grüße\n".into(),
+        html: String::new(),
+        document: String::new(),
     };
     let receipt = Mailer::open(&post).unwrap().send(&mail).unwrap();
     let text = std::fs::read_to_string(receipt.place).unwrap();

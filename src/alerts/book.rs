@@ -1,25 +1,28 @@
-//! The book of alerts: what is pending, what fires, what is over, and whether a mail is due.
+//! The book of alerts: what is pending, what fires, what is over, and whether a word is due.
 //!
-//! Neighbours: `health/` brings the findings, `letter.rs` finds the words, `outbox.rs` takes the mail. Promise: one
-//! transaction reads, decides and puts at most one mail into the outbox, so that however many processes look at the
-//! same moment, one mail is made; a check that this run did not make is left as it stands.
+//! Neighbours: `health/` brings the findings, `mute.rs` says what is held back, `letter.rs` finds the words, `outbox.rs`
+//! takes the message. Promise: one transaction reads, decides and puts at most one message into the outbox, so that
+//! however many processes look at the same moment, one is made; a check that this run did not make is left as it stands.
 
-use super::letter::{self, Letter};
-use super::outbox;
-use super::{AlertError, Mail};
+use super::channel::channels;
+use super::history::{self, Event};
+use super::mute::{self, Mute, Mutes};
+use super::{AlertError, Mail, letter, outbox};
 use crate::clock::{UnixMillis, millis};
 use crate::config::{self, AlertWhen};
 use crate::health::{Finding, Level};
-use crate::sqlite::{self, OptionalExtension, StatementError, Transaction, params};
+use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
 use std::path::Path;
 use std::time::Duration;
 
-/// One run of a job, as far as alerts are concerned.
+/// One run of jobs, as far as alerts are concerned.
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'a> {
     /// Every check that this run made, the fine ones too.
     pub findings: &'a [Finding],
+    /// What is behind those that failed by something else.
+    pub causes: &'a [Cause],
     /// A sentence about the run for the mail (`job health: done in 12 ms`).
     pub note: Option<&'a str>,
     /// When this job mails.
@@ -28,6 +31,18 @@ pub struct Run<'a> {
     pub host: &'a str,
     /// The directory of the cache.
     pub cache_dir: &'a Path,
+    /// That the cache is disabled, by whom and until when: every message says so.
+    pub disabled: Option<&'a str>,
+}
+
+/// What is behind a finding: one alert of its own, however many findings come from it. It is over when none does any
+/// more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cause {
+    /// The key of the finding that comes from it (`job:warm`).
+    pub of: String,
+    /// The cause, as a finding under [`super::AWS`] or [`super::LOGIN`].
+    pub finding: Finding,
 }
 
 /// What one run changed.
@@ -41,7 +56,9 @@ pub struct Decision {
     pub over: Vec<Change>,
     /// What fires and needs no word, other jobs' alerts included.
     pub lasting: Vec<Change>,
-    /// The mail that was put into the outbox.
+    /// What fires and is held back, and why.
+    pub muted: Vec<(Change, Mute)>,
+    /// The message that was put into the outbox.
     pub mail: Option<Mail>,
 }
 
@@ -60,7 +77,7 @@ pub struct Change {
     pub lasted: Duration,
 }
 
-/// One alert that is pending or firing, for lists.
+/// One alert that is pending or firing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     /// The key of its finding.
@@ -73,10 +90,16 @@ pub struct Alert {
     pub hint: String,
     /// Since when it is so.
     pub since: UnixMillis,
-    /// When a mail about it was last made.
+    /// Since when it has fired.
+    pub fired_at: Option<UnixMillis>,
+    /// When a message about it was last made.
     pub notified_at: Option<UnixMillis>,
-    clear_since: Option<UnixMillis>,
+    /// The key of the alert that it comes from.
+    pub cause: Option<String>,
+    pub(super) clear_since: Option<UnixMillis>,
 }
+
+const COLUMNS: &str = "key, state, message, hint, since, fired_at, notified_at, cause, clear_since";
 
 /// The outcome of a job as a finding under `job:<name>`.
 pub fn job_finding(name: &str, problem: Option<&str>) -> Finding {
@@ -97,28 +120,33 @@ pub fn job_finding(name: &str, problem: Option<&str>) -> Finding {
 
 /// Every alert that is pending or firing, the oldest first.
 pub fn alerts(database: &mut Database) -> Result<Vec<Alert>, AlertError> {
-    let mut statement = database
-        .connection()
-        .prepare("SELECT key, state, message, hint, since, notified_at, clear_since FROM alert ORDER BY since, key")?;
-    let rows = statement.query_map([], read)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(all(database.connection())?)
 }
 
-/// Strikes out the alerts of jobs that are not among `known` any more: nobody will ever say that they are over.
-pub fn forget_jobs(database: &mut Database, known: &[&str]) -> Result<(), AlertError> {
+/// Strikes out the alerts of jobs that are not among `known` any more, and without `judges` those of the checks that a
+/// health job makes: nobody will ever say that they are over.
+pub fn forget_jobs(database: &mut Database, known: &[&str], judges: bool) -> Result<(), AlertError> {
     sqlite::write(database.connection(), |transaction| {
-        let mut statement = transaction.prepare("SELECT key FROM alert WHERE key GLOB 'job:*'")?;
-        let keys = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-        let gone = |key: &&String| !key.strip_prefix("job:").is_some_and(|name| known.contains(&name));
-        keys.iter().filter(gone).try_for_each(|key| forget(transaction, key)).map_err(AlertError::from)
+        let gone = |alert: &&Alert| match alert.key.strip_prefix("job:") {
+            Some(name) => !known.contains(&name),
+            None => !judges && !mute::is_cause(&alert.key),
+        };
+        let alerts = all(transaction)?;
+        alerts.iter().filter(gone).try_for_each(|alert| forget(transaction, &alert.key))?;
+        // Causes that nothing comes from any more.
+        let orphans = "DELETE FROM alert WHERE (key = ?1 OR key GLOB ?2)
+                       AND NOT EXISTS (SELECT 1 FROM alert of WHERE of.cause = alert.key)";
+        transaction.execute(orphans, params![mute::AWS, format!("{}*", mute::LOGIN)])?;
+        Ok(())
     })
 }
 
-/// Moves the state of every alert that the run speaks about and puts the mail about it, if one is due, into the outbox.
+/// Moves the state of every alert that the run speaks about and puts the message about it, if one is due, into the
+/// outbox.
 ///
-/// Only a critical finding fires, once it has lasted `hold`; it is over when its figure has recovered for
-/// `recovery_delay`. With mail switched off, or for a job that never mails, the states move and no mail is made: what
-/// still fires is told as soon as a run may tell it.
+/// Only a critical finding fires (and a warning of what gets worse by itself), once it has lasted `hold`; it is over when
+/// its figure has recovered for `recovery_delay`. With every channel switched off, or for a job that never mails, the
+/// states move and no message is made: what still fires is told as soon as a run may tell it.
 pub fn observe(
     database: &mut Database,
     run: &Run<'_>,
@@ -126,143 +154,188 @@ pub fn observe(
     now: UnixMillis,
 ) -> Result<Decision, AlertError> {
     sqlite::write(database.connection(), |transaction| {
-        let mut decision = Decision::default();
-        let tells = settings.email.enabled && run.when != AlertWhen::Never;
+        let book = Book { transaction, settings, now };
+        let mut ended = Vec::new();
         for finding in run.findings {
-            step(transaction, finding, settings, tells, now, &mut decision)?;
+            let cause = run.causes.iter().find(|cause| cause.of == finding.key).map(|cause| &cause.finding.key);
+            ended.extend(book.step(finding, cause)?);
         }
-        decision.lasting = lasting(transaction, run.findings, &decision, now)?;
+        ended.extend(book.settle_causes(run)?);
+
+        let channels = channels(settings);
+        let tells = !channels.is_empty() && run.when != AlertWhen::Never;
+        let mut decision = book.decide(run, ended, tells)?;
         let changed = !(decision.began.is_empty() && decision.reminded.is_empty() && decision.over.is_empty());
         if tells && (changed || run.when == AlertWhen::Always) {
-            let letter = Letter { decision: &decision, run, now };
-            let (subject, body) = (letter::subject(&letter), letter::body(&letter));
-            decision.mail = Some(outbox::put(transaction, &subject, &body, run.host, !changed, now)?);
+            let words = letter::words(&decision, run, now);
+            let mail = outbox::put(transaction, &words, &channels, run.host, !changed, now)?;
+            book.note(&decision, &mail)?;
+            decision.mail = Some(mail);
         }
         Ok(decision)
     })
 }
 
-/// Moves the one alert that `finding` speaks about.
-fn step(
-    transaction: &Transaction<'_>,
-    finding: &Finding,
-    settings: &config::Alerts,
-    tells: bool,
+/// The tables at the moment of a decision.
+struct Book<'a> {
+    transaction: &'a Transaction<'a>,
+    settings: &'a config::Alerts,
     now: UnixMillis,
-    decision: &mut Decision,
-) -> Result<(), StatementError> {
-    let known = transaction
-        .query_row(
-            "SELECT key, state, message, hint, since, notified_at, clear_since FROM alert WHERE key = ?",
-            [&finding.key],
-            read,
-        )
-        .optional()?;
-    let critical = finding.level == Level::Critical;
-    let firing = known.as_ref().is_some_and(|alert| alert.firing);
-    match known {
-        None if !critical => return Ok(()),
-        // It was critical, but not for long enough to be told.
-        Some(alert) if !alert.firing && !critical => return forget(transaction, &alert.key),
-        Some(alert) if firing && !critical => {
-            return fade(transaction, finding, &alert, settings, tells, now, decision);
-        }
-        _ => {}
-    }
-    let since = known.as_ref().map_or(now, |alert| alert.since);
-    let fires = firing || now.saturating_sub(since) >= millis(settings.hold);
-    let notified_at = known.as_ref().and_then(|alert| alert.notified_at);
-    let told = fires && tells && (notified_at.is_none() || is_due_again(notified_at, settings.repeat, now));
-    transaction.execute(
-        "INSERT INTO alert(key, level, state, message, hint, since, fired_at, notified_at, clear_since)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)
-         ON CONFLICT(key) DO UPDATE SET level = ?2, state = ?3, message = ?4, hint = ?5,
-           fired_at = coalesce(fired_at, ?7), notified_at = ?8, clear_since = NULL",
-        params![
-            finding.key,
-            finding.level.as_str(),
-            if fires { "firing" } else { "pending" },
-            finding.message,
-            finding.hint,
-            since,
-            fires.then_some(now),
-            if told { Some(now) } else { notified_at },
-        ],
-    )?;
-    if told {
-        let change = change(&finding.key, &finding.message, &finding.hint, since, now);
-        if notified_at.is_none() { &mut decision.began } else { &mut decision.reminded }.push(change);
-    }
-    Ok(())
 }
 
-/// An alert that fires while its finding is not critical any more: it is over once the figure has recovered for long
-/// enough, and until then it goes on.
-fn fade(
-    transaction: &Transaction<'_>,
-    finding: &Finding,
-    alert: &Alert,
-    settings: &config::Alerts,
-    tells: bool,
-    now: UnixMillis,
-    decision: &mut Decision,
-) -> Result<(), StatementError> {
-    let clear_since = finding.recovered.then(|| alert.clear_since.unwrap_or(now));
-    if clear_since.is_some_and(|from| now.saturating_sub(from) >= millis(settings.recovery_delay)) {
-        forget(transaction, &alert.key)?;
+impl Book<'_> {
+    /// Moves the one alert that `finding` speaks about; one that fired and is over is handed back.
+    fn step(&self, finding: &Finding, cause: Option<&String>) -> Result<Option<Alert>, StatementError> {
+        let find = format!("SELECT {COLUMNS} FROM alert WHERE key = ?");
+        let known = self.transaction.query_row(&find, [&finding.key], read).optional()?;
+        let bad = finding.alarms();
+        match &known {
+            None if !bad => return Ok(None),
+            // It was bad, but not for long enough to be told.
+            Some(alert) if !alert.firing && !bad => {
+                forget(self.transaction, &alert.key)?;
+                return Ok(None);
+            }
+            Some(alert) if alert.firing && !bad => return self.fade(finding, alert),
+            _ => {}
+        }
+        let since = known.as_ref().map_or(self.now, |alert| alert.since);
+        let fired = known.as_ref().is_some_and(|alert| alert.firing);
+        let fires = fired || self.is_over(since, self.settings.hold);
+        self.transaction.execute(
+            "INSERT INTO alert(key, level, state, message, hint, since, fired_at, cause, clear_since)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)
+             ON CONFLICT(key) DO UPDATE SET level = ?2, state = ?3, message = ?4, hint = ?5,
+               fired_at = coalesce(fired_at, ?7), cause = ?8, clear_since = NULL",
+            params![
+                finding.key,
+                finding.level.as_str(),
+                if fires { "firing" } else { "pending" },
+                finding.message,
+                finding.hint,
+                since,
+                fires.then_some(self.now),
+                cause,
+            ],
+        )?;
+        if fires && !fired {
+            history::record(self.transaction, &Event::new(&finding.key, "fired", &finding.message, self.now))?;
+        }
+        Ok(None)
+    }
+
+    /// An alert that fires while its finding is not bad any more: it is over once the figure has recovered for long
+    /// enough, and until then it goes on.
+    fn fade(&self, finding: &Finding, alert: &Alert) -> Result<Option<Alert>, StatementError> {
+        let clear_since = finding.recovered.then(|| alert.clear_since.unwrap_or(self.now));
+        if clear_since.is_some_and(|from| self.is_over(from, self.settings.recovery_delay)) {
+            forget(self.transaction, &alert.key)?;
+            let lasted_ms = Some(self.now.saturating_sub(alert.since));
+            let event = Event::new(&alert.key, "resolved", &alert.message, self.now);
+            history::record(self.transaction, &Event { lasted_ms, ..event })?;
+            return Ok(Some(alert.clone()));
+        }
+        self.transaction
+            .execute("UPDATE alert SET clear_since = ? WHERE key = ?", params![clear_since, alert.key])
+            .map(|_| None)
+    }
+
+    /// Moves the alerts that others come from: bad while anything does, over when nothing does any more.
+    fn settle_causes(&self, run: &Run<'_>) -> Result<Vec<Alert>, StatementError> {
+        let mut ended = Vec::new();
+        let told: Vec<&Finding> = run.causes.iter().map(|cause| &cause.finding).collect();
+        for (n, finding) in told.iter().enumerate() {
+            if !told[..n].iter().any(|earlier| earlier.key == finding.key) {
+                ended.extend(self.step(finding, None)?);
+            }
+        }
+        let alerts = all(self.transaction)?;
+        for alert in alerts.iter().filter(|alert| mute::is_cause(&alert.key)) {
+            if !alerts.iter().any(|other| other.cause.as_ref() == Some(&alert.key)) {
+                let (key, message, hint) = (alert.key.clone(), String::new(), String::new());
+                ended.extend(self.step(&Finding { key, level: Level::Ok, message, hint, recovered: true }, None)?);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// What is to be told of the book as it stands now.
+    fn decide(&self, run: &Run<'_>, ended: Vec<Alert>, tells: bool) -> Result<Decision, StatementError> {
+        let mut decision = Decision::default();
         // Who was never told that it began need not be told that it is over.
-        if tells && alert.notified_at.is_some() {
-            decision.over.push(change(&alert.key, &alert.message, "", alert.since, now));
+        let over = ended.into_iter().filter(|alert| tells && alert.notified_at.is_some());
+        decision.over = over.map(|alert| Change { hint: String::new(), ..self.change(&alert) }).collect();
+        let alerts = all(self.transaction)?;
+        let mutes = Mutes::read(self.transaction, &alerts, run.disabled.is_some(), self.now)?;
+        let spoken = |key: &str| {
+            run.findings
+                .iter()
+                .map(|finding| &finding.key)
+                .chain(run.causes.iter().map(|c| &c.finding.key))
+                .any(|k| k == key)
+        };
+        let (mut news, mut waited) = (Vec::new(), false);
+        for alert in alerts.iter().filter(|alert| alert.firing) {
+            let mut change = self.change(alert);
+            let words = run.findings.iter().find(|f| f.key == alert.key && f.level != Level::Ok);
+            if let Some(finding) = words {
+                change.message.clone_from(&finding.message);
+            }
+            if let Some(mute) = mutes.why(alert) {
+                decision.muted.push((change, mute));
+            } else if tells && alert.notified_at.is_none() {
+                waited |= self.is_over(alert.fired_at.unwrap_or(alert.since), self.settings.group_wait);
+                news.push(change);
+            } else if tells && alert.clear_since.is_none() && spoken(&alert.key) && self.is_due_again(alert) {
+                decision.reminded.push(change);
+            } else {
+                decision.lasting.push(change);
+            }
         }
-        return Ok(());
+        // What waits for company goes with whatever leaves now.
+        if waited || !(decision.over.is_empty() && decision.reminded.is_empty()) {
+            decision.began = news;
+        }
+        Ok(decision)
     }
-    let reminds = tells && clear_since.is_none() && is_due_again(alert.notified_at, settings.repeat, now);
-    let notified_at = if reminds { Some(now) } else { alert.notified_at };
-    transaction.execute(
-        "UPDATE alert SET clear_since = ?, notified_at = ? WHERE key = ?",
-        params![clear_since, notified_at, alert.key],
-    )?;
-    if reminds {
-        decision.reminded.push(change(&alert.key, &alert.message, &alert.hint, alert.since, now));
+
+    /// Remembers what is told with this message.
+    fn note(&self, decision: &Decision, mail: &Mail) -> Result<(), StatementError> {
+        for (what, changes) in [("told", &decision.began), ("reminded", &decision.reminded)] {
+            for change in changes {
+                let told = "UPDATE alert SET notified_at = ? WHERE key = ?";
+                self.transaction.execute(told, params![self.now, change.key])?;
+                let message_id = Some(mail.message_id.clone());
+                let event = Event::new(&change.key, what, &change.message, self.now);
+                history::record(self.transaction, &Event { message_id, ..event })?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn is_over(&self, since: UnixMillis, wait: Duration) -> bool {
+        self.now.saturating_sub(since) >= millis(wait)
+    }
+
+    fn is_due_again(&self, alert: &Alert) -> bool {
+        let repeat = self.settings.repeat;
+        !repeat.is_zero() && alert.notified_at.is_some_and(|at| self.is_over(at, repeat))
+    }
+
+    fn change(&self, alert: &Alert) -> Change {
+        let lasted = Duration::from_millis(u64::try_from(self.now.saturating_sub(alert.since)).unwrap_or(0));
+        let Alert { key, message, hint, since, .. } = alert.clone();
+        Change { key, message, hint, since, lasted }
+    }
 }
 
-/// What fires and is neither news nor over.
-fn lasting(
-    transaction: &Transaction<'_>,
-    findings: &[Finding],
-    decision: &Decision,
-    now: UnixMillis,
-) -> Result<Vec<Change>, StatementError> {
-    let mut statement = transaction.prepare(
-        "SELECT key, state, message, hint, since, notified_at, clear_since FROM alert
-         WHERE state = 'firing' ORDER BY since, key",
-    )?;
-    let all = statement.query_map([], read)?.collect::<Result<Vec<Alert>, _>>()?;
-    let news = |key: &str| decision.began.iter().chain(&decision.reminded).any(|change| change.key == key);
-    Ok(all
-        .into_iter()
-        .filter(|alert| !news(&alert.key))
-        .map(|alert| {
-            let words =
-                findings.iter().find(|f| f.key == alert.key && f.level != Level::Ok).map(|f| f.message.as_str());
-            change(&alert.key, words.unwrap_or(&alert.message), &alert.hint, alert.since, now)
-        })
-        .collect())
+pub(super) fn all(connection: &Connection) -> Result<Vec<Alert>, StatementError> {
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM alert ORDER BY since, key"))?;
+    statement.query_map([], read)?.collect()
 }
 
 fn forget(transaction: &Transaction<'_>, key: &str) -> Result<(), StatementError> {
     transaction.execute("DELETE FROM alert WHERE key = ?", [key]).map(|_| ())
-}
-
-fn is_due_again(notified_at: Option<UnixMillis>, repeat: Duration, now: UnixMillis) -> bool {
-    !repeat.is_zero() && notified_at.is_none_or(|at| now.saturating_sub(at) >= millis(repeat))
-}
-
-fn change(key: &str, message: &str, hint: &str, since: UnixMillis, now: UnixMillis) -> Change {
-    let lasted = Duration::from_millis(u64::try_from(now.saturating_sub(since)).unwrap_or(0));
-    Change { key: key.into(), message: message.into(), hint: hint.into(), since, lasted }
 }
 
 fn read(row: &sqlite::Row<'_>) -> Result<Alert, StatementError> {
@@ -272,7 +345,9 @@ fn read(row: &sqlite::Row<'_>) -> Result<Alert, StatementError> {
         message: row.get(2)?,
         hint: row.get(3)?,
         since: row.get(4)?,
-        notified_at: row.get(5)?,
-        clear_since: row.get(6)?,
+        fired_at: row.get(5)?,
+        notified_at: row.get(6)?,
+        cause: row.get(7)?,
+        clear_since: row.get(8)?,
     })
 }

@@ -1,18 +1,19 @@
 //! Mails as the world knows them: headers, and the three ways out. The only file that names lettre.
 //!
-//! Neighbours: `outbox.rs` hands over what waits; `password.rs` and `sendmail.rs` serve it. Promise: everything about
+//! Neighbours: `outbox.rs` hands over what waits; `secret.rs` and `sendmail.rs` serve it. Promise: everything about
 //! the settings is checked before the first connection; a password leaves only inside TLS; one refused recipient does
 //! not keep the mail from the others; every error names the server and what it said.
 
-use super::letter::{self, SUBJECT};
-use super::outbox::{self, Mail, Post, Receipt, Transport};
-use super::{AlertError, password, sendmail};
-use crate::clock::{self, UnixMillis};
+use super::channel::{Channel, Post, Receipt, Transport};
+use super::letter;
+use super::outbox::Mail;
+use super::secret::Places;
+use super::{AlertError, sendmail};
 use crate::config::{Email, Tls, Transport as Way};
 use crate::private::{self, Access};
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
-use lettre::message::{Mailbox, Message};
+use lettre::message::{Mailbox, Message, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
@@ -46,28 +47,10 @@ struct Server {
     login: Option<(String, Credentials)>,
 }
 
-/// Whether the settings can be used, without connecting anywhere.
-pub fn check(post: &Post<'_>) -> Result<(), AlertError> {
-    Mailer::open(post).map(|_| ())
-}
-
-/// Sends a mail that says it is a test, around the outbox. Blocks while the network does.
-pub fn test_mail(post: &Post<'_>, host: &str, now: UnixMillis) -> Result<Receipt, AlertError> {
-    let mailer = Mailer::open(post)?;
-    let (host_name, time) = (letter::line(host), clock::local(now));
-    mailer.send(&Mail {
-        id: 0,
-        message_id: outbox::message_id(host, now),
-        created_at: now,
-        subject: format!("{SUBJECT} (test)"),
-        body: format!("This is a test: alerts of awsideman reach you.\n\nHost: {host_name}\nTime: {time}\n"),
-    })
-}
-
 impl Mailer {
     /// Checks the settings and reads the password; connects nowhere.
     pub fn open(post: &Post<'_>) -> Result<Mailer, AlertError> {
-        let email = post.email;
+        let email = &post.settings.email;
         let (mut from, mut to) = (email.from.trim().to_owned(), email.to.clone());
         if email.transport == Way::File {
             // A file needs no address; whoever reads it knows why it is there.
@@ -98,12 +81,16 @@ impl Mailer {
             .from(self.from.clone())
             .subject(letter::line(&mail.subject))
             .header(AutoSubmitted)
-            .header(MIME_VERSION_1_0)
-            .header(ContentType::TEXT_PLAIN);
+            .header(MIME_VERSION_1_0);
         for to in &self.to {
             message = message.to(to.clone());
         }
-        message.body(mail.body.clone()).map_err(|error| AlertError::Compose(error.to_string()))
+        let composed = if mail.html.is_empty() {
+            message.header(ContentType::TEXT_PLAIN).body(mail.body.clone())
+        } else {
+            message.multipart(MultiPart::alternative_plain_html(mail.body.clone(), mail.html.clone()))
+        };
+        composed.map_err(|error| AlertError::Compose(error.to_string()))
     }
 }
 
@@ -116,7 +103,7 @@ impl Transport for Mailer {
             Exit::Sendmail(program) => {
                 let to: Vec<String> = self.to.iter().map(|to| to.email.to_string()).collect();
                 sendmail::send(program, self.from.email.as_ref(), &to, &bytes, self.timeout)?;
-                Ok(Receipt { place: program.display().to_string(), complaint: None })
+                Ok(Receipt { channel: Channel::Mail, place: program.display().to_string(), complaint: None })
             }
             Exit::Folder(folder, access) => {
                 private::directory(folder, *access)?;
@@ -124,7 +111,7 @@ impl Transport for Mailer {
                 let stem: String = mail.message_id.chars().take_while(|c| *c != '@').filter(|c| *c != '<').collect();
                 let path = folder.join(format!("{stem}.eml"));
                 private::replace(&path, &bytes, *access)?;
-                Ok(Receipt { place: path.display().to_string(), complaint: None })
+                Ok(Receipt { channel: Channel::Mail, place: path.display().to_string(), complaint: None })
             }
         }
     }
@@ -142,21 +129,31 @@ impl Server {
         if host.is_empty() || host.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(setting("alerts.email.host", "no mail server is given", "name the SMTP server"));
         }
-        let login = match (&email.username, &email.password_file) {
-            (None, None) => None,
-            (Some(_), None) => {
+        let places = Places {
+            what: "password",
+            variable: ("alerts.email.password", email.password.as_ref()),
+            file: ("alerts.email.password_file", email.password_file.as_deref()),
+            command: ("alerts.email.password_command", &email.password_command),
+            timeout: email.timeout,
+        };
+        let login = match (&email.username, places.is_given()) {
+            (None, false) => None,
+            (Some(_), false) => {
                 let hint = "name a file of mode 0600 that holds the password";
                 return Err(setting("alerts.email.password_file", "a user name is given, but no password", hint));
             }
-            (None, Some(_)) => {
+            (None, true) => {
                 let hint = "give the user name that belongs to the password";
                 return Err(setting("alerts.email.username", "a password is given, but no user name", hint));
             }
-            (Some(_), Some(_)) if email.tls == Tls::None => {
+            (Some(_), true) if email.tls == Tls::None => {
                 let hint = "set it to starttls or implicit, or drop username and password_file";
                 return Err(setting("alerts.email.tls", "`none` would send the password in clear", hint));
             }
-            (Some(name), Some(file)) => Some((name.clone(), Credentials::new(name.clone(), password::read(file)?))),
+            (Some(name), true) => {
+                let password = places.read()?.unwrap_or_default();
+                Some((name.clone(), Credentials::new(name.clone(), password)))
+            }
         };
         let tls = match email.tls {
             Tls::None => None,
@@ -176,7 +173,7 @@ impl Server {
         // Says QUIT; what it answers changes nothing any more.
         connection.abort();
         let complaint = done?;
-        Ok(Receipt { place: self.name(), complaint })
+        Ok(Receipt { channel: Channel::Mail, place: self.name(), complaint })
     }
 
     fn connect(&self, timeout: Duration) -> Result<SmtpConnection, AlertError> {

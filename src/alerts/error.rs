@@ -94,6 +94,17 @@ pub enum AlertError {
     /// The host's `sendmail` is missing or failed.
     #[error("sendmail: {0}")]
     Sendmail(String),
+    /// The webhook did not take the message.
+    #[error("the webhook: {reason}")]
+    Webhook {
+        /// The host and what it said, or why it cannot be reached.
+        reason: String,
+        /// Whether only this message is affected.
+        is_about_the_mail: bool,
+    },
+    /// The command did not take the message.
+    #[error("the command: {0}")]
+    Command(String),
     /// The mail could not be put together.
     #[error("the mail cannot be written: {0}")]
     Compose(String),
@@ -122,6 +133,10 @@ impl AlertError {
             AlertError::Sendmail(_) => {
                 "install a mail transfer agent, or set alerts.email.transport to smtp or file".into()
             }
+            AlertError::Webhook { .. } => {
+                "see that the URL behind alerts.webhook is right and takes JSON; `awsideman alerts test --channel webhook` tries it".into()
+            }
+            AlertError::Command(_) => "try it with `awsideman alerts test --channel command`".into(),
             AlertError::Statement(_) | AlertError::Private(_) | AlertError::Lock { .. } => "awsideman doctor".into(),
             AlertError::Compose(_) => "awsideman alerts test".into(),
         }
@@ -129,6 +144,10 @@ impl AlertError {
 
     /// Whether only this mail is affected, so that the next one may still leave.
     pub(super) fn is_about_the_mail(&self) -> bool {
-        matches!(self, AlertError::Recipient { .. } | AlertError::Refused { .. } | AlertError::Compose(_))
+        match self {
+            AlertError::Recipient { .. } | AlertError::Refused { .. } | AlertError::Compose(_) => true,
+            AlertError::Webhook { is_about_the_mail, .. } => *is_about_the_mail,
+            _ => false,
+        }
     }
 }

@@ -1,71 +1,167 @@
-//! The words of a mail: subject and body.
+//! The words of a message: subject and text. The same as HTML and as a document follow from them.
 //!
-//! Neighbours: `book.rs` decides what is told, `email.rs` makes headers of it. Promise: the subject always begins with
-//! the same words and holds nothing from outside; nothing that is put into the body can begin a line of its own.
+//! Neighbours: `book.rs` decides what is told, `page.rs` and `document.rs` tell the same for a mail program and for a
+//! program, the channels make headers of it. Promise: the subject always begins with the same words and holds nothing
+//! from outside; nothing that is put into the text can begin a line of its own.
 
 use super::book::{Change, Decision, Run};
+use super::mute::Mute;
+use super::{document, page};
 use crate::clock::{self, UnixMillis};
 use crate::health::{Finding, Level};
 use crate::model::format_duration;
+use std::fmt::Write as _;
 
 /// What every subject begins with, for the filters of those who are woken by it.
 pub(super) const SUBJECT: &str = "awsideman Cache Health Alert";
 
-/// Everything a mail is written from.
+/// A message in all its forms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Words {
+    pub(super) subject: String,
+    pub(super) text: String,
+    pub(super) html: String,
+    /// JSON.
+    pub(super) document: String,
+}
+
+/// One part of a message.
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    /// Whether somebody must act.
+    pub(super) is_grave: bool,
+    /// Each item's lines; the first says what, a line that begins with `next: ` has the command.
+    pub(super) items: Vec<Vec<String>>,
+}
+
+/// Everything that a message is written from.
 pub(super) struct Letter<'a> {
     pub(super) decision: &'a Decision,
     pub(super) run: &'a Run<'a>,
     pub(super) now: UnixMillis,
 }
 
+/// The message about a decision.
+pub(super) fn words(decision: &Decision, run: &Run<'_>, now: UnixMillis) -> Words {
+    let letter = Letter { decision, run, now };
+    let (subject, text) = (subject(&letter), text(&letter));
+    let (html, document) = (page::html(&subject, &letter), document::json(&subject, &text, &letter));
+    Words { subject, text, html, document }
+}
+
 /// The subject: bare when something begins or is told again, otherwise with what it is about.
-pub(super) fn subject(letter: &Letter<'_>) -> String {
-    let Decision { began, reminded, over, lasting, .. } = letter.decision;
-    let ending = match (began.is_empty() && reminded.is_empty(), over.is_empty(), lasting.is_empty()) {
+fn subject(letter: &Letter<'_>) -> String {
+    let Decision { began, reminded, over, lasting, muted, .. } = letter.decision;
+    let goes_on = !(lasting.is_empty() && muted.is_empty());
+    let ending = match (began.is_empty() && reminded.is_empty(), over.is_empty(), goes_on) {
         (false, ..) => "",
-        (true, false, true) => " (resolved)",
-        (true, false, false) => " (partly resolved)",
-        (true, true, false) => " (unchanged)",
-        (true, true, true) if warnings(letter.run.findings).next().is_some() => " (warnings)",
-        (true, true, true) => " (all well)",
+        (true, false, false) => " (resolved)",
+        (true, false, true) => " (partly resolved)",
+        (true, true, true) => " (unchanged)",
+        (true, true, false) if warnings(letter.run.findings).next().is_some() => " (warnings)",
+        (true, true, false) => " (all well)",
     };
     format!("{SUBJECT}{ending}")
 }
 
-/// The body: what, since when, the figures, the next command.
-pub(super) fn body(letter: &Letter<'_>) -> String {
-    let Letter { decision, run, now } = letter;
+/// The parts of a message, in order; those that are empty are left out.
+pub(super) fn sections(letter: &Letter<'_>) -> Vec<Section> {
+    let Letter { decision, run, .. } = letter;
+    let section = |title, is_grave, items: Vec<Vec<String>>| Section { title, is_grave, items };
+    let each = |changes: &[Change]| changes.iter().map(told).collect();
+    let over = |change: &Change| vec![format!("{}, lasted {}", change.message, format_duration(change.lasted))];
+    let held = |(change, mute): &(Change, Mute)| vec![change.message.clone(), why(mute)];
+    let warning = |finding: &Finding| vec![finding.message.clone(), next(&finding.hint)];
+    let check = |f: &Finding| vec![format!("{} {}: {}", f.level.as_str(), f.key, f.message)];
+    let mut all = vec![
+        section("Began:", true, each(&decision.began)),
+        section("Still so:", true, each(&decision.reminded)),
+        section("Over:", false, decision.over.iter().map(over).collect()),
+        section("Goes on, told before:", false, each(&decision.lasting)),
+        section("Held back:", false, decision.muted.iter().map(held).collect()),
+        section("Worth a look:", false, warnings(run.findings).map(warning).collect()),
+        section("Checks of this run:", false, run.findings.iter().map(check).collect()),
+    ];
+    for section in &mut all {
+        for item in &mut section.items {
+            item.retain(|words| !words.is_empty());
+            for words in item {
+                *words = line(words);
+            }
+        }
+    }
+    all.retain(|section| !section.items.is_empty());
+    all
+}
+
+/// Whether nothing is wrong, and nothing was.
+pub(super) fn is_well(letter: &Letter<'_>) -> bool {
+    sections(letter).iter().all(|section| section.title.starts_with("Checks"))
+}
+
+/// What stands at the end of a message.
+pub(super) fn footer(letter: &Letter<'_>) -> Vec<(&'static str, String)> {
+    let run = letter.run;
+    let mut lines = vec![
+        ("Host", line(run.host)),
+        ("Cache", line(&run.cache_dir.display().to_string())),
+        ("Time", clock::local(letter.now)),
+        ("More", "awsideman cache health".to_owned()),
+    ];
+    if let Some(disabled) = run.disabled {
+        lines.insert(2, ("Disabled", line(disabled)));
+    }
+    lines
+}
+
+/// The text: what, since when, the figures, the next command.
+fn text(letter: &Letter<'_>) -> String {
     let mut text = String::new();
-    section(&mut text, "Began:", &decision.began, told);
-    section(&mut text, "Still so:", &decision.reminded, told);
-    section(&mut text, "Over:", &decision.over, |change| {
-        vec![format!("{}, lasted {}", change.message, format_duration(change.lasted))]
-    });
-    section(&mut text, "Goes on, told before:", &decision.lasting, told);
-    let warnings: Vec<&Finding> = warnings(run.findings).collect();
-    section(&mut text, "Worth a look:", &warnings, |finding| vec![finding.message.clone(), next(&finding.hint)]);
-    if text.is_empty() {
+    if is_well(letter) {
         text.push_str("All is well.\n\n");
     }
-    section(&mut text, "Checks of this run:", run.findings, |finding| {
-        vec![format!("{} {}: {}", finding.level.as_str(), finding.key, finding.message)]
-    });
-    if let Some(note) = run.note {
+    for section in sections(letter) {
+        text.push_str(section.title);
+        text.push('\n');
+        for item in &section.items {
+            for (n, words) in item.iter().enumerate() {
+                text.push_str(if n == 0 { "- " } else { "  " });
+                text.push_str(words);
+                text.push('\n');
+            }
+        }
+        text.push('\n');
+    }
+    if let Some(note) = letter.run.note {
         for words in note.lines() {
             text.push_str(&line(words));
             text.push('\n');
         }
         text.push('\n');
     }
-    let directory = run.cache_dir.display().to_string();
-    let (host, directory, time) = (line(run.host), line(&directory), clock::local(*now));
-    format!("{text}Host: {host}\nCache: {directory}\nTime: {time}\nMore: awsideman cache health\n")
+    for (name, words) in footer(letter) {
+        let _ = writeln!(text, "{name}: {words}");
+    }
+    text
 }
 
-/// Text from elsewhere as part of one line: what could end the line or steer a terminal becomes a blank.
+/// Text from elsewhere as part of one line: what could end the line, steer a terminal or turn the order of letters
+/// becomes a blank.
 pub(super) fn line(text: &str) -> String {
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let breaks = |c: char| {
+        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars().map(|c| if breaks(c) { ' ' } else { c }).collect()
+}
+
+/// Why something is held back, as a sentence.
+pub(super) fn why(mute: &Mute) -> String {
+    match mute {
+        Mute::Silenced(silence) => {
+            format!("silenced until {} by {}: {}", clock::local(silence.until), silence.author, silence.reason)
+        }
+        Mute::Inhibited(by) => format!("comes with {by}"),
+    }
 }
 
 fn warnings(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
@@ -79,20 +175,4 @@ fn told(change: &Change) -> Vec<String> {
 
 fn next(hint: &str) -> String {
     if hint.is_empty() { String::new() } else { format!("next: {hint}") }
-}
-
-fn section<T>(text: &mut String, title: &str, items: &[T], lines: impl Fn(&T) -> Vec<String>) {
-    if items.is_empty() {
-        return;
-    }
-    text.push_str(title);
-    text.push('\n');
-    for item in items {
-        for (n, words) in lines(item).iter().filter(|words| !words.is_empty()).enumerate() {
-            text.push_str(if n == 0 { "- " } else { "  " });
-            text.push_str(&line(words));
-            text.push('\n');
-        }
-    }
-    text.push('\n');
 }

@@ -1,12 +1,15 @@
-//! Mails that were decided and wait to leave.
+//! Messages that were decided and wait to leave, by each channel on its own.
 //!
-//! Neighbours: `book.rs` puts them in within its transaction, `email.rs` carries them. Promise: one sender at a time,
-//! the oldest mail first; a mail that cannot leave is kept with its error and its Message-ID, and a later run sends it.
-//! A mail may arrive twice when a sender dies between the server's yes and our note of it, then with one Message-ID.
+//! Neighbours: `book.rs` puts them in within its transaction, `channel.rs` has those who carry them. Promise: one sender
+//! at a time, the oldest message first; one that cannot leave is kept with its error and its Message-ID, and a later run
+//! sends it; a channel that is down holds up no other. A message may arrive twice when a sender dies between the other
+//! side's yes and our note of it, then with one Message-ID.
 
-use super::{AlertError, email};
-use crate::clock::{UnixMillis, millis};
-use crate::config;
+use super::channel::{Channel, Post, Receipt, Transport};
+use super::history::{self, Event};
+use super::letter::{SUBJECT, Words, line};
+use super::{AlertError, document};
+use crate::clock::{self, UnixMillis, millis};
 use crate::private::{self, Access, Open};
 use crate::sqlite::{self, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
@@ -14,12 +17,14 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Sent mails are kept this long, as a record.
+/// Messages that left are kept this long, as a record.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// A message that could not leave for this long is given up: nobody is helped by it any more.
+const TRIED: Duration = Duration::from_secs(7 * 86_400);
 /// How often a waiting sender asks for the lock.
 const POLL: Duration = Duration::from_millis(25);
 
-/// One mail in the outbox.
+/// One message in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     /// Its row.
@@ -32,148 +37,216 @@ pub struct Mail {
     pub subject: String,
     /// Its text.
     pub body: String,
-}
-
-/// What became of a mail that left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// Where it went: a file, `smtp.example.com:587`, `/usr/sbin/sendmail`.
-    pub place: String,
-    /// Recipients that were refused while others were accepted, one sentence.
-    pub complaint: Option<String>,
-}
-
-/// A way for mails to leave.
-pub trait Transport {
-    /// Hands over one mail. Called again with the same mail after an error.
-    fn send(&self, mail: &Mail) -> Result<Receipt, AlertError>;
-}
-
-/// What a delivery needs to know.
-#[derive(Debug, Clone, Copy)]
-pub struct Post<'a> {
-    /// `[alerts.email]`
-    pub email: &'a config::Email,
-    /// The state directory: it holds the lock of the sender and, unless set, the folder of the file transport.
-    pub state_dir: &'a Path,
-    /// Who may use that directory.
-    pub access: Access,
+    /// The same as HTML; empty when there is none.
+    pub html: String,
+    /// The same as JSON.
+    pub document: String,
 }
 
 /// What became of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delivered {
-    /// The mails that left, in order.
+    /// What left, in order.
     pub sent: Vec<Receipt>,
-    /// Why a mail stayed behind: a sentence.
+    /// Why something stayed behind: a sentence for each channel.
     pub failed: Option<String>,
     /// What to do about that; empty without a failure.
     pub hint: String,
-    /// How many mails wait still.
+    /// How many deliveries wait still.
     pub waiting: u64,
+    /// What was given up after having waited for days, one sentence each.
+    pub given_up: Vec<String>,
 }
 
-/// How many mails wait.
+/// How many deliveries wait.
 pub fn waiting(database: &mut Database) -> Result<u64, AlertError> {
-    let count = "SELECT count(*) FROM outbox WHERE sent_at IS NULL";
+    let count = "SELECT count(*) FROM delivery WHERE sent_at IS NULL";
     let waiting: i64 = database.connection().query_row(count, [], |row| row.get(0))?;
     Ok(waiting.unsigned_abs())
 }
 
-/// Sends what waits. A failure is a value, not an error: the mails are kept. Blocks while the network does.
+/// Sends what waits. A failure is a value, not an error: the messages are kept. Blocks while the network does.
 pub fn deliver(database: &mut Database, post: &Post<'_>, now: UnixMillis) -> Result<Delivered, AlertError> {
-    let waiting = waiting(database)?;
-    if waiting == 0 || !post.email.enabled {
-        return Ok(Delivered { waiting, ..Delivered::default() });
-    }
-    match email::Mailer::open(post) {
-        Ok(mailer) => drain(database, &mailer, post, now),
-        Err(error) => {
-            let note = "UPDATE outbox SET last_error = ? WHERE sent_at IS NULL";
-            sqlite::write(database.connection(), |t| t.execute(note, [error.to_string()]))?;
-            Ok(Delivered { failed: Some(error.to_string()), hint: hint(&error), waiting, ..Delivered::default() })
-        }
-    }
+    let ways = |channel: Channel| channel.is_enabled(post.settings).then(|| post.open(channel));
+    drain(database, &ways, post, now)
 }
 
-/// Sends what waits through `transport`, as the only sender.
+/// Sends what waits through the transports that `ways` opens, as the only sender; it gives none for a channel that is
+/// switched off.
 pub(super) fn drain(
     database: &mut Database,
-    transport: &dyn Transport,
+    ways: &dyn Fn(Channel) -> Option<Result<Box<dyn Transport>, AlertError>>,
     post: &Post<'_>,
     now: UnixMillis,
 ) -> Result<Delivered, AlertError> {
-    let mut delivered = Delivered::default();
+    let mut delivered = Delivered { waiting: waiting(database)?, ..Delivered::default() };
+    if delivered.waiting == 0 || Channel::ALL.into_iter().all(|channel| !channel.is_enabled(post.settings)) {
+        return Ok(delivered);
+    }
     let path = post.state_dir.join("outbox.lock");
-    let Some(lock) = lock(&path, post.access, post.email.timeout)? else {
-        delivered.failed = Some("another awsideman is still sending mails".into());
+    let Some(lock) = lock(&path, post.access, post.patience())? else {
+        delivered.failed = Some("another awsideman is still sending".into());
         delivered.hint = "nothing to do: it sends this one too, or the next run does".into();
         delivered.waiting = waiting(database)?;
         return Ok(delivered);
     };
-    let mut after = 0;
-    while let Some(mail) = next(database, after)? {
-        after = mail.id;
-        match transport.send(&mail) {
-            Ok(receipt) => {
-                let note = "UPDATE outbox SET attempts = attempts + 1, last_error = ?, sent_at = ? WHERE id = ?";
-                sqlite::write(database.connection(), |t| t.execute(note, params![receipt.complaint, now, mail.id]))?;
-                delivered.sent.push(receipt);
-            }
-            Err(error) => {
-                let note = "UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE id = ?";
-                sqlite::write(database.connection(), |t| t.execute(note, params![error.to_string(), mail.id]))?;
-                delivered.hint = hint(&error);
-                delivered.failed = Some(error.to_string());
-                if !error.is_about_the_mail() {
-                    break;
-                }
+    for channel in Channel::ALL {
+        if next(database, channel, 0)?.is_none() {
+            continue;
+        }
+        match ways(channel) {
+            None => {}
+            Some(Ok(transport)) => empty(database, channel, &*transport, now, &mut delivered)?,
+            Some(Err(error)) => {
+                let note = "UPDATE delivery SET last_error = ? WHERE channel = ? AND sent_at IS NULL";
+                sqlite::write(database.connection(), |t| {
+                    t.execute(note, params![error.to_string(), channel.as_str()])
+                })?;
+                delivered.failed_by(&error);
             }
         }
     }
-    let old = now.saturating_sub(millis(KEPT));
-    sqlite::write(database.connection(), |t| t.execute("DELETE FROM outbox WHERE sent_at < ?", [old]))?;
+    delivered.given_up = tidy(database, now)?;
     delivered.waiting = waiting(database)?;
     drop(lock);
     Ok(delivered)
 }
 
-/// Puts a mail into the outbox within the transaction that decided it. A summary replaces the summaries that wait.
+/// Sends what waits for one channel.
+fn empty(
+    database: &mut Database,
+    channel: Channel,
+    transport: &dyn Transport,
+    now: UnixMillis,
+    delivered: &mut Delivered,
+) -> Result<(), AlertError> {
+    let mut after = 0;
+    while let Some(mail) = next(database, channel, after)? {
+        after = mail.id;
+        let (error, sent_at) = match transport.send(&mail) {
+            Ok(receipt) => {
+                let complaint = receipt.complaint.clone();
+                delivered.sent.push(receipt);
+                (complaint, Some(now))
+            }
+            Err(error) => {
+                delivered.failed_by(&error);
+                let told = error.to_string();
+                after = if error.is_about_the_mail() { after } else { i64::MAX };
+                (Some(told), None)
+            }
+        };
+        let note = "UPDATE delivery SET attempts = attempts + 1, last_error = ?, sent_at = ?
+                    WHERE message = ? AND channel = ?";
+        sqlite::write(database.connection(), |t| t.execute(note, params![error, sent_at, mail.id, channel.as_str()]))?;
+    }
+    Ok(())
+}
+
+impl Delivered {
+    fn failed_by(&mut self, error: &AlertError) {
+        let (told, hint) = (error.to_string(), error.hint());
+        match &mut self.failed {
+            None => {
+                self.failed = Some(told);
+                // What to do, and that nothing is lost meanwhile.
+                self.hint = format!("{hint}; the message is kept and the next run tries again");
+            }
+            Some(known) if !known.contains(&told) => {
+                *known = format!("{known}; {told}");
+                self.hint = format!("{hint}; {}", self.hint);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Puts a message into the outbox within the transaction that decided it. A summary replaces the summaries that wait.
 pub(super) fn put(
     transaction: &Transaction<'_>,
-    subject: &str,
-    body: &str,
+    words: &Words,
+    channels: &[Channel],
     host: &str,
     summary: bool,
     now: UnixMillis,
 ) -> Result<Mail, StatementError> {
     if summary {
-        transaction.execute("DELETE FROM outbox WHERE summary = 1 AND sent_at IS NULL", [])?;
+        let waits =
+            "DELETE FROM delivery WHERE sent_at IS NULL AND message IN (SELECT id FROM outbox WHERE summary = 1)";
+        transaction.execute(waits, [])?;
+        forget_bare(transaction)?;
     }
     let message_id = message_id(host, now);
     transaction.execute(
-        "INSERT INTO outbox(message_id, created_at, subject, body, summary) VALUES(?, ?, ?, ?, ?)",
-        params![message_id, now, subject, body, summary],
+        "INSERT INTO outbox(message_id, created_at, subject, body, html, document, summary) VALUES(?, ?, ?, ?, ?, ?, ?)",
+        params![message_id, now, words.subject, words.text, words.html, words.document, summary],
     )?;
     let id = transaction.last_insert_rowid();
-    Ok(Mail { id, message_id, created_at: now, subject: subject.into(), body: body.into() })
+    for channel in channels {
+        transaction.execute("INSERT INTO delivery(message, channel) VALUES(?, ?)", params![id, channel.as_str()])?;
+    }
+    let Words { subject, text: body, html, document } = words.clone();
+    Ok(Mail { id, message_id, created_at: now, subject, body, html, document })
+}
+
+/// Sends a message that says it is a test, around the outbox. Blocks while the network does.
+pub fn test(post: &Post<'_>, channel: Channel, host: &str, now: UnixMillis) -> Result<Receipt, AlertError> {
+    let transport = post.open(channel)?;
+    let (name, time) = (line(host), clock::local(now));
+    let subject = format!("{SUBJECT} (test)");
+    let body = format!("This is a test: alerts of awsideman reach you.\n\nHost: {name}\nTime: {time}\n");
+    let document = document::test(&subject, &body, &name, now);
+    let message_id = message_id(host, now);
+    transport.send(&Mail { id: 0, message_id, created_at: now, subject, body, html: String::new(), document })
 }
 
 /// A Message-ID nobody else makes: `<time.random@host>`.
-pub(super) fn message_id(host: &str, now: UnixMillis) -> String {
+fn message_id(host: &str, now: UnixMillis) -> String {
     let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect();
     let host = host.trim_matches('.');
     format!("<{now}.{:032x}@{}>", fastrand::u128(..), if host.is_empty() { "localhost" } else { host })
 }
 
-/// What to do, and that nothing is lost meanwhile.
-fn hint(error: &AlertError) -> String {
-    format!("{}; the mail is kept and the next run tries again", error.hint())
+/// Message, channel, attempts, last error, subject, Message-ID.
+type Late = (i64, String, i64, String, String, String);
+
+/// Forgets what left long ago, and gives up what could not leave for days: its words are told in the history.
+fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertError> {
+    let (kept, tried) = (now.saturating_sub(millis(KEPT)), now.saturating_sub(millis(TRIED)));
+    Ok(sqlite::write(database.connection(), |t| {
+        let mut statement = t.prepare(
+            "SELECT d.message, d.channel, d.attempts, coalesce(d.last_error, 'the channel is switched off'), o.subject,
+                    o.message_id
+             FROM delivery d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL AND o.created_at < ?",
+        )?;
+        let read = |row: &sqlite::Row<'_>| -> Result<Late, StatementError> {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        };
+        let late: Vec<Late> = statement.query_map([tried], read)?.collect::<Result<_, _>>()?;
+        let mut given_up = Vec::new();
+        for (id, channel, attempts, error, subject, message_id) in late {
+            let told = format!("{channel}: \"{subject}\" was given up after {attempts} attempts: {error}");
+            let event = Event { message_id: Some(message_id), ..Event::new("", "given-up", &told, now) };
+            history::record(t, &event)?;
+            t.execute("DELETE FROM delivery WHERE message = ? AND channel = ?", params![id, channel])?;
+            given_up.push(told);
+        }
+        t.execute("DELETE FROM delivery WHERE sent_at < ?", [kept])?;
+        forget_bare(t)?;
+        Ok::<_, StatementError>(given_up)
+    })?)
 }
 
-fn next(database: &mut Database, after: i64) -> Result<Option<Mail>, StatementError> {
-    let oldest = "SELECT id, message_id, created_at, subject, body FROM outbox
-                  WHERE sent_at IS NULL AND id > ? ORDER BY id LIMIT 1";
+/// Messages without a delivery are nobody's.
+fn forget_bare(transaction: &Transaction<'_>) -> Result<(), StatementError> {
+    let bare = "DELETE FROM outbox WHERE id NOT IN (SELECT message FROM delivery)";
+    transaction.execute(bare, []).map(|_| ())
+}
+
+fn next(database: &mut Database, channel: Channel, after: i64) -> Result<Option<Mail>, StatementError> {
+    let oldest = "SELECT o.id, o.message_id, o.created_at, o.subject, o.body, o.html, o.document
+                  FROM outbox o JOIN delivery d ON d.message = o.id
+                  WHERE d.sent_at IS NULL AND d.channel = ? AND o.id > ? ORDER BY o.id LIMIT 1";
     let read = |row: &sqlite::Row<'_>| {
         Ok(Mail {
             id: row.get(0)?,
@@ -181,13 +254,15 @@ fn next(database: &mut Database, after: i64) -> Result<Option<Mail>, StatementEr
             created_at: row.get(2)?,
             subject: row.get(3)?,
             body: row.get(4)?,
+            html: row.get(5)?,
+            document: row.get(6)?,
         })
     };
-    database.connection().query_row(oldest, [after], read).optional()
+    database.connection().query_row(oldest, params![channel.as_str(), after], read).optional()
 }
 
 /// The sender's lock; `None` when another holds it for longer than `patience`. It is waited for, because who holds it
-/// may have looked for the last time before our mail was there.
+/// may have looked for the last time before our message was there.
 fn lock(path: &Path, access: Access, patience: Duration) -> Result<Option<File>, AlertError> {
     let file = private::open(path, Open::ReadWrite, access)?;
     let end = Instant::now() + patience;

@@ -4,11 +4,10 @@
 //! look, gets its addresses as arguments behind `--`, and is stopped when it takes too long.
 
 use super::AlertError;
-use std::ffi::OsStr;
-use std::io::{Read, Seek, Write};
+use super::child::Order;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Where `sendmail` lives when PATH does not say so.
 const USUAL: [&str; 4] = ["/usr/sbin/sendmail", "/usr/lib/sendmail", "/usr/bin/sendmail", "/usr/local/sbin/sendmail"];
@@ -31,42 +30,16 @@ pub(super) fn send(
     mail: &[u8],
     timeout: Duration,
 ) -> Result<(), AlertError> {
-    let fail = |what: &str, error: std::io::Error| AlertError::Sendmail(format!("{what}: {error}"));
-    // Files in place of pipes: neither side can then block the other.
-    let (mut input, mut output) = (unnamed()?, unnamed()?);
-    input.write_all(mail).and_then(|()| input.rewind()).map_err(|error| fail("cannot hand over the mail", error))?;
-    let talk = output.try_clone().map_err(|error| fail("cannot hand over the mail", error))?;
-    let mut child = Command::new(program)
-        .args([OsStr::new("-i"), OsStr::new("-f"), OsStr::new(from), OsStr::new("--")])
-        .args(to)
-        .stdin(Stdio::from(input))
-        .stdout(Stdio::null())
-        .stderr(Stdio::from(talk))
-        .spawn()
-        .map_err(|error| fail(&format!("cannot start {}", program.display()), error))?;
-    let end = Instant::now() + timeout;
-    let status = loop {
-        match child.try_wait().map_err(|error| fail("cannot wait for it", error))? {
-            Some(status) => break status,
-            None if Instant::now() >= end => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(AlertError::Sendmail(format!("{} took longer than {timeout:?}", program.display())));
-            }
-            None => std::thread::sleep(Duration::from_millis(20)),
-        }
+    let words = ["-i", "-f", from, "--"];
+    let order = Order {
+        program: program.as_os_str(),
+        arguments: words.into_iter().map(OsString::from).chain(to.iter().map(OsString::from)).collect(),
+        variables: Vec::new(),
+        input: mail,
+        timeout,
     };
-    if status.success() {
-        return Ok(());
-    }
-    let mut words = String::new();
-    let _ = output.rewind().and_then(|()| output.take(2_000).read_to_string(&mut words));
-    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(AlertError::Sendmail(format!("{} ended with {status}: {words}", program.display())))
-}
-
-fn unnamed() -> Result<std::fs::File, AlertError> {
-    tempfile::tempfile().map_err(|error| AlertError::Sendmail(format!("cannot make a temporary file: {error}")))
+    let ended = order.run().and_then(|ended| ended.well());
+    ended.map_err(|why| AlertError::Sendmail(format!("{} {why}", program.display())))
 }
 
 #[cfg(test)]

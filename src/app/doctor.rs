@@ -130,10 +130,10 @@ impl App {
             self.opened_store(),
             self.opened_state(),
             place::clock(now, self.config().debug.clock_offset, self.state_dir()),
-            self.mail(),
             self.switched(now),
             self.job_files(now, progress),
         ];
+        local.extend(self.channels());
         checks.extend(Box::pin(self.remote(now)).await);
         checks.append(&mut local);
         self.finish();
@@ -253,14 +253,28 @@ impl App {
         }
     }
 
-    fn mail(&self) -> Check {
-        if !self.config().alerts.email.enabled {
-            return Check::new("mail", Level::Ok, "not set up (optional): critical findings are not mailed");
+    /// One check for each channel of alerts; mail also when it is off, because somebody may take it for granted.
+    fn channels(&self) -> Vec<Check> {
+        let on = alerts::channels(&self.config().alerts);
+        let mut checks = Vec::new();
+        for channel in alerts::Channel::ALL {
+            let name = channel.as_str();
+            if !on.contains(&channel) {
+                if channel == alerts::Channel::Mail {
+                    let off = "not set up (optional): critical findings are not mailed";
+                    checks.push(Check::new(name, Level::Ok, off));
+                }
+                continue;
+            }
+            checks.push(match alerts::check(&self.post(), channel) {
+                Ok(()) => {
+                    let words = format!("the settings can be used; `awsideman alerts test --channel {name}` sends one");
+                    Check::new(name, Level::Ok, words)
+                }
+                Err(error) => Check::failed(name, error),
+            });
         }
-        match alerts::check(&self.post()) {
-            Ok(()) => Check::new("mail", Level::Ok, "the settings can be used; `awsideman alerts test` sends one"),
-            Err(error) => Check::failed("mail", error),
-        }
+        checks
     }
 
     fn switched(&self, now: UnixMillis) -> Check {
@@ -294,7 +308,10 @@ impl App {
         match listed {
             Ok(listed) => {
                 let due = listed.iter().filter(|job| job.next_due.is_some_and(|at| at <= now)).count();
-                Check::new("jobs", Level::Ok, format!("{all}, {due} due now"))
+                match self.late_jobs_notice() {
+                    Some(notice) => Check::new("jobs", Level::Warn, notice),
+                    None => Check::new("jobs", Level::Ok, format!("{all}, {due} due now")),
+                }
             }
             Err(error) => Check::failed("jobs", error),
         }

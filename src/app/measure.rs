@@ -32,8 +32,23 @@ pub struct Measured {
 }
 
 impl App {
-    /// Measures and judges.
+    /// Measures and judges, and sees whether anybody runs the jobs.
     pub fn measure(&self) -> Measured {
+        let (late, problem) = match self.late_jobs() {
+            Ok(late) => (Some(late), None),
+            Err(error) => (None, Some(format!("whether jobs are late could not be seen: {error}"))),
+        };
+        let mut measured = self.measure_with(late);
+        measured.notices.extend(problem);
+        measured
+    }
+
+    /// The same for the one who runs the jobs: what is late then is told by its runner.
+    pub(super) fn measure_in_run(&self) -> Measured {
+        self.measure_with(None)
+    }
+
+    fn measure_with(&self, late_jobs: Option<Vec<String>>) -> Measured {
         let now = self.clock().now();
         let mut notices = Vec::new();
         if let Some(problem) = &self.switch().1 {
@@ -63,6 +78,8 @@ impl App {
             },
             store_problem,
             directory_problems: self.directory_problems(),
+            login: self.login_reading(),
+            late_jobs,
             now,
         };
         let health = examine(&measurements, &self.config().health, &self.config().cache);

@@ -9,14 +9,17 @@ mod doctor;
 mod error;
 mod late;
 mod measure;
+mod ping;
 mod reading;
 mod recovery;
 mod sandboxed;
 mod status;
+mod tell;
 mod trial;
 mod upkeep;
 mod verdict;
 mod warming;
+mod watch;
 mod works;
 mod writing;
 

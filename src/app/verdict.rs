@@ -4,6 +4,8 @@
 //! mend is never called temporary, and the sentence ends with what to type.
 
 use super::AppError;
+use super::tell::behind;
+use crate::alerts::AWS;
 use crate::gateway::{GatewayError, Warmed};
 use crate::jobs::Work;
 use crate::store::Swept;
@@ -17,7 +19,10 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
         Some(error @ GatewayError::Budget { .. }) => {
             return Work::done(joined(&[text, error.to_string()])).with_exit(3);
         }
-        Some(error) => return Work::failed(with_remedy(error), exit_of(error)),
+        Some(error) => {
+            let work = Work::failed(with_remedy(error), exit_of(error));
+            return work.with_findings(behind(error).into_iter().collect());
+        }
         None => {}
     }
     let stopped: Vec<(&Warmed, &GatewayError)> =
@@ -27,11 +32,13 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
         let exit = stopped.iter().map(|(_, error)| exit_of(error)).fold(0, worst);
         // One that only somebody can mend makes it no better to try the others again at once.
         let is_temporary = stopped.iter().all(|(_, error)| error.is_temporary());
-        return if is_temporary {
-            Work::failed_for_now(why.join("; "), exit)
-        } else {
-            Work::failed(why.join("; "), exit)
-        };
+        // AWS is behind it only when nothing else is.
+        let causes = stopped.iter().filter_map(|(_, error)| behind(error));
+        let login = causes.clone().find(|finding| finding.key != AWS);
+        let cause = login.or_else(|| causes.into_iter().next().filter(|_| is_temporary));
+        let work =
+            if is_temporary { Work::failed_for_now(why.join("; "), exit) } else { Work::failed(why.join("; "), exit) };
+        return work.with_findings(cause.into_iter().collect());
     }
     if failures > 0 {
         why.push(format!("{failures} targets could not be read"));
@@ -85,10 +92,15 @@ pub(super) fn swept(swept: Result<Swept, AppError>) -> Work {
 
 pub(super) fn failed(error: &AppError) -> Work {
     match error {
-        AppError::Gateway(gateway) if gateway.is_temporary() => {
-            Work::failed_for_now(error.to_string(), exit_of(gateway))
+        AppError::Gateway(gateway) => {
+            let (exit, cause) = (exit_of(gateway), behind(gateway).into_iter().collect());
+            let work = if gateway.is_temporary() {
+                Work::failed_for_now(error.to_string(), exit)
+            } else {
+                Work::failed(with_remedy(gateway), exit)
+            };
+            work.with_findings(cause)
         }
-        AppError::Gateway(gateway) => Work::failed(with_remedy(gateway), exit_of(gateway)),
         AppError::Store(store) if store.is_temporary() => Work::failed_for_now(error.to_string(), 1),
         AppError::Store(store) if store.is_damage() => {
             Work::failed(format!("{error}; `awsideman cache recover` begins a new cache"), 12)

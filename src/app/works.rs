@@ -7,19 +7,19 @@
 use super::verdict::{failed, swept, warm_work, worst};
 use super::warming::Warming;
 use super::{App, AppError};
-use crate::alerts::{self, Delivered, Post};
+use crate::alerts::Delivered;
 use crate::config::{AlertWhen, Job, Kind, WarmTarget, load_jobs};
 use crate::gateway::Renew;
-use crate::health::Finding;
 use crate::host;
-use crate::jobs::{self, Context, Ledger, Outcome, Report, Run, Slots, Stop, Wanted, Work, Works};
+use crate::jobs::{self, Context, Ledger, Report, Run, Slots, Stop, Wanted, Work, Works};
 use crate::model::Zone;
 use crate::report::Progress;
-use crate::state::Database;
 use async_trait::async_trait;
 use serde_json::{Map, json};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// What came of a pass.
 #[derive(Debug, Default)]
@@ -34,14 +34,20 @@ pub struct RunDone {
     pub notices: Vec<String>,
 }
 
+type Pings = HashMap<(String, Option<String>), JoinHandle<()>>;
+
 /// The kinds of jobs, joined to the rooms that do them.
-struct Joined(Arc<App>);
+struct Joined {
+    app: Arc<App>,
+    /// The calls for starts that may not have ended yet, by job and profile.
+    pings: Mutex<Pings>,
+}
 
 #[async_trait]
 impl Works for Joined {
     async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> Work {
         // An app for each run: it reads the switch anew, and its store is opened and closed with it.
-        let app = match self.0.with_profile(run.profile.as_deref()) {
+        let app = match self.app.with_profile(run.profile.as_deref()) {
             Ok(app) => Arc::new(app),
             Err(error) => return failed(&error),
         };
@@ -52,7 +58,22 @@ impl Works for Joined {
             Kind::HealthCheck => aside(&app, App::health_job).await,
         };
         app.finish();
-        work
+        app.name_login(work)
+    }
+
+    async fn begun(&self, job: &Job, run: &Run) {
+        if let Some(ping) = self.app.ping_begun(job, run) {
+            let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
+            pings.insert((job.name.clone(), run.profile.clone()), ping);
+        }
+    }
+
+    async fn ended(&self, job: &Job, report: &Report) {
+        let start = {
+            let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
+            pings.remove(&(job.name.clone(), report.profile.clone()))
+        };
+        self.app.ping_ended(job, report, start).await;
     }
 }
 
@@ -96,7 +117,7 @@ impl App {
             clock: self.clock().clone(),
             zone,
             host: host::host_name(),
-            works: Arc::new(Joined(self.clone())),
+            works: Arc::new(Joined { app: self.clone(), pings: Mutex::default() }),
             slots: Slots::new(config.jobs.parallel),
             keep: config.jobs.history,
             grace: config.jobs.grace,
@@ -122,12 +143,13 @@ impl App {
         match self.look_at_alerts(jobs, &done.reports, &context.stop).await {
             Ok(mail) => {
                 if let Some(failed) = &mail.failed {
-                    let kept = "the mail is kept and the next run tries again";
+                    let kept = "the message is kept and the next run tries again";
                     let hint = if mail.hint.is_empty() { kept } else { &mail.hint };
-                    done.notices.push(format!("a mail could not be sent: {failed}; {hint}"));
+                    done.notices.push(format!("an alert could not be sent: {failed}; {hint}"));
                     done.exit = worst(done.exit, 1);
                 }
                 done.notices.extend(mail.sent.iter().filter_map(|receipt| receipt.complaint.clone()));
+                done.notices.extend(mail.given_up.iter().cloned());
                 done.mail = mail;
             }
             Err(error) => {
@@ -136,54 +158,6 @@ impl App {
             }
         }
         Ok(done)
-    }
-
-    async fn look_at_alerts(
-        self: &Arc<App>,
-        jobs: &[Job],
-        reports: &[Report],
-        stop: &Stop,
-    ) -> Result<Delivered, AppError> {
-        let (mut database, _) = self.database()?;
-        let names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
-        alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let findings = findings(jobs, reports);
-        let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
-        let ran = || reports.iter().filter(|report| !matches!(report.outcome, Outcome::Skipped | Outcome::Missed));
-        let always = ran().any(|report| when(report) == Some(AlertWhen::Always));
-        let (host, now) = (host::host_name(), self.clock().now());
-        if !findings.is_empty() || always {
-            let summary = summary(reports);
-            let run = alerts::Run {
-                findings: &findings,
-                note: Some(&summary),
-                when: if always { AlertWhen::Always } else { AlertWhen::OnChange },
-                host: &host,
-                cache_dir: self.cache_dir(),
-            };
-            alerts::observe(&mut database, &run, &self.config().alerts, now)?;
-        }
-        // Who wants this process to end shall not wait for a mail server: the mail is kept for the next run.
-        if !self.config().alerts.email.enabled || stop.is_set() {
-            return Ok(Delivered::default());
-        }
-        let app = self.clone();
-        let sending = tokio::task::spawn_blocking(move || app.send_mail(&mut database));
-        match sending.await {
-            Ok(delivered) => delivered,
-            Err(panicked) => {
-                Ok(Delivered { failed: Some(format!("the sender stopped: {panicked}")), ..Delivered::default() })
-            }
-        }
-    }
-
-    fn send_mail(&self, database: &mut Database) -> Result<Delivered, AppError> {
-        Ok(alerts::deliver(database, &self.post(), self.clock().now())?)
-    }
-
-    /// How mails leave.
-    pub fn post(&self) -> Post<'_> {
-        Post { email: &self.config().alerts.email, state_dir: self.state_dir(), access: self.access() }
     }
 
     async fn warm_job(
@@ -221,7 +195,7 @@ impl App {
 
     fn health_job(&self) -> Work {
         self.fold_tally();
-        let measured = self.measure();
+        let measured = self.measure_in_run();
         let mut detail = Map::new();
         detail.insert("health".into(), json!(measured.health));
         let text = match (measured.health.issues.as_slice(), measured.health.warnings.as_slice()) {
@@ -231,101 +205,5 @@ impl App {
         };
         let exit = if measured.health.healthy { 0 } else { 6 };
         Work::done(text).with_exit(exit).with_findings(measured.health.checks).with_detail(detail)
-    }
-}
-
-/// Whether anybody will ever say that this job's alert is over: not of one that never mails, nor of one that is not
-/// enabled and was not asked for.
-fn tells(job: &Job, reports: &[Report]) -> bool {
-    job.alert != AlertWhen::Never && (job.enabled || reports.iter().any(|report| report.job == job.name))
-}
-
-/// The names under which a job's own alerts are kept: one, or one for each of its profiles.
-fn alert_names(job: &Job) -> Vec<String> {
-    if job.profiles.is_empty() {
-        return vec![job.name.clone()];
-    }
-    job.profiles.iter().map(|profile| alert_name(&job.name, Some(profile))).collect()
-}
-
-fn alert_name(job: &str, profile: Option<&str>) -> String {
-    profile.map_or_else(|| job.to_owned(), |profile| format!("{job}@{profile}"))
-}
-
-/// What the alerts are told of a pass: the checks of health jobs, and for each job and profile whether it worked.
-fn findings(jobs: &[Job], reports: &[Report]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
-        let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name).collect();
-        findings.extend(own.iter().flat_map(|report| report.findings.iter().cloned()));
-        let mut told: Vec<Option<&str>> = Vec::new();
-        // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
-        // stopped because somebody wanted it says nothing about the job.
-        let says = |report: &&&Report| !matches!(report.outcome, Outcome::Skipped | Outcome::Cancelled);
-        for report in own.iter().rev().filter(says) {
-            if told.contains(&report.profile.as_deref()) {
-                continue;
-            }
-            told.push(report.profile.as_deref());
-            let trouble =
-                (report.outcome != Outcome::Done).then(|| format!("{}: {}", report.outcome.as_str(), report.reason));
-            let mut finding =
-                alerts::job_finding(&alert_name(&job.name, report.profile.as_deref()), trouble.as_deref());
-            if trouble.is_some() {
-                finding.hint = format!("awsideman jobs run {}", job.name);
-            }
-            findings.push(finding);
-        }
-    }
-    findings
-}
-
-fn summary(reports: &[Report]) -> String {
-    let line = |report: &Report| {
-        let profile = report.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
-        format!("{}{profile}: {}, {}", report.job, report.outcome.as_str(), report.reason)
-    };
-    reports.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report(profile: &str, outcome: Outcome) -> Report {
-        Report {
-            job: "warm".into(),
-            kind: "warm".into(),
-            profile: Some(profile.into()),
-            outcome,
-            reason: "r".into(),
-            took_ms: 0,
-            calls: 0,
-            scheduled_at: None,
-            started_at: 0,
-            attempt: 1,
-            exit: 0,
-            retryable: false,
-            findings: Vec::new(),
-            detail: Map::new(),
-        }
-    }
-
-    #[test]
-    fn each_profile_has_an_alert_of_its_own_and_the_last_word_counts() {
-        let mut job = load_jobs(None).unwrap().remove(0);
-        job.profiles = vec!["a".into(), "b".into(), "c".into()];
-        let reports = [
-            report("a", Outcome::Missed),
-            report("a", Outcome::Done),
-            report("b", Outcome::Failed),
-            report("c", Outcome::Cancelled),
-        ];
-        let found = findings(std::slice::from_ref(&job), &reports);
-        let mut keys: Vec<_> = found.iter().map(|finding| (finding.key.as_str(), finding.recovered)).collect();
-        keys.sort_unstable();
-        assert_eq!(keys, [("job:warm@a", true), ("job:warm@b", false)]);
-        assert!(found.iter().any(|finding| finding.hint == "awsideman jobs run warm"));
-        assert_eq!(alert_names(&job), ["warm@a", "warm@b", "warm@c"]);
     }
 }

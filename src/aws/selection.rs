@@ -60,12 +60,22 @@ pub fn region(settings: &AwsSettings, environment: &Environment) -> Option<Strin
     let given = settings.region.as_deref().map(str::trim).filter(|r| !r.is_empty()).map(str::to_owned);
     given.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION")).or_else(|| {
         let profile = settings.profile.clone().or_else(|| variable("AWS_PROFILE")).unwrap_or_else(|| "default".into());
-        let read = |path: Option<PathBuf>, config: bool| {
-            let text = std::fs::read(path?).ok()?;
-            setting(&String::from_utf8_lossy(&text), &profile, config, "region")
-        };
-        read(config_file(environment), true).or_else(|| read(credentials_file(environment), false))
+        profile_setting(environment, &profile, "region")
     })
+}
+
+/// The value of `key` in a profile: of the config file, else of the credentials file.
+pub(super) fn profile_setting(environment: &Environment, profile: &str, key: &str) -> Option<String> {
+    let read = |path: Option<PathBuf>, config: bool| {
+        setting(&String::from_utf8_lossy(&std::fs::read(path?).ok()?), |h| is_profile(h, profile, config), key)
+    };
+    read(config_file(environment), true).or_else(|| read(credentials_file(environment), false))
+}
+
+/// The value of `key` in an SSO session.
+pub(super) fn session_setting(environment: &Environment, session: &str, key: &str) -> Option<String> {
+    let text = std::fs::read(config_file(environment)?).ok()?;
+    setting(&String::from_utf8_lossy(&text), |header| is_session(header, session), key)
 }
 
 /// What is wrong with a profile that was asked for: it, or what it leads to, is in neither file.
@@ -84,14 +94,12 @@ pub(super) fn wrong_profile(profile: Option<&str>, environment: &Environment) ->
     if !known(chosen) {
         return Some(format!("profile `{chosen}` is in neither {files}"));
     }
-    let value =
-        |key: &str| setting(&in_config, chosen, true, key).or_else(|| setting(&in_credentials, chosen, false, key));
+    let value = |key: &str| profile_setting(environment, chosen, key);
     if let Some(source) = value("source_profile").filter(|source| !known(source)) {
         return Some(format!("profile `{chosen}` names source_profile `{source}`, which is in neither {files}"));
     }
     let session = value("sso_session")?;
-    let is_session = |header: &str| header.strip_prefix("sso-session").is_some_and(|rest| rest.trim() == session);
-    (!has_section(&in_config, is_session))
+    (!has_section(&in_config, |header| is_session(header, &session)))
         .then(|| format!("profile `{chosen}` names sso_session `{session}`, which is not in {}", path(&config)))
 }
 
@@ -128,9 +136,8 @@ fn stamp(path: &Path) -> Option<String> {
     Some(format!("{}.{:09} {} {}", found.mtime(), found.mtime_nsec(), found.len(), found.ino()))
 }
 
-/// The value of `key` in a profile. In the config file its section is `[profile NAME]` (or `[default]`), in the
-/// credentials file `[NAME]`.
-fn setting(text: &str, profile: &str, config: bool, key: &str) -> Option<String> {
+/// The value of `key` in the sections that are it.
+fn setting(text: &str, is_it: impl Fn(&str) -> bool, key: &str) -> Option<String> {
     let (mut inside, mut found) = (false, None);
     for line in text.lines() {
         // An indented line belongs to a nested setting (`s3 =`), never to the section.
@@ -139,7 +146,7 @@ fn setting(text: &str, profile: &str, config: bool, key: &str) -> Option<String>
         }
         let line = line.trim_end();
         if let Some(header) = section(line) {
-            inside = is_profile(header, profile, config);
+            inside = is_it(header);
         } else if inside && let Some((name, value)) = line.split_once('=') {
             let value = value.split(" #").next().unwrap_or_default().split(" ;").next().unwrap_or_default().trim();
             if name.trim().eq_ignore_ascii_case(key) && !value.is_empty() {
@@ -150,10 +157,15 @@ fn setting(text: &str, profile: &str, config: bool, key: &str) -> Option<String>
     found
 }
 
+/// In the config file the section of a profile is `[profile NAME]` (or `[default]`), in the credentials file `[NAME]`.
 fn is_profile(header: &str, profile: &str, config: bool) -> bool {
     let named = header.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim);
     let bare = |text: &str| text.trim_matches(['"', '\'']) == profile;
     if config { named.map_or(header == "default" && profile == "default", bare) } else { bare(header) }
+}
+
+fn is_session(header: &str, session: &str) -> bool {
+    header.strip_prefix("sso-session").is_some_and(|rest| rest.trim() == session)
 }
 
 #[cfg(test)]

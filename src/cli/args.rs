@@ -4,6 +4,7 @@
 //! down. Promise: one flag has one meaning everywhere, every command shows an example, and a test walks the tree
 //! to see to both.
 
+pub mod alerts;
 pub mod cache;
 pub mod directory;
 pub mod global;
@@ -78,9 +79,9 @@ pub enum Command {
     /// Show, check and write the configuration
     #[command(subcommand)]
     Config(program::ConfigCommand),
-    /// Try out how alerts are sent
+    /// See alerts, silence them, and try out how they are sent
     #[command(subcommand, visible_alias = "alert")]
-    Alerts(program::AlertsCommand),
+    Alerts(alerts::AlertsCommand),
     /// Run a local Identity Center to try things on
     #[command(subcommand)]
     Sandbox(program::SandboxCommand),

@@ -3,7 +3,7 @@
 //! Neighbours: `load.rs` asks after everything is merged. Promise: each rule names the key to change.
 
 use super::problem::Fault;
-use super::schema::{Config, Tls, Transport};
+use super::schema::{Config, Health, Tls, Transport};
 
 const ENABLED: &str = "alerts.email.enabled";
 
@@ -44,16 +44,18 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
         format!("{} is above health.free_disk_mb_warn ({})", health.free_disk_mb_critical, health.free_disk_mb_warn),
         "little free space is critical below the lower of the two: swap them",
     );
+    recovery(health, &mut rule);
 
     let email = &config.alerts.email;
+    let has_password = email.password.is_some() || email.password_file.is_some() || !email.password_command.is_empty();
     rule(
-        email.tls == Tls::None && email.password_file.is_some(),
+        email.tls == Tls::None && has_password,
         &["alerts.email.tls", "alerts.email.password_file"],
         "`none` would send the password in clear".into(),
         "write starttls or implicit, or remove alerts.email.password_file",
     );
     rule(
-        email.password_file.is_some() && email.username.is_none(),
+        has_password && email.username.is_none(),
         &["alerts.email.password_file", "alerts.email.username"],
         "a password without alerts.email.username".into(),
         "set alerts.email.username",
@@ -85,7 +87,50 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
         "mail is enabled and has no server".into(),
         "set the SMTP server, or another alerts.email.transport",
     );
+    let webhook = &config.alerts.webhook;
+    rule(
+        webhook.enabled && webhook.url.is_none() && webhook.url_file.is_none() && webhook.url_command.is_empty(),
+        &["alerts.webhook.url_file", "alerts.webhook.enabled"],
+        "the webhook is enabled and has no URL".into(),
+        "name the file that holds it, or set AWSIDEMAN_ALERTS_WEBHOOK_URL",
+    );
+    rule(
+        config.alerts.command.enabled && config.alerts.command.argv.is_empty(),
+        &["alerts.command.argv", "alerts.command.enabled"],
+        "the command is enabled and names no program".into(),
+        "write its program and arguments, as in [\"/usr/local/bin/page-me\"]",
+    );
     found
+}
+
+/// An alert must be able to end, and not at a figure that begins it.
+fn recovery(health: &Health, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
+    let mut compare = |wrong: bool, keys: &'static [&'static str], side: &str| {
+        let what = format!("an alert would be over while it is still critical ({})", keys[1]);
+        rule(wrong, keys, what, &format!("set it {side} the critical value"));
+    };
+    let below = |recovered: Option<f64>, critical: f64| recovered.is_some_and(|value| value < critical);
+    let above = |recovered: Option<f64>, critical: f64| recovered.is_some_and(|value| value > critical);
+    compare(
+        below(health.hit_rate_recovered, health.hit_rate_critical),
+        &["health.hit_rate_recovered", "health.hit_rate_critical"],
+        "above",
+    );
+    compare(
+        below(health.free_disk_mb_recovered, health.free_disk_mb_critical),
+        &["health.free_disk_mb_recovered", "health.free_disk_mb_critical"],
+        "above",
+    );
+    compare(
+        above(health.error_rate_recovered, health.error_rate_critical),
+        &["health.error_rate_recovered", "health.error_rate_critical"],
+        "below",
+    );
+    compare(
+        health.size_mb_critical.is_some_and(|critical| above(health.size_mb_recovered, critical)),
+        &["health.size_mb_recovered", "health.size_mb_critical"],
+        "below",
+    );
 }
 
 /// `a@b` or `Name <a@b>`; the mail library judges the rest.

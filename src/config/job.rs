@@ -4,6 +4,7 @@
 //! found while reading, with its file and key.
 
 use super::schedule::Schedule;
+use super::schema::Secret;
 use crate::model::Resource;
 use std::time::Duration;
 
@@ -38,6 +39,19 @@ pub struct Job {
     pub alert: AlertWhen,
     /// The AWS profiles it runs for; empty: the one in use.
     pub profiles: Vec<String>,
+    /// URLs of its own to call when a run begins and ends; those of `[alerts.ping]` serve for what it does not name.
+    pub ping: JobPing,
+}
+
+/// `[ping]` of a job file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct JobPing {
+    /// Called when a run begins.
+    pub start: Option<Secret>,
+    /// Called when it ended well.
+    pub success: Option<Secret>,
+    /// Called when it did not.
+    pub failure: Option<Secret>,
 }
 
 /// What a job does, with the settings of its kind.

@@ -4,11 +4,12 @@
 //! that is returned can be run as it stands; nothing in the file was ignored.
 
 use super::file::{self, Entry};
-use super::job::{AlertWhen, CatchUp, Job, Kind, Overlap, Retry, WarmTarget};
+use super::job::{AlertWhen, CatchUp, Job, JobPing, Kind, Overlap, Retry, WarmTarget};
 use super::keys::{Catalogue, Key};
 use super::problem::{Fault, Problem, nearest, suggestion};
 use super::schedule::Schedule;
-use super::value::Type::{Choice, Flag, Text, Time, Whole, Words};
+use super::schema::Secret;
+use super::value::Type::{Choice, Flag, SecretUrl, Text, Time, Whole, Words};
 use super::value::{Base, Setting, Type};
 use crate::model::Zone;
 use std::path::Path;
@@ -43,6 +44,9 @@ const JOB: Catalogue = Catalogue {
         key("retry.delay", Time(0, DAY)),
         key("alert", Choice(&["on-change", "always", "never"])),
         key("profiles", Words),
+        key("ping.start", SecretUrl),
+        key("ping.success", SecretUrl),
+        key("ping.failure", SecretUrl),
         key("warm.resources", Words),
         key("warm.budget", Whole(0, 1_000_000_000)),
     ],
@@ -74,6 +78,11 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Job, Vec<Problem>> {
         retry: Retry { attempts: fields.whole("retry.attempts", 1), delay: fields.time("retry.delay", 30) },
         alert: fields.alert(),
         profiles: fields.words("profiles").unwrap_or_default(),
+        ping: JobPing {
+            start: fields.text("ping.start").map(Secret::new),
+            success: fields.text("ping.success").map(Secret::new),
+            failure: fields.text("ping.failure").map(Secret::new),
+        },
         kind: kind.unwrap_or(Kind::Cleanup),
         schedule: schedule.unwrap_or(Schedule::Every(Duration::ZERO)),
     };

@@ -7,7 +7,7 @@
 use super::problem::nearest;
 use super::ttl;
 use super::value::Type;
-use super::value::Type::{Choice, Flag, Number, Path, Size, Switch, Text, Time, Url, Whole, Words};
+use super::value::Type::{Choice, Flag, Number, Path, Secret, SecretUrl, Size, Switch, Text, Time, Url, Whole, Words};
 
 /// A key and its type.
 #[derive(Debug, Clone, Copy)]
@@ -87,17 +87,23 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("pace.background_share", Number(1.0, 100.0)),
         key("health.hit_rate_warn", Number(0.0, 100.0)),
         key("health.hit_rate_critical", Number(0.0, 100.0)),
+        key("health.hit_rate_recovered", Number(0.0, 100.0)),
         key("health.size_mb_warn", Size),
         key("health.size_mb_critical", Size),
+        key("health.size_mb_recovered", Size),
         key("health.error_rate_critical", Number(0.0, 100.0)),
+        key("health.error_rate_recovered", Number(0.0, 100.0)),
         key("health.free_disk_mb_warn", Number(0.0, 1e9)),
         key("health.free_disk_mb_critical", Number(0.0, 1e9)),
+        key("health.free_disk_mb_recovered", Number(0.0, 1e9)),
         key("health.oldest_warn", Time(0, YEAR)),
         key("health.disabled_warn", Time(0, YEAR)),
+        key("health.login_warn", Time(0, YEAR)),
         key("health.min_samples", Whole(0, 1_000_000_000)),
         key("health.window", Time(HOUR, YEAR)),
         key("alerts.hold", Time(0, 24 * HOUR)),
         key("alerts.recovery_delay", Time(0, 24 * HOUR)),
+        key("alerts.group_wait", Time(0, 24 * HOUR)),
         key("alerts.repeat", Time(0, YEAR)),
         key("alerts.email.enabled", Flag),
         key("alerts.email.transport", Choice(&["smtp", "sendmail", "file"])),
@@ -106,11 +112,26 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("alerts.email.tls", Choice(&["starttls", "implicit", "none"])),
         key("alerts.email.ca_file", Path),
         key("alerts.email.username", Text),
+        key("alerts.email.password", Secret),
         key("alerts.email.password_file", Path),
+        key("alerts.email.password_command", Words),
         key("alerts.email.from", Text),
         key("alerts.email.to", Words),
         key("alerts.email.dir", Path),
         key("alerts.email.timeout", Time(1, HOUR)),
+        key("alerts.webhook.enabled", Flag),
+        key("alerts.webhook.url", Secret),
+        key("alerts.webhook.url_file", Path),
+        key("alerts.webhook.url_command", Words),
+        key("alerts.webhook.ca_file", Path),
+        key("alerts.webhook.timeout", Time(1, 10 * 60)),
+        key("alerts.command.enabled", Flag),
+        key("alerts.command.argv", Words),
+        key("alerts.command.timeout", Time(1, HOUR)),
+        key("alerts.ping.start", SecretUrl),
+        key("alerts.ping.success", SecretUrl),
+        key("alerts.ping.failure", SecretUrl),
+        key("alerts.ping.timeout", Time(1, 60)),
         key("jobs.dir", Path),
         key("jobs.parallel", Whole(1, 64)),
         key("jobs.history", Whole(1, 100_000)),
@@ -138,11 +159,6 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         ),
         moved("default_profile", "profile", ""),
         moved("default_region", "region", ""),
-        moved(
-            "alerts.email.password",
-            "alerts.email.password_file",
-            "passwords are never written into a configuration",
-        ),
     ],
 };
 
@@ -238,6 +254,9 @@ impl Former {
 
 /// Whether the value of a key must never be printed.
 pub(super) fn is_secret(key: &str) -> bool {
+    if let Found::Key(kind) = CONFIG.find(key) {
+        return matches!(kind, Secret | SecretUrl);
+    }
     let last = key.rsplit('.').next().unwrap_or(key);
     !last.ends_with("_file") && ["password", "secret", "token"].iter().any(|word| last.contains(word))
 }

@@ -43,13 +43,15 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     if problems.is_empty() { Ok(loaded) } else { Err(ConfigError { problems }) }
 }
 
-/// For emergency commands: takes what is right, the default for the rest, and tells what was wrong. Mail is off when
-/// its settings contradict each other.
+/// For emergency commands: takes what is right, the default for the rest, and tells what was wrong. A channel of
+/// alerts is off when its settings contradict each other.
 pub fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
     let (mut loaded, problems) = assemble(sources);
-    if problems.iter().any(|problem| problem.key.starts_with("alerts.email")) {
-        loaded.config.alerts.email.enabled = false;
-    }
+    let wrong = |section: &str| problems.iter().any(|problem| problem.key.starts_with(section));
+    let alerts = &mut loaded.config.alerts;
+    alerts.email.enabled &= !wrong("alerts.email");
+    alerts.webhook.enabled &= !wrong("alerts.webhook");
+    alerts.command.enabled &= !wrong("alerts.command");
     (loaded, problems)
 }
 

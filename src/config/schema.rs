@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod alerts;
+
+pub use alerts::*;
+
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,100 +176,38 @@ pub struct Health {
     pub hit_rate_warn: f64,
     /// Critical below this hit rate, in percent.
     pub hit_rate_critical: f64,
+    /// At this hit rate it has recovered; unset: two points above critical.
+    pub hit_rate_recovered: Option<f64>,
     /// Warn above this size in MiB; unset: the larger of 100 MB and 90 % of `cache.max_size_mb`.
     pub size_mb_warn: Option<f64>,
     /// Critical above this size in MiB; unset: the larger of 200 MB and 100 % of `cache.max_size_mb`.
     pub size_mb_critical: Option<f64>,
+    /// At this size in MiB it has recovered; unset: 95 % of critical.
+    pub size_mb_recovered: Option<f64>,
     /// Critical above this error rate, in percent of hits and misses.
     pub error_rate_critical: f64,
+    /// At this error rate it has recovered; unset: 80 % of critical.
+    pub error_rate_recovered: Option<f64>,
     /// Warn below this much free space on the cache's disk, in MiB.
     pub free_disk_mb_warn: f64,
     /// Critical below this much.
     pub free_disk_mb_critical: f64,
+    /// With this much it has recovered; unset: 110 % of critical.
+    pub free_disk_mb_recovered: Option<f64>,
     /// Warn when the oldest entry is older than this; zero never warns.
     #[serde(deserialize_with = "duration")]
     pub oldest_warn: Duration,
     /// Warn when the cache has been disabled for longer than this.
     #[serde(deserialize_with = "duration")]
     pub disabled_warn: Duration,
+    /// Warn when the AWS login ends within this; zero never warns.
+    #[serde(deserialize_with = "duration")]
+    pub login_warn: Duration,
     /// How many lookups a rate needs before it is judged.
     pub min_samples: u64,
     /// The time over which rates are taken.
     #[serde(deserialize_with = "duration")]
     pub window: Duration,
-}
-
-/// `[alerts]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Alerts {
-    /// How long a finding must last before it mails.
-    #[serde(deserialize_with = "duration")]
-    pub hold: Duration,
-    /// How long it must be gone before it is over.
-    #[serde(deserialize_with = "duration")]
-    pub recovery_delay: Duration,
-    /// A finding that lasts mails again after this; zero never.
-    #[serde(deserialize_with = "duration")]
-    pub repeat: Duration,
-    /// `[alerts.email]`
-    pub email: Email,
-}
-
-/// `[alerts.email]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Email {
-    /// Whether mails are sent.
-    pub enabled: bool,
-    /// How they leave.
-    pub transport: Transport,
-    /// The SMTP server.
-    pub host: String,
-    /// Its port; unset: 587, 465 or 25 by `tls`.
-    pub port: Option<u16>,
-    /// How the connection is protected.
-    pub tls: Tls,
-    /// A PEM file of certificates to trust beside the host's own.
-    pub ca_file: Option<PathBuf>,
-    /// The SMTP user name.
-    #[serde(default, deserialize_with = "non_empty")]
-    pub username: Option<String>,
-    /// The file that holds the password.
-    pub password_file: Option<PathBuf>,
-    /// The sender.
-    pub from: String,
-    /// The recipients.
-    pub to: Vec<String>,
-    /// Where the `file` transport writes; unset: `mail` in the state directory.
-    pub dir: Option<PathBuf>,
-    /// How long one delivery may take.
-    #[serde(deserialize_with = "duration")]
-    pub timeout: Duration,
-}
-
-/// How mails leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transport {
-    /// To a server.
-    Smtp,
-    /// Through the host's `sendmail`.
-    Sendmail,
-    /// Into a directory, one `.eml` each.
-    File,
-}
-
-/// How an SMTP connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Tls {
-    /// STARTTLS, required.
-    Starttls,
-    /// TLS from the first byte.
-    Implicit,
-    /// Not at all; refused together with a password.
-    None,
 }
 
 /// `[jobs]`

@@ -19,6 +19,10 @@ pub(super) enum Type {
     Text,
     /// `http://` or `https://`.
     Url,
+    /// Text that must not be shown, and that stands in no file: it comes in a variable.
+    Secret,
+    /// A URL that must not be shown.
+    SecretUrl,
     /// A path; `~/` is the home directory, a relative one counts from the file that names it.
     Path,
     /// true or false.
@@ -115,6 +119,17 @@ impl Type {
                 Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
                 _ => Err(wrong("write one that begins with http:// or https://")),
             },
+            Type::Secret => match given {
+                Given::Raw(text) => Ok(Setting::Text((*text).into())),
+                _ => Err(Fault::new(
+                    "is a secret and stands in a file that others read",
+                    "name its file with the key that ends in _file, or a command, or set the variable of this key",
+                )),
+            },
+            Type::SecretUrl => match given.text() {
+                Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
+                _ => Err(Fault::new("is no URL", "write one that begins with http:// or https://")),
+            },
             Type::Path => match given.text() {
                 Some(path) if !path.trim().is_empty() => resolve(path, base),
                 _ => Err(wrong("write one in quotes, or leave the key out")),
@@ -157,7 +172,8 @@ impl Type {
     fn noun(self) -> &'static str {
         match self {
             Type::Text => "text",
-            Type::Url => "a URL",
+            Type::Secret => "a secret",
+            Type::Url | Type::SecretUrl => "a URL",
             Type::Path => "a path",
             Type::Flag | Type::Switch => "true or false",
             Type::Time(..) => "a duration",

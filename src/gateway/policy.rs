@@ -1,9 +1,9 @@
-//! The least that a role must be allowed: an IAM policy made from the list of our own reads.
+//! The least that a role must be allowed: an IAM policy made from the lists of our own calls.
 //!
-//! Neighbours: `source.rs` holds the list, `doctor --iam-policy` prints it. Promise: every operation that a
-//! [`Source`](super::Source) can make is in it, and no other action.
+//! Neighbours: `source.rs` holds the lists, `doctor --iam-policy` prints it. Promise: every operation that a
+//! [`Source`](super::Source) can make is in it, reads alone or changes too, and no other action.
 
-use super::{Api, OPERATIONS, api_of};
+use super::{Api, CHANGE_OPERATIONS, OPERATIONS, api_of};
 use serde_json::{Value, json};
 
 /// The IAM action of an operation as on the wire: `AWSIdentityStore.ListUsers` is `identitystore:ListUsers`.
@@ -12,24 +12,32 @@ pub fn action_of(operation: &str) -> String {
     format!("{}:{name}", service(api_of(operation)))
 }
 
-/// An IAM policy document that allows what awsideman reads: one statement for each service.
-pub fn iam_policy() -> Value {
-    let apis = [
+/// An IAM policy document that allows what awsideman reads and, with `writes`, what it changes: one statement for each
+/// service and purpose.
+pub fn iam_policy(writes: bool) -> Value {
+    let reads = [
         ("IdentityStoreRead", Api::IdentityStore),
         ("IdentityCenterRead", Api::SsoAdmin),
         ("OrganizationsRead", Api::Organizations),
         ("WhoAmI", Api::Sts),
     ];
-    let statements: Vec<Value> = apis
-        .into_iter()
-        .map(|(sid, api)| {
-            let mut actions: Vec<String> =
-                OPERATIONS.iter().filter(|operation| api_of(operation) == api).map(|o| action_of(o)).collect();
-            actions.sort_unstable();
-            json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*" })
-        })
-        .collect();
+    let changes = [
+        ("IdentityStoreWrite", Api::IdentityStore),
+        ("IdentityCenterWrite", Api::SsoAdmin),
+        ("OrganizationsForWrites", Api::Organizations),
+    ];
+    let mut statements: Vec<Value> = reads.into_iter().map(|(sid, api)| statement(sid, api, OPERATIONS)).collect();
+    if writes {
+        statements.extend(changes.into_iter().map(|(sid, api)| statement(sid, api, CHANGE_OPERATIONS)));
+    }
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn statement(sid: &str, api: Api, operations: &[&str]) -> Value {
+    let mut actions: Vec<String> =
+        operations.iter().filter(|operation| api_of(operation) == api).map(|o| action_of(o)).collect();
+    actions.sort_unstable();
+    json!({ "Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*" })
 }
 
 fn service(api: Api) -> &'static str {
@@ -44,13 +52,12 @@ fn service(api: Api) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::CHANGE_OPERATIONS;
     use super::super::source::samples;
     use super::*;
 
     #[test]
     fn every_read_has_its_action_and_the_policy_allows_it() {
-        let policy = iam_policy().to_string();
+        let policy = iam_policy(false).to_string();
         let (listings, singles) = samples();
         let operations = listings.iter().map(super::super::Listing::operation);
         let operations = operations.chain(singles.iter().map(super::super::Single::operation));
@@ -60,7 +67,17 @@ mod tests {
             assert!(policy.contains(&format!("\"{}\"", action_of(operation))), "{operation}");
         }
         assert_eq!(OPERATIONS.len(), of_reads.len(), "an operation that nothing makes");
-        assert_eq!(of_changes.len(), 4, "what is asked on the way to changes");
+        assert_eq!(of_changes.len(), 5, "what is asked on the way to changes");
+    }
+
+    #[test]
+    fn changes_are_allowed_only_when_they_are_asked_for() {
+        let (reads, all) = (iam_policy(false).to_string(), iam_policy(true).to_string());
+        for operation in CHANGE_OPERATIONS {
+            let action = format!("\"{}\"", action_of(operation));
+            assert!(all.contains(&action) && !reads.contains(&action), "{action}");
+        }
+        assert!(OPERATIONS.iter().all(|operation| all.contains(&format!("\"{}\"", action_of(operation)))));
     }
 
     #[test]
@@ -69,8 +86,9 @@ mod tests {
         assert_eq!(action_of("AWSIdentityStore.ListUsers"), "identitystore:ListUsers");
         assert_eq!(action_of("AWSOrganizationsV20161128.ListAccounts"), "organizations:ListAccounts");
         assert_eq!(action_of("AWSSecurityTokenServiceV20110615.GetCallerIdentity"), "sts:GetCallerIdentity");
-        let statements = iam_policy()["Statement"].as_array().unwrap().clone();
-        assert_eq!(statements.len(), 4);
+        assert_eq!(iam_policy(false)["Statement"].as_array().unwrap().len(), 4);
+        let statements = iam_policy(true)["Statement"].as_array().unwrap().clone();
+        assert_eq!(statements.len(), 7);
         for action in statements.iter().flat_map(|s| s["Action"].as_array().unwrap()) {
             assert!(!action.as_str().unwrap().contains('*'), "{action}");
         }

@@ -85,6 +85,8 @@ pub enum Listing {
     OrganizationalUnits(String),
     /// `organizations ListAccountsForParent` of a root or OU id: whole Account objects.
     AccountsForParent(String),
+    /// `organizations ListTagsForResource` of an account id: `{Key, Value}`.
+    AccountTags(String),
 }
 
 impl Listing {
@@ -109,6 +111,7 @@ impl Listing {
             Listing::Roots => "AWSOrganizationsV20161128.ListRoots",
             Listing::OrganizationalUnits(_) => "AWSOrganizationsV20161128.ListOrganizationalUnitsForParent",
             Listing::AccountsForParent(_) => "AWSOrganizationsV20161128.ListAccountsForParent",
+            Listing::AccountTags(_) => "AWSOrganizationsV20161128.ListTagsForResource",
         }
     }
 }
@@ -257,6 +260,7 @@ pub const CHANGE_OPERATIONS: &[&str] = &[
     "SWBExternalService.DescribeAccountAssignmentCreationStatus",
     "SWBExternalService.DescribeAccountAssignmentDeletionStatus",
     "SWBExternalService.DescribePermissionSetProvisioningStatus",
+    "AWSOrganizationsV20161128.ListTagsForResource",
 ];
 
 /// `identitystore ListUsers`: an operation (`AWSIdentityStore.ListUsers`) in the words of the AWS CLI's services.
@@ -301,6 +305,7 @@ pub(super) fn samples() -> (Vec<Listing>, Vec<Single>) {
         Listing::Roots,
         Listing::OrganizationalUnits(text("r-1")),
         Listing::AccountsForParent(text("r-1")),
+        Listing::AccountTags(text("111122223333")),
     ];
     let singles = vec![
         Single::User(text("u-1")),

@@ -42,3 +42,17 @@ pub struct Finding {
     /// Whether the figure has come back past its recovery value: a finding that fires is over only then.
     pub recovered: bool,
 }
+
+/// Warnings that are alerts as they are: what they announce comes by itself, and then it is too late.
+const FORETELLING: [&str; 2] = ["disabled", "login"];
+
+impl Finding {
+    /// Whether somebody must be told: of what is critical, and of a warning that foretells something.
+    pub fn alarms(&self) -> bool {
+        match self.level {
+            Level::Ok => false,
+            Level::Warn => FORETELLING.contains(&self.key.as_str()),
+            Level::Critical => true,
+        }
+    }
+}

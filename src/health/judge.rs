@@ -25,7 +25,7 @@ const ERROR_RATE_RECOVERY: f64 = 0.8;
 const FREE_DISK_RECOVERY: f64 = 1.1;
 
 /// Judges every check. Keys, in this order: `hit_rate`, `size`, `error_rate`, `free_disk`, `oldest`, `breaker`,
-/// `disabled`, `store`, `directories`.
+/// `disabled`, `store`, `directories`, `login`, `jobs`.
 pub fn judge(found: &Measurements, health: &config::Health, cache: &config::Cache) -> Vec<Finding> {
     vec![
         hit_rate(found, health),
@@ -37,6 +37,8 @@ pub fn judge(found: &Measurements, health: &config::Health, cache: &config::Cach
         disabled(found, health),
         store(found),
         directories(found),
+        login(found, health),
+        jobs(found),
     ]
 }
 
@@ -63,7 +65,7 @@ impl SizeLimits {
 
 fn hit_rate(found: &Measurements, health: &config::Health) -> Finding {
     let samples = found.samples();
-    let recovery = health.hit_rate_critical + HIT_RATE_RECOVERY_POINTS;
+    let recovery = health.hit_rate_recovered.unwrap_or(health.hit_rate_critical + HIT_RATE_RECOVERY_POINTS);
     if found.disabled.is_some() {
         // Neither good nor bad: what fired before is judged again once the cache is back.
         return Finding { recovered: false, ..fine("hit_rate", "not judged while the cache is disabled".into()) };
@@ -88,7 +90,7 @@ fn size(found: &Measurements, health: &config::Health) -> Finding {
     let level = grade(held > limits.critical, held > limits.warn);
     let limit = if found.limit_bytes == 0 { "no limit".into() } else { format_size(found.limit_bytes) };
     let figure = format!("{} in {} entries, limit {limit}", format_size(found.held_bytes), found.entries);
-    let recovered = held <= limits.critical * SIZE_RECOVERY;
+    let recovered = held <= health.size_mb_recovered.unwrap_or(limits.critical * SIZE_RECOVERY);
     let words = format!("High memory usage: {held:.1}MB");
     finding("size", level, words, figure, "awsideman cache enforce-limits", recovered)
 }
@@ -96,7 +98,7 @@ fn size(found: &Measurements, health: &config::Health) -> Finding {
 fn error_rate(found: &Measurements, health: &config::Health) -> Finding {
     let samples = found.samples().max(found.window_errors);
     let rate = found.error_rate().unwrap_or(0.0);
-    let recovered = rate <= health.error_rate_critical * ERROR_RATE_RECOVERY;
+    let recovered = rate <= health.error_rate_recovered.unwrap_or(health.error_rate_critical * ERROR_RATE_RECOVERY);
     if samples < health.min_samples {
         let message = format!("{} errors in {samples} samples, fewer than {}", found.window_errors, health.min_samples);
         return Finding { recovered, ..fine("error_rate", message) };
@@ -117,7 +119,7 @@ fn free_disk(found: &Measurements, health: &config::Health, cache: &config::Cach
         None => format!("{} free", format_size(bytes)),
     };
     let words = format!("Low disk space: {figure} on the disk of {}", cache.dir.display());
-    let recovered = free >= health.free_disk_mb_critical * FREE_DISK_RECOVERY;
+    let recovered = free >= health.free_disk_mb_recovered.unwrap_or(health.free_disk_mb_critical * FREE_DISK_RECOVERY);
     finding("free_disk", level, words, figure, "awsideman cache cleanup", recovered)
 }
 
@@ -177,6 +179,42 @@ fn directories(found: &Measurements) -> Finding {
     }
     let words = format!("Directories need attention: {}", found.directory_problems.join("; "));
     finding("directories", Level::Warn, words, String::new(), "awsideman doctor", false)
+}
+
+fn login(found: &Measurements, health: &config::Health) -> Finding {
+    let Some(login) = &found.login else {
+        return fine("login", "no end is known".into());
+    };
+    let (left, name) = (since(found.now, login.ends_at), &login.name);
+    if login.ends_at <= found.now {
+        let words = format!("The AWS login {name} ended {} ago", format_duration(since(login.ends_at, found.now)));
+        return finding(
+            "login",
+            grade(false, !health.login_warn.is_zero()),
+            words.clone(),
+            words,
+            &login.command,
+            false,
+        );
+    }
+    // A login of a working day would be about to end all day long.
+    let life = login.began_at.map(|began| since(began, login.ends_at));
+    let ahead = life.map_or(health.login_warn, |life| health.login_warn.min(life / 4));
+    let level = grade(false, left < ahead);
+    let figure = format!("{name} holds for another {}", format_duration(left));
+    let words = format!("The AWS login {name} ends in {}", format_duration(left));
+    finding("login", level, words, figure, &login.command, level == Level::Ok)
+}
+
+fn jobs(found: &Measurements) -> Finding {
+    match found.late_jobs.as_deref() {
+        None => fine("jobs", "running".into()),
+        Some([]) => fine("jobs", "none is late".into()),
+        Some(late) => {
+            let words = format!("Jobs do not run: {}", late.join("; "));
+            finding("jobs", Level::Warn, words, String::new(), "awsideman jobs run", false)
+        }
+    }
 }
 
 fn grade(critical: bool, warn: bool) -> Level {

@@ -37,6 +37,10 @@ pub struct Measurements {
     pub store_problem: Option<String>,
     /// Directories with a wrong owner or mode, one sentence each.
     pub directory_problems: Vec<String>,
+    /// The login to AWS, when its end is known.
+    pub login: Option<LoginReading>,
+    /// Jobs that were due long ago and did not run, one sentence each; `None` when the one who runs them asks.
+    pub late_jobs: Option<Vec<String>>,
     /// The moment of all this.
     pub now: UnixMillis,
 }
@@ -50,6 +54,19 @@ pub struct Disabled {
     pub until: Option<UnixMillis>,
     /// What was given as the reason.
     pub reason: Option<String>,
+}
+
+/// A login with an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginReading {
+    /// What one logs in to.
+    pub name: String,
+    /// What to type to log in again.
+    pub command: String,
+    /// When it ends.
+    pub ends_at: UnixMillis,
+    /// When it began, as far as known.
+    pub began_at: Option<UnixMillis>,
 }
 
 /// The circuit breaker as status shows it.

@@ -13,13 +13,18 @@ fn settings() -> config::Health {
     config::Health {
         hit_rate_warn: 70.0,
         hit_rate_critical: 50.0,
+        hit_rate_recovered: None,
         size_mb_warn: None,
         size_mb_critical: None,
+        size_mb_recovered: None,
         error_rate_critical: 5.0,
+        error_rate_recovered: None,
         free_disk_mb_warn: 1024.0,
         free_disk_mb_critical: 256.0,
+        free_disk_mb_recovered: None,
         oldest_warn: Duration::from_secs(86_400),
         disabled_warn: Duration::from_secs(86_400),
+        login_warn: Duration::from_secs(86_400),
         min_samples: 50,
         window: Duration::from_secs(86_400),
     }
@@ -74,8 +79,19 @@ fn check(found: &Measurements, key: &str) -> Finding {
 
 #[test]
 fn every_check_yields_one_finding_in_one_order() {
-    let expected =
-        ["hit_rate", "size", "error_rate", "free_disk", "oldest", "breaker", "disabled", "store", "directories"];
+    let expected = [
+        "hit_rate",
+        "size",
+        "error_rate",
+        "free_disk",
+        "oldest",
+        "breaker",
+        "disabled",
+        "store",
+        "directories",
+        "login",
+        "jobs",
+    ];
     for found in [well(), Measurements::default()] {
         let findings = judge(&found, &settings(), &cache());
         assert_eq!(findings.iter().map(|f| f.key.as_str()).collect::<Vec<_>>(), expected);
@@ -201,9 +217,70 @@ fn a_cache_disabled_for_long_is_a_warning() {
 }
 
 #[test]
+fn recovery_values_that_are_set_hold_in_place_of_the_derived_ones() {
+    let health = config::Health {
+        hit_rate_recovered: Some(60.0),
+        size_mb_recovered: Some(100.0),
+        error_rate_recovered: Some(1.0),
+        free_disk_mb_recovered: Some(900.0),
+        ..settings()
+    };
+    let at = |hits: u64, held: u64, errors: u64, free: u64| {
+        let found = Measurements {
+            window_hits: hits,
+            window_misses: 100 - hits,
+            held_bytes: held * MB,
+            limit_bytes: 0,
+            window_errors: errors,
+            free_disk_bytes: Some(free * MB),
+            ..well()
+        };
+        ["hit_rate", "size", "error_rate", "free_disk"].map(|key| check_with(&found, &health, key).recovered)
+    };
+    assert_eq!(at(59, 101, 2, 899), [false; 4]);
+    assert_eq!(at(60, 100, 1, 900), [true; 4]);
+}
+
+#[test]
+fn a_login_is_foretold_a_day_ahead_or_in_its_last_quarter_and_told_when_it_is_over() {
+    let login = |life: Option<i64>, left: i64| {
+        let ends_at = 101 * HOUR + left * HOUR;
+        let began_at = life.map(|life| ends_at - life * HOUR);
+        let login = LoginReading { name: "corp".into(), command: "aws sso login".into(), ends_at, began_at };
+        check(&Measurements { login: Some(login), ..well() }, "login")
+    };
+    for (life, left, level) in [
+        (None, 25, Level::Ok),
+        (None, 23, Level::Warn),
+        (Some(7 * 24), 25, Level::Ok),
+        (Some(7 * 24), 23, Level::Warn),
+        (Some(8), 3, Level::Ok),
+        (Some(8), 1, Level::Warn),
+        (Some(8), -1, Level::Warn),
+        (None, -1, Level::Warn),
+    ] {
+        let finding = login(life, left);
+        assert_eq!((finding.level, finding.recovered), (level, level == Level::Ok), "{life:?} {left}: {finding:?}");
+        assert_eq!(finding.alarms(), level == Level::Warn, "a warning that foretells is an alert");
+    }
+    assert_eq!(login(None, 23).message, "The AWS login corp ends in 23h");
+    assert_eq!(login(None, -2).message, "The AWS login corp ended 2h ago");
+}
+
+#[test]
+fn jobs_that_nobody_runs_are_a_warning_but_not_for_the_one_who_runs_them() {
+    let late = |late: Option<Vec<String>>| check(&Measurements { late_jobs: late, ..well() }, "jobs");
+    assert_eq!(late(None).level, Level::Ok);
+    assert_eq!(late(Some(Vec::new())).level, Level::Ok);
+    let found = late(Some(vec!["warm was due at noon".into()]));
+    assert_eq!((found.level, found.alarms()), (Level::Warn, false));
+    assert_eq!(found.message, "Jobs do not run: warm was due at noon");
+}
+
+#[test]
 fn the_verdict_names_issues_and_stays_json() {
     let good = examine(&well(), &settings(), &cache());
-    assert_eq!((good.healthy, good.issues.len(), good.checks.len()), (true, 0, 9));
+    assert_eq!((good.healthy, good.issues.len(), good.checks.len()), (true, 0, 11));
     let found = Measurements { window_hits: 42, window_misses: 58, held_bytes: 500 * MB, ..well() };
     let json = serde_json::to_value(examine(&found, &settings(), &cache())).unwrap();
     assert_eq!(json["healthy"], false);

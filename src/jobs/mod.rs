@@ -8,6 +8,7 @@
 mod due;
 mod error;
 mod history;
+mod late;
 mod ledger;
 mod listing;
 mod lock;
@@ -28,6 +29,7 @@ mod rehearsal;
 pub use due::{Due, Missed, due, jitter_of};
 pub use error::JobError;
 pub use history::RunRow;
+pub use late::{Late, late};
 pub use ledger::{Ledger, Pause, Row};
 pub use listing::{Listed, Planned, dry_run, list};
 pub use lock::{Held, Lock};

@@ -6,7 +6,7 @@
 use super::ledger::{End, Entry};
 use super::{Context, Ledger, Outcome, Report, Run, Slots, Stop, Work, Works};
 use crate::clock::{ManualClock, UnixMillis};
-use crate::config::{AlertWhen, CatchUp, Job, Kind, Overlap, Retry, Schedule};
+use crate::config::{AlertWhen, CatchUp, Job, JobPing, Kind, Overlap, Retry, Schedule};
 use crate::model::Zone;
 use crate::private::Access;
 use crate::report::{Progress, Silent};
@@ -52,6 +52,7 @@ pub(super) fn job(name: &str) -> Job {
         retry: Retry { attempts: 1, delay: Duration::from_secs(1) },
         alert: AlertWhen::OnChange,
         profiles: Vec::new(),
+        ping: JobPing::default(),
     }
 }
 

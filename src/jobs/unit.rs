@@ -160,6 +160,7 @@ impl Unit {
             attempt: 1,
             next_due: self.next_after(reference, at, context),
         };
+        context.works.begun(&self.job, &run).await;
         let Ended { outcome, work, attempt, took } = supervise(Order {
             works: Arc::clone(&context.works),
             job: Arc::clone(&self.job),
@@ -186,6 +187,7 @@ impl Unit {
             report.reason = format!("{}; its end could not be recorded: {error}", report.reason);
             report.exit = report.exit.max(1);
         }
+        context.works.ended(&self.job, &report).await;
         Ok(report)
     }
 

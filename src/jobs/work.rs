@@ -4,7 +4,7 @@
 //! asked of an implementation: it ends soon after its [`Stop`] is set, it may be dropped at any `await`, and it may be
 //! called again after a failure that it called retryable.
 
-use super::Stop;
+use super::{Report, Stop};
 use crate::clock::UnixMillis;
 use crate::config::Job;
 use crate::health::Finding;
@@ -17,6 +17,12 @@ use serde_json::{Map, Value};
 pub trait Works: Send + Sync {
     /// Does the work of `job` once.
     async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> Work;
+
+    /// Is told that a run begins. The run waits for it: it must not take long.
+    async fn begun(&self, _job: &Job, _run: &Run) {}
+
+    /// Is told how a run ended, once its end is recorded. The pass waits for it: it must not take long.
+    async fn ended(&self, _job: &Job, _report: &Report) {}
 }
 
 /// The circumstances of one attempt.

@@ -285,6 +285,11 @@ mod tests {
         let version: i32 =
             open(root.path()).unwrap().0.reader().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!((version, evidence(root.path())), (VERSION, 0));
+        let waits =
+            "SELECT count(*) FROM outbox JOIN delivery ON message = id WHERE channel = 'mail' AND sent_at IS NULL";
+        let (database, _) = open(root.path()).unwrap();
+        let waiting: i64 = database.reader().query_row(waits, [], |row| row.get(0)).unwrap();
+        assert_eq!(waiting, 1, "a mail that waited waits still");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! way as an old one.
 
 /// The steps from version 1, each to the next version.
-pub(super) const STEPS: &[&str] = &[];
+pub(super) const STEPS: &[&str] = &[ALERTS];
 
 /// The number of the schema after the last step.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
@@ -63,4 +63,34 @@ CREATE TABLE journal(
   id INTEGER PRIMARY KEY, at INTEGER NOT NULL, space TEXT NOT NULL, who TEXT NOT NULL,
   operation TEXT NOT NULL, target TEXT NOT NULL, before TEXT, request_id TEXT, outcome TEXT
 ) STRICT;
+";
+
+/// Version 2: silences, causes and the past of alerts; a mail becomes a message with one delivery for each channel.
+const ALERTS: &str = "
+-- The key of the alert that this one comes from (the login behind a failed job).
+ALTER TABLE alert ADD COLUMN cause TEXT;
+-- Nothing is told of alerts whose key matches `pattern` (a glob), until `until`.
+CREATE TABLE silence(
+  id INTEGER PRIMARY KEY, pattern TEXT NOT NULL, created_at INTEGER NOT NULL, until INTEGER NOT NULL,
+  reason TEXT NOT NULL, author TEXT NOT NULL
+) STRICT;
+-- What happened to alerts and silences, for `alerts history`.
+CREATE TABLE alert_event(
+  id INTEGER PRIMARY KEY, at INTEGER NOT NULL, key TEXT NOT NULL, what TEXT NOT NULL, message TEXT NOT NULL,
+  lasted_ms INTEGER, message_id TEXT
+) STRICT;
+
+-- The same words as mail (HTML) and as a document (JSON).
+ALTER TABLE outbox ADD COLUMN html TEXT NOT NULL DEFAULT '';
+ALTER TABLE outbox ADD COLUMN document TEXT NOT NULL DEFAULT '';
+-- One row for each channel that a message must leave by.
+CREATE TABLE delivery(
+  message INTEGER NOT NULL, channel TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, last_error TEXT,
+  sent_at INTEGER, PRIMARY KEY(message, channel)
+) WITHOUT ROWID, STRICT;
+INSERT INTO delivery(message, channel, attempts, last_error, sent_at)
+  SELECT id, 'mail', attempts, last_error, sent_at FROM outbox;
+ALTER TABLE outbox DROP COLUMN attempts;
+ALTER TABLE outbox DROP COLUMN last_error;
+ALTER TABLE outbox DROP COLUMN sent_at;
 ";

@@ -175,7 +175,7 @@ pub struct DisableArgs {
     /// End by itself after this long, as in 30m or 4h
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     pub duration: Option<Duration>,
-    /// Why; shown wherever the cache is
+    /// Why; shown beside it
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `config`, `alerts`, `sandbox`, `doctor`, `completions` and `man`: the program itself.
+//! `config`, `sandbox`, `doctor`, `completions` and `man`: the program itself.
 //!
 //! Neighbours: `args.rs` holds them in the tree; `commands/` carries them out. Promise: none of them changes AWS.
 
@@ -37,14 +37,6 @@ pub enum ConfigCommand {
     /// Print which configuration files are read, in order
     #[command(after_help = "Examples:\n  awsideman config path\n  awsideman config path --json")]
     Path,
-}
-
-/// `alerts ...`
-#[derive(Debug, Clone, Subcommand)]
-pub enum AlertsCommand {
-    /// Send one mail to see whether alerts arrive
-    #[command(after_help = "Examples:\n  awsideman alerts test\n  awsideman alerts test --config new.toml")]
-    Test,
 }
 
 /// `sandbox ...`
@@ -100,12 +92,16 @@ pub struct ServeArgs {
     long_about = "Check everything that awsideman needs, and say what is missing.\n\n\
         Credentials and how long they last, region, instance, each read that is needed, directories, clock and mail. \
         The exit code is 0 when only optional parts are unset.",
-    after_help = "Examples:\n  awsideman doctor\n  awsideman doctor --json\n  awsideman doctor --iam-policy"
+    after_help = "Examples:\n  awsideman doctor\n  awsideman doctor --json\n  awsideman doctor --iam-policy\n  \
+        awsideman doctor --iam-policy --writes"
 )]
 pub struct DoctorArgs {
     /// Print the IAM policy that is just enough, and check nothing
     #[arg(long)]
     pub iam_policy: bool,
+    /// Let that policy allow changes too, not only reads
+    #[arg(long, requires = "iam_policy")]
+    pub writes: bool,
 }
 
 /// `completions`

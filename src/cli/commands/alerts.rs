@@ -1,47 +1,259 @@
-//! `alerts test`: one mail, now, to see whether alerts arrive.
+//! `alerts ...`: how alerts stand, silences, what happened, and one message to see whether they arrive.
 //!
-//! Neighbours: `alerts/` sends it as it sends every other mail, around the outbox. Promise: it says where the mail went,
-//! or what keeps it from leaving and which key to set.
+//! Neighbours: `alerts/` keeps and sends; runs of jobs move what is shown here. Promise: nothing of AWS is asked and a
+//! configuration that is not sound does not keep anybody from a silence; a test says where it went, or what keeps it
+//! from leaving and which key to set.
 
-use crate::alerts;
+use super::runs::sent;
+use crate::alerts::{self, AlertError, Channel, Event, Receipt, Silence, Standing};
+use crate::app::App;
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::program::AlertsCommand;
+use crate::cli::args::alerts::{AlertHistoryArgs, AlertsCommand, ChannelWord, SilenceArgs};
 use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::output::{Output, Page, Style};
 use crate::cli::session::{Need, Session};
+use crate::cli::times;
+use crate::clock::{UnixMillis, millis};
 use crate::host;
-use serde_json::json;
+use crate::model::format_duration;
+use crate::state::Database;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Events that `alerts history` shows unless a number is given.
+const SHOWN: u64 = 50;
 
 /// `alerts ...`
 pub(crate) fn alerts(command: &AlertsCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     match command {
-        AlertsCommand::Test => test(globals, output),
+        AlertsCommand::List => list(globals, output),
+        AlertsCommand::Test { channel } => test(*channel, globals, output),
+        AlertsCommand::Silence(arguments) => silence(arguments, globals, output),
+        AlertsCommand::Unsilence { key } => unsilence(key, globals, output),
+        AlertsCommand::History(arguments) => history(arguments, globals, output),
     }
 }
 
-fn test(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = Session::open(globals, Need::Report, output)?;
-    let app = &session.app;
-    super::jobs::say(&session.notices, output);
-    if !app.config().alerts.email.enabled {
-        return Err(Failure::new(Code::Usage, "alerts.email.enabled is false: no mail is ever sent").hint(
-            "set `enabled = true` under [alerts.email] (or AWSIDEMAN_ALERTS_EMAIL_ENABLED=true), with `to` and a `transport`\n\
-             `awsideman --sandbox alerts test` writes one into a file",
-        ));
+/// A session and its state database.
+struct Desk {
+    session: Session,
+    database: Database,
+    now: UnixMillis,
+}
+
+impl Desk {
+    fn open(globals: &GlobalArgs, output: &mut Output) -> Result<Desk, Failure> {
+        let mut session = Session::open(globals, Need::Anything, output)?;
+        let (database, notice) = session.app.database()?;
+        session.notices.extend(notice);
+        super::jobs::say(&session.notices, output);
+        let now = session.app.clock().now();
+        Ok(Desk { session, database, now })
     }
-    let receipt = alerts::test_mail(&app.post(), &host::host_name(), app.clock().now())?;
-    let mut page = Page::new().line(format!("Mail: {}", receipt.place));
-    if let Some(complaint) = &receipt.complaint {
-        page = page.line(complaint.clone());
+
+    fn app(&self) -> &App {
+        &self.session.app
+    }
+}
+
+fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let mut desk = Desk::open(globals, output)?;
+    let settings = &desk.session.app.config().alerts;
+    let standing = alerts::standing(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
+    let silences = alerts::silences(&desk.database, desk.now)?;
+    let waiting = alerts::waiting(&mut desk.database)?;
+    let row = |alert: &Standing| {
+        let since = times::age(alert.since, desk.now);
+        vec![alert.key.clone(), alert.state.to_owned(), since, alert.message.clone(), alert.next.clone()]
+    };
+    let mut page =
+        Page::new().table(&["KEY", "STATE", "SINCE", "WHAT", "NEXT MESSAGE"], standing.iter().map(row).collect());
+    if standing.is_empty() {
+        page = page.line("no alert is pending or fires");
+    }
+    for alert in standing.iter().filter(|alert| alert.state == "firing" && !alert.hint.is_empty()) {
+        page = page.marked(Style::Hint, format!("next ({})", alert.key), &alert.hint);
+    }
+    page = silence_lines(page, &silences, desk.now);
+    if waiting > 0 {
+        page = page.marked(Style::Warn, "waiting", format!("{waiting} deliveries are kept for the next run of a job"));
     }
     let document = json!({
         "schema_version": 1,
-        "sent": true,
-        "place": receipt.place,
-        "complaint": receipt.complaint,
-        "notices": session.notices,
+        "alerts": standing,
+        "silences": silences,
+        "waiting": waiting,
+        "notices": desk.session.notices,
     });
-    output.report(&document, &page)?;
+    output.report(&document, &page)
+}
+
+fn silence_lines(mut page: Page, silences: &[Silence], now: UnixMillis) -> Page {
+    for silence in silences {
+        let left = times::left(silence.until, now);
+        let words = format!("{} for another {left}, by {}: {}", silence.pattern, silence.author, silence.reason);
+        page = page.marked(Style::Faint, format!("silence {}", silence.id), words);
+    }
+    page
+}
+
+fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let (Some(key), Some(duration), Some(reason)) = (&arguments.key, arguments.duration, &arguments.reason) else {
+        return silences(globals, output);
+    };
+    let refuse = |message: &str, hint: &str| Err(Failure::new(Code::Usage, message.to_owned()).hint(hint.to_owned()));
+    if duration.is_zero() {
+        return refuse("--for: 0 would end at once, so nothing was changed", "name how long, as in 30m or 4h");
+    }
+    if key.trim().is_empty() {
+        return refuse("KEY: an empty key is no alert", "`awsideman alerts list` shows the keys; * is all of them");
+    }
+    if reason.trim().is_empty() {
+        return refuse("--reason: say why, for those who look at it at night", "name the ticket or the work");
+    }
+    let mut desk = Desk::open(globals, output)?;
+    let until = desk.now.saturating_add(millis(duration));
+    let made = alerts::silence(&mut desk.database, key, until, reason, &author(), desk.now)?;
+    let settings = &desk.session.app.config().alerts;
+    let standing = alerts::standing(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
+    let covered = standing.iter().filter(|alert| crate::model::matches(&made.pattern, &alert.key)).count();
+    let end = format!("It ends by itself at {} (in {})", times::local(until), format_duration(duration));
+    let page = Page::new()
+        .line(format!("Silenced: {} ({covered} alerts stand under it now)", made.pattern))
+        .line(end)
+        .line(format!("To end it: awsideman alerts unsilence {}", made.id));
+    let document = json!({ "schema_version": 1, "silence": made, "covers": covered, "notices": desk.session.notices });
+    output.report(&document, &page)
+}
+
+fn silences(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let desk = Desk::open(globals, output)?;
+    let silences = alerts::silences(&desk.database, desk.now)?;
+    let row = |silence: &Silence| {
+        let until = format!("{} (in {})", times::local(silence.until), times::left(silence.until, desk.now));
+        vec![silence.id.to_string(), silence.pattern.clone(), until, silence.author.clone(), silence.reason.clone()]
+    };
+    let mut page = Page::new().table(&["ID", "KEY", "UNTIL", "BY", "WHY"], silences.iter().map(row).collect());
+    if silences.is_empty() {
+        page = page.line("nothing is silenced");
+    }
+    output.report(&json!({ "schema_version": 1, "silences": silences, "notices": desk.session.notices }), &page)
+}
+
+fn unsilence(key: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let mut desk = Desk::open(globals, output)?;
+    let ended = alerts::unsilence(&mut desk.database, key, &author(), desk.now)?;
+    if ended.is_empty() {
+        return Err(Failure::new(Code::NotFound, format!("no silence that holds is called `{key}`"))
+            .hint("`awsideman alerts silence --list` shows them, each with its number"));
+    }
+    let line = |silence: &Silence| format!("Ended: silence {} of {}", silence.id, silence.pattern);
+    let page = ended.iter().fold(Page::new(), |page, silence| page.line(line(silence)));
+    output.report(&json!({ "schema_version": 1, "ended": ended, "notices": desk.session.notices }), &page)
+}
+
+fn history(arguments: &AlertHistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let desk = Desk::open(globals, output)?;
+    let events = alerts::events(&desk.database, arguments.key.as_deref(), arguments.limit.unwrap_or(SHOWN))?;
+    let row = |event: &Event| {
+        let lasted = event.lasted_ms.map(|ms| format_duration(Duration::from_millis(ms.max(0).unsigned_abs())));
+        vec![
+            times::local(event.at),
+            event.key.clone(),
+            event.what.clone(),
+            lasted.unwrap_or_default(),
+            event.message.clone(),
+        ]
+    };
+    let mut page = Page::new().table(&["WHEN", "KEY", "WHAT", "LASTED", "WORDS"], events.iter().map(row).collect());
+    if events.is_empty() {
+        page = page.line("nothing has happened yet");
+    }
+    output.report(&json!({ "schema_version": 1, "events": events, "notices": desk.session.notices }), &page)
+}
+
+fn author() -> String {
+    format!("{}@{}", host::user_name(), host::host_name())
+}
+
+fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = Session::open(globals, Need::Report, output)?;
+    let app = &session.app;
+    super::jobs::say(&session.notices, output);
+    let channels = match only {
+        Some(word) => vec![channel(word)],
+        None => alerts::channels(&app.config().alerts),
+    };
+    if channels.is_empty() {
+        return Err(Failure::new(Code::Usage, "alerts.email.enabled is false: no mail is ever sent").hint(
+            "set `enabled = true` under [alerts.email] (or AWSIDEMAN_ALERTS_EMAIL_ENABLED=true), with `to` and a `transport`\n\
+             [alerts.webhook] and [alerts.command] are the other ways; --channel tries one that is not switched on\n\
+             `awsideman --sandbox alerts test` writes one into a file",
+        ));
+    }
+    let try_it =
+        |channel: &Channel| (*channel, alerts::test(&app.post(), *channel, &host::host_name(), app.clock().now()));
+    let mut tried: Vec<(Channel, Result<Receipt, AlertError>)> = channels.iter().map(try_it).collect();
+    if let [(_, Err(_))] = tried.as_slice()
+        && let Some((_, Err(error))) = tried.pop()
+    {
+        return Err(error.into());
+    }
+    output.report(&document(&tried, &session.notices), &page(&tried))?;
+    if tried.iter().any(|(_, result)| result.is_err()) {
+        return Err(Failure::quiet(Code::Failed));
+    }
     // Some recipients were refused: the mail left, and somebody will not read the next alert either.
-    if receipt.complaint.is_some() { Err(Failure::quiet(Code::Partial)) } else { Ok(()) }
+    let complains = |(_, result): &(Channel, Result<Receipt, AlertError>)| {
+        result.as_ref().is_ok_and(|receipt| receipt.complaint.is_some())
+    };
+    if tried.iter().any(complains) { Err(Failure::quiet(Code::Partial)) } else { Ok(()) }
+}
+
+fn channel(word: ChannelWord) -> Channel {
+    match word {
+        ChannelWord::Mail => Channel::Mail,
+        ChannelWord::Webhook => Channel::Webhook,
+        ChannelWord::Command => Channel::Command,
+    }
+}
+
+fn document(tried: &[(Channel, Result<Receipt, AlertError>)], notices: &[String]) -> Value {
+    let each = |(channel, result): &(Channel, Result<Receipt, AlertError>)| {
+        let (receipt, error) = (result.as_ref().ok(), result.as_ref().err());
+        json!({
+            "channel": channel,
+            "sent": receipt.is_some(),
+            "place": receipt.map(|receipt| &receipt.place),
+            "complaint": receipt.and_then(|receipt| receipt.complaint.as_ref()),
+            "error": error.map(ToString::to_string),
+            "hint": error.map(AlertError::hint),
+        })
+    };
+    let all: Vec<Value> = tried.iter().map(each).collect();
+    let first = all.first().cloned().unwrap_or_default();
+    json!({
+        "schema_version": 1,
+        "sent": all.iter().all(|one| one["sent"] == true),
+        "place": first["place"],
+        "complaint": first["complaint"],
+        "channels": all,
+        "notices": notices,
+    })
+}
+
+fn page(tried: &[(Channel, Result<Receipt, AlertError>)]) -> Page {
+    let mut page = Page::new();
+    for (channel, result) in tried {
+        page = match result {
+            Ok(receipt) => {
+                let page = page.line(sent(receipt));
+                receipt.complaint.iter().fold(page, |page, complaint| page.line(complaint.clone()))
+            }
+            Err(error) => {
+                page.marked(Style::Bad, channel.as_str(), error.to_string()).marked(Style::Hint, "next", error.hint())
+            }
+        };
+    }
+    page
 }

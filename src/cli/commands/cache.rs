@@ -53,6 +53,9 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
     }
     let mut measured = session.app.measure();
     measured.notices.splice(0..0, session.notices.iter().cloned());
+    if measured.measurements.late_jobs.as_ref().is_some_and(|late| !late.is_empty()) {
+        measured.notices.extend(session.app.late_jobs_notice());
+    }
     let detail = Detail {
         resources: args.detailed,
         recent: args.recent_entries.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),

@@ -104,7 +104,7 @@ impl Shift for OnDuty {
                     self.talk.line(&told(report));
                 }
                 for receipt in &done.mail.sent {
-                    self.talk.line(&format!("mail: {}", receipt.place));
+                    self.talk.line(&format!("{}: {}", receipt.channel.as_str(), receipt.place));
                 }
                 if retries || !done.reports.is_empty() {
                     self.say(&self.outcome, done.notices);

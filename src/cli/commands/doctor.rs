@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// `doctor`
 pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     if arguments.iam_policy {
-        return output.text(&format!("{:#}\n", gateway::iam_policy()));
+        return output.text(&format!("{:#}\n", gateway::iam_policy(arguments.writes)));
     }
     let problems = config::load_leniently(&sources(globals)).1;
     let session = Session::open(globals, Need::Anything, output)?;

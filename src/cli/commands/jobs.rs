@@ -52,6 +52,7 @@ impl Look {
         let context = session.app.job_context(heard.clone(), Stop::new())?;
         let mut notices = session.notices;
         notices.extend(heard.take());
+        notices.extend(session.app.late_jobs_notice());
         Ok(Look { app: session.app, jobs, context, notices })
     }
 }

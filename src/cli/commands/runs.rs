@@ -5,7 +5,7 @@
 //! document, whatever ran.
 
 use super::jobs::{say, took, with_profile};
-use crate::alerts::Delivered;
+use crate::alerts::{Channel, Delivered, Receipt};
 use crate::app::{App, RunDone};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::RunArgs;
@@ -160,13 +160,23 @@ fn row(report: &Report) -> Vec<String> {
 
 fn mail_lines(mut page: Page, mail: &Delivered) -> Page {
     for receipt in &mail.sent {
-        page = page.line(format!("Mail: {}", receipt.place));
+        page = page.line(sent(receipt));
     }
     if mail.waiting > 0 {
-        let what = if mail.waiting == 1 { "1 mail is".to_owned() } else { format!("{} mails are", mail.waiting) };
-        page = page.line(format!("Mail waiting: {what} kept for the next run"));
+        let what = if mail.waiting == 1 { "1 message is".to_owned() } else { format!("{} messages are", mail.waiting) };
+        page = page.line(format!("Waiting: {what} kept for the next run"));
     }
     page
+}
+
+/// `Mail: smtp.example.com:587`
+pub(super) fn sent(receipt: &Receipt) -> String {
+    let name = match receipt.channel {
+        Channel::Mail => "Mail",
+        Channel::Webhook => "Webhook",
+        Channel::Command => "Command",
+    };
+    format!("{name}: {}", receipt.place)
 }
 
 /// One line for each run that was not well. One that was missed and then made up for is well.
@@ -283,10 +293,14 @@ mod tests {
     #[test]
     fn the_page_names_each_mail_and_those_that_wait() {
         let mut done = RunDone { reports: vec![report("a", Outcome::Done, 0)], ..RunDone::default() };
-        done.mail.sent.push(crate::alerts::Receipt { place: "/m/1.eml".into(), complaint: None });
+        done.mail.sent.push(crate::alerts::Receipt {
+            channel: crate::alerts::Channel::Mail,
+            place: "/m/1.eml".into(),
+            complaint: None,
+        });
         done.mail.waiting = 2;
         let text = page(&done, None, &[]).text(None, false);
-        assert!(text.contains("Mail: /m/1.eml") && text.contains("2 mails are kept"), "{text}");
+        assert!(text.contains("Mail: /m/1.eml") && text.contains("2 messages are kept"), "{text}");
         let job = crate::config::load_jobs(None).unwrap().remove(0);
         let nothing = |jobs: &[Job]| page(&RunDone::default(), None, jobs).text(None, false);
         assert!(nothing(std::slice::from_ref(&job)).contains("nothing is due"));

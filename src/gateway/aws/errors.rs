@@ -5,7 +5,7 @@
 //! understand is an error, never an absence.
 
 use crate::aws::{self, CredentialFault};
-use crate::gateway::{GatewayError, Listing, Single, Target, operation_words};
+use crate::gateway::{Change, GatewayError, Listing, Single, Target, operation_words};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -37,7 +37,9 @@ impl Ask {
             Listing::ManagedPolicies(arn)
             | Listing::CustomerManagedPolicies(arn)
             | Listing::ProvisionedAccounts(arn) => (format!("permission set {arn}"), None),
-            Listing::ProvisionedPermissionSets(id) => (format!("account {id}"), Some(id.clone())),
+            Listing::ProvisionedPermissionSets(id) | Listing::AccountTags(id) => {
+                (format!("account {id}"), Some(id.clone()))
+            }
             Listing::Assignments { account, permission_set } => {
                 (format!("account {account} or permission set {permission_set}"), Some(account.clone()))
             }
@@ -67,6 +69,16 @@ impl Ask {
             Single::CallerIdentity => ("the caller".to_owned(), None),
         };
         Self { operation: operation_words(single.operation()), what, account, profile: profile.map(str::to_owned) }
+    }
+
+    pub(super) fn change(change: &Change, profile: Option<&str>) -> Self {
+        let account = match change {
+            Change::Assign(grant) | Change::Revoke(grant) => Some(grant.account.clone()),
+            Change::Provision { account, .. } => account.clone(),
+            _ => None,
+        };
+        let operation = operation_words(change.operation());
+        Self { operation, what: change.subject(), account, profile: profile.map(str::to_owned) }
     }
 
     /// The call needs an instance and none was chosen.

@@ -4,6 +4,7 @@
 //! nothing; configuration and each service's client come with the first call that needs them. One call here is one
 //! request on the wire: nothing is retried.
 
+mod changes;
 mod errors;
 mod fields;
 mod identitystore;
@@ -133,6 +134,7 @@ impl Source for Aws {
             Listing::AccountsForParent(parent) => {
                 organizations::accounts_for_parent(self.organizations().await, parent, token, ask).await
             }
+            Listing::AccountTags(account) => organizations::tags(self.organizations().await, account, token, ask).await,
         }
     }
 
@@ -166,7 +168,6 @@ impl Source for Aws {
     }
 
     async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
-        let _ = target;
-        Err(GatewayError::BadAnswer { operation: change.operation().into(), detail: "not made yet".into() })
+        changes::make(self, target, change).await
     }
 }

@@ -9,7 +9,7 @@ use crate::gateway::{GatewayError, Page};
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::{
     Account, AccountJoinedMethod, AccountState, AccountStatus, OrganizationalUnit, PolicyType, PolicyTypeStatus,
-    PolicyTypeSummary, Root,
+    PolicyTypeSummary, Root, Tag,
 };
 use serde_json::Value;
 
@@ -52,6 +52,19 @@ pub(super) async fn accounts_for_parent(
 pub(super) async fn describe_account(client: &Client, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
     let answer = ask.answer(client.describe_account().account_id(id).send().await)?;
     answer.account().map(account).ok_or_else(|| ask.lacking("Account"))
+}
+
+/// AWS chooses the size of these pages itself.
+pub(super) async fn tags(
+    client: &Client,
+    account: &str,
+    token: Option<String>,
+    ask: &Ask,
+) -> Result<Page, GatewayError> {
+    let call = client.list_tags_for_resource().resource_id(account).set_next_token(token);
+    let answer = ask.answer(call.send().await)?;
+    let tag = |tag: &Tag| Fields::new().text("Key", Some(&tag.key)).text("Value", Some(&tag.value)).object();
+    Ok(Page { items: answer.tags().iter().map(tag).collect(), next: answer.next_token })
 }
 
 fn account(account: &Account) -> Value {

@@ -8,7 +8,8 @@ use super::fields::Fields;
 use crate::gateway::{GatewayError, Page, PrincipalKind};
 use aws_sdk_ssoadmin::Client;
 use aws_sdk_ssoadmin::types::{
-    CustomerManagedPolicyReference, InstanceMetadata, InstanceStatus, PrincipalType, RegionMetadata, RegionStatus,
+    CustomerManagedPolicyReference, InstanceMetadata, InstanceStatus, PermissionSet, PrincipalType, RegionMetadata,
+    RegionStatus,
 };
 use serde_json::{Value, json};
 
@@ -141,15 +142,19 @@ pub(super) async fn permission_set(
 ) -> Result<Value, GatewayError> {
     let call = client.describe_permission_set().instance_arn(instance).permission_set_arn(arn);
     let answer = ask.answer(call.send().await)?;
-    let set = answer.permission_set.ok_or_else(|| ask.lacking("PermissionSet"))?;
-    Ok(Fields::new()
+    answer.permission_set.as_ref().map(described).ok_or_else(|| ask.lacking("PermissionSet"))
+}
+
+/// A permission set without its policies.
+pub(super) fn described(set: &PermissionSet) -> Value {
+    Fields::new()
         .text("Name", set.name.as_deref())
         .text("PermissionSetArn", set.permission_set_arn.as_deref())
         .text("Description", set.description.as_deref())
         .time("CreatedDate", set.created_date.as_ref())
         .text("SessionDuration", set.session_duration.as_deref())
         .text("RelayState", set.relay_state.as_deref())
-        .object())
+        .object()
 }
 
 pub(super) async fn inline_policy(

@@ -9,7 +9,7 @@ use crate::gateway::source::samples;
 use serde_json::json;
 use std::time::Duration;
 
-fn aws(url: &str) -> Aws {
+pub(super) fn aws(url: &str) -> Aws {
     Aws::new(AwsSettings {
         profile: Some("ops".into()),
         region: Some("eu-west-1".into()),
@@ -20,7 +20,7 @@ fn aws(url: &str) -> Aws {
     })
 }
 
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target { instance: "arn:aws:sso:::instance/ssoins-1".into(), identity_store: "d-1234567890".into() }
 }
 
@@ -53,7 +53,7 @@ async fn failing(answer: Answer, listing: Listing) -> GatewayError {
     error
 }
 
-fn refusal(code: &str) -> Answer {
+pub(super) fn refusal(code: &str) -> Answer {
     Answer::json(400, &json!({"__type": format!("com.amazonaws#{code}"), "message": "as AWS says"}))
 }
 
@@ -198,6 +198,9 @@ async fn accounts_and_the_tree_of_organizations() {
     let unit = json!({"Id": "ou-1", "Arn": "arn:ou", "Name": "Sandbox"});
     let listing = Listing::OrganizationalUnits("r-1".into());
     assert_eq!(page(json!({"OrganizationalUnits": [unit]}), listing).await.0.items, [unit]);
+    let tags = [json!({"Key": "stage", "Value": "prod"}), json!({"Key": "empty", "Value": ""})];
+    let (answer, sent) = page(json!({"Tags": tags}), Listing::AccountTags("1".into())).await;
+    assert_eq!((answer.items, &sent["ResourceId"]), (tags.to_vec(), &json!("1")));
 }
 
 #[tokio::test]

@@ -1,8 +1,13 @@
-//! The HTTP client of every AWS call, those for credentials included.
+//! HTTP over TLS: the client of every AWS call, and a small one that posts words to a URL.
 //!
-//! Neighbours: only `aws.rs`. Promise: a plain `http` request never reads the host's certificates (milliseconds that
-//! neither the sandbox nor the metadata service needs); the first `https` request does, once for the process, and goes
-//! through the proxy that `HTTPS_PROXY` and `NO_PROXY` name.
+//! Neighbours: `aws.rs` hands the first to the SDK, `alerts/` and the pings of jobs use the second; the only place that
+//! names the client's crate, so that there is one TLS in the program. Promise: a plain `http` request never reads the
+//! host's certificates (milliseconds that neither the sandbox nor the metadata service needs); the first `https` request
+//! does, once for the process, and goes through the proxy that `HTTPS_PROXY` and `NO_PROXY` name.
+
+mod post;
+
+pub use post::{Answer, HttpFault, Poster};
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -14,7 +19,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 /// A client that picks plain TCP or TLS (rustls with ring) by the scheme of each request.
-pub(super) fn client() -> SharedHttpClient {
+pub fn client() -> SharedHttpClient {
     SharedHttpClient::new(ByScheme {
         plain: Builder::new().build_http(),
         tls: Builder::new().build_with_connector_fn(tls),

@@ -1,0 +1,67 @@
+//! What happened to alerts and silences, and when.
+//!
+//! Neighbours: `book.rs`, `silence.rs` and `outbox.rs` record within their transactions; `alerts history` prints.
+//! Promise: an event is there exactly when what it tells of is; the newest ones are kept.
+
+use super::AlertError;
+use crate::clock::UnixMillis;
+use crate::sqlite::{self, StatementError, Transaction, params};
+use crate::state::Database;
+use serde::Serialize;
+
+/// So many events are kept.
+const KEPT: i64 = 2_000;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// When.
+    #[serde(serialize_with = "super::stamp")]
+    pub at: UnixMillis,
+    /// The key of the alert, or the pattern of the silence; empty when it is about a message.
+    pub key: String,
+    /// `fired`, `told`, `reminded`, `resolved`, `silenced`, `unsilenced`, `given-up`.
+    pub what: String,
+    /// What was said.
+    pub message: String,
+    /// How long it had lasted (of a silence: how long it shall), in milliseconds.
+    pub lasted_ms: Option<i64>,
+    /// The Message-ID of the message about it.
+    pub message_id: Option<String>,
+}
+
+impl Event {
+    pub(super) fn new(key: &str, what: &str, message: &str, at: UnixMillis) -> Event {
+        let (key, what, message) = (key.to_owned(), what.to_owned(), message.to_owned());
+        Event { at, key, what, message, lasted_ms: None, message_id: None }
+    }
+}
+
+/// The newest `limit` events, the newest first; with a key, those of that key.
+pub fn events(database: &Database, key: Option<&str>, limit: u64) -> Result<Vec<Event>, AlertError> {
+    let mut statement = database.reader().prepare(
+        "SELECT at, key, what, message, lasted_ms, message_id FROM alert_event
+         WHERE ?1 IS NULL OR key GLOB ?1 ORDER BY id DESC LIMIT ?2",
+    )?;
+    let read = |row: &sqlite::Row<'_>| {
+        Ok(Event {
+            at: row.get(0)?,
+            key: row.get(1)?,
+            what: row.get(2)?,
+            message: row.get(3)?,
+            lasted_ms: row.get(4)?,
+            message_id: row.get(5)?,
+        })
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    Ok(statement.query_map(params![key, limit], read)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn record(transaction: &Transaction<'_>, event: &Event) -> Result<(), StatementError> {
+    transaction.execute(
+        "INSERT INTO alert_event(at, key, what, message, lasted_ms, message_id) VALUES(?, ?, ?, ?, ?, ?)",
+        params![event.at, event.key, event.what, event.message, event.lasted_ms, event.message_id],
+    )?;
+    transaction.execute("DELETE FROM alert_event WHERE id <= ?", [transaction.last_insert_rowid() - KEPT])?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Silences: nothing is told of alerts under these keys, until a time.
+//!
+//! Neighbours: `alerts silence` makes and ends them, `mute.rs` heeds them. Promise: each has an end, a reason and an
+//! author; it outlives processes and restarts, and nobody needs to end it.
+
+use super::AlertError;
+use super::history::{self, Event};
+use super::letter::line;
+use crate::clock::UnixMillis;
+use crate::sqlite::{self, Connection, StatementError, params};
+use crate::state::Database;
+use serde::Serialize;
+
+/// A silence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Silence {
+    /// Its number, by which it is ended.
+    pub id: i64,
+    /// A glob over whole keys: `hit_rate`, `job:*`, `*`.
+    pub pattern: String,
+    /// When it was made.
+    #[serde(serialize_with = "super::stamp")]
+    pub created_at: UnixMillis,
+    /// When it ends by itself.
+    #[serde(serialize_with = "super::stamp")]
+    pub until: UnixMillis,
+    /// Why.
+    pub reason: String,
+    /// Who made it.
+    pub author: String,
+}
+
+const COLUMNS: &str = "id, pattern, created_at, until, reason, author";
+
+/// Makes a silence from `now` until a time. Words from outside are kept as one line.
+pub fn silence(
+    database: &mut Database,
+    pattern: &str,
+    until: UnixMillis,
+    reason: &str,
+    author: &str,
+    now: UnixMillis,
+) -> Result<Silence, AlertError> {
+    let (pattern, reason, author) = (line(pattern), line(reason), line(author));
+    let silence = sqlite::write(database.connection(), |t| {
+        t.execute(
+            "INSERT INTO silence(pattern, created_at, until, reason, author) VALUES(?, ?, ?, ?, ?)",
+            params![pattern, now, until, reason, author],
+        )?;
+        let id = t.last_insert_rowid();
+        let message = format!("{reason} ({author})");
+        history::record(t, &Event { lasted_ms: Some(until - now), ..Event::new(&pattern, "silenced", &message, now) })?;
+        Ok::<_, StatementError>(Silence { id, pattern: pattern.clone(), created_at: now, until, reason, author })
+    })?;
+    Ok(silence)
+}
+
+/// Ends the silences that hold and have this number or exactly this pattern; they are handed back.
+pub fn unsilence(
+    database: &mut Database,
+    which: &str,
+    author: &str,
+    now: UnixMillis,
+) -> Result<Vec<Silence>, AlertError> {
+    let author = line(author);
+    Ok(sqlite::write(database.connection(), |t| {
+        let mut ended = active(t, now)?;
+        ended.retain(|silence| silence.id.to_string() == which || silence.pattern == which);
+        for silence in &ended {
+            t.execute("UPDATE silence SET until = ? WHERE id = ?", params![now, silence.id])?;
+            history::record(t, &Event::new(&silence.pattern, "unsilenced", &author, now))?;
+        }
+        Ok::<_, StatementError>(ended)
+    })?)
+}
+
+/// The silences that hold at `now`, the oldest first.
+pub fn silences(database: &Database, now: UnixMillis) -> Result<Vec<Silence>, AlertError> {
+    Ok(active(database.reader(), now)?)
+}
+
+pub(super) fn active(connection: &Connection, now: UnixMillis) -> Result<Vec<Silence>, StatementError> {
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM silence WHERE until > ? ORDER BY id"))?;
+    let read = |row: &sqlite::Row<'_>| {
+        Ok(Silence {
+            id: row.get(0)?,
+            pattern: row.get(1)?,
+            created_at: row.get(2)?,
+            until: row.get(3)?,
+            reason: row.get(4)?,
+            author: row.get(5)?,
+        })
+    };
+    statement.query_map([now], read)?.collect()
+}

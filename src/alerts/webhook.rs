@@ -1,0 +1,89 @@
+//! A message as a document posted to a URL: chats (Slack, Mattermost) and programs of one's own.
+//!
+//! Neighbours: `document.rs` writes it, `http.rs` carries it, `outbox.rs` tries again. Promise: only a status of 2xx counts
+//! as delivered; the URL leaves only inside TLS (or stays on this host) and only its host is ever shown.
+
+use super::AlertError;
+use super::channel::{Channel, Receipt, Transport};
+use super::outbox::Mail;
+use super::secret::Places;
+use crate::config::Webhook;
+use crate::http::{HttpFault, Poster};
+use serde_json::Value;
+use std::time::Duration;
+
+/// A URL that takes documents.
+#[derive(Debug)]
+pub(super) struct Hook {
+    poster: Poster,
+    timeout: Duration,
+}
+
+impl Hook {
+    /// Checks the settings and reads the URL; connects nowhere.
+    pub(super) fn open(webhook: &Webhook) -> Result<Hook, AlertError> {
+        let fault = |key, problem: String, hint: &str| AlertError::Setting { key, problem, hint: hint.into() };
+        let places = Places {
+            what: "URL",
+            variable: ("alerts.webhook.url", webhook.url.as_ref()),
+            file: ("alerts.webhook.url_file", webhook.url_file.as_deref()),
+            command: ("alerts.webhook.url_command", &webhook.url_command),
+            timeout: webhook.timeout,
+        };
+        let Some(url) = places.read()? else {
+            let hint = "name a file of mode 0600 that holds it, or set AWSIDEMAN_ALERTS_WEBHOOK_URL";
+            return Err(fault("alerts.webhook.url_file", "no URL is given".into(), hint));
+        };
+        let more = match &webhook.ca_file {
+            None => None,
+            Some(path) => Some(std::fs::read(path).map_err(|error| {
+                let problem = format!("cannot read {}: {error}", path.display());
+                fault("alerts.webhook.ca_file", problem, "name a PEM file of certificates")
+            })?),
+        };
+        let poster = Poster::open(url.trim(), more.as_deref()).map_err(|error| match &error {
+            HttpFault::Certificates(_) => {
+                fault("alerts.webhook.ca_file", error.to_string(), "name a PEM file of sound certificates")
+            }
+            _ => fault("alerts.webhook.url", error.to_string(), "write one that begins with https://"),
+        })?;
+        if !poster.is_private() {
+            let problem = format!("http would send what is secret in it to {} in clear", poster.host());
+            return Err(fault("alerts.webhook.url", problem, "write one that begins with https://"));
+        }
+        Ok(Hook { poster, timeout: webhook.timeout })
+    }
+}
+
+impl Transport for Hook {
+    fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
+        let body = document(mail)?;
+        let unreachable = |reason: String| AlertError::Webhook { reason, is_about_the_mail: false };
+        // The sender runs on a thread of its own, where nothing else waits.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| unreachable(error.to_string()))?;
+        let posted = runtime.block_on(self.poster.post(body, "application/json", self.timeout));
+        let answer = posted.map_err(|fault| unreachable(fault.to_string()))?;
+        if answer.is_good() {
+            return Ok(Receipt { channel: Channel::Webhook, place: self.poster.host().to_owned(), complaint: None });
+        }
+        let words = if answer.text.is_empty() { String::new() } else { format!(": {}", answer.text) };
+        // What is wrong with this document need not be wrong with the next.
+        let is_about_the_mail = matches!(answer.status, 400 | 413 | 422);
+        let reason = format!("{} answered {}{words}", self.poster.host(), answer.status);
+        Err(AlertError::Webhook { reason, is_about_the_mail })
+    }
+}
+
+/// The document with its Message-ID: the same at every attempt, so that the other side can tell a repeat.
+pub(super) fn document(mail: &Mail) -> Result<String, AlertError> {
+    // What was decided before there were documents has its text.
+    let text = if mail.document.is_empty() { "{\"schema_version\": 1}" } else { &mail.document };
+    let mut value: Value = serde_json::from_str(text).map_err(|error| AlertError::Compose(error.to_string()))?;
+    value["message_id"] = mail.message_id.as_str().into();
+    if mail.document.is_empty() {
+        value["subject"] = mail.subject.as_str().into();
+        value["text"] = format!("{}\n\n{}", mail.subject, mail.body).into();
+    }
+    Ok(value.to_string())
+}

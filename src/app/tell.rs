@@ -1,0 +1,204 @@
+//! What a pass of jobs tells the alerts: the checks of health jobs, whether each job worked, and what was behind it.
+//!
+//! Neighbours: `works.rs` runs the jobs and asks for this once, `alerts/` decides and sends. Promise: alert state moves
+//! only here, inside a job run; a message that cannot leave is said and sent by a later pass.
+
+use super::{App, AppError};
+use crate::alerts::{self, Cause, Delivered, Post};
+use crate::clock;
+use crate::config::{AlertWhen, Job, Kind};
+use crate::gateway::GatewayError;
+use crate::health::{Finding, Level};
+use crate::host;
+use crate::jobs::{Outcome, Report, Stop, Work};
+use crate::state::Database;
+use std::sync::Arc;
+
+impl App {
+    /// Looks at the alerts once and sends what waits.
+    pub(super) async fn look_at_alerts(
+        self: &Arc<App>,
+        jobs: &[Job],
+        reports: &[Report],
+        stop: &Stop,
+    ) -> Result<Delivered, AppError> {
+        let (mut database, _) = self.database()?;
+        let names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
+        let judges = jobs.iter().any(|job| job.kind == Kind::HealthCheck && tells(job, reports));
+        alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>(), judges)?;
+        let (findings, causes) = findings(jobs, reports);
+        let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
+        let ran = || reports.iter().filter(|report| !matches!(report.outcome, Outcome::Skipped | Outcome::Missed));
+        let always = ran().any(|report| when(report) == Some(AlertWhen::Always));
+        let (host, now) = (host::host_name(), self.clock().now());
+        let (summary, disabled) = (summary(reports), self.disabled_sentence());
+        let run = alerts::Run {
+            findings: &findings,
+            causes: &causes,
+            note: Some(summary.as_str()).filter(|note| !note.is_empty()),
+            when: if always { AlertWhen::Always } else { AlertWhen::OnChange },
+            host: &host,
+            cache_dir: self.cache_dir(),
+            disabled: disabled.as_deref(),
+        };
+        // Also when nothing ran: what waited for company or for the end of a silence may be due.
+        alerts::observe(&mut database, &run, &self.config().alerts, now)?;
+        // Who wants this process to end shall not wait for a mail server: the message is kept for the next run.
+        if alerts::channels(&self.config().alerts).is_empty() || stop.is_set() {
+            return Ok(Delivered::default());
+        }
+        let app = self.clone();
+        let sending = tokio::task::spawn_blocking(move || app.send_words(&mut database));
+        match sending.await {
+            Ok(delivered) => delivered,
+            Err(panicked) => {
+                Ok(Delivered { failed: Some(format!("the sender stopped: {panicked}")), ..Delivered::default() })
+            }
+        }
+    }
+
+    fn send_words(&self, database: &mut Database) -> Result<Delivered, AppError> {
+        Ok(alerts::deliver(database, &self.post(), self.clock().now())?)
+    }
+
+    /// How messages leave.
+    pub fn post(&self) -> Post<'_> {
+        Post { settings: &self.config().alerts, state_dir: self.state_dir(), access: self.access() }
+    }
+
+    /// That the cache is disabled, by whom and until when.
+    pub fn disabled_sentence(&self) -> Option<String> {
+        let disabled = self.disabled()?;
+        let until =
+            if disabled.until == i64::MAX { String::new() } else { format!(" until {}", clock::local(disabled.until)) };
+        let reason = disabled.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        Some(format!("the cache is disabled{until} by {}{reason}", disabled.by))
+    }
+
+    /// The work with the login named that is behind its failure.
+    pub(super) fn name_login(&self, mut work: Work) -> Work {
+        for finding in work.findings.iter_mut().filter(|finding| finding.key == alerts::LOGIN) {
+            let login = self.login();
+            finding.key = format!("{}{}", alerts::LOGIN, login.name);
+            finding.message = format!("The AWS login {} has expired, or was never made on this host", login.name);
+            finding.hint = format!("aws sso login --profile {}", login.profile);
+        }
+        work
+    }
+}
+
+/// What is behind a failure of AWS's, when it is not the job's own: the login (still without its name), or AWS itself.
+pub(super) fn behind(error: &GatewayError) -> Option<Finding> {
+    let (key, message, hint) = match error {
+        GatewayError::LoginExpired { .. } | GatewayError::NoCredentials { .. } => {
+            (alerts::LOGIN, error.to_string(), "aws sso login")
+        }
+        GatewayError::Throttled { .. } | GatewayError::Unreachable { .. } => {
+            (alerts::AWS, format!("AWS does not answer: {error}"), "awsideman doctor")
+        }
+        _ => return None,
+    };
+    Some(Finding { key: key.into(), level: Level::Critical, message, hint: hint.into(), recovered: false })
+}
+
+/// Whether anybody will ever say that this job's alert is over: not of one that never mails, nor of one that is not
+/// enabled and was not asked for.
+fn tells(job: &Job, reports: &[Report]) -> bool {
+    job.alert != AlertWhen::Never && (job.enabled || reports.iter().any(|report| report.job == job.name))
+}
+
+/// The names under which a job's own alerts are kept: one, or one for each of its profiles.
+fn alert_names(job: &Job) -> Vec<String> {
+    if job.profiles.is_empty() {
+        return vec![job.name.clone()];
+    }
+    job.profiles.iter().map(|profile| alert_name(&job.name, Some(profile))).collect()
+}
+
+fn alert_name(job: &str, profile: Option<&str>) -> String {
+    profile.map_or_else(|| job.to_owned(), |profile| format!("{job}@{profile}"))
+}
+
+/// What the alerts are told of a pass: the checks of health jobs, for each job and profile whether it worked, and what
+/// is behind those that did not.
+fn findings(jobs: &[Job], reports: &[Report]) -> (Vec<Finding>, Vec<Cause>) {
+    let is_cause = |finding: &&Finding| finding.key == alerts::AWS || finding.key.starts_with(alerts::LOGIN);
+    let (mut findings, mut causes) = (Vec::new(), Vec::new());
+    for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
+        let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name).collect();
+        findings.extend(own.iter().flat_map(|report| report.findings.iter().filter(|f| !is_cause(f)).cloned()));
+        let mut told: Vec<Option<&str>> = Vec::new();
+        // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
+        // stopped because somebody wanted it says nothing about the job.
+        let says = |report: &&&Report| !matches!(report.outcome, Outcome::Skipped | Outcome::Cancelled);
+        for report in own.iter().rev().filter(says) {
+            if told.contains(&report.profile.as_deref()) {
+                continue;
+            }
+            told.push(report.profile.as_deref());
+            let trouble =
+                (report.outcome != Outcome::Done).then(|| format!("{}: {}", report.outcome.as_str(), report.reason));
+            let mut finding =
+                alerts::job_finding(&alert_name(&job.name, report.profile.as_deref()), trouble.as_deref());
+            if trouble.is_some() {
+                finding.hint = format!("awsideman jobs run {}", job.name);
+                let behind = report.findings.iter().find(is_cause).cloned();
+                causes.extend(behind.map(|cause| Cause { of: finding.key.clone(), finding: cause }));
+            }
+            findings.push(finding);
+        }
+    }
+    (findings, causes)
+}
+
+fn summary(reports: &[Report]) -> String {
+    let line = |report: &Report| {
+        let profile = report.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
+        format!("{}{profile}: {}, {}", report.job, report.outcome.as_str(), report.reason)
+    };
+    reports.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load_jobs;
+    use serde_json::Map;
+
+    fn report(profile: &str, outcome: Outcome) -> Report {
+        Report {
+            job: "warm".into(),
+            kind: "warm".into(),
+            profile: Some(profile.into()),
+            outcome,
+            reason: "r".into(),
+            took_ms: 0,
+            calls: 0,
+            scheduled_at: None,
+            started_at: 0,
+            attempt: 1,
+            exit: 0,
+            retryable: false,
+            findings: Vec::new(),
+            detail: Map::new(),
+        }
+    }
+
+    #[test]
+    fn each_profile_has_an_alert_of_its_own_and_the_last_word_counts() {
+        let mut job = load_jobs(None).unwrap().remove(0);
+        job.profiles = vec!["a".into(), "b".into(), "c".into()];
+        let reports = [
+            report("a", Outcome::Missed),
+            report("a", Outcome::Done),
+            report("b", Outcome::Failed),
+            report("c", Outcome::Cancelled),
+        ];
+        let (found, _) = findings(std::slice::from_ref(&job), &reports);
+        let mut keys: Vec<_> = found.iter().map(|finding| (finding.key.as_str(), finding.recovered)).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, [("job:warm@a", true), ("job:warm@b", false)]);
+        assert!(found.iter().any(|finding| finding.hint == "awsideman jobs run warm"));
+        assert_eq!(alert_names(&job), ["warm@a", "warm@b", "warm@c"]);
+    }
+}

@@ -1,0 +1,59 @@
+//! What any command can notice beside its own work: jobs that nobody runs, a login that is about to end.
+//!
+//! Neighbours: `measure.rs` hands both to `health/`, `jobs list` and `doctor` say the first. Promise: files and the state
+//! database are read, nothing is written, AWS is not asked; never on the path of a cached answer.
+
+use super::{App, AppError};
+use crate::aws::{self, Login};
+use crate::clock;
+use crate::health::LoginReading;
+use crate::host;
+use crate::jobs::{self, Ledger};
+use crate::model::Zone;
+use std::sync::{Arc, Mutex};
+
+impl App {
+    /// Jobs that were due long ago and did not run, one sentence each.
+    pub fn late_jobs(&self) -> Result<Vec<String>, AppError> {
+        // The sandbox is for looking around: nobody runs its jobs by the clock.
+        if self.is_sandbox() || matches!(self.state_dir().try_exists(), Ok(false)) {
+            return Ok(Vec::new());
+        }
+        let Some(database) = self.state().database_read_only()? else { return Ok(Vec::new()) };
+        let ledger = Ledger::new(Arc::new(Mutex::new(database)));
+        let zone = host::local_zone().unwrap_or(Zone::UTC);
+        let late = jobs::late(&self.jobs()?, &ledger, &zone, &host::host_name(), self.clock().now())?;
+        let sentence = |late: jobs::Late| {
+            let profile = late.profile.map(|profile| format!(" ({profile})")).unwrap_or_default();
+            format!("{}{profile} was due at {} and did not run", late.job, clock::local(late.due_at))
+        };
+        Ok(late.into_iter().map(sentence).collect())
+    }
+
+    /// The same as one notice, with what to do; a fault is a notice too.
+    pub fn late_jobs_notice(&self) -> Option<String> {
+        match self.late_jobs() {
+            Ok(late) if late.is_empty() => None,
+            Ok(late) => Some(format!(
+                "jobs do not run: {}; is cron, the timer or `awsideman jobs daemon` on? `awsideman jobs run` runs them now",
+                late.join("; ")
+            )),
+            Err(error) => Some(format!("whether jobs are late could not be seen: {error}")),
+        }
+    }
+
+    /// The login behind the profile in use.
+    pub fn login(&self) -> Login {
+        aws::login(&self.aws_settings(), &self.environment)
+    }
+
+    /// The login as health judges it; `None` without a known end.
+    pub(super) fn login_reading(&self) -> Option<LoginReading> {
+        if self.is_sandbox() {
+            return None;
+        }
+        let login = self.login();
+        let command = format!("aws sso login --profile {}", login.profile);
+        Some(LoginReading { ends_at: login.ends_at?, began_at: login.began_at, command, name: login.name })
+    }
+}

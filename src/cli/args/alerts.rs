@@ -1,0 +1,88 @@
+//! `alerts ...`
+//!
+//! Neighbours: `args.rs` holds it in the tree; `commands/alerts.rs` carries it out. Promise: none of them asks AWS, and
+//! none moves an alert: that is done by runs of jobs alone.
+
+use crate::model::parse_duration;
+use clap::{Args, Subcommand, ValueEnum};
+use std::time::Duration;
+
+/// `alerts ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum AlertsCommand {
+    /// List what is pending, fires or is held back, and when the next message about it is due
+    #[command(after_help = "Examples:\n  awsideman alerts list\n  awsideman alerts list --json")]
+    List,
+    /// Send one message to see whether alerts arrive
+    #[command(after_help = "Examples:\n  awsideman alerts test\n  awsideman alerts test --channel webhook\n  \
+        awsideman alerts test --config new.toml")]
+    Test {
+        /// Send by this way alone, also when it is not switched on
+        #[arg(long, value_name = "CHANNEL")]
+        channel: Option<ChannelWord>,
+    },
+    /// Tell nothing of an alert for a while, or list such silences
+    Silence(SilenceArgs),
+    /// End silences before their time
+    #[command(
+        long_about = "End silences before their time.\n\n\
+            Names a silence by its number or by exactly the pattern it was made with. What still fires then is told by the \
+            next run of a job.",
+        after_help = "Examples:\n  awsideman alerts unsilence hit_rate\n  awsideman alerts unsilence 3"
+    )]
+    Unsilence {
+        /// The silence: its number or its pattern
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Show what happened to alerts and silences, newest first
+    History(AlertHistoryArgs),
+}
+
+/// A way that messages leave by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ChannelWord {
+    /// `[alerts.email]`
+    Mail,
+    /// `[alerts.webhook]`
+    Webhook,
+    /// `[alerts.command]`
+    Command,
+}
+
+/// `alerts silence`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Tell nothing of an alert for a while, or list such silences.\n\n\
+        KEY is a key as `alerts list` shows it, or a glob over keys (`job:*`). A silence outlives restarts and ends by \
+        itself; what still fires then is told. Who was told that something began is told that it is over, silence or not.",
+    after_help = "Examples:\n  awsideman alerts silence hit_rate --for 2h --reason 'migration, INC-1234'\n  \
+        awsideman alerts silence 'job:*' --for 30m --reason 'patch day'\n  awsideman alerts silence --list"
+)]
+pub struct SilenceArgs {
+    /// The key of an alert, or a glob over keys
+    #[arg(value_name = "KEY", required_unless_present = "list", conflicts_with = "list")]
+    pub key: Option<String>,
+    /// End by itself after this long, as in 30m or 4h
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, required_unless_present = "list")]
+    pub duration: Option<Duration>,
+    /// Why; shown beside it
+    #[arg(long, value_name = "TEXT", required_unless_present = "list")]
+    pub reason: Option<String>,
+    /// List the silences that hold
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// `alerts history`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  awsideman alerts history\n  awsideman alerts history 'job:*' -n 20\n  \
+    awsideman alerts history --json")]
+pub struct AlertHistoryArgs {
+    /// Only what happened to this key, or to keys that match this glob
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// Print at most this many
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Selection")]
+    pub limit: Option<u64>,
+}

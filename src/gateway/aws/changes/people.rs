@@ -1,0 +1,147 @@
+//! Changes of the identity store: users, groups and who is in which.
+//!
+//! Neighbours: `changes.rs` routes here; `identitystore.rs` reads the same things. Promise: one function for each
+//! operation; an attribute without a value is sent as null, which takes it away.
+
+use crate::gateway::aws::errors::Ask;
+use crate::gateway::aws::fields::Fields;
+use crate::gateway::{Attribute, GatewayError, NewUser};
+use aws_sdk_identitystore::Client;
+use aws_sdk_identitystore::types::{AttributeOperation, Email, MemberId, Name};
+use aws_smithy_types::{Document, Number};
+use serde_json::{Value, json};
+
+pub(super) async fn create_user(
+    client: &Client,
+    store: &str,
+    user: &NewUser,
+    ask: &Ask,
+) -> Result<Value, GatewayError> {
+    let name = Name::builder().given_name(&user.given_name).family_name(&user.family_name).build();
+    let email = user.email.as_ref().map(|address| vec![work_address(address)]);
+    let call = client.create_user().identity_store_id(store).user_name(&user.user_name);
+    let call = call.display_name(&user.display_name).name(name).set_emails(email);
+    let answer = ask.answer(call.send().await)?;
+    if answer.user_id.is_empty() {
+        return Err(ask.lacking("UserId"));
+    }
+    Ok(Fields::new()
+        .filled("IdentityStoreId", &answer.identity_store_id)
+        .filled("UserId", &answer.user_id)
+        .filled("UserArn", &answer.user_arn)
+        .filled("Revision", &answer.revision)
+        .object())
+}
+
+pub(super) async fn update_user(
+    client: &Client,
+    store: &str,
+    id: &str,
+    attributes: &[Attribute],
+    ask: &Ask,
+) -> Result<Value, GatewayError> {
+    let call = client.update_user().identity_store_id(store).user_id(id);
+    ask.answer(call.set_operations(Some(operations(attributes, ask)?)).send().await)?;
+    Ok(json!({}))
+}
+
+pub(super) async fn delete_user(client: &Client, store: &str, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
+    ask.answer(client.delete_user().identity_store_id(store).user_id(id).send().await)?;
+    Ok(json!({}))
+}
+
+pub(super) async fn create_group(
+    client: &Client,
+    store: &str,
+    name: &str,
+    description: Option<&str>,
+    ask: &Ask,
+) -> Result<Value, GatewayError> {
+    let call = client.create_group().identity_store_id(store).display_name(name);
+    let answer = ask.answer(call.set_description(description.map(str::to_owned)).send().await)?;
+    if answer.group_id.is_empty() {
+        return Err(ask.lacking("GroupId"));
+    }
+    Ok(Fields::new()
+        .filled("IdentityStoreId", &answer.identity_store_id)
+        .filled("GroupId", &answer.group_id)
+        .filled("GroupArn", &answer.group_arn)
+        .filled("Revision", &answer.revision)
+        .object())
+}
+
+pub(super) async fn update_group(
+    client: &Client,
+    store: &str,
+    id: &str,
+    attributes: &[Attribute],
+    ask: &Ask,
+) -> Result<Value, GatewayError> {
+    let call = client.update_group().identity_store_id(store).group_id(id);
+    ask.answer(call.set_operations(Some(operations(attributes, ask)?)).send().await)?;
+    Ok(json!({}))
+}
+
+pub(super) async fn delete_group(client: &Client, store: &str, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
+    ask.answer(client.delete_group().identity_store_id(store).group_id(id).send().await)?;
+    Ok(json!({}))
+}
+
+pub(super) async fn add_member(
+    client: &Client,
+    store: &str,
+    group: &str,
+    user: &str,
+    ask: &Ask,
+) -> Result<Value, GatewayError> {
+    let call = client.create_group_membership().identity_store_id(store).group_id(group);
+    let answer = ask.answer(call.member_id(MemberId::UserId(user.to_owned())).send().await)?;
+    if answer.membership_id.is_empty() {
+        return Err(ask.lacking("MembershipId"));
+    }
+    Ok(Fields::new()
+        .filled("IdentityStoreId", &answer.identity_store_id)
+        .filled("MembershipId", &answer.membership_id)
+        .filled("MembershipArn", &answer.membership_arn)
+        .object())
+}
+
+pub(super) async fn remove_member(
+    client: &Client,
+    store: &str,
+    membership: &str,
+    ask: &Ask,
+) -> Result<Value, GatewayError> {
+    ask.answer(client.delete_group_membership().identity_store_id(store).membership_id(membership).send().await)?;
+    Ok(json!({}))
+}
+
+fn work_address(address: &str) -> Email {
+    Email::builder().value(address).r#type("work").primary(true).build()
+}
+
+fn operations(attributes: &[Attribute], ask: &Ask) -> Result<Vec<AttributeOperation>, GatewayError> {
+    let operation = |attribute: &Attribute| {
+        let value = attribute.value.as_ref().map_or(Document::Null, document);
+        let built = AttributeOperation::builder().attribute_path(&attribute.path).attribute_value(value).build();
+        built.map_err(|error| ask.unusable(&error))
+    };
+    attributes.iter().map(operation).collect()
+}
+
+fn document(value: &Value) -> Document {
+    match value {
+        Value::Null => Document::Null,
+        Value::Bool(flag) => Document::Bool(*flag),
+        Value::Number(number) => Document::Number(match (number.as_u64(), number.as_i64()) {
+            (Some(n), _) => Number::PosInt(n),
+            (None, Some(n)) => Number::NegInt(n),
+            (None, None) => Number::Float(number.as_f64().unwrap_or_default()),
+        }),
+        Value::String(text) => Document::String(text.clone()),
+        Value::Array(items) => Document::Array(items.iter().map(document).collect()),
+        Value::Object(map) => {
+            Document::Object(map.iter().map(|(name, value)| (name.clone(), document(value))).collect())
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! One request: words posted to a URL, and what came back.
+//!
+//! Neighbours: `alerts/` delivers with it, `app/` pings with it. Promise: it ends within its timeout; nothing of the URL
+//! but its host is ever part of an error, because who knows the rest may post; redirects are not followed.
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Connector, ConnectorBuilder};
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::error::Error;
+use std::time::Duration;
+
+/// So much of an answer is read, in bytes: it is shown when something went wrong.
+const SHOWN: usize = 300;
+
+/// Why a request had no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpFault {
+    /// What should be a URL is none.
+    #[error("it is no URL of http or https")]
+    NoUrl,
+    /// The certificates cannot be used.
+    #[error("the certificates cannot be used: {0}")]
+    Certificates(String),
+    /// The other side cannot be reached.
+    #[error("{host} cannot be reached: {reason}")]
+    Unreachable {
+        /// `hooks.example.com:8443`
+        host: String,
+        /// The innermost reason.
+        reason: String,
+    },
+    /// The other side did not answer in time.
+    #[error("{host} did not answer within {after:?}")]
+    TimedOut {
+        /// `hooks.example.com:8443`
+        host: String,
+        /// The time it had.
+        after: Duration,
+    },
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The beginning of the answer, as one line.
+    pub text: String,
+}
+
+impl Answer {
+    /// Whether the other side took it.
+    pub fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// A URL to post to.
+pub struct Poster {
+    url: String,
+    host: String,
+    connector: Connector,
+}
+
+impl std::fmt::Debug for Poster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Poster").field(&self.host).finish()
+    }
+}
+
+impl Poster {
+    /// Checks the URL and, for `https`, prepares TLS with the host's certificates and those in `more` (PEM). Connects
+    /// nowhere.
+    pub fn open(url: &str, more: Option<&[u8]>) -> Result<Poster, HttpFault> {
+        let host = host_of(url).ok_or(HttpFault::NoUrl)?.to_owned();
+        HttpRequest::empty().set_uri(url).map_err(|_| HttpFault::NoUrl)?;
+        let connector = if url.starts_with("http://") { Connector::builder().build_http() } else { tls(more)? };
+        Ok(Poster { url: url.to_owned(), host, connector })
+    }
+
+    /// The host and port of the URL.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether the way there is TLS, or does not leave this host.
+    pub fn is_private(&self) -> bool {
+        let name = self.host.rsplit_once(':').map_or(self.host.as_str(), |(name, _)| name);
+        self.url.starts_with("https://") || matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+    }
+
+    /// Posts `body`.
+    pub async fn post(&self, body: String, kind: &'static str, timeout: Duration) -> Result<Answer, HttpFault> {
+        let asked = tokio::time::timeout(timeout, self.ask(body, kind)).await;
+        asked.unwrap_or_else(|_| Err(HttpFault::TimedOut { host: self.host.clone(), after: timeout }))
+    }
+
+    async fn ask(&self, body: String, kind: &'static str) -> Result<Answer, HttpFault> {
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method("POST").map_err(|_| HttpFault::NoUrl)?;
+        request.set_uri(self.url.as_str()).map_err(|_| HttpFault::NoUrl)?;
+        request.headers_mut().insert("content-type", kind);
+        request.headers_mut().insert("user-agent", concat!("awsideman/", env!("CARGO_PKG_VERSION")));
+        let response = self.connector.call(request).await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        let mut stream = ByteStream::new(response.into_body());
+        let mut bytes = Vec::new();
+        // What the other side says beside its status is a courtesy: that it breaks off is no failure.
+        while let Ok(Some(chunk)) = stream.try_next().await {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() >= SHOWN {
+                bytes.truncate(SHOWN);
+                break;
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
+        Ok(Answer { status, text })
+    }
+
+    fn unreachable(&self, error: &(dyn Error + 'static)) -> HttpFault {
+        let mut cause = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let reason = cause.to_string().replace(&self.url, "the URL");
+        HttpFault::Unreachable { host: self.host.clone(), reason }
+    }
+}
+
+fn tls(more: Option<&[u8]>) -> Result<Connector, HttpFault> {
+    let mut trust = TrustStore::default();
+    if let Some(pem) = more {
+        check(pem)?;
+        trust = trust.with_pem_certificate(pem);
+    }
+    let context = TlsContext::builder().with_trust_store(trust).build();
+    let context = context.map_err(|error| HttpFault::Certificates(error.to_string()))?;
+    let builder: ConnectorBuilder<_> = Connector::builder().proxy_config(ProxyConfig::from_env());
+    Ok(builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build())
+}
+
+/// The client takes certificates for granted and panics on those that are none.
+fn check(pem: &[u8]) -> Result<(), HttpFault> {
+    let (mut known, mut count) = (RootCertStore::empty(), 0);
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| HttpFault::Certificates(error.to_string()))?;
+        known.add(certificate).map_err(|error| HttpFault::Certificates(error.to_string()))?;
+        count += 1;
+    }
+    if count == 0 { Err(HttpFault::Certificates("there is no PEM certificate in the file".into())) } else { Ok(()) }
+}
+
+/// `hooks.example.com:8443` of a URL, without user and password.
+fn host_of(url: &str) -> Option<&str> {
+    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return None;
+    }
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Some(host).filter(|host| !host.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_host_of_a_url_is_ever_shown() {
+        for (url, host) in [
+            ("https://hooks.example.com/services/T0/B0/secret", Some("hooks.example.com")),
+            ("http://ann:pw@127.0.0.1:81/x?token=1", Some("127.0.0.1:81")),
+            ("https://", None),
+            ("ftp://example.com", None),
+            ("https://example.com/a\r\nHost: evil", None),
+        ] {
+            assert_eq!(host_of(url), host, "{url}");
+        }
+        let poster = Poster::open("http://127.0.0.1:1/secret", None).unwrap();
+        assert!(!format!("{poster:?}").contains("secret"));
+        assert!(poster.is_private() && !Poster::open("http://127.0.0.1.example.com/", None).unwrap().is_private());
+    }
+
+    #[test]
+    fn certificates_that_are_none_are_an_error() {
+        for pem in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            let fault = Poster::open("https://example.com/", Some(pem.as_bytes())).unwrap_err();
+            assert!(matches!(fault, HttpFault::Certificates(_)), "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_there_and_nobody_answering_are_told_apart_and_take_no_longer_than_they_may() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let poster = Poster::open(&format!("http://{closed}/secret"), None).unwrap();
+        let fault = poster.post("x".into(), "text/plain", Duration::from_secs(20)).await.unwrap_err();
+        assert!(matches!(fault, HttpFault::Unreachable { .. }) && !fault.to_string().contains("secret"), "{fault}");
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let poster = Poster::open(&format!("http://{}/secret", silent.local_addr().unwrap()), None).unwrap();
+        let fault = poster.post("x".into(), "text/plain", Duration::from_millis(100)).await.unwrap_err();
+        assert!(matches!(fault, HttpFault::TimedOut { .. }), "{fault}");
+    }
+}
