@@ -7,6 +7,8 @@
 
 #[path = "gateway/names.rs"]
 mod names;
+#[path = "gateway/overtaken.rs"]
+mod overtaken;
 #[path = "gateway/reads.rs"]
 mod reads;
 #[path = "gateway/sandbox.rs"]

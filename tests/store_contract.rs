@@ -9,12 +9,14 @@
 mod breaker;
 #[path = "store_contract/disk.rs"]
 mod disk;
+#[path = "store_contract/near.rs"]
+mod near;
 
 use awsideman::clock::{ManualClock, UnixMillis};
 use awsideman::private::Access;
 use awsideman::store::{
-    Address, Breaker, BreakerSnapshot, Disk, Fill, Memory, Meta, Options, Select, Standing, Store, StoreError, Stored,
-    Sweep,
+    Address, Breaker, BreakerSnapshot, Disk, Fill, Memory, Meta, Near, Options, Select, Standing, Store, StoreError,
+    Stored, Sweep,
 };
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -50,10 +52,17 @@ fn behind_a_breaker() -> Subject {
     Subject { store: Box::new(store), _root: None }
 }
 
+fn behind_memory() -> Subject {
+    let behind = on_disk();
+    let store = Box::new(Near::new(Arc::<dyn Store>::from(behind.store), 0, Arc::new(ManualClock::at(NOW))));
+    Subject { store, ..behind }
+}
+
 macro_rules! contract {
     ($($sentence:ident)*) => {
         mod contract_of_disk { $(#[test] fn $sentence() { super::$sentence(&*super::on_disk().store); })* }
         mod contract_of_memory { $(#[test] fn $sentence() { super::$sentence(&*super::in_memory().store); })* }
+        mod contract_of_near { $(#[test] fn $sentence() { super::$sentence(&*super::behind_memory().store); })* }
         mod contract_of_breaker { $(#[test] fn $sentence() { super::$sentence(&*super::behind_a_breaker().store); })* }
     };
 }

@@ -17,11 +17,24 @@ use std::time::Duration;
 pub struct Ticket {
     since: Option<u64>,
     taken_at: UnixMillis,
+    /// When the oldest part of what it brings began to be fetched.
+    oldest: UnixMillis,
 }
 
 impl Ticket {
     /// A ticket that stores nothing.
-    pub const NONE: Ticket = Ticket { since: None, taken_at: 0 };
+    pub const NONE: Ticket = Ticket { since: None, taken_at: 0, oldest: 0 };
+
+    /// The number of the log at which it was taken.
+    pub fn number(self) -> Option<u64> {
+        self.since
+    }
+
+    /// This ticket for an answer that an earlier one began: stored by this one's number, as old as the earlier.
+    #[must_use]
+    pub fn as_old_as(self, earlier: Ticket) -> Ticket {
+        Ticket { oldest: self.oldest.min(earlier.oldest), ..self }
+    }
 
     /// Whether a fill with it can store anything.
     pub fn is_valid(self) -> bool {
@@ -55,7 +68,7 @@ impl Cache {
     /// Takes a ticket. Must happen before the first call of the fetch that will be stored with it.
     pub fn ticket(&self) -> Result<Ticket, StoreError> {
         let taken_at = self.clock.now();
-        self.store.sequence().map(|number| Ticket { since: Some(number), taken_at })
+        self.store.sequence().map(|number| Ticket { since: Some(number), taken_at, oldest: taken_at })
     }
 
     /// Stores a batch of small answers in one transaction.
@@ -63,7 +76,7 @@ impl Cache {
         let Some(since) = self.still_known(ticket) else {
             return Ok(Stored { stored: 0, refused: answers.len() as u64 });
         };
-        let fills: Vec<Fill> = answers.iter().map(|answer| self.whole(space, answer, ticket.taken_at)).collect();
+        let fills: Vec<Fill> = answers.iter().map(|answer| self.whole(space, answer, ticket.oldest)).collect();
         self.store.put(&fills, since, ticket.taken_at)
     }
 
@@ -77,10 +90,10 @@ impl Cache {
         ticket: Ticket,
     ) -> Result<bool, StoreError> {
         let Some(since) = self.still_known(ticket) else { return Ok(false) };
-        let mut framer = Framer::new(space, key.as_str(), ticket.taken_at, self.settings.compression);
+        let mut framer = Framer::new(space, key.as_str(), ticket.oldest, self.settings.compression);
         let mut buffer = Vec::new();
         let mut n = fill_buffer(body, &mut buffer).map_err(StoreError::Output)?;
-        let times = self.times(ticket.taken_at, self.ttl(key.resource(), key.operation()));
+        let times = self.times(ticket.oldest, self.ttl(key.resource(), key.operation()));
         if n < FRAME_BYTES {
             // Most answers are short: one transaction does for them what takes a draft three.
             let frame = framer.frame(&buffer);

@@ -16,6 +16,7 @@ mod journal;
 mod look;
 mod names;
 mod pace;
+mod patch;
 mod plan;
 mod policy;
 mod principals;

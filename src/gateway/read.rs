@@ -7,8 +7,9 @@ use super::fetch::Errand;
 use super::flight::{FLIGHTS, Turn};
 use super::instance::{self, INSTANCES, Selection};
 use super::look::{Note, Recorder};
+use super::patch::Place;
 use super::plan::Rates;
-use super::{GatewayError, Request, Source, Spool};
+use super::{GatewayError, Request, Source, Spool, Target};
 use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
 use crate::model::Space;
 use crate::report::Progress;
@@ -280,11 +281,9 @@ impl Gateway {
             Err(error) => return Err(error),
         };
         if ticket.is_valid() {
-            let body = &mut spool.reader()?;
-            let filled = self.cache.fill_long(&text, &request.key(), request.call(), body, ticket);
-            if let Err(fault) = filled {
-                self.fault(&fault);
-            }
+            let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+            let place = Place { target: &target, space: &text, ticket, patient: self.recorder.is_none() };
+            self.keep(request, place, &mut spool, progress).await?;
         }
         Ok(spool)
     }

@@ -5,7 +5,8 @@
 //! not lost for want of a folder.
 
 use crate::private;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::Deserializer as _;
+use serde::de::{self, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
 use std::fs::File;
@@ -76,6 +77,11 @@ impl Spool {
         Ok(serde_json::from_reader(self.reader()?)?)
     }
 
+    /// Shows the items of the array one by one; memory stays flat.
+    pub fn each(&mut self, mut show: impl FnMut(Value) -> io::Result<()>) -> io::Result<()> {
+        each(&mut self.reader()?, &mut show)
+    }
+
     fn spill(&mut self) -> io::Result<()> {
         if self.file.is_none()
             && let Some(folder) = self.folder.take()
@@ -93,25 +99,35 @@ impl Spool {
 /// Hands over the items of a JSON array one by one, so that memory stays flat; what AWS does not have is no item.
 pub(super) fn each(body: &mut dyn Read, visit: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Result<()> {
     let buffered = BufReader::with_capacity(64 * 1024, body);
-    Ok(serde_json::Deserializer::from_reader(buffered).deserialize_any(Items(visit))?)
+    let mut failed = None;
+    let shown = serde_json::Deserializer::from_reader(buffered).deserialize_any(Items(|item| {
+        let done = visit(item);
+        let goes_on = done.is_ok();
+        failed = failed.take().or(done.err());
+        goes_on
+    }));
+    failed.map_or_else(|| Ok(shown?), Err)
 }
 
-struct Items<'a>(&'a mut dyn FnMut(Value) -> io::Result<()>);
+/// Hands the items of a JSON array on until it is told to stop.
+struct Items<F>(F);
 
-impl<'de> Visitor<'de> for Items<'_> {
+impl<'de, F: FnMut(Value) -> bool> Visitor<'de> for Items<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
+        f.write_str("an array")
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
         while let Some(item) = items.next_element()? {
-            (self.0)(item).map_err(de::Error::custom)?;
+            if !(self.0)(item) {
+                return Err(de::Error::custom("stopped"));
+            }
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod renew;
 use super::changes::Changes;
 use super::plan::Walk;
 use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
+use crate::clock::UnixMillis;
 use crate::config::WarmTarget;
 use crate::report::{Failure, Progress};
 use futures_util::future::join_all;
@@ -127,37 +128,79 @@ impl Settled {
     }
 }
 
+/// What a whole warm holds on to.
+struct Run<'a> {
+    plan: &'a WarmPlan,
+    space: &'a str,
+    since: Option<UnixMillis>,
+    settled: Settled,
+    progress: &'a dyn Progress,
+}
+
+/// Nothing can be warmed where it is not known whose it would be.
+fn without_space(targets: &[WarmTarget], error: GatewayError) -> (Vec<Warmed>, Option<GatewayError>) {
+    let stopped = |target: &WarmTarget| Warmed { stopped: Some(error.to_string()), ..Warmed::new(*target) };
+    if error.ends_everything() {
+        return (targets.first().map(stopped).into_iter().collect(), Some(error));
+    }
+    let mut report: Vec<Warmed> = targets.iter().map(stopped).collect();
+    let cause = Arc::new(error);
+    for done in &mut report {
+        done.cause = Some(cause.clone());
+    }
+    (report, None)
+}
+
 impl Gateway {
     /// Warms every target of the plan. A target that fails does not stop the next, but what would fail for all of them
     /// (no login, the budget is spent) ends the warm with that error, after what was done so far.
     pub async fn warm(&self, plan: &WarmPlan, progress: &dyn Progress) -> (Vec<Warmed>, Option<GatewayError>) {
         let targets = plan.targets();
-        let settled = Settled(targets.iter().map(|target| (*target, watch::Sender::new(false))).collect());
-        let (mut report, mut end) = (Vec::new(), None);
-        let ended = if plan.thrifty {
-            let mut ended = Vec::new();
+        // Which instance it is, all need to know: it is asked once.
+        let space = match self.space(&Policy::default()).await {
+            Ok(space) => space.text(),
+            Err(error) => return without_space(&targets, error),
+        };
+        let now = || self.cache().clock().now();
+        let goes_on = self.mark(&space).filter(|last| last.goes_on(now()));
+        let begun = goes_on.as_ref().map_or_else(now, |last| last.begun);
+        if goes_on.is_none() {
+            self.leave_mark(&space, &Mark { begun, ended: None, complete: false });
+        }
+        let run = Run {
+            plan,
+            space: &space,
+            since: goes_on.map(|last| last.begun).filter(|_| plan.renew == Renew::All),
+            settled: Settled(targets.iter().map(|target| (*target, watch::Sender::new(false))).collect()),
+            progress,
+        };
+        let (report, end) = self.warm_all(&targets, &run).await;
+        // What ended it for want of calls or of a login, the next one goes on with. So does another that began meanwhile.
+        if end.is_none() && self.mark(&space).is_none_or(|mark| mark.begun == begun) {
+            let complete = report.iter().all(|done| done.failures.is_empty() && done.stopped.is_none());
+            self.leave_mark(&space, &Mark { begun, ended: Some(now()), complete });
+        }
+        if let Err(error) = self.cache().store().settle() {
+            self.fault(&error);
+        }
+        (report, end)
+    }
+
+    async fn warm_all(&self, targets: &[WarmTarget], run: &Run<'_>) -> (Vec<Warmed>, Option<GatewayError>) {
+        let mut ended = Vec::new();
+        if run.plan.thrifty {
             for target in targets {
-                let one = self.warm_target(target, plan, &settled, progress).await;
+                let one = self.warm_target(*target, run).await;
                 let is_last = one.1.as_ref().is_some_and(GatewayError::ends_everything);
                 ended.push(one);
                 if is_last {
                     break;
                 }
             }
-            ended
         } else {
-            // What only one target needs first (which instance it is) is asked once.
-            if let Err(error) = self.space(&Policy::default()).await
-                && error.ends_everything()
-            {
-                let mut done = targets.first().copied().map(Warmed::new);
-                if let Some(done) = &mut done {
-                    done.stopped = Some(error.to_string());
-                }
-                return (done.into_iter().collect(), Some(error));
-            }
-            join_all(targets.into_iter().map(|target| self.warm_target(target, plan, &settled, progress))).await
-        };
+            ended = join_all(targets.iter().map(|target| self.warm_target(*target, run))).await;
+        }
+        let (mut report, mut end) = (Vec::new(), None);
         for (mut done, error) in ended {
             done.stopped = error.as_ref().map(ToString::to_string);
             match error {
@@ -166,54 +209,29 @@ impl Gateway {
             }
             report.push(done);
         }
-        if let Err(error) = self.cache().store().settle() {
-            self.fault(&error);
-        }
         (report, end)
     }
 
-    async fn warm_target(
-        &self,
-        target: WarmTarget,
-        plan: &WarmPlan,
-        settled: &Settled,
-        progress: &dyn Progress,
-    ) -> (Warmed, Option<GatewayError>) {
+    async fn warm_target(&self, target: WarmTarget, run: &Run<'_>) -> (Warmed, Option<GatewayError>) {
+        let Run { plan, space, since, settled, progress } = run;
+        let again = self.was_warmed(space, target);
+        let round = Round {
+            space,
+            renew: plan.renew,
+            since: *since,
+            wait: plan.wait,
+            names: plan.names,
+            again,
+            progress: *progress,
+        };
         let mut done = Warmed::new(target);
-        let error = self.warm_marked(target, plan, settled, &mut done, progress).await.err();
+        done.changes.first = !again;
+        let error = self.warm_round(target, &round, settled, &mut done).await.err();
+        if error.is_none() {
+            self.note_warmed(space, target);
+        }
         settled.open(target);
         (done, error)
-    }
-
-    /// Warms one target between the marks that it leaves.
-    async fn warm_marked(
-        &self,
-        target: WarmTarget,
-        plan: &WarmPlan,
-        settled: &Settled,
-        done: &mut Warmed,
-        progress: &dyn Progress,
-    ) -> Result<(), GatewayError> {
-        let space = self.space(&Policy::default()).await?.text();
-        let now = || self.cache().clock().now();
-        let last = self.mark(&space, target);
-        let again = last.as_ref().is_some_and(|last| last.again || last.ended.is_some());
-        let goes_on = last.as_ref().filter(|last| last.goes_on(now())).map(|last| last.begun);
-        let begun = goes_on.unwrap_or_else(now);
-        if goes_on.is_none() {
-            self.leave_mark(&space, target, &Mark { begun, ended: None, complete: false, again });
-        }
-        let since = goes_on.filter(|_| plan.renew == Renew::All);
-        let round =
-            Round { space: &space, renew: plan.renew, since, wait: plan.wait, names: plan.names, again, progress };
-        done.changes.first = !again;
-        self.warm_round(target, &round, settled, done).await?;
-        // Another warm may have begun meanwhile: that one's mark stays.
-        if self.mark(&space, target).is_none_or(|mark| mark.begun == begun) {
-            let complete = done.failures.is_empty();
-            self.leave_mark(&space, target, &Mark { begun, ended: Some(now()), complete, again });
-        }
-        Ok(())
     }
 
     async fn warm_round(

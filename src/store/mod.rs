@@ -10,6 +10,7 @@ mod error;
 mod eviction;
 mod log;
 mod memory;
+mod near;
 mod shared;
 
 pub use breaker::{Breaker, BreakerSnapshot, BreakerState};
@@ -17,6 +18,7 @@ pub use disk::{Disk, Flip, Options};
 pub use error::StoreError;
 pub use log::{KEEP_MILLIS, Record};
 pub use memory::Memory;
+pub use near::Near;
 
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;

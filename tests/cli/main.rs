@@ -18,4 +18,5 @@ mod setup;
 mod spaces;
 mod spec;
 mod status;
+mod warm;
 mod words;

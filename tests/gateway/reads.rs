@@ -22,7 +22,7 @@ async fn read(gateway: &Gateway, request: &Request, policy: Policy) -> Result<(P
     Ok((provenance, value.unwrap()))
 }
 
-async fn users(gateway: &Gateway, policy: Policy) -> usize {
+pub(crate) async fn users(gateway: &Gateway, policy: Policy) -> usize {
     read(gateway, &Request::Users, policy).await.unwrap().1.as_array().unwrap().len()
 }
 

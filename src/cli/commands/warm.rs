@@ -126,7 +126,12 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
     }
     // Nothing at all was read: that is no part of the answer, and the cause has a code and a remedy of its own.
     if warmed.iter().all(|target| target.cause.is_some() && target.fetched == 0 && target.fresh == 0) {
-        let cause = warmed.into_iter().find_map(|target| target.cause).and_then(Arc::into_inner);
+        let mut causes: Vec<_> = warmed.into_iter().filter_map(|target| target.cause).collect();
+        // Several targets may share one.
+        let cause = causes.pop().and_then(|cause| {
+            causes.clear();
+            Arc::into_inner(cause)
+        });
         if let Some(cause) = cause {
             return Err(session.failed(cause));
         }

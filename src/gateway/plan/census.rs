@@ -4,6 +4,7 @@
 //! end while it was counted is stored like any other; one that was not is no list, only a number that is too small.
 
 use super::super::fetch::{Errand, Listed};
+use super::super::patch::Place;
 use super::super::spool::each;
 use super::super::walk::Pages;
 use super::super::{Gateway, GatewayError, Listing, Policy, Request, Spool, Target};
@@ -103,12 +104,9 @@ impl Gateway {
         census.whole = census.pages.is_done();
         if census.whole {
             census.spool.finish()?;
-            let (key, call) = (census.request.key(), census.request.call());
-            if census.ticket.is_valid()
-                && let Err(fault) =
-                    self.cache().fill_long(&text, &key, call, &mut census.spool.reader()?, census.ticket)
-            {
-                self.fault(&fault);
+            if census.ticket.is_valid() {
+                let place = Place { target: &target, space: &text, ticket: census.ticket, patient: false };
+                self.keep(&census.request, place, &mut census.spool, progress).await?;
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Learning what a walk will cost from what is held and, where that does not tell, from a few calls.
 //!
-//! Neighbours: `census.rs` counts lists, `choice.rs` chooses the walk, `plan.rs` adds up. Promise: beyond the first page of
-//! each list no call is made that would bring the calls made here above a hundredth of those that are planned.
+//! Neighbours: `census.rs` counts lists, `choice.rs` chooses the walk, `plan.rs` adds up. Promise: beyond the first ten no call
+//! is made that would bring the calls made here above a hundredth of those that are planned.
 
 use super::super::assignments::array;
 use super::super::fetch::texts;
@@ -16,6 +16,10 @@ use crate::report::Progress;
 use crate::store::Select;
 use std::ops::ControlFlow;
 
+/// So many calls are made in any case: a hundredth of a small number teaches nothing.
+const FIRST_CALLS: u64 = 10;
+/// So many permission sets are asked for their accounts before anything else is.
+const FIRST_WAYS: usize = 5;
 /// What a short entry takes at rest when none is held to tell.
 const SHORT_ENTRY: u64 = 250;
 /// How many of a kind are looked at to learn what one takes at rest.
@@ -91,9 +95,9 @@ impl Learned {
         pages(users, 100) + pages(groups, 100) + groups + sets + pages(self.accounts.items, 20) + assignments
     }
 
-    /// Whether one more call stays below a hundredth.
+    /// Whether one more call stays within a hundredth, or among the first few.
     fn may_ask(&self) -> bool {
-        (self.spent + 1) * 100 <= self.estimate()
+        self.spent < FIRST_CALLS || (self.spent + 1) * 100 <= self.estimate()
     }
 }
 
@@ -207,17 +211,21 @@ impl Gateway {
         if (grants || any(&[WarmTarget::PermissionSets])) && learned.sets.items == 0 {
             self.learn_sets(learned, round, policy).await?;
         }
-        if grants {
-            let arns = std::mem::take(&mut learned.arns);
-            for arn in &arns {
-                self.learn_way(arn, learned, round, policy).await?;
-            }
-            learned.arns = arns;
+        let arns = if grants { std::mem::take(&mut learned.arns) } else { Vec::new() };
+        let (first, rest) = arns.split_at(FIRST_WAYS.min(arns.len()));
+        for arn in first {
+            self.learn_way(arn, learned, round, policy).await?;
         }
         for (census, count) in &mut open {
             while !census.whole && learned.may_ask() {
                 self.learn_page(census, *count, learned, round.progress).await?;
             }
+        }
+        for arn in rest {
+            self.learn_way(arn, learned, round, policy).await?;
+        }
+        if grants {
+            learned.arns = arns;
         }
         Ok(())
     }
@@ -298,7 +306,7 @@ impl Gateway {
             return Walk::Principals;
         }
         let pairs = learned.pairs().items;
-        if pairs <= FEW || !counted && principals > pairs {
+        if pairs <= FEW || !counted {
             return Walk::Pairs;
         }
         choose(pairs, principals, last.filter(|last| !last.refused).map(|last| last.walk))

@@ -20,7 +20,7 @@ const OLDEST_MS: i64 = 3_600_000;
 /// A warm that was killed is gone on with for as long as what it stored can be fresh.
 const FORGOTTEN_MS: i64 = 12 * OLDEST_MS;
 
-/// One target's warm.
+/// A warm, whatever its targets are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in super::super) struct Mark {
     /// When it began; all that is stored since then belongs to it.
@@ -29,8 +29,6 @@ pub(in super::super) struct Mark {
     pub(in super::super) ended: Option<UnixMillis>,
     /// Whether everything was read.
     pub(in super::super) complete: bool,
-    /// Whether a warm before it had come to its end: then there is something to compare with.
-    pub(in super::super) again: bool,
 }
 
 /// Which walk over the assignments was chosen.
@@ -55,14 +53,24 @@ impl Mark {
 }
 
 impl Gateway {
-    /// What the last warm of a target left.
-    pub(in super::super) fn mark(&self, space: &str, target: WarmTarget) -> Option<Mark> {
-        self.recall(space, &key_of(target.as_str()))
+    /// What the last warm left.
+    pub(in super::super) fn mark(&self, space: &str) -> Option<Mark> {
+        self.recall(space, &key_of("run"))
     }
 
     /// Leaves a mark. One that cannot be left costs calls, nothing else.
-    pub(in super::super) fn leave_mark(&self, space: &str, target: WarmTarget, mark: &Mark) {
-        self.remember(space, key_of(target.as_str()), mark);
+    pub(in super::super) fn leave_mark(&self, space: &str, mark: &Mark) {
+        self.remember(space, key_of("run"), mark);
+    }
+
+    /// Whether a warm of this target has come to its end before: then there is something to compare with.
+    pub(in super::super) fn was_warmed(&self, space: &str, target: WarmTarget) -> bool {
+        self.recall::<UnixMillis>(space, &key_of(target.as_str())).is_some()
+    }
+
+    /// Keeps that it has.
+    pub(in super::super) fn note_warmed(&self, space: &str, target: WarmTarget) {
+        self.remember(space, key_of(target.as_str()), &self.cache().clock().now());
     }
 
     /// The walk that was chosen last.
@@ -108,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_warm_goes_on_with_one_that_was_killed_or_missed_something_a_moment_ago() {
-        let mark = |ended, complete| Mark { begun: 0, ended, complete, again: false };
+        let mark = |ended, complete| Mark { begun: 0, ended, complete };
         assert!(mark(None, false).goes_on(5_000_000));
         assert!(mark(Some(1_000), false).goes_on(2_000));
         for (mark, now) in [(mark(Some(1_000), true), 2_000), (mark(Some(1_000), false), 700_000)] {

@@ -13,6 +13,7 @@ use crate::cache::Provenance;
 use crate::clock::{UnixMillis, millis};
 use crate::report::Progress;
 use futures_util::{StreamExt, stream};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The part of its time to live that an entry must have before it for `--refresh-ahead` to leave it alone: a quarter.
 const AHEAD: i64 = 4;
@@ -135,6 +136,9 @@ impl Gateway {
         if let (Some(rates), Some(first)) = (self.rates(), requests.peek()) {
             round.progress.paced(done.target, rates.of(api_of(first.call())));
         }
+        let mut end = None;
+        let ends = AtomicBool::new(false);
+        let requests = requests.take_while(|_| !ends.load(Ordering::Relaxed));
         let mut answers = stream::iter(requests)
             .map(|request| async move {
                 let renewed = self.renew_one(&request, round).await;
@@ -147,7 +151,14 @@ impl Gateway {
             match renewed {
                 Ok(Renewed::Elsewhere) => elsewhere.push(request),
                 Ok(renewed) => done.note(renewed),
-                Err(error) => done.failures.push(failure(&request, error)?),
+                Err(error) => match failure(&request, error) {
+                    Ok(failure) => done.failures.push(failure),
+                    // Nothing more is begun; but what is under way has been paid for, and is kept.
+                    Err(error) => {
+                        ends.store(true, Ordering::Relaxed);
+                        end = end.or(Some(error));
+                    }
+                },
             }
         }
         round.progress.finished(done.target);
@@ -156,7 +167,7 @@ impl Gateway {
             let stored = self.is_left(&request, round);
             done.note(if stored { Renewed::Fresh } else { Renewed::Elsewhere });
         }
-        Ok(())
+        end.map_or(Ok(()), Err)
     }
 }
 

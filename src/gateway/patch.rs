@@ -1,0 +1,231 @@
+//! A walk that changes have overtaken: what they name is read again, and the walk is stored all the same.
+//!
+//! Neighbours: `read.rs` stores what it fetched through here; the records come from the store's log. Promise: a walk is
+//! stored only when every change that overtook it named the things it changed, and those were read after it; changes
+//! that are still under way, or name only patterns, leave the walk unstored, which costs the next reader a walk.
+
+use super::fetch::text;
+use super::{Gateway, GatewayError, Request, Single, Spool, Target};
+use crate::cache::{Key, Ticket};
+use crate::clock::millis;
+use crate::report::Progress;
+use crate::store::{Address, Record, Select};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// So many things are read again; beyond it the walk itself is cheaper.
+const MOST: usize = 50;
+/// How often a walk is patched before it is given up.
+const ROUNDS: u32 = 3;
+/// The longest that a walk waits for a fence to lapse, so as not to be lost.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// A list whose items are things of their own.
+struct List {
+    /// The field of the id.
+    id: &'static str,
+    single: fn(String) -> Single,
+    describe: fn(String) -> Request,
+}
+
+fn list_of(request: &Request) -> Option<List> {
+    match request {
+        Request::Users => Some(List { id: "UserId", single: Single::User, describe: Request::User }),
+        Request::Groups => Some(List { id: "GroupId", single: Single::Group, describe: Request::Group }),
+        Request::PermissionSets => {
+            Some(List { id: "PermissionSetArn", single: Single::PermissionSet, describe: Request::PermissionSet })
+        }
+        _ => None,
+    }
+}
+
+/// Where an answer is stored, and since when it is being fetched.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) target: &'a Target,
+    pub(super) space: &'a str,
+    pub(super) ticket: Ticket,
+    /// Whether nobody waits for the answer, so that it may wait for a fence.
+    pub(super) patient: bool,
+}
+
+impl Gateway {
+    /// Stores what was fetched; `spool` is then what was stored, or what was fetched when it could not be.
+    pub(super) async fn keep(
+        &self,
+        request: &Request,
+        place: Place<'_>,
+        spool: &mut Spool,
+        progress: &dyn Progress,
+    ) -> Result<bool, GatewayError> {
+        let Place { target, space, mut ticket, patient } = place;
+        let key = request.key();
+        for round in 0..=ROUNDS {
+            let stored = self.cache().fill_long(space, &key, request.call(), &mut spool.reader()?, ticket);
+            match stored {
+                Ok(true) => return Ok(true),
+                Ok(false) if round < ROUNDS => {}
+                Ok(false) => return Ok(false),
+                Err(fault) => {
+                    self.fault(&fault);
+                    return Ok(false);
+                }
+            }
+            let Some(list) = list_of(request) else { return Ok(false) };
+            if !self.lapsed(space, &key, patient).await {
+                return Ok(false);
+            }
+            let again = self.ticket();
+            let Some(ids) = self.changed(space, &key, ticket, &list) else { return Ok(false) };
+            progress.notice(&format!(
+                "{} of {} changed while they were being read; reading them again",
+                ids.len(),
+                request.subject()
+            ));
+            let mut now = BTreeMap::new();
+            for id in ids {
+                let found = match self.source().fetch(Some(target), &(list.single)(id.clone())).await {
+                    Ok(found) => Some(found),
+                    Err(GatewayError::NotFound { .. }) => None,
+                    // The answer is whole without it; it only cannot be kept.
+                    Err(_) => return Ok(false),
+                };
+                now.insert(id, found);
+            }
+            *spool = patched(self.spool(), spool, list.id, now)?;
+            ticket = again.as_old_as(ticket);
+        }
+        Ok(false)
+    }
+
+    /// Whether no fence covers the key, or none does after a wait.
+    async fn lapsed(&self, space: &str, key: &Key, patient: bool) -> bool {
+        let address = Address { space, key: key.as_str() };
+        let clock = self.cache().clock().clone();
+        let began = clock.now();
+        loop {
+            match self.cache().store().standing(address, clock.now()) {
+                Ok(standing) if !standing.fenced => return true,
+                Ok(_) if patient && clock.now() - began < millis(WAIT) => {}
+                _ => return false,
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// The ids that all records which overtook the list name; `None` when one of them names none.
+    fn changed(&self, space: &str, key: &Key, ticket: Ticket, list: &List) -> Option<BTreeSet<String>> {
+        let records = self.cache().store().records(ticket.number()?).ok()??;
+        named(&records, Address { space, key: key.as_str() }, list)
+    }
+}
+
+fn named(records: &[Record], list_at: Address<'_>, list: &List) -> Option<BTreeSet<String>> {
+    let covering: BTreeSet<u64> =
+        records.iter().filter(|record| record.select.covers(list_at)).map(|record| record.sequence).collect();
+    let prefix = (list.describe)(String::new()).key();
+    let mut ids = BTreeSet::new();
+    for sequence in covering {
+        let of_it = records.iter().filter(|record| record.sequence == sequence);
+        let before = ids.len();
+        for record in of_it {
+            match &record.select {
+                Select::Exact { space, key } if space == list_at.space => {
+                    if let Some(id) = key.strip_prefix(prefix.as_str()) {
+                        ids.insert(crate::cache::decode(id));
+                    }
+                }
+                Select::Exact { .. } => {}
+                // A pattern over the list itself names nothing; one over other keys does not matter here.
+                select if select.covers(list_at) => return None,
+                _ => {}
+            }
+        }
+        if ids.len() == before && !already_named(records, sequence, prefix.as_str(), &ids) {
+            return None;
+        }
+    }
+    (!ids.is_empty() && ids.len() <= MOST).then_some(ids)
+}
+
+/// Whether a sequence names an id that another one has named before it.
+fn already_named(records: &[Record], sequence: u64, prefix: &str, ids: &BTreeSet<String>) -> bool {
+    records.iter().filter(|record| record.sequence == sequence).any(|record| match &record.select {
+        Select::Exact { key, .. } => key.strip_prefix(prefix).is_some_and(|id| ids.contains(&crate::cache::decode(id))),
+        _ => false,
+    })
+}
+
+/// The list with some of its things replaced, taken out, or added at its end.
+fn patched(
+    mut into: Spool,
+    from: &mut Spool,
+    id: &str,
+    mut now: BTreeMap<String, Option<Value>>,
+) -> Result<Spool, GatewayError> {
+    from.each(|item| match now.remove(&text(&item, id)) {
+        Some(Some(found)) => into.push(&found),
+        Some(None) => Ok(()),
+        None => into.push(&item),
+    })?;
+    for found in now.into_values().flatten() {
+        into.push(&found)?;
+    }
+    into.finish()?;
+    Ok(into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn record(sequence: u64, key: &str) -> Record {
+        let select = if key.contains('*') {
+            Select::Glob { space: Some("s".into()), pattern: key.into() }
+        } else {
+            Select::Exact { space: "s".into(), key: key.into() }
+        };
+        Record { sequence, select, deadline: None, at: 0 }
+    }
+
+    fn ids(records: &[(u64, &str)]) -> Option<Vec<String>> {
+        let records: Vec<Record> = records.iter().map(|(sequence, key)| record(*sequence, key)).collect();
+        let list = list_of(&Request::Users).unwrap();
+        named(&records, Address { space: "s", key: "user:list:all" }, &list).map(|ids| ids.into_iter().collect())
+    }
+
+    #[test]
+    fn only_changes_that_name_what_they_changed_can_be_made_up_for() {
+        let list = "user:list:all";
+        assert_eq!(ids(&[(1, list), (1, "user:describe:a%3Ab"), (1, "user:by_name:*")]), Some(vec!["a:b".into()]));
+        assert_eq!(
+            ids(&[(1, list), (1, "user:describe:a"), (2, list), (2, "user:describe:a")]),
+            Some(vec!["a".into()])
+        );
+        assert_eq!(ids(&[(1, list), (1, "user:describe:a"), (2, list), (2, "user:by_name:*")]), None, "a creation");
+        assert_eq!(ids(&[(1, list), (1, "user:describe:a"), (2, "user:*")]), None, "a clear");
+        assert_eq!(ids(&[(1, "user:*"), (1, "user:describe:a")]), None);
+        assert_eq!(ids(&[(1, "user:describe:a"), (2, "group:*")]), None, "nothing overtook the list");
+    }
+
+    #[test]
+    fn a_list_is_patched_in_its_place() {
+        let folder = std::env::temp_dir();
+        let mut from = Spool::new(folder.clone());
+        for id in ["a", "b", "c"] {
+            from.push(&json!({"UserId": id, "v": 1})).unwrap();
+        }
+        from.finish().unwrap();
+        let now = [
+            ("b".to_owned(), Some(json!({"UserId": "b", "v": 2}))),
+            ("c".to_owned(), None),
+            ("d".to_owned(), Some(json!({"UserId": "d"}))),
+            ("e".to_owned(), None),
+        ];
+        let mut after = patched(Spool::new(folder), &mut from, "UserId", now.into()).unwrap();
+        assert_eq!(after.value().unwrap(), json!([{"UserId": "a", "v": 1}, {"UserId": "b", "v": 2}, {"UserId": "d"}]));
+        assert_eq!(after.items(), 3);
+    }
+}
