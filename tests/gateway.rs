@@ -15,6 +15,8 @@ mod reads;
 mod sandbox;
 #[path = "gateway/script.rs"]
 mod script;
+#[path = "gateway/verify.rs"]
+mod verify;
 #[path = "gateway/walks.rs"]
 mod walks;
 

@@ -110,6 +110,20 @@ fn a_deletion_by_pattern_takes_what_the_plain_glob_covers_on_both_backends() {
             for store in [&disk as &dyn Store, &memory] {
                 store.remove(&[Select::All], None, 1_000).unwrap();
                 store.put(&fills, store.sequence().unwrap(), 1_000).unwrap();
+                let mut covered = 0;
+                store
+                    .scan(&select, &mut |meta| {
+                        covered += usize::from(!expected.contains(&(meta.space.clone(), meta.key.clone())));
+                        ControlFlow::Continue(())
+                    })
+                    .unwrap();
+                prop_assert_eq!(
+                    covered,
+                    fills.len() - expected.len(),
+                    "a scan by {:?} on {}",
+                    &select,
+                    store.backend()
+                );
                 store.remove(std::slice::from_ref(&select), None, 1_000).unwrap();
                 prop_assert_eq!(keys(store), expected.clone(), "{:?} on {}", &select, store.backend());
             }

@@ -4,9 +4,11 @@
 //! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
+mod compare;
 mod contents;
 mod doctor;
 mod error;
+mod forget;
 mod late;
 mod measure;
 mod ping;
@@ -23,8 +25,10 @@ mod watch;
 mod works;
 mod writing;
 
+pub use compare::Comparison;
 pub use doctor::{Check, Level};
 pub use error::AppError;
+pub use forget::Invalidated;
 pub use measure::Measured;
 pub use reading::{Asker, Reading};
 pub use recovery::Recovered;

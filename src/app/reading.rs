@@ -105,11 +105,16 @@ impl App {
 
     /// The gateway for `asker`.
     pub fn reading(&self, asker: Asker) -> Reading {
+        // A disabled cache is left alone altogether: nothing of it is even opened.
+        let cache = if self.disabled().is_some() { self.detached_cache() } else { self.cache() };
+        self.reading_from(cache, asker)
+    }
+
+    /// The gateway for `asker` over a cache of its choice.
+    pub(super) fn reading_from(&self, cache: Cache, asker: Asker) -> Reading {
         let selection = self.selection();
         let late = Arc::new(self.late(asker, &selection));
         let recorder = (asker == Asker::Command).then(|| self.recorder());
-        // A disabled cache is left alone altogether: nothing of it is even opened.
-        let cache = if self.disabled().is_some() { self.detached_cache() } else { self.cache() };
         let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
         gateway = gateway.at(Rates::new(&self.config().pace, asker != Asker::Command));
         if self.disabled().is_none() && !self.is_memory() {

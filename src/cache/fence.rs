@@ -66,12 +66,12 @@ impl Fences {
     /// Before the change: nothing that it makes false is served or stored from here on. The fence stands for [`FENCE`]
     /// when it is not closed.
     pub fn raise(&self, space: &str, dirt: &[Dirt]) -> Result<Told, CacheError> {
-        self.record(space, dirt, Some(FENCE))
+        self.record(Some(space), dirt, Some(FENCE))
     }
 
     /// After the change: what was stored meanwhile goes too, and the fence that was raised ends with `settle`.
     pub fn close(&self, space: &str, dirt: &[Dirt], raised: Option<&Told>) -> Result<Told, CacheError> {
-        let told = self.record(space, dirt, Some(self.settle))?;
+        let told = self.record(Some(space), dirt, Some(self.settle))?;
         let until = self.clock.now().saturating_add(millis(self.settle));
         for (shared, number) in self.stores.iter().zip(raised.iter().flat_map(|raised| &raised.numbers)) {
             if let (Some(number), Ok(store)) = (number, shared.store()) {
@@ -82,8 +82,8 @@ impl Fences {
         Ok(told)
     }
 
-    /// Records and deletes without a fence: for a change that was made elsewhere.
-    pub fn invalidate(&self, space: &str, dirt: &[Dirt]) -> Result<Told, CacheError> {
+    /// Records and deletes without a fence: for a change that was made elsewhere, in one space or in all.
+    pub fn invalidate(&self, space: Option<&str>, dirt: &[Dirt]) -> Result<Told, CacheError> {
         self.record(space, dirt, None)
     }
 
@@ -116,7 +116,7 @@ impl Fences {
         dirt.iter().filter_map(key_of).any(|key| self.stores.iter().any(|shared| fenced(shared, key)))
     }
 
-    fn record(&self, space: &str, dirt: &[Dirt], keep: Option<Duration>) -> Result<Told, CacheError> {
+    fn record(&self, space: Option<&str>, dirt: &[Dirt], keep: Option<Duration>) -> Result<Told, CacheError> {
         let now = self.clock.now();
         let until = keep.map(|keep| now.saturating_add(millis(keep)));
         let selections: Vec<Select> = dirt.iter().map(|dirt| dirt.select(space)).collect();

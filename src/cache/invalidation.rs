@@ -249,11 +249,13 @@ pub enum Dirt {
 }
 
 impl Dirt {
-    /// It as a selection of one space.
-    pub fn select(&self, space: &str) -> Select {
-        match self {
-            Dirt::Key(key) => Select::Exact { space: space.to_owned(), key: key.as_str().to_owned() },
-            Dirt::Glob(pattern) => Select::Glob { space: Some(space.to_owned()), pattern: pattern.clone() },
+    /// It as a selection of one space, or of all.
+    pub fn select(&self, space: Option<&str>) -> Select {
+        match (self, space) {
+            (Dirt::Key(key), Some(space)) => Select::Exact { space: space.to_owned(), key: key.as_str().to_owned() },
+            // A key holds no wildcard: as a pattern it matches itself alone.
+            (Dirt::Key(key), None) => Select::Glob { space: None, pattern: key.as_str().to_owned() },
+            (Dirt::Glob(pattern), space) => Select::Glob { space: space.map(str::to_owned), pattern: pattern.clone() },
         }
     }
 }

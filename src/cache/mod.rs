@@ -26,7 +26,7 @@ pub use read::{Accept, Lookup, Miss, Provenance, Show};
 use crate::clock::Clock;
 use crate::config::Ttls;
 use crate::model::Resource;
-use crate::store::Store;
+use crate::store::{Meta, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +70,11 @@ impl Cache {
     /// The TTL of an operation today.
     pub fn ttl(&self, resource: Resource, operation: &str) -> Duration {
         self.settings.ttls.duration(resource, operation)
+    }
+
+    /// What an entry is good for today, by its metadata alone.
+    pub fn verdict(&self, meta: &Meta) -> Verdict {
+        judge(meta, self.allowance(&meta.key, None), self.clock.now())
     }
 
     fn allowance(&self, key: &str, max_age: Option<Duration>) -> Allowance {

@@ -27,6 +27,30 @@ pub struct Provenance {
     pub left_ms: i64,
 }
 
+impl Provenance {
+    /// That of an answer which AWS gave at `now`.
+    pub fn live(now: UnixMillis) -> Provenance {
+        Provenance { cached: false, stale: false, stored_at: now, age_ms: 0, left_ms: 0 }
+    }
+
+    /// That of an answer made of this part and another: as old as the older, fresh as long as each that is from the cache.
+    #[must_use]
+    pub fn and(self, other: Provenance) -> Provenance {
+        let left_ms = match (self.cached, other.cached) {
+            (true, true) => self.left_ms.min(other.left_ms),
+            (false, _) => other.left_ms,
+            (true, false) => self.left_ms,
+        };
+        Provenance {
+            cached: self.cached || other.cached,
+            stale: self.stale || other.stale,
+            stored_at: self.stored_at.min(other.stored_at),
+            age_ms: self.age_ms.max(other.age_ms),
+            left_ms,
+        }
+    }
+}
+
 /// What a read accepts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Accept {
@@ -164,5 +188,37 @@ impl Cache {
             show(&mut payload).map_err(StoreError::Output)
         });
         looked.unwrap_or(false)
+    }
+
+    /// Removes the entry under `key` if it still is the one that was fetched at `stored_at`: for what turned out to be
+    /// wrong. `true` when it was there. No record: nothing that is being fetched is kept out.
+    pub fn withdraw(&self, space: &str, key: &Key, stored_at: UnixMillis) -> Result<bool, StoreError> {
+        let address = Address { space, key: key.as_str() };
+        let mut seal = None;
+        self.store.view(address, &mut |meta, _| {
+            seal = (meta.stored_at == stored_at).then_some(meta.seal);
+            Ok(())
+        })?;
+        let Some(seal) = seal else { return Ok(false) };
+        self.store.discard(address, seal)?;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_as_old_as_its_oldest_part() {
+        let part =
+            |age_ms, left_ms| Provenance { cached: true, stale: false, stored_at: 1_000 - age_ms, age_ms, left_ms };
+        let (old, young, live) = (part(500, 100), part(10, 90), Provenance::live(1_000));
+        let whole = Provenance { cached: true, stale: false, stored_at: 500, age_ms: 500, left_ms: 90 };
+        for parts in [[old, young, live], [live, young, old], [young, live, old]] {
+            assert_eq!(parts[0].and(parts[1]).and(parts[2]), whole);
+        }
+        assert_eq!(live.and(live), live);
+        assert!(young.and(Provenance { stale: true, ..old }).stale);
     }
 }

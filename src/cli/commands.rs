@@ -6,7 +6,6 @@
 pub(super) mod alerts;
 pub(super) mod assignments;
 pub(super) mod cache;
-mod cache_status;
 mod columns;
 pub(super) mod config;
 mod daemon;

@@ -88,6 +88,29 @@ impl Output {
 
     /// Prints AWS-shaped JSON that can be read: a list or one thing. Gives the number of elements of a list.
     pub fn answer(&mut self, from: &mut dyn Read, view: &View<'_>) -> Result<Option<u64>, Failure> {
+        self.answer_within(from, view, None)
+    }
+
+    /// The same; JSON is printed as `{"meta": ..., "data": ...}` when there is a `meta`.
+    pub fn answer_within(
+        &mut self,
+        from: &mut dyn Read,
+        view: &View<'_>,
+        meta: Option<&Value>,
+    ) -> Result<Option<u64>, Failure> {
+        let meta = meta.filter(|_| self.format == Format::Json);
+        if let Some(meta) = meta {
+            let out = self.target.writer()?;
+            out.write_all(head(meta).as_bytes()).map_err(|error| Failure::writing(&error))?;
+        }
+        let printed = self.body(from, view)?;
+        if meta.is_some() {
+            self.text("}\n")?;
+        }
+        Ok(printed)
+    }
+
+    fn body(&mut self, from: &mut dyn Read, view: &View<'_>) -> Result<Option<u64>, Failure> {
         let look = render::Look { format: self.format, width: self.target.width() };
         let printed = if self.format == Format::Json && view.is_whole() {
             let mut out = Whole { out: BufWriter::with_capacity(64 * 1024, self.target.writer()?), last: None };
@@ -115,7 +138,7 @@ impl Output {
         } else {
             Pushed::Held { output: self, view, folder, memory: Vec::new(), file: None }
         };
-        Ok(Answer { inner })
+        Ok(Answer { inner, meta: None })
     }
 
     /// Prints a report: as a page for people, as one document otherwise.
@@ -163,6 +186,7 @@ impl Output {
 /// AWS-shaped JSON on its way to the reader.
 pub struct Answer<'a> {
     inner: Pushed<'a>,
+    meta: Option<Value>,
 }
 
 enum Pushed<'a> {
@@ -171,6 +195,15 @@ enum Pushed<'a> {
 }
 
 impl Answer<'_> {
+    /// Before the body: JSON is printed as `{"meta": ..., "data": ...}`, the body as it is.
+    pub fn surround(&mut self, meta: &Value) -> io::Result<()> {
+        self.meta = Some(meta.clone());
+        match &mut self.inner {
+            Pushed::Passed(writer) => writer.write_all(head(meta).as_bytes()),
+            Pushed::Held { .. } => Ok(()),
+        }
+    }
+
     /// Takes all of a body.
     pub fn take(&mut self, body: &mut dyn Read) -> io::Result<()> {
         let mut buffer = vec![0; 64 * 1024];
@@ -186,12 +219,18 @@ impl Answer<'_> {
 
     /// Prints what is still held. Gives the number of elements, when they were counted.
     pub fn finish(self) -> Result<Option<u64>, Failure> {
+        let meta = self.meta.as_ref();
         match self.inner {
-            Pushed::Passed(writer) => writer.finish().map(|()| None).map_err(|error| Failure::writing(&error)),
-            Pushed::Held { output, view, memory, file: None, .. } => output.answer(&mut memory.as_slice(), view),
+            Pushed::Passed(mut writer) => {
+                let closed = if meta.is_some() { writer.write_all(b"}") } else { Ok(()) };
+                closed.and_then(|()| writer.finish()).map(|()| None).map_err(|error| Failure::writing(&error))
+            }
+            Pushed::Held { output, view, memory, file: None, .. } => {
+                output.answer_within(&mut memory.as_slice(), view, meta)
+            }
             Pushed::Held { output, view, file: Some(mut file), .. } => {
                 file.seek(SeekFrom::Start(0)).map_err(|error| Failure::writing(&error))?;
-                output.answer(&mut file, view)
+                output.answer_within(&mut file, view, meta)
             }
         }
     }
@@ -222,6 +261,11 @@ impl Write for Answer<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What stands before the data of an answer with `meta`.
+fn head(meta: &Value) -> String {
+    format!("{{\"meta\":{meta},\"data\":")
 }
 
 /// Bytes passed on, with a line end at the end.

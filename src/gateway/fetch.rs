@@ -224,8 +224,14 @@ impl Listed {
 }
 
 async fn one(source: &dyn Source, target: &Target, single: Single, request: &Request) -> Result<Spool, GatewayError> {
+    // A look-up by name holds the id only, whichever call it comes from.
+    let alone = match single {
+        Single::UserIdByName(_) => Some("UserId"),
+        Single::GroupIdByName(_) => Some("GroupId"),
+        _ => None,
+    };
     match source.fetch(Some(target), &single).await {
-        Ok(found) => Ok(Spool::of(&found)),
+        Ok(found) => Ok(Spool::of(&alone.map_or_else(|| found.clone(), |id| json!({ id: found[id] })))),
         Err(GatewayError::NotFound { .. }) => Err(GatewayError::NotFound { what: request.subject() }),
         Err(error) => Err(error),
     }

@@ -81,7 +81,11 @@ impl Gateway {
                 if note != Note::Nothing {
                     record(Looked::Hit);
                 }
-                if absent { Err(GatewayError::NotFound { what: request.subject() }) } else { Ok(Some(provenance)) }
+                if absent {
+                    return Err(GatewayError::NotFound { what: request.subject() });
+                }
+                self.add_part(provenance);
+                Ok(Some(provenance))
             }
             Lookup::Miss(miss, fault) => {
                 if note == Note::All {

@@ -94,8 +94,17 @@ impl Gateway {
         match self.known_group(text, policy)? {
             Known::Id(id) => Ok(id),
             Known::AskAws => {
-                let found = self.value(&Request::GroupByName(text.to_owned()), policy, progress).await?;
-                id_in(&found, "GroupId", "identitystore GetGroupId")
+                let error = match self.value(&Request::GroupByName(text.to_owned()), policy, progress).await {
+                    Ok(found) => return id_in(&found, "GroupId", "identitystore GetGroupId"),
+                    Err(error) => error,
+                };
+                if !(error.allows_stale() && policy.read) {
+                    return Err(error);
+                }
+                // AWS is silent: the list knows the name even when it has expired.
+                let Ok(groups) = self.value(&Request::Groups, policy, progress).await else { return Err(error) };
+                let mut ids = matching(&groups, "GroupId", "Description", |group| group["DisplayName"] == text);
+                if ids.is_empty() { Err(error) } else { single(&mut ids, text, "group") }
             }
         }
     }

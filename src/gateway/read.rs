@@ -60,6 +60,7 @@ pub struct Gateway {
     pub(super) flights: Option<State>,
     faults: Mutex<Vec<String>>,
     told_stale: AtomicBool,
+    parts: Mutex<Option<Provenance>>,
 }
 
 impl Gateway {
@@ -82,6 +83,7 @@ impl Gateway {
             flights: None,
             faults: Mutex::new(Vec::new()),
             told_stale: AtomicBool::new(false),
+            parts: Mutex::new(None),
         }
     }
 
@@ -110,6 +112,19 @@ impl Gateway {
     /// Where live answers come from.
     pub fn source(&self) -> &dyn Source {
         self.source.as_ref()
+    }
+
+    /// Where all that was read so far is from, as one: names that were looked up on the way included. `None` when nothing
+    /// was read.
+    pub fn provenance(&self) -> Option<Provenance> {
+        self.parts.lock().ok().and_then(|parts| *parts)
+    }
+
+    /// Notes what a part of the answer is made of.
+    pub(super) fn add_part(&self, part: Provenance) {
+        if let Ok(mut parts) = self.parts.lock() {
+            *parts = Some(parts.map_or(part, |parts| parts.and(part)));
+        }
     }
 
     /// What went wrong with the cache while commands were answered; taken, not copied.
@@ -237,9 +252,9 @@ impl Gateway {
         drop(flight);
         match answered {
             Ok(mut spool) => {
-                let now = self.cache.clock().now();
-                let fresh = Provenance { cached: false, stale: false, stored_at: now, age_ms: 0, left_ms: 0 };
+                let fresh = Provenance::live(self.cache.clock().now());
                 show(&fresh, &mut spool.reader()?)?;
+                self.add_part(fresh);
                 Ok(fresh)
             }
             Err(error) if error.allows_stale() && policy.read => {

@@ -1,10 +1,10 @@
 //! What can be asked, and the key that its answer has.
 //!
 //! Neighbours: `read.rs` answers it from the cache, `fetch.rs` from AWS; `cli/` and `warm.rs` ask. Promise: one request,
-//! one key; two requests that could be answered differently have different keys.
+//! one key; two requests that could be answered differently have different keys, and a key leads back to its request.
 
 use super::{Listing, PrincipalKind, Single};
-use crate::cache::Key;
+use crate::cache::{Key, decode};
 use crate::model::Resource;
 
 /// A question whose answer is one JSON document.
@@ -86,6 +86,43 @@ impl Request {
         }
     }
 
+    /// The request whose answer is stored under `key`; `None` for what AWS was not asked: another version's keys, those of
+    /// users of the library, and texts that no request has as its key.
+    pub fn of_key(key: &str) -> Option<Request> {
+        let parts: Vec<String> = key.split(':').map(decode).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let own = |text: &str| text.to_owned();
+        let request = match parts.as_slice() {
+            ["user", "list", "all"] => Request::Users,
+            ["user", "describe", id] => Request::User(own(id)),
+            ["user", "by_name", name] => Request::UserByName(own(name)),
+            ["user", "groups", id] => Request::UserGroups(own(id)),
+            ["group", "list", "all"] => Request::Groups,
+            ["group", "describe", id] => Request::Group(own(id)),
+            ["group", "by_name", name] => Request::GroupByName(own(name)),
+            ["group", "members", id] => Request::GroupMembers(own(id)),
+            ["permission_set", "list", "all"] => Request::PermissionSets,
+            ["permission_set", "describe", arn] => Request::PermissionSet(own(arn)),
+            ["permission_set", "policies", arn] => Request::PermissionSetPolicies(own(arn)),
+            ["permission_set", "accounts", arn] => Request::PermissionSetAccounts(own(arn)),
+            ["account", "permission_sets", id] => Request::AccountPermissionSets(own(id)),
+            ["account", "list", "all"] => Request::Accounts,
+            ["account", "describe", id] => Request::Account(own(id)),
+            ["ou", "list", "all"] => Request::Ous,
+            ["assignment", "list", account, arn] => {
+                Request::Assignments { account: own(account), permission_set: own(arn) }
+            }
+            ["assignment", "by_principal", kind, id] => {
+                let kinds = [PrincipalKind::User, PrincipalKind::Group];
+                let kind = kinds.into_iter().find(|known| known.as_str() == *kind)?;
+                Request::PrincipalAssignments { kind, id: own(id) }
+            }
+            _ => return None,
+        };
+        // Only what leads back to exactly this key was stored for that request.
+        (request.key().as_str() == key).then_some(request)
+    }
+
     /// The resource it is about, for statistics.
     pub fn resource(&self) -> Resource {
         match self {
@@ -153,6 +190,66 @@ impl Request {
             Request::PrincipalAssignments { kind, id } => {
                 format!("the assignments of {} {id}", kind.as_str().to_ascii_lowercase())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn requests() -> impl Strategy<Value = Request> {
+        let text = || "[a-zA-Z0-9:%*?#/ ~\\[\\]é-]{0,12}|all|arn:aws:sso:::permissionSet/ssoins-1/ps-1";
+        let kind = prop_oneof![Just(PrincipalKind::User), Just(PrincipalKind::Group)];
+        prop_oneof![
+            prop::sample::select(vec![
+                Request::Users,
+                Request::Groups,
+                Request::PermissionSets,
+                Request::Accounts,
+                Request::Ous
+            ]),
+            text().prop_map(Request::User),
+            text().prop_map(Request::UserByName),
+            text().prop_map(Request::UserGroups),
+            text().prop_map(Request::Group),
+            text().prop_map(Request::GroupByName),
+            text().prop_map(Request::GroupMembers),
+            text().prop_map(Request::PermissionSet),
+            text().prop_map(Request::PermissionSetPolicies),
+            text().prop_map(Request::PermissionSetAccounts),
+            text().prop_map(Request::AccountPermissionSets),
+            text().prop_map(Request::Account),
+            (text(), text()).prop_map(|(account, permission_set)| Request::Assignments { account, permission_set }),
+            (kind, text()).prop_map(|(kind, id)| Request::PrincipalAssignments { kind, id }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_leads_back_to_its_request_and_to_no_other(request in requests(), other in requests()) {
+            prop_assert_eq!(Request::of_key(request.key().as_str()), Some(request.clone()));
+            prop_assert_eq!(request == other, request.key() == other.key());
+        }
+
+        #[test]
+        fn what_no_request_has_as_its_key_leads_to_none(text in "(user|group|assignment|ou|x)(:[a-z%0-9A-F:*#]{0,6}){0,4}") {
+            if let Some(request) = Request::of_key(&text) {
+                let key = request.key();
+                prop_assert_eq!(key.as_str(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_others_lead_to_no_request() {
+        let texts = ["", "user", "user:list", "user:list:some", "user:list:all:#0123", "thread_key_1", "USER:list:all"];
+        // A spelling that the key itself does not use is another entry.
+        for text in
+            texts.into_iter().chain(["user:describe:%61", "user:by_name:a%3a", "assignment:by_principal:user:x"])
+        {
+            assert_eq!(Request::of_key(text), None, "{text}");
         }
     }
 }

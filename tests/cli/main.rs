@@ -18,5 +18,6 @@ mod setup;
 mod spaces;
 mod spec;
 mod status;
+mod truth;
 mod warm;
 mod words;

@@ -8,7 +8,7 @@ use awsideman::cache::{Fresh, Key};
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
 use awsideman::report::Calls;
-use awsideman::sandbox::{self, Limits, Organisation, Running, Shape};
+use awsideman::sandbox::{self, Faults, Limits, Organisation, Running, Shape};
 use awsideman::state::Outcome;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -147,6 +147,13 @@ impl World {
     /// Where the sandbox answers.
     pub(crate) fn sandbox_url(&self) -> String {
         self.sandbox.url()
+    }
+
+    /// From now on the sandbox does this wrong, and nothing else.
+    pub(crate) fn faults(&self, choose: impl FnOnce(&mut Faults)) {
+        let mut faults = Faults::default();
+        choose(&mut faults);
+        self.sandbox.set_faults(faults).unwrap();
     }
 
     /// What the sandbox was asked so far.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 fn selections(space: &str, event: &Event) -> Vec<Select> {
-    dirty(event).iter().map(|dirt: &Dirt| dirt.select(space)).collect()
+    dirty(event).iter().map(|dirt: &Dirt| dirt.select(Some(space))).collect()
 }
 
 /// Tells the store of a change at the moment in which the last page of users is asked for.

@@ -30,6 +30,10 @@ pub(crate) fn group(n: usize, name: &str) -> Value {
     json!({"GroupId": id(2, n), "DisplayName": name, "Description": format!("number {n}")})
 }
 
+fn account(id: &str) -> Value {
+    json!({"Id": id, "Name": format!("account {}", &id[..1]), "Email": format!("{id}@example.com")})
+}
+
 impl Script {
     pub(crate) fn new(users: usize) -> Script {
         let user = |n| json!({"UserId": id(1, n), "UserName": format!("user{n}"), "Emails": [{"Value": format!("u{n}@example.com")}]});
@@ -113,9 +117,7 @@ impl Source for Script {
             Listing::Users => self.users.lock().unwrap().clone(),
             Listing::Groups => self.groups.lock().unwrap().clone(),
             Listing::PermissionSets | Listing::ProvisionedPermissionSets(_) => SETS.map(Value::from).into(),
-            Listing::Accounts => ACCOUNTS
-                .map(|id| json!({"Id": id, "Name": format!("account {}", &id[..1]), "Email": format!("{id}@example.com")}))
-                .into(),
+            Listing::Accounts => ACCOUNTS.map(account).into(),
             Listing::ProvisionedAccounts(_) => ACCOUNTS.map(Value::from).into(),
             Listing::Assignments { account, permission_set } => {
                 vec![row(account, permission_set, 1), row(account, permission_set, 0)]
@@ -142,7 +144,7 @@ impl Source for Script {
                 find(&groups, "DisplayName", name).map(|group| json!({"GroupId": group["GroupId"]}))
             }
             Single::PermissionSet(arn) => Ok(json!({"PermissionSetArn": arn, "Name": &arn[arn.len() - 1..]})),
-            Single::Account(id) => Ok(json!({"Id": id})),
+            Single::Account(id) => Ok(account(id)),
             other => Err(not_found(&format!("{other:?}"))),
         }
     }

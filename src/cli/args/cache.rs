@@ -3,6 +3,10 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/cache.rs` carries it out. Promise: what an on-call engineer
 //! types in an emergency (status, health, clear, disable, enable, recover) needs neither AWS nor a sound configuration.
 
+mod truth;
+
+pub use truth::{InvalidateArgs, VerifyArgs};
+
 use crate::config::WarmTarget;
 use crate::model::parse_duration;
 use clap::{Args, Subcommand};
@@ -15,6 +19,10 @@ pub enum CacheCommand {
     Status(StatusArgs),
     /// Remove entries, of this profile or of all
     Clear(ClearArgs),
+    /// Remove what a change made elsewhere has made false
+    Invalidate(InvalidateArgs),
+    /// Compare entries with AWS, and mend those that are wrong
+    Verify(VerifyArgs),
     /// Fill the cache ahead of time
     Warm(WarmArgs),
     /// Remove entries that have expired

@@ -31,6 +31,9 @@ pub struct ReadArgs {
     /// How fresh the answer must be.
     #[command(flatten)]
     pub freshness: FreshnessArgs,
+    /// Say where the answer is from and how old it is: around the data in JSON, else beside it
+    #[arg(long, help_heading = "Freshness")]
+    pub meta: bool,
     /// Print these fields, in this order
     #[arg(long, value_name = "FIELD,...", value_delimiter = ',', help_heading = "Selection")]
     pub columns: Vec<String>,

@@ -24,7 +24,7 @@ const UNASKED: u64 = 200;
 pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let AssignmentCommand::List { account, permission_set, principal, list } = command;
     let view = View::new("assignments", ASSIGNMENTS).of_list(&list)?;
-    let reader = Reader::open(globals, &list.read.freshness, output)?;
+    let reader = Reader::open(globals, &list.read, output)?;
     let is_everything = account.is_none() && permission_set.is_none() && principal.is_none();
     if is_everything && reader.policy.live {
         let plan = reader.wait(reader.gateway().plan_assignments(&reader.policy, reader.progress()))?;
@@ -54,7 +54,7 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
     }
     let failures = (!found.failures.is_empty())
         .then(|| Failure::from(GatewayError::Partial { total: found.targets, failures: found.failures }));
-    reader.print(&Value::Array(found.assignments), &view)?;
+    reader.print_part(&Value::Array(found.assignments), &view, failures.is_none())?;
     failures.map_or(Ok(()), Err)
 }
 

@@ -20,11 +20,11 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
         UserCommand::List(Everything { list: args }) => list(&Request::Users, "users", USERS, &args, globals, output),
         UserCommand::Find { text, list: args } => {
             let view = View::new("users", USERS).of_list(&args)?.searching(&text);
-            Reader::open(globals, &args.read.freshness, output)?.show(&Request::Users, &view)
+            Reader::open(globals, &args.read, output)?.show(&Request::Users, &view)
         }
         UserCommand::Get { user, read } => {
             let view = View::new("users", USERS).of_read(&read)?;
-            let reader = Reader::open(globals, &read.freshness, output)?;
+            let reader = Reader::open(globals, &read, output)?;
             let id = match reader.gateway().cached_user_id(&user, &reader.policy)? {
                 Some(id) => id,
                 None => reader.wait(reader.gateway().user_id(&user, &reader.policy, reader.progress()))?,
@@ -33,7 +33,7 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
         }
         UserCommand::Groups { user, list: args } => {
             let view = View::new("groups", MEMBERSHIPS).of_list(&args)?;
-            let reader = Reader::open(globals, &args.read.freshness, output)?;
+            let reader = Reader::open(globals, &args.read, output)?;
             let rows = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
                 let id = gateway.user_id(&user, policy, progress).await?;
@@ -59,11 +59,11 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
         }
         GroupCommand::Find { text, list: args } => {
             let view = View::new("groups", GROUPS).of_list(&args)?.searching(&text);
-            Reader::open(globals, &args.read.freshness, output)?.show(&Request::Groups, &view)
+            Reader::open(globals, &args.read, output)?.show(&Request::Groups, &view)
         }
         GroupCommand::Get { group, read } => {
             let view = View::new("groups", GROUPS).of_read(&read)?;
-            let reader = Reader::open(globals, &read.freshness, output)?;
+            let reader = Reader::open(globals, &read, output)?;
             let id = match reader.gateway().cached_group_id(&group, &reader.policy)? {
                 Some(id) => id,
                 None => reader.wait(reader.gateway().group_id(&group, &reader.policy, reader.progress()))?,
@@ -72,7 +72,7 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
         }
         GroupCommand::Members { group, list: args } => {
             let view = View::new("members", MEMBERS).of_list(&args)?;
-            let reader = Reader::open(globals, &args.read.freshness, output)?;
+            let reader = Reader::open(globals, &args.read, output)?;
             let rows = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
                 let id = gateway.group_id(&group, policy, progress).await?;
@@ -102,11 +102,11 @@ pub(crate) fn permission_set(
         }
         PermissionSetCommand::Find { text, list: args } => {
             let view = View::new("permission sets", PERMISSION_SETS).of_list(&args)?.searching(&text);
-            Reader::open(globals, &args.read.freshness, output)?.show(&Request::PermissionSets, &view)
+            Reader::open(globals, &args.read, output)?.show(&Request::PermissionSets, &view)
         }
         PermissionSetCommand::Get { permission_set, read } => {
             let view = View::new("permission sets", PERMISSION_SETS).of_read(&read)?;
-            let reader = Reader::open(globals, &read.freshness, output)?;
+            let reader = Reader::open(globals, &read, output)?;
             let found = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
                 let arn = gateway.permission_set_arn(&permission_set, policy, progress).await?;
@@ -130,7 +130,7 @@ pub(crate) fn account(command: AccountCommand, globals: &GlobalArgs, output: &mu
         }
         AccountCommand::Get { account, read } => {
             let view = View::new("accounts", ACCOUNTS).of_read(&read)?;
-            let reader = Reader::open(globals, &read.freshness, output)?;
+            let reader = Reader::open(globals, &read, output)?;
             let id = reader.wait(reader.gateway().account_id(&account, &reader.policy, reader.progress()))?;
             reader.show(&Request::Account(id), &view)
         }
@@ -147,7 +147,7 @@ pub(crate) fn ou(command: OuCommand, globals: &GlobalArgs, output: &mut Output) 
 pub(crate) fn instance(command: InstanceCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let InstanceCommand::List(Everything { list: args }) = command;
     let view = View::new("instances", INSTANCES).of_list(&args)?;
-    let reader = Reader::open(globals, &args.read.freshness, output)?;
+    let reader = Reader::open(globals, &args.read, output)?;
     let found = if args.read.freshness.cache_only {
         let known = reader.gateway().remembered();
         let known = known.ok_or_else(|| GatewayError::NotCached { key: "which instances there are".into() })?;
@@ -167,7 +167,7 @@ fn list(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let view = View::new(what, columns).of_list(args)?;
-    Reader::open(globals, &args.read.freshness, output)?.show(request, &view)
+    Reader::open(globals, &args.read, output)?.show(request, &view)
 }
 
 /// Adds fields of a described principal under new names; a principal that is gone adds nulls.

@@ -6,33 +6,34 @@
 
 use crate::app::{Asker, Reading};
 use crate::cache::Provenance;
-use crate::cli::args::{FreshnessArgs, GlobalArgs};
+use crate::cli::args::{GlobalArgs, ReadArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, View};
 use crate::cli::session::{Need, Session, wait};
+use crate::cli::times;
+use crate::config::Format;
 use crate::gateway::{Gateway, GatewayError, Policy, Request};
+use crate::model::format_duration;
 use crate::report::Progress;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Read;
+use std::time::Duration;
 
 /// A session that reads.
 pub(super) struct Reader<'o> {
     pub(super) session: Session,
     pub(super) reading: Reading,
     pub(super) policy: Policy,
+    meta: bool,
     output: &'o mut Output,
 }
 
 impl<'o> Reader<'o> {
-    pub(super) fn open(
-        globals: &GlobalArgs,
-        freshness: &FreshnessArgs,
-        output: &'o mut Output,
-    ) -> Result<Reader<'o>, Failure> {
+    pub(super) fn open(globals: &GlobalArgs, read: &ReadArgs, output: &'o mut Output) -> Result<Reader<'o>, Failure> {
         let session = Session::open(globals, Need::Sound, output)?;
-        let policy = session.policy(freshness)?;
+        let policy = session.policy(&read.freshness)?;
         let reading = session.app.reading(Asker::Command);
-        Ok(Reader { session, reading, policy, output })
+        Ok(Reader { session, reading, policy, meta: read.meta, output })
     }
 
     pub(super) fn gateway(&self) -> &Gateway {
@@ -46,18 +47,29 @@ impl<'o> Reader<'o> {
     /// Prints the answer to a request as it is.
     pub(super) fn show(self, request: &Request, view: &View<'_>) -> Result<(), Failure> {
         let folder = self.session.app.spool_dir();
-        let Reader { session, reading, policy, output } = self;
+        let Reader { session, reading, policy, meta, output } = self;
         let gateway = &reading.gateway;
+        let around = meta && output.format() == Format::Json;
         let mut answer = output.pushed(view, &folder)?;
-        let hit = gateway.cached(request, &policy, &mut |_, body| answer.take(body))?;
+        let mut show = |provenance: &Provenance, body: &mut dyn Read| {
+            if around {
+                // What led to this answer, a name that was looked up, is part of it.
+                let whole = gateway.provenance().map_or(*provenance, |parts| parts.and(*provenance));
+                answer.surround(&document(Some(whole), true, true))?;
+            }
+            answer.take(body)
+        };
+        let hit = gateway.cached(request, &policy, &mut show)?;
         let provenance = if let Some(provenance) = hit {
             provenance
         } else {
             let progress = session.progress.as_ref();
-            let show = &mut |_: &Provenance, body: &mut dyn Read| answer.take(body);
-            wait(gateway.after_miss(request, &policy, progress, show))?.map_err(|error| session.failed(error))?
+            wait(gateway.after_miss(request, &policy, progress, &mut show))?.map_err(|error| session.failed(error))?
         };
         answer.finish()?;
+        if meta && !around {
+            output.talk().line(&line(&document(gateway.provenance(), true, true)));
+        }
         session.tell_source(&provenance);
         session.close_after(&reading);
         Ok(())
@@ -70,9 +82,51 @@ impl<'o> Reader<'o> {
 
     /// Prints values that were put together here.
     pub(super) fn print(self, value: &Value, view: &View<'_>) -> Result<(), Failure> {
+        self.print_part(value, view, true)
+    }
+
+    /// The same for an answer of which parts may be missing.
+    pub(super) fn print_part(self, value: &Value, view: &View<'_>, complete: bool) -> Result<(), Failure> {
         let bytes = serde_json::to_vec(value).unwrap_or_default();
-        self.output.answer(&mut bytes.as_slice(), view)?;
+        let parts = self.reading.gateway.provenance();
+        if let Some(parts) = parts.filter(|parts| parts.stale) {
+            // The notice that was given at once knew the first of them only.
+            let age = format_duration(Duration::from_millis(parts.age_ms.unsigned_abs()));
+            self.session.progress.notice(&format!("the oldest part of this answer is {age} old"));
+        }
+        let meta = document(parts, complete, self.policy.live);
+        let around = (self.meta && self.output.format() == Format::Json).then_some(&meta);
+        self.output.answer_within(&mut bytes.as_slice(), view, around)?;
+        if self.meta && around.is_none() {
+            self.output.talk().line(&line(&meta));
+        }
         self.session.close_after(&self.reading);
         Ok(())
     }
+}
+
+/// Where an answer is from. `provenance` is `None` when nothing of it was looked up: then AWS was asked, if it was `live`.
+fn document(provenance: Option<Provenance>, complete: bool, live: bool) -> Value {
+    let seconds = |ms: i64| ms / 1000;
+    let cached = provenance.map_or(!live, |p| p.cached);
+    let left = provenance.filter(|p| p.cached).map(|p| seconds(p.left_ms));
+    json!({
+        "source": if cached { "cache" } else { "aws" },
+        "age": provenance.map_or_else(|| live.then_some(0), |p| Some(seconds(p.age_ms))),
+        "stored_at": provenance.map(|p| times::utc(p.stored_at)),
+        "complete": complete,
+        "stale": provenance.is_some_and(|p| p.stale),
+        // How long the cache goes on giving it; null for what it did not give.
+        "expires_in": left,
+    })
+}
+
+/// The same as one line for people.
+fn line(meta: &Value) -> String {
+    let fields = meta.as_object().into_iter().flatten();
+    let words = fields.map(|(name, value)| match value {
+        Value::String(text) => format!("{name}={text}"),
+        other => format!("{name}={other}"),
+    });
+    format!("meta: {}", words.collect::<Vec<_>>().join(" "))
 }

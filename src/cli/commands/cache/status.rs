@@ -3,7 +3,7 @@
 //! Neighbours: `app/status.rs` has the document; `cache.rs` prints. Promise: the first lines answer "is it in use, does it
 //! help, is it in order", and each line that is not well is followed by what to type.
 
-use super::cache::swept_line;
+use super::swept_line;
 use crate::app::{MemoryReport, RecentEntry, ResourceReport, Status};
 use crate::cli::output::Page;
 use crate::cli::times;

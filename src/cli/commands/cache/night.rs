@@ -1,0 +1,146 @@
+//! `cache health`, `test`, `disable`, `enable`, `recover`: what is typed at night.
+//!
+//! Neighbours: `cache.rs` hands them their words; `app/` does the work. Promise: none of them needs AWS or a sound
+//! configuration, each ends with the next step.
+
+use super::open_loudly;
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::cache::DisableArgs;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page, Style};
+use crate::cli::session::{Need, Session};
+use crate::cli::times;
+use crate::config::Format;
+use crate::health::Level;
+use crate::model::format_duration;
+use serde_json::json;
+use std::time::Duration;
+
+pub(super) fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let mut session = Session::open(globals, Need::Anything, output)?;
+    let measured = session.app.measure();
+    let health = &measured.health;
+    if nagios {
+        if globals.format().is_some() {
+            return Err(Failure::new(Code::Usage, "the argument '--nagios' cannot be used with '--output'")
+                .hint("leave one of them out"));
+        }
+        let (code, line) = health.nagios();
+        output.text(&format!("{line}\n"))?;
+        // Nagios has its own codes: they only look like ours.
+        return match code {
+            0 => Ok(()),
+            1 => Err(Failure::quiet(Code::Failed)),
+            2 => Err(Failure::quiet(Code::Usage)),
+            _ => Err(Failure::quiet(Code::Partial)),
+        };
+    }
+    session.notices.extend(measured.notices.iter().cloned());
+    let mut document = serde_json::to_value(health).unwrap_or_default();
+    document["schema_version"] = json!(1);
+    document["notices"] = json!(session.notices);
+    let mut page = Page::new();
+    for check in &health.checks {
+        let style = match check.level {
+            Level::Ok => Style::Good,
+            Level::Warn => Style::Warn,
+            Level::Critical => Style::Bad,
+        };
+        let hint = if check.hint.is_empty() { String::new() } else { format!("  ->  {}", check.hint) };
+        let mark = format!("{:<8}", check.level.as_str());
+        page = page.marked(style, mark, format!("{:<12} {}{hint}", check.key, check.message));
+    }
+    page = page.line(if health.healthy { "The cache is healthy" } else { "The cache is not healthy" });
+    if output.format() == Format::Table {
+        session.notices.iter().for_each(|notice| output.talk().warning(notice));
+    }
+    output.report(&document, &page)?;
+    if health.healthy { Ok(()) } else { Err(Failure::quiet(Code::Critical)) }
+}
+
+pub(super) fn test(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = open_loudly(globals, output)?;
+    // Whatever the reason is, the test has failed.
+    let trial = session.app.trial().map_err(|error| Failure { code: Code::Failed, ..error.into() })?;
+    session.app.finish();
+    let rows = trial.steps.iter().map(|step| {
+        let outcome = step.error.clone().unwrap_or_else(|| "ok".to_owned());
+        vec![step.step.to_owned(), outcome, format!("{} µs", step.took_us)]
+    });
+    let mut page = Page::new().table(&["Step", "Outcome", "Took"], rows.collect());
+    if !trial.enabled {
+        page = page.line("The cache is disabled; the store was tested all the same");
+    }
+    page = page.line(format!("Cache test {} ({})", if trial.ok { "passed" } else { "failed" }, trial.backend));
+    output.report(&trial, &page)?;
+    if trial.ok { Ok(()) } else { Err(Failure::quiet(Code::Failed)) }
+}
+
+pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    if args.duration.is_some_and(|duration| duration.is_zero()) {
+        return Err(Failure::new(Code::Usage, "--for: 0 would end at once, so nothing was changed")
+            .hint("name how long, as in 30m or 4h; `awsideman cache enable` ends it sooner"));
+    }
+    let session = open_loudly(globals, output)?;
+    let (disabled, notice) = session.app.disable(args.duration, args.reason.as_deref())?;
+    if let Some(notice) = notice {
+        output.talk().warning(&notice);
+    }
+    let duration = Duration::from_millis((disabled.until - disabled.since).unsigned_abs());
+    let document = json!({
+        "schema_version": 1,
+        "enabled": false,
+        "disabled_until": times::utc(disabled.until),
+        "disabled_reason": disabled.reason,
+        "by": disabled.by,
+    });
+    let page = Page::new()
+        .line("Cache disabled. All operations will bypass cache.")
+        .line(format!("It ends by itself at {} (in {})", times::local(disabled.until), format_duration(duration)))
+        .line("To re-enable: awsideman cache enable");
+    output.report(&document, &page)
+}
+
+pub(super) fn enable(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = open_loudly(globals, output)?;
+    let was = session.app.enable()?;
+    let document = json!({
+        "schema_version": 1,
+        "enabled": !session.app.config().cache.disabled,
+        "was_disabled_by": was.as_ref().map(|was| &was.by),
+        "was_disabled_reason": was.as_ref().and_then(|was| was.reason.as_ref()),
+    });
+    let mut page = Page::new();
+    page = match &was {
+        Some(was) => {
+            let reason = was.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            page.line(format!("Cache enabled. It had been disabled by {}{reason}", was.by))
+        }
+        None => page.line("The cache was not disabled by the switch"),
+    };
+    if session.app.config().cache.disabled {
+        let origin = session.app.loaded().origins.get("cache.disabled").cloned().unwrap_or_default();
+        page = page.line(format!("It is still disabled by the configuration: {origin}"));
+    }
+    output.report(&document, &page)
+}
+
+pub(super) fn recover(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = open_loudly(globals, output)?;
+    let recovered = session.app.recover()?;
+    let mut page = Page::new();
+    if let Some(old) = &recovered.old {
+        page = page.line(format!("The old cache stays in place as evidence: {old}"));
+    }
+    if let Some(marker) = &recovered.marker {
+        page = page.line(format!("Its marker: {marker}"));
+    }
+    page = page.line(format!("The new cache: {}", recovered.new)).line(if recovered.test.ok {
+        "The new cache was tested: ok"
+    } else {
+        "The new cache was tested: it does not work; see `awsideman cache test`"
+    });
+    page = page.line("Running processes move to it by themselves. Next: awsideman cache warm");
+    output.report(&recovered, &page)?;
+    if recovered.test.ok { Ok(()) } else { Err(Failure::quiet(Code::Failed)) }
+}

@@ -1,0 +1,189 @@
+//! `cache invalidate`, `cache verify`: whether the cache still tells the truth.
+//!
+//! Neighbours: `app/forget.rs` and `app/compare.rs` do the work. Promise: an invalidation works in whatever state the
+//! cache is and ends with the words "Invalidated N entries"; a verification names every wrong entry with what is wrong.
+
+use super::open_loudly;
+use crate::app::{Comparison, Invalidated};
+use crate::cache::{Key, Operation, pattern};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::cache::{InvalidateArgs, VerifyArgs};
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page, text};
+use crate::cli::session::{Need, Session, wait};
+use crate::config::Format;
+use crate::gateway::{Difference, Flaw, Mended, Verified, Which, Wrong};
+use crate::model::{Resource, format_duration};
+use crate::report::{Calls, Progress};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Values are told up to so many characters; the JSON has them whole.
+const SHOWN: usize = 100;
+
+pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let (operation, resource) = change(args)?;
+    if args.id.trim().is_empty() {
+        return Err(Failure::new(Code::Usage, "an id is missing: the empty text names nothing"));
+    }
+    let session = open_loudly(globals, output)?;
+    let done: Invalidated = session.app.invalidate(operation, resource, &args.id, args.dry_run)?;
+    let mut page = done.keys.iter().chain(&done.globs).fold(Page::new(), |page, dirty| page.line(dirty.clone()));
+    if done.space.is_none() {
+        page = page.line("(of every instance, since it is not known which one this profile belongs to)");
+    }
+    if done.retired {
+        page = page.line("The cache could not record it, so that all of it begins anew");
+    }
+    let verb = if args.dry_run { "Would invalidate" } else { "Invalidated" };
+    output.report(&done, &page.line(format!("{verb} {} entries", done.invalidated)))
+}
+
+/// What the words mean.
+fn change(args: &InvalidateArgs) -> Result<(Operation, Resource), Failure> {
+    let words = |operations: &[Operation]| operations.iter().map(|o| o.as_str()).collect::<Vec<_>>().join(", ");
+    let Some(operation) = Operation::parse(&args.operation) else {
+        return Err(Failure::new(Code::Usage, format!("`{}` is nothing that happens to a resource", args.operation))
+            .hint(format!("the operations are {}", words(&Operation::ALL))));
+    };
+    let resources: Vec<&str> = operation.resources().iter().map(|resource| resource.as_str()).collect();
+    let Some(resource) = Resource::parse(&args.resource) else {
+        return Err(Failure::new(Code::Usage, format!("`{}` is not a resource", args.resource))
+            .hint(format!("{operation} happens to {}", resources.join(", "))));
+    };
+    if operation.resources().contains(&resource) {
+        return Ok((operation, resource));
+    }
+    let to_it: Vec<Operation> = Operation::ALL.into_iter().filter(|o| o.resources().contains(&resource)).collect();
+    let mut hint = format!("{operation} happens to {}", resources.join(", "));
+    if !to_it.is_empty() {
+        hint = format!("{hint}\nwhat happens to {resource} is {}", words(&to_it));
+    }
+    Err(Failure::new(Code::Usage, format!("{operation} does not happen to {resource}")).hint(hint))
+}
+
+pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let which = match (&args.key, &args.pattern) {
+        (Some(key), _) => Which::Key(Key::parse(key)?.to_string()),
+        (None, Some(glob)) => Which::Glob(pattern(glob)?),
+        (None, None) => Which::All,
+    };
+    let comparison = Comparison {
+        which,
+        sample: args.sample.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
+        seed: args.sample_seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)),
+        budget: args.budget,
+    };
+    let session = Session::open(globals, Need::Sound, output)?;
+    if session.app.disabled().is_some() {
+        session.progress.notice("the cache is disabled: what is wrong is removed, nothing is stored");
+    }
+    let done = wait(session.app.verify(&comparison, session.progress.as_ref()))?;
+    let (verified, calls, faults) = done.map_err(|error| absent(error.into()))?;
+    session.close(faults);
+    if output.format() == Format::Table {
+        output.report(&Value::Null, &page(&verified, &calls))?;
+    } else {
+        output.report(&document(&verified, &calls, &comparison), &Page::new())?;
+    }
+    ending(verified, &session)
+}
+
+/// A named entry that is not there is a thing that does not exist.
+fn absent(failure: Failure) -> Failure {
+    if failure.code != Code::CacheNeeded {
+        return failure;
+    }
+    Failure { code: Code::NotFound, ..failure }.hint(
+        "`awsideman cache status --recent-entries 20` lists keys, `awsideman cache verify --pattern GLOB` takes many",
+    )
+}
+
+/// A wrong entry outweighs what could not be asked: it is what was looked for.
+fn ending(verified: Verified, session: &Session) -> Result<(), Failure> {
+    let Verified { wrong, failed, ended, checked, .. } = verified;
+    let failures: Vec<String> = failed.iter().map(|failure| format!("{}: {}", failure.target, failure.error)).collect();
+    let unasked = match (ended, failures.is_empty()) {
+        (Some(error), _) => Some(session.failed(error).details(failures)),
+        (None, false) => {
+            let total = checked + failures.len() as u64;
+            let message = format!("{} of {total} entries could not be compared", failures.len());
+            Some(Failure::new(Code::Partial, message).details(failures))
+        }
+        (None, true) => None,
+    };
+    match (wrong.is_empty(), unasked) {
+        (true, None) => Ok(()),
+        (true, Some(failure)) => Err(failure),
+        (false, None) => Err(Failure::quiet(Code::Critical)),
+        (false, Some(failure)) => Err(Failure { code: Code::Critical, ..failure }),
+    }
+}
+
+fn document(verified: &Verified, calls: &Calls, comparison: &Comparison) -> Value {
+    let wrong = |wrong: &Wrong| {
+        json!({
+            "key": wrong.key, "flaw": wrong.flaw, "age_seconds": wrong.age_ms / 1000, "mended": wrong.mended,
+            "differences": wrong.differences.first, "more_differences": wrong.differences.more,
+        })
+    };
+    json!({
+        "schema_version": 1,
+        "checked": verified.checked,
+        "wrong": verified.wrong.iter().map(wrong).collect::<Vec<_>>(),
+        "failed": verified.failed,
+        "skipped": verified.skipped,
+        "seed": comparison.sample.map(|_| comparison.seed),
+        "calls": calls.total,
+        "complete": verified.failed.is_empty() && verified.ended.is_none(),
+    })
+}
+
+fn page(verified: &Verified, calls: &Calls) -> Page {
+    let mut page = Page::new();
+    for wrong in &verified.wrong {
+        page = page.line(line(wrong));
+        page = wrong.differences.first.iter().fold(page, |page, difference| page.line(told(difference)));
+        if wrong.differences.more > 0 {
+            page = page.line(format!("    and {} more", wrong.differences.more));
+        }
+    }
+    for (reason, n) in &verified.skipped {
+        page = page.line(format!("Not compared: {n} ({reason})"));
+    }
+    page.line(format!(
+        "Compared {} with AWS: {} right, {} wrong ({} calls)",
+        super::entries(verified.checked),
+        verified.checked - verified.wrong.len() as u64,
+        verified.wrong.len(),
+        calls.total
+    ))
+}
+
+fn line(wrong: &Wrong) -> String {
+    let flaw = match wrong.flaw {
+        Flaw::Differs => "AWS says something else",
+        Flaw::Gone => "AWS does not have it any more",
+        Flaw::Exists => "it was said not to exist, and AWS has it",
+        Flaw::Unreadable => "what was stored is no answer",
+    };
+    let mended = match wrong.mended {
+        Mended::Replaced => "replaced",
+        Mended::Removed => "removed",
+        Mended::Left => "still there",
+    };
+    let age = format_duration(Duration::from_millis(wrong.age_ms.unsigned_abs()));
+    format!("wrong  {}: {flaw} ({age} old, {mended})", wrong.key)
+}
+
+fn told(difference: &Difference) -> String {
+    let side = |value: &Value| match value {
+        Value::Null => "nothing".to_owned(),
+        value => {
+            let whole = text(value);
+            let short: String = whole.chars().take(SHOWN).collect();
+            if short.len() < whole.len() { format!("{short}...") } else { short }
+        }
+    };
+    format!("    {}: {} in the cache, {} at AWS", difference.at, side(&difference.cached), side(&difference.aws))
+}

@@ -1,0 +1,342 @@
+//! Entries against AWS: what is stored is compared with what AWS says now, and what is wrong is mended.
+//!
+//! Neighbours: `differ.rs` compares, `fetch.rs` asks, `cache/` below is scanned and filled; `cache verify` and the job of
+//! that kind are this function. Promise: an entry is called wrong only if it was stored before AWS was asked and is still
+//! there after; what a change took away meanwhile is nobody's fault. Nothing that a list brings along is stored, so that
+//! one comparison does not mend what the next one is to find.
+
+use super::differ::{Differences, Truth};
+use super::fetch::{Errand, PARALLEL};
+use super::{Gateway, GatewayError, Policy, Request, Spool};
+use crate::cache::{Accept, CacheError, Lookup, Miss, SCHEMA, Ticket, Verdict};
+use crate::model::Space;
+use crate::report::{Failure, Progress};
+use crate::store::{Meta, Select};
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::io::Read;
+use std::ops::ControlFlow;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Which entries of a space are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// One, by its key.
+    Key(String),
+    /// Those whose keys match a glob.
+    Glob(String),
+    /// All.
+    All,
+}
+
+/// What is to be verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Among these.
+    pub which: Which,
+    /// So many of them, each as likely as any other; all when `None`.
+    pub sample: Option<usize>,
+    /// The same seed takes the same sample of the same entries.
+    pub seed: u64,
+    /// Whether a wrong entry may be replaced; otherwise it is only removed.
+    pub refill: bool,
+}
+
+/// What became of a wrong entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mended {
+    /// AWS's answer took its place.
+    Replaced,
+    /// It is gone.
+    Removed,
+    /// It is still there, since the cache could not be changed.
+    Left,
+}
+
+/// What is wrong with an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flaw {
+    /// AWS says something else.
+    Differs,
+    /// AWS does not have the thing any more.
+    Gone,
+    /// It says that there is no such thing, and AWS has it.
+    Exists,
+    /// What is stored is no answer at all.
+    Unreadable,
+}
+
+/// An entry that was not so.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Wrong {
+    /// Its key.
+    pub key: String,
+    /// How old it was, in milliseconds.
+    pub age_ms: i64,
+    /// What is wrong with it.
+    pub flaw: Flaw,
+    /// Where it differs, when it does.
+    pub differences: Differences,
+    /// What became of it.
+    pub mended: Mended,
+}
+
+/// What a verification came to.
+#[derive(Debug, Default)]
+pub struct Verified {
+    /// Entries that were compared.
+    pub checked: u64,
+    /// Those of them that were wrong, by key.
+    pub wrong: Vec<Wrong>,
+    /// Entries that AWS could not be asked about.
+    pub failed: Vec<Failure>,
+    /// Entries that were not compared, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// What ended it before all were compared (an expired login, a spent budget).
+    pub ended: Option<GatewayError>,
+}
+
+impl Verified {
+    fn skip(&mut self, reason: &'static str) {
+        *self.skipped.entry(reason).or_default() += 1;
+    }
+}
+
+/// What one comparison came to.
+enum Judged {
+    Right,
+    Wrong(Wrong),
+    Skipped(&'static str),
+}
+
+const FOREIGN: &str = "not an answer of AWS";
+const OTHER_VERSION: &str = "stored by another version";
+const EXPIRED: &str = "expired";
+const DAMAGED: &str = "damaged, and dropped";
+const OVERTAKEN: &str = "renewed or removed meanwhile";
+
+impl Gateway {
+    /// Compares entries of this gateway's space with AWS. An error only when it cannot be known which entries there are;
+    /// [`GatewayError::NotCached`] when the one that was named is not there.
+    pub async fn verify(&self, wanted: &Wanted, progress: &dyn Progress) -> Result<Verified, GatewayError> {
+        let space = self.space(&Policy::default()).await?;
+        let text = space.text();
+        let mut verified = Verified::default();
+        let requests = self.choose(&text, wanted, &mut verified)?;
+        let what = "entries";
+        progress.started(what, Some(requests.len() as u64));
+        let text = &text;
+        let mut judged = stream::iter(requests)
+            .map(|request| async move {
+                let judged = self.verify_one(&request, space, text, wanted.refill, progress).await;
+                (request, judged)
+            })
+            .buffered(PARALLEL);
+        while let Some((request, judged)) = judged.next().await {
+            progress.advanced(what, 1);
+            match judged {
+                Ok(Judged::Skipped(reason)) => verified.skip(reason),
+                Ok(Judged::Right) => verified.checked += 1,
+                Ok(Judged::Wrong(wrong)) => {
+                    verified.checked += 1;
+                    verified.wrong.push(wrong);
+                }
+                Err(error) if error.ends_everything() => {
+                    verified.ended = Some(error);
+                    break;
+                }
+                Err(error) => {
+                    let (target, error) = (request.key().to_string(), error.to_string());
+                    verified.failed.push(Failure { target, error, hint: None });
+                }
+            }
+        }
+        drop(judged);
+        progress.finished(what);
+        verified.wrong.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(verified)
+    }
+
+    /// The requests of the entries that can be compared, in the order of the sample.
+    fn choose(&self, space: &str, wanted: &Wanted, verified: &mut Verified) -> Result<Vec<Request>, GatewayError> {
+        let space = space.to_owned();
+        let select = match &wanted.which {
+            Which::Key(key) => Select::Exact { space, key: key.clone() },
+            Which::Glob(pattern) => Select::Glob { space: Some(space), pattern: pattern.clone() },
+            Which::All => Select::Space(space),
+        };
+        let mut sample = Sample::new(wanted.sample, wanted.seed);
+        let mut seen = 0_u64;
+        let scanned = self.cache().store().scan(&select, &mut |meta| {
+            seen += 1;
+            match self.unfit(meta) {
+                Some(reason) => verified.skip(reason),
+                None => sample.offer(&meta.key),
+            }
+            ControlFlow::Continue(())
+        });
+        scanned.map_err(CacheError::Backend)?;
+        match &wanted.which {
+            Which::Key(key) if seen == 0 => Err(GatewayError::NotCached { key: key.clone() }),
+            _ => Ok(sample.into_keys().filter_map(|key| Request::of_key(&key)).collect()),
+        }
+    }
+
+    /// Why an entry cannot be compared.
+    fn unfit(&self, meta: &Meta) -> Option<&'static str> {
+        if meta.schema != SCHEMA {
+            return Some(OTHER_VERSION);
+        }
+        if Request::of_key(&meta.key).is_none() {
+            return Some(FOREIGN);
+        }
+        // What has expired answers nobody whom AWS can answer.
+        (!matches!(self.cache().verdict(meta), Verdict::Fresh { .. })).then_some(EXPIRED)
+    }
+
+    async fn verify_one(
+        &self,
+        request: &Request,
+        space: &Space,
+        text: &str,
+        refill: bool,
+        progress: &dyn Progress,
+    ) -> Result<Judged, GatewayError> {
+        let begun = self.cache().clock().now();
+        let ticket = if refill { self.ticket() } else { Ticket::NONE };
+        let errand = Errand { space, text, ticket: Ticket::NONE, progress };
+        let mut truth = match self.fetch(request, errand).await {
+            Ok(spool) => Some(Truth::new(spool)?),
+            Err(GatewayError::NotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let key = request.key();
+        let mut seen = None;
+        let looked = self.cache().view(text, &key, Accept::default(), &mut |provenance, body| {
+            seen = Some((*provenance, compare(body, truth.as_mut())));
+            Ok(())
+        })?;
+        let (provenance, differences) = match (looked, seen) {
+            (Lookup::Hit(_), Some(seen)) => seen,
+            (Lookup::Miss(Miss::Fault, Some(fault)), _) => return Err(CacheError::Backend(fault).into()),
+            (Lookup::Miss(Miss::Corrupt, _), _) => return Ok(Judged::Skipped(DAMAGED)),
+            (Lookup::Miss(Miss::OtherVersion, _), _) => return Ok(Judged::Skipped(OTHER_VERSION)),
+            (Lookup::Miss(Miss::Expired, _), _) => return Ok(Judged::Skipped(EXPIRED)),
+            _ => return Ok(Judged::Skipped(OVERTAKEN)),
+        };
+        if provenance.stored_at > begun {
+            return Ok(Judged::Skipped(OVERTAKEN));
+        }
+        let Some((flaw, differences)) = differences else { return Ok(Judged::Right) };
+        let answer = truth.as_mut().map(Truth::spool).filter(|_| ticket.is_valid());
+        let mended = self.mend(request, text, answer, ticket, provenance.stored_at)?;
+        Ok(Judged::Wrong(Wrong { key: key.to_string(), age_ms: provenance.age_ms, flaw, differences, mended }))
+    }
+
+    /// Puts AWS's answer in the place of a wrong one, as any fill does: unless a change has overtaken it.
+    fn mend(
+        &self,
+        request: &Request,
+        text: &str,
+        answer: Option<&mut Spool>,
+        ticket: Ticket,
+        stored_at: i64,
+    ) -> Result<Mended, GatewayError> {
+        let key = request.key();
+        if let Some(answer) = answer {
+            match self.cache().fill_long(text, &key, request.call(), &mut answer.reader()?, ticket) {
+                Ok(true) => return Ok(Mended::Replaced),
+                // The record that kept it out has removed the entry.
+                Ok(false) => {}
+                Err(fault) => self.fault(&fault),
+            }
+        }
+        match self.cache().withdraw(text, &key, stored_at) {
+            Ok(_) => Ok(Mended::Removed),
+            Err(fault) => {
+                self.fault(&fault);
+                Ok(Mended::Left)
+            }
+        }
+    }
+}
+
+/// A uniform sample of keys that are offered one by one: those with the smallest hashes under a seed, in whatever order
+/// they come. Any first part of it is a uniform sample too, so that a spent budget leaves one behind.
+struct Sample {
+    most: usize,
+    seed: u64,
+    kept: BinaryHeap<(u64, String)>,
+}
+
+impl Sample {
+    fn new(most: Option<usize>, seed: u64) -> Sample {
+        Sample { most: most.unwrap_or(usize::MAX), seed, kept: BinaryHeap::new() }
+    }
+
+    fn offer(&mut self, key: &str) {
+        self.kept.push((xxh3_64_with_seed(key.as_bytes(), self.seed), key.to_owned()));
+        if self.kept.len() > self.most {
+            self.kept.pop();
+        }
+    }
+
+    fn into_keys(self) -> impl Iterator<Item = String> {
+        self.kept.into_sorted_vec().into_iter().map(|(_, key)| key)
+    }
+}
+
+/// What of a stored answer is not so; `truth` is `None` when AWS has no such thing.
+fn compare(body: &mut dyn Read, truth: Option<&mut Truth>) -> Option<(Flaw, Differences)> {
+    let mut head = Vec::with_capacity(5);
+    let none = Differences::default;
+    if Read::take(&mut *body, 5).read_to_end(&mut head).is_err() {
+        return Some((Flaw::Unreadable, none()));
+    }
+    let is_absence = head == b"null";
+    match truth {
+        None if is_absence => None,
+        None => Some((Flaw::Gone, none())),
+        Some(_) if is_absence => Some((Flaw::Exists, none())),
+        Some(truth) => match truth.compare(&mut std::io::Cursor::new(head).chain(body)) {
+            Ok(found) if found.is_empty() => None,
+            Ok(found) => Some((Flaw::Differs, found)),
+            Err(_) => Some((Flaw::Unreadable, none())),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(of: u64, most: Option<usize>, seed: u64) -> Vec<String> {
+        let mut sample = Sample::new(most, seed);
+        (0..of).for_each(|n| sample.offer(&format!("user:describe:{n}")));
+        sample.into_keys().collect()
+    }
+
+    #[test]
+    fn a_seed_takes_the_same_sample_again_and_a_smaller_one_is_the_beginning_of_a_larger() {
+        assert_eq!(sample(100, Some(10), 7), sample(100, Some(10), 7));
+        assert_ne!(sample(100, Some(10), 7), sample(100, Some(10), 8));
+        assert_eq!(sample(100, Some(5), 7), sample(100, Some(10), 7)[..5]);
+        assert_eq!((sample(3, Some(10), 7).len(), sample(3, None, 7).len(), sample(3, Some(0), 7).len()), (3, 3, 0));
+    }
+
+    #[test]
+    fn every_entry_is_as_likely_to_be_taken_as_any_other() {
+        let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+        for seed in 0..2_000 {
+            for key in sample(50, Some(10), seed) {
+                *taken.entry(key).or_default() += 1;
+            }
+        }
+        // 400 times each; six standard deviations are 107.
+        assert_eq!(taken.len(), 50);
+        assert!(taken.values().all(|n| (290..510).contains(n)), "{taken:?}");
+    }
+}
