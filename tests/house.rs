@@ -46,6 +46,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("iana_time_zone", &["host.rs"]),
     ("zstd", &["cache/entry.rs"]),
     ("jiff", &["model/zone.rs"]),
+    ("sd_notify", &["daemon/notify.rs"]),
+    ("prometheus", &["daemon/mod.rs", "daemon/metrics.rs"]),
+    ("maud", &["daemon/page/"]),
+    ("base64", &["daemon/page/"]),
 ];
 
 /// What no finished code holds.

@@ -219,7 +219,7 @@ impl App {
             Asker::Command => (false, None),
             Asker::Background { budget } => (true, budget),
         };
-        Late::new(move || {
+        let make = move || {
             let settings = match &sandbox {
                 Some(sandbox) => sandbox.settings(&base)?,
                 None => base.clone(),
@@ -227,7 +227,8 @@ impl App {
             let pace =
                 PaceSettings { pace: pace.clone(), max_attempts, space: space.clone(), background, budget, access };
             Ok(Paced::new(Arc::new(Aws::new(settings)), pace, Some(database.clone())))
-        })
+        };
+        Late::new(make, self.spending())
     }
 
     fn recorder(&self) -> Recorder {

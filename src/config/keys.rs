@@ -7,7 +7,9 @@
 use super::problem::nearest;
 use super::ttl;
 use super::value::Type;
-use super::value::Type::{Choice, Flag, Number, Path, Secret, SecretUrl, Size, Switch, Text, Time, Url, Whole, Words};
+use super::value::Type::{
+    Address, Choice, Flag, Number, Path, Secret, SecretUrl, Size, Switch, Text, Time, Url, Whole, Words,
+};
 
 /// A key and its type.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +138,10 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("jobs.parallel", Whole(1, 64)),
         key("jobs.history", Whole(1, 100_000)),
         key("jobs.grace", Time(0, HOUR)),
+        key("daemon.listen", Address),
+        key("daemon.allow_remote", Flag),
+        key("daemon.hosts", Words),
+        key("metrics.textfile", Path),
         key("output.format", Choice(&["table", "json", "jsonl", "yaml", "csv"])),
         key("debug.clock_offset", Time(0, 10 * YEAR)),
     ],

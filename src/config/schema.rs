@@ -9,6 +9,7 @@ use crate::model::parse_duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +41,11 @@ pub struct Config {
     pub alerts: Alerts,
     /// The job runner.
     pub jobs: Jobs,
+    /// The daemon's page and metrics on the network.
+    pub daemon: Daemon,
+    /// Metrics as a file.
+    #[serde(default)]
+    pub metrics: Metrics,
     /// How answers are printed.
     pub output: Output,
     /// For tests and rehearsals.
@@ -223,6 +229,26 @@ pub struct Jobs {
     /// How long a job that must stop has to end by itself.
     #[serde(deserialize_with = "duration")]
     pub grace: Duration,
+}
+
+/// `[daemon]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Daemon {
+    /// Where the status page and the metrics are served; unset: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Whether that may be an address that other hosts reach.
+    pub allow_remote: bool,
+    /// The names under which it may be asked, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Where job runs write the metrics; unset: nowhere.
+    pub textfile: Option<PathBuf>,
 }
 
 /// `[output]`

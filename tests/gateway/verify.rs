@@ -4,7 +4,9 @@ use crate::script::{ACCOUNTS, SETS, Script, denied, expired, id, unreachable};
 use crate::{Host, MINUTE};
 use awsideman::cache::Fresh;
 use awsideman::config::WarmTarget;
-use awsideman::gateway::{Flaw, Gateway, GatewayError, Mended, Policy, Renew, Request, Verified, Wanted, WarmPlan, Which};
+use awsideman::gateway::{
+    Flaw, Gateway, GatewayError, Mended, Policy, Renew, Request, Verified, Wanted, WarmPlan, Which,
+};
 use awsideman::model::Resource;
 use awsideman::report::Silent;
 use awsideman::store::{Select, Store};
