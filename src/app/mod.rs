@@ -28,6 +28,7 @@ mod trial;
 mod upkeep;
 mod verdict;
 mod verify;
+mod warming;
 mod watch;
 mod works;
 mod writing;
@@ -46,6 +47,7 @@ pub use sandboxed::{SandboxHost, sandbox_sources};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
 pub use trial::{Step, Trial};
 pub use upkeep::{Cleared, Scope};
+pub use warming::{Shortage, WarmDone, Warming};
 pub use works::RunDone;
 
 use crate::aws::{self, AwsSettings, Environment};

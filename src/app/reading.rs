@@ -9,7 +9,7 @@ use super::{App, Opened};
 use crate::cache::{Cache, Miss, Settings};
 use crate::clock::UnixMillis;
 use crate::config::Backend;
-use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Recorder, Selection};
+use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Rates, Recorder, Selection};
 use crate::private::Prepared;
 use crate::report::Calls;
 use crate::sqlite;
@@ -119,6 +119,7 @@ impl App {
         let late = Arc::new(self.late(asker, &selection));
         let recorder = (asker == Asker::Command).then(|| self.recorder());
         let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
+        gateway = gateway.at(Rates::new(&self.config().pace, asker != Asker::Command));
         if self.disabled().is_none() && !self.is_memory() {
             gateway = gateway.with_flights(self.state());
         }

@@ -8,6 +8,7 @@ use super::flight::{FLIGHTS, Turn};
 use super::instance::{self, INSTANCES, Selection};
 use super::look::{Note, Recorder};
 use super::patch::Place;
+use super::plan::Rates;
 use super::{GatewayError, Request, Source, Spool, Target};
 use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
 use crate::model::Space;
@@ -55,6 +56,7 @@ pub struct Gateway {
     space: OnceLock<Space>,
     spool_dir: PathBuf,
     pub(super) recorder: Option<Recorder>,
+    rates: Option<Rates>,
     pub(super) flights: Option<State>,
     faults: Mutex<Vec<String>>,
     told_stale: AtomicBool,
@@ -77,11 +79,23 @@ impl Gateway {
             space: OnceLock::new(),
             spool_dir,
             recorder,
+            rates: None,
             flights: None,
             faults: Mutex::new(Vec::new()),
             told_stale: AtomicBool::new(false),
             parts: Mutex::new(None),
         }
+    }
+
+    /// The same knowing how fast calls may go, for plans and progress.
+    #[must_use]
+    pub fn at(self, rates: Rates) -> Gateway {
+        Gateway { rates: Some(rates), ..self }
+    }
+
+    /// How fast calls may go, where that is known.
+    pub(super) fn rates(&self) -> Option<&Rates> {
+        self.rates.as_ref()
     }
 
     /// The same, sharing flights with every process that uses this state directory.

@@ -24,4 +24,5 @@ mod spaces;
 mod spec;
 mod status;
 mod truth;
+mod warm;
 mod words;

@@ -47,7 +47,8 @@ impl World {
         World::of(&Shape { users: 20, groups: 3, accounts: 2, permission_sets: 2, ..Shape::default() })
     }
 
-    fn of(shape: &Shape) -> World {
+    /// An empty home and an organisation of this shape.
+    pub(crate) fn of(shape: &Shape) -> World {
         let root = tempfile::tempdir().unwrap();
         let sandbox = organisation(shape);
         for folder in ["home", "bin"] {
@@ -130,6 +131,19 @@ impl World {
     /// A file beside the home.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
+    }
+
+    /// The sandbox itself, to set faults and holds.
+    pub(crate) fn sandbox(&self) -> &Running {
+        &self.sandbox
+    }
+
+    /// Calls an operation of the sandbox past the product, as another tool would.
+    pub(crate) fn ask(&self, operation: &str, body: &Value) -> Value {
+        let request = ureq::post(self.sandbox.url())
+            .header("X-Amz-Target", operation)
+            .header("Content-Type", "application/x-amz-json-1.1");
+        request.send_json(body).unwrap().body_mut().read_json().unwrap()
     }
 
     /// Where the sandbox answers.
