@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod cache;
+pub mod changes;
 pub mod directory;
 pub mod faults;
 pub mod global;
@@ -47,13 +48,13 @@ pub struct Cli {
 /// Everything awsideman does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Look up users and their groups
+    /// Look up and change users and their groups
     #[command(subcommand, visible_alias = "users")]
     User(directory::UserCommand),
-    /// Look up groups and their members
+    /// Look up and change groups and their members
     #[command(subcommand, visible_alias = "groups")]
     Group(directory::GroupCommand),
-    /// Look up permission sets and their policies
+    /// Look up and change permission sets and their policies
     #[command(
         subcommand,
         visible_aliases = ["permission-sets", "ps"],
@@ -66,7 +67,7 @@ pub enum Command {
     /// Look up organizational units
     #[command(subcommand, visible_alias = "ous")]
     Ou(directory::OuCommand),
-    /// Look up who has which permission set in which account
+    /// Look up and change who has which permission set in which account
     #[command(subcommand, visible_alias = "assignments")]
     Assignment(directory::AssignmentCommand),
     /// Look up instances of IAM Identity Center
@@ -75,6 +76,9 @@ pub enum Command {
     /// Look at the cache, fill it, clean it, switch it off and repair it
     #[command(subcommand)]
     Cache(cache::CacheCommand),
+    /// Look up the changes that were made from here
+    #[command(subcommand)]
+    Journal(changes::JournalCommand),
     /// Run the jobs that keep the cache warm and healthy
     #[command(subcommand, visible_alias = "job")]
     Jobs(jobs::JobsCommand),

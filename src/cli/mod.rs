@@ -75,6 +75,7 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
         Command::Assignment(command) => commands::assignments::assignment(command, globals, output),
         Command::Instance(command) => commands::directory::instance(command, globals, output),
         Command::Cache(command) => commands::cache::cache(command, globals, output),
+        Command::Journal(command) => commands::changes::journal(&command, globals, output),
         Command::Jobs(command) => commands::jobs::jobs(command, globals, output),
         Command::Config(command) => commands::config::config(command, globals, output),
         Command::Alerts(command) => commands::alerts::alerts(&command, globals, output),

@@ -15,6 +15,7 @@ mod image;
 mod instance;
 mod journal;
 mod look;
+mod lookups;
 mod names;
 mod pace;
 mod patch;

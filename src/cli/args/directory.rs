@@ -3,6 +3,7 @@
 //! Neighbours: `reading.rs` has the flags they share; `commands/` carries them out. Promise: a name, an id or an ARN
 //! is taken wherever a thing is named.
 
+use super::changes::{ChangeArgs, GrantArgs, InlineArgs, NamedFields, PolicyArgs, SetArgs, UserFields};
 use super::reading::{ListArgs, ReadArgs};
 use clap::{Args, Subcommand};
 
@@ -49,6 +50,39 @@ pub enum UserCommand {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// Create a user
+    #[command(after_help = "Examples:\n  awsideman user create --username ada --display-name 'Ada Lovelace' \\\n    \
+        --first-name Ada --last-name Lovelace --email ada@example.com")]
+    Create {
+        /// Its fields.
+        #[command(flatten)]
+        fields: UserFields,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Change fields of a user
+    #[command(after_help = "Examples:\n  awsideman user update ada --display-name 'Ada King'\n  \
+        awsideman user update ada --username ada.king --email ada.king@example.com")]
+    Update {
+        /// The name or id of the user
+        user: String,
+        /// Its fields.
+        #[command(flatten)]
+        fields: UserFields,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Delete a user, with its memberships
+    #[command(after_help = "Examples:\n  awsideman user delete ada --dry-run\n  awsideman user delete ada --yes")]
+    Delete {
+        /// The name or id of the user
+        user: String,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
 }
 
 /// `group ...`
@@ -85,6 +119,61 @@ pub enum GroupCommand {
         #[command(flatten)]
         list: ListArgs,
     },
+    /// Create a group
+    #[command(after_help = "Examples:\n  awsideman group create --name Auditors --description 'Read everything'")]
+    Create {
+        /// Its fields.
+        #[command(flatten)]
+        fields: NamedFields,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Change the name or description of a group
+    #[command(after_help = "Examples:\n  awsideman group update Auditors --description 'Read all accounts'")]
+    Update {
+        /// The name or id of the group
+        group: String,
+        /// Its fields.
+        #[command(flatten)]
+        fields: NamedFields,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Delete a group, with its memberships
+    #[command(
+        after_help = "Examples:\n  awsideman group delete Auditors --dry-run\n  awsideman group delete Auditors --yes"
+    )]
+    Delete {
+        /// The name or id of the group
+        group: String,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Put a user into a group
+    #[command(after_help = "Examples:\n  awsideman group add-member Auditors ada")]
+    AddMember {
+        /// The name or id of the group
+        group: String,
+        /// The name or id of the user
+        user: String,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Take a user out of a group
+    #[command(after_help = "Examples:\n  awsideman group remove-member Auditors ada --yes")]
+    RemoveMember {
+        /// The name or id of the group
+        group: String,
+        /// The name or id of the user
+        user: String,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
 }
 
 /// `permission-set ...`
@@ -111,6 +200,83 @@ pub enum PermissionSetCommand {
         /// What to print.
         #[command(flatten)]
         list: ListArgs,
+    },
+    /// Create a permission set
+    #[command(after_help = "Examples:\n  awsideman permission-set create --name Audit --session-duration 8h \\\n    \
+        --managed-policy arn:aws:iam::aws:policy/SecurityAudit")]
+    Create {
+        /// Its fields.
+        #[command(flatten)]
+        fields: NamedFields,
+        /// Its further fields.
+        #[command(flatten)]
+        more: SetArgs,
+        /// Attach this AWS managed policy (can be repeated)
+        #[arg(long, value_name = "ARN")]
+        managed_policy: Vec<String>,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Change a permission set
+    #[command(after_help = "Examples:\n  awsideman permission-set update Audit --session-duration 4h")]
+    Update {
+        /// The name or ARN of the permission set
+        permission_set: String,
+        /// What it is for
+        #[arg(long, value_name = "TEXT")]
+        description: Option<String>,
+        /// Its further fields.
+        #[command(flatten)]
+        more: SetArgs,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Delete a permission set that is assigned to nobody
+    #[command(after_help = "Examples:\n  awsideman permission-set delete Audit --yes")]
+    Delete {
+        /// The name or ARN of the permission set
+        permission_set: String,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Attach a policy to a permission set
+    #[command(
+        after_help = "Examples:\n  awsideman permission-set attach Audit arn:aws:iam::aws:policy/ReadOnlyAccess\n  \
+        awsideman permission-set attach Audit --customer-managed OurAudit --policy-path /audit/"
+    )]
+    Attach(PolicyArgs),
+    /// Detach a policy from a permission set
+    #[command(
+        after_help = "Examples:\n  awsideman permission-set detach Audit arn:aws:iam::aws:policy/ReadOnlyAccess --yes"
+    )]
+    Detach(PolicyArgs),
+    /// Set the inline policy of a permission set
+    #[command(after_help = "Examples:\n  awsideman permission-set put-inline Audit --file policy.json\n  \
+        awsideman permission-set put-inline Audit --file - < policy.json")]
+    PutInline(InlineArgs),
+    /// Take the inline policy from a permission set
+    #[command(after_help = "Examples:\n  awsideman permission-set delete-inline Audit --yes")]
+    DeleteInline {
+        /// The name or ARN of the permission set
+        permission_set: String,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
+    },
+    /// Bring a permission set into the accounts that have it
+    #[command(after_help = "Examples:\n  awsideman permission-set provision Audit\n  \
+        awsideman permission-set provision Audit 123456789012")]
+    Provision {
+        /// The name or ARN of the permission set
+        permission_set: String,
+        /// The name or id of one account; without it, all that have it
+        account: Option<String>,
+        /// How it is made.
+        #[command(flatten)]
+        change: ChangeArgs,
     },
 }
 
@@ -165,6 +331,40 @@ pub enum AssignmentCommand {
         /// What to print.
         #[command(flatten)]
         list: ListArgs,
+    },
+    /// Show whether a principal has a permission set in an account
+    #[command(after_help = "Examples:\n  awsideman assignment get Audit ada 123456789012\n  \
+        awsideman assignment get Audit group:Auditors audit --json")]
+    Get {
+        /// The name or ARN of the permission set
+        permission_set: String,
+        /// The name or id of the user or group
+        principal: String,
+        /// The name or id of one account
+        account: String,
+        /// How to read it.
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// Give a permission set to a user or group
+    #[command(
+        long_about = "Give a permission set to a user or group, in one account or in many.\n\n\
+            Each account is followed until AWS has done it. When one fails, no further one is begun, unless \
+            --continue-on-error; what failed is named account by account, and the exit code is 3.",
+        after_help = "Examples:\n  awsideman assignment assign Audit ada 123456789012\n  \
+            awsideman assignment assign Audit Auditors --ou-filter Production --dry-run\n  \
+            awsideman assignment assign Audit Auditors --account-filter tag:Env=prod --continue-on-error"
+    )]
+    Assign(GrantArgs),
+    /// Take a permission set from a user or group
+    #[command(after_help = "Examples:\n  awsideman assignment revoke Audit ada 123456789012 --yes\n  \
+        awsideman assignment revoke Audit Auditors --accounts staging,test --dry-run")]
+    Revoke(GrantArgs),
+    /// Show how an accepted assignment, revocation or provisioning goes on
+    #[command(after_help = "Examples:\n  awsideman assignment status 12345678-90ab-cdef-1234-567890abcdef")]
+    Status {
+        /// The request id that was shown
+        request_id: String,
     },
 }
 

@@ -7,8 +7,8 @@ use super::columns::ASSIGNMENTS;
 use super::directory::{array, text};
 use super::reading::Reader;
 use super::warm::for_people;
-use crate::cli::args::GlobalArgs;
 use crate::cli::args::directory::AssignmentCommand;
+use crate::cli::args::{GlobalArgs, ReadArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, View};
 use crate::gateway::{Filter, Gateway, GatewayError, Plan, Policy, PrincipalKind, Request};
@@ -22,7 +22,17 @@ const UNASKED: u64 = 200;
 
 /// `assignment ...`
 pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let AssignmentCommand::List { account, permission_set, principal, list } = command;
+    let (account, permission_set, principal, list) = match command {
+        AssignmentCommand::List { account, permission_set, principal, list } => {
+            (account, permission_set, principal, list)
+        }
+        AssignmentCommand::Get { permission_set, principal, account, read } => {
+            return get(&permission_set, &principal, &account, &read, globals, output);
+        }
+        AssignmentCommand::Assign(args) => return super::changes::grant(&args, true, globals, output),
+        AssignmentCommand::Revoke(args) => return super::changes::grant(&args, false, globals, output),
+        AssignmentCommand::Status { request_id } => return super::changes::status(&request_id, globals, output),
+    };
     let view = View::new("assignments", ASSIGNMENTS).of_list(&list)?;
     let reader = Reader::open(globals, &list.read, output)?;
     let is_everything = account.is_none() && permission_set.is_none() && principal.is_none();
@@ -56,6 +66,36 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
         .then(|| Failure::from(GatewayError::Partial { total: found.targets, failures: found.failures }));
     reader.print_part(&Value::Array(found.assignments), &view, failures.is_none())?;
     failures.map_or(Ok(()), Err)
+}
+
+/// `assignment get`: the one row, or exit code 5.
+fn get(
+    permission_set: &str,
+    principal: &str,
+    account: &str,
+    read: &ReadArgs,
+    globals: &GlobalArgs,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let view = View::new("assignments", ASSIGNMENTS).of_read(read)?;
+    let reader = Reader::open(globals, read, output)?;
+    let row = reader.wait(async {
+        let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
+        let filter = Filter {
+            account: Some(gateway.account_id(account, policy, progress).await?),
+            permission_set: Some(gateway.permission_set_arn(permission_set, policy, progress).await?),
+            principal: None,
+        };
+        let who = gateway.principal(principal, policy, progress).await?;
+        let mut found = gateway.assignments(&filter, policy, progress).await?;
+        found.assignments.retain(|row| row["PrincipalId"] == who.id.as_str());
+        let mut rows: Vec<Value> = found.assignments.into_iter().take(1).collect();
+        name(gateway, &mut rows, policy, progress).await?;
+        rows.pop().ok_or_else(|| GatewayError::NotFound {
+            what: format!("an assignment of {permission_set} to {principal} in account {account}"),
+        })
+    })?;
+    reader.print(&row, &view)
 }
 
 /// Lets a person decide about a walk that takes its time; who cannot be asked must have decided before.

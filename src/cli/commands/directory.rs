@@ -48,6 +48,7 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
             })?;
             reader.print(&rows, &view)
         }
+        change => super::changes::user(change, globals, output),
     }
 }
 
@@ -87,6 +88,7 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
             })?;
             reader.print(&rows, &view)
         }
+        change => super::changes::group(change, globals, output),
     }
 }
 
@@ -119,6 +121,7 @@ pub(crate) fn permission_set(
             })?;
             reader.print(&found, &view)
         }
+        change => super::changes::permission_set(change, globals, output),
     }
 }
 
