@@ -9,12 +9,12 @@ use super::{App, Opened};
 use crate::cache::{Cache, Miss, Settings};
 use crate::clock::UnixMillis;
 use crate::config::Backend;
-use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Recorder, Selection};
+use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Rates, Recorder, Selection};
 use crate::private::Prepared;
 use crate::report::Calls;
 use crate::sqlite;
 use crate::state::{BreakerMark, BreakerState, Outcome};
-use crate::store::{self, Breaker, BreakerSnapshot, Disk, Memory, Store, StoreError};
+use crate::store::{self, Breaker, BreakerSnapshot, Disk, Memory, Near, Store, StoreError};
 use std::sync::Arc;
 
 /// A log of this many bytes is folded by the command that let it grow: a few dozen pages.
@@ -71,11 +71,14 @@ impl App {
     /// The cache for answering commands, whatever state the store is in; a fault is told by [`App::store_problem`].
     pub fn cache(&self) -> Cache {
         let opened = self.opened.get_or_init(|| {
-            self.open().unwrap_or_else(|error| Opened {
-                store: Arc::new(Memory::new(self.limit_bytes(), 0)),
-                breaker: None,
-                problem: Some(error.to_string()),
-                is_damaged: error.is_damage(),
+            self.open().unwrap_or_else(|error| {
+                error.log();
+                Opened {
+                    store: Arc::new(Memory::new(self.limit_bytes(), 0)),
+                    breaker: None,
+                    problem: Some(error.to_string()),
+                    is_damaged: error.is_damage(),
+                }
             })
         });
         Cache::new(opened.store.clone(), self.clock().clone(), self.cache_settings())
@@ -116,6 +119,7 @@ impl App {
         let late = Arc::new(self.late(asker, &selection));
         let recorder = (asker == Asker::Command).then(|| self.recorder());
         let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
+        gateway = gateway.at(Rates::new(&self.config().pace, asker != Asker::Command));
         if self.disabled().is_none() && !self.is_memory() {
             gateway = gateway.with_flights(self.state());
         }
@@ -190,7 +194,11 @@ impl App {
             settings.recovery_timeout,
             snapshot(&self.breaker_mark()),
         ));
-        Ok(Opened { store: breaker.clone(), breaker: Some(breaker), problem: None, is_damaged: false })
+        let store: Arc<dyn Store> = match self.memory_tier {
+            0 => breaker.clone(),
+            bytes => Arc::new(Near::new(breaker.clone(), bytes, self.clock().clone())),
+        };
+        Ok(Opened { store, breaker: Some(breaker), problem: None, is_damaged: false })
     }
 
     pub(super) fn detached_cache(&self) -> Cache {

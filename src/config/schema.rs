@@ -46,6 +46,8 @@ pub struct Config {
     /// Metrics as a file.
     #[serde(default)]
     pub metrics: Metrics,
+    /// The log.
+    pub log: Log,
     /// How answers are printed.
     pub output: Output,
     /// For tests and rehearsals.
@@ -257,6 +259,45 @@ pub struct Daemon {
 pub struct Metrics {
     /// Where job runs write the metrics; unset: nowhere.
     pub textfile: Option<PathBuf>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// The file; unset, the host's log directory for root and the state directory for others.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// The least that is written.
+    pub level: LogLevel,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// The least that is written into the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// Faults of the cache too.
+    Warn,
+    /// What jobs do too.
+    Info,
+    /// Everything.
+    Debug,
+}
+
+/// How lines of the log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people and grep.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// `[output]`
