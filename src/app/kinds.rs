@@ -6,7 +6,9 @@
 
 use super::App;
 use super::verdict::{failed, swept, warm_work};
+use super::warming::Warming;
 use crate::config::{Job, Kind, WarmTarget};
+use crate::gateway::Renew;
 use crate::health::{Finding, Level};
 use crate::jobs::{Report, Run, Stop, Work, Works};
 use crate::report::Progress;
@@ -106,7 +108,9 @@ impl App {
         }
         let now = self.clock().now();
         let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
-        let (reading, plan) = match self.warming(targets, (budget > 0).then_some(budget), until_next) {
+        let mut wish = Warming::of(targets, until_next.map_or(Renew::All, Renew::Expiring));
+        wish.budget = (budget > 0).then_some(budget);
+        let (reading, plan) = match self.warming(&wish) {
             Ok(ready) => ready,
             Err(error) => return failed(&error),
         };

@@ -170,7 +170,9 @@ fn is_broken(report: &Report) -> bool {
 fn summary(reports: &[Report]) -> String {
     let line = |report: &Report| {
         let profile = report.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
-        format!("{}{profile}: {}, {}", report.job, report.outcome.as_str(), report.reason)
+        let text = format!("{}{profile}: {}, {}", report.job, report.outcome.as_str(), report.reason);
+        // One line for each, whatever is in a name or in what AWS said.
+        text.replace(char::is_control, " ")
     };
     reports.iter().map(line).collect::<Vec<_>>().join("\n")
 }

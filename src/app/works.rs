@@ -5,18 +5,15 @@
 //! code and is sent by a later pass; a broken job file is a failed run of its own job and stops no other.
 
 use super::kinds::Joined;
-use super::reading::{Asker, Reading};
 use super::verdict::worst;
 use super::{App, AppError};
 use crate::alerts::Delivered;
-use crate::config::{AlertWhen, Broken, Job, Kind, WarmTarget, load_jobs, read_jobs};
-use crate::gateway::{GatewayError, WarmPlan, Warmed};
+use crate::config::{AlertWhen, Broken, Job, Kind, load_jobs, read_jobs};
 use crate::host;
 use crate::jobs::{self, Context, Ledger, Report, Slots, Stop, Wanted};
 use crate::model::Zone;
 use crate::report::Progress;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// What came of a pass.
 #[derive(Debug, Default)]
@@ -123,42 +120,6 @@ impl App {
             }
         }
         Ok(done)
-    }
-
-    /// Warms the cache: the whole of `cache warm` and of the warm job.
-    pub async fn warm(
-        &self,
-        targets: &[WarmTarget],
-        budget: Option<u64>,
-        fresh_for: Option<Duration>,
-        progress: &dyn Progress,
-    ) -> Result<(Vec<Warmed>, Option<GatewayError>, u64), AppError> {
-        let (reading, plan) = self.warming(targets, budget, fresh_for)?;
-        let (warmed, ended) = reading.gateway.warm(&plan, progress).await;
-        for fault in reading.gateway.take_faults() {
-            progress.notice(&format!("the cache could not store everything: {fault}"));
-        }
-        Ok((warmed, ended, reading.calls().total))
-    }
-
-    pub(super) fn warming(
-        &self,
-        targets: &[WarmTarget],
-        budget: Option<u64>,
-        fresh_for: Option<Duration>,
-    ) -> Result<(Reading, WarmPlan), AppError> {
-        // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
-        self.store()?;
-        Ok((self.reading(Asker::Background { budget }), WarmPlan { targets: targets.to_vec(), fresh_for }))
-    }
-
-    /// Why a warm would be of no use; `None` when it would be.
-    pub fn warm_is_useless(&self) -> Option<String> {
-        if let Some(disabled) = self.disabled() {
-            let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-            return Some(format!("the cache is disabled{reason}"));
-        }
-        self.is_memory().then(|| "cache.backend is memory: what is warmed would end with this process".into())
     }
 }
 

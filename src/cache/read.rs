@@ -170,21 +170,36 @@ impl Cache {
         Ok((lookup, bytes))
     }
 
-    /// How long the entry under `key` is still fresh, in milliseconds; `None` when it is not there or not usable.
-    /// Its payload is not read.
-    pub fn freshness(&self, space: &str, key: &Key) -> Option<i64> {
-        let mut left = None;
+    /// Where the entry under `key` is from and how long it is still fresh; `None` when it is not there, not usable or
+    /// not fresh. Its payload is not read.
+    pub fn freshness(&self, space: &str, key: &Key) -> Option<Provenance> {
+        let mut found = None;
         let now = self.clock.now();
         let looked = self.store.view(Address { space, key: key.as_str() }, &mut |meta, _| {
             if meta.schema == entry::SCHEMA
                 && entry::is_sealed(meta)
                 && let Verdict::Fresh { left_ms } = judge(meta, self.allowance(&meta.key, None), now)
             {
-                left = Some(left_ms);
+                let age_ms = now.saturating_sub(meta.stored_at).max(0);
+                found = Some(Provenance { cached: true, stale: false, stored_at: meta.stored_at, age_ms, left_ms });
             }
             Ok(())
         });
-        looked.ok().and(left)
+        looked.ok().and(found)
+    }
+
+    /// Shows what is stored under `key` whatever its age, for comparing and counting: never as an answer. `false` when
+    /// nothing usable is there, or when `show` did not go to its end.
+    pub fn last(&self, space: &str, key: &Key, show: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> bool {
+        let looked = self.store.view(Address { space, key: key.as_str() }, &mut |meta, frames| {
+            if meta.schema != entry::SCHEMA || !entry::is_sealed(meta) {
+                return Err(StoreError::Damaged { key: meta.key.clone(), reason: "it is not of this version" });
+            }
+            let mut payload = Payload::new(meta, frames);
+            payload.verify()?;
+            show(&mut payload).map_err(StoreError::Output)
+        });
+        looked.unwrap_or(false)
     }
 
     /// Verifies every byte of the entry under `key`, fresh or not, and drops nothing; `None` when it is not there.

@@ -7,6 +7,7 @@
 pub mod alerts;
 pub mod cache;
 pub mod directory;
+pub mod faults;
 pub mod global;
 pub mod jobs;
 pub mod moment;

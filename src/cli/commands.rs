@@ -21,3 +21,4 @@ pub(super) mod program;
 mod reading;
 mod runs;
 pub(super) mod sandbox;
+mod warm;

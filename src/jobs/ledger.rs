@@ -227,6 +227,30 @@ impl Ledger {
         })
     }
 
+    /// Records that an occurrence is skipped because a run of its job goes on; said by one who does not hold the lock.
+    /// When somebody has dealt with the job since `seen`, nothing is written: the occurrence was not passed over.
+    pub(super) fn pass_over(
+        &self,
+        entry: &Entry<'_>,
+        end: &End<'_>,
+        keep: u32,
+        seen: Option<UnixMillis>,
+    ) -> Result<bool, JobError> {
+        self.write(|t| {
+            let unmoved = t.execute(
+                "UPDATE job SET last_occurrence = ?3 WHERE name = ?1 AND profile = ?2 AND last_occurrence IS ?4",
+                params![entry.job, entry.profile, entry.reference, seen],
+            )?;
+            if unmoved == 0 {
+                return Ok(false);
+            }
+            let id = insert(t, entry)?;
+            close(t, id, end)?;
+            prune(t, id, keep)?;
+            Ok(true)
+        })
+    }
+
     pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StatementError>) -> Result<T, JobError> {
         let mut database = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(work(database.connection())?)
@@ -328,6 +352,21 @@ mod tests {
         ledger.see("a", "", "x", 10).unwrap();
         ledger.see_disabled("a", "").unwrap();
         assert_eq!(ledger.see("a", "", "x", 90).unwrap().last_occurrence, Some(90));
+    }
+
+    #[test]
+    fn an_occurrence_is_passed_over_only_if_nobody_dealt_with_the_job_meanwhile() {
+        let (_root, ledger) = ledger();
+        ledger.see("a", "", "x", 10).unwrap();
+        let pass_over = |seen, reference| {
+            let entry = Entry { reference: Some(reference), ..entry("a", 31) };
+            ledger.pass_over(&entry, &end(Outcome::Skipped, "it runs"), 9, seen).unwrap()
+        };
+        assert!(pass_over(None, 20));
+        ledger.refer("a", "", 40).unwrap();
+        assert!(!pass_over(Some(20), 30), "another runner went on to 40 since");
+        assert_eq!(ledger.see("a", "", "x", 50).unwrap().last_occurrence, Some(40));
+        assert_eq!(ledger.history(Some("a"), 9).unwrap().len(), 1);
     }
 
     #[test]

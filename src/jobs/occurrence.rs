@@ -67,6 +67,11 @@ impl<'a> Occurrences<'a> {
         }
     }
 
+    /// Whether a person wrote down each time of day, so that none may occur twice.
+    pub(super) fn are_named(&self) -> bool {
+        matches!(self.schedule, Schedule::Cron { cron, .. } if names_its_times(cron))
+    }
+
     /// The first one after `horizon`, when the newest before was dealt with at `reference` or later: an interval keeps the
     /// beat that `reference` gives it.
     pub(super) fn beyond(&self, reference: UnixMillis, horizon: UnixMillis) -> Option<UnixMillis> {

@@ -5,7 +5,7 @@
 
 use super::lock::{path_of, queue_of, want};
 use super::unit::Unit;
-use super::{Context, Held, JobError, Lock, Report, stamp};
+use super::{Context, Held, JobError, Lock, Report, due, stamp};
 use crate::clock::UnixMillis;
 use crate::config::Overlap;
 use std::path::Path;
@@ -18,6 +18,9 @@ const TRY: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a run waits for another that has no timeout.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+/// The occurrence up to which a job would be dealt with, and what the ledger said when that was reckoned.
+type Seen = (UnixMillis, Option<UnixMillis>);
 
 impl Unit {
     /// The lock, or what `overlap` says of a run that is still going on.
@@ -36,15 +39,16 @@ impl Unit {
             if !held.as_ref().is_some_and(|held| held.begun) {
                 return Ok(None);
             }
-            let due = self.due(context)?;
+            let row = self.due_row(context)?;
+            let due = due(&self.job, &context.zone, &row, self.jitter(context), context.clock.now());
             if due.run.is_empty() {
                 return Ok(None);
             }
-            reference = due.reference;
+            reference = due.reference.map(|reference| (reference, row.last_occurrence));
         }
         let wait = match self.job.overlap {
             Overlap::Forbid => {
-                self.skip(describe(held.as_ref()), reference, context, reports)?;
+                self.leave_out(describe(held.as_ref()), reference, context, reports)?;
                 return Ok(None);
             }
             Overlap::QueueOne => self.longest_wait(context),
@@ -56,6 +60,20 @@ impl Unit {
         self.wait(&path, wait, reference, context, reports).await
     }
 
+    /// Skips an occurrence that is due, or a run that was asked for.
+    fn leave_out(
+        &self,
+        reason: String,
+        reference: Option<Seen>,
+        context: &Context,
+        reports: &mut Vec<Report>,
+    ) -> Result<(), JobError> {
+        match reference {
+            Some((reference, seen)) => self.pass_over(reason, reference, seen, context, reports),
+            None => self.skip(reason, None, context, reports),
+        }
+    }
+
     fn longest_wait(&self, context: &Context) -> Duration {
         if self.job.timeout.is_zero() { LONGEST_WAIT } else { self.job.timeout + context.grace }
     }
@@ -64,7 +82,7 @@ impl Unit {
         &self,
         path: &Path,
         wait: Duration,
-        reference: Option<UnixMillis>,
+        reference: Option<Seen>,
         context: &Context,
         reports: &mut Vec<Report>,
     ) -> Result<Option<Lock>, JobError> {
@@ -96,7 +114,7 @@ impl Unit {
                 Ok(lock) => return Ok(Some(lock)),
                 Err(held) if Instant::now() >= end => {
                     let reason = format!("{} and still after {}", describe(held.as_ref()), stamp::duration(wait));
-                    self.skip(reason, reference, context, reports)?;
+                    self.leave_out(reason, reference, context, reports)?;
                     return Ok(None);
                 }
                 Err(_) => {}

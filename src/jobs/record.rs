@@ -24,6 +24,24 @@ impl Unit {
         self.record(report, reference, context, reports)
     }
 
+    /// The same for an occurrence that falls into a run of its job, when `seen` is still what the ledger says.
+    pub(super) fn pass_over(
+        &self,
+        reason: String,
+        reference: UnixMillis,
+        seen: Option<UnixMillis>,
+        context: &Context,
+        reports: &mut Vec<Report>,
+    ) -> Result<(), JobError> {
+        let at = context.clock.now();
+        let report = Report { scheduled_at: Some(reference), ..self.report(Outcome::Skipped, reason, at) };
+        let entry = Entry { scheduled_at: Some(reference), at, reference: Some(reference), ..self.entry(context) };
+        if context.ledger.pass_over(&entry, &end_of(&report, at), context.keep, seen)? {
+            reports.push(report);
+        }
+        Ok(())
+    }
+
     pub(super) fn miss(&self, missed: &Missed, context: &Context, reports: &mut Vec<Report>) -> Result<(), JobError> {
         let mut detail = Map::new();
         for (key, value) in [

@@ -76,7 +76,7 @@ impl Unit {
         Ok(due(&self.job, &context.zone, &row, self.jitter(context), context.clock.now()))
     }
 
-    fn due_row(&self, context: &Context) -> Result<Row, JobError> {
+    pub(super) fn due_row(&self, context: &Context) -> Result<Row, JobError> {
         let from = count_from(&self.job, context.clock.now());
         context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), from)
     }

@@ -6,11 +6,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod bypass;
+mod coherent;
+mod coherent_table;
 mod crowd;
 mod depth;
 mod freshness;
 mod home;
 mod jobs;
+mod log;
 mod monitor;
 mod output;
 mod run;
@@ -20,4 +24,5 @@ mod spaces;
 mod spec;
 mod status;
 mod truth;
+mod warm;
 mod words;

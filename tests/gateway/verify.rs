@@ -4,7 +4,9 @@ use crate::script::{ACCOUNTS, SETS, Script, denied, expired, id, unreachable};
 use crate::{Host, MINUTE};
 use awsideman::cache::Fresh;
 use awsideman::config::WarmTarget;
-use awsideman::gateway::{Flaw, Gateway, GatewayError, Mended, Policy, Request, Verified, Wanted, WarmPlan, Which};
+use awsideman::gateway::{
+    Flaw, Gateway, GatewayError, Mended, Policy, Renew, Request, Verified, Wanted, WarmPlan, Which,
+};
 use awsideman::model::Resource;
 use awsideman::report::Silent;
 use awsideman::store::{Select, Store};
@@ -28,7 +30,7 @@ async fn value(gateway: &Gateway, request: &Request, policy: Policy) -> Result<V
 }
 
 async fn warm(gateway: &Gateway) {
-    gateway.warm(&WarmPlan { targets: WarmTarget::ALL.to_vec(), fresh_for: None }, &Silent).await;
+    gateway.warm(&WarmPlan::new(&WarmTarget::ALL, Renew::All), &Silent).await;
 }
 
 /// A host a minute after it was warmed: what AWS is asked now is younger than what is stored.

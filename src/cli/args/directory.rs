@@ -146,8 +146,8 @@ pub enum AssignmentCommand {
     /// List assignments, all or those that the flags choose
     #[command(
         long_about = "List assignments, all or those that the flags choose.\n\n\
-            Without a flag every account is asked about every permission set provisioned to it, which takes many calls \
-            when the cache is cold. Targets that cannot be read are named one by one, and the exit code is 3.",
+            Without a flag everything is listed, which takes many calls when the cache is cold: above 200 it asks back \
+            first, and where nobody can answer it wants --yes. `cache warm assignments` fetches them ahead. Targets that cannot be read are named one by one, and the exit code is 3.",
         after_help = "Examples:\n  awsideman assignment list --account 123456789012\n  \
             awsideman assignment list --principal alice\n  \
             awsideman assignment list --permission-set AdministratorAccess --json"

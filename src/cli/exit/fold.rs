@@ -67,6 +67,15 @@ impl From<GatewayError> for Failure {
             }
             GatewayError::Unreachable { .. } => Failure::new(Code::Unavailable, message)
                 .hint("check network, proxy and `--region`; `--cache-only` answers from the cache alone"),
+            GatewayError::Conflict { passing, request_id, .. } => {
+                let hint = if passing {
+                    "an earlier change is still spreading within AWS: run it again in a minute"
+                } else {
+                    "the name or id is taken: choose another, or look at what is there"
+                };
+                let id = request_id.map(|id| format!("request id {id}"));
+                Failure::new(Code::Refused, message).details(id).hint(hint)
+            }
             GatewayError::Refused { request_id, .. } => Failure::new(Code::Refused, message)
                 .details(request_id.map(|id| format!("request id {id}")))
                 .hint(DOCTOR),
