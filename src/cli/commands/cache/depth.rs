@@ -54,8 +54,12 @@ fn table(found: &[Inspected]) -> Page {
 }
 
 fn fields(page: Page, entry: &Inspected) -> Page {
-    let mut page = page
-        .field("Verdict", format!("{}, {} old", entry.verdict, span(entry.age_seconds)))
+    let causes = if entry.dirtied_by.is_empty() {
+        "no change that awsideman makes".to_owned()
+    } else {
+        entry.dirtied_by.join(", ")
+    };
+    page.field("Verdict", format!("{}, {} old", entry.verdict, span(entry.age_seconds)))
         .field("Stored at", &entry.stored_at)
         .field("Fresh for", span(entry.left_seconds.max(0)))
         .field(
@@ -67,14 +71,8 @@ fn fields(page: Page, entry: &Inspected) -> Page {
         .field("Size", format!("{}, {} at rest", format_size(entry.size_bytes), format_size(entry.held_bytes)))
         .field("Schema", entry.schema.to_string())
         .field("Checksums", checksum(entry.checksum))
-        .field("Space", &entry.space);
-    if entry.dirtied_by.is_empty() {
-        page = page.field("Removed by", "no change that awsideman makes");
-    }
-    for (n, cause) in entry.dirtied_by.iter().enumerate() {
-        page = page.field(if n == 0 { "Removed by" } else { "" }, cause);
-    }
-    page
+        .field("Removed by", causes)
+        .field("Space", &entry.space)
 }
 
 pub(super) fn why(args: &WhyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
