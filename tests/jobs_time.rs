@@ -72,7 +72,7 @@ fn changes(zone: &Zone, from: UnixMillis, to: UnixMillis) -> Vec<(UnixMillis, i6
         let (before, after) = (offset(zone, low), offset(zone, high));
         if before != after {
             while high - low > MINUTE {
-                let middle = (low + high) / 2 / MINUTE * MINUTE;
+                let middle = i64::midpoint(low, high) / MINUTE * MINUTE;
                 if offset(zone, middle) == before { low = middle } else { high = middle }
             }
             found.push((high, before, after));

@@ -142,6 +142,11 @@ impl World {
         self.sandbox.set_faults(faults).unwrap();
     }
 
+    /// The sandbox, for holds.
+    pub(crate) fn sandbox(&self) -> &Running {
+        &self.sandbox
+    }
+
     /// What the sandbox was asked so far.
     pub(crate) fn calls(&self) -> Calls {
         self.sandbox.calls()
