@@ -235,7 +235,7 @@ fn lived(seed: u64) -> (u64, usize) {
 fn whoever_dawdles_and_whoever_dies_no_job_runs_beside_itself_or_is_lost() {
     // Deaths and panics of works are part of it: their words would only be in the way.
     std::panic::set_hook(Box::new(|_| {}));
-    let seeds = std::env::var("AWSIDEMAN_SOAK").map_or(20, |soak| match soak.parse() {
+    let seeds = std::env::var("AWSIDEMAN_SOAK").map_or(12, |soak| match soak.parse() {
         Ok(0 | 1) | Err(_) => 2_000,
         Ok(seeds) => seeds,
     });

@@ -7,7 +7,7 @@ use super::digest;
 use super::{App, AppError};
 use crate::alerts::{self, Cause, Delivered, Post};
 use crate::clock;
-use crate::config::{AlertWhen, Job, Kind};
+use crate::config::{AlertWhen, Job};
 use crate::gateway::GatewayError;
 use crate::health::{Finding, Level};
 use crate::host;
@@ -26,7 +26,7 @@ impl App {
         let (mut database, _) = self.database()?;
         let mut names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
         names.extend(reports.iter().filter(|report| is_broken(report)).map(|report| report.job.clone()));
-        let judges = jobs.iter().any(|job| job.kind == Kind::HealthCheck && tells(job, reports));
+        let judges = jobs.iter().any(|job| job.kind.judges() && tells(job, reports));
         alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>(), judges)?;
         let (findings, causes) = findings(jobs, reports);
         let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);

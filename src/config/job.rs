@@ -99,6 +99,11 @@ impl Kind {
         }
     }
 
+    /// Whether its runs say of the cache what is well and what is not.
+    pub fn judges(&self) -> bool {
+        matches!(self, Kind::HealthCheck | Kind::Verify { .. } | Kind::Recover)
+    }
+
     /// Whether it asks AWS for longer than a moment.
     pub fn is_long(&self) -> bool {
         matches!(self, Kind::Warm { .. } | Kind::Verify { .. })

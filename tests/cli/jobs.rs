@@ -121,7 +121,7 @@ fn a_broken_job_file_is_told_with_file_and_key_wherever_all_jobs_are_looked_at()
     let home = Home::new();
     let folder = broken_folder(&home);
     let broken = [("AWSIDEMAN_JOBS_DIR", folder.as_str())];
-    for words in ["jobs validate", "jobs list", "jobs next", "jobs simulate", "jobs history", "jobs daemon"] {
+    for words in ["jobs validate", "jobs list", "jobs next", "jobs simulate", "jobs daemon"] {
         let ran = home.run_with(words, &broken);
         assert_eq!(ran.exit, 2, "{words}: {ran:?}");
         for part in ["10-x.toml:3: every", "`soon`", "20-y.toml:2: kind", "`polish`"] {

@@ -13,7 +13,7 @@ use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::UnixMillis;
-use crate::config::{Format, Job, schedule_warnings};
+use crate::config::{Broken, Format, Job, schedule_warnings};
 use crate::jobs::{self, Context, Listed, Stop};
 use crate::model::format_duration;
 use serde_json::json;
@@ -49,14 +49,31 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// For what looks at every job: all of them must be sound.
     pub(super) fn open(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
+        Look::at(globals, output, |app| Ok((app.jobs()?, Vec::new())))
+    }
+
+    /// For what looks back: a file that is broken now changes nothing about that.
+    pub(super) fn back(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
+        Look::at(globals, output, |app| Ok(app.jobs_that_can_run()?))
+    }
+
+    fn at(
+        globals: &GlobalArgs,
+        output: &mut Output,
+        read: impl FnOnce(&App) -> Result<(Vec<Job>, Vec<Broken>), Failure>,
+    ) -> Result<Look, Failure> {
         let session = Session::open(globals, Need::Report, output)?;
         let heard = Arc::new(Notices::default());
-        let jobs = session.app.jobs()?;
+        let (jobs, broken) = read(&session.app)?;
         let context = session.app.job_context(heard.clone(), Stop::new())?;
         let mut notices = session.notices;
         notices.extend(heard.take());
-        notices.extend(session.app.late_jobs_notice());
+        if broken.is_empty() {
+            notices.extend(session.app.late_jobs_notice());
+        }
+        notices.extend(broken.iter().flat_map(|file| &file.problems).map(ToString::to_string));
         Ok(Look { app: session.app, jobs, context, notices })
     }
 }

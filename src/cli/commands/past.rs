@@ -23,7 +23,7 @@ const TOLD: u64 = 5;
 
 /// `jobs history`
 pub(super) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, notices } = Look::open(globals, output)?;
+    let Look { app, jobs, context, notices } = Look::back(globals, output)?;
     let runs = runs_of(arguments.name.as_deref(), arguments.limit.unwrap_or(SHOWN), &jobs, &context)?;
     let now = app.clock().now();
     let rows = runs.iter().map(|run| past(run, now)).collect();
@@ -37,7 +37,7 @@ pub(super) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mu
 
 /// `jobs logs`
 pub(super) fn logs(arguments: &LogsArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, notices } = Look::open(globals, output)?;
+    let Look { app, jobs, context, notices } = Look::back(globals, output)?;
     let runs = runs_of(Some(&arguments.name), arguments.limit.unwrap_or(TOLD), &jobs, &context)?;
     let now = app.clock().now();
     let mut page = Page::new();
