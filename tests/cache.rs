@@ -5,6 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
+#[path = "cache/archive.rs"]
+mod archive;
+
 use awsideman::cache::{Accept, Cache, FRAME_BYTES, Fresh, Key, Lookup, Miss, Settings, Ticket};
 use awsideman::clock::{Clock, ManualClock};
 use awsideman::config::Ttls;

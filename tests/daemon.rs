@@ -103,6 +103,7 @@ async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger(
         host: "here".into(),
         works: Arc::clone(&busy) as Arc<dyn Works>,
         slots: Slots::new(2),
+        wait: false,
         keep: 50,
         grace: MINUTE,
         progress: Arc::new(Silent),

@@ -4,11 +4,16 @@
 //! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
+mod archive;
+mod checkup;
 mod compare;
 mod contents;
+mod digest;
 mod doctor;
 mod error;
 mod forget;
+mod inspect;
+mod kinds;
 mod late;
 mod measure;
 mod overview;
@@ -22,14 +27,17 @@ mod trail;
 mod trial;
 mod upkeep;
 mod verdict;
+mod verify;
 mod watch;
 mod works;
 mod writing;
 
+pub use checkup::{Checkup, Finding, Verification};
 pub use compare::Comparison;
 pub use doctor::{Check, Level};
 pub use error::AppError;
 pub use forget::Invalidated;
+pub use inspect::{Departure, Inspected, Invalidation, Reasons};
 pub use measure::Measured;
 pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
 pub use reading::{Asker, Reading};

@@ -125,7 +125,7 @@ impl App {
     /// After the last use of the store: what its breaker learned is kept for the next process.
     pub fn finish(&self) {
         let Some(breaker) = self.opened.get().and_then(|opened| opened.breaker.as_ref()) else { return };
-        let (before, after) = (self.mark(), mark(&breaker.snapshot()));
+        let (before, after) = (self.breaker_mark(), mark(&breaker.snapshot()));
         if before != after {
             // Not keeping it costs the next process the same timeout, nothing else.
             let now = self.clock().now();
@@ -162,7 +162,7 @@ impl App {
     pub fn breaker(&self) -> BreakerMark {
         match self.opened.get().and_then(|opened| opened.breaker.as_ref()) {
             Some(breaker) => mark(&breaker.snapshot()),
-            None => self.mark(),
+            None => self.breaker_mark(),
         }
     }
 
@@ -171,7 +171,7 @@ impl App {
         mebibytes(self.config().cache.max_size_mb)
     }
 
-    fn mark(&self) -> BreakerMark {
+    pub(super) fn breaker_mark(&self) -> BreakerMark {
         self.switch().0.breaker(self.cache_dir())
     }
 
@@ -188,12 +188,12 @@ impl App {
             self.clock().clone(),
             settings.failure_threshold,
             settings.recovery_timeout,
-            snapshot(&self.mark()),
+            snapshot(&self.breaker_mark()),
         ));
         Ok(Opened { store: breaker.clone(), breaker: Some(breaker), problem: None, is_damaged: false })
     }
 
-    fn detached_cache(&self) -> Cache {
+    pub(super) fn detached_cache(&self) -> Cache {
         Cache::new(Arc::new(Memory::new(self.limit_bytes(), 0)), self.clock().clone(), self.cache_settings())
     }
 

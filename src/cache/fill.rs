@@ -73,10 +73,20 @@ impl Cache {
 
     /// Stores a batch of small answers in one transaction.
     pub fn fill(&self, space: &str, answers: &[Fresh], ticket: Ticket) -> Result<Stored, StoreError> {
+        self.fill_each(space, answers.iter().map(|answer| (answer, None)), ticket)
+    }
+
+    /// The same, each with the time in milliseconds for which it is fresh at most.
+    pub(super) fn fill_each<'a>(
+        &self,
+        space: &str,
+        answers: impl ExactSizeIterator<Item = (&'a Fresh, Option<i64>)>,
+        ticket: Ticket,
+    ) -> Result<Stored, StoreError> {
         let Some(since) = self.still_known(ticket) else {
             return Ok(Stored { stored: 0, refused: answers.len() as u64 });
         };
-        let fills: Vec<Fill> = answers.iter().map(|answer| self.whole(space, answer, ticket.oldest)).collect();
+        let fills: Vec<Fill> = answers.map(|(answer, most)| self.whole(space, answer, ticket.taken_at, most)).collect();
         self.store.put(&fills, since, ticket.taken_at)
     }
 
@@ -115,13 +125,21 @@ impl Cache {
         ticket.since.filter(|_| self.clock.now().saturating_sub(ticket.taken_at) < KEEP_MILLIS)
     }
 
-    fn whole(&self, space: &str, answer: &Fresh, fetched_at: UnixMillis) -> Fill {
+    fn whole(&self, space: &str, answer: &Fresh, fetched_at: UnixMillis, most: Option<i64>) -> Fill {
         let mut framer = Framer::new(space, answer.key.as_str(), fetched_at, self.settings.compression);
         let mut frames: Vec<_> = answer.payload.chunks(FRAME_BYTES).map(|chunk| framer.frame(chunk)).collect();
         if frames.is_empty() {
             frames.push(framer.frame(&[]));
         }
         let mut times = self.times(fetched_at, self.ttl(answer.key.resource(), answer.key.operation()));
+        if let Some(most) = most {
+            let end = fetched_at.saturating_add(most.max(0)).min(times.fresh_until);
+            times = Times {
+                fresh_until: end,
+                stale_until: end.saturating_add(millis(self.settings.stale_if_error)),
+                ..times
+            };
+        }
         if answer.is_absence() {
             // An absence that has expired says nothing any more, not even while AWS is silent.
             let end = fetched_at.saturating_add(millis(self.settings.not_found_ttl));

@@ -7,7 +7,7 @@ use super::entry::{self, Payload};
 use super::freshness::{Verdict, judge};
 use super::{Cache, CacheError, Key};
 use crate::clock::UnixMillis;
-use crate::store::{Address, StoreError};
+use crate::store::{Address, Frames, Meta, StoreError};
 use serde::Serialize;
 use std::io::{self, Read};
 use std::time::Duration;
@@ -84,6 +84,18 @@ pub enum Lookup {
     Hit(Provenance),
     /// Nothing was shown.
     Miss(Miss, Option<StoreError>),
+}
+
+/// Whether an entry holds what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Soundness {
+    /// Every checksum is right.
+    Sound,
+    /// Another version stored it; nobody here can judge it.
+    OtherVersion,
+    /// It does not.
+    Damaged,
 }
 
 /// Receives an answer: where it is from, and its bytes.
@@ -175,6 +187,23 @@ impl Cache {
         looked.ok().and(left)
     }
 
+    /// Verifies every byte of the entry under `key`, fresh or not, and drops nothing; `None` when it is not there.
+    pub fn examine(&self, space: &str, key: &str) -> Result<Option<(Meta, Soundness)>, StoreError> {
+        let mut found = None;
+        let looked = self.store.view(Address { space, key }, &mut |meta, frames| {
+            let soundness = if meta.schema != entry::SCHEMA {
+                Soundness::OtherVersion
+            } else if entry::is_sealed(meta) && is_whole(meta, frames)? {
+                Soundness::Sound
+            } else {
+                Soundness::Damaged
+            };
+            found = Some((meta.clone(), soundness));
+            Ok(())
+        });
+        looked.map(|_| found)
+    }
+
     /// Removes the entry under `key` if it still is the one that was fetched at `stored_at`: for what turned out to be
     /// wrong. `true` when it was there. No record: nothing that is being fetched is kept out.
     pub fn withdraw(&self, space: &str, key: &Key, stored_at: UnixMillis) -> Result<bool, StoreError> {
@@ -187,6 +216,19 @@ impl Cache {
         let Some(seal) = seal else { return Ok(false) };
         self.store.discard(address, seal)?;
         Ok(true)
+    }
+}
+
+/// Whether all frames are right and add up to what the metadata says. An error is the backend's.
+pub(super) fn is_whole(meta: &Meta, frames: &mut dyn Frames) -> Result<bool, StoreError> {
+    let mut payload = Payload::new(meta, frames);
+    let read = payload.verify().and_then(|()| match io::copy(&mut payload, &mut io::sink()) {
+        Ok(n) => Ok(n == meta.size),
+        Err(error) => Err(payload.into_failure().unwrap_or(StoreError::Output(error))),
+    });
+    match read {
+        Err(StoreError::Damaged { .. }) => Ok(false),
+        read => read,
     }
 }
 

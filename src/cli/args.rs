@@ -9,6 +9,7 @@ pub mod cache;
 pub mod directory;
 pub mod global;
 pub mod jobs;
+pub mod moment;
 pub mod program;
 pub mod reading;
 

@@ -5,6 +5,7 @@
 //! through its environment alone and never ends the process.
 
 pub mod args;
+mod ask;
 mod commands;
 pub mod environment;
 pub mod exit;

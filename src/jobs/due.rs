@@ -85,7 +85,7 @@ pub fn due(job: &Job, host: &Zone, row: &Row, jitter: Duration, now: UnixMillis)
         return Due { reference: Some(now), next, ..Due::default() };
     }
     let horizon = now.saturating_sub(jitter);
-    let next = occurrences.after(reference.max(horizon)).map(|next| next.saturating_add(jitter));
+    let next = occurrences.beyond(reference, horizon).map(|next| next.saturating_add(jitter));
     let keep = match job.catch_up {
         CatchUp::None | CatchUp::Latest => 1,
         CatchUp::All { limit, .. } => limit.min(CAUGHT_UP) as usize,

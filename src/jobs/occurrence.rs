@@ -67,6 +67,15 @@ impl<'a> Occurrences<'a> {
         }
     }
 
+    /// The first one after `horizon`, when the newest before was dealt with at `reference` or later: an interval keeps the
+    /// beat that `reference` gives it.
+    pub(super) fn beyond(&self, reference: UnixMillis, horizon: UnixMillis) -> Option<UnixMillis> {
+        let Schedule::Every(every) = self.schedule else { return self.after(reference.max(horizon)) };
+        let every = millis(*every).max(1);
+        let passed = horizon.saturating_sub(reference).max(0) / every;
+        reference.checked_add(every.checked_mul(passed + 1)?)
+    }
+
     /// Those after `reference` up to `horizon`: the newest `keep`, and how many there are.
     ///
     /// The work is bounded, however long the stretch.

@@ -28,6 +28,9 @@ impl Unit {
             Err(held) => held,
         };
         let mut reference = None;
+        if context.wait {
+            return self.wait(&path, self.longest_wait(context), None, context, reports).await;
+        }
         if self.when_due {
             // Whoever holds the lock and has not begun is about to begin this very occurrence.
             if !held.as_ref().is_some_and(|held| held.begun) {
@@ -44,14 +47,17 @@ impl Unit {
                 self.skip(describe(held.as_ref()), reference, context, reports)?;
                 return Ok(None);
             }
-            Overlap::QueueOne if self.job.timeout.is_zero() => LONGEST_WAIT,
-            Overlap::QueueOne => self.job.timeout + context.grace,
+            Overlap::QueueOne => self.longest_wait(context),
             Overlap::Replace => {
                 want(&path, context.access)?;
                 context.grace + PATIENCE
             }
         };
         self.wait(&path, wait, reference, context, reports).await
+    }
+
+    fn longest_wait(&self, context: &Context) -> Duration {
+        if self.job.timeout.is_zero() { LONGEST_WAIT } else { self.job.timeout + context.grace }
     }
 
     async fn wait(
@@ -62,15 +68,19 @@ impl Unit {
         context: &Context,
         reports: &mut Vec<Report>,
     ) -> Result<Option<Lock>, JobError> {
-        let Ok(_place) = Lock::try_acquire(&queue_of(path), context.access, &holder(context))? else {
-            // Who waits already will take the newest occurrence.
-            if !self.when_due {
-                self.skip("one run of it goes on and another waits already".to_owned(), None, context, reports)?;
-            }
-            return Ok(None);
-        };
         let end = Instant::now() + wait;
+        let mut place = None;
         loop {
+            if place.is_none() {
+                place = Lock::try_acquire(&queue_of(path), context.access, &holder(context))?.ok();
+            }
+            if place.is_none() && !context.wait {
+                // Who waits already will take the newest occurrence.
+                if !self.when_due {
+                    self.skip("one run of it goes on and another waits already".to_owned(), None, context, reports)?;
+                }
+                return Ok(None);
+            }
             tokio::select! {
                 () = sleep(TRY) => {}
                 () = context.stop.wait() => {
@@ -78,7 +88,11 @@ impl Unit {
                     return Ok(None);
                 }
             }
-            match Lock::try_acquire(path, context.access, &holder(context))? {
+            let tried = match place {
+                Some(_) => Lock::try_acquire(path, context.access, &holder(context))?,
+                None => Err(None),
+            };
+            match tried {
                 Ok(lock) => return Ok(Some(lock)),
                 Err(held) if Instant::now() >= end => {
                     let reason = format!("{} and still after {}", describe(held.as_ref()), stamp::duration(wait));

@@ -19,7 +19,7 @@ mod trends;
 pub use database::Database;
 pub use directory::State;
 pub use error::StateError;
-pub use fold::{Folded, fold, peek};
+pub use fold::{Folded, examine, fold, peek};
 pub use locks::{Holder, Lock, holder, is_held};
 pub use record::{Outcome, cache_number};
 pub use statistics::{Counts, Hour, hours, lifetime, window};

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod crowd;
+mod depth;
 mod freshness;
 mod home;
 mod jobs;

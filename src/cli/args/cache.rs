@@ -3,8 +3,10 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/cache.rs` carries it out. Promise: what an on-call engineer
 //! types in an emergency (status, health, clear, disable, enable, recover) needs neither AWS nor a sound configuration.
 
+mod depth;
 mod truth;
 
+pub use depth::{CheckArgs, ExportArgs, ImportArgs, InspectArgs, WhyArgs};
 pub use truth::{InvalidateArgs, VerifyArgs};
 
 use crate::config::WarmTarget;
@@ -45,6 +47,16 @@ pub enum CacheCommand {
         #[arg(long, conflicts_with_all = ["json", "output"])]
         nagios: bool,
     },
+    /// Show entries from all sides, their checksums verified
+    Inspect(InspectArgs),
+    /// Say why a key is or is not answered from the cache
+    Why(WhyArgs),
+    /// Look whether all that is stored is sound
+    Check(CheckArgs),
+    /// Write the fresh entries to a file
+    Export(ExportArgs),
+    /// Store what a file of `cache export` holds and the cache lacks
+    Import(ImportArgs),
     /// Store, read, expire and delete a private entry, and time it
     #[command(after_help = "Examples:\n  awsideman cache test\n  awsideman cache test --json")]
     Test,

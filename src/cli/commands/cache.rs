@@ -3,6 +3,8 @@
 //! Neighbours: `app/` does the work, `cache/status.rs` lays out the status, the other files of `cache/` have a family each. Promise: what is typed at night needs neither AWS
 //! nor a sound configuration, changes only what it says, and names the next step.
 
+mod archive;
+mod depth;
 mod night;
 mod status;
 mod truth;
@@ -31,6 +33,11 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
         CacheCommand::Status(args) => status(&args, globals, output),
         CacheCommand::Invalidate(args) => truth::invalidate(&args, globals, output),
         CacheCommand::Verify(args) => truth::verify(&args, globals, output),
+        CacheCommand::Inspect(args) => depth::inspect(&args, globals, output),
+        CacheCommand::Why(args) => depth::why(&args, globals, output),
+        CacheCommand::Check(args) => depth::check(&args, globals, output),
+        CacheCommand::Export(args) => archive::export(&args, globals, output),
+        CacheCommand::Import(args) => archive::import(&args, globals, output),
         CacheCommand::Clear(args) => clear(&args, globals, output),
         CacheCommand::Warm(args) => warm(&args, globals, output),
         CacheCommand::Cleanup(args) => sweep(&args, "expired", globals, output),

@@ -112,7 +112,7 @@ impl Shift for OnDuty {
             Err(error) => return self.say(&self.ground, vec![format!("this pass was left out: {error}")]),
         };
         self.say(&self.ground, heard.take());
-        match duty.app.run_jobs(&duty.jobs, &Wanted::Due, &context, retries).await {
+        match duty.app.run_jobs(&duty.jobs, &[], &Wanted::Due, &context, retries).await {
             Ok(mut done) => {
                 for report in &done.reports {
                     self.talk.line(&told(report));

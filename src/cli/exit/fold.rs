@@ -110,6 +110,12 @@ impl From<CacheError> for Failure {
             CacheError::BadKey { .. } => Failure::new(Code::Usage, message).hint(
                 "a key reads resource:operation:identifier; `awsideman cache key` prints it, a pattern may use * ? []",
             ),
+            CacheError::ForeignArchive { .. } => {
+                Failure::new(Code::Usage, message).hint("`awsideman cache export FILE` of this version makes one")
+            }
+            CacheError::DamagedArchive { .. } => Failure::new(Code::Integrity, message)
+                .hint("copy or export it again; `awsideman cache warm` fills the cache without it"),
+            CacheError::Archive { source, .. } => operating_system(message, &source),
             CacheError::NotInvalidated(_) => Failure::new(Code::Integrity, message)
                 .hint("run `awsideman cache clear --all` now: until then answers may be older than the change"),
         }
