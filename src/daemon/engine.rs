@@ -242,18 +242,37 @@ mod tests {
         let (stop, heard) = (Stop::new(), Arc::new(Heard::default()));
         let (shift, ours, says) = (Arc::clone(&gate), stop.clone(), Arc::clone(&heard));
         let settings = Settings { lanes, drain, pulse: LONG };
-        let daemon = tokio::spawn(async move { run(shift, wakes, reloads, settings, ours, &*says, &Nobody).await });
+        let daemon =
+            tokio::spawn(async move { run(shift, wakes, reloads, settings, ours, &*says, &Manager::default()).await });
         Fed { gate, wake, reload, stop, heard, daemon }
     }
 
-    struct Nobody;
+    /// Hears every word, as the service manager does.
+    #[derive(Default)]
+    struct Manager(Mutex<Option<mpsc::UnboundedSender<&'static str>>>);
 
-    impl Herald for Nobody {
-        fn ready(&self, _: &str) {}
+    impl Manager {
+        fn hear(&self, word: &'static str) {
+            if let Some(listener) = self.0.lock().unwrap().as_ref() {
+                listener.send(word).unwrap();
+            }
+        }
+    }
+
+    impl Herald for Manager {
+        fn ready(&self, _: &str) {
+            self.hear("ready");
+        }
         fn status(&self, _: &str) {}
-        fn reloading(&self) {}
-        fn stopping(&self, _: &str, _: Duration) {}
-        fn alive(&self) {}
+        fn reloading(&self) {
+            self.hear("reloading");
+        }
+        fn stopping(&self, _: &str, _: Duration) {
+            self.hear("stopping");
+        }
+        fn alive(&self) {
+            self.hear("alive");
+        }
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -337,5 +356,33 @@ mod tests {
         drop((fed.wake, fed.reload));
         let tour = fed.daemon.await.unwrap();
         assert_eq!((tour.passes, tour.panics), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn a_turn_of_the_loop_is_a_sign_of_life_while_passes_run_and_a_reload_is_none() {
+        let gate = Gate::new(false);
+        let (sender, mut words) = mpsc::unbounded_channel();
+        let manager = Manager(Mutex::new(Some(sender)));
+        let ((wake, wakes), (reload, reloads)) = (mpsc::channel(9), mpsc::channel(9));
+        let (stop, shift) = (Stop::new(), Arc::clone(&gate));
+        let settings = Settings { lanes: 1, drain: LONG, pulse: Duration::from_millis(1) };
+        let ours = stop.clone();
+        let daemon =
+            tokio::spawn(async move { run(shift, wakes, reloads, settings, ours, &Heard::default(), &manager).await });
+        assert_eq!(words.recv().await, Some("ready"));
+        wake.send(()).await.unwrap();
+        gate.begun().await;
+        // The pass does not end, and the loop turns all the same.
+        for _ in 0..5 {
+            assert_eq!(words.recv().await, Some("alive"));
+        }
+        reload.send(()).await.unwrap();
+        while words.recv().await != Some("reloading") {}
+        assert_eq!(words.recv().await, Some("ready"));
+        stop.set();
+        while words.recv().await != Some("stopping") {}
+        gate.room.add_permits(9);
+        daemon.await.unwrap();
+        assert_eq!(words.recv().await, None, "nobody is told that an ending loop turns");
     }
 }

@@ -15,13 +15,13 @@ pub(super) fn section(view: &View<'_>) -> Markup {
             h2 id="alerts" { "Alerts and silences" }
             @if overview.alerts.is_empty() { p { "No alert fires." } } @else {
                 table {
-                    thead { tr { th scope="col" { "Alert" } th scope="col" { "State" } th scope="col" { "What it says" } } }
+                    thead { tr { th scope="col" { "Alert" } th.slim scope="col" { "State" } th scope="col" { "What it says" } } }
                     tbody { @for alert in &overview.alerts { (row(alert, overview.now)) } }
                 }
             }
             @if overview.silences.is_empty() { p.soft.after { "No silence holds." } } @else {
                 table.after {
-                    thead { tr { th scope="col" { "Silence" } th scope="col" { "Ends" } th scope="col" { "Why" } } }
+                    thead { tr { th scope="col" { "Silence" } th.slim scope="col" { "Ends" } th scope="col" { "Why" } } }
                     tbody { @for silence in &overview.silences { (quiet(silence, overview.now)) } }
                 }
             }

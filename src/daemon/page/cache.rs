@@ -204,7 +204,7 @@ fn checks(view: &View<'_>) -> Markup {
         details {
             summary { "All checks: " (fine) " of " (checks.len()) " fine" }
             table {
-                thead { tr { th scope="col" { "Check" } th scope="col" { "Level" } th scope="col" { "What it found" } } }
+                thead { tr { th scope="col" { "Check" } th.slim scope="col" { "Level" } th scope="col" { "What it found" } } }
                 tbody {
                     @for check in checks {
                         @let class = match check.level { Level::Ok => "well", Level::Warn => "warn", Level::Critical => "bad" };

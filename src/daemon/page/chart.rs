@@ -122,15 +122,17 @@ fn times(axis: Axis, y: f64) -> Markup {
 
 /// A curve and the area below it, through shares of the height; it breaks where two moments are further apart than `gap`.
 pub(super) fn curve(axis: Axis, points: &[(UnixMillis, f64)], gap: i64) -> Markup {
-    let (mut lines, mut areas) = (Vec::new(), Vec::new());
+    let (mut lines, mut areas, mut dots) = (Vec::new(), Vec::new(), Vec::new());
     for part in points.chunk_by(|a, b| b.0 - a.0 <= gap) {
         let place = |(at, share): &(UnixMillis, f64)| {
             format!("{:.2} {:.2}", axis.percent(*at) * 10.0, (1.0 - share.clamp(0.0, 1.0)) * PLOT)
         };
         let path = part.iter().map(place).collect::<Vec<_>>().join(" L");
         // A lone point is a dot: a line of no length with round ends.
-        let end = if part.len() == 1 { " h0.01" } else { "" };
-        lines.push(format!("M{path}{end}"));
+        match part.len() {
+            1 => dots.push(format!("M{path} h0.01")),
+            _ => lines.push(format!("M{path}")),
+        }
         let (Some(first), Some(last)) = (part.first(), part.last()) else { continue };
         let (left, right) = (axis.percent(first.0) * 10.0, axis.percent(last.0) * 10.0);
         areas.push(format!("M{left:.2} {PLOT} L{path} L{right:.2} {PLOT} Z"));
@@ -139,6 +141,7 @@ pub(super) fn curve(axis: Axis, points: &[(UnixMillis, f64)], gap: i64) -> Marku
         svg y=(HEAD) width="100%" height=(PLOT) viewBox={ "0 0 1000 " (PLOT) } preserveAspectRatio="none" {
             path.below d=(areas.join(" ")) {}
             path.curve d=(lines.join(" ")) vector-effect="non-scaling-stroke" {}
+            @if !dots.is_empty() { path.dots d=(dots.join(" ")) vector-effect="non-scaling-stroke" {} }
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
                 p.soft { "There is no job: the folder that " code { "jobs.dir" } " names holds no *.toml, or cannot be read." }
             } @else {
                 table {
-                    thead { tr { th scope="col" { "Job" } th scope="col" { "Last run" } th scope="col" { "Next" } } }
+                    thead { tr { th scope="col" { "Job" } th scope="col" { "Last run" } th.slim scope="col" { "Next" } } }
                     tbody { @for job in &overview.jobs { (row(job, view)) } }
                 }
                 (timeline(view))
@@ -65,11 +65,14 @@ fn row(job: &Listed, view: &View<'_>) -> Markup {
 
 fn timeline(view: &View<'_>) -> Markup {
     let axis = view.axis();
+    let ran = |job: &Listed| view.overview.runs.iter().any(|run| is_of(run, job) && run.started_at >= axis.from);
+    // A job that is off and did not run has nothing to show on a line of time.
+    let shown: Vec<&Listed> = view.overview.jobs.iter().filter(|job| job.enabled || ran(job)).collect();
     html! {
         section aria-labelledby="timeline" {
             h2 id="timeline" { "Runs over " (view.range.words()) }
             div.lanes {
-                @for (n, job) in view.overview.jobs.iter().enumerate() { (lane(n, job, axis, view)) }
+                @for (n, job) in shown.iter().enumerate() { (lane(n, job, axis, view)) }
                 div.lane { span aria-hidden="true" {} (chart::times_row(axis)) }
             }
             ul.key {

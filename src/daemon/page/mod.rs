@@ -14,6 +14,7 @@ use super::standing::Standing;
 use crate::app::{Overview, Problem, Verdict};
 use crate::clock;
 use crate::health::Level;
+use crate::model::format_size;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chart::Axis;
@@ -233,6 +234,7 @@ fn problem(found: &Problem, now: i64) -> Markup {
 
 fn figures(overview: &Overview) -> Markup {
     let (status, calls) = (&overview.status, &overview.calls);
+    let held = status.resources.iter().flatten().map(|resource| resource.bytes).sum();
     let window = words::span(status.window_seconds.saturating_mul(1_000));
     html! {
         section aria-label="Figures" {
@@ -262,7 +264,9 @@ fn figures(overview: &Overview) -> Markup {
                 div {
                     dt { "Size" }
                     dd {
-                        div.n { (status.memory_usage_mb) small { " MB" } }
+                        @let held = format_size(held);
+                        @let (n, unit) = held.split_once(' ').unwrap_or((&held, ""));
+                        div.n { (n) small { " " (unit) } }
                         small { "of " (status.max_size_mb) " MB; " (counted(status.total_entries, "entry", "entries")) }
                     }
                 }
