@@ -121,7 +121,7 @@ impl App {
         let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
         gateway = gateway.at(Rates::new(&self.config().pace, asker != Asker::Command));
         if self.disabled().is_none() && !self.is_memory() {
-            gateway = gateway.with_flights(self.state());
+            gateway = gateway.with_flights(self.state(), self.cache_dir());
         }
         Reading { gateway, late }
     }

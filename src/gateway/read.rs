@@ -4,7 +4,7 @@
 //! runtime, no credentials and no network; a fault of the cache slows a read and never changes its answer.
 
 use super::fetch::Errand;
-use super::flight::{FLIGHTS, Turn};
+use super::flight::{FLIGHTS, Flights, Turn};
 use super::instance::{self, INSTANCES, Selection};
 use super::look::{Note, Recorder};
 use super::patch::Place;
@@ -15,7 +15,7 @@ use crate::model::Space;
 use crate::report::Progress;
 use crate::state::State;
 use crate::store::StoreError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub struct Gateway {
     spool_dir: PathBuf,
     pub(super) recorder: Option<Recorder>,
     rates: Option<Rates>,
-    pub(super) flights: Option<State>,
+    pub(super) flights: Option<Flights>,
     faults: Mutex<Vec<String>>,
     told_stale: AtomicBool,
     parts: Mutex<Option<Provenance>>,
@@ -98,10 +98,10 @@ impl Gateway {
         self.rates.as_ref()
     }
 
-    /// The same, sharing flights with every process that uses this state directory.
+    /// The same, sharing flights with every process that uses this state directory and the cache in `cache`.
     #[must_use]
-    pub fn with_flights(self, state: State) -> Gateway {
-        Gateway { flights: Some(state), ..self }
+    pub fn with_flights(self, state: State, cache: &Path) -> Gateway {
+        Gateway { flights: Some(Flights::new(state, cache)), ..self }
     }
 
     /// The cache below.

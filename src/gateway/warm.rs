@@ -170,13 +170,16 @@ impl Gateway {
         let run = Run {
             plan,
             space: &space,
-            since: goes_on.map(|last| last.begun).filter(|_| plan.renew == Renew::All),
+            // What others store while this goes on is part of it too.
+            since: (plan.renew == Renew::All).then_some(begun),
             settled: Settled(targets.iter().map(|target| (*target, watch::Sender::new(false))).collect()),
             progress,
         };
         let (report, end) = self.warm_all(&targets, &run).await;
         // What ended it for want of calls or of a login, the next one goes on with. So does another that began meanwhile.
-        if end.is_none() && self.mark(&space).is_none_or(|mark| mark.begun == begun) {
+        // While somebody else is still fetching a part of it, it has not ended either.
+        let is_whole = report.iter().all(|done| done.elsewhere == 0);
+        if end.is_none() && is_whole && self.mark(&space).is_none_or(|mark| mark.begun == begun) {
             let complete = report.iter().all(|done| done.failures.is_empty() && done.stopped.is_none());
             self.leave_mark(&space, &Mark { begun, ended: Some(now()), complete });
         }

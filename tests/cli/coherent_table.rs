@@ -29,7 +29,7 @@ impl Process {
         let recorder = Arc::new(|_, _, _| ());
         let source = Arc::new(Aws::new(settings));
         let gateway = Gateway::new(app.cache(), source, app.selection(), app.spool_dir(), Some(recorder));
-        Process { gateway: gateway.with_flights(app.state()), app }
+        Process { gateway: gateway.with_flights(app.state(), app.cache_dir()), app }
     }
 
     async fn read(&self, request: &Request, policy: Policy) -> Result<Value, String> {

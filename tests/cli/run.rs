@@ -168,11 +168,6 @@ impl World {
         self.faults(|_| ());
     }
 
-    /// The sandbox, for holds.
-    pub(crate) fn sandbox(&self) -> &Running {
-        &self.sandbox
-    }
-
     /// What the sandbox was asked so far.
     pub(crate) fn calls(&self) -> Calls {
         self.sandbox.calls()

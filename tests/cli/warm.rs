@@ -18,7 +18,7 @@ fn wide() -> World {
 
 /// Some 300 pairs and 40 people and groups: asking those is cheaper.
 fn dense() -> World {
-    World::of(&Shape { users: 30, groups: 10, accounts: 60, permission_sets: 15, ..Shape::default() })
+    World::of(&Shape { users: 30, groups: 10, accounts: 50, permission_sets: 12, ..Shape::default() })
 }
 
 fn begin(world: &World, words: &[&str]) -> Child {
@@ -130,7 +130,7 @@ fn after_discovery_a_plan_is_what_the_warm_then_costs() {
 
 #[test]
 fn a_cold_plan_costs_the_first_pages_and_one_call_in_a_hundred() {
-    let world = World::of(&Shape { users: 600, groups: 40, accounts: 100, permission_sets: 20, ..Shape::default() });
+    let world = World::of(&Shape { users: 250, groups: 20, accounts: 60, permission_sets: 12, ..Shape::default() });
     let plan = world.run(["cache", "warm", "--plan", "--json"]).ok().json();
     let spent = world.calls().total;
     assert_eq!(plan["spent"].as_u64(), Some(spent), "{plan}");
@@ -190,12 +190,14 @@ fn warms_at_once_share_the_work_and_all_succeed() {
     }
     world.sandbox().release("*", None);
     ended(first).ok();
-    assert_eq!(world.calls().total, alone, "four took what one takes");
+    // Two pages of users each tell the three others which walk is the cheaper; everything else is asked once.
+    let counted = 3 * 2;
+    assert!(world.calls().total <= alone + counted, "{} by four, {alone} by one", world.calls().total);
 }
 
 #[test]
 fn a_long_walk_without_a_cache_is_asked_for_first() {
-    let shape = Shape { users: 250, groups: 20, accounts: 70, permission_sets: 12, ..Shape::default() };
+    let shape = Shape { users: 600, groups: 40, accounts: 100, permission_sets: 20, ..Shape::default() };
     let world = World::of(&shape);
     let asked = world.calls_of(|| {
         let ran = world.run(["assignment", "list", "--json"]).code(2);

@@ -159,7 +159,7 @@ pub struct WarmArgs {
     /// Only what has less than a quarter of its time to live before it
     #[arg(long, conflicts_with = "if_older")]
     pub refresh_ahead: bool,
-    /// Wait for what another awsideman is fetching
+    /// Wait for what another awsideman is doing, rather than leave it out
     #[arg(long)]
     pub wait: bool,
     /// Name what changed since the last warm

@@ -63,6 +63,7 @@ pub struct SetArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct PolicyArgs {
     /// The name or ARN of the permission set
+    #[arg(value_name = "SET")]
     pub permission_set: String,
     /// The ARN of an AWS managed policy
     #[arg(required_unless_present = "customer_managed", conflicts_with = "customer_managed")]
@@ -92,6 +93,7 @@ pub enum PrincipalType {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct GrantArgs {
     /// The name or ARN of the permission set
+    #[arg(value_name = "SET")]
     pub permission_set: String,
     /// The name or id of the user or group
     pub principal: String,
@@ -134,6 +136,7 @@ pub struct GrantArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct InlineArgs {
     /// The name or ARN of the permission set
+    #[arg(value_name = "SET")]
     pub permission_set: String,
     /// Read the policy from this file; - is the standard input
     #[arg(long, value_name = "FILE")]

@@ -51,8 +51,8 @@ pub enum UserCommand {
         list: ListArgs,
     },
     /// Create a user
-    #[command(after_help = "Examples:\n  awsideman user create --username ada --display-name 'Ada Lovelace' \\\n    \
-        --first-name Ada --last-name Lovelace --email ada@example.com")]
+    #[command(after_help = "Examples:\n  awsideman user create --username ada --first-name Ada --last-name King\n  \
+        awsideman user create --username bo --first-name Bo --last-name Li --dry-run")]
     Create {
         /// Its fields.
         #[command(flatten)]
@@ -142,9 +142,8 @@ pub enum GroupCommand {
         change: ChangeArgs,
     },
     /// Delete a group, with its memberships
-    #[command(
-        after_help = "Examples:\n  awsideman group delete Auditors --dry-run\n  awsideman group delete Auditors --yes"
-    )]
+    #[command(after_help = "Examples:\n  awsideman group delete Auditors --dry-run\n  \
+        awsideman group delete Auditors --yes")]
     Delete {
         /// The name or id of the group
         group: String,
@@ -187,6 +186,7 @@ pub enum PermissionSetCommand {
         awsideman ps get ReadOnly --json")]
     Get {
         /// The name or ARN of the permission set
+        #[arg(value_name = "SET")]
         permission_set: String,
         /// How to read it.
         #[command(flatten)]
@@ -202,8 +202,8 @@ pub enum PermissionSetCommand {
         list: ListArgs,
     },
     /// Create a permission set
-    #[command(after_help = "Examples:\n  awsideman permission-set create --name Audit --session-duration 8h \\\n    \
-        --managed-policy arn:aws:iam::aws:policy/SecurityAudit")]
+    #[command(after_help = "Examples:\n  awsideman permission-set create --name Audit --session-duration 8h\n  \
+        awsideman ps create --name RO --managed-policy arn:aws:iam::aws:policy/X")]
     Create {
         /// Its fields.
         #[command(flatten)]
@@ -222,6 +222,7 @@ pub enum PermissionSetCommand {
     #[command(after_help = "Examples:\n  awsideman permission-set update Audit --session-duration 4h")]
     Update {
         /// The name or ARN of the permission set
+        #[arg(value_name = "SET")]
         permission_set: String,
         /// What it is for
         #[arg(long, value_name = "TEXT")]
@@ -237,30 +238,28 @@ pub enum PermissionSetCommand {
     #[command(after_help = "Examples:\n  awsideman permission-set delete Audit --yes")]
     Delete {
         /// The name or ARN of the permission set
+        #[arg(value_name = "SET")]
         permission_set: String,
         /// How it is made.
         #[command(flatten)]
         change: ChangeArgs,
     },
     /// Attach a policy to a permission set
-    #[command(
-        after_help = "Examples:\n  awsideman permission-set attach Audit arn:aws:iam::aws:policy/ReadOnlyAccess\n  \
-        awsideman permission-set attach Audit --customer-managed OurAudit --policy-path /audit/"
-    )]
+    #[command(after_help = "Examples:\n  awsideman ps attach Audit arn:aws:iam::aws:policy/ReadOnlyAccess\n  \
+        awsideman ps attach Audit --customer-managed Ours --policy-path /audit/")]
     Attach(PolicyArgs),
     /// Detach a policy from a permission set
-    #[command(
-        after_help = "Examples:\n  awsideman permission-set detach Audit arn:aws:iam::aws:policy/ReadOnlyAccess --yes"
-    )]
+    #[command(after_help = "Examples:\n  awsideman ps detach Audit arn:aws:iam::aws:policy/ReadOnlyAccess --yes")]
     Detach(PolicyArgs),
     /// Set the inline policy of a permission set
     #[command(after_help = "Examples:\n  awsideman permission-set put-inline Audit --file policy.json\n  \
-        awsideman permission-set put-inline Audit --file - < policy.json")]
+        cat policy.json | awsideman permission-set put-inline Audit --file -")]
     PutInline(InlineArgs),
     /// Take the inline policy from a permission set
     #[command(after_help = "Examples:\n  awsideman permission-set delete-inline Audit --yes")]
     DeleteInline {
         /// The name or ARN of the permission set
+        #[arg(value_name = "SET")]
         permission_set: String,
         /// How it is made.
         #[command(flatten)]
@@ -271,6 +270,7 @@ pub enum PermissionSetCommand {
         awsideman permission-set provision Audit 123456789012")]
     Provision {
         /// The name or ARN of the permission set
+        #[arg(value_name = "SET")]
         permission_set: String,
         /// The name or id of one account; without it, all that have it
         account: Option<String>,
@@ -337,6 +337,7 @@ pub enum AssignmentCommand {
         awsideman assignment get Audit group:Auditors audit --json")]
     Get {
         /// The name or ARN of the permission set
+        #[arg(value_name = "SET")]
         permission_set: String,
         /// The name or id of the user or group
         principal: String,
@@ -353,7 +354,7 @@ pub enum AssignmentCommand {
             --continue-on-error; what failed is named account by account, and the exit code is 3.",
         after_help = "Examples:\n  awsideman assignment assign Audit ada 123456789012\n  \
             awsideman assignment assign Audit Auditors --ou-filter Production --dry-run\n  \
-            awsideman assignment assign Audit Auditors --account-filter tag:Env=prod --continue-on-error"
+            awsideman assignment assign Audit Auditors --account-filter tag:Env=prod"
     )]
     Assign(GrantArgs),
     /// Take a permission set from a user or group

@@ -85,7 +85,7 @@ pub struct RunArgs {
     /// Run what is due (as without names)
     #[arg(long)]
     pub due: bool,
-    /// Wait for jobs that another process is running, then run them
+    /// Wait for what another awsideman is doing, rather than leave it out
     #[arg(long, conflicts_with = "dry_run")]
     pub wait: bool,
     /// Run at most this many jobs at once
