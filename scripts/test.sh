@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands: formatting, lints, all tests, docs.
-# Installs what the tests need (a private virtualenv with moto and aiosmtpd; jq, bc and openssl where missing).
+# Installs what the tests need (a private virtualenv with moto, aiosmtpd and playwright; jq, bc, openssl, Chromium and
+# promtool where missing and where it may: the last two are Debian's).
 # Needs Rust with rustfmt and clippy, a C compiler and python3. Prints the wall time of each stage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,7 +35,7 @@ tools() {
         fi
     fi
     # The stamp names the pins: another set of pins is another environment.
-    local pins="moto[server]==5.2.5 boto3 aiosmtpd==1.4.6 cryptography"
+    local pins="moto[server]==5.2.5 boto3 aiosmtpd==1.4.6 cryptography playwright==1.65.2 axe-playwright-python==0.1.8"
     if [ "$(cat "$venv/.pins" 2>/dev/null)" != "$pins" ]; then
         rm -rf "$venv"
         python3 -m venv "$venv"
@@ -44,6 +45,33 @@ tools() {
     fi
     AWSIDEMAN_TEST_PYTHON="$(cd "$venv/bin" && pwd)/python"
     export AWSIDEMAN_TEST_PYTHON
+    watchers
+}
+
+# Who looks at the status page and at the metrics. Without them those tests say that they had nothing to look with.
+watchers() {
+    local store="$target/test-tools"
+    local may=no
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null && may=yes
+    if ! command -v chromium >/dev/null && [ "$may" = yes ]; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null ||
+            echo "chromium could not be installed" >&2
+    fi
+    if command -v promtool >/dev/null; then
+        AWSIDEMAN_TEST_PROMTOOL="$(command -v promtool)"
+    else
+        # The package would start a server of its own: only the tool is taken out of it.
+        if [ ! -x "$store/usr/bin/promtool" ] && [ "$may" = yes ]; then
+            mkdir -p "$store"
+            apt-get update -qq
+            (cd "$store" && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb) ||
+                echo "promtool could not be fetched" >&2
+        fi
+        AWSIDEMAN_TEST_PROMTOOL=""
+        [ -x "$store/usr/bin/promtool" ] && AWSIDEMAN_TEST_PROMTOOL="$(cd "$store" && pwd)/usr/bin/promtool"
+    fi
+    export AWSIDEMAN_TEST_PROMTOOL
 }
 
 tests() {

@@ -9,7 +9,7 @@ mod login;
 mod selection;
 
 pub use login::{Login, login};
-pub use selection::{Environment, credential_fingerprint, environment, region};
+pub use selection::{Environment, browser_login, credential_fingerprint, environment, region};
 
 use crate::clock::UnixMillis;
 use crate::http;

@@ -11,6 +11,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type UnixMillis = i64;
 
+/// Microseconds since 1970-01-01T00:00:00Z.
+pub type UnixMicros = i64;
+
+/// The host's own time to the microsecond, for turns in a queue that all its processes share.
+pub fn micros() -> UnixMicros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// A source of the current time.
 pub trait Clock: Send + Sync {
     /// The current time in milliseconds since the epoch.

@@ -54,6 +54,11 @@ pub fn host_name() -> String {
     printable(&rustix::system::uname().nodename().to_string_lossy()).unwrap_or_else(|| "localhost".into())
 }
 
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// The name of this user: USER, LOGNAME, the password file, else the number.
 pub fn user_name() -> String {
     let uid = rustix::process::geteuid().as_raw();

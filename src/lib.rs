@@ -16,12 +16,12 @@
 //!  floor 5  jobs       work: when it is due, how a run is kept
 //!           alerts     words sent out, once when it starts and once when it is over
 //!           sandbox    a local Identity Center on the real wire protocol
-//!  floor 4  gateway    AWS, seen through the cache and paced to its quota
+//!  floor 4  gateway    AWS, seen through the cache and paced to its quota; changes from the fence to the close
 //!           health     measurements become findings
-//!  floor 3  cache      meaning: keys, freshness, entries, fills that a write has not overtaken
-//!  floor 2  store      bytes at rest: disk (SQLite, generations) and memory, the record log, the breaker
+//!  floor 3  cache      meaning: keys, freshness, entries, fills that no change has overtaken, what a change makes false
+//!  floor 2  store      bytes at rest: disk (SQLite, generations), memory, the record log, the layers over them
 //!  floor 1  config     layers, checked    state  switch, tally, locks, state.db    report  progress as values
-//!           host       facts of the host  aws    the SDK's configuration, loaded lazily
+//!           host       facts of the host  aws    the SDK's configuration, loaded lazily   log  the log file
 //!  floor 0  model      nouns    clock  time as a value    sqlite, private, http  the safe ways to open a thing
 //! ```
 //!
@@ -33,6 +33,10 @@
 //!                                               | miss                       (verify, then show)
 //!                                               v
 //!                              gateway::Paced -> gateway::Aws -> AWS        fill -> cache -> store, unless overtaken
+//!
+//! awsideman user update alice ...
+//!   cli::args -> app::App -> gateway::Gateway::write -> image (live) -> cache::Fences::raise -> gateway::Aws -> AWS
+//!                                                    -> Fences::close (every store there is) -> journal in state.db
 //!
 //! jobs/10-warm.toml -> config::load_jobs -> jobs::run (due? lock, ledger, timeout) -> app (Works) -> Gateway::warm
 //!   reports -> alerts::observe (one transaction, at most one mail) -> outbox -> alerts::deliver
@@ -49,12 +53,17 @@
 //! - *Nothing unverified is shown*: every frame's checksum is compared before the first byte goes out; a damaged entry
 //!   is a miss and is dropped; another version's entry is left alone.
 //! - *A fill begins with a ticket* ([`cache::Ticket`]), the number of the store's record log at its start, and is stored
-//!   only if no later record (an invalidation, a clear, a fence) covers its key.
+//!   only if no later record (an invalidation, a clear, a fence) covers its key and no fence stood on it at that moment.
+//! - *A change tells the cache twice* ([`gateway::Gateway::write`]): a fence before AWS, a close after it that stands for
+//!   `cache.settle`. Disabled, private and broken caches are told too; what cannot be recorded retires the generation.
+//!   What a change makes false is one table ([`cache::dirty`]). `docs/coherence.md` is the whole of it.
+//! - *Of many who miss, one asks*: a flight is a lock file named by the key and the newest record that covers it, so that
+//!   a change parts those who came before it from those who come after.
 //! - *Freshness is judged in one place* ([`cache::judge`]): the smaller of what was stored and what is configured today.
 //! - *An error is never an empty list.* Walks that lose a target say which; a listing that breaks off is not stored.
 //! - *A fault of the cache slows a command*, it never fails it and never changes its answer.
 //! - *Jobs are decided by the ledger and guarded by file locks*, never by the moment at which somebody wakes.
-//! - *There is no global*, no `unsafe`, no printing below floor 8, and no exit but `main.rs`.
+//! - *There is no global* but the one that `tracing` writes the log through, no `unsafe`, no printing below floor 8, and no exit but `main.rs`.
 //!
 //! # Where do I change ...
 //!
@@ -62,6 +71,8 @@
 //! |---|---|
 //! | a configuration key | `config/keys.rs`, `config/schema.rs`, `config/default.toml` (a test wants all three) |
 //! | a new AWS read | `gateway/source.rs` (operation), `gateway/aws/` (call), `gateway/request.rs` (key), `gateway/fetch.rs` |
+//! | a new AWS change | `gateway/change.rs` (variant: the compiler asks for the rest), `gateway/aws/changes/`, a row in `tests/cli/coherent_table.rs` |
+//! | what a change makes false | `cache/invalidation.rs`, and its table of tests |
 //! | how long something is fresh | `config/default.toml` `[cache.ttl]`; the rule itself in `cache/freshness.rs` |
 //! | a new backend | one file in `store/`, one variant in `config::Backend`, one arm in `app/reading.rs`, one line in `tests/store_contract.rs` |
 //! | a new kind of job | `config/job.rs` (variant, table), `app/works.rs` (arm), an example in `jobs/` |
@@ -76,6 +87,11 @@
 //! - A closed SQLite connection does not fold its log into the database: that cost every filling command an fsync; warms,
 //!   clears and limits do it once.
 //! - Time zones come from jiff's compact bytes behind [`model::Zone`]: chrono-tz's tables cost every start 250 page faults.
+//! - Those who wait for another process's flight get its answer through the store; when a change has overtaken the flight,
+//!   nothing was stored, and they fly anew under the new number instead of being handed an answer from before it.
+//! - What a walk brings along (every describe) is stored as it comes, each judged by the ticket, and not under a hidden
+//!   version: each of them is true by itself. The list is published whole.
+//! - A cache that could not be told of a change, and not be retired either, is switched off for this host.
 //! - Generations are named by the first number of their log (Unix milliseconds), so that no name is ever used twice.
 
 pub mod alerts;
@@ -91,6 +107,7 @@ pub mod health;
 pub mod host;
 pub mod http;
 pub mod jobs;
+pub mod log;
 pub mod model;
 pub mod private;
 pub mod report;

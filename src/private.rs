@@ -241,6 +241,20 @@ pub fn group_id(name: &str) -> Option<u32> {
     })
 }
 
+/// Replaces a file that is for everybody to read, whatever the umask: not one of ours, and not in a folder of ours. What it
+/// holds may be lost in a power cut, never half of it.
+pub fn publish(path: &Path, bytes: &[u8]) -> Result<(), PrivateError> {
+    let fail = |source| io_error("replace", path, source);
+    let everybody = std::fs::Permissions::from_mode(0o644);
+    // The collector reads every *.prom: the new file has another name until it is whole.
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut new = tempfile::Builder::new().prefix(".awsideman-").suffix(".new").tempfile_in(folder).map_err(fail)?;
+    new.as_file().set_permissions(everybody).map_err(fail)?;
+    new.write_all(bytes).map_err(fail)?;
+    new.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
+}
+
 /// The last component of a path, for messages.
 pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned()

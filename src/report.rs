@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub trait Progress: Send + Sync {
     /// A stretch of work called `what` begins; `total` steps if the number is known.
     fn started(&self, what: &str, total: Option<u64>);
+    /// So many steps of `what` are done a second at most, because of a quota.
+    fn paced(&self, _what: &str, _a_second: f64) {}
     /// `what` is `by` steps further.
     fn advanced(&self, what: &str, by: u64);
     /// One line that a person should read, now or at the end.

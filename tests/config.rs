@@ -111,13 +111,13 @@ fn every_shipped_job_loads_is_compiled_in_and_keeps_inside_its_ttls() {
     let mut jobs = load_jobs(Some(&folder)).unwrap();
     let shipped = load_jobs(None).unwrap();
     let names: Vec<_> = jobs.iter().map(|job| job.name.as_str()).collect();
-    assert_eq!(names, ["warm", "warm-access", "cleanup", "enforce-limits", "health"]);
+    assert_eq!(names, ["recover", "warm", "warm-access", "cleanup", "enforce-limits", "health", "verify", "digest"]);
     assert_eq!(names, shipped.iter().map(|job| job.name.as_str()).collect::<Vec<_>>());
     assert_eq!(toml_files("jobs").len(), SHIPPED_JOBS.len());
-    assert!(shipped[0].origin.starts_with("(compiled in) 10-warm.toml"));
+    assert!(shipped[0].origin.starts_with("(compiled in) 05-recover.toml"));
     assert_eq!(
         jobs.iter().filter(|job| !job.enabled).map(|job| job.name.as_str()).collect::<Vec<_>>(),
-        ["warm-access"]
+        ["recover", "warm-access", "verify", "digest"]
     );
     for job in &mut jobs {
         job.enabled = true;

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use awsideman::clock::{Clock, ManualClock};
 use awsideman::config::{AlertWhen, CatchUp, Job, JobPing, Kind, Overlap, Retry, Schedule};
-use awsideman::daemon::{self, Settings, Shift};
+use awsideman::daemon::{self, ServiceManager, Settings, Shift};
 use awsideman::jobs::{self, Context, Ledger, Outcome, Run, Slots, Stop, Wanted, Work, Works};
 use awsideman::model::Zone;
 use awsideman::private::Access;
@@ -103,6 +103,7 @@ async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger(
         host: "here".into(),
         works: Arc::clone(&busy) as Arc<dyn Works>,
         slots: Slots::new(2),
+        wait: false,
         keep: 50,
         grace: MINUTE,
         progress: Arc::new(Silent),
@@ -111,8 +112,9 @@ async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger(
     let jobs = vec![job("long", Kind::Warm { resources: vec![], budget: 0 }), job("quick", Kind::HealthCheck)];
     let shift = Arc::new(Duty { jobs, context, ended });
     let ((wake, wakes), (_reload, reloads)) = (mpsc::channel(1), mpsc::channel(1));
-    let (ours, settings) = (stop.clone(), Settings { lanes: 3, drain: MINUTE });
-    let daemon = tokio::spawn(async move { daemon::run(shift, wakes, reloads, settings, ours, &Silent).await });
+    let (ours, settings) = (stop.clone(), Settings { lanes: 3, drain: MINUTE, pulse: MINUTE });
+    let daemon =
+        tokio::spawn(async move { daemon::run(shift, wakes, reloads, settings, ours, &Silent, &ServiceManager).await });
 
     wake.send(()).await.unwrap();
     while busy.now.lock().unwrap().get("long") != Some(&1) {

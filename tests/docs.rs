@@ -8,10 +8,12 @@
 use awsideman::cli::args;
 use awsideman::cli::exit::Code;
 use awsideman::config::{DEFAULT, Sources, load, load_jobs, schedule_warnings};
+use awsideman::daemon::metrics;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 2] = ["README.md", "docs/guide.md"];
+const DOCUMENTS: [&str; 6] =
+    ["README.md", "docs/guide.md", "docs/alerts.md", "docs/coherence.md", "docs/daemon.md", "docs/sandbox.md"];
 
 fn place(document: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(document)
@@ -21,28 +23,33 @@ fn read(document: &str) -> String {
     std::fs::read_to_string(place(document)).unwrap_or_else(|error| panic!("{document}: {error}"))
 }
 
-/// The part of the README between `<!-- NAME -->` and `<!-- /NAME -->`: where it begins and ends.
+/// The part of a document between `<!-- NAME -->` and `<!-- /NAME -->`: where it begins and ends.
 fn between(text: &str, name: &str) -> (usize, usize) {
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let begin = text.find(&open).unwrap_or_else(|| panic!("README.md has no `{}`", open.trim())) + open.len();
-    let length = text[begin..].find(&close).unwrap_or_else(|| panic!("README.md has no `{close}`"));
+    let begin = text.find(&open).unwrap_or_else(|| panic!("there is no `{}`", open.trim())) + open.len();
+    let length = text[begin..].find(&close).unwrap_or_else(|| panic!("there is no `{close}`"));
     (begin, begin + length)
 }
 
 /// Holds one table of the README to what the program says.
 fn held(name: &str, expected: &str) {
-    let text = read("README.md");
+    held_in("README.md", name, expected);
+}
+
+/// The same for another document.
+fn held_in(document: &str, name: &str, expected: &str) {
+    let text = read(document);
     let (begin, end) = between(&text, name);
     if text[begin..end] == *expected {
         return;
     }
     assert!(
         std::env::var_os("UPDATE").is_some_and(|value| value == "1"),
-        "the table `{name}` of README.md has fallen behind: run `UPDATE=1 cargo test --test docs -- --test-threads 1` \
+        "the table `{name}` of {document} has fallen behind: run `UPDATE=1 cargo test --test docs -- --test-threads 1` \
          and read what changed.\nIt is:\n{}\nIt should be:\n{expected}",
         &text[begin..end]
     );
-    std::fs::write(place("README.md"), [&text[..begin], expected, &text[end..]].concat()).unwrap();
+    std::fs::write(place(document), [&text[..begin], expected, &text[end..]].concat()).unwrap();
 }
 
 fn rows(command: &clap::Command, path: &str, into: &mut String) {
@@ -78,6 +85,15 @@ fn the_readme_lists_every_exit_code() {
         let _ = writeln!(table, "| {} | `{}` | {} |", code.number(), code.name(), code.meaning());
     }
     held("exit-codes", &table);
+}
+
+#[test]
+fn the_manual_of_the_daemon_lists_every_figure() {
+    let mut table = "| Metric | What it is |\n|---|---|\n".to_owned();
+    for (name, help) in metrics::NAMES {
+        let _ = writeln!(table, "| `{name}` | {help} |");
+    }
+    held_in("docs/daemon.md", "metrics", &table);
 }
 
 #[test]
@@ -182,9 +198,11 @@ fn every_command_in_the_documents_is_understood() {
     let mut wrong = Vec::new();
     for document in DOCUMENTS {
         let commands = commands(document);
-        assert!(commands.len() > 20, "{document}: the commands were not found");
+        assert!(!commands.is_empty(), "{document}: the commands were not found");
         for (number, words) in commands {
-            if let Err(error) = args::tree().try_get_matches_from(&words) {
+            if let Err(error) = args::tree().try_get_matches_from(&words)
+                && error.kind() != clap::error::ErrorKind::DisplayHelp
+            {
                 wrong.push(format!("{document}:{number}: {}\n{error}", words.join(" ")));
             }
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Floor by floor, the ground floor first. Rooms on one floor are strangers.
 const FLOORS: &[&[&str]] = &[
     &["model", "clock", "sqlite", "private", "http"],
-    &["config", "report", "state", "host", "aws"],
+    &["config", "report", "state", "host", "aws", "log"],
     &["store"],
     &["cache"],
     &["gateway", "health"],
@@ -46,6 +46,11 @@ const DOORS: &[(&str, &[&str])] = &[
     ("iana_time_zone", &["host.rs"]),
     ("zstd", &["cache/entry.rs"]),
     ("jiff", &["model/zone.rs"]),
+    ("tracing_subscriber", &["log.rs"]),
+    ("sd_notify", &["daemon/notify.rs"]),
+    ("prometheus", &["daemon/mod.rs", "daemon/metrics.rs"]),
+    ("maud", &["daemon/page/"]),
+    ("base64", &["daemon/page/"]),
 ];
 
 /// What no finished code holds.

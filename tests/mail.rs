@@ -99,6 +99,7 @@ impl Desk {
             url: None,
             url_file: None,
             url_command: Vec::new(),
+            only_text: false,
             ca_file: None,
             timeout: Duration::from_secs(10),
         };

@@ -1,7 +1,8 @@
 //! A message as one JSON document: what a webhook and a command are given.
 //!
 //! Neighbours: `letter.rs` has the words. Promise: `schema_version` 1 only grows; `text` alone is enough for a chat
-//! (Slack and its kin show it), the rest is for programs; times are RFC 3339 in UTC, durations whole seconds.
+//! (Slack and its kin show it; nothing from outside can call people or begin a format there), the rest is for programs;
+//! times are RFC 3339 in UTC, durations whole seconds.
 
 use super::book::Change;
 use super::letter::{Letter, why};
@@ -41,7 +42,7 @@ pub(super) fn json(subject: &str, text: &str, letter: &Letter<'_>) -> String {
     }
     json!({
         "schema_version": 1,
-        "text": format!("{subject}\n\n{text}"),
+        "text": chat(subject, text),
         "subject": subject,
         "state": state(letter),
         "host": run.host,
@@ -58,7 +59,7 @@ pub(super) fn json(subject: &str, text: &str, letter: &Letter<'_>) -> String {
 pub(super) fn test(subject: &str, text: &str, host: &str, now: UnixMillis) -> String {
     json!({
         "schema_version": 1,
-        "text": format!("{subject}\n\n{text}"),
+        "text": chat(subject, text),
         "subject": subject,
         "state": "test",
         "host": host,
@@ -67,6 +68,13 @@ pub(super) fn test(subject: &str, text: &str, host: &str, now: UnixMillis) -> St
         "checks": [],
     })
     .to_string()
+}
+
+/// The text for a chat: in a block, where nothing calls `@channel`, and with what Slack reads as markup written out, so that
+/// no name is a link or `<!channel>`.
+pub(super) fn chat(subject: &str, text: &str) -> String {
+    let plain = text.trim_end().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "'");
+    format!("{subject}\n```\n{plain}\n```")
 }
 
 /// `firing` while anything fires that is told of, `resolved` when the last is over, `ok` when nothing was.

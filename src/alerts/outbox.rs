@@ -65,6 +65,22 @@ pub fn waiting(database: &mut Database) -> Result<u64, AlertError> {
     Ok(waiting.unsigned_abs())
 }
 
+/// Puts a mail of its own, about no alert, into the outbox.
+pub fn write(
+    database: &mut Database,
+    subject: &str,
+    body: &str,
+    host: &str,
+    now: UnixMillis,
+) -> Result<Mail, AlertError> {
+    let (subject, text) = (line(subject), body.to_owned());
+    let document = document::test(&subject, &text, &line(host), now);
+    let words = Words { subject, text, html: String::new(), document };
+    Ok(sqlite::write(database.connection(), |transaction| {
+        put(transaction, &words, &[Channel::Mail], host, false, now)
+    })?)
+}
+
 /// Sends what waits. A failure is a value, not an error: the messages are kept. Blocks while the network does.
 pub fn deliver(database: &mut Database, post: &Post<'_>, now: UnixMillis) -> Result<Delivered, AlertError> {
     let ways = |channel: Channel| channel.is_enabled(post.settings).then(|| post.open(channel));

@@ -28,9 +28,15 @@ pub(super) fn html(subject: &str, letter: &Letter<'_>) -> String {
         let style = if section.is_grave { GRAVE } else { PLAIN };
         let title = escaped(section.title.trim_end_matches(':'));
         let _ = writeln!(page, "<h2 style=\"font-size:15px;margin:16px 0 6px\">{title}</h2>");
-        for item in &section.items {
-            let lines: Vec<String> = item.iter().map(|words| marked(words)).collect();
-            let _ = writeln!(page, "<div style=\"{style}\">{}</div>", lines.join("<br>\n"));
+        let item = |item: &Vec<String>| item.iter().map(|words| marked(words)).collect::<Vec<_>>().join("<br>\n");
+        // Lines that stand alone are one list, what has more to say stands by itself.
+        let boxes = if section.items.iter().all(|item| item.len() == 1) {
+            vec![section.items.iter().map(item).collect::<Vec<_>>().join("<br>\n")]
+        } else {
+            section.items.iter().map(item).collect()
+        };
+        for words in boxes {
+            let _ = writeln!(page, "<div style=\"{style}\">{words}</div>");
         }
     }
     if let Some(note) = letter.run.note {

@@ -43,6 +43,7 @@ fn settings() -> config::Alerts {
             url: None,
             url_file: None,
             url_command: Vec::new(),
+            only_text: false,
             ca_file: None,
             timeout: Duration::from_secs(10),
         },

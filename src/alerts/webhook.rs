@@ -5,17 +5,19 @@
 
 use super::AlertError;
 use super::channel::{Channel, Receipt, Transport};
+use super::document::chat;
 use super::outbox::Mail;
 use super::secret::Places;
 use crate::config::Webhook;
 use crate::http::{HttpFault, Poster};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A URL that takes documents.
 #[derive(Debug)]
 pub(super) struct Hook {
     poster: Poster,
+    only_text: bool,
     timeout: Duration,
 }
 
@@ -51,13 +53,17 @@ impl Hook {
             let problem = format!("http would send what is secret in it to {} in clear", poster.host());
             return Err(fault("alerts.webhook.url", problem, "write one that begins with https://"));
         }
-        Ok(Hook { poster, timeout: webhook.timeout })
+        Ok(Hook { poster, only_text: webhook.only_text, timeout: webhook.timeout })
     }
 }
 
 impl Transport for Hook {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
-        let body = document(mail)?;
+        let mut body = document(mail)?;
+        if self.only_text {
+            let value: Value = serde_json::from_str(&body).map_err(|error| AlertError::Compose(error.to_string()))?;
+            body = json!({ "text": value["text"] }).to_string();
+        }
         let unreachable = |reason: String| AlertError::Webhook { reason, is_about_the_mail: false };
         // The sender runs on a thread of its own, where nothing else waits.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -83,7 +89,7 @@ pub(super) fn document(mail: &Mail) -> Result<String, AlertError> {
     value["message_id"] = mail.message_id.as_str().into();
     if mail.document.is_empty() {
         value["subject"] = mail.subject.as_str().into();
-        value["text"] = format!("{}\n\n{}", mail.subject, mail.body).into();
+        value["text"] = chat(&mail.subject, &mail.body).into();
     }
     Ok(value.to_string())
 }

@@ -52,6 +52,7 @@ impl App {
                         .filter(|(_, n)| *n > 0)
                         .collect(),
                     oldest: oldest.map(clock::utc_exact),
+                    oldest_at: oldest,
                     ttls: self.ttls(resource),
                 }
             })

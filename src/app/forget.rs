@@ -5,13 +5,12 @@
 //! exactly what the real one removes.
 
 use super::{App, AppError};
-use crate::cache::{Cache, Dirt, Event, Operation, dirty};
+use crate::cache::{Dirt, Event, Operation, dirty};
 use crate::model::Resource;
-use crate::store::{Address, Disk, Store, StoreError};
+use crate::store::{Address, Store, StoreError};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 /// What an invalidation removed, or with a dry run would remove.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,15 +49,11 @@ impl App {
         let dirt = dirty(&Event::new(resource, operation, id));
         let disk = self.disk_there_is();
         // The entry that remembers the instance lies on the disk, whatever this process reads from.
-        let on_disk = disk.as_ref().ok().and_then(Option::as_ref).and_then(|disk| {
-            let cache = Cache::new(disk.clone(), self.clock().clone(), self.cache_settings());
-            self.selection().remembered(&cache)
-        });
-        let space = match (on_disk, self.is_memory()) {
-            (None, true) => self.selection().remembered(&self.cache()),
+        let on_disk = disk.as_ref().ok().and_then(Option::as_ref).and_then(|disk| self.space_on(disk));
+        let text = match (on_disk, self.is_memory()) {
+            (None, true) => self.selection().remembered(&self.cache()).map(|space| space.text()),
             (found, _) => found,
         };
-        let text = space.map(|space| space.text());
         let (mut invalidated, mut retired) = (0, false);
         if dry_run {
             if let Some(disk) = disk? {
@@ -81,14 +76,6 @@ impl App {
             retired,
             dry_run,
         })
-    }
-
-    /// The disk store without a breaker in front; `None` where there is no cache directory.
-    pub(super) fn disk_there_is(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
-        if !self.cache_dir().is_dir() {
-            return Ok(None);
-        }
-        Ok(Some(Arc::new(Disk::open(&self.disk_options())?)))
     }
 }
 

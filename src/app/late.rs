@@ -1,7 +1,8 @@
 //! AWS at the last moment: the paced source is made when the first call needs it.
 //!
 //! Neighbours: `reading.rs` hands it to the gateway; `sandboxed.rs` starts the sandbox in it. Promise: a command that is
-//! answered from the cache never opens the pace database, loads the SDK's configuration or starts a server.
+//! answered from the cache never opens the pace database, loads the SDK's configuration or starts a server; the calls that
+//! were made are told once, when nobody needs the source any more, however its work ended.
 
 use crate::gateway::{Change, GatewayError, Listing, Paced, Page, Single, Source, Target};
 use crate::report::Calls;
@@ -10,16 +11,22 @@ use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
 type Make = Box<dyn Fn() -> Result<Paced, GatewayError> + Send + Sync>;
+type Spent = Box<dyn Fn(&Calls) + Send + Sync>;
 
 /// A source that does not exist yet.
 pub(super) struct Late {
     make: Make,
+    spent: Spent,
     made: OnceLock<Arc<Paced>>,
 }
 
 impl Late {
-    pub(super) fn new(make: impl Fn() -> Result<Paced, GatewayError> + Send + Sync + 'static) -> Late {
-        Late { make: Box::new(make), made: OnceLock::new() }
+    /// Made by `make`; at the end `spent` is told what it cost.
+    pub(super) fn new(
+        make: impl Fn() -> Result<Paced, GatewayError> + Send + Sync + 'static,
+        spent: impl Fn(&Calls) + Send + Sync + 'static,
+    ) -> Late {
+        Late { make: Box::new(make), spent: Box::new(spent), made: OnceLock::new() }
     }
 
     /// The calls made so far.
@@ -33,6 +40,15 @@ impl Late {
         }
         let made = (self.make)()?;
         Ok(self.made.get_or_init(|| Arc::new(made)))
+    }
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        let calls = self.calls();
+        if calls.total > 0 {
+            (self.spent)(&calls);
+        }
     }
 }
 

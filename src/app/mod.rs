@@ -4,43 +4,58 @@
 //! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
+mod archive;
+mod checkup;
 mod compare;
 mod contents;
+mod digest;
 mod doctor;
 mod error;
 mod forget;
+mod inspect;
+mod kinds;
 mod late;
 mod measure;
+mod overview;
 mod ping;
 mod reading;
 mod recovery;
 mod sandboxed;
 mod status;
 mod tell;
+mod trail;
 mod trial;
 mod upkeep;
 mod verdict;
+mod verify;
+mod warming;
 mod watch;
 mod works;
 mod writing;
 
+pub use checkup::{Checkup, Finding, Verification};
 pub use compare::Comparison;
 pub use doctor::{Check, Level};
 pub use error::AppError;
 pub use forget::Invalidated;
+pub use inspect::{Departure, Inspected, Invalidation, Reasons};
 pub use measure::Measured;
+pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
 pub use reading::{Asker, Reading};
 pub use recovery::Recovered;
 pub use sandboxed::{SandboxHost, sandbox_sources};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
 pub use trial::{Step, Trial};
 pub use upkeep::{Cleared, Scope};
+pub use warming::{Shortage, WarmDone, Warming};
 pub use works::RunDone;
 
 use crate::aws::{self, AwsSettings, Environment};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Backend, Config, Loaded, Sharing};
+use crate::config::{self, Backend, Config, Loaded, LogLevel, Sharing};
 use crate::gateway::Selection;
+use crate::host;
+use crate::log::{LevelFilter, LogFormat, LogSettings};
 use crate::private::{self, Access};
 use crate::state::{Disabled, State, Switch};
 use crate::store::Store;
@@ -56,6 +71,8 @@ pub struct App {
     sandbox: Option<Arc<SandboxHost>>,
     switch: OnceLock<(Switch, Option<String>)>,
     opened: OnceLock<Opened>,
+    /// Bytes of memory in front of the disk; 0 is none.
+    memory_tier: u64,
 }
 
 /// The store as far as it could be opened.
@@ -85,7 +102,15 @@ impl App {
             sandbox,
             switch: OnceLock::new(),
             opened: OnceLock::new(),
+            memory_tier: 0,
         })
+    }
+
+    /// The same for a process that lives long and reads much: answers are kept in at most so many bytes of memory in
+    /// front of the disk, and compared with its log before each use. A one-shot command gains nothing by it.
+    #[must_use]
+    pub fn with_memory_tier(self, bytes: u64) -> App {
+        App { memory_tier: bytes, ..self }
     }
 
     /// The same for another AWS profile (a job's).
@@ -208,6 +233,27 @@ impl App {
             })
         };
         self.switch().0.disabled(now).cloned().or_else(by_configuration)
+    }
+
+    /// Where and how this process keeps its log.
+    pub fn log_settings(&self) -> LogSettings {
+        let config = &self.config().log;
+        let level = match config.level {
+            LogLevel::Off => LevelFilter::OFF,
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+        };
+        let format = match config.format {
+            config::LogFormat::Text => LogFormat::Text,
+            config::LogFormat::Json => LogFormat::Json,
+        };
+        let own = self.state_dir().join("awsideman.log");
+        let host = || host::is_root().then(|| PathBuf::from("/var/log/awsideman.log"));
+        let path = config.file.clone().or_else(host).unwrap_or_else(|| own.clone());
+        let directory = (path.parent() == Some(self.state_dir())).then(|| self.state_dir().to_owned());
+        LogSettings { path, directory, access: self.access(), level, format }
     }
 
     /// Whether entries are kept by this process alone.

@@ -9,12 +9,12 @@ use super::{App, Opened};
 use crate::cache::{Cache, Miss, Settings};
 use crate::clock::UnixMillis;
 use crate::config::Backend;
-use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Recorder, Selection};
+use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Rates, Recorder, Selection};
 use crate::private::Prepared;
 use crate::report::Calls;
 use crate::sqlite;
 use crate::state::{BreakerMark, BreakerState, Outcome};
-use crate::store::{self, Breaker, BreakerSnapshot, Disk, Memory, Store, StoreError};
+use crate::store::{self, Breaker, BreakerSnapshot, Disk, Memory, Near, Store, StoreError};
 use std::sync::Arc;
 
 /// A log of this many bytes is folded by the command that let it grow: a few dozen pages.
@@ -71,11 +71,14 @@ impl App {
     /// The cache for answering commands, whatever state the store is in; a fault is told by [`App::store_problem`].
     pub fn cache(&self) -> Cache {
         let opened = self.opened.get_or_init(|| {
-            self.open().unwrap_or_else(|error| Opened {
-                store: Arc::new(Memory::new(self.limit_bytes(), 0)),
-                breaker: None,
-                problem: Some(error.to_string()),
-                is_damaged: error.is_damage(),
+            self.open().unwrap_or_else(|error| {
+                error.log();
+                Opened {
+                    store: Arc::new(Memory::new(self.limit_bytes(), 0)),
+                    breaker: None,
+                    problem: Some(error.to_string()),
+                    is_damaged: error.is_damage(),
+                }
             })
         });
         Cache::new(opened.store.clone(), self.clock().clone(), self.cache_settings())
@@ -116,8 +119,9 @@ impl App {
         let late = Arc::new(self.late(asker, &selection));
         let recorder = (asker == Asker::Command).then(|| self.recorder());
         let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
+        gateway = gateway.at(Rates::new(&self.config().pace, asker != Asker::Command));
         if self.disabled().is_none() && !self.is_memory() {
-            gateway = gateway.with_flights(self.state());
+            gateway = gateway.with_flights(self.state(), self.cache_dir());
         }
         Reading { gateway, late }
     }
@@ -125,7 +129,7 @@ impl App {
     /// After the last use of the store: what its breaker learned is kept for the next process.
     pub fn finish(&self) {
         let Some(breaker) = self.opened.get().and_then(|opened| opened.breaker.as_ref()) else { return };
-        let (before, after) = (self.mark(), mark(&breaker.snapshot()));
+        let (before, after) = (self.breaker_mark(), mark(&breaker.snapshot()));
         if before != after {
             // Not keeping it costs the next process the same timeout, nothing else.
             let now = self.clock().now();
@@ -162,7 +166,7 @@ impl App {
     pub fn breaker(&self) -> BreakerMark {
         match self.opened.get().and_then(|opened| opened.breaker.as_ref()) {
             Some(breaker) => mark(&breaker.snapshot()),
-            None => self.mark(),
+            None => self.breaker_mark(),
         }
     }
 
@@ -171,7 +175,7 @@ impl App {
         mebibytes(self.config().cache.max_size_mb)
     }
 
-    fn mark(&self) -> BreakerMark {
+    pub(super) fn breaker_mark(&self) -> BreakerMark {
         self.switch().0.breaker(self.cache_dir())
     }
 
@@ -188,12 +192,16 @@ impl App {
             self.clock().clone(),
             settings.failure_threshold,
             settings.recovery_timeout,
-            snapshot(&self.mark()),
+            snapshot(&self.breaker_mark()),
         ));
-        Ok(Opened { store: breaker.clone(), breaker: Some(breaker), problem: None, is_damaged: false })
+        let store: Arc<dyn Store> = match self.memory_tier {
+            0 => breaker.clone(),
+            bytes => Arc::new(Near::new(breaker.clone(), bytes, self.clock().clone())),
+        };
+        Ok(Opened { store, breaker: Some(breaker), problem: None, is_damaged: false })
     }
 
-    fn detached_cache(&self) -> Cache {
+    pub(super) fn detached_cache(&self) -> Cache {
         Cache::new(Arc::new(Memory::new(self.limit_bytes(), 0)), self.clock().clone(), self.cache_settings())
     }
 
@@ -209,24 +217,35 @@ impl App {
 
     fn late(&self, asker: Asker, selection: &Selection) -> Late {
         let (base, sandbox) = (self.aws_settings(), self.sandbox.clone());
-        let (pace, max_attempts, access) = (self.config().pace.clone(), self.config().aws.max_attempts, self.access());
-        // The quota belongs to the organisation, which is not known before the first call; what leads to it is.
+        let (pace, aws, access) = (self.config().pace.clone(), &self.config().aws, self.access());
+        let (max_attempts, operation_timeout) = (aws.max_attempts, aws.operation_timeout);
+        // The quota belongs to the instance, whatever the login. Before it is known, what leads to it stands for it.
         let way = selection.endpoint.as_ref().unwrap_or(&selection.fingerprint);
-        let space = format!("{}|{way}", selection.region.as_deref().unwrap_or_default());
+        let region = selection.region.clone().unwrap_or_default();
+        let (space, instances) = (format!("{region}|{way}"), selection.endpoint.is_none().then_some(region));
         let database = self.state_dir().join("pace.db");
         let (background, budget) = match asker {
             Asker::Command => (false, None),
             Asker::Background { budget } => (true, budget),
         };
-        Late::new(move || {
+        let make = move || {
             let settings = match &sandbox {
                 Some(sandbox) => sandbox.settings(&base)?,
                 None => base.clone(),
             };
-            let pace =
-                PaceSettings { pace: pace.clone(), max_attempts, space: space.clone(), background, budget, access };
-            Ok(Paced::new(Arc::new(Aws::new(settings)), pace, Some(database.clone())))
-        })
+            let paced = PaceSettings {
+                pace: pace.clone(),
+                max_attempts,
+                operation_timeout,
+                space: space.clone(),
+                instances: instances.clone(),
+                background,
+                budget,
+                access,
+            };
+            Ok(Paced::new(Arc::new(Aws::new(settings)), paced, Some(database.clone())))
+        };
+        Late::new(make, self.spending())
     }
 
     fn recorder(&self) -> Recorder {

@@ -6,7 +6,7 @@
 use crate::aws::AwsSettings;
 use crate::config::{Loaded, Sources};
 use crate::gateway::{GatewayError, Selection};
-use crate::sandbox::{Limits, Organisation, Running, Shape};
+use crate::sandbox::{Conduct, Organisation, Running, Shape};
 use std::sync::Mutex;
 
 /// The region that the sandbox says it is in.
@@ -40,12 +40,14 @@ impl SandboxHost {
 
     /// How it is reached; started when it is not running.
     pub(super) fn settings(&self, base: &AwsSettings) -> Result<AwsSettings, GatewayError> {
-        let fail = |detail: String| GatewayError::Unreachable { operation: "the sandbox".into(), detail };
+        let fail = |detail: String| GatewayError::Unreachable { operation: "the sandbox".into(), detail, sent: false };
         let mut running = self.running.lock().map_err(|_| fail("its thread has panicked".into()))?;
         let url = if let Some(running) = &*running {
             running.url()
         } else {
-            let started = crate::sandbox::start(Organisation::generate(&self.shape), Limits::default())
+            // Asynchronous operations take time as they do in AWS; writes end with this process.
+            let conduct = Conduct { async_delay: Conduct::ASYNC_DELAY, ..Conduct::default() };
+            let started = crate::sandbox::start(Organisation::generate(&self.shape), conduct)
                 .map_err(|error| fail(error.to_string()))?;
             running.insert(started).url()
         };
@@ -68,6 +70,7 @@ pub fn sandbox_sources(sources: &Sources, loaded: &Loaded, shape: &Shape) -> Sou
     let mut set = |key: &str, value: String| sandboxed.overrides.push((key.to_owned(), value));
     set("cache.dir", root.join("cache").display().to_string());
     set("state.dir", root.join("state").display().to_string());
+    set("log.file", root.join("awsideman.log").display().to_string());
     set("cache.sharing", "private".into());
     set("alerts.email.enabled", "true".into());
     set("alerts.email.transport", "file".into());

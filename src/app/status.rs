@@ -4,7 +4,7 @@
 //! never null; asking does not move the statistics.
 
 use super::{App, Measured};
-use crate::clock;
+use crate::clock::{self, UnixMillis};
 use crate::host;
 use crate::store::Swept;
 use serde::Serialize;
@@ -131,6 +131,9 @@ pub struct ResourceReport {
     pub misses_by_reason: BTreeMap<&'static str, u64>,
     /// When the oldest entry was stored (RFC 3339).
     pub oldest: Option<String>,
+    /// The same as a number.
+    #[serde(skip)]
+    pub oldest_at: Option<UnixMillis>,
     /// The TTLs of its operations, with where they come from.
     pub ttls: Vec<TtlReport>,
 }

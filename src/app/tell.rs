@@ -3,14 +3,15 @@
 //! Neighbours: `works.rs` runs the jobs and asks for this once, `alerts/` decides and sends. Promise: alert state moves
 //! only here, inside a job run; a message that cannot leave is said and sent by a later pass.
 
+use super::digest;
 use super::{App, AppError};
 use crate::alerts::{self, Cause, Delivered, Post};
 use crate::clock;
-use crate::config::{AlertWhen, Job, Kind};
+use crate::config::{AlertWhen, Job};
 use crate::gateway::GatewayError;
 use crate::health::{Finding, Level};
 use crate::host;
-use crate::jobs::{Outcome, Report, Stop, Work};
+use crate::jobs::{MISCONFIGURED, Outcome, Report, Stop, Work};
 use crate::state::Database;
 use std::sync::Arc;
 
@@ -23,8 +24,9 @@ impl App {
         stop: &Stop,
     ) -> Result<Delivered, AppError> {
         let (mut database, _) = self.database()?;
-        let names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
-        let judges = jobs.iter().any(|job| job.kind == Kind::HealthCheck && tells(job, reports));
+        let mut names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
+        names.extend(reports.iter().filter(|report| is_broken(report)).map(|report| report.job.clone()));
+        let judges = jobs.iter().any(|job| job.kind.judges() && tells(job, reports));
         alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>(), judges)?;
         let (findings, causes) = findings(jobs, reports);
         let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
@@ -43,6 +45,11 @@ impl App {
         };
         // Also when nothing ran: what waited for company or for the end of a silence may be due.
         alerts::observe(&mut database, &run, &self.config().alerts, now)?;
+        for report in reports.iter().filter(|report| report.outcome == Outcome::Done) {
+            if let (true, Some(text)) = (self.config().alerts.email.enabled, digest::text_of(report)) {
+                alerts::write(&mut database, digest::SUBJECT, text, &host, now)?;
+            }
+        }
         // Who wants this process to end shall not wait for a mail server: the message is kept for the next run.
         if alerts::channels(&self.config().alerts).is_empty() || stop.is_set() {
             return Ok(Delivered::default());
@@ -124,8 +131,12 @@ fn alert_name(job: &str, profile: Option<&str>) -> String {
 fn findings(jobs: &[Job], reports: &[Report]) -> (Vec<Finding>, Vec<Cause>) {
     let is_cause = |finding: &&Finding| finding.key == alerts::AWS || finding.key.starts_with(alerts::LOGIN);
     let (mut findings, mut causes) = (Vec::new(), Vec::new());
+    for report in reports.iter().filter(|report| is_broken(report)) {
+        let finding = alerts::job_finding(&report.job, Some(&format!("its file is broken: {}", report.reason)));
+        findings.push(Finding { hint: "awsideman jobs validate".to_owned(), ..finding });
+    }
     for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
-        let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name).collect();
+        let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name && !is_broken(report)).collect();
         findings.extend(own.iter().flat_map(|report| report.findings.iter().filter(|f| !is_cause(f)).cloned()));
         let mut told: Vec<Option<&str>> = Vec::new();
         // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
@@ -151,10 +162,17 @@ fn findings(jobs: &[Job], reports: &[Report]) -> (Vec<Finding>, Vec<Cause>) {
     (findings, causes)
 }
 
+/// Whether it is of a file that cannot be run.
+fn is_broken(report: &Report) -> bool {
+    report.kind == MISCONFIGURED
+}
+
 fn summary(reports: &[Report]) -> String {
     let line = |report: &Report| {
         let profile = report.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
-        format!("{}{profile}: {}, {}", report.job, report.outcome.as_str(), report.reason)
+        let text = format!("{}{profile}: {}, {}", report.job, report.outcome.as_str(), report.reason);
+        // One line for each, whatever is in a name or in what AWS said.
+        text.replace(char::is_control, " ")
     };
     reports.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -186,7 +204,7 @@ mod tests {
 
     #[test]
     fn each_profile_has_an_alert_of_its_own_and_the_last_word_counts() {
-        let mut job = load_jobs(None).unwrap().remove(0);
+        let mut job = load_jobs(None).unwrap().into_iter().find(|job| job.name == "warm").unwrap();
         job.profiles = vec!["a".into(), "b".into(), "c".into()];
         let reports = [
             report("a", Outcome::Missed),

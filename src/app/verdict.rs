@@ -138,6 +138,7 @@ fn exit_of(error: &GatewayError) -> u8 {
         GatewayError::NoCredentials { .. }
         | GatewayError::LoginExpired { .. }
         | GatewayError::AccessDenied { .. }
+        | GatewayError::Conflict { .. }
         | GatewayError::Refused { .. } => 4,
         GatewayError::Partial { .. } | GatewayError::Budget { .. } => 3,
         _ => 1,
@@ -152,6 +153,7 @@ pub(super) fn worst(a: u8, b: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::WarmTarget;
     use crate::jobs::Ending;
     use std::sync::Arc;
 
@@ -165,11 +167,10 @@ mod tests {
         Warmed {
             target,
             fetched: u64::from(cause.is_none()),
-            fresh: 0,
             items,
-            failures: Vec::new(),
             stopped: cause.as_ref().map(ToString::to_string),
             cause: cause.map(Arc::new),
+            ..Warmed::new(WarmTarget::Users)
         }
     }
 

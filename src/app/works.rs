@@ -1,25 +1,19 @@
-//! What each kind of job does, and what a pass of jobs leads to: one look at the alerts, at most one mail.
+//! A pass of jobs, and what it leads to: one look at the alerts, at most one mail about them.
 //!
-//! Neighbours: `jobs/` says when and how, `gateway/` warms, `upkeep.rs` and `measure.rs` do the rest, `alerts/` writes.
+//! Neighbours: `jobs/` says when and how, `kinds.rs` does the work of each kind, `tell.rs` looks at the alerts.
 //! Promise: `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit
-//! code and is sent by a later pass.
+//! code and is sent by a later pass; a broken job file is a failed run of its own job and stops no other.
 
-use super::reading::{Asker, Reading};
-use super::verdict::{failed, swept, warm_work, worst};
+use super::kinds::Joined;
+use super::verdict::worst;
 use super::{App, AppError};
 use crate::alerts::Delivered;
-use crate::config::{AlertWhen, Job, Kind, WarmTarget, load_jobs};
-use crate::gateway::{GatewayError, WarmPlan, Warmed};
+use crate::config::{AlertWhen, Broken, Job, Kind, load_jobs, read_jobs};
 use crate::host;
-use crate::jobs::{self, Context, Ledger, Report, Run, Slots, Stop, Wanted, Work, Works};
+use crate::jobs::{self, Context, Ledger, Report, Slots, Stop, Wanted};
 use crate::model::Zone;
 use crate::report::Progress;
-use async_trait::async_trait;
-use serde_json::{Map, json};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::task::JoinHandle;
+use std::sync::{Arc, Mutex};
 
 /// What came of a pass.
 #[derive(Debug, Default)]
@@ -34,69 +28,24 @@ pub struct RunDone {
     pub notices: Vec<String>,
 }
 
-type Pings = HashMap<(String, Option<String>), JoinHandle<()>>;
-
-/// The kinds of jobs, joined to the rooms that do them.
-struct Joined {
-    app: Arc<App>,
-    /// The calls for starts that may not have ended yet, by job and profile.
-    pings: Mutex<Pings>,
-}
-
-#[async_trait]
-impl Works for Joined {
-    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> Work {
-        // An app for each run: it reads the switch anew, and its store is opened and closed with it.
-        let app = match self.app.with_profile(run.profile.as_deref()) {
-            Ok(app) => Arc::new(app),
-            Err(error) => return failed(&error),
-        };
-        let work = match &job.kind {
-            Kind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress, stop).await,
-            Kind::Cleanup => aside(&app, |app| swept(app.cleanup(false))).await,
-            Kind::EnforceLimits => aside(&app, |app| swept(app.enforce_limits(false))).await,
-            Kind::HealthCheck => aside(&app, App::health_job).await,
-        };
-        app.finish();
-        app.name_login(work)
-    }
-
-    async fn begun(&self, job: &Job, run: &Run) {
-        if let Some(ping) = self.app.ping_begun(job, run) {
-            let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
-            pings.insert((job.name.clone(), run.profile.clone()), ping);
-        }
-    }
-
-    async fn ended(&self, job: &Job, report: &Report) {
-        let start = {
-            let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
-            pings.remove(&(job.name.clone(), report.profile.clone()))
-        };
-        self.app.ping_ended(job, report, start).await;
-    }
-}
-
-/// Work that waits for the disk, on a thread where nothing else waits for it.
-async fn aside(app: &Arc<App>, work: impl FnOnce(&App) -> Work + Send + 'static) -> Work {
-    let app = app.clone();
-    match tokio::task::spawn_blocking(move || work(&app)).await {
-        Ok(work) => work,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Work::failed_for_now("its thread was stopped", 1),
-    }
-}
-
 impl App {
     /// The jobs that are configured: those of `jobs.dir`, or those that are compiled in.
     pub fn jobs(&self) -> Result<Vec<Job>, AppError> {
-        let mut jobs = load_jobs(self.config().jobs.dir.as_deref())?;
-        if self.is_sandbox() {
-            for job in jobs.iter_mut().filter(|job| job.kind == Kind::HealthCheck) {
-                job.alert = AlertWhen::Always;
-            }
+        Ok(self.rehearsed(load_jobs(self.config().jobs.dir.as_deref())?))
+    }
+
+    /// The same for a pass that shall go on beside a broken file: the jobs that are sound, and the files that are not.
+    pub fn jobs_that_can_run(&self) -> Result<(Vec<Job>, Vec<Broken>), AppError> {
+        let (jobs, broken) = read_jobs(self.config().jobs.dir.as_deref())?;
+        Ok((self.rehearsed(jobs), broken))
+    }
+
+    /// In the sandbox a newcomer sees a mail at once.
+    fn rehearsed(&self, mut jobs: Vec<Job>) -> Vec<Job> {
+        for job in jobs.iter_mut().filter(|job| self.is_sandbox() && job.kind == Kind::HealthCheck) {
+            job.alert = AlertWhen::Always;
         }
-        Ok(jobs)
+        jobs
     }
 
     /// Everything that a pass of jobs needs.
@@ -117,8 +66,9 @@ impl App {
             clock: self.clock().clone(),
             zone,
             host: host::host_name(),
-            works: Arc::new(Joined { app: self.clone(), pings: Mutex::default() }),
+            works: Arc::new(Joined::of(self.clone())),
             slots: Slots::new(config.jobs.parallel),
+            wait: false,
             keep: config.jobs.history,
             grace: config.jobs.grace,
             progress,
@@ -127,18 +77,30 @@ impl App {
     }
 
     /// One pass over `jobs`: runs what is wanted, then looks at the alerts once and sends what is waiting. A pass in
-    /// which no job ran tries mails that wait since an earlier one only with `retries_mail`.
+    /// which no job ran tries mails that wait since an earlier one only with `retries_mail`. Each broken file that was
+    /// wanted is a failed run.
     pub async fn run_jobs(
         self: &Arc<App>,
         jobs: &[Job],
+        broken: &[Broken],
         wanted: &Wanted,
         context: &Context,
         retries_mail: bool,
     ) -> Result<RunDone, AppError> {
-        let reports = jobs::run(jobs, wanted, context).await?;
+        let (wanted, broken) = apart(jobs, broken, wanted);
+        let mut reports = Vec::new();
+        for file in broken {
+            let problems: Vec<String> = file.problems.iter().map(ToString::to_string).collect();
+            reports.push(jobs::misconfigured(&file.name, &problems.join("; "), context)?);
+        }
+        reports.extend(jobs::run(jobs, &wanted, context).await?);
         let mut done = RunDone { exit: jobs::exit_code(&reports), reports, ..RunDone::default() };
         if done.reports.is_empty() && !retries_mail {
             return Ok(done);
+        }
+        if !done.reports.is_empty() {
+            // Of an app of its own: this one may have opened a store that was replaced since.
+            self.with_profile(None)?.take_sample();
         }
         match self.look_at_alerts(jobs, &done.reports, &context.stop).await {
             Ok(mail) => {
@@ -159,85 +121,13 @@ impl App {
         }
         Ok(done)
     }
+}
 
-    /// Warms the cache: the whole of `cache warm` and of the warm job.
-    pub async fn warm(
-        &self,
-        targets: &[WarmTarget],
-        budget: Option<u64>,
-        fresh_for: Option<Duration>,
-        progress: &dyn Progress,
-    ) -> Result<(Vec<Warmed>, Option<GatewayError>, u64), AppError> {
-        let (reading, plan) = self.warming(targets, budget, fresh_for)?;
-        let (warmed, ended) = reading.gateway.warm(&plan, progress).await;
-        for fault in reading.gateway.take_faults() {
-            progress.notice(&format!("the cache could not store everything: {fault}"));
-        }
-        Ok((warmed, ended, reading.calls().total))
-    }
-
-    fn warming(
-        &self,
-        targets: &[WarmTarget],
-        budget: Option<u64>,
-        fresh_for: Option<Duration>,
-    ) -> Result<(Reading, WarmPlan), AppError> {
-        // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
-        self.store()?;
-        Ok((self.reading(Asker::Background { budget }), WarmPlan { targets: targets.to_vec(), fresh_for }))
-    }
-
-    /// Why a warm would be of no use; `None` when it would be.
-    pub fn warm_is_useless(&self) -> Option<String> {
-        if let Some(disabled) = self.disabled() {
-            let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-            return Some(format!("the cache is disabled{reason}"));
-        }
-        self.is_memory().then(|| "cache.backend is memory: what is warmed would end with this process".into())
-    }
-
-    async fn warm_job(
-        &self,
-        targets: &[WarmTarget],
-        budget: u64,
-        run: &Run,
-        progress: &dyn Progress,
-        stop: &Stop,
-    ) -> Work {
-        if let Some(reason) = self.warm_is_useless() {
-            return Work::skipped(reason);
-        }
-        let now = self.clock().now();
-        let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
-        let (reading, plan) = match self.warming(targets, (budget > 0).then_some(budget), until_next) {
-            Ok(ready) => ready,
-            Err(error) => return failed(&error),
-        };
-        let (warmed, ended) = tokio::select! {
-            biased;
-            done = reading.gateway.warm(&plan, progress) => done,
-            () = stop.wait() => {
-                return Work::failed_for_now("what was read by then is in the cache", 1)
-                    .with_calls(reading.calls().total);
-            }
-        };
-        let mut detail = Map::new();
-        detail.insert("targets".into(), json!(warmed));
-        let work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
-        work.with_calls(reading.calls().total).with_detail(detail)
-    }
-
-    fn health_job(&self) -> Work {
-        self.fold_tally();
-        let measured = self.measure_in_run();
-        let mut detail = Map::new();
-        detail.insert("health".into(), json!(measured.health));
-        let text = match (measured.health.issues.as_slice(), measured.health.warnings.as_slice()) {
-            ([], []) => "healthy".to_owned(),
-            ([], warnings) => warnings.join("; "),
-            (issues, _) => issues.join("; "),
-        };
-        let exit = if measured.health.healthy { 0 } else { 6 };
-        Work::done(text).with_exit(exit).with_findings(measured.health.checks).with_detail(detail)
-    }
+/// What of the wish is for the sound jobs, and the broken files that it is about.
+fn apart<'a>(jobs: &[Job], broken: &'a [Broken], wanted: &Wanted) -> (Wanted, Vec<&'a Broken>) {
+    let Wanted::Named(names) = wanted else { return (wanted.clone(), broken.iter().collect()) };
+    let is_sound = |name: &str| jobs.iter().any(|job| job.name == name);
+    let named: Vec<&Broken> = broken.iter().filter(|file| names.contains(&file.name)).collect();
+    let left = names.iter().filter(|name| is_sound(name) || !named.iter().any(|file| file.name == **name));
+    (Wanted::Named(left.cloned().collect()), named)
 }

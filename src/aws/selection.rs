@@ -103,6 +103,28 @@ pub(super) fn wrong_profile(profile: Option<&str>, environment: &Environment) ->
         .then(|| format!("profile `{chosen}` names sso_session `{session}`, which is not in {}", path(&config)))
 }
 
+/// Whether a profile, or one that it takes its credentials from, gets them by a login in a browser; and how that is
+/// written there. Such a login ends within hours and needs a person.
+pub fn browser_login(profile: Option<&str>, environment: &Environment) -> Option<String> {
+    let text = std::fs::read(config_file(environment)?).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let chosen = profile.or_else(|| environment.get("AWS_PROFILE").map(String::as_str)).filter(|p| !p.is_empty());
+    let first = chosen.unwrap_or("default").to_owned();
+    let mut name = first.clone();
+    // A chain of source_profile ends somewhere, or goes round.
+    for _ in 0..8 {
+        for key in ["sso_session", "sso_start_url", "login_session"] {
+            if setting(&text, |header| is_profile(header, &name, true), key).is_some() {
+                let way = if name == first { String::new() } else { format!(" by way of `{name}`") };
+                return Some(format!("profile `{first}` logs in with a browser{way} ({key})"));
+            }
+        }
+        name = setting(&text, |header| is_profile(header, &name, true), "source_profile")
+            .filter(|source| *source != name)?;
+    }
+    None
+}
+
 fn has_section(text: &str, is_it: impl Fn(&str) -> bool) -> bool {
     text.lines().filter_map(section).any(is_it)
 }
@@ -265,6 +287,20 @@ mod tests {
         let mut same = base.clone();
         same.insert("PAGER".into(), "less".into());
         assert_eq!(credential_fingerprint(&settings(), &base), credential_fingerprint(&settings(), &same));
+    }
+
+    #[test]
+    fn a_login_in_a_browser_is_found_behind_other_profiles() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config");
+        let text = "[profile sso]\nsso_session = corp\n[profile admin]\nsource_profile = sso\nrole_arn = x\n\
+            [profile keys]\nrole_arn = y\ncredential_source = Ec2InstanceMetadata\n[profile round]\nsource_profile = round\n";
+        std::fs::write(&config, text).unwrap();
+        let environment = variables(&[("AWS_CONFIG_FILE", config.to_str().unwrap())]);
+        let found = |profile| browser_login(Some(profile), &environment);
+        assert_eq!(found("sso").unwrap(), "profile `sso` logs in with a browser (sso_session)");
+        assert_eq!(found("admin").unwrap(), "profile `admin` logs in with a browser by way of `sso` (sso_session)");
+        assert_eq!((found("keys"), found("round"), browser_login(None, &environment)), (None, None, None));
     }
 
     #[test]

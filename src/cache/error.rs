@@ -19,6 +19,26 @@ pub enum CacheError {
         /// Why it is none.
         reason: String,
     },
+    /// A file that is no archive of a cache, or none that this version can take.
+    #[error("this is no archive that can be imported: {reason}")]
+    ForeignArchive {
+        /// Why not.
+        reason: String,
+    },
+    /// An archive that does not hold what was written into it.
+    #[error("the archive is damaged: {reason}; nothing was imported")]
+    DamagedArchive {
+        /// What does not fit.
+        reason: String,
+    },
+    /// An archive that cannot be read or written.
+    #[error("cannot {action} the archive: {source}")]
+    Archive {
+        /// `read`, `write`.
+        action: &'static str,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
     /// AWS was changed and the cache could not be told.
     #[error("AWS was changed; the cache does not know: {0}")]
     NotInvalidated(StoreError),

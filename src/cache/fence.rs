@@ -129,9 +129,10 @@ impl Fences {
                     told.entries += removed.entries;
                 }
                 Err(fault) => {
-                    tracing::warn!(%fault, "CacheError CacheBackendError: a change could not be recorded");
+                    fault.log();
                     told.numbers.push(None);
                     if let Err(worse) = shared.retire() {
+                        tracing::error!("CacheError CacheInvalidationError: a change could not be recorded: {worse}");
                         // Even then nobody on this host need be told what is no longer so.
                         let _ = shared.distrust(&worse.to_string());
                         lost = Some(CacheError::NotInvalidated(worse));

@@ -30,6 +30,11 @@ impl Ticket {
         self.since
     }
 
+    /// When it was taken.
+    pub fn taken_at(self) -> UnixMillis {
+        self.taken_at
+    }
+
     /// This ticket for an answer that an earlier one began: stored by this one's number, as old as the earlier.
     #[must_use]
     pub fn as_old_as(self, earlier: Ticket) -> Ticket {
@@ -73,10 +78,20 @@ impl Cache {
 
     /// Stores a batch of small answers in one transaction.
     pub fn fill(&self, space: &str, answers: &[Fresh], ticket: Ticket) -> Result<Stored, StoreError> {
+        self.fill_each(space, answers.iter().map(|answer| (answer, None)), ticket)
+    }
+
+    /// The same, each with the time in milliseconds for which it is fresh at most.
+    pub(super) fn fill_each<'a>(
+        &self,
+        space: &str,
+        answers: impl ExactSizeIterator<Item = (&'a Fresh, Option<i64>)>,
+        ticket: Ticket,
+    ) -> Result<Stored, StoreError> {
         let Some(since) = self.still_known(ticket) else {
             return Ok(Stored { stored: 0, refused: answers.len() as u64 });
         };
-        let fills: Vec<Fill> = answers.iter().map(|answer| self.whole(space, answer, ticket.oldest)).collect();
+        let fills: Vec<Fill> = answers.map(|(answer, most)| self.whole(space, answer, ticket.taken_at, most)).collect();
         self.store.put(&fills, since, ticket.taken_at)
     }
 
@@ -91,23 +106,34 @@ impl Cache {
     ) -> Result<bool, StoreError> {
         let Some(since) = self.still_known(ticket) else { return Ok(false) };
         let mut framer = Framer::new(space, key.as_str(), ticket.oldest, self.settings.compression);
+        let mut buffer = Vec::new();
+        let mut n = fill_buffer(body, &mut buffer).map_err(StoreError::Output)?;
+        let times = self.times(ticket.oldest, self.ttl(key.resource(), key.operation()));
+        if n < FRAME_BYTES {
+            // Most answers are short: one transaction does for them what takes a draft three.
+            let frame = framer.frame(&buffer);
+            let meta = meta(space, key, source, times, (n as u64, frame.len() as u64, 1));
+            let stored = self.store.put(&[Fill { meta, frames: vec![frame] }], since, ticket.taken_at)?;
+            return Ok(stored.stored > 0);
+        }
         let mut draft = self.store.draft(ticket.taken_at)?;
-        let mut buffer = vec![0; FRAME_BYTES];
         let (mut size, mut held, mut frames) = (0, 0, 0);
-        loop {
-            let n = fill_buffer(body, &mut buffer).map_err(StoreError::Output)?;
-            if n == 0 && frames > 0 {
-                break;
-            }
-            let frame = framer.frame(&buffer[..n]);
+        while n > 0 {
+            let frame = framer.frame(&buffer);
             draft.frame(&frame)?;
             size += n as u64;
             held += frame.len() as u64;
             frames += 1;
+            n = fill_buffer(body, &mut buffer).map_err(StoreError::Output)?;
         }
-        let times = self.times(ticket.oldest, self.ttl(key.resource(), key.operation()));
         let meta = meta(space, key, source, times, (size, held, frames));
         draft.publish(&meta, since)
+    }
+
+    /// The bytes that a payload would take at rest.
+    pub fn at_rest(&self, payload: &[u8]) -> u64 {
+        let mut framer = Framer::new("", "", 0, self.settings.compression);
+        payload.chunks(FRAME_BYTES).map(|chunk| framer.frame(chunk).len() as u64).sum()
     }
 
     /// The number of a ticket, unless it is so old that fences from its time may be forgotten.
@@ -115,13 +141,21 @@ impl Cache {
         ticket.since.filter(|_| self.clock.now().saturating_sub(ticket.taken_at) < KEEP_MILLIS)
     }
 
-    fn whole(&self, space: &str, answer: &Fresh, fetched_at: UnixMillis) -> Fill {
+    fn whole(&self, space: &str, answer: &Fresh, fetched_at: UnixMillis, most: Option<i64>) -> Fill {
         let mut framer = Framer::new(space, answer.key.as_str(), fetched_at, self.settings.compression);
         let mut frames: Vec<_> = answer.payload.chunks(FRAME_BYTES).map(|chunk| framer.frame(chunk)).collect();
         if frames.is_empty() {
             frames.push(framer.frame(&[]));
         }
         let mut times = self.times(fetched_at, self.ttl(answer.key.resource(), answer.key.operation()));
+        if let Some(most) = most {
+            let end = fetched_at.saturating_add(most.max(0)).min(times.fresh_until);
+            times = Times {
+                fresh_until: end,
+                stale_until: end.saturating_add(millis(self.settings.stale_if_error)),
+                ..times
+            };
+        }
         if answer.is_absence() {
             // An absence that has expired says nothing any more, not even while AWS is silent.
             let end = fetched_at.saturating_add(millis(self.settings.not_found_ttl));
@@ -167,15 +201,8 @@ fn meta(space: &str, key: &Key, source: &str, times: Times, (size, held, frames)
     meta
 }
 
-fn fill_buffer(body: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match body.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
+/// Replaces what `buffer` holds by the next frame's worth of `body`; its length, which is short at the end.
+fn fill_buffer(body: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    buffer.clear();
+    body.take(FRAME_BYTES as u64).read_to_end(buffer)
 }

@@ -5,6 +5,9 @@
 //! today's configuration, and was not fetched before a write that covers it; a fault of the backend is a miss and a
 //! count, never an error of the command and never a wrong answer.
 
+mod archive;
+mod batch;
+mod dirtied;
 mod entry;
 mod error;
 mod fence;
@@ -14,6 +17,9 @@ mod invalidation;
 mod key;
 mod read;
 
+pub use archive::{Exported, Imported};
+pub use batch::Put;
+pub use dirtied::{Cause, dirtied_by};
 pub use entry::{FRAME_BYTES, SCHEMA};
 pub use error::CacheError;
 pub use fence::{FENCE, Fences, Shared, Told, Witness};
@@ -21,7 +27,7 @@ pub use fill::{Fresh, Ticket};
 pub use freshness::{Allowance, Verdict, fresh_until, judge};
 pub use invalidation::{Dirt, Event, Operation, dirty};
 pub use key::{Key, decode, operation_of, pattern};
-pub use read::{Accept, Lookup, Miss, Provenance, Show};
+pub use read::{Accept, Lookup, Miss, Provenance, Show, Soundness};
 
 use crate::clock::Clock;
 use crate::config::Ttls;

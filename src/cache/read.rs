@@ -7,7 +7,7 @@ use super::entry::{self, Payload};
 use super::freshness::{Verdict, judge};
 use super::{Cache, CacheError, Key};
 use crate::clock::UnixMillis;
-use crate::store::{Address, StoreError};
+use crate::store::{Address, Frames, Meta, StoreError};
 use serde::Serialize;
 use std::io::{self, Read};
 use std::time::Duration;
@@ -86,6 +86,18 @@ pub enum Lookup {
     Miss(Miss, Option<StoreError>),
 }
 
+/// Whether an entry holds what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Soundness {
+    /// Every checksum is right.
+    Sound,
+    /// Another version stored it; nobody here can judge it.
+    OtherVersion,
+    /// It does not.
+    Damaged,
+}
+
 /// Receives an answer: where it is from, and its bytes.
 pub type Show<'a> = &'a mut (dyn FnMut(&Provenance, &mut dyn Read) -> io::Result<()> + Send);
 
@@ -158,21 +170,53 @@ impl Cache {
         Ok((lookup, bytes))
     }
 
-    /// How long the entry under `key` is still fresh, in milliseconds; `None` when it is not there or not usable.
-    /// Its payload is not read.
-    pub fn freshness(&self, space: &str, key: &Key) -> Option<i64> {
-        let mut left = None;
+    /// Where the entry under `key` is from and how long it is still fresh; `None` when it is not there, not usable or
+    /// not fresh. Its payload is not read.
+    pub fn freshness(&self, space: &str, key: &Key) -> Option<Provenance> {
+        let mut found = None;
         let now = self.clock.now();
         let looked = self.store.view(Address { space, key: key.as_str() }, &mut |meta, _| {
             if meta.schema == entry::SCHEMA
                 && entry::is_sealed(meta)
                 && let Verdict::Fresh { left_ms } = judge(meta, self.allowance(&meta.key, None), now)
             {
-                left = Some(left_ms);
+                let age_ms = now.saturating_sub(meta.stored_at).max(0);
+                found = Some(Provenance { cached: true, stale: false, stored_at: meta.stored_at, age_ms, left_ms });
             }
             Ok(())
         });
-        looked.ok().and(left)
+        looked.ok().and(found)
+    }
+
+    /// Shows what is stored under `key` whatever its age, for comparing and counting: never as an answer. `false` when
+    /// nothing usable is there, or when `show` did not go to its end.
+    pub fn last(&self, space: &str, key: &Key, show: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> bool {
+        let looked = self.store.view(Address { space, key: key.as_str() }, &mut |meta, frames| {
+            if meta.schema != entry::SCHEMA || !entry::is_sealed(meta) {
+                return Err(StoreError::Damaged { key: meta.key.clone(), reason: "it is not of this version" });
+            }
+            let mut payload = Payload::new(meta, frames);
+            payload.verify()?;
+            show(&mut payload).map_err(StoreError::Output)
+        });
+        looked.unwrap_or(false)
+    }
+
+    /// Verifies every byte of the entry under `key`, fresh or not, and drops nothing; `None` when it is not there.
+    pub fn examine(&self, space: &str, key: &str) -> Result<Option<(Meta, Soundness)>, StoreError> {
+        let mut found = None;
+        let looked = self.store.view(Address { space, key }, &mut |meta, frames| {
+            let soundness = if meta.schema != entry::SCHEMA {
+                Soundness::OtherVersion
+            } else if entry::is_sealed(meta) && is_whole(meta, frames)? {
+                Soundness::Sound
+            } else {
+                Soundness::Damaged
+            };
+            found = Some((meta.clone(), soundness));
+            Ok(())
+        });
+        looked.map(|_| found)
     }
 
     /// Removes the entry under `key` if it still is the one that was fetched at `stored_at`: for what turned out to be
@@ -187,6 +231,19 @@ impl Cache {
         let Some(seal) = seal else { return Ok(false) };
         self.store.discard(address, seal)?;
         Ok(true)
+    }
+}
+
+/// Whether all frames are right and add up to what the metadata says. An error is the backend's.
+pub(super) fn is_whole(meta: &Meta, frames: &mut dyn Frames) -> Result<bool, StoreError> {
+    let mut payload = Payload::new(meta, frames);
+    let read = payload.verify().and_then(|()| match io::copy(&mut payload, &mut io::sink()) {
+        Ok(n) => Ok(n == meta.size),
+        Err(error) => Err(payload.into_failure().unwrap_or(StoreError::Output(error))),
+    });
+    match read {
+        Err(StoreError::Damaged { .. }) => Ok(false),
+        read => read,
     }
 }
 

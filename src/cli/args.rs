@@ -8,16 +8,18 @@ pub mod alerts;
 pub mod assigning;
 pub mod cache;
 pub mod directory;
+pub mod faults;
 pub mod global;
 pub mod jobs;
 pub mod journal;
+pub mod moment;
 pub mod people;
 pub mod program;
 pub mod reading;
 pub mod sets;
 
 pub use global::{ColorChoice, FormatChoice, GlobalArgs};
-pub use reading::{Comparison, Filter, FreshnessArgs, ListArgs, ReadArgs, Sort};
+pub use reading::{ChangeArgs, Comparison, Filter, FreshnessArgs, ListArgs, ReadArgs, Sort};
 
 use super::exit;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -49,7 +51,7 @@ pub struct Cli {
 /// Everything awsideman does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Look up and change users
+    /// Look up and change users and their groups
     #[command(subcommand, visible_alias = "users")]
     User(directory::UserCommand),
     /// Look up and change groups and their members

@@ -5,13 +5,13 @@
 //! through its environment alone and never ends the process.
 
 pub mod args;
+mod ask;
 mod commands;
 pub mod environment;
 pub mod exit;
 pub mod man;
 pub mod output;
 pub mod progress;
-mod prompt;
 mod session;
 pub mod times;
 

@@ -181,6 +181,16 @@ impl Output {
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::writing(&error))
     }
 
+    /// Where bytes go that are no text; a terminal does not get `what` they are.
+    pub fn bytes(&mut self, what: &str) -> Result<&mut dyn Write, Failure> {
+        if self.target.width().is_some() {
+            return Err(Failure::new(Code::Usage, format!("{what} is nothing for a terminal"))
+                .hint("name a file, or pipe it on"));
+        }
+        let out: &mut dyn Write = self.target.writer()?;
+        Ok(out)
+    }
+
     /// The text in a colour, when stdout shows colours.
     pub fn paint(&self, style: Style, text: &str) -> String {
         if self.colour { style.apply(text) } else { text.to_owned() }

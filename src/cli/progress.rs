@@ -4,6 +4,7 @@
 //! shorter than half a second draws nothing, and a notice never tears a bar apart.
 
 use super::output::Talk;
+use crate::model::format_duration;
 use crate::report::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
@@ -25,6 +26,8 @@ pub struct Shown {
 
 struct Running {
     bar: ProgressBar,
+    /// Steps a second at the quota; 0 when that is not known.
+    a_second: f64,
     /// Dropped at the end, so that a bar that still waits to be drawn is not.
     _waiting: Option<Sender<()>>,
 }
@@ -38,6 +41,16 @@ impl Shown {
             bars.set_draw_target(ProgressDrawTarget::stderr());
         }
         Shown { talk, bars, draws, patience: PATIENCE, running: Mutex::default() }
+    }
+
+    /// Whether somebody may be reading and answering.
+    pub fn is_terminal(&self) -> bool {
+        self.talk.is_terminal()
+    }
+
+    /// Asks something, on a line that stays open for the answer.
+    pub fn prompt(&self, question: &str) {
+        self.bars.suspend(|| self.talk.write(question));
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
@@ -72,12 +85,24 @@ impl Progress for Shown {
         }
         bar.set_message(what.to_owned());
         let waiting = self.draw_later(&bar);
-        self.running().insert(what.to_owned(), Running { bar, _waiting: waiting });
+        self.running().insert(what.to_owned(), Running { bar, a_second: 0.0, _waiting: waiting });
+    }
+
+    fn paced(&self, what: &str, a_second: f64) {
+        if let Some(running) = self.running().get_mut(what).filter(|_| a_second.is_finite() && a_second > 0.0) {
+            running.a_second = a_second;
+        }
     }
 
     fn advanced(&self, what: &str, by: u64) {
         if let Some(running) = self.running().get(what) {
             running.bar.inc(by);
+            if let (Some(total), true) = (running.bar.length(), running.a_second > 0.0) {
+                #[expect(clippy::cast_precision_loss, reason = "counts of steps are far below 2^52")]
+                let left = total.saturating_sub(running.bar.position()) as f64 / running.a_second;
+                let left = Duration::try_from_secs_f64(left.ceil()).unwrap_or_default();
+                running.bar.set_message(format!("{what}, {} left at the quota", format_duration(left)));
+            }
         }
     }
 

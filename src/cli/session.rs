@@ -55,6 +55,7 @@ impl Session {
         output.set_default_format(loaded.config.output.format);
         notices.extend(loaded.warnings.iter().cloned());
         let app = Arc::new(join(loaded, sandbox, need, &mut notices)?);
+        crate::log::begin(app.log_settings());
         let progress = Arc::new(Shown::new(output.talk().clone()));
         let session = Session { app, progress, notices, verbose: globals.verbose > 0 };
         if need == Need::Sound {

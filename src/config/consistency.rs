@@ -46,6 +46,24 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
     );
     recovery(health, &mut rule);
 
+    let daemon = &config.daemon;
+    if let Some(listen) = daemon.listen {
+        rule(
+            !listen.ip().is_loopback() && !daemon.allow_remote,
+            &["daemon.listen", "daemon.allow_remote"],
+            format!("`{listen}` can be reached by other hosts"),
+            "listen on 127.0.0.1, or set daemon.allow_remote = true if they shall see it",
+        );
+    }
+    if let Some(textfile) = &config.metrics.textfile {
+        rule(
+            textfile.extension().is_none_or(|ending| ending != "prom"),
+            &["metrics.textfile"],
+            format!("`{}` does not end with .prom", textfile.display()),
+            "node_exporter reads only *.prom: give it that ending",
+        );
+    }
+
     let email = &config.alerts.email;
     let has_password = email.password.is_some() || email.password_file.is_some() || !email.password_command.is_empty();
     rule(

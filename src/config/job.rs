@@ -70,9 +70,22 @@ pub enum Kind {
     EnforceLimits,
     /// Judges the cache and mails what changed.
     HealthCheck,
+    /// Mails how the cache does and what changed since the last such mail.
+    Digest,
+    /// Compares stored answers with AWS and says how many are wrong.
+    Verify {
+        /// The most calls it may spend.
+        budget: u64,
+    },
+    /// Begins a new cache when the present one is damaged.
+    Recover,
 }
 
 impl Kind {
+    /// Every word that a job file may name.
+    pub const WORDS: [&'static str; 7] =
+        ["warm", "cleanup", "enforce-limits", "health-check", "digest", "verify", "recover"];
+
     /// The word in the job file.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -80,7 +93,20 @@ impl Kind {
             Kind::Cleanup => "cleanup",
             Kind::EnforceLimits => "enforce-limits",
             Kind::HealthCheck => "health-check",
+            Kind::Digest => "digest",
+            Kind::Verify { .. } => "verify",
+            Kind::Recover => "recover",
         }
+    }
+
+    /// Whether its runs say of the cache what is well and what is not.
+    pub fn judges(&self) -> bool {
+        matches!(self, Kind::HealthCheck | Kind::Verify { .. } | Kind::Recover)
+    }
+
+    /// Whether it asks AWS for longer than a moment.
+    pub fn is_long(&self) -> bool {
+        matches!(self, Kind::Warm { .. } | Kind::Verify { .. })
     }
 }
 

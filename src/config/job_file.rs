@@ -16,6 +16,8 @@ use std::path::Path;
 use std::time::Duration;
 
 const DAY: u64 = 86_400;
+/// The calls that a verify spends when its file does not say.
+const VERIFIED: u64 = 50;
 
 const CRON_HINT: &str = "write 5 fields (minute hour day month weekday), 6 with seconds first, or @hourly";
 
@@ -28,7 +30,7 @@ const JOB: Catalogue = Catalogue {
     keys: &[
         key("name", Text),
         key("description", Text),
-        key("kind", Choice(&["warm", "cleanup", "enforce-limits", "health-check"])),
+        key("kind", Choice(&Kind::WORDS)),
         key("enabled", Flag),
         key("schedule", Text),
         key("every", Time(1, 366 * DAY)),
@@ -49,6 +51,7 @@ const JOB: Catalogue = Catalogue {
         key("ping.failure", SecretUrl),
         key("warm.resources", Words),
         key("warm.budget", Whole(0, 1_000_000_000)),
+        key("verify.budget", Whole(1, 1_000_000)),
     ],
     ttl_section: None,
     former: &[],
@@ -89,6 +92,15 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Job, Vec<Problem>> {
     if fields.problems.is_empty() { Ok(job) } else { Err(fields.problems) }
 }
 
+/// The name that a file gives its job, when that much of it can be read.
+pub(super) fn name(text: &str) -> Option<String> {
+    let base = Base { directory: Path::new("/"), home: None };
+    let (layer, problems) = file::read(text, "", &JOB, base);
+    let mut fields = Fields { origin: "", entries: layer.entries, problems };
+    let known = fields.problems.len();
+    fields.name().filter(|_| fields.problems.len() == known)
+}
+
 struct Fields<'a> {
     origin: &'a str,
     entries: Vec<Entry>,
@@ -107,18 +119,23 @@ impl Fields<'_> {
     }
 
     fn kind(&mut self) -> Option<Kind> {
-        let word =
-            self.required("kind", "write kind = \"warm\", \"cleanup\", \"enforce-limits\" or \"health-check\"")?;
+        let word = self.required("kind", "write one such as kind = \"warm\" or kind = \"health-check\"")?;
         let kind = match word.as_str() {
             "warm" => Kind::Warm { resources: self.resources(), budget: self.whole_u64("warm.budget", 0) },
             "cleanup" => Kind::Cleanup,
             "enforce-limits" => Kind::EnforceLimits,
+            "digest" => Kind::Digest,
+            "verify" => Kind::Verify { budget: self.whole_u64("verify.budget", VERIFIED) },
+            "recover" => Kind::Recover,
             _ => Kind::HealthCheck,
         };
-        let foreign = self.entries.iter().find(|entry| entry.key.starts_with("warm.") && word != "warm");
-        if let Some(key) = foreign.map(|entry| entry.key.clone()) {
-            let what = format!("[warm] belongs to kind = \"warm\", and this job's kind is \"{word}\"");
-            self.problem(&key, Fault::new(what, "remove the table or change the kind"));
+        for table in ["warm", "verify"] {
+            let inside = |entry: &&Entry| entry.key.split_once('.').is_some_and(|(first, _)| first == table);
+            let foreign = self.entries.iter().find(inside).filter(|_| word != table);
+            if let Some(key) = foreign.map(|entry| entry.key.clone()) {
+                let what = format!("[{table}] belongs to kind = \"{table}\", and this job's kind is \"{word}\"");
+                self.problem(&key, Fault::new(what, "remove the table or change the kind"));
+            }
         }
         Some(kind)
     }

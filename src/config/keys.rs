@@ -7,7 +7,9 @@
 use super::problem::nearest;
 use super::ttl;
 use super::value::Type;
-use super::value::Type::{Choice, Flag, Number, Path, Secret, SecretUrl, Size, Switch, Text, Time, Url, Whole, Words};
+use super::value::Type::{
+    Address, Choice, Flag, Number, Path, Secret, SecretUrl, Size, Switch, Text, Time, Url, Whole, Words,
+};
 
 /// A key and its type.
 #[derive(Debug, Clone, Copy)]
@@ -81,10 +83,13 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("cache.breaker.failure_threshold", Whole(1, 1_000_000)),
         key("cache.breaker.recovery_timeout", Time(1, 24 * HOUR)),
         key("state.dir", Path),
+        key("log.file", Path),
+        key("log.level", Choice(&["off", "error", "warn", "info", "debug"])),
+        key("log.format", Choice(&["text", "json"])),
         key("pace.sso_admin_tps", Number(0.1, 10_000.0)),
         key("pace.identity_store_tps", Number(0.1, 10_000.0)),
         key("pace.organizations_tps", Number(0.1, 10_000.0)),
-        key("pace.background_share", Number(1.0, 100.0)),
+        key("pace.background_share", Number(0.01, 100.0)),
         key("health.hit_rate_warn", Number(0.0, 100.0)),
         key("health.hit_rate_critical", Number(0.0, 100.0)),
         key("health.hit_rate_recovered", Number(0.0, 100.0)),
@@ -123,6 +128,7 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("alerts.webhook.url", Secret),
         key("alerts.webhook.url_file", Path),
         key("alerts.webhook.url_command", Words),
+        key("alerts.webhook.only_text", Flag),
         key("alerts.webhook.ca_file", Path),
         key("alerts.webhook.timeout", Time(1, 10 * 60)),
         key("alerts.command.enabled", Flag),
@@ -136,6 +142,10 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("jobs.parallel", Whole(1, 64)),
         key("jobs.history", Whole(1, 100_000)),
         key("jobs.grace", Time(0, HOUR)),
+        key("daemon.listen", Address),
+        key("daemon.allow_remote", Flag),
+        key("daemon.hosts", Words),
+        key("metrics.textfile", Path),
         key("output.format", Choice(&["table", "json", "jsonl", "yaml", "csv"])),
         key("debug.clock_offset", Time(0, 10 * YEAR)),
     ],

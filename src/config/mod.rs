@@ -24,7 +24,7 @@ mod value;
 mod variables;
 
 pub use job::*;
-pub use jobs::{SHIPPED_JOBS, load_jobs, schedule_warnings};
+pub use jobs::{Broken, SHIPPED_JOBS, load_jobs, read_jobs, schedule_warnings};
 pub use keys::{STEERING_VARIABLES, keys, variable_name};
 pub use load::{DEFAULT, Loaded, load, load_leniently};
 pub use problem::{ConfigError, Problem};

@@ -9,6 +9,7 @@ use crate::model::parse_duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +41,13 @@ pub struct Config {
     pub alerts: Alerts,
     /// The job runner.
     pub jobs: Jobs,
+    /// The daemon's page and metrics on the network.
+    pub daemon: Daemon,
+    /// Metrics as a file.
+    #[serde(default)]
+    pub metrics: Metrics,
+    /// The log.
+    pub log: Log,
     /// How answers are printed.
     pub output: Output,
     /// For tests and rehearsals.
@@ -164,8 +172,16 @@ pub struct Pace {
     pub identity_store_tps: f64,
     /// Calls a second to Organizations (AWS publishes none).
     pub organizations_tps: f64,
-    /// The percentage of each that warms and jobs may use.
+    /// What warms and jobs may use of each: percent, or up to 1 a part of everything.
     pub background_share: f64,
+}
+
+impl Pace {
+    /// The part (above 0, to 1) of each rate that warms and jobs may use: 0.75 for 75 as for 0.75, and all of it for 1.
+    pub fn background_part(&self) -> f64 {
+        let share = self.background_share;
+        (if share > 1.0 { share / 100.0 } else { share }).clamp(0.01, 1.0)
+    }
 }
 
 /// `[health]`
@@ -223,6 +239,65 @@ pub struct Jobs {
     /// How long a job that must stop has to end by itself.
     #[serde(deserialize_with = "duration")]
     pub grace: Duration,
+}
+
+/// `[daemon]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Daemon {
+    /// Where the status page and the metrics are served; unset: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Whether that may be an address that other hosts reach.
+    pub allow_remote: bool,
+    /// The names under which it may be asked, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Where job runs write the metrics; unset: nowhere.
+    pub textfile: Option<PathBuf>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// The file; unset, the host's log directory for root and the state directory for others.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// The least that is written.
+    pub level: LogLevel,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// The least that is written into the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// Faults of the cache too.
+    Warn,
+    /// What jobs do too.
+    Info,
+    /// Everything.
+    Debug,
+}
+
+/// How lines of the log look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people and grep.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// `[output]`

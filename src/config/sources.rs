@@ -130,6 +130,12 @@ pub(super) fn directories(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
         let entries = vec![Entry { key: key.into(), setting, line: None }];
         layers.push(Layer { source: source.into(), entries });
     }
+    if let Some(logs) = sources.systemd_directory("LOGS_DIRECTORY") {
+        let file = logs.join(OURS).with_extension("log");
+        let setting = Setting::Text(file.to_string_lossy().into_owned());
+        let entries = vec![Entry { key: "log.file".into(), setting, line: None }];
+        layers.push(Layer { source: "LOGS_DIRECTORY".into(), entries });
+    }
     (layers, problems)
 }
 

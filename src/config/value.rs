@@ -7,6 +7,7 @@
 use super::problem::{Fault, suggestion};
 use super::schema::Sharing;
 use crate::model::{format_duration, parse_duration, parse_size};
+use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub(super) enum Type {
     Text,
     /// `http://` or `https://`.
     Url,
+    /// An address with a port: `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464`.
+    Address,
     /// Text that must not be shown, and that stands in no file: it comes in a variable.
     Secret,
     /// A URL that must not be shown.
@@ -119,6 +122,10 @@ impl Type {
                 Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
                 _ => Err(wrong("write one that begins with http:// or https://")),
             },
+            Type::Address => match given.text().map(|text| text.trim().replace("localhost:", "127.0.0.1:")) {
+                Some(text) if text.parse::<SocketAddr>().is_ok() => Ok(Setting::Text(text)),
+                _ => Err(wrong("write one such as \"127.0.0.1:9464\" or \"[::1]:9464\"")),
+            },
             Type::Secret => match given {
                 Given::Raw(text) => Ok(Setting::Text((*text).into())),
                 _ => Err(Fault::new(
@@ -172,6 +179,7 @@ impl Type {
     fn noun(self) -> &'static str {
         match self {
             Type::Text => "text",
+            Type::Address => "an address with a port",
             Type::Secret => "a secret",
             Type::Url | Type::SecretUrl => "a URL",
             Type::Path => "a path",

@@ -3,8 +3,10 @@
 //! Neighbours: `alarm.rs` or a test feeds it, a [`Shift`] does the work. Promise: passes may overlap, so that a walk
 //! of an hour does not keep the health check waiting, but never more than [`Settings::lanes`] of them, and jobs never
 //! do (their locks see to that); a wake that finds all lanes taken is made good when one is free; a pass that panics
-//! ends only itself; when asked to stop it begins nothing and waits for what runs.
+//! ends only itself; when asked to stop it begins nothing and waits for what runs. The watchdog of a service manager is fed
+//! by a turn of the loop and by nothing else.
 
+use super::notify::Herald;
 use crate::jobs::Stop;
 use crate::report::Progress;
 use async_trait::async_trait;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// The jobs must go on when the one who wakes does not: after so long without a wake there is a pass.
 const QUIET: Duration = Duration::from_secs(60);
@@ -24,6 +26,10 @@ pub trait Shift: Send + Sync {
     async fn pass(&self);
     /// Reads the configuration anew and uses it from the next pass on; an error leaves everything as it was.
     async fn reload(&self) -> Result<(), String>;
+    /// How it stands, in one line.
+    fn status(&self) -> String {
+        String::new()
+    }
 }
 
 /// How the daemon works.
@@ -33,6 +39,8 @@ pub struct Settings {
     pub lanes: usize,
     /// How long passes may take to end when asked to stop: the grace of the jobs and some seconds.
     pub drain: Duration,
+    /// The loop turns at least this often, for whoever watches it.
+    pub pulse: Duration,
 }
 
 /// What the daemon did.
@@ -58,11 +66,15 @@ pub async fn run(
     settings: Settings,
     stop: Stop,
     progress: &dyn Progress,
+    herald: &dyn Herald,
 ) -> Tour {
+    herald.ready(&shift.status());
+    let mut quiet = Instant::now() + QUIET;
     let mut tour = Tour::default();
     let mut passes = JoinSet::new();
     let (mut wanted, mut waking, mut reloading) = (false, true, true);
     while waking || reloading || wanted {
+        herald.alive();
         if wanted && passes.len() < settings.lanes.max(1) {
             wanted = false;
             tour.passes += 1;
@@ -72,23 +84,44 @@ pub async fn run(
         tokio::select! {
             biased;
             () = stop.wait() => break,
-            Some(ended) = passes.join_next() => note(ended, &mut tour, progress),
+            Some(ended) = passes.join_next() => {
+                note(ended, &mut tour, progress);
+                herald.status(&shift.status());
+            }
             reload = reloads.recv(), if reloading => match reload {
-                Some(()) => wanted |= reloaded(&*shift, &mut tour, progress).await,
+                Some(()) => {
+                    herald.reloading();
+                    wanted |= reloaded(&*shift, &mut tour, progress).await;
+                    herald.ready(&shift.status());
+                }
                 None => reloading = false,
             },
             wake = wakes.recv(), if waking => match wake {
-                Some(()) => wanted = true,
+                Some(()) => {
+                    wanted = true;
+                    quiet = Instant::now() + QUIET;
+                }
                 None => waking = false,
             },
-            () = sleep(QUIET), if waking => {
+            () = sleep_until(quiet), if waking => {
                 tracing::warn!("no wake for {QUIET:?}; looking at the ledger all the same");
                 wanted = true;
+                quiet = Instant::now() + QUIET;
             }
+            () = sleep(settings.pulse) => {}
         }
     }
+    herald.stopping(&ending(passes.len()), settings.drain);
     drain(passes, settings.drain, &mut tour, progress).await;
     tour
+}
+
+fn ending(passes: usize) -> String {
+    match passes {
+        0 => "ending".into(),
+        1 => "ending: waiting for the pass that runs".into(),
+        n => format!("ending: waiting for {n} passes that run"),
+    }
 }
 
 async fn reloaded(shift: &dyn Shift, tour: &mut Tour, progress: &dyn Progress) -> bool {
@@ -208,9 +241,38 @@ mod tests {
         let ((wake, wakes), (reload, reloads)) = (mpsc::channel(9), mpsc::channel(9));
         let (stop, heard) = (Stop::new(), Arc::new(Heard::default()));
         let (shift, ours, says) = (Arc::clone(&gate), stop.clone(), Arc::clone(&heard));
+        let settings = Settings { lanes, drain, pulse: LONG };
         let daemon =
-            tokio::spawn(async move { run(shift, wakes, reloads, Settings { lanes, drain }, ours, &*says).await });
+            tokio::spawn(async move { run(shift, wakes, reloads, settings, ours, &*says, &Manager::default()).await });
         Fed { gate, wake, reload, stop, heard, daemon }
+    }
+
+    /// Hears every word, as the service manager does.
+    #[derive(Default)]
+    struct Manager(Mutex<Option<mpsc::UnboundedSender<&'static str>>>);
+
+    impl Manager {
+        fn hear(&self, word: &'static str) {
+            if let Some(listener) = self.0.lock().unwrap().as_ref() {
+                listener.send(word).unwrap();
+            }
+        }
+    }
+
+    impl Herald for Manager {
+        fn ready(&self, _: &str) {
+            self.hear("ready");
+        }
+        fn status(&self, _: &str) {}
+        fn reloading(&self) {
+            self.hear("reloading");
+        }
+        fn stopping(&self, _: &str, _: Duration) {
+            self.hear("stopping");
+        }
+        fn alive(&self) {
+            self.hear("alive");
+        }
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -294,5 +356,33 @@ mod tests {
         drop((fed.wake, fed.reload));
         let tour = fed.daemon.await.unwrap();
         assert_eq!((tour.passes, tour.panics), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn a_turn_of_the_loop_is_a_sign_of_life_while_passes_run_and_a_reload_is_none() {
+        let gate = Gate::new(false);
+        let (sender, mut words) = mpsc::unbounded_channel();
+        let manager = Manager(Mutex::new(Some(sender)));
+        let ((wake, wakes), (reload, reloads)) = (mpsc::channel(9), mpsc::channel(9));
+        let (stop, shift) = (Stop::new(), Arc::clone(&gate));
+        let settings = Settings { lanes: 1, drain: LONG, pulse: Duration::from_millis(1) };
+        let ours = stop.clone();
+        let daemon =
+            tokio::spawn(async move { run(shift, wakes, reloads, settings, ours, &Heard::default(), &manager).await });
+        assert_eq!(words.recv().await, Some("ready"));
+        wake.send(()).await.unwrap();
+        gate.begun().await;
+        // The pass does not end, and the loop turns all the same.
+        for _ in 0..5 {
+            assert_eq!(words.recv().await, Some("alive"));
+        }
+        reload.send(()).await.unwrap();
+        while words.recv().await != Some("reloading") {}
+        assert_eq!(words.recv().await, Some("ready"));
+        stop.set();
+        while words.recv().await != Some("stopping") {}
+        gate.room.add_permits(9);
+        daemon.await.unwrap();
+        assert_eq!(words.recv().await, None, "nobody is told that an ending loop turns");
     }
 }

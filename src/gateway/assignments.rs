@@ -4,7 +4,9 @@
 //! commands print. Promise: a target that could not be read is listed with its reason and never looks empty.
 
 use super::fetch::{PARALLEL, text, texts};
-use super::{Gateway, GatewayError, Policy, Principal, Request};
+use super::plan::Walk;
+use super::warm::mark::is_refusal;
+use super::{Api, Gateway, GatewayError, Policy, Principal, PrincipalKind, Request};
 use crate::report::{Failure, Progress};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -29,6 +31,8 @@ pub struct Found {
     pub failures: Vec<Failure>,
     /// How many targets there were.
     pub targets: usize,
+    /// Whether groups and users were asked one by one: what deleted ones still have is not found that way.
+    pub by_principal: bool,
 }
 
 impl Gateway {
@@ -48,20 +52,100 @@ impl Gateway {
             };
             let mut assignments: Vec<Value> = rows.into_iter().filter(wanted).collect();
             sort(&mut assignments);
-            return Ok(Found { assignments, failures: Vec::new(), targets: 1 });
+            return Ok(Found { assignments, targets: 1, ..Found::default() });
         }
-        let (pairs, mut failures) = self.pairs(filter, policy, progress).await?;
+        if *filter == Filter::default() {
+            return self.all_assignments(policy, progress).await;
+        }
+        let (pairs, failures) = self.pairs(filter, policy, progress).await?;
+        self.gather_pairs(pairs, failures, policy, progress).await
+    }
+
+    /// Everything, by the walk that a warm would choose: what the one stored answers the other.
+    async fn all_assignments(&self, policy: &Policy, progress: &dyn Progress) -> Result<Found, GatewayError> {
+        let space = self.space(policy).await?.text();
+        let sets = self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?;
+        let mut walk = self.settled_walk(&space, sets.len(), policy);
+        let mut known = None;
+        if walk != Some(Walk::Principals) {
+            let found = self.pairs_of(sets.clone(), policy, progress).await?;
+            if walk.is_none() {
+                let lists = std::future::ready(());
+                walk = Some(self.judge_walk(&space, found.0.len(), policy, lists, progress).await?);
+            }
+            known = Some(found);
+        }
+        if walk == Some(Walk::Principals) {
+            let principals = self.principals(policy, progress).await?;
+            if self.may_ask_principals(&principals, policy, progress).await? {
+                let request = |(kind, id)| Request::PrincipalAssignments { kind, id };
+                let mut found = self.gather(principals.into_iter().map(request).collect(), policy, progress).await?;
+                // A user may be given what a group gave him: a row is the group's, whoever was asked.
+                found.assignments.dedup_by_key(|row| row_key(row));
+                return Ok(Found { by_principal: true, ..found });
+            }
+        }
+        let (pairs, failures) = match known {
+            Some(found) => found,
+            None => self.pairs_of(sets, policy, progress).await?,
+        };
+        self.gather_pairs(pairs, failures, policy, progress).await
+    }
+
+    async fn gather_pairs(
+        &self,
+        pairs: Vec<(String, String)>,
+        mut failures: Vec<Failure>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Found, GatewayError> {
+        let request = |(account, permission_set)| Request::Assignments { account, permission_set };
+        let mut found = self.gather(pairs.into_iter().map(request).collect(), policy, progress).await?;
+        found.targets += failures.len();
+        failures.append(&mut found.failures);
+        Ok(Found { failures, ..found })
+    }
+
+    /// Whether AWS lets this caller ask for principals: the first one tells, and what it says is kept.
+    async fn may_ask_principals(
+        &self,
+        principals: &[(PrincipalKind, String)],
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<bool, GatewayError> {
+        let Some((kind, id)) = principals.first().cloned() else { return Ok(true) };
+        match self.value(&Request::PrincipalAssignments { kind, id }, policy, progress).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_refusal(&error) => {
+                if policy.fill {
+                    self.walk_refused(&self.space(policy).await?.text());
+                }
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The rows of many answers, sorted, and what could not be asked.
+    async fn gather(
+        &self,
+        requests: Vec<Request>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Found, GatewayError> {
         let what = "assignments";
-        let targets = pairs.len() + failures.len();
-        progress.started(what, Some(pairs.len() as u64));
-        let mut answers = stream::iter(pairs)
-            .map(|(account, permission_set)| async move {
-                let request = Request::Assignments { account, permission_set };
+        let targets = requests.len();
+        progress.started(what, Some(targets as u64));
+        if let Some(rates) = self.rates() {
+            progress.paced(what, rates.of(Api::SsoAdmin));
+        }
+        let mut answers = stream::iter(requests)
+            .map(|request| async move {
                 let answer = self.value(&request, policy, progress).await;
                 (request, answer)
             })
             .buffer_unordered(PARALLEL);
-        let mut assignments = Vec::new();
+        let (mut assignments, mut failures) = (Vec::new(), Vec::new());
         while let Some((request, answer)) = answers.next().await {
             progress.advanced(what, 1);
             match answer {
@@ -71,11 +155,11 @@ impl Gateway {
         }
         progress.finished(what);
         sort(&mut assignments);
-        Ok(Found { assignments, failures, targets })
+        Ok(Found { assignments, failures, targets, by_principal: false })
     }
 
     /// The pairs of account and permission set that have assignments, and what could not be asked.
-    pub(super) async fn pairs(
+    async fn pairs(
         &self,
         filter: &Filter,
         policy: &Policy,
@@ -89,12 +173,20 @@ impl Gateway {
             let arns = texts(array(self.value(&request, policy, progress).await?));
             return Ok((arns.into_iter().map(|arn| (account.clone(), arn)).collect(), Vec::new()));
         }
-        let arns = if let Some(arn) = &filter.permission_set {
-            vec![arn.clone()]
-        } else {
-            let sets = array(self.value(&Request::PermissionSets, policy, progress).await?);
-            sets.iter().map(|set| text(set, "PermissionSetArn")).collect()
+        let arns = match &filter.permission_set {
+            Some(arn) => vec![arn.clone()],
+            None => self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?,
         };
+        self.pairs_of(arns, policy, progress).await
+    }
+
+    /// The accounts that each of these permission sets is provisioned to.
+    pub(super) async fn pairs_of(
+        &self,
+        arns: Vec<String>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<(Vec<(String, String)>, Vec<Failure>), GatewayError> {
         let what = "accounts of permission sets";
         progress.started(what, Some(arns.len() as u64));
         let mut answers = stream::iter(arns)
@@ -130,7 +222,9 @@ pub(super) fn array(value: Value) -> Vec<Value> {
 }
 
 fn sort(assignments: &mut [Value]) {
-    let key =
-        |row: &Value| ["AccountId", "PermissionSetArn", "PrincipalType", "PrincipalId"].map(|name| text(row, name));
-    assignments.sort_by_cached_key(key);
+    assignments.sort_by_cached_key(row_key);
+}
+
+fn row_key(row: &Value) -> [String; 4] {
+    ["AccountId", "PermissionSetArn", "PrincipalType", "PrincipalId"].map(|name| text(row, name))
 }

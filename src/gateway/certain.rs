@@ -184,7 +184,7 @@ impl Gateway {
 
     /// What is there now of what a change is about, as the journal keeps it: what goes with a user, a group or a
     /// permission set. Null is what this login may not see.
-    pub async fn before(&self, change: &Change) -> Result<Value, GatewayError> {
+    pub async fn what_goes(&self, change: &Change) -> Result<Value, GatewayError> {
         Ok(image::read(self.source(), &self.target().await?, change).await?.before)
     }
 

@@ -87,6 +87,21 @@ pub enum GatewayError {
         operation: String,
         /// The reason, from the innermost cause.
         detail: String,
+        /// Whether the request may have reached AWS, so that a change may have been made.
+        sent: bool,
+    },
+    /// AWS found the call at odds with another change.
+    #[error("AWS refused {operation}: ConflictException: {detail}")]
+    Conflict {
+        /// The operation.
+        operation: String,
+        /// AWS's words.
+        detail: String,
+        /// Whether it passes by itself: an earlier change is still spreading, or another is being made at once. Else
+        /// there is something in the way (a name that is taken).
+        passing: bool,
+        /// AWS's id of the request.
+        request_id: Option<String>,
     },
     /// AWS answered with an error that is none of the above.
     #[error("AWS refused {operation}: {code}: {detail}")]
@@ -154,7 +169,29 @@ pub enum GatewayError {
     Output(#[from] std::io::Error),
 }
 
+/// Whether a call that failed may be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It would fail again.
+    Never,
+    /// Only if it changes nothing: AWS may have done what was asked.
+    Reads,
+    /// AWS surely did nothing.
+    Always,
+}
+
 impl GatewayError {
+    /// Whether the same call may be made again, and what it must be like for that.
+    pub fn again(&self) -> Again {
+        match self {
+            GatewayError::Throttled { .. }
+            | GatewayError::Unreachable { sent: false, .. }
+            | GatewayError::Conflict { passing: true, .. } => Again::Always,
+            GatewayError::Unreachable { sent: true, .. } => Again::Reads,
+            _ => Again::Never,
+        }
+    }
+
     /// Whether the same call may succeed a little later.
     pub fn is_temporary(&self) -> bool {
         matches!(self, GatewayError::Throttled { .. } | GatewayError::Unreachable { .. })
@@ -164,7 +201,9 @@ impl GatewayError {
     pub fn leaves_doubt(&self) -> bool {
         matches!(
             self,
-            GatewayError::Unreachable { .. } | GatewayError::BadAnswer { .. } | GatewayError::ChangePending { .. }
+            GatewayError::Unreachable { sent: true, .. }
+                | GatewayError::BadAnswer { .. }
+                | GatewayError::ChangePending { .. }
         )
     }
 

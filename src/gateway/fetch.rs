@@ -11,8 +11,9 @@ use crate::report::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
-/// Calls of one request that are under way at once; the pace decides how fast they really go.
-pub(super) const PARALLEL: usize = 8;
+/// Calls of one walk that are under way at once. The pace decides how fast they go: these are only so many that it is the
+/// quota and not the latency that holds them up, at 200 calls a second still with 150 ms for each.
+pub(super) const PARALLEL: usize = 32;
 
 /// Where a fetch is and what it may store.
 #[derive(Clone, Copy)]
@@ -31,9 +32,9 @@ impl Gateway {
         let target = &target;
         let source = self.source();
         match request {
-            Request::Users => self.list(Listing::Users, "users", target, errand, user_entries).await,
-            Request::Groups => self.list(Listing::Groups, "groups", target, errand, group_entries).await,
-            Request::Accounts => self.list(Listing::Accounts, "accounts", target, errand, account_entries).await,
+            Request::Users => self.list(Listed::Users, target, errand).await,
+            Request::Groups => self.list(Listed::Groups, target, errand).await,
+            Request::Accounts => self.list(Listed::Accounts, target, errand).await,
             Request::UserGroups(id) => self.plain(Listing::MembershipsForMember(id.clone()), target).await,
             Request::GroupMembers(id) => self.plain(Listing::GroupMemberships(id.clone()), target).await,
             Request::PermissionSetAccounts(arn) => self.plain(Listing::ProvisionedAccounts(arn.clone()), target).await,
@@ -60,30 +61,35 @@ impl Gateway {
     }
 
     /// A list whose items are whole objects: they are stored one by one as the pages come.
-    async fn list(
-        &self,
-        listing: Listing,
-        what: &str,
-        target: &Target,
-        errand: Errand<'_>,
-        entries: fn(&Value, &'static str, &mut Vec<Fresh>),
-    ) -> Result<Spool, GatewayError> {
-        let call = listing.operation();
-        let mut pages = Pages::new(listing);
+    async fn list(&self, listed: Listed, target: &Target, errand: Errand<'_>) -> Result<Spool, GatewayError> {
+        let what = listed.what();
+        let mut pages = Pages::new(listed.listing());
         let mut spool = self.spool();
         errand.progress.started(what, None);
         while let Some(items) = pages.next(self.source(), Some(target)).await? {
-            let mut brought = Vec::new();
-            for item in &items {
-                spool.push(item)?;
-                entries(item, call, &mut brought);
-            }
-            self.store_brought(&brought, errand);
+            self.keep_page(&items, listed, &mut spool, errand)?;
             errand.progress.advanced(what, items.len() as u64);
         }
         errand.progress.finished(what);
         spool.finish()?;
         Ok(spool)
+    }
+
+    /// Adds a page to a list, and stores what it brings along.
+    pub(super) fn keep_page(
+        &self,
+        items: &[Value],
+        listed: Listed,
+        spool: &mut Spool,
+        errand: Errand<'_>,
+    ) -> Result<(), GatewayError> {
+        let mut brought = Vec::new();
+        for item in items {
+            spool.push(item)?;
+            listed.entries(item, &mut brought);
+        }
+        self.store_brought(&brought, errand);
+        Ok(())
     }
 
     async fn plain(&self, listing: Listing, target: &Target) -> Result<Spool, GatewayError> {
@@ -167,6 +173,52 @@ impl Gateway {
             && let Err(error) = self.cache().fill(errand.text, brought, errand.ticket)
         {
             self.fault(&error);
+        }
+    }
+}
+
+/// A list of whole objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    Users,
+    Groups,
+    Accounts,
+}
+
+impl Listed {
+    /// The list behind a request, if it is one.
+    pub(super) fn of(request: &Request) -> Option<Listed> {
+        match request {
+            Request::Users => Some(Listed::Users),
+            Request::Groups => Some(Listed::Groups),
+            Request::Accounts => Some(Listed::Accounts),
+            _ => None,
+        }
+    }
+
+    pub(super) fn listing(self) -> Listing {
+        match self {
+            Listed::Users => Listing::Users,
+            Listed::Groups => Listing::Groups,
+            Listed::Accounts => Listing::Accounts,
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Listed::Users => "users",
+            Listed::Groups => "groups",
+            Listed::Accounts => "accounts",
+        }
+    }
+
+    /// What one of its items answers besides.
+    pub(super) fn entries(self, item: &Value, into: &mut Vec<Fresh>) {
+        let call = self.listing().operation();
+        match self {
+            Listed::Users => user_entries(item, call, into),
+            Listed::Groups => group_entries(item, call, into),
+            Listed::Accounts => account_entries(item, call, into),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::Gateway;
 use crate::cache::Key;
 use crate::state::{Lock, State};
 use crate::store::Address;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often a flight of somebody else is looked at.
@@ -17,6 +18,20 @@ const LOOK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How many flights of others somebody waits for: the second one covers a first that was killed or failed.
 pub(super) const FLIGHTS: u32 = 2;
+
+/// Where flights are told to others.
+pub(super) struct Flights {
+    state: State,
+    /// A hash of where the cache is: who has another one would wait for an answer that he does not get.
+    place: u64,
+}
+
+impl Flights {
+    /// Those of a state directory, about the cache in this directory.
+    pub(super) fn new(state: State, cache: &Path) -> Flights {
+        Flights { state, place: xxhash_rust::xxh3::xxh3_64(cache.as_os_str().as_encoded_bytes()) }
+    }
+}
 
 /// The right to ask AWS for one answer; dropping it lets the next one look.
 #[derive(Debug)]
@@ -44,7 +59,7 @@ pub(super) struct Awaited {
 impl Gateway {
     /// Asks for the turn to fetch what is stored under `key`.
     pub(super) fn turn(&self, space: &str, key: &Key) -> Turn {
-        let Some(state) = &self.flights else { return Turn::Anyone };
+        let Some(Flights { state, place }) = &self.flights else { return Turn::Anyone };
         let now = self.cache().clock().now();
         let address = Address { space, key: key.as_str() };
         // While a fence stands nothing is stored, so that nobody could hand an answer on.
@@ -52,7 +67,7 @@ impl Gateway {
         if standing.fenced {
             return Turn::Anyone;
         }
-        let name = format!("flight-{:016x}-{}", address.id(), standing.newest);
+        let name = format!("flight-{:016x}-{}", address.id() ^ place, standing.newest);
         match state.try_lock(&name, now) {
             Ok(Some(lock)) => Turn::Mine(Flight { _lock: lock }),
             Ok(None) => Turn::Theirs(Awaited { name }),
@@ -66,7 +81,7 @@ impl Gateway {
     /// Waits until a flight of somebody else has ended, or until patience has.
     pub(super) async fn land(&self, awaited: &Awaited) {
         let began = Instant::now();
-        let held = |state: &State| state.is_held(&awaited.name).unwrap_or(false);
+        let held = |flights: &Flights| flights.state.is_held(&awaited.name).unwrap_or(false);
         while self.flights.as_ref().is_some_and(held) && began.elapsed() < PATIENCE {
             tokio::time::sleep(LOOK).await;
         }

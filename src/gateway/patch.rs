@@ -46,6 +46,9 @@ pub(super) struct Place<'a> {
     pub(super) target: &'a Target,
     pub(super) space: &'a str,
     pub(super) ticket: Ticket,
+    /// Whether a fence stood when the ticket was taken. What was read then may be from before a change whose record the
+    /// ticket knows already: nothing says what to read again.
+    pub(super) fenced: bool,
     /// Whether nobody waits for the answer, so that it may wait for a fence.
     pub(super) patient: bool,
 }
@@ -59,7 +62,7 @@ impl Gateway {
         spool: &mut Spool,
         progress: &dyn Progress,
     ) -> Result<bool, GatewayError> {
-        let Place { target, space, mut ticket, patient } = place;
+        let Place { target, space, mut ticket, fenced, patient } = place;
         let key = request.key();
         for round in 0..=ROUNDS {
             let stored = self.cache().fill_long(space, &key, request.call(), &mut spool.reader()?, ticket);
@@ -72,11 +75,8 @@ impl Gateway {
                     return Ok(false);
                 }
             }
-            let Some(list) = list_of(request) else { return Ok(false) };
-            if !self.lapsed(space, &key, patient).await {
-                return Ok(false);
-            }
-            let again = self.ticket();
+            let Some(list) = list_of(request).filter(|_| !fenced) else { return Ok(false) };
+            let Some(again) = self.ticket_outside_fences(space, &key, patient).await else { return Ok(false) };
             let Some(ids) = self.changed(space, &key, ticket, &list) else { return Ok(false) };
             progress.notice(&format!(
                 "{} of {} changed while they were being read; reading them again",
@@ -99,16 +99,25 @@ impl Gateway {
         Ok(false)
     }
 
-    /// Whether no fence covers the key, or none does after a wait.
-    async fn lapsed(&self, space: &str, key: &Key, patient: bool) -> bool {
+    /// Whether a fence covered the key when the ticket was taken, or has come since; also when nobody can tell.
+    pub(super) fn was_fenced(&self, space: &str, key: &Key, ticket: Ticket) -> bool {
         let address = Address { space, key: key.as_str() };
+        self.cache().store().standing(address, ticket.taken_at()).map_or(true, |standing| standing.fenced)
+    }
+
+    /// A ticket from a moment in which no fence covers the key; perhaps after a wait.
+    async fn ticket_outside_fences(&self, space: &str, key: &Key, patient: bool) -> Option<Ticket> {
         let clock = self.cache().clock().clone();
         let began = clock.now();
         loop {
-            match self.cache().store().standing(address, clock.now()) {
-                Ok(standing) if !standing.fenced => return true,
-                Ok(_) if patient && clock.now() - began < millis(WAIT) => {}
-                _ => return false,
+            let ticket = self.ticket();
+            // Judged by the ticket's own time: a fence that lapses meanwhile counts, one that comes later has a number that
+            // the ticket does not know.
+            if !self.was_fenced(space, key, ticket) {
+                return Some(ticket);
+            }
+            if !patient || clock.now() - began >= millis(WAIT) {
+                return None;
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }

@@ -4,17 +4,18 @@
 //! runtime, no credentials and no network; a fault of the cache slows a read and never changes its answer.
 
 use super::fetch::Errand;
-use super::flight::{FLIGHTS, Turn};
+use super::flight::{FLIGHTS, Flights, Turn};
 use super::instance::{self, INSTANCES, Selection};
 use super::look::{Note, Recorder};
 use super::patch::Place;
+use super::plan::Rates;
 use super::{GatewayError, Request, Source, Spool, Target};
 use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
 use crate::model::Space;
 use crate::report::Progress;
 use crate::state::State;
 use crate::store::StoreError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -55,7 +56,8 @@ pub struct Gateway {
     space: OnceLock<Space>,
     spool_dir: PathBuf,
     pub(super) recorder: Option<Recorder>,
-    pub(super) flights: Option<State>,
+    rates: Option<Rates>,
+    pub(super) flights: Option<Flights>,
     faults: Mutex<Vec<String>>,
     told_stale: AtomicBool,
     parts: Mutex<Option<Provenance>>,
@@ -77,6 +79,7 @@ impl Gateway {
             space: OnceLock::new(),
             spool_dir,
             recorder,
+            rates: None,
             flights: None,
             faults: Mutex::new(Vec::new()),
             told_stale: AtomicBool::new(false),
@@ -84,10 +87,21 @@ impl Gateway {
         }
     }
 
-    /// The same, sharing flights with every process that uses this state directory.
+    /// The same knowing how fast calls may go, for plans and progress.
     #[must_use]
-    pub fn with_flights(self, state: State) -> Gateway {
-        Gateway { flights: Some(state), ..self }
+    pub fn at(self, rates: Rates) -> Gateway {
+        Gateway { rates: Some(rates), ..self }
+    }
+
+    /// How fast calls may go, where that is known.
+    pub(super) fn rates(&self) -> Option<&Rates> {
+        self.rates.as_ref()
+    }
+
+    /// The same, sharing flights with every process that uses this state directory and the cache in `cache`.
+    #[must_use]
+    pub fn with_flights(self, state: State, cache: &Path) -> Gateway {
+        Gateway { flights: Some(Flights::new(state, cache)), ..self }
     }
 
     /// The cache below.
@@ -268,6 +282,7 @@ impl Gateway {
         let space = self.space(policy).await?;
         let text = space.text();
         let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
+        let fenced = ticket.is_valid() && self.was_fenced(&text, &request.key(), ticket);
         let errand = Errand { space, text: &text, ticket, progress };
         let fetched = self.fetch(request, errand).await;
         let mut spool = match fetched {
@@ -283,7 +298,7 @@ impl Gateway {
         };
         if ticket.is_valid() {
             let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
-            let place = Place { target: &target, space: &text, ticket, patient: self.recorder.is_none() };
+            let place = Place { target: &target, space: &text, ticket, fenced, patient: self.recorder.is_none() };
             self.keep(request, place, &mut spool, progress).await?;
         }
         Ok(spool)
@@ -318,6 +333,7 @@ impl Gateway {
 
     /// Notes a fault of the cache: it slows the command and is said, it does not fail it.
     pub(super) fn fault(&self, error: &StoreError) {
+        error.log();
         if let Ok(mut faults) = self.faults.lock() {
             let text = error.to_string();
             if !faults.contains(&text) {

@@ -6,10 +6,11 @@
 
 use crate::private;
 use serde::Deserializer as _;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{self, SeqAccess, Visitor};
 use serde_json::Value;
+use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 /// What is kept in memory at most.
@@ -78,14 +79,7 @@ impl Spool {
 
     /// Shows the items of the array one by one; memory stays flat.
     pub fn each(&mut self, mut show: impl FnMut(Value) -> io::Result<()>) -> io::Result<()> {
-        let mut failed = None;
-        let shown = serde_json::Deserializer::from_reader(self.reader()?).deserialize_seq(Items(|item| {
-            let done = show(item);
-            let stop = done.is_err();
-            failed = failed.take().or(done.err());
-            !stop
-        }));
-        failed.map_or_else(|| Ok(shown?), Err)
+        each(&mut self.reader()?, &mut show)
     }
 
     fn spill(&mut self) -> io::Result<()> {
@@ -102,20 +96,37 @@ impl Spool {
     }
 }
 
+/// Hands over the items of a JSON array one by one, so that memory stays flat; what AWS does not have is no item.
+pub(super) fn each(body: &mut dyn Read, visit: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Result<()> {
+    let buffered = BufReader::with_capacity(64 * 1024, body);
+    let mut failed = None;
+    let shown = serde_json::Deserializer::from_reader(buffered).deserialize_any(Items(|item| {
+        let done = visit(item);
+        let goes_on = done.is_ok();
+        failed = failed.take().or(done.err());
+        goes_on
+    }));
+    failed.map_or_else(|| Ok(shown?), Err)
+}
+
 /// Hands the items of a JSON array on until it is told to stop.
 struct Items<F>(F);
 
 impl<'de, F: FnMut(Value) -> bool> Visitor<'de> for Items<F> {
     type Value = ();
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
         while let Some(item) = items.next_element()? {
             if !(self.0)(item) {
-                return Err(serde::de::Error::custom("stopped"));
+                return Err(de::Error::custom("stopped"));
             }
         }
         Ok(())
@@ -126,6 +137,21 @@ impl<'de, F: FnMut(Value) -> bool> Visitor<'de> for Items<F> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn items_are_handed_over_one_by_one_and_a_broken_list_is_an_error() {
+        let items = |text: &str| {
+            let mut seen = Vec::new();
+            let read = each(&mut text.as_bytes(), &mut |item| {
+                seen.push(item);
+                Ok(())
+            });
+            read.map(|()| seen).ok()
+        };
+        assert_eq!(items(r#"["a", {"b": 1}]"#), Some(vec![json!("a"), json!({"b": 1})]));
+        assert_eq!((items("[]"), items("null")), (Some(Vec::new()), Some(Vec::new())));
+        assert_eq!((items("[1, 2"), items("{}")), (None, None));
+    }
 
     #[test]
     fn an_array_of_any_length_reads_back_as_written_with_and_without_a_folder() {

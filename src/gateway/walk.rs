@@ -25,6 +25,11 @@ impl Pages {
         Pages { listing, token: None, seen: HashSet::new(), done: false }
     }
 
+    /// Whether the last page has been given.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// The items of the next page (there may be none on it); `None` at the end.
     pub(super) async fn next(
         &mut self,

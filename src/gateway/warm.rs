@@ -1,25 +1,71 @@
-//! Warming: asking AWS ahead of the commands, in the order in which one list helps the next.
+//! Warming: asking AWS ahead of the commands, every family of its APIs at once.
 //!
-//! Neighbours: `cache warm` and the warm job are both this one function; `fetch.rs` asks and stores. Promise: what would
-//! stay fresh until `fresh_for` is left alone, what could not be read is listed, and a budget of calls is never passed.
+//! Neighbours: `cache warm` and the warm job are both this one function; `warm/renew.rs` renews one thing after the other,
+//! `warm/mark.rs` remembers how far a warm came, `plan/choice.rs` says which walk is cheaper. Promise: what may be left
+//! alone is, what could not be read is listed, a budget of calls is never passed, and a warm that was killed is gone on with.
 
-use super::assignments::{Filter, array, failure};
-use super::fetch::{PARALLEL, text};
-use super::{Gateway, GatewayError, Policy, Request};
+pub(super) mod mark;
+mod renew;
+
+use super::changes::Changes;
+use super::plan::Walk;
+use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
+use crate::clock::UnixMillis;
 use crate::config::WarmTarget;
 use crate::report::{Failure, Progress};
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
+use mark::{Mark, is_refusal};
+use renew::Renewed;
+pub(super) use renew::Round;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
-/// What to warm and how far ahead.
+/// Which of what is stored a warm renews.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renew {
+    /// All of it; only what a warm stored that did not come to its end is left alone.
+    All,
+    /// What is older than this.
+    Older(Duration),
+    /// What will not stay fresh for so long.
+    Expiring(Duration),
+    /// What has less than a quarter of its time before it.
+    Ahead,
+    /// What could not answer a read that takes nothing older than this.
+    Unusable(Option<Duration>),
+}
+
+/// What to warm and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WarmPlan {
     /// What, in any order.
     pub targets: Vec<WarmTarget>,
-    /// Leave alone what stays fresh for at least this long; `None` renews everything.
-    pub fresh_for: Option<Duration>,
+    /// Which of it is asked for.
+    pub renew: Renew,
+    /// Whether calls are counted against a budget: then one target is finished after the other, so that what is spent
+    /// is not spread over lists that none of them ends.
+    pub thrifty: bool,
+    /// Whether what another process is fetching is waited for.
+    pub wait: bool,
+    /// Whether the names of what changed are kept.
+    pub names: bool,
+}
+
+impl WarmPlan {
+    /// Everything of these targets, without a budget.
+    pub fn new(targets: &[WarmTarget], renew: Renew) -> WarmPlan {
+        WarmPlan { targets: targets.to_vec(), renew, thrifty: false, wait: false, names: false }
+    }
+
+    /// The targets in their order, each once.
+    pub fn targets(&self) -> Vec<WarmTarget> {
+        let mut targets = self.targets.clone();
+        targets.sort_unstable();
+        targets.dedup();
+        targets
+    }
 }
 
 /// What a warm did for one target.
@@ -31,8 +77,12 @@ pub struct Warmed {
     pub fetched: u64,
     /// Answers that were fresh enough.
     pub fresh: u64,
+    /// Answers that another process was asking for.
+    pub elsewhere: u64,
     /// Things in the lists that were fetched.
     pub items: u64,
+    /// What is different from the warm before.
+    pub changes: Changes,
     /// What could not be read.
     pub failures: Vec<Failure>,
     /// Why the target was not finished, when it was not.
@@ -42,36 +92,96 @@ pub struct Warmed {
     pub cause: Option<Arc<GatewayError>>,
 }
 
+impl Warmed {
+    /// Nothing done yet.
+    pub fn new(target: WarmTarget) -> Warmed {
+        Warmed {
+            target: target.as_str(),
+            fetched: 0,
+            fresh: 0,
+            elsewhere: 0,
+            items: 0,
+            changes: Changes::default(),
+            failures: Vec::new(),
+            stopped: None,
+            cause: None,
+        }
+    }
+}
+
+/// Opened once a target has come to an end, whatever that was.
+struct Settled(Vec<(WarmTarget, watch::Sender<bool>)>);
+
+impl Settled {
+    fn open(&self, target: WarmTarget) {
+        if let Some((_, gate)) = self.0.iter().find(|(gate, _)| *gate == target) {
+            gate.send_replace(true);
+        }
+    }
+
+    /// Waits until the target has ended; at once when it is not part of this warm.
+    async fn of(&self, target: WarmTarget) {
+        if let Some((_, gate)) = self.0.iter().find(|(gate, _)| *gate == target) {
+            // The sender lives as long as this does.
+            let _ = gate.subscribe().wait_for(|settled| *settled).await;
+        }
+    }
+}
+
+/// What a whole warm holds on to.
+struct Run<'a> {
+    plan: &'a WarmPlan,
+    space: &'a str,
+    since: Option<UnixMillis>,
+    settled: Settled,
+    progress: &'a dyn Progress,
+}
+
+/// Nothing can be warmed where it is not known whose it would be.
+fn without_space(targets: &[WarmTarget], error: GatewayError) -> (Vec<Warmed>, Option<GatewayError>) {
+    let stopped = |target: &WarmTarget| Warmed { stopped: Some(error.to_string()), ..Warmed::new(*target) };
+    if error.ends_everything() {
+        return (targets.first().map(stopped).into_iter().collect(), Some(error));
+    }
+    let mut report: Vec<Warmed> = targets.iter().map(stopped).collect();
+    let cause = Arc::new(error);
+    for done in &mut report {
+        done.cause = Some(cause.clone());
+    }
+    (report, None)
+}
+
 impl Gateway {
     /// Warms every target of the plan. A target that fails does not stop the next, but what would fail for all of them
     /// (no login, the budget is spent) ends the warm with that error, after what was done so far.
     pub async fn warm(&self, plan: &WarmPlan, progress: &dyn Progress) -> (Vec<Warmed>, Option<GatewayError>) {
-        let mut targets = plan.targets.clone();
-        targets.sort_unstable();
-        targets.dedup();
-        let (mut report, mut end) = (Vec::new(), None);
-        for target in targets {
-            let mut done = Warmed {
-                target: target.as_str(),
-                fetched: 0,
-                fresh: 0,
-                items: 0,
-                failures: Vec::new(),
-                stopped: None,
-                cause: None,
-            };
-            let ended = self.warm_target(target, plan.fresh_for, &mut done, progress).await.err();
-            done.stopped = ended.as_ref().map(ToString::to_string);
-            let ends = ended.as_ref().is_some_and(GatewayError::ends_everything);
-            if ends {
-                end = ended;
-            } else {
-                done.cause = ended.map(Arc::new);
-            }
-            report.push(done);
-            if ends {
-                break;
-            }
+        let targets = plan.targets();
+        // Which instance it is, all need to know: it is asked once.
+        let space = match self.space(&Policy::default()).await {
+            Ok(space) => space.text(),
+            Err(error) => return without_space(&targets, error),
+        };
+        let now = || self.cache().clock().now();
+        let goes_on = self.mark(&space).filter(|last| last.goes_on(now()));
+        let begun = goes_on.as_ref().map_or_else(now, |last| last.begun);
+        if goes_on.is_none() {
+            self.leave_mark(&space, &Mark { begun, ended: None, complete: false });
+        }
+        let run = Run {
+            plan,
+            space: &space,
+            // What others store while this goes on is part of it too.
+            since: (plan.renew == Renew::All).then_some(begun),
+            settled: Settled(targets.iter().map(|target| (*target, watch::Sender::new(false))).collect()),
+            progress,
+        };
+        let (report, end) = self.warm_all(&targets, &run).await;
+        // What ended it for want of calls or of a login, the next one goes on with. So does another that began meanwhile.
+        // While somebody else is still fetching a part of it, it has not ended either.
+        let is_whole = report.iter().all(|done| done.elsewhere == 0);
+        if end.is_none() && is_whole && self.mark(&space).is_none_or(|mark| mark.begun == begun) {
+            let complete = report.iter().all(|done| done.failures.is_empty() && done.stopped.is_none());
+            self.leave_mark(&space, &Mark { begun, ended: Some(now()), complete });
         }
         if let Err(error) = self.cache().store().settle() {
             self.fault(&error);
@@ -79,101 +189,161 @@ impl Gateway {
         (report, end)
     }
 
-    async fn warm_target(
+    async fn warm_all(&self, targets: &[WarmTarget], run: &Run<'_>) -> (Vec<Warmed>, Option<GatewayError>) {
+        let mut ended = Vec::new();
+        if run.plan.thrifty {
+            for target in targets {
+                let one = self.warm_target(*target, run).await;
+                let is_last = one.1.as_ref().is_some_and(GatewayError::ends_everything);
+                ended.push(one);
+                if is_last {
+                    break;
+                }
+            }
+        } else {
+            ended = join_all(targets.iter().map(|target| self.warm_target(*target, run))).await;
+        }
+        let (mut report, mut end) = (Vec::new(), None);
+        for (mut done, error) in ended {
+            done.stopped = error.as_ref().map(ToString::to_string);
+            match error {
+                Some(error) if error.ends_everything() => end = end.or(Some(error)),
+                error => done.cause = error.map(Arc::new),
+            }
+            report.push(done);
+        }
+        (report, end)
+    }
+
+    async fn warm_target(&self, target: WarmTarget, run: &Run<'_>) -> (Warmed, Option<GatewayError>) {
+        let Run { plan, space, since, settled, progress } = run;
+        let again = self.was_warmed(space, target);
+        let round = Round {
+            space,
+            renew: plan.renew,
+            since: *since,
+            wait: plan.wait,
+            names: plan.names,
+            again,
+            progress: *progress,
+        };
+        let mut done = Warmed::new(target);
+        done.changes.first = !again;
+        let error = self.warm_round(target, &round, settled, &mut done).await.err();
+        if error.is_none() {
+            self.note_warmed(space, target);
+        }
+        settled.open(target);
+        (done, error)
+    }
+
+    async fn warm_round(
         &self,
         target: WarmTarget,
-        fresh_for: Option<Duration>,
+        round: &Round<'_>,
+        settled: &Settled,
         done: &mut Warmed,
-        progress: &dyn Progress,
     ) -> Result<(), GatewayError> {
         match target {
-            WarmTarget::Users => self.renew(&Request::Users, fresh_for, done, progress).await,
-            WarmTarget::Groups => self.renew(&Request::Groups, fresh_for, done, progress).await,
-            WarmTarget::PermissionSets => self.renew(&Request::PermissionSets, fresh_for, done, progress).await,
-            WarmTarget::Accounts => self.renew(&Request::Accounts, fresh_for, done, progress).await,
+            WarmTarget::Users => self.renew(&Request::Users, round, done).await,
+            WarmTarget::Groups => self.renew(&Request::Groups, round, done).await,
+            WarmTarget::PermissionSets => self.renew(&Request::PermissionSets, round, done).await,
+            WarmTarget::Accounts => self.renew(&Request::Accounts, round, done).await,
             WarmTarget::Memberships => {
-                let groups = array(self.value(&Request::Groups, &Policy::default(), progress).await?);
-                let requests = groups.iter().map(|group| Request::GroupMembers(text(group, "GroupId"))).collect();
-                self.renew_all(requests, fresh_for, done, progress).await
+                settled.of(WarmTarget::Groups).await;
+                let groups = self.ids(&Request::Groups, "GroupId", &Policy::default(), round.progress).await?;
+                let count = groups.len();
+                self.renew_all(groups.into_iter().map(Request::GroupMembers), count, round, done).await
             }
-            WarmTarget::Assignments => {
-                let sets = array(self.value(&Request::PermissionSets, &Policy::default(), progress).await?);
-                let arns = sets.iter().map(|set| text(set, "PermissionSetArn"));
-                let accounts = arns.map(Request::PermissionSetAccounts).collect();
-                self.renew_all(accounts, fresh_for, done, progress).await?;
-                // Where the assignments are is only on the way to them.
-                done.items = 0;
-                let (pairs, failures) = self.pairs(&Filter::default(), &Policy::default(), progress).await?;
-                for failed in failures {
-                    if !done.failures.iter().any(|known| known.target == failed.target) {
-                        done.failures.push(failed);
-                    }
-                }
-                let requests = pairs
-                    .into_iter()
-                    .map(|(account, permission_set)| Request::Assignments { account, permission_set })
-                    .collect();
-                self.renew_all(requests, fresh_for, done, progress).await
-            }
+            WarmTarget::Assignments => self.warm_assignments(round, settled, done).await,
         }
     }
 
-    async fn renew(
+    async fn warm_assignments(
         &self,
-        request: &Request,
-        fresh_for: Option<Duration>,
+        round: &Round<'_>,
+        settled: &Settled,
         done: &mut Warmed,
-        progress: &dyn Progress,
     ) -> Result<(), GatewayError> {
-        if self.is_fresh_for(request, fresh_for).await? {
-            done.fresh += 1;
+        let (policy, progress) = (Policy::default(), round.progress);
+        settled.of(WarmTarget::PermissionSets).await;
+        let sets = self.ids(&Request::PermissionSets, "PermissionSetArn", &policy, progress).await?;
+        let mut walk = self.settled_walk(round.space, sets.len(), &policy);
+        let mut pairs = None;
+        if walk != Some(Walk::Principals) {
+            let found = self.warm_ways(sets.clone(), round, done).await?;
+            if walk.is_none() {
+                let lists = async {
+                    settled.of(WarmTarget::Users).await;
+                    settled.of(WarmTarget::Groups).await;
+                };
+                walk = Some(self.judge_walk(round.space, found.len(), &policy, lists, progress).await?);
+            }
+            pairs = Some(found);
+        }
+        if walk == Some(Walk::Principals) && self.warm_principals(round, settled, done).await? {
             return Ok(());
         }
-        let spool = self.live(request, &Policy::REFRESH, progress).await?;
-        done.fetched += 1;
-        done.items += spool.items();
-        Ok(())
+        let pairs = match pairs {
+            Some(pairs) => pairs,
+            None => self.warm_ways(sets, round, done).await?,
+        };
+        let count = pairs.len();
+        let request = |(account, permission_set)| Request::Assignments { account, permission_set };
+        self.renew_all(pairs.into_iter().map(request), count, round, done).await
     }
 
-    async fn renew_all(
+    /// Renews where the permission sets are, and says it. That is only on the way to the assignments: nothing of it is
+    /// counted as one.
+    async fn warm_ways(
         &self,
-        requests: Vec<Request>,
-        fresh_for: Option<Duration>,
+        sets: Vec<String>,
+        round: &Round<'_>,
         done: &mut Warmed,
-        progress: &dyn Progress,
-    ) -> Result<(), GatewayError> {
-        progress.started(done.target, Some(requests.len() as u64));
-        let mut answers = stream::iter(requests)
-            .map(|request| async move {
-                let answer = async {
-                    if self.is_fresh_for(&request, fresh_for).await? {
-                        return Ok(None);
-                    }
-                    self.live(&request, &Policy::REFRESH, progress).await.map(|spool| Some(spool.items()))
-                }
-                .await;
-                (request, answer)
-            })
-            .buffer_unordered(PARALLEL);
-        while let Some((request, answer)) = answers.next().await {
-            progress.advanced(done.target, 1);
-            match answer {
-                Ok(None) => done.fresh += 1,
-                Ok(Some(items)) => {
-                    done.fetched += 1;
-                    done.items += items;
-                }
-                Err(error) => done.failures.push(failure(&request, error)?),
+    ) -> Result<Vec<(String, String)>, GatewayError> {
+        let mut way = Warmed::new(WarmTarget::Assignments);
+        let requests = sets.clone().into_iter().map(Request::PermissionSetAccounts);
+        self.renew_all(requests, sets.len(), round, &mut way).await?;
+        done.fetched += way.fetched;
+        done.fresh += way.fresh;
+        done.elsewhere += way.elsewhere;
+        done.failures.append(&mut way.failures);
+        let (pairs, failures) = self.pairs_of(sets, &Policy::default(), round.progress).await?;
+        for failed in failures {
+            if !done.failures.iter().any(|known| known.target == failed.target) {
+                done.failures.push(failed);
             }
         }
-        progress.finished(done.target);
-        Ok(())
+        Ok(pairs)
     }
 
-    async fn is_fresh_for(&self, request: &Request, wanted: Option<Duration>) -> Result<bool, GatewayError> {
-        let Some(wanted) = wanted else { return Ok(false) };
-        let space = self.space(&Policy::default()).await?.text();
-        let left = self.cache().freshness(&space, &request.key());
-        Ok(left.is_some_and(|left| left >= crate::clock::millis(wanted)))
+    /// Asks every group and user what they have; `false` when AWS does not let this caller ask in that way.
+    async fn warm_principals(
+        &self,
+        round: &Round<'_>,
+        settled: &Settled,
+        done: &mut Warmed,
+    ) -> Result<bool, GatewayError> {
+        settled.of(WarmTarget::Users).await;
+        settled.of(WarmTarget::Groups).await;
+        let mut principals = self.principals(&Policy::default(), round.progress).await?;
+        if let Some((kind, id)) = principals.first().cloned() {
+            match self.renew_one(&Request::PrincipalAssignments { kind, id }, round).await {
+                Err(error) if is_refusal(&error) => {
+                    self.walk_refused(round.space);
+                    return Ok(false);
+                }
+                Err(error) => return Err(error),
+                Ok(Renewed::Elsewhere) => {}
+                Ok(renewed) => {
+                    principals.remove(0);
+                    done.note(renewed);
+                }
+            }
+        }
+        let count = principals.len();
+        let request = |(kind, id): (PrincipalKind, String)| Request::PrincipalAssignments { kind, id };
+        self.renew_all(principals.into_iter().map(request), count, round, done).await?;
+        Ok(true)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Neighbours: `occurrence.rs` counts, `ledger.rs` remembers, `unit.rs` acts. Promise: an occurrence is handed out at
 //! most once as long as the ledger keeps [`Due::reference`]; a clock that was wrong delays a job by at most two of its
-//! periods; years of absence cost no more than a week.
+//! periods, or a day; years of absence cost no more than a week.
 
 use super::occurrence::{Occurrences, Stretch};
 use super::{Row, stamp};
@@ -17,6 +17,9 @@ use xxhash_rust::xxh3::xxh3_64;
 const IN_TIME: Duration = Duration::from_secs(15 * 60);
 /// The most occurrences that are ever caught up.
 const CAUGHT_UP: u32 = 1_000;
+
+/// A clock that is set back by less than this repeats no time that a person wrote down, however close two of them are.
+const NAMED: Duration = Duration::from_secs(24 * 3600);
 
 /// What a job must do now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -66,8 +69,8 @@ pub fn jitter_of(host: &str, job: &str, jitter: Duration) -> Duration {
 ///
 /// An interval that never ran is due at once. A reference ahead of the clock means that the clock was set back:
 /// an interval counts from now; a cron schedule still waits for the occurrence after the one that ran, so that
-/// nothing runs twice, unless the reference is further ahead than one whole period; then the clock had been wrong
-/// when it was written.
+/// nothing runs twice, unless the reference is further ahead than one whole period (and for times that a person wrote
+/// down, than a day); then the clock had been wrong when it was written.
 pub fn due(job: &Job, host: &Zone, row: &Row, jitter: Duration, now: UnixMillis) -> Due {
     let occurrences = Occurrences::of(&job.schedule, host);
     let jitter = millis(jitter);
@@ -85,7 +88,7 @@ pub fn due(job: &Job, host: &Zone, row: &Row, jitter: Duration, now: UnixMillis)
         return Due { reference: Some(now), next, ..Due::default() };
     }
     let horizon = now.saturating_sub(jitter);
-    let next = occurrences.after(reference.max(horizon)).map(|next| next.saturating_add(jitter));
+    let next = occurrences.beyond(reference, horizon).map(|next| next.saturating_add(jitter));
     let keep = match job.catch_up {
         CatchUp::None | CatchUp::Latest => 1,
         CatchUp::All { limit, .. } => limit.min(CAUGHT_UP) as usize,
@@ -127,7 +130,9 @@ fn from_a_wrong_clock(
     match schedule {
         Schedule::Every(_) => true,
         Schedule::Cron { .. } => {
-            occurrences.after(reference).is_some_and(|next| reference.saturating_sub(now) > next - reference)
+            let least = if occurrences.are_named() { millis(NAMED) } else { 0 };
+            let ahead = reference.saturating_sub(now);
+            occurrences.after(reference).is_some_and(|next| ahead > (next - reference).max(least))
         }
     }
 }

@@ -37,6 +37,15 @@ pub enum JobError {
     },
 }
 
+impl JobError {
+    /// Nobody knows a job of this name; the one among `known` that is most like it is offered.
+    pub fn unknown(name: &str, known: Vec<String>) -> JobError {
+        let alike = |other: &&String| strsim::jaro_winkler(name, other);
+        let nearest = known.iter().filter(|known| alike(known) > 0.7).max_by(|a, b| alike(a).total_cmp(&alike(b)));
+        JobError::Unknown { name: name.to_owned(), nearest: nearest.cloned(), known }
+    }
+}
+
 impl From<StatementError> for JobError {
     fn from(error: StatementError) -> Self {
         JobError::State(StateError::Statement(error))

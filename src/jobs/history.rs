@@ -77,6 +77,15 @@ impl Ledger {
         self.one("AND ended_at IS NULL ORDER BY id DESC", job, profile)
     }
 
+    /// Every job and profile of which a run began and did not end.
+    pub(super) fn open_units(&self) -> Result<Vec<(String, String)>, JobError> {
+        self.read(|c| {
+            c.prepare("SELECT DISTINCT job, profile FROM run WHERE ended_at IS NULL ORDER BY job, profile")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+    }
+
     /// Records as crashed what began and did not end. Only who holds the lock of the job may ask: then nobody runs it.
     pub(super) fn crashed(&self, job: &str, profile: &str, now: UnixMillis) -> Result<Vec<RunRow>, JobError> {
         if self.open_run(job, profile)?.is_none() {

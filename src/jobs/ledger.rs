@@ -196,6 +196,27 @@ impl Ledger {
         })
     }
 
+    /// Records that a run was stopped because its runner had to end, and that its occurrence is due again: `previous` is
+    /// what its job had been dealt with up to before. A later occurrence that was dealt with meanwhile stays so.
+    pub(super) fn give_back(
+        &self,
+        id: i64,
+        end: &End<'_>,
+        keep: u32,
+        previous: Option<UnixMillis>,
+    ) -> Result<(), JobError> {
+        self.write(|t| {
+            t.execute(
+                "UPDATE job SET last_occurrence = ?2
+                 WHERE (name, profile) = (SELECT job, profile FROM run WHERE id = ?1)
+                   AND last_occurrence IS (SELECT scheduled_at FROM run WHERE id = ?1)",
+                params![id, previous],
+            )?;
+            close(t, id, end)?;
+            prune(t, id, keep)
+        })
+    }
+
     /// Records a run that did not happen (skipped, missed).
     pub(super) fn record(&self, entry: &Entry<'_>, end: &End<'_>, keep: u32) -> Result<(), JobError> {
         self.write(|t| {
@@ -203,6 +224,30 @@ impl Ledger {
             let id = insert(t, entry)?;
             close(t, id, end)?;
             prune(t, id, keep)
+        })
+    }
+
+    /// Records that an occurrence is skipped because a run of its job goes on; said by one who does not hold the lock.
+    /// When somebody has dealt with the job since `seen`, nothing is written: the occurrence was not passed over.
+    pub(super) fn pass_over(
+        &self,
+        entry: &Entry<'_>,
+        end: &End<'_>,
+        keep: u32,
+        seen: Option<UnixMillis>,
+    ) -> Result<bool, JobError> {
+        self.write(|t| {
+            let unmoved = t.execute(
+                "UPDATE job SET last_occurrence = ?3 WHERE name = ?1 AND profile = ?2 AND last_occurrence IS ?4",
+                params![entry.job, entry.profile, entry.reference, seen],
+            )?;
+            if unmoved == 0 {
+                return Ok(false);
+            }
+            let id = insert(t, entry)?;
+            close(t, id, end)?;
+            prune(t, id, keep)?;
+            Ok(true)
         })
     }
 
@@ -267,12 +312,14 @@ fn close(t: &Transaction<'_>, id: i64, end: &End<'_>) -> Result<(), StatementErr
     Ok(())
 }
 
-/// Runs that are not over and the last success of each job and profile stay, however old.
+/// Runs that are not over and the last success of each job and profile stay, however old. What did not happen (a job
+/// that is paused for a week is skipped at every occurrence) is counted apart, so that it never drives out what did.
 fn prune(t: &Transaction<'_>, id: i64, keep: u32) -> Result<(), StatementError> {
     t.execute(
-        "WITH mine AS (SELECT r.* FROM run r, run this WHERE this.id = ?1 AND r.job = this.job AND r.profile = this.profile)
-         DELETE FROM run WHERE id IN (SELECT id FROM mine WHERE ended_at IS NOT NULL)
-           AND id NOT IN (SELECT id FROM mine ORDER BY id DESC LIMIT ?2)
+        "WITH mine AS (
+           SELECT r.*, row_number() OVER (PARTITION BY r.outcome IN ('skipped', 'missed') ORDER BY r.id DESC) AS nth
+           FROM run r, run this WHERE this.id = ?1 AND r.job = this.job AND r.profile = this.profile)
+         DELETE FROM run WHERE id IN (SELECT id FROM mine WHERE ended_at IS NOT NULL AND nth > ?2)
            AND id NOT IN (SELECT max(id) FROM mine WHERE outcome = 'done')",
         params![id, keep.max(1)],
     )?;
@@ -308,6 +355,21 @@ mod tests {
     }
 
     #[test]
+    fn an_occurrence_is_passed_over_only_if_nobody_dealt_with_the_job_meanwhile() {
+        let (_root, ledger) = ledger();
+        ledger.see("a", "", "x", 10).unwrap();
+        let pass_over = |seen, reference| {
+            let entry = Entry { reference: Some(reference), ..entry("a", 31) };
+            ledger.pass_over(&entry, &end(Outcome::Skipped, "it runs"), 9, seen).unwrap()
+        };
+        assert!(pass_over(None, 20));
+        ledger.refer("a", "", 40).unwrap();
+        assert!(!pass_over(Some(20), 30), "another runner went on to 40 since");
+        assert_eq!(ledger.see("a", "", "x", 50).unwrap().last_occurrence, Some(40));
+        assert_eq!(ledger.history(Some("a"), 9).unwrap().len(), 1);
+    }
+
+    #[test]
     fn a_pause_holds_until_its_end_or_until_it_is_ended() {
         let (_root, ledger) = ledger();
         ledger.pause(Some("a"), Some(100), "maintenance", 1).unwrap();
@@ -332,8 +394,29 @@ mod tests {
         }
         ledger.record(&entry("b", 30), &end(Outcome::Skipped, "not now"), 3).unwrap();
         let ids: Vec<i64> = ledger.history(Some("a"), 100).unwrap().iter().map(|row| row.id).collect();
-        assert_eq!(ids.len(), 5);
+        assert_eq!(ids.len(), 5, "three that did not happen, the success and the one that runs");
         assert!(ids.contains(&running) && ids.contains(&success));
         assert_eq!(ledger.history(None, 100).unwrap().len(), 6);
+    }
+
+    #[test]
+    fn an_occurrence_that_is_given_back_is_due_again_and_its_run_stays_in_the_history() {
+        let (_root, ledger) = ledger();
+        ledger.see("a", "", "x", 10).unwrap();
+        ledger.refer("a", "", 20).unwrap();
+        let begin = || {
+            let entry = Entry { scheduled_at: Some(30), reference: Some(30), ..entry("a", 31) };
+            ledger.begin(&entry).unwrap()
+        };
+        let last = || ledger.see("a", "", "x", 40).unwrap().last_occurrence;
+        let id = begin();
+        assert_eq!(last(), Some(30));
+        ledger.give_back(id, &end(Outcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
+        assert_eq!(last(), Some(20));
+        let id = begin();
+        ledger.refer("a", "", 35).unwrap();
+        ledger.give_back(id, &end(Outcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
+        assert_eq!(last(), Some(35), "the next one was skipped meanwhile");
+        assert_eq!(ledger.last_ended("a", "").unwrap().unwrap().outcome, Some(Outcome::Cancelled));
     }
 }

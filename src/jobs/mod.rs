@@ -5,6 +5,7 @@
 //! a job and profile never run twice at once on one state directory, whoever starts them; whatever a job does
 //! (fail, hang, panic), the others run and its outcome is recorded.
 
+mod ahead;
 mod due;
 mod error;
 mod history;
@@ -12,11 +13,13 @@ mod late;
 mod ledger;
 mod listing;
 mod lock;
+mod minutes;
 mod occurrence;
 mod outcome;
 mod overlap;
 mod record;
 mod runner;
+mod service;
 mod stamp;
 mod stop;
 mod supervise;
@@ -26,6 +29,7 @@ mod work;
 #[cfg(test)]
 mod rehearsal;
 
+pub use ahead::{Coming, Outlook, Simulated, coming, simulate};
 pub use due::{Due, Missed, due, jitter_of};
 pub use error::JobError;
 pub use history::RunRow;
@@ -35,6 +39,8 @@ pub use listing::{Listed, Planned, dry_run, list};
 pub use lock::{Held, Lock};
 pub use occurrence::Occurrences;
 pub use outcome::{Outcome, Report, exit_code};
+pub use record::{MISCONFIGURED, misconfigured};
 pub use runner::{Context, Slots, Wanted, run};
+pub use service::{For, SERVICE, Service, ServiceFile, USER, longest, user_units};
 pub use stop::Stop;
 pub use work::{Ending, Run, Work, Works};

@@ -67,6 +67,20 @@ impl<'a> Occurrences<'a> {
         }
     }
 
+    /// Whether a person wrote down each time of day, so that none may occur twice.
+    pub(super) fn are_named(&self) -> bool {
+        matches!(self.schedule, Schedule::Cron { cron, .. } if names_its_times(cron))
+    }
+
+    /// The first one after `horizon`, when the newest before was dealt with at `reference` or later: an interval keeps the
+    /// beat that `reference` gives it.
+    pub(super) fn beyond(&self, reference: UnixMillis, horizon: UnixMillis) -> Option<UnixMillis> {
+        let Schedule::Every(every) = self.schedule else { return self.after(reference.max(horizon)) };
+        let every = millis(*every).max(1);
+        let passed = horizon.saturating_sub(reference).max(0) / every;
+        reference.checked_add(every.checked_mul(passed + 1)?)
+    }
+
     /// Those after `reference` up to `horizon`: the newest `keep`, and how many there are.
     ///
     /// The work is bounded, however long the stretch.

@@ -5,7 +5,7 @@
 
 use super::lock::{path_of, queue_of, want};
 use super::unit::Unit;
-use super::{Context, Held, JobError, Lock, Report, stamp};
+use super::{Context, Held, JobError, Lock, Report, due, stamp};
 use crate::clock::UnixMillis;
 use crate::config::Overlap;
 use std::path::Path;
@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a run waits for another that has no timeout.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
+/// The occurrence up to which a job would be dealt with, and what the ledger said when that was reckoned.
+type Seen = (UnixMillis, Option<UnixMillis>);
+
 impl Unit {
     /// The lock, or what `overlap` says of a run that is still going on.
     pub(super) async fn lock(&self, context: &Context, reports: &mut Vec<Report>) -> Result<Option<Lock>, JobError> {
@@ -28,24 +31,27 @@ impl Unit {
             Err(held) => held,
         };
         let mut reference = None;
+        if context.wait {
+            return self.wait(&path, self.longest_wait(context), None, context, reports).await;
+        }
         if self.when_due {
             // Whoever holds the lock and has not begun is about to begin this very occurrence.
             if !held.as_ref().is_some_and(|held| held.begun) {
                 return Ok(None);
             }
-            let due = self.due(context)?;
+            let row = self.due_row(context)?;
+            let due = due(&self.job, &context.zone, &row, self.jitter(context), context.clock.now());
             if due.run.is_empty() {
                 return Ok(None);
             }
-            reference = due.reference;
+            reference = due.reference.map(|reference| (reference, row.last_occurrence));
         }
         let wait = match self.job.overlap {
             Overlap::Forbid => {
-                self.skip(describe(held.as_ref()), reference, context, reports)?;
+                self.leave_out(describe(held.as_ref()), reference, context, reports)?;
                 return Ok(None);
             }
-            Overlap::QueueOne if self.job.timeout.is_zero() => LONGEST_WAIT,
-            Overlap::QueueOne => self.job.timeout + context.grace,
+            Overlap::QueueOne => self.longest_wait(context),
             Overlap::Replace => {
                 want(&path, context.access)?;
                 context.grace + PATIENCE
@@ -54,23 +60,45 @@ impl Unit {
         self.wait(&path, wait, reference, context, reports).await
     }
 
+    /// Skips an occurrence that is due, or a run that was asked for.
+    fn leave_out(
+        &self,
+        reason: String,
+        reference: Option<Seen>,
+        context: &Context,
+        reports: &mut Vec<Report>,
+    ) -> Result<(), JobError> {
+        match reference {
+            Some((reference, seen)) => self.pass_over(reason, reference, seen, context, reports),
+            None => self.skip(reason, None, context, reports),
+        }
+    }
+
+    fn longest_wait(&self, context: &Context) -> Duration {
+        if self.job.timeout.is_zero() { LONGEST_WAIT } else { self.job.timeout + context.grace }
+    }
+
     async fn wait(
         &self,
         path: &Path,
         wait: Duration,
-        reference: Option<UnixMillis>,
+        reference: Option<Seen>,
         context: &Context,
         reports: &mut Vec<Report>,
     ) -> Result<Option<Lock>, JobError> {
-        let Ok(_place) = Lock::try_acquire(&queue_of(path), context.access, &holder(context))? else {
-            // Who waits already will take the newest occurrence.
-            if !self.when_due {
-                self.skip("one run of it goes on and another waits already".to_owned(), None, context, reports)?;
-            }
-            return Ok(None);
-        };
         let end = Instant::now() + wait;
+        let mut place = None;
         loop {
+            if place.is_none() {
+                place = Lock::try_acquire(&queue_of(path), context.access, &holder(context))?.ok();
+            }
+            if place.is_none() && !context.wait {
+                // Who waits already will take the newest occurrence.
+                if !self.when_due {
+                    self.skip("one run of it goes on and another waits already".to_owned(), None, context, reports)?;
+                }
+                return Ok(None);
+            }
             tokio::select! {
                 () = sleep(TRY) => {}
                 () = context.stop.wait() => {
@@ -78,11 +106,15 @@ impl Unit {
                     return Ok(None);
                 }
             }
-            match Lock::try_acquire(path, context.access, &holder(context))? {
+            let tried = match place {
+                Some(_) => Lock::try_acquire(path, context.access, &holder(context))?,
+                None => Err(None),
+            };
+            match tried {
                 Ok(lock) => return Ok(Some(lock)),
                 Err(held) if Instant::now() >= end => {
                     let reason = format!("{} and still after {}", describe(held.as_ref()), stamp::duration(wait));
-                    self.skip(reason, reference, context, reports)?;
+                    self.leave_out(reason, reference, context, reports)?;
                     return Ok(None);
                 }
                 Err(_) => {}

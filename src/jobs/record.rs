@@ -9,6 +9,9 @@ use super::{Context, JobError, Missed, Outcome, Report, RunRow};
 use crate::clock::{self, UnixMillis};
 use serde_json::{Map, json};
 
+/// The kind of a job whose file cannot be run, in reports and in the ledger.
+pub const MISCONFIGURED: &str = "misconfigured";
+
 impl Unit {
     pub(super) fn skip(
         &self,
@@ -19,6 +22,24 @@ impl Unit {
     ) -> Result<(), JobError> {
         let report = Report { scheduled_at: reference, ..self.report(Outcome::Skipped, reason, context.clock.now()) };
         self.record(report, reference, context, reports)
+    }
+
+    /// The same for an occurrence that falls into a run of its job, when `seen` is still what the ledger says.
+    pub(super) fn pass_over(
+        &self,
+        reason: String,
+        reference: UnixMillis,
+        seen: Option<UnixMillis>,
+        context: &Context,
+        reports: &mut Vec<Report>,
+    ) -> Result<(), JobError> {
+        let at = context.clock.now();
+        let report = Report { scheduled_at: Some(reference), ..self.report(Outcome::Skipped, reason, at) };
+        let entry = Entry { scheduled_at: Some(reference), at, reference: Some(reference), ..self.entry(context) };
+        if context.ledger.pass_over(&entry, &end_of(&report, at), context.keep, seen)? {
+            reports.push(report);
+        }
+        Ok(())
     }
 
     pub(super) fn miss(&self, missed: &Missed, context: &Context, reports: &mut Vec<Report>) -> Result<(), JobError> {
@@ -50,22 +71,31 @@ impl Unit {
         Ok(())
     }
 
-    pub(super) fn crashed(&self, row: RunRow) -> Report {
-        Report {
-            kind: row.kind,
-            took_ms: row.took_ms.unsigned_abs(),
-            scheduled_at: row.scheduled_at,
-            exit: 1,
-            retryable: true,
-            ..self.report(Outcome::Crashed, row.reason, row.started_at)
-        }
+    pub(super) fn report(&self, outcome: Outcome, reason: String, at: UnixMillis) -> Report {
+        let name = self.job.name.clone();
+        Report { profile: self.profile.clone(), ..Report::plain(name, self.job.kind.as_str(), outcome, reason, at) }
     }
 
-    pub(super) fn report(&self, outcome: Outcome, reason: String, at: UnixMillis) -> Report {
+    pub(super) fn entry<'a>(&'a self, context: &'a Context) -> Entry<'a> {
+        Entry {
+            job: &self.job.name,
+            profile: self.profile(),
+            kind: self.job.kind.as_str(),
+            scheduled_at: None,
+            at: 0,
+            reference: None,
+            host: &context.host,
+        }
+    }
+}
+
+impl Report {
+    /// One of a run that made no calls, took no time and found nothing.
+    fn plain(job: String, kind: &str, outcome: Outcome, reason: String, at: UnixMillis) -> Report {
         Report {
-            job: self.job.name.clone(),
-            kind: self.job.kind.as_str().to_owned(),
-            profile: self.profile.clone(),
+            job,
+            kind: kind.to_owned(),
+            profile: None,
             outcome,
             reason,
             took_ms: 0,
@@ -80,17 +110,38 @@ impl Unit {
         }
     }
 
-    pub(super) fn entry<'a>(&'a self, context: &'a Context) -> Entry<'a> {
-        Entry {
-            job: &self.job.name,
-            profile: self.profile(),
-            kind: self.job.kind.as_str(),
-            scheduled_at: None,
-            at: 0,
-            reference: None,
-            host: &context.host,
+    /// The run that this row tells of ended without a word.
+    pub(super) fn of_crash(row: RunRow) -> Report {
+        Report {
+            profile: Some(row.profile).filter(|profile| !profile.is_empty()),
+            took_ms: row.took_ms.unsigned_abs(),
+            scheduled_at: row.scheduled_at,
+            exit: 1,
+            retryable: true,
+            ..Report::plain(row.job, &row.kind, Outcome::Crashed, row.reason, row.started_at)
         }
     }
+}
+
+/// The report of a job whose file cannot be run: a failure with code 2. It stands in the ledger once, not at every pass.
+pub fn misconfigured(name: &str, reason: &str, context: &Context) -> Result<Report, JobError> {
+    let at = context.clock.now();
+    let plain = Report::plain(name.to_owned(), MISCONFIGURED, Outcome::Failed, reason.to_owned(), at);
+    let report = Report { exit: 2, ..plain };
+    let last = context.ledger.last_ended(name, "")?;
+    if last.is_none_or(|row| row.kind != MISCONFIGURED || row.reason != report.reason) {
+        let entry = Entry {
+            job: name,
+            profile: "",
+            kind: MISCONFIGURED,
+            scheduled_at: None,
+            at,
+            reference: None,
+            host: &context.host,
+        };
+        context.ledger.record(&entry, &end_of(&report, at), context.keep)?;
+    }
+    Ok(report)
 }
 
 /// A report as the end of its row.

@@ -114,7 +114,8 @@ struct Acting<F> {
 impl<F: Fn(&Given) -> Doing + Send + Sync> Works for Acting<F> {
     async fn perform(&self, job: &Job, run: &Run, _: &dyn Progress, stop: &Stop) -> Work {
         let given = Given { job: job.name.clone(), run: run.clone(), stop: stop.clone() };
-        self.given.lock().unwrap().push(given.clone());
+        // The stop holds the lock of the job: who remembers what was given must not keep it.
+        self.given.lock().unwrap().push(Given { stop: Stop::new(), ..given.clone() });
         (self.act)(&given).await
     }
 }
@@ -141,6 +142,7 @@ impl Stage {
             host: "here".into(),
             works: Arc::new(Acting { act, given: Arc::clone(&given) }),
             slots: Slots::new(2),
+            wait: false,
             keep: 50,
             grace: Duration::from_secs(10),
             progress: Arc::new(Silent),

@@ -3,19 +3,21 @@
 //! Neighbours: `unit.rs` runs each; `jobs run` calls it once, `daemon/` at every wake. Promise: it never sleeps until
 //! something is due; one job's failure stops no other; the reports come in the order in which the jobs were begun.
 //!
-//! Order. What is due runs in file-name order, the quick kinds (cleanup, enforce-limits, health-check) before the
-//! long one (warm), so that a verdict does not wait for a walk. `--all` is a whole round: first every warm, then
-//! cleanup, then limits, then health, each kind in file-name order and only when the kind before has ended, so
-//! that the verdict is about what the round has made of the cache. Named jobs run in the order they are named.
+//! Order. What is due runs in file-name order, the quick kinds before the long ones (warm, verify), so that a verdict
+//! does not wait for a walk. `--all` is a whole round: first recover, then every warm, then verify, cleanup, limits,
+//! health and digest, each kind in file-name order and only when the kind before has ended, so that the verdict is
+//! about what the round has made of the cache. Named jobs run in the order they are named.
 
+use super::lock::path_of;
+use super::overlap::holder;
 use super::unit::{self, Unit};
-use super::{JobError, Ledger, Report, Stop, Works};
+use super::{JobError, Ledger, Lock, Report, Stop, Works};
 use crate::clock::Clock;
 use crate::config::{Job, Kind};
 use crate::model::Zone;
 use crate::private::Access;
 use crate::report::Progress;
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::join_all;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +52,8 @@ pub struct Context {
     pub works: Arc<dyn Works>,
     /// How many jobs run at once.
     pub slots: Slots,
+    /// Whether a job that another process runs is waited for, rather than left to it.
+    pub wait: bool,
     /// How many past runs of each job are kept.
     pub keep: u32,
     /// How long a job that must stop has to end by itself.
@@ -62,35 +66,57 @@ pub struct Context {
 
 /// Room for so many jobs at once, over all passes that share it.
 #[derive(Debug, Clone)]
-pub struct Slots {
-    room: Arc<Semaphore>,
-    size: usize,
-}
+pub struct Slots(Arc<Semaphore>);
 
 impl Slots {
     /// Room for `parallel` jobs, at least one.
     pub fn new(parallel: usize) -> Self {
-        let size = parallel.clamp(1, 1_000);
-        Self { room: Arc::new(Semaphore::new(size)), size }
+        Self(Arc::new(Semaphore::new(parallel.clamp(1, 1_000))))
     }
 
     pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).acquire_owned().await.ok()
+        Arc::clone(&self.0).acquire_owned().await.ok()
     }
 }
 
 /// Runs what is wanted, to its end. `jobs` are in file-name order.
+///
+/// All units of a phase take their locks at once and then wait for room, first come, first served: one that waits for
+/// another process takes no room meanwhile.
 pub async fn run(jobs: &[Job], wanted: &Wanted, context: &Context) -> Result<Vec<Report>, JobError> {
     let mut reports = Vec::new();
-    for phase in phases(jobs, wanted)? {
+    let phases = phases(jobs, wanted)?;
+    if *wanted == Wanted::Due {
+        reports.extend(orphans(&phases, context)?);
+    }
+    for phase in phases {
         let mut runs = Vec::new();
         for unit in phase {
             if *wanted != Wanted::Due || unit.has_something_to_do(context)? {
                 runs.push(unit::run(unit, context));
             }
         }
-        let ended: Vec<Vec<Report>> = stream::iter(runs).buffered(context.slots.size).collect().await;
+        let ended = join_all(runs).await;
         reports.extend(ended.into_iter().flatten());
+    }
+    Ok(reports)
+}
+
+/// Runs that ended without a word and that nobody would come by for: of a job that is disabled now, or whose file or
+/// profile is gone.
+fn orphans(phases: &[Vec<Unit>], context: &Context) -> Result<Vec<Report>, JobError> {
+    let mut reports = Vec::new();
+    for (job, profile) in context.ledger.open_units()? {
+        let is_looked_at =
+            |unit: &Unit| unit.job.enabled && unit.job.name == job && unit.profile.as_deref().unwrap_or("") == profile;
+        if phases.iter().flatten().any(is_looked_at) {
+            continue;
+        }
+        let path = path_of(&context.state_dir, &job, &profile);
+        if Lock::try_acquire(&path, context.access, &holder(context))?.is_ok() {
+            let rows = context.ledger.crashed(&job, &profile, context.clock.now())?;
+            reports.extend(rows.into_iter().map(Report::of_crash));
+        }
     }
     Ok(reports)
 }
@@ -102,7 +128,7 @@ pub(super) fn phases(jobs: &[Job], wanted: &Wanted) -> Result<Vec<Vec<Unit>>, Jo
         Wanted::Due => {
             // A disabled job has something to remember, so it is not left out here.
             let mut ordered: Vec<&Job> = jobs.iter().collect();
-            ordered.sort_by_key(|job| is_long(&job.kind));
+            ordered.sort_by_key(|job| job.kind.is_long());
             Ok(vec![Unit::all_of(ordered, true)])
         }
         Wanted::All => {
@@ -122,29 +148,22 @@ pub(super) fn phases(jobs: &[Job], wanted: &Wanted) -> Result<Vec<Vec<Unit>>, Jo
     }
 }
 
-const STAGES: u8 = 4;
+const STAGES: u8 = 7;
 
 fn stage_of(kind: &Kind) -> u8 {
     match kind {
-        Kind::Warm { .. } => 0,
-        Kind::Cleanup => 1,
-        Kind::EnforceLimits => 2,
-        Kind::HealthCheck => 3,
+        Kind::Recover => 0,
+        Kind::Warm { .. } => 1,
+        Kind::Verify { .. } => 2,
+        Kind::Cleanup => 3,
+        Kind::EnforceLimits => 4,
+        Kind::HealthCheck => 5,
+        Kind::Digest => 6,
     }
-}
-
-fn is_long(kind: &Kind) -> bool {
-    matches!(kind, Kind::Warm { .. })
 }
 
 fn unknown(name: &str, jobs: &[Job]) -> JobError {
-    let alike = |job: &&Job| strsim::jaro_winkler(name, &job.name);
-    let nearest = jobs.iter().filter(|job| alike(job) > 0.7).max_by(|a, b| alike(a).total_cmp(&alike(b)));
-    JobError::Unknown {
-        name: name.to_owned(),
-        nearest: nearest.map(|job| job.name.clone()),
-        known: jobs.iter().map(|job| job.name.clone()).collect(),
-    }
+    JobError::unknown(name, jobs.iter().map(|job| job.name.clone()).collect())
 }
 
 #[cfg(test)]

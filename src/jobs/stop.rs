@@ -1,18 +1,24 @@
 //! A wish to stop, as a value.
 //!
 //! Neighbours: the signal handlers of `daemon/` and `cli/` make it, the runner hands it to every job. Promise: it is
-//! never taken back, and everyone who holds a copy sees it.
+//! never taken back, and everyone who holds a copy sees it. The copy that a job's work is given also holds the job's
+//! lock, so work that goes on where nobody can abort it (a thread that waits for a disk) keeps others from starting
+//! beside it for as long as it has its copy.
 
+use super::Lock;
 use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A wish to stop. Copies share it.
 #[derive(Debug, Clone)]
-pub struct Stop(Arc<watch::Sender<bool>>);
+pub struct Stop {
+    wish: Arc<watch::Sender<bool>>,
+    _held: Option<Arc<Lock>>,
+}
 
 impl Default for Stop {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
+        Self { wish: Arc::new(watch::Sender::new(false)), _held: None }
     }
 }
 
@@ -22,20 +28,25 @@ impl Stop {
         Self::default()
     }
 
+    /// One that keeps a lock for as long as anybody has a copy of it.
+    pub(super) fn holding(lock: Arc<Lock>) -> Self {
+        Self { _held: Some(lock), ..Self::default() }
+    }
+
     /// Asks everyone who holds a copy to stop.
     pub fn set(&self) {
-        self.0.send_replace(true);
+        self.wish.send_replace(true);
     }
 
     /// Whether stopping was asked for.
     pub fn is_set(&self) -> bool {
-        *self.0.borrow()
+        *self.wish.borrow()
     }
 
     /// Returns when stopping is asked for, at once if it was.
     pub async fn wait(&self) {
         // The sender lives in `self`, so this cannot end in another way.
-        let _ = self.0.subscribe().wait_for(|asked| *asked).await;
+        let _ = self.wish.subscribe().wait_for(|asked| *asked).await;
     }
 }
 

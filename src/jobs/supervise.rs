@@ -1,9 +1,10 @@
 //! One run under supervision: timeout with a grace, retries, and a wall around panics.
 //!
 //! Neighbours: `unit.rs` hands it a run that the ledger knows, [`Works`] does the work. Promise: it returns at most
-//! the timeout and the grace after it began, whatever the work does; the lock of the job stays with the work itself,
-//! so work that cannot be stopped keeps others from starting beside it.
+//! the timeout and the grace after it began, whatever the work does; the lock of the job stays with the work itself
+//! (in its [`Stop`]), so work that cannot be stopped keeps others from starting beside it.
 
+use super::minutes::Minutes;
 use super::{Ending, Lock, Outcome, Run, Stop, Work, Works, stamp};
 use crate::config::{Job, Retry};
 use crate::report::Progress;
@@ -26,7 +27,8 @@ pub(super) struct Order {
     pub(super) works: Arc<dyn Works>,
     pub(super) job: Arc<Job>,
     pub(super) run: Run,
-    pub(super) progress: Arc<dyn Progress>,
+    /// Who is told what it does, and keeps what it said.
+    pub(super) minutes: Arc<Minutes>,
     pub(super) grace: Duration,
     /// The wish that everything stops.
     pub(super) stop: Stop,
@@ -39,6 +41,8 @@ pub(super) struct Ended {
     pub(super) work: Work,
     pub(super) attempt: u32,
     pub(super) took: Duration,
+    /// Whether it was stopped only because its runner must end.
+    pub(super) interrupted: bool,
 }
 
 enum Cause {
@@ -52,7 +56,7 @@ pub(super) async fn supervise(order: Order) -> Ended {
     let begun = Instant::now();
     let deadline = (!order.job.timeout.is_zero()).then(|| begun + order.job.timeout);
     let (limit, grace) = (order.job.timeout, order.grace);
-    let (everything, own) = (order.stop.clone(), Stop::new());
+    let (everything, own) = (order.stop.clone(), Stop::holding(Arc::clone(&order.lock)));
     let attempt = Arc::new(AtomicU32::new(1));
     let lock = Arc::clone(&order.lock);
     // A set, because it aborts its task when this future is dropped.
@@ -63,7 +67,8 @@ pub(super) async fn supervise(order: Order) -> Ended {
         biased;
         joined = task.join_next() => {
             let (outcome, work) = settled(joined);
-            return Ended { outcome, work, attempt: attempt.load(Ordering::Relaxed), took: begun.elapsed() };
+            let attempt = attempt.load(Ordering::Relaxed);
+            return Ended { outcome, work, attempt, took: begun.elapsed(), interrupted: false };
         }
         () = over(deadline) => Cause::TooLong,
         () = everything.wait() => Cause::Ending,
@@ -71,6 +76,7 @@ pub(super) async fn supervise(order: Order) -> Ended {
     };
     drop(lock);
     own.set();
+    drop(own);
     let joined = timeout(grace, task.join_next()).await;
     let heeded = joined.is_ok();
     if !heeded {
@@ -80,15 +86,16 @@ pub(super) async fn supervise(order: Order) -> Ended {
     }
     let last = joined.ok().map(settled);
     let (outcome, work) = stopped(&cause, last, limit, grace);
-    Ended { outcome, work, attempt: attempt.load(Ordering::Relaxed), took: begun.elapsed() }
+    let interrupted = outcome == Outcome::Cancelled && matches!(cause, Cause::Ending);
+    Ended { outcome, work, attempt: attempt.load(Ordering::Relaxed), took: begun.elapsed(), interrupted }
 }
 
 async fn attempts(order: Order, stop: Stop, deadline: Option<Instant>, attempt: Arc<AtomicU32>) -> Work {
-    let Order { works, job, mut run, progress, lock: _held, .. } = order;
+    let Order { works, job, mut run, minutes, .. } = order;
     let mut calls = 0;
     loop {
         attempt.store(run.attempt, Ordering::Relaxed);
-        let mut work = works.perform(&job, &run, &*progress, &stop).await;
+        let mut work = works.perform(&job, &run, &*minutes, &stop).await;
         calls += work.calls;
         work.calls = calls;
         let delay = delay_before(&job.retry, run.attempt + 1);
@@ -96,8 +103,7 @@ async fn attempts(order: Order, stop: Stop, deadline: Option<Instant>, attempt: 
         if work.ending != Ending::FailedForNow || run.attempt >= job.retry.attempts || !in_time || stop.is_set() {
             return work;
         }
-        let notice = format!("{}: {}; tried again in {}", job.name, work.reason, stamp::duration(whole(delay)));
-        progress.notice(&notice);
+        minutes.notice(&format!("{}; tried again in {}", work.reason, stamp::duration(whole(delay))));
         tokio::select! {
             () = sleep(delay) => {}
             () = stop.wait() => return work,

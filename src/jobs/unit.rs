@@ -5,13 +5,14 @@
 
 use super::due::{count_from, grid};
 use super::ledger::Entry;
+use super::minutes::Minutes;
 use super::occurrence::fingerprint;
 use super::overlap::holder;
 use super::record::end_of;
 use super::supervise::{Ended, Order, supervise};
-use super::{Context, Due, Ending, JobError, Lock, Occurrences, Outcome, Report, Run, due, jitter_of};
+use super::{Context, Due, Ending, JobError, Lock, Occurrences, Outcome, Report, Row, Run, due, jitter_of};
 use crate::clock::{UnixMillis, millis};
-use crate::config::{Job, Schedule};
+use crate::config::{CatchUp, Job, Schedule};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,16 +72,19 @@ impl Unit {
     }
 
     pub(super) fn due(&self, context: &Context) -> Result<Due, JobError> {
-        let now = context.clock.now();
-        let from = count_from(&self.job, now);
-        let row = context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), from)?;
-        Ok(due(&self.job, &context.zone, &row, self.jitter(context), now))
+        let row = self.due_row(context)?;
+        Ok(due(&self.job, &context.zone, &row, self.jitter(context), context.clock.now()))
+    }
+
+    pub(super) fn due_row(&self, context: &Context) -> Result<Row, JobError> {
+        let from = count_from(&self.job, context.clock.now());
+        context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), from)
     }
 
     async fn go(&self, context: &Context, reports: &mut Vec<Report>) -> Result<(), JobError> {
         let Some(lock) = self.lock(context, reports).await?.map(Arc::new) else { return Ok(()) };
         for row in context.ledger.crashed(&self.job.name, self.profile(), context.clock.now())? {
-            reports.push(self.crashed(row));
+            reports.push(Report::of_crash(row));
         }
         let slot = tokio::select! {
             biased;
@@ -151,6 +155,7 @@ impl Unit {
             (Schedule::Every(every), None) => Some(grid(at, *every)),
             (Schedule::Cron { .. }, None) => None,
         };
+        let before = self.due_row(context)?.last_occurrence;
         let id = context.ledger.begin(&Entry { scheduled_at, at, reference, ..self.entry(context) })?;
         lock.begin(&holder(context))?;
         tracing::info!(job = self.job.name, profile = self.profile(), run = id, "begun");
@@ -161,16 +166,19 @@ impl Unit {
             next_due: self.next_after(reference, at, context),
         };
         context.works.begun(&self.job, &run).await;
-        let Ended { outcome, work, attempt, took } = supervise(Order {
+        let (progress, clock) = (Arc::clone(&context.progress), Arc::clone(&context.clock));
+        let minutes = Minutes::of(&self.job.name, self.profile.as_deref(), progress, clock);
+        let Ended { outcome, mut work, attempt, took, interrupted } = supervise(Order {
             works: Arc::clone(&context.works),
             job: Arc::clone(&self.job),
             run,
-            progress: Arc::clone(&context.progress),
+            minutes: Arc::clone(&minutes),
             grace: context.grace,
             stop: context.stop.clone(),
             lock,
         })
         .await;
+        minutes.close(&mut work.detail);
         let mut report = Report {
             took_ms: millis(took).unsigned_abs(),
             calls: work.calls,
@@ -183,7 +191,14 @@ impl Unit {
             ..self.report(outcome, work.reason, at)
         };
         tracing::info!(job = self.job.name, run = id, outcome = outcome.as_str(), reason = report.reason, "ended");
-        if let Err(error) = context.ledger.finish(id, &end_of(&report, context.clock.now()), context.keep) {
+        let end = end_of(&report, context.clock.now());
+        // Who had to end did not choose to leave this occurrence out: the next runner takes it up again.
+        let recorded = if interrupted && scheduled_at.is_some() && self.job.catch_up != CatchUp::None {
+            context.ledger.give_back(id, &end, context.keep, before)
+        } else {
+            context.ledger.finish(id, &end, context.keep)
+        };
+        if let Err(error) = recorded {
             report.reason = format!("{}; its end could not be recorded: {error}", report.reason);
             report.exit = report.exit.max(1);
         }

@@ -3,6 +3,7 @@
 //! Neighbours: the services and the writes list theirs; `desk.rs` finds a call's here, `faults.rs` asks whether a name
 //! means anything. Promise: what is not listed is unknown to both.
 
+use super::following;
 use super::identitystore;
 use super::organizations;
 use super::ssoadmin;
@@ -44,7 +45,7 @@ pub(super) fn find(target: &str) -> Option<Found> {
 pub(super) fn operations(service: Service) -> impl Iterator<Item = (&'static str, Action)> {
     let (reads, follows, writes): (List<Operation>, List<Operation>, List<Write>) = match service {
         Service::IdentityStore => (identitystore::OPERATIONS, &[], writes::IDENTITY_STORE),
-        Service::SsoAdmin => (ssoadmin::OPERATIONS, &[], &[]),
+        Service::SsoAdmin => (ssoadmin::OPERATIONS, following::OPERATIONS, writes::SSO_ADMIN),
         Service::Organizations => (organizations::OPERATIONS, &[], &[]),
     };
     let reads = reads.iter().map(|(name, read)| (*name, Action::Read(*read)));

@@ -5,9 +5,11 @@
 
 use super::organisation;
 use super::organisation::Organisation;
+use super::records::Assignment;
 use super::records::Group;
 use super::records::Id;
 use super::records::Membership;
+use super::records::PrincipalType;
 use super::records::User;
 
 impl Organisation {
@@ -63,5 +65,45 @@ impl Organisation {
         self.index.members.remove(&(group_id.clone(), membership_id.clone()));
         self.index.memberships_of.remove(&(user.clone(), membership_id));
         self.index.membership_by_pair.remove(&(group_id, user));
+    }
+
+    /// Takes an assignment away; the account loses the permission set with the last of them.
+    pub(super) fn remove_assignment(&mut self, assignment: &Assignment) {
+        if !self.assignments.remove(assignment) {
+            return;
+        }
+        let Assignment { account_id, permission_set_arn, principal_type, principal_id } = assignment.clone();
+        if self.assignments_of(&permission_set_arn, &account_id).next().is_none() {
+            self.index.accounts_of.remove(&(permission_set_arn.clone(), account_id.clone()));
+            self.index.permission_sets_of.remove(&(account_id.clone(), permission_set_arn.clone()));
+            self.outdated.remove(&(permission_set_arn.clone(), account_id.clone()));
+        }
+        self.index.by_principal.remove(&(principal_type, principal_id, account_id, permission_set_arn));
+    }
+
+    /// Notes that the accounts which have a permission set have it as it was.
+    pub(super) fn outdate(&mut self, permission_set: &Id) {
+        for account in self.accounts_with(permission_set) {
+            self.outdated.insert((permission_set.clone(), account));
+        }
+    }
+
+    /// The accounts that have a permission set.
+    pub(super) fn accounts_with(&self, permission_set: &Id) -> Vec<Id> {
+        organisation::seconds(&self.index.accounts_of, permission_set, None).cloned().collect()
+    }
+
+    /// The assignments of a permission set in an account.
+    pub(super) fn assignments_of(&self, permission_set: &Id, account: &Id) -> impl Iterator<Item = &Assignment> {
+        let (set, account) = (permission_set.clone(), account.clone());
+        let first = Assignment {
+            account_id: account.clone(),
+            permission_set_arn: set.clone(),
+            principal_type: PrincipalType::Group,
+            principal_id: Id::from(""),
+        };
+        self.assignments
+            .range(first..)
+            .take_while(move |row| row.account_id == account && row.permission_set_arn == set)
     }
 }

@@ -1,7 +1,7 @@
 //! How a sandbox behaves from its start on.
 //!
-//! Neighbours: whoever starts one fills it; `desk.rs` and `server.rs` read it. Promise: [`Limits`] alone are enough, and
-//! then nothing goes wrong, nothing is late and asynchronous operations end at once.
+//! Neighbours: whoever starts one fills it; `desk.rs` and `server.rs` read it. Promise: [`Limits`] alone are enough,
+//! and then nothing goes wrong, nothing is late and asynchronous operations end at once.
 
 use super::faults::Faults;
 use super::shape::Limits;

@@ -95,6 +95,7 @@ struct World {
     judge: Judge,
     dice: Dice,
     latency: Duration,
+    async_delay: Duration,
 }
 
 impl Desk {
@@ -109,6 +110,7 @@ impl Desk {
             judge: Judge::default(),
             dice,
             latency: conduct.limits.latency,
+            async_delay: conduct.async_delay,
         };
         let desk = Desk { world: Mutex::new(world) };
         desk.set_faults(conduct.faults.clone())?;
@@ -141,9 +143,10 @@ impl Desk {
     pub(super) fn set_faults(&self, faults: Faults) -> Result<(), BadFaults> {
         let mut world = self.world();
         let (rates, lag) = (faults.tps, Duration::from_millis(faults.read_lag_ms));
+        let delay = faults.async_delay_ms.map_or(world.async_delay, Duration::from_millis);
         world.judge.set(faults)?;
         world.buckets.set_rates(rates);
-        world.lagging.set(lag);
+        world.lagging.set(lag, delay);
         Ok(())
     }
 
@@ -234,6 +237,7 @@ impl World {
 
     fn answer(&mut self, now: Now, call: Admitted) -> Reply {
         let Admitted { operation, asked, refusal, lost, request_id, .. } = call;
+        self.lagging.settle(now, &mut self.organisation);
         match asked {
             Asked::Unknown => refused(None, &Refusal::unknown_operation(&operation), request_id),
             Asked::Form(form) => {
@@ -248,6 +252,8 @@ impl World {
                     Some(refusal) => Err(refusal),
                     None => request.and_then(|request| self.carry_out(now, found.action, request)),
                 };
+                // Without a delay what was begun is done before its caller hears of it.
+                self.lagging.settle(now, &mut self.organisation);
                 match lost.map_or(answer, Err) {
                     Ok(body) => json_reply(200, None, &body, request_id),
                     Err(refusal) => refused(Some(found.service), &refusal, request_id),

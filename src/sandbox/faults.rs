@@ -1,7 +1,7 @@
 //! What a sandbox does wrong on purpose.
 //!
-//! Neighbours: the command line fills it from flags, `own.rs` from `POST /_sandbox/faults`, tests build it; `verdict.rs`
-//! decides with it what befalls a call. Promise: one struct says everything that can be made to go wrong, the same by
+//! Neighbours: the command line fills it from flags, `own.rs` from `POST /_sandbox/faults`, tests build it;
+//! `verdict.rs` decides with it what befalls a call. Promise: one struct says everything that can be made to go wrong, the same by
 //! every way in; a key or an operation that nobody knows is refused by name, with those that are known.
 
 use super::catalogue;

@@ -10,6 +10,8 @@ pub(super) enum Form {
     IdentityStoreId,
     /// The id of a user, group or membership: a UUID, after ten hexadecimal digits in older stores.
     ResourceId,
+    /// The id of an asynchronous operation: a UUID.
+    RequestId,
     /// `arn:aws:sso:::instance/ssoins-...`
     InstanceArn,
     /// `arn:aws:sso:::permissionSet/ssoins-.../ps-...`
@@ -34,6 +36,7 @@ impl Form {
         match self {
             Form::IdentityStoreId => text.strip_prefix("d-").is_some_and(|rest| hex(rest, 10)) || uuid(text),
             Form::ResourceId => uuid(text) || text.split_once('-').is_some_and(|(head, id)| hex(head, 10) && uuid(id)),
+            Form::RequestId => uuid(text),
             Form::InstanceArn => resource(text, "instance/").is_some_and(instance_id),
             Form::PermissionSetArn => resource(text, "permissionSet/")
                 .and_then(|rest| rest.split_once('/'))
@@ -57,6 +60,7 @@ impl Form {
             Form::ResourceId => {
                 "^([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$"
             }
+            Form::RequestId => "\\b[0-9a-f]{8}\\b-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-\\b[0-9a-f]{12}\\b",
             Form::InstanceArn => "^arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[a-zA-Z0-9-.]{16}$",
             Form::PermissionSetArn => {
                 "^arn:aws(-[a-z]{1,5}){0,3}:sso:::permissionSet/(sso)?ins-[a-zA-Z0-9-.]{16}/ps-[a-zA-Z0-9-./]{16}$"

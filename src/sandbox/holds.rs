@@ -1,7 +1,7 @@
 //! Calls that wait until somebody lets them go on: how a test forces an order of events without sleeping.
 //!
-//! Neighbours: `server.rs` lets a held call sit here, `running.rs` and `own.rs` look at those that wait and release them.
-//! Promise: a call whose caller has gone leaves its seat; nobody waits when nobody is left to release it.
+//! Neighbours: `server.rs` lets a held call sit here, `running.rs` and `own.rs` look at those that wait and release
+//! them. Promise: a call whose caller has gone leaves its seat; nobody waits when nobody is left to release it.
 
 use super::catalogue;
 use super::faults::Rule;

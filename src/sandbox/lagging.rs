@@ -1,8 +1,8 @@
 //! The organisation as reads see it while AWS lags behind its writes.
 //!
 //! Neighbours: `desk.rs` tells it of every write and reads through it. Promise: as long as a lag is set, a read sees
-//! exactly what was there that long ago, all of it or none; writes themselves, and how asynchronous operations stand, are
-//! never late; without a lag nothing is kept.
+//! exactly what was there that long ago, all of it or none; writes themselves, and how asynchronous operations stand,
+//! are never late; without a lag nothing is kept.
 
 use super::now::Now;
 use super::organisation::Organisation;
@@ -15,6 +15,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Lagging {
     lag: Duration,
+    /// How long asynchronous operations take.
+    delay: Duration,
     /// The organisation a lag ago; absent while that is the same as today.
     past: Option<Organisation>,
     /// What the past has still to go through.
@@ -24,9 +26,10 @@ pub(super) struct Lagging {
 }
 
 impl Lagging {
-    /// Sets how far behind reads are; zero shows everything at once.
-    pub(super) fn set(&mut self, lag: Duration) {
+    /// Sets how far behind reads are (zero shows everything at once), and how long asynchronous operations take.
+    pub(super) fn set(&mut self, lag: Duration, delay: Duration) {
         self.lag = lag;
+        self.delay = delay;
         if lag.is_zero() {
             self.past = None;
             self.writes.clear();
@@ -39,6 +42,15 @@ impl Lagging {
         self.view(now, today);
         if !self.lag.is_zero() && self.past.is_none() {
             self.past = Some(today.clone());
+        }
+    }
+
+    /// Lets the organisation go on to this time: what is due ends.
+    pub(super) fn settle(&mut self, now: Now, today: &mut Organisation) {
+        if today.progressing.is_due(now.since, self.delay) {
+            self.before_change(now, today);
+            self.touched = self.touched.max(now.since);
+            today.settle(now.since, self.delay);
         }
     }
 
@@ -55,8 +67,12 @@ impl Lagging {
         let edge = now.since.checked_sub(self.lag);
         if let Some(past) = &mut self.past {
             while let Some((at, write, request)) = self.writes.pop_front_if(|(at, ..)| Some(at.since) <= edge) {
+                past.settle(at.since, self.delay);
                 // It succeeded once on the same organisation.
                 let _ = write(past, &request, at);
+            }
+            if let Some(edge) = edge {
+                past.settle(edge, self.delay);
             }
             if self.writes.is_empty() && Some(self.touched) <= edge {
                 self.past = None;

@@ -4,6 +4,7 @@
 //! so that a page costs the same in a directory of 300 and of 200,000; nothing is added past an index.
 
 use super::mint::Mint;
+use super::progressing::Progressing;
 use super::records::Account;
 use super::records::Assignment;
 use super::records::Group;
@@ -43,6 +44,11 @@ pub struct Organisation {
     pub(super) tags: BTreeMap<Id, Vec<Tag>>,
     #[serde(skip)]
     pub(super) index: Index,
+    /// Permission set and account: where an older state of the permission set is in force than it has now.
+    #[serde(skip)]
+    pub(super) outdated: Pairs,
+    #[serde(skip)]
+    pub(super) progressing: Progressing,
     /// Where new ids come from.
     #[serde(skip)]
     pub(super) mint: Mint,
@@ -156,6 +162,8 @@ impl Organisation {
             parents: BTreeMap::new(),
             tags: BTreeMap::new(),
             index: Index::default(),
+            outdated: Pairs::new(),
+            progressing: Progressing::default(),
             mint: Mint::default(),
         }
     }

@@ -102,6 +102,21 @@ impl Refusal {
         Refusal::new("ConflictException", message).with("Reason", "CONCURRENT_MODIFICATION")
     }
 
+    /// sso-admin: what cannot be done as things stand.
+    pub(super) fn conflict(message: impl Into<String>) -> Refusal {
+        Refusal::new("ConflictException", message)
+    }
+
+    /// sso-admin: more than may be.
+    pub(super) fn over_quota(message: impl Into<String>) -> Refusal {
+        Refusal::new("ServiceQuotaExceededException", message)
+    }
+
+    /// sso-admin: too many asynchronous operations at once.
+    pub(super) fn too_many_under_way() -> Refusal {
+        Refusal::new("ThrottlingException", "There are too many requests processing. Please try again later.")
+    }
+
     /// A failure of the service's own, with its HTTP status.
     pub(super) fn failed(service: Service, status: u16) -> Refusal {
         let code = match service {

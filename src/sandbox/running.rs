@@ -88,8 +88,8 @@ impl Running {
         self.service.desk.counts()
     }
 
-    /// Puts other faults in force, in place of all before; [`Faults::default`] ends them all. Calls that wait for a hold
-    /// which is not among them go on; a hold that stays keeps its count, everything else counts anew.
+    /// Puts other faults in force, in place of all before; [`Faults::default`] ends them all. Calls that wait for a
+    /// hold which is not among them go on; a hold that stays keeps its count, everything else counts anew.
     pub fn set_faults(&self, faults: Faults) -> Result<(), BadFaults> {
         self.service.set_faults(faults)
     }
@@ -99,7 +99,7 @@ impl Running {
         self.service.desk.faults()
     }
 
-    /// Adds a hold to the faults in force, and leaves the others and their counts alone. It counts the calls from now on.
+    /// Adds a hold to the faults in force, and leaves the others and their counts alone. It counts calls from now on.
     pub fn hold(&self, hold: Rule) -> Result<(), BadFaults> {
         self.service.desk.add_hold(hold)
     }
@@ -115,8 +115,8 @@ impl Running {
         self.service.room.wait_for(calls, patience)
     }
 
-    /// Lets calls go on that wait, those first that came first: of the operations that `pattern` means (`*`: of all), and
-    /// `most` at the most. How many went on.
+    /// Lets calls go on that wait, those first that came first: of the operations that `pattern` means (`*`: of all),
+    /// and `most` at the most. How many went on.
     pub fn release(&self, pattern: &str, most: Option<usize>) -> usize {
         self.service.room.release(pattern, most)
     }

@@ -114,31 +114,39 @@ fn get_permissions_boundary(organisation: &Organisation, request: &Request) -> A
 fn list_accounts_for_permission_set(organisation: &Organisation, request: &Request) -> Answer {
     let (arn, _) = permission_set(organisation, request)?;
     let scope = ["ListAccountsForProvisionedPermissionSet", arn];
-    provisioned(request, &scope, "AccountIds", &organisation.index.accounts_of, arn)
+    let outdated = |account: &Id| organisation.outdated.contains(&(Id::from(arn), account.clone()));
+    provisioned(request, &scope, "AccountIds", (&organisation.index.accounts_of, arn), outdated)
 }
 
 fn list_permission_sets_for_account(organisation: &Organisation, request: &Request) -> Answer {
     instance(organisation, request)?;
-    let account = account(organisation, request)?;
+    let account = account_in(organisation, request, "AccountId")?;
     let scope = ["ListPermissionSetsProvisionedToAccount", organisation.instance_arn(), account];
-    provisioned(request, &scope, "PermissionSets", &organisation.index.permission_sets_of, account)
+    let outdated = |set: &Id| organisation.outdated.contains(&(set.clone(), Id::from(account)));
+    provisioned(request, &scope, "PermissionSets", (&organisation.index.permission_sets_of, account), outdated)
 }
 
-fn provisioned(request: &Request, scope: &[&str], field: &str, pairs: &Pairs, first: &str) -> Answer {
+fn provisioned(
+    request: &Request,
+    scope: &[&str],
+    field: &str,
+    (pairs, first): (&Pairs, &str),
+    is_outdated: impl Fn(&Id) -> bool,
+) -> Answer {
     const LATEST: &str = "LATEST_PERMISSION_SET_PROVISIONED";
     const OUTDATED: &str = "LATEST_PERMISSION_SET_NOT_PROVISIONED";
     let status = request.word("ProvisioningStatus", &[LATEST, OUTDATED])?;
     let mut scope = scope.to_vec();
     scope.extend(status);
     let paging = Paging::read(request, &scope)?;
-    // Nothing changes a permission set here, so each account has the latest of all that it has.
-    let rows = organisation::seconds(pairs, first, paging.after()).filter(|_| status != Some(OUTDATED));
+    let wanted = |second: &&Id| status.is_none_or(|status| (status == OUTDATED) == is_outdated(second));
+    let rows = organisation::seconds(pairs, first, paging.after()).filter(wanted);
     Ok(paging.page(field, rows.map(|second| (second.clone(), json!(second)))))
 }
 
 fn list_account_assignments(organisation: &Organisation, request: &Request) -> Answer {
     let (arn, _) = permission_set(organisation, request)?;
-    let account = account(organisation, request)?;
+    let account = account_in(organisation, request, "AccountId")?;
     let paging = Paging::read(request, &["ListAccountAssignments", arn, account])?;
     let after = paging.after().and_then(|key| key.split_once(' ')).unwrap_or(("", ""));
     let first = Assignment {
@@ -203,12 +211,12 @@ fn list_tags_for_resource(organisation: &Organisation, request: &Request) -> Ans
     Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(&*tag.key), json!(tag)))))
 }
 
-fn principal_type(word: &str) -> Option<PrincipalType> {
+pub(super) fn principal_type(word: &str) -> Option<PrincipalType> {
     [PrincipalType::User, PrincipalType::Group].into_iter().find(|kind| kind.as_str() == word)
 }
 
 /// The instance of the call, which must be the one that there is.
-fn instance<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+pub(super) fn instance<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
     let arn = request.id("InstanceArn", Form::InstanceArn)?;
     if *arn == *organisation.identity.instance_arn { Ok(arn) } else { Err(no_instance(arn)) }
 }
@@ -218,7 +226,7 @@ fn no_instance(arn: &str) -> Refusal {
 }
 
 /// The permission set of the call, which must exist in the instance of the call.
-fn permission_set<'a, 'o>(
+pub(super) fn permission_set<'a, 'o>(
     organisation: &'o Organisation,
     request: &'a Request,
 ) -> Result<(&'a str, &'o Policies), Refusal> {
@@ -229,13 +237,17 @@ fn permission_set<'a, 'o>(
 }
 
 /// The account of the call, which must be in the organisation.
-fn account<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
-    let id = request.id("AccountId", Form::AccountId)?;
+pub(super) fn account_in<'a>(
+    organisation: &Organisation,
+    request: &'a Request,
+    field: &str,
+) -> Result<&'a str, Refusal> {
+    let id = request.id(field, Form::AccountId)?;
     let missing = || Refusal::not_found(format!("Could not find Account with id {id}"));
     organisation.accounts.get(id).map(|_| id).ok_or_else(missing)
 }
 
-fn last_part(arn: &str) -> &str {
+pub(super) fn last_part(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 

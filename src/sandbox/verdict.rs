@@ -1,7 +1,7 @@
 //! What befalls one call: the faults that are set, held against the calls as they come.
 //!
-//! Neighbours: `desk.rs` has every call judged as it arrives and carries the refusals out, `server.rs` the rest. Promise:
-//! each rule counts the calls that it is about, in the order in which they came, whatever the other rules did to them.
+//! Neighbours: `desk.rs` has every call judged as it arrives and carries the refusals out, `server.rs` the rest.
+//! Promise: each rule counts the calls that it is about, in the order in which they came, whatever the other rules did to them.
 
 use super::catalogue;
 use super::faults::BadFaults;

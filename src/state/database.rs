@@ -101,6 +101,11 @@ impl Database {
         Ok((Database { connection, path }, Some(notice)))
     }
 
+    /// What `SQLite` finds wrong with the content, if anything. Changes nothing.
+    pub fn damage(&self) -> Result<Option<String>, StateError> {
+        Ok(check(&self.connection, &self.path)?)
+    }
+
     /// The connection, to run statements on.
     pub fn connection(&mut self) -> &mut Connection {
         &mut self.connection

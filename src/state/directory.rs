@@ -94,6 +94,11 @@ impl State {
         fold::fold(&self.directory, self.access, database, now)
     }
 
+    /// [`fold::examine`].
+    pub fn examine_tally(&self) -> Result<(u64, u64), StateError> {
+        fold::examine(&self.directory)
+    }
+
     /// Lookups in `cache` since the hour of `since`, folded or not. Changes nothing; `None` stands for a database that
     /// is not there or cannot be read.
     pub fn window(&self, database: Option<&Database>, cache: &Path, since: UnixMillis) -> Result<Counts, StateError> {

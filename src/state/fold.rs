@@ -110,6 +110,24 @@ pub fn peek(
     Ok(counts)
 }
 
+/// How many records wait to be counted, and how many stretches of bytes among them are none. Changes nothing.
+pub fn examine(directory: &Path) -> Result<(u64, u64), StateError> {
+    let mut found = (0, 0);
+    let mut names = taken(directory)?;
+    names.insert(NAME.into());
+    for name in names {
+        let path = directory.join(name);
+        let mut file = match private::open(&path, Open::Read, Access::Owner) {
+            Ok(file) => file,
+            Err(error) if error.is_absent() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let scanned = scan(&mut file, &path, &mut |_| {})?;
+        found = (found.0 + scanned.records, found.1 + scanned.damaged);
+    }
+    Ok(found)
+}
+
 /// Renames the tally; `None` when there is nothing in it.
 fn take(directory: &Path, now: UnixMillis) -> Result<Option<String>, StateError> {
     let path = directory.join(NAME);

@@ -9,11 +9,36 @@
 //! way as an old one.
 
 /// The steps from version 1, each to the next version.
-pub(super) const STEPS: &[&str] = &[ALERTS];
+pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS];
 
 /// The number of the schema after the last step.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 pub(super) const VERSION: i32 = 1 + STEPS.len() as i32;
+
+/// Samples of the size, calls to AWS, and runs counted for ever (`trends.rs`). A trigger counts runs, so that whoever ends
+/// one counts it, and in the same transaction.
+const TRENDS: &str = "
+-- What the cache directory `cache` (the number of its path) held at a moment.
+CREATE TABLE sample(
+  cache INTEGER NOT NULL, at INTEGER NOT NULL, entries INTEGER NOT NULL, held INTEGER NOT NULL,
+  PRIMARY KEY(cache, at)
+) WITHOUT ROWID, STRICT;
+-- Calls to AWS by hour (start of the hour; 0 for all that are no longer kept apart) and operation.
+CREATE TABLE call(
+  hour INTEGER NOT NULL, operation TEXT NOT NULL, sent INTEGER NOT NULL, PRIMARY KEY(hour, operation)
+) WITHOUT ROWID, STRICT;
+-- Every run that ended, also those that `run` has forgotten.
+CREATE TABLE run_total(
+  job TEXT NOT NULL, profile TEXT NOT NULL, outcome TEXT NOT NULL,
+  n INTEGER NOT NULL, took_ms INTEGER NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY(job, profile, outcome)
+) WITHOUT ROWID, STRICT;
+INSERT INTO run_total SELECT job, profile, outcome, count(*), sum(took_ms), sum(calls)
+  FROM run WHERE outcome IS NOT NULL GROUP BY 1, 2, 3;
+CREATE TRIGGER run_ended AFTER UPDATE OF outcome ON run WHEN new.outcome IS NOT NULL AND old.outcome IS NULL BEGIN
+  INSERT INTO run_total VALUES(new.job, new.profile, new.outcome, 1, new.took_ms, new.calls)
+    ON CONFLICT DO UPDATE SET n = n + 1, took_ms = took_ms + excluded.took_ms, calls = calls + excluded.calls;
+END;
+";
 
 /// The statements that make an empty database ours, of version 1.
 pub(super) const SCHEMA: &str = "

@@ -12,9 +12,9 @@ use crate::sqlite::{Connection, Row, StatementError, Transaction, params};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const HOUR: i64 = 3_600_000;
+pub(super) const HOUR: i64 = 3_600_000;
 /// For how long hours are kept apart.
-const KEPT: i64 = 31 * 24 * HOUR;
+pub(super) const KEPT: i64 = 31 * 24 * HOUR;
 
 /// Lookups by resource and outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,6 +86,33 @@ impl Counts {
         let chosen = self.by.iter().filter(|((_, outcome), _)| wanted(*outcome));
         chosen.fold(0, |sum: u64, (_, n)| sum.saturating_add(*n))
     }
+}
+
+/// The lookups of one hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hour {
+    /// Its beginning.
+    pub at: UnixMillis,
+    /// What was looked up in it.
+    pub counts: Counts,
+}
+
+/// Folded lookups in `cache` by hour since the hour of `since`, the oldest first; an hour without any is not there.
+pub fn hours(database: &Database, cache: &Path, since: UnixMillis) -> Result<Vec<Hour>, StateError> {
+    let statement = "SELECT hour, resource, outcome, n FROM hourly WHERE hour >= ? AND cache = ? ORDER BY hour";
+    let mut hours: Vec<Hour> = Vec::new();
+    let mut statement = database.reader().prepare(statement)?;
+    let mut rows = statement.query(params![hour_of(since), cache_number(cache)])?;
+    while let Some(row) = rows.next()? {
+        let at = row.get(0)?;
+        if hours.last().is_none_or(|last| last.at != at) {
+            hours.push(Hour { at, counts: Counts::default() });
+        }
+        if let Some(last) = hours.last_mut() {
+            collect(&mut last.counts, std::iter::once(Ok((row.get(1)?, row.get(2)?, row.get(3)?))))?;
+        }
+    }
+    Ok(hours)
 }
 
 /// Folded lookups in `cache` since the beginning of the hour of `since`.
@@ -220,5 +247,8 @@ mod tests {
         assert_eq!(hits(ours, 2 * HOUR - 1), 21);
         assert_eq!((hits(ours, i64::MIN), hits(ours, i64::MAX), hits(other, 0)), (21, 0, 500));
         assert_eq!(lifetime(&database, ours).unwrap().hits(), 21);
+        let by_hour: Vec<_> = hours(&database, ours, 0).unwrap().iter().map(|h| (h.at, h.counts.hits())).collect();
+        assert_eq!(by_hour, [(HOUR, 1), (2 * HOUR, 20)]);
+        assert_eq!(hours(&database, ours, 2 * HOUR + 1).unwrap().len(), 1);
     }
 }

@@ -3,6 +3,7 @@
 //! Neighbours: `cache/` turns most of these into a miss; `cli/exit.rs` words them. Promise: "not there" is never
 //! one of them, and [`StoreError::is_temporary`] alone decides about retries and the breaker.
 
+use super::Address;
 use crate::private::PrivateError;
 use crate::sqlite::SqliteError;
 use std::path::PathBuf;
@@ -51,6 +52,34 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The word for it in the log, after `CacheError`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            StoreError::Damaged { .. } => "CacheCorruptionError",
+            StoreError::BreakerOpen => "CacheCircuitOpen",
+            StoreError::Output(_) => "CacheOutputError",
+            StoreError::Private(_) => "CachePermissionError",
+            StoreError::Sqlite(_) | StoreError::Io { .. } | StoreError::NetworkFileSystem { .. } => "CacheBackendError",
+        }
+    }
+
+    /// One line of the log about it, with ids and no names: `CacheError CacheBackendError: ...`.
+    pub fn log(&self) {
+        match self {
+            StoreError::Damaged { key, reason } => {
+                let entry = Address { space: "", key }.id();
+                let operation = key.split(':').take(2).collect::<Vec<_>>().join(":");
+                tracing::warn!(
+                    "CacheError {}: an entry of {operation} ({entry:016x}) is damaged: {reason}",
+                    self.kind()
+                );
+            }
+            // Said once by whoever opened it; a line for each operation that was spared would bury that.
+            StoreError::BreakerOpen | StoreError::Output(_) => {}
+            other => tracing::warn!("CacheError {}: {other}", other.kind()),
+        }
+    }
+
     /// Whether the same operation may work a little later (a busy or full database).
     pub fn is_temporary(&self) -> bool {
         matches!(self, StoreError::Sqlite(error) if error.is_temporary())

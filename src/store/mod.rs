@@ -14,7 +14,7 @@ mod near;
 mod shared;
 
 pub use breaker::{Breaker, BreakerSnapshot, BreakerState};
-pub use disk::{Disk, Flip, Options};
+pub use disk::{Disk, Eviction, Flip, History, Options, Sounding};
 pub use error::StoreError;
 pub use log::{KEEP_MILLIS, Record};
 pub use memory::Memory;

@@ -126,20 +126,24 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_job_that_is_wrong_is_told_by_file_key_and_remedy_and_changes_nothing() {
+fn a_job_that_is_wrong_is_told_by_file_key_and_remedy_and_stops_no_other() {
     for (what, text, told) in JOBS {
         let world = World::small();
         let good = world.write("jobs/10-good.toml", "name = \"limits\"\nkind = \"enforce-limits\"\nevery = \"1h\"\n");
         world.write("jobs/20-bad.toml", text);
         world.configure(&format!("[jobs]\ndir = \"{}\"\n", good.parent().unwrap().display()));
         let before = world.tree();
-        for words in
-            [&["jobs", "validate"][..], &["jobs", "run"], &["jobs", "run", "--all"], &["jobs", "run", "limits"]]
-        {
-            let ran = world.run(words.iter().copied()).code(2);
+        for words in [["jobs", "validate"], ["jobs", "list"], ["jobs", "daemon"]] {
+            let ran = world.run(words).code(2);
             told.iter().fold(ran, |ran, part| ran.says(part));
         }
         assert!(world.tree() == before, "{what} changed something");
+        // A run goes on beside it: the sound job does its work, and the broken one is a failure with its reason.
+        for words in [&["jobs", "run"][..], &["jobs", "run", "--all"]] {
+            let ran = world.run(words.iter().copied()).code(2);
+            told.iter().fold(ran, |ran, part| ran.says(part));
+        }
+        world.run(["jobs", "run", "limits"]).stdout_has("limits  done ");
         world.run(["cache", "status"]).ok();
         world.run(["user", "list"]).ok();
     }

@@ -107,14 +107,21 @@ fn with_the_cache_disabled_a_warm_is_skipped_with_its_reason() {
     assert_eq!((&run["outcome"], &run["calls"]), (&Value::from("skipped"), &Value::from(0)));
 }
 
-#[test]
-fn a_broken_job_file_stops_everything_and_names_file_and_key() {
-    let home = Home::new();
+/// Two broken files and between them a sound one, which is due at once.
+fn broken_folder(home: &Home) -> String {
     let folder = home.folder("jobs");
     std::fs::write(folder.join("10-x.toml"), "name = \"x\"\nkind = \"cleanup\"\nevery = \"soon\"\n").unwrap();
+    std::fs::write(folder.join("15-tidy.toml"), "name = \"tidy\"\nkind = \"cleanup\"\nevery = \"5m\"\n").unwrap();
     std::fs::write(folder.join("20-y.toml"), "name = \"y\"\nkind = \"polish\"\nevery = \"5m\"\n").unwrap();
-    let broken = [("AWSIDEMAN_JOBS_DIR", folder.to_str().unwrap())];
-    for words in ["jobs run --all", "jobs run", "jobs validate", "jobs list", "jobs daemon"] {
+    folder.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_broken_job_file_is_told_with_file_and_key_wherever_all_jobs_are_looked_at() {
+    let home = Home::new();
+    let folder = broken_folder(&home);
+    let broken = [("AWSIDEMAN_JOBS_DIR", folder.as_str())];
+    for words in ["jobs validate", "jobs list", "jobs next", "jobs simulate", "jobs daemon"] {
         let ran = home.run_with(words, &broken);
         assert_eq!(ran.exit, 2, "{words}: {ran:?}");
         for part in ["10-x.toml:3: every", "`soon`", "20-y.toml:2: kind", "`polish`"] {
@@ -124,10 +131,36 @@ fn a_broken_job_file_stops_everything_and_names_file_and_key() {
 }
 
 #[test]
+fn a_broken_job_file_fails_its_own_job_and_the_next_still_runs() {
+    let home = Home::new();
+    let folder = broken_folder(&home);
+    let broken = [("AWSIDEMAN_JOBS_DIR", folder.as_str())];
+    let due = home.run_with("jobs run", &broken);
+    assert_eq!((due.exit, due.stdout.as_str()), (2, ""), "{due:?}");
+    let lines: Vec<&str> = due.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "one line for each that was not well: {due:?}");
+    assert!(lines[0].starts_with("x: failed, ") && lines[0].contains("10-x.toml:3: every"), "{due:?}");
+    assert!(lines[1].starts_with("y: failed, ") && lines[1].contains("`polish`"), "{due:?}");
+
+    let named = home.run_with("jobs run tidy --json", &broken);
+    assert_eq!(document(&named)["runs"].as_array().unwrap().len(), 1, "asked for by name, the others are left alone");
+    let x = home.run_with("jobs run x --json", &broken);
+    let found = document(&x);
+    assert_eq!((x.exit, &found["runs"][0]["outcome"], &found["runs"][0]["exit"]), (2, &"failed".into(), &2.into()));
+
+    home.run_with("jobs run", &broken);
+    std::fs::remove_file(format!("{folder}/10-x.toml")).unwrap();
+    std::fs::remove_file(format!("{folder}/20-y.toml")).unwrap();
+    let history = document(&home.run_with("jobs history --json", &broken));
+    let of = |job: &str| history["runs"].as_array().unwrap().iter().filter(|run| run["job"] == job).count();
+    assert_eq!((of("x"), of("y"), of("tidy")), (1, 1, 2), "told at every pass, recorded once: {history}");
+}
+
+#[test]
 fn validate_counts_and_warns_of_a_warm_that_runs_too_seldom() {
     let home = Home::new();
     let shipped = home.run("jobs validate");
-    assert_eq!((shipped.exit, shipped.stdout.starts_with("5 jobs are sound")), (0, true), "{shipped:?}");
+    assert_eq!((shipped.exit, shipped.stdout.starts_with("8 jobs are sound")), (0, true), "{shipped:?}");
     let folder = home.folder("jobs");
     let seldom = "name = \"w\"\nkind = \"warm\"\nevery = \"3h\"\n[warm]\nresources = [\"users\"]\n";
     std::fs::write(folder.join("w.toml"), seldom).unwrap();

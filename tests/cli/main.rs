@@ -6,10 +6,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod bypass;
+mod coherent;
+mod coherent_table;
 mod crowd;
+mod depth;
 mod freshness;
 mod home;
 mod jobs;
+mod jobs_ahead;
+mod jobs_faults;
+mod jobs_processes;
+mod log;
 mod monitor;
 mod output;
 mod run;
@@ -19,4 +27,5 @@ mod spaces;
 mod spec;
 mod status;
 mod truth;
+mod warm;
 mod words;

@@ -47,7 +47,8 @@ impl World {
         World::of(&Shape { users: 20, groups: 3, accounts: 2, permission_sets: 2, ..Shape::default() })
     }
 
-    fn of(shape: &Shape) -> World {
+    /// An empty home and an organisation of this shape.
+    pub(crate) fn of(shape: &Shape) -> World {
         let root = tempfile::tempdir().unwrap();
         let sandbox = organisation(shape);
         for folder in ["home", "bin"] {
@@ -63,6 +64,8 @@ impl World {
             ("AWS_ACCESS_KEY_ID", "AKIAFIRST".into()),
             ("AWS_SECRET_ACCESS_KEY", "secret".into()),
             ("AWS_EC2_METADATA_DISABLED", "true".into()),
+            // For root it would be the host's.
+            ("AWSIDEMAN_LOG_FILE", text(root.path().join("awsideman.log"))),
             (ENDPOINT, sandbox.url()),
             // The product's own pace is tested where it is made.
             ("AWSIDEMAN_PACE_SSO_ADMIN_TPS", "10000".into()),
@@ -130,6 +133,19 @@ impl World {
         self.root.path().join(name)
     }
 
+    /// The sandbox itself, to set faults and holds.
+    pub(crate) fn sandbox(&self) -> &Running {
+        &self.sandbox
+    }
+
+    /// Calls an operation of the sandbox past the product, as another tool would.
+    pub(crate) fn ask(&self, operation: &str, body: &Value) -> Value {
+        let request = ureq::post(self.sandbox.url())
+            .header("X-Amz-Target", operation)
+            .header("Content-Type", "application/x-amz-json-1.1");
+        request.send_json(body).unwrap().body_mut().read_json().unwrap()
+    }
+
     /// Where the sandbox answers.
     pub(crate) fn sandbox_url(&self) -> String {
         self.sandbox.url()
@@ -140,6 +156,16 @@ impl World {
         let mut faults = Faults::default();
         choose(&mut faults);
         self.sandbox.set_faults(faults).unwrap();
+    }
+
+    /// Whether so many calls come to wait under a hold.
+    pub(crate) fn wait_for_held(&self, calls: usize, patience: Duration) -> bool {
+        self.sandbox.wait_for_held(calls, patience)
+    }
+
+    /// Lets every call go on that waits, and holds none any more.
+    pub(crate) fn release(&self) {
+        self.faults(|_| ());
     }
 
     /// What the sandbox was asked so far.

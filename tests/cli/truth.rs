@@ -269,6 +269,10 @@ fn an_answer_made_of_parts_is_as_old_as_the_oldest_of_them() {
     let user =
         world.run(["user", "get", cold["data"][0]["UserName"].as_str().unwrap(), "--json", "--meta"]).ok().json();
     assert!(user["data"]["UserId"].is_string() && user["meta"]["age"].as_i64() >= Some(118));
+    // The user is asked for anew; the name that leads there is as old as it was.
+    world.run(["user", "get", user["data"]["UserId"].as_str().unwrap(), "--refresh"]).ok();
+    let named = world.run(["user", "get", user["data"]["UserName"].as_str().unwrap(), "--json", "--meta"]).ok().json();
+    assert!(named["meta"]["age"].as_i64() >= Some(118), "{}", named["meta"]);
     let all = world.run(["assignment", "list", "--json", "--meta"]).ok().json();
     assert_eq!(all["meta"]["complete"], true);
     world.later("4m");

@@ -130,19 +130,33 @@ impl Aws {
         let missing = || GatewayError::NotFound { what: change.subject() };
         let mut answer = json!({});
         let display = |world: &World| format!("display{}", world.versions.len());
+        let taken = || GatewayError::Refused {
+            operation: change.operation().into(),
+            code: "ConflictException".into(),
+            detail: "taken".into(),
+            request_id: None,
+        };
+        let is_taken = |state: &State, name: &str| state.users.values().any(|user| user.0.eq_ignore_ascii_case(name));
         match change {
             Change::CreateUser(new) => {
+                if is_taken(&state, &new.user_name) {
+                    return Err(taken());
+                }
                 world.created += 1;
                 let id = user(100 + u64::from(world.created));
                 state.users.insert(id.clone(), (new.user_name.clone(), display(&world)));
                 answer = json!({"UserId": id});
             }
             Change::UpdateUser { id, attributes } => {
-                let shown = display(&world);
+                let name = attributes.iter().find(|attribute| attribute.path == "userName");
+                let name = name.map(|name| name.value.as_ref().unwrap().as_str().unwrap());
+                if name.is_some_and(|name| is_taken(&state, name)) {
+                    return Err(taken());
+                }
                 let user = state.users.get_mut(id).ok_or_else(missing)?;
-                match attributes.iter().find(|attribute| attribute.path == "userName") {
-                    Some(name) => name.value.as_ref().unwrap().as_str().unwrap().clone_into(&mut user.0),
-                    None => user.1 = shown,
+                match name {
+                    Some(name) => name.clone_into(&mut user.0),
+                    None => user.1 = display(&world),
                 }
             }
             Change::DeleteUser(id) => {
@@ -184,7 +198,11 @@ impl Aws {
         world.seed = next(world.seed);
         if world.seed.is_multiple_of(8) {
             world.lost += 1;
-            return Err(GatewayError::Unreachable { operation: change.operation().into(), detail: "lost".into() });
+            return Err(GatewayError::Unreachable {
+                operation: change.operation().into(),
+                detail: "lost".into(),
+                sent: true,
+            });
         }
         Ok(answer)
     }

@@ -4,7 +4,7 @@ use crate::{Host, settings};
 use awsideman::aws::AwsSettings;
 use awsideman::config::WarmTarget;
 use awsideman::gateway::{
-    Aws, Filter, Gateway, Listing, Policy, Principal, PrincipalKind, Request, Source, Target, WarmPlan,
+    Aws, Filter, Gateway, Listing, Policy, Principal, PrincipalKind, Renew, Request, Source, Target, WarmPlan,
 };
 use awsideman::private::Access;
 use awsideman::report::Silent;
@@ -81,7 +81,7 @@ async fn list(gateway: &Gateway, request: Request) -> Vec<Value> {
 async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws() {
     let site = site(Shape::default());
     let (_root, host) = on_disk();
-    let plan = WarmPlan { targets: WarmTarget::ALL.to_vec(), fresh_for: None };
+    let plan = WarmPlan::new(&WarmTarget::ALL, Renew::All);
     let (done, end) = host.gateway(&site.aws).warm(&plan, &Silent).await;
     assert!(end.is_none() && done.iter().all(|d| d.failures.is_empty() && d.stopped.is_none()), "{done:?}");
     let counts = site.organisation.counts();

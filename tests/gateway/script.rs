@@ -78,7 +78,7 @@ impl Script {
 }
 
 pub(crate) fn unreachable() -> GatewayError {
-    GatewayError::Unreachable { operation: "x".into(), detail: "no route".into() }
+    GatewayError::Unreachable { operation: "x".into(), detail: "no route".into(), sent: false }
 }
 
 pub(crate) fn throttled() -> GatewayError {

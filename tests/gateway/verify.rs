@@ -4,7 +4,9 @@ use crate::script::{ACCOUNTS, SETS, Script, denied, expired, id, unreachable};
 use crate::{Host, MINUTE};
 use awsideman::cache::Fresh;
 use awsideman::config::WarmTarget;
-use awsideman::gateway::{Flaw, Gateway, GatewayError, Mended, Policy, Request, Verified, Wanted, WarmPlan, Which};
+use awsideman::gateway::{
+    Flaw, Gateway, GatewayError, Mended, Policy, Renew, Request, Verified, Wanted, WarmPlan, Which,
+};
 use awsideman::model::Resource;
 use awsideman::report::Silent;
 use awsideman::store::{Select, Store};
@@ -28,7 +30,7 @@ async fn value(gateway: &Gateway, request: &Request, policy: Policy) -> Result<V
 }
 
 async fn warm(gateway: &Gateway) {
-    gateway.warm(&WarmPlan { targets: WarmTarget::ALL.to_vec(), fresh_for: None }, &Silent).await;
+    gateway.warm(&WarmPlan::new(&WarmTarget::ALL, Renew::All), &Silent).await;
 }
 
 /// A host a minute after it was warmed: what AWS is asked now is younger than what is stored.
@@ -196,7 +198,9 @@ async fn what_answers_nobody_is_left_out_with_the_reason() {
     let cache = gateway.cache();
     cache.fill(&space, &[own], cache.ticket().unwrap()).unwrap();
     let verified = verify(&gateway, &Wanted { sample: Some(4), ..all() }).await;
-    assert_eq!((verified.checked, verified.skipped["not an answer of AWS"]), (4, 1));
+    // Beside the library's own, what a warm remembers of itself.
+    assert_eq!(verified.checked, 4);
+    assert!(verified.skipped["not an answer of AWS"] >= 1);
     host.clock.advance(10 * MINUTE);
     script.calls();
     let later = verify(&host.gateway(&script), &all()).await;

@@ -3,7 +3,9 @@
 use crate::script::{ACCOUNTS, SETS, Script, denied, expired, id};
 use crate::{Host, MINUTE, settings};
 use awsideman::config::WarmTarget;
-use awsideman::gateway::{Filter, Gateway, GatewayError, Policy, Principal, PrincipalKind, Request, WarmPlan, Warmed};
+use awsideman::gateway::{
+    Filter, Gateway, GatewayError, Policy, Principal, PrincipalKind, Renew, Request, WarmPlan, Warmed,
+};
 use awsideman::report::Silent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +15,8 @@ async fn warm(
     targets: &[WarmTarget],
     fresh_for: Option<u32>,
 ) -> (Vec<Warmed>, Option<GatewayError>) {
-    let fresh_for = fresh_for.map(|minutes| minutes * MINUTE);
-    gateway.warm(&WarmPlan { targets: targets.to_vec(), fresh_for }, &Silent).await
+    let renew = fresh_for.map_or(Renew::All, |minutes| Renew::Expiring(minutes * MINUTE));
+    gateway.warm(&WarmPlan::new(targets, renew), &Silent).await
 }
 
 fn everything() -> Filter {
@@ -99,7 +101,8 @@ async fn a_spent_budget_ends_the_warm_and_keeps_what_was_done() {
     let (host, script) = (Host::new(), Arc::new(Script::new(300)));
     let sent = AtomicU64::new(0);
     script.rule(move |_| (sent.fetch_add(1, Ordering::SeqCst) >= 6).then_some(GatewayError::Budget { budget: 6 }));
-    let (done, end) = warm(&host.gateway(&script), &WarmTarget::ALL, None).await;
+    let plan = WarmPlan { thrifty: true, ..WarmPlan::new(&WarmTarget::ALL, Renew::All) };
+    let (done, end) = host.gateway(&script).warm(&plan, &Silent).await;
     assert!(matches!(end, Some(GatewayError::Budget { .. })));
     assert_eq!((done.len(), done[0].items, done[1].items), (3, 300, 2), "{done:?}");
     assert!(done[2].stopped.is_some());

@@ -445,3 +445,25 @@ fn a_reader_holds_nobody_back() {
     .unwrap();
     assert!(!has(&disk, "s", "k"));
 }
+
+#[test]
+fn what_a_sweep_took_is_remembered_with_the_reason_and_a_removal_is_not() {
+    let (_root, dir) = fresh();
+    let disk = open(&dir);
+    assert_eq!(disk.evictions(at("s", "a")).unwrap(), []);
+    let kept = |key: &str, stale_until| Fill { meta: Meta { stale_until, ..meta("s", key) }, ..fill("s", key) };
+    fill_all(&disk, &[kept("a", NOW - 1), kept("b", NOW + HOUR), kept("c", NOW + HOUR)]);
+    disk.remove(&[exact("s", "c")], None, NOW).unwrap();
+    disk.sweep(&Sweep { now: NOW, expired: true, ..NO_SWEEP }).unwrap();
+    let reasons = |key| disk.evictions(at("s", key)).unwrap().iter().map(|e| (e.at, e.reason)).collect::<Vec<_>>();
+    assert_eq!((reasons("a"), reasons("b"), reasons("c")), (vec![(NOW, "expired")], vec![], vec![]));
+    disk.sweep(&Sweep { now: NOW + 1, entries: Some((0, 0)), ..NO_SWEEP }).unwrap();
+    fill_all(&disk, &[kept("b", NOW + HOUR)]);
+    disk.sweep(&Sweep { now: NOW + 2, entries: Some((0, 0)), ..NO_SWEEP }).unwrap();
+    assert_eq!(reasons("b"), [(NOW + 2, "least recently used"), (NOW + 1, "least recently used")], "the latest first");
+    let many: Vec<Fill> = (0..4_200).map(|n| fill("s", &format!("k{n}"))).collect();
+    fill_all(&disk, &many);
+    disk.sweep(&Sweep { now: NOW + 3, entries: Some((0, 0)), ..NO_SWEEP }).unwrap();
+    assert_eq!(reasons("a"), [], "a ring forgets");
+    assert_eq!(many.iter().filter(|fill| !reasons(&fill.meta.key).is_empty()).count(), 4_096);
+}

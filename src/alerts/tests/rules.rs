@@ -193,15 +193,19 @@ fn alerts_list_says_when_the_next_message_is_due() {
 #[test]
 fn the_document_and_the_page_say_what_the_text_says_and_escape_what_they_must() {
     let mut desk = Desk::new();
-    let evil =
-        Finding { message: "<script>alert(\"x\")</script>\r\nBcc: all@example.com\u{202e}".into(), ..rate(42.0) };
+    let evil = Finding {
+        message: "<script>alert(\"x\")</script> ``` @channel\r\nBcc: all@example.com\u{202e}".into(),
+        ..rate(42.0)
+    };
     let mail = desk.decide(0, &[evil]).mail.unwrap();
     assert!(!mail.html.contains("<script") && mail.html.contains("&lt;script&gt;"), "{}", mail.html);
     assert!(mail.html.contains("<code") && mail.html.contains("awsideman cache status --detailed</code>"));
     assert!(!mail.html.contains("http://") && !mail.html.contains("https://"), "it loads and links nothing");
     assert!(!mail.body.contains('\u{202e}') && !mail.body.contains("\nBcc"), "{}", mail.body);
     let document: serde_json::Value = serde_json::from_str(&mail.document).unwrap();
-    assert_eq!(document["text"], format!("{}\n\n{}", mail.subject, mail.body));
+    let text = document["text"].as_str().unwrap();
+    assert!(text.starts_with(&format!("{}\n```\nBegan:\n- &lt;script&gt;", mail.subject)), "{text}");
+    assert!(!text.contains('<') && text.matches("```").count() == 2, "no name calls a channel: {text}");
     assert_eq!((&document["state"], &document["host"]), (&"firing".into(), &"host-1".into()));
     let alert = &document["alerts"][0];
     assert_eq!((&alert["key"], &alert["state"], &alert["news"]), (&"hit_rate".into(), &"firing".into(), &true.into()));

@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_the_rest_when_aws_is_silent() {
-        let silent = || GatewayError::Unreachable { operation: "x".into(), detail: "timed out".into() };
+        let silent = || GatewayError::Unreachable { operation: "x".into(), detail: "timed out".into(), sent: true };
         let (checks, calls) = tried("AWSIdentityStore.ListUsers", silent);
         assert_eq!(calls, 1);
         assert_eq!(checks[1].level, Level::Fail);

@@ -3,21 +3,21 @@
 //! Neighbours: `directory.rs` has the commands; `commands/changes/` carries them out. Promise: which accounts are meant
 //! is always said: one, several by name, or those that filters choose.
 
-use super::reading::Trial;
+use super::reading::ChangeArgs;
 use crate::gateway::PrincipalKind;
 use clap::{Args, ValueEnum};
 
 /// `assignment assign`, `assignment revoke`
 #[derive(Debug, Clone, Args)]
 #[group(id = "accounts to choose", required = true, multiple = true,
-    args = ["account", "accounts", "ou_filter", "account_pattern", "account_filter"])]
+    args = ["account", "accounts", "ou_filter", "account_pattern", "account_filter", "all_accounts"])]
 pub struct GrantArgs {
     /// The name or ARN of the permission set
     pub permission_set: String,
     /// The name or id of the user or group
     pub principal: String,
     /// The name or id of the account
-    #[arg(conflicts_with_all = ["accounts", "ou_filter", "account_pattern", "account_filter"])]
+    #[arg(conflicts_with_all = ["accounts", "ou_filter", "account_pattern", "account_filter", "all_accounts"])]
     pub account: Option<String>,
     /// Whether the principal is a user or a group; both are looked for, unless said
     #[arg(long, value_name = "TYPE", value_enum, ignore_case = true)]
@@ -27,7 +27,7 @@ pub struct GrantArgs {
         long,
         value_name = "ACCOUNT,...",
         value_delimiter = ',',
-        conflicts_with_all = ["ou_filter", "account_pattern", "account_filter"],
+        conflicts_with_all = ["ou_filter", "account_pattern", "account_filter", "all_accounts"],
         help_heading = "Accounts"
     )]
     pub accounts: Vec<String>,
@@ -37,9 +37,12 @@ pub struct GrantArgs {
     /// Accounts whose name or id this glob matches
     #[arg(long, value_name = "GLOB", help_heading = "Accounts")]
     pub account_pattern: Option<String>,
-    /// Accounts that have this tag (can be repeated); * is all accounts
+    /// Accounts that have this tag (can be repeated); * is every active account
     #[arg(long, value_name = "tag:KEY=VALUE", value_parser = AccountFilter::parse, help_heading = "Accounts")]
     pub account_filter: Vec<AccountFilter>,
+    /// Every active account of the organization
+    #[arg(long, help_heading = "Accounts", conflicts_with_all = ["ou_filter", "account_pattern", "account_filter"])]
+    pub all_accounts: bool,
     /// Go on with other accounts after one has failed, which is what happens unless said
     #[arg(long, conflicts_with = "stop_on_error")]
     pub continue_on_error: bool,
@@ -49,9 +52,9 @@ pub struct GrantArgs {
     /// Have at most this many under way at once, 1 to 15
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=15))]
     pub batch_size: u8,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }
 
 /// The words of `--principal-type`.

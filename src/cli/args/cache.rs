@@ -3,8 +3,10 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/cache.rs` carries it out. Promise: what an on-call engineer
 //! types in an emergency (status, health, clear, disable, enable, recover) needs neither AWS nor a sound configuration.
 
+mod depth;
 mod truth;
 
+pub use depth::{CheckArgs, ExportArgs, ImportArgs, InspectArgs, WhyArgs};
 pub use truth::{InvalidateArgs, VerifyArgs};
 
 use crate::config::WarmTarget;
@@ -45,6 +47,16 @@ pub enum CacheCommand {
         #[arg(long, conflicts_with_all = ["json", "output"])]
         nagios: bool,
     },
+    /// Show entries from all sides, their checksums verified
+    Inspect(InspectArgs),
+    /// Say why a key is or is not answered from the cache
+    Why(WhyArgs),
+    /// Look whether all that is stored is sound
+    Check(CheckArgs),
+    /// Write the fresh entries to a file
+    Export(ExportArgs),
+    /// Store what a file of `cache export` holds and the cache lacks
+    Import(ImportArgs),
     /// Store, read, expire and delete a private entry, and time it
     #[command(after_help = "Examples:\n  awsideman cache test\n  awsideman cache test --json")]
     Test,
@@ -121,19 +133,38 @@ pub struct ClearArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Fill the cache ahead of time.\n\n\
-        Without names: users, groups, memberships, permission sets, accounts and assignments. All \
-        of it is asked of AWS anew, whatever its age; with --budget, what is still fresh for a minute is left alone, so \
-        that the next run goes on where this one ended. A part of AWS's quota is kept free for others.",
-    after_help = "Examples:\n  awsideman cache warm\n  awsideman cache warm users groups\n  \
-        awsideman cache warm assignments --budget 500"
+        Without names: users, groups, memberships, permission sets, accounts and assignments. All of it is asked of AWS \
+        anew, whatever its age; a warm that was ended before its end (killed, out of budget, or with something that \
+        could not be read) is gone on with. Assignments are asked by account and permission set or by user and group, \
+        whichever takes fewer calls. A part of AWS's quota is kept free for others.\n\n\
+        Several at once share the work: what another awsideman is fetching is left to it.",
+    after_help = "Examples:\n  awsideman cache warm\n  awsideman cache warm --plan\n  \
+        awsideman cache warm users groups --diff\n  awsideman cache warm assignments --budget 500\n  \
+        awsideman cache warm --if-older 10m"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct WarmArgs {
     /// What to fill: users, groups, memberships, permission-sets, accounts, assignments
     #[arg(value_name = "RESOURCE", value_parser = warm_target)]
     pub resources: Vec<WarmTarget>,
+    /// Say how many calls, how long and how many bytes, and warm nothing
+    #[arg(long)]
+    pub plan: bool,
     /// Make at most this many calls to AWS
     #[arg(long, value_name = "CALLS")]
     pub budget: Option<u64>,
+    /// Only what is older than this, as in 90, 15m or 2h
+    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
+    pub if_older: Option<Duration>,
+    /// Only what has less than a quarter of its time to live before it
+    #[arg(long, conflicts_with = "if_older")]
+    pub refresh_ahead: bool,
+    /// Wait for what another awsideman is doing, rather than leave it out
+    #[arg(long)]
+    pub wait: bool,
+    /// Name what changed since the last warm
+    #[arg(long)]
+    pub diff: bool,
 }
 
 /// `cache cleanup`, `cache enforce-limits`

@@ -5,7 +5,7 @@
 
 use super::assigning::GrantArgs;
 use super::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, UserChangesArgs};
-use super::reading::{ListArgs, ReadArgs, Trial};
+use super::reading::{ChangeArgs, ListArgs, ReadArgs};
 use super::sets::{InlineArgs, NewSetArgs, PolicyArgs, Provision, SetChangesArgs};
 use clap::{Args, Subcommand};
 
@@ -73,9 +73,9 @@ pub enum UserCommand {
     Delete {
         /// The name or id of the user
         user: String,
-        /// Whether to try only.
+        /// How it is made.
         #[command(flatten)]
-        trial: Trial,
+        change: ChangeArgs,
     },
 }
 
@@ -130,9 +130,9 @@ pub enum GroupCommand {
     Delete {
         /// The name or id of the group
         group: String,
-        /// Whether to try only.
+        /// How it is made.
         #[command(flatten)]
-        trial: Trial,
+        change: ChangeArgs,
     },
     /// Put a user into a group
     #[command(after_help = "Examples:\n  awsideman group add-member Developers ada\n  \
@@ -186,9 +186,9 @@ pub enum PermissionSetCommand {
     Delete {
         /// The name or ARN of the permission set
         permission_set: String,
-        /// Whether to try only.
+        /// How it is made.
         #[command(flatten)]
-        trial: Trial,
+        change: ChangeArgs,
     },
     /// Attach a managed policy to a permission set
     #[command(
@@ -222,9 +222,9 @@ pub enum PermissionSetCommand {
         /// Whether to bring it to its accounts.
         #[command(flatten)]
         provision: Provision,
-        /// Whether to try only.
+        /// How it is made.
         #[command(flatten)]
-        trial: Trial,
+        change: ChangeArgs,
     },
     /// Bring a permission set as it is now to the accounts that have it
     #[command(after_help = "Examples:\n  awsideman permission-set provision Audit\n  \
@@ -235,9 +235,9 @@ pub enum PermissionSetCommand {
         /// Only this account (name or id)
         #[arg(long, value_name = "ACCOUNT")]
         account: Option<String>,
-        /// Whether to try only.
+        /// How it is made.
         #[command(flatten)]
-        trial: Trial,
+        change: ChangeArgs,
     },
 }
 

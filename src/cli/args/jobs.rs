@@ -3,7 +3,11 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/jobs.rs` carries it out. Promise: by hand, by cron and by the
 //! daemon the same jobs run the same way.
 
+use super::moment::{Moment, moment};
+use crate::model::parse_duration;
 use clap::{Args, Subcommand};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 /// `jobs ...`
 #[derive(Debug, Clone, Subcommand)]
@@ -15,27 +19,62 @@ pub enum JobsCommand {
     Run(RunArgs),
     /// Show past runs, newest first
     History(HistoryArgs),
+    /// Show when jobs are due next
+    Next(NextArgs),
+    /// Show what would run and be skipped in a stretch of time
+    Simulate(SimulateArgs),
+    /// Let no job begin, or not this one, for a while
+    Pause(PauseArgs),
+    /// Let paused jobs begin again
+    #[command(
+        long_about = "Let paused jobs begin again.\n\n\
+            Without a name the pause of all jobs ends, and that of every single one.",
+        after_help = "Examples:\n  awsideman jobs resume\n  awsideman jobs resume warm"
+    )]
+    Resume {
+        /// Only this job
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Show what the past runs of a job said and counted
+    Logs(LogsArgs),
+    /// Have systemd or cron run what is due
+    Install(InstallArgs),
     /// Check the job files, and whether each warm keeps up with its TTLs
     #[command(after_help = "Examples:\n  awsideman jobs validate\n  awsideman jobs validate --json")]
     Validate,
     /// Stay and run jobs as they fall due, until told to end
-    #[command(
-        long_about = "Stay and run jobs as they fall due, until told to end.\n\n\
-            SIGTERM and SIGINT let running jobs finish, SIGHUP reads the configuration again.",
-        after_help = "Examples:\n  awsideman jobs daemon\n  awsideman jobs daemon --config /etc/awsideman/prod.toml"
-    )]
-    Daemon,
+    Daemon(DaemonArgs),
+}
+
+/// `jobs daemon`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Stay and run jobs as they fall due, until told to end.\n\n\
+        SIGTERM and SIGINT let running jobs finish, SIGHUP reads the configuration again. With an address to listen on it \
+        serves a status page (/), /metrics, /healthz, /readyz and /api/status, read-only.",
+    after_help = "Examples:\n  awsideman jobs daemon\n  awsideman jobs daemon --listen 127.0.0.1:9464\n  \
+        awsideman jobs daemon --config /etc/awsideman/prod.toml"
+)]
+pub struct DaemonArgs {
+    /// Serve the status page and the metrics here (default: `daemon.listen`)
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Status page")]
+    pub listen: Option<SocketAddr>,
+    /// Let that be an address that other hosts reach
+    #[arg(long, help_heading = "Status page")]
+    pub allow_remote: bool,
 }
 
 /// `jobs run`
 #[derive(Debug, Clone, Args)]
 #[command(
     long_about = "Run the jobs that are due, or those that are named.\n\n\
-        Never sleeps: it runs what is due now and ends. A job that another process is running is left alone. Run from \
-        cron it is silent while all goes well.",
+        Never sleeps: it runs what is due now and ends. A job that another process is running is left alone, or with \
+        --wait waited for. A broken job file fails its own job only. Run from cron it is silent while all goes well.",
     after_help = "Examples:\n  awsideman jobs run\n  awsideman jobs run warm --verbose\n  \
-        awsideman jobs run --all --dry-run"
+        awsideman jobs run --all --dry-run\n  awsideman jobs run warm --wait --output json"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RunArgs {
     /// Run these jobs now, due or not
     #[arg(value_name = "NAME", conflicts_with_all = ["all", "due"])]
@@ -46,6 +85,117 @@ pub struct RunArgs {
     /// Run what is due (as without names)
     #[arg(long)]
     pub due: bool,
+    /// Wait for what another awsideman is doing, rather than leave it out
+    #[arg(long, conflicts_with = "dry_run")]
+    pub wait: bool,
+    /// Run at most this many jobs at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub parallel: Option<u16>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `jobs next`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Show when jobs are due next.\n\n\
+        Without -n the next time of each job; with it so many times of all of them, in their order. A time is shown \
+        in the zone in which the schedule is read, and the jitter of this host is in it.",
+    after_help = "Examples:\n  awsideman jobs next\n  awsideman jobs next warm -n 5\n  awsideman jobs next -n 20 --json"
+)]
+pub struct NextArgs {
+    /// Only these jobs
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Print at most this many
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Selection")]
+    pub limit: Option<u64>,
+}
+
+/// `jobs simulate`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Show what would run and be skipped in a stretch of time.\n\n\
+        Reckoned with the rules of the runner, as if one looked all the time: schedules and their zones, jitter, \
+        pauses, a disabled cache, and overlaps if each job takes as long as it did last. Nothing is run or written.",
+    after_help = "Examples:\n  awsideman jobs simulate\n  \
+        awsideman jobs simulate --from 2026-10-25T00:00 --to 2026-10-25T06:00\n  \
+        awsideman jobs simulate --to 7d --json | jq -r '.runs[].job'"
+)]
+pub struct SimulateArgs {
+    /// Only these jobs
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Begin at this time (now unless given)
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub from: Option<Moment>,
+    /// End at this time, or this long after the beginning (a day unless given)
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub to: Option<Moment>,
+}
+
+/// `jobs pause`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Let no job begin, or not this one, for a while.\n\n\
+        Holds for cron, systemd, the daemon and people alike, until it ends by itself or `jobs resume` ends it. What \
+        runs already goes on. Occurrences that fall into a pause are recorded as skipped. Works without AWS and with \
+        a configuration that is not sound.",
+    after_help = "Examples:\n  awsideman jobs pause\n  awsideman jobs pause warm --until 18:00\n  \
+        awsideman jobs pause --for 2h --reason 'directory migration, CHG-77'"
+)]
+pub struct PauseArgs {
+    /// Only this job
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// End by itself at this time, as in 18:00 or 2026-12-24T18:00
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "duration")]
+    pub until: Option<Moment>,
+    /// End by itself after this long, as in 30m or 4h
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// Why; shown beside it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// `jobs logs`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  awsideman jobs logs warm\n  awsideman jobs logs warm -n 1 --json")]
+pub struct LogsArgs {
+    /// The job
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Print at most this many
+    #[arg(short = 'n', long, value_name = "N", help_heading = "Selection")]
+    pub limit: Option<u64>,
+}
+
+/// `jobs install`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Have systemd or cron run what is due.\n\n\
+        Shows the files first and asks before it writes them. systemd gets a hardened service and a timer that comes \
+        every minute, cron one line; what runs is decided by the job files either way. A service has nobody to log \
+        in with a browser: a profile that does is refused unless told otherwise.",
+    after_help = "Examples:\n  awsideman jobs install --systemd --dry-run\n  \
+        awsideman jobs install --systemd --user\n  sudo awsideman jobs install --cron --profile reader"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct InstallArgs {
+    /// Write a systemd service and timer
+    #[arg(long, required_unless_present = "cron", conflicts_with = "cron")]
+    pub systemd: bool,
+    /// Write a line for cron
+    #[arg(long)]
+    pub cron: bool,
+    /// For this user alone, not for the whole host
+    #[arg(long)]
+    pub user: bool,
+    /// Accept a profile whose login ends within hours
+    #[arg(long)]
+    pub allow_sso_login: bool,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -3,7 +3,7 @@
 //! Neighbours: `directory.rs` has the commands; `commands/changes/` carries them out. Promise: a flag of `create` means the
 //! same in `update`, where an empty text takes the value away.
 
-use super::reading::Trial;
+use super::reading::ChangeArgs;
 use clap::Args;
 
 /// `user create`
@@ -24,9 +24,9 @@ pub struct NewUserArgs {
     /// The e-mail address
     #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }
 
 /// `user update`
@@ -51,9 +51,9 @@ pub struct UserChangesArgs {
     /// The e-mail address
     #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }
 
 /// `group create`
@@ -65,9 +65,9 @@ pub struct NewGroupArgs {
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }
 
 /// `group update`
@@ -82,9 +82,9 @@ pub struct GroupChangesArgs {
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }
 
 /// `group add-member`, `group remove-member`
@@ -94,7 +94,7 @@ pub struct MemberArgs {
     pub group: String,
     /// The name or id of the user
     pub user: String,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }

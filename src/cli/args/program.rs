@@ -2,6 +2,7 @@
 //!
 //! Neighbours: `args.rs` holds them in the tree; `commands/` carries them out. Promise: none of them changes AWS.
 
+use super::faults::FaultArgs;
 use crate::model::parse_duration;
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
@@ -43,7 +44,7 @@ pub enum ConfigCommand {
 #[derive(Debug, Clone, Subcommand)]
 pub enum SandboxCommand {
     /// Serve a made-up Identity Center on this host, until told to end
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Print where the sandbox keeps its files, and what is in it
     #[command(after_help = "Examples:\n  awsideman sandbox info\n  awsideman sandbox info --sandbox=7 --json")]
     Info,
@@ -54,10 +55,13 @@ pub enum SandboxCommand {
 #[command(
     long_about = "Serve a made-up Identity Center on this host, until told to end.\n\n\
         It speaks the protocol of AWS, so that any AWS SDK can use it through its endpoint setting. The same seed and \
-        sizes give the same organization. It listens on the loopback interface only.",
+        sizes give the same organization. Writes are taken too, and end with it. It listens on the loopback interface \
+        only.",
     after_help = "Examples:\n  awsideman sandbox serve\n  \
         awsideman sandbox serve --port 9199 --users 5000 --tps 0\n  \
-        awsideman sandbox serve --seed 7 --latency 80ms"
+        awsideman sandbox serve --seed 7 --latency 80ms --read-lag 2s\n  \
+        awsideman sandbox serve --throttle-every 10 --reset-after CreateUser=1\n  \
+        awsideman sandbox serve --faults '{\"hold\": [{\"operation\": \"ListUsers\"}]}'"
 )]
 pub struct ServeArgs {
     /// Listen on this port; 0 takes a free one, which is printed
@@ -84,6 +88,9 @@ pub struct ServeArgs {
     /// Throttle beyond this many calls a second; 0 never does
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub tps: u32,
+    /// What goes wrong.
+    #[command(flatten)]
+    pub faults: FaultArgs,
 }
 
 /// `doctor`

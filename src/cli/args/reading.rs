@@ -58,7 +58,10 @@ pub struct ListArgs {
 
 /// What every command that changes something takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct Trial {
+pub struct ChangeArgs {
+    /// Ask AWS; neither use nor fill the cache
+    #[arg(long, help_heading = "Freshness")]
+    pub no_cache: bool,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -3,7 +3,7 @@
 //! Neighbours: `directory.rs` has the commands; `commands/changes/` carries them out. Promise: a session duration is
 //! checked and a policy is told from a name before anything is asked of AWS.
 
-use super::reading::Trial;
+use super::reading::ChangeArgs;
 use crate::model::parse_duration;
 use clap::Args;
 use std::time::Duration;
@@ -26,9 +26,9 @@ pub struct NewSetArgs {
     /// Attach this AWS managed policy (can be repeated)
     #[arg(long, value_name = "ARN", value_parser = managed_policy)]
     pub managed_policy: Vec<String>,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }
 
 /// `permission-set update`
@@ -50,9 +50,9 @@ pub struct SetChangesArgs {
     /// Whether to bring it to its accounts.
     #[command(flatten)]
     pub provision: Provision,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }
 
 /// `permission-set attach`, `permission-set detach`
@@ -73,9 +73,9 @@ pub struct PolicyArgs {
     /// Whether to bring it to its accounts.
     #[command(flatten)]
     pub provision: Provision,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }
 
 /// `permission-set put-inline`
@@ -89,9 +89,9 @@ pub struct InlineArgs {
     /// Whether to bring it to its accounts.
     #[command(flatten)]
     pub provision: Provision,
-    /// Whether to try only.
+    /// How it is made.
     #[command(flatten)]
-    pub trial: Trial,
+    pub change: ChangeArgs,
 }
 
 /// Whether accounts that have a permission set get what is new in it.

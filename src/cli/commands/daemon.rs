@@ -5,24 +5,29 @@
 
 use super::jobs::{took, with_profile};
 use super::runs::runtime;
-use crate::app::App;
+use crate::app::{App, Overview};
 use crate::cli::args::GlobalArgs;
+use crate::cli::args::jobs::DaemonArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Talk};
 use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
-use crate::config::Job;
-use crate::daemon::{self, Settings, Shift, Tour};
+use crate::clock::UnixMillis;
+use crate::config::{self, Job};
+use crate::daemon::{self, Door, Place, Settings, Shift, Standing, Tour, Window, textfile};
 use crate::jobs::{Report, Slots, Stop, Wanted};
 use crate::report::Progress;
 use async_trait::async_trait;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Passes may take this much longer than the grace of their jobs: mails are sent after it.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
 /// A mail that could not leave is tried again after this, also when no job ran.
 const RETRY: Duration = Duration::from_secs(60);
+/// Without somebody who watches, the loop need not turn more often than this.
+const PULSE: Duration = Duration::from_secs(60);
 
 /// What passes work with until a reload.
 #[derive(Clone)]
@@ -52,6 +57,14 @@ struct OnDuty {
     /// About what jobs led to: mails, mostly.
     outcome: Mutex<Said>,
     mail: Mutex<MailWatch>,
+    started_at: UnixMillis,
+    passes: AtomicU64,
+    /// Why the configuration on disk is not in use.
+    refused: Mutex<Option<String>>,
+    /// The run that ended last, in words.
+    last: Mutex<Option<String>>,
+    /// Where the status page is, in words.
+    place: OnceLock<String>,
 }
 
 /// When waiting mails were last tried: a pass comes every few seconds, a mail server stays away for hours.
@@ -86,6 +99,7 @@ impl Said {
 #[async_trait]
 impl Shift for OnDuty {
     async fn pass(&self) {
+        self.passes.fetch_add(1, Ordering::Relaxed);
         let duty = locked(&self.duty).clone();
         let retries = locked(&self.mail).is_time(Instant::now());
         let heard = Arc::new(Notices::default());
@@ -98,10 +112,16 @@ impl Shift for OnDuty {
             Err(error) => return self.say(&self.ground, vec![format!("this pass was left out: {error}")]),
         };
         self.say(&self.ground, heard.take());
-        match duty.app.run_jobs(&duty.jobs, &Wanted::Due, &context, retries).await {
-            Ok(done) => {
+        match duty.app.run_jobs(&duty.jobs, &[], &Wanted::Due, &context, retries).await {
+            Ok(mut done) => {
                 for report in &done.reports {
                     self.talk.line(&told(report));
+                    *locked(&self.last) = Some(told(report));
+                }
+                if retries || !done.reports.is_empty() {
+                    let (app, jobs) = (duty.app.clone(), duty.jobs.clone());
+                    let written = tokio::task::spawn_blocking(move || publish(&app, &jobs)).await;
+                    done.notices.extend(written.ok().flatten());
                 }
                 for receipt in &done.mail.sent {
                     self.talk.line(&format!("{}: {}", receipt.channel.as_str(), receipt.place));
@@ -115,10 +135,53 @@ impl Shift for OnDuty {
     }
 
     async fn reload(&self) -> Result<(), String> {
-        let duty = (self.read)().and_then(Duty::of).map_err(|failure| in_one_line(&failure))?;
+        let read = (self.read)().and_then(Duty::of).map_err(|failure| in_one_line(&failure));
+        *locked(&self.refused) = read.as_ref().err().cloned();
+        let duty = read?;
+        if duty.app.config().daemon != locked(&self.duty).app.config().daemon {
+            self.progress.notice("`daemon.*` was changed; that acts when the daemon is started again");
+        }
         *locked(&self.duty) = duty;
         Ok(())
     }
+
+    fn status(&self) -> String {
+        let mut parts = vec![enabled(&locked(&self.duty).jobs)];
+        if let Some(refused) = locked(&self.refused).as_ref() {
+            parts.push(format!("the configuration on disk is broken and not in use: {refused}"));
+        }
+        parts.extend(locked(&self.last).as_ref().map(|last| format!("last {last}")));
+        parts.extend(self.place.get().map(|place| format!("status page at {place}")));
+        parts.join("; ")
+    }
+}
+
+impl Window for OnDuty {
+    fn overview(&self, depth: Duration) -> Overview {
+        let duty = locked(&self.duty).clone();
+        // An app for each look, as for each run: it reads the switch anew.
+        duty.app.with_profile(None).map_or(duty.app, Arc::new).overview(&duty.jobs, depth)
+    }
+
+    fn standing(&self) -> Standing {
+        Standing {
+            started_at: self.started_at,
+            passes: self.passes.load(Ordering::Relaxed),
+            refused: locked(&self.refused).clone(),
+            ending: self.stop.is_set(),
+        }
+    }
+
+    fn not_ready(&self) -> Option<String> {
+        locked(&self.duty).app.clone().not_ready()
+    }
+}
+
+/// Writes the metrics where they are wanted as a file; the sentence says why that did not work.
+pub(super) fn publish(app: &Arc<App>, jobs: &[Job]) -> Option<String> {
+    let path = app.config().metrics.textfile.as_ref()?;
+    let fresh = app.with_profile(None).map_or_else(|_| app.clone(), Arc::new);
+    textfile::write(path, &fresh.overview(jobs, Duration::ZERO)).err().map(|error| error.to_string())
 }
 
 impl OnDuty {
@@ -130,14 +193,20 @@ impl OnDuty {
 }
 
 /// `jobs daemon`
-pub(super) fn daemon(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let session = Session::open(globals, Need::Report, output)?;
     for notice in &session.notices {
         output.talk().note(notice);
     }
     let duty = Duty::of(session.app.clone())?;
     let config = session.app.config();
-    let settings = Settings { lanes: config.jobs.parallel.saturating_add(1), drain: config.jobs.grace + AFTER_GRACE };
+    let settings = Settings {
+        lanes: config.jobs.parallel.saturating_add(1),
+        drain: config.jobs.grace + AFTER_GRACE,
+        // Twice within the time that it may take: one sign of life may be late.
+        pulse: daemon::watchdog().map_or(PULSE, |limit| limit / 3),
+    };
+    let place = place(arguments, &config.daemon);
     let stop = Stop::new();
     // Who cannot keep a ledger runs nothing, and whoever starts the daemon must hear of it.
     drop(duty.app.job_context(Arc::new(Notices::default()), stop.clone())?);
@@ -157,21 +226,47 @@ pub(super) fn daemon(globals: &GlobalArgs, output: &mut Output) -> Result<(), Fa
         ground: Mutex::default(),
         outcome: Mutex::default(),
         mail: Mutex::default(),
+        started_at: session.app.clock().now(),
+        passes: AtomicU64::new(0),
+        refused: Mutex::default(),
+        last: Mutex::default(),
+        place: OnceLock::new(),
     });
+    let door = place.map(|place| Door::open(&place, shift.clone())).transpose()?;
+    if let Some(door) = &door {
+        let address = format!("http://{}/", door.address());
+        talk.line(&format!("the status page is at {address}"));
+        if !door.address().ip().is_loopback() {
+            talk.note("other hosts can reach the status page, and it asks for no login");
+        }
+        let _ = shift.place.set(address);
+    }
     let runtime = runtime()?;
-    let tour = runtime.block_on(daemon::serve(shift, settings, stop, progress.as_ref()));
+    let tour = runtime.block_on(daemon::serve(shift, settings, stop, progress.as_ref(), door));
     runtime.shutdown_timeout(Duration::from_secs(1));
     let tour = tour?;
     talk.line(&ends(&tour));
     if tour.aborted > 0 { Err(Failure::quiet(Code::Interrupted)) } else { Ok(()) }
 }
 
+/// Where the page is served: the flags win over the configuration.
+fn place(arguments: &DaemonArgs, config: &config::Daemon) -> Option<Place> {
+    let address = arguments.listen.or(config.listen)?;
+    Some(Place { address, remote: arguments.allow_remote || config.allow_remote, hosts: config.hosts.clone() })
+}
+
 fn begins(jobs: &[Job]) -> String {
+    let joint = if jobs.iter().any(|job| job.enabled) { "with" } else { "and" };
+    format!("the daemon begins, {joint} {}", enabled(jobs))
+}
+
+/// `2 jobs: warm, health`
+fn enabled(jobs: &[Job]) -> String {
     let enabled: Vec<&str> = jobs.iter().filter(|job| job.enabled).map(|job| job.name.as_str()).collect();
     if enabled.is_empty() {
-        return "the daemon begins, and no job is enabled".into();
+        return "no job is enabled".into();
     }
-    format!("the daemon begins, with {}: {}", counted(enabled.len() as u64, "job", "jobs"), enabled.join(", "))
+    format!("{}: {}", counted(enabled.len() as u64, "job", "jobs"), enabled.join(", "))
 }
 
 fn ends(tour: &Tour) -> String {

@@ -51,7 +51,7 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
         }
         UserCommand::Create(arguments) => changes::users(UserChange::Create(arguments), globals, output),
         UserCommand::Update(arguments) => changes::users(UserChange::Update(arguments), globals, output),
-        UserCommand::Delete { user, trial } => changes::users(UserChange::Delete(user, trial), globals, output),
+        UserCommand::Delete { user, change } => changes::users(UserChange::Delete(user, change), globals, output),
     }
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
         }
         GroupCommand::Create(arguments) => changes::groups(GroupChange::Create(arguments), globals, output),
         GroupCommand::Update(arguments) => changes::groups(GroupChange::Update(arguments), globals, output),
-        GroupCommand::Delete { group, trial } => changes::groups(GroupChange::Delete(group, trial), globals, output),
+        GroupCommand::Delete { group, change } => changes::groups(GroupChange::Delete(group, change), globals, output),
         GroupCommand::AddMember(arguments) => changes::groups(GroupChange::Add(arguments), globals, output),
         GroupCommand::RemoveMember(arguments) => changes::groups(GroupChange::Remove(arguments), globals, output),
     }
@@ -130,18 +130,18 @@ pub(crate) fn permission_set(
         }
         PermissionSetCommand::Create(arguments) => set(SetChange::Create(arguments), globals, output),
         PermissionSetCommand::Update(arguments) => set(SetChange::Update(arguments), globals, output),
-        PermissionSetCommand::Delete { permission_set, trial } => {
-            set(SetChange::Delete(permission_set, trial), globals, output)
+        PermissionSetCommand::Delete { permission_set, change } => {
+            set(SetChange::Delete(permission_set, change), globals, output)
         }
         PermissionSetCommand::Attach(arguments) => set(SetChange::Attach(arguments), globals, output),
         PermissionSetCommand::Detach(arguments) => set(SetChange::Detach(arguments), globals, output),
         PermissionSetCommand::PutInline(arguments) => set(SetChange::PutInline(arguments), globals, output),
-        PermissionSetCommand::DeleteInline { permission_set, provision, trial } => {
+        PermissionSetCommand::DeleteInline { permission_set, provision, change } => {
             let provision = provision.provision;
-            set(SetChange::DeleteInline { permission_set, provision, trial }, globals, output)
+            set(SetChange::DeleteInline { permission_set, provision, how: change }, globals, output)
         }
-        PermissionSetCommand::Provision { permission_set, account, trial } => {
-            set(SetChange::Provision { permission_set, account, trial }, globals, output)
+        PermissionSetCommand::Provision { permission_set, account, change } => {
+            set(SetChange::Provision { permission_set, account, how: change }, globals, output)
         }
     }
 }

@@ -1,27 +1,25 @@
-//! `jobs list`, `jobs history` and `jobs validate`: what there is, what was, and whether it is sound.
+//! `jobs list` and `jobs validate`: what there is, and whether it is sound; and the way to the other `jobs` commands.
 //!
-//! Neighbours: `runs.rs` runs jobs, `daemon.rs` stays and runs them; `jobs/` lists, `config/` checks. Promise: none of the
-//! three runs a job or makes one due.
+//! Neighbours: `runs.rs` runs jobs, `daemon.rs` stays and runs them, `ahead.rs` looks forward, `past.rs` back; `jobs/`
+//! lists, `config/` checks. Promise: neither of the two runs a job or makes one due.
 
-use super::{daemon, runs};
+use super::{ahead, daemon, install, past, pauses, runs};
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::jobs::{HistoryArgs, JobsCommand};
+use crate::cli::args::jobs::JobsCommand;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, Page, Style};
 use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::UnixMillis;
-use crate::config::{Format, Job, schedule_warnings};
-use crate::jobs::{self, Context, JobError, Listed, Outcome, RunRow, Stop, Wanted};
+use crate::config::{Broken, Format, Job, schedule_warnings};
+use crate::jobs::{self, Context, Listed, Stop};
 use crate::model::format_duration;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Runs that `jobs history` shows unless a number is given.
-const SHOWN: u64 = 20;
 /// A time that is nearer than this is shown as a distance.
 const NEAR: i64 = 24 * 3_600_000;
 
@@ -30,9 +28,15 @@ pub(crate) fn jobs(command: JobsCommand, globals: &GlobalArgs, output: &mut Outp
     match command {
         JobsCommand::List => list(globals, output),
         JobsCommand::Run(arguments) => runs::run(&arguments, globals, output),
-        JobsCommand::History(arguments) => history(&arguments, globals, output),
+        JobsCommand::History(arguments) => past::history(&arguments, globals, output),
+        JobsCommand::Next(arguments) => ahead::next(&arguments, globals, output),
+        JobsCommand::Simulate(arguments) => ahead::simulate(&arguments, globals, output),
+        JobsCommand::Pause(arguments) => pauses::pause(&arguments, globals, output),
+        JobsCommand::Resume { name } => pauses::resume(name.as_deref(), globals, output),
+        JobsCommand::Logs(arguments) => past::logs(&arguments, globals, output),
+        JobsCommand::Install(arguments) => install::install(&arguments, globals, output),
         JobsCommand::Validate => validate(globals, output),
-        JobsCommand::Daemon => daemon::daemon(globals, output),
+        JobsCommand::Daemon(arguments) => daemon::daemon(&arguments, globals, output),
     }
 }
 
@@ -45,14 +49,31 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn open(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
+    /// For what looks at every job: all of them must be sound.
+    pub(super) fn open(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
+        Look::at(globals, output, |app| Ok((app.jobs()?, Vec::new())))
+    }
+
+    /// For what looks back: a file that is broken now changes nothing about that.
+    pub(super) fn back(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
+        Look::at(globals, output, |app| Ok(app.jobs_that_can_run()?))
+    }
+
+    fn at(
+        globals: &GlobalArgs,
+        output: &mut Output,
+        read: impl FnOnce(&App) -> Result<(Vec<Job>, Vec<Broken>), Failure>,
+    ) -> Result<Look, Failure> {
         let session = Session::open(globals, Need::Report, output)?;
         let heard = Arc::new(Notices::default());
-        let jobs = session.app.jobs()?;
+        let (jobs, broken) = read(&session.app)?;
         let context = session.app.job_context(heard.clone(), Stop::new())?;
         let mut notices = session.notices;
         notices.extend(heard.take());
-        notices.extend(session.app.late_jobs_notice());
+        if broken.is_empty() {
+            notices.extend(session.app.late_jobs_notice());
+        }
+        notices.extend(broken.iter().flat_map(|file| &file.problems).map(ToString::to_string));
         Ok(Look { app: session.app, jobs, context, notices })
     }
 }
@@ -107,7 +128,7 @@ fn row(job: &Listed, now: UnixMillis) -> Vec<String> {
 }
 
 /// `now`, `in 4m`, and from a day on the time itself.
-fn next_due(due: UnixMillis, now: UnixMillis) -> String {
+pub(super) fn next_due(due: UnixMillis, now: UnixMillis) -> String {
     match due.saturating_sub(now) {
         i64::MIN..=0 => "now".into(),
         near @ 1..NEAR => {
@@ -136,46 +157,6 @@ pub(super) fn took(ms: u64) -> String {
         1_000..60_000 => format!("{:.1}s", ms as f64 / 1_000.0),
         _ => format_duration(Duration::from_secs(ms / 1_000)),
     }
-}
-
-fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, notices } = Look::open(globals, output)?;
-    let limit = u32::try_from(arguments.limit.unwrap_or(SHOWN)).unwrap_or(u32::MAX);
-    let name = arguments.name.as_deref();
-    let runs = context.ledger.history(name, limit)?;
-    if let (Some(name), true) = (name, runs.is_empty()) {
-        // A job whose file is gone keeps its history; a name that has neither is a slip of the finger.
-        known(name, &jobs, &context)?;
-    }
-    let now = app.clock().now();
-    let rows = runs.iter().map(|run| past(run, now)).collect();
-    let mut page = Page::new().table(&["BEGAN", "JOB", "OUTCOME", "TOOK", "CALLS", "WHAT"], rows);
-    if runs.is_empty() {
-        page = page.line("no job ran yet; `awsideman jobs run --all` runs them all");
-    }
-    say(&notices, output);
-    output.report(&json!({ "schema_version": 1, "runs": runs, "notices": notices }), &page)
-}
-
-fn known(name: &str, jobs: &[Job], context: &Context) -> Result<(), JobError> {
-    jobs::dry_run(jobs, &Wanted::Named(vec![name.to_owned()]), context).map(drop)
-}
-
-fn past(run: &RunRow, now: UnixMillis) -> Vec<String> {
-    let outcome = run.outcome.map_or_else(|| "running".to_owned(), |outcome| outcome.as_str().to_owned());
-    let took = match run.outcome {
-        None => format_duration(Duration::from_secs(now.saturating_sub(run.started_at).max(0).unsigned_abs() / 1_000)),
-        Some(Outcome::Skipped | Outcome::Missed) => String::new(),
-        Some(_) => took(run.took_ms.unsigned_abs()),
-    };
-    vec![
-        times::local(run.started_at),
-        with_profile(&run.job, Some(&run.profile)),
-        outcome,
-        took,
-        run.calls.to_string(),
-        run.reason.clone(),
-    ]
 }
 
 fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {

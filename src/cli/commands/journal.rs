@@ -20,28 +20,32 @@ const NEWEST: u64 = 20;
 pub(crate) fn journal(command: &JournalCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let session = Session::open(globals, Need::Anything, output)?;
     session.say_notices();
-    let (database, notice) = session.app.database()?;
-    if let Some(notice) = notice {
-        session.progress.notice(&notice);
-    }
+    // One that is not there yet is made by the first change, not by a look.
+    let database = session.app.state().database_read_only()?;
     match command {
         JournalCommand::List { limit, all } => {
             let limit = if *all { u64::MAX } else { limit.unwrap_or(NEWEST) };
-            let entries = journal_list(&database, None, limit)?;
+            let entries = match &database {
+                Some(database) => journal_list(database, None, limit)?,
+                None => Vec::new(),
+            };
             if entries.is_empty() {
                 session.progress.notice("no changes were made from here");
             }
             let rows = entries.iter().map(row).collect();
             let page = Page::new().table(&["Number", "When", "Who", "What", "Outcome"], rows);
-            let document: Value = entries.iter().map(document).collect();
-            output.report(&document, &page)
+            let entries: Vec<Value> = entries.iter().map(document).collect();
+            output.report(&json!({"schema_version": 1, "entries": entries}), &page)
         }
         JournalCommand::Show { number } => {
-            let entry = journal_entry(&database, *number)?.ok_or_else(|| {
+            let entry = database.as_ref().map(|database| journal_entry(database, *number)).transpose()?.flatten();
+            let entry = entry.ok_or_else(|| {
                 Failure::new(Code::NotFound, format!("the journal has no change {number}"))
                     .hint("`awsideman journal list` shows what it has")
             })?;
-            output.report(&document(&entry), &shown(&entry))
+            let mut document = document(&entry);
+            document["schema_version"] = json!(1);
+            output.report(&document, &shown(&entry))
         }
     }
 }
@@ -64,10 +68,19 @@ fn check(entry: &Entry) -> Option<String> {
 
 /// The ids that a request names, in one line.
 fn about(entry: &Entry) -> String {
-    let fields = entry.request.as_object().into_iter().flatten();
-    let texts =
-        fields.filter_map(|(name, value)| Some((name, value.as_str()?))).filter(|(name, _)| *name != "InlinePolicy");
-    texts.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    let mut found = Vec::new();
+    named(&entry.request, &mut found);
+    found.join(" ")
+}
+
+fn named(value: &Value, into: &mut Vec<String>) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match value {
+            Value::String(text) if name != "InlinePolicy" => into.push(format!("{name}={text}")),
+            Value::Object(_) => named(value, into),
+            _ => {}
+        }
+    }
 }
 
 fn row(entry: &Entry) -> Vec<String> {
@@ -77,7 +90,7 @@ fn row(entry: &Entry) -> Vec<String> {
 
 fn document(entry: &Entry) -> Value {
     json!({
-        "number": entry.id, "at": utc(entry.at), "who": entry.who, "space": entry.space,
+        "id": entry.id, "at": utc(entry.at), "who": entry.who, "space": entry.space,
         "operation": operation_words(&entry.operation), "request": entry.request, "before": entry.before,
         "request_id": entry.request_id, "outcome": entry.outcome, "check": check(entry),
     })

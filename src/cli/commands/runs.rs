@@ -4,6 +4,7 @@
 //! it says nothing while all goes well; asked for by name or with `--all` it ends with its table; under JSON it prints one
 //! document, whatever ran.
 
+use super::daemon;
 use super::jobs::{say, took, with_profile};
 use crate::alerts::{Channel, Delivered, Receipt};
 use crate::app::{App, RunDone};
@@ -16,8 +17,8 @@ use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
 use crate::config::{Format, Job};
 use crate::daemon::stop_on_signals;
-use crate::jobs::{self, Outcome, Report, Stop, Wanted};
-use crate::report::Progress;
+use crate::jobs::{self, Outcome, Report, Slots, Stop, Wanted};
+use crate::report::{Progress, Silent};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +42,7 @@ enum Telling {
 pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let session = Session::open(globals, Need::Report, output)?;
     let app = session.app.clone();
-    let jobs = app.jobs()?;
+    let (jobs, broken) = app.jobs_that_can_run()?;
     let wanted = wanted(arguments);
     let telling = if output.format() != Format::Table {
         Telling::Document
@@ -57,7 +58,15 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
     if telling == Telling::Page {
         say(&notices, output);
     }
-    let context = app.job_context(progress, stop.clone())?;
+    let mut context = app.job_context(progress, stop.clone())?;
+    if telling == Telling::Trouble {
+        // What a job says on its way is kept with its run (`jobs logs`); here the outcome alone counts.
+        context.progress = Arc::new(Silent);
+    }
+    context.wait = arguments.wait;
+    if let Some(parallel) = arguments.parallel {
+        context.slots = Slots::new(parallel.into());
+    }
     if arguments.dry_run {
         notices.extend(heard.take());
         return plan(&jobs::dry_run(&jobs, &wanted, &context)?, &notices, output);
@@ -66,11 +75,12 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         stop_on_signals(&stop)?;
-        Ok::<_, Failure>(app.run_jobs(&jobs, &wanted, &context, true).await?)
+        Ok::<_, Failure>(app.run_jobs(&jobs, &broken, &wanted, &context, true).await?)
     });
     runtime.shutdown_timeout(LAST_WORDS);
     drop(session);
-    let done = done?;
+    let mut done = done?;
+    done.notices.extend(daemon::publish(&app, &jobs));
 
     match telling {
         Telling::Document => {
@@ -283,6 +293,8 @@ mod tests {
             names: names.iter().map(|&name| name.to_owned()).collect(),
             all,
             due: false,
+            wait: false,
+            parallel: None,
             dry_run: false,
         };
         assert_eq!(wanted(&arguments(&[], false)), Wanted::Due);
@@ -301,7 +313,7 @@ mod tests {
         done.mail.waiting = 2;
         let text = page(&done, None, &[]).text(None, false);
         assert!(text.contains("Mail: /m/1.eml") && text.contains("2 messages are kept"), "{text}");
-        let job = crate::config::load_jobs(None).unwrap().remove(0);
+        let job = crate::config::load_jobs(None).unwrap().remove(1);
         let nothing = |jobs: &[Job]| page(&RunDone::default(), None, jobs).text(None, false);
         assert!(nothing(std::slice::from_ref(&job)).contains("nothing is due"));
         assert!(nothing(&[Job { enabled: false, ..job }]).contains("no job is enabled"));

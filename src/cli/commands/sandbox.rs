@@ -37,10 +37,10 @@ fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Re
         )
         .hint("redirect instead: `awsideman sandbox serve > FILE`"));
     }
-    let &ServeArgs { port, seed, users, groups, accounts, permission_sets, latency, tps } = arguments;
+    let &ServeArgs { port, seed, users, groups, accounts, permission_sets, latency, tps, ref faults } = arguments;
     let shape = Shape { seed, users, groups, accounts, permission_sets };
     let organisation = Organisation::generate(&shape);
-    let limits = Limits { tps: f64::from(tps), latency };
+    let conduct = faults.conduct(Limits { tps: f64::from(tps), latency });
     wait(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(SandboxError::Listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(SandboxError::Listen)?);
@@ -49,7 +49,7 @@ fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Re
         announce(&url, &shape, &organisation.counts(), output)?;
         let told = stop.clone();
         tokio::select! {
-            ended = sandbox::serve(listener, organisation, limits, async move { told.wait().await }) => ended?,
+            ended = sandbox::serve(listener, organisation, conduct, async move { told.wait().await }) => ended?,
             // A caller that keeps its connection open does not keep the sandbox.
             () = async { stop.wait().await; tokio::time::sleep(GRACE).await } => {}
         }

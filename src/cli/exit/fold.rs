@@ -67,6 +67,15 @@ impl From<GatewayError> for Failure {
             }
             GatewayError::Unreachable { .. } => Failure::new(Code::Unavailable, message)
                 .hint("check network, proxy and `--region`; `--cache-only` answers from the cache alone"),
+            GatewayError::Conflict { passing, request_id, .. } => {
+                let hint = if passing {
+                    "an earlier change is still spreading within AWS: run it again in a minute"
+                } else {
+                    "the name or id is taken: choose another, or look at what is there"
+                };
+                let id = request_id.map(|id| format!("request id {id}"));
+                Failure::new(Code::Refused, message).details(id).hint(hint)
+            }
             GatewayError::Refused { request_id, .. } => Failure::new(Code::Refused, message)
                 .details(request_id.map(|id| format!("request id {id}")))
                 .hint(DOCTOR),
@@ -110,6 +119,12 @@ impl From<CacheError> for Failure {
             CacheError::BadKey { .. } => Failure::new(Code::Usage, message).hint(
                 "a key reads resource:operation:identifier; `awsideman cache key` prints it, a pattern may use * ? []",
             ),
+            CacheError::ForeignArchive { .. } => {
+                Failure::new(Code::Usage, message).hint("`awsideman cache export FILE` of this version makes one")
+            }
+            CacheError::DamagedArchive { .. } => Failure::new(Code::Integrity, message)
+                .hint("copy or export it again; `awsideman cache warm` fills the cache without it"),
+            CacheError::Archive { source, .. } => operating_system(message, &source),
             CacheError::NotInvalidated(_) => Failure::new(Code::Integrity, message)
                 .hint("run `awsideman cache clear --all` now: until then answers may be older than the change"),
         }

@@ -82,7 +82,18 @@ impl From<SandboxError> for Failure {
 
 impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Failure {
-        Failure::new(Code::Failed, error.to_string())
-            .hint("a systemd timer or cron with `awsideman jobs run` does the same work")
+        let message = error.to_string();
+        match error {
+            DaemonError::NotLoopback(_) => Failure::new(Code::Usage, message)
+                .hint("listen on 127.0.0.1, or add `--allow-remote` if other hosts shall see it"),
+            DaemonError::Listen { .. } => Failure::new(Code::Failed, message)
+                .hint("choose another port with `--listen`; perhaps a daemon runs there already"),
+            DaemonError::Textfile { .. } | DaemonError::Metrics(_) => Failure::new(Code::Failed, message)
+                .hint("`metrics.textfile` must be in a directory that exists and may be written"),
+            DaemonError::Scheduler(_) | DaemonError::OneThread | DaemonError::Signal { .. } => {
+                Failure::new(Code::Failed, message)
+                    .hint("a systemd timer or cron with `awsideman jobs run` does the same work")
+            }
+        }
     }
 }

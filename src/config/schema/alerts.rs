@@ -108,6 +108,8 @@ pub struct Webhook {
     pub url_file: Option<PathBuf>,
     /// The command that prints the URL; empty: none.
     pub url_command: Vec<String>,
+    /// Whether `text` is posted alone, for a chat that refuses fields it does not know.
+    pub only_text: bool,
     /// A PEM file of certificates to trust beside the host's own.
     pub ca_file: Option<PathBuf>,
     /// How long one delivery may take.

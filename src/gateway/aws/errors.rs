@@ -1,6 +1,6 @@
 //! The SDK's errors become ours: a class that decides what happens next, and a sentence without a Debug dump.
 //!
-//! Neighbours: every call in this folder ends here; `pace.rs` retries by class, `cli/exit.rs` words the remedy.
+//! Neighbours: every call in this folder ends here; `pace/` retries by class, `cli/exit.rs` words the remedy.
 //! Promise: judged by AWS's error code first, by the HTTP status where there is no code; an answer that we do not
 //! understand is an error, never an absence.
 
@@ -121,21 +121,21 @@ impl Ask {
         match error {
             // A success that cannot be parsed comes as an error of the service without a code.
             SdkError::ServiceError(service) if service.raw().status().is_success() => {
-                self.bad_answer(aws::innermost(error))
+                self.unparsed(aws::innermost(error), service.raw())
             }
             SdkError::ServiceError(service) => self.answered(service.err().meta(), service.raw()),
             SdkError::ResponseError(response) => self.undecoded(error, response.raw()),
             SdkError::TimeoutError(_) => {
                 let text = aws::innermost(error).replace(" (all attempts including retries)", "");
-                self.unreachable(format!("no answer in time ({text})"))
+                self.unreachable(format!("no answer in time ({text})"), true)
             }
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                self.unreachable(aws::innermost(error))
+                self.unreachable(aws::innermost(error), !is_unconnected(error))
             }
             // The configuration (a region, an endpoint) is judged when a request is built, and comes out here too.
             _ => match aws::innermost(error) {
                 text if mentions_configuration(&text) => misconfigured(text),
-                text => self.unreachable(text),
+                text => self.unreachable(text, !is_unconnected(error)),
             },
         }
     }
@@ -163,20 +163,23 @@ impl Ask {
             },
             Class::Denied => GatewayError::AccessDenied { operation, account: self.account.clone(), detail },
             Class::NotFound => GatewayError::NotFound { what: self.what.clone() },
-            Class::Broken => self.unreachable(if meta.code().is_some() {
-                format!("the service failed with {code} (HTTP {status}): {detail}")
-            } else {
-                format!("the service failed with HTTP {status} and no AWS error")
-            }),
+            Class::Broken => {
+                let why = match meta.code() {
+                    Some(_) => format!("the service failed with {code} (HTTP {status}): {detail}"),
+                    None => format!("the service failed with HTTP {status} and no AWS error"),
+                };
+                self.unreachable(why, true)
+            }
+            Class::Conflict => {
+                let passing = passes(self.operation.starts_with("sso-admin "), &body, &detail);
+                GatewayError::Conflict { operation, detail, passing, request_id: request_id(meta, raw) }
+            }
             Class::Refused => {
                 let detail = match explained(&code) {
                     Some(words) => format!("{words} ({detail})"),
                     None => detail,
                 };
-                let request_id =
-                    ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| raw.headers().get(*name));
-                let request_id =
-                    request_id.map(str::to_owned).or_else(|| meta.extra("aws_request_id").map(str::to_owned));
+                let request_id = request_id(meta, raw);
                 GatewayError::Refused { operation, code, detail, request_id }
             }
         }
@@ -189,18 +192,28 @@ impl Ask {
             return GatewayError::Throttled { operation: self.operation.clone(), attempts: 1, retry_after_ms: None };
         }
         if status >= 500 {
-            return self.unreachable(format!("the service failed with HTTP {status} and no AWS error"));
+            return self.unreachable(format!("the service failed with HTTP {status} and no AWS error"), true);
         }
         let why = aws::innermost(error);
         // The body is only in memory once it was read whole: without it, the connection broke.
         if raw.body().bytes().is_none() {
-            return self.unreachable(format!("the answer broke off: {why}"));
+            return self.unreachable(format!("the answer broke off: {why}"), true);
         }
-        self.bad_answer(format!("HTTP {status}: {why}"))
+        self.unparsed(format!("HTTP {status}: {why}"), raw)
     }
 
-    fn unreachable(&self, detail: String) -> GatewayError {
-        GatewayError::Unreachable { operation: self.operation.clone(), detail }
+    /// The answer is not as it must be: something on the way cut it off, or it never was.
+    fn unparsed(&self, why: String, raw: &HttpResponse) -> GatewayError {
+        let read = raw.body().bytes().map(serde_json::from_slice::<serde::de::IgnoredAny>);
+        if matches!(read, Some(Err(error)) if error.is_eof()) {
+            return self.unreachable(format!("the answer broke off: {why}"), true);
+        }
+        self.bad_answer(why)
+    }
+
+    /// `sent` says whether AWS may have had the request.
+    fn unreachable(&self, detail: String, sent: bool) -> GatewayError {
+        GatewayError::Unreachable { operation: self.operation.clone(), detail, sent }
     }
 
     fn bad_answer(&self, detail: String) -> GatewayError {
@@ -227,7 +240,9 @@ pub(super) fn no_credentials(fault: CredentialFault, profile: Option<&str>, oper
             detail,
             hint: "check the profile in the AWS config and credentials files".into(),
         },
-        CredentialFault::Unreachable(detail) => GatewayError::Unreachable { operation: operation.to_owned(), detail },
+        CredentialFault::Unreachable(detail) => {
+            GatewayError::Unreachable { operation: operation.to_owned(), detail, sent: false }
+        }
     }
 }
 
@@ -238,6 +253,7 @@ enum Class {
     Denied,
     NotFound,
     Broken,
+    Conflict,
     Refused,
 }
 
@@ -265,11 +281,37 @@ fn class(code: &str, status: u16) -> Class {
         | "ServiceException"
         | "ServiceUnavailable"
         | "ServiceUnavailableException" => Class::Broken,
+        "ConflictException" => Class::Conflict,
         _ if code.ends_with("NotFoundException") || code == "NoSuchEntity" => Class::NotFound,
         _ if status == 429 => Class::Throttled,
         _ if status >= 500 => Class::Broken,
         _ => Class::Refused,
     }
+}
+
+/// Whether a conflict is gone a little later. identitystore says so by its reason. sso-admin has the same code for an
+/// earlier change that is still spreading, where AWS recommends a retry, and for what is so already (a name that is
+/// taken, a policy that is attached) or cannot be while something else is there (a permission set that is assigned).
+fn passes(is_sso_admin: bool, body: &Value, detail: &str) -> bool {
+    if let Some(reason) = body.get("Reason").and_then(Value::as_str) {
+        return reason == "CONCURRENT_MODIFICATION";
+    }
+    let detail = detail.to_ascii_lowercase();
+    let lasting = ["already exist", "already has", "already attached", "already been attached", "associated"];
+    is_sso_admin && !lasting.iter().any(|mark| detail.contains(mark))
+}
+
+/// Whether no connection was made, so that nothing was sent. The SDK's types do not tell; its client's texts do.
+fn is_unconnected(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| (*error).source()).any(|error| {
+        let text = error.to_string();
+        text.contains("client error (Connect)") || text.starts_with("HTTP connect timeout")
+    })
+}
+
+fn request_id(meta: &aws_smithy_types::error::ErrorMetadata, raw: &HttpResponse) -> Option<String> {
+    let header = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| raw.headers().get(*name));
+    header.or_else(|| meta.extra("aws_request_id")).map(str::to_owned)
 }
 
 /// Better words for codes that people meet and AWS explains badly.

@@ -4,8 +4,8 @@
 
 use super::server::{Answer, Server};
 use super::*;
-use crate::gateway::PrincipalKind;
 use crate::gateway::source::samples;
+use crate::gateway::{Again, PrincipalKind};
 use serde_json::json;
 use std::time::Duration;
 
@@ -285,17 +285,46 @@ async fn a_broken_service_or_connection_is_unreachable_and_may_be_tried_again() 
         Answer::json(500, &json!({"__type": "InternalServerException", "message": "oops"})),
         Answer::Whole(503, "", String::new()),
         Answer::Truncated,
+        Answer::Whole(200, "", "{\"Users\": [{\"UserId\": \"90".into()),
         Answer::HangUp,
     ];
     for answer in broken {
         let error = failing(answer, Listing::Users).await;
         assert!(matches!(error, GatewayError::Unreachable { .. }) && error.is_temporary(), "{error:?}");
+        assert_eq!(error.again(), Again::Reads, "AWS may have done it: {error:?}");
     }
     let refused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", refused.local_addr().unwrap());
     drop(refused);
     let error = aws(&url).page(Some(&target()), &Listing::Users, None).await.unwrap_err();
     assert!(error.to_string().to_lowercase().contains("connection refused"), "the innermost cause: {error}");
+    assert_eq!(error.again(), Again::Always, "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_conflict_that_passes_is_told_from_a_name_that_is_taken() {
+    let identity_store = |reason: &str| {
+        Answer::json(400, &json!({"__type": "ConflictException", "Message": "as AWS says", "Reason": reason}))
+    };
+    let sso_admin = |said: &str| Answer::json(400, &json!({"__type": "ConflictException", "Message": said}));
+    let users = Listing::Users;
+    for (answer, listing, passes) in [
+        (identity_store("CONCURRENT_MODIFICATION"), users.clone(), true),
+        (identity_store("UNIQUENESS_CONSTRAINT_VIOLATION"), users.clone(), false),
+        (refusal("ConflictException"), users, false),
+        (sso_admin("the previous write is not yet propagated"), Listing::PermissionSets, true),
+        (sso_admin("PermissionSet with name ReadOnly already exists."), Listing::PermissionSets, false),
+        (
+            sso_admin("Could not delete because PermissionSet has ApplicationProfile associated with it"),
+            Listing::PermissionSets,
+            false,
+        ),
+        (sso_admin("Another request for the same resource is being processed."), Listing::PermissionSets, true),
+    ] {
+        let error = failing(answer, listing).await;
+        assert!(matches!(&error, GatewayError::Conflict { passing, .. } if *passing == passes), "{error:?}");
+        assert_eq!(error.again(), if passes { Again::Always } else { Again::Never });
+    }
 }
 
 #[tokio::test]

@@ -1,16 +1,17 @@
 //! Keeping to AWS's quota: a [`Source`] in front of another that says when each call leaves, and tries again.
 //!
-//! Neighbours: `row.rs` has the rules of the rate, `rows.rs` shares them among all processes; `aws/` is what is
-//! usually behind. Promise: all processes of a host together never exceed the configured rate, background work
-//! leaves its share to others, AWS's "come back later" holds for everyone, and only what may be repeated is.
+//! Neighbours: `row.rs` has the rules of the rate, `rows.rs` shares them among all processes, `time.rs` waits; `aws/` is
+//! what is usually behind. Promise: all processes of a host together never exceed the configured rate and leave none of
+//! it unused that they have calls for; background work leaves its share to others, AWS's "come back later" holds for
+//! everyone, and only what may be repeated is: a change never where AWS may have made it.
 
 mod row;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod time;
 
-use super::{Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
-use crate::clock::{Clock, SystemClock, UnixMillis};
+use super::{Again, Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
 use crate::config::Pace;
 use crate::private::Access;
 use crate::report::Calls;
@@ -18,48 +19,20 @@ use async_trait::async_trait;
 use row::{Limit, Slot};
 use rows::Rows;
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+pub use time::{HostTime, Time};
 
 /// The first pause before a repeated call; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The same while an earlier change spreads within AWS, which takes seconds.
+const FIRST_PAUSE_OF_CONFLICT: Duration = Duration::from_secs(1);
 /// The longest pause before a repeated call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// Nobody waits at a terminal for longer than this because AWS asked for silence.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Time, waiting and chance, so that a test can do without all three.
-#[async_trait]
-pub trait Time: Send + Sync {
-    /// The current time.
-    fn now(&self) -> UnixMillis;
-    /// Waits.
-    async fn sleep(&self, time: Duration);
-    /// A number from 0 to below 1, for the jitter.
-    fn random(&self) -> f64;
-}
-
-/// The host's.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct HostTime;
-
-#[async_trait]
-impl Time for HostTime {
-    fn now(&self) -> UnixMillis {
-        SystemClock::default().now()
-    }
-
-    async fn sleep(&self, time: Duration) {
-        tokio::time::sleep(time).await;
-    }
-
-    fn random(&self) -> f64 {
-        fastrand::f64()
-    }
-}
+/// A read may be silent for this part of the whole time, so that a connection that hangs leaves time for others.
+const TRIES_IN_TIME: u32 = 3;
 
 /// How calls are paced.
 #[derive(Debug, Clone)]
@@ -68,8 +41,15 @@ pub struct PaceSettings {
     pub pace: Pace,
     /// How often one call is tried in all; at least once.
     pub max_attempts: u32,
-    /// Whose quota it is: equal texts share one (region and endpoint, or the sandbox's name).
+    /// How long one call may take with its repetitions and the pauses between them; the time until its turn in the
+    /// quota comes is not counted.
+    pub operation_timeout: Duration,
+    /// Whose quota it is where no instance is named: equal texts share one (region and endpoint or login, or the
+    /// sandbox's name).
     pub space: String,
+    /// The region, where a call that names an instance is metered by that: all logins of the host share the quota of an
+    /// instance. `None` where `space` tells instances apart.
+    pub instances: Option<String>,
     /// Whether a warm or a job asks, and not a person.
     pub background: bool,
     /// The most calls that may be sent in all, retries included.
@@ -85,16 +65,17 @@ pub struct Paced {
     rows: Rows,
     time: Arc<dyn Time>,
     calls: Mutex<Calls>,
-    /// Slots that this process has reserved ahead, by row.
-    reserved: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Reserved>>>>,
-    /// Throttles seen: slots from before one are void.
-    throttles: AtomicU64,
+    /// Where background calls of this process queue, by row.
+    queues: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-#[derive(Debug, Default)]
-struct Reserved {
-    slots: VecDeque<Slot>,
-    throttles: u64,
+/// What a call does to AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// Nothing: to do it twice does no harm.
+    Reads,
+    /// Something: where AWS may have done it, it is not done again.
+    Changes,
 }
 
 impl Paced {
@@ -106,8 +87,7 @@ impl Paced {
             settings,
             time: Arc::new(HostTime),
             calls: Mutex::default(),
-            reserved: Mutex::default(),
-            throttles: AtomicU64::new(0),
+            queues: Mutex::default(),
         }
     }
 
@@ -122,104 +102,164 @@ impl Paced {
         self.counted().clone()
     }
 
-    /// Sends a call when its turn has come, and again where that may help.
-    async fn keep<T, F, A>(&self, operation: &'static str, call: F) -> Result<T, GatewayError>
+    /// Sends a call when its turn has come, and again where that may help and does no harm.
+    async fn keep<T, F, A>(
+        &self,
+        operation: &'static str,
+        target: Option<&Target>,
+        effect: Effect,
+        call: F,
+    ) -> Result<T, GatewayError>
     where
         F: Fn() -> A + Send + Sync,
         A: Future<Output = Result<T, GatewayError>> + Send,
         T: Send,
     {
-        let mut attempt = 1;
+        let (mut attempt, mut left) = (1, self.settings.operation_timeout);
         loop {
             self.within_budget(&self.counted())?;
-            self.turn(operation, attempt).await?;
+            self.turn(operation, target, attempt, left).await?;
             self.count(operation)?;
-            let error = match call().await {
+            let begun = self.time.now();
+            let error = match self.in_time(operation, effect, left, call()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let last = attempt >= self.settings.max_attempts;
+            left = left.saturating_sub(span(begun, self.time.now()));
+            let again = error.again();
             let error = match error {
                 GatewayError::Throttled { operation: words, retry_after_ms, .. } => {
-                    self.throttled(operation, retry_after_ms);
+                    self.throttled(operation, target, retry_after_ms);
                     GatewayError::Throttled { operation: words, attempts: attempt, retry_after_ms }
                 }
                 other => other,
             };
-            if last || !error.is_temporary() {
+            let harmless = again == Again::Always || (again == Again::Reads && effect == Effect::Reads);
+            let first = match error {
+                GatewayError::Conflict { .. } => FIRST_PAUSE_OF_CONFLICT,
+                _ => FIRST_PAUSE,
+            };
+            let doubled = 1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX);
+            let most = first.saturating_mul(doubled).min(LONGEST_PAUSE);
+            let pause = most.mul_f64(self.time.random().clamp(0.0, 1.0));
+            if !harmless || attempt >= self.settings.max_attempts || pause >= left {
                 return Err(error);
             }
             tracing::debug!(operation, attempt, %error, "trying again");
-            let most =
-                FIRST_PAUSE.saturating_mul(1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX)).min(LONGEST_PAUSE);
-            self.time.sleep(most.mul_f64(self.time.random().clamp(0.0, 1.0))).await;
+            self.time.sleep(pause).await;
+            left = left.saturating_sub(pause);
             attempt += 1;
         }
     }
 
-    /// Waits until a call of `operation` may leave.
-    async fn turn(&self, operation: &str, attempt: u32) -> Result<(), GatewayError> {
-        let Some((key, limit)) = self.limit(operation) else { return Ok(()) };
-        let slot = if limit.background.is_some() {
-            self.background_slot(&key, limit).await
-        } else {
-            let now = self.now();
-            let (silent, taken) = self.rows.change(&key, |row| {
-                let silent = Duration::from_micros((row.silent_until(now) - now).max(0).unsigned_abs());
-                (silent, if silent > PATIENCE { Err(now) } else { row.reserve(now, limit) })
-            });
-            let Some(slot) = taken.ok().and_then(|slots| slots.first().copied()) else {
-                let retry_after_ms = Some(u64::try_from(silent.as_millis()).unwrap_or(u64::MAX));
-                let operation = operation_words(operation);
-                return Err(GatewayError::Throttled { operation, attempts: attempt, retry_after_ms });
-            };
-            slot
+    /// The answer, if it comes within the time for it. A change has the whole time: whoever gives up on it does not know
+    /// what it did.
+    async fn in_time<T>(
+        &self,
+        operation: &str,
+        effect: Effect,
+        left: Duration,
+        answer: impl Future<Output = Result<T, GatewayError>> + Send,
+    ) -> Result<T, GatewayError> {
+        let limit = match effect {
+            Effect::Reads => left.min(self.settings.operation_timeout / TRIES_IN_TIME),
+            Effect::Changes => left,
         };
-        self.until(slot.at).await;
-        Ok(())
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = self.time.sleep(limit) => Err(GatewayError::Unreachable {
+                operation: operation_words(operation),
+                detail: format!("no answer in time ({})", crate::model::format_duration(limit)),
+                sent: true,
+            }),
+        }
     }
 
-    /// The next of the slots that this process holds, or of new ones. Callers of one row queue here.
-    async fn background_slot(&self, key: &str, limit: Limit) -> Slot {
-        let queue = Arc::clone(self.queues().entry(key.to_owned()).or_default());
-        let mut held = queue.lock().await;
+    /// Waits until a call of `operation` may leave. Nobody waits at a terminal for longer than `patience` because AWS
+    /// asked for silence.
+    async fn turn(
+        &self,
+        operation: &str,
+        target: Option<&Target>,
+        attempt: u32,
+        patience: Duration,
+    ) -> Result<(), GatewayError> {
+        let Some((key, limit)) = self.limit(operation, target) else { return Ok(()) };
+        let mut missed = 0;
         loop {
-            let (now, throttles) = (self.now(), self.throttles.load(Ordering::SeqCst));
-            if held.throttles != throttles {
-                *held = Reserved { slots: VecDeque::new(), throttles };
-            }
-            while let Some(slot) = held.slots.pop_front() {
-                if now <= slot.until.max(slot.at) {
-                    return slot;
+            let slot = if limit.background.is_some() {
+                self.background_slot(&key, limit, missed).await
+            } else {
+                let now = self.time.now();
+                let taken = self.rows.change(&key, |row| {
+                    let silence = micros(row.silence(now));
+                    if silence > patience { Err(silence) } else { Ok(row.reserve(now, limit, missed)) }
+                });
+                match taken {
+                    Ok(Ok(slot)) => slot,
+                    Ok(Err(again)) => {
+                        self.until(again).await;
+                        continue;
+                    }
+                    Err(silence) => {
+                        let retry_after_ms = Some(u64::try_from(silence.as_millis()).unwrap_or(u64::MAX));
+                        let operation = operation_words(operation);
+                        return Err(GatewayError::Throttled { operation, attempts: attempt, retry_after_ms });
+                    }
                 }
+            };
+            self.until(slot.at).await;
+            let now = self.time.now();
+            if self.rows.look(&key).silence(now) > 0 {
+                continue;
             }
-            match self.rows.change(key, |row| row.reserve(now, limit)) {
-                Ok(slots) => held.slots.extend(slots),
+            if now <= slot.until || self.rows.change(&key, |row| row.pay(now, slot, limit)) {
+                return Ok(());
+            }
+            missed += 1;
+        }
+    }
+
+    /// The next slot that background work may have. Callers of one row queue here, so that only one of a process asks.
+    async fn background_slot(&self, key: &str, limit: Limit, missed: u32) -> Slot {
+        let queue = Arc::clone(self.queues().entry(key.to_owned()).or_default());
+        let _first = queue.lock().await;
+        loop {
+            let now = self.time.now();
+            match self.rows.change(key, |row| row.reserve(now, limit, missed)) {
+                Ok(slot) => return slot,
                 Err(again) => self.until(again).await,
             }
         }
     }
 
     /// The row that a call is metered by, and its rate; `None` where there is no limit.
-    fn limit(&self, operation: &str) -> Option<(String, Limit)> {
-        let (pace, space) = (&self.settings.pace, &self.settings.space);
+    fn limit(&self, operation: &str, target: Option<&Target>) -> Option<(String, Limit)> {
+        let pace = &self.settings.pace;
         let (family, rate) = match api_of(operation) {
             Api::IdentityStore => (operation, pace.identity_store_tps),
             Api::SsoAdmin => ("sso-admin", pace.sso_admin_tps),
             Api::Organizations => ("organizations", pace.organizations_tps),
             Api::Sts => return None,
         };
-        let share = (pace.background_share / 100.0).clamp(0.01, 1.0);
-        let limit = Limit { rate, background: self.settings.background.then_some(share) };
-        (rate.is_finite() && rate > 0.0).then(|| (format!("{space}|{family}"), limit))
+        let limit = Limit { rate, background: self.settings.background.then(|| pace.background_part()) };
+        (rate.is_finite() && rate > 0.0).then(|| (format!("{}|{family}", self.whose(target)), limit))
     }
 
-    fn throttled(&self, operation: &str, retry_after_ms: Option<u64>) {
+    /// Whose quota a call is metered by.
+    fn whose(&self, target: Option<&Target>) -> String {
+        match (&self.settings.instances, target) {
+            (Some(region), Some(target)) => format!("{region}|{}", target.instance),
+            _ => self.settings.space.clone(),
+        }
+    }
+
+    fn throttled(&self, operation: &str, target: Option<&Target>, retry_after_ms: Option<u64>) {
         self.counted().throttled += 1;
-        self.throttles.fetch_add(1, Ordering::SeqCst);
-        let Some((key, _)) = self.limit(operation) else { return };
+        let Some((key, _)) = self.limit(operation, target) else { return };
         let wait = retry_after_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1000));
-        let now = self.now();
+        let now = self.time.now();
         self.rows.change(&key, |row| row.throttled(now, wait));
     }
 
@@ -242,20 +282,28 @@ impl Paced {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queues(&self) -> MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<Reserved>>>> {
-        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now(&self) -> i64 {
-        self.time.now().saturating_mul(1000)
+    fn queues(&self) -> MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<()>>>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn until(&self, at: i64) {
-        let wait = at - self.now();
-        if wait > 0 {
-            self.time.sleep(Duration::from_micros(wait.unsigned_abs())).await;
+        // Again where the clock was set back meanwhile.
+        loop {
+            let wait = at - self.time.now();
+            if wait <= 0 {
+                return;
+            }
+            self.time.sleep(micros(wait)).await;
         }
     }
+}
+
+fn micros(count: i64) -> Duration {
+    Duration::from_micros(count.max(0).unsigned_abs())
+}
+
+fn span(from: i64, to: i64) -> Duration {
+    micros(to.saturating_sub(from))
 }
 
 #[async_trait]
@@ -266,18 +314,14 @@ impl Source for Paced {
         listing: &Listing,
         token: Option<&str>,
     ) -> Result<Page, GatewayError> {
-        self.keep(listing.operation(), || self.source.page(target, listing, token)).await
+        self.keep(listing.operation(), target, Effect::Reads, || self.source.page(target, listing, token)).await
     }
 
     async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
-        self.keep(single.operation(), || self.source.fetch(target, single)).await
+        self.keep(single.operation(), target, Effect::Reads, || self.source.fetch(target, single)).await
     }
 
     async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
-        // Sent once: whether a change whose answer was lost may be sent again is not for the pace to decide.
-        self.within_budget(&self.counted())?;
-        self.turn(change.operation(), 1).await?;
-        self.count(change.operation())?;
-        self.source.change(target, change).await
+        self.keep(change.operation(), Some(target), Effect::Changes, || self.source.change(target, change)).await
     }
 }

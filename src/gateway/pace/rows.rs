@@ -1,13 +1,14 @@
 //! Where the rows of the limits are kept: one small database in the state directory, shared by every process.
 //!
 //! Neighbours: `row.rs` has the rules, `crate::sqlite` opens the file. Promise: a database that cannot be had never
-//! fails a call: the same rules then hold within this process. A damaged one is thrown away and made anew; nothing
-//! in it is worth keeping.
+//! fails a call: the same rules then hold within this process, from where all processes were. A damaged one is thrown
+//! away and made anew, one that was moved or removed is left, and what this process knows goes into the new one.
 
 use super::row::Row;
 use crate::private::{self, Access, Open};
 use crate::sqlite::{self, Connection, OptionalExtension, Plan, SqliteError, StatementError, Synchronous, params};
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub(super) struct Rows {
 #[derive(Debug, Default)]
 struct Kept {
     shared: Shared,
+    /// The rows as this process last saw them.
     local: HashMap<String, Row>,
 }
 
@@ -41,10 +43,13 @@ struct Kept {
 enum Shared {
     #[default]
     Unopened,
-    Open(Connection),
+    Open(Connection, File),
     /// Not to be had: this process paces itself alone.
     Without,
 }
+
+/// Which file it is, whatever its name: device and inode; `None` when nothing is there.
+type File = Option<(u64, u64)>;
 
 impl Rows {
     /// Rows in the database at `path`, opened when the first is needed; `None` keeps them in this process.
@@ -58,14 +63,18 @@ impl Rows {
     pub(super) fn change<T>(&self, key: &str, mut change: impl FnMut(&mut Row) -> T) -> T {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let Kept { shared, local } = &mut *kept;
+        let known = local.entry(key.to_owned()).or_default();
         if let Some(path) = &self.path {
             // The second round is for a database that was damaged and has just been made anew.
             for _ in 0..2 {
-                if matches!(shared, Shared::Unopened) {
-                    *shared = self.open(path).map_or(Shared::Without, Shared::Open);
+                if matches!(shared, Shared::Open(_, opened) if *opened != file(path)) {
+                    *shared = Shared::Unopened;
                 }
-                let Shared::Open(connection) = shared else { break };
-                match changed(connection, key, &mut change).map_err(sqlite::at(path)) {
+                if matches!(shared, Shared::Unopened) {
+                    *shared = self.open(path).map_or(Shared::Without, |open| Shared::Open(open, file(path)));
+                }
+                let Shared::Open(connection, _) = shared else { break };
+                match changed(connection, key, known, &mut change).map_err(sqlite::at(path)) {
                     Ok(done) => return done,
                     Err(error) if error.is_damage() => *shared = Shared::Unopened,
                     Err(error) => {
@@ -78,7 +87,18 @@ impl Rows {
                 }
             }
         }
-        change(local.entry(key.to_owned()).or_default())
+        change(known)
+    }
+
+    /// The row of `key` as it is now.
+    pub(super) fn look(&self, key: &str) -> Row {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Shared::Open(connection, _) = &kept.shared
+            && let Ok(Some(row)) = selected(connection, key)
+        {
+            return row;
+        }
+        kept.local.get(key).copied().unwrap_or_default()
     }
 
     fn open(&self, path: &Path) -> Option<Connection> {
@@ -92,7 +112,9 @@ impl Rows {
             page_size: 4096,
             access: self.access,
         };
-        let opened = match sound(&plan) {
+        // On a new host this is the first that anybody writes there.
+        let prepared = path.parent().map_or(Ok(private::Prepared::Found), |dir| private::directory(dir, self.access));
+        let opened = match prepared.map_err(SqliteError::from).and_then(|_| sound(&plan)) {
             Err(error) if error.is_damage() => self.renew(&plan),
             other => other,
         };
@@ -128,26 +150,38 @@ fn sound(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     Ok(connection)
 }
 
+fn file(path: &Path) -> File {
+    std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+fn selected(connection: &Connection, key: &str) -> Result<Option<Row>, StatementError> {
+    let mut select =
+        connection.prepare_cached("SELECT next, factor, cut_at, not_before FROM pace WHERE limit_key = ?")?;
+    let found = select.query_row([key], |row| {
+        Ok(Row { next: row.get(0)?, factor: row.get(1)?, cut_at: row.get(2)?, not_before: row.get(3)? })
+    });
+    found.optional()
+}
+
+/// Changes the row and leaves it in `known`, which stands for one that the database does not have.
 fn changed<T>(
     connection: &mut Connection,
     key: &str,
+    known: &mut Row,
     change: &mut impl FnMut(&mut Row) -> T,
 ) -> Result<T, StatementError> {
-    sqlite::write(connection, |transaction| {
-        let mut select =
-            transaction.prepare("SELECT next, factor, cut_at, not_before FROM pace WHERE limit_key = ?")?;
-        let found = select.query_row([key], |row| {
-            Ok(Row { next: row.get(0)?, factor: row.get(1)?, cut_at: row.get(2)?, not_before: row.get(3)? })
-        });
-        let before = found.optional()?.unwrap_or_default();
-        let mut row = before;
+    let (done, row) = sqlite::write(connection, |transaction| {
+        let found = selected(transaction, key)?;
+        let mut row = found.unwrap_or(*known);
         let done = change(&mut row);
-        if row != before {
-            let mut upsert = transaction.prepare("INSERT OR REPLACE INTO pace VALUES(?, ?, ?, ?, ?)")?;
+        if found != Some(row) {
+            let mut upsert = transaction.prepare_cached("INSERT OR REPLACE INTO pace VALUES(?, ?, ?, ?, ?)")?;
             upsert.execute(params![key, row.next, row.factor, row.cut_at, row.not_before])?;
         }
-        Ok(done)
-    })
+        Ok::<_, StatementError>((done, row))
+    })?;
+    *known = row;
+    Ok(done)
 }
 
 #[cfg(test)]
@@ -169,6 +203,19 @@ mod tests {
     }
 
     #[test]
+    fn on_a_new_host_the_first_processes_share_their_rows_as_all_later_ones_do() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state/awsideman/pace.db");
+        let all: Vec<Rows> = (0..8).map(|_| Rows::new(Some(path.clone()), Access::Owner)).collect();
+        let mut given: Vec<i64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = all.iter().map(|rows| scope.spawn(|| rows.change("x", bump))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        given.sort_unstable();
+        assert_eq!(given, (1..=8).collect::<Vec<i64>>());
+    }
+
+    #[test]
     fn without_a_database_the_process_keeps_its_own_rows() {
         for path in [None, Some("/proc/none/pace.db".into())] {
             let rows = Rows::new(path, Access::Owner);
@@ -183,5 +230,41 @@ mod tests {
         std::fs::write(&path, "this is no database at all, however long one looks at it ".repeat(200)).unwrap();
         let (a, b) = (Rows::new(Some(path.clone()), Access::Owner), Rows::new(Some(path), Access::Owner));
         assert_eq!((a.change("x", bump), b.change("x", bump)), (1, 2));
+    }
+    #[test]
+    fn a_database_that_is_moved_away_is_left_and_nothing_is_forgotten() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("pace.db");
+        let (a, b) = (Rows::new(Some(path.clone()), Access::Owner), Rows::new(Some(path.clone()), Access::Owner));
+        assert_eq!((a.change("x", bump), b.change("x", bump)), (1, 2));
+        let away = root.path().join("away");
+        std::fs::create_dir(&away).unwrap();
+        for name in ["pace.db", "pace.db-wal", "pace.db-shm"] {
+            std::fs::rename(root.path().join(name), away.join(name)).unwrap();
+        }
+        assert_eq!((b.change("x", bump), a.change("x", bump), b.change("x", bump)), (3, 4, 5));
+        assert_eq!(a.look("x").next, 5);
+    }
+
+    #[test]
+    fn a_database_that_breaks_under_a_process_costs_it_nothing_it_knew() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("pace.db");
+        let rows = Rows::new(Some(path.clone()), Access::Owner);
+        assert_eq!(rows.change("x", bump), 1);
+        Connection::open(&path).unwrap().execute_batch("DROP TABLE pace").unwrap();
+        assert_eq!((rows.change("x", bump), rows.change("x", bump)), (2, 3));
+    }
+
+    #[test]
+    fn a_shared_database_is_the_group_s_with_all_its_files() {
+        let root = tempfile::tempdir().unwrap();
+        let group = root.path().metadata().unwrap().gid();
+        let rows = Rows::new(Some(root.path().join("pace.db")), Access::Group(group));
+        rows.change("x", bump);
+        for name in ["pace.db", "pace.db-wal", "pace.db-shm", "pace.db.lock"] {
+            let file = root.path().join(name).metadata().unwrap();
+            assert_eq!((file.mode() & 0o777, file.gid()), (0o660, group), "{name}");
+        }
     }
 }

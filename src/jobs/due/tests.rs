@@ -45,7 +45,9 @@ fn an_interval_first_seen_is_due_at_once_and_a_cron_job_at_its_next_occurrence()
 #[test]
 fn an_interval_counts_from_its_last_occurrence() {
     let job = every(15);
-    assert!(now_due(&job, &ran(noon()), noon() + 15 * MINUTE - 1).is_idle());
+    let between = now_due(&job, &ran(noon()), noon() + 15 * MINUTE - 1);
+    assert!(between.is_idle());
+    assert_eq!(between.next, Some(noon() + 15 * MINUTE), "looking does not put it off");
     let again = now_due(&job, &ran(noon()), noon() + 15 * MINUTE + 700);
     assert_eq!((again.run, again.reference), (vec![noon() + 15 * MINUTE], Some(noon() + 15 * MINUTE)));
 }

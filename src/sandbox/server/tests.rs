@@ -6,6 +6,8 @@ use crate::sandbox::running::Running;
 use crate::sandbox::running::start;
 use crate::sandbox::shape::Limits;
 use crate::sandbox::shape::Shape;
+use serde_json::Value;
+use serde_json::json;
 use std::io::Read;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -56,6 +58,60 @@ fn a_call_over_a_socket_is_answered_in_aws_s_form_and_counted() {
     let answer = exchange(&running, &get.replace("calls", "organisation"));
     assert!(answer.contains("\"users\":3"), "{answer}");
     assert!(exchange(&running, &get.replace("calls", "else")).starts_with("HTTP/1.1 404 "));
+}
+
+fn own(running: &Running, method: &str, path: &str, body: &str) -> (u16, Value) {
+    let length = body.len();
+    let head = format!("{method} /_sandbox/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    let answer = exchange(running, &format!("{head}Content-Length: {length}\r\n\r\n{body}"));
+    let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
+    let body = answer.split_once("\r\n\r\n").expect("a body").1;
+    (status, serde_json::from_str(body).expect("JSON"))
+}
+
+#[test]
+fn faults_are_set_shown_and_ended_by_their_path_and_what_is_none_is_refused_by_name() {
+    let running = start(small(), NO_LIMITS).expect("a free port");
+    let (status, shown) = own(&running, "POST", "faults", "{\"access_denied_accounts\": [\"111111111111\"]}");
+    assert_eq!((status, &shown["faults"]["access_denied_accounts"]), (200, &json!(["111111111111"])));
+    assert_eq!(own(&running, "GET", "faults", ""), (200, shown));
+    let (status, error) = own(&running, "POST", "faults", "{\"denied_accounts\": []}");
+    let words = error["error"].as_str().expect("words");
+    assert!(status == 400 && words.contains("unknown field `denied_accounts`"), "{words}");
+    assert!(words.contains("`access_denied_accounts`") && words.contains("`hold`"), "{words}");
+    assert_eq!(running.faults().access_denied_accounts, ["111111111111"], "what is refused changes nothing");
+    assert_eq!(own(&running, "POST", "faults", "{}").0, 200);
+    assert_eq!(running.faults(), Faults::default());
+    assert_eq!(running.calls(), Calls::default(), "none of these is a call");
+}
+
+#[test]
+fn held_calls_are_shown_and_released_by_their_path() {
+    let running = start(small(), NO_LIMITS).expect("a free port");
+    own(&running, "POST", "faults", "{\"hold\": [{\"operation\": \"ListInstances\", \"nth\": 1}]}");
+    let call = "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: SWBExternalService.ListInstances\r\n\
+                Content-Length: 2\r\nConnection: close\r\n\r\n{}";
+    let address = address(&running);
+    let caller = std::thread::spawn(move || {
+        let mut stream = TcpStream::connect(address).expect("the sandbox listens");
+        stream.write_all(call.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        answer
+    });
+    assert!(running.wait_for_held(1, Duration::from_secs(60)));
+    let waiting = json!([{"operation": "SWBExternalService.ListInstances", "when": "before"}]);
+    assert_eq!(own(&running, "GET", "faults", "").1["waiting"], waiting);
+    let (_, other) = own(&running, "POST", "release", "{\"operation\": \"ListUsers\"}");
+    assert_eq!(other, json!({"released": 0, "waiting": waiting}));
+    assert_eq!(own(&running, "POST", "release", "{\"operations\": \"*\"}").0, 400);
+    assert_eq!(own(&running, "POST", "release", "{\"operation\": \"Nothing\"}").0, 400);
+    assert_eq!(own(&running, "POST", "release", "").1, json!({"released": 1, "waiting": []}));
+    assert!(caller.join().expect("ran").starts_with("HTTP/1.1 200 "));
+    let (_, arrivals) = own(&running, "GET", "arrivals", "");
+    let one = &arrivals["arrivals"][0];
+    assert_eq!((&one["operation"], &one["throttled"]), (&json!("SWBExternalService.ListInstances"), &json!(false)));
+    assert!(one["at_us"].is_u64() && arrivals["forgotten"] == 0);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! What calls change in an organisation.
 //!
 //! Neighbours: `catalogue.rs` lists these operations; each file here has one noun. Promise: a refused write has changed
-//! nothing; the same writes in the same order make the same organisation, ids and all, so that they can be done again on
-//! a copy of it (`lagging.rs`).
+//! nothing; the same writes in the same order make the same organisation, ids and all, so that they can be done again
+//! on a copy of it (`lagging.rs`).
 
+mod assignments;
 mod groups;
 mod memberships;
+mod permission_sets;
+mod policies;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -23,4 +26,22 @@ pub(super) const IDENTITY_STORE: &[(&str, Write)] = &[
     ("DeleteGroup", groups::delete),
     ("CreateGroupMembership", memberships::create),
     ("DeleteGroupMembership", memberships::delete),
+];
+
+/// What can be changed in the instance.
+pub(super) const SSO_ADMIN: &[(&str, Write)] = &[
+    ("CreatePermissionSet", permission_sets::create),
+    ("UpdatePermissionSet", permission_sets::update),
+    ("DeletePermissionSet", permission_sets::delete),
+    ("AttachManagedPolicyToPermissionSet", policies::attach_managed),
+    ("DetachManagedPolicyFromPermissionSet", policies::detach_managed),
+    ("AttachCustomerManagedPolicyReferenceToPermissionSet", policies::attach_customer),
+    ("DetachCustomerManagedPolicyReferenceFromPermissionSet", policies::detach_customer),
+    ("PutInlinePolicyToPermissionSet", policies::put_inline),
+    ("DeleteInlinePolicyFromPermissionSet", policies::delete_inline),
+    ("PutPermissionsBoundaryToPermissionSet", policies::put_boundary),
+    ("DeletePermissionsBoundaryFromPermissionSet", policies::delete_boundary),
+    ("ProvisionPermissionSet", assignments::provision),
+    ("CreateAccountAssignment", assignments::create),
+    ("DeleteAccountAssignment", assignments::delete),
 ];

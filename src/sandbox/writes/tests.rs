@@ -222,9 +222,31 @@ fn random_write(dice: &mut Dice, now: &Organisation, step: usize) -> (&'static s
     let user = pick(dice, now.users.keys().map(ToString::to_string).collect());
     let group = pick(dice, now.groups.keys().map(ToString::to_string).collect());
     let membership = pick(dice, now.memberships.keys().map(ToString::to_string).collect());
+    let set = pick(dice, now.permission_sets.keys().map(ToString::to_string).collect());
+    let account = pick(dice, now.accounts.keys().map(ToString::to_string).collect());
+    let held = now.assignments.iter().nth(dice.below(now.assignments.len()));
     // Few names, so that many collide.
     let name = format!("N{}", dice.below(20));
-    match dice.below(8) {
+    match dice.below(14) {
+        8 | 9 => {
+            let (kind, id) = if dice.once_in(2) { ("USER", user) } else { ("GROUP", group) };
+            let body = json!({
+                "PermissionSetArn": set, "TargetId": account, "TargetType": "AWS_ACCOUNT", "PrincipalType": kind,
+                "PrincipalId": id,
+            });
+            ("SWBExternalService.CreateAccountAssignment", body)
+        }
+        10 | 11 => {
+            let body = held.map_or(json!({}), |held| {
+                json!({
+                    "PermissionSetArn": held.permission_set_arn, "TargetId": held.account_id,
+                    "TargetType": "AWS_ACCOUNT", "PrincipalType": held.principal_type, "PrincipalId": held.principal_id,
+                })
+            });
+            ("SWBExternalService.DeleteAccountAssignment", body)
+        }
+        12 => ("SWBExternalService.CreatePermissionSet", json!({"Name": name})),
+        13 => ("SWBExternalService.DeletePermissionSet", json!({"PermissionSetArn": set})),
         0 => ("AWSIdentityStore.CreateUser", person(&name)),
         1 => ("AWSIdentityStore.CreateGroup", json!({"DisplayName": name})),
         2 => ("AWSIdentityStore.CreateGroupMembership", json!({"GroupId": group, "MemberId": {"UserId": user}})),

@@ -1,7 +1,7 @@
 //! People: created, changed, deleted.
 //!
-//! Neighbours: `changes.rs` keeps the indexes. Promise: user names and primary addresses are unique whatever their case;
-//! who is deleted leaves all groups, and the assignments stay behind without a principal, as AWS leaves them.
+//! Neighbours: `changes.rs` keeps the indexes. Promise: user names and addresses are unique whatever their case; who is
+//! deleted leaves all groups, and the assignments stay behind without a principal, as AWS leaves them.
 
 use super::texts;
 use crate::sandbox::forms::Form;

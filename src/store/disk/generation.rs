@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// The file that names the live database of this schema.
-const CURRENT: &str = "CURRENT";
+pub(super) const CURRENT: &str = "CURRENT";
 
 /// Guards the making of generations.
 const LOCK: &str = "creation.lock";
@@ -248,7 +248,7 @@ fn inheritance(connection: &Connection, now: UnixMillis) -> Result<(u64, Vec<Rec
 }
 
 /// What `CURRENT` names, when it and the database are there.
-fn current(options: &Options) -> Result<Option<(Stamp, PathBuf)>, StoreError> {
+pub(super) fn current(options: &Options) -> Result<Option<(Stamp, PathBuf)>, StoreError> {
     let path = options.dir.join(CURRENT);
     let failed = |source| StoreError::Io { action: "read", path: path.clone(), source };
     let mut file = match private::open(&path, Open::Read, options.access) {
@@ -263,6 +263,19 @@ fn current(options: &Options) -> Result<Option<(Stamp, PathBuf)>, StoreError> {
     let named = std::str::from_utf8(&bytes).ok().map(str::trim).and_then(|text| number(text).map(file_name));
     let database = named.map(|name| options.dir.join(name)).filter(|path| path.exists());
     Ok(database.map(|database| (stamp, database)))
+}
+
+/// The numbers of all generations whose databases are there.
+pub(super) fn databases(options: &Options) -> Result<Vec<u64>, StoreError> {
+    let mut found: Vec<u64> =
+        names(&options.dir)?.iter().filter_map(|name| number(name).filter(|n| *name == file_name(*n))).collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The number of the generation whose database this is: when it was made, in milliseconds, or a little later.
+pub(super) fn number_of(path: &Path) -> Option<u64> {
+    number(&private::file_name(path))
 }
 
 /// What tells backup programs and git to leave a cache alone.

@@ -5,19 +5,25 @@
 //! that was live when it began, a removal on the one that is live when it ends; a directory that is moved or deleted is
 //! survived.
 
+mod check;
 mod draft;
 mod generation;
 mod network;
 mod read;
+mod ring;
 mod schema;
 mod sweep;
 mod write;
 
+pub use self::check::Sounding;
+pub use self::ring::Eviction;
+
 use self::generation::Stamp;
+use super::log;
 use super::{
     Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
 };
-use crate::clock::UnixMillis;
+use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
 use crate::sqlite::{self, Connection, SqliteError, StatementError};
 use std::ops::ControlFlow;
@@ -67,6 +73,21 @@ pub struct Disk {
     pool: Mutex<Vec<Live>>,
     /// The largest number seen, so that a generation made by this process continues above it.
     seen: AtomicU64,
+}
+
+/// What a store remembers of changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// The records, oldest first.
+    pub records: Vec<Record>,
+    /// When the live generation was made.
+    pub began: UnixMillis,
+    /// From this time on every change is among the records.
+    pub whole_since: UnixMillis,
+}
+
+fn began(path: &Path) -> UnixMillis {
+    generation::number_of(path).map_or(0, u64::cast_signed)
 }
 
 /// A connection to the generation that bears `stamp`.
@@ -150,6 +171,26 @@ impl Disk {
     /// The file of the live generation.
     pub fn path(&self) -> Result<PathBuf, StoreError> {
         self.lend(|live| Ok(live.path.clone()))
+    }
+
+    /// A look at a cache directory that changes nothing.
+    pub fn sound(options: &Options) -> Result<Sounding, StoreError> {
+        check::sound(options)
+    }
+
+    /// What left the live generation without a record under `address`, as far as is remembered; the latest first.
+    pub fn evictions(&self, address: Address<'_>) -> Result<Vec<Eviction>, StoreError> {
+        self.lend(|live| ring::of(&live.connection, address))
+    }
+
+    /// All records of changes that are kept, and since when nothing is missing among them.
+    pub fn history(&self, now: UnixMillis) -> Result<History, StoreError> {
+        let (records, began) = self.lend(|live| Ok((read::all_records(&live.connection)?, began(&live.path))))?;
+        let pruned = if records.len() < log::KEEP_RECORDS { None } else { records.first().map(|record| record.at) };
+        // Another generation knew of changes that this one was never told.
+        let lone = generation::databases(&self.options)?.len() == 1;
+        let since = [Some(now.saturating_sub(log::KEEP_MILLIS)), pruned, (!lone).then_some(began)];
+        Ok(History { records, began, whole_since: since.into_iter().flatten().max().unwrap_or(now) })
     }
 
     /// Runs `work` on a connection to the live generation.
@@ -310,7 +351,11 @@ impl Store for Disk {
     }
 
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
-        self.lend(|live| sqlite::write(&mut live.connection, |transaction| write::discard(transaction, address, seal)))
+        self.lend(|live| {
+            let gone = sqlite::write(&mut live.connection, |transaction| write::discard(transaction, address, seal))?;
+            let _ = ring::note(&mut live.connection, SystemClock::default().now(), gone.as_slice());
+            Ok(())
+        })
     }
 
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {

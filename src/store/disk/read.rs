@@ -113,6 +113,13 @@ pub(super) fn records_after(connection: &Connection, since: u64) -> Result<Optio
     Ok(Some(found))
 }
 
+/// All records, oldest first.
+pub(super) fn all_records(connection: &Connection) -> Result<Vec<Record>, Fault> {
+    let mut found = records(connection, "sequence > ?", i64::MIN)?;
+    found.sort_by_key(|record| record.sequence);
+    Ok(found)
+}
+
 /// What keeps out a fill that started at `since`, when it was `begun`.
 pub(super) fn gate(connection: &Connection, since: u64, begun: UnixMillis) -> Result<Gate, Fault> {
     let mut found = records(connection, "sequence > ?", since.cast_signed())?;

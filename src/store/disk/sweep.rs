@@ -4,6 +4,7 @@
 //! ones, because even a deletion needs room in the log.
 
 use super::Fault;
+use super::ring::{self, Gone};
 use super::write::{SLICE, drop_version, free};
 use crate::sqlite::{self, Connection, SqliteError, StatementError, params};
 use crate::store::eviction::{Candidate, victims};
@@ -44,19 +45,23 @@ pub(super) fn sweep(connection: &mut Connection, sweep: &Sweep) -> Result<Swept,
     while !rest.is_empty() {
         let (now, later) = rest.split_at(slice.min(rest.len()));
         let done = sqlite::write(connection, |transaction| {
-            let mut gone = Swept::default();
-            for (Candidate { handle, held, .. }, reason) in now {
+            let (mut gone, mut noted) = (Swept::default(), Vec::new());
+            for (Candidate { handle, held, stored_at, used_at, .. }, reason) in now {
                 // One that was replaced since it was judged stays.
                 let mut delete = transaction.prepare_cached("DELETE FROM e WHERE id = ? AND version = ?")?;
                 if delete.execute(params![handle.id, handle.version])? > 0 {
                     drop_version(transaction, handle.version, handle.frames)?;
                     gone.count(*reason, *held);
+                    let (stored_at, used_at) = (*stored_at, *used_at);
+                    noted.push(Gone { id: handle.id, reason: Some(*reason), stored_at, used_at, held: *held });
                 }
             }
-            Ok::<_, Fault>(gone)
+            Ok::<_, Fault>((gone, noted))
         });
         match done {
-            Ok(gone) => {
+            Ok((gone, noted)) => {
+                // Why something is gone is worth a try, and no more.
+                let _ = ring::note(connection, sweep.now, &noted);
                 swept = Swept {
                     expired: swept.expired + gone.expired,
                     aged: swept.aged + gone.aged,

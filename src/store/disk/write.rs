@@ -8,6 +8,7 @@
 //! versions are only listed in `g` and freed in transactions of at most [`SLICE`] rows later.
 
 use super::read::{first_frame, gate};
+use super::ring::Gone;
 use super::{Fault, schema};
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Synchronous, Transaction, Value};
@@ -212,18 +213,23 @@ pub(super) fn lower(transaction: &Transaction<'_>, fence: u64, until: UnixMillis
     Ok(())
 }
 
-/// Deletes one entry if it still is the one with this seal.
-pub(super) fn discard(transaction: &Transaction<'_>, address: Address<'_>, seal: u64) -> Result<(), Fault> {
-    let gone: Option<(i64, i64)> = transaction
-        .prepare_cached("DELETE FROM e WHERE id = ? AND space = ? AND key = ? AND seal = ? RETURNING version, frames")?
-        .query_row(params![address.id().cast_signed(), address.space, address.key, seal.cast_signed()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+/// Deletes one entry if it still is the one with this seal; gives what is to be noted of it.
+pub(super) fn discard(transaction: &Transaction<'_>, address: Address<'_>, seal: u64) -> Result<Option<Gone>, Fault> {
+    let id = address.id().cast_signed();
+    let gone: Option<(i64, i64, Gone)> = transaction
+        .prepare_cached(
+            "DELETE FROM e WHERE id = ? AND space = ? AND key = ? AND seal = ? \
+             RETURNING version, frames, stored_at, used_at, held",
+        )?
+        .query_row(params![id, address.space, address.key, seal.cast_signed()], |row| {
+            let held = row.get::<_, i64>(4)?.cast_unsigned();
+            let gone = Gone { id, reason: None, stored_at: row.get(2)?, used_at: row.get(3)?, held };
+            Ok((row.get(0)?, row.get(1)?, gone))
         })
         .optional()?;
-    if let Some((version, frames)) = gone {
-        drop_version(transaction, version, frames)?;
-    }
-    Ok(())
+    let Some((version, frames, gone)) = gone else { return Ok(None) };
+    drop_version(transaction, version, frames)?;
+    Ok(Some(gone))
 }
 
 /// Notes uses, at most [`SLICE`] in a transaction.

@@ -39,7 +39,7 @@ pub(crate) fn revoke(arguments: &GrantArgs, globals: &GlobalArgs, output: &mut O
 }
 
 fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let writer = Writer::open(globals, output)?;
+    let writer = Writer::open(globals, &arguments.change, output)?;
     let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
     let (kind, principal) = writer.principal(way, arguments)?;
     let choice = choice(arguments);
@@ -63,10 +63,10 @@ fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Out
         })
         .collect();
     if way == Way::Revoke {
-        writer.agree(&steps, &arguments.trial)?;
+        writer.agree(&steps)?;
     }
     let how = How { at_once: usize::from(arguments.batch_size), stops: arguments.stop_on_error };
-    writer.carry_out_and_say(steps, &arguments.trial, how, notices)
+    writer.carry_out_and_say(steps, how, notices)
 }
 
 impl Writer<'_> {
@@ -159,7 +159,7 @@ fn step(way: Way, set: &Certain, (kind, principal): (PrincipalKind, &Certain), a
         Way::Revoke => ("revoke", "from", Change::Revoke(grant)),
     };
     let word = kind.as_str().to_ascii_lowercase();
-    let phrase = format!("{verb} `{}` {to} {word} {} in account {}", set.name, principal.words(), account.words());
+    let phrase = format!("{verb} `{}` {to} {word} `{}` in account {}", set.name, principal.name, account.words());
     let check =
         format!("awsideman assignment get {} {word}:{} {} --refresh", quoted(&set.name), principal.id, account.id);
     Step::new(change, phrase, check)

@@ -70,6 +70,8 @@ pub(super) struct Course {
     stopped: AtomicBool,
 }
 
+/// What makes a new thing: that one of its name is there is no "already so".
+pub(super) const CREATES: &[&str] = &["CreateUser", "CreateGroup", "CreatePermissionSet"];
 const WHAT: &str = "changes";
 
 impl Course {
@@ -135,9 +137,6 @@ impl Course {
         };
         self.with(number, |line| (line.ended, line.asked) = (Ended::UnderWay, change.request()));
         let done = gateway.write(&change, writing, progress).await;
-        if done.as_ref().is_err_and(|error| !failing::is_so_already(error)) && stops {
-            self.stopped.store(true, Ordering::Relaxed);
-        }
         match done {
             Ok(written) => {
                 if let Some(arn) = written.answer["PermissionSetArn"].as_str() {
@@ -154,7 +153,12 @@ impl Course {
                     }
                 });
             }
-            Err(error) => self.with(number, |line| line.fail(error)),
+            Err(error) => self.with(number, |line| {
+                line.fail(error);
+                if stops && !matches!(line.ended, Ended::Already) {
+                    self.stopped.store(true, Ordering::Relaxed);
+                }
+            }),
         }
     }
 
@@ -199,7 +203,7 @@ impl Line {
         if let GatewayError::ChangeFailed { request_id, .. } | GatewayError::ChangePending { request_id, .. } = &error {
             self.request_id = Some(request_id.clone());
         }
-        if failing::is_so_already(&error) && !self.operation.starts_with("Create") {
+        if failing::is_so_already(&error) && !CREATES.contains(&self.operation.as_str()) {
             self.ended = Ended::Already;
             return;
         }

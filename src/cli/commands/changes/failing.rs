@@ -14,17 +14,22 @@ pub(super) fn failure(phrase: &str, check: &str, error: GatewayError) -> Failure
         return Failure { message, ..failure }.hint(format!("look with `{check}` before you do it again"));
     }
     match error {
-        GatewayError::Refused { code, detail, request_id, .. } => refused(phrase, check, &code, &detail, request_id),
+        GatewayError::Refused { code, detail, request_id, .. } => refused(phrase, &code, &detail, request_id),
+        GatewayError::Conflict { passing: false, detail, request_id, .. } => {
+            Failure::new(Code::Failed, format!("it conflicts with what is there ({phrase}): {detail}"))
+                .details(request_id.map(|id| format!("request id {id}")))
+                .hint(format!("look at what is there: `{check}`"))
+        }
         error => error.into(),
     }
 }
 
 /// Whether AWS refused because it is so already.
 pub(super) fn is_so_already(error: &GatewayError) -> bool {
-    matches!(error, GatewayError::Refused { code, detail, .. } if code == "ConflictException" && detail.contains("already"))
+    matches!(error, GatewayError::Conflict { passing: false, detail, .. } if detail.contains("already"))
 }
 
-fn refused(phrase: &str, check: &str, code: &str, detail: &str, request_id: Option<String>) -> Failure {
+fn refused(phrase: &str, code: &str, detail: &str, request_id: Option<String>) -> Failure {
     let id = request_id.map(|id| format!("request id {id}"));
     match code {
         "ValidationException" | "InvalidInputException" | "SerializationException" => {
@@ -35,11 +40,6 @@ fn refused(phrase: &str, check: &str, code: &str, detail: &str, request_id: Opti
             Failure::new(Code::Refused, format!("AWS's quota does not allow it ({phrase}): {detail}"))
                 .details(id)
                 .hint("remove what is no longer needed, or ask for more in the AWS console under Service Quotas")
-        }
-        "ConflictException" => {
-            Failure::new(Code::Failed, format!("it conflicts with what is there ({phrase}): {detail}"))
-                .details(id)
-                .hint(format!("look at what is there: `{check}`"))
         }
         _ => GatewayError::Refused {
             operation: phrase.into(),
@@ -94,7 +94,10 @@ mod tests {
 
     #[test]
     fn conflicts_and_quotas_have_their_own_remedy() {
-        let failure = of("ConflictException", "Duplicate UserName");
+        let (operation, detail) = (String::new(), "Duplicate UserName".to_owned());
+        let conflict = GatewayError::Conflict { operation, detail, passing: false, request_id: None };
+        assert!(!is_so_already(&conflict));
+        let failure = failure("create user `ada`", "awsideman user get ada", conflict);
         assert_eq!((failure.code, failure.hint.unwrap().contains("awsideman user get ada")), (Code::Failed, true));
         let failure = of("ServiceQuotaExceededException", "too many");
         assert_eq!((failure.code, failure.hint.unwrap().contains("Service Quotas")), (Code::Refused, true));

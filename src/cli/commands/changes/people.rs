@@ -5,7 +5,7 @@
 
 use super::course::How;
 use super::step::{Step, quoted};
-use super::{Trial, Writer};
+use super::{ChangeArgs, Writer};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, UserChangesArgs};
 use crate::cli::exit::{Code, Failure};
@@ -21,7 +21,17 @@ const GROUP: (&str, &str) = ("GroupId", "DisplayName");
 pub(crate) enum UserChange {
     Create(NewUserArgs),
     Update(UserChangesArgs),
-    Delete(String, Trial),
+    Delete(String, ChangeArgs),
+}
+
+impl UserChange {
+    fn how(&self) -> &ChangeArgs {
+        match self {
+            UserChange::Create(arguments) => &arguments.change,
+            UserChange::Update(arguments) => &arguments.change,
+            UserChange::Delete(_, how) => how,
+        }
+    }
 }
 
 /// The changes of groups.
@@ -29,76 +39,87 @@ pub(crate) enum UserChange {
 pub(crate) enum GroupChange {
     Create(NewGroupArgs),
     Update(GroupChangesArgs),
-    Delete(String, Trial),
+    Delete(String, ChangeArgs),
     Add(MemberArgs),
     Remove(MemberArgs),
 }
 
+impl GroupChange {
+    fn how(&self) -> &ChangeArgs {
+        match self {
+            GroupChange::Create(arguments) => &arguments.change,
+            GroupChange::Update(arguments) => &arguments.change,
+            GroupChange::Delete(_, how) => how,
+            GroupChange::Add(arguments) | GroupChange::Remove(arguments) => &arguments.change,
+        }
+    }
+}
+
 /// `user create|update|delete`
 pub(crate) fn users(change: UserChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let writer = Writer::open(globals, output)?;
-    let (step, trial, destroys) = match change {
+    let writer = Writer::open(globals, change.how(), output)?;
+    let (step, destroys) = match change {
         UserChange::Create(new) => {
-            let trial = new.trial.clone();
-            if trial.dry_run {
+            let made = new.change.clone();
+            if made.dry_run {
                 writer
                     .must_be_free(&Single::UserIdByName(new.username.clone()), &format!("user `{}`", new.username))?;
             }
-            (create_user(new), trial, false)
+            (create_user(new), false)
         }
         UserChange::Update(changes) => {
             let user = writer.certain(Noun::User, &changes.user)?;
-            (update_user(&user, &changes)?, changes.trial, false)
+            (update_user(&user, &changes)?, false)
         }
-        UserChange::Delete(text, trial) => {
+        UserChange::Delete(text, _) => {
             let user = writer.certain(Noun::User, &text)?;
             let change = Change::DeleteUser(user.id.clone());
             let step = Step::new(change, format!("delete user {}", user.words()), check("user", &user.id));
-            (writer.with_losses(step.about(USER, &user))?, trial, true)
+            (writer.with_losses(step.about(USER, &user))?, true)
         }
     };
-    writer.finish(vec![step], &trial, destroys)
+    writer.finish(vec![step], destroys)
 }
 
 /// `group create|update|delete|add-member|remove-member`
 pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let writer = Writer::open(globals, output)?;
-    let (step, trial, destroys) = match change {
+    let writer = Writer::open(globals, change.how(), output)?;
+    let (step, destroys) = match change {
         GroupChange::Create(new) => {
-            let NewGroupArgs { name, description, trial } = new;
-            if trial.dry_run {
+            let NewGroupArgs { name, description, change: _ } = new;
+            if writer.dry_run {
                 writer.must_be_free(&Single::GroupIdByName(name.clone()), &format!("group `{name}`"))?;
             }
             let change = Change::CreateGroup { name: name.clone(), description };
             let step = Step::new(change, format!("create group `{name}`"), check("group", &name));
-            (step.with("DisplayName", name), trial, false)
+            (step.with("DisplayName", name), false)
         }
         GroupChange::Update(changes) => {
             let group = writer.certain(Noun::Group, &changes.group)?;
-            (update_group(&group, &changes)?, changes.trial, false)
+            (update_group(&group, &changes)?, false)
         }
-        GroupChange::Delete(text, trial) => {
+        GroupChange::Delete(text, _) => {
             let group = writer.certain(Noun::Group, &text)?;
             let change = Change::DeleteGroup(group.id.clone());
             let step = Step::new(change, format!("delete group {}", group.words()), check("group", &group.id));
-            (writer.with_losses(step.about(GROUP, &group))?, trial, true)
+            (writer.with_losses(step.about(GROUP, &group))?, true)
         }
-        GroupChange::Add(MemberArgs { group, user, trial }) => {
+        GroupChange::Add(MemberArgs { group, user, .. }) => {
             let (group, user, membership) = writer.membership(&group, &user)?;
             let change = Change::AddMember { group: group.id.clone(), user: user.id.clone() };
             let phrase = format!("add user {} to group {}", user.words(), group.words());
-            (member_step(change, phrase, &group, &user).already(membership.is_some()), trial, false)
+            (member_step(change, phrase, &group, &user).already(membership.is_some()), false)
         }
-        GroupChange::Remove(MemberArgs { group, user, trial }) => {
+        GroupChange::Remove(MemberArgs { group, user, .. }) => {
             let (group, user, membership) = writer.membership(&group, &user)?;
             let already = membership.is_none();
             let membership = membership.unwrap_or_default();
             let change = Change::RemoveMember { membership, group: group.id.clone(), user: user.id.clone() };
             let phrase = format!("remove user {} from group {}", user.words(), group.words());
-            (member_step(change, phrase, &group, &user).already(already), trial, true)
+            (member_step(change, phrase, &group, &user).already(already), true)
         }
     };
-    writer.finish(vec![step], &trial, destroys)
+    writer.finish(vec![step], destroys)
 }
 
 impl Writer<'_> {
@@ -134,7 +155,7 @@ impl Writer<'_> {
     /// Counts what goes with what is deleted.
     pub(super) fn with_losses(&self, step: Step) -> Result<Step, Failure> {
         let super::step::Act::Make(change) = &step.act else { return Ok(step) };
-        let before = self.wait(self.gateway().before(change))?;
+        let before = self.wait(self.gateway().what_goes(change))?;
         let count = |field: &str| before[field].as_array().map(Vec::len);
         Ok(match change {
             Change::DeletePermissionSet(_) => step.losing("Accounts", count("Accounts"), ("account", "accounts")),
@@ -147,16 +168,16 @@ impl Writer<'_> {
     }
 
     /// Has a person agree where something is destroyed, and makes the changes in turn.
-    pub(super) fn finish(self, steps: Vec<Step>, trial: &Trial, destroys: bool) -> Result<(), Failure> {
+    pub(super) fn finish(self, steps: Vec<Step>, destroys: bool) -> Result<(), Failure> {
         if destroys {
-            self.agree(&steps, trial)?;
+            self.agree(&steps)?;
         }
-        self.carry_out(steps, trial, How::IN_TURN)
+        self.carry_out(steps, How::IN_TURN)
     }
 }
 
 fn create_user(new: NewUserArgs) -> Step {
-    let NewUserArgs { username, first_name, last_name, display_name, email, trial: _ } = new;
+    let NewUserArgs { username, first_name, last_name, display_name, email, change: _ } = new;
     let display_name = display_name.unwrap_or_else(|| format!("{first_name} {last_name}"));
     let change = Change::CreateUser(NewUser {
         user_name: username.clone(),
@@ -172,16 +193,16 @@ fn create_user(new: NewUserArgs) -> Step {
 fn update_user(user: &Certain, changes: &UserChangesArgs) -> Result<Step, Failure> {
     let found = &user.found;
     let asked = [
-        ("userName", &changes.username, &found["UserName"]),
-        ("displayName", &changes.display_name, &found["DisplayName"]),
-        ("name.givenName", &changes.first_name, &found["Name"]["GivenName"]),
-        ("name.familyName", &changes.last_name, &found["Name"]["FamilyName"]),
+        ("userName", changes.username.as_ref(), &found["UserName"]),
+        ("displayName", changes.display_name.as_ref(), &found["DisplayName"]),
+        ("name.givenName", changes.first_name.as_ref(), &found["Name"]["GivenName"]),
+        ("name.familyName", changes.last_name.as_ref(), &found["Name"]["FamilyName"]),
     ];
     must_have_name("--username", changes.username.as_ref())?;
     let mut attributes: Vec<Attribute> =
         asked.into_iter().filter_map(|(path, new, old)| differs(path, new, old)).collect();
     let old = found["Emails"].as_array().and_then(|emails| emails.first()).unwrap_or(&Value::Null);
-    if let Some(email) = differs("emails", &changes.email, &old["Value"]) {
+    if let Some(email) = differs("emails", changes.email.as_ref(), &old["Value"]) {
         // The store has one address for each person; what is not said of it stays.
         let kind = old["Type"].as_str().unwrap_or("work");
         let list = |address: Value| json!([{"value": address, "type": kind, "primary": true}]);
@@ -195,8 +216,8 @@ fn update_user(user: &Certain, changes: &UserChangesArgs) -> Result<Step, Failur
 fn update_group(group: &Certain, changes: &GroupChangesArgs) -> Result<Step, Failure> {
     must_have_name("--name", changes.name.as_ref())?;
     let asked = [
-        ("displayName", &changes.name, &group.found["DisplayName"]),
-        ("description", &changes.description, &group.found["Description"]),
+        ("displayName", changes.name.as_ref(), &group.found["DisplayName"]),
+        ("description", changes.description.as_ref(), &group.found["Description"]),
     ];
     let attributes: Vec<Attribute> = asked.into_iter().filter_map(|(path, new, old)| differs(path, new, old)).collect();
     let change = Change::UpdateGroup { id: group.id.clone(), attributes: attributes.clone() };
@@ -214,8 +235,8 @@ fn member_step(change: Change, phrase: String, group: &Certain, user: &Certain) 
 }
 
 /// The attribute when it is to be changed and differs; an empty text takes it away.
-fn differs(path: &str, new: &Option<String>, old: &Value) -> Option<Attribute> {
-    let new = new.as_ref()?;
+fn differs(path: &str, new: Option<&String>, old: &Value) -> Option<Attribute> {
+    let new = new?;
     if old.as_str().unwrap_or_default() == new {
         return None;
     }

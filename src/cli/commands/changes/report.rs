@@ -3,7 +3,7 @@
 //! Neighbours: `course.rs` brings the ends. Promise: every change that was asked for is in the report with its end; when
 //! some were made and others not, the exit code is 3 and each of the others is named.
 
-use super::course::{Ended, Line};
+use super::course::{CREATES, Ended, Line};
 use crate::cache::CacheError;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Page, Style};
@@ -124,9 +124,9 @@ impl Line {
             Ended::Skipped | Ended::UnderWay | Ended::Unknown(_) => Style::Warn,
             Ended::Failed(_) => Style::Bad,
         };
-        let ids = NEW_IDS.iter().filter_map(|name| self.fields.get(*name)?.as_str());
-        let made = self.operation.starts_with("Create") && matches!(self.ended, Ended::Done);
-        let id = ids.filter(|id| made && !self.phrase.contains(*id)).next().map(|id| format!(" ({id})"));
+        let mut ids = NEW_IDS.iter().filter_map(|name| self.fields.get(*name)?.as_str());
+        let made = CREATES.contains(&self.operation.as_str()) && matches!(self.ended, Ended::Done);
+        let id = ids.find(|id| made && !self.phrase.contains(*id)).map(|id| format!(" ({id})"));
         let why = self.failure().map(|failure| format!(": {}", failure.message));
         let text = format!("{}{}{}", self.phrase, id.unwrap_or_default(), why.unwrap_or_default());
         page.marked(style, self.word(), text)

@@ -6,7 +6,7 @@
 use super::course::How;
 use super::policies;
 use super::step::{Act, Step, quoted};
-use super::{Trial, Writer};
+use super::{ChangeArgs, Writer};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::sets::{InlineArgs, NewSetArgs, PolicyArgs, SetChangesArgs};
 use crate::cli::exit::Failure;
@@ -20,12 +20,24 @@ pub(super) const SET: (&str, &str) = ("PermissionSetArn", "PermissionSetName");
 pub(crate) enum SetChange {
     Create(NewSetArgs),
     Update(SetChangesArgs),
-    Delete(String, Trial),
+    Delete(String, ChangeArgs),
     Attach(PolicyArgs),
     Detach(PolicyArgs),
     PutInline(InlineArgs),
-    DeleteInline { permission_set: String, provision: bool, trial: Trial },
-    Provision { permission_set: String, account: Option<String>, trial: Trial },
+    DeleteInline { permission_set: String, provision: bool, how: ChangeArgs },
+    Provision { permission_set: String, account: Option<String>, how: ChangeArgs },
+}
+
+impl SetChange {
+    fn how(&self) -> &ChangeArgs {
+        match self {
+            SetChange::Create(arguments) => &arguments.change,
+            SetChange::Update(arguments) => &arguments.change,
+            SetChange::Attach(arguments) | SetChange::Detach(arguments) => &arguments.change,
+            SetChange::PutInline(arguments) => &arguments.change,
+            SetChange::Delete(_, how) | SetChange::DeleteInline { how, .. } | SetChange::Provision { how, .. } => how,
+        }
+    }
 }
 
 /// `permission-set create|update|delete|attach|detach|put-inline|delete-inline|provision`
@@ -35,56 +47,56 @@ pub(crate) fn permission_sets(change: SetChange, globals: &GlobalArgs, output: &
         SetChange::PutInline(arguments) => Some(policies::document(&arguments.file)?),
         _ => None,
     };
-    let writer = Writer::open(globals, output)?;
+    let writer = Writer::open(globals, change.how(), output)?;
     match change {
-        SetChange::Create(new) => writer.carry_out(create(&new), &new.trial, How::IN_TURN),
+        SetChange::Create(new) => writer.carry_out(create(&new), How::IN_TURN),
         SetChange::Update(changes) => {
             let set = writer.certain(Noun::PermissionSet, &changes.permission_set)?;
-            writer.change_set(update(&set, &changes), &set, changes.provision.provision, &changes.trial)
+            writer.change_set(update(&set, &changes), &set, changes.provision.provision)
         }
-        SetChange::Delete(text, trial) => {
+        SetChange::Delete(text, _) => {
             let set = writer.certain(Noun::PermissionSet, &text)?;
             let change = Change::DeletePermissionSet(set.id.clone());
             let step =
-                Step::new(change, format!("delete permission set {}", set.words()), check(&set)).about(SET, &set);
+                Step::new(change, format!("delete permission set {}", set.words()), assigned(&set)).about(SET, &set);
             let step = writer.with_losses(step)?;
-            writer.finish(vec![step], &trial, true)
+            writer.finish(vec![step], true)
         }
         SetChange::Attach(arguments) => {
             let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
             let step = policies::attach(&writer, &set, &arguments)?;
-            writer.change_set(step, &set, arguments.provision.provision, &arguments.trial)
+            writer.change_set(step, &set, arguments.provision.provision)
         }
         SetChange::Detach(arguments) => {
             let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
             let step = [policies::detach(&writer, &set, &arguments)?];
-            writer.agree(&step, &arguments.trial)?;
+            writer.agree(&step)?;
             let [step] = step;
-            writer.change_set(step, &set, arguments.provision.provision, &arguments.trial)
+            writer.change_set(step, &set, arguments.provision.provision)
         }
         SetChange::PutInline(arguments) => {
             let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
             let step = policies::put_inline(&writer, &set, inline.unwrap_or_default())?;
-            writer.change_set(step, &set, arguments.provision.provision, &arguments.trial)
+            writer.change_set(step, &set, arguments.provision.provision)
         }
-        SetChange::DeleteInline { permission_set, provision, trial } => {
+        SetChange::DeleteInline { permission_set, provision, .. } => {
             let set = writer.certain(Noun::PermissionSet, &permission_set)?;
             let step = [policies::delete_inline(&writer, &set)?];
-            writer.agree(&step, &trial)?;
+            writer.agree(&step)?;
             let [step] = step;
-            writer.change_set(step, &set, provision, &trial)
+            writer.change_set(step, &set, provision)
         }
-        SetChange::Provision { permission_set, account, trial } => {
+        SetChange::Provision { permission_set, account, .. } => {
             let set = writer.certain(Noun::PermissionSet, &permission_set)?;
             let account = account.map(|account| writer.certain(Noun::Account, &account)).transpose()?;
-            writer.carry_out(vec![provision(&set, account.as_ref())], &trial, How::IN_TURN)
+            writer.carry_out(vec![provision(&set, account.as_ref())], How::IN_TURN)
         }
     }
 }
 
 impl Writer<'_> {
     /// Makes a change of a permission set, and brings it to its accounts or says in how many it is missing.
-    fn change_set(self, step: Step, set: &Certain, provisions: bool, trial: &Trial) -> Result<(), Failure> {
+    fn change_set(self, step: Step, set: &Certain, provisions: bool) -> Result<(), Failure> {
         let already = step.already;
         let mut steps = vec![step];
         let mut notices = Vec::new();
@@ -109,7 +121,7 @@ impl Writer<'_> {
                 }
             }
         }
-        self.carry_out_and_say(steps, trial, How::IN_TURN, notices)
+        self.carry_out_and_say(steps, How::IN_TURN, notices)
     }
 
     async fn accounts_of(&self, set: &Certain) -> Result<usize, GatewayError> {
@@ -171,6 +183,11 @@ fn provision(set: &Certain, account: Option<&Certain>) -> Step {
         Some(account) => step.about(("AccountId", "AccountName"), account),
         None => step,
     }
+}
+
+/// What stands in the way of a deletion: AWS deletes no permission set that is assigned.
+fn assigned(set: &Certain) -> String {
+    format!("awsideman assignment list --permission-set {} --refresh", quoted(&set.name))
 }
 
 pub(super) fn check(set: &Certain) -> String {

@@ -3,7 +3,7 @@
 //! Neighbours: the journal knows of which kind a request was, `gateway/settled.rs` tells the cache how it ended. Promise:
 //! a request of any of the three kinds is found, whoever made it.
 
-use super::Writer;
+use super::{ChangeArgs, Writer};
 use crate::cli::args::GlobalArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// `assignment status`
 pub(crate) fn status(request_id: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let writer = Writer::open(globals, output)?;
+    let writer = Writer::open(globals, &ChangeArgs::default(), output)?;
     let (pending, status) = writer.status_of(request_id)?;
     let kind = match pending {
         Pending::Creation => "assign",

@@ -42,7 +42,7 @@ fn each_aws_error_has_its_code_and_remedy() {
     let throttled = |ms| GatewayError::Throttled { operation: text("o"), attempts: 3, retry_after_ms: ms };
     check(throttled(Some(90_000)), Code::Unavailable, "in 1m 30s");
     check(throttled(None), Code::Unavailable, "later");
-    let unreachable = GatewayError::Unreachable { operation: text("o"), detail: text("dns") };
+    let unreachable = GatewayError::Unreachable { operation: text("o"), detail: text("dns"), sent: false };
     check(unreachable, Code::Unavailable, "--cache-only");
     check(GatewayError::NotCached { key: text("k") }, Code::CacheNeeded, "cache warm");
     check(GatewayError::Budget { budget: 5 }, Code::Partial, "--budget");

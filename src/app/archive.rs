@@ -1,0 +1,75 @@
+//! The cache in a file, and back.
+//!
+//! Neighbours: `cache/archive.rs` has the form and the rules; `cache export` and `cache import` are these functions.
+//! Promise: an archive is readable by its owner alone and takes its place whole or not at all; an import verifies all of
+//! it before it stores anything, is refused while the cache is disabled, and asks nothing of AWS.
+
+use super::{App, AppError, Scope};
+use crate::cache::{CacheError, Exported, Imported};
+use crate::private;
+use crate::store::{Disk, Select};
+use std::fs::{File, Permissions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+impl App {
+    /// Writes the fresh entries of this profile's space, or of all, to `out`.
+    pub fn export(&self, all: bool, out: &mut dyn Write) -> Result<(Exported, Scope), AppError> {
+        let scope = self.scope(all);
+        let select = match &scope {
+            Scope::Space(space) => Select::Space(space.text()),
+            Scope::Everything { .. } => Select::All,
+        };
+        let Some(disk) = self.disk_there_is()? else {
+            return Ok((self.detached_cache().export(&select, env!("CARGO_PKG_VERSION"), out)?, scope));
+        };
+        Ok((self.cache_on(&disk).export(&select, env!("CARGO_PKG_VERSION"), out)?, scope))
+    }
+
+    /// The same to a file.
+    pub fn export_to(&self, all: bool, path: &Path) -> Result<(Exported, Scope), AppError> {
+        let fail = |source| CacheError::Archive { action: "write", source };
+        // A symlink that was named keeps pointing: the file behind it is replaced.
+        let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new()
+            .prefix(".awsideman-export-")
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(folder)
+            .map_err(fail)?;
+        let mut out = BufWriter::with_capacity(256 * 1024, file);
+        let done = self.export(all, &mut out)?;
+        let file = out.into_inner().map_err(|error| fail(error.into_error()))?;
+        file.as_file().sync_all().map_err(fail)?;
+        file.persist(&at).map_err(|error| fail(error.error))?;
+        Ok(done)
+    }
+
+    /// Stores what an archive holds and this cache lacks.
+    pub fn import(&self, from: &mut dyn Read, dry_run: bool) -> Result<Imported, AppError> {
+        let fail = |source| CacheError::Archive { action: "read", source };
+        // What is read twice must be the same twice.
+        let mut file = private::unnamed(&self.spool_dir()).map_err(fail_private)?;
+        io::copy(from, &mut file).map_err(fail)?;
+        io::Seek::rewind(&mut file).map_err(fail)?;
+        let disk = Arc::new(Disk::open(&self.disk_options())?);
+        let history = disk.history(self.clock().now())?;
+        let done = self.cache_on(&disk).import(&mut file, &history, dry_run)?;
+        if done.stored > 0 && !dry_run {
+            crate::store::Store::settle(disk.as_ref())?;
+        }
+        Ok(done)
+    }
+
+    /// The same from a file.
+    pub fn import_from(&self, path: &Path, dry_run: bool) -> Result<Imported, AppError> {
+        let mut file = File::open(path).map_err(|source| CacheError::Archive { action: "read", source })?;
+        self.import(&mut file, dry_run)
+    }
+}
+
+fn fail_private(error: private::PrivateError) -> AppError {
+    AppError::Store(error.into())
+}

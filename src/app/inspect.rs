@@ -1,0 +1,290 @@
+//! One entry seen from all sides, and why a key is or is not a hit.
+//!
+//! Neighbours: `cache/` judges and verifies, `store/disk` remembers what went; `cache inspect` and `cache why` print.
+//! Promise: what is looked at stays as it is, damaged or not, and AWS is not asked; what is not remembered is said to be
+//! unknown, never guessed.
+
+use super::{App, AppError};
+use crate::cache::{Cache, Cause, Soundness, Verdict, dirtied_by, fresh_until, operation_of};
+use crate::clock::{self, UnixMillis};
+use crate::config::Ttl;
+use crate::model::Resource;
+use crate::store::{Address, Disk, Eviction, Meta, Record, Select, Store, StoreError};
+use serde::Serialize;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// All that is known of one entry.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspected {
+    /// Its key.
+    pub key: String,
+    /// Its space, as it is stored.
+    pub space: String,
+    /// `fresh`, `stale` (stands in for a silent AWS), `expired`, `from the future`.
+    pub verdict: &'static str,
+    /// `sound`, `damaged`, `other_version`.
+    pub checksum: Soundness,
+    /// When AWS gave it.
+    pub stored_at: String,
+    /// How old it is.
+    pub age_seconds: i64,
+    /// How long it is still fresh; negative when that is over.
+    pub left_seconds: i64,
+    /// The time to live of its operation today.
+    pub ttl_seconds: u64,
+    /// The key of the configuration that says so.
+    pub ttl_key: String,
+    /// Where that is set.
+    pub ttl_origin: String,
+    /// When it was last used, as far as is known.
+    pub last_used: String,
+    /// The call that gave it.
+    pub source: String,
+    /// Bytes of its answer.
+    pub size_bytes: u64,
+    /// Bytes that it takes at rest.
+    pub held_bytes: u64,
+    /// The version of its form.
+    pub schema: u32,
+    /// The changes through awsideman that remove it.
+    pub dirtied_by: Vec<String>,
+}
+
+/// A record that removed entries under a key, or keeps it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Invalidation {
+    /// When.
+    pub at: String,
+    /// Its number in the log.
+    pub number: u64,
+    /// The key, glob, space, or everything.
+    pub what: String,
+    /// Until when it keeps everything out as a fence; null when it is none.
+    pub fence_until: Option<String>,
+    /// Whether it does so now.
+    pub stands: bool,
+}
+
+/// Something that went without a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Departure {
+    /// When.
+    pub at: String,
+    /// `expired`, `too old`, `least recently used`, `dropped` (damaged, or found wrong).
+    pub reason: &'static str,
+    /// When AWS had given it.
+    pub stored_at: String,
+    /// When it was last used, as far as was known.
+    pub last_used: String,
+    /// Bytes that it held.
+    pub held_bytes: u64,
+}
+
+/// Why a key is or is not a hit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reasons {
+    /// The version of this document.
+    pub schema_version: u32,
+    /// The key.
+    pub key: String,
+    /// The space; null when it is not known which one this profile belongs to.
+    pub space: Option<String>,
+    /// Whether a command would be answered from the cache.
+    pub hit: bool,
+    /// Why, or why not: one sentence.
+    pub why: String,
+    /// The entry, when it is there.
+    pub entry: Option<Inspected>,
+    /// The records that cover it, the latest first.
+    pub invalidations: Vec<Invalidation>,
+    /// What went without a record, the latest first.
+    pub evictions: Vec<Departure>,
+    /// From when on every change is known.
+    pub log_since: Option<String>,
+    /// When the live database was made.
+    pub began: Option<String>,
+}
+
+impl App {
+    /// The entries under a key or glob, in this profile's space or, when that is not known, in all.
+    pub fn inspect(&self, pattern: &str) -> Result<Vec<Inspected>, AppError> {
+        self.fold_tally();
+        let Some(disk) = self.disk_there_is()? else { return Ok(Vec::new()) };
+        let select = Select::Glob { space: self.space_on(&disk), pattern: pattern.to_owned() };
+        let mut keys = Vec::new();
+        disk.scan(&select, &mut |meta| {
+            keys.push((meta.space.clone(), meta.key.clone()));
+            ControlFlow::Continue(())
+        })?;
+        let cache = self.cache_on(&disk);
+        let mut found = Vec::new();
+        for (space, key) in keys {
+            // One that went meanwhile is not there any more.
+            if let Some((meta, soundness)) = cache.examine(&space, &key)? {
+                found.push(self.inspected(&cache, &meta, soundness));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Why `key` is or is not a hit.
+    pub fn why(&self, key: &str) -> Result<Reasons, AppError> {
+        self.fold_tally();
+        let now = self.clock().now();
+        let mut reasons = Reasons {
+            schema_version: 1,
+            key: key.to_owned(),
+            space: None,
+            hit: false,
+            why: String::new(),
+            entry: None,
+            invalidations: Vec::new(),
+            evictions: Vec::new(),
+            log_since: None,
+            began: None,
+        };
+        let Some(disk) = self.disk_there_is()? else {
+            reasons.why = format!("there is no cache in {}", self.cache_dir().display());
+            return Ok(reasons);
+        };
+        let history = disk.history(now)?;
+        reasons.log_since = Some(clock::utc(history.whole_since));
+        reasons.began = Some(clock::utc(history.began));
+        let Some(space) = self.space_on(&disk) else {
+            reasons.why = "it is not remembered which instance this profile belongs to; a read asks AWS first".into();
+            return Ok(reasons);
+        };
+        let address = Address { space: &space, key };
+        let cache = self.cache_on(&disk);
+        let entry = cache.examine(&space, key)?.map(|(meta, soundness)| self.inspected(&cache, &meta, soundness));
+        let covering: Vec<&Record> = history.records.iter().rev().filter(|r| r.select.covers(address)).collect();
+        let evictions = disk.evictions(address)?;
+        (reasons.hit, reasons.why) = self.judgement(entry.as_ref(), &covering, &evictions, history.whole_since);
+        reasons.invalidations = covering.into_iter().map(|record| invalidation(record, now)).collect();
+        reasons.evictions = evictions.iter().map(departure).collect();
+        reasons.entry = entry;
+        reasons.space = Some(space);
+        Ok(reasons)
+    }
+
+    fn judgement(
+        &self,
+        entry: Option<&Inspected>,
+        covering: &[&Record],
+        evictions: &[Eviction],
+        whole_since: UnixMillis,
+    ) -> (bool, String) {
+        let now = self.clock().now();
+        if let Some(disabled) = self.disabled() {
+            let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+            return (false, format!("the cache is disabled by {}{reason}", disabled.by));
+        }
+        if self.is_memory() {
+            return (false, "cache.backend is \"memory\": each process reads what it fetched itself".into());
+        }
+        let breaker = self.breaker_mark();
+        if breaker.state == crate::state::BreakerState::Open {
+            return (false, "the circuit breaker is OPEN; `awsideman cache health` says why".into());
+        }
+        if let Some(entry) = entry {
+            return match (entry.checksum, entry.verdict) {
+                (Soundness::OtherVersion, _) => (false, "another version of awsideman stored it".into()),
+                (Soundness::Damaged, _) => (false, "it is damaged; the next read drops it and asks AWS".into()),
+                (Soundness::Sound, "fresh") => (true, "it is there, sound and fresh".into()),
+                (Soundness::Sound, verdict) => (false, format!("it is there, but {verdict}")),
+            };
+        }
+        let fenced = covering.iter().find(|record| record.stands(now));
+        let newest = covering.first().map(|record| record.at);
+        let evicted = evictions.first();
+        let why = match (fenced, newest, evicted) {
+            (Some(_), ..) => {
+                "a change of it is under way or has only just ended: reads go to AWS and store nothing".into()
+            }
+            (None, Some(at), evicted) if evicted.is_none_or(|evicted| evicted.at <= at) => {
+                "a change removed it, and nobody has read it since".into()
+            }
+            (None, _, Some(evicted)) => {
+                format!("a sweep removed it ({}), and nobody has read it since", evicted.reason)
+            }
+            (None, ..) => format!(
+                "it was never stored, or went before {}, as far back as is remembered",
+                clock::local(whole_since)
+            ),
+        };
+        (false, why)
+    }
+
+    /// This profile's space, as the disk remembers it.
+    pub(super) fn space_on(&self, disk: &Arc<Disk>) -> Option<String> {
+        self.selection().remembered(&self.cache_on(disk)).map(|space| space.text())
+    }
+
+    pub(super) fn cache_on(&self, disk: &Arc<Disk>) -> Cache {
+        Cache::new(disk.clone(), self.clock().clone(), self.cache_settings())
+    }
+
+    /// The disk store without a breaker in front; `None` where there is no cache directory.
+    pub(super) fn disk_there_is(&self) -> Result<Option<Arc<Disk>>, StoreError> {
+        if !self.cache_dir().is_dir() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Disk::open(&self.disk_options())?)))
+    }
+
+    fn inspected(&self, cache: &Cache, meta: &Meta, checksum: Soundness) -> Inspected {
+        let now = self.clock().now();
+        let Ttl { duration, key } = self.config().cache.ttl.of(Resource::of_key(&meta.key), operation_of(&meta.key));
+        let ttl_origin = self.loaded().origins.get(&key).cloned().unwrap_or_else(|| "default".into());
+        Inspected {
+            key: meta.key.clone(),
+            space: meta.space.clone(),
+            verdict: match cache.verdict(meta) {
+                Verdict::Fresh { .. } => "fresh",
+                Verdict::Stale => "stale",
+                Verdict::Expired | Verdict::TooOld => "expired",
+                Verdict::FromTheFuture => "from the future",
+            },
+            checksum,
+            stored_at: clock::utc(meta.stored_at),
+            age_seconds: now.saturating_sub(meta.stored_at) / 1000,
+            left_seconds: fresh_until(meta, duration).saturating_sub(now) / 1000,
+            ttl_seconds: duration.as_secs(),
+            ttl_key: key,
+            ttl_origin,
+            last_used: clock::utc(meta.used_at),
+            source: meta.source.clone(),
+            size_bytes: meta.size,
+            held_bytes: meta.held,
+            schema: meta.schema,
+            dirtied_by: dirtied_by(&meta.key).iter().map(Cause::to_string).collect(),
+        }
+    }
+}
+
+fn invalidation(record: &Record, now: UnixMillis) -> Invalidation {
+    let what = match &record.select {
+        Select::Exact { key, .. } => key.clone(),
+        Select::Glob { pattern, .. } => pattern.clone(),
+        Select::Space(_) => "all entries of the instance".into(),
+        Select::All => "everything".into(),
+    };
+    Invalidation {
+        at: clock::utc(record.at),
+        number: record.sequence,
+        what,
+        fence_until: record.deadline.map(clock::utc),
+        stands: record.stands(now),
+    }
+}
+
+fn departure(eviction: &Eviction) -> Departure {
+    Departure {
+        at: clock::utc(eviction.at),
+        reason: eviction.reason,
+        stored_at: clock::utc(eviction.stored_at),
+        last_used: clock::utc(eviction.used_at),
+        held_bytes: eviction.held,
+    }
+}

@@ -1,0 +1,180 @@
+//! The verify job: a sample of the stored answers against AWS, and what that says of all of them.
+//!
+//! Neighbours: `kinds.rs` runs it as a job. Promise: a share is told with the range that the true one lies in, so that
+//! "no wrong answer in 5" is not read as "no wrong answer".
+
+use super::verdict::failed;
+use super::{App, AppError, Comparison};
+use crate::gateway::{GatewayError, Which};
+use crate::health::{Finding, Level};
+use crate::jobs::{Stop, Work};
+use crate::report::Progress;
+use serde_json::{Map, json};
+
+/// The standard score of a 95 % interval.
+const Z: f64 = 1.959_963_984_540_054;
+/// The key under which wrong answers are told.
+const WRONG: &str = "wrong-answers";
+/// So many keys of wrong answers are kept.
+const LISTED: usize = 20;
+
+/// What a comparison came to, as far as a job tells it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Compared {
+    /// Answers that were compared.
+    pub(super) checked: u64,
+    /// The keys of those that were wrong.
+    pub(super) wrong: Vec<String>,
+    /// Answers that AWS could not be asked about.
+    pub(super) failed: u64,
+    /// AWS calls.
+    pub(super) calls: u64,
+}
+
+impl App {
+    /// Compares a sample of stored answers with AWS, within `budget` calls. Wrong ones are mended.
+    pub(super) async fn verify_job(&self, budget: u64, progress: &dyn Progress, stop: &Stop) -> Work {
+        if self.is_memory() {
+            return Work::skipped("cache.backend is memory: this process holds nothing yet");
+        }
+        let comparison = Comparison {
+            which: Which::All,
+            sample: Some(usize::try_from(budget).unwrap_or(usize::MAX)),
+            seed: self.clock().now().unsigned_abs(),
+            budget: Some(budget),
+        };
+        let (verified, calls, faults) = tokio::select! {
+            biased;
+            done = self.verify(&comparison, progress) => match done {
+                Ok(done) => done,
+                Err(error) => return failed(&error),
+            },
+            () = stop.wait() => return Work::failed_for_now("what was wrong by then is mended", 1),
+        };
+        for fault in faults {
+            progress.notice(&format!("the cache could not be used for everything: {fault}"));
+        }
+        match verified.ended {
+            // The sample was larger than the calls that were left: what was compared counts.
+            None | Some(GatewayError::Budget { .. }) => {}
+            Some(error) => return failed(&AppError::Gateway(error)).with_calls(calls.total),
+        }
+        told(&Compared {
+            checked: verified.checked,
+            wrong: verified.wrong.into_iter().map(|wrong| wrong.key).collect(),
+            failed: verified.failed.len() as u64,
+            calls: calls.total,
+        })
+    }
+}
+
+/// The work of a comparison: wrong answers are a finding at critical, over when none is wrong.
+pub(super) fn told(compared: &Compared) -> Work {
+    let (checked, wrong) = (compared.checked, compared.wrong.len() as u64);
+    let mut detail = Map::new();
+    let (low, high) = interval(wrong, checked);
+    for (key, value) in [
+        ("checked", json!(checked)),
+        ("wrong", json!(wrong)),
+        ("failed", json!(compared.failed)),
+        ("wrong_percentage", json!(if checked == 0 { 0.0 } else { percent(share(wrong, checked)) })),
+        ("wrong_percentage_low", json!(percent(low))),
+        ("wrong_percentage_high", json!(percent(high))),
+        ("wrong_keys", json!(compared.wrong.iter().take(LISTED).collect::<Vec<_>>())),
+    ] {
+        detail.insert(key.to_owned(), value);
+    }
+    if checked == 0 {
+        let why = if compared.failed > 0 { "AWS could not be asked about any answer" } else { "nothing is stored" };
+        let work = if compared.failed > 0 { Work::failed_for_now(why, 13) } else { Work::skipped(why) };
+        return work.with_calls(compared.calls).with_detail(detail);
+    }
+    let rate =
+        format!("{:.1}%, between {:.1}% and {:.1}%", percent(share(wrong, checked)), percent(low), percent(high));
+    let mut parts = vec![format!("{wrong} of {checked} answers are wrong ({rate})")];
+    if compared.failed > 0 {
+        parts.push(format!("{} could not be compared", compared.failed));
+    }
+    if wrong > 0 {
+        let some: Vec<&str> = compared.wrong.iter().take(3).map(String::as_str).collect();
+        parts.push(format!("such as {}", some.join(", ")));
+    }
+    let text = parts.join("; ");
+    let exit = match (wrong, compared.failed) {
+        (0, 0) => 0,
+        (0, _) => 3,
+        _ => 6,
+    };
+    let finding = Finding {
+        key: WRONG.to_owned(),
+        level: if wrong > 0 { Level::Critical } else { Level::Ok },
+        message: text.clone(),
+        hint: if wrong > 0 { "awsideman jobs logs verify".to_owned() } else { String::new() },
+        recovered: wrong == 0,
+    };
+    Work::done(text).with_exit(exit).with_calls(compared.calls).with_findings(vec![finding]).with_detail(detail)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "samples are small")]
+fn share(wrong: u64, checked: u64) -> f64 {
+    wrong as f64 / checked as f64
+}
+
+fn percent(share: f64) -> f64 {
+    (share * 1_000.0).round() / 10.0
+}
+
+/// The 95 % interval of a share of which `wrong` in `checked` were seen, after Wilson: it makes sense for small samples
+/// and for none wrong at all. From 0 to 1.
+pub(super) fn interval(wrong: u64, checked: u64) -> (f64, f64) {
+    if checked == 0 {
+        return (0.0, 1.0);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "samples are small")]
+    let (n, share) = (checked as f64, share(wrong, checked));
+    let z2 = Z * Z;
+    let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = Z / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+    ((middle - half).max(0.0), (middle + half).min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_wilsons() {
+        // Values from the literature: Brown, Cai, DasGupta (2001) use these forms; checked by hand for n = 10.
+        for (wrong, checked, low, high) in [
+            (0, 10, 0.0, 0.277_5),
+            (1, 10, 0.017_9, 0.404_2),
+            (5, 10, 0.236_6, 0.763_4),
+            (10, 10, 0.722_5, 1.0),
+            (0, 400, 0.0, 0.009_5),
+        ] {
+            let (from, to) = interval(wrong, checked);
+            assert!((from - low).abs() < 1e-4 && (to - high).abs() < 1e-4, "{wrong}/{checked}: {from} {to}");
+        }
+        assert_eq!(interval(0, 0), (0.0, 1.0), "who compared nothing knows nothing");
+    }
+
+    #[test]
+    fn wrong_answers_are_a_finding_with_their_range_and_none_is_its_end() {
+        let compared = |checked, wrong: &[&str], failed| Compared {
+            checked,
+            wrong: wrong.iter().map(|&key| key.to_owned()).collect(),
+            failed,
+            calls: 9,
+        };
+        let bad = told(&compared(10, &["user:describe:1"], 0));
+        assert_eq!((bad.exit, bad.calls, bad.findings[0].level), (6, 9, Level::Critical));
+        let words = "1 of 10 answers are wrong (10.0%, between 1.8% and 40.4%); such as user:describe:1";
+        assert_eq!(bad.reason, words);
+        let good = told(&compared(400, &[], 0));
+        assert_eq!((good.exit, good.findings[0].recovered), (0, true));
+        assert_eq!(good.reason, "0 of 400 answers are wrong (0.0%, between 0.0% and 1.0%)");
+        assert_eq!(told(&compared(10, &[], 2)).exit, 3);
+        assert_eq!(told(&compared(0, &[], 2)).exit, 13);
+        assert_eq!(told(&compared(0, &[], 0)).ending, crate::jobs::Ending::Skipped);
+    }
+}

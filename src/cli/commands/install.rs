@@ -1,0 +1,265 @@
+//! `jobs install`: has systemd or cron run what is due.
+//!
+//! Neighbours: `jobs/service.rs` writes the texts, `aws/` knows which profiles log in with a browser. Promise: what will be
+//! written is shown before it is asked about; a file that systemd would refuse is not written; nothing is started.
+
+use crate::aws;
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::jobs::InstallArgs;
+use crate::cli::ask::ask;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page};
+use crate::cli::session::{Need, Session};
+use crate::config::{Format, Job};
+use crate::jobs::{For, SERVICE, Service, ServiceFile, USER, longest, user_units};
+use serde_json::json;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// By what our line in somebody's crontab is found again.
+const MARK: &str = "# awsideman jobs install";
+
+/// Where something is written, and what.
+struct Plan {
+    files: Vec<(PathBuf, String)>,
+    /// A crontab as a whole, for `crontab -`.
+    crontab: Option<String>,
+    next: Vec<String>,
+}
+
+/// `jobs install`
+pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = Session::open(globals, Need::Report, output)?;
+    if session.app.is_sandbox() {
+        return Err(Failure::new(Code::Usage, "the sandbox ends with its command: there is nothing to install")
+            .hint("leave out `--sandbox`"));
+    }
+    let jobs = session.app.jobs()?;
+    let mut notices = session.notices.clone();
+    refuse_browser_logins(&session, &jobs, arguments.allow_sso_login, &mut notices)?;
+    notices.extend(variables_left_behind());
+    let whom = if arguments.user { For::User } else { For::Host };
+    let grace = session.app.config().jobs.grace;
+    let service = Service { command: command(globals)?, longest: longest(&jobs, grace), grace, whom };
+    let plan = if arguments.systemd { systemd(&service)? } else { cron(&service)? };
+    let verified = if arguments.systemd { verify(&plan.files, whom, &mut notices)? } else { None };
+
+    let document = json!({
+        "schema_version": 1,
+        "dry_run": arguments.dry_run,
+        "files": plan.files.iter().map(|(path, text)| json!({ "path": path, "text": text })).collect::<Vec<_>>(),
+        "crontab": plan.crontab,
+        "verified": verified,
+        "next": plan.next,
+        "notices": notices,
+    });
+    if output.format() == Format::Table {
+        for notice in &notices {
+            output.talk().note(notice);
+        }
+    }
+    if arguments.dry_run {
+        return output.report(&document, &shown(&plan).line("Dry run: nothing was done."));
+    }
+    if output.format() == Format::Table {
+        output.talk().write(&shown(&plan).text(None, false));
+    }
+    ask("write this", globals.yes, output)?;
+    for (path, text) in &plan.files {
+        write(path, text)?;
+    }
+    if let Some(text) = &plan.crontab {
+        set_crontab(text)?;
+    }
+    let mut page = Page::new();
+    for (path, _) in &plan.files {
+        page = page.line(format!("Written: {}", path.display()));
+    }
+    if plan.crontab.is_some() {
+        page = page.line("Written: your crontab");
+    }
+    for next in &plan.next {
+        page = page.line(format!("Next: {next}"));
+    }
+    output.report(&document, &page)
+}
+
+fn shown(plan: &Plan) -> Page {
+    let mut page = Page::new();
+    for (path, text) in &plan.files {
+        page = page.title(path.display().to_string()).line(text.trim_end());
+    }
+    match &plan.crontab {
+        Some(text) => page.title("your crontab").line(text.trim_end()),
+        None => page,
+    }
+}
+
+/// The command that is run every minute: this program, with the choices that were made here.
+fn command(globals: &GlobalArgs) -> Result<Vec<String>, Failure> {
+    let fail = |error| Failure::new(Code::Failed, format!("the path of this program cannot be found: {error}"));
+    let mut words = vec![std::env::current_exe().map_err(fail)?.display().to_string()];
+    if let Some(path) = &globals.config {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        words.extend(["--config".to_owned(), path.display().to_string()]);
+    }
+    for (flag, value) in [("--profile", &globals.profile), ("--region", &globals.region)] {
+        if let Some(value) = value {
+            words.extend([flag.to_owned(), value.clone()]);
+        }
+    }
+    words.extend(["jobs".to_owned(), "run".to_owned()]);
+    Ok(words)
+}
+
+/// A service has nobody to log in.
+fn refuse_browser_logins(
+    session: &Session,
+    jobs: &[Job],
+    allowed: bool,
+    notices: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let environment = aws::environment();
+    let chosen = session.app.config().profile.clone();
+    let mut profiles: Vec<Option<String>> = Vec::new();
+    for job in jobs.iter().filter(|job| job.enabled) {
+        let own = job.profiles.iter().cloned().map(Some);
+        profiles.extend(if job.profiles.is_empty() { vec![chosen.clone()] } else { own.collect() });
+    }
+    profiles.sort();
+    profiles.dedup();
+    let found: Vec<String> =
+        profiles.iter().filter_map(|profile| aws::browser_login(profile.as_deref(), &environment)).collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    if allowed {
+        notices.push(format!("{}; jobs fail whenever that login is over", found.join("; ")));
+        return Ok(());
+    }
+    Err(Failure::new(Code::Usage, "a service has nobody to log in with a browser")
+        .details(found)
+        .hint("name a profile with a role or keys (`--profile`), or accept this with `--allow-sso-login`"))
+}
+
+/// Variables that choose something now and that a service will not see.
+fn variables_left_behind() -> Option<String> {
+    let mut names: Vec<String> = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("AWSIDEMAN_") || name == "AWS_PROFILE" || name == "AWS_CONFIG_FILE")
+        .collect();
+    names.sort();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} are set here and not there: use a configuration file, or the unit's EnvironmentFile",
+            names.join(", ")
+        )
+    })
+}
+
+fn systemd(service: &Service) -> Result<Plan, Failure> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let (folder, user) = match service.whom {
+        For::Host => (PathBuf::from("/etc/systemd/system"), ""),
+        For::User => {
+            let folder = user_units(variable("XDG_CONFIG_HOME"), variable("HOME"));
+            (folder.ok_or_else(|| Failure::new(Code::Usage, "HOME is not set"))?, " --user")
+        }
+    };
+    let mut next = Vec::new();
+    if service.whom == For::Host {
+        next.push(format!(
+            "id {USER} || useradd --system --home-dir /var/lib/awsideman --shell /usr/sbin/nologin {USER}"
+        ));
+    }
+    next.push(format!("systemctl{user} daemon-reload && systemctl{user} enable --now {SERVICE}.timer"));
+    let files = service.systemd().into_iter().map(|file| (folder.join(file.name), file.text)).collect();
+    Ok(Plan { files, crontab: None, next })
+}
+
+fn cron(service: &Service) -> Result<Plan, Failure> {
+    if service.whom == For::Host {
+        let ServiceFile { name, text } = service.cron_file();
+        let next = vec![format!("id {USER} || useradd --system --create-home --home-dir /var/lib/awsideman {USER}")];
+        return Ok(Plan { files: vec![(Path::new("/etc/cron.d").join(name), text)], crontab: None, next });
+    }
+    let present = crontab()?;
+    let kept = present.lines().filter(|line| !line.ends_with(MARK));
+    let mut lines: Vec<String> = kept.map(str::to_owned).collect();
+    // In a crontab a comment stands on a line of its own; behind the command the shell reads it.
+    lines.push(format!("{}  {MARK}", service.cron_line()));
+    Ok(Plan { files: Vec::new(), crontab: Some(lines.join("\n") + "\n"), next: Vec::new() })
+}
+
+fn no_cron(error: &std::io::Error) -> Failure {
+    Failure::new(Code::Failed, format!("`crontab` cannot be run: {error}"))
+        .hint("install cron, or use `--systemd --user`; `--cron` without `--user` writes a file for the host's cron")
+}
+
+/// The present crontab of this user; empty when there is none.
+fn crontab() -> Result<String, Failure> {
+    let listed = Command::new("crontab").arg("-l").stdin(Stdio::null()).output().map_err(|error| no_cron(&error))?;
+    Ok(if listed.status.success() { String::from_utf8_lossy(&listed.stdout).into_owned() } else { String::new() })
+}
+
+fn set_crontab(text: &str) -> Result<(), Failure> {
+    let mut child = Command::new("crontab").arg("-").stdin(Stdio::piped()).spawn().map_err(|error| no_cron(&error))?;
+    let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(text.as_bytes()));
+    match (written, child.wait()) {
+        (Ok(()), Ok(status)) if status.success() => Ok(()),
+        _ => Err(Failure::new(Code::Failed, "`crontab` did not take the new table; the old one stands")),
+    }
+}
+
+/// Has systemd read the units before they are where it looks for them; `None` where it is not installed.
+fn verify(files: &[(PathBuf, String)], whom: For, notices: &mut Vec<String>) -> Result<Option<bool>, Failure> {
+    let fail = |error: std::io::Error| Failure::new(Code::Failed, format!("the units cannot be tried: {error}"));
+    let folder = tempfile::tempdir().map_err(fail)?;
+    let mut paths = Vec::new();
+    for (path, text) in files {
+        let tried = folder.path().join(path.file_name().unwrap_or_default());
+        std::fs::write(&tried, text).map_err(fail)?;
+        paths.push(tried);
+    }
+    let manager = if whom == For::User { "--user" } else { "--system" };
+    let mut command = Command::new("systemd-analyze");
+    command.args(["verify", manager, "--man=no"]).args(&paths).stdin(Stdio::null());
+    let tried = match command.output() {
+        Ok(tried) => tried,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            notices.push("systemd-analyze is not here, so the units were not verified".to_owned());
+            return Ok(None);
+        }
+        Err(error) => return Err(fail(error)),
+    };
+    let said = String::from_utf8_lossy(&tried.stderr).into_owned();
+    if tried.status.success() {
+        return Ok(Some(true));
+    }
+    // Without a manager to ask (in a container) it cannot verify anything.
+    if said.contains("Failed to initialize manager") || said.contains("Failed to connect") {
+        notices.push(format!("systemd-analyze could not verify the units: {}", said.trim()));
+        return Ok(None);
+    }
+    Err(Failure::new(Code::Failed, "systemd would not take these units; nothing was written")
+        .details(said.lines().map(str::to_owned).collect::<Vec<_>>())
+        .hint("`--dry-run` shows them"))
+}
+
+/// Writes a file that services read: for everybody to read, as a whole or not at all.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let written = std::fs::create_dir_all(folder).and_then(|()| {
+        let mut file = tempfile::Builder::new().prefix(".awsideman-").tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        file.as_file().sync_all()?;
+        file.persist(path).map(drop).map_err(|error| error.error)
+    });
+    written.map_err(|error| {
+        Failure::new(Code::Failed, format!("cannot write {}: {error}", path.display()))
+            .hint("for the whole host this needs root; `--user` installs it for you alone")
+    })
+}

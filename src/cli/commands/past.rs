@@ -1,0 +1,116 @@
+//! `jobs history` and `jobs logs`: what was.
+//!
+//! Neighbours: the ledger in `jobs/` keeps both; `jobs.rs` opens it. Promise: newest first, and a job whose file is gone
+//! keeps its past.
+
+use super::jobs::{Look, say, took, with_profile};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::jobs::{HistoryArgs, LogsArgs};
+use crate::cli::exit::Failure;
+use crate::cli::output::{Output, Page};
+use crate::cli::times;
+use crate::clock::UnixMillis;
+use crate::config::Job;
+use crate::jobs::{self, Context, JobError, Outcome, RunRow, Wanted};
+use crate::model::format_duration;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Runs that `jobs history` shows unless a number is given.
+const SHOWN: u64 = 20;
+/// Runs that `jobs logs` shows unless a number is given.
+const TOLD: u64 = 5;
+
+/// `jobs history`
+pub(super) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let Look { app, jobs, context, notices } = Look::back(globals, output)?;
+    let runs = runs_of(arguments.name.as_deref(), arguments.limit.unwrap_or(SHOWN), &jobs, &context)?;
+    let now = app.clock().now();
+    let rows = runs.iter().map(|run| past(run, now)).collect();
+    let mut page = Page::new().table(&["BEGAN", "JOB", "OUTCOME", "TOOK", "CALLS", "WHAT"], rows);
+    if runs.is_empty() {
+        page = page.line("no job ran yet; `awsideman jobs run --all` runs them all");
+    }
+    say(&notices, output);
+    output.report(&json!({ "schema_version": 1, "runs": runs, "notices": notices }), &page)
+}
+
+/// `jobs logs`
+pub(super) fn logs(arguments: &LogsArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let Look { app, jobs, context, notices } = Look::back(globals, output)?;
+    let runs = runs_of(Some(&arguments.name), arguments.limit.unwrap_or(TOLD), &jobs, &context)?;
+    let now = app.clock().now();
+    let mut page = Page::new();
+    for run in &runs {
+        page = told(page, run, now);
+    }
+    if runs.is_empty() {
+        page = page.line(format!("{} did not run yet", arguments.name));
+    }
+    say(&notices, output);
+    output.report(&json!({ "schema_version": 1, "runs": runs, "notices": notices }), &page)
+}
+
+fn runs_of(name: Option<&str>, limit: u64, jobs: &[Job], context: &Context) -> Result<Vec<RunRow>, Failure> {
+    let runs = context.ledger.history(name, u32::try_from(limit).unwrap_or(u32::MAX))?;
+    if let (Some(name), true) = (name, runs.is_empty()) {
+        // A job whose file is gone keeps its history; a name that has neither is a slip of the finger.
+        known(name, jobs, context)?;
+    }
+    Ok(runs)
+}
+
+fn known(name: &str, jobs: &[Job], context: &Context) -> Result<(), JobError> {
+    jobs::dry_run(jobs, &Wanted::Named(vec![name.to_owned()]), context).map(drop)
+}
+
+fn past(run: &RunRow, now: UnixMillis) -> Vec<String> {
+    vec![
+        times::local(run.started_at),
+        with_profile(&run.job, Some(&run.profile)),
+        outcome(run).to_owned(),
+        duration(run, now),
+        run.calls.to_string(),
+        run.reason.clone(),
+    ]
+}
+
+fn outcome(run: &RunRow) -> &'static str {
+    run.outcome.map_or("running", Outcome::as_str)
+}
+
+fn duration(run: &RunRow, now: UnixMillis) -> String {
+    match run.outcome {
+        None => format_duration(Duration::from_secs(now.saturating_sub(run.started_at).max(0).unsigned_abs() / 1_000)),
+        Some(Outcome::Skipped | Outcome::Missed) => String::new(),
+        Some(_) => took(run.took_ms.unsigned_abs()),
+    }
+}
+
+/// One run: what came of it, what it said, what it counted.
+fn told(page: Page, run: &RunRow, now: UnixMillis) -> Page {
+    let name = with_profile(&run.job, Some(&run.profile));
+    let mut page = page
+        .title(format!("{}  {name}: {}", times::local(run.started_at), outcome(run)))
+        .field("What", &run.reason)
+        .field("For", run.scheduled_at.map_or_else(|| "asked for by hand".to_owned(), times::local))
+        .field("Took", format!("{}, {} calls, attempt {}", duration(run, now), run.calls, run.attempt))
+        .field("By", format!("pid {} on {}", run.pid, run.host));
+    let Value::Object(detail) = &run.detail else { return page };
+    for (key, value) in detail.iter().filter(|(key, _)| *key != "log") {
+        page = match value {
+            Value::String(text) if text.contains('\n') => page.field(key, "").line(indented(text)),
+            Value::String(text) => page.field(key, text),
+            other => page.field(key, other.to_string()),
+        };
+    }
+    for line in detail.get("log").and_then(Value::as_array).into_iter().flatten() {
+        let word = |key: &str| line[key].as_str().unwrap_or_default();
+        page = page.line(format!("  {}  {}", word("at"), word("text")));
+    }
+    page
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,238 @@
+//! `cache warm`: fill the cache ahead of time, or say what that would cost.
+//!
+//! Neighbours: `app/warming.rs` does it, `cache.rs` hands it over. Promise: what could not be read is named and ends with exit code
+//! 3, what another awsideman is fetching is said and is no failure, and the last line of trouble is what to do.
+
+use crate::app::{Shortage, WarmDone, Warming};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::cache::WarmArgs;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page};
+use crate::cli::session::{Need, Session, wait};
+use crate::config::WarmTarget;
+use crate::gateway::{ChangedNames, Changes, Plan, Renew, Walk, Warmed};
+use crate::model::{format_duration, format_size};
+use crate::report::Progress;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `cache warm`
+pub(super) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = Session::open(globals, Need::Sound, output)?;
+    if let Some(reason) = session.app.warm_is_useless() {
+        if session.app.disabled().is_some() {
+            return Err(session.cache_needed(reason));
+        }
+        let document = json!({"schema_version": 1, "skipped": reason, "targets": [], "calls": 0});
+        return output.report(&document, &Page::new().line(format!("Cache warming skipped: {reason}")));
+    }
+    let renew = match args.if_older {
+        Some(age) => Renew::Older(age),
+        None if args.refresh_ahead => Renew::Ahead,
+        None => Renew::All,
+    };
+    let wish = Warming {
+        targets: if args.resources.is_empty() { WarmTarget::ALL.to_vec() } else { args.resources.clone() },
+        renew,
+        budget: args.budget,
+        wait: args.wait,
+        names: args.diff,
+    };
+    if args.plan { plan(&wish, &session, output) } else { carry_out(&wish, &session, output) }
+}
+
+fn plan(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Failure> {
+    let (plan, findings) = wait(session.app.plan_warm(wish, session.progress.as_ref()))??;
+    session.close(Vec::new());
+    let mut document = serde_json::to_value(&plan).unwrap_or_default();
+    document["schema_version"] = json!(1);
+    document["budget"] = json!(wish.budget);
+    document["findings"] = json!(findings);
+    tell(&findings, output);
+    output.report(&document, &plan_page(&plan, wish.budget))
+}
+
+fn plan_page(plan: &Plan, budget: Option<u64>) -> Page {
+    let about = |exact: bool, calls: u64| if exact { calls.to_string() } else { format!("about {calls}") };
+    let rows = plan.targets.iter().map(|target| {
+        vec![
+            target.target.to_owned(),
+            about(target.exact, target.calls),
+            target.entries.to_string(),
+            format_size(target.bytes),
+        ]
+    });
+    let mut page = Page::new().table(&["Target", "Calls", "Entries", "Size"], rows.collect());
+    page = page.line(format!(
+        "{} calls to AWS, {} at the quota, {} in the cache",
+        about(plan.exact, plan.calls),
+        for_people(plan.seconds),
+        format_size(plan.bytes)
+    ));
+    if let Some(walk) = plan.walk {
+        page = page.line(match walk {
+            Walk::Pairs => "Assignments are asked by account and permission set",
+            Walk::Principals => "Assignments are asked by user and group; those of deleted ones are not found that way",
+        });
+    }
+    if let Some(budget) = budget.filter(|budget| *budget > 0 && *budget < plan.calls) {
+        page = page.line(format!("With --budget {budget} that is {} runs", plan.calls.div_ceil(budget)));
+    }
+    page.line(format!("Nothing was warmed; the plan took {} calls", plan.spent))
+}
+
+/// Seconds as people say them.
+pub(super) fn for_people(seconds: f64) -> String {
+    // Whole seconds are enough for a plan, and less than one is one.
+    let whole = Duration::try_from_secs_f64(seconds.max(0.0).ceil()).unwrap_or(Duration::MAX);
+    format_duration(whole)
+}
+
+fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Failure> {
+    let WarmDone { targets: warmed, ended, calls, findings } =
+        wait(session.app.warm(wish, session.progress.as_ref()))??;
+    session.close(Vec::new());
+    let failures: Vec<String> = warmed
+        .iter()
+        .flat_map(|target| {
+            let stopped = target.stopped.iter().map(|why| format!("{}: {why}", target.target));
+            target.failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error)).chain(stopped)
+        })
+        .collect();
+    let mut page = warm_page(&warmed);
+    if failures.is_empty() {
+        page = page.line(format!("Cache warming completed ({calls} calls to AWS)"));
+    }
+    tell(&findings, output);
+    let elsewhere: u64 = warmed.iter().map(|target| target.elsewhere).sum();
+    if elsewhere > 0 {
+        let targets = if elsewhere == 1 { "1 target is" } else { &format!("{elsewhere} targets are") };
+        session.progress.notice(&format!("{targets} being fetched by another awsideman; --wait waits for it"));
+    }
+    let document = json!({
+        "schema_version": 1,
+        "targets": warmed,
+        "calls": calls,
+        "complete": failures.is_empty(),
+        "findings": findings,
+    });
+    output.report(&document, &page)?;
+    if let Some(error) = ended {
+        return Err(error.into());
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    // Nothing at all was read: that is no part of the answer, and the cause has a code and a remedy of its own.
+    if warmed.iter().all(|target| target.cause.is_some() && target.fetched == 0 && target.fresh == 0) {
+        let mut causes: Vec<_> = warmed.into_iter().filter_map(|target| target.cause).collect();
+        // Several targets may share one.
+        let cause = causes.pop().and_then(|cause| {
+            causes.clear();
+            Arc::into_inner(cause)
+        });
+        if let Some(cause) = cause {
+            return Err(session.failed(cause));
+        }
+    }
+    Err(Failure::new(Code::Partial, "part of the cache could not be warmed")
+        .details(failures)
+        .hint("what was fetched is kept; run it again for the rest"))
+}
+
+fn tell(findings: &[Shortage], output: &Output) {
+    for finding in findings {
+        output.talk().warning(&format!("{}; set {} to {}", finding.message, finding.setting, finding.value));
+    }
+}
+
+fn warm_page(warmed: &[Warmed]) -> Page {
+    let row = |target: &Warmed| {
+        let outcome = match (&target.stopped, target.failures.len()) {
+            (Some(_), _) => "stopped".to_owned(),
+            (None, 0) => "done".to_owned(),
+            (None, n) => format!("{n} failed"),
+        };
+        vec![
+            target.target.to_owned(),
+            outcome,
+            target.items.to_string(),
+            target.fetched.to_string(),
+            target.fresh.to_string(),
+            changes(&target.changes, target.fetched),
+        ]
+    };
+    let header = ["Target", "Outcome", "Items", "Fetched", "Fresh", "Since the last"];
+    let mut page = Page::new().table(&header, warmed.iter().map(row).collect());
+    for target in warmed {
+        if let Some(names) = target.changes.names.as_ref().filter(|_| target.changes.any()) {
+            page = changed_names(page.line(format!("{}:", target.target)), names, &target.changes);
+        }
+    }
+    page
+}
+
+/// `first`, `nothing`, `+2 -1 ~3`; empty where nothing was fetched.
+fn changes(changes: &Changes, fetched: u64) -> String {
+    if fetched == 0 {
+        return String::new();
+    }
+    if changes.first {
+        return "first".into();
+    }
+    let parts = [("+", changes.added), ("-", changes.removed), ("~", changes.changed)];
+    let told: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(sign, n)| format!("{sign}{n}")).collect();
+    if told.is_empty() { "nothing".into() } else { told.join(" ") }
+}
+
+fn changed_names(mut page: Page, names: &ChangedNames, counts: &Changes) -> Page {
+    let kinds = [
+        ("+", &names.added, counts.added),
+        ("-", &names.removed, counts.removed),
+        ("~", &names.changed, counts.changed),
+    ];
+    for (sign, names, count) in kinds {
+        for name in names {
+            page = page.line(format!("  {sign} {name}"));
+        }
+        let more = count.saturating_sub(names.len() as u64);
+        if more > 0 {
+            page = page.line(format!("  {sign} and {more} more"));
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_is_told_in_signs() {
+        let told = |added, removed, changed| changes(&Changes { added, removed, changed, ..Changes::default() }, 1);
+        assert_eq!((told(2, 1, 3).as_str(), told(0, 0, 1).as_str()), ("+2 -1 ~3", "~1"));
+        assert_eq!(told(0, 0, 0), "nothing");
+        assert_eq!(changes(&Changes { first: true, ..Changes::default() }, 1), "first");
+        assert_eq!(changes(&Changes { first: true, ..Changes::default() }, 0), "");
+    }
+
+    #[test]
+    fn the_plan_says_what_is_estimated_and_how_many_runs_a_budget_makes() {
+        let target = crate::gateway::Planned { target: "users", calls: 200, entries: 3, bytes: 2048, exact: false };
+        let plan = Plan {
+            targets: vec![target],
+            calls: 200,
+            seconds: 13.3,
+            bytes: 2048,
+            entries: 3,
+            exact: false,
+            walk: Some(Walk::Pairs),
+            spent: 2,
+        };
+        let text = plan_page(&plan, Some(90)).text(None, false);
+        for part in ["about 200 calls to AWS, 14s at the quota", "With --budget 90 that is 3 runs", "took 2 calls"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The overview as Prometheus reads it.
+//!
+//! Neighbours: `http.rs` answers `/metrics` with it, `textfile.rs` writes the same. Promise: every name begins with
+//! `awsideman_` and is in [`NAMES`]; a counter only grows; labels are jobs, profiles, resources, operations and words of
+//! ours, never a person.
+
+use super::Standing;
+use crate::app::Overview;
+use crate::gateway::{Api, api_of};
+use crate::health::Level;
+use crate::jobs::Outcome;
+use crate::state;
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+
+/// A family of figures: name and help.
+type Family = (&'static str, &'static str);
+
+const BUILD: Family = ("awsideman_build_info", "1, with the version of awsideman.");
+const GATHERED: Family = ("awsideman_gathered_timestamp_seconds", "When these figures were gathered.");
+const HITS: Family = ("awsideman_cache_hits_total", "Lookups of commands that the cache answered.");
+const MISSES: Family = ("awsideman_cache_misses_total", "Lookups of commands that AWS was asked for, by reason.");
+const ERRORS: Family = ("awsideman_cache_errors_total", "Lookups of commands at which the cache failed.");
+const RATIO: Family = (
+    "awsideman_cache_hit_ratio",
+    "Hits of lookups within health.window, 0 to 1; 1 without any. See awsideman_cache_hit_ratio_samples.",
+);
+const SAMPLES: Family = ("awsideman_cache_hit_ratio_samples", "Lookups within health.window.");
+const ENTRIES: Family = ("awsideman_cache_entries", "Entries.");
+const BYTES: Family = ("awsideman_cache_bytes", "Bytes that entries hold.");
+const OLDEST: Family = ("awsideman_cache_oldest_entry_timestamp_seconds", "When the oldest entry was stored.");
+const DISK: Family = ("awsideman_cache_disk_bytes", "Bytes on disk, metadata and log included.");
+const LIMIT: Family = ("awsideman_cache_limit_bytes", "The most bytes that entries may hold; 0 is no limit.");
+const DISABLED: Family = ("awsideman_cache_disabled", "1 while the cache is disabled.");
+const BREAKER: Family = ("awsideman_cache_breaker_state", "1 for the state that the circuit breaker is in.");
+const CHECK: Family = ("awsideman_health_check_level", "The level of each check: 0 ok, 1 warn, 2 critical.");
+const CALLS: Family = ("awsideman_aws_calls_total", "Calls to AWS, retries included, by API and operation.");
+const THROTTLES: Family = ("awsideman_aws_throttles_total", "Calls that AWS refused for its quota.");
+const RUNS: Family = ("awsideman_job_runs_total", "Runs, skips and misses of jobs, by outcome.");
+const SECONDS: Family = ("awsideman_job_run_seconds_total", "How long runs took together, by outcome.");
+const JOB_CALLS: Family = ("awsideman_job_aws_calls_total", "Calls to AWS that runs made.");
+const SUCCESS: Family = ("awsideman_job_last_success_timestamp_seconds", "When a run last began that was then done.");
+const LAST: Family = ("awsideman_job_last_run_timestamp_seconds", "When a run last began or was passed over.");
+const DURATION: Family = ("awsideman_job_last_duration_seconds", "How long the last run took that ended.");
+const NEXT: Family = ("awsideman_job_next_due_timestamp_seconds", "When the job is due; past when it is due now.");
+const RUNNING: Family = ("awsideman_job_running", "1 while the job runs.");
+const ENABLED: Family = ("awsideman_job_enabled", "1 when the job runs by itself.");
+const PAUSED: Family = ("awsideman_job_paused", "1 while the job is paused.");
+const ALERTS: Family = ("awsideman_alerts", "Alerts by state: what follows from another one is inhibited.");
+const ALERT: Family = ("awsideman_alert_firing", "1 for each alert that fires and is neither silenced nor inhibited.");
+const MAILS: Family = ("awsideman_mails_waiting", "Messages about alerts that could not leave yet.");
+const START: Family = ("awsideman_daemon_start_timestamp_seconds", "When the daemon began.");
+const PASSES: Family = ("awsideman_daemon_passes_total", "Looks of the daemon at the ledger.");
+const RELOAD: Family = ("awsideman_daemon_reload_success", "0 while the configuration on disk is not the one in use.");
+
+/// Every name there is, with its help.
+pub const NAMES: [Family; 33] = [
+    BUILD, GATHERED, HITS, MISSES, ERRORS, RATIO, SAMPLES, ENTRIES, BYTES, OLDEST, DISK, LIMIT, DISABLED, BREAKER,
+    CHECK, CALLS, THROTTLES, RUNS, SECONDS, JOB_CALLS, SUCCESS, LAST, DURATION, NEXT, RUNNING, ENABLED, PAUSED, ALERTS,
+    ALERT, MAILS, START, PASSES, RELOAD,
+];
+
+/// The media type of the text.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The overview as text; with the standing of the daemon that serves it.
+pub fn text(overview: &Overview, standing: Option<&Standing>) -> Result<String, prometheus::Error> {
+    let sheet = Sheet(Registry::new());
+    sheet.whole(BUILD, &["version"], [([overview.version], 1)])?;
+    sheet.gauge(GATHERED, &[], [([], seconds(overview.now))])?;
+    cache(&sheet, overview)?;
+    calls(&sheet, overview)?;
+    jobs(&sheet, overview)?;
+    alerts(&sheet, overview)?;
+    if let Some(standing) = standing {
+        sheet.gauge(START, &[], [([], seconds(standing.started_at))])?;
+        sheet.counter(PASSES, &[], [([], standing.passes)])?;
+        sheet.whole(RELOAD, &[], [([], u64::from(standing.refused.is_none()))])?;
+    }
+    TextEncoder::new().encode_to_string(&sheet.0.gather())
+}
+
+fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
+    let status = &overview.status;
+    let lookups = |wanted: fn(state::Outcome) -> bool| overview.lookups.iter().filter(move |l| wanted(l.outcome));
+    let by_resource = |wanted| lookups(wanted).map(|l| ([l.resource.as_str()], l.count));
+    sheet.counter(HITS, &["resource"], by_resource(|outcome| outcome == state::Outcome::Hit))?;
+    let misses = lookups(state::Outcome::is_miss).map(|l| ([l.resource.as_str(), l.outcome.as_str()], l.count));
+    sheet.counter(MISSES, &["resource", "reason"], misses)?;
+    sheet.counter(ERRORS, &["resource"], by_resource(|outcome| outcome == state::Outcome::Error))?;
+    sheet.gauge(RATIO, &[], [([], ratio(status.hit_count, status.hit_rate_samples))])?;
+    sheet.whole(SAMPLES, &[], [([], status.hit_rate_samples)])?;
+    let resources = || status.resources.iter().flatten();
+    sheet.whole(ENTRIES, &["resource"], resources().map(|r| ([r.resource.as_str()], r.entries)))?;
+    sheet.whole(BYTES, &["resource"], resources().map(|r| ([r.resource.as_str()], r.bytes)))?;
+    let oldest = resources().filter_map(|r| Some(([r.resource.as_str()], seconds(r.oldest_at?))));
+    sheet.gauge(OLDEST, &["resource"], oldest)?;
+    sheet.whole(DISK, &[], [([], status.size_bytes)])?;
+    sheet.gauge(LIMIT, &[], [([], (status.max_size_mb * 1024.0 * 1024.0).floor())])?;
+    sheet.whole(DISABLED, &[], [([], u64::from(!status.enabled))])?;
+    let states =
+        ["CLOSED", "HALF_OPEN", "OPEN"].map(|state| ([state], u64::from(state == status.circuit_breaker.state)));
+    sheet.whole(BREAKER, &["state"], states)?;
+    let level = |level| match level {
+        Level::Ok => 0,
+        Level::Warn => 1,
+        Level::Critical => 2,
+    };
+    sheet.whole(CHECK, &["check"], overview.checks.iter().map(|check| ([check.key.as_str()], level(check.level))))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a ratio")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+}
+
+fn calls(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
+    let calls = overview.calls.by_operation.iter().map(|(operation, n)| {
+        let api = match api_of(operation) {
+            Api::IdentityStore => "identitystore",
+            Api::SsoAdmin => "sso-admin",
+            Api::Organizations => "organizations",
+            Api::Sts => "sts",
+        };
+        ([api, operation.split_once('.').map_or(operation.as_str(), |(_, name)| name)], *n)
+    });
+    sheet.counter(CALLS, &["api", "operation"], calls)?;
+    sheet.counter(THROTTLES, &[], [([], overview.calls.throttled)])
+}
+
+fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
+    let labels = ["job", "profile", "outcome"];
+    // A job's failures are there at 0 before the first one: a rate needs something to rise from.
+    let zero = overview.jobs.iter().flat_map(|job| {
+        Outcome::ALL
+            .map(|outcome| ([job.job.as_str(), job.profile.as_deref().unwrap_or_default(), outcome.as_str()], 0))
+    });
+    let totals = || overview.run_totals.iter();
+    let counted = totals().map(|t| ([t.job.as_str(), t.profile.as_str(), t.outcome.as_str()], t.runs));
+    sheet.counter(RUNS, &labels, zero.chain(counted))?;
+    #[expect(clippy::cast_precision_loss, reason = "seconds with a fraction")]
+    let took = totals().map(|t| ([t.job.as_str(), t.profile.as_str(), t.outcome.as_str()], t.took_ms as f64 / 1000.0));
+    sheet.sum(SECONDS, &labels, took)?;
+    let calls = totals().map(|t| ([t.job.as_str(), t.profile.as_str()], t.calls));
+    sheet.counter(JOB_CALLS, &labels[..2], calls)?;
+    let each = || overview.jobs.iter().map(|job| (job, [job.job.as_str(), job.profile.as_deref().unwrap_or_default()]));
+    let times = |sheet: &Sheet, family, of: fn(&crate::jobs::Listed) -> Option<i64>| {
+        sheet.gauge(family, &labels[..2], each().filter_map(|(job, names)| Some((names, seconds(of(job)?)))))
+    };
+    times(sheet, SUCCESS, |job| job.last_success)?;
+    times(sheet, LAST, |job| job.last_at)?;
+    times(sheet, NEXT, |job| job.next_due)?;
+    let last = each().filter_map(|(job, names)| {
+        let profile = job.profile.as_deref().unwrap_or_default();
+        let run = overview
+            .runs
+            .iter()
+            .find(|run| run.job == job.job && run.profile == profile && run.outcome.is_some_and(|o| !passed_over(o)))?;
+        #[expect(clippy::cast_precision_loss, reason = "seconds with a fraction")]
+        let took = run.took_ms as f64 / 1000.0;
+        Some((names, took))
+    });
+    sheet.gauge(DURATION, &labels[..2], last)?;
+    let flags = |sheet: &Sheet, family, of: fn(&crate::jobs::Listed) -> bool| {
+        sheet.whole(family, &labels[..2], each().map(|(job, names)| (names, u64::from(of(job)))))
+    };
+    flags(sheet, RUNNING, |job| job.running.is_some())?;
+    flags(sheet, ENABLED, |job| job.enabled)?;
+    flags(sheet, PAUSED, |job| job.paused.is_some())
+}
+
+fn passed_over(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Skipped | Outcome::Missed)
+}
+
+fn alerts(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
+    let states = ["firing", "pending", "silenced", "inhibited"];
+    let count = |state| overview.alerts.iter().filter(|alert| alert.state == state).count() as u64;
+    sheet.whole(ALERTS, &["state"], states.map(|state| ([state], count(state))))?;
+    let firing = overview.alerts.iter().filter(|alert| alert.state == "firing");
+    sheet.whole(ALERT, &["key"], firing.map(|alert| ([alert.key.as_str()], 1)))?;
+    sheet.whole(MAILS, &[], [([], overview.mails_waiting)])
+}
+
+/// Families that are filled once and then written.
+struct Sheet(Registry);
+
+impl Sheet {
+    fn counter<'a, const N: usize>(
+        &self,
+        (name, help): Family,
+        labels: &[&str],
+        values: impl IntoIterator<Item = ([&'a str; N], u64)>,
+    ) -> Result<(), prometheus::Error> {
+        let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+        for (names, n) in values {
+            family.get_metric_with_label_values(&names)?.inc_by(n);
+        }
+        self.add(family)
+    }
+
+    fn sum<'a, const N: usize>(
+        &self,
+        (name, help): Family,
+        labels: &[&str],
+        values: impl IntoIterator<Item = ([&'a str; N], f64)>,
+    ) -> Result<(), prometheus::Error> {
+        let family = prometheus::CounterVec::new(Opts::new(name, help), labels)?;
+        for (names, n) in values {
+            family.get_metric_with_label_values(&names)?.inc_by(n);
+        }
+        self.add(family)
+    }
+
+    fn whole<'a, const N: usize>(
+        &self,
+        (name, help): Family,
+        labels: &[&str],
+        values: impl IntoIterator<Item = ([&'a str; N], u64)>,
+    ) -> Result<(), prometheus::Error> {
+        let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        for (names, n) in values {
+            family.get_metric_with_label_values(&names)?.set(i64::try_from(n).unwrap_or(i64::MAX));
+        }
+        self.add(family)
+    }
+
+    fn gauge<'a, const N: usize>(
+        &self,
+        (name, help): Family,
+        labels: &[&str],
+        values: impl IntoIterator<Item = ([&'a str; N], f64)>,
+    ) -> Result<(), prometheus::Error> {
+        let family = GaugeVec::new(Opts::new(name, help), labels)?;
+        for (names, n) in values {
+            family.get_metric_with_label_values(&names)?.set(n);
+        }
+        self.add(family)
+    }
+
+    fn add(&self, family: impl Collector + 'static) -> Result<(), prometheus::Error> {
+        self.0.register(Box::new(family))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit")]
+fn seconds(at: i64) -> f64 {
+    at as f64 / 1000.0
+}

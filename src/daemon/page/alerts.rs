@@ -1,0 +1,61 @@
+//! Alerts and silences: what fires, who is told of it when, and what is kept quiet until when.
+//!
+//! Neighbours: `mod.rs` places it, `crate::alerts` has the words for each state. Promise: no alert is shown as over before its
+//! resolution was recorded; a silence is shown with its end.
+
+use super::View;
+use super::words::{counted, lasting, moment, prose};
+use crate::alerts::{Silence, Standing};
+use maud::{Markup, html};
+
+pub(super) fn section(view: &View<'_>) -> Markup {
+    let overview = view.overview;
+    html! {
+        section aria-labelledby="alerts" {
+            h2 id="alerts" { "Alerts and silences" }
+            @if overview.alerts.is_empty() { p { "No alert fires." } } @else {
+                table {
+                    thead { tr { th scope="col" { "Alert" } th.slim scope="col" { "State" } th scope="col" { "What it says" } } }
+                    tbody { @for alert in &overview.alerts { (row(alert, overview.now)) } }
+                }
+            }
+            @if overview.silences.is_empty() { p.soft.after { "No silence holds." } } @else {
+                table.after {
+                    thead { tr { th scope="col" { "Silence" } th.slim scope="col" { "Ends" } th scope="col" { "Why" } } }
+                    tbody { @for silence in &overview.silences { (quiet(silence, overview.now)) } }
+                }
+            }
+            @if overview.mails_waiting > 0 {
+                p.soft.after { (counted(overview.mails_waiting, "message waits", "messages wait")) " to be sent." }
+            }
+        }
+    }
+}
+
+fn row(alert: &Standing, now: i64) -> Markup {
+    let class = match alert.state {
+        "firing" => "bad",
+        "pending" => "warn",
+        _ => "soft",
+    };
+    html! {
+        tr {
+            th scope="row" { (alert.key) }
+            td { span.(class) { (alert.state) } small { (lasting(alert.since, now)) } }
+            td {
+                (prose(&alert.message))
+                @if !alert.next.is_empty() { small { "Next message: " (prose(&alert.next)) } }
+            }
+        }
+    }
+}
+
+fn quiet(silence: &Silence, now: i64) -> Markup {
+    html! {
+        tr {
+            th scope="row" { code { (silence.pattern) } }
+            td { (moment(silence.until, now)) }
+            td { (silence.reason) small { (silence.author) } }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Jobs: how each stands, when it ran, and its runs on a line of time.
+//!
+//! Neighbours: `mod.rs` places it, `chart.rs` has the axis. Promise: an outcome differs from another by shape and word, not by
+//! colour alone; what the line of time shows is in the table below it too.
+
+use super::View;
+use super::chart::{self, Axis, percent};
+use super::words::{counted, grouped, moment, prose, took};
+use crate::clock;
+use crate::jobs::{Listed, Outcome, RunRow};
+use maud::{Markup, html};
+
+/// Runs in the table.
+const LISTED: usize = 25;
+/// The height of a lane, in pixels.
+const LANE: u32 = 24;
+
+pub(super) fn section(view: &View<'_>) -> Markup {
+    let overview = view.overview;
+    html! {
+        section aria-labelledby="jobs" {
+            h2 id="jobs" { "Jobs" }
+            @if overview.jobs.is_empty() {
+                p.soft { "There is no job: the folder that " code { "jobs.dir" } " names holds no *.toml, or cannot be read." }
+            } @else {
+                table {
+                    thead { tr { th scope="col" { "Job" } th scope="col" { "Last run" } th.slim scope="col" { "Next" } } }
+                    tbody { @for job in &overview.jobs { (row(job, view)) } }
+                }
+                (timeline(view))
+                (runs(view))
+            }
+        }
+    }
+}
+
+fn row(job: &Listed, view: &View<'_>) -> Markup {
+    let now = view.overview.now;
+    html! {
+        tr {
+            th scope="row" {
+                (name(&job.job, job.profile.as_deref()))
+                small { (job.schedule) @if let Some(zone) = &job.timezone { " " (zone) } }
+            }
+            td {
+                @match (job.last_outcome, job.last_at) {
+                    (Some(outcome), Some(at)) => {
+                        span.(class(Some(outcome))) { (outcome.as_str()) } " " span.soft { (moment(at, now)) }
+                        @if let Some(reason) = job.last_reason.as_ref().filter(|reason| !reason.is_empty()) {
+                            small { (prose(reason)) }
+                        }
+                    }
+                    _ => span.soft { "never" },
+                }
+            }
+            td {
+                @if let Some(by) = &job.running { "runs now" small { (by) } }
+                @else if let Some(paused) = &job.paused { span.warn { "paused" } small { (prose(paused)) } }
+                @else if let Some(due) = job.next_due { (moment(due, now)) }
+                @else { span.soft { "by name only" } }
+            }
+        }
+    }
+}
+
+fn timeline(view: &View<'_>) -> Markup {
+    let axis = view.axis();
+    let ran = |job: &Listed| view.overview.runs.iter().any(|run| is_of(run, job) && run.started_at >= axis.from);
+    // A job that is off and did not run has nothing to show on a line of time.
+    let shown: Vec<&Listed> = view.overview.jobs.iter().filter(|job| job.enabled || ran(job)).collect();
+    html! {
+        section aria-labelledby="timeline" {
+            h2 id="timeline" { "Runs over " (view.range.words()) }
+            div.lanes {
+                @for (n, job) in shown.iter().enumerate() { (lane(n, job, axis, view)) }
+                div.lane { span aria-hidden="true" {} (chart::times_row(axis)) }
+            }
+            ul.key {
+                @for (class, words) in
+                    [("done", "done"), ("failed", "failed, timed out, crashed"), ("missed", "missed"), ("skipped", "skipped"), ("running", "runs now")]
+                {
+                    li { svg aria-hidden="true" { (mark(class, "50%", 16)) } (words) }
+                }
+            }
+        }
+    }
+}
+
+fn lane(n: usize, job: &Listed, axis: Axis, view: &View<'_>) -> Markup {
+    let own: Vec<&RunRow> =
+        view.overview.runs.iter().filter(|run| is_of(run, job) && run.started_at >= axis.from).collect();
+    let id = format!("lane-{n}");
+    let name = name(&job.job, job.profile.as_deref());
+    html! {
+        div.lane {
+            span { (name) }
+            svg height=(LANE) role="img" aria-labelledby={ (id) "-t " (id) "-d" } {
+                title id={ (id) "-t" } { "Runs of " (name) }
+                desc id={ (id) "-d" } { (summary(&own)) }
+                line.grid x1="0" x2="100%" y1=(LANE / 2) y2=(LANE / 2) {}
+                // What went wrong is drawn last, over what went well.
+                @for bad in [false, true] {
+                    @for run in own.iter().rev().filter(|run| is_bad(run.outcome) == bad) {
+                        g {
+                            title { (clock::local(run.started_at)) ": " (word(run)) ", " (run.reason) }
+                            (mark(shape(run.outcome), &percent(axis.percent(run.started_at)), LANE))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Tall for what went wrong, half as tall for what went well, short for what was passed over.
+fn mark(class: &str, x: &str, height: u32) -> Markup {
+    let from_middle = match class {
+        "done" | "running" => height / 4,
+        "skipped" => height / 8,
+        _ => height / 2,
+    };
+    html! { line.(class) x1=(x) x2=(x) y1=(height / 2 - from_middle) y2=(height / 2 + from_middle) {} }
+}
+
+/// `288 runs: 285 done, 3 failed`
+fn summary(runs: &[&RunRow]) -> String {
+    if runs.is_empty() {
+        return "no run in this time".into();
+    }
+    let count = |outcome| runs.iter().filter(|run| run.outcome == outcome).count() as u64;
+    let parts: Vec<String> = Outcome::ALL
+        .into_iter()
+        .map(|outcome| (count(Some(outcome)), outcome.as_str()))
+        .chain([(count(None), "running")])
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{} {word}", grouped(n)))
+        .collect();
+    format!("{}: {}", counted(runs.len() as u64, "run", "runs"), parts.join(", "))
+}
+
+fn runs(view: &View<'_>) -> Markup {
+    let (runs, now) = (&view.overview.runs, view.overview.now);
+    html! {
+        @if !runs.is_empty() {
+            details {
+                summary { "The last " (counted(runs.len().min(LISTED) as u64, "run", "runs")) }
+                table {
+                    thead { tr { th scope="col" { "Job" } th scope="col" { "What came of it" } th.r scope="col" { "Took" } } }
+                    tbody {
+                        @for run in runs.iter().take(LISTED) {
+                            tr {
+                                th scope="row" { (name(&run.job, Some(&run.profile))) small { (moment(run.started_at, now)) } }
+                                td { span.(class(run.outcome)) { (word(run)) } small { (prose(&run.reason)) } }
+                                td.r { (took(run.took_ms)) small { (counted(run.calls.unsigned_abs(), "call", "calls")) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_of(run: &RunRow, job: &Listed) -> bool {
+    run.job == job.job && run.profile == job.profile.as_deref().unwrap_or_default()
+}
+
+fn is_bad(outcome: Option<Outcome>) -> bool {
+    matches!(shape(outcome), "failed" | "missed")
+}
+
+fn word(run: &RunRow) -> &'static str {
+    run.outcome.map_or("runs, or its runner is gone", Outcome::as_str)
+}
+
+fn shape(outcome: Option<Outcome>) -> &'static str {
+    match outcome {
+        Some(Outcome::Done) => "done",
+        Some(Outcome::Skipped | Outcome::Cancelled) => "skipped",
+        Some(Outcome::Failed | Outcome::TimedOut | Outcome::Crashed) => "failed",
+        Some(Outcome::Missed) => "missed",
+        None => "running",
+    }
+}
+
+fn class(outcome: Option<Outcome>) -> &'static str {
+    match outcome {
+        Some(Outcome::Done) => "well",
+        Some(Outcome::Skipped | Outcome::Cancelled) | None => "soft",
+        Some(Outcome::Failed | Outcome::TimedOut | Outcome::Crashed) => "bad",
+        Some(Outcome::Missed) => "warn",
+    }
+}
+
+fn name(job: &str, profile: Option<&str>) -> String {
+    match profile.filter(|profile| !profile.is_empty()) {
+        Some(profile) => format!("{job} ({profile})"),
+        None => job.to_owned(),
+    }
+}

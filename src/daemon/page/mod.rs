@@ -1,0 +1,313 @@
+//! The status page: what is wrong and what to type, then the evidence.
+//!
+//! Neighbours: `http.rs` sends it; `chart.rs`, `cache.rs`, `jobs.rs`, `alerts.rs` draw its parts, `style.css` is its looks.
+//! Promise: one document without a script, complete with everything it needs; every text is escaped where it is put in (maud
+//! does it, and nothing here goes around it); it reads on a phone, in the dark and aloud.
+
+mod alerts;
+mod cache;
+mod chart;
+mod jobs;
+mod words;
+
+use super::standing::Standing;
+use crate::app::{Overview, Problem, Verdict};
+use crate::clock;
+use crate::health::Level;
+use crate::model::format_size;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chart::Axis;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use words::{DAY, counted, grouped, lasting, moment, prose};
+
+const STYLE: &str = include_str!("style.css");
+/// A live page asks for itself again after so many seconds. It is not live unless somebody wants it: who reads with a screen
+/// reader, or has opened a part, would be thrown back to the top.
+const REFRESH: u32 = 30;
+
+/// How far back the charts reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Range {
+    /// 24 hours.
+    #[default]
+    Day,
+    /// 7 days.
+    Week,
+    /// 30 days.
+    Month,
+}
+
+impl Range {
+    const ALL: [Range; 3] = [Range::Day, Range::Week, Range::Month];
+    /// The longest of all.
+    pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
+    /// The range with this word.
+    pub fn parse(word: &str) -> Option<Range> {
+        Range::ALL.into_iter().find(|range| range.word() == word)
+    }
+
+    /// The word in the address.
+    fn word(self) -> &'static str {
+        match self {
+            Range::Day => "24h",
+            Range::Week => "7d",
+            Range::Month => "30d",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Range::Day => "24 hours",
+            Range::Week => "7 days",
+            Range::Month => "30 days",
+        }
+    }
+
+    /// How long it is.
+    pub fn span(self) -> Duration {
+        let days = match self {
+            Range::Day => 1,
+            Range::Week => 7,
+            Range::Month => 30,
+        };
+        Duration::from_secs(days * 86_400)
+    }
+
+    /// The width of a column, in milliseconds: fifty to a hundred fit.
+    fn column(self) -> i64 {
+        match self {
+            Range::Day => DAY / 24,
+            Range::Week => DAY / 8,
+            Range::Month => DAY / 2,
+        }
+    }
+}
+
+/// What is drawn.
+pub struct View<'a> {
+    /// The figures.
+    pub overview: &'a Overview,
+    /// How the daemon stands.
+    pub standing: &'a Standing,
+    /// How far back the charts reach.
+    pub range: Range,
+    /// Whether it asks for itself again.
+    pub refreshes: bool,
+}
+
+impl View<'_> {
+    fn axis(&self) -> Axis {
+        let now = self.overview.now;
+        Axis { from: now - clock::millis(self.range.span()), to: now }
+    }
+
+    /// The address of this page with another range, standing still or live.
+    fn address(range: Range, refreshes: bool) -> String {
+        format!("/?range={}{}", range.word(), if refreshes { "&live" } else { "" })
+    }
+}
+
+/// The style sheet as a content security policy names it.
+pub fn style_hash() -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE)))
+}
+
+/// The page's icon in the colour of a verdict; `None` for another word.
+pub fn icon(name: &str) -> Option<String> {
+    let fill = match name.strip_suffix(".svg")? {
+        "well" => "#2e9e5b",
+        "attention" => "#d99a1c",
+        "wrong" => "#d6382e",
+        _ => return None,
+    };
+    Some(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 16 16\"><circle cx=\"8\" cy=\"8\" r=\"7\" fill=\"{fill}\"/></svg>"
+    ))
+}
+
+/// The whole document.
+pub fn draw(view: &View<'_>) -> String {
+    let overview = view.overview;
+    let document = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                @if view.refreshes { meta http-equiv="refresh" content=(REFRESH); }
+                title { (headline(overview)) " - awsideman on " (overview.host) }
+                link rel="icon" type="image/svg+xml" href={ "/icon/" (overview.verdict.as_str()) ".svg" };
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#main" { "Skip to the verdict" }
+                header.top {
+                    span { strong { "awsideman" } " on " (overview.host) }
+                    span { "As of " time datetime=(clock::utc(overview.now)) { (clock::local(overview.now)) } }
+                }
+                main id="main" {
+                    (verdict(view))
+                    (figures(overview))
+                    (cache::section(view))
+                    (jobs::section(view))
+                    (alerts::section(view))
+                }
+                (foot(view))
+            }
+        }
+    };
+    document.into_string()
+}
+
+fn verdict(view: &View<'_>) -> Markup {
+    let overview = view.overview;
+    html! {
+        section.verdict.(overview.verdict.as_str()) aria-labelledby="verdict" {
+            h1 id="verdict" { (headline(overview)) }
+            p { (subline(view)) }
+            @if !overview.problems.is_empty() {
+                ol.problems {
+                    @for found in &overview.problems { (problem(found, overview.now)) }
+                }
+            }
+        }
+    }
+}
+
+/// The verdict in words: how many things, and how bad.
+fn headline(overview: &Overview) -> String {
+    let count = |level| overview.problems.iter().filter(|problem| problem.level == level).count() as u64;
+    let wrong = match count(Level::Critical) {
+        0 => None,
+        1 => Some("1 thing is wrong".to_owned()),
+        n => Some(format!("{n} things are wrong")),
+    };
+    let looks = match count(Level::Warn) {
+        0 => None,
+        1 => Some("1 thing needs a look"),
+        _ => Some("things need a look"),
+    };
+    match (wrong, looks, count(Level::Warn)) {
+        (None, None, _) => "All is well".to_owned(),
+        (Some(wrong), None, _) => wrong,
+        (None, Some(looks), 1) => looks.to_owned(),
+        (None, Some(looks), n) => format!("{n} {looks}"),
+        (Some(wrong), Some(_), 1) => format!("{wrong}, 1 needs a look"),
+        (Some(wrong), Some(_), n) => format!("{wrong}, {n} need a look"),
+    }
+}
+
+fn subline(view: &View<'_>) -> String {
+    let overview = view.overview;
+    if view.standing.ending {
+        return "The daemon was told to end and waits for what runs.".to_owned();
+    }
+    match overview.verdict {
+        Verdict::Wrong => "Begin with the first; each comes with the command to type.".to_owned(),
+        Verdict::Attention => "Nothing is on fire; each comes with the command to type.".to_owned(),
+        Verdict::Well => {
+            let jobs = overview.jobs.iter().filter(|job| job.enabled).count() as u64;
+            let checks = counted(overview.checks.len() as u64, "check", "checks");
+            format!("{checks} of the cache are fine, and no job is in trouble ({} enabled).", grouped(jobs))
+        }
+    }
+}
+
+fn problem(found: &Problem, now: i64) -> Markup {
+    let (class, word) = match found.level {
+        Level::Critical => ("critical", "Wrong"),
+        Level::Warn | Level::Ok => ("warning", "Look"),
+    };
+    html! {
+        li.(class) {
+            p { span.level { (word) } @if let Some(since) = found.since { span.soft { " " (lasting(since, now)) } } }
+            p.what { (prose(&found.message)) }
+            pre.command { code { (found.command) } }
+        }
+    }
+}
+
+fn figures(overview: &Overview) -> Markup {
+    let (status, calls) = (&overview.status, &overview.calls);
+    let held = status.resources.iter().flatten().map(|resource| resource.bytes).sum();
+    let window = words::span(status.window_seconds.saturating_mul(1_000));
+    html! {
+        section aria-label="Figures" {
+            dl.figures {
+                div {
+                    dt { "Hit rate" }
+                    dd {
+                        @if status.hit_rate_samples == 0 { div.n { "none yet" } }
+                        @else { div.n { (status.hit_rate_percentage) small { " %" } } }
+                        small { "of " (counted(status.hit_rate_samples, "lookup", "lookups")) " in " (window) }
+                    }
+                }
+                div {
+                    dt { "Calls saved" }
+                    dd {
+                        div.n { (grouped(status.hit_count)) }
+                        small { "at least, in " (window) "; " (grouped(status.lifetime.hit_count)) " ever" }
+                    }
+                }
+                div {
+                    dt { "Calls made" }
+                    dd {
+                        div.n { (grouped(calls.last_day)) }
+                        small { "in 1d; " (grouped(calls.total)) " ever, " (grouped(calls.throttled)) " throttled" }
+                    }
+                }
+                div {
+                    dt { "Size" }
+                    dd {
+                        @let held = format_size(held);
+                        @let (n, unit) = held.split_once(' ').unwrap_or((&held, ""));
+                        div.n { (n) small { " " (unit) } }
+                        small { "of " (status.max_size_mb) " MB; " (counted(status.total_entries, "entry", "entries")) }
+                    }
+                }
+                div {
+                    dt { "Cache" }
+                    dd {
+                        @if status.enabled { div.n { "enabled" } } @else { div.n { "disabled" } }
+                        small { "breaker " (status.circuit_breaker.state) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn foot(view: &View<'_>) -> Markup {
+    let (overview, standing) = (view.overview, view.standing);
+    html! {
+        footer {
+            p {
+                "awsideman " (overview.version) ", daemon begun " (moment(standing.started_at, overview.now)) ", "
+                (counted(standing.passes, "look", "looks")) " at the ledger. Times are those of the host."
+            }
+            p {
+                @if view.refreshes {
+                    "This page asks for itself every " (REFRESH) " seconds. "
+                    a href=(View::address(view.range, false)) { "Hold it still" }
+                } @else {
+                    "This page stands still. "
+                    a href=(View::address(view.range, true)) { "Let it refresh itself" }
+                }
+            }
+            nav aria-label="For programs" {
+                a href="/api/status" { "JSON" }
+                a href="/metrics" { "Prometheus metrics" }
+                a href="/readyz" { "Readiness" }
+                a href="/healthz" { "Liveness" }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! The page from made-up figures: what it says first, and that nothing gets out of its place.
+//!
+//! Neighbours: `tests/page.rs` looks at the real one in a browser. Promise: every sentence here is about text that a person or
+//! a screen reader meets.
+
+use super::*;
+use crate::config::{Sources, load};
+use std::sync::Arc;
+
+const NASTY: &str = "<script>alert(1)</script>\" onload='x' &amp; \u{202e}`code`";
+
+/// What an awsideman that never ran has to show.
+fn empty() -> (tempfile::TempDir, Overview) {
+    let root = tempfile::tempdir().unwrap();
+    let sources = Sources {
+        environment: [("HOME".to_owned(), root.path().display().to_string())].into(),
+        explicit: None,
+        overrides: Vec::new(),
+        system_file: root.path().join("none.toml"),
+        working_directory: root.path().to_owned(),
+    };
+    let app = Arc::new(crate::app::App::new(load(&sources).unwrap(), None).unwrap());
+    let jobs = app.jobs().unwrap();
+    let overview = app.overview(&jobs, Range::LONGEST);
+    (root, overview)
+}
+
+fn drawn(overview: &Overview) -> String {
+    let standing = Standing { started_at: overview.now, passes: 1, refused: None, ending: false };
+    draw(&View { overview, standing: &standing, range: Range::Day, refreshes: false })
+}
+
+fn problem_of(level: Level, message: &str) -> Problem {
+    Problem {
+        key: message.into(),
+        level,
+        message: message.into(),
+        since: Some(0),
+        command: format!("awsideman {message}"),
+    }
+}
+
+#[test]
+fn an_empty_awsideman_is_well_and_its_charts_say_that_there_is_nothing_yet() {
+    let (_root, overview) = empty();
+    let page = drawn(&overview);
+    assert!(page.contains("<h1 id=\"verdict\">All is well</h1>"), "{:?}", overview.problems);
+    assert_eq!(page.matches("No lookup yet in this time").count(), 4, "two charts, each seen and read aloud");
+    assert_eq!(page.matches("No job ran yet in this time").count(), 2);
+    assert!(page.contains("none yet") && page.contains("No alert fires.") && page.contains("The cache is empty"));
+    assert!(page.contains("/icon/well.svg") && icon("well.svg").is_some() && icon("../etc").is_none());
+}
+
+#[test]
+fn the_verdict_counts_and_the_worst_comes_first_with_its_command() {
+    let (_root, mut overview) = empty();
+    for (problems, words) in [
+        (vec![Level::Critical], "1 thing is wrong"),
+        (vec![Level::Warn], "1 thing needs a look"),
+        (vec![Level::Warn, Level::Warn], "2 things need a look"),
+        (vec![Level::Warn, Level::Critical], "1 thing is wrong, 1 needs a look"),
+        (vec![Level::Critical, Level::Critical, Level::Warn, Level::Warn], "2 things are wrong, 2 need a look"),
+    ] {
+        overview.problems.clear();
+        overview.add_problems(problems.iter().enumerate().map(|(n, level)| problem_of(*level, &format!("p{n}"))));
+        assert_eq!(headline(&overview), words);
+        assert_eq!(overview.problems[0].level, *problems.iter().max().unwrap());
+    }
+    let page = drawn(&overview);
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
+    assert!(at("2 things are wrong") < at("<code>awsideman p0</code>"));
+    assert!(at("<code>awsideman p0</code>") < at("Hit rate"), "the command comes before the evidence");
+}
+
+#[test]
+fn no_text_gets_out_of_its_place() {
+    let (_root, mut overview) = empty();
+    overview.add_problems([problem_of(Level::Critical, NASTY)]);
+    overview.host = NASTY.into();
+    for job in &mut overview.jobs {
+        (job.job, job.profile, job.schedule) = (NASTY.into(), Some(NASTY.into()), NASTY.into());
+        (job.running, job.last_reason, job.paused) = (Some(NASTY.into()), Some(NASTY.into()), Some(NASTY.into()));
+        (job.last_outcome, job.last_at) = (Some(crate::jobs::Outcome::Failed), Some(5));
+    }
+    overview.alerts.push(crate::alerts::Standing {
+        key: NASTY.into(),
+        state: "firing",
+        message: NASTY.into(),
+        hint: NASTY.into(),
+        since: 0,
+        notified_at: None,
+        next_at: None,
+        next: NASTY.into(),
+    });
+    let (pattern, reason, author) = (NASTY.into(), NASTY.into(), NASTY.into());
+    overview.silences.push(crate::alerts::Silence { id: 1, pattern, created_at: 0, until: 9, reason, author });
+    for check in &mut overview.checks {
+        check.message = NASTY.into();
+    }
+    let page = drawn(&overview);
+    assert!(!page.contains("<script") && !page.contains("\" onload"));
+    assert!(page.matches("&lt;script&gt;").count() > 20);
+}
+
+#[test]
+fn the_style_is_the_one_that_the_policy_names_and_nothing_is_styled_in_place() {
+    let (_root, overview) = empty();
+    let page = drawn(&overview);
+    let style = page.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
+    assert_eq!(style_hash(), format!("sha256-{}", STANDARD.encode(Sha256::digest(style))));
+    assert!(!page.contains(" style=") && !page.contains("http://") && !page.contains("https://"));
+}

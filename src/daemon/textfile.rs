@@ -1,0 +1,17 @@
+//! The metrics as a file for the textfile collector of `node_exporter`.
+//!
+//! Neighbours: `metrics.rs` has the text; `jobs run` and the daemon write it after what they ran. Promise: a reader sees the
+//! old file or the new one; it may be read by everybody, because it holds ids of jobs and figures alone; its folder is the
+//! operator's and is never made.
+
+use super::{DaemonError, metrics};
+use crate::app::Overview;
+use crate::private;
+use std::path::Path;
+
+/// Writes the metrics to `path`, as a whole.
+pub fn write(path: &Path, overview: &Overview) -> Result<(), DaemonError> {
+    let text = metrics::text(overview, None)?;
+    private::publish(path, text.as_bytes())
+        .map_err(|source| DaemonError::Textfile { path: path.to_owned(), source: Box::new(source) })
+}

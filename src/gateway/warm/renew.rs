@@ -1,0 +1,219 @@
+//! One target of a warm: left alone, left to another process, or asked of AWS, compared and stored.
+//!
+//! Neighbours: `warm.rs` says what there is to do, `read.rs` asks and stores, `changes.rs` compares. Promise: `renew_one` alone
+//! decides; what could not be read is listed with its reason; a target that somebody else is fetching is not fetched twice.
+
+use super::super::assignments::failure;
+use super::super::changes::Changes;
+use super::super::fetch::PARALLEL;
+use super::super::flight::{FLIGHTS, Turn};
+use super::super::{Gateway, GatewayError, Policy, Request, api_of};
+use super::{Renew, Warmed};
+use crate::cache::Provenance;
+use crate::clock::{UnixMillis, millis};
+use crate::report::Progress;
+use futures_util::{StreamExt, stream};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The part of its time to live that an entry must have before it for `--refresh-ahead` to leave it alone: a quarter.
+const AHEAD: i64 = 4;
+
+/// What a warm holds on to while it goes through one target.
+pub(in super::super) struct Round<'a> {
+    /// The text of the space.
+    pub(in super::super) space: &'a str,
+    /// What is renewed.
+    pub(in super::super) renew: Renew,
+    /// What was stored since then belongs to this warm already.
+    pub(in super::super) since: Option<UnixMillis>,
+    /// Whether what others are fetching is waited for.
+    pub(in super::super) wait: bool,
+    /// Whether the names of what changed are kept.
+    pub(in super::super) names: bool,
+    /// Whether there was a warm to compare with.
+    pub(in super::super) again: bool,
+    /// Told how far it is.
+    pub(in super::super) progress: &'a dyn Progress,
+}
+
+/// What became of one request.
+pub(super) enum Renewed {
+    /// What is stored will do.
+    Fresh,
+    /// AWS was asked: so many items, and what was different.
+    Fetched(u64, Changes),
+    /// Another process is asking.
+    Elsewhere,
+}
+
+impl<'a> Round<'a> {
+    /// One that renews nothing: it only tells what would be left alone.
+    pub(in super::super) fn looking(space: &'a str, renew: Renew, progress: &'a dyn Progress) -> Round<'a> {
+        Round { space, renew, since: None, wait: false, names: false, again: false, progress }
+    }
+
+    /// Whether what is stored is left alone.
+    pub(super) fn leaves(&self, known: Option<&Provenance>, ttl: i64) -> bool {
+        let Some(known) = known else { return false };
+        if self.since.is_some_and(|since| known.stored_at >= since) {
+            return true;
+        }
+        match self.renew {
+            Renew::All => false,
+            Renew::Older(age) => known.age_ms <= millis(age),
+            Renew::Expiring(ahead) => known.left_ms >= millis(ahead),
+            Renew::Ahead => known.left_ms.saturating_mul(AHEAD) >= ttl,
+            Renew::Unusable(oldest) => oldest.is_none_or(|oldest| known.age_ms <= millis(oldest)),
+        }
+    }
+}
+
+impl Gateway {
+    /// Whether a request needs no call in this round.
+    pub(in super::super) fn is_left(&self, request: &Request, round: &Round<'_>) -> bool {
+        let key = request.key();
+        let ttl = millis(self.cache().ttl(key.resource(), key.operation()));
+        round.leaves(self.cache().freshness(round.space, &key).as_ref(), ttl)
+    }
+
+    /// Renews one request, or says why not.
+    pub(super) async fn renew_one(&self, request: &Request, round: &Round<'_>) -> Result<Renewed, GatewayError> {
+        if self.is_left(request, round) {
+            return Ok(Renewed::Fresh);
+        }
+        let key = request.key();
+        let stored_at = || self.cache().freshness(round.space, &key).map(|known| known.stored_at);
+        let seen = stored_at();
+        let mut flight = None;
+        for _ in 0..FLIGHTS {
+            match self.turn(round.space, &key) {
+                Turn::Mine(mine) => flight = Some(mine),
+                Turn::Theirs(_) if !round.wait => return Ok(Renewed::Elsewhere),
+                Turn::Theirs(awaited) => self.land(&awaited).await,
+                Turn::Anyone => break,
+            }
+            // Somebody who was at it may have come to an end: what he stored is no older than this warm.
+            if self.is_left(request, round) || stored_at() > seen {
+                return Ok(Renewed::Fresh);
+            }
+            if flight.is_some() {
+                break;
+            }
+        }
+        let before = round.again.then(|| self.before(round.space, request, round.names));
+        let answer = self.live(request, &Policy::REFRESH, round.progress).await;
+        drop(flight);
+        let mut answer = answer?;
+        let changes = match before {
+            Some(before) => self.compare(before, &mut answer, round.names)?,
+            None => Changes::default(),
+        };
+        Ok(Renewed::Fetched(answer.items(), changes))
+    }
+
+    /// Renews one list, which is a whole target or the way to one.
+    pub(super) async fn renew(
+        &self,
+        request: &Request,
+        round: &Round<'_>,
+        done: &mut Warmed,
+    ) -> Result<(), GatewayError> {
+        let renewed = self.renew_one(request, round).await?;
+        done.note(renewed);
+        Ok(())
+    }
+
+    /// Renews many, several at a time; one that cannot be read does not stop the others.
+    pub(super) async fn renew_all(
+        &self,
+        requests: impl Iterator<Item = Request> + Send,
+        count: usize,
+        round: &Round<'_>,
+        done: &mut Warmed,
+    ) -> Result<(), GatewayError> {
+        let mut requests = requests.peekable();
+        round.progress.started(done.target, Some(count as u64));
+        if let (Some(rates), Some(first)) = (self.rates(), requests.peek()) {
+            round.progress.paced(done.target, rates.of(api_of(first.call())));
+        }
+        let mut end = None;
+        let ends = AtomicBool::new(false);
+        let requests = requests.take_while(|_| !ends.load(Ordering::Relaxed));
+        let mut answers = stream::iter(requests)
+            .map(|request| async move {
+                let renewed = self.renew_one(&request, round).await;
+                (request, renewed)
+            })
+            .buffer_unordered(PARALLEL);
+        let mut elsewhere = Vec::new();
+        while let Some((request, renewed)) = answers.next().await {
+            round.progress.advanced(done.target, 1);
+            match renewed {
+                Ok(Renewed::Elsewhere) => elsewhere.push(request),
+                Ok(renewed) => done.note(renewed),
+                Err(error) => match failure(&request, error) {
+                    Ok(failure) => done.failures.push(failure),
+                    // Nothing more is begun; but what is under way has been paid for, and is kept.
+                    Err(error) => {
+                        ends.store(true, Ordering::Relaxed);
+                        end = end.or(Some(error));
+                    }
+                },
+            }
+        }
+        round.progress.finished(done.target);
+        for request in elsewhere {
+            // By now the other may have stored it.
+            let stored = self.is_left(&request, round);
+            done.note(if stored { Renewed::Fresh } else { Renewed::Elsewhere });
+        }
+        end.map_or(Ok(()), Err)
+    }
+}
+
+impl Warmed {
+    pub(super) fn note(&mut self, renewed: Renewed) {
+        match renewed {
+            Renewed::Fresh => self.fresh += 1,
+            Renewed::Elsewhere => self.elsewhere += 1,
+            Renewed::Fetched(items, changes) => {
+                self.fetched += 1;
+                self.items += items;
+                self.changes.add(changes);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Silent;
+    use std::time::Duration;
+
+    fn known(age_ms: i64, left_ms: i64) -> Provenance {
+        Provenance { cached: true, stale: false, stored_at: 1_000_000 - age_ms, age_ms, left_ms }
+    }
+
+    #[test]
+    fn each_way_of_renewing_leaves_alone_what_it_says() {
+        let second = Duration::from_secs(1);
+        for (renew, since, age, left, expected) in [
+            (Renew::All, None, 0, 600_000, false),
+            (Renew::All, Some(999_000), 1_000, 5, true),
+            (Renew::All, Some(999_001), 1_000, 5, false),
+            (Renew::Older(second), None, 1_000, 5, true),
+            (Renew::Older(second), None, 1_001, 5, false),
+            (Renew::Expiring(second), None, 5, 1_000, true),
+            (Renew::Expiring(second), None, 5, 999, false),
+            (Renew::Ahead, None, 5, 150_000, true),
+            (Renew::Ahead, None, 5, 149_999, false),
+            (Renew::Unusable(None), None, 500_000, 1, true),
+            (Renew::Unusable(Some(second)), None, 1_001, 1, false),
+        ] {
+            let round = Round { space: "s", renew, since, wait: false, names: false, again: false, progress: &Silent };
+            assert_eq!(round.leaves(Some(&known(age, left)), 600_000), expected, "{renew:?} {since:?} {age} {left}");
+            assert!(!round.leaves(None, 600_000));
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The log: faults of the cache and what jobs did, as lines in one file that rotates itself.
+//!
+//! Neighbours: every room says things with `tracing`; `cli/` begins the log once the configuration is known. Promise: a
+//! log that cannot be written never fails or slows a command noticeably; a line is one write, so that lines of several
+//! processes never mix; the file may be renamed at any time (logrotate), since it is opened for each line; it is
+//! readable by its owner (or group) alone, and holds ids, not names.
+
+use crate::clock::{self, Clock, SystemClock};
+use crate::private::{self, Access, Open};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+pub use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+
+/// A file of this many bytes is set aside.
+const LARGEST: u64 = 10 * 1024 * 1024;
+/// How many files that were set aside are kept.
+const KEPT: u32 = 5;
+
+/// How lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people and grep.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The file.
+    pub path: PathBuf,
+    /// The directory of ours that it is in, made when it is absent; `None` for a file elsewhere.
+    pub directory: Option<PathBuf>,
+    /// Who may read it.
+    pub access: Access,
+    /// The least that is written: `error`, `warn`, `info`, `debug`; `off` writes nothing.
+    pub level: LevelFilter,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// Begins the log of this process; the first one wins, whatever comes later. Nothing is opened before the first line.
+pub fn begin(settings: LogSettings) {
+    let (level, format) = (settings.level, settings.format);
+    if level == LevelFilter::OFF {
+        return;
+    }
+    let layer = fmt::layer().with_ansi(false).with_timer(Utc).with_target(false).with_writer(File(settings));
+    // Whoever is second in one process is a test.
+    let _ = match format {
+        LogFormat::Text => {
+            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(level).with(layer))
+        }
+        LogFormat::Json => {
+            let layer = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(level).with(layer))
+        }
+    };
+}
+
+struct Utc;
+
+impl FormatTime for Utc {
+    fn format_time(&self, into: &mut Writer<'_>) -> std::fmt::Result {
+        write!(into, "{} awsideman[{}]", clock::utc(SystemClock::default().now()), std::process::id())
+    }
+}
+
+/// The file, opened anew for each line.
+struct File(LogSettings);
+
+/// A line being made; written whole when it is done.
+struct Line<'a> {
+    settings: &'a LogSettings,
+    bytes: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for File {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { settings: &self.0, bytes: Vec::new() }
+    }
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        let LogSettings { path, directory, access, .. } = self.settings;
+        // There is nowhere to say that nothing can be said.
+        let made = directory.as_ref().map(|directory| private::directory(directory, *access)).transpose();
+        let _ = made.map(|_| append(path, *access, &self.bytes, LARGEST));
+    }
+}
+
+/// Appends a line, setting the file aside first when it has grown too long.
+fn append(path: &Path, access: Access, line: &[u8], largest: u64) -> io::Result<()> {
+    let open = || private::open(path, Open::Append, access).map_err(io::Error::other);
+    let mut file = open()?;
+    if file.metadata()?.len() >= largest {
+        // Of several processes that find it too long one sets it aside; the others find a new one.
+        if file.try_lock().is_ok() && is_at(path, &file) {
+            rotate(path)?;
+        }
+        file = open()?;
+    }
+    file.write_all(line)
+}
+
+fn is_at(path: &Path, file: &std::fs::File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(named), Ok(open)) = (std::fs::symlink_metadata(path), file.metadata()) else { return false };
+    (named.dev(), named.ino()) == (open.dev(), open.ino())
+}
+
+fn rotate(path: &Path) -> io::Result<()> {
+    let aside = |n: u32| PathBuf::from(format!("{}.{n}", path.display()));
+    for n in (1..KEPT).rev() {
+        match std::fs::rename(aside(n), aside(n + 1)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    std::fs::rename(path, aside(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn contents(path: &Path) -> String {
+        std::fs::read_to_string(path).unwrap_or_default()
+    }
+
+    #[test]
+    fn lines_are_appended_privately_and_follow_a_rename() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("awsideman.log");
+        append(&path, Access::Owner, b"one\n", LARGEST).unwrap();
+        append(&path, Access::Owner, b"two\n", LARGEST).unwrap();
+        assert_eq!(contents(&path), "one\ntwo\n");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::rename(&path, root.path().join("moved")).unwrap();
+        append(&path, Access::Owner, b"three\n", LARGEST).unwrap();
+        assert_eq!(contents(&path), "three\n");
+    }
+
+    #[test]
+    fn a_long_file_is_set_aside_and_five_are_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("awsideman.log");
+        for n in 0..9 {
+            append(&path, Access::Owner, format!("{n}\n").as_bytes(), 2).unwrap();
+        }
+        assert_eq!(contents(&path), "8\n");
+        let aside: Vec<String> =
+            (1..=KEPT + 1).map(|n| contents(&root.path().join(format!("awsideman.log.{n}")))).collect();
+        assert_eq!(aside, ["7\n", "6\n", "5\n", "4\n", "3\n", ""]);
+    }
+
+    #[test]
+    fn many_who_find_it_too_long_at_once_lose_no_line() {
+        let root = tempfile::tempdir().unwrap();
+        let path = &root.path().join("awsideman.log");
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                scope.spawn(move || {
+                    for n in 0..50 {
+                        append(path, Access::Owner, format!("{thread} {n}\n").as_bytes(), 600).unwrap();
+                    }
+                });
+            }
+        });
+        let all: String = (1..=KEPT)
+            .map(|n| contents(&root.path().join(format!("awsideman.log.{n}"))))
+            .chain([contents(path)])
+            .collect();
+        assert_eq!(all.lines().count(), 200);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_an_error_that_nobody_hears_of() {
+        assert!(append(Path::new("/proc/none/awsideman.log"), Access::Owner, b"x\n", LARGEST).is_err());
+        let settings = LogSettings {
+            path: "/proc/none/awsideman.log".into(),
+            directory: Some("/proc/none".into()),
+            access: Access::Owner,
+            level: LevelFilter::WARN,
+            format: LogFormat::Text,
+        };
+        let file = File(settings);
+        file.make_writer().write_all(b"x\n").unwrap();
+    }
+}

@@ -1,0 +1,109 @@
+//! The ring: what left the store without a record, the last few thousand of them, so that somebody can ask why.
+//!
+//! Neighbours: `sweep.rs` and the discard of `write.rs` note here what they took; `cache why` asks. Promise: it never costs
+//! a sweep its success: it is written after the deletion, in a transaction of its own, and a fault of it is passed over;
+//! no read that hits touches it.
+//!
+//! It lies in the generation and not in `state.db`, because it is about this database's entries and goes with them, and
+//! because a sweep that had to open a second database could be kept from freeing room by it. The table is made by the
+//! first sweep that needs it: earlier binaries never look for it, so the number of the schema stays what it is.
+
+use super::Fault;
+use crate::clock::UnixMillis;
+use crate::sqlite::{self, Connection, params};
+use crate::store::Address;
+use crate::store::eviction::Reason;
+
+/// How many are remembered.
+const KEEP: usize = 4_096;
+
+/// An entry that left without a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Eviction {
+    /// When.
+    pub at: UnixMillis,
+    /// `expired`, `too old`, `least recently used`, `dropped` (damaged, or found wrong).
+    pub reason: &'static str,
+    /// When its answer had been fetched.
+    pub stored_at: UnixMillis,
+    /// When it was last used, as far as was known.
+    pub used_at: UnixMillis,
+    /// Bytes that it held.
+    pub held: u64,
+}
+
+/// What is noted of one entry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gone {
+    pub(super) id: i64,
+    /// `None` for one that was dropped outside a sweep.
+    pub(super) reason: Option<Reason>,
+    pub(super) stored_at: UnixMillis,
+    pub(super) used_at: UnixMillis,
+    pub(super) held: u64,
+}
+
+/// Notes what went at `at`.
+pub(super) fn note(connection: &mut Connection, at: UnixMillis, gone: &[Gone]) -> Result<(), Fault> {
+    // Of more than the ring holds only the last would stay.
+    let gone = &gone[gone.len().saturating_sub(KEEP)..];
+    if gone.is_empty() {
+        return Ok(());
+    }
+    sqlite::write(connection, |transaction| {
+        transaction.execute_batch(
+            "CREATE TABLE IF NOT EXISTS x(n INTEGER PRIMARY KEY, id INTEGER NOT NULL, at INTEGER NOT NULL, \
+             reason INTEGER NOT NULL, stored_at INTEGER NOT NULL, used_at INTEGER NOT NULL, held INTEGER NOT NULL) STRICT",
+        )?;
+        let sql = "INSERT INTO x(id, at, reason, stored_at, used_at, held) VALUES(?, ?, ?, ?, ?, ?)";
+        let mut insert = transaction.prepare_cached(sql)?;
+        for gone in gone {
+            let held = gone.held.cast_signed();
+            insert.execute(params![gone.id, at, number(gone.reason), gone.stored_at, gone.used_at, held])?;
+        }
+        transaction.execute(
+            "DELETE FROM x WHERE n <= (SELECT max(n) FROM x) - ?",
+            [i64::try_from(KEEP).unwrap_or(i64::MAX)],
+        )?;
+        Ok(())
+    })
+}
+
+/// What is remembered of the entry at `address`, the latest first.
+pub(super) fn of(connection: &Connection, address: Address<'_>) -> Result<Vec<Eviction>, Fault> {
+    let made: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'x'", [], |row| row.get(0))?;
+    if made == 0 {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT at, reason, stored_at, used_at, held FROM x WHERE id = ? ORDER BY n DESC";
+    let mut statement = connection.prepare(sql)?;
+    let found = statement.query_map([address.id().cast_signed()], |row| {
+        Ok(Eviction {
+            at: row.get(0)?,
+            reason: word(row.get(1)?),
+            stored_at: row.get(2)?,
+            used_at: row.get(3)?,
+            held: row.get::<_, i64>(4)?.cast_unsigned(),
+        })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+fn number(reason: Option<Reason>) -> i64 {
+    match reason {
+        None => 0,
+        Some(Reason::Expired) => 1,
+        Some(Reason::Aged) => 2,
+        Some(Reason::Evicted) => 3,
+    }
+}
+
+fn word(number: i64) -> &'static str {
+    match number {
+        1 => "expired",
+        2 => "too old",
+        3 => "least recently used",
+        _ => "dropped",
+    }
+}

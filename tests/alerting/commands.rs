@@ -1,0 +1,72 @@
+//! `alerts list`, `silence`, `unsilence` and `history` as a person types them.
+
+use crate::desk::{Desk, HEALTH};
+use awsideman::state::Outcome;
+
+#[test]
+fn a_silence_is_made_listed_heeded_and_ended_and_all_of_it_is_in_the_history() {
+    let mut desk = Desk::new(&[("50-health.toml", HEALTH)]);
+    desk.configure(
+        "[alerts.email]\nenabled = true\ntransport = \"file\"\nfrom = \"a@example.com\"\nto = [\"b@example.com\"]\n",
+    );
+    desk.set("USER", "ann");
+    assert_eq!(desk.run("alerts list").out, "no alert is pending or fires\n");
+    assert_eq!(desk.run("alerts list --json").json()["alerts"], serde_json::json!([]));
+    let made = desk.run_words(&["alerts", "silence", "hit_*", "--for", "2h", "--reason", "migration, INC-1"]);
+    assert!(
+        made.code == Some(0) && made.out.starts_with("Silenced: hit_* (0 alerts stand under it now)\n"),
+        "{made:?}"
+    );
+    desk.looked_up(Outcome::MissAbsent, 100);
+    let ran = desk.run("jobs run health --json").json();
+    assert_eq!(ran["mail"]["sent"], serde_json::json!([]), "{ran}");
+    let list = desk.run("alerts list --json").json();
+    assert_eq!((&list["alerts"][0]["key"], &list["alerts"][0]["state"]), (&"hit_rate".into(), &"silenced".into()));
+    assert!(list["silences"][0]["author"].as_str().unwrap().starts_with("ann@"), "{list}");
+    let page = desk.run("alerts list").out;
+    for words in ["hit_rate", "silenced until", "migration, INC-1", "silence 1"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(desk.run("alerts silence --list").out.contains("hit_*"));
+    desk.set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", "2h");
+    assert!(desk.run("alerts silence --list").out.contains("nothing is silenced"), "it ended by itself");
+    desk.set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", "0");
+    let unknown = desk.run("alerts unsilence 7");
+    assert_eq!((unknown.code, unknown.out.as_str()), (Some(5), ""), "{unknown:?}");
+    assert_eq!(desk.run("alerts unsilence hit_*").out, "Ended: silence 1 of hit_*\n");
+    let ran = desk.run("jobs run health --json").json();
+    assert_eq!(ran["mail"]["sent"].as_array().unwrap().len(), 1, "{ran}");
+    let events = desk.run("alerts history --json").json();
+    let what: Vec<_> = events["events"].as_array().unwrap().iter().rev().map(|event| event["what"].clone()).collect();
+    assert_eq!(what, ["silenced", "fired", "unsilenced", "told"]);
+    assert!(desk.run("alerts history hit_rate -n 1").out.contains("told"));
+}
+
+#[test]
+fn bad_words_are_refused_with_what_to_write_and_change_nothing() {
+    let desk = Desk::new(&[]);
+    for words in [
+        &["alerts", "silence", "x", "--for", "0", "--reason", "r"][..],
+        &["alerts", "silence", "x", "--for", "1h", "--reason", " "],
+        &["alerts", "silence", " ", "--for", "1h", "--reason", "r"],
+        &["alerts", "silence", "x", "--for", "1h"],
+        &["alerts", "silence", "x", "--list"],
+        &["alerts", "silence"],
+        &["alerts", "test", "--channel", "pigeon"],
+    ] {
+        let ran = desk.run_words(words);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{words:?}: {ran:?}");
+        assert!(ran.err.starts_with("error: "), "{words:?}: {ran:?}");
+    }
+    assert!(desk.run("alerts silence --list").out.contains("nothing is silenced"));
+}
+
+#[test]
+fn a_configuration_that_is_not_sound_keeps_nobody_from_a_silence() {
+    let desk = Desk::new(&[]);
+    desk.configure("[alerts]\nhold = \"soon\"\n[alerts.webhook]\nenabled = true\n");
+    let made = desk.run_words(&["alerts", "silence", "*", "--for", "1h", "--reason", "r"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    assert!(made.err.contains("the configuration is not sound"), "{made:?}");
+    assert_eq!(desk.run("alerts list --json").json()["silences"][0]["pattern"], "*");
+}

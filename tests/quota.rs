@@ -1,0 +1,248 @@
+//! AWS's quota, as real processes keep it: what arrives at the sandbox's door, and when.
+//!
+//! Neighbours: `gateway/pace/` has the rules, and their proof on a clock of its own; here processes share one `pace.db`
+//! and the clock of the host. Promise: what is judged is the sandbox's log of arrivals. A host that stalls makes calls
+//! bunch between a process and the door, whatever the process does: a witness notes the stalls, and only where there
+//! were some in every attempt is as much more let pass. With `AWSIDEMAN_SOAK=1` at AWS's own 20 calls a second, for
+//! minutes.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
+#![expect(clippy::cast_precision_loss, reason = "counts and microseconds of a test are small")]
+
+use awsideman::sandbox::{self, Faults, Limits, Organisation, Rates, Rule, Running, Shape};
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const MEMBERSHIPS: &str = "AWSIdentityStore.ListGroupMemberships";
+const ASSIGNMENTS: &str = "SWBExternalService.ListAccountAssignments";
+const LIST_SETS: &str = "SWBExternalService.ListPermissionSets";
+const DESCRIBE_SET: &str = "SWBExternalService.DescribePermissionSet";
+/// How often a measurement is made at most.
+const ATTEMPTS: usize = 3;
+/// The longest that the witness may be kept from its work on a host that does not stall.
+const PROMPT: Duration = Duration::from_millis(5);
+/// What a test waits for at most.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn is_soak() -> bool {
+    std::env::var_os("AWSIDEMAN_SOAK").is_some_and(|value| value == "1")
+}
+
+/// A host with a home and a sandbox of its own.
+struct Host {
+    home: tempfile::TempDir,
+    sandbox: Running,
+    /// Calls a second that awsideman is told to make.
+    rate: f64,
+}
+
+impl Host {
+    /// `allowed` is what the sandbox allows.
+    fn new(shape: Shape, rate: f64, allowed: f64) -> Host {
+        let limits = Limits { tps: allowed, latency: Duration::ZERO };
+        let sandbox = sandbox::start(Organisation::generate(&shape), limits).unwrap();
+        Host { home: tempfile::tempdir().unwrap(), sandbox, rate }
+    }
+
+    /// Begins a run that shares the state with all others and has a cache of its own: whoever finds an answer in the
+    /// cache makes no calls.
+    fn begin(&self, words: &str, cache: &str) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_awsideman"));
+        command
+            .args(words.split_whitespace())
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIAFIRST")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ENDPOINT_URL", self.sandbox.url())
+            .env("AWSIDEMAN_CACHE_DIR", self.home.path().join(cache))
+            .env("AWSIDEMAN_PACE_BACKGROUND_SHARE", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for api in ["SSO_ADMIN", "IDENTITY_STORE", "ORGANIZATIONS"] {
+            command.env(format!("AWSIDEMAN_PACE_{api}_TPS"), self.rate.to_string());
+        }
+        command.spawn().unwrap()
+    }
+
+    fn warm(&self, processes: usize, what: &str) -> Vec<Child> {
+        (0..processes).map(|nth| self.begin(&format!("cache warm {what}"), &format!("cache-{nth}"))).collect()
+    }
+
+    /// When calls of an operation came, in microseconds.
+    fn times(&self, operation: &str) -> Vec<u64> {
+        self.sandbox.arrivals().iter().filter(|call| call.operation == operation).map(|call| call.at_us).collect()
+    }
+
+    /// Comes back when so many calls of an operation have come.
+    fn wait_for(&self, operation: &str, calls: usize) {
+        let end = Instant::now() + PATIENCE;
+        while self.times(operation).len() < calls {
+            assert!(Instant::now() < end, "{calls} calls of {operation}: {:?}", self.sandbox.calls());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// When the calls of each quota came.
+    fn families(&self) -> BTreeMap<String, Vec<u64>> {
+        let mut families: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for call in self.sandbox.arrivals() {
+            let family = match call.operation.split_once('.') {
+                Some(("AWSIdentityStore", _)) => call.operation.as_str(),
+                Some((service, _)) => service,
+                None => unreachable!("an operation has a service"),
+            };
+            families.entry(family.to_owned()).or_default().push(call.at_us);
+        }
+        families
+    }
+}
+
+/// Waits for runs, all of which must succeed, and none may say a word of throttling.
+fn all_succeed(runs: Vec<Child>) {
+    for run in runs {
+        let ended = run.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned() + &String::from_utf8_lossy(&ended.stdout);
+        assert_eq!(ended.status.code(), Some(0), "{said}");
+        assert!(!said.to_lowercase().contains("throttl"), "{said}");
+    }
+}
+
+/// The most calls in any second, whenever it began.
+fn busiest_second(times: &[u64]) -> usize {
+    let mut first = 0;
+    let within = times.iter().enumerate().map(|(nth, at)| {
+        while at - times[first] >= 1_000_000 {
+            first += 1;
+        }
+        nth + 1 - first
+    });
+    within.max().unwrap_or(0)
+}
+
+/// The part of the rate that was used while everybody was at work: without the first and the last tenth of the calls,
+/// when processes start and end.
+fn used(times: &[u64], rate: f64) -> f64 {
+    let tenth = times.len() / 10;
+    let busy = &times[tenth..times.len() - tenth];
+    let seconds = (busy[busy.len() - 1] - busy[0]) as f64 / 1e6;
+    (busy.len() - 1) as f64 / seconds / rate
+}
+
+/// Sleeps a millisecond again and again, and notes by how much longer it took at most: for so long this host may have
+/// kept any thread from its work.
+struct Witness(Arc<AtomicBool>, JoinHandle<Duration>);
+
+impl Witness {
+    fn begin() -> Witness {
+        let end = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&end);
+        let thread = std::thread::spawn(move || {
+            let (nap, mut longest) = (Duration::from_millis(1), Duration::ZERO);
+            while !told.load(Ordering::SeqCst) {
+                let begun = Instant::now();
+                std::thread::sleep(nap);
+                longest = longest.max(begun.elapsed().saturating_sub(nap));
+            }
+            longest
+        });
+        Witness(end, thread)
+    }
+
+    fn longest_stall(self) -> Duration {
+        self.0.store(true, Ordering::SeqCst);
+        self.1.join().unwrap()
+    }
+}
+
+#[test]
+fn four_processes_that_warm_at_once_use_all_of_the_quota_and_never_pass_it() {
+    let (rate, groups, accounts) = if is_soak() { (20.0, 600, 30) } else { (200.0, 120, 10) };
+    let mut stalls = Vec::new();
+    loop {
+        let shape = Shape { users: 60, groups, accounts, permission_sets: 4, ..Shape::default() };
+        let host = Host::new(shape, rate, rate);
+        let witness = Witness::begin();
+        all_succeed(host.warm(4, "memberships assignments"));
+        let stall = witness.longest_stall();
+        let families = host.families();
+        let calls = host.sandbox.calls();
+        assert_eq!((calls.throttled, families[MEMBERSHIPS].len()), (0, 4 * groups as usize));
+
+        let (name, peak) =
+            families.iter().map(|(name, times)| (name, busiest_second(times))).max_by_key(|(_, n)| *n).unwrap();
+        let used = used(&families[MEMBERSHIPS], rate);
+        println!(
+            "quota of {rate} a second, {} calls: {peak} in the busiest second ({name}), {:.1} % used, longest stall of \
+             the host {stall:?}",
+            calls.total,
+            used * 100.0
+        );
+        if peak as f64 <= rate && used >= 0.95 {
+            return;
+        }
+        assert!(stall > PROMPT || peak as f64 <= rate, "{peak} in a second on a host that did not stall");
+        assert!(stall > PROMPT || stalls.len() + 1 < ATTEMPTS, "{used} used on a host that did not stall");
+        // A stall in front of the door adds to one second what it took from another.
+        let more = rate * 2.0 * stall.as_secs_f64() + 1.0;
+        assert!(peak as f64 <= rate + more, "{peak} in a second, after a stall of {stall:?}");
+        stalls.push(stall);
+        if stalls.len() == ATTEMPTS {
+            println!("this host is too busy to tell more: its stalls were {stalls:?}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_person_hardly_waits_while_others_warm() {
+    let host = Host::new(Shape { users: 20, accounts: 40, permission_sets: 4, ..Shape::default() }, 20.0, 20.0);
+    let mut warms = host.warm(3, "assignments");
+    // From then on the warms ask for assignments alone.
+    host.wait_for(DESCRIBE_SET, 12);
+    host.wait_for(ASSIGNMENTS, 1);
+    all_succeed(vec![host.begin("permission-set list", "cache-of-a-person")]);
+    for warm in &mut warms {
+        warm.kill().unwrap();
+        warm.wait().unwrap();
+    }
+    let (listed, describes) = (*host.times(LIST_SETS).last().unwrap(), host.times(DESCRIBE_SET).split_off(12));
+    assert_eq!(describes.len(), 4);
+    let first = Duration::from_micros(describes[0] - listed);
+    assert!(first < Duration::from_millis(500), "the first call waited {first:?}");
+    // The others stand behind it, each for a slot of its own.
+    let all = Duration::from_micros(describes[3] - describes[0]);
+    assert!(all < Duration::from_millis(500), "the next three took {all:?}");
+    assert_eq!(host.sandbox.calls().throttled, 0);
+}
+
+#[test]
+fn where_aws_allows_half_of_what_we_think_all_slow_down_and_finish() {
+    let host = Host::new(Shape { users: 20, accounts: 15, permission_sets: 4, ..Shape::default() }, 60.0, 0.0);
+    let rates = Rates { sso_admin: Some(30.0), ..Rates::default() };
+    host.sandbox.set_faults(Faults { tps: rates, ..Faults::default() }).unwrap();
+    all_succeed(host.warm(3, "assignments"));
+    let calls = host.sandbox.calls();
+    println!("{} calls, {} throttled", calls.total, calls.throttled);
+    assert!(calls.throttled > 0, "{calls:?}");
+    assert!(calls.throttled * 4 < calls.total, "{calls:?}");
+}
+
+#[test]
+fn when_aws_asks_one_process_to_come_back_later_none_calls_before() {
+    let host = Host::new(Shape { users: 20, groups: 30, ..Shape::default() }, 50.0, 0.0);
+    let throttle = vec![Rule::nth(30, MEMBERSHIPS)];
+    host.sandbox.set_faults(Faults { throttle, ..Faults::default() }).unwrap();
+    all_succeed(host.warm(3, "memberships"));
+    assert_eq!(host.sandbox.calls().throttled, 1);
+    let times = host.times(MEMBERSHIPS);
+    let longest = times[29..].windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest >= 1_000_000 - 20_000, "AWS asked for a second, and the longest silence was {longest} us");
+}
