@@ -92,7 +92,8 @@ impl App {
         if self.config().cache.backend == Backend::Memory {
             stores.push(Arc::new(Own(self.cache().store().clone(), self.clock().clone())));
         }
-        Fences::new(stores, self.clock().clone(), self.config().cache.settle)
+        let fences = Fences::new(stores, self.clock().clone(), self.config().cache.settle);
+        fences.outlasting(self.config().aws.operation_timeout)
     }
 
     /// What [`crate::gateway::Gateway::write`] needs; a journal that cannot be had is said.

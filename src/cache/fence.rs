@@ -11,8 +11,8 @@ use crate::store::{Address, Select, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a fence stands when nobody closes it: longer than AWS takes for anything that it goes on with by itself,
-/// so that a writer that died, or whose answer was lost, is covered. A change that takes longer raises it again.
+/// How long a fence stands at least when nobody closes it: longer than AWS takes for anything that it goes on with by
+/// itself, so that a writer that died, or whose answer was lost, is covered. A change that takes longer raises it again.
 pub const FENCE: Duration = Duration::from_mins(5);
 
 /// A store as far as changes must reach it, whoever may read from it.
@@ -55,18 +55,30 @@ pub struct Fences {
     stores: Vec<Arc<dyn Shared>>,
     clock: Arc<dyn Clock>,
     settle: Duration,
+    keep: Duration,
 }
 
 impl Fences {
     /// Over these stores; after its end a change keeps its fence for `settle`, in which AWS comes to agree with itself.
     pub fn new(stores: Vec<Arc<dyn Shared>>, clock: Arc<dyn Clock>, settle: Duration) -> Fences {
-        Fences { stores, clock, settle }
+        Fences { stores, clock, settle, keep: FENCE }
     }
 
-    /// Before the change: nothing that it makes false is served or stored from here on. The fence stands for [`FENCE`]
-    /// when it is not closed.
+    /// The same for calls that may take so long, repeats included: their fences stand for longer than that.
+    #[must_use]
+    pub fn outlasting(self, call: Duration) -> Fences {
+        Fences { keep: FENCE.max(call.saturating_mul(2)), ..self }
+    }
+
+    /// How long a fence stands when nobody closes it.
+    pub fn keep(&self) -> Duration {
+        self.keep
+    }
+
+    /// Before the change: nothing that it makes false is served or stored from here on. The fence stands for
+    /// [`Fences::keep`] when it is not closed.
     pub fn raise(&self, space: &str, dirt: &[Dirt]) -> Result<Told, CacheError> {
-        self.record(Some(space), dirt, Some(FENCE))
+        self.record(Some(space), dirt, Some(self.keep))
     }
 
     /// After the change: what was stored meanwhile goes too, and the fence that was raised ends with `settle`.

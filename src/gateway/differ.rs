@@ -31,7 +31,7 @@ pub struct Difference {
 /// All that differs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Differences {
-    /// The first [`MOST`] of them.
+    /// The first few of them.
     pub first: Vec<Difference>,
     /// How many more there are.
     pub more: u64,

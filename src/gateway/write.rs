@@ -133,7 +133,7 @@ impl Gateway {
             tokio::time::sleep(pause).await;
             waited += pause;
             fenced += pause;
-            if fenced > crate::cache::FENCE / 2 {
+            if fenced > course.writing.fences.keep() / 2 {
                 // A fence that cannot be raised again still stands for the other half.
                 let _ = course.writing.fences.raise(&course.space, dirt);
                 fenced = Duration::ZERO;

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bypass;
+mod changes;
 mod coherent;
 mod coherent_table;
 mod crowd;

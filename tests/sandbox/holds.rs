@@ -3,9 +3,11 @@
 use crate::bench;
 use awsideman::sandbox::Faults;
 use awsideman::sandbox::Rule;
+use awsideman::sandbox::Running;
 use awsideman::sandbox::Waiting;
 use awsideman::sandbox::When;
 use std::time::Duration;
+use std::time::Instant;
 
 /// Far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -80,16 +82,20 @@ async fn a_caller_who_gives_up_waits_no_more_and_its_write_is_not_done() {
     wait_for_held(&bench.running, 1).await;
     writer.abort();
     assert!(writer.await.expect_err("gave up").is_cancelled());
-    while !bench.running.waiting().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until("the caller who gave up has left", || bench.running.waiting().is_empty()).await;
     assert_eq!(bench.running.counts(), bench.organisation.counts());
 }
 
 /// Waits beside the runtime, whose thread the caller's own requests need.
-async fn wait_for_held(running: &awsideman::sandbox::Running, calls: usize) {
-    while !running.wait_for_held(calls, Duration::ZERO) {
+async fn wait_for_held(running: &Running, calls: usize) {
+    until("the calls are held", || running.wait_for_held(calls, Duration::ZERO)).await;
+}
+
+/// Waits until something is so; fails, rather than hang, when it never is.
+async fn until(what: &str, so: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert!(running.wait_for_held(calls, PATIENCE));
 }

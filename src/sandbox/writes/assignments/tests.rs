@@ -177,9 +177,12 @@ fn a_changed_permission_set_is_outdated_where_it_is_until_it_is_provisioned() {
     assert_eq!(accounts_of(&caller, &set, LATEST).len(), 0);
     caller.ask(CREATE, row(&set, &active[3], &group));
     assert_eq!(accounts_of(&caller, &set, LATEST), [json!(active[3])], "an assignment brings the newest with it");
+    let other = caller.organisation.index.group_by_name["all staff"].clone();
+    caller.ask(CREATE, row(&set, &active[2], &other));
+    assert_eq!(accounts_of(&caller, &set, OUTDATED).len(), 2, "also where an older state was in force");
     let one = json!({"PermissionSetArn": set, "TargetId": active[0], "TargetType": "AWS_ACCOUNT"});
     caller.ask(PROVISION, one);
-    assert_eq!(accounts_of(&caller, &set, OUTDATED).len(), 2);
+    assert_eq!(accounts_of(&caller, &set, OUTDATED), [json!(active[1])]);
     let outdated = json!({"AccountId": active[1], "ProvisioningStatus": OUTDATED});
     let listed = caller.ask("SWBExternalService.ListPermissionSetsProvisionedToAccount", outdated);
     assert_eq!(listed["PermissionSets"], json!([set]));
