@@ -8,6 +8,10 @@
 mod bad_input;
 mod bypass;
 mod changes;
+mod changes_cut_off;
+mod changes_in_accounts;
+mod changes_of_people;
+mod changes_of_sets;
 mod coherent;
 mod coherent_table;
 mod crowd;

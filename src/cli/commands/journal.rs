@@ -89,11 +89,10 @@ fn row(entry: &Entry) -> Vec<String> {
 }
 
 fn document(entry: &Entry) -> Value {
-    json!({
-        "id": entry.id, "at": utc(entry.at), "who": entry.who, "space": entry.space,
-        "operation": operation_words(&entry.operation), "request": entry.request, "before": entry.before,
-        "request_id": entry.request_id, "outcome": entry.outcome, "check": check(entry),
-    })
+    let mut document = json!(entry);
+    document["at"] = json!(utc(entry.at));
+    document["check"] = json!(check(entry));
+    document
 }
 
 fn shown(entry: &Entry) -> Page {

@@ -1,0 +1,95 @@
+//! Changes that are cut off: interrupted from the keyboard, killed, or without a way to tell the cache.
+
+use super::run::{Ran, World};
+use awsideman::sandbox::Rule;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn start(world: &World, words: &[&str]) -> Child {
+    world.command(words.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+fn ended(child: Child, words: &str) -> Ran {
+    Ran::of(words.to_owned(), &child.wait_with_output().unwrap())
+}
+
+#[test]
+fn an_interrupted_change_says_that_it_was_asked_and_not_confirmed() {
+    let world = World::small();
+    world.faults(|faults| faults.hold = vec![Rule::of("CreateGroup")]);
+    let child = start(&world, &["group", "create", "--name", "Ops"]);
+    assert!(world.wait_for_held(1, PATIENCE));
+    signal(&child, Signal::INT);
+    let ran = ended(child, "group create, interrupted").code(130);
+    ran.stderr_has("asked of AWS and not confirmed").stderr_has("`awsideman group get Ops --refresh`");
+    world.release();
+    let entry = world.run(["journal", "list", "--json"]).ok().json()["entries"][0].clone();
+    assert_eq!(entry["outcome"], "unknown: interrupted");
+}
+
+#[test]
+fn an_interrupted_batch_names_the_request_ids_and_what_was_not_begun() {
+    let world = World::new();
+    world.run(["ps", "create", "--name", "Audit"]).ok();
+    let user = world.run(["user", "list", "--json"]).ok().json()[0]["UserName"].as_str().unwrap().to_owned();
+    world.faults(|faults| faults.async_delay_ms = Some(600_000));
+    let words = ["assignment", "assign", "Audit", &user, "--all-accounts", "--batch-size", "2", "--json"];
+    let child = start(&world, &words);
+    let asked = "SWBExternalService.DescribeAccountAssignmentCreationStatus";
+    let begun = Instant::now();
+    while world.calls().by_operation.get(asked).copied().unwrap_or(0) < 4 {
+        assert!(begun.elapsed() < PATIENCE, "AWS was not asked how it goes");
+        std::thread::yield_now();
+    }
+    signal(&child, Signal::INT);
+    let ran = ended(child, "assignment assign, interrupted").code(130);
+    let document = ran.json();
+    assert_eq!(document["counts"]["unknown"], 2, "{document}");
+    assert!(document["counts"]["skipped"].as_u64().unwrap() > 5, "{document}");
+    for row in document["results"].as_array().unwrap().iter().filter(|row| row["outcome"] == "unknown") {
+        let id = row["request_id"].as_str().unwrap();
+        assert!(ran.stderr.contains(id) && row["hint"].as_str().unwrap().contains(id), "{row}");
+    }
+}
+
+#[test]
+fn a_change_whose_process_was_killed_ended_without_a_word() {
+    let world = World::small();
+    world.faults(|faults| faults.hold = vec![Rule::of("CreateGroup").after()]);
+    let mut child = start(&world, &["group", "create", "--name", "Ops"]);
+    assert!(world.wait_for_held(1, PATIENCE));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    world.release();
+    world.run(["journal", "list"]).ok().stdout_has("ended without a word");
+    world.run(["journal", "show", "1"]).ok().stdout_has("it is not known whether AWS made it");
+    let shown = world.run(["journal", "show", "1", "--json"]).ok().json();
+    assert_eq!((&shown["outcome"], &shown["request"]["DisplayName"]), (&json!(null), &json!("Ops")));
+    world.run(["journal", "show", "2"]).code(5).stderr_has("journal list");
+}
+
+#[test]
+fn the_journal_tells_what_was_there_before_and_how_much_it_lists_is_said() {
+    let world = World::small();
+    for number in 0..22 {
+        let name = format!("Group {number}");
+        world.run(["group", "create", "--name", &name]).ok();
+    }
+    let count = |words: &[&str]| {
+        let listed = world.run(["journal", "list", "--json"].iter().copied().chain(words.iter().copied())).ok().json();
+        listed["entries"].as_array().unwrap().len()
+    };
+    assert_eq!((count(&[]), count(&["--all"]), count(&["--limit", "3"])), (20, 22, 3));
+    world.run(["group", "update", "Group 3", "--description", "d"]).ok();
+    let shown = world.run(["journal", "show", "23", "--json"]).ok().json();
+    assert_eq!(shown["before"]["DisplayName"], "Group 3");
+    assert_eq!(shown["request"]["Operations"][0]["AttributePath"], "description");
+}
