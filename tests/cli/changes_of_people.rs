@@ -148,3 +148,16 @@ fn what_is_done_is_kept_in_a_file_and_told_as_one_document() {
     assert_eq!((&result["DisplayName"], &result["journal"]), (&json!("Ops"), &json!(1)));
     assert!(result["GroupId"].as_str().is_some_and(|id| !id.is_empty()), "{result}");
 }
+
+#[test]
+fn a_change_past_the_cache_is_told_to_it_all_the_same() {
+    let world = World::small();
+    let name = people(&world)[0]["UserName"].as_str().unwrap().to_owned();
+    world.run(["user", "get", &name]).ok();
+    world.run(["user", "update", &name, "--first-name", "New", "--no-cache"]).ok();
+    let read = || world.run(["user", "get", &name, "--json"]).ok().json()["Name"]["GivenName"].clone();
+    assert_eq!(read(), "New");
+    world.run(["user", "update", &name, "--username", "renamed", "--no-cache"]).ok();
+    world.run(["user", "get", &name]).code(5);
+    world.run(["user", "get", "renamed"]).ok();
+}
