@@ -89,6 +89,7 @@ contract! {
     a_sweep_drops_the_expired_then_the_old_then_the_unused
     a_dry_sweep_deletes_nothing
     a_use_saves_from_eviction
+    what_a_sweep_names_goes_first
     a_discard_needs_the_seal
     sizes_follow_what_is_held
     many_threads_agree
@@ -477,7 +478,11 @@ fn a_use_saves_from_eviction(store: &dyn Store) {
 fn what_a_sweep_names_goes_first(store: &dyn Store) {
     fill_all(
         store,
-        &[aged("user:list:all", NOW - 3, NOW + 1, 0), aged("user:describe:a", NOW, NOW + 1, NOW), aged("x", NOW - 2, NOW + 1, 0)],
+        &[
+            aged("user:list:all", NOW - 3, NOW + 1, 0),
+            aged("user:describe:a", NOW, NOW + 1, NOW),
+            aged("x", NOW - 2, NOW + 1, 0),
+        ],
     );
     let sweep = Sweep { entries: Some((2, 2)), first: &["*:describe:*", "*:by_name:*"], ..NO_SWEEP };
     assert_eq!(store.sweep(&sweep).unwrap().evicted, 1);

@@ -136,7 +136,9 @@ impl App {
         if bounds.bytes > 0 && bytes > bounds.bytes {
             let value = match bounds.setting {
                 // As many percent as the present ones are of the present limit.
-                "cache.max_disk_percent" => whole_percent(more(bytes), bounds.bytes, self.config().cache.max_disk_percent),
+                "cache.max_disk_percent" => {
+                    whole_percent(more(bytes), bounds.bytes, self.config().cache.max_disk_percent)
+                }
                 _ => more(bytes).div_ceil(1024 * 1024),
             };
             let message = format!(

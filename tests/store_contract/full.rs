@@ -40,7 +40,8 @@ fn may_mount() -> bool {
 }
 
 fn long(i: usize) -> Fill {
-    let meta = Meta { frames: 1, held: 30_000, used_at: NOW + i64::try_from(i).unwrap(), ..meta("s", &format!("k{i}")) };
+    let meta =
+        Meta { frames: 1, held: 30_000, used_at: NOW + i64::try_from(i).unwrap(), ..meta("s", &format!("k{i}")) };
     Fill { meta, frames: vec![vec![u8::try_from(i % 251).unwrap(); 30_000]] }
 }
 
@@ -220,5 +221,9 @@ fn what_left_without_being_asked_to_is_counted_by_reason() {
     disk.sweep(&Sweep { expired: true, ..NO_SWEEP }).unwrap();
     let lost = disk.lost().unwrap();
     let told: Vec<_> = lost.iter().map(|lost| (lost.reason, lost.entries, lost.bytes)).collect();
-    assert_eq!(told, [("expired", 3, 30), ("least recently used", 5_000, 50_000)], "more than are remembered one by one");
+    assert_eq!(
+        told,
+        [("expired", 3, 30), ("least recently used", 5_000, 50_000)],
+        "more than are remembered one by one"
+    );
 }

@@ -14,8 +14,8 @@ const NAME: &str = "ballast";
 /// Its size: a few dozen pages of the log, as much as a deletion of some entries writes.
 const BYTES: u64 = 1024 * 1024;
 
-/// It takes at most this part of what is free.
-const PART: u64 = 8;
+/// It is laid where so many of it would fit.
+const TIMES: u64 = 3;
 
 fn path(options: &Options) -> PathBuf {
     options.dir.join(NAME)
@@ -28,7 +28,7 @@ pub(super) fn lay(options: &Options) {
         return;
     }
     let free = rustix::fs::statvfs(&options.dir).map(|found| found.f_bavail.saturating_mul(found.f_frsize));
-    if free.unwrap_or(0) / PART < BYTES {
+    if free.unwrap_or(0) < TIMES * BYTES {
         return;
     }
     let Ok(file) = private::open(&path, Open::ReadWrite, options.access) else { return };

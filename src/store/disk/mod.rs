@@ -353,9 +353,7 @@ impl Store for Disk {
             };
             let (removed, stamp) = match once() {
                 // A change must be known, whatever else the disk has no room for.
-                Err(error)
-                    if (generation::is_full(&error) || self.is_cramped()) && ballast::take_up(&self.options) =>
-                {
+                Err(error) if (generation::is_full(&error) || self.is_cramped()) && ballast::take_up(&self.options) => {
                     once()?
                 }
                 done => done?,
