@@ -10,6 +10,7 @@ use crate::gateway::{Api, api_of};
 use crate::health::Level;
 use crate::jobs::Outcome;
 use crate::state;
+use crate::store::REASONS;
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
@@ -99,7 +100,10 @@ fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     sheet.gauge(OLDEST, &["resource"], oldest)?;
     sheet.whole(DISK, &[], [([], status.size_bytes)])?;
     sheet.whole(LIMIT, &[], [([], overview.limits.max_bytes)])?;
-    let lost = status.evictions.iter().map(|lost| ([lost.reason], lost.entries));
+    let lost = REASONS.map(|reason| {
+        let count = status.evictions.iter().find(|lost| lost.reason == reason).map_or(0, |lost| lost.entries);
+        ([reason], count)
+    });
     sheet.counter(EVICTIONS, &["reason"], lost)?;
     sheet.whole(DISABLED, &[], [([], u64::from(!status.enabled))])?;
     let states =

@@ -17,7 +17,7 @@ mod sweep;
 mod write;
 
 pub use self::check::Sounding;
-pub use self::ring::{Eviction, Lost};
+pub use self::ring::{Eviction, Lost, REASONS};
 
 use self::generation::Stamp;
 use super::log;

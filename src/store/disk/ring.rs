@@ -18,6 +18,10 @@ use crate::store::eviction::Reason;
 /// How many are remembered.
 const KEEP: usize = 4_096;
 
+/// Why entries leave without a record, by the number that stands for it; the first is for what is damaged or was found
+/// wrong.
+pub const REASONS: [&str; 4] = ["dropped", "expired", "too old", "least recently used"];
+
 /// An entry that left without a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Eviction {
@@ -141,10 +145,5 @@ fn number(reason: Option<Reason>) -> i64 {
 }
 
 fn word(number: i64) -> &'static str {
-    match number {
-        1 => "expired",
-        2 => "too old",
-        3 => "least recently used",
-        _ => "dropped",
-    }
+    usize::try_from(number).ok().and_then(|number| REASONS.get(number)).unwrap_or(&REASONS[0])
 }
