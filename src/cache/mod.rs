@@ -16,6 +16,7 @@ mod freshness;
 mod invalidation;
 mod key;
 mod read;
+mod salvage;
 
 pub use archive::{Exported, Imported};
 pub use batch::Put;
@@ -28,6 +29,7 @@ pub use freshness::{Allowance, Verdict, fresh_until, judge};
 pub use invalidation::{Dirt, Event, Operation, dirty};
 pub use key::{Key, decode, operation_of, pattern};
 pub use read::{Accept, Lookup, Miss, Provenance, Show, Soundness};
+pub use salvage::{Heir, Salvaged};
 
 use crate::clock::Clock;
 use crate::config::Ttls;
