@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["gateway", "health"],
     &["jobs", "alerts", "sandbox"],
     &["app"],
-    &["daemon"],
+    &["daemon", "library"],
     &["cli"],
 ];
 

@@ -21,7 +21,8 @@ pub use self::ring::Eviction;
 use self::generation::Stamp;
 use super::log;
 use super::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
+    Sweep, Swept,
 };
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
@@ -306,6 +307,12 @@ impl Store for Disk {
         }
         self.lend(|live| {
             sqlite::write(&mut live.connection, |transaction| write::put(transaction, fills, since, begun))
+        })
+    }
+
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        self.lend(|live| {
+            sqlite::write(&mut live.connection, |transaction| write::revise(transaction, address, now, revise))
         })
     }
 
