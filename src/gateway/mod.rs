@@ -26,6 +26,7 @@ mod principals;
 mod read;
 mod request;
 mod room;
+mod rows;
 mod settled;
 mod source;
 mod spool;
@@ -53,6 +54,7 @@ pub use principals::Principal;
 pub use read::{Gateway, Policy};
 pub use request::Request;
 pub use room::{LeftOut, Room};
+pub use rows::{Row, Rows};
 pub use settled::Settled;
 pub use source::{
     Api, CHANGE_OPERATIONS, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words,

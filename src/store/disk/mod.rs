@@ -26,7 +26,8 @@ pub use self::salvage::{Remains, Unsalvageable};
 use self::generation::Stamp;
 use super::log;
 use super::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
+    Sweep, Swept,
 };
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
@@ -352,6 +353,12 @@ impl Store for Disk {
         }
         self.lend(|live| {
             sqlite::write(&mut live.connection, |transaction| write::put(transaction, fills, since, begun))
+        })
+    }
+
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        self.lend(|live| {
+            sqlite::write(&mut live.connection, |transaction| write::revise(transaction, address, now, revise))
         })
     }
 
