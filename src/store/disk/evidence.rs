@@ -37,16 +37,14 @@ pub(super) fn list(options: &Options) -> Result<Vec<Evidence>, StoreError> {
             continue;
         }
         let marker = options.dir.join(name);
-        match found.iter_mut().find(|(known, _)| *known == number) {
-            Some((_, evidence)) => evidence.markers.push(marker),
-            None => {
-                let path = options.dir.join(database);
-                let size =
-                    |ending: &&str| std::fs::metadata(sqlite::sidecar(&path, ending)).map_or(0, |file| file.len());
-                let bytes = COMPANIONS.iter().map(size).sum();
-                found.push((number, Evidence { path, markers: vec![marker], bytes }));
-            }
+        if let Some((_, evidence)) = found.iter_mut().find(|(known, _)| *known == number) {
+            evidence.markers.push(marker);
+            continue;
         }
+        let path = options.dir.join(database);
+        let size = |ending: &&str| std::fs::metadata(sqlite::sidecar(&path, ending)).map_or(0, |file| file.len());
+        let bytes = COMPANIONS.iter().map(size).sum();
+        found.push((number, Evidence { path, markers: vec![marker], bytes }));
     }
     found.sort_by_key(|(number, _)| *number);
     Ok(found.into_iter().map(|(_, evidence)| evidence).collect())
