@@ -31,6 +31,8 @@ mod setup;
 mod spaces;
 mod spec;
 mod status;
+mod terminal;
 mod truth;
+mod tty;
 mod warm;
 mod words;
