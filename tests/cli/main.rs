@@ -31,6 +31,7 @@ mod setup;
 mod spaces;
 mod spec;
 mod status;
+mod troubleshooting;
 mod truth;
 mod warm;
 mod words;
