@@ -39,6 +39,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aws_credential_types", &["aws.rs", "aws/"]),
     ("rustls", &["http/"]),
     ("indicatif", &["cli/progress.rs"]),
+    ("indexmap", &["gateway/rows.rs"]),
     ("comfy_table", &["cli/output/table.rs"]),
     ("csv", &["cli/output/render.rs"]),
     ("serde_yaml_ng", &["cli/output/render.rs"]),

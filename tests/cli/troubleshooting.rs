@@ -8,13 +8,17 @@ use super::run::{Ran, World};
 use awsideman::cache::{Fresh, Key};
 use awsideman::model::Resource;
 use awsideman::state::{BreakerMark, BreakerState, Outcome};
+use std::fmt::Write;
 use std::path::Path;
 
 /// The page.
 const PAGE: &str = include_str!("../../docs/troubleshooting.md");
 
+/// Makes a state of the world.
+type Prepare = fn(&mut World);
+
 /// Each chapter in order, and what it is about when its commands are typed.
-const CHAPTERS: &[(&str, fn(&mut World))] = &[
+const CHAPTERS: &[(&str, Prepare)] = &[
     ("First look", used),
     ("Past the cache, at once", used),
     ("Old data", with_the_cast),
@@ -148,8 +152,8 @@ fn run(world: &World, block: &[Typed]) {
     let mut script = String::from("set +e\n");
     for (n, typed) in block.iter().enumerate() {
         let at = out.join(n.to_string()).display().to_string();
-        script
-            .push_str(&format!("{{ {}\n}} >{at}.out 2>{at}.err; echo $? >{at}.exit\n", beside(world, &typed.command)));
+        let command = beside(world, &typed.command);
+        let _ = writeln!(script, "{{ {command}\n}} >{at}.out 2>{at}.err; echo $? >{at}.exit");
     }
     world.shell(&script).ok();
     for (n, typed) in block.iter().enumerate() {
