@@ -30,6 +30,7 @@ mod recover;
 mod run;
 mod scripts;
 mod setup;
+mod sharing;
 mod spaces;
 mod spec;
 mod status;
