@@ -26,6 +26,7 @@ mod limits;
 mod log;
 mod monitor;
 mod output;
+mod recover;
 mod run;
 mod scripts;
 mod setup;
