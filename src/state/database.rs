@@ -61,9 +61,12 @@ impl Database {
             Err(source) => return Err(io_error("look at", &path)(source)),
         }
         let plan = plan(&path, Access::Owner, busy);
-        let connection = match sqlite::open_read_only(&plan) {
+        let opened = match sqlite::open_read_only(&plan) {
             // Nobody writes to it now, and we may not make the files by which readers and writers meet.
-            Err(error) if error.is_read_only() || cannot_open(&error) => sqlite::open_immutable(&plan)?,
+            Err(error) if error.is_read_only() || cannot_open(&error) => sqlite::open_immutable(&plan),
+            opened => opened,
+        };
+        let connection = match opened {
             Err(SqliteError::Older { found: 0, .. }) => return Ok(None),
             opened => opened?,
         };

@@ -9,6 +9,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod every;
+mod full;
+mod gone;
 mod killed;
 #[expect(dead_code, reason = "the world of tests/cli, of which not all is needed here")]
 #[path = "../cli/run.rs"]
