@@ -9,6 +9,8 @@
 mod breaker;
 #[path = "store_contract/disk.rs"]
 mod disk;
+#[path = "store_contract/full.rs"]
+mod full;
 #[path = "store_contract/near.rs"]
 mod near;
 
@@ -87,6 +89,7 @@ contract! {
     a_sweep_drops_the_expired_then_the_old_then_the_unused
     a_dry_sweep_deletes_nothing
     a_use_saves_from_eviction
+    what_a_sweep_names_goes_first
     a_discard_needs_the_seal
     sizes_follow_what_is_held
     many_threads_agree
@@ -169,7 +172,7 @@ fn listed(store: &dyn Store, selection: &Select) -> Vec<String> {
 }
 
 const NO_SWEEP: Sweep =
-    Sweep { now: NOW, expired: false, stored_before: None, bytes: None, entries: None, dry_run: false };
+    Sweep { now: NOW, expired: false, stored_before: None, bytes: None, entries: None, first: &[], dry_run: false };
 
 fn what_was_put_is_shown_whole(store: &dyn Store) {
     assert_eq!(get(store, "s", "user:list:all"), None);
@@ -474,6 +477,22 @@ fn a_use_saves_from_eviction(store: &dyn Store) {
     assert_eq!(get(store, "s", "a").unwrap().0.used_at, NOW, "the newest use counts");
     store.sweep(&Sweep { entries: Some((1, 1)), ..NO_SWEEP }).unwrap();
     assert_eq!(listed(store, &Select::All), ["s/a"]);
+}
+
+fn what_a_sweep_names_goes_first(store: &dyn Store) {
+    fill_all(
+        store,
+        &[
+            aged("user:list:all", NOW - 3, NOW + 1, 0),
+            aged("user:describe:a", NOW, NOW + 1, NOW),
+            aged("x", NOW - 2, NOW + 1, 0),
+        ],
+    );
+    let sweep = Sweep { entries: Some((2, 2)), first: &["*:describe:*", "*:by_name:*"], ..NO_SWEEP };
+    assert_eq!(store.sweep(&sweep).unwrap().evicted, 1);
+    assert_eq!(listed(store, &Select::All), ["s/user:list:all", "s/x"]);
+    assert_eq!(store.sweep(&Sweep { entries: Some((1, 1)), ..sweep }).unwrap().evicted, 1);
+    assert_eq!(listed(store, &Select::All), ["s/x"], "then the least recently used");
 }
 
 fn a_discard_needs_the_seal(store: &dyn Store) {

@@ -47,6 +47,8 @@ pub struct Settings {
     pub not_found_ttl: Duration,
     /// How long an expired entry may stand in for a silent AWS.
     pub stale_if_error: Duration,
+    /// The oldest that any answer may get, whatever its TTL.
+    pub max_age: Option<Duration>,
     /// Whether frames are compressed.
     pub compression: bool,
 }
@@ -91,6 +93,7 @@ impl Cache {
 
     fn allowance(&self, key: &str, max_age: Option<Duration>) -> Allowance {
         let ttl = self.ttl(Resource::of_key(key), operation_of(key));
+        let max_age = [max_age, self.settings.max_age].into_iter().flatten().min();
         Allowance { ttl, stale_if_error: self.settings.stale_if_error, max_age }
     }
 }

@@ -25,6 +25,7 @@ mod policy;
 mod principals;
 mod read;
 mod request;
+mod room;
 mod rows;
 mod settled;
 mod source;
@@ -52,7 +53,11 @@ pub use policy::{action_of, iam_policy};
 pub use principals::Principal;
 pub use read::{Gateway, Policy};
 pub use request::Request;
+<<<<<<< HEAD
 pub use rows::{Row, Rows};
+=======
+pub use room::{LeftOut, Room};
+>>>>>>> d5a6f30440911678268687079603c7504d4696da
 pub use settled::Settled;
 pub use source::{
     Api, CHANGE_OPERATIONS, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words,

@@ -11,6 +11,7 @@ use super::{
     Sweep, Swept,
 };
 use crate::clock::UnixMillis;
+use crate::model::matches;
 use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -134,6 +135,7 @@ impl Memory {
                 stored_before: None,
                 bytes: None,
                 entries: Some((self.max_entries, self.max_entries)),
+                first: &[],
                 dry_run: false,
             };
             self.evicted.fetch_add(self.evict(&sweep).entries(), Ordering::Relaxed);
@@ -148,6 +150,7 @@ impl Memory {
             stale_until: item.meta.stale_until,
             used_at: item.used_at.load(Ordering::Relaxed),
             held: item.meta.held,
+            yields: sweep.first.iter().any(|glob| matches(glob, &item.meta.key)),
         });
         let mut swept = Swept::default();
         for (candidate, reason) in victims(candidates.collect(), sweep) {

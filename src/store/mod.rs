@@ -14,7 +14,7 @@ mod near;
 mod shared;
 
 pub use breaker::{Breaker, BreakerSnapshot, BreakerState};
-pub use disk::{Disk, Eviction, Flip, History, Options, Sounding};
+pub use disk::{Disk, Eviction, Flip, History, Lost, Options, REASONS, Sounding};
 pub use error::StoreError;
 pub use log::{KEEP_MILLIS, Record};
 pub use memory::Memory;
@@ -171,7 +171,7 @@ pub struct Standing {
 }
 
 /// What is to be swept. Entries go in this order: expired beyond use, too old, then least recently used until
-/// both limits hold.
+/// both limits hold, those that match `first` before the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sweep {
     /// The time to judge by.
@@ -184,6 +184,8 @@ pub struct Sweep {
     pub bytes: Option<(u64, u64)>,
     /// When more entries than `.0` are held, evict down to `.1`.
     pub entries: Option<(u64, u64)>,
+    /// What of the keys goes before all others when something must be evicted: globs over the whole key.
+    pub first: &'static [&'static str],
     /// Count, but delete nothing.
     pub dry_run: bool,
 }
