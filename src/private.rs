@@ -87,6 +87,11 @@ impl PrivateError {
         matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
     }
 
+    /// Whether the disk has no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, PrivateError::Io { source, .. } if is_full(source))
+    }
+
     /// Whether the path simply is not there.
     pub fn is_absent(&self) -> bool {
         matches!(self, PrivateError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
@@ -260,6 +265,11 @@ pub fn publish(path: &Path, bytes: &[u8]) -> Result<(), PrivateError> {
 /// The last component of a path, for messages.
 pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned()
+}
+
+/// Whether the operating system says that there is no room.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn set_mode(path: &Path, mode: u32, access: Access) -> Result<(), PrivateError> {

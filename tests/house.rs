@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["gateway", "health"],
     &["jobs", "alerts", "sandbox"],
     &["app"],
-    &["daemon"],
+    &["daemon", "library"],
     &["cli"],
 ];
 
@@ -39,6 +39,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aws_credential_types", &["aws.rs", "aws/"]),
     ("rustls", &["http/"]),
     ("indicatif", &["cli/progress.rs"]),
+    ("indexmap", &["gateway/rows.rs"]),
     ("comfy_table", &["cli/output/table.rs"]),
     ("csv", &["cli/output/render.rs"]),
     ("serde_yaml_ng", &["cli/output/render.rs"]),

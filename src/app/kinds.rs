@@ -124,7 +124,17 @@ impl App {
         };
         let mut detail = Map::new();
         detail.insert("targets".into(), json!(warmed));
-        let work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
+        let mut work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
+        match self.within_limits(&reading) {
+            Ok((dropped, shortages)) => {
+                for shortage in &shortages {
+                    work.reason = format!("{}; {shortage}", work.reason);
+                }
+                detail.insert("dropped".into(), json!(dropped));
+                detail.insert("shortages".into(), json!(shortages));
+            }
+            Err(error) => work.reason = format!("{}; the limits could not be held: {error}", work.reason),
+        }
         work.with_calls(reading.calls().total).with_detail(detail)
     }
 

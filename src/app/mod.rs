@@ -15,6 +15,7 @@ mod forget;
 mod inspect;
 mod kinds;
 mod late;
+mod limits;
 mod measure;
 mod overview;
 mod ping;
@@ -39,6 +40,7 @@ pub use doctor::{Check, Level};
 pub use error::AppError;
 pub use forget::Invalidated;
 pub use inspect::{Departure, Inspected, Invalidation, Reasons};
+pub use limits::Bounds;
 pub use measure::Measured;
 pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
 pub use reading::{Asker, Reading};
@@ -78,6 +80,7 @@ pub struct App {
 }
 
 /// The store as far as it could be opened.
+#[derive(Clone)]
 struct Opened {
     store: Arc<dyn Store>,
     breaker: Option<Arc<reading::DiskBreaker>>,
@@ -123,6 +126,24 @@ impl App {
             loaded.config.profile = Some(profile.to_owned());
         }
         App::new(loaded, self.sandbox.clone())
+    }
+
+    /// The same with another configuration, for a process that stays. What is held in memory stays while the new one asks
+    /// for the same memory.
+    pub fn configured(&self, loaded: Loaded) -> Result<App, AppError> {
+        let memory = |loaded: &Loaded| {
+            let cache = &loaded.config.cache;
+            (cache.backend == Backend::Memory).then(|| (cache.max_size_mb.to_bits(), cache.max_entries))
+        };
+        let same = memory(&loaded).is_some() && memory(&loaded) == memory(&self.loaded);
+        let opened = self.opened.get().filter(|_| same).cloned().map(OnceLock::from).unwrap_or_default();
+        let app = App::new(loaded, self.sandbox.clone())?;
+        Ok(App { opened, memory_tier: self.memory_tier, ..app })
+    }
+
+    /// The same as it would be joined now, for a process that stays: what was read of the switch is read again.
+    pub fn anew(&self) -> Result<App, AppError> {
+        self.configured(self.loaded.clone())
     }
 
     /// The checked configuration.
@@ -223,6 +244,15 @@ impl App {
 
     /// Who disabled the cache: the switch, or the configuration (without an end).
     pub fn disabled(&self) -> Option<Disabled> {
+        self.disabled_by(&self.switch().0)
+    }
+
+    /// The same, and the switch is read again: for a process that stays.
+    pub fn disabled_now(&self) -> Option<Disabled> {
+        self.disabled_by(&self.state().switch().0)
+    }
+
+    fn disabled_by(&self, switch: &Switch) -> Option<Disabled> {
         let now = self.clock.now();
         let by_configuration = || {
             self.config().cache.disabled.then(|| {
@@ -235,7 +265,7 @@ impl App {
                 }
             })
         };
-        self.switch().0.disabled(now).cloned().or_else(by_configuration)
+        switch.disabled(now).cloned().or_else(by_configuration)
     }
 
     /// Where and how this process keeps its log.

@@ -178,11 +178,6 @@ impl App {
         }
     }
 
-    /// The limit on what entries hold, in bytes.
-    pub fn limit_bytes(&self) -> u64 {
-        mebibytes(self.config().cache.max_size_mb)
-    }
-
     pub(super) fn breaker_mark(&self) -> BreakerMark {
         self.switch().0.breaker(self.cache_dir())
     }
@@ -219,6 +214,7 @@ impl App {
             ttls: cache.ttl.clone(),
             not_found_ttl: cache.not_found_ttl,
             stale_if_error: cache.stale_if_error,
+            max_age: (!cache.max_age.is_zero()).then_some(cache.max_age),
             compression: cache.compression,
         }
     }
@@ -276,16 +272,6 @@ fn outcome(looked: Looked) -> Outcome {
         Looked::Miss(Miss::OtherVersion) => Outcome::MissOtherVersion,
         Looked::Miss(Miss::Fault) => Outcome::Error,
     }
-}
-
-/// MiB as configured (fractions allowed) in bytes.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked by the configuration: not negative"
-)]
-pub(super) fn mebibytes(mb: f64) -> u64 {
-    (mb * 1024.0 * 1024.0) as u64
 }
 
 fn mark(snapshot: &BreakerSnapshot) -> BreakerMark {

@@ -22,6 +22,7 @@ mod jobs;
 mod jobs_ahead;
 mod jobs_faults;
 mod jobs_processes;
+mod limits;
 mod log;
 mod monitor;
 mod output;

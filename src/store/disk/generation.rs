@@ -4,7 +4,7 @@
 //! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
 //! come along whenever the old one can be read, while its writers are held back.
 
-use super::{Flip, Options, schema, write};
+use super::{Flip, Options, ballast, schema, write};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open, PrivateError};
 use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction, params};
@@ -161,6 +161,7 @@ struct Made {
 fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Made, StoreError> {
     match make_once(options, seen, flip_at) {
         Err(error) if is_full(&error) => {
+            ballast::take_up(options);
             drop_leftovers(options, Duration::ZERO)?;
             make_once(options, seen, flip_at)
         }
@@ -212,6 +213,7 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
         }
     }
     drop(held);
+    ballast::lay(options);
     let stamp = stamp(folder).ok_or_else(|| missing("read", &folder.join(CURRENT)))?;
     Ok(Made { stamp, old, new: path, fences: known.map(|(_, fences)| fences.len()) })
 }
@@ -316,8 +318,14 @@ fn unlink(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn is_full(error: &StoreError) -> bool {
-    matches!(error, StoreError::Sqlite(error) if error.is_full())
+/// Whether an error says that the disk has no room.
+pub(super) fn is_full(error: &StoreError) -> bool {
+    match error {
+        StoreError::Sqlite(SqliteError::Private(error)) | StoreError::Private(error) => error.is_full(),
+        StoreError::Sqlite(error) => error.is_full(),
+        StoreError::Io { source, .. } => private::is_full(source),
+        _ => false,
+    }
 }
 
 fn missing(action: &'static str, path: &Path) -> StoreError {

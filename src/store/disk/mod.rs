@@ -5,6 +5,7 @@
 //! that was live when it began, a removal on the one that is live when it ends; a directory that is moved or deleted is
 //! survived.
 
+mod ballast;
 mod check;
 mod draft;
 mod generation;
@@ -16,12 +17,13 @@ mod sweep;
 mod write;
 
 pub use self::check::Sounding;
-pub use self::ring::Eviction;
+pub use self::ring::{Eviction, Lost, REASONS};
 
 use self::generation::Stamp;
 use super::log;
 use super::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
+    Sweep, Swept,
 };
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
@@ -98,6 +100,8 @@ struct Live {
     connection: Connection,
     /// Whether it may serve another operation.
     lasting: bool,
+    /// Whether there was no room to open it for writing.
+    cramped: bool,
 }
 
 /// A fault inside an operation, before it is known which file it happened to.
@@ -183,6 +187,11 @@ impl Disk {
         self.lend(|live| ring::of(&live.connection, address))
     }
 
+    /// How many entries left the live generation without a record since it began, by reason.
+    pub fn lost(&self) -> Result<Vec<Lost>, StoreError> {
+        self.lend(|live| ring::lost(&live.connection))
+    }
+
     /// All records of changes that are kept, and since when nothing is missing among them.
     pub fn history(&self, now: UnixMillis) -> Result<History, StoreError> {
         let (records, began) = self.lend(|live| Ok((read::all_records(&live.connection)?, began(&live.path))))?;
@@ -257,8 +266,13 @@ impl Disk {
         // An empty file, as a crash may leave it, becomes a generation of its own numbers.
         let statements = schema::statements(generation::fresh_number(seen).cast_signed());
         let plan = generation::plan(&self.options, &path, &statements);
+        let mut cramped = false;
         let (connection, lasting) = match sqlite::open(&plan) {
             Ok(connection) => (connection, true),
+            Err(error) if error.is_cramped() => {
+                cramped = true;
+                (sqlite::open_cramped(&plan)?, false)
+            }
             Err(error) if error.is_read_only() => match sqlite::open_read_only(&plan) {
                 Ok(connection) => (connection, true),
                 Err(error) if error.is_read_only() => (sqlite::open_immutable(&plan)?, false),
@@ -269,7 +283,16 @@ impl Disk {
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(schema::CACHE).map_err(sqlite::at(&path))?;
         sqlite::leave_log(&connection, schema::LOG_PAGES).map_err(sqlite::at(&path))?;
-        Ok(Live { stamp, path, connection, lasting })
+        Ok(Live { stamp, path, connection, lasting, cramped })
+    }
+
+    /// Whether there is so little room on the disk that only reading is possible.
+    fn is_cramped(&self) -> bool {
+        self.take().is_ok_and(|live| {
+            let cramped = live.cramped;
+            self.give_back(live);
+            cramped
+        })
     }
 
     fn saw(&self, sequence: u64) -> u64 {
@@ -308,6 +331,12 @@ impl Store for Disk {
         })
     }
 
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        self.lend(|live| {
+            sqlite::write(&mut live.connection, |transaction| write::revise(transaction, address, now, revise))
+        })
+    }
+
     fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
         draft::begin(self, begun)
     }
@@ -320,12 +349,21 @@ impl Store for Disk {
     ) -> Result<Removed, StoreError> {
         let mut rounds = 0;
         loop {
-            let (removed, stamp) = self.lend(|live| {
-                let removed = write::durably(&mut live.connection, |transaction| {
-                    write::remove(transaction, selections, fence_until, now)
-                })?;
-                Ok((removed, live.stamp))
-            })?;
+            let once = || {
+                self.lend(|live| {
+                    let removed = write::durably(&mut live.connection, |transaction| {
+                        write::remove(transaction, selections, fence_until, now)
+                    })?;
+                    Ok((removed, live.stamp))
+                })
+            };
+            let (removed, stamp) = match once() {
+                // A change must be known, whatever else the disk has no room for.
+                Err(error) if (generation::is_full(&error) || self.is_cramped()) && ballast::take_up(&self.options) => {
+                    once()?
+                }
+                done => done?,
+            };
             self.saw(removed.sequence);
             generation::retire_others(&self.options)?;
             rounds += 1;
@@ -376,10 +414,17 @@ impl Store for Disk {
     }
 
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
-        let swept = self.lend(|live| sweep::sweep(&mut live.connection, sweep))?;
-        if !sweep.dry_run {
-            generation::drop_leftovers(&self.options, sweep::LEFTOVER)?;
+        let mut relief = || ballast::take_up(&self.options);
+        if !sweep.dry_run && self.is_cramped() {
+            relief();
         }
+        let swept = self.lend(|live| sweep::sweep(&mut live.connection, sweep, self.options.busy, &mut relief));
+        if !sweep.dry_run {
+            // Also when the sweep failed: what nobody names may be what takes the room.
+            generation::drop_leftovers(&self.options, sweep::LEFTOVER)?;
+            ballast::lay(&self.options);
+        }
+        let swept = swept?;
         Ok(swept)
     }
 

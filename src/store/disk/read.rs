@@ -16,23 +16,26 @@ pub(super) const PAGE: usize = 500;
 /// From this length a frame is read as an incremental blob, several times faster than a column.
 const LONG: u64 = 64 * 1024;
 
-/// Shows the entry at `address` to `look`.
+/// Shows the entry at `address` to `look` under a snapshot of its own.
 pub(super) fn view(connection: &Connection, address: Address<'_>, look: Look<'_>) -> Result<bool, Fault> {
-    sqlite::read(connection, |connection| {
-        let sql = "SELECT space, key, schema, stored_at, fresh_until, stale_until, used_at, source, size, held, \
-                   frames, seal, version FROM e WHERE id = ?1 AND space = ?2 AND key = ?3";
-        let mut statement = connection.prepare_cached(sql)?;
-        let found = statement
-            .query_row((address.id().cast_signed(), address.space, address.key), |row| {
-                Ok((schema::meta(row)?, row.get::<_, i64>(12)?))
-            })
-            .optional()?;
-        let Some((meta, version)) = found else { return Ok(false) };
-        let long = meta.held / u64::from(meta.frames.max(1)) >= LONG;
-        let mut frames = Shown { connection, version, count: meta.frames, key: address.key, long, blob: None };
-        look(&meta, &mut frames)?;
-        Ok(true)
-    })
+    sqlite::read(connection, |connection| show(connection, address, look))
+}
+
+/// Shows the entry at `address` to `look`, within the transaction that there is.
+pub(super) fn show(connection: &Connection, address: Address<'_>, look: Look<'_>) -> Result<bool, Fault> {
+    let sql = "SELECT space, key, schema, stored_at, fresh_until, stale_until, used_at, source, size, held, \
+               frames, seal, version FROM e WHERE id = ?1 AND space = ?2 AND key = ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement
+        .query_row((address.id().cast_signed(), address.space, address.key), |row| {
+            Ok((schema::meta(row)?, row.get::<_, i64>(12)?))
+        })
+        .optional()?;
+    let Some((meta, version)) = found else { return Ok(false) };
+    let long = meta.held / u64::from(meta.frames.max(1)) >= LONG;
+    let mut frames = Shown { connection, version, count: meta.frames, key: address.key, long, blob: None };
+    look(&meta, &mut frames)?;
+    Ok(true)
 }
 
 struct Shown<'c> {

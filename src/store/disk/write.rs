@@ -7,14 +7,14 @@
 //! 200,000 of them are a matter of a second, and nobody can see a covered entry afterwards. The frames of many
 //! versions are only listed in `g` and freed in transactions of at most [`SLICE`] rows later.
 
-use super::read::{first_frame, gate};
+use super::read::{self, first_frame, gate};
 use super::ring::Gone;
 use super::{Fault, schema};
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Synchronous, Transaction, Value};
 use crate::sqlite::{params, params_from_iter};
 use crate::store::log::{self, Gate};
-use crate::store::{Address, Fill, Meta, Removed, Select, StoreError, Stored};
+use crate::store::{Address, Fill, Meta, Removed, Revise, Select, StoreError, Stored};
 
 /// The most rows that one transaction changes, where it may be divided.
 pub(super) const SLICE: usize = 5_000;
@@ -58,6 +58,29 @@ pub(super) fn put(
         done.stored += 1;
     }
     Ok(done)
+}
+
+/// Stores what `revise` makes of the entry that is there, unless a fence stands on it.
+pub(super) fn revise(
+    transaction: &Transaction<'_>,
+    address: Address<'_>,
+    now: UnixMillis,
+    revise: Revise<'_>,
+) -> Result<bool, Fault> {
+    let sequence = read::sequence(transaction)?;
+    if judge(transaction, sequence, now)?.is_none_or(|gate| gate.refuses(address)) {
+        return Ok(false);
+    }
+    let mut fill = None;
+    let found = read::show(transaction, address, &mut |meta, frames| {
+        fill = revise(Some((meta, frames)))?;
+        Ok(())
+    })?;
+    if !found {
+        fill = revise(None)?;
+    }
+    let Some(fill) = fill else { return Ok(false) };
+    Ok(put(transaction, &[fill], sequence, now)?.stored == 1)
 }
 
 /// What keeps out fills that started at `since`; `None` when the log cannot tell.
