@@ -6,7 +6,7 @@
 
 use crate::run::Ran;
 use crate::shim::{Calls, Fault, OPEN, READ, RENAME, Report, SYNC, Shim, TRUNCATE, UNLINK, WRITE};
-use crate::stage::{LIST, Stage, Start, soak};
+use crate::stage::{LIST, Stage, Start, figures, soak};
 
 /// What a command promises while its disk fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +161,7 @@ fn cases(part: usize) {
             }
         }
     }
-    println!("faults, part {} of {PARTS}: {tried} calls failed, {} went wrong", part + 1, stage.faults.len());
+    figures(&format!("faults, part {} of {PARTS}: {tried} calls failed, {} went wrong", part + 1, stage.faults.len()));
     stage.end();
 }
 

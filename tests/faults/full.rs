@@ -5,7 +5,7 @@
 
 use crate::run::Ran;
 use crate::shim::Shim;
-use crate::stage::{LIST, Stage, Start, soak};
+use crate::stage::{LIST, Stage, Start, figures, soak};
 
 fn run(stage: &Stage, shim: &Shim, words: &str, settings: &[(&str, &str)]) -> Ran {
     let mut process = stage.world.command(words.split_whitespace());
@@ -66,7 +66,7 @@ fn on_a_full_disk_limits_free_room() {
     for words in ["cache enforce-limits", "cache clear", "cache cleanup"] {
         shim.reset(0);
         let ran = run(&stage, &shim, words, &[("AWSIDEMAN_CACHE_MAX_ENTRIES", "20")]);
-        println!("full: `{words}` exit {}, {} bytes freed", ran.exit, shim.report().room);
+        figures(&format!("full: `{words}` exit {}, {} bytes freed", ran.exit, shim.report().room));
         let said = words == "cache clear" && ran.exit == 1 && ran.stderr.contains("make room");
         stage.must(ran.exit == 0 || said, words, "it needs room to make room", &ran);
         if words == "cache enforce-limits" {
@@ -76,7 +76,7 @@ fn on_a_full_disk_limits_free_room() {
     }
     shim.reset(1 << 40);
     run(&stage, &shim, "cache warm users groups", &[]).ok();
-    println!("full: {} went wrong", stage.faults.len());
+    figures(&format!("full: {} went wrong", stage.faults.len()));
     stage.heals("after a full disk", "");
     stage.end();
 }

@@ -5,6 +5,7 @@
 //! stop; what is waited for is an event, with a limit that only something broken reaches.
 
 use crate::run::{Ran, World};
+use crate::stage::figures;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -107,7 +108,7 @@ fn under_four_readers_and_a_daemon(trouble: fn(&Path), between: fn(&World), undo
     assert_eq!(run(&world, "user list --json --cache-only").ok().stdout, truth);
     run(&world, "cache check --full").ok();
     ended(daemon);
-    println!("gone: {} answers", answers.into_inner());
+    figures(&format!("gone: {} answers", answers.into_inner()));
 }
 
 /// Lets the readers end whatever becomes of the test.

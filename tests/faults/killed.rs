@@ -5,7 +5,7 @@
 
 use crate::run::Ran;
 use crate::shim::{Calls, Fault, OPEN, RENAME, SYNC, Shim, TRUNCATE, UNLINK, WRITE};
-use crate::stage::{LIST, Stage, Start, soak};
+use crate::stage::{LIST, Stage, Start, figures, soak};
 
 /// What is killed, how it stands before, and so long after the present.
 const COMMANDS: [(&str, Start, &str); 13] = [
@@ -65,12 +65,12 @@ fn judge(stage: &mut Stage, case: &str, (words, start, offset): (&str, Start, &s
     stage.heals(case, if lapsed { "6m" } else { offset });
 }
 
-fn killed(seeds: std::ops::Range<u64>) {
+fn killed(seeds: std::ops::Range<usize>) {
     let (mut stage, shim) = (Stage::new(), Shim::build());
     let mut totals = [0; COMMANDS.len()];
     let (mut kills, cases) = (0, seeds.end - seeds.start);
     for seed in seeds {
-        let number = seed as usize % COMMANDS.len();
+        let number = seed % COMMANDS.len();
         let command = COMMANDS[number];
         if totals[number] == 0 {
             run(&stage, &shim, command, Fault { calls: ANY, at: 0, how: "" });
@@ -78,20 +78,20 @@ fn killed(seeds: std::ops::Range<u64>) {
             // All but the reads, which are the fifth.
             totals[number] = kinds.iter().sum::<u64>() - kinds[4];
         }
-        let mut random = fastrand::Rng::with_seed(seed);
+        let mut random = fastrand::Rng::with_seed(seed as u64);
         let (at, how) = (random.u64(1..=totals[number]), if random.bool() { "kill" } else { "die" });
         run(&stage, &shim, command, Fault { calls: ANY, at, how });
-        kills += u32::from(shim.report().fired);
+        kills += usize::from(shim.report().fired);
         let case = format!("seed {seed}: `{}` ({:?}), {how} at {at} of {}", command.0, command.1, totals[number]);
         judge(&mut stage, &case, command);
     }
-    println!("killed: {kills} of {cases} runs, {} went wrong", stage.faults.len());
+    figures(&format!("killed: {kills} of {cases} runs, {} went wrong", stage.faults.len()));
     stage.end();
-    assert!(u64::from(kills) * 10 >= cases * 9, "only {kills} of {cases} runs were killed");
+    assert!(kills * 10 >= cases * 9, "only {kills} of {cases} runs were killed");
 }
 
 /// The number of kills: 50, and in the soak 500.
-fn count() -> u64 {
+fn count() -> usize {
     if soak() { 500 } else { 50 }
 }
 

@@ -16,6 +16,12 @@ pub(crate) fn soak() -> bool {
     std::env::var("AWSIDEMAN_SOAK").is_ok_and(|value| value == "1")
 }
 
+/// One line of figures.
+#[expect(clippy::print_stdout, reason = "it is what a full count is run for")]
+pub(crate) fn figures(line: &str) {
+    println!("{line}");
+}
+
 /// How a home stands before a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
@@ -171,7 +177,8 @@ impl Stage {
     /// From so long after the present on, reads give the truth, and then the cache does.
     pub(crate) fn heals(&mut self, case: &str, offset: &str) {
         let truth = self.truth();
-        for words in [LIST.to_owned(), format!("user get {} --json", self.name)] {
+        let get = soak().then(|| format!("user get {} --json", self.name));
+        for words in [LIST.to_owned()].into_iter().chain(get) {
             let ran = self.after(offset, &words);
             let right = ran.exit == 0 && self.shown(&ran).as_deref() == Some(truth.as_str());
             self.must(right, case, &format!("`{words}` after it is wrong, {truth:?} was expected"), &ran);
