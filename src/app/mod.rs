@@ -75,6 +75,8 @@ pub struct App {
     sandbox: Option<Arc<SandboxHost>>,
     switch: OnceLock<(Switch, Option<String>)>,
     opened: OnceLock<Opened>,
+    /// The store of a second try, where the first left a command without one.
+    insisted: OnceLock<Opened>,
     /// Bytes of memory in front of the disk; 0 is none.
     memory_tier: u64,
 }
@@ -107,6 +109,7 @@ impl App {
             sandbox,
             switch: OnceLock::new(),
             opened: OnceLock::new(),
+            insisted: OnceLock::new(),
             memory_tier: 0,
         })
     }
