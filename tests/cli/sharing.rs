@@ -39,7 +39,10 @@ fn some_group() -> (String, u32) {
     if !rustix::process::geteuid().is_root() {
         return known.into_iter().find(|(_, gid)| *gid == own).expect("our own group has a name");
     }
-    known.filter(|(_, gid)| (2..60_000).contains(gid) && *gid != own).last().expect("a group beside root's")
+    known
+        .filter(|(_, gid)| (2..60_000).contains(gid) && *gid != own)
+        .max_by_key(|(_, gid)| *gid)
+        .expect("a group beside root's")
 }
 
 /// A world whose cache and state are outside of any home.
@@ -174,7 +177,7 @@ fn a_private_cache_becomes_a_group_s_and_private_again() {
     let (mut world, cache, state) = shared_world();
     let (name, gid) = some_group();
     world.run(["user", "list"]).ok();
-    assert!(all_below(&cache).iter().chain(&all_below(&state)).all(|path| mode(path) & 0o077 == 0));
+    assert!(all_below(&cache).iter().chain(&all_below(&state)).all(|path| [0o600, 0o700].contains(&mode(path))));
     world.run(["cache", "init", "--shared", "--group", &name]).ok().stdout_has("Changed");
     world.set("AWSIDEMAN_CACHE_SHARING", &format!("group:{name}"));
     let walks = world.list_calls();
