@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 
 const DOCUMENTS: [&str; 8] = [
     "README.md",
-    "docs/guide.md",
     "docs/alerts.md",
     "docs/coherence.md",
     "docs/daemon.md",
     "docs/jobs.md",
     "docs/library.md",
     "docs/sandbox.md",
+    "docs/troubleshooting.md",
 ];
 
 fn place(document: &str) -> PathBuf {

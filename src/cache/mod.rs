@@ -87,10 +87,6 @@ impl Cache {
         judge(meta, self.allowance(&meta.key, None), self.clock.now())
     }
 
-    fn ttl_of(&self, meta: &Meta) -> Duration {
-        self.ttl(Resource::of_key(&meta.key), operation_of(&meta.key))
-    }
-
     fn allowance(&self, key: &str, max_age: Option<Duration>) -> Allowance {
         let ttl = self.ttl(Resource::of_key(key), operation_of(key));
         let max_age = [max_age, self.settings.max_age].into_iter().flatten().min();

@@ -35,6 +35,7 @@ mod spaces;
 mod spec;
 mod status;
 mod terminal;
+mod troubleshooting;
 mod truth;
 mod tty;
 mod warm;
