@@ -35,7 +35,6 @@ fn fill(site: &Site, entries: usize, bytes: usize) -> u64 {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a full count prints its figures")]
 fn a_look_at_a_large_cache_reads_no_entry_and_costs_little() {
     let is_soak = std::env::var_os("AWSIDEMAN_SOAK").is_some();
     let (entries, bytes) = if is_soak { (100_000, 2_000) } else { (400, 50_000) };
