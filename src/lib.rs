@@ -98,6 +98,9 @@
 //! - What a walk brings along (every describe) is stored as it comes, each judged by the ticket, and not under a hidden
 //!   version: each of them is true by itself. The list is published whole.
 //! - A cache that could not be told of a change, and not be retired either, is switched off for this host.
+//! - `cache recover --prune` removes what was set aside and flips nothing: evidence is never removed by the run that makes it.
+//! - `cache init` prints what to write into the configuration; it writes no configuration of its own.
+//! - A megabyte of ballast lies in the cache directory: on a disk without a byte free, deletions are written to it first.
 //! - Generations are named by the first number of their log (Unix milliseconds), so that no name is ever used twice.
 
 pub mod alerts;

@@ -11,6 +11,7 @@ use crate::private::{self, Access, Open, PrivateError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -109,6 +110,10 @@ impl Switch {
             Found::Sound(switch) => return (switch, None),
             Found::Damaged(reason) => {
                 format!("{} is damaged ({reason})", directory.join("switch").display())
+            }
+            Found::Unreadable(error) if error.is_read_only() && is_another_s(directory) => {
+                let problem = format!("{error}; this user may not use the cache, and is answered by AWS");
+                return (Switch::closed(&error.to_string()), Some(problem));
             }
             Found::Unreadable(error) => error.to_string(),
         };
@@ -260,6 +265,12 @@ fn look(path: &Path) -> Found {
         Err(_) if text.is_empty() => Found::Damaged("it is empty".into()),
         Err(error) => Found::Damaged(error.to_string()),
     }
+}
+
+/// Whether the directory belongs to somebody else: then enabling the cache is not this user's to do.
+fn is_another_s(directory: &Path) -> bool {
+    let us = rustix::process::geteuid().as_raw();
+    std::fs::metadata(directory).is_ok_and(|found| found.uid() != us)
 }
 
 fn is_full(error: &StateError) -> bool {

@@ -299,9 +299,6 @@ fn recovery_under_busy_processes_loses_no_change_and_shows_nothing_wrong() {
         for _ in 0..if soak() { 10 } else { 3 } {
             let did = recover(&world, &[]);
             assert_eq!(did["salvaged"]["ended"], Value::Null, "{did}");
-            if soak() {
-                println!("{}", did["salvaged"]);
-            }
         }
         let before = rounds.load(Ordering::Relaxed);
         while rounds.load(Ordering::Relaxed) < before + 2 {

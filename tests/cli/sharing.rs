@@ -132,6 +132,7 @@ fn two_users_of_a_group_share_cache_and_switch_and_a_third_gets_live_answers_and
         let ran = ran.ok();
         assert!(made > 0 && ran.stdout.contains("UserName"), "a live answer");
         assert_eq!(ran.stderr.trim_end().lines().count(), 1, "{}", ran.stderr);
+        ran.stderr_has("may not use the cache");
     }
     for path in all_below(&cache).into_iter().chain(all_below(&state)) {
         let found = std::fs::symlink_metadata(&path).unwrap();
