@@ -44,7 +44,7 @@ pub use limits::Bounds;
 pub use measure::Measured;
 pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
 pub use reading::{Asker, Reading};
-pub use recovery::Recovered;
+pub use recovery::{Recovered, Recovery, SetAside};
 pub use sandboxed::{SandboxHost, sandbox_sources};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
 pub use trial::{Step, Trial};
