@@ -120,9 +120,8 @@ impl App {
 
     /// Why a warm would be of no use; `None` when it would be.
     pub fn warm_is_useless(&self) -> Option<String> {
-        let memory =
-            || self.is_memory().then_some("cache.backend is memory: what is warmed would end with this process");
-        self.disabled_words().or_else(|| memory().map(str::to_owned))
+        let memory = "cache.backend is memory: what is warmed would end with this process";
+        self.disabled_words().or_else(|| self.is_memory().then(|| memory.to_owned()))
     }
 
     /// That the cache is disabled, and why; `None` when it is not.
