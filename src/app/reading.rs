@@ -70,7 +70,7 @@ impl App {
     }
 
     /// The store that is in use.
-    fn live(&self) -> Option<&Opened> {
+    pub(super) fn live(&self) -> Option<&Opened> {
         self.insisted.get().or_else(|| self.opened.get())
     }
 
