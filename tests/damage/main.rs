@@ -13,3 +13,4 @@ mod run;
 #[path = "../faults/stage.rs"]
 mod stage;
 mod strike;
+mod versions;
