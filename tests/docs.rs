@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 
 const DOCUMENTS: [&str; 7] = [
     "README.md",
-    "docs/guide.md",
     "docs/alerts.md",
     "docs/coherence.md",
     "docs/daemon.md",
     "docs/library.md",
     "docs/sandbox.md",
+    "docs/troubleshooting.md",
 ];
 
 fn place(document: &str) -> PathBuf {

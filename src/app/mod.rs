@@ -44,7 +44,7 @@ pub use limits::Bounds;
 pub use measure::Measured;
 pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
 pub use reading::{Asker, Reading};
-pub use recovery::Recovered;
+pub use recovery::{Recovered, Recovery, SetAside};
 pub use sandboxed::{SandboxHost, sandbox_sources};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
 pub use trial::{Step, Trial};
@@ -131,13 +131,10 @@ impl App {
     /// The same with another configuration, for a process that stays. What is held in memory stays while the new one asks
     /// for the same memory.
     pub fn configured(&self, loaded: Loaded) -> Result<App, AppError> {
-        let memory = |loaded: &Loaded| {
-            let cache = &loaded.config.cache;
-            (cache.backend == Backend::Memory).then(|| (cache.max_size_mb.to_bits(), cache.max_entries))
-        };
-        let same = memory(&loaded).is_some() && memory(&loaded) == memory(&self.loaded);
-        let opened = self.opened.get().filter(|_| same).cloned().map(OnceLock::from).unwrap_or_default();
         let app = App::new(loaded, self.sandbox.clone())?;
+        let memory = |app: &App| app.is_memory().then(|| (app.limit_bytes(), app.config().cache.max_entries));
+        let same = memory(&app).is_some() && memory(&app) == memory(self);
+        let opened = self.opened.get().filter(|_| same).cloned().map(OnceLock::from).unwrap_or_default();
         Ok(App { opened, memory_tier: self.memory_tier, ..app })
     }
 

@@ -17,6 +17,7 @@ mod invalidation;
 mod key;
 mod own;
 mod read;
+mod salvage;
 
 pub use archive::{Exported, Imported};
 pub use batch::Put;
@@ -30,6 +31,7 @@ pub use invalidation::{Dirt, Event, Operation, dirty};
 pub use key::{Key, decode, operation_of, pattern};
 pub use own::{BY_PROGRAM, CUSTOM, Make, OWN_TIME, covered_by, has_own_time};
 pub use read::{Accept, Lookup, Miss, Provenance, Show, Soundness};
+pub use salvage::{Heir, Salvaged};
 
 use crate::clock::Clock;
 use crate::config::Ttls;
@@ -85,10 +87,6 @@ impl Cache {
     /// What an entry is good for today, by its metadata alone.
     pub fn verdict(&self, meta: &Meta) -> Verdict {
         judge(meta, self.allowance(&meta.key, None), self.clock.now())
-    }
-
-    fn ttl_of(&self, meta: &Meta) -> Duration {
-        self.ttl(Resource::of_key(&meta.key), operation_of(&meta.key))
     }
 
     fn allowance(&self, key: &str, max_age: Option<Duration>) -> Allowance {

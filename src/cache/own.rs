@@ -5,7 +5,7 @@
 //! false makes it false here as well; a time that the program named holds, one that it did not name is today's.
 
 use super::entry::{self, Payload};
-use super::{Cache, Dirt, Fresh, Key};
+use super::{Cache, Dirt, Fresh, Key, Verdict, judge};
 use crate::clock::{UnixMillis, millis};
 use crate::store::{Address, Frames, Meta, Select, StoreError};
 use std::io::{self, Read};
@@ -58,7 +58,7 @@ impl Cache {
 
     /// The payload of an entry that a read would be given; `None` for what is past its time, damaged or another version's.
     fn usable(&self, meta: &Meta, frames: &mut dyn Frames, now: UnixMillis) -> Result<Option<Vec<u8>>, StoreError> {
-        let fresh = super::fresh_until(meta, self.ttl_of(meta)) > now;
+        let fresh = matches!(judge(meta, self.allowance(&meta.key, None), now), Verdict::Fresh { .. });
         if meta.schema != entry::SCHEMA || !entry::is_sealed(meta) || !fresh {
             return Ok(None);
         }

@@ -30,14 +30,11 @@ impl CacheManager {
         max_entries: u64,
         eviction_policy: &str,
     ) -> Result<(), LibraryError> {
-        if eviction_policy != "lru" {
-            return Err(LibraryError::Word {
-                word: eviction_policy.to_owned(),
-                what: "an eviction policy",
-                hint: "there is lru, the least recently used go first".to_owned(),
-            });
-        }
-        self.configure(&[("cache.backend", backend.to_owned()), ("cache.max_entries", max_entries.to_string())])
+        self.configure(&[
+            ("cache.backend", backend.to_owned()),
+            ("cache.max_entries", max_entries.to_string()),
+            ("cache.eviction_policy", eviction_policy.to_owned()),
+        ])
     }
 
     /// After so many failures in a row the store is left alone, and after so long one operation may try it again.
