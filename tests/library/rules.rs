@@ -1,8 +1,9 @@
 //! The promises of `src/library/`.
 
-use super::place::{Place, awsideman};
+use super::place::{Place, awsideman, succeeds, task};
 use awsideman::library::{CacheManager, Item, LibraryError};
 use awsideman::private::Access;
+use awsideman::sandbox::{self, Limits, Organisation, Shape};
 use awsideman::sqlite::{self, Plan, Synchronous};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -144,6 +145,35 @@ fn what_a_program_stores_is_no_answer_of_aws_and_is_counted_as_custom() {
     let named: Vec<&str> = resources.iter().map(|resource| resource["resource"].as_str().unwrap()).collect();
     assert_eq!(named, ["custom"], "{status:#}");
     assert_eq!(status["spaces"][0]["space"], "@custom");
+}
+
+#[test]
+fn a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh() {
+    const THIS: &str = "rules::a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh";
+    if let Some(people) = task() {
+        let cache = CacheManager::shared().unwrap();
+        let users: Option<Vec<Value>> = cache.get("user:list:all").unwrap();
+        assert_eq!(users.map_or(0, |users| users.len()), people.parse::<usize>().unwrap());
+        assert_eq!(cache.exists("user:list:all").unwrap(), people != "0");
+        assert!(!cache.exists("group:list:all").unwrap(), "AWS is not asked");
+        return;
+    }
+    let shape = Shape { users: 20, groups: 3, accounts: 2, permission_sets: 2, ..Shape::default() };
+    let limits = Limits { tps: 0.0, latency: Duration::ZERO };
+    let sandbox = sandbox::start(Organisation::generate(&shape), limits).unwrap();
+    let mut place = Place::new();
+    place.set("AWS_ENDPOINT_URL", &sandbox.url()).set("AWS_REGION", "us-east-1");
+    // Whatever selects credentials must be the same for the program and the command.
+    place.set("AWS_EC2_METADATA_DISABLED", "true");
+    place.set("AWS_ACCESS_KEY_ID", "AKIAFIRST").set("AWS_SECRET_ACCESS_KEY", "secret");
+    let users: Vec<Value> = serde_json::from_str(&place.awsideman("user list --json")).unwrap();
+    let before = sandbox.calls().total;
+    succeeds(place.child(THIS, &users.len().to_string()));
+    place.set("AWS_ACCESS_KEY_ID", "AKIASECOND");
+    succeeds(place.child(THIS, "0"));
+    place.set("AWS_ACCESS_KEY_ID", "AKIAFIRST").set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", "11m");
+    succeeds(place.child(THIS, "0"));
+    assert_eq!(sandbox.calls().total, before);
 }
 
 #[test]
