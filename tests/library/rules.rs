@@ -152,6 +152,13 @@ fn a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and
     const THIS: &str = "rules::a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh";
     if let Some(people) = task() {
         let cache = CacheManager::shared().unwrap();
+        if let Some((what, key)) = people.split_once(' ') {
+            match what {
+                "set" => assert!(cache.set(key, &1).unwrap()),
+                _ => assert!(!cache.exists(key).unwrap(), "a change made by a command is known here"),
+            }
+            return;
+        }
         let users: Option<Vec<Value>> = cache.get("user:list:all").unwrap();
         assert_eq!(users.map_or(0, |users| users.len()), people.parse::<usize>().unwrap());
         assert_eq!(cache.exists("user:list:all").unwrap(), people != "0");
@@ -174,6 +181,11 @@ fn a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and
     place.set("AWS_ACCESS_KEY_ID", "AKIAFIRST").set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", "11m");
     succeeds(place.child(THIS, "0"));
     assert_eq!(sandbox.calls().total, before);
+    place.set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", "0s");
+    let id = users[3]["UserId"].as_str().unwrap();
+    succeeds(place.child(THIS, &format!("set user:describe:{id}")));
+    place.awsideman(&format!("user update {id} --display-name Changed"));
+    succeeds(place.child(THIS, &format!("gone user:describe:{id}")));
 }
 
 #[test]
