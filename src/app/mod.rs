@@ -73,6 +73,8 @@ pub struct App {
     sandbox: Option<Arc<SandboxHost>>,
     switch: OnceLock<(Switch, Option<String>)>,
     opened: OnceLock<Opened>,
+    /// The store of a second try, where the first left a command without one.
+    insisted: OnceLock<Opened>,
     /// Bytes of memory in front of the disk; 0 is none.
     memory_tier: u64,
 }
@@ -105,6 +107,7 @@ impl App {
             sandbox,
             switch: OnceLock::new(),
             opened: OnceLock::new(),
+            insisted: OnceLock::new(),
             memory_tier: 0,
         })
     }
@@ -131,7 +134,7 @@ impl App {
         let app = App::new(loaded, self.sandbox.clone())?;
         let memory = |app: &App| app.is_memory().then(|| (app.limit_bytes(), app.config().cache.max_entries));
         let same = memory(&app).is_some() && memory(&app) == memory(self);
-        let opened = self.opened.get().filter(|_| same).cloned().map(OnceLock::from).unwrap_or_default();
+        let opened = self.live().filter(|_| same).cloned().map(OnceLock::from).unwrap_or_default();
         Ok(App { opened, memory_tier: self.memory_tier, ..app })
     }
 

@@ -145,6 +145,11 @@ fn what_a_program_stores_is_no_answer_of_aws_and_is_counted_as_custom() {
     let named: Vec<&str> = resources.iter().map(|resource| resource["resource"].as_str().unwrap()).collect();
     assert_eq!(named, ["custom"], "{status:#}");
     assert_eq!(status["spaces"][0]["space"], "@custom");
+    cache.set_with_ttl("report:next", &1, Duration::from_secs(7_200)).unwrap();
+    let found = awsideman(place.home.path(), "cache inspect report:next --json");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found[0]["ttl_seconds"], 7_200, "{found:#}");
+    assert_eq!(found[0]["source"], "a program, for a time of its own");
 }
 
 #[test]

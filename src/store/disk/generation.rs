@@ -60,7 +60,7 @@ pub(super) fn enter(options: &Options, seen: u64) -> Result<(Stamp, PathBuf), St
         match make(options, seen, None) {
             Ok(_) if rounds < 8 => {}
             // The directory was taken away while we were at it.
-            Err(error) if rounds < 8 && is_absent(&error) => {
+            Err(error) if rounds < 8 && is_taken(&error) => {
                 private::directory(&options.dir, options.access)?;
             }
             Ok(made) => return Ok((made.stamp, made.new)),
@@ -209,7 +209,12 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     let start = fresh_number(taken);
     let path = folder.join(file_name(start));
     let built = build(options, &path, start, known.iter().flat_map(|(_, fences)| fences));
-    let mut connection = built.inspect_err(|_| drop(delete(&path)))?;
+    let mut connection = built.map_err(|error| {
+        // Told apart before what is left of it goes: one that failed fails again, one that was taken away does not.
+        let error = if path.exists() { error } else { missing("make", &path) };
+        drop(delete(&path));
+        error
+    })?;
     private::replace(&folder.join(CURRENT), format!("{}\n", private::file_name(&path)).as_bytes(), options.access)?;
     if held.is_none() {
         let seen = known.as_ref().map_or(0, |(sequence, _)| *sequence);
@@ -222,11 +227,7 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     }
     drop(held);
     ballast::lay(options);
-    let stamp = stamp(folder).ok_or_else(|| StoreError::Io {
-        action: "read",
-        path: folder.join(CURRENT),
-        source: std::io::ErrorKind::NotFound.into(),
-    })?;
+    let stamp = stamp(folder).ok_or_else(|| missing("read", &folder.join(CURRENT)))?;
     Ok(Made { stamp, old, new: path, fences: known.map(|(_, fences)| fences.len()), number: start })
 }
 
@@ -343,12 +344,20 @@ pub(super) fn is_full(error: &StoreError) -> bool {
     }
 }
 
+fn missing(action: &'static str, path: &Path) -> StoreError {
+    StoreError::Io { action, path: path.into(), source: std::io::ErrorKind::NotFound.into() }
+}
+
 /// Whether an error says that a file or directory went away under us.
-pub(super) fn is_absent(error: &StoreError) -> bool {
+fn is_taken(error: &StoreError) -> bool {
     match error {
         StoreError::Private(error) | StoreError::Sqlite(SqliteError::Private(error)) => PrivateError::is_absent(error),
         StoreError::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
-        StoreError::Sqlite(SqliteError::Database { path, .. }) => !path.exists(),
         _ => false,
     }
+}
+
+/// The same for an error of opening a database that was there a moment ago.
+pub(super) fn is_absent(error: &StoreError) -> bool {
+    matches!(error, StoreError::Sqlite(SqliteError::Database { path, .. }) if !path.exists()) || is_taken(error)
 }

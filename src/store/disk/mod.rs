@@ -275,14 +275,13 @@ impl Disk {
         let mut rounds = 0;
         loop {
             let seen = self.seen.load(Ordering::Relaxed);
-            let entered =
-                generation::enter(&self.options, seen).and_then(|(stamp, path)| self.connect(stamp, path, seen));
+            let (stamp, path) = generation::enter(&self.options, seen)?;
             rounds += 1;
-            match entered {
+            match self.connect(stamp, path, seen) {
                 Err(error) if rounds < 8 && generation::is_absent(&error) => {
                     private::directory(&self.options.dir, self.options.access)?;
                 }
-                entered => return entered,
+                connected => return connected,
             }
         }
     }
