@@ -148,8 +148,8 @@ fn what_a_program_stores_is_no_answer_of_aws_and_is_counted_as_custom() {
     cache.set_with_ttl("report:next", &1, Duration::from_secs(7_200)).unwrap();
     let found = awsideman(place.home.path(), "cache inspect report:next --json");
     let found: Value = serde_json::from_str(&found).unwrap();
-    assert_eq!(found[0]["ttl_seconds"], 7_200, "{found:#}");
-    assert_eq!(found[0]["source"], "a program, for a time of its own");
+    assert_eq!(found["entries"][0]["ttl_seconds"], 7_200, "{found:#}");
+    assert_eq!(found["entries"][0]["source"], "a program, for a time of its own");
 }
 
 #[test]
