@@ -34,6 +34,7 @@ mod recover;
 mod run;
 mod scripts;
 mod setup;
+mod sharing;
 mod spaces;
 mod spec;
 mod status;
