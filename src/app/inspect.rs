@@ -5,7 +5,8 @@
 //! unknown, never guessed.
 
 use super::{App, AppError};
-use crate::cache::{Cache, Cause, Soundness, Verdict, dirtied_by, fresh_until, operation_of};
+use crate::cache::{Cache, Cause, Dirt, Soundness, Verdict, covered_by, dirtied_by};
+use crate::cache::{fresh_until, has_own_time, operation_of};
 use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
 use crate::model::Resource;
@@ -13,6 +14,7 @@ use crate::store::{Address, Disk, Eviction, Meta, Record, Select, Store, StoreEr
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// All that is known of one entry.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,16 +109,18 @@ pub struct Reasons {
 }
 
 impl App {
-    /// The entries under a key or glob, in this profile's space or, when that is not known, in all.
+    /// The entries under a key or glob, in this profile's space and among what programs keep; in all spaces when this
+    /// profile's is not known.
     pub fn inspect(&self, pattern: &str) -> Result<Vec<Inspected>, AppError> {
         self.fold_tally();
         let Some(disk) = self.disk_there_is()? else { return Ok(Vec::new()) };
-        let select = Select::Glob { space: self.space_on(&disk), pattern: pattern.to_owned() };
         let mut keys = Vec::new();
-        disk.scan(&select, &mut |meta| {
-            keys.push((meta.space.clone(), meta.key.clone()));
-            ControlFlow::Continue(())
-        })?;
+        for select in covered_by(&[Dirt::Glob(pattern.to_owned())], self.space_on(&disk).as_deref()) {
+            disk.scan(&select, &mut |meta| {
+                keys.push((meta.space.clone(), meta.key.clone()));
+                ControlFlow::Continue(())
+            })?;
+        }
         let cache = self.cache_on(&disk);
         let mut found = Vec::new();
         for (space, key) in keys {
@@ -235,8 +239,13 @@ impl App {
 
     fn inspected(&self, cache: &Cache, meta: &Meta, checksum: Soundness) -> Inspected {
         let now = self.clock().now();
-        let Ttl { duration, key } = self.config().cache.ttl.of(Resource::of_key(&meta.key), operation_of(&meta.key));
-        let ttl_origin = self.loaded().origins.get(&key).cloned().unwrap_or_else(|| "default".into());
+        let Ttl { mut duration, mut key } =
+            self.config().cache.ttl.of(Resource::of_key(&meta.key), operation_of(&meta.key));
+        let mut ttl_origin = self.loaded().origins.get(&key).cloned().unwrap_or_else(|| "default".into());
+        if has_own_time(meta) {
+            duration = Duration::from_millis(meta.fresh_until.saturating_sub(meta.stored_at).max(0).unsigned_abs());
+            (key, ttl_origin) = ("its own".into(), "the program that stored it".into());
+        }
         Inspected {
             key: meta.key.clone(),
             space: meta.space.clone(),

@@ -136,7 +136,7 @@ impl App {
         let app = App::new(loaded, self.sandbox.clone())?;
         let memory = |app: &App| app.is_memory().then(|| (app.limit_bytes(), app.config().cache.max_entries));
         let same = memory(&app).is_some() && memory(&app) == memory(self);
-        let opened = self.opened.get().filter(|_| same).cloned().map(OnceLock::from).unwrap_or_default();
+        let opened = self.live().filter(|_| same).cloned().map(OnceLock::from).unwrap_or_default();
         Ok(App { opened, memory_tier: self.memory_tier, ..app })
     }
 

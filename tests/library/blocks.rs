@@ -146,10 +146,16 @@ fn memory_leaks_configure_lru_eviction() {
     let place = Place::new();
     let cache = place.handle();
     cache.configure_storage("memory", 1_000, "lru").unwrap();
+    // Times are kept to the millisecond.
+    let a_moment = || std::thread::sleep(Duration::from_millis(2));
     for n in 0..1_000 {
         cache.set(&format!("k{n}"), &n).unwrap();
+        if n == 0 {
+            a_moment();
+        }
     }
-    assert_eq!(cache.get("k0").unwrap(), Some(0), "used a moment ago");
+    a_moment();
+    assert_eq!(cache.get("k0").unwrap(), Some(0), "stored first, used last");
     cache.set("one_more", &0).unwrap();
     assert_eq!(cache.stats().total_entries, 1_000);
     assert_eq!(cache.get("k0").unwrap(), Some(0), "what was used last stays");

@@ -48,6 +48,11 @@ impl Place {
         self.handle_later("0s")
     }
 
+    /// The binary, run in this home with these variables.
+    pub(crate) fn awsideman(&self, words: &str) -> String {
+        said(words, command(self.home.path(), words).envs(self.variables.iter().cloned()))
+    }
+
     /// Starts the test of this name once more as a process of its own, with this home and this task.
     pub(crate) fn child(&self, test: &str, task: &str) -> Child {
         let mut command = Command::new(std::env::current_exe().unwrap());
@@ -81,7 +86,12 @@ pub(crate) fn succeeds(child: Child) {
 
 /// The binary, run in a home.
 pub(crate) fn awsideman(home: &Path, words: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_awsideman"))
+    said(words, &mut command(home, words))
+}
+
+fn command(home: &Path, words: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_awsideman"));
+    command
         .args(words.split_whitespace())
         .env_clear()
         .env("HOME", home)
@@ -89,9 +99,12 @@ pub(crate) fn awsideman(home: &Path, words: &str) -> String {
         // For root it would be the host's.
         .env("AWSIDEMAN_LOG_FILE", home.join("awsideman.log"))
         .current_dir(home)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        .stdin(Stdio::null());
+    command
+}
+
+fn said(words: &str, command: &mut Command) -> String {
+    let output = command.output().unwrap();
     assert!(output.status.success(), "awsideman {words}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -1,8 +1,9 @@
 //! The promises of `src/library/`.
 
-use super::place::{Place, awsideman};
+use super::place::{Place, awsideman, succeeds, task};
 use awsideman::library::{CacheManager, Item, LibraryError};
 use awsideman::private::Access;
+use awsideman::sandbox::{self, Limits, Organisation, Shape};
 use awsideman::sqlite::{self, Plan, Synchronous};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -144,6 +145,52 @@ fn what_a_program_stores_is_no_answer_of_aws_and_is_counted_as_custom() {
     let named: Vec<&str> = resources.iter().map(|resource| resource["resource"].as_str().unwrap()).collect();
     assert_eq!(named, ["custom"], "{status:#}");
     assert_eq!(status["spaces"][0]["space"], "@custom");
+    cache.set_with_ttl("report:next", &1, Duration::from_secs(7_200)).unwrap();
+    let found = awsideman(place.home.path(), "cache inspect report:next --json");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["entries"][0]["ttl_seconds"], 7_200, "{found:#}");
+    assert_eq!(found["entries"][0]["source"], "a program, for a time of its own");
+}
+
+#[test]
+fn a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh() {
+    const THIS: &str = "rules::a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh";
+    if let Some(people) = task() {
+        let cache = CacheManager::shared().unwrap();
+        if let Some((what, key)) = people.split_once(' ') {
+            match what {
+                "set" => assert!(cache.set(key, &1).unwrap()),
+                _ => assert!(!cache.exists(key).unwrap(), "a change made by a command is known here"),
+            }
+            return;
+        }
+        let users: Option<Vec<Value>> = cache.get("user:list:all").unwrap();
+        assert_eq!(users.map_or(0, |users| users.len()), people.parse::<usize>().unwrap());
+        assert_eq!(cache.exists("user:list:all").unwrap(), people != "0");
+        assert!(!cache.exists("group:list:all").unwrap(), "AWS is not asked");
+        return;
+    }
+    let shape = Shape { users: 20, groups: 3, accounts: 2, permission_sets: 2, ..Shape::default() };
+    let limits = Limits { tps: 0.0, latency: Duration::ZERO };
+    let sandbox = sandbox::start(Organisation::generate(&shape), limits).unwrap();
+    let mut place = Place::new();
+    place.set("AWS_ENDPOINT_URL", &sandbox.url()).set("AWS_REGION", "us-east-1");
+    // Whatever selects credentials must be the same for the program and the command.
+    place.set("AWS_EC2_METADATA_DISABLED", "true");
+    place.set("AWS_ACCESS_KEY_ID", "AKIAFIRST").set("AWS_SECRET_ACCESS_KEY", "secret");
+    let users: Vec<Value> = serde_json::from_str(&place.awsideman("user list --json")).unwrap();
+    let before = sandbox.calls().total;
+    succeeds(place.child(THIS, &users.len().to_string()));
+    place.set("AWS_ACCESS_KEY_ID", "AKIASECOND");
+    succeeds(place.child(THIS, "0"));
+    place.set("AWS_ACCESS_KEY_ID", "AKIAFIRST").set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", "11m");
+    succeeds(place.child(THIS, "0"));
+    assert_eq!(sandbox.calls().total, before);
+    place.set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", "0s");
+    let id = users[3]["UserId"].as_str().unwrap();
+    succeeds(place.child(THIS, &format!("set user:describe:{id}")));
+    place.awsideman(&format!("user update {id} --display-name Changed"));
+    succeeds(place.child(THIS, &format!("gone user:describe:{id}")));
 }
 
 #[test]
