@@ -5,13 +5,14 @@
 //! to stop, and what it had read by then is in the cache.
 
 use super::App;
+use super::recovery::Recovery;
 use super::verdict::{failed, swept, warm_work};
 use super::warming::Warming;
 use crate::config::{Job, Kind, WarmTarget};
 use crate::gateway::Renew;
 use crate::health::{Finding, Level};
 use crate::jobs::{Report, Run, Stop, Work, Works};
-use crate::report::Progress;
+use crate::report::{Progress, Silent};
 use crate::store::{Disk, Select, Store, StoreError};
 use async_trait::async_trait;
 use serde_json::{Map, json};
@@ -165,7 +166,7 @@ impl App {
             Ok(Some(damage)) => damage,
             Err(error) => return failed(&error.into()),
         };
-        let recovered = match self.recover() {
+        let recovered = match self.recover(Recovery { salvage: true, dry_run: false }, &Silent) {
             Ok(recovered) => recovered,
             Err(error) => return failed(&error),
         };

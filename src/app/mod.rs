@@ -44,7 +44,7 @@ pub use limits::Bounds;
 pub use measure::Measured;
 pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
 pub use reading::{Asker, Reading};
-pub use recovery::Recovered;
+pub use recovery::{Recovered, Recovery, SetAside};
 pub use sandboxed::{SandboxHost, sandbox_sources};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
 pub use trial::{Step, Trial};
@@ -73,6 +73,8 @@ pub struct App {
     sandbox: Option<Arc<SandboxHost>>,
     switch: OnceLock<(Switch, Option<String>)>,
     opened: OnceLock<Opened>,
+    /// The store of a second try, where the first left a command without one.
+    insisted: OnceLock<Opened>,
     /// Bytes of memory in front of the disk; 0 is none.
     memory_tier: u64,
 }
@@ -105,6 +107,7 @@ impl App {
             sandbox,
             switch: OnceLock::new(),
             opened: OnceLock::new(),
+            insisted: OnceLock::new(),
             memory_tier: 0,
         })
     }

@@ -17,6 +17,7 @@ mod invalidation;
 mod key;
 mod own;
 mod read;
+mod salvage;
 
 pub use archive::{Exported, Imported};
 pub use batch::Put;
@@ -30,6 +31,7 @@ pub use invalidation::{Dirt, Event, Operation, dirty};
 pub use key::{Key, decode, operation_of, pattern};
 pub use own::{BY_PROGRAM, CUSTOM, Make, OWN_TIME, covered_by, has_own_time};
 pub use read::{Accept, Lookup, Miss, Provenance, Show, Soundness};
+pub use salvage::{Heir, Salvaged};
 
 use crate::clock::Clock;
 use crate::config::Ttls;

@@ -14,7 +14,7 @@ mod near;
 mod shared;
 
 pub use breaker::{Breaker, BreakerSnapshot, BreakerState};
-pub use disk::{Disk, Eviction, Flip, History, Lost, Options, REASONS, Sounding};
+pub use disk::{Disk, Eviction, Evidence, Flip, History, Lost, Options, REASONS, Remains, Sounding, Unsalvageable};
 pub use error::StoreError;
 pub use log::{KEEP_MILLIS, Record};
 pub use memory::Memory;

@@ -28,6 +28,7 @@ mod limits;
 mod log;
 mod monitor;
 mod output;
+mod recover;
 mod run;
 mod scripts;
 mod setup;

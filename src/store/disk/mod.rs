@@ -8,16 +8,20 @@
 mod ballast;
 mod check;
 mod draft;
+mod evidence;
 mod generation;
 mod network;
 mod read;
 mod ring;
+mod salvage;
 mod schema;
 mod sweep;
 mod write;
 
 pub use self::check::Sounding;
+pub use self::evidence::Evidence;
 pub use self::ring::{Eviction, Lost, REASONS};
+pub use self::salvage::{Remains, Unsalvageable};
 
 use self::generation::Stamp;
 use super::log;
@@ -62,6 +66,8 @@ pub struct Flip {
     pub marker: Option<PathBuf>,
     /// How many standing fences came along; `None` when the old one could not be read.
     pub fences: Option<usize>,
+    /// The number at which the new one began: what was taken from the old one is a fill that started there.
+    pub number: u64,
 }
 
 /// The disk backend.
@@ -167,6 +173,24 @@ impl Disk {
         generation::flip(options, 0, now)
     }
 
+    /// The file of the generation that is live in a directory, which is only looked at.
+    pub fn live_in(options: &Options) -> Result<Option<PathBuf>, StoreError> {
+        if private::judge(&options.dir, options.access)?.is_none() {
+            return Ok(None);
+        }
+        Ok(generation::current(options)?.map(|(_, path)| path))
+    }
+
+    /// The generations of a directory that were set aside, the oldest first.
+    pub fn evidence(options: &Options) -> Result<Vec<Evidence>, StoreError> {
+        evidence::list(options)
+    }
+
+    /// Deletes what was set aside.
+    pub fn discard_evidence(options: &Options, evidence: &Evidence) -> Result<(), StoreError> {
+        evidence::remove(options, evidence)
+    }
+
     /// What had to be done to the directory when it was opened.
     pub fn prepared(&self) -> Prepared {
         self.prepared
@@ -251,14 +275,13 @@ impl Disk {
         let mut rounds = 0;
         loop {
             let seen = self.seen.load(Ordering::Relaxed);
-            let entered =
-                generation::enter(&self.options, seen).and_then(|(stamp, path)| self.connect(stamp, path, seen));
+            let (stamp, path) = generation::enter(&self.options, seen)?;
             rounds += 1;
-            match entered {
+            match self.connect(stamp, path, seen) {
                 Err(error) if rounds < 8 && generation::is_absent(&error) => {
                     private::directory(&self.options.dir, self.options.access)?;
                 }
-                entered => return entered,
+                connected => return connected,
             }
         }
     }

@@ -32,10 +32,14 @@ pub(super) fn show(connection: &Connection, address: Address<'_>, look: Look<'_>
         })
         .optional()?;
     let Some((meta, version)) = found else { return Ok(false) };
-    let long = meta.held / u64::from(meta.frames.max(1)) >= LONG;
-    let mut frames = Shown { connection, version, count: meta.frames, key: address.key, long, blob: None };
-    look(&meta, &mut frames)?;
+    look(&meta, &mut frames(connection, version, &meta))?;
     Ok(true)
+}
+
+/// The frames of a version, as its entry describes them.
+pub(super) fn frames<'c>(connection: &'c Connection, version: i64, meta: &'c Meta) -> impl Frames + 'c {
+    let long = meta.held / u64::from(meta.frames.max(1)) >= LONG;
+    Shown { connection, version, count: meta.frames, key: &meta.key, long, blob: None }
 }
 
 struct Shown<'c> {

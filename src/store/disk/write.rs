@@ -26,19 +26,19 @@ const FEW_FRAMES: i64 = 16;
 const FEW_ENTRIES: usize = 500;
 
 /// Stores what nothing keeps out.
-pub(super) fn put(
+pub(super) fn put<'f>(
     transaction: &Transaction<'_>,
-    fills: &[Fill],
+    fills: impl IntoIterator<Item = &'f Fill>,
     since: u64,
     begun: UnixMillis,
 ) -> Result<Stored, Fault> {
     let mut done = Stored::default();
+    let mut order: Vec<(i64, &Fill)> =
+        fills.into_iter().map(|fill| (address(&fill.meta).id().cast_signed(), fill)).collect();
     let Some(gate) = judge(transaction, since, begun)? else {
-        done.refused = fills.len() as u64;
+        done.refused = order.len() as u64;
         return Ok(done);
     };
-    let mut order: Vec<(i64, &Fill)> =
-        fills.iter().map(|fill| (address(&fill.meta).id().cast_signed(), fill)).collect();
     // Rows in the order of their ids touch each page once; of two fills of one address the later one stays.
     order.sort_by_key(|(id, _)| *id);
     for (id, fill) in order {
