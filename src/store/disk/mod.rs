@@ -27,7 +27,7 @@ use self::generation::Stamp;
 use super::log;
 use super::{
     Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
-    Sweep, Swept,
+    Sweep, Swept, TRIAL_SPACE,
 };
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
@@ -92,6 +92,11 @@ pub struct History {
     pub began: UnixMillis,
     /// From this time on every change is among the records.
     pub whole_since: UnixMillis,
+}
+
+/// Whether it is about nothing that anybody else reads.
+fn is_trial(select: &Select) -> bool {
+    matches!(select, Select::Exact { space, .. } if space == TRIAL_SPACE)
 }
 
 fn began(path: &Path) -> UnixMillis {
@@ -389,7 +394,9 @@ impl Store for Disk {
                 done => done?,
             };
             self.saw(removed.sequence);
-            generation::retire_others(&self.options)?;
+            if !selections.iter().all(is_trial) {
+                generation::retire_others(&self.options)?;
+            }
             rounds += 1;
             // Another generation may have come to life while this one was being written: it must know too.
             if generation::stamp(&self.options.dir) == Some(stamp) {
