@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const HEALTH: &str = "name = \"health\"\nkind = \"health-check\"\nevery = \"1h\"\n";
 const WARM: &str = "name = \"warm\"\nkind = \"warm\"\nevery = \"1h\"\n[warm]\nresources = [\"users\"]\n";
@@ -32,8 +32,10 @@ impl Manager {
     /// The next datagram that holds this word; what comes before it is given too.
     #[track_caller]
     fn hears(&self, word: &str) -> (String, Vec<String>) {
-        let mut before = Vec::new();
+        let (mut before, begun) = (Vec::new(), Instant::now());
         loop {
+            // Signs of life alone must not keep a test waiting for ever.
+            assert!(begun.elapsed() < Duration::from_secs(30), "{word} was not told: {before:?}");
             let mut bytes = [0; 4096];
             let Ok(length) = self.0.recv(&mut bytes) else { panic!("{word} was not told: {before:?}") };
             let text = String::from_utf8_lossy(&bytes[..length]).into_owned();

@@ -41,7 +41,7 @@ fn row(alert: &Standing, now: i64) -> Markup {
     html! {
         tr {
             th scope="row" { (alert.key) }
-            td { span.(class) { (alert.state) } small { (lasting(alert.since, now)) } }
+            td.state { span.(class) { (alert.state) } small { (lasting(alert.since, now)) } }
             td {
                 (prose(&alert.message))
                 @if !alert.next.is_empty() { small { "Next message: " (prose(&alert.next)) } }
