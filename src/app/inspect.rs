@@ -183,7 +183,7 @@ impl App {
         if self.is_memory() {
             return (false, "cache.backend is \"memory\": each process reads what it fetched itself".into());
         }
-        let breaker = self.breaker_mark();
+        let breaker = self.breaker();
         if breaker.state == crate::state::BreakerState::Open {
             return (false, "the circuit breaker is OPEN; `awsideman cache health` says why".into());
         }
