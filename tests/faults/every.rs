@@ -201,13 +201,8 @@ fn a_disk_that_is_dead_from_the_nth_call_on_fails_no_answer_and_hides_no_change(
             run(&stage, &shim, command, Fault { calls: Calls(0), at: 0, how: "" });
             let kinds = shim.report().kinds;
             let total: u64 = (0..7).filter(|kind| calls.0 & (1 << kind) != 0).map(|kind| kinds[kind]).sum();
-            let cases = if soak() {
-                total
-            } else if command.promise == Promise::Change {
-                8
-            } else {
-                1
-            };
+            let few = if command.promise == Promise::Change { 4 } else { u64::from(way == "all") };
+            let cases = if soak() { total } else { few };
             for case in 1..=cases {
                 // Evenly over all of them, another place for each command.
                 let at = 1 + (case * total / cases + number as u64) % total.max(1);
