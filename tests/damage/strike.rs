@@ -2,6 +2,7 @@
 
 use crate::stage::{LIST, Stage, Start, figures, soak};
 use awsideman::sqlite::Connection;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// What is struck.
@@ -196,8 +197,8 @@ fn judge(stage: &mut Stage, case: &str, seed: usize) -> bool {
     noticed
 }
 
-/// What the on-call engineer types, and then all is well.
-fn recovered(stage: &mut Stage, case: &str, target: Target, path: &Path) {
+/// What the on-call engineer types, and then all is well. How many entries came back without AWS.
+fn recovered(stage: &mut Stage, case: &str, target: Target, path: &Path) -> u64 {
     if path.is_dir() {
         // A folder is somebody's: no command deletes it, and each names it.
         let recover = stage.after("", if target == Target::Switch { "cache enable" } else { "cache recover" });
@@ -209,14 +210,21 @@ fn recovered(stage: &mut Stage, case: &str, target: Target, path: &Path) {
         let enable = stage.after("", "cache enable");
         stage.must(enable.exit == 0, case, "`cache enable` failed", &enable);
     }
-    let recover = stage.after("", "cache recover");
+    let recover = stage.after("", "cache recover --json");
     stage.must(recover.exit == 0, case, "`cache recover` failed", &recover);
+    let document: Value = serde_json::from_str(&recover.stdout).unwrap_or_default();
+    let salvaged = document["salvaged"]["stored"].as_u64().unwrap_or(0);
+    let groups = stage.after("", "group list --cache-only");
+    if matches!(target, Target::State | Target::Pace | Target::Tally | Target::Switch) {
+        stage.must(groups.exit == 0, case, "what was not damaged is not there after the recovery", &groups);
+    }
     stage.heals(case, "");
+    salvaged
 }
 
 fn damaged(seeds: std::ops::Range<usize>) {
     let mut stage = Stage::new();
-    let (cases, mut noticed) = (seeds.end - seeds.start, 0);
+    let (cases, mut noticed, mut salvaged) = (seeds.end - seeds.start, 0, 0);
     for seed in seeds {
         let mut random = fastrand::Rng::with_seed(seed as u64);
         // In turn, so that few cases meet every file; which strike and where comes from the seed.
@@ -238,9 +246,12 @@ fn damaged(seeds: std::ops::Range<usize>) {
             stage.must(refused.exit != 0 && refused.stderr.contains("newer"), &case, "it was not refused", &refused);
             continue;
         }
-        recovered(&mut stage, &case, target, &path);
+        salvaged += recovered(&mut stage, &case, target, &path);
     }
-    figures(&format!("damage: {cases} cases, {noticed} noticed by a command, {} went wrong", stage.faults.len()));
+    figures(&format!(
+        "damage: {cases} cases, {noticed} noticed by a command, {salvaged} entries salvaged, {} went wrong",
+        stage.faults.len()
+    ));
     stage.end();
 }
 

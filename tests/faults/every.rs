@@ -184,3 +184,37 @@ fn the_nth_call_fails_and_nothing_is_wrong_afterwards_part_3() {
 fn the_nth_call_fails_and_nothing_is_wrong_afterwards_part_4() {
     cases(3);
 }
+
+/// Nothing can be written from the Nth call on; nothing can be done any more from the Nth call on.
+const DEAD: [(&str, Calls); 2] = [
+    ("write", Calls(WRITE.0 | SYNC.0 | TRUNCATE.0)),
+    ("all", Calls(OPEN.0 | WRITE.0 | SYNC.0 | TRUNCATE.0 | READ.0 | RENAME.0 | UNLINK.0)),
+];
+
+#[test]
+fn a_disk_that_is_dead_from_the_nth_call_on_fails_no_answer_and_hides_no_change() {
+    let (mut stage, shim) = (Stage::new(), Shim::build());
+    let (mut tried, mut untold) = (0_u32, 0_u32);
+    let reads_and_changes = |command: &&Command| matches!(command.promise, Promise::Answer | Promise::Change);
+    for (number, command) in COMMANDS.iter().filter(reads_and_changes).enumerate() {
+        for (way, calls) in DEAD {
+            run(&stage, &shim, command, Fault { calls: Calls(0), at: 0, how: "" });
+            let kinds = shim.report().kinds;
+            let total: u64 = (0..7).filter(|kind| calls.0 & (1 << kind) != 0).map(|kind| kinds[kind]).sum();
+            let few = if command.promise == Promise::Change { 4 } else { u64::from(way == "all") };
+            let cases = if soak() { total } else { few };
+            for case in 1..=cases {
+                // Evenly over all of them, another place for each command.
+                let at = 1 + (case * total / cases + number as u64) % total.max(1);
+                let (ran, _) = run(&stage, &shim, command, Fault { calls, at, how: "dead" });
+                untold += u32::from(ran.exit == 12);
+                let case = format!("`{}` ({:?}), {way} {at} of {total} and all after it", command.words, command.start);
+                judge(&mut stage, command, &case, &ran);
+                tried += 1;
+            }
+        }
+    }
+    let wrong = stage.faults.len();
+    figures(&format!("dead disks: {tried}, {untold} changes of which the cache could not be told, {wrong} went wrong"));
+    stage.end();
+}

@@ -7,7 +7,7 @@ use crate::run::Ran;
 use crate::shim::{Calls, Fault, OPEN, RENAME, SYNC, Shim, TRUNCATE, UNLINK, WRITE};
 use crate::stage::{LIST, Stage, Start, figures, soak};
 
-/// What is killed, how it stands before, and so long after the present.
+/// What is killed, how it stands before, and so long after the present. Another command that writes is one line more.
 const COMMANDS: [(&str, Start, &str); 13] = [
     ("cache warm users groups", Start::Cold, ""),
     ("cache warm users groups", Start::Warm, ""),

@@ -33,7 +33,7 @@ pub(crate) struct Fault {
     pub(crate) calls: Calls,
     /// The number of the call, from 1; 0 lets all pass.
     pub(crate) at: u64,
-    /// `io`, `space`, `short`, `torn`, `kill`, `die`.
+    /// `io`, `space`, `short`, `torn`, `dead`, `kill`, `die`.
     pub(crate) how: &'static str,
 }
 

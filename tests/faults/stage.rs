@@ -43,7 +43,7 @@ pub(crate) struct Stage {
     id: String,
     store: String,
     display: String,
-    /// Everybody, as the list shows them at the beginning, to the byte.
+    /// Everybody, as the list shows them at the beginning.
     list: String,
     /// What went wrong so far.
     pub(crate) faults: Vec<String>,
@@ -146,13 +146,19 @@ impl Stage {
         users[number % 20]["UserName"].as_str().unwrap().to_owned()
     }
 
-    /// Whether a list, or a user, is what it was at the beginning.
+    /// Whether a list, or a user, is what it was at the beginning, but for AWS's count of changes.
     pub(crate) fn is_as_before(&self, ran: &Ran, name: Option<&str>) -> bool {
-        let Some(name) = name else { return ran.stdout == self.list };
-        let users: Value = serde_json::from_str(&self.list).unwrap();
-        let shown: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
-        let user = users.as_array().unwrap().iter().find(|user| user["UserName"] == name).unwrap();
-        ["UserId", "UserName", "DisplayName", "Emails"].iter().all(|field| shown[field] == user[field])
+        let known = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+        let same = |a: &Value, b: &Value| {
+            ["UserId", "UserName", "DisplayName", "Emails", "Name"].iter().all(|field| a[field] == b[field])
+        };
+        let (before, shown) = (known(&self.list), known(&ran.stdout));
+        let before = before.as_array().unwrap();
+        match (name, shown.as_array()) {
+            (Some(name), None) => before.iter().any(|user| user["UserName"] == name && same(user, &shown)),
+            (None, Some(all)) => all.len() == before.len() && all.iter().zip(before).all(|(a, b)| same(a, b)),
+            _ => false,
+        }
     }
 
     /// Runs the binary so long after the present.
