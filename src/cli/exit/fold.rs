@@ -147,6 +147,8 @@ impl From<StoreError> for Failure {
             StoreError::Output(source) => Failure::writing(&source),
             StoreError::BreakerOpen => Failure::new(Code::CacheNeeded, message)
                 .hint("`awsideman cache health` says why; `awsideman cache recover` closes it at once"),
+            StoreError::Key(_) => Failure::new(Code::CacheNeeded, message)
+                .hint("`awsideman cache encryption status` says what is wrong with the key and what to do"),
             StoreError::Damaged { .. } => Failure::new(Code::Integrity, message).hint(RECOVER),
         }
     }

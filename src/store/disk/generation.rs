@@ -4,7 +4,7 @@
 //! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
 //! come along whenever the old one can be read, while its writers are held back.
 
-use super::{Flip, Options, schema, write};
+use super::{Flip, Options, Removal, schema, tongues, write};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open, PrivateError};
 use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction, params};
@@ -194,14 +194,15 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     let taken = known.as_ref().map_or(seen, |(sequence, _)| seen.max(*sequence)).max(newest.unwrap_or(0));
     let start = fresh_number(taken);
     let path = folder.join(file_name(start));
-    let built = build(options, &path, start, known.iter().flat_map(|(_, fences)| fences));
+    let sealed = witness.as_ref().is_some_and(|connection| tongues::is_kept(connection).unwrap_or(false));
+    let built = build(options, &path, start, known.iter().flat_map(|(_, fences)| fences), sealed);
     let mut connection = built.inspect_err(|_| drop(delete(&path)))?;
     private::replace(&folder.join(CURRENT), format!("{}\n", private::file_name(&path)).as_bytes(), options.access)?;
     if held.is_none() {
         let seen = known.as_ref().map_or(0, |(sequence, _)| *sequence);
         for fence in inherited().into_iter().flat_map(|(_, fences)| fences).filter(|fence| fence.sequence > seen) {
             let work = |transaction: &Transaction<'_>| {
-                write::remove(transaction, std::slice::from_ref(&fence.select), fence.deadline, fence.at)
+                write::remove(transaction, &Removal::clear(std::slice::from_ref(&fence.select)), fence.deadline, fence.at)
             };
             write::durably(&mut connection, work).map_err(|fault| fault.at(&path))?;
         }
@@ -215,16 +216,21 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     Ok(Made { stamp, old, new: path, fences: known.map(|(_, fences)| fences.len()) })
 }
 
-/// Makes the database of a generation, with the fences that it inherits.
+/// Makes the database of a generation, with the fences that it inherits. After one that knew of tongues (`sealed`) every
+/// tongue is admitted anew, since what it inherits may not be said in all of them.
 fn build<'a>(
     options: &Options,
     path: &Path,
     start: u64,
     fences: impl Iterator<Item = &'a Record>,
+    sealed: bool,
 ) -> Result<Connection, StoreError> {
     let statements = schema::statements(start.cast_signed());
     let mut connection = sqlite::open(&plan(options, path, &statements))?;
     sqlite::write(&mut connection, |transaction| {
+        if sealed {
+            tongues::make(transaction)?;
+        }
         for fence in fences {
             let (form, space, pattern) = schema::columns(&fence.select);
             transaction.execute(
@@ -291,7 +297,7 @@ fn dress(options: &Options) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn file_name(number: u64) -> String {
+pub(super) fn file_name(number: u64) -> String {
     format!("gen-{number}.db")
 }
 
