@@ -46,6 +46,19 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
     );
     recovery(health, &mut rule);
 
+    let encryption = &config.cache.encryption;
+    rule(
+        encryption.enabled && encryption.key_file.is_none() && encryption.key_command.is_empty(),
+        &["cache.encryption.enabled", "cache.encryption.key_file"],
+        "encryption is enabled and has no key".into(),
+        "set cache.encryption.key_file; `awsideman cache encryption enable --generate` makes one",
+    );
+    rule(
+        encryption.key_file.is_some() && !encryption.key_command.is_empty(),
+        &["cache.encryption.key_command", "cache.encryption.key_file"],
+        "the key would be in two places".into(),
+        "keep cache.encryption.key_file or cache.encryption.key_command",
+    );
     let daemon = &config.daemon;
     if let Some(listen) = daemon.listen {
         rule(

@@ -276,3 +276,86 @@ fn rows_and_frames_that_changed_places_are_a_miss_and_never_another_answer() {
         }
     }
 }
+
+/// Small here, larger with `AWSIDEMAN_SOAK=1`.
+fn rounds(small: usize, soak: usize) -> usize {
+    if std::env::var_os("AWSIDEMAN_SOAK").is_some_and(|value| value == "1") { soak } else { small }
+}
+
+#[test]
+fn nobody_reads_what_a_change_has_overtaken_while_entries_move_from_key_to_key() {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+    const KEYS: usize = 6;
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let (truth, acked): (Vec<AtomicU64>, Vec<AtomicU64>) = (0..KEYS).map(|_| Default::default()).unzip();
+    let (done, hits, moved) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    drop(sealed(dir, &[1]));
+    let layers = || -> Vec<Sealed> {
+        let locked = Ring::Locked("it is lost".into());
+        let rings = [ring(&[1]), ring(&[2, 1]), ring(&[1, 2]), ring(&[2]), Ring::Clear, locked];
+        rings.into_iter().map(|ring| over(dir, ring)).collect()
+    };
+    let key = |at: usize| format!("user:describe:{at}");
+    std::thread::scope(|scope| {
+        // Whoever reads and fills: what he sees is never older than what had been acknowledged when he began.
+        for layer in layers() {
+            let (truth, acked, done, hits) = (&truth, &acked, &done, &hits);
+            scope.spawn(move || {
+                for turn in 0.. {
+                    if done.load(SeqCst) {
+                        break;
+                    }
+                    let at = turn % KEYS;
+                    let (least, since) = (acked[at].load(SeqCst), layer.sequence().unwrap());
+                    if let Some(seen) = only_frame(&layer, &key(at)) {
+                        let seen: u64 = seen.parse().unwrap();
+                        assert!(seen >= least, "{seen} was read of {at} after {least} had been acknowledged");
+                        hits.fetch_add(1, SeqCst);
+                    } else {
+                        let now = truth[at].load(SeqCst).to_string();
+                        layer.put(&[named(&key(at), &now)], since, NOW).unwrap();
+                    }
+                }
+            });
+        }
+        // Changes, by processes that have this key, that key, both or none.
+        let writer = {
+            let (truth, acked) = (&truth, &acked);
+            scope.spawn(move || {
+                for turn in 0..rounds(120, 3_000) {
+                    for (at, layer) in layers().iter().enumerate() {
+                        let (at, select) = (at % KEYS, exact("s", &key(at % KEYS)));
+                        let select = if turn % 5 == 0 { glob(Some("s"), &format!("user:describe:[{at}]")) } else { select };
+                        layer.remove(std::slice::from_ref(&select), None, NOW).unwrap();
+                        let new = truth[at].fetch_add(1, SeqCst) + 1;
+                        layer.remove(&[select], None, NOW).unwrap();
+                        acked[at].store(new, SeqCst);
+                    }
+                }
+            })
+        };
+        let mover = {
+            let (done, moved) = (&done, &moved);
+            scope.spawn(move || {
+                for turn in 0.. {
+                    if done.load(SeqCst) {
+                        break;
+                    }
+                    let layer = sealed(dir, if turn % 2 == 0 { &[2, 1] } else { &[1, 2] });
+                    // A scouring that others keep from its lock is no matter.
+                    if let Ok(did) = layer.exchange(&Ring::Clear, &mut |_| true) {
+                        moved.fetch_add(did.exchanged, SeqCst);
+                    }
+                }
+            })
+        };
+        let ended = writer.join();
+        done.store(true, SeqCst);
+        mover.join().unwrap();
+        ended.unwrap();
+    });
+    let (hits, moved) = (hits.load(SeqCst), moved.load(SeqCst));
+    assert!(hits > 50 && moved > 5, "{hits} hits, {moved} moved: nothing was tried");
+    println!("sealed store under changes: {hits} hits, {moved} entries moved between keys, 0 overtaken answers");
+}

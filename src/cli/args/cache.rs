@@ -4,9 +4,11 @@
 //! types in an emergency (status, health, clear, disable, enable, recover) needs neither AWS nor a sound configuration.
 
 mod depth;
+mod encryption;
 mod truth;
 
 pub use depth::{CheckArgs, ExportArgs, ImportArgs, InspectArgs, WhyArgs};
+pub use encryption::{EncryptionCommand, EnableArgs, RotateArgs};
 pub use truth::{InvalidateArgs, VerifyArgs};
 
 use crate::config::WarmTarget;
@@ -57,6 +59,9 @@ pub enum CacheCommand {
     Export(ExportArgs),
     /// Store what a file of `cache export` holds and the cache lacks
     Import(ImportArgs),
+    /// Seal entries on the disk: how that stands, and from one key to another
+    #[command(subcommand)]
+    Encryption(EncryptionCommand),
     /// Store, read, expire and delete a private entry, and time it
     #[command(after_help = "Examples:\n  awsideman cache test\n  awsideman cache test --json")]
     Test,

@@ -228,6 +228,10 @@ impl From<PrivateError> for Failure {
                 "take that right away with `chmod go-w {}`, after a look at what is in it",
                 shown(&path.display().to_string())
             )),
+            PrivateError::OpenToOthers { path, .. } => Failure::new(Code::Failed, message).hint(format!(
+                "take that right away with `chmod 600 {}`; whoever could read it may have",
+                shown(&path.display().to_string())
+            )),
             PrivateError::NotOurs { path, .. } => Failure::new(Code::Failed, message)
                 .hint(format!("move {} away, or set the directory itself in the configuration", path.display())),
         }

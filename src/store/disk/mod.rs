@@ -19,6 +19,8 @@ mod write;
 pub use self::check::Sounding;
 pub use self::ring::Eviction;
 
+pub(super) use self::tongues::Lifted;
+
 use self::generation::Stamp;
 use super::log;
 use super::tongue::{self, CLEAR};
@@ -227,34 +229,39 @@ impl Disk {
         Ok(History { records, began, whole_since: since.into_iter().flatten().max().unwrap_or(now) })
     }
 
+    /// The tongues that are known.
+    pub(super) fn tongues(&self) -> Result<Vec<u64>, StoreError> {
+        self.lend(|live| Ok(tongues::known(&live.connection)?))
+    }
+
+    /// Forgets the tongues, other than `kept`, that nothing lies in.
+    pub(super) fn forget_empty(&self, kept: u64) -> Result<(), StoreError> {
+        self.lend(|live| sqlite::write(&mut live.connection, |transaction| tongues::forget_empty(transaction, kept)))
+    }
+
     /// How many entries and bytes there are in each tongue that has any or is known.
     pub(super) fn census(&self) -> Result<Vec<(u64, u64, u64)>, StoreError> {
         self.lend(|live| Ok(tongues::census(&live.connection)?))
     }
 
-    /// Puts entries in place of others, in one transaction; what is deleted is overwritten. Gives how many were put and how
-    /// many of the old ones had gone.
-    pub(super) fn exchange(&self, pairs: &[(Meta, super::Fill)]) -> Result<(u64, u64), StoreError> {
+    /// The row at `address` as it lies there.
+    pub(super) fn lift(&self, address: Address<'_>) -> Result<Option<Lifted>, StoreError> {
+        self.lend(|live| tongues::lift(&live.connection, address))
+    }
+
+    /// Puts entries in place of others, or drops them, in one transaction; what is deleted is overwritten. Gives how many
+    /// were put and how many of the old ones had gone.
+    pub(super) fn exchange(&self, pairs: &[(Lifted, Option<super::Fill>)]) -> Result<(u64, u64), StoreError> {
         self.lend(|live| {
             live.lasting = false;
             live.connection.pragma_update(None, "secure_delete", true)?;
             sqlite::write(&mut live.connection, |transaction| {
-                for (_, fill) in pairs {
+                for fill in pairs.iter().filter_map(|(_, fill)| fill.as_ref()) {
                     // Whoever removes from now on must know that this tongue is spoken.
                     tongues::admit(transaction, tongue::of(&fill.meta.key), u64::MAX >> 1, i64::MAX)?;
                 }
                 tongues::exchange(transaction, pairs)
             })
-        })
-    }
-
-    /// Drops one entry whatever its tongue, and overwrites it.
-    pub(super) fn erase(&self, old: &Meta) -> Result<(), StoreError> {
-        let address = Address { space: &old.space, key: &old.key };
-        self.lend(|live| {
-            live.lasting = false;
-            live.connection.pragma_update(None, "secure_delete", true)?;
-            sqlite::write(&mut live.connection, |transaction| write::discard(transaction, address, old.seal)).map(drop)
         })
     }
 

@@ -18,6 +18,18 @@ const LONG: u64 = 64 * 1024;
 
 /// Shows the entry at `address` to `look`.
 pub(super) fn view(connection: &Connection, address: Address<'_>, look: Look<'_>) -> Result<bool, Fault> {
+    view_version(connection, address, &mut |meta, _, frames| look(meta, frames))
+}
+
+/// What [`view_version`] calls with the entry and the number of its version.
+pub(super) type LookAtVersion<'a> = &'a mut dyn FnMut(&Meta, i64, &mut dyn Frames) -> Result<(), StoreError>;
+
+/// The same, with the number of the version that is shown.
+pub(super) fn view_version(
+    connection: &Connection,
+    address: Address<'_>,
+    look: LookAtVersion<'_>,
+) -> Result<bool, Fault> {
     sqlite::read(connection, |connection| {
         let sql = "SELECT space, key, schema, stored_at, fresh_until, stale_until, used_at, source, size, held, \
                    frames, seal, version FROM e WHERE id = ?1 AND space = ?2 AND key = ?3";
@@ -30,7 +42,7 @@ pub(super) fn view(connection: &Connection, address: Address<'_>, look: Look<'_>
         let Some((meta, version)) = found else { return Ok(false) };
         let long = meta.held / u64::from(meta.frames.max(1)) >= LONG;
         let mut frames = Shown { connection, version, count: meta.frames, key: address.key, long, blob: None };
-        look(&meta, &mut frames)?;
+        look(&meta, version, &mut frames)?;
         Ok(true)
     })
 }

@@ -8,7 +8,7 @@
 //! The table is made by the first sealed fill: a generation without it is in clear, and earlier binaries never look for it.
 
 use super::Fault;
-use super::read::first_frame;
+use super::read::{self, first_frame};
 use crate::clock::UnixMillis;
 use crate::sqlite::{Connection, OptionalExtension, StatementError, Transaction, params};
 use crate::store::tongue::{self, CLEAR, ID, MARK};
@@ -89,18 +89,23 @@ pub(super) fn has_foreign(transaction: &Transaction<'_>, own: &[u64]) -> Result<
             register(transaction, *first)?;
         }
     }
-    let known: Vec<i64> =
-        transaction.prepare_cached("SELECT tongue FROM k")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(known.iter().any(|tongue| !own.contains(&tongue.cast_unsigned())))
+    Ok(known(transaction)?.iter().any(|tongue| !own.contains(tongue)))
+}
+
+/// The tongues that are known; none where nobody ever sealed anything.
+pub(super) fn known(connection: &Connection) -> Result<Vec<u64>, StatementError> {
+    if !is_kept(connection)? {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare_cached("SELECT tongue FROM k")?;
+    statement.query_map([], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?.collect()
 }
 
 /// How many entries and bytes there are in each tongue that has any or is known.
 pub(super) fn census(connection: &Connection) -> Result<Vec<(u64, u64, u64)>, StatementError> {
     let mut found: std::collections::BTreeMap<u64, (u64, u64)> = std::collections::BTreeMap::new();
-    if is_kept(connection)? {
-        for known in connection.prepare("SELECT tongue FROM k")?.query_map([], |row| row.get::<_, i64>(0))? {
-            found.insert(known?.cast_unsigned(), (0, 0));
-        }
+    for tongue in known(connection)? {
+        found.insert(tongue, (0, 0));
     }
     let start = MARK.len();
     let sql = format!(
@@ -163,29 +168,57 @@ pub(super) fn blur(transaction: &Transaction<'_>, kept: u64) -> Result<(), Fault
     Ok(())
 }
 
+/// A row as it lies there, with its frames, under one snapshot.
+#[derive(Debug)]
+pub(in crate::store) struct Lifted {
+    pub(in crate::store) meta: Meta,
+    /// The frames as they are stored; `None` when one is missing or cannot be read.
+    pub(in crate::store) frames: Option<Vec<Vec<u8>>>,
+    /// No two versions of an entry have the same.
+    version: i64,
+}
+
+/// Reads the row at `address` as it lies there.
+pub(super) fn lift(connection: &Connection, address: Address<'_>) -> Result<Option<Lifted>, Fault> {
+    let mut lifted = None;
+    read::view_version(connection, address, &mut |meta, version, frames| {
+        let mut all = Some(Vec::new());
+        for index in 0..meta.frames {
+            let mut frame = Vec::new();
+            match (frames.read(index, &mut frame), &mut all) {
+                (Ok(()), Some(all)) => all.push(frame),
+                _ => {
+                    all = None;
+                    break;
+                }
+            }
+        }
+        lifted = Some(Lifted { meta: meta.clone(), frames: all, version });
+        Ok(())
+    })?;
+    Ok(lifted)
+}
+
 /// Puts entries in place of others, each pair in the same breath: only if the old one still is what was read, and unless
 /// a younger one stands where the new one belongs. How many were put, and how many of the old ones had gone.
-pub(super) fn exchange(transaction: &Transaction<'_>, pairs: &[(Meta, Fill)]) -> Result<(u64, u64), Fault> {
+pub(super) fn exchange(transaction: &Transaction<'_>, pairs: &[(Lifted, Option<Fill>)]) -> Result<(u64, u64), Fault> {
     let (mut put, mut gone) = (0, 0);
-    for (old, new) in pairs {
+    for (Lifted { meta: old, version, .. }, new) in pairs {
         let id = Address { space: &old.space, key: &old.key }.id().cast_signed();
-        let sql = "DELETE FROM e WHERE id = ? AND space = ? AND key = ? AND seal = ? AND stored_at = ? \
-                   RETURNING version, frames, used_at";
-        let found: Option<(i64, i64, i64)> = transaction
+        let sql = "DELETE FROM e WHERE id = ? AND version = ? RETURNING frames, used_at";
+        let found: Option<(i64, i64)> = transaction
             .prepare_cached(sql)?
-            .query_row(params![id, old.space, old.key, old.seal.cast_signed(), old.stored_at], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
+            .query_row([id, *version], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let Some((version, frames, used_at)) = found else {
+        let Some((frames, used_at)) = found else {
             gone += 1;
             continue;
         };
-        super::write::drop_version(transaction, version, frames)?;
+        super::write::drop_version(transaction, *version, frames)?;
+        let Some(new) = new else { continue };
         let new_id = Address { space: &new.meta.space, key: &new.meta.key }.id().cast_signed();
         let sql = "SELECT 1 FROM e WHERE id = ? AND stored_at >= ?";
-        let younger = transaction.prepare_cached(sql)?.query_row(params![new_id, old.stored_at], |_| Ok(())).optional()?;
-        if younger.is_some() {
+        if transaction.prepare_cached(sql)?.exists(params![new_id, old.stored_at])? {
             gone += 1;
             continue;
         }

@@ -5,7 +5,8 @@
 //! replaced; whenever it is ended, every entry is whole under one key or the other, and another run goes on with the rest.
 
 use super::key::SealKey;
-use super::{Ring, Sealed, name, wrap};
+use super::{Ring, Sealed, envelope, name, wrap};
+use crate::store::disk::Lifted;
 use crate::store::tongue::{self, CLEAR};
 use crate::store::{Address, Fill, Meta, Select, Store, StoreError};
 use std::ops::ControlFlow;
@@ -84,20 +85,18 @@ impl Sealed {
             if rest.is_empty() || round == 3 {
                 break;
             }
-            let mut batch: Vec<(Meta, Fill)> = Vec::new();
+            let mut batch = Vec::new();
             let mut bytes = 0;
             for (space, stored) in &rest {
-                match self.opened(old, space, stored)? {
-                    Some((meta, Some(fill))) => {
-                        bytes += meta.held;
-                        let fill = wanted.map_or_else(|| Ok(fill.clone()), |with| wrap(with, &fill))?;
-                        batch.push((meta, fill));
-                    }
-                    Some((meta, None)) => {
-                        self.disk.erase(&meta)?;
-                        done.dropped += 1;
-                    }
+                match self.disk.lift(Address { space, key: stored })? {
                     None => done.gone += 1,
+                    Some(mut lifted) => {
+                        bytes += lifted.meta.held;
+                        let fill = self.opened(old, &mut lifted);
+                        done.dropped += u64::from(fill.is_none());
+                        let sealed = fill.map(|fill| wanted.map_or(Ok(fill.clone()), |with| wrap(with, &fill)));
+                        batch.push((lifted, sealed.transpose()?));
+                    }
                 }
                 left += 1;
                 if batch.len() == ENTRIES || bytes > BYTES {
@@ -118,7 +117,7 @@ impl Sealed {
         Ok(done)
     }
 
-    fn hand_over(&self, batch: &mut Vec<(Meta, Fill)>, done: &mut Exchanged) -> Result<(), StoreError> {
+    fn hand_over(&self, batch: &mut Vec<(Lifted, Option<Fill>)>, done: &mut Exchanged) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -141,42 +140,18 @@ impl Sealed {
         of(&self.ring).or_else(|| of(old)).map(Some)
     }
 
-    /// The row under `stored` and the entry that it holds: without one when it is damaged. `None` when it is not there.
-    fn opened(&self, old: &Ring, space: &str, stored: &str) -> Result<Option<(Meta, Option<Fill>)>, StoreError> {
-        let Some(reader) = self.reader(old, tongue::of(stored)) else { return Ok(None) };
-        let address = Address { space, key: stored };
-        let mut row = None;
-        self.disk.view(address, &mut |meta, _| {
-            row = Some(meta.clone());
-            Ok(())
-        })?;
-        let Some(row) = row else { return Ok(None) };
-        let mut fill = None;
-        let mut same = false;
-        let mut take = |meta: &Meta, frames: &mut dyn super::Frames| {
-            same = meta.stored_at == row.stored_at;
-            let mut all = Vec::new();
-            for index in 0..meta.frames {
-                let mut frame = Vec::new();
-                frames.read(index, &mut frame)?;
-                all.push(frame);
-            }
-            fill = Some(Fill { meta: meta.clone(), frames: all });
-            Ok(())
+    /// The entry that a row holds; `None` when it is damaged. Takes the frames out of the row.
+    fn opened(&self, old: &Ring, lifted: &mut Lifted) -> Option<Fill> {
+        let row = &lifted.meta;
+        let mut frames = lifted.frames.take()?;
+        let Some(with) = self.reader(old, tongue::of(&row.key))? else {
+            return Some(Fill { meta: row.clone(), frames });
         };
-        let shown = match reader {
-            None => self.disk.view(address, &mut take),
-            Some(with) => match name::open(with, space, stored) {
-                Some(key) => self.look(with, address, &key, &mut take),
-                None => Ok(true),
-            },
-        };
-        match shown {
-            // One that was replaced meanwhile is not what was read.
-            Ok(_) if fill.is_some() && !same => Ok(None),
-            Ok(false) => Ok(None),
-            Ok(true) | Err(StoreError::Damaged { .. }) => Ok(Some((row, fill))),
-            Err(error) => Err(error),
+        let key = name::open(with, &row.space, &row.key)?;
+        let (entry, seal) = envelope::open(with, row, &frames.pop()?)?;
+        for (frame, index) in frames.iter_mut().zip(0..) {
+            entry.open(index, frame).then_some(())?;
         }
+        Some(Fill { meta: Meta { key, frames: row.frames - 1, seal, ..row.clone() }, frames })
     }
 }

@@ -64,6 +64,13 @@ impl Sealed {
         }
     }
 
+    /// The id of a key that entries here may lie under, and that this process does not have.
+    pub fn foreign_key(&self) -> Result<Option<String>, StoreError> {
+        let Ring::Keys(keys) = &self.ring else { return Ok(None) };
+        let foreign = |tongue: &u64| *tongue != tongue::CLEAR && keys.speaks(*tongue).is_none();
+        Ok(self.disk.tongues()?.into_iter().find(foreign).map(|tongue| format!("{tongue:08x}")))
+    }
+
     /// See [`Disk::path`].
     pub fn path(&self) -> Result<PathBuf, StoreError> {
         self.disk.path()
@@ -422,7 +429,12 @@ impl Store for Sealed {
     }
 
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
-        self.disk.sweep(sweep)
+        let swept = self.disk.sweep(sweep)?;
+        if let (Some(newest), false) = (self.keys().next(), sweep.dry_run) {
+            // A tongue that nothing lies in any more only makes removals wider.
+            let _ = self.disk.forget_empty(newest.tongue());
+        }
+        Ok(swept)
     }
 
     fn touch(&self, uses: &[(u64, UnixMillis)]) -> Result<(), StoreError> {
