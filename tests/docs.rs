@@ -12,8 +12,15 @@ use awsideman::daemon::metrics;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 6] =
-    ["README.md", "docs/guide.md", "docs/alerts.md", "docs/coherence.md", "docs/daemon.md", "docs/sandbox.md"];
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "docs/guide.md",
+    "docs/alerts.md",
+    "docs/coherence.md",
+    "docs/daemon.md",
+    "docs/encryption.md",
+    "docs/sandbox.md",
+];
 
 fn place(document: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(document)

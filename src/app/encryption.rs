@@ -152,7 +152,8 @@ impl App {
             None => (Vec::new(), None),
         };
         let census = if self.cache_dir().is_dir() { self.open_disk()?.census()? } else { Census::default() };
-        let under = |id: &String| census.keys.iter().find(|(known, ..)| known == id).map_or((0, 0), |(_, n, b)| (*n, *b));
+        let under =
+            |id: &String| census.keys.iter().find(|(known, ..)| known == id).map_or((0, 0), |(_, n, b)| (*n, *b));
         let mut keys: Vec<KeyReport> = ids
             .iter()
             .enumerate()
@@ -177,17 +178,20 @@ impl App {
             older_databases: census.others.iter().map(|path| path.display().to_string()).collect(),
             next: None,
         };
-        status.next = self.next_step(&status);
+        status.next = Self::next_step(&status);
         Ok(status)
     }
 
-    fn next_step(&self, status: &EncryptionStatus) -> Option<String> {
+    fn next_step(status: &EncryptionStatus) -> Option<String> {
         let held = |role: &str| status.keys.iter().filter(|key| key.role == role).map(|key| key.entries).sum::<u64>();
         let older = status.keys.iter().filter(|key| key.role == "older").count();
         let sealed: u64 = status.keys.iter().map(|key| key.entries).sum();
         if status.enabled {
             return if status.problem.is_some() {
-                Some("mend what is wrong with the key; until then everything is asked of AWS and nothing is stored".into())
+                Some(
+                    "mend what is wrong with the key; until then everything is asked of AWS and nothing is stored"
+                        .into(),
+                )
             } else if status.clear_entries > 0 {
                 Some("`awsideman cache encryption enable` seals what lies in clear".into())
             } else if held("older") > 0 {
@@ -198,15 +202,22 @@ impl App {
                         .into(),
                 )
             } else if !status.older_databases.is_empty() {
-                Some("older databases may hold entries as they were: delete them when they are no longer evidence".into())
+                Some(
+                    "older databases may hold entries as they were: delete them when they are no longer evidence"
+                        .into(),
+                )
             } else {
-                (older > 0).then(|| "remove the older keys, once nobody uses them any more: nothing lies under them".into())
+                (older > 0)
+                    .then(|| "remove the older keys, once nobody uses them any more: nothing lies under them".into())
             };
         }
         if sealed > held("unknown") {
             Some("`awsideman cache encryption disable` opens what is sealed".into())
         } else if held("unknown") > 0 {
-            Some("what is sealed is of no use without its key, and expires; `awsideman cache clear --all` drops it".into())
+            Some(
+                "what is sealed is of no use without its key, and expires; `awsideman cache clear --all` drops it"
+                    .into(),
+            )
         } else if status.key.is_some() {
             Some("set `enabled = true` in [cache.encryption], then `awsideman cache encryption enable`".into())
         } else {
@@ -224,7 +235,8 @@ impl App {
             base.map(|base| base.join("awsideman/cache.key"))
         };
         let path = named.map(Path::to_owned).or(configured).or_else(beside);
-        let path = path.ok_or_else(|| StoreError::Key("there is no home directory: name a file with --key-file".into()))?;
+        let path =
+            path.ok_or_else(|| StoreError::Key("there is no home directory: name a file with --key-file".into()))?;
         let path = std::path::absolute(&path).unwrap_or(path);
         let line = KeyRing::generate().map_err(StoreError::Key)?;
         private::keep_secret(&path, line.as_bytes()).map_err(StoreError::Private)?;
@@ -246,7 +258,8 @@ impl App {
         let mut text = Zeroizing::new(Vec::with_capacity(before.len() + 64));
         text.extend_from_slice(KeyRing::generate().map_err(fail)?.as_bytes());
         text.extend_from_slice(&before);
-        let ring = KeyRing::parse(&text).map_err(|bad| fail(format!("with a new key before it, {}: {bad}", path.display())))?;
+        let ring = KeyRing::parse(&text)
+            .map_err(|bad| fail(format!("with a new key before it, {}: {bad}", path.display())))?;
         // A link that was named keeps pointing: the file behind it is replaced.
         let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         private::replace(&at, &text, Access::Owner).map_err(StoreError::Private)?;

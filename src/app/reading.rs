@@ -14,8 +14,8 @@ use crate::private::Prepared;
 use crate::report::Calls;
 use crate::sqlite;
 use crate::state::{BreakerMark, BreakerState, Outcome};
-use crate::store::{self, Breaker, BreakerSnapshot, Memory, Near, Store, StoreError};
 use crate::store::Sealed;
+use crate::store::{self, Breaker, BreakerSnapshot, Memory, Near, Store, StoreError};
 use std::sync::Arc;
 
 /// A log of this many bytes is folded by the command that let it grow: a few dozen pages.

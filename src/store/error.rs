@@ -109,7 +109,6 @@ impl StoreError {
         matches!(
             self,
             StoreError::Damaged { .. } | StoreError::Output(_) | StoreError::BreakerOpen | StoreError::Key(_)
-        )
-            || self.is_read_only()
+        ) || self.is_read_only()
     }
 }

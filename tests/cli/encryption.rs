@@ -114,7 +114,8 @@ fn globs_inspection_and_reasons_see_the_keys_behind_the_seal() {
     world.run(["cache", "check", "--full"]).ok();
     // Resource and operation are clear: counting, cleaning and limits need no more.
     let resources = world.run(["cache", "status", "--detailed", "--json"]).ok().json();
-    let users = resources["resources"].as_array().unwrap().iter().find(|row| row["resource"] == "user").unwrap().clone();
+    let users =
+        resources["resources"].as_array().unwrap().iter().find(|row| row["resource"] == "user").unwrap().clone();
     assert!(users["entries"].as_u64().unwrap() > 20 && users["hits"].as_u64().unwrap() > 0, "{users}");
 }
 
@@ -209,7 +210,7 @@ fn without_a_usable_key_aws_answers_and_the_night_commands_work() {
     keys(&world, &[FIRST]);
     assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok().silent()), 0, "and it is all there again");
     std::fs::remove_file(&path).unwrap();
-    world.run(["cache", "recover"]).ok();
+    world.run(["cache", "recover"]).code(1).stdout_has("The new cache:").stdout_has("it does not work");
 }
 
 #[test]
@@ -238,7 +239,9 @@ fn a_change_by_one_process_is_seen_by_all_whatever_keys_they_have() {
             world.run(words.iter().copied()).ok().stdout_has(display);
         }
     };
-    let settle = |world: &mut World, n: u32| drop(world.later(&format!("{}s", n * 11)));
+    let settle = |world: &mut World, n: u32| {
+        world.later(&format!("{}s", n * 11));
+    };
     let change = |world: &World, display: &str| {
         world.run(["user", "update", &name, "--display-name", display, "--json"]).ok();
     };

@@ -54,7 +54,9 @@ fn a_rotation_that_is_killed_loses_nothing_and_no_invalidation() {
             world.run(["cache", "inspect", &cleared]).code(5);
         }
     }
-    println!("rotation: {total} kills, {midway} of them midway, {removed} invalidations meanwhile, 0 entries lost or wrong");
+    println!(
+        "rotation: {total} kills, {midway} of them midway, {removed} invalidations meanwhile, 0 entries lost or wrong"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod encryption;
 mod truth;
 
 pub use depth::{CheckArgs, ExportArgs, ImportArgs, InspectArgs, WhyArgs};
-pub use encryption::{EncryptionCommand, EnableArgs, RotateArgs};
+pub use encryption::{EnableArgs, EncryptionCommand, RotateArgs};
 pub use truth::{InvalidateArgs, VerifyArgs};
 
 use crate::config::WarmTarget;

@@ -81,8 +81,8 @@ impl Draft for DiskDraft<'_> {
             }
             sqlite::write(&mut live.connection, |transaction| {
                 let admitted = tongues::admit(transaction, tongue::of(&meta.key), since, self.begun)?;
-                let open =
-                    admitted && write::judge(transaction, since, self.begun)?.is_some_and(|gate| !gate.refuses(address));
+                let open = admitted
+                    && write::judge(transaction, since, self.begun)?.is_some_and(|gate| !gate.refuses(address));
                 if !open || !stands(transaction, self.version)? {
                     transaction.prepare_cached("UPDATE g SET due = 0 WHERE version = ?")?.execute([self.version])?;
                     return Ok(false);

@@ -202,7 +202,12 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
         let seen = known.as_ref().map_or(0, |(sequence, _)| *sequence);
         for fence in inherited().into_iter().flat_map(|(_, fences)| fences).filter(|fence| fence.sequence > seen) {
             let work = |transaction: &Transaction<'_>| {
-                write::remove(transaction, &Removal::clear(std::slice::from_ref(&fence.select)), fence.deadline, fence.at)
+                write::remove(
+                    transaction,
+                    &Removal::clear(std::slice::from_ref(&fence.select)),
+                    fence.deadline,
+                    fence.at,
+                )
             };
             write::durably(&mut connection, work).map_err(|fault| fault.at(&path))?;
         }

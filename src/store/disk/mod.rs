@@ -6,6 +6,7 @@
 //! survived.
 
 mod check;
+mod cut;
 mod draft;
 mod generation;
 mod network;
@@ -19,11 +20,11 @@ mod write;
 pub use self::check::Sounding;
 pub use self::ring::Eviction;
 
+pub(super) use self::cut::{Cut, Removal};
 pub(super) use self::tongues::Lifted;
 
 use self::generation::Stamp;
 use super::log;
-use super::tongue::{self, CLEAR};
 use super::{
     Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
 };
@@ -38,9 +39,6 @@ use std::time::Duration;
 
 /// How many idle connections are kept.
 const IDLE: usize = 4;
-
-/// How often a removal follows when the live generation is replaced under it.
-const ROUNDS: u32 = 100;
 
 /// Where and how a disk backend lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,38 +75,6 @@ pub struct Disk {
     pool: Mutex<Vec<Live>>,
     /// The largest number seen, so that a generation made by this process continues above it.
     seen: AtomicU64,
-}
-
-/// What goes, and what is written into the log of it.
-pub(super) struct Removal<'a> {
-    /// What is recorded, and which of the rows under it go.
-    pub(super) cuts: Vec<Cut<'a>>,
-    /// What is recorded too when a tongue is known that is not among `own`; the rows in such tongues under it go.
-    pub(super) wide: Vec<Select>,
-    /// The tongues that `cuts` are complete for.
-    pub(super) own: Vec<u64>,
-}
-
-/// Judges a row by its space and name.
-pub(super) type Goes<'a> = Box<dyn Fn(&str, &str) -> bool + 'a>;
-
-/// One selection of a removal.
-pub(super) struct Cut<'a> {
-    /// What is recorded.
-    pub(super) select: Select,
-    /// Which of the rows under it go; all of them without.
-    pub(super) goes: Option<Goes<'a>>,
-}
-
-impl Removal<'_> {
-    /// The removal of a process that has no key.
-    pub(super) fn clear(selections: &[Select]) -> Removal<'static> {
-        Removal {
-            cuts: selections.iter().map(|select| Cut { select: select.clone(), goes: None }).collect(),
-            wide: selections.iter().map(tongue::widen).collect(),
-            own: vec![CLEAR],
-        }
-    }
 }
 
 /// What a store remembers of changes.
@@ -227,106 +193,6 @@ impl Disk {
         let lone = generation::databases(&self.options)?.len() == 1;
         let since = [Some(now.saturating_sub(log::KEEP_MILLIS)), pruned, (!lone).then_some(began)];
         Ok(History { records, began, whole_since: since.into_iter().flatten().max().unwrap_or(now) })
-    }
-
-    /// The tongues that are known.
-    pub(super) fn tongues(&self) -> Result<Vec<u64>, StoreError> {
-        self.lend(|live| Ok(tongues::known(&live.connection)?))
-    }
-
-    /// Forgets the tongues, other than `kept`, that nothing lies in.
-    pub(super) fn forget_empty(&self, kept: u64) -> Result<(), StoreError> {
-        self.lend(|live| sqlite::write(&mut live.connection, |transaction| tongues::forget_empty(transaction, kept)))
-    }
-
-    /// How many entries and bytes there are in each tongue that has any or is known.
-    pub(super) fn census(&self) -> Result<Vec<(u64, u64, u64)>, StoreError> {
-        self.lend(|live| Ok(tongues::census(&live.connection)?))
-    }
-
-    /// The row at `address` as it lies there.
-    pub(super) fn lift(&self, address: Address<'_>) -> Result<Option<Lifted>, StoreError> {
-        self.lend(|live| tongues::lift(&live.connection, address))
-    }
-
-    /// Puts entries in place of others, or drops them, in one transaction; what is deleted is overwritten. Gives how many
-    /// were put and how many of the old ones had gone.
-    pub(super) fn exchange(&self, pairs: &[(Lifted, Option<super::Fill>)]) -> Result<(u64, u64), StoreError> {
-        self.lend(|live| {
-            live.lasting = false;
-            live.connection.pragma_update(None, "secure_delete", true)?;
-            sqlite::write(&mut live.connection, |transaction| {
-                for fill in pairs.iter().filter_map(|(_, fill)| fill.as_ref()) {
-                    // Whoever removes from now on must know that this tongue is spoken.
-                    tongues::admit(transaction, tongue::of(&fill.meta.key), u64::MAX >> 1, i64::MAX)?;
-                }
-                tongues::exchange(transaction, pairs)
-            })
-        })
-    }
-
-    /// After everything was written in the tongue `kept`: forgets the tongues that nobody speaks any more, and what the log
-    /// and the ring would tell of them.
-    pub(super) fn forget_tongues(&self, kept: u64) -> Result<(), StoreError> {
-        self.lend(|live| {
-            write::durably(&mut live.connection, |transaction| {
-                tongues::forget_empty(transaction, kept)?;
-                tongues::blur(transaction, kept)
-            })
-        })
-    }
-
-    /// Writes the database anew, so that nothing of what was deleted stays in free pages or in the log. `false` when a
-    /// reader held that back.
-    pub(super) fn scour(&self) -> Result<bool, StoreError> {
-        self.lend(|live| {
-            live.lasting = false;
-            write::free(&mut live.connection, i64::MAX, write::SLICE)?;
-            live.connection.execute_batch("VACUUM")?;
-            Ok(sqlite::checkpoint(&live.connection)?)
-        })
-    }
-
-    /// Databases of this directory that are not the live one, and may hold what was written before.
-    pub(super) fn others(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let live = self.path()?;
-        let names = generation::databases(&self.options)?;
-        let paths = names.into_iter().map(|n| self.options.dir.join(generation::file_name(n)));
-        Ok(paths.filter(|path| *path != live).collect())
-    }
-
-    /// [`Store::remove`] of those who know more about names.
-    pub(super) fn cut(
-        &self,
-        removal: &Removal<'_>,
-        fence_until: Option<UnixMillis>,
-        now: UnixMillis,
-    ) -> Result<Removed, StoreError> {
-        let mut rounds = 0;
-        loop {
-            let (removed, stamp) = self.lend(|live| {
-                let removed = write::durably(&mut live.connection, |transaction| {
-                    write::remove(transaction, removal, fence_until, now)
-                })?;
-                Ok((removed, live.stamp))
-            })?;
-            self.saw(removed.sequence);
-            generation::retire_others(&self.options)?;
-            rounds += 1;
-            // Another generation may have come to life while this one was being written: it must know too.
-            if generation::stamp(&self.options.dir) == Some(stamp) {
-                // What a large removal left is freed in small transactions; if that fails, the next sweep does it.
-                let _ = self.lend(|live| write::free(&mut live.connection, 0, write::SLICE));
-                return Ok(removed);
-            }
-            if rounds == ROUNDS {
-                return Err(StoreError::Io {
-                    action: "keep up with",
-                    path: self.options.dir.join("CURRENT"),
-                    source: std::io::Error::other("it keeps being replaced"),
-                });
-            }
-        }
     }
 
     /// Runs `work` on a connection to the live generation.

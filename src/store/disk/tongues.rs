@@ -113,7 +113,8 @@ pub(super) fn census(connection: &Connection) -> Result<Vec<(u64, u64, u64)>, St
          count(*), sum(held) FROM e GROUP BY 1"
     );
     let mut statement = connection.prepare(&sql)?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
+    let rows =
+        statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
     for row in rows {
         let (name, entries, held) = row?;
         let so_far = found.entry(tongue::of(&name)).or_default();
@@ -162,7 +163,8 @@ pub(super) fn blur(transaction: &Transaction<'_>, kept: u64) -> Result<(), Fault
             transaction.execute("UPDATE r SET pattern = ? WHERE id = ?", params![pattern, id])?;
         }
     }
-    if transaction.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'x'", [], |row| row.get::<_, i64>(0))? > 0 {
+    if transaction.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'x'", [], |row| row.get::<_, i64>(0))? > 0
+    {
         transaction.execute("DELETE FROM x", [])?;
     }
     Ok(())
@@ -185,13 +187,11 @@ pub(super) fn lift(connection: &Connection, address: Address<'_>) -> Result<Opti
         let mut all = Some(Vec::new());
         for index in 0..meta.frames {
             let mut frame = Vec::new();
-            match (frames.read(index, &mut frame), &mut all) {
-                (Ok(()), Some(all)) => all.push(frame),
-                _ => {
-                    all = None;
-                    break;
-                }
+            if frames.read(index, &mut frame).is_err() {
+                all = None;
+                break;
             }
+            all.get_or_insert_default().push(frame);
         }
         lifted = Some(Lifted { meta: meta.clone(), frames: all, version });
         Ok(())

@@ -42,6 +42,16 @@ pub struct Exchanged {
     pub scoured: bool,
 }
 
+/// Who can read the entries of a tongue.
+enum Reader<'a> {
+    /// Whoever holds this key.
+    With(&'a SealKey),
+    /// Everybody: they are in clear.
+    AsItIs,
+    /// Nobody here.
+    Nobody,
+}
+
 impl Sealed {
     /// What lies under which key. Needs none.
     pub fn census(&self) -> Result<Census, StoreError> {
@@ -73,10 +83,9 @@ impl Sealed {
             self.disk.scan(&Select::All, &mut |meta| {
                 let tongue = tongue::of(&meta.key);
                 if tongue != target {
-                    if self.reader(old, tongue).is_some() {
-                        rest.push((meta.space.clone(), meta.key.clone()));
-                    } else {
-                        unknown += 1;
+                    match self.reader(old, tongue) {
+                        Reader::Nobody => unknown += 1,
+                        Reader::With(_) | Reader::AsItIs => rest.push((meta.space.clone(), meta.key.clone())),
                     }
                 }
                 ControlFlow::Continue(())
@@ -128,24 +137,26 @@ impl Sealed {
         Ok(())
     }
 
-    /// How entries of a tongue are read: `Some(None)` as they are.
-    fn reader<'a>(&'a self, old: &'a Ring, tongue: u64) -> Option<Option<&'a SealKey>> {
+    /// How entries of a tongue are read.
+    fn reader<'a>(&'a self, old: &'a Ring, tongue: u64) -> Reader<'a> {
         if tongue == CLEAR {
-            return matches!(old, Ring::Clear).then_some(None);
+            return if matches!(old, Ring::Clear) { Reader::AsItIs } else { Reader::Nobody };
         }
         let of = |ring: &'a Ring| match ring {
             Ring::Keys(keys) => keys.speaks(tongue),
             Ring::Clear | Ring::Locked(_) => None,
         };
-        of(&self.ring).or_else(|| of(old)).map(Some)
+        of(&self.ring).or_else(|| of(old)).map_or(Reader::Nobody, Reader::With)
     }
 
     /// The entry that a row holds; `None` when it is damaged. Takes the frames out of the row.
     fn opened(&self, old: &Ring, lifted: &mut Lifted) -> Option<Fill> {
         let row = &lifted.meta;
         let mut frames = lifted.frames.take()?;
-        let Some(with) = self.reader(old, tongue::of(&row.key))? else {
-            return Some(Fill { meta: row.clone(), frames });
+        let with = match self.reader(old, tongue::of(&row.key)) {
+            Reader::With(key) => key,
+            Reader::AsItIs => return Some(Fill { meta: row.clone(), frames }),
+            Reader::Nobody => return None,
         };
         let key = name::open(with, &row.space, &row.key)?;
         let (entry, seal) = envelope::open(with, row, &frames.pop()?)?;

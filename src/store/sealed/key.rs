@@ -112,7 +112,7 @@ impl fmt::Debug for KeyRing {
 impl SealKey {
     fn new(master: &[u8; BYTES]) -> SealKey {
         let master = mac(master);
-        let derived = |what: &[u8]| Zeroizing::new(<[u8; BYTES]>::from(digest(&master, &[what])));
+        let derived = |what: &[u8]| Zeroizing::new(digest(&master, &[what]));
         let number = u32::from_be_bytes(*derived(b"awsideman key id").first_chunk().expect("32 bytes hold four"));
         // 0 is the tongue of what is in clear.
         let number = number.max(1);
@@ -141,19 +141,7 @@ impl SealKey {
 }
 
 fn mac(key: &[u8; BYTES]) -> Hmac<Sha256> {
-    <Hmac<Sha256> as hmac::KeyInit>::new(&(*key).into_key())
-}
-
-trait IntoKey {
-    fn into_key(self) -> hmac::digest::Key<Hmac<Sha256>>;
-}
-
-impl IntoKey for [u8; BYTES] {
-    fn into_key(self) -> hmac::digest::Key<Hmac<Sha256>> {
-        let mut key = hmac::digest::Key::<Hmac<Sha256>>::default();
-        key[..BYTES].copy_from_slice(&self);
-        key
-    }
+    <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("a key of any length will do")
 }
 
 fn digest(with: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; BYTES] {

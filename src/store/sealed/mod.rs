@@ -236,8 +236,7 @@ impl Frames for Opened<'_> {
 /// The row and frames of a fill, sealed.
 fn wrap(with: &SealKey, fill: &Fill) -> Result<Fill, StoreError> {
     let entry = EntryKey::new().map_err(no_random)?;
-    let mut frames: Vec<Vec<u8>> =
-        fill.frames.iter().zip(0..).map(|(frame, index)| entry.seal(index, frame)).collect();
+    let mut frames: Vec<Vec<u8>> = fill.frames.iter().zip(0..).map(|(frame, index)| entry.seal(index, frame)).collect();
     // A fill that promises more frames than it has keeps its lid where it is looked for.
     frames.resize(fill.meta.frames as usize, Vec::new());
     let meta = row(with, &fill.meta);
@@ -350,8 +349,7 @@ impl Store for Sealed {
             Ring::Clear => self.disk.put(fills, since, begun),
             Ring::Locked(_) => Ok(Stored { stored: 0, refused: fills.len() as u64 }),
             Ring::Keys(keys) => {
-                let sealed: Vec<Fill> =
-                    fills.iter().map(|fill| wrap(keys.newest(), fill)).collect::<Result<_, _>>()?;
+                let sealed: Vec<Fill> = fills.iter().map(|fill| wrap(keys.newest(), fill)).collect::<Result<_, _>>()?;
                 self.disk.put(&sealed, since, begun)
             }
         }

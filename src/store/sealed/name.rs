@@ -23,7 +23,7 @@ pub(super) fn seal(with: &SealKey, space: &str, key: &str) -> String {
     let hash = with.hash(&[b"name", space.as_bytes(), key.as_bytes()]);
     let nonce: [u8; NONCE] = *hash.first_chunk().expect("32 bytes hold 24");
     let bound = bound(space, clear);
-    let payload = Payload { msg: key[clear.len()..].as_bytes(), aad: &bound };
+    let payload = Payload { msg: &key.as_bytes()[clear.len()..], aad: &bound };
     let sealed = aead(with).encrypt(&XNonce::from(nonce), payload).expect("a key is shorter than 256 GiB");
     let mut hidden = nonce.to_vec();
     hidden.extend_from_slice(&sealed);

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Subcommand)]
 pub enum EncryptionCommand {
     /// Show whether entries are sealed, under which keys, and the next step
-    #[command(after_help = "Examples:\n  awsideman cache encryption status\n  awsideman cache encryption status --json")]
+    #[command(
+        after_help = "Examples:\n  awsideman cache encryption status\n  awsideman cache encryption status --json"
+    )]
     Status,
     /// Seal what lies in clear, or make the key for it
     Enable(EnableArgs),

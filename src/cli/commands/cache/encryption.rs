@@ -78,7 +78,11 @@ fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(
 fn generated(file: &Path, id: &str, session: &Session, output: &mut Output) -> Result<(), Failure> {
     let encryption = &session.app.config().cache.encryption;
     let is_configured = encryption.enabled && encryption.key_file.as_deref() == Some(file);
-    let lines = ["[cache.encryption]".to_owned(), "enabled = true".to_owned(), format!("key_file = {:?}", file.display().to_string())];
+    let lines = [
+        "[cache.encryption]".to_owned(),
+        "enabled = true".to_owned(),
+        format!("key_file = {:?}", file.display().to_string()),
+    ];
     let document = json!({
         "schema_version": 1, "key_file": file, "key": id, "configuration": lines.join("\n"), "configured": is_configured,
     });
@@ -135,13 +139,17 @@ fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), Fail
 fn page(status: &EncryptionStatus) -> Page {
     let mut page = Page::new()
         .field("Encryption", if status.enabled { "on" } else { "off" })
-        .field("Key", match (&status.key, &status.problem) {
-            (Some(id), _) => id.clone(),
-            (None, Some(problem)) => problem.clone(),
-            (None, None) => "none".to_owned(),
-        })
+        .field(
+            "Key",
+            match (&status.key, &status.problem) {
+                (Some(id), _) => id.clone(),
+                (None, Some(problem)) => problem.clone(),
+                (None, None) => "none".to_owned(),
+            },
+        )
         .field("From", status.key_source.clone().unwrap_or_else(|| "no place is configured".to_owned()));
-    let row = |what: String, role: &str, n: u64, bytes: u64| vec![what, role.to_owned(), n.to_string(), format_size(bytes)];
+    let row =
+        |what: String, role: &str, n: u64, bytes: u64| vec![what, role.to_owned(), n.to_string(), format_size(bytes)];
     let mut rows: Vec<Vec<String>> =
         status.keys.iter().map(|key| row(key.id.clone(), key.role, key.entries, key.bytes)).collect();
     rows.push(row("in clear".to_owned(), "", status.clear_entries, status.clear_bytes));
