@@ -12,6 +12,7 @@
 //! ```text
 //!  floor 8  cli        people: words in, words out; the only printer, the only list of exit codes
 //!  floor 7  daemon     time: when a pass of jobs is due to be looked at
+//!           library    other programs: the cache as one shared handle
 //!  floor 6  app        the one place where rooms are joined
 //!  floor 5  jobs       work: when it is due, how a run is kept
 //!           alerts     words sent out, once when it starts and once when it is over
@@ -65,7 +66,11 @@
 //! - *Jobs are decided by the ledger and guarded by file locks*, never by the moment at which somebody wakes.
 //! - *A seal fails closed*: without the key nothing is read or stored, and a removal that cannot name an entry in some tongue
 //!   that the database knows removes all that it may be (`store/tongue.rs`, `docs/encryption.md`).
-//! - *There is no global* but the one that `tracing` writes the log through, no `unsafe`, no printing below floor 8, and no exit but `main.rs`.
+//! - *There is no global* but the one that `tracing` writes the log through and the handle that
+//!   [`library::CacheManager::shared`] gives: a program's threads must find the same one without anybody to hand it to them.
+//!   No `unsafe`, no printing below floor 8, and no exit but `main.rs`.
+//! - *What a program stores is its own* ([`cache::CUSTOM`]): it is never an answer of AWS, and a change that makes a key
+//!   false makes it false there as well.
 //!
 //! # Where do I change ...
 //!
@@ -81,6 +86,7 @@
 //! | a health check | `health/judge.rs` |
 //! | a command | `cli/args/` (words, help, example), `cli/commands/` (what it does), `cli/mod.rs` (one arm) |
 //! | an error's words, hint and exit code | the room's `error.rs`; `cli/exit/` |
+//! | what a program can do with the cache | `library/`, and the table in `docs/library.md` |
 //! | what the sandbox answers | `sandbox/` by service |
 //!
 //! # Departures
@@ -110,6 +116,7 @@ pub mod health;
 pub mod host;
 pub mod http;
 pub mod jobs;
+pub mod library;
 pub mod log;
 pub mod model;
 pub mod private;

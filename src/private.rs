@@ -5,11 +5,12 @@
 //! that belongs to somebody else, is refused; one that others may only read is tightened, and that is said. What its
 //! owner took from himself (a directory frozen with `chmod 500`) is never given back.
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Who may use a directory of ours.
@@ -92,6 +93,11 @@ impl PrivateError {
     pub fn is_read_only(&self) -> bool {
         let PrivateError::Io { source, .. } = self else { return false };
         matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+    }
+
+    /// Whether the disk has no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, PrivateError::Io { source, .. } if is_full(source))
     }
 
     /// Whether the path simply is not there.
@@ -181,19 +187,20 @@ pub enum Open {
 
 /// Opens a file of ours; a symlink in the last component is refused.
 pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError> {
-    let flags = match how {
-        Open::Read => OFlags::RDONLY,
-        Open::ReadWrite => OFlags::RDWR | OFlags::CREATE,
-        Open::Append => OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE,
+    // Through the C library, so that a test can let it fail (tests/faults).
+    let mut options = OpenOptions::new();
+    match how {
+        Open::Read => options.read(true),
+        Open::ReadWrite => options.read(true).write(true).create(true).truncate(false),
+        Open::Append => options.append(true).create(true),
     };
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(path, flags, Mode::from_raw_mode(access.file_mode()));
-    let file = match opened {
-        Ok(descriptor) => File::from(descriptor),
-        Err(rustix::io::Errno::LOOP) => {
+    options.mode(access.file_mode()).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
             return Err(PrivateError::NotOurs { path: path.into(), what: "a symbolic link" });
         }
-        Err(error) => return Err(io_error("open", path, error.into())),
+        Err(error) => return Err(io_error("open", path, error)),
     };
     if how != Open::Read && access != Access::Owner {
         // The umask may have taken the group's bits; only the owner can give them back.
@@ -300,6 +307,11 @@ pub fn publish(path: &Path, bytes: &[u8]) -> Result<(), PrivateError> {
 /// The last component of a path, for messages.
 pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned()
+}
+
+/// Whether the operating system says that there is no room.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn set_mode(path: &Path, mode: u32, access: Access) -> Result<(), PrivateError> {

@@ -64,7 +64,7 @@ pub enum SqliteError {
 impl SqliteError {
     /// Whether waiting may help: busy, locked, full.
     pub fn is_temporary(&self) -> bool {
-        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull))
+        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) || self.is_full()
     }
 
     /// Whether the file does not hold a sound database.
@@ -75,7 +75,13 @@ impl SqliteError {
 
     /// Whether the disk has no room.
     pub fn is_full(&self) -> bool {
-        self.code() == Some(ErrorCode::DiskFull)
+        self.code() == Some(ErrorCode::DiskFull) || self.is_cramped()
+    }
+
+    /// Whether there was not even room for the file by which readers and writers meet.
+    pub fn is_cramped(&self) -> bool {
+        let SqliteError::Database { source, .. } = self else { return false };
+        source.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
     }
 
     /// Whether this user may not write it.
@@ -226,14 +232,23 @@ pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     known(Connection::open_with_flags(resolved(plan.path), flags).map_err(fail)?, plan)
 }
 
+/// Opens a database for reading on a disk that has no room for its companion files: what is in its log is kept in memory.
+pub fn open_cramped(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    by_uri(plan, "mode=ro&readonly_shm=1")
+}
+
 /// Opens a database that nobody has open, in a directory where this user may make no companion files. What is written
 /// after the opening is not seen, so such a connection is for one operation.
 pub fn open_immutable(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    by_uri(plan, "immutable=1")
+}
+
+fn by_uri(plan: &Plan<'_>, parameters: &str) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let fail = |source| SqliteError::Database { path: plan.path.into(), source };
     let path = resolved(plan.path);
     let encoded = percent_encoding::percent_encode(path.as_os_str().as_encoded_bytes(), URI_PATH);
-    known(Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags).map_err(fail)?, plan)
+    known(Connection::open_with_flags(format!("file:{encoded}?{parameters}"), flags).map_err(fail)?, plan)
 }
 
 fn known(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {

@@ -32,6 +32,7 @@ fn settings(ttl: u64) -> Settings {
         ttls: Ttls { default: Duration::from_secs(ttl), ..Ttls::default() },
         not_found_ttl: Duration::from_secs(30),
         stale_if_error: Duration::from_hours(1),
+        max_age: None,
         compression: true,
     }
 }

@@ -12,14 +12,15 @@ use awsideman::daemon::metrics;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
-    "docs/guide.md",
     "docs/alerts.md",
     "docs/coherence.md",
     "docs/daemon.md",
     "docs/encryption.md",
+    "docs/library.md",
     "docs/sandbox.md",
+    "docs/troubleshooting.md",
 ];
 
 fn place(document: &str) -> PathBuf {
@@ -198,6 +199,18 @@ fn own(words: &[String]) -> Option<Vec<String>> {
     let ours = [["awsideman"].as_slice(), &["/usr/local/bin/awsideman"], &["cargo", "run", "--release", "--"]];
     let arguments = ours.into_iter().find_map(|start| words.strip_prefix(start))?;
     Some(std::iter::once("awsideman").chain(arguments.iter().copied()).map(ToOwned::to_owned).collect())
+}
+
+#[test]
+fn the_manual_of_the_library_has_every_test_of_a_python_block_in_its_order() {
+    let text = read("docs/library.md");
+    let (begin, end) = between(&text, "blocks");
+    let rows = text[begin..end].lines().skip(2);
+    let named: Vec<&str> = rows.map(|row| row.rsplit('`').nth(1).unwrap_or_default()).collect();
+    let blocks = read("tests/library/blocks.rs");
+    let tests: Vec<&str> = blocks.split("#[test]\nfn ").skip(1).map(|rest| rest.split('(').next().unwrap()).collect();
+    assert_eq!(named, tests);
+    assert_eq!(tests.len(), 16, "the guide has sixteen blocks");
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn settings() -> Settings {
         },
         not_found_ttl: MINUTE / 2,
         stale_if_error: 60 * MINUTE,
+        max_age: None,
         compression: true,
     }
 }

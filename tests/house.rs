@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["gateway", "health"],
     &["jobs", "alerts", "sandbox"],
     &["app"],
-    &["daemon"],
+    &["daemon", "library"],
     &["cli"],
 ];
 
@@ -38,7 +38,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aws_smithy_http_client", &["http.rs", "http/"]),
     ("aws_credential_types", &["aws.rs", "aws/"]),
     ("rustls", &["http/"]),
-    ("indicatif", &["cli/progress.rs"]),
+    ("indicatif", &["cli/progress.rs", "cli/progress/"]),
+    ("indexmap", &["gateway/rows.rs"]),
     ("comfy_table", &["cli/output/table.rs"]),
     ("csv", &["cli/output/render.rs"]),
     ("serde_yaml_ng", &["cli/output/render.rs"]),

@@ -9,6 +9,8 @@
 mod breaker;
 #[path = "store_contract/disk.rs"]
 mod disk;
+#[path = "store_contract/full.rs"]
+mod full;
 #[path = "store_contract/near.rs"]
 mod near;
 #[path = "store_contract/sealed.rs"]
@@ -17,8 +19,8 @@ mod sealed;
 use awsideman::clock::{ManualClock, UnixMillis};
 use awsideman::private::Access;
 use awsideman::store::{
-    Address, Breaker, BreakerSnapshot, Disk, Fill, Memory, Meta, Near, Options, Select, Standing, Store, StoreError,
-    Stored, Sweep,
+    Address, Breaker, BreakerSnapshot, Disk, Fill, Frames, Memory, Meta, Near, Options, Select, Standing, Store,
+    StoreError, Stored, Sweep,
 };
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -129,9 +131,14 @@ contract! {
     a_sweep_drops_the_expired_then_the_old_then_the_unused
     a_dry_sweep_deletes_nothing
     a_use_saves_from_eviction
+    what_a_sweep_names_goes_first
     a_discard_needs_the_seal
     sizes_follow_what_is_held
     many_threads_agree
+    a_revision_sees_what_is_there_and_stores_what_is_made_of_it
+    a_revision_that_fails_or_gives_nothing_changes_nothing
+    a_revision_is_kept_out_by_a_fence_and_by_nothing_older
+    threads_that_revise_one_entry_lose_none
 }
 
 fn meta(space: &str, key: &str) -> Meta {
@@ -209,7 +216,7 @@ fn listed(store: &dyn Store, selection: &Select) -> Vec<String> {
 }
 
 const NO_SWEEP: Sweep =
-    Sweep { now: NOW, expired: false, stored_before: None, bytes: None, entries: None, dry_run: false };
+    Sweep { now: NOW, expired: false, stored_before: None, bytes: None, entries: None, first: &[], dry_run: false };
 
 fn what_was_put_is_shown_whole(store: &dyn Store) {
     assert_eq!(get(store, "s", "user:list:all"), None);
@@ -524,6 +531,22 @@ fn a_use_saves_from_eviction(store: &dyn Store) {
     assert_eq!(listed(store, &Select::All), ["s/a"]);
 }
 
+fn what_a_sweep_names_goes_first(store: &dyn Store) {
+    fill_all(
+        store,
+        &[
+            aged("user:list:all", NOW - 3, NOW + 1, 0),
+            aged("user:describe:a", NOW, NOW + 1, NOW),
+            aged("x", NOW - 2, NOW + 1, 0),
+        ],
+    );
+    let sweep = Sweep { entries: Some((2, 2)), first: &["*:describe:*", "*:by_name:*"], ..NO_SWEEP };
+    assert_eq!(store.sweep(&sweep).unwrap().evicted, 1);
+    assert_eq!(listed(store, &Select::All), ["s/user:list:all", "s/x"]);
+    assert_eq!(store.sweep(&Sweep { entries: Some((1, 1)), ..sweep }).unwrap().evicted, 1);
+    assert_eq!(listed(store, &Select::All), ["s/x"], "then the least recently used");
+}
+
 fn a_discard_needs_the_seal(store: &dyn Store) {
     let fill = fill("s", "k");
     fill_all(store, std::slice::from_ref(&fill));
@@ -561,4 +584,74 @@ fn many_threads_agree(store: &dyn Store) {
         }
     });
     assert_eq!(store.size().unwrap().entries, 0);
+}
+
+fn counted(n: u64) -> Fill {
+    let frames = vec![n.to_string().into_bytes()];
+    let meta = Meta { frames: 1, held: frames[0].len() as u64, stored_at: NOW, ..meta("s", "n") };
+    Fill { meta, frames }
+}
+
+/// One more than what the entry `n` holds.
+fn increment(store: &dyn Store) -> bool {
+    let one_more = &mut |there: Option<(&Meta, &mut dyn Frames)>| {
+        let mut text = Vec::new();
+        if let Some((_, frames)) = there {
+            frames.read(0, &mut text)?;
+        }
+        let before: u64 = std::str::from_utf8(&text).unwrap().parse().unwrap_or(0);
+        Ok(Some(counted(before + 1)))
+    };
+    store.revise(at("s", "n"), NOW, one_more).unwrap()
+}
+
+fn number(store: &dyn Store) -> String {
+    get(store, "s", "n").map(|(_, frames)| String::from_utf8(frames[0].clone()).unwrap()).unwrap_or_default()
+}
+
+fn a_revision_sees_what_is_there_and_stores_what_is_made_of_it(store: &dyn Store) {
+    assert!(increment(store));
+    assert_eq!(number(store), "1", "nothing was there");
+    store.touch(&[(at("s", "n").id(), NOW + 5)]).unwrap();
+    assert!(increment(store));
+    assert_eq!(number(store), "2");
+    assert_eq!(get(store, "s", "n").unwrap().0.used_at, NOW + 5, "the last use stays known");
+    assert_eq!(store.size().unwrap().held, 1);
+    assert_eq!(listed(store, &Select::All), ["s/n"]);
+}
+
+fn a_revision_that_fails_or_gives_nothing_changes_nothing(store: &dyn Store) {
+    assert!(increment(store));
+    let failed = store.revise(at("s", "n"), NOW, &mut |_| Err(StoreError::Output(std::io::Error::other("no"))));
+    assert!(matches!(failed, Err(StoreError::Output(_))), "{failed:?}");
+    assert!(!store.revise(at("s", "n"), NOW, &mut |_| Ok(None)).unwrap());
+    assert!(
+        !store
+            .revise(at("s", "absent"), NOW, &mut |there| {
+                assert!(there.is_none());
+                Ok(None)
+            })
+            .unwrap()
+    );
+    assert_eq!(number(store), "1");
+    assert!(increment(store), "and the next one goes on");
+}
+
+fn a_revision_is_kept_out_by_a_fence_and_by_nothing_older(store: &dyn Store) {
+    assert!(increment(store));
+    store.remove(&[exact("s", "n")], Some(NOW + 10), NOW).unwrap();
+    assert!(!increment(store));
+    assert!(!has(store, "s", "n"));
+    store.remove(&[exact("s", "n")], None, NOW).unwrap();
+    assert!(store.revise(at("s", "n"), NOW + 10, &mut |_| Ok(Some(counted(7)))).unwrap(), "a fence lapses");
+    assert_eq!(number(store), "7");
+}
+
+fn threads_that_revise_one_entry_lose_none(store: &dyn Store) {
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..20).for_each(|_| assert!(increment(store))));
+        }
+    });
+    assert_eq!(number(store), "160");
 }

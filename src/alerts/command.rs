@@ -3,12 +3,13 @@
 //! Neighbours: `document.rs` writes what it reads, `child.rs` runs it, `outbox.rs` tries again. Promise: it is run once for
 //! each message until it ends with 0; no shell reads anything, and what comes from outside is never one of its arguments.
 
+use super::AlertError;
 use super::channel::{Channel, Receipt, Transport};
 use super::child::Order;
 use super::outbox::Mail;
 use super::webhook::document;
-use super::{AlertError, letter};
 use crate::config::Command;
+use crate::model::one_line;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -38,21 +39,21 @@ impl Transport for Runner {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
         let text = document(mail)?;
         let value: Value = serde_json::from_str(&text).map_err(|error| AlertError::Compose(error.to_string()))?;
-        let word = |key: &str| letter::line(value[key].as_str().unwrap_or_default());
+        let word = |key: &str| one_line(value[key].as_str().unwrap_or_default());
         let news = value["alerts"].as_array().into_iter().flatten().filter(|alert| alert["news"] == true);
-        let keys: Vec<String> = news.filter_map(|alert| alert["key"].as_str()).map(letter::line).collect();
+        let keys: Vec<String> = news.filter_map(|alert| alert["key"].as_str()).map(one_line).collect();
         // A variable cannot hold the byte that ends it.
         let body = mail.body.replace('\0', " ");
         let order = Order {
             program: OsStr::new(&self.argv[0]),
             arguments: self.argv[1..].iter().map(Into::into).collect(),
             variables: vec![
-                ("AWSIDEMAN_ALERT_SUBJECT", letter::line(&mail.subject)),
+                ("AWSIDEMAN_ALERT_SUBJECT", one_line(&mail.subject)),
                 ("AWSIDEMAN_ALERT_TEXT", body),
                 ("AWSIDEMAN_ALERT_STATE", word("state")),
                 ("AWSIDEMAN_ALERT_KEYS", keys.join(" ")),
                 ("AWSIDEMAN_ALERT_HOST", word("host")),
-                ("AWSIDEMAN_ALERT_MESSAGE_ID", letter::line(&mail.message_id)),
+                ("AWSIDEMAN_ALERT_MESSAGE_ID", one_line(&mail.message_id)),
             ],
             input: text.as_bytes(),
             timeout: self.timeout,

@@ -5,11 +5,11 @@
 //! not keep the mail from the others; every error names the server and what it said.
 
 use super::channel::{Channel, Post, Receipt, Transport};
-use super::letter;
 use super::outbox::Mail;
 use super::secret::Places;
 use super::{AlertError, sendmail};
 use crate::config::{Email, Tls, Transport as Way};
+use crate::model::one_line;
 use crate::private::{self, Access};
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
@@ -76,10 +76,10 @@ impl Mailer {
     fn compose(&self, mail: &Mail) -> Result<Message, AlertError> {
         let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(mail.created_at).unwrap_or(0));
         let mut message = Message::builder()
-            .message_id(Some(letter::line(&mail.message_id)))
+            .message_id(Some(one_line(&mail.message_id)))
             .date(SystemTime::min(at, UNIX_EPOCH + Duration::from_secs(253_402_300_799)))
             .from(self.from.clone())
-            .subject(letter::line(&mail.subject))
+            .subject(one_line(&mail.subject))
             .header(AutoSubmitted)
             .header(MIME_VERSION_1_0);
         for to in &self.to {
@@ -258,7 +258,7 @@ impl Server {
 
     /// lettre's error as ours.
     fn fault(&self, error: &SmtpError) -> AlertError {
-        let (server, reason) = (self.name(), letter::line(&root_cause(error)));
+        let (server, reason) = (self.name(), one_line(&root_cause(error)));
         if let Some(code) = error.status() {
             return AlertError::Refused { server, reason: format!("{code} {reason}") };
         }
@@ -302,7 +302,7 @@ fn address(key: &'static str, text: &str) -> Result<Mailbox, AlertError> {
     // A line break in an address would begin a header of its own.
     let clean = !text.trim().is_empty() && !text.contains(char::is_control);
     let parsed = clean.then(|| text.trim().parse::<Mailbox>().ok()).flatten();
-    parsed.ok_or_else(|| setting(key, &format!("`{}` is not a mail address", letter::line(text)), hint))
+    parsed.ok_or_else(|| setting(key, &format!("`{}` is not a mail address", one_line(text)), hint))
 }
 
 fn setting(key: &'static str, problem: &str, hint: &str) -> AlertError {

@@ -9,7 +9,7 @@ use super::mute::Mute;
 use super::{document, page};
 use crate::clock::{self, UnixMillis};
 use crate::health::{Finding, Level};
-use crate::model::format_duration;
+use crate::model::{format_duration, one_line};
 use std::fmt::Write as _;
 
 /// What every subject begins with, for the filters of those who are woken by it.
@@ -86,7 +86,7 @@ pub(super) fn sections(letter: &Letter<'_>) -> Vec<Section> {
         for item in &mut section.items {
             item.retain(|words| !words.is_empty());
             for words in item {
-                *words = line(words);
+                *words = one_line(words);
             }
         }
     }
@@ -103,13 +103,13 @@ pub(super) fn is_well(letter: &Letter<'_>) -> bool {
 pub(super) fn footer(letter: &Letter<'_>) -> Vec<(&'static str, String)> {
     let run = letter.run;
     let mut lines = vec![
-        ("Host", line(run.host)),
-        ("Cache", line(&run.cache_dir.display().to_string())),
+        ("Host", one_line(run.host)),
+        ("Cache", one_line(&run.cache_dir.display().to_string())),
         ("Time", clock::local(letter.now)),
         ("More", "awsideman cache health".to_owned()),
     ];
     if let Some(disabled) = run.disabled {
-        lines.insert(2, ("Disabled", line(disabled)));
+        lines.insert(2, ("Disabled", one_line(disabled)));
     }
     lines
 }
@@ -134,7 +134,7 @@ fn text(letter: &Letter<'_>) -> String {
     }
     if let Some(note) = letter.run.note {
         for words in note.lines() {
-            text.push_str(&line(words));
+            text.push_str(&one_line(words));
             text.push('\n');
         }
         text.push('\n');
@@ -143,15 +143,6 @@ fn text(letter: &Letter<'_>) -> String {
         let _ = writeln!(text, "{name}: {words}");
     }
     text
-}
-
-/// Text from elsewhere as part of one line: what could end the line, steer a terminal or turn the order of letters
-/// becomes a blank.
-pub(super) fn line(text: &str) -> String {
-    let breaks = |c: char| {
-        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if breaks(c) { ' ' } else { c }).collect()
 }
 
 /// Why something is held back, as a sentence.

@@ -7,9 +7,10 @@
 
 use super::channel::{Channel, Post, Receipt, Transport};
 use super::history::{self, Event};
-use super::letter::{SUBJECT, Words, line};
+use super::letter::{SUBJECT, Words};
 use super::{AlertError, document};
 use crate::clock::{self, UnixMillis, millis};
+use crate::model::one_line;
 use crate::private::{self, Access, Open};
 use crate::sqlite::{self, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
@@ -73,8 +74,8 @@ pub fn write(
     host: &str,
     now: UnixMillis,
 ) -> Result<Mail, AlertError> {
-    let (subject, text) = (line(subject), body.to_owned());
-    let document = document::test(&subject, &text, &line(host), now);
+    let (subject, text) = (one_line(subject), body.to_owned());
+    let document = document::test(&subject, &text, &one_line(host), now);
     let words = Words { subject, text, html: String::new(), document };
     Ok(sqlite::write(database.connection(), |transaction| {
         put(transaction, &words, &[Channel::Mail], host, false, now)
@@ -208,7 +209,7 @@ pub(super) fn put(
 /// Sends a message that says it is a test, around the outbox. Blocks while the network does.
 pub fn test(post: &Post<'_>, channel: Channel, host: &str, now: UnixMillis) -> Result<Receipt, AlertError> {
     let transport = post.open(channel)?;
-    let (name, time) = (line(host), clock::local(now));
+    let (name, time) = (one_line(host), clock::local(now));
     let subject = format!("{SUBJECT} (test)");
     let body = format!("This is a test: alerts of awsideman reach you.\n\nHost: {name}\nTime: {time}\n");
     let document = document::test(&subject, &body, &name, now);

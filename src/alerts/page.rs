@@ -4,6 +4,7 @@
 //! escaped; it loads nothing and links nowhere; it stands in light and dark and on a phone, and says what the text says.
 
 use super::letter::{self, Letter};
+use crate::model::one_line;
 use std::fmt::Write as _;
 
 const STYLE: &str = "<style>:root{color-scheme:light dark}</style>";
@@ -40,7 +41,7 @@ pub(super) fn html(subject: &str, letter: &Letter<'_>) -> String {
         }
     }
     if let Some(note) = letter.run.note {
-        let lines: Vec<String> = note.lines().map(|words| escaped(&letter::line(words))).collect();
+        let lines: Vec<String> = note.lines().map(|words| escaped(&one_line(words))).collect();
         let _ = writeln!(page, "<p>{}</p>", lines.join("<br>\n"));
     }
     let rows = letter::footer(letter);

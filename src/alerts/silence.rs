@@ -5,8 +5,8 @@
 
 use super::AlertError;
 use super::history::{self, Event};
-use super::letter::line;
 use crate::clock::UnixMillis;
+use crate::model::one_line;
 use crate::sqlite::{self, Connection, StatementError, params};
 use crate::state::Database;
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub fn silence(
     author: &str,
     now: UnixMillis,
 ) -> Result<Silence, AlertError> {
-    let (pattern, reason, author) = (line(pattern), line(reason), line(author));
+    let (pattern, reason, author) = (one_line(pattern), one_line(reason), one_line(author));
     let silence = sqlite::write(database.connection(), |t| {
         t.execute(
             "INSERT INTO silence(pattern, created_at, until, reason, author) VALUES(?, ?, ?, ?, ?)",
@@ -62,7 +62,7 @@ pub fn unsilence(
     author: &str,
     now: UnixMillis,
 ) -> Result<Vec<Silence>, AlertError> {
-    let author = line(author);
+    let author = one_line(author);
     Ok(sqlite::write(database.connection(), |t| {
         let mut ended = active(t, now)?;
         ended.retain(|silence| silence.id.to_string() == which || silence.pattern == which);

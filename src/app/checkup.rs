@@ -52,9 +52,9 @@ pub struct Checkup {
     pub entries: Option<Verification>,
 }
 
-const RECOVER: &str = "`awsideman cache recover` begins a new cache and keeps this one as evidence";
+const RECOVER: &str = "`awsideman cache recover` begins a new cache with what is sound, and keeps this one as evidence";
 const ENABLE: &str = "`awsideman cache enable` writes it anew";
-const SET_ASIDE: &str = "the next job sets it aside and begins a new one";
+const SET_ASIDE: &str = "`awsideman cache recover`, or the next job, sets it aside and begins a new one";
 const FOLDED: &str = "`awsideman cache cleanup` counts what can be read and begins it anew";
 const DROPPED: &str = "a read drops a damaged entry and asks AWS; `awsideman cache recover` begins anew";
 /// So many damaged keys are told.

@@ -5,7 +5,7 @@
 
 use super::App;
 use super::status::{RecentEntry, ResourceReport, SpaceReport, TtlReport};
-use crate::cache::{fresh_until, operation_of};
+use crate::cache::{CUSTOM, fresh_until, operation_of};
 use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
 use crate::model::{Resource, Space};
@@ -22,7 +22,7 @@ impl App {
         let mut spaces: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         if let Some(store) = self.store_to_look_at()? {
             store.scan(&Select::All, &mut |meta| {
-                let (entries, bytes, oldest) = resources.entry(Resource::of_key(&meta.key)).or_default();
+                let (entries, bytes, oldest) = resources.entry(kind(meta)).or_default();
                 *entries += 1;
                 *bytes += meta.held;
                 *oldest = Some(oldest.map_or(meta.stored_at, |known| known.min(meta.stored_at)));
@@ -103,6 +103,11 @@ impl App {
             source: meta.source.clone(),
         }
     }
+}
+
+/// What an entry is counted as: what programs store is theirs, whatever its key looks like.
+fn kind(meta: &Meta) -> Resource {
+    if meta.space == CUSTOM { Resource::Custom } else { Resource::of_key(&meta.key) }
 }
 
 /// The `n` entries that were used last of all that are offered.

@@ -5,7 +5,7 @@
 //! exactly what the real one removes.
 
 use super::{App, AppError};
-use crate::cache::{Dirt, Event, Operation, dirty};
+use crate::cache::{Dirt, Event, Operation, covered_by, dirty};
 use crate::model::Resource;
 use crate::store::{Address, Store, StoreError};
 use serde::Serialize;
@@ -82,7 +82,7 @@ impl App {
 /// The entries that `dirt` covers, each counted once.
 fn count(store: &dyn Store, dirt: &[Dirt], space: Option<&str>) -> Result<u64, StoreError> {
     let mut covered = HashSet::new();
-    for select in dirt.iter().map(|dirt| dirt.select(space)) {
+    for select in covered_by(dirt, space) {
         store.scan(&select, &mut |meta| {
             covered.insert(Address { space: &meta.space, key: &meta.key }.id());
             ControlFlow::Continue(())

@@ -5,13 +5,14 @@
 //! to stop, and what it had read by then is in the cache.
 
 use super::App;
+use super::recovery::Recovery;
 use super::verdict::{failed, swept, warm_work};
 use super::warming::Warming;
 use crate::config::{Job, Kind, WarmTarget};
 use crate::gateway::Renew;
 use crate::health::{Finding, Level};
 use crate::jobs::{Report, Run, Stop, Work, Works};
-use crate::report::Progress;
+use crate::report::{Progress, Silent};
 use crate::store::{Disk, Select, Store, StoreError};
 use async_trait::async_trait;
 use serde_json::{Map, json};
@@ -124,7 +125,17 @@ impl App {
         };
         let mut detail = Map::new();
         detail.insert("targets".into(), json!(warmed));
-        let work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
+        let mut work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
+        match self.within_limits(&reading) {
+            Ok((dropped, shortages)) => {
+                for shortage in &shortages {
+                    work.reason = format!("{}; {shortage}", work.reason);
+                }
+                detail.insert("dropped".into(), json!(dropped));
+                detail.insert("shortages".into(), json!(shortages));
+            }
+            Err(error) => work.reason = format!("{}; the limits could not be held: {error}", work.reason),
+        }
         work.with_calls(reading.calls().total).with_detail(detail)
     }
 
@@ -155,7 +166,7 @@ impl App {
             Ok(Some(damage)) => damage,
             Err(error) => return failed(&error.into()),
         };
-        let recovered = match self.recover() {
+        let recovered = match self.recover(Recovery { salvage: true, dry_run: false }, &Silent) {
             Ok(recovered) => recovered,
             Err(error) => return failed(&error),
         };

@@ -95,6 +95,11 @@ impl App {
         Ok(Some(self.store()?.as_ref()))
     }
 
+    /// How much the store holds; nothing when nothing has been cached yet.
+    pub fn store_size(&self) -> Result<Size, StoreError> {
+        self.store_to_look_at()?.map_or(Ok(Size::default()), Store::size)
+    }
+
     fn measure_store(&self) -> (Size, Option<UnixMillis>, Option<String>) {
         let measured = self.store_to_look_at().and_then(|store| {
             let Some(store) = store else { return Ok((Size::default(), None)) };

@@ -16,6 +16,7 @@ mod forget;
 mod inspect;
 mod kinds;
 mod late;
+mod limits;
 mod measure;
 mod overview;
 mod ping;
@@ -41,10 +42,11 @@ pub use encryption::{EncryptionStatus, KeyReport, Resealed};
 pub use error::AppError;
 pub use forget::Invalidated;
 pub use inspect::{Departure, Inspected, Invalidation, Reasons};
+pub use limits::Bounds;
 pub use measure::Measured;
 pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
 pub use reading::{Asker, Reading};
-pub use recovery::Recovered;
+pub use recovery::{Recovered, Recovery, SetAside};
 pub use sandboxed::{SandboxHost, sandbox_sources};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
 pub use trial::{Step, Trial};
@@ -73,12 +75,15 @@ pub struct App {
     sandbox: Option<Arc<SandboxHost>>,
     switch: OnceLock<(Switch, Option<String>)>,
     opened: OnceLock<Opened>,
+    /// The store of a second try, where the first left a command without one.
+    insisted: OnceLock<Opened>,
     ring: OnceLock<Ring>,
     /// Bytes of memory in front of the disk; 0 is none.
     memory_tier: u64,
 }
 
 /// The store as far as it could be opened.
+#[derive(Clone)]
 struct Opened {
     store: Arc<dyn Store>,
     breaker: Option<Arc<reading::DiskBreaker>>,
@@ -107,6 +112,7 @@ impl App {
             sandbox,
             switch: OnceLock::new(),
             opened: OnceLock::new(),
+            insisted: OnceLock::new(),
             ring: OnceLock::new(),
             memory_tier: 0,
         })
@@ -126,6 +132,21 @@ impl App {
             loaded.config.profile = Some(profile.to_owned());
         }
         App::new(loaded, self.sandbox.clone())
+    }
+
+    /// The same with another configuration, for a process that stays. What is held in memory stays while the new one asks
+    /// for the same memory.
+    pub fn configured(&self, loaded: Loaded) -> Result<App, AppError> {
+        let app = App::new(loaded, self.sandbox.clone())?;
+        let memory = |app: &App| app.is_memory().then(|| (app.limit_bytes(), app.config().cache.max_entries));
+        let same = memory(&app).is_some() && memory(&app) == memory(self);
+        let opened = self.opened.get().filter(|_| same).cloned().map(OnceLock::from).unwrap_or_default();
+        Ok(App { opened, memory_tier: self.memory_tier, ..app })
+    }
+
+    /// The same as it would be joined now, for a process that stays: what was read of the switch is read again.
+    pub fn anew(&self) -> Result<App, AppError> {
+        self.configured(self.loaded.clone())
     }
 
     /// The checked configuration.
@@ -226,6 +247,15 @@ impl App {
 
     /// Who disabled the cache: the switch, or the configuration (without an end).
     pub fn disabled(&self) -> Option<Disabled> {
+        self.disabled_by(&self.switch().0)
+    }
+
+    /// The same, and the switch is read again: for a process that stays.
+    pub fn disabled_now(&self) -> Option<Disabled> {
+        self.disabled_by(&self.state().switch().0)
+    }
+
+    fn disabled_by(&self, switch: &Switch) -> Option<Disabled> {
         let now = self.clock.now();
         let by_configuration = || {
             self.config().cache.disabled.then(|| {
@@ -238,7 +268,7 @@ impl App {
                 }
             })
         };
-        self.switch().0.disabled(now).cloned().or_else(by_configuration)
+        switch.disabled(now).cloned().or_else(by_configuration)
     }
 
     /// Where and how this process keeps its log.

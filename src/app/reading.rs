@@ -62,25 +62,33 @@ impl App {
 
     /// The store for the cache's own commands: an error when it cannot be opened.
     pub fn store(&self) -> Result<&Arc<dyn Store>, StoreError> {
-        if let Some(opened) = self.opened.get().filter(|opened| opened.problem.is_none() || opened.is_locked) {
+        if let Some(opened) = self.live().filter(|opened| opened.problem.is_none() || opened.is_locked) {
             return Ok(&opened.store);
         }
         let opened = self.open()?;
-        Ok(&self.opened.get_or_init(|| opened).store)
+        // Not in the place of a first try that failed: whoever went on without a store has one of its own there.
+        Ok(&self.insisted.get_or_init(|| opened).store)
+    }
+
+    /// The store that is in use.
+    fn live(&self) -> Option<&Opened> {
+        self.insisted.get().or_else(|| self.opened.get())
     }
 
     /// The cache for answering commands, whatever state the store is in; a fault is told by [`App::store_problem`].
     pub fn cache(&self) -> Cache {
-        let opened = self.opened.get_or_init(|| {
-            self.open().unwrap_or_else(|error| {
-                error.log();
-                Opened {
-                    store: Arc::new(Memory::new(self.limit_bytes(), 0)),
-                    breaker: None,
-                    problem: Some(error.to_string()),
-                    is_damaged: error.is_damage(),
-                    is_locked: false,
-                }
+        let opened = self.insisted.get().unwrap_or_else(|| {
+            self.opened.get_or_init(|| {
+                self.open().unwrap_or_else(|error| {
+                    error.log();
+                    Opened {
+                        store: Arc::new(Memory::new(self.limit_bytes(), 0)),
+                        breaker: None,
+                        problem: Some(error.to_string()),
+                        is_damaged: error.is_damage(),
+                        is_locked: false,
+                    }
+                })
             })
         });
         Cache::new(opened.store.clone(), self.clock().clone(), self.cache_settings())
@@ -132,7 +140,7 @@ impl App {
 
     /// After the last use of the store: what its breaker learned is kept for the next process.
     pub fn finish(&self) {
-        let Some(breaker) = self.opened.get().and_then(|opened| opened.breaker.as_ref()) else { return };
+        let Some(breaker) = self.live().and_then(|opened| opened.breaker.as_ref()) else { return };
         let (before, after) = (self.breaker_mark(), mark(&breaker.snapshot()));
         if before != after {
             // Not keeping it costs the next process the same timeout, nothing else.
@@ -146,7 +154,7 @@ impl App {
     /// The first process to open a database reads its whole log: what one command leaves there, every cached answer
     /// after it would pay for.
     pub fn fold_log(&self) {
-        let Some(breaker) = self.opened.get().and_then(|opened| opened.breaker.as_ref()) else { return };
+        let Some(breaker) = self.live().and_then(|opened| opened.breaker.as_ref()) else { return };
         let Ok(path) = breaker.inner().path() else { return };
         let grown = std::fs::metadata(sqlite::sidecar(&path, "-wal")).is_ok_and(|log| log.len() > LOG_WORTH_FOLDING);
         if grown {
@@ -157,7 +165,7 @@ impl App {
 
     /// What the opening of the cache directory changed about it, for people.
     pub fn store_notice(&self) -> Option<String> {
-        match self.opened.get()?.breaker.as_ref()?.inner().prepared() {
+        match self.live()?.breaker.as_ref()?.inner().prepared() {
             Prepared::Tightened(mode) => Some(format!(
                 "{} could be used by others (mode {mode:04o}); its mode was put right",
                 self.cache_dir().display()
@@ -168,15 +176,10 @@ impl App {
 
     /// The breaker as this process sees it.
     pub fn breaker(&self) -> BreakerMark {
-        match self.opened.get().and_then(|opened| opened.breaker.as_ref()) {
+        match self.live().and_then(|opened| opened.breaker.as_ref()) {
             Some(breaker) => mark(&breaker.snapshot()),
             None => self.breaker_mark(),
         }
-    }
-
-    /// The limit on what entries hold, in bytes.
-    pub fn limit_bytes(&self) -> u64 {
-        mebibytes(self.config().cache.max_size_mb)
     }
 
     pub(super) fn breaker_mark(&self) -> BreakerMark {
@@ -217,6 +220,7 @@ impl App {
             ttls: cache.ttl.clone(),
             not_found_ttl: cache.not_found_ttl,
             stale_if_error: cache.stale_if_error,
+            max_age: (!cache.max_age.is_zero()).then_some(cache.max_age),
             compression: cache.compression,
         }
     }
@@ -274,16 +278,6 @@ fn outcome(looked: Looked) -> Outcome {
         Looked::Miss(Miss::OtherVersion) => Outcome::MissOtherVersion,
         Looked::Miss(Miss::Fault) => Outcome::Error,
     }
-}
-
-/// MiB as configured (fractions allowed) in bytes.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked by the configuration: not negative"
-)]
-pub(super) fn mebibytes(mb: f64) -> u64 {
-    (mb * 1024.0 * 1024.0) as u64
 }
 
 fn mark(snapshot: &BreakerSnapshot) -> BreakerMark {

@@ -6,7 +6,7 @@
 use super::{App, Measured};
 use crate::clock::{self, UnixMillis};
 use crate::host;
-use crate::store::Swept;
+use crate::store::{Lost, Swept};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -73,6 +73,8 @@ pub struct Status {
     pub warnings: Vec<String>,
     /// What a person should know beside that.
     pub notices: Vec<String>,
+    /// What left the cache without being asked to since it began, by reason.
+    pub evictions: Vec<Lost>,
     /// What `--enforce-limits` removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removed: Option<Swept>,
@@ -190,8 +192,10 @@ pub struct MemoryReport {
     pub index_bytes: u64,
     /// The memory of this process; 0 when the host does not tell.
     pub process_rss_bytes: u64,
-    /// `cache.max_size_mb` in bytes.
+    /// The most bytes that entries may hold: the smallest of the limits that are configured.
     pub limit_bytes: u64,
+    /// The setting that it comes from.
+    pub limit_setting: &'static str,
     /// What a cleanup goes down to.
     pub low_water_bytes: u64,
     /// `cache.max_entries`; 0 is no limit.
@@ -237,6 +241,7 @@ impl App {
             issues: measured.health.issues.clone(),
             warnings: measured.health.warnings.clone(),
             notices: measured.notices.clone(),
+            evictions: self.lost(),
             removed,
             resources: None,
             spaces: None,
@@ -263,15 +268,24 @@ impl App {
         status
     }
 
+    /// What sweeps have removed; nothing when the store cannot be looked at, which the notices say.
+    fn lost(&self) -> Vec<Lost> {
+        match self.opened.get().and_then(|opened| opened.breaker.as_ref()) {
+            Some(breaker) => breaker.inner().lost().unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
     fn memory(&self, measured: &Measured) -> MemoryReport {
-        let cache = &self.config().cache;
+        let bounds = self.bounds();
         MemoryReport {
             entry_bytes: measured.size.held,
             index_bytes: measured.size.index,
             process_rss_bytes: host::own_memory().unwrap_or(0),
-            limit_bytes: self.limit_bytes(),
-            low_water_bytes: super::reading::mebibytes(cache.max_size_mb * cache.low_water_percent / 100.0),
-            limit_entries: cache.max_entries,
+            limit_bytes: bounds.bytes,
+            limit_setting: bounds.setting,
+            low_water_bytes: bounds.low_bytes,
+            limit_entries: bounds.entries,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::gateway::GatewayError;
 use crate::health::{Finding, Level};
 use crate::host;
 use crate::jobs::{MISCONFIGURED, Outcome, Report, Stop, Work};
+use crate::model::one_line;
 use crate::state::Database;
 use std::sync::Arc;
 
@@ -172,7 +173,7 @@ fn summary(reports: &[Report]) -> String {
         let profile = report.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
         let text = format!("{}{profile}: {}, {}", report.job, report.outcome.as_str(), report.reason);
         // One line for each, whatever is in a name or in what AWS said.
-        text.replace(char::is_control, " ")
+        one_line(&text)
     };
     reports.iter().map(line).collect::<Vec<_>>().join("\n")
 }

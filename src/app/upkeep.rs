@@ -3,7 +3,6 @@
 //! Neighbours: `cache clear`, `cache cleanup`, `cache enforce-limits` and the jobs of those kinds are these functions.
 //! Promise: a dry run counts exactly what the real one removes; a clear is known to every fill that is under way.
 
-use super::reading::mebibytes;
 use super::{App, AppError};
 use crate::cache::{CacheError, pattern};
 use crate::clock::millis;
@@ -12,6 +11,9 @@ use crate::state;
 use crate::store::{Removed, Select, Store, Sweep, Swept};
 use serde::Serialize;
 use std::ops::ControlFlow;
+
+/// The keys of what a list brings along: each can be had again with one call.
+const SINGLE_ANSWERS: [&str; 2] = ["*:describe:*", "*:by_name:*"];
 
 /// Which entries a clear is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,28 +79,27 @@ impl App {
 
     /// Drops what has had its time.
     pub fn cleanup(&self, dry_run: bool) -> Result<Swept, AppError> {
-        let cache = &self.config().cache;
-        let now = self.clock().now();
-        let oldest = (!cache.max_age.is_zero()).then(|| now - millis(cache.max_age));
-        self.sweep(&Sweep { now, expired: true, stored_before: oldest, bytes: None, entries: None, dry_run })
+        self.sweep(&Sweep { dry_run, ..self.what_has_had_its_time() })
     }
 
     /// Holds the cache to its limits, down to the low-water mark, least recently used first.
     pub fn enforce_limits(&self, dry_run: bool) -> Result<Swept, AppError> {
-        let cache = &self.config().cache;
-        let share = cache.low_water_percent / 100.0;
-        let now = self.clock().now();
-        let bytes = (cache.max_size_mb > 0.0).then(|| (self.limit_bytes(), mebibytes(cache.max_size_mb * share)));
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share between 0 and 1 of a count"
-        )]
-        let low_entries = (cache.max_entries as f64 * share) as u64;
-        let entries = (cache.max_entries > 0).then_some((cache.max_entries, low_entries));
-        let oldest = (!cache.max_age.is_zero()).then(|| now - millis(cache.max_age));
-        self.sweep(&Sweep { now, expired: true, stored_before: oldest, bytes, entries, dry_run })
+        let bounds = self.bounds();
+        let (bytes, entries) = (bounds.of_bytes(), bounds.of_entries());
+        self.sweep(&Sweep { bytes, entries, dry_run, ..self.what_has_had_its_time() })
+    }
+
+    /// Makes room after a warm that needed more than there is: single answers go before lists, which answer more.
+    pub(super) fn keep_lists(&self) -> Result<Swept, AppError> {
+        let bounds = self.bounds();
+        let (bytes, entries) = (bounds.of_bytes(), bounds.of_entries());
+        self.sweep(&Sweep { bytes, entries, first: &SINGLE_ANSWERS, ..self.what_has_had_its_time() })
+    }
+
+    fn what_has_had_its_time(&self) -> Sweep {
+        let (now, max_age) = (self.clock().now(), self.config().cache.max_age);
+        let stored_before = (!max_age.is_zero()).then(|| now.saturating_sub(millis(max_age)));
+        Sweep { now, expired: true, stored_before, bytes: None, entries: None, first: &[], dry_run: false }
     }
 
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, AppError> {

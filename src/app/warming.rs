@@ -3,10 +3,10 @@
 //! Neighbours: `gateway/warm.rs` warms and `gateway/plan.rs` counts, `works.rs` is the job, `cli/commands/warm.rs` the command. Promise:
 //! `cache warm` and the warm job are one function; a warm that needs more room than there is says which setting to change.
 
-use super::reading::{Asker, Reading, mebibytes};
+use super::reading::{Asker, Reading};
 use super::{App, AppError};
 use crate::config::WarmTarget;
-use crate::gateway::{GatewayError, Plan, Renew, WarmPlan, Warmed};
+use crate::gateway::{GatewayError, Plan, Renew, Room, WarmPlan, Warmed};
 use crate::model::format_size;
 use crate::report::Progress;
 use crate::store::StoreError;
@@ -42,6 +42,8 @@ pub struct WarmDone {
     pub ended: Option<GatewayError>,
     /// Calls to AWS.
     pub calls: u64,
+    /// Single answers that had no room in the cache.
+    pub dropped: u64,
     /// What it found about the cache: that there is not enough room.
     pub findings: Vec<Shortage>,
 }
@@ -57,6 +59,12 @@ pub struct Shortage {
     pub value: u64,
 }
 
+impl std::fmt::Display for Shortage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}; set {} to {}", self.message, self.setting, self.value)
+    }
+}
+
 impl App {
     /// Warms the cache: the whole of `cache warm` and, but for its record, of the warm job.
     pub async fn warm(&self, wish: &Warming, progress: &dyn Progress) -> Result<WarmDone, AppError> {
@@ -65,15 +73,33 @@ impl App {
         for fault in reading.gateway.take_faults() {
             progress.notice(&format!("the cache could not store everything: {fault}"));
         }
-        let held = self.store()?.size().unwrap_or_default();
-        Ok(WarmDone { targets, ended, calls: reading.calls().total, findings: self.room_for(held.held, held.entries) })
+        let (dropped, findings) = self.within_limits(&reading)?;
+        Ok(WarmDone { targets, ended, calls: reading.calls().total, dropped, findings })
+    }
+
+    /// After a warm: makes room when it took more than there is. How many answers it cost, and what to change so that
+    /// all of them have room.
+    pub(super) fn within_limits(&self, reading: &Reading) -> Result<(u64, Vec<Shortage>), AppError> {
+        let (bounds, left_out) = (self.bounds(), reading.gateway.left_out());
+        let size = self.store()?.size()?;
+        let is_over = |held: u64, limit: u64| limit > 0 && held > limit;
+        let mut dropped = left_out.entries;
+        if is_over(size.held, bounds.bytes) || is_over(size.entries, bounds.entries) {
+            dropped += self.keep_lists()?.evicted;
+        }
+        let outcome = match dropped {
+            0 => "what is used least is evicted again".to_owned(),
+            n => format!("lists were kept and {n} single answers were not"),
+        };
+        Ok((dropped, self.room_for(size.held + left_out.bytes, size.entries + left_out.entries, &outcome)))
     }
 
     /// What that would cost, and what is in its way.
     pub async fn plan_warm(&self, wish: &Warming, progress: &dyn Progress) -> Result<(Plan, Vec<Shortage>), AppError> {
         let (reading, plan) = self.warming(wish)?;
         let plan = reading.gateway.plan(&plan, progress).await?;
-        let findings = self.room_for(plan.bytes, plan.entries);
+        let outcome = "lists are kept, single answers that have no room are not";
+        let findings = self.room_for(plan.bytes, plan.entries, outcome);
         Ok((plan, findings))
     }
 
@@ -90,7 +116,10 @@ impl App {
             wait: wish.wait,
             names: wish.names,
         };
-        Ok((self.reading(Asker::Background { budget: wish.budget }), plan))
+        let mut reading = self.reading(Asker::Background { budget: wish.budget });
+        let bounds = self.bounds();
+        reading.gateway = reading.gateway.within(Room::of(bounds.bytes, bounds.entries));
+        Ok((reading, plan))
     }
 
     /// Why a warm would be of no use; `None` when it would be.
@@ -103,24 +132,43 @@ impl App {
     }
 
     /// What to change so that so many bytes and entries have room.
-    fn room_for(&self, bytes: u64, entries: u64) -> Vec<Shortage> {
-        let cache = &self.config().cache;
+    fn room_for(&self, bytes: u64, entries: u64, outcome: &str) -> Vec<Shortage> {
+        let bounds = self.bounds();
         let mut findings = Vec::new();
-        let limit = mebibytes(cache.max_size_mb);
-        if limit > 0 && bytes > limit {
-            // A quarter more than that: an organisation grows, and other answers want room too.
-            let value = (bytes + bytes / 4).div_ceil(1024 * 1024);
+        // A quarter more than that: an organisation grows, and other answers want room too.
+        let more = |wanted: u64| wanted.saturating_add(wanted / 4);
+        if bounds.bytes > 0 && bytes > bounds.bytes {
+            let value = match bounds.setting {
+                // As many percent as the present ones are of the present limit.
+                "cache.max_disk_percent" => {
+                    whole_percent(more(bytes), bounds.bytes, self.config().cache.max_disk_percent)
+                }
+                _ => more(bytes).div_ceil(1024 * 1024),
+            };
             let message = format!(
-                "this takes {} and cache.max_size_mb allows {}: what was used least would be evicted again",
+                "this takes {} and {} allows {}: {outcome}",
                 format_size(bytes),
-                format_size(limit)
+                bounds.setting,
+                format_size(bounds.bytes)
             );
-            findings.push(Shortage { message, setting: "cache.max_size_mb", value });
+            findings.push(Shortage { message, setting: bounds.setting, value });
         }
-        if cache.max_entries > 0 && entries > cache.max_entries {
-            let message = format!("this makes {entries} entries and cache.max_entries allows {}", cache.max_entries);
-            findings.push(Shortage { message, setting: "cache.max_entries", value: entries + entries / 4 });
+        if bounds.entries > 0 && entries > bounds.entries {
+            let message =
+                format!("this makes {entries} entries and cache.max_entries allows {}: {outcome}", bounds.entries);
+            findings.push(Shortage { message, setting: "cache.max_entries", value: more(entries) });
         }
         findings
     }
+}
+
+/// The percentage for `wanted` where `percent` gives `now`.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a percentage, rounded up"
+)]
+fn whole_percent(wanted: u64, now: u64, percent: f64) -> u64 {
+    (wanted as f64 / now as f64 * percent).ceil().min(100.0) as u64
 }

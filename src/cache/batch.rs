@@ -1,8 +1,8 @@
 //! Many entries at once, each with a time to live of its own: for users of the library.
 //!
 //! Neighbours: `fill.rs` stores what AWS said, this what anybody says, by the same rules. Promise: a batch is stored in one
-//! transaction; its times shorten what the configuration allows and never lengthen it; a ticket keeps out what a change
-//! has overtaken.
+//! transaction; its times shorten what the configuration allows and never lengthen it, save in the space where programs
+//! keep what is theirs alone; a ticket keeps out what a change has overtaken.
 
 use super::{Accept, Cache, CacheError, Fresh, Key, Lookup, Ticket};
 use crate::clock::millis;
@@ -18,7 +18,8 @@ pub struct Put {
     pub payload: Vec<u8>,
     /// Who made it, as `cache inspect` shows it.
     pub source: &'static str,
-    /// How long it is fresh; `None` for as long as the configuration says. What is longer than that ends with it.
+    /// How long it is fresh; `None` for as long as the configuration says. What is longer than that ends with it,
+    /// unless the space is [`super::CUSTOM`].
     pub ttl: Option<Duration>,
 }
 

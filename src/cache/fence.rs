@@ -5,7 +5,7 @@
 //! breaker stop hits and fills, never this; when nothing can be recorded the whole generation is retired, and only
 //! when that fails too does the change end as an error.
 
-use super::{CacheError, Dirt};
+use super::{CacheError, Dirt, covered_by};
 use crate::clock::{Clock, millis};
 use crate::store::{Address, Select, Store, StoreError};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl Fences {
         self.keep
     }
 
-    /// Before the change: nothing that it makes false is served or stored from here on. The fence stands for
+    /// Before the change: nothing that it makes false is served or stored from here on, what programs keep included. The fence stands for
     /// [`Fences::keep`] when it is not closed.
     pub fn raise(&self, space: &str, dirt: &[Dirt]) -> Result<Told, CacheError> {
         self.record(Some(space), dirt, Some(self.keep))
@@ -131,7 +131,7 @@ impl Fences {
     fn record(&self, space: Option<&str>, dirt: &[Dirt], keep: Option<Duration>) -> Result<Told, CacheError> {
         let now = self.clock.now();
         let until = keep.map(|keep| now.saturating_add(millis(keep)));
-        let selections: Vec<Select> = dirt.iter().map(|dirt| dirt.select(space)).collect();
+        let selections = covered_by(dirt, space);
         let mut told = Told::default();
         let mut lost = None;
         for shared in &self.stores {

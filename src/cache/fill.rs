@@ -5,7 +5,7 @@
 //! loses the fill, not the answer.
 
 use super::entry::{self, FRAME_BYTES, Framer};
-use super::{Cache, Key};
+use super::{CUSTOM, Cache, Key, OWN_TIME};
 use crate::clock::{UnixMillis, millis};
 use crate::store::{Fill, KEEP_MILLIS, Meta, StoreError, Stored};
 use std::io::{self, Read};
@@ -141,7 +141,10 @@ impl Cache {
         ticket.since.filter(|_| self.clock.now().saturating_sub(ticket.taken_at) < KEEP_MILLIS)
     }
 
-    fn whole(&self, space: &str, answer: &Fresh, fetched_at: UnixMillis, most: Option<i64>) -> Fill {
+    /// The entry that an answer becomes: fresh for `most` milliseconds at most, which a program may choose freely for
+    /// what it keeps for itself.
+    pub(super) fn whole(&self, space: &str, answer: &Fresh, fetched_at: UnixMillis, most: Option<i64>) -> Fill {
+        let own = space == CUSTOM;
         let mut framer = Framer::new(space, answer.key.as_str(), fetched_at, self.settings.compression);
         let mut frames: Vec<_> = answer.payload.chunks(FRAME_BYTES).map(|chunk| framer.frame(chunk)).collect();
         if frames.is_empty() {
@@ -149,12 +152,17 @@ impl Cache {
         }
         let mut times = self.times(fetched_at, self.ttl(answer.key.resource(), answer.key.operation()));
         if let Some(most) = most {
-            let end = fetched_at.saturating_add(most.max(0)).min(times.fresh_until);
+            let named = fetched_at.saturating_add(most.max(0));
+            let end = if own { named } else { named.min(times.fresh_until) };
             times = Times {
                 fresh_until: end,
                 stale_until: end.saturating_add(millis(self.settings.stale_if_error)),
                 ..times
             };
+        }
+        if own {
+            // Only AWS can be silent: what a program may no longer have serves nobody.
+            times = Times { stale_until: times.fresh_until, ..times };
         }
         if answer.is_absence() {
             // An absence that has expired says nothing any more, not even while AWS is silent.
@@ -164,7 +172,8 @@ impl Cache {
         let held = frames.iter().map(|frame| frame.len() as u64).sum();
         let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
         let size = answer.payload.len() as u64;
-        Fill { meta: meta(space, &answer.key, answer.source, times, (size, held, count)), frames }
+        let source = if own && most.is_some() { OWN_TIME } else { answer.source };
+        Fill { meta: meta(space, &answer.key, source, times, (size, held, count)), frames }
     }
 
     fn times(&self, fetched_at: UnixMillis, ttl: Duration) -> Times {

@@ -4,6 +4,7 @@
 //! stored with and what today's configuration allows, so a shorter TTL acts at once; a stamp from the future is
 //! believed by nobody.
 
+use super::own::has_own_time;
 use crate::clock::{UnixMillis, millis};
 use crate::store::Meta;
 use std::time::Duration;
@@ -56,14 +57,19 @@ pub fn judge(meta: &Meta, allowance: Allowance, now: UnixMillis) -> Verdict {
     if now < stale_until && !too_old { Verdict::Stale } else { Verdict::Expired }
 }
 
-/// When an entry ends being fresh: as stored, or sooner when the TTL has been shortened since.
+/// When an entry ends being fresh: as stored, or sooner when the TTL has been shortened since. A time that a program
+/// named for what it stored itself is its own.
 pub fn fresh_until(meta: &Meta, ttl: Duration) -> UnixMillis {
+    if has_own_time(meta) {
+        return meta.fresh_until;
+    }
     meta.fresh_until.min(meta.stored_at.saturating_add(millis(ttl)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::{CUSTOM, OWN_TIME};
 
     fn meta() -> Meta {
         Meta {
@@ -105,6 +111,17 @@ mod tests {
         assert_eq!(at(1_100_000, 60, None), Verdict::Stale);
         assert_eq!(at(1_600_000, 86_400, None), Verdict::Stale);
         assert_eq!(at(1_000_000, 0, None), Verdict::Stale);
+    }
+
+    #[test]
+    fn a_time_that_a_program_named_for_its_own_is_not_shortened_and_one_of_aws_is() {
+        let allowance = Allowance { ttl: Duration::from_secs(60), stale_if_error: Duration::ZERO, max_age: None };
+        let named = Meta { space: CUSTOM.into(), source: OWN_TIME.into(), ..meta() };
+        assert_eq!(judge(&named, allowance, 1_599_999), Verdict::Fresh { left_ms: 1 });
+        assert_eq!(judge(&named, allowance, 1_600_000), Verdict::Expired);
+        for forged in [Meta { source: OWN_TIME.into(), ..meta() }, Meta { space: CUSTOM.into(), ..meta() }] {
+            assert_eq!(judge(&forged, allowance, 1_100_000), Verdict::Expired, "{forged:?}");
+        }
     }
 
     #[test]

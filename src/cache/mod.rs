@@ -15,7 +15,9 @@ mod fill;
 mod freshness;
 mod invalidation;
 mod key;
+mod own;
 mod read;
+mod salvage;
 
 pub use archive::{Exported, Imported};
 pub use batch::Put;
@@ -27,7 +29,9 @@ pub use fill::{Fresh, Ticket};
 pub use freshness::{Allowance, Verdict, fresh_until, judge};
 pub use invalidation::{Dirt, Event, Operation, dirty};
 pub use key::{Key, decode, operation_of, pattern};
+pub use own::{BY_PROGRAM, CUSTOM, Make, OWN_TIME, covered_by, has_own_time};
 pub use read::{Accept, Lookup, Miss, Provenance, Show, Soundness};
+pub use salvage::{Heir, Salvaged};
 
 use crate::clock::Clock;
 use crate::config::Ttls;
@@ -45,6 +49,8 @@ pub struct Settings {
     pub not_found_ttl: Duration,
     /// How long an expired entry may stand in for a silent AWS.
     pub stale_if_error: Duration,
+    /// The oldest that any answer may get, whatever its TTL.
+    pub max_age: Option<Duration>,
     /// Whether frames are compressed.
     pub compression: bool,
 }
@@ -85,6 +91,7 @@ impl Cache {
 
     fn allowance(&self, key: &str, max_age: Option<Duration>) -> Allowance {
         let ttl = self.ttl(Resource::of_key(key), operation_of(key));
+        let max_age = [max_age, self.settings.max_age].into_iter().flatten().min();
         Allowance { ttl, stale_if_error: self.settings.stale_if_error, max_age }
     }
 }

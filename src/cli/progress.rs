@@ -3,6 +3,10 @@
 //! Neighbours: rooms below are handed it as `&dyn Progress`; notices go through the [`Talk`] of the printer. Promise: work
 //! shorter than half a second draws nothing, and a notice never tears a bar apart.
 
+mod jobs;
+
+pub use jobs::JobLines;
+
 use super::output::Talk;
 use crate::model::format_duration;
 use crate::report::Progress;

@@ -93,6 +93,12 @@ pub struct Cache {
     pub low_water_percent: f64,
     /// The most entries; 0 is no limit.
     pub max_entries: u64,
+    /// The most that entries may hold of the disk they lie on, in percent of its size; 0 is no limit.
+    pub max_disk_percent: f64,
+    /// The most that one process keeps of entries in its own memory, in MiB.
+    pub max_memory_mb: f64,
+    /// What goes when a limit is passed.
+    pub eviction_policy: Eviction,
     /// The oldest an entry may get whatever its TTL; zero is no limit.
     #[serde(deserialize_with = "duration")]
     pub max_age: Duration,
@@ -134,6 +140,14 @@ pub enum Backend {
     Disk,
     /// This process only.
     Memory,
+}
+
+/// What goes when a limit is passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Eviction {
+    /// What was least recently used.
+    Lru,
 }
 
 /// Who may use the directories.

@@ -10,6 +10,7 @@ use crate::gateway::{Api, api_of};
 use crate::health::Level;
 use crate::jobs::Outcome;
 use crate::state;
+use crate::store::REASONS;
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
@@ -31,6 +32,8 @@ const BYTES: Family = ("awsideman_cache_bytes", "Bytes that entries hold.");
 const OLDEST: Family = ("awsideman_cache_oldest_entry_timestamp_seconds", "When the oldest entry was stored.");
 const DISK: Family = ("awsideman_cache_disk_bytes", "Bytes on disk, metadata and log included.");
 const LIMIT: Family = ("awsideman_cache_limit_bytes", "The most bytes that entries may hold; 0 is no limit.");
+const EVICTIONS: Family =
+    ("awsideman_cache_evictions_total", "Entries that sweeps removed since this cache began, by reason.");
 const DISABLED: Family = ("awsideman_cache_disabled", "1 while the cache is disabled.");
 const BREAKER: Family = ("awsideman_cache_breaker_state", "1 for the state that the circuit breaker is in.");
 const CHECK: Family = ("awsideman_health_check_level", "The level of each check: 0 ok, 1 warn, 2 critical.");
@@ -54,10 +57,10 @@ const PASSES: Family = ("awsideman_daemon_passes_total", "Looks of the daemon at
 const RELOAD: Family = ("awsideman_daemon_reload_success", "0 while the configuration on disk is not the one in use.");
 
 /// Every name there is, with its help.
-pub const NAMES: [Family; 33] = [
-    BUILD, GATHERED, HITS, MISSES, ERRORS, RATIO, SAMPLES, ENTRIES, BYTES, OLDEST, DISK, LIMIT, DISABLED, BREAKER,
-    CHECK, CALLS, THROTTLES, RUNS, SECONDS, JOB_CALLS, SUCCESS, LAST, DURATION, NEXT, RUNNING, ENABLED, PAUSED, ALERTS,
-    ALERT, MAILS, START, PASSES, RELOAD,
+pub const NAMES: [Family; 34] = [
+    BUILD, GATHERED, HITS, MISSES, ERRORS, RATIO, SAMPLES, ENTRIES, BYTES, OLDEST, DISK, LIMIT, EVICTIONS, DISABLED,
+    BREAKER, CHECK, CALLS, THROTTLES, RUNS, SECONDS, JOB_CALLS, SUCCESS, LAST, DURATION, NEXT, RUNNING, ENABLED,
+    PAUSED, ALERTS, ALERT, MAILS, START, PASSES, RELOAD,
 ];
 
 /// The media type of the text.
@@ -96,7 +99,12 @@ fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     let oldest = resources().filter_map(|r| Some(([r.resource.as_str()], seconds(r.oldest_at?))));
     sheet.gauge(OLDEST, &["resource"], oldest)?;
     sheet.whole(DISK, &[], [([], status.size_bytes)])?;
-    sheet.gauge(LIMIT, &[], [([], (status.max_size_mb * 1024.0 * 1024.0).floor())])?;
+    sheet.whole(LIMIT, &[], [([], overview.limits.max_bytes)])?;
+    let lost = REASONS.map(|reason| {
+        let count = status.evictions.iter().find(|lost| lost.reason == reason).map_or(0, |lost| lost.entries);
+        ([reason], count)
+    });
+    sheet.counter(EVICTIONS, &["reason"], lost)?;
     sheet.whole(DISABLED, &[], [([], u64::from(!status.enabled))])?;
     let states =
         ["CLOSED", "HALF_OPEN", "OPEN"].map(|state| ([state], u64::from(state == status.circuit_breaker.state)));

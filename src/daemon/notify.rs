@@ -3,6 +3,7 @@
 //! Neighbours: `engine.rs` says when, `mod.rs` asks how often the watchdog wants to be fed. Promise: without a service manager
 //! nothing happens; a word that cannot be sent stops nothing; the watchdog is fed by a turn of the loop and by nothing else.
 
+use crate::model::one_line;
 use sd_notify::NotifyState;
 use std::time::Duration;
 
@@ -64,9 +65,4 @@ fn send(words: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(words) {
         tracing::debug!(%error, "the service manager could not be told");
     }
-}
-
-/// A line break would end the status and begin a word of its own.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

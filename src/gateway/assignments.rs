@@ -3,10 +3,10 @@
 //! Neighbours: `read.rs` answers each part from the cache or from AWS, `warm.rs` walks the same pairs, the assignment
 //! commands print. Promise: a target that could not be read is listed with its reason and never looks empty.
 
-use super::fetch::{PARALLEL, text, texts};
+use super::fetch::{PARALLEL, texts};
 use super::plan::Walk;
 use super::warm::mark::is_refusal;
-use super::{Api, Gateway, GatewayError, Policy, Principal, PrincipalKind, Request};
+use super::{Api, Gateway, GatewayError, Policy, Principal, PrincipalKind, Request, Rows};
 use crate::report::{Failure, Progress};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -23,10 +23,10 @@ pub struct Filter {
 }
 
 /// What was found.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// `{AccountId, PermissionSetArn, PrincipalType, PrincipalId}` objects, sorted by account, permission set and principal.
-    pub assignments: Vec<Value>,
+    /// Sorted by account, permission set and principal.
+    pub assignments: Rows,
     /// The targets that could not be read.
     pub failures: Vec<Failure>,
     /// How many targets there were.
@@ -50,8 +50,9 @@ impl Gateway {
                 filter.account.as_ref().is_none_or(|account| row["AccountId"] == account.as_str())
                     && filter.permission_set.as_ref().is_none_or(|arn| row["PermissionSetArn"] == arn.as_str())
             };
-            let mut assignments: Vec<Value> = rows.into_iter().filter(wanted).collect();
-            sort(&mut assignments);
+            let mut assignments = Rows::default();
+            rows.iter().filter(|row| wanted(row)).for_each(|row| assignments.push(row));
+            assignments.sort();
             return Ok(Found { assignments, targets: 1, ..Found::default() });
         }
         if *filter == Filter::default() {
@@ -81,7 +82,7 @@ impl Gateway {
                 let request = |(kind, id)| Request::PrincipalAssignments { kind, id };
                 let mut found = self.gather(principals.into_iter().map(request).collect(), policy, progress).await?;
                 // A user may be given what a group gave him: a row is the group's, whoever was asked.
-                found.assignments.dedup_by_key(|row| row_key(row));
+                found.assignments.dedup();
                 return Ok(Found { by_principal: true, ..found });
             }
         }
@@ -145,16 +146,16 @@ impl Gateway {
                 (request, answer)
             })
             .buffer_unordered(PARALLEL);
-        let (mut assignments, mut failures) = (Vec::new(), Vec::new());
+        let (mut assignments, mut failures) = (Rows::default(), Vec::new());
         while let Some((request, answer)) = answers.next().await {
             progress.advanced(what, 1);
             match answer {
-                Ok(rows) => assignments.extend(array(rows)),
+                Ok(rows) => array(rows).iter().for_each(|row| assignments.push(row)),
                 Err(error) => failures.push(failure(&request, error)?),
             }
         }
         progress.finished(what);
-        sort(&mut assignments);
+        assignments.sort();
         Ok(Found { assignments, failures, targets, by_principal: false })
     }
 
@@ -219,12 +220,4 @@ pub(super) fn failure(request: &Request, error: GatewayError) -> Result<Failure,
 
 pub(super) fn array(value: Value) -> Vec<Value> {
     if let Value::Array(items) = value { items } else { Vec::new() }
-}
-
-fn sort(assignments: &mut [Value]) {
-    assignments.sort_by_cached_key(row_key);
-}
-
-fn row_key(row: &Value) -> [String; 4] {
-    ["AccountId", "PermissionSetArn", "PrincipalType", "PrincipalId"].map(|name| text(row, name))
 }

@@ -170,6 +170,7 @@ impl Gateway {
     fn store_brought(&self, brought: &[Fresh], errand: Errand<'_>) {
         if !brought.is_empty()
             && errand.ticket.is_valid()
+            && self.room.admits(self.cache(), brought)
             && let Err(error) = self.cache().fill(errand.text, brought, errand.ticket)
         {
             self.fault(&error);

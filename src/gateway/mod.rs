@@ -25,6 +25,8 @@ mod policy;
 mod principals;
 mod read;
 mod request;
+mod room;
+mod rows;
 mod settled;
 mod source;
 mod spool;
@@ -51,6 +53,8 @@ pub use policy::{action_of, iam_policy};
 pub use principals::Principal;
 pub use read::{Gateway, Policy};
 pub use request::Request;
+pub use room::{LeftOut, Room};
+pub use rows::{Row, Rows};
 pub use settled::Settled;
 pub use source::{
     Api, CHANGE_OPERATIONS, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words,

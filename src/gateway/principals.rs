@@ -4,6 +4,7 @@
 //! a user and a group have is never guessed at; who does not exist any more is left out, not made up.
 
 use super::names::{in_arn, is_directory_id};
+use super::spool::each;
 use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
 use crate::report::Progress;
 use serde_json::Value;
@@ -59,20 +60,22 @@ impl Gateway {
         }
     }
 
-    /// Describes users and groups by id: those that the cache knows, then the others one by one when they are few, or
-    /// by their whole lists when they are many. What does not exist any more is not in the answer.
-    pub async fn describe_principals(
+    /// What `take` takes from the descriptions of users and groups, by id: of those that the cache knows, then of the
+    /// others one by one when they are few, or from their whole lists when they are many. Who does not exist any more is
+    /// not in the answer.
+    pub async fn describe_principals<T: Send>(
         &self,
         ids: HashSet<(PrincipalKind, String)>,
+        take: impl Fn(&Value) -> T + Sync,
         policy: &Policy,
         progress: &dyn Progress,
-    ) -> Result<HashMap<(PrincipalKind, String), Value>, GatewayError> {
+    ) -> Result<HashMap<(PrincipalKind, String), T>, GatewayError> {
         let mut found = HashMap::new();
         let mut unknown: HashMap<PrincipalKind, Vec<String>> = HashMap::new();
         for (kind, id) in ids {
             match self.cached_value(&describe(kind, &id), policy) {
                 Ok(Some(value)) => {
-                    found.insert((kind, id), value);
+                    found.insert((kind, id), take(&value));
                 }
                 Ok(None) => unknown.entry(kind).or_default().push(id),
                 Err(GatewayError::NotFound { .. }) => {}
@@ -90,17 +93,20 @@ impl Gateway {
                     PrincipalKind::Group => (Request::Groups, "GroupId"),
                 };
                 let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
-                let list = self.value(&request, policy, progress).await?;
-                for item in list.as_array().into_iter().flatten() {
-                    if let Some(id) = item[field].as_str().filter(|id| wanted.contains(id)) {
-                        found.insert((kind, id.to_owned()), item.clone());
-                    }
-                }
+                self.read(&request, policy, progress, &mut |_, body| {
+                    each(body, &mut |item| {
+                        if let Some(id) = item[field].as_str().filter(|id| wanted.contains(id)) {
+                            found.insert((kind, id.to_owned()), take(&item));
+                        }
+                        Ok(())
+                    })
+                })
+                .await?;
                 continue;
             }
             for id in ids {
                 if let Some(value) = absent(self.value(&describe(kind, &id), policy, progress).await)? {
-                    found.insert((kind, id), value);
+                    found.insert((kind, id), take(&value));
                 }
             }
         }

@@ -9,6 +9,7 @@ use super::instance::{self, INSTANCES, Selection};
 use super::look::{Note, Recorder};
 use super::patch::Place;
 use super::plan::Rates;
+use super::room::{LeftOut, Room};
 use super::{GatewayError, Request, Source, Spool, Target};
 use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
 use crate::model::Space;
@@ -61,6 +62,7 @@ pub struct Gateway {
     faults: Mutex<Vec<String>>,
     told_stale: AtomicBool,
     parts: Mutex<Option<Provenance>>,
+    pub(super) room: Room,
 }
 
 impl Gateway {
@@ -84,6 +86,7 @@ impl Gateway {
             faults: Mutex::new(Vec::new()),
             told_stale: AtomicBool::new(false),
             parts: Mutex::new(None),
+            room: Room::default(),
         }
     }
 
@@ -102,6 +105,17 @@ impl Gateway {
     #[must_use]
     pub fn with_flights(self, state: State, cache: &Path) -> Gateway {
         Gateway { flights: Some(Flights::new(state, cache)), ..self }
+    }
+
+    /// The same for a warm: what lists bring along is stored as far as there is room.
+    #[must_use]
+    pub fn within(self, room: Room) -> Gateway {
+        Gateway { room, ..self }
+    }
+
+    /// What had no room.
+    pub fn left_out(&self) -> LeftOut {
+        self.room.left_out()
     }
 
     /// The cache below.

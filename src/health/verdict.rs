@@ -6,6 +6,7 @@
 use super::measurements::mib;
 use super::{Finding, Level, Measurements, SizeLimits, judge};
 use crate::config;
+use crate::model::one_line;
 use serde::Serialize;
 
 /// The verdict: `{"healthy", "issues", "warnings", "checks"}`.
@@ -49,7 +50,7 @@ impl Health {
             _ => self.issues.iter().chain(&self.warnings).cloned().collect::<Vec<_>>().join("; "),
         };
         // A bar begins the figures and a line break a longer text: neither may come from a message.
-        let text: String = text.chars().map(|c| if c == '|' || c.is_control() { ' ' } else { c }).collect();
+        let text: String = one_line(&text).replace('|', " ");
         let line = format!("CACHE {word} - {text}");
         (code, if self.figures.is_empty() { line } else { format!("{line} | {}", self.figures) })
     }

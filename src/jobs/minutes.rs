@@ -68,6 +68,10 @@ impl Progress for Minutes {
         self.heard.started(&self.under(what), total);
     }
 
+    fn paced(&self, what: &str, a_second: f64) {
+        self.heard.paced(&self.under(what), a_second);
+    }
+
     fn advanced(&self, what: &str, by: u64) {
         self.heard.advanced(&self.under(what), by);
     }
@@ -106,6 +110,9 @@ mod tests {
         fn started(&self, what: &str, total: Option<u64>) {
             self.note(format!("{what} begins {total:?}"));
         }
+        fn paced(&self, what: &str, a_second: f64) {
+            self.note(format!("{what} at {a_second}"));
+        }
         fn advanced(&self, what: &str, by: u64) {
             self.note(format!("{what} +{by}"));
         }
@@ -122,6 +129,7 @@ mod tests {
         let heard = Arc::new(Heard::default());
         let minutes = Minutes::of("warm", Some("prod"), heard.clone(), Arc::new(ManualClock::at(1_500)));
         minutes.started("users", Some(3));
+        minutes.paced("users", 15.0);
         minutes.advanced("users", 2);
         minutes.notice("throttled; tried again in 30s");
         minutes.finished("users");
@@ -130,6 +138,7 @@ mod tests {
         let said = [
             "warm (prod) begins None",
             "warm (prod): users begins Some(3)",
+            "warm (prod): users at 15",
             "warm (prod): users +2",
             "warm (prod): throttled; tried again in 30s",
             "warm (prod): users ends",

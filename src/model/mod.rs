@@ -6,10 +6,12 @@ mod glob;
 mod quantity;
 mod resource;
 mod space;
+mod visible;
 mod zone;
 
 pub use glob::{literal_prefix, matches};
 pub use quantity::{QuantityError, format_duration, format_size, parse_duration, parse_size};
 pub use resource::Resource;
 pub use space::Space;
+pub use visible::{is_unseen, one_line, visible, visible_lines};
 pub use zone::{NoZone, Zone, ZoneOffset};

@@ -51,7 +51,8 @@ impl Database {
         }
     }
 
-    /// Opens `state.db` as a user who may not write it does; `None` when there is none.
+    /// Opens `state.db` as a user who may not write it does; `None` when there is none, or none yet: one whose making was
+    /// cut off holds nothing, and whoever opens it to write makes it whole.
     pub fn open_read_only(directory: &Path, busy: Duration) -> Result<Option<Database>, StateError> {
         let path = directory.join("state.db");
         match std::fs::symlink_metadata(&path) {
@@ -60,9 +61,13 @@ impl Database {
             Err(source) => return Err(io_error("look at", &path)(source)),
         }
         let plan = plan(&path, Access::Owner, busy);
-        let connection = match sqlite::open_read_only(&plan) {
+        let opened = match sqlite::open_read_only(&plan) {
             // Nobody writes to it now, and we may not make the files by which readers and writers meet.
-            Err(error) if error.is_read_only() || cannot_open(&error) => sqlite::open_immutable(&plan)?,
+            Err(error) if error.is_read_only() || cannot_open(&error) => sqlite::open_immutable(&plan),
+            opened => opened,
+        };
+        let connection = match opened {
+            Err(SqliteError::Older { found: 0, .. }) => return Ok(None),
             opened => opened?,
         };
         Ok(Some(Database { connection, path }))

@@ -7,6 +7,7 @@
 mod database;
 mod directory;
 mod error;
+mod evidence;
 mod fold;
 mod locks;
 mod record;
@@ -19,6 +20,7 @@ mod trends;
 pub use database::Database;
 pub use directory::State;
 pub use error::StateError;
+pub use evidence::{remove_aside, set_aside};
 pub use fold::{Folded, examine, fold, peek};
 pub use locks::{Holder, Lock, holder, is_held};
 pub use record::{Outcome, cache_number};

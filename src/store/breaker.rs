@@ -5,7 +5,8 @@
 //! through, because a bypassed cache must not forget what it was told.
 
 use super::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
+    Sweep, Swept,
 };
 use crate::clock::{Clock, UnixMillis, millis};
 use std::fmt;
@@ -191,6 +192,10 @@ impl<S: Store> Store for Breaker<S> {
 
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
         self.guard(|inner| inner.put(fills, since, begun))
+    }
+
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        self.guard(|inner| inner.revise(address, now, revise))
     }
 
     fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {

@@ -1,7 +1,8 @@
 //! Which entries a sweep drops, and in what order.
 //!
 //! Neighbours: every backend of this room lists its candidates and drops what is named here. Promise: a pure rule;
-//! first what has expired, then what is too old, then the least recently used until both limits hold.
+//! first what has expired, then what is too old, then the least recently used until both limits hold, where what yields
+//! to others goes before them.
 
 use super::{Sweep, Swept};
 use crate::clock::UnixMillis;
@@ -19,6 +20,8 @@ pub(super) struct Candidate<T> {
     pub(super) used_at: UnixMillis,
     /// Bytes of its frames.
     pub(super) held: u64,
+    /// Whether it goes before those of which this is not so.
+    pub(super) yields: bool,
 }
 
 /// Why an entry is dropped.
@@ -52,7 +55,9 @@ pub(super) fn victims<T: Copy>(candidates: Vec<Candidate<T>>, sweep: &Sweep) -> 
     let bytes_down_to = sweep.bytes.filter(|(limit, _)| held > *limit).map_or(u64::MAX, |(_, low)| low);
     let entries_down_to = sweep.entries.filter(|(limit, _)| entries > *limit).map_or(u64::MAX, |(_, low)| low);
     if held > bytes_down_to || entries > entries_down_to {
-        rest.sort_by_key(|candidate| if candidate.used_at > 0 { candidate.used_at } else { candidate.stored_at });
+        rest.sort_by_key(|candidate| {
+            (!candidate.yields, if candidate.used_at > 0 { candidate.used_at } else { candidate.stored_at })
+        });
         for candidate in rest {
             if held <= bytes_down_to && entries <= entries_down_to {
                 break;
@@ -82,10 +87,10 @@ mod tests {
     use super::*;
 
     const NOTHING: Sweep =
-        Sweep { now: 100, expired: false, stored_before: None, bytes: None, entries: None, dry_run: false };
+        Sweep { now: 100, expired: false, stored_before: None, bytes: None, entries: None, first: &[], dry_run: false };
 
     fn candidate(handle: char, stored_at: i64, stale_until: i64, used_at: i64) -> Candidate<char> {
-        Candidate { handle, stored_at, stale_until, used_at, held: 10 }
+        Candidate { handle, stored_at, stale_until, used_at, held: 10, yields: false }
     }
 
     fn names(sweep: &Sweep) -> String {
@@ -106,6 +111,17 @@ mod tests {
         assert_eq!(names(&Sweep { entries: Some((0, 0)), ..NOTHING }), "dabc");
         let all = Sweep { expired: true, stored_before: Some(50), bytes: Some((10, 10)), ..NOTHING };
         assert_eq!(names(&all), "bcd");
+    }
+
+    #[test]
+    fn what_yields_goes_first_however_lately_it_was_used() {
+        let all = || {
+            let each = [('a', 90, true), ('b', 10, false), ('c', 80, true), ('d', 20, false)];
+            each.map(|(name, used_at, yields)| Candidate { yields, ..candidate(name, 1, 1_000, used_at) }).to_vec()
+        };
+        let gone = |sweep: Sweep| victims(all(), &sweep).into_iter().map(|(one, _)| one.handle).collect::<String>();
+        assert_eq!(gone(Sweep { entries: Some((0, 0)), ..NOTHING }), "cabd");
+        assert_eq!(gone(Sweep { bytes: Some((20, 20)), ..NOTHING }), "ca");
     }
 
     #[test]

@@ -68,8 +68,13 @@ pub(super) struct Gate {
 impl Gate {
     /// The gate of those records that are newer than `since` or stood as fences at `begun`, when the fetch began.
     pub(super) fn new(records: impl IntoIterator<Item = Record>, since: u64, begun: UnixMillis) -> Gate {
+        Gate::of(records.into_iter().filter(|record| record.sequence > since || record.stands(begun)))
+    }
+
+    /// The gate of all these records.
+    pub(super) fn of(records: impl IntoIterator<Item = Record>) -> Gate {
         let mut gate = Gate::default();
-        for record in records.into_iter().filter(|record| record.sequence > since || record.stands(begun)) {
+        for record in records {
             match record.select {
                 Select::All => gate.everything = true,
                 Select::Space(space) => drop(gate.spaces.insert(space)),

@@ -7,9 +7,11 @@
 use super::eviction::{Candidate, victims};
 use super::log::{self, Gate, Record, can_judge};
 use super::{
-    Address, Draft, Fill, Frames, Look, Meta, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Draft, Fill, Frames, Look, Meta, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
+    Sweep, Swept,
 };
 use crate::clock::UnixMillis;
+use crate::model::matches;
 use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -133,6 +135,7 @@ impl Memory {
                 stored_before: None,
                 bytes: None,
                 entries: Some((self.max_entries, self.max_entries)),
+                first: &[],
                 dry_run: false,
             };
             self.evicted.fetch_add(self.evict(&sweep).entries(), Ordering::Relaxed);
@@ -147,6 +150,7 @@ impl Memory {
             stale_until: item.meta.stale_until,
             used_at: item.used_at.load(Ordering::Relaxed),
             held: item.meta.held,
+            yields: sweep.first.iter().any(|glob| matches(glob, &item.meta.key)),
         });
         let mut swept = Swept::default();
         for (candidate, reason) in victims(candidates.collect(), sweep) {
@@ -253,6 +257,31 @@ impl Store for Memory {
         }
         self.limit();
         Ok(done)
+    }
+
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        let key = key(address);
+        loop {
+            let since = self.log().sequence;
+            let before = self.entries.get(&key);
+            // The lock is not held meanwhile, so that what `revise` does can hold up nobody.
+            let fill = match &before {
+                Some(item) => revise(Some((&item.meta(), &mut Shown(item))))?,
+                None => revise(None)?,
+            };
+            let Some(fill) = fill else { return Ok(false) };
+            let log = self.log();
+            let there = self.entries.get(&key);
+            if log.sequence != since || before.as_ref().map(Arc::as_ptr) != there.as_ref().map(Arc::as_ptr) {
+                continue;
+            }
+            let open = log.gate(since, now).is_some_and(|gate| !gate.refuses(address));
+            if open {
+                self.insert(&fill.meta, fill.frames);
+                self.limit();
+            }
+            return Ok(open);
+        }
     }
 
     fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {

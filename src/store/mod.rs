@@ -16,7 +16,7 @@ mod shared;
 mod tongue;
 
 pub use breaker::{Breaker, BreakerSnapshot, BreakerState};
-pub use disk::{Disk, Eviction, Flip, History, Options, Sounding};
+pub use disk::{Disk, Eviction, Evidence, Flip, History, Lost, Options, REASONS, Remains, Sounding, Unsalvageable};
 pub use error::StoreError;
 pub use log::{KEEP_MILLIS, Record};
 pub use memory::Memory;
@@ -83,6 +83,10 @@ pub trait Frames {
 
 /// What [`Store::view`] calls with the entry: an error it returns ends the view and is returned.
 pub type Look<'a> = &'a mut dyn FnMut(&Meta, &mut dyn Frames) -> Result<(), StoreError>;
+
+/// What [`Store::revise`] calls with the entry that is there, if there is one. What it gives is stored in its place;
+/// `None` leaves everything as it is.
+pub type Revise<'a> = &'a mut dyn FnMut(Option<(&Meta, &mut dyn Frames)>) -> Result<Option<Fill>, StoreError>;
 
 /// One entry to store, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,7 +174,7 @@ pub struct Standing {
 }
 
 /// What is to be swept. Entries go in this order: expired beyond use, too old, then least recently used until
-/// both limits hold.
+/// both limits hold, those that match `first` before the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sweep {
     /// The time to judge by.
@@ -183,6 +187,8 @@ pub struct Sweep {
     pub bytes: Option<(u64, u64)>,
     /// When more entries than `.0` are held, evict down to `.1`.
     pub entries: Option<(u64, u64)>,
+    /// What of the keys goes before all others when something must be evicted: globs over the whole key.
+    pub first: &'static [&'static str],
     /// Count, but delete nothing.
     pub dry_run: bool,
 }
@@ -249,6 +255,12 @@ pub trait Store: Send + Sync {
     /// the fetch began; each replaces what was there, in one transaction. A `since` older than the oldest record that is
     /// kept stores nothing, and neither does one above the newest number. The last use of what was replaced stays.
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError>;
+
+    /// In one transaction: shows the entry at `address` to `revise` and stores what that makes of it under the same
+    /// address, as a put does that begins at `now`. Between the look and the storing nobody else stores or removes it.
+    /// `false` when there is nothing to store, or when a fence stands. `revise` must not call the store, may be called
+    /// again when another thread was faster, and its error undoes everything and is returned.
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError>;
 
     /// Begins an entry too long to be handed over whole, fetched from `begun` on. An hour later a sweep may free it, and
     /// then it is not published.

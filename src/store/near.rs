@@ -6,8 +6,8 @@
 //! memory is refused by the same rule as a fill. A store that cannot say its number answers nothing from here either.
 
 use super::{
-    Address, Draft, Fill, Frames, Look, Memory, Meta, Record, Removed, Select, Size, Standing, Store, StoreError,
-    Stored, Sweep, Swept,
+    Address, Draft, Fill, Frames, Look, Memory, Meta, Record, Removed, Revise, Select, Size, Standing, Store,
+    StoreError, Stored, Sweep, Swept,
 };
 use crate::clock::{Clock, UnixMillis};
 use std::ops::ControlFlow;
@@ -135,6 +135,12 @@ impl<S: Store> Store for Near<S> {
             self.forget(Address { space: &fill.meta.space, key: &fill.meta.key });
         }
         stored
+    }
+
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        let revised = self.behind.revise(address, now, revise);
+        self.forget(address);
+        revised
     }
 
     fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {

@@ -3,7 +3,8 @@
 //! Neighbours: whoever stacks layers while keeping a handle on the backend. Promise: nothing but passing on.
 
 use super::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
+    Sweep, Swept,
 };
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;
@@ -40,6 +41,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
         (**self).put(fills, since, begun)
+    }
+
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        (**self).revise(address, now, revise)
     }
 
     fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {

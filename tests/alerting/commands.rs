@@ -50,6 +50,9 @@ fn bad_words_are_refused_with_what_to_write_and_change_nothing() {
         &["alerts", "silence", "x", "--for", "1h", "--reason", " "],
         &["alerts", "silence", " ", "--for", "1h", "--reason", "r"],
         &["alerts", "silence", "x", "--for", "1h"],
+        &["alerts", "silence", "x", "--reason", "r"],
+        &["alerts", "silence", "x", "--for", "1h", "--until", "18:00", "--reason", "r"],
+        &["alerts", "silence", "x", "--until", "2020-01-01", "--reason", "r"],
         &["alerts", "silence", "x", "--list"],
         &["alerts", "silence"],
         &["alerts", "test", "--channel", "pigeon"],
@@ -69,4 +72,7 @@ fn a_configuration_that_is_not_sound_keeps_nobody_from_a_silence() {
     assert_eq!(made.code, Some(0), "{made:?}");
     assert!(made.err.contains("the configuration is not sound"), "{made:?}");
     assert_eq!(desk.run("alerts list --json").json()["silences"][0]["pattern"], "*");
+    let until =
+        desk.run_words(&["alerts", "silence", "x", "--until", "2999-12-24T18:00:00Z", "--reason", "r", "--json"]);
+    assert_eq!(until.json()["silence"]["until"], "2999-12-24T18:00:00Z", "{until:?}");
 }

@@ -89,7 +89,14 @@ fn nothing_that_has_a_name_can_begin_a_header_or_a_line_of_a_mail() {
     );
     desk.looked_up(Outcome::MissAbsent, 100);
     desk.run("jobs run");
-    desk.run_words(&["cache", "disable", "--for", "1h", "--reason", "<b>x\r\nBcc: all@example.com\r\n\r\nbody"]);
+    desk.run_words(&[
+        "cache",
+        "disable",
+        "--for",
+        "1h",
+        "--reason",
+        "<b>x\u{202e}\u{200b}\r\nBcc: all@example.com\r\n\r\nbody",
+    ]);
     desk.run("jobs run health");
     let mails = desk.mails();
     assert_eq!(mails.len(), 2, "{mails:?}");
@@ -100,6 +107,8 @@ fn nothing_that_has_a_name_can_begin_a_header_or_a_line_of_a_mail() {
         assert_eq!(mail["types"], serde_json::json!(["text/plain", "text/html"]), "plain text first");
         let (body, html) = (mail["body"].as_str().unwrap(), mail["html"].as_str().unwrap());
         assert!(body.contains("Bcc: all@example.com") && !body.lines().any(|line| line.starts_with("Bcc")), "{body}");
+        let unseen = |text: &str| text.contains(['\u{202e}', '\u{200b}']);
+        assert!(!unseen(body) && !unseen(html), "{body}{html}");
         assert!(!html.contains("<b>") && html.contains("&lt;b&gt;"), "{html}");
     }
     let body = mails[1]["body"].as_str().unwrap();

@@ -1,6 +1,7 @@
 //! The log: what the guide greps for is there, names are not, and a log that cannot be written changes nothing.
 
 use super::run::World;
+use std::os::unix::fs::PermissionsExt;
 
 fn damage(world: &World) {
     for entry in std::fs::read_dir(world.cache_dir()).unwrap() {
@@ -66,4 +67,42 @@ fn systemd_s_directory_comes_first_and_the_sandbox_keeps_its_own() {
     let shown = world.run(["config", "show", "--origin"]).ok().stdout;
     let line = shown.lines().find(|line| line.contains("log.file") || line.contains("file =")).unwrap_or_default();
     assert!(shown.contains("logs/awsideman.log") && shown.contains("LOGS_DIRECTORY"), "{line}\n{shown}");
+}
+
+const LOGROTATE: &str = include_str!("../../scripts/logrotate/awsideman");
+
+/// The snippet with its files in this world, and the words of its block.
+fn rotation(world: &World) -> (String, Vec<&'static str>) {
+    let here = LOGROTATE.replace("/var/log/", &format!("{}/", world.beside("").display()));
+    let block = LOGROTATE.split_once("\n{\n").unwrap().1.split_once("\n}").unwrap().0;
+    (here, block.lines().map(str::trim).collect())
+}
+
+#[test]
+fn logrotate_s_snippet_renames_what_the_program_writes_and_makes_copies_or_truncates_nothing() {
+    let world = World::small();
+    let (here, words) = rotation(&world);
+    let files: Vec<&str> = LOGROTATE.lines().filter(|line| line.starts_with('/')).collect();
+    assert_eq!(files, ["/var/log/awsideman.log", "/var/log/awsideman_cache_monitor.log"]);
+    // Each is a word of logrotate(8); a snippet that awsideman is faster than would rotate nothing.
+    let known =
+        ["weekly", "maxsize 8M", "rotate 5", "missingok", "notifempty", "nocreate", "compress", "delaycompress"];
+    assert_eq!(words, known);
+    world.run(["user", "list"]).ok();
+    damage(&world);
+    world.run(["user", "list"]).ok();
+    let before = log(&world);
+    let snippet = world.beside("logrotate.conf");
+    std::fs::write(&snippet, here).unwrap();
+    std::fs::set_permissions(&snippet, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let here = world.beside("").display().to_string();
+    let rotated = world.shell(&format!(
+        "export PATH=$PATH:/usr/sbin:/sbin; command -v logrotate >/dev/null || {{ mv {here}/awsideman.log {here}/awsideman.log.1; exit; }}; \
+         logrotate -d {here}/logrotate.conf && logrotate -f -s {here}/rotated {here}/logrotate.conf"
+    ));
+    assert!(!rotated.ok().stderr.contains("error:"));
+    assert_eq!(std::fs::read_to_string(world.beside("awsideman.log.1")).unwrap(), before);
+    assert!(!world.beside("awsideman.log").exists());
+    world.run(["user", "list"]).ok();
+    assert!(log(&world).contains("CacheError"), "the next line makes it anew");
 }

@@ -1,7 +1,7 @@
 //! Answers as people, spreadsheets and programs take them.
 
 use super::run::World;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
@@ -151,4 +151,16 @@ fn limit_sort_filter_and_columns_choose_without_asking_again() {
         world.run(["user", "list", "--columns", "Shoe"]).code(2).stderr_has("Shoe");
     });
     assert_eq!(calls, 0);
+}
+
+#[test]
+fn a_name_that_would_turn_the_order_of_letters_or_hide_in_them_is_seen_by_people_and_kept_for_programs() {
+    let world = World::small();
+    let name = "Ops\u{202e}nimdA\u{200b}";
+    let store = &world.run(["instance", "list", "--json"]).ok().json()[0]["IdentityStoreId"];
+    world.ask("AWSIdentityStore.CreateGroup", &json!({ "IdentityStoreId": store, "DisplayName": name }));
+    let table = world.run(["group", "list"]).ok();
+    table.stdout_has("Ops\\u{202e}nimdA\\u{200b}").stdout_lacks("\u{202e}").stdout_lacks("\u{200b}");
+    let groups = world.run(["group", "list", "--json"]).ok().json();
+    assert!(groups.as_array().unwrap().iter().any(|group| group["DisplayName"] == name), "{groups}");
 }

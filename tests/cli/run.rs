@@ -307,6 +307,29 @@ impl Ran {
         Ran { words, exit, stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
+    /// What a process gave, as a shell kept it.
+    pub(crate) fn given(words: String, exit: i32, stdout: String, stderr: String) -> Ran {
+        Ran { words, exit, stdout, stderr }
+    }
+
+    /// It showed this line somewhere: blanks of any length are alike, and `...` is anything.
+    #[track_caller]
+    pub(crate) fn shows(self, line: &str) -> Ran {
+        let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let wanted = blanks(line);
+        let found = self.stdout.lines().chain(self.stderr.lines()).any(|shown| {
+            let (shown, mut from) = (blanks(shown), 0);
+            wanted.split("...").map(str::trim).all(|part| match shown[from..].find(part) {
+                Some(at) => {
+                    from += at + part.len();
+                    true
+                }
+                None => false,
+            })
+        });
+        self.must(found, &format!("{line:?} was expected"))
+    }
+
     #[track_caller]
     fn must(self, holds: bool, what: &str) -> Ran {
         let Ran { words, exit, stdout, stderr } = &self;

@@ -69,8 +69,7 @@ fn recovery_makes_a_new_cache_keeps_the_old_one_and_says_so() {
         "{:?}",
         world.tree().keys()
     );
-    assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 2, "the new cache is empty");
-    assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 0, "and holds what is asked");
+    assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 0, "what was sound is in the new cache");
 }
 
 #[test]

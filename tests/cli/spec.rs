@@ -476,7 +476,7 @@ fn a_warm_fills_lists_and_describes_and_ends_with_its_words() {
 fn recovery_prints_where_the_evidence_is_and_the_switch_when_it_ends_and_how_to_undo_it() {
     let world = World::small();
     world.run(["user", "list"]).ok();
-    let recovered = world.run(["cache", "recover", "--json"]).ok().json();
+    let recovered = world.run(["cache", "recover", "--no-salvage", "--json"]).ok().json();
     for field in ["old", "new", "marker"] {
         assert!(std::path::Path::new(recovered[field].as_str().unwrap()).exists(), "{field}: {recovered}");
     }

@@ -3,7 +3,8 @@
 use crate::aws::SETTLE_MS;
 use awsideman::clock::UnixMillis;
 use awsideman::store::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
+    Sweep, Swept,
 };
 use std::ops::ControlFlow;
 
@@ -58,6 +59,9 @@ impl<S: Store> Store for Mutated<S> {
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
         let since = if self.1 == Mutant::NoCheck { self.0.sequence()? } else { since };
         self.0.put(fills, since, begun)
+    }
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        self.0.revise(address, now, revise)
     }
     fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
         let draft = self.0.draft(begun)?;

@@ -348,6 +348,7 @@ fn settings() -> Settings {
         ttls: Ttls { default: Duration::from_hours(24), by_resource: [].into(), by_operation: [].into() },
         not_found_ttl: Duration::from_hours(1),
         stale_if_error: Duration::from_hours(1),
+        max_age: None,
         compression: false,
     }
 }

@@ -122,12 +122,8 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
     }
     let found = gateway.assignments(&Filter::default(), &P, &Silent).await.unwrap();
     assert_eq!(site.running.calls(), calls, "all of it from the cache");
-    let principals = found.assignments.iter().map(|row| {
-        let kind = if row["PrincipalType"] == "USER" { PrincipalKind::User } else { PrincipalKind::Group };
-        (kind, row["PrincipalId"].as_str().unwrap().to_owned())
-    });
-    let named = gateway.describe_principals(principals.clone().collect(), &P, &Silent).await.unwrap();
-    let all: BTreeSet<_> = principals.clone().collect();
+    let all: BTreeSet<_> = found.assignments.iter().map(|row| (row.kind(), row.principal.to_owned())).collect();
+    let named = gateway.describe_principals(all.iter().cloned().collect(), Value::clone, &P, &Silent).await.unwrap();
     let asked = site.running.calls().total - calls.total;
     assert!(!named.is_empty() && asked == (all.len() - named.len()) as u64, "only who was deleted is asked for");
 
@@ -142,7 +138,8 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
             walked.append(&mut set(&site.all(listing).await));
         }
     }
-    assert_eq!(set(&found.assignments), walked);
+    let rows: Vec<Value> = found.assignments.iter().map(|row| row.value()).collect();
+    assert_eq!(set(&rows), walked);
 
     // Both directions of a membership, and a principal's own assignments, say the same.
     let someone = members[0]["MemberId"]["UserId"].as_str().unwrap();
@@ -152,9 +149,8 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
     let (kind, id) = all.iter().find(|(kind, _)| *kind == PrincipalKind::Group).unwrap();
     let filter = Filter { principal: Some(Principal { kind: *kind, id: id.clone() }), ..Filter::default() };
     let own = gateway.assignments(&filter, &P, &Silent).await.unwrap().assignments;
-    let theirs: Vec<Value> =
-        found.assignments.iter().filter(|row| row["PrincipalId"] == id.as_str()).cloned().collect();
-    assert_eq!(set(&own), set(&theirs));
+    let theirs: Vec<_> = found.assignments.iter().filter(|row| row.principal == id).collect();
+    assert_eq!(own.iter().collect::<Vec<_>>(), theirs);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn assignments_are_walked_sorted_and_filtered() {
     let order: Vec<String> = found
         .assignments
         .iter()
-        .map(|row| format!("{} {} {}", row["AccountId"], row["PermissionSetArn"], row["PrincipalId"]))
+        .map(|row| format!("{} {} {}", row.account, row.permission_set, row.principal))
         .collect();
     assert!(order.is_sorted(), "{order:?}");
     let one = |account: Option<&str>, set: Option<&str>, group: Option<usize>| Filter {

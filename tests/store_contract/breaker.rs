@@ -3,8 +3,8 @@
 use super::{NOW, at, exact, fill};
 use awsideman::clock::{ManualClock, UnixMillis};
 use awsideman::store::{
-    Address, Breaker, BreakerSnapshot, BreakerState, Draft, Fill, Look, Memory, Meta, Record, Removed, Select, Size,
-    Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Breaker, BreakerSnapshot, BreakerState, Draft, Fill, Look, Memory, Meta, Record, Removed, Revise, Select,
+    Size, Standing, Store, StoreError, Stored, Sweep, Swept,
 };
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -51,6 +51,9 @@ impl Store for Faulty {
     }
     fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
         self.ask(|memory| memory.put(fills, since, now))
+    }
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        self.ask(|memory| memory.revise(address, now, revise))
     }
     fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
         self.ask(|_| Ok(()))?;

@@ -198,6 +198,27 @@ fn a_new_generation_remembers_that_not_everybody_was_told_everything() {
 }
 
 #[test]
+fn what_is_revised_under_a_new_key_goes_on_from_what_lay_under_the_old_one() {
+    let root = tempfile::tempdir().unwrap();
+    let count = |layer: &Sealed| {
+        let more = &mut |there: Option<(&Meta, &mut dyn awsideman::store::Frames)>| {
+            let mut before = Vec::new();
+            if let Some((_, frames)) = there {
+                frames.read(0, &mut before)?;
+            }
+            let n: u32 = String::from_utf8(before).unwrap().parse().unwrap_or(0);
+            Ok(Some(named("custom:count:x", &(n + 1).to_string())))
+        };
+        layer.revise(at("s", "custom:count:x"), NOW, more)
+    };
+    let (one, both) = (sealed(root.path(), &[1]), sealed(root.path(), &[2, 1]));
+    assert!(count(&one).unwrap() && count(&one).unwrap() && count(&both).unwrap());
+    assert_eq!(only_frame(&sealed(root.path(), &[2]), "custom:count:x").as_deref(), Some("3"));
+    let locked = over(root.path(), Ring::Locked("it is lost".into()));
+    assert!(matches!(count(&locked), Err(StoreError::Key(_))));
+}
+
+#[test]
 fn an_exchange_takes_everything_to_the_newest_key_and_wipes_what_was_in_clear() {
     let root = tempfile::tempdir().unwrap();
     let clear = over(root.path(), Ring::Clear);

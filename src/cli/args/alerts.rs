@@ -3,6 +3,7 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/alerts.rs` carries it out. Promise: none of them asks AWS, and
 //! none moves an alert: that is done by runs of jobs alone.
 
+use super::moment::{Moment, moment};
 use crate::model::parse_duration;
 use clap::{Args, Subcommand, ValueEnum};
 use std::time::Duration;
@@ -57,15 +58,19 @@ pub enum ChannelWord {
         KEY is a key as `alerts list` shows it, or a glob over keys (`job:*`). A silence outlives restarts and ends by \
         itself; what still fires then is told. Who was told that something began is told that it is over, silence or not.",
     after_help = "Examples:\n  awsideman alerts silence hit_rate --for 2h --reason 'migration, INC-1234'\n  \
-        awsideman alerts silence 'job:*' --for 30m --reason 'patch day'\n  awsideman alerts silence --list"
+        awsideman alerts silence 'job:*' --until 18:00 --reason 'patch day'\n  awsideman alerts silence --list"
 )]
 pub struct SilenceArgs {
     /// The key of an alert, or a glob over keys
     #[arg(value_name = "KEY", required_unless_present = "list", conflicts_with = "list")]
     pub key: Option<String>,
     /// End by itself after this long, as in 30m or 4h
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, required_unless_present = "list")]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, conflicts_with = "until",
+        required_unless_present_any = ["list", "until"])]
     pub duration: Option<Duration>,
+    /// End by itself at this time, as in 18:00 or 2026-12-24T18:00
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub until: Option<Moment>,
     /// Why; shown beside it
     #[arg(long, value_name = "TEXT", required_unless_present = "list")]
     pub reason: Option<String>,

@@ -5,10 +5,12 @@
 
 mod depth;
 mod encryption;
+mod night;
 mod truth;
 
 pub use depth::{CheckArgs, ExportArgs, ImportArgs, InspectArgs, WhyArgs};
 pub use encryption::{EnableArgs, EncryptionCommand, RotateArgs};
+pub use night::RecoverArgs;
 pub use truth::{InvalidateArgs, VerifyArgs};
 
 use crate::config::WarmTarget;
@@ -81,14 +83,8 @@ pub enum CacheCommand {
     /// Use the cache again
     #[command(after_help = "Examples:\n  awsideman cache enable")]
     Enable,
-    /// Begin a new, empty cache beside a damaged one, and test it
-    #[command(
-        long_about = "Begin a new, empty cache beside a damaged one, and test it.\n\n\
-            Works under running processes, ends none of them, and keeps the old cache as evidence. It also closes the \
-            circuit breaker.",
-        after_help = "Examples:\n  awsideman cache recover\n  awsideman cache recover --json"
-    )]
-    Recover,
+    /// Begin a new cache beside a damaged one with what is sound of it, and test it
+    Recover(RecoverArgs),
     /// Print where the cache lives
     #[command(after_help = "Examples:\n  awsideman cache path\n  du -sh \"$(awsideman cache path)\"")]
     Path,

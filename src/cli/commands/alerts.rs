@@ -15,7 +15,7 @@ use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::{UnixMillis, millis};
 use crate::host;
-use crate::model::format_duration;
+use crate::model::{Zone, format_duration};
 use crate::state::Database;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -98,11 +98,11 @@ fn silence_lines(mut page: Page, silences: &[Silence], now: UnixMillis) -> Page 
 }
 
 fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let (Some(key), Some(duration), Some(reason)) = (&arguments.key, arguments.duration, &arguments.reason) else {
+    let (Some(key), Some(reason)) = (&arguments.key, &arguments.reason) else {
         return silences(globals, output);
     };
     let refuse = |message: &str, hint: &str| Err(Failure::new(Code::Usage, message.to_owned()).hint(hint.to_owned()));
-    if duration.is_zero() {
+    if arguments.duration.is_some_and(|duration| duration.is_zero()) {
         return refuse("--for: 0 would end at once, so nothing was changed", "name how long, as in 30m or 4h");
     }
     if key.trim().is_empty() {
@@ -112,12 +112,21 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
         return refuse("--reason: say why, for those who look at it at night", "name the ticket or the work");
     }
     let mut desk = Desk::open(globals, output)?;
-    let until = desk.now.saturating_add(millis(duration));
+    let until = match (&arguments.until, arguments.duration) {
+        (Some(moment), _) => {
+            let zone = host::local_zone().unwrap_or(Zone::UTC);
+            let Some(until) = moment.at(desk.now, &zone).filter(|until| *until > desk.now) else {
+                return refuse("--until lies in the past, so nothing was changed", "name a time that is still to come");
+            };
+            until
+        }
+        (None, duration) => desk.now.saturating_add(millis(duration.unwrap_or_default())),
+    };
     let made = alerts::silence(&mut desk.database, key, until, reason, &author(), desk.now)?;
     let settings = &desk.session.app.config().alerts;
     let standing = alerts::standing(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
     let covered = standing.iter().filter(|alert| crate::model::matches(&made.pattern, &alert.key)).count();
-    let end = format!("It ends by itself at {} (in {})", times::local(until), format_duration(duration));
+    let end = format!("It ends by itself at {} (in {})", times::local(until), times::left(until, desk.now));
     let page = Page::new()
         .line(format!("Silenced: {} ({covered} alerts stand under it now)", made.pattern))
         .line(end)

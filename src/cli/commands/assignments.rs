@@ -12,10 +12,10 @@ use crate::cli::args::directory::AssignmentCommand;
 use crate::cli::args::{GlobalArgs, ReadArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, View};
-use crate::gateway::{Filter, Gateway, GatewayError, Plan, Policy, Principal, PrincipalKind, Request};
+use crate::gateway::{Filter, Gateway, GatewayError, Plan, Policy, Principal, PrincipalKind, Request, Row};
 use crate::report::Progress;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal, stdin};
 
 /// A walk of so many calls is made without asking back.
@@ -43,7 +43,7 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
             approve(&plan, globals.yes, &reader)?;
         }
     }
-    let found = reader.wait(async {
+    let (found, names) = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
         let mut filter = Filter::default();
         if let Some(account) = &account {
@@ -55,9 +55,9 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
         if let Some(principal) = &principal {
             filter.principal = Some(gateway.principal(principal, policy, progress).await?);
         }
-        let mut found = gateway.assignments(&filter, policy, progress).await?;
-        name(gateway, &mut found.assignments, policy, progress).await?;
-        Ok(found)
+        let found = gateway.assignments(&filter, policy, progress).await?;
+        let names = Names::of(gateway, found.assignments.iter(), policy, progress).await?;
+        Ok((found, names))
     })?;
     if found.by_principal {
         let text = "asked by user and group; what deleted ones still have is not in this list";
@@ -65,7 +65,7 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
     }
     let failures = (!found.failures.is_empty())
         .then(|| Failure::from(GatewayError::Partial { total: found.targets, failures: found.failures }));
-    reader.print_part(&Value::Array(found.assignments), &view, failures.is_none())?;
+    reader.print_each(found.assignments.iter().map(|row| names.add(&row)), &view, failures.is_none())?;
     failures.map_or(Ok(()), Err)
 }
 
@@ -85,15 +85,12 @@ fn get(
         let Principal { kind, id } = gateway.principal(principal, policy, progress).await?;
         let pair = Request::Assignments { account: account.clone(), permission_set: arn.clone() };
         let rows = array(gateway.value(&pair, policy, progress).await?);
-        let mut rows: Vec<Value> = rows
-            .into_iter()
-            .filter(|row| row["PrincipalId"] == *id && row["PrincipalType"] == kind.as_str())
-            .take(1)
-            .collect();
-        name(gateway, &mut rows, policy, progress).await?;
-        rows.pop().ok_or_else(|| GatewayError::NotFound {
-            what: format!("an assignment of permission set {arn} to {id} in account {account}"),
-        })
+        if !rows.iter().any(|row| row["PrincipalId"] == *id && row["PrincipalType"] == kind.as_str()) {
+            let what = format!("an assignment of permission set {arn} to {id} in account {account}");
+            return Err(GatewayError::NotFound { what });
+        }
+        let row = Row { account: &account, permission_set: &arn, principal_type: kind.as_str(), principal: &id };
+        Ok(Names::of(gateway, std::iter::once(row), policy, progress).await?.add(&row))
     })?;
     reader.print(&row, &view)
 }
@@ -122,33 +119,44 @@ fn approve(plan: &Plan, yes: bool, reader: &Reader<'_>) -> Result<(), Failure> {
     Err(Failure::new(Code::Failed, "nothing was asked"))
 }
 
-/// Adds `AccountName`, `PermissionSetName` and `PrincipalName` to every row; null where there is no name any more.
-async fn name(
-    gateway: &Gateway,
-    rows: &mut [Value],
-    policy: &Policy,
-    progress: &dyn Progress,
-) -> Result<(), GatewayError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let accounts = names(gateway, &Request::Accounts, ("Id", "Name"), policy, progress).await?;
-    let sets = names(gateway, &Request::PermissionSets, ("PermissionSetArn", "Name"), policy, progress).await?;
-    let principals = rows.iter().map(principal).collect();
-    let principals = gateway.describe_principals(principals, policy, progress).await?;
-    for row in rows {
-        let who = principals.get(&principal(row));
-        let field = if row["PrincipalType"] == "GROUP" { "DisplayName" } else { "UserName" };
-        row["AccountName"] = json!(accounts.get(&text(row, "AccountId")));
-        row["PermissionSetName"] = json!(sets.get(&text(row, "PermissionSetArn")));
-        row["PrincipalName"] = who.map_or(Value::Null, |who| who[field].clone());
-    }
-    Ok(())
+/// The names behind the ids of rows.
+struct Names {
+    accounts: HashMap<String, String>,
+    permission_sets: HashMap<String, String>,
+    principals: HashMap<(PrincipalKind, String), Value>,
 }
 
-fn principal(row: &Value) -> (PrincipalKind, String) {
-    let kind = if row["PrincipalType"] == "GROUP" { PrincipalKind::Group } else { PrincipalKind::User };
-    (kind, text(row, "PrincipalId"))
+impl Names {
+    /// Those that these rows need, looked up.
+    async fn of(
+        gateway: &Gateway,
+        rows: impl Iterator<Item = Row<'_>>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Names, GatewayError> {
+        let ids: HashSet<_> = rows.map(|row| (row.kind(), row.principal)).collect();
+        let ids: HashSet<_> = ids.into_iter().map(|(kind, id)| (kind, id.to_owned())).collect();
+        if ids.is_empty() {
+            return Ok(Names { accounts: HashMap::new(), permission_sets: HashMap::new(), principals: HashMap::new() });
+        }
+        // A group has no UserName, a user may have a DisplayName.
+        let name = |who: &Value| who.get("UserName").unwrap_or(&who["DisplayName"]).clone();
+        Ok(Names {
+            accounts: names(gateway, &Request::Accounts, ("Id", "Name"), policy, progress).await?,
+            permission_sets: names(gateway, &Request::PermissionSets, ("PermissionSetArn", "Name"), policy, progress)
+                .await?,
+            principals: gateway.describe_principals(ids, name, policy, progress).await?,
+        })
+    }
+
+    /// The row with `AccountName`, `PermissionSetName` and `PrincipalName`; null where there is no name any more.
+    fn add(&self, row: &Row<'_>) -> Value {
+        let mut named = row.value();
+        named["AccountName"] = json!(self.accounts.get(row.account));
+        named["PermissionSetName"] = json!(self.permission_sets.get(row.permission_set));
+        named["PrincipalName"] = json!(self.principals.get(&(row.kind(), row.principal.to_owned())));
+        named
+    }
 }
 
 /// Id to name of a list. Names are a courtesy: where the list may not be read, rows keep their ids.

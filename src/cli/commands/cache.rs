@@ -7,6 +7,7 @@ mod archive;
 mod depth;
 mod encryption;
 mod night;
+mod recover;
 mod status;
 mod truth;
 
@@ -44,7 +45,7 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
         CacheCommand::Key(args) => key(&args, output),
         CacheCommand::Disable(args) => night::disable(&args, globals, output),
         CacheCommand::Enable => night::enable(globals, output),
-        CacheCommand::Recover => night::recover(globals, output),
+        CacheCommand::Recover(args) => recover::recover(&args, globals, output),
         CacheCommand::Path => path(globals, output),
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
                 let id = gateway.user_id(&user, policy, progress).await?;
                 let mut rows = array(gateway.value(&Request::UserGroups(id), policy, progress).await?);
                 let ids = rows.iter().map(|row| (PrincipalKind::Group, text(row, "GroupId")));
-                let names = gateway.describe_principals(ids.collect(), policy, progress).await?;
+                let names = gateway.describe_principals(ids.collect(), Value::clone, policy, progress).await?;
                 for row in &mut rows {
                     let group = names.get(&(PrincipalKind::Group, text(row, "GroupId")));
                     add(row, group, &[("GroupName", "DisplayName"), ("GroupDescription", "Description")]);
@@ -82,7 +82,9 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
                 let id = gateway.group_id(&group, policy, progress).await?;
                 let mut rows = array(gateway.value(&Request::GroupMembers(id), policy, progress).await?);
                 let user = |row: &Value| (PrincipalKind::User, text(&row["MemberId"], "UserId"));
-                let names = gateway.describe_principals(rows.iter().map(user).collect(), policy, progress).await?;
+                let names = gateway
+                    .describe_principals(rows.iter().map(user).collect(), Value::clone, policy, progress)
+                    .await?;
                 for row in &mut rows {
                     let found = names.get(&user(row));
                     add(row, found, &[("UserName", "UserName"), ("DisplayName", "DisplayName")]);

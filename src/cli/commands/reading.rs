@@ -8,15 +8,16 @@ use crate::app::{Asker, Reading};
 use crate::cache::Provenance;
 use crate::cli::args::{GlobalArgs, ReadArgs};
 use crate::cli::exit::Failure;
-use crate::cli::output::{Output, View};
+use crate::cli::output::{Answer, Output, View};
 use crate::cli::session::{Need, Session, wait};
 use crate::cli::times;
 use crate::config::Format;
 use crate::gateway::{Gateway, GatewayError, Policy, Request};
 use crate::model::format_duration;
 use crate::report::Progress;
+use serde::Serializer;
 use serde_json::{Value, json};
-use std::io::Read;
+use std::io::{self, BufWriter, Read, Write};
 use std::time::Duration;
 
 /// A session that reads.
@@ -80,14 +81,32 @@ impl<'o> Reader<'o> {
         wait(work)?.map_err(|error| self.session.failed(error))
     }
 
-    /// Prints values that were put together here.
+    /// Prints one value that was put together here.
     pub(super) fn print(self, value: &Value, view: &View<'_>) -> Result<(), Failure> {
-        self.print_part(value, view, true)
+        self.print_body(view, true, |answer| serde_json::to_writer(answer, value).map_err(io::Error::from))
     }
 
-    /// The same for an answer of which parts may be missing.
-    pub(super) fn print_part(self, value: &Value, view: &View<'_>, complete: bool) -> Result<(), Failure> {
-        let bytes = serde_json::to_vec(value).unwrap_or_default();
+    /// Prints a list that is put together here, row by row; parts of it may be missing.
+    pub(super) fn print_each(
+        self,
+        rows: impl Iterator<Item = Value>,
+        view: &View<'_>,
+        complete: bool,
+    ) -> Result<(), Failure> {
+        self.print_body(view, complete, |answer| {
+            let mut out = BufWriter::with_capacity(64 * 1024, answer);
+            let mut serializer = serde_json::Serializer::new(&mut out);
+            serializer.collect_seq(rows)?;
+            out.flush()
+        })
+    }
+
+    fn print_body(
+        self,
+        view: &View<'_>,
+        complete: bool,
+        body: impl FnOnce(&mut Answer<'_>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
         let parts = self.reading.gateway.provenance();
         if let Some(parts) = parts.filter(|parts| parts.stale) {
             // The notice that was given at once knew the first of them only.
@@ -95,9 +114,13 @@ impl<'o> Reader<'o> {
             self.session.progress.notice(&format!("the oldest part of this answer is {age} old"));
         }
         let meta = document(parts, complete, self.policy.live);
-        let around = (self.meta && self.output.format() == Format::Json).then_some(&meta);
-        self.output.answer_within(&mut bytes.as_slice(), view, around)?;
-        if self.meta && around.is_none() {
+        let around = self.meta && self.output.format() == Format::Json;
+        let folder = self.session.app.spool_dir();
+        let mut answer = self.output.pushed(view, &folder)?;
+        let put = if around { answer.surround(&meta) } else { Ok(()) };
+        put.and_then(|()| body(&mut answer)).map_err(|error| Failure::writing(&error))?;
+        answer.finish()?;
+        if self.meta && !around {
             self.output.talk().line(&line(&meta));
         }
         self.session.close_after(&self.reading);

@@ -13,11 +13,12 @@ use crate::cli::args::jobs::RunArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::escape::visible;
 use crate::cli::output::{Output, Page};
-use crate::cli::progress::Notices;
+use crate::cli::progress::{JobLines, Notices};
 use crate::cli::session::{Need, Session};
 use crate::config::{Format, Job};
 use crate::daemon::stop_on_signals;
 use crate::jobs::{self, Outcome, Report, Slots, Stop, Wanted};
+use crate::model::format_duration;
 use crate::report::{Progress, Silent};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -52,7 +53,11 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
         Telling::Trouble
     };
     let heard = Arc::new(Notices::default());
-    let progress: Arc<dyn Progress> = if telling == Telling::Page { session.progress.clone() } else { heard.clone() };
+    let lines = Arc::new(JobLines::new(output.talk().clone()));
+    let progress: Arc<dyn Progress> = match telling {
+        Telling::Page => lines.clone(),
+        Telling::Document | Telling::Trouble => heard.clone(),
+    };
     let stop = Stop::new();
     let mut notices = session.notices.clone();
     if telling == Telling::Page {
@@ -75,9 +80,13 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         stop_on_signals(&stop)?;
+        if output.talk().is_terminal() {
+            tokio::spawn(tell_that_it_ends(stop.clone(), lines.clone(), context.grace));
+        }
         Ok::<_, Failure>(app.run_jobs(&jobs, &broken, &wanted, &context, true).await?)
     });
     runtime.shutdown_timeout(LAST_WORDS);
+    lines.end();
     drop(session);
     let mut done = done?;
     done.notices.extend(daemon::publish(&app, &jobs));
@@ -105,6 +114,12 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
     }
     let code = if stop.is_set() { Code::Interrupted } else { Code::from_number(done.exit) };
     if code == Code::Ok { Ok(()) } else { Err(Failure::quiet(code)) }
+}
+
+/// Whoever pressed ctrl-c learns that it was heard, and how long it may take.
+async fn tell_that_it_ends(stop: Stop, lines: Arc<JobLines>, grace: Duration) {
+    stop.wait().await;
+    lines.notice(&format!("told to end: no job begins any more, and what runs has {} to end", format_duration(grace)));
 }
 
 /// The runtime on which jobs run: two threads, so that a walk does not keep a signal waiting.

@@ -90,7 +90,7 @@ pub(super) fn for_people(seconds: f64) -> String {
 }
 
 fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Failure> {
-    let WarmDone { targets: warmed, ended, calls, findings } =
+    let WarmDone { targets: warmed, ended, calls, dropped, findings } =
         wait(session.app.warm(wish, session.progress.as_ref()))??;
     session.close(Vec::new());
     let failures: Vec<String> = warmed
@@ -115,6 +115,7 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
         "targets": warmed,
         "calls": calls,
         "complete": failures.is_empty(),
+        "dropped": dropped,
         "findings": findings,
     });
     output.report(&document, &page)?;
@@ -143,7 +144,7 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
 
 fn tell(findings: &[Shortage], output: &Output) {
     for finding in findings {
-        output.talk().warning(&format!("{}; set {} to {}", finding.message, finding.setting, finding.value));
+        output.talk().warning(&finding.to_string());
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Neighbours: `http.rs` sends it; `chart.rs`, `cache.rs`, `jobs.rs`, `alerts.rs` draw its parts, `style.css` is its looks.
 //! Promise: one document without a script, complete with everything it needs; every text is escaped where it is put in (maud
-//! does it, and nothing here goes around it); it reads on a phone, in the dark and aloud.
+//! does it, and nothing here goes around it), and no character of the whole is unseen or turns the order of others; it reads
+//! on a phone, in the dark and aloud.
 
 mod alerts;
 mod cache;
@@ -14,7 +15,7 @@ use super::standing::Standing;
 use crate::app::{Overview, Problem, Verdict};
 use crate::clock;
 use crate::health::Level;
-use crate::model::format_size;
+use crate::model::{format_size, visible_lines};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chart::Axis;
@@ -161,7 +162,7 @@ pub fn draw(view: &View<'_>) -> String {
             }
         }
     };
-    document.into_string()
+    visible_lines(&document.into_string())
 }
 
 fn verdict(view: &View<'_>) -> Markup {

@@ -100,6 +100,9 @@ fn no_text_gets_out_of_its_place() {
     let page = drawn(&overview);
     assert!(!page.contains("<script") && !page.contains("\" onload"));
     assert!(page.matches("&lt;script&gt;").count() > 20);
+    assert!(page.matches("\\u{202e}").count() > 20, "what turns the order of letters is seen");
+    let unseen = page.chars().find(|&c| crate::model::is_unseen(c) && c != '\n');
+    assert_eq!(unseen, None);
 }
 
 #[test]

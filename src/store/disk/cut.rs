@@ -4,7 +4,7 @@
 //! out in one transaction, on the generation that is live when it ends; what an exchange replaces is overwritten.
 
 use super::tongues::Lifted;
-use super::{Disk, generation, tongues, write};
+use super::{Disk, ballast, generation, tongues, write};
 use crate::clock::UnixMillis;
 use crate::sqlite;
 use crate::store::tongue::{self, CLEAR};
@@ -122,12 +122,21 @@ impl Disk {
     ) -> Result<Removed, StoreError> {
         let mut rounds = 0;
         loop {
-            let (removed, stamp) = self.lend(|live| {
-                let removed = write::durably(&mut live.connection, |transaction| {
-                    write::remove(transaction, removal, fence_until, now)
-                })?;
-                Ok((removed, live.stamp))
-            })?;
+            let once = || {
+                self.lend(|live| {
+                    let removed = write::durably(&mut live.connection, |transaction| {
+                        write::remove(transaction, removal, fence_until, now)
+                    })?;
+                    Ok((removed, live.stamp))
+                })
+            };
+            let (removed, stamp) = match once() {
+                // A change must be known, whatever else the disk has no room for.
+                Err(error) if (generation::is_full(&error) || self.is_cramped()) && ballast::take_up(&self.options) => {
+                    once()?
+                }
+                done => done?,
+            };
             self.saw(removed.sequence);
             generation::retire_others(&self.options)?;
             rounds += 1;

@@ -4,7 +4,7 @@
 //! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
 //! come along whenever the old one can be read, while its writers are held back.
 
-use super::{Flip, Options, Removal, schema, tongues, write};
+use super::{Flip, Options, Removal, ballast, schema, tongues, write};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open, PrivateError};
 use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction, params};
@@ -17,6 +17,9 @@ use std::time::{Duration, SystemTime};
 
 /// The file that names the live database of this schema.
 pub(super) const CURRENT: &str = "CURRENT";
+
+/// What the name of a marker has between the generation and the date.
+pub(super) const MARK: &str = ".corrupted.";
 
 /// Guards the making of generations.
 const LOCK: &str = "creation.lock";
@@ -57,7 +60,7 @@ pub(super) fn enter(options: &Options, seen: u64) -> Result<(Stamp, PathBuf), St
         match make(options, seen, None) {
             Ok(_) if rounds < 8 => {}
             // The directory was taken away while we were at it.
-            Err(error) if rounds < 8 && is_absent(&error) => {
+            Err(error) if rounds < 8 && is_taken(&error) => {
                 private::directory(&options.dir, options.access)?;
             }
             Ok(made) => return Ok((made.stamp, made.new)),
@@ -70,13 +73,16 @@ pub(super) fn enter(options: &Options, seen: u64) -> Result<(Stamp, PathBuf), St
 pub(super) fn flip(options: &Options, seen: u64, now: UnixMillis) -> Result<Flip, StoreError> {
     private::directory(&options.dir, options.access)?;
     let made = make(options, seen, Some(now))?;
-    let Some(old) = made.old else { return Ok(Flip { old: None, new: made.new, marker: None, fences: made.fences }) };
+    let number = made.number;
+    let Some(old) = made.old else {
+        return Ok(Flip { old: None, new: made.new, marker: None, fences: made.fences, number });
+    };
     let date = chrono::DateTime::from_timestamp_millis(now).unwrap_or_default().format("%Y%m%d_%H%M%S");
-    let marker = sqlite::sidecar(&old, &format!(".corrupted.{date}"));
+    let marker = sqlite::sidecar(&old, &format!("{MARK}{date}"));
     let text =
         format!("{} was live until {} took its place.\n", private::file_name(&old), private::file_name(&made.new));
     private::replace(&marker, text.as_bytes(), options.access)?;
-    Ok(Flip { old: Some(old), new: made.new, marker: Some(marker), fences: made.fences })
+    Ok(Flip { old: Some(old), new: made.new, marker: Some(marker), fences: made.fences, number })
 }
 
 /// Unlinks `CURRENT`, which needs no space and works on damage: whoever comes next starts cold.
@@ -102,22 +108,16 @@ pub(super) fn drop_leftovers(options: &Options, idle: Duration) -> Result<(), St
 }
 
 /// Deletes a database with its companions; the database last, so that what is left can be found again.
-fn delete(path: &Path) -> Result<(), StoreError> {
+pub(super) fn delete(path: &Path) -> Result<(), StoreError> {
     ["-wal", "-shm", ".lock", ""].iter().try_for_each(|ending| unlink(&sqlite::sidecar(path, ending)))
 }
 
 /// The databases that are neither live nor marked as evidence, and were last written before `before`.
 fn leftovers(options: &Options, before: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
-    let names = names(&options.dir)?;
-    let live: Vec<String> = names
-        .iter()
-        .filter(|name| name.starts_with(CURRENT))
-        .filter_map(|name| std::fs::read_to_string(options.dir.join(name)).ok())
-        .map(|text| text.trim().to_owned())
-        .collect();
+    let (names, live) = (names(&options.dir)?, live_names(options)?);
     let mut found = Vec::new();
     for name in names.iter().filter(|name| number(name).is_some_and(|n| **name == file_name(n))) {
-        let marked = names.iter().any(|other| other.starts_with(&format!("{name}.corrupted.")));
+        let marked = names.iter().any(|other| other.starts_with(&format!("{name}{MARK}")));
         let path = options.dir.join(name);
         let idle = [path.clone(), sqlite::sidecar(&path, "-wal")]
             .iter()
@@ -128,6 +128,13 @@ fn leftovers(options: &Options, before: SystemTime) -> Result<Vec<PathBuf>, Stor
         }
     }
     Ok(found)
+}
+
+/// The databases that are live, for binaries of any schema.
+pub(super) fn live_names(options: &Options) -> Result<Vec<String>, StoreError> {
+    let names = names(&options.dir)?.into_iter().filter(|name| name.starts_with(CURRENT));
+    let texts = names.filter_map(|name| std::fs::read_to_string(options.dir.join(name)).ok());
+    Ok(texts.map(|text| text.trim().to_owned()).collect())
 }
 
 /// How the database of a generation is opened. `statements` matter only where it is made.
@@ -154,6 +161,7 @@ struct Made {
     old: Option<PathBuf>,
     new: PathBuf,
     fences: Option<usize>,
+    number: u64,
 }
 
 /// Makes a generation; where there is no room for it, those that nobody names make some. They are gone then with the
@@ -161,6 +169,7 @@ struct Made {
 fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Made, StoreError> {
     match make_once(options, seen, flip_at) {
         Err(error) if is_full(&error) => {
+            ballast::take_up(options);
             drop_leftovers(options, Duration::ZERO)?;
             make_once(options, seen, flip_at)
         }
@@ -175,13 +184,18 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     lock.lock().map_err(|source| StoreError::Io { action: "lock", path: folder.join(LOCK), source })?;
     let live = current(options)?;
     if let (None, Some((stamp, new))) = (flip_at, &live) {
-        return Ok(Made { stamp: *stamp, old: None, new: new.clone(), fences: None });
+        let number = number_of(new).unwrap_or(0);
+        return Ok(Made { stamp: *stamp, old: None, new: new.clone(), fences: None, number });
     }
     dress(options)?;
     let newest = names(folder)?.iter().filter_map(|name| number(name)).max();
     let old = live.map(|(_, path)| path);
     let before = old.clone().or_else(|| newest.map(|n| folder.join(file_name(n))).filter(|path| path.exists()));
-    let open_before = || before.as_ref().and_then(|path| sqlite::open_existing(&plan(options, path, "")).ok());
+    let open_before = || {
+        let connection = sqlite::open_existing(&plan(options, before.as_ref()?, "")).ok()?;
+        // Evidence stays as it is: nothing is folded into it when this is closed.
+        sqlite::leave_log(&connection, schema::LOG_PAGES).ok().map(|()| connection)
+    };
     let (mut holder, witness) = (open_before(), open_before());
     // Writers of the old generation wait here, and notice the new one when it is their turn. One that does not let go
     // in time is not waited for: what it still writes is looked for afterwards.
@@ -194,9 +208,14 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     let taken = known.as_ref().map_or(seen, |(sequence, _)| seen.max(*sequence)).max(newest.unwrap_or(0));
     let start = fresh_number(taken);
     let path = folder.join(file_name(start));
-    let sealed = witness.as_ref().is_some_and(|connection| tongues::is_kept(connection).unwrap_or(false));
-    let built = build(options, &path, start, known.iter().flat_map(|(_, fences)| fences), sealed);
-    let mut connection = built.inspect_err(|_| drop(delete(&path)))?;
+    let spoken = witness.as_ref().and_then(|connection| tongues::spoken(connection).ok().flatten());
+    let built = build(options, &path, start, known.iter().flat_map(|(_, fences)| fences), spoken.as_deref());
+    let mut connection = built.map_err(|error| {
+        // Told apart before what is left of it goes: one that failed fails again, one that was taken away does not.
+        let error = if path.exists() { error } else { missing("make", &path) };
+        drop(delete(&path));
+        error
+    })?;
     private::replace(&folder.join(CURRENT), format!("{}\n", private::file_name(&path)).as_bytes(), options.access)?;
     if held.is_none() {
         let seen = known.as_ref().map_or(0, |(sequence, _)| *sequence);
@@ -213,28 +232,24 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
         }
     }
     drop(held);
-    let stamp = stamp(folder).ok_or_else(|| StoreError::Io {
-        action: "read",
-        path: folder.join(CURRENT),
-        source: std::io::ErrorKind::NotFound.into(),
-    })?;
-    Ok(Made { stamp, old, new: path, fences: known.map(|(_, fences)| fences.len()) })
+    ballast::lay(options);
+    let stamp = stamp(folder).ok_or_else(|| missing("read", &folder.join(CURRENT)))?;
+    Ok(Made { stamp, old, new: path, fences: known.map(|(_, fences)| fences.len()), number: start })
 }
 
-/// Makes the database of a generation, with the fences that it inherits. After one that knew of tongues (`sealed`) every
-/// tongue is admitted anew, since what it inherits may not be said in all of them.
+/// Makes the database of a generation, with the fences that it inherits and the tongues that they are said in.
 fn build<'a>(
     options: &Options,
     path: &Path,
     start: u64,
     fences: impl Iterator<Item = &'a Record>,
-    sealed: bool,
+    spoken: Option<&[(i64, UnixMillis)]>,
 ) -> Result<Connection, StoreError> {
     let statements = schema::statements(start.cast_signed());
     let mut connection = sqlite::open(&plan(options, path, &statements))?;
     sqlite::write(&mut connection, |transaction| {
-        if sealed {
-            tongues::make(transaction)?;
+        if let Some(spoken) = spoken {
+            tongues::inherit(transaction, spoken, start)?;
         }
         for fence in fences {
             let (form, space, pattern) = schema::columns(&fence.select);
@@ -302,22 +317,25 @@ fn dress(options: &Options) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The name of a generation's database.
 pub(super) fn file_name(number: u64) -> String {
     format!("gen-{number}.db")
 }
 
 /// The number of the generation that a file belongs to.
-fn number(name: &str) -> Option<u64> {
+pub(super) fn number(name: &str) -> Option<u64> {
     name.strip_prefix("gen-")?.split('.').next()?.parse().ok().filter(|n| *n < u64::MAX)
 }
 
-fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
+/// The names of all files of a directory.
+pub(super) fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
     let failed = |source| StoreError::Io { action: "read", path: folder.into(), source };
     let entries = std::fs::read_dir(folder).map_err(failed)?;
     entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
 }
 
-fn unlink(path: &Path) -> Result<(), StoreError> {
+/// Unlinks a file; one that is not there is fine.
+pub(super) fn unlink(path: &Path) -> Result<(), StoreError> {
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
             Err(StoreError::Io { action: "unlink", path: path.into(), source })
@@ -326,16 +344,30 @@ fn unlink(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn is_full(error: &StoreError) -> bool {
-    matches!(error, StoreError::Sqlite(error) if error.is_full())
+/// Whether an error says that the disk has no room.
+pub(super) fn is_full(error: &StoreError) -> bool {
+    match error {
+        StoreError::Sqlite(SqliteError::Private(error)) | StoreError::Private(error) => error.is_full(),
+        StoreError::Sqlite(error) => error.is_full(),
+        StoreError::Io { source, .. } => private::is_full(source),
+        _ => false,
+    }
+}
+
+fn missing(action: &'static str, path: &Path) -> StoreError {
+    StoreError::Io { action, path: path.into(), source: std::io::ErrorKind::NotFound.into() }
 }
 
 /// Whether an error says that a file or directory went away under us.
-pub(super) fn is_absent(error: &StoreError) -> bool {
+fn is_taken(error: &StoreError) -> bool {
     match error {
         StoreError::Private(error) | StoreError::Sqlite(SqliteError::Private(error)) => PrivateError::is_absent(error),
         StoreError::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
-        StoreError::Sqlite(SqliteError::Database { path, .. }) => !path.exists(),
         _ => false,
     }
+}
+
+/// The same for an error of opening a database that was there a moment ago.
+pub(super) fn is_absent(error: &StoreError) -> bool {
+    matches!(error, StoreError::Sqlite(SqliteError::Database { path, .. }) if !path.exists()) || is_taken(error)
 }

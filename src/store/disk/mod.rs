@@ -5,20 +5,25 @@
 //! that was live when it began, a removal on the one that is live when it ends; a directory that is moved or deleted is
 //! survived.
 
+mod ballast;
 mod check;
 mod cut;
 mod draft;
+mod evidence;
 mod generation;
 mod network;
 mod read;
 mod ring;
+mod salvage;
 mod schema;
 mod sweep;
 mod tongues;
 mod write;
 
 pub use self::check::Sounding;
-pub use self::ring::Eviction;
+pub use self::evidence::Evidence;
+pub use self::ring::{Eviction, Lost, REASONS};
+pub use self::salvage::{Remains, Unsalvageable};
 
 pub(super) use self::cut::{Cut, Removal};
 pub(super) use self::tongues::Lifted;
@@ -26,7 +31,8 @@ pub(super) use self::tongues::Lifted;
 use self::generation::Stamp;
 use super::log;
 use super::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
+    Sweep, Swept,
 };
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
@@ -62,6 +68,8 @@ pub struct Flip {
     pub marker: Option<PathBuf>,
     /// How many standing fences came along; `None` when the old one could not be read.
     pub fences: Option<usize>,
+    /// The number at which the new one began: what was taken from the old one is a fill that started there.
+    pub number: u64,
 }
 
 /// The disk backend.
@@ -100,6 +108,8 @@ struct Live {
     connection: Connection,
     /// Whether it may serve another operation.
     lasting: bool,
+    /// Whether there was no room to open it for writing.
+    cramped: bool,
 }
 
 /// A fault inside an operation, before it is known which file it happened to.
@@ -165,6 +175,24 @@ impl Disk {
         generation::flip(options, 0, now)
     }
 
+    /// The file of the generation that is live in a directory, which is only looked at.
+    pub fn live_in(options: &Options) -> Result<Option<PathBuf>, StoreError> {
+        if private::judge(&options.dir, options.access)?.is_none() {
+            return Ok(None);
+        }
+        Ok(generation::current(options)?.map(|(_, path)| path))
+    }
+
+    /// The generations of a directory that were set aside, the oldest first.
+    pub fn evidence(options: &Options) -> Result<Vec<Evidence>, StoreError> {
+        evidence::list(options)
+    }
+
+    /// Deletes what was set aside.
+    pub fn discard_evidence(options: &Options, evidence: &Evidence) -> Result<(), StoreError> {
+        evidence::remove(options, evidence)
+    }
+
     /// What had to be done to the directory when it was opened.
     pub fn prepared(&self) -> Prepared {
         self.prepared
@@ -183,6 +211,11 @@ impl Disk {
     /// What left the live generation without a record under `address`, as far as is remembered; the latest first.
     pub fn evictions(&self, address: Address<'_>) -> Result<Vec<Eviction>, StoreError> {
         self.lend(|live| ring::of(&live.connection, address))
+    }
+
+    /// How many entries left the live generation without a record since it began, by reason.
+    pub fn lost(&self) -> Result<Vec<Lost>, StoreError> {
+        self.lend(|live| ring::lost(&live.connection))
     }
 
     /// All records of changes that are kept, and since when nothing is missing among them.
@@ -244,14 +277,13 @@ impl Disk {
         let mut rounds = 0;
         loop {
             let seen = self.seen.load(Ordering::Relaxed);
-            let entered =
-                generation::enter(&self.options, seen).and_then(|(stamp, path)| self.connect(stamp, path, seen));
+            let (stamp, path) = generation::enter(&self.options, seen)?;
             rounds += 1;
-            match entered {
+            match self.connect(stamp, path, seen) {
                 Err(error) if rounds < 8 && generation::is_absent(&error) => {
                     private::directory(&self.options.dir, self.options.access)?;
                 }
-                entered => return entered,
+                connected => return connected,
             }
         }
     }
@@ -260,8 +292,13 @@ impl Disk {
         // An empty file, as a crash may leave it, becomes a generation of its own numbers.
         let statements = schema::statements(generation::fresh_number(seen).cast_signed());
         let plan = generation::plan(&self.options, &path, &statements);
+        let mut cramped = false;
         let (connection, lasting) = match sqlite::open(&plan) {
             Ok(connection) => (connection, true),
+            Err(error) if error.is_cramped() => {
+                cramped = true;
+                (sqlite::open_cramped(&plan)?, false)
+            }
             Err(error) if error.is_read_only() => match sqlite::open_read_only(&plan) {
                 Ok(connection) => (connection, true),
                 Err(error) if error.is_read_only() => (sqlite::open_immutable(&plan)?, false),
@@ -272,7 +309,16 @@ impl Disk {
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(schema::CACHE).map_err(sqlite::at(&path))?;
         sqlite::leave_log(&connection, schema::LOG_PAGES).map_err(sqlite::at(&path))?;
-        Ok(Live { stamp, path, connection, lasting })
+        Ok(Live { stamp, path, connection, lasting, cramped })
+    }
+
+    /// Whether there is so little room on the disk that only reading is possible.
+    fn is_cramped(&self) -> bool {
+        self.take().is_ok_and(|live| {
+            let cramped = live.cramped;
+            self.give_back(live);
+            cramped
+        })
     }
 
     fn saw(&self, sequence: u64) -> u64 {
@@ -308,6 +354,12 @@ impl Store for Disk {
         }
         self.lend(|live| {
             sqlite::write(&mut live.connection, |transaction| write::put(transaction, fills, since, begun))
+        })
+    }
+
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        self.lend(|live| {
+            sqlite::write(&mut live.connection, |transaction| write::revise(transaction, address, now, revise))
         })
     }
 
@@ -355,10 +407,17 @@ impl Store for Disk {
     }
 
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
-        let swept = self.lend(|live| sweep::sweep(&mut live.connection, sweep))?;
-        if !sweep.dry_run {
-            generation::drop_leftovers(&self.options, sweep::LEFTOVER)?;
+        let mut relief = || ballast::take_up(&self.options);
+        if !sweep.dry_run && self.is_cramped() {
+            relief();
         }
+        let swept = self.lend(|live| sweep::sweep(&mut live.connection, sweep, self.options.busy, &mut relief));
+        if !sweep.dry_run {
+            // Also when the sweep failed: what nobody names may be what takes the room.
+            generation::drop_leftovers(&self.options, sweep::LEFTOVER)?;
+            ballast::lay(&self.options);
+        }
+        let swept = swept?;
         Ok(swept)
     }
 

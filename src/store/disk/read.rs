@@ -16,35 +16,30 @@ pub(super) const PAGE: usize = 500;
 /// From this length a frame is read as an incremental blob, several times faster than a column.
 const LONG: u64 = 64 * 1024;
 
-/// Shows the entry at `address` to `look`.
+/// Shows the entry at `address` to `look` under a snapshot of its own.
 pub(super) fn view(connection: &Connection, address: Address<'_>, look: Look<'_>) -> Result<bool, Fault> {
-    view_version(connection, address, &mut |meta, _, frames| look(meta, frames))
+    sqlite::read(connection, |connection| show(connection, address, look))
 }
 
-/// What [`view_version`] calls with the entry and the number of its version.
-pub(super) type LookAtVersion<'a> = &'a mut dyn FnMut(&Meta, i64, &mut dyn Frames) -> Result<(), StoreError>;
+/// Shows the entry at `address` to `look`, within the transaction that there is.
+pub(super) fn show(connection: &Connection, address: Address<'_>, look: Look<'_>) -> Result<bool, Fault> {
+    let sql = "SELECT space, key, schema, stored_at, fresh_until, stale_until, used_at, source, size, held, \
+               frames, seal, version FROM e WHERE id = ?1 AND space = ?2 AND key = ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement
+        .query_row((address.id().cast_signed(), address.space, address.key), |row| {
+            Ok((schema::meta(row)?, row.get::<_, i64>(12)?))
+        })
+        .optional()?;
+    let Some((meta, version)) = found else { return Ok(false) };
+    look(&meta, &mut frames(connection, version, &meta))?;
+    Ok(true)
+}
 
-/// The same, with the number of the version that is shown.
-pub(super) fn view_version(
-    connection: &Connection,
-    address: Address<'_>,
-    look: LookAtVersion<'_>,
-) -> Result<bool, Fault> {
-    sqlite::read(connection, |connection| {
-        let sql = "SELECT space, key, schema, stored_at, fresh_until, stale_until, used_at, source, size, held, \
-                   frames, seal, version FROM e WHERE id = ?1 AND space = ?2 AND key = ?3";
-        let mut statement = connection.prepare_cached(sql)?;
-        let found = statement
-            .query_row((address.id().cast_signed(), address.space, address.key), |row| {
-                Ok((schema::meta(row)?, row.get::<_, i64>(12)?))
-            })
-            .optional()?;
-        let Some((meta, version)) = found else { return Ok(false) };
-        let long = meta.held / u64::from(meta.frames.max(1)) >= LONG;
-        let mut frames = Shown { connection, version, count: meta.frames, key: address.key, long, blob: None };
-        look(&meta, version, &mut frames)?;
-        Ok(true)
-    })
+/// The frames of a version, as its entry describes them.
+pub(super) fn frames<'c>(connection: &'c Connection, version: i64, meta: &'c Meta) -> impl Frames + 'c {
+    let long = meta.held / u64::from(meta.frames.max(1)) >= LONG;
+    Shown { connection, version, count: meta.frames, key: &meta.key, long, blob: None }
 }
 
 struct Shown<'c> {

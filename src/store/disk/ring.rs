@@ -1,12 +1,13 @@
-//! The ring: what left the store without a record, the last few thousand of them, so that somebody can ask why.
+//! The ring: what left the store without a record, the last few thousand of them, so that somebody can ask why; and how
+//! many have left in all.
 //!
 //! Neighbours: `sweep.rs` and the discard of `write.rs` note here what they took; `cache why` asks. Promise: it never costs
 //! a sweep its success: it is written after the deletion, in a transaction of its own, and a fault of it is passed over;
 //! no read that hits touches it.
 //!
 //! It lies in the generation and not in `state.db`, because it is about this database's entries and goes with them, and
-//! because a sweep that had to open a second database could be kept from freeing room by it. The table is made by the
-//! first sweep that needs it: earlier binaries never look for it, so the number of the schema stays what it is.
+//! because a sweep that had to open a second database could be kept from freeing room by it. Its tables are made by the
+//! first sweep that needs them: earlier binaries never look for them, so the number of the schema stays what it is.
 
 use super::Fault;
 use crate::clock::UnixMillis;
@@ -16,6 +17,10 @@ use crate::store::eviction::Reason;
 
 /// How many are remembered.
 const KEEP: usize = 4_096;
+
+/// Why entries leave without a record, by the number that stands for it; the first is for what is damaged or was found
+/// wrong.
+pub const REASONS: [&str; 4] = ["dropped", "expired", "too old", "least recently used"];
 
 /// An entry that left without a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,17 @@ pub struct Eviction {
     pub held: u64,
 }
 
+/// How many entries left for one reason since the generation began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Lost {
+    /// As in [`Eviction::reason`].
+    pub reason: &'static str,
+    /// How many.
+    pub entries: u64,
+    /// Bytes that they held.
+    pub bytes: u64,
+}
+
 /// What is noted of one entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gone {
@@ -45,12 +61,24 @@ pub(super) struct Gone {
 
 /// Notes what went at `at`.
 pub(super) fn note(connection: &mut Connection, at: UnixMillis, gone: &[Gone]) -> Result<(), Fault> {
-    // Of more than the ring holds only the last would stay.
-    let gone = &gone[gone.len().saturating_sub(KEEP)..];
     if gone.is_empty() {
         return Ok(());
     }
+    let counts = [None, Some(Reason::Expired), Some(Reason::Aged), Some(Reason::Evicted)].map(|reason| {
+        let those = || gone.iter().filter(|gone| gone.reason == reason);
+        (number(reason), those().count(), those().map(|gone| gone.held).sum::<u64>())
+    });
+    // Of more than the ring holds only the last would stay.
+    let gone = &gone[gone.len().saturating_sub(KEEP)..];
     sqlite::write(connection, |transaction| {
+        transaction.execute_batch(
+            "CREATE TABLE IF NOT EXISTS y(reason INTEGER PRIMARY KEY, entries INTEGER NOT NULL, held INTEGER NOT NULL) STRICT",
+        )?;
+        let sql = "INSERT INTO y VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET entries = entries + ?2, held = held + ?3";
+        for (reason, entries, held) in counts.into_iter().filter(|(_, entries, _)| *entries > 0) {
+            let entries = i64::try_from(entries).unwrap_or(i64::MAX);
+            transaction.execute(sql, params![reason, entries, held.cast_signed()])?;
+        }
         transaction.execute_batch(
             "CREATE TABLE IF NOT EXISTS x(n INTEGER PRIMARY KEY, id INTEGER NOT NULL, at INTEGER NOT NULL, \
              reason INTEGER NOT NULL, stored_at INTEGER NOT NULL, used_at INTEGER NOT NULL, held INTEGER NOT NULL) STRICT",
@@ -71,9 +99,7 @@ pub(super) fn note(connection: &mut Connection, at: UnixMillis, gone: &[Gone]) -
 
 /// What is remembered of the entry at `address`, the latest first.
 pub(super) fn of(connection: &Connection, address: Address<'_>) -> Result<Vec<Eviction>, Fault> {
-    let made: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'x'", [], |row| row.get(0))?;
-    if made == 0 {
+    if !is_made(connection, "x")? {
         return Ok(Vec::new());
     }
     let sql = "SELECT at, reason, stored_at, used_at, held FROM x WHERE id = ? ORDER BY n DESC";
@@ -90,6 +116,25 @@ pub(super) fn of(connection: &Connection, address: Address<'_>) -> Result<Vec<Ev
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+/// How many have left, by reason.
+pub(super) fn lost(connection: &Connection) -> Result<Vec<Lost>, Fault> {
+    if !is_made(connection, "y")? {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare("SELECT reason, entries, held FROM y ORDER BY reason")?;
+    let found = statement.query_map([], |row| {
+        let count = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        Ok(Lost { reason: word(row.get(0)?), entries: count(1)?, bytes: count(2)? })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Whether a sweep has made this table.
+fn is_made(connection: &Connection, table: &str) -> Result<bool, Fault> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = ?";
+    Ok(connection.query_row(sql, [table], |row| row.get::<_, i64>(0))? > 0)
+}
+
 fn number(reason: Option<Reason>) -> i64 {
     match reason {
         None => 0,
@@ -100,10 +145,5 @@ fn number(reason: Option<Reason>) -> i64 {
 }
 
 fn word(number: i64) -> &'static str {
-    match number {
-        1 => "expired",
-        2 => "too old",
-        3 => "least recently used",
-        _ => "dropped",
-    }
+    usize::try_from(number).ok().and_then(|number| REASONS.get(number)).unwrap_or(&REASONS[0])
 }

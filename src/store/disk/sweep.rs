@@ -1,13 +1,13 @@
 //! Sweeping a generation: victims in slices, orphaned frames, free pages and the log.
 //!
 //! Neighbours: `eviction.rs` says what goes. Promise: no transaction of more than a slice, and on a full disk smaller
-//! ones, because even a deletion needs room in the log.
+//! ones, because even a deletion needs room in the log; nobody who reads waits for it, and it waits for no reader.
 
 use super::Fault;
 use super::ring::{self, Gone};
 use super::write::{SLICE, drop_version, free};
-use crate::sqlite::{self, Connection, SqliteError, StatementError, params};
-use crate::store::eviction::{Candidate, victims};
+use crate::sqlite::{self, Connection, SqliteError, StatementError, params, params_from_iter};
+use crate::store::eviction::{Candidate, Reason, victims};
 use crate::store::{Sweep, Swept};
 use std::time::Duration;
 
@@ -17,7 +17,10 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Pages given back in one transaction.
 const PAGES: i64 = 512;
 
-/// A slice this small that does not fit either is given up.
+/// Pages given back in one transaction where there is little room.
+const FEW_PAGES: i64 = 16;
+
+/// From slices this small on single entries are tried.
 const SMALLEST: usize = 8;
 
 /// A database that nobody names is kept for so long after its last write.
@@ -30,70 +33,130 @@ struct Handle {
     frames: i64,
 }
 
-/// Drops what the sweep names, then gives back the space.
-pub(super) fn sweep(connection: &mut Connection, sweep: &Sweep) -> Result<Swept, Fault> {
+/// Drops what the sweep names, then gives back the space. `relief` makes some room on a disk that has none, once.
+pub(super) fn sweep(
+    connection: &mut Connection,
+    sweep: &Sweep,
+    busy: Duration,
+    relief: &mut dyn FnMut() -> bool,
+) -> Result<Swept, Fault> {
     let mut swept = Swept::default();
-    let victims = victims(candidates(connection)?, sweep);
+    let victims = victims(candidates(connection, sweep.first)?, sweep);
     if sweep.dry_run {
         for (candidate, reason) in victims {
             swept.count(reason, candidate.held);
         }
         return Ok(swept);
     }
-    let mut slice = SLICE;
+    let mut pace = Pace { slice: SLICE, busy, relief };
     let mut rest = victims.as_slice();
     while !rest.is_empty() {
-        let (now, later) = rest.split_at(slice.min(rest.len()));
-        let done = sqlite::write(connection, |transaction| {
-            let (mut gone, mut noted) = (Swept::default(), Vec::new());
-            for (Candidate { handle, held, stored_at, used_at, .. }, reason) in now {
-                // One that was replaced since it was judged stays.
-                let mut delete = transaction.prepare_cached("DELETE FROM e WHERE id = ? AND version = ?")?;
-                if delete.execute(params![handle.id, handle.version])? > 0 {
-                    drop_version(transaction, handle.version, handle.frames)?;
-                    gone.count(*reason, *held);
-                    let (stored_at, used_at) = (*stored_at, *used_at);
-                    noted.push(Gone { id: handle.id, reason: Some(*reason), stored_at, used_at, held: *held });
-                }
-            }
-            Ok::<_, Fault>((gone, noted))
-        });
-        match done {
-            Ok((gone, noted)) => {
-                // Why something is gone is worth a try, and no more.
-                let _ = ring::note(connection, sweep.now, &noted);
-                swept = Swept {
-                    expired: swept.expired + gone.expired,
-                    aged: swept.aged + gone.aged,
-                    evicted: swept.evicted + gone.evicted,
-                    bytes: swept.bytes + gone.bytes,
-                };
-                rest = later;
-            }
-            Err(fault) if is_full(&fault) && slice > SMALLEST => {
-                // The log may be what takes the room.
-                let _ = sqlite::checkpoint(connection);
-                slice /= 8;
-            }
-            Err(fault) => return Err(fault),
-        }
+        let (now, later) = rest.split_at(pace.slice.min(rest.len()));
+        let Some((gone, noted)) = pace.tried(connection, |connection| drop_slice(connection, now))? else { continue };
+        pace.relax(connection)?;
+        // Why something is gone is worth a try, and no more.
+        let _ = ring::note(connection, sweep.now, &noted);
+        swept = Swept {
+            expired: swept.expired + gone.expired,
+            aged: swept.aged + gone.aged,
+            evicted: swept.evicted + gone.evicted,
+            bytes: swept.bytes + gone.bytes,
+        };
+        rest = later;
     }
-    free(connection, sweep.now, slice)?;
-    shrink(connection)?;
-    sqlite::checkpoint(connection)?;
+    let mut freed = None;
+    while freed.is_none() {
+        let slice = pace.slice;
+        freed = pace.tried(connection, |connection| free(connection, sweep.now, slice))?;
+    }
+    pace.relax(connection)?;
+    settle(connection, busy)?;
     Ok(swept)
 }
 
-fn candidates(connection: &Connection) -> Result<Vec<Candidate<Handle>>, StatementError> {
+/// Deletes some entries in one transaction; gives what went and what is to be noted of it.
+fn drop_slice(connection: &mut Connection, slice: &[(Candidate<Handle>, Reason)]) -> Result<(Swept, Vec<Gone>), Fault> {
+    sqlite::write(connection, |transaction| {
+        let (mut gone, mut noted) = (Swept::default(), Vec::new());
+        for (Candidate { handle, held, stored_at, used_at, .. }, reason) in slice {
+            // One that was replaced since it was judged stays.
+            let mut delete = transaction.prepare_cached("DELETE FROM e WHERE id = ? AND version = ?")?;
+            if delete.execute(params![handle.id, handle.version])? > 0 {
+                drop_version(transaction, handle.version, handle.frames)?;
+                gone.count(*reason, *held);
+                let (stored_at, used_at) = (*stored_at, *used_at);
+                noted.push(Gone { id: handle.id, reason: Some(*reason), stored_at, used_at, held: *held });
+            }
+        }
+        Ok((gone, noted))
+    })
+}
+
+/// How much is deleted at once: less, where there is little room for the log.
+struct Pace<'a> {
+    slice: usize,
+    busy: Duration,
+    relief: &'a mut dyn FnMut() -> bool,
+}
+
+impl Pace<'_> {
+    /// Does `work`; `None` when there was no room for it and it is worth another try.
+    fn tried<T>(
+        &mut self,
+        connection: &mut Connection,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        match work(connection) {
+            Ok(done) => Ok(Some(done)),
+            Err(fault) if is_full(&fault) && self.slice > 1 => {
+                // The log may be what takes the room.
+                fold(connection, self.busy)?;
+                self.slice = if self.slice > SMALLEST { (self.slice / 8).max(SMALLEST) } else { 1 };
+                Ok(None)
+            }
+            Err(fault) if is_full(&fault) && (self.relief)() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// After a deletion on a disk without room: what it freed is the room for the next.
+    fn relax(&mut self, connection: &Connection) -> Result<(), Fault> {
+        if self.slice < SLICE {
+            fold(connection, self.busy)?;
+            match shrink(connection, FEW_PAGES) {
+                Err(error) if !SqliteError::is_full_statement(&error) => return Err(error.into()),
+                _ => fold(connection, self.busy)?,
+            }
+            self.slice = (self.slice * 2).min(SLICE);
+        }
+        Ok(())
+    }
+}
+
+/// Folds the log into the database. A reader who holds that back is not waited for.
+fn fold(connection: &Connection, busy: Duration) -> Result<(), StatementError> {
+    connection.busy_timeout(PATIENCE.min(busy))?;
+    let done = sqlite::checkpoint(connection);
+    connection.busy_timeout(busy)?;
+    match done {
+        Err(error) if !SqliteError::is_full_statement(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn candidates(connection: &Connection, first: &[&str]) -> Result<Vec<Candidate<Handle>>, StatementError> {
+    let yields = if first.is_empty() { "FALSE".to_owned() } else { vec!["key GLOB ?"; first.len()].join(" OR ") };
+    let sql = format!("SELECT id, version, frames, stored_at, stale_until, used_at, held, {yields} FROM e");
     connection
-        .prepare_cached("SELECT id, version, frames, stored_at, stale_until, used_at, held FROM e")?
-        .query_map([], |row| {
+        .prepare_cached(&sql)?
+        .query_map(params_from_iter(first), |row| {
             Ok(Candidate {
                 handle: Handle { id: row.get(0)?, version: row.get(1)?, frames: row.get(2)? },
                 stored_at: row.get(3)?,
                 stale_until: row.get(4)?,
                 used_at: row.get(5)?,
                 held: row.get::<_, i64>(6)?.cast_unsigned(),
+                yields: row.get(7)?,
             })
         })?
         .collect()
@@ -103,12 +166,12 @@ fn is_full(fault: &Fault) -> bool {
     matches!(fault, Fault::Statement(error) if SqliteError::is_full_statement(error))
 }
 
-/// Gives free pages back to the file system, some at a time.
-fn shrink(connection: &Connection) -> Result<(), StatementError> {
+/// Gives free pages back to the file system, so many at a time.
+fn shrink(connection: &Connection, pages: i64) -> Result<(), StatementError> {
     let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
     let mut left = free()?;
     while left > 0 {
-        connection.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+        connection.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
         let now = free()?;
         if now >= left {
             break;
@@ -121,10 +184,16 @@ fn shrink(connection: &Connection) -> Result<(), StatementError> {
 /// Gives back free pages and folds the log into the database. A reader who holds that back is not waited for.
 pub(super) fn settle(connection: &Connection, busy: Duration) -> Result<(), Fault> {
     connection.busy_timeout(PATIENCE.min(busy))?;
-    let done = shrink(connection).and_then(|()| sqlite::checkpoint(connection));
+    let done = shrink(connection, PAGES);
     connection.busy_timeout(busy)?;
     match done {
-        Err(error) if !SqliteError::is_busy_statement(&error) => Err(error.into()),
-        _ => Ok(()),
+        // Without room for many pages in the log some may still go.
+        Err(error) if SqliteError::is_full_statement(&error) => {
+            fold(connection, busy)?;
+            let _ = shrink(connection, FEW_PAGES);
+        }
+        Err(error) if !SqliteError::is_busy_statement(&error) => return Err(error.into()),
+        _ => {}
     }
+    Ok(fold(connection, busy)?)
 }

@@ -7,21 +7,20 @@
 //!
 //! The table is made by the first sealed fill: a generation without it is in clear, and earlier binaries never look for it.
 
-use super::Fault;
 use super::read::{self, first_frame};
+use super::{Fault, schema};
 use crate::clock::UnixMillis;
-use crate::sqlite::{Connection, OptionalExtension, StatementError, Transaction, params};
+use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
 use crate::store::tongue::{self, CLEAR, ID, MARK};
-use crate::store::{Address, Fill, Meta, Select};
+use crate::store::{Address, Fill, Frames, Meta, Select};
 
 /// Whether the generation has the table at all.
-pub(super) fn is_kept(connection: &Connection) -> Result<bool, StatementError> {
+fn is_kept(connection: &Connection) -> Result<bool, StatementError> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'k'";
     Ok(connection.prepare_cached(sql)?.query_row([], |_| Ok(())).optional()?.is_some())
 }
 
-/// Makes the table.
-pub(super) fn make(transaction: &Transaction<'_>) -> Result<(), StatementError> {
+fn make(transaction: &Transaction<'_>) -> Result<(), StatementError> {
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS k(tongue INTEGER PRIMARY KEY, since INTEGER NOT NULL, begun INTEGER NOT NULL) STRICT",
     )
@@ -90,6 +89,29 @@ pub(super) fn has_foreign(transaction: &Transaction<'_>, own: &[u64]) -> Result<
         }
     }
     Ok(known(transaction)?.iter().any(|tongue| !own.contains(tongue)))
+}
+
+/// The tongues that a generation knows, each with the moment from which on a fetch must have begun; `None` where none are kept.
+pub(super) fn spoken(connection: &Connection) -> Result<Option<Vec<(i64, UnixMillis)>>, StatementError> {
+    if !is_kept(connection)? {
+        return Ok(None);
+    }
+    let mut statement = connection.prepare("SELECT tongue, begun FROM k")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>().map(Some)
+}
+
+/// Lets a generation that begins at `start` know the same tongues as the one before it, whose standing fences it has: they
+/// are said in all of them.
+pub(super) fn inherit(
+    transaction: &Transaction<'_>,
+    spoken: &[(i64, UnixMillis)],
+    start: u64,
+) -> Result<(), StatementError> {
+    make(transaction)?;
+    for (tongue, begun) in spoken {
+        transaction.execute("INSERT INTO k VALUES(?, ?, ?)", params![tongue, start.cast_signed(), begun])?;
+    }
+    Ok(())
 }
 
 /// The tongues that are known; none where nobody ever sealed anything.
@@ -182,21 +204,26 @@ pub(in crate::store) struct Lifted {
 
 /// Reads the row at `address` as it lies there.
 pub(super) fn lift(connection: &Connection, address: Address<'_>) -> Result<Option<Lifted>, Fault> {
-    let mut lifted = None;
-    read::view_version(connection, address, &mut |meta, version, frames| {
-        let mut all = Some(Vec::new());
+    sqlite::read(connection, |connection| {
+        let sql = format!("SELECT {}, version FROM e WHERE id = ?1 AND space = ?2 AND key = ?3", schema::META);
+        let found = connection
+            .prepare_cached(&sql)?
+            .query_row((address.id().cast_signed(), address.space, address.key), |row| {
+                Ok((schema::meta(row)?, row.get::<_, i64>(12)?))
+            })
+            .optional()?;
+        let Some((meta, version)) = found else { return Ok(None) };
+        let mut frames = Some(Vec::new());
         for index in 0..meta.frames {
             let mut frame = Vec::new();
-            if frames.read(index, &mut frame).is_err() {
-                all = None;
+            if read::frames(connection, version, &meta).read(index, &mut frame).is_err() {
+                frames = None;
                 break;
             }
-            all.get_or_insert_default().push(frame);
+            frames.get_or_insert_default().push(frame);
         }
-        lifted = Some(Lifted { meta: meta.clone(), frames: all, version });
-        Ok(())
-    })?;
-    Ok(lifted)
+        Ok(Some(Lifted { meta, frames, version }))
+    })
 }
 
 /// Puts entries in place of others, each pair in the same breath: only if the old one still is what was read, and unless

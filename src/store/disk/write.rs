@@ -7,7 +7,7 @@
 //! 200,000 of them are a matter of a second, and nobody can see a covered entry afterwards. The frames of many
 //! versions are only listed in `g` and freed in transactions of at most [`SLICE`] rows later.
 
-use super::read::{first_frame, gate};
+use super::read::{self, first_frame, gate};
 use super::ring::Gone;
 use super::{Fault, Removal, schema, tongues};
 use crate::clock::UnixMillis;
@@ -15,7 +15,7 @@ use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Synchro
 use crate::sqlite::{params, params_from_iter};
 use crate::store::log::{self, Gate};
 use crate::store::tongue;
-use crate::store::{Address, Fill, Meta, Removed, Select, StoreError, Stored};
+use crate::store::{Address, Fill, Meta, Removed, Revise, Select, StoreError, Stored};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -29,26 +29,26 @@ const FEW_FRAMES: i64 = 16;
 const FEW_ENTRIES: usize = 500;
 
 /// Stores what nothing keeps out.
-pub(super) fn put(
+pub(super) fn put<'f>(
     transaction: &Transaction<'_>,
-    fills: &[Fill],
+    fills: impl IntoIterator<Item = &'f Fill>,
     since: u64,
     begun: UnixMillis,
 ) -> Result<Stored, Fault> {
     let mut done = Stored::default();
+    let mut order: Vec<(i64, &Fill)> =
+        fills.into_iter().map(|fill| (address(&fill.meta).id().cast_signed(), fill)).collect();
     let Some(gate) = judge(transaction, since, begun)? else {
-        done.refused = fills.len() as u64;
+        done.refused = order.len() as u64;
         return Ok(done);
     };
     let mut admitted = BTreeMap::new();
-    for fill in fills {
+    for (_, fill) in &order {
         let tongue = tongue::of(&fill.meta.key);
         if let Entry::Vacant(vacant) = admitted.entry(tongue) {
             vacant.insert(tongues::admit(transaction, tongue, since, begun)?);
         }
     }
-    let mut order: Vec<(i64, &Fill)> =
-        fills.iter().map(|fill| (address(&fill.meta).id().cast_signed(), fill)).collect();
     // Rows in the order of their ids touch each page once; of two fills of one address the later one stays.
     order.sort_by_key(|(id, _)| *id);
     for (id, fill) in order {
@@ -68,6 +68,29 @@ pub(super) fn put(
         done.stored += 1;
     }
     Ok(done)
+}
+
+/// Stores what `revise` makes of the entry that is there, unless a fence stands on it.
+pub(super) fn revise(
+    transaction: &Transaction<'_>,
+    address: Address<'_>,
+    now: UnixMillis,
+    revise: Revise<'_>,
+) -> Result<bool, Fault> {
+    let sequence = read::sequence(transaction)?;
+    if judge(transaction, sequence, now)?.is_none_or(|gate| gate.refuses(address)) {
+        return Ok(false);
+    }
+    let mut fill = None;
+    let found = read::show(transaction, address, &mut |meta, frames| {
+        fill = revise(Some((meta, frames)))?;
+        Ok(())
+    })?;
+    if !found {
+        fill = revise(None)?;
+    }
+    let Some(fill) = fill else { return Ok(false) };
+    Ok(put(transaction, &[fill], sequence, now)?.stored == 1)
 }
 
 /// What keeps out fills that started at `since`; `None` when the log cannot tell.

@@ -126,6 +126,13 @@ impl Sealed {
         Ok(done)
     }
 
+    /// Puts the entry under the stored name `old`, if it is there, under `with`.
+    pub(super) fn renew(&self, old: Address<'_>, with: &SealKey) -> Result<(), StoreError> {
+        let Some(mut lifted) = self.disk.lift(old)? else { return Ok(()) };
+        let fill = self.opened(&Ring::Clear, &mut lifted).map(|fill| wrap(with, &fill)).transpose()?;
+        self.disk.exchange(&[(lifted, fill)]).map(drop)
+    }
+
     fn hand_over(&self, batch: &mut Vec<(Lifted, Option<Fill>)>, done: &mut Exchanged) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());

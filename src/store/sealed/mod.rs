@@ -20,8 +20,8 @@ use super::disk::{Cut, Removal};
 use super::log;
 use super::tongue;
 use super::{
-    Address, Disk, Draft, Eviction, Fill, Frames, History, Look, Meta, Record, Removed, Select, Size, Standing, Store,
-    StoreError, Stored, Sweep, Swept,
+    Address, Disk, Draft, Eviction, Fill, Frames, History, Look, Lost, Meta, Record, Removed, Revise, Select, Size,
+    Standing, Store, StoreError, Stored, Sweep, Swept,
 };
 use crate::clock::UnixMillis;
 use crate::private::Prepared;
@@ -41,6 +41,27 @@ pub enum Ring {
     Locked(String),
     /// Entries are sealed with the first key and opened with all.
     Keys(Arc<KeyRing>),
+}
+
+impl Ring {
+    /// Shows a row that lies in some generation to `look` as the entry that it was; `None` when this process cannot read
+    /// it, or should not, because it lies in clear and entries are to be sealed; and when it is not as it was sealed.
+    pub fn revealed<T>(
+        &self,
+        row: &Meta,
+        frames: &mut dyn Frames,
+        look: impl FnOnce(&Meta, &mut dyn Frames) -> T,
+    ) -> Option<T> {
+        let keys = match (self, tongue::of(&row.key)) {
+            (Ring::Clear, tongue::CLEAR) => return Some(look(row, frames)),
+            (Ring::Keys(keys), _) => keys,
+            (Ring::Clear | Ring::Locked(_), _) => return None,
+        };
+        let with = keys.speaks(tongue::of(&row.key))?;
+        let key = name::open(with, &row.space, &row.key)?;
+        let (meta, entry) = reveal(with, row, &key, frames)?;
+        Some(look(&meta, &mut Opened { frames, entry, count: meta.frames, key: &key }))
+    }
 }
 
 /// The layer.
@@ -90,6 +111,20 @@ impl Sealed {
         })?;
         found.sort_by_key(|eviction| std::cmp::Reverse(eviction.at));
         Ok(found)
+    }
+
+    /// See [`Disk::lost`].
+    pub fn lost(&self) -> Result<Vec<Lost>, StoreError> {
+        self.disk.lost()
+    }
+
+    /// See [`Disk::put_absent`].
+    pub fn put_absent(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<(Stored, u64), StoreError> {
+        match &self.ring {
+            Ring::Clear => self.disk.put_absent(fills, since, begun),
+            Ring::Locked(_) => Ok((Stored { stored: 0, refused: fills.len() as u64 }, 0)),
+            Ring::Keys(keys) => self.disk.put_absent(&wrapped(keys, fills)?, since, begun),
+        }
     }
 
     /// See [`Disk::history`]; records are about the keys that they mean, or about more where that cannot be read.
@@ -188,18 +223,10 @@ impl Sealed {
     fn look(&self, with: &SealKey, stored: Address<'_>, key: &str, look: Look<'_>) -> Result<bool, StoreError> {
         let mut broken = None;
         let shown = self.disk.view(stored, &mut |row, frames| {
-            let mut lid = Vec::new();
-            let count = row.frames.checked_sub(1);
-            let opened = match count.map(|count| frames.read(count, &mut lid)) {
-                Some(Ok(())) => envelope::open(with, row, &lid),
-                Some(Err(StoreError::Damaged { .. })) | None => None,
-                Some(Err(error)) => return Err(error),
-            };
-            let Some((entry, seal)) = opened else {
+            let Some((meta, entry)) = reveal(with, row, key, frames) else {
                 broken = Some(row.seal);
                 return Err(StoreError::Damaged { key: key.to_owned(), reason: "it was not sealed as it is" });
             };
-            let meta = Meta { key: key.to_owned(), frames: row.frames - 1, seal, ..row.clone() };
             look(&meta, &mut Opened { frames, entry, count: meta.frames, key })
         });
         if let Some(seal) = broken {
@@ -208,6 +235,14 @@ impl Sealed {
         }
         shown
     }
+}
+
+/// What a row says of the entry `key`, and the key of its frames; `None` when its lid is not its own.
+fn reveal(with: &SealKey, row: &Meta, key: &str, frames: &mut dyn Frames) -> Option<(Meta, EntryKey)> {
+    let mut lid = Vec::new();
+    frames.read(row.frames.checked_sub(1)?, &mut lid).ok()?;
+    let (entry, seal) = envelope::open(with, row, &lid)?;
+    Some((Meta { key: key.to_owned(), frames: row.frames - 1, seal, ..row.clone() }, entry))
 }
 
 /// The frames of a sealed entry, opened as they are read.
@@ -231,6 +266,11 @@ impl Frames for Opened<'_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Fills, sealed with the newest key.
+fn wrapped(keys: &KeyRing, fills: &[Fill]) -> Result<Vec<Fill>, StoreError> {
+    fills.iter().map(|fill| wrap(keys.newest(), fill)).collect()
 }
 
 /// The row and frames of a fill, sealed.
@@ -348,11 +388,32 @@ impl Store for Sealed {
         match &self.ring {
             Ring::Clear => self.disk.put(fills, since, begun),
             Ring::Locked(_) => Ok(Stored { stored: 0, refused: fills.len() as u64 }),
-            Ring::Keys(keys) => {
-                let sealed: Vec<Fill> = fills.iter().map(|fill| wrap(keys.newest(), fill)).collect::<Result<_, _>>()?;
-                self.disk.put(&sealed, since, begun)
-            }
+            Ring::Keys(keys) => self.disk.put(&wrapped(keys, fills)?, since, begun),
         }
+    }
+
+    fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
+        let keys = match &self.ring {
+            Ring::Clear => return self.disk.revise(address, now, revise),
+            Ring::Locked(reason) => return Err(StoreError::Key(reason.clone())),
+            Ring::Keys(keys) => keys,
+        };
+        let with = keys.newest();
+        // What lies under an older key is what is to be revised, too.
+        for older in keys.iter().skip(1) {
+            let name = name::seal(older, address.space, address.key);
+            self.renew(Address { space: address.space, key: &name }, with)?;
+        }
+        let name = name::seal(with, address.space, address.key);
+        self.disk.revise(Address { space: address.space, key: &name }, now, &mut |there| {
+            let made = match there.map(|(row, frames)| (reveal(with, row, address.key, frames), frames)) {
+                Some((Some((meta, entry)), frames)) => {
+                    revise(Some((&meta, &mut Opened { frames, entry, count: meta.frames, key: address.key })))?
+                }
+                Some((None, _)) | None => revise(None)?,
+            };
+            made.map(|fill| wrap(with, &fill)).transpose()
+        })
     }
 
     fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {

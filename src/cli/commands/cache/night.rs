@@ -1,4 +1,4 @@
-//! `cache health`, `test`, `disable`, `enable`, `recover`: what is typed at night.
+//! `cache health`, `test`, `disable`, `enable`: what is typed at night.
 //!
 //! Neighbours: `cache.rs` hands them their words; `app/` does the work. Promise: none of them needs AWS or a sound
 //! configuration, each ends with the next step.
@@ -123,24 +123,4 @@ pub(super) fn enable(globals: &GlobalArgs, output: &mut Output) -> Result<(), Fa
         page = page.line(format!("It is still disabled by the configuration: {origin}"));
     }
     output.report(&document, &page)
-}
-
-pub(super) fn recover(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = open_loudly(globals, output)?;
-    let recovered = session.app.recover()?;
-    let mut page = Page::new();
-    if let Some(old) = &recovered.old {
-        page = page.line(format!("The old cache stays in place as evidence: {old}"));
-    }
-    if let Some(marker) = &recovered.marker {
-        page = page.line(format!("Its marker: {marker}"));
-    }
-    page = page.line(format!("The new cache: {}", recovered.new)).line(if recovered.test.ok {
-        "The new cache was tested: ok"
-    } else {
-        "The new cache was tested: it does not work; see `awsideman cache test`"
-    });
-    page = page.line("Running processes move to it by themselves. Next: awsideman cache warm");
-    output.report(&recovered, &page)?;
-    if recovered.test.ok { Ok(()) } else { Err(Failure::quiet(Code::Failed)) }
 }

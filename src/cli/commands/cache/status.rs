@@ -9,6 +9,7 @@ use crate::cli::output::Page;
 use crate::cli::times;
 use crate::clock::UnixMillis;
 use crate::model::{format_duration, format_size};
+use crate::store::Lost;
 use std::time::Duration;
 
 /// The page of a status.
@@ -38,7 +39,7 @@ pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
         page = recent_table(page.title("Recent entries"), recent, now);
     }
     if let Some(memory) = &status.memory {
-        page = memory_fields(page.title("Memory"), memory);
+        page = memory_fields(page.title("Memory"), memory, &status.evictions);
     }
     page
 }
@@ -158,7 +159,8 @@ fn recent_table(page: Page, recent: &[RecentEntry], now: UnixMillis) -> Page {
     page.table(&["Key", "Used", "Age", "Left", "Size", "Source"], rows)
 }
 
-fn memory_fields(page: Page, memory: &MemoryReport) -> Page {
+fn memory_fields(page: Page, memory: &MemoryReport, lost: &[Lost]) -> Page {
+    let gone: Vec<String> = lost.iter().map(|lost| format!("{} {}", lost.entries, lost.reason)).collect();
     let limit = match memory.limit_entries {
         0 => "none".to_owned(),
         n => n.to_string(),
@@ -166,6 +168,15 @@ fn memory_fields(page: Page, memory: &MemoryReport) -> Page {
     page.field("Entries hold", format_size(memory.entry_bytes))
         .field("Index and log", format_size(memory.index_bytes))
         .field("This process", format_size(memory.process_rss_bytes))
-        .field("Limit", format!("{}, down to {}", format_size(memory.limit_bytes), format_size(memory.low_water_bytes)))
+        .field(
+            "Limit",
+            format!(
+                "{}, down to {} ({})",
+                format_size(memory.limit_bytes),
+                format_size(memory.low_water_bytes),
+                memory.limit_setting
+            ),
+        )
         .field("Limit on entries", limit)
+        .field("Removed by sweeps", if gone.is_empty() { "nothing".to_owned() } else { gone.join(", ") })
 }

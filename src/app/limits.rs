@@ -1,0 +1,96 @@
+//! The limits that hold: the smallest of those that are configured, and what a sweep goes down to.
+//!
+//! Neighbours: `upkeep.rs` sweeps by them, `warming.rs` warms within them, `measure.rs` judges by them. Promise: whoever
+//! speaks of a limit names the setting that it comes from, and is given the same figure as everybody else.
+
+use super::App;
+use crate::config::Eviction;
+use crate::host;
+
+/// Bytes of a MiB.
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// The limits of the backend that is in use. 0 is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The most bytes that entries may hold.
+    pub bytes: u64,
+    /// What a sweep goes down to when they hold more.
+    pub low_bytes: u64,
+    /// The setting that `bytes` comes from.
+    pub setting: &'static str,
+    /// The most entries.
+    pub entries: u64,
+    /// What a sweep goes down to when there are more.
+    pub low_entries: u64,
+}
+
+impl Bounds {
+    /// The limit on bytes and its low-water mark, for a sweep.
+    pub(super) fn of_bytes(&self) -> Option<(u64, u64)> {
+        (self.bytes > 0).then_some((self.bytes, self.low_bytes))
+    }
+
+    /// The limit on entries and its low-water mark, for a sweep.
+    pub(super) fn of_entries(&self) -> Option<(u64, u64)> {
+        (self.entries > 0).then_some((self.entries, self.low_entries))
+    }
+}
+
+impl App {
+    /// The limits that hold now. Asks the file system for its size when a part of it is the limit.
+    pub fn bounds(&self) -> Bounds {
+        let cache = &self.config().cache;
+        // What goes first is a rule of the store's; another policy would have to be handed down here.
+        let Eviction::Lru = cache.eviction_policy;
+        let (mut mib, mut setting) = (cache.max_size_mb, "cache.max_size_mb");
+        let other = if self.is_memory() {
+            (cache.max_memory_mb > 0.0).then_some((cache.max_memory_mb, "cache.max_memory_mb"))
+        } else {
+            self.part_of_the_disk().map(|mib| (mib, "cache.max_disk_percent"))
+        };
+        if let Some((other, of)) = other.filter(|(other, _)| *other < mib || mib <= 0.0) {
+            (mib, setting) = (other, of);
+        }
+        let share = cache.low_water_percent / 100.0;
+        #[expect(clippy::cast_precision_loss, reason = "a share between 0 and 1 of a count")]
+        let low_entries = whole(cache.max_entries as f64 * share);
+        Bounds {
+            bytes: mebibytes(mib),
+            low_bytes: mebibytes(mib * share),
+            setting,
+            entries: cache.max_entries,
+            low_entries,
+        }
+    }
+
+    /// The limit on what entries hold, in bytes.
+    pub fn limit_bytes(&self) -> u64 {
+        self.bounds().bytes
+    }
+
+    /// `cache.max_disk_percent` of the disk, in MiB; `None` when it is no limit, or the disk does not tell its size.
+    fn part_of_the_disk(&self) -> Option<f64> {
+        let percent = self.config().cache.max_disk_percent;
+        if percent <= 0.0 {
+            return None;
+        }
+        let total = host::free_space(self.cache_dir()).ok()?.total;
+        #[expect(clippy::cast_precision_loss, reason = "a disk is measured in whole MiB")]
+        (total > 0).then(|| total as f64 / MIB * percent / 100.0)
+    }
+}
+
+/// MiB as configured (fractions allowed) in bytes.
+pub(super) fn mebibytes(mib: f64) -> u64 {
+    whole(mib * MIB)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked by the configuration: not negative"
+)]
+fn whole(number: f64) -> u64 {
+    number as u64
+}

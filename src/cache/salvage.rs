@@ -1,0 +1,136 @@
+//! What of a cache that was set aside is still true, taken over into the one that took its place.
+//!
+//! Neighbours: `store/disk/salvage.rs` reads what can be read, `app/recovery.rs` asks. Promise: every byte is verified
+//! before it is stored; an entry keeps its times; what any change was about that either cache remembers stays out, and so
+//! does what has been fetched anew meanwhile.
+
+use super::read::is_whole;
+use super::{Cache, SCHEMA, Verdict, entry};
+use crate::clock::UnixMillis;
+use crate::report::Progress;
+use crate::store::{Address, Fill, Frames, Meta, Remains, Ring, Sealed, StoreError};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// So many entries, or so many bytes of them, are stored at once.
+const BATCH: usize = 500;
+const BATCH_BYTES: u64 = 8 * 1024 * 1024;
+const WHAT: &str = "entries";
+
+/// What a salvage brought back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Salvaged {
+    /// Entries that could be read.
+    pub read: u64,
+    /// Entries that were stored, or with a dry run would be.
+    pub stored: u64,
+    /// Entries that were left out, by reason.
+    pub left_out: BTreeMap<&'static str, u64>,
+    /// Stretches of the old cache that could not be read.
+    pub unreadable: u64,
+    /// Why it brought back nothing, or not all; null when it went to its end.
+    pub ended: Option<String>,
+}
+
+/// Where what is salvaged goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Heir<'a> {
+    /// The cache that took the place of the old one; `None` for a dry run.
+    pub disk: Option<&'a Sealed>,
+    /// What can read the old one's entries.
+    pub ring: &'a Ring,
+    /// The number at which it began.
+    pub since: u64,
+    /// When it began.
+    pub begun: UnixMillis,
+}
+
+impl Cache {
+    /// Takes over what is sound. A store that fails ends it, and what was stored by then stays.
+    pub fn salvage(&self, remains: &Remains, heir: Heir<'_>, progress: &dyn Progress) -> Salvaged {
+        let mut done = Salvaged::default();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        progress.started(WHAT, remains.entries());
+        let walked = remains.each(&mut |meta, frames| {
+            done.read += 1;
+            progress.advanced(WHAT, 1);
+            // Records are about names as they are stored.
+            let covered = remains.is_covered(Address { space: &meta.space, key: &meta.key });
+            let sound = heir.ring.revealed(meta, frames, |meta, frames| self.sound(covered, meta, frames));
+            match sound.transpose()?.unwrap_or(Err("under another key, in clear where it is to be sealed, or damaged"))
+            {
+                Ok(fill) => {
+                    bytes += fill.meta.held;
+                    batch.push(fill);
+                }
+                Err(reason) => *done.left_out.entry(reason).or_default() += 1,
+            }
+            if batch.len() >= BATCH || bytes > BATCH_BYTES {
+                bytes = 0;
+                store(&mut batch, heir, &mut done)?;
+            }
+            Ok(())
+        });
+        match walked.and_then(|faults| store(&mut batch, heir, &mut done).map(|()| faults)) {
+            Ok(faults) => done.unreadable = faults,
+            Err(error) => done.ended = Some(format!("it ended early: {error}")),
+        }
+        progress.finished(WHAT);
+        done
+    }
+
+    /// The entry as a fill, or why it is left out. An error is not the entry's.
+    fn sound(
+        &self,
+        covered: bool,
+        meta: &Meta,
+        frames: &mut dyn Frames,
+    ) -> Result<Result<Fill, &'static str>, StoreError> {
+        if meta.schema != SCHEMA {
+            return Ok(Err("stored by another version"));
+        }
+        if !entry::is_sealed(meta) {
+            return Ok(Err("damaged"));
+        }
+        match self.verdict(meta) {
+            Verdict::Fresh { .. } | Verdict::Stale => {}
+            Verdict::FromTheFuture => return Ok(Err("stored in the future")),
+            Verdict::Expired | Verdict::TooOld => return Ok(Err("expired")),
+        }
+        if covered {
+            return Ok(Err("a change was about it"));
+        }
+        if !is_whole(meta, frames)? {
+            return Ok(Err("damaged"));
+        }
+        let mut all = Vec::new();
+        for index in 0..meta.frames {
+            let mut frame = Vec::new();
+            match frames.read(index, &mut frame) {
+                Err(StoreError::Damaged { .. }) => return Ok(Err("damaged")),
+                read => read?,
+            }
+            all.push(frame);
+        }
+        Ok(Ok(Fill { meta: meta.clone(), frames: all }))
+    }
+}
+
+fn store(batch: &mut Vec<Fill>, heir: Heir<'_>, done: &mut Salvaged) -> Result<(), StoreError> {
+    let fills = std::mem::take(batch);
+    let Some(disk) = heir.disk else {
+        done.stored += fills.len() as u64;
+        return Ok(());
+    };
+    if fills.is_empty() {
+        return Ok(());
+    }
+    let (stored, present) = disk.put_absent(&fills, heir.since, heir.begun)?;
+    done.stored += stored.stored;
+    for (reason, n) in [("a change was about it", stored.refused), ("fetched anew meanwhile", present)] {
+        if n > 0 {
+            *done.left_out.entry(reason).or_default() += n;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! `cache recover`: a new cache in the place of a damaged one, and what earlier ones left.
+//!
+//! Neighbours: `cache.rs` hands it over; `app/recovery.rs` does the work. Promise: needs neither AWS nor a sound
+//! configuration, says where the evidence is, and removes none of it unasked.
+
+use super::{entries, open_loudly};
+use crate::app::{Recovered, Recovery, SetAside};
+use crate::cache::Salvaged;
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::cache::RecoverArgs;
+use crate::cli::ask::ask;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page};
+use crate::model::format_size;
+use serde_json::json;
+
+pub(super) fn recover(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    if args.prune {
+        return prune(args, globals, output);
+    }
+    let session = open_loudly(globals, output)?;
+    let wish = Recovery { salvage: !args.no_salvage, dry_run: args.dry_run };
+    let recovered = session.app.recover(wish, session.progress.as_ref())?;
+    output.report(&recovered, &page(&recovered))?;
+    let works = recovered.test.as_ref().is_none_or(|test| test.ok);
+    if works { Ok(()) } else { Err(Failure::quiet(Code::Failed)) }
+}
+
+fn page(recovered: &Recovered) -> Page {
+    let mut page = Page::new();
+    if let Some(old) = &recovered.old {
+        page = page.line(if recovered.dry_run {
+            format!("Would put a new cache in the place of {old}, which would stay as evidence")
+        } else {
+            format!("The old cache stays in place as evidence: {old}")
+        });
+    } else if recovered.dry_run {
+        page = page.line("Would begin a new cache; there is none now");
+    }
+    if let Some(marker) = &recovered.marker {
+        page = page.line(format!("Its marker: {marker}"));
+    }
+    if let Some(new) = &recovered.new {
+        page = page.line(format!("The new cache: {new}"));
+    }
+    if let Some(salvaged) = &recovered.salvaged {
+        page = salvage_lines(page, salvaged, recovered.dry_run);
+    }
+    if let Some(state) = &recovered.state {
+        page = page.line(state);
+    }
+    let Some(test) = &recovered.test else { return page };
+    page.line(if test.ok {
+        "The new cache was tested: ok"
+    } else {
+        "The new cache was tested: it does not work; see `awsideman cache test`"
+    })
+    .line("Running processes move to it by themselves. Next: awsideman cache warm")
+}
+
+fn salvage_lines(mut page: Page, salvaged: &Salvaged, dry_run: bool) -> Page {
+    if salvaged.read > 0 || salvaged.ended.is_none() {
+        let verb = if dry_run { "Would take over" } else { "Taken over" };
+        let read = entries(salvaged.read);
+        page = page.line(format!("{verb}: {} of {read} that can be read", salvaged.stored));
+    }
+    for (reason, n) in &salvaged.left_out {
+        page = page.line(format!("Left out: {n} ({reason})"));
+    }
+    match (salvaged.unreadable, &salvaged.ended) {
+        (_, Some(reason)) if salvaged.read == 0 => page.line(format!("Nothing is taken over from it: {reason}")),
+        (_, Some(reason)) => page.line(format!("Not all of it was gone through: {reason}")),
+        (0, None) => page,
+        (n, None) => page.line(format!("Parts of it could not be read: {n}")),
+    }
+}
+
+fn prune(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = open_loudly(globals, output)?;
+    let found = session.app.set_aside()?;
+    let bytes: u64 = found.iter().map(|one| one.bytes).sum();
+    let rows = |found: &[SetAside]| found.iter().map(|one| vec![one.path.clone(), format_size(one.bytes)]).collect();
+    let document = json!({"schema_version": 1, "dry_run": args.dry_run, "removed": found, "bytes": bytes});
+    if found.is_empty() {
+        return output.report(&document, &Page::new().line("Nothing is set aside"));
+    }
+    let count = if found.len() == 1 { "1 database".to_owned() } else { format!("{} databases", found.len()) };
+    let page = Page::new().table(&["Set aside", "Size"], rows(&found));
+    if args.dry_run {
+        return output.report(&document, &page.line(format!("Would remove {count} ({})", format_size(bytes))));
+    }
+    if !globals.yes {
+        for one in &found {
+            output.talk().note(&format!("{} ({})", one.path, format_size(one.bytes)));
+        }
+    }
+    ask(&format!("remove {count} that earlier recoveries set aside ({})", format_size(bytes)), globals.yes, output)?;
+    session.app.prune(&found)?;
+    output.report(&document, &page.line(format!("Removed {count} ({})", format_size(bytes))))
+}

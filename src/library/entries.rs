@@ -1,0 +1,240 @@
+//! Storing and finding: get, set, exists, update, one by one and many at once.
+//!
+//! Neighbours: `cache/own.rs` has the space and the rules of what programs store, `cache/batch.rs` stores. Promise: values
+//! are JSON; reading is a hit or a miss whatever state the cache is in; an update is one transaction, whoever else updates.
+
+use super::{CacheManager, LibraryError, in_use};
+use crate::app::App;
+use crate::cache::{Accept, BY_PROGRAM, CUSTOM, Cache, Key, Lookup, Put};
+use crate::clock::UnixMillis;
+use crate::model::Resource;
+use crate::store::{Address, Store, StoreError, Stored};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// So many uses are gathered before the store is told of them.
+const USES: usize = 1_000;
+
+/// One entry of [`CacheManager::put_many`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item<T> {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: T,
+    /// How long it is fresh; `None` as long as the configuration says.
+    pub ttl: Option<Duration>,
+}
+
+/// When entries were last used, until the store is told.
+#[derive(Debug, Default)]
+pub(super) struct Uses(Mutex<HashMap<u64, UnixMillis>>);
+
+impl Uses {
+    fn note(&self, address: Address<'_>, at: UnixMillis) -> bool {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.insert(address.id(), at);
+        uses.len() >= USES
+    }
+
+    /// Tells the store, before it decides what goes first.
+    pub(super) fn tell(&self, store: &dyn Store) {
+        let uses = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if !uses.is_empty() {
+            // Without it the store takes them for longer unused than they are, nothing else.
+            let _ = store.touch(&uses.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
+
+impl CacheManager {
+    /// The value under `key`; `None` when it is not there, past its time or of no use. It is an error when it is there and
+    /// is no `T`: ask for a `serde_json::Value` to take whatever there is.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, LibraryError> {
+        let key = parse(key)?;
+        self.find(&key).map(|bytes| value(&key, &bytes)).transpose()
+    }
+
+    /// Whether there is something under `key` that a get would find. Counts as no lookup.
+    pub fn exists(&self, key: &str) -> Result<bool, LibraryError> {
+        let key = parse(key)?;
+        let app = self.app();
+        let found = in_use(&app).map(|cache| {
+            let Some(cache) = cache else { return false };
+            spaces(&app, &cache, &key).any(|space| cache.freshness(&space, &key).is_some())
+        });
+        Ok(self.ended(&app, found).unwrap_or(false))
+    }
+
+    /// Stores a value for as long as the configuration says. `false` when nothing is stored now: the cache is disabled, its
+    /// breaker is open, or a change of what the key stands for is under way.
+    pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<bool, LibraryError> {
+        Ok(self.keep(&[put(key, value, None)?])?.stored == 1)
+    }
+
+    /// The same for a time of its own, whatever is configured.
+    pub fn set_with_ttl<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        ttl: Duration,
+    ) -> Result<bool, LibraryError> {
+        Ok(self.keep(&[put(key, value, Some(ttl))?])?.stored == 1)
+    }
+
+    /// Replaces the value under `key` by what `change` makes of it, and gives the new one. It is one transaction: of many
+    /// threads and processes that count up, none is lost. `change` gets `None` where there is nothing; it must be quick,
+    /// must not use the cache, and may be called again when another thread was faster.
+    ///
+    /// ```
+    /// # use awsideman::library::CacheManager;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = CacheManager::in_home(home.path())?;
+    /// for _ in 0..3 {
+    ///     cache.update("visits", |before: Option<u64>| before.unwrap_or(0) + 1)?;
+    /// }
+    /// assert_eq!(cache.get("visits")?, Some(3));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn update<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &str,
+        change: impl FnMut(Option<T>) -> T,
+    ) -> Result<T, LibraryError> {
+        self.change(key, None, change)
+    }
+
+    /// The same for a time of its own, from now on.
+    pub fn update_with_ttl<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &str,
+        ttl: Duration,
+        change: impl FnMut(Option<T>) -> T,
+    ) -> Result<T, LibraryError> {
+        self.change(key, Some(ttl), change)
+    }
+
+    /// The values under these keys, in their order.
+    pub fn get_many<T: DeserializeOwned>(&self, keys: &[&str]) -> Result<Vec<Option<T>>, LibraryError> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
+
+    /// Stores all of them in one transaction; the counts tell how many were kept out, as [`CacheManager::set`] says.
+    pub fn put_many<T: Serialize>(&self, items: &[Item<T>]) -> Result<Stored, LibraryError> {
+        let puts: Result<Vec<Put>, LibraryError> =
+            items.iter().map(|item| put(&item.key, &item.value, item.ttl)).collect();
+        self.keep(&puts?)
+    }
+
+    fn find(&self, key: &Key) -> Option<Vec<u8>> {
+        let app = self.app();
+        let looked = in_use(&app).and_then(|cache| match cache {
+            Some(cache) => self.look(&app, &cache, key),
+            None => Ok(None),
+        });
+        let found = self.ended(&app, looked).ok().flatten();
+        self.inner.counters.looked(found.is_some());
+        found
+    }
+
+    fn look(&self, app: &App, cache: &Cache, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        for space in spaces(app, cache, key) {
+            match cache.get(&space, key, Accept::default()) {
+                Ok((Lookup::Hit(_), bytes)) => {
+                    let address = Address { space: &space, key: key.as_str() };
+                    if self.inner.uses.note(address, cache.clock().now()) {
+                        self.inner.uses.tell(cache.store().as_ref());
+                    }
+                    return Ok(Some(bytes));
+                }
+                Ok((Lookup::Miss(_, Some(fault)), _)) => return Err(fault),
+                Ok((Lookup::Miss(_, None), _)) => {}
+                Err(fault) => return Err(StoreError::Output(io::Error::other(fault.to_string()))),
+            }
+        }
+        Ok(None)
+    }
+
+    fn keep(&self, puts: &[Put]) -> Result<Stored, LibraryError> {
+        let app = self.app();
+        let refused = Stored { stored: 0, refused: puts.len() as u64 };
+        let kept = in_use(&app).and_then(|cache| {
+            let Some(cache) = cache else { return Ok(refused) };
+            if app.is_memory() {
+                self.inner.uses.tell(cache.store().as_ref());
+            }
+            cache.put_many(CUSTOM, puts, cache.ticket()?)
+        });
+        match self.ended(&app, kept) {
+            Err(StoreError::BreakerOpen) => Ok(refused),
+            kept => Ok(kept?),
+        }
+    }
+
+    fn change<T: Serialize + DeserializeOwned>(
+        &self,
+        text: &str,
+        ttl: Option<Duration>,
+        mut change: impl FnMut(Option<T>) -> T,
+    ) -> Result<T, LibraryError> {
+        let key = parse(text)?;
+        let app = self.app();
+        let (mut now, mut unfit) = (None, None);
+        let done = in_use(&app).and_then(|cache| {
+            let Some(cache) = cache else { return Ok(false) };
+            cache.update(&key, ttl, &mut |before| {
+                let mut made = || -> Result<Vec<u8>, LibraryError> {
+                    let changed = change(before.map(|bytes| value(&key, bytes)).transpose()?);
+                    let bytes = payload(&key, &changed)?;
+                    now = Some(changed);
+                    Ok(bytes)
+                };
+                made().map_err(|error| {
+                    unfit = Some(error);
+                    io::Error::other("the value does not fit")
+                })
+            })
+        });
+        let done = self.ended(&app, done);
+        if let Some(unfit) = unfit {
+            return Err(unfit);
+        }
+        match (done?, now) {
+            (true, Some(now)) => Ok(now),
+            (_, None) if let Some(disabled) = app.disabled_now() => {
+                Err(LibraryError::Disabled { key: text.to_owned(), by: disabled.by })
+            }
+            _ => Err(LibraryError::ChangeUnderWay { key: text.to_owned() }),
+        }
+    }
+}
+
+/// Where something under `key` may lie: with what programs store, and with what AWS answered to this profile.
+fn spaces(app: &App, cache: &Cache, key: &Key) -> impl Iterator<Item = String> {
+    let of_aws = (key.resource() != Resource::Custom).then(|| app.selection().remembered(cache)).flatten();
+    std::iter::once(CUSTOM.to_owned()).chain(of_aws.map(|space| space.text()))
+}
+
+fn parse(key: &str) -> Result<Key, LibraryError> {
+    Key::parse(key).map_err(LibraryError::Key)
+}
+
+fn put<T: Serialize + ?Sized>(key: &str, value: &T, ttl: Option<Duration>) -> Result<Put, LibraryError> {
+    let key = parse(key)?;
+    let payload = payload(&key, value)?;
+    Ok(Put { key, payload, source: BY_PROGRAM, ttl })
+}
+
+fn payload<T: Serialize + ?Sized>(key: &Key, value: &T) -> Result<Vec<u8>, LibraryError> {
+    serde_json::to_vec(value).map_err(|source| LibraryError::Value { key: key.to_string(), source })
+}
+
+fn value<T: DeserializeOwned>(key: &Key, bytes: &[u8]) -> Result<T, LibraryError> {
+    serde_json::from_slice(bytes).map_err(|source| LibraryError::Value { key: key.to_string(), source })
+}

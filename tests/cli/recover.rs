@@ -1,0 +1,328 @@
+//! Recovery: a new cache at once, what is sound of the old one in it, what is not kept as evidence, and nothing that a
+//! change had removed.
+
+use super::run::{Ran, World};
+use awsideman::cache::{Accept, Key, Lookup, Put};
+use awsideman::model::Resource;
+use awsideman::store::{Address, Disk, Meta, Options, Remains, Select, Store};
+use serde_json::Value;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const SPACE: &str = "a space";
+const PAGE: usize = 16_384;
+
+fn soak() -> bool {
+    std::env::var_os("AWSIDEMAN_SOAK").is_some()
+}
+
+fn key(n: usize) -> Key {
+    Key::new(Resource::Custom, "thing", &n.to_string())
+}
+
+fn payload(n: usize) -> Vec<u8> {
+    let unique = format!("{:032x}", u128::from(n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
+    format!("{{\"n\":{n},\"text\":\"{}\"}}", unique.repeat(16)).into_bytes()
+}
+
+/// Stores so many entries that last for hours.
+fn store(world: &World, numbers: impl Iterator<Item = usize>) {
+    let (app, all) = (world.app(), numbers.collect::<Vec<_>>());
+    let cache = app.cache();
+    for some in all.chunks(5_000) {
+        let puts: Vec<Put> =
+            some.iter().map(|n| Put { key: key(*n), payload: payload(*n), source: "a test", ttl: None }).collect();
+        let ticket = cache.ticket().unwrap();
+        assert_eq!(cache.put_many(SPACE, &puts, ticket).unwrap().stored, some.len() as u64);
+    }
+}
+
+/// How many of the first `of` entries are there; each of them must be right.
+fn right(world: &World, of: usize) -> usize {
+    let app = world.app();
+    let cache = app.cache();
+    let hit = |n: &usize| match cache.get(SPACE, &key(*n), Accept::default()).unwrap() {
+        (Lookup::Hit(_), bytes) => {
+            assert_eq!(bytes, payload(*n), "{n}");
+            true
+        }
+        _ => false,
+    };
+    (0..of).filter(hit).count()
+}
+
+fn disk_options(world: &World) -> Options {
+    Options { dir: world.cache_dir(), access: awsideman::private::Access::Owner, busy: Duration::from_secs(5) }
+}
+
+fn live(world: &World) -> PathBuf {
+    Disk::live_in(&disk_options(world)).unwrap().unwrap()
+}
+
+/// When each entry was stored, and until when it is fresh.
+fn times(world: &World) -> Vec<(String, i64, i64)> {
+    let mut times = Vec::new();
+    let select = Select::Space(SPACE.into());
+    let look = &mut |meta: &Meta| {
+        times.push((meta.key.clone(), meta.stored_at, meta.fresh_until));
+        ControlFlow::Continue(())
+    };
+    world.app().store().unwrap().scan(&select, look).unwrap();
+    times
+}
+
+fn settle(world: &World) {
+    world.app().store().unwrap().settle().unwrap();
+}
+
+fn recover(world: &World, more: &[&str]) -> Value {
+    let words = ["cache", "recover", "--json"];
+    world.run(words.into_iter().chain(more.iter().copied())).ok().json()
+}
+
+fn lasting() -> World {
+    let mut world = World::small();
+    world.set("AWSIDEMAN_CACHE_DEFAULT_TTL", "4h");
+    world
+}
+
+/// Writes nonsense over every n-th page, from the thirtieth on.
+fn damage(path: &PathBuf, every: usize) -> usize {
+    let mut bytes = std::fs::read(path).unwrap();
+    let mut pages = 0;
+    for page in (30..bytes.len() / PAGE).step_by(every) {
+        bytes[page * PAGE..(page + 1) * PAGE].iter_mut().for_each(|byte| *byte ^= 0x5A);
+        pages += 1;
+    }
+    std::fs::write(path, bytes).unwrap();
+    pages
+}
+
+#[test]
+fn what_is_sound_of_a_damaged_cache_is_in_the_new_one_and_nothing_else() {
+    let world = lasting();
+    let all = if soak() { 100_000 } else { 3_000 };
+    store(&world, 0..all);
+    settle(&world);
+    let old = live(&world);
+    let pages = damage(&old, 40);
+    let evidence = std::fs::read(&old).unwrap();
+    let would = recover(&world, &["--dry-run"]);
+    assert_eq!((&would["new"], &would["dry_run"]), (&Value::Null, &true.into()));
+    assert_eq!(live(&world), old, "a dry run changes nothing");
+    let began = Instant::now();
+    let did = recover(&world, &[]);
+    let took = began.elapsed();
+    let (stored, read) = (did["salvaged"]["stored"].as_u64().unwrap(), did["salvaged"]["read"].as_u64().unwrap());
+    assert_eq!(did["salvaged"], would["salvaged"]);
+    assert!(stored > all as u64 / 2 && stored < all as u64, "{stored} of {all} with {pages} damaged pages: {did}");
+    assert_eq!(right(&world, all) as u64, stored, "all that is there is right");
+    assert!(std::fs::read(&old).unwrap() == evidence, "the evidence stays as it is");
+    assert!(PathBuf::from(did["marker"].as_str().unwrap()).exists());
+    assert_ne!(live(&world), old);
+    world.run(["cache", "check", "--full"]).ok();
+    if soak() {
+        println!(
+            "recover of {all} entries, {pages} damaged pages: {stored} of {read} taken over in {:.1} s",
+            took.as_secs_f64()
+        );
+    }
+}
+
+#[test]
+fn an_entry_that_is_taken_over_is_as_old_as_it_was() {
+    let mut world = lasting();
+    store(&world, 0..10);
+    let before = times(&world);
+    world.later("1h");
+    let taken = world.run(["cache", "recover"]).ok();
+    let taken = taken.stdout_has("Taken over: 10 of 10 entries that can be read").stdout_has("tested: ok");
+    taken.stdout_has("The old cache stays in place as evidence: ").stdout_has(".corrupted.");
+    assert_eq!(times(&world), before, "stored and fresh until when they were");
+    world.later("5h");
+    assert_eq!(recover(&world, &[])["salvaged"]["left_out"]["expired"], 10, "what has expired stays behind");
+    assert_eq!(right(&world, 10), 0);
+}
+
+#[test]
+fn what_a_change_was_about_is_not_taken_over_whichever_cache_remembers_it() {
+    let world = lasting();
+    store(&world, 0..10);
+    let app = world.app();
+    let exact = |n: usize| Select::Exact { space: SPACE.into(), key: key(n).as_str().into() };
+    let now = app.clock().now();
+    // One was fetched again after its change, another is under a fence.
+    app.store().unwrap().remove(&[exact(1)], None, now).unwrap();
+    store(&world, 1..2);
+    app.store().unwrap().remove(&[exact(2)], Some(now + 60_000), now).unwrap();
+    let did = recover(&world, &[]);
+    assert_eq!(
+        (&did["salvaged"]["stored"], &did["salvaged"]["left_out"]),
+        (&8.into(), &serde_json::json!({"a change was about it": 1}))
+    );
+    let fenced = key(2);
+    let address = Address { space: SPACE, key: fenced.as_str() };
+    assert!(world.app().store().unwrap().standing(address, now).unwrap().fenced, "open fences come along");
+    // And by hand, with a change that comes between the flip and the salvage.
+    let disk = Disk::open(&disk_options(&world)).unwrap();
+    let flip = disk.flip(now).unwrap();
+    disk.remove(&[exact(5)], None, now).unwrap();
+    store(&world, 6..7);
+    let remains = Remains::open(&disk_options(&world), flip.old.as_deref().unwrap()).unwrap();
+    let disk = awsideman::store::Sealed::new(disk, awsideman::store::Ring::Clear);
+    let ring = awsideman::store::Ring::Clear;
+    let heir = awsideman::cache::Heir { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
+    let salvaged = world.app().cache().salvage(&remains, heir, &awsideman::report::Silent);
+    let left_out: Vec<_> = salvaged.left_out.iter().map(|(reason, n)| (*reason, *n)).collect();
+    assert_eq!(left_out, [("a change was about it", 1), ("fetched anew meanwhile", 1)]);
+    assert_eq!((salvaged.stored, right(&world, 10)), (6, 7));
+}
+
+#[test]
+fn where_the_end_of_the_log_is_lost_nothing_is_taken_over() {
+    let world = lasting();
+    store(&world, 0..10);
+    settle(&world);
+    let (app, path) = (world.app(), live(&world));
+    app.store()
+        .unwrap()
+        .remove(&[Select::Exact { space: SPACE.into(), key: key(4).as_str().into() }], None, 1)
+        .unwrap();
+    drop(app);
+    let wal = awsideman::sqlite::sidecar(&path, "-wal");
+    let mut bytes = std::fs::read(&wal).unwrap();
+    let last = bytes.len() - 100;
+    bytes[last] ^= 1;
+    std::fs::write(&wal, bytes).unwrap();
+    std::fs::remove_file(awsideman::sqlite::sidecar(&path, "-shm")).unwrap();
+    let did = recover(&world, &[]);
+    assert_eq!(did["salvaged"]["stored"], 0);
+    assert!(did["salvaged"]["ended"].as_str().unwrap().contains("end of its log"), "{did}");
+    assert_eq!(right(&world, 10), 0, "not even what was removed");
+    assert!(wal.exists(), "it is part of the evidence");
+}
+
+#[test]
+fn a_retired_cache_and_one_that_is_no_database_give_nothing() {
+    let world = lasting();
+    store(&world, 0..10);
+    Disk::retire_in(&disk_options(&world)).unwrap();
+    let did = recover(&world, &[]);
+    assert_eq!((&did["old"], &did["salvaged"]), (&Value::Null, &Value::Null));
+    assert_eq!(right(&world, 10), 0);
+    store(&world, 0..10);
+    settle(&world);
+    std::fs::write(live(&world), "no database at all ".repeat(5_000)).unwrap();
+    let ran = world.run(["cache", "recover"]).ok().stdout_has("Nothing is taken over from it: ");
+    assert!(ran.stdout.contains("tested: ok"), "{}", ran.stdout);
+    store(&world, 0..10);
+    assert_eq!(recover(&world, &["--no-salvage"])["salvaged"], Value::Null);
+    assert_eq!(right(&world, 10), 0);
+}
+
+#[test]
+fn a_damaged_state_database_is_set_aside_said_and_begun_anew() {
+    let world = lasting();
+    world.run(["cache", "recover"]).ok();
+    let path = world.state_dir().join("state.db");
+    world.run(["cache", "cleanup"]).ok();
+    std::fs::write(&path, "no database at all ".repeat(5_000)).unwrap();
+    assert!(recover(&world, &["--dry-run"])["state"].as_str().unwrap().contains("would be set aside"));
+    let did = recover(&world, &[]);
+    let told = did["state"].as_str().unwrap();
+    assert!(told.contains("set aside as") && told.contains("state.db.damaged."), "{told}");
+    let aside = told.split("set aside as ").nth(1).unwrap().split(" and begun").next().unwrap();
+    assert!(std::fs::read_to_string(aside).unwrap().starts_with("no database"), "{aside}");
+    world.run(["cache", "check"]).ok();
+    assert_eq!(recover(&world, &[])["state"], Value::Null);
+}
+
+#[test]
+fn evidence_is_removed_only_when_asked_and_confirmed() {
+    let world = lasting();
+    store(&world, 0..10);
+    for _ in 0..2 {
+        world.run(["cache", "recover"]).ok();
+    }
+    std::fs::write(world.state_dir().join("state.db"), "no database").unwrap();
+    world.run(["cache", "recover"]).ok();
+    let prune =
+        |more: &[&str]| -> Ran { world.run(["cache", "recover", "--prune"].into_iter().chain(more.iter().copied())) };
+    let before = world.tree();
+    prune(&["--dry-run"]).ok().stdout_has("Would remove 4 databases").stdout_has("state.db.damaged.");
+    let asked = prune(&[]).code(2).stderr_has("--yes");
+    assert!(asked.stdout.is_empty() && before.keys().eq(world.tree().keys()), "nobody answered, nothing went");
+    let removed = prune(&["--yes", "--json"]).ok().json();
+    assert_eq!(removed["removed"].as_array().unwrap().len(), 4, "{removed}");
+    let left: Vec<_> = world.tree().into_keys().filter(|path| path.to_string_lossy().contains(".corrupted.")).collect();
+    assert_eq!(left, Vec::<PathBuf>::new());
+    assert_eq!(right(&world, 10), 10, "the live cache is not evidence");
+    prune(&["--yes"]).ok().stdout_has("Nothing is set aside");
+    world.run(["cache", "recover", "--prune", "--no-salvage"]).code(2);
+}
+
+#[test]
+fn recovery_under_busy_processes_loses_no_change_and_shows_nothing_wrong() {
+    let world = lasting();
+    let all = if soak() { 20_000 } else { 2_000 };
+    store(&world, 0..all);
+    let (done, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
+    let removed = std::thread::scope(|scope| {
+        for reader in 0..2 {
+            let (world, done, rounds) = (&world, &done, &rounds);
+            scope.spawn(move || {
+                let app = world.app();
+                let cache = app.cache();
+                while !done.load(Ordering::Relaxed) {
+                    for n in (reader..all).step_by(7) {
+                        if let (Lookup::Hit(_), bytes) = cache.get(SPACE, &key(n), Accept::default()).unwrap() {
+                            assert_eq!(bytes, payload(n));
+                        }
+                    }
+                    rounds.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let writer = scope.spawn(|| {
+            let app = world.app();
+            let (store, now) = (app.store().unwrap(), app.clock().now());
+            let mut removed = Vec::new();
+            for n in (0..all).step_by(3) {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                store.remove(&[Select::Exact { space: SPACE.into(), key: key(n).as_str().into() }], None, now).unwrap();
+                removed.push(n);
+            }
+            removed
+        });
+        for _ in 0..if soak() { 10 } else { 3 } {
+            let did = recover(&world, &[]);
+            assert_eq!(did["salvaged"]["ended"], Value::Null, "{did}");
+            if soak() {
+                println!("{}", did["salvaged"]);
+            }
+        }
+        let before = rounds.load(Ordering::Relaxed);
+        while rounds.load(Ordering::Relaxed) < before + 2 {
+            std::thread::yield_now();
+        }
+        done.store(true, Ordering::Relaxed);
+        writer.join().unwrap()
+    });
+    assert!(!removed.is_empty());
+    let app = world.app();
+    for n in &removed {
+        assert!(!matches!(app.cache().get(SPACE, &key(*n), Accept::default()).unwrap(), (Lookup::Hit(_), _)), "{n}");
+    }
+    let left = right(&world, all);
+    assert!(left > 0 && left <= all - removed.len(), "{left} of {all}, {} removed", removed.len());
+    if soak() {
+        println!(
+            "recover under readers and a writer: {} changes, {left} of {all} entries left, 0 wrong",
+            removed.len()
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! A disk without room: reads work, limits free room, commands answer from AWS.
+//!
+//! Neighbours: `shim.c` refuses what would take more room than is left and counts what is given back; the disk is shared by
+//! all that run on it. Promise: a disk with the same room is the same disk; overwriting takes none, as on a real one.
+
+use crate::run::Ran;
+use crate::shim::Shim;
+use crate::stage::{LIST, Stage, Start, figures, soak};
+
+fn run(stage: &Stage, shim: &Shim, words: &str, settings: &[(&str, &str)]) -> Ran {
+    let mut process = stage.world.command(words.split_whitespace());
+    shim.fill(&stage.world, &mut process);
+    let ran = Ran::of(format!("[full] awsideman {words}"), &process.envs(settings.iter().copied()).output().unwrap());
+    assert!(!ran.stderr.contains("panicked") && ran.exit >= 0, "{ran:?}");
+    ran
+}
+
+#[test]
+fn on_a_full_disk_reads_answer_from_the_cache_and_from_aws() {
+    let (stage, shim) = (Stage::new(), Shim::build());
+    for start in [Start::Warm, Start::Cold] {
+        for room in [0, 1_000, 30_000, 150_000] {
+            stage.reset(start);
+            shim.reset(room);
+            for words in [LIST, "group list --json", "account list --json", LIST] {
+                run(&stage, &shim, words, &[]).ok();
+            }
+            if start == Start::Warm {
+                let calls = stage.world.calls_of(|| run(&stage, &shim, LIST, &[]).ok());
+                assert_eq!(calls, 0, "what is there is still a hit with {room} bytes left");
+            }
+            let shown = run(&stage, &shim, &format!("user get {} --json", stage.name), &[]).ok();
+            assert_eq!(stage.shown(&shown).as_deref(), Some(stage.before()));
+        }
+    }
+}
+
+#[test]
+fn on_a_full_disk_a_change_is_made_and_known() {
+    let (mut stage, shim) = (Stage::new(), Shim::build());
+    let rooms: &[i64] = if soak() { &[0, 1, 500, 4_096, 20_000, 40_000, 80_000, 160_000] } else { &[0, 20_000] };
+    for room in rooms {
+        stage.reset(Start::Warm);
+        shim.reset(*room);
+        let words = format!("user update {} --display-name Changed", stage.name);
+        let ran = run(&stage, &shim, &words, &[]).ok();
+        let opened = shim.report().kinds[0];
+        assert!(opened < 300, "{opened} files were opened: what cannot be made is tried over and over");
+        let case = format!("a change with {room} bytes left");
+        for offset in ["", "11s"] {
+            let shown = stage.after(offset, LIST);
+            let right = shown.exit == 0 && stage.shown(&shown).as_deref() == Some("Changed");
+            stage.must(right, &case, "somebody is told the old name", &ran);
+        }
+        stage.heals(&case, "6m");
+    }
+    stage.end();
+}
+
+#[test]
+fn on_a_full_disk_limits_free_room() {
+    let (mut stage, shim) = (Stage::new(), Shim::build());
+    stage.reset(Start::Warm);
+    // Enough that a page more or less is not what is counted.
+    stage.world.fill(if soak() { 2_000 } else { 200 }, 8_000);
+    for words in ["cache enforce-limits", "cache clear", "cache cleanup"] {
+        shim.reset(0);
+        let ran = run(&stage, &shim, words, &[("AWSIDEMAN_CACHE_MAX_ENTRIES", "20")]);
+        figures(&format!("full: `{words}` exit {}, {} bytes freed", ran.exit, shim.report().room));
+        let said = words == "cache clear" && ran.exit == 1 && ran.stderr.contains("make room");
+        stage.must(ran.exit == 0 || said, words, "it needs room to make room", &ran);
+        if words == "cache enforce-limits" {
+            stage.must(shim.report().room > 500_000, words, "it freed too little", &ran);
+        }
+        run(&stage, &shim, LIST, &[]).ok();
+    }
+    shim.reset(1 << 40);
+    run(&stage, &shim, "cache warm users groups", &[]).ok();
+    figures(&format!("full: {} went wrong", stage.faults.len()));
+    stage.heals("after a full disk", "");
+    stage.end();
+}

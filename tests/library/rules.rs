@@ -1,0 +1,199 @@
+//! The promises of `src/library/`.
+
+use super::place::{Place, awsideman};
+use awsideman::library::{CacheManager, Item, LibraryError};
+use awsideman::private::Access;
+use awsideman::sqlite::{self, Plan, Synchronous};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Overwrites every database of the cache directory, with its log; no handle that has one open may be used after it.
+fn damage(place: &Place) {
+    for entry in std::fs::read_dir(place.home.path().join(".cache/awsideman")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().contains(".db") && !path.to_string_lossy().ends_with(".lock") {
+            std::fs::write(&path, "no database at all ".repeat(5_000)).unwrap();
+        }
+    }
+}
+
+/// Runs `work` while another process writes into the cache and does not come to an end.
+pub(crate) fn while_it_is_locked(place: &Place, work: impl FnOnce()) {
+    let directory = place.home.path().join(".cache/awsideman");
+    let live = directory.join(std::fs::read_to_string(directory.join("CURRENT")).unwrap().trim());
+    let plan = Plan {
+        path: &live,
+        schema: "",
+        steps: &[],
+        version: 1,
+        synchronous: Synchronous::Normal,
+        busy: Duration::from_secs(10),
+        page_size: 4096,
+        access: Access::Owner,
+    };
+    let mut connection = sqlite::open_existing(&plan).unwrap();
+    let _writing = sqlite::hold(&mut connection).unwrap();
+    work();
+}
+
+#[test]
+fn a_value_of_any_shape_comes_back_as_it_was_and_as_nothing_else() {
+    let cache = Place::new().handle();
+    cache.set("list", &["a", "b"]).unwrap();
+    cache.set("nothing", &Value::Null).unwrap();
+    cache.set("long", &"x".repeat(1_000_000)).unwrap();
+    assert_eq!(cache.get::<Vec<String>>("list").unwrap(), Some(vec!["a".into(), "b".into()]));
+    assert_eq!(cache.get::<Value>("nothing").unwrap(), Some(Value::Null));
+    assert_eq!(cache.get::<String>("long").unwrap().unwrap().len(), 1_000_000);
+    let error = cache.get::<u32>("list").unwrap_err();
+    assert!(matches!(&error, LibraryError::Value { key, .. } if key == "list"), "{error}");
+    let error = cache.update("list", |before: Option<u32>| before.unwrap_or(0)).unwrap_err();
+    assert!(matches!(error, LibraryError::Value { .. }), "{error}");
+    assert_eq!(cache.get_many::<Value>(&["list"]).unwrap(), [Some(json!(["a", "b"]))], "nothing was changed");
+}
+
+#[test]
+fn what_cannot_be_a_key_or_a_word_is_refused_with_what_would_be() {
+    let cache = Place::new().handle();
+    for key in ["", "a b", "user:*"] {
+        assert!(matches!(cache.set(key, &1), Err(LibraryError::Key(_))), "{key:?}");
+        assert!(matches!(cache.get::<u8>(key), Err(LibraryError::Key(_))), "{key:?}");
+    }
+    let invalidate =
+        |operation, resource, id| cache.invalidate_for_operation(operation, resource, id).unwrap_err().to_string();
+    assert!(invalidate("paint", "user", "u").contains("create, update, delete"));
+    assert!(invalidate("assign", "user", "u").contains("assignment"));
+    assert!(invalidate("update", "user", " ").contains("the id"));
+    let long = cache.set_default_ttl(Duration::ZERO).unwrap_err().to_string();
+    assert!(long.contains("cache.default_ttl"), "{long}");
+}
+
+#[test]
+fn a_time_that_the_program_named_holds_and_one_that_it_did_not_is_today_s() {
+    let mut place = Place::new();
+    let cache = place.handle();
+    cache
+        .put_many(&[
+            Item { key: "day".into(), value: 1, ttl: Some(Duration::from_secs(86_400)) },
+            Item { key: "default".into(), value: 2, ttl: None },
+        ])
+        .unwrap();
+    cache.update_with_ttl("hour", Duration::from_secs(3_600), |_: Option<u8>| 3).unwrap();
+    assert_eq!(place.handle_later("14m").get_many(&["day", "hour", "default"]).unwrap(), [Some(1), Some(3), Some(2)]);
+    assert_eq!(place.handle_later("59m").get_many(&["day", "hour", "default"]).unwrap(), [Some(1), Some(3), None]);
+    place.set("AWSIDEMAN_CACHE_TTL_CUSTOM", "1m");
+    assert_eq!(place.handle_later("2m").get_many(&["day", "default"]).unwrap(), [Some(1), None]);
+    assert_eq!(place.handle_later("25h").get::<u8>("day").unwrap(), None);
+}
+
+#[test]
+fn what_was_configured_acts_on_every_clone_and_what_was_refused_on_none() {
+    let cache = Place::new().handle();
+    let clone = cache.clone();
+    cache.configure_storage("memory", 2, "lru").unwrap();
+    clone.set("a", &1).unwrap();
+    clone.set_default_ttl(Duration::from_secs(60)).unwrap();
+    assert_eq!(cache.get("a").unwrap(), Some(1), "another time is no other store");
+    assert!(cache.configure_storage("memory", 2, "random").is_err());
+    assert_eq!(clone.get("a").unwrap(), Some(1));
+    assert!(format!("{clone:?}").contains("memory"));
+}
+
+#[test]
+fn a_disabled_cache_finds_and_stores_nothing_at_once_and_an_invalidation_goes_through() {
+    let place = Place::new();
+    let cache = place.handle();
+    cache.set("user:describe:u-1", &1).unwrap();
+    cache.set("other", &1).unwrap();
+    awsideman(place.home.path(), "cache disable --for 1h");
+    assert_eq!(cache.get::<u8>("other").unwrap(), None);
+    assert!(!cache.exists("other").unwrap());
+    assert!(!cache.set("more", &1).unwrap());
+    let error = cache.update("other", |before: Option<u8>| before.unwrap_or(0)).unwrap_err();
+    assert!(matches!(error, LibraryError::Disabled { .. }), "{error}");
+    assert_eq!(cache.invalidate_for_operation("update", "user", "u-1").unwrap(), 1);
+    awsideman(place.home.path(), "cache enable");
+    assert_eq!(cache.get("other").unwrap(), Some(1));
+    assert_eq!(cache.get::<u8>("user:describe:u-1").unwrap(), None);
+}
+
+#[test]
+fn a_command_that_invalidates_reaches_what_programs_keep_and_counts_it() {
+    let place = Place::new();
+    let cache = place.handle();
+    cache.set("user:describe:u-1", &1).unwrap();
+    cache.set("user:groups:u-1", &1).unwrap();
+    let would = awsideman(place.home.path(), "cache invalidate update user u-1 --dry-run");
+    assert!(would.ends_with("Would invalidate 1 entries\n"), "{would}");
+    let done = awsideman(place.home.path(), "cache invalidate update user u-1");
+    assert!(done.ends_with("Invalidated 1 entries\n"), "{done}");
+    assert!(!cache.exists("user:describe:u-1").unwrap() && cache.exists("user:groups:u-1").unwrap());
+    assert!(cache.set("user:describe:u-1", &2).unwrap(), "and it can be stored anew");
+}
+
+#[test]
+fn what_a_program_stores_is_no_answer_of_aws_and_is_counted_as_custom() {
+    let place = Place::new();
+    let cache = place.handle();
+    cache.set("user:list:all", &json!([{"UserId": "made up"}])).unwrap();
+    let users = awsideman(place.home.path(), "--sandbox user list --json");
+    assert!(!users.contains("made up"));
+    let status = awsideman(place.home.path(), "cache status --detailed --json");
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let resources = status["resources"].as_array().unwrap();
+    let named: Vec<&str> = resources.iter().map(|resource| resource["resource"].as_str().unwrap()).collect();
+    assert_eq!(named, ["custom"], "{status:#}");
+    assert_eq!(status["spaces"][0]["space"], "@custom");
+}
+
+#[test]
+fn a_damaged_cache_is_a_miss_and_an_error_of_what_stores_until_it_is_recovered() {
+    let place = Place::new();
+    assert!(place.handle().set("k", &1).unwrap());
+    damage(&place);
+    let cache = place.handle();
+    assert_eq!(cache.get::<u8>("k").unwrap(), None);
+    assert!(!cache.exists("k").unwrap());
+    let error = cache.set("k", &2).unwrap_err().to_string();
+    assert!(error.contains("CacheBackendError"), "{error}");
+    assert!(cache.update("k", |before: Option<u8>| before.unwrap_or(0)).is_err());
+    assert_eq!(cache.stats().error_count, 5);
+    awsideman(place.home.path(), "cache recover");
+    assert!(cache.set("k", &3).unwrap(), "the same handle goes on");
+    assert_eq!(cache.get("k").unwrap(), Some(3));
+}
+
+#[test]
+fn a_store_that_keeps_failing_is_left_alone_and_every_process_knows_until_a_trial_succeeds() {
+    let mut place = Place::new();
+    place.set("AWSIDEMAN_CACHE_BREAKER_FAILURE_THRESHOLD", "2").set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "1s");
+    let cache = place.handle();
+    cache.set("k", &1).unwrap();
+    let state = |place: &Place| {
+        let status: Value = serde_json::from_str(&awsideman(place.home.path(), "cache status --json")).unwrap();
+        status["circuit_breaker"]["state"].as_str().unwrap().to_owned()
+    };
+    while_it_is_locked(&place, || {
+        assert!(cache.set("k", &2).is_err());
+        assert_eq!(state(&place), "CLOSED");
+        assert!(cache.update("k", |_: Option<u8>| 2).is_err());
+        assert_eq!(state(&place), "OPEN", "other processes know");
+        assert!(!cache.set("k", &2).unwrap(), "the store is left alone");
+        assert_eq!(cache.get::<u8>("k").unwrap(), None);
+        assert!(!place.handle().set("k", &2).unwrap(), "another handle does not wait out the same timeout");
+    });
+    assert!(!cache.set("k", &2).unwrap(), "not before its time");
+    let later = place.handle_later("61s");
+    assert!(later.set("k", &3).unwrap(), "one trial");
+    assert_eq!((state(&place).as_str(), later.get("k").unwrap()), ("CLOSED", Some(3)));
+}
+
+#[test]
+fn a_cache_that_was_never_used_is_made_by_the_first_that_stores() {
+    let place = Place::new();
+    let cache: CacheManager = place.handle();
+    assert_eq!(cache.stats().total_entries, 0);
+    assert!(!place.home.path().join(".cache").exists());
+    cache.set("k", &1).unwrap();
+    assert!(place.home.path().join(".cache/awsideman/CURRENT").exists());
+}
