@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 const FIRST: &str = "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=";
 const SECOND: &str = "MjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjI=";
 
+/// What is done to the file of a key.
+type Spoil = Box<dyn Fn(&Path)>;
+
 /// Writes the file with these keys, for its owner alone.
 pub(crate) fn keys(world: &World, lines: &[&str]) -> PathBuf {
     let path = world.write("cache.key", &(lines.join("\n") + "\n"));
@@ -171,7 +174,6 @@ fn without_a_usable_key_aws_answers_and_the_night_commands_work() {
     world.run(["cache", "warm"]).ok();
     let held = encryption(&world);
     let lines = |text: &'static str| move |path: &Path| std::fs::write(path, text).unwrap();
-    type Spoil = Box<dyn Fn(&Path)>;
     let spoils: Vec<(&str, Spoil)> = vec![
         ("mode 0644", Box::new(|path| mode(path, 0o644))),
         ("line 1 is not a key", Box::new(lines("bm90IGEga2V5\n"))),

@@ -1,5 +1,6 @@
 //! Round trips and flipped bits.
 
+use super::wrap::row;
 use super::*;
 use proptest::prelude::*;
 
