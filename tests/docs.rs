@@ -9,15 +9,17 @@ use awsideman::cli::args;
 use awsideman::cli::exit::Code;
 use awsideman::config::{DEFAULT, Sources, load, load_jobs, schedule_warnings};
 use awsideman::daemon::metrics;
+use awsideman::jobs::{For, Service, longest};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "docs/alerts.md",
     "docs/coherence.md",
     "docs/daemon.md",
     "docs/encryption.md",
+    "docs/jobs.md",
     "docs/library.md",
     "docs/sandbox.md",
     "docs/troubleshooting.md",
@@ -285,4 +287,63 @@ fn every_link_leads_to_a_file() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A file to copy: it is what `jobs install` writes for the shipped jobs and a program in `/usr/local/bin`.
+fn held_file(path: &str, expected: &str) {
+    let file = place(path);
+    if std::fs::read_to_string(&file).unwrap_or_default() == expected {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE").is_some_and(|value| value == "1"),
+        "{path} is not what `jobs install` writes: run `UPDATE=1 cargo test --test docs` and read what changed"
+    );
+    std::fs::write(file, expected).unwrap();
+}
+
+#[test]
+fn the_files_to_copy_are_those_that_jobs_install_writes() {
+    let home = tempfile::tempdir().unwrap();
+    let sources = Sources {
+        environment: [("HOME".to_owned(), home.path().display().to_string())].into(),
+        explicit: None,
+        overrides: Vec::new(),
+        system_file: home.path().join("none.toml"),
+        working_directory: home.path().to_owned(),
+    };
+    let grace = load(&sources).unwrap().config.jobs.grace;
+    let longest = longest(&load_jobs(None).unwrap(), grace);
+    let command = ["/usr/local/bin/awsideman", "jobs", "run"].map(str::to_owned).to_vec();
+    let service = Service { command, longest, grace, whom: For::Host };
+    for file in service.systemd() {
+        held_file(&format!("scripts/systemd/{}", file.name), &file.text);
+    }
+    held_file("scripts/awsideman.cron", &service.cron_file().text);
+}
+
+#[test]
+fn the_daemon_s_unit_is_as_hardened_as_the_one_that_jobs_install_writes() {
+    let hardening = |unit: &str| -> Vec<String> {
+        let text = read(&format!("scripts/systemd/{unit}"));
+        let starts = [
+            "NoNew",
+            "Protect",
+            "Private",
+            "Restrict",
+            "Remove",
+            "Lock",
+            "Memory",
+            "SystemCall",
+            "Capability",
+            "UMask",
+        ];
+        let is_one = |line: &&str| starts.iter().any(|start| line.starts_with(start)) && !line.starts_with("RestartP");
+        let mut found: Vec<String> = text.lines().filter(is_one).map(str::to_owned).collect();
+        found.sort();
+        found
+    };
+    let expected = hardening("awsideman-jobs.service");
+    assert!(expected.len() > 18, "{expected:?}");
+    assert_eq!(hardening("awsideman-daemon.service"), expected);
 }

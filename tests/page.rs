@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+#[path = "page/large.rs"]
+mod large;
 #[path = "page/rules.rs"]
 mod rules;
 #[path = "page/service.rs"]

@@ -148,8 +148,11 @@ fn findings(jobs: &[Job], reports: &[Report]) -> (Vec<Finding>, Vec<Cause>) {
                 continue;
             }
             told.push(report.profile.as_deref());
-            let trouble =
-                (report.outcome != Outcome::Done).then(|| format!("{}: {}", report.outcome.as_str(), report.reason));
+            let trouble = match report.outcome {
+                Outcome::Done => None,
+                Outcome::Failed => Some(report.reason.clone()),
+                other => Some(format!("{}: {}", other.as_str(), report.reason)),
+            };
             let mut finding =
                 alerts::job_finding(&alert_name(&job.name, report.profile.as_deref()), trouble.as_deref());
             if trouble.is_some() {

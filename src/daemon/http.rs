@@ -2,7 +2,8 @@
 //!
 //! Neighbours: `page/` draws, `metrics.rs` counts, [`Window`] shows; `mod.rs` serves the router. Promise: nothing can be
 //! changed through it; a web page that points a name of its own at this host gets nothing (the Host header is checked);
-//! however many ask at once, the cache is looked at once, and never more often than every two seconds.
+//! however many ask at once, the cache is looked at once, never more often than every two seconds, and never for more than a
+//! tenth of the time.
 
 use super::page::{self, Range, View};
 use super::standing::{Place, Standing, Window};
@@ -21,8 +22,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// What was gathered is shown for so long.
+/// What was gathered is shown for so long at least,
 const FRESH: Duration = Duration::from_secs(2);
+/// and for so many times what gathering it took, which grows with the cache,
+const SHARE: u32 = 9;
+/// but not for longer than this.
+const STALE: Duration = Duration::from_secs(30);
 /// Runs that `/api/status` lists at most.
 const RUNS: usize = 100;
 
@@ -62,6 +67,7 @@ impl Door {
 /// What every handler needs.
 struct Desk {
     window: Arc<dyn Window>,
+    /// The overview, and until when it is shown.
     kept: Mutex<Option<(Instant, Arc<Overview>)>>,
 }
 
@@ -69,18 +75,24 @@ impl Desk {
     /// The overview of this moment or of one just before; whoever asks meanwhile waits for the same.
     async fn overview(&self) -> Result<Arc<Overview>, Refusal> {
         let mut kept = self.kept.lock().await;
-        if let Some((_, overview)) = kept.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+        if let Some((_, overview)) = kept.as_ref().filter(|(until, _)| Instant::now() < *until) {
             return Ok(overview.clone());
         }
+        let begun = Instant::now();
         let window = self.window.clone();
         let standing = self.window.standing();
         let gathered = tokio::task::spawn_blocking(move || window.overview(Range::LONGEST)).await;
         let mut overview = gathered.map_err(|_| Refusal::Broken)?;
         overview.add_problems(standing.problems());
         let overview = Arc::new(overview);
-        *kept = Some((Instant::now(), overview.clone()));
+        *kept = Some((Instant::now() + shown_for(begun.elapsed()), overview.clone()));
         Ok(overview)
     }
+}
+
+/// How long an overview is shown that took so long to gather.
+fn shown_for(took: Duration) -> Duration {
+    (took * SHARE).clamp(FRESH, STALE)
 }
 
 /// Why there is no answer.
@@ -189,4 +201,15 @@ async fn icon(axum::extract::Path(verdict): axum::extract::Path<String>) -> Resp
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 pub(super) fn time<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&clock::utc_exact(*at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_takes_long_is_taken_less_often() {
+        let shown = |took: u64| shown_for(Duration::from_millis(took)).as_millis();
+        assert_eq!([shown(10), shown(1_000), shown(60_000)], [2_000, 9_000, 30_000]);
+    }
 }

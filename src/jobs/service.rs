@@ -1,8 +1,8 @@
 //! The files with which systemd or cron run what is due.
 //!
-//! Neighbours: `jobs install` shows and writes them; `scripts/` has the same service as a file to copy. Promise: every path
-//! is absolute and every word is quoted for its reader; the units let a job do what it must (its directories, the
-//! network) and no more; nothing secret stands in them.
+//! Neighbours: `jobs install` shows and writes them; `scripts/` has the same as files to copy, which `tests/docs.rs` holds to
+//! this one. Promise: every path is absolute and every word is quoted for its reader; the units let a job do what it must
+//! (its directories, the network) and no more; nothing secret stands in them.
 
 use crate::config::Job;
 use std::fmt::Write;
@@ -89,7 +89,8 @@ impl Service {
         text.push_str(match self.whom {
             For::Host => {
                 "# AWS credentials: an instance role needs nothing here. Otherwise name a profile that works without a person in\n\
-                 # /etc/awsideman/environment (mode 0600): AWS_PROFILE=..., AWS_REGION=..., AWS_CONFIG_FILE=...\n"
+                 # /etc/awsideman/environment (mode 0600): AWS_PROFILE=..., AWS_REGION=..., AWS_CONFIG_FILE=...\n\
+                 # A profile that logs in with a browser expires within hours and is not for a service.\n"
             }
             For::User => {
                 "# AWS credentials: those of this user (~/.aws, or a role of the host). A profile that logs in with a browser\n\
@@ -147,9 +148,12 @@ ProtectKernelLogs=yes
 ProtectControlGroups=yes
 ProtectClock=yes
 ProtectHostname=yes
+ProtectProc=invisible
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
+RemoveIPC=yes
 SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
 CapabilityBoundingSet=
 ";
 

@@ -1,6 +1,7 @@
 //! Jobs that fail in each way there is: each says so, and the next still runs.
 //!
-//! Neighbours: the sandbox makes the faults; `src/jobs/runner_tests.rs` has the job that panics, which no sandbox can make.
+//! Neighbours: the sandbox makes the faults; `jobs_told.rs` follows them into mails, metrics and the page, and has the job
+//! that panics, which no sandbox can make.
 //! Promise: the faults come over the wire, from files or from the clock, as they do in production.
 
 use super::run::World;
@@ -15,7 +16,7 @@ fn warm(name: &str, resource: &str, more: &str) -> String {
 }
 
 /// One job for each way to fail, and one behind them all that is well.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World::small();
     let config = "[profile keys]\naws_access_key_id = AKIAFIRST\naws_secret_access_key = secret\n\
         [profile sso]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = Reader\n\

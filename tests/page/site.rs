@@ -136,6 +136,12 @@ impl Daemon {
         }
     }
 
+    /// The bytes that it has read from files and sockets so far.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        let figures = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        figures.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
