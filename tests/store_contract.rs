@@ -68,20 +68,11 @@ fn behind_a_key() -> Subject {
     Subject { store, _root: Some(root) }
 }
 
-fn in_the_whole_stack() -> Subject {
-    let root = tempfile::tempdir().unwrap();
-    let clock = Arc::new(ManualClock::at(NOW));
-    let layer = sealed::sealed(&root.path().join("cache"), &[2, 1]);
-    let breaker = Breaker::new(layer, clock.clone(), 5, Duration::from_secs(60), BreakerSnapshot::default());
-    Subject { store: Box::new(Near::new(breaker, 0, clock)), _root: Some(root) }
-}
-
 macro_rules! contract {
     ($($sentence:ident)*) => {
         mod contract_of_disk { $(#[test] fn $sentence() { super::$sentence(&*super::on_disk().store); })* }
         mod contract_of_memory { $(#[test] fn $sentence() { super::$sentence(&*super::in_memory().store); })* }
         mod contract_of_sealed { $(#[test] fn $sentence() { super::$sentence(&*super::behind_a_key().store); })* }
-        mod contract_of_the_stack { $(#[test] fn $sentence() { super::$sentence(&*super::in_the_whole_stack().store); })* }
         mod contract_of_near { $(#[test] fn $sentence() { super::$sentence(&*super::behind_memory().store); })* }
         mod contract_of_breaker { $(#[test] fn $sentence() { super::$sentence(&*super::behind_a_breaker().store); })* }
     };
@@ -612,7 +603,7 @@ fn number(store: &dyn Store) -> String {
 fn a_revision_sees_what_is_there_and_stores_what_is_made_of_it(store: &dyn Store) {
     assert!(increment(store));
     assert_eq!(number(store), "1", "nothing was there");
-    store.touch(&[(at("s", "n").id(), NOW + 5)]).unwrap();
+    store.touch(&[(store.row(at("s", "n")), NOW + 5)]).unwrap();
     assert!(increment(store));
     assert_eq!(number(store), "2");
     assert_eq!(get(store, "s", "n").unwrap().0.used_at, NOW + 5, "the last use stays known");

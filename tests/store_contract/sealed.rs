@@ -255,6 +255,21 @@ fn an_exchange_takes_everything_to_the_newest_key_and_wipes_what_was_in_clear() 
 }
 
 #[test]
+fn the_whole_stack_gives_what_was_stored_and_forgets_what_was_changed() {
+    let root = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let breaker = |layer| Breaker::new(layer, clock.clone(), 5, Duration::from_secs(60), BreakerSnapshot::default());
+    let stack = Near::new(breaker(sealed(root.path(), &[2, 1])), 0, clock.clone());
+    fill_all(&stack, &[named("user:describe:a", "1")]);
+    for _ in 0..2 {
+        assert_eq!(only_frame(&stack, "user:describe:a").as_deref(), Some("1"));
+    }
+    // By who has the older key alone, and so removes more widely.
+    sealed(root.path(), &[1]).remove(&[exact("s", "user:describe:a")], None, NOW).unwrap();
+    assert_eq!(only_frame(&stack, "user:describe:a"), None);
+}
+
+#[test]
 fn an_exchange_that_is_ended_goes_on_where_it_was() {
     let root = tempfile::tempdir().unwrap();
     let clear = over(root.path(), Ring::Clear);

@@ -37,7 +37,7 @@ pub enum EncryptionCommand {
         wipes what was in clear. Others may read and write meanwhile; what is ended before its end is gone on with by the \
         next run.",
     after_help = "Examples:\n  awsideman cache encryption enable --generate\n  \
-        awsideman cache encryption enable --generate --key-file /etc/awsideman/cache.key\n  \
+        awsideman cache encryption enable --generate --key-file /etc/cache.key\n  \
         awsideman cache encryption enable"
 )]
 pub struct EnableArgs {
