@@ -5,6 +5,10 @@
 //! that belongs to somebody else, is refused; one that others may only read is tightened, and that is said. What its
 //! owner took from himself (a directory frozen with `chmod 500`) is never given back.
 
+mod handover;
+
+pub use handover::{Handover, barrier, handovers, is_member};
+
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -122,7 +126,9 @@ pub enum Prepared {
 /// The parents are created like ours but not judged; a symlink is followed up to the last component only.
 pub fn directory(path: &Path, access: Access) -> Result<Prepared, PrivateError> {
     let Some(found) = judge(path, access)? else {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        // Members of a group must get through what is above their directory.
+        let above = if access == Access::Owner { 0o700 } else { 0o755 };
+        let made = std::fs::DirBuilder::new().recursive(true).mode(above).create(path);
         made.map_err(|source| io_error("create", path, source))?;
         set_mode(path, access.directory_mode(), access)?;
         return Ok(Prepared::Created);
@@ -130,12 +136,15 @@ pub fn directory(path: &Path, access: Access) -> Result<Prepared, PrivateError> 
     let mode = found.mode() & 0o7777;
     let wanted = match access {
         Access::Owner => mode & 0o700,
-        Access::Group(_) => 0o770,
+        Access::Group(_) => access.directory_mode(),
     };
-    if mode & 0o777 == wanted || found.uid() != rustix::process::geteuid().as_raw() {
+    // What is made in a directory of a group belongs to the group only where the directory says so.
+    let judged = if access == Access::Owner { 0o777 } else { 0o7777 };
+    let is_of_group = !matches!(access, Access::Group(gid) if gid != found.gid());
+    if (mode & judged == wanted && is_of_group) || found.uid() != rustix::process::geteuid().as_raw() {
         return Ok(Prepared::Found);
     }
-    set_mode(path, access.directory_mode() & (wanted | 0o7000), access)?;
+    set_mode(path, wanted, access)?;
     Ok(Prepared::Tightened(mode))
 }
 
@@ -204,7 +213,10 @@ pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError
     };
     if how != Open::Read && access != Access::Owner {
         // The umask may have taken the group's bits; only the owner can give them back.
-        let _ = file.set_permissions(std::fs::Permissions::from_mode(access.file_mode()));
+        let found = file.metadata().map_err(|source| io_error("open", path, source))?;
+        if found.mode() & 0o777 != access.file_mode() {
+            let _ = file.set_permissions(std::fs::Permissions::from_mode(access.file_mode()));
+        }
     }
     Ok(file)
 }

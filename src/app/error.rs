@@ -8,8 +8,10 @@ use crate::cache::CacheError;
 use crate::config::ConfigError;
 use crate::gateway::GatewayError;
 use crate::jobs::JobError;
+use crate::private::PrivateError;
 use crate::state::StateError;
 use crate::store::StoreError;
+use std::path::PathBuf;
 
 /// A fault of one of the rooms.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,33 @@ pub enum AppError {
         /// The group.
         name: String,
     },
+    /// A group was named that this host does not have.
+    #[error("this host has no group `{name}`")]
+    UnknownGroup {
+        /// The group.
+        name: String,
+    },
+    /// A group was named that this user may not act for.
+    #[error("{user} is not a member of the group `{name}`")]
+    NotInGroup {
+        /// The group.
+        name: String,
+        /// The user.
+        user: String,
+    },
+    /// The members of a group could not get to a directory.
+    #[error("members of `{group}` cannot get to {}: {} lets nobody through", path.display(), barrier.display())]
+    Barred {
+        /// The directory.
+        path: PathBuf,
+        /// The one above it that is in the way.
+        barrier: PathBuf,
+        /// The group.
+        group: String,
+    },
+    /// A directory of ours is not as it must be.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
     /// The job files.
     #[error(transparent)]
     Config(#[from] ConfigError),

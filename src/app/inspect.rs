@@ -186,7 +186,7 @@ impl App {
         if let Some(problem) = self.key_problem() {
             return (false, format!("the encryption key cannot be used: {problem}"));
         }
-        let breaker = self.breaker_mark();
+        let breaker = self.breaker();
         if breaker.state == crate::state::BreakerState::Open {
             return (false, "the circuit breaker is OPEN; `awsideman cache health` says why".into());
         }

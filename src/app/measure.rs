@@ -54,10 +54,11 @@ impl App {
         if let Some(problem) = &self.switch().1 {
             notices.push(problem.clone());
         }
+        // Before the store is looked at: that may be the trial, and is no reason to say anything else.
+        let mark = self.breaker();
         let (size, oldest, store_problem) = self.measure_store();
         notices.extend(self.store_notice());
         let (window, lifetime) = self.counts(now, &mut notices);
-        let mark = self.breaker();
         let space = host::free_space(self.cache_dir()).ok();
         let measurements = Measurements {
             window_hits: window.hits(),

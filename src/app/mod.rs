@@ -23,6 +23,7 @@ mod ping;
 mod reading;
 mod recovery;
 mod sandboxed;
+mod sharing;
 mod status;
 mod tell;
 mod trail;
@@ -48,6 +49,7 @@ pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, 
 pub use reading::{Asker, Reading};
 pub use recovery::{Recovered, Recovery, SetAside};
 pub use sandboxed::{SandboxHost, sandbox_sources};
+pub use sharing::{InitStep, Initialised};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
 pub use trial::{Step, Trial};
 pub use upkeep::{Cleared, Scope};

@@ -71,7 +71,7 @@ impl App {
     }
 
     /// The store that is in use.
-    fn live(&self) -> Option<&Opened> {
+    pub(super) fn live(&self) -> Option<&Opened> {
         self.insisted.get().or_else(|| self.opened.get())
     }
 
@@ -176,10 +176,11 @@ impl App {
 
     /// The breaker as this process sees it.
     pub fn breaker(&self) -> BreakerMark {
-        match self.live().and_then(|opened| opened.breaker.as_ref()) {
-            Some(breaker) => mark(&breaker.snapshot()),
-            None => self.breaker_mark(),
+        if let Some(breaker) = self.live().and_then(|opened| opened.breaker.as_ref()) {
+            return mark(&breaker.snapshot());
         }
+        let recovery = self.config().cache.breaker.recovery_timeout;
+        mark(&snapshot(&self.breaker_mark()).at(self.clock().now(), recovery))
     }
 
     pub(super) fn breaker_mark(&self) -> BreakerMark {

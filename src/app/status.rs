@@ -270,7 +270,7 @@ impl App {
 
     /// What sweeps have removed; nothing when the store cannot be looked at, which the notices say.
     fn lost(&self) -> Vec<Lost> {
-        match self.opened.get().and_then(|opened| opened.breaker.as_ref()) {
+        match self.live().and_then(|opened| opened.breaker.as_ref()) {
             Some(breaker) => breaker.inner().lost().unwrap_or_default(),
             None => Vec::new(),
         }

@@ -7,13 +7,10 @@ use super::{App, AppError};
 use crate::cache::{Accept, Cache, Fresh, Key, Lookup};
 use crate::clock::{Clock, ManualClock};
 use crate::model::Resource;
-use crate::store::{Select, StoreError};
+use crate::store::{Select, StoreError, TRIAL_SPACE as SPACE};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The reserved space of the test's key.
-const SPACE: &str = "@test";
 
 /// One step of the test.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -37,6 +37,10 @@ impl App {
         if self.is_memory() {
             return Work::skipped("cache.backend is memory: this process holds nothing yet");
         }
+        // What is asked for by name compares a disabled cache too; a job that nobody watches leaves it alone.
+        if let Some(reason) = self.disabled_words() {
+            return Work::skipped(reason);
+        }
         let comparison = Comparison {
             which: Which::All,
             sample: Some(usize::try_from(budget).unwrap_or(usize::MAX)),

@@ -124,11 +124,14 @@ impl App {
 
     /// Why a warm would be of no use; `None` when it would be.
     pub fn warm_is_useless(&self) -> Option<String> {
-        if let Some(disabled) = self.disabled() {
-            let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-            return Some(format!("the cache is disabled{reason}"));
-        }
-        self.is_memory().then(|| "cache.backend is memory: what is warmed would end with this process".into())
+        let memory = "cache.backend is memory: what is warmed would end with this process";
+        self.disabled_words().or_else(|| self.is_memory().then(|| memory.to_owned()))
+    }
+
+    /// That the cache is disabled, and why; `None` when it is not.
+    pub(super) fn disabled_words(&self) -> Option<String> {
+        let reason = self.disabled()?.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        Some(format!("the cache is disabled{reason}"))
     }
 
     /// What to change so that so many bytes and entries have room.

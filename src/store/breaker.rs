@@ -48,6 +48,21 @@ pub struct BreakerSnapshot {
     pub last_failure_time: Option<UnixMillis>,
 }
 
+impl BreakerSnapshot {
+    /// It as it looks at `now`: OPEN is `HALF_OPEN` once a trial is due.
+    #[must_use]
+    pub fn at(self, now: UnixMillis, recovery_timeout: Duration) -> BreakerSnapshot {
+        let due = self.state == BreakerState::Open && self.is_due(now, recovery_timeout);
+        BreakerSnapshot { state: if due { BreakerState::HalfOpen } else { self.state }, ..self }
+    }
+
+    /// A last failure in the future means that the clock was set back: no reason to wait.
+    fn is_due(&self, now: UnixMillis, recovery_timeout: Duration) -> bool {
+        let waited = now - self.last_failure_time.unwrap_or(0);
+        waited < 0 || waited >= millis(recovery_timeout)
+    }
+}
+
 /// A layer that counts the failures of the backend under it.
 pub struct Breaker<S> {
     inner: S,
@@ -75,8 +90,7 @@ impl<S: Store> Breaker<S> {
     /// What it remembers. OPEN shows as `HALF_OPEN` once a trial is due.
     pub fn snapshot(&self) -> BreakerSnapshot {
         let memory = *self.memory();
-        let due = memory.state == BreakerState::Open && self.is_due(&memory);
-        BreakerSnapshot { state: if due { BreakerState::HalfOpen } else { memory.state }, ..memory }
+        memory.at(self.clock.now(), self.recovery_timeout)
     }
 
     /// Forgets all failures.
@@ -93,18 +107,14 @@ impl<S: Store> Breaker<S> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A last failure in the future means that the clock was set back: no reason to wait.
-    fn is_due(&self, memory: &BreakerSnapshot) -> bool {
-        let waited = self.clock.now() - memory.last_failure_time.unwrap_or(0);
-        waited < 0 || waited >= millis(self.recovery_timeout)
-    }
-
     fn guard<T>(&self, work: impl FnOnce(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
         {
             let mut memory = self.memory();
             match memory.state {
                 BreakerState::Closed => {}
-                BreakerState::Open if self.is_due(&memory) => memory.state = BreakerState::HalfOpen,
+                BreakerState::Open if memory.is_due(self.clock.now(), self.recovery_timeout) => {
+                    memory.state = BreakerState::HalfOpen;
+                }
                 BreakerState::Open | BreakerState::HalfOpen => return Err(StoreError::BreakerOpen),
             }
         }

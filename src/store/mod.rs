@@ -26,6 +26,10 @@ pub use sealed::{BadKey, Census, Exchanged, KeyRing, Ring, Sealed};
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;
 
+/// The space of entries that are made to be removed again by whoever made them: nobody else, of this version or of
+/// another, reads them.
+pub const TRIAL_SPACE: &str = "@test";
+
 /// Where an entry lives: the text of a space and a key within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Address<'a> {

@@ -200,6 +200,9 @@ fn verify_says_how_many_answers_are_wrong_and_between_what() {
     let number = |name: &str| run["detail"][name].as_f64().unwrap();
     assert!(number("checked") >= 5.0 && number("wrong_percentage_high") > 5.0, "few tell little: {found}");
     assert!(run["calls"].as_u64().unwrap() <= 30);
+    world.run(["cache", "disable", "--for", "1h", "--reason", "INC-1"]).ok();
+    let calls = world.calls_of(|| world.run(["jobs", "run", "verify"]).ok().stdout_has("skipped").stdout_has("INC-1"));
+    assert_eq!(calls, 0, "a disabled cache is left alone");
 }
 
 #[test]

@@ -6,12 +6,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod breaker;
 mod bypass;
 mod changes;
 mod changes_cut_off;
 mod changes_in_accounts;
 mod changes_of_people;
 mod changes_of_sets;
+mod checklist;
 mod coherent;
 mod coherent_table;
 mod crowd;
@@ -34,6 +36,7 @@ mod recover;
 mod run;
 mod scripts;
 mod setup;
+mod sharing;
 mod spaces;
 mod spec;
 mod status;

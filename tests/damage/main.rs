@@ -10,6 +10,8 @@
 #[expect(dead_code, reason = "the world of tests/cli, of which not all is needed here")]
 #[path = "../cli/run.rs"]
 mod run;
+#[expect(dead_code, reason = "it serves tests/faults too")]
 #[path = "../faults/stage.rs"]
 mod stage;
 mod strike;
+mod versions;

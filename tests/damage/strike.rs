@@ -69,8 +69,7 @@ impl Target {
                 NewSchema,
                 Folder,
             ],
-            Target::State => &[Cut, Head, Emptied, Foreign, ForeignDatabase, OldSchema, NewSchema, Folder],
-            Target::Pace => {
+            Target::State | Target::Pace => {
                 &[Flips, Cut, Garbage, Head, Emptied, Foreign, ForeignDatabase, OldSchema, NewSchema, Folder]
             }
             Target::Log => &[Flips, Cut, Garbage, Head, Emptied, Foreign],
@@ -166,13 +165,18 @@ fn swap(path: &Path, strike: Strike, random: &mut fastrand::Rng) {
 /// What reads what was struck: no crash, no wrong value, and an answer from AWS where the cache has none. Whether a
 /// command of the cache's own noticed.
 fn judge(stage: &mut Stage, case: &str, seed: usize) -> bool {
-    let get = format!("user get {} --json", stage.name);
-    for (words, live) in [(format!("{LIST} --cache-only"), false), (get, true), (LIST.to_owned(), true)] {
+    for number in 0..if soak() { 10 } else { 2 } {
+        let name = stage.somebody(seed + number);
+        let ran = stage.after("", &format!("user get {name} --json"));
+        stage.no_panic(case, &ran);
+        let right = ran.exit == 0 && stage.is_as_before(&ran, Some(&name));
+        stage.must(right, case, &format!("{name} is wrong or was not answered"), &ran);
+    }
+    for (words, live) in [(format!("{LIST} --cache-only"), false), (LIST.to_owned(), true)] {
         let ran = stage.after("", &words);
         stage.no_panic(case, &ran);
-        let wrong = ran.exit == 0 && stage.shown(&ran).as_deref() != Some(stage.before());
-        stage.must(!wrong, case, &format!("`{words}` shows a wrong value"), &ran);
-        stage.must(!live || ran.exit == 0, case, &format!("`{words}` was not answered"), &ran);
+        let right = if ran.exit == 0 { stage.is_as_before(&ran, None) } else { !live };
+        stage.must(right, case, &format!("`{words}` shows a wrong value or was not answered"), &ran);
     }
     let others = [
         "cache check --full",

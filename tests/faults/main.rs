@@ -16,4 +16,5 @@ mod killed;
 #[path = "../cli/run.rs"]
 mod run;
 mod shim;
+#[expect(dead_code, reason = "it serves tests/damage too")]
 mod stage;

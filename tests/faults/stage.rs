@@ -43,6 +43,8 @@ pub(crate) struct Stage {
     id: String,
     store: String,
     display: String,
+    /// Everybody, as the list shows them at the beginning, to the byte.
+    list: String,
     /// What went wrong so far.
     pub(crate) faults: Vec<String>,
 }
@@ -68,12 +70,13 @@ impl Stage {
         for words in ["user list", "cache warm users groups", "cache cleanup", "user list", "group list"] {
             world.run(words.split(' ')).ok();
         }
-        let users = world.run(LIST.split(' ')).ok().json();
+        let list = world.run(LIST.split(' ')).ok();
+        let (users, list) = (list.json(), list.stdout);
         let text = |name: &str| users[3][name].as_str().unwrap().to_owned();
         let (name, id, display) = (text("UserName"), text("UserId"), text("DisplayName"));
         let instances = world.ask("SWBExternalService.ListInstances", &json!({}));
         let store = instances["Instances"][0]["IdentityStoreId"].as_str().unwrap().to_owned();
-        let stage = Stage { world, name, id, store, display, faults: Vec::new() };
+        let stage = Stage { world, name, id, store, display, list, faults: Vec::new() };
         stage.save(Start::Warm);
         stage.world.run(["cache", "disable", "--for", "1h"]).ok();
         stage.save(Start::Disabled);
@@ -135,6 +138,21 @@ impl Stage {
     /// What it was called at the beginning.
     pub(crate) fn before(&self) -> &str {
         &self.display
+    }
+
+    /// The name of the user with this number.
+    pub(crate) fn somebody(&self, number: usize) -> String {
+        let users: Value = serde_json::from_str(&self.list).unwrap();
+        users[number % 20]["UserName"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether a list, or a user, is what it was at the beginning.
+    pub(crate) fn is_as_before(&self, ran: &Ran, name: Option<&str>) -> bool {
+        let Some(name) = name else { return ran.stdout == self.list };
+        let users: Value = serde_json::from_str(&self.list).unwrap();
+        let shown: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+        let user = users.as_array().unwrap().iter().find(|user| user["UserName"] == name).unwrap();
+        ["UserId", "UserName", "DisplayName", "Emails"].iter().all(|field| shown[field] == user[field])
     }
 
     /// Runs the binary so long after the present.

@@ -86,6 +86,8 @@ pub(crate) fn awsideman(home: &Path, words: &str) -> String {
         .env_clear()
         .env("HOME", home)
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        // For root it would be the host's.
+        .env("AWSIDEMAN_LOG_FILE", home.join("awsideman.log"))
         .current_dir(home)
         .stdin(Stdio::null())
         .output()

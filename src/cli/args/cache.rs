@@ -10,7 +10,7 @@ mod truth;
 
 pub use depth::{CheckArgs, ExportArgs, ImportArgs, InspectArgs, WhyArgs};
 pub use encryption::{EnableArgs, EncryptionCommand, RotateArgs};
-pub use night::RecoverArgs;
+pub use night::{InitArgs, RecoverArgs};
 pub use truth::{InvalidateArgs, VerifyArgs};
 
 use crate::config::WarmTarget;
@@ -85,6 +85,8 @@ pub enum CacheCommand {
     Enable,
     /// Begin a new cache beside a damaged one with what is sound of it, and test it
     Recover(RecoverArgs),
+    /// Set up the directories, for you alone or for a group
+    Init(InitArgs),
     /// Print where the cache lives
     #[command(after_help = "Examples:\n  awsideman cache path\n  du -sh \"$(awsideman cache path)\"")]
     Path,

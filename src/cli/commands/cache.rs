@@ -6,6 +6,7 @@
 mod archive;
 mod depth;
 mod encryption;
+mod init;
 mod night;
 mod recover;
 mod status;
@@ -46,6 +47,7 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
         CacheCommand::Disable(args) => night::disable(&args, globals, output),
         CacheCommand::Enable => night::enable(globals, output),
         CacheCommand::Recover(args) => recover::recover(&args, globals, output),
+        CacheCommand::Init(args) => init::init(&args, globals, output),
         CacheCommand::Path => path(globals, output),
     }
 }

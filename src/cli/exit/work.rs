@@ -30,6 +30,19 @@ impl From<AppError> for Failure {
         match error {
             AppError::NoSuchGroup { .. } => Failure::new(Code::Usage, message)
                 .hint("make the group, or set `cache.sharing` to \"private\" or another group"),
+            AppError::UnknownGroup { ref name } => {
+                let hint = format!("`getent group` lists those there are; `sudo groupadd {name}` makes it");
+                Failure::new(Code::Usage, message).hint(hint)
+            }
+            AppError::NotInGroup { ref name, ref user } => Failure::new(Code::Failed, message).hint(format!(
+                "`sudo usermod -aG {name} {user}` and a new login make it one; or run this with sudo"
+            )),
+            AppError::Barred { ref barrier, .. } => Failure::new(Code::Usage, message).hint(format!(
+                "set `cache.dir` and `state.dir` to directories outside of a home, as in /var/cache/awsideman, or let others \
+                 through with `chmod o+x {}`",
+                barrier.display()
+            )),
+            AppError::Private(error) => error.into(),
             AppError::Config(error) => error.into(),
             AppError::State(error) => error.into(),
             // In the words that people search logs for.

@@ -8,7 +8,7 @@ use super::{Disk, ballast, generation, tongues, write};
 use crate::clock::UnixMillis;
 use crate::sqlite;
 use crate::store::tongue::{self, CLEAR};
-use crate::store::{Address, Fill, Removed, Select, StoreError};
+use crate::store::{Address, Fill, Removed, Select, StoreError, TRIAL_SPACE};
 use std::path::PathBuf;
 
 /// How often a removal follows when the live generation is replaced under it.
@@ -36,6 +36,16 @@ pub(in crate::store) struct Cut<'a> {
 }
 
 impl Removal<'_> {
+    /// Whether it is about nothing that anybody else reads.
+    fn is_trial(&self) -> bool {
+        let is_trial = |select: &Select| match select {
+            Select::Exact { space, .. } => space == TRIAL_SPACE,
+            Select::Glob { space, .. } => space.as_deref() == Some(TRIAL_SPACE),
+            Select::Space(_) | Select::All => false,
+        };
+        self.cuts.iter().map(|cut| &cut.select).chain(&self.wide).all(is_trial)
+    }
+
     /// The removal of a process that has no key.
     pub(in crate::store) fn clear(selections: &[Select]) -> Removal<'static> {
         Removal {
@@ -138,7 +148,9 @@ impl Disk {
                 done => done?,
             };
             self.saw(removed.sequence);
-            generation::retire_others(&self.options)?;
+            if !removal.is_trial() {
+                generation::retire_others(&self.options)?;
+            }
             rounds += 1;
             // Another generation may have come to life while this one was being written: it must know too.
             if generation::stamp(&self.options.dir) == Some(stamp) {

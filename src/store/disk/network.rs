@@ -5,9 +5,9 @@
 use crate::store::StoreError;
 use std::path::Path;
 
-/// Refuses a network file system: the shared memory of `SQLite`'s log does not work there.
+/// The name of a network file system, by the number that Linux knows it under.
 #[cfg(target_os = "linux")]
-pub(super) fn refuse(folder: &Path) -> Result<(), StoreError> {
+fn network_name(magic: i128) -> Option<&'static str> {
     const NETWORK: [(i128, &str); 10] = [
         (0x6969, "nfs"),
         (0x517B, "smb"),
@@ -20,10 +20,16 @@ pub(super) fn refuse(folder: &Path) -> Result<(), StoreError> {
         (0x00C3_6400, "ceph"),
         (0x0BD0_0BD0, "lustre"),
     ];
+    // Some of the numbers have their highest bit set, and what is asked for may be shorter than an i128.
+    NETWORK.iter().find(|(known, _)| *known == magic & 0xFFFF_FFFF).map(|(_, name)| *name)
+}
+
+/// Refuses a network file system: the shared memory of `SQLite`'s log does not work there.
+#[cfg(target_os = "linux")]
+pub(super) fn refuse(folder: &Path) -> Result<(), StoreError> {
     let Ok(found) = rustix::fs::statfs(folder) else { return Ok(()) };
-    let magic = i128::from(found.f_type) & 0xFFFF_FFFF;
-    match NETWORK.iter().find(|(known, _)| *known == magic) {
-        Some((_, kind)) => Err(StoreError::NetworkFileSystem { path: folder.into(), kind: (*kind).into() }),
+    match network_name(i128::from(found.f_type)) {
+        Some(kind) => Err(StoreError::NetworkFileSystem { path: folder.into(), kind: kind.into() }),
         None => Ok(()),
     }
 }
@@ -31,4 +37,22 @@ pub(super) fn refuse(folder: &Path) -> Result<(), StoreError> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn refuse(_: &Path) -> Result<(), StoreError> {
     Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_known_and_local_ones_are_not() {
+        for (magic, name) in [
+            (0x6969, Some("nfs")),
+            (i128::from(0xFF53_4D42_u32.cast_signed()), Some("cifs")),
+            (0xEF53, None),
+            (0x0102_1994, None),
+        ] {
+            assert_eq!(network_name(magic), name, "{magic:x}");
+        }
+        assert!(refuse(&std::env::temp_dir()).is_ok());
+    }
 }

@@ -10,7 +10,8 @@ use crate::store::{Address, Meta, Select};
 /// The number of this schema.
 ///
 /// A later schema keeps its live generation in `CURRENT.v<number>` instead of `CURRENT`, so that two versions share a
-/// directory without dropping each other's entries; a removal by either retires the generation of the other.
+/// directory without dropping each other's entries; a removal by either retires the generation of the other. For the
+/// same reason it rises whenever `cache::SCHEMA` does: in one database each version would replace what the other stored.
 pub(super) const VERSION: i32 = 1;
 
 /// Bytes a page: long lists are read a third faster than with 4 KiB.

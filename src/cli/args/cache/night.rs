@@ -1,6 +1,6 @@
-//! `cache recover`: what mends a cache.
+//! `cache recover`, `cache init`: what mends a cache, and what sets one up.
 //!
-//! Neighbours: `cache.rs` holds it in its family; `commands/cache/recover.rs` carries it out. Promise: evidence is removed by
+//! Neighbours: `cache.rs` holds them in its family; `commands/cache/` carries them out. Promise: evidence is removed by
 //! `--prune` alone, and only after a question.
 
 use clap::Args;
@@ -24,6 +24,28 @@ pub struct RecoverArgs {
     /// Only remove what earlier recoveries set aside, after asking
     #[arg(long, conflicts_with = "no_salvage")]
     pub prune: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `cache init`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Set up the directories of the cache and the state, for you alone or for a group.\n\n\
+        With --shared they, and all that is in them, are for the members of --group: a service user and people, say. A \
+        directory that nobody has configured is then /var/cache/awsideman or /var/lib/awsideman. Prints what to write into \
+        the configuration. Nothing is changed when anything stands in the way.",
+    after_help = "Examples:\n  awsideman cache init\n  awsideman cache init --shared --group awsideman --dry-run\n  \
+        sudo awsideman cache init --shared --group awsideman"
+)]
+pub struct InitArgs {
+    /// For the members of a group
+    #[arg(long, requires = "group")]
+    pub shared: bool,
+    /// The group
+    #[arg(long, value_name = "GROUP", requires = "shared")]
+    pub group: Option<String>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -1,0 +1,123 @@
+//! The circuit breaker as processes share it: a cache that keeps failing is left alone by all of them, and tried again.
+//!
+//! Neighbours: `tests/store_contract/breaker.rs` has its rules one by one, `words.rs` its words, `bypass.rs` what a change does
+//! meanwhile. Promise: every answer is right, whatever the breaker does.
+
+use super::run::World;
+use awsideman::private::Access;
+use awsideman::sqlite::{self, Connection, Plan, Synchronous};
+use serde_json::Value;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Bytes of a page.
+const PAGE: usize = 16_384;
+
+fn database(world: &World) -> PathBuf {
+    let live = std::fs::read_to_string(world.cache_dir().join("CURRENT")).unwrap();
+    world.cache_dir().join(live.trim())
+}
+
+/// Every page but the first is garbage: the database opens, and whatever is read or written in it fails.
+fn damage_inside(world: &World) {
+    let live = database(world);
+    // What is in the log only would be read from there.
+    sqlite_of(world).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).open(&live).unwrap();
+    let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
+    file.seek(SeekFrom::Start(PAGE as u64)).unwrap();
+    file.write_all(&vec![0x5a; length - PAGE]).unwrap();
+}
+
+fn sqlite_of(world: &World) -> Connection {
+    let plan = Plan {
+        path: &database(world),
+        schema: "",
+        steps: &[],
+        version: 1,
+        synchronous: Synchronous::Normal,
+        busy: Duration::from_secs(10),
+        page_size: 4096,
+        access: Access::Owner,
+    };
+    sqlite::open_existing(&plan).unwrap()
+}
+
+fn breaker(world: &World) -> (String, u64) {
+    let breaker = &world.status()["circuit_breaker"];
+    (breaker["state"].as_str().unwrap().to_owned(), breaker["failure_count"].as_u64().unwrap())
+}
+
+fn log_lines(world: &World) -> usize {
+    let text = std::fs::read_to_string(world.beside("awsideman.log")).unwrap_or_default();
+    text.lines().filter(|line| line.contains("CacheError")).count()
+}
+
+#[test]
+fn failures_of_several_processes_open_it_all_leave_the_cache_alone_then_one_tries_it_again() {
+    let mut world = World::small();
+    world.set("AWSIDEMAN_CACHE_BREAKER_FAILURE_THRESHOLD", "10").set("AWSIDEMAN_CACHE_BREAKER_RECOVERY_TIMEOUT", "30");
+    let people = world.run(["user", "list", "--json"]).ok().json();
+    let answer = |world: &World| assert_eq!(world.run(["user", "list", "--json"]).ok().json(), people);
+    damage_inside(&world);
+    let mut runs = 0;
+    while breaker(&world).0 != "OPEN" {
+        let before = breaker(&world).1;
+        answer(&world);
+        runs += 1;
+        assert!(breaker(&world).1 > before, "failures of one process count for the next: {:?}", breaker(&world));
+        assert!(runs <= 10, "it never opened");
+    }
+    assert!(runs > 1, "ten failures in a row are more than one command makes");
+    let lines = log_lines(&world);
+    assert!(lines >= runs, "each command left a line: {lines}");
+    world.run(["cache", "health"]).code(6).stdout_has("WARNING: Circuit breaker is OPEN - cache is disabled");
+    let opened = breaker(&world);
+    answer(&world);
+    assert_eq!((breaker(&world), log_lines(&world)), (opened.clone(), lines), "nobody tries it before its time");
+    world.later("31s");
+    assert_eq!(breaker(&world).0, "HALF_OPEN");
+    world.run(["cache", "health"]).code(6).stdout_has("INFO: Circuit breaker is HALF_OPEN - testing recovery");
+    answer(&world);
+    assert_eq!(breaker(&world), ("OPEN".into(), opened.1 + 1), "one trial, and it failed");
+    world.run(["cache", "recover"]).ok();
+    assert_eq!(breaker(&world), ("CLOSED".into(), 0));
+    answer(&world);
+    assert_eq!(world.calls_of(|| answer(&world)), 0, "the new cache answers");
+}
+
+#[test]
+fn a_trial_that_goes_well_closes_it_for_every_process() {
+    let mut world = World::small();
+    world.run(["user", "list"]).ok();
+    let app = world.app();
+    let mark = serde_json::json!({"state": "OPEN", "failure_count": 5, "last_failure_time": app.clock().now()});
+    app.state().set_breaker(app.cache_dir(), serde_json::from_value(mark).unwrap(), app.clock().now()).unwrap();
+    assert!(world.calls_of(|| world.run(["user", "list"]).ok()) > 0);
+    world.later("61s");
+    assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 0, "the trial itself is answered from the cache");
+    assert_eq!(breaker(&world), ("CLOSED".into(), 0));
+    let switch: Value = serde_json::from_slice(&std::fs::read(world.state_dir().join("switch")).unwrap()).unwrap();
+    assert!(!switch.to_string().contains("OPEN"), "{switch}");
+}
+
+#[test]
+fn a_writer_that_never_ends_costs_a_command_its_patience_and_not_its_answer() {
+    let mut world = World::small();
+    world.set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "1s");
+    let people = world.run(["user", "list", "--json"]).ok().json();
+    let mut other = sqlite_of(&world);
+    let held = sqlite::hold(&mut other).unwrap();
+    assert_eq!(
+        world.calls_of(|| assert_eq!(world.run(["user", "list", "--json"]).ok().json(), people)),
+        0,
+        "readers do not wait"
+    );
+    let began = Instant::now();
+    world.run(["group", "list", "--json"]).ok().stderr_has("CacheBackendError");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    world.run(["cache", "clear"]).code(11).stderr_has("cache.busy_timeout");
+    drop(held);
+    world.run(["cache", "clear"]).ok();
+}
