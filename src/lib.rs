@@ -20,7 +20,7 @@
 //!  floor 4  gateway    AWS, seen through the cache and paced to its quota; changes from the fence to the close
 //!           health     measurements become findings
 //!  floor 3  cache      meaning: keys, freshness, entries, fills that no change has overtaken, what a change makes false
-//!  floor 2  store      bytes at rest: disk (SQLite, generations), memory, the record log, the layers over them
+//!  floor 2  store      bytes at rest: disk (SQLite, generations), memory, the record log, the layers over them (breaker, seal)
 //!  floor 1  config     layers, checked    state  switch, tally, locks, state.db    report  progress as values
 //!           host       facts of the host  aws    the SDK's configuration, loaded lazily   log  the log file
 //!  floor 0  model      nouns    clock  time as a value    sqlite, private, http  the safe ways to open a thing
@@ -64,6 +64,8 @@
 //! - *An error is never an empty list.* Walks that lose a target say which; a listing that breaks off is not stored.
 //! - *A fault of the cache slows a command*, it never fails it and never changes its answer.
 //! - *Jobs are decided by the ledger and guarded by file locks*, never by the moment at which somebody wakes.
+//! - *A seal fails closed*: without the key nothing is read or stored, and a removal that cannot name an entry in some tongue
+//!   that the database knows removes all that it may be (`store/tongue.rs`, `docs/encryption.md`).
 //! - *There is no global* but the one that `tracing` writes the log through and the handle that
 //!   [`library::CacheManager::shared`] gives: a program's threads must find the same one without anybody to hand it to them.
 //!   No `unsafe`, no printing below floor 8, and no exit but `main.rs`.
@@ -101,6 +103,7 @@
 //! - `cache recover --prune` removes what was set aside and flips nothing: evidence is never removed by the run that makes it.
 //! - `cache init` prints what to write into the configuration; it writes no configuration of its own.
 //! - A megabyte of ballast lies in the cache directory: on a disk without a byte free, deletions are written to it first.
+//! - In a sealed store a pattern that goes into ids is recorded as what is clear of it, and a scan goes in the order of what is clear.
 //! - Generations are named by the first number of their log (Unix milliseconds), so that no name is ever used twice.
 
 pub mod alerts;

@@ -74,6 +74,14 @@ pub enum PrivateError {
         /// Its mode.
         mode: u32,
     },
+    /// Others may read or write a file that is the owner's secret.
+    #[error("{} may be read or written by others (mode {mode:04o})", path.display())]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// A symlink or a file stands where our own directory or file belongs.
     #[error("{} is {what}", path.display())]
     NotOurs {
@@ -246,6 +254,40 @@ pub fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), PrivateE
 /// disk rather than in a memory file system.
 pub fn unnamed(folder: &Path) -> Result<File, PrivateError> {
     tempfile::tempfile_in(folder).map_err(|source| io_error("create a temporary file in", folder, source))
+}
+
+/// The bytes of a file that is its owner's secret: ours, a plain file, of no use to others, and no longer than `most`. A
+/// symbolic link is followed, as secrets of containers are links; what it leads to is judged.
+pub fn secret(path: &Path, most: u64) -> Result<Vec<u8>, PrivateError> {
+    let fail = |source| io_error("read", path, source);
+    // Judged before opening too: opening a pipe would wait for its writer.
+    if !std::fs::metadata(path).map_err(fail)?.is_file() {
+        return Err(PrivateError::NotOurs { path: path.into(), what: "not a file" });
+    }
+    let file = File::open(path).map_err(fail)?;
+    let found = file.metadata().map_err(fail)?;
+    let (mode, us) = (found.mode() & 0o7777, rustix::process::geteuid().as_raw());
+    if found.uid() != us {
+        return Err(PrivateError::ForeignOwner { path: path.into(), owner: found.uid(), us });
+    }
+    if mode & 0o077 != 0 {
+        return Err(PrivateError::OpenToOthers { path: path.into(), mode });
+    }
+    // Room for all of it at once: what grows leaves copies behind.
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len().min(most)).unwrap_or(0) + 2);
+    file.take(most).read_to_end(&mut bytes).map_err(fail)?;
+    Ok(bytes)
+}
+
+/// Writes a new file that is its owner's secret; one that is there is never replaced.
+pub fn keep_secret(path: &Path, bytes: &[u8]) -> Result<(), PrivateError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let fail = |source| io_error("create", path, source);
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
+    }
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)
 }
 
 /// The group id behind a name, or the number itself.

@@ -13,11 +13,12 @@ use awsideman::jobs::{For, Service, longest};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "docs/alerts.md",
     "docs/coherence.md",
     "docs/daemon.md",
+    "docs/encryption.md",
     "docs/jobs.md",
     "docs/library.md",
     "docs/sandbox.md",

@@ -7,7 +7,7 @@
 use super::{App, AppError, Scope};
 use crate::cache::{CacheError, Exported, Imported};
 use crate::private;
-use crate::store::{Disk, Select};
+use crate::store::Select;
 use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -54,7 +54,7 @@ impl App {
         let mut file = private::unnamed(&self.spool_dir()).map_err(fail_private)?;
         io::copy(from, &mut file).map_err(fail)?;
         io::Seek::rewind(&mut file).map_err(fail)?;
-        let disk = Arc::new(Disk::open(&self.disk_options())?);
+        let disk = Arc::new(self.open_disk()?);
         let history = disk.history(self.clock().now())?;
         let done = self.cache_on(&disk).import(&mut file, &history, dry_run)?;
         if done.stored > 0 && !dry_run {

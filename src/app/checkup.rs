@@ -125,7 +125,7 @@ impl App {
     }
 
     fn check_entries(&self, progress: &dyn Progress) -> Result<Verification, AppError> {
-        let disk = Arc::new(Disk::open(&self.disk_options())?);
+        let disk = Arc::new(self.open_disk()?);
         let cache = self.cache_on(&disk);
         let what = "entries";
         progress.started(what, disk.size().ok().map(|size| size.entries));

@@ -10,7 +10,7 @@ use crate::cache::{fresh_until, has_own_time, operation_of};
 use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
 use crate::model::Resource;
-use crate::store::{Address, Disk, Eviction, Meta, Record, Select, Store, StoreError};
+use crate::store::{Address, Eviction, Meta, Record, Sealed, Select, Store, StoreError};
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -187,6 +187,9 @@ impl App {
         if self.is_memory() {
             return (false, "cache.backend is \"memory\": each process reads what it fetched itself".into());
         }
+        if let Some(problem) = self.key_problem() {
+            return (false, format!("the encryption key cannot be used: {problem}"));
+        }
         let breaker = self.breaker();
         if breaker.state == crate::state::BreakerState::Open {
             return (false, "the circuit breaker is OPEN; `awsideman cache health` says why".into());
@@ -221,20 +224,20 @@ impl App {
     }
 
     /// This profile's space, as the disk remembers it.
-    pub(super) fn space_on(&self, disk: &Arc<Disk>) -> Option<String> {
+    pub(super) fn space_on(&self, disk: &Arc<Sealed>) -> Option<String> {
         self.selection().remembered(&self.cache_on(disk)).map(|space| space.text())
     }
 
-    pub(super) fn cache_on(&self, disk: &Arc<Disk>) -> Cache {
+    pub(super) fn cache_on(&self, disk: &Arc<Sealed>) -> Cache {
         Cache::new(disk.clone(), self.clock().clone(), self.cache_settings())
     }
 
-    /// The disk store without a breaker in front; `None` where there is no cache directory.
-    pub(super) fn disk_there_is(&self) -> Result<Option<Arc<Disk>>, StoreError> {
+    /// The disk store, sealed where that is configured, without a breaker in front; `None` where there is no cache directory.
+    pub(super) fn disk_there_is(&self) -> Result<Option<Arc<Sealed>>, StoreError> {
         if !self.cache_dir().is_dir() {
             return Ok(None);
         }
-        Ok(Some(Arc::new(Disk::open(&self.disk_options())?)))
+        Ok(Some(Arc::new(self.open_disk()?)))
     }
 
     fn inspected(&self, cache: &Cache, meta: &Meta, checksum: Soundness) -> Inspected {

@@ -113,6 +113,11 @@ impl App {
             Ok((size, oldest))
         });
         match measured {
+            // What is there can be counted without the key, and is of no use.
+            Ok((size, oldest)) if !self.is_memory() => {
+                let problem = self.key_problem().map(|problem| StoreError::Key(problem.to_owned()).to_string());
+                (size, oldest, problem)
+            }
             Ok((size, oldest)) => (size, oldest, None),
             Err(error) => (Size::default(), None, Some(error.to_string())),
         }

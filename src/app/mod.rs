@@ -10,6 +10,7 @@ mod compare;
 mod contents;
 mod digest;
 mod doctor;
+mod encryption;
 mod error;
 mod forget;
 mod inspect;
@@ -38,6 +39,7 @@ mod writing;
 pub use checkup::{Checkup, Finding, Verification};
 pub use compare::Comparison;
 pub use doctor::{Check, Level};
+pub use encryption::{EncryptionStatus, KeyReport, Resealed};
 pub use error::AppError;
 pub use forget::Invalidated;
 pub use inspect::{Departure, Inspected, Invalidation, Reasons};
@@ -62,7 +64,7 @@ use crate::host;
 use crate::log::{LevelFilter, LogFormat, LogSettings};
 use crate::private::{self, Access};
 use crate::state::{Disabled, State, Switch};
-use crate::store::Store;
+use crate::store::{Ring, Store};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -77,6 +79,7 @@ pub struct App {
     opened: OnceLock<Opened>,
     /// The store of a second try, where the first left a command without one.
     insisted: OnceLock<Opened>,
+    ring: OnceLock<Ring>,
     /// Bytes of memory in front of the disk; 0 is none.
     memory_tier: u64,
 }
@@ -89,6 +92,8 @@ struct Opened {
     problem: Option<String>,
     /// Whether what is stored is damaged, so that only a new cache helps.
     is_damaged: bool,
+    /// Whether it is the encryption key that cannot be used.
+    is_locked: bool,
 }
 
 impl App {
@@ -110,6 +115,7 @@ impl App {
             switch: OnceLock::new(),
             opened: OnceLock::new(),
             insisted: OnceLock::new(),
+            ring: OnceLock::new(),
             memory_tier: 0,
         })
     }
@@ -294,7 +300,13 @@ impl App {
     }
 
     /// Where long answers are spooled: a directory of ours, or the system's own when there is none yet.
+    ///
+    /// Where entries are sealed, what is on its way to them stays in memory as long as the host has a place for that.
     pub fn spool_dir(&self) -> PathBuf {
+        let memory = Path::new("/dev/shm");
+        if self.config().cache.encryption.enabled && memory.is_dir() {
+            return memory.to_owned();
+        }
         for directory in [self.cache_dir(), self.state_dir()] {
             if directory.is_dir() {
                 return directory.to_owned();

@@ -14,14 +14,15 @@ use crate::private::Prepared;
 use crate::report::Calls;
 use crate::sqlite;
 use crate::state::{BreakerMark, BreakerState, Outcome};
-use crate::store::{self, Breaker, BreakerSnapshot, Disk, Memory, Near, Store, StoreError};
+use crate::store::Sealed;
+use crate::store::{self, Breaker, BreakerSnapshot, Memory, Near, Store, StoreError};
 use std::sync::Arc;
 
 /// A log of this many bytes is folded by the command that let it grow: a few dozen pages.
 const LOG_WORTH_FOLDING: u64 = 256 * 1024;
 
-/// The disk store behind its breaker.
-pub(super) type DiskBreaker = Breaker<Disk>;
+/// The disk store, sealed where that is configured, behind its breaker.
+pub(super) type DiskBreaker = Breaker<Sealed>;
 
 /// Who asks: decides about pace and statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl App {
 
     /// The store for the cache's own commands: an error when it cannot be opened.
     pub fn store(&self) -> Result<&Arc<dyn Store>, StoreError> {
-        if let Some(opened) = self.live().filter(|opened| opened.problem.is_none()) {
+        if let Some(opened) = self.live().filter(|opened| opened.problem.is_none() || opened.is_locked) {
             return Ok(&opened.store);
         }
         let opened = self.open()?;
@@ -85,6 +86,7 @@ impl App {
                         breaker: None,
                         problem: Some(error.to_string()),
                         is_damaged: error.is_damage(),
+                        is_locked: false,
                     }
                 })
             })
@@ -99,7 +101,9 @@ impl App {
 
     /// What to type about [`App::store_problem`].
     pub fn store_remedy(&self) -> &'static str {
-        if self.opened.get().is_some_and(|opened| opened.is_damaged) {
+        if self.opened.get().is_some_and(|opened| opened.is_locked) {
+            "`awsideman cache encryption status` says what is wrong with the key"
+        } else if self.opened.get().is_some_and(|opened| opened.is_damaged) {
             "`awsideman cache recover` begins a new cache and keeps this one as evidence"
         } else {
             "`awsideman cache health` judges it, `awsideman doctor` says what to mend"
@@ -187,9 +191,10 @@ impl App {
         let cache = &self.config().cache;
         if cache.backend == Backend::Memory {
             let store = Arc::new(Memory::new(self.limit_bytes(), cache.max_entries));
-            return Ok(Opened { store, breaker: None, problem: None, is_damaged: false });
+            return Ok(Opened { store, breaker: None, problem: None, is_damaged: false, is_locked: false });
         }
-        let disk = Disk::open(&self.disk_options())?;
+        let disk = self.open_disk()?;
+        let problem = disk.locked().map(|reason| StoreError::Key(reason.to_owned()).to_string());
         let settings = &cache.breaker;
         let breaker = Arc::new(Breaker::new(
             disk,
@@ -202,7 +207,8 @@ impl App {
             0 => breaker.clone(),
             bytes => Arc::new(Near::new(breaker.clone(), bytes, self.clock().clone())),
         };
-        Ok(Opened { store, breaker: Some(breaker), problem: None, is_damaged: false })
+        let is_locked = problem.is_some();
+        Ok(Opened { store, breaker: Some(breaker), problem, is_damaged: false, is_locked })
     }
 
     pub(super) fn detached_cache(&self) -> Cache {

@@ -89,11 +89,11 @@ impl App {
         // First the flip: from here on every process reads and writes the new one.
         let flip = Disk::flip_in(&self.disk_options(), now)?;
         let salvaged = flip.old.as_ref().filter(|_| wish.salvage).map(|old| {
-            let disk = match Disk::open(&self.disk_options()) {
+            let disk = match self.open_disk() {
                 Ok(disk) => disk,
                 Err(error) => return nothing(&error),
             };
-            let heir = Heir { disk: Some(&disk), since: flip.number, begun: now };
+            let heir = Heir { disk: Some(&disk), ring: self.ring(), since: flip.number, begun: now };
             let salvaged = self.salvage(old, heir, progress);
             // What could not be folded in now is by the next sweep.
             let _ = disk.settle();
@@ -120,7 +120,7 @@ impl App {
 
     fn rehearse_recovery(&self, wish: Recovery, progress: &dyn Progress) -> Result<Recovered, AppError> {
         let old = Disk::live_in(&self.disk_options())?;
-        let heir = Heir { disk: None, since: 0, begun: self.clock().now() };
+        let heir = Heir { disk: None, ring: self.ring(), since: 0, begun: self.clock().now() };
         let salvaged = old.as_ref().filter(|_| wish.salvage).map(|old| self.salvage(old, heir, progress));
         Ok(Recovered {
             schema_version: 1,

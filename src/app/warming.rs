@@ -9,6 +9,7 @@ use crate::config::WarmTarget;
 use crate::gateway::{GatewayError, Plan, Renew, Room, WarmPlan, Warmed};
 use crate::model::format_size;
 use crate::report::Progress;
+use crate::store::StoreError;
 use serde::Serialize;
 
 /// What is to be warmed and how.
@@ -105,6 +106,9 @@ impl App {
     pub(super) fn warming(&self, wish: &Warming) -> Result<(Reading, WarmPlan), AppError> {
         // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
         self.store()?;
+        if let (Some(problem), false) = (self.key_problem(), self.is_memory()) {
+            return Err(StoreError::Key(problem.to_owned()).into());
+        }
         let plan = WarmPlan {
             targets: wish.targets.clone(),
             renew: wish.renew,

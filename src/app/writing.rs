@@ -12,7 +12,7 @@ use crate::gateway::{Journal, Writing};
 use crate::host;
 use crate::report::Progress;
 use crate::state::{Disabled, State};
-use crate::store::{Disk, Options, Select, Store, StoreError};
+use crate::store::{Disk, Options, Ring, Sealed, Select, Store, StoreError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ struct OnDisk {
     options: Options,
     state: State,
     clock: Arc<dyn Clock>,
+    /// A key that cannot be used makes what is removed more, never less.
+    ring: Ring,
     opened: OnceLock<Arc<dyn Store>>,
 }
 
@@ -32,7 +34,7 @@ impl Shared for OnDisk {
         if let Some(opened) = self.opened.get() {
             return Ok(opened.clone());
         }
-        let disk: Arc<dyn Store> = Arc::new(Disk::open(&self.options)?);
+        let disk: Arc<dyn Store> = Arc::new(Sealed::new(Disk::open(&self.options)?, self.ring.clone()));
         Ok(self.opened.get_or_init(|| disk).clone())
     }
 
@@ -87,6 +89,7 @@ impl App {
             options: self.disk_options(),
             state: self.state(),
             clock: self.clock().clone(),
+            ring: self.ring().clone(),
             opened: OnceLock::new(),
         })];
         if self.config().cache.backend == Backend::Memory {

@@ -8,7 +8,7 @@ use super::read::is_whole;
 use super::{Cache, SCHEMA, Verdict, entry};
 use crate::clock::UnixMillis;
 use crate::report::Progress;
-use crate::store::{Address, Disk, Fill, Frames, Meta, Remains, StoreError};
+use crate::store::{Address, Fill, Frames, Meta, Remains, Ring, Sealed, StoreError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -36,7 +36,9 @@ pub struct Salvaged {
 #[derive(Debug, Clone, Copy)]
 pub struct Heir<'a> {
     /// The cache that took the place of the old one; `None` for a dry run.
-    pub disk: Option<&'a Disk>,
+    pub disk: Option<&'a Sealed>,
+    /// What can read the old one's entries.
+    pub ring: &'a Ring,
     /// The number at which it began.
     pub since: u64,
     /// When it began.
@@ -52,7 +54,11 @@ impl Cache {
         let walked = remains.each(&mut |meta, frames| {
             done.read += 1;
             progress.advanced(WHAT, 1);
-            match self.sound(remains, meta, frames)? {
+            // Records are about names as they are stored.
+            let covered = remains.is_covered(Address { space: &meta.space, key: &meta.key });
+            let sound = heir.ring.revealed(meta, frames, |meta, frames| self.sound(covered, meta, frames));
+            match sound.transpose()?.unwrap_or(Err("under another key, in clear where it is to be sealed, or damaged"))
+            {
                 Ok(fill) => {
                     bytes += fill.meta.held;
                     batch.push(fill);
@@ -76,7 +82,7 @@ impl Cache {
     /// The entry as a fill, or why it is left out. An error is not the entry's.
     fn sound(
         &self,
-        remains: &Remains,
+        covered: bool,
         meta: &Meta,
         frames: &mut dyn Frames,
     ) -> Result<Result<Fill, &'static str>, StoreError> {
@@ -91,7 +97,7 @@ impl Cache {
             Verdict::FromTheFuture => return Ok(Err("stored in the future")),
             Verdict::Expired | Verdict::TooOld => return Ok(Err("expired")),
         }
-        if remains.is_covered(Address { space: &meta.space, key: &meta.key }) {
+        if covered {
             return Ok(Err("a change was about it"));
         }
         if !is_whole(meta, frames)? {

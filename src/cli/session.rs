@@ -146,6 +146,9 @@ impl Session {
             self.progress.notice(&format!("{} calls to AWS, {} throttled{list}", calls.total, calls.throttled));
         }
         if calls.total > 0 {
+            if let Some(notice) = self.app.key_notice() {
+                self.progress.notice(&notice);
+            }
             self.app.fold_log();
         }
     }

@@ -3,7 +3,8 @@
 //! Neighbours: `load.rs` asks after everything is merged. Promise: each rule names the key to change.
 
 use super::problem::Fault;
-use super::schema::{Config, Health, Tls, Transport};
+use super::schema::{Config, Encryption, Health, Tls, Transport};
+use std::path::Path;
 
 const ENABLED: &str = "alerts.email.enabled";
 
@@ -46,6 +47,7 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
     );
     recovery(health, &mut rule);
 
+    key(&config.cache.encryption, &mut rule);
     let daemon = &config.daemon;
     if let Some(listen) = daemon.listen {
         rule(
@@ -55,14 +57,7 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
             "listen on 127.0.0.1, or set daemon.allow_remote = true if they shall see it",
         );
     }
-    if let Some(textfile) = &config.metrics.textfile {
-        rule(
-            textfile.extension().is_none_or(|ending| ending != "prom"),
-            &["metrics.textfile"],
-            format!("`{}` does not end with .prom", textfile.display()),
-            "node_exporter reads only *.prom: give it that ending",
-        );
-    }
+    textfile(config.metrics.textfile.as_deref(), &mut rule);
 
     let email = &config.alerts.email;
     let has_password = email.password.is_some() || email.password_file.is_some() || !email.password_command.is_empty();
@@ -119,6 +114,34 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
         "write its program and arguments, as in [\"/usr/local/bin/page-me\"]",
     );
     found
+}
+
+/// A collector reads files of one kind.
+fn textfile(textfile: Option<&Path>, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
+    if let Some(textfile) = textfile {
+        rule(
+            textfile.extension().is_none_or(|ending| ending != "prom"),
+            &["metrics.textfile"],
+            format!("`{}` does not end with .prom", textfile.display()),
+            "node_exporter reads only *.prom: give it that ending",
+        );
+    }
+}
+
+/// A key must be somewhere, and not in two places.
+fn key(encryption: &Encryption, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
+    rule(
+        encryption.enabled && encryption.key_file.is_none() && encryption.key_command.is_empty(),
+        &["cache.encryption.enabled", "cache.encryption.key_file"],
+        "encryption is enabled and has no key".into(),
+        "set cache.encryption.key_file; `awsideman cache encryption enable --generate` makes one",
+    );
+    rule(
+        encryption.key_file.is_some() && !encryption.key_command.is_empty(),
+        &["cache.encryption.key_command", "cache.encryption.key_file"],
+        "the key would be in two places".into(),
+        "keep cache.encryption.key_file or cache.encryption.key_command",
+    );
 }
 
 /// An alert must be able to end, and not at a figure that begins it.

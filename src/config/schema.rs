@@ -128,6 +128,8 @@ pub struct Cache {
     pub sharing: Sharing,
     /// `[cache.breaker]`
     pub breaker: Breaker,
+    /// `[cache.encryption]`
+    pub encryption: Encryption,
 }
 
 /// Where entries live.
@@ -166,6 +168,19 @@ pub struct Breaker {
     /// How long it stays open before one operation may try again.
     #[serde(deserialize_with = "duration")]
     pub recovery_timeout: Duration,
+}
+
+/// `[cache.encryption]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encryption {
+    /// Whether entries are sealed at rest.
+    pub enabled: bool,
+    /// The file that holds the keys, the newest first.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+    /// The command that prints them, in place of the file.
+    pub key_command: Vec<String>,
 }
 
 /// `[state]`

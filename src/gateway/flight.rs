@@ -67,7 +67,8 @@ impl Gateway {
         if standing.fenced {
             return Turn::Anyone;
         }
-        let name = format!("flight-{:016x}-{}", address.id() ^ place, standing.newest);
+        let row = self.cache().store().row(address);
+        let name = format!("flight-{:016x}-{}", row ^ place, standing.newest);
         match state.try_lock(&name, now) {
             Ok(Some(lock)) => Turn::Mine(Flight { _lock: lock }),
             Ok(None) => Turn::Theirs(Awaited { name }),

@@ -63,7 +63,8 @@ impl Gateway {
         let key = request.key();
         let record = |looked| {
             if let Some(recorder) = &self.recorder {
-                recorder(looked, request.resource(), Address { space, key: key.as_str() }.id());
+                let address = Address { space, key: key.as_str() };
+                recorder(looked, request.resource(), self.cache().store().row(address));
             }
         };
         let mut absent = false;

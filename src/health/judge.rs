@@ -168,7 +168,10 @@ fn store(found: &Measurements) -> Finding {
         None => fine("store", "readable".into()),
         Some(problem) => {
             let words = format!("The cache cannot be used: {problem}");
-            finding("store", Level::Critical, words, String::new(), "awsideman cache recover", false)
+            // A new cache would not have the key either.
+            let is_key = problem.starts_with("the encryption key");
+            let next = if is_key { "awsideman cache encryption status" } else { "awsideman cache recover" };
+            finding("store", Level::Critical, words, String::new(), next, false)
         }
     }
 }

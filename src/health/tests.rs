@@ -32,6 +32,7 @@ fn settings() -> config::Health {
 
 fn cache() -> config::Cache {
     config::Cache {
+        encryption: config::Encryption::default(),
         disabled: false,
         backend: config::Backend::Disk,
         dir: "/var/cache/awsideman".into(),

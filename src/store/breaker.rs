@@ -188,6 +188,10 @@ impl<S: Store> Store for Breaker<S> {
         self.guard(S::sequence)
     }
 
+    fn row(&self, address: Address<'_>) -> u64 {
+        self.inner.row(address)
+    }
+
     fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
         self.guard(|inner| inner.standing(address, now))
     }

@@ -41,6 +41,9 @@ pub enum StoreError {
     /// The breaker is open: the backend is left alone until it may be tried again.
     #[error("the cache is left alone for now: its circuit breaker is OPEN")]
     BreakerOpen,
+    /// The encryption key cannot be had or used; what is wrong with it, never a part of it.
+    #[error("the encryption key cannot be used: {0}")]
+    Key(String),
     /// An entry does not hold what its metadata says.
     #[error("the entry `{key}` is damaged: {reason}")]
     Damaged {
@@ -59,6 +62,7 @@ impl StoreError {
             StoreError::BreakerOpen => "CacheCircuitOpen",
             StoreError::Output(_) => "CacheOutputError",
             StoreError::Private(_) => "CachePermissionError",
+            StoreError::Key(_) => "CacheKeyError",
             StoreError::Sqlite(_) | StoreError::Io { .. } | StoreError::NetworkFileSystem { .. } => "CacheBackendError",
         }
     }
@@ -102,7 +106,9 @@ impl StoreError {
     /// Whether the backend did its part, and one entry, the reader or the rights of this user are at fault. Such
     /// errors do not move the circuit breaker.
     pub fn is_harmless(&self) -> bool {
-        matches!(self, StoreError::Damaged { .. } | StoreError::Output(_) | StoreError::BreakerOpen)
-            || self.is_read_only()
+        matches!(
+            self,
+            StoreError::Damaged { .. } | StoreError::Output(_) | StoreError::BreakerOpen | StoreError::Key(_)
+        ) || self.is_read_only()
     }
 }

@@ -11,7 +11,9 @@ mod eviction;
 mod log;
 mod memory;
 mod near;
+mod sealed;
 mod shared;
+mod tongue;
 
 pub use breaker::{Breaker, BreakerSnapshot, BreakerState};
 pub use disk::{Disk, Eviction, Evidence, Flip, History, Lost, Options, REASONS, Remains, Sounding, Unsalvageable};
@@ -19,6 +21,7 @@ pub use error::StoreError;
 pub use log::{KEEP_MILLIS, Record};
 pub use memory::Memory;
 pub use near::Near;
+pub use sealed::{BadKey, Census, Exchanged, KeyRing, Ring, Sealed};
 
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;
@@ -240,6 +243,11 @@ pub trait Store: Send + Sync {
     /// The number of the newest record. A fill asks for it *before* its first AWS call.
     fn sequence(&self) -> Result<u64, StoreError>;
 
+    /// The id of the row that `address` has or would have: [`Store::touch`] finds it by this.
+    fn row(&self, address: Address<'_>) -> u64 {
+        address.id()
+    }
+
     /// What the log says of `address` at `now`. While a fence covers it, reads go live and store nothing.
     fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError>;
 
@@ -277,14 +285,14 @@ pub trait Store: Send + Sync {
     /// Deletes the entry at `address` if it is still the one with this `seal`; no record. For damaged entries.
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError>;
 
-    /// Shows the metadata of every entry in the set to `visit`, in order of space and key, until it breaks.
-    /// No snapshot is held meanwhile, and `visit` may call the store.
+    /// Shows the metadata of every entry in the set to `visit`, in order of space and key (where keys are sealed: of what
+    /// is clear of them), until it breaks. No snapshot is held meanwhile, and `visit` may call the store.
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError>;
 
     /// Drops what has had its time and what is over the limits. No record: an eviction tells nobody anything.
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError>;
 
-    /// Notes when entries were last used, by [`Address::id`].
+    /// Notes when entries were last used, by [`Store::row`].
     fn touch(&self, uses: &[(u64, UnixMillis)]) -> Result<(), StoreError>;
 
     /// How much is held.

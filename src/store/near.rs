@@ -117,6 +117,10 @@ impl<S: Store> Store for Near<S> {
         self.behind.sequence()
     }
 
+    fn row(&self, address: Address<'_>) -> u64 {
+        self.behind.row(address)
+    }
+
     fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
         self.behind.standing(address, now)
     }

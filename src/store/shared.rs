@@ -23,6 +23,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).sequence()
     }
 
+    fn row(&self, address: Address<'_>) -> u64 {
+        (**self).row(address)
+    }
+
     fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
         (**self).standing(address, now)
     }

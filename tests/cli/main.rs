@@ -18,6 +18,8 @@ mod coherent;
 mod coherent_table;
 mod crowd;
 mod depth;
+mod encryption;
+mod encryption_rotated;
 mod freshness;
 mod home;
 mod jobs;

@@ -171,7 +171,9 @@ fn what_a_change_was_about_is_not_taken_over_whichever_cache_remembers_it() {
     disk.remove(&[exact(5)], None, now).unwrap();
     store(&world, 6..7);
     let remains = Remains::open(&disk_options(&world), flip.old.as_deref().unwrap()).unwrap();
-    let heir = awsideman::cache::Heir { disk: Some(&disk), since: flip.number, begun: now };
+    let disk = awsideman::store::Sealed::new(disk, awsideman::store::Ring::Clear);
+    let ring = awsideman::store::Ring::Clear;
+    let heir = awsideman::cache::Heir { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
     let salvaged = world.app().cache().salvage(&remains, heir, &awsideman::report::Silent);
     let left_out: Vec<_> = salvaged.left_out.iter().map(|(reason, n)| (*reason, *n)).collect();
     assert_eq!(left_out, [("a change was about it", 1), ("fetched anew meanwhile", 1)]);

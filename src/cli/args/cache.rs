@@ -4,10 +4,12 @@
 //! types in an emergency (status, health, clear, disable, enable, recover) needs neither AWS nor a sound configuration.
 
 mod depth;
+mod encryption;
 mod night;
 mod truth;
 
 pub use depth::{CheckArgs, ExportArgs, ImportArgs, InspectArgs, WhyArgs};
+pub use encryption::{EnableArgs, EncryptionCommand, RotateArgs};
 pub use night::{InitArgs, RecoverArgs};
 pub use truth::{InvalidateArgs, VerifyArgs};
 
@@ -59,6 +61,9 @@ pub enum CacheCommand {
     Export(ExportArgs),
     /// Store what a file of `cache export` holds and the cache lacks
     Import(ImportArgs),
+    /// Seal entries on the disk: how that stands, and from one key to another
+    #[command(subcommand)]
+    Encryption(EncryptionCommand),
     /// Store, read, expire and delete a private entry, and time it
     #[command(after_help = "Examples:\n  awsideman cache test\n  awsideman cache test --json")]
     Test,

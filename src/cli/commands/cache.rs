@@ -5,6 +5,7 @@
 
 mod archive;
 mod depth;
+mod encryption;
 mod init;
 mod night;
 mod recover;
@@ -35,6 +36,7 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
         CacheCommand::Check(args) => depth::check(&args, globals, output),
         CacheCommand::Export(args) => archive::export(&args, globals, output),
         CacheCommand::Import(args) => archive::import(&args, globals, output),
+        CacheCommand::Encryption(command) => encryption::encryption(&command, globals, output),
         CacheCommand::Clear(args) => clear(&args, globals, output),
         CacheCommand::Warm(args) => warm(&args, globals, output),
         CacheCommand::Cleanup(args) => sweep(&args, "expired", globals, output),

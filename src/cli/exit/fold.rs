@@ -147,6 +147,8 @@ impl From<StoreError> for Failure {
             StoreError::Output(source) => Failure::writing(&source),
             StoreError::BreakerOpen => Failure::new(Code::CacheNeeded, message)
                 .hint("`awsideman cache health` says why; `awsideman cache recover` closes it at once"),
+            StoreError::Key(_) => Failure::new(Code::CacheNeeded, message)
+                .hint("`awsideman cache encryption status` says what is wrong with the key and what to do"),
             StoreError::Damaged { .. } => Failure::new(Code::Integrity, message).hint(RECOVER),
         }
     }
@@ -224,6 +226,10 @@ impl From<PrivateError> for Failure {
             )),
             PrivateError::WritableByOthers { path, .. } => Failure::new(Code::Failed, message).hint(format!(
                 "take that right away with `chmod go-w {}`, after a look at what is in it",
+                shown(&path.display().to_string())
+            )),
+            PrivateError::OpenToOthers { path, .. } => Failure::new(Code::Failed, message).hint(format!(
+                "take that right away with `chmod 600 {}`; whoever could read it may have",
                 shown(&path.display().to_string())
             )),
             PrivateError::NotOurs { path, .. } => Failure::new(Code::Failed, message)

@@ -5,10 +5,11 @@
 
 use super::generation::Stamp;
 use super::read::first_frame;
-use super::{Disk, schema, write};
+use super::{Disk, schema, tongues, write};
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, OptionalExtension, Transaction, params};
 use crate::store::log::DRAFT_MILLIS;
+use crate::store::tongue;
 use crate::store::{Address, Draft, Meta, StoreError};
 
 struct DiskDraft<'a> {
@@ -79,7 +80,9 @@ impl Draft for DiskDraft<'_> {
                 return Ok(false);
             }
             sqlite::write(&mut live.connection, |transaction| {
-                let open = write::judge(transaction, since, self.begun)?.is_some_and(|gate| !gate.refuses(address));
+                let admitted = tongues::admit(transaction, tongue::of(&meta.key), since, self.begun)?;
+                let open = admitted
+                    && write::judge(transaction, since, self.begun)?.is_some_and(|gate| !gate.refuses(address));
                 if !open || !stands(transaction, self.version)? {
                     transaction.prepare_cached("UPDATE g SET due = 0 WHERE version = ?")?.execute([self.version])?;
                     return Ok(false);

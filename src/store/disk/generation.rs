@@ -4,7 +4,7 @@
 //! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
 //! come along whenever the old one can be read, while its writers are held back.
 
-use super::{Flip, Options, ballast, schema, write};
+use super::{Flip, Options, Removal, ballast, schema, tongues, write};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open, PrivateError};
 use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction, params};
@@ -208,7 +208,8 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     let taken = known.as_ref().map_or(seen, |(sequence, _)| seen.max(*sequence)).max(newest.unwrap_or(0));
     let start = fresh_number(taken);
     let path = folder.join(file_name(start));
-    let built = build(options, &path, start, known.iter().flat_map(|(_, fences)| fences));
+    let spoken = witness.as_ref().and_then(|connection| tongues::spoken(connection).ok().flatten());
+    let built = build(options, &path, start, known.iter().flat_map(|(_, fences)| fences), spoken.as_deref());
     let mut connection = built.map_err(|error| {
         // Told apart before what is left of it goes: one that failed fails again, one that was taken away does not.
         let error = if path.exists() { error } else { missing("make", &path) };
@@ -220,7 +221,12 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
         let seen = known.as_ref().map_or(0, |(sequence, _)| *sequence);
         for fence in inherited().into_iter().flat_map(|(_, fences)| fences).filter(|fence| fence.sequence > seen) {
             let work = |transaction: &Transaction<'_>| {
-                write::remove(transaction, std::slice::from_ref(&fence.select), fence.deadline, fence.at)
+                write::remove(
+                    transaction,
+                    &Removal::clear(std::slice::from_ref(&fence.select)),
+                    fence.deadline,
+                    fence.at,
+                )
             };
             write::durably(&mut connection, work).map_err(|fault| fault.at(&path))?;
         }
@@ -231,16 +237,20 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     Ok(Made { stamp, old, new: path, fences: known.map(|(_, fences)| fences.len()), number: start })
 }
 
-/// Makes the database of a generation, with the fences that it inherits.
+/// Makes the database of a generation, with the fences that it inherits and the tongues that they are said in.
 fn build<'a>(
     options: &Options,
     path: &Path,
     start: u64,
     fences: impl Iterator<Item = &'a Record>,
+    spoken: Option<&[(i64, UnixMillis)]>,
 ) -> Result<Connection, StoreError> {
     let statements = schema::statements(start.cast_signed());
     let mut connection = sqlite::open(&plan(options, path, &statements))?;
     sqlite::write(&mut connection, |transaction| {
+        if let Some(spoken) = spoken {
+            tongues::inherit(transaction, spoken, start)?;
+        }
         for fence in fences {
             let (form, space, pattern) = schema::columns(&fence.select);
             transaction.execute(

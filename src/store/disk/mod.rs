@@ -7,6 +7,7 @@
 
 mod ballast;
 mod check;
+mod cut;
 mod draft;
 mod evidence;
 mod generation;
@@ -16,6 +17,7 @@ mod ring;
 mod salvage;
 mod schema;
 mod sweep;
+mod tongues;
 mod write;
 
 pub use self::check::Sounding;
@@ -23,11 +25,14 @@ pub use self::evidence::Evidence;
 pub use self::ring::{Eviction, Lost, REASONS};
 pub use self::salvage::{Remains, Unsalvageable};
 
+pub(super) use self::cut::{Cut, Removal};
+pub(super) use self::tongues::Lifted;
+
 use self::generation::Stamp;
 use super::log;
 use super::{
     Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
-    Sweep, Swept, TRIAL_SPACE,
+    Sweep, Swept,
 };
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
@@ -40,9 +45,6 @@ use std::time::Duration;
 
 /// How many idle connections are kept.
 const IDLE: usize = 4;
-
-/// How often a removal follows when the live generation is replaced under it.
-const ROUNDS: u32 = 100;
 
 /// Where and how a disk backend lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,11 +94,6 @@ pub struct History {
     pub began: UnixMillis,
     /// From this time on every change is among the records.
     pub whole_since: UnixMillis,
-}
-
-/// Whether it is about nothing that anybody else reads.
-fn is_trial(select: &Select) -> bool {
-    matches!(select, Select::Exact { space, .. } if space == TRIAL_SPACE)
 }
 
 fn began(path: &Path) -> UnixMillis {
@@ -376,42 +373,7 @@ impl Store for Disk {
         fence_until: Option<UnixMillis>,
         now: UnixMillis,
     ) -> Result<Removed, StoreError> {
-        let mut rounds = 0;
-        loop {
-            let once = || {
-                self.lend(|live| {
-                    let removed = write::durably(&mut live.connection, |transaction| {
-                        write::remove(transaction, selections, fence_until, now)
-                    })?;
-                    Ok((removed, live.stamp))
-                })
-            };
-            let (removed, stamp) = match once() {
-                // A change must be known, whatever else the disk has no room for.
-                Err(error) if (generation::is_full(&error) || self.is_cramped()) && ballast::take_up(&self.options) => {
-                    once()?
-                }
-                done => done?,
-            };
-            self.saw(removed.sequence);
-            if !selections.iter().all(is_trial) {
-                generation::retire_others(&self.options)?;
-            }
-            rounds += 1;
-            // Another generation may have come to life while this one was being written: it must know too.
-            if generation::stamp(&self.options.dir) == Some(stamp) {
-                // What a large removal left is freed in small transactions; if that fails, the next sweep does it.
-                let _ = self.lend(|live| write::free(&mut live.connection, 0, write::SLICE));
-                return Ok(removed);
-            }
-            if rounds == ROUNDS {
-                return Err(StoreError::Io {
-                    action: "keep up with",
-                    path: self.options.dir.join("CURRENT"),
-                    source: std::io::Error::other("it keeps being replaced"),
-                });
-            }
-        }
+        self.cut(&Removal::clear(selections), fence_until, now)
     }
 
     fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {

@@ -81,7 +81,8 @@ pub(super) fn meta(row: &Row<'_>) -> Result<Meta, StatementError> {
     })
 }
 
-fn text(row: &Row<'_>, column: usize) -> Result<String, StatementError> {
+/// The text in a column.
+pub(super) fn text(row: &Row<'_>, column: usize) -> Result<String, StatementError> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),

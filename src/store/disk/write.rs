@@ -9,12 +9,15 @@
 
 use super::read::{self, first_frame, gate};
 use super::ring::Gone;
-use super::{Fault, schema};
+use super::{Fault, Removal, schema, tongues};
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Synchronous, Transaction, Value};
 use crate::sqlite::{params, params_from_iter};
 use crate::store::log::{self, Gate};
+use crate::store::tongue;
 use crate::store::{Address, Fill, Meta, Removed, Revise, Select, StoreError, Stored};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The most rows that one transaction changes, where it may be divided.
 pub(super) const SLICE: usize = 5_000;
@@ -39,10 +42,17 @@ pub(super) fn put<'f>(
         done.refused = order.len() as u64;
         return Ok(done);
     };
+    let mut admitted = BTreeMap::new();
+    for (_, fill) in &order {
+        let tongue = tongue::of(&fill.meta.key);
+        if let Entry::Vacant(vacant) = admitted.entry(tongue) {
+            vacant.insert(tongues::admit(transaction, tongue, since, begun)?);
+        }
+    }
     // Rows in the order of their ids touch each page once; of two fills of one address the later one stays.
     order.sort_by_key(|(id, _)| *id);
     for (id, fill) in order {
-        if gate.refuses(address(&fill.meta)) {
+        if !admitted[&tongue::of(&fill.meta.key)] || gate.refuses(address(&fill.meta)) {
             done.refused += 1;
             continue;
         }
@@ -162,25 +172,67 @@ pub(super) fn durably<T>(
 /// Takes the next number, records the selections, and deletes what they cover.
 pub(super) fn remove(
     transaction: &Transaction<'_>,
-    selections: &[Select],
+    removal: &Removal<'_>,
     fence_until: Option<UnixMillis>,
     now: UnixMillis,
 ) -> Result<Removed, Fault> {
+    let foreign = tongues::has_foreign(transaction, &removal.own)?;
     let sequence: i64 = transaction
         .prepare_cached("UPDATE c SET sequence = sequence + 1 RETURNING sequence")?
         .query_row([], |row| row.get(0))?;
     let mut removed = Removed { sequence: sequence.cast_unsigned(), ..Removed::default() };
-    for select in selections {
+    let record = |select: &Select| {
         let (form, space, pattern) = schema::columns(select);
         transaction
             .prepare_cached("INSERT INTO r(sequence, form, space, pattern, deadline, at) VALUES(?, ?, ?, ?, ?, ?)")?
-            .execute(params![sequence, form, space, pattern, fence_until, now])?;
-        let (entries, bytes) = delete(transaction, select)?;
+            .execute(params![sequence, form, space, pattern, fence_until, now])
+    };
+    let mut count = |(entries, bytes): (u64, u64)| {
         removed.entries += entries;
         removed.bytes += bytes;
+    };
+    for cut in &removal.cuts {
+        record(&cut.select)?;
+        count(match &cut.goes {
+            None => delete(transaction, &cut.select)?,
+            Some(goes) => delete_those(transaction, &cut.select, goes)?,
+        });
+    }
+    if foreign {
+        // In a tongue that is not ours the same entry has a name that we cannot say.
+        for wide in &removal.wide {
+            record(wide)?;
+            let foreign = |_: &str, key: &str| !removal.own.contains(&tongue::of(key));
+            count(delete_those(transaction, wide, &foreign)?);
+        }
     }
     prune(transaction, now)?;
     Ok(removed)
+}
+
+/// Deletes those rows under a selection that `goes` names.
+fn delete_those(
+    transaction: &Transaction<'_>,
+    select: &Select,
+    goes: &dyn Fn(&str, &str) -> bool,
+) -> Result<(u64, u64), Fault> {
+    let (condition, values) = schema::condition(select);
+    let sql = format!("SELECT id, version, frames, held, space, key FROM e WHERE {condition}");
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut found: Vec<(i64, i64, i64, i64)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        if goes(&schema::text(row, 4)?, &schema::text(row, 5)?) {
+            found.push((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        }
+    }
+    let mut bytes = 0;
+    for (id, version, frames, held) in &found {
+        transaction.prepare_cached("DELETE FROM e WHERE id = ?")?.execute([id])?;
+        drop_version(transaction, *version, if found.len() > FEW_ENTRIES { i64::MAX } else { *frames })?;
+        bytes += held.cast_unsigned();
+    }
+    Ok((found.len() as u64, bytes))
 }
 
 fn delete(transaction: &Transaction<'_>, select: &Select) -> Result<(u64, u64), Fault> {

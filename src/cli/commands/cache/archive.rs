@@ -33,6 +33,9 @@ pub(super) fn export(args: &ExportArgs, globals: &GlobalArgs, output: &mut Outpu
             "of every instance, since it is not known which one this profile belongs to".to_owned()
         }
     };
+    if session.app.config().cache.encryption.enabled {
+        output.talk().warning("the archive is not encrypted: whoever can read it can read the entries");
+    }
     let line = format!("Exported {} {of} ({})", entries(done.entries), format_size(done.bytes));
     if to_stdout {
         output.talk().note(&line);

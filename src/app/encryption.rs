@@ -1,0 +1,323 @@
+//! The encryption of the cache: where its key comes from, what lies under which key, and the way from one to another.
+//!
+//! Neighbours: `store/sealed` seals and exchanges, `reading.rs` and `writing.rs` stack it; `cache encryption` is these
+//! functions. Promise: a key is never an argument of another program, never part of a message, and wiped after use; the
+//! configuration is never edited; a key that cannot be had locks the cache and fails no command.
+
+use super::{App, AppError};
+use crate::config::Encryption;
+use crate::private::{self, Access};
+use crate::report::Progress;
+use crate::store::{Census, Disk, Exchanged, KeyRing, Ring, Sealed, StoreError};
+use serde::Serialize;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// More than any list of keys has.
+const MOST: u64 = 4_096;
+/// How long a command may take to print the key: somebody may have to touch a token for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What lies under one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyReport {
+    /// The id of the key.
+    pub id: String,
+    /// `newest` (it seals), `older` (it only opens), `unknown` (it is not at hand).
+    pub role: &'static str,
+    /// Entries under it.
+    pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// How encryption stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EncryptionStatus {
+    /// The version of this document.
+    pub schema_version: u32,
+    /// Whether the configuration says that entries are sealed.
+    pub enabled: bool,
+    /// Where the key comes from; null when no place is configured.
+    pub key_source: Option<String>,
+    /// The id of the key that seals; null without one.
+    pub key: Option<String>,
+    /// Why the key cannot be used.
+    pub problem: Option<String>,
+    /// The keys at hand and those that entries lie under.
+    pub keys: Vec<KeyReport>,
+    /// Entries in clear.
+    pub clear_entries: u64,
+    /// Their bytes.
+    pub clear_bytes: u64,
+    /// Databases that are not in use any more, and may hold older entries as they were.
+    pub older_databases: Vec<String>,
+    /// What to do now; null when there is nothing to do.
+    pub next: Option<String>,
+}
+
+/// What sealing anew did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resealed {
+    /// Entries that are as they should be now and were not.
+    pub resealed: u64,
+    /// Entries that went, or were replaced by younger ones, meanwhile.
+    pub gone: u64,
+    /// Entries that were damaged and are dropped.
+    pub dropped: u64,
+    /// Entries under keys that are not at hand; they are left alone.
+    pub unknown: u64,
+    /// Whether what was before is wiped from the database; a long reader can hold that back.
+    pub wiped: bool,
+}
+
+impl App {
+    /// What this process can do with sealed entries.
+    pub(super) fn ring(&self) -> &Ring {
+        self.ring.get_or_init(|| {
+            if !self.config().cache.encryption.enabled {
+                return Ring::Clear;
+            }
+            match self.key_ring() {
+                Ok(keys) => Ring::Keys(Arc::new(keys)),
+                Err(problem) => Ring::Locked(problem),
+            }
+        })
+    }
+
+    /// Why the key of an encrypted cache cannot be used.
+    pub fn key_problem(&self) -> Option<&str> {
+        match self.ring() {
+            Ring::Locked(problem) => Some(problem),
+            Ring::Clear | Ring::Keys(_) => None,
+        }
+    }
+
+    /// What a person should know after AWS was asked: that entries here lie under a key which this process does not have.
+    pub fn key_notice(&self) -> Option<String> {
+        let Ring::Keys(keys) = self.ring() else { return None };
+        let foreign = self.opened.get()?.breaker.as_ref()?.inner().foreign_key().ok()??;
+        let own = keys.ids().swap_remove(0);
+        Some(format!(
+            "entries of this cache are sealed with the key {foreign}, which is not at hand: they were not used, and new ones \
+             are sealed with {own}\nnext: `awsideman cache encryption status`"
+        ))
+    }
+
+    /// The disk store as it is configured, without a breaker.
+    pub(super) fn open_disk(&self) -> Result<Sealed, StoreError> {
+        Ok(Sealed::new(Disk::open(&self.disk_options())?, self.ring().clone()))
+    }
+
+    /// The keys, whether encryption is enabled or not; an error says what is wrong and holds nothing of them.
+    fn key_ring(&self) -> Result<KeyRing, String> {
+        let Encryption { key_file, key_command, .. } = &self.config().cache.encryption;
+        let (text, place) = match (key_file, key_command.as_slice()) {
+            (Some(path), []) => {
+                let read = private::secret(path, MOST).map_err(|error| error.to_string())?;
+                (Zeroizing::new(read), path.display().to_string())
+            }
+            (None, [program, arguments @ ..]) => {
+                let printed = printed(program, arguments).map_err(|why| format!("key_command: {program} {why}"))?;
+                (printed, format!("what `{program}` prints"))
+            }
+            (None, []) => return Err("neither key_file nor key_command is set in [cache.encryption]".into()),
+            (Some(_), _) => return Err("key_file and key_command are both set in [cache.encryption]".into()),
+        };
+        KeyRing::parse(&text).map_err(|bad| format!("{place}: {bad}"))
+    }
+
+    /// Where the key comes from, in words.
+    fn key_source(&self) -> Option<String> {
+        let Encryption { key_file, key_command, .. } = &self.config().cache.encryption;
+        match (key_file, key_command.first()) {
+            (Some(path), _) => Some(format!("key_file {}", path.display())),
+            (None, Some(program)) => Some(format!("key_command {program}")),
+            (None, None) => None,
+        }
+    }
+
+    /// How encryption stands. Makes no cache where there is none.
+    pub fn encryption_status(&self) -> Result<EncryptionStatus, AppError> {
+        let enabled = self.config().cache.encryption.enabled;
+        let source = self.key_source();
+        let ring = source.is_some().then(|| self.key_ring());
+        let (ids, problem) = match ring {
+            Some(Ok(keys)) => (keys.ids(), None),
+            Some(Err(problem)) => (Vec::new(), Some(problem)),
+            None => (Vec::new(), None),
+        };
+        let census = if self.cache_dir().is_dir() { self.open_disk()?.census()? } else { Census::default() };
+        let under =
+            |id: &String| census.keys.iter().find(|(known, ..)| known == id).map_or((0, 0), |(_, n, b)| (*n, *b));
+        let mut keys: Vec<KeyReport> = ids
+            .iter()
+            .enumerate()
+            .map(|(at, id)| {
+                let (entries, bytes) = under(id);
+                KeyReport { id: id.clone(), role: if at == 0 { "newest" } else { "older" }, entries, bytes }
+            })
+            .collect();
+        for (id, entries, bytes) in census.keys.iter().filter(|(id, entries, _)| *entries > 0 && !ids.contains(id)) {
+            keys.push(KeyReport { id: id.clone(), role: "unknown", entries: *entries, bytes: *bytes });
+        }
+        let (clear_entries, clear_bytes) = census.clear.unwrap_or_default();
+        let mut status = EncryptionStatus {
+            schema_version: 1,
+            enabled,
+            key_source: source,
+            key: ids.first().cloned(),
+            problem,
+            keys,
+            clear_entries,
+            clear_bytes,
+            older_databases: census.others.iter().map(|path| path.display().to_string()).collect(),
+            next: None,
+        };
+        status.next = Self::next_step(&status);
+        Ok(status)
+    }
+
+    fn next_step(status: &EncryptionStatus) -> Option<String> {
+        let held = |role: &str| status.keys.iter().filter(|key| key.role == role).map(|key| key.entries).sum::<u64>();
+        let older = status.keys.iter().filter(|key| key.role == "older").count();
+        let sealed: u64 = status.keys.iter().map(|key| key.entries).sum();
+        if status.enabled {
+            return if status.problem.is_some() {
+                Some(
+                    "mend what is wrong with the key; until then everything is asked of AWS and nothing is stored"
+                        .into(),
+                )
+            } else if status.clear_entries > 0 {
+                Some("`awsideman cache encryption enable` seals what lies in clear".into())
+            } else if held("older") > 0 {
+                Some("`awsideman cache encryption rotate` seals everything with the newest key".into())
+            } else if held("unknown") > 0 {
+                Some(
+                    "entries under unknown keys are of no use here: add their key below the newest one, or let them expire"
+                        .into(),
+                )
+            } else if !status.older_databases.is_empty() {
+                Some(
+                    "older databases may hold entries as they were: delete them when they are no longer evidence"
+                        .into(),
+                )
+            } else {
+                (older > 0)
+                    .then(|| "remove the older keys, once nobody uses them any more: nothing lies under them".into())
+            };
+        }
+        if sealed > held("unknown") {
+            Some("`awsideman cache encryption disable` opens what is sealed".into())
+        } else if held("unknown") > 0 {
+            Some(
+                "what is sealed is of no use without its key, and expires; `awsideman cache clear --all` drops it"
+                    .into(),
+            )
+        } else if status.key.is_some() {
+            Some("set `enabled = true` in [cache.encryption], then `awsideman cache encryption enable`".into())
+        } else {
+            Some("`awsideman cache encryption enable --generate` makes a key and says what to configure".into())
+        }
+    }
+
+    /// Makes a key in a new file: the one that is named, else the configured one, else `cache.key` beside the user's
+    /// configuration. Gives the file and the id of the key.
+    pub fn generate_key(&self, named: Option<&Path>) -> Result<(PathBuf, String), AppError> {
+        let configured = self.config().cache.encryption.key_file.clone();
+        let beside = || {
+            let folder = |name: &str| self.environment_path(name);
+            let base = folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")));
+            base.map(|base| base.join("awsideman/cache.key"))
+        };
+        let path = named.map(Path::to_owned).or(configured).or_else(beside);
+        let path =
+            path.ok_or_else(|| StoreError::Key("there is no home directory: name a file with --key-file".into()))?;
+        let path = std::path::absolute(&path).unwrap_or(path);
+        let line = KeyRing::generate().map_err(StoreError::Key)?;
+        private::keep_secret(&path, line.as_bytes()).map_err(StoreError::Private)?;
+        let ring = KeyRing::parse(line.as_bytes()).map_err(|bad| StoreError::Key(bad.to_string()))?;
+        Ok((path, ring.ids().swap_remove(0)))
+    }
+
+    fn environment_path(&self, name: &str) -> Option<PathBuf> {
+        self.environment.get(name).filter(|text| !text.is_empty()).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+
+    /// Puts a new key before those of `key_file`. Gives its id.
+    pub fn add_key(&self) -> Result<String, AppError> {
+        let fail = |problem: String| StoreError::Key(problem);
+        let Some(path) = &self.config().cache.encryption.key_file else {
+            return Err(fail("a new key can be added to key_file only".into()).into());
+        };
+        let before = Zeroizing::new(private::secret(path, MOST).map_err(StoreError::Private)?);
+        let mut text = Zeroizing::new(Vec::with_capacity(before.len() + 64));
+        text.extend_from_slice(KeyRing::generate().map_err(fail)?.as_bytes());
+        text.extend_from_slice(&before);
+        let ring = KeyRing::parse(&text)
+            .map_err(|bad| fail(format!("with a new key before it, {}: {bad}", path.display())))?;
+        // A link that was named keeps pointing: the file behind it is replaced.
+        let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        private::replace(&at, &text, Access::Owner).map_err(StoreError::Private)?;
+        Ok(ring.ids().swap_remove(0))
+    }
+
+    /// Writes every entry anew as the configuration says: sealed with the newest key, or in clear. Others go on meanwhile.
+    pub fn reseal(&self, progress: &dyn Progress) -> Result<Resealed, AppError> {
+        let (layer, old) = if self.config().cache.encryption.enabled {
+            // The file may have got a new key since it was read.
+            let keys = self.key_ring().map_err(StoreError::Key)?;
+            (Ring::Keys(Arc::new(keys)), Ring::Clear)
+        } else {
+            (Ring::Clear, Ring::Keys(Arc::new(self.key_ring().map_err(StoreError::Key)?)))
+        };
+        let disk = Sealed::new(Disk::open(&self.disk_options())?, layer);
+        let what = "entries";
+        let total = disk.census()?;
+        let all = total.clear.unwrap_or_default().0 + total.keys.iter().map(|(_, entries, _)| entries).sum::<u64>();
+        progress.started(what, Some(all));
+        let done = disk.exchange(&old, &mut |n| {
+            progress.advanced(what, n);
+            true
+        });
+        progress.finished(what);
+        let Exchanged { exchanged, gone, dropped, unknown, scoured } = done?;
+        Ok(Resealed { resealed: exchanged, gone, dropped, unknown, wiped: scoured })
+    }
+}
+
+/// What a program prints, whose words are not given to a shell, and nothing of which lands on a disk.
+fn printed(program: &str, arguments: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("cannot be started: {error}"))?;
+    let end = Instant::now() + PATIENCE;
+    // Keys are shorter than a pipe holds: whoever prints more blocks until the time is over.
+    let status = loop {
+        match child.try_wait().map_err(|error| format!("cannot be waited for: {error}"))? {
+            Some(status) => break status,
+            None if Instant::now() >= end => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("took longer than {} s, or prints more than a key", PATIENCE.as_secs()));
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    if !status.success() {
+        return Err(format!("ended with {status}; run it by hand, as the user who runs awsideman"));
+    }
+    let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(MOST).unwrap_or(0)));
+    if let Some(out) = child.stdout.take() {
+        out.take(MOST).read_to_end(&mut text).map_err(|error| format!("cannot be read: {error}"))?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,164 @@
+//! `cache encryption ...`: how sealing stands, and from one key to another.
+//!
+//! Neighbours: `app/encryption.rs` does the work. Promise: no key is printed, the configuration is not edited, and each ends
+//! with the next step; one process seals anew at a time.
+
+use super::{entries, open_loudly};
+use crate::app::{EncryptionStatus, Resealed};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::cache::{EnableArgs, EncryptionCommand};
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page};
+use crate::cli::session::{Need, Session};
+use crate::model::format_size;
+use serde_json::json;
+use std::path::Path;
+
+/// `cache encryption ...`
+pub(super) fn encryption(
+    command: &EncryptionCommand,
+    globals: &GlobalArgs,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    // A status is given whatever the configuration is like; what changes entries goes by what is right.
+    let session = match command {
+        EncryptionCommand::Status => open_loudly(globals, output)?,
+        _ => Session::open(globals, Need::Sound, output)?,
+    };
+    match command {
+        EncryptionCommand::Status => {
+            let status = session.app.encryption_status()?;
+            output.report(&status, &page(&status))
+        }
+        EncryptionCommand::Enable(args) => enable(args, &session, output),
+        EncryptionCommand::Rotate(args) => {
+            enabled(&session)?;
+            let lock = only_one(&session)?;
+            let added = args.generate.then(|| session.app.add_key()).transpose()?;
+            if let Some(id) = &added {
+                output.talk().note(&format!("the new key {id} is the first line of key_file now"));
+            }
+            let done = reseal(&session, "sealed", output);
+            drop(lock);
+            done
+        }
+        EncryptionCommand::Disable => {
+            if session.app.config().cache.encryption.enabled {
+                return Err(Failure::new(Code::Usage, "the configuration says that entries are sealed")
+                    .hint("set `enabled = false` in [cache.encryption], leave the key where it is, and run it again"));
+            }
+            let lock = only_one(&session)?;
+            let done = reseal(&session, "opened", output);
+            drop(lock);
+            done
+        }
+    }
+}
+
+fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(), Failure> {
+    let is_enabled = session.app.config().cache.encryption.enabled;
+    if args.generate {
+        let (file, id) = session.app.generate_key(args.key_file.as_deref())?;
+        return generated(&file, &id, session, output);
+    }
+    if !is_enabled {
+        let source = session.app.encryption_status()?.key_source;
+        let hint = match source {
+            Some(source) => format!("set `enabled = true` in [cache.encryption], which has {source}, and run it again"),
+            None => "`awsideman cache encryption enable --generate` makes a key and prints the lines to add".to_owned(),
+        };
+        return Err(Failure::new(Code::Usage, "the configuration does not say that entries are sealed").hint(hint));
+    }
+    let lock = only_one(session)?;
+    let done = reseal(session, "sealed", output);
+    drop(lock);
+    done
+}
+
+fn generated(file: &Path, id: &str, session: &Session, output: &mut Output) -> Result<(), Failure> {
+    let encryption = &session.app.config().cache.encryption;
+    let is_configured = encryption.enabled && encryption.key_file.as_deref() == Some(file);
+    let lines = [
+        "[cache.encryption]".to_owned(),
+        "enabled = true".to_owned(),
+        format!("key_file = {:?}", file.display().to_string()),
+    ];
+    let document = json!({
+        "schema_version": 1, "key_file": file, "key": id, "configuration": lines.join("\n"), "configured": is_configured,
+    });
+    let mut page = Page::new().line(format!("A new key ({id}) is in {}", file.display()));
+    if !is_configured {
+        page = page.line("Add to the configuration:").line("");
+        page = lines.iter().fold(page, |page, line| page.line(format!("    {line}"))).line("");
+    }
+    page = page.line("Everybody who shares this cache needs this key. Next: awsideman cache encryption enable");
+    output.report(&document, &page)
+}
+
+/// The failure of a command that only makes sense while entries are sealed.
+fn enabled(session: &Session) -> Result<(), Failure> {
+    if session.app.config().cache.encryption.enabled {
+        return Ok(());
+    }
+    Err(Failure::new(Code::Usage, "the configuration does not say that entries are sealed")
+        .hint("`awsideman cache encryption status` says what to do first"))
+}
+
+/// Two at once would only be in each other's way.
+fn only_one(session: &Session) -> Result<crate::state::Lock, Failure> {
+    let state = session.app.state();
+    match state.try_lock("encryption", session.app.clock().now())? {
+        Some(lock) => Ok(lock),
+        None => Err(Failure::new(Code::Locked, "another awsideman is sealing or opening this cache right now")
+            .hint("`awsideman cache encryption status` shows how far it is")),
+    }
+}
+
+fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), Failure> {
+    let done: Resealed = session.app.reseal(session.progress.as_ref())?;
+    let status = session.app.encryption_status()?;
+    let mut page = Page::new().line(format!("{} {verb}", entries(done.resealed)));
+    if done.dropped > 0 {
+        page = page.line(format!("{} damaged and dropped", entries(done.dropped)));
+    }
+    if done.unknown > 0 {
+        page = page.line(format!("{} under keys that are not at hand, and left alone", entries(done.unknown)));
+    }
+    if let Some(next) = &status.next {
+        page = page.line(format!("Next: {next}"));
+    }
+    let document = json!({"schema_version": 1, "done": done, "status": status});
+    output.report(&document, &page)?;
+    if done.wiped {
+        return Ok(());
+    }
+    Err(Failure::new(Code::Partial, "what was before is not wiped from the database yet: a reader held it")
+        .hint("run it again when no long command is running"))
+}
+
+fn page(status: &EncryptionStatus) -> Page {
+    let mut page = Page::new()
+        .field("Encryption", if status.enabled { "on" } else { "off" })
+        .field(
+            "Key",
+            match (&status.key, &status.problem) {
+                (Some(id), _) => id.clone(),
+                (None, Some(problem)) => problem.clone(),
+                (None, None) => "none".to_owned(),
+            },
+        )
+        .field("From", status.key_source.clone().unwrap_or_else(|| "no place is configured".to_owned()));
+    let row =
+        |what: String, role: &str, n: u64, bytes: u64| vec![what, role.to_owned(), n.to_string(), format_size(bytes)];
+    let mut rows: Vec<Vec<String>> =
+        status.keys.iter().map(|key| row(key.id.clone(), key.role, key.entries, key.bytes)).collect();
+    rows.push(row("in clear".to_owned(), "", status.clear_entries, status.clear_bytes));
+    page = page.table(&["Under", "Key", "Entries", "Size"], rows);
+    for path in &status.older_databases {
+        page = page.line(format!("Not in use any more: {path}"));
+    }
+    match &status.next {
+        Some(next) => page.line(format!("Next: {next}")),
+        None => page.line("Nothing is to be done"),
+    }
+}
