@@ -10,10 +10,11 @@ use crate::private::{self, Access, Open};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 pub use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{self, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 /// A file of this many bytes is set aside.
 const LARGEST: u64 = 10 * 1024 * 1024;
@@ -51,14 +52,18 @@ pub fn begin(settings: LogSettings) {
         return;
     }
     let layer = fmt::layer().with_ansi(false).with_timer(Utc).with_target(false).with_writer(File(settings));
+    // Other crates say what they like, names and paths among it: what of theirs matters is said again by us.
+    let ours = filter_fn(|line| line.target().split("::").next() == Some(env!("CARGO_CRATE_NAME")));
     // Whoever is second in one process is a test.
     let _ = match format {
-        LogFormat::Text => {
-            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(level).with(layer))
-        }
+        LogFormat::Text => tracing::subscriber::set_global_default(
+            tracing_subscriber::registry().with(level).with(layer.with_filter(ours)),
+        ),
         LogFormat::Json => {
             let layer = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
-            tracing::subscriber::set_global_default(tracing_subscriber::registry().with(level).with(layer))
+            tracing::subscriber::set_global_default(
+                tracing_subscriber::registry().with(level).with(layer.with_filter(ours)),
+            )
         }
     };
 }

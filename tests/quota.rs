@@ -56,6 +56,7 @@ impl Host {
             .args(words.split_whitespace())
             .env_clear()
             .env("HOME", self.home.path())
+            .env("AWSIDEMAN_LOG_FILE", self.home.path().join("awsideman.log"))
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "AKIAFIRST")
             .env("AWS_SECRET_ACCESS_KEY", "secret")

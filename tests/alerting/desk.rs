@@ -120,7 +120,9 @@ impl Desk {
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_awsideman"));
-        command.args(words).env_clear().envs(&self.environment);
+        command.args(words).env_clear();
+        // Root's log would be the host's.
+        command.env("AWSIDEMAN_LOG_FILE", self.root.path().join("awsideman.log")).envs(&self.environment);
         command.current_dir(self.root.path()).stdin(Stdio::null());
         command
     }
