@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 /// The fields of a row, in AWS's order of them and in the order in which rows are sorted.
 const FIELDS: [&str; 4] = ["AccountId", "PermissionSetArn", "PrincipalType", "PrincipalId"];
 
-/// Assignments, in the order in which they were found or [sorted](Rows::sort).
+/// Assignments, in the order in which they were found or sorted.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
     texts: IndexSet<Box<str>>,

@@ -42,7 +42,7 @@ pub enum BadKey {
     Line(usize),
     /// Two lines hold the same key.
     Twice(usize),
-    /// More than [`MOST`] lines.
+    /// More than lines than a key file may have.
     TooMany,
 }
 
