@@ -6,67 +6,27 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
 
+#[path = "fixtures/python.rs"]
+mod python;
+
 use awsideman::app::App;
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
 use awsideman::sandbox::{self, Limits, Organisation, Running, Shape};
 use awsideman::state::Outcome;
+use python::{Server, python};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
 const SUBJECT: &str = "awsideman Cache Health Alert";
 const HEALTH: &str = "name = \"health\"\nkind = \"health-check\"\nevery = \"5m\"\n";
 const CLEANUP: &str = "name = \"clean\"\nkind = \"cleanup\"\nevery = \"5m\"\n";
-
-/// The Python to run the server with; without one the test ends here, which CI does not accept.
-#[expect(clippy::print_stderr, reason = "a skipped test must not look like a passed one")]
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("AWSIDEMAN_TEST_PYTHON").filter(|python| !python.is_empty());
-    if python.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "AWSIDEMAN_TEST_PYTHON must name a Python with aiosmtpd");
-        eprintln!("SKIPPED: set AWSIDEMAN_TEST_PYTHON to a Python with aiosmtpd and cryptography to run this test");
-    }
-    python.map(PathBuf::from)
-}
-
-/// A running mail server; it ends with this value.
-struct Server {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    port: u16,
-}
-
-impl Server {
-    fn start(python: &Path, folder: &Path, port: u16) -> Server {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/smtp_server.py");
-        let mut child = Command::new(python)
-            .arg(script)
-            .arg(folder)
-            .args(["starttls", &port.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the Python that AWSIDEMAN_TEST_PYTHON names starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().expect("the server prints its port");
-        let stdin = child.stdin.take();
-        Server { child, stdin, port }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        let _ = self.child.wait();
-    }
-}
 
 /// A home with a folder of jobs, and nothing else.
 struct Desk {
@@ -253,7 +213,7 @@ fn slow(latency: Duration) -> (Desk, Running) {
 fn crossed_unchanged_and_over_are_two_mails_and_what_is_typed_between_them_none() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
-    let server = Server::start(&python, desk.root.path(), 0);
+    let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     desk.mail_through(server.port);
     desk.looked_up(Outcome::Hit, 42);
     desk.looked_up(Outcome::MissAbsent, 58);
@@ -287,7 +247,7 @@ fn crossed_unchanged_and_over_are_two_mails_and_what_is_typed_between_them_none(
 fn a_mail_that_could_not_leave_is_said_and_sent_once_by_a_run_with_nothing_due() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
-    let port = Server::start(&python, desk.root.path(), 0).port;
+    let port = Server::smtp(&python, desk.root.path(), "starttls", 0).port;
     desk.mail_through(port);
     desk.looked_up(Outcome::MissAbsent, 100);
 
@@ -304,7 +264,7 @@ fn a_mail_that_could_not_leave_is_said_and_sent_once_by_a_run_with_nothing_due()
     let (mut database, _) = app.database().unwrap();
     let id: String = database.connection().query_row(row, [], |row| row.get(0)).unwrap();
 
-    let _server = Server::start(&python, desk.root.path(), port);
+    let _server = Server::smtp(&python, desk.root.path(), "starttls", port);
     desk.run("jobs run").says_nothing();
     desk.run("jobs run").says_nothing();
     let mails = desk.mails();
@@ -317,7 +277,7 @@ fn a_mail_that_could_not_leave_is_said_and_sent_once_by_a_run_with_nothing_due()
 fn the_daemon_sends_one_mail_however_many_runs_find_the_same() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[("50-health.toml", &HEALTH.replace("5m", "1s"))]);
-    let server = Server::start(&python, desk.root.path(), 0);
+    let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     desk.mail_through(server.port);
     desk.looked_up(Outcome::MissAbsent, 100);
     let mut daemon = desk.begin("jobs daemon");

@@ -5,64 +5,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
 
+#[path = "fixtures/python.rs"]
+mod python;
+
 use awsideman::alerts::{AlertError, Channel, Mailer, Post, Run, Transport as _, check, deliver, observe};
 use awsideman::config::{AlertWhen, Alerts, Command as Program, Email, Pings, Tls, Transport, Webhook};
 use awsideman::health::{Finding, Level};
 use awsideman::private::Access;
 use awsideman::state::Database;
+use python::{Server, python};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
 const SUBJECT: &str = "awsideman Cache Health Alert";
 const PASSWORD: &str = "correct-horse";
-
-/// The Python to run the server with; without one the test ends here, which CI does not accept.
-#[expect(clippy::print_stderr, reason = "a skipped test must not look like a passed one")]
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("AWSIDEMAN_TEST_PYTHON").filter(|python| !python.is_empty());
-    if python.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "AWSIDEMAN_TEST_PYTHON must name a Python with aiosmtpd");
-        eprintln!("SKIPPED: set AWSIDEMAN_TEST_PYTHON to a Python with aiosmtpd and cryptography to run this test");
-    }
-    python.map(PathBuf::from)
-}
-
-/// A running server; it ends with this value.
-struct Server {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    port: u16,
-}
-
-impl Server {
-    fn start(python: &Path, folder: &Path, mode: &str, port: u16) -> Server {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/smtp_server.py");
-        let mut child = Command::new(python)
-            .arg(script)
-            .arg(folder)
-            .args([mode, &port.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the Python that AWSIDEMAN_TEST_PYTHON names starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().expect("the server prints its port");
-        let stdin = child.stdin.take();
-        Server { child, stdin, port }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        let _ = self.child.wait();
-    }
-}
 
 /// A state directory, settings that fit the server, and a run every minute.
 struct Desk {
@@ -122,7 +81,7 @@ impl Desk {
 
     fn serve(&mut self, python: &Path, mode: &str) -> Server {
         let port = self.alerts.email.port.unwrap_or(0);
-        let server = Server::start(python, self.root.path(), mode, port);
+        let server = Server::smtp(python, self.root.path(), mode, port);
         self.alerts.email.port = Some(server.port);
         server
     }

@@ -1,7 +1,8 @@
 //! One suite over every backend and layer: each test is a sentence of the contract in `src/store/mod.rs`.
 //!
 //! Neighbours: `store_contract/disk.rs` has what only a directory can suffer, `store_contract/breaker.rs` the states
-//! of the breaker. A new backend is one line in `contract!`.
+//! of the breaker; `log.rs`, `sweeps.rs` and `revisions.rs` hold sentences of one matter each. A new backend is one line in
+//! `contract!`.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
@@ -11,10 +12,16 @@ mod breaker;
 mod disk;
 #[path = "store_contract/full.rs"]
 mod full;
+#[path = "store_contract/log.rs"]
+mod log;
 #[path = "store_contract/near.rs"]
 mod near;
+#[path = "store_contract/revisions.rs"]
+mod revisions;
 #[path = "store_contract/sealed.rs"]
 mod sealed;
+#[path = "store_contract/sweeps.rs"]
+mod sweeps;
 
 use awsideman::clock::{ManualClock, UnixMillis};
 use awsideman::private::Access;
@@ -26,6 +33,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use log::*;
+use revisions::*;
+use sweeps::*;
 
 const NOW: UnixMillis = 1_800_000_000_000;
 const HOUR: i64 = 3_600_000;
@@ -278,150 +289,6 @@ fn spaces_and_keys_of_any_text_are_kept_apart(store: &dyn Store) {
     }
 }
 
-fn a_removal_takes_the_next_number_and_what_it_covers(store: &dyn Store) {
-    for (selection, left) in [
-        (exact("s", "user:list:all"), "s/group:list:all s/user:describe:1 t/user:list:all"),
-        (glob(Some("s"), "user:*"), "s/group:list:all t/user:list:all"),
-        (glob(None, "*:list:*"), "s/user:describe:1"),
-        (Select::Space("s".into()), "t/user:list:all"),
-        (Select::All, ""),
-    ] {
-        fill_all(
-            store,
-            &[
-                fill("s", "user:list:all"),
-                fill("s", "user:describe:1"),
-                fill("s", "group:list:all"),
-                fill("t", "user:list:all"),
-            ],
-        );
-        let before = store.sequence().unwrap();
-        let removed = store.remove(std::slice::from_ref(&selection), None, NOW).unwrap();
-        assert_eq!(removed.sequence, before + 1);
-        assert_eq!(store.sequence().unwrap(), before + 1);
-        let rest = listed(store, &Select::All);
-        assert_eq!(rest.join(" "), left, "{selection:?}");
-        assert_eq!((removed.entries, removed.bytes), (4 - rest.len() as u64, 10 * (4 - rest.len() as u64)));
-    }
-    assert_eq!(store.remove(&[exact("s", "absent")], None, NOW).unwrap().entries, 0);
-}
-
-fn a_fill_older_than_a_record_that_covers_it_is_refused(store: &dyn Store) {
-    let fills = [fill("s", "user:1"), fill("s", "group:1"), fill("t", "user:1")];
-    for (selection, refused) in [
-        (exact("s", "user:1"), "s/user:1"),
-        (glob(Some("s"), "*:1"), "s/user:1 s/group:1"),
-        (glob(None, "user:*"), "s/user:1 t/user:1"),
-        (Select::Space("s".into()), "s/user:1 s/group:1"),
-        (Select::All, "s/user:1 s/group:1 t/user:1"),
-    ] {
-        store.remove(&[Select::All], None, NOW).unwrap();
-        let since = store.sequence().unwrap();
-        let sequence = store.remove(std::slice::from_ref(&selection), None, NOW).unwrap().sequence;
-        let stored = store.put(&fills, since, NOW).unwrap();
-        let count = refused.split(' ').count() as u64;
-        assert_eq!(stored, Stored { stored: 3 - count, refused: count }, "{selection:?}");
-        for name in refused.split(' ') {
-            let (space, key) = name.split_once('/').unwrap();
-            assert!(!has(store, space, key), "{selection:?} {name}");
-        }
-        assert_eq!(store.put(&fills, sequence, NOW).unwrap().refused, 0, "{selection:?}: a later fill");
-    }
-}
-
-fn a_fill_from_before_what_the_log_remembers_stores_nothing(store: &dyn Store) {
-    let since = store.sequence().unwrap();
-    store.remove(&[exact("s", "other")], None, NOW).unwrap();
-    assert_eq!(store.put(&[fill("s", "k")], since, NOW).unwrap().stored, 1, "nothing is forgotten yet");
-    let last = store.remove(&[exact("s", "another")], None, NOW + HOUR + 1).unwrap().sequence;
-    assert_eq!(store.put(&[fill("s", "k")], since, NOW).unwrap(), Stored { stored: 0, refused: 1 });
-    assert_eq!(store.put(&[fill("s", "k")], last - 1, NOW).unwrap().stored, 1, "all that came later is known");
-    assert_eq!(store.put(&[fill("s", "k")], last + 1, NOW).unwrap().stored, 0, "a number of another life");
-    for i in 0..2 {
-        let many: Vec<Select> = (0..6_000).map(|k| exact("s", &format!("{i}:{k}"))).collect();
-        store.remove(&many, None, NOW + HOUR).unwrap();
-    }
-    assert_eq!(store.put(&[fill("s", "k")], last - 1, NOW).unwrap().stored, 0, "10,000 records are kept");
-}
-
-fn a_fence_keeps_fills_out_until_its_deadline(store: &dyn Store) {
-    fill_all(store, &[fill("s", "user:1")]);
-    let fence = [glob(Some("s"), "user:*")];
-    let sequence = store.remove(&fence, Some(NOW + 2 * HOUR), NOW).unwrap().sequence;
-    assert!(!has(store, "s", "user:1"));
-    let fenced = |key, now| store.standing(at("s", key), now).unwrap().fenced;
-    let put = |key: &str, now| store.put(&[fill("s", key)], store.sequence().unwrap(), now).unwrap().stored == 1;
-    assert!(
-        fenced("user:1", NOW) && !fenced("group:1", NOW) && !store.standing(at("t", "user:1"), NOW).unwrap().fenced
-    );
-    assert!(!put("user:1", NOW) && put("group:1", NOW));
-    // A fence outlives the records of its age.
-    store.remove(&[exact("s", "other")], None, NOW + HOUR + 1).unwrap();
-    assert!(fenced("user:1", NOW + 2 * HOUR - 1) && !put("user:1", NOW + 2 * HOUR - 1));
-    assert!(!fenced("user:1", NOW + 2 * HOUR) && put("user:1", NOW + 2 * HOUR));
-    assert_eq!(store.put(&[fill("s", "user:2")], sequence - 1, NOW + 2 * HOUR).unwrap().stored, 0, "still a record");
-}
-
-fn a_fence_can_be_lowered_and_its_record_stays(store: &dyn Store) {
-    let since = store.sequence().unwrap();
-    let fence = store.remove(&[exact("s", "k")], Some(NOW + HOUR), NOW).unwrap().sequence;
-    assert_eq!(store.standing(at("s", "k"), NOW).unwrap(), Standing { newest: fence, fenced: true });
-    store.lower(fence, NOW + 10).unwrap();
-    store.lower(fence, NOW + 2 * HOUR).unwrap();
-    let put = |begun| store.put(&[fill("s", "k")], store.sequence().unwrap(), begun).unwrap().stored;
-    assert_eq!((put(NOW + 9), put(NOW + 10)), (0, 1), "judged by when the fetch began");
-    assert_eq!(store.standing(at("s", "k"), NOW + 10).unwrap(), Standing { newest: fence, fenced: false });
-    assert_eq!(store.put(&[fill("s", "k")], since, NOW + 10).unwrap().stored, 0, "still a record");
-    assert_eq!(store.standing(at("s", "other"), NOW).unwrap(), Standing::default());
-}
-
-fn the_log_tells_what_came_after_a_number(store: &dyn Store) {
-    let since = store.sequence().unwrap();
-    let first = store.remove(&[exact("s", "a"), exact("s", "b")], None, NOW).unwrap().sequence;
-    let second = store.remove(&[glob(None, "group:list:*")], Some(NOW + 5), NOW).unwrap().sequence;
-    let told = |since| {
-        let records = store.records(since).unwrap()?;
-        Some(records.into_iter().map(|record| (record.sequence, record.select)).collect::<Vec<_>>())
-    };
-    let last = (second, glob(None, "group:list:*"));
-    assert_eq!(told(since), Some(vec![(first, exact("s", "a")), (first, exact("s", "b")), last.clone()]));
-    assert_eq!(told(first), Some(vec![last]));
-    assert_eq!(told(second), Some(vec![]));
-    assert_eq!(told(second + 1), None, "a number of another life");
-    store.remove(&[exact("s", "x")], None, NOW + HOUR + 6).unwrap();
-    assert_eq!(told(since), None, "some of it is forgotten");
-}
-
-fn a_draft_is_seen_when_published_and_never_before(store: &dyn Store) {
-    let since = store.sequence().unwrap();
-    fill_all(store, &[fill("s", "k")]);
-    let mut draft = store.draft(NOW).unwrap();
-    draft.frame(b"one").unwrap();
-    draft.frame(&vec![7; 300_000]).unwrap();
-    assert_eq!(get(store, "s", "k").unwrap().1[0], b"first");
-    assert!(draft.publish(&Meta { frames: 2, held: 300_003, ..meta("s", "k") }, since).unwrap());
-    assert_eq!(get(store, "s", "k").unwrap().1, [b"one".to_vec(), vec![7; 300_000]]);
-    drop(store.draft(NOW).unwrap());
-    let short = store.draft(NOW).unwrap().publish(&meta("s", "short"), since).unwrap_err();
-    assert!(matches!(short, StoreError::Damaged { .. }), "{short}");
-    assert_eq!(listed(store, &Select::All), ["s/k"]);
-}
-
-fn an_overtaken_draft_is_not_published(store: &dyn Store) {
-    for (selection, published) in [(exact("s", "k"), false), (glob(None, "*"), false), (exact("s", "other"), true)] {
-        let since = store.sequence().unwrap();
-        let mut draft = store.draft(NOW).unwrap();
-        draft.frame(b"one").unwrap();
-        store.remove(std::slice::from_ref(&selection), None, NOW).unwrap();
-        assert_eq!(draft.publish(&Meta { frames: 1, ..meta("s", "k") }, since).unwrap(), published, "{selection:?}");
-        assert_eq!(has(store, "s", "k"), published, "{selection:?}");
-    }
-    store.remove(&[exact("s", "k")], Some(NOW + 10), NOW).unwrap();
-    let draft = store.draft(NOW).unwrap();
-    let since = store.sequence().unwrap();
-    assert!(!draft.publish(&Meta { frames: 0, ..meta("s", "k") }, since).unwrap(), "under a fence");
-}
-
 fn a_scan_goes_in_order_and_ends_when_told(store: &dyn Store) {
     let fills: Vec<Fill> = (0..1_203).rev().map(|i| fill(["s", "t"][i % 2], &format!("k:{i:04}"))).collect();
     fill_all(store, &fills);
@@ -466,78 +333,6 @@ fn a_scan_shows_what_its_set_covers(store: &dyn Store) {
     }
 }
 
-fn aged(key: &str, stored_at: i64, stale_until: i64, used_at: i64) -> Fill {
-    let mut fill = fill("s", key);
-    (fill.meta.stored_at, fill.meta.stale_until, fill.meta.used_at) = (stored_at, stale_until, used_at);
-    fill
-}
-
-fn a_sweep_drops_the_expired_then_the_old_then_the_unused(store: &dyn Store) {
-    let later = NOW + HOUR;
-    fill_all(
-        store,
-        &[
-            aged("expired", NOW - 10, NOW, NOW),
-            aged("old", NOW - 2 * HOUR, later, NOW),
-            aged("unused", NOW - 50, later, 0),
-            aged("used long ago", NOW - 10, later, NOW - 40),
-            aged("used", NOW - 90, later, NOW - 1),
-            aged("other", NOW - 20, later, 0),
-        ],
-    );
-    let sequence = store.sequence().unwrap();
-    let swept = store
-        .sweep(&Sweep {
-            expired: true,
-            stored_before: Some(NOW - HOUR),
-            bytes: Some((39, 25)),
-            entries: Some((100, 0)),
-            ..NO_SWEEP
-        })
-        .unwrap();
-    assert_eq!((swept.expired, swept.aged, swept.evicted, swept.bytes), (1, 1, 2, 40));
-    assert_eq!(listed(store, &Select::All), ["s/other", "s/used"]);
-    assert_eq!(store.sweep(&Sweep { bytes: Some((20, 0)), ..NO_SWEEP }).unwrap().entries(), 0, "not above the limit");
-    assert_eq!(store.sweep(&Sweep { entries: Some((1, 1)), ..NO_SWEEP }).unwrap().evicted, 1);
-    assert_eq!(listed(store, &Select::All), ["s/used"]);
-    assert_eq!(store.sequence().unwrap(), sequence, "an eviction is no record");
-}
-
-fn a_dry_sweep_deletes_nothing(store: &dyn Store) {
-    fill_all(store, &[aged("a", NOW, NOW, 0), aged("b", NOW, NOW + 1, 0)]);
-    let sweep = Sweep { expired: true, entries: Some((0, 0)), dry_run: true, ..NO_SWEEP };
-    let would = store.sweep(&sweep).unwrap();
-    assert_eq!((would.expired, would.evicted, would.bytes), (1, 1, 20));
-    assert_eq!(listed(store, &Select::All).len(), 2);
-    assert_eq!(store.sweep(&Sweep { dry_run: false, ..sweep }).unwrap(), would);
-    assert_eq!(store.size().unwrap().entries, 0);
-}
-
-fn a_use_saves_from_eviction(store: &dyn Store) {
-    fill_all(store, &[aged("a", NOW - 3, NOW + 1, 0), aged("b", NOW - 2, NOW + 1, 0)]);
-    store.touch(&[(store.row(at("s", "a")), NOW), (store.row(at("s", "absent")), NOW)]).unwrap();
-    store.touch(&[(store.row(at("s", "a")), NOW - 100)]).unwrap();
-    assert_eq!(get(store, "s", "a").unwrap().0.used_at, NOW, "the newest use counts");
-    store.sweep(&Sweep { entries: Some((1, 1)), ..NO_SWEEP }).unwrap();
-    assert_eq!(listed(store, &Select::All), ["s/a"]);
-}
-
-fn what_a_sweep_names_goes_first(store: &dyn Store) {
-    fill_all(
-        store,
-        &[
-            aged("user:list:all", NOW - 3, NOW + 1, 0),
-            aged("user:describe:a", NOW, NOW + 1, NOW),
-            aged("x", NOW - 2, NOW + 1, 0),
-        ],
-    );
-    let sweep = Sweep { entries: Some((2, 2)), first: &["*:describe:*", "*:by_name:*"], ..NO_SWEEP };
-    assert_eq!(store.sweep(&sweep).unwrap().evicted, 1);
-    assert_eq!(listed(store, &Select::All), ["s/user:list:all", "s/x"]);
-    assert_eq!(store.sweep(&Sweep { entries: Some((1, 1)), ..sweep }).unwrap().evicted, 1);
-    assert_eq!(listed(store, &Select::All), ["s/x"], "then the least recently used");
-}
-
 fn a_discard_needs_the_seal(store: &dyn Store) {
     let fill = fill("s", "k");
     fill_all(store, std::slice::from_ref(&fill));
@@ -575,74 +370,4 @@ fn many_threads_agree(store: &dyn Store) {
         }
     });
     assert_eq!(store.size().unwrap().entries, 0);
-}
-
-fn counted(n: u64) -> Fill {
-    let frames = vec![n.to_string().into_bytes()];
-    let meta = Meta { frames: 1, held: frames[0].len() as u64, stored_at: NOW, ..meta("s", "n") };
-    Fill { meta, frames }
-}
-
-/// One more than what the entry `n` holds.
-fn increment(store: &dyn Store) -> bool {
-    let one_more = &mut |there: Option<(&Meta, &mut dyn Frames)>| {
-        let mut text = Vec::new();
-        if let Some((_, frames)) = there {
-            frames.read(0, &mut text)?;
-        }
-        let before: u64 = std::str::from_utf8(&text).unwrap().parse().unwrap_or(0);
-        Ok(Some(counted(before + 1)))
-    };
-    store.revise(at("s", "n"), NOW, one_more).unwrap()
-}
-
-fn number(store: &dyn Store) -> String {
-    get(store, "s", "n").map(|(_, frames)| String::from_utf8(frames[0].clone()).unwrap()).unwrap_or_default()
-}
-
-fn a_revision_sees_what_is_there_and_stores_what_is_made_of_it(store: &dyn Store) {
-    assert!(increment(store));
-    assert_eq!(number(store), "1", "nothing was there");
-    store.touch(&[(store.row(at("s", "n")), NOW + 5)]).unwrap();
-    assert!(increment(store));
-    assert_eq!(number(store), "2");
-    assert_eq!(get(store, "s", "n").unwrap().0.used_at, NOW + 5, "the last use stays known");
-    assert_eq!(store.size().unwrap().held, 1);
-    assert_eq!(listed(store, &Select::All), ["s/n"]);
-}
-
-fn a_revision_that_fails_or_gives_nothing_changes_nothing(store: &dyn Store) {
-    assert!(increment(store));
-    let failed = store.revise(at("s", "n"), NOW, &mut |_| Err(StoreError::Output(std::io::Error::other("no"))));
-    assert!(matches!(failed, Err(StoreError::Output(_))), "{failed:?}");
-    assert!(!store.revise(at("s", "n"), NOW, &mut |_| Ok(None)).unwrap());
-    assert!(
-        !store
-            .revise(at("s", "absent"), NOW, &mut |there| {
-                assert!(there.is_none());
-                Ok(None)
-            })
-            .unwrap()
-    );
-    assert_eq!(number(store), "1");
-    assert!(increment(store), "and the next one goes on");
-}
-
-fn a_revision_is_kept_out_by_a_fence_and_by_nothing_older(store: &dyn Store) {
-    assert!(increment(store));
-    store.remove(&[exact("s", "n")], Some(NOW + 10), NOW).unwrap();
-    assert!(!increment(store));
-    assert!(!has(store, "s", "n"));
-    store.remove(&[exact("s", "n")], None, NOW).unwrap();
-    assert!(store.revise(at("s", "n"), NOW + 10, &mut |_| Ok(Some(counted(7)))).unwrap(), "a fence lapses");
-    assert_eq!(number(store), "7");
-}
-
-fn threads_that_revise_one_entry_lose_none(store: &dyn Store) {
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| (0..20).for_each(|_| assert!(increment(store))));
-        }
-    });
-    assert_eq!(number(store), "160");
 }

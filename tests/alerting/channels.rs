@@ -50,7 +50,7 @@ fn a_webhook_gets_one_document_when_it_begins_and_one_when_it_is_over_and_its_ur
 fn a_webhook_over_tls_needs_a_certificate_that_is_trusted() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[]);
-    let server = Server::https(&python, desk.root.path());
+    let server = Server::start(&python, "https_server.py", desk.root.path(), &[]);
     let url = desk.private("url", &format!("https://localhost:{}/hook\n", server.port));
     let hook = format!("[alerts.webhook]\nenabled = true\nurl_file = \"{}\"\n", url.display());
     desk.configure(&hook);

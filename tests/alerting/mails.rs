@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 fn flapping_outage_and_recovery_with_cron_and_daemon_at_once_are_counted_mail_by_mail() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[("50-health.toml", &HEALTH.replace("5m", "1s"))]);
-    let server = Server::mail(&python, desk.root.path(), 0);
+    let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     let port = server.port;
     desk.configure(&desk.mail_through(port));
     desk.looked_up(Outcome::MissAbsent, 100);
@@ -34,7 +34,7 @@ fn flapping_outage_and_recovery_with_cron_and_daemon_at_once_are_counted_mail_by
     desk.looked_up(Outcome::Hit, 500);
     (0..rounds()).for_each(|_| crowd(0));
     assert_eq!(desk.subjects(), [SUBJECT]);
-    let _server = Server::mail(&python, desk.root.path(), port);
+    let _server = Server::smtp(&python, desk.root.path(), "starttls", port);
     (0..rounds()).for_each(|_| crowd(0));
     daemon_says("health: done, healthy");
     daemon.signal("-TERM");
@@ -58,7 +58,7 @@ fn ended(mut run: Begun) {
 fn a_sender_killed_between_the_servers_yes_and_its_note_repeats_with_the_same_message_id() {
     let Some(python) = python() else { return };
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
-    let server = Server::mail(&python, desk.root.path(), 0);
+    let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     desk.configure(&desk.mail_through(server.port));
     desk.looked_up(Outcome::MissAbsent, 100);
     std::fs::write(desk.path("hold"), "").unwrap();
@@ -82,7 +82,7 @@ fn nothing_that_has_a_name_can_begin_a_header_or_a_line_of_a_mail() {
     let Some(python) = python() else { return };
     let warm = warm("profiles = [\"a\\r\\nBcc: all@example.com\\r\\n\\r\\n.\\r\\n<b>\"]");
     let desk = Desk::new(&[("10-warm.toml", &warm), ("50-health.toml", &format!("{HEALTH}alert = \"always\"\n"))]);
-    let server = Server::mail(&python, desk.root.path(), 0);
+    let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     let mail = desk.mail_through(server.port);
     desk.configure(
         &mail.replace("[\"oncall@", "[\"\\\"Dr. B, on call: Ärztin\\\" <oncall@").replace("com\"]", "com>\"]"),
@@ -130,7 +130,7 @@ fn one_login_that_is_over_is_one_alert_in_one_mail_however_many_jobs_and_profile
     let jobs = [("10-warm.toml", warm("profiles = [\"a\", \"b\"]")), ("20-again.toml", second)];
     let jobs: Vec<(&str, &str)> = jobs.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let mut desk = Desk::new(&jobs);
-    let server = Server::mail(&python, desk.root.path(), 0);
+    let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     desk.configure(&desk.mail_through(server.port));
     std::fs::create_dir(desk.path(".aws")).unwrap();
     let session = "[sso-session corp]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n";

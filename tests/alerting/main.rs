@@ -10,5 +10,7 @@ mod channels;
 mod commands;
 mod desk;
 mod mails;
+#[path = "../fixtures/python.rs"]
+mod python;
 mod servers;
 mod watch;

@@ -1,58 +1,10 @@
 //! The other sides: a mail server, an HTTPS server and an HTTP server.
 
+pub(crate) use crate::python::{Server, python};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
-
-/// The Python to run servers with; without one the test ends here, which CI does not accept.
-#[expect(clippy::print_stderr, reason = "a skipped test must not look like a passed one")]
-pub(crate) fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("AWSIDEMAN_TEST_PYTHON").filter(|python| !python.is_empty());
-    if python.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "AWSIDEMAN_TEST_PYTHON must name a Python with aiosmtpd");
-        eprintln!("SKIPPED: set AWSIDEMAN_TEST_PYTHON to a Python with aiosmtpd and cryptography to run this test");
-    }
-    python.map(PathBuf::from)
-}
-
-/// A running Python server; it ends with this value.
-pub(crate) struct Server {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    pub(crate) port: u16,
-}
-
-impl Server {
-    pub(crate) fn mail(python: &Path, folder: &Path, port: u16) -> Server {
-        Server::start(python, "smtp_server.py", folder, &["starttls", &port.to_string()])
-    }
-
-    pub(crate) fn https(python: &Path, folder: &Path) -> Server {
-        Server::start(python, "https_server.py", folder, &[])
-    }
-
-    fn start(python: &Path, script: &str, folder: &Path, more: &[&str]) -> Server {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(script);
-        let mut command = Command::new(python);
-        command.env("PYTHONDONTWRITEBYTECODE", "1").arg(script).arg(folder).args(more);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the Python starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().expect("the server prints its port");
-        let stdin = child.stdin.take();
-        Server { child, stdin, port }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        let _ = self.child.wait();
-    }
-}
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]
