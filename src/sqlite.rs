@@ -243,12 +243,23 @@ pub fn open_immutable(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     by_uri(plan, "immutable=1")
 }
 
+/// The number of the schema that a database was made in, whichever it is; `None` when it cannot be read. Nothing is made
+/// beside it, nothing is locked, and what is in its log is not seen. `SQLite` is asked and not the file: a process that
+/// closes a database file by itself loses the locks that it has on it.
+pub fn schema_of(path: &Path) -> Option<i32> {
+    version(&at_uri(path, "immutable=1").ok()?, path).ok()
+}
+
 fn by_uri(plan: &Plan<'_>, parameters: &str) -> Result<Connection, SqliteError> {
+    known(at_uri(plan.path, parameters)?, plan)
+}
+
+fn at_uri(path: &Path, parameters: &str) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
-    let path = resolved(plan.path);
-    let encoded = percent_encoding::percent_encode(path.as_os_str().as_encoded_bytes(), URI_PATH);
-    known(Connection::open_with_flags(format!("file:{encoded}?{parameters}"), flags).map_err(fail)?, plan)
+    let resolved = resolved(path);
+    let encoded = percent_encoding::percent_encode(resolved.as_os_str().as_encoded_bytes(), URI_PATH);
+    Connection::open_with_flags(format!("file:{encoded}?{parameters}"), flags)
+        .map_err(|source| SqliteError::Database { path: path.into(), source })
 }
 
 fn known(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {

@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The version of this form. Another binary's is left alone.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = crate::store::SCHEMA;
 
 /// Bytes of payload in a frame.
 pub const FRAME_BYTES: usize = 256 * 1024;

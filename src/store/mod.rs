@@ -26,6 +26,11 @@ pub use sealed::{BadKey, Census, Exchanged, KeyRing, Ring, Sealed};
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;
 
+/// The number of the form in which everything here lies at rest: databases, and the entries in them. What bears another
+/// number is another version's, and left alone. It is one number, because in one database two versions would each replace
+/// what the other stored. The feature `next-schema` raises it for those tests that run two versions on one host.
+pub const SCHEMA: u32 = if cfg!(feature = "next-schema") { 2 } else { 1 };
+
 /// The space of entries that are made to be removed again by whoever made them: nobody else, of this version or of
 /// another, reads them.
 pub const TRIAL_SPACE: &str = "@test";

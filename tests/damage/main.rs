@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod next_binary;
 #[expect(dead_code, reason = "the world of tests/cli, of which not all is needed here")]
 #[path = "../cli/run.rs"]
 mod run;
@@ -15,3 +16,4 @@ mod run;
 mod stage;
 mod strike;
 mod versions;
+mod versions_at_work;

@@ -1,96 +1,211 @@
-//! Two versions on one host: what a later awsideman keeps beside us stays, and neither is told what is no longer so.
+//! Two versions on one host, each in turn: neither drops what the other keeps, neither says a word about it, and neither
+//! answers from before a change that the other made.
 //!
-//! Neighbours: `src/store/disk/schema.rs` says how versions share a directory: a later one keeps its generation in
-//! `CURRENT.v<number>`. Promise: the later version is what it leaves on the disk, made here from our own generation with
-//! the numbers raised; ours is the real binary. A second build would prove no more: it differs by that number.
+//! Neighbours: `next_binary.rs` builds the later version, whose numbers are raised and nothing else; `versions_at_work.rs`
+//! lets both work at once; `src/store/disk/schema.rs` says how versions share a directory. Promise: both are real binaries,
+//! and each is tried in the place of the other.
 
-use crate::run::World;
+use crate::next_binary::{BOTH, Version};
+use crate::run::{Ran, World};
 use awsideman::cache::SCHEMA;
+use awsideman::sandbox::Rule;
 use awsideman::sqlite::Connection;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-fn live(world: &World) -> PathBuf {
-    world.cache_dir().join(std::fs::read_to_string(world.cache_dir().join("CURRENT")).unwrap().trim())
-}
+/// What both are asked.
+const READS: [&str; 2] = ["user list --json", "group list --json"];
 
-/// A world whose cache is filled, and the generation of a later version beside ours, idle for days.
-fn world() -> (World, PathBuf) {
+/// A world in which both have warmed and read.
+fn world() -> World {
     let world = World::small();
-    for words in ["user list", "cache warm users groups", "cache cleanup"] {
-        world.run(words.split(' ')).ok();
+    for words in ["cache warm users groups", READS[0], READS[1]] {
+        for version in [Version::This, Version::Next] {
+            version.run(&world, words).ok();
+        }
     }
-    let ours = live(&world);
-    let folded = Connection::open(&ours).unwrap();
-    folded.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())).unwrap();
-    drop(folded);
-    let number: u64 = ours.file_stem().unwrap().to_str().unwrap()["gen-".len()..].parse().unwrap();
-    let theirs = world.cache_dir().join(format!("gen-{}.db", number + 1));
-    std::fs::copy(&ours, &theirs).unwrap();
-    let raised = format!("PRAGMA journal_mode=DELETE; PRAGMA user_version={0}; UPDATE e SET schema={0}", SCHEMA + 1);
-    Connection::open(&theirs).unwrap().execute_batch(&raised).unwrap();
-    let name = theirs.file_name().unwrap().to_str().unwrap().to_owned();
-    std::fs::write(pointer(&world), format!("{name}\n")).unwrap();
-    let days_ago = SystemTime::now() - Duration::from_hours(72);
-    File::options().write(true).open(&theirs).unwrap().set_modified(days_ago).unwrap();
-    (world, theirs)
-}
-
-fn pointer(world: &World) -> PathBuf {
-    world.cache_dir().join(format!("CURRENT.v{}", SCHEMA + 1))
-}
-
-fn bytes(paths: [&Path; 2]) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
-    paths.into_iter().map(|path| (path.to_owned(), std::fs::read(path).ok())).collect()
-}
-
-/// The numbers of the form of entries and of the database rise together: only then do two versions never meet in one
-/// database, where each would replace what the other stored.
-#[test]
-fn the_number_of_the_database_is_the_number_of_the_form_of_entries() {
-    let world = World::small();
-    world.run(["user", "list"]).ok();
-    let version: u32 =
-        Connection::open(live(&world)).unwrap().query_row("PRAGMA user_version", (), |row| row.get(0)).unwrap();
-    assert_eq!(version, SCHEMA, "raise both numbers together: src/store/disk/schema.rs and src/cache/entry.rs");
-}
-
-#[test]
-fn what_a_later_version_keeps_is_left_alone_without_a_word() {
-    let (mut world, theirs) = world();
-    let before = bytes([&theirs, &pointer(&world)]);
-    let users = world.run(["user", "list", "--json"]).ok().stdout;
-    world.set("AWSIDEMAN_CACHE_MAX_ENTRIES", "30");
-    for words in [
-        "user list --json --cache-only",
-        "group list --json",
-        "cache warm users groups",
-        "cache cleanup",
-        "cache enforce-limits",
-        "cache check --full",
-        "cache health",
-        "cache status --json",
-        "cache test",
-    ] {
-        let ran = world.run(words.split(' ')).ok();
-        assert!(!ran.stderr.contains("schema") && !ran.stderr.contains("rror"), "{words}: {ran:?}");
-        assert!(bytes([&theirs, &pointer(&world)]) == before, "`{words}` touched what is the later version's");
+    for (version, number) in [(Version::This, SCHEMA), (Version::Next, SCHEMA + 1)] {
+        let database = Connection::open(version.database(&world)).unwrap();
+        let made: u32 = database.query_row("PRAGMA user_version", (), |row| row.get(0)).unwrap();
+        let held: u32 =
+            database.query_row("SELECT count(*) FROM e WHERE schema = ?", [made], |row| row.get(0)).unwrap();
+        assert!(made == number && held > 40, "{version:?} keeps {held} entries in schema {made}");
     }
-    assert_eq!(world.status()["error_count"], 0);
-    assert_eq!(world.run(["user", "list", "--json"]).ok().stdout, users);
-    assert_eq!(world.run(["alerts", "list", "--json"]).ok().json()["alerts"], serde_json::json!([]));
+    world
+}
+
+/// Both answer both questions from what they keep, without a word.
+#[track_caller]
+fn both_answer_from_the_cache(world: &World, after: &str) {
+    for words in READS {
+        let before = world.calls().total;
+        let [this, next] = [Version::This, Version::Next].map(|version| version.run(world, words).ok().silent().stdout);
+        assert_eq!(world.calls().total, before, "after {after}: `{words}` was asked of AWS");
+        assert_eq!(this, next, "after {after}: `{words}`");
+    }
+}
+
+#[track_caller]
+fn is_content(world: &World, version: Version) {
+    for words in ["cache health", "cache check --full", "cache test"] {
+        let ran = version.run(world, words).ok();
+        assert!(!ran.stderr.contains("schema") && !ran.stderr.contains("rror"), "{ran:?}");
+    }
+    let status = version.run(world, "cache status --json").ok().silent().json();
+    assert_eq!(status["error_count"], 0, "{status}");
+    assert_eq!(version.run(world, "alerts list --json").ok().json()["alerts"], json!([]));
+}
+
+fn somebody(world: &World) -> String {
+    Version::This.run(world, READS[0]).ok().json()[3]["UserName"].as_str().unwrap().to_owned()
+}
+
+/// What a list calls that user.
+#[track_caller]
+fn display(list: &Ran, name: &str) -> String {
+    let users = list.clone().ok().silent().json();
+    let user = users.as_array().unwrap().iter().find(|user| user["UserName"] == name).unwrap();
+    user["DisplayName"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn a_change_and_a_clear_by_the_earlier_version_leave_the_later_one_nothing_false() {
-    for words in ["user update NAME --display-name Changed", "cache clear"] {
-        let (world, theirs) = world();
-        let name = world.run(["user", "list", "--json"]).ok().json()[3]["UserName"].as_str().unwrap().to_owned();
-        world.run(words.split(' ').map(|word| if word == "NAME" { &name } else { word })).ok();
-        assert!(!pointer(&world).exists(), "`{words}`: the later version would answer from before it");
+fn turn_and_turn_about_each_answers_from_what_it_keeps_and_says_nothing() {
+    let world = world();
+    for round in ["warming", "another turn"] {
+        both_answer_from_the_cache(&world, round);
+    }
+    for (version, _) in BOTH {
+        is_content(&world, version);
+        for words in ["cache warm users groups", "cache cleanup", "cache enforce-limits", "cache verify --sample 5"] {
+            version.run(&world, words).ok();
+            both_answer_from_the_cache(&world, &format!("`{words}` by {version:?}"));
+        }
+    }
+}
+
+/// Byte for byte, and when it has not been used for days.
+#[test]
+fn what_the_other_keeps_is_left_as_it_is_by_whatever_drops_nothing() {
+    for (version, other) in BOTH {
+        let mut world = world();
+        let theirs = other.database(&world);
+        let folded = Connection::open(&theirs).unwrap();
+        folded.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())).unwrap();
+        drop(folded);
+        let days_ago = SystemTime::now() - Duration::from_hours(72);
+        File::options().write(true).open(&theirs).unwrap().set_modified(days_ago).unwrap();
+        let kept = [theirs, other.pointer(&world)];
+        let bytes = || -> BTreeMap<&PathBuf, Vec<u8>> { kept.iter().map(|f| (f, std::fs::read(f).unwrap())).collect() };
+        let before = bytes();
+        world.set("AWSIDEMAN_CACHE_MAX_ENTRIES", "30");
+        for words in [
+            "user list --json --cache-only",
+            "cache warm users groups",
+            "cache cleanup",
+            "cache enforce-limits",
+            "cache check --full",
+            "cache recover",
+            "cache recover --prune --yes",
+        ] {
+            version.run(&world, words).ok();
+            assert!(bytes() == before, "`{words}` by {version:?} touched what is the other's");
+        }
+    }
+}
+
+/// With a fence that stands, AWS may still show what was before: nothing is kept by either.
+#[test]
+fn after_a_change_by_either_neither_answers_from_before_it_nor_keeps_what_aws_still_shows() {
+    for (writer, reader) in BOTH {
+        let mut world = world();
+        let name = somebody(&world);
+        writer.run(&world, &format!("user update {name} --display-name Changed")).ok();
+        for version in [reader, writer] {
+            assert_eq!(display(&version.run(&world, READS[0]), &name), "Changed", "{version:?} after {writer:?}");
+            version.run(&world, "user list --cache-only").code(10);
+            let user = version.run(&world, &format!("user get {name} --json")).ok().silent().json();
+            assert_eq!(user["DisplayName"], "Changed");
+        }
+        // A generation that is made while the fence stands takes it over, and its end too.
+        world.later("11s");
+        for version in [reader, writer] {
+            assert_eq!(display(&version.run(&world, READS[0]), &name), "Changed");
+            version.run(&world, "group list --json").ok().silent();
+        }
+        both_answer_from_the_cache(&world, "the end of the fence");
+        for (version, _) in BOTH {
+            is_content(&world, version);
+        }
+    }
+}
+
+/// AWS makes the change whose writer is gone. Nobody will ever say that it has ended.
+#[test]
+fn the_fence_of_a_writer_that_was_killed_stands_before_the_other_version_too() {
+    for (writer, reader) in BOTH {
+        let mut world = world();
+        let name = somebody(&world);
+        world.faults(|faults| faults.hold = vec![Rule::of("AWSIdentityStore.UpdateUser")]);
+        let mut command = writer.command(&world, &format!("user update {name} --display-name Changed"));
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        assert!(world.wait_for_held(1, Duration::from_secs(60)));
+        let before = display(&reader.run(&world, READS[0]), &name);
+        process.kill().unwrap();
+        process.wait().unwrap();
+        reader.run(&world, "user list --cache-only").code(10);
+        rename(&world, &name, "Afterwards");
+        for version in [reader, writer, reader] {
+            let shown = display(&version.run(&world, READS[0]), &name);
+            assert!(shown == "Afterwards" && shown != before, "{version:?} shows {shown}");
+        }
+        world.release();
+        world.later("6m");
+        for version in [reader, writer] {
+            for words in READS {
+                version.run(&world, words).ok().silent();
+            }
+        }
+        both_answer_from_the_cache(&world, "a fence that lapsed");
+    }
+}
+
+/// Somebody else gives the user another name.
+fn rename(world: &World, name: &str, display: &str) {
+    let instances = world.ask("SWBExternalService.ListInstances", &json!({}));
+    let store = &instances["Instances"][0]["IdentityStoreId"];
+    let users: Value = world.ask("AWSIdentityStore.ListUsers", &json!({"IdentityStoreId": store}));
+    let user = users["Users"].as_array().unwrap().iter().find(|user| user["UserName"] == name).unwrap();
+    let change = json!({"AttributePath": "displayName", "AttributeValue": display});
+    let body = json!({"IdentityStoreId": store, "UserId": user["UserId"], "Operations": [change]});
+    world.ask("AWSIdentityStore.UpdateUser", &body);
+}
+
+#[test]
+fn a_clear_by_either_leaves_the_other_nothing_and_deletes_no_database() {
+    for (version, other) in BOTH {
+        let world = world();
+        let theirs = other.database(&world);
+        version.run(&world, "cache clear").ok();
+        other.run(&world, "user list --cache-only").code(10);
         assert!(theirs.exists(), "nobody deletes a database that somebody may have open");
+        other.run(&world, "user list --json").ok().silent();
+    }
+}
+
+#[test]
+fn what_either_switches_off_is_off_for_both_and_on_again_for_both() {
+    let world = world();
+    for (version, other) in BOTH {
+        version.run(&world, "cache disable --for 1h").ok();
+        for reader in [version, other] {
+            assert!(world.calls_of(|| reader.run(&world, READS[0]).ok()) > 0, "{reader:?} after {version:?}");
+        }
+        other.run(&world, "cache enable").ok();
+        both_answer_from_the_cache(&world, "enabling");
     }
 }
 
@@ -99,7 +214,8 @@ fn a_change_and_a_clear_by_the_earlier_version_leave_the_later_one_nothing_false
 fn entries_of_another_form_in_our_own_database_are_misses_without_an_error() {
     let world = World::small();
     let users = world.run(["user", "list", "--json"]).ok().stdout;
-    Connection::open(live(&world)).unwrap().execute_batch(&format!("UPDATE e SET schema={}", SCHEMA + 1)).unwrap();
+    let raise = format!("UPDATE e SET schema={}", SCHEMA + 1);
+    Connection::open(Version::This.database(&world)).unwrap().execute_batch(&raise).unwrap();
     let full = world.run(["cache", "check", "--full", "--json"]).ok().json();
     assert!(full["entries"]["other_version"].as_u64() > Some(10), "{full}");
     assert_eq!(world.run(["user", "list", "--json"]).ok().silent().stdout, users, "answered by AWS");

@@ -161,7 +161,7 @@ impl Disk {
             if rounds == ROUNDS {
                 return Err(StoreError::Io {
                     action: "keep up with",
-                    path: self.options.dir.join("CURRENT"),
+                    path: self.options.dir.join(generation::CURRENT),
                     source: std::io::Error::other("it keeps being replaced"),
                 });
             }

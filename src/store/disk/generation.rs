@@ -4,6 +4,8 @@
 //! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
 //! come along whenever the old one can be read, while its writers are held back.
 
+use super::elders::{self, Estate};
+pub(super) use super::schema::CURRENT;
 use super::{Flip, Options, Removal, ballast, schema, tongues, write};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open, PrivateError};
@@ -14,9 +16,6 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-/// The file that names the live database of this schema.
-pub(super) const CURRENT: &str = "CURRENT";
 
 /// What the name of a marker has between the generation and the date.
 pub(super) const MARK: &str = ".corrupted.";
@@ -92,12 +91,9 @@ pub(super) fn retire(options: &Options) -> Result<(), StoreError> {
 
 /// Retires the generations of other schemas: their readers cannot see our records.
 pub(super) fn retire_others(options: &Options) -> Result<(), StoreError> {
-    for name in names(&options.dir)? {
-        if name.strip_prefix(CURRENT).is_some_and(|rest| rest.starts_with(".v")) {
-            unlink(&options.dir.join(name))?;
-        }
-    }
-    Ok(())
+    let names = names(&options.dir)?;
+    let others = names.iter().filter(|name| schema::is_pointer(name) && *name != CURRENT);
+    others.map(|name| options.dir.join(name)).try_for_each(|path| unlink(&path))
 }
 
 /// Deletes databases that nobody names and nobody keeps as evidence, when their last write is so long ago. Processes
@@ -132,7 +128,7 @@ fn leftovers(options: &Options, before: SystemTime) -> Result<Vec<PathBuf>, Stor
 
 /// The databases that are live, for binaries of any schema.
 pub(super) fn live_names(options: &Options) -> Result<Vec<String>, StoreError> {
-    let names = names(&options.dir)?.into_iter().filter(|name| name.starts_with(CURRENT));
+    let names = names(&options.dir)?.into_iter().filter(|name| schema::is_pointer(name));
     let texts = names.filter_map(|name| std::fs::read_to_string(options.dir.join(name)).ok());
     Ok(texts.map(|text| text.trim().to_owned()).collect())
 }
@@ -190,26 +186,18 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     dress(options)?;
     let newest = names(folder)?.iter().filter_map(|name| number(name)).max();
     let old = live.map(|(_, path)| path);
-    let before = old.clone().or_else(|| newest.map(|n| folder.join(file_name(n))).filter(|path| path.exists()));
-    let open_before = || {
-        let connection = sqlite::open_existing(&plan(options, before.as_ref()?, "")).ok()?;
-        // Evidence stays as it is: nothing is folded into it when this is closed.
-        sqlite::leave_log(&connection, schema::LOG_PAGES).ok().map(|()| connection)
-    };
-    let (mut holder, witness) = (open_before(), open_before());
-    // Writers of the old generation wait here, and notice the new one when it is their turn. One that does not let go
+    let (elders, mut holders) = elders::elders(options, old.as_deref());
+    // Writers of the old generations wait here, and notice the new one when it is their turn. One that does not let go
     // in time is not waited for: what it still writes is looked for afterwards.
-    let held = holder.as_mut().and_then(|connection| sqlite::hold(connection).ok());
+    let held: Vec<_> = holders.iter_mut().map(sqlite::hold).collect();
     let after = flip_at.unwrap_or(UnixMillis::MIN);
-    let inherited = || witness.as_ref().and_then(|connection| inheritance(connection, after).ok());
-    let known = inherited();
+    let known = elders::estate(&elders, after);
     // The number is the name too: a name that was used before could bring together the log of one database and the
     // pages of another, where somebody still has the old one open.
-    let taken = known.as_ref().map_or(seen, |(sequence, _)| seen.max(*sequence)).max(newest.unwrap_or(0));
+    let taken = known.as_ref().map_or(seen, |estate| seen.max(estate.sequence)).max(newest.unwrap_or(0));
     let start = fresh_number(taken);
     let path = folder.join(file_name(start));
-    let spoken = witness.as_ref().and_then(|connection| tongues::spoken(connection).ok().flatten());
-    let built = build(options, &path, start, known.iter().flat_map(|(_, fences)| fences), spoken.as_deref());
+    let built = build(options, &path, start, known.as_ref());
     let mut connection = built.map_err(|error| {
         // Told apart before what is left of it goes: one that failed fails again, one that was taken away does not.
         let error = if path.exists() { error } else { missing("make", &path) };
@@ -217,9 +205,11 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
         error
     })?;
     private::replace(&folder.join(CURRENT), format!("{}\n", private::file_name(&path)).as_bytes(), options.access)?;
-    if held.is_none() {
-        let seen = known.as_ref().map_or(0, |(sequence, _)| *sequence);
-        for fence in inherited().into_iter().flat_map(|(_, fences)| fences).filter(|fence| fence.sequence > seen) {
+    if held.iter().any(Result::is_err) {
+        let is_known =
+            |fence: &Record| known.iter().flat_map(|estate| &estate.fences).any(|k| elders::is_same(k, fence));
+        let late = elders::estate(&elders, after).into_iter().flat_map(|estate| estate.fences);
+        for fence in late.filter(|fence| !is_known(fence)) {
             let work = |transaction: &Transaction<'_>| {
                 write::remove(
                     transaction,
@@ -233,25 +223,20 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     }
     drop(held);
     ballast::lay(options);
+    let fences = known.filter(|estate| estate.ours).map(|estate| estate.fences.len());
     let stamp = stamp(folder).ok_or_else(|| missing("read", &folder.join(CURRENT)))?;
-    Ok(Made { stamp, old, new: path, fences: known.map(|(_, fences)| fences.len()), number: start })
+    Ok(Made { stamp, old, new: path, fences, number: start })
 }
 
 /// Makes the database of a generation, with the fences that it inherits and the tongues that they are said in.
-fn build<'a>(
-    options: &Options,
-    path: &Path,
-    start: u64,
-    fences: impl Iterator<Item = &'a Record>,
-    spoken: Option<&[(i64, UnixMillis)]>,
-) -> Result<Connection, StoreError> {
+fn build(options: &Options, path: &Path, start: u64, estate: Option<&Estate>) -> Result<Connection, StoreError> {
     let statements = schema::statements(start.cast_signed());
     let mut connection = sqlite::open(&plan(options, path, &statements))?;
     sqlite::write(&mut connection, |transaction| {
-        if let Some(spoken) = spoken {
+        if let Some(spoken) = estate.and_then(|estate| estate.spoken.as_ref()) {
             tongues::inherit(transaction, spoken, start)?;
         }
-        for fence in fences {
+        for fence in estate.into_iter().flat_map(|estate| &estate.fences) {
             let (form, space, pattern) = schema::columns(&fence.select);
             transaction.execute(
                 "INSERT INTO r(sequence, form, space, pattern, deadline, at) VALUES(?, ?, ?, ?, ?, ?)",
@@ -263,14 +248,6 @@ fn build<'a>(
     .and_then(|()| sqlite::checkpoint(&connection))
     .map_err(sqlite::at(path))?;
     Ok(connection)
-}
-
-/// The newest number of a generation, and its fences that stand after `now`.
-fn inheritance(connection: &Connection, now: UnixMillis) -> Result<(u64, Vec<Record>), sqlite::StatementError> {
-    let sequence: i64 = connection.query_row("SELECT sequence FROM c", [], |row| row.get(0))?;
-    let sql = format!("SELECT {} FROM r WHERE deadline > ?", schema::RECORD);
-    let fences = connection.prepare(&sql)?.query_map([now], schema::record)?.collect::<Result<_, _>>()?;
-    Ok((sequence.cast_unsigned(), fences))
 }
 
 /// What `CURRENT` names, when it and the database are there.

@@ -9,6 +9,7 @@ mod ballast;
 mod check;
 mod cut;
 mod draft;
+mod elders;
 mod evidence;
 mod generation;
 mod network;

@@ -5,14 +5,30 @@
 
 use crate::sqlite::{Row, StatementError, Value, ValueRef};
 use crate::store::log::Record;
-use crate::store::{Address, Meta, Select};
+use crate::store::{Address, Meta, SCHEMA, Select};
 
 /// The number of this schema.
 ///
 /// A later schema keeps its live generation in `CURRENT.v<number>` instead of `CURRENT`, so that two versions share a
-/// directory without dropping each other's entries; a removal by either retires the generation of the other. For the
-/// same reason it rises whenever `cache::SCHEMA` does: in one database each version would replace what the other stored.
-pub(super) const VERSION: i32 = 1;
+/// directory without dropping each other's entries; a removal by either retires the generation of the other. What the
+/// other then begins anew takes over the standing fences of both: the tables `c` and `r` are in every version what they
+/// are in the first.
+pub(super) const VERSION: i32 = SCHEMA.cast_signed();
+
+/// The file that names the live database of this schema.
+pub(super) const CURRENT: &str = match SCHEMA {
+    1 => POINTER,
+    2 => "CURRENT.v2",
+    _ => panic!("a schema of a new number has a file of its own"),
+};
+
+/// What the files that name live databases begin with.
+const POINTER: &str = "CURRENT";
+
+/// Whether a file of this name names the live database of some schema.
+pub(super) fn is_pointer(name: &str) -> bool {
+    name.strip_prefix(POINTER).is_some_and(|rest| rest.is_empty() || rest.starts_with(".v"))
+}
 
 /// Bytes a page: long lists are read a third faster than with 4 KiB.
 pub(super) const PAGE_SIZE: u32 = 16_384;
