@@ -83,6 +83,12 @@ tests() {
     fi
 }
 
+# The later version beside the ordinary one; its test would build it too, and the time would stand with the tests.
+build() {
+    cargo build --locked --all-targets
+    cargo build --locked --features next-schema --bin awsideman-next
+}
+
 documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 }
@@ -90,7 +96,7 @@ documentation() {
 stage "what tests need" tools
 stage "format" cargo fmt --all --check
 stage "lints" cargo clippy --locked --all-targets -- -D warnings
-stage "build" cargo build --locked --all-targets
+stage "build" build
 stage "tests" tests
 stage "docs" documentation
 

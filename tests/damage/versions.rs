@@ -123,14 +123,21 @@ fn after_a_change_by_either_neither_answers_from_before_it_nor_keeps_what_aws_st
     for (writer, reader) in BOTH {
         let mut world = world();
         let name = somebody(&world);
-        writer.run(&world, &format!("user update {name} --display-name Changed")).ok();
+        world.faults(|faults| faults.hold = vec![Rule::of("AWSIdentityStore.UpdateUser")]);
+        let mut change = writer.command(&world, &format!("user update {name} --display-name Changed"));
+        let change = change.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        assert!(world.wait_for_held(1, Duration::from_secs(60)));
+        // The reader begins a generation while the fence is still as long as a change may take.
+        reader.run(&world, READS[0]).ok().silent();
+        world.release();
+        Ran::of("user update".into(), &change.wait_with_output().unwrap()).ok();
         for version in [reader, writer] {
             assert_eq!(display(&version.run(&world, READS[0]), &name), "Changed", "{version:?} after {writer:?}");
             version.run(&world, "user list --cache-only").code(10);
             let user = version.run(&world, &format!("user get {name} --json")).ok().silent().json();
             assert_eq!(user["DisplayName"], "Changed");
         }
-        // A generation that is made while the fence stands takes it over, and its end too.
+        // What was taken over ends when the change says so, in every copy.
         world.later("11s");
         for version in [reader, writer] {
             assert_eq!(display(&version.run(&world, READS[0]), &name), "Changed");
