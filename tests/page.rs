@@ -308,8 +308,11 @@ fn a_look_that_nobody_can_take_is_a_problem_with_a_command_and_not_an_empty_page
 
 /// The words of a page without its ages, which go on while it is looked at: `9s ago` and `12s ago` are the same.
 fn timeless(text: &str) -> String {
-    let age = |word: &&str| !word.starts_with(|c: char| c.is_ascii_digit());
-    text.split_whitespace().filter(age).collect::<Vec<_>>().join(" ")
+    let is_age = |word: &str| {
+        let number = word.trim_end_matches([',', ';', ')']).strip_suffix(['s', 'm']);
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    text.split_whitespace().filter(|word| !is_age(word)).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
