@@ -1,8 +1,9 @@
-//! Never an answer from before a change that has returned: forced interleavings by seed, on the real store and the real
-//! gateway, and the same rules with one step taken out, which must be noticed.
+//! Never an answer from before a change that has returned: forced interleavings by seed, on the real store, in clear and
+//! sealed, and the real gateway, and the same rules with one step taken out, which must be noticed.
 //!
 //! Neighbours: `coherence/aws.rs` is a small Identity Center whose every call is a moment at which something else can
-//! happen, `coherence/play.rs` lets actors take turns by seed, `coherence/mutants.rs` takes a step out. The same is forced
+//! happen, `coherence/play.rs` lets actors take turns by seed, `coherence/mutants.rs` takes a step out,
+//! `coherence/seal.rs` has the keys. The same is forced
 //! on the real binary in `tests/cli/coherent.rs`. Small counts here, 10,000 seeds with `AWSIDEMAN_SOAK=1`.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
@@ -13,34 +14,55 @@ mod aws;
 mod mutants;
 #[path = "coherence/play.rs"]
 mod play;
+#[path = "coherence/seal.rs"]
+mod seal;
 
 use mutants::Mutant;
 use play::{Seen, play};
+use seal::Kept;
 
-/// How many seeds are played.
-fn seeds() -> u64 {
-    if std::env::var("AWSIDEMAN_SOAK").is_ok_and(|set| set == "1") { 10_000 } else { 200 }
+/// How many seeds are played: more are played in clear, which is quicker.
+fn seeds(kept: Kept) -> u64 {
+    match (std::env::var("AWSIDEMAN_SOAK").is_ok_and(|set| set == "1"), kept) {
+        (true, _) => 10_000,
+        (false, Kept::Clear) => 200,
+        (false, Kept::Sealed) => 60,
+    }
+}
+
+fn no_violation(kept: Kept) -> Seen {
+    let (mut seen, seeds) = (Seen::default(), seeds(kept));
+    for seed in 0..seeds {
+        match play(seed, kept, Mutant::None) {
+            Ok(more) => seen.add(&more),
+            Err(violation) => panic!("seed {seed}, {kept:?}: {violation}"),
+        }
+    }
+    println!("{kept:?}: {seeds} seeds: {seen}; 0 violations");
+    assert!(seen.hits > seeds && seen.late_hits > seeds / 2, "the cache answered too seldom to prove much: {seen}");
+    assert!(seen.killed > 0 && seen.lost > 0 && seen.clears > 0 && seen.flips > 0 && seen.lapses > 0, "{seen}");
+    seen
 }
 
 #[test]
 fn no_interleaving_serves_what_a_change_that_returned_has_made_false() {
-    let mut seen = Seen::default();
-    for seed in 0..seeds() {
-        match play(seed, Mutant::None) {
-            Ok(more) => seen.add(&more),
-            Err(violation) => panic!("seed {seed}: {violation}"),
-        }
-    }
-    println!("{} seeds: {seen}; 0 violations", seeds());
-    assert!(seen.hits > seeds() && seen.late_hits > seeds() / 2, "the cache answered too seldom to prove much: {seen}");
-    assert!(seen.killed > 0 && seen.lost > 0 && seen.clears > 0 && seen.flips > 0 && seen.lapses > 0, "{seen}");
+    no_violation(Kept::Clear);
+}
+
+/// Nor where somebody enables, disables or rotates the key meanwhile, and others go on with the keys that they had.
+#[test]
+fn no_interleaving_over_a_sealed_cache_does_either() {
+    let seen = no_violation(Kept::Sealed);
+    assert!(seen.keys > seeds(Kept::Sealed) / 2, "{seen}");
 }
 
 #[test]
 fn the_rules_without_one_of_their_steps_are_caught() {
-    for mutant in [Mutant::NoCheck, Mutant::NoSettle, Mutant::NoClose] {
-        let caught = (0..20_000).find(|seed| play(*seed, mutant).is_err());
-        let seed = caught.unwrap_or_else(|| panic!("{mutant:?} was not noticed"));
-        println!("{mutant:?}: seed {seed}: {}", play(seed, mutant).unwrap_err());
+    let steps = [Mutant::NoCheck, Mutant::NoSettle, Mutant::NoClose].map(|step| (Kept::Clear, step));
+    // Sealed plays are slow, and one step tells that they are judged as well.
+    for (kept, mutant) in steps.into_iter().chain([(Kept::Sealed, Mutant::NoSettle)]) {
+        let caught = (0..20_000).find(|seed| play(*seed, kept, mutant).is_err());
+        let seed = caught.unwrap_or_else(|| panic!("{mutant:?} was not noticed, {kept:?}"));
+        println!("{mutant:?}, {kept:?}: seed {seed}: {}", play(seed, kept, mutant).unwrap_err());
     }
 }

@@ -1,8 +1,10 @@
 //! Actors take turns by seed: readers (one of them with a memory of its own), writers who may be killed or lose their
-//! answer, somebody who clears or recovers the cache, and a clock that jumps. Every answer from the cache is judged.
+//! answer, somebody who clears or recovers the cache, in a sealed one somebody who changes its keys, and a clock that jumps.
+//! Every answer from the cache is judged.
 
 use crate::aws::{ACCOUNTS, Aws, KINDS, SETS, SETTLE_MS, group, itemized, user};
 use crate::mutants::{Mutant, Mutated};
+use crate::seal::{Kept, Seal};
 use awsideman::cache::{Cache, Fences, Settings, Shared};
 use awsideman::clock::{Clock, ManualClock};
 use awsideman::config::Ttls;
@@ -35,11 +37,13 @@ pub(crate) struct Seen {
     pub(crate) clears: u64,
     pub(crate) flips: u64,
     pub(crate) lapses: u64,
+    /// Changes of the keys.
+    pub(crate) keys: u64,
 }
 
 impl Seen {
     pub(crate) fn add(&mut self, more: &Seen) {
-        let Seen { reads, hits, late_hits, writes, killed, lost, clears, flips, lapses } = more;
+        let Seen { reads, hits, late_hits, writes, killed, lost, clears, flips, lapses, keys } = more;
         self.reads += reads;
         self.hits += hits;
         self.late_hits += late_hits;
@@ -49,16 +53,18 @@ impl Seen {
         self.clears += clears;
         self.flips += flips;
         self.lapses += lapses;
+        self.keys += keys;
     }
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Seen { reads, hits, late_hits, writes, killed, lost, clears, flips, lapses } = self;
+        let Seen { reads, hits, late_hits, writes, killed, lost, clears, flips, lapses, keys } = self;
         write!(
             f,
             "{reads} reads, {hits} from the cache, {late_hits} of them after a change; {writes} changes, {killed} killed, \
-             {lost} answers lost; {clears} clears, {flips} recoveries, {lapses} fences left to lapse"
+             {lost} answers lost; {clears} clears, {flips} recoveries, {lapses} fences left to lapse, \
+             {keys} changes of keys"
         )
     }
 }
@@ -101,6 +107,9 @@ struct Stage {
     stores: [Arc<dyn Store>; 2],
     disk: Arc<Disk>,
     fences: Fences,
+    kept: Kept,
+    seal: Seal,
+    mutant: Mutant,
     aws: Aws,
     returned: Vec<usize>,
     asked: Vec<Request>,
@@ -109,8 +118,8 @@ struct Stage {
 }
 
 /// Plays one seed; the error is the violation.
-pub(crate) fn play(seed: u64, mutant: Mutant) -> Result<Seen, String> {
-    let mut stage = Stage::new(seed, mutant);
+pub(crate) fn play(seed: u64, kept: Kept, mutant: Mutant) -> Result<Seen, String> {
+    let mut stage = Stage::new(seed, kept, mutant);
     let mut actors: Vec<Actor> = Vec::new();
     let (mut reads, mut writes) = (20, 3);
     while !actors.is_empty() || reads > 0 {
@@ -153,24 +162,39 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+fn options(root: &tempfile::TempDir) -> Options {
+    Options { dir: root.path().join("cache"), access: Access::Owner, busy: Duration::from_secs(5) }
+}
+
+fn plain(seal: &Seal, root: &tempfile::TempDir, mutant: Mutant) -> Arc<dyn Store> {
+    Arc::new(Mutated(seal.open(&options(root)), mutant))
+}
+
+fn near(seal: &Seal, root: &tempfile::TempDir, mutant: Mutant, clock: &Arc<ManualClock>) -> Arc<dyn Store> {
+    Arc::new(Near::new(Mutated(seal.open(&options(root)), mutant), 0, clock.clone()))
+}
+
+fn fences(seal: &Seal, root: &tempfile::TempDir, mutant: Mutant, clock: &Arc<ManualClock>, disk: &Arc<Disk>) -> Fences {
+    let told = OnDisk(plain(seal, root, mutant), disk.clone());
+    let settle = if mutant == Mutant::NoSettle { 0 } else { SETTLE_MS.unsigned_abs() };
+    Fences::new(vec![Arc::new(told)], clock.clone(), Duration::from_millis(settle))
+}
+
 impl Stage {
-    fn new(seed: u64, mutant: Mutant) -> Stage {
+    fn new(seed: u64, kept: Kept, mutant: Mutant) -> Stage {
         // Thousands of small databases: where there is memory that looks like a disk, they need not wait for one.
         let shm = std::path::Path::new("/dev/shm");
         let root = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
         let clock = Arc::new(ManualClock::at(1_800_000_000_000));
-        let options = Options { dir: root.path().join("cache"), access: Access::Owner, busy: Duration::from_secs(5) };
-        let open = || Arc::new(Disk::open(&options).unwrap());
         let aws = Aws::new(clock.clone(), seed);
-        let plain: Arc<dyn Store> = Arc::new(Mutated(open(), mutant));
-        let near: Arc<dyn Store> = Arc::new(Near::new(Mutated(open(), mutant), 0, clock.clone()));
-        let disk = open();
-        let told = OnDisk(Arc::new(Mutated(disk.clone(), mutant)), disk.clone());
-        let settle = if mutant == Mutant::NoSettle { 0 } else { SETTLE_MS.unsigned_abs() };
-        let fences = Fences::new(vec![Arc::new(told)], clock.clone(), Duration::from_millis(settle));
+        let disk = Arc::new(Disk::open(&options(&root)).unwrap());
+        let seal = Seal::new(kept);
+        let stores = [plain(&seal, &root, mutant), near(&seal, &root, mutant, &clock)];
+        let fences = fences(&seal, &root, mutant, &clock, &disk);
         let dice = fastrand::Rng::with_seed(seed);
-        let (stores, seen) = ([plain, near], Seen::default());
-        let mut stage = Stage { dice, clock, stores, disk, fences, aws, returned: vec![], asked: vec![], seen, root };
+        let (returned, asked, seen) = (vec![], vec![], Seen::default());
+        let mut stage =
+            Stage { dice, clock, stores, disk, fences, kept, seal, mutant, aws, returned, asked, seen, root };
         // A few questions that come again and again, so that the cache has something to answer.
         stage.asked = (0..3).map(|_| stage.any_request()).collect();
         stage
@@ -274,13 +298,27 @@ impl Stage {
             }
             62..63 => {
                 self.seen.clears += 1;
-                self.disk.remove(&[Select::All], None, self.clock.now()).unwrap();
+                self.stores[0].remove(&[Select::All], None, self.clock.now()).unwrap();
             }
             63..64 => {
                 self.seen.flips += 1;
                 self.disk.flip(self.clock.now()).unwrap();
             }
+            64..68 if self.kept == Kept::Sealed => self.keys_change(),
             _ => {}
+        }
+    }
+
+    /// New processes have the new keys. One that was there may stay, and know only those it had.
+    fn keys_change(&mut self) {
+        self.seen.keys += 1;
+        self.seal.change(&options(&self.root), &mut self.dice);
+        self.stores[0] = plain(&self.seal, &self.root, self.mutant);
+        if self.dice.bool() {
+            self.stores[1] = near(&self.seal, &self.root, self.mutant, &self.clock);
+        }
+        if self.dice.bool() {
+            self.fences = fences(&self.seal, &self.root, self.mutant, &self.clock, &self.disk);
         }
     }
 
