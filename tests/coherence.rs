@@ -3,8 +3,8 @@
 //!
 //! Neighbours: `coherence/aws.rs` is a small Identity Center whose every call is a moment at which something else can
 //! happen, `coherence/play.rs` lets actors take turns by seed, `coherence/mutants.rs` takes a step out,
-//! `coherence/seal.rs` has the keys. The same is forced
-//! on the real binary in `tests/cli/coherent.rs`. Small counts here, 10,000 seeds with `AWSIDEMAN_SOAK=1`.
+//! `coherence/seal.rs` has the keys. The same is forced on the real binary in `tests/cli/coherent.rs`. Promise: a seed that
+//! fails is the same play again; small counts here, 10,000 seeds of each with `AWSIDEMAN_SOAK=1`.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
@@ -26,7 +26,7 @@ fn seeds(kept: Kept) -> u64 {
     match (std::env::var("AWSIDEMAN_SOAK").is_ok_and(|set| set == "1"), kept) {
         (true, _) => 10_000,
         (false, Kept::Clear) => 200,
-        (false, Kept::Sealed) => 60,
+        (false, Kept::Sealed) => 80,
     }
 }
 
