@@ -47,12 +47,11 @@ impl Seal {
 
     /// Somebody enables, disables or rotates; what is kept is written anew, unless that is cut off before it begins.
     pub(crate) fn change(&mut self, options: &Options, dice: &mut fastrand::Rng) {
-        match (dice.u8(0..3), self.enabled) {
-            (0, _) => self.enabled = !self.enabled,
-            _ => {
-                self.keys.insert(0, self.keys[0] + 1);
-                self.keys.truncate(MOST);
-            }
+        if dice.u8(0..3) == 0 {
+            self.enabled = !self.enabled;
+        } else {
+            self.keys.insert(0, self.keys[0] + 1);
+            self.keys.truncate(MOST);
         }
         if dice.bool() {
             let old = self.ring(!self.enabled);
