@@ -76,10 +76,10 @@ watchers() {
 
 tests() {
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --locked
+        cargo nextest run --locked --no-fail-fast
         cargo test --locked --doc
     else
-        cargo test --locked
+        cargo test --locked --no-fail-fast
     fi
 }
 

@@ -5,6 +5,7 @@
 //! call, the certificates of the host are read only when a request really goes over TLS, and the SDK repeats no call to
 //! the services (our own pacing does, where all processes see it); only those that fetch credentials.
 
+mod credentials;
 mod login;
 mod selection;
 
@@ -22,6 +23,7 @@ use aws_config::{AppName, BehaviorVersion, Region, imds};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use credentials::Kept;
 use std::error::Error;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -118,7 +120,7 @@ pub async fn load(settings: &AwsSettings) -> SdkConfig {
     if let Some(profile) = &settings.profile {
         chain = chain.profile_name(profile);
     }
-    loader.credentials_provider(chain.build().await).load().await
+    loader.credentials_provider(Kept::new(chain.build().await, settings.operation_timeout)).load().await
 }
 
 /// Resolves the credentials and says what is known about them; the secret stays inside.

@@ -54,6 +54,10 @@ impl Drop for Late {
 
 #[async_trait]
 impl Source for Late {
+    async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
+        self.source()?.ready(operation).await
+    }
+
     async fn page(
         &self,
         target: Option<&Target>,

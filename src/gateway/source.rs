@@ -192,6 +192,12 @@ pub struct Target {
 /// `target` is `None` only for [`Listing::Instances`], [`Single::CallerIdentity`] and the Organizations reads.
 #[async_trait]
 pub trait Source: Send + Sync {
+    /// Does what a call of `operation` needs before it can leave (a login, a client) and that takes time: whoever paces
+    /// calls waits for this first, so that a call that has its turn is on the wire at once. Sends no such call.
+    async fn ready(&self, _operation: &str) -> Result<(), GatewayError> {
+        Ok(())
+    }
+
     /// One page, of the largest size that the API allows.
     async fn page(&self, target: Option<&Target>, listing: &Listing, token: Option<&str>)
     -> Result<Page, GatewayError>;

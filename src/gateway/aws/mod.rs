@@ -17,7 +17,7 @@ mod sts;
 #[cfg(test)]
 mod tests;
 
-use super::{Change, GatewayError, Listing, Page, Single, Source, Target};
+use super::{Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
 use crate::aws::{self, AwsSettings, CredentialFacts, SdkConfig};
 use async_trait::async_trait;
 use errors::Ask;
@@ -50,10 +50,14 @@ impl Aws {
 
     /// Where the credentials come from and until when they hold; makes no call to the services above.
     pub async fn credentials(&self) -> Result<CredentialFacts, GatewayError> {
+        self.credentials_for("credentials").await
+    }
+
+    async fn credentials_for(&self, what: &str) -> Result<CredentialFacts, GatewayError> {
         let profile = self.settings.profile.as_deref();
         aws::credentials(self.config().await, profile)
             .await
-            .map_err(|fault| errors::no_credentials(fault, profile, "credentials"))
+            .map_err(|fault| errors::no_credentials(fault, profile, what))
     }
 
     async fn config(&self) -> &SdkConfig {
@@ -85,6 +89,16 @@ fn chosen<'a>(target: Option<&'a Target>, ask: &Ask) -> Result<&'a Target, Gatew
 
 #[async_trait]
 impl Source for Aws {
+    async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
+        match api_of(operation) {
+            Api::IdentityStore => _ = self.identity_store().await,
+            Api::SsoAdmin => _ = self.sso_admin().await,
+            Api::Organizations => _ = self.organizations().await,
+            Api::Sts => _ = self.sts().await,
+        }
+        self.credentials_for(&operation_words(operation)).await.map(drop)
+    }
+
     async fn page(
         &self,
         target: Option<&Target>,

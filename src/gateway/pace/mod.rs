@@ -12,6 +12,7 @@ mod tests;
 mod time;
 
 use super::{Again, Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
+use crate::clock::UnixMicros;
 use crate::config::Pace;
 use crate::private::Access;
 use crate::report::Calls;
@@ -118,11 +119,18 @@ impl Paced {
         let (mut attempt, mut left) = (1, self.settings.operation_timeout);
         loop {
             self.within_budget(&self.counted())?;
-            self.turn(operation, target, attempt, left).await?;
-            self.count(operation)?;
-            let begun = self.time.now();
-            let error = match self.in_time(operation, effect, left, call()).await {
-                Ok(answer) => return Ok(answer),
+            let mut begun = self.time.now();
+            let error = match self.source.ready(operation).await {
+                Ok(()) => {
+                    left = left.saturating_sub(span(begun, self.time.now()));
+                    begun = self.turn(operation, target, attempt, left).await?;
+                    self.count(operation)?;
+                    tracing::debug!(operation, attempt, at_us = begun, "a call leaves");
+                    match self.in_time(operation, effect, left, call()).await {
+                        Ok(answer) => return Ok(answer),
+                        Err(error) => error,
+                    }
+                }
                 Err(error) => error,
             };
             left = left.saturating_sub(span(begun, self.time.now()));
@@ -176,7 +184,7 @@ impl Paced {
         }
     }
 
-    /// Waits until a call of `operation` may leave. Nobody waits at a terminal for longer than `patience` because AWS
+    /// Waits until a call of `operation` may leave: now, which is what comes back. Nobody waits at a terminal for longer than `patience` because AWS
     /// asked for silence.
     async fn turn(
         &self,
@@ -184,8 +192,8 @@ impl Paced {
         target: Option<&Target>,
         attempt: u32,
         patience: Duration,
-    ) -> Result<(), GatewayError> {
-        let Some((key, limit)) = self.limit(operation, target) else { return Ok(()) };
+    ) -> Result<UnixMicros, GatewayError> {
+        let Some((key, limit)) = self.limit(operation, target) else { return Ok(self.time.now()) };
         let mut missed = 0;
         loop {
             let slot = if limit.background.is_some() {
@@ -215,7 +223,7 @@ impl Paced {
                 continue;
             }
             if now <= slot.until || self.rows.change(&key, |row| row.pay(now, slot, limit)) {
-                return Ok(());
+                return Ok(now);
             }
             missed += 1;
         }
@@ -308,6 +316,10 @@ fn span(from: i64, to: i64) -> Duration {
 
 #[async_trait]
 impl Source for Paced {
+    async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
+        self.source.ready(operation).await
+    }
+
     async fn page(
         &self,
         target: Option<&Target>,

@@ -80,6 +80,8 @@ struct Scripted {
     time: Arc<Virtual>,
     sent: Arc<Mutex<Vec<i64>>>,
     errors: Mutex<VecDeque<GatewayError>>,
+    /// When it can first send, and whoever asks before that waits.
+    ready_at: i64,
 }
 
 impl Scripted {
@@ -101,6 +103,14 @@ fn silence() -> GatewayError {
 
 #[async_trait]
 impl Source for Scripted {
+    async fn ready(&self, _: &str) -> Result<(), GatewayError> {
+        let wait = self.ready_at - self.time.micros();
+        if wait > 0 {
+            self.time.sleep(micros(wait)).await;
+        }
+        Ok(())
+    }
+
     async fn page(&self, _: Option<&Target>, _: &Listing, _: Option<&str>) -> Result<Page, GatewayError> {
         self.answer().await.map(|()| Page::default())
     }
@@ -117,6 +127,8 @@ struct World {
     time: Arc<Virtual>,
     sent: Arc<Mutex<Vec<i64>>>,
     settings: PaceSettings,
+    /// When sources that are made from now on can first send.
+    ready_at: i64,
     root: tempfile::TempDir,
 }
 
@@ -134,11 +146,16 @@ impl World {
             budget: None,
             access: Access::Owner,
         };
-        Self { time: Virtual::new(), sent: Arc::default(), settings, root: tempfile::tempdir().unwrap() }
+        Self { time: Virtual::new(), sent: Arc::default(), settings, ready_at: 0, root: tempfile::tempdir().unwrap() }
     }
 
     fn database(&self) -> std::path::PathBuf {
         self.root.path().join("pace.db")
+    }
+
+    fn scripted(&self, errors: Vec<GatewayError>) -> Scripted {
+        let (time, sent) = (Arc::clone(&self.time), Arc::clone(&self.sent));
+        Scripted { time, sent, errors: Mutex::new(errors.into()), ready_at: self.ready_at }
     }
 
     fn paced(&self, background: bool, errors: Vec<GatewayError>) -> Paced {
@@ -146,8 +163,7 @@ impl World {
     }
 
     fn paced_at(&self, background: bool, errors: Vec<GatewayError>, database: Option<&Path>) -> Paced {
-        let errors = Mutex::new(errors.into());
-        let source = Scripted { time: Arc::clone(&self.time), sent: Arc::clone(&self.sent), errors };
+        let source = self.scripted(errors);
         let settings = PaceSettings { background, ..self.settings.clone() };
         Paced::new(Arc::new(source), settings, database.map(Into::into)).with_time(Arc::<Virtual>::clone(&self.time))
     }
@@ -194,6 +210,18 @@ async fn two_processes_on_one_database_together_keep_to_the_rate() {
     let world = World::new();
     let (a, b, jobs) = (world.paced(false, vec![]), world.paced(false, vec![]), world.paced(true, vec![]));
     tokio::join!(several(&a, 40), several(&b, 40), several(&jobs, 40));
+    assert!((17..=20).contains(&world.busiest_second()), "{}", world.busiest_second());
+}
+
+/// A login takes its time, and whoever waited for it has not come to his turn meanwhile.
+#[tokio::test]
+async fn calls_that_waited_for_a_login_do_not_leave_all_at_once() {
+    let mut world = World::new();
+    let others = world.paced(false, vec![]);
+    world.ready_at = START + 1_500_000;
+    let late = world.paced(false, vec![]);
+    let all = futures_util::future::join_all((0..30).map(|_| ask(&late)));
+    tokio::join!(all, several(&others, 60));
     assert!((17..=20).contains(&world.busiest_second()), "{}", world.busiest_second());
 }
 
@@ -370,11 +398,7 @@ async fn a_share_is_read_as_percent_or_as_a_part_of_everything() {
 /// A change with this answer before it succeeds: how often it was sent.
 async fn changed_after(error: GatewayError) -> (usize, bool) {
     let world = World::new();
-    let source = Scripted {
-        time: Arc::clone(&world.time),
-        sent: Arc::clone(&world.sent),
-        errors: Mutex::new(VecDeque::from([error])),
-    };
+    let source = world.scripted(vec![error]);
     let paced = world.paced(false, vec![]);
     let done = paced.keep("SWBExternalService.CreatePermissionSet", None, Effect::Changes, || source.answer()).await;
     (world.sent().len(), done.is_ok())
@@ -436,10 +460,9 @@ async fn two_logins_share_the_quota_of_an_instance_and_two_instances_do_not() {
     let target = |instance: &str| Target { instance: instance.into(), identity_store: "d-1".into() };
     let (ours, theirs) = (target("ours"), target("theirs"));
     let login = |space: &str| {
-        let source =
-            Scripted { time: Arc::clone(&world.time), sent: Arc::clone(&world.sent), errors: Mutex::default() };
         let settings = PaceSettings { space: space.into(), ..world.settings.clone() };
-        Paced::new(Arc::new(source), settings, Some(world.database())).with_time(Arc::<Virtual>::clone(&world.time))
+        Paced::new(Arc::new(world.scripted(vec![])), settings, Some(world.database()))
+            .with_time(Arc::<Virtual>::clone(&world.time))
     };
     let (ada, jobs) = (login("eu-west-1|ada"), login("eu-west-1|jobs"));
     let took = async |a: &Target, b: &Target| {
