@@ -3,8 +3,11 @@
 //! `docs/library.md` maps them by these names. Promise: each does what its Python did, and its claims are assertions.
 
 use super::place::{Place, at_home};
+use awsideman::clock::{Clock, SystemClock};
 use awsideman::config::Sources;
-use awsideman::library::{BreakerState, CacheManager, Item, LibraryError, Stats, build_key};
+use awsideman::library::{BreakerMark, BreakerState, CacheManager, Item, LibraryError, Stats, build_key};
+use awsideman::private::Access;
+use awsideman::state::State;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -243,17 +246,23 @@ fn monitor_cache_circuit_breaker() {
     let cache = place.handle();
     assert!(cache.set("k", &1).unwrap());
     assert_eq!(monitor_circuit_breaker(&cache)[..2], ["Circuit Breaker State: CLOSED", "Failure Count: 0"]);
-    super::rules::damage(&place);
+    // What two commands that met faults left behind.
+    let home = place.home.path();
+    let state = State::new(home.join(".local/state/awsideman"), Access::Owner, Duration::from_secs(5));
+    let now = SystemClock::default().now();
+    let mark = BreakerMark {
+        state: BreakerState::Open,
+        failure_count: 2,
+        last_failure_time: Some(now),
+        ..BreakerMark::default()
+    };
+    state.set_breaker(&home.join(".cache/awsideman"), mark, now).unwrap();
     let cache = place.handle();
-    for _ in 0..2 {
-        assert_eq!(cache.get::<u8>("k").unwrap(), None);
-    }
     let lines = monitor_circuit_breaker(&cache);
     assert_eq!(lines[..2], ["Circuit Breaker State: OPEN", "Failure Count: 2"]);
     assert_eq!(lines[3], "WARNING: Circuit breaker is OPEN - cache is disabled");
-    place.awsideman("cache recover");
-    let later = place.handle();
-    assert_eq!(later.get("absent").unwrap(), None::<u8>);
+    let later = place.handle_later("61s");
+    assert_eq!(later.get("absent").unwrap(), None::<u8>, "one trial closes it");
     assert_eq!(monitor_circuit_breaker(&later)[..2], ["Circuit Breaker State: CLOSED", "Failure Count: 0"]);
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Overwrites every database of the cache directory, with its log; no handle that has one open may be used after it.
-pub(crate) fn damage(place: &Place) {
+fn damage(place: &Place) {
     for entry in std::fs::read_dir(place.home.path().join(".cache/awsideman")).unwrap() {
         let path = entry.unwrap().path();
         if path.to_string_lossy().contains(".db") && !path.to_string_lossy().ends_with(".lock") {
