@@ -64,7 +64,12 @@ pub enum SqliteError {
 impl SqliteError {
     /// Whether waiting may help: busy, locked, full.
     pub fn is_temporary(&self) -> bool {
-        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) || self.is_full()
+        self.is_busy() || self.is_full()
+    }
+
+    /// Whether another process held it for longer than was waited.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
 
     /// Whether the file does not hold a sound database.

@@ -5,7 +5,7 @@
 
 use super::App;
 use crate::clock::{UnixMillis, millis};
-use crate::health::{BreakerReading, Disabled, Health, Measurements, examine};
+use crate::health::{BreakerReading, Disabled, Health, Measurements, WritesReading, examine};
 use crate::host;
 use crate::private;
 use crate::state::Counts;
@@ -76,6 +76,11 @@ impl App {
                 state: mark.state.as_str().to_owned(),
                 failure_count: mark.failure_count,
                 last_failure_time: mark.last_failure_time,
+                writes: WritesReading {
+                    state: mark.writes.state.as_str().to_owned(),
+                    failure_count: mark.writes.failure_count,
+                    last_failure_time: mark.writes.last_failure_time,
+                },
             },
             store_problem,
             directory_problems: self.directory_problems(),

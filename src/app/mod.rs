@@ -63,7 +63,7 @@ use crate::gateway::Selection;
 use crate::host;
 use crate::log::{LevelFilter, LogFormat, LogSettings};
 use crate::private::{self, Access};
-use crate::state::{Disabled, State, Switch};
+use crate::state::{BreakerMark, Disabled, State, Switch};
 use crate::store::{Ring, Store};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -89,6 +89,8 @@ pub struct App {
 struct Opened {
     store: Arc<dyn Store>,
     breaker: Option<Arc<reading::DiskBreaker>>,
+    /// Where it could not be opened: the breaker's mark with that failure in it.
+    failed: Option<BreakerMark>,
     problem: Option<String>,
     /// Whether what is stored is damaged, so that only a new cache helps.
     is_damaged: bool,

@@ -13,9 +13,9 @@ use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Rates, R
 use crate::private::Prepared;
 use crate::report::Calls;
 use crate::sqlite;
-use crate::state::{BreakerMark, BreakerState, Outcome};
+use crate::state::{BreakerMark, BreakerState, Outcome, WritesMark};
 use crate::store::Sealed;
-use crate::store::{self, Breaker, BreakerSnapshot, Memory, Near, Store, StoreError};
+use crate::store::{self, Breaker, BreakerSide, BreakerSnapshot, Memory, Near, Store, StoreError};
 use std::sync::Arc;
 
 /// A log of this many bytes is folded by the command that let it grow: a few dozen pages.
@@ -79,19 +79,31 @@ impl App {
     pub fn cache(&self) -> Cache {
         let opened = self.insisted.get().unwrap_or_else(|| {
             self.opened.get_or_init(|| {
+                // What is left alone is not even opened: that may be what takes the time.
+                if self.mark_now().reads.state == store::BreakerState::Open {
+                    return self.without(&StoreError::BreakerOpen);
+                }
                 self.open().unwrap_or_else(|error| {
                     error.log();
-                    Opened {
-                        store: Arc::new(Memory::new(self.limit_bytes(), 0)),
-                        breaker: None,
-                        problem: Some(error.to_string()),
-                        is_damaged: error.is_damage(),
-                        is_locked: false,
-                    }
+                    self.without(&error)
                 })
             })
         });
         Cache::new(opened.store.clone(), self.clock().clone(), self.cache_settings())
+    }
+
+    /// What a command goes on with that has no store.
+    fn without(&self, error: &StoreError) -> Opened {
+        let (now, threshold) = (self.clock().now(), self.config().cache.breaker.failure_threshold);
+        let counts = !error.is_harmless();
+        Opened {
+            store: Arc::new(Memory::new(self.limit_bytes(), 0)),
+            breaker: None,
+            failed: counts.then(|| mark(&self.mark_now().failed(now, threshold))),
+            problem: Some(error.to_string()),
+            is_damaged: error.is_damage(),
+            is_locked: false,
+        }
     }
 
     /// Why the store could not be opened for a command that went on without it.
@@ -140,8 +152,8 @@ impl App {
 
     /// After the last use of the store: what its breaker learned is kept for the next process.
     pub fn finish(&self) {
-        let Some(breaker) = self.live().and_then(|opened| opened.breaker.as_ref()) else { return };
-        let (before, after) = (self.breaker_mark(), mark(&breaker.snapshot()));
+        let Some(after) = self.live().and_then(learned) else { return };
+        let before = self.breaker_mark();
         if before != after {
             // Not keeping it costs the next process the same timeout, nothing else.
             let now = self.clock().now();
@@ -176,11 +188,13 @@ impl App {
 
     /// The breaker as this process sees it.
     pub fn breaker(&self) -> BreakerMark {
-        if let Some(breaker) = self.live().and_then(|opened| opened.breaker.as_ref()) {
-            return mark(&breaker.snapshot());
-        }
+        self.live().and_then(learned).unwrap_or_else(|| mark(&self.mark_now()))
+    }
+
+    /// What other processes kept of it, as it looks now.
+    fn mark_now(&self) -> BreakerSnapshot {
         let recovery = self.config().cache.breaker.recovery_timeout;
-        mark(&snapshot(&self.breaker_mark()).at(self.clock().now(), recovery))
+        snapshot(&self.breaker_mark()).at(self.clock().now(), recovery)
     }
 
     pub(super) fn breaker_mark(&self) -> BreakerMark {
@@ -191,7 +205,14 @@ impl App {
         let cache = &self.config().cache;
         if cache.backend == Backend::Memory {
             let store = Arc::new(Memory::new(self.limit_bytes(), cache.max_entries));
-            return Ok(Opened { store, breaker: None, problem: None, is_damaged: false, is_locked: false });
+            return Ok(Opened {
+                store,
+                breaker: None,
+                failed: None,
+                problem: None,
+                is_damaged: false,
+                is_locked: false,
+            });
         }
         let disk = self.open_disk()?;
         let problem = disk.locked().map(|reason| StoreError::Key(reason.to_owned()).to_string());
@@ -208,7 +229,7 @@ impl App {
             bytes => Arc::new(Near::new(breaker.clone(), bytes, self.clock().clone())),
         };
         let is_locked = problem.is_some();
-        Ok(Opened { store, breaker: Some(breaker), problem, is_damaged: false, is_locked })
+        Ok(Opened { store, breaker: Some(breaker), failed: None, problem, is_damaged: false, is_locked })
     }
 
     pub(super) fn detached_cache(&self) -> Cache {
@@ -281,21 +302,43 @@ fn outcome(looked: Looked) -> Outcome {
     }
 }
 
+/// What this process knows of the breaker after its last use of the store.
+fn learned(opened: &Opened) -> Option<BreakerMark> {
+    opened.breaker.as_ref().map(|breaker| mark(&breaker.snapshot())).or(opened.failed)
+}
+
 fn mark(snapshot: &BreakerSnapshot) -> BreakerMark {
-    let state = match snapshot.state {
+    let word = |state| match state {
         store::BreakerState::Closed => BreakerState::Closed,
         store::BreakerState::Open => BreakerState::Open,
         store::BreakerState::HalfOpen => BreakerState::HalfOpen,
     };
-    let last: Option<UnixMillis> = snapshot.last_failure_time;
-    BreakerMark { state, failure_count: snapshot.failure_count, last_failure_time: last }
+    let BreakerSnapshot { reads, writes } = snapshot;
+    BreakerMark {
+        state: word(reads.state),
+        failure_count: reads.failure_count,
+        last_failure_time: reads.last_failure_time,
+        writes: WritesMark {
+            state: word(writes.state),
+            failure_count: writes.failure_count,
+            last_failure_time: writes.last_failure_time,
+        },
+    }
 }
 
 fn snapshot(mark: &BreakerMark) -> BreakerSnapshot {
-    let state = match mark.state {
-        BreakerState::Closed => store::BreakerState::Closed,
-        BreakerState::Open => store::BreakerState::Open,
-        BreakerState::HalfOpen => store::BreakerState::HalfOpen,
+    let side = |state, failure_count, last_failure_time: Option<UnixMillis>| BreakerSide {
+        state: match state {
+            BreakerState::Closed => store::BreakerState::Closed,
+            BreakerState::Open => store::BreakerState::Open,
+            BreakerState::HalfOpen => store::BreakerState::HalfOpen,
+        },
+        failure_count,
+        last_failure_time,
     };
-    BreakerSnapshot { state, failure_count: mark.failure_count, last_failure_time: mark.last_failure_time }
+    let writes = &mark.writes;
+    BreakerSnapshot {
+        reads: side(mark.state, mark.failure_count, mark.last_failure_time),
+        writes: side(writes.state, writes.failure_count, writes.last_failure_time),
+    }
 }

@@ -114,6 +114,19 @@ pub struct CircuitBreaker {
     pub failure_count: u32,
     /// When the last one was (RFC 3339); null when there was none.
     pub last_failure_time: Option<String>,
+    /// The same of what stores: while it alone is OPEN, answers are served and nothing new is stored.
+    pub writes: CircuitBreakerWrites,
+}
+
+/// The side of the breaker that stores.
+#[derive(Debug, Clone, Serialize)]
+pub struct CircuitBreakerWrites {
+    /// `CLOSED`, `OPEN`, `HALF_OPEN`.
+    pub state: String,
+    /// Failures in a row; one that waited `cache.busy_timeout` in vain is enough to open it.
+    pub failure_count: u32,
+    /// When the last one was (RFC 3339); null when there was none.
+    pub last_failure_time: Option<String>,
 }
 
 /// One resource.
@@ -236,6 +249,11 @@ impl App {
                 state: found.breaker.state.clone(),
                 failure_count: found.breaker.failure_count,
                 last_failure_time: found.breaker.last_failure_time.map(clock::utc_exact),
+                writes: CircuitBreakerWrites {
+                    state: found.breaker.writes.state.clone(),
+                    failure_count: found.breaker.writes.failure_count,
+                    last_failure_time: found.breaker.writes.last_failure_time.map(clock::utc_exact),
+                },
             },
             healthy: measured.health.healthy,
             issues: measured.health.issues.clone(),

@@ -105,7 +105,12 @@ impl App {
 
     pub(super) fn warming(&self, wish: &Warming) -> Result<(Reading, WarmPlan), AppError> {
         // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
-        self.store()?;
+        let store = self.store()?;
+        if !store.stores() {
+            // What will not be stored is not worth a call.
+            store.sequence()?;
+            return Err(StoreError::StoringPaused.into());
+        }
         if let (Some(problem), false) = (self.key_problem(), self.is_memory()) {
             return Err(StoreError::Key(problem.to_owned()).into());
         }

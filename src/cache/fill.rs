@@ -73,6 +73,11 @@ impl Cache {
     /// Takes a ticket. Must happen before the first call of the fetch that will be stored with it.
     pub fn ticket(&self) -> Result<Ticket, StoreError> {
         let taken_at = self.clock.now();
+        if !self.store.stores() {
+            // Whoever knows that nothing will be stored has nothing to get ready for it.
+            self.store.sequence()?;
+            return Err(StoreError::StoringPaused);
+        }
         self.store.sequence().map(|number| Ticket { since: Some(number), taken_at, oldest: taken_at })
     }
 

@@ -35,6 +35,10 @@ const LIMIT: Family = ("awsideman_cache_limit_bytes", "The most bytes that entri
 const EVICTIONS: Family =
     ("awsideman_cache_evictions_total", "Entries that sweeps removed since this cache began, by reason.");
 const DISABLED: Family = ("awsideman_cache_disabled", "1 while the cache is disabled.");
+const BREAKER_WRITES: Family = (
+    "awsideman_cache_breaker_writes_state",
+    "The same for what stores: OPEN serves what is cached and stores nothing.",
+);
 const BREAKER: Family = ("awsideman_cache_breaker_state", "1 for the state that the circuit breaker is in.");
 const CHECK: Family = ("awsideman_health_check_level", "The level of each check: 0 ok, 1 warn, 2 critical.");
 const CALLS: Family = ("awsideman_aws_calls_total", "Calls to AWS, retries included, by API and operation.");
@@ -57,10 +61,42 @@ const PASSES: Family = ("awsideman_daemon_passes_total", "Looks of the daemon at
 const RELOAD: Family = ("awsideman_daemon_reload_success", "0 while the configuration on disk is not the one in use.");
 
 /// Every name there is, with its help.
-pub const NAMES: [Family; 34] = [
-    BUILD, GATHERED, HITS, MISSES, ERRORS, RATIO, SAMPLES, ENTRIES, BYTES, OLDEST, DISK, LIMIT, EVICTIONS, DISABLED,
-    BREAKER, CHECK, CALLS, THROTTLES, RUNS, SECONDS, JOB_CALLS, SUCCESS, LAST, DURATION, NEXT, RUNNING, ENABLED,
-    PAUSED, ALERTS, ALERT, MAILS, START, PASSES, RELOAD,
+pub const NAMES: [Family; 35] = [
+    BUILD,
+    GATHERED,
+    HITS,
+    MISSES,
+    ERRORS,
+    RATIO,
+    SAMPLES,
+    ENTRIES,
+    BYTES,
+    OLDEST,
+    DISK,
+    LIMIT,
+    EVICTIONS,
+    DISABLED,
+    BREAKER,
+    BREAKER_WRITES,
+    CHECK,
+    CALLS,
+    THROTTLES,
+    RUNS,
+    SECONDS,
+    JOB_CALLS,
+    SUCCESS,
+    LAST,
+    DURATION,
+    NEXT,
+    RUNNING,
+    ENABLED,
+    PAUSED,
+    ALERTS,
+    ALERT,
+    MAILS,
+    START,
+    PASSES,
+    RELOAD,
 ];
 
 /// The media type of the text.
@@ -106,9 +142,11 @@ fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     });
     sheet.counter(EVICTIONS, &["reason"], lost)?;
     sheet.whole(DISABLED, &[], [([], u64::from(!status.enabled))])?;
-    let states =
-        ["CLOSED", "HALF_OPEN", "OPEN"].map(|state| ([state], u64::from(state == status.circuit_breaker.state)));
-    sheet.whole(BREAKER, &["state"], states)?;
+    let breaker = &status.circuit_breaker;
+    for (family, found) in [(BREAKER, &breaker.state), (BREAKER_WRITES, &breaker.writes.state)] {
+        let states = ["CLOSED", "HALF_OPEN", "OPEN"].map(|state| ([state], u64::from(state == found)));
+        sheet.whole(family, &["state"], states)?;
+    }
     let level = |level| match level {
         Level::Ok => 0,
         Level::Warn => 1,

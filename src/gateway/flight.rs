@@ -62,6 +62,9 @@ impl Gateway {
         let Some(Flights { state, place }) = &self.flights else { return Turn::Anyone };
         let now = self.cache().clock().now();
         let address = Address { space, key: key.as_str() };
+        if !self.cache().store().stores() {
+            return Turn::Anyone;
+        }
         // While a fence stands nothing is stored, so that nobody could hand an answer on.
         let Ok(standing) = self.cache().store().standing(address, now) else { return Turn::Anyone };
         if standing.fenced {

@@ -9,6 +9,7 @@ use super::{Finding, Level};
 use crate::clock::UnixMillis;
 use crate::config;
 use crate::model::{format_duration, format_size};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The size that is worth a warning whatever the limit, in MiB.
@@ -135,13 +136,26 @@ fn oldest(found: &Measurements, health: &config::Health) -> Finding {
 
 fn breaker(found: &Measurements) -> Finding {
     let state = found.breaker.state.to_ascii_uppercase().replace('-', "_");
-    let (level, words) = match state.as_str() {
-        "OPEN" => (Level::Critical, "WARNING: Circuit breaker is OPEN - cache is disabled"),
-        "HALF_OPEN" => (Level::Warn, "INFO: Circuit breaker is HALF_OPEN - testing recovery"),
+    let writes = &found.breaker.writes;
+    let mut next = "awsideman cache recover";
+    let (level, words) = match (state.as_str(), writes.state.as_str()) {
+        ("OPEN", _) => (Level::Critical, "WARNING: Circuit breaker is OPEN - cache is disabled"),
+        ("HALF_OPEN", _) => (Level::Warn, "INFO: Circuit breaker is HALF_OPEN - testing recovery"),
+        (_, "OPEN") => {
+            next = "awsideman doctor";
+            (Level::Warn, "Circuit breaker is OPEN for writes - what is cached is served, nothing new is stored")
+        }
+        (_, "HALF_OPEN") => {
+            next = "awsideman doctor";
+            (Level::Warn, "Circuit breaker is HALF_OPEN for writes - the next one tests recovery")
+        }
         _ => (Level::Ok, ""),
     };
-    let figure = format!("{state}, {} failures", found.breaker.failure_count);
-    finding("breaker", level, words.into(), figure, "awsideman cache recover", level == Level::Ok)
+    let mut figure = format!("{state}, {} failures", found.breaker.failure_count);
+    if writes.failure_count > 0 {
+        let _ = write!(figure, "; writes {}, {} failures", writes.state, writes.failure_count);
+    }
+    finding("breaker", level, words.into(), figure, next, level == Level::Ok)
 }
 
 fn disabled(found: &Measurements, health: &config::Health) -> Finding {

@@ -78,11 +78,35 @@ pub struct BreakerReading {
     pub failure_count: u32,
     /// The latest of them.
     pub last_failure_time: Option<UnixMillis>,
+    /// The same of what stores.
+    pub writes: WritesReading,
+}
+
+/// The side of the circuit breaker that stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WritesReading {
+    /// `CLOSED`, `OPEN` or `HALF_OPEN`.
+    pub state: String,
+    /// Consecutive failures.
+    pub failure_count: u32,
+    /// The latest of them.
+    pub last_failure_time: Option<UnixMillis>,
 }
 
 impl Default for BreakerReading {
     fn default() -> Self {
-        BreakerReading { state: "CLOSED".into(), failure_count: 0, last_failure_time: None }
+        BreakerReading {
+            state: "CLOSED".into(),
+            failure_count: 0,
+            last_failure_time: None,
+            writes: WritesReading::default(),
+        }
+    }
+}
+
+impl Default for WritesReading {
+    fn default() -> Self {
+        WritesReading { state: "CLOSED".into(), failure_count: 0, last_failure_time: None }
     }
 }
 

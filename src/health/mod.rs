@@ -12,5 +12,5 @@ mod verdict;
 
 pub use finding::{Finding, Level};
 pub use judge::{SizeLimits, judge};
-pub use measurements::{BreakerReading, Disabled, LoginReading, Measurements};
+pub use measurements::{BreakerReading, Disabled, LoginReading, Measurements, WritesReading};
 pub use verdict::{Health, examine};

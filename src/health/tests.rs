@@ -189,7 +189,12 @@ fn disk_age_breaker_store_and_directories_are_judged() {
         Level::Ok
     );
     let breaker = |state: &str| {
-        let breaker = BreakerReading { state: state.into(), failure_count: 5, last_failure_time: Some(1) };
+        let breaker = BreakerReading {
+            state: state.into(),
+            failure_count: 5,
+            last_failure_time: Some(1),
+            ..BreakerReading::default()
+        };
         let finding = check(&Measurements { breaker, ..well() }, "breaker");
         (finding.level, finding.message)
     };

@@ -172,7 +172,7 @@ impl CacheManager {
             cache.put_many(CUSTOM, puts, cache.ticket()?)
         });
         match self.ended(&app, kept) {
-            Err(StoreError::BreakerOpen) => Ok(refused),
+            Err(StoreError::BreakerOpen | StoreError::StoringPaused) => Ok(refused),
             kept => Ok(kept?),
         }
     }

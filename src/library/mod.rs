@@ -52,7 +52,7 @@ pub use error::LibraryError;
 pub use keys::build_key;
 
 pub use crate::health::Health;
-pub use crate::state::{BreakerMark, BreakerState};
+pub use crate::state::{BreakerMark, BreakerState, WritesMark};
 pub use crate::store::{Stored, Swept};
 
 use crate::app::App;
@@ -153,7 +153,7 @@ impl CacheManager {
     /// Ends an operation: a fault is counted and logged, and what the breaker learned is kept for other processes.
     fn ended<T>(&self, app: &App, done: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(fault) = &done
-            && !matches!(fault, StoreError::BreakerOpen | StoreError::Output(_))
+            && !matches!(fault, StoreError::BreakerOpen | StoreError::StoringPaused | StoreError::Output(_))
         {
             fault.log();
             self.inner.counters.error();

@@ -25,7 +25,7 @@ pub use fold::{Folded, examine, fold, peek};
 pub use locks::{Holder, Lock, holder, is_held};
 pub use record::{Outcome, cache_number};
 pub use statistics::{Counts, Hour, hours, lifetime, window};
-pub use switch::{BreakerMark, BreakerState, Disabled, Switch};
+pub use switch::{BreakerMark, BreakerState, Disabled, Switch, WritesMark};
 pub use tally::Tally;
 pub use trends::{CallCount, RunTotal, Sample, THROTTLED, call_totals, calls_since, run_totals, samples};
 pub use trends::{add_calls, add_sample};

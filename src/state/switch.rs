@@ -64,6 +64,27 @@ pub struct BreakerMark {
     pub failure_count: u32,
     /// When the last one was.
     pub last_failure_time: Option<UnixMillis>,
+    /// The same of what stores: while it alone is left alone, reads go on.
+    #[serde(skip_serializing_if = "WritesMark::is_well")]
+    pub writes: WritesMark,
+}
+
+/// What is remembered of the stores in one cache directory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WritesMark {
+    /// Whether anything is stored.
+    pub state: BreakerState,
+    /// Failures in a row.
+    pub failure_count: u32,
+    /// When the last one was.
+    pub last_failure_time: Option<UnixMillis>,
+}
+
+impl WritesMark {
+    fn is_well(&self) -> bool {
+        *self == WritesMark::default()
+    }
 }
 
 /// The state of a breaker, in the words that status prints.

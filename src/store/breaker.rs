@@ -1,8 +1,9 @@
 //! The circuit breaker: a backend that keeps failing is left alone for a while.
 //!
 //! Neighbours: wraps any backend; the caller persists the snapshot and words what it shows. Promise: CLOSED until
-//! `failure_threshold` failures in a row, OPEN for `recovery_timeout`, then `HALF_OPEN` for one trial; removals always go
-//! through, because a bypassed cache must not forget what it was told.
+//! `failure_threshold` failures in a row, OPEN for `recovery_timeout`, then `HALF_OPEN` for one trial; reads and stores are
+//! judged apart, so that a writer that is stuck stops nobody from reading, and no read that works hides it; removals always
+//! go through, because a bypassed cache must not forget what it was told.
 
 use super::{
     Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
@@ -15,8 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What a breaker does with an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BreakerState {
     /// Lets it through.
     #[default]
@@ -37,9 +37,9 @@ impl fmt::Display for BreakerState {
     }
 }
 
-/// A breaker's memory, to be kept between processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub struct BreakerSnapshot {
+/// What is remembered of one kind of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BreakerSide {
     /// What it does.
     pub state: BreakerState,
     /// Failures in a row.
@@ -48,18 +48,76 @@ pub struct BreakerSnapshot {
     pub last_failure_time: Option<UnixMillis>,
 }
 
-impl BreakerSnapshot {
+impl BreakerSide {
     /// It as it looks at `now`: OPEN is `HALF_OPEN` once a trial is due.
     #[must_use]
-    pub fn at(self, now: UnixMillis, recovery_timeout: Duration) -> BreakerSnapshot {
+    pub fn at(self, now: UnixMillis, recovery_timeout: Duration) -> BreakerSide {
         let due = self.state == BreakerState::Open && self.is_due(now, recovery_timeout);
-        BreakerSnapshot { state: if due { BreakerState::HalfOpen } else { self.state }, ..self }
+        BreakerSide { state: if due { BreakerState::HalfOpen } else { self.state }, ..self }
     }
 
     /// A last failure in the future means that the clock was set back: no reason to wait.
     fn is_due(&self, now: UnixMillis, recovery_timeout: Duration) -> bool {
         let waited = now - self.last_failure_time.unwrap_or(0);
         waited < 0 || waited >= millis(recovery_timeout)
+    }
+
+    /// A trial that another process left unfinished is nobody's: OPEN, and due as soon as the time is up.
+    fn inherited(self) -> BreakerSide {
+        let state = if self.state == BreakerState::HalfOpen { BreakerState::Open } else { self.state };
+        BreakerSide { state, ..self }
+    }
+
+    /// Lets one in, if one may go in; whether that is the trial.
+    fn enter(&mut self, now: UnixMillis, recovery_timeout: Duration) -> Option<bool> {
+        match self.state {
+            BreakerState::Closed => Some(false),
+            BreakerState::Open if self.is_due(now, recovery_timeout) => {
+                self.state = BreakerState::HalfOpen;
+                Some(true)
+            }
+            BreakerState::Open | BreakerState::HalfOpen => None,
+        }
+    }
+
+    /// A success. One that began before others opened it says nothing about now.
+    fn heal(&mut self) {
+        if self.state != BreakerState::Open {
+            *self = BreakerSide::default();
+        }
+    }
+
+    fn fail(&mut self, now: UnixMillis, threshold: u32) {
+        self.failure_count = self.failure_count.saturating_add(1);
+        self.last_failure_time = Some(now);
+        if self.state == BreakerState::HalfOpen || self.failure_count >= threshold {
+            self.state = BreakerState::Open;
+        }
+    }
+}
+
+/// A breaker's memory, to be kept between processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BreakerSnapshot {
+    /// What is remembered of reads: while they are refused, so is everything else.
+    pub reads: BreakerSide,
+    /// What is remembered of stores. While they alone are refused, reads go on.
+    pub writes: BreakerSide,
+}
+
+impl BreakerSnapshot {
+    /// It as it looks at `now`: OPEN is `HALF_OPEN` once a trial is due.
+    #[must_use]
+    pub fn at(self, now: UnixMillis, recovery_timeout: Duration) -> BreakerSnapshot {
+        BreakerSnapshot { reads: self.reads.at(now, recovery_timeout), writes: self.writes.at(now, recovery_timeout) }
+    }
+
+    /// After a backend that could not even be opened, which is no use for anything.
+    #[must_use]
+    pub fn failed(self, now: UnixMillis, failure_threshold: u32) -> BreakerSnapshot {
+        let mut reads = self.reads;
+        reads.fail(now, failure_threshold.max(1));
+        BreakerSnapshot { reads, ..self }
     }
 }
 
@@ -81,9 +139,8 @@ impl<S: Store> Breaker<S> {
         recovery_timeout: Duration,
         initial: BreakerSnapshot,
     ) -> Breaker<S> {
-        // A trial that another process left unfinished is nobody's: OPEN, and due as soon as the time is up.
-        let state = if initial.state == BreakerState::HalfOpen { BreakerState::Open } else { initial.state };
-        let memory = Mutex::new(BreakerSnapshot { state, ..initial });
+        let (reads, writes) = (initial.reads.inherited(), initial.writes.inherited());
+        let memory = Mutex::new(BreakerSnapshot { reads, writes });
         Breaker { inner, clock, failure_threshold: failure_threshold.max(1), recovery_timeout, memory }
     }
 
@@ -107,54 +164,105 @@ impl<S: Store> Breaker<S> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn guard<T>(&self, work: impl FnOnce(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        {
-            let mut memory = self.memory();
-            match memory.state {
-                BreakerState::Closed => {}
-                BreakerState::Open if memory.is_due(self.clock.now(), self.recovery_timeout) => {
-                    memory.state = BreakerState::HalfOpen;
-                }
-                BreakerState::Open | BreakerState::HalfOpen => return Err(StoreError::BreakerOpen),
-            }
+    /// What reads.
+    fn reading<T>(&self, work: impl FnOnce(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.memory().reads.enter(self.clock.now(), self.recovery_timeout).is_none() {
+            return Err(StoreError::BreakerOpen);
         }
-        let trial = Trial(self);
+        let trial = Trial { breaker: self, reads: true, writes: false };
         let done = work(&self.inner);
-        self.judge(done.as_ref().err());
-        std::mem::forget(trial);
+        trial.end(done.as_ref().err());
         done
     }
 
-    fn judge(&self, error: Option<&StoreError>) {
-        match error {
-            Some(error) if !error.is_harmless() => self.fail(),
-            _ => {
-                let mut memory = self.memory();
-                // A success that began before others opened it says nothing about now.
-                if memory.state != BreakerState::Open {
-                    *memory = BreakerSnapshot::default();
+    /// What stores: let in by both sides. It speaks for reads only where it is their trial.
+    fn storing<T>(&self, work: impl FnOnce(&S) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let reads = {
+            let (now, mut memory) = (self.clock.now(), self.memory());
+            let Some(reads) = memory.reads.enter(now, self.recovery_timeout) else {
+                return Err(StoreError::BreakerOpen);
+            };
+            if memory.writes.enter(now, self.recovery_timeout).is_none() {
+                if reads {
+                    memory.reads.state = BreakerState::Open;
                 }
+                return Err(StoreError::StoringPaused);
             }
-        }
+            reads
+        };
+        let trial = Trial { breaker: self, reads, writes: true };
+        let done = work(&self.inner);
+        trial.end(done.as_ref().err());
+        done
     }
 
-    fn fail(&self) {
-        let now = self.clock.now();
-        let mut memory = self.memory();
-        memory.failure_count = memory.failure_count.saturating_add(1);
-        memory.last_failure_time = Some(now);
-        if memory.state == BreakerState::HalfOpen || memory.failure_count >= self.failure_threshold {
-            memory.state = BreakerState::Open;
+    /// What makes room: the remedy must not wait for the illness to pass. It closes the side of stores when it `worked`.
+    fn mending<T>(
+        &self,
+        work: impl FnOnce(&S) -> Result<T, StoreError>,
+        worked: impl FnOnce(&T) -> bool,
+    ) -> Result<T, StoreError> {
+        if self.memory().reads.state != BreakerState::Closed {
+            return self.reading(work);
+        }
+        let done = work(&self.inner);
+        match &done {
+            Ok(done) if worked(done) => self.memory().writes = BreakerSide::default(),
+            Ok(_) => {}
+            Err(error) => self.judge(Some(error), false, true),
+        }
+        done
+    }
+
+    fn judge(&self, error: Option<&StoreError>, reads: bool, writes: bool) {
+        let (now, mut memory) = (self.clock.now(), self.memory());
+        match error {
+            Some(error) if !error.is_harmless() => {
+                if reads {
+                    memory.reads.fail(now, self.failure_threshold);
+                }
+                if writes {
+                    // Who has waited in vain for as long as anybody may wait has tried often enough.
+                    let threshold = if error.is_busy() { 1 } else { self.failure_threshold };
+                    memory.writes.fail(now, threshold);
+                }
+            }
+            _ => {
+                if reads {
+                    memory.reads.heal();
+                }
+                if writes {
+                    memory.writes.heal();
+                }
+            }
         }
     }
 }
 
-/// Ends a trial that a panic cut short as a failure, so that the breaker does not wait for it forever.
-struct Trial<'a, S: Store>(&'a Breaker<S>);
+/// A use that was let in. A panic that cuts it short is a failure, so that the breaker does not wait for it forever.
+struct Trial<'a, S: Store> {
+    breaker: &'a Breaker<S>,
+    reads: bool,
+    writes: bool,
+}
+
+impl<S: Store> Trial<'_, S> {
+    fn end(self, error: Option<&StoreError>) {
+        self.breaker.judge(error, self.reads, self.writes);
+        std::mem::forget(self);
+    }
+}
 
 impl<S: Store> Drop for Trial<'_, S> {
     fn drop(&mut self) {
-        self.0.fail();
+        let (now, threshold, mut memory) =
+            (self.breaker.clock.now(), self.breaker.failure_threshold, self.breaker.memory());
+        if self.reads {
+            memory.reads.fail(now, threshold);
+        }
+        if self.writes {
+            memory.writes.fail(now, threshold);
+        }
     }
 }
 
@@ -166,12 +274,12 @@ struct Guarded<'a, S: Store> {
 impl<S: Store> Draft for Guarded<'_, S> {
     fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let draft = &mut self.draft;
-        self.breaker.guard(|_| draft.frame(bytes))
+        self.breaker.storing(|_| draft.frame(bytes))
     }
 
     fn publish(self: Box<Self>, meta: &Meta, since: u64) -> Result<bool, StoreError> {
         let Guarded { draft, breaker } = *self;
-        breaker.guard(|_| draft.publish(meta, since))
+        breaker.storing(|_| draft.publish(meta, since))
     }
 }
 
@@ -181,11 +289,16 @@ impl<S: Store> Store for Breaker<S> {
     }
 
     fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
-        self.guard(|inner| inner.view(address, look))
+        self.reading(|inner| inner.view(address, look))
+    }
+
+    fn stores(&self) -> bool {
+        let memory = self.snapshot();
+        memory.reads.state != BreakerState::Open && memory.writes.state != BreakerState::Open && self.inner.stores()
     }
 
     fn sequence(&self) -> Result<u64, StoreError> {
-        self.guard(S::sequence)
+        self.reading(S::sequence)
     }
 
     fn row(&self, address: Address<'_>) -> u64 {
@@ -193,24 +306,28 @@ impl<S: Store> Store for Breaker<S> {
     }
 
     fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
-        self.guard(|inner| inner.standing(address, now))
+        self.reading(|inner| inner.standing(address, now))
     }
 
     fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
-        self.guard(|inner| inner.records(since))
+        self.reading(|inner| inner.records(since))
     }
 
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
-        self.guard(|inner| inner.put(fills, since, begun))
+        if fills.is_empty() {
+            // Nothing says nothing about the backend.
+            return Ok(Stored::default());
+        }
+        self.storing(|inner| inner.put(fills, since, begun))
     }
 
     fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
-        self.guard(|inner| inner.revise(address, now, revise))
+        self.storing(|inner| inner.revise(address, now, revise))
     }
 
     fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
         let mut draft = None;
-        self.guard(|_| {
+        self.storing(|_| {
             draft = Some(self.inner.draft(begun)?);
             Ok(())
         })?;
@@ -225,8 +342,11 @@ impl<S: Store> Store for Breaker<S> {
         now: UnixMillis,
     ) -> Result<Removed, StoreError> {
         let done = self.inner.remove(selections, fence_until, now);
-        if self.memory().state == BreakerState::Closed {
-            self.judge(done.as_ref().err());
+        if self.memory().reads.state == BreakerState::Closed {
+            match &done {
+                Ok(_) => self.memory().writes = BreakerSide::default(),
+                Err(error) => self.judge(Some(error), false, true),
+            }
         }
         done
     }
@@ -236,26 +356,27 @@ impl<S: Store> Store for Breaker<S> {
     }
 
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
-        self.guard(|inner| inner.discard(address, seal))
+        self.storing(|inner| inner.discard(address, seal))
     }
 
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {
-        self.guard(|inner| inner.scan(selection, visit))
+        self.reading(|inner| inner.scan(selection, visit))
     }
 
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
-        self.guard(|inner| inner.sweep(sweep))
+        let worked = |swept: &Swept| !sweep.dry_run && swept.entries() > 0;
+        self.mending(|inner| inner.sweep(sweep), worked)
     }
 
     fn touch(&self, uses: &[(u64, UnixMillis)]) -> Result<(), StoreError> {
-        self.guard(|inner| inner.touch(uses))
+        self.storing(|inner| inner.touch(uses))
     }
 
     fn size(&self) -> Result<Size, StoreError> {
-        self.guard(S::size)
+        self.reading(S::size)
     }
 
     fn settle(&self) -> Result<(), StoreError> {
-        self.guard(S::settle)
+        self.mending(S::settle, |()| false)
     }
 }

@@ -41,6 +41,9 @@ pub enum StoreError {
     /// The breaker is open: the backend is left alone until it may be tried again.
     #[error("the cache is left alone for now: its circuit breaker is OPEN")]
     BreakerOpen,
+    /// The breaker is open for stores: reads go on, nothing is stored until that may be tried again.
+    #[error("nothing is stored in the cache for now: its circuit breaker is OPEN for writes")]
+    StoringPaused,
     /// The encryption key cannot be had or used; what is wrong with it, never a part of it.
     #[error("the encryption key cannot be used: {0}")]
     Key(String),
@@ -59,7 +62,7 @@ impl StoreError {
     pub fn kind(&self) -> &'static str {
         match self {
             StoreError::Damaged { .. } => "CacheCorruptionError",
-            StoreError::BreakerOpen => "CacheCircuitOpen",
+            StoreError::BreakerOpen | StoreError::StoringPaused => "CacheCircuitOpen",
             StoreError::Output(_) => "CacheOutputError",
             StoreError::Private(_) => "CachePermissionError",
             StoreError::Key(_) => "CacheKeyError",
@@ -79,7 +82,7 @@ impl StoreError {
                 );
             }
             // Said once by whoever opened it; a line for each operation that was spared would bury that.
-            StoreError::BreakerOpen | StoreError::Output(_) => {}
+            StoreError::BreakerOpen | StoreError::StoringPaused | StoreError::Output(_) => {}
             other => tracing::warn!("CacheError {}: {other}", other.kind()),
         }
     }
@@ -87,6 +90,11 @@ impl StoreError {
     /// Whether the same operation may work a little later (a busy or full database).
     pub fn is_temporary(&self) -> bool {
         matches!(self, StoreError::Sqlite(error) if error.is_temporary())
+    }
+
+    /// Whether another process held the store for longer than anybody waits.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, StoreError::Sqlite(error) if error.is_busy())
     }
 
     /// Whether the backend as a whole does not hold what it should: `cache recover` is the remedy.
@@ -108,7 +116,11 @@ impl StoreError {
     pub fn is_harmless(&self) -> bool {
         matches!(
             self,
-            StoreError::Damaged { .. } | StoreError::Output(_) | StoreError::BreakerOpen | StoreError::Key(_)
+            StoreError::Damaged { .. }
+                | StoreError::Output(_)
+                | StoreError::BreakerOpen
+                | StoreError::StoringPaused
+                | StoreError::Key(_)
         ) || self.is_read_only()
     }
 }

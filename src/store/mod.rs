@@ -15,7 +15,7 @@ mod sealed;
 mod shared;
 mod tongue;
 
-pub use breaker::{Breaker, BreakerSnapshot, BreakerState};
+pub use breaker::{Breaker, BreakerSide, BreakerSnapshot, BreakerState};
 pub use disk::{Disk, Eviction, Evidence, Flip, History, Lost, Options, REASONS, Remains, Sounding, Unsalvageable};
 pub use error::StoreError;
 pub use log::{KEEP_MILLIS, Record};
@@ -244,6 +244,11 @@ pub trait Store: Send + Sync {
     /// Shows the entry at `address` to `look` under one consistent snapshot; `false` when there is none.
     /// `look` must not call the store. A corrupt row is the caller's to notice: frames are opaque here.
     fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError>;
+
+    /// Whether what is stored now would be kept, as far as is known without a try.
+    fn stores(&self) -> bool {
+        true
+    }
 
     /// The number of the newest record. A fill asks for it *before* its first AWS call.
     fn sequence(&self) -> Result<u64, StoreError>;

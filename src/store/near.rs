@@ -113,6 +113,10 @@ impl<S: Store> Store for Near<S> {
         })
     }
 
+    fn stores(&self) -> bool {
+        self.behind.stores()
+    }
+
     fn sequence(&self) -> Result<u64, StoreError> {
         self.behind.sequence()
     }

@@ -19,6 +19,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).view(address, look)
     }
 
+    fn stores(&self) -> bool {
+        (**self).stores()
+    }
+
     fn sequence(&self) -> Result<u64, StoreError> {
         (**self).sequence()
     }

@@ -103,21 +103,76 @@ fn a_trial_that_goes_well_closes_it_for_every_process() {
 }
 
 #[test]
-fn a_writer_that_never_ends_costs_a_command_its_patience_and_not_its_answer() {
+fn a_writer_that_never_ends_costs_one_command_its_patience_and_nobody_an_answer() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "1s");
     let people = world.run(["user", "list", "--json"]).ok().json();
     let mut other = sqlite_of(&world);
     let held = sqlite::hold(&mut other).unwrap();
-    assert_eq!(
-        world.calls_of(|| assert_eq!(world.run(["user", "list", "--json"]).ok().json(), people)),
-        0,
-        "readers do not wait"
-    );
-    let began = Instant::now();
-    world.run(["group", "list", "--json"]).ok().stderr_has("CacheBackendError");
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let hit = |world: &World| {
+        let calls = world.calls_of(|| assert_eq!(world.run(["user", "list", "--json"]).ok().json(), people));
+        assert_eq!(calls, 0, "readers do not wait, and go on");
+    };
+    hit(&world);
+    let refresh = |world: &World| {
+        let began = Instant::now();
+        let ran = world.run(["user", "list", "--refresh", "--json"]).ok();
+        assert_eq!(ran.json(), people);
+        (began.elapsed(), ran)
+    };
+    let (first, ran) = refresh(&world);
+    ran.stderr_has("CacheBackendError");
+    // One store waits; four and more did.
+    assert!(first < Duration::from_secs(3), "{first:?}");
+    hit(&world);
+    let (second, ran) = refresh(&world);
+    ran.stderr_has("OPEN for writes");
+    assert!(second < Duration::from_millis(900), "what one process learned, the next one need not: {second:?}");
+    let shown = world.status()["circuit_breaker"].clone();
+    assert_eq!((&shown["state"], &shown["writes"]["state"]), (&"CLOSED".into(), &"OPEN".into()), "{shown}");
+    world.run(["cache", "status"]).ok().stdout_has("CLOSED; writes OPEN (1 failure");
+    world.run(["cache", "health"]).ok().stdout_has("OPEN for writes - what is cached is served");
+    world.run(["cache", "warm", "users"]).code(10).stderr_has("OPEN for writes");
+    // An invalidation is never skipped: it waits, and what cannot be recorded retires the generation.
+    let id = people[0]["UserId"].as_str().unwrap();
+    world.run(["cache", "invalidate", "update", "user", id]).ok();
+    assert!(world.calls_of(|| world.run(["user", "list"]).ok()) > 0, "nobody is told what may be false");
+    drop(held);
+    world.later("61s");
+    assert_eq!(world.status()["circuit_breaker"]["writes"]["state"], "HALF_OPEN");
+    refresh(&world).1.silent();
+    assert_eq!(world.status()["circuit_breaker"]["writes"]["state"], "CLOSED");
+    hit(&world);
+}
+
+#[test]
+fn a_removal_beside_a_stuck_writer_is_refused_and_not_forgotten() {
+    let mut world = World::small();
+    world.set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "1s");
+    world.run(["user", "list", "--json"]).ok();
+    let mut other = sqlite_of(&world);
+    let held = sqlite::hold(&mut other).unwrap();
     world.run(["cache", "clear"]).code(11).stderr_has("cache.busy_timeout");
     drop(held);
     world.run(["cache", "clear"]).ok();
+    assert_eq!(world.status()["circuit_breaker"]["writes"]["state"], "CLOSED", "what worked is not left alone");
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_opens_it_too() {
+    let world = World::small();
+    let people = world.run(["user", "list", "--json"]).ok().json();
+    std::fs::write(database(&world), "this is not a database, and is long enough to be looked at".repeat(100)).unwrap();
+    for n in 1..=5 {
+        let ran = world.run(["user", "list", "--json"]).ok().stderr_has("file is not a database");
+        assert_eq!(ran.json(), people);
+        assert_eq!(breaker(&world).1, n, "each failure counts once");
+    }
+    let lines = log_lines(&world);
+    world.run(["user", "list", "--json"]).ok().stderr_has("circuit breaker is OPEN");
+    assert_eq!((breaker(&world), log_lines(&world)), (("OPEN".into(), 5), lines), "it is not even opened");
+    world.run(["cache", "health"]).code(6).stdout_has("WARNING: Circuit breaker is OPEN").stdout_has("not a database");
+    world.run(["cache", "recover"]).ok();
+    assert_eq!(breaker(&world), ("CLOSED".into(), 0));
+    assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok().silent()), 1 + 1);
 }

@@ -55,7 +55,7 @@ fn an_open_breaker_keeps_no_change_from_the_cache() {
     let (mut world, name) = world();
     let app = world.app();
     let now = app.clock().now();
-    let mark = |state| BreakerMark { state, failure_count: 5, last_failure_time: Some(now) };
+    let mark = |state| BreakerMark { state, failure_count: 5, last_failure_time: Some(now), ..BreakerMark::default() };
     app.state().set_breaker(app.cache_dir(), mark(BreakerState::Open), now).unwrap();
     world.run(update(&name)).ok();
     app.state().set_breaker(app.cache_dir(), BreakerMark::default(), now).unwrap();

@@ -170,7 +170,7 @@ const LINES: &[Line] = &[
     (
         "S28",
         "operations that time out",
-        &[("cli/breaker", "a_writer_that_never_ends_costs_a_command_its_patience_and_not_its_answer")],
+        &[("cli/breaker", "a_writer_that_never_ends_costs_one_command_its_patience_and_nobody_an_answer")],
     ),
     ("S29", "cache health", &[("cli/spec", "health_is_a_list_of_checks_with_a_level_each_and_an_exit_code")]),
     (

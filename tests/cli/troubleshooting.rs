@@ -73,7 +73,12 @@ fn left_alone(world: &mut World) {
     used(world);
     let app = world.app();
     let now = app.clock().now();
-    let mark = BreakerMark { state: BreakerState::Open, failure_count: 5, last_failure_time: Some(now) };
+    let mark = BreakerMark {
+        state: BreakerState::Open,
+        failure_count: 5,
+        last_failure_time: Some(now),
+        ..BreakerMark::default()
+    };
     app.state().set_breaker(app.cache_dir(), mark, now).unwrap();
 }
 

@@ -94,7 +94,7 @@ fn an_invalidation_needs_no_aws_and_reaches_a_cache_that_is_disabled_bypassed_or
 fn breaker(world: &World, state: BreakerState) {
     let app = world.app();
     let now = app.clock().now();
-    let mark = BreakerMark { state, failure_count: 5, last_failure_time: Some(now) };
+    let mark = BreakerMark { state, failure_count: 5, last_failure_time: Some(now), ..BreakerMark::default() };
     app.state().set_breaker(app.cache_dir(), mark, now).unwrap();
 }
 

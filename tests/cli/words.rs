@@ -19,7 +19,7 @@ fn lookups(world: &World, hits: u64, misses: u64, errors: u64) {
 fn breaker(world: &World, state: BreakerState) {
     let app = world.app();
     let now = app.clock().now();
-    let mark = BreakerMark { state, failure_count: 5, last_failure_time: Some(now) };
+    let mark = BreakerMark { state, failure_count: 5, last_failure_time: Some(now), ..BreakerMark::default() };
     app.state().set_breaker(app.cache_dir(), mark, now).unwrap();
 }
 

@@ -3,8 +3,11 @@
 //! `docs/library.md` maps them by these names. Promise: each does what its Python did, and its claims are assertions.
 
 use super::place::{Place, at_home};
+use awsideman::clock::{Clock, SystemClock};
 use awsideman::config::Sources;
-use awsideman::library::{BreakerState, CacheManager, Item, LibraryError, Stats, build_key};
+use awsideman::library::{BreakerMark, BreakerState, CacheManager, Item, LibraryError, Stats, build_key};
+use awsideman::private::Access;
+use awsideman::state::State;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -239,15 +242,22 @@ fn monitor_cache_circuit_breaker() {
         lines
     }
     let mut place = Place::new();
-    place.set("AWSIDEMAN_CACHE_BREAKER_FAILURE_THRESHOLD", "2").set("AWSIDEMAN_CACHE_BUSY_TIMEOUT", "1s");
+    place.set("AWSIDEMAN_CACHE_BREAKER_FAILURE_THRESHOLD", "2");
     let cache = place.handle();
     assert!(cache.set("k", &1).unwrap());
     assert_eq!(monitor_circuit_breaker(&cache)[..2], ["Circuit Breaker State: CLOSED", "Failure Count: 0"]);
-    super::rules::while_it_is_locked(&place, || {
-        for _ in 0..2 {
-            assert!(cache.update("k", |_: Option<u8>| 2).is_err());
-        }
-    });
+    // What two commands that met faults left behind.
+    let home = place.home.path();
+    let state = State::new(home.join(".local/state/awsideman"), Access::Owner, Duration::from_secs(5));
+    let now = SystemClock::default().now();
+    let mark = BreakerMark {
+        state: BreakerState::Open,
+        failure_count: 2,
+        last_failure_time: Some(now),
+        ..BreakerMark::default()
+    };
+    state.set_breaker(&home.join(".cache/awsideman"), mark, now).unwrap();
+    let cache = place.handle();
     let lines = monitor_circuit_breaker(&cache);
     assert_eq!(lines[..2], ["Circuit Breaker State: OPEN", "Failure Count: 2"]);
     assert_eq!(lines[3], "WARNING: Circuit breaker is OPEN - cache is disabled");

@@ -3,8 +3,8 @@
 use super::{NOW, at, exact, fill};
 use awsideman::clock::{ManualClock, UnixMillis};
 use awsideman::store::{
-    Address, Breaker, BreakerSnapshot, BreakerState, Draft, Fill, Look, Memory, Meta, Record, Removed, Revise, Select,
-    Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Breaker, BreakerSide, BreakerSnapshot, BreakerState, Draft, Fill, Look, Memory, Meta, Record, Removed,
+    Revise, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
 };
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ use std::time::Duration;
 struct Faulty {
     memory: Memory,
     fails: AtomicBool,
+    /// Whether there is no room for anything more.
+    full: AtomicBool,
     calls: AtomicU32,
 }
 
@@ -27,6 +29,17 @@ impl Faulty {
             return Err(StoreError::Io { action: "read", path, source: std::io::Error::other("broken") });
         }
         work(&self.memory)
+    }
+
+    fn ask_for_room<T>(&self, work: impl FnOnce(&Memory) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.ask(|memory| {
+            if self.full.load(Ordering::SeqCst) {
+                let path = PathBuf::from("gen-1.db");
+                let source = std::io::ErrorKind::StorageFull.into();
+                return Err(StoreError::Io { action: "write", path, source });
+            }
+            work(memory)
+        })
     }
 }
 
@@ -50,13 +63,13 @@ impl Store for Faulty {
         self.ask(|memory| memory.lower(fence, until))
     }
     fn put(&self, fills: &[Fill], since: u64, now: UnixMillis) -> Result<Stored, StoreError> {
-        self.ask(|memory| memory.put(fills, since, now))
+        self.ask_for_room(|memory| memory.put(fills, since, now))
     }
     fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
-        self.ask(|memory| memory.revise(address, now, revise))
+        self.ask_for_room(|memory| memory.revise(address, now, revise))
     }
     fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
-        self.ask(|_| Ok(()))?;
+        self.ask_for_room(|_| Ok(()))?;
         self.memory.draft(now)
     }
     fn remove(&self, all: &[Select], until: Option<UnixMillis>, now: UnixMillis) -> Result<Removed, StoreError> {
@@ -84,7 +97,12 @@ impl Store for Faulty {
 
 fn breaker(initial: BreakerSnapshot) -> (Breaker<Faulty>, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW));
-    let faulty = Faulty { memory: Memory::new(0, 0), fails: AtomicBool::new(false), calls: AtomicU32::new(0) };
+    let faulty = Faulty {
+        memory: Memory::new(0, 0),
+        fails: AtomicBool::new(false),
+        full: AtomicBool::new(false),
+        calls: AtomicU32::new(0),
+    };
     (Breaker::new(faulty, clock.clone(), 3, Duration::from_secs(60), initial), clock)
 }
 
@@ -97,7 +115,7 @@ fn calls(breaker: &Breaker<Faulty>) -> u32 {
 }
 
 fn state(breaker: &Breaker<Faulty>) -> String {
-    breaker.snapshot().state.to_string()
+    breaker.snapshot().reads.state.to_string()
 }
 
 #[test]
@@ -114,7 +132,10 @@ fn failures_in_a_row_open_it_and_a_trial_after_the_timeout_closes_it() {
     for _ in 0..3 {
         breaker.sequence().unwrap_err();
     }
-    let open = BreakerSnapshot { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) };
+    let open = BreakerSnapshot {
+        reads: BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) },
+        ..BreakerSnapshot::default()
+    };
     assert_eq!(breaker.snapshot(), open);
     let before = calls(&breaker);
     assert!(matches!(breaker.sequence(), Err(StoreError::BreakerOpen)));
@@ -126,12 +147,15 @@ fn failures_in_a_row_open_it_and_a_trial_after_the_timeout_closes_it() {
     clock.advance(Duration::from_secs(60));
     fails(&breaker, false);
     breaker.sequence().unwrap();
-    assert_eq!((state(&breaker).as_str(), breaker.snapshot().failure_count), ("CLOSED", 0));
+    assert_eq!((state(&breaker).as_str(), breaker.snapshot().reads.failure_count), ("CLOSED", 0));
 }
 
 #[test]
 fn removals_go_through_an_open_breaker() {
-    let open = BreakerSnapshot { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) };
+    let open = BreakerSnapshot {
+        reads: BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) },
+        ..BreakerSnapshot::default()
+    };
     let (breaker, _clock) = breaker(open);
     breaker.inner().memory.put(&[fill("s", "k")], 0, NOW).unwrap();
     assert_eq!(breaker.remove(&[exact("s", "k")], None, NOW).unwrap().entries, 1);
@@ -140,7 +164,10 @@ fn removals_go_through_an_open_breaker() {
 
 #[test]
 fn one_trial_at_a_time() {
-    let open = BreakerSnapshot { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW - 60_000) };
+    let open = BreakerSnapshot {
+        reads: BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW - 60_000) },
+        ..BreakerSnapshot::default()
+    };
     let (breaker, _clock) = breaker(open);
     breaker.inner().memory.put(&[fill("s", "k")], 0, NOW).unwrap();
     let found = breaker.view(at("s", "k"), &mut |_, _| {
@@ -166,8 +193,10 @@ fn damaged_entries_and_closed_pipes_are_no_failures() {
 
 #[test]
 fn a_trial_that_panics_or_died_with_its_process_blocks_nobody() {
-    let half =
-        BreakerSnapshot { state: BreakerState::HalfOpen, failure_count: 3, last_failure_time: Some(NOW - 60_000) };
+    let half = BreakerSnapshot {
+        reads: BreakerSide { state: BreakerState::HalfOpen, failure_count: 3, last_failure_time: Some(NOW - 60_000) },
+        ..BreakerSnapshot::default()
+    };
     let (breaker, clock) = breaker(half);
     breaker.inner().memory.put(&[fill("s", "k")], 0, NOW).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -182,7 +211,10 @@ fn a_trial_that_panics_or_died_with_its_process_blocks_nobody() {
 
 #[test]
 fn a_clock_set_back_does_not_prolong_it() {
-    let future = BreakerSnapshot { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW + 1) };
+    let future = BreakerSnapshot {
+        reads: BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW + 1) },
+        ..BreakerSnapshot::default()
+    };
     let (breaker, _clock) = breaker(future);
     breaker.sequence().unwrap();
     assert_eq!(state(&breaker), "CLOSED");
@@ -212,5 +244,69 @@ fn drafts_count_too() {
     for _ in 0..3 {
         assert!(breaker.draft(NOW).is_err());
     }
-    assert_eq!(state(&breaker), "OPEN");
+    assert_eq!(breaker.snapshot().writes.state, BreakerState::Open);
+}
+
+/// A breaker that is open for stores, over a backend that has an entry and no room.
+fn full() -> (Breaker<Faulty>, Arc<ManualClock>) {
+    let (breaker, clock) = breaker(BreakerSnapshot::default());
+    breaker.put(&[fill("s", "k")], 0, NOW).unwrap();
+    breaker.inner().full.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        assert!(breaker.stores());
+        breaker.put(&[fill("s", "l")], 0, NOW).unwrap_err();
+        assert!(breaker.view(at("s", "k"), &mut |_, _| Ok(())).unwrap(), "reads work, and hide nothing");
+    }
+    (breaker, clock)
+}
+
+#[test]
+fn stores_that_fail_are_left_alone_while_reads_go_on_until_a_trial_works() {
+    let (breaker, clock) = full();
+    let writes = BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) };
+    assert_eq!(breaker.snapshot(), BreakerSnapshot { writes, ..BreakerSnapshot::default() });
+    assert!(!breaker.stores());
+    let before = calls(&breaker);
+    assert!(matches!(breaker.put(&[fill("s", "l")], 0, NOW), Err(StoreError::StoringPaused)));
+    assert!(matches!(breaker.draft(NOW), Err(StoreError::StoringPaused)));
+    assert_eq!(calls(&breaker), before, "nobody waits for it again");
+    assert!(breaker.view(at("s", "k"), &mut |_, _| Ok(())).unwrap());
+    clock.advance(Duration::from_secs(60));
+    assert!(breaker.stores());
+    breaker.put(&[fill("s", "l")], 0, NOW).unwrap_err();
+    assert!(!breaker.stores(), "one trial, and it failed");
+    clock.advance(Duration::from_secs(60));
+    breaker.inner().full.store(false, Ordering::SeqCst);
+    breaker.put(&[fill("s", "l")], 0, NOW).unwrap();
+    assert_eq!(breaker.snapshot(), BreakerSnapshot::default());
+}
+
+#[test]
+fn what_makes_room_goes_through_and_closes_it_when_it_made_some() {
+    let entries = Some((0, 0));
+    let all =
+        Sweep { now: NOW + 1, expired: false, stored_before: None, bytes: None, entries, first: &[], dry_run: false };
+    for (room, closes) in
+        [(Sweep { dry_run: true, ..all }, false), (Sweep { entries: None, ..all }, false), (all, true)]
+    {
+        let (breaker, _clock) = full();
+        breaker.sweep(&room).unwrap();
+        assert_eq!(breaker.stores(), closes, "{room:?}");
+    }
+    let (breaker, _clock) = full();
+    breaker.remove(&[exact("s", "k")], None, NOW).unwrap();
+    assert!(breaker.stores(), "so does a removal that worked");
+}
+
+#[test]
+fn a_store_that_is_the_trial_of_reads_speaks_for_both() {
+    let reads = BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW - 60_000) };
+    let (breaker, clock) = breaker(BreakerSnapshot { reads, ..BreakerSnapshot::default() });
+    breaker.inner().full.store(true, Ordering::SeqCst);
+    breaker.put(&[fill("s", "k")], 0, NOW).unwrap_err();
+    assert_eq!(breaker.snapshot().reads.state, BreakerState::Open);
+    clock.advance(Duration::from_secs(60));
+    breaker.inner().full.store(false, Ordering::SeqCst);
+    breaker.put(&[fill("s", "k")], 0, NOW).unwrap();
+    assert_eq!(breaker.snapshot(), BreakerSnapshot::default());
 }

@@ -145,7 +145,7 @@ impl From<StoreError> for Failure {
             StoreError::NetworkFileSystem { .. } => Failure::new(Code::Usage, message)
                 .hint("set `cache.dir` (AWSIDEMAN_CACHE_DIR) to a local disk, or `cache.backend` to \"memory\""),
             StoreError::Output(source) => Failure::writing(&source),
-            StoreError::BreakerOpen => Failure::new(Code::CacheNeeded, message)
+            StoreError::BreakerOpen | StoreError::StoringPaused => Failure::new(Code::CacheNeeded, message)
                 .hint("`awsideman cache health` says why; `awsideman cache recover` closes it at once"),
             StoreError::Key(_) => Failure::new(Code::CacheNeeded, message)
                 .hint("`awsideman cache encryption status` says what is wrong with the key and what to do"),

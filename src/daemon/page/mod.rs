@@ -275,7 +275,12 @@ fn figures(overview: &Overview) -> Markup {
                     dt { "Cache" }
                     dd {
                         @if status.enabled { div.n { "enabled" } } @else { div.n { "disabled" } }
-                        small { "breaker " (status.circuit_breaker.state) }
+                        small {
+                            "breaker " (status.circuit_breaker.state)
+                            @if status.circuit_breaker.writes.state != "CLOSED" {
+                                ", " (status.circuit_breaker.writes.state) " for writes"
+                            }
+                        }
                     }
                 }
             }

@@ -95,7 +95,12 @@ fn what_a_later_version_wrote_is_kept() {
 fn breakers_are_kept_by_cache_directory_in_the_words_of_status() {
     let root = tempfile::tempdir().unwrap();
     let (a, b) = (Path::new("/a"), Path::new("/b"));
-    let mark = BreakerMark { state: BreakerState::HalfOpen, failure_count: 5, last_failure_time: Some(7) };
+    let mark = BreakerMark {
+        state: BreakerState::HalfOpen,
+        failure_count: 5,
+        last_failure_time: Some(7),
+        ..BreakerMark::default()
+    };
     Switch::set_breaker(root.path(), OWNER, a, mark, 0).unwrap();
     let text = std::fs::read_to_string(root.path().join("switch")).unwrap();
     assert!(text.contains("\"HALF_OPEN\""), "{text}");

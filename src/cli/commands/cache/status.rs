@@ -85,10 +85,20 @@ fn hit_rate(status: &Status) -> String {
 
 fn breaker(status: &Status) -> String {
     let breaker = &status.circuit_breaker;
-    let last = breaker.last_failure_time.as_ref().map(|at| format!(", last failure {at}")).unwrap_or_default();
-    match breaker.failure_count {
-        0 => breaker.state.clone(),
-        n => format!("{} ({n} failures{last})", breaker.state),
+    let reads = side(&breaker.state, breaker.failure_count, breaker.last_failure_time.as_ref());
+    let writes = &breaker.writes;
+    match writes.failure_count {
+        0 => reads,
+        n => format!("{reads}; writes {}", side(&writes.state, n, writes.last_failure_time.as_ref())),
+    }
+}
+
+fn side(state: &str, failures: u32, last: Option<&String>) -> String {
+    let last = last.map(|at| format!(", last failure {at}")).unwrap_or_default();
+    match failures {
+        0 => state.to_owned(),
+        1 => format!("{state} (1 failure{last})"),
+        n => format!("{state} ({n} failures{last})"),
     }
 }
 
