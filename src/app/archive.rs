@@ -9,10 +9,13 @@ use crate::cache::{CacheError, Exported, Imported};
 use crate::private;
 use crate::store::Select;
 use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Bytes that are written at once.
+const BUFFER: usize = 256 * 1024;
 
 impl App {
     /// Writes the fresh entries of this profile's space, or of all, to `out`.
@@ -28,18 +31,28 @@ impl App {
         Ok((self.cache_on(&disk).export(&select, env!("CARGO_PKG_VERSION"), out)?, scope))
     }
 
-    /// The same to a file.
+    /// The same to a file, which is replaced; a pipe or a device is written into.
     pub fn export_to(&self, all: bool, path: &Path) -> Result<(Exported, Scope), AppError> {
         let fail = |source| CacheError::Archive { action: "write", source };
         // A symlink that was named keeps pointing: the file behind it is replaced.
         let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if std::fs::metadata(&at).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            let file = File::options().write(true).open(&at).map_err(fail)?;
+            if file.is_terminal() {
+                return Err(fail(io::Error::other("a terminal cannot show it; name a file")).into());
+            }
+            let mut out = BufWriter::with_capacity(BUFFER, file);
+            let done = self.export(all, &mut out)?;
+            out.flush().map_err(fail)?;
+            return Ok(done);
+        }
         let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new()
             .prefix(".awsideman-export-")
             .permissions(Permissions::from_mode(0o600))
             .tempfile_in(folder)
             .map_err(fail)?;
-        let mut out = BufWriter::with_capacity(256 * 1024, file);
+        let mut out = BufWriter::with_capacity(BUFFER, file);
         let done = self.export(all, &mut out)?;
         let file = out.into_inner().map_err(|error| fail(error.into_error()))?;
         file.as_file().sync_all().map_err(fail)?;

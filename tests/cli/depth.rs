@@ -268,6 +268,27 @@ fn an_archive_goes_through_a_pipe_and_a_failed_export_leaves_the_old_file() {
     world.set("AWSIDEMAN_CACHE_DIR", "");
 }
 
+/// `/dev/null` is one for whoever is root.
+#[test]
+fn an_export_writes_into_a_pipe_that_has_a_name_and_replaces_none_and_no_directory() {
+    use std::os::unix::fs::FileTypeExt;
+    let mut world = filled();
+    let (pipe, other) = (world.beside("pipe"), world.beside("other-cache"));
+    let line = format!(
+        "mkfifo {0} && (AWSIDEMAN_CACHE_DIR={1} awsideman cache import {0} & awsideman cache export {0}; wait)",
+        pipe.display(),
+        other.display()
+    );
+    world.shell(&line).ok().stdout_has("Imported").stdout_has("Exported");
+    assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo(), "it was replaced by a file");
+    world.run(["cache", "export", "/dev/null"]).ok();
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+    world.run(["cache", "export", &other.display().to_string()]).code(1).stderr_has("cannot write the archive");
+    let users = world.run(["user", "list", "--json"]).ok().stdout;
+    world.set("AWSIDEMAN_CACHE_DIR", &other.display().to_string());
+    assert!(world.run(["user", "list", "--json"]).ok().stdout == users);
+}
+
 #[test]
 fn what_is_no_archive_or_a_damaged_one_is_refused_and_stores_nothing() {
     let mut world = filled();

@@ -1,9 +1,41 @@
 //! Where a cache cannot live: file systems that other hosts share.
 //!
-//! Neighbours: `mod.rs` asks before it opens anything. Promise: what is not known to be a network file system is local.
+//! Neighbours: `mod.rs` asks before it opens anything. Promise: what is not known to be a network file system is local; of a
+//! file system that a program serves (FUSE) the name of the program tells, and the table of mounts is read for that alone.
 
 use crate::store::StoreError;
 use std::path::Path;
+
+/// The number of every FUSE file system, whatever is behind it.
+#[cfg(target_os = "linux")]
+const FUSE: i128 = 0x6573_5546;
+
+/// Programs that serve files of other hosts, as the table of mounts names them after `fuse.`.
+#[cfg(target_os = "linux")]
+const REMOTE: [&str; 22] = [
+    "sshfs",
+    "rclone",
+    "s3fs",
+    "mount-s3",
+    "mountpoint-s3",
+    "goofys",
+    "gcsfuse",
+    "blobfuse",
+    "blobfuse2",
+    "glusterfs",
+    "ceph-fuse",
+    "moosefs",
+    "mfs",
+    "juicefs",
+    "JuiceFS",
+    "seaweedfs",
+    "davfs",
+    "davfs2",
+    "curlftpfs",
+    "smbnetfs",
+    "nfs",
+    "vmhgfs-fuse",
+];
 
 /// The name of a network file system, by the number that Linux knows it under.
 #[cfg(target_os = "linux")]
@@ -28,10 +60,34 @@ fn network_name(magic: i128) -> Option<&'static str> {
 #[cfg(target_os = "linux")]
 pub(super) fn refuse(folder: &Path) -> Result<(), StoreError> {
     let Ok(found) = rustix::fs::statfs(folder) else { return Ok(()) };
-    match network_name(i128::from(found.f_type)) {
-        Some(kind) => Err(StoreError::NetworkFileSystem { path: folder.into(), kind: kind.into() }),
-        None => Ok(()),
-    }
+    let magic = i128::from(found.f_type);
+    let kind = match network_name(magic) {
+        Some(kind) => Some(kind.to_owned()),
+        None if magic & 0xFFFF_FFFF == FUSE => served_from_elsewhere(folder),
+        None => None,
+    };
+    kind.map_or(Ok(()), |kind| Err(StoreError::NetworkFileSystem { path: folder.into(), kind }))
+}
+
+/// The type of a FUSE mount whose files come from other hosts.
+#[cfg(target_os = "linux")]
+fn served_from_elsewhere(folder: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let device = std::fs::metadata(folder).ok()?.dev();
+    let mounts = std::fs::read("/proc/self/mountinfo").ok()?;
+    let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    let kind = mounted_type(&String::from_utf8_lossy(&mounts), &device)?.to_owned();
+    kind.strip_prefix("fuse.").is_some_and(|program| REMOTE.contains(&program)).then_some(kind)
+}
+
+/// The type of the file system with this `major:minor`, by a table of mounts as proc(5) has it: the third field of a line is
+/// the device, the first after a lone `-` the type.
+#[cfg(target_os = "linux")]
+fn mounted_type<'a>(mounts: &'a str, device: &str) -> Option<&'a str> {
+    mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ');
+        (fields.nth(2)? == device).then(|| fields.skip_while(|field| *field != "-").nth(1))?
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -54,5 +110,17 @@ mod tests {
             assert_eq!(network_name(magic), name, "{magic:x}");
         }
         assert!(refuse(&std::env::temp_dir()).is_ok());
+    }
+
+    #[test]
+    fn of_what_a_program_serves_the_table_of_mounts_has_the_type() {
+        let mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
+            98 22 0:45 / /home/ada/far\\040away rw,nosuid shared:50 master:2 - fuse.sshfs ops@host:/srv rw,user_id=1000\n\
+            99 22 0:46 /sub /mnt/pool rw - fuse.mergerfs a:b rw\n\
+            short line\n";
+        assert_eq!(mounted_type(mounts, "0:45"), Some("fuse.sshfs"));
+        assert_eq!(mounted_type(mounts, "0:46"), Some("fuse.mergerfs"));
+        assert_eq!(mounted_type(mounts, "8:1"), Some("ext4"));
+        assert_eq!(mounted_type(mounts, "8:2"), None);
     }
 }
