@@ -101,14 +101,15 @@ pub struct Alert {
 
 const COLUMNS: &str = "key, state, message, hint, since, fired_at, notified_at, cause, clear_since";
 
-/// The outcome of a job as a finding under `job:<name>`.
+/// The outcome of a job as a finding under `job:<name>`; its problem is what follows the name in a sentence (`failed: no
+/// login`).
 pub fn job_finding(name: &str, problem: Option<&str>) -> Finding {
     let key = format!("job:{name}");
     match problem {
         Some(problem) => Finding {
             key,
             level: Level::Critical,
-            message: format!("Job {name} failed: {problem}"),
+            message: format!("Job {name} {problem}"),
             hint: format!("awsideman jobs run {name}"),
             recovered: false,
         },

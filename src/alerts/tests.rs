@@ -167,7 +167,7 @@ fn several_changes_of_a_run_are_one_mail_and_a_further_key_is_a_new_one() {
     assert!(body.contains("42.0%") && body.contains("300.0MB"), "{body}");
     let swap = desk.decide(1, &[rate(98.0), size.clone()]);
     assert_eq!(swap.mail.unwrap().subject, "awsideman Cache Health Alert (partly resolved)");
-    let job = job_finding("warm", Some("AWS cannot be reached"));
+    let job = job_finding("warm", Some("failed: AWS cannot be reached"));
     let third = desk.decide(2, &[rate(98.0), size, job]);
     assert_eq!((third.began.len(), third.lasting.len()), (1, 1));
     let body = third.mail.unwrap().body;
@@ -191,7 +191,7 @@ fn a_check_that_a_run_did_not_make_is_left_alone() {
 #[test]
 fn the_alert_of_a_job_that_is_gone_goes_with_it() {
     let mut desk = Desk::new();
-    desk.run(0, &[rate(42.0), job_finding("old", Some("no")), job_finding("warm", Some("no"))]);
+    desk.run(0, &[rate(42.0), job_finding("old", Some("failed: no")), job_finding("warm", Some("failed: no"))]);
     let mut left = |judges: bool| -> Vec<String> {
         forget_jobs(&mut desk.database, &["warm", "health"], judges).unwrap();
         alerts(&mut desk.database).unwrap().into_iter().map(|alert| alert.key).collect()

@@ -46,6 +46,9 @@ pub enum AppError {
         /// The group.
         group: String,
     },
+    /// A recovery would set sealed entries aside that nobody can take over now.
+    #[error("nothing was changed: what is sealed cannot be taken over, since the encryption key cannot be used: {0}")]
+    SalvageWithoutKey(String),
     /// A directory of ours is not as it must be.
     #[error(transparent)]
     Private(#[from] PrivateError),

@@ -80,7 +80,15 @@ impl App {
 
     /// Puts a new generation in place of the present one, takes over what is sound, closes the breaker and tests it; a
     /// damaged `state.db` is set aside and begun anew.
+    ///
+    /// Without the key of an encrypted cache there is nothing to take over, and what is sound would be set aside: that is
+    /// an error, and only a cache that is begun empty on purpose is made.
     pub fn recover(&self, wish: Recovery, progress: &dyn Progress) -> Result<Recovered, AppError> {
+        if let Some(problem) = self.key_problem().filter(|_| wish.salvage)
+            && Disk::live_in(&self.disk_options())?.is_some()
+        {
+            return Err(AppError::SalvageWithoutKey(problem.to_owned()));
+        }
         if wish.dry_run {
             return self.rehearse_recovery(wish, progress);
         }

@@ -133,7 +133,7 @@ fn findings(jobs: &[Job], reports: &[Report]) -> (Vec<Finding>, Vec<Cause>) {
     let is_cause = |finding: &&Finding| finding.key == alerts::AWS || finding.key.starts_with(alerts::LOGIN);
     let (mut findings, mut causes) = (Vec::new(), Vec::new());
     for report in reports.iter().filter(|report| is_broken(report)) {
-        let finding = alerts::job_finding(&report.job, Some(&format!("its file is broken: {}", report.reason)));
+        let finding = alerts::job_finding(&report.job, Some(&format!("failed: its file is broken: {}", report.reason)));
         findings.push(Finding { hint: "awsideman jobs validate".to_owned(), ..finding });
     }
     for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
@@ -150,8 +150,7 @@ fn findings(jobs: &[Job], reports: &[Report]) -> (Vec<Finding>, Vec<Cause>) {
             told.push(report.profile.as_deref());
             let trouble = match report.outcome {
                 Outcome::Done => None,
-                Outcome::Failed => Some(report.reason.clone()),
-                other => Some(format!("{}: {}", other.as_str(), report.reason)),
+                other => Some(format!("{}: {}", other.verb(), report.reason)),
             };
             let mut finding =
                 alerts::job_finding(&alert_name(&job.name, report.profile.as_deref()), trouble.as_deref());

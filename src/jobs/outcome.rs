@@ -57,6 +57,19 @@ impl Outcome {
         }
     }
 
+    /// What became of a job, as a sentence about it says it: it `ran out of time`.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Outcome::Done => "is done",
+            Outcome::Skipped => "was skipped",
+            Outcome::Failed => "failed",
+            Outcome::TimedOut => "ran out of time",
+            Outcome::Cancelled => "was cancelled",
+            Outcome::Missed => "was missed",
+            Outcome::Crashed => "was killed",
+        }
+    }
+
     /// The outcome behind a word.
     pub fn parse(word: &str) -> Option<Outcome> {
         Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)

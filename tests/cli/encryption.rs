@@ -215,7 +215,13 @@ fn without_a_usable_key_aws_answers_and_the_night_commands_work() {
     keys(&world, &[FIRST]);
     assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok().silent()), 0, "and it is all there again");
     std::fs::remove_file(&path).unwrap();
-    world.run(["cache", "recover"]).code(1).stdout_has("The new cache:").stdout_has("it does not work");
+    let before = bytes(&world.cache_dir());
+    for words in ["cache recover", "cache recover --dry-run"] {
+        world.run(words.split(' ')).code(1).stderr_has("nothing was changed").stderr_has("cache recover --no-salvage");
+        assert!(bytes(&world.cache_dir()) == before, "what is sealed would have been set aside");
+    }
+    let made = world.run(["cache", "recover", "--no-salvage"]).code(1);
+    made.stdout_has("The new cache:").stdout_has("it does not work");
 }
 
 #[test]

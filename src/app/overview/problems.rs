@@ -155,13 +155,7 @@ fn of_job(job: &Listed, kept: &Kept, now: UnixMillis) -> Option<Problem> {
     };
     if let Some((outcome, reason, at)) = last.filter(|(outcome, ..)| bad.contains(outcome)) {
         let since = kept.alerts.iter().find(|alert| alert.key == key).map_or(at, |alert| alert.since);
-        let word = match outcome {
-            Outcome::TimedOut => "ran out of time",
-            Outcome::Crashed => "was killed",
-            Outcome::Missed => "was missed",
-            _ => "failed",
-        };
-        let message = format!("Job {name} {word}: {reason}");
+        let message = format!("Job {name} {}: {reason}", outcome.verb());
         let own = format!("awsideman jobs run {}", job.job);
         let command = quoted_command(&reason).unwrap_or(&own);
         return Some(problem(&key, Level::Critical, message, Some(since), command));

@@ -42,6 +42,10 @@ impl From<AppError> for Failure {
                  through with `chmod o+x {}`",
                 barrier.display()
             )),
+            AppError::SalvageWithoutKey(_) => Failure::new(Code::Failed, message).hint(
+                "bring the key back (`awsideman cache encryption status`), or begin an empty cache with `awsideman cache \
+                 recover --no-salvage`",
+            ),
             AppError::Private(error) => error.into(),
             AppError::Config(error) => error.into(),
             AppError::State(error) => error.into(),
