@@ -12,8 +12,9 @@ use tokio::sync::Mutex;
 /// Credentials that end sooner than this are fetched again. The SDK's own buffer is ten seconds; whoever asks it then
 /// finds new ones here.
 const MARGIN: Duration = Duration::from_secs(60);
-/// Credentials without an end are fetched again after this, as the SDK does: their file may have been changed.
-const UNENDING: Duration = Duration::from_secs(15 * 60);
+/// Credentials without an end are fetched again after this: their file may have been changed. The SDK keeps what it is given
+/// for a quarter of an hour; whoever asks it then finds no older ones here.
+const UNENDING: Duration = Duration::from_secs(10 * 60);
 
 /// A source of credentials and what it gave last.
 #[derive(Debug)]
