@@ -60,6 +60,10 @@
 //!   What a change makes false is one table ([`cache::dirty`]). `docs/coherence.md` is the whole of it.
 //! - *Of many who miss, one asks*: a flight is a lock file named by the key and the newest record that covers it, so that
 //!   a change parts those who came before it from those who come after.
+//! - *A call takes its turn when it can leave* ([`gateway::Source::ready`]): login and client come before the slot in the
+//!   quota, so that nobody waits for them after it.
+//! - *Two versions share a directory*: one number ([`store::SCHEMA`]) names the generations of a version, and a new one takes
+//!   over the standing fences of all (`store/disk/elders.rs`).
 //! - *Freshness is judged in one place* ([`cache::judge`]): the smaller of what was stored and what is configured today.
 //! - *An error is never an empty list.* Walks that lose a target say which; a listing that breaks off is not stored.
 //! - *A fault of the cache slows a command*, it never fails it and never changes its answer.
