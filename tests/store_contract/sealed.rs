@@ -336,7 +336,8 @@ fn nobody_reads_what_a_change_has_overtaken_while_entries_move_from_key_to_key()
     let root = tempfile::tempdir().unwrap();
     let dir = root.path();
     let (truth, acked): (Vec<AtomicU64>, Vec<AtomicU64>) = (0..KEYS).map(|_| Default::default()).unzip();
-    let (done, hits, moved) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    let (done, hits, moved, exchanges) =
+        (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     drop(sealed(dir, &[1]));
     let layers = || -> Vec<Sealed> {
         let locked = Ring::Locked("it is lost".into());
@@ -368,9 +369,20 @@ fn nobody_reads_what_a_change_has_overtaken_while_entries_move_from_key_to_key()
         }
         // Changes, by processes that have this key, that key, both or none.
         let writer = {
-            let (truth, acked) = (&truth, &acked);
+            let (truth, acked, hits, moved, exchanges) = (&truth, &acked, &hits, &moved, &exchanges);
             scope.spawn(move || {
-                for turn in 0..rounds(15, 3_000) {
+                let least = rounds(15, 3_000);
+                for turn in 0.. {
+                    if turn >= least {
+                        if (hits.load(SeqCst) > 10 && moved.load(SeqCst) > 0) || turn == least + 100 {
+                            break;
+                        }
+                        // On a busy host every entry may have been changed before it was moved: one exchange in peace.
+                        let before = exchanges.load(SeqCst);
+                        while exchanges.load(SeqCst) < before + 2 {
+                            std::thread::yield_now();
+                        }
+                    }
                     for (at, layer) in layers().iter().enumerate() {
                         let (at, select) = (at % KEYS, exact("s", &key(at % KEYS)));
                         let select =
@@ -384,7 +396,7 @@ fn nobody_reads_what_a_change_has_overtaken_while_entries_move_from_key_to_key()
             })
         };
         let mover = {
-            let (done, moved) = (&done, &moved);
+            let (done, moved, exchanges) = (&done, &moved, &exchanges);
             scope.spawn(move || {
                 for turn in 0.. {
                     if done.load(SeqCst) {
@@ -395,6 +407,7 @@ fn nobody_reads_what_a_change_has_overtaken_while_entries_move_from_key_to_key()
                     if let Ok(did) = layer.exchange(&Ring::Clear, &mut |_| true) {
                         moved.fetch_add(did.exchanged, SeqCst);
                     }
+                    exchanges.fetch_add(1, SeqCst);
                 }
             })
         };
