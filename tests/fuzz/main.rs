@@ -1,9 +1,8 @@
 //! Bytes from anywhere into everything that reads bytes: keys, globs, entries, archives, configurations, jobs, state files.
 //!
-//! Neighbours: `targets.rs` has one function for each reader, from bytes to a verdict, so that any fuzzer can drive it; the
-//! readers' own tests are beside them. Promise: a short run on stable Rust with every test run, 100 times as many with
-//! `AWSIDEMAN_SOAK=1`; an input that fails is shrunk and printed. A coverage-guided run needs a nightly compiler and a
-//! sanitizer, which nothing here does.
+//! Neighbours: `targets.rs` has one function for each reader, from bytes to a verdict; `guided/` feeds the same ones by
+//! coverage (`scripts/fuzz.sh`), which needs a nightly compiler; the readers' own tests are beside them. Promise: a short run
+//! on stable Rust with every test run, 100 times as many with `AWSIDEMAN_SOAK=1`; an input that fails is shrunk and printed.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -100,18 +99,19 @@ fn edited(seed: &[u8], edits: &[Edit]) -> Vec<u8> {
 }
 
 /// Runs a target on changed seeds and on bytes of no origin.
-fn fuzz(name: &str, cases: u32, seeds: Vec<Vec<u8>>, target: impl Fn(&[u8])) {
+fn fuzz(name: &str, cases: u32) {
+    let targets::Target { seeds, feed } = targets::target(name);
     let soak = std::env::var("AWSIDEMAN_SOAK").is_ok_and(|value| value == "1");
     let cases = if soak { cases * 100 } else { cases };
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     for seed in &seeds {
-        target(seed);
+        feed(seed);
     }
     let changed = (any::<Index>(), prop::collection::vec(edit(), 0..6))
         .prop_map(move |(seed, edits)| edited(&seeds[seed.index(seeds.len())], &edits));
     let bytes = prop_oneof![4 => changed, 1 => prop::collection::vec(any::<u8>(), 0..200)];
     let done = runner.run(&bytes, |bytes| {
-        target(&bytes);
+        feed(&bytes);
         Ok(())
     });
     if let Err(failed) = done {
@@ -128,67 +128,45 @@ fn figures(line: &str) {
     println!("{line}");
 }
 
-fn texts(all: &[&str]) -> Vec<Vec<u8>> {
-    all.iter().map(|text| text.as_bytes().to_vec()).collect()
-}
-
-fn files(folder: &str) -> Vec<Vec<u8>> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let found = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    let tomls = found.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
-    let read: Vec<Vec<u8>> = tomls.map(|path| std::fs::read(path).unwrap()).collect();
-    assert!(read.len() > 3, "{folder} has no seeds");
-    read
-}
-
 #[test]
 fn keys_and_their_components() {
-    let arn = "permission_set:policies:arn:aws:sso:::permissionSet/ssoins-1/ps-2";
-    let seeds =
-        ["user:list:all", "user:by_name:a%3Ab", arn, "custom::", "thread_key_1", "user:describe:%", "group:%zz:*"];
-    fuzz("keys", 2_000, texts(&seeds), targets::key);
+    fuzz("keys", 2_000);
 }
 
 #[test]
 fn globs() {
-    let seeds =
-        ["user:*\0user:list:all", "[a-z]?*\0b::", "[^]]\0]", "*a*a*a*a*a*a*b\0aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "[\0["];
-    fuzz("globs", 4_000, texts(&seeds), targets::glob);
+    fuzz("globs", 4_000);
 }
 
 #[test]
 fn entries() {
-    let kept = targets::Kept::new();
-    fuzz("entries", 400, kept.seeds(), |bytes| kept.entry(bytes));
+    fuzz("entries", 400);
 }
 
 #[test]
 fn archives() {
-    let kept = targets::Kept::new();
-    fuzz("archives", 200, vec![kept.archive()], |bytes| kept.import(bytes));
+    fuzz("archives", 200);
 }
 
 #[test]
 fn configurations() {
-    let mut seeds = files("tests/fixtures/config/bad");
-    seeds.push(awsideman::config::DEFAULT.as_bytes().to_vec());
-    let place = tempfile::tempdir().unwrap();
-    fuzz("configurations", 100, seeds, |bytes| targets::configuration(place.path(), bytes));
+    fuzz("configurations", 100);
 }
 
 #[test]
 fn jobs() {
-    let place = tempfile::tempdir().unwrap();
-    fuzz("jobs", 400, files("jobs"), |bytes| targets::job(place.path(), bytes));
+    fuzz("jobs", 400);
 }
 
 #[test]
 fn files_of_the_state_directory() {
-    let seeds = texts(&[
-        r#"{"disabled":{"since":1,"until":2,"reason":"x","by":"y"}}"#,
-        r#"{"breakers":{"/c":{"state":"OPEN","failure_count":5,"last_failure_time":1}}}"#,
-        "{}",
-    ]);
-    let place = tempfile::tempdir().unwrap();
-    fuzz("state files", 200, seeds, |bytes| targets::state(place.path(), bytes));
+    fuzz("state-files", 200);
+}
+
+#[test]
+fn every_target_can_be_fed_by_coverage_too() {
+    let manifest: toml::Table = toml::from_str(include_str!("guided/Cargo.toml")).unwrap();
+    let programs: Vec<&str> =
+        manifest["bin"].as_array().unwrap().iter().map(|program| program["name"].as_str().unwrap()).collect();
+    assert_eq!(programs, targets::NAMES);
 }

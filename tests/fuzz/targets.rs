@@ -1,6 +1,7 @@
 //! One function for each reader: bytes in, a panic when a promise is broken.
 //!
-//! Neighbours: `main.rs` feeds them. Promise: what an input leaves behind is cleared away by the next.
+//! Neighbours: `main.rs` feeds them by chance in every run of the tests, `guided/` by coverage when somebody asks for it.
+//! Promise: there is one list of them, [`target`]; what an input leaves behind is cleared away by the next.
 
 use awsideman::cache::{Accept, Cache, Fresh, Key, Lookup, Settings, decode, operation_of, pattern};
 use awsideman::clock::ManualClock;
@@ -18,8 +19,75 @@ use std::time::Duration;
 const SPACE: &str = "a space";
 const NOW: i64 = 1_000_000;
 
+/// The names of all targets.
+pub(crate) const NAMES: [&str; 7] = ["keys", "globs", "entries", "archives", "configurations", "jobs", "state-files"];
+
+/// A reader to be fed, and sound inputs of it (or such as were trouble once).
+pub(crate) struct Target {
+    pub(crate) seeds: Vec<Vec<u8>>,
+    pub(crate) feed: Box<dyn Fn(&[u8])>,
+}
+
+/// The target of this name.
+pub(crate) fn target(name: &str) -> Target {
+    let texts = |all: &[&str]| all.iter().map(|text| text.as_bytes().to_vec()).collect();
+    let place = || tempfile::tempdir().unwrap();
+    match name {
+        "keys" => {
+            let arn = "permission_set:policies:arn:aws:sso:::permissionSet/ssoins-1/ps-2";
+            let odd = ["custom::", "thread_key_1", "user:describe:%", "group:%zz:*"];
+            let seeds = [&["user:list:all", "user:by_name:a%3Ab", arn], &odd[..]].concat();
+            Target { seeds: texts(&seeds), feed: Box::new(key) }
+        }
+        "globs" => {
+            let slow = "*a*a*a*a*a*a*b\0aaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+            let seeds = ["user:*\0user:list:all", "[a-z]?*\0b::", "[^]]\0]", slow, "[\0["];
+            Target { seeds: texts(&seeds), feed: Box::new(glob) }
+        }
+        "entries" => {
+            let kept = Kept::new();
+            Target { seeds: kept.seeds(), feed: Box::new(move |bytes| kept.entry(bytes)) }
+        }
+        "archives" => {
+            let kept = Kept::new();
+            Target { seeds: vec![kept.archive.clone()], feed: Box::new(move |bytes| kept.import(bytes)) }
+        }
+        "configurations" => {
+            let place = place();
+            let mut seeds = files("tests/fixtures/config/bad");
+            seeds.push(config::DEFAULT.as_bytes().to_vec());
+            Target { seeds, feed: Box::new(move |bytes| configuration(place.path(), bytes)) }
+        }
+        "jobs" => {
+            let place = place();
+            Target { seeds: files("jobs"), feed: Box::new(move |bytes| job(place.path(), bytes)) }
+        }
+        "state-files" => {
+            let place = place();
+            let seeds = [
+                r#"{"disabled":{"since":1,"until":2,"reason":"x","by":"y"}}"#,
+                r#"{"breakers":{"/c":{"state":"OPEN","failure_count":5,"last_failure_time":1}}}"#,
+                "{}",
+            ];
+            Target { seeds: texts(&seeds), feed: Box::new(move |bytes| state(place.path(), bytes)) }
+        }
+        other => panic!("no target is named {other}"),
+    }
+}
+
+/// The TOML files of a folder of the checkout, which lies above whatever package this is compiled in.
+fn files(folder: &str) -> Vec<Vec<u8>> {
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let root = above.map(|above| above.join(folder)).find(|path| path.is_dir()).unwrap();
+    let found = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let tomls = found.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    let read: Vec<Vec<u8>> = tomls.map(|path| std::fs::read(path).unwrap()).collect();
+    assert!(read.len() > 3, "{folder} has no seeds");
+    read
+}
+
 /// A key that is taken reads back as itself, and any three texts make a key that is taken.
-pub(crate) fn key(bytes: &[u8]) {
+fn key(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(key) = Key::parse(&text) {
         assert_eq!(Key::parse(key.as_str()).unwrap(), key, "it reads back as another");
@@ -38,7 +106,7 @@ pub(crate) fn key(bytes: &[u8]) {
 }
 
 /// What matches begins with the literal part; a text without wildcards matches itself.
-pub(crate) fn glob(bytes: &[u8]) {
+fn glob(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (pattern, text) = text.split_once('\0').unwrap_or((&text, ""));
     let prefix = literal_prefix(pattern);
@@ -52,7 +120,7 @@ pub(crate) fn glob(bytes: &[u8]) {
 }
 
 /// A cache in memory with an entry of one frame and one of three, and one on disk for archives.
-pub(crate) struct Kept {
+struct Kept {
     memory: Arc<Memory>,
     cache: Cache,
     fills: Vec<Fill>,
@@ -81,7 +149,7 @@ fn settings() -> Settings {
 }
 
 impl Kept {
-    pub(crate) fn new() -> Kept {
+    fn new() -> Kept {
         let memory = Arc::new(Memory::new(100_000_000, 0));
         let clock = Arc::new(ManualClock::at(NOW));
         let cache = Cache::new(memory.clone(), clock.clone(), settings());
@@ -118,16 +186,12 @@ impl Kept {
         Kept { memory, cache, fills, payloads, disk: RefCell::new(disk), archive, _folder: folder }
     }
 
-    pub(crate) fn seeds(&self) -> Vec<Vec<u8>> {
+    fn seeds(&self) -> Vec<Vec<u8>> {
         self.fills.iter().map(|fill| fill.frames[0].clone()).collect()
     }
 
-    pub(crate) fn archive(&self) -> Vec<u8> {
-        self.archive.clone()
-    }
-
     /// Whatever stands in a frame: the entry is the one that was stored, or a miss.
-    pub(crate) fn entry(&self, bytes: &[u8]) {
+    fn entry(&self, bytes: &[u8]) {
         for (fill, payload) in self.fills.iter().zip(&self.payloads) {
             for frame in [0, fill.frames.len() - 1] {
                 let mut changed = fill.clone();
@@ -145,7 +209,7 @@ impl Kept {
     }
 
     /// An archive is refused and stores nothing, or it holds what was in it.
-    pub(crate) fn import(&self, bytes: &[u8]) {
+    fn import(&self, bytes: &[u8]) {
         let disk = self.disk.borrow_mut();
         let history = disk.history(NOW).unwrap();
         let memory = Arc::new(Memory::new(100_000_000, 0));
@@ -165,7 +229,7 @@ impl Kept {
 }
 
 /// A configuration is taken, or everything wrong with it is told; an emergency command takes what is right of it.
-pub(crate) fn configuration(place: &Path, bytes: &[u8]) {
+fn configuration(place: &Path, bytes: &[u8]) {
     let file = place.join("config.toml");
     std::fs::write(&file, bytes).unwrap();
     let sources = Sources {
@@ -183,7 +247,7 @@ pub(crate) fn configuration(place: &Path, bytes: &[u8]) {
 }
 
 /// A job is taken and has a next time, or everything wrong with it is told.
-pub(crate) fn job(place: &Path, bytes: &[u8]) {
+fn job(place: &Path, bytes: &[u8]) {
     std::fs::write(place.join("10-job.toml"), bytes).unwrap();
     if let Err(error) = load_jobs(Some(place)) {
         assert!(!error.problems.is_empty() && !error.to_string().is_empty());
@@ -191,7 +255,7 @@ pub(crate) fn job(place: &Path, bytes: &[u8]) {
 }
 
 /// A switch that is not understood counts as disabled; a tally is counted as far as it can be read.
-pub(crate) fn state(place: &Path, bytes: &[u8]) {
+fn state(place: &Path, bytes: &[u8]) {
     let directory = place.join("state");
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir(&directory).unwrap();
