@@ -316,16 +316,19 @@ impl Disk {
     }
 
     /// Drops the live generation, because not one entry of it can be deleted.
-    fn shed(&self, now: UnixMillis, mut swept: Swept, stuck: sweep::Stuck) -> Result<Swept, StoreError> {
-        // Where that cannot be done either, why the sweep failed is what there is to say.
-        if !shed::shed(&self.options, now).unwrap_or(false) {
-            return Err(stuck.error);
+    fn shed(&self, sweep: &Sweep, mut swept: Swept, stuck: sweep::Stuck) -> Result<Swept, StoreError> {
+        match shed::shed(&self.options, &stuck.path, sweep.now) {
+            Ok(true) => {}
+            // Another sweep has dropped it.
+            Ok(false) => return self.sweep(sweep),
+            // Where that cannot be done either, why the sweep failed is what there is to say.
+            Err(_) => return Err(stuck.error),
         }
         // What we have open ourselves keeps its room.
         self.pool().clear();
         stuck.all.iter().for_each(|gone| swept.count(Reason::NoRoom, gone.held));
         // The next one can be told what became of this one, if there is room for it by now.
-        let _ = self.lend(|live| ring::note(&mut live.connection, now, &stuck.all));
+        let _ = self.lend(|live| ring::note(&mut live.connection, sweep.now, &stuck.all));
         Ok(swept)
     }
 
@@ -436,7 +439,7 @@ impl Store for Disk {
         }
         let swept = match swept {
             Ok(sweep::Outcome { swept, stuck: None }) => Ok(swept),
-            Ok(sweep::Outcome { swept, stuck: Some(stuck) }) => self.shed(sweep.now, swept, stuck),
+            Ok(sweep::Outcome { swept, stuck: Some(stuck) }) => self.shed(sweep, swept, stuck),
             Err(error) => Err(error),
         };
         // Also when the sweep failed: what nobody names may be what takes the room.

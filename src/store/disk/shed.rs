@@ -67,21 +67,24 @@ pub(super) fn forget(options: &Options, now: UnixMillis) -> Result<(), StoreErro
     over.map(|mark| options.dir.join(mark.name())).try_for_each(|path| generation::unlink(&path))
 }
 
-/// Drops the live generation; `false` when there is none. Its room is free once the last process that has it open has
+/// Drops the generation whose database this is; `false` when it is not the live one. Its room is free once the last process that has it open has
 /// noticed, which each does at its next operation.
-pub(super) fn shed(options: &Options, now: UnixMillis) -> Result<bool, StoreError> {
+pub(super) fn shed(options: &Options, path: &Path, now: UnixMillis) -> Result<bool, StoreError> {
     // One that cannot be deleted is a leftover, and goes with those.
-    drop_live(options, now, |path| drop(generation::delete(path)))
+    drop_live(options, path, now, |path| drop(generation::delete(path)))
 }
 
 /// The same, with what is done to the database once the mark stands.
-fn drop_live(options: &Options, now: UnixMillis, delete: impl FnOnce(&Path)) -> Result<bool, StoreError> {
+fn drop_live(options: &Options, path: &Path, now: UnixMillis, delete: impl FnOnce(&Path)) -> Result<bool, StoreError> {
     let lock_path = options.dir.join(LOCK);
     let lock = private::open(&lock_path, Open::ReadWrite, options.access)?;
     lock.lock().map_err(|source| StoreError::Io { action: "lock", path: lock_path, source })?;
-    let Some((_, path)) = generation::current(options)? else { return Ok(false) };
-    let plan = generation::plan(options, &path, "");
-    let failed = sqlite::at(&path);
+    // Somebody else may have been faster: what came after it has room.
+    if generation::current(options)?.is_none_or(|(_, live)| live != path) {
+        return Ok(false);
+    }
+    let plan = generation::plan(options, path, "");
+    let failed = sqlite::at(path);
     let open = || match sqlite::open_existing(&plan) {
         Err(error) if error.is_cramped() => sqlite::open_cramped(&plan),
         opened => opened,
@@ -104,7 +107,7 @@ fn drop_live(options: &Options, now: UnixMillis, delete: impl FnOnce(&Path)) -> 
     }
     tracing::warn!("CacheError CacheBackendError: {} was dropped whole: the disk has no room", path.display());
     debug_assert!(options.dir.join(mark.name()).exists(), "the mark stands before anything is deleted");
-    delete(&path);
+    delete(path);
     Ok(true)
 }
 

@@ -9,6 +9,7 @@ use super::{Fault, Live};
 use crate::sqlite::{self, Connection, SqliteError, StatementError, params, params_from_iter};
 use crate::store::eviction::{Candidate, Reason, victims};
 use crate::store::{StoreError, Sweep, Swept};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a checkpoint waits for readers.
@@ -46,6 +47,8 @@ pub(super) struct Outcome {
 pub(super) struct Stuck {
     /// Why.
     pub(super) error: StoreError,
+    /// The database.
+    pub(super) path: PathBuf,
     /// All that is there.
     pub(super) all: Vec<Gone>,
 }
@@ -76,7 +79,7 @@ pub(super) fn sweep(
             Ok(None) => continue,
             Err(fault) if (*cramped || is_full(&fault)) && is_worth_all(sweep, rest) => {
                 let all = candidates(connection, &[])?.iter().map(|one| noted(one, Reason::NoRoom)).collect();
-                return Ok(Outcome { swept, stuck: Some(Stuck { error: fault.at(path), all }) });
+                return Ok(Outcome { swept, stuck: Some(Stuck { error: fault.at(path), path: path.clone(), all }) });
             }
             Err(fault) => return Err(fault),
         };

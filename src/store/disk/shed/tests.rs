@@ -10,7 +10,7 @@ const NOW: UnixMillis = 1_800_000_000_000;
 const LATER: UnixMillis = NOW + 600_000;
 
 fn options(dir: &Path) -> Options {
-    Options { dir: dir.into(), access: Access::Owner, busy: Duration::from_millis(50) }
+    Options { dir: dir.into(), access: Access::Owner, busy: Duration::from_secs(10) }
 }
 
 fn exact(key: &str) -> Select {
@@ -50,9 +50,12 @@ fn a_mark_reads_back_from_its_name() {
     assert!(!mark.is_over(LATER) && !mark.is_over(NOW + KEEP_MILLIS - 1) && mark.is_over(NOW + KEEP_MILLIS));
 }
 
+/// What somebody who is killed has done by then to the database.
+type Killed = dyn Fn(&Path);
+
 #[test]
 fn what_stood_stands_in_the_next_generation_wherever_the_one_who_drops_it_is_killed() {
-    let steps: [(&str, &dyn Fn(&Path)); 4] = [
+    let steps: [(&str, &Killed); 4] = [
         ("nothing is deleted yet", &|_| {}),
         ("the log is gone", &|path| std::fs::remove_file(sqlite::sidecar(path, "-wal")).unwrap()),
         ("the database is gone and its log is not", &|path| std::fs::remove_file(path).unwrap()),
@@ -64,7 +67,7 @@ fn what_stood_stands_in_the_next_generation_wherever_the_one_who_drops_it_is_kil
         assert!(stored(&disk, "k", NOW));
         let fence = disk.remove(&[exact("changed")], Some(LATER), NOW).unwrap().sequence;
         let ticket = disk.sequence().unwrap();
-        assert!(drop_live(&options(root.path()), NOW, killed).unwrap(), "{case}");
+        assert!(drop_live(&options(root.path()), &disk.path().unwrap(), NOW, killed).unwrap(), "{case}");
         // Whoever had it open, and whoever comes.
         for disk in [&disk, &Disk::open(&options(root.path())).unwrap()] {
             assert!(fenced(disk, "changed", LATER - 1), "{case}");
@@ -85,7 +88,7 @@ fn a_killed_one_that_has_not_come_to_the_mark_has_dropped_nothing() {
     // The name of the mark is taken by what cannot be replaced: it cannot be made.
     let (sequence, at) = (disk.sequence().unwrap(), NOW);
     std::fs::create_dir_all(root.path().join(Mark { until: 0, sequence, at }.name())).unwrap();
-    drop_live(&options(root.path()), NOW, |_| panic!("deleted without a mark")).unwrap_err();
+    drop_live(&options(root.path()), &disk.path().unwrap(), NOW, |_| panic!("deleted without a mark")).unwrap_err();
     assert!(disk.view(Address { space: "s", key: "k" }, &mut |_, _| Ok(())).unwrap());
 }
 
@@ -109,8 +112,7 @@ fn a_fence_that_is_raised_meanwhile_is_in_the_mark_or_in_the_next_generation() {
             });
         }
         for _ in 0..20 {
-            disk.sequence().unwrap();
-            shed(&options(root.path()), NOW).unwrap();
+            shed(&options(root.path()), &disk.path().unwrap(), NOW).unwrap();
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
@@ -119,13 +121,17 @@ fn a_fence_that_is_raised_meanwhile_is_in_the_mark_or_in_the_next_generation() {
 #[test]
 fn a_writer_that_does_not_let_go_does_not_stop_it_and_a_mark_goes_when_its_time_is_over() {
     let root = tempfile::tempdir().unwrap();
+    let options = |path: &Path| Options { busy: Duration::from_millis(20), ..options(path) };
     let disk = Disk::open(&options(root.path())).unwrap();
     disk.remove(&[exact("changed")], Some(LATER), NOW).unwrap();
     let stuck = Connection::open(disk.path().unwrap()).unwrap();
     stuck.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(shed(&options(root.path()), NOW).unwrap());
-    assert!(!shed(&options(root.path()), NOW).unwrap(), "nothing is live");
+    let old = disk.path().unwrap();
+    assert!(shed(&options(root.path()), &old, NOW).unwrap());
+    assert!(!shed(&options(root.path()), &old, NOW).unwrap(), "nothing is live");
     assert!(fenced(&disk, "changed", NOW));
+    assert!(!shed(&options(root.path()), &old, NOW).unwrap(), "what came after it is not dropped in its place");
+    assert_eq!(marks(&options(root.path())).unwrap().len(), 1);
     let history = disk.history(SystemClock::default().now()).unwrap();
     assert!(history.whole_since >= history.began, "changes of before are not known here");
     forget(&options(root.path()), NOW + KEEP_MILLIS - 1).unwrap();
