@@ -71,11 +71,17 @@ pub(super) fn forget(options: &Options, now: UnixMillis) -> Result<(), StoreErro
 /// noticed, which each does at its next operation.
 pub(super) fn shed(options: &Options, path: &Path, now: UnixMillis) -> Result<bool, StoreError> {
     // One that cannot be deleted is a leftover, and goes with those.
-    drop_live(options, path, now, |path| drop(generation::delete(path)))
+    drop_live(options, path, now, || {}, |path| drop(generation::delete(path)))
 }
 
-/// The same, with what is done to the database once the mark stands.
-fn drop_live(options: &Options, path: &Path, now: UnixMillis, delete: impl FnOnce(&Path)) -> Result<bool, StoreError> {
+/// The same, with what comes between the look at the fences and the mark, and what is done to the database once it stands.
+fn drop_live(
+    options: &Options,
+    path: &Path,
+    now: UnixMillis,
+    meanwhile: impl FnOnce(),
+    delete: impl FnOnce(&Path),
+) -> Result<bool, StoreError> {
     let lock_path = options.dir.join(LOCK);
     let lock = private::open(&lock_path, Open::ReadWrite, options.access)?;
     lock.lock().map_err(|source| StoreError::Io { action: "lock", path: lock_path, source })?;
@@ -97,6 +103,7 @@ fn drop_live(options: &Options, path: &Path, now: UnixMillis, delete: impl FnOnc
     // not let go in time is not waited for: what he wrote is looked for once more, and after that he sees it himself.
     let held = sqlite::hold(&mut holder);
     let mut mark = Mark::of(&connection, now).map_err(&failed)?;
+    meanwhile();
     rename(options, CURRENT, &mark.name())?;
     if held.is_err() {
         let late = Mark::of(&connection, now).map_err(&failed)?;

@@ -67,7 +67,7 @@ fn what_stood_stands_in_the_next_generation_wherever_the_one_who_drops_it_is_kil
         assert!(stored(&disk, "k", NOW));
         let fence = disk.remove(&[exact("changed")], Some(LATER), NOW).unwrap().sequence;
         let ticket = disk.sequence().unwrap();
-        assert!(drop_live(&options(root.path()), &disk.path().unwrap(), NOW, killed).unwrap(), "{case}");
+        assert!(drop_live(&options(root.path()), &disk.path().unwrap(), NOW, || {}, killed).unwrap(), "{case}");
         // Whoever had it open, and whoever comes.
         for disk in [&disk, &Disk::open(&options(root.path())).unwrap()] {
             assert!(fenced(disk, "changed", LATER - 1), "{case}");
@@ -88,7 +88,8 @@ fn a_killed_one_that_has_not_come_to_the_mark_has_dropped_nothing() {
     // The name of the mark is taken by what cannot be replaced: it cannot be made.
     let (sequence, at) = (disk.sequence().unwrap(), NOW);
     std::fs::create_dir_all(root.path().join(Mark { until: 0, sequence, at }.name())).unwrap();
-    drop_live(&options(root.path()), &disk.path().unwrap(), NOW, |_| panic!("deleted without a mark")).unwrap_err();
+    drop_live(&options(root.path()), &disk.path().unwrap(), NOW, || {}, |_| panic!("deleted without a mark"))
+        .unwrap_err();
     assert!(disk.view(Address { space: "s", key: "k" }, &mut |_, _| Ok(())).unwrap());
 }
 
@@ -111,11 +112,41 @@ fn a_fence_that_is_raised_meanwhile_is_in_the_mark_or_in_the_next_generation() {
                 }
             });
         }
-        for _ in 0..20 {
-            shed(&options(root.path()), &disk.path().unwrap(), NOW).unwrap();
+        // Where writers leave no gap in which to hold them back, it is looked for again what they wrote.
+        let impatient = Options { busy: Duration::from_millis(200), ..options(root.path()) };
+        for _ in 0..10 {
+            shed(&impatient, &disk.path().unwrap(), NOW).unwrap();
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+}
+
+#[test]
+fn a_fence_that_comes_between_the_look_and_the_mark_waits_or_is_looked_for_again() {
+    for does_not_let_go in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let impatient = Options { busy: Duration::from_millis(20), ..options(root.path()) };
+        let disk = Disk::open(&impatient).unwrap();
+        let path = disk.path().unwrap();
+        let writer = Connection::open(&path).unwrap();
+        if does_not_let_go {
+            writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+        }
+        let mut is_known = false;
+        let fence = || {
+            if does_not_let_go {
+                let sql =
+                    format!("INSERT INTO r(sequence, form, deadline, at) VALUES(9, 'all', {LATER}, {NOW}); COMMIT");
+                writer.execute_batch(&sql).unwrap();
+                is_known = true;
+            } else {
+                is_known = disk.remove(&[exact("changed")], Some(LATER), NOW).is_ok();
+            }
+        };
+        assert!(drop_live(&impatient, &path, NOW, fence, |path| generation::delete(path).unwrap()).unwrap());
+        assert_eq!(is_known, does_not_let_go, "a writer is told that he must wait");
+        assert_eq!(fenced(&disk, "changed", LATER - 1), is_known);
+    }
 }
 
 #[test]
