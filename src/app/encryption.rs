@@ -108,6 +108,18 @@ impl App {
         ))
     }
 
+    /// A key that is not at hand, and how many entries of the store that is open lie under such keys. Only where one is
+    /// known are they counted.
+    pub(super) fn foreign_entries(&self) -> Option<(String, u64)> {
+        let disk = self.live()?.breaker.as_ref()?.inner();
+        let Ring::Keys(keys) = self.ring() else { return None };
+        disk.foreign_key().ok()??;
+        let own = keys.ids();
+        let census = disk.census().ok()?.keys.into_iter();
+        let foreign: Vec<_> = census.filter(|(id, entries, _)| *entries > 0 && !own.contains(id)).collect();
+        Some((foreign.first()?.0.clone(), foreign.iter().map(|(_, entries, _)| entries).sum()))
+    }
+
     /// The disk store as it is configured, without a breaker.
     pub(super) fn open_disk(&self) -> Result<Sealed, StoreError> {
         Ok(Sealed::new(Disk::open(&self.disk_options())?, self.ring().clone()))

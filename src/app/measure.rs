@@ -83,6 +83,7 @@ impl App {
                 },
             },
             store_problem,
+            foreign: self.foreign_entries(),
             directory_problems: self.directory_problems(),
             login: self.login_reading(),
             late_jobs,

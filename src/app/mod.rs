@@ -66,7 +66,7 @@ use crate::private::{self, Access};
 use crate::state::{BreakerMark, Disabled, State, Switch};
 use crate::store::{Ring, Store};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A configured awsideman: one command's, one job run's or one daemon pass's.
 pub struct App {
@@ -79,6 +79,8 @@ pub struct App {
     opened: OnceLock<Opened>,
     /// The store of a second try, where the first left a command without one.
     insisted: OnceLock<Opened>,
+    /// The breaker's mark since the store could not be opened for a program that stays.
+    unopened: Mutex<Option<BreakerMark>>,
     ring: OnceLock<Ring>,
     /// Bytes of memory in front of the disk; 0 is none.
     memory_tier: u64,
@@ -117,6 +119,7 @@ impl App {
             switch: OnceLock::new(),
             opened: OnceLock::new(),
             insisted: OnceLock::new(),
+            unopened: Mutex::new(None),
             ring: OnceLock::new(),
             memory_tier: 0,
         })

@@ -16,7 +16,7 @@ use crate::sqlite;
 use crate::state::{BreakerMark, BreakerState, Outcome, WritesMark};
 use crate::store::Sealed;
 use crate::store::{self, Breaker, BreakerSide, BreakerSnapshot, Memory, Near, Store, StoreError};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// A log of this many bytes is folded by the command that let it grow: a few dozen pages.
 const LOG_WORTH_FOLDING: u64 = 256 * 1024;
@@ -68,6 +68,25 @@ impl App {
         let opened = self.open()?;
         // Not in the place of a first try that failed: whoever went on without a store has one of its own there.
         Ok(&self.insisted.get_or_init(|| opened).store)
+    }
+
+    /// The same for a program that stays: one that cannot be opened counts for the breaker, and is left alone while that
+    /// is OPEN.
+    pub fn store_again(&self) -> Result<&Arc<dyn Store>, StoreError> {
+        if self.live().is_some_and(|opened| opened.problem.is_none() || opened.is_locked) {
+            return self.store();
+        }
+        let before = self.mark_now();
+        if before.reads.state == store::BreakerState::Open {
+            return Err(StoreError::BreakerOpen);
+        }
+        self.store().inspect_err(|error| {
+            if !error.is_harmless() {
+                let threshold = self.config().cache.breaker.failure_threshold;
+                let failed = mark(&before.failed(self.clock().now(), threshold));
+                *self.unopened.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
+            }
+        })
     }
 
     /// The store that is in use.
@@ -191,10 +210,15 @@ impl App {
         self.live().and_then(learned).unwrap_or_else(|| mark(&self.mark_now()))
     }
 
-    /// What other processes kept of it, as it looks now.
+    /// What other processes kept of it, or this one learned since, as it looks now.
     fn mark_now(&self) -> BreakerSnapshot {
         let recovery = self.config().cache.breaker.recovery_timeout;
-        snapshot(&self.breaker_mark()).at(self.clock().now(), recovery)
+        snapshot(&self.known_mark()).at(self.clock().now(), recovery)
+    }
+
+    fn known_mark(&self) -> BreakerMark {
+        let unopened = *self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
+        unopened.unwrap_or_else(|| self.breaker_mark())
     }
 
     pub(super) fn breaker_mark(&self) -> BreakerMark {
@@ -222,7 +246,7 @@ impl App {
             self.clock().clone(),
             settings.failure_threshold,
             settings.recovery_timeout,
-            snapshot(&self.breaker_mark()),
+            snapshot(&self.known_mark()),
         ));
         let store: Arc<dyn Store> = match self.memory_tier {
             0 => breaker.clone(),

@@ -178,9 +178,14 @@ fn disabled(found: &Measurements, health: &config::Health) -> Finding {
 }
 
 fn store(found: &Measurements) -> Finding {
-    match &found.store_problem {
-        None => fine("store", "readable".into()),
-        Some(problem) => {
+    match (&found.store_problem, &found.foreign) {
+        (None, None) => fine("store", "readable".into()),
+        (None, Some((key, entries))) => {
+            let words =
+                format!("{entries} entries answer nothing: the key that they are sealed with, {key}, is not at hand");
+            finding("store", Level::Warn, words, String::new(), "awsideman cache encryption status", false)
+        }
+        (Some(problem), _) => {
             let words = format!("The cache cannot be used: {problem}");
             // A new cache would not have the key either.
             let is_key = problem.starts_with("the encryption key");

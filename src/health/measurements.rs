@@ -35,6 +35,8 @@ pub struct Measurements {
     pub breaker: BreakerReading,
     /// Why the cache cannot be opened or read.
     pub store_problem: Option<String>,
+    /// A key that is not at hand, and how many entries lie under keys that are not.
+    pub foreign: Option<(String, u64)>,
     /// Directories with a wrong owner or mode, one sentence each.
     pub directory_problems: Vec<String>,
     /// The login to AWS, when its end is known.

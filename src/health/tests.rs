@@ -205,6 +205,9 @@ fn disk_age_breaker_store_and_directories_are_judged() {
     assert_eq!(breaker("closed").0, Level::Ok);
     let store = check(&Measurements { store_problem: Some("disk image is malformed".into()), ..well() }, "store");
     assert_eq!((store.level, store.hint.as_str()), (Level::Critical, "awsideman cache recover"));
+    let foreign = Measurements { foreign: Some(("1a2b3c4d".into(), 43)), ..well() };
+    let store = check(&foreign, "store");
+    assert_eq!((store.level, store.hint.as_str()), (Level::Warn, "awsideman cache encryption status"));
     let found = Measurements { directory_problems: vec!["/x may be written by others".into()], ..well() };
     assert_eq!(check(&found, "directories").level, Level::Warn);
 }

@@ -179,7 +179,7 @@ fn in_use(app: &App) -> Result<Option<Cache>, StoreError> {
     if app.disabled_now().is_some() {
         return Ok(None);
     }
-    app.store()?;
+    app.store_again()?;
     Ok(Some(app.cache()))
 }
 

@@ -1,7 +1,7 @@
 //! The promises of `src/library/`.
 
 use super::place::{Place, awsideman, succeeds, task};
-use awsideman::library::{CacheManager, Item, LibraryError};
+use awsideman::library::{BreakerState, CacheManager, Item, LibraryError};
 use awsideman::private::Access;
 use awsideman::sandbox::{self, Limits, Organisation, Shape};
 use awsideman::sqlite::{self, Plan, Synchronous};
@@ -243,4 +243,24 @@ fn a_cache_that_was_never_used_is_made_by_the_first_that_stores() {
     assert!(!place.home.path().join(".cache").exists());
     cache.set("k", &1).unwrap();
     assert!(place.home.path().join(".cache/awsideman/CURRENT").exists());
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_opens_the_breaker_for_all_and_is_tried_again_after_its_time() {
+    let place = Place::new();
+    let (cache, directory) = (place.handle(), place.home.path().join(".cache/awsideman"));
+    cache.configure_circuit_breaker(3, Duration::from_secs(60)).unwrap();
+    std::fs::create_dir_all(directory.parent().unwrap()).unwrap();
+    std::fs::write(&directory, "").unwrap();
+    for failed in 1..=3 {
+        assert!(cache.set("k", &1).is_err());
+        assert_eq!(cache.circuit_breaker().failure_count, failed);
+    }
+    assert_eq!(place.handle().circuit_breaker().state, BreakerState::Open, "what the next process finds");
+    std::fs::remove_file(&directory).unwrap();
+    assert!(!cache.set("k", &1).unwrap(), "it is left alone, so that nobody waits for it");
+    assert!(!directory.exists());
+    let later = place.handle_later("2m");
+    assert!(later.set("k", &1).unwrap());
+    assert_eq!((later.get("k").unwrap(), later.circuit_breaker().state), (Some(1), BreakerState::Closed));
 }
