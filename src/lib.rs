@@ -106,7 +106,8 @@
 //! - A cache that could not be told of a change, and not be retired either, is switched off for this host.
 //! - `cache recover --prune` removes what was set aside and flips nothing: evidence is never removed by the run that makes it.
 //! - `cache init` prints what to write into the configuration; it writes no configuration of its own.
-//! - A megabyte of ballast lies in the cache directory: on a disk without a byte free, deletions are written to it first.
+//! - A megabyte of ballast lies in the cache directory: on a disk without a byte free, deletions are written to it first. Where
+//!   that is gone too, holding the limits drops the generation whole, and a mark in its place keeps its fences (`store/disk/shed.rs`).
 //! - In a sealed store a pattern that goes into ids is recorded as what is clear of it, and a scan goes in the order of what is clear.
 //! - Generations are named by the first number of their log (Unix milliseconds), so that no name is ever used twice.
 

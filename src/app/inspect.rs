@@ -73,7 +73,7 @@ pub struct Invalidation {
 pub struct Departure {
     /// When.
     pub at: String,
-    /// `expired`, `too old`, `least recently used`, `dropped` (damaged, or found wrong).
+    /// `expired`, `too old`, `least recently used`, `no room` (the whole cache went), `dropped` (damaged, or found wrong).
     pub reason: &'static str,
     /// When AWS had given it.
     pub stored_at: String,

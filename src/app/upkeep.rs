@@ -83,7 +83,8 @@ impl App {
         self.sweep(&Sweep { dry_run, ..self.what_has_had_its_time() })
     }
 
-    /// Holds the cache to its limits, down to the low-water mark, least recently used first.
+    /// Holds the cache to its limits, down to the low-water mark, least recently used first. Where the disk has no room even
+    /// for a deletion, all of it goes.
     pub fn enforce_limits(&self, dry_run: bool) -> Result<Swept, AppError> {
         let bounds = self.bounds();
         let (bytes, entries) = (bounds.of_bytes(), bounds.of_entries());
@@ -108,7 +109,8 @@ impl App {
         self.fold_tally();
         let store = self.store()?;
         let swept = store.sweep(sweep)?;
-        if swept.entries() > 0 && !sweep.dry_run {
+        // Of a store that went as a whole nothing is left to fold.
+        if swept.entries() > 0 && swept.no_room == 0 && !sweep.dry_run {
             store.settle()?;
         }
         Ok(swept)

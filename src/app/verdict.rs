@@ -85,6 +85,7 @@ pub(super) fn swept(swept: Result<Swept, AppError>) -> Work {
     detail.insert("removed".into(), json!(swept));
     let text = match swept.entries() {
         0 => "nothing to remove".to_owned(),
+        _ if swept.no_room > 0 => swept.notice().unwrap_or_default(),
         n => format!("{n} entries removed, {} freed", crate::model::format_size(swept.bytes)),
     };
     Work::done(text).with_detail(detail)

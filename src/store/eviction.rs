@@ -33,6 +33,8 @@ pub(super) enum Reason {
     Aged,
     /// It was least recently used.
     Evicted,
+    /// There was no room to delete less than everything. No entry is chosen for this.
+    NoRoom,
 }
 
 /// The candidates that go, in order.
@@ -77,6 +79,7 @@ impl Swept {
             Reason::Expired => self.expired += 1,
             Reason::Aged => self.aged += 1,
             Reason::Evicted => self.evicted += 1,
+            Reason::NoRoom => self.no_room += 1,
         }
         self.bytes += held;
     }

@@ -211,6 +211,8 @@ pub struct Swept {
     pub aged: u64,
     /// Entries evicted, least recently used first.
     pub evicted: u64,
+    /// Entries dropped because there was no room to delete less than everything.
+    pub no_room: u64,
     /// Payload bytes at rest that were freed.
     pub bytes: u64,
 }
@@ -218,7 +220,18 @@ pub struct Swept {
 impl Swept {
     /// All entries dropped.
     pub fn entries(&self) -> u64 {
-        self.expired + self.aged + self.evicted
+        self.expired + self.aged + self.evicted + self.no_room
+    }
+
+    /// What is to be said when everything went, and what to do next.
+    pub fn notice(&self) -> Option<String> {
+        (self.no_room > 0).then(|| {
+            format!(
+                "the whole cache was dropped, {} entries of it for want of room: the disk has no byte free to delete fewer; \
+                 make room on it, then `awsideman cache warm`",
+                self.no_room
+            )
+        })
     }
 }
 
@@ -299,7 +312,8 @@ pub trait Store: Send + Sync {
     /// is clear of them), until it breaks. No snapshot is held meanwhile, and `visit` may call the store.
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError>;
 
-    /// Drops what has had its time and what is over the limits. No record: an eviction tells nobody anything.
+    /// Drops what has had its time and what is over the limits. No record: an eviction tells nobody anything. On a disk
+    /// without a free byte everything may go for the sake of the limits, never a standing fence.
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError>;
 
     /// Notes when entries were last used, by [`Store::row`].

@@ -121,6 +121,55 @@ fn a_warm_that_has_too_few_bytes_does_the_same_and_so_does_the_job() {
     assert!(world.status()["memory_usage_mb"].as_f64() <= Some(0.8));
 }
 
+/// The same disk without the room that is kept for that day, and with a fence on one entry.
+#[test]
+fn on_a_full_disk_with_nothing_to_give_enforcing_the_limits_drops_the_cache_and_keeps_the_fences() {
+    let mut world = World::small();
+    let small = world.beside("small");
+    std::fs::create_dir(&small).unwrap();
+    world.set("AWSIDEMAN_CACHE_DIR", &small.join("cache").display().to_string());
+    world.set("AWSIDEMAN_CACHE_MAX_ENTRIES", "20").set("SMALL", &small.display().to_string());
+    world.set("AWSIDEMAN_CACHE_SETTLE", "10m");
+    let root = if rustix::process::geteuid().is_root() { "" } else { "--map-root-user" };
+    let own = format!("unshare {root} --mount");
+    if world.shell(&format!("{own} mount -t tmpfs -o size=16m tmpfs $SMALL")).exit != 0 {
+        return;
+    }
+    let user =
+        world.run(["user", "list", "--json", "--no-cache"]).ok().json()[0]["UserName"].as_str().unwrap().to_owned();
+    // Enough that there is room for a new generation when it goes.
+    world.set("AWSIDEMAN_CACHE_COMPRESSION", "false").fill(30, 50_000);
+    std::fs::rename(small.join("cache"), small.with_extension("full")).unwrap();
+    let lines = format!(
+        "cp -a $SMALL.full $SMALL/cache && awsideman user list --json > $SMALL.before && awsideman group list > $SMALL.talk && \
+        awsideman user update {user} --display-name Changed --yes > $SMALL.talk && awsideman cache cleanup > $SMALL.talk && \
+        rm $SMALL/cache/ballast && (cat /dev/zero > $SMALL/full 2> $SMALL.talk || true) && \
+        awsideman cache enforce-limits --json > $SMALL.limits && df --output=avail -B1 $SMALL | tail -1 && \
+        awsideman user list --json > $SMALL.after && \
+        awsideman group list > $SMALL.talk && \
+        (awsideman group list --cache-only > $SMALL.talk; echo exit $?) && \
+        ls $SMALL/cache && awsideman cache status --json > $SMALL.status"
+    );
+    let ran = world.shell(&format!("{own} bash -c 'mount -t tmpfs -o size=16m tmpfs $SMALL && {lines}'")).ok();
+    let beside = |ending: &str| {
+        let text = std::fs::read_to_string(small.with_extension(ending)).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    assert!(
+        ran.stderr.contains("the whole cache was dropped") && ran.stderr.contains("`awsideman cache warm`"),
+        "{ran:?}"
+    );
+    let removed = beside("limits")["removed"].clone();
+    assert!(removed["no_room"].as_u64() > Some(20) && removed["evicted"] == 0, "{removed}");
+    assert!(ran.stdout.lines().next().unwrap().trim().parse::<u64>().unwrap() > 0, "{}", ran.stdout);
+    let after = beside("after");
+    assert!(after.as_array().unwrap().iter().any(|one| one["DisplayName"] == "Changed"), "{after}");
+    // What was fenced before the drop is known to nobody by name any more: nothing is stored as long as it stood.
+    assert!(ran.stdout.contains("exit 10"), "{}", ran.stdout);
+    assert_eq!(counted(&beside("status"), "no room"), removed["no_room"].as_u64().unwrap());
+    assert!(ran.stdout.contains("dropped-"), "{}", ran.stdout);
+}
+
 /// A disk of its own, in a mount namespace that ends with the shell; where none is to be had, no file may grow instead.
 #[test]
 fn on_a_full_disk_commands_answer_and_enforcing_the_limits_makes_room() {

@@ -73,19 +73,62 @@ fn a_full_cache(folder: &Path) -> (Disk, PathBuf) {
     (disk, path)
 }
 
+/// What holds on a disk of 16 MiB with not a byte free and no ballast: all goes, and what was fenced stays so.
+fn with_nothing_to_give(folder: &Path, with_companion: bool) {
+    let (disk, path) = a_full_cache(folder);
+    disk.remove(&[exact("s", "changed")], Some(NOW + HOUR), NOW).unwrap();
+    disk.settle().unwrap();
+    std::fs::remove_file(folder.join("cache/ballast")).unwrap();
+    let (ticket, open) = (disk.sequence().unwrap(), || Disk::open(&options(&folder.join("cache"))).unwrap());
+    // In one case somebody else has it open for good, as a daemon has.
+    let daemon = (!with_companion).then(open);
+    let disk = if with_companion {
+        disk
+    } else {
+        drop(disk);
+        std::fs::remove_file(awsideman::sqlite::sidecar(&path, "-shm")).unwrap();
+        open()
+    };
+    fill_up(folder);
+    // Neither what merely has expired is worth all the rest, nor does a dry run touch it, nor a warm.
+    let sweep = Sweep { now: NOW, entries: Some((100, 50)), ..NO_SWEEP };
+    let expired = Sweep { now: NOW + 2 * HOUR, expired: true, ..NO_SWEEP };
+    assert_eq!(disk.sweep(&Sweep { dry_run: true, ..sweep }).unwrap().evicted, 150);
+    for refused in [disk.sweep(&expired), disk.sweep(&Sweep { first: &["*"], ..sweep })] {
+        let refused = refused.unwrap_err();
+        assert!(refused.is_temporary() || refused.is_read_only(), "{refused}");
+    }
+    assert_eq!(every_entry_is_right(&disk, 200), 200);
+    let swept = disk.sweep(&sweep).unwrap();
+    assert_eq!((swept.no_room, swept.evicted, swept.bytes), (200, 0, 200 * 30_000));
+    let is_noted = daemon.is_none();
+    let other = daemon.unwrap_or_else(open);
+    // What somebody has open is free when he notices.
+    assert_eq!(every_entry_is_right(&other, 200), 0);
+    assert!(free(folder) > 4_000_000 && !path.exists(), "{} free", free(folder));
+    for disk in [&disk, &other] {
+        assert!(disk.standing(at("s", "changed"), NOW + HOUR - 1).unwrap().fenced);
+        let since = disk.sequence().unwrap();
+        assert_eq!(disk.put(&[fill("s", "changed")], ticket, NOW + HOUR).unwrap().stored, 0, "fetched before");
+        assert_eq!(disk.put(&[fill("s", "changed")], since, NOW + HOUR - 1).unwrap().stored, 0);
+        assert_eq!(disk.put(&[fill("s", "changed")], since, NOW + HOUR).unwrap().stored, 1, "caching works again");
+    }
+    assert!(has(&other, "s", "changed"));
+    if is_noted {
+        let why = disk.evictions(at("s", "k7")).unwrap();
+        assert_eq!((why[0].reason, why[0].at), ("no room", NOW));
+        assert_eq!(disk.lost().unwrap()[0].entries, 200);
+    }
+}
+
 /// What holds on a disk of 16 MiB with not a byte free.
-fn with_not_a_byte_free(folder: &Path, with_ballast: bool) {
+fn with_not_a_byte_free(folder: &Path) {
     let (disk, path) = a_full_cache(folder);
     let ballast = folder.join("cache/ballast");
     assert_eq!(std::fs::metadata(&ballast).unwrap().len(), 1024 * 1024, "room is kept for this day");
-    if !with_ballast {
-        std::fs::remove_file(&ballast).unwrap();
-    }
     drop(disk);
-    // Its companion is there in one case, and missing in the other as after a copy.
-    if with_ballast {
-        std::fs::remove_file(awsideman::sqlite::sidecar(&path, "-shm")).unwrap();
-    }
+    // Its companion is missing as after a copy.
+    std::fs::remove_file(awsideman::sqlite::sidecar(&path, "-shm")).unwrap();
     fill_up(folder);
     let disk = Disk::open(&options(&folder.join("cache"))).unwrap();
     assert_eq!(every_entry_is_right(&disk, 200), 200, "reads need no room");
@@ -99,13 +142,6 @@ fn with_not_a_byte_free(folder: &Path, with_ballast: bool) {
     let sweep = Sweep { entries: Some((100, 50)), ..NO_SWEEP };
     assert_eq!(other.sweep(&Sweep { dry_run: true, ..sweep }).unwrap().evicted, 150);
     let swept = other.sweep(&sweep);
-    if !with_ballast {
-        // Nothing can be written at all: it is said, and nothing is lost.
-        let refused = swept.unwrap_err();
-        assert!(refused.is_temporary(), "{refused}");
-        assert_eq!(every_entry_is_right(&disk, 200), 200);
-        return;
-    }
     assert_eq!(swept.unwrap().evicted, 150);
     assert_eq!(every_entry_is_right(&disk, 150), 0, "those used longest ago went");
     assert_eq!(every_entry_is_right(&disk, 200), 50);
@@ -118,9 +154,9 @@ fn with_not_a_byte_free(folder: &Path, with_ballast: bool) {
     assert!(other.standing(at("s", "k180"), NOW).unwrap().fenced && !has(&other, "s", "k180"));
 }
 
-fn on_a_small_disk(name: &str, with_ballast: bool) {
+fn on_a_small_disk(name: &str, what: impl Fn(&Path)) {
     if let Some(folder) = std::env::var_os(SMALL_DISK) {
-        return with_not_a_byte_free(Path::new(&folder), with_ballast);
+        return what(Path::new(&folder));
     }
     if let Some(folder) = std::env::var_os(NO_GROWTH) {
         return with_no_file_that_grows(Path::new(&folder));
@@ -139,18 +175,25 @@ fn on_a_small_disk(name: &str, with_ballast: bool) {
 fn with_no_file_that_grows(folder: &Path) {
     let disk = Disk::open(&options(&folder.join("cache"))).unwrap();
     assert_eq!(every_entry_is_right(&disk, 200), 200);
-    disk.sweep(&Sweep { entries: Some((100, 50)), ..NO_SWEEP }).unwrap_err();
+    disk.sweep(&Sweep { expired: true, now: NOW + 2 * HOUR, ..NO_SWEEP }).unwrap_err();
     assert_eq!(every_entry_is_right(&disk, 200), 200);
 }
 
 #[test]
 fn with_not_a_byte_free_reads_work_and_a_sweep_frees_room() {
-    on_a_small_disk("full::with_not_a_byte_free_reads_work_and_a_sweep_frees_room", true);
+    on_a_small_disk("full::with_not_a_byte_free_reads_work_and_a_sweep_frees_room", with_not_a_byte_free);
 }
 
 #[test]
-fn with_not_a_byte_free_and_no_ballast_a_sweep_says_so_and_loses_nothing() {
-    on_a_small_disk("full::with_not_a_byte_free_and_no_ballast_a_sweep_says_so_and_loses_nothing", false);
+fn with_not_a_byte_free_and_no_ballast_the_limits_cost_everything_but_the_fences() {
+    let name = "full::with_not_a_byte_free_and_no_ballast_the_limits_cost_everything_but_the_fences";
+    on_a_small_disk(name, |folder| with_nothing_to_give(folder, true));
+}
+
+#[test]
+fn without_room_for_the_companion_of_the_database_they_do_too() {
+    let name = "full::without_room_for_the_companion_of_the_database_they_do_too";
+    on_a_small_disk(name, |folder| with_nothing_to_give(folder, false));
 }
 
 #[test]

@@ -70,6 +70,7 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
     if measured.measurements.late_jobs.as_ref().is_some_and(|late| !late.is_empty()) {
         measured.notices.extend(session.app.late_jobs_notice());
     }
+    measured.notices.extend(removed.as_ref().and_then(Swept::notice));
     let detail = Detail {
         resources: args.detailed,
         recent: args.recent_entries.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
@@ -110,6 +111,9 @@ fn sweep(args: &SweepArgs, what: &str, globals: &GlobalArgs, output: &mut Output
     let swept =
         if what == "limits" { session.app.enforce_limits(args.dry_run)? } else { session.app.cleanup(args.dry_run)? };
     session.app.finish();
+    if let Some(notice) = swept.notice() {
+        output.talk().warning(&notice);
+    }
     let document = json!({"schema_version": 1, "dry_run": args.dry_run, "removed": swept});
     output.report(&document, &Page::new().line(swept_line(&swept, args.dry_run)))
 }
@@ -117,8 +121,9 @@ fn sweep(args: &SweepArgs, what: &str, globals: &GlobalArgs, output: &mut Output
 /// What a sweep removed, in one line.
 pub(super) fn swept_line(swept: &Swept, dry_run: bool) -> String {
     let verb = if dry_run { "Would remove" } else { "Removed" };
+    let no_room = if swept.no_room > 0 { format!(", {} for want of room", swept.no_room) } else { String::new() };
     format!(
-        "{verb} {} ({} expired, {} too old, {} least recently used), {} freed",
+        "{verb} {} ({} expired, {} too old, {} least recently used{no_room}), {} freed",
         entries(swept.entries()),
         swept.expired,
         swept.aged,

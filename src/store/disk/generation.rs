@@ -6,6 +6,7 @@
 
 use super::elders::{self, Estate};
 pub(super) use super::schema::CURRENT;
+use super::shed::{self, Mark};
 use super::{Flip, Options, Removal, ballast, schema, tongues, write};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open, PrivateError};
@@ -21,7 +22,7 @@ use std::time::{Duration, SystemTime};
 pub(super) const MARK: &str = ".corrupted.";
 
 /// Guards the making of generations.
-const LOCK: &str = "creation.lock";
+pub(super) const LOCK: &str = "creation.lock";
 
 /// What tells one `CURRENT` from the next: device, inode, modification time, size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,10 +98,12 @@ pub(super) fn retire_others(options: &Options) -> Result<(), StoreError> {
 }
 
 /// Deletes databases that nobody names and nobody keeps as evidence, when their last write is so long ago. Processes
-/// that still have one open notice at their next operation.
-pub(super) fn drop_leftovers(options: &Options, idle: Duration) -> Result<(), StoreError> {
-    let Some(before) = SystemTime::now().checked_sub(idle) else { return Ok(()) };
-    leftovers(options, before)?.iter().try_for_each(|path| delete(path))
+/// that still have one open notice at their next operation. Whether there were any.
+pub(super) fn drop_leftovers(options: &Options, idle: Duration) -> Result<bool, StoreError> {
+    let Some(before) = SystemTime::now().checked_sub(idle) else { return Ok(false) };
+    let leftovers = leftovers(options, before)?;
+    leftovers.iter().try_for_each(|path| delete(path))?;
+    Ok(!leftovers.is_empty())
 }
 
 /// Deletes a database with its companions; the database last, so that what is left can be found again.
@@ -192,12 +195,14 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     let held: Vec<_> = holders.iter_mut().map(sqlite::hold).collect();
     let after = flip_at.unwrap_or(UnixMillis::MIN);
     let known = elders::estate(&elders, after);
+    let marks = shed::marks(options)?;
     // The number is the name too: a name that was used before could bring together the log of one database and the
     // pages of another, where somebody still has the old one open.
-    let taken = known.as_ref().map_or(seen, |estate| seen.max(estate.sequence)).max(newest.unwrap_or(0));
+    let before = known.iter().map(|estate| estate.sequence).chain(marks.iter().map(|mark| mark.sequence));
+    let taken = before.chain(newest).fold(seen, u64::max);
     let start = fresh_number(taken);
     let path = folder.join(file_name(start));
-    let built = build(options, &path, start, known.as_ref());
+    let built = build(options, &path, start, known.as_ref(), marks.last());
     let mut connection = built.map_err(|error| {
         // Told apart before what is left of it goes: one that failed fails again, one that was taken away does not.
         let error = if path.exists() { error } else { missing("make", &path) };
@@ -229,7 +234,13 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
 }
 
 /// Makes the database of a generation, with the fences that it inherits and the tongues that they are said in.
-fn build(options: &Options, path: &Path, start: u64, estate: Option<&Estate>) -> Result<Connection, StoreError> {
+fn build(
+    options: &Options,
+    path: &Path,
+    start: u64,
+    estate: Option<&Estate>,
+    mark: Option<&Mark>,
+) -> Result<Connection, StoreError> {
     let statements = schema::statements(start.cast_signed());
     let mut connection = sqlite::open(&plan(options, path, &statements))?;
     sqlite::write(&mut connection, |transaction| {
@@ -241,6 +252,14 @@ fn build(options: &Options, path: &Path, start: u64, estate: Option<&Estate>) ->
             transaction.execute(
                 "INSERT INTO r(sequence, form, space, pattern, deadline, at) VALUES(?, ?, ?, ?, ?, ?)",
                 params![fence.sequence.cast_signed(), form, space, pattern, fence.deadline, fence.at],
+            )?;
+        }
+        if let Some(mark) = mark {
+            // Which fences stood is not known any more, so one stands on everything; nobody lowers it, for it bears the
+            // number of no change.
+            transaction.execute(
+                "INSERT INTO r(sequence, form, deadline, at) VALUES(?, 'all', ?, ?)",
+                params![start.cast_signed(), mark.until, mark.at],
             )?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The disk backend: one `SQLite` database for all processes of a host.
 //!
 //! Neighbours: `schema.rs` has the tables, `generation.rs` decides which database is live, `network.rs` where none may
-//! be, `read.rs`, `write.rs`, `draft.rs` and `sweep.rs` do the work. Promise: every operation runs on the generation
+//! be, `read.rs`, `write.rs`, `draft.rs` and `sweep.rs` do the work, `shed.rs` is their last resort. Promise: every operation runs on the generation
 //! that was live when it began, a removal on the one that is live when it ends; a directory that is moved or deleted is
 //! survived.
 
@@ -17,6 +17,7 @@ mod read;
 mod ring;
 mod salvage;
 mod schema;
+mod shed;
 mod sweep;
 mod tongues;
 mod write;
@@ -30,6 +31,7 @@ pub(super) use self::cut::{Cut, Removal};
 pub(super) use self::tongues::Lifted;
 
 use self::generation::Stamp;
+use super::eviction::Reason;
 use super::log;
 use super::{
     Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
@@ -224,7 +226,7 @@ impl Disk {
         let (records, began) = self.lend(|live| Ok((read::all_records(&live.connection)?, began(&live.path))))?;
         let pruned = if records.len() < log::KEEP_RECORDS { None } else { records.first().map(|record| record.at) };
         // Another generation knew of changes that this one was never told.
-        let lone = generation::databases(&self.options)?.len() == 1;
+        let lone = generation::databases(&self.options)?.len() == 1 && shed::marks(&self.options)?.is_empty();
         let since = [Some(now.saturating_sub(log::KEEP_MILLIS)), pruned, (!lone).then_some(began)];
         Ok(History { records, began, whole_since: since.into_iter().flatten().max().unwrap_or(now) })
     }
@@ -311,6 +313,23 @@ impl Disk {
         connection.execute_batch(schema::CACHE).map_err(sqlite::at(&path))?;
         sqlite::leave_log(&connection, schema::LOG_PAGES).map_err(sqlite::at(&path))?;
         Ok(Live { stamp, path, connection, lasting, cramped })
+    }
+
+    /// Drops the live generation, because not one entry of it can be deleted.
+    fn shed(&self, sweep: &Sweep, mut swept: Swept, stuck: sweep::Stuck) -> Result<Swept, StoreError> {
+        match shed::shed(&self.options, &stuck.path, sweep.now) {
+            Ok(true) => {}
+            // Another sweep has dropped it.
+            Ok(false) => return self.sweep(sweep),
+            // Where that cannot be done either, why the sweep failed is what there is to say.
+            Err(_) => return Err(stuck.error),
+        }
+        // What we have open ourselves keeps its room.
+        self.pool().clear();
+        stuck.all.iter().for_each(|gone| swept.count(Reason::NoRoom, gone.held));
+        // The next one can be told what became of this one, if there is room for it by now.
+        let _ = self.lend(|live| ring::note(&mut live.connection, sweep.now, &stuck.all));
+        Ok(swept)
     }
 
     /// Whether there is so little room on the disk that only reading is possible.
@@ -408,18 +427,26 @@ impl Store for Disk {
     }
 
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
-        let mut relief = || ballast::take_up(&self.options);
+        let options = &self.options;
+        let mut relief =
+            || ballast::take_up(options) || generation::drop_leftovers(options, Duration::ZERO).is_ok_and(|any| any);
         if !sweep.dry_run && self.is_cramped() {
             relief();
         }
-        let swept = self.lend(|live| sweep::sweep(&mut live.connection, sweep, self.options.busy, &mut relief));
-        if !sweep.dry_run {
-            // Also when the sweep failed: what nobody names may be what takes the room.
-            generation::drop_leftovers(&self.options, sweep::LEFTOVER)?;
-            ballast::lay(&self.options);
+        let swept = self.lend(|live| sweep::sweep(live, sweep, options.busy, &mut relief));
+        if sweep.dry_run {
+            return swept.map(|outcome| outcome.swept);
         }
-        let swept = swept?;
-        Ok(swept)
+        let swept = match swept {
+            Ok(sweep::Outcome { swept, stuck: None }) => Ok(swept),
+            Ok(sweep::Outcome { swept, stuck: Some(stuck) }) => self.shed(sweep, swept, stuck),
+            Err(error) => Err(error),
+        };
+        // Also when the sweep failed: what nobody names may be what takes the room.
+        generation::drop_leftovers(options, sweep::LEFTOVER)?;
+        shed::forget(options, sweep.now)?;
+        ballast::lay(options);
+        swept
     }
 
     fn touch(&self, uses: &[(u64, UnixMillis)]) -> Result<(), StoreError> {

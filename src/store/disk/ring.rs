@@ -20,14 +20,14 @@ const KEEP: usize = 4_096;
 
 /// Why entries leave without a record, by the number that stands for it; the first is for what is damaged or was found
 /// wrong.
-pub const REASONS: [&str; 4] = ["dropped", "expired", "too old", "least recently used"];
+pub const REASONS: [&str; 5] = ["dropped", "expired", "too old", "least recently used", "no room"];
 
 /// An entry that left without a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Eviction {
     /// When.
     pub at: UnixMillis,
-    /// `expired`, `too old`, `least recently used`, `dropped` (damaged, or found wrong).
+    /// `expired`, `too old`, `least recently used`, `no room` (the whole cache went), `dropped` (damaged, or found wrong).
     pub reason: &'static str,
     /// When its answer had been fetched.
     pub stored_at: UnixMillis,
@@ -64,7 +64,8 @@ pub(super) fn note(connection: &mut Connection, at: UnixMillis, gone: &[Gone]) -
     if gone.is_empty() {
         return Ok(());
     }
-    let counts = [None, Some(Reason::Expired), Some(Reason::Aged), Some(Reason::Evicted)].map(|reason| {
+    let reasons = [Reason::Expired, Reason::Aged, Reason::Evicted, Reason::NoRoom].map(Some);
+    let counts = std::iter::once(None).chain(reasons).map(|reason| {
         let those = || gone.iter().filter(|gone| gone.reason == reason);
         (number(reason), those().count(), those().map(|gone| gone.held).sum::<u64>())
     });
@@ -75,7 +76,7 @@ pub(super) fn note(connection: &mut Connection, at: UnixMillis, gone: &[Gone]) -
             "CREATE TABLE IF NOT EXISTS y(reason INTEGER PRIMARY KEY, entries INTEGER NOT NULL, held INTEGER NOT NULL) STRICT",
         )?;
         let sql = "INSERT INTO y VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET entries = entries + ?2, held = held + ?3";
-        for (reason, entries, held) in counts.into_iter().filter(|(_, entries, _)| *entries > 0) {
+        for (reason, entries, held) in counts.filter(|(_, entries, _)| *entries > 0) {
             let entries = i64::try_from(entries).unwrap_or(i64::MAX);
             transaction.execute(sql, params![reason, entries, held.cast_signed()])?;
         }
@@ -141,6 +142,7 @@ fn number(reason: Option<Reason>) -> i64 {
         Some(Reason::Expired) => 1,
         Some(Reason::Aged) => 2,
         Some(Reason::Evicted) => 3,
+        Some(Reason::NoRoom) => 4,
     }
 }
 

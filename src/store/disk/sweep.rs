@@ -3,12 +3,13 @@
 //! Neighbours: `eviction.rs` says what goes. Promise: no transaction of more than a slice, and on a full disk smaller
 //! ones, because even a deletion needs room in the log; nobody who reads waits for it, and it waits for no reader.
 
-use super::Fault;
 use super::ring::{self, Gone};
 use super::write::{SLICE, drop_version, free};
+use super::{Fault, Live};
 use crate::sqlite::{self, Connection, SqliteError, StatementError, params, params_from_iter};
 use crate::store::eviction::{Candidate, Reason, victims};
-use crate::store::{Sweep, Swept};
+use crate::store::{StoreError, Sweep, Swept};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a checkpoint waits for readers.
@@ -33,30 +34,60 @@ struct Handle {
     frames: i64,
 }
 
-/// Drops what the sweep names, then gives back the space. `relief` makes some room on a disk that has none, once.
+/// What became of a sweep.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) swept: Swept,
+    /// What is over the limits cannot be deleted for want of room.
+    pub(super) stuck: Option<Stuck>,
+}
+
+/// A sweep that cannot delete a single entry more.
+#[derive(Debug)]
+pub(super) struct Stuck {
+    /// Why.
+    pub(super) error: StoreError,
+    /// The database.
+    pub(super) path: PathBuf,
+    /// All that is there.
+    pub(super) all: Vec<Gone>,
+}
+
+/// Drops what the sweep names, then gives back the space. `relief` makes some room on a disk that has none, until it has
+/// nothing more to give.
 pub(super) fn sweep(
-    connection: &mut Connection,
+    live: &mut Live,
     sweep: &Sweep,
     busy: Duration,
     relief: &mut dyn FnMut() -> bool,
-) -> Result<Swept, Fault> {
+) -> Result<Outcome, Fault> {
+    let Live { connection, path, cramped, .. } = live;
     let mut swept = Swept::default();
     let victims = victims(candidates(connection, sweep.first)?, sweep);
     if sweep.dry_run {
         for (candidate, reason) in victims {
             swept.count(reason, candidate.held);
         }
-        return Ok(swept);
+        return Ok(Outcome { swept, stuck: None });
     }
     let mut pace = Pace { slice: SLICE, busy, relief };
     let mut rest = victims.as_slice();
     while !rest.is_empty() {
         let (now, later) = rest.split_at(pace.slice.min(rest.len()));
-        let Some((gone, noted)) = pace.tried(connection, |connection| drop_slice(connection, now))? else { continue };
+        let (gone, those) = match pace.tried(connection, |connection| drop_slice(connection, now)) {
+            Ok(Some(done)) => done,
+            Ok(None) => continue,
+            Err(fault) if (*cramped || is_full(&fault)) && is_worth_all(sweep, rest) => {
+                let all = candidates(connection, &[])?.iter().map(|one| noted(one, Reason::NoRoom)).collect();
+                return Ok(Outcome { swept, stuck: Some(Stuck { error: fault.at(path), path: path.clone(), all }) });
+            }
+            Err(fault) => return Err(fault),
+        };
         pace.relax(connection)?;
         // Why something is gone is worth a try, and no more.
-        let _ = ring::note(connection, sweep.now, &noted);
+        let _ = ring::note(connection, sweep.now, &those);
         swept = Swept {
+            no_room: 0,
             expired: swept.expired + gone.expired,
             aged: swept.aged + gone.aged,
             evicted: swept.evicted + gone.evicted,
@@ -71,24 +102,35 @@ pub(super) fn sweep(
     }
     pace.relax(connection)?;
     settle(connection, busy)?;
-    Ok(swept)
+    Ok(Outcome { swept, stuck: None })
+}
+
+/// Whether everything may go for the sake of what is left to delete: somebody holds the store to its limits, and it is over
+/// them. What merely has expired is no reason, nor a warm, which has just filled it.
+fn is_worth_all(sweep: &Sweep, rest: &[(Candidate<Handle>, Reason)]) -> bool {
+    sweep.first.is_empty() && rest.iter().any(|(_, reason)| *reason == Reason::Evicted)
+}
+
+fn noted(one: &Candidate<Handle>, reason: Reason) -> Gone {
+    let Candidate { handle, held, stored_at, used_at, .. } = *one;
+    Gone { id: handle.id, reason: Some(reason), stored_at, used_at, held }
 }
 
 /// Deletes some entries in one transaction; gives what went and what is to be noted of it.
 fn drop_slice(connection: &mut Connection, slice: &[(Candidate<Handle>, Reason)]) -> Result<(Swept, Vec<Gone>), Fault> {
     sqlite::write(connection, |transaction| {
-        let (mut gone, mut noted) = (Swept::default(), Vec::new());
-        for (Candidate { handle, held, stored_at, used_at, .. }, reason) in slice {
+        let (mut gone, mut those) = (Swept::default(), Vec::new());
+        for (one, reason) in slice {
+            let handle = one.handle;
             // One that was replaced since it was judged stays.
             let mut delete = transaction.prepare_cached("DELETE FROM e WHERE id = ? AND version = ?")?;
             if delete.execute(params![handle.id, handle.version])? > 0 {
                 drop_version(transaction, handle.version, handle.frames)?;
-                gone.count(*reason, *held);
-                let (stored_at, used_at) = (*stored_at, *used_at);
-                noted.push(Gone { id: handle.id, reason: Some(*reason), stored_at, used_at, held: *held });
+                gone.count(*reason, one.held);
+                those.push(noted(one, *reason));
             }
         }
-        Ok((gone, noted))
+        Ok((gone, those))
     })
 }
 

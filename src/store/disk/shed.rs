@@ -1,0 +1,131 @@
+//! The last resort of a sweep: the live generation is dropped as a whole where not even one entry can be deleted.
+//!
+//! Neighbours: `sweep.rs` says when nothing less works, `generation.rs` makes the next generation and takes the marks over.
+//! Promise: it needs no byte. `CURRENT` is renamed, so that in one step the generation is live no longer and a mark stands in
+//! its place, whose *name* says until when a fence of it stood. Whoever is killed at whatever moment leaves the one or the
+//! other; only then is the database deleted. What any version of awsideman begins anew keeps everything out until then.
+
+use super::generation::{self, CURRENT, LOCK};
+use super::{Options, schema};
+use crate::clock::UnixMillis;
+use crate::private::{self, Open};
+use crate::sqlite::{self, Connection};
+use crate::store::StoreError;
+use crate::store::log::KEEP_MILLIS;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// What the name of a mark begins with; three numbers follow.
+const NAME: &str = "dropped-";
+
+/// What a generation that was dropped leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark {
+    /// Until when a fence of it stood; in the past when none did.
+    pub(super) until: UnixMillis,
+    /// Its newest number.
+    pub(super) sequence: u64,
+    /// When it was dropped.
+    pub(super) at: UnixMillis,
+}
+
+impl Mark {
+    /// Of what a generation holds at this moment.
+    fn of(connection: &Connection, at: UnixMillis) -> Result<Mark, sqlite::StatementError> {
+        let sql = "SELECT sequence, (SELECT coalesce(max(deadline), 0) FROM r) FROM c";
+        connection.query_row(sql, [], |row| {
+            Ok(Mark { until: row.get(1)?, sequence: row.get::<_, i64>(0)?.cast_unsigned(), at })
+        })
+    }
+
+    fn name(self) -> String {
+        format!("{NAME}{}-{}-{}", self.at.max(0), self.sequence, self.until.max(0))
+    }
+
+    fn parse(name: &str) -> Option<Mark> {
+        let mut numbers = name.strip_prefix(NAME)?.splitn(3, '-');
+        let (at, sequence, until) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        Some(Mark { until: until.parse().ok()?, sequence: sequence.parse().ok()?, at: at.parse().ok()? })
+    }
+
+    /// Whether nobody asks for it any more: neither a fence nor the history of changes.
+    fn is_over(self, now: UnixMillis) -> bool {
+        self.until <= now && self.at <= now.saturating_sub(KEEP_MILLIS)
+    }
+}
+
+/// The marks of a directory, the one that stands longest last.
+pub(super) fn marks(options: &Options) -> Result<Vec<Mark>, StoreError> {
+    let mut marks: Vec<Mark> = generation::names(&options.dir)?.iter().filter_map(|name| Mark::parse(name)).collect();
+    marks.sort_unstable();
+    Ok(marks)
+}
+
+/// Removes the marks whose time is over.
+pub(super) fn forget(options: &Options, now: UnixMillis) -> Result<(), StoreError> {
+    let over = marks(options)?.into_iter().filter(|mark| mark.is_over(now));
+    over.map(|mark| options.dir.join(mark.name())).try_for_each(|path| generation::unlink(&path))
+}
+
+/// Drops the generation whose database this is; `false` when it is not the live one. Its room is free once the last process that has it open has
+/// noticed, which each does at its next operation.
+pub(super) fn shed(options: &Options, path: &Path, now: UnixMillis) -> Result<bool, StoreError> {
+    // One that cannot be deleted is a leftover, and goes with those.
+    drop_live(options, path, now, || {}, |path| drop(generation::delete(path)))
+}
+
+/// The same, with what comes between the look at the fences and the mark, and what is done to the database once it stands.
+fn drop_live(
+    options: &Options,
+    path: &Path,
+    now: UnixMillis,
+    meanwhile: impl FnOnce(),
+    delete: impl FnOnce(&Path),
+) -> Result<bool, StoreError> {
+    let lock_path = options.dir.join(LOCK);
+    let lock = private::open(&lock_path, Open::ReadWrite, options.access)?;
+    lock.lock().map_err(|source| StoreError::Io { action: "lock", path: lock_path, source })?;
+    // Somebody else may have been faster: what came after it has room.
+    if generation::current(options)?.is_none_or(|(_, live)| live != path) {
+        return Ok(false);
+    }
+    let plan = generation::plan(options, path, "");
+    let failed = sqlite::at(path);
+    let open = || match sqlite::open_existing(&plan) {
+        Err(error) if error.is_cramped() => sqlite::open_cramped(&plan),
+        opened => opened,
+    };
+    let (connection, mut holder) = (open()?, open()?);
+    for one in [&connection, &holder] {
+        sqlite::leave_log(one, schema::LOG_PAGES).map_err(&failed)?;
+    }
+    // Whoever is about to fence waits here, and finds that the generation is not live when it is his turn. One that does
+    // not let go in time is not waited for: what he wrote is looked for once more, and after that he sees it himself.
+    let held = sqlite::hold(&mut holder);
+    let mut mark = Mark::of(&connection, now).map_err(&failed)?;
+    meanwhile();
+    rename(options, CURRENT, &mark.name())?;
+    if held.is_err() {
+        let late = Mark::of(&connection, now).map_err(&failed)?;
+        if late != mark {
+            rename(options, &mark.name(), &late.name())?;
+            mark = late;
+        }
+    }
+    tracing::warn!("CacheError CacheBackendError: {} was dropped whole: the disk has no room", path.display());
+    debug_assert!(options.dir.join(mark.name()).exists(), "the mark stands before anything is deleted");
+    delete(path);
+    Ok(true)
+}
+
+/// Renames a file of the directory, so that a power cut does not undo it.
+fn rename(options: &Options, from: &str, to: &str) -> Result<(), StoreError> {
+    let from: PathBuf = options.dir.join(from);
+    let done = std::fs::rename(&from, options.dir.join(to))
+        .and_then(|()| File::open(&options.dir))
+        .and_then(|folder| folder.sync_all());
+    done.map_err(|source| StoreError::Io { action: "rename", path: from, source })
+}
+
+#[cfg(test)]
+mod tests;
