@@ -97,13 +97,11 @@ pub(super) fn retire_others(options: &Options) -> Result<(), StoreError> {
     others.map(|name| options.dir.join(name)).try_for_each(|path| unlink(&path))
 }
 
-/// Deletes databases that nobody names and nobody keeps as evidence, when their last write is so long ago. Processes
-/// that still have one open notice at their next operation. Whether there were any.
-pub(super) fn drop_leftovers(options: &Options, idle: Duration) -> Result<bool, StoreError> {
-    let Some(before) = SystemTime::now().checked_sub(idle) else { return Ok(false) };
-    let leftovers = leftovers(options, before)?;
-    leftovers.iter().try_for_each(|path| delete(path))?;
-    Ok(!leftovers.is_empty())
+/// Deletes databases that nobody names and nobody keeps as evidence, when their last write is so long ago that no fence in
+/// them stands. Processes that still have one open notice at their next operation.
+pub(super) fn drop_leftovers(options: &Options, idle: Duration) -> Result<(), StoreError> {
+    let Some(before) = SystemTime::now().checked_sub(idle) else { return Ok(()) };
+    leftovers(options, before)?.iter().try_for_each(|path| delete(path))
 }
 
 /// Deletes a database with its companions; the database last, so that what is left can be found again.
@@ -112,7 +110,7 @@ pub(super) fn delete(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The databases that are neither live nor marked as evidence, and were last written before `before`.
-fn leftovers(options: &Options, before: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
+pub(super) fn leftovers(options: &Options, before: SystemTime) -> Result<Vec<PathBuf>, StoreError> {
     let (names, live) = (names(&options.dir)?, live_names(options)?);
     let mut found = Vec::new();
     for name in names.iter().filter(|name| number(name).is_some_and(|n| **name == file_name(n))) {
@@ -163,13 +161,12 @@ struct Made {
     number: u64,
 }
 
-/// Makes a generation; where there is no room for it, those that nobody names make some. They are gone then with the
-/// fences that still stood in them, as with any directory that was deleted.
+/// Makes a generation; where there is no room for it, those that nobody names make some.
 fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Made, StoreError> {
     match make_once(options, seen, flip_at) {
         Err(error) if is_full(&error) => {
             ballast::take_up(options);
-            drop_leftovers(options, Duration::ZERO)?;
+            shed::drop_leftovers(options)?;
             make_once(options, seen, flip_at)
         }
         made => made,

@@ -1,9 +1,9 @@
 //! The disk backend: one `SQLite` database for all processes of a host.
 //!
 //! Neighbours: `schema.rs` has the tables, `generation.rs` decides which database is live, `network.rs` where none may
-//! be, `read.rs`, `write.rs`, `draft.rs` and `sweep.rs` do the work, `shed.rs` is their last resort. Promise: every operation runs on the generation
-//! that was live when it began, a removal on the one that is live when it ends; a directory that is moved or deleted is
-//! survived.
+//! be, `read.rs`, `write.rs`, `draft.rs` and `sweep.rs` do the work, `shed.rs` is their last resort. Promise: every
+//! operation runs on the generation that was live when it began, a removal on the one that is live when it ends; a
+//! directory that is moved or deleted is survived.
 
 mod ballast;
 mod check;
@@ -428,8 +428,7 @@ impl Store for Disk {
 
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
         let options = &self.options;
-        let mut relief =
-            || ballast::take_up(options) || generation::drop_leftovers(options, Duration::ZERO).is_ok_and(|any| any);
+        let mut relief = || ballast::take_up(options) || shed::drop_leftovers(options).unwrap_or(false);
         if !sweep.dry_run && self.is_cramped() {
             relief();
         }

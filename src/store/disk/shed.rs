@@ -3,17 +3,19 @@
 //! Neighbours: `sweep.rs` says when nothing less works, `generation.rs` makes the next generation and takes the marks over.
 //! Promise: it needs no byte. `CURRENT` is renamed, so that in one step the generation is live no longer and a mark stands in
 //! its place, whose *name* says until when a fence of it stood. Whoever is killed at whatever moment leaves the one or the
-//! other; only then is the database deleted. What any version of awsideman begins anew keeps everything out until then.
+//! other; only then is the database deleted. What any version of awsideman begins anew keeps everything out until then. The
+//! same holds for databases that nobody names any more, where they must go before their time.
 
 use super::generation::{self, CURRENT, LOCK};
 use super::{Options, schema};
-use crate::clock::UnixMillis;
+use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open};
-use crate::sqlite::{self, Connection};
+use crate::sqlite::{self, Connection, Plan};
 use crate::store::StoreError;
 use crate::store::log::KEEP_MILLIS;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// What the name of a mark begins with; three numbers follow.
 const NAME: &str = "dropped-";
@@ -67,8 +69,59 @@ pub(super) fn forget(options: &Options, now: UnixMillis) -> Result<(), StoreErro
     over.map(|mark| options.dir.join(mark.name())).try_for_each(|path| generation::unlink(&path))
 }
 
-/// Drops the generation whose database this is; `false` when it is not the live one. Its room is free once the last process that has it open has
-/// noticed, which each does at its next operation.
+/// Deletes the databases that nobody names and nobody keeps as evidence, however young, and leaves a mark for what may stand
+/// in them. Whether there were any. One that cannot be asked stays.
+pub(super) fn drop_leftovers(options: &Options) -> Result<bool, StoreError> {
+    // Nobody is in the middle of making one.
+    let _lock = lock(options)?;
+    let now = SystemClock::default().now();
+    let mut mark = Mark { until: 0, sequence: 0, at: now };
+    let mut asked = Vec::new();
+    for path in generation::leftovers(options, SystemTime::now())? {
+        if let Some(one) = left_in(options, &path, now) {
+            mark = Mark { until: mark.until.max(one.until), sequence: mark.sequence.max(one.sequence), at: now };
+            asked.push(path);
+        }
+    }
+    if asked.is_empty() {
+        return Ok(false);
+    }
+    private::open(&options.dir.join(mark.name()), Open::ReadWrite, options.access)?;
+    sync(options)?;
+    asked.iter().try_for_each(|path| generation::delete(path))?;
+    Ok(true)
+}
+
+/// What a database leaves that is not live; `None` when it cannot be asked.
+fn left_in(options: &Options, path: &Path, at: UnixMillis) -> Option<Mark> {
+    let number = generation::number_of(path)?;
+    match sqlite::schema_of(path)? {
+        // Nobody has begun to use it.
+        0 => Some(Mark { until: 0, sequence: number, at }),
+        version => Mark::of(&open(options, path, version).ok()?, at).ok(),
+    }
+}
+
+fn lock(options: &Options) -> Result<File, StoreError> {
+    let path = options.dir.join(LOCK);
+    let lock = private::open(&path, Open::ReadWrite, options.access)?;
+    lock.lock().map_err(|source| StoreError::Io { action: "lock", path, source })?;
+    Ok(lock)
+}
+
+/// A connection to a database of this schema, on a disk without room for its companion too.
+fn open(options: &Options, path: &Path, version: i32) -> Result<Connection, StoreError> {
+    let plan = Plan { version, ..generation::plan(options, path, "") };
+    let connection = match sqlite::open_existing(&plan) {
+        Err(error) if error.is_cramped() => sqlite::open_cramped(&plan),
+        opened => opened,
+    }?;
+    sqlite::leave_log(&connection, schema::LOG_PAGES).map_err(sqlite::at(path))?;
+    Ok(connection)
+}
+
+/// Drops the generation whose database this is; `false` when it is not the live one. Its room is free once the last process
+/// that has it open has noticed, which each does at its next operation.
 pub(super) fn shed(options: &Options, path: &Path, now: UnixMillis) -> Result<bool, StoreError> {
     // One that cannot be deleted is a leftover, and goes with those.
     drop_live(options, path, now, || {}, |path| drop(generation::delete(path)))
@@ -82,23 +135,13 @@ fn drop_live(
     meanwhile: impl FnOnce(),
     delete: impl FnOnce(&Path),
 ) -> Result<bool, StoreError> {
-    let lock_path = options.dir.join(LOCK);
-    let lock = private::open(&lock_path, Open::ReadWrite, options.access)?;
-    lock.lock().map_err(|source| StoreError::Io { action: "lock", path: lock_path, source })?;
+    let _lock = lock(options)?;
     // Somebody else may have been faster: what came after it has room.
     if generation::current(options)?.is_none_or(|(_, live)| live != path) {
         return Ok(false);
     }
-    let plan = generation::plan(options, path, "");
     let failed = sqlite::at(path);
-    let open = || match sqlite::open_existing(&plan) {
-        Err(error) if error.is_cramped() => sqlite::open_cramped(&plan),
-        opened => opened,
-    };
-    let (connection, mut holder) = (open()?, open()?);
-    for one in [&connection, &holder] {
-        sqlite::leave_log(one, schema::LOG_PAGES).map_err(&failed)?;
-    }
+    let (connection, mut holder) = (open(options, path, schema::VERSION)?, open(options, path, schema::VERSION)?);
     // Whoever is about to fence waits here, and finds that the generation is not live when it is his turn. One that does
     // not let go in time is not waited for: what he wrote is looked for once more, and after that he sees it himself.
     let held = sqlite::hold(&mut holder);
@@ -121,10 +164,18 @@ fn drop_live(
 /// Renames a file of the directory, so that a power cut does not undo it.
 fn rename(options: &Options, from: &str, to: &str) -> Result<(), StoreError> {
     let from: PathBuf = options.dir.join(from);
-    let done = std::fs::rename(&from, options.dir.join(to))
-        .and_then(|()| File::open(&options.dir))
-        .and_then(|folder| folder.sync_all());
-    done.map_err(|source| StoreError::Io { action: "rename", path: from, source })
+    std::fs::rename(&from, options.dir.join(to)).map_err(|source| StoreError::Io {
+        action: "rename",
+        path: from,
+        source,
+    })?;
+    sync(options)
+}
+
+/// What was made or renamed in the directory is there after a power cut too.
+fn sync(options: &Options) -> Result<(), StoreError> {
+    let synced = File::open(&options.dir).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| StoreError::Io { action: "sync", path: options.dir.clone(), source })
 }
 
 #[cfg(test)]

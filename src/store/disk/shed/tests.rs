@@ -170,3 +170,20 @@ fn a_writer_that_does_not_let_go_does_not_stop_it_and_a_mark_goes_when_its_time_
     forget(&options(root.path()), NOW + KEEP_MILLIS).unwrap();
     assert_eq!(marks(&options(root.path())).unwrap(), []);
 }
+
+#[test]
+fn what_nobody_names_any_more_leaves_its_fences_where_it_must_go_before_its_time() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(&options(root.path())).unwrap();
+    let old = disk.path().unwrap();
+    let now = SystemClock::default().now();
+    disk.remove(&[exact("changed")], Some(now + 600_000), now).unwrap();
+    let young = root.path().join("gen-77.db");
+    std::fs::write(&young, "").unwrap();
+    assert!(drop_leftovers(&options(root.path())).unwrap() && old.exists() && !young.exists(), "what is live stays");
+    disk.retire().unwrap();
+    assert!(drop_leftovers(&options(root.path())).unwrap() && !old.exists());
+    assert!(!drop_leftovers(&options(root.path())).unwrap());
+    assert!(fenced(&disk, "changed", now) && !stored(&disk, "changed", now));
+    assert!(disk.path().unwrap() > old, "and no number is used twice");
+}
