@@ -227,7 +227,9 @@ fn readers_go_on_while_entries_are_evicted_and_a_slow_one_holds_nobody_up() {
         }
         let slow = Disk::open(&options(&root.path().join("cache"))).unwrap();
         slow.view(at("s", "k0"), &mut |_, frames| {
+            let begun = std::time::Instant::now();
             assert_eq!(disk.sweep(&Sweep { entries: Some((100, 100)), ..NO_SWEEP }).unwrap().evicted, 100);
+            assert!(begun.elapsed() < options(root.path()).busy / 2, "the sweep waited for who reads");
             let mut frame = Vec::new();
             frames.read(0, &mut frame)?;
             assert_eq!(frame, long(0).frames[0], "what is being read is read to its end");
