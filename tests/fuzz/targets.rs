@@ -22,10 +22,13 @@ const NOW: i64 = 1_000_000;
 /// The names of all targets.
 pub(crate) const NAMES: [&str; 7] = ["keys", "globs", "entries", "archives", "configurations", "jobs", "state-files"];
 
+/// What takes bytes, and panics when they break a promise.
+pub(crate) type Feed = Box<dyn Fn(&[u8])>;
+
 /// A reader to be fed, and sound inputs of it (or such as were trouble once).
 pub(crate) struct Target {
     pub(crate) seeds: Vec<Vec<u8>>,
-    pub(crate) feed: Box<dyn Fn(&[u8])>,
+    pub(crate) feed: Feed,
 }
 
 /// The target of this name.
