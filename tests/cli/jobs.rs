@@ -5,6 +5,7 @@
 
 use super::home::Home;
 use super::run::Ran;
+use super::spoken::Daemon;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -247,23 +248,20 @@ fn told_to_end_a_run_reports_what_was_stopped_and_ends_with_130() {
 
 #[test]
 fn the_daemon_runs_what_is_due_reads_anew_what_is_sound_and_ends_when_told() {
-    use std::io::{BufRead, BufReader};
     let home = Home::new();
-    let mut daemon =
-        home.command("--sandbox jobs daemon").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(daemon.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let mut until = |words: &str| lines.by_ref().find(|line| line.contains(words)).unwrap_or_default();
+    let daemon = Daemon::start(home.command("--sandbox jobs daemon"));
+    let until = |words: &str| daemon.line(words);
     assert!(until("the daemon begins").contains("with 4 jobs: warm"));
     assert!(until("warm: done").contains("15 calls)"));
-    signal(daemon.id(), "-HUP");
+    signal(daemon.child().id(), "-HUP");
     assert!(until("read anew").contains("was read anew"));
     let config = home.folder(".config/awsideman").join("config.toml");
     std::fs::write(config, "jobz = 1\n").unwrap();
-    signal(daemon.id(), "-HUP");
+    signal(daemon.child().id(), "-HUP");
     assert!(until("last good one").contains("jobz"));
-    signal(daemon.id(), "-TERM");
+    signal(daemon.child().id(), "-TERM");
     assert!(until("the daemon ends").contains("1 reload"));
-    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    assert_eq!(daemon.ended().code(), Some(0));
 }
 
 fn signal(pid: u32, which: &str) {

@@ -4,15 +4,11 @@
 //! process. Promise: calls are held in the sandbox until a test lets them go, so nothing depends on how fast the host is.
 
 use super::run::{Ran, World};
+use super::spoken::{Daemon, PATIENCE};
 use awsideman::sandbox::Rule;
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
-
-/// Far more than a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 const USERS_EVERY_SECOND: &str = "name = \"warm\"\nkind = \"warm\"\nevery = \"1s\"\n[warm]\nresources = [\"users\"]\n";
 
@@ -70,27 +66,6 @@ fn count(runs: &[Value], outcome: &str) -> usize {
     runs.iter().filter(|run| run["outcome"] == outcome).count()
 }
 
-/// The lines of a daemon, as they come.
-fn lines(child: &mut Child) -> Receiver<String> {
-    let (sender, lines) = channel();
-    let stderr = BufReader::new(child.stderr.take().unwrap());
-    std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-    lines
-}
-
-#[track_caller]
-fn wait_for(lines: &Receiver<String>, words: &str) -> String {
-    let end = Instant::now() + PATIENCE;
-    let mut heard = Vec::new();
-    while let Ok(line) = lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-        if line.contains(words) {
-            return line;
-        }
-        heard.push(line);
-    }
-    panic!("{words:?} was not said: {heard:#?}");
-}
-
 #[test]
 fn two_runs_a_daemon_and_a_killed_holder_never_run_a_job_twice_or_leave_it_stuck() {
     let world = world(USERS_EVERY_SECOND);
@@ -98,9 +73,8 @@ fn two_runs_a_daemon_and_a_killed_holder_never_run_a_job_twice_or_leave_it_stuck
     let mut holder = apart(&world, "jobs run").spawn().unwrap();
     assert!(world.sandbox().wait_for_held(1, PATIENCE), "the holder is in the middle of its work");
 
-    let mut daemon = apart(&world, "jobs daemon").spawn().unwrap();
-    let told = lines(&mut daemon);
-    assert!(wait_for(&told, "warm: skipped").contains("held by pid"));
+    let daemon = Daemon::start(apart(&world, "jobs daemon"));
+    assert!(daemon.line("warm: skipped").contains("held by pid"));
     let other = ended("jobs run", apart(&world, "jobs run").spawn().unwrap()).ok().silent();
     assert!(other.stdout.is_empty());
     let asked = ended("jobs run warm", apart(&world, "jobs run warm").spawn().unwrap()).ok();
@@ -109,8 +83,8 @@ fn two_runs_a_daemon_and_a_killed_holder_never_run_a_job_twice_or_leave_it_stuck
 
     signal(&holder, "-KILL");
     holder.wait().unwrap();
-    assert!(wait_for(&told, "warm: crashed").contains("ended without a word"));
-    assert!(wait_for(&told, "warm: done").contains("300 users"));
+    assert!(daemon.line("warm: crashed").contains("ended without a word"));
+    assert!(daemon.line("warm: done").contains("300 users"));
 
     for _ in 0..3 {
         let both: Vec<Child> = (0..2).map(|_| apart(&world, "jobs run").spawn().unwrap()).collect();
@@ -118,9 +92,9 @@ fn two_runs_a_daemon_and_a_killed_holder_never_run_a_job_twice_or_leave_it_stuck
             ended("jobs run", run).ok().silent();
         }
     }
-    inside(&daemon, "-TERM");
-    wait_for(&told, "the daemon ends");
-    daemon.wait().unwrap();
+    inside(daemon.child(), "-TERM");
+    daemon.line("the daemon ends");
+    daemon.ended();
     let runs = history(&world);
     assert_eq!(count(&runs, "crashed"), 1, "{runs:#?}");
     let time = |run: &Value, name: &str| run[name].as_str().unwrap_or_default().to_owned();
@@ -190,18 +164,17 @@ fn sigterm_in_the_middle_of_a_warm_leaves_nothing_half_stored_and_the_occurrence
 #[test]
 fn a_job_file_that_breaks_under_a_daemon_leaves_the_last_good_one_in_use_and_that_is_said() {
     let world = world(USERS_EVERY_SECOND);
-    let mut daemon = world.command(["jobs", "daemon"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let told = lines(&mut daemon);
-    wait_for(&told, "warm: done");
+    let daemon = Daemon::start(world.command(["jobs", "daemon"]));
+    daemon.line("warm: done");
     world.write("jobs/10-warm.toml", "name = \"warm\"\nkind = \"wram\"\nevery = \"1s\"\n");
-    signal(&daemon, "-HUP");
-    let line = wait_for(&told, "last good one");
+    signal(daemon.child(), "-HUP");
+    let line = daemon.line("last good one");
     assert!(line.contains("10-warm.toml:2: kind") && line.contains("`wram`"), "{line}");
-    wait_for(&told, "warm: done");
+    daemon.line("warm: done");
     world.write("jobs/10-warm.toml", &USERS_EVERY_SECOND.replace("\"warm\"\nkind", "\"renamed\"\nkind"));
-    signal(&daemon, "-HUP");
-    wait_for(&told, "read anew");
-    wait_for(&told, "renamed: done");
-    signal(&daemon, "-TERM");
-    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    signal(daemon.child(), "-HUP");
+    daemon.line("read anew");
+    daemon.line("renamed: done");
+    signal(daemon.child(), "-TERM");
+    assert_eq!(daemon.ended().code(), Some(0));
 }

@@ -39,6 +39,7 @@ mod setup;
 mod sharing;
 mod spaces;
 mod spec;
+mod spoken;
 mod status;
 mod terminal;
 mod troubleshooting;

@@ -11,6 +11,9 @@ mod next_binary;
 #[expect(dead_code, reason = "the world of tests/cli, of which not all is needed here")]
 #[path = "../cli/run.rs"]
 mod run;
+#[expect(dead_code, reason = "it serves tests/cli too")]
+#[path = "../cli/spoken.rs"]
+mod spoken;
 #[expect(dead_code, reason = "it serves tests/faults too")]
 #[path = "../faults/stage.rs"]
 mod stage;

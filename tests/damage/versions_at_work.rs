@@ -6,16 +6,12 @@
 
 use crate::next_binary::{BOTH, Version};
 use crate::run::{Ran, World};
+use crate::spoken::{Daemon, PATIENCE};
 use awsideman::sandbox::Rule;
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
-
-/// Far more than a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 const READ: &str = "user list --json";
 
@@ -36,27 +32,6 @@ fn start(command: &mut Command) -> Child {
 
 fn ended(words: &str, child: Child) -> Ran {
     Ran::of(words.to_owned(), &child.wait_with_output().unwrap())
-}
-
-/// The lines of a daemon, as they come.
-fn lines(child: &mut Child) -> Receiver<String> {
-    let (sender, lines) = channel();
-    let stderr = BufReader::new(child.stderr.take().unwrap());
-    std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-    lines
-}
-
-#[track_caller]
-fn wait_for(lines: &Receiver<String>, words: &str) -> Vec<String> {
-    let end = Instant::now() + PATIENCE;
-    let mut heard = Vec::new();
-    while let Ok(line) = lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-        heard.push(line);
-        if heard.last().is_some_and(|line| line.contains(words)) {
-            return heard;
-        }
-    }
-    panic!("{words:?} was not said: {heard:#?}");
 }
 
 #[test]
@@ -119,26 +94,25 @@ fn whatever_one_does_to_the_cache_the_other_goes_on_reading_the_truth() {
 fn a_daemon_of_one_version_serves_beside_the_other_and_is_told_of_its_changes() {
     for (daemons, other) in BOTH {
         let (world, list) = world("1s");
-        let mut daemon = start(&mut daemons.command(&world, "jobs daemon"));
-        let told = lines(&mut daemon);
-        wait_for(&told, "warm: done");
+        let daemon = Daemon::start(daemons.command(&world, "jobs daemon"));
+        daemon.hear("warm: done");
         for _ in 0..3 {
             assert_eq!(other.run(&world, &format!("{READ} --cache-only")).ok().silent().stdout, list);
         }
         let name = other.run(&world, READ).ok().json()[3]["UserName"].as_str().unwrap().to_owned();
         other.run(&world, &format!("user update {name} --display-name Changed")).ok();
-        let warmed = wait_for(&told, "warm: done");
+        let warmed = daemon.hear("warm: done");
         for version in [daemons, other] {
             let user = version.run(&world, &format!("user get {name} --json")).ok().silent().json();
             assert_eq!(user["DisplayName"], "Changed", "{version:?}");
             version.run(&world, READ).ok().silent().stdout_has("Changed");
         }
         assert!(warmed.iter().all(|line| line.contains("warm: ")), "{warmed:#?}");
-        let kill = Command::new("kill").args(["-TERM", &daemon.id().to_string()]).status().unwrap();
+        let kill = Command::new("kill").args(["-TERM", &daemon.child().id().to_string()]).status().unwrap();
         assert!(kill.success());
-        let rest = wait_for(&told, "the daemon ends");
+        let rest = daemon.hear("the daemon ends");
         assert!(rest.iter().all(|line| !line.contains("rror") && !line.contains("schema")), "{rest:#?}");
-        assert!(daemon.wait().unwrap().success());
+        assert!(daemon.ended().success());
         for version in [daemons, other] {
             version.run(&world, "cache check --full").ok();
             assert_eq!(version.run(&world, "cache status --json").ok().silent().json()["error_count"], 0);
