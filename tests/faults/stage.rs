@@ -67,6 +67,8 @@ impl Stage {
         }
         let jobs = world.home().join("jobs").display().to_string();
         world.set("AWSIDEMAN_JOBS_DIR", &jobs);
+        // Fresh as long as the full counts take.
+        world.set("AWSIDEMAN_CACHE_TTL_USER_LIST", "2h").set("AWSIDEMAN_CACHE_TTL_USER_DESCRIBE", "2h");
         for words in ["user list", "cache warm users groups", "cache cleanup", "user list", "group list"] {
             world.run(words.split(' ')).ok();
         }
