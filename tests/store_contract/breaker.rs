@@ -310,3 +310,41 @@ fn a_store_that_is_the_trial_of_reads_speaks_for_both() {
     breaker.put(&[fill("s", "k")], 0, NOW).unwrap();
     assert_eq!(breaker.snapshot(), BreakerSnapshot::default());
 }
+
+#[test]
+fn a_store_that_works_or_fails_says_nothing_of_reads() {
+    let (breaker, _clock) = breaker(BreakerSnapshot::default());
+    let read = || breaker.view(at("s", "k"), &mut |_, _| Ok(()));
+    fails(&breaker, true);
+    for _ in 0..2 {
+        read().unwrap_err();
+    }
+    fails(&breaker, false);
+    breaker.put(&[fill("s", "l")], 0, NOW).unwrap();
+    assert_eq!(breaker.snapshot().reads.failure_count, 2);
+    breaker.inner().full.store(true, Ordering::SeqCst);
+    breaker.put(&[fill("s", "l")], 0, NOW).unwrap_err();
+    let now = breaker.snapshot();
+    assert_eq!((now.reads.failure_count, now.writes.failure_count), (2, 1));
+}
+
+#[test]
+fn a_store_that_is_not_let_in_leaves_the_trial_of_reads_to_the_next() {
+    let open = |at| BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(at) };
+    let (breaker, _clock) = breaker(BreakerSnapshot { reads: open(NOW - 60_000), writes: open(NOW) });
+    assert!(matches!(breaker.put(&[fill("s", "l")], 0, NOW), Err(StoreError::StoringPaused)));
+    breaker.view(at("s", "k"), &mut |_, _| Ok(())).unwrap();
+    assert_eq!(breaker.snapshot().reads, BreakerSide::default());
+}
+
+#[test]
+fn what_was_to_make_room_and_fails_counts_as_a_store() {
+    let (breaker, _clock) = breaker(BreakerSnapshot::default());
+    fails(&breaker, true);
+    for failed in 1..=3 {
+        breaker.settle().unwrap_err();
+        let now = breaker.snapshot();
+        assert_eq!((now.reads.failure_count, now.writes.failure_count), (0, failed));
+    }
+    assert!(!breaker.stores());
+}
