@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 /// So many entries, or so many bytes of them, are stored at once.
 const BATCH: usize = 500;
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
+/// So often `cache.busy_timeout` is waited for one batch.
+const MOST_WAITS: u32 = 12;
 const WHAT: &str = "entries";
 
 /// What a salvage brought back.
@@ -125,7 +127,14 @@ fn store(batch: &mut Vec<Fill>, heir: Heir<'_>, done: &mut Salvaged) -> Result<(
     if fills.is_empty() {
         return Ok(());
     }
-    let (stored, present) = disk.put_absent(&fills, heir.since, heir.begun)?;
+    let mut waits = 0;
+    let (stored, present) = loop {
+        match disk.put_absent(&fills, heir.since, heir.begun) {
+            // Others store as well meanwhile, each at his turn; what is not taken over now is lost to them all.
+            Err(error) if error.is_busy() && waits < MOST_WAITS => waits += 1,
+            put => break put?,
+        }
+    };
     done.stored += stored.stored;
     for (reason, n) in [("a change was about it", stored.refused), ("fetched anew meanwhile", present)] {
         if n > 0 {

@@ -181,6 +181,31 @@ fn what_a_change_was_about_is_not_taken_over_whichever_cache_remembers_it() {
 }
 
 #[test]
+fn a_salvage_waits_for_those_who_store_meanwhile_longer_than_a_command_would() {
+    let world = lasting();
+    store(&world, 0..10);
+    let options = Options { busy: Duration::from_millis(20), ..disk_options(&world) };
+    let disk = Disk::open(&options).unwrap();
+    let now = world.app().clock().now();
+    let flip = disk.flip(now).unwrap();
+    let remains = Remains::open(&options, flip.old.as_deref().unwrap()).unwrap();
+    let writer = awsideman::sqlite::Connection::open(disk.path().unwrap()).unwrap();
+    let (disk, ring) =
+        (awsideman::store::Sealed::new(disk, awsideman::store::Ring::Clear), awsideman::store::Ring::Clear);
+    let salvage = || {
+        let heir = awsideman::cache::Heir { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
+        world.app().cache().salvage(&remains, heir, &awsideman::report::Silent)
+    };
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let begun = std::time::Instant::now();
+    let ended = salvage().ended.unwrap();
+    assert!(ended.contains("it ended early") && begun.elapsed() >= 10 * options.busy, "{ended}: {:?}", begun.elapsed());
+    writer.execute_batch("COMMIT").unwrap();
+    let salvaged = salvage();
+    assert_eq!((salvaged.stored, salvaged.ended), (10, None));
+}
+
+#[test]
 fn where_the_end_of_the_log_is_lost_nothing_is_taken_over() {
     let world = lasting();
     store(&world, 0..10);
@@ -265,6 +290,15 @@ fn evidence_is_removed_only_when_asked_and_confirmed() {
     world.run(["cache", "recover", "--prune", "--no-salvage"]).code(2);
 }
 
+/// Lets readers end whatever becomes of the test.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn recovery_under_busy_processes_loses_no_change_and_shows_nothing_wrong() {
     let world = lasting();
@@ -272,6 +306,7 @@ fn recovery_under_busy_processes_loses_no_change_and_shows_nothing_wrong() {
     store(&world, 0..all);
     let (done, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
     let removed = std::thread::scope(|scope| {
+        let _end = Ended(&done);
         for reader in 0..2 {
             let (world, done, rounds) = (&world, &done, &rounds);
             scope.spawn(move || {
