@@ -117,6 +117,10 @@ pub(super) fn component(text: &str) -> String {
 }
 
 fn encode(component: &str, into: &mut String) {
+    // Beside another component it would read as the beginning of an ARN.
+    if component == "arn" {
+        return into.push_str(NAMED_ARN);
+    }
     for c in component.chars() {
         if matches!(c, ':' | '%' | '*' | '?' | '[' | ']' | '#') || c.is_whitespace() || c.is_control() {
             let mut bytes = [0; 4];
@@ -129,11 +133,15 @@ fn encode(component: &str, into: &mut String) {
     }
 }
 
+/// What a component that is `arn` and no ARN is in a key.
+const NAMED_ARN: &str = "%61rn";
+
 /// An ARN has five colons before its resource part; in a key they are `%3A`.
 fn encode_arns(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 10);
     let mut rest = text;
-    while let Some(start) = rest.find("arn:").filter(|at| *at == 0 || rest.as_bytes()[at - 1] == b':') {
+    let begins = |rest: &str, at: usize| at == 0 || rest.as_bytes()[at - 1] == b':';
+    while let Some((start, _)) = rest.match_indices("arn:").find(|(at, _)| begins(rest, *at)) {
         out.push_str(&rest[..start]);
         let arn = &rest[start..];
         let end = arn.match_indices(':').nth(5).map_or(arn.len(), |(at, _)| at);
@@ -146,6 +154,9 @@ fn encode_arns(text: &str) -> String {
         }
     }
     out.push_str(rest);
+    if let Some(before) = out.strip_suffix(":arn") {
+        out = format!("{before}:{NAMED_ARN}");
+    }
     out
 }
 
@@ -207,6 +218,23 @@ mod tests {
         assert_eq!(key(json!({})).as_str(), "user:list:all");
         let digest = key(json!({"store": "123"}));
         assert_eq!(digest.as_str().split_once('#').unwrap().1.len(), 32);
+    }
+
+    #[test]
+    fn a_component_that_is_arn_begins_no_arn() {
+        for made in [
+            Key::new(Resource::User, "describe", "arn").with(""),
+            Key::new(Resource::User, "by_name", "arn").with("aws:sso:::x"),
+            Key::new(Resource::User, "by_name", "arn"),
+        ] {
+            assert_eq!(Key::parse(made.as_str()).unwrap(), made);
+            assert_eq!(decode(made.as_str().split(':').nth(2).unwrap()), "arn");
+        }
+        let built = Key::new(Resource::User, "by_name", "arn");
+        assert_eq!(Key::parse("user:by_name:arn").unwrap(), built, "as a person writes it");
+        let arn = "arn:aws:sso:::x/y";
+        let built = Key::new(Resource::Assignment, "list", "barn").with(arn);
+        assert_eq!(Key::parse(&format!("assignment:list:barn:{arn}")).unwrap(), built, "whatever ends in it before");
     }
 
     #[test]
