@@ -121,6 +121,18 @@ fn a_warm_that_has_too_few_bytes_does_the_same_and_so_does_the_job() {
     assert!(world.status()["memory_usage_mb"].as_f64() <= Some(0.8));
 }
 
+/// A cache of few entries in a folder that may become a disk of its own; what that is done with, and whether it may be.
+fn small_disk(world: &mut World) -> (std::path::PathBuf, String, bool) {
+    let small = world.beside("small");
+    std::fs::create_dir(&small).unwrap();
+    world.set("AWSIDEMAN_CACHE_DIR", &small.join("cache").display().to_string());
+    world.set("AWSIDEMAN_CACHE_MAX_ENTRIES", "20").set("SMALL", &small.display().to_string());
+    let root = if rustix::process::geteuid().is_root() { "" } else { "--map-root-user" };
+    let own = format!("unshare {root} --mount");
+    let may_mount = world.shell(&format!("{own} mount -t tmpfs -o size=16m tmpfs $SMALL")).exit == 0;
+    (small, own, may_mount)
+}
+
 #[expect(clippy::print_stderr, reason = "a skipped test must not look like a passed one")]
 fn skipped(why: &str) {
     eprintln!("SKIPPED: {why}");
@@ -130,14 +142,9 @@ fn skipped(why: &str) {
 #[test]
 fn on_a_full_disk_with_nothing_to_give_enforcing_the_limits_drops_the_cache_and_keeps_the_fences() {
     let mut world = World::small();
-    let small = world.beside("small");
-    std::fs::create_dir(&small).unwrap();
-    world.set("AWSIDEMAN_CACHE_DIR", &small.join("cache").display().to_string());
-    world.set("AWSIDEMAN_CACHE_MAX_ENTRIES", "20").set("SMALL", &small.display().to_string());
+    let (small, own, may_mount) = small_disk(&mut world);
     world.set("AWSIDEMAN_CACHE_SETTLE", "10m");
-    let root = if rustix::process::geteuid().is_root() { "" } else { "--map-root-user" };
-    let own = format!("unshare {root} --mount");
-    if world.shell(&format!("{own} mount -t tmpfs -o size=16m tmpfs $SMALL")).exit != 0 {
+    if !may_mount {
         skipped("this host grants no mount namespace; tests/store_contract/full.rs has what a store does then");
         return;
     }
@@ -180,13 +187,7 @@ fn on_a_full_disk_with_nothing_to_give_enforcing_the_limits_drops_the_cache_and_
 #[test]
 fn on_a_full_disk_commands_answer_and_enforcing_the_limits_makes_room() {
     let mut world = World::small();
-    let cache = world.beside("small");
-    std::fs::create_dir(&cache).unwrap();
-    world.set("AWSIDEMAN_CACHE_DIR", &cache.join("cache").display().to_string());
-    world.set("AWSIDEMAN_CACHE_MAX_ENTRIES", "20").set("SMALL", &cache.display().to_string());
-    let root = if rustix::process::geteuid().is_root() { "" } else { "--map-root-user" };
-    let own = format!("unshare {root} --mount");
-    let may_mount = world.shell(&format!("{own} mount -t tmpfs -o size=16m tmpfs $SMALL")).exit == 0;
+    let (_, own, may_mount) = small_disk(&mut world);
     // The log is folded in, so that there is nothing to gain from it.
     let lines = "awsideman user list --json > $SMALL.before && awsideman cache cleanup > $SMALL.talk && cp /dev/zero $SMALL/full 2>/dev/null; \
         awsideman user list --json --cache-only > $SMALL.after && cmp $SMALL.before $SMALL.after && \

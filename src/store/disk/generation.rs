@@ -13,6 +13,7 @@ use crate::private::{self, Open, PrivateError};
 use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction, params};
 use crate::store::StoreError;
 use crate::store::log::Record;
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use std::time::{Duration, SystemTime};
 pub(super) const MARK: &str = ".corrupted.";
 
 /// Guards the making of generations.
-pub(super) const LOCK: &str = "creation.lock";
+const LOCK: &str = "creation.lock";
 
 /// What tells one `CURRENT` from the next: device, inode, modification time, size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,11 +174,18 @@ fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Mad
     }
 }
 
+/// Waits until nobody else makes or drops a generation, and keeps others from it.
+pub(super) fn lock(options: &Options) -> Result<File, StoreError> {
+    let path = options.dir.join(LOCK);
+    let lock = private::open(&path, Open::ReadWrite, options.access)?;
+    lock.lock().map_err(|source| StoreError::Io { action: "lock", path, source })?;
+    Ok(lock)
+}
+
 /// Makes a generation and lets `CURRENT` name it. Without `flip_at` one that is live by then is left alone.
 fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Made, StoreError> {
     let folder = &options.dir;
-    let lock = private::open(&folder.join(LOCK), Open::ReadWrite, options.access)?;
-    lock.lock().map_err(|source| StoreError::Io { action: "lock", path: folder.join(LOCK), source })?;
+    let _lock = lock(options)?;
     let live = current(options)?;
     if let (None, Some((stamp, new))) = (flip_at, &live) {
         let number = number_of(new).unwrap_or(0);

@@ -6,7 +6,7 @@
 //! other; only then is the database deleted. What any version of awsideman begins anew keeps everything out until then. The
 //! same holds for databases that nobody names any more, where they must go before their time.
 
-use super::generation::{self, CURRENT, LOCK};
+use super::generation::{self, CURRENT};
 use super::{Options, schema};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open};
@@ -73,7 +73,7 @@ pub(super) fn forget(options: &Options, now: UnixMillis) -> Result<(), StoreErro
 /// in them. Whether there were any. One that cannot be asked stays.
 pub(super) fn drop_leftovers(options: &Options) -> Result<bool, StoreError> {
     // Nobody is in the middle of making one.
-    let _lock = lock(options)?;
+    let _lock = generation::lock(options)?;
     let now = SystemClock::default().now();
     let mut mark = Mark { until: 0, sequence: 0, at: now };
     let mut asked = Vec::new();
@@ -102,13 +102,6 @@ fn left_in(options: &Options, path: &Path, at: UnixMillis) -> Option<Mark> {
     }
 }
 
-fn lock(options: &Options) -> Result<File, StoreError> {
-    let path = options.dir.join(LOCK);
-    let lock = private::open(&path, Open::ReadWrite, options.access)?;
-    lock.lock().map_err(|source| StoreError::Io { action: "lock", path, source })?;
-    Ok(lock)
-}
-
 /// A connection to a database of this schema, on a disk without room for its companion too.
 fn open(options: &Options, path: &Path, version: i32) -> Result<Connection, StoreError> {
     let plan = Plan { version, ..generation::plan(options, path, "") };
@@ -135,7 +128,7 @@ fn drop_live(
     meanwhile: impl FnOnce(),
     delete: impl FnOnce(&Path),
 ) -> Result<bool, StoreError> {
-    let _lock = lock(options)?;
+    let _lock = generation::lock(options)?;
     // Somebody else may have been faster: what came after it has room.
     if generation::current(options)?.is_none_or(|(_, live)| live != path) {
         return Ok(false);
@@ -145,18 +138,16 @@ fn drop_live(
     // Whoever is about to fence waits here, and finds that the generation is not live when it is his turn. One that does
     // not let go in time is not waited for: what he wrote is looked for once more, and after that he sees it himself.
     let held = sqlite::hold(&mut holder);
-    let mut mark = Mark::of(&connection, now).map_err(&failed)?;
+    let mark = Mark::of(&connection, now).map_err(&failed)?;
     meanwhile();
     rename(options, CURRENT, &mark.name())?;
     if held.is_err() {
         let late = Mark::of(&connection, now).map_err(&failed)?;
         if late != mark {
             rename(options, &mark.name(), &late.name())?;
-            mark = late;
         }
     }
     tracing::warn!("CacheError CacheBackendError: {} was dropped whole: the disk has no room", path.display());
-    debug_assert!(options.dir.join(mark.name()).exists(), "the mark stands before anything is deleted");
     delete(path);
     Ok(true)
 }
