@@ -208,6 +208,8 @@ fn the_defaults_are_those_of_the_manual() {
     assert_eq!((config.cache.not_found_ttl.as_secs(), config.cache.settle.as_secs()), (30, 10));
     assert_eq!((config.cache.breaker.failure_threshold, config.cache.breaker.recovery_timeout), (5, minutes(1)));
     assert_eq!((config.health.min_samples, config.health.window), (50, minutes(24 * 60)));
+    // The first critical run mails, and flapping is one alert.
+    assert_eq!((config.alerts.hold, config.alerts.recovery_delay), (Duration::ZERO, minutes(10)));
     assert_eq!((config.health.size_mb_warn, config.profile.clone()), (None, None));
     assert_eq!((config.cache.backend, &config.cache.sharing), (Backend::Disk, &Sharing::Private));
 }

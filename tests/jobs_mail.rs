@@ -25,6 +25,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const SUBJECT: &str = "awsideman Cache Health Alert";
+/// The subject of a message of this host.
+fn subject(state: &str) -> String {
+    format!("{SUBJECT}: {state} ({})", awsideman::host::host_name())
+}
+
 const HEALTH: &str = "name = \"health\"\nkind = \"health-check\"\nevery = \"5m\"\n";
 const CLEANUP: &str = "name = \"clean\"\nkind = \"cleanup\"\nevery = \"5m\"\n";
 
@@ -42,6 +47,8 @@ impl Desk {
             ("PATH", &std::env::var("PATH").unwrap()),
             ("AWS_REGION", "us-east-1"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
+            // The delay has tests of its own; here every run counts.
+            ("AWSIDEMAN_ALERTS_RECOVERY_DELAY", "0"),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let mut desk = Desk { root, environment };
@@ -238,7 +245,7 @@ fn crossed_unchanged_and_over_are_two_mails_and_what_is_typed_between_them_none(
 
     let mails = desk.mails();
     let subjects: Vec<&str> = mails.iter().map(|mail| mail["headers"]["Subject"].as_str().unwrap()).collect();
-    assert_eq!(subjects, [SUBJECT, &format!("{SUBJECT} (resolved)")]);
+    assert_eq!(subjects, [subject("[FIRING:1] hit_rate"), subject("[RESOLVED:1] hit_rate")]);
     assert!(mails.iter().all(|mail| mail["tls"] == true && mail["login"] == "mailer"), "{mails:?}");
     assert!(mails[0]["body"].as_str().unwrap().contains("Low cache hit rate: 42.0%"), "{}", mails[0]["body"]);
 }

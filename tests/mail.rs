@@ -134,8 +134,8 @@ fn crossed_unchanged_over_is_exactly_two_mails_received() {
     }
     let mails = desk.received();
     assert_eq!(mails.len(), 2, "{mails:?}");
-    assert_eq!(mails[0]["headers"]["Subject"], SUBJECT);
-    assert_eq!(mails[1]["headers"]["Subject"], format!("{SUBJECT} (resolved)"));
+    assert_eq!(mails[0]["headers"]["Subject"], format!("{SUBJECT}: [FIRING:1] hit_rate (host-1)"));
+    assert_eq!(mails[1]["headers"]["Subject"], format!("{SUBJECT}: [RESOLVED:1] hit_rate (host-1)"));
     for mail in &mails {
         assert_eq!(mail["tls"], true);
         assert_eq!(mail["login"], "mailer");
@@ -187,7 +187,7 @@ fn tls_from_the_first_byte_and_no_tls_without_a_login_work() {
     desk.test_mail().unwrap();
     let mails = desk.received();
     assert_eq!(mails.iter().map(|mail| mail["tls"] == true).collect::<Vec<_>>(), [true, false]);
-    assert_eq!(mails[0]["headers"]["Subject"], format!("{SUBJECT} (test)"));
+    assert_eq!(mails[0]["headers"]["Subject"], format!("{SUBJECT}: [TEST] (host-1)"));
 }
 
 #[test]

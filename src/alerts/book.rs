@@ -161,6 +161,7 @@ pub fn observe(
             let cause = run.causes.iter().find(|cause| cause.of == finding.key).map(|cause| &cause.finding.key);
             ended.extend(book.step(finding, cause)?);
         }
+        ended.extend(book.settle_recovered(run)?);
         ended.extend(book.settle_causes(run)?);
 
         let channels = channels(settings);
@@ -241,6 +242,20 @@ impl Book<'_> {
             .map(|_| None)
     }
 
+    /// Resolves the alerts whose delay has passed in a run that does not check them: the figure of a daily job need not be
+    /// seen a second time, one day later.
+    fn settle_recovered(&self, run: &Run<'_>) -> Result<Vec<Alert>, StatementError> {
+        let mut ended = Vec::new();
+        let is_checked = |alert: &Alert| run.findings.iter().any(|finding| finding.key == alert.key);
+        for alert in all(self.transaction)? {
+            if alert.firing && alert.clear_since.is_some() && !mute::is_cause(&alert.key) && !is_checked(&alert) {
+                let (key, message, hint) = (alert.key.clone(), String::new(), String::new());
+                ended.extend(self.fade(&Finding { key, level: Level::Ok, message, hint, recovered: true }, &alert)?);
+            }
+        }
+        Ok(ended)
+    }
+
     /// Moves the alerts that others come from: bad while anything does, over when nothing does any more.
     fn settle_causes(&self, run: &Run<'_>) -> Result<Vec<Alert>, StatementError> {
         let mut ended = Vec::new();
@@ -252,7 +267,9 @@ impl Book<'_> {
         }
         let alerts = all(self.transaction)?;
         for alert in alerts.iter().filter(|alert| mute::is_cause(&alert.key)) {
-            if !alerts.iter().any(|other| other.cause.as_ref() == Some(&alert.key)) {
+            // One that waits for its own delay does not begin a second one here.
+            let follows = |other: &Alert| other.cause.as_ref() == Some(&alert.key) && other.clear_since.is_none();
+            if !alerts.iter().any(follows) {
                 let (key, message, hint) = (alert.key.clone(), String::new(), String::new());
                 ended.extend(self.step(&Finding { key, level: Level::Ok, message, hint, recovered: true }, None)?);
             }

@@ -3,11 +3,13 @@
 //! Neighbours: `sendmail.rs`, `command.rs` and `secret.rs` run theirs with it. Promise: no shell reads the words; neither
 //! side can block the other; a program that takes too long is ended with everything it began.
 
+use crate::model::one_line;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -50,7 +52,7 @@ impl Order<'_> {
             .stderr(Stdio::from(words.try_clone().map_err(temporary)?))
             .process_group(0)
             .spawn()
-            .map_err(|error| format!("cannot be started: {error}"))?;
+            .map_err(|error| not_started(self.program, &error))?;
         let end = Instant::now() + self.timeout;
         let status = loop {
             match child.try_wait().map_err(|error| format!("cannot be waited for: {error}"))? {
@@ -68,6 +70,17 @@ impl Order<'_> {
         };
         let words = String::from_utf8_lossy(&read(&mut words)).split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(Ended { status, out: read(&mut out), words })
+    }
+}
+
+/// Why a program was not started; for one that was searched for, where.
+fn not_started(program: &OsStr, error: &io::Error) -> String {
+    if error.kind() != io::ErrorKind::NotFound || Path::new(program).components().count() > 1 {
+        return format!("cannot be started: {error}");
+    }
+    match std::env::var_os("PATH").filter(|path| !path.is_empty()) {
+        Some(path) => format!("is in no directory of PATH ({})", one_line(&path.to_string_lossy())),
+        None => "was not found: PATH is not set".to_owned(),
     }
 }
 

@@ -136,6 +136,9 @@ impl AlertError {
             AlertError::Webhook { .. } => {
                 "see that the URL behind alerts.webhook is right and takes JSON; `awsideman alerts test --channel webhook` tries it".into()
             }
+            AlertError::Command(why) if why.contains("of PATH (") => {
+                "write the whole path of the program in alerts.command.argv: cron and systemd have a short PATH".into()
+            }
             AlertError::Command(_) => "try it with `awsideman alerts test --channel command`".into(),
             AlertError::Statement(_) | AlertError::Private(_) | AlertError::Lock { .. } => "awsideman doctor".into(),
             AlertError::Compose(_) => "awsideman alerts test".into(),

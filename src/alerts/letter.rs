@@ -1,8 +1,8 @@
 //! The words of a message: subject and text. The same as HTML and as a document follow from them.
 //!
 //! Neighbours: `book.rs` decides what is told, `page.rs` and `document.rs` tell the same for a mail program and for a
-//! program, the channels make headers of it. Promise: the subject always begins with the same words and holds nothing
-//! from outside; nothing that is put into the text can begin a line of its own.
+//! program, the channels make headers of it. Promise: the subject always begins with the same words, names its alerts, and
+//! is bounded; nothing from outside can begin a header or a line of its own.
 
 use super::book::{Change, Decision, Run};
 use super::mute::Mute;
@@ -12,7 +12,7 @@ use crate::health::{Finding, Level};
 use crate::model::{format_duration, one_line};
 use std::fmt::Write as _;
 
-/// What every subject begins with, for the filters of those who are woken by it.
+/// What every subject begins with, for mail filters.
 pub(super) const SUBJECT: &str = "awsideman Cache Health Alert";
 
 /// A message in all its forms.
@@ -49,19 +49,51 @@ pub(super) fn words(decision: &Decision, run: &Run<'_>, now: UnixMillis) -> Word
     Words { subject, text, html, document }
 }
 
-/// The subject: bare when something begins or is told again, otherwise with what it is about.
+/// The keys that a subject names before it only counts the rest.
+const NAMED: usize = 4;
+/// The longest key in a subject, in characters.
+const KEY_LENGTH: usize = 40;
+
+/// `awsideman Cache Health Alert: [FIRING:2] job:warm, hit_rate (host)`: what the message is about, so that a list of
+/// subjects on a phone is enough to tell messages apart.
 fn subject(letter: &Letter<'_>) -> String {
     let Decision { began, reminded, over, lasting, muted, .. } = letter.decision;
-    let goes_on = !(lasting.is_empty() && muted.is_empty());
-    let ending = match (began.is_empty() && reminded.is_empty(), over.is_empty(), goes_on) {
-        (false, ..) => "",
-        (true, false, false) => " (resolved)",
-        (true, false, true) => " (partly resolved)",
-        (true, true, true) => " (unchanged)",
-        (true, true, false) if warnings(letter.run.findings).next().is_some() => " (warnings)",
-        (true, true, false) => " (all well)",
+    let keys = |changes: &[Change]| changes.iter().map(|change| change.key.clone()).collect::<Vec<_>>();
+    let firing = [keys(began), keys(reminded)].concat();
+    let parts: Vec<String> = match (firing.is_empty(), over.is_empty()) {
+        (false, true) => vec![group("FIRING", &firing)],
+        (false, false) => vec![group("FIRING", &firing), group("RESOLVED", &keys(over))],
+        (true, false) if lasting.is_empty() => vec![group("RESOLVED", &keys(over))],
+        (true, false) => vec![group("RESOLVED", &keys(over)), group("FIRING", &keys(lasting))],
+        (true, true) if !lasting.is_empty() => vec![format!("{}, unchanged", group("FIRING", &keys(lasting)))],
+        (true, true) if !muted.is_empty() => {
+            let suppressed: Vec<String> = muted.iter().map(|(change, _)| change.key.clone()).collect();
+            vec![group("SUPPRESSED", &suppressed)]
+        }
+        (true, true) => {
+            let warned: Vec<String> = warnings(letter.run.findings).map(|finding| finding.key.clone()).collect();
+            vec![if warned.is_empty() { "[OK]".to_owned() } else { group("WARNING", &warned) }]
+        }
     };
-    format!("{SUBJECT}{ending}")
+    title(&parts.join("; "), letter.run.host)
+}
+
+/// A subject with this state, for this host.
+pub(super) fn title(state: &str, host: &str) -> String {
+    one_line(&format!("{SUBJECT}: {state} ({host})"))
+}
+
+/// `[FIRING:2] job:warm, hit_rate`
+fn group(state: &str, keys: &[String]) -> String {
+    let short = |key: &String| match key.char_indices().nth(KEY_LENGTH) {
+        Some((end, _)) => format!("{}...", &key[..end]),
+        None => key.clone(),
+    };
+    let mut named: Vec<String> = keys.iter().take(NAMED).map(short).collect();
+    if keys.len() > NAMED {
+        named.push(format!("{} more", keys.len() - NAMED));
+    }
+    format!("[{state}:{}] {}", keys.len(), named.join(", "))
 }
 
 /// The parts of a message, in order; those that are empty are left out.
@@ -74,12 +106,12 @@ pub(super) fn sections(letter: &Letter<'_>) -> Vec<Section> {
     let warning = |finding: &Finding| vec![finding.message.clone(), next(&finding.hint)];
     let check = |f: &Finding| vec![format!("{} {}: {}", f.level.as_str(), f.key, f.message)];
     let mut all = vec![
-        section("Began:", true, each(&decision.began)),
-        section("Still so:", true, each(&decision.reminded)),
-        section("Over:", false, decision.over.iter().map(over).collect()),
-        section("Goes on, told before:", false, each(&decision.lasting)),
-        section("Held back:", false, decision.muted.iter().map(held).collect()),
-        section("Worth a look:", false, warnings(run.findings).map(warning).collect()),
+        section("Firing:", true, each(&decision.began)),
+        section("Still firing:", true, each(&decision.reminded)),
+        section("Resolved:", false, decision.over.iter().map(over).collect()),
+        section("Still firing (already notified):", false, each(&decision.lasting)),
+        section("Suppressed:", false, decision.muted.iter().map(held).collect()),
+        section("Warnings:", false, warnings(run.findings).map(warning).collect()),
         section("Checks of this run:", false, run.findings.iter().map(check).collect()),
     ];
     for section in &mut all {

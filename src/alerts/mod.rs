@@ -35,7 +35,7 @@ pub use email::Mailer;
 pub use error::AlertError;
 pub use history::{Event, events};
 pub use mute::{AWS, LOGIN, Mute};
-pub use outbox::{Delivered, Mail, deliver, test, waiting, write};
+pub use outbox::{Delivered, Kept, Mail, deliver, kept, test, waiting, write};
 pub use silence::{Silence, silence, silences, unsilence};
 pub use standing::{Standing, standing};
 

@@ -7,13 +7,15 @@
 
 use super::channel::{Channel, Post, Receipt, Transport};
 use super::history::{self, Event};
-use super::letter::{SUBJECT, Words};
+use super::letter::{Words, title};
 use super::{AlertError, document};
 use crate::clock::{self, UnixMillis, millis};
+use crate::config;
 use crate::model::one_line;
 use crate::private::{self, Access, Open};
 use crate::sqlite::{self, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
+use serde::Serialize;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -64,6 +66,51 @@ pub fn waiting(database: &mut Database) -> Result<u64, AlertError> {
     let count = "SELECT count(*) FROM delivery WHERE sent_at IS NULL";
     let waiting: i64 = database.connection().query_row(count, [], |row| row.get(0))?;
     Ok(waiting.unsigned_abs())
+}
+
+/// A delivery that is kept because it could not be made yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// The channel it waits for.
+    pub channel: String,
+    /// The subject of its message.
+    pub subject: String,
+    /// When the message was decided.
+    #[serde(serialize_with = "super::stamp")]
+    pub since: UnixMillis,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Why the last attempt failed; `null` before the first one.
+    pub reason: Option<String>,
+    /// Which run tries it next, or what keeps every run from trying.
+    pub next_try: String,
+    /// When it is given up.
+    #[serde(serialize_with = "super::stamp")]
+    pub given_up_at: UnixMillis,
+}
+
+/// Every kept delivery, the oldest first.
+pub fn kept(database: &Database, settings: &config::Alerts) -> Result<Vec<Kept>, AlertError> {
+    let mut statement = database.reader().prepare(
+        "SELECT d.channel, o.subject, o.created_at, d.attempts, d.last_error
+         FROM delivery d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL ORDER BY o.id, d.channel",
+    )?;
+    let read = |row: &sqlite::Row<'_>| {
+        let (channel, since): (String, UnixMillis) = (row.get(0)?, row.get(2)?);
+        let is_on = Channel::parse(&channel).is_some_and(|channel| channel.is_enabled(settings));
+        let next_try =
+            if is_on { "the next `awsideman jobs run`, due or not" } else { "none: the channel is switched off" };
+        Ok(Kept {
+            channel,
+            subject: row.get(1)?,
+            since,
+            attempts: row.get(3)?,
+            reason: row.get(4)?,
+            next_try: next_try.to_owned(),
+            given_up_at: since.saturating_add(millis(TRIED)),
+        })
+    };
+    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
 
 /// Puts a mail of its own, about no alert, into the outbox.
@@ -210,7 +257,7 @@ pub(super) fn put(
 pub fn test(post: &Post<'_>, channel: Channel, host: &str, now: UnixMillis) -> Result<Receipt, AlertError> {
     let transport = post.open(channel)?;
     let (name, time) = (one_line(host), clock::local(now));
-    let subject = format!("{SUBJECT} (test)");
+    let subject = title("[TEST]", &name);
     let body = format!("This is a test: alerts of awsideman reach you.\n\nHost: {name}\nTime: {time}\n");
     let document = document::test(&subject, &body, &name, now);
     let message_id = message_id(host, now);

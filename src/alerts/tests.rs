@@ -106,8 +106,8 @@ fn run(findings: &[Finding], when: AlertWhen) -> Run<'_> {
     Run { findings, causes: &[], note: None, when, host: "host-1", cache_dir, disabled: None }
 }
 
-const ALERT: &str = "awsideman Cache Health Alert";
-const RESOLVED: &str = "awsideman Cache Health Alert (resolved)";
+const ALERT: &str = "awsideman Cache Health Alert: [FIRING:1] hit_rate (host-1)";
+const RESOLVED: &str = "awsideman Cache Health Alert: [RESOLVED:1] hit_rate (host-1)";
 
 fn expect(mails: &[(usize, String)], expected: &[(usize, &str)]) {
     let mails: Vec<(usize, &str)> = mails.iter().map(|(n, subject)| (*n, subject.as_str())).collect();
@@ -153,7 +153,7 @@ fn what_lasts_is_told_again_after_repeat() {
     desk.settings.repeat = minutes(3);
     expect(&desk.mails(&[42.0; 8]), &[(0, ALERT), (3, ALERT), (6, ALERT)]);
     let body = desk.decide(9, &[rate(42.0)]).mail.unwrap().body;
-    assert!(body.starts_with("Still so:\n- Low cache hit rate: 42.0%\n  since 1970-01-01"), "{body}");
+    assert!(body.starts_with("Still firing:\n- Low cache hit rate: 42.0%\n  since 1970-01-01"), "{body}");
 }
 
 #[test]
@@ -166,17 +166,21 @@ fn several_changes_of_a_run_are_one_mail_and_a_further_key_is_a_new_one() {
     let body = both.mail.unwrap().body;
     assert!(body.contains("42.0%") && body.contains("300.0MB"), "{body}");
     let swap = desk.decide(1, &[rate(98.0), size.clone()]);
-    assert_eq!(swap.mail.unwrap().subject, "awsideman Cache Health Alert (partly resolved)");
+    assert_eq!(
+        swap.mail.unwrap().subject,
+        "awsideman Cache Health Alert: [RESOLVED:1] hit_rate; [FIRING:1] size (host-1)"
+    );
     let job = job_finding("warm", Some("failed: AWS cannot be reached"));
     let third = desk.decide(2, &[rate(98.0), size, job]);
     assert_eq!((third.began.len(), third.lasting.len()), (1, 1));
     let body = third.mail.unwrap().body;
     assert!(
-        body.contains("- Job warm failed: AWS cannot be reached") && body.contains("Goes on, told before:"),
+        body.contains("- Job warm failed: AWS cannot be reached") && body.contains("Still firing (already notified):"),
         "{body}"
     );
     assert_eq!(waiting(&mut desk.database).unwrap(), 3);
-    assert_eq!(desk.run(3, &[rate(98.0), fine]).as_deref(), Some("awsideman Cache Health Alert (partly resolved)"));
+    let partly = "awsideman Cache Health Alert: [RESOLVED:1] size; [FIRING:1] job:warm (host-1)";
+    assert_eq!(desk.run(3, &[rate(98.0), fine]).as_deref(), Some(partly));
 }
 
 #[test]
@@ -204,10 +208,17 @@ fn the_alert_of_a_job_that_is_gone_goes_with_it() {
 fn a_job_that_always_mails_tells_how_things_stand() {
     let mut desk = Desk::new();
     desk.when = AlertWhen::Always;
-    let expected = ["(all well)", "(warnings)", "", "(unchanged)", "(resolved)", "(all well)"];
-    for (minute, (percent, ending)) in [98.0, 60.0, 42.0, 42.0, 98.0, 98.0].into_iter().zip(expected).enumerate() {
+    let expected = [
+        "[OK]",
+        "[WARNING:1] hit_rate",
+        "[FIRING:1] hit_rate",
+        "[FIRING:1] hit_rate, unchanged",
+        "[RESOLVED:1] hit_rate",
+        "[OK]",
+    ];
+    for (minute, (percent, state)) in [98.0, 60.0, 42.0, 42.0, 98.0, 98.0].into_iter().zip(expected).enumerate() {
         let subject = desk.run(i64::try_from(minute).unwrap(), &[rate(percent)]).unwrap();
-        assert_eq!(subject, format!("{ALERT} {ending}").trim_end());
+        assert_eq!(subject, format!("awsideman Cache Health Alert: {state} (host-1)"));
     }
     assert_eq!(waiting(&mut desk.database).unwrap(), 3, "of the summaries only the latest waits");
 }
@@ -234,7 +245,7 @@ fn the_mail_says_what_since_when_how_long_where_and_what_to_type() {
     let evil = Finding { message: "x\r\nBcc: all@example.com".into(), ..rate(42.0) };
     let mail = desk.decide(0, &[evil]).mail.unwrap();
     assert!(mail.body.contains("- x  Bcc: all@example.com\n"), "{}", mail.body);
-    for words in ["next: awsideman cache status --detailed", "Host: host-1", "Cache: /var/cache/awsideman", "Began:"] {
+    for words in ["next: awsideman cache status --detailed", "Host: host-1", "Cache: /var/cache/awsideman", "Firing:"] {
         assert!(mail.body.contains(words), "{words}: {}", mail.body);
     }
     assert!(mail.message_id.starts_with("<0.") && mail.message_id.ends_with("@host-1>"), "{}", mail.message_id);

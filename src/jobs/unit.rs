@@ -190,7 +190,7 @@ impl Unit {
             detail: work.detail,
             ..self.report(outcome, work.reason, at)
         };
-        tracing::info!(job = self.job.name, run = id, outcome = outcome.as_str(), reason = report.reason, "ended");
+        self.log_end(id, &report);
         let end = end_of(&report, context.clock.now());
         // Who had to end did not choose to leave this occurrence out: the next runner takes it up again.
         let recorded = if interrupted && scheduled_at.is_some() && self.job.catch_up != CatchUp::None {
@@ -204,6 +204,16 @@ impl Unit {
         }
         context.works.ended(&self.job, &report).await;
         Ok(report)
+    }
+
+    /// One line of the log; of a run that did not do its work at the level that is written by default.
+    fn log_end(&self, id: i64, report: &Report) {
+        let (job, profile, outcome) = (&self.job.name, self.profile(), report.outcome.as_str());
+        if matches!(report.outcome, Outcome::Failed | Outcome::TimedOut) {
+            tracing::warn!(job, profile, run = id, outcome, exit = report.exit, reason = report.reason, "job failed");
+        } else {
+            tracing::info!(job, profile, run = id, outcome, reason = report.reason, "ended");
+        }
     }
 
     pub(super) fn next_after(

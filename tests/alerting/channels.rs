@@ -1,6 +1,6 @@
 //! Webhook, command and pings against servers and programs that are there.
 
-use crate::desk::{CLEANUP, Desk, HEALTH, SUBJECT, warm};
+use crate::desk::{CLEANUP, Desk, HEALTH, subject, warm};
 use crate::servers::{Http, Server, python};
 use awsideman::state::Outcome;
 use serde_json::Value;
@@ -31,7 +31,7 @@ fn a_webhook_gets_one_document_when_it_begins_and_one_when_it_is_over_and_its_ur
     let (began, over) = (&documents[1], &documents[2]);
     assert_eq!(
         (&began["schema_version"], &began["subject"], &began["state"]),
-        (&1.into(), &SUBJECT.into(), &"firing".into())
+        (&1.into(), &subject("[FIRING:1] hit_rate").into(), &"firing".into())
     );
     assert!(began["text"].as_str().unwrap().contains("Low cache hit rate: 0.0%"), "{began}");
     assert_eq!((&began["alerts"][0]["key"], &began["alerts"][0]["news"]), (&"hit_rate".into(), &true.into()));
@@ -58,7 +58,7 @@ fn a_webhook_over_tls_needs_a_certificate_that_is_trusted() {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.err.contains("certificate") || refused.err.contains("UnknownIssuer"), "{refused:?}");
     desk.configure(&format!("{hook}ca_file = \"{}\"\n", desk.path("cert.pem").display()));
-    assert_eq!(desk.run("alerts test").out, format!("Webhook: localhost:{}\n", server.port));
+    assert_eq!(desk.run("alerts test").out, format!("Webhook: sent to localhost:{}\n", server.port));
     let posts = desk.lines("posts.jsonl");
     assert_eq!((posts.len(), &posts[0]["path"]), (1, &"/hook".into()));
 }
@@ -87,8 +87,8 @@ fn a_command_gets_the_document_once_for_each_message_and_again_after_it_failed()
     desk.looked_up(Outcome::Hit, 500);
     desk.run("jobs run health");
     let told = std::fs::read_to_string(desk.path("log")).unwrap();
-    let began = format!("--to=x $(id)|{SUBJECT}|firing|hit_rate\n");
-    assert_eq!(told, format!("{began}{began}--to=x $(id)|{SUBJECT} (resolved)|resolved|hit_rate\n"));
+    let began = format!("--to=x $(id)|{}|firing|hit_rate\n", subject("[FIRING:1] hit_rate"));
+    assert_eq!(told, format!("{began}{began}--to=x $(id)|{}|resolved|hit_rate\n", subject("[RESOLVED:1] hit_rate")));
     let documents = desk.lines("log.json");
     assert_eq!((&documents[0], documents.len()), (&documents[1], 3));
 }

@@ -76,3 +76,63 @@ fn a_configuration_that_is_not_sound_keeps_nobody_from_a_silence() {
         desk.run_words(&["alerts", "silence", "x", "--until", "2999-12-24T18:00:00Z", "--reason", "r", "--json"]);
     assert_eq!(until.json()["silence"]["until"], "2999-12-24T18:00:00Z", "{until:?}");
 }
+
+const CHANNELS: &str = "[alerts]\nrecovery_delay = \"10m\"\n[alerts.webhook]\nenabled = true\n\
+    [alerts.command]\nenabled = true\nargv = [\"page-me\", \"x\"]\n";
+
+#[test]
+fn a_kept_delivery_shows_its_channel_the_reason_and_the_next_try() {
+    let mut desk = Desk::new(&[("50-health.toml", HEALTH)]);
+    desk.configure(CHANNELS);
+    desk.set("AWSIDEMAN_ALERTS_WEBHOOK_URL", "http://127.0.0.1:1/s3cret");
+    desk.set("PATH", "/usr/bin:/nowhere");
+    desk.looked_up(Outcome::MissAbsent, 100);
+    let ran = desk.run("jobs run");
+    // The command and the directories that were searched, in the error of the run and in the list.
+    let missing = "page-me is in no directory of PATH (/usr/bin:/nowhere)";
+    assert!(ran.err.contains(missing) && ran.err.contains("alerts.command.argv"), "{ran:?}");
+    let list = desk.run("alerts list").out;
+    for words in [
+        "kept (webhook)",
+        "kept (command)",
+        "awsideman Cache Health Alert: [FIRING:1] hit_rate (",
+        &format!("1 attempt: the command: {missing}"),
+        "1 attempt: the webhook: ",
+        "the next `awsideman jobs run`, due or not; given up at ",
+    ] {
+        assert!(list.contains(words), "{words}: {list}");
+    }
+    assert!(!list.contains("s3cret"), "{list}");
+    let kept = desk.run("alerts list --json").json();
+    assert_eq!((&kept["waiting"], &kept["deliveries"][0]["channel"]), (&2.into(), &"command".into()), "{kept}");
+    desk.set("AWSIDEMAN_ALERTS_COMMAND_ENABLED", "false");
+    let off = desk.run("alerts list").out;
+    assert!(off.contains("none: the channel is switched off"), "{off}");
+}
+
+#[test]
+fn flapping_is_one_alert_and_one_message_and_the_end_needs_no_second_check() {
+    let mut desk = Desk::new(&[("50-health.toml", HEALTH)]);
+    let log = desk.path("log").display().to_string();
+    let script = desk.script("page-me", &format!("echo \"$AWSIDEMAN_ALERT_STATE $AWSIDEMAN_ALERT_KEYS\" >> '{log}'"));
+    desk.configure(
+        &CHANNELS.replace("[alerts.webhook]\nenabled = true\n", "").replace("page-me", script.to_str().unwrap()),
+    );
+    desk.set("AWSIDEMAN_ALERTS_RECOVERY_DELAY", "");
+    let paged = || std::fs::read_to_string(desk.path("log")).unwrap_or_default();
+    desk.looked_up(Outcome::MissAbsent, 100);
+    assert_eq!(desk.run("jobs run health").code, Some(6));
+    desk.looked_up(Outcome::Hit, 300);
+    assert_eq!(desk.run("jobs run health").code, Some(0));
+    desk.looked_up(Outcome::MissAbsent, 300);
+    assert_eq!(desk.run("jobs run health").code, Some(6));
+    desk.looked_up(Outcome::Hit, 2_000);
+    assert_eq!(desk.run("jobs run health").code, Some(0));
+    assert_eq!(paged(), "firing hit_rate\n");
+    std::fs::remove_file(desk.path("jobs/50-health.toml")).unwrap();
+    std::fs::write(desk.path("jobs/50-health.toml"), HEALTH.replace("every = \"5m\"", "every = \"1d\"")).unwrap();
+    desk.run_at("9m", "jobs run");
+    assert_eq!(paged(), "firing hit_rate\n", "it is well for 9 minutes");
+    desk.run_at("11m", "jobs run");
+    assert_eq!(paged(), "firing hit_rate\nresolved hit_rate\n");
+}

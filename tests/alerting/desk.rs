@@ -11,7 +11,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
-pub(crate) const SUBJECT: &str = "awsideman Cache Health Alert";
+const SUBJECT: &str = "awsideman Cache Health Alert";
+/// The subject of a message of this host.
+pub(crate) fn subject(state: &str) -> String {
+    format!("{SUBJECT}: {state} ({})", awsideman::host::host_name())
+}
+
 pub(crate) const HEALTH: &str = "name = \"health\"\nkind = \"health-check\"\nevery = \"5m\"\n";
 pub(crate) const CLEANUP: &str = "name = \"clean\"\nkind = \"cleanup\"\nevery = \"5m\"\n";
 
@@ -37,6 +42,8 @@ impl Desk {
             ("AWS_REGION", "us-east-1"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("AWS_MAX_ATTEMPTS", "1"),
+            // The delay has tests of its own; here every run counts.
+            ("AWSIDEMAN_ALERTS_RECOVERY_DELAY", "0"),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let mut desk = Desk { root, environment };
@@ -129,6 +136,12 @@ impl Desk {
 
     pub(crate) fn run(&self, words: &str) -> Ran {
         self.run_words(&words.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// The same, with the clock so far ahead.
+    pub(crate) fn run_at(&self, offset: &str, words: &str) -> Ran {
+        let mut command = self.command(&words.split_whitespace().collect::<Vec<_>>());
+        Ran::of(&command.env("AWSIDEMAN_DEBUG_CLOCK_OFFSET", offset).output().unwrap())
     }
 
     pub(crate) fn run_words(&self, words: &[&str]) -> Ran {

@@ -1,6 +1,6 @@
 //! Mails: flapping, an outage, cron and the daemon at once, a kill between send and mark, names that would be headers.
 
-use crate::desk::{Begun, Desk, HEALTH, SUBJECT, warm};
+use crate::desk::{Begun, Desk, HEALTH, subject, warm};
 use crate::servers::{Server, python};
 use awsideman::state::Outcome;
 use std::io::{BufRead, BufReader};
@@ -24,22 +24,22 @@ fn flapping_outage_and_recovery_with_cron_and_daemon_at_once_are_counted_mail_by
         both.into_iter().for_each(ended);
     };
     (0..rounds()).for_each(|_| crowd(6));
-    assert_eq!(desk.subjects(), [SUBJECT]);
+    assert_eq!(desk.subjects(), [subject("[FIRING:1] hit_rate")]);
     // It hovers at the threshold (51 %): neither over nor new.
     desk.looked_up(Outcome::Hit, 104);
     (0..rounds()).for_each(|_| crowd(0));
-    assert_eq!(desk.subjects(), [SUBJECT]);
+    assert_eq!(desk.subjects(), [subject("[FIRING:1] hit_rate")]);
     // The mail server is gone when it recovers, and back later: the word is kept and arrives once.
     drop(server);
     desk.looked_up(Outcome::Hit, 500);
     (0..rounds()).for_each(|_| crowd(0));
-    assert_eq!(desk.subjects(), [SUBJECT]);
+    assert_eq!(desk.subjects(), [subject("[FIRING:1] hit_rate")]);
     let _server = Server::smtp(&python, desk.root.path(), "starttls", port);
     (0..rounds()).for_each(|_| crowd(0));
     daemon_says("health: done, healthy");
     daemon.signal("-TERM");
     assert_eq!(daemon.0.wait().unwrap().code(), Some(0));
-    assert_eq!(desk.subjects(), [SUBJECT.to_owned(), format!("{SUBJECT} (resolved)")]);
+    assert_eq!(desk.subjects(), [subject("[FIRING:1] hit_rate"), subject("[RESOLVED:1] hit_rate")]);
     let happened = desk.run("alerts history --json").json();
     let what: Vec<_> = happened["events"].as_array().unwrap().iter().rev().map(|event| event["what"].clone()).collect();
     assert_eq!(what, ["fired", "told", "resolved"]);
@@ -142,7 +142,7 @@ fn one_login_that_is_over_is_one_alert_in_one_mail_however_many_jobs_and_profile
     let mails = desk.mails();
     assert_eq!(mails.len(), 1, "{mails:?}");
     let body = mails[0]["body"].as_str().unwrap();
-    let (began, held) = body.split_once("Held back:").unwrap();
+    let (began, held) = body.split_once("Suppressed:").unwrap();
     assert_eq!(began.matches("\n- ").count(), 1, "{body}");
     assert!(began.contains("- The AWS login corp has expired") && began.contains("next: aws sso login"), "{body}");
     assert_eq!(held.matches("comes with login:corp").count(), 3, "{body}");

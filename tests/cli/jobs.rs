@@ -209,7 +209,9 @@ fn a_test_mail_names_its_place_and_without_mail_the_key() {
     let home = Home::new();
     let sent = home.run("--sandbox alerts test");
     assert_eq!(sent.exit, 0, "{sent:?}");
-    assert!(std::fs::read_to_string(mails(&sent)[0]).unwrap().contains("awsideman Cache Health Alert (test)"));
+    let place = sent.stdout.strip_prefix("Mail: written to ").and_then(|line| line.split_once(" (transport"));
+    let text = std::fs::read_to_string(place.expect("the place of the file").0).unwrap();
+    assert!(text.contains("Subject: awsideman Cache Health Alert: [TEST] ("), "{text}");
     let off = home.run("alerts test");
     assert_eq!(off.exit, 2, "{off:?}");
     assert!(off.stderr.contains("alerts.email.enabled"), "{off:?}");

@@ -51,6 +51,31 @@ fn json_lines_and_other_levels_are_a_matter_of_configuration() {
 }
 
 #[test]
+fn a_job_that_fails_or_times_out_is_a_line_of_the_log_and_one_that_is_done_is_none() {
+    let mut world = World::small();
+    let warm = "name = \"warm\"\nkind = \"warm\"\nevery = \"5m\"\nretry = { attempts = 1 }\n";
+    let clean = "name = \"clean\"\nkind = \"cleanup\"\nevery = \"5m\"\n";
+    world.write("jobs/10-warm.toml", warm);
+    world.write("jobs/20-clean.toml", clean);
+    let folder = world.home().join("jobs").display().to_string();
+    world.set("AWSIDEMAN_JOBS_DIR", &folder).set("AWSIDEMAN_JOBS_GRACE", "0");
+    world.run(["jobs", "run", "clean"]).ok();
+    assert_eq!(log(&world), "");
+    world.set("AWS_ENDPOINT_URL", "http://127.0.0.1:1").set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1");
+    world.run(["jobs", "run", "warm"]);
+    let text = log(&world);
+    assert!(text.contains("WARN") && text.contains("job failed job=\"warm\""), "{text}");
+    assert!(text.contains("outcome=\"failed\"") && text.contains("reason="), "{text}");
+    // A server that never answers: the run is stopped at its timeout.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    world.write("jobs/10-warm.toml", &format!("{warm}timeout = \"1s\"\n"));
+    world.set("AWS_ENDPOINT_URL", &url);
+    world.run(["jobs", "run", "warm"]);
+    assert!(log(&world).contains("outcome=\"timed-out\""), "{}", log(&world));
+}
+
+#[test]
 fn a_log_that_cannot_be_written_never_fails_a_command() {
     let mut world = World::small();
     world.set("AWSIDEMAN_LOG_FILE", "/proc/none/awsideman.log");

@@ -103,7 +103,7 @@ fn the_file_transport_writes_one_private_file_for_each_mail() {
     assert_eq!(mode & 0o777, 0o600);
     let text = std::fs::read_to_string(path).unwrap();
     for header in [
-        "Subject: awsideman Cache Health Alert\r\n",
+        "Subject: awsideman Cache Health Alert: [FIRING:1] hit_rate (host-1)\r\n",
         "From: awsideman@example.com\r\n",
         "To: \"On Call\" <oncall@example.com>\r\n",
         "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n",

@@ -50,6 +50,7 @@ fn hold_group_wait_recovery_delay_and_repeat_by_the_minute() {
         ((0, 0, 0, 2), "xxxxxx.", "0+ 2! 4! 6-"),
         ((0, 0, 2, 2), "xxx....", "0+ 2! 5-"),
         ((1, 1, 1, 3), "xxxxxxxxx...", "2+ 5! 8! 10-"),
+        ((0, 0, 3, 0), "x.x..x.x....", "0+ 11-"),
     ];
     for ((hold, group_wait, recovery_delay, repeat), runs, expected) in table {
         let mut desk = Desk::new();
@@ -136,6 +137,48 @@ fn aws_down_or_a_login_that_is_over_is_one_alert_however_many_jobs_and_profiles_
 }
 
 #[test]
+fn a_recovered_alert_is_resolved_by_any_run_and_its_cause_waits_no_second_time() {
+    let mut desk = Desk::new();
+    desk.settings.recovery_delay = minutes(10);
+    assert_eq!(plain(&mut desk, 0, &[bad("job:digest")]), "+job:digest");
+    assert_eq!(plain(&mut desk, 5, &[good("job:digest")]), "");
+    assert_eq!(plain(&mut desk, 14, &[good("hit_rate")]), "");
+    assert_eq!(plain(&mut desk, 15, &[]), "-job:digest", "the job itself runs again tomorrow");
+    let failing = [bad("job:warm"), bad("job:verify")];
+    let causes = ["job:warm", "job:verify"].map(|of| cause(of, "aws"));
+    assert_eq!(told(&mut desk, 20, &failing, &causes, None), "+aws");
+    assert_eq!(plain(&mut desk, 25, &[good("job:warm")]), "");
+    assert_eq!(plain(&mut desk, 26, &[good("job:verify")]), "");
+    assert_eq!(plain(&mut desk, 35, &[]), "", "9 minutes");
+    assert_eq!(plain(&mut desk, 36, &[]), "-aws");
+    assert_eq!(stand(&desk, 36, false), "");
+}
+
+#[test]
+fn a_subject_names_its_alerts_and_stays_short_and_one_line() {
+    let mut desk = Desk::new();
+    let subject = |desk: &mut Desk, minute: i64, findings: &[Finding]| {
+        let run = run(findings, desk.when);
+        let mail = observe(&mut desk.database, &run, &desk.settings, minute * MINUTE).unwrap().mail;
+        mail.map(|mail| mail.subject.strip_prefix("awsideman Cache Health Alert: ").unwrap().to_owned())
+    };
+    let (warm, rate) = (bad("job:warm"), bad("hit_rate"));
+    let said = subject(&mut desk, 0, &[warm, rate]);
+    assert_eq!(said.as_deref(), Some("[FIRING:2] hit_rate, job:warm (host-1)"));
+    let said = subject(&mut desk, 1, &[good("job:warm"), bad("size")]);
+    assert_eq!(said.as_deref(), Some("[FIRING:1] size; [RESOLVED:1] job:warm (host-1)"));
+    let said = subject(&mut desk, 2, &[good("size"), good("hit_rate")]);
+    assert_eq!(said.as_deref(), Some("[RESOLVED:2] size, hit_rate (host-1)"));
+    let many: Vec<Finding> = (0..9).map(|n| bad(&format!("job:{n}-{}", "x".repeat(200)))).collect();
+    let said = subject(&mut desk, 3, &many).unwrap();
+    assert!(said.starts_with("[FIRING:9] job:0-xxx") && said.ends_with("..., 5 more (host-1)"), "{said}");
+    assert!(said.len() < 250, "{said}");
+    let evil = [bad("job:a@b\r\nBcc: all@example.com")];
+    let said = subject(&mut desk, 4, &evil).unwrap();
+    assert!(said.contains("job:a@b  Bcc") && !said.contains(['\r', '\n']), "{said}");
+}
+
+#[test]
 fn what_outlasts_its_cause_is_told_then() {
     let mut desk = Desk::new();
     let warm = [bad("job:warm")];
@@ -161,7 +204,7 @@ fn a_disabled_cache_mutes_the_hit_rate_and_every_message_says_that_it_is_disable
     let run = Run { disabled, ..run(&findings, AlertWhen::OnChange) };
     let mail = observe(&mut desk.database, &run, &desk.settings, 6 * MINUTE).unwrap().mail.unwrap();
     assert!(mail.body.contains("Disabled: the cache is disabled until noon by ann: INC-7\n"), "{}", mail.body);
-    assert!(mail.body.contains("Held back:\n- hit_rate is bad\n  comes with disabled\n"), "{}", mail.body);
+    assert!(mail.body.contains("Suppressed:\n- hit_rate is bad\n  comes with disabled\n"), "{}", mail.body);
     assert_eq!(plain(&mut desk, 7, &[bad("hit_rate")]), "!hit_rate", "enabled again");
 }
 
@@ -204,7 +247,7 @@ fn the_document_and_the_page_say_what_the_text_says_and_escape_what_they_must() 
     assert!(!mail.body.contains('\u{202e}') && !mail.body.contains("\nBcc"), "{}", mail.body);
     let document: serde_json::Value = serde_json::from_str(&mail.document).unwrap();
     let text = document["text"].as_str().unwrap();
-    assert!(text.starts_with(&format!("{}\n```\nBegan:\n- &lt;script&gt;", mail.subject)), "{text}");
+    assert!(text.starts_with(&format!("{}\n```\nFiring:\n- &lt;script&gt;", mail.subject)), "{text}");
     assert!(!text.contains('<') && text.matches("```").count() == 2, "no name calls a channel: {text}");
     assert_eq!((&document["state"], &document["host"]), (&"firing".into(), &"host-1".into()));
     let alert = &document["alerts"][0];

@@ -4,8 +4,7 @@
 //! configuration that is not sound does not keep anybody from a silence; a test says where it went, or what keeps it
 //! from leaving and which key to set.
 
-use super::runs::sent;
-use crate::alerts::{self, AlertError, Channel, Event, Receipt, Silence, Standing};
+use crate::alerts::{self, AlertError, Channel, Event, Kept, Receipt, Silence, Standing};
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::alerts::{AlertHistoryArgs, AlertsCommand, ChannelWord, SilenceArgs};
@@ -14,6 +13,7 @@ use crate::cli::output::{Output, Page, Style};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::{UnixMillis, millis};
+use crate::config::Transport;
 use crate::host;
 use crate::model::{Zone, format_duration};
 use crate::state::Database;
@@ -57,11 +57,11 @@ impl Desk {
 }
 
 fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let mut desk = Desk::open(globals, output)?;
+    let desk = Desk::open(globals, output)?;
     let settings = &desk.session.app.config().alerts;
     let standing = alerts::standing(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
     let silences = alerts::silences(&desk.database, desk.now)?;
-    let waiting = alerts::waiting(&mut desk.database)?;
+    let kept = alerts::kept(&desk.database, settings)?;
     let row = |alert: &Standing| {
         let since = times::age(alert.since, desk.now);
         vec![alert.key.clone(), alert.state.to_owned(), since, alert.message.clone(), alert.next.clone()]
@@ -75,17 +75,33 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
         page = page.marked(Style::Hint, format!("next ({})", alert.key), &alert.hint);
     }
     page = silence_lines(page, &silences, desk.now);
-    if waiting > 0 {
-        page = page.marked(Style::Warn, "waiting", format!("{waiting} deliveries are kept for the next run of a job"));
-    }
+    page = kept_lines(page, &kept, desk.now);
     let document = json!({
         "schema_version": 1,
         "alerts": standing,
         "silences": silences,
-        "waiting": waiting,
+        "waiting": kept.len(),
+        "deliveries": kept,
         "notices": desk.session.notices,
     });
     output.report(&document, &page)
+}
+
+/// What could not be delivered yet, each with its channel, the reason and the next try.
+fn kept_lines(mut page: Page, kept: &[Kept], now: UnixMillis) -> Page {
+    for delivery in kept {
+        let tried = match (&delivery.reason, delivery.attempts) {
+            (Some(reason), 1) => format!("1 attempt: {reason}"),
+            (Some(reason), attempts) => format!("{attempts} attempts: {reason}"),
+            (None, _) => "not tried yet".to_owned(),
+        };
+        let since = times::age(delivery.since, now);
+        page = page
+            .marked(Style::Warn, &format!("kept ({})", delivery.channel), format!("{} ({since})", delivery.subject))
+            .field("  reason", tried)
+            .field("  next try", format!("{}; given up at {}", delivery.next_try, times::local(delivery.given_up_at)));
+    }
+    page
 }
 
 fn silence_lines(mut page: Page, silences: &[Silence], now: UnixMillis) -> Page {
@@ -208,7 +224,7 @@ fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) ->
     {
         return Err(error.into());
     }
-    output.report(&document(&tried, &session.notices), &page(&tried))?;
+    output.report(&document(&tried, &session.notices), &page(&tried, app.config().alerts.email.transport))?;
     if tried.iter().any(|(_, result)| result.is_err()) {
         return Err(Failure::quiet(Code::Failed));
     }
@@ -251,12 +267,24 @@ fn document(tried: &[(Channel, Result<Receipt, AlertError>)], notices: &[String]
     })
 }
 
-fn page(tried: &[(Channel, Result<Receipt, AlertError>)]) -> Page {
+/// `Mail: sent to smtp.example.com:587`; a file that was written is no mail that was sent.
+fn handed_over(receipt: &Receipt, transport: Transport) -> String {
+    let place = &receipt.place;
+    match (receipt.channel, transport) {
+        (Channel::Mail, Transport::Smtp) => format!("Mail: sent to {place}"),
+        (Channel::Mail, Transport::Sendmail) => format!("Mail: sent to {place}, which delivers it from here"),
+        (Channel::Mail, Transport::File) => format!("Mail: written to {place} (transport = \"file\" sends nothing)"),
+        (Channel::Webhook, _) => format!("Webhook: sent to {place}"),
+        (Channel::Command, _) => format!("Command: sent to {place}"),
+    }
+}
+
+fn page(tried: &[(Channel, Result<Receipt, AlertError>)], transport: Transport) -> Page {
     let mut page = Page::new();
     for (channel, result) in tried {
         page = match result {
             Ok(receipt) => {
-                let page = page.line(sent(receipt));
+                let page = page.line(handed_over(receipt, transport));
                 receipt.complaint.iter().fold(page, |page, complaint| page.line(complaint.clone()))
             }
             Err(error) => {

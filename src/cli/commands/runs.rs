@@ -195,7 +195,7 @@ fn mail_lines(mut page: Page, mail: &Delivered) -> Page {
 }
 
 /// `Mail: smtp.example.com:587`
-pub(super) fn sent(receipt: &Receipt) -> String {
+fn sent(receipt: &Receipt) -> String {
     let name = match receipt.channel {
         Channel::Mail => "Mail",
         Channel::Webhook => "Webhook",
