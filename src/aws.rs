@@ -7,12 +7,15 @@
 
 mod credential_error;
 mod credentials;
+mod files;
 mod login;
+mod resolved;
 mod selection;
 
 pub use credential_error::{CredentialFault, credential_fault, innermost};
 pub use login::{Login, login};
-pub use selection::{Environment, browser_login, credential_fingerprint, environment, region};
+pub use resolved::{Chosen, Resolved, Service, resolve};
+pub use selection::{Environment, browser_login, credential_fingerprint, environment};
 
 use crate::clock::UnixMillis;
 use crate::http;
@@ -23,7 +26,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, imds};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::SystemTimeSource;
 use credential_error::judge;
 use credentials::Kept;
 use std::time::{Duration, UNIX_EPOCH};
@@ -32,10 +37,12 @@ use std::time::{Duration, UNIX_EPOCH};
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What selects an account, a region and a way to AWS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AwsSettings {
-    /// The profile; `None` is the SDK's own choice (`AWS_PROFILE`, else `default`).
+    /// The profile that was asked for: it wins over the keys in the environment.
     pub profile: Option<String>,
+    /// The profile when nothing else names one, not even a variable; `None` is `default`.
+    pub default_profile: Option<String>,
     /// The region; `None` is `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile's.
     pub region: Option<String>,
     /// An endpoint for every service, before every `AWS_ENDPOINT_URL*`.
@@ -59,31 +66,44 @@ pub struct CredentialFacts {
     pub provider: String,
 }
 
-/// Loads the SDK's configuration: the environment, the AWS files and `settings` on top.
-pub async fn load(settings: &AwsSettings) -> SdkConfig {
+/// The SDK's configuration, from which each service's client is made.
+#[derive(Debug)]
+pub struct AwsAccess {
+    sdk: SdkConfig,
+    resolved: Resolved,
+}
+
+/// Loads the SDK's configuration: the environment, the AWS files and `settings` on top. The SDK itself reads none of them.
+pub async fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> {
+    let resolved = resolve(settings, &environment());
     let client = http::client();
-    let region = region(settings, &environment()).map(Region::new);
+    let region = resolved.region().map(|region| Region::new(region.value));
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout)
         .operation_timeout(settings.operation_timeout)
         .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+    let builder = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
         .http_client(client.clone())
         .region(region.clone())
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts.clone());
+        .timeout_config(timeouts.clone())
+        .sleep_impl(TokioSleep::new())
+        .time_source(SystemTimeSource::new())
+        .use_fips(resolved.fips())
+        .use_dual_stack(resolved.dual_stack());
     // In the user agent, and so in CloudTrail.
-    if let Ok(name) = AppName::new("awsideman") {
-        loader = loader.app_name(name);
-    }
-    if let Some(url) = &settings.endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
-    }
+    let builder = match AppName::new("awsideman") {
+        Ok(name) => builder.app_name(name),
+        Err(_) => builder,
+    };
     if let Some((key, secret)) = &settings.static_credentials {
-        return loader.credentials_provider(Credentials::new(key, secret, None, None, "static")).load().await;
+        let keys = Credentials::new(key, secret, None, None, "static");
+        let sdk = builder.credentials_provider(SharedCredentialsProvider::new(keys)).build();
+        return Ok(AwsAccess { sdk, resolved });
+    }
+    if let Some(problem) = resolved.problem() {
+        return Err(CredentialFault::Configuration(problem));
     }
     let provider = ProviderConfig::without_region()
         .with_http_client(client)
@@ -101,23 +121,35 @@ pub async fn load(settings: &AwsSettings) -> SdkConfig {
         .build();
     let mut chain = DefaultCredentialsChain::builder().configure(provider).imds_client(metadata);
     chain.set_region(region);
-    if let Some(profile) = &settings.profile {
-        chain = chain.profile_name(profile);
+    if resolved.profile().from != "default" {
+        chain = chain.profile_name(&resolved.profile().value);
     }
-    loader.credentials_provider(Kept::new(chain.build().await, settings.operation_timeout)).load().await
+    let kept = Kept::new(chain.build().await, settings.operation_timeout);
+    let sdk = builder.credentials_provider(SharedCredentialsProvider::new(kept)).build();
+    Ok(AwsAccess { sdk, resolved })
 }
 
-/// Resolves the credentials and says what is known about them; the secret stays inside.
-///
-/// `profile` is the one in the settings; it makes the fault more exact.
-pub async fn credentials(config: &SdkConfig, profile: Option<&str>) -> Result<CredentialFacts, CredentialFault> {
-    let Some(provider) = config.credentials_provider() else {
-        return Err(CredentialFault::Missing("no source of credentials is configured".into()));
-    };
-    let found = provider.provide_credentials().await.map_err(|error| judge(&error, profile))?;
-    let expiry = found.expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(crate::clock::millis);
-    let account = found.account_id().map(|id| id.as_str().to_owned());
-    Ok(CredentialFacts { account, expiry, provider: provider_name(&found) })
+impl AwsAccess {
+    /// The configuration for the client of a service.
+    pub fn config(&self, service: Service) -> SdkConfig {
+        match self.resolved.endpoint(service) {
+            Some(endpoint) => self.sdk.to_builder().endpoint_url(endpoint.value).build(),
+            None => self.sdk.clone(),
+        }
+    }
+
+    /// Resolves the credentials and says what is known about them; the secret stays inside.
+    ///
+    /// `profile` is the one in the settings; it makes the fault more exact.
+    pub async fn credentials(&self, profile: Option<&str>) -> Result<CredentialFacts, CredentialFault> {
+        let Some(provider) = self.sdk.credentials_provider() else {
+            return Err(CredentialFault::Missing("no source of credentials is configured".into()));
+        };
+        let found = provider.provide_credentials().await.map_err(|error| judge(&error, profile))?;
+        let expiry = found.expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(crate::clock::millis);
+        let account = found.account_id().map(|id| id.as_str().to_owned());
+        Ok(CredentialFacts { account, expiry, provider: provider_name(&found) })
+    }
 }
 
 fn provider_name(credentials: &Credentials) -> String {
@@ -133,27 +165,28 @@ mod tests {
 
     fn settings() -> AwsSettings {
         AwsSettings {
-            profile: None,
             region: Some("eu-west-1".into()),
             endpoint_url: Some("http://127.0.0.1:9".into()),
             connect_timeout: Duration::from_secs(1),
             operation_timeout: Duration::from_secs(2),
             static_credentials: Some(("AKIDEXAMPLE".into(), "secret".into())),
+            ..AwsSettings::default()
         }
     }
 
     #[tokio::test]
-    async fn static_credentials_beat_everything_and_their_secret_is_not_told() {
-        let config = load(&settings()).await;
+    async fn static_credentials_win_over_everything_and_their_secret_is_not_shown() {
+        let access = load(&settings()).await.unwrap();
+        let config = access.config(Service::SsoAdmin);
         assert_eq!(config.region().map(ToString::to_string).as_deref(), Some("eu-west-1"));
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
-        let facts = credentials(&config, None).await.unwrap();
+        let facts = access.credentials(None).await.unwrap();
         assert_eq!(facts, CredentialFacts { account: None, expiry: None, provider: "static".into() });
     }
 
     #[tokio::test]
     async fn the_sdk_itself_never_retries() {
-        let config = load(&settings()).await;
+        let config = load(&settings()).await.unwrap().config(Service::Sts);
         assert_eq!(config.retry_config().unwrap().max_attempts(), 1);
         assert_eq!(config.timeout_config().unwrap().connect_timeout(), Some(Duration::from_secs(1)));
         assert_eq!(config.timeout_config().unwrap().operation_timeout(), Some(Duration::from_secs(2)));

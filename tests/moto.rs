@@ -93,6 +93,7 @@ async fn awsideman_reads_what_boto3_created() {
     let made = moto.seed(&python);
     let aws = Aws::new(AwsSettings {
         profile: None,
+        default_profile: None,
         region: Some("eu-west-1".into()),
         endpoint_url: Some(moto.url.clone()),
         connect_timeout: Duration::from_secs(5),

@@ -88,34 +88,27 @@ impl App {
 
     /// The region that will be asked, and what chose it.
     pub fn region(&self) -> Option<(String, String)> {
-        let region = self.selection().region?;
         if self.is_sandbox() {
-            return Some((region, "the sandbox".into()));
+            return Some((self.selection().region?, "the sandbox".into()));
         }
-        let variable = |name: &str| self.environment.get(name).is_some_and(|value| !value.trim().is_empty());
-        let origin = if self.config().region.is_some() {
-            self.origin("region")
-        } else if let Some(name) = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find(|name| variable(name)) {
-            name.to_owned()
-        } else {
-            format!("the AWS files, profile {}", self.profile().0)
-        };
-        Some((region, origin))
+        let region = self.aws().region()?;
+        let origin = if region.from == "region" { self.origin("region") } else { region.from };
+        Some((region.value, origin))
     }
 
     /// The AWS profile, and what chose it.
     pub fn profile(&self) -> (String, String) {
-        if let Some(profile) = &self.config().profile {
-            return (profile.clone(), self.origin("profile"));
-        }
-        match self.environment.get("AWS_PROFILE").filter(|name| !name.is_empty()) {
-            Some(profile) => (profile.clone(), "AWS_PROFILE".into()),
-            None => ("default".into(), "none was chosen".into()),
-        }
+        let profile = self.aws().profile().clone();
+        let origin = match profile.from.as_str() {
+            "profile" => self.origin("profile"),
+            "default" => "none was chosen".into(),
+            _ => profile.from,
+        };
+        (profile.value, origin)
     }
 
     /// What gave a key its value.
-    fn origin(&self, key: &str) -> String {
+    pub(super) fn origin(&self, key: &str) -> String {
         self.loaded.origins.get(key).cloned().unwrap_or_else(|| "the configuration".into())
     }
 

@@ -56,7 +56,7 @@ pub use upkeep::{Cleared, Scope};
 pub use warming::{Shortage, WarmDone, Warming};
 pub use works::RunDone;
 
-use crate::aws::{self, AwsSettings, Environment};
+use crate::aws::{self, AwsSettings, Environment, Resolved, Service};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Backend, Config, Loaded, LogLevel, Sharing};
 use crate::gateway::Selection;
@@ -72,6 +72,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 pub struct App {
     loaded: Loaded,
     environment: Environment,
+    resolved: OnceLock<Resolved>,
     clock: Arc<dyn Clock>,
     access: Access,
     sandbox: Option<Arc<SandboxHost>>,
@@ -113,6 +114,7 @@ impl App {
         Ok(App {
             loaded,
             environment: aws::environment(),
+            resolved: OnceLock::new(),
             clock,
             access,
             sandbox,
@@ -137,6 +139,7 @@ impl App {
         let mut loaded = self.loaded.clone();
         if let Some(profile) = profile {
             loaded.config.profile = Some(profile.to_owned());
+            loaded.origins.insert("profile".into(), "the job".into());
         }
         App::new(loaded, self.sandbox.clone())
     }
@@ -204,8 +207,14 @@ impl App {
     /// What selects an AWS account, a region and a way to it.
     pub fn aws_settings(&self) -> AwsSettings {
         let config = self.config();
+        // The host's file is a default for all users; every other place is this user's own choice.
+        let by_host =
+            self.loaded.files.first().is_some_and(|(host, _)| *self.origin("profile") == *host.to_string_lossy());
+        let (profile, default_profile) =
+            if by_host { (None, config.profile.clone()) } else { (config.profile.clone(), None) };
         AwsSettings {
-            profile: config.profile.clone(),
+            profile,
+            default_profile,
             region: config.region.clone(),
             endpoint_url: config.aws.endpoint_url.clone(),
             connect_timeout: config.aws.connect_timeout,
@@ -220,31 +229,30 @@ impl App {
         if let Some(sandbox) = &self.sandbox {
             return sandbox.selection(wanted);
         }
-        let settings = self.aws_settings();
         Selection {
-            fingerprint: aws::credential_fingerprint(&settings, &self.environment),
-            region: aws::region(&settings, &self.environment),
+            fingerprint: aws::credential_fingerprint(&self.aws_settings(), &self.environment),
+            region: self.aws().region().map(|region| region.value),
             endpoint: self.endpoint(),
             wanted,
         }
     }
 
+    /// The profile, region and endpoints in use.
+    pub(crate) fn aws(&self) -> &Resolved {
+        self.resolved.get_or_init(|| aws::resolve(&self.aws_settings(), &self.environment))
+    }
+
     /// The endpoints that are not AWS's own, as part of the space.
     fn endpoint(&self) -> Option<String> {
-        if let Some(url) = &self.config().aws.endpoint_url {
-            return Some(url.clone());
+        let services = [Service::SsoAdmin, Service::IdentityStore, Service::Organizations];
+        let found = services.map(|service| self.aws().endpoint(service).map(|endpoint| endpoint.value));
+        let [first, others @ ..] = &found;
+        if others.iter().all(|other| other == first) {
+            return first.clone();
         }
-        if self.environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some_and(|v| v.eq_ignore_ascii_case("true")) {
-            return None;
-        }
-        let services = ["", "_IDENTITYSTORE", "_SSO_ADMIN", "_ORGANIZATIONS"];
-        let set: Vec<&str> = services
-            .iter()
-            .filter_map(|service| self.environment.get(&format!("AWS_ENDPOINT_URL{service}")))
-            .map(String::as_str)
-            .filter(|url| !url.is_empty())
-            .collect();
-        (!set.is_empty()).then(|| set.join(" "))
+        let named = services.into_iter().zip(found);
+        let named = named.filter_map(|(service, url)| Some(format!("{}={}", service.key(), url?)));
+        Some(named.collect::<Vec<_>>().join(" "))
     }
 
     /// The switch, and what is wrong with it.

@@ -53,6 +53,7 @@ impl SandboxHost {
         };
         Ok(AwsSettings {
             profile: None,
+            default_profile: None,
             region: Some(REGION.into()),
             endpoint_url: Some(url),
             static_credentials: Some(("SANDBOX".into(), "sandbox".into())),

@@ -4,8 +4,7 @@
 //! (an SSO token that cannot renew itself, the registration behind one that can, temporary keys with their end beside
 //! them); nothing secret is kept of what was read.
 
-use super::AwsSettings;
-use super::selection::{Environment, profile_setting};
+use super::{AwsSettings, Environment, resolve};
 use crate::clock::UnixMillis;
 use chrono::DateTime;
 use serde::Deserialize;
@@ -37,14 +36,14 @@ struct Kept {
 
 /// The login behind the profile in use.
 pub fn login(settings: &AwsSettings, environment: &Environment) -> Login {
-    let variable = |name: &str| environment.get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
-    let chosen = settings.profile.clone().or_else(|| variable("AWS_PROFILE"));
-    let profile = chosen.clone().unwrap_or_else(|| "default".into());
-    let value = |key: &str| profile_setting(environment, &profile, key);
+    let resolved = resolve(settings, environment);
+    let variable = |name: &str| resolved.variable(name);
+    let profile = resolved.profile().value.clone();
+    let value = |key: &str| resolved.setting(key).map(|chosen| chosen.value);
     let plain = |name: String, ends_at| Login { name, profile: profile.clone(), ends_at, began_at: None };
     // Keys in variables win over every profile but one that was asked for by us.
-    if settings.profile.is_none() && variable("AWS_ACCESS_KEY_ID").is_some() {
-        return plain("environment".into(), variable("AWS_CREDENTIAL_EXPIRATION").and_then(|text| time(&text)));
+    if !resolved.is_explicit() && variable("AWS_ACCESS_KEY_ID").is_some() {
+        return plain("environment".into(), variable("AWS_CREDENTIAL_EXPIRATION").and_then(time));
     }
     let session = value("sso_session");
     let Some(name) = session.clone().or_else(|| value("sso_start_url")) else {
@@ -52,7 +51,7 @@ pub fn login(settings: &AwsSettings, environment: &Environment) -> Login {
         return plain(profile.clone(), ends.and_then(|text| time(&text)));
     };
     let url = match &session {
-        Some(session) => super::selection::session_setting(environment, session, "sso_start_url"),
+        Some(session) => resolved.files.sso_session(session).and_then(|session| session.get("sso_start_url").cloned()),
         None => Some(name.clone()),
     };
     let newest = url.and_then(|url| newest_token(environment, &url));
@@ -94,21 +93,13 @@ fn time(text: &str) -> Option<UnixMillis> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     const CONFIG: &str = "[profile a]\nsso_session = corp\n[profile b]\nsso_session = corp\n\
         [sso-session corp]\nsso_start_url = https://corp.example.com/start\n\
         [profile old]\nsso_start_url = https://old.example.com/start/#\n[profile keys]\n[profile none]\n";
 
     fn settings(profile: Option<&str>) -> AwsSettings {
-        AwsSettings {
-            profile: profile.map(str::to_owned),
-            region: None,
-            endpoint_url: None,
-            connect_timeout: Duration::from_secs(1),
-            operation_timeout: Duration::from_secs(1),
-            static_credentials: None,
-        }
+        AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() }
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn site(shape: Shape) -> Site {
     let running = sandbox::start(organisation.clone(), Limits { tps: 0.0, latency: Duration::ZERO }).unwrap();
     let aws = Arc::new(Aws::new(AwsSettings {
         profile: None,
+        default_profile: None,
         region: Some("eu-west-1".into()),
         endpoint_url: Some(running.url()),
         connect_timeout: Duration::from_secs(5),

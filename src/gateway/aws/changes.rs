@@ -18,52 +18,52 @@ pub(super) async fn make(aws: &Aws, target: &Target, change: &Change) -> Result<
     let ask = &Ask::change(change, aws.settings.profile.as_deref());
     let Target { instance, identity_store } = target;
     match change {
-        Change::CreateUser(user) => people::create_user(aws.identity_store().await, identity_store, user, ask).await,
+        Change::CreateUser(user) => people::create_user(aws.identity_store().await?, identity_store, user, ask).await,
         Change::UpdateUser { id, attributes } => {
-            people::update_user(aws.identity_store().await, identity_store, id, attributes, ask).await
+            people::update_user(aws.identity_store().await?, identity_store, id, attributes, ask).await
         }
-        Change::DeleteUser(id) => people::delete_user(aws.identity_store().await, identity_store, id, ask).await,
+        Change::DeleteUser(id) => people::delete_user(aws.identity_store().await?, identity_store, id, ask).await,
         Change::CreateGroup { name, description } => {
             let description = description.as_deref();
-            people::create_group(aws.identity_store().await, identity_store, name, description, ask).await
+            people::create_group(aws.identity_store().await?, identity_store, name, description, ask).await
         }
         Change::UpdateGroup { id, attributes } => {
-            people::update_group(aws.identity_store().await, identity_store, id, attributes, ask).await
+            people::update_group(aws.identity_store().await?, identity_store, id, attributes, ask).await
         }
-        Change::DeleteGroup(id) => people::delete_group(aws.identity_store().await, identity_store, id, ask).await,
+        Change::DeleteGroup(id) => people::delete_group(aws.identity_store().await?, identity_store, id, ask).await,
         Change::AddMember { group, user } => {
-            people::add_member(aws.identity_store().await, identity_store, group, user, ask).await
+            people::add_member(aws.identity_store().await?, identity_store, group, user, ask).await
         }
         Change::RemoveMember { membership, .. } => {
-            people::remove_member(aws.identity_store().await, identity_store, membership, ask).await
+            people::remove_member(aws.identity_store().await?, identity_store, membership, ask).await
         }
         Change::CreatePermissionSet { name, fields } => {
-            access::create(aws.sso_admin().await, instance, name, fields, ask).await
+            access::create(aws.sso_admin().await?, instance, name, fields, ask).await
         }
         Change::UpdatePermissionSet { arn, fields } => {
-            access::update(aws.sso_admin().await, instance, arn, fields, ask).await
+            access::update(aws.sso_admin().await?, instance, arn, fields, ask).await
         }
-        Change::DeletePermissionSet(arn) => access::delete(aws.sso_admin().await, instance, arn, ask).await,
+        Change::DeletePermissionSet(arn) => access::delete(aws.sso_admin().await?, instance, arn, ask).await,
         Change::AttachManagedPolicy { arn, policy } => {
-            access::attach_managed(aws.sso_admin().await, instance, arn, policy, ask).await
+            access::attach_managed(aws.sso_admin().await?, instance, arn, policy, ask).await
         }
         Change::DetachManagedPolicy { arn, policy } => {
-            access::detach_managed(aws.sso_admin().await, instance, arn, policy, ask).await
+            access::detach_managed(aws.sso_admin().await?, instance, arn, policy, ask).await
         }
         Change::AttachCustomerPolicy { arn, name, path } => {
-            access::attach_customer(aws.sso_admin().await, instance, arn, (name, path), ask).await
+            access::attach_customer(aws.sso_admin().await?, instance, arn, (name, path), ask).await
         }
         Change::DetachCustomerPolicy { arn, name, path } => {
-            access::detach_customer(aws.sso_admin().await, instance, arn, (name, path), ask).await
+            access::detach_customer(aws.sso_admin().await?, instance, arn, (name, path), ask).await
         }
         Change::PutInlinePolicy { arn, document } => {
-            access::put_inline(aws.sso_admin().await, instance, arn, document, ask).await
+            access::put_inline(aws.sso_admin().await?, instance, arn, document, ask).await
         }
-        Change::DeleteInlinePolicy(arn) => access::delete_inline(aws.sso_admin().await, instance, arn, ask).await,
+        Change::DeleteInlinePolicy(arn) => access::delete_inline(aws.sso_admin().await?, instance, arn, ask).await,
         Change::Provision { arn, account } => {
-            access::provision(aws.sso_admin().await, instance, arn, account.as_deref(), ask).await
+            access::provision(aws.sso_admin().await?, instance, arn, account.as_deref(), ask).await
         }
-        Change::Assign(grant) => access::assign(aws.sso_admin().await, instance, grant, ask).await,
-        Change::Revoke(grant) => access::revoke(aws.sso_admin().await, instance, grant, ask).await,
+        Change::Assign(grant) => access::assign(aws.sso_admin().await?, instance, grant, ask).await,
+        Change::Revoke(grant) => access::revoke(aws.sso_admin().await?, instance, grant, ask).await,
     }
 }

@@ -18,7 +18,7 @@ mod sts;
 mod tests;
 
 use super::{Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
-use crate::aws::{self, AwsSettings, CredentialFacts, SdkConfig};
+use crate::aws::{self, AwsAccess, AwsSettings, CredentialFacts, SdkConfig, Service};
 use async_trait::async_trait;
 use errors::Ask;
 use serde_json::Value;
@@ -28,7 +28,7 @@ use tokio::sync::OnceCell;
 #[derive(Debug)]
 pub struct Aws {
     settings: AwsSettings,
-    config: OnceCell<SdkConfig>,
+    access: OnceCell<AwsAccess>,
     identity_store: OnceCell<aws_sdk_identitystore::Client>,
     sso_admin: OnceCell<aws_sdk_ssoadmin::Client>,
     organizations: OnceCell<aws_sdk_organizations::Client>,
@@ -40,7 +40,7 @@ impl Aws {
     pub fn new(settings: AwsSettings) -> Self {
         Self {
             settings,
-            config: OnceCell::new(),
+            access: OnceCell::new(),
             identity_store: OnceCell::new(),
             sso_admin: OnceCell::new(),
             organizations: OnceCell::new(),
@@ -55,31 +55,40 @@ impl Aws {
 
     async fn credentials_for(&self, what: &str) -> Result<CredentialFacts, GatewayError> {
         let profile = self.settings.profile.as_deref();
-        aws::credentials(self.config().await, profile)
-            .await
-            .map_err(|fault| errors::no_credentials(fault, profile, what))
+        let found = self.access().await?.credentials(profile).await;
+        found.map_err(|fault| errors::no_credentials(fault, profile, what))
     }
 
-    async fn config(&self) -> &SdkConfig {
-        self.config.get_or_init(|| aws::load(&self.settings)).await
+    async fn access(&self) -> Result<&AwsAccess, GatewayError> {
+        let profile = self.settings.profile.as_deref();
+        let loaded = self.access.get_or_try_init(|| aws::load(&self.settings)).await;
+        loaded.map_err(|fault| errors::no_credentials(fault, profile, "credentials"))
     }
 
-    async fn identity_store(&self) -> &aws_sdk_identitystore::Client {
-        let make = || async { aws_sdk_identitystore::Client::new(self.config().await) };
-        self.identity_store.get_or_init(make).await
+    async fn config(&self, service: Service) -> Result<SdkConfig, GatewayError> {
+        self.access().await.map(|access| access.config(service))
     }
 
-    async fn sso_admin(&self) -> &aws_sdk_ssoadmin::Client {
-        self.sso_admin.get_or_init(|| async { aws_sdk_ssoadmin::Client::new(self.config().await) }).await
+    async fn identity_store(&self) -> Result<&aws_sdk_identitystore::Client, GatewayError> {
+        let make =
+            || async { self.config(Service::IdentityStore).await.map(|c| aws_sdk_identitystore::Client::new(&c)) };
+        self.identity_store.get_or_try_init(make).await
     }
 
-    async fn organizations(&self) -> &aws_sdk_organizations::Client {
-        let make = || async { aws_sdk_organizations::Client::new(self.config().await) };
-        self.organizations.get_or_init(make).await
+    async fn sso_admin(&self) -> Result<&aws_sdk_ssoadmin::Client, GatewayError> {
+        let make = || async { self.config(Service::SsoAdmin).await.map(|c| aws_sdk_ssoadmin::Client::new(&c)) };
+        self.sso_admin.get_or_try_init(make).await
     }
 
-    async fn sts(&self) -> &aws_sdk_sts::Client {
-        self.sts.get_or_init(|| async { aws_sdk_sts::Client::new(self.config().await) }).await
+    async fn organizations(&self) -> Result<&aws_sdk_organizations::Client, GatewayError> {
+        let make =
+            || async { self.config(Service::Organizations).await.map(|c| aws_sdk_organizations::Client::new(&c)) };
+        self.organizations.get_or_try_init(make).await
+    }
+
+    async fn sts(&self) -> Result<&aws_sdk_sts::Client, GatewayError> {
+        let make = || async { self.config(Service::Sts).await.map(|c| aws_sdk_sts::Client::new(&c)) };
+        self.sts.get_or_try_init(make).await
     }
 }
 
@@ -91,10 +100,10 @@ fn chosen<'a>(target: Option<&'a Target>, ask: &Ask) -> Result<&'a Target, Gatew
 impl Source for Aws {
     async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
         match api_of(operation) {
-            Api::IdentityStore => _ = self.identity_store().await,
-            Api::SsoAdmin => _ = self.sso_admin().await,
-            Api::Organizations => _ = self.organizations().await,
-            Api::Sts => _ = self.sts().await,
+            Api::IdentityStore => _ = self.identity_store().await?,
+            Api::SsoAdmin => _ = self.sso_admin().await?,
+            Api::Organizations => _ = self.organizations().await?,
+            Api::Sts => _ = self.sts().await?,
         }
         self.credentials_for(&operation_words(operation)).await.map(drop)
     }
@@ -110,45 +119,49 @@ impl Source for Aws {
         let instance = || chosen(target, ask).map(|target| target.instance.as_str());
         let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
         match listing {
-            Listing::Users => identitystore::users(self.identity_store().await, store()?, token, ask).await,
-            Listing::Groups => identitystore::groups(self.identity_store().await, store()?, token, ask).await,
+            Listing::Users => identitystore::users(self.identity_store().await?, store()?, token, ask).await,
+            Listing::Groups => identitystore::groups(self.identity_store().await?, store()?, token, ask).await,
             Listing::GroupMemberships(group) => {
-                identitystore::group_memberships(self.identity_store().await, store()?, group, token, ask).await
+                identitystore::group_memberships(self.identity_store().await?, store()?, group, token, ask).await
             }
             Listing::MembershipsForMember(user) => {
-                identitystore::memberships_for_member(self.identity_store().await, store()?, user, token, ask).await
+                identitystore::memberships_for_member(self.identity_store().await?, store()?, user, token, ask).await
             }
-            Listing::Instances => ssoadmin::instances(self.sso_admin().await, token, ask).await,
-            Listing::PermissionSets => ssoadmin::permission_sets(self.sso_admin().await, instance()?, token, ask).await,
+            Listing::Instances => ssoadmin::instances(self.sso_admin().await?, token, ask).await,
+            Listing::PermissionSets => {
+                ssoadmin::permission_sets(self.sso_admin().await?, instance()?, token, ask).await
+            }
             Listing::ManagedPolicies(arn) => {
-                ssoadmin::managed_policies(self.sso_admin().await, instance()?, arn, token, ask).await
+                ssoadmin::managed_policies(self.sso_admin().await?, instance()?, arn, token, ask).await
             }
             Listing::CustomerManagedPolicies(arn) => {
-                ssoadmin::customer_managed_policies(self.sso_admin().await, instance()?, arn, token, ask).await
+                ssoadmin::customer_managed_policies(self.sso_admin().await?, instance()?, arn, token, ask).await
             }
             Listing::ProvisionedAccounts(arn) => {
-                ssoadmin::provisioned_accounts(self.sso_admin().await, instance()?, arn, token, ask).await
+                ssoadmin::provisioned_accounts(self.sso_admin().await?, instance()?, arn, token, ask).await
             }
             Listing::ProvisionedPermissionSets(account) => {
-                ssoadmin::provisioned_permission_sets(self.sso_admin().await, instance()?, account, token, ask).await
+                ssoadmin::provisioned_permission_sets(self.sso_admin().await?, instance()?, account, token, ask).await
             }
             Listing::Assignments { account, permission_set } => {
                 let pair = (account.as_str(), permission_set.as_str());
-                ssoadmin::assignments(self.sso_admin().await, instance()?, pair, token, ask).await
+                ssoadmin::assignments(self.sso_admin().await?, instance()?, pair, token, ask).await
             }
             Listing::AssignmentsForPrincipal { kind, id } => {
                 let principal = (*kind, id.as_str());
-                ssoadmin::assignments_for_principal(self.sso_admin().await, instance()?, principal, token, ask).await
+                ssoadmin::assignments_for_principal(self.sso_admin().await?, instance()?, principal, token, ask).await
             }
-            Listing::Accounts => organizations::accounts(self.organizations().await, token, ask).await,
-            Listing::Roots => organizations::roots(self.organizations().await, token, ask).await,
+            Listing::Accounts => organizations::accounts(self.organizations().await?, token, ask).await,
+            Listing::Roots => organizations::roots(self.organizations().await?, token, ask).await,
             Listing::OrganizationalUnits(parent) => {
-                organizations::organizational_units(self.organizations().await, parent, token, ask).await
+                organizations::organizational_units(self.organizations().await?, parent, token, ask).await
             }
             Listing::AccountsForParent(parent) => {
-                organizations::accounts_for_parent(self.organizations().await, parent, token, ask).await
+                organizations::accounts_for_parent(self.organizations().await?, parent, token, ask).await
             }
-            Listing::AccountTags(account) => organizations::tags(self.organizations().await, account, token, ask).await,
+            Listing::AccountTags(account) => {
+                organizations::tags(self.organizations().await?, account, token, ask).await
+            }
         }
     }
 
@@ -157,27 +170,29 @@ impl Source for Aws {
         let instance = || chosen(target, ask).map(|target| target.instance.as_str());
         let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
         match single {
-            Single::User(id) => identitystore::user(self.identity_store().await, store()?, id, ask).await,
+            Single::User(id) => identitystore::user(self.identity_store().await?, store()?, id, ask).await,
             Single::UserIdByName(name) => {
-                identitystore::user_id(self.identity_store().await, store()?, name, ask).await
+                identitystore::user_id(self.identity_store().await?, store()?, name, ask).await
             }
-            Single::Group(id) => identitystore::group(self.identity_store().await, store()?, id, ask).await,
+            Single::Group(id) => identitystore::group(self.identity_store().await?, store()?, id, ask).await,
             Single::GroupIdByName(name) => {
-                identitystore::group_id(self.identity_store().await, store()?, name, ask).await
+                identitystore::group_id(self.identity_store().await?, store()?, name, ask).await
             }
-            Single::PermissionSet(arn) => ssoadmin::permission_set(self.sso_admin().await, instance()?, arn, ask).await,
-            Single::InlinePolicy(arn) => ssoadmin::inline_policy(self.sso_admin().await, instance()?, arn, ask).await,
+            Single::PermissionSet(arn) => {
+                ssoadmin::permission_set(self.sso_admin().await?, instance()?, arn, ask).await
+            }
+            Single::InlinePolicy(arn) => ssoadmin::inline_policy(self.sso_admin().await?, instance()?, arn, ask).await,
             Single::PermissionsBoundary(arn) => {
-                ssoadmin::permissions_boundary(self.sso_admin().await, instance()?, arn, ask).await
+                ssoadmin::permissions_boundary(self.sso_admin().await?, instance()?, arn, ask).await
             }
-            Single::Account(id) => organizations::describe_account(self.organizations().await, id, ask).await,
+            Single::Account(id) => organizations::describe_account(self.organizations().await?, id, ask).await,
             Single::MembershipId { group, user } => {
-                status::membership_id(self.identity_store().await, store()?, (group, user), ask).await
+                status::membership_id(self.identity_store().await?, store()?, (group, user), ask).await
             }
             Single::Status(pending, id) => {
-                status::of_request(self.sso_admin().await, instance()?, (*pending, id), ask).await
+                status::of_request(self.sso_admin().await?, instance()?, (*pending, id), ask).await
             }
-            Single::CallerIdentity => sts::caller_identity(self.sts().await, ask).await,
+            Single::CallerIdentity => sts::caller_identity(self.sts().await?, ask).await,
         }
     }
 

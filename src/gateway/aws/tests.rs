@@ -12,6 +12,7 @@ use std::time::Duration;
 pub(super) fn aws(url: &str) -> Aws {
     Aws::new(AwsSettings {
         profile: Some("ops".into()),
+        default_profile: None,
         region: Some("eu-west-1".into()),
         endpoint_url: Some(url.into()),
         connect_timeout: Duration::from_secs(2),

@@ -1,0 +1,324 @@
+//! The AWS config and credentials files, read as the AWS CLI reads them.
+//!
+//! Guarantee: reading never fails; what the AWS CLI would refuse is named by [`Files::malformed`]. Comments at the end of a
+//! line are dropped, as the AWS SDKs do.
+
+use super::Environment;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The keys of one section, in lower case. A nested block (`sso_admin =`) is kept as its lines.
+pub(super) type Section = BTreeMap<String, String>;
+
+/// One file.
+#[derive(Debug, Default)]
+struct File {
+    path: Option<PathBuf>,
+    text: String,
+}
+
+/// Both files.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    config: File,
+    credentials: File,
+}
+
+/// What the two files say of one profile.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Profile {
+    pub(super) config: Option<Section>,
+    pub(super) credentials: Option<Section>,
+}
+
+impl Profile {
+    /// The value of a key. The credentials file wins, as with the AWS CLI.
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        [&self.credentials, &self.config].into_iter().flatten().find_map(|section| filled(section, key))
+    }
+}
+
+/// The value of a key that has one.
+pub(super) fn filled<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
+    section.get(key).map(String::as_str).filter(|value| !value.is_empty())
+}
+
+/// The value of a key in a nested block.
+pub(super) fn nested<'a>(section: &'a Section, block: &str, key: &str) -> Option<&'a str> {
+    let lines = section.get(block)?.lines().filter_map(|line| line.split_once('='));
+    let found = lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim()).last();
+    found.filter(|value| !value.is_empty())
+}
+
+impl Files {
+    /// Reads both files; one that cannot be read is empty.
+    pub(super) fn read(environment: &Environment) -> Files {
+        let read = |path: Option<PathBuf>| {
+            let bytes = path.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+            File { path, text: String::from_utf8_lossy(&bytes).into_owned() }
+        };
+        Files { config: read(config_file(environment)), credentials: read(credentials_file(environment)) }
+    }
+
+    /// What the files say of a profile; `None` when it is in neither.
+    pub(super) fn profile(&self, name: &str) -> Option<Profile> {
+        let config = section_of(&self.config.text, |header| config_profile(header).as_deref() == Some(name));
+        let credentials = section_of(&self.credentials.text, |header| header == name);
+        (config.is_some() || credentials.is_some()).then_some(Profile { config, credentials })
+    }
+
+    /// An `[sso-session NAME]` section.
+    pub(super) fn sso_session(&self, name: &str) -> Option<Section> {
+        section_of(&self.config.text, |header| named(header, "sso-session").as_deref() == Some(name))
+    }
+
+    /// A `[services NAME]` section.
+    pub(super) fn services(&self, name: &str) -> Option<Section> {
+        section_of(&self.config.text, |header| named(header, "services").as_deref() == Some(name))
+    }
+
+    /// The names of all profiles.
+    pub(super) fn profile_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = headers(&self.config.text).filter_map(config_profile).collect();
+        names.extend(headers(&self.credentials.text).map(str::to_owned));
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The path of the config file, for messages.
+    pub(super) fn config_path(&self) -> String {
+        shown(&self.config, "~/.aws/config")
+    }
+
+    /// The path of the credentials file, for messages.
+    pub(super) fn credentials_path(&self) -> String {
+        shown(&self.credentials, "~/.aws/credentials")
+    }
+
+    /// The first line that is neither a section nor a setting.
+    pub(super) fn malformed(&self) -> Option<String> {
+        [(&self.config, self.config_path()), (&self.credentials, self.credentials_path())].into_iter().find_map(
+            |(file, path)| {
+                let number =
+                    lines(&file.text).find_map(|(number, line)| matches!(line, Line::Bad).then_some(number))?;
+                Some(format!("{path} line {number} is neither `[section]` nor `key = value`"))
+            },
+        )
+    }
+}
+
+fn shown(file: &File, otherwise: &str) -> String {
+    file.path.as_ref().map_or_else(|| otherwise.to_owned(), |path| path.display().to_string())
+}
+
+/// The path of the config file.
+pub(super) fn config_file(environment: &Environment) -> Option<PathBuf> {
+    path(environment, "AWS_CONFIG_FILE", "config")
+}
+
+/// The path of the credentials file.
+pub(super) fn credentials_file(environment: &Environment) -> Option<PathBuf> {
+    path(environment, "AWS_SHARED_CREDENTIALS_FILE", "credentials")
+}
+
+fn path(environment: &Environment, variable: &str, name: &str) -> Option<PathBuf> {
+    let set = |key: &str| environment.get(key).filter(|value| !value.is_empty());
+    let home = set("HOME").map(PathBuf::from);
+    let Some(path) = set(variable) else { return home.map(|home| home.join(".aws").join(name)) };
+    let below = ["~/", "$HOME/", "${HOME}/"].into_iter().find_map(|prefix| path.strip_prefix(prefix));
+    match below {
+        Some(rest) => home.map(|home| home.join(rest)),
+        None => Some(path.into()),
+    }
+}
+
+enum Line<'a> {
+    Header(&'a str),
+    Pair(&'a str, &'a str),
+    /// A line that belongs to the value before it.
+    More(&'a str),
+    Bad,
+}
+
+/// The lines of a file that mean something, with their numbers.
+fn lines(text: &str) -> impl Iterator<Item = (usize, Line<'_>)> {
+    // The indentation of the setting that a deeper line belongs to.
+    let mut setting: Option<usize> = None;
+    let mut is_inside = false;
+    text.lines().enumerate().filter_map(move |(number, line)| {
+        let content = line.trim();
+        if content.is_empty() || content.starts_with(['#', ';']) {
+            return None;
+        }
+        let depth = line.len() - line.trim_start().len();
+        let line = if setting.is_some_and(|indentation| depth > indentation) {
+            Line::More(without_comment(content))
+        } else if let Some(header) = header(content) {
+            (setting, is_inside) = (None, true);
+            Line::Header(header)
+        } else {
+            match content.split_once(['=', ':']) {
+                Some((key, value)) if is_inside && !key.trim().is_empty() => {
+                    setting = Some(depth);
+                    Line::Pair(key.trim(), without_comment(value.trim()))
+                }
+                _ => Line::Bad,
+            }
+        };
+        Some((number + 1, line))
+    })
+}
+
+fn header(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix('[')?;
+    rest.rfind(']').map(|end| &rest[..end]).filter(|name| !name.is_empty())
+}
+
+fn without_comment(value: &str) -> &str {
+    let end = [" #", " ;", "\t#", "\t;"].iter().filter_map(|mark| value.find(mark)).min();
+    value[..end.unwrap_or(value.len())].trim_end()
+}
+
+fn headers(text: &str) -> impl Iterator<Item = &str> {
+    lines(text).filter_map(|(_, line)| match line {
+        Line::Header(header) => Some(header),
+        _ => None,
+    })
+}
+
+/// The settings of all sections that are wanted; `None` when there is no such section.
+fn section_of(text: &str, is_wanted: impl Fn(&str) -> bool) -> Option<Section> {
+    let mut found: Option<Section> = None;
+    let (mut is_inside, mut last) = (false, None);
+    for (_, line) in lines(text) {
+        match line {
+            Line::Header(header) => {
+                is_inside = is_wanted(header);
+                last = None;
+                if is_inside {
+                    found.get_or_insert_default();
+                }
+            }
+            Line::Pair(key, value) if is_inside => {
+                let key = key.to_ascii_lowercase();
+                found.get_or_insert_default().insert(key.clone(), value.to_owned());
+                last = Some(key);
+            }
+            Line::More(more) if is_inside => {
+                if let Some(value) = last.as_ref().and_then(|key| found.as_mut()?.get_mut(key)) {
+                    value.push('\n');
+                    value.push_str(more);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The profile that a section of the config file is: `[default]` or `[profile NAME]`.
+fn config_profile(header: &str) -> Option<String> {
+    if header == "default" { Some(header.to_owned()) } else { named(header, "profile") }
+}
+
+/// The name behind a word, with the quotes of a shell.
+fn named(header: &str, word: &str) -> Option<String> {
+    if !header.starts_with(word) {
+        return None;
+    }
+    match words(header)?.as_slice() {
+        [first, name] if first == word => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// Splits as a POSIX shell does; `None` where a quote does not end.
+pub(super) fn words(text: &str) -> Option<Vec<String>> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (None, ' ' | '\t' | '\r' | '\n') => words.extend(word.take()),
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (None, '\\') => word.get_or_insert_default().push(characters.next()?),
+            (Some(open), _) if open == character => quote = None,
+            (Some('"'), '\\') => {
+                let next = characters.next()?;
+                let word = word.get_or_insert_default();
+                if !matches!(next, '"' | '\\') {
+                    word.push('\\');
+                }
+                word.push(next);
+            }
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(config: &str, credentials: &str) -> Files {
+        let file = |text: &str| File { path: None, text: text.to_owned() };
+        Files { config: file(config), credentials: file(credentials) }
+    }
+
+    #[test]
+    fn names_of_profiles_have_the_quotes_of_a_shell_in_the_config_file_and_none_in_the_other() {
+        let config = "[default]\n[profile ünï]\n[profile \"q u\"]\n[profile 'it']\n[profile it's]\n[profile a b]\n\
+            [sso-session s]\n[profiles x]\n[corp]\n[profile\ttab]\n";
+        let found = files(config, "[c u]\n[\"quoted\"]\n[profile x]\n");
+        let names = ["\"quoted\"", "c u", "default", "it", "profile x", "q u", "tab", "ünï"];
+        assert_eq!(found.profile_names(), names);
+        for name in names {
+            assert!(found.profile(name).is_some(), "{name}");
+        }
+        assert_eq!((found.profile("x"), found.profile("quoted"), found.profile("s")), (None, None, None));
+        assert!(found.sso_session("s").is_some());
+    }
+
+    #[test]
+    fn values_nested_blocks_and_comments() {
+        let config = "# ours\n[profile a] # note\nRegion: eu-west-1 # Paris\ns3 =\n  region = nested\n\n  x = y\n\
+            key = one\n  two\n  ; no\n  [odd]\n[profile in]\n  region = a\n  output = b\n[profile a]\nlater = 1\n\
+            [services lab]\nsso_admin =\n  endpoint_url = http://127.0.0.1:1\nsts =\n";
+        let found = files(config, "[a]\nregion = ca-central-1\nempty =\n");
+        let a = found.profile("a").unwrap();
+        assert_eq!(filled(a.config.as_ref().unwrap(), "region"), Some("eu-west-1"));
+        assert_eq!(a.get("region"), Some("ca-central-1"), "the credentials file wins");
+        assert_eq!((a.get("s3"), a.get("key")), (Some("\nregion = nested\nx = y"), Some("one\ntwo\n[odd]")));
+        assert_eq!((a.get("empty"), a.get("later")), (None, Some("1")));
+        let indented = found.profile("in").unwrap();
+        assert_eq!((indented.get("region"), indented.get("output")), (Some("a"), Some("b")));
+        let lab = found.services("lab").unwrap();
+        assert_eq!(nested(&lab, "sso_admin", "endpoint_url"), Some("http://127.0.0.1:1"));
+        assert_eq!((nested(&lab, "sts", "endpoint_url"), nested(&lab, "x", "y")), (None, None));
+        assert_eq!(found.malformed(), None);
+    }
+
+    #[test]
+    fn a_line_that_is_no_setting_is_named_with_its_file() {
+        let bad = |config: &str, credentials: &str| files(config, credentials).malformed();
+        assert_eq!(
+            bad("[default]\nregion\n", "").unwrap(),
+            "~/.aws/config line 2 is neither `[section]` nor `key = value`"
+        );
+        assert!(bad("", "region = x\n").unwrap().starts_with("~/.aws/credentials line 1"));
+        assert_eq!(bad("\n# x\n", "[a]\n"), None);
+    }
+
+    #[test]
+    fn words_are_split_as_a_shell_does() {
+        let split = |text: &str| words(text).map(|found| found.join("|"));
+        assert_eq!(split(r#"profile "a \"b" 'c\d' e\ f"#).unwrap(), r#"profile|a "b|c\d|e f"#);
+        assert_eq!(split("a \"\" b").unwrap(), "a||b");
+        assert_eq!((split("it's"), split("a\\")), (None, None));
+    }
+}

@@ -1,0 +1,302 @@
+//! The one place that decides the AWS profile, region and endpoints, as the AWS CLI does.
+//!
+//! Guarantee: no call is made and no SDK is loaded, because a cached read passes here. `docs/aws-access.md` is the table of
+//! what wins over what.
+
+use super::files::{self, Files, Profile};
+use super::{AwsSettings, Environment};
+use std::fmt;
+
+/// An AWS service whose endpoint can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// IAM Identity Center.
+    SsoAdmin,
+    /// The users and groups of Identity Center.
+    IdentityStore,
+    /// AWS Organizations.
+    Organizations,
+    /// Roles, and who the caller is.
+    Sts,
+    /// The access portal, which gives the credentials of an SSO login.
+    Sso,
+    /// The service that renews an SSO login.
+    SsoOidc,
+    /// The service that renews an `aws login`.
+    Signin,
+}
+
+impl Service {
+    /// The services that reads and changes call.
+    pub const CALLED: [Service; 4] = [Service::SsoAdmin, Service::IdentityStore, Service::Organizations, Service::Sts];
+
+    /// The name in a `services` section; in capitals the end of `AWS_ENDPOINT_URL_...`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Service::SsoAdmin => "sso_admin",
+            Service::IdentityStore => "identitystore",
+            Service::Organizations => "organizations",
+            Service::Sts => "sts",
+            Service::Sso => "sso",
+            Service::SsoOidc => "sso_oidc",
+            Service::Signin => "signin",
+        }
+    }
+}
+
+/// A value and the setting that gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The value.
+    pub value: String,
+    /// `AWS_REGION`, ``profile `prod` in /home/a/.aws/config``.
+    pub from: String,
+}
+
+/// The settings, the variables and the AWS files, taken together.
+pub struct Resolved {
+    pub(super) settings: AwsSettings,
+    pub(super) environment: Environment,
+    pub(super) files: Files,
+    /// What the files say of the profile in use; `None` when it is in neither.
+    pub(super) section: Option<Profile>,
+    profile: Chosen,
+}
+
+// Variables and files hold secrets.
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolved").field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
+/// Takes settings, variables and the AWS files together.
+pub fn resolve(settings: &AwsSettings, environment: &Environment) -> Resolved {
+    let files = Files::read(environment);
+    let profile = profile(settings, environment);
+    let section = files.profile(&profile.value);
+    Resolved { settings: settings.clone(), environment: environment.clone(), files, section, profile }
+}
+
+/// The profile in use. A variable that is set and empty counts as unset.
+fn profile(settings: &AwsSettings, environment: &Environment) -> Chosen {
+    let chosen = |value: &str, from: &str| Chosen { value: value.to_owned(), from: from.to_owned() };
+    if let Some(profile) = &settings.profile {
+        return chosen(profile, "profile");
+    }
+    // The AWS CLI asks AWS_DEFAULT_PROFILE first.
+    for name in ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"] {
+        if let Some(profile) = variable(environment, name) {
+            return chosen(profile, name);
+        }
+    }
+    match &settings.default_profile {
+        Some(profile) => chosen(profile, "profile"),
+        None => chosen("default", "default"),
+    }
+}
+
+/// The value of a variable that is set and not blank.
+pub(super) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
+    environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+}
+
+impl Resolved {
+    /// The profile in use and what chose it: `profile` (a setting of ours), a variable, or `default`.
+    pub fn profile(&self) -> &Chosen {
+        &self.profile
+    }
+
+    /// Whether the profile was asked for by a setting of ours, so that it wins over the keys of the environment.
+    pub fn is_explicit(&self) -> bool {
+        self.settings.profile.is_some()
+    }
+
+    /// Whether the environment has keys that the profile wins over.
+    pub fn ignores_keys(&self) -> bool {
+        self.is_explicit() && self.variable("AWS_ACCESS_KEY_ID").is_some()
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        variable(&self.environment, name)
+    }
+
+    /// A key of the profile, and where it stands.
+    pub(super) fn setting(&self, key: &str) -> Option<Chosen> {
+        let section = self.section.as_ref()?;
+        let of = |value: &str, path: String| Chosen {
+            value: value.to_owned(),
+            from: format!("profile `{}` in {path}", self.profile.value),
+        };
+        let credentials = section.credentials.as_ref().and_then(|section| files::filled(section, key));
+        if let Some(value) = credentials {
+            return Some(of(value, self.files.credentials_path()));
+        }
+        let config = section.config.as_ref().and_then(|section| files::filled(section, key));
+        config.map(|value| of(value, self.files.config_path()))
+    }
+
+    /// The first of the variables that is set, else a key of the profile.
+    pub(super) fn variable_or_setting(&self, variables: &[&str], key: &str) -> Option<Chosen> {
+        let set = variables.iter().find_map(|name| {
+            self.variable(name).map(|value| Chosen { value: value.to_owned(), from: (*name).to_owned() })
+        });
+        set.or_else(|| self.setting(key))
+    }
+
+    fn is_on(&self, variable: &str, key: &str) -> bool {
+        self.variable_or_setting(&[variable], key).is_some_and(|chosen| chosen.value.eq_ignore_ascii_case("true"))
+    }
+
+    /// The region: the setting's, `AWS_REGION`, `AWS_DEFAULT_REGION`, else the profile's.
+    pub fn region(&self) -> Option<Chosen> {
+        let given = self.settings.region.as_deref().map(str::trim).filter(|region| !region.is_empty());
+        match given {
+            Some(region) => Some(Chosen { value: region.to_owned(), from: "region".into() }),
+            None => self.variable_or_setting(&["AWS_REGION", "AWS_DEFAULT_REGION"], "region"),
+        }
+    }
+
+    /// The endpoint of a service that is not AWS's own, and the setting that names it. `aws.endpoint_url` is for the
+    /// services that are called; as `--endpoint-url` of the AWS CLI it leaves alone those that give credentials.
+    pub fn endpoint(&self, service: Service) -> Option<Chosen> {
+        if let Some(url) = &self.settings.endpoint_url
+            && Service::CALLED.contains(&service)
+        {
+            return Some(Chosen { value: url.clone(), from: "aws.endpoint_url".into() });
+        }
+        self.configured_endpoint(service)
+    }
+
+    /// The endpoint that variables and files name for a service.
+    pub(super) fn configured_endpoint(&self, service: Service) -> Option<Chosen> {
+        if self.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") {
+            return None;
+        }
+        let own = format!("AWS_ENDPOINT_URL_{}", service.key().to_ascii_uppercase());
+        for name in [own.as_str(), "AWS_ENDPOINT_URL"] {
+            if let Some(url) = self.variable(name) {
+                return Some(Chosen { value: url.to_owned(), from: name.to_owned() });
+            }
+        }
+        let section = self.section.as_ref()?;
+        let services = section.get("services").and_then(|name| Some((name, self.files.services(name)?)));
+        if let Some((name, services)) = services
+            && let Some(url) = files::nested(&services, service.key(), "endpoint_url")
+        {
+            let from = format!("services `{name}` in {}", self.files.config_path());
+            return Some(Chosen { value: url.to_owned(), from });
+        }
+        self.setting("endpoint_url")
+    }
+
+    /// Whether endpoints of FIPS are asked for.
+    pub fn fips(&self) -> bool {
+        self.is_on("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
+    }
+
+    /// Whether endpoints with IPv4 and IPv6 are asked for.
+    pub fn dual_stack(&self) -> bool {
+        self.is_on("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
+    }
+
+    /// What is wrong with the AWS files or the profile, so that the AWS CLI would refuse them too.
+    pub fn problem(&self) -> Option<String> {
+        if let Some(malformed) = self.files.malformed() {
+            return Some(malformed);
+        }
+        let name = &self.profile.value;
+        let (config, credentials) = (self.files.config_path(), self.files.credentials_path());
+        let Some(section) = &self.section else {
+            // Only the default profile may be absent, and only when nothing asked for it.
+            return (self.profile.from != "default")
+                .then(|| format!("profile `{name}` is in neither {config} nor {credentials}{}", self.nearest(name)));
+        };
+        if let Some(source) = section.get("source_profile").filter(|source| self.files.profile(source).is_none()) {
+            let nearest = self.nearest(source);
+            return Some(format!(
+                "profile `{name}` names source_profile `{source}`, which is in neither {config} nor {credentials}{nearest}"
+            ));
+        }
+        let missing = |key: &str, is_there: &dyn Fn(&str) -> bool| {
+            let other = section.get(key).filter(|other| !is_there(other))?;
+            Some(format!("profile `{name}` names {key} `{other}`, which is not in {config}"))
+        };
+        missing("sso_session", &|session| self.files.sso_session(session).is_some())
+            .or_else(|| missing("services", &|services| self.files.services(services).is_some()))
+    }
+
+    /// `; did you mean` with the profile whose name is nearest.
+    fn nearest(&self, name: &str) -> String {
+        let names = self.files.profile_names();
+        let distance = |other: &String| strsim::damerau_levenshtein(&other.to_lowercase(), &name.to_lowercase());
+        let nearest = names.iter().min_by_key(|other| distance(other));
+        match nearest.filter(|other| distance(other) <= 1.max(name.chars().count() / 3)) {
+            Some(other) => format!("; did you mean `{other}`?"),
+            None => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> Environment {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn region(settings: &AwsSettings, environment: &Environment) -> Option<String> {
+        resolve(settings, environment).region().map(|region| region.value)
+    }
+
+    #[test]
+    fn a_region_comes_from_the_first_place_that_has_one() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".aws")).unwrap();
+        let config = "# ours\n[default]\nregion = eu-north-1\n[sso-session corp]\nsso_region = us-east-1\n\
+                      [profile \"ops\"]\ns3 =\n  region = nested\nsso_session = corp\nregion=eu-west-3 # Paris\n\
+                      [profile bare]\noutput = json\n";
+        std::fs::write(home.path().join(".aws/config"), config).unwrap();
+        std::fs::write(home.path().join(".aws/credentials"), "[bare]\nregion = ca-central-1\n").unwrap();
+        let home = home.path().to_str().unwrap();
+        let with = |profile: &str| AwsSettings { profile: Some(profile.into()), ..AwsSettings::default() };
+        let only_home = variables(&[("HOME", home)]);
+        assert_eq!(region(&AwsSettings::default(), &only_home).as_deref(), Some("eu-north-1"));
+        assert_eq!(region(&with("ops"), &only_home).as_deref(), Some("eu-west-3"));
+        assert_eq!(region(&with("bare"), &only_home).as_deref(), Some("ca-central-1"));
+        assert_eq!(region(&with("corp"), &only_home), None, "an sso-session is no profile");
+        let chosen = variables(&[("HOME", home), ("AWS_PROFILE", "ops"), ("AWS_DEFAULT_REGION", "")]);
+        assert_eq!(region(&AwsSettings::default(), &chosen).as_deref(), Some("eu-west-3"));
+        let both = variables(&[("HOME", home), ("AWS_DEFAULT_REGION", "sa-east-1"), ("AWS_REGION", "ap-south-1")]);
+        assert_eq!(region(&AwsSettings::default(), &both).as_deref(), Some("ap-south-1"));
+        let flag = AwsSettings { region: Some("us-west-2".into()), ..AwsSettings::default() };
+        assert_eq!(region(&flag, &both).as_deref(), Some("us-west-2"));
+        assert_eq!(region(&AwsSettings::default(), &Environment::new()), None);
+    }
+
+    #[test]
+    fn a_profile_that_leads_nowhere_is_reported_with_the_files_that_were_read() {
+        let home = tempfile::tempdir().unwrap();
+        let config = home.path().join("config");
+        let text = "[profile a]\nsource_profile = gone\n[profile b]\nsso_session = gone\n\
+                    [profile c]\nsso_session = corp\nsource_profile = d\n[sso-session corp]\n[default]\n";
+        std::fs::write(&config, text).unwrap();
+        std::fs::write(home.path().join("credentials"), "[d]\n").unwrap();
+        let credentials = home.path().join("credentials");
+        let pairs = [
+            ("AWS_CONFIG_FILE", config.to_str().unwrap()),
+            ("AWS_SHARED_CREDENTIALS_FILE", credentials.to_str().unwrap()),
+        ];
+        let environment = variables(&pairs);
+        let wrong = |name: &str| {
+            resolve(&AwsSettings { profile: Some(name.into()), ..AwsSettings::default() }, &environment).problem()
+        };
+        assert!(wrong("x").unwrap().starts_with("profile `x` is in neither "));
+        assert!(wrong("x").unwrap().contains(config.to_str().unwrap()));
+        assert!(wrong("a").unwrap().contains("source_profile `gone`"));
+        assert!(wrong("b").unwrap().contains("sso_session `gone`"));
+        assert_eq!((wrong("c"), wrong("d"), wrong("default")), (None, None, None));
+        assert_eq!(resolve(&AwsSettings::default(), &environment).problem(), None);
+    }
+}
