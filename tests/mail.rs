@@ -66,6 +66,7 @@ impl Desk {
             hold: Duration::ZERO,
             recovery_delay: Duration::ZERO,
             group_wait: Duration::ZERO,
+            partial_runs: 2,
             repeat: Duration::ZERO,
             email,
             webhook,

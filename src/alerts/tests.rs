@@ -21,6 +21,7 @@ fn settings() -> config::Alerts {
         hold: Duration::ZERO,
         recovery_delay: Duration::ZERO,
         group_wait: Duration::ZERO,
+        partial_runs: 2,
         repeat: Duration::ZERO,
         email: config::Email {
             enabled: true,

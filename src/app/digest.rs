@@ -35,6 +35,12 @@ const LISTS: [(&str, Request, &str); 4] = [
     ("accounts", Request::Accounts, "Id"),
 ];
 
+/// What the directory holds now, against the last digest, by the name of the list; `None` is a list that is not known.
+type Compared = BTreeMap<&'static str, Option<Changes>>;
+
+/// What a digest could not do: the reason, and what it lost.
+type Lost = (String, Vec<String>);
+
 /// The text of a digest that was made, for its mail.
 pub(super) fn text_of(report: &Report) -> Option<&str> {
     (report.kind == "digest").then_some(report.detail.get("text")?.as_str()?)
@@ -60,7 +66,7 @@ impl App {
         let now = self.clock().now();
         let ledger = Ledger::new(Arc::new(Mutex::new(database)));
         let profile = run.profile.as_deref().unwrap_or_default();
-        let last = ledger.last_success(&job.name, profile).ok().flatten();
+        let last = ledger.last_result(&job.name, profile).ok().flatten();
         let since = last.map_or(now - millis(FIRST), |last| last.started_at);
         let runs = match ledger.history(None, RUNS) {
             Ok(runs) => runs.into_iter().filter(|run| run.started_at >= since).collect::<Vec<_>>(),
@@ -85,7 +91,7 @@ impl App {
         let mails = if self.config().alerts.email.enabled { "" } else { "; nobody gets it: alerts.email is off" };
         let reason = format!("{} calls and {} saved{mails}", saved.calls, format_duration(whole_seconds(saved.time)));
         match fault {
-            Some(fault) => Work::done(format!("{reason}; {fault}")).with_exit(3),
+            Some((fault, lost)) => Work::partial(format!("{reason}; {fault}"), lost),
             None => Work::done(reason),
         }
         .with_detail(detail)
@@ -138,32 +144,59 @@ impl App {
 
     /// What the lists in the cache hold, against what they held at the last digest of this job; they are remembered
     /// for the next.
-    fn directory_changes(&self, job: &Job, profile: &str) -> (BTreeMap<&'static str, Option<Changes>>, Option<String>) {
+    ///
+    /// A list that the cache does not hold now keeps what it held last as the baseline of the next digest. One that
+    /// was known before and is not now is lost: the reason, and the names of such lists, come second.
+    fn directory_changes(&self, job: &Job, profile: &str) -> (Compared, Option<Lost>) {
         let path = Snapshot::path_of(self.state_dir(), &job.name, profile);
         let before = Snapshot::read(&path);
         let reading = self.reading(Asker::Background { budget: Some(0) });
-        let space = reading.gateway.remembered().map(Space::text).unwrap_or_default();
+        let Some(space) = reading.gateway.remembered().map(Space::text) else {
+            let known = before.iter().flat_map(|before| before.lists.keys().cloned()).collect();
+            return (LISTS.iter().map(|(name, ..)| (*name, None)).collect(), unknown(known));
+        };
         let mut now = before.clone().filter(|before| before.space == space).unwrap_or_default();
         let before = before.filter(|before| before.space == space);
-        let mut changes = BTreeMap::new();
+        let (mut changes, mut lost) = (BTreeMap::new(), Vec::new());
         for (name, request, member) in LISTS {
             let mut holding = Holding::default();
+            let old = before.as_ref().and_then(|before| before.lists.get(name));
             let shown = reading.gateway.cached(&request, &Policy::CACHE_ONLY, &mut |_, body| {
                 holding = Holding::of(body, member)?;
                 Ok(())
             });
             if !matches!(shown, Ok(Some(_))) {
                 changes.insert(name, None);
+                lost.extend(old.map(|_| name.to_owned()));
                 continue;
             }
-            let old = before.as_ref().and_then(|before| before.lists.get(name));
             changes.insert(name, Some(Changes::between(old, &holding)));
             now.lists.insert(name.to_owned(), holding);
         }
         now.space = space;
-        let kept = now.write(&path, self.access());
-        (changes, kept.err().map(|error| format!("what the directory holds could not be remembered: {error}")))
+        let fault = match now.write(&path, self.access()) {
+            Ok(()) => unknown(lost),
+            Err(error) => {
+                lost.push("baseline".to_owned());
+                Some((format!("what the directory holds could not be remembered: {error}"), lost))
+            }
+        };
+        (changes, fault)
     }
+}
+
+/// That the cache does not hold these lists any more; `None` when it holds all that the last digest knew.
+fn unknown(lists: Vec<String>) -> Option<Lost> {
+    if lists.is_empty() {
+        return None;
+    }
+    let verb = if lists.len() == 1 { "is" } else { "are" };
+    let reason = format!(
+        "{} {verb} not in the cache: the next digest that reads them compares with the last that did; \
+         `awsideman cache warm` fills the cache",
+        lists.join(", ")
+    );
+    Some((reason, lists))
 }
 
 fn whole_seconds(time: Duration) -> Duration {

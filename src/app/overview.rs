@@ -110,6 +110,8 @@ struct Kept {
     history: History,
     lookups: Vec<Lookups>,
     run_totals: Vec<RunTotal>,
+    /// So many partial runs in a row are critical.
+    alarming_partial_runs: u32,
 }
 
 impl App {
@@ -159,7 +161,7 @@ impl App {
     }
 
     fn kept(self: &Arc<App>, jobs: &[Job], since: UnixMillis, now: UnixMillis, unread: &mut Vec<String>) -> Kept {
-        let mut kept = Kept::default();
+        let mut kept = Kept { alarming_partial_runs: self.alarming_partial_runs(), ..Kept::default() };
         let context = match self.job_context(Arc::new(Silent), Stop::new()) {
             Ok(context) => context,
             Err(error) => {

@@ -11,7 +11,7 @@ use crate::config::{AlertWhen, Job};
 use crate::gateway::GatewayError;
 use crate::health::{Finding, Level};
 use crate::host;
-use crate::jobs::{MISCONFIGURED, Outcome, Report, Stop, Work};
+use crate::jobs::{Context, MISCONFIGURED, Outcome, Report, Work};
 use crate::model::one_line;
 use crate::state::Database;
 use std::sync::Arc;
@@ -22,14 +22,20 @@ impl App {
         self: &Arc<App>,
         jobs: &[Job],
         reports: &[Report],
-        stop: &Stop,
+        context: &Context,
     ) -> Result<Delivered, AppError> {
         let (mut database, _) = self.database()?;
         let mut names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
         names.extend(reports.iter().filter(|report| is_broken(report)).map(|report| report.job.clone()));
         let judges = jobs.iter().any(|job| job.kind.judges() && tells(job, reports));
         alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>(), judges)?;
-        let (findings, causes) = findings(jobs, reports);
+        let in_a_row = |report: &Report| {
+            let profile = report.profile.as_deref().unwrap_or_default();
+            Ok::<_, AppError>(context.ledger.partial_runs(&report.job, profile)?.map_or(0, |runs| runs.in_a_row))
+        };
+        let partial = reports.iter().filter(|report| report.outcome == Outcome::Partial);
+        let partial = partial.map(|report| Ok((report, in_a_row(report)?))).collect::<Result<Vec<_>, AppError>>()?;
+        let (findings, causes) = findings(jobs, reports, &Rows { partial, alarming: self.alarming_partial_runs() });
         let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
         let ran = || reports.iter().filter(|report| !matches!(report.outcome, Outcome::Skipped | Outcome::Missed));
         let always = ran().any(|report| when(report) == Some(AlertWhen::Always));
@@ -46,13 +52,13 @@ impl App {
         };
         // Also when nothing ran: what waited for company or for the end of a silence may be due.
         alerts::observe(&mut database, &run, &self.config().alerts, now)?;
-        for report in reports.iter().filter(|report| report.outcome == Outcome::Done) {
+        for report in reports.iter().filter(|report| matches!(report.outcome, Outcome::Done | Outcome::Partial)) {
             if let (true, Some(text)) = (self.config().alerts.email.enabled, digest::text_of(report)) {
                 alerts::write(&mut database, digest::SUBJECT, text, &host, now)?;
             }
         }
         // Who wants this process to end shall not wait for a mail server: the message is kept for the next run.
-        if alerts::channels(&self.config().alerts).is_empty() || stop.is_set() {
+        if alerts::channels(&self.config().alerts).is_empty() || context.stop.is_set() {
             return Ok(Delivered::default());
         }
         let app = self.clone();
@@ -63,6 +69,11 @@ impl App {
                 Ok(Delivered { failed: Some(format!("the sender stopped: {panicked}")), ..Delivered::default() })
             }
         }
+    }
+
+    /// So many partial runs in a row alarm; not more than the ledger keeps.
+    pub(super) fn alarming_partial_runs(&self) -> u32 {
+        self.config().alerts.partial_runs.min(self.config().jobs.history).max(1)
     }
 
     fn send_words(&self, database: &mut Database) -> Result<Delivered, AppError> {
@@ -129,7 +140,7 @@ fn alert_name(job: &str, profile: Option<&str>) -> String {
 
 /// What the alerts are told of a pass: the checks of health jobs, for each job and profile whether it worked, and what
 /// is behind those that did not.
-fn findings(jobs: &[Job], reports: &[Report]) -> (Vec<Finding>, Vec<Cause>) {
+fn findings(jobs: &[Job], reports: &[Report], rows: &Rows<'_>) -> (Vec<Finding>, Vec<Cause>) {
     let is_cause = |finding: &&Finding| finding.key == alerts::AWS || finding.key.starts_with(alerts::LOGIN);
     let (mut findings, mut causes) = (Vec::new(), Vec::new());
     for report in reports.iter().filter(|report| is_broken(report)) {
@@ -148,14 +159,8 @@ fn findings(jobs: &[Job], reports: &[Report]) -> (Vec<Finding>, Vec<Cause>) {
                 continue;
             }
             told.push(report.profile.as_deref());
-            let trouble = match report.outcome {
-                Outcome::Done => None,
-                other => Some(format!("{}: {}", other.verb(), report.reason)),
-            };
-            let mut finding =
-                alerts::job_finding(&alert_name(&job.name, report.profile.as_deref()), trouble.as_deref());
-            if trouble.is_some() {
-                finding.hint = format!("awsideman jobs run {}", job.name);
+            let finding = job_finding(report, rows);
+            if finding.level != Level::Ok {
                 let behind = report.findings.iter().find(is_cause).cloned();
                 causes.extend(behind.map(|cause| Cause { of: finding.key.clone(), finding: cause }));
             }
@@ -163,6 +168,32 @@ fn findings(jobs: &[Job], reports: &[Report]) -> (Vec<Finding>, Vec<Cause>) {
         }
     }
     (findings, causes)
+}
+
+/// How many partial runs in a row each partial report ends, and how many of them alarm.
+struct Rows<'a> {
+    partial: Vec<(&'a Report, u32)>,
+    alarming: u32,
+}
+
+/// What a run shows of its job. A partial one neither fires before there are enough of them in a row, nor resolves what
+/// fires.
+fn job_finding(report: &Report, rows: &Rows<'_>) -> Finding {
+    let name = alert_name(&report.job, report.profile.as_deref());
+    let trouble = |what: &str| alerts::job_finding(&name, Some(&format!("{what}: {}", report.reason)));
+    match report.outcome {
+        Outcome::Done => alerts::job_finding(&name, None),
+        Outcome::Partial => {
+            let in_a_row = rows.partial.iter().find(|(other, _)| std::ptr::eq(*other, report)).map_or(0, |(_, n)| *n);
+            let level = if in_a_row >= rows.alarming { Level::Critical } else { Level::Warn };
+            let what = match in_a_row {
+                0 | 1 => "was partial".to_owned(),
+                n => format!("was partial {n} times in a row"),
+            };
+            Finding { level, hint: format!("awsideman jobs logs {}", report.job), ..trouble(&what) }
+        }
+        other => Finding { hint: format!("awsideman jobs run {}", report.job), ..trouble(other.verb()) },
+    }
 }
 
 /// Whether it is of a file that cannot be run.
@@ -215,7 +246,7 @@ mod tests {
             report("b", Outcome::Failed),
             report("c", Outcome::Cancelled),
         ];
-        let (found, _) = findings(std::slice::from_ref(&job), &reports);
+        let (found, _) = findings(std::slice::from_ref(&job), &reports, &Rows { partial: Vec::new(), alarming: 2 });
         let mut keys: Vec<_> = found.iter().map(|finding| (finding.key.as_str(), finding.recovered)).collect();
         keys.sort_unstable();
         assert_eq!(keys, [("job:warm@a", true), ("job:warm@b", false)]);

@@ -14,10 +14,10 @@ use serde_json::{Map, json};
 /// The work of a warm, from what came of each target.
 pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults: &[String]) -> Work {
     let text = warm_text(warmed);
-    let failures: usize = warmed.iter().map(|target| target.failures.len()).sum();
+    let lost = lost(warmed);
     match ended {
         Some(error @ GatewayError::Budget { .. }) => {
-            return Work::done(joined(&[text, error.to_string()])).with_exit(3);
+            return Work::partial(joined(&[text, error.to_string()]), lost);
         }
         Some(error) => {
             let work = Work::failed(with_remedy(error), exit_of(error));
@@ -40,15 +40,29 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
             if is_temporary { Work::failed_for_now(why.join("; "), exit) } else { Work::failed(why.join("; "), exit) };
         return work.with_findings(cause.into_iter().collect());
     }
-    if failures > 0 {
-        why.push(format!("{failures} targets could not be read"));
-    }
+    why.extend(unread(warmed));
     why.extend(faults.iter().map(|fault| format!("the cache could not store everything: {fault}")));
     if why.is_empty() {
         return Work::done(text);
     }
     why.insert(0, text);
-    Work::done(joined(&why)).with_exit(3)
+    let unstored = (!faults.is_empty()).then(|| "stored answers".to_owned());
+    Work::partial(joined(&why), lost.into_iter().chain(unstored).collect())
+}
+
+/// The targets that a warm did not finish, and what it could not read of the others.
+fn lost(warmed: &[Warmed]) -> Vec<String> {
+    let stopped = |target: &Warmed| target.cause.is_some().then(|| target.target.to_owned());
+    let failed = |target: &Warmed| target.failures.iter().map(|failure| failure.target.clone()).collect::<Vec<_>>();
+    warmed.iter().flat_map(|target| failed(target).into_iter().chain(stopped(target))).collect()
+}
+
+/// How many answers could not be read, which one for example, and why.
+fn unread(warmed: &[Warmed]) -> Option<String> {
+    let count: usize = warmed.iter().map(|target| target.failures.len()).sum();
+    let first = warmed.iter().flat_map(|target| &target.failures).next()?;
+    let (count, such) = if count == 1 { ("1 target".to_owned(), "") } else { (format!("{count} targets"), "such as ") };
+    Some(format!("{count} could not be read: {such}{}: {}", first.target, first.error))
 }
 
 /// `users, groups: the reason`: what stopped several targets is told once.
@@ -190,9 +204,9 @@ mod tests {
     }
 
     #[test]
-    fn a_warm_that_read_a_part_is_done_with_3_and_says_both() {
+    fn a_warm_that_read_a_part_is_partial_and_names_what_it_lost() {
         let work = warm_work(&[warmed("users", 300, None), warmed("groups", 0, Some(denied()))], None, &[]);
-        assert_eq!((work.ending, work.exit), (Ending::Done, 3));
+        assert_eq!((work.ending, work.exit, work.lost), (Ending::Partial, 3, vec!["groups".to_owned()]));
         assert!(work.reason.starts_with("300 users; groups: AWS denied"), "{}", work.reason);
     }
 
@@ -208,7 +222,7 @@ mod tests {
     #[test]
     fn what_could_not_be_stored_shows_in_the_code() {
         let work = warm_work(&[warmed("users", 300, None)], None, &["disk full".into()]);
-        assert_eq!(work.exit, 3);
+        assert_eq!((work.ending, work.exit), (Ending::Partial, 3));
         assert!(work.reason.contains("disk full"));
     }
 

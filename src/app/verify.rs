@@ -25,8 +25,8 @@ pub(super) struct Compared {
     pub(super) checked: u64,
     /// The keys of those that were wrong.
     pub(super) wrong: Vec<String>,
-    /// Answers that AWS could not be asked about.
-    pub(super) failed: u64,
+    /// The keys of answers that AWS could not be asked about.
+    pub(super) failed: Vec<String>,
     /// AWS calls.
     pub(super) calls: u64,
 }
@@ -66,7 +66,7 @@ impl App {
         told(&Compared {
             checked: verified.checked,
             wrong: verified.wrong.into_iter().map(|wrong| wrong.key).collect(),
-            failed: verified.failed.len() as u64,
+            failed: verified.failed.into_iter().map(|failure| failure.target).collect(),
             calls: calls.total,
         })
     }
@@ -74,13 +74,13 @@ impl App {
 
 /// The work of a comparison: wrong answers are a finding at critical, over when none is wrong.
 pub(super) fn told(compared: &Compared) -> Work {
-    let (checked, wrong) = (compared.checked, compared.wrong.len() as u64);
+    let (checked, wrong, failed) = (compared.checked, compared.wrong.len() as u64, compared.failed.len());
     let mut detail = Map::new();
     let (low, high) = interval(wrong, checked);
     for (key, value) in [
         ("checked", json!(checked)),
         ("wrong", json!(wrong)),
-        ("failed", json!(compared.failed)),
+        ("failed", json!(failed)),
         ("wrong_percentage", json!(if checked == 0 { 0.0 } else { percent(share(wrong, checked)) })),
         ("wrong_percentage_low", json!(percent(low))),
         ("wrong_percentage_high", json!(percent(high))),
@@ -89,26 +89,21 @@ pub(super) fn told(compared: &Compared) -> Work {
         detail.insert(key.to_owned(), value);
     }
     if checked == 0 {
-        let why = if compared.failed > 0 { "AWS could not be asked about any answer" } else { "nothing is stored" };
-        let work = if compared.failed > 0 { Work::failed_for_now(why, 13) } else { Work::skipped(why) };
+        let why = if failed > 0 { "AWS could not be asked about any answer" } else { "nothing is stored" };
+        let work = if failed > 0 { Work::failed_for_now(why, 13) } else { Work::skipped(why) };
         return work.with_calls(compared.calls).with_detail(detail);
     }
     let rate =
         format!("{:.1}%, between {:.1}% and {:.1}%", percent(share(wrong, checked)), percent(low), percent(high));
     let mut parts = vec![format!("{wrong} of {checked} answers are wrong ({rate})")];
-    if compared.failed > 0 {
-        parts.push(format!("{} could not be compared", compared.failed));
+    if failed > 0 {
+        parts.push(format!("{failed} could not be compared"));
     }
     if wrong > 0 {
         let some: Vec<&str> = compared.wrong.iter().take(3).map(String::as_str).collect();
         parts.push(format!("such as {}", some.join(", ")));
     }
     let text = parts.join("; ");
-    let exit = match (wrong, compared.failed) {
-        (0, 0) => 0,
-        (0, _) => 3,
-        _ => 6,
-    };
     let finding = Finding {
         key: WRONG.to_owned(),
         level: if wrong > 0 { Level::Critical } else { Level::Ok },
@@ -116,7 +111,9 @@ pub(super) fn told(compared: &Compared) -> Work {
         hint: if wrong > 0 { "awsideman jobs logs verify".to_owned() } else { String::new() },
         recovered: wrong == 0,
     };
-    Work::done(text).with_exit(exit).with_calls(compared.calls).with_findings(vec![finding]).with_detail(detail)
+    let work = if failed > 0 { Work::partial(text, compared.failed.clone()) } else { Work::done(text) };
+    let exit = if wrong > 0 { 6 } else { work.exit };
+    work.with_exit(exit).with_calls(compared.calls).with_findings(vec![finding]).with_detail(detail)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "samples are small")]
@@ -164,10 +161,10 @@ mod tests {
 
     #[test]
     fn wrong_answers_are_a_finding_with_their_range_and_none_is_its_end() {
-        let compared = |checked, wrong: &[&str], failed| Compared {
+        let compared = |checked, wrong: &[&str], failed: usize| Compared {
             checked,
             wrong: wrong.iter().map(|&key| key.to_owned()).collect(),
-            failed,
+            failed: (0..failed).map(|n| format!("user:describe:{n}")).collect(),
             calls: 9,
         };
         let bad = told(&compared(10, &["user:describe:1"], 0));
@@ -177,7 +174,10 @@ mod tests {
         let good = told(&compared(400, &[], 0));
         assert_eq!((good.exit, good.findings[0].recovered), (0, true));
         assert_eq!(good.reason, "0 of 400 answers are wrong (0.0%, between 0.0% and 1.0%)");
-        assert_eq!(told(&compared(10, &[], 2)).exit, 3);
+        let lost = told(&compared(10, &[], 2));
+        assert_eq!((lost.ending, lost.exit, lost.lost.len()), (crate::jobs::Ending::Partial, 3, 2));
+        let both = told(&compared(10, &["user:describe:1"], 2));
+        assert_eq!((both.ending, both.exit), (crate::jobs::Ending::Partial, 6));
         assert_eq!(told(&compared(0, &[], 2)).exit, 13);
         assert_eq!(told(&compared(0, &[], 0)).ending, crate::jobs::Ending::Skipped);
     }

@@ -102,7 +102,7 @@ impl App {
             // Of an app of its own: this one may have opened a store that was replaced since.
             self.with_profile(None)?.take_sample();
         }
-        match self.look_at_alerts(jobs, &done.reports, &context.stop).await {
+        match self.look_at_alerts(jobs, &done.reports, context).await {
             Ok(mail) => {
                 if let Some(failed) = &mail.failed {
                     let kept = "the message is kept and the next run tries again";

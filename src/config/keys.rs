@@ -116,6 +116,7 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("alerts.recovery_delay", Time(0, 24 * HOUR)),
         key("alerts.group_wait", Time(0, 24 * HOUR)),
         key("alerts.repeat", Time(0, YEAR)),
+        key("alerts.partial_runs", Whole(1, 100)),
         key("alerts.email.enabled", Flag),
         key("alerts.email.transport", Choice(&["smtp", "sendmail", "file"])),
         key("alerts.email.host", Text),

@@ -46,7 +46,11 @@ const THROTTLES: Family = ("awsideman_aws_throttles_total", "Calls that AWS refu
 const RUNS: Family = ("awsideman_job_runs_total", "Runs, skips and misses of jobs, by outcome.");
 const SECONDS: Family = ("awsideman_job_run_seconds_total", "How long runs took together, by outcome.");
 const JOB_CALLS: Family = ("awsideman_job_aws_calls_total", "Calls to AWS that runs made.");
-const SUCCESS: Family = ("awsideman_job_last_success_timestamp_seconds", "When a run last began that was then done.");
+const SUCCESS: Family =
+    ("awsideman_job_last_success_timestamp_seconds", "When a run last began that was then done; a partial run is not.");
+const COMPLETE: Family =
+    ("awsideman_job_last_complete_timestamp_seconds", "When a run last ended that lost no target.");
+const PARTIAL: Family = ("awsideman_job_partial_runs", "Runs in a row that lost a target; 0 after a complete run.");
 const LAST: Family = ("awsideman_job_last_run_timestamp_seconds", "When a run last began or was passed over.");
 const DURATION: Family = ("awsideman_job_last_duration_seconds", "How long the last run took that ended.");
 const NEXT: Family = ("awsideman_job_next_due_timestamp_seconds", "When the job is due; past when it is due now.");
@@ -61,7 +65,7 @@ const PASSES: Family = ("awsideman_daemon_passes_total", "Looks of the daemon at
 const RELOAD: Family = ("awsideman_daemon_reload_success", "0 while the configuration on disk is not the one in use.");
 
 /// Every name there is, with its help.
-pub const NAMES: [Family; 35] = [
+pub const NAMES: [Family; 37] = [
     BUILD,
     GATHERED,
     HITS,
@@ -85,6 +89,8 @@ pub const NAMES: [Family; 35] = [
     SECONDS,
     JOB_CALLS,
     SUCCESS,
+    COMPLETE,
+    PARTIAL,
     LAST,
     DURATION,
     NEXT,
@@ -194,6 +200,7 @@ fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
         sheet.gauge(family, &labels[..2], each().filter_map(|(job, names)| Some((names, seconds(of(job)?)))))
     };
     times(sheet, SUCCESS, |job| job.last_success)?;
+    times(sheet, COMPLETE, |job| job.last_complete)?;
     times(sheet, LAST, |job| job.last_at)?;
     times(sheet, NEXT, |job| job.next_due)?;
     let last = each().filter_map(|(job, names)| {
@@ -207,6 +214,7 @@ fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
         Some((names, took))
     });
     sheet.gauge(DURATION, &labels[..2], last)?;
+    sheet.whole(PARTIAL, &labels[..2], each().map(|(job, names)| (names, u64::from(job.partial_runs))))?;
     let flags = |sheet: &Sheet, family, of: fn(&crate::jobs::Listed) -> bool| {
         sheet.whole(family, &labels[..2], each().map(|(job, names)| (names, u64::from(of(job)))))
     };

@@ -9,7 +9,7 @@ use crate::sqlite::{OptionalExtension, Row, StatementError, params};
 use serde::Serialize;
 use serde_json::Value;
 
-const COLUMNS: &str = "id, job, profile, kind, scheduled_at, started_at, ended_at, outcome, coalesce(reason, ''), \
+pub(super) const COLUMNS: &str = "id, job, profile, kind, scheduled_at, started_at, ended_at, outcome, coalesce(reason, ''), \
                        exit, took_ms, calls, attempt, pid, host, detail";
 
 /// One run as the ledger has it.
@@ -67,7 +67,7 @@ impl Ledger {
         self.one("AND ended_at IS NOT NULL ORDER BY id DESC", job, profile)
     }
 
-    /// The newest run of a job and profile that was done.
+    /// The newest run of a job and profile that was done: it lost no target.
     pub fn last_success(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         self.one("AND outcome = 'done' ORDER BY id DESC", job, profile)
     }
@@ -118,7 +118,7 @@ impl Ledger {
         })
     }
 
-    fn one(&self, rest: &str, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
+    pub(super) fn one(&self, rest: &str, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         self.read(|c| {
             c.prepare(&format!("SELECT {COLUMNS} FROM run WHERE job = ? AND profile = ? {rest} LIMIT 1"))?
                 .query_row(params![job, profile], read)
@@ -127,7 +127,7 @@ impl Ledger {
     }
 }
 
-fn read(row: &Row<'_>) -> Result<RunRow, StatementError> {
+pub(super) fn read(row: &Row<'_>) -> Result<RunRow, StatementError> {
     let outcome: Option<String> = row.get(7)?;
     let detail: String = row.get(15)?;
     Ok(RunRow {

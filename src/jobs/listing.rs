@@ -42,11 +42,16 @@ pub struct Listed {
     /// When it last began, or was last passed over.
     #[serde(serialize_with = "stamp::json_or_null")]
     pub last_at: Option<UnixMillis>,
+    /// How many runs in a row were partial and lost a target; 0 after a complete one.
+    pub partial_runs: u32,
     /// The reason that was given.
     pub last_reason: Option<String>,
-    /// When it last began and was then done.
+    /// When a run last began that was then done; a partial one does not count.
     #[serde(serialize_with = "stamp::json_or_null")]
     pub last_success: Option<UnixMillis>,
+    /// When a run last ended that lost no target.
+    #[serde(serialize_with = "stamp::json_or_null")]
+    pub last_complete: Option<UnixMillis>,
     /// Who runs it now.
     pub running: Option<String>,
 }
@@ -113,9 +118,11 @@ fn listed(unit: &Unit, context: &Context) -> Result<Listed, JobError> {
             due.run.last().copied()
         },
         last_outcome: last.as_ref().and_then(|row| row.outcome),
+        partial_runs: ledger.partial_runs(&job.name, unit.profile())?.map_or(0, |runs| runs.in_a_row),
         last_at: last.as_ref().map(|row| row.started_at),
         last_reason: last.map(|row| row.reason),
-        last_success: success.map(|row| row.started_at),
+        last_success: success.as_ref().map(|row| row.started_at),
+        last_complete: success.and_then(|row| row.ended_at),
         running: match running {
             Running::By(held) => Some(held),
             Running::No | Running::Dead(_) => None,

@@ -3,7 +3,7 @@
 //! Neighbours: `unit.rs` makes reports, `cli/` prints them, `alerts/` reads their findings. Promise: these words are
 //! in the ledger and in JSON, and do not change.
 
-use super::stamp;
+use super::{partial, stamp};
 use crate::clock::UnixMillis;
 use crate::health::Finding;
 use serde::Serialize;
@@ -18,6 +18,8 @@ const ORDER: [u8; 7] = [2, 12, 4, 13, 1, 3, 6];
 pub enum Outcome {
     /// It did what it is for.
     Done,
+    /// It did a part: at least one target could not be read or stored.
+    Partial,
     /// There was a reason not to run it; nothing is wrong.
     Skipped,
     /// It could not do what it is for.
@@ -34,8 +36,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Outcome; 7] = [
+    pub const ALL: [Outcome; 8] = [
         Outcome::Done,
+        Outcome::Partial,
         Outcome::Skipped,
         Outcome::Failed,
         Outcome::TimedOut,
@@ -48,6 +51,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Done => "done",
+            Outcome::Partial => "partial",
             Outcome::Skipped => "skipped",
             Outcome::Failed => "failed",
             Outcome::TimedOut => "timed-out",
@@ -61,6 +65,7 @@ impl Outcome {
     pub fn verb(self) -> &'static str {
         match self {
             Outcome::Done => "is done",
+            Outcome::Partial => "was partial",
             Outcome::Skipped => "was skipped",
             Outcome::Failed => "failed",
             Outcome::TimedOut => "ran out of time",
@@ -109,6 +114,13 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Figures of its kind.
     pub detail: Map<String, Value>,
+}
+
+impl Report {
+    /// Whether it is partial and lost the same targets as the run before it.
+    pub fn is_repeated(&self) -> bool {
+        self.outcome == Outcome::Partial && partial::is_repeated(&self.detail)
+    }
 }
 
 /// The exit code of a pass: 0, or of several failures the gravest.

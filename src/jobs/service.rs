@@ -104,7 +104,7 @@ impl Service {
             "[Unit]\nDescription=awsideman: jobs that are due\nDocumentation=man:awsideman-jobs(1)\n{}\
              # Told when a run fails for another reason than those below:\n# OnFailure=notify-operator@%n.service\n\n\
              [Service]\nType=oneshot\nExecStart={}\n{}\
-             # 3: a part could not be read. 6: a finding is critical. 130: told to end. Jobs and mails told it already.\n\
+             # 3: a job was partial; it alerts after `alerts.partial_runs` in a row. 6: a health finding is critical, and alerts.\n             # 130: stopped by a signal.\n\
              SuccessExitStatus=3 6 130\n\
              # All jobs to their timeouts, one after the other.\nTimeoutStartSec={}\nTimeoutStopSec={}\nKillMode=mixed\n",
             if self.whom == For::Host { "Wants=network-online.target\nAfter=network-online.target\n" } else { "" },

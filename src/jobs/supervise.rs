@@ -144,6 +144,7 @@ fn settled(joined: Option<Result<Work, JoinError>>) -> (Outcome, Work) {
         Some(Ok(work)) => {
             let outcome = match work.ending {
                 Ending::Done => Outcome::Done,
+                Ending::Partial => Outcome::Partial,
                 Ending::Skipped => Outcome::Skipped,
                 Ending::Failed | Ending::FailedForNow => Outcome::Failed,
             };
@@ -168,7 +169,7 @@ fn stopped(cause: &Cause, last: Option<(Outcome, Work)>, limit: Duration, grace:
     };
     match last {
         // It was finished before it heard of the wish.
-        Some((Outcome::Done, work)) if !matches!(cause, Cause::TooLong) => (Outcome::Done, work),
+        Some((ended @ (Outcome::Done | Outcome::Partial), work)) if !matches!(cause, Cause::TooLong) => (ended, work),
         Some((_, work)) => {
             let reason = format!("{what}; it ended within the grace: {}", work.reason);
             (outcome, Work { ending: Ending::FailedForNow, reason, exit, ..work })

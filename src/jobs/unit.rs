@@ -10,7 +10,7 @@ use super::occurrence::fingerprint;
 use super::overlap::holder;
 use super::record::end_of;
 use super::supervise::{Ended, Order, supervise};
-use super::{Context, Due, Ending, JobError, Lock, Occurrences, Outcome, Report, Row, Run, due, jitter_of};
+use super::{Context, Due, Ending, JobError, Lock, Occurrences, Outcome, Report, Row, Run, due, jitter_of, partial};
 use crate::clock::{UnixMillis, millis};
 use crate::config::{CatchUp, Job, Schedule};
 use std::sync::Arc;
@@ -179,6 +179,10 @@ impl Unit {
         })
         .await;
         minutes.close(&mut work.detail);
+        if outcome == Outcome::Partial {
+            let last = context.ledger.last_run(&self.job.name, self.profile())?;
+            partial::note(&mut work.detail, &work.lost, last.as_ref());
+        }
         let mut report = Report {
             took_ms: millis(took).unsigned_abs(),
             calls: work.calls,

@@ -41,8 +41,10 @@ pub struct Run {
 /// How the work of a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Done; the exit code may still speak of a part that failed or of findings.
+    /// Done; the exit code may still report findings.
     Done,
+    /// A part is done; the targets in [`Work::lost`] are not.
+    Partial,
     /// There was a reason not to do it (the cache is disabled).
     Skipped,
     /// It failed, and trying again may help.
@@ -64,6 +66,8 @@ pub struct Work {
     pub calls: u64,
     /// What it found.
     pub findings: Vec<Finding>,
+    /// The targets that it lost, when it is partial.
+    pub lost: Vec<String>,
     /// Figures of its kind, for JSON.
     pub detail: Map<String, Value>,
 }
@@ -72,6 +76,11 @@ impl Work {
     /// It is done; `reason` says what was done.
     pub fn done(reason: impl Into<String>) -> Self {
         Self::new(Ending::Done, reason.into(), 0)
+    }
+
+    /// A part is done, and these targets are not; exit code 3.
+    pub fn partial(reason: impl Into<String>, lost: Vec<String>) -> Self {
+        Self { lost, ..Self::new(Ending::Partial, reason.into(), 3) }
     }
 
     /// There was a reason not to do it.
@@ -95,7 +104,7 @@ impl Work {
         Self { calls, ..self }
     }
 
-    /// With this exit code: 3 for a part that failed, 6 for findings at critical.
+    /// With this exit code: 6 for findings at critical.
     #[must_use]
     pub fn with_exit(self, exit: u8) -> Self {
         Self { exit, ..self }
@@ -114,6 +123,6 @@ impl Work {
     }
 
     fn new(ending: Ending, reason: String, exit: u8) -> Self {
-        Self { ending, reason, exit, calls: 0, findings: Vec::new(), detail: Map::new() }
+        Self { ending, reason, exit, calls: 0, findings: Vec::new(), lost: Vec::new(), detail: Map::new() }
     }
 }

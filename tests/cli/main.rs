@@ -32,6 +32,7 @@ mod limits;
 mod log;
 mod monitor;
 mod output;
+mod partial;
 mod recover;
 mod run;
 mod scripts;

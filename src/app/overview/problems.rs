@@ -7,7 +7,7 @@ use super::{Kept, time_or_null};
 use crate::app::Measured;
 use crate::clock::{self, UnixMillis};
 use crate::health::{Finding, Level};
-use crate::jobs::{Listed, Outcome};
+use crate::jobs::{Listed, Outcome, PartialRuns};
 use serde::Serialize;
 use std::cmp::Reverse;
 
@@ -153,16 +153,32 @@ fn of_job(job: &Listed, kept: &Kept, now: UnixMillis) -> Option<Problem> {
         (None, Some(outcome), Some(at)) => Some((outcome, job.last_reason.clone().unwrap_or_default(), at)),
         _ => None,
     };
-    if let Some((outcome, reason, at)) = last.filter(|(outcome, ..)| bad.contains(outcome)) {
+    if let Some((outcome, reason, at)) = last.clone().filter(|(outcome, ..)| bad.contains(outcome)) {
         let since = kept.alerts.iter().find(|alert| alert.key == key).map_or(at, |alert| alert.since);
         let message = format!("Job {name} {}: {reason}", outcome.verb());
         let own = format!("awsideman jobs run {}", job.job);
         let command = quoted_command(&reason).unwrap_or(&own);
         return Some(problem(&key, Level::Critical, message, Some(since), command));
     }
+    if let Some((Outcome::Partial, reason, _)) = &last {
+        return Some(of_partial(job, &name, &key, reason, kept));
+    }
     let due = job.next_due.filter(|due| now - due > OVERDUE && job.running.is_none() && job.paused.is_none())?;
     let message = format!("Job {name} has been due since {} and nobody ran it", clock::utc(due));
     Some(problem(&key, Level::Warn, message, Some(due), "awsideman jobs run"))
+}
+
+/// Worth a look; critical after so many in a row, and while its alert fires.
+fn of_partial(job: &Listed, name: &str, key: &str, reason: &str, kept: &Kept) -> Problem {
+    let profile = job.profile.as_deref().unwrap_or_default();
+    let runs = PartialRuns::of(kept.runs.iter().filter(|run| run.job == job.job && run.profile == profile));
+    let fires = kept.alerts.iter().any(|alert| alert.key == key && alert.state != "pending");
+    let in_a_row = runs.as_ref().map_or(0, |runs| runs.in_a_row);
+    let level = if fires || in_a_row >= kept.alarming_partial_runs { Level::Critical } else { Level::Warn };
+    let times = if in_a_row > 1 { format!(" {in_a_row} times in a row") } else { String::new() };
+    let own = format!("awsideman jobs logs {}", job.job);
+    let message = format!("Job {name} was partial{times}: {reason}");
+    problem(key, level, message, runs.map(|runs| runs.since), quoted_command(reason).unwrap_or(&own))
 }
 
 /// A sentence often ends with what to type (`log in with ``aws sso login --profile p`` `): that helps more than running

@@ -107,7 +107,11 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
 
 fn row(job: &Listed, now: UnixMillis) -> Vec<String> {
     let last = match (job.last_outcome, job.last_at) {
-        (Some(outcome), Some(at)) => format!("{}, {}", outcome.as_str(), times::age(at, now)),
+        (Some(outcome), Some(at)) => {
+            let in_a_row =
+                if job.partial_runs > 1 { format!(" ({} in a row)", job.partial_runs) } else { String::new() };
+            format!("{}{in_a_row}, {}", outcome.as_str(), times::age(at, now))
+        }
         _ => "never".into(),
     };
     let next = match (&job.running, job.next_due, &job.paused) {

@@ -24,6 +24,8 @@ pub struct Alerts {
     /// A finding that lasts mails again after this; zero never.
     #[serde(deserialize_with = "duration")]
     pub repeat: Duration,
+    /// A job alerts after so many partial runs in a row.
+    pub partial_runs: u32,
     /// `[alerts.email]`
     pub email: Email,
     /// `[alerts.webhook]`

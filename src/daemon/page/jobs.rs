@@ -77,7 +77,7 @@ fn timeline(view: &View<'_>) -> Markup {
             }
             ul.key {
                 @for (class, words) in
-                    [("done", "done"), ("failed", "failed, timed out, crashed"), ("missed", "missed"), ("skipped", "skipped"), ("running", "runs now")]
+                    [("done", "done"), ("partial", "partial"), ("failed", "failed, timed out, crashed"), ("missed", "missed"), ("skipped", "skipped"), ("running", "runs now")]
                 {
                     li { svg aria-hidden="true" { (mark(class, "50%", 16)) } (words) }
                 }
@@ -112,10 +112,12 @@ fn lane(n: usize, job: &Listed, axis: Axis, view: &View<'_>) -> Markup {
     }
 }
 
-/// Tall for what went wrong, half as tall for what went well, short for what was passed over.
+/// Tall for what went wrong, three quarters of that for a partial run, half for what went well, short for what was
+/// passed over.
 fn mark(class: &str, x: &str, height: u32) -> Markup {
     let from_middle = match class {
         "done" | "running" => height / 4,
+        "partial" => height * 3 / 8,
         "skipped" => height / 8,
         _ => height / 2,
     };
@@ -166,7 +168,7 @@ fn is_of(run: &RunRow, job: &Listed) -> bool {
 }
 
 fn is_bad(outcome: Option<Outcome>) -> bool {
-    matches!(shape(outcome), "failed" | "missed")
+    matches!(shape(outcome), "failed" | "missed" | "partial")
 }
 
 fn word(run: &RunRow) -> &'static str {
@@ -176,6 +178,7 @@ fn word(run: &RunRow) -> &'static str {
 fn shape(outcome: Option<Outcome>) -> &'static str {
     match outcome {
         Some(Outcome::Done) => "done",
+        Some(Outcome::Partial) => "partial",
         Some(Outcome::Skipped | Outcome::Cancelled) => "skipped",
         Some(Outcome::Failed | Outcome::TimedOut | Outcome::Crashed) => "failed",
         Some(Outcome::Missed) => "missed",
@@ -188,7 +191,7 @@ fn class(outcome: Option<Outcome>) -> &'static str {
         Some(Outcome::Done) => "well",
         Some(Outcome::Skipped | Outcome::Cancelled) | None => "soft",
         Some(Outcome::Failed | Outcome::TimedOut | Outcome::Crashed) => "bad",
-        Some(Outcome::Missed) => "warn",
+        Some(Outcome::Partial | Outcome::Missed) => "warn",
     }
 }
 

@@ -73,6 +73,16 @@ fn the_verdict_counts_and_the_worst_comes_first_with_its_command() {
 }
 
 #[test]
+fn a_partial_run_is_amber_and_has_a_mark_and_a_word_of_its_own() {
+    let (_root, mut overview) = empty();
+    let job = &mut overview.jobs[0];
+    (job.last_outcome, job.last_at) = (Some(crate::jobs::Outcome::Partial), Some(5));
+    let page = drawn(&overview);
+    assert!(page.contains("<span class=\"warn\">partial</span>"), "{page}");
+    assert!(page.contains("<line class=\"partial\"") && page.contains(".partial { stroke: var(--warn)"));
+}
+
+#[test]
 fn no_text_gets_out_of_its_place() {
     let (_root, mut overview) = empty();
     overview.add_problems([problem_of(Level::Critical, NASTY)]);

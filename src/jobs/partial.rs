@@ -1,0 +1,178 @@
+//! Runs that lost a part of their targets: what they lost, and how many came in a row.
+//!
+//! A run that lost the same targets as the run before is marked as a repetition, so that cron and mail report it once.
+
+use super::history::{self, RunRow};
+use super::{JobError, Ledger, Outcome};
+use crate::clock::UnixMillis;
+use crate::sqlite::params;
+use serde_json::{Map, Value, json};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The member of a run's figures that names what it lost.
+const LOST: &str = "lost";
+/// The member that marks a repetition.
+const REPEATED: &str = "repeated";
+/// At most so many lost targets are named; all are counted.
+const NAMED: usize = 20;
+/// At most so many past runs are read to count those in a row.
+const COUNTED: u32 = 200;
+
+/// The newest runs of one job and profile, all of them partial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartialRuns {
+    /// How many in a row lost a target; 0 when the newest was only stopped by its budget.
+    pub in_a_row: u32,
+    /// When the first of them began.
+    pub since: UnixMillis,
+    /// The reason of the newest.
+    pub reason: String,
+}
+
+impl PartialRuns {
+    /// Counts them in the runs of one job and profile, newest first; `None` unless the newest that ran is partial.
+    pub fn of<'a>(newest_first: impl IntoIterator<Item = &'a RunRow>) -> Option<PartialRuns> {
+        let mut found: Option<PartialRuns> = None;
+        for run in newest_first {
+            match run.outcome {
+                Some(Outcome::Partial) => {
+                    let runs = found.get_or_insert_with(|| PartialRuns {
+                        in_a_row: 0,
+                        since: run.started_at,
+                        reason: run.reason.clone(),
+                    });
+                    if lost_something(&run.detail) {
+                        runs.in_a_row += 1;
+                        runs.since = run.started_at;
+                    }
+                }
+                // These did not run to an end of their own, and say nothing about the targets.
+                None | Some(Outcome::Skipped | Outcome::Missed | Outcome::Cancelled) => {}
+                Some(Outcome::Done | Outcome::Failed | Outcome::TimedOut | Outcome::Crashed) => break,
+            }
+        }
+        found
+    }
+}
+
+impl Ledger {
+    /// The partial runs of a job and profile since its last run that was not partial.
+    pub fn partial_runs(&self, job: &str, profile: &str) -> Result<Option<PartialRuns>, JobError> {
+        if self.last_run(job, profile)?.is_none_or(|run| run.outcome != Some(Outcome::Partial)) {
+            return Ok(None);
+        }
+        Ok(PartialRuns::of(&self.last_runs(job, profile, COUNTED)?))
+    }
+
+    /// The newest run of a job and profile that had a result, whole or partial.
+    pub fn last_result(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
+        self.one("AND outcome IN ('done', 'partial') ORDER BY id DESC", job, profile)
+    }
+
+    /// The newest run of a job and profile that came to an end of its own.
+    pub(super) fn last_run(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
+        Ok(self.last_runs(job, profile, 1)?.pop())
+    }
+
+    fn last_runs(&self, job: &str, profile: &str, limit: u32) -> Result<Vec<RunRow>, JobError> {
+        self.read(|c| {
+            c.prepare(&format!(
+                "SELECT {} FROM run WHERE job = ? AND profile = ? AND ended_at IS NOT NULL
+                   AND outcome NOT IN ('skipped', 'missed', 'cancelled') ORDER BY id DESC LIMIT ?",
+                history::COLUMNS
+            ))?
+            .query_map(params![job, profile, limit], history::read)?
+            .collect()
+        })
+    }
+}
+
+/// Adds what a partial run lost to its figures; `before` is the run before it.
+pub(super) fn note(detail: &mut Map<String, Value>, lost: &[String], before: Option<&RunRow>) {
+    let mut lost = lost.to_vec();
+    lost.sort_unstable();
+    lost.dedup();
+    let digest = format!("{:016x}", xxh3_64(lost.join("\n").as_bytes()));
+    let repeats = |run: &RunRow| run.outcome == Some(Outcome::Partial) && run.detail[LOST]["digest"] == digest;
+    if before.is_some_and(repeats) {
+        detail.insert(REPEATED.to_owned(), json!(true));
+    }
+    let count = lost.len();
+    lost.truncate(NAMED);
+    detail.insert(LOST.to_owned(), json!({ "count": count, "targets": lost, "digest": digest }));
+}
+
+/// Whether these figures mark a repetition of the run before.
+pub(super) fn is_repeated(detail: &Map<String, Value>) -> bool {
+    detail.get(REPEATED).and_then(Value::as_bool) == Some(true)
+}
+
+fn lost_something(detail: &Value) -> bool {
+    detail[LOST]["count"].as_u64().unwrap_or(0) > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::rehearsal::{end, entry, ledger};
+
+    fn record(ledger: &Ledger, at: UnixMillis, outcome: Outcome, lost: &[&str]) -> Map<String, Value> {
+        let before = ledger.last_run("a", "").unwrap();
+        let id = ledger.begin(&entry("a", at)).unwrap();
+        let mut detail = Map::new();
+        if outcome == Outcome::Partial {
+            let lost: Vec<String> = lost.iter().map(|&target| target.to_owned()).collect();
+            note(&mut detail, &lost, before.as_ref());
+        }
+        let end = super::super::ledger::End { detail: &detail, ..end(outcome, "because") };
+        ledger.finish(id, &end, 100).unwrap();
+        detail
+    }
+
+    #[test]
+    fn partial_runs_in_a_row_are_counted_past_skips_and_a_complete_one_ends_the_row() {
+        let (_root, ledger) = ledger();
+        let count = |ledger: &Ledger| ledger.partial_runs("a", "").unwrap().map(|runs| (runs.in_a_row, runs.since));
+        assert_eq!(count(&ledger), None);
+        for (at, outcome, lost, expected) in [
+            (1, Outcome::Done, &[][..], None),
+            (2, Outcome::Partial, &["x"], Some((1, 2))),
+            (3, Outcome::Skipped, &[], Some((1, 2))),
+            (4, Outcome::Partial, &["x", "y"], Some((2, 2))),
+            // Its budget ended it: nothing is lost, and nothing is known to be readable again.
+            (5, Outcome::Partial, &[], Some((2, 2))),
+            (6, Outcome::Done, &[], None),
+            (7, Outcome::Partial, &[], Some((0, 7))),
+            (8, Outcome::Failed, &[], None),
+            (9, Outcome::Partial, &["x"], Some((1, 9))),
+        ] {
+            record(&ledger, at, outcome, lost);
+            assert_eq!(count(&ledger), expected, "after run {at}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_lost_the_same_targets_as_the_one_before_is_a_repetition() {
+        let (_root, ledger) = ledger();
+        for (at, outcome, lost, expected) in [
+            (1, Outcome::Partial, &["x", "y"][..], false),
+            (2, Outcome::Partial, &["y", "x", "x"], true),
+            (3, Outcome::Skipped, &[], false),
+            (4, Outcome::Partial, &["x", "y"], true),
+            (5, Outcome::Partial, &["x"], false),
+            (6, Outcome::Done, &[], false),
+            (7, Outcome::Partial, &["x"], false),
+        ] {
+            let detail = record(&ledger, at, outcome, lost);
+            assert_eq!(is_repeated(&detail), expected, "run {at}");
+        }
+    }
+
+    #[test]
+    fn many_lost_targets_are_counted_and_some_are_named() {
+        let lost: Vec<String> = (0..50).map(|n| format!("{n:02}")).collect();
+        let mut detail = Map::new();
+        note(&mut detail, &lost, None);
+        assert_eq!((&detail["lost"]["count"], detail["lost"]["targets"].as_array().unwrap().len()), (&json!(50), 20));
+    }
+}

@@ -1,0 +1,137 @@
+//! A job that loses a target is `partial`: in every place that shows an outcome, with one alert and without a mail a run.
+
+use super::run::World;
+use awsideman::daemon::Standing;
+use awsideman::daemon::page::{Range, View, draw};
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+
+const PAIRS: &str = "SWBExternalService.ListAccountAssignments";
+const WARM: &str = "name = \"warm\"\nkind = \"warm\"\nevery = \"15m\"\n[warm]\n\
+    resources = [\"users\", \"accounts\", \"permission-sets\", \"assignments\"]\n";
+
+/// A home with these job files, whose mails are files.
+fn world(jobs: &[(&str, &str)]) -> World {
+    let mut world = World::new();
+    for (name, text) in jobs {
+        world.write(&format!("jobs/{name}.toml"), text);
+    }
+    let (jobs, mails) = (world.home().join("jobs"), world.beside("mails"));
+    let figures = world.beside("figures.prom");
+    for (name, value) in [
+        ("AWSIDEMAN_JOBS_DIR", jobs.to_str().unwrap()),
+        ("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1"),
+        ("AWSIDEMAN_ALERTS_EMAIL_ENABLED", "true"),
+        ("AWSIDEMAN_ALERTS_EMAIL_TRANSPORT", "file"),
+        ("AWSIDEMAN_ALERTS_EMAIL_FROM", "a@example.com"),
+        ("AWSIDEMAN_ALERTS_EMAIL_TO", "b@example.com"),
+        ("AWSIDEMAN_ALERTS_EMAIL_DIR", mails.to_str().unwrap()),
+        ("AWSIDEMAN_ALERTS_HOLD", "0"),
+        ("AWSIDEMAN_ALERTS_RECOVERY_DELAY", "0"),
+        ("AWSIDEMAN_METRICS_TEXTFILE", figures.to_str().unwrap()),
+    ] {
+        world.set(name, value);
+    }
+    world
+}
+
+/// The texts of all mails, oldest first.
+fn mails(world: &World) -> Vec<String> {
+    let Ok(found) = std::fs::read_dir(world.beside("mails")) else { return Vec::new() };
+    let mut paths: Vec<_> = found.map(|entry| entry.unwrap().path()).collect();
+    paths.sort_by_key(|path| path.metadata().unwrap().modified().unwrap());
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap().replace("=\r\n", "").replace("=\n", "");
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn figure(world: &World, sample: &str) -> Option<f64> {
+    let text = std::fs::read_to_string(world.beside("figures.prom")).unwrap();
+    text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok())
+}
+
+fn listed(world: &World) -> Value {
+    world.run(["jobs", "list", "--json"]).ok().json()["jobs"][0].clone()
+}
+
+fn active(world: &World) -> Vec<String> {
+    let accounts = world.run(["account", "list", "--filter", "Status=ACTIVE", "--json"]).ok().json();
+    accounts.as_array().unwrap().iter().map(|account| account["Id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_job_that_loses_an_account_is_partial_everywhere_and_alerts_once_after_two_runs_in_a_row() {
+    let mut world = world(&[("10-warm", WARM)]);
+    let accounts = active(&world);
+    world.faults(|faults| faults.access_denied_accounts = vec![accounts[1].clone()]);
+    let runs = |outcome: &str| format!("awsideman_job_runs_total{{job=\"warm\",outcome=\"{outcome}\",profile=\"\"}}");
+    let job = |name: &str| format!("awsideman_job_{name}{{job=\"warm\",profile=\"\"}}");
+
+    // As cron calls it: one line, exit code 3, no mail yet.
+    let first = world.run(["jobs", "run"]).code(3);
+    let lines: Vec<&str> = first.stderr.lines().collect();
+    assert!(lines.len() == 1 && lines[0].starts_with("warm: partial, "), "{first:?}");
+    assert!(lines[0].contains(&accounts[1]) && lines[0].contains("denied"), "the target and why: {first:?}");
+    assert!(mails(&world).is_empty());
+    assert_eq!((figure(&world, &runs("partial")), figure(&world, &runs("done"))), (Some(1.0), Some(0.0)));
+    assert_eq!(figure(&world, &job("partial_runs")), Some(1.0));
+    for never in ["last_success_timestamp_seconds", "last_complete_timestamp_seconds"] {
+        assert_eq!(figure(&world, &job(never)), None, "{never}");
+    }
+    let last = listed(&world);
+    assert_eq!((&last["last_outcome"], &last["last_success"]), (&Value::from("partial"), &Value::Null));
+    assert_eq!(last["last_complete"], Value::Null);
+
+    // The same targets again: no line, and the alert.
+    world.later("15m");
+    let again = world.run(["jobs", "run"]).code(3).silent();
+    assert!(again.stdout.is_empty());
+    let told = mails(&world);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("Job warm was partial 2 times in a row"), "{}", told[0]);
+    assert!(told[0].contains("awsideman jobs logs warm"), "{}", told[0]);
+    world.run(["jobs", "list"]).ok().stdout_has("partial (2 in a row)");
+    assert_eq!(figure(&world, "awsideman_alert_firing{key=\"job:warm\"}"), Some(1.0));
+
+    // Another target is lost: a line, and no second mail.
+    world.later("30m").faults(|faults| faults.access_denied_accounts = accounts[1..3].to_vec());
+    world.run(["jobs", "run"]).code(3).stderr_has("warm: partial, ");
+    assert_eq!(mails(&world).len(), 1);
+    let app = Arc::new(world.app());
+    let overview = app.overview(&app.jobs().unwrap(), Range::LONGEST);
+    let standing = Standing { started_at: overview.now, passes: 1, refused: None, ending: false };
+    let page = draw(&View { overview: &overview, standing: &standing, range: Range::Day, refreshes: false });
+    assert!(page.contains("Job warm was partial 3 times in a row"), "{page}");
+    assert!(page.contains("<span class=\"warn\">partial</span>"), "{page}");
+
+    // Named, it ends with its table and its one document.
+    let named = world.run(["jobs", "run", "warm"]).code(3);
+    assert!(named.stdout.contains("partial"), "{named:?}");
+    let document = world.run(["jobs", "run", "warm", "--json"]).code(3).json();
+    let run = &document["runs"][0];
+    assert_eq!((&run["outcome"], &run["exit"]), (&Value::from("partial"), &Value::from(3)));
+    let lost = run["detail"]["lost"]["targets"].to_string();
+    assert!(lost.contains(&accounts[1]) && lost.contains(&accounts[2]), "{run}");
+
+    // A complete run ends it: silent, and one mail that it is over.
+    world.later("45m").release();
+    world.run(["jobs", "run"]).ok().silent();
+    assert_eq!(mails(&world).len(), 2);
+    assert_eq!(figure(&world, &job("partial_runs")), Some(0.0));
+    let (success, complete) = (job("last_success_timestamp_seconds"), job("last_complete_timestamp_seconds"));
+    assert!(figure(&world, &complete).unwrap() >= figure(&world, &success).unwrap());
+    let history = world.run(["jobs", "history", "warm", "--json"]).ok().json();
+    let outcomes: Vec<_> = history["runs"].as_array().unwrap().iter().map(|run| run["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["done", "partial", "partial", "partial", "partial", "partial"]);
+}
+
+#[test]
+fn a_denied_permission_set_is_partial_too_and_one_partial_run_between_complete_ones_mails_nothing() {
+    let mut world = world(&[("10-warm", WARM)]);
+    for (offset, denied, code) in [("0s", true, 3), ("15m", false, 0), ("30m", true, 3), ("45m", false, 0)] {
+        let rules = if denied { vec![awsideman::sandbox::Rule::nth(3, PAIRS)] } else { Vec::new() };
+        world.later(offset).faults(|faults| faults.access_denied = rules);
+        world.run(["jobs", "run"]).code(code);
+    }
+    assert!(mails(&world).is_empty(), "{:?}", mails(&world));
+}
