@@ -4,12 +4,17 @@
 //! anything is changed AWS has confirmed that the id bears the name; a cache that is behind is asked anew, once; an id
 //! or ARN is taken as it is.
 
+use super::fetch::PARALLEL;
 use super::names::in_arn;
 use super::walk::all;
 use super::{Change, Gateway, GatewayError, Listing, Policy, PrincipalKind, Single, Target, image};
 use super::{is_account_id, is_arn, is_directory_id};
 use crate::report::Progress;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
+
+/// Up to so many accounts are described one by one; a page of the list has as many.
+const ONE_BY_ONE: usize = 20;
 
 /// The kinds of things that changes name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,13 +91,16 @@ impl Noun {
         }
     }
 
-    fn name_of(self, found: &Value) -> Option<&str> {
-        let field = match self {
+    fn name_field(self) -> &'static str {
+        match self {
             Noun::User => "UserName",
             Noun::Group => "DisplayName",
             Noun::PermissionSet | Noun::Account => "Name",
-        };
-        found[field].as_str().filter(|name| !name.is_empty())
+        }
+    }
+
+    fn name_of(self, found: &Value) -> Option<&str> {
+        found[self.name_field()].as_str().filter(|name| !name.is_empty())
     }
 
     /// Whether what AWS describes is called so.
@@ -170,6 +178,33 @@ impl Gateway {
             },
         };
         Ok((kind, self.certain(kind.into(), name, policy, progress).await?))
+    }
+
+    /// Asks AWS again for what a question named. An object that has another name now, or is gone, is an error.
+    pub async fn confirm(&self, named: &[(Noun, Certain)]) -> Result<(), GatewayError> {
+        let accounts = named.iter().filter(|(noun, _)| *noun == Noun::Account).count();
+        let listed = if accounts > ONE_BY_ONE { Some(self.ask_all(Listing::Accounts).await?) } else { None };
+        let is_known = |(_, certain): &&(Noun, Certain)| !certain.found.is_null();
+        let answers = stream::iter(named.iter().filter(is_known)).map(|(noun, certain)| {
+            let listed = listed.as_ref().filter(|_| *noun == Noun::Account);
+            async move {
+                let now = match listed.and_then(|all| all.iter().find(|account| account["Id"] == *certain.id)) {
+                    Some(account) => account.clone(),
+                    None => self.ask(&noun.single(&certain.id)).await?,
+                };
+                let (before, after) = (noun.name_of(&certain.found), noun.name_of(&now));
+                if before == after {
+                    return Ok(());
+                }
+                let shown = |name: Option<&str>| name.map_or("absent".to_owned(), |name| format!("`{name}`"));
+                let (before, after) = (shown(before), shown(after));
+                Err(GatewayError::ChangedMeanwhile {
+                    what: format!("{} {}", noun.words(), certain.id),
+                    differences: vec![format!("{} was {before} and is now {after}", noun.name_field())],
+                })
+            }
+        });
+        answers.buffered(PARALLEL).try_collect().await
     }
 
     /// What AWS says of one thing now, past the cache.

@@ -68,9 +68,16 @@ pub enum Change {
         id: String,
         /// What shall change.
         attributes: Vec<Attribute>,
+        /// The revision that must still be the current one; `None` updates any.
+        revision: Option<String>,
     },
     /// `identitystore DeleteUser` of a user id.
-    DeleteUser(String),
+    DeleteUser {
+        /// The user.
+        id: String,
+        /// The revision that must still be the current one; `None` deletes any.
+        revision: Option<String>,
+    },
     /// `identitystore CreateGroup`: answers `{GroupId}`.
     CreateGroup {
         /// `DisplayName`.
@@ -84,9 +91,16 @@ pub enum Change {
         id: String,
         /// What shall change.
         attributes: Vec<Attribute>,
+        /// The revision that must still be the current one; `None` updates any.
+        revision: Option<String>,
     },
     /// `identitystore DeleteGroup` of a group id.
-    DeleteGroup(String),
+    DeleteGroup {
+        /// The group.
+        id: String,
+        /// The revision that must still be the current one; `None` deletes any.
+        revision: Option<String>,
+    },
     /// `identitystore CreateGroupMembership`: answers `{MembershipId}`.
     AddMember {
         /// The group's id.
@@ -190,10 +204,10 @@ impl Change {
         match self {
             Change::CreateUser(_) => "AWSIdentityStore.CreateUser",
             Change::UpdateUser { .. } => "AWSIdentityStore.UpdateUser",
-            Change::DeleteUser(_) => "AWSIdentityStore.DeleteUser",
+            Change::DeleteUser { .. } => "AWSIdentityStore.DeleteUser",
             Change::CreateGroup { .. } => "AWSIdentityStore.CreateGroup",
             Change::UpdateGroup { .. } => "AWSIdentityStore.UpdateGroup",
-            Change::DeleteGroup(_) => "AWSIdentityStore.DeleteGroup",
+            Change::DeleteGroup { .. } => "AWSIdentityStore.DeleteGroup",
             Change::AddMember { .. } => "AWSIdentityStore.CreateGroupMembership",
             Change::RemoveMember { .. } => "AWSIdentityStore.DeleteGroupMembership",
             Change::CreatePermissionSet { .. } => "SWBExternalService.CreatePermissionSet",
@@ -215,6 +229,17 @@ impl Change {
         }
     }
 
+    /// Whether AWS makes it only while its object has the revision that it names.
+    pub fn is_conditional(&self) -> bool {
+        match self {
+            Change::UpdateUser { revision, .. }
+            | Change::DeleteUser { revision, .. }
+            | Change::UpdateGroup { revision, .. }
+            | Change::DeleteGroup { revision, .. } => revision.is_some(),
+            _ => false,
+        }
+    }
+
     /// How its further course is asked for, when AWS only accepts it and goes on by itself.
     pub fn pending(&self) -> Option<Pending> {
         match self {
@@ -229,9 +254,9 @@ impl Change {
     pub fn subject(&self) -> String {
         match self {
             Change::CreateUser(user) => format!("user `{}`", user.user_name),
-            Change::UpdateUser { id, .. } | Change::DeleteUser(id) => format!("user {id}"),
+            Change::UpdateUser { id, .. } | Change::DeleteUser { id, .. } => format!("user {id}"),
             Change::CreateGroup { name, .. } => format!("group `{name}`"),
-            Change::UpdateGroup { id, .. } | Change::DeleteGroup(id) => format!("group {id}"),
+            Change::UpdateGroup { id, .. } | Change::DeleteGroup { id, .. } => format!("group {id}"),
             Change::AddMember { group, user } | Change::RemoveMember { group, user, .. } => {
                 format!("user {user} in group {group}")
             }
@@ -263,11 +288,15 @@ impl Change {
                 "UserName": user.user_name, "DisplayName": user.display_name,
                 "Name": {"GivenName": user.given_name, "FamilyName": user.family_name}, "Email": user.email,
             }),
-            Change::UpdateUser { id, attributes } => json!({"UserId": id, "Operations": operations(attributes)}),
-            Change::DeleteUser(id) => json!({"UserId": id}),
+            Change::UpdateUser { id, attributes, revision } => {
+                conditional(json!({"UserId": id, "Operations": operations(attributes)}), revision.as_ref())
+            }
+            Change::DeleteUser { id, revision } => conditional(json!({"UserId": id}), revision.as_ref()),
             Change::CreateGroup { name, description } => json!({"DisplayName": name, "Description": description}),
-            Change::UpdateGroup { id, attributes } => json!({"GroupId": id, "Operations": operations(attributes)}),
-            Change::DeleteGroup(id) => json!({"GroupId": id}),
+            Change::UpdateGroup { id, attributes, revision } => {
+                conditional(json!({"GroupId": id, "Operations": operations(attributes)}), revision.as_ref())
+            }
+            Change::DeleteGroup { id, revision } => conditional(json!({"GroupId": id}), revision.as_ref()),
             Change::AddMember { group, user } => json!({"GroupId": group, "MemberId": {"UserId": user}}),
             Change::RemoveMember { membership, group, user } => {
                 json!({"MembershipId": membership, "GroupId": group, "MemberId": {"UserId": user}})
@@ -303,23 +332,23 @@ impl Change {
         let set = |operation, arn: &str| Event::new(Resource::PermissionSet, operation, arn);
         match self {
             Change::CreateUser(user) => Event::unborn(Resource::User).named(&user.user_name),
-            Change::UpdateUser { id, attributes } => {
+            Change::UpdateUser { id, attributes, .. } => {
                 let event = Event::new(Resource::User, Operation::Update, id);
                 match renamed(attributes, "userName") {
                     Some(name) => event.named(&name),
                     None => event.not_renamed(),
                 }
             }
-            Change::DeleteUser(id) => Event::new(Resource::User, Operation::Delete, id),
+            Change::DeleteUser { id, .. } => Event::new(Resource::User, Operation::Delete, id),
             Change::CreateGroup { name, .. } => Event::unborn(Resource::Group).named(name),
-            Change::UpdateGroup { id, attributes } => {
+            Change::UpdateGroup { id, attributes, .. } => {
                 let event = Event::new(Resource::Group, Operation::Update, id);
                 match renamed(attributes, "displayName") {
                     Some(name) => event.named(&name),
                     None => event.not_renamed(),
                 }
             }
-            Change::DeleteGroup(id) => Event::new(Resource::Group, Operation::Delete, id),
+            Change::DeleteGroup { id, .. } => Event::new(Resource::Group, Operation::Delete, id),
             Change::AddMember { group, user } => {
                 Event::new(Resource::Group, Operation::AddMember, group).with_member(user)
             }
@@ -346,6 +375,14 @@ impl Change {
             Change::Revoke(grant) => granted(Operation::Revoke, grant),
         }
     }
+}
+
+/// The request with the revision that makes it conditional, when there is one.
+fn conditional(mut request: Value, revision: Option<&String>) -> Value {
+    if let Some(revision) = revision {
+        request["Revision"] = json!(revision);
+    }
+    request
 }
 
 fn granted(operation: Operation, grant: &Grant) -> Event {

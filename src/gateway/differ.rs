@@ -118,6 +118,11 @@ impl Truth {
     }
 }
 
+/// Adds what differs between two objects, field by field.
+pub(super) fn compare_fields(cached: &Value, aws: &Value, into: &mut Differences) {
+    tell(String::new(), cached, aws, into);
+}
+
 /// Field by field where both are objects, else as a whole.
 fn tell(at: String, cached: &Value, aws: &Value, into: &mut Differences) {
     if canonical(cached) == canonical(aws) {

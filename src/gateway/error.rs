@@ -103,6 +103,14 @@ pub enum GatewayError {
         /// AWS's id of the request.
         request_id: Option<String>,
     },
+    /// The object is no longer what the caller read, so nothing was changed.
+    #[error("{what} was changed by another request in the meantime")]
+    ChangedMeanwhile {
+        /// `user 9067...`
+        what: String,
+        /// What differs, one sentence each.
+        differences: Vec<String>,
+    },
     /// AWS answered with an error that is none of the above.
     #[error("AWS refused {operation}: {code}: {detail}")]
     Refused {

@@ -44,7 +44,7 @@ pub(super) async fn read(source: &dyn Source, target: &Target, change: &Change) 
             ground.push(key(Resource::Group, "describe", id));
             (was_named(event, group.as_ref(), "DisplayName"), group)
         }
-        Change::DeleteUser(id) => {
+        Change::DeleteUser { id, .. } => {
             let (user, memberships, assignments) = tokio::try_join!(
                 one(Single::User(id.clone())),
                 rows(source, target, Listing::MembershipsForMember(id.clone())),
@@ -59,7 +59,7 @@ pub(super) async fn read(source: &dyn Source, target: &Target, change: &Change) 
             let before = json!({"User": user, "Memberships": memberships, "Assignments": assignments});
             (with_pairs(event, assignments.as_deref()), Some(before))
         }
-        Change::DeleteGroup(id) => {
+        Change::DeleteGroup { id, .. } => {
             let (group, memberships, assignments) = tokio::try_join!(
                 one(Single::Group(id.clone())),
                 rows(source, target, Listing::GroupMemberships(id.clone())),
@@ -127,7 +127,9 @@ async fn granted(
     kind: PrincipalKind,
     id: &str,
 ) -> Result<Option<Vec<Value>>, GatewayError> {
-    rows(source, target, Listing::AssignmentsForPrincipal { kind, id: id.to_owned() }).await
+    let found = rows(source, target, Listing::AssignmentsForPrincipal { kind, id: id.to_owned() }).await?;
+    // For a user AWS may list what a group gives, too: the rows of other principals stay where they are.
+    Ok(found.map(|rows| rows.into_iter().filter(|row| row["PrincipalId"].as_str().is_none_or(|of| of == id)).collect()))
 }
 
 async fn rows(source: &dyn Source, target: &Target, listing: Listing) -> Result<Option<Vec<Value>>, GatewayError> {

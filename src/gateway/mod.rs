@@ -30,6 +30,7 @@ mod rows;
 mod settled;
 mod source;
 mod spool;
+mod unchanged;
 mod verify;
 mod walk;
 mod warm;
@@ -62,4 +63,4 @@ pub use source::{
 pub use spool::Spool;
 pub use verify::{Flaw, Mended, Verified, Wanted, Which, Wrong};
 pub use warm::{Renew, WarmPlan, Warmed};
-pub use write::{Writing, Written};
+pub use write::{Unwritten, Writing, Written};

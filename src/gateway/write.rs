@@ -5,7 +5,7 @@
 //! answered from an entry fetched before it, whatever became of the change; a writer that dies on the way leaves the
 //! fence up.
 
-use super::{Change, Gateway, GatewayError, Journal, Outcome, Pending, Policy, Single, Target, image};
+use super::{Change, Gateway, GatewayError, Journal, Outcome, Pending, Policy, Single, Target, image, unchanged};
 use crate::cache::{CacheError, Dirt, Event, Fences, Told, dirty};
 use crate::report::Progress;
 use crate::state::StateError;
@@ -42,6 +42,21 @@ pub struct Written {
     pub untold: Option<CacheError>,
 }
 
+/// A change that was not made, or of which it is not known.
+#[derive(Debug)]
+pub struct Unwritten {
+    /// Why.
+    pub error: GatewayError,
+    /// Its number in the journal; `None` when it was refused before AWS was asked.
+    pub journal: Option<i64>,
+}
+
+impl From<GatewayError> for Unwritten {
+    fn from(error: GatewayError) -> Unwritten {
+        Unwritten { error, journal: None }
+    }
+}
+
 /// A change under way.
 struct Course<'a> {
     writing: &'a Writing,
@@ -51,30 +66,38 @@ struct Course<'a> {
 }
 
 impl Gateway {
-    /// Makes a change: image, fence, AWS to its terminal state, close. An error is AWS's; the cache has been told all the
-    /// same, since AWS may have done part of it.
+    /// Makes a change: image, fence, AWS to its terminal state, close. An error is AWS's; the cache is updated even then,
+    /// because AWS may have done part of it. `expected` is the before-image that the caller agreed to: when AWS has
+    /// something else now, nothing is changed.
     pub async fn write(
         &self,
         change: &Change,
+        expected: Option<&Value>,
         writing: &Writing,
         progress: &dyn Progress,
-    ) -> Result<Written, GatewayError> {
+    ) -> Result<Written, Unwritten> {
         let space = self.space(&Policy::default()).await?;
         let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
         let text = space.text();
         let witness = writing.fences.witness();
         let image = image::read(self.source(), &target, change).await?;
+        must_be_unchanged(change, expected, &image.before)?;
         let dirt = dirty(&image.event);
         let entry = self.begin(writing, &text, change, &image.before, progress);
         let course = Course { writing, raised: writing.fences.raise(&text, &dirt), space: text, entry };
-        let done = self.carry_out(change, &target, &course, &dirt, progress).await;
+        let mut done = self.carry_out(change, &target, &course, &dirt, progress).await;
+        if let Err(GatewayError::ChangedMeanwhile { differences, .. }) = &mut done
+            && let Ok(now) = image::read(self.source(), &target, change).await
+        {
+            *differences = unchanged::differences(expected.unwrap_or(&image.before), &now.before);
+        }
         let event = match &done {
             Ok(answer) => image.event.clone().after(answer),
             Err(_) => image.event.clone(),
         };
         let told = course.close(&event, &image, &witness);
         course.end(&done, progress);
-        let answer = done?;
+        let answer = done.map_err(|error| Unwritten { error, journal: entry })?;
         let (invalidated, untold) = match told {
             Ok(told) => (told.entries + course.raised.as_ref().map_or(0, |raised| raised.entries), None),
             Err(error) => (0, Some(error)),
@@ -166,6 +189,15 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Refuses a change of something that is no longer what the caller read.
+fn must_be_unchanged(change: &Change, expected: Option<&Value>, now: &Value) -> Result<(), GatewayError> {
+    let differences = expected.map(|expected| unchanged::differences(expected, now)).unwrap_or_default();
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(GatewayError::ChangedMeanwhile { what: change.subject(), differences })
 }
 
 impl Course<'_> {

@@ -46,8 +46,8 @@ impl Process {
 
     async fn write(&self, change: &Change) {
         let writing = self.app.writing(&Silent);
-        let written = self.gateway.write(change, &writing, &Silent).await;
-        let written = written.unwrap_or_else(|error| panic!("{change:?}: {error}"));
+        let written = self.gateway.write(change, None, &writing, &Silent).await;
+        let written = written.unwrap_or_else(|error| panic!("{change:?}: {}", error.error));
         assert!(written.untold.is_none(), "{change:?}");
     }
 }
@@ -151,10 +151,10 @@ fn name(change: &Change) -> &'static str {
     match change {
         Change::CreateUser(_) => "CreateUser",
         Change::UpdateUser { .. } => "UpdateUser",
-        Change::DeleteUser(_) => "DeleteUser",
+        Change::DeleteUser { .. } => "DeleteUser",
         Change::CreateGroup { .. } => "CreateGroup",
         Change::UpdateGroup { .. } => "UpdateGroup",
-        Change::DeleteGroup(_) => "DeleteGroup",
+        Change::DeleteGroup { .. } => "DeleteGroup",
         Change::AddMember { .. } => "AddMember",
         Change::RemoveMember { .. } => "RemoveMember",
         Change::CreatePermissionSet { .. } => "CreatePermissionSet",
@@ -195,11 +195,11 @@ fn rows(known: &Known, renamed: &str) -> Vec<Change> {
     let kind = PrincipalKind::User;
     vec![
         Change::CreateUser(newcomer),
-        Change::UpdateUser { id: user.clone(), attributes: attribute("displayName", "Changed") },
-        Change::UpdateUser { id: user.clone(), attributes: attribute("userName", renamed) },
+        Change::UpdateUser { id: user.clone(), attributes: attribute("displayName", "Changed"), revision: None },
+        Change::UpdateUser { id: user.clone(), attributes: attribute("userName", renamed), revision: None },
         Change::CreateGroup { name: "newcomer".into(), description: None },
-        Change::UpdateGroup { id: group.clone(), attributes: attribute("description", "changed") },
-        Change::UpdateGroup { id: group.clone(), attributes: attribute("displayName", renamed) },
+        Change::UpdateGroup { id: group.clone(), attributes: attribute("description", "changed"), revision: None },
+        Change::UpdateGroup { id: group.clone(), attributes: attribute("displayName", renamed), revision: None },
         Change::RemoveMember { membership, group: of_group.clone(), user: member.clone() },
         Change::AddMember { group: of_group.clone(), user: member },
         Change::AddMember { group: elsewhere, user: outsider.clone() },
@@ -220,8 +220,8 @@ fn rows(known: &Known, renamed: &str) -> Vec<Change> {
         }),
         Change::Provision { arn: set, account: None },
         Change::Revoke(known.granted.clone()),
-        Change::DeleteUser(user),
-        Change::DeleteGroup(group),
+        Change::DeleteUser { id: user, revision: None },
+        Change::DeleteGroup { id: group, revision: None },
     ]
 }
 

@@ -9,6 +9,7 @@ mod bad_input;
 mod breaker;
 mod bypass;
 mod changes;
+mod changes_conditional;
 mod changes_cut_off;
 mod changes_in_accounts;
 mod changes_of_people;

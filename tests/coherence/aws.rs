@@ -147,7 +147,7 @@ impl Aws {
                 state.users.insert(id.clone(), (new.user_name.clone(), display(&world)));
                 answer = json!({"UserId": id});
             }
-            Change::UpdateUser { id, attributes } => {
+            Change::UpdateUser { id, attributes, .. } => {
                 let name = attributes.iter().find(|attribute| attribute.path == "userName");
                 let name = name.map(|name| name.value.as_ref().unwrap().as_str().unwrap());
                 if name.is_some_and(|name| is_taken(&state, name)) {
@@ -159,11 +159,11 @@ impl Aws {
                     None => user.1 = display(&world),
                 }
             }
-            Change::DeleteUser(id) => {
+            Change::DeleteUser { id, .. } => {
                 state.users.remove(id).ok_or_else(missing)?;
                 state.memberships.retain(|(_, user)| user != id);
             }
-            Change::DeleteGroup(id) => {
+            Change::DeleteGroup { id, .. } => {
                 state.groups.remove(id).ok_or_else(missing)?;
                 state.memberships.retain(|(group, _)| group != id);
             }

@@ -245,10 +245,10 @@ impl Stage {
         let update = |path: &str, value: &str| vec![Attribute { path: path.into(), value: Some(json!(value)) }];
         match self.dice.u8(0..10) {
             0 => Change::CreateUser(NewUser { user_name: name, ..NewUser::default() }),
-            1 | 2 => Change::UpdateUser { id: user, attributes: update("displayName", "x") },
-            3 => Change::UpdateUser { id: user, attributes: update("userName", &name) },
-            4 => Change::DeleteUser(user),
-            5 => Change::DeleteGroup(group),
+            1 | 2 => Change::UpdateUser { id: user, attributes: update("displayName", "x"), revision: None },
+            3 => Change::UpdateUser { id: user, attributes: update("userName", &name), revision: None },
+            4 => Change::DeleteUser { id: user, revision: None },
+            5 => Change::DeleteGroup { id: group, revision: None },
             6 => Change::AddMember { group, user },
             7 => Change::RemoveMember { membership: "m".into(), group, user },
             sort => {
@@ -283,7 +283,7 @@ impl Stage {
         self.seen.writes += 1;
         let turn = async move {
             // Whether AWS did it, refused it or lost its answer: it has returned.
-            let _ = gateway.write(&change, &writing, &Silent).await;
+            let _ = gateway.write(&change, None, &writing, &Silent).await;
             Done::Written
         };
         Actor { turn: Box::pin(turn), reads: None, aws }

@@ -27,10 +27,11 @@ use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
 use crate::cli::session::{Need, Session, wait};
 use crate::config::Format;
-use crate::gateway::{Gateway, GatewayError, Policy, Writing};
+use crate::gateway::{Certain, Gateway, GatewayError, Noun, Policy, Writing};
 use crate::report::Progress;
 use course::{Course, How};
 use report::Report;
+use std::cell::RefCell;
 use step::Step;
 
 /// A session that changes something.
@@ -42,6 +43,8 @@ struct Writer<'o> {
     output: &'o mut Output,
     dry_run: bool,
     may_go_on: bool,
+    /// What the command line named, as AWS described it.
+    named: RefCell<Vec<(Noun, Certain)>>,
 }
 
 impl<'o> Writer<'o> {
@@ -50,7 +53,8 @@ impl<'o> Writer<'o> {
         let reading = session.app.reading(Asker::Command);
         let policy = session.app.policy(if how.no_cache { Policy::BYPASS } else { Policy::default() });
         let writing = session.app.writing(session.progress.as_ref());
-        Ok(Writer { session, reading, policy, writing, output, dry_run: how.dry_run, may_go_on: globals.yes })
+        let (dry_run, may_go_on) = (how.dry_run, globals.yes);
+        Ok(Writer { session, reading, policy, writing, output, dry_run, may_go_on, named: RefCell::default() })
     }
 
     fn gateway(&self) -> &Gateway {
@@ -79,7 +83,13 @@ impl<'o> Writer<'o> {
         failure.hint(format!("AWS itself was asked, nothing was changed{}", find.unwrap_or_default()))
     }
 
-    /// Lets a person agree to what is destroyed; who cannot be asked must have agreed before.
+    /// Notes what a question is about.
+    fn note(&self, noun: Noun, found: &Certain) {
+        self.named.borrow_mut().push((noun, found.clone()));
+    }
+
+    /// Asks before something is deleted or revoked. While the question waits, another process may rename or delete what it
+    /// names: afterwards AWS is asked again, and a difference ends the command.
     fn agree(&self, steps: &[Step]) -> Result<(), Failure> {
         let lines: Vec<String> = steps.iter().filter(|step| !step.already).map(Step::in_full).collect();
         if self.may_go_on || self.dry_run {
@@ -87,16 +97,17 @@ impl<'o> Writer<'o> {
         }
         let talk = self.output.talk();
         match lines.as_slice() {
-            [] => Ok(()),
-            [one] => ask(one, false, self.output),
+            [] => return Ok(()),
+            [one] => ask(one, false, self.output)?,
             several => {
                 // Who is not asked reads them behind the error.
                 let is_read = talk.is_terminal();
                 several.iter().filter(|_| is_read).for_each(|line| talk.line(line));
                 let answer = ask(&format!("make these {} changes", several.len()), false, self.output);
-                answer.map_err(|failure| if is_read { failure } else { failure.details(lines.clone()) })
+                answer.map_err(|failure| if is_read { failure } else { failure.details(lines.clone()) })?;
             }
         }
+        self.wait(self.gateway().confirm(&self.named.borrow()))
     }
 
     /// Makes the changes and tells what became of each.

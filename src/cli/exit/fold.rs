@@ -76,6 +76,9 @@ impl From<GatewayError> for Failure {
                 let id = request_id.map(|id| format!("request id {id}"));
                 Failure::new(Code::Refused, message).details(id).hint(hint)
             }
+            GatewayError::ChangedMeanwhile { differences, .. } => Failure::new(Code::Failed, message)
+                .details(differences)
+                .hint("nothing was changed: check the difference, then run it again"),
             GatewayError::Refused { request_id, .. } => Failure::new(Code::Refused, message)
                 .details(request_id.map(|id| format!("request id {id}")))
                 .hint(DOCTOR),

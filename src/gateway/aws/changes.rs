@@ -19,18 +19,26 @@ pub(super) async fn make(aws: &Aws, target: &Target, change: &Change) -> Result<
     let Target { instance, identity_store } = target;
     match change {
         Change::CreateUser(user) => people::create_user(aws.identity_store().await?, identity_store, user, ask).await,
-        Change::UpdateUser { id, attributes } => {
-            people::update_user(aws.identity_store().await?, identity_store, id, attributes, ask).await
+        Change::UpdateUser { id, attributes, revision } => {
+            let one = people::One { store: identity_store, id, revision: revision.as_deref() };
+            people::update_user(aws.identity_store().await?, &one, attributes, ask).await
         }
-        Change::DeleteUser(id) => people::delete_user(aws.identity_store().await?, identity_store, id, ask).await,
+        Change::DeleteUser { id, revision } => {
+            let one = people::One { store: identity_store, id, revision: revision.as_deref() };
+            people::delete_user(aws.identity_store().await?, &one, ask).await
+        }
         Change::CreateGroup { name, description } => {
             let description = description.as_deref();
             people::create_group(aws.identity_store().await?, identity_store, name, description, ask).await
         }
-        Change::UpdateGroup { id, attributes } => {
-            people::update_group(aws.identity_store().await?, identity_store, id, attributes, ask).await
+        Change::UpdateGroup { id, attributes, revision } => {
+            let one = people::One { store: identity_store, id, revision: revision.as_deref() };
+            people::update_group(aws.identity_store().await?, &one, attributes, ask).await
         }
-        Change::DeleteGroup(id) => people::delete_group(aws.identity_store().await?, identity_store, id, ask).await,
+        Change::DeleteGroup { id, revision } => {
+            let one = people::One { store: identity_store, id, revision: revision.as_deref() };
+            people::delete_group(aws.identity_store().await?, &one, ask).await
+        }
         Change::AddMember { group, user } => {
             people::add_member(aws.identity_store().await?, identity_store, group, user, ask).await
         }

@@ -21,9 +21,16 @@ pub(super) struct Ask {
     what: String,
     account: Option<String>,
     profile: Option<String>,
+    /// Whether AWS makes the change only while its object has the revision that was sent.
+    conditional: bool,
 }
 
 impl Ask {
+    fn new(operation: &str, what: String, account: Option<String>, profile: Option<&str>) -> Self {
+        let (operation, profile) = (operation_words(operation), profile.map(str::to_owned));
+        Self { operation, what, account, profile, conditional: false }
+    }
+
     pub(super) fn listing(listing: &Listing, target: Option<&Target>, profile: Option<&str>) -> Self {
         let store = || format!("identity store {}", target.map_or("", |target| &target.identity_store));
         let (what, account) = match listing {
@@ -51,7 +58,7 @@ impl Ask {
                 (format!("root or organizational unit {id}"), None)
             }
         };
-        Self { operation: operation_words(listing.operation()), what, account, profile: profile.map(str::to_owned) }
+        Self::new(listing.operation(), what, account, profile)
     }
 
     pub(super) fn single(single: &Single, profile: Option<&str>) -> Self {
@@ -68,7 +75,7 @@ impl Ask {
             Single::Status(_, id) => (format!("request {id}"), None),
             Single::CallerIdentity => ("the caller".to_owned(), None),
         };
-        Self { operation: operation_words(single.operation()), what, account, profile: profile.map(str::to_owned) }
+        Self::new(single.operation(), what, account, profile)
     }
 
     pub(super) fn change(change: &Change, profile: Option<&str>) -> Self {
@@ -77,8 +84,8 @@ impl Ask {
             Change::Provision { account, .. } => account.clone(),
             _ => None,
         };
-        let operation = operation_words(change.operation());
-        Self { operation, what: change.subject(), account, profile: profile.map(str::to_owned) }
+        let ask = Self::new(change.operation(), change.subject(), account, profile);
+        Self { conditional: change.is_conditional(), ..ask }
     }
 
     /// The call needs an instance and none was chosen.
@@ -169,6 +176,9 @@ impl Ask {
                     None => format!("the service failed with HTTP {status} and no AWS error"),
                 };
                 self.unreachable(why, true)
+            }
+            Class::Conflict if self.conditional && body["Reason"] == "CONCURRENT_MODIFICATION" => {
+                GatewayError::ChangedMeanwhile { what: self.what.clone(), differences: Vec::new() }
             }
             Class::Conflict => {
                 let passing = passes(self.operation.starts_with("sso-admin "), &body, &detail);

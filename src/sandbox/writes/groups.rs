@@ -32,7 +32,7 @@ pub(super) fn create(organisation: &mut Organisation, request: &Request, now: No
         identity_store_id: store,
         group_arn: format!("arn:aws:identitystore:::group/{group_id}"),
         group_id,
-        revision: dice.hex(16),
+        revision: dice.decimal(16),
         display_name,
         external_ids: Vec::new(),
         description,
@@ -52,7 +52,7 @@ pub(super) fn update(organisation: &mut Organisation, request: &Request, now: No
     texts::operate(request, &mut attributes, PATHS)?;
     let (display_name, description) = described(request, &attributes)?;
     must_be_unique(organisation, &display_name, Some(&group.group_id))?;
-    let revision = organisation.mint.next(&group.identity_store_id, "revision").hex(16);
+    let revision = organisation.mint.next(&group.identity_store_id, "revision").decimal(16);
     let group = Group { display_name, description, revision, updated_at: now.at, ..group };
     let answer = named(&group);
     organisation.replace_group(group);

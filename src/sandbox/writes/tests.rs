@@ -114,6 +114,16 @@ fn an_update_sets_replaces_and_removes() {
     assert_eq!((&user["Title"], &user["NickName"]), (&json!("Engineer"), &json!("An")));
     assert!(user.get("Timezone").is_none() && user["Revision"] != made["Revision"]);
     assert!(user["UpdatedAt"].as_f64() > user["CreatedAt"].as_f64());
+    for revision in [&made["Revision"], &user["Revision"]] {
+        let digits = revision.as_str().unwrap_or_default();
+        assert!(!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()), "{digits}");
+    }
+    for (revision, rule) in [("x1", "pattern: [0-9]+"), ("", "length between 1 and 64"), (&"1".repeat(65), "1 and 64")]
+    {
+        let body = json!({"UserId": id, "Revision": revision, "Operations": operation("title", Value::Null)});
+        let (code, message) = refusal(&caller, "UpdateUser", body);
+        assert!(code == "ValidationException" && message.contains(rule), "{code}: {message}");
+    }
     let old = json!({"UserId": id, "Revision": made["Revision"], "Operations": operation("title", Value::Null)});
     assert_eq!(refusal(&caller, "UpdateUser", old.clone()).0, "ConflictException");
     assert_eq!(refusal(&caller, "DeleteUser", old).0, "ConflictException");

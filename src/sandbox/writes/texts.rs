@@ -51,12 +51,16 @@ pub(super) fn refused(request: &Request, message: &str) -> Refusal {
     Refusal::validation(request.service(), "", message)
 }
 
-/// Refuses a revision that is not the one that there is.
+/// Refuses a revision that is not a number of at most 64 digits, or not the current one.
 pub(super) fn same_revision(request: &Request, revision: &str, kind: &str) -> Result<(), Refusal> {
-    match request.optional_text("Revision")? {
-        Some(asked) if asked != revision => Err(Refusal::changed_meanwhile(kind)),
-        _ => Ok(()),
+    let Some(expected) = request.optional_text("Revision")? else { return Ok(()) };
+    if !(1..=64).contains(&expected.len()) {
+        return Err(invalid(request, "Revision", "Member must have length between 1 and 64, inclusive"));
     }
+    if !expected.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(invalid(request, "Revision", "Member must satisfy regular expression pattern: [0-9]+"));
+    }
+    if expected == revision { Ok(()) } else { Err(Refusal::changed_meanwhile(kind)) }
 }
 
 /// Carries out the `Operations` of a call on attributes: a value sets or replaces, none removes. `paths` are those that

@@ -79,7 +79,7 @@ pub(super) fn create(organisation: &mut Organisation, request: &Request, now: No
         user_arn: format!("arn:aws:identitystore:::user/{user_id}"),
         identity_store_id: store.clone(),
         user_id: user_id.clone(),
-        revision: dice.hex(16),
+        revision: dice.decimal(16),
         user_name: String::new(),
         external_ids: Vec::new(),
         name: None,
@@ -107,7 +107,7 @@ pub(super) fn update(organisation: &mut Organisation, request: &Request, now: No
     texts::operate(request, &mut attributes, PATHS)?;
     let person = Person::read(request, &attributes, &required)?;
     person.must_be_unique(organisation, Some(&user.user_id))?;
-    let revision = organisation.mint.next(&user.identity_store_id, "revision").hex(16);
+    let revision = organisation.mint.next(&user.identity_store_id, "revision").decimal(16);
     let user = person.into_user(User { revision, updated_at: now.at, ..user });
     let answer = named(&user);
     organisation.replace_user(user);

@@ -63,6 +63,7 @@ fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Out
         })
         .collect();
     if way == Way::Revoke {
+        accounts.iter().for_each(|account| writer.note(Noun::Account, account));
         writer.agree(&steps)?;
     }
     let how = How { at_once: usize::from(arguments.batch_size), stops: arguments.stop_on_error };
@@ -90,7 +91,10 @@ impl Writer<'_> {
                     failure
                 })
             }
-            (Ok(found), _) => Ok(found),
+            (Ok((kind, found)), _) => {
+                self.note(kind.into(), &found);
+                Ok((kind, found))
+            }
         }
     }
 

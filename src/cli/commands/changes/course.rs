@@ -8,7 +8,7 @@ use super::failing;
 use super::step::{Act, Step};
 use crate::cache::CacheError;
 use crate::cli::exit::{Code, Failure};
-use crate::gateway::{Gateway, GatewayError, Outcome, Writing};
+use crate::gateway::{Gateway, GatewayError, Outcome, Unwritten, Writing};
 use crate::report::Progress;
 use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value};
@@ -136,7 +136,7 @@ impl Course {
             }
         };
         self.with(number, |line| (line.ended, line.asked) = (Ended::UnderWay, change.request()));
-        let done = gateway.write(&change, writing, progress).await;
+        let done = gateway.write(&change, step.expected.as_ref(), writing, progress).await;
         match done {
             Ok(written) => {
                 if let Some(arn) = written.answer["PermissionSetArn"].as_str() {
@@ -153,7 +153,8 @@ impl Course {
                     }
                 });
             }
-            Err(error) => self.with(number, |line| {
+            Err(Unwritten { error, journal }) => self.with(number, |line| {
+                line.journal = journal;
                 line.fail(error);
                 if stops && !matches!(line.ended, Ended::Already) {
                     self.stopped.store(true, Ordering::Relaxed);

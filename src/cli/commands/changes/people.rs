@@ -4,7 +4,7 @@
 //! who is a member already, or is none, is no error.
 
 use super::course::How;
-use super::step::{Step, quoted};
+use super::step::{Act, Step, quoted};
 use super::{ChangeArgs, Writer};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, UserChangesArgs};
@@ -73,9 +73,9 @@ pub(crate) fn users(change: UserChange, globals: &GlobalArgs, output: &mut Outpu
         }
         UserChange::Delete(text, _) => {
             let user = writer.certain(Noun::User, &text)?;
-            let change = Change::DeleteUser(user.id.clone());
+            let change = Change::DeleteUser { id: user.id.clone(), revision: revision(&user) };
             let step = Step::new(change, format!("delete user {}", user.words()), check("user", &user.id));
-            (writer.with_losses(step.about(USER, &user))?, true)
+            (writer.with_losses(step.about(USER, &user), ("User", &user))?, true)
         }
     };
     writer.finish(vec![step], destroys)
@@ -100,9 +100,9 @@ pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Out
         }
         GroupChange::Delete(text, _) => {
             let group = writer.certain(Noun::Group, &text)?;
-            let change = Change::DeleteGroup(group.id.clone());
+            let change = Change::DeleteGroup { id: group.id.clone(), revision: revision(&group) };
             let step = Step::new(change, format!("delete group {}", group.words()), check("group", &group.id));
-            (writer.with_losses(step.about(GROUP, &group))?, true)
+            (writer.with_losses(step.about(GROUP, &group), ("Group", &group))?, true)
         }
         GroupChange::Add(MemberArgs { group, user, .. }) => {
             let (group, user, membership) = writer.membership(&group, &user)?;
@@ -124,7 +124,9 @@ pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Out
 
 impl Writer<'_> {
     pub(super) fn certain(&self, noun: Noun, text: &str) -> Result<Certain, Failure> {
-        self.wait(self.gateway().certain(noun, text, &self.policy, self.progress()))
+        let found = self.wait(self.gateway().certain(noun, text, &self.policy, self.progress()))?;
+        self.note(noun, &found);
+        Ok(found)
     }
 
     /// Refuses what a real run would end with: a name that somebody has.
@@ -138,10 +140,8 @@ impl Writer<'_> {
 
     /// Both ends of a membership and, when there is one, its id.
     fn membership(&self, group: &str, user: &str) -> Result<(Certain, Certain, Option<String>), Failure> {
-        let (policy, progress) = (&self.policy, self.progress());
+        let (group, user) = (self.certain(Noun::Group, group)?, self.certain(Noun::User, user)?);
         self.wait(async {
-            let group = self.gateway().certain(Noun::Group, group, policy, progress).await?;
-            let user = self.gateway().certain(Noun::User, user, policy, progress).await?;
             let asked = Single::MembershipId { group: group.id.clone(), user: user.id.clone() };
             let membership = match self.gateway().ask(&asked).await {
                 Ok(found) => found["MembershipId"].as_str().map(str::to_owned),
@@ -152,19 +152,22 @@ impl Writer<'_> {
         })
     }
 
-    /// Counts what goes with what is deleted.
-    pub(super) fn with_losses(&self, step: Step) -> Result<Step, Failure> {
-        let super::step::Act::Make(change) = &step.act else { return Ok(step) };
-        let before = self.wait(self.gateway().what_goes(change))?;
+    /// Counts what is lost with the object that a step deletes; more than that must not be lost. `part` is the field of
+    /// the before-image that holds the object.
+    pub(super) fn with_losses(&self, step: Step, (part, object): (&str, &Certain)) -> Result<Step, Failure> {
+        let Act::Make(change) = &step.act else { return Ok(step) };
+        let mut before = self.wait(self.gateway().what_goes(change))?;
+        before[part] = object.found.clone();
         let count = |field: &str| before[field].as_array().map(Vec::len);
-        Ok(match change {
+        let step = match change {
             Change::DeletePermissionSet(_) => step.losing("Accounts", count("Accounts"), ("account", "accounts")),
             _ => step.losing("Memberships", count("Memberships"), ("membership", "memberships")).losing(
                 "Assignments",
                 count("Assignments"),
                 ("assignment", "assignments"),
             ),
-        })
+        };
+        Ok(step.expecting(before))
     }
 
     /// Has a person agree where something is destroyed, and makes the changes in turn.
@@ -208,9 +211,11 @@ fn update_user(user: &Certain, changes: &UserChangesArgs) -> Result<Step, Failur
         let list = |address: Value| json!([{"value": address, "type": kind, "primary": true}]);
         attributes.push(Attribute { value: email.value.map(list), ..email });
     }
-    let change = Change::UpdateUser { id: user.id.clone(), attributes: attributes.clone() };
+    let (id, revision) = (user.id.clone(), revision(user));
+    let change = Change::UpdateUser { id, attributes: attributes.clone(), revision };
     let step = Step::new(change, format!("update user {}", user.words()), check("user", &user.id)).about(USER, user);
-    Ok(step.with("Attributes", paths(&attributes)).already(attributes.is_empty()))
+    let step = step.with("Attributes", paths(&attributes)).already(attributes.is_empty());
+    Ok(step.expecting(user.found.clone()))
 }
 
 fn update_group(group: &Certain, changes: &GroupChangesArgs) -> Result<Step, Failure> {
@@ -220,10 +225,17 @@ fn update_group(group: &Certain, changes: &GroupChangesArgs) -> Result<Step, Fai
         ("description", changes.description.as_ref(), &group.found["Description"]),
     ];
     let attributes: Vec<Attribute> = asked.into_iter().filter_map(|(path, new, old)| differs(path, new, old)).collect();
-    let change = Change::UpdateGroup { id: group.id.clone(), attributes: attributes.clone() };
+    let (id, revision) = (group.id.clone(), revision(group));
+    let change = Change::UpdateGroup { id, attributes: attributes.clone(), revision };
     let phrase = format!("update group {}", group.words());
     let step = Step::new(change, phrase, check("group", &group.id)).about(GROUP, group);
-    Ok(step.with("Attributes", paths(&attributes)).already(attributes.is_empty()))
+    let step = step.with("Attributes", paths(&attributes)).already(attributes.is_empty());
+    Ok(step.expecting(group.found.clone()))
+}
+
+/// The revision that makes a change conditional; a server of an older API has none.
+fn revision(of: &Certain) -> Option<String> {
+    of.found["Revision"].as_str().filter(|revision| !revision.is_empty()).map(str::to_owned)
 }
 
 fn member_step(change: Change, phrase: String, group: &Certain, user: &Certain) -> Step {

@@ -9,7 +9,7 @@ use super::step::Step;
 use crate::cli::args::sets::PolicyArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::gateway::{Certain, Change, Listing, Single};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Read;
 
 /// A policy as the command line names it.
@@ -87,13 +87,16 @@ pub(super) fn put_inline(writer: &Writer<'_>, set: &Certain, document: String) -
     let already = parsed(&now).is_some_and(|now| Some(now) == parsed(&document));
     let change = Change::PutInlinePolicy { arn: set.id.clone(), document };
     let phrase = format!("put the inline policy of permission set {}", set.words());
-    Ok(Step::new(change, phrase, check(set)).about(SET, set).already(already))
+    let step = Step::new(change, phrase, check(set)).about(SET, set).already(already);
+    Ok(step.expecting(json!({"InlinePolicy": now})))
 }
 
 pub(super) fn delete_inline(writer: &Writer<'_>, set: &Certain) -> Result<Step, Failure> {
-    let already = inline_of(writer, set)?.is_empty();
+    let now = inline_of(writer, set)?;
+    let already = now.is_empty();
     let phrase = format!("delete the inline policy of permission set {}", set.words());
-    Ok(Step::new(Change::DeleteInlinePolicy(set.id.clone()), phrase, check(set)).about(SET, set).already(already))
+    let step = Step::new(Change::DeleteInlinePolicy(set.id.clone()), phrase, check(set)).about(SET, set);
+    Ok(step.already(already).expecting(json!({"InlinePolicy": now})))
 }
 
 fn inline_of(writer: &Writer<'_>, set: &Certain) -> Result<String, Failure> {

@@ -9,6 +9,8 @@ use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Page, Style};
 use serde_json::{Map, Value, json};
 
+/// Up to so many steps that were made are listed with the failure; the report has all of them.
+const MOST_DONE: usize = 10;
 /// The ids that changes give to what they create.
 const NEW_IDS: &[&str] = &["UserId", "GroupId", "PermissionSetArn"];
 
@@ -48,9 +50,11 @@ impl Report {
         let failed: Vec<(&Line, &Failure)> =
             self.lines.iter().filter_map(|line| line.failure().map(|failure| (line, failure))).collect();
         if let ([(_, failure)], [_]) = (failed.as_slice(), self.lines.as_slice()) {
-            let id = self.lines[0].request_id.as_ref().map(|id| format!("request id {id}"));
+            let line = &self.lines[0];
+            let id = line.request_id.as_ref().map(|id| format!("request id {id}"));
             let id = id.filter(|id| !failure.details.contains(id));
-            return Some((*failure).clone().details(id));
+            let journal = line.journal.map(|number| format!("journal {number}"));
+            return Some((*failure).clone().details(id.into_iter().chain(journal)));
         }
         if failed.is_empty() && !self.interrupted {
             return None;
@@ -71,11 +75,13 @@ impl Report {
         let mut hints: Vec<&str> = failed.iter().filter_map(|(_, failure)| failure.hint.as_deref()).collect();
         hints.dedup();
         hints.truncate(3);
-        let details = failed.iter().map(|(line, failure)| {
-            let id = line.request_id.as_ref().map(|id| format!(" (request id {id})")).unwrap_or_default();
-            format!("{}: {}{id}", line.phrase, failure.message)
-        });
-        let skipped = skipped.iter().map(|line| format!("{}: not begun", line.phrase));
+        let done = self.lines.iter().filter(|line| made <= MOST_DONE && matches!(line.ended, Ended::Done));
+        let done = done.map(|line| format!("done: {}{}", line.phrase, line.numbers()));
+        let details = done.chain(failed.iter().map(|(line, failure)| {
+            let details: String = failure.details.iter().map(|detail| format!("; {detail}")).collect();
+            format!("{}: {}: {}{details}{}", line.word(), line.phrase, failure.message, line.numbers())
+        }));
+        let skipped = skipped.iter().map(|line| format!("skipped: {}: not begun", line.phrase));
         let again = "run it again: what is done already is left as it is".to_owned();
         let hint = hints.iter().map(|hint| (*hint).to_owned()).chain([again]).collect::<Vec<_>>().join("\n");
         Some(Failure::new(code, message).details(details.chain(skipped).collect::<Vec<_>>()).hint(hint))
@@ -105,6 +111,14 @@ impl Line {
         }
     }
 
+    /// ` (request id ..., journal 7)`: where to find more about it.
+    fn numbers(&self) -> String {
+        let id = self.request_id.as_ref().filter(|_| self.failure().is_some()).map(|id| format!("request id {id}"));
+        let journal = self.journal.map(|number| format!("journal {number}"));
+        let parts: Vec<String> = id.into_iter().chain(journal).collect();
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    }
+
     fn word(&self) -> &'static str {
         match self.ended {
             Ended::Done => "done",
@@ -128,7 +142,7 @@ impl Line {
         let made = CREATES.contains(&self.operation.as_str()) && matches!(self.ended, Ended::Done);
         let id = ids.find(|id| made && !self.phrase.contains(*id)).map(|id| format!(" ({id})"));
         let why = self.failure().map(|failure| format!(": {}", failure.message));
-        let text = format!("{}{}{}", self.phrase, id.unwrap_or_default(), why.unwrap_or_default());
+        let text = format!("{}{}{}{}", self.phrase, id.unwrap_or_default(), why.unwrap_or_default(), self.numbers());
         page.marked(style, self.word(), text)
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn permission_sets(change: SetChange, globals: &GlobalArgs, output: &
             let change = Change::DeletePermissionSet(set.id.clone());
             let step =
                 Step::new(change, format!("delete permission set {}", set.words()), assigned(&set)).about(SET, &set);
-            let step = writer.with_losses(step)?;
+            let step = writer.with_losses(step, ("PermissionSet", &set))?;
             writer.finish(vec![step], true)
         }
         SetChange::Attach(arguments) => {
@@ -168,7 +168,10 @@ fn update(set: &Certain, changes: &SetChangesArgs) -> Step {
     };
     let already = fields == old;
     let change = Change::UpdatePermissionSet { arn: set.id.clone(), fields };
-    Step::new(change, format!("update permission set {}", set.words()), check(set)).about(SET, set).already(already)
+    Step::new(change, format!("update permission set {}", set.words()), check(set))
+        .about(SET, set)
+        .already(already)
+        .expecting(set.found.clone())
 }
 
 fn provision(set: &Certain, account: Option<&Certain>) -> Step {

@@ -28,6 +28,8 @@ pub(super) struct Step {
     pub(super) losses: Vec<String>,
     /// What to type to see whether AWS did it.
     pub(super) check: String,
+    /// What AWS must still have for it to be made: what the user agreed to.
+    pub(super) expected: Option<Value>,
 }
 
 impl Step {
@@ -38,7 +40,15 @@ impl Step {
 
     /// The same for an act that is not a change yet.
     pub(super) fn of(act: Act, phrase: impl Into<String>, check: impl Into<String>) -> Step {
-        Step { phrase: phrase.into(), fields: Map::new(), act, already: false, losses: Vec::new(), check: check.into() }
+        Step {
+            phrase: phrase.into(),
+            fields: Map::new(),
+            act,
+            already: false,
+            losses: Vec::new(),
+            check: check.into(),
+            expected: None,
+        }
     }
 
     /// The same with a field for programs.
@@ -57,6 +67,12 @@ impl Step {
     /// The same, done already or not.
     pub(super) fn already(mut self, already: bool) -> Step {
         self.already = already;
+        self
+    }
+
+    /// The same on condition that AWS still has this.
+    pub(super) fn expecting(mut self, expected: Value) -> Step {
+        self.expected = Some(expected);
         self
     }
 
@@ -107,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_goes_with_a_thing_is_said_and_nothing_else() {
-        let step = || Step::new(Change::DeleteUser("u".into()), "delete user u", "");
+        let step = || Step::new(Change::DeleteUser { id: "u".into(), revision: None }, "delete user u", "");
         assert_eq!(step().losing("Memberships", Some(0), ("membership", "memberships")).in_full(), "delete user u");
         let two = step().losing("Memberships", Some(1), ("membership", "memberships"));
         let two = two.losing("Assignments", None, ("assignment", "assignments"));

@@ -11,6 +11,13 @@ use aws_sdk_identitystore::types::{AttributeOperation, Email, MemberId, Name};
 use aws_smithy_types::{Document, Number};
 use serde_json::{Value, json};
 
+/// The user or group that a conditional change is about.
+pub(super) struct One<'a> {
+    pub(super) store: &'a str,
+    pub(super) id: &'a str,
+    pub(super) revision: Option<&'a str>,
+}
+
 pub(super) async fn create_user(
     client: &Client,
     store: &str,
@@ -35,18 +42,19 @@ pub(super) async fn create_user(
 
 pub(super) async fn update_user(
     client: &Client,
-    store: &str,
-    id: &str,
+    one: &One<'_>,
     attributes: &[Attribute],
     ask: &Ask,
 ) -> Result<Value, GatewayError> {
-    let call = client.update_user().identity_store_id(store).user_id(id);
-    ask.answer(call.set_operations(Some(operations(attributes, ask)?)).send().await)?;
-    Ok(json!({}))
+    let call = client.update_user().identity_store_id(one.store).user_id(one.id);
+    let call = call.set_revision(one.revision.map(str::to_owned));
+    let answer = ask.answer(call.set_operations(Some(operations(attributes, ask)?)).send().await)?;
+    Ok(Fields::new().filled("Revision", &answer.revision).object())
 }
 
-pub(super) async fn delete_user(client: &Client, store: &str, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
-    ask.answer(client.delete_user().identity_store_id(store).user_id(id).send().await)?;
+pub(super) async fn delete_user(client: &Client, one: &One<'_>, ask: &Ask) -> Result<Value, GatewayError> {
+    let call = client.delete_user().identity_store_id(one.store).user_id(one.id);
+    ask.answer(call.set_revision(one.revision.map(str::to_owned)).send().await)?;
     Ok(json!({}))
 }
 
@@ -72,18 +80,19 @@ pub(super) async fn create_group(
 
 pub(super) async fn update_group(
     client: &Client,
-    store: &str,
-    id: &str,
+    one: &One<'_>,
     attributes: &[Attribute],
     ask: &Ask,
 ) -> Result<Value, GatewayError> {
-    let call = client.update_group().identity_store_id(store).group_id(id);
-    ask.answer(call.set_operations(Some(operations(attributes, ask)?)).send().await)?;
-    Ok(json!({}))
+    let call = client.update_group().identity_store_id(one.store).group_id(one.id);
+    let call = call.set_revision(one.revision.map(str::to_owned));
+    let answer = ask.answer(call.set_operations(Some(operations(attributes, ask)?)).send().await)?;
+    Ok(Fields::new().filled("Revision", &answer.revision).object())
 }
 
-pub(super) async fn delete_group(client: &Client, store: &str, id: &str, ask: &Ask) -> Result<Value, GatewayError> {
-    ask.answer(client.delete_group().identity_store_id(store).group_id(id).send().await)?;
+pub(super) async fn delete_group(client: &Client, one: &One<'_>, ask: &Ask) -> Result<Value, GatewayError> {
+    let call = client.delete_group().identity_store_id(one.store).group_id(one.id);
+    ask.answer(call.set_revision(one.revision.map(str::to_owned)).send().await)?;
     Ok(json!({}))
 }
 

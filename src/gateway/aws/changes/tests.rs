@@ -53,12 +53,12 @@ fn people() -> Vec<Case> {
             user,
         ),
         (
-            Change::UpdateUser { id: text("u-1"), attributes: attributes.clone() },
-            json!({"UserId": "u-1", "Operations": operations}),
-            json!({}),
-            json!({}),
+            Change::UpdateUser { id: text("u-1"), attributes: attributes.clone(), revision: Some(text("17")) },
+            json!({"UserId": "u-1", "Operations": operations, "Revision": "17"}),
+            json!({"UserId": "u-1", "Revision": "18"}),
+            json!({"Revision": "18"}),
         ),
-        (Change::DeleteUser(text("u-1")), json!({"UserId": "u-1"}), json!({}), json!({})),
+        (Change::DeleteUser { id: text("u-1"), revision: None }, json!({"UserId": "u-1"}), json!({}), json!({})),
         (
             Change::CreateGroup { name: text("admins"), description: Some(text("d")) },
             json!({"DisplayName": "admins", "Description": "d"}),
@@ -66,12 +66,17 @@ fn people() -> Vec<Case> {
             group,
         ),
         (
-            Change::UpdateGroup { id: text("g-1"), attributes },
+            Change::UpdateGroup { id: text("g-1"), attributes, revision: None },
             json!({"GroupId": "g-1", "Operations": operations}),
             json!({}),
             json!({}),
         ),
-        (Change::DeleteGroup(text("g-1")), json!({"GroupId": "g-1"}), json!({}), json!({})),
+        (
+            Change::DeleteGroup { id: text("g-1"), revision: Some(text("17")) },
+            json!({"GroupId": "g-1", "Revision": "17"}),
+            json!({}),
+            json!({}),
+        ),
         (
             Change::AddMember { group: text("g-1"), user: text("u-1") },
             json!({"GroupId": "g-1", "MemberId": {"UserId": "u-1"}}),
@@ -228,7 +233,8 @@ async fn a_change_that_aws_refuses_is_sent_once_and_named_in_the_error() {
         assert_eq!(server.asked.lock().unwrap().len(), 1);
     }
     let server = Server::answering(|_| refusal("ResourceNotFoundException"));
-    let error = aws(&server.url).change(&target(), &Change::DeleteUser(text("u-1"))).await.unwrap_err();
+    let error =
+        aws(&server.url).change(&target(), &Change::DeleteUser { id: text("u-1"), revision: None }).await.unwrap_err();
     assert_eq!(error.to_string(), "user u-1 was not found");
 }
 
@@ -237,8 +243,30 @@ async fn an_answer_that_is_lost_leaves_doubt() {
     for answer in [Answer::HangUp, Answer::Truncated, Answer::json(500, &json!({}))] {
         let answer = std::sync::Mutex::new(Some(answer));
         let server = Server::answering(move |_| answer.lock().unwrap().take().unwrap_or(Answer::HangUp));
-        let error = aws(&server.url).change(&target(), &Change::DeleteUser(text("u-1"))).await.unwrap_err();
+        let error = aws(&server.url)
+            .change(&target(), &Change::DeleteUser { id: text("u-1"), revision: None })
+            .await
+            .unwrap_err();
         assert!(error.leaves_doubt(), "{error:?}");
         assert_eq!(server.asked.lock().unwrap().len(), 1, "a change is never repeated by the SDK");
     }
+}
+
+#[tokio::test]
+async fn a_revision_that_is_no_longer_current_is_refused_once_and_told_from_other_conflicts() {
+    let conflict = |reason: &'static str| {
+        Server::answering(move |_| {
+            Answer::json(400, &json!({"__type": "ConflictException", "Message": "conflict", "Reason": reason}))
+        })
+    };
+    let delete = |revision: Option<String>| Change::DeleteUser { id: text("u-1"), revision };
+    let server = conflict("CONCURRENT_MODIFICATION");
+    let error = aws(&server.url).change(&target(), &delete(Some(text("17")))).await.unwrap_err();
+    assert!(matches!(&error, GatewayError::ChangedMeanwhile { what, .. } if what == "user u-1"), "{error:?}");
+    assert_eq!(error.again(), crate::gateway::Again::Never, "the same revision would be refused again");
+    let error = aws(&server.url).change(&target(), &delete(None)).await.unwrap_err();
+    assert!(matches!(error, GatewayError::Conflict { passing: true, .. }), "{error:?}");
+    let server = conflict("UNIQUENESS_CONSTRAINT_VIOLATION");
+    let error = aws(&server.url).change(&target(), &delete(Some(text("17")))).await.unwrap_err();
+    assert!(matches!(error, GatewayError::Conflict { passing: false, .. }), "{error:?}");
 }
