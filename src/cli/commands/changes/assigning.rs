@@ -63,7 +63,9 @@ fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Out
         })
         .collect();
     if way == Way::Revoke {
-        accounts.iter().for_each(|account| writer.note(Noun::Account, account));
+        for account in &accounts {
+            writer.note(Noun::Account, account);
+        }
         writer.agree(&steps)?;
     }
     let how = How { at_once: usize::from(arguments.batch_size), stops: arguments.stop_on_error };

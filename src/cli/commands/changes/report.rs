@@ -10,7 +10,7 @@ use crate::cli::output::{Page, Style};
 use serde_json::{Map, Value, json};
 
 /// Up to so many steps that were made are listed with the failure; the report has all of them.
-const MOST_DONE: usize = 10;
+const MOST_DONE: usize = 5;
 /// The ids that changes give to what they create.
 const NEW_IDS: &[&str] = &["UserId", "GroupId", "PermissionSetArn"];
 
@@ -78,8 +78,10 @@ impl Report {
         let done = self.lines.iter().filter(|line| made <= MOST_DONE && matches!(line.ended, Ended::Done));
         let done = done.map(|line| format!("done: {}{}", line.phrase, line.numbers()));
         let details = done.chain(failed.iter().map(|(line, failure)| {
-            let details: String = failure.details.iter().map(|detail| format!("; {detail}")).collect();
-            format!("{}: {}: {}{details}{}", line.word(), line.phrase, failure.message, line.numbers())
+            // The request id is among the numbers.
+            let details = failure.details.iter().filter(|detail| !detail.starts_with("request id"));
+            let why: Vec<&str> = std::iter::once(&failure.message).chain(details).map(String::as_str).collect();
+            format!("{}: {}: {}{}", line.word(), line.phrase, why.join("; "), line.numbers())
         }));
         let skipped = skipped.iter().map(|line| format!("skipped: {}: not begun", line.phrase));
         let again = "run it again: what is done already is left as it is".to_owned();
