@@ -9,6 +9,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 const VIEW: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
 
+type Edit<'a> = Box<dyn Fn() + 'a>;
+
 fn first(world: &World, words: [&str; 3]) -> Value {
     world.run(words).ok().json()[0].clone()
 }
@@ -74,7 +76,6 @@ fn an_object_that_changes_while_the_question_waits_is_left_alone_and_the_differe
         let (world, group) = (&world, group.clone());
         move || edit(world, &group, "displayName", to)
     };
-    type Edit<'a> = Box<dyn Fn() + 'a>;
     let rows: [(&str, Edit<'_>, &str); 7] = [
         ("user delete ada", Box::new(user_renamed("eva")), "UserName was `ada` and is now `eva`"),
         ("user delete eva", Box::new(|| edit(&world, &user, "title", "CTO")), "Title was absent and is now `CTO`"),
