@@ -54,6 +54,24 @@ pub fn host_name() -> String {
     printable(&rustix::system::uname().nodename().to_string_lossy()).unwrap_or_else(|| "localhost".into())
 }
 
+/// The full name of this host, as far as the host itself knows it: the host name, or its entry in `/etc/hosts`; no name
+/// server is asked.
+pub fn full_host_name() -> Option<String> {
+    full_name(&host_name(), &std::fs::read_to_string("/etc/hosts").unwrap_or_default())
+}
+
+/// The name with its domain. Names below `localdomain` are no full names: nobody else knows them.
+fn full_name(host: &str, hosts: &str) -> Option<String> {
+    let is_full = |name: &str| {
+        name.trim_matches('.').contains('.') && !name.contains("localdomain") && !name.starts_with("localhost.")
+    };
+    let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let named =
+        lines.map(|line| line.split_whitespace().skip(1).collect::<Vec<_>>()).filter(|names| names.contains(&host));
+    let full = std::iter::once(host).chain(named.flatten()).find(|name| is_full(name));
+    full.and_then(printable)
+}
+
 /// Whether this process may do everything.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
@@ -112,6 +130,21 @@ mod tests {
 
     fn named(zone: &str) -> Zone {
         zone.parse().unwrap()
+    }
+
+    #[test]
+    fn a_full_name_is_the_host_name_or_its_entry_in_hosts() {
+        let hosts = "127.0.0.1 localhost localhost.localdomain\n127.0.1.1 relay.example.com relay # ours\n\
+                     10.0.0.9 other.example.com other\n::1 box box.localdomain\n";
+        for (host, expected) in [
+            ("relay", Some("relay.example.com")),
+            ("relay.example.org", Some("relay.example.org")),
+            ("localhost", None),
+            ("box", None),
+            ("unlisted", None),
+        ] {
+            assert_eq!(full_name(host, hosts).as_deref(), expected, "{host}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@
 mod python;
 
 use awsideman::alerts::{AlertError, Channel, Mailer, Post, Run, Transport as _, check, deliver, observe};
-use awsideman::config::{AlertWhen, Alerts, Command as Program, Email, Pings, Tls, Transport, Webhook};
+use awsideman::config::{AlertWhen, Alerts, Auth, Command as Program, Email, Pings, Tls, Transport, Webhook};
 use awsideman::health::{Finding, Level};
 use awsideman::private::Access;
 use awsideman::state::Database;
@@ -48,6 +48,9 @@ impl Desk {
             password: None,
             password_file: Some(path),
             password_command: Vec::new(),
+            helo: None,
+            auth: Auth::Password,
+            token_command: Vec::new(),
             from: "awsideman <awsideman@example.com>".into(),
             to: vec!["oncall@example.com".into(), "Zweite Ärztin <second@example.com>".into()],
             dir: None,
@@ -252,7 +255,7 @@ fn a_password_without_tls_is_refused_before_any_connection() {
     (desk.alerts.email.tls, desk.alerts.email.ca_file) = (Tls::None, None);
     let delivered = desk.run(42.0);
     assert_eq!(delivered.waiting, 1);
-    assert_eq!(delivered.failed.unwrap(), "alerts.email.tls: `none` would send the password in clear");
+    assert_eq!(delivered.failed.unwrap(), "alerts.email.tls: `none` would send the password in plaintext");
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 

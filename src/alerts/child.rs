@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// How often it is looked whether it has ended.
 const POLL: Duration = Duration::from_millis(10);
 /// So much of what it says is read, in bytes.
-const SHOWN: u64 = 4_097;
+const SHOWN: u64 = 16_385;
 
 /// How a program ended.
 pub(super) struct Ended {

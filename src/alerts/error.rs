@@ -63,13 +63,35 @@ pub enum AlertError {
         /// Why.
         reason: String,
     },
-    /// The server refused user name or password.
+    /// The server refused the name that this host said in EHLO.
+    #[error("the mail server {server} refused the host name `{helo}`: {reason}")]
+    Hello {
+        /// `host:port`.
+        server: String,
+        /// The name, or the address in brackets.
+        helo: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// The server refused the login.
     #[error("the mail server {server} refused to log in {username}: {reason}")]
     Login {
         /// `host:port`.
         server: String,
         /// The user name.
         username: String,
+        /// The server's words, and the mechanisms that it offers.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The server refused the sender.
+    #[error("the mail server {server} refused the sender {sender}: {reason}")]
+    Sender {
+        /// `host:port`.
+        server: String,
+        /// The address.
+        sender: String,
         /// The server's words.
         reason: String,
     },
@@ -83,7 +105,7 @@ pub enum AlertError {
         /// The server's words.
         reason: String,
     },
-    /// The server refused the sender or the mail.
+    /// The server refused the mail.
     #[error("the mail server {server} refused the mail: {reason}")]
     Refused {
         /// `host:port`.
@@ -114,7 +136,7 @@ impl AlertError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            AlertError::Setting { hint, .. } => hint.clone(),
+            AlertError::Setting { hint, .. } | AlertError::Login { hint, .. } => hint.clone(),
             AlertError::Unreachable { .. } => {
                 "check alerts.email.host and alerts.email.port, and that the server is up".into()
             }
@@ -127,9 +149,12 @@ impl AlertError {
             AlertError::Tls { .. } => {
                 "set alerts.email.tls to what the port speaks: starttls (587) or implicit (465)".into()
             }
-            AlertError::Login { .. } => "check alerts.email.username and the file alerts.email.password_file".into(),
+            AlertError::Hello { .. } => {
+                "set alerts.email.helo to the full name of this host, as in mail.example.com".into()
+            }
+            AlertError::Sender { .. } => "check alerts.email.from; the server may not accept this sender".into(),
             AlertError::Recipient { .. } => "check alerts.email.to".into(),
-            AlertError::Refused { .. } => "check alerts.email.from; the server may not accept this sender".into(),
+            AlertError::Refused { .. } => "the server says why; `awsideman alerts test` tries again".into(),
             AlertError::Sendmail(_) => {
                 "install a mail transfer agent, or set alerts.email.transport to smtp or file".into()
             }

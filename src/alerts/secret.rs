@@ -12,8 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Longer than any password or URL, shorter than a file named by mistake.
-const MOST_BYTES: u64 = 4_096;
+/// Longer than any password, token or URL, shorter than a file named by mistake.
+const MOST_BYTES: u64 = 16_384;
 
 /// Where a secret may stand, each with its key.
 pub(super) struct Places<'a> {
@@ -120,7 +120,7 @@ mod tests {
             ("s3cret\n", 0o644, "may be read or written by others (mode 0644)"),
             ("\n", 0o600, "one line"),
             ("s3cret\nmore\n", 0o600, "one line"),
-            (&"s3cret".repeat(1_000), 0o600, "one line"),
+            (&"s3cret".repeat(3_000), 0o600, "one line"),
         ] {
             let error = with(text, mode).unwrap_err();
             assert!(error.to_string().contains(words), "{error}");

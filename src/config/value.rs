@@ -6,7 +6,7 @@
 
 use super::problem::{Fault, suggestion};
 use super::schema::Sharing;
-use crate::model::{format_duration, parse_duration, parse_size};
+use crate::model::{Mailbox, MailboxError, format_duration, parse_duration, parse_size};
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +44,10 @@ pub(super) enum Type {
     Choice(&'static [&'static str]),
     /// A list of texts; in a variable, separated by commas.
     Words,
+    /// A mail address, or nothing.
+    Mailbox,
+    /// A list of mail addresses; in a variable, separated by commas outside of quotes.
+    Mailboxes,
     /// `private` or `group:NAME`.
     Sharing,
 }
@@ -165,7 +169,16 @@ impl Type {
                 }
                 None => Err(Fault::new(format!("{} is not known here", given.described()), suggestion("", words))),
             },
-            Type::Words => list(given).map(Setting::Words),
+            Type::Words => list(given, commas).map(Setting::Words),
+            Type::Mailbox => match given.text() {
+                Some(text) if text.trim().is_empty() => Ok(Setting::Text(String::new())),
+                Some(text) => mailbox(text).map(|()| Setting::Text(text.trim().into())),
+                None => Err(wrong("write it in quotes")),
+            },
+            Type::Mailboxes => {
+                let all = list(given, Mailbox::split)?;
+                all.iter().try_for_each(|text| mailbox(text)).map(|()| Setting::Words(all))
+            }
             Type::Sharing => match given.text() {
                 Some(text) if Sharing::parse(text).is_some() => Ok(Setting::Text(text.into())),
                 _ => Err(Fault::new(
@@ -178,7 +191,7 @@ impl Type {
 
     fn noun(self) -> &'static str {
         match self {
-            Type::Text => "text",
+            Type::Text | Type::Mailbox => "text",
             Type::Address => "an address with a port",
             Type::Secret => "a secret",
             Type::Url | Type::SecretUrl => "a URL",
@@ -189,7 +202,7 @@ impl Type {
             Type::Whole(..) => "a whole number",
             Type::Size => "a size",
             Type::Choice(_) | Type::Sharing => "one of the words",
-            Type::Words => "a list of texts",
+            Type::Words | Type::Mailboxes => "a list of texts",
         }
     }
 }
@@ -258,14 +271,23 @@ fn size(given: &Given<'_>) -> Option<f64> {
     mib.filter(|n| n.is_finite() && *n > 0.0 && *n <= 1e9)
 }
 
-fn list(given: &Given<'_>) -> Result<Vec<String>, Fault> {
+fn mailbox(text: &str) -> Result<(), Fault> {
+    let wrong = |error: MailboxError| {
+        Fault::new(format!("`{}` is not a mail address: {}", text.escape_debug(), error.problem), error.hint)
+    };
+    Mailbox::parse(text).map(drop).map_err(wrong)
+}
+
+fn commas(text: &str) -> Vec<&str> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()
+}
+
+fn list(given: &Given<'_>, split: fn(&str) -> Vec<&str>) -> Result<Vec<String>, Fault> {
     let wrong = |what: &Given<'_>, noun| {
         Fault::new(format!("{} is not {noun}", what.described()), "write texts in brackets, as in [\"a\", \"b\"]")
     };
     match given {
-        Given::Raw(text) | Given::Text(text) => {
-            Ok(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect())
-        }
+        Given::Raw(text) | Given::Text(text) => Ok(split(text).into_iter().map(str::to_owned).collect()),
         Given::List(items) => {
             items.iter().map(|item| item.text().map(str::to_owned).ok_or_else(|| wrong(item, "text"))).collect()
         }

@@ -3,6 +3,7 @@
 //! Neighbours: every room; names nobody. Promise: pure values, no input or output.
 
 mod glob;
+mod mailbox;
 mod quantity;
 mod resource;
 mod space;
@@ -10,6 +11,7 @@ mod visible;
 mod zone;
 
 pub use glob::{literal_prefix, matches};
+pub use mailbox::{Mailbox, MailboxError};
 pub use quantity::{QuantityError, format_duration, format_size, parse_duration, parse_size};
 pub use resource::Resource;
 pub use space::Space;

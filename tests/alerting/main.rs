@@ -12,5 +12,6 @@ mod desk;
 mod mails;
 #[path = "../fixtures/python.rs"]
 mod python;
+mod relays;
 mod servers;
 mod watch;

@@ -97,7 +97,7 @@ fn kept_lines(mut page: Page, kept: &[Kept], now: UnixMillis) -> Page {
         };
         let since = times::age(delivery.since, now);
         page = page
-            .marked(Style::Warn, &format!("kept ({})", delivery.channel), format!("{} ({since})", delivery.subject))
+            .marked(Style::Warn, format!("kept ({})", delivery.channel), format!("{} ({since})", delivery.subject))
             .field("  reason", tried)
             .field("  next try", format!("{}; given up at {}", delivery.next_try, times::local(delivery.given_up_at)));
     }

@@ -52,6 +52,11 @@ pub struct Email {
     pub tls: Tls,
     /// A PEM file of certificates to trust beside the host's own.
     pub ca_file: Option<PathBuf>,
+    /// The name that EHLO says; unset: the full name of this host, or its address in brackets.
+    #[serde(default, deserialize_with = "non_empty")]
+    pub helo: Option<String>,
+    /// How the user logs in.
+    pub auth: Auth,
     /// The SMTP user name.
     #[serde(default, deserialize_with = "non_empty")]
     pub username: Option<String>,
@@ -62,6 +67,8 @@ pub struct Email {
     pub password_file: Option<PathBuf>,
     /// The command that prints the password; empty: none.
     pub password_command: Vec<String>,
+    /// The command that prints an access token, for `auth = "xoauth2"`; empty: none.
+    pub token_command: Vec<String>,
     /// The sender.
     pub from: String,
     /// The recipients.
@@ -83,6 +90,16 @@ pub enum Transport {
     Sendmail,
     /// Into a directory, one `.eml` each.
     File,
+}
+
+/// How the user of a mail server logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auth {
+    /// With a password: PLAIN or LOGIN.
+    Password,
+    /// With an OAuth 2.0 access token: XOAUTH2.
+    Xoauth2,
 }
 
 /// How an SMTP connection is protected.

@@ -1,0 +1,81 @@
+//! lettre's errors as [`AlertError`]s: which setting a refusal is about.
+//!
+//! A refusal is blamed on the step at which it came, except where the server names another one.
+
+use crate::alerts::AlertError;
+use crate::model::one_line;
+use lettre::transport::smtp::Error as SmtpError;
+
+/// The step of the conversation that failed.
+pub(super) enum Stage {
+    /// Connecting, TLS and EHLO; with the name that was said.
+    Hello(String),
+    /// `MAIL FROM`.
+    Sender { helo: String, sender: String },
+    /// `RCPT TO`.
+    Recipient { helo: String, recipient: String },
+    /// The mail itself.
+    Content,
+}
+
+/// The error of `stage`.
+pub(super) fn of(error: &SmtpError, stage: &Stage, server: String, has_tls: bool) -> AlertError {
+    let reason = one_line(&root_cause(error));
+    if let Some(code) = error.status() {
+        return refusal(stage, u16::from(code), server, format!("{code} {reason}"));
+    }
+    if is_timeout(error) {
+        return AlertError::TimedOut { server };
+    }
+    // rustls speaks through an input/output error and keeps its own type to itself.
+    if reason.contains("certificate") || reason.contains("UnknownIssuer") {
+        return AlertError::Certificate { server, reason };
+    }
+    let garbled = reason.contains("corrupt message") || reason.contains("InvalidMessage") || error.is_response();
+    if error.is_tls() || (has_tls && garbled) {
+        return AlertError::Tls { server, reason };
+    }
+    if error.is_client() || error.is_response() {
+        return AlertError::Refused { server, reason };
+    }
+    AlertError::Unreachable { server, reason }
+}
+
+fn refusal(stage: &Stage, code: u16, server: String, reason: String) -> AlertError {
+    // Postfix holds its verdict on EHLO back until the first recipient.
+    let is_about_helo = |reason: &str| {
+        let lower = reason.to_lowercase();
+        code == 504 || lower.contains("helo") || lower.contains("ehlo")
+    };
+    match stage {
+        Stage::Hello(helo) if matches!(code, 501 | 504) || is_about_helo(&reason) => {
+            AlertError::Hello { server, helo: helo.clone(), reason }
+        }
+        Stage::Sender { helo, .. } | Stage::Recipient { helo, .. } if is_about_helo(&reason) => {
+            AlertError::Hello { server, helo: helo.clone(), reason }
+        }
+        Stage::Sender { sender, .. } => AlertError::Sender { server, sender: sender.clone(), reason },
+        Stage::Recipient { recipient, .. } => AlertError::Recipient { server, recipient: recipient.clone(), reason },
+        Stage::Hello(_) | Stage::Content => AlertError::Refused { server, reason },
+    }
+}
+
+pub(super) fn root_cause(error: &SmtpError) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// A read that ends by its timeout is `WouldBlock` on Unix, a connection attempt `TimedOut`.
+fn is_timeout(error: &SmtpError) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(this) = cause {
+        if let Some(io) = this.downcast_ref::<std::io::Error>() {
+            return matches!(io.kind(), std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock);
+        }
+        cause = this.source();
+    }
+    false
+}
