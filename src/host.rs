@@ -39,7 +39,12 @@ pub fn free_space(path: &Path) -> io::Result<DiskSpace> {
         match rustix::fs::statvfs(&at) {
             Ok(found) => {
                 return Ok(DiskSpace {
-                    free: found.f_bavail.saturating_mul(found.f_frsize),
+                    // Without inodes nothing can be made, however many bytes are free.
+                    free: if found.f_files > 0 && found.f_favail == 0 {
+                        0
+                    } else {
+                        found.f_bavail.saturating_mul(found.f_frsize)
+                    },
                     total: found.f_blocks.saturating_mul(found.f_frsize),
                 });
             }
@@ -47,6 +52,22 @@ pub fn free_space(path: &Path) -> io::Result<DiskSpace> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// The program behind a name, as a process of ours would start it; the error says where it was looked for.
+pub fn program(name: &str) -> Result<PathBuf, String> {
+    let runs = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    if name.contains('/') {
+        let path = PathBuf::from(name);
+        return match path.exists() {
+            _ if runs(&path) => Ok(path),
+            true => Err(format!("{name} is not an executable file")),
+            false => Err(format!("{name} does not exist")),
+        };
+    }
+    let searched = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&searched).map(|folder| folder.join(name)).find(|path| runs(path));
+    found.ok_or_else(|| format!("`{name}` is not in PATH ({})", searched.to_string_lossy()))
 }
 
 /// The name of this host, as the kernel has it.

@@ -40,6 +40,9 @@ pub struct Calls {
     pub throttled: u64,
     /// Calls sent by operation.
     pub by_operation: BTreeMap<String, u64>,
+    /// Why AWS could not be reached by the last call; `None` after one that AWS answered.
+    #[serde(skip)]
+    pub unreachable: Option<String>,
 }
 
 impl Calls {
@@ -54,6 +57,7 @@ impl Calls {
     pub fn add(&mut self, other: &Calls) {
         self.total += other.total;
         self.throttled += other.throttled;
+        self.unreachable.clone_from(&other.unreachable);
         for (operation, n) in &other.by_operation {
             *self.by_operation.entry(operation.clone()).or_default() += n;
         }

@@ -300,7 +300,7 @@ fn a_look_that_nobody_can_take_is_a_problem_with_a_command_and_not_an_empty_page
     assert_eq!(daemon.body("/healthz"), "ok\n");
     let mut page = daemon.body("/");
     // What was gathered a moment ago may be shown once more.
-    while !page.contains("The job ledger cannot be read") {
+    while !page.contains("The state database cannot be read") {
         page = daemon.body("/");
     }
     assert!(page.contains("<code>awsideman doctor</code>"));

@@ -21,6 +21,7 @@ mod letter;
 mod mute;
 mod outbox;
 mod page;
+mod programs;
 mod secret;
 mod sendmail;
 mod silence;
@@ -36,6 +37,7 @@ pub use error::AlertError;
 pub use history::{Event, events};
 pub use mute::{AWS, LOGIN, Mute};
 pub use outbox::{Delivered, Kept, Mail, deliver, kept, test, waiting, write};
+pub use programs::missing_programs;
 pub use silence::{Silence, silence, silences, unsilence};
 pub use standing::{Standing, standing};
 

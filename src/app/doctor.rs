@@ -1,11 +1,11 @@
 //! `doctor`: everything that awsideman needs, looked at one by one.
 //!
-//! Neighbours: `doctor/reads.rs` tries the reads, `doctor/place.rs` looks at directories and clock; `cli/` prints. The
+//! The checks of health come first, AWS and what is set up once are added. `doctor/reads.rs` tries the reads. The
 //! errors of the rooms go along whole, so that their remedy is worded in one place. Promise: no check stops the next,
 //! and without AWS every other check still runs; nothing of AWS is changed.
 
-mod place;
 mod reads;
+mod time;
 
 use super::{App, AppError, Asker};
 use crate::alerts;
@@ -13,9 +13,8 @@ use crate::aws::CredentialFacts;
 use crate::clock::{self, UnixMillis};
 use crate::config::{ConfigError, Problem};
 use crate::gateway::{Aws, GatewayError, Policy, Single, Target};
-use crate::jobs::{self, Stop};
+use crate::health::{self, Finding};
 use crate::model::format_duration;
-use crate::report::Progress;
 use crate::store::Store;
 use serde::Serialize;
 use std::sync::Arc;
@@ -51,11 +50,13 @@ pub struct Check {
     pub hint: Option<String>,
     /// The error behind a failure, which has the remedy and the exit code.
     pub fault: Option<AppError>,
+    /// Whether it is a check of health: a failure is critical, as in `cache health`.
+    pub is_health: bool,
 }
 
 impl Check {
     fn new(name: impl Into<String>, level: Level, message: impl Into<String>) -> Check {
-        Check { name: name.into(), level, message: message.into(), hint: None, fault: None }
+        Check { name: name.into(), level, message: message.into(), hint: None, fault: None, is_health: false }
     }
 
     fn hint(self, hint: impl Into<String>) -> Check {
@@ -113,19 +114,12 @@ impl App {
     }
 
     /// Looks at everything; `problems` are those of the configuration, which is in force as far as it is sound.
-    pub async fn examine(self: &Arc<App>, problems: Vec<Problem>, progress: &Arc<dyn Progress>) -> Vec<Check> {
+    pub async fn examine(self: &Arc<App>, problems: Vec<Problem>) -> Vec<Check> {
         let now = self.clock().now();
         let mut checks = vec![self.configuration(problems)];
         // Before AWS is asked: its pace is kept in the state directory, which may be made by that.
-        let mut local = vec![
-            place::directory("cache directory", self.cache_dir(), self.access()),
-            place::directory("state directory", self.state_dir(), self.access()),
-            self.opened_store(),
-            self.opened_state(),
-            place::clock(now, self.config().debug.clock_offset, self.state_dir()),
-            self.switched(now),
-            self.job_files(now, progress),
-        ];
+        let mut local = self.health_checks(now);
+        local.push(time::clock(now, self.config().debug.clock_offset, self.state_dir()));
         local.extend(self.channels());
         checks.extend(Box::pin(self.remote(now)).await);
         checks.append(&mut local);
@@ -226,23 +220,67 @@ impl App {
         checks
     }
 
-    fn opened_store(&self) -> Check {
-        if self.is_memory() {
-            return Check::new("store", Level::Ok, "kept in the memory of each process, shared with none");
+    /// Every check of health. The directories are shown one by one, and a store that cannot be opened with its error.
+    fn health_checks(&self, now: UnixMillis) -> Vec<Check> {
+        let measured = self.measure();
+        let found = &measured.measurements;
+        let mut checks: Vec<Check> = found
+            .directories
+            .iter()
+            .map(|directory| {
+                let check = Check::new(directory.name, level_of(directory.level), directory.message.clone());
+                if directory.hint.is_empty() { check } else { check.hint(directory.hint.clone()) }
+            })
+            .collect();
+        for finding in measured.health.checks {
+            let name = finding.key.replace('_', " ");
+            match finding.key.as_str() {
+                "directories" => {}
+                "store" => checks.push(self.store_check(&finding)),
+                "state" => checks.push(self.state_check(&finding)),
+                // A disabled cache is worth a line long before it has been so for too long.
+                "disabled" if found.disabled.is_some() && found.switch_problem.is_none() => {
+                    checks.push(self.disabled_check(now));
+                }
+                _ => {
+                    let check = Check::new(name, level_of(finding.level), finding.message);
+                    checks.push(if finding.hint.is_empty() {
+                        check
+                    } else {
+                        check.hint(format!("`{}`", finding.hint))
+                    });
+                }
+            }
         }
+        checks.iter_mut().for_each(|check| check.is_health = true);
+        checks
+    }
+
+    fn store_check(&self, finding: &Finding) -> Check {
         match self.store() {
-            Ok(store) => Check::new("store", Level::Ok, format!("opens ({})", store.backend())),
             Err(error) => Check::failed("store", error),
+            Ok(_) if finding.level != health::Level::Ok => {
+                Check::new("store", level_of(finding.level), finding.message.clone())
+                    .hint(format!("`{}`", finding.hint))
+            }
+            Ok(_) if self.is_memory() => {
+                Check::new("store", Level::Ok, "kept in the memory of each process, shared with none")
+            }
+            Ok(store) => Check::new("store", Level::Ok, format!("opens ({})", store.backend())),
         }
     }
 
-    fn opened_state(&self) -> Check {
+    fn state_check(&self, finding: &Finding) -> Check {
         match self.state().database_read_only() {
+            Err(error) => Check::failed("state database", error),
+            Ok(_) if finding.level != health::Level::Ok => {
+                Check::new("state database", level_of(finding.level), finding.message.clone())
+                    .hint("`awsideman cache recover` sets a damaged one aside and begins a new one")
+            }
             Ok(Some(database)) => {
                 Check::new("state database", Level::Ok, format!("{} opens", database.path().display()))
             }
             Ok(None) => Check::new("state database", Level::Ok, "not there yet: the first job makes it"),
-            Err(error) => Check::failed("state database", error),
         }
     }
 
@@ -270,44 +308,27 @@ impl App {
         checks
     }
 
-    fn switched(&self, now: UnixMillis) -> Check {
-        let enable = "`awsideman cache enable` ends that";
-        if let Some(problem) = &self.switch().1 {
-            return Check::new("switch", Level::Warn, problem.clone());
-        }
-        let Some(disabled) = self.disabled() else { return Check::new("switch", Level::Ok, "the cache is enabled") };
+    fn disabled_check(&self, now: UnixMillis) -> Check {
+        let Some(disabled) = self.disabled() else { return Check::new("disabled", Level::Ok, "the cache is enabled") };
         let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         let until = match disabled.until {
             UnixMillis::MAX => String::new(),
             until => format!(" for {}", format_duration(Duration::from_millis(until.abs_diff(now)))),
         };
-        let hint = if disabled.until == UnixMillis::MAX { "set `cache.disabled` to false there" } else { enable };
-        Check::new("switch", Level::Warn, format!("the cache is disabled{until}{reason}")).hint(hint)
-    }
-
-    fn job_files(self: &Arc<App>, now: UnixMillis, progress: &Arc<dyn Progress>) -> Check {
-        let jobs = match self.jobs() {
-            Ok(jobs) => jobs,
-            Err(error) => return Check::failed("jobs", error),
+        let hint = if disabled.until == UnixMillis::MAX {
+            "set `cache.disabled` to false there"
+        } else {
+            "`awsideman cache enable` ends that"
         };
-        let enabled = jobs.iter().filter(|job| job.enabled).count();
-        let all = format!("{} jobs are sound, {enabled} of them enabled", jobs.len());
-        if !self.state_dir().join("state.db").exists() {
-            return Check::new("jobs", Level::Ok, format!("{all}; none has run here yet"));
-        }
-        let listed = self
-            .job_context(progress.clone(), Stop::new())
-            .and_then(|context| jobs::list(&jobs, &context).map_err(AppError::from));
-        match listed {
-            Ok(listed) => {
-                let due = listed.iter().filter(|job| job.next_due.is_some_and(|at| at <= now)).count();
-                match self.late_jobs_notice() {
-                    Some(notice) => Check::new("jobs", Level::Warn, notice),
-                    None => Check::new("jobs", Level::Ok, format!("{all}, {due} due now")),
-                }
-            }
-            Err(error) => Check::failed("jobs", error),
-        }
+        Check::new("disabled", Level::Warn, format!("the cache is disabled{until}{reason}")).hint(hint)
+    }
+}
+
+fn level_of(level: health::Level) -> Level {
+    match level {
+        health::Level::Ok => Level::Ok,
+        health::Level::Warn => Level::Warn,
+        health::Level::Critical => Level::Fail,
     }
 }
 

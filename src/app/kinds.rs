@@ -149,7 +149,7 @@ impl App {
             ([], warnings) => warnings.join("; "),
             (issues, _) => issues.join("; "),
         };
-        let exit = if measured.health.healthy { 0 } else { 6 };
+        let exit = if measured.health.level == Level::Critical { 6 } else { 0 };
         Work::done(text).with_exit(exit).with_findings(measured.health.checks).with_detail(detail)
     }
 

@@ -46,7 +46,7 @@ impl Late {
 impl Drop for Late {
     fn drop(&mut self) {
         let calls = self.calls();
-        if calls.total > 0 {
+        if calls.total > 0 || calls.unreachable.is_some() {
             (self.spent)(&calls);
         }
     }

@@ -4,11 +4,10 @@
 //! with a store or state that cannot be read (and says so), and needs nothing of AWS.
 
 use super::App;
+use super::readings::aws_reading;
 use crate::clock::{UnixMillis, millis};
 use crate::health::{BreakerReading, Disabled, Health, Measurements, WritesReading, examine};
-use crate::host;
-use crate::private;
-use crate::state::Counts;
+use crate::state::{BreakerMark, Counts, Database, StateError, throttles_of_last_hour};
 use crate::store::{Select, Size, Store, StoreError};
 use std::ops::ControlFlow;
 
@@ -23,6 +22,8 @@ pub struct Measured {
     pub window: Counts,
     /// Lookups of commands since the statistics began.
     pub lifetime: Counts,
+    /// Calls that AWS throttled within the last hour.
+    pub throttles: u64,
     /// The measurements as health wants them.
     pub measurements: Measurements,
     /// The verdict.
@@ -32,65 +33,81 @@ pub struct Measured {
 }
 
 impl App {
-    /// Measures and judges, and sees whether anybody runs the jobs.
+    /// Measures and judges, overdue jobs and past runs included.
     pub fn measure(&self) -> Measured {
-        let (late, problem) = match self.late_jobs() {
-            Ok(late) => (Some(late), None),
-            Err(error) => (None, Some(format!("whether jobs are late could not be seen: {error}"))),
-        };
-        let mut measured = self.measure_with(late);
-        measured.notices.extend(problem);
-        measured
+        self.measure_for(false)
     }
 
-    /// The same for the one who runs the jobs: what is late then is told by its runner.
+    /// The same for a run of a job: what is overdue or has failed is reported by its runner.
     pub(super) fn measure_in_run(&self) -> Measured {
-        self.measure_with(None)
+        self.measure_for(true)
     }
 
-    fn measure_with(&self, late_jobs: Option<Vec<String>>) -> Measured {
+    fn measure_for(&self, is_run: bool) -> Measured {
         let now = self.clock().now();
         let mut notices = Vec::new();
-        if let Some(problem) = &self.switch().1 {
-            notices.push(problem.clone());
-        }
-        // Before the store is looked at: that may be the trial, and is no reason to say anything else.
+        // Before the store is read: that may be the trial, and is no reason to report anything else.
         let mark = self.breaker();
         let (size, oldest, store_problem) = self.measure_store();
         notices.extend(self.store_notice());
-        let (window, lifetime) = self.counts(now, &mut notices);
-        let space = host::free_space(self.cache_dir()).ok();
+        let (database, mut state_problem) = self.state_to_read();
+        let mut or_problem = |error: String| {
+            state_problem.get_or_insert(error);
+        };
+        let (window, lifetime) = self.counts(database.as_ref(), now).unwrap_or_else(|error| {
+            or_problem(error.to_string());
+            Default::default()
+        });
+        let aws = database.as_ref().map_or(Ok(None), aws_reading).unwrap_or_else(|error| {
+            or_problem(error.to_string());
+            None
+        });
+        let throttles = database.as_ref().map_or(Ok(0), |database| throttles_of_last_hour(database, now));
+        let throttles = throttles.unwrap_or_default();
+        let late_jobs = (!is_run).then(|| {
+            self.late_jobs().unwrap_or_else(|error| {
+                or_problem(error.to_string());
+                Vec::new()
+            })
+        });
+        let job_runs = if is_run { Ok(Vec::new()) } else { self.job_run_readings(database) };
+        let job_runs = job_runs.unwrap_or_else(|error| {
+            or_problem(error);
+            Vec::new()
+        });
+        let (space, free_disk_path) = self.fullest_disk();
+        let Window { counts: window, began_anew } = window;
         let measurements = Measurements {
             window_hits: window.hits(),
             window_misses: window.misses(),
             window_errors: window.errors(),
+            window_errors_by_kind: window.errors_by_kind(),
             window: self.config().health.window,
+            window_is_new: began_anew,
             held_bytes: size.held,
             limit_bytes: self.limit_bytes(),
             entries: size.entries,
             oldest_stored_at: oldest,
             free_disk_bytes: space.map(|space| space.free),
             total_disk_bytes: space.map(|space| space.total),
+            free_disk_path: free_disk_path.to_owned(),
             disabled: self.disabled_reading(),
-            breaker: BreakerReading {
-                state: mark.state.as_str().to_owned(),
-                failure_count: mark.failure_count,
-                last_failure_time: mark.last_failure_time,
-                writes: WritesReading {
-                    state: mark.writes.state.as_str().to_owned(),
-                    failure_count: mark.writes.failure_count,
-                    last_failure_time: mark.writes.last_failure_time,
-                },
-            },
+            breaker: breaker_reading(&mark),
             store_problem,
             foreign: self.foreign_entries(),
-            directory_problems: self.directory_problems(),
+            directories: self.directory_readings(),
+            switch_problem: self.switch().1.clone(),
+            state_problem,
+            job_files: self.job_files_reading(),
+            notifier_problems: self.notifier_problems(),
+            aws,
+            job_runs,
             login: self.login_reading(),
             late_jobs,
             now,
         };
-        let health = examine(&measurements, &self.config().health, &self.config().cache);
-        Measured { size, oldest, window, lifetime, measurements, health, notices }
+        let health = examine(&measurements, &self.config().health);
+        Measured { size, oldest, window, lifetime, throttles, measurements, health, notices }
     }
 
     /// The store to look at; `None` when nothing has been cached yet, which looking does not change.
@@ -129,14 +146,6 @@ impl App {
         }
     }
 
-    /// What is wrong with the directories that we own.
-    fn directory_problems(&self) -> Vec<String> {
-        let cache = (!self.is_memory()).then(|| self.cache_dir());
-        let judged = cache.into_iter().chain([self.state_dir()]).map(|path| private::judge(path, self.access()));
-        let problems = judged.filter_map(Result::err).map(|problem| problem.to_string());
-        problems.chain(self.switch().1.clone()).collect()
-    }
-
     /// Since and until when the cache is disabled, as far as the switch tells; a configuration knows no times.
     fn disabled_reading(&self) -> Option<Disabled> {
         let disabled = self.disabled()?;
@@ -144,25 +153,33 @@ impl App {
         Some(Disabled { since: by_switch.then_some(disabled.since), until: disabled.end(), reason: disabled.reason })
     }
 
-    /// What commands looked up, what is not folded yet included. Nothing is written for it.
-    fn counts(&self, now: UnixMillis, notices: &mut Vec<String>) -> (Counts, Counts) {
-        let state = self.state();
+    /// What commands looked up, unfolded records included. Nothing is written for it.
+    fn counts(&self, database: Option<&Database>, now: UnixMillis) -> Result<(Window, Counts), StateError> {
+        let (state, cache) = (self.state(), self.cache_dir());
         if matches!(self.state_dir().try_exists(), Ok(false)) {
-            return (Counts::default(), Counts::default());
+            return Ok(Default::default());
         }
-        let database = state.database_read_only().unwrap_or_else(|error| {
-            notices.push(format!("the statistics could not be read: {error}"));
-            None
-        });
-        let since = now - millis(self.config().health.window);
-        let window = state.window(database.as_ref(), self.cache_dir(), since);
-        let lifetime = state.lifetime(database.as_ref(), self.cache_dir());
-        match (window, lifetime) {
-            (Ok(window), Ok(lifetime)) => (window, lifetime),
-            (Err(error), _) | (_, Err(error)) => {
-                notices.push(format!("the statistics could not be read: {error}"));
-                (Counts::default(), Counts::default())
-            }
-        }
+        let (counts, began_anew) = state.hit_window(database, cache, now - millis(self.config().health.window))?;
+        Ok((Window { counts, began_anew }, state.lifetime(database, cache)?))
+    }
+}
+
+/// Lookups of the window, and whether a recovery or a clear began it anew.
+#[derive(Default)]
+struct Window {
+    counts: Counts,
+    began_anew: bool,
+}
+
+fn breaker_reading(mark: &BreakerMark) -> BreakerReading {
+    BreakerReading {
+        state: mark.state.as_str().to_owned(),
+        failure_count: mark.failure_count,
+        last_failure_time: mark.last_failure_time,
+        writes: WritesReading {
+            state: mark.writes.state.as_str().to_owned(),
+            failure_count: mark.writes.failure_count,
+            last_failure_time: mark.writes.last_failure_time,
+        },
     }
 }

@@ -20,7 +20,9 @@ mod limits;
 mod measure;
 mod overview;
 mod ping;
+mod place;
 mod reading;
+mod readings;
 mod recovery;
 mod sandboxed;
 mod sharing;
@@ -64,7 +66,7 @@ use crate::host;
 use crate::log::{LevelFilter, LogFormat, LogSettings};
 use crate::private::{self, Access};
 use crate::state::{BreakerMark, Disabled, State, Switch};
-use crate::store::{Ring, Store};
+use crate::store::{Fault, Ring, Store};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -95,6 +97,8 @@ struct Opened {
     /// Where it could not be opened: the breaker's mark with that failure in it.
     failed: Option<BreakerMark>,
     problem: Option<String>,
+    /// The kind of that problem.
+    fault: Option<Fault>,
     /// Whether what is stored is damaged, so that only a new cache helps.
     is_damaged: bool,
     /// Whether it is the encryption key that cannot be used.

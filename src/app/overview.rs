@@ -110,8 +110,6 @@ struct Kept {
     history: History,
     lookups: Vec<Lookups>,
     run_totals: Vec<RunTotal>,
-    /// So many partial runs in a row are critical.
-    alarming_partial_runs: u32,
 }
 
 impl App {
@@ -123,7 +121,7 @@ impl App {
         let status = self.status(&measured, Detail { resources: true, ..Detail::default() }, None);
         let mut unread = Vec::new();
         let kept = self.kept(jobs, now - clock::millis(depth), now, &mut unread);
-        let problems = problems::find(&measured, &kept, unread, now);
+        let problems = problems::find(&measured, &kept, unread);
         Overview {
             schema_version: SCHEMA_VERSION,
             now,
@@ -161,7 +159,7 @@ impl App {
     }
 
     fn kept(self: &Arc<App>, jobs: &[Job], since: UnixMillis, now: UnixMillis, unread: &mut Vec<String>) -> Kept {
-        let mut kept = Kept { alarming_partial_runs: self.alarming_partial_runs(), ..Kept::default() };
+        let mut kept = Kept::default();
         let context = match self.job_context(Arc::new(Silent), Stop::new()) {
             Ok(context) => context,
             Err(error) => {

@@ -15,7 +15,7 @@ use crate::report::Calls;
 use crate::sqlite;
 use crate::state::{BreakerMark, BreakerState, Outcome, WritesMark};
 use crate::store::Sealed;
-use crate::store::{self, Breaker, BreakerSide, BreakerSnapshot, Memory, Near, Store, StoreError};
+use crate::store::{self, Breaker, BreakerSide, BreakerSnapshot, Fault, Memory, Near, Store, StoreError};
 use std::sync::{Arc, PoisonError};
 
 /// A log of this many bytes is folded by the command that let it grow: a few dozen pages.
@@ -120,6 +120,7 @@ impl App {
             breaker: None,
             failed: counts.then(|| mark(&self.mark_now().failed(now, threshold))),
             problem: Some(error.to_string()),
+            fault: Some(error.fault()),
             is_damaged: error.is_damage(),
             is_locked: false,
         }
@@ -234,6 +235,7 @@ impl App {
                 breaker: None,
                 failed: None,
                 problem: None,
+                fault: None,
                 is_damaged: false,
                 is_locked: false,
             });
@@ -253,7 +255,8 @@ impl App {
             bytes => Arc::new(Near::new(breaker.clone(), bytes, self.clock().clone())),
         };
         let is_locked = problem.is_some();
-        Ok(Opened { store, breaker: Some(breaker), failed: None, problem, is_damaged: false, is_locked })
+        let fault = is_locked.then_some(Fault::Key);
+        Ok(Opened { store, breaker: Some(breaker), failed: None, problem, fault, is_damaged: false, is_locked })
     }
 
     pub(super) fn detached_cache(&self) -> Cache {
@@ -307,9 +310,15 @@ impl App {
     fn recorder(&self) -> Recorder {
         let tally = self.state().tally(self.cache_dir());
         let clock = self.clock().clone();
+        // Without its store a command has an empty one of its own, which knows nothing of why an entry is not there.
+        let fault = self.live().and_then(|opened| opened.fault);
         Arc::new(move |looked, resource, entry| {
+            let outcome = match (looked, fault) {
+                (Looked::Miss(_), Some(fault)) => outcome_of_fault(fault),
+                _ => outcome(looked),
+            };
             // A tally that cannot be written costs a statistic.
-            let _ = tally.record(outcome(looked), resource, entry, clock.now());
+            let _ = tally.record(outcome, resource, entry, clock.now());
         })
     }
 }
@@ -323,6 +332,19 @@ fn outcome(looked: Looked) -> Outcome {
         Looked::Miss(Miss::Corrupt) => Outcome::MissCorrupt,
         Looked::Miss(Miss::OtherVersion) => Outcome::MissOtherVersion,
         Looked::Miss(Miss::Fault) => Outcome::Error,
+        Looked::Fault(fault) => outcome_of_fault(fault),
+    }
+}
+
+fn outcome_of_fault(fault: Fault) -> Outcome {
+    match fault {
+        Fault::BreakerOpen => Outcome::ErrorBreakerOpen,
+        Fault::Damaged => Outcome::ErrorDamaged,
+        Fault::Busy => Outcome::ErrorBusy,
+        Fault::DiskFull => Outcome::ErrorDiskFull,
+        Fault::Key => Outcome::ErrorKey,
+        Fault::Permission => Outcome::ErrorPermission,
+        Fault::Other => Outcome::Error,
     }
 }
 

@@ -51,8 +51,10 @@ pub struct Status {
     pub hit_count: u64,
     /// Misses within the window.
     pub miss_count: u64,
-    /// Faults of the cache within the window.
+    /// Lookups within the window at which the cache failed.
     pub error_count: u64,
+    /// The same by kind: `breaker_open`, `damaged`, `busy`, `disk_full`, `key`, `permission`, `other`.
+    pub errors_by_kind: BTreeMap<&'static str, u64>,
     /// The same since the statistics began.
     pub lifetime: Lifetime,
     /// Entries.
@@ -235,6 +237,7 @@ impl App {
             hit_count: window.hits(),
             miss_count: window.misses(),
             error_count: window.errors(),
+            errors_by_kind: window.errors_by_kind(),
             lifetime: Lifetime {
                 hit_rate_percentage: round(measured.lifetime.hit_rate_percentage()),
                 hit_count: measured.lifetime.hits(),

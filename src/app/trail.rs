@@ -6,7 +6,9 @@
 use super::App;
 use crate::report::Calls;
 use crate::sqlite::{self, Synchronous};
-use crate::state::{CallCount, Sample, State, StateError, THROTTLED, add_calls, add_sample};
+use crate::state::{
+    CallCount, Sample, State, StateError, THROTTLED, add_calls, add_sample, add_throttles, note_contact,
+};
 use std::time::Duration;
 
 /// Nobody waits longer than this for a statistic.
@@ -44,6 +46,8 @@ fn keep(state: &State, calls: &Calls, now: i64) -> Result<(), StateError> {
     let mut counts: Vec<CallCount> = calls.by_operation.iter().map(|(name, sent)| count(name, *sent)).collect();
     if calls.throttled > 0 {
         counts.push(count(THROTTLED, calls.throttled));
+        add_throttles(&mut database, calls.throttled, now)?;
     }
+    note_contact(&mut database, calls.unreachable.as_deref(), now)?;
     add_calls(&mut database, &counts, now)
 }

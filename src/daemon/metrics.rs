@@ -21,7 +21,8 @@ const BUILD: Family = ("awsideman_build_info", "1, with the version of awsideman
 const GATHERED: Family = ("awsideman_gathered_timestamp_seconds", "When these figures were gathered.");
 const HITS: Family = ("awsideman_cache_hits_total", "Lookups of commands that the cache answered.");
 const MISSES: Family = ("awsideman_cache_misses_total", "Lookups of commands that AWS was asked for, by reason.");
-const ERRORS: Family = ("awsideman_cache_errors_total", "Lookups of commands at which the cache failed.");
+const ERRORS: Family =
+    ("awsideman_cache_errors_total", "Lookups of commands at which the cache failed, by kind of failure.");
 const RATIO: Family = (
     "awsideman_cache_hit_ratio",
     "Hits of lookups within health.window, 0 to 1; 1 without any. See awsideman_cache_hit_ratio_samples.",
@@ -132,7 +133,9 @@ fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     sheet.counter(HITS, &["resource"], by_resource(|outcome| outcome == state::Outcome::Hit))?;
     let misses = lookups(state::Outcome::is_miss).map(|l| ([l.resource.as_str(), l.outcome.as_str()], l.count));
     sheet.counter(MISSES, &["resource", "reason"], misses)?;
-    sheet.counter(ERRORS, &["resource"], by_resource(|outcome| outcome == state::Outcome::Error))?;
+    let errors = lookups(state::Outcome::is_error)
+        .filter_map(|l| Some(([l.resource.as_str(), l.outcome.error_kind()?], l.count)));
+    sheet.counter(ERRORS, &["resource", "kind"], errors)?;
     sheet.gauge(RATIO, &[], [([], ratio(status.hit_count, status.hit_rate_samples))])?;
     sheet.whole(SAMPLES, &[], [([], status.hit_rate_samples)])?;
     let resources = || status.resources.iter().flatten();

@@ -7,7 +7,7 @@
 use super::{Gateway, GatewayError, Policy, Request};
 use crate::cache::{Accept, Lookup, Miss, Provenance, Show};
 use crate::model::Resource;
-use crate::store::Address;
+use crate::store::{Address, Fault};
 use serde_json::Value;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub enum Looked {
     Hit,
     /// None did.
     Miss(Miss),
+    /// The store could not answer.
+    Fault(Fault),
 }
 
 /// Told of every lookup of a command's read: the outcome, the resource, and the id of the entry's row.
@@ -90,7 +92,11 @@ impl Gateway {
             }
             Lookup::Miss(miss, fault) => {
                 if note == Note::All {
-                    record(Looked::Miss(miss));
+                    record(match (miss, &fault) {
+                        (Miss::Fault, Some(fault)) => Looked::Fault(fault.fault()),
+                        (Miss::Fault, None) => Looked::Fault(Fault::Other),
+                        (miss, _) => Looked::Miss(miss),
+                    });
                 }
                 if let Some(fault) = fault {
                     self.fault(&fault);

@@ -5,11 +5,10 @@
 //! because it has recovered only past a second value.
 
 use super::measurements::{Measurements, mib};
-use super::{Finding, Level};
+use super::{Finding, Level, states};
 use crate::clock::UnixMillis;
 use crate::config;
 use crate::model::{format_duration, format_size};
-use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The size that is worth a warning whatever the limit, in MiB.
@@ -26,21 +25,29 @@ const ERROR_RATE_RECOVERY: f64 = 0.8;
 const FREE_DISK_RECOVERY: f64 = 1.1;
 
 /// Judges every check. Keys, in this order: `hit_rate`, `size`, `error_rate`, `free_disk`, `oldest`, `breaker`,
-/// `disabled`, `store`, `directories`, `login`, `jobs`.
-pub fn judge(found: &Measurements, health: &config::Health, cache: &config::Cache) -> Vec<Finding> {
-    vec![
+/// `disabled`, `store`, `directories`, `login`, `jobs`, `switch`, `state`, `job_files`, `notifiers`, `aws`, then
+/// `job:NAME` for each job that has run.
+pub fn judge(found: &Measurements, health: &config::Health) -> Vec<Finding> {
+    let mut findings = vec![
         hit_rate(found, health),
         size(found, health),
         error_rate(found, health),
-        free_disk(found, health, cache),
+        free_disk(found, health),
         oldest(found, health),
-        breaker(found),
-        disabled(found, health),
-        store(found),
-        directories(found),
-        login(found, health),
-        jobs(found),
-    ]
+        states::breaker(found),
+        states::disabled(found, health),
+        states::store(found),
+        states::directories(found),
+        states::login(found, health),
+        states::jobs(found),
+        states::switch(found),
+        states::state(found),
+        states::job_files(found),
+        states::notifiers(found),
+        states::aws(found),
+    ];
+    findings.extend(states::runs(found));
+    findings
 }
 
 /// The sizes that are judged against, in MiB.
@@ -70,6 +77,11 @@ fn hit_rate(found: &Measurements, health: &config::Health) -> Finding {
     if found.disabled.is_some() {
         // Neither good nor bad: what fired before is judged again once the cache is back.
         return Finding { recovered: false, ..fine("hit_rate", "not judged while the cache is disabled".into()) };
+    }
+    if found.window_is_new && samples < health.min_samples {
+        // What fired before says nothing about the new cache.
+        let message = format!("unknown (new window): {samples} samples, fewer than {}", health.min_samples);
+        return fine("hit_rate", message);
     }
     let Some(rate) = found.hit_rate() else {
         return fine("hit_rate", format!("0 samples, fewer than {}", health.min_samples));
@@ -105,11 +117,20 @@ fn error_rate(found: &Measurements, health: &config::Health) -> Finding {
         return Finding { recovered, ..fine("error_rate", message) };
     }
     let level = grade(rate > health.error_rate_critical, false);
-    let figure = format!("{rate:.1}% over {samples} samples in {}", format_duration(found.window));
-    finding("error_rate", level, format!("High error rate: {rate:.1}%"), figure, "awsideman cache test", recovered)
+    let kinds: Vec<String> = found.window_errors_by_kind.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    let figure = format!("{rate:.1}% over {samples} samples in {}{kinds}", format_duration(found.window));
+    finding(
+        "error_rate",
+        level,
+        format!("High error rate: {rate:.1}%{kinds}"),
+        figure,
+        "awsideman cache test",
+        recovered,
+    )
 }
 
-fn free_disk(found: &Measurements, health: &config::Health, cache: &config::Cache) -> Finding {
+fn free_disk(found: &Measurements, health: &config::Health) -> Finding {
     let Some(bytes) = found.free_disk_bytes else {
         return fine("free_disk", "free space is not known".into());
     };
@@ -119,7 +140,7 @@ fn free_disk(found: &Measurements, health: &config::Health, cache: &config::Cach
         Some(total) => format!("{} of {} free", format_size(bytes), format_size(total)),
         None => format!("{} free", format_size(bytes)),
     };
-    let words = format!("Low disk space: {figure} on the disk of {}", cache.dir.display());
+    let words = format!("Low disk space: {figure} on the disk of {}", found.free_disk_path.display());
     let recovered = free >= health.free_disk_mb_recovered.unwrap_or(health.free_disk_mb_critical * FREE_DISK_RECOVERY);
     finding("free_disk", level, words, figure, "awsideman cache cleanup", recovered)
 }
@@ -134,112 +155,7 @@ fn oldest(found: &Measurements, health: &config::Health) -> Finding {
     finding("oldest", level, words, format_duration(age), "awsideman cache cleanup", level == Level::Ok)
 }
 
-fn breaker(found: &Measurements) -> Finding {
-    let state = found.breaker.state.to_ascii_uppercase().replace('-', "_");
-    let writes = &found.breaker.writes;
-    let mut next = "awsideman cache recover";
-    let (level, words) = match (state.as_str(), writes.state.as_str()) {
-        ("OPEN", _) => (Level::Critical, "WARNING: Circuit breaker is OPEN - cache is disabled"),
-        ("HALF_OPEN", _) => (Level::Warn, "INFO: Circuit breaker is HALF_OPEN - testing recovery"),
-        (_, "OPEN") => {
-            next = "awsideman doctor";
-            (Level::Warn, "Circuit breaker is OPEN for writes - what is cached is served, nothing new is stored")
-        }
-        (_, "HALF_OPEN") => {
-            next = "awsideman doctor";
-            (Level::Warn, "Circuit breaker is HALF_OPEN for writes - the next one tests recovery")
-        }
-        _ => (Level::Ok, ""),
-    };
-    let mut figure = format!("{state}, {} failures", found.breaker.failure_count);
-    if writes.failure_count > 0 {
-        let _ = write!(figure, "; writes {}, {} failures", writes.state, writes.failure_count);
-    }
-    finding("breaker", level, words.into(), figure, next, level == Level::Ok)
-}
-
-fn disabled(found: &Measurements, health: &config::Health) -> Finding {
-    let Some(disabled) = &found.disabled else {
-        return fine("disabled", "the cache is enabled".into());
-    };
-    let lasting = disabled.since.map(|from| since(from, found.now));
-    let mut figure = match lasting {
-        Some(lasting) => format!("The cache has been disabled for {}", format_duration(lasting)),
-        None => "The cache is disabled".into(),
-    };
-    if let Some(until) = disabled.until {
-        figure = format!("{figure}, for another {}", format_duration(since(found.now, until)));
-    }
-    if let Some(reason) = disabled.reason.as_deref().filter(|reason| !reason.is_empty()) {
-        figure = format!("{figure}: {reason}");
-    }
-    let level = grade(false, lasting.is_some_and(|lasting| lasting > health.disabled_warn));
-    finding("disabled", level, figure.clone(), figure, "awsideman cache enable", level == Level::Ok)
-}
-
-fn store(found: &Measurements) -> Finding {
-    match (&found.store_problem, &found.foreign) {
-        (None, None) => fine("store", "readable".into()),
-        (None, Some((key, entries))) => {
-            let words =
-                format!("{entries} entries answer nothing: the key that they are sealed with, {key}, is not at hand");
-            finding("store", Level::Warn, words, String::new(), "awsideman cache encryption status", false)
-        }
-        (Some(problem), _) => {
-            let words = format!("The cache cannot be used: {problem}");
-            // A new cache would not have the key either.
-            let is_key = problem.starts_with("the encryption key");
-            let next = if is_key { "awsideman cache encryption status" } else { "awsideman cache recover" };
-            finding("store", Level::Critical, words, String::new(), next, false)
-        }
-    }
-}
-
-fn directories(found: &Measurements) -> Finding {
-    if found.directory_problems.is_empty() {
-        return fine("directories", "owner and mode as they must be".into());
-    }
-    let words = format!("Directories need attention: {}", found.directory_problems.join("; "));
-    finding("directories", Level::Warn, words, String::new(), "awsideman doctor", false)
-}
-
-fn login(found: &Measurements, health: &config::Health) -> Finding {
-    let Some(login) = &found.login else {
-        return fine("login", "no end is known".into());
-    };
-    let (left, name) = (since(found.now, login.ends_at), &login.name);
-    if login.ends_at <= found.now {
-        let words = format!("The AWS login {name} ended {} ago", format_duration(since(login.ends_at, found.now)));
-        return finding(
-            "login",
-            grade(false, !health.login_warn.is_zero()),
-            words.clone(),
-            words,
-            &login.command,
-            false,
-        );
-    }
-    // A login of a working day would be about to end all day long.
-    let life = login.began_at.map(|began| since(began, login.ends_at));
-    let ahead = life.map_or(health.login_warn, |life| health.login_warn.min(life / 4));
-    let level = grade(false, left < ahead);
-    let figure = format!("{name} holds for another {}", format_duration(left));
-    let words = format!("The AWS login {name} ends in {}", format_duration(left));
-    finding("login", level, words, figure, &login.command, level == Level::Ok)
-}
-
-fn jobs(found: &Measurements) -> Finding {
-    match found.late_jobs.as_deref() {
-        None => fine("jobs", "running".into()),
-        Some([]) => fine("jobs", "none is late".into()),
-        Some(late) => {
-            let words = format!("Jobs do not run: {}", late.join("; "));
-            finding("jobs", Level::Warn, words, String::new(), "awsideman jobs run", false)
-        }
-    }
-}
-
-fn grade(critical: bool, warn: bool) -> Level {
+pub(super) fn grade(critical: bool, warn: bool) -> Level {
     match (critical, warn) {
         (true, _) => Level::Critical,
         (false, true) => Level::Warn,
@@ -247,12 +163,12 @@ fn grade(critical: bool, warn: bool) -> Level {
     }
 }
 
-fn fine(key: &str, message: String) -> Finding {
+pub(super) fn fine(key: &str, message: String) -> Finding {
     Finding { key: key.into(), level: Level::Ok, message, hint: String::new(), recovered: true }
 }
 
 /// The words when it is not fine, the bare figure when it is. What is critical has not recovered.
-fn finding(key: &str, level: Level, words: String, figure: String, hint: &str, recovered: bool) -> Finding {
+pub(super) fn finding(key: &str, level: Level, words: String, figure: String, hint: &str, recovered: bool) -> Finding {
     let recovered = recovered && level != Level::Critical;
     match level {
         Level::Ok => Finding { recovered, ..fine(key, figure) },
@@ -261,6 +177,6 @@ fn finding(key: &str, level: Level, words: String, figure: String, hint: &str, r
 }
 
 /// The time between two moments; none when the clock went back.
-fn since(from: UnixMillis, to: UnixMillis) -> Duration {
+pub(super) fn since(from: UnixMillis, to: UnixMillis) -> Duration {
     Duration::from_millis(u64::try_from(to.saturating_sub(from)).unwrap_or(0))
 }

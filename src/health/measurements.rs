@@ -3,7 +3,10 @@
 //! Neighbours: the caller gathers it from the store, the statistics and the host; `judge.rs` reads it. Promise: plain
 //! values, nothing is looked up here.
 
+use super::Level;
 use crate::clock::UnixMillis;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The figures that are judged. Rates are over command reads only: warms and reads around the cache do not count.
@@ -15,8 +18,12 @@ pub struct Measurements {
     pub window_misses: u64,
     /// Command reads at which the cache itself failed within the window.
     pub window_errors: u64,
+    /// The same by kind.
+    pub window_errors_by_kind: BTreeMap<&'static str, u64>,
     /// The time the three counts are over.
     pub window: Duration,
+    /// Whether a recovery or a clear began the counts anew within that time.
+    pub window_is_new: bool,
     /// The bytes that entries hold.
     pub held_bytes: u64,
     /// The most bytes that entries may hold; 0 is no limit.
@@ -25,10 +32,12 @@ pub struct Measurements {
     pub entries: u64,
     /// When the oldest entry was stored; `None` without entries.
     pub oldest_stored_at: Option<UnixMillis>,
-    /// Free bytes on the disk of the cache; `None` when they are unknown or do not matter.
+    /// Free bytes on the fuller of the disks of cache and state; `None` when they are unknown.
     pub free_disk_bytes: Option<u64>,
     /// All bytes of that disk.
     pub total_disk_bytes: Option<u64>,
+    /// The directory that is on it.
+    pub free_disk_path: PathBuf,
     /// Why nothing is cached right now, when somebody said so.
     pub disabled: Option<Disabled>,
     /// The circuit breaker.
@@ -37,8 +46,20 @@ pub struct Measurements {
     pub store_problem: Option<String>,
     /// A key that is not at hand, and how many entries lie under keys that are not.
     pub foreign: Option<(String, u64)>,
-    /// Directories with a wrong owner or mode, one sentence each.
-    pub directory_problems: Vec<String>,
+    /// The cache directory and the state directory, as they were found.
+    pub directories: Vec<DirectoryReading>,
+    /// Why the kill switch cannot be read.
+    pub switch_problem: Option<String>,
+    /// Why the state database cannot be read.
+    pub state_problem: Option<String>,
+    /// The job files.
+    pub job_files: JobFilesReading,
+    /// Notifiers that are enabled and cannot be used, one sentence each.
+    pub notifier_problems: Vec<String>,
+    /// The last contact with AWS, if it failed.
+    pub aws: Option<AwsReading>,
+    /// How each job ended last; empty when the runner of the jobs asks.
+    pub job_runs: Vec<JobRunReading>,
     /// The login to AWS, when its end is known.
     pub login: Option<LoginReading>,
     /// Jobs that were due long ago and did not run, one sentence each; `None` when the one who runs them asks.
@@ -56,6 +77,52 @@ pub struct Disabled {
     pub until: Option<UnixMillis>,
     /// What was given as the reason.
     pub reason: Option<String>,
+}
+
+/// One directory of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryReading {
+    /// `cache directory`, `state directory`.
+    pub name: &'static str,
+    /// Critical when it cannot be used.
+    pub level: Level,
+    /// What was found, as one sentence without a full stop.
+    pub message: String,
+    /// What to do; empty when nothing needs doing.
+    pub hint: String,
+}
+
+/// The job files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobFilesReading {
+    /// How many are valid.
+    pub jobs: usize,
+    /// How many of these are enabled.
+    pub enabled: usize,
+    /// A directory that is gone or empty, files that are broken: one sentence each.
+    pub problems: Vec<String>,
+}
+
+/// A contact with AWS that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsReading {
+    /// When it was.
+    pub at: UnixMillis,
+    /// Why, as one sentence.
+    pub reason: String,
+}
+
+/// How a job ended last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobRunReading {
+    /// The job's name, with `@profile` where it names profiles.
+    pub name: String,
+    /// Critical when it failed.
+    pub level: Level,
+    /// What follows the name in a sentence (`failed: no login`).
+    pub message: String,
+    /// The command to type next.
+    pub hint: String,
 }
 
 /// A login with an end.
@@ -123,12 +190,12 @@ impl Measurements {
         (self.samples() > 0).then(|| percent(self.window_hits, self.samples()))
     }
 
-    /// Errors in percent of hits and misses. Errors without a single hit or miss are 100 %; nothing at all is `None`.
+    /// Errors in percent of hits and misses, at most 100. Errors without a single hit or miss are 100 %; nothing at all is `None`.
     pub fn error_rate(&self) -> Option<f64> {
         match (self.samples(), self.window_errors) {
             (0, 0) => None,
             (0, _) => Some(100.0),
-            (samples, errors) => Some(percent(errors, samples)),
+            (samples, errors) => Some(percent(errors, samples).min(100.0)),
         }
     }
 }

@@ -6,11 +6,15 @@
 mod finding;
 mod judge;
 mod measurements;
+mod states;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
 pub use finding::{Finding, Level};
 pub use judge::{SizeLimits, judge};
-pub use measurements::{BreakerReading, Disabled, LoginReading, Measurements, WritesReading};
+pub use measurements::{
+    AwsReading, BreakerReading, DirectoryReading, Disabled, JobFilesReading, JobRunReading, LoginReading, Measurements,
+    WritesReading,
+};
 pub use verdict::{Health, examine};

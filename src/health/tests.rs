@@ -30,32 +30,6 @@ fn settings() -> config::Health {
     }
 }
 
-fn cache() -> config::Cache {
-    config::Cache {
-        encryption: config::Encryption::default(),
-        disabled: false,
-        backend: config::Backend::Disk,
-        dir: "/var/cache/awsideman".into(),
-        max_size_mb: 512.0,
-        low_water_percent: 80.0,
-        max_entries: 0,
-        max_disk_percent: 25.0,
-        max_memory_mb: 64.0,
-        eviction_policy: config::Eviction::Lru,
-        max_age: Duration::ZERO,
-        compression: true,
-        default_ttl: Duration::from_secs(900),
-        ttl: config::Ttls::default(),
-        stale_if_error: Duration::from_secs(3_600),
-        not_found_ttl: Duration::from_secs(30),
-        settle: Duration::from_secs(10),
-        busy_timeout: Duration::from_secs(5),
-        disable_for: Duration::from_secs(14_400),
-        sharing: config::Sharing::Private,
-        breaker: config::Breaker { failure_threshold: 5, recovery_timeout: Duration::from_secs(60) },
-    }
-}
-
 /// A cache in use, with nothing wrong.
 fn well() -> Measurements {
     Measurements {
@@ -74,7 +48,7 @@ fn well() -> Measurements {
 }
 
 fn check_with(found: &Measurements, health: &config::Health, key: &str) -> Finding {
-    judge(found, health, &cache()).into_iter().find(|finding| finding.key == key).expect("a finding for each check")
+    judge(found, health).into_iter().find(|finding| finding.key == key).expect("a finding for each check")
 }
 
 fn check(found: &Measurements, key: &str) -> Finding {
@@ -95,9 +69,14 @@ fn every_check_yields_one_finding_in_one_order() {
         "directories",
         "login",
         "jobs",
+        "switch",
+        "state",
+        "job_files",
+        "notifiers",
+        "aws",
     ];
     for found in [well(), Measurements::default()] {
-        let findings = judge(&found, &settings(), &cache());
+        let findings = judge(&found, &settings());
         assert_eq!(findings.iter().map(|f| f.key.as_str()).collect::<Vec<_>>(), expected);
         assert!(findings.iter().all(|f| f.level == Level::Ok && f.recovered && f.hint.is_empty()), "{findings:?}");
         assert!(findings.iter().all(|f| !f.message.is_empty()), "{findings:?}");
@@ -207,9 +186,7 @@ fn disk_age_breaker_store_and_directories_are_judged() {
     assert_eq!((store.level, store.hint.as_str()), (Level::Critical, "awsideman cache recover"));
     let foreign = Measurements { foreign: Some(("1a2b3c4d".into(), 43)), ..well() };
     let store = check(&foreign, "store");
-    assert_eq!((store.level, store.hint.as_str()), (Level::Warn, "awsideman cache encryption status"));
-    let found = Measurements { directory_problems: vec!["/x may be written by others".into()], ..well() };
-    assert_eq!(check(&found, "directories").level, Level::Warn);
+    assert_eq!((store.level, store.hint.as_str()), (Level::Critical, "awsideman cache encryption status"));
 }
 
 #[test]
@@ -291,10 +268,10 @@ fn jobs_that_nobody_runs_are_a_warning_but_not_for_the_one_who_runs_them() {
 
 #[test]
 fn the_verdict_names_issues_and_stays_json() {
-    let good = examine(&well(), &settings(), &cache());
-    assert_eq!((good.healthy, good.issues.len(), good.checks.len()), (true, 0, 11));
+    let good = examine(&well(), &settings());
+    assert_eq!((good.healthy, good.issues.len(), good.checks.len()), (true, 0, 16));
     let found = Measurements { window_hits: 42, window_misses: 58, held_bytes: 500 * MB, ..well() };
-    let json = serde_json::to_value(examine(&found, &settings(), &cache())).unwrap();
+    let json = serde_json::to_value(examine(&found, &settings())).unwrap();
     assert_eq!(json["healthy"], false);
     assert_eq!(json["issues"], serde_json::json!(["Low cache hit rate: 42.0%"]));
     assert_eq!(json["warnings"], serde_json::json!(["High memory usage: 500.0MB"]));
@@ -304,7 +281,7 @@ fn the_verdict_names_issues_and_stays_json() {
 
 #[test]
 fn nagios_gets_a_code_a_line_and_figures() {
-    let (code, line) = examine(&well(), &settings(), &cache()).nagios();
+    let (code, line) = examine(&well(), &settings()).nagios();
     assert_eq!(code, 0);
     assert_eq!(
         line,
@@ -313,10 +290,61 @@ fn nagios_gets_a_code_a_line_and_figures() {
          error_rate=0.0%;;5;0 free_disk=4096.0MB;1024:;256:;0;8192.0"
     );
     let broken = Measurements { store_problem: Some("a|b\nc".into()), window_hits: 0, window_misses: 0, ..well() };
-    let (code, line) = examine(&broken, &settings(), &cache()).nagios();
+    let (code, line) = examine(&broken, &settings()).nagios();
     assert_eq!(code, 2);
     assert!(line.starts_with("CACHE CRITICAL - The cache cannot be used: a b c | hit_rate=U;70:;50:;0;100 "), "{line}");
     assert_eq!(line.matches('|').count(), 1);
-    let (code, _) = examine(&Measurements { oldest_stored_at: Some(0), ..well() }, &settings(), &cache()).nagios();
+    let (code, _) = examine(&Measurements { oldest_stored_at: Some(0), ..well() }, &settings()).nagios();
     assert_eq!(code, 1);
+}
+
+#[test]
+fn states_that_stop_the_cache_are_critical_and_those_that_can_wait_are_warnings() {
+    let text = || Some("reason".to_owned());
+    let writes = WritesReading { state: "OPEN".into(), failure_count: 1, last_failure_time: Some(1) };
+    let directory = |level| {
+        vec![DirectoryReading { name: "cache directory", level, message: "reason".into(), hint: String::new() }]
+    };
+    let files = JobFilesReading { jobs: 1, enabled: 1, problems: vec!["reason".into()] };
+    let run = JobRunReading { name: "warm".into(), level: Level::Critical, message: "failed".into(), hint: "h".into() };
+    for (found, key, level, healthy) in [
+        (Measurements { store_problem: text(), ..well() }, "store", Level::Critical, false),
+        (Measurements { foreign: Some(("k".into(), 3)), ..well() }, "store", Level::Critical, false),
+        (Measurements { switch_problem: text(), ..well() }, "switch", Level::Critical, false),
+        (Measurements { state_problem: text(), ..well() }, "state", Level::Critical, false),
+        (Measurements { directories: directory(Level::Critical), ..well() }, "directories", Level::Critical, false),
+        (Measurements { directories: directory(Level::Warn), ..well() }, "directories", Level::Warn, true),
+        (Measurements { free_disk_bytes: Some(0), ..well() }, "free_disk", Level::Critical, false),
+        (
+            Measurements { breaker: BreakerReading { writes, ..BreakerReading::default() }, ..well() },
+            "breaker",
+            Level::Critical,
+            false,
+        ),
+        (Measurements { job_files: files, ..well() }, "job_files", Level::Warn, false),
+        (Measurements { notifier_problems: vec!["reason".into()], ..well() }, "notifiers", Level::Warn, false),
+        (Measurements { aws: Some(AwsReading { at: 1, reason: "r".into() }), ..well() }, "aws", Level::Warn, true),
+        (Measurements { job_runs: vec![run], ..well() }, "job:warm", Level::Critical, false),
+    ] {
+        let health = examine(&found, &settings());
+        let wrong: Vec<_> = health.checks.iter().filter(|f| f.level != Level::Ok).map(|f| (&*f.key, f.level)).collect();
+        assert_eq!((wrong, health.level, health.healthy), (vec![(key, level)], level, healthy), "{health:?}");
+        assert!(!health.sentence().contains("is healthy"), "{key}");
+        assert!(health.checks.iter().all(|f| f.level == Level::Ok || !f.hint.is_empty()), "{health:?}");
+    }
+    assert_eq!(examine(&well(), &settings()).sentence(), "The cache is healthy");
+}
+
+#[test]
+fn a_new_window_is_unknown_until_there_are_samples_enough() {
+    let new = |hits, misses| {
+        let found = Measurements { window_hits: hits, window_misses: misses, window_is_new: true, ..well() };
+        check(&found, "hit_rate")
+    };
+    for (hits, misses) in [(0, 0), (1, 48)] {
+        let finding = new(hits, misses);
+        assert_eq!((finding.level, finding.recovered), (Level::Ok, true));
+        assert!(finding.message.starts_with("unknown (new window)"), "{finding:?}");
+    }
+    assert_eq!(new(1, 49).level, Level::Critical);
 }

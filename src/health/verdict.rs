@@ -1,7 +1,7 @@
 //! All findings of one moment, as JSON and as one line for Nagios.
 //!
 //! Neighbours: `judge.rs` makes the findings; `cache health` and the health-check job show this. Promise: healthy is
-//! false exactly when a finding is critical; the Nagios line has its performance data in the form of its guidelines.
+//! false when a finding is critical; the Nagios line has its performance data in the form of its guidelines.
 
 use super::measurements::mib;
 use super::{Finding, Level, Measurements, SizeLimits, judge};
@@ -9,11 +9,16 @@ use crate::config;
 use crate::model::one_line;
 use serde::Serialize;
 
-/// The verdict: `{"healthy", "issues", "warnings", "checks"}`.
+/// Checks whose warning says that something which was set up is not there: nothing is healthy without it.
+const MISSING: [&str; 2] = ["job_files", "notifiers"];
+
+/// The verdict: `{"healthy", "level", "issues", "warnings", "checks"}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Health {
-    /// Whether nothing is critical.
+    /// Whether nothing is critical, and nothing that was set up is missing.
     pub healthy: bool,
+    /// The worst level of all checks.
+    pub level: Level,
     /// The messages of what is critical.
     pub issues: Vec<String>,
     /// The messages of what is worth a look.
@@ -26,15 +31,28 @@ pub struct Health {
 }
 
 /// Judges every check and sums it up.
-pub fn examine(found: &Measurements, health: &config::Health, cache: &config::Cache) -> Health {
-    let checks = judge(found, health, cache);
+pub fn examine(found: &Measurements, health: &config::Health) -> Health {
+    let checks = judge(found, health);
     let messages = |level| checks.iter().filter(|f| f.level == level).map(|f| f.message.clone()).collect();
     let issues: Vec<String> = messages(Level::Critical);
     let warnings = messages(Level::Warn);
-    Health { healthy: issues.is_empty(), issues, warnings, checks, figures: figures(found, health) }
+    let level = checks.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
+    let is_missing = checks.iter().any(|f| f.level != Level::Ok && MISSING.contains(&f.key.as_str()));
+    let healthy = issues.is_empty() && !is_missing;
+    Health { healthy, level, issues, warnings, checks, figures: figures(found, health) }
 }
 
 impl Health {
+    /// The verdict as one line for people. Only a cache without any warning is called healthy.
+    pub fn sentence(&self) -> String {
+        match (self.level, self.warnings.len()) {
+            (Level::Ok, _) => "The cache is healthy".into(),
+            (Level::Warn, 1) => "The cache works, with 1 warning".into(),
+            (Level::Warn, n) => format!("The cache works, with {n} warnings"),
+            (Level::Critical, _) => "The cache is not healthy".into(),
+        }
+    }
+
     /// The exit code (0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN) and the line of a Nagios plugin.
     pub fn nagios(&self) -> (u8, String) {
         let worst = self.checks.iter().map(|finding| finding.level).max();

@@ -84,6 +84,14 @@ impl Drop for Lock {
     }
 }
 
+/// Whether a process holds the lock at `path`. Where that cannot be seen, one does.
+pub(super) fn is_held(path: &Path) -> bool {
+    match private::open(path, Open::Read, Access::Owner) {
+        Ok(file) => file.try_lock_shared().is_err(),
+        Err(error) => !error.is_absent(),
+    }
+}
+
 /// Asks the holder of the lock at `path` to stop.
 pub(super) fn want(path: &Path, access: Access) -> Result<(), JobError> {
     private::open(&wish(path), Open::ReadWrite, access)?;

@@ -10,6 +10,7 @@ use super::locks::{self, Holder, Lock};
 use super::statistics::{self, Counts};
 use super::switch::{BreakerMark, Disabled, Switch};
 use super::tally::Tally;
+use super::window;
 use crate::clock::UnixMillis;
 use crate::private::Access;
 use std::path::{Path, PathBuf};
@@ -109,6 +110,22 @@ impl State {
         Ok(counts)
     }
 
+    /// The same, or since the window of the hit rate was begun anew where that was later; and whether it was.
+    pub fn hit_window(
+        &self,
+        database: Option<&Database>,
+        cache: &Path,
+        since: UnixMillis,
+    ) -> Result<(Counts, bool), StateError> {
+        let began = database.map_or(Ok(None), |database| window::window_began(database, cache))?;
+        let anew = began.filter(|began| *began > since);
+        let mut counts = self.window(database, cache, anew.unwrap_or(since))?;
+        if let (Some(database), true) = (database, anew.is_some()) {
+            counts.subtract(&window::before(database, cache)?);
+        }
+        Ok((counts, anew.is_some()))
+    }
+
     /// All lookups in `cache` since statistics began, folded or not. Changes nothing.
     pub fn lifetime(&self, database: Option<&Database>, cache: &Path) -> Result<Counts, StateError> {
         let mut counts = fold::peek(&self.directory, database, cache, UnixMillis::MIN)?;
@@ -184,5 +201,36 @@ mod tests {
         let reader = state.database_read_only().unwrap();
         assert_eq!(counted(reader.as_ref()), (2, 3));
         assert_eq!(counted(None), (0, 0));
+    }
+
+    #[test]
+    fn a_new_window_counts_what_comes_after_it() {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path(), Access::Owner, Duration::from_secs(5));
+        let (cache, hour) = (Path::new("/c"), 3_600_000);
+        let now = 100 * hour + 5;
+        let count = |outcome, at| assert_eq!(state.tally(cache).record(outcome, Resource::Group, 1, at), None);
+        let (mut database, _) = state.database(now).unwrap();
+        count(Outcome::MissAbsent, now - 2 * hour);
+        count(Outcome::MissAbsent, now - 1);
+        state.fold(&mut database, now).unwrap();
+        window::begin_window(&mut database, cache, now).unwrap();
+        let seen = |database: &Database| {
+            let (counts, anew) = state.hit_window(Some(database), cache, now - 24 * hour).unwrap();
+            (counts.hits(), counts.misses(), anew)
+        };
+        assert_eq!(seen(&database), (0, 0, true));
+        count(Outcome::Hit, now + 1);
+        assert_eq!(seen(&database), (1, 0, true), "not folded yet");
+        state.fold(&mut database, now + 2).unwrap();
+        assert_eq!(seen(&database), (1, 0, true), "folded");
+        let all = state.hit_window(Some(&database), Path::new("/d"), now - 24 * hour).unwrap();
+        assert!(!all.1, "another cache");
+        assert_eq!(
+            state.hit_window(Some(&database), cache, now + hour).unwrap().1,
+            false,
+            "the window has moved past it"
+        );
+        assert_eq!(state.lifetime(Some(&database), cache).unwrap().samples(), 3, "the lifetime goes on");
     }
 }

@@ -4,6 +4,7 @@
 //! directory, private; the hit path touches the switch and the tally alone; a damaged `state.db` is set aside and
 //! rebuilt, and that is said.
 
+mod contact;
 mod database;
 mod directory;
 mod error;
@@ -16,7 +17,9 @@ mod statistics;
 mod switch;
 mod tally;
 mod trends;
+mod window;
 
+pub use contact::{add_throttles, failed_contact, note_contact, throttles_of_last_hour};
 pub use database::Database;
 pub use directory::State;
 pub use error::StateError;
@@ -29,3 +32,4 @@ pub use switch::{BreakerMark, BreakerState, Disabled, Switch, WritesMark};
 pub use tally::Tally;
 pub use trends::{CallCount, RunTotal, Sample, THROTTLED, call_totals, calls_since, run_totals, samples};
 pub use trends::{add_calls, add_sample};
+pub use window::{begin_window, window_began};

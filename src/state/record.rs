@@ -34,13 +34,25 @@ pub enum Outcome {
     MissOtherVersion,
     /// There was one, older than `--max-age`.
     MissAge,
-    /// The cache failed, and AWS was asked.
+    /// The cache failed for another reason than those below, and AWS was asked.
     Error,
+    /// The circuit breaker was open.
+    ErrorBreakerOpen,
+    /// The database is damaged.
+    ErrorDamaged,
+    /// Another process held the database for too long.
+    ErrorBusy,
+    /// The disk is full.
+    ErrorDiskFull,
+    /// The encryption key could not be used.
+    ErrorKey,
+    /// This user may not use the cache.
+    ErrorPermission,
 }
 
 impl Outcome {
     /// Every outcome, hits first.
-    pub const ALL: [Outcome; 9] = [
+    pub const ALL: [Outcome; 15] = [
         Outcome::Hit,
         Outcome::Stale,
         Outcome::MissAbsent,
@@ -50,6 +62,12 @@ impl Outcome {
         Outcome::MissOtherVersion,
         Outcome::MissAge,
         Outcome::Error,
+        Outcome::ErrorBreakerOpen,
+        Outcome::ErrorDamaged,
+        Outcome::ErrorBusy,
+        Outcome::ErrorDiskFull,
+        Outcome::ErrorKey,
+        Outcome::ErrorPermission,
     ];
 
     /// The word in JSON and in the statistics.
@@ -64,6 +82,12 @@ impl Outcome {
             Outcome::MissOtherVersion => "other_version",
             Outcome::MissAge => "max_age",
             Outcome::Error => "error",
+            Outcome::ErrorBreakerOpen => "error_breaker_open",
+            Outcome::ErrorDamaged => "error_damaged",
+            Outcome::ErrorBusy => "error_busy",
+            Outcome::ErrorDiskFull => "error_disk_full",
+            Outcome::ErrorKey => "error_key",
+            Outcome::ErrorPermission => "error_permission",
         }
     }
 
@@ -74,7 +98,20 @@ impl Outcome {
 
     /// Whether AWS had to be asked although the cache worked.
     pub fn is_miss(self) -> bool {
-        !matches!(self, Outcome::Hit | Outcome::Error)
+        self != Outcome::Hit && !self.is_error()
+    }
+
+    /// Whether the cache failed, and AWS was asked.
+    pub fn is_error(self) -> bool {
+        self.error_kind().is_some()
+    }
+
+    /// The kind of the failure, as statistics and metrics name it.
+    pub fn error_kind(self) -> Option<&'static str> {
+        match self {
+            Outcome::Error => Some("other"),
+            _ => self.as_str().strip_prefix("error_"),
+        }
     }
 
     /// Whether the entry itself was used.
@@ -195,6 +232,12 @@ fn outcome_number(outcome: Outcome) -> u8 {
         Outcome::MissOtherVersion => 7,
         Outcome::MissAge => 8,
         Outcome::Error => 9,
+        Outcome::ErrorBreakerOpen => 10,
+        Outcome::ErrorDamaged => 11,
+        Outcome::ErrorBusy => 12,
+        Outcome::ErrorDiskFull => 13,
+        Outcome::ErrorKey => 14,
+        Outcome::ErrorPermission => 15,
     }
 }
 

@@ -9,11 +9,27 @@
 //! way as an old one.
 
 /// The steps from version 1, each to the next version.
-pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS];
+pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS, CONTACT];
 
 /// The number of the schema after the last step.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 pub(super) const VERSION: i32 = 1 + STEPS.len() as i32;
+
+/// The last contact with AWS where it failed, throttled calls by minute (`contact.rs`), and new windows of the hit rate
+/// (`window.rs`).
+const CONTACT: &str = "
+-- At most one row: the last contact with AWS, if it failed.
+CREATE TABLE aws_failure(at INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;
+-- Throttled calls by minute (start of the minute), for an hour.
+CREATE TABLE throttle(minute INTEGER PRIMARY KEY, calls INTEGER NOT NULL) STRICT;
+-- When the window of the hit rate of a cache directory was begun anew.
+CREATE TABLE hit_window(cache INTEGER PRIMARY KEY, began_at INTEGER NOT NULL) STRICT;
+-- What the hour of that moment had counted before it.
+CREATE TABLE hit_window_before(
+  cache INTEGER NOT NULL, resource TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY(cache, resource, outcome)
+) WITHOUT ROWID, STRICT;
+";
 
 /// Samples of the size, calls to AWS, and runs counted for ever (`trends.rs`). A trigger counts runs, so that whoever ends
 /// one counts it, and in the same transaction.

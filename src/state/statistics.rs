@@ -37,6 +37,15 @@ impl Counts {
         }
     }
 
+    /// Takes another's counts away from these.
+    pub fn subtract(&mut self, other: &Counts) {
+        for (key, n) in &other.by {
+            if let Some(kept) = self.by.get_mut(key) {
+                *kept = kept.saturating_sub(*n);
+            }
+        }
+    }
+
     /// Lookups that a fresh entry answered.
     pub fn hits(&self) -> u64 {
         self.sum(|outcome| outcome == Outcome::Hit)
@@ -49,7 +58,19 @@ impl Counts {
 
     /// Lookups at which the cache failed; neither hits nor misses.
     pub fn errors(&self) -> u64 {
-        self.sum(|outcome| outcome == Outcome::Error)
+        self.sum(Outcome::is_error)
+    }
+
+    /// The same by kind; a kind without any is not there.
+    pub fn errors_by_kind(&self) -> BTreeMap<&'static str, u64> {
+        let mut kinds = BTreeMap::new();
+        for ((_, outcome), n) in self.by.iter().filter(|(_, n)| **n > 0) {
+            if let Some(kind) = outcome.error_kind() {
+                let sum: &mut u64 = kinds.entry(kind).or_default();
+                *sum = sum.saturating_add(*n);
+            }
+        }
+        kinds
     }
 
     /// Hits and misses.
@@ -177,11 +198,11 @@ pub(super) fn roll(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(),
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> Result<(String, String, i64), StatementError> {
+pub(super) fn read(row: &Row<'_>) -> Result<(String, String, i64), StatementError> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
-fn collect(
+pub(super) fn collect(
     counts: &mut Counts,
     rows: impl Iterator<Item = Result<(String, String, i64), StatementError>>,
 ) -> Result<(), StateError> {

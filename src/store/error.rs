@@ -57,7 +57,45 @@ pub enum StoreError {
     },
 }
 
+/// What kind of fault keeps the store from answering a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The circuit breaker is open.
+    BreakerOpen,
+    /// The database is damaged.
+    Damaged,
+    /// Another process held it for too long.
+    Busy,
+    /// The disk is full.
+    DiskFull,
+    /// The encryption key cannot be used.
+    Key,
+    /// This user may not use it.
+    Permission,
+    /// Anything else.
+    Other,
+}
+
 impl StoreError {
+    /// The kind of fault that it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            StoreError::BreakerOpen | StoreError::StoringPaused => Fault::BreakerOpen,
+            StoreError::Key(_) => Fault::Key,
+            StoreError::Private(error) if error.is_full() => Fault::DiskFull,
+            StoreError::Private(_) => Fault::Permission,
+            StoreError::Damaged { .. } => Fault::Damaged,
+            StoreError::Sqlite(error) if error.is_damage() => Fault::Damaged,
+            StoreError::Sqlite(error) if error.is_busy() => Fault::Busy,
+            StoreError::Sqlite(error) if error.is_full() => Fault::DiskFull,
+            StoreError::Sqlite(error) if error.is_read_only() => Fault::Permission,
+            StoreError::Sqlite(_)
+            | StoreError::Io { .. }
+            | StoreError::NetworkFileSystem { .. }
+            | StoreError::Output(_) => Fault::Other,
+        }
+    }
+
     /// The word for it in the log, after `CacheError`.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -17,7 +17,7 @@ mod tongue;
 
 pub use breaker::{Breaker, BreakerSide, BreakerSnapshot, BreakerState};
 pub use disk::{Disk, Eviction, Evidence, Flip, History, Lost, Options, REASONS, Remains, Sounding, Unsalvageable};
-pub use error::StoreError;
+pub use error::{Fault, StoreError};
 pub use log::{KEEP_MILLIS, Record};
 pub use memory::Memory;
 pub use near::Near;

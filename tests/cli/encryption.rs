@@ -236,9 +236,9 @@ fn under_another_key_everything_is_a_miss_and_stays_and_that_is_said() {
     assert_eq!(under(&second, "unknown"), under(&first, "newest"), "{second}");
     assert!(under(&second, "newest") > 0);
     assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 0, "what it fetched itself");
-    let said = format!("{} entries answer nothing: the key", under(&second, "unknown"));
+    let said = format!("{} entries cannot be read: they are encrypted with the key", under(&second, "unknown"));
     world.run(["cache", "status"]).ok().stdout_has(&said);
-    world.run(["cache", "health"]).stdout_has(&said).stdout_has("awsideman cache encryption status");
+    world.run(["cache", "health"]).code(6).stdout_has(&said).stdout_has("awsideman cache encryption status");
     keys(&world, &[FIRST]);
     assert_eq!(world.calls_of(|| world.run(["group", "list"]).ok()), 0);
 }

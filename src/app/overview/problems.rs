@@ -4,15 +4,12 @@
 //! however many checks, jobs and alerts speak of it; the worst comes first, then the oldest; every problem has a command.
 
 use super::{Kept, time_or_null};
+use crate::alerts;
 use crate::app::Measured;
-use crate::clock::{self, UnixMillis};
+use crate::clock::UnixMillis;
 use crate::health::{Finding, Level};
-use crate::jobs::{Listed, Outcome, PartialRuns};
 use serde::Serialize;
 use std::cmp::Reverse;
-
-/// A job that has been due for so long is not about to be run: nobody is there to run it.
-const OVERDUE: i64 = 15 * 60_000;
 
 /// One trouble.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,31 +60,46 @@ impl Verdict {
 }
 
 /// Everything that is wrong, and the sentences about what could not be read.
-pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>, now: UnixMillis) -> Vec<Problem> {
+pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     let mut add = |problem: Problem| {
         if problems.iter().all(|known| known.key != problem.key && known.message != problem.message) {
             problems.push(problem);
         }
     };
-    for text in unread {
-        let message = format!("The job ledger cannot be read: {text}");
-        add(problem("ledger", Level::Critical, message, None, "awsideman doctor"));
-    }
-    let since = |key: &str| kept.alerts.iter().find(|alert| alert.key == key).map(|alert| alert.since);
-    for check in &measured.health.checks {
-        if let Some(found) = of_check(check, measured, since(&check.key)) {
-            add(found);
+    // Where the state database cannot be read, its check says so.
+    if measured.measurements.state_problem.is_none() {
+        for text in unread {
+            let message = format!("The job ledger cannot be read: {text}");
+            add(problem("ledger", Level::Critical, message, None, "awsideman doctor"));
         }
     }
-    for job in kept.jobs.iter().filter(|job| job.enabled) {
-        if let Some(found) = of_job(job, kept, now) {
+    let ran = |key: &str| {
+        let name = key.strip_prefix("job:")?;
+        let run = kept.runs.iter().find(|run| match run.profile.as_str() {
+            "" => run.job == name,
+            profile => name.strip_suffix(profile).and_then(|rest| rest.strip_suffix('@')) == Some(&run.job),
+        });
+        run.map(|run| run.started_at)
+    };
+    let since = |key: &str| {
+        let alert = kept.alerts.iter().find(|alert| alert.key == key).map(|alert| alert.since);
+        alert.or_else(|| ran(key))
+    };
+    for check in &measured.health.checks {
+        if let Some(found) = of_check(check, measured, since(&check.key)) {
             add(found);
         }
     }
     for alert in kept.alerts.iter().filter(|alert| alert.state != "pending") {
         let command = if alert.hint.is_empty() { "awsideman jobs history" } else { &alert.hint };
         add(problem(&alert.key, Level::Critical, alert.message.clone(), Some(alert.since), command));
+    }
+    // What comes from a cause is not shown next to it: the cause is as bad as that.
+    for problem in problems.iter_mut().filter(|problem| is_cause(&problem.key)) {
+        if kept.alerts.iter().any(|alert| alert.key == problem.key && alert.state == "firing") {
+            problem.level = Level::Critical;
+        }
     }
     mute(&mut problems, kept);
     let mut add = |problem| problems.push(problem);
@@ -132,59 +144,8 @@ fn of_check(check: &Finding, measured: &Measured, since: Option<UnixMillis>) -> 
     (check.level != Level::Ok).then(|| problem(&check.key, check.level, check.message.clone(), since, command))
 }
 
-fn of_job(job: &Listed, kept: &Kept, now: UnixMillis) -> Option<Problem> {
-    let name = match &job.profile {
-        Some(profile) => format!("{}@{profile}", job.job),
-        None => job.job.clone(),
-    };
-    let key = format!("job:{name}");
-    let bad = [Outcome::Failed, Outcome::TimedOut, Outcome::Crashed, Outcome::Missed];
-    // The last word that says how the job is: a run that was passed over, or stopped on purpose, says nothing of it.
-    let telling = kept.runs.iter().find(|run| {
-        run.job == job.job
-            && run.profile == job.profile.as_deref().unwrap_or_default()
-            && run.outcome.is_some_and(|outcome| !matches!(outcome, Outcome::Skipped | Outcome::Cancelled))
-    });
-    let last = match (telling, job.last_outcome, job.last_at) {
-        (_, Some(Outcome::Crashed), Some(at)) => {
-            Some((Outcome::Crashed, job.last_reason.clone().unwrap_or_default(), at))
-        }
-        (Some(run), _, _) => run.outcome.map(|outcome| (outcome, run.reason.clone(), run.started_at)),
-        (None, Some(outcome), Some(at)) => Some((outcome, job.last_reason.clone().unwrap_or_default(), at)),
-        _ => None,
-    };
-    if let Some((outcome, reason, at)) = last.clone().filter(|(outcome, ..)| bad.contains(outcome)) {
-        let since = kept.alerts.iter().find(|alert| alert.key == key).map_or(at, |alert| alert.since);
-        let message = format!("Job {name} {}: {reason}", outcome.verb());
-        let own = format!("awsideman jobs run {}", job.job);
-        let command = quoted_command(&reason).unwrap_or(&own);
-        return Some(problem(&key, Level::Critical, message, Some(since), command));
-    }
-    if let Some((Outcome::Partial, reason, _)) = &last {
-        return Some(of_partial(job, &name, &key, reason, kept));
-    }
-    let due = job.next_due.filter(|due| now - due > OVERDUE && job.running.is_none() && job.paused.is_none())?;
-    let message = format!("Job {name} has been due since {} and nobody ran it", clock::utc(due));
-    Some(problem(&key, Level::Warn, message, Some(due), "awsideman jobs run"))
-}
-
-/// Worth a look; critical after so many in a row, and while its alert fires.
-fn of_partial(job: &Listed, name: &str, key: &str, reason: &str, kept: &Kept) -> Problem {
-    let profile = job.profile.as_deref().unwrap_or_default();
-    let runs = PartialRuns::of(kept.runs.iter().filter(|run| run.job == job.job && run.profile == profile));
-    let fires = kept.alerts.iter().any(|alert| alert.key == key && alert.state != "pending");
-    let in_a_row = runs.as_ref().map_or(0, |runs| runs.in_a_row);
-    let level = if fires || in_a_row >= kept.alarming_partial_runs { Level::Critical } else { Level::Warn };
-    let times = if in_a_row > 1 { format!(" {in_a_row} times in a row") } else { String::new() };
-    let own = format!("awsideman jobs logs {}", job.job);
-    let message = format!("Job {name} was partial{times}: {reason}");
-    problem(key, level, message, runs.map(|runs| runs.since), quoted_command(reason).unwrap_or(&own))
-}
-
-/// A sentence often ends with what to type (`log in with ``aws sso login --profile p`` `): that helps more than running
-/// the job again.
-fn quoted_command(text: &str) -> Option<&str> {
-    text.split('`').skip(1).step_by(2).find(|word| word.starts_with("aws ") || word.starts_with("awsideman "))
+fn is_cause(key: &str) -> bool {
+    key == alerts::AWS || key.starts_with(alerts::LOGIN)
 }
 
 fn problem(key: &str, level: Level, message: String, since: Option<UnixMillis>, command: &str) -> Problem {

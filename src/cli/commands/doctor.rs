@@ -11,9 +11,7 @@ use crate::cli::output::{Output, Page, Style};
 use crate::cli::session::{Need, Session, sources, wait};
 use crate::config;
 use crate::gateway;
-use crate::report::Progress;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// `doctor`
 pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
@@ -22,8 +20,7 @@ pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut 
     }
     let problems = config::load_leniently(&sources(globals)).1;
     let session = Session::open(globals, Need::Anything, output)?;
-    let progress: Arc<dyn Progress> = session.progress.clone();
-    let checks = wait(session.app.examine(problems, &progress))?;
+    let checks = wait(session.app.examine(problems))?;
     let lines: Vec<Line> = checks.into_iter().map(Line::from).collect();
     let code = code_of(&lines);
     let document = json!({
@@ -47,7 +44,7 @@ struct Line {
 
 impl From<Check> for Line {
     fn from(check: Check) -> Line {
-        let Check { name, level, message, hint, fault } = check;
+        let Check { name, level, message, hint, fault, is_health } = check;
         let line = Line { name, level, message, details: Vec::new(), hint, code: Code::Ok };
         match (level, fault) {
             (Level::Fail, Some(fault)) => {
@@ -59,7 +56,7 @@ impl From<Check> for Line {
                 };
                 Line { message, hint, details: fault.details, code: fault.code, ..line }
             }
-            (Level::Fail, None) => Line { code: Code::Failed, ..line },
+            (Level::Fail, None) => Line { code: if is_health { Code::Critical } else { Code::Failed }, ..line },
             _ => line,
         }
     }
@@ -96,7 +93,11 @@ fn page(lines: &[Line], code: Code) -> Page {
     });
     let failed = lines.iter().filter(|line| line.level == Level::Fail).count();
     let end = match (code, failed) {
-        (Code::Ok, _) => "all that is needed is there".to_owned(),
+        (Code::Ok, _) => match lines.iter().filter(|line| line.level == Level::Warn).count() {
+            0 => "all that is needed is there".to_owned(),
+            1 => format!("no check of {} failed, 1 warning", lines.len()),
+            n => format!("no check of {} failed, {n} warnings", lines.len()),
+        },
         (code, failed) => format!("{failed} of {} checks failed: {}", lines.len(), code.meaning()),
     };
     page.line("").line(end)
@@ -109,14 +110,15 @@ mod tests {
     use crate::gateway::GatewayError;
 
     fn check(level: Level, fault: Option<AppError>) -> Line {
-        Line::from(Check { name: "n".into(), level, message: "m".into(), hint: None, fault })
+        Line::from(Check { name: "n".into(), level, message: "m".into(), hint: None, fault, is_health: false })
     }
 
     #[test]
     fn warnings_and_skipped_checks_end_with_0() {
         let lines = [check(Level::Ok, None), check(Level::Warn, None), check(Level::Skipped, None)];
         assert_eq!(code_of(&lines), Code::Ok);
-        assert!(page(&lines, Code::Ok).text(None, false).contains("all that is needed is there"));
+        assert!(page(&lines, Code::Ok).text(None, false).contains("no check of 3 failed, 1 warning"));
+        assert!(page(&lines[..1], Code::Ok).text(None, false).contains("all that is needed is there"));
     }
 
     #[test]

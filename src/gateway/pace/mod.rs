@@ -127,12 +127,16 @@ impl Paced {
                     self.count(operation)?;
                     tracing::debug!(operation, attempt, at_us = begun, "a call leaves");
                     match self.in_time(operation, effect, left, call()).await {
-                        Ok(answer) => return Ok(answer),
+                        Ok(answer) => {
+                            self.counted().unreachable = None;
+                            return Ok(answer);
+                        }
                         Err(error) => error,
                     }
                 }
                 Err(error) => error,
             };
+            self.counted().unreachable = matches!(error, GatewayError::Unreachable { .. }).then(|| error.to_string());
             left = left.saturating_sub(span(begun, self.time.now()));
             let again = error.again();
             let error = match error {

@@ -50,12 +50,12 @@ pub(super) fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) ->
         let mark = format!("{:<8}", check.level.as_str());
         page = page.marked(style, mark, format!("{:<12} {}{hint}", check.key, check.message));
     }
-    page = page.line(if health.healthy { "The cache is healthy" } else { "The cache is not healthy" });
+    page = page.line(health.sentence());
     if output.format() == Format::Table {
         session.notices.iter().for_each(|notice| output.talk().warning(notice));
     }
     output.report(&document, &page)?;
-    if health.healthy { Ok(()) } else { Err(Failure::quiet(Code::Critical)) }
+    if health.level == Level::Critical { Err(Failure::quiet(Code::Critical)) } else { Ok(()) }
 }
 
 pub(super) fn test(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {

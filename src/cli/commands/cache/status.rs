@@ -22,7 +22,7 @@ pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
             format!("{}, {:.2} of {} MB", status.total_entries, status.memory_usage_mb, status.max_size_mb),
         )
         .field("Hit rate", hit_rate(status))
-        .field("Errors", status.error_count.to_string())
+        .field("Errors", errors(status))
         .field("Breaker", breaker(status))
         .field("Health", health(status));
     if let Some(removed) = &status.removed {
@@ -81,6 +81,14 @@ fn hit_rate(status: &Status) -> String {
         "{:.1}% of {} lookups in the last {window} ({:.1}% of {ever} ever)",
         status.hit_rate_percentage, status.hit_rate_samples, status.lifetime.hit_rate_percentage
     )
+}
+
+fn errors(status: &Status) -> String {
+    let kinds: Vec<String> = status.errors_by_kind.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    match kinds.as_slice() {
+        [] => status.error_count.to_string(),
+        kinds => format!("{} ({})", status.error_count, kinds.join(", ")),
+    }
 }
 
 fn breaker(status: &Status) -> String {

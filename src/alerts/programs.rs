@@ -1,0 +1,33 @@
+//! Programs that notifiers need: whether they exist, without running any.
+
+use super::channel::Channel;
+use super::sendmail;
+use crate::config::{self, Transport};
+use crate::host;
+
+/// What is missing for the notifiers that are enabled, one sentence each.
+pub fn missing_programs(settings: &config::Alerts) -> Vec<String> {
+    let mut wanted: Vec<(&str, &str)> = Vec::new();
+    let email = &settings.email;
+    let mut missing = Vec::new();
+    if Channel::Command.is_enabled(settings)
+        && let Some(program) = settings.command.argv.first()
+    {
+        wanted.push(("alerts.command.argv", program));
+    }
+    if Channel::Mail.is_enabled(settings) {
+        if email.transport == Transport::Sendmail {
+            missing.extend(sendmail::find().err().map(|error| format!("alerts.email.transport: {error}")));
+        } else if let (Transport::Smtp, Some(program)) = (email.transport, email.password_command.first()) {
+            wanted.push(("alerts.email.password_command", program));
+        }
+    }
+    if Channel::Webhook.is_enabled(settings)
+        && let Some(program) = settings.webhook.url_command.first()
+    {
+        wanted.push(("alerts.webhook.url_command", program));
+    }
+    let faults = wanted.into_iter().filter_map(|(key, program)| Some((key, host::program(program).err()?)));
+    missing.extend(faults.map(|(key, fault)| format!("{key}: {fault}")));
+    missing
+}

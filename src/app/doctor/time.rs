@@ -1,0 +1,57 @@
+//! Judges the clock of the host.
+
+use super::Check;
+use super::Level;
+use crate::clock::{UnixMillis, utc};
+use crate::model::format_duration;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// A clock that shows an earlier time than this (2026-01-01) was never set.
+const BUILT: UnixMillis = 1_767_225_600_000;
+/// Stamps may lie this far ahead: file systems and hosts round and drift.
+const DRIFT: UnixMillis = 60_000;
+
+/// The clock: set, not moved, and not behind what was written here.
+pub(super) fn clock(now: UnixMillis, offset: Duration, state: &Path) -> Check {
+    if now < BUILT {
+        return Check::new("clock", Level::Fail, format!("it shows {}, which is past", utc(now)))
+            .hint("set it: AWS refuses calls that are signed with a wrong time");
+    }
+    if !offset.is_zero() {
+        let message = format!("debug.clock_offset moves it by {}", format_duration(offset));
+        return Check::new("clock", Level::Warn, message).hint("unset it outside tests");
+    }
+    let stamps = std::fs::read_dir(state).into_iter().flatten().flatten().filter_map(|entry| {
+        let found = entry.metadata().ok()?;
+        Some((found.mtime().saturating_mul(1_000), entry.file_name()))
+    });
+    match stamps.max() {
+        Some((at, name)) if at > now.saturating_add(DRIFT) => Check::new(
+            "clock",
+            Level::Warn,
+            format!("it shows {}, and {} was written at {}", utc(now), name.to_string_lossy(), utc(at)),
+        )
+        .hint("it was set back: check it; jobs count from what was recorded"),
+        _ => Check::new("clock", Level::Ok, format!("{}, plausible", utc(now))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_never_set_or_set_back_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |now| clock(now, Duration::ZERO, root.path()).level;
+        assert_eq!(at(0), Level::Fail);
+        assert_eq!(at(BUILT), Level::Ok);
+        let file = std::fs::File::create(root.path().join("switch")).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_767_225_600 + 600)).unwrap();
+        assert_eq!(at(BUILT), Level::Warn);
+        assert_eq!(at(BUILT + 600_000), Level::Ok);
+        assert_eq!(clock(BUILT + 600_000, Duration::from_secs(5), root.path()).level, Level::Warn);
+    }
+}

@@ -1,0 +1,104 @@
+//! Measures the states that health judges: directories, disk, state database, job files, notifiers, past runs, AWS.
+//!
+//! Reading changes nothing and asks nothing of AWS. What cannot be read is itself a finding.
+
+use super::{App, place};
+use crate::alerts;
+use crate::clock;
+use crate::health::{AwsReading, DirectoryReading, JobFilesReading, JobRunReading, Level};
+use crate::host::{self, DiskSpace};
+use crate::jobs::{LastRun, Ledger, Outcome, last_runs};
+use crate::state::{self, Database};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+impl App {
+    /// The cache directory, unless entries are kept in memory, and the state directory.
+    pub(super) fn directory_readings(&self) -> Vec<DirectoryReading> {
+        let cache = (!self.is_memory()).then(|| ("cache directory", self.cache_dir()));
+        let all = cache.into_iter().chain([("state directory", self.state_dir())]);
+        all.map(|(name, path)| place::directory(name, path, self.access())).collect()
+    }
+
+    /// The free space of the fuller of the disks of cache and state, and the directory that is on it.
+    pub(super) fn fullest_disk(&self) -> (Option<DiskSpace>, &Path) {
+        let dirs = [self.cache_dir(), self.state_dir()];
+        let spaces = dirs.into_iter().filter_map(|dir| Some((host::free_space(dir).ok()?, dir)));
+        match spaces.min_by_key(|(space, _)| space.free) {
+            Some((space, dir)) => (Some(space), dir),
+            None => (None, self.cache_dir()),
+        }
+    }
+
+    /// The state database for reading: `None` when there is none, or with the reason why it cannot be read.
+    pub(super) fn state_to_read(&self) -> (Option<Database>, Option<String>) {
+        if matches!(self.state_dir().try_exists(), Ok(false)) {
+            return (None, None);
+        }
+        match self.state().database_read_only() {
+            Ok(database) => (database, None),
+            Err(error) => (None, Some(error.to_string())),
+        }
+    }
+
+    /// How many job files are valid, and what is wrong with the others or their directory.
+    pub(super) fn job_files_reading(&self) -> JobFilesReading {
+        let folder = self.config().jobs.dir.as_deref();
+        let (jobs, broken) = match self.jobs_that_can_run() {
+            Ok(read) => read,
+            Err(error) => return JobFilesReading { problems: vec![error.to_string()], ..JobFilesReading::default() },
+        };
+        let mut problems: Vec<String> = broken
+            .iter()
+            .map(|file| file.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            .collect();
+        if let (true, Some(folder)) = (jobs.is_empty() && broken.is_empty(), folder) {
+            problems.push(format!("jobs.dir: {} holds no *.toml, so no job runs", folder.display()));
+        }
+        let enabled = jobs.iter().filter(|job| job.enabled).count();
+        JobFilesReading { jobs: jobs.len(), enabled, problems }
+    }
+
+    /// Enabled notifiers whose program does not exist.
+    pub(super) fn notifier_problems(&self) -> Vec<String> {
+        alerts::missing_programs(&self.config().alerts)
+    }
+
+    /// How each job ended last.
+    pub(super) fn job_run_readings(&self, database: Option<Database>) -> Result<Vec<JobRunReading>, String> {
+        let (Some(database), Ok((jobs, _))) = (database, self.jobs_that_can_run()) else { return Ok(Vec::new()) };
+        let ledger = Ledger::new(Arc::new(Mutex::new(database)));
+        let runs = last_runs(&jobs, &ledger, self.state_dir()).map_err(|error| error.to_string())?;
+        Ok(runs.iter().map(|run| reading_of(run, self.alarming_partial_runs())).collect())
+    }
+}
+
+/// The last contact with AWS, if it failed.
+pub(super) fn aws_reading(database: &Database) -> Result<Option<AwsReading>, state::StateError> {
+    Ok(state::failed_contact(database)?.map(|(at, reason)| AwsReading { at, reason }))
+}
+
+fn reading_of(run: &LastRun, alarming_partial_runs: u32) -> JobRunReading {
+    let (name, job) = (run.name(), &run.job);
+    let (level, command) = match run.outcome {
+        Outcome::Done | Outcome::Skipped | Outcome::Cancelled => {
+            let message = format!("{} at {}", run.outcome.as_str(), clock::local(run.at));
+            return JobRunReading { name, level: Level::Ok, message, hint: String::new() };
+        }
+        Outcome::Partial if run.partial_in_a_row < alarming_partial_runs => (Level::Warn, "logs"),
+        Outcome::Partial => (Level::Critical, "logs"),
+        Outcome::Failed | Outcome::TimedOut | Outcome::Missed | Outcome::Crashed => (Level::Critical, "run"),
+    };
+    let times = match run.partial_in_a_row {
+        0 | 1 => String::new(),
+        n => format!(" {n} times in a row"),
+    };
+    let hint = quoted_command(&run.reason).map_or_else(|| format!("awsideman jobs {command} {job}"), str::to_owned);
+    JobRunReading { name, level, message: format!("{}{times}: {}", run.outcome.verb(), run.reason), hint }
+}
+
+/// A sentence often ends with what to type (`log in with ``aws sso login --profile p`` `): that helps more than running
+/// the job again.
+fn quoted_command(text: &str) -> Option<&str> {
+    text.split('`').skip(1).step_by(2).find(|word| word.starts_with("aws ") || word.starts_with("awsideman "))
+}

@@ -1,0 +1,171 @@
+//! The checks of states: what works, what is damaged, missing or overdue.
+//!
+//! Each check yields one finding, fine or not. A state that stops the cache is critical; one that can wait is a warning.
+
+use super::judge::{finding, fine, grade, since};
+use super::measurements::Measurements;
+use super::{Finding, Level};
+use crate::config;
+use crate::model::format_duration;
+use std::fmt::Write as _;
+
+const DOCTOR: &str = "awsideman doctor";
+const RESET: &str = "awsideman cache breaker reset";
+
+pub(super) fn breaker(found: &Measurements) -> Finding {
+    let state = found.breaker.state.to_ascii_uppercase().replace('-', "_");
+    let writes = &found.breaker.writes;
+    let (level, words) = match (state.as_str(), writes.state.as_str()) {
+        ("OPEN", _) => (Level::Critical, "WARNING: Circuit breaker is OPEN - cache is disabled"),
+        (_, "OPEN") => {
+            (Level::Critical, "Circuit breaker is OPEN for writes - what is cached is served, nothing new is stored")
+        }
+        ("HALF_OPEN", _) => (Level::Warn, "INFO: Circuit breaker is HALF_OPEN - testing recovery"),
+        (_, "HALF_OPEN") => (Level::Warn, "Circuit breaker is HALF_OPEN for writes - the next one tests recovery"),
+        _ => (Level::Ok, ""),
+    };
+    let mut figure = format!("{state}, {} failures", found.breaker.failure_count);
+    if writes.failure_count > 0 {
+        let _ = write!(figure, "; writes {}, {} failures", writes.state, writes.failure_count);
+    }
+    finding("breaker", level, words.into(), figure, RESET, level == Level::Ok)
+}
+
+pub(super) fn disabled(found: &Measurements, health: &config::Health) -> Finding {
+    let Some(disabled) = &found.disabled else {
+        return fine("disabled", "the cache is enabled".into());
+    };
+    let lasting = disabled.since.map(|from| since(from, found.now));
+    let mut figure = match lasting {
+        Some(lasting) => format!("The cache has been disabled for {}", format_duration(lasting)),
+        None => "The cache is disabled".into(),
+    };
+    if let Some(until) = disabled.until {
+        figure = format!("{figure}, for another {}", format_duration(since(found.now, until)));
+    }
+    if let Some(reason) = disabled.reason.as_deref().filter(|reason| !reason.is_empty()) {
+        figure = format!("{figure}: {reason}");
+    }
+    let level = grade(false, lasting.is_some_and(|lasting| lasting > health.disabled_warn));
+    finding("disabled", level, figure.clone(), figure, "awsideman cache enable", level == Level::Ok)
+}
+
+pub(super) fn store(found: &Measurements) -> Finding {
+    const KEY: &str = "awsideman cache encryption status";
+    let critical = |words, next| finding("store", Level::Critical, words, String::new(), next, false);
+    match (&found.store_problem, &found.foreign) {
+        (None, None) => fine("store", "readable".into()),
+        (None, Some((key, entries))) => critical(
+            format!("{entries} entries cannot be read: they are encrypted with the key {key}, which is not at hand"),
+            KEY,
+        ),
+        (Some(problem), _) => {
+            // A new cache would not have the key either.
+            let is_key = problem.starts_with("the encryption key");
+            critical(
+                format!("The cache cannot be used: {problem}"),
+                if is_key { KEY } else { "awsideman cache recover" },
+            )
+        }
+    }
+}
+
+pub(super) fn directories(found: &Measurements) -> Finding {
+    let wrong = || found.directories.iter().filter(|directory| directory.level != Level::Ok);
+    let Some(worst) = wrong().map(|directory| directory.level).max() else {
+        return fine("directories", "owner, mode and rights as they must be".into());
+    };
+    let messages: Vec<&str> = wrong().map(|directory| directory.message.as_str()).collect();
+    let words = match worst {
+        Level::Critical => format!("Directories cannot be used: {}", messages.join("; ")),
+        _ => format!("Directories need attention: {}", messages.join("; ")),
+    };
+    finding("directories", worst, words, String::new(), DOCTOR, false)
+}
+
+pub(super) fn login(found: &Measurements, health: &config::Health) -> Finding {
+    let Some(login) = &found.login else {
+        return fine("login", "expiry unknown".into());
+    };
+    let (left, name) = (since(found.now, login.ends_at), &login.name);
+    if login.ends_at <= found.now {
+        let words = format!("The AWS login {name} ended {} ago", format_duration(since(login.ends_at, found.now)));
+        let level = grade(false, !health.login_warn.is_zero());
+        return finding("login", level, words.clone(), words, &login.command, false);
+    }
+    // A login of a working day would be about to end all day long.
+    let life = login.began_at.map(|began| since(began, login.ends_at));
+    let ahead = life.map_or(health.login_warn, |life| health.login_warn.min(life / 4));
+    let level = grade(false, left < ahead);
+    let figure = format!("{name} is valid for another {}", format_duration(left));
+    let words = format!("The AWS login {name} ends in {}", format_duration(left));
+    finding("login", level, words, figure, &login.command, level == Level::Ok)
+}
+
+pub(super) fn jobs(found: &Measurements) -> Finding {
+    match found.late_jobs.as_deref() {
+        None => fine("jobs", "running".into()),
+        Some([]) => fine("jobs", "none overdue".into()),
+        Some(late) => {
+            let words = format!("Jobs do not run: {}", late.join("; "));
+            finding("jobs", Level::Warn, words, String::new(), "awsideman jobs run", false)
+        }
+    }
+}
+
+pub(super) fn switch(found: &Measurements) -> Finding {
+    match &found.switch_problem {
+        None => fine("switch", "readable".into()),
+        Some(problem) => {
+            let words = format!("The kill switch cannot be read: {problem}");
+            finding("switch", Level::Critical, words, String::new(), "awsideman cache enable", false)
+        }
+    }
+}
+
+pub(super) fn state(found: &Measurements) -> Finding {
+    match &found.state_problem {
+        None => fine("state", "readable".into()),
+        Some(problem) => {
+            let words = format!("The state database cannot be read: {problem}");
+            finding("state", Level::Critical, words, String::new(), DOCTOR, false)
+        }
+    }
+}
+
+pub(super) fn job_files(found: &Measurements) -> Finding {
+    let files = &found.job_files;
+    if files.problems.is_empty() {
+        return fine("job_files", format!("{} jobs, {} enabled", files.jobs, files.enabled));
+    }
+    let words = format!("Job files need attention: {}", files.problems.join("; "));
+    finding("job_files", Level::Warn, words, String::new(), "awsideman jobs validate", false)
+}
+
+pub(super) fn notifiers(found: &Measurements) -> Finding {
+    if found.notifier_problems.is_empty() {
+        return fine("notifiers", "usable as far as they are enabled".into());
+    }
+    let words = format!("Alerts cannot be delivered: {}", found.notifier_problems.join("; "));
+    finding("notifiers", Level::Warn, words, String::new(), DOCTOR, false)
+}
+
+pub(super) fn aws(found: &Measurements) -> Finding {
+    match &found.aws {
+        None => fine("aws", "no failed contact recorded".into()),
+        Some(failed) => {
+            let ago = format_duration(since(failed.at, found.now));
+            let words = format!("AWS was not reachable {ago} ago: {}", failed.reason);
+            finding("aws", Level::Warn, words, String::new(), DOCTOR, false)
+        }
+    }
+}
+
+/// One finding for each job and profile that has run.
+pub(super) fn runs(found: &Measurements) -> impl Iterator<Item = Finding> + '_ {
+    found.job_runs.iter().map(|run| {
+        let key = format!("job:{}", run.name);
+        let words = format!("Job {} {}", run.name, run.message);
+        finding(&key, run.level, words, run.message.clone(), &run.hint, run.level == Level::Ok)
+    })
+}

@@ -1,0 +1,76 @@
+//! How each job ended last, as far as that says whether the job works.
+//!
+//! Nothing is written. A run that began, did not end and whose lock is free counts as crashed.
+
+use super::lock::{is_held, path_of};
+use super::unit::Unit;
+use super::{JobError, Ledger, Outcome};
+use crate::clock::UnixMillis;
+use crate::config::Job;
+use std::path::Path;
+
+/// The last run of a job and profile that says whether it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    /// The job's name.
+    pub job: String,
+    /// The AWS profile, when the job names profiles.
+    pub profile: Option<String>,
+    /// How it ended: neither skipped nor cancelled.
+    pub outcome: Outcome,
+    /// Why, or what was done.
+    pub reason: String,
+    /// When it began.
+    pub at: UnixMillis,
+    /// How many runs in a row lost a target, this one included.
+    pub partial_in_a_row: u32,
+}
+
+impl LastRun {
+    /// The name under which its alert is kept: `warm`, `warm@prod`.
+    pub fn name(&self) -> String {
+        self.profile.as_ref().map_or_else(|| self.job.clone(), |profile| format!("{}@{profile}", self.job))
+    }
+}
+
+/// The last run of each enabled job and profile; a job that has not run yet is left out.
+pub fn last_runs(jobs: &[Job], ledger: &Ledger, state_dir: &Path) -> Result<Vec<LastRun>, JobError> {
+    let mut found = Vec::new();
+    for unit in Unit::all_of(jobs.iter().filter(|job| job.enabled).collect(), true) {
+        let (job, profile) = (&unit.job.name, unit.profile());
+        let open = ledger.open_run(job, profile)?.filter(|_| !is_held(&path_of(state_dir, job, profile)));
+        let last = match open {
+            Some(row) => Some((Outcome::Crashed, "its runner is gone".to_owned(), row.started_at)),
+            None => ledger.last_telling(job, profile)?.and_then(|row| Some((row.outcome?, row.reason, row.started_at))),
+        };
+        let Some((outcome, reason, at)) = last else { continue };
+        let partial = match outcome {
+            Outcome::Partial => ledger.partial_runs(job, profile)?,
+            _ => None,
+        };
+        let partial_in_a_row = partial.map_or(0, |runs| runs.in_a_row);
+        found.push(LastRun { job: job.clone(), profile: unit.profile.clone(), outcome, reason, at, partial_in_a_row });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::rehearsal::{Stage, entry, job, work_of};
+    use crate::jobs::{Wanted, run};
+
+    #[tokio::test]
+    async fn the_last_run_that_says_something_counts_and_a_run_without_a_holder_crashed() {
+        let stage = Stage::new(|_| work_of("did it"));
+        let jobs = [job("often"), job("never")];
+        let context = &stage.context;
+        let last = || last_runs(&jobs, &context.ledger, &context.state_dir).unwrap();
+        assert!(last().is_empty());
+        run(&jobs, &Wanted::Named(vec!["often".into()]), context).await.unwrap();
+        let found = last();
+        assert_eq!((found.len(), found[0].name().as_str(), found[0].outcome), (1, "often", Outcome::Done));
+        context.ledger.begin(&entry("often", 1)).unwrap();
+        assert_eq!(last()[0].outcome, Outcome::Crashed);
+    }
+}

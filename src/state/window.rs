@@ -1,0 +1,43 @@
+//! The beginning of a new window of the hit rate: what was counted before a recovery or a clear says nothing about the
+//! cache after it.
+//!
+//! Hours are counted whole. The counts that the hour of the beginning already has are kept apart and subtracted.
+
+use super::database::Database;
+use super::error::StateError;
+use super::record::cache_number;
+use super::statistics::{Counts, collect, hour_of, read};
+use crate::clock::UnixMillis;
+use crate::sqlite::{OptionalExtension, params};
+use std::path::Path;
+
+/// Begins a new window of `cache` at `now`. What is in the tally must be folded before.
+pub fn begin_window(database: &mut Database, cache: &Path, now: UnixMillis) -> Result<(), StateError> {
+    let cache = cache_number(cache);
+    database.write(|transaction| {
+        transaction.execute("DELETE FROM hit_window WHERE cache = ?", [cache])?;
+        transaction.execute("DELETE FROM hit_window_before WHERE cache = ?", [cache])?;
+        transaction.execute("INSERT INTO hit_window(cache, began_at) VALUES(?, ?)", params![cache, now])?;
+        transaction.execute(
+            "INSERT INTO hit_window_before(cache, resource, outcome, n)
+             SELECT cache, resource, outcome, n FROM hourly WHERE hour = ? AND cache = ?",
+            params![hour_of(now), cache],
+        )?;
+        Ok(())
+    })
+}
+
+/// When the window of `cache` was begun anew; `None` when it never was.
+pub fn window_began(database: &Database, cache: &Path) -> Result<Option<UnixMillis>, StateError> {
+    let find = "SELECT began_at FROM hit_window WHERE cache = ?";
+    Ok(database.reader().query_row(find, [cache_number(cache)], |row| row.get(0)).optional()?)
+}
+
+/// What the hour in which the window of `cache` began had counted before that.
+pub(super) fn before(database: &Database, cache: &Path) -> Result<Counts, StateError> {
+    let mut counts = Counts::default();
+    let find = "SELECT resource, outcome, n FROM hit_window_before WHERE cache = ?";
+    let mut statement = database.reader().prepare(find)?;
+    collect(&mut counts, statement.query_map([cache_number(cache)], read)?)?;
+    Ok(counts)
+}
