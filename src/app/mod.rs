@@ -55,6 +55,7 @@ pub use sharing::{InitStep, Initialised};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
 pub use trial::{Step, Trial};
 pub use upkeep::{Cleared, Scope};
+pub use verdict::{left_out, not_kept};
 pub use warming::{Shortage, WarmDone, Warming};
 pub use works::RunDone;
 

@@ -41,10 +41,13 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
         return work.with_findings(cause.into_iter().collect());
     }
     why.extend(unread(warmed));
+    why.extend(not_kept(warmed));
     why.extend(faults.iter().map(|fault| format!("the cache could not store everything: {fault}")));
+    let left_out = left_out(warmed);
     if why.is_empty() {
-        return Work::done(text);
+        return Work::done(joined(&[text, left_out.unwrap_or_default()]));
     }
+    why.extend(left_out);
     why.insert(0, text);
     let unstored = (!faults.is_empty()).then(|| "stored answers".to_owned());
     Work::partial(joined(&why), lost.into_iter().chain(unstored).collect())
@@ -54,7 +57,28 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
 fn lost(warmed: &[Warmed]) -> Vec<String> {
     let stopped = |target: &Warmed| target.cause.is_some().then(|| target.target.to_owned());
     let failed = |target: &Warmed| target.failures.iter().map(|failure| failure.target.clone()).collect::<Vec<_>>();
-    warmed.iter().flat_map(|target| failed(target).into_iter().chain(stopped(target))).collect()
+    let unkept = |target: &Warmed| target.not_kept.iter().map(|one| one.target.clone()).collect::<Vec<_>>();
+    warmed.iter().flat_map(|one| failed(one).into_iter().chain(unkept(one)).chain(stopped(one))).collect()
+}
+
+/// How many answers were not stored, which one for example, and why.
+pub fn not_kept(warmed: &[Warmed]) -> Option<String> {
+    let all = || warmed.iter().flat_map(|target| &target.not_kept);
+    let first = all().next()?;
+    Some(match all().count() {
+        1 => format!("not kept: {}: {}", first.target, first.reason),
+        n => format!("not kept: {n} answers, such as {}: {}", first.target, first.reason),
+    })
+}
+
+/// How many answers were left out, and why.
+pub fn left_out(warmed: &[Warmed]) -> Option<String> {
+    let all = || warmed.iter().flat_map(|target| &target.skipped);
+    let first = all().next()?;
+    Some(match all().count() {
+        1 => format!("skipped: {}: {}", first.target, first.error),
+        n => format!("skipped: {n} answers, such as {}: {}", first.target, first.error),
+    })
 }
 
 /// How many answers could not be read, which one for example, and why.
@@ -170,6 +194,7 @@ mod tests {
     use super::*;
     use crate::config::WarmTarget;
     use crate::jobs::Ending;
+    use crate::report::Failure;
     use std::sync::Arc;
 
     #[test]
@@ -217,6 +242,19 @@ mod tests {
         assert_eq!(both(throttled(), throttled()).exit, 13);
         assert_eq!((both(throttled(), denied()).ending, both(throttled(), denied()).exit), (Ending::Failed, 4));
         assert!(both(denied(), denied()).reason.contains("doctor --iam-policy"));
+    }
+
+    #[test]
+    fn what_is_left_out_is_named_and_what_is_not_kept_is_lost() {
+        let answer = |error: &str| Failure { target: "account 1".into(), error: error.into(), hint: None };
+        let skipped = Warmed { skipped: vec![answer("account 1 is suspended")], ..warmed("users", 300, None) };
+        let work = warm_work(&[skipped], None, &[]);
+        assert_eq!((work.ending, work.exit), (Ending::Done, 0));
+        assert_eq!(work.reason, "300 users; skipped: account 1: account 1 is suspended");
+        let lost = Warmed { failures: vec![answer("no way")], ..warmed("users", 300, None) };
+        let work = warm_work(&[lost], None, &[]);
+        assert_eq!((work.ending, work.lost), (Ending::Partial, vec!["account 1".to_owned()]));
+        assert_eq!(work.reason, "300 users; 1 target could not be read: account 1: no way");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::report::Progress;
 use crate::store::StoreError;
 use serde::Serialize;
 
+/// A warm waits for changes at most so many times as long as one takes to settle.
+const SETTLES: u32 = 3;
+
 /// What is to be warmed and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warming {
@@ -21,7 +24,7 @@ pub struct Warming {
     pub renew: Renew,
     /// The most calls that may be made.
     pub budget: Option<u64>,
-    /// Whether what another process is fetching is waited for.
+    /// Whether it waits for changes that settle, and for other processes that fetch the same.
     pub wait: bool,
     /// Whether the names of what changed are kept.
     pub names: bool,
@@ -30,7 +33,7 @@ pub struct Warming {
 impl Warming {
     /// These targets, without a budget.
     pub fn of(targets: &[WarmTarget], renew: Renew) -> Warming {
-        Warming { targets: targets.to_vec(), renew, budget: None, wait: false, names: false }
+        Warming { targets: targets.to_vec(), renew, budget: None, wait: true, names: false }
     }
 }
 
@@ -118,7 +121,7 @@ impl App {
             targets: wish.targets.clone(),
             renew: wish.renew,
             thrifty: wish.budget.is_some(),
-            wait: wish.wait,
+            patience: wish.wait.then(|| self.config().cache.settle.saturating_mul(SETTLES)),
             names: wish.names,
         };
         let mut reading = self.reading(Asker::Background { budget: wish.budget });

@@ -82,12 +82,16 @@ impl Gateway {
         }
     }
 
-    /// Waits until a flight of somebody else has ended, or until patience has.
-    pub(super) async fn land(&self, awaited: &Awaited) {
+    /// Waits until the flight of another process has ended; `false` when it has not within the patience.
+    pub(super) async fn land(&self, awaited: &Awaited) -> bool {
         let began = Instant::now();
         let held = |flights: &Flights| flights.state.is_held(&awaited.name).unwrap_or(false);
-        while self.flights.as_ref().is_some_and(held) && began.elapsed() < PATIENCE {
+        while self.flights.as_ref().is_some_and(held) {
+            if began.elapsed() >= PATIENCE {
+                return false;
+            }
             tokio::time::sleep(LOOK).await;
         }
+        true
     }
 }

@@ -62,5 +62,5 @@ pub use source::{
 };
 pub use spool::Spool;
 pub use verify::{Flaw, Mended, Verified, Wanted, Which, Wrong};
-pub use warm::{Renew, WarmPlan, Warmed};
+pub use warm::{NotKept, Renew, WarmPlan, Warmed};
 pub use write::{Unwritten, Writing, Written};

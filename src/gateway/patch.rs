@@ -53,6 +53,17 @@ pub(super) struct Place<'a> {
     pub(super) patient: bool,
 }
 
+/// What became of an answer that was to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is stored.
+    Stored,
+    /// A change was made while it was being read, or settles: it may be from before that.
+    Overtaken,
+    /// The store could not take it; the fault is noted.
+    Unable,
+}
+
 impl Gateway {
     /// Stores what was fetched; `spool` is then what was stored, or what was fetched when it could not be.
     pub(super) async fn keep(
@@ -61,23 +72,25 @@ impl Gateway {
         place: Place<'_>,
         spool: &mut Spool,
         progress: &dyn Progress,
-    ) -> Result<bool, GatewayError> {
+    ) -> Result<Kept, GatewayError> {
         let Place { target, space, mut ticket, fenced, patient } = place;
         let key = request.key();
         for round in 0..=ROUNDS {
             let stored = self.cache().fill_long(space, &key, request.call(), &mut spool.reader()?, ticket);
             match stored {
-                Ok(true) => return Ok(true),
+                Ok(true) => return Ok(Kept::Stored),
                 Ok(false) if round < ROUNDS => {}
-                Ok(false) => return Ok(false),
+                Ok(false) => return Ok(Kept::Overtaken),
                 Err(fault) => {
                     self.fault(&fault);
-                    return Ok(false);
+                    return Ok(Kept::Unable);
                 }
             }
-            let Some(list) = list_of(request).filter(|_| !fenced) else { return Ok(false) };
-            let Some(again) = self.ticket_outside_fences(space, &key, patient).await else { return Ok(false) };
-            let Some(ids) = self.changed(space, &key, ticket, &list) else { return Ok(false) };
+            let Some(list) = list_of(request).filter(|_| !fenced) else { return Ok(Kept::Overtaken) };
+            let Some(again) = self.ticket_outside_fences(space, &key, patient).await else {
+                return Ok(Kept::Overtaken);
+            };
+            let Some(ids) = self.changed(space, &key, ticket, &list) else { return Ok(Kept::Overtaken) };
             progress.notice(&format!(
                 "{} of {} changed while they were being read; reading them again",
                 ids.len(),
@@ -89,14 +102,14 @@ impl Gateway {
                     Ok(found) => Some(found),
                     Err(GatewayError::NotFound { .. }) => None,
                     // The answer is whole without it; it only cannot be kept.
-                    Err(_) => return Ok(false),
+                    Err(_) => return Ok(Kept::Overtaken),
                 };
                 now.insert(id, found);
             }
             *spool = patched(self.spool(), spool, list.id, now)?;
             ticket = again.as_old_as(ticket);
         }
-        Ok(false)
+        Ok(Kept::Overtaken)
     }
 
     /// Whether a fence covered the key when the ticket was taken, or has come since; also when nobody can tell.

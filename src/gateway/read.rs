@@ -7,7 +7,7 @@ use super::fetch::Errand;
 use super::flight::{FLIGHTS, Flights, Turn};
 use super::instance::{self, INSTANCES, Selection};
 use super::look::{Note, Recorder};
-use super::patch::Place;
+use super::patch::{Kept, Place};
 use super::plan::Rates;
 use super::room::{LeftOut, Room};
 use super::{GatewayError, Request, Source, Spool, Target};
@@ -172,7 +172,7 @@ impl Gateway {
         if policy.read && policy.fill {
             match self.turn(INSTANCES, &self.selection.key()) {
                 Turn::Mine(mine) => flight = Some(mine),
-                Turn::Theirs(awaited) => self.land(&awaited).await,
+                Turn::Theirs(awaited) => _ = self.land(&awaited).await,
                 Turn::Anyone => {}
             }
             if let Some(space) = self.remembered() {
@@ -249,7 +249,7 @@ impl Gateway {
             for _ in 0..FLIGHTS {
                 match self.turn(&text, &request.key()) {
                     Turn::Mine(mine) => flight = Some(mine),
-                    Turn::Theirs(awaited) => self.land(&awaited).await,
+                    Turn::Theirs(awaited) => _ = self.land(&awaited).await,
                     Turn::Anyone => break,
                 }
                 // Between the miss and the turn somebody may have landed.
@@ -293,6 +293,16 @@ impl Gateway {
         policy: &Policy,
         progress: &dyn Progress,
     ) -> Result<Spool, GatewayError> {
+        Ok(self.live_kept(request, policy, progress).await?.0)
+    }
+
+    /// The same, and whether the answer was stored.
+    pub(super) async fn live_kept(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<(Spool, Kept), GatewayError> {
         let space = self.space(policy).await?;
         let text = space.text();
         let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
@@ -310,12 +320,13 @@ impl Gateway {
             }
             Err(error) => return Err(error),
         };
+        let mut kept = Kept::Unable;
         if ticket.is_valid() {
             let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
             let place = Place { target: &target, space: &text, ticket, fenced, patient: self.recorder.is_none() };
-            self.keep(request, place, &mut spool, progress).await?;
+            kept = self.keep(request, place, &mut spool, progress).await?;
         }
-        Ok(spool)
+        Ok((spool, kept))
     }
 
     /// Reads an answer whole, for what is known to be small or must be looked through.

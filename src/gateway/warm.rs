@@ -5,6 +5,7 @@
 //! alone is, what could not be read is listed, a budget of calls is never passed, and a warm that was killed is gone on with.
 
 pub(super) mod mark;
+mod patience;
 mod renew;
 
 use super::changes::Changes;
@@ -15,6 +16,8 @@ use crate::config::WarmTarget;
 use crate::report::{Failure, Progress};
 use futures_util::future::join_all;
 use mark::{Mark, is_refusal};
+pub use patience::NotKept;
+pub(super) use patience::Patience;
 use renew::Renewed;
 pub(super) use renew::Round;
 use serde::Serialize;
@@ -47,8 +50,9 @@ pub struct WarmPlan {
     /// Whether calls are counted against a budget: then one target is finished after the other, so that what is spent
     /// is not spread over lists that none of them ends.
     pub thrifty: bool,
-    /// Whether what another process is fetching is waited for.
-    pub wait: bool,
+    /// How long changes that settle are waited for, all together, and whether other processes that fetch the same are;
+    /// `None` is not at all.
+    pub patience: Option<Duration>,
     /// Whether the names of what changed are kept.
     pub names: bool,
 }
@@ -56,7 +60,7 @@ pub struct WarmPlan {
 impl WarmPlan {
     /// Everything of these targets, without a budget.
     pub fn new(targets: &[WarmTarget], renew: Renew) -> WarmPlan {
-        WarmPlan { targets: targets.to_vec(), renew, thrifty: false, wait: false, names: false }
+        WarmPlan { targets: targets.to_vec(), renew, thrifty: false, patience: None, names: false }
     }
 
     /// The targets in their order, each once.
@@ -83,6 +87,10 @@ pub struct Warmed {
     pub items: u64,
     /// What is different from the warm before.
     pub changes: Changes,
+    /// Answers that were not stored.
+    pub not_kept: Vec<NotKept>,
+    /// Answers that were left out, with the reason: of accounts that are not active, or denied by a policy.
+    pub skipped: Vec<Failure>,
     /// What could not be read.
     pub failures: Vec<Failure>,
     /// Why the target was not finished, when it was not.
@@ -102,6 +110,8 @@ impl Warmed {
             elsewhere: 0,
             items: 0,
             changes: Changes::default(),
+            not_kept: Vec::new(),
+            skipped: Vec::new(),
             failures: Vec::new(),
             stopped: None,
             cause: None,
@@ -133,6 +143,7 @@ struct Run<'a> {
     plan: &'a WarmPlan,
     space: &'a str,
     since: Option<UnixMillis>,
+    patience: Option<Patience>,
     settled: Settled,
     progress: &'a dyn Progress,
 }
@@ -172,13 +183,14 @@ impl Gateway {
             space: &space,
             // What others store while this goes on is part of it too.
             since: (plan.renew == Renew::All).then_some(begun),
+            patience: plan.patience.map(Patience::of),
             settled: Settled(targets.iter().map(|target| (*target, watch::Sender::new(false))).collect()),
             progress,
         };
         let (report, end) = self.warm_all(&targets, &run).await;
         // What ended it for want of calls or of a login, the next one goes on with. So does another that began meanwhile.
-        // While somebody else is still fetching a part of it, it has not ended either.
-        let is_whole = report.iter().all(|done| done.elsewhere == 0);
+        // While a part of it is not stored, it has not ended either.
+        let is_whole = report.iter().all(|done| done.not_kept.is_empty());
         if end.is_none() && is_whole && self.mark(&space).is_none_or(|mark| mark.begun == begun) {
             let complete = report.iter().all(|done| done.failures.is_empty() && done.stopped.is_none());
             self.leave_mark(&space, &Mark { begun, ended: Some(now()), complete });
@@ -216,13 +228,13 @@ impl Gateway {
     }
 
     async fn warm_target(&self, target: WarmTarget, run: &Run<'_>) -> (Warmed, Option<GatewayError>) {
-        let Run { plan, space, since, settled, progress } = run;
+        let Run { plan, space, since, patience, settled, progress } = run;
         let again = self.was_warmed(space, target);
         let round = Round {
             space,
             renew: plan.renew,
             since: *since,
-            wait: plan.wait,
+            patience: patience.as_ref(),
             names: plan.names,
             again,
             progress: *progress,
@@ -230,7 +242,7 @@ impl Gateway {
         let mut done = Warmed::new(target);
         done.changes.first = !again;
         let error = self.warm_round(target, &round, settled, &mut done).await.err();
-        if error.is_none() {
+        if error.is_none() && done.not_kept.is_empty() {
             self.note_warmed(space, target);
         }
         settled.open(target);
@@ -307,10 +319,12 @@ impl Gateway {
         done.fetched += way.fetched;
         done.fresh += way.fresh;
         done.elsewhere += way.elsewhere;
+        done.not_kept.append(&mut way.not_kept);
+        done.skipped.append(&mut way.skipped);
         done.failures.append(&mut way.failures);
         let (pairs, failures) = self.pairs_of(sets, &Policy::default(), round.progress).await?;
         for failed in failures {
-            if !done.failures.iter().any(|known| known.target == failed.target) {
+            if !done.failures.iter().chain(&done.skipped).any(|known| known.target == failed.target) {
                 done.failures.push(failed);
             }
         }
@@ -334,7 +348,7 @@ impl Gateway {
                     return Ok(false);
                 }
                 Err(error) => return Err(error),
-                Ok(Renewed::Elsewhere) => {}
+                Ok(Renewed::NotKept(_)) => {}
                 Ok(renewed) => {
                     principals.remove(0);
                     done.note(renewed);

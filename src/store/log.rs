@@ -52,7 +52,12 @@ pub(super) fn can_judge(since: u64, floor: u64, sequence: u64) -> bool {
 /// What these records say of an address at `now`.
 pub(super) fn standing(records: impl IntoIterator<Item = Record>, address: Address<'_>, now: UnixMillis) -> Standing {
     records.into_iter().filter(|record| record.select.covers(address)).fold(Standing::default(), |so_far, record| {
-        Standing { newest: so_far.newest.max(record.sequence), fenced: so_far.fenced || record.stands(now) }
+        let stands = record.stands(now);
+        Standing {
+            newest: so_far.newest.max(record.sequence),
+            fenced: so_far.fenced || stands,
+            until: so_far.until.max(record.deadline.filter(|_| stands)),
+        }
     })
 }
 

@@ -180,6 +180,8 @@ pub struct Standing {
     pub newest: u64,
     /// Whether a fence that has not lapsed covers it.
     pub fenced: bool,
+    /// When the last of these fences lapses, as far as that is known.
+    pub until: Option<UnixMillis>,
 }
 
 /// What is to be swept. Entries go in this order: expired beyond use, too old, then least recently used until

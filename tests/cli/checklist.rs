@@ -198,7 +198,7 @@ const LINES: &[Line] = &[
         "S35",
         "AWSIDEMAN_CACHE_BACKEND=memory",
         &[
-            ("cli/spec", "the_memory_backend_answers_keeps_nothing_and_a_warm_into_it_is_skipped_with_the_reason"),
+            ("cli/spec", "the_memory_backend_answers_keeps_nothing_and_a_warm_into_it_is_refused_with_the_reason"),
             ("cli/bypass", "variables_that_keep_the_cache_out_of_the_way_keep_no_change_from_it"),
         ],
     ),

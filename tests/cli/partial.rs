@@ -5,7 +5,9 @@ use awsideman::daemon::Standing;
 use awsideman::daemon::page::{Range, View, draw};
 use serde_json::Value;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 const PAIRS: &str = "SWBExternalService.ListAccountAssignments";
 const WARM: &str = "name = \"warm\"\nkind = \"warm\"\nevery = \"15m\"\n[warm]\n\
@@ -134,4 +136,88 @@ fn a_denied_permission_set_is_partial_too_and_one_partial_run_between_complete_o
         world.run(["jobs", "run"]).code(code);
     }
     assert!(mails(&world).is_empty(), "{:?}", mails(&world));
+}
+
+/// The name of a user.
+fn user(world: &World) -> String {
+    world.run(["user", "list", "--json"]).ok().json()[0]["UserName"].as_str().unwrap().to_owned()
+}
+
+fn users(document: &Value) -> &Value {
+    document["targets"].as_array().unwrap().iter().find(|target| target["target"] == "users").unwrap()
+}
+
+#[test]
+fn a_warm_right_after_a_change_stores_once_it_has_settled_and_without_waiting_says_when_to_repeat() {
+    let mut world = World::small();
+    let name = user(&world);
+    world.set("AWSIDEMAN_CACHE_SETTLE", "5m");
+    world.run(["user", "update", &name, "--display-name", "New Name", "--yes"]).ok();
+    let asked = world.list_calls();
+    let refused = world.run(["cache", "warm", "users", "--no-wait", "--json"]).code(3);
+    assert_eq!(world.list_calls(), asked, "what cannot be kept is not asked for");
+    let document = refused.json();
+    assert_eq!((&document["complete"], &document["outcome"]), (&Value::Bool(false), &Value::from("partial")));
+    assert_eq!(
+        (&users(&document)["outcome"], &users(&document)["fetched"]),
+        (&Value::from("not kept"), &Value::from(0))
+    );
+    assert!(users(&document)["not_kept"][0]["repeat_at"].is_string(), "{document}");
+    assert!(refused.stderr.contains("not kept: the users: a change to it settles until"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("run it again after"), "{}", refused.stderr);
+    world.run(["cache", "warm", "users", "--no-wait"]).code(3).stdout_has("not kept").stdout_lacks("completed");
+    world.run(["user", "list", "--cache-only"]).code(10);
+    // At that time it is worth repeating.
+    world.later("5m").run(["cache", "warm", "users", "--no-wait"]).ok();
+    world.run(["user", "list", "--cache-only", "--json"]).ok().stdout_has("New Name");
+
+    // By default it waits by itself, and stores.
+    world.set("AWSIDEMAN_CACHE_SETTLE", "1s");
+    world.run(["user", "update", &name, "--display-name", "Newer Name", "--yes"]).ok();
+    let done = world.run(["cache", "warm", "users", "--json"]).ok().silent().json();
+    assert_eq!((&users(&done)["outcome"], &users(&done)["fetched"]), (&Value::from("done"), &Value::from(1)));
+    world.run(["user", "list", "--cache-only", "--json"]).ok().stdout_has("Newer Name");
+}
+
+#[test]
+fn a_warm_waits_three_settles_for_a_change_that_does_not_end_and_the_job_is_then_partial() {
+    let mut world =
+        world(&[("10-warm", "name = \"warm\"\nkind = \"warm\"\nevery = \"15m\"\n[warm]\nresources = [\"users\"]\n")]);
+    world.set("AWSIDEMAN_CACHE_SETTLE", "300ms");
+    let name = user(&world);
+    world.faults(|faults| faults.hold = vec![awsideman::sandbox::Rule::of("UpdateUser")]);
+    let mut change = world.command(["user", "update", &name, "--display-name", "Held", "--yes"]);
+    let change = change.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    assert!(world.wait_for_held(1, Duration::from_secs(30)), "the change is under way");
+    world.run(["cache", "warm", "users"]).code(3).stderr_has("not kept: the users: a change to it settles");
+    world.run(["jobs", "run"]).code(3).stderr_has("warm: partial, not kept: the users: a change to it settles");
+    let run = world.run(["jobs", "history", "warm", "--json"]).ok().json()["runs"][0].clone();
+    assert_eq!((&run["outcome"], &run["detail"]["lost"]["targets"][0]), (&"partial".into(), &"the users".into()));
+    world.release();
+    assert!(change.wait_with_output().unwrap().status.success());
+    world.run(["cache", "warm", "users"]).ok();
+    world.run(["user", "list", "--cache-only", "--json"]).ok().stdout_has("Held");
+}
+
+#[test]
+fn where_nothing_can_be_kept_the_command_fails_with_10_and_the_job_is_skipped() {
+    let mut world = world(&[("10-warm", WARM)]);
+    for (variable, value, reason) in [
+        ("AWSIDEMAN_CACHE_BACKEND", "memory", "cache.backend is memory"),
+        ("AWSIDEMAN_CACHE_DISABLED", "true", "the cache is disabled"),
+    ] {
+        world.set(variable, value);
+        let calls = world.calls_of(|| {
+            world.run(["cache", "warm", "users"]).code(10).stderr_has(reason);
+            world.run(["cache", "warm", "users", "--if-enabled"]).ok().stdout_has(reason);
+            let document = world.run(["cache", "warm", "--if-enabled", "--json"]).ok().json();
+            assert!(document["skipped"].as_str().unwrap().contains(reason), "{document}");
+            let run = world.run(["jobs", "run", "warm", "--json"]).ok().json()["runs"][0].clone();
+            assert_eq!((&run["outcome"], &run["exit"]), (&"skipped".into(), &0.into()), "{run}");
+            assert!(run["reason"].as_str().unwrap().contains(reason), "{run}");
+        });
+        assert_eq!(calls, 0, "{variable}");
+        world.set(variable, "");
+    }
+    world.run(["cache", "warm", "users", "--if-enabled"]).ok().stdout_has("completed");
 }

@@ -368,7 +368,7 @@ fn the_cache_is_for_its_owner_alone_whatever_the_umask() {
 }
 
 #[test]
-fn the_memory_backend_answers_keeps_nothing_and_a_warm_into_it_is_skipped_with_the_reason() {
+fn the_memory_backend_answers_keeps_nothing_and_a_warm_into_it_is_refused_with_the_reason() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_BACKEND", "memory");
     for _ in 0..2 {
@@ -376,7 +376,7 @@ fn the_memory_backend_answers_keeps_nothing_and_a_warm_into_it_is_skipped_with_t
     }
     assert_eq!(world.status()["backend"], "memory");
     assert!(!world.cache_dir().join("CURRENT").exists());
-    assert_eq!(world.calls_of(|| world.run(["cache", "warm"]).ok().says("memory")), 0);
+    assert_eq!(world.calls_of(|| world.run(["cache", "warm"]).code(10).says("memory")), 0);
 }
 
 // -- Growth

@@ -165,18 +165,24 @@ fn a_budget_is_never_passed_and_the_next_run_goes_on() {
 }
 
 #[test]
-fn warms_at_once_share_the_work_and_all_succeed() {
+fn warms_at_once_share_the_work_and_wait_for_each_other() {
     let world = wide();
     world.sandbox().hold(Rule::first(1, LIST_USERS)).unwrap();
     let first = begin(&world, &["cache", "warm", "users"]);
     assert!(world.sandbox().wait_for_held(1, PATIENCE));
-    world.run(["cache", "warm", "users"]).ok().stderr_has("1 target is being fetched by another awsideman");
-    let waiting = begin(&world, &["cache", "warm", "users", "--wait", "--json"]);
+    let refused = world.run(["cache", "warm", "users", "--no-wait", "--json"]).code(3);
+    assert!(refused.stderr.contains("not kept: the users: another process is fetching it"), "{refused:?}");
+    assert_eq!(target(&refused.json(), "users")["outcome"], "not kept");
+    let waiting = begin(&world, &["cache", "warm", "users", "--json"]);
+    let named = begin(&world, &["cache", "warm", "users", "--wait", "--json"]);
     // Whether it waits already or comes after: it finds what the first one stores.
     world.sandbox().release("*", None);
     ended(first).ok();
-    let done = ended(waiting).ok().silent().json();
-    assert_eq!((&target(&done, "users")["fresh"], calls(&world, LIST_USERS)), (&json!(1), 2));
+    for waited in [waiting, named] {
+        let done = ended(waited).ok().silent().json();
+        assert_eq!((&target(&done, "users")["fresh"], &done["outcome"]), (&json!(1), &json!("done")));
+    }
+    assert_eq!(calls(&world, LIST_USERS), 2, "asked once, two pages");
 
     // One is held up in the middle; three more begin and end meanwhile, each with a part of the rest.
     let alone = wide().run(["cache", "warm", "--json"]).ok().json()["calls"].as_u64().unwrap();
@@ -184,9 +190,9 @@ fn warms_at_once_share_the_work_and_all_succeed() {
     world.sandbox().hold(Rule::first(1, LIST_USERS)).unwrap();
     let first = begin(&world, &["cache", "warm"]);
     assert!(world.sandbox().wait_for_held(1, PATIENCE));
-    let others: Vec<Child> = (0..3).map(|_| begin(&world, &["cache", "warm"])).collect();
+    let others: Vec<Child> = (0..3).map(|_| begin(&world, &["cache", "warm", "--no-wait"])).collect();
     for other in others {
-        ended(other).ok().stderr_has("being fetched by another awsideman");
+        ended(other).code(3).stderr_has("not kept: ");
     }
     world.sandbox().release("*", None);
     ended(first).ok();

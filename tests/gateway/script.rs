@@ -11,6 +11,8 @@ type Rule = Box<dyn Fn(&str) -> Option<GatewayError> + Send + Sync>;
 pub(crate) struct Script {
     pub(crate) users: Mutex<Vec<Value>>,
     pub(crate) groups: Mutex<Vec<Value>>,
+    /// The ids of accounts that are suspended.
+    pub(crate) suspended: Mutex<Vec<String>>,
     store: &'static str,
     calls: Mutex<Vec<String>>,
     rule: Mutex<Option<Rule>>,
@@ -40,6 +42,7 @@ impl Script {
         Script {
             users: Mutex::new((0..users).map(user).collect()),
             groups: Mutex::new(vec![group(0, "Admins"), group(1, "Staff")]),
+            suspended: Mutex::default(),
             store: "d-1",
             calls: Mutex::default(),
             rule: Mutex::default(),
@@ -117,7 +120,16 @@ impl Source for Script {
             Listing::Users => self.users.lock().unwrap().clone(),
             Listing::Groups => self.groups.lock().unwrap().clone(),
             Listing::PermissionSets | Listing::ProvisionedPermissionSets(_) => SETS.map(Value::from).into(),
-            Listing::Accounts => ACCOUNTS.map(account).into(),
+            Listing::Accounts => {
+                let suspended = self.suspended.lock().unwrap();
+                let status = |id: &str| if suspended.iter().any(|one| one == id) { "SUSPENDED" } else { "ACTIVE" };
+                let with_status = |id: &str| {
+                    let mut found = account(id);
+                    found["Status"] = status(id).into();
+                    found
+                };
+                ACCOUNTS.map(with_status).into()
+            }
             Listing::ProvisionedAccounts(_) => ACCOUNTS.map(Value::from).into(),
             Listing::Assignments { account, permission_set } => {
                 vec![row(account, permission_set, 1), row(account, permission_set, 0)]

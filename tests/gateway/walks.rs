@@ -135,3 +135,34 @@ async fn a_warm_leaves_alone_what_stays_fresh_and_renews_what_would_not() {
     let calls = script.calls();
     assert!(!calls.iter().any(|call| call.starts_with("Accounts") || call.starts_with("Provisioned")), "{calls:?}");
 }
+
+#[tokio::test]
+async fn what_is_suspended_or_explicitly_denied_is_skipped_with_the_reason_and_all_else_is_lost() {
+    let targets = [WarmTarget::Accounts, WarmTarget::PermissionSets, WarmTarget::Assignments];
+    for (suspended, detail, reason) in [
+        (true, "not authorized", Some("account 111111111111 is suspended")),
+        (false, "not authorized with an explicit deny in a service control policy", Some("denied by policy: ")),
+        (false, "not authorized because no identity-based policy allows it", None),
+    ] {
+        let (host, script) = (Host::new(), Arc::new(Script::new(1)));
+        if suspended {
+            script.suspended.lock().unwrap().push(ACCOUNTS[0].to_owned());
+        }
+        script.rule(move |words| {
+            let hit = words.starts_with("Assignments {") && words.contains(ACCOUNTS[0]);
+            hit.then(|| GatewayError::AccessDenied { operation: "x".into(), account: None, detail: detail.into() })
+        });
+        let gateway = host.gateway(&script);
+        // The accounts are known when the walk begins.
+        warm(&gateway, &targets[..1], None).await;
+        let (warmed, end) = warm(&gateway, &targets, None).await;
+        assert!(end.is_none());
+        let walk = warmed.iter().find(|one| one.target == "assignments").unwrap();
+        assert_eq!(walk.skipped.len() + walk.failures.len(), SETS.len(), "{detail}: {walk:?}");
+        match reason {
+            Some(reason) => assert!(walk.skipped.iter().all(|one| one.error.starts_with(reason)), "{detail}: {walk:?}"),
+            None => assert!(walk.skipped.is_empty(), "{detail}: {walk:?}"),
+        }
+        assert_eq!(walk.failures.is_empty(), reason.is_some(), "{detail}");
+    }
+}

@@ -89,12 +89,15 @@ pub(crate) fn a_fence_keeps_fills_out_until_its_deadline(store: &dyn Store) {
 pub(crate) fn a_fence_can_be_lowered_and_its_record_stays(store: &dyn Store) {
     let since = store.sequence().unwrap();
     let fence = store.remove(&[exact("s", "k")], Some(NOW + HOUR), NOW).unwrap().sequence;
-    assert_eq!(store.standing(at("s", "k"), NOW).unwrap(), Standing { newest: fence, fenced: true });
+    assert_eq!(
+        store.standing(at("s", "k"), NOW).unwrap(),
+        Standing { newest: fence, fenced: true, until: Some(NOW + 10) }
+    );
     store.lower(fence, NOW + 10).unwrap();
     store.lower(fence, NOW + 2 * HOUR).unwrap();
     let put = |begun| store.put(&[fill("s", "k")], store.sequence().unwrap(), begun).unwrap().stored;
     assert_eq!((put(NOW + 9), put(NOW + 10)), (0, 1), "judged by when the fetch began");
-    assert_eq!(store.standing(at("s", "k"), NOW + 10).unwrap(), Standing { newest: fence, fenced: false });
+    assert_eq!(store.standing(at("s", "k"), NOW + 10).unwrap(), Standing { newest: fence, fenced: false, until: None });
     assert_eq!(store.put(&[fill("s", "k")], since, NOW + 10).unwrap().stored, 0, "still a record");
     assert_eq!(store.standing(at("s", "other"), NOW).unwrap(), Standing::default());
 }

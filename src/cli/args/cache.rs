@@ -140,10 +140,11 @@ pub struct ClearArgs {
         anew, whatever its age; a warm that was ended before its end (killed, out of budget, or with something that \
         could not be read) is gone on with. Assignments are asked by account and permission set or by user and group, \
         whichever takes fewer calls. A part of AWS's quota is kept free for others.\n\n\
-        Several at once share the work: what another awsideman is fetching is left to it.",
+        Several at once share the work: what another process is fetching is waited for, and not fetched twice. So is a \
+        change that has not settled: what is read then cannot be kept. What was not stored is `not kept`, exit code 3.",
     after_help = "Examples:\n  awsideman cache warm\n  awsideman cache warm --plan\n  \
         awsideman cache warm users groups --diff\n  awsideman cache warm assignments --budget 500\n  \
-        awsideman cache warm --if-older 10m"
+        awsideman cache warm --if-older 10m\n  awsideman cache warm users --if-enabled"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct WarmArgs {
@@ -163,8 +164,14 @@ pub struct WarmArgs {
     #[arg(long, conflicts_with = "if_older")]
     pub refresh_ahead: bool,
     /// Wait for what another awsideman is doing, rather than leave it out
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_wait")]
     pub wait: bool,
+    /// Wait neither for other processes nor for changes that settle
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Do nothing, with exit code 0, where the cache is disabled or keeps nothing
+    #[arg(long)]
+    pub if_enabled: bool,
     /// Name what changed since the last warm
     #[arg(long)]
     pub diff: bool,

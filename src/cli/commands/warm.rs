@@ -1,19 +1,19 @@
 //! `cache warm`: fill the cache ahead of time, or say what that would cost.
 //!
-//! Neighbours: `app/warming.rs` does it, `cache.rs` hands it over. Promise: what could not be read is named and ends with exit code
-//! 3, what another awsideman is fetching is said and is no failure, and the last line of trouble is what to do.
+//! Guarantee: what could not be read or stored is named, with the reason and when to repeat it, and ends with exit
+//! code 3; a warm that cannot store anything ends with 10 unless `--if-enabled` is given.
 
-use crate::app::{Shortage, WarmDone, Warming};
+use crate::app::{self, Shortage, WarmDone, Warming};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::WarmArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
 use crate::cli::session::{Need, Session, wait};
+use crate::cli::times;
 use crate::config::WarmTarget;
 use crate::gateway::{ChangedNames, Changes, Plan, Renew, Walk, Warmed};
 use crate::model::{format_duration, format_size};
-use crate::report::Progress;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,11 +21,7 @@ use std::time::Duration;
 pub(super) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let session = Session::open(globals, Need::Sound, output)?;
     if let Some(reason) = session.app.warm_is_useless() {
-        if session.app.disabled().is_some() {
-            return Err(session.cache_needed(reason));
-        }
-        let document = json!({"schema_version": 1, "skipped": reason, "targets": [], "calls": 0});
-        return output.report(&document, &Page::new().line(format!("Cache warming skipped: {reason}")));
+        return useless(reason, args, &session, output);
     }
     let renew = match args.if_older {
         Some(age) => Renew::Older(age),
@@ -36,10 +32,23 @@ pub(super) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -
         targets: if args.resources.is_empty() { WarmTarget::ALL.to_vec() } else { args.resources.clone() },
         renew,
         budget: args.budget,
-        wait: args.wait,
+        wait: !args.no_wait,
         names: args.diff,
     };
     if args.plan { plan(&wish, &session, output) } else { carry_out(&wish, &session, output) }
+}
+
+/// Nothing can be warmed: an error, unless the command is to do nothing then.
+fn useless(reason: String, args: &WarmArgs, session: &Session, output: &mut Output) -> Result<(), Failure> {
+    if args.if_enabled {
+        let document = json!({"schema_version": 1, "outcome": "skipped", "skipped": reason, "targets": [], "calls": 0});
+        return output.report(&document, &Page::new().line(format!("Cache warming skipped: {reason}")));
+    }
+    if session.app.disabled().is_some() {
+        return Err(session.cache_needed(reason));
+    }
+    Err(Failure::new(Code::CacheNeeded, reason)
+        .hint("set `cache.backend = \"disk\"`, or pass `--if-enabled` to do nothing where nothing can be kept"))
 }
 
 fn plan(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Failure> {
@@ -100,21 +109,23 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
             target.failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error)).chain(stopped)
         })
         .collect();
+    let unkept = || warmed.iter().flat_map(|target| &target.not_kept);
+    let complete = failures.is_empty() && unkept().next().is_none();
     let mut page = warm_page(&warmed);
-    if failures.is_empty() {
+    if complete {
         page = page.line(format!("Cache warming completed ({calls} calls to AWS)"));
     }
     tell(&findings, output);
-    let elsewhere: u64 = warmed.iter().map(|target| target.elsewhere).sum();
-    if elsewhere > 0 {
-        let targets = if elsewhere == 1 { "1 target is" } else { &format!("{elsewhere} targets are") };
-        session.progress.notice(&format!("{targets} being fetched by another awsideman; --wait waits for it"));
+    if let Some(left_out) = app::left_out(&warmed) {
+        page = page.line(left_out);
     }
+    let targets: Vec<_> = warmed.iter().map(document_of).collect();
     let document = json!({
         "schema_version": 1,
-        "targets": warmed,
+        "outcome": if complete && ended.is_none() { "done" } else { "partial" },
+        "targets": targets,
         "calls": calls,
-        "complete": failures.is_empty(),
+        "complete": complete,
         "dropped": dropped,
         "findings": findings,
     });
@@ -122,9 +133,10 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
     if let Some(error) = ended {
         return Err(error.into());
     }
-    if failures.is_empty() {
+    if complete {
         return Ok(());
     }
+    let partial = partial(&warmed, failures);
     // Nothing at all was read: that is no part of the answer, and the cause has a code and a remedy of its own.
     if warmed.iter().all(|target| target.cause.is_some() && target.fetched == 0 && target.fresh == 0) {
         let mut causes: Vec<_> = warmed.into_iter().filter_map(|target| target.cause).collect();
@@ -137,9 +149,42 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
             return Err(session.failed(cause));
         }
     }
-    Err(Failure::new(Code::Partial, "part of the cache could not be warmed")
-        .details(failures)
-        .hint("what was fetched is kept; run it again for the rest"))
+    Err(partial)
+}
+
+/// What is missing from the cache, and when to run it again.
+fn partial(warmed: &[Warmed], mut details: Vec<String>) -> Failure {
+    let repeat_at = warmed.iter().flat_map(|target| &target.not_kept).filter_map(|one| one.repeat_at).max();
+    let message = match app::not_kept(warmed) {
+        Some(unkept) if details.is_empty() => unkept,
+        unkept => {
+            details.extend(unkept);
+            "part of the cache could not be warmed".to_owned()
+        }
+    };
+    let hint = match repeat_at {
+        Some(at) => format!("run it again after {}; what was fetched is kept", times::local(at)),
+        None => "what was fetched is kept; run it again for the rest".to_owned(),
+    };
+    Failure::new(Code::Partial, message).details(details).hint(hint)
+}
+
+fn document_of(target: &Warmed) -> Value {
+    let mut document = serde_json::to_value(target).unwrap_or_default();
+    document["outcome"] = json!(outcome(target));
+    document
+}
+
+/// How a target ended, in one word.
+fn outcome(target: &Warmed) -> &'static str {
+    let has_some = target.fetched + target.fresh > 0;
+    match (&target.stopped, target.failures.len(), target.not_kept.len()) {
+        (Some(_), ..) => "stopped",
+        (None, 0, 0) if !has_some && !target.skipped.is_empty() => "skipped",
+        (None, 0, 0) => "done",
+        (None, 0, _) if !has_some => "not kept",
+        (None, ..) => "partial",
+    }
 }
 
 fn tell(findings: &[Shortage], output: &Output) {
@@ -150,10 +195,13 @@ fn tell(findings: &[Shortage], output: &Output) {
 
 fn warm_page(warmed: &[Warmed]) -> Page {
     let row = |target: &Warmed| {
-        let outcome = match (&target.stopped, target.failures.len()) {
-            (Some(_), _) => "stopped".to_owned(),
-            (None, 0) => "done".to_owned(),
-            (None, n) => format!("{n} failed"),
+        let parts =
+            [(target.failures.len(), "failed"), (target.not_kept.len(), "not kept"), (target.skipped.len(), "skipped")];
+        let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>();
+        let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        let outcome = match outcome(target) {
+            word @ ("partial" | "done") => format!("{word}{parts}"),
+            word => word.to_owned(),
         };
         vec![
             target.target.to_owned(),

@@ -6,12 +6,13 @@
 use super::super::assignments::failure;
 use super::super::changes::Changes;
 use super::super::fetch::PARALLEL;
-use super::super::flight::{FLIGHTS, Turn};
+use super::super::patch::Kept;
 use super::super::{Gateway, GatewayError, Policy, Request, api_of};
+use super::patience::{Access, NotKept, Patience, TRIES};
 use super::{Renew, Warmed};
 use crate::cache::Provenance;
 use crate::clock::{UnixMillis, millis};
-use crate::report::Progress;
+use crate::report::{Failure, Progress};
 use futures_util::{StreamExt, stream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,8 +27,8 @@ pub(in super::super) struct Round<'a> {
     pub(in super::super) renew: Renew,
     /// What was stored since then belongs to this warm already.
     pub(in super::super) since: Option<UnixMillis>,
-    /// Whether what others are fetching is waited for.
-    pub(in super::super) wait: bool,
+    /// How long changes and other processes are waited for; `None` is not at all.
+    pub(in super::super) patience: Option<&'a Patience>,
     /// Whether the names of what changed are kept.
     pub(in super::super) names: bool,
     /// Whether there was a warm to compare with.
@@ -42,14 +43,14 @@ pub(super) enum Renewed {
     Fresh,
     /// AWS was asked: so many items, and what was different.
     Fetched(u64, Changes),
-    /// Another process is asking.
-    Elsewhere,
+    /// What AWS says is not stored.
+    NotKept(NotKept),
 }
 
 impl<'a> Round<'a> {
     /// One that renews nothing: it only tells what would be left alone.
     pub(in super::super) fn looking(space: &'a str, renew: Renew, progress: &'a dyn Progress) -> Round<'a> {
-        Round { space, renew, since: None, wait: false, names: false, again: false, progress }
+        Round { space, renew, since: None, patience: None, names: false, again: false, progress }
     }
 
     /// Whether what is stored is left alone.
@@ -82,33 +83,36 @@ impl Gateway {
             return Ok(Renewed::Fresh);
         }
         let key = request.key();
-        let stored_at = || self.cache().freshness(round.space, &key).map(|known| known.stored_at);
-        let seen = stored_at();
-        let mut flight = None;
-        for _ in 0..FLIGHTS {
-            match self.turn(round.space, &key) {
-                Turn::Mine(mine) => flight = Some(mine),
-                Turn::Theirs(_) if !round.wait => return Ok(Renewed::Elsewhere),
-                Turn::Theirs(awaited) => self.land(&awaited).await,
-                Turn::Anyone => break,
+        let seen = self.cache().freshness(round.space, &key).map(|known| known.stored_at);
+        for _ in 0..TRIES {
+            if let Some(settling) = self.outside_fences(request, round).await {
+                return Ok(Renewed::NotKept(settling));
             }
-            // Somebody who was at it may have come to an end: what he stored is no older than this warm.
-            if self.is_left(request, round) || stored_at() > seen {
-                return Ok(Renewed::Fresh);
-            }
-            if flight.is_some() {
-                break;
+            let flight = match self.access(request, round, seen).await {
+                Access::Granted(flight) => flight,
+                Access::Stored => return Ok(Renewed::Fresh),
+                Access::Refused(refused) => return Ok(Renewed::NotKept(refused)),
+            };
+            let before = round.again.then(|| self.before(round.space, request, round.names));
+            let answered = self.live_kept(request, &Policy::REFRESH, round.progress).await;
+            drop(flight);
+            let (mut answer, kept) = answered?;
+            match kept {
+                Kept::Stored => {
+                    let changes = match before {
+                        Some(before) => self.compare(before, &mut answer, round.names)?,
+                        None => Changes::default(),
+                    };
+                    return Ok(Renewed::Fetched(answer.items(), changes));
+                }
+                Kept::Overtaken if round.patience.is_none() => break,
+                Kept::Overtaken => {}
+                Kept::Unable => {
+                    return Ok(Renewed::NotKept(NotKept::overtaken(request, "the cache could not store it")));
+                }
             }
         }
-        let before = round.again.then(|| self.before(round.space, request, round.names));
-        let answer = self.live(request, &Policy::REFRESH, round.progress).await;
-        drop(flight);
-        let mut answer = answer?;
-        let changes = match before {
-            Some(before) => self.compare(before, &mut answer, round.names)?,
-            None => Changes::default(),
-        };
-        Ok(Renewed::Fetched(answer.items(), changes))
+        Ok(Renewed::NotKept(NotKept::overtaken(request, "it was changed while it was being read")))
     }
 
     /// Renews one list, which is a whole target or the way to one.
@@ -145,27 +149,31 @@ impl Gateway {
                 (request, renewed)
             })
             .buffer_unordered(PARALLEL);
-        let mut elsewhere = Vec::new();
+        let mut open = Vec::new();
         while let Some((request, renewed)) = answers.next().await {
             round.progress.advanced(done.target, 1);
             match renewed {
-                Ok(Renewed::Elsewhere) => elsewhere.push(request),
+                Ok(Renewed::NotKept(not_kept)) => open.push((request, not_kept)),
                 Ok(renewed) => done.note(renewed),
-                Err(error) => match failure(&request, error) {
-                    Ok(failure) => done.failures.push(failure),
-                    // Nothing more is begun; but what is under way has been paid for, and is kept.
-                    Err(error) => {
-                        ends.store(true, Ordering::Relaxed);
-                        end = end.or(Some(error));
+                Err(error) => {
+                    let excuse = self.excuse(&request, &error);
+                    match (excuse, failure(&request, error)) {
+                        (Some(reason), Ok(failed)) => done.skipped.push(Failure { error: reason, ..failed }),
+                        (None, Ok(failed)) => done.failures.push(failed),
+                        // Nothing more is begun; but what is under way has been paid for, and is kept.
+                        (_, Err(error)) => {
+                            ends.store(true, Ordering::Relaxed);
+                            end = end.or(Some(error));
+                        }
                     }
-                },
+                }
             }
         }
         round.progress.finished(done.target);
-        for request in elsewhere {
-            // By now the other may have stored it.
+        for (request, not_kept) in open {
+            // Another process may have stored it by now.
             let stored = self.is_left(&request, round);
-            done.note(if stored { Renewed::Fresh } else { Renewed::Elsewhere });
+            done.note(if stored { Renewed::Fresh } else { Renewed::NotKept(not_kept) });
         }
         end.map_or(Ok(()), Err)
     }
@@ -175,7 +183,10 @@ impl Warmed {
     pub(super) fn note(&mut self, renewed: Renewed) {
         match renewed {
             Renewed::Fresh => self.fresh += 1,
-            Renewed::Elsewhere => self.elsewhere += 1,
+            Renewed::NotKept(not_kept) => {
+                self.elsewhere += u64::from(not_kept.elsewhere);
+                self.not_kept.push(not_kept);
+            }
             Renewed::Fetched(items, changes) => {
                 self.fetched += 1;
                 self.items += items;
@@ -211,7 +222,8 @@ mod tests {
             (Renew::Unusable(None), None, 500_000, 1, true),
             (Renew::Unusable(Some(second)), None, 1_001, 1, false),
         ] {
-            let round = Round { space: "s", renew, since, wait: false, names: false, again: false, progress: &Silent };
+            let round =
+                Round { space: "s", renew, since, patience: None, names: false, again: false, progress: &Silent };
             assert_eq!(round.leaves(Some(&known(age, left)), 600_000), expected, "{renew:?} {since:?} {age} {left}");
             assert!(!round.leaves(None, 600_000));
         }

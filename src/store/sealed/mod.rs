@@ -281,6 +281,7 @@ impl Store for Sealed {
             let found = self.disk.standing(address, now)?;
             standing.newest = standing.newest.max(found.newest);
             standing.fenced |= found.fenced;
+            standing.until = standing.until.max(found.until);
             Ok(true)
         })?;
         Ok(standing)

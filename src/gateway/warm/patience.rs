@@ -1,0 +1,148 @@
+//! What a warm waits for before it fetches, and what it reports when it could not store an answer.
+//!
+//! Guarantee: all waits for changes together take at most the patience of the warm, and an answer that was not stored
+//! is never counted as fetched.
+
+use super::super::flight::{FLIGHTS, Flight, Turn};
+use super::super::{Gateway, GatewayError, Policy, Request};
+use super::Round;
+use crate::clock::{self, UnixMillis, millis};
+use crate::store::Address;
+use serde::{Serialize, Serializer};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How often a fence is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// A fetch that a change overtakes is tried so often.
+pub(super) const TRIES: u32 = 3;
+
+/// An answer that a warm did not store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotKept {
+    /// What was asked for (`the users`).
+    pub target: String,
+    /// Why it is not stored.
+    pub reason: String,
+    /// When it is worth repeating the warm; `null` when that is not known.
+    #[serde(serialize_with = "time_or_null")]
+    pub repeat_at: Option<UnixMillis>,
+    /// Whether another process was fetching it.
+    #[serde(skip)]
+    pub(super) elsewhere: bool,
+}
+
+impl NotKept {
+    pub(super) fn elsewhere(request: &Request, waited: bool) -> NotKept {
+        let reason = if waited { "another process is still fetching it" } else { "another process is fetching it" };
+        NotKept { target: request.subject(), reason: reason.to_owned(), repeat_at: None, elsewhere: true }
+    }
+
+    pub(super) fn overtaken(request: &Request, reason: &str) -> NotKept {
+        NotKept { target: request.subject(), reason: reason.to_owned(), repeat_at: None, elsewhere: false }
+    }
+}
+
+/// How long one warm waits for changes to settle, all its targets together.
+#[derive(Debug)]
+pub(in super::super) struct Patience {
+    most: Duration,
+    until: OnceLock<UnixMillis>,
+}
+
+impl Patience {
+    pub(in super::super) fn of(most: Duration) -> Patience {
+        Patience { most, until: OnceLock::new() }
+    }
+
+    /// When it ends: it begins with the first wait.
+    fn end(&self, now: UnixMillis) -> UnixMillis {
+        *self.until.get_or_init(|| now.saturating_add(millis(self.most)))
+    }
+}
+
+/// Whether a warm may fetch an answer now.
+pub(super) enum Access {
+    /// It may, and holds the flight where there is one.
+    Granted(Option<Flight>),
+    /// What is stored will do by now.
+    Stored,
+    /// Another process holds the flight.
+    Refused(NotKept),
+}
+
+impl Gateway {
+    /// Waits until no change keeps the answer from being stored; what is reported when one still does.
+    pub(super) async fn outside_fences(&self, request: &Request, round: &Round<'_>) -> Option<NotKept> {
+        let key = request.key();
+        let address = Address { space: round.space, key: key.as_str() };
+        loop {
+            let now = self.cache().clock().now();
+            // A store that cannot tell reports its fault when the answer is to be stored.
+            let standing = self.cache().store().standing(address, now).ok().filter(|standing| standing.fenced)?;
+            if round.patience.is_none_or(|patience| now >= patience.end(now)) {
+                let until = standing.until.map(|until| format!(" until {}", clock::local(until))).unwrap_or_default();
+                let reason = format!("a change to it settles{until}");
+                return Some(NotKept { repeat_at: standing.until, ..NotKept::overtaken(request, &reason) });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Takes the flight of an answer, or waits for the process that has it; `seen` is when the stored answer was stored
+    /// as this warm first saw it.
+    pub(super) async fn access(&self, request: &Request, round: &Round<'_>, seen: Option<UnixMillis>) -> Access {
+        let key = request.key();
+        let mut flight = None;
+        for _ in 0..FLIGHTS {
+            match self.turn(round.space, &key) {
+                Turn::Mine(mine) => flight = Some(mine),
+                Turn::Theirs(_) if round.patience.is_none() => {
+                    return Access::Refused(NotKept::elsewhere(request, false));
+                }
+                Turn::Theirs(awaited) if !self.land(&awaited).await => {
+                    return Access::Refused(NotKept::elsewhere(request, true));
+                }
+                Turn::Theirs(_) => {}
+                Turn::Anyone => break,
+            }
+            // Another process may have stored it meanwhile: that answer is no older than this warm.
+            let stored_at = self.cache().freshness(round.space, &key).map(|known| known.stored_at);
+            if self.is_left(request, round) || stored_at > seen {
+                return Access::Stored;
+            }
+            if flight.is_some() {
+                break;
+            }
+        }
+        Access::Granted(flight)
+    }
+
+    /// Why an answer that AWS refused is left out rather than lost: its account is not active, or a policy denies it
+    /// explicitly. `None` when it is lost.
+    pub(super) fn excuse(&self, request: &Request, error: &GatewayError) -> Option<String> {
+        if let GatewayError::AccessDenied { detail, .. } = error
+            && detail.contains("explicit deny")
+        {
+            return Some(format!("denied by policy: {error}"));
+        }
+        let (Request::Assignments { account, .. } | Request::AccountPermissionSets(account)) = request else {
+            return None;
+        };
+        if error.is_temporary() {
+            return None;
+        }
+        let known = self.cached_value(&Request::Account(account.clone()), &Policy::CACHE_ONLY).ok().flatten()?;
+        let status = ["Status", "State"].into_iter().find_map(|field| known[field].as_str())?;
+        let words = status.to_ascii_lowercase().replace('_', " ");
+        (status != "ACTIVE").then(|| format!("account {account} is {words}"))
+    }
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+fn time_or_null<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.serialize_str(&clock::utc_exact(*at)),
+        None => serializer.serialize_none(),
+    }
+}
