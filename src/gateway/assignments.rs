@@ -46,13 +46,10 @@ impl Gateway {
         if let Some(Principal { kind, id }) = &filter.principal {
             let request = Request::PrincipalAssignments { kind: *kind, id: id.clone() };
             let rows = array(self.value(&request, policy, progress).await?);
-            let wanted = |row: &Value| {
-                filter.account.as_ref().is_none_or(|account| row["AccountId"] == account.as_str())
-                    && filter.permission_set.as_ref().is_none_or(|arn| row["PermissionSetArn"] == arn.as_str())
-            };
             let mut assignments = Rows::default();
-            rows.iter().filter(|row| wanted(row)).for_each(|row| assignments.push(row));
+            rows.iter().filter(|row| filter.admits(row)).for_each(|row| assignments.push(row));
             assignments.sort();
+            assignments.dedup();
             return Ok(Found { assignments, targets: 1, ..Found::default() });
         }
         if *filter == Filter::default() {

@@ -7,7 +7,7 @@
 use super::certain::{Certain, Noun};
 use super::fetch::{PARALLEL, text};
 use super::{Gateway, GatewayError, Listing, Policy, Request};
-use crate::model::matches;
+use crate::model::{folded, matches};
 use crate::report::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
@@ -56,9 +56,9 @@ impl Gateway {
             Some(unit) => self.accounts_below(unit, &anew, progress).await?,
             None => array(self.value(&Request::Accounts, &anew, progress).await?),
         };
-        let pattern = choice.pattern.as_ref().map(|pattern| pattern.to_lowercase());
+        let pattern = choice.pattern.as_ref().map(|pattern| folded(pattern).into_owned());
         let is_like = |account: &Value| {
-            let like = |field: &str, glob: &str| matches(glob, &text(account, field).to_lowercase());
+            let like = |field: &str, glob: &str| matches(glob, &folded(&text(account, field)));
             pattern.as_ref().is_none_or(|glob| like("Name", glob) || like("Id", glob))
         };
         let candidates = found.into_iter().filter(is_like).collect();

@@ -109,23 +109,6 @@ impl Gateway {
         }
     }
 
-    /// The ARN behind a permission set's ARN, its last part (`ps-...`) or its name.
-    pub async fn permission_set_arn(
-        &self,
-        text: &str,
-        policy: &Policy,
-        progress: &dyn Progress,
-    ) -> Result<String, GatewayError> {
-        if is_arn(text) {
-            return Ok(text.to_owned());
-        }
-        let sets = self.value(&Request::PermissionSets, policy, progress).await?;
-        let mut arns = matching(&sets, "PermissionSetArn", "Name", |set| {
-            set["Name"] == text || set["PermissionSetArn"].as_str().and_then(|arn| arn.rsplit('/').next()) == Some(text)
-        });
-        single(&mut arns, text, "permission set")
-    }
-
     /// The id behind an account's id, ARN, name or e-mail address.
     pub async fn account_id(
         &self,
@@ -162,7 +145,7 @@ impl Gateway {
 }
 
 /// Ids of the items that `is` picks, each with what tells it apart.
-fn matching(items: &Value, id: &str, label: &str, is: impl Fn(&Value) -> bool) -> Vec<(String, String)> {
+pub(super) fn matching(items: &Value, id: &str, label: &str, is: impl Fn(&Value) -> bool) -> Vec<(String, String)> {
     let items = items.as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
     items.iter().filter(|item| is(item)).map(|item| (text(item, id), text(item, label))).collect()
@@ -177,7 +160,7 @@ fn with_address(users: &Value, address: &str) -> Vec<(String, String)> {
     })
 }
 
-fn single(found: &mut Vec<(String, String)>, name: &str, what: &str) -> Result<String, GatewayError> {
+pub(super) fn single(found: &mut Vec<(String, String)>, name: &str, what: &str) -> Result<String, GatewayError> {
     match found.len() {
         0 => Err(GatewayError::NotFound { what: format!("{what} `{name}`") }),
         1 => Ok(found.remove(0).0),

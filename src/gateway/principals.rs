@@ -1,12 +1,12 @@
 //! Users and groups together: whom a text means, and who the ids of assignments and memberships are.
 //!
 //! Neighbours: `names.rs` understands one kind at a time, `read.rs` answers, the commands ask. Promise: a name that both
-//! a user and a group have is never guessed at; who does not exist any more is left out, not made up.
+//! a user and a group have is never guessed at; one that is gone is told from one that could not be read.
 
 use super::names::{in_arn, is_directory_id};
 use super::spool::each;
 use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
-use crate::report::Progress;
+use crate::report::{Failure, Progress};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -17,6 +17,23 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// Its id.
     pub id: String,
+}
+
+/// What is known of users and groups.
+#[derive(Debug, Clone)]
+pub struct Described<T> {
+    /// What was taken from their descriptions, by id.
+    pub found: HashMap<(PrincipalKind, String), T>,
+    /// Those that the directory does not have any more.
+    pub gone: HashSet<(PrincipalKind, String)>,
+    /// Why others are neither, one for each kind.
+    pub failures: Vec<Failure>,
+}
+
+impl<T> Default for Described<T> {
+    fn default() -> Described<T> {
+        Described { found: HashMap::new(), gone: HashSet::new(), failures: Vec::new() }
+    }
 }
 
 /// Up to so many principals are described one by one; a list of a hundred costs one call.
@@ -61,56 +78,84 @@ impl Gateway {
     }
 
     /// What `take` takes from the descriptions of users and groups, by id: of those that the cache knows, then of the
-    /// others one by one when they are few, or from their whole lists when they are many. Who does not exist any more is
-    /// not in the answer.
+    /// others one by one when they are few, or from their whole lists when they are many. Where AWS may not be asked, one
+    /// that the cache does not know is in no part of the answer.
     pub async fn describe_principals<T: Send>(
         &self,
         ids: HashSet<(PrincipalKind, String)>,
         take: impl Fn(&Value) -> T + Sync,
         policy: &Policy,
         progress: &dyn Progress,
-    ) -> Result<HashMap<(PrincipalKind, String), T>, GatewayError> {
-        let mut found = HashMap::new();
+    ) -> Result<Described<T>, GatewayError> {
+        let mut known = Described::default();
         let mut unknown: HashMap<PrincipalKind, Vec<String>> = HashMap::new();
         for (kind, id) in ids {
             match self.cached_value(&describe(kind, &id), policy) {
                 Ok(Some(value)) => {
-                    found.insert((kind, id), take(&value));
+                    known.found.insert((kind, id), take(&value));
                 }
                 Ok(None) => unknown.entry(kind).or_default().push(id),
-                Err(GatewayError::NotFound { .. }) => {}
+                Err(GatewayError::NotFound { .. }) => {
+                    known.gone.insert((kind, id));
+                }
                 Err(error) => return Err(error),
             }
         }
         if !policy.live {
-            return Ok(found);
+            return Ok(known);
         }
         for (kind, mut ids) in unknown {
             ids.sort_unstable();
-            if ids.len() > ONE_BY_ONE {
-                let (request, field) = match kind {
-                    PrincipalKind::User => (Request::Users, "UserId"),
-                    PrincipalKind::Group => (Request::Groups, "GroupId"),
-                };
-                let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
-                self.read(&request, policy, progress, &mut |_, body| {
-                    each(body, &mut |item| {
-                        if let Some(id) = item[field].as_str().filter(|id| wanted.contains(id)) {
-                            found.insert((kind, id.to_owned()), take(&item));
-                        }
-                        Ok(())
-                    })
-                })
-                .await?;
-                continue;
-            }
-            for id in ids {
-                if let Some(value) = absent(self.value(&describe(kind, &id), policy, progress).await)? {
-                    found.insert((kind, id), take(&value));
-                }
+            let count = ids.len();
+            match self.describe_unknown(kind, ids, &take, &mut known, policy, progress).await {
+                Err(error) if !error.ends_everything() => known.failures.push(Failure {
+                    target: format!("the names of {count} {}s", kind.as_str().to_ascii_lowercase()),
+                    error: error.to_string(),
+                    hint: None,
+                }),
+                described => described?,
             }
         }
-        Ok(found)
+        Ok(known)
+    }
+
+    /// Asks AWS for those of one kind that the cache does not know.
+    async fn describe_unknown<T: Send>(
+        &self,
+        kind: PrincipalKind,
+        ids: Vec<String>,
+        take: &(impl Fn(&Value) -> T + Sync),
+        known: &mut Described<T>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<(), GatewayError> {
+        if ids.len() <= ONE_BY_ONE {
+            for id in ids {
+                match absent(self.value(&describe(kind, &id), policy, progress).await)? {
+                    Some(value) => _ = known.found.insert((kind, id), take(&value)),
+                    None => _ = known.gone.insert((kind, id)),
+                }
+            }
+            return Ok(());
+        }
+        let (request, field) = match kind {
+            PrincipalKind::User => (Request::Users, "UserId"),
+            PrincipalKind::Group => (Request::Groups, "GroupId"),
+        };
+        let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+        let mut found = HashMap::new();
+        self.read(&request, policy, progress, &mut |_, body| {
+            each(body, &mut |item| {
+                if let Some(id) = item[field].as_str().filter(|id| wanted.contains(id)) {
+                    found.insert((kind, id.to_owned()), take(&item));
+                }
+                Ok(())
+            })
+        })
+        .await?;
+        known.gone.extend(ids.into_iter().map(|id| (kind, id)).filter(|id| !found.contains_key(id)));
+        known.found.extend(found);
+        Ok(())
     }
 }
 

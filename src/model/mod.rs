@@ -2,6 +2,7 @@
 //!
 //! Neighbours: every room; names nobody. Promise: pure values, no input or output.
 
+mod fold;
 mod glob;
 mod mailbox;
 mod quantity;
@@ -10,6 +11,7 @@ mod space;
 mod visible;
 mod zone;
 
+pub use fold::folded;
 pub use glob::{literal_prefix, matches};
 pub use mailbox::{Mailbox, MailboxError};
 pub use quantity::{QuantityError, format_duration, format_size, parse_duration, parse_size};

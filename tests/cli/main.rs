@@ -34,6 +34,8 @@ mod log;
 mod monitor;
 mod output;
 mod partial;
+mod reads_named;
+mod reads_values;
 mod recover;
 mod run;
 mod scripts;

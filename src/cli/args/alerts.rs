@@ -4,7 +4,7 @@
 //! none moves an alert: that is done by runs of jobs alone.
 
 use super::moment::{Moment, moment};
-use crate::model::parse_duration;
+use super::reading::{count, positive_duration};
 use clap::{Args, Subcommand, ValueEnum};
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ pub struct SilenceArgs {
     #[arg(value_name = "KEY", required_unless_present = "list", conflicts_with = "list")]
     pub key: Option<String>,
     /// End by itself after this long, as in 30m or 4h
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, conflicts_with = "until",
+    #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration, conflicts_with = "until",
         required_unless_present_any = ["list", "until"])]
     pub duration: Option<Duration>,
     /// End by itself at this time, as in 18:00 or 2026-12-24T18:00
@@ -88,6 +88,7 @@ pub struct AlertHistoryArgs {
     #[arg(value_name = "KEY")]
     pub key: Option<String>,
     /// Print at most this many
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Selection")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = count, allow_negative_numbers = true,
+        help_heading = "Selection")]
     pub limit: Option<u64>,
 }

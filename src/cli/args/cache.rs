@@ -13,6 +13,7 @@ pub use encryption::{EnableArgs, EncryptionCommand, RotateArgs};
 pub use night::{InitArgs, RecoverArgs};
 pub use truth::{InvalidateArgs, VerifyArgs};
 
+use super::reading::{count, positive_duration};
 use crate::config::WarmTarget;
 use crate::model::parse_duration;
 use clap::{Args, Subcommand};
@@ -101,7 +102,7 @@ pub struct StatusArgs {
     #[arg(long)]
     pub detailed: bool,
     /// Show the entries used last, newest use first
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub recent_entries: Option<u64>,
     /// Show where memory and disk go
     #[arg(long)]
@@ -155,7 +156,7 @@ pub struct WarmArgs {
     #[arg(long)]
     pub plan: bool,
     /// Make at most this many calls to AWS
-    #[arg(long, value_name = "CALLS")]
+    #[arg(long, value_name = "CALLS", value_parser = count, allow_negative_numbers = true)]
     pub budget: Option<u64>,
     /// Only what is older than this, as in 90, 15m or 2h
     #[arg(long, value_name = "AGE", value_parser = parse_duration)]
@@ -203,7 +204,7 @@ pub struct KeyArgs {
 #[derive(Debug, Clone, Args)]
 pub struct DisableArgs {
     /// End by itself after this long, as in 30m or 4h
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration)]
     pub duration: Option<Duration>,
     /// Why; shown beside it
     #[arg(long, value_name = "TEXT")]

@@ -4,7 +4,7 @@
 //! daemon the same jobs run the same way.
 
 use super::moment::{Moment, moment};
-use crate::model::parse_duration;
+use super::reading::{count, positive_duration};
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -109,7 +109,8 @@ pub struct NextArgs {
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     /// Print at most this many
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Selection")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = count, allow_negative_numbers = true,
+        help_heading = "Selection")]
     pub limit: Option<u64>,
 }
 
@@ -153,7 +154,7 @@ pub struct PauseArgs {
     #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "duration")]
     pub until: Option<Moment>,
     /// End by itself after this long, as in 30m or 4h
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration)]
     pub duration: Option<Duration>,
     /// Why; shown beside it
     #[arg(long, value_name = "TEXT")]
@@ -168,7 +169,8 @@ pub struct LogsArgs {
     #[arg(value_name = "NAME")]
     pub name: String,
     /// Print at most this many
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Selection")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = count, allow_negative_numbers = true,
+        help_heading = "Selection")]
     pub limit: Option<u64>,
 }
 
@@ -210,6 +212,7 @@ pub struct HistoryArgs {
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
     /// Print at most this many
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Selection")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = count, allow_negative_numbers = true,
+        help_heading = "Selection")]
     pub limit: Option<u64>,
 }

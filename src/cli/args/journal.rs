@@ -3,6 +3,7 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/journal.rs` carries it out. Promise: neither AWS nor a login is
 //! needed.
 
+use super::reading::count;
 use clap::Subcommand;
 
 /// `journal ...`
@@ -18,7 +19,8 @@ pub enum JournalCommand {
     )]
     List {
         /// Print at most this many
-        #[arg(short = 'n', long, value_name = "N", help_heading = "Selection", conflicts_with = "all")]
+        #[arg(short = 'n', long, value_name = "N", value_parser = count, allow_negative_numbers = true,
+            help_heading = "Selection", conflicts_with = "all")]
         limit: Option<u64>,
         /// Take all there are, not only those chosen by default
         #[arg(long)]

@@ -3,7 +3,7 @@
 //! Neighbours: `directory.rs` flattens them into its commands; `output/view.rs` applies `--columns`, `--filter`,
 //! `--sort` and `--limit`. Promise: a filter or sort that cannot be understood is refused before anything is read.
 
-use crate::model::parse_duration;
+use crate::model::{folded, parse_duration};
 use clap::Args;
 use std::time::Duration;
 
@@ -52,8 +52,26 @@ pub struct ListArgs {
     #[arg(long, value_name = "FIELD[:desc]", value_parser = Sort::parse, help_heading = "Selection")]
     pub sort: Option<Sort>,
     /// Print at most this many
-    #[arg(short = 'n', long, value_name = "N", help_heading = "Selection")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = count, allow_negative_numbers = true,
+        help_heading = "Selection")]
     pub limit: Option<u64>,
+}
+
+/// Reads a count of at least one: zero of something asks for nothing.
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    match text.parse::<u64>() {
+        Ok(0) => Err("it must be at least 1".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("write a whole number of at least 1".into()),
+    }
+}
+
+/// Reads a duration that is longer than nothing.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match parse_duration(text).map_err(|error| error.to_string())? {
+        Duration::ZERO => Err("it must be longer than 0, as in 30m".into()),
+        duration => Ok(duration),
+    }
 }
 
 /// What every command that changes something takes.
@@ -85,7 +103,7 @@ pub struct Filter {
     pub field: String,
     /// How it is compared.
     pub comparison: Comparison,
-    /// The glob or part, in lower case.
+    /// The glob or part, folded as the texts that it is compared with.
     pub pattern: String,
 }
 
@@ -107,16 +125,16 @@ impl Filter {
         if field.trim().is_empty() {
             return Err(wrong());
         }
-        Ok(Filter { field: field.trim().to_owned(), comparison, pattern: pattern.to_lowercase() })
+        Ok(Filter { field: field.trim().to_owned(), comparison, pattern: folded(pattern).into_owned() })
     }
 
     /// Whether a field that reads `text` passes.
     pub fn admits(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
+        let text = folded(text);
         match self.comparison {
             Comparison::Matches => crate::model::matches(&self.pattern, &text),
             Comparison::Differs => !crate::model::matches(&self.pattern, &text),
-            Comparison::Contains => text.contains(&self.pattern),
+            Comparison::Contains => text.contains(self.pattern.as_str()),
         }
     }
 }

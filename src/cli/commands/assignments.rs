@@ -4,18 +4,20 @@
 //! target and ends with exit code 3; an orphan (a principal that was deleted) is shown with its id.
 
 use super::changes;
-use super::columns::ASSIGNMENTS;
-use super::directory::{array, text};
-use super::reading::Reader;
+use super::columns::{ASSIGNMENTS, DELETED, STATE};
+use super::directory::array;
+use super::reading::{Reader, partial};
 use super::warm::for_people;
 use crate::cli::args::directory::AssignmentCommand;
 use crate::cli::args::{GlobalArgs, ReadArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, View};
-use crate::gateway::{Filter, Gateway, GatewayError, Plan, Policy, Principal, PrincipalKind, Request, Row};
-use crate::report::Progress;
+use crate::gateway::{
+    Described, Filter, Gateway, GatewayError, Labels, Plan, Policy, Principal, PrincipalKind, Request, Row, Through,
+};
+use crate::report::{self, Progress};
 use serde_json::{Value, json};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{IsTerminal, stdin};
 
 /// A walk of so many calls is made without asking back.
@@ -34,7 +36,7 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
         AssignmentCommand::Revoke(args) => return changes::revoke(&args, globals, output),
         AssignmentCommand::Status { request_id } => return changes::status(&request_id, globals, output),
     };
-    let view = View::new("assignments", ASSIGNMENTS).of_list(&list)?;
+    let mut view = View::new("assignments", ASSIGNMENTS).of_list(&list)?;
     let reader = Reader::open(globals, &list.read, output)?;
     let is_everything = account.is_none() && permission_set.is_none() && principal.is_none();
     if is_everything && reader.policy.live {
@@ -43,7 +45,7 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
             approve(&plan, globals.yes, &reader)?;
         }
     }
-    let (found, names) = reader.wait(async {
+    let (found, mut names, through) = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
         let mut filter = Filter::default();
         if let Some(account) = &account {
@@ -57,16 +59,50 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
         }
         let found = gateway.assignments(&filter, policy, progress).await?;
         let names = Names::of(gateway, found.assignments.iter(), policy, progress).await?;
-        Ok((found, names))
+        let through = match &filter.principal {
+            Some(Principal { kind: PrincipalKind::User, id }) => {
+                Some(gateway.through_groups(id, &found.assignments, &filter, policy, progress).await?)
+            }
+            _ => None,
+        };
+        Ok((found, names, through))
     })?;
+    if let Some(through) = &through {
+        // None of them is no answer to what this user can reach.
+        view = view.called("direct assignments");
+        tell_through(through, reader.progress());
+    }
     if found.by_principal {
         let text = "asked by user and group; what deleted ones still have is not in this list";
         reader.progress().notice(text);
     }
+    let unnamed = names.failures();
     let failures = (!found.failures.is_empty())
         .then(|| Failure::from(GatewayError::Partial { total: found.targets, failures: found.failures }));
-    reader.print_each(found.assignments.iter().map(|row| names.add(&row)), &view, failures.is_none())?;
-    failures.map_or(Ok(()), Err)
+    let complete = failures.is_none() && unnamed.is_empty();
+    reader.print_each(found.assignments.iter().map(|row| names.add(&row)), &view, complete)?;
+    failures.map_or_else(|| partial(&unnamed), Err)
+}
+
+/// Says what a user has besides the rows of this list.
+fn tell_through(through: &Through, progress: &dyn Progress) {
+    let Through { rows, groups, unread } = through;
+    let at_least = if unread.is_some() { "at least " } else { "" };
+    if *rows > 0 {
+        let (rows, reach) = if *rows == 1 {
+            ("1 more assignment".into(), "reaches")
+        } else {
+            (format!("{rows} more assignments"), "reach")
+        };
+        let groups = if *groups == 1 { "1 group".into() } else { format!("{groups} groups") };
+        progress.notice(&format!(
+            "{at_least}{rows} {reach} this user through {groups}; `awsideman user groups USER` lists the groups, \
+             `awsideman assignment list --principal group:NAME` what each has"
+        ));
+    }
+    if let Some(reason) = unread {
+        progress.notice(&format!("what this user has through groups is not known in full: {reason}"));
+    }
 }
 
 /// `assignment get`: one row of one pair; what a user has through a group is the group's.
@@ -78,7 +114,7 @@ fn get(
 ) -> Result<(), Failure> {
     let view = View::new("assignments", ASSIGNMENTS).of_read(read)?;
     let reader = Reader::open(globals, read, output)?;
-    let row = reader.wait(async {
+    let (row, unnamed) = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
         let arn = gateway.permission_set_arn(permission_set, policy, progress).await?;
         let account = gateway.account_id(account, policy, progress).await?;
@@ -90,9 +126,11 @@ fn get(
             return Err(GatewayError::NotFound { what });
         }
         let row = Row { account: &account, permission_set: &arn, principal_type: kind.as_str(), principal: &id };
-        Ok(Names::of(gateway, std::iter::once(row), policy, progress).await?.add(&row))
+        let mut names = Names::of(gateway, std::iter::once(row), policy, progress).await?;
+        Ok((names.add(&row), names.failures()))
     })?;
-    reader.print(&row, &view)
+    reader.print(&row, &view)?;
+    partial(&unnamed)
 }
 
 /// Lets a person decide about a walk that takes its time; who cannot be asked must have decided before.
@@ -121,60 +159,55 @@ fn approve(plan: &Plan, yes: bool, reader: &Reader<'_>) -> Result<(), Failure> {
 
 /// The names behind the ids of rows.
 struct Names {
-    accounts: HashMap<String, String>,
-    permission_sets: HashMap<String, String>,
-    principals: HashMap<(PrincipalKind, String), Value>,
+    accounts: Labels,
+    permission_sets: Labels,
+    principals: Described<Value>,
 }
 
 impl Names {
-    /// Those that these rows need, looked up.
+    /// Those that these rows need, and no others.
     async fn of(
         gateway: &Gateway,
         rows: impl Iterator<Item = Row<'_>>,
         policy: &Policy,
         progress: &dyn Progress,
     ) -> Result<Names, GatewayError> {
-        let ids: HashSet<_> = rows.map(|row| (row.kind(), row.principal)).collect();
-        let ids: HashSet<_> = ids.into_iter().map(|(kind, id)| (kind, id.to_owned())).collect();
-        if ids.is_empty() {
-            return Ok(Names { accounts: HashMap::new(), permission_sets: HashMap::new(), principals: HashMap::new() });
+        let (mut accounts, mut sets, mut principals) = (HashSet::new(), HashSet::new(), HashSet::new());
+        for row in rows {
+            accounts.insert(row.account);
+            sets.insert(row.permission_set);
+            principals.insert((row.kind(), row.principal));
         }
+        let owned = |ids: HashSet<&str>| ids.into_iter().map(str::to_owned).collect();
+        let (accounts, sets) = (owned(accounts), owned(sets));
+        let principals = principals.into_iter().map(|(kind, id)| (kind, id.to_owned())).collect();
         // A group has no UserName, a user may have a DisplayName.
         let name = |who: &Value| who.get("UserName").unwrap_or(&who["DisplayName"]).clone();
         Ok(Names {
-            accounts: names(gateway, &Request::Accounts, ("Id", "Name"), policy, progress).await?,
-            permission_sets: names(gateway, &Request::PermissionSets, ("PermissionSetArn", "Name"), policy, progress)
-                .await?,
-            principals: gateway.describe_principals(ids, name, policy, progress).await?,
+            accounts: gateway.account_names(accounts, policy, progress).await?,
+            permission_sets: gateway.permission_set_names(sets, policy, progress).await?,
+            principals: gateway.describe_principals(principals, name, policy, progress).await?,
         })
     }
 
     /// The row with `AccountName`, `PermissionSetName` and `PrincipalName`; null where there is no name any more.
     fn add(&self, row: &Row<'_>) -> Value {
         let mut named = row.value();
-        named["AccountName"] = json!(self.accounts.get(row.account));
-        named["PermissionSetName"] = json!(self.permission_sets.get(row.permission_set));
-        named["PrincipalName"] = json!(self.principals.get(&(row.kind(), row.principal.to_owned())));
+        let principal = (row.kind(), row.principal.to_owned());
+        named["AccountName"] = json!(self.accounts.names.get(row.account));
+        named["PermissionSetName"] = json!(self.permission_sets.names.get(row.permission_set));
+        named["PrincipalName"] = json!(self.principals.found.get(&principal));
+        if self.principals.gone.contains(&principal) {
+            named[STATE] = json!(DELETED);
+        }
         named
     }
-}
 
-/// Id to name of a list. Names are a courtesy: where the list may not be read, rows keep their ids.
-async fn names(
-    gateway: &Gateway,
-    request: &Request,
-    (id, name): (&str, &str),
-    policy: &Policy,
-    progress: &dyn Progress,
-) -> Result<HashMap<String, String>, GatewayError> {
-    match gateway.value(request, policy, progress).await {
-        Ok(list) => Ok(array(list).iter().map(|item| (text(item, id), text(item, name))).collect()),
-        Err(
-            error @ (GatewayError::AccessDenied { .. } | GatewayError::NotCached { .. } | GatewayError::Refused { .. }),
-        ) => {
-            progress.notice(&format!("without names: {error}"));
-            Ok(HashMap::new())
-        }
-        Err(error) => Err(error),
+    /// The names that could not be read.
+    fn failures(&mut self) -> Vec<report::Failure> {
+        let labels = [self.accounts.failure.take(), self.permission_sets.failure.take()];
+        let mut failures: Vec<_> = labels.into_iter().flatten().collect();
+        failures.append(&mut self.principals.failures);
+        failures
     }
 }

@@ -28,7 +28,7 @@ pub(super) const GROUPS: &[Column] = &[
 ];
 
 pub(super) const MEMBERS: &[Column] = &[
-    Column::new("UserName"),
+    Column::told("UserName", member_name),
     Column::new("DisplayName"),
     Column::at("UserId", "MemberId.UserId"),
     Column::new("MembershipId").extra(),
@@ -36,7 +36,7 @@ pub(super) const MEMBERS: &[Column] = &[
 ];
 
 pub(super) const MEMBERSHIPS: &[Column] = &[
-    Column::new("GroupName"),
+    Column::told("GroupName", |row| name_or_id(row, "GroupName", &row["GroupId"])),
     Column::new("GroupDescription"),
     Column::new("GroupId"),
     Column::new("MembershipId").extra(),
@@ -81,12 +81,35 @@ pub(super) const INSTANCES: &[Column] = &[
 pub(super) const ASSIGNMENTS: &[Column] = &[
     Column::new("AccountName"),
     Column::new("AccountId"),
-    Column::new("PermissionSetName"),
+    Column::told("PermissionSetName", permission_set_name),
     Column::new("PrincipalType"),
-    Column::new("PrincipalName"),
+    Column::told("PrincipalName", |row| name_or_id(row, "PrincipalName", &row["PrincipalId"])),
     Column::new("PrincipalId").extra(),
     Column::new("PermissionSetArn").extra(),
 ];
+
+/// What tells that the user or group of a row is not in the directory any more.
+pub(super) const STATE: &str = "PrincipalState";
+/// Its value.
+pub(super) const DELETED: &str = "deleted";
+
+/// The name that a row was given, else the id: marked where the directory does not have it any more.
+fn name_or_id(row: &Value, name: &str, id: &Value) -> String {
+    match (&row[name], id.as_str().unwrap_or_default()) {
+        (Value::String(name), _) => name.clone(),
+        (_, id) if row[STATE] == DELETED => format!("{id} (deleted)"),
+        (_, id) => id.to_owned(),
+    }
+}
+
+fn member_name(row: &Value) -> String {
+    name_or_id(row, "UserName", &row["MemberId"]["UserId"])
+}
+
+/// A permission set whose name is not known is shown by its ARN.
+fn permission_set_name(row: &Value) -> String {
+    row["PermissionSetName"].as_str().or(row["PermissionSetArn"].as_str()).unwrap_or_default().to_owned()
+}
 
 /// The primary address, else the first.
 fn primary_email(user: &Value) -> String {

@@ -4,7 +4,7 @@
 //! Promise: a list is printed as AWS shapes it; a `find` without a hit is an empty list, a `get` without one is an error.
 
 use super::changes::{self, GroupChange, SetChange, UserChange, permission_sets as set};
-use super::columns::{ACCOUNTS, GROUPS, INSTANCES, MEMBERS, MEMBERSHIPS, OUS, PERMISSION_SETS, USERS};
+use super::columns::{ACCOUNTS, DELETED, GROUPS, INSTANCES, MEMBERS, MEMBERSHIPS, OUS, PERMISSION_SETS, STATE, USERS};
 use super::reading::Reader;
 use crate::cli::args::directory::{
     AccountCommand, Everything, GroupCommand, InstanceCommand, OuCommand, PermissionSetCommand, UserCommand,
@@ -12,7 +12,7 @@ use crate::cli::args::directory::{
 use crate::cli::args::{GlobalArgs, ListArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Column, Output, View};
-use crate::gateway::{GatewayError, PrincipalKind, Request};
+use crate::gateway::{Described, GatewayError, PrincipalKind, Request};
 use serde_json::{Value, json};
 
 /// `user ...`
@@ -26,7 +26,7 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
         UserCommand::Get { user, read } => {
             let view = View::new("users", USERS).of_read(&read)?;
             let reader = Reader::open(globals, &read, output)?;
-            let id = match reader.gateway().cached_user_id(&user, &reader.policy)? {
+            let id = match reader.known(reader.gateway().cached_user_id(&user, &reader.policy))? {
                 Some(id) => id,
                 None => reader.wait(reader.gateway().user_id(&user, &reader.policy, reader.progress()))?,
             };
@@ -40,14 +40,14 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
                 let id = gateway.user_id(&user, policy, progress).await?;
                 let mut rows = array(gateway.value(&Request::UserGroups(id), policy, progress).await?);
                 let ids = rows.iter().map(|row| (PrincipalKind::Group, text(row, "GroupId")));
-                let names = gateway.describe_principals(ids.collect(), Value::clone, policy, progress).await?;
+                let known = gateway.describe_principals(ids.collect(), Value::clone, policy, progress).await?;
                 for row in &mut rows {
-                    let group = names.get(&(PrincipalKind::Group, text(row, "GroupId")));
-                    add(row, group, &[("GroupName", "DisplayName"), ("GroupDescription", "Description")]);
+                    let group = (PrincipalKind::Group, text(row, "GroupId"));
+                    add(row, &known, &group, &[("GroupName", "DisplayName"), ("GroupDescription", "Description")]);
                 }
-                Ok(Value::Array(rows))
+                Ok((rows, known.failures))
             })?;
-            reader.print(&rows, &view)
+            reader.print_partial(&rows, &view)
         }
         UserCommand::Create(arguments) => changes::users(UserChange::Create(arguments), globals, output),
         UserCommand::Update(arguments) => changes::users(UserChange::Update(arguments), globals, output),
@@ -68,7 +68,7 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
         GroupCommand::Get { group, read } => {
             let view = View::new("groups", GROUPS).of_read(&read)?;
             let reader = Reader::open(globals, &read, output)?;
-            let id = match reader.gateway().cached_group_id(&group, &reader.policy)? {
+            let id = match reader.known(reader.gateway().cached_group_id(&group, &reader.policy))? {
                 Some(id) => id,
                 None => reader.wait(reader.gateway().group_id(&group, &reader.policy, reader.progress()))?,
             };
@@ -82,16 +82,15 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
                 let id = gateway.group_id(&group, policy, progress).await?;
                 let mut rows = array(gateway.value(&Request::GroupMembers(id), policy, progress).await?);
                 let user = |row: &Value| (PrincipalKind::User, text(&row["MemberId"], "UserId"));
-                let names = gateway
-                    .describe_principals(rows.iter().map(user).collect(), Value::clone, policy, progress)
-                    .await?;
+                let ids = rows.iter().map(user).collect();
+                let known = gateway.describe_principals(ids, Value::clone, policy, progress).await?;
                 for row in &mut rows {
-                    let found = names.get(&user(row));
-                    add(row, found, &[("UserName", "UserName"), ("DisplayName", "DisplayName")]);
+                    let who = user(row);
+                    add(row, &known, &who, &[("UserName", "UserName"), ("DisplayName", "DisplayName")]);
                 }
-                Ok(Value::Array(rows))
+                Ok((rows, known.failures))
             })?;
-            reader.print(&rows, &view)
+            reader.print_partial(&rows, &view)
         }
         GroupCommand::Create(arguments) => changes::groups(GroupChange::Create(arguments), globals, output),
         GroupCommand::Update(arguments) => changes::groups(GroupChange::Update(arguments), globals, output),
@@ -196,10 +195,14 @@ fn list(
     Reader::open(globals, &args.read, output)?.show(request, &view)
 }
 
-/// Adds fields of a described principal under new names; a principal that is gone adds nulls.
-fn add(row: &mut Value, from: Option<&Value>, fields: &[(&str, &str)]) {
+/// Adds fields of a described principal under new names; nulls where it could not be described, and its state where it is
+/// gone.
+fn add(row: &mut Value, known: &Described<Value>, who: &(PrincipalKind, String), fields: &[(&str, &str)]) {
     for (new, old) in fields {
-        row[*new] = from.map_or(Value::Null, |from| from[*old].clone());
+        row[*new] = known.found.get(who).map_or(Value::Null, |from| from[*old].clone());
+    }
+    if known.gone.contains(who) {
+        row[STATE] = json!(DELETED);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Neighbours: `app/doctor.rs` looks, `exit/` words the remedy of an error. Promise: it works with a broken configuration
 //! and without AWS; the exit code is 0 when nothing failed that is needed.
 
-use crate::app::{Check, Level};
+use crate::app::{App, Check, Level};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::program::DoctorArgs;
 use crate::cli::exit::{Code, Failure};
@@ -16,7 +16,15 @@ use serde_json::{Value, json};
 /// `doctor`
 pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     if arguments.iam_policy {
-        return output.text(&format!("{:#}\n", gateway::iam_policy(arguments.writes)));
+        // With a configuration that cannot be used, the commercial partition is the best guess.
+        let app = App::new(config::load_leniently(&sources(globals)).0, None).ok();
+        let region = app.and_then(|app| app.selection().region);
+        let policy = gateway::iam_policy(arguments.writes, gateway::partition_of(region.as_deref()));
+        output.text(&format!("{policy:#}\n"))?;
+        if arguments.writes {
+            output.talk().note(gateway::MANAGEMENT_ACCOUNT_WORD);
+        }
+        return Ok(());
     }
     let problems = config::load_leniently(&sources(globals)).1;
     let session = Session::open(globals, Need::Anything, output)?;

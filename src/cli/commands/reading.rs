@@ -7,16 +7,17 @@
 use crate::app::{Asker, Reading};
 use crate::cache::Provenance;
 use crate::cli::args::{GlobalArgs, ReadArgs};
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Answer, Output, View};
 use crate::cli::session::{Need, Session, wait};
 use crate::cli::times;
 use crate::config::Format;
 use crate::gateway::{Gateway, GatewayError, Policy, Request};
 use crate::model::format_duration;
-use crate::report::Progress;
+use crate::report::{self, Progress};
 use serde::Serializer;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Read, Write};
 use std::time::Duration;
 
@@ -78,7 +79,32 @@ impl<'o> Reader<'o> {
 
     /// Waits for work on the gateway.
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
-        wait(work)?.map_err(|error| self.session.failed(error))
+        self.known(wait(work)?)
+    }
+
+    /// What the gateway came to; a name that does not exist is answered with those that are near it.
+    pub(super) fn known<T>(&self, found: Result<T, GatewayError>) -> Result<T, Failure> {
+        found.map_err(|error| {
+            let near = if let GatewayError::NotFound { what } = &error { self.near(what) } else { Vec::new() };
+            let failure = self.session.failed(error);
+            if near.is_empty() {
+                return failure;
+            }
+            let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+            let hint = failure.hint.as_deref().unwrap_or_default();
+            let hint = format!("did you mean {}?\n{hint}", near.join(" or "));
+            failure.hint(hint.trim_end())
+        })
+    }
+
+    /// Names near the one that an error names in backquotes, after its kind.
+    fn near(&self, what: &str) -> Vec<String> {
+        let Some((noun, name)) = what.split_once(" `") else { return Vec::new() };
+        let name = name.trim_end_matches('`');
+        if noun != "user or group" {
+            return self.gateway().near_names(noun, name);
+        }
+        ["user", "group"].into_iter().flat_map(|noun| self.gateway().near_names(noun, name)).collect()
     }
 
     /// Prints one value that was put together here.
@@ -99,6 +125,16 @@ impl<'o> Reader<'o> {
             serializer.collect_seq(rows)?;
             out.flush()
         })
+    }
+
+    /// Prints a list that was put together here, and ends with the parts of it that could not be read.
+    pub(super) fn print_partial(
+        self,
+        (rows, failures): &(Vec<Value>, Vec<report::Failure>),
+        view: &View<'_>,
+    ) -> Result<(), Failure> {
+        self.print_each(rows.iter().cloned(), view, failures.is_empty())?;
+        partial(failures)
     }
 
     fn print_body(
@@ -126,6 +162,23 @@ impl<'o> Reader<'o> {
         self.session.close_after(&self.reading);
         Ok(())
     }
+}
+
+/// The end of a read whose answer was printed without some of its parts.
+pub(super) fn partial(failures: &[report::Failure]) -> Result<(), Failure> {
+    let [first, more @ ..] = failures else { return Ok(()) };
+    let lines = failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error));
+    let message = match more.len() {
+        0 => format!("{} could not be read", first.target),
+        more => format!("{} parts of the answer could not be read", more + 1),
+    };
+    let hints: BTreeSet<&str> = failures.iter().filter_map(|failure| failure.hint.as_deref()).collect();
+    let hint = if hints.is_empty() {
+        "`awsideman doctor` shows which reads are allowed; what was read is kept".to_owned()
+    } else {
+        Vec::from_iter(hints).join("\n")
+    };
+    Err(Failure::new(Code::Partial, message).details(lines).hint(hint))
 }
 
 /// Where an answer is from. `provenance` is `None` when nothing of it was looked up: then AWS was asked, if it was `live`.

@@ -9,6 +9,7 @@ use super::view::{Column, View};
 use super::{object, table};
 use crate::cli::exit::{Code, Failure};
 use crate::config::Format;
+use crate::model::folded;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
@@ -68,7 +69,7 @@ pub(super) fn answer(
 fn by_meaning(a: &str, b: &str) -> Ordering {
     match (a.parse::<f64>(), b.parse::<f64>()) {
         (Ok(a), Ok(b)) => a.total_cmp(&b),
-        _ => a.to_lowercase().cmp(&b.to_lowercase()).then_with(|| a.cmp(b)),
+        _ => folded(a).cmp(&folded(b)).then_with(|| a.cmp(b)),
     }
 }
 

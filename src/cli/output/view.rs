@@ -5,6 +5,7 @@
 
 use crate::cli::args::{Comparison, Filter, ListArgs, ReadArgs, Sort};
 use crate::cli::exit::{Code, Failure};
+use crate::model::folded;
 use serde_json::Value;
 
 /// One field that an answer has.
@@ -21,6 +22,7 @@ pub struct Column {
 enum Source {
     Path(&'static str),
     Made(fn(&Value) -> String),
+    Told(&'static str, fn(&Value) -> String),
 }
 
 impl Column {
@@ -39,6 +41,11 @@ impl Column {
         Column { name, source: Source::Made(make), shown: true }
     }
 
+    /// The field of that name; a function makes of the object what people read in its place. JSON keeps the field.
+    pub const fn told(name: &'static str, tell: fn(&Value) -> String) -> Column {
+        Column { name, source: Source::Told(name, tell), shown: true }
+    }
+
     /// The same column, printed only when it is chosen.
     #[must_use]
     pub const fn extra(self) -> Column {
@@ -49,14 +56,19 @@ impl Column {
     pub fn value(&self, of: &Value) -> Value {
         match self.source {
             Source::Path("") => of.clone(),
-            Source::Path(path) => of.pointer(&format!("/{}", path.replace('.', "/"))).cloned().unwrap_or(Value::Null),
+            Source::Path(path) | Source::Told(path, _) => {
+                of.pointer(&format!("/{}", path.replace('.', "/"))).cloned().unwrap_or(Value::Null)
+            }
             Source::Made(make) => Value::String(make(of)),
         }
     }
 
     /// Its value in one object, as text.
     pub fn text(&self, of: &Value) -> String {
-        text(&self.value(of))
+        match self.source {
+            Source::Told(_, tell) => tell(of),
+            Source::Path(_) | Source::Made(_) => text(&self.value(of)),
+        }
     }
 }
 
@@ -116,10 +128,16 @@ impl<'a> View<'a> {
     /// Only what has `text` in one of its fields; a glob must match the whole field.
     #[must_use]
     pub fn searching(mut self, text: &str) -> View<'a> {
-        let pattern = text.to_lowercase();
+        let pattern = folded(text).into_owned();
         let comparison = if pattern.contains(['*', '?', '[']) { Comparison::Matches } else { Comparison::Contains };
         self.search = Some(Filter { field: String::new(), comparison, pattern });
         self
+    }
+
+    /// The same under another plural.
+    #[must_use]
+    pub fn called(self, what: &'a str) -> View<'a> {
+        View { what, ..self }
     }
 
     /// The plural for people.
@@ -200,6 +218,8 @@ mod tests {
         assert_eq!(texts, ["al", "Al", "a@b", "2"]);
         assert_eq!(COLUMNS[2].text(&json!({})), "");
         assert_eq!(Column::at("Arn", "").text(&json!("arn:x")), "arn:x");
+        let told = Column::told("UserName", |_| "for people".into());
+        assert_eq!((told.value(&json!({})), told.text(&json!({}))), (Value::Null, "for people".into()));
         assert_eq!(text(&json!(["a", 1])), "a, 1");
         assert_eq!(text(&json!([{"a": 1}])), r#"[{"a":1}]"#);
     }

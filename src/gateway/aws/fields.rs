@@ -32,10 +32,12 @@ impl Fields {
         self.value(name, Some(Value::Bool(value)))
     }
 
-    /// A time, as RFC 3339 in UTC.
+    /// A time, as RFC 3339 in UTC, rounded to the millisecond.
+    ///
+    /// AWS sends seconds as a floating-point number: 1660051313.958 arrives as .957999944.
     pub(super) fn time(self, name: &str, value: Option<&DateTime>) -> Self {
         // A time that cannot be written (year 10000) is left out: it tells a reader nothing.
-        self.value(name, value.and_then(|at| at.fmt(Format::DateTime).ok()).map(Value::from))
+        self.value(name, value.and_then(|at| rounded(at)?.fmt(Format::DateTime).ok()).map(Value::from))
     }
 
     /// A list that AWS may leave out.
@@ -54,6 +56,12 @@ impl Fields {
     pub(super) fn object(self) -> Value {
         Value::Object(self.0)
     }
+}
+
+fn rounded(at: &DateTime) -> Option<DateTime> {
+    const MILLISECOND: i128 = 1_000_000;
+    let millis = (at.as_nanos() + MILLISECOND / 2).div_euclid(MILLISECOND);
+    i64::try_from(millis).ok().map(DateTime::from_millis)
 }
 
 /// Documents by name. A `HashMap` has no order of its own, and the stored bytes must not change from read to read.
@@ -80,6 +88,19 @@ fn document(document: &Document) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_rounded_to_the_millisecond_as_other_clients_of_aws_print_them() {
+        for (seconds, text) in [
+            (1_660_051_313.958, "2022-08-09T13:21:53.958Z"),
+            (1_660_051_313.999_9, "2022-08-09T13:21:54Z"),
+            (1_660_051_313.5, "2022-08-09T13:21:53.5Z"),
+            (-0.000_4, "1970-01-01T00:00:00Z"),
+        ] {
+            let object = Fields::new().time("At", Some(&DateTime::from_secs_f64(seconds))).object();
+            assert_eq!(object["At"], text, "{seconds}");
+        }
+    }
 
     #[test]
     fn absent_and_made_up_fields_are_left_out() {

@@ -3,6 +3,7 @@
 //! Neighbours: `cache.rs` holds them in its family; `commands/cache/truth.rs` carries them out. Promise: what is named is
 //! a change in the words of the commands that make it, or a key as `cache key` prints it.
 
+use crate::cli::args::reading::count;
 use clap::{ArgGroup, Args};
 
 /// `cache invalidate`
@@ -51,12 +52,12 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "GLOB")]
     pub pattern: Option<String>,
     /// Compare so many entries, taken at random
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub sample: Option<u64>,
     /// Take the sample that an earlier run with this seed took
     #[arg(long, value_name = "SEED", requires = "sample")]
     pub sample_seed: Option<u64>,
     /// Make at most this many calls to AWS
-    #[arg(long, value_name = "CALLS")]
+    #[arg(long, value_name = "CALLS", value_parser = count, allow_negative_numbers = true)]
     pub budget: Option<u64>,
 }

@@ -1,0 +1,128 @@
+//! Whether a server that names no provisioned permission set can be believed.
+//!
+//! AWS lists where each permission set is provisioned, and a walk asks about those pairs alone. Some servers that stand in for
+//! AWS answer these lists empty whatever is assigned. Where all of them are empty, pairs are asked directly.
+
+use super::assignments::{Filter, Pairs, array};
+use super::fetch::texts;
+use super::walk::all;
+use super::{Gateway, GatewayError, Listing, Policy, Request, Target};
+use crate::report::Progress;
+use futures_util::{StreamExt, stream};
+
+/// So many permission sets are looked at for one that is provisioned anywhere.
+const SETS: usize = 5;
+/// So many pairs are asked directly before the lists are believed.
+const PAIRS: usize = 100;
+/// Direct questions that are under way together.
+const TOGETHER: usize = 8;
+
+impl Gateway {
+    /// The pairs as they were found or, where the provisioned lists turn out to be empty for no reason, all pairs of the
+    /// filter.
+    pub(super) async fn cross_checked(
+        &self,
+        found: Pairs,
+        filter: &Filter,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Pairs, GatewayError> {
+        if !policy.live || !found.pairs.is_empty() || !found.failures.is_empty() || found.ended.is_some() {
+            return Ok(found);
+        }
+        match self.unlisted_pairs(filter, policy, progress).await {
+            Ok(Some(pairs)) => {
+                progress.notice(&format!(
+                    "this server names no provisioned permission set although there are assignments: all {} pairs of \
+                     account and permission set are asked directly",
+                    pairs.len()
+                ));
+                Ok(Pairs { pairs, ..found })
+            }
+            Ok(None) => Ok(found),
+            Err(error @ GatewayError::Budget { .. }) => Ok(Pairs { ended: Some(error), ..found }),
+            Err(error) if error.ends_everything() => Err(error),
+            Err(error) => {
+                progress.notice(&format!("that nothing is assigned could not be cross-checked: {error}"));
+                Ok(found)
+            }
+        }
+    }
+
+    /// All pairs of the filter, when one that was asked directly has assignments although no permission set is provisioned
+    /// anywhere.
+    async fn unlisted_pairs(
+        &self,
+        filter: &Filter,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Option<Vec<(String, String)>>, GatewayError> {
+        let sets = self.permission_set_arns(policy, progress).await?;
+        for arn in sets.iter().take(SETS) {
+            let request = Request::PermissionSetAccounts(arn.clone());
+            if !array(self.value(&request, policy, progress).await?).is_empty() {
+                return Ok(None);
+            }
+        }
+        let sets = filter.permission_set.clone().map_or(sets, |arn| vec![arn]);
+        let accounts = match &filter.account {
+            Some(account) => vec![account.clone()],
+            None => self.ids(&Request::Accounts, "Id", policy, progress).await?,
+        };
+        let pairs: Vec<(String, String)> = diagonally(&accounts, &sets).collect();
+        let mut asked = stream::iter(pairs.iter().take(PAIRS).cloned())
+            .map(|(account, permission_set)| async move {
+                self.value(&Request::Assignments { account, permission_set }, policy, progress).await
+            })
+            .buffered(TOGETHER);
+        while let Some(rows) = asked.next().await {
+            if !array(rows?).is_empty() {
+                drop(asked);
+                return Ok(Some(pairs));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The ARNs of all permission sets, without a call for each.
+    async fn permission_set_arns(
+        &self,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Vec<String>, GatewayError> {
+        let is_held = self.cached_value(&Request::PermissionSets, policy)?.is_some();
+        if is_held {
+            return self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await;
+        }
+        let space = self.space(policy).await?;
+        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        Ok(texts(all(self.source(), &target, Listing::PermissionSets).await?))
+    }
+}
+
+/// Every pair once, so that the first ones have different accounts and different permission sets.
+fn diagonally<'a>(accounts: &'a [String], sets: &'a [String]) -> impl Iterator<Item = (String, String)> + 'a {
+    (0..sets.len()).flat_map(move |turn| {
+        let set = move |at: usize| &sets[(at + turn) % sets.len()];
+        accounts.iter().enumerate().map(move |(at, account)| (account.clone(), set(at).clone()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_pair_is_asked_once_and_no_account_twice_before_all_are() {
+        let texts = |prefix: &str, count: usize| (0..count).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>();
+        for (accounts, sets) in [(3, 2), (2, 3), (4, 4), (1, 1), (0, 3), (3, 0)] {
+            let (accounts, sets) = (texts("a", accounts), texts("s", sets));
+            let pairs: Vec<_> = diagonally(&accounts, &sets).collect();
+            assert_eq!(pairs.iter().collect::<BTreeSet<_>>().len(), accounts.len() * sets.len());
+            assert_eq!(pairs.len(), accounts.len() * sets.len());
+            let first: BTreeSet<_> = pairs.iter().take(accounts.len()).map(|(account, _)| account).collect();
+            assert!(pairs.is_empty() || first.len() == accounts.len());
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The names of permission sets and accounts: those of the ids in an answer, and the one permission set that a name means.
+//!
+//! A question about one thing reads that thing: AWS lists permission sets as bare ARNs, so that all their names cost one
+//! call each.
+
+use super::fetch::{text, texts};
+use super::look::Note;
+use super::names::{is_arn, matching, single};
+use super::spool::each;
+use super::walk::Pages;
+use super::{Gateway, GatewayError, Listing, Policy, Request, Target};
+use crate::cache::{Accept, Provenance};
+use crate::report::{Failure, Progress};
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+
+/// Up to so many accounts are described one by one; a page of their list has 20.
+const ACCOUNTS_ONE_BY_ONE: usize = 5;
+/// Describes that are under way together: a search stops at the hit, and what is under way then is wasted.
+const SEARCHING: usize = 8;
+/// A search that has described so many permission sets says so.
+const LONG_SEARCH: usize = 200;
+
+/// Names by id.
+#[derive(Debug, Clone, Default)]
+pub struct Labels {
+    /// Those that are known.
+    pub names: HashMap<String, String>,
+    /// Why others are not.
+    pub failure: Option<Failure>,
+}
+
+impl Gateway {
+    /// The ARN behind a permission set's ARN, its last part (`ps-...`) or its name.
+    pub async fn permission_set_arn(
+        &self,
+        text: &str,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<String, GatewayError> {
+        if is_arn(text) {
+            return Ok(text.to_owned());
+        }
+        if let Some(arn) = self.listed_permission_set(text, policy)? {
+            return Ok(arn);
+        }
+        let space = self.space(policy).await?;
+        // Which instance it is may be known only now.
+        if let Some(arn) = self.listed_permission_set(text, policy)? {
+            return Ok(arn);
+        }
+        if !policy.live {
+            return Err(GatewayError::NotCached { key: Request::PermissionSets.key().to_string() });
+        }
+        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        let (mut pages, mut described) = (Pages::new(Listing::PermissionSets), 0);
+        while let Some(page) = pages.next(self.source(), Some(&target)).await? {
+            let (mut unknown, mut found) = (Vec::new(), None);
+            for arn in texts(page) {
+                match self.cached_value(&Request::PermissionSet(arn.clone()), policy) {
+                    Ok(Some(set)) if set["Name"] == text => found = Some(arn),
+                    Ok(Some(_)) | Err(GatewayError::NotFound { .. }) => {}
+                    _ if arn.rsplit('/').next() == Some(text) => found = Some(arn),
+                    Ok(None) => unknown.push(arn),
+                    Err(error) => return Err(error),
+                }
+            }
+            if let Some(arn) = found {
+                return Ok(arn);
+            }
+            described += unknown.len();
+            if let Some(arn) = self.described_permission_set(text, unknown, policy, progress).await? {
+                return Ok(arn);
+            }
+            if described >= LONG_SEARCH && !pages.is_done() {
+                progress.notice(&format!(
+                    "{described} permission sets were described without finding `{text}`; `awsideman cache warm \
+                     permission-sets` fetches their names ahead of time"
+                ));
+            }
+        }
+        Err(GatewayError::NotFound { what: format!("permission set `{text}`") })
+    }
+
+    /// The ARN in the list that is held; `None` when no list is held, an error when the list does not have it.
+    fn listed_permission_set(&self, text: &str, policy: &Policy) -> Result<Option<String>, GatewayError> {
+        let Some(sets) = self.cached_value(&Request::PermissionSets, policy)? else { return Ok(None) };
+        let mut arns = matching(&sets, "PermissionSetArn", "Name", |set| {
+            set["Name"] == text || set["PermissionSetArn"].as_str().and_then(|arn| arn.rsplit('/').next()) == Some(text)
+        });
+        single(&mut arns, text, "permission set").map(Some)
+    }
+
+    /// Describes permission sets until one has the name.
+    async fn described_permission_set(
+        &self,
+        name: &str,
+        arns: Vec<String>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Option<String>, GatewayError> {
+        let mut described = stream::iter(arns)
+            .map(|arn| async move {
+                let set = self.live(&Request::PermissionSet(arn.clone()), policy, progress).await;
+                (arn, set)
+            })
+            .buffer_unordered(SEARCHING);
+        while let Some((arn, set)) = described.next().await {
+            match set {
+                Ok(mut set) => {
+                    if set.value()?["Name"] == name {
+                        return Ok(Some(arn));
+                    }
+                }
+                Err(GatewayError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The names of these permission sets: from their list where it is held, else each described.
+    pub async fn permission_set_names(
+        &self,
+        arns: HashSet<String>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Labels, GatewayError> {
+        let mut labels = Labels::default();
+        self.held_labels(&Request::PermissionSets, ("PermissionSetArn", "Name"), &arns, &mut labels, policy)?;
+        let requests = arns.into_iter().map(|arn| (Request::PermissionSet(arn.clone()), arn)).collect();
+        self.describe_labels(requests, "permission sets", &mut labels, policy, progress).await?;
+        Ok(labels)
+    }
+
+    /// The names of these accounts: as far as they are held, then each described when they are few, else from the list.
+    pub async fn account_names(
+        &self,
+        ids: HashSet<String>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Labels, GatewayError> {
+        let mut labels = Labels::default();
+        self.held_labels(&Request::Accounts, ("Id", "Name"), &ids, &mut labels, policy)?;
+        let unknown = ids.iter().filter(|id| !labels.names.contains_key(*id)).count();
+        if unknown > ACCOUNTS_ONE_BY_ONE && policy.live {
+            let names = &mut labels.names;
+            let mut show = |_: &Provenance, body: &mut dyn Read| {
+                each(body, &mut |item| {
+                    take_label(&item, ("Id", "Name"), &ids, names);
+                    Ok(())
+                })
+            };
+            return match self.read(&Request::Accounts, policy, progress, &mut show).await {
+                Ok(_) => Ok(labels),
+                Err(error) => labels.without("accounts", unknown, error),
+            };
+        }
+        let requests = ids.into_iter().map(|id| (Request::Account(id.clone()), id)).collect();
+        self.describe_labels(requests, "accounts", &mut labels, policy, progress).await?;
+        Ok(labels)
+    }
+
+    /// Takes labels from a list that may answer.
+    fn held_labels(
+        &self,
+        list: &Request,
+        fields: (&str, &str),
+        wanted: &HashSet<String>,
+        labels: &mut Labels,
+        policy: &Policy,
+    ) -> Result<(), GatewayError> {
+        let Some(space) = self.remembered().filter(|_| policy.read) else { return Ok(()) };
+        let names = &mut labels.names;
+        let accept = Accept { max_age: policy.max_age, stale: false };
+        // A list that is not held is no miss of this read: single answers take its place.
+        self.look(list, &space.text(), accept, Note::Hits, &mut |_, body| {
+            each(body, &mut |item| {
+                take_label(&item, fields, wanted, names);
+                Ok(())
+            })
+        })
+        .map(drop)
+    }
+
+    /// Adds what single descriptions say, of those that have no label yet.
+    async fn describe_labels(
+        &self,
+        requests: Vec<(Request, String)>,
+        what: &str,
+        labels: &mut Labels,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<(), GatewayError> {
+        let mut unknown = Vec::new();
+        for (request, id) in requests {
+            if labels.names.contains_key(&id) {
+                continue;
+            }
+            match self.cached_value(&request, policy) {
+                Ok(Some(found)) => _ = labels.names.insert(id, text(&found, "Name")),
+                Ok(None) => unknown.push((request, id)),
+                Err(GatewayError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !policy.live || unknown.is_empty() {
+            return Ok(());
+        }
+        unknown.sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
+        let mut left = unknown.len();
+        let mut answers = stream::iter(unknown)
+            .map(|(request, id)| async move {
+                let found = self.value(&request, policy, progress).await;
+                (id, found)
+            })
+            .buffer_unordered(SEARCHING);
+        while let Some((id, found)) = answers.next().await {
+            match found {
+                Ok(found) => _ = labels.names.insert(id, text(&found, "Name")),
+                Err(GatewayError::NotFound { .. }) => {}
+                // What AWS refuses for one it refuses for all.
+                Err(error) => {
+                    drop(answers);
+                    *labels = std::mem::take(labels).without(what, left, error)?;
+                    return Ok(());
+                }
+            }
+            left -= 1;
+        }
+        Ok(())
+    }
+}
+
+impl Labels {
+    /// The same without some names, and why; an error when nothing else can be read either.
+    fn without(self, what: &str, count: usize, error: GatewayError) -> Result<Labels, GatewayError> {
+        if error.ends_everything() && !matches!(error, GatewayError::Budget { .. }) {
+            return Err(error);
+        }
+        let target = format!("the names of {count} {what}");
+        Ok(Labels { failure: Some(Failure { target, error: error.to_string(), hint: None }), ..self })
+    }
+}
+
+fn take_label(item: &Value, (id, name): (&str, &str), wanted: &HashSet<String>, into: &mut HashMap<String, String>) {
+    let id = text(item, id);
+    if wanted.contains(&id) {
+        into.insert(id, text(item, name));
+    }
+}

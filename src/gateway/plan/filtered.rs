@@ -1,0 +1,29 @@
+//! What listing the assignments of one account or one permission set will cost.
+
+use super::super::assignments::Filter;
+use super::super::warm::{Renew, Round};
+use super::super::{Gateway, GatewayError, Policy, Request};
+use super::{Plan, Planned, Walk};
+use crate::config::WarmTarget;
+use crate::report::Progress;
+
+impl Gateway {
+    /// Counts the pairs that a filtered walk will ask about: those that the cache can answer cost nothing. Names come on
+    /// top of that, so that there may be more calls.
+    pub async fn plan_filtered(
+        &self,
+        filter: &Filter,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Plan, GatewayError> {
+        let found = self.pairs(filter, policy, progress).await?;
+        let space = self.space(policy).await?.text();
+        let renew = if policy.read { Renew::Unusable(policy.max_age) } else { Renew::All };
+        let round = Round::looking(&space, renew, progress);
+        let requests = found.pairs.into_iter().map(|(account, permission_set)| Request::Assignments { account, permission_set });
+        let calls = requests.filter(|request| !self.is_left(request, &round)).count() as u64;
+        let target = WarmTarget::Assignments.as_str();
+        let planned = Planned { target, calls, entries: 0, bytes: 0, exact: calls == 0 };
+        Ok(Plan::new(vec![planned], Some(Walk::Pairs), 0, self.rates()))
+    }
+}
