@@ -37,6 +37,9 @@ pub struct LogSettings {
     pub path: PathBuf,
     /// The directory of ours that it is in, made when it is absent; `None` for a file elsewhere.
     pub directory: Option<PathBuf>,
+    /// Whether the file is created by the first command, before its first line: the log of the host, which runbooks
+    /// search by its name, and `grep` fails on a file that does not exist.
+    pub create: bool,
     /// Who may read it.
     pub access: Access,
     /// The least that is written: `error`, `warn`, `info`, `debug`; `off` writes nothing.
@@ -45,11 +48,16 @@ pub struct LogSettings {
     pub format: LogFormat,
 }
 
-/// Begins the log of this process; the first one wins, whatever comes later. Nothing is opened before the first line.
+/// Begins the log of this process; the first one wins, whatever comes later. Nothing is opened before the first line,
+/// except for a file to [`LogSettings::create`].
 pub fn begin(settings: LogSettings) {
     let (level, format) = (settings.level, settings.format);
     if level == LevelFilter::OFF {
         return;
+    }
+    if settings.create && !settings.path.exists() {
+        // A log that cannot be written is no failure of the command.
+        let _ = private::open(&settings.path, Open::Append, settings.access);
     }
     let layer = fmt::layer().with_ansi(false).with_timer(Utc).with_target(false).with_writer(File(settings));
     // Other crates say what they like, names and paths among it: what of theirs matters is said again by us.
@@ -205,6 +213,7 @@ mod tests {
         let settings = LogSettings {
             path: "/proc/none/awsideman.log".into(),
             directory: Some("/proc/none".into()),
+            create: true,
             access: Access::Owner,
             level: LevelFilter::WARN,
             format: LogFormat::Text,

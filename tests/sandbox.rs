@@ -7,6 +7,8 @@
 mod faults;
 #[path = "sandbox/holds.rs"]
 mod holds;
+#[path = "sandbox/real_clients.rs"]
+mod real_clients;
 #[path = "sandbox/writes.rs"]
 mod writes;
 
@@ -233,7 +235,7 @@ async fn refusals_are_the_modelled_errors_with_their_fields() {
     assert!(error.into_service_error().is_account_not_found_exception());
     let error = bench.organizations.list_accounts().next_token("nonsense").send().await.expect_err("no token");
     assert!(error.into_service_error().is_invalid_input_exception());
-    let error = bench.sts.get_session_token().send().await.expect_err("not here");
+    let error = bench.sts.get_federation_token().name("me").send().await.expect_err("not here");
     assert_eq!(error.into_service_error().code(), Some("InvalidAction"));
     let error = bench.store.describe_identity_store().identity_store_id(store).send().await.expect_err("not here");
     assert_eq!(error.raw_response().map(|raw| raw.status().as_u16()), Some(404));

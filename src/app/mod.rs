@@ -307,9 +307,11 @@ impl App {
         };
         let own = self.state_dir().join("awsideman.log");
         let host = || host::is_root().then(|| PathBuf::from("/var/log/awsideman.log"));
-        let path = config.file.clone().or_else(host).unwrap_or_else(|| own.clone());
+        let host = config.file.is_none().then(host).flatten();
+        let create = host.is_some();
+        let path = host.or_else(|| config.file.clone()).unwrap_or_else(|| own.clone());
         let directory = (path.parent() == Some(self.state_dir())).then(|| self.state_dir().to_owned());
-        LogSettings { path, directory, access: self.access(), level, format }
+        LogSettings { path, directory, create, access: self.access(), level, format }
     }
 
     /// Whether entries are kept by this process alone.

@@ -134,6 +134,15 @@ fn add_assignments(organisation: &mut Organisation, dice: &mut Dice, sets: &[Id]
     }
 }
 
+/// Lets the group for emergencies into an account, with the first permission set, as it is in all others.
+pub(super) fn give_emergency_access(organisation: &mut Organisation, account: &Id) {
+    let group = organisation.index.group_by_name.get("break glass").cloned();
+    let administrator = organisation.permission_sets.values().find(|set| set.name == "AdministratorAccess");
+    if let (Some(group), Some(set)) = (group, administrator.map(|set| set.permission_set_arn.clone())) {
+        assign(organisation, account, &set, PrincipalType::Group, &group);
+    }
+}
+
 fn assign(organisation: &mut Organisation, account: &Id, set: &Id, kind: PrincipalType, principal: &Id) {
     organisation.add_assignment(Assignment {
         account_id: account.clone(),

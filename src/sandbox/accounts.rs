@@ -87,21 +87,11 @@ fn add_accounts(organisation: &mut Organisation, dice: &mut Dice, accounts: usiz
         };
         let id = account_id(organisation, dice, number);
         let state = if suspended { "SUSPENDED" } else { "ACTIVE" };
-        let identity = &organisation.identity;
-        let account = Account {
-            arn: format!(
-                "arn:aws:organizations::{}:account/{}/{id}",
-                identity.management_account, identity.organization
-            ),
-            email: format!("aws+{mailbox}@example.com"),
-            name,
-            status: state,
-            state,
-            paths: vec![format!("{}{id}/", path(organisation, parent))],
-            joined_method: if number == 0 { "INVITED" } else { "CREATED" },
-            joined_timestamp: if number == 0 { Moment(identity.created.0 - 60_000) } else { dice.moment() },
-            id: id.clone(),
-        };
+        let joined = if number == 0 { Moment(organisation.identity.created.0 - 60_000) } else { dice.moment() };
+        let mut account = account(organisation, &id, parent, (name, &mailbox), (state, state), joined);
+        if number == 0 {
+            account.joined_method = "INVITED";
+        }
         organisation.add_account(account, parent);
         if number % 2 == 1 {
             let tags = vec![
@@ -109,6 +99,58 @@ fn add_accounts(organisation: &mut Organisation, dice: &mut Dice, accounts: usiz
                 Tag { key: "Owner".into(), value: dice.one_of(names::TEAMS).into() },
             ];
             organisation.tags.insert(id, tags);
+        }
+    }
+}
+
+fn account(
+    organisation: &Organisation,
+    id: &Id,
+    parent: &Id,
+    (name, mailbox): (String, &str),
+    (state, status): (&'static str, &'static str),
+    joined_timestamp: Moment,
+) -> Account {
+    let identity = &organisation.identity;
+    Account {
+        arn: format!("arn:aws:organizations::{}:account/{}/{id}", identity.management_account, identity.organization),
+        email: format!("aws+{mailbox}@example.com"),
+        name,
+        status,
+        state,
+        paths: vec![format!("{}{id}/", path(organisation, parent))],
+        joined_method: "CREATED",
+        joined_timestamp,
+        id: id.clone(),
+    }
+}
+
+/// Accounts as large organizations have them next to active and suspended ones: name, state, and the status that AWS
+/// gave such an account until it retired the field.
+const EVERY_STATE: [(&str, &str, &str); 5] = [
+    ("closed", "CLOSED", "SUSPENDED"),
+    ("pending-activation", "PENDING_ACTIVATION", "ACTIVE"),
+    ("pending-closure", "PENDING_CLOSURE", "PENDING_CLOSURE"),
+    ("twin", "ACTIVE", "ACTIVE"),
+    ("twin", "ACTIVE", "ACTIVE"),
+];
+
+/// Adds an account in each state that is not there otherwise, and two active ones of one name, which the group with
+/// emergency access reaches as it reaches all active accounts.
+pub(super) fn add_every_state(organisation: &mut Organisation) {
+    let mut dice = Dice::new(0, &format!("account states of {}", organisation.identity.organization));
+    let root = organisation.identity.root.clone();
+    let teams: Vec<Id> = organisation.units.keys().cloned().collect();
+    for (number, (name, state, status)) in EVERY_STATE.into_iter().enumerate() {
+        let parent = teams.get(number % teams.len().max(1)).unwrap_or(&root).clone();
+        // Not the first number, which is the management account's.
+        let id = account_id(organisation, &mut dice, number + 2);
+        let mailbox = format!("{name}-{number}");
+        let joined = dice.moment();
+        let account = account(organisation, &id, &parent, (name.to_owned(), &mailbox), (state, status), joined);
+        organisation.add_account(account, &parent);
+        if state == "ACTIVE" {
+            super::access::give_emergency_access(organisation, &id);
         }
     }
 }
@@ -140,6 +182,21 @@ fn account_id(organisation: &Organisation, dice: &mut Dice, number: usize) -> Id
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_state_and_a_name_for_two_are_added_and_the_rest_stays() {
+        let plain = Organisation::generate(&Shape::default());
+        let made = plain.clone().with_account_states();
+        for state in ["ACTIVE", "SUSPENDED", "CLOSED", "PENDING_ACTIVATION", "PENDING_CLOSURE"] {
+            assert!(made.accounts.values().any(|account| account.state == state), "{state}");
+        }
+        let twins: Vec<&Account> = made.accounts.values().filter(|account| account.name == "twin").collect();
+        assert_eq!(twins.len(), 2);
+        assert!(twins.iter().all(|twin| made.assignments.iter().any(|row| row.account_id == twin.id)));
+        assert_eq!(made.accounts.len(), plain.accounts.len() + 5);
+        assert!(plain.accounts.keys().all(|id| made.accounts.contains_key(id)));
+        assert!(plain.assignments.is_subset(&made.assignments) && plain.users.keys().eq(made.users.keys()));
+    }
 
     #[test]
     fn the_tree_holds_every_account_once_and_one_is_suspended() {

@@ -53,6 +53,12 @@ pub(super) fn operations(service: Service) -> impl Iterator<Item = (&'static str
     reads.chain(follows).chain(writes.iter().map(|(name, write)| (*name, Action::Write(*write))))
 }
 
+/// All operations there are, as targets.
+pub(super) fn targets() -> impl Iterator<Item = String> {
+    let named = |service: Service| operations(service).map(move |(name, _)| format!("{}.{name}", service.prefix()));
+    Service::ALL.into_iter().flat_map(named).chain(sts::OPERATIONS.into_iter().map(str::to_owned))
+}
+
 /// Whether a pattern of operations means `target` (`AWSIdentityStore.ListUsers`).
 pub(super) fn means(pattern: &str, target: &str) -> bool {
     match pattern.strip_suffix(".*") {
@@ -67,16 +73,13 @@ pub(super) fn means(pattern: &str, target: &str) -> bool {
 
 /// Refuses a pattern that means no operation at all.
 pub(super) fn check_pattern(pattern: &str) -> Result<(), String> {
-    let services = [Service::IdentityStore, Service::SsoAdmin, Service::Organizations];
-    let mut targets = services
-        .into_iter()
-        .flat_map(|service| operations(service).map(move |(name, _)| format!("{}.{name}", service.prefix())));
-    if means(pattern, sts::CALLER_IDENTITY) || targets.any(|target| means(pattern, &target)) {
+    if targets().any(|target| means(pattern, &target)) {
         Ok(())
     } else {
         Err(format!(
             "the sandbox has no operation `{pattern}`: give `AWSIdentityStore.ListUsers`, `ListUsers`, \
-             `AWSIdentityStore.*`, `SWBExternalService.*`, `AWSOrganizationsV20161128.*` or `*`"
+             `AWSIdentityStore.*`, `SWBExternalService.*`, `AWSOrganizationsV20161128.*`, \
+             `AWSSecurityTokenServiceV20110615.*` or `*`"
         ))
     }
 }

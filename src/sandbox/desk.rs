@@ -20,7 +20,10 @@ use super::lagging::Lagging;
 use super::now::Now;
 use super::organisation::Counts;
 use super::organisation::Organisation;
+use super::signature::Signed;
 use super::sts;
+use super::sts::Asking;
+use super::sts::Sessions;
 use super::verdict::Course;
 use super::verdict::Judge;
 use super::verdict::Verdict;
@@ -36,12 +39,14 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 /// A call: its `X-Amz-Target`, and its body.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Call<'a> {
     /// `AWSIdentityStore.ListUsers`; absent in the query protocol.
     pub(super) target: Option<&'a str>,
     /// JSON, or a form without a target.
     pub(super) body: &'a [u8],
+    /// What its signature names.
+    pub(super) signed: Signed<'a>,
 }
 
 /// What goes back over the wire.
@@ -68,6 +73,8 @@ pub(super) struct Admitted {
     pub(super) course: Course,
     asked: Asked,
     refusal: Option<Refusal>,
+    /// What the region gives in place of the answer.
+    elsewhere: Option<Answer>,
     lost: Option<Refusal>,
     request_id: String,
 }
@@ -75,7 +82,7 @@ pub(super) struct Admitted {
 #[derive(Debug)]
 enum Asked {
     Json(Found, Result<Request, Refusal>),
-    Form(Vec<u8>),
+    Form { form: Vec<u8>, access_key: Option<String> },
     Unknown,
 }
 
@@ -94,6 +101,7 @@ struct World {
     arrivals: Arrivals,
     judge: Judge,
     dice: Dice,
+    sessions: Sessions,
     latency: Duration,
     async_delay: Duration,
 }
@@ -109,6 +117,7 @@ impl Desk {
             arrivals: Arrivals::default(),
             judge: Judge::default(),
             dice,
+            sessions: Sessions::default(),
             latency: conduct.limits.latency,
             async_delay: conduct.async_delay,
         };
@@ -192,14 +201,15 @@ impl Desk {
 impl World {
     fn admit(&mut self, now: Now, call: Call<'_>) -> Admitted {
         let request_id = self.dice.uuid();
+        let form = || Asked::Form { form: call.body.to_owned(), access_key: call.signed.access_key.map(str::to_owned) };
         let (operation, asked) = match call.target {
             Some(target) => match catalogue::find(target) {
                 Some(found) => (target.to_owned(), Asked::Json(found, Request::read(found.service, call.body))),
                 None => return self.unjudged(target, Asked::Unknown, request_id),
             },
             None => match sts::operation(call.body) {
-                Some(operation) => (operation.to_owned(), Asked::Form(call.body.to_owned())),
-                None => return self.unjudged("", Asked::Form(call.body.to_owned()), request_id),
+                Some(operation) => (operation.to_owned(), form()),
+                None => return self.unjudged("", form(), request_id),
             },
         };
         let mut verdict = self.verdict(now, &operation, &asked);
@@ -210,13 +220,17 @@ impl World {
             request.mishaps = verdict.mishaps;
         }
         let (refusal, lost) = (verdict.refusal.take(), verdict.lost.take());
-        Admitted { operation, course: verdict.course, asked, refusal, lost, request_id }
+        let elsewhere = match &asked {
+            Asked::Json(found, _) => self.organisation.regions.refusal(&self.organisation, call.signed.region, found),
+            Asked::Form { .. } | Asked::Unknown => None,
+        };
+        Admitted { operation, course: verdict.course, asked, refusal, elsewhere, lost, request_id }
     }
 
     /// A call of nothing that there is: neither counted nor judged.
     fn unjudged(&self, operation: &str, asked: Asked, request_id: String) -> Admitted {
         let course = Course { latency: self.judge.latency(operation, self.latency), ..Course::default() };
-        Admitted { operation: operation.into(), course, asked, refusal: None, lost: None, request_id }
+        Admitted { operation: operation.into(), course, asked, refusal: None, elsewhere: None, lost: None, request_id }
     }
 
     /// A call beyond the quota meets nothing but its latency: no rule counts it.
@@ -230,27 +244,32 @@ impl World {
                 }
                 (found.service, request.as_ref().ok())
             }
-            Asked::Form(_) | Asked::Unknown => (Service::IdentityStore, None),
+            Asked::Form { .. } | Asked::Unknown => (Service::IdentityStore, None),
         };
         self.judge.judge(&self.organisation, operation, service, request, self.latency)
     }
 
     fn answer(&mut self, now: Now, call: Admitted) -> Reply {
-        let Admitted { operation, asked, refusal, lost, request_id, .. } = call;
+        let Admitted { operation, asked, refusal, elsewhere, lost, request_id, .. } = call;
         self.lagging.settle(now, &mut self.organisation);
         match asked {
             Asked::Unknown => refused(None, &Refusal::unknown_operation(&operation), request_id),
-            Asked::Form(form) => {
-                let xml = match refusal.or(lost) {
-                    Some(Refusal { status, code, message, .. }) => sts::refused(status, code, &message, &request_id),
-                    None => sts::answer(&self.organisation, &form, &request_id),
+            Asked::Form { form, access_key } => {
+                let xml = if let Some(refusal) = refusal.or(lost) {
+                    sts::failed(&refusal, &request_id)
+                } else {
+                    let access_key = access_key.as_deref();
+                    let (organisation, request_id) = (&self.organisation, request_id.as_str());
+                    let asking = Asking { organisation, form: &form, access_key, now, request_id };
+                    self.sessions.answer(&asking, &mut self.dice)
                 };
                 Reply { status: xml.status, content_type: "text/xml", request_id, error: None, body: xml.text }
             }
             Asked::Json(found, request) => {
-                let answer = match refusal {
-                    Some(refusal) => Err(refusal),
-                    None => request.and_then(|request| self.carry_out(now, found.action, request)),
+                let answer = match (refusal, elsewhere) {
+                    (Some(refusal), _) => Err(refusal),
+                    (None, Some(answer)) => answer,
+                    (None, None) => request.and_then(|request| self.carry_out(now, found.action, request)),
                 };
                 // Without a delay what was begun is done before its caller hears of it.
                 self.lagging.settle(now, &mut self.organisation);

@@ -47,6 +47,10 @@ pub struct Faults {
     pub fail_async: Vec<Rule>,
     /// The caller is a delegated administrator, who may assign nothing in the management account.
     pub delegated_admin: bool,
+    /// Refuse the deprecated `Filters` of `ListUsers` and `ListGroups`, as some regions of AWS do.
+    pub refuse_filters: bool,
+    /// Answer accounts with `State` alone, without `Status`, which AWS retired in September 2026.
+    pub no_account_status: bool,
     /// Let these wait until they are released: before what they ask for is done, or with `"when": "after"` between that
     /// and the answer. Holds the first such call only, unless `count` says otherwise.
     pub hold: Vec<Rule>,

@@ -1,7 +1,8 @@
 //! identitystore: people, groups and memberships.
 //!
 //! Neighbours: `desk.rs` looks its operations up here; they read the organisation. Promise: whole objects in listings,
-//! an unknown id is `ResourceNotFoundException` with its kind, and filters are refused as AWS refuses them.
+//! an unknown id is `ResourceNotFoundException` with its kind, and `Filters` are taken as AWS takes
+//! them unless the faults refuse them.
 
 use super::forms::Form;
 use super::organisation;
@@ -9,12 +10,14 @@ use super::organisation::Organisation;
 use super::paging::Paging;
 use super::records::Id;
 use super::records::Membership;
+use super::records::store_arn;
 use super::wire::Answer;
 use super::wire::Operation;
 use super::wire::Refusal;
 use super::wire::Request;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// What can be asked.
 pub(super) const OPERATIONS: &[(&str, Operation)] = &[
@@ -33,9 +36,10 @@ pub(super) const OPERATIONS: &[(&str, Operation)] = &[
 
 fn list_users(organisation: &Organisation, request: &Request) -> Answer {
     let store = store(organisation, request)?;
-    refuse_filters(request)?;
-    let paging = Paging::read(request, &[store, "ListUsers"])?;
-    let rows = organisation::after(&organisation.users, paging.after());
+    let index = &organisation.index.user_by_name;
+    let wanted = Wanted::read(request, "UserName", index)?;
+    let paging = Paging::read(request, &[store, "ListUsers", wanted.scope()])?;
+    let rows = organisation::after(&organisation.users, paging.after()).filter(|(id, _)| wanted.has(id));
     Ok(paging.page("Users", rows.map(|(id, user)| (id.clone(), json!(user)))))
 }
 
@@ -62,14 +66,15 @@ fn get_user_id(organisation: &Organisation, request: &Request) -> Answer {
         }
     };
     let id = found.ok_or_else(|| Refusal::not_in_store("USER", None))?;
-    Ok(json!({"IdentityStoreId": store, "UserId": id}))
+    Ok(json!({"IdentityStoreId": store, "UserId": id, "UserArn": store_arn("user", id)}))
 }
 
 fn list_groups(organisation: &Organisation, request: &Request) -> Answer {
     let store = store(organisation, request)?;
-    refuse_filters(request)?;
-    let paging = Paging::read(request, &[store, "ListGroups"])?;
-    let rows = organisation::after(&organisation.groups, paging.after());
+    let index = &organisation.index.group_by_name;
+    let wanted = Wanted::read(request, "DisplayName", index)?;
+    let paging = Paging::read(request, &[store, "ListGroups", wanted.scope()])?;
+    let rows = organisation::after(&organisation.groups, paging.after()).filter(|(id, _)| wanted.has(id));
     Ok(paging.page("Groups", rows.map(|(id, group)| (id.clone(), json!(group)))))
 }
 
@@ -93,7 +98,7 @@ fn get_group_id(organisation: &Organisation, request: &Request) -> Answer {
         }
     };
     let id = found.ok_or_else(|| Refusal::not_in_store("GROUP", None))?;
-    Ok(json!({"GroupId": id, "IdentityStoreId": store}))
+    Ok(json!({"GroupId": id, "IdentityStoreId": store, "GroupArn": store_arn("group", id)}))
 }
 
 fn list_group_memberships(organisation: &Organisation, request: &Request) -> Answer {
@@ -113,14 +118,22 @@ fn list_group_memberships_for_member(organisation: &Organisation, request: &Requ
 }
 
 fn memberships<'a>(organisation: &Organisation, paging: &Paging, ids: impl Iterator<Item = &'a Id>) -> Value {
-    paging.page("GroupMemberships", ids.map(|id| (id.clone(), json!(organisation.memberships.get(id)))))
+    let rows = ids.filter_map(|id| organisation.memberships.get(id).map(|found| (id.clone(), whole(found))));
+    paging.page("GroupMemberships", rows)
+}
+
+/// A membership with its ARN, which is not stored: there may be hundreds of thousands.
+fn whole(membership: &Membership) -> Value {
+    let mut row = json!(membership);
+    row["MembershipArn"] = json!(store_arn("membership", &membership.membership_id));
+    row
 }
 
 fn describe_group_membership(organisation: &Organisation, request: &Request) -> Answer {
     store(organisation, request)?;
     let id = request.id("MembershipId", Form::ResourceId)?;
     let found: Option<&Membership> = organisation.memberships.get(id);
-    found.map(|membership| json!(membership)).ok_or_else(|| Refusal::not_in_store("GROUP_MEMBERSHIP", Some(id)))
+    found.map(whole).ok_or_else(|| Refusal::not_in_store("GROUP_MEMBERSHIP", Some(id)))
 }
 
 fn get_group_membership_id(organisation: &Organisation, request: &Request) -> Answer {
@@ -129,7 +142,8 @@ fn get_group_membership_id(organisation: &Organisation, request: &Request) -> An
     let pair = (Id::from(group), Id::from(user));
     let found = organisation.index.membership_by_pair.get(&pair);
     let id = found.ok_or_else(|| Refusal::not_in_store("GROUP_MEMBERSHIP", None))?;
-    Ok(json!({"IdentityStoreId": store, "MembershipId": id}))
+    let arn = store_arn("membership", id);
+    Ok(json!({"IdentityStoreId": store, "MembershipId": id, "MembershipArn": arn}))
 }
 
 fn is_member_in_groups(organisation: &Organisation, request: &Request) -> Answer {
@@ -182,13 +196,50 @@ pub(super) fn member<'a>(organisation: &Organisation, request: &'a Request) -> R
     if organisation.users.contains_key(id) { Ok(id) } else { Err(Refusal::not_in_store("USER", Some(id))) }
 }
 
-fn refuse_filters(request: &Request) -> Result<(), Refusal> {
-    match request.value("Filters") {
-        None => Ok(()),
-        Some(Value::Array(filters)) if filters.is_empty() => Ok(()),
-        Some(_) => {
+/// What the `Filters` of a listing leave: everything, or the one with a name, or nothing.
+enum Wanted<'a> {
+    All,
+    Named(&'a str, Option<&'a Id>),
+}
+
+impl<'a> Wanted<'a> {
+    /// Reads `Filters`: AWS deprecates them and still takes one, on the attribute that is unique.
+    fn read(request: &'a Request, attribute: &str, index: &'a BTreeMap<String, Id>) -> Result<Wanted<'a>, Refusal> {
+        let filters = match request.value("Filters") {
+            None => return Ok(Wanted::All),
+            Some(Value::Array(filters)) => filters,
+            Some(_) => return Err(Refusal::serialization("Filters can not be converted to a list")),
+        };
+        let [filter] = filters.as_slice() else {
+            let rule = "Member must have length less than or equal to 1";
+            return if filters.is_empty() { Ok(Wanted::All) } else { Err(request.invalid("Filters", "", rule)) };
+        };
+        if request.mishaps.refuse_filters {
             let message = "Filter is deprecated, please remove filter from request";
-            Err(Refusal::validation(request.service(), "", message))
+            return Err(Refusal::validation(request.service(), "", message));
+        }
+        let text = |field: &str| filter.get(field).and_then(Value::as_str);
+        let path = text("AttributePath").ok_or_else(|| request.missing("Filters.AttributePath"))?;
+        let value = text("AttributeValue").ok_or_else(|| request.missing("Filters.AttributeValue"))?;
+        if path.eq_ignore_ascii_case(attribute) {
+            Ok(Wanted::Named(value, index.get(&value.to_lowercase())))
+        } else {
+            Err(unknown_path(request, path, attribute))
+        }
+    }
+
+    /// What tells its listing from others.
+    fn scope(&self) -> &str {
+        match self {
+            Wanted::All => "",
+            Wanted::Named(name, _) => name,
+        }
+    }
+
+    fn has(&self, id: &Id) -> bool {
+        match self {
+            Wanted::All => true,
+            Wanted::Named(_, found) => *found == Some(id),
         }
     }
 }

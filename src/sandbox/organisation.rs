@@ -17,6 +17,7 @@ use super::records::PrincipalType;
 use super::records::Tag;
 use super::records::Unit;
 use super::records::User;
+use super::regions::Regions;
 use super::shape::Shape;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -52,6 +53,9 @@ pub struct Organisation {
     /// Where new ids come from.
     #[serde(skip)]
     pub(super) mint: Mint,
+    /// Where its instance is.
+    #[serde(skip)]
+    pub(super) regions: Regions,
 }
 
 /// What the organisation is called, in each of its services.
@@ -119,6 +123,20 @@ impl Organisation {
         super::generate::organisation(shape)
     }
 
+    /// The same with accounts in every state that AWS has, and two of one name.
+    #[must_use]
+    pub fn with_account_states(mut self) -> Organisation {
+        super::accounts::add_every_state(&mut self);
+        self
+    }
+
+    /// The same in these regions.
+    #[must_use]
+    pub fn in_regions(mut self, regions: Regions) -> Organisation {
+        self.regions = regions;
+        self
+    }
+
     /// How much there is of everything.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -165,6 +183,7 @@ impl Organisation {
             outdated: Pairs::new(),
             progressing: Progressing::default(),
             mint: Mint::default(),
+            regions: Regions::default(),
         }
     }
 

@@ -7,11 +7,13 @@ use super::forms::Form;
 use super::organisation;
 use super::organisation::Organisation;
 use super::paging::Paging;
+use super::records::Account;
 use super::records::Id;
 use super::wire::Answer;
 use super::wire::Operation;
 use super::wire::Refusal;
 use super::wire::Request;
+use serde_json::Value;
 use serde_json::json;
 
 /// What can be asked.
@@ -26,7 +28,13 @@ pub(super) const OPERATIONS: &[(&str, Operation)] = &[
     ("ListChildren", list_children),
     ("DescribeOrganizationalUnit", describe_unit),
     ("ListTagsForResource", list_tags_for_resource),
+    ("ListDelegatedAdministrators", list_delegated_administrators),
 ];
+
+/// The service that an account can administer for the organization.
+const IDENTITY_CENTER: &str = "sso.amazonaws.com";
+/// The account that does.
+const DELEGATED: &str = "audit";
 
 #[expect(clippy::unnecessary_wraps, reason = "every operation has this form; this one takes no arguments to refuse")]
 fn describe_organization(organisation: &Organisation, _: &Request) -> Answer {
@@ -47,7 +55,7 @@ fn describe_organization(organisation: &Organisation, _: &Request) -> Answer {
 fn list_accounts(organisation: &Organisation, request: &Request) -> Answer {
     let paging = Paging::read(request, &[&organisation.identity.organization, "ListAccounts"])?;
     let rows = organisation::after(&organisation.accounts, paging.after());
-    Ok(paging.page("Accounts", rows.map(|(id, account)| (id.clone(), json!(account)))))
+    Ok(paging.page("Accounts", rows.map(|(id, account)| (id.clone(), shown(account, request)))))
 }
 
 fn describe_account(organisation: &Organisation, request: &Request) -> Answer {
@@ -56,7 +64,7 @@ fn describe_account(organisation: &Organisation, request: &Request) -> Answer {
         let message = "You specified an account that doesn't exist.";
         Refusal::organizations("AccountNotFoundException", message)
     };
-    organisation.accounts.get(id).map(|account| json!({"Account": account})).ok_or_else(missing)
+    organisation.accounts.get(id).map(|account| json!({"Account": shown(account, request)})).ok_or_else(missing)
 }
 
 fn list_roots(organisation: &Organisation, request: &Request) -> Answer {
@@ -86,7 +94,17 @@ fn list_accounts_for_parent(organisation: &Organisation, request: &Request) -> A
     let parent = parent(organisation, request)?;
     let paging = Paging::read(request, &["ListAccountsForParent", parent])?;
     let rows = organisation::seconds(&organisation.index.accounts_in, parent, paging.after());
-    Ok(paging.page("Accounts", rows.map(|id| (id.clone(), json!(organisation.accounts.get(id))))))
+    let rows = rows.filter_map(|id| organisation.accounts.get(id));
+    Ok(paging.page("Accounts", rows.map(|account| (account.id.clone(), shown(account, request)))))
+}
+
+/// An account as AWS shows it.
+fn shown(account: &Account, request: &Request) -> Value {
+    let mut row = json!(account);
+    if let (true, Value::Object(fields)) = (request.mishaps.no_account_status, &mut row) {
+        fields.remove("Status");
+    }
+    row
 }
 
 fn list_parents(organisation: &Organisation, request: &Request) -> Answer {
@@ -132,6 +150,21 @@ fn list_tags_for_resource(organisation: &Organisation, request: &Request) -> Ans
     Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(&*tag.key), json!(tag)))))
 }
 
+fn list_delegated_administrators(organisation: &Organisation, request: &Request) -> Answer {
+    let service = request.optional_text("ServicePrincipal")?.unwrap_or(IDENTITY_CENTER);
+    let paging = Paging::read(request, &["ListDelegatedAdministrators", service])?;
+    let delegated = |account: &&Account| service == IDENTITY_CENTER && account.name == DELEGATED;
+    let rows = organisation.accounts.values().filter(delegated).map(|account| {
+        let mut row = shown(account, request);
+        if let Value::Object(fields) = &mut row {
+            fields.remove("Paths");
+        }
+        row["DelegationEnabledDate"] = json!(account.joined_timestamp);
+        (account.id.clone(), row)
+    });
+    Ok(paging.page_of_few("DelegatedAdministrators", rows))
+}
+
 /// The root or unit of the call, which must exist.
 fn parent<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
     let id = request.id("ParentId", Form::ParentId)?;
@@ -148,7 +181,6 @@ mod tests {
     use super::*;
     use crate::sandbox::shape::Shape;
     use crate::sandbox::testing::Caller;
-    use serde_json::Value;
     use std::collections::BTreeSet;
 
     fn large() -> Caller {

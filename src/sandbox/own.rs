@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<Service> {
         .route("/_sandbox/calls", get(calls))
         .route("/_sandbox/arrivals", get(arrivals))
         .route("/_sandbox/reset-calls", post(reset_calls))
+        .route("/_sandbox/operations", get(operations))
         .route("/_sandbox/organisation", get(counts))
         .route("/_sandbox/faults", get(faults).post(set_faults))
         .route("/_sandbox/release", post(release))
@@ -33,7 +34,7 @@ pub(super) fn routes() -> Router<Service> {
 /// What every other path gets.
 pub(super) async fn nothing_here() -> Response {
     let text = "AWS calls are POST /; the sandbox's own are GET /_sandbox/calls, GET /_sandbox/arrivals, POST \
-                /_sandbox/reset-calls, GET /_sandbox/organisation, GET and POST /_sandbox/faults and POST \
+                /_sandbox/reset-calls, GET /_sandbox/operations, GET /_sandbox/organisation, GET and POST /_sandbox/faults and POST \
                 /_sandbox/release\n";
     (StatusCode::NOT_FOUND, text).into_response()
 }
@@ -50,6 +51,10 @@ async fn arrivals(State(service): State<Service>) -> Response {
 async fn reset_calls(State(service): State<Service>) -> Response {
     service.desk.reset_calls();
     Json(service.desk.calls()).into_response()
+}
+
+async fn operations() -> Response {
+    Json(json!({"operations": catalogue::targets().collect::<Vec<_>>()})).into_response()
 }
 
 async fn counts(State(service): State<Service>) -> Response {

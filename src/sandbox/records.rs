@@ -154,6 +154,11 @@ pub(super) struct Membership {
     pub(super) member_id: MemberId,
 }
 
+/// The ARN of a `user`, `group` or `membership` of an identity store.
+pub(super) fn store_arn(kind: &str, id: &str) -> String {
+    format!("arn:aws:identitystore:::{kind}/{id}")
+}
+
 /// Who is in a group: a user, the only kind that there is.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]

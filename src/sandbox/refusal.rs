@@ -52,8 +52,11 @@ impl Refusal {
 
     /// identitystore: `USER`, `GROUP`, `GROUP_MEMBERSHIP` or `IDENTITY_STORE` with this id is not there.
     pub(super) fn not_in_store(kind: &'static str, id: Option<&str>) -> Refusal {
-        let refusal =
-            Refusal::new("ResourceNotFoundException", format!("{kind} not found.")).with("ResourceType", kind);
+        let message = match (kind, id) {
+            ("IDENTITY_STORE", Some(id)) => format!("IdentityStore not present for IdentityStoreId: {id}"),
+            _ => format!("{kind} not found."),
+        };
+        let refusal = Refusal::new("ResourceNotFoundException", message).with("ResourceType", kind);
         match id {
             Some(id) => refusal.with("ResourceId", id),
             None => refusal,

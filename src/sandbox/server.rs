@@ -21,6 +21,7 @@ use super::now::Now;
 use super::organisation::Organisation;
 use super::own;
 use super::records::Moment;
+use super::signature::Signed;
 use crate::clock::Clock;
 use axum::Router;
 use axum::body::Body;
@@ -124,7 +125,7 @@ async fn call(
 ) -> Response {
     // A target that is no text is one that nobody knows.
     let target = headers.get("x-amz-target").map(|value| value.to_str().unwrap_or_default());
-    let mut call = service.desk.admit(service.now(), Call { target, body: &body });
+    let mut call = service.desk.admit(service.now(), Call { target, body: &body, signed: Signed::read(&headers) });
     let operation = call.operation.clone();
     let course = std::mem::take(&mut call.course);
     if !course.latency.is_zero() {

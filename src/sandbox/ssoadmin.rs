@@ -53,20 +53,23 @@ fn describe_instance(organisation: &Organisation, request: &Request) -> Answer {
         return Err(Refusal::denied(format!("You are not authorized to perform sso:DescribeInstance on {arn}")));
     }
     let mut answer = instance_fields(organisation);
+    answer["PermissionSetsEnabled"] = json!(true);
     answer["EncryptionConfigurationDetails"] = json!({"KeyType": "AWS_OWNED_KMS_KEY", "EncryptionStatus": "ENABLED"});
     Ok(answer)
 }
 
 fn instance_fields(organisation: &Organisation) -> Value {
     let identity = &organisation.identity;
-    json!({
+    let mut fields = json!({
         "InstanceArn": identity.instance_arn,
         "IdentityStoreId": identity.store,
         "OwnerAccountId": identity.management_account,
         "Name": identity.instance_name,
         "CreatedDate": identity.created,
         "Status": "ACTIVE",
-    })
+    });
+    organisation.regions.describe(&mut fields, &json!(identity.created));
+    fields
 }
 
 fn list_permission_sets(organisation: &Organisation, request: &Request) -> Answer {
@@ -197,18 +200,25 @@ fn list_account_assignments_for_principal(organisation: &Organisation, request: 
 }
 
 fn list_tags_for_resource(organisation: &Organisation, request: &Request) -> Answer {
+    let arn = taggable(organisation, request)?;
+    let paging = Paging::read(request, &["ListTagsForResource", arn])?;
+    let tags = organisation.tags.get(arn).into_iter().flatten();
+    Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(&*tag.key), json!(tag)))))
+}
+
+/// The resource of the call, which must be the instance or one of its permission sets.
+pub(super) fn taggable<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
     let arn = request.id("ResourceArn", Form::SsoTaggable)?;
     if let Some(asked) = request.optional_id("InstanceArn", Form::InstanceArn)?
         && *asked != *organisation.identity.instance_arn
     {
         return Err(no_instance(asked));
     }
-    if *arn != *organisation.identity.instance_arn && !organisation.permission_sets.contains_key(arn) {
-        return Err(Refusal::not_found(format!("Could not find resource {arn}")));
+    if *arn == *organisation.identity.instance_arn || organisation.permission_sets.contains_key(arn) {
+        Ok(arn)
+    } else {
+        Err(Refusal::not_found(format!("Could not find resource {arn}")))
     }
-    let paging = Paging::read(request, &["ListTagsForResource", arn])?;
-    let tags = organisation.tags.get(arn).into_iter().flatten();
-    Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(&*tag.key), json!(tag)))))
 }
 
 pub(super) fn principal_type(word: &str) -> Option<PrincipalType> {

@@ -84,7 +84,8 @@ impl Caller {
         let body = body.to_string();
         let at = Moment(AT + i64::try_from(self.since.get().as_millis()).expect("a short test"));
         let now = Now { since: self.since.get(), at };
-        let reply = self.desk.answer_at_once(now, Call { target: Some(target), body: body.as_bytes() });
+        let reply =
+            self.desk.answer_at_once(now, Call { target: Some(target), body: body.as_bytes(), ..Call::default() });
         (reply.status, serde_json::from_str(&reply.body).expect("JSON"))
     }
 }

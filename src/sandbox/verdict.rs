@@ -9,6 +9,7 @@ use super::faults::Faults;
 use super::faults::Rule;
 use super::faults::When;
 use super::organisation::Organisation;
+use super::sts;
 use super::wire::Mishaps;
 use super::wire::Refusal;
 use super::wire::Request;
@@ -155,7 +156,14 @@ impl Judge {
         let every = faults.throttle_every > 0 && self.calls.is_multiple_of(faults.throttle_every);
         let throttled = every || throttle.is_some();
         let mut verdict = Verdict { throttled, ..Verdict::default() };
-        verdict.mishaps = Mishaps { rows, repeat_token, fail_async, delegated_admin: faults.delegated_admin };
+        verdict.mishaps = Mishaps {
+            rows,
+            repeat_token,
+            fail_async,
+            delegated_admin: faults.delegated_admin,
+            refuse_filters: faults.refuse_filters,
+            no_account_status: faults.no_account_status,
+        };
         let (held_before, held_after) = match hold {
             Some(hold) if hold.when == When::After => (None, Some(hold)),
             hold => (hold, None),
@@ -222,6 +230,7 @@ fn denial(organisation: &Organisation, target: &str, service: Service) -> Refusa
     let (account, role) = (&identity.management_account, &identity.caller_role);
     let name = target.rsplit('.').next().unwrap_or(target);
     let prefix = match service {
+        _ if target.starts_with(sts::PREFIX) => "sts",
         Service::IdentityStore => "identitystore",
         Service::SsoAdmin => "sso",
         Service::Organizations => "organizations",

@@ -69,6 +69,7 @@ pub(super) struct Request {
 
 /// Faults that an operation has to take part in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(super) struct Mishaps {
     /// The most rows that a page may have.
     pub(super) rows: Option<usize>,
@@ -78,6 +79,10 @@ pub(super) struct Mishaps {
     pub(super) fail_async: bool,
     /// Whether the caller is a delegated administrator.
     pub(super) delegated_admin: bool,
+    /// Whether the deprecated `Filters` are refused.
+    pub(super) refuse_filters: bool,
+    /// Whether accounts are answered without the retired `Status`.
+    pub(super) no_account_status: bool,
 }
 
 impl Request {

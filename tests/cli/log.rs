@@ -85,6 +85,30 @@ fn a_log_that_cannot_be_written_never_fails_a_command() {
 }
 
 #[test]
+fn the_log_of_the_host_exists_from_the_first_command_of_root_on() {
+    let mut world = World::small();
+    world.set("AWSIDEMAN_LOG_FILE", "");
+    let root = if rustix::process::geteuid().is_root() { "" } else { "--map-root-user" };
+    let own = format!("unshare {root} --mount");
+    if world.shell(&format!("{own} mount -t tmpfs tmpfs /var/log")).exit != 0 {
+        eprintln!("SKIPPED: this host grants no mount namespace");
+        return;
+    }
+    let log = "/var/log/awsideman.log";
+    let inside =
+        |lines: &str| world.shell(&format!("{own} bash -c 'mount -t tmpfs tmpfs /var/log && {lines}'")).ok().stdout;
+    // A healthy host has no line to find, and the file to look in.
+    let grep = format!("awsideman user list > /dev/null; grep CacheError {log}; echo exit $?; stat -c %a {log}");
+    assert_eq!(inside(&grep), "exit 1\n600\n");
+    let off = format!("AWSIDEMAN_LOG_LEVEL=off awsideman user list > /dev/null; ls {log} 2> /dev/null || echo none");
+    assert_eq!(inside(&off), "none\n");
+    // A file that is there keeps its mode and its content.
+    let kept =
+        format!("echo line > {log}; chmod 640 {log}; awsideman user list > /dev/null; stat -c %a {log}; cat {log}");
+    assert_eq!(inside(&kept), "640\nline\n");
+}
+
+#[test]
 fn systemd_s_directory_comes_first_and_the_sandbox_keeps_its_own() {
     let mut world = World::small();
     let logs = world.beside("logs").display().to_string();

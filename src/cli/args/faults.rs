@@ -13,7 +13,7 @@ const KEYS: &str = "Make these go wrong, as JSON\n\n\
     The same JSON is taken by POST /_sandbox/faults while it serves; GET shows what is set, and `{}` ends all. Flags \
     given beside it are added. The keys:\n\n\
     latency_ms, latency_by_operation ({\"ListUsers\": 200}), async_delay_ms, read_lag_ms, throttle_every, \
-    delegated_admin (true), access_denied_accounts (a list), tps ({\"identitystore\": 20, \"sso_admin\": 20, \
+    delegated_admin (true), refuse_filters (true), no_account_status (true), access_denied_accounts (a list), tps ({\"identitystore\": 20, \"sso_admin\": 20, \
     \"organizations\": 20});\n\n\
     and lists of rules: throttle, fail, reset, truncate, short_pages, repeat_token, access_denied, fail_async, hold.\n\n\
     A rule says which calls it hits: operation (\"AWSIdentityStore.ListUsers\", \"ListUsers\", \"AWSIdentityStore.*\", \
@@ -76,6 +76,12 @@ pub struct FaultArgs {
     /// Call as a delegated administrator, who may assign nothing in the management account
     #[arg(long)]
     pub delegated_admin: bool,
+    /// Refuse the deprecated filters of the listings of users and groups
+    #[arg(long)]
+    pub refuse_filters: bool,
+    /// Answer accounts with State alone, without the retired Status
+    #[arg(long)]
+    pub no_account_status: bool,
     #[arg(long, value_name = "JSON", value_parser = json, help = "Make these go wrong, as JSON", long_help = KEYS)]
     #[expect(missing_docs, reason = "the help says it")]
     pub faults: Option<Faults>,
@@ -98,6 +104,8 @@ impl FaultArgs {
             faults.throttle_every = self.throttle_every;
         }
         faults.delegated_admin |= self.delegated_admin;
+        faults.refuse_filters |= self.refuse_filters;
+        faults.no_account_status |= self.no_account_status;
         faults.throttle.extend(self.throttle.iter().cloned());
         faults.fail.extend(self.fail.iter().cloned());
         faults.reset.extend(self.reset.iter().cloned());

@@ -56,10 +56,13 @@ pub enum SandboxCommand {
     long_about = "Serve a made-up Identity Center on this host, until told to end.\n\n\
         It speaks the protocol of AWS, so that any AWS SDK can use it through its endpoint setting. The same seed and \
         sizes give the same organization. Writes are taken too, and end with it. It listens on the loopback interface \
-        only.",
+        only.\n\n\
+        With --region the instance is in that region, and every other one answers as AWS does where there is no \
+        instance. Without it every region answers.",
     after_help = "Examples:\n  awsideman sandbox serve\n  \
         awsideman sandbox serve --port 9199 --users 5000 --tps 0\n  \
         awsideman sandbox serve --seed 7 --latency 80ms --read-lag 2s\n  \
+        awsideman sandbox serve --region us-east-1 --additional-region eu-west-1\n  \
         awsideman sandbox serve --throttle-every 10 --reset-after CreateUser=1\n  \
         awsideman sandbox serve --faults '{\"hold\": [{\"operation\": \"ListUsers\"}]}'"
 )]
@@ -82,6 +85,12 @@ pub struct ServeArgs {
     /// How many permission sets
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub permission_sets: u32,
+    /// Add accounts in every state that AWS has, and two of one name
+    #[arg(long)]
+    pub account_states: bool,
+    /// Replicate the instance of --region to this region (can be repeated)
+    #[arg(long, value_name = "REGION")]
+    pub additional_region: Vec<String>,
     /// Wait this long before each answer
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "0")]
     pub latency: Duration,

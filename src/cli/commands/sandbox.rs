@@ -10,7 +10,7 @@ use crate::cli::output::{Output, Page};
 use crate::cli::session::{Need, Session, wait};
 use crate::daemon;
 use crate::jobs::Stop;
-use crate::sandbox::{self, Counts, Limits, Organisation, SandboxError, Shape};
+use crate::sandbox::{self, Counts, Limits, Organisation, Regions, SandboxError, Shape};
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -37,16 +37,19 @@ fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Re
         )
         .hint("redirect instead: `awsideman sandbox serve > FILE`"));
     }
-    let &ServeArgs { port, seed, users, groups, accounts, permission_sets, latency, tps, ref faults } = arguments;
+    let &ServeArgs { port, seed, users, groups, accounts, permission_sets, latency, tps, ref faults, .. } = arguments;
     let shape = Shape { seed, users, groups, accounts, permission_sets };
-    let organisation = Organisation::generate(&shape);
+    let regions = regions(arguments, globals)?;
+    let region = regions.primary.clone().unwrap_or_else(|| REGION.to_owned());
+    let organisation = Organisation::generate(&shape).in_regions(regions);
+    let organisation = if arguments.account_states { organisation.with_account_states() } else { organisation };
     let conduct = faults.conduct(Limits { tps: f64::from(tps), latency });
     wait(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(SandboxError::Listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(SandboxError::Listen)?);
         let stop = Stop::new();
         daemon::stop_on_signals(&stop)?;
-        announce(&url, &shape, &organisation.counts(), output)?;
+        announce((&url, &region), &shape, &organisation.counts(), output)?;
         let told = stop.clone();
         tokio::select! {
             ended = sandbox::serve(listener, organisation, conduct, async move { told.wait().await }) => ended?,
@@ -57,17 +60,30 @@ fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Re
     })?
 }
 
+/// Where the instance is: in the region of `--region`, and replicated to those of `--additional-region`.
+fn regions(arguments: &ServeArgs, globals: &GlobalArgs) -> Result<Regions, Failure> {
+    let regions = Regions { primary: globals.region.clone(), additional: arguments.additional_region.clone() };
+    match (&regions.primary, regions.additional.first()) {
+        (None, Some(additional)) => {
+            let message = format!("`--additional-region {additional}` needs the region of the instance");
+            let example = format!("awsideman sandbox serve --region {REGION} --additional-region {additional}");
+            Err(Failure::new(Code::Usage, message).hint(format!("name it: `{example}`")))
+        }
+        _ => Ok(regions),
+    }
+}
+
 /// Says how it is reached; as text, every line is one that a shell takes.
-fn announce(url: &str, shape: &Shape, counts: &Counts, output: &mut Output) -> Result<(), Failure> {
+fn announce((url, region): (&str, &str), shape: &Shape, counts: &Counts, output: &mut Output) -> Result<(), Failure> {
     let variables = [
         ("AWS_ENDPOINT_URL", url),
-        ("AWS_REGION", REGION),
+        ("AWS_REGION", region),
         ("AWS_ACCESS_KEY_ID", "sandbox"),
         ("AWS_SECRET_ACCESS_KEY", "sandbox"),
     ];
     let environment: serde_json::Map<_, _> = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).into())).collect();
     let document = json!({
-        "url": url, "region": REGION, "seed": shape.seed, "label": shape.label(), "counts": counts,
+        "url": url, "region": region, "seed": shape.seed, "label": shape.label(), "counts": counts,
         "environment": environment,
     });
     let page = Page::new()
@@ -129,7 +145,7 @@ mod tests {
         let counts = Organisation::generate(&shape).counts();
         let (environment, stdout, _) = Environment::captured(&[]);
         let mut output = Output::open(&GlobalArgs::default(), environment);
-        announce("http://127.0.0.1:5", &shape, &counts, &mut output).unwrap();
+        announce(("http://127.0.0.1:5", REGION), &shape, &counts, &mut output).unwrap();
         let text = stdout.text();
         assert!(text.lines().all(|line| line.starts_with("# ") || line.starts_with("export AWS_")), "{text}");
         assert!(text.contains("export AWS_ENDPOINT_URL=http://127.0.0.1:5\n"), "{text}");

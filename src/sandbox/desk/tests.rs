@@ -16,7 +16,7 @@ fn now(at_ms: u64) -> Now {
 }
 
 fn ask(desk: &Desk, at_ms: u64, target: &str) -> (u16, Value) {
-    let reply = desk.answer_at_once(now(at_ms), Call { target: Some(target), body: b"{}" });
+    let reply = desk.answer_at_once(now(at_ms), Call { target: Some(target), body: b"{}", ..Call::default() });
     (reply.status, serde_json::from_str(&reply.body).expect("JSON"))
 }
 
@@ -48,11 +48,14 @@ fn calls_are_counted_until_the_counters_are_reset() {
     for _ in 0..3 {
         ask(&desk, 0, "SWBExternalService.ListInstances");
     }
-    desk.answer_at_once(now(0), Call { target: None, body: b"Action=GetCallerIdentity&Version=2011-06-15" });
+    desk.answer_at_once(
+        now(0),
+        Call { target: None, body: b"Action=GetCallerIdentity&Version=2011-06-15", ..Call::default() },
+    );
     let calls = desk.calls();
     assert_eq!((calls.total, calls.throttled), (4, 0));
     assert_eq!(calls.by_operation["SWBExternalService.ListInstances"], 3);
-    assert_eq!(calls.by_operation[sts::CALLER_IDENTITY], 1);
+    assert_eq!(calls.by_operation[sts::OPERATIONS[0]], 1);
     desk.reset_calls();
     assert_eq!(desk.calls(), Calls::default());
 }
@@ -80,7 +83,8 @@ fn garbage_is_refused_without_failing() {
         let names: Vec<_> = catalogue::operations(service).map(|(name, _)| name).collect();
         let name = dice.one_of(&names);
         let target = format!("{}.{name}", service.prefix());
-        let reply = desk.answer_at_once(now(0), Call { target: Some(&target), body: body.as_bytes() });
+        let reply =
+            desk.answer_at_once(now(0), Call { target: Some(&target), body: body.as_bytes(), ..Call::default() });
         assert!(matches!(reply.status, 200 | 400), "{} {target} {body}", reply.status);
     }
 }

@@ -9,6 +9,7 @@ mod groups;
 mod memberships;
 mod permission_sets;
 mod policies;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -44,4 +45,6 @@ pub(super) const SSO_ADMIN: &[(&str, Write)] = &[
     ("ProvisionPermissionSet", assignments::provision),
     ("CreateAccountAssignment", assignments::create),
     ("DeleteAccountAssignment", assignments::delete),
+    ("TagResource", tags::tag),
+    ("UntagResource", tags::untag),
 ];

@@ -3,19 +3,18 @@
 //! Neighbours: `policies.rs` changes what they permit. Promise: names are unique; one that is assigned anywhere, or is
 //! about to be, is not deleted; after a change every account that has it has an outdated one until it is provisioned.
 
+use super::tags;
 use super::texts;
 use crate::sandbox::now::Now;
 use crate::sandbox::organisation::Organisation;
 use crate::sandbox::records::Id;
 use crate::sandbox::records::PermissionSet;
 use crate::sandbox::records::Policies;
-use crate::sandbox::records::Tag;
 use crate::sandbox::records::Text;
 use crate::sandbox::ssoadmin;
 use crate::sandbox::wire::Answer;
 use crate::sandbox::wire::Refusal;
 use crate::sandbox::wire::Request;
-use serde_json::Value;
 use serde_json::json;
 
 /// AWS's quota of permission sets.
@@ -29,7 +28,7 @@ pub(super) fn create(organisation: &mut Organisation, request: &Request, now: No
     ssoadmin::instance(organisation, request)?;
     let name = name(request)?.to_owned();
     let described = Described::read(request)?;
-    let tags = tags(request)?;
+    let tags = tags::read(request)?;
     if organisation.permission_sets.values().any(|set| set.name == name) {
         return Err(Refusal::conflict(format!("PermissionSet with name {name} already exists.")));
     }
@@ -131,24 +130,6 @@ fn name(request: &Request) -> Result<&str, Refusal> {
     } else {
         Err(texts::invalid(request, "Name", "Member must satisfy regular expression pattern: [\\w+=,.@-]+"))
     }
-}
-
-fn tags(request: &Request) -> Result<Vec<Tag>, Refusal> {
-    let given = match request.value("Tags") {
-        None => return Ok(Vec::new()),
-        Some(Value::Array(given)) => given,
-        Some(_) => return Err(Refusal::serialization("Tags can not be converted to a list")),
-    };
-    let text =
-        |tag: &Value, field: &str| tag.get(field).and_then(Value::as_str).map(|text| Text::from(text.to_owned()));
-    given
-        .iter()
-        .map(|tag| match (text(tag, "Key"), text(tag, "Value")) {
-            (Some(key), Some(value)) => Ok(Tag { key, value }),
-            (None, _) => Err(request.missing("Tags.Key")),
-            (_, None) => Err(request.missing("Tags.Value")),
-        })
-        .collect()
 }
 
 /// The seconds of an ISO 8601 duration in days, hours, minutes and seconds; `None` when it is none.

@@ -18,10 +18,11 @@ use crate::sandbox::wire::Request;
 use serde_json::Value;
 use serde_json::json;
 
-/// AWS's quota of policies in a permission set.
-const MOST: usize = 25;
-/// Characters of an inline policy.
+/// AWS's quota of managed and customer managed policies in a permission set.
+const MOST: usize = 20;
+/// Characters of an inline policy, and those of them that are not white space.
 const INLINE: usize = 32_768;
+const INLINE_DENSE: usize = 10_240;
 
 /// `AttachManagedPolicyToPermissionSet`
 pub(super) fn attach_managed(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
@@ -80,6 +81,10 @@ pub(super) fn detach_customer(organisation: &mut Organisation, request: &Request
 pub(super) fn put_inline(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
     let text = request.optional_text("InlinePolicy")?.ok_or_else(|| request.missing("InlinePolicy"))?;
     texts::bounded(request, "InlinePolicy", text, INLINE)?;
+    if text.chars().filter(|c| !c.is_whitespace()).count() > INLINE_DENSE {
+        let message = format!("The inline policy has more than {INLINE_DENSE} characters that are not white space.");
+        return Err(Refusal::over_quota(message));
+    }
     if !serde_json::from_str::<Value>(text).is_ok_and(|policy| policy.get("Statement").is_some()) {
         return Err(texts::refused(request, "Inline policy document is malformed"));
     }

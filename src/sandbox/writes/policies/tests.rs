@@ -107,7 +107,7 @@ fn policies_are_attached_once_and_detached_once() {
     ] {
         assert_eq!(code(&caller, name, body), "ValidationException", "{name}");
     }
-    for n in 0..25 {
+    for n in 0..20 {
         let policy = format!("arn:aws:iam::aws:policy/P{n}");
         ask(
             &caller,
