@@ -2,18 +2,23 @@
 //!
 //! Neighbours: `gateway/aws/` makes its clients from it, `doctor` asks for the facts of the credentials;
 //! `aws/selection.rs` answers what a cached read must know without any of this. Promise: loading makes no network
-//! call, the certificates of the host are read only when a request really goes over TLS, and the SDK repeats no call to
-//! the services (our own pacing does, where all processes see it); only those that fetch credentials.
+//! call, the certificates of the host are read only when a request really goes over TLS, and the SDK repeats no call,
+//! those that fetch credentials included: the gateway's rate limiter has the only retry policy.
 
 mod credential_error;
+mod credential_http;
 mod credentials;
+mod error_class;
 mod files;
 mod login;
+mod login_source;
 mod resolved;
 mod selection;
 
 pub use credential_error::{CredentialFault, credential_fault, innermost};
+pub use error_class::{CODES, ErrorClass};
 pub use login::{Login, login};
+pub use login_source::{Renewal, renewal};
 pub use resolved::{Chosen, Resolved, Service, resolve};
 pub use selection::{Environment, browser_login, credential_fingerprint, environment};
 
@@ -29,7 +34,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
-use credential_error::judge;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use credential_error::Judge;
 use credentials::Kept;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -105,28 +111,41 @@ pub async fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> 
     if let Some(problem) = resolved.problem() {
         return Err(CredentialFault::Configuration(problem));
     }
-    let provider = ProviderConfig::without_region()
-        .with_http_client(client)
-        .with_behavior_version(Some(BehaviorVersion::latest()))
-        .with_region(region.clone())
-        // The calls that fetch credentials pass no pace of ours: here the SDK tries again.
-        .with_retry_config(RetryConfig::standard().with_max_attempts(3))
-        .with_timeout_config(timeouts);
-    let metadata = imds::Client::builder()
-        .configure(&provider)
-        .max_attempts(1)
-        .connect_timeout(METADATA_TIMEOUT)
-        .read_timeout(METADATA_TIMEOUT)
-        .operation_timeout(METADATA_TIMEOUT)
-        .build();
-    let mut chain = DefaultCredentialsChain::builder().configure(provider).imds_client(metadata);
-    chain.set_region(region);
-    if resolved.profile().from != "default" {
-        chain = chain.profile_name(&resolved.profile().value);
-    }
-    let kept = Kept::new(chain.build().await, settings.operation_timeout);
+    let chosen = (resolved.profile().from != "default").then(|| resolved.profile().value.clone());
+    let make = chain_of(client, region, chosen, timeouts);
+    let kept = Kept::new(make, Judge::new(&resolved), settings.operation_timeout);
     let sdk = builder.credentials_provider(SharedCredentialsProvider::new(kept)).build();
     Ok(AwsAccess { sdk, resolved })
+}
+
+/// Makes the SDK's chain of sources, whose requests are recorded and not repeated.
+fn chain_of(
+    client: SharedHttpClient,
+    region: Option<Region>,
+    profile: Option<String>,
+    timeouts: TimeoutConfig,
+) -> credentials::Make {
+    Box::new(move |exchanges| {
+        let provider = ProviderConfig::without_region()
+            .with_http_client(exchanges.client(client.clone()))
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_region(region.clone())
+            .with_retry_config(RetryConfig::disabled())
+            .with_timeout_config(timeouts.clone());
+        let metadata = imds::Client::builder()
+            .configure(&provider)
+            .max_attempts(1)
+            .connect_timeout(METADATA_TIMEOUT)
+            .read_timeout(METADATA_TIMEOUT)
+            .operation_timeout(METADATA_TIMEOUT)
+            .build();
+        let mut chain = DefaultCredentialsChain::builder().configure(provider).imds_client(metadata);
+        chain.set_region(region.clone());
+        if let Some(profile) = &profile {
+            chain = chain.profile_name(profile);
+        }
+        Box::pin(async { SharedCredentialsProvider::new(chain.build().await) })
+    })
 }
 
 impl AwsAccess {
@@ -139,13 +158,11 @@ impl AwsAccess {
     }
 
     /// Resolves the credentials and says what is known about them; the secret stays inside.
-    ///
-    /// `profile` is the one in the settings; it makes the fault more exact.
-    pub async fn credentials(&self, profile: Option<&str>) -> Result<CredentialFacts, CredentialFault> {
-        let Some(provider) = self.sdk.credentials_provider() else {
-            return Err(CredentialFault::Missing("no source of credentials is configured".into()));
-        };
-        let found = provider.provide_credentials().await.map_err(|error| judge(&error, profile))?;
+    pub async fn credentials(&self) -> Result<CredentialFacts, CredentialFault> {
+        let missing = || CredentialFault::Missing("no source of credentials is configured".into());
+        let provider = self.sdk.credentials_provider().ok_or_else(missing)?;
+        let found = provider.provide_credentials().await;
+        let found = found.map_err(|error| credential_fault(&error).unwrap_or_else(missing))?;
         let expiry = found.expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(crate::clock::millis);
         let account = found.account_id().map(|id| id.as_str().to_owned());
         Ok(CredentialFacts { account, expiry, provider: provider_name(&found) })
@@ -180,7 +197,7 @@ mod tests {
         let config = access.config(Service::SsoAdmin);
         assert_eq!(config.region().map(ToString::to_string).as_deref(), Some("eu-west-1"));
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
-        let facts = access.credentials(None).await.unwrap();
+        let facts = access.credentials().await.unwrap();
         assert_eq!(facts, CredentialFacts { account: None, expiry: None, provider: "static".into() });
     }
 

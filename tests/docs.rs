@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use awsideman::aws::ErrorClass;
 use awsideman::cli::args;
 use awsideman::cli::exit::Code;
 use awsideman::config::{DEFAULT, Sources, load, load_jobs, schedule_warnings};
@@ -95,6 +96,15 @@ fn the_readme_lists_every_exit_code() {
         let _ = writeln!(table, "| {} | `{}` | {} |", code.number(), code.name(), code.meaning());
     }
     held("exit-codes", &table);
+}
+
+#[test]
+fn the_troubleshooting_guide_lists_the_exit_code_of_each_error_of_aws() {
+    let mut table = "| AWS answers | Meaning | Exit |\n|---|---|---|\n".to_owned();
+    for class in ErrorClass::ALL {
+        let _ = writeln!(table, "| {} | {} | {} |", class.answers(), class.meaning(), class.exit_code());
+    }
+    held_in("docs/troubleshooting.md", "aws-errors", &table);
 }
 
 #[test]

@@ -341,7 +341,7 @@ fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
     let message = format!("from {provider}, until {} ({} left)", clock::utc(expiry), format_duration(left));
     if left.is_zero() {
         let detail = format!("it was good until {}", clock::utc(expiry));
-        Check::failed("credentials", GatewayError::LoginExpired { profile: None, detail })
+        Check::failed("credentials", GatewayError::LoginExpired { profile: None, detail, hint: "log in again".into() })
     } else if left < SOON {
         Check::new("credentials", Level::Warn, message).hint("log in again before long: `aws sso login`")
     } else {

@@ -100,7 +100,7 @@ impl App {
             let login = self.login();
             finding.key = format!("{}{}", alerts::LOGIN, login.name);
             finding.message = format!("The AWS login {} has expired, or was never made on this host", login.name);
-            finding.hint = format!("aws sso login --profile {}", login.profile);
+            finding.hint = self.login_renewal();
         }
         work
     }
@@ -109,7 +109,7 @@ impl App {
 /// What is behind a failure of AWS's, when it is not the job's own: the login (still without its name), or AWS itself.
 pub(super) fn behind(error: &GatewayError) -> Option<Finding> {
     let (key, message, hint) = match error {
-        GatewayError::LoginExpired { .. } | GatewayError::NoCredentials { .. } => {
+        GatewayError::LoginExpired { .. } | GatewayError::NotLoggedIn { .. } | GatewayError::NoCredentials { .. } => {
             (alerts::LOGIN, error.to_string(), "aws sso login")
         }
         GatewayError::Throttled { .. } | GatewayError::Unreachable { .. } => {

@@ -20,7 +20,7 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
             return Work::partial(joined(&[text, error.to_string()]), lost);
         }
         Some(error) => {
-            let work = Work::failed(with_remedy(error), exit_of(error));
+            let work = Work::failed(with_remedy(error), error.exit_code());
             return work.with_findings(behind(error).into_iter().collect());
         }
         None => {}
@@ -29,7 +29,7 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
         warmed.iter().filter_map(|target| Some((target, target.cause.as_deref()?))).collect();
     let mut why = told_once(stopped.iter().map(|(target, error)| (target.target, with_remedy(error))));
     if !stopped.is_empty() && stopped.len() == warmed.len() {
-        let exit = stopped.iter().map(|(_, error)| exit_of(error)).fold(0, worst);
+        let exit = stopped.iter().map(|(_, error)| error.exit_code()).fold(0, worst);
         // One that only somebody can mend makes it no better to try the others again at once.
         let is_temporary = stopped.iter().all(|(_, error)| error.is_temporary());
         // AWS is behind it only when nothing else is.
@@ -132,7 +132,7 @@ pub(super) fn swept(swept: Result<Swept, AppError>) -> Work {
 pub(super) fn failed(error: &AppError) -> Work {
     match error {
         AppError::Gateway(gateway) => {
-            let (exit, cause) = (exit_of(gateway), behind(gateway).into_iter().collect());
+            let (exit, cause) = (gateway.exit_code(), behind(gateway).into_iter().collect());
             let work = if gateway.is_temporary() {
                 Work::failed_for_now(error.to_string(), exit)
             } else {
@@ -152,14 +152,16 @@ pub(super) fn failed(error: &AppError) -> Work {
 /// The error with what to type: a mail, a ledger and a table have no room for hints of their own.
 fn with_remedy(error: &GatewayError) -> String {
     let remedy = match error {
-        GatewayError::LoginExpired { profile, .. } | GatewayError::NoCredentials { profile, .. } => match profile {
-            Some(profile) => format!("log in with `aws sso login --profile {profile}`"),
-            None => "choose a profile (`profile`, AWS_PROFILE) or log in with `aws sso login`".into(),
-        },
+        GatewayError::NotLoggedIn { hint, .. }
+        | GatewayError::LoginExpired { hint, .. }
+        | GatewayError::CredentialsRefused { hint, .. }
+        | GatewayError::Configuration { hint, .. } => hint.clone(),
+        GatewayError::NoCredentials { .. } => {
+            "choose a profile (`profile`, AWS_PROFILE) or log in with `aws sso login`".into()
+        }
         GatewayError::AccessDenied { .. } | GatewayError::Refused { .. } => {
             "`awsideman doctor --iam-policy` shows what is needed".into()
         }
-        GatewayError::Configuration { hint, .. } => hint.clone(),
         GatewayError::NoInstance { .. } => "an instance lives in one region: set `region`".into(),
         GatewayError::ChooseInstance { choices, .. } => {
             format!("set `aws.instance` to one of {}", choices.join(", "))
@@ -167,21 +169,6 @@ fn with_remedy(error: &GatewayError) -> String {
         _ => return error.to_string(),
     };
     format!("{error}; {remedy}")
-}
-
-/// The exit code that a failure of AWS's stands for (the full list is the command line's).
-fn exit_of(error: &GatewayError) -> u8 {
-    match error {
-        GatewayError::Throttled { .. } | GatewayError::Unreachable { .. } => 13,
-        GatewayError::Configuration { .. } | GatewayError::ChooseInstance { .. } | GatewayError::NoInstance { .. } => 2,
-        GatewayError::NoCredentials { .. }
-        | GatewayError::LoginExpired { .. }
-        | GatewayError::AccessDenied { .. }
-        | GatewayError::Conflict { .. }
-        | GatewayError::Refused { .. } => 4,
-        GatewayError::Partial { .. } | GatewayError::Budget { .. } => 3,
-        _ => 1,
-    }
 }
 
 pub(super) fn worst(a: u8, b: u8) -> u8 {
@@ -266,7 +253,11 @@ mod tests {
 
     #[test]
     fn an_expired_login_names_the_command_to_type() {
-        let error = GatewayError::LoginExpired { profile: Some("prod".into()), detail: "sso".into() };
+        let error = GatewayError::LoginExpired {
+            profile: Some("prod".into()),
+            detail: "sso".into(),
+            hint: "log in again: `aws sso login --profile prod`".into(),
+        };
         let work = warm_work(&[], Some(&error), &[]);
         assert_eq!((work.ending, work.exit), (Ending::Failed, 4));
         assert!(work.reason.contains("aws sso login --profile prod"), "{}", work.reason);

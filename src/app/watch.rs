@@ -47,13 +47,18 @@ impl App {
         aws::login(&self.aws_settings(), &self.environment)
     }
 
+    /// How that login is renewed.
+    pub(super) fn login_renewal(&self) -> String {
+        aws::renewal(self.aws()).text().to_owned()
+    }
+
     /// The login as health judges it; `None` without a known end.
     pub(super) fn login_reading(&self) -> Option<LoginReading> {
         if self.is_sandbox() {
             return None;
         }
         let login = self.login();
-        let command = format!("aws sso login --profile {}", login.profile);
+        let command = self.login_renewal();
         Some(LoginReading { ends_at: login.ends_at?, began_at: login.began_at, command, name: login.name })
     }
 }

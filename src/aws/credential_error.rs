@@ -1,10 +1,18 @@
 //! Errors of the credential chain, sorted into classes with different remedies.
 //!
-//! The SDK reports most of them as text: the texts, and the AWS files, decide the class.
+//! The recorded requests decide where there are any; else the SDK's texts and the AWS files do, because its types tell
+//! little: an absent profile ends as a failure of the last source that was tried.
 
-use super::{environment, selection};
+use super::credential_http::{Ending, Exchange, Service};
+use super::error_class::ErrorClass;
+use super::login_source::{LoginSource, Renewal};
+use super::resolved::Resolved;
+use crate::clock;
+use crate::model::format_duration;
 use aws_credential_types::provider::error::CredentialsError;
 use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Why there are no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,20 +20,59 @@ pub enum CredentialFault {
     /// No source has any.
     #[error("no AWS credentials were found: {0}")]
     Missing(String),
-    /// There is a login, and it is over (or was never made on this host).
-    #[error("the AWS login has expired: {0}")]
-    Expired(String),
+    /// There was never a login on this host, or its file is gone.
+    #[error("no AWS login on this host: {detail}")]
+    NotLoggedIn {
+        /// The profile that has to log in.
+        profile: Option<String>,
+        /// What is missing.
+        detail: String,
+        /// How to log in.
+        renewal: Renewal,
+    },
+    /// There is a login, and it has expired.
+    #[error("the AWS login has expired: {detail}")]
+    Expired {
+        /// The profile that has to log in again.
+        profile: Option<String>,
+        /// What reported it.
+        detail: String,
+        /// How to log in again.
+        renewal: Renewal,
+    },
+    /// The service that hands them out refused.
+    #[error("{service} refused: {detail}")]
+    Refused {
+        /// `STS AssumeRole (sts.eu-west-1.amazonaws.com)`
+        service: String,
+        /// Its code and message.
+        detail: String,
+        /// What to check.
+        hint: String,
+    },
+    /// The service that hands them out throttles.
+    #[error("{0} throttles")]
+    Throttled(String),
+    /// The service that hands them out cannot be reached, or failed.
+    #[error("{service} cannot be reached: {detail}")]
+    Unreachable {
+        /// `STS AssumeRole (sts.eu-west-1.amazonaws.com)`
+        service: String,
+        /// What happened.
+        detail: String,
+    },
     /// The profile or its files are not as they must be.
     #[error("the AWS configuration cannot be used: {0}")]
     Configuration(String),
-    /// The service that hands them out cannot be reached.
-    #[error("the source of the AWS credentials cannot be reached: {0}")]
-    Unreachable(String),
 }
 
 /// Finds a failure to get credentials in the chain of an SDK error.
-pub fn credential_fault(error: &(dyn Error + 'static), profile: Option<&str>) -> Option<CredentialFault> {
-    chain(error).find_map(|error| error.downcast_ref()).map(|error| judge(error, profile))
+pub fn credential_fault(error: &(dyn Error + 'static)) -> Option<CredentialFault> {
+    let judged = chain(error).find_map(|error| error.downcast_ref::<CredentialFault>()).cloned();
+    judged.or_else(|| {
+        let raw = chain(error).find_map(|error| error.downcast_ref::<CredentialsError>())?;
+        Some(CredentialFault::Configuration(innermost(raw)))
+    })
 }
 
 /// The innermost reason of an error, in one line.
@@ -38,62 +85,276 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
-/// What an error of the SDK's means. Its types tell little (an absent profile ends as a failure of the last source that
-/// was tried), so its texts and the files themselves are looked at as well.
-pub(super) fn judge(error: &CredentialsError, profile: Option<&str>) -> CredentialFault {
-    let texts: Vec<String> = chain(error).map(ToString::to_string).collect();
-    let detail = innermost(error);
-    let all = texts.join(": ").to_ascii_lowercase();
-    let says = |marks: &[&str]| marks.iter().any(|mark| all.contains(mark));
-    if says(&["cached sso token", "cached login", "/sso/cache/", "/login/cache/"]) && !says(&["expired"]) {
-        return CredentialFault::Expired(format!("there is no login on this host yet ({detail})"));
+/// Judges the failures of one source of credentials.
+#[derive(Debug)]
+pub(super) struct Judge {
+    source: LoginSource,
+    token_file: Option<PathBuf>,
+}
+
+impl Judge {
+    pub(super) fn new(resolved: &Resolved) -> Judge {
+        let source = LoginSource::of(resolved);
+        let token_file = source.token_file(&resolved.environment);
+        Judge { source, token_file }
     }
-    if says(&["expired", "invalid_grant", "invalidgrant", "unauthorizedexception", "session token not found"]) {
-        return CredentialFault::Expired(detail);
-    }
-    let nothing = matches!(error, CredentialsError::CredentialsNotLoaded(_)) || says(&["imds"]);
-    // The SDK tells what is wrong with a profile once, and this from then on.
-    let taken = says(&["already taken"]);
-    if nothing || taken {
-        if let Some(wrong) = selection::wrong_profile(profile, &environment()) {
-            return CredentialFault::Configuration(wrong);
+
+    /// What is known without asking anything: an SSO login without a renewable session that has ended.
+    pub(super) fn known_before(&self) -> Result<(), CredentialFault> {
+        let LoginSource::Sso { session: None, start_url: Some(url), .. } = &self.source else { return Ok(()) };
+        let Some(ends_at) = self.token_file.as_deref().and_then(super::login::token_end) else { return Ok(()) };
+        if ends_at > clock::micros() / 1000 {
+            return Ok(());
         }
-        let looked = "looked at the AWS_* variables, the profile, web identity, the container and EC2";
-        return CredentialFault::Missing(looked.into());
+        Err(self.expired(format!("the login at {url} ended at {}", clock::utc(ends_at))))
     }
-    match error {
-        CredentialsError::ProviderTimedOut(_) => CredentialFault::Unreachable(detail),
-        CredentialsError::ProviderError(_)
-            if says(&["dispatch failure", "timed out", "timeout", "connect", "toomanyrequests", "throttl"]) =>
+
+    /// What an error of the SDK's means.
+    pub(super) fn fault(&self, error: &CredentialsError, failed: &[Exchange]) -> CredentialFault {
+        if let CredentialsError::ProviderTimedOut(late) = error {
+            return self.late(late.timeout_duration(), failed);
+        }
+        if let Some(exchange) = decisive(failed)
+            && let Some(class) = exchange.class()
+            && self.counts(exchange)
         {
-            CredentialFault::Unreachable(detail)
+            return self.answered(exchange, class);
         }
-        _ => CredentialFault::Configuration(detail),
+        self.reported(error)
     }
+
+    /// Whether a failed request explains the error: where no EC2 is, its metadata service is silent.
+    fn counts(&self, exchange: &Exchange) -> bool {
+        let is_silent = matches!(exchange.ending, Ending::Pending | Ending::Failed(_));
+        exchange.service != Service::Imds || !is_silent || matches!(self.source, LoginSource::Metadata { .. })
+    }
+
+    fn answered(&self, exchange: &Exchange, class: ErrorClass) -> CredentialFault {
+        let service = exchange.words();
+        let detail = match &exchange.ending {
+            Ending::Error { status, code: None, .. } => format!("HTTP {status} and no AWS error"),
+            Ending::Error { code: Some(code), message, .. } if message.is_empty() => code.clone(),
+            Ending::Error { code: Some(code), message, .. } => {
+                format!("{code}: {}", message.split_whitespace().collect::<Vec<_>>().join(" "))
+            }
+            Ending::Failed(detail) => detail.clone(),
+            Ending::NotAws => "the answer is not of an AWS service; a proxy may have sent it".into(),
+            Ending::Pending | Ending::Success => "no answer".into(),
+        };
+        let is_local = matches!(exchange.service, Service::Container | Service::Imds);
+        match class {
+            ErrorClass::Throttled => CredentialFault::Throttled(service),
+            // The agents on a host name no AWS error when they have no credentials for the caller.
+            ErrorClass::NotAws if is_local && matches!(exchange.ending, Ending::Error { .. }) => {
+                let detail = detail.replace(" and no AWS error", "");
+                CredentialFault::Refused { service, detail, hint: hint(exchange.service) }
+            }
+            ErrorClass::Unavailable | ErrorClass::NotAws => CredentialFault::Unreachable { service, detail },
+            ErrorClass::Expired => self.expired(format!("{service} reports {detail}")),
+            ErrorClass::Invalid => CredentialFault::Configuration(format!("{service} does not accept it: {detail}")),
+            ErrorClass::UnknownKey
+            | ErrorClass::BadSignature
+            | ErrorClass::Denied
+            | ErrorClass::NotFound
+            | ErrorClass::Conflict
+            | ErrorClass::Refused => CredentialFault::Refused { service, detail, hint: hint(exchange.service) },
+        }
+    }
+
+    fn late(&self, patience: Duration, failed: &[Exchange]) -> CredentialFault {
+        let detail = format!("no answer within {}", format_duration(patience));
+        let service = match (failed.last(), &self.source) {
+            (Some(exchange), _) => exchange.words(),
+            (None, LoginSource::Process { profile }) => format!("credential_process of profile `{profile}`"),
+            (None, _) => "the source of the AWS credentials".into(),
+        };
+        CredentialFault::Unreachable { service, detail }
+    }
+
+    /// What the SDK reports without having asked a service.
+    fn reported(&self, error: &CredentialsError) -> CredentialFault {
+        let detail = innermost(error);
+        let texts: Vec<String> = chain(error).map(ToString::to_string).collect();
+        let all = texts.join(": ").to_ascii_lowercase();
+        let has = |marks: &[&str]| marks.iter().any(|mark| all.contains(mark));
+        if has(&["external process"]) {
+            return self.process(&detail, &all);
+        }
+        if has(&["cached sso token", "cached login", "/sso/cache/", "/login/cache/"]) && !has(&["expired"]) {
+            let profile = self.source.profile().map(str::to_owned);
+            return CredentialFault::NotLoggedIn { profile, detail, renewal: self.source.renewal() };
+        }
+        if has(&["expired", "invalid_grant", "invalidgrant"]) {
+            return self.expired(detail);
+        }
+        let nothing = matches!(error, CredentialsError::CredentialsNotLoaded(_)) || has(&["imds"]);
+        if nothing {
+            let searched = "searched the AWS_* variables, the profile, web identity, the container and EC2";
+            return CredentialFault::Missing(searched.into());
+        }
+        CredentialFault::Configuration(detail)
+    }
+
+    /// A `credential_process` that failed: what it printed decides.
+    fn process(&self, detail: &str, all: &str) -> CredentialFault {
+        let has = |marks: &[&str]| marks.iter().any(|mark| all.contains(mark));
+        let profile = self.source.profile().unwrap_or("default");
+        let service = format!("credential_process of profile `{profile}`");
+        let printed = detail.split_once("Stderr:").map(|(_, printed)| printed.trim()).filter(|text| !text.is_empty());
+        let status = detail.split_once("exit status: ").map(|(_, rest)| rest);
+        let code: Option<u32> = status.and_then(|rest| {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok()
+        });
+        let Some(code) = code else {
+            let detail = detail.strip_prefix("Error retrieving credentials from external process, ").unwrap_or(detail);
+            let detail = detail.replace("could not parse response: ", "its output cannot be used: ");
+            return CredentialFault::Configuration(format!("{service}: {detail}"));
+        };
+        let printed = printed.map_or_else(String::new, |printed| format!(": {printed}"));
+        let detail = format!("exit status {code}{printed}");
+        match code {
+            127 => {
+                let path = std::env::var("PATH").unwrap_or_default();
+                CredentialFault::Configuration(format!("{service} was not found{printed} (PATH is {path})"))
+            }
+            126 => CredentialFault::Configuration(format!("{service} cannot be executed{printed}")),
+            _ if has(&["expired", "invalid_grant", "sso login", "aws login"]) => self.expired(detail),
+            _ if has(&[
+                "timed out",
+                "timeout",
+                "could not connect",
+                "connection",
+                "unreachable",
+                "resolve",
+                "throttl",
+            ]) =>
+            {
+                CredentialFault::Unreachable { service, detail }
+            }
+            _ => {
+                let hint = format!(
+                    "run the program that `credential_process` of profile `{profile}` names, and see what it needs"
+                );
+                CredentialFault::Refused { service, detail, hint }
+            }
+        }
+    }
+
+    fn expired(&self, detail: String) -> CredentialFault {
+        let profile = self.source.profile().map(str::to_owned);
+        CredentialFault::Expired { profile, detail, renewal: self.source.renewal() }
+    }
+}
+
+/// What to check when a service refuses.
+fn hint(service: Service) -> String {
+    let text = match service {
+        Service::Sts => {
+            "the caller needs the action sts:AssumeRole, and the trust policy of the role must name the caller; check role_arn and \
+             external_id of the profile"
+        }
+        Service::Portal => {
+            "check sso_account_id and sso_role_name of the profile: the access portal lists the accounts and roles of this login"
+        }
+        Service::Oidc | Service::SignIn => "log in again",
+        Service::Container => "check the role of this container or pod, and AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        Service::Imds => "attach a role to this EC2 instance, or choose a profile with `--profile NAME`",
+    };
+    text.to_owned()
+}
+
+/// The request that explains a failure: the last one. A renewal that failed explains that the portal then refused the old
+/// token.
+fn decisive(failed: &[Exchange]) -> Option<&Exchange> {
+    let last = failed.last()?;
+    if last.class() != Some(ErrorClass::Expired) {
+        return Some(last);
+    }
+    let temporary = [Some(ErrorClass::Unavailable), Some(ErrorClass::NotAws), Some(ErrorClass::Throttled)];
+    let renewal = failed.iter().find(|exchange| exchange.service == Service::Oidc);
+    Some(renewal.filter(|exchange| temporary.contains(&exchange.class())).unwrap_or(last))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::aws::{AwsSettings, Environment, resolve};
+
+    fn judge(profile: Option<&str>) -> Judge {
+        let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
+        Judge::new(&resolve(&settings, &Environment::new()))
+    }
+
+    fn exchange(service: Service, ending: Ending) -> Exchange {
+        Exchange { service, operation: String::new(), host: "h".into(), ending }
+    }
+
+    fn error(status: u16, code: Option<&str>) -> Ending {
+        Ending::Error { status, code: code.map(str::to_owned), message: "as it says".into() }
+    }
 
     #[test]
     fn faults_of_credentials_fall_into_classes_with_different_remedies() {
-        let judge = |error: &CredentialsError| super::judge(error, Some("a-profile-that-no-host-has"));
+        let fault = |error: &CredentialsError| judge(Some("a-profile-that-no-host-has")).fault(error, &[]);
         let expired = CredentialsError::provider_error("the SSO token has expired and cannot be refreshed");
-        assert!(matches!(judge(&expired), CredentialFault::Expired(d) if d.contains("cannot be refreshed")));
+        assert!(matches!(fault(&expired), CredentialFault::Expired { detail, .. } if detail.contains("be refreshed")));
         for never in ["failed to load the cached SSO token", "failed to read `/home/a/.aws/sso/cache/1.json`"] {
             let never = CredentialsError::provider_error(never);
-            assert!(matches!(judge(&never), CredentialFault::Expired(d) if d.contains("no login on this host")));
+            assert!(matches!(fault(&never), CredentialFault::NotLoggedIn { .. }));
         }
         let metadata = CredentialsError::provider_error("request forbidden: IMDS is disabled");
         for none in [CredentialsError::not_loaded("no providers in chain provided credentials"), metadata] {
-            assert!(matches!(super::judge(&none, None), CredentialFault::Missing(d) if d.contains("AWS_*")));
-            assert!(matches!(judge(&none), CredentialFault::Configuration(d) if d.contains("a-profile-that-no-host")));
+            assert!(matches!(fault(&none), CredentialFault::Missing(d) if d.contains("AWS_*")));
         }
         let broken = CredentialsError::invalid_configuration("profile `x` has no sso_region");
-        assert!(matches!(judge(&broken), CredentialFault::Configuration(d) if d.contains("sso_region")));
+        assert!(matches!(fault(&broken), CredentialFault::Configuration(d) if d.contains("sso_region")));
         let late = CredentialsError::provider_timed_out(Duration::from_secs(5));
-        assert!(matches!(judge(&late), CredentialFault::Unreachable(_)));
+        assert!(matches!(fault(&late), CredentialFault::Unreachable { detail, .. } if detail.contains("5s")));
+    }
+
+    #[test]
+    fn a_renewal_that_failed_explains_the_token_that_the_portal_refused() {
+        let unhandled = CredentialsError::provider_error("service error");
+        let refused = exchange(Service::Portal, error(401, Some("UnauthorizedException")));
+        let fault = |oidc: Ending| judge(None).fault(&unhandled, &[exchange(Service::Oidc, oidc), refused.clone()]);
+        assert!(
+            matches!(fault(error(503, None)), CredentialFault::Unreachable { service, .. } if service == "SSO OIDC (h)")
+        );
+        assert!(matches!(fault(Ending::NotAws), CredentialFault::Unreachable { .. }));
+        assert_eq!(fault(error(429, None)), CredentialFault::Throttled("SSO OIDC (h)".into()));
+        assert!(matches!(fault(error(400, Some("invalid_grant"))), CredentialFault::Expired { .. }));
+    }
+
+    #[test]
+    fn a_metadata_service_that_is_silent_is_no_source_and_one_that_fails_is() {
+        let none = CredentialsError::provider_error("failed to load IMDS session token");
+        let fault = |ending: Ending| judge(None).fault(&none, &[exchange(Service::Imds, ending)]);
+        assert!(matches!(fault(Ending::Failed("connect".into())), CredentialFault::Missing(_)));
+        assert!(matches!(fault(error(500, None)), CredentialFault::Unreachable { .. }));
+        assert!(matches!(fault(error(404, None)), CredentialFault::Refused { detail, .. } if detail == "HTTP 404"));
+    }
+
+    #[test]
+    fn a_credential_process_is_judged_by_what_it_printed() {
+        let of = |status: &str, printed: &str| {
+            let text = format!(
+                "Error retrieving credentials: external process exited with code exit status: {status}. Stderr: {printed}"
+            );
+            judge(Some("tool")).fault(&CredentialsError::provider_error(text), &[])
+        };
+        assert!(matches!(of("1", "not allowed"), CredentialFault::Refused { detail, .. }
+            if detail == "exit status 1: not allowed"));
+        assert!(matches!(of("255", "Token has expired and refresh failed"), CredentialFault::Expired { .. }));
+        assert!(matches!(of("1", "Could not connect to the endpoint URL"), CredentialFault::Unreachable { .. }));
+        assert!(
+            matches!(of("127", "sh: 1: vault: not found"), CredentialFault::Configuration(d) if d.contains("PATH is"))
+        );
+        let output =
+            "Error retrieving credentials from external process, could not parse response: missing field `Version`";
+        let fault = judge(None).fault(&CredentialsError::provider_error(output), &[]);
+        assert!(
+            matches!(fault, CredentialFault::Configuration(d) if d.ends_with("cannot be used: missing field `Version`"))
+        );
     }
 }

@@ -3,9 +3,13 @@
 //! Neighbours: `aws.rs` puts this in front of the SDK's own sources. Promise: a source that takes its time (a login's
 //! exchange, a command, the metadata service) is asked once while what it gave holds, and again shortly before the end.
 
+use super::credential_error::{CredentialFault, Judge};
+use super::credential_http::Exchanges;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use std::fmt;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 
@@ -16,59 +20,87 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// for a quarter of an hour; whoever asks it then finds no older ones here.
 const UNENDING: Duration = Duration::from_secs(10 * 60);
 
+/// Makes a source whose requests are recorded.
+pub(super) type Make = Box<dyn Fn(&Exchanges) -> Making + Send + Sync>;
+pub(super) type Making = Pin<Box<dyn Future<Output = SharedCredentialsProvider> + Send>>;
+
 /// A source of credentials and what it gave last.
-#[derive(Debug)]
-pub(super) struct Kept<P> {
-    source: P,
+///
+/// A source that failed is made anew: the SDK's remember a failure, so that they would not ask again.
+pub(super) struct Kept {
+    make: Make,
+    judge: Judge,
     /// How long the source may take.
     patience: Duration,
-    last: Mutex<Option<(Credentials, SystemTime)>>,
+    state: Mutex<State>,
 }
 
-impl<P: ProvideCredentials> Kept<P> {
-    pub(super) fn new(source: P, patience: Duration) -> Self {
-        Self { source, patience, last: Mutex::default() }
+#[derive(Default)]
+struct State {
+    source: Option<(SharedCredentialsProvider, Exchanges)>,
+    last: Option<(Credentials, SystemTime)>,
+}
+
+// Credentials are secret.
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("judge", &self.judge).finish_non_exhaustive()
+    }
+}
+
+impl Kept {
+    pub(super) fn new(make: Make, judge: Judge, patience: Duration) -> Self {
+        Self { make, judge, patience, state: Mutex::default() }
     }
 
-    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+    async fn credentials(&self) -> Result<Credentials, CredentialFault> {
         // Whoever else asks meanwhile waits for the same answer.
-        let mut last = self.last.lock().await;
+        let mut state = self.state.lock().await;
         let now = SystemTime::now();
-        if let Some((credentials, until)) = last.as_ref()
+        if let Some((credentials, until)) = state.last.as_ref()
             && now < *until
         {
             return Ok(credentials.clone());
         }
-        let found = tokio::time::timeout(self.patience, self.source.provide_credentials())
+        self.judge.known_before()?;
+        let (source, exchanges) = match state.source.take() {
+            Some(kept) => kept,
+            None => {
+                let exchanges = Exchanges::default();
+                ((self.make)(&exchanges).await, exchanges)
+            }
+        };
+        exchanges.clear();
+        let found = tokio::time::timeout(self.patience, source.provide_credentials())
             .await
-            .map_err(|_| CredentialsError::provider_timed_out(self.patience))??;
+            .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(self.patience)))
+            .map_err(|error| self.judge.fault(&error, &exchanges.failed()))?;
         let until = found.expiry().map_or(now + UNENDING, |end| end - MARGIN);
-        *last = Some((found.clone(), until));
+        *state = State { source: Some((source, exchanges)), last: Some((found.clone(), until)) };
         Ok(found)
     }
 }
 
-impl<P: ProvideCredentials> ProvideCredentials for Kept<P> {
+impl ProvideCredentials for Kept {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(self.credentials())
-    }
-
-    fn fallback_on_interrupt(&self) -> Option<Credentials> {
-        self.source.fallback_on_interrupt()
+        // The fault goes along inside: whoever reports the error finds it there.
+        future::ProvideCredentials::new(async { self.credentials().await.map_err(CredentialsError::provider_error) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::{AwsSettings, Environment, resolve};
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// Gives credentials that end so long after now, and counts.
     #[derive(Debug)]
-    struct Source(Option<Duration>, AtomicU32);
+    struct Source(Option<Duration>, Arc<AtomicU32>);
 
     impl ProvideCredentials for Source {
         fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
@@ -81,13 +113,23 @@ mod tests {
         }
     }
 
+    fn kept(source: SharedCredentialsProvider, patience: Duration) -> Kept {
+        let make: Make = Box::new(move |_| {
+            let source = source.clone();
+            Box::pin(async { source })
+        });
+        Kept::new(make, Judge::new(&resolve(&AwsSettings::default(), &Environment::new())), patience)
+    }
+
     async fn asked(lasts: Option<Duration>) -> u32 {
-        let kept = Kept::new(Source(lasts, AtomicU32::new(0)), Duration::from_secs(1));
+        let asked = Arc::new(AtomicU32::new(0));
+        let source = Source(lasts, Arc::clone(&asked));
+        let kept = kept(SharedCredentialsProvider::new(source), Duration::from_secs(1));
         let all = [kept.credentials(), kept.credentials(), kept.credentials()];
         for one in futures_util::future::join_all(all).await {
             one.unwrap();
         }
-        kept.source.1.load(Ordering::SeqCst)
+        asked.load(Ordering::SeqCst)
     }
 
     #[tokio::test]
@@ -111,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_source_that_never_answers_is_given_up() {
-        let kept = Kept::new(Silent, Duration::from_millis(1));
-        assert!(matches!(kept.credentials().await, Err(CredentialsError::ProviderTimedOut(_))));
+        let kept = kept(SharedCredentialsProvider::new(Silent), Duration::from_millis(1));
+        assert!(matches!(kept.credentials().await, Err(CredentialFault::Unreachable { .. })));
     }
 }

@@ -84,6 +84,12 @@ fn written(path: &Path) -> Option<UnixMillis> {
     at.duration_since(UNIX_EPOCH).ok().map(crate::clock::millis)
 }
 
+/// When the token in a file ends.
+pub(super) fn token_end(path: &Path) -> Option<UnixMillis> {
+    let token: Kept = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    time(&token.expires_at?)
+}
+
 /// RFC 3339, and `2026-01-01T00:00:00UTC` as older tools write it.
 fn time(text: &str) -> Option<UnixMillis> {
     let text = text.trim().replace("UTC", "Z");

@@ -60,12 +60,6 @@ pub fn credential_fingerprint(settings: &AwsSettings, environment: &Environment)
     })
 }
 
-/// What is wrong with a profile that was asked for: it, or what it leads to, is in neither file.
-pub(super) fn wrong_profile(profile: Option<&str>, environment: &Environment) -> Option<String> {
-    let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
-    resolve(&settings, environment).problem()
-}
-
 /// Whether a profile, or one that it takes its credentials from, gets them by a login in a browser; and how that is
 /// written there. Such a login ends within hours and needs a person.
 pub fn browser_login(profile: Option<&str>, environment: &Environment) -> Option<String> {

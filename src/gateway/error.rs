@@ -3,6 +3,7 @@
 //! Neighbours: `aws/errors.rs` makes them from the SDK's, `pace.rs` retries what may be retried, `read.rs` serves stale
 //! where AWS cannot answer, `cli/exit.rs` words the remedy. Promise: no error is ever turned into absence.
 
+use crate::aws::ErrorClass;
 use crate::cache::CacheError;
 
 /// A request that AWS, or the way to it, did not answer.
@@ -16,13 +17,35 @@ pub enum GatewayError {
         /// What the credential chain said.
         detail: String,
     },
+    /// There is no login on this host yet.
+    #[error("no AWS login on this host{}: {detail}", profile.as_ref().map(|p| format!(" for profile `{p}`")).unwrap_or_default())]
+    NotLoggedIn {
+        /// The profile that has to log in.
+        profile: Option<String>,
+        /// What is missing.
+        detail: String,
+        /// How to log in.
+        hint: String,
+    },
     /// The login (SSO session, temporary credentials) has expired.
     #[error("the AWS login{} has expired: {detail}", profile.as_ref().map(|p| format!(" of profile `{p}`")).unwrap_or_default())]
     LoginExpired {
         /// The profile in use.
         profile: Option<String>,
-        /// What AWS or the credential chain said.
+        /// What AWS or the credential chain reported.
         detail: String,
+        /// How to log in again.
+        hint: String,
+    },
+    /// The credentials, or the request for them, were refused.
+    #[error("credentials refused by {service}: {detail}")]
+    CredentialsRefused {
+        /// `STS AssumeRole (sts.eu-west-1.amazonaws.com)`, `sso-admin ListInstances`
+        service: String,
+        /// The service's code and message.
+        detail: String,
+        /// What to check.
+        hint: String,
     },
     /// The profile, its files or its region are not as they must be.
     #[error("the AWS configuration cannot be used: {detail}")]
@@ -220,7 +243,9 @@ impl GatewayError {
         matches!(
             self,
             GatewayError::NoCredentials { .. }
+                | GatewayError::NotLoggedIn { .. }
                 | GatewayError::LoginExpired { .. }
+                | GatewayError::CredentialsRefused { .. }
                 | GatewayError::Configuration { .. }
                 | GatewayError::NoInstance { .. }
                 | GatewayError::ChooseInstance { .. }
@@ -232,6 +257,36 @@ impl GatewayError {
 
     /// Whether AWS cannot answer at all for now: then an expired entry is better than none.
     pub fn allows_stale(&self) -> bool {
-        self.is_temporary() || matches!(self, GatewayError::LoginExpired { .. })
+        self.is_temporary() || matches!(self, GatewayError::LoginExpired { .. } | GatewayError::NotLoggedIn { .. })
+    }
+
+    /// The exit code of a command that ends with it; AWS's own errors have theirs from the table of [`ErrorClass`].
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            GatewayError::NoCredentials { .. }
+            | GatewayError::NotLoggedIn { .. }
+            | GatewayError::LoginExpired { .. }
+            | GatewayError::CredentialsRefused { .. } => ErrorClass::Expired.exit_code(),
+            GatewayError::AccessDenied { .. } => ErrorClass::Denied.exit_code(),
+            GatewayError::NotFound { .. } => ErrorClass::NotFound.exit_code(),
+            GatewayError::Throttled { .. } => ErrorClass::Throttled.exit_code(),
+            GatewayError::Unreachable { .. } | GatewayError::ChangePending { .. } => {
+                ErrorClass::Unavailable.exit_code()
+            }
+            GatewayError::Conflict { .. } => ErrorClass::Conflict.exit_code(),
+            GatewayError::Refused { code, .. } => ErrorClass::of(Some(code), 400).exit_code(),
+            // What AWS accepted and then could not do is no question of permission.
+            GatewayError::ChangeFailed { .. }
+            | GatewayError::ChangedMeanwhile { .. }
+            | GatewayError::BadAnswer { .. }
+            | GatewayError::Cache(_)
+            | GatewayError::Output(_) => 1,
+            GatewayError::Configuration { .. }
+            | GatewayError::Ambiguous { .. }
+            | GatewayError::NoInstance { .. }
+            | GatewayError::ChooseInstance { .. } => 2,
+            GatewayError::Partial { .. } | GatewayError::Budget { .. } => 3,
+            GatewayError::NotCached { .. } => 10,
+        }
     }
 }

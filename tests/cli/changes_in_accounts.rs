@@ -105,7 +105,7 @@ fn an_account_that_aws_gives_up_on_has_its_reason_and_no_other_is_begun_when_tha
     let (user, accounts) = (user(&world), active(&world));
     world.faults(|faults| faults.fail_async = vec![Rule::first(1, "CreateAccountAssignment")]);
     let words = ["assignment", "assign", "Audit", &user, "--all-accounts", "--batch-size", "1", "--stop-on-error"];
-    let ran = world.run(words.into_iter().chain(["--json"])).code(4);
+    let ran = world.run(words.into_iter().chain(["--json"])).code(1);
     let document = ran.json();
     assert_eq!(document["counts"]["skipped"], accounts.len() - 1);
     let first = &document["results"][0];

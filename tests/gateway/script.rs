@@ -89,7 +89,7 @@ pub(crate) fn throttled() -> GatewayError {
 }
 
 pub(crate) fn expired() -> GatewayError {
-    GatewayError::LoginExpired { profile: None, detail: "over".into() }
+    GatewayError::LoginExpired { profile: None, detail: "over".into(), hint: "log in".into() }
 }
 
 pub(crate) fn denied() -> GatewayError {

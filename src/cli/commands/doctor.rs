@@ -131,7 +131,11 @@ mod tests {
 
     #[test]
     fn an_error_brings_its_own_code_and_remedy() {
-        let expired = GatewayError::LoginExpired { profile: Some("p".into()), detail: "over".into() };
+        let expired = GatewayError::LoginExpired {
+            profile: Some("p".into()),
+            detail: "over".into(),
+            hint: "log in again: `aws sso login --profile p`".into(),
+        };
         let lines = [check(Level::Fail, None), check(Level::Fail, Some(expired.into()))];
         assert_eq!(code_of(&lines), Code::Refused);
         let text = page(&lines, Code::Refused).text(Some(40), false);

@@ -6,6 +6,7 @@
 use super::{Code, Failure};
 use crate::cache::CacheError;
 use crate::gateway::GatewayError;
+use crate::model::shell_word;
 use crate::private::PrivateError;
 use crate::sqlite::SqliteError;
 use crate::state::StateError;
@@ -18,41 +19,38 @@ const RECOVER: &str = "run `awsideman cache recover`: it begins a new cache and 
 impl From<GatewayError> for Failure {
     fn from(error: GatewayError) -> Failure {
         let message = error.to_string();
+        let code = Code::from_number(error.exit_code());
         match error {
             GatewayError::NoCredentials { profile, detail } => {
-                let profile = profile.map_or_else(|| "NAME".to_owned(), |profile| shown(&profile));
-                Failure::new(Code::Refused, message).details(non_empty(detail)).hint(format!(
+                let profile = profile.map_or_else(|| "NAME".to_owned(), |profile| shell_word(&profile));
+                Failure::new(code, message).details(non_empty(detail)).hint(format!(
                     "choose a profile with `--profile {profile}`, log in with `aws sso login --profile {profile}`, \
                      or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n\
                      `awsideman --sandbox user list` needs no AWS"
                 ))
             }
-            GatewayError::LoginExpired { profile, detail } => {
-                let profile = profile.map(|profile| format!(" --profile {}", shown(&profile))).unwrap_or_default();
-                let detail = non_empty(detail).filter(|detail| !message.contains(detail));
-                Failure::new(Code::Refused, message)
-                    .details(detail)
-                    .hint(format!("log in again: `aws sso login{profile}`"))
-            }
-            GatewayError::Configuration { hint, .. } => Failure::new(Code::Usage, message).hint(hint),
-            GatewayError::AccessDenied { .. } => Failure::new(Code::Refused, message).hint(DOCTOR),
+            GatewayError::NotLoggedIn { hint, .. }
+            | GatewayError::LoginExpired { hint, .. }
+            | GatewayError::CredentialsRefused { hint, .. } => Failure::new(code, message).hint(hint),
+            GatewayError::Configuration { hint, .. } => Failure::new(code, message).hint(hint),
+            GatewayError::AccessDenied { .. } => Failure::new(code, message).hint(DOCTOR),
             GatewayError::NotFound { what } => {
                 let find = ["user", "group", "permission set"]
                     .into_iter()
                     .find(|kind| what.starts_with(&format!("{kind} `")))
                     .map(|kind| format!("\n`awsideman {} find TEXT` looks for a part of it", kind.replace(' ', "-")))
                     .unwrap_or_default();
-                Failure::new(Code::NotFound, message)
+                Failure::new(code, message)
                     .hint(format!("if it was made a moment ago elsewhere, ask AWS itself with `--refresh`{find}"))
             }
             GatewayError::Ambiguous { choices, .. } => {
-                Failure::new(Code::Usage, message).details(choices).hint("name one of them by its id")
+                Failure::new(code, message).details(choices).hint("name one of them by its id")
             }
-            GatewayError::NoInstance { .. } => Failure::new(Code::Usage, message).hint(
+            GatewayError::NoInstance { .. } => Failure::new(code, message).hint(
                 "an instance lives in one region: name it with `--region REGION` or the key `region`\n\
                  `aws.instance` chooses among several",
             ),
-            GatewayError::ChooseInstance { choices, .. } => Failure::new(Code::Usage, message)
+            GatewayError::ChooseInstance { choices, .. } => Failure::new(code, message)
                 .details(choices)
                 .hint("set `aws.instance` (AWSIDEMAN_AWS_INSTANCE) to one of them, or another `--region`"),
             GatewayError::Throttled { retry_after_ms, .. } => {
@@ -62,10 +60,10 @@ impl From<GatewayError> for Failure {
                         format!("in {}", crate::model::format_duration(std::time::Duration::from_millis(ms.max(1_000))))
                     },
                 );
-                Failure::new(Code::Unavailable, message)
+                Failure::new(code, message)
                     .hint(format!("try again {wait}; the keys under `pace` set which share of AWS's quota is used"))
             }
-            GatewayError::Unreachable { .. } => Failure::new(Code::Unavailable, message)
+            GatewayError::Unreachable { .. } => Failure::new(code, message)
                 .hint("check network, proxy and `--region`; `--cache-only` answers from the cache alone"),
             GatewayError::Conflict { passing, request_id, .. } => {
                 let hint = if passing {
@@ -74,36 +72,37 @@ impl From<GatewayError> for Failure {
                     "the name or id is taken: choose another, or look at what is there"
                 };
                 let id = request_id.map(|id| format!("request id {id}"));
-                Failure::new(Code::Refused, message).details(id).hint(hint)
+                Failure::new(code, message).details(id).hint(hint)
             }
-            GatewayError::ChangedMeanwhile { differences, .. } => Failure::new(Code::Failed, message)
+            GatewayError::ChangedMeanwhile { differences, .. } => Failure::new(code, message)
                 .details(differences)
                 .hint("nothing was changed: check the difference, then run it again"),
-            GatewayError::Refused { request_id, .. } => Failure::new(Code::Refused, message)
-                .details(request_id.map(|id| format!("request id {id}")))
-                .hint(DOCTOR),
-            GatewayError::BadAnswer { .. } => Failure::new(Code::Failed, message)
-                .hint("try again; if `aws.endpoint_url` is set, see what answers there"),
-            GatewayError::ChangeFailed { request_id, .. } => Failure::new(Code::Refused, message)
+            GatewayError::Refused { request_id, .. } => {
+                Failure::new(code, message).details(request_id.map(|id| format!("request id {id}"))).hint(DOCTOR)
+            }
+            GatewayError::BadAnswer { .. } => {
+                Failure::new(code, message).hint("try again; if `aws.endpoint_url` is set, see what answers there")
+            }
+            GatewayError::ChangeFailed { request_id, .. } => Failure::new(code, message)
                 .details([format!("request id {request_id}")])
-                .hint("nothing was changed; mend what AWS names, then try again"),
-            GatewayError::ChangePending { request_id, .. } => Failure::new(Code::Unavailable, message)
+                .hint("fix what AWS names, then try again"),
+            GatewayError::ChangePending { request_id, .. } => Failure::new(code, message)
                 .details([format!("request id {request_id}")])
                 .hint(format!("`awsideman assignment status {request_id}` tells how it ends")),
             GatewayError::Partial { failures, .. } => {
                 let remedies: std::collections::BTreeSet<String> =
                     failures.iter().filter_map(|failure| failure.hint.clone()).collect();
                 let lines = failures.into_iter().map(|failure| format!("{}: {}", failure.target, failure.error));
-                let failure = Failure::new(Code::Partial, message).details(lines);
+                let failure = Failure::new(code, message).details(lines);
                 if remedies.is_empty() {
                     failure.hint("run the command again: what was read is kept, only the rest is asked for")
                 } else {
                     failure.hint(Vec::from_iter(remedies).join("\n"))
                 }
             }
-            GatewayError::NotCached { .. } => Failure::new(Code::CacheNeeded, message)
+            GatewayError::NotCached { .. } => Failure::new(code, message)
                 .hint("leave out `--cache-only` to ask AWS, or fill the cache with `awsideman cache warm`"),
-            GatewayError::Budget { .. } => Failure::new(Code::Partial, message)
+            GatewayError::Budget { .. } => Failure::new(code, message)
                 .hint("what was read is kept: run it again to go on, or allow more with `--budget CALLS`"),
             GatewayError::Cache(error) => error.into(),
             GatewayError::Output(error) => Failure::writing(&error),
@@ -225,15 +224,15 @@ impl From<PrivateError> for Failure {
             PrivateError::ForeignOwner { path, .. } => Failure::new(Code::Failed, message).hint(format!(
                 "make it yours with `sudo chown -R \"$(id -u)\" {}`, or set `cache.dir` and `state.dir` to directories \
                  of your own",
-                shown(&path.display().to_string())
+                shell_word(&path.display().to_string())
             )),
             PrivateError::WritableByOthers { path, .. } => Failure::new(Code::Failed, message).hint(format!(
                 "take that right away with `chmod go-w {}`, after a look at what is in it",
-                shown(&path.display().to_string())
+                shell_word(&path.display().to_string())
             )),
             PrivateError::OpenToOthers { path, .. } => Failure::new(Code::Failed, message).hint(format!(
                 "take that right away with `chmod 600 {}`; whoever could read it may have",
-                shown(&path.display().to_string())
+                shell_word(&path.display().to_string())
             )),
             PrivateError::NotOurs { path, .. } => Failure::new(Code::Failed, message)
                 .hint(format!("move {} away, or set the directory itself in the configuration", path.display())),
@@ -250,16 +249,6 @@ fn operating_system(message: String, source: &io::Error) -> Failure {
         ),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => failure.hint("make room: `df -h` shows that disk"),
         _ => failure,
-    }
-}
-
-/// A word as a shell would need it.
-fn shown(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+,=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

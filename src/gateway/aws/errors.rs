@@ -4,7 +4,7 @@
 //! Promise: judged by AWS's error code first, by the HTTP status where there is no code; an answer that we do not
 //! understand is an error, never an absence.
 
-use crate::aws::{self, CredentialFault};
+use crate::aws::{self, AwsSettings, CredentialFault, ErrorClass};
 use crate::gateway::{Change, GatewayError, Listing, Single, Target, operation_words};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -122,8 +122,8 @@ impl Ask {
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        if let Some(fault) = aws::credential_fault(error, self.profile.as_deref()) {
-            return no_credentials(fault, self.profile.as_deref(), &self.operation);
+        if let Some(fault) = aws::credential_fault(error) {
+            return no_credentials(fault, self.profile.as_deref());
         }
         match error {
             // A success that cannot be parsed comes as an error of the service without a code.
@@ -151,40 +151,54 @@ impl Ask {
         let status = raw.status().as_u16();
         let body: Value = raw.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
         let code = meta.code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
-        let said = meta.message().filter(|text| !text.is_empty());
-        let detail = said.map_or_else(|| "AWS gave no reason".to_owned(), one_line);
+        let reason = meta.message().filter(|text| !text.is_empty());
+        let detail = reason.map_or_else(|| "AWS gave no reason".to_owned(), one_line);
         let operation = self.operation.clone();
-        match class(&code, status) {
-            Class::Throttled => {
+        match ErrorClass::of(meta.code(), status) {
+            ErrorClass::Throttled => {
                 let header = raw.headers().get("retry-after").and_then(|value| value.trim().parse::<u64>().ok());
                 let seconds = body.get("RetryAfterSeconds").and_then(Value::as_u64).or(header);
                 let retry_after_ms = seconds.map(|seconds| seconds.saturating_mul(1000));
                 GatewayError::Throttled { operation, attempts: 1, retry_after_ms }
             }
-            Class::Expired => GatewayError::LoginExpired { profile: self.profile.clone(), detail },
-            Class::UnknownKey => GatewayError::LoginExpired {
-                profile: self.profile.clone(),
-                detail: format!(
-                    "AWS does not know these credentials (deleted, mistyped or of another partition): {detail}"
-                ),
+            ErrorClass::Expired => {
+                let profile = self.profile.clone();
+                let settings = AwsSettings { profile: profile.clone(), ..AwsSettings::default() };
+                let hint = aws::renewal(&aws::resolve(&settings, &aws::environment())).hint(true);
+                GatewayError::LoginExpired { profile, detail, hint }
+            }
+            ErrorClass::UnknownKey => GatewayError::CredentialsRefused {
+                service: operation,
+                detail: format!("{code}: {detail}"),
+                hint: "AWS does not know the access key: it was deleted, mistyped, or belongs to another partition"
+                    .into(),
             },
-            Class::Denied => GatewayError::AccessDenied { operation, account: self.account.clone(), detail },
-            Class::NotFound => GatewayError::NotFound { what: self.what.clone() },
-            Class::Broken => {
+            ErrorClass::BadSignature => GatewayError::CredentialsRefused {
+                service: operation,
+                detail: format!("{code}: {detail}"),
+                hint: "check this host's clock, then the secret key".into(),
+            },
+            ErrorClass::Denied => GatewayError::AccessDenied { operation, account: self.account.clone(), detail },
+            ErrorClass::NotFound => GatewayError::NotFound { what: self.what.clone() },
+            ErrorClass::Unavailable => {
                 let why = match meta.code() {
                     Some(_) => format!("the service failed with {code} (HTTP {status}): {detail}"),
                     None => format!("the service failed with HTTP {status} and no AWS error"),
                 };
                 self.unreachable(why, true)
             }
-            Class::Conflict if self.conditional && body["Reason"] == "CONCURRENT_MODIFICATION" => {
+            ErrorClass::NotAws => {
+                let why = format!("HTTP {status} and no AWS error: a proxy or another server may have answered");
+                self.unreachable(why, true)
+            }
+            ErrorClass::Conflict if self.conditional && body["Reason"] == "CONCURRENT_MODIFICATION" => {
                 GatewayError::ChangedMeanwhile { what: self.what.clone(), differences: Vec::new() }
             }
-            Class::Conflict => {
+            ErrorClass::Conflict => {
                 let passing = passes(self.operation.starts_with("sso-admin "), &body, &detail);
                 GatewayError::Conflict { operation, detail, passing, request_id: request_id(meta, raw) }
             }
-            Class::Refused => {
+            ErrorClass::Invalid | ErrorClass::Refused => {
                 let detail = match explained(&code) {
                     Some(words) => format!("{words} ({detail})"),
                     None => detail,
@@ -241,61 +255,29 @@ fn misconfigured(text: String) -> GatewayError {
 }
 
 /// A failure to get credentials, in our classes.
-pub(super) fn no_credentials(fault: CredentialFault, profile: Option<&str>, operation: &str) -> GatewayError {
-    let profile = profile.map(str::to_owned);
+pub(super) fn no_credentials(fault: CredentialFault, profile: Option<&str>) -> GatewayError {
+    let named = |of_login: Option<String>| profile.map(str::to_owned).or(of_login).filter(|name| name != "default");
     match fault {
-        CredentialFault::Missing(detail) => GatewayError::NoCredentials { profile, detail },
-        CredentialFault::Expired(detail) => GatewayError::LoginExpired { profile, detail },
+        CredentialFault::Missing(detail) => GatewayError::NoCredentials { profile: named(None), detail },
+        CredentialFault::NotLoggedIn { profile, detail, renewal } => {
+            GatewayError::NotLoggedIn { profile: named(profile), detail, hint: renewal.hint(false) }
+        }
+        CredentialFault::Expired { profile, detail, renewal } => {
+            GatewayError::LoginExpired { profile: named(profile), detail, hint: renewal.hint(true) }
+        }
+        CredentialFault::Refused { service, detail, hint } => {
+            GatewayError::CredentialsRefused { service, detail, hint }
+        }
+        CredentialFault::Throttled(operation) => {
+            GatewayError::Throttled { operation, attempts: 1, retry_after_ms: None }
+        }
+        CredentialFault::Unreachable { service, detail } => {
+            GatewayError::Unreachable { operation: service, detail, sent: false }
+        }
         CredentialFault::Configuration(detail) => GatewayError::Configuration {
             detail,
             hint: "check the profile in the AWS config and credentials files".into(),
         },
-        CredentialFault::Unreachable(detail) => {
-            GatewayError::Unreachable { operation: operation.to_owned(), detail, sent: false }
-        }
-    }
-}
-
-enum Class {
-    Throttled,
-    Expired,
-    UnknownKey,
-    Denied,
-    NotFound,
-    Broken,
-    Conflict,
-    Refused,
-}
-
-fn class(code: &str, status: u16) -> Class {
-    match code {
-        "ThrottlingException"
-        | "Throttling"
-        | "ThrottledException"
-        | "RequestThrottledException"
-        | "RequestThrottled"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "SlowDown"
-        | "PriorRequestNotComplete" => Class::Throttled,
-        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired" => Class::Expired,
-        "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" => Class::UnknownKey,
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "UnauthorizedOperation"
-        | "NotAuthorized"
-        | "AccessDeniedForDependencyException" => Class::Denied,
-        "InternalServerException"
-        | "InternalFailure"
-        | "InternalServerError"
-        | "ServiceException"
-        | "ServiceUnavailable"
-        | "ServiceUnavailableException" => Class::Broken,
-        "ConflictException" => Class::Conflict,
-        _ if code.ends_with("NotFoundException") || code == "NoSuchEntity" => Class::NotFound,
-        _ if status == 429 => Class::Throttled,
-        _ if status >= 500 => Class::Broken,
-        _ => Class::Refused,
     }
 }
 
@@ -329,9 +311,6 @@ fn explained(code: &str) -> Option<&'static str> {
     match code {
         "AWSOrganizationsNotInUseException" => {
             Some("this account is in no AWS organization, so it has no accounts to list")
-        }
-        "SignatureDoesNotMatch" | "InvalidSignatureException" | "RequestTimeTooSkewed" => {
-            Some("the signature was not accepted: check this host's clock, then the secret key")
         }
         "OptInRequired" | "SubscriptionRequiredException" => {
             Some("the service is not enabled for this account or region")

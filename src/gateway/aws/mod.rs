@@ -17,7 +17,7 @@ mod sts;
 #[cfg(test)]
 mod tests;
 
-use super::{Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
+use super::{Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of};
 use crate::aws::{self, AwsAccess, AwsSettings, CredentialFacts, SdkConfig, Service};
 use async_trait::async_trait;
 use errors::Ask;
@@ -50,19 +50,15 @@ impl Aws {
 
     /// Where the credentials come from and until when they hold; makes no call to the services above.
     pub async fn credentials(&self) -> Result<CredentialFacts, GatewayError> {
-        self.credentials_for("credentials").await
-    }
-
-    async fn credentials_for(&self, what: &str) -> Result<CredentialFacts, GatewayError> {
         let profile = self.settings.profile.as_deref();
-        let found = self.access().await?.credentials(profile).await;
-        found.map_err(|fault| errors::no_credentials(fault, profile, what))
+        let found = self.access().await?.credentials().await;
+        found.map_err(|fault| errors::no_credentials(fault, profile))
     }
 
     async fn access(&self) -> Result<&AwsAccess, GatewayError> {
         let profile = self.settings.profile.as_deref();
         let loaded = self.access.get_or_try_init(|| aws::load(&self.settings)).await;
-        loaded.map_err(|fault| errors::no_credentials(fault, profile, "credentials"))
+        loaded.map_err(|fault| errors::no_credentials(fault, profile))
     }
 
     async fn config(&self, service: Service) -> Result<SdkConfig, GatewayError> {
@@ -105,7 +101,7 @@ impl Source for Aws {
             Api::Organizations => _ = self.organizations().await?,
             Api::Sts => _ = self.sts().await?,
         }
-        self.credentials_for(&operation_words(operation)).await.map(drop)
+        self.credentials().await.map(drop)
     }
 
     async fn page(

@@ -261,10 +261,13 @@ async fn what_does_not_exist_is_named() {
 }
 
 #[tokio::test]
-async fn an_expired_login_and_unknown_keys_need_a_new_login() {
-    for code in ["ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId"] {
+async fn an_expired_login_is_told_from_keys_that_aws_does_not_know() {
+    let error = failing(refusal("ExpiredTokenException"), Listing::Users).await;
+    assert!(matches!(&error, GatewayError::LoginExpired { profile: Some(p), .. } if p == "ops"), "{error:?}");
+    for code in ["UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch"] {
         let error = failing(refusal(code), Listing::Users).await;
-        assert!(matches!(&error, GatewayError::LoginExpired { profile: Some(p), .. } if p == "ops"), "{error:?}");
+        let GatewayError::CredentialsRefused { service, detail, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((service.as_str(), detail.starts_with(code)), ("identitystore ListUsers", true));
     }
 }
 

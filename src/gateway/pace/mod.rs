@@ -120,7 +120,7 @@ impl Paced {
         loop {
             self.within_budget(&self.counted())?;
             let mut begun = self.time.now();
-            let error = match self.source.ready(operation).await {
+            let (error, is_of_call) = match self.source.ready(operation).await {
                 Ok(()) => {
                     left = left.saturating_sub(span(begun, self.time.now()));
                     begun = self.turn(operation, target, attempt, left).await?;
@@ -131,17 +131,20 @@ impl Paced {
                             self.counted().unreachable = None;
                             return Ok(answer);
                         }
-                        Err(error) => error,
+                        Err(error) => (error, true),
                     }
                 }
-                Err(error) => error,
+                Err(error) => (error, false),
             };
             self.counted().unreachable = matches!(error, GatewayError::Unreachable { .. }).then(|| error.to_string());
             left = left.saturating_sub(span(begun, self.time.now()));
             let again = error.again();
             let error = match error {
                 GatewayError::Throttled { operation: words, retry_after_ms, .. } => {
-                    self.throttled(operation, target, retry_after_ms);
+                    // A service that gives credentials has a quota of its own.
+                    if is_of_call {
+                        self.throttled(operation, target, retry_after_ms);
+                    }
                     GatewayError::Throttled { operation: words, attempts: attempt, retry_after_ms }
                 }
                 other => other,

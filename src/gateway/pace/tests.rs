@@ -320,7 +320,7 @@ async fn what_a_repetition_cannot_help_is_not_repeated() {
     let gone = GatewayError::NotFound { what: "user u-1".into() };
     let a = world.paced(false, vec![gone]);
     assert!(matches!(ask(&a).await, Err(GatewayError::NotFound { .. })));
-    let expired = GatewayError::LoginExpired { profile: None, detail: String::new() };
+    let expired = GatewayError::LoginExpired { profile: None, detail: String::new(), hint: String::new() };
     let b = world.paced(false, vec![expired]);
     assert!(matches!(ask(&b).await, Err(GatewayError::LoginExpired { .. })));
     assert_eq!(a.calls().total + b.calls().total, 2);

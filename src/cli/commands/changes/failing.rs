@@ -39,7 +39,7 @@ fn refused(phrase: &str, code: &str, detail: &str, request_id: Option<String>) -
             Failure::new(Code::Usage, message).details(id).hint("mend the value that is named, then run it again")
         }
         "ServiceQuotaExceededException" => {
-            Failure::new(Code::Refused, format!("AWS's quota does not allow it ({phrase}): {detail}"))
+            Failure::new(Code::Failed, format!("AWS's quota does not allow it ({phrase}): {detail}"))
                 .details(id)
                 .hint("remove what is no longer needed, or ask for more in the AWS console under Service Quotas")
         }
@@ -102,7 +102,7 @@ mod tests {
         let failure = failure("create user `ada`", "awsideman user get ada", conflict);
         assert_eq!((failure.code, failure.hint.unwrap().contains("awsideman user get ada")), (Code::Failed, true));
         let failure = of("ServiceQuotaExceededException", "too many");
-        assert_eq!((failure.code, failure.hint.unwrap().contains("Service Quotas")), (Code::Refused, true));
+        assert_eq!((failure.code, failure.hint.unwrap().contains("Service Quotas")), (Code::Failed, true));
         assert!(of("OtherException", "x").message.contains("create user `ada`"));
     }
 

@@ -107,15 +107,7 @@ impl Step {
     }
 }
 
-/// A word as a shell needs it, for commands that are shown.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+,=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
+pub(super) use crate::model::shell_word as quoted;
 
 #[cfg(test)]
 mod tests {

@@ -11,14 +11,23 @@ fn check(error: impl Into<Failure>, code: Code, in_hint: &str) -> Failure {
 }
 
 #[test]
-fn an_expired_login_names_the_command_with_the_profile() {
-    let expired = |profile: Option<&str>| GatewayError::LoginExpired {
-        profile: profile.map(str::to_owned),
-        detail: "token expired".into(),
-    };
-    check(expired(Some("prod")), Code::Refused, "`aws sso login --profile prod`");
-    check(expired(Some("my prod")), Code::Refused, "`aws sso login --profile 'my prod'`");
-    assert!(check(expired(None), Code::Refused, "`aws sso login`").details.is_empty(), "the message has it");
+fn never_logged_in_expired_and_refused_are_three_sentences() {
+    let profile = || Some("prod".to_owned());
+    let (detail, hint) = (|| "as it is".to_owned(), || "do this".to_owned());
+    let errors = [
+        GatewayError::NotLoggedIn { profile: profile(), detail: detail(), hint: hint() },
+        GatewayError::LoginExpired { profile: profile(), detail: detail(), hint: hint() },
+        GatewayError::CredentialsRefused { service: "STS AssumeRole (h)".into(), detail: detail(), hint: hint() },
+    ];
+    let messages = errors.map(|error| check(error, Code::Refused, "do this").message);
+    assert_eq!(
+        messages,
+        [
+            "no AWS login on this host for profile `prod`: as it is",
+            "the AWS login of profile `prod` has expired: as it is",
+            "credentials refused by STS AssumeRole (h): as it is",
+        ]
+    );
 }
 
 #[test]

@@ -1,0 +1,272 @@
+//! Records how each HTTP request for credentials ended, so that an error names the service and the host that failed.
+//!
+//! Guarantee: the SDK repeats none of these requests, whatever its providers are set to; the caller's retry policy is the
+//! only one. An answer that the SDK would take as a reason to repeat is passed on as one that it does not.
+
+use super::error_class::ErrorClass;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use serde_json::Value;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A service that hands out credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    Sts,
+    Portal,
+    Oidc,
+    SignIn,
+    Container,
+    Imds,
+}
+
+impl Service {
+    /// Its name in messages.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Service::Sts => "STS",
+            Service::Portal => "the SSO portal",
+            Service::Oidc => "SSO OIDC",
+            Service::SignIn => "AWS Sign-In",
+            Service::Container => "the container credentials endpoint",
+            Service::Imds => "the EC2 instance metadata service",
+        }
+    }
+
+    fn of(path: &str, is_form: bool) -> Service {
+        match path {
+            "/federation/credentials" => Service::Portal,
+            "/token" => Service::Oidc,
+            "/v1/token" => Service::SignIn,
+            path if path.starts_with("/latest/") => Service::Imds,
+            _ if is_form => Service::Sts,
+            _ => Service::Container,
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// No answer yet.
+    Pending,
+    /// Credentials, or another success.
+    Success,
+    /// An error answer.
+    Error { status: u16, code: Option<String>, message: String },
+    /// A success whose body is not what the service answers.
+    NotAws,
+    /// No answer: the connection failed or broke.
+    Failed(String),
+}
+
+/// One request for credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exchange {
+    pub(super) service: Service,
+    /// `AssumeRole`
+    pub(super) operation: String,
+    pub(super) host: String,
+    pub(super) ending: Ending,
+}
+
+impl Exchange {
+    /// `STS AssumeRole (sts.eu-west-1.amazonaws.com)`
+    pub(super) fn words(&self) -> String {
+        let operation = if self.operation.is_empty() { String::new() } else { format!(" {}", self.operation) };
+        format!("{}{operation} ({})", self.service.name(), self.host)
+    }
+
+    /// The class of its error.
+    pub(super) fn class(&self) -> Option<ErrorClass> {
+        match &self.ending {
+            Ending::Success => None,
+            Ending::Pending | Ending::Failed(_) => Some(ErrorClass::Unavailable),
+            Ending::NotAws => Some(ErrorClass::NotAws),
+            Ending::Error { status, code, .. } => Some(ErrorClass::of(code.as_deref(), *status)),
+        }
+    }
+}
+
+/// The requests of one attempt to get credentials.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Exchanges(Arc<Mutex<Vec<Exchange>>>);
+
+impl Exchanges {
+    /// Forgets the requests of an earlier attempt.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// Those that failed, in their order.
+    pub(super) fn failed(&self) -> Vec<Exchange> {
+        self.lock().iter().filter(|exchange| exchange.class().is_some()).cloned().collect()
+    }
+
+    fn begin(&self, exchange: Exchange) -> usize {
+        let mut all = self.lock();
+        all.push(exchange);
+        all.len() - 1
+    }
+
+    fn end(&self, at: usize, ending: Ending) {
+        if let Some(exchange) = self.lock().get_mut(at) {
+            tracing::debug!(request = exchange.words(), ?ending, "a request for credentials ended");
+            exchange.ending = ending;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Exchange>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client that records its requests here.
+    pub(super) fn client(&self, inner: SharedHttpClient) -> SharedHttpClient {
+        SharedHttpClient::new(Recording { inner, exchanges: self.clone() })
+    }
+}
+
+#[derive(Debug)]
+struct Recording {
+    inner: SharedHttpClient,
+    exchanges: Exchanges,
+}
+
+impl HttpClient for Recording {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(RecordingConnector { inner, exchanges: self.exchanges.clone() })
+    }
+}
+
+#[derive(Debug)]
+struct RecordingConnector {
+    inner: SharedHttpConnector,
+    exchanges: Exchanges,
+}
+
+impl HttpConnector for RecordingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let exchange = begun(&request);
+        let service = exchange.service;
+        let at = self.exchanges.begin(exchange);
+        let (answer, exchanges) = (self.inner.call(request), self.exchanges.clone());
+        HttpConnectorFuture::new(async move {
+            let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+                exchanges.end(at, Ending::Failed(super::innermost(error.as_ref())));
+                // Neither a timeout nor an input/output error: those would be repeated.
+                ConnectorError::other(error, None)
+            };
+            let mut response = answer.await.map_err(|error| failed(error.into()))?;
+            let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+            let bytes = ByteStream::new(body).collect().await.map_err(|error| failed(error.into()))?.into_bytes();
+            let ending = ended(service, &response, &bytes);
+            let is_repeated = matches!(ending, Ending::NotAws) || response.status().is_server_error();
+            exchanges.end(at, ending);
+            *response.body_mut() = SdkBody::from(bytes);
+            if is_repeated && let Ok(status) = 400_u16.try_into() {
+                *response.status_mut() = status;
+            }
+            Ok(response)
+        })
+    }
+}
+
+fn begun(request: &HttpRequest) -> Exchange {
+    let uri = request.uri();
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+    let path = path.split('?').next().unwrap_or_default();
+    let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
+    let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
+    let service = Service::of(path, action.is_some());
+    let operation = match service {
+        Service::Sts => action.unwrap_or_default(),
+        Service::Portal => "GetRoleCredentials",
+        Service::Oidc => "CreateToken",
+        Service::SignIn => "CreateOAuth2Token",
+        Service::Container | Service::Imds => "",
+    };
+    Exchange { service, operation: operation.to_owned(), host: host.to_owned(), ending: Ending::Pending }
+}
+
+fn ended(service: Service, response: &HttpResponse, bytes: &[u8]) -> Ending {
+    let status = response.status().as_u16();
+    let text = String::from_utf8_lossy(bytes);
+    let json: Option<Value> = serde_json::from_slice(bytes).ok().filter(Value::is_object);
+    if response.status().is_success() {
+        let is_right = match service {
+            Service::Sts => text.contains("Response"),
+            Service::Imds => !text.trim_start().starts_with('<'),
+            Service::Portal | Service::Oidc | Service::SignIn | Service::Container => json.is_some(),
+        };
+        return if is_right { Ending::Success } else { Ending::NotAws };
+    }
+    let json = json.unwrap_or_default();
+    let first = |names: &[&str]| names.iter().find_map(|name| json[*name].as_str()).map(str::to_owned);
+    let header = response.headers().get("x-amzn-errortype").map(str::to_owned);
+    let code = first(&["error"]).or(header).or_else(|| first(&["__type", "code", "Code"])).or(element(&text, "Code"));
+    let code = code.map(|code| plain(&code).to_owned()).filter(|code| is_code(code));
+    let message = first(&["message", "Message", "error_description"]).or(element(&text, "Message"));
+    Ending::Error { status, code, message: message.unwrap_or_default() }
+}
+
+/// `aws.protocols#ThrottlingException:http://...` is `ThrottlingException`.
+fn plain(code: &str) -> &str {
+    let code = code.rsplit('#').next().unwrap_or(code);
+    code.split(':').next().unwrap_or(code)
+}
+
+fn is_code(code: &str) -> bool {
+    !code.is_empty() && code.len() < 100 && code.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+/// The text of an XML element.
+fn element(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (inside, _) = rest.split_once(&format!("</{name}>"))?;
+    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    Some(plain.iter().fold(inside.to_owned(), |text, (from, to)| text.replace(from, to)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(service: Service, status: u16, body: &str) -> Ending {
+        let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+        ended(service, &response, body.as_bytes())
+    }
+
+    fn error(status: u16, code: Option<&str>, message: &str) -> Ending {
+        Ending::Error { status, code: code.map(str::to_owned), message: message.to_owned() }
+    }
+
+    #[test]
+    fn each_service_reports_its_error_in_its_own_form() {
+        let sts = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>a &amp; b</Message></Error></ErrorResponse>";
+        assert_eq!(answered(Service::Sts, 403, sts), error(403, Some("AccessDenied"), "a & b"));
+        let portal = r#"{"message":"Session token not found or invalid","__type":"com.amazonaws.switchboard.portal#UnauthorizedException"}"#;
+        let session = "Session token not found or invalid";
+        assert_eq!(answered(Service::Portal, 401, portal), error(401, Some("UnauthorizedException"), session));
+        let oidc = r#"{"error":"invalid_grant","error_description":"Invalid refresh token provided"}"#;
+        let refresh = "Invalid refresh token provided";
+        assert_eq!(answered(Service::Oidc, 400, oidc), error(400, Some("invalid_grant"), refresh));
+        assert_eq!(answered(Service::Container, 500, "<html>oops</html>"), error(500, None, ""));
+    }
+
+    #[test]
+    fn a_page_of_another_server_is_no_success() {
+        for service in [Service::Sts, Service::Portal, Service::Oidc, Service::Container, Service::Imds] {
+            assert_eq!(answered(service, 200, "<html>sign in to the guest network</html>"), Ending::NotAws);
+        }
+        assert_eq!(answered(Service::Imds, 200, "role-name"), Ending::Success);
+        assert_eq!(answered(Service::Sts, 200, "<AssumeRoleResponse/>"), Ending::Success);
+    }
+}

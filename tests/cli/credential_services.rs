@@ -1,0 +1,297 @@
+//! Failures of the services that give credentials: class, exit code, the service and host in the message, and how often
+//! each is asked.
+
+use super::home::Home;
+use super::run::Ran;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// An HTTP server that gives the same answer to all requests, and counts them.
+pub(crate) struct Server {
+    pub(crate) host: String,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Server {
+    pub(crate) fn answering(status: u16, body: &'static str) -> Server {
+        Server::by_path(move |_| (status, body))
+    }
+
+    pub(crate) fn by_path(answer: impl Fn(&str) -> (u16, &'static str) + Send + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&requests);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let Some(path) = read(&stream) else { continue };
+                counted.fetch_add(1, Ordering::SeqCst);
+                let (status, body) = answer(&path);
+                let head =
+                    format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                // The client may be gone.
+                let _ = (&stream).write_all([head.as_bytes(), body.as_bytes()].concat().as_slice());
+            }
+        });
+        Server { host, requests }
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+/// Reads a request to its end; its path.
+fn read(stream: &TcpStream) -> Option<String> {
+    let mut reader = BufReader::new(stream);
+    let (mut path, mut length) = (String::new(), 0);
+    for number in 0.. {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        if number == 0 {
+            line.split(' ').nth(1)?.clone_into(&mut path);
+        } else if line.trim_end().is_empty() {
+            break;
+        } else if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).ok()?;
+    Some(path)
+}
+
+/// A home whose profiles get their credentials in different ways.
+fn home() -> Home {
+    let home = Home::new();
+    let aws = home.folder(".aws");
+    let config = "[profile keys]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n\
+        [profile role]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = keys\n\
+        [profile portal]\nsso_session = valid\nsso_account_id = 123456789012\nsso_role_name = Admin\n\
+        [profile renewed]\nsso_session = expired\nsso_account_id = 123456789012\nsso_role_name = Admin\n\
+        [profile never]\nsso_session = never\nsso_account_id = 123456789012\nsso_role_name = Admin\n\
+        [profile ended]\nsso_session = ended\nsso_account_id = 123456789012\nsso_role_name = Admin\n\
+        [profile legacy]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
+        sso_account_id = 123456789012\nsso_role_name = Admin\n\
+        [profile by-legacy]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = legacy\n\
+        [sso-session valid]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
+        [sso-session expired]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
+        [sso-session ended]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
+        [sso-session never]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
+        [profile tool]\ncredential_process = sh -c \"$TOOL\"\n";
+    std::fs::write(aws.join("config"), config).unwrap();
+    let tokens = home.folder(".aws/sso/cache");
+    let token = |name: &str, text: &str| {
+        // The AWS CLI names the file by the SHA-1 of the session, or of the start URL.
+        std::fs::write(tokens.join(format!("{name}.json")), text).unwrap();
+    };
+    token(
+        &sha1("valid"),
+        r#"{"startUrl": "https://corp.example.com/start", "region": "us-east-1", "accessToken": "t", "expiresAt": "2099-01-01T00:00:00Z"}"#,
+    );
+    token(
+        &sha1("expired"),
+        r#"{"startUrl": "https://corp.example.com/start", "region": "us-east-1", "accessToken": "t",
+        "expiresAt": "2020-01-01T00:00:00Z", "clientId": "c", "clientSecret": "s", "refreshToken": "r",
+        "registrationExpiresAt": "2099-01-01T00:00:00Z"}"#,
+    );
+    let ended =
+        r#"{"startUrl": "https://corp.example.com/start", "accessToken": "t", "expiresAt": "2020-01-01T00:00:00Z"}"#;
+    token(&sha1("ended"), ended);
+    token(&sha1("https://corp.example.com/start"), ended);
+    home
+}
+
+fn sha1(text: &str) -> String {
+    use sha1::Digest;
+    sha1::Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Asks for users where every service that gives credentials is `server`.
+fn ask(home: &Home, way: &str, server: &Server, more: &[(&str, &str)]) -> Ran {
+    let url = format!("http://{}", server.host);
+    let mut command = home.command("user list");
+    command.env("AWS_REGION", "us-east-1");
+    match way {
+        "container" => _ = command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{url}/v1/credentials")),
+        "instance" => {
+            _ = command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url).env_remove("AWS_EC2_METADATA_DISABLED")
+        }
+        profile => _ = command.args(["--profile", profile]),
+    }
+    for service in ["STS", "SSO", "SSO_OIDC", "SIGNIN"] {
+        command.env(format!("AWS_ENDPOINT_URL_{service}"), &url);
+    }
+    command.envs(more.iter().copied());
+    Ran::of(format!("user list by {way}"), &command.output().unwrap())
+}
+
+const HTML: &str = "<html><body>Sign in to the guest network</body></html>";
+const DENIED: &str = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User u is not \
+    authorized to perform: sts:AssumeRole</Message></Error></ErrorResponse>";
+const FORBIDDEN: &str = r#"{"__type": "com.amazonaws.switchboard.portal#ForbiddenException", "message": "No access"}"#;
+const UNAUTHORIZED: &str = r#"{"__type": "UnauthorizedException", "message": "Session token not found or invalid"}"#;
+const INVALID_GRANT: &str = r#"{"error": "invalid_grant", "error_description": "Invalid refresh token provided"}"#;
+
+#[test]
+fn each_service_that_gives_credentials_fails_with_the_class_of_its_answer() {
+    let home = &home();
+    let rows: &[(&str, u16, &str, i32, &str)] = &[
+        (
+            "role",
+            403,
+            DENIED,
+            4,
+            "credentials refused by STS AssumeRole (HOST): AccessDenied: User u is not authorized",
+        ),
+        ("role", 500, "", 13, "for STS AssumeRole (HOST): HTTP 500 and no AWS error"),
+        ("role", 503, HTML, 13, "for STS AssumeRole (HOST): HTTP 503"),
+        ("role", 404, HTML, 13, "for STS AssumeRole (HOST): HTTP 404"),
+        ("role", 200, HTML, 13, "for STS AssumeRole (HOST): the answer is not of an AWS service"),
+        ("role", 429, "", 13, "AWS throttled STS AssumeRole (HOST) 2 times"),
+        (
+            "portal",
+            403,
+            FORBIDDEN,
+            4,
+            "refused by the SSO portal GetRoleCredentials (HOST): ForbiddenException: No access",
+        ),
+        ("portal", 401, UNAUTHORIZED, 4, "the AWS login of profile `portal` has expired"),
+        ("portal", 500, "", 13, "for the SSO portal GetRoleCredentials (HOST): HTTP 500"),
+        ("portal", 503, HTML, 13, "for the SSO portal GetRoleCredentials (HOST): HTTP 503"),
+        ("portal", 200, HTML, 13, "for the SSO portal GetRoleCredentials (HOST)"),
+        ("portal", 404, HTML, 13, "for the SSO portal GetRoleCredentials (HOST): HTTP 404"),
+        ("container", 403, "", 4, "refused by the container credentials endpoint (HOST): HTTP 403"),
+        ("container", 500, "", 13, "for the container credentials endpoint (HOST): HTTP 500"),
+        ("container", 503, HTML, 13, "for the container credentials endpoint (HOST): HTTP 503"),
+        ("container", 200, HTML, 13, "for the container credentials endpoint (HOST)"),
+        ("container", 404, "", 4, "refused by the container credentials endpoint (HOST): HTTP 404"),
+        ("instance", 500, "", 13, "for the EC2 instance metadata service (HOST): HTTP 500"),
+        ("instance", 404, "", 4, "refused by the EC2 instance metadata service (HOST): HTTP 404"),
+    ];
+    std::thread::scope(|scope| {
+        for (way, status, body, exit, message) in rows {
+            scope.spawn(move || {
+                let server = Server::answering(*status, body);
+                let ran = ask(home, way, &server, &[("AWSIDEMAN_AWS_MAX_ATTEMPTS", "2")]);
+                let message = message.replace("HOST", &server.host);
+                let ran = ran.code(*exit).stderr_has(&message);
+                let most = if *exit == 13 { 2 } else { 1 };
+                assert_eq!(server.requests(), most, "{way} {status}: requests\n{}", ran.stderr);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_renewal_of_the_sso_login_that_fails_is_the_reason_and_not_the_old_token() {
+    let home = &home();
+    let rows: &[(u16, &str, i32, &str, usize)] = &[
+        (503, "", 13, "for SSO OIDC CreateToken (HOST): HTTP 503", 4),
+        (200, HTML, 13, "for SSO OIDC CreateToken (HOST)", 4),
+        (429, "", 13, "AWS throttled SSO OIDC CreateToken (HOST) 2 times", 4),
+        (400, INVALID_GRANT, 4, "the AWS login of profile `renewed` has expired", 2),
+    ];
+    std::thread::scope(|scope| {
+        for (status, body, exit, message, requests) in rows {
+            scope.spawn(move || {
+                let (status, body) = (*status, *body);
+                // The portal refuses the old token after each renewal that failed.
+                let server =
+                    Server::by_path(move |path| if path == "/token" { (status, body) } else { (401, UNAUTHORIZED) });
+                let ran = ask(home, "renewed", &server, &[("AWSIDEMAN_AWS_MAX_ATTEMPTS", "2")]);
+                ran.code(*exit).stderr_has(&message.replace("HOST", &server.host));
+                assert_eq!(server.requests(), *requests, "{status}: one renewal and one use of the token per attempt");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_service_that_is_down_is_asked_five_times_in_all() {
+    let home = &home();
+    std::thread::scope(|scope| {
+        for way in ["role", "portal", "container"] {
+            scope.spawn(move || {
+                let server = Server::answering(503, "");
+                ask(home, way, &server, &[]).code(13);
+                assert_eq!(server.requests(), 5, "{way}");
+            });
+        }
+    });
+}
+
+#[test]
+fn never_logged_in_and_expired_are_two_sentences_with_the_command_to_type_and_no_request() {
+    let home = home();
+    let server = Server::answering(500, "");
+    for (profile, sentence, command) in [
+        ("never", "no AWS login on this host for profile `never`", "hint: log in: `aws sso login --profile never`"),
+        (
+            "ended",
+            "the AWS login of profile `ended` has expired",
+            "hint: log in again: `aws sso login --profile ended`",
+        ),
+        (
+            "legacy",
+            "the AWS login of profile `legacy` has expired",
+            "hint: log in again: `aws sso login --profile legacy`",
+        ),
+        (
+            "by-legacy",
+            "has expired: the login at https://corp.example.com/start ended at 2020-01-01",
+            "--profile legacy`",
+        ),
+    ] {
+        ask(&home, profile, &server, &[]).code(4).stderr_has(sentence).stderr_has(command);
+    }
+    assert_eq!(server.requests(), 0, "what a file says is not asked");
+}
+
+#[test]
+fn a_credential_process_fails_with_the_class_of_what_it_prints() {
+    let home = home();
+    let server = Server::answering(500, "");
+    for (tool, exit, message) in [
+        (
+            "echo 'not in the group ops' >&2; exit 1",
+            4,
+            "credential_process of profile `tool`: exit status 1: not in the group ops",
+        ),
+        (
+            "echo 'Token has expired and refresh failed' >&2; exit 255",
+            4,
+            "has expired: exit status 255: Token has expired",
+        ),
+        ("echo 'Could not connect to the endpoint URL' >&2; exit 1", 13, "for credential_process of profile `tool`"),
+        ("no-such-helper", 2, "credential_process of profile `tool` was not found"),
+        ("echo '{}'", 2, "credential_process of profile `tool`: its output cannot be used"),
+    ] {
+        let ran = ask(&home, "tool", &server, &[("TOOL", tool), ("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1")]);
+        ran.code(exit).stderr_has(message);
+    }
+}
+
+#[test]
+fn a_job_tries_again_when_the_service_is_down_and_not_when_it_refuses() {
+    let home = home();
+    let jobs = home.folder(".config/awsideman/jobs");
+    let job = "name = \"warm\"\nkind = \"warm\"\nevery = \"1h\"\nprofiles = [\"role\"]\n\
+               retry = { attempts = 2, delay = \"1s\" }\n[warm]\nresources = [\"users\"]\n";
+    std::fs::write(jobs.join("10-warm.toml"), job).unwrap();
+    for (status, body, exit, requests) in [(503, "", 13, 2), (403, DENIED, 4, 1)] {
+        let server = Server::answering(status, body);
+        let url = format!("http://{}", server.host);
+        let variables = [
+            ("AWSIDEMAN_JOBS_DIR", jobs.to_str().unwrap()),
+            ("AWS_REGION", "us-east-1"),
+            ("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1"),
+            ("AWS_ENDPOINT_URL_STS", &url),
+        ];
+        home.run_with("jobs run warm", &variables).code(exit).says("STS AssumeRole");
+        assert_eq!(server.requests(), requests, "HTTP {status}");
+    }
+}
