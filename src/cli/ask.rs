@@ -5,22 +5,43 @@
 
 use super::exit::{Code, Failure};
 use super::output::Output;
+use crate::model::visible_lines;
 use std::io::{IsTerminal, stdin};
+
+/// Whether a user can be asked: both ends of the conversation are a terminal.
+pub(super) fn can_ask(output: &Output) -> bool {
+    stdin().is_terminal() && output.talk().is_terminal()
+}
+
+/// The answer to a question whose default is yes; only for [`can_ask`].
+pub(super) fn choose(question: &str, output: &Output) -> Result<bool, Failure> {
+    output.talk().write(&format!("{}? [Y/n] ", visible_lines(question)));
+    match answer().as_deref() {
+        Some("" | "y" | "yes") => Ok(true),
+        Some("n" | "no") => Ok(false),
+        _ => Err(Failure::new(Code::Failed, "nothing was done")),
+    }
+}
+
+/// The line that was typed; `None` at the end of the input.
+fn answer() -> Option<String> {
+    let mut line = String::new();
+    let read = stdin().read_line(&mut line).unwrap_or(0);
+    (read > 0).then(|| line.trim().to_ascii_lowercase())
+}
 
 /// Gives back when the answer is yes, with a failure otherwise.
 pub(super) fn ask(question: &str, yes: bool, output: &Output) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
-    if !stdin().is_terminal() || !output.talk().is_terminal() {
-        return Err(Failure::new(Code::Usage, format!("{question}: nobody is there to answer"))
-            .hint("`--yes` answers ahead, `--dry-run` only shows"));
+    if !can_ask(output) {
+        return Err(Failure::new(Code::Usage, format!("{question}: cannot ask for confirmation: not a terminal"))
+            .hint("pass --yes to confirm, or --dry-run to see what would be done"));
     }
-    output.talk().write(&format!("{question}? [y/N] "));
-    let mut answer = String::new();
+    output.talk().write(&format!("{}? [y/N] ", visible_lines(question)));
     // What cannot be read is no yes.
-    let _ = stdin().read_line(&mut answer);
-    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+    if matches!(answer().as_deref(), Some("y" | "yes")) {
         return Ok(());
     }
     Err(Failure::new(Code::Failed, "nothing was done"))

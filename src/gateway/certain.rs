@@ -4,10 +4,11 @@
 //! anything is changed AWS has confirmed that the id bears the name; a cache that is behind is asked anew, once; an id
 //! or ARN is taken as it is.
 
+use super::choice::state;
 use super::fetch::PARALLEL;
-use super::names::in_arn;
+use super::names::{account_called, both, in_arn};
 use super::walk::all;
-use super::{Change, Gateway, GatewayError, Listing, Policy, PrincipalKind, Single, Target, image};
+use super::{Change, Gateway, GatewayError, Listing, Policy, PrincipalKind, Request, Single, Target, image};
 use super::{is_account_id, is_arn, is_directory_id};
 use crate::report::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -49,6 +50,21 @@ impl Certain {
     /// `alice (9067...)`: both in one text, or the id alone.
     pub fn words(&self) -> String {
         if self.name == self.id { self.id.clone() } else { format!("`{}` ({})", self.name, self.id) }
+    }
+}
+
+impl Certain {
+    /// Why an account cannot be changed (`suspended`); `None` for an active one, and for anything else.
+    pub fn inactive(&self) -> Option<String> {
+        match state(&self.found) {
+            "" | "ACTIVE" => None,
+            state => Some(state.to_lowercase().replace('_', " ")),
+        }
+    }
+
+    /// The same for an account that is known not to be active.
+    pub fn inactive_words(&self) -> String {
+        self.inactive().unwrap_or_else(|| "not active".to_owned())
     }
 }
 
@@ -137,8 +153,17 @@ impl Gateway {
         progress: &dyn Progress,
     ) -> Result<Certain, GatewayError> {
         if let Some(id) = noun.id_in(text) {
-            let found = self.ask(&noun.single(id)).await?;
-            return Ok(certain(noun, id.to_owned(), found));
+            let found = self.ask(&noun.single(id)).await;
+            let bearer = if id == text { self.bearer(noun, id, policy, progress).await? } else { None };
+            return match (found, bearer) {
+                (Ok(found), None) => Ok(certain(noun, id.to_owned(), found)),
+                (Ok(owner), Some(bearer)) => Err(both(noun.words(), id, &owner, &bearer)),
+                (Err(GatewayError::NotFound { .. }), Some(bearer)) => {
+                    let found = self.ask(&noun.single(&bearer)).await?;
+                    Ok(certain(noun, bearer, found))
+                }
+                (Err(error), _) => Err(error),
+            };
         }
         let anew = Policy { read: false, ..*policy };
         for policy in [policy, &anew] {
@@ -154,6 +179,36 @@ impl Gateway {
             }
         }
         Err(GatewayError::NotFound { what: format!("{} `{text}`", noun.words()) })
+    }
+
+    /// The id of another object that has this id as its name. AWS is asked, for accounts the list of them.
+    async fn bearer(
+        &self,
+        noun: Noun,
+        id: &str,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Option<String>, GatewayError> {
+        let (single, field) = match noun {
+            Noun::User => (Single::UserIdByName(id.to_owned()), "UserId"),
+            Noun::Group => (Single::GroupIdByName(id.to_owned()), "GroupId"),
+            Noun::PermissionSet => return Ok(None),
+            Noun::Account => {
+                return match self.value(&Request::Accounts, policy, progress).await {
+                    Ok(accounts) => account_called(&accounts, id).map(|called| (called != id).then_some(called)),
+                    // A delegated administrator may not list accounts.
+                    Err(GatewayError::AccessDenied { .. } | GatewayError::Refused { .. }) => Ok(None),
+                    Err(error) => Err(error),
+                };
+            }
+        };
+        match self.ask(&single).await {
+            Ok(found) => Ok(found[field].as_str().filter(|bearer| *bearer != id).map(str::to_owned)),
+            Err(GatewayError::NotFound { .. } | GatewayError::AccessDenied { .. } | GatewayError::Refused { .. }) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The user or group behind an id or a name, confirmed by AWS. Without a kind both are looked for, and a name that
@@ -205,6 +260,22 @@ impl Gateway {
             }
         });
         answers.buffered(PARALLEL).try_collect().await
+    }
+
+    /// Accounts by id, as AWS describes them now; one that cannot be read is known by its id alone.
+    pub async fn accounts(&self, ids: &[String]) -> Vec<Certain> {
+        let listed = if ids.len() > ONE_BY_ONE { self.ask_all(Listing::Accounts).await.ok() } else { None };
+        let found = stream::iter(ids).map(|id| {
+            let known = listed.as_ref().and_then(|all| all.iter().find(|account| account["Id"] == **id)).cloned();
+            async move {
+                let found = match known {
+                    Some(account) => Ok(account),
+                    None => self.ask(&Single::Account(id.clone())).await,
+                };
+                found.map_or_else(|_| Certain::by_id(id), |found| certain(Noun::Account, id.clone(), found))
+            }
+        });
+        found.buffered(PARALLEL).collect().await
     }
 
     /// What AWS says of one thing now, past the cache.

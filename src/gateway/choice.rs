@@ -118,11 +118,8 @@ impl Gateway {
 
 /// The id of the unit with this id, path or name.
 fn unit_called(units: &[Value], wanted: &str) -> Result<String, GatewayError> {
-    let is = |unit: &&Value, field: &str| unit[field] == wanted;
-    if let Some(unit) = units.iter().find(|unit| is(unit, "Id") || is(unit, "Path")) {
-        return Ok(text(unit, "Id"));
-    }
-    let named: Vec<&Value> = units.iter().filter(|unit| is(unit, "Name")).collect();
+    let is = |unit: &&Value| ["Id", "Path", "Name"].iter().any(|field| unit[*field] == wanted);
+    let named: Vec<&Value> = units.iter().filter(is).collect();
     match named.as_slice() {
         [one] => Ok(text(one, "Id")),
         [] => Err(GatewayError::NotFound { what: format!("organizational unit `{wanted}`") }),
@@ -141,7 +138,7 @@ fn named_once(accounts: Vec<Certain>) -> Vec<Certain> {
 }
 
 /// `State` took the place of `Status` in 2026; answers carry one or both.
-fn state(account: &Value) -> &str {
+pub(super) fn state(account: &Value) -> &str {
     let field = |name: &str| account[name].as_str().filter(|text| !text.is_empty());
     field("State").or_else(|| field("Status")).unwrap_or_default()
 }
@@ -169,6 +166,9 @@ mod tests {
         let Err(GatewayError::Ambiguous { choices, .. }) = unit_called(&units, "Dev") else { panic!("ambiguous") };
         assert_eq!(choices, ["ou-1 (/Root/Dev)", "ou-3 (/Root/Sandbox/Dev)"]);
         assert!(matches!(unit_called(&units, "Prod"), Err(GatewayError::NotFound { .. })));
+        let units = [units[1].clone(), json!({"Id": "ou-9", "Name": "ou-1", "Path": "/Root/ou-1"})];
+        let Err(GatewayError::Ambiguous { choices, .. }) = unit_called(&units, "ou-1") else { panic!("ambiguous") };
+        assert_eq!(choices, ["ou-1 (/Root/Dev)", "ou-9 (/Root/ou-1)"], "an id that is another unit's name");
     }
 
     #[test]

@@ -53,6 +53,21 @@ impl Gateway {
         Ok(hit.map(|_| found))
     }
 
+    /// The same for a lookup that is no part of the answer: nothing is recorded.
+    pub(super) fn glance(&self, request: &Request, policy: &Policy) -> Result<Option<Value>, GatewayError> {
+        if !policy.read {
+            return Ok(None);
+        }
+        let Some(space) = self.remembered() else { return Ok(None) };
+        let accept = Accept { max_age: policy.max_age, stale: false };
+        let mut found = Value::Null;
+        let hit = self.look(request, &space.text(), accept, Note::Nothing, &mut |_, body| {
+            found = serde_json::from_reader(body)?;
+            Ok(())
+        })?;
+        Ok(hit.map(|_| found))
+    }
+
     /// Shows an acceptable entry; `None` when there is none, and then nothing was shown.
     pub(super) fn look(
         &self,

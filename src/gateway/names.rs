@@ -3,6 +3,7 @@
 //! Neighbours: `read.rs` answers the look-ups, `principals.rs` asks for users and groups alike, the commands hand in what a person typed. Promise: a name that several
 //! things have is an error that lists them, never the first one; a hit in the cache asks nothing of AWS.
 
+use super::fetch::text;
 use super::{Gateway, GatewayError, Policy, Request};
 use crate::report::Progress;
 use serde_json::Value;
@@ -38,6 +39,43 @@ fn is_hex(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
+/// The kinds whose ids have one form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    User,
+    Group,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::User => "user",
+            Kind::Group => "group",
+        }
+    }
+
+    fn field(self) -> &'static str {
+        match self {
+            Kind::User => "UserId",
+            Kind::Group => "GroupId",
+        }
+    }
+
+    fn by_id(self, id: &str) -> Request {
+        match self {
+            Kind::User => Request::User(id.to_owned()),
+            Kind::Group => Request::Group(id.to_owned()),
+        }
+    }
+
+    fn by_name(self, name: &str) -> Request {
+        match self {
+            Kind::User => Request::UserByName(name.to_owned()),
+            Kind::Group => Request::GroupByName(name.to_owned()),
+        }
+    }
+}
+
 /// What a look-up in the cache alone came to.
 enum Known {
     Id(String),
@@ -47,10 +85,11 @@ enum Known {
 impl Gateway {
     /// The id behind a user id or ARN, a user name or an e-mail address, from the cache alone.
     pub fn cached_user_id(&self, text: &str, policy: &Policy) -> Result<Option<String>, GatewayError> {
-        let text = in_arn(text, "user");
-        if is_directory_id(text) {
-            return Ok(Some(text.to_owned()));
+        let id = in_arn(text, "user");
+        if is_directory_id(id) {
+            return Ok((id != text || self.is_clear(Kind::User, id, policy)?).then(|| id.to_owned()));
         }
+        let text = id;
         match self.cached_value(&Request::UserByName(text.to_owned()), policy) {
             Ok(Some(found)) => return id_in(&found, "UserId", "identitystore GetUserId").map(Some),
             Ok(None) => {}
@@ -70,6 +109,9 @@ impl Gateway {
     pub async fn user_id(&self, text: &str, policy: &Policy, progress: &dyn Progress) -> Result<String, GatewayError> {
         if let Some(id) = self.cached_user_id(text, policy)? {
             return Ok(id);
+        }
+        if is_directory_id(text) {
+            return self.id_or_bearer(Kind::User, text, policy, progress).await;
         }
         match self.value(&Request::UserByName(text.to_owned()), policy, progress).await {
             Ok(found) => id_in(&found, "UserId", "identitystore GetUserId"),
@@ -93,6 +135,7 @@ impl Gateway {
     pub async fn group_id(&self, text: &str, policy: &Policy, progress: &dyn Progress) -> Result<String, GatewayError> {
         match self.known_group(text, policy)? {
             Known::Id(id) => Ok(id),
+            Known::AskAws if is_directory_id(text) => self.id_or_bearer(Kind::Group, text, policy, progress).await,
             Known::AskAws => {
                 let error = match self.value(&Request::GroupByName(text.to_owned()), policy, progress).await {
                     Ok(found) => return id_in(&found, "GroupId", "identitystore GetGroupId"),
@@ -116,10 +159,14 @@ impl Gateway {
         policy: &Policy,
         progress: &dyn Progress,
     ) -> Result<String, GatewayError> {
-        let text = in_arn(text, "account");
-        if is_account_id(text) {
-            return Ok(text.to_owned());
+        let id = in_arn(text, "account");
+        if is_account_id(id) {
+            return match (id == text).then(|| self.cached_value(&Request::Accounts, policy)).transpose()?.flatten() {
+                Some(accounts) => account_called(&accounts, id),
+                None => Ok(id.to_owned()),
+            };
         }
+        let text = id;
         let accounts = self.value(&Request::Accounts, policy, progress).await?;
         let mut ids = matching(&accounts, "Id", "Email", |account| {
             account["Name"] == text || account["Email"].as_str().is_some_and(|email| email.eq_ignore_ascii_case(text))
@@ -127,11 +174,56 @@ impl Gateway {
         single(&mut ids, text, "account")
     }
 
-    fn known_group(&self, text: &str, policy: &Policy) -> Result<Known, GatewayError> {
-        let text = in_arn(text, "group");
-        if is_directory_id(text) {
-            return Ok(Known::Id(text.to_owned()));
+    /// Whether the cache is enough to take a text for an id: the object with this id is cached, or no object has the text
+    /// as its name, and none is cached that does.
+    fn is_clear(&self, kind: Kind, id: &str, policy: &Policy) -> Result<bool, GatewayError> {
+        let bearer = match self.glance(&kind.by_name(id), policy) {
+            Ok(Some(found)) => Some(found[kind.field()] != id),
+            Ok(None) if kind == Kind::Group => {
+                let groups = self.glance(&Request::Groups, policy)?;
+                let named = |group: &Value| group["DisplayName"] == id && group["GroupId"] != id;
+                groups.map(|groups| groups.as_array().is_some_and(|all| all.iter().any(named)))
+            }
+            Ok(None) => None,
+            Err(GatewayError::NotFound { .. }) => Some(false),
+            Err(error) => return Err(error),
+        };
+        match bearer {
+            Some(is_borne) => Ok(!is_borne),
+            None if !policy.live => Ok(true),
+            None => {
+                Ok(matches!(self.glance(&kind.by_id(id), policy), Ok(Some(_)) | Err(GatewayError::NotFound { .. })))
+            }
         }
+    }
+
+    /// The id, unless another object has it as its name. What cannot be asked by name is taken for an id.
+    async fn id_or_bearer(
+        &self,
+        kind: Kind,
+        id: &str,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<String, GatewayError> {
+        let Ok(named) = self.value(&kind.by_name(id), policy, progress).await else { return Ok(id.to_owned()) };
+        let bearer = id_in(&named, kind.field(), "a lookup by name")?;
+        if bearer == id {
+            return Ok(bearer);
+        }
+        match self.value(&kind.by_id(id), policy, progress).await {
+            Ok(owner) => Err(both(kind.word(), id, &owner, &bearer)),
+            Err(GatewayError::NotFound { .. }) => Ok(bearer),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn known_group(&self, text: &str, policy: &Policy) -> Result<Known, GatewayError> {
+        let id = in_arn(text, "group");
+        if is_directory_id(id) {
+            let is_clear = id != text || self.is_clear(Kind::Group, id, policy)?;
+            return Ok(if is_clear { Known::Id(id.to_owned()) } else { Known::AskAws });
+        }
+        let text = id;
         // The whole list, when it is there, knows names that several groups have; a single answer does not.
         if let Some(groups) = self.cached_value(&Request::Groups, policy)? {
             let mut ids = matching(&groups, "GroupId", "Description", |group| group["DisplayName"] == text);
@@ -141,6 +233,35 @@ impl Gateway {
         }
         let found = self.cached_value(&Request::GroupByName(text.to_owned()), policy)?;
         Ok(found.and_then(|v| v["GroupId"].as_str().map(|id| Known::Id(id.to_owned()))).unwrap_or(Known::AskAws))
+    }
+}
+
+/// The id of the account that has it; an account may have the id of another one as its name.
+pub(super) fn account_called(accounts: &Value, id: &str) -> Result<String, GatewayError> {
+    let all = accounts.as_array().map(Vec::as_slice).unwrap_or_default();
+    let owner = all.iter().find(|account| account["Id"] == id);
+    let bearers: Vec<&Value> = all.iter().filter(|account| account["Name"] == id && account["Id"] != id).collect();
+    match (owner, bearers.as_slice()) {
+        (_, []) => Ok(id.to_owned()),
+        (None, [one]) => Ok(text(one, "Id")),
+        (owner, several) => {
+            let owner =
+                owner.map(|owner| format!("{} (account `{}` with this id)", text(owner, "Arn"), text(owner, "Name")));
+            let named = several.iter().map(|one| format!("{} (account with this name)", text(one, "Id")));
+            Err(GatewayError::Ambiguous { name: id.to_owned(), choices: owner.into_iter().chain(named).collect() })
+        }
+    }
+}
+
+/// The two things that a text may name: the object with this id, and another one with this name.
+pub(super) fn both(kind: &str, id: &str, owner: &Value, bearer: &str) -> GatewayError {
+    let field = |name: &str| owner[name].as_str().filter(|text| !text.is_empty());
+    let arn = field("UserArn").or_else(|| field("GroupArn"));
+    let arn = arn.map_or_else(|| format!("arn:aws:identitystore:::{kind}/{id}"), str::to_owned);
+    let name = field("UserName").or_else(|| field("DisplayName")).map(|name| format!(" `{name}`")).unwrap_or_default();
+    GatewayError::Ambiguous {
+        name: id.to_owned(),
+        choices: vec![format!("{arn} ({kind}{name} with this id)"), format!("{bearer} ({kind} with this name)")],
     }
 }
 

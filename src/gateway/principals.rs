@@ -59,13 +59,17 @@ impl Gateway {
         if let Some(name) = text.strip_prefix("group:") {
             return Ok(Principal { kind: PrincipalKind::Group, id: self.group_id(name, policy, progress).await? });
         }
-        let (user, group) = if is_directory_id(text) {
-            let user = self.value(&Request::User(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
-            let group = self.value(&Request::Group(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
-            (user, group)
-        } else {
-            (self.user_id(text, policy, progress).await, self.group_id(text, policy, progress).await)
-        };
+        let (mut user, mut group) =
+            (self.user_id(text, policy, progress).await, self.group_id(text, policy, progress).await);
+        if is_directory_id(text) {
+            // A text in the form of an id is no proof that the object exists.
+            if user.as_deref().is_ok_and(|id| id == text) {
+                user = self.value(&Request::User(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
+            }
+            if group.as_deref().is_ok_and(|id| id == text) {
+                group = self.value(&Request::Group(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
+            }
+        }
         match (absent(user)?, absent(group)?) {
             (Some(id), None) => Ok(Principal { kind: PrincipalKind::User, id }),
             (None, Some(id)) => Ok(Principal { kind: PrincipalKind::Group, id }),

@@ -46,7 +46,7 @@ pub(super) fn operations(service: Service) -> impl Iterator<Item = (&'static str
     let (reads, follows, writes): (List<Operation>, List<Operation>, List<Write>) = match service {
         Service::IdentityStore => (identitystore::OPERATIONS, &[], writes::IDENTITY_STORE),
         Service::SsoAdmin => (ssoadmin::OPERATIONS, following::OPERATIONS, writes::SSO_ADMIN),
-        Service::Organizations => (organizations::OPERATIONS, &[], &[]),
+        Service::Organizations => (organizations::OPERATIONS, &[], writes::ORGANIZATIONS),
     };
     let reads = reads.iter().map(|(name, read)| (*name, Action::Read(*read)));
     let follows = follows.iter().map(|(name, read)| (*name, Action::Follow(*read)));

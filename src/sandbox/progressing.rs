@@ -142,6 +142,9 @@ impl Organisation {
             }
             Work::Delete(assignment) => (!self.assignments.contains(assignment))
                 .then(|| "Received a 404 status error: Assignment not found.".to_owned()),
+            Work::Provision { account: Some(account), .. } if suspended(account) => {
+                Some(format!("Received a 403 status error: the AWS account {account} is suspended"))
+            }
             Work::Provision { permission_set, account: Some(account) } => {
                 let pair = (permission_set.clone(), account.clone());
                 (!self.index.accounts_of.contains(&pair)).then(|| {
@@ -149,7 +152,10 @@ impl Organisation {
                     format!("Received a 404 status error: {what} {account}.")
                 })
             }
-            Work::Provision { account: None, .. } => None,
+            Work::Provision { permission_set, account: None } => {
+                let account = self.accounts_with(permission_set).into_iter().find(suspended)?;
+                Some(format!("Received a 403 status error: the AWS account {account} is suspended"))
+            }
         }
     }
 

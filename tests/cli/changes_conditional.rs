@@ -77,11 +77,11 @@ fn an_object_that_changes_while_the_question_waits_is_left_alone_and_the_differe
         move || edit(world, &group, "displayName", to)
     };
     let rows: [(&str, Edit<'_>, &str); 7] = [
-        ("user delete ada", Box::new(user_renamed("eva")), "UserName was `ada` and is now `eva`"),
+        ("user delete ada --leave-assignments", Box::new(user_renamed("eva")), "UserName was `ada` and is now `eva`"),
         ("user delete eva", Box::new(|| edit(&world, &user, "title", "CTO")), "Title was absent and is now `CTO`"),
         ("group remove-member Ops eva", Box::new(user_renamed("ada")), "UserName was `eva` and is now `ada`"),
         (&revoke, Box::new(group_renamed("Dev")), "DisplayName was `Ops` and is now `Dev`"),
-        ("group delete Dev", Box::new(group_renamed("Ops")), "is now `Ops`"),
+        ("group delete Dev --leave-assignments", Box::new(group_renamed("Ops")), "is now `Ops`"),
         (
             "permission-set delete Audit",
             Box::new(attach),

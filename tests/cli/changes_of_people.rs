@@ -32,10 +32,10 @@ fn a_name_that_was_given_to_somebody_else_meanwhile_is_his_and_nobody_elses() {
     let name = one["UserName"].as_str().unwrap();
     world.run(["user", "get", name]).ok();
     rename_elsewhere(&world, one, "renamed");
-    world.run(["user", "delete", name, "--yes"]).code(5).stderr_has("AWS itself was asked");
+    world.run(["user", "delete", name, "--yes", "--leave-assignments"]).code(5).stderr_has("AWS itself was asked");
     assert_eq!(world.sandbox().counts().users, 20, "the cache still knew that name");
     rename_elsewhere(&world, other, name);
-    let done = world.run(["user", "delete", name, "--yes", "--json"]).ok().json();
+    let done = world.run(["user", "delete", name, "--yes", "--leave-assignments", "--json"]).ok().json();
     assert_eq!(done["results"][0]["UserId"], other["UserId"]);
     world.run(["user", "get", "renamed", "--refresh"]).ok();
 }
@@ -46,8 +46,8 @@ fn what_nobody_agreed_to_is_not_done_and_a_rehearsal_changes_and_writes_nothing(
     let name = people(&world)[0]["UserName"].as_str().unwrap().to_owned();
     let group = world.run(["group", "list", "--json"]).ok().json()[0]["DisplayName"].as_str().unwrap().to_owned();
     let before = changes(&world);
-    for words in [["user", "delete", &name], ["group", "delete", &group]] {
-        let ran = world.run(words).code(2).stderr_has("nobody is there to answer").stderr_has("--dry-run");
+    for words in [["user", "delete", &name, "--revoke"], ["group", "delete", &group, "--revoke"]] {
+        let ran = world.run(words).code(2).stderr_has("not a terminal").stderr_has("--dry-run");
         assert!(ran.stdout.is_empty() && ran.stderr.contains(words[2]), "{ran:?}");
     }
     let rehearsals: [&[&str]; 6] = [

@@ -1,8 +1,8 @@
 //! Permission sets and their policies: several changes that belong together, and accounts that lag behind.
 
 use super::run::World;
-use awsideman::sandbox::Rule;
-use serde_json::json;
+use awsideman::sandbox::{Rule, Shape};
+use serde_json::{Value, json};
 
 const AUDIT: &str = "arn:aws:iam::aws:policy/SecurityAudit";
 const VIEW: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
@@ -101,4 +101,46 @@ fn an_update_keeps_what_it_does_not_name() {
     );
     world.run(["ps", "update", "Audit", "--session-duration", "PT4H"]).ok().stdout_has("already ");
     world.run(["ps", "update", "Audit", "--session-duration", "13h"]).code(2).stderr_has("1h to 12h");
+}
+
+#[test]
+fn an_account_that_is_suspended_is_named_and_skipped_and_a_set_without_accounts_says_so() {
+    let world = World::of(&Shape { users: 5, groups: 2, accounts: 5, permission_sets: 2, ..Shape::default() });
+    world.run(["ps", "create", "--name", "Audit"]).ok();
+    let none = world.run(["ps", "provision", "Audit", "--json"]).ok().json();
+    assert_eq!((&none["results"][0]["outcome"], &none["results"][0]["Accounts"]), (&json!("already"), &json!(0)));
+    world.run(["ps", "provision", "Audit"]).ok().stdout_has("0 accounts have it");
+    world.run(["ps", "attach", "Audit", AUDIT, "--provision"]).ok().stdout_has("0 accounts have it");
+
+    let (user, _) = a_user_and_an_account(&world);
+    let accounts = world.run(["assignment", "assign", "Audit", &user, "--all-accounts", "--json"]).ok().json();
+    let ids: Vec<String> = accounts["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["outcome"] == "done")
+        .map(|row| row["AccountId"].as_str().unwrap().to_owned())
+        .collect();
+    let closed = ids.iter().find(|id| world.closes(id)).unwrap();
+    for (words, kind) in [
+        (&["ps", "provision", "Audit", "--json"][..], "ProvisionPermissionSet"),
+        (&["ps", "attach", "Audit", VIEW, "--provision", "--json"], "ProvisionPermissionSet"),
+        (
+            &["assignment", "assign", "Audit", "--principal-type", "USER", &user, "--all-accounts", "--json"],
+            "CreateAccountAssignment",
+        ),
+        (&["assignment", "revoke", "Audit", &user, "--all-accounts", "--yes", "--json"], "DeleteAccountAssignment"),
+    ] {
+        let document = world.run(words.iter().copied()).ok().json();
+        let rows: Vec<&Value> =
+            document["results"].as_array().unwrap().iter().filter(|row| row["operation"] == kind).collect();
+        for id in &ids {
+            let row = rows.iter().find(|row| row["AccountId"] == **id).unwrap_or_else(|| panic!("{id}: {document}"));
+            let expected = if id == closed { ("skipped", "suspended") } else { (row["outcome"].as_str().unwrap(), "") };
+            let found = (row["outcome"].as_str().unwrap(), row["reason"].as_str().unwrap_or_default());
+            assert_eq!(found, expected, "{words:?} {document}");
+            assert!(id == closed || ["done", "already"].contains(&found.0), "{words:?} {document}");
+        }
+    }
+    world.run(["ps", "provision", "Audit"]).ok().shows(&format!("skipped provision ... {closed}): suspended"));
 }

@@ -106,7 +106,7 @@ fn units_for_a_user_are_shown_asked_about_and_written() {
     let command = format!("ExecStart={} --profile reader jobs run", env!("CARGO_BIN_EXE_awsideman"));
     let shown = shown.stdout_has(&command).stdout_has("OnFailure=").stdout_has("NoNewPrivileges=yes");
     shown.stdout_has("Dry run").stderr_has("AWSIDEMAN_JOBS_DIR");
-    home.run_with("jobs install --systemd --user", &here).code(2).stderr_has("nobody is there to answer");
+    home.run_with("jobs install --systemd --user", &here).code(2).stderr_has("not a terminal");
     assert!(!units.exists(), "nothing was written");
     let written = home.run_with("jobs install --systemd --user --yes --json", &here).ok().json();
     let paths: Vec<PathBuf> =

@@ -146,6 +146,14 @@ impl World {
         request.send_json(body).unwrap().body_mut().read_json().unwrap()
     }
 
+    /// Closes an account in AWS; the management account cannot be closed.
+    pub(crate) fn closes(&self, account: &str) -> bool {
+        let request = ureq::post(self.sandbox.url())
+            .header("X-Amz-Target", "AWSOrganizationsV20161128.CloseAccount")
+            .header("Content-Type", "application/x-amz-json-1.1");
+        request.send_json(serde_json::json!({"AccountId": account})).is_ok()
+    }
+
     /// Where the sandbox answers.
     pub(crate) fn sandbox_url(&self) -> String {
         self.sandbox.url()

@@ -4,7 +4,7 @@
 //! `commands/` carries them out. Promise: a name, an id or an ARN is taken wherever a thing is named.
 
 use super::assigning::GrantArgs;
-use super::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, UserChangesArgs};
+use super::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, Orphans, UserChangesArgs};
 use super::reading::{ChangeArgs, ListArgs, ReadArgs};
 use super::sets::{InlineArgs, NewSetArgs, PolicyArgs, Provision, SetChangesArgs};
 use clap::{Args, Subcommand};
@@ -67,12 +67,21 @@ pub enum UserCommand {
         awsideman user update ada --username ada.king --last-name King"
     )]
     Update(UserChangesArgs),
-    /// Delete a user, with all memberships and assignments
-    #[command(after_help = "Examples:\n  awsideman user delete ada\n  awsideman user delete ada --dry-run\n  \
-        awsideman user delete ada --yes --json")]
+    /// Delete a user, with all memberships
+    #[command(
+        long_about = "Delete a user, with all memberships.\n\n\
+            AWS keeps the assignments of a deleted user. `--revoke` revokes them first, `--leave-assignments` keeps \
+            them; a terminal asks. Where there are assignments, one of the two is required with `--yes` and without \
+            a terminal. What remains is counted, with the command that revokes it.",
+        after_help = "Examples:\n  awsideman user delete ada\n  awsideman user delete ada --dry-run\n  \
+            awsideman user delete ada --revoke --yes --json"
+    )]
     Delete {
         /// The name or id of the user
         user: String,
+        /// What becomes of its assignments.
+        #[command(flatten)]
+        orphans: Orphans,
         /// How it is made.
         #[command(flatten)]
         change: ChangeArgs,
@@ -124,12 +133,21 @@ pub enum GroupCommand {
         awsideman group update Developers --description 'All who write code'"
     )]
     Update(GroupChangesArgs),
-    /// Delete a group, with all memberships and assignments
-    #[command(after_help = "Examples:\n  awsideman group delete Developers\n  \
-        awsideman group delete Developers --dry-run\n  awsideman group delete Developers --yes")]
+    /// Delete a group, with all memberships
+    #[command(
+        long_about = "Delete a group, with all memberships.\n\n\
+            AWS keeps the assignments of a deleted group. `--revoke` revokes them first, `--leave-assignments` keeps \
+            them; a terminal asks. Where there are assignments, one of the two is required with `--yes` and without \
+            a terminal. What remains is counted, with the command that revokes it.",
+        after_help = "Examples:\n  awsideman group delete Developers\n  \
+            awsideman group delete Developers --dry-run\n  awsideman group delete Developers --revoke --yes"
+    )]
     Delete {
         /// The name or id of the group
         group: String,
+        /// What becomes of its assignments.
+        #[command(flatten)]
+        orphans: Orphans,
         /// How it is made.
         #[command(flatten)]
         change: ChangeArgs,
@@ -297,7 +315,7 @@ pub enum AssignmentCommand {
     #[command(
         override_usage = "awsideman assignment assign <PERMISSION_SET> <PRINCIPAL> [ACCOUNT]",
         long_about = "Give a user or group a permission set in accounts.\n\n\
-            Filters narrow each other; accounts that are not active are left out. AWS is asked until each assignment \
+            Filters narrow each other; accounts that are not active are reported as `skipped`. AWS is asked until each assignment \
             is made or has failed. What is assigned already is left as it is. When some fail, each account is named \
             with what became of it, and the exit code is 3.",
         after_help = "Examples:\n  awsideman assignment assign ReadOnly ada 123456789012\n  \

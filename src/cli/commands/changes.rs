@@ -6,6 +6,7 @@
 
 mod assigning;
 mod course;
+mod deleting;
 mod failing;
 mod people;
 mod policies;
@@ -91,7 +92,7 @@ impl<'o> Writer<'o> {
     /// Asks before something is deleted or revoked. While the question waits, another process may rename or delete what it
     /// names: afterwards AWS is asked again, and a difference ends the command.
     fn agree(&self, steps: &[Step]) -> Result<(), Failure> {
-        let lines: Vec<String> = steps.iter().filter(|step| !step.already).map(Step::in_full).collect();
+        let lines: Vec<String> = steps.iter().filter(|step| step.is_open()).map(Step::in_full).collect();
         if self.may_go_on || self.dry_run {
             return Ok(());
         }
@@ -137,7 +138,7 @@ impl<'o> Writer<'o> {
             self.output.report(&report.document(), &page)?;
             // A document carries them itself.
             if matches!(self.output.format(), Format::Table | Format::Csv) {
-                report.notices().iter().for_each(|notice| self.session.progress.notice(notice));
+                report.notices().into_iter().for_each(|notice| self.session.progress.notice(notice));
             }
         }
         self.session.close_after(&self.reading);

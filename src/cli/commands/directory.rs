@@ -51,7 +51,9 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
         }
         UserCommand::Create(arguments) => changes::users(UserChange::Create(arguments), globals, output),
         UserCommand::Update(arguments) => changes::users(UserChange::Update(arguments), globals, output),
-        UserCommand::Delete { user, change } => changes::users(UserChange::Delete(user, change), globals, output),
+        UserCommand::Delete { user, orphans, change } => {
+            changes::users(UserChange::Delete(user, orphans, change), globals, output)
+        }
     }
 }
 
@@ -94,7 +96,9 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
         }
         GroupCommand::Create(arguments) => changes::groups(GroupChange::Create(arguments), globals, output),
         GroupCommand::Update(arguments) => changes::groups(GroupChange::Update(arguments), globals, output),
-        GroupCommand::Delete { group, change } => changes::groups(GroupChange::Delete(group, change), globals, output),
+        GroupCommand::Delete { group, orphans, change } => {
+            changes::groups(GroupChange::Delete(group, orphans, change), globals, output)
+        }
         GroupCommand::AddMember(arguments) => changes::groups(GroupChange::Add(arguments), globals, output),
         GroupCommand::RemoveMember(arguments) => changes::groups(GroupChange::Remove(arguments), globals, output),
     }

@@ -4,6 +4,7 @@
 //! nothing; the same writes in the same order make the same organisation, ids and all, so that they can be done again
 //! on a copy of it (`lagging.rs`).
 
+mod accounts;
 mod assignments;
 mod groups;
 mod memberships;
@@ -28,6 +29,9 @@ pub(super) const IDENTITY_STORE: &[(&str, Write)] = &[
     ("CreateGroupMembership", memberships::create),
     ("DeleteGroupMembership", memberships::delete),
 ];
+
+/// What can be changed in the organization.
+pub(super) const ORGANIZATIONS: &[(&str, Write)] = &[("CloseAccount", accounts::close)];
 
 /// What can be changed in the instance.
 pub(super) const SSO_ADMIN: &[(&str, Write)] = &[

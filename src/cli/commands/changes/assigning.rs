@@ -41,27 +41,25 @@ pub(crate) fn revoke(arguments: &GrantArgs, globals: &GlobalArgs, output: &mut O
 fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let writer = Writer::open(globals, &arguments.change, output)?;
     let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
-    let (kind, principal) = writer.principal(way, arguments)?;
     let choice = choice(arguments);
     let Chosen { accounts, inactive } =
         writer.wait(writer.gateway().choose_accounts(&choice, &writer.policy, writer.progress()))?;
+    let (kind, principal) = writer.principal(way, arguments, &set, &accounts)?;
     if accounts.is_empty() {
+        let names = inactive.iter().map(|account| format!("{}: {}", account.words(), account.inactive_words()));
         return Err(Failure::new(Code::NotFound, "no active account is chosen by these filters")
+            .details(names)
             .hint("`awsideman account list` and `awsideman ou list` show what there is"));
     }
-    let mut notices = Vec::new();
-    if !inactive.is_empty() {
-        let names: Vec<String> = inactive.iter().map(Certain::words).collect();
-        notices.push(format!("left out, since not active: {}", names.join(", ")));
-    }
     let assigned = writer.assigned(&set, kind, &principal, &accounts)?;
-    let steps: Vec<Step> = accounts
+    let active = accounts.iter().map(|account| {
+        let is_assigned = assigned.contains(&account.id);
+        step(way, &set, (kind, &principal), account).already(is_assigned == (way == Way::Assign))
+    });
+    let inactive = inactive
         .iter()
-        .map(|account| {
-            let is_assigned = assigned.contains(&account.id);
-            step(way, &set, (kind, &principal), account).already(is_assigned == (way == Way::Assign))
-        })
-        .collect();
+        .map(|account| step(way, &set, (kind, &principal), account).left_out(Some(account.inactive_words())));
+    let steps: Vec<Step> = active.chain(inactive).collect();
     if way == Way::Revoke {
         for account in &accounts {
             writer.note(Noun::Account, account);
@@ -69,35 +67,57 @@ fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Out
         writer.agree(&steps)?;
     }
     let how = How { at_once: usize::from(arguments.batch_size), stops: arguments.stop_on_error };
-    writer.carry_out_and_say(steps, how, notices)
+    writer.carry_out(steps, how)
 }
 
 impl Writer<'_> {
-    /// Whom it is given to or taken from. What is left of a deleted principal can be taken away by its id.
-    fn principal(&self, way: Way, arguments: &GrantArgs) -> Result<(PrincipalKind, Certain), Failure> {
+    /// The user or group. An id that no user or group has any more is one that was deleted: its assignments can be revoked.
+    fn principal(
+        &self,
+        way: Way,
+        arguments: &GrantArgs,
+        set: &Certain,
+        accounts: &[Certain],
+    ) -> Result<(PrincipalKind, Certain), Failure> {
         let kind = arguments.principal_type.map(PrincipalKind::from);
         let text = &arguments.principal;
         let found = self.gateway().certain_principal(text, kind, &self.policy, self.progress());
-        match (session::wait(found)?, kind) {
-            (Err(GatewayError::NotFound { .. }), Some(kind)) if way == Way::Revoke && is_directory_id(text) => {
-                let word = kind.as_str().to_ascii_lowercase();
-                self.progress().notice(&format!("{word} {text} does not exist any more; its assignments may"));
-                Ok((kind, Certain::by_id(text)))
-            }
-            (Err(error), _) => {
-                let orphan = way == Way::Revoke && is_directory_id(text) && kind.is_none();
-                let failure = self.refused(error);
-                Err(if orphan && failure.code == Code::NotFound {
-                    failure.hint("if it was deleted, say what it was: `--principal-type USER` or `GROUP`")
-                } else {
-                    failure
-                })
-            }
-            (Ok((kind, found)), _) => {
+        match session::wait(found)? {
+            Ok((kind, found)) => {
                 self.note(kind.into(), &found);
                 Ok((kind, found))
             }
+            Err(GatewayError::NotFound { .. }) if way == Way::Revoke && is_directory_id(text) => {
+                let deleted = Certain::by_id(text);
+                let kind = match kind {
+                    Some(kind) => kind,
+                    None => self.kind_of_deleted(&deleted, set, accounts)?,
+                };
+                let word = kind.as_str().to_ascii_lowercase();
+                self.progress().notice(&format!("{word} {text} was deleted; its assignments may remain"));
+                Ok((kind, deleted))
+            }
+            Err(error) => Err(self.refused(error)),
         }
+    }
+
+    /// Whether a deleted principal was a user or a group, from the assignments that it left.
+    fn kind_of_deleted(
+        &self,
+        deleted: &Certain,
+        set: &Certain,
+        accounts: &[Certain],
+    ) -> Result<PrincipalKind, Failure> {
+        for kind in [PrincipalKind::User, PrincipalKind::Group] {
+            if !self.assigned(set, kind, deleted, accounts)?.is_empty() {
+                return Ok(kind);
+            }
+        }
+        let (id, set) = (&deleted.id, set.words());
+        let message =
+            format!("no user or group has the id {id}, and no assignment of permission set {set} names it here");
+        Err(Failure::new(Code::NotFound, message)
+            .hint("`awsideman assignment list --refresh` lists the assignments that remain"))
     }
 
     /// The accounts in which the principal has the permission set by itself, as far as AWS lets us see.
@@ -108,7 +128,11 @@ impl Writer<'_> {
         principal: &Certain,
         accounts: &[Certain],
     ) -> Result<HashSet<String>, Failure> {
-        let is_it = |row: &Value| row["PrincipalId"] == *principal.id && row["PermissionSetArn"] == *set.id;
+        let is_it = |row: &Value| {
+            row["PrincipalId"] == *principal.id
+                && row["PermissionSetArn"] == *set.id
+                && row["PrincipalType"].as_str().is_none_or(|of| of == kind.as_str())
+        };
         let in_account = |row: &Value| row["AccountId"].as_str().map(str::to_owned);
         let gateway = self.gateway();
         self.wait(async {
@@ -142,6 +166,11 @@ impl Writer<'_> {
             Ok(found)
         })
     }
+}
+
+/// The step that revokes one assignment.
+pub(super) fn revocation(set: &Certain, principal: (PrincipalKind, &Certain), account: &Certain) -> Step {
+    step(Way::Revoke, set, principal, account)
 }
 
 fn choice(arguments: &GrantArgs) -> AccountChoice {

@@ -40,6 +40,8 @@ pub(super) enum Ended {
     Would,
     /// It was not begun.
     Skipped,
+    /// It is not to be made, for this reason.
+    LeftOut(String),
     /// AWS is at it, or its answer is under way.
     UnderWay,
     /// AWS did not do it.
@@ -58,6 +60,8 @@ pub(super) struct Line {
     pub(super) request_id: Option<String>,
     pub(super) invalidated: u64,
     pub(super) untold: Option<CacheError>,
+    /// What the user must know now that it was made.
+    pub(super) notice: Option<String>,
     check: String,
     asked: Value,
 }
@@ -80,11 +84,16 @@ impl Course {
             phrase: step.in_full(),
             operation: step.operation(),
             fields: step.fields.clone(),
-            ended: if step.already { Ended::Already } else { Ended::Skipped },
+            ended: match &step.left_out {
+                Some(why) => Ended::LeftOut(why.clone()),
+                None if step.already => Ended::Already,
+                None => Ended::Skipped,
+            },
             journal: None,
             request_id: None,
             invalidated: 0,
             untold: None,
+            notice: None,
             check: step.check.clone(),
             asked: Value::Null,
         };
@@ -94,21 +103,32 @@ impl Course {
 
     /// Does nothing, and says of each what would be done.
     pub(super) fn rehearse(&self) {
-        for line in self.all().iter_mut().filter(|line| matches!(line.ended, Ended::Skipped)) {
+        let mut lines = self.all();
+        for (line, step) in lines.iter_mut().zip(&self.steps).filter(|(line, _)| matches!(line.ended, Ended::Skipped)) {
             line.ended = Ended::Would;
+            line.remain(step, step.expected.as_ref(), false);
         }
     }
 
     /// Makes the changes; gives whether somebody interrupted it.
     pub(super) async fn run(&self, gateway: &Gateway, writing: &Writing, progress: &dyn Progress, how: How) -> bool {
         progress.started(WHAT, (self.steps.len() > 1).then_some(self.steps.len() as u64));
-        let numbers = stream::iter(0..self.steps.len());
-        let work = numbers.for_each_concurrent(how.at_once, |number| async move {
-            if !self.steps[number].already && !self.stopped.load(Ordering::Relaxed) {
-                self.make(number, gateway, writing, progress, how.stops).await;
+        let last = self.steps.iter().map(|step| step.stage).max().unwrap_or(0);
+        let work = async {
+            for stage in 0..=last {
+                if self.all().iter().any(|line| matches!(line.ended, Ended::Failed(_) | Ended::Unknown(_))) {
+                    break;
+                }
+                let numbers = (0..self.steps.len()).filter(|number| self.steps[*number].stage == stage);
+                let stage = stream::iter(numbers).for_each_concurrent(how.at_once, |number| async move {
+                    if self.steps[number].is_open() && !self.stopped.load(Ordering::Relaxed) {
+                        self.make(number, gateway, writing, progress, how.stops).await;
+                    }
+                    progress.advanced(WHAT, 1);
+                });
+                stage.await;
             }
-            progress.advanced(WHAT, 1);
-        });
+        };
         let interrupted = tokio::select! {
             () = work => false,
             // A host without signals cannot be interrupted by one.
@@ -146,6 +166,7 @@ impl Course {
                     line.ended = Ended::Done;
                     line.journal = written.journal;
                     line.invalidated = written.invalidated;
+                    line.remain(step, Some(&written.before), true);
                     line.untold = written.untold;
                     line.request_id = written.answer["RequestId"].as_str().map(str::to_owned);
                     if let (None, Value::Object(answer)) = (change.pending(), written.answer) {
@@ -200,6 +221,14 @@ impl Course {
 }
 
 impl Line {
+    /// Counts the assignments that a deletion leaves.
+    fn remain(&mut self, step: &Step, before: Option<&Value>, done: bool) {
+        let Some(remaining) = &step.remaining else { return };
+        let (count, notice) = remaining.count(before.unwrap_or(&Value::Null), done);
+        self.fields.insert("RemainingAssignments".into(), count.into());
+        self.notice = notice;
+    }
+
     fn fail(&mut self, error: GatewayError) {
         if let GatewayError::ChangeFailed { request_id, .. } | GatewayError::ChangePending { request_id, .. } = &error {
             self.request_id = Some(request_id.clone());

@@ -5,23 +5,23 @@
 
 use super::course::How;
 use super::step::{Act, Step, quoted};
-use super::{ChangeArgs, Writer};
+use super::{ChangeArgs, Writer, deleting};
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, UserChangesArgs};
+use crate::cli::args::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, Orphans, UserChangesArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::Output;
-use crate::gateway::{Attribute, Certain, Change, GatewayError, NewUser, Noun, Single};
+use crate::gateway::{Attribute, Certain, Change, GatewayError, NewUser, Noun, PrincipalKind, Single};
 use serde_json::{Value, json};
 
-const USER: (&str, &str) = ("UserId", "UserName");
-const GROUP: (&str, &str) = ("GroupId", "DisplayName");
+pub(super) const USER: (&str, &str) = ("UserId", "UserName");
+pub(super) const GROUP: (&str, &str) = ("GroupId", "DisplayName");
 
 /// The changes of users.
 #[derive(Debug, Clone)]
 pub(crate) enum UserChange {
     Create(NewUserArgs),
     Update(UserChangesArgs),
-    Delete(String, ChangeArgs),
+    Delete(String, Orphans, ChangeArgs),
 }
 
 impl UserChange {
@@ -29,7 +29,7 @@ impl UserChange {
         match self {
             UserChange::Create(arguments) => &arguments.change,
             UserChange::Update(arguments) => &arguments.change,
-            UserChange::Delete(_, how) => how,
+            UserChange::Delete(_, _, how) => how,
         }
     }
 }
@@ -39,7 +39,7 @@ impl UserChange {
 pub(crate) enum GroupChange {
     Create(NewGroupArgs),
     Update(GroupChangesArgs),
-    Delete(String, ChangeArgs),
+    Delete(String, Orphans, ChangeArgs),
     Add(MemberArgs),
     Remove(MemberArgs),
 }
@@ -49,7 +49,7 @@ impl GroupChange {
         match self {
             GroupChange::Create(arguments) => &arguments.change,
             GroupChange::Update(arguments) => &arguments.change,
-            GroupChange::Delete(_, how) => how,
+            GroupChange::Delete(_, _, how) => how,
             GroupChange::Add(arguments) | GroupChange::Remove(arguments) => &arguments.change,
         }
     }
@@ -71,11 +71,8 @@ pub(crate) fn users(change: UserChange, globals: &GlobalArgs, output: &mut Outpu
             let user = writer.certain(Noun::User, &changes.user)?;
             (update_user(&user, &changes)?, false)
         }
-        UserChange::Delete(text, _) => {
-            let user = writer.certain(Noun::User, &text)?;
-            let change = Change::DeleteUser { id: user.id.clone(), revision: revision(&user) };
-            let step = Step::new(change, format!("delete user {}", user.words()), check("user", &user.id));
-            (writer.with_losses(step.about(USER, &user), ("User", &user))?, true)
+        UserChange::Delete(text, orphans, _) => {
+            return deleting::delete(writer, PrincipalKind::User, &text, orphans);
         }
     };
     writer.finish(vec![step], destroys)
@@ -98,11 +95,8 @@ pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Out
             let group = writer.certain(Noun::Group, &changes.group)?;
             (update_group(&group, &changes)?, false)
         }
-        GroupChange::Delete(text, _) => {
-            let group = writer.certain(Noun::Group, &text)?;
-            let change = Change::DeleteGroup { id: group.id.clone(), revision: revision(&group) };
-            let step = Step::new(change, format!("delete group {}", group.words()), check("group", &group.id));
-            (writer.with_losses(step.about(GROUP, &group), ("Group", &group))?, true)
+        GroupChange::Delete(text, orphans, _) => {
+            return deleting::delete(writer, PrincipalKind::Group, &text, orphans);
         }
         GroupChange::Add(MemberArgs { group, user, .. }) => {
             let (group, user, membership) = writer.membership(&group, &user)?;
@@ -161,11 +155,10 @@ impl Writer<'_> {
         let count = |field: &str| before[field].as_array().map(Vec::len);
         let step = match change {
             Change::DeletePermissionSet(_) => step.losing("Accounts", count("Accounts"), ("account", "accounts")),
-            _ => step.losing("Memberships", count("Memberships"), ("membership", "memberships")).losing(
-                "Assignments",
-                count("Assignments"),
-                ("assignment", "assignments"),
-            ),
+            // AWS keeps assignments: they are no loss.
+            _ => step
+                .losing("Memberships", count("Memberships"), ("membership", "memberships"))
+                .with("Assignments", json!(count("Assignments"))),
         };
         Ok(step.expecting(before))
     }
@@ -234,7 +227,7 @@ fn update_group(group: &Certain, changes: &GroupChangesArgs) -> Result<Step, Fai
 }
 
 /// The revision that makes a change conditional; a server of an older API has none.
-fn revision(of: &Certain) -> Option<String> {
+pub(super) fn revision(of: &Certain) -> Option<String> {
     of.found["Revision"].as_str().filter(|revision| !revision.is_empty()).map(str::to_owned)
 }
 
@@ -268,6 +261,6 @@ fn paths(attributes: &[Attribute]) -> Value {
     attributes.iter().map(|attribute| json!(attribute.path)).collect()
 }
 
-fn check(kind: &str, what: &str) -> String {
+pub(super) fn check(kind: &str, what: &str) -> String {
     format!("awsideman {kind} get {} --refresh", quoted(what))
 }

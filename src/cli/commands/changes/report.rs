@@ -31,8 +31,10 @@ impl Report {
         &self.lines
     }
 
-    pub(super) fn notices(&self) -> &[String] {
-        &self.notices
+    /// What the user must know besides: of the run, then of single changes.
+    pub(super) fn notices(&self) -> Vec<&str> {
+        let of_lines = self.lines.iter().filter_map(|line| line.notice.as_deref());
+        self.notices.iter().map(String::as_str).chain(of_lines).collect()
     }
 
     /// That the cache could not be told of a change.
@@ -60,13 +62,14 @@ impl Report {
             return None;
         }
         let skipped: Vec<&Line> = self.lines.iter().filter(|line| matches!(line.ended, Ended::Skipped)).collect();
-        let made = self.lines.len() - failed.len() - skipped.len();
+        let total = self.lines.iter().filter(|line| !matches!(line.ended, Ended::LeftOut(_))).count();
+        let made = total - failed.len() - skipped.len();
         let code = match (self.interrupted, made) {
             (true, _) => Code::Interrupted,
             (false, 0) => Code::of_several(failed.iter().map(|(_, failure)| failure.code)),
             (false, _) => Code::Partial,
         };
-        let (total, open) = (self.lines.len(), failed.len() + skipped.len());
+        let open = failed.len() + skipped.len();
         let message = if self.interrupted {
             format!("interrupted: {open} of {total} changes are not confirmed")
         } else {
@@ -100,7 +103,7 @@ impl Report {
                 "failed": count("failed"), "unknown": count("unknown"), "skipped": count("skipped"),
             },
             "invalidated": self.lines.iter().map(|line| line.invalidated).sum::<u64>(),
-            "notices": self.notices,
+            "notices": self.notices(),
         })
     }
 }
@@ -126,7 +129,7 @@ impl Line {
             Ended::Done => "done",
             Ended::Already => "already",
             Ended::Would => "would",
-            Ended::Skipped => "skipped",
+            Ended::Skipped | Ended::LeftOut(_) => "skipped",
             Ended::Failed(_) => "failed",
             Ended::UnderWay | Ended::Unknown(_) => "unknown",
         }
@@ -137,13 +140,16 @@ impl Line {
         let style = match self.ended {
             Ended::Done => Style::Good,
             Ended::Already | Ended::Would => Style::Faint,
-            Ended::Skipped | Ended::UnderWay | Ended::Unknown(_) => Style::Warn,
+            Ended::Skipped | Ended::LeftOut(_) | Ended::UnderWay | Ended::Unknown(_) => Style::Warn,
             Ended::Failed(_) => Style::Bad,
         };
         let mut ids = NEW_IDS.iter().filter_map(|name| self.fields.get(*name)?.as_str());
         let made = CREATES.contains(&self.operation.as_str()) && matches!(self.ended, Ended::Done);
         let id = ids.find(|id| made && !self.phrase.contains(*id)).map(|id| format!(" ({id})"));
-        let why = self.failure().map(|failure| format!(": {}", failure.message));
+        let why = match &self.ended {
+            Ended::LeftOut(why) => Some(format!(": {why}")),
+            _ => self.failure().map(|failure| format!(": {}", failure.message)),
+        };
         let text = format!("{}{}{}{}", self.phrase, id.unwrap_or_default(), why.unwrap_or_default(), self.numbers());
         page.marked(style, self.word(), text)
     }
@@ -157,6 +163,9 @@ impl Line {
         document.extend(self.fields.clone());
         document.insert("journal".into(), json!(self.journal));
         document.insert("request_id".into(), json!(self.request_id));
+        if let Ended::LeftOut(why) = &self.ended {
+            document.insert("reason".into(), json!(why));
+        }
         document.insert("error".into(), json!(failure.map(|failure| &failure.message)));
         document.insert("hint".into(), json!(failure.and_then(|failure| failure.hint.as_ref())));
         Value::Object(document)

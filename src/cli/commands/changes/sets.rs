@@ -11,7 +11,13 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::sets::{InlineArgs, NewSetArgs, PolicyArgs, SetChangesArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
-use crate::gateway::{Certain, Change, GatewayError, Listing, Noun, SetFields};
+use crate::cli::session;
+use crate::gateway::{Certain, Change, Listing, Noun, SetFields};
+
+/// Up to so many accounts are provisioned one by one, so that each has its own outcome.
+const EACH: usize = 50;
+/// AWS provisions three at a time; an account that fails does not stop the others.
+const PROVISIONING: How = How { at_once: 3, stops: false };
 
 pub(super) const SET: (&str, &str) = ("PermissionSetArn", "PermissionSetName");
 
@@ -88,8 +94,14 @@ pub(crate) fn permission_sets(change: SetChange, globals: &GlobalArgs, output: &
         }
         SetChange::Provision { permission_set, account, .. } => {
             let set = writer.certain(Noun::PermissionSet, &permission_set)?;
-            let account = account.map(|account| writer.certain(Noun::Account, &account)).transpose()?;
-            writer.carry_out(vec![provision(&set, account.as_ref())], How::IN_TURN)
+            let steps = match account {
+                Some(account) => vec![provision(&set, Some(&writer.certain(Noun::Account, &account)?))],
+                None => {
+                    let accounts = writer.accounts_of(&set)?;
+                    writer.provision_all(&set, accounts.as_deref())?
+                }
+            };
+            writer.carry_out(steps, PROVISIONING)
         }
     }
 }
@@ -101,19 +113,19 @@ impl Writer<'_> {
         let mut steps = vec![step];
         let mut notices = Vec::new();
         if !already || provisions {
-            let accounts = match crate::cli::session::wait(self.accounts_of(set))? {
-                Ok(accounts) => Some(accounts),
-                // Whether it is to be provisioned is a courtesy; who asked for it gets it whatever can be seen.
-                Err(error) => {
-                    self.progress().notice(&format!("not known in how many accounts it is: {error}"));
-                    None
-                }
-            };
+            let accounts = self.accounts_of(set)?;
             match (accounts, provisions) {
-                (Some(0), _) | (None, false) => {}
-                (_, true) => steps.push(provision(set, None)),
-                (Some(n), false) => {
-                    let n = if n == 1 { "1 account has".to_owned() } else { format!("{n} accounts have") };
+                (accounts, true) => {
+                    let later = self.provision_all(set, accounts.as_deref())?;
+                    steps.extend(later.into_iter().map(|step| Step { stage: 1, ..step }));
+                }
+                (None, false) => {}
+                (Some(accounts), false) if accounts.is_empty() => {}
+                (Some(accounts), false) => {
+                    let n = match accounts.len() {
+                        1 => "1 account has".to_owned(),
+                        n => format!("{n} accounts have"),
+                    };
                     let name = quoted(&set.name);
                     notices.push(format!(
                         "{n} it as it was before: `awsideman permission-set provision {name}` brings the change there"
@@ -121,11 +133,36 @@ impl Writer<'_> {
                 }
             }
         }
-        self.carry_out_and_say(steps, How::IN_TURN, notices)
+        self.carry_out_and_say(steps, PROVISIONING, notices)
     }
 
-    async fn accounts_of(&self, set: &Certain) -> Result<usize, GatewayError> {
-        Ok(self.gateway().ask_all(Listing::ProvisionedAccounts(set.id.clone())).await?.len())
+    /// The accounts that have a permission set; `None` when they cannot be read, which does not stop a change.
+    fn accounts_of(&self, set: &Certain) -> Result<Option<Vec<String>>, Failure> {
+        let listing = Listing::ProvisionedAccounts(set.id.clone());
+        match session::wait(self.gateway().ask_all(listing))? {
+            Ok(rows) => Ok(Some(rows.iter().filter_map(|row| row.as_str().map(str::to_owned)).collect())),
+            Err(error) => {
+                self.progress().notice(&format!("the accounts that have it cannot be listed: {error}"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The steps that provision a permission set to all accounts that have it. Each account is named, unless they are many
+    /// and all active: then AWS does them in one request.
+    fn provision_all(&self, set: &Certain, accounts: Option<&[String]>) -> Result<Vec<Step>, Failure> {
+        let Some(ids) = accounts else { return Ok(vec![provision(set, None)]) };
+        if ids.is_empty() {
+            let change = Change::Provision { arn: set.id.clone(), account: None };
+            let phrase = format!("provision permission set {}: 0 accounts have it", set.words());
+            let step = Step::new(change, phrase, check(set)).about(SET, set).with("Accounts", 0);
+            return Ok(vec![step.already(true)]);
+        }
+        let accounts = session::wait(self.gateway().accounts(ids))?;
+        if accounts.len() > EACH && accounts.iter().all(|account| account.inactive().is_none()) {
+            return Ok(vec![provision(set, None).with("Accounts", accounts.len())]);
+        }
+        Ok(accounts.iter().map(|account| provision(set, Some(account)).left_out(account.inactive())).collect())
     }
 }
 

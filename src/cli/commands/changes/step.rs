@@ -3,6 +3,7 @@
 //! Neighbours: the families make them, `course.rs` carries them out, `report.rs` tells how they ended. Promise: people read
 //! names with ids behind them, programs find both.
 
+use super::deleting::Remaining;
 use crate::gateway::{Certain, Change, operation_words};
 use serde_json::{Map, Value, json};
 
@@ -30,6 +31,14 @@ pub(super) struct Step {
     pub(super) check: String,
     /// What AWS must still have for it to be made: what the user agreed to.
     pub(super) expected: Option<Value>,
+    /// The end of the sentence that it is: `, leaving 2 assignments without a principal`.
+    pub(super) phrase_end: String,
+    /// Steps of a later stage are made only when all steps before them were.
+    pub(super) stage: u8,
+    /// Why it is not made at all: `suspended`.
+    pub(super) left_out: Option<String>,
+    /// The assignments that stay behind when it is made.
+    pub(super) remaining: Option<Remaining>,
 }
 
 impl Step {
@@ -48,6 +57,10 @@ impl Step {
             losses: Vec::new(),
             check: check.into(),
             expected: None,
+            phrase_end: String::new(),
+            stage: 0,
+            left_out: None,
+            remaining: None,
         }
     }
 
@@ -76,6 +89,17 @@ impl Step {
         self
     }
 
+    /// The same not to be made, and why.
+    pub(super) fn left_out(mut self, why: Option<String>) -> Step {
+        self.left_out = why;
+        self
+    }
+
+    /// Whether there is something to ask of AWS.
+    pub(super) fn is_open(&self) -> bool {
+        !self.already && self.left_out.is_none()
+    }
+
     /// The same with so many of something that go with it; `None` where they cannot be seen.
     pub(super) fn losing(mut self, field: &str, count: Option<usize>, (one, several): (&str, &str)) -> Step {
         match count {
@@ -89,11 +113,11 @@ impl Step {
 
     /// `delete user `alice` (9067...), with 2 memberships and 1 assignment`
     pub(super) fn in_full(&self) -> String {
-        match self.losses.as_slice() {
-            [] => self.phrase.clone(),
-            [one] => format!("{}, with {one}", self.phrase),
-            [first, rest @ ..] => format!("{}, with {first} and {}", self.phrase, rest.join(" and ")),
-        }
+        let losses = match self.losses.as_slice() {
+            [] => String::new(),
+            several => format!(", with {}", several.join(" and ")),
+        };
+        format!("{}{losses}{}", self.phrase, self.phrase_end)
     }
 
     /// `CreateUser`
