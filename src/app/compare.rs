@@ -4,6 +4,7 @@
 //! disabled cache is compared too, since that is when people doubt it; then wrong entries are removed and nothing is
 //! stored. Nothing of it counts as a lookup.
 
+use super::watched::watched;
 use super::{App, AppError, Asker};
 use crate::gateway::{Verified, Wanted, Which};
 use crate::report::{Calls, Progress};
@@ -38,7 +39,7 @@ impl App {
             seed: comparison.seed,
             refill: self.disabled().is_none(),
         };
-        let verified = reading.gateway.verify(&wanted, progress).await;
+        let verified = watched(&reading, progress, reading.gateway.verify(&wanted, progress)).await;
         if reading.calls().total > 0 {
             self.fold_log();
         }

@@ -8,6 +8,7 @@ use super::App;
 use super::recovery::Recovery;
 use super::verdict::{failed, swept, warm_work};
 use super::warming::Warming;
+use super::watched::watched;
 use crate::config::{Job, Kind, WarmTarget};
 use crate::gateway::Renew;
 use crate::health::{Finding, Level};
@@ -117,7 +118,7 @@ impl App {
         };
         let (warmed, ended) = tokio::select! {
             biased;
-            done = reading.gateway.warm(&plan, progress) => done,
+            done = watched(&reading, progress, reading.gateway.warm(&plan, progress)) => done,
             () = stop.wait() => {
                 return Work::failed_for_now("what was read by then is in the cache", 1)
                     .with_calls(reading.calls().total);

@@ -34,6 +34,11 @@ impl Late {
         self.made.get().map(|paced| paced.calls()).unwrap_or_default()
     }
 
+    /// What its calls wait for at this moment.
+    pub(super) fn waits(&self) -> Option<String> {
+        self.made.get()?.waits()
+    }
+
     fn source(&self) -> Result<&Arc<Paced>, GatewayError> {
         if let Some(made) = self.made.get() {
             return Ok(made);

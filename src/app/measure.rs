@@ -104,6 +104,7 @@ impl App {
             job_runs,
             login: self.login_reading(),
             late_jobs,
+            stuck_jobs: self.stuck_jobs(now),
             now,
         };
         let health = examine(&measurements, &self.config().health);

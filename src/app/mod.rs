@@ -35,6 +35,7 @@ mod verdict;
 mod verify;
 mod warming;
 mod watch;
+mod watched;
 mod works;
 mod writing;
 

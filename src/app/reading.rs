@@ -48,6 +48,11 @@ impl Reading {
     pub fn calls(&self) -> Calls {
         self.late.calls()
     }
+
+    /// What the calls wait for at this moment.
+    pub(super) fn waits(&self) -> Option<String> {
+        self.late.waits()
+    }
 }
 
 impl App {

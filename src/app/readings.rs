@@ -4,10 +4,10 @@
 
 use super::{App, place};
 use crate::alerts;
-use crate::clock;
+use crate::clock::{self, UnixMillis};
 use crate::health::{AwsReading, DirectoryReading, JobFilesReading, JobRunReading, Level};
 use crate::host::{self, DiskSpace};
-use crate::jobs::{LastRun, Ledger, Outcome, last_runs};
+use crate::jobs::{LastRun, Ledger, Outcome, last_runs, stuck};
 use crate::state::{self, Database};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -39,6 +39,14 @@ impl App {
             Ok(database) => (database, None),
             Err(error) => (None, Some(error.to_string())),
         }
+    }
+
+    /// Runs past their timeout, each with the command that ends it.
+    pub(super) fn stuck_jobs(&self, now: UnixMillis) -> Vec<(String, String)> {
+        // Job files that cannot be read are a finding of their own.
+        let jobs = self.jobs_that_can_run().map(|(jobs, _)| jobs).unwrap_or_default();
+        let stuck = stuck(&jobs, self.state_dir(), self.config().jobs.grace, now);
+        stuck.iter().map(|stuck| (stuck.sentence(), stuck.hint())).collect()
     }
 
     /// How many job files are valid, and what is wrong with the others or their directory.

@@ -14,6 +14,7 @@ use crate::host;
 use crate::jobs::{Context, MISCONFIGURED, Outcome, Report, Work};
 use crate::model::one_line;
 use crate::state::Database;
+use chrono::DateTime;
 use std::sync::Arc;
 
 impl App {
@@ -159,9 +160,13 @@ fn findings(jobs: &[Job], reports: &[Report], rows: &Rows<'_>) -> (Vec<Finding>,
                 continue;
             }
             told.push(report.profile.as_deref());
-            let finding = job_finding(report, rows);
+            let mut finding = job_finding(report, rows);
             if finding.level != Level::Ok {
                 let behind = report.findings.iter().find(is_cause).cloned();
+                let behind = behind.map(|cause| Finding { hint: hint_of_cause(&cause, report), ..cause });
+                if report.outcome != Outcome::Partial {
+                    finding.hint = behind.as_ref().map_or_else(|| next_step(report), |cause| cause.hint.clone());
+                }
                 causes.extend(behind.map(|cause| Cause { of: finding.key.clone(), finding: cause }));
             }
             findings.push(finding);
@@ -192,8 +197,39 @@ fn job_finding(report: &Report, rows: &Rows<'_>) -> Finding {
             };
             Finding { level, hint: format!("awsideman jobs logs {}", report.job), ..trouble(&what) }
         }
-        other => Finding { hint: format!("awsideman jobs run {}", report.job), ..trouble(other.verb()) },
+        other => trouble(other.verb()),
     }
+}
+
+/// What to type about a run that failed by something of its own.
+fn next_step(report: &Report) -> String {
+    let job = &report.job;
+    let profile = report.profile.as_ref().map(|profile| format!(" --profile {profile}")).unwrap_or_default();
+    match (report.outcome, report.exit) {
+        (Outcome::TimedOut | Outcome::Crashed, _) => format!("awsideman jobs logs {job}"),
+        // A login that is over has a cause of its own: AWS denied the call.
+        (Outcome::Failed, 4) => format!("awsideman doctor --iam-policy{profile}"),
+        (Outcome::Failed, 12) => "awsideman cache recover".to_owned(),
+        (Outcome::Failed, 2) => format!("awsideman doctor{profile}"),
+        _ => match retried(report) {
+            Some(when) => format!("{when}; to run it now: awsideman jobs run {job}"),
+            None => format!("awsideman jobs run {job}"),
+        },
+    }
+}
+
+/// The step about a cause: for AWS that does not answer, when the job tries again.
+fn hint_of_cause(cause: &Finding, report: &Report) -> String {
+    match retried(report) {
+        Some(when) if cause.key == alerts::AWS => format!("{when}; to see whether AWS answers: {}", cause.hint),
+        _ => cause.hint.clone(),
+    }
+}
+
+/// When a run that may succeed later is repeated.
+fn retried(report: &Report) -> Option<String> {
+    let at = DateTime::parse_from_rfc3339(report.detail.get("retried_at")?.as_str()?).ok()?;
+    Some(format!("retried by itself at {}", clock::local(at.timestamp_millis())))
 }
 
 /// Whether it is of a file that cannot be run.
@@ -233,6 +269,48 @@ mod tests {
             retryable: false,
             findings: Vec::new(),
             detail: Map::new(),
+        }
+    }
+
+    #[test]
+    fn the_next_step_fits_what_went_wrong() {
+        let cause = |key: &str, hint: &str| Finding {
+            key: key.into(),
+            level: Level::Critical,
+            message: "m".into(),
+            hint: hint.into(),
+            recovered: false,
+        };
+        let login = cause("login:corp", "aws sso login --profile prod");
+        let aws = cause(alerts::AWS, "awsideman doctor");
+        for (outcome, exit, cause, retried_at, expected) in [
+            (Outcome::Failed, 4, None, None, "awsideman doctor --iam-policy --profile prod"),
+            (Outcome::Failed, 4, Some(&login), None, "aws sso login --profile prod"),
+            (
+                Outcome::Failed,
+                13,
+                Some(&aws),
+                Some("1970-01-01T00:05:00.000Z"),
+                "retried by itself at 1970-01-01 00:05:00",
+            ),
+            (Outcome::Failed, 13, Some(&aws), None, "awsideman doctor"),
+            (Outcome::Failed, 12, None, None, "awsideman cache recover"),
+            (Outcome::Failed, 2, None, None, "awsideman doctor --profile prod"),
+            (Outcome::Failed, 1, None, None, "awsideman jobs run warm"),
+            (Outcome::Missed, 0, None, None, "awsideman jobs run warm"),
+            (Outcome::TimedOut, 1, None, None, "awsideman jobs logs warm"),
+            (Outcome::Crashed, 1, None, None, "awsideman jobs logs warm"),
+        ] {
+            let job = load_jobs(None).unwrap().into_iter().find(|job| job.name == "warm").unwrap();
+            let mut report = Report { exit, findings: cause.cloned().into_iter().collect(), ..report("prod", outcome) };
+            if let Some(at) = retried_at {
+                report.detail.insert("retried_at".into(), at.into());
+            }
+            let (found, causes) =
+                findings(std::slice::from_ref(&job), &[report], &Rows { partial: Vec::new(), alarming: 2 });
+            let found = found.iter().find(|finding| finding.key.starts_with("job:")).unwrap();
+            assert!(found.hint.starts_with(expected), "{outcome:?} {exit}: {}", found.hint);
+            assert!(causes.iter().all(|cause| cause.finding.hint == found.hint));
         }
     }
 

@@ -7,6 +7,7 @@ mod ahead;
 pub(super) mod alerts;
 pub(super) mod assignments;
 pub(super) mod cache;
+mod cancel;
 mod changes;
 mod columns;
 pub(super) mod config;

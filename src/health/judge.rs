@@ -40,6 +40,7 @@ pub fn judge(found: &Measurements, health: &config::Health) -> Vec<Finding> {
         states::directories(found),
         states::login(found, health),
         states::jobs(found),
+        states::stuck_jobs(found),
         states::switch(found),
         states::state(found),
         states::job_files(found),

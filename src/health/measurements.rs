@@ -64,6 +64,8 @@ pub struct Measurements {
     pub login: Option<LoginReading>,
     /// Jobs that were due long ago and did not run, one sentence each; `None` when the one who runs them asks.
     pub late_jobs: Option<Vec<String>>,
+    /// Runs past their timeout: what is wrong, one sentence each, and the command that ends the first of them.
+    pub stuck_jobs: Vec<(String, String)>,
     /// The moment of all this.
     pub now: UnixMillis,
 }

@@ -113,6 +113,15 @@ pub(super) fn jobs(found: &Measurements) -> Finding {
     }
 }
 
+pub(super) fn stuck_jobs(found: &Measurements) -> Finding {
+    let Some((_, hint)) = found.stuck_jobs.first() else {
+        return fine("stuck_jobs", "no run is past its timeout".into());
+    };
+    let sentences: Vec<&str> = found.stuck_jobs.iter().map(|(sentence, _)| sentence.as_str()).collect();
+    let words = format!("Runs past their timeout: {}", sentences.join("; "));
+    finding("stuck_jobs", Level::Critical, words, String::new(), hint, false)
+}
+
 pub(super) fn switch(found: &Measurements) -> Finding {
     match &found.switch_problem {
         None => fine("switch", "readable".into()),

@@ -69,6 +69,7 @@ fn every_check_yields_one_finding_in_one_order() {
         "directories",
         "login",
         "jobs",
+        "stuck_jobs",
         "switch",
         "state",
         "job_files",
@@ -267,9 +268,17 @@ fn jobs_that_nobody_runs_are_a_warning_but_not_for_the_one_who_runs_them() {
 }
 
 #[test]
+fn a_run_past_its_timeout_is_critical_and_names_the_command_that_ends_it() {
+    let stuck = vec![("job warm has run for 9m".to_owned(), "awsideman jobs cancel warm".to_owned())];
+    let found = check(&Measurements { stuck_jobs: stuck, ..well() }, "stuck_jobs");
+    assert_eq!((found.level, found.hint.as_str()), (Level::Critical, "awsideman jobs cancel warm"));
+    assert_eq!(found.message, "Runs past their timeout: job warm has run for 9m");
+}
+
+#[test]
 fn the_verdict_names_issues_and_stays_json() {
     let good = examine(&well(), &settings());
-    assert_eq!((good.healthy, good.issues.len(), good.checks.len()), (true, 0, 16));
+    assert_eq!((good.healthy, good.issues.len(), good.checks.len()), (true, 0, 17));
     let found = Measurements { window_hits: 42, window_misses: 58, held_bytes: 500 * MB, ..well() };
     let json = serde_json::to_value(examine(&found, &settings())).unwrap();
     assert_eq!(json["healthy"], false);

@@ -78,6 +78,11 @@ impl Ledger {
         self.one("AND outcome = 'done' ORDER BY id DESC", job, profile)
     }
 
+    /// The run of this number.
+    pub(super) fn run(&self, id: i64) -> Result<Option<RunRow>, JobError> {
+        self.read(|c| c.prepare(&format!("SELECT {COLUMNS} FROM run WHERE id = ?"))?.query_row([id], read).optional())
+    }
+
     /// The run of a job and profile that began and did not end.
     pub fn open_run(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         self.one("AND ended_at IS NULL ORDER BY id DESC", job, profile)

@@ -8,7 +8,7 @@ use super::lock::path_of;
 use super::occurrence::fingerprint;
 use super::runner::phases;
 use super::unit::Unit;
-use super::{Context, Due, Held, JobError, Lock, Occurrences, Outcome, RunRow, Wanted, due, stamp};
+use super::{Context, Due, Held, JobError, Lock, Occurrences, Outcome, RunRow, Wanted, due, stamp, stuck};
 use crate::clock::{self, UnixMillis};
 use crate::config::{Job, Schedule};
 use serde::Serialize;
@@ -124,7 +124,7 @@ fn listed(unit: &Unit, context: &Context) -> Result<Listed, JobError> {
         last_success: success.as_ref().map(|row| row.started_at),
         last_complete: success.and_then(|row| row.ended_at),
         running: match running {
-            Running::By(held) => Some(held),
+            Running::By(held) => Some(past_timeout(held, unit, context)),
             Running::No | Running::Dead(_) => None,
         },
     })
@@ -155,6 +155,18 @@ fn planned(unit: &Unit, context: &Context) -> Result<Planned, JobError> {
         would_run,
         reason,
     })
+}
+
+/// The holder, and that its run should have ended.
+fn past_timeout(held: String, unit: &Unit, context: &Context) -> String {
+    let job = std::slice::from_ref(&*unit.job);
+    let stuck = stuck(job, &context.state_dir, context.grace, context.clock.now());
+    match stuck.iter().find(|stuck| stuck.profile == unit.profile) {
+        Some(stuck) => {
+            format!("{held}, past its timeout of {}; `{}` ends it", stamp::duration(stuck.timeout), stuck.hint())
+        }
+        None => held,
+    }
 }
 
 fn peek(unit: &Unit, context: &Context) -> Result<Due, JobError> {

@@ -7,6 +7,7 @@
 //! stays under its name, and its words change while it is held (waiting, then begun).
 
 use super::JobError;
+use super::live::{self, Live};
 use crate::clock::{self, UnixMillis};
 use crate::private::{self, Access, Open};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What a profile's name may keep in a file name.
@@ -24,6 +26,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 pub struct Lock {
     file: File,
     path: PathBuf,
+    access: Access,
 }
 
 /// Who holds a lock.
@@ -37,6 +40,29 @@ pub struct Held {
     pub since: UnixMillis,
     /// Whether its work has begun; before, it only waits for its turn.
     pub begun: bool,
+}
+
+impl Held {
+    /// Whether it is the same process; the time changes when its work begins.
+    pub(super) fn is_same_process(&self, other: &Held) -> bool {
+        (self.pid, &self.host) == (other.pid, &other.host)
+    }
+}
+
+/// What another process wants of the holder of a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// A later run takes its place.
+    Replace,
+    /// `jobs cancel`, by this user.
+    Cancel(String),
+}
+
+/// A request to cancel, as it is written: only the run that it names heeds it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Request {
+    run: Held,
+    by: String,
 }
 
 impl fmt::Display for Held {
@@ -61,7 +87,8 @@ impl Lock {
         write(&file, holder).map_err(fail)?;
         // A wish that the holder before us no longer heard is not for us.
         forget_wish(path);
-        Ok(Ok(Lock { file, path: path.into() }))
+        live::forget(path);
+        Ok(Ok(Lock { file, path: path.into(), access }))
     }
 
     /// Says that the work begins, and since when.
@@ -70,15 +97,26 @@ impl Lock {
         write(&self.file, &begun).map_err(|source| JobError::Lock { path: self.path.clone(), source })
     }
 
-    /// Whether a later run wants to take the place of this one.
-    pub fn is_wanted(&self) -> bool {
-        wish(&self.path).exists()
+    /// What another process wants of this one.
+    pub(super) fn wish(&self) -> Option<Wish> {
+        let words = private::read(&wish(&self.path)).ok()??;
+        if words.is_empty() {
+            return Some(Wish::Replace);
+        }
+        let request: Request = serde_json::from_slice(&words).ok()?;
+        (Some(request.run) == holder_of(&self.path)).then_some(Wish::Cancel(request.by))
+    }
+
+    /// Publishes what its run does at this moment.
+    pub(super) fn publish(&self, now: &Live) -> Result<(), JobError> {
+        live::write(&self.path, self.access, now)
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         forget_wish(&self.path);
+        live::forget(&self.path);
         // The name of a holder that is gone would only mislead; the lock itself ends with the file.
         let _ = self.file.set_len(0);
     }
@@ -90,6 +128,33 @@ pub(super) fn is_held(path: &Path) -> bool {
         Ok(file) => file.try_lock_shared().is_err(),
         Err(error) => !error.is_absent(),
     }
+}
+
+/// The process that holds the lock at `path` now.
+pub(super) fn holder(path: &Path) -> Option<Held> {
+    // One that is gone leaves no name, or one that its lock no longer stands behind.
+    let held = holder_of(path)?;
+    private::open(path, Open::Read, Access::Owner).ok()?.try_lock_shared().is_err().then_some(held)
+}
+
+/// The process that holds the lock at `path`, as the kernel numbers it in the namespace of this process; `None` for one
+/// in another container, and where the kernel does not tell.
+pub(super) fn pid_of_holder(path: &Path) -> Option<u32> {
+    let inode = format!(":{}", std::fs::metadata(path).ok()?.ino());
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 4242 fe:01:3277 0 EOF`
+    let held = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut ours =
+        held.filter(|words| words.get(1) == Some(&"FLOCK") && words.get(5).is_some_and(|at| at.ends_with(&inode)));
+    ours.find_map(|words| words.get(4)?.parse().ok()).filter(|pid| *pid > 0)
+}
+
+/// Asks this holder of the lock at `path`, and no other, to end its run.
+pub(super) fn request(path: &Path, access: Access, run: &Held, by: &str) -> Result<(), JobError> {
+    let request = Request { run: run.clone(), by: by.to_owned() };
+    let words =
+        serde_json::to_vec(&request).map_err(|error| JobError::Lock { path: path.into(), source: error.into() })?;
+    Ok(private::replace(&wish(path), &words, access)?)
 }
 
 /// Asks the holder of the lock at `path` to stop.
@@ -129,7 +194,7 @@ fn forget_wish(path: &Path) {
     let _ = std::fs::remove_file(wish(path));
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
@@ -166,11 +231,27 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = path_of(root.path(), "warm", "");
         let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
-        assert!(!held.is_wanted());
+        assert_eq!(held.wish(), None);
         want(&path, Access::Owner).unwrap();
-        assert!(held.is_wanted());
+        assert_eq!(held.wish(), Some(Wish::Replace));
         drop(held);
-        assert!(!Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap().is_wanted());
+        assert_eq!(Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap().wish(), None);
+    }
+
+    #[test]
+    fn a_request_to_cancel_is_heeded_by_the_run_that_it_names_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let path = path_of(root.path(), "warm", "");
+        let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
+        let seen = holder(&path).unwrap();
+        request(&path, Access::Owner, &seen, "ann@here").unwrap();
+        assert_eq!(held.wish(), Some(Wish::Cancel("ann@here".into())));
+        drop(held);
+        assert_eq!(holder(&path), None);
+        // The same process id, one run later: the request comes too late and ends nothing.
+        let later = Lock::try_acquire(&path, Access::Owner, &Held { since: 2_000, ..me() }).unwrap().unwrap();
+        request(&path, Access::Owner, &seen, "ann@here").unwrap();
+        assert_eq!(later.wish(), None);
     }
 
     #[test]

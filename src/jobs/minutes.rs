@@ -3,17 +3,19 @@
 //! Neighbours: `supervise.rs` hands it to the work as its [`Progress`], `unit.rs` puts what was kept into the ledger.
 //! Promise: everything is passed on as it comes; what is kept is bounded, and when more was said that is said too.
 
-use super::stamp;
+use super::{Live, stamp};
 use crate::clock::{Clock, UnixMillis};
 use crate::report::Progress;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// So many lines of one run are kept.
 const LINES: usize = 200;
 /// Of each line so many characters.
 const LENGTH: usize = 500;
+/// So many stretches of work are named at once.
+const STRETCHES: usize = 3;
 
 /// The minutes of one run.
 pub(super) struct Minutes {
@@ -27,6 +29,10 @@ pub(super) struct Minutes {
 struct Kept {
     lines: Vec<Line>,
     dropped: u64,
+    /// The stretches of work that go on: what, how far, of how much.
+    open: Vec<(String, u64, Option<u64>)>,
+    calls: u64,
+    waits_for: Option<String>,
 }
 
 /// One thing that was said.
@@ -45,10 +51,27 @@ impl Minutes {
         Arc::new(Self { label, heard, clock, kept: Mutex::default() })
     }
 
+    /// What the run does at this moment.
+    pub(super) fn live(&self) -> Live {
+        let kept = self.kept();
+        let stretch = |(what, done, total): &(String, u64, Option<u64>)| match (done, total) {
+            (done, Some(total)) => format!("{what}, {done} of {total}"),
+            (0, None) => what.clone(),
+            (done, None) => format!("{what}, {done}"),
+        };
+        let doing: Vec<String> = kept.open.iter().rev().take(STRETCHES).map(stretch).collect();
+        let doing = (!doing.is_empty()).then(|| doing.join("; "));
+        Live { calls: kept.calls, doing, waits_for: kept.waits_for.clone() }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The run is over: what was said goes into its figures.
     pub(super) fn close(&self, detail: &mut Map<String, Value>) {
         self.heard.finished(&self.label);
-        let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        let kept = std::mem::take(&mut *self.kept());
         if !kept.lines.is_empty() {
             detail.insert("log".into(), json!(kept.lines));
         }
@@ -66,6 +89,7 @@ impl Minutes {
 impl Progress for Minutes {
     fn started(&self, what: &str, total: Option<u64>) {
         self.heard.started(&self.under(what), total);
+        self.kept().open.push((what.to_owned(), 0, total));
     }
 
     fn paced(&self, what: &str, a_second: f64) {
@@ -74,11 +98,14 @@ impl Progress for Minutes {
 
     fn advanced(&self, what: &str, by: u64) {
         self.heard.advanced(&self.under(what), by);
+        if let Some((_, done, _)) = self.kept().open.iter_mut().find(|(name, ..)| name == what) {
+            *done += by;
+        }
     }
 
     fn notice(&self, text: &str) {
         self.heard.notice(&self.under(text));
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
         if kept.lines.len() < LINES {
             let text = text.chars().take(LENGTH).collect();
             kept.lines.push(Line { at: self.clock.now(), text });
@@ -89,6 +116,12 @@ impl Progress for Minutes {
 
     fn finished(&self, what: &str) {
         self.heard.finished(&self.under(what));
+        self.kept().open.retain(|(name, ..)| name != what);
+    }
+
+    fn counted(&self, calls: u64, waits_for: Option<&str>) {
+        let mut kept = self.kept();
+        (kept.calls, kept.waits_for) = (calls, waits_for.map(str::to_owned));
     }
 }
 
@@ -131,8 +164,12 @@ mod tests {
         minutes.started("users", Some(3));
         minutes.paced("users", 15.0);
         minutes.advanced("users", 2);
+        minutes.counted(7, Some("the rate limit"));
+        let live = Live { calls: 7, doing: Some("users, 2 of 3".into()), waits_for: Some("the rate limit".into()) };
+        assert_eq!(minutes.live(), live);
         minutes.notice("throttled; tried again in 30s");
         minutes.finished("users");
+        assert_eq!(minutes.live().doing, None);
         let mut detail = Map::new();
         minutes.close(&mut detail);
         let said = [

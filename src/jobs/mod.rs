@@ -6,6 +6,7 @@
 //! (fail, hang, panic), the others run and its outcome is recorded.
 
 mod ahead;
+mod cancel;
 mod due;
 mod error;
 mod history;
@@ -13,6 +14,7 @@ mod last;
 mod late;
 mod ledger;
 mod listing;
+mod live;
 mod lock;
 mod minutes;
 mod occurrence;
@@ -24,6 +26,7 @@ mod runner;
 mod service;
 mod stamp;
 mod stop;
+mod stuck;
 mod supervise;
 mod unit;
 mod work;
@@ -32,6 +35,7 @@ mod work;
 mod rehearsal;
 
 pub use ahead::{Coming, Outlook, Simulated, coming, simulate};
+pub use cancel::{Cancelled, cancel};
 pub use due::{Due, Missed, due, jitter_of};
 pub use error::JobError;
 pub use history::RunRow;
@@ -39,6 +43,7 @@ pub use last::{LastRun, last_runs};
 pub use late::{Late, late};
 pub use ledger::{Ledger, Pause, Row};
 pub use listing::{Listed, Planned, dry_run, list};
+pub use live::{Live, is_running, live};
 pub use lock::{Held, Lock};
 pub use occurrence::Occurrences;
 pub use outcome::{Outcome, Report, exit_code};
@@ -47,4 +52,5 @@ pub use record::{MISCONFIGURED, misconfigured};
 pub use runner::{Context, Slots, Wanted, run};
 pub use service::{For, SERVICE, Service, ServiceFile, USER, longest, user_units};
 pub use stop::Stop;
+pub use stuck::{Stuck, stuck};
 pub use work::{Ending, Run, Work, Works};

@@ -239,7 +239,8 @@ async fn an_occurrence_that_falls_into_a_run_is_skipped_once_and_recorded() {
     assert_eq!(outcomes(&reports), [("a".into(), Outcome::Skipped)]);
     assert!(run(&jobs, &Wanted::Due, &stage.context).await.unwrap().is_empty());
     let listed = crate::jobs::list(&jobs, &stage.context).unwrap();
-    assert_eq!(listed[0].running.as_deref(), Some("held by pid 4711 on there since 2026-06-01T11:00:00Z"));
+    let running = "held by pid 4711 on there since 2026-06-01T11:00:00Z, past its timeout of 1m; `awsideman jobs cancel a` ends it";
+    assert_eq!(listed[0].running.as_deref(), Some(running));
     drop(held);
     assert_eq!(crate::jobs::list(&jobs, &stage.context).unwrap()[0].last_outcome, Some(Outcome::Crashed));
 }

@@ -4,6 +4,7 @@
 //! the timeout and the grace after it began, whatever the work does; the lock of the job stays with the work itself
 //! (in its [`Stop`]), so work that cannot be stopped keeps others from starting beside it.
 
+use super::lock::Wish;
 use super::minutes::Minutes;
 use super::{Ending, Lock, Outcome, Run, Stop, Work, Works, stamp};
 use crate::config::{Job, Retry};
@@ -49,6 +50,8 @@ enum Cause {
     TooLong,
     Ending,
     Replaced,
+    /// `jobs cancel`, by this user.
+    Requested(String),
 }
 
 /// Runs it to its end.
@@ -58,7 +61,7 @@ pub(super) async fn supervise(order: Order) -> Ended {
     let (limit, grace) = (order.job.timeout, order.grace);
     let (everything, own) = (order.stop.clone(), Stop::holding(Arc::clone(&order.lock)));
     let attempt = Arc::new(AtomicU32::new(1));
-    let lock = Arc::clone(&order.lock);
+    let (lock, minutes) = (Arc::clone(&order.lock), Arc::clone(&order.minutes));
     // A set, because it aborts its task when this future is dropped.
     let mut task = JoinSet::new();
     task.spawn(attempts(order, own.clone(), deadline, Arc::clone(&attempt)));
@@ -72,7 +75,7 @@ pub(super) async fn supervise(order: Order) -> Ended {
         }
         () = over(deadline) => Cause::TooLong,
         () = everything.wait() => Cause::Ending,
-        () = wanted(&lock) => Cause::Replaced,
+        cause = asked(&lock, &minutes) => cause,
     };
     drop(lock);
     own.set();
@@ -129,11 +132,22 @@ async fn over(deadline: Option<Instant>) {
     }
 }
 
-async fn wanted(lock: &Lock) {
+/// Publishes what the run does, until another process wants it to end.
+async fn asked(lock: &Lock, minutes: &Minutes) -> Cause {
+    let mut published = None;
     loop {
         sleep(LOOK).await;
-        if lock.is_wanted() {
-            return;
+        let now = minutes.live();
+        if published.as_ref() != Some(&now) {
+            if let Err(error) = lock.publish(&now) {
+                tracing::debug!(%error, "what a run does could not be published");
+            }
+            published = Some(now);
+        }
+        match lock.wish() {
+            Some(Wish::Replace) => return Cause::Replaced,
+            Some(Wish::Cancel(by)) => return Cause::Requested(by),
+            None => {}
         }
     }
 }
@@ -160,9 +174,11 @@ fn stopped(cause: &Cause, last: Option<(Outcome, Work)>, limit: Duration, grace:
     let what = match cause {
         Cause::TooLong => format!("it was not done after its timeout of {limit}"),
         Cause::Ending => "stopped, because awsideman was told to end".to_owned(),
+        Cause::Requested(by) => format!("cancelled by {by}"),
         Cause::Replaced => "stopped, because a later run takes its place (overlap = \"replace\")".to_owned(),
     };
     let (outcome, exit) = match cause {
+        Cause::Requested(_) => (Outcome::Cancelled, 130),
         Cause::TooLong => (Outcome::TimedOut, 1),
         Cause::Ending => (Outcome::Cancelled, 130),
         Cause::Replaced => (Outcome::Cancelled, 0),

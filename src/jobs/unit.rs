@@ -5,16 +5,30 @@
 
 use super::due::{count_from, grid};
 use super::ledger::Entry;
+use super::lock::Wish;
 use super::minutes::Minutes;
 use super::occurrence::fingerprint;
 use super::overlap::holder;
 use super::record::end_of;
 use super::supervise::{Ended, Order, supervise};
 use super::{Context, Due, Ending, JobError, Lock, Occurrences, Outcome, Report, Row, Run, due, jitter_of, partial};
-use crate::clock::{UnixMillis, millis};
+use crate::clock::{self, UnixMillis, millis};
 use crate::config::{CatchUp, Job, Schedule};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How often a run that waits for its turn looks for a request to cancel it.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Waits for a request to cancel; by whom it is.
+async fn cancelled(lock: &Lock) -> String {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Some(Wish::Cancel(by)) = lock.wish() {
+            return by;
+        }
+    }
+}
 
 /// One job for one profile.
 #[derive(Debug, Clone)]
@@ -89,6 +103,11 @@ impl Unit {
         let slot = tokio::select! {
             biased;
             () = context.stop.wait() => None,
+            by = cancelled(&lock) => {
+                let reason = format!("cancelled by {by} before it began");
+                reports.push(Report { exit: 130, ..self.report(Outcome::Cancelled, reason, context.clock.now()) });
+                return Ok(());
+            }
             slot = context.slots.take() => slot,
         };
         if slot.is_none() {
@@ -159,12 +178,8 @@ impl Unit {
         let id = context.ledger.begin(&Entry { scheduled_at, at, reference, ..self.entry(context) })?;
         lock.begin(&holder(context))?;
         tracing::info!(job = self.job.name, profile = self.profile(), run = id, "begun");
-        let run = Run {
-            profile: self.profile.clone(),
-            scheduled_at,
-            attempt: 1,
-            next_due: self.next_after(reference, at, context),
-        };
+        let next_due = self.next_after(reference, at, context);
+        let run = Run { profile: self.profile.clone(), scheduled_at, attempt: 1, next_due };
         context.works.begun(&self.job, &run).await;
         let (progress, clock) = (Arc::clone(&context.progress), Arc::clone(&context.clock));
         let minutes = Minutes::of(&self.job.name, self.profile.as_deref(), progress, clock);
@@ -182,6 +197,9 @@ impl Unit {
         if outcome == Outcome::Partial {
             let last = context.ledger.last_run(&self.job.name, self.profile())?;
             partial::note(&mut work.detail, &work.lost, last.as_ref());
+        }
+        if let (true, Some(due)) = (work.ending == Ending::FailedForNow, next_due) {
+            work.detail.insert("retried_at".into(), clock::utc_exact(due).into());
         }
         let mut report = Report {
             took_ms: millis(took).unsigned_abs(),

@@ -28,6 +28,7 @@ mod freshness;
 mod home;
 mod jobs;
 mod jobs_ahead;
+mod jobs_cancel;
 mod jobs_document;
 mod jobs_faults;
 mod jobs_processes;

@@ -38,6 +38,19 @@ pub enum JobsCommand {
     },
     /// Show what the past runs of a job said and counted
     Logs(LogsArgs),
+    /// End a run of a job, whichever process runs it
+    #[command(
+        long_about = "End a run of a job, whichever process runs it.\n\n\
+            Asks the process that holds the job's lock, and waits until the run has ended: its outcome is `cancelled`, and \
+            what a warm has read by then is in the cache. No signal is sent. A process that does not answer hangs; its \
+            id is printed. A job that is not running is no error.",
+        after_help = "Examples:\n  awsideman jobs cancel warm\n  awsideman jobs cancel warm --json"
+    )]
+    Cancel {
+        /// The job
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
     /// Have systemd or cron run what is due
     Install(InstallArgs),
     /// Check the job files, and whether each warm keeps up with its TTLs

@@ -3,7 +3,7 @@
 //! Neighbours: `runs.rs` runs jobs, `daemon.rs` stays and runs them, `ahead.rs` looks forward, `past.rs` back; `jobs/`
 //! lists, `config/` checks. Promise: neither of the two runs a job or makes one due.
 
-use super::{ahead, daemon, install, past, pauses, runs};
+use super::{ahead, cancel, daemon, install, past, pauses, runs};
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::JobsCommand;
@@ -34,6 +34,7 @@ pub(crate) fn jobs(command: JobsCommand, globals: &GlobalArgs, output: &mut Outp
         JobsCommand::Pause(arguments) => pauses::pause(&arguments, globals, output),
         JobsCommand::Resume { name } => pauses::resume(name.as_deref(), globals, output),
         JobsCommand::Logs(arguments) => past::logs(&arguments, globals, output),
+        JobsCommand::Cancel { name } => cancel::cancel(&name, globals, output),
         JobsCommand::Install(arguments) => install::install(&arguments, globals, output),
         JobsCommand::Validate => validate(globals, output),
         JobsCommand::Daemon(arguments) => daemon::daemon(&arguments, globals, output),

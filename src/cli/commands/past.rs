@@ -11,7 +11,7 @@ use crate::cli::output::{Output, Page};
 use crate::cli::times;
 use crate::clock::UnixMillis;
 use crate::config::Job;
-use crate::jobs::{self, Context, JobError, Outcome, RunRow, Wanted};
+use crate::jobs::{self, Context, JobError, Live, Outcome, RunRow, Wanted};
 use crate::model::format_duration;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -41,18 +41,33 @@ pub(super) fn logs(arguments: &LogsArgs, globals: &GlobalArgs, output: &mut Outp
     let runs = runs_of(Some(&arguments.name), arguments.limit.unwrap_or(TOLD), &jobs, &context)?;
     let now = app.clock().now();
     let mut page = Page::new();
+    let live = |run: &RunRow| {
+        run.outcome.is_none().then(|| jobs::live(&context.state_dir, &run.job, &run.profile).unwrap_or_default())
+    };
+    let mut documents = Vec::new();
     for run in &runs {
-        page = told(page, run, now);
+        let live = live(run);
+        page = told(page, run, live.as_ref(), now);
+        let mut document = json!(run);
+        document["live"] = json!(live);
+        documents.push(document);
     }
     if runs.is_empty() {
         page = page.line(format!("{} did not run yet", arguments.name));
     }
     say(&notices, output);
-    output.report(&json!({ "schema_version": 1, "runs": runs, "notices": notices }), &page)
+    output.report(&json!({ "schema_version": 1, "runs": documents, "notices": notices }), &page)
 }
 
 fn runs_of(name: Option<&str>, limit: u64, jobs: &[Job], context: &Context) -> Result<Vec<RunRow>, Failure> {
-    let runs = context.ledger.history(name, u32::try_from(limit).unwrap_or(u32::MAX))?;
+    let mut runs = context.ledger.history(name, u32::try_from(limit).unwrap_or(u32::MAX))?;
+    for run in runs.iter_mut().filter(|run| run.outcome.is_none()) {
+        if let Some(live) = jobs::live(&context.state_dir, &run.job, &run.profile) {
+            run.calls = i64::try_from(live.calls).unwrap_or(i64::MAX);
+        } else if !jobs::is_running(&context.state_dir, &run.job, &run.profile) {
+            (run.outcome, run.reason) = (Some(Outcome::Crashed), "its runner is gone".to_owned());
+        }
+    }
     if let (Some(name), true) = (name, runs.is_empty()) {
         // A job whose file is gone keeps its history; a name that has neither is a slip of the finger.
         known(name, jobs, context)?;
@@ -87,13 +102,25 @@ fn duration(run: &RunRow, now: UnixMillis) -> String {
     }
 }
 
-/// One run: what came of it, what it said, what it counted.
-fn told(page: Page, run: &RunRow, now: UnixMillis) -> Page {
+/// One run: what came of it, what it said, what it counted. Of one that goes on, what it does.
+fn told(page: Page, run: &RunRow, live: Option<&Live>, now: UnixMillis) -> Page {
     let name = with_profile(&run.job, Some(&run.profile));
-    let mut page = page
-        .title(format!("{}  {name}: {}", times::local(run.started_at), outcome(run)))
+    let asked = || "asked for by hand".to_owned();
+    let mut page = page.title(format!("{}  {name}: {}", times::local(run.started_at), outcome(run)));
+    if let Some(live) = live {
+        let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        return page
+            .field("Since", format!("{} ({})", times::local(run.started_at), duration(run, now)))
+            .field("For", run.scheduled_at.map_or_else(asked, times::local))
+            .field("Calls so far", live.calls.to_string())
+            .field("Doing", shown(&live.doing))
+            .field("Waits for", shown(&live.waits_for))
+            .field("By", format!("pid {} on {}", run.pid, run.host))
+            .field("To end it", format!("awsideman jobs cancel {}", run.job));
+    }
+    page = page
         .field("What", &run.reason)
-        .field("For", run.scheduled_at.map_or_else(|| "asked for by hand".to_owned(), times::local))
+        .field("For", run.scheduled_at.map_or_else(asked, times::local))
         .field("Took", format!("{}, {} calls, attempt {}", duration(run, now), run.calls, run.attempt))
         .field("By", format!("pid {} on {}", run.pid, run.host));
     let Value::Object(detail) = &run.detail else { return page };

@@ -10,6 +10,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod time;
+mod waits;
 
 use super::{Again, Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
 use crate::clock::UnixMicros;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 pub use time::{HostTime, Time};
+use waits::Waits;
 
 /// The first pause before a repeated call; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -66,6 +68,7 @@ pub struct Paced {
     rows: Rows,
     time: Arc<dyn Time>,
     calls: Mutex<Calls>,
+    waits: Waits,
     /// Where background calls of this process queue, by row.
     queues: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -88,6 +91,7 @@ impl Paced {
             settings,
             time: Arc::new(HostTime),
             calls: Mutex::default(),
+            waits: Waits::default(),
             queues: Mutex::default(),
         }
     }
@@ -101,6 +105,17 @@ impl Paced {
     /// The calls sent so far, retries included.
     pub fn calls(&self) -> Calls {
         self.counted().clone()
+    }
+
+    /// What the calls wait for at this moment, and for how long already.
+    pub fn waits(&self) -> Option<String> {
+        let (what, lasted) = self.waits.longest()?;
+        let seconds = Duration::from_secs(lasted.as_secs());
+        if seconds.is_zero() {
+            Some(what)
+        } else {
+            Some(format!("{what}, for {}", crate::model::format_duration(seconds)))
+        }
     }
 
     /// Sends a call when its turn has come, and again where that may help and does no harm.
@@ -123,9 +138,12 @@ impl Paced {
             let (error, is_of_call) = match self.source.ready(operation).await {
                 Ok(()) => {
                     left = left.saturating_sub(span(begun, self.time.now()));
+                    let wait = self.waits.begin(format!("the rate limit of {}", operation_words(operation)));
                     begun = self.turn(operation, target, attempt, left).await?;
+                    drop(wait);
                     self.count(operation)?;
                     tracing::debug!(operation, attempt, at_us = begun, "a call leaves");
+                    let _wait = self.waits.begin(format!("AWS, {}", operation_words(operation)));
                     match self.in_time(operation, effect, left, call()).await {
                         Ok(answer) => {
                             self.counted().unreachable = None;
@@ -161,6 +179,8 @@ impl Paced {
                 return Err(error);
             }
             tracing::debug!(operation, attempt, %error, "trying again");
+            let _wait =
+                self.waits.begin(format!("a pause before attempt {} of {}", attempt + 1, operation_words(operation)));
             self.time.sleep(pause).await;
             left = left.saturating_sub(pause);
             attempt += 1;

@@ -1,0 +1,126 @@
+//! Ending a run of another process: a request to the holder of the job's lock, never a signal.
+//!
+//! The request names the run by its holder and its beginning, so it never ends a later run. A process id is never acted on.
+
+use super::lock::{Lock, holder, path_of, pid_of_holder, request};
+use super::overlap::holder as this_process;
+use super::unit::Unit;
+use super::{Context, Held, JobError, Outcome, RunRow};
+use crate::config::Job;
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// How often the lock is tried while the run ends.
+const TRY: Duration = Duration::from_millis(100);
+/// What a run may take to end beyond its grace.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What became of the run of one job and profile.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cancelled {
+    /// The job's name.
+    pub job: String,
+    /// The AWS profile; empty when the job names none.
+    pub profile: String,
+    /// `cancelled`, or how else it ended meanwhile; `null` when it did not end.
+    pub outcome: Option<Outcome>,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// The process that ran it; `null` when it was gone already.
+    pub pid: Option<u32>,
+    /// The host of that process.
+    pub host: Option<String>,
+    /// Whether that process still holds the lock, so that no other run can begin.
+    pub is_held: bool,
+    /// The process to kill then, as this process sees it; `null` for one in another container.
+    pub kill: Option<u32>,
+}
+
+/// Ends every run of `name` that goes on, and waits until each has ended. Empty when none goes on.
+pub fn cancel(name: &str, jobs: &[Job], by: &str, context: &Context) -> Result<Vec<Cancelled>, JobError> {
+    let mut profiles: Vec<String> = Vec::new();
+    let own = jobs.iter().filter(|job| job.name == name).collect();
+    profiles.extend(Unit::all_of(own, false).iter().map(|unit| unit.profile().to_owned()));
+    // A job whose file is gone may still run.
+    let open = context.ledger.open_units()?.into_iter().filter(|(job, _)| job == name);
+    profiles.extend(open.map(|(_, profile)| profile));
+    if profiles.is_empty() {
+        return Err(JobError::unknown(name, jobs.iter().map(|job| job.name.clone()).collect()));
+    }
+    profiles.sort();
+    profiles.dedup();
+    let ended = profiles.into_iter().map(|profile| one(name, &profile, by, context));
+    Ok(ended.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}
+
+fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<Cancelled>, JobError> {
+    let path = path_of(&context.state_dir, job, profile);
+    let done = |outcome, reason: String, held: Option<&Held>, is_held| {
+        let (pid, host) = (held.map(|held| held.pid), held.map(|held| held.host.clone()));
+        let kill = if is_held { pid_of_holder(&path) } else { None };
+        Some(Cancelled { job: job.to_owned(), profile: profile.to_owned(), outcome, reason, pid, host, is_held, kill })
+    };
+    let Some(first) = holder(&path) else {
+        if context.ledger.open_run(job, profile)?.is_none() {
+            return Ok(None);
+        }
+        // The process died: with the lock in hand its run can be recorded.
+        let Ok(_lock) = Lock::try_acquire(&path, context.access, &this_process(context))? else { return Ok(None) };
+        let crashed = context.ledger.crashed(job, profile, context.clock.now())?.pop();
+        return Ok(crashed.and_then(|row| done(row.outcome, row.reason, None, false)));
+    };
+    let (begun, mut asked, mut run) = (Instant::now(), None, None);
+    while begun.elapsed() < context.grace + PATIENCE {
+        match holder(&path) {
+            Some(held) if held.is_same_process(&first) => {
+                run = context.ledger.open_run(job, profile)?.or(run);
+                // The beginning of the work gives the holder another time: the request must name it.
+                if asked.as_ref() != Some(&held) {
+                    request(&path, context.access, &held, by)?;
+                    asked = Some(held);
+                }
+            }
+            // Free, or in the hands of a later run.
+            _ => {
+                let (outcome, reason) = match done_row(run.as_ref(), context)? {
+                    Some(row) => (row.outcome, row.reason),
+                    None => (Some(Outcome::Cancelled), "it had not begun".to_owned()),
+                };
+                return Ok(done(outcome, reason, Some(&first), false));
+            }
+        }
+        std::thread::sleep(TRY);
+    }
+    let waited = crate::model::format_duration(context.grace + PATIENCE);
+    if let Some(row) = done_row(run.as_ref(), context)?.filter(|row| row.outcome.is_some()) {
+        let reason = format!("{}; work that cannot be interrupted still holds the lock", row.reason);
+        return Ok(done(row.outcome, reason, Some(&first), true));
+    }
+    let reason = format!("pid {} on {} did not answer within {waited}: it hangs or is stopped", first.pid, first.host);
+    Ok(done(None, reason, Some(&first), true))
+}
+
+fn done_row(run: Option<&RunRow>, context: &Context) -> Result<Option<RunRow>, JobError> {
+    match run {
+        Some(run) => context.ledger.run(run.id),
+        None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::rehearsal::{Stage, job, work_of};
+
+    #[tokio::test]
+    async fn what_does_not_run_needs_no_end_and_an_unknown_name_is_one() {
+        let stage = Stage::new(|_| work_of("did it"));
+        let jobs = [job("warm")];
+        assert_eq!(cancel("warm", &jobs, "ann", &stage.context).unwrap(), []);
+        assert!(matches!(cancel("wram", &jobs, "ann", &stage.context), Err(JobError::Unknown { .. })));
+        // A run whose process died is recorded.
+        stage.context.ledger.begin(&crate::jobs::rehearsal::entry("warm", 1)).unwrap();
+        let ended = cancel("warm", &jobs, "ann", &stage.context).unwrap();
+        assert_eq!((ended.len(), ended[0].outcome, ended[0].pid), (1, Some(Outcome::Crashed), None));
+    }
+}

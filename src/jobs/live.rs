@@ -1,0 +1,52 @@
+//! What a run does at this moment, for `jobs logs` of other processes.
+//!
+//! It is a file next to the job's lock: written by the holder of the lock while it runs, removed when the lock is free.
+
+use super::JobError;
+use super::lock::{beside, holder, path_of};
+use crate::private::{self, Access, Open};
+use serde::{Deserialize, Serialize};
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// What a run does at this moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Live {
+    /// AWS calls so far.
+    pub calls: u64,
+    /// The work in progress (`users, 40 of 120`).
+    pub doing: Option<String>,
+    /// What it waits for (`AWS, ListUsers, for 12s`).
+    pub waits_for: Option<String>,
+}
+
+/// What the run of a job and profile does; `None` when no process runs it, or it has only begun.
+pub fn live(state_dir: &Path, job: &str, profile: &str) -> Option<Live> {
+    let path = path_of(state_dir, job, profile);
+    holder(&path)?;
+    // The holder may be writing it at this moment.
+    (0..3).find_map(|_| serde_json::from_slice(&private::read(&place(&path)).ok()??).ok())
+}
+
+/// Whether a process runs this job and profile.
+pub fn is_running(state_dir: &Path, job: &str, profile: &str) -> bool {
+    holder(&path_of(state_dir, job, profile)).is_some()
+}
+
+/// Writes it for the lock at `path`.
+pub(super) fn write(path: &Path, access: Access, live: &Live) -> Result<(), JobError> {
+    let place = place(path);
+    let fail = |source| JobError::Lock { path: place.clone(), source };
+    let mut file = private::open(&place, Open::ReadWrite, access)?;
+    let words = serde_json::to_vec(live).map_err(|error| fail(error.into()))?;
+    file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&words)).map_err(fail)
+}
+
+pub(super) fn forget(path: &Path) {
+    // A run that ended within a second has none.
+    let _ = std::fs::remove_file(place(path));
+}
+
+fn place(path: &Path) -> PathBuf {
+    beside(path, ".now")
+}

@@ -1,0 +1,65 @@
+//! Runs that are past their timeout: their process did not end them, so it hangs or was stopped.
+
+use super::Held;
+use super::lock::{holder, path_of};
+use super::unit::Unit;
+use crate::clock::{UnixMillis, millis};
+use crate::config::Job;
+use crate::model::format_duration;
+use std::path::Path;
+use std::time::Duration;
+
+/// What a runner may take beyond timeout and grace.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// A run past its timeout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// The job's name.
+    pub job: String,
+    /// The AWS profile, when the job names profiles.
+    pub profile: Option<String>,
+    /// The process that runs it.
+    pub held: Held,
+    /// For how long it has run.
+    pub ran: Duration,
+    /// The job's timeout.
+    pub timeout: Duration,
+}
+
+impl Stuck {
+    /// What is wrong, as a sentence.
+    pub fn sentence(&self) -> String {
+        let profile = self.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
+        format!(
+            "job {}{profile} has run for {}, its timeout is {}: pid {} on {} hangs",
+            self.job,
+            format_duration(whole(self.ran)),
+            format_duration(self.timeout),
+            self.held.pid,
+            self.held.host,
+        )
+    }
+
+    /// The command that ends it.
+    pub fn hint(&self) -> String {
+        format!("awsideman jobs cancel {}", self.job)
+    }
+}
+
+fn whole(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs())
+}
+
+/// The runs past their timeout at `now`. Nothing is written.
+pub fn stuck(jobs: &[Job], state_dir: &Path, grace: Duration, now: UnixMillis) -> Vec<Stuck> {
+    let past = |unit: Unit| {
+        let timeout = unit.job.timeout;
+        let held = holder(&path_of(state_dir, &unit.job.name, unit.profile())).filter(|held| held.begun)?;
+        let ran = Duration::from_millis(now.saturating_sub(held.since).max(0).unsigned_abs());
+        let is_past = !timeout.is_zero() && millis(ran) > millis(timeout + grace + SLACK);
+        is_past.then(|| Stuck { job: unit.job.name.clone(), profile: unit.profile, held, ran, timeout })
+    };
+    // A disabled job may have been started by name.
+    Unit::all_of(jobs.iter().collect(), true).into_iter().filter_map(past).collect()
+}
