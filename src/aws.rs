@@ -10,8 +10,10 @@ mod credential_http;
 mod credentials;
 mod error_class;
 mod files;
+mod header_text;
 mod login;
 mod login_source;
+mod region;
 mod resolved;
 mod selection;
 
@@ -111,11 +113,30 @@ pub async fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> 
     if let Some(problem) = resolved.problem() {
         return Err(CredentialFault::Configuration(problem));
     }
+    check(&resolved)?;
     let chosen = (resolved.profile().from != "default").then(|| resolved.profile().value.clone());
     let make = chain_of(client, region, chosen, timeouts);
     let kept = Kept::new(make, Judge::new(&resolved), settings.operation_timeout);
     let sdk = builder.credentials_provider(SharedCredentialsProvider::new(kept)).build();
     Ok(AwsAccess { sdk, resolved })
+}
+
+/// Whether the region and the texts that go into headers can be used; no request is made for it.
+fn check(resolved: &Resolved) -> Result<(), CredentialFault> {
+    if let Some(detail) = header_text::wrong(resolved) {
+        return Err(CredentialFault::Setting { detail, hint: "set it again, without it".into() });
+    }
+    if let Some(region) = resolved.region()
+        && let Some(wrong) = region::wrong(&region.value)
+    {
+        let hint = "name the region of Identity Center: `--region`, AWS_REGION, or `region` in the profile".into();
+        return Err(CredentialFault::Setting { detail: format!("{wrong} (from {})", origin(&region.from)), hint });
+    }
+    Ok(())
+}
+
+fn origin(from: &str) -> &str {
+    if from == "region" { "`--region` or the key `region`" } else { from }
 }
 
 /// Makes the SDK's chain of sources, whose requests are recorded and not repeated.

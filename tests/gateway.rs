@@ -49,7 +49,13 @@ fn settings() -> Settings {
 }
 
 fn selection(fingerprint: &str) -> Selection {
-    Selection { fingerprint: fingerprint.into(), region: Some("eu-west-1".into()), endpoint: None, wanted: None }
+    Selection {
+        fingerprint: fingerprint.into(),
+        region: Some("eu-west-1".into()),
+        endpoint: None,
+        wanted: None,
+        sso_region: None,
+    }
 }
 
 /// A store and a clock that outlive the gateways over them, as those of one host outlive its processes.

@@ -100,8 +100,11 @@ async fn awsideman_reads_what_boto3_created() {
         operation_timeout: Duration::from_secs(60),
         static_credentials: Some(("testing".into(), "testing".into())),
     });
-    let target =
-        Target { instance: text(&made["instance"]).into(), identity_store: text(&made["identity_store"]).into() };
+    let target = Target {
+        instance: text(&made["instance"]).into(),
+        identity_store: text(&made["identity_store"]).into(),
+        region: String::new(),
+    };
 
     let found = aws.page(None, &Listing::Instances, None).await.unwrap().items;
     assert_eq!(found.len(), 1);

@@ -191,10 +191,7 @@ impl App {
             return checks;
         }
         let space = reading.gateway.space(&Policy::BYPASS).await;
-        let target = space
-            .as_ref()
-            .ok()
-            .map(|space| Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() });
+        let target = space.as_ref().ok().map(|space| Target::of(space));
         match space {
             Ok(space) => {
                 let message = format!("{}, identity store {}", space.instance, space.identity_store);

@@ -240,6 +240,7 @@ impl App {
             region: self.aws().region().map(|region| region.value),
             endpoint: self.endpoint(),
             wanted,
+            sso_region: self.aws().sso_region(),
         }
     }
 

@@ -35,7 +35,13 @@ impl SandboxHost {
     }
 
     pub(super) fn selection(&self, wanted: Option<String>) -> Selection {
-        Selection { fingerprint: "sandbox".into(), region: Some(REGION.into()), endpoint: Some(self.label()), wanted }
+        Selection {
+            fingerprint: "sandbox".into(),
+            region: Some(REGION.into()),
+            endpoint: Some(self.label()),
+            wanted,
+            sso_region: None,
+        }
     }
 
     /// How it is reached; started when it is not running.

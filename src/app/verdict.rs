@@ -162,6 +162,9 @@ fn with_remedy(error: &GatewayError) -> String {
         GatewayError::AccessDenied { .. } | GatewayError::Refused { .. } => {
             "`awsideman doctor --iam-policy` shows what is needed".into()
         }
+        GatewayError::NoInstance { sso_region: Some(region), .. } => {
+            format!("set `region` to {region}, the sso_region")
+        }
         GatewayError::NoInstance { .. } => "an instance lives in one region: set `region`".into(),
         GatewayError::ChooseInstance { choices, .. } => {
             format!("set `aws.instance` to one of {}", choices.join(", "))

@@ -64,6 +64,14 @@ pub enum CredentialFault {
     /// The profile or its files are not as they must be.
     #[error("the AWS configuration cannot be used: {0}")]
     Configuration(String),
+    /// A setting, or a credential, is not as it must be.
+    #[error("the AWS configuration cannot be used: {detail}")]
+    Setting {
+        /// Which, and what is wrong with it.
+        detail: String,
+        /// What to do about it.
+        hint: String,
+    },
 }
 
 /// Finds a failure to get credentials in the chain of an SDK error.

@@ -5,6 +5,7 @@
 
 use super::credential_error::{CredentialFault, Judge};
 use super::credential_http::Exchanges;
+use super::header_text;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
@@ -75,6 +76,10 @@ impl Kept {
             .await
             .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(self.patience)))
             .map_err(|error| self.judge.fault(&error, &exchanges.failed()))?;
+        if let Some(detail) = header_text::wrong_credentials(&found, &super::provider_name(&found)) {
+            let hint = "check what gives these credentials".into();
+            return Err(CredentialFault::Setting { detail, hint });
+        }
         let until = found.expiry().map_or(now + UNENDING, |end| end - MARGIN);
         *state = State { source: Some((source, exchanges)), last: Some((found.clone(), until)) };
         Ok(found)

@@ -57,6 +57,11 @@ impl LoginSource {
         if !resolved.is_explicit() && resolved.variable("AWS_ACCESS_KEY_ID").is_some() {
             return LoginSource::Variables;
         }
+        LoginSource::of_profile(resolved)
+    }
+
+    /// The source behind the profile, whatever keys the environment has.
+    pub(super) fn of_profile(resolved: &Resolved) -> LoginSource {
         let mut profile = resolved.profile().value.clone();
         // A chain of source_profile ends somewhere, or goes round.
         for _ in 0..8 {

@@ -4,6 +4,7 @@
 //! what wins over what.
 
 use super::files::{self, Files, Profile};
+use super::login_source::LoginSource;
 use super::{AwsSettings, Environment};
 use std::fmt;
 
@@ -188,6 +189,15 @@ impl Resolved {
             return Some(Chosen { value: url.to_owned(), from });
         }
         self.setting("endpoint_url")
+    }
+
+    /// The region of the SSO login behind the profile, which is a region of the organization's instance.
+    pub fn sso_region(&self) -> Option<String> {
+        let source = LoginSource::of_profile(self);
+        let LoginSource::Sso { profile, session, .. } = &source else { return None };
+        let of_session = session.as_ref().and_then(|session| self.files.sso_session(session));
+        let of_session = of_session.and_then(|section| files::filled(&section, "sso_region").map(str::to_owned));
+        of_session.or_else(|| self.files.profile(profile)?.get("sso_region").map(str::to_owned))
     }
 
     /// Whether endpoints of FIPS are asked for.

@@ -296,7 +296,7 @@ impl Gateway {
 
     async fn target(&self) -> Result<Target, GatewayError> {
         let space = self.space(&Policy::default()).await?;
-        Ok(Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() })
+        Ok(Target::of(space))
     }
 
     async fn id_of(

@@ -95,7 +95,7 @@ impl Gateway {
             return self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await;
         }
         let space = self.space(policy).await?;
-        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        let target = Target::of(space);
         Ok(texts(all(self.source(), &target, Listing::PermissionSets).await?))
     }
 }

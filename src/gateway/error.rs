@@ -84,6 +84,8 @@ pub enum GatewayError {
     NoInstance {
         /// The region that was asked.
         region: String,
+        /// The region of the profile's SSO login, where it is another one.
+        sso_region: Option<String>,
     },
     /// The region has several, and none was chosen (or the chosen one is not among them).
     #[error("{reason}")]

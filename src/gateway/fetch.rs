@@ -28,7 +28,7 @@ impl Gateway {
     /// Asks AWS; the answer is not stored yet, but what it brings along is.
     pub(super) async fn fetch(&self, request: &Request, errand: Errand<'_>) -> Result<Spool, GatewayError> {
         let space = errand.space;
-        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        let target = Target::of(space);
         let target = &target;
         let source = self.source();
         match request {

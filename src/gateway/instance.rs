@@ -23,6 +23,8 @@ pub struct Selection {
     pub endpoint: Option<String>,
     /// `aws.instance`, when set: an ARN or its last part.
     pub wanted: Option<String>,
+    /// The region of the profile's SSO login, which is the one of an instance; part of no key.
+    pub sso_region: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,9 +32,18 @@ struct Remembered {
     partition: String,
     instance: String,
     identity_store: String,
+    /// The primary region of the instance.
+    region: String,
 }
 
 impl Selection {
+    /// Why the region has no instance.
+    pub fn no_instance(&self) -> GatewayError {
+        let region = self.region.clone().unwrap_or_else(|| "of the profile".into());
+        let sso_region = self.sso_region.clone().filter(|other| *other != region);
+        GatewayError::NoInstance { region, sso_region }
+    }
+
     pub(super) fn key(&self) -> Key {
         Key::new(Resource::Instance, "remembered", &self.fingerprint).params(&serde_json::json!({
             "region": self.region, "endpoint": self.endpoint, "wanted": self.wanted,
@@ -89,9 +100,11 @@ impl Selection {
                 let instance = text(one, "InstanceArn").ok_or_else(missing)?;
                 let identity_store = text(one, "IdentityStoreId").ok_or_else(missing)?;
                 let partition = instance.split(':').nth(1).unwrap_or("aws").to_owned();
-                Ok(Remembered { partition, instance, identity_store })
+                // Read through an additional region, it is still the same instance.
+                let region = text(one, "PrimaryRegion").or_else(|| self.region.clone()).unwrap_or_default();
+                Ok(Remembered { partition, instance, identity_store, region })
             }
-            ([], None) => Err(GatewayError::NoInstance { region }),
+            ([], None) => Err(self.no_instance()),
             ([], Some(wanted)) => Err(GatewayError::ChooseInstance {
                 reason: format!("region {region} has no instance `{wanted}`"),
                 choices,
@@ -106,7 +119,7 @@ impl Selection {
     fn space(&self, found: Remembered) -> Space {
         Space {
             partition: found.partition,
-            region: self.region.clone().unwrap_or_default(),
+            region: found.region,
             instance: found.instance,
             identity_store: found.identity_store,
             endpoint: self.endpoint.clone(),
@@ -135,6 +148,7 @@ mod tests {
             region: Some("eu-west-1".into()),
             endpoint: None,
             wanted: wanted.map(str::to_owned),
+            sso_region: Some("us-east-1".into()),
         };
         let instances: Vec<_> = (1..=count)
             .map(|i| json!({"InstanceArn": format!("arn:aws:sso:::instance/ssoins-{i}"), "IdentityStoreId": format!("d-{i}")}))
@@ -145,7 +159,8 @@ mod tests {
     #[test]
     fn one_instance_needs_no_choice_and_several_do() {
         assert_eq!(choose(None, 1).unwrap(), "d-1");
-        assert!(matches!(choose(None, 0), Err(GatewayError::NoInstance { .. })));
+        let Err(GatewayError::NoInstance { sso_region, .. }) = choose(None, 0) else { panic!("none") };
+        assert_eq!(sso_region.as_deref(), Some("us-east-1"));
         let Err(GatewayError::ChooseInstance { reason, choices }) = choose(None, 2) else { panic!("a choice") };
         assert!(reason.contains('2') && choices.len() == 2, "{reason}");
         assert_eq!(choose(Some("ssoins-2"), 2).unwrap(), "d-2");
@@ -154,8 +169,32 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_has_one_namespace_whatever_region_it_is_read_through() {
+        let space = |region: &str, instance: serde_json::Value| {
+            let selection = Selection {
+                fingerprint: "f".into(),
+                region: Some(region.into()),
+                endpoint: None,
+                wanted: None,
+                sso_region: None,
+            };
+            let found = selection.choose(&[instance]).unwrap();
+            selection.space(found)
+        };
+        let instance = |primary: Option<&str>| json!({"InstanceArn": "arn:aws:sso:::instance/ssoins-1", "IdentityStoreId": "d-1", "PrimaryRegion": primary});
+        let home = space("us-east-1", instance(Some("us-east-1")));
+        assert_eq!(home, space("eu-west-1", instance(Some("us-east-1"))));
+        assert_eq!(home.region, "us-east-1");
+        assert_eq!(
+            home,
+            space("us-east-1", instance(None)),
+            "where AWS does not name it, it is the region that was asked"
+        );
+    }
+
+    #[test]
     fn what_selects_an_instance_is_all_in_its_key() {
-        let base = Selection { fingerprint: "f".into(), region: None, endpoint: None, wanted: None };
+        let base = Selection { fingerprint: "f".into(), region: None, endpoint: None, wanted: None, sso_region: None };
         let others = [
             Selection { fingerprint: "g".into(), ..base.clone() },
             Selection { region: Some("r".into()), ..base.clone() },

@@ -54,7 +54,7 @@ impl Gateway {
         if !policy.live {
             return Err(GatewayError::NotCached { key: Request::PermissionSets.key().to_string() });
         }
-        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        let target = Target::of(space);
         let (mut pages, mut described) = (Pages::new(Listing::PermissionSets), 0);
         while let Some(page) = pages.next(self.source(), Some(&target)).await? {
             let (mut unknown, mut found) = (Vec::new(), None);

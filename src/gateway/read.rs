@@ -322,7 +322,7 @@ impl Gateway {
         };
         let mut kept = Kept::Unable;
         if ticket.is_valid() {
-            let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+            let target = Target::of(space);
             let place = Place { target: &target, space: &text, ticket, fenced, patient: self.recorder.is_none() };
             kept = self.keep(request, place, &mut spool, progress).await?;
         }

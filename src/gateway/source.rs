@@ -5,6 +5,7 @@
 //! fields are absent, times are RFC 3339 texts, and an error is never an empty page.
 
 use super::{Change, GatewayError, Pending};
+use crate::model::Space;
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -185,6 +186,19 @@ pub struct Target {
     pub instance: String,
     /// Its identity store.
     pub identity_store: String,
+    /// Its primary region, where every call is made; empty is the region of the configuration.
+    pub region: String,
+}
+
+impl Target {
+    /// The instance of a namespace.
+    pub fn of(space: &Space) -> Target {
+        Target {
+            instance: space.instance.clone(),
+            identity_store: space.identity_store.clone(),
+            region: space.region.clone(),
+        }
+    }
 }
 
 /// Where answers come from when they do not come from the cache.

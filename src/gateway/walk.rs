@@ -94,7 +94,7 @@ mod tests {
     }
 
     async fn walk(pages: Vec<(Vec<Value>, Option<&'static str>)>) -> Result<usize, GatewayError> {
-        let target = Target { instance: "i".into(), identity_store: "d".into() };
+        let target = Target { instance: "i".into(), identity_store: "d".into(), region: String::new() };
         let source = Scripted(pages, std::sync::atomic::AtomicUsize::new(0));
         all(&source, &target, Listing::Users).await.map(|items| items.len())
     }

@@ -77,7 +77,7 @@ impl Gateway {
         progress: &dyn Progress,
     ) -> Result<Written, Unwritten> {
         let space = self.space(&Policy::default()).await?;
-        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        let target = Target::of(space);
         let text = space.text();
         let witness = writing.fences.witness();
         let image = image::read(self.source(), &target, change).await?;

@@ -8,27 +8,38 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// An HTTP server that gives the same answer to all requests, and counts them.
+/// A request as it came in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Request {
+    pub(crate) path: String,
+    /// `AWSIdentityStore.ListUsers`
+    pub(crate) target: String,
+    /// The region that it is signed for.
+    pub(crate) region: String,
+}
+
+/// An HTTP server on loopback that counts its requests.
 pub(crate) struct Server {
     pub(crate) host: String,
     requests: Arc<AtomicUsize>,
 }
 
 impl Server {
+    /// Gives the same answer to all requests.
     pub(crate) fn answering(status: u16, body: &'static str) -> Server {
-        Server::by_path(move |_| (status, body))
+        Server::by_request(move |_| (status, body.to_owned()))
     }
 
-    pub(crate) fn by_path(answer: impl Fn(&str) -> (u16, &'static str) + Send + 'static) -> Server {
+    pub(crate) fn by_request(answer: impl Fn(&Request) -> (u16, String) + Send + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&requests);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let Some(path) = read(&stream) else { continue };
+                let Some(request) = read(&stream) else { continue };
                 counted.fetch_add(1, Ordering::SeqCst);
-                let (status, body) = answer(&path);
+                let (status, body) = answer(&request);
                 let head =
                     format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
                 // The client may be gone.
@@ -43,25 +54,28 @@ impl Server {
     }
 }
 
-/// Reads a request to its end; its path.
-fn read(stream: &TcpStream) -> Option<String> {
+/// Reads a request to its end.
+fn read(stream: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
-    let (mut path, mut length) = (String::new(), 0);
+    let (mut request, mut length) = (Request::default(), 0);
     for number in 0.. {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
         if number == 0 {
-            line.split(' ').nth(1)?.clone_into(&mut path);
+            line.split(' ').nth(1)?.clone_into(&mut request.path);
         } else if line.trim_end().is_empty() {
             break;
-        } else if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().ok()?;
+        } else if let Some((name, value)) = line.split_once(':') {
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().ok()?,
+                "x-amz-target" => value.trim().clone_into(&mut request.target),
+                "authorization" => value.split('/').nth(2).unwrap_or_default().clone_into(&mut request.region),
+                _ => {}
+            }
         }
     }
     reader.read_exact(&mut vec![0; length]).ok()?;
-    Some(path)
+    Some(request)
 }
 
 /// A home whose profiles get their credentials in different ways.
@@ -200,8 +214,10 @@ fn a_renewal_of_the_sso_login_that_fails_is_the_reason_and_not_the_old_token() {
             scope.spawn(move || {
                 let (status, body) = (*status, *body);
                 // The portal refuses the old token after each renewal that failed.
-                let server =
-                    Server::by_path(move |path| if path == "/token" { (status, body) } else { (401, UNAUTHORIZED) });
+                let server = Server::by_request(move |request| match request.path.as_str() {
+                    "/token" => (status, body.to_owned()),
+                    _ => (401, UNAUTHORIZED.to_owned()),
+                });
                 let ran = ask(home, "renewed", &server, &[("AWSIDEMAN_AWS_MAX_ATTEMPTS", "2")]);
                 ran.code(*exit).stderr_has(&message.replace("HOST", &server.host));
                 assert_eq!(server.requests(), *requests, "{status}: one renewal and one use of the token per attempt");

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod aws_settings;
 mod bad_input;
 mod breaker;
 mod bypass;

@@ -312,7 +312,17 @@ impl Ran {
     pub(crate) fn of(words: String, output: &Output) -> Ran {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let exit = output.status.code().unwrap_or(-1);
-        Ran { words, exit, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        let ran = Ran { words, exit, stdout: text(&output.stdout), stderr: text(&output.stderr) };
+        ran.without_debug_text()
+    }
+
+    /// No run shows a person the Debug form of an error, or what only a developer of it understands.
+    #[track_caller]
+    fn without_debug_text(self) -> Ran {
+        let stderr = self.stderr.replace("/.cargo/", "/");
+        let found = ["Error {", "Os {", "Some(", "unwrap", "cargo"].into_iter().find(|mark| stderr.contains(mark));
+        let what = format!("{:?} was not expected on stderr", found.unwrap_or_default());
+        self.must(found.is_none(), &what)
     }
 
     /// What a process gave, as a shell kept it.

@@ -203,7 +203,8 @@ impl Stage {
     /// What a process makes of one of the stores; `aws` counts its calls.
     fn gateway(&self, store: usize, aws: &Aws) -> Gateway {
         let cache = Cache::new(self.stores[store].clone(), self.clock.clone(), settings());
-        let selection = Selection { fingerprint: "f".into(), region: None, endpoint: None, wanted: None };
+        let selection =
+            Selection { fingerprint: "f".into(), region: None, endpoint: None, wanted: None, sso_region: None };
         // Commands, not jobs: nobody waits for a fence.
         let recorder = Arc::new(|_, _, _| ());
         Gateway::new(cache, Arc::new(aws.clone()), selection, self.root.path().into(), Some(recorder))

@@ -45,6 +45,7 @@ impl Site {
         let target = Target {
             instance: self.organisation.instance_arn().into(),
             identity_store: self.organisation.identity_store().into(),
+            region: String::new(),
         };
         let (mut items, mut token) = (Vec::new(), None);
         loop {

@@ -215,7 +215,7 @@ mod tests {
 
     fn tried(but: &'static str, error: fn() -> GatewayError) -> (Vec<Check>, usize) {
         let source = Answers { but, error, calls: AtomicUsize::new(0) };
-        let target = Target { instance: "i".into(), identity_store: "d".into() };
+        let target = Target { instance: "i".into(), identity_store: "d".into(), region: String::new() };
         let mut tried = Tried::default();
         tried.note("SWBExternalService.ListInstances", Ok(()));
         tried.note(Single::CallerIdentity.operation(), Ok(()));

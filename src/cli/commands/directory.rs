@@ -184,6 +184,11 @@ pub(crate) fn instance(command: InstanceCommand, globals: &GlobalArgs, output: &
     } else {
         reader.wait(reader.gateway().instances())?
     };
+    if found.is_empty() {
+        let none = Failure::from(reader.session.app.selection().no_instance());
+        let hint = none.hint.unwrap_or_default();
+        reader.progress().notice(&format!("{}; {}", none.message, hint.lines().next().unwrap_or_default()));
+    }
     reader.print(&Value::Array(found), &view)
 }
 

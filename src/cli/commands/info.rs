@@ -45,6 +45,7 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
         "region": region.as_ref().map(|(region, _)| region),
         "region_origin": region.as_ref().map(|(_, origin)| origin),
         "endpoint": selection.endpoint,
+        "primary_region": space.map(|space| &space.region),
         "instance": space.map(|space| &space.instance),
         "identity_store": space.map(|space| &space.identity_store),
         "instance_remembered": found.remembered,
@@ -69,6 +70,8 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
     page = match (space, &failure) {
         (Some(space), _) => {
             let remembered = if found.remembered { "  (remembered)" } else { "" };
+            let elsewhere = Some(&space.region).filter(|primary| selection.region.as_ref() != Some(*primary));
+            let page = elsewhere.into_iter().fold(page, |page, primary| page.field("Primary region", primary));
             page.field("Instance", format!("{}{remembered}", space.instance))
                 .field("Identity store", &space.identity_store)
         }

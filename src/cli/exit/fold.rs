@@ -46,10 +46,9 @@ impl From<GatewayError> for Failure {
             GatewayError::Ambiguous { choices, .. } => {
                 Failure::new(code, message).details(choices).hint("name one of them by its id")
             }
-            GatewayError::NoInstance { .. } => Failure::new(code, message).hint(
-                "an instance lives in one region: name it with `--region REGION` or the key `region`\n\
-                 `aws.instance` chooses among several",
-            ),
+            GatewayError::NoInstance { sso_region, .. } => {
+                Failure::new(code, message).hint(no_instance_hint(sso_region.as_deref()))
+            }
             GatewayError::ChooseInstance { choices, .. } => Failure::new(code, message)
                 .details(choices)
                 .hint("set `aws.instance` (AWSIDEMAN_AWS_INSTANCE) to one of them, or another `--region`"),
@@ -237,6 +236,16 @@ impl From<PrivateError> for Failure {
             PrivateError::NotOurs { path, .. } => Failure::new(Code::Failed, message)
                 .hint(format!("move {} away, or set the directory itself in the configuration", path.display())),
         }
+    }
+}
+
+/// Where to look for the instance that a region does not have.
+pub(crate) fn no_instance_hint(sso_region: Option<&str>) -> String {
+    match sso_region {
+        Some(region) => format!("try `--region {region}`: it is the sso_region of the profile"),
+        None => "an instance lives in one region: name it with `--region REGION` or the key `region`\n\
+                 `aws.instance` chooses among several"
+            .into(),
     }
 }
 

@@ -20,6 +20,7 @@ mod tests;
 use super::{Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of};
 use crate::aws::{self, AwsAccess, AwsSettings, CredentialFacts, SdkConfig, Service};
 use async_trait::async_trait;
+use aws_sdk_sts::config::Region;
 use errors::Ask;
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -65,15 +66,21 @@ impl Aws {
         self.access().await.map(|access| access.config(service))
     }
 
-    async fn identity_store(&self) -> Result<&aws_sdk_identitystore::Client, GatewayError> {
+    /// The client for the region of the target, or for that of the configuration.
+    async fn identity_store(&self, target: Option<&Target>) -> Result<aws_sdk_identitystore::Client, GatewayError> {
         let make =
             || async { self.config(Service::IdentityStore).await.map(|c| aws_sdk_identitystore::Client::new(&c)) };
-        self.identity_store.get_or_try_init(make).await
+        let client = self.identity_store.get_or_try_init(make).await?;
+        let Some(region) = elsewhere(target, client.config().region()) else { return Ok(client.clone()) };
+        Ok(aws_sdk_identitystore::Client::from_conf(client.config().to_builder().region(region).build()))
     }
 
-    async fn sso_admin(&self) -> Result<&aws_sdk_ssoadmin::Client, GatewayError> {
+    /// The same for sso-admin, which serves permission sets and assignments in the primary region only.
+    async fn sso_admin(&self, target: Option<&Target>) -> Result<aws_sdk_ssoadmin::Client, GatewayError> {
         let make = || async { self.config(Service::SsoAdmin).await.map(|c| aws_sdk_ssoadmin::Client::new(&c)) };
-        self.sso_admin.get_or_try_init(make).await
+        let client = self.sso_admin.get_or_try_init(make).await?;
+        let Some(region) = elsewhere(target, client.config().region()) else { return Ok(client.clone()) };
+        Ok(aws_sdk_ssoadmin::Client::from_conf(client.config().to_builder().region(region).build()))
     }
 
     async fn organizations(&self) -> Result<&aws_sdk_organizations::Client, GatewayError> {
@@ -88,6 +95,12 @@ impl Aws {
     }
 }
 
+/// The primary region of the target, where it is another than that of the client.
+fn elsewhere(target: Option<&Target>, region: Option<&Region>) -> Option<Region> {
+    let primary = target.map(|target| target.region.as_str()).filter(|primary| !primary.is_empty())?;
+    (region.map(AsRef::as_ref) != Some(primary)).then(|| Region::new(primary.to_owned()))
+}
+
 fn chosen<'a>(target: Option<&'a Target>, ask: &Ask) -> Result<&'a Target, GatewayError> {
     target.ok_or_else(|| ask.without_instance())
 }
@@ -96,8 +109,8 @@ fn chosen<'a>(target: Option<&'a Target>, ask: &Ask) -> Result<&'a Target, Gatew
 impl Source for Aws {
     async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
         match api_of(operation) {
-            Api::IdentityStore => _ = self.identity_store().await?,
-            Api::SsoAdmin => _ = self.sso_admin().await?,
+            Api::IdentityStore => _ = self.identity_store(None).await?,
+            Api::SsoAdmin => _ = self.sso_admin(None).await?,
             Api::Organizations => _ = self.organizations().await?,
             Api::Sts => _ = self.sts().await?,
         }
@@ -115,37 +128,40 @@ impl Source for Aws {
         let instance = || chosen(target, ask).map(|target| target.instance.as_str());
         let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
         match listing {
-            Listing::Users => identitystore::users(self.identity_store().await?, store()?, token, ask).await,
-            Listing::Groups => identitystore::groups(self.identity_store().await?, store()?, token, ask).await,
+            Listing::Users => identitystore::users(&self.identity_store(target).await?, store()?, token, ask).await,
+            Listing::Groups => identitystore::groups(&self.identity_store(target).await?, store()?, token, ask).await,
             Listing::GroupMemberships(group) => {
-                identitystore::group_memberships(self.identity_store().await?, store()?, group, token, ask).await
+                identitystore::group_memberships(&self.identity_store(target).await?, store()?, group, token, ask).await
             }
             Listing::MembershipsForMember(user) => {
-                identitystore::memberships_for_member(self.identity_store().await?, store()?, user, token, ask).await
+                identitystore::memberships_for_member(&self.identity_store(target).await?, store()?, user, token, ask)
+                    .await
             }
-            Listing::Instances => ssoadmin::instances(self.sso_admin().await?, token, ask).await,
+            Listing::Instances => ssoadmin::instances(&self.sso_admin(target).await?, token, ask).await,
             Listing::PermissionSets => {
-                ssoadmin::permission_sets(self.sso_admin().await?, instance()?, token, ask).await
+                ssoadmin::permission_sets(&self.sso_admin(target).await?, instance()?, token, ask).await
             }
             Listing::ManagedPolicies(arn) => {
-                ssoadmin::managed_policies(self.sso_admin().await?, instance()?, arn, token, ask).await
+                ssoadmin::managed_policies(&self.sso_admin(target).await?, instance()?, arn, token, ask).await
             }
             Listing::CustomerManagedPolicies(arn) => {
-                ssoadmin::customer_managed_policies(self.sso_admin().await?, instance()?, arn, token, ask).await
+                ssoadmin::customer_managed_policies(&self.sso_admin(target).await?, instance()?, arn, token, ask).await
             }
             Listing::ProvisionedAccounts(arn) => {
-                ssoadmin::provisioned_accounts(self.sso_admin().await?, instance()?, arn, token, ask).await
+                ssoadmin::provisioned_accounts(&self.sso_admin(target).await?, instance()?, arn, token, ask).await
             }
             Listing::ProvisionedPermissionSets(account) => {
-                ssoadmin::provisioned_permission_sets(self.sso_admin().await?, instance()?, account, token, ask).await
+                ssoadmin::provisioned_permission_sets(&self.sso_admin(target).await?, instance()?, account, token, ask)
+                    .await
             }
             Listing::Assignments { account, permission_set } => {
                 let pair = (account.as_str(), permission_set.as_str());
-                ssoadmin::assignments(self.sso_admin().await?, instance()?, pair, token, ask).await
+                ssoadmin::assignments(&self.sso_admin(target).await?, instance()?, pair, token, ask).await
             }
             Listing::AssignmentsForPrincipal { kind, id } => {
                 let principal = (*kind, id.as_str());
-                ssoadmin::assignments_for_principal(self.sso_admin().await?, instance()?, principal, token, ask).await
+                ssoadmin::assignments_for_principal(&self.sso_admin(target).await?, instance()?, principal, token, ask)
+                    .await
             }
             Listing::Accounts => organizations::accounts(self.organizations().await?, token, ask).await,
             Listing::Roots => organizations::roots(self.organizations().await?, token, ask).await,
@@ -166,27 +182,29 @@ impl Source for Aws {
         let instance = || chosen(target, ask).map(|target| target.instance.as_str());
         let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
         match single {
-            Single::User(id) => identitystore::user(self.identity_store().await?, store()?, id, ask).await,
+            Single::User(id) => identitystore::user(&self.identity_store(target).await?, store()?, id, ask).await,
             Single::UserIdByName(name) => {
-                identitystore::user_id(self.identity_store().await?, store()?, name, ask).await
+                identitystore::user_id(&self.identity_store(target).await?, store()?, name, ask).await
             }
-            Single::Group(id) => identitystore::group(self.identity_store().await?, store()?, id, ask).await,
+            Single::Group(id) => identitystore::group(&self.identity_store(target).await?, store()?, id, ask).await,
             Single::GroupIdByName(name) => {
-                identitystore::group_id(self.identity_store().await?, store()?, name, ask).await
+                identitystore::group_id(&self.identity_store(target).await?, store()?, name, ask).await
             }
             Single::PermissionSet(arn) => {
-                ssoadmin::permission_set(self.sso_admin().await?, instance()?, arn, ask).await
+                ssoadmin::permission_set(&self.sso_admin(target).await?, instance()?, arn, ask).await
             }
-            Single::InlinePolicy(arn) => ssoadmin::inline_policy(self.sso_admin().await?, instance()?, arn, ask).await,
+            Single::InlinePolicy(arn) => {
+                ssoadmin::inline_policy(&self.sso_admin(target).await?, instance()?, arn, ask).await
+            }
             Single::PermissionsBoundary(arn) => {
-                ssoadmin::permissions_boundary(self.sso_admin().await?, instance()?, arn, ask).await
+                ssoadmin::permissions_boundary(&self.sso_admin(target).await?, instance()?, arn, ask).await
             }
             Single::Account(id) => organizations::describe_account(self.organizations().await?, id, ask).await,
             Single::MembershipId { group, user } => {
-                status::membership_id(self.identity_store().await?, store()?, (group, user), ask).await
+                status::membership_id(&self.identity_store(target).await?, store()?, (group, user), ask).await
             }
             Single::Status(pending, id) => {
-                status::of_request(self.sso_admin().await?, instance()?, (*pending, id), ask).await
+                status::of_request(&self.sso_admin(target).await?, instance()?, (*pending, id), ask).await
             }
             Single::CallerIdentity => sts::caller_identity(self.sts().await?, ask).await,
         }

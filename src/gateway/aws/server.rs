@@ -31,6 +31,8 @@ pub(super) struct Asked {
     /// `AWSIdentityStore.ListUsers`; empty for a query-protocol call.
     pub(super) operation: String,
     pub(super) body: String,
+    /// The region that the request is signed for.
+    pub(super) region: String,
 }
 
 pub(super) struct Server {
@@ -59,7 +61,7 @@ impl Server {
 
 fn read(stream: &TcpStream) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
-    let (mut operation, mut length) = (String::new(), 0);
+    let (mut operation, mut region, mut length) = (String::new(), String::new(), 0);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
@@ -71,13 +73,14 @@ fn read(stream: &TcpStream) -> Option<Asked> {
         };
         match name.to_ascii_lowercase().as_str() {
             "x-amz-target" => value.trim().clone_into(&mut operation),
+            "authorization" => value.split('/').nth(2).unwrap_or_default().clone_into(&mut region),
             "content-length" => length = value.trim().parse().ok()?,
             _ => {}
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Asked { operation, body: String::from_utf8(body).ok()? })
+    Some(Asked { operation, body: String::from_utf8(body).ok()?, region })
 }
 
 fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {

@@ -22,7 +22,11 @@ pub(super) fn aws(url: &str) -> Aws {
 }
 
 pub(super) fn target() -> Target {
-    Target { instance: "arn:aws:sso:::instance/ssoins-1".into(), identity_store: "d-1234567890".into() }
+    Target {
+        instance: "arn:aws:sso:::instance/ssoins-1".into(),
+        identity_store: "d-1234567890".into(),
+        region: "us-east-1".into(),
+    }
 }
 
 async fn page(answer: Value, listing: Listing) -> (Page, Value) {
@@ -42,6 +46,23 @@ async fn fetch(answer: Value, single: Single) -> (Value, Value) {
     let asked = server.asked.lock().unwrap();
     assert_eq!(asked[0].operation, single.operation());
     (found, serde_json::from_str(&asked[0].body).unwrap())
+}
+
+#[tokio::test]
+async fn calls_about_an_instance_are_made_in_its_primary_region() {
+    let server = Server::answering(|_| Answer::json(200, &json!({})));
+    let aws = aws(&server.url);
+    let target = target();
+    let with_target = [Listing::Users, Listing::PermissionSets, Listing::ManagedPolicies("arn".into())];
+    for listing in with_target {
+        let _ = aws.page(Some(&target), &listing, None).await;
+    }
+    let _ = aws.fetch(Some(&target), &Single::PermissionSet("arn".into())).await;
+    let group = Change::CreateGroup { name: "g".into(), description: None };
+    let _ = aws.change(&target, &group).await;
+    let _ = aws.page(None, &Listing::Instances, None).await;
+    let regions: Vec<String> = server.asked.lock().unwrap().iter().map(|asked| asked.region.clone()).collect();
+    assert_eq!(regions, ["us-east-1", "us-east-1", "us-east-1", "us-east-1", "us-east-1", "eu-west-1"]);
 }
 
 async fn failing(answer: Answer, listing: Listing) -> GatewayError {

@@ -285,6 +285,8 @@ impl Paced {
     /// Whose quota a call is metered by.
     fn whose(&self, target: Option<&Target>) -> String {
         match (&self.settings.instances, target) {
+            // The quota is that of the region where the calls are made.
+            (Some(_), Some(target)) if !target.region.is_empty() => format!("{}|{}", target.region, target.instance),
             (Some(region), Some(target)) => format!("{region}|{}", target.instance),
             _ => self.settings.space.clone(),
         }

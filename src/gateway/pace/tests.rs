@@ -457,7 +457,8 @@ async fn repetitions_end_with_the_time_for_them_and_the_queue_is_not_counted() {
 async fn two_logins_share_the_quota_of_an_instance_and_two_instances_do_not() {
     let mut world = World::new();
     world.settings.instances = Some("eu-west-1".into());
-    let target = |instance: &str| Target { instance: instance.into(), identity_store: "d-1".into() };
+    let target =
+        |instance: &str| Target { instance: instance.into(), identity_store: "d-1".into(), region: String::new() };
     let (ours, theirs) = (target("ours"), target("theirs"));
     let login = |space: &str| {
         let settings = PaceSettings { space: space.into(), ..world.settings.clone() };

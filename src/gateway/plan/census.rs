@@ -95,7 +95,7 @@ impl Gateway {
     pub(super) async fn count_page(&self, census: &mut Census, progress: &dyn Progress) -> Result<(), GatewayError> {
         let space = self.space(&Policy::default()).await?;
         let text = space.text();
-        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        let target = Target::of(space);
         let errand = Errand { space, text: &text, ticket: census.ticket, progress };
         if let Some(items) = census.pages.next(self.source(), Some(&target)).await? {
             census.count += items.len() as u64;
@@ -119,7 +119,7 @@ impl Gateway {
         mut goes_on: impl FnMut(u64) -> bool,
     ) -> Result<(Vec<String>, bool), GatewayError> {
         let space = self.space(&Policy::default()).await?;
-        let target = Target { instance: space.instance.clone(), identity_store: space.identity_store.clone() };
+        let target = Target::of(space);
         let mut pages = Pages::new(Listing::PermissionSets);
         let mut arns = Vec::new();
         while let Some(items) = pages.next(self.source(), Some(&target)).await? {

@@ -45,7 +45,11 @@ fn each_aws_error_has_its_code_and_remedy() {
     check(GatewayError::NotFound { what: text("permission set `x`") }, Code::NotFound, "permission-set find TEXT");
     let ambiguous = GatewayError::Ambiguous { name: text("x"), choices: vec![text("a"), text("b")] };
     assert_eq!(check(ambiguous, Code::Usage, "id").details, ["a", "b"]);
-    check(GatewayError::NoInstance { region: text("r") }, Code::Usage, "--region");
+    check(
+        GatewayError::NoInstance { region: text("r"), sso_region: Some(text("eu-west-1")) },
+        Code::Usage,
+        "`--region eu-west-1`",
+    );
     let choose = GatewayError::ChooseInstance { reason: text("two"), choices: vec![text("arn")] };
     assert_eq!(check(choose, Code::Usage, "aws.instance").details, ["arn"]);
     let throttled = |ms| GatewayError::Throttled { operation: text("o"), attempts: 3, retry_after_ms: ms };
