@@ -5,6 +5,7 @@
 //! call, the certificates of the host are read only when a request really goes over TLS, and the SDK repeats no call,
 //! those that fetch credentials included: the gateway's rate limiter has the only retry policy.
 
+mod account;
 mod credential_error;
 mod credential_http;
 mod credentials;
@@ -17,6 +18,7 @@ mod region;
 mod resolved;
 mod selection;
 
+pub use account::credential_owner;
 pub use credential_error::{CredentialFault, credential_fault, innermost};
 pub use error_class::{CODES, ErrorClass};
 pub use login::{Login, login};

@@ -5,6 +5,7 @@
 //! it before it stores anything, is refused while the cache is disabled, and asks nothing of AWS.
 
 use super::{App, AppError, Scope};
+use crate::aws;
 use crate::cache::{CacheError, Exported, Imported};
 use crate::private;
 use crate::store::Select;
@@ -25,10 +26,12 @@ impl App {
             Scope::Space(space) => Select::Space(space.text()),
             Scope::Everything { .. } => Select::All,
         };
-        let Some(disk) = self.disk_there_is()? else {
-            return Ok((self.detached_cache().export(&select, env!("CARGO_PKG_VERSION"), out)?, scope));
+        let cache = match self.disk_there_is()? {
+            Some(disk) => self.cache_on(&disk),
+            None => self.detached_cache(),
         };
-        Ok((self.cache_on(&disk).export(&select, env!("CARGO_PKG_VERSION"), out)?, scope))
+        let instance = self.selection().carry(&cache, self.credential_owner());
+        Ok((cache.export(&select, env!("CARGO_PKG_VERSION"), instance, out)?, scope))
     }
 
     /// The same to a file, which is replaced; a pipe or a device is written into.
@@ -60,8 +63,17 @@ impl App {
         Ok(done)
     }
 
-    /// Stores what an archive holds and this cache lacks.
-    pub fn import(&self, from: &mut dyn Read, dry_run: bool) -> Result<Imported, AppError> {
+    /// Whose credentials these are; the sandbox has one organization for all.
+    fn credential_owner(&self) -> Option<String> {
+        if self.is_sandbox() {
+            return Some("sandbox".into());
+        }
+        aws::credential_owner(&self.aws_settings(), &self.environment)
+    }
+
+    /// Stores what an archive holds and this cache lacks, and which instance the profile belongs to; where that is not
+    /// taken over, the second part says why.
+    pub fn import(&self, from: &mut dyn Read, dry_run: bool) -> Result<(Imported, Option<&'static str>), AppError> {
         let fail = |source| CacheError::Archive { action: "read", source };
         // What is read twice must be the same twice.
         let mut file = private::unnamed(&self.spool_dir()).map_err(fail_private)?;
@@ -69,15 +81,26 @@ impl App {
         io::Seek::rewind(&mut file).map_err(fail)?;
         let disk = Arc::new(self.open_disk()?);
         let history = disk.history(self.clock().now())?;
-        let done = self.cache_on(&disk).import(&mut file, &history, dry_run)?;
-        if done.stored > 0 && !dry_run {
+        let cache = self.cache_on(&disk);
+        let ticket = cache.ticket()?;
+        let done = cache.import(&mut file, &history, dry_run)?;
+        if dry_run {
+            return Ok((done, None));
+        }
+        let refusal = match &done.note {
+            Some(instance) => {
+                self.selection().adopt(&cache, instance, self.credential_owner().as_deref(), ticket).err()
+            }
+            None => Some("the archive does not say it"),
+        };
+        if done.stored > 0 || refusal.is_none() {
             crate::store::Store::settle(disk.as_ref())?;
         }
-        Ok(done)
+        Ok((done, refusal))
     }
 
     /// The same from a file.
-    pub fn import_from(&self, path: &Path, dry_run: bool) -> Result<Imported, AppError> {
+    pub fn import_from(&self, path: &Path, dry_run: bool) -> Result<(Imported, Option<&'static str>), AppError> {
         let mut file = File::open(path).map_err(|source| CacheError::Archive { action: "read", source })?;
         self.import(&mut file, dry_run)
     }

@@ -13,6 +13,7 @@ use super::{Cache, CacheError, SCHEMA, Verdict, entry};
 use crate::clock::UnixMillis;
 use crate::store::{Address, Fill, Frames, History, Meta, Record, Select, StoreError};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -53,6 +54,9 @@ pub struct Imported {
     pub stored: u64,
     /// Entries that were left out, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
+    /// The note of the archive, as the export was given it.
+    #[serde(skip)]
+    pub note: Option<Value>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -62,6 +66,8 @@ struct Manifest {
     schema: u32,
     exported_at: UnixMillis,
     by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<Value>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,7 +100,14 @@ enum Next {
 
 impl Cache {
     /// Writes the fresh entries of a selection. Spaces of our own (`@instances`) stay: they say what credentials lead to.
-    pub fn export(&self, select: &Select, by: &str, into: &mut dyn Write) -> Result<Exported, CacheError> {
+    /// `note` goes into the manifest, and comes back from an import.
+    pub fn export(
+        &self,
+        select: &Select,
+        by: &str,
+        note: Option<Value>,
+        into: &mut dyn Write,
+    ) -> Result<Exported, CacheError> {
         let mut out = Hashed { inner: into, sum: Sha256::new(), bytes: 0 };
         let mut done = Exported::default();
         let manifest = Manifest {
@@ -103,6 +116,7 @@ impl Cache {
             schema: SCHEMA,
             exported_at: self.clock.now(),
             by: by.into(),
+            note,
         };
         out.line(&manifest)?;
         let mut failed = None;
@@ -191,9 +205,9 @@ impl Cache {
     ) -> Result<Imported, CacheError> {
         // Whatever is recorded from here on keeps out what is stored below.
         let (since, begun) = (self.store.sequence()?, self.clock.now());
-        walk(archive, &mut |_| Ok(()))?;
+        let note = walk(archive, &mut |_| Ok(()))?;
         archive.seek(SeekFrom::Start(0)).map_err(reading)?;
-        let mut done = Imported::default();
+        let mut done = Imported { note, ..Imported::default() };
         let (mut batch, mut bytes) = (Vec::new(), 0);
         walk(archive, &mut |fill| {
             done.entries += 1;
@@ -262,8 +276,11 @@ impl Cache {
 
 const CHANGED: &str = "changed since it was fetched";
 
-/// Goes through an archive, verifies all of it and shows each entry.
-fn walk(archive: &mut dyn Read, show: &mut dyn FnMut(Fill) -> Result<(), CacheError>) -> Result<(), CacheError> {
+/// Goes through an archive, verifies all of it, shows each entry and returns the note of its manifest.
+fn walk(
+    archive: &mut dyn Read,
+    show: &mut dyn FnMut(Fill) -> Result<(), CacheError>,
+) -> Result<Option<Value>, CacheError> {
     let mut from = Summed { inner: BufReader::with_capacity(256 * 1024, archive), sum: Sha256::new() };
     let first = from.line()?;
     let manifest: Manifest = serde_json::from_slice(&first)
@@ -293,7 +310,10 @@ fn walk(archive: &mut dyn Read, show: &mut dyn FnMut(Fill) -> Result<(), CacheEr
             Err(_) => return Err(damaged(&format!("what follows entry {entries} is no entry"))),
         }
     }
-    if from.inner.fill_buf().map_err(reading)?.is_empty() { Ok(()) } else { Err(damaged("something follows its end")) }
+    if !from.inner.fill_buf().map_err(reading)?.is_empty() {
+        return Err(damaged("something follows its end"));
+    }
+    Ok(manifest.note)
 }
 
 struct Hashed<'a> {

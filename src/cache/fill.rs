@@ -41,6 +41,12 @@ impl Ticket {
         Ticket { oldest: self.oldest.min(earlier.oldest), ..self }
     }
 
+    /// This ticket for an answer that was fetched at an earlier time, and is as old as that.
+    #[must_use]
+    pub fn fetched_at(self, earlier: UnixMillis) -> Ticket {
+        Ticket { oldest: self.oldest.min(earlier), ..self }
+    }
+
     /// Whether a fill with it can store anything.
     pub fn is_valid(self) -> bool {
         self.since.is_some()

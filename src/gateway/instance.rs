@@ -6,8 +6,10 @@
 
 use super::{GatewayError, Listing, Source};
 use crate::cache::{Accept, Cache, Fresh, Key, Lookup, Ticket};
+use crate::clock::UnixMillis;
 use crate::model::{Resource, Space};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The reserved space that remembered instances live in.
 pub const INSTANCES: &str = "@instances";
@@ -25,6 +27,18 @@ pub struct Selection {
     pub wanted: Option<String>,
     /// The region of the profile's SSO login, which is the one of an instance; part of no key.
     pub sso_region: Option<String>,
+}
+
+/// What an archive of the cache says of the instance that its profile belongs to.
+#[derive(Debug, Serialize, Deserialize)]
+struct Carried {
+    /// Whom the credentials of the exporting profile belong to.
+    owner: String,
+    region: Option<String>,
+    endpoint: Option<String>,
+    wanted: Option<String>,
+    fetched_at: UnixMillis,
+    instance: Value,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,6 +79,54 @@ impl Selection {
         let Lookup::Hit(_) = lookup else { return None };
         let found: Remembered = serde_json::from_slice(&bytes).ok()?;
         Some(self.space(found))
+    }
+
+    /// The remembered instance in a form that an archive carries to another host; `None` when none is remembered, or
+    /// when it is not known whom the credentials belong to ([`crate::aws::credential_owner`]).
+    pub fn carry(&self, cache: &Cache, owner: Option<String>) -> Option<Value> {
+        let (lookup, bytes) = cache.get(INSTANCES, &self.key(), Accept::default()).ok()?;
+        let Lookup::Hit(found) = lookup else { return None };
+        let carried = Carried {
+            owner: owner?,
+            region: self.region.clone(),
+            endpoint: self.endpoint.clone(),
+            wanted: self.wanted.clone(),
+            fetched_at: found.stored_at,
+            instance: serde_json::from_slice(&bytes).ok()?,
+        };
+        serde_json::to_value(carried).ok()
+    }
+
+    /// Remembers an instance that an archive carried here, for these settings; as old as it was there. Says why it is not
+    /// remembered: the next command that may ask AWS finds out by itself then.
+    pub fn adopt(
+        &self,
+        cache: &Cache,
+        carried: &Value,
+        owner: Option<&str>,
+        ticket: Ticket,
+    ) -> Result<(), &'static str> {
+        let carried: Carried =
+            serde_json::from_value(carried.clone()).map_err(|_| "the archive says it in a form of another version")?;
+        if (&carried.region, &carried.endpoint, &carried.wanted) != (&self.region, &self.endpoint, &self.wanted) {
+            return Err("the archive was made for another region, endpoint or `aws.instance`");
+        }
+        match owner {
+            None => return Err("these settings do not say which account the credentials belong to"),
+            Some(owner) if owner != carried.owner => return Err("the archive was made with credentials of another account"),
+            Some(_) => {}
+        }
+        if self.remembered(cache).is_some() {
+            return Ok(());
+        }
+        let payload = carried.instance.to_string();
+        let source = Listing::Instances.operation();
+        let ticket = ticket.fetched_at(carried.fetched_at);
+        match cache.fill_long(INSTANCES, &self.key(), source, &mut payload.as_bytes(), ticket) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the cache changed meanwhile"),
+            Err(_) => Err("the cache could not store it"),
+        }
     }
 
     /// The space, asked of AWS; remembered when `ticket` allows.

@@ -31,7 +31,7 @@ fn put(bench: &Bench, space: &str, id: &str, bytes: &[u8]) {
 
 fn export(bench: &Bench) -> Vec<u8> {
     let mut archive = Vec::new();
-    let done = bench.cache.export(&Select::All, "0.0.0", &mut archive).unwrap();
+    let done = bench.cache.export(&Select::All, "0.0.0", None, &mut archive).unwrap();
     assert_eq!(done.bytes, archive.len() as u64);
     archive
 }
@@ -78,7 +78,7 @@ fn what_has_expired_is_neither_exported_nor_imported_whatever_the_time_to_live_w
     let archive = export(&bench);
     bench.clock.advance(10 * MINUTE);
     let mut nothing = Vec::new();
-    let done = bench.cache.export(&Select::All, "0.0.0", &mut nothing).unwrap();
+    let done = bench.cache.export(&Select::All, "0.0.0", None, &mut nothing).unwrap();
     assert_eq!((done.entries, done.skipped["expired"]), (0, 4));
     let other = empty_beside(&bench);
     let done = import(&other, &archive).unwrap();
@@ -145,7 +145,7 @@ fn what_is_older_than_the_log_of_changes_remembers_stays_out() {
     let ticket = patient.ticket().unwrap();
     patient.fill_long(SPACE, &crate::key(), "test", &mut &b"[]"[..], ticket).unwrap();
     let mut archive = Vec::new();
-    patient.export(&Select::All, "0.0.0", &mut archive).unwrap();
+    patient.export(&Select::All, "0.0.0", None, &mut archive).unwrap();
     let late = on_disk();
     late.clock.set(now + 61 * 60_000);
     let history = late.disk.as_ref().unwrap().1.history(late.clock.now()).unwrap();
@@ -212,7 +212,7 @@ fn what_is_of_this_host_alone_and_what_is_damaged_goes_into_no_archive() {
     put(&bench, "@instances", "1", b"{}");
     bench.database().execute("UPDATE e SET source = 'forged' WHERE key = 'user:describe:2'", ()).unwrap();
     let mut archive = Vec::new();
-    let done = bench.cache.export(&Select::All, "0.0.0", &mut archive).unwrap();
+    let done = bench.cache.export(&Select::All, "0.0.0", None, &mut archive).unwrap();
     assert_eq!((done.entries, done.skipped["of this host alone"], done.skipped["damaged"]), (3, 1, 1));
     let address = Address { space: SPACE, key: "user:describe:2" };
     assert!(bench.store.view(address, &mut |_, _| Ok(())).unwrap(), "nothing is dropped by an export");

@@ -222,7 +222,7 @@ fn elsewhere(world: &mut World) -> PathBuf {
 }
 
 #[test]
-fn an_archive_fills_another_cache_so_that_only_the_instance_is_asked_for() {
+fn an_archive_fills_another_cache_and_says_which_instance_the_profile_belongs_to() {
     let mut world = filled();
     let file = world.beside("cache.awsideman");
     let name = file.display().to_string();
@@ -240,9 +240,31 @@ fn an_archive_fills_another_cache_so_that_only_the_instance_is_asked_for() {
     let calls = world.calls_of(|| world.run(["cache", "import", &name]).ok().stdout_has("Imported"));
     assert_eq!(calls, 0);
     let calls = world.calls_of(|| assert!(world.run(["user", "list", "--json"]).ok().stdout == users));
-    assert_eq!(calls, 1, "the instance alone is asked for");
+    assert_eq!(calls, 0, "the archive names the instance too");
     let again = world.run(["cache", "import", &name, "--json"]).ok().json();
     assert_eq!(again["stored"], 0, "{again}");
+}
+
+#[test]
+fn an_instance_is_imported_only_for_credentials_of_the_same_account_and_the_same_region() {
+    let mut world = filled();
+    let file = world.beside("cache.awsideman").display().to_string();
+    world.run(["cache", "export", &file]).ok();
+    for (n, (name, value, reason)) in [
+        ("AWS_ACCESS_KEY_ID", "ASIAQNZGKIQY56JQ7WML", "another account"),
+        ("AWS_ACCESS_KEY_ID", "", "do not say which account"),
+        ("AWS_REGION", "eu-west-1", "another region"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let dir = world.beside(&format!("cache-{n}")).display().to_string();
+        world.set("AWSIDEMAN_CACHE_DIR", &dir).set(name, value);
+        let import = world.run(["cache", "import", &file, "--json"]).ok().stderr_has(reason).json();
+        assert_eq!(import["instance_imported"], false, "{import}");
+        world.run(["user", "list", "--cache-only"]).code(10);
+        world.set("AWS_ACCESS_KEY_ID", "AKIAFIRST").set("AWS_REGION", "us-east-1");
+    }
 }
 
 #[test]

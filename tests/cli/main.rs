@@ -41,6 +41,7 @@ mod output;
 mod partial;
 mod reads_named;
 mod reads_values;
+mod readme;
 mod recover;
 mod run;
 mod same_name;

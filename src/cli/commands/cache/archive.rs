@@ -60,14 +60,20 @@ pub(super) fn import(args: &ImportArgs, globals: &GlobalArgs, output: &mut Outpu
         )
         .hint("set `cache.backend` to \"disk\""));
     }
-    let done: Imported = if args.file == Path::new("-") {
+    let (done, refusal): (Imported, Option<&str>) = if args.file == Path::new("-") {
         session.app.import(&mut std::io::stdin().lock(), args.dry_run)?
     } else {
         session.app.import_from(&args.file, args.dry_run)?
     };
+    if let Some(reason) = refusal {
+        output.talk().note(&format!(
+            "which instance this profile belongs to was not imported: {reason}; the next command asks AWS for it, and \
+             `--cache-only` does not work before that"
+        ));
+    }
     let document = json!({
         "schema_version": 1, "entries": done.entries, "stored": done.stored, "skipped": done.skipped,
-        "dry_run": args.dry_run,
+        "dry_run": args.dry_run, "instance_imported": refusal.is_none() && !args.dry_run,
     });
     let verb = if args.dry_run { "Would import" } else { "Imported" };
     let line = format!("{verb} {} of {}", done.stored, entries(done.entries));
