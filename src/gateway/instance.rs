@@ -113,7 +113,9 @@ impl Selection {
         }
         match owner {
             None => return Err("these settings do not say which account the credentials belong to"),
-            Some(owner) if owner != carried.owner => return Err("the archive was made with credentials of another account"),
+            Some(owner) if owner != carried.owner => {
+                return Err("the archive was made with credentials of another account");
+            }
             Some(_) => {}
         }
         if self.remembered(cache).is_some() {

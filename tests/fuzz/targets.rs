@@ -184,7 +184,12 @@ impl Kept {
         }
         let mut archive = Vec::new();
         cache
-            .export(&Select::Exact { space: SPACE.into(), key: fills[0].meta.key.clone() }, "a test", None, &mut archive)
+            .export(
+                &Select::Exact { space: SPACE.into(), key: fills[0].meta.key.clone() },
+                "a test",
+                None,
+                &mut archive,
+            )
             .unwrap();
         Kept { memory, cache, fills, payloads, disk: RefCell::new(disk), archive, _folder: folder }
     }
