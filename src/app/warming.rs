@@ -127,6 +127,10 @@ impl App {
         let mut reading = self.reading(Asker::Background { budget: wish.budget });
         let bounds = self.bounds();
         reading.gateway = reading.gateway.within(Room::of(bounds.bytes, bounds.entries));
+        // Of an encrypted cache nothing is kept in plaintext, hashes included.
+        if !self.config().cache.encryption.enabled {
+            reading.gateway = reading.gateway.comparing_in(self.state_dir().join("warmed"), self.access());
+        }
         Ok((reading, plan))
     }
 

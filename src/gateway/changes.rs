@@ -50,6 +50,7 @@ impl Changes {
 
     /// Adds those of another answer to these.
     pub(super) fn add(&mut self, other: Changes) {
+        self.first |= other.first;
         self.added += other.added;
         self.removed += other.removed;
         self.changed += other.changed;
@@ -66,15 +67,35 @@ impl Changes {
 
 /// An answer as it was: for each item a hash of its identity and one of all it says.
 pub(super) struct Before {
-    items: Vec<Item>,
+    items: Vec<Known>,
     names: Option<Vec<Name>>,
 }
 
-struct Item {
-    identity: u64,
-    content: u64,
+/// An item in two hashes: what makes it this one, and all that it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Item {
+    pub(super) identity: u64,
+    pub(super) content: u64,
+}
+
+impl Item {
+    pub(super) fn of(item: &Value) -> Item {
+        Item { identity: identity(item), content: content(item) }
+    }
+}
+
+struct Known {
+    item: Item,
     nth: u32,
     seen: bool,
+}
+
+impl Before {
+    /// An answer of which only these items are known, in the order of their identities; no names.
+    pub(super) fn of(items: Vec<Item>) -> Before {
+        let known = items.into_iter().zip(0..).map(|(item, nth)| Known { item, nth, seen: false });
+        Before { items: known.collect(), names: None }
+    }
 }
 
 /// Who an item is, in ids; people are shown names.
@@ -91,14 +112,14 @@ impl Gateway {
         let whole = self.cache().last(space, &request.key(), &mut |body| {
             each(body, &mut |item| {
                 let nth = u32::try_from(before.items.len()).map_err(io::Error::other)?;
-                before.items.push(Item { identity: identity(&item), content: content(&item), nth, seen: false });
+                before.items.push(Known { item: Item::of(&item), nth, seen: false });
                 if let Some(names) = &mut before.names {
                     names.push(Name::of(&item));
                 }
                 Ok(())
             })
         });
-        before.items.sort_unstable_by_key(|item| item.identity);
+        before.items.sort_unstable_by_key(|known| known.item.identity);
         whole.then_some(before)
     }
 
@@ -108,13 +129,13 @@ impl Gateway {
         let mut changes = Changes { names: names.then(ChangedNames::default), ..Changes::default() };
         each(&mut now.reader()?, &mut |item| {
             let id = identity(&item);
-            let known = before.items.binary_search_by_key(&id, |known| known.identity).ok();
+            let known = before.items.binary_search_by_key(&id, |known| known.item.identity).ok();
             let (count, kind): (_, fn(&mut ChangedNames) -> &mut Vec<String>) = match known {
                 None => (&mut changes.added, |names| &mut names.added),
                 Some(at) => {
                     let known = &mut before.items[at];
                     known.seen = true;
-                    if known.content == content(&item) {
+                    if known.item.content == content(&item) {
                         return Ok(());
                     }
                     (&mut changes.changed, |names| &mut names.changed)
@@ -186,6 +207,11 @@ impl Name {
         let name = ["UserName", "DisplayName", "Name"].into_iter().find_map(|field| item[field].as_str());
         Name::Plain(name.or(item.as_str()).map_or_else(|| item.to_string(), str::to_owned))
     }
+}
+
+/// Whether a request is a whole target by itself.
+pub(super) fn is_list(request: &Request) -> bool {
+    matches!(request, Request::Users | Request::Groups | Request::PermissionSets | Request::Accounts)
 }
 
 /// A hash of what makes an item this one and no other.

@@ -10,9 +10,11 @@ use super::look::{Note, Recorder};
 use super::patch::{Kept, Place};
 use super::plan::Rates;
 use super::room::{LeftOut, Room};
+use super::warm::Baselines;
 use super::{GatewayError, Request, Source, Spool, Target};
 use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
 use crate::model::Space;
+use crate::private::Access;
 use crate::report::Progress;
 use crate::state::State;
 use crate::store::StoreError;
@@ -63,6 +65,7 @@ pub struct Gateway {
     told_stale: AtomicBool,
     parts: Mutex<Option<Provenance>>,
     pub(super) room: Room,
+    pub(super) baselines: Option<Baselines>,
 }
 
 impl Gateway {
@@ -87,6 +90,7 @@ impl Gateway {
             told_stale: AtomicBool::new(false),
             parts: Mutex::new(None),
             room: Room::default(),
+            baselines: None,
         }
     }
 
@@ -111,6 +115,12 @@ impl Gateway {
     #[must_use]
     pub fn within(self, room: Room) -> Gateway {
         Gateway { room, ..self }
+    }
+
+    /// The same for a warm: what its targets held is kept in this folder for the next comparison.
+    #[must_use]
+    pub fn comparing_in(self, folder: PathBuf, access: Access) -> Gateway {
+        Gateway { baselines: Some(Baselines::at(folder, access)), ..self }
     }
 
     /// What had no room.

@@ -4,6 +4,7 @@
 //! `warm/mark.rs` remembers how far a warm came, `plan/choice.rs` says which walk is cheaper. Promise: what may be left
 //! alone is, what could not be read is listed, a budget of calls is never passed, and a warm that was killed is gone on with.
 
+mod baseline;
 pub(super) mod mark;
 mod patience;
 mod renew;
@@ -14,6 +15,8 @@ use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
 use crate::clock::UnixMillis;
 use crate::config::WarmTarget;
 use crate::report::{Failure, Progress};
+use baseline::Baseline;
+pub(super) use baseline::Baselines;
 use futures_util::future::join_all;
 use mark::{Mark, is_refusal};
 pub use patience::NotKept;
@@ -229,7 +232,8 @@ impl Gateway {
 
     async fn warm_target(&self, target: WarmTarget, run: &Run<'_>) -> (Warmed, Option<GatewayError>) {
         let Run { plan, space, since, patience, settled, progress } = run;
-        let again = self.was_warmed(space, target);
+        let baseline = self.baselines.as_ref().map(|baselines| Baseline::of(baselines, space, target));
+        let again = self.was_warmed(space, target) || baseline.as_ref().is_some_and(Baseline::exists);
         let round = Round {
             space,
             renew: plan.renew,
@@ -237,11 +241,13 @@ impl Gateway {
             patience: patience.as_ref(),
             names: plan.names,
             again,
+            baseline: baseline.as_ref(),
             progress: *progress,
         };
         let mut done = Warmed::new(target);
         done.changes.first = !again;
         let error = self.warm_round(target, &round, settled, &mut done).await.err();
+        baseline::keep(&round, &done, error.is_none());
         if error.is_none() && done.not_kept.is_empty() {
             self.note_warmed(space, target);
         }

@@ -88,10 +88,10 @@ fn a_job_that_loses_an_account_is_partial_everywhere_and_alerts_once_after_two_r
     world.later("15m");
     let again = world.run(["jobs", "run"]).code(3).silent();
     assert!(again.stdout.is_empty());
-    let told = mails(&world);
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("Job warm was partial 2 times in a row"), "{}", told[0]);
-    assert!(told[0].contains("awsideman jobs logs warm"), "{}", told[0]);
+    let sent = mails(&world);
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    assert!(sent[0].contains("Job warm was partial 2 times in a row"), "{}", sent[0]);
+    assert!(sent[0].contains("awsideman jobs logs warm"), "{}", sent[0]);
     world.run(["jobs", "list"]).ok().stdout_has("partial (2 in a row)");
     assert_eq!(figure(&world, "awsideman_alert_firing{key=\"job:warm\"}"), Some(1.0));
 
@@ -220,4 +220,86 @@ fn where_nothing_can_be_kept_the_command_fails_with_10_and_the_job_is_skipped() 
         world.set(variable, "");
     }
     world.run(["cache", "warm", "users", "--if-enabled"]).ok().stdout_has("completed");
+}
+
+#[test]
+fn a_diff_reports_the_real_change_when_the_list_was_lost_or_invalidated_meanwhile() {
+    let mut world = World::small();
+    world.set("AWSIDEMAN_CACHE_SETTLE", "0s").set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1");
+    let accounts = active(&world);
+    let name = user(&world);
+    let warm = |world: &World| world.run(["cache", "warm", "users", "accounts", "assignments", "--diff", "--json"]);
+    warm(&world).ok();
+    let changes = |ran: super::run::Ran, target: &str| {
+        let document = ran.json();
+        let found = document["targets"].as_array().unwrap().iter().find(|one| one["target"] == target).unwrap();
+        let count = |what: &str| found["changes"][what].as_u64().unwrap();
+        (count("added"), count("removed"), count("changed"), found["changes"]["first"].as_bool().unwrap())
+    };
+
+    // A change of ours invalidates the list: only that change is reported.
+    world.run(["user", "update", &name, "--display-name", "Renamed", "--yes"]).ok();
+    let ran = warm(&world).ok();
+    assert_eq!(changes(ran.clone(), "users"), (0, 0, 1, false), "{ran:?}");
+    assert_eq!(changes(ran, "assignments"), (0, 0, 0, false));
+
+    // Lost for longer than anything can be served, and swept: then readable again, and nothing had changed.
+    world.faults(|faults| {
+        faults.access_denied_accounts = accounts.clone();
+        faults.access_denied = vec![awsideman::sandbox::Rule::of("ListUsers")];
+    });
+    world.later("4h").run(["cache", "cleanup"]).ok();
+    let lost = warm(&world).code(3);
+    assert_eq!(changes(lost, "users"), (0, 0, 0, false));
+    world.release();
+    world.later("8h").run(["cache", "cleanup"]).ok();
+    let ran = warm(&world).ok();
+    for target in ["users", "accounts", "assignments"] {
+        assert_eq!(changes(ran.clone(), target), (0, 0, 0, false), "{target}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_digest_that_lost_a_list_is_partial_and_the_next_compares_with_the_last_that_had_it() {
+    let warm = "name = \"warm\"\nkind = \"warm\"\nevery = \"1h\"\n";
+    let digest = "name = \"digest\"\nkind = \"digest\"\nevery = \"1h\"\n";
+    let world = world(&[("10-warm", warm), ("20-digest", digest)]);
+    world.run(["jobs", "run", "warm"]).ok();
+    world.run(["jobs", "run", "digest"]).ok();
+    world.run(["cache", "clear", "--yes"]).ok();
+    let found = world.run(["jobs", "run", "digest", "--json"]).code(3).json();
+    let run = &found["runs"][0];
+    assert_eq!((&run["outcome"], &run["detail"]["directory"]["users"]), (&"partial".into(), &Value::Null), "{run}");
+    assert_eq!(run["detail"]["lost"]["count"], 4, "{run}");
+    assert!(run["reason"].as_str().unwrap().contains("awsideman cache warm"), "{run}");
+    let texts = mails(&world);
+    assert!(texts.len() == 2 && texts[1].contains("- users: not known"), "a partial digest is mailed: {texts:?}");
+
+    let users = world.run(["user", "list", "--json"]).ok().json();
+    let name = serde_json::json!({"GivenName": "New", "FamilyName": "Comer"});
+    world.ask(
+        "AWSIdentityStore.CreateUser",
+        &serde_json::json!({"IdentityStoreId": users[0]["IdentityStoreId"], "UserName": "new.comer",
+            "DisplayName": "New Comer", "Name": name}),
+    );
+    world.run(["cache", "warm"]).ok();
+    let found = world.run(["jobs", "run", "digest", "--json"]).ok().json();
+    let directory = &found["runs"][0]["detail"]["directory"];
+    for (list, added) in [("users", 1), ("groups", 0), ("accounts", 0), ("permission sets", 0)] {
+        let counts = ["added", "removed", "changed"].map(|what| directory[list][what].as_u64());
+        assert_eq!(counts, [Some(added), Some(0), Some(0)], "{list}: {directory}");
+        assert_eq!(directory[list]["first"], false, "{list}: {directory}");
+    }
+}
+
+#[test]
+fn a_verification_that_could_not_compare_an_answer_is_partial_and_names_it() {
+    let verify = "name = \"verify\"\nkind = \"verify\"\nevery = \"1h\"\n[verify]\nbudget = 2000\n";
+    let world = world(&[("10-verify", verify)]);
+    world.run(["cache", "warm", "groups"]).ok();
+    world.faults(|faults| faults.access_denied = vec![awsideman::sandbox::Rule::of("ListGroups")]);
+    let found = world.run(["jobs", "run", "verify", "--json"]).code(3).json();
+    let run = &found["runs"][0];
+    assert_eq!((&run["outcome"], &run["detail"]["wrong"]), (&"partial".into(), &0.into()), "{run}");
+    assert_eq!(run["detail"]["lost"]["targets"], serde_json::json!(["group:list:all"]), "{run}");
 }

@@ -4,10 +4,11 @@
 //! decides; what could not be read is listed with its reason; a target that somebody else is fetching is not fetched twice.
 
 use super::super::assignments::failure;
-use super::super::changes::Changes;
+use super::super::changes::{Before, Changes, is_list};
 use super::super::fetch::PARALLEL;
 use super::super::patch::Kept;
 use super::super::{Gateway, GatewayError, Policy, Request, api_of};
+use super::baseline::{self, Baseline};
 use super::patience::{Access, NotKept, Patience, TRIES};
 use super::{Renew, Warmed};
 use crate::cache::Provenance;
@@ -33,6 +34,8 @@ pub(in super::super) struct Round<'a> {
     pub(in super::super) names: bool,
     /// Whether there was a warm to compare with.
     pub(in super::super) again: bool,
+    /// What the target held at the last warm, where that is kept.
+    pub(in super::super) baseline: Option<&'a Baseline>,
     /// Told how far it is.
     pub(in super::super) progress: &'a dyn Progress,
 }
@@ -50,7 +53,7 @@ pub(super) enum Renewed {
 impl<'a> Round<'a> {
     /// One that renews nothing: it only tells what would be left alone.
     pub(in super::super) fn looking(space: &'a str, renew: Renew, progress: &'a dyn Progress) -> Round<'a> {
-        Round { space, renew, since: None, patience: None, names: false, again: false, progress }
+        Round { space, renew, since: None, patience: None, names: false, again: false, baseline: None, progress }
     }
 
     /// Whether what is stored is left alone.
@@ -79,6 +82,9 @@ impl Gateway {
 
     /// Renews one request, or says why not.
     pub(super) async fn renew_one(&self, request: &Request, round: &Round<'_>) -> Result<Renewed, GatewayError> {
+        if let Some(baseline) = round.baseline {
+            baseline.ask(request);
+        }
         if self.is_left(request, round) {
             return Ok(Renewed::Fresh);
         }
@@ -93,13 +99,15 @@ impl Gateway {
                 Access::Stored => return Ok(Renewed::Fresh),
                 Access::Refused(refused) => return Ok(Renewed::NotKept(refused)),
             };
-            let before = round.again.then(|| self.before(round.space, request, round.names));
+            let before = round.again.then(|| self.last_known(round, request));
             let answered = self.live_kept(request, &Policy::REFRESH, round.progress).await;
             drop(flight);
             let (mut answer, kept) = answered?;
             match kept {
                 Kept::Stored => {
+                    baseline::note(round, request, &mut answer)?;
                     let changes = match before {
+                        Some(None) if is_list(request) => Changes { first: true, ..Changes::default() },
                         Some(before) => self.compare(before, &mut answer, round.names)?,
                         None => Changes::default(),
                     };
@@ -113,6 +121,12 @@ impl Gateway {
             }
         }
         Ok(Renewed::NotKept(NotKept::overtaken(request, "it was changed while it was being read")))
+    }
+
+    /// What a request held at the last warm: its entry, or what is known of one that is gone.
+    fn last_known(&self, round: &Round<'_>, request: &Request) -> Option<Before> {
+        let stored = self.before(round.space, request, round.names);
+        stored.or_else(|| round.baseline?.items(request).map(Before::of))
     }
 
     /// Renews one list, which is a whole target or the way to one.
@@ -222,8 +236,16 @@ mod tests {
             (Renew::Unusable(None), None, 500_000, 1, true),
             (Renew::Unusable(Some(second)), None, 1_001, 1, false),
         ] {
-            let round =
-                Round { space: "s", renew, since, patience: None, names: false, again: false, progress: &Silent };
+            let round = Round {
+                space: "s",
+                renew,
+                since,
+                patience: None,
+                names: false,
+                again: false,
+                baseline: None,
+                progress: &Silent,
+            };
             assert_eq!(round.leaves(Some(&known(age, left)), 600_000), expected, "{renew:?} {since:?} {age} {left}");
             assert!(!round.leaves(None, 600_000));
         }
