@@ -32,6 +32,19 @@ pub struct Labels {
     pub failure: Option<Failure>,
 }
 
+/// Whether a text has the form of the last part of a permission set's ARN.
+fn is_set_id(text: &str) -> bool {
+    text.strip_prefix("ps-").is_some_and(|id| id.len() == 16 && id.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// The ARN of the one permission set in a list that has this name, or an ARN that ends with it.
+fn permission_set_called(sets: &Value, text: &str) -> Result<String, GatewayError> {
+    let mut arns = matching(sets, "PermissionSetArn", "Name", |set| {
+        set["Name"] == text || set["PermissionSetArn"].as_str().and_then(|arn| arn.rsplit('/').next()) == Some(text)
+    });
+    single(&mut arns, text, "permission set")
+}
+
 impl Gateway {
     /// The ARN behind a permission set's ARN, its last part (`ps-...`) or its name.
     pub async fn permission_set_arn(
@@ -53,6 +66,11 @@ impl Gateway {
         }
         if !policy.live {
             return Err(GatewayError::NotCached { key: Request::PermissionSets.key().to_string() });
+        }
+        if is_set_id(text) {
+            // Another permission set may have this id as its name: only all names tell.
+            let sets = self.value(&Request::PermissionSets, policy, progress).await?;
+            return permission_set_called(&sets, text);
         }
         let target = Target::of(space);
         let (mut pages, mut described) = (Pages::new(Listing::PermissionSets), 0);
@@ -87,10 +105,7 @@ impl Gateway {
     /// The ARN in the list that is held; `None` when no list is held, an error when the list does not have it.
     fn listed_permission_set(&self, text: &str, policy: &Policy) -> Result<Option<String>, GatewayError> {
         let Some(sets) = self.cached_value(&Request::PermissionSets, policy)? else { return Ok(None) };
-        let mut arns = matching(&sets, "PermissionSetArn", "Name", |set| {
-            set["Name"] == text || set["PermissionSetArn"].as_str().and_then(|arn| arn.rsplit('/').next()) == Some(text)
-        });
-        single(&mut arns, text, "permission set").map(Some)
+        permission_set_called(&sets, text).map(Some)
     }
 
     /// Describes permission sets until one has the name.

@@ -49,8 +49,9 @@ impl Gateway {
         progress: &dyn Progress,
     ) -> Result<Principal, GatewayError> {
         let text = match (in_arn(text, "user"), in_arn(text, "group")) {
-            (id, _) if id != text => &format!("user:{id}"),
-            (_, id) if id != text => &format!("group:{id}"),
+            // An ARN always means the id.
+            (id, _) if id != text => &format!("user:{text}"),
+            (_, id) if id != text => &format!("group:{text}"),
             _ => text,
         };
         if let Some(name) = text.strip_prefix("user:") {

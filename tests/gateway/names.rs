@@ -39,11 +39,10 @@ async fn a_list_answers_for_each_of_its_things() {
 }
 
 #[tokio::test]
-async fn ids_and_arns_are_taken_as_they_are() {
+async fn arns_are_taken_as_they_are_and_an_id_is_looked_up_as_a_name_once() {
     let (host, script) = (Host::new(), Arc::new(Script::new(1)));
     let gateway = host.gateway(&script);
     let (user, group) = (id(1, 0), id(2, 0));
-    assert_eq!(gateway.user_id(&user, &P, &Silent).await.unwrap(), user);
     let arn = format!("arn:aws:identitystore:::user/{user}");
     assert_eq!(gateway.user_id(&arn, &P, &Silent).await.unwrap(), user);
     assert_eq!(gateway.principal(&arn, &P, &Silent).await.unwrap().kind, PrincipalKind::User);
@@ -51,6 +50,12 @@ async fn ids_and_arns_are_taken_as_they_are() {
     assert_eq!(gateway.group_id(&arn, &P, &Silent).await.unwrap(), group);
     assert_eq!(gateway.principal(&arn, &P, &Silent).await.unwrap().kind, PrincipalKind::Group);
     assert_eq!(script.calls(), [""; 0]);
+    for _ in 0..2 {
+        assert_eq!(gateway.user_id(&user, &P, &Silent).await.unwrap(), user);
+        assert_eq!(gateway.group_id(&group, &P, &Silent).await.unwrap(), group);
+    }
+    let once = [format!("UserIdByName(\"{user}\")"), format!("GroupIdByName(\"{group}\")")];
+    assert_eq!(script.calls()[1..], once);
 }
 
 #[tokio::test]

@@ -94,12 +94,11 @@ pub(crate) fn permission_sets(change: SetChange, globals: &GlobalArgs, output: &
         }
         SetChange::Provision { permission_set, account, .. } => {
             let set = writer.certain(Noun::PermissionSet, &permission_set)?;
-            let steps = match account {
-                Some(account) => vec![provision(&set, Some(&writer.certain(Noun::Account, &account)?))],
-                None => {
-                    let accounts = writer.accounts_of(&set)?;
-                    writer.provision_all(&set, accounts.as_deref())?
-                }
+            let steps = if let Some(account) = account {
+                vec![provision(&set, Some(&writer.certain(Noun::Account, &account)?))]
+            } else {
+                let accounts = writer.accounts_of(&set)?;
+                writer.provision_all(&set, accounts.as_deref())?
             };
             writer.carry_out(steps, PROVISIONING)
         }
