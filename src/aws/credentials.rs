@@ -64,12 +64,11 @@ impl Kept {
             return Ok(credentials.clone());
         }
         self.judge.known_before()?;
-        let (source, exchanges) = match state.source.take() {
-            Some(kept) => kept,
-            None => {
-                let exchanges = Exchanges::default();
-                ((self.make)(&exchanges).await, exchanges)
-            }
+        let (source, exchanges) = if let Some(kept) = state.source.take() {
+            kept
+        } else {
+            let exchanges = Exchanges::default();
+            ((self.make)(&exchanges).await, exchanges)
         };
         exchanges.clear();
         let found = tokio::time::timeout(self.patience, source.provide_credentials())

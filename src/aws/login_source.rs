@@ -4,6 +4,7 @@ use super::resolved::Resolved;
 use super::selection::Environment;
 use crate::model::shell_word;
 use sha1::{Digest, Sha1};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// What gives the credentials of the profile in use.
@@ -129,8 +130,12 @@ impl LoginSource {
         let name = session.as_ref().or(start_url.as_ref())?;
         let home = environment.get("HOME").filter(|home| !home.is_empty())?;
         let digest = Sha1::digest(name.as_bytes());
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(PathBuf::from(home).join(".aws/sso/cache").join(hex + ".json"))
+        let mut name = digest.iter().fold(String::with_capacity(45), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        name.push_str(".json");
+        Some(PathBuf::from(home).join(".aws/sso/cache").join(name))
     }
 
     /// The profile that has to log in, or whose keys they are.

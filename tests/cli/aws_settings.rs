@@ -40,7 +40,7 @@ fn a_text_that_cannot_be_sent_in_a_header_is_exit_2_with_the_name_of_its_variabl
     let ran = ask(&home, &server, "user list --profile p", &[]).code(2);
     ran.stderr_has("`aws_access_key_id` of profile `p` contains a control character").stderr_has(".aws/credentials");
     let tool = r#"[profile tool]
-credential_process = echo '{"Version": 1, "AccessKeyId": "AKID\r", "SecretAccessKey": "s"}'
+credential_process = printf %s '{"Version": 1, "AccessKeyId": "AKID\r", "SecretAccessKey": "s"}'
 "#;
     std::fs::write(home.path().join(".aws/config"), tool).unwrap();
     let url = format!("http://{}", server.host);

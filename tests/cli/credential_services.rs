@@ -121,7 +121,12 @@ fn home() -> Home {
 
 fn sha1(text: &str) -> String {
     use sha1::Digest;
-    sha1::Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    let digest = sha1::Sha1::digest(text.as_bytes());
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// Asks for users where every service that gives credentials is `server`.

@@ -31,8 +31,8 @@ impl From<GatewayError> for Failure {
             }
             GatewayError::NotLoggedIn { hint, .. }
             | GatewayError::LoginExpired { hint, .. }
-            | GatewayError::CredentialsRefused { hint, .. } => Failure::new(code, message).hint(hint),
-            GatewayError::Configuration { hint, .. } => Failure::new(code, message).hint(hint),
+            | GatewayError::CredentialsRefused { hint, .. }
+            | GatewayError::Configuration { hint, .. } => Failure::new(code, message).hint(hint),
             GatewayError::AccessDenied { .. } => Failure::new(code, message).hint(DOCTOR),
             GatewayError::NotFound { what } => {
                 let find = ["user", "group", "permission set"]
