@@ -24,7 +24,7 @@ pub use error_class::{CODES, ErrorClass};
 pub use login::{Login, login};
 pub use login_source::{Renewal, renewal};
 pub use resolved::{Chosen, Resolved, Service, resolve};
-pub use selection::{Environment, browser_login, credential_fingerprint, environment};
+pub use selection::{Environment, browser_login, credential_fingerprint, credential_program, environment, mfa_device};
 
 use crate::clock::UnixMillis;
 use crate::http;

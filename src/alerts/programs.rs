@@ -18,8 +18,12 @@ pub fn missing_programs(settings: &config::Alerts) -> Vec<String> {
     if Channel::Mail.is_enabled(settings) {
         if email.transport == Transport::Sendmail {
             missing.extend(sendmail::find().err().map(|error| format!("alerts.email.transport: {error}")));
-        } else if let (Transport::Smtp, Some(program)) = (email.transport, email.password_command.first()) {
-            wanted.push(("alerts.email.password_command", program));
+        } else if email.transport == Transport::Smtp {
+            let commands = [
+                ("alerts.email.password_command", &email.password_command),
+                ("alerts.email.token_command", &email.token_command),
+            ];
+            wanted.extend(commands.into_iter().filter_map(|(key, argv)| Some((key, argv.first()?.as_str()))));
         }
     }
     if Channel::Webhook.is_enabled(settings)

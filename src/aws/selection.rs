@@ -81,6 +81,38 @@ pub fn browser_login(profile: Option<&str>, environment: &Environment) -> Option
     None
 }
 
+/// That a profile, or one that it takes its credentials from, needs a code of an MFA device, as a sentence.
+pub fn mfa_device(profile: Option<&str>, environment: &Environment) -> Option<String> {
+    let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
+    let resolved = resolve(&settings, environment);
+    let first = resolved.profile().value.clone();
+    let mut name = first.clone();
+    for _ in 0..8 {
+        let section = resolved.files.profile(&name)?;
+        if let Some(serial) = section.get("mfa_serial") {
+            return Some(format!("profile `{first}` assumes a role with the MFA device `{serial}` (mfa_serial)"));
+        }
+        name = section.get("source_profile").filter(|source| *source != name)?.to_owned();
+    }
+    None
+}
+
+/// The program that gives a profile its credentials, its own or that of the profile it takes them from.
+pub fn credential_program(profile: Option<&str>, environment: &Environment) -> Option<String> {
+    let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
+    let resolved = resolve(&settings, environment);
+    let mut name = resolved.profile().value.clone();
+    // A chain of source_profile ends somewhere, or goes round.
+    for _ in 0..8 {
+        let section = resolved.files.profile(&name)?;
+        if let Some(command) = section.get("credential_process") {
+            return super::files::words(command).and_then(|words| words.into_iter().next());
+        }
+        name = section.get("source_profile").filter(|source| *source != name)?.to_owned();
+    }
+    None
+}
+
 fn stamp(path: &Path) -> Option<String> {
     let found = std::fs::metadata(path).ok()?;
     Some(format!("{}.{:09} {} {}", found.mtime(), found.mtime_nsec(), found.len(), found.ino()))

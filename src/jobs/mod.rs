@@ -7,6 +7,7 @@
 
 mod ahead;
 mod cancel;
+mod daemon_unit;
 mod due;
 mod error;
 mod history;
@@ -36,6 +37,7 @@ mod rehearsal;
 
 pub use ahead::{Coming, Outlook, Simulated, coming, simulate};
 pub use cancel::{Cancelled, cancel};
+pub use daemon_unit::DAEMON;
 pub use due::{Due, Missed, due, jitter_of};
 pub use error::JobError;
 pub use history::RunRow;
@@ -50,7 +52,7 @@ pub use outcome::{Outcome, Report, exit_code};
 pub use partial::PartialRuns;
 pub use record::{MISCONFIGURED, misconfigured};
 pub use runner::{Context, Slots, Wanted, run};
-pub use service::{For, SERVICE, Service, ServiceFile, USER, longest, user_units};
+pub use service::{For, SERVICE, STANDARD_PATH, Service, ServiceFile, USER, longest, user_units};
 pub use stop::Stop;
 pub use stuck::{Stuck, stuck};
 pub use work::{Ending, Run, Work, Works};

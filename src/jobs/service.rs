@@ -13,6 +13,8 @@ use std::time::Duration;
 pub const SERVICE: &str = "awsideman-jobs";
 /// The user of a host-wide service.
 pub const USER: &str = "awsideman";
+/// Where systemd lets a service search for programs; cron alone has less.
+pub const STANDARD_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What a service may take beyond the timeouts of its jobs: mails are sent after them.
 const AFTER: Duration = Duration::from_secs(60);
 
@@ -36,6 +38,8 @@ pub struct Service {
     pub grace: Duration,
     /// Whom for.
     pub whom: For,
+    /// Folders of programs that it needs, besides [`STANDARD_PATH`].
+    pub path: Vec<PathBuf>,
 }
 
 /// A file to write.
@@ -62,11 +66,21 @@ impl Service {
         ]
     }
 
-    /// The line for cron; for the host with the user's name, as `/etc/cron.d` wants it.
+    /// The line for cron; for the host with the user's name, as `/etc/cron.d` wants it. A line in the table of a user sets
+    /// its own PATH: a line above it would be for the other lines too.
     pub fn cron_line(&self) -> String {
         let words: Vec<String> = self.command.iter().map(|word| for_cron(word)).collect();
-        let user = if self.whom == For::Host { format!("{USER}  ") } else { String::new() };
-        format!("* * * * *  {user}{}", words.join(" "))
+        let before = match self.whom {
+            For::Host => format!("{USER}  "),
+            For::User => format!("PATH={} ", for_cron(&self.search_path())),
+        };
+        format!("* * * * *  {before}{}", words.join(" "))
+    }
+
+    /// Every folder that it searches for programs.
+    fn search_path(&self) -> String {
+        let more = self.path.iter().map(|folder| format!(":{}", folder.display())).collect::<String>();
+        format!("{STANDARD_PATH}{more}")
     }
 
     /// The file for `/etc/cron.d`.
@@ -75,18 +89,17 @@ impl Service {
             "# awsideman: every minute, run what is due. Silent while all goes well; cron mails what is printed.\n\
              # AWS credentials: an instance role needs nothing here; otherwise name a profile that works without a\n\
              # person, whose files the user {USER} can read. cron passes on no variable of yours.\n\
-             #AWS_PROFILE=identity-readonly\n#AWS_REGION=eu-west-1\n#MAILTO=on-call@example.com\n{}\n",
+             #AWS_PROFILE=identity-readonly\n#AWS_REGION=eu-west-1\n#MAILTO=on-call@example.com\n\
+             # cron itself searches /usr/bin and /bin alone.\nPATH={}\n{}\n",
+            self.search_path(),
             self.cron_line()
         );
         ServiceFile { name: USER.to_owned(), text }
     }
 
-    fn unit(&self) -> String {
-        let command: Vec<String> = self.command.iter().map(|word| for_systemd(word)).collect();
-        let mut text = String::from(
-            "# Runs what is due, once. The timer beside it comes every minute; the job files decide what really runs.\n#\n",
-        );
-        text.push_str(match self.whom {
+    /// What a unit says of credentials.
+    pub(super) fn credentials(&self) -> &'static str {
+        match self.whom {
             For::Host => {
                 "# AWS credentials: an instance role needs nothing here. Otherwise name a profile that works without a person in\n\
                  # /etc/awsideman/environment (mode 0600): AWS_PROFILE=..., AWS_REGION=..., AWS_CONFIG_FILE=...\n\
@@ -97,26 +110,44 @@ impl Service {
                  # expires within hours. Variables go into ~/.config/awsideman/environment (mode 0600): AWS_PROFILE=...\n\
                  # To run while nobody is logged in: loginctl enable-linger\n"
             }
-        });
+        }
+    }
+
+    /// As whom it runs, with which variables and directories.
+    pub(super) fn place(&self) -> String {
+        let mut text = match self.whom {
+            For::Host => format!(
+                "User={USER}\nEnvironmentFile=-/etc/awsideman/environment\nCacheDirectory=awsideman\n\
+                 CacheDirectoryMode=0700\nStateDirectory=awsideman\nStateDirectoryMode=0700\n\
+                 LogsDirectory=awsideman\nLogsDirectoryMode=0700\n"
+            ),
+            For::User => "EnvironmentFile=-%h/.config/awsideman/environment\n".to_owned(),
+        };
+        if !self.path.is_empty() {
+            let _ = writeln!(text, "Environment={}", for_systemd(&format!("PATH={}", self.search_path())));
+        }
+        text
+    }
+
+    fn unit(&self) -> String {
+        let command: Vec<String> = self.command.iter().map(|word| for_systemd(word)).collect();
+        let mut text = String::from(
+            "# Runs what is due, once. The timer beside it comes every minute; the job files decide what really runs.\n#\n",
+        );
+        text.push_str(self.credentials());
         // Writing to a text cannot fail.
         let _ = write!(
             text,
             "[Unit]\nDescription=awsideman: jobs that are due\nDocumentation=man:awsideman-jobs(1)\n{}\
              # Told when a run fails for another reason than those below:\n# OnFailure=notify-operator@%n.service\n\n\
              [Service]\nType=oneshot\nExecStart={}\n{}\
-             # 3: a job was partial; it alerts after `alerts.partial_runs` in a row. 6: a health finding is critical, and alerts.\n             # 130: stopped by a signal.\n\
+             # 3: a job was partial; it alerts after `alerts.partial_runs` in a row. 6: a health finding is critical, and alerts.\n\
+             # 130: stopped by a signal.\n\
              SuccessExitStatus=3 6 130\n\
              # All jobs to their timeouts, one after the other.\nTimeoutStartSec={}\nTimeoutStopSec={}\nKillMode=mixed\n",
             if self.whom == For::Host { "Wants=network-online.target\nAfter=network-online.target\n" } else { "" },
             command.join(" "),
-            match self.whom {
-                For::Host => format!(
-                    "User={USER}\nEnvironmentFile=-/etc/awsideman/environment\nCacheDirectory=awsideman\n\
-                     CacheDirectoryMode=0700\nStateDirectory=awsideman\nStateDirectoryMode=0700\n\
-                     LogsDirectory=awsideman\nLogsDirectoryMode=0700\n"
-                ),
-                For::User => "EnvironmentFile=-%h/.config/awsideman/environment\n".to_owned(),
-            },
+            self.place(),
             self.longest.as_secs(),
             (self.grace + AFTER).as_secs(),
         );
@@ -129,7 +160,7 @@ impl Service {
 }
 
 /// What the manager of a user may ask for too.
-const ANYWHERE: &str = "NoNewPrivileges=yes
+pub(super) const ANYWHERE: &str = "NoNewPrivileges=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
@@ -138,7 +169,7 @@ SystemCallArchitectures=native
 UMask=0077
 ";
 
-const ON_A_HOST: &str = "ProtectSystem=strict
+pub(super) const ON_A_HOST: &str = "ProtectSystem=strict
 ProtectHome=read-only
 PrivateTmp=yes
 PrivateDevices=yes
@@ -169,7 +200,7 @@ fn is_plain(word: &str) -> bool {
 }
 
 /// A word for `ExecStart=`: its specifiers and variables are not meant.
-fn for_systemd(word: &str) -> String {
+pub(super) fn for_systemd(word: &str) -> String {
     let meant = word.replace('%', "%%").replace('$', "$$");
     if is_plain(word) { meant } else { format!("\"{}\"", meant.replace('\\', "\\\\").replace('"', "\\\"")) }
 }
@@ -192,7 +223,7 @@ mod tests {
 
     fn service(whom: For, words: &[&str]) -> Service {
         let command = words.iter().map(|&word| word.to_owned()).collect();
-        Service { command, longest: Duration::from_secs(1_860), grace: Duration::from_secs(10), whom }
+        Service { command, longest: Duration::from_secs(1_860), grace: Duration::from_secs(10), whom, path: Vec::new() }
     }
 
     #[test]
@@ -202,7 +233,18 @@ mod tests {
         let exec = text.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
         assert_eq!(exec, r#"ExecStart="/opt/my tools/awsideman" --profile "a\"b%%c$$d" "it's""#);
         let line = service(For::User, &words).cron_line();
-        assert_eq!(line, r#"* * * * *  '/opt/my tools/awsideman' --profile 'a"b\%c$d' 'it'\''s'"#);
+        let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        assert_eq!(
+            line,
+            format!("* * * * *  {path} {}", r#"'/opt/my tools/awsideman' --profile 'a"b\%c$d' 'it'\''s'"#)
+        );
+        let more = Service { path: vec!["/opt/50%/bin".into()], ..service(For::User, &words) };
+        assert!(more.cron_line().contains(":/bin:/opt/50\\%/bin' "), "{}", more.cron_line());
+        let unit = more.systemd()[0].text.clone();
+        assert!(
+            unit.lines().any(|line| line.starts_with("Environment=\"PATH=/usr") && line.ends_with(":/opt/50%%/bin\"")),
+            "{unit}"
+        );
     }
 
     #[test]
@@ -216,7 +258,10 @@ mod tests {
         assert!(!user.contains("User=") && !user.contains("ProtectSystem") && user.contains("NoNewPrivileges=yes"));
         assert!(user.contains("OnFailure=") && user.contains("TimeoutStopSec=70"));
         let cron = service(For::Host, &words).cron_file();
-        assert!(cron.text.ends_with("* * * * *  awsideman  /usr/bin/awsideman jobs run\n") && cron.name == "awsideman");
+        assert!(
+            cron.text.ends_with(":/bin\n* * * * *  awsideman  /usr/bin/awsideman jobs run\n")
+                && cron.name == "awsideman"
+        );
     }
 
     #[test]

@@ -143,7 +143,10 @@ fn a_crontab_keeps_its_other_lines_and_has_ours_once() {
     let text = std::fs::read_to_string(&table).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!((lines.len(), lines[0]), (2, "0 1 * * *  backup"), "{text}");
-    assert!(lines[1].starts_with("* * * * *  /") && lines[1].contains(" jobs run"), "{text}");
+    assert!(
+        lines[1].starts_with("* * * * *  PATH=/usr/local/sbin:") && lines[1].contains("awsideman jobs run"),
+        "{text}"
+    );
 }
 
 fn kinds(world: &mut World) {
@@ -160,6 +163,8 @@ fn kinds(world: &mut World) {
     world.set("AWSIDEMAN_ALERTS_EMAIL_ENABLED", "true").set("AWSIDEMAN_ALERTS_EMAIL_TRANSPORT", "file");
     world.set("AWSIDEMAN_ALERTS_EMAIL_FROM", "a@example.com").set("AWSIDEMAN_ALERTS_EMAIL_TO", "b@example.com");
     world.set("AWSIDEMAN_ALERTS_EMAIL_DIR", mail.to_str().unwrap());
+    // Here the first good run resolves.
+    world.set("AWSIDEMAN_ALERTS_RECOVERY_DELAY", "0");
 }
 
 fn mails(world: &World) -> Vec<String> {

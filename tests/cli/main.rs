@@ -32,6 +32,7 @@ mod jobs_ahead;
 mod jobs_cancel;
 mod jobs_document;
 mod jobs_faults;
+mod jobs_install;
 mod jobs_processes;
 mod jobs_told;
 mod limits;

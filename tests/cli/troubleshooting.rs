@@ -33,6 +33,7 @@ const CHAPTERS: &[(&str, Prepare)] = &[
     ("Health", with_a_low_hit_rate),
     ("Monitoring", with_a_low_hit_rate),
     ("Recovery", damaged),
+    ("Stuck: jobs, keys, disks, AWS", used),
     ("Emergency: the cache out of the way", used),
 ];
 
@@ -229,5 +230,6 @@ chapters! {
     health: "Health",
     monitoring: "Monitoring",
     recovery: "Recovery",
+    stuck: "Stuck: jobs, keys, disks, AWS",
     emergency: "Emergency: the cache out of the way",
 }

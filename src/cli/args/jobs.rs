@@ -192,19 +192,24 @@ pub struct LogsArgs {
 #[command(
     long_about = "Have systemd or cron run what is due.\n\n\
         Shows the files first and asks before it writes them. systemd gets a hardened service and a timer that comes \
-        every minute, cron one line; what runs is decided by the job files either way. A service has nobody to log \
-        in with a browser: a profile that does is refused unless told otherwise.",
+        every minute, cron one line, --daemon a service that keeps running; the job files decide what runs. Checks that \
+        the service user can run the program and read the configuration, and lists the variables and the PATH that this \
+        shell has and the service has not. A profile that needs a browser login or an MFA code is refused.",
     after_help = "Examples:\n  awsideman jobs install --systemd --dry-run\n  \
-        awsideman jobs install --systemd --user\n  sudo awsideman jobs install --cron --profile reader"
+        awsideman jobs install --systemd --user\n  sudo awsideman jobs install --cron --profile reader\n  \
+        awsideman jobs install --daemon --dry-run"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct InstallArgs {
     /// Write a systemd service and timer
-    #[arg(long, required_unless_present = "cron", conflicts_with = "cron")]
+    #[arg(long, required_unless_present_any = ["cron", "daemon"], conflicts_with_all = ["cron", "daemon"])]
     pub systemd: bool,
     /// Write a line for cron
-    #[arg(long)]
+    #[arg(long, conflicts_with = "daemon")]
     pub cron: bool,
+    /// Write a systemd service for `jobs daemon`
+    #[arg(long)]
+    pub daemon: bool,
     /// For this user alone, not for the whole host
     #[arg(long)]
     pub user: bool,

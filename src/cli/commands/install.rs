@@ -1,17 +1,22 @@
 //! `jobs install`: has systemd or cron run what is due.
 //!
-//! Neighbours: `jobs/service.rs` writes the texts, `aws/` knows which profiles log in with a browser. Promise: what will be
-//! written is shown before it is asked about; a file that systemd would refuse is not written; nothing is started.
+//! What will be written is shown before the question. A service that could not run, and a file that systemd would refuse,
+//! are not written; nothing is started.
 
+mod reach;
+mod survey;
+
+use crate::app::App;
 use crate::aws;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::InstallArgs;
 use crate::cli::ask::ask;
 use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::output::{Output, Page, Style};
 use crate::cli::session::{Need, Session};
-use crate::config::{Format, Job};
-use crate::jobs::{For, SERVICE, Service, ServiceFile, USER, longest, user_units};
+use crate::config::{Format, Job, Sources, paths};
+use crate::jobs::{DAEMON, For, SERVICE, Service, ServiceFile, USER, longest, user_units};
+use reach::Account;
 use serde_json::json;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -20,6 +25,9 @@ use std::process::{Command, Stdio};
 
 /// By what our line in somebody's crontab is found again.
 const MARK: &str = "# awsideman jobs install";
+
+/// Where the daemon's page is, unless the configuration says so.
+const PAGE: &str = "127.0.0.1:9464";
 
 /// Where something is written, and what.
 struct Plan {
@@ -38,13 +46,32 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
     }
     let jobs = session.app.jobs()?;
     let mut notices = session.notices.clone();
-    refuse_browser_logins(&session, &jobs, arguments.allow_sso_login, &mut notices)?;
-    notices.extend(variables_left_behind());
+    let profiles = profiles(&session.app, &jobs);
+    refuse_browser_logins(&profiles, arguments.allow_sso_login, &mut notices)?;
+    refuse_mfa(&profiles)?;
     let whom = if arguments.user { For::User } else { For::Host };
+    let command = command(arguments, globals, &session.app)?;
+    let account = if arguments.user { Account::own() } else { Account::named(USER) };
+    let subject = survey::Subject {
+        app: &session.app,
+        account: &account,
+        whom,
+        has_own_tmp: !arguments.cron && !arguments.user,
+        program: Path::new(&command[0]),
+        files: &paths(&Sources::from_process(globals.config.clone())),
+        profiles: &profiles,
+        variables_file: variables_file(arguments),
+    };
+    let survey::Survey { problems, notices: more, path } = subject.survey();
+    notices.extend(more);
     let grace = session.app.config().jobs.grace;
-    let service = Service { command: command(globals)?, longest: longest(&jobs, grace), grace, whom };
-    let plan = if arguments.systemd { systemd(&service)? } else { cron(&service)? };
-    let verified = if arguments.systemd { verify(&plan.files, whom, &mut notices)? } else { None };
+    let service = Service { command, longest: longest(&jobs, grace), grace, whom, path };
+    let plan = match (arguments.systemd, arguments.daemon) {
+        (true, _) => systemd(service.systemd(), &format!("{SERVICE}.timer"), whom, &account)?,
+        (_, true) => systemd(vec![service.daemon()], &format!("{DAEMON}.service"), whom, &account)?,
+        (false, false) => cron(&service, &account)?,
+    };
+    let verified = if arguments.cron { None } else { verify(&plan.files, whom, &mut notices)? };
 
     let document = json!({
         "schema_version": 1,
@@ -53,6 +80,7 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
         "crontab": plan.crontab,
         "verified": verified,
         "next": plan.next,
+        "problems": problems,
         "notices": notices,
     });
     if output.format() == Format::Table {
@@ -61,7 +89,21 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
         }
     }
     if arguments.dry_run {
-        return output.report(&document, &shown(&plan).line("Dry run: nothing was done."));
+        let mut page = next_lines(shown(&plan), &plan).line("Dry run: nothing was done.");
+        for problem in &problems {
+            page = page.marked(Style::Bad, "problem", problem);
+        }
+        return output.report(&document, &page);
+    }
+    if !problems.is_empty() {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("the service could not run as {}; nothing was written", account.name),
+        )
+        .details(problems)
+        .hint(
+            "put the program into /usr/local/bin and the configuration into /etc/awsideman, readable for that user",
+        ));
     }
     if output.format() == Format::Table {
         output.talk().write(&shown(&plan).text(None, false));
@@ -80,10 +122,12 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
     if plan.crontab.is_some() {
         page = page.line("Written: your crontab");
     }
-    for next in &plan.next {
-        page = page.line(format!("Next: {next}"));
-    }
-    output.report(&document, &page)
+    output.report(&document, &next_lines(page, &plan))
+}
+
+/// The commands that matter once the files are there.
+fn next_lines(page: Page, plan: &Plan) -> Page {
+    plan.next.iter().fold(page, |page, next| page.line(format!("Next: {next}")))
 }
 
 fn shown(plan: &Plan) -> Page {
@@ -97,8 +141,8 @@ fn shown(plan: &Plan) -> Page {
     }
 }
 
-/// The command that is run every minute: this program, with the choices that were made here.
-fn command(globals: &GlobalArgs) -> Result<Vec<String>, Failure> {
+/// The command that is run: this program, with the choices that were made here.
+fn command(arguments: &InstallArgs, globals: &GlobalArgs, app: &App) -> Result<Vec<String>, Failure> {
     let fail = |error| Failure::new(Code::Failed, format!("the path of this program cannot be found: {error}"));
     let mut words = vec![std::env::current_exe().map_err(fail)?.display().to_string()];
     if let Some(path) = &globals.config {
@@ -110,19 +154,18 @@ fn command(globals: &GlobalArgs) -> Result<Vec<String>, Failure> {
             words.extend([flag.to_owned(), value.clone()]);
         }
     }
-    words.extend(["jobs".to_owned(), "run".to_owned()]);
+    let more: &[&str] = match (arguments.daemon, app.config().daemon.listen) {
+        (false, _) => &["jobs", "run"],
+        (true, Some(_)) => &["jobs", "daemon"],
+        (true, None) => &["jobs", "daemon", "--listen", PAGE],
+    };
+    words.extend(more.iter().map(|&word| word.to_owned()));
     Ok(words)
 }
 
-/// A service has nobody to log in.
-fn refuse_browser_logins(
-    session: &Session,
-    jobs: &[Job],
-    allowed: bool,
-    notices: &mut Vec<String>,
-) -> Result<(), Failure> {
-    let environment = aws::environment();
-    let chosen = session.app.config().profile.clone();
+/// Every profile that an enabled job uses.
+fn profiles(app: &App, jobs: &[Job]) -> Vec<Option<String>> {
+    let chosen = app.config().profile.clone();
     let mut profiles: Vec<Option<String>> = Vec::new();
     for job in jobs.iter().filter(|job| job.enabled) {
         let own = job.profiles.iter().cloned().map(Some);
@@ -130,6 +173,22 @@ fn refuse_browser_logins(
     }
     profiles.sort();
     profiles.dedup();
+    profiles
+}
+
+/// Where a service's variables go.
+fn variables_file(arguments: &InstallArgs) -> &'static str {
+    match (arguments.cron, arguments.user) {
+        (true, true) => "your crontab, as lines NAME=value above the line",
+        (true, false) => "/etc/cron.d/awsideman, as lines NAME=value above the line",
+        (false, true) => "~/.config/awsideman/environment (mode 0600)",
+        (false, false) => "/etc/awsideman/environment (mode 0600)",
+    }
+}
+
+/// A service cannot log in with a browser.
+fn refuse_browser_logins(profiles: &[Option<String>], allowed: bool, notices: &mut Vec<String>) -> Result<(), Failure> {
+    let environment = aws::environment();
     let found: Vec<String> =
         profiles.iter().filter_map(|profile| aws::browser_login(profile.as_deref(), &environment)).collect();
     if found.is_empty() {
@@ -139,58 +198,78 @@ fn refuse_browser_logins(
         notices.push(format!("{}; jobs fail whenever that login is over", found.join("; ")));
         return Ok(());
     }
-    Err(Failure::new(Code::Usage, "a service has nobody to log in with a browser")
+    Err(Failure::new(Code::Usage, "a service cannot log in with a browser")
         .details(found)
         .hint("name a profile with a role or keys (`--profile`), or accept this with `--allow-sso-login`"))
 }
 
-/// Variables that choose something now and that a service will not see.
-fn variables_left_behind() -> Option<String> {
-    let mut names: Vec<String> = std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("AWSIDEMAN_") || name == "AWS_PROFILE" || name == "AWS_CONFIG_FILE")
-        .collect();
-    names.sort();
-    (!names.is_empty()).then(|| {
-        format!(
-            "{} are set here and not there: use a configuration file, or the unit's EnvironmentFile",
-            names.join(", ")
-        )
-    })
+/// A service cannot enter the code of an MFA device.
+fn refuse_mfa(profiles: &[Option<String>]) -> Result<(), Failure> {
+    let environment = aws::environment();
+    let found: Vec<String> =
+        profiles.iter().filter_map(|profile| aws::mfa_device(profile.as_deref(), &environment)).collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Code::Usage, "a service cannot enter the code of an MFA device")
+        .details(found)
+        .hint("name a profile whose role needs no MFA (`--profile`), such as an instance role"))
 }
 
-fn systemd(service: &Service) -> Result<Plan, Failure> {
+/// The command that makes the service user, where there is none.
+fn new_user(account: &Account) -> Option<String> {
+    let make = format!("useradd --system --create-home --home-dir /var/lib/{USER} --shell /usr/sbin/nologin {USER}");
+    (account.name == USER && !account.exists()).then_some(make)
+}
+
+fn systemd(files: Vec<ServiceFile>, started: &str, whom: For, account: &Account) -> Result<Plan, Failure> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let (folder, user) = match service.whom {
+    let (folder, user) = match whom {
         For::Host => (PathBuf::from("/etc/systemd/system"), ""),
         For::User => {
             let folder = user_units(variable("XDG_CONFIG_HOME"), variable("HOME"));
             (folder.ok_or_else(|| Failure::new(Code::Usage, "HOME is not set"))?, " --user")
         }
     };
-    let mut next = Vec::new();
-    if service.whom == For::Host {
-        next.push(format!(
-            "id {USER} || useradd --system --home-dir /var/lib/awsideman --shell /usr/sbin/nologin {USER}"
-        ));
-    }
-    next.push(format!("systemctl{user} daemon-reload && systemctl{user} enable --now {SERVICE}.timer"));
-    let files = service.systemd().into_iter().map(|file| (folder.join(file.name), file.text)).collect();
+    let unit = files.first().map(|file| file.name.clone()).unwrap_or_default();
+    let mut next: Vec<String> = new_user(account).into_iter().collect();
+    next.push(format!("systemctl{user} daemon-reload && systemctl{user} enable --now {started}"));
+    next.push(if started.ends_with(".timer") {
+        format!("systemctl{user} start {unit}    # runs once, now")
+    } else {
+        format!("systemctl{user} reload {unit}    # reads the configuration again")
+    });
+    next.push(if started.ends_with(".timer") {
+        format!("systemctl{user} list-timers {started}")
+    } else {
+        format!("systemctl{user} status {unit}")
+    });
+    next.push(format!("journalctl{user} -u {unit} -n 50"));
+    let files = files.into_iter().map(|file| (folder.join(file.name), file.text)).collect();
     Ok(Plan { files, crontab: None, next })
 }
 
-fn cron(service: &Service) -> Result<Plan, Failure> {
+fn cron(service: &Service, account: &Account) -> Result<Plan, Failure> {
+    let program = service.command.split_last_chunk::<2>().map_or(service.command.as_slice(), |(program, _)| program);
+    let words = program.join(" ");
+    let before = if service.whom == For::Host { format!("sudo -u {USER} ") } else { String::new() };
+    let mut next: Vec<String> = new_user(account).into_iter().collect();
+    next.push(format!("{before}{words} doctor    # as the user that cron runs it as"));
+    next.push(format!("{before}{words} jobs run --verbose    # runs once, now"));
+    next.push(format!("{before}{words} jobs history -n 5"));
     if service.whom == For::Host {
         let ServiceFile { name, text } = service.cron_file();
-        let next = vec![format!("id {USER} || useradd --system --create-home --home-dir /var/lib/awsideman {USER}")];
-        return Ok(Plan { files: vec![(Path::new("/etc/cron.d").join(name), text)], crontab: None, next });
+        let file = Path::new("/etc/cron.d").join(name);
+        next.push(format!("rm {}    # ends it", file.display()));
+        return Ok(Plan { files: vec![(file, text)], crontab: None, next });
     }
+    next.push("crontab -e    # remove the line to end it".to_owned());
     let present = crontab()?;
     let kept = present.lines().filter(|line| !line.ends_with(MARK));
     let mut lines: Vec<String> = kept.map(str::to_owned).collect();
     // In a crontab a comment stands on a line of its own; behind the command the shell reads it.
     lines.push(format!("{}  {MARK}", service.cron_line()));
-    Ok(Plan { files: Vec::new(), crontab: Some(lines.join("\n") + "\n"), next: Vec::new() })
+    Ok(Plan { files: Vec::new(), crontab: Some(lines.join("\n") + "\n"), next })
 }
 
 fn no_cron(error: &std::io::Error) -> Failure {
