@@ -32,10 +32,6 @@ pub(crate) fn group(n: usize, name: &str) -> Value {
     json!({"GroupId": id(2, n), "DisplayName": name, "Description": format!("number {n}")})
 }
 
-fn account(id: &str) -> Value {
-    json!({"Id": id, "Name": format!("account {}", &id[..1]), "Email": format!("{id}@example.com")})
-}
-
 impl Script {
     pub(crate) fn new(users: usize) -> Script {
         let user = |n| json!({"UserId": id(1, n), "UserName": format!("user{n}"), "Emails": [{"Value": format!("u{n}@example.com")}]});
@@ -58,6 +54,13 @@ impl Script {
     /// One whose second page of users points to itself.
     pub(crate) fn endless() -> Script {
         Script { endless: true, ..Script::new(300) }
+    }
+
+    fn account(&self, id: &str) -> Value {
+        let is_suspended = self.suspended.lock().unwrap().iter().any(|one| one == id);
+        let status = if is_suspended { "SUSPENDED" } else { "ACTIVE" };
+        let name = format!("account {}", &id[..1]);
+        json!({"Id": id, "Name": name, "Email": format!("{id}@example.com"), "Status": status})
     }
 
     pub(crate) fn rule(&self, rule: impl Fn(&str) -> Option<GatewayError> + Send + Sync + 'static) {
@@ -120,16 +123,7 @@ impl Source for Script {
             Listing::Users => self.users.lock().unwrap().clone(),
             Listing::Groups => self.groups.lock().unwrap().clone(),
             Listing::PermissionSets | Listing::ProvisionedPermissionSets(_) => SETS.map(Value::from).into(),
-            Listing::Accounts => {
-                let suspended = self.suspended.lock().unwrap();
-                let status = |id: &str| if suspended.iter().any(|one| one == id) { "SUSPENDED" } else { "ACTIVE" };
-                let with_status = |id: &str| {
-                    let mut found = account(id);
-                    found["Status"] = status(id).into();
-                    found
-                };
-                ACCOUNTS.map(with_status).into()
-            }
+            Listing::Accounts => ACCOUNTS.map(|id| self.account(id)).into(),
             Listing::ProvisionedAccounts(_) => ACCOUNTS.map(Value::from).into(),
             Listing::Assignments { account, permission_set } => {
                 vec![row(account, permission_set, 1), row(account, permission_set, 0)]
@@ -156,7 +150,7 @@ impl Source for Script {
                 find(&groups, "DisplayName", name).map(|group| json!({"GroupId": group["GroupId"]}))
             }
             Single::PermissionSet(arn) => Ok(json!({"PermissionSetArn": arn, "Name": &arn[arn.len() - 1..]})),
-            Single::Account(id) => Ok(account(id)),
+            Single::Account(id) => Ok(self.account(id)),
             other => Err(not_found(&format!("{other:?}"))),
         }
     }
