@@ -6,8 +6,13 @@
 //! does, once for the process, and goes through the proxy that `HTTPS_PROXY` and `NO_PROXY` name.
 
 mod post;
+mod trace;
 
 pub use post::{Answer, HttpFault, Poster};
+pub use trace::attempt;
+
+/// The target of the events that report requests.
+pub const REQUESTS: &str = "awsideman::requests";
 
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -64,6 +69,6 @@ impl HttpConnector for Chooser {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = if request.uri().starts_with("http://") { &self.plain } else { &self.tls };
         // Both clients keep their connectors, and with them their connections, across calls.
-        client.http_connector(&self.settings, &self.components).call(request)
+        trace::traced(request, |request| client.http_connector(&self.settings, &self.components).call(request))
     }
 }

@@ -5,7 +5,12 @@
 //! processes never mix; the file may be renamed at any time (logrotate), since it is opened for each line; it is
 //! readable by its owner (or group) alone, and holds ids, not names.
 
+mod live;
+
+pub use live::{Live, Print};
+
 use crate::clock::{self, Clock, SystemClock};
+pub use crate::http::REQUESTS;
 use crate::private::{self, Access, Open};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +20,10 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
 
+/// The target of events about waits.
+pub const WAITS: &str = "awsideman::waits";
 /// A file of this many bytes is set aside.
 const LARGEST: u64 = 10 * 1024 * 1024;
 /// How many files that were set aside are kept.
@@ -50,30 +58,39 @@ pub struct LogSettings {
 
 /// Begins the log of this process; the first one wins, whatever comes later. Nothing is opened before the first line,
 /// except for a file to [`LogSettings::create`].
-pub fn begin(settings: LogSettings) {
-    let (level, format) = (settings.level, settings.format);
-    if level == LevelFilter::OFF {
-        return;
+/// `live` is what is printed meanwhile.
+pub fn begin(settings: LogSettings, live: Option<Live>) {
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
+    if settings.level != LevelFilter::OFF {
+        layers.push(file_layer(settings));
     }
+    if let Some(live) = live {
+        layers.push(live.with_filter(filter_fn(|event| live::is_live(event.target()))).boxed());
+    }
+    if !layers.is_empty() {
+        // Only tests call this twice per process.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layers));
+    }
+}
+
+fn file_layer(settings: LogSettings) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let (level, format) = (settings.level, settings.format);
     if settings.create && !settings.path.exists() {
         // A log that cannot be written is no failure of the command.
         let _ = private::open(&settings.path, Open::Append, settings.access);
     }
     let layer = fmt::layer().with_ansi(false).with_timer(Utc).with_target(false).with_writer(File(settings));
-    // Other crates say what they like, names and paths among it: what of theirs matters is said again by us.
-    let ours = filter_fn(|line| line.target().split("::").next() == Some(env!("CARGO_CRATE_NAME")));
-    // Whoever is second in one process is a test.
-    let _ = match format {
-        LogFormat::Text => tracing::subscriber::set_global_default(
-            tracing_subscriber::registry().with(level).with(layer.with_filter(ours)),
-        ),
+    // Other crates log what they like, names and paths among it: what of theirs matters is logged again here.
+    let ours = filter_fn(move |line| {
+        *line.level() <= level && line.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"))
+    })
+    .with_max_level_hint(level);
+    match format {
+        LogFormat::Text => layer.with_filter(ours).boxed(),
         LogFormat::Json => {
-            let layer = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
-            tracing::subscriber::set_global_default(
-                tracing_subscriber::registry().with(level).with(layer.with_filter(ours)),
-            )
+            layer.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(ours).boxed()
         }
-    };
+    }
 }
 
 struct Utc;

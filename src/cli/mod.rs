@@ -9,6 +9,7 @@ mod ask;
 mod commands;
 pub mod environment;
 pub mod exit;
+mod invocation;
 pub mod man;
 pub mod output;
 pub mod progress;

@@ -23,6 +23,7 @@ pub use view::{Column, View, text};
 use super::args::{ColorChoice, GlobalArgs};
 use super::environment::Environment;
 use super::exit::{Code, Failure};
+use super::invocation::Invocation;
 use crate::config::Format;
 use crate::private;
 use serde::Serialize;
@@ -61,6 +62,7 @@ impl Output {
         let on_terminal = environment.stderr_is_terminal && !dumb;
         let mut talk = Talk::new(environment.stderr, on_terminal, coloured(on_terminal));
         talk.set_quiet(globals.quiet);
+        talk.set_invocation(Invocation::of(globals));
         let target = match &globals.out {
             Some(path) => Target::file(path.clone()),
             None => Target::Stdout(environment.stdout),
@@ -158,11 +160,12 @@ impl Output {
     pub fn report(&mut self, document: &impl Serialize, page: &Page) -> Result<(), Failure> {
         self.has_reported = true;
         if self.format == Format::Table {
-            let text = page.text(self.target.width(), self.colour);
+            let text = page.copyable(self.talk.invocation()).text(self.target.width(), self.colour);
             return self.text(&text);
         }
-        let value = serde_json::to_value(document)
+        let mut value = serde_json::to_value(document)
             .map_err(|error| Failure::new(Code::Failed, format!("cannot print as JSON: {error}")))?;
+        self.talk.invocation().copyable_in(&mut value);
         let text = match self.format {
             Format::Yaml => render::yaml(&value)?,
             Format::Csv => csv_of(&value, self.target.width().is_some())?,

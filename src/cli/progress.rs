@@ -52,6 +52,11 @@ impl Shown {
         self.talk.is_terminal()
     }
 
+    /// Prints a line beneath what is drawn, unless `--quiet`.
+    pub fn line(&self, text: &str) {
+        self.bars.suspend(|| self.talk.line(text));
+    }
+
     /// Asks something, on a line that stays open for the answer.
     pub fn prompt(&self, question: &str) {
         self.bars.suspend(|| self.talk.write(question));

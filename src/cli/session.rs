@@ -11,6 +11,7 @@ use crate::app::{App, AppError, Reading, SandboxHost, sandbox_sources};
 use crate::cache::Provenance;
 use crate::config::{self, Loaded, Sharing, Sources};
 use crate::gateway::{GatewayError, Policy};
+use crate::log::Live;
 use crate::model::format_duration;
 use crate::report::Progress;
 use crate::sandbox::Shape;
@@ -55,8 +56,8 @@ impl Session {
         output.set_default_format(loaded.config.output.format);
         notices.extend(loaded.warnings.iter().cloned());
         let app = Arc::new(join(loaded, sandbox, need, &mut notices)?);
-        crate::log::begin(app.log_settings());
         let progress = Arc::new(Shown::new(output.talk().clone()));
+        crate::log::begin(app.log_settings(), live(globals, &progress));
         let session = Session { app, progress, notices, verbose: globals.verbose > 0 };
         if need == Need::Sound {
             session.say_notices();
@@ -172,6 +173,21 @@ impl Session {
         }
         self.app.finish();
     }
+}
+
+/// What is printed while the command runs: waits on a terminal or with `-v`, requests with `-vv`.
+fn live(globals: &GlobalArgs, progress: &Arc<Shown>) -> Option<Live> {
+    let waits = globals.verbose > 0 || (progress.is_terminal() && !globals.quiet);
+    waits.then(|| {
+        // The log lasts as long as the process, the progress as long as the command.
+        let progress = Arc::downgrade(progress);
+        let print = move |line: &str| {
+            if let Some(progress) = progress.upgrade() {
+                progress.line(line);
+            }
+        };
+        Live::new(globals.verbose > 1, Box::new(print))
+    })
 }
 
 /// Joins the rooms; an emergency command goes on without a group that this host does not have.

@@ -6,6 +6,7 @@
 //! name of a flight holds the number of the newest record that covers its key; what cannot be locked flies alone.
 
 use super::Gateway;
+use super::waiting;
 use crate::cache::Key;
 use crate::state::{Lock, State};
 use crate::store::Address;
@@ -84,6 +85,10 @@ impl Gateway {
 
     /// Waits until the flight of another process has ended; `false` when it has not within the patience.
     pub(super) async fn land(&self, awaited: &Awaited) -> bool {
+        waiting::visible(|| "another process that fetches the same answer".into(), self.ended(awaited)).await
+    }
+
+    async fn ended(&self, awaited: &Awaited) -> bool {
         let began = Instant::now();
         let held = |flights: &Flights| flights.state.is_held(&awaited.name).unwrap_or(false);
         while self.flights.as_ref().is_some_and(held) {

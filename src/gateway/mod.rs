@@ -35,6 +35,7 @@ mod spool;
 mod through;
 mod unchanged;
 mod verify;
+mod waiting;
 mod walk;
 mod warm;
 mod write;

@@ -5,7 +5,9 @@
 //! answered from an entry fetched before it, whatever became of the change; a writer that dies on the way leaves the
 //! fence up.
 
-use super::{Change, Gateway, GatewayError, Journal, Outcome, Pending, Policy, Single, Target, image, unchanged};
+use super::{
+    Change, Gateway, GatewayError, Journal, Outcome, Pending, Policy, Single, Target, image, unchanged, waiting,
+};
 use crate::cache::{CacheError, Dirt, Event, Fences, Told, dirty};
 use crate::report::Progress;
 use crate::state::StateError;
@@ -153,7 +155,8 @@ impl Gateway {
             if waited >= course.writing.patience {
                 return Err(GatewayError::ChangePending { what: change.subject(), request_id: id.to_owned() });
             }
-            tokio::time::sleep(pause).await;
+            let aws = || format!("AWS to finish {}", change.subject());
+            waiting::visible(aws, tokio::time::sleep(pause)).await;
             waited += pause;
             fenced += pause;
             if fenced > course.writing.fences.keep() / 2 {

@@ -57,5 +57,6 @@ mod terminal;
 mod troubleshooting;
 mod truth;
 mod tty;
+mod visible;
 mod warm;
 mod words;

@@ -37,7 +37,7 @@ pub struct GlobalArgs {
     /// Do not ask back
     #[arg(short, long, visible_alias = "force", global = true)]
     pub yes: bool,
-    /// Say more about what is done (can be repeated)
+    /// Show sources and waits; -vv shows each request to AWS
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing but errors

@@ -6,6 +6,7 @@
 use super::escape::{visible, visible_lines};
 use super::talk::Style;
 use super::{object, table};
+use crate::cli::invocation::Invocation;
 
 /// A report for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +64,21 @@ impl Page {
     pub fn marked(mut self, style: Style, mark: impl Into<String>, line: impl Into<String>) -> Page {
         self.blocks.push(Block::Marked(style, mark.into(), line.into()));
         self
+    }
+
+    /// The same page with the flags of the call in the commands that it suggests.
+    pub(super) fn copyable(&self, call: &Invocation) -> Page {
+        let copyable = |text: &String| call.copyable(text).into_owned();
+        let block = |block: &Block| match block {
+            Block::Field(label, value) => Block::Field(label.clone(), copyable(value)),
+            Block::Table(header, rows) => {
+                Block::Table(header.clone(), rows.iter().map(|row| row.iter().map(copyable).collect()).collect())
+            }
+            Block::Line(line) => Block::Line(copyable(line)),
+            Block::Marked(style, mark, line) => Block::Marked(*style, mark.clone(), copyable(line)),
+            Block::Title(title) => Block::Title(title.clone()),
+        };
+        Page { blocks: self.blocks.iter().map(block).collect() }
     }
 
     /// The page as text, for a terminal of this width or for none, with colours or without.

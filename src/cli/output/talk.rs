@@ -5,6 +5,7 @@
 
 use super::escape::visible_lines;
 use crate::cli::exit::Failure;
+use crate::cli::invocation::Invocation;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ pub struct Talk {
     colour: bool,
     quiet: bool,
     json: bool,
+    invocation: Invocation,
 }
 
 /// The colours of words.
@@ -55,7 +57,14 @@ impl Style {
 impl Talk {
     /// Talk to this stream.
     pub fn new(stream: Box<dyn Write + Send>, on_terminal: bool, colour: bool) -> Talk {
-        Talk { stream: Arc::new(Mutex::new(stream)), on_terminal, colour, quiet: false, json: false }
+        Talk {
+            stream: Arc::new(Mutex::new(stream)),
+            on_terminal,
+            colour,
+            quiet: false,
+            json: false,
+            invocation: Invocation::default(),
+        }
     }
 
     /// Whether people read it as it is written.
@@ -70,6 +79,15 @@ impl Talk {
 
     pub(super) fn set_quiet(&mut self, quiet: bool) {
         self.quiet = quiet;
+    }
+
+    /// The flags that suggested commands get.
+    pub(super) fn set_invocation(&mut self, invocation: Invocation) {
+        self.invocation = invocation;
+    }
+
+    pub(super) fn invocation(&self) -> &Invocation {
+        &self.invocation
     }
 
     pub(super) fn set_json(&mut self, json: bool) {
@@ -93,7 +111,7 @@ impl Talk {
     /// Says a line as it is, unless `--quiet`.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            self.write(&format!("{}\n", visible_lines(text)));
+            self.write(&format!("{}\n", visible_lines(&self.invocation.copyable(text))));
         }
     }
 
@@ -102,6 +120,13 @@ impl Talk {
         if failure.is_quiet() {
             return;
         }
+        let copyable = |text: &str| self.invocation.copyable(text).into_owned();
+        let failure = Failure {
+            message: copyable(&failure.message),
+            details: failure.details.iter().map(|detail| copyable(detail)).collect(),
+            hint: failure.hint.as_deref().map(copyable),
+            ..failure.clone()
+        };
         if self.json {
             return self.write(&format!("{}\n", failure.document()));
         }
@@ -117,7 +142,7 @@ impl Talk {
     fn lines(&self, label: &str, style: Style, text: &str) {
         let shown = if self.colour { style.apply(&format!("{label}:")) } else { format!("{label}:") };
         let mut said = String::new();
-        for (index, line) in visible_lines(text).lines().enumerate() {
+        for (index, line) in visible_lines(&self.invocation.copyable(text)).lines().enumerate() {
             let _ = if index == 0 { writeln!(said, "{shown} {line}") } else { writeln!(said, "  {line}") };
         }
         self.write(&said);

@@ -12,9 +12,11 @@ mod tests;
 mod time;
 mod waits;
 
+use super::waiting;
 use super::{Again, Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
 use crate::clock::UnixMicros;
 use crate::config::Pace;
+use crate::http;
 use crate::private::Access;
 use crate::report::Calls;
 use async_trait::async_trait;
@@ -135,16 +137,21 @@ impl Paced {
         loop {
             self.within_budget(&self.counted())?;
             let mut begun = self.time.now();
-            let (error, is_of_call) = match self.source.ready(operation).await {
+            let ready = http::attempt(attempt, self.source.ready(operation));
+            let (error, is_of_call) = match waiting::visible(|| "credentials".into(), ready).await {
                 Ok(()) => {
                     left = left.saturating_sub(span(begun, self.time.now()));
-                    let wait = self.waits.begin(format!("the rate limit of {}", operation_words(operation)));
-                    begun = self.turn(operation, target, attempt, left).await?;
+                    let limit = format!("the rate limit of {}", operation_words(operation));
+                    let wait = self.waits.begin(limit.clone());
+                    let turn = self.turn(operation, target, attempt, left);
+                    begun = waiting::visible(|| limit.clone(), turn).await?;
                     drop(wait);
                     self.count(operation)?;
                     tracing::debug!(operation, attempt, at_us = begun, "a call leaves");
-                    let _wait = self.waits.begin(format!("AWS, {}", operation_words(operation)));
-                    match self.in_time(operation, effect, left, call()).await {
+                    let aws = format!("AWS, {}", operation_words(operation));
+                    let _wait = self.waits.begin(aws.clone());
+                    let answer = self.in_time(operation, effect, left, http::attempt(attempt, call()));
+                    match waiting::visible(|| aws.clone(), answer).await {
                         Ok(answer) => {
                             self.counted().unreachable = None;
                             return Ok(answer);
@@ -179,9 +186,9 @@ impl Paced {
                 return Err(error);
             }
             tracing::debug!(operation, attempt, %error, "trying again");
-            let _wait =
-                self.waits.begin(format!("a pause before attempt {} of {}", attempt + 1, operation_words(operation)));
-            self.time.sleep(pause).await;
+            let next = format!("a pause before attempt {} of {}", attempt + 1, operation_words(operation));
+            let _wait = self.waits.begin(next.clone());
+            waiting::visible(|| next.clone(), self.time.sleep(pause)).await;
             left = left.saturating_sub(pause);
             attempt += 1;
         }

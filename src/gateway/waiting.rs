@@ -1,0 +1,23 @@
+//! Waits that a person can see: after two seconds, and every two seconds from there on, an event says what for.
+
+use crate::log::WAITS;
+use crate::model::format_duration;
+use std::time::{Duration, Instant};
+
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Carries `work` out; while it lasts, `what` is reported with how long it has lasted.
+pub(super) async fn visible<T>(what: impl Fn() -> String + Send, work: impl Future<Output = T> + Send) -> T {
+    let begun = Instant::now();
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = tokio::time::sleep(EVERY) => {
+                let elapsed = format_duration(Duration::from_secs(begun.elapsed().as_secs()));
+                tracing::debug!(target: WAITS, "waiting for {}: {elapsed} so far", what());
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Each request as an event: host, operation, attempt, status and time. Headers, bodies and query strings stay out of
+//! it: they hold tokens and names.
+
+use super::REQUESTS;
+use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use percent_encoding::percent_decode_str;
+use std::time::Instant;
+
+tokio::task_local! {
+    /// Which try of one call the requests of this task are.
+    static ATTEMPT: u32;
+}
+
+/// Carries out a try of a call, so that its requests are reported with the number of the try.
+pub async fn attempt<T>(number: u32, call: impl Future<Output = T> + Send) -> T {
+    ATTEMPT.scope(number, call).await
+}
+
+/// Sends a request and reports it, when anything listens.
+pub(super) fn traced(
+    request: HttpRequest,
+    send: impl FnOnce(HttpRequest) -> HttpConnectorFuture,
+) -> HttpConnectorFuture {
+    if !tracing::enabled!(target: REQUESTS, tracing::Level::DEBUG) {
+        return send(request);
+    }
+    let mut report = Report::of(&request);
+    let answer = send(request);
+    HttpConnectorFuture::new(async move {
+        let answer = answer.await;
+        report.ended(match &answer {
+            Ok(answer) => answer.status().as_u16().to_string(),
+            Err(error) if error.is_timeout() => "timed out".into(),
+            Err(_) => "failed before an answer".into(),
+        });
+        answer
+    })
+}
+
+/// Reports when it is dropped: also a request that was given up.
+struct Report {
+    host: String,
+    operation: String,
+    attempt: u32,
+    begun: Instant,
+    outcome: String,
+}
+
+impl Report {
+    fn of(request: &HttpRequest) -> Report {
+        let uri = request.uri();
+        let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+        let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let header = |name: &str| request.headers().get(name);
+        // Where the SDK tries again by itself, it counts.
+        let own = header("amz-sdk-request").and_then(|text| text.split_once("attempt=")).map(|(_, rest)| rest);
+        let own = own.and_then(|rest| rest.split(';').next()?.trim().parse::<u32>().ok()).unwrap_or(1);
+        let path = path.split('?').next().unwrap_or_default();
+        let operation = match (header("x-amz-target"), action(request)) {
+            (Some(target), _) => target.to_owned(),
+            (None, Some(action)) => action,
+            (None, None) => format!("{} {}", request.method(), if path.is_empty() { "/" } else { path }),
+        };
+        Report {
+            // User and password, should a URL have them, are no part of the host.
+            host: host.rsplit('@').next().unwrap_or_default().to_owned(),
+            operation,
+            attempt: ATTEMPT.try_with(|number| *number).unwrap_or(1).max(own),
+            begun: Instant::now(),
+            outcome: "given up".into(),
+        }
+    }
+}
+
+impl Report {
+    fn ended(&mut self, outcome: String) {
+        self.outcome = outcome;
+    }
+}
+
+/// The operation of a call in the query protocol.
+fn action(request: &HttpRequest) -> Option<String> {
+    let form = std::str::from_utf8(request.body().bytes()?).ok()?;
+    let action = form.split('&').find_map(|pair| pair.strip_prefix("Action="))?;
+    Some(percent_decode_str(action).decode_utf8_lossy().into_owned())
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let Report { host, operation, attempt, begun, outcome } = self;
+        let ms = begun.elapsed().as_millis();
+        tracing::debug!(
+            target: REQUESTS,
+            "request: {operation} at {host}, attempt {attempt}: {outcome} after {ms} ms"
+        );
+    }
+}

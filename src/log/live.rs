@@ -1,0 +1,112 @@
+//! What a person sees of a command while it runs: what it waits for, and each request to AWS.
+
+use super::{REQUESTS, WAITS};
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+
+/// While requests end, nothing is waited for.
+const MOVING: Duration = Duration::from_secs(2);
+/// A wait that lasts is printed again this often.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Prints a line.
+pub type Print = Box<dyn Fn(&str) + Send + Sync>;
+
+/// What is printed while a command runs.
+pub struct Live {
+    requests: bool,
+    print: Print,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    moved: Option<Instant>,
+    printed: Option<Instant>,
+}
+
+impl Live {
+    /// Waits, and with `requests` every request.
+    pub fn new(requests: bool, print: Print) -> Live {
+        Live { requests, print, state: Mutex::default() }
+    }
+
+    /// Whether a line about a wait is printed now.
+    fn is_worth_a_line(&self, now: Instant) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = |at: Option<Instant>, span| at.is_some_and(|at| now.duration_since(at) < span);
+        if recent(state.moved, MOVING) || recent(state.printed, AGAIN) {
+            return false;
+        }
+        state.printed = Some(now);
+        true
+    }
+
+    fn request(&self, line: &str, now: Instant) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.moved, state.printed) = (Some(now), None);
+        drop(state);
+        if self.requests {
+            (self.print)(line);
+        }
+    }
+
+    fn wait(&self, line: &str, now: Instant) {
+        if self.is_worth_a_line(now) {
+            (self.print)(line);
+        }
+    }
+}
+
+/// Whether an event is one of those that are printed.
+pub(super) fn is_live(target: &str) -> bool {
+    target == REQUESTS || target == WAITS
+}
+
+impl<S: Subscriber> Layer<S> for Live {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        match event.metadata().target() {
+            REQUESTS => self.request(&message.0, Instant::now()),
+            _ => self.wait(&message.0, Instant::now()),
+        }
+    }
+}
+
+/// The text of an event.
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn waits_are_printed_when_nothing_moves_and_not_at_every_turn() {
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let kept = Arc::clone(&lines);
+        let live = Live::new(false, Box::new(move |line| kept.lock().unwrap().push(line.to_owned())));
+        let begun = Instant::now();
+        let at = |seconds: u64| begun + Duration::from_secs(seconds);
+        for second in [2, 4, 6, 8, 10, 12] {
+            live.wait(&format!("wait {second}"), at(second));
+        }
+        live.request("request", at(13));
+        live.wait("wait 14", at(14));
+        live.wait("wait 15", at(15));
+        assert_eq!(*lines.lock().unwrap(), ["wait 2", "wait 12", "wait 15"]);
+    }
+}
