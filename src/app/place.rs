@@ -46,7 +46,10 @@ pub(super) fn directory(name: &'static str, path: &Path, access: Access) -> Dire
         reading(Level::Critical, format!("{shown} is {what}"), hint)
     } else if found.uid() != us && !group {
         let message = format!("{shown} belongs to user {}, not to user {us}", found.uid());
-        reading(Level::Critical, message, "name a directory of your own in the configuration")
+        let hint = format!(
+            "take it over with `sudo chown -R {us} '{shown}'`, or name your own directory in the configuration"
+        );
+        reading(Level::Critical, message, &hint)
     } else if mode & 0o002 != 0 || (mode & 0o020 != 0 && !group) {
         let hint = format!("take that right away with `chmod go-w '{shown}'`, after a check of what is in it");
         reading(Level::Critical, format!("{shown} may be written by others (mode {mode:04o})"), &hint)

@@ -3,7 +3,7 @@
 //! Each check yields one finding, fine or not. A state that stops the cache is critical; one that can wait is a warning.
 
 use super::judge::{finding, fine, grade, since};
-use super::measurements::Measurements;
+use super::measurements::{DirectoryReading, Measurements};
 use super::{Finding, Level};
 use crate::config;
 use crate::model::format_duration;
@@ -62,10 +62,9 @@ pub(super) fn store(found: &Measurements) -> Finding {
         (Some(problem), _) => {
             // A new cache would not have the key either.
             let is_key = problem.starts_with("the encryption key");
-            critical(
-                format!("The cache cannot be used: {problem}"),
-                if is_key { KEY } else { "awsideman cache recover" },
-            )
+            // Nor would it be made in a directory that cannot be used.
+            let otherwise = unusable(found).map_or("awsideman cache recover", remedy);
+            critical(format!("The cache cannot be used: {problem}"), if is_key { KEY } else { otherwise })
         }
     }
 }
@@ -80,7 +79,18 @@ pub(super) fn directories(found: &Measurements) -> Finding {
         Level::Critical => format!("Directories cannot be used: {}", messages.join("; ")),
         _ => format!("Directories need attention: {}", messages.join("; ")),
     };
-    finding("directories", worst, words, String::new(), DOCTOR, false)
+    let next = wrong().find(|directory| directory.level == worst).map_or(DOCTOR, remedy);
+    finding("directories", worst, words, String::new(), next, false)
+}
+
+/// The first directory that cannot be used.
+fn unusable(found: &Measurements) -> Option<&DirectoryReading> {
+    found.directories.iter().find(|directory| directory.level == Level::Critical)
+}
+
+/// The command in the hint of a directory, as `chown` or `chmod`.
+fn remedy(directory: &DirectoryReading) -> &str {
+    directory.hint.split('`').nth(1).unwrap_or(DOCTOR)
 }
 
 pub(super) fn login(found: &Measurements, health: &config::Health) -> Finding {

@@ -249,3 +249,27 @@ fn no_symlink_is_followed_in_our_directories() {
         assert_eq!(mode(&victim), 0o644, "{name}");
     }
 }
+
+#[test]
+fn a_directory_of_another_owner_or_mode_names_the_chown_or_chmod_to_type() {
+    let mut world = World::small();
+    let dir = world.beside("cache");
+    std::fs::create_dir(&dir).unwrap();
+    world.set("AWSIDEMAN_CACHE_DIR", &dir.display().to_string());
+    let says = |command: &str| {
+        for words in ["cache health", "doctor", "cache warm users"] {
+            let ran = world.run(words.split(' '));
+            assert!(ran.exit != 0, "{ran:?}");
+            ran.says(command).says(&dir.display().to_string());
+        }
+        // An answer does not depend on the cache.
+        world.run(["user", "list"]).ok();
+    };
+    set_mode(&dir, 0o777);
+    says("chmod go-w");
+    if rustix::process::geteuid().is_root() {
+        set_mode(&dir, 0o700);
+        std::os::unix::fs::chown(&dir, Some(ANN), None).unwrap();
+        says("sudo chown -R");
+    }
+}
