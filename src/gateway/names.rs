@@ -328,4 +328,16 @@ mod tests {
         };
         assert_eq!(choices, ["1 (a)", "2"]);
     }
+
+    #[test]
+    fn an_account_named_like_the_id_of_another_one_is_ambiguous() {
+        let account = |id: &str, name: &str| serde_json::json!({"Id": id, "Name": name, "Arn": format!("arn:aws:organizations::1:account/o-1/{id}")});
+        let (one, other) = ("111111111111", "222222222222");
+        let accounts = Value::Array(vec![account(one, "prod"), account(other, one)]);
+        let Err(GatewayError::Ambiguous { choices, .. }) = account_called(&accounts, one) else { panic!("ambiguous") };
+        assert!(choices[0].contains("account/o-1/111111111111") && choices[1].contains(other), "{choices:?}");
+        assert_eq!(account_called(&accounts, other).unwrap(), other);
+        let alone = Value::Array(vec![account(other, one)]);
+        assert_eq!(account_called(&alone, one).unwrap(), other, "no account has that id");
+    }
 }
