@@ -79,8 +79,8 @@ impl Service {
 
     /// Every folder that it searches for programs.
     fn search_path(&self) -> String {
-        let more = self.path.iter().map(|folder| format!(":{}", folder.display())).collect::<String>();
-        format!("{STANDARD_PATH}{more}")
+        let more = self.path.iter().map(|folder| folder.display().to_string());
+        std::iter::once(STANDARD_PATH.to_owned()).chain(more).collect::<Vec<_>>().join(":")
     }
 
     /// The file for `/etc/cron.d`.
