@@ -67,7 +67,7 @@ pub fn program(name: &str) -> Result<PathBuf, String> {
     }
     let searched = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&searched).map(|folder| folder.join(name)).find(|path| runs(path));
-    found.ok_or_else(|| format!("`{name}` is not in PATH ({})", searched.to_string_lossy()))
+    found.ok_or_else(|| format!("{name} is in no directory of PATH ({})", searched.to_string_lossy()))
 }
 
 /// The name of this host, as the kernel has it.

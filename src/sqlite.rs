@@ -176,6 +176,15 @@ impl Plan<'_> {
     }
 }
 
+/// Makes an empty database in memory.
+pub fn in_memory(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    let connection = Connection::open_in_memory().map_err(at(plan.path))?;
+    for statements in std::iter::once(plan.schema).chain(plan.steps.iter().copied()) {
+        connection.execute_batch(statements).map_err(at(plan.path))?;
+    }
+    Ok(connection)
+}
+
 /// Opens the database, making it first when it is not there and bringing it forward when it is older.
 ///
 /// Both happen under a lock file beside it, and the schema number is read again inside BEGIN IMMEDIATE: without

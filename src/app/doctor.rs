@@ -254,8 +254,9 @@ impl App {
     }
 
     fn store_check(&self, finding: &Finding) -> Check {
-        match self.store() {
+        match self.store_to_look_at() {
             Err(error) => Check::failed("store", error),
+            Ok(None) => Check::new("store", Level::Ok, "not there yet: the first answer makes it"),
             Ok(_) if finding.level != health::Level::Ok => {
                 Check::new("store", level_of(finding.level), finding.message.clone())
                     .hint(format!("`{}`", finding.hint))
@@ -263,7 +264,7 @@ impl App {
             Ok(_) if self.is_memory() => {
                 Check::new("store", Level::Ok, "kept in the memory of each process, shared with none")
             }
-            Ok(store) => Check::new("store", Level::Ok, format!("opens ({})", store.backend())),
+            Ok(Some(store)) => Check::new("store", Level::Ok, format!("opens ({})", store.backend())),
         }
     }
 
@@ -292,6 +293,10 @@ impl App {
                     let off = "not set up (optional): critical findings are not mailed";
                     checks.push(Check::new(name, Level::Ok, off));
                 }
+                continue;
+            }
+            if channel == alerts::Channel::Command && !self.notifier_problems().is_empty() {
+                // The check of notifiers says it.
                 continue;
             }
             checks.push(match alerts::check(&self.post(), channel) {

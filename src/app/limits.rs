@@ -6,6 +6,7 @@
 use super::App;
 use crate::config::Eviction;
 use crate::host;
+use serde::Serialize;
 
 /// Bytes of a MiB.
 const MIB: f64 = 1024.0 * 1024.0;
@@ -37,7 +38,56 @@ impl Bounds {
     }
 }
 
+/// A limit of the backend that is in use, and how much of it is used.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LimitUse {
+    /// The setting (`cache.max_size_mb`).
+    pub setting: &'static str,
+    /// `bytes` or `entries`.
+    pub unit: &'static str,
+    /// The limit; 0 is no limit.
+    pub limit: u64,
+    /// What is held of it.
+    pub used: u64,
+    /// Whether it is the limit that evicts first.
+    pub evicts: bool,
+}
+
+impl LimitUse {
+    /// What is used of the limit, 0 to 1 and above; 0 without a limit.
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    pub fn share(&self) -> f64 {
+        if self.limit == 0 { 0.0 } else { self.used as f64 / self.limit as f64 }
+    }
+}
+
 impl App {
+    /// Every limit on size and number of entries, with its use. The one with the largest share used evicts first.
+    pub fn limit_uses(&self, held: u64, entries: u64) -> Vec<LimitUse> {
+        let cache = &self.config().cache;
+        let limit = |setting, unit, limit, used| LimitUse { setting, unit, limit, used, evicts: false };
+        let second = if self.is_memory() {
+            limit("cache.max_memory_mb", "bytes", mebibytes(cache.max_memory_mb), held)
+        } else {
+            limit("cache.max_disk_percent", "bytes", self.part_of_the_disk().map_or(0, mebibytes), held)
+        };
+        let mut all = vec![
+            limit("cache.max_size_mb", "bytes", mebibytes(cache.max_size_mb), held),
+            second,
+            limit("cache.max_entries", "entries", cache.max_entries, entries),
+        ];
+        // Of limits that are used alike, as in an empty cache, the smaller one evicts first.
+        let rank = |limit: &LimitUse| (limit.share(), -f64::from(u32::from(limit.unit == "entries")), limit.limit);
+        let first = (0..all.len()).filter(|n| all[*n].limit > 0).max_by(|a, b| {
+            let (a, b) = (rank(&all[*a]), rank(&all[*b]));
+            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(b.2.cmp(&a.2))
+        });
+        if let Some(first) = first {
+            all[first].evicts = true;
+        }
+        all
+    }
+
     /// The limits that hold now. Asks the file system for its size when a part of it is the limit.
     pub fn bounds(&self) -> Bounds {
         let cache = &self.config().cache;

@@ -3,10 +3,11 @@
 //! Neighbours: `health/` judges what is measured here; `status.rs` shows it. Promise: measuring changes no figure, works
 //! with a store or state that cannot be read (and says so), and needs nothing of AWS.
 
-use super::App;
 use super::readings::aws_reading;
+use super::{App, LimitUse};
 use crate::clock::{UnixMillis, millis};
 use crate::health::{BreakerReading, Disabled, Health, Measurements, WritesReading, examine};
+use crate::model::format_size;
 use crate::state::{BreakerMark, Counts, Database, StateError, throttles_of_last_hour};
 use crate::store::{Select, Size, Store, StoreError};
 use std::ops::ControlFlow;
@@ -22,8 +23,8 @@ pub struct Measured {
     pub window: Counts,
     /// Lookups of commands since the statistics began.
     pub lifetime: Counts,
-    /// Calls that AWS throttled within the last hour.
-    pub throttles: u64,
+    /// The limits with their use.
+    pub limits: Vec<LimitUse>,
     /// The measurements as health wants them.
     pub measurements: Measurements,
     /// The verdict.
@@ -77,6 +78,7 @@ impl App {
         });
         let (space, free_disk_path) = self.fullest_disk();
         let Window { counts: window, began_anew } = window;
+        let limits = self.limit_uses(size.held, size.entries);
         let measurements = Measurements {
             window_hits: window.hits(),
             window_misses: window.misses(),
@@ -100,6 +102,8 @@ impl App {
             state_problem,
             job_files: self.job_files_reading(),
             notifier_problems: self.notifier_problems(),
+            throttles,
+            limit_uses: limits.iter().map(limit_phrase).collect(),
             aws,
             job_runs,
             login: self.login_reading(),
@@ -108,7 +112,7 @@ impl App {
             now,
         };
         let health = examine(&measurements, &self.config().health);
-        Measured { size, oldest, window, lifetime, throttles, measurements, health, notices }
+        Measured { size, oldest, window, lifetime, limits, measurements, health, notices }
     }
 
     /// The store to look at; `None` when nothing has been cached yet, which looking does not change.
@@ -170,6 +174,17 @@ impl App {
 struct Window {
     counts: Counts,
     began_anew: bool,
+}
+
+/// `cache.max_size_mb 1.2 MB of 512.0 MB (0%), evicts first`.
+fn limit_phrase(limit: &LimitUse) -> String {
+    let amount = |n: u64| if limit.unit == "bytes" { format_size(n) } else { format!("{n} entries") };
+    if limit.limit == 0 {
+        return format!("{} not set", limit.setting);
+    }
+    let evicts = if limit.evicts { ", evicts first" } else { "" };
+    let (used, whole, percent) = (amount(limit.used), amount(limit.limit), limit.share() * 100.0);
+    format!("{} {used} of {whole} ({percent:.0}%){evicts}", limit.setting)
 }
 
 fn breaker_reading(mark: &BreakerMark) -> BreakerReading {

@@ -5,6 +5,7 @@
 //! tally, and neither `state.db` nor anything of AWS.
 
 mod archive;
+mod breaker;
 mod checkup;
 mod compare;
 mod contents;
@@ -39,6 +40,7 @@ mod watched;
 mod works;
 mod writing;
 
+pub use breaker::BreakerReset;
 pub use checkup::{Checkup, Finding, Verification};
 pub use compare::Comparison;
 pub use doctor::{Check, Level};
@@ -46,9 +48,10 @@ pub use encryption::{EncryptionStatus, KeyReport, Resealed};
 pub use error::AppError;
 pub use forget::Invalidated;
 pub use inspect::{Departure, Inspected, Invalidation, Reasons};
-pub use limits::Bounds;
+pub use limits::{Bounds, LimitUse};
 pub use measure::Measured;
 pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
+pub use place::unwritable;
 pub use reading::{Asker, Reading};
 pub use recovery::{Recovered, Recovery, SetAside};
 pub use sandboxed::{SandboxHost, sandbox_sources};
@@ -80,6 +83,8 @@ pub struct App {
     clock: Arc<dyn Clock>,
     access: Access,
     sandbox: Option<Arc<SandboxHost>>,
+    /// Why there is no usable home directory, and what to set; `None` when there is one.
+    homeless: Option<String>,
     switch: OnceLock<(Switch, Option<String>)>,
     opened: OnceLock<Opened>,
     /// The store of a second try, where the first left a command without one.
@@ -124,6 +129,7 @@ impl App {
             clock,
             access,
             sandbox,
+            homeless: None,
             switch: OnceLock::new(),
             opened: OnceLock::new(),
             insisted: OnceLock::new(),
@@ -138,6 +144,12 @@ impl App {
     #[must_use]
     pub fn with_memory_tier(self, bytes: u64) -> App {
         App { memory_tier: bytes, ..self }
+    }
+
+    /// The same without a usable home directory: health says so.
+    #[must_use]
+    pub fn without_home(self, why: Option<String>) -> App {
+        App { homeless: why, ..self }
     }
 
     /// The same for another AWS profile (a job's).

@@ -63,6 +63,16 @@ pub(super) fn directory(name: &'static str, path: &Path, access: Access) -> Dire
     }
 }
 
+/// That a directory cannot be made or written, and why, as one sentence; `None` when it can.
+pub fn unwritable(path: &Path) -> Option<String> {
+    let shown = path.display();
+    if path.exists() {
+        return refusal(path).map(|why| format!("{shown} cannot be written ({why})"));
+    }
+    let parent = path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
+    refusal(parent).map(|why| format!("{shown} cannot be made: {} cannot be written ({why})", parent.display()))
+}
+
 /// Why this user cannot write into a directory; `None` when it can.
 fn refusal(path: &Path) -> Option<std::io::Error> {
     rustix::fs::access(path, Right::WRITE_OK | Right::EXEC_OK).err().map(Into::into)

@@ -15,9 +15,21 @@ use std::sync::{Arc, Mutex};
 impl App {
     /// The cache directory, unless entries are kept in memory, and the state directory.
     pub(super) fn directory_readings(&self) -> Vec<DirectoryReading> {
+        let homeless = self.homeless.as_ref().map(|why| DirectoryReading {
+            name: "home directory",
+            level: Level::Critical,
+            message: why.clone(),
+            hint: "set HOME, or the directories that the message names".to_owned(),
+        });
         let cache = (!self.is_memory()).then(|| ("cache directory", self.cache_dir()));
         let all = cache.into_iter().chain([("state directory", self.state_dir())]);
-        all.map(|(name, path)| place::directory(name, path, self.access())).collect()
+        let judged = all.map(|(name, path)| place::directory(name, path, self.access()));
+        homeless.into_iter().chain(judged).collect()
+    }
+
+    /// That the state directory cannot be made or written, and why; `None` when it can.
+    pub fn unwritable_state(&self) -> Option<String> {
+        place::unwritable(self.state_dir())
     }
 
     /// The free space of the fuller of the disks of cache and state, and the directory that is on it.

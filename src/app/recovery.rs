@@ -108,6 +108,7 @@ impl App {
             salvaged
         });
         self.state().set_breaker(self.cache_dir(), BreakerMark::default(), now)?;
+        self.begin_hit_window();
         // The switch as this process read it may still say that the breaker is open; and it is the disk that was
         // repaired, whatever answers this process.
         let mut loaded = self.loaded().clone();

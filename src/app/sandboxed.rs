@@ -3,11 +3,15 @@
 //! Neighbours: `sandbox/` is the server; `reading.rs` points the AWS client at it. Promise: the real cache, state, mails
 //! and AWS settings are not touched; the same seed and sizes find their cache again.
 
+use super::AppError;
 use crate::aws::AwsSettings;
 use crate::config::{Loaded, Sources};
 use crate::gateway::{GatewayError, Selection};
 use crate::sandbox::{Conduct, Organisation, Running, Shape};
+use crate::store::StoreError;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use tempfile::TempDir;
 
 /// The region that the sandbox says it is in.
 const REGION: &str = "us-east-1";
@@ -16,12 +20,30 @@ const REGION: &str = "us-east-1";
 pub struct SandboxHost {
     shape: Shape,
     running: Mutex<Option<Running>>,
+    /// Where its files are without a usable home; removed with it.
+    temporary: Option<TempDir>,
 }
 
 impl SandboxHost {
     /// A sandbox that is not running yet.
     pub fn new(shape: Shape) -> SandboxHost {
-        SandboxHost { shape, running: Mutex::new(None) }
+        SandboxHost { shape, running: Mutex::new(None), temporary: None }
+    }
+
+    /// Keeps its files in a private temporary directory, which is removed with it. Returns the directory.
+    pub fn settle_in_temporary_directory(&mut self) -> Result<PathBuf, AppError> {
+        let made = tempfile::Builder::new().prefix("awsideman-sandbox-").tempdir();
+        let temporary = made.map_err(|source| {
+            AppError::Store(StoreError::Io { action: "make a directory in", path: std::env::temp_dir(), source })
+        })?;
+        let path = temporary.path().to_owned();
+        self.temporary = Some(temporary);
+        Ok(path)
+    }
+
+    /// The temporary directory in which it keeps its files, if it does.
+    pub fn temporary_directory(&self) -> Option<&Path> {
+        self.temporary.as_ref().map(TempDir::path)
     }
 
     /// Its seed and sizes.

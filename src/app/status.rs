@@ -3,7 +3,7 @@
 //! Neighbours: `measure.rs` measures, `contents.rs` looks into the store, `cli/` prints. Promise: the names in the JSON form stay and only grow; a number is
 //! never null; asking does not move the statistics.
 
-use super::{App, Measured};
+use super::{App, LimitUse, Measured};
 use crate::clock::{self, UnixMillis};
 use crate::host;
 use crate::store::{Lost, Swept};
@@ -55,6 +55,9 @@ pub struct Status {
     pub error_count: u64,
     /// The same by kind: `breaker_open`, `damaged`, `busy`, `disk_full`, `key`, `permission`, `other`.
     pub errors_by_kind: BTreeMap<&'static str, u64>,
+    /// Whether a recovery or a clear began the window anew and it has fewer lookups than `health.min_samples`: then the
+    /// hit rate is unknown.
+    pub new_window: bool,
     /// The same since the statistics began.
     pub lifetime: Lifetime,
     /// Entries.
@@ -65,6 +68,10 @@ pub struct Status {
     pub max_size_mb: f64,
     /// Bytes on disk, metadata and log included.
     pub size_bytes: u64,
+    /// Every limit on size and number of entries, with its use and which one evicts first.
+    pub limits: Vec<LimitUse>,
+    /// Calls that AWS throttled within the last hour.
+    pub throttled_last_hour: u64,
     /// The breaker.
     pub circuit_breaker: CircuitBreaker,
     /// Whether no check is critical.
@@ -238,6 +245,7 @@ impl App {
             miss_count: window.misses(),
             error_count: window.errors(),
             errors_by_kind: window.errors_by_kind(),
+            new_window: found.window_is_new && window.samples() < self.config().health.min_samples,
             lifetime: Lifetime {
                 hit_rate_percentage: round(measured.lifetime.hit_rate_percentage()),
                 hit_count: measured.lifetime.hits(),
@@ -248,6 +256,8 @@ impl App {
             memory_usage_mb: megabytes(measured.size.held),
             max_size_mb: self.config().cache.max_size_mb,
             size_bytes: measured.size.held + measured.size.index,
+            limits: measured.limits.clone(),
+            throttled_last_hour: found.throttles,
             circuit_breaker: CircuitBreaker {
                 state: found.breaker.state.clone(),
                 failure_count: found.breaker.failure_count,

@@ -7,7 +7,7 @@ use super::{App, AppError};
 use crate::cache::{Accept, Cache, Fresh, Key, Lookup};
 use crate::clock::{Clock, ManualClock};
 use crate::model::Resource;
-use crate::store::{Select, StoreError, TRIAL_SPACE as SPACE};
+use crate::store::{Select, Store, StoreError, TRIAL_SPACE as SPACE};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +42,11 @@ impl App {
     /// Runs the test. `Err` when the store cannot even be opened.
     pub fn trial(&self) -> Result<Trial, AppError> {
         let store = self.store()?.clone();
+        Ok(self.trial_on(&store))
+    }
+
+    /// The same on a store that was opened for it.
+    pub(super) fn trial_on(&self, store: &Arc<dyn Store>) -> Trial {
         let clock = Arc::new(ManualClock::at(self.clock().now()));
         let cache = Cache::new(store.clone(), clock.clone(), self.cache_settings());
         let key = Key::new(Resource::Custom, "test", &format!("{}-{}", std::process::id(), clock.now()));
@@ -71,12 +76,12 @@ impl App {
             let removed = store.remove(&[selection], None, self.clock().now())?;
             Ok(if removed.entries == 1 { None } else { Some("the entry was not there to delete".into()) })
         });
-        Ok(Trial {
+        Trial {
             ok: steps.iter().all(|step| step.ok),
             backend: store.backend().to_owned(),
             enabled: self.disabled().is_none(),
             steps,
-        })
+        }
     }
 }
 

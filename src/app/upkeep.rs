@@ -3,7 +3,7 @@
 //! Neighbours: `cache clear`, `cache cleanup`, `cache enforce-limits` and the jobs of those kinds are these functions.
 //! Promise: a dry run counts exactly what the real one removes; a clear is known to every fill that is under way.
 
-use super::{App, AppError};
+use super::{App, AppError, place};
 use crate::cache::{CacheError, pattern};
 use crate::clock::millis;
 use crate::model::Space;
@@ -74,6 +74,7 @@ impl App {
         if !dry_run && glob.is_none() {
             // What was removed is removed; a file that could not be made smaller now is made smaller by the next cleanup.
             let _ = store.settle();
+            self.begin_hit_window();
         }
         Ok(Cleared { removed: removed.entries, bytes: removed.bytes, pattern: glob.map(str::to_owned), space, dry_run })
     }
@@ -128,6 +129,28 @@ impl App {
         if let (false, false, Ok(store)) = (uses.is_empty(), self.is_memory(), self.store()) {
             let _ = store.touch(&uses);
         }
+    }
+
+    /// Begins a new window of the hit rate: what was counted before says nothing about an empty cache.
+    pub(super) fn begin_hit_window(&self) {
+        if !self.state_dir().is_dir() {
+            return;
+        }
+        self.fold_tally();
+        let now = self.clock().now();
+        let begun =
+            self.database().and_then(|(mut database, _)| state::begin_window(&mut database, self.cache_dir(), now));
+        if let Err(error) = begun {
+            tracing::warn!(%error, "the window of the hit rate was not begun anew");
+        }
+    }
+
+    /// The state database for commands that only read: where it cannot be made, an empty one in memory.
+    pub fn database_to_read(&self) -> Result<(state::Database, Option<String>), state::StateError> {
+        if place::unwritable(self.state_dir()).is_none() {
+            return self.database();
+        }
+        Ok((self.state().database_read_only()?.map_or_else(state::Database::in_memory, Ok)?, None))
     }
 
     /// `state.db`, and the notice when it had to be begun anew.

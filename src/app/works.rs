@@ -13,6 +13,7 @@ use crate::host;
 use crate::jobs::{self, Context, Ledger, Report, Slots, Stop, Wanted};
 use crate::model::Zone;
 use crate::report::Progress;
+use crate::state::Database;
 use std::sync::{Arc, Mutex};
 
 /// What came of a pass.
@@ -50,7 +51,22 @@ impl App {
 
     /// Everything that a pass of jobs needs.
     pub fn job_context(self: &Arc<App>, progress: Arc<dyn Progress>, stop: Stop) -> Result<Context, AppError> {
-        let (database, notice) = self.database()?;
+        let found = self.database()?;
+        Ok(self.context_over(found, progress, stop))
+    }
+
+    /// The same for what only reads: where the state database cannot be made, an empty one in memory stands in.
+    pub fn job_context_to_read(self: &Arc<App>, progress: Arc<dyn Progress>) -> Result<Context, AppError> {
+        let found = self.database_to_read()?;
+        Ok(self.context_over(found, progress, Stop::new()))
+    }
+
+    fn context_over(
+        self: &Arc<App>,
+        (database, notice): (Database, Option<String>),
+        progress: Arc<dyn Progress>,
+        stop: Stop,
+    ) -> Context {
         if let Some(notice) = notice {
             progress.notice(&notice);
         }
@@ -59,7 +75,7 @@ impl App {
             Zone::UTC
         });
         let config = self.config();
-        Ok(Context {
+        Context {
             state_dir: self.state_dir().to_owned(),
             access: self.access(),
             ledger: Ledger::new(Arc::new(Mutex::new(database))),
@@ -73,7 +89,7 @@ impl App {
             grace: config.jobs.grace,
             progress,
             stop,
-        })
+        }
     }
 
     /// One pass over `jobs`: runs what is wanted, then looks at the alerts once and sends what is waiting. A pass in

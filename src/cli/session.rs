@@ -7,10 +7,11 @@ use super::args::{FreshnessArgs, GlobalArgs};
 use super::exit::{Code, Failure};
 use super::output::Output;
 use super::progress::Shown;
-use crate::app::{App, AppError, Reading, SandboxHost, sandbox_sources};
+use crate::app::{self, App, AppError, Reading, SandboxHost, sandbox_sources};
 use crate::cache::Provenance;
-use crate::config::{self, Loaded, Sharing, Sources};
+use crate::config::{self, ConfigError, Loaded, Problem, Sharing, Sources};
 use crate::gateway::{GatewayError, Policy};
+use crate::host;
 use crate::log::Live;
 use crate::model::format_duration;
 use crate::report::Progress;
@@ -36,29 +37,80 @@ pub(super) struct Session {
     /// What a person should know, for the commands whose JSON carries it; otherwise it has been said.
     pub(super) notices: Vec<String>,
     verbose: bool,
+    /// What a command on data learned of the breaker is kept, however it ends. A report changes nothing.
+    _keeper: Option<Keeper>,
+}
+
+/// Keeps what a command learned of the circuit breaker when the command ends, also with an error.
+struct Keeper(Arc<App>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
 }
 
 impl Session {
-    /// Loads the configuration and joins the rooms; opens nothing.
+    /// Loads the configuration and joins the rooms; opens nothing. Without a usable home it goes on: the notice names the
+    /// directories that are used.
     pub(super) fn open(globals: &GlobalArgs, need: Need, output: &mut Output) -> Result<Session, Failure> {
+        Session::open_with(globals, need, false, output)
+    }
+
+    /// The same for a command that changes something: refused without a usable home.
+    pub(super) fn open_to_change(globals: &GlobalArgs, need: Need, output: &mut Output) -> Result<Session, Failure> {
+        Session::open_with(globals, need, true, output)
+    }
+
+    /// The same for a command that changes the state: refused where its directory cannot be made or written.
+    pub(super) fn open_to_change_state(
+        globals: &GlobalArgs,
+        need: Need,
+        output: &mut Output,
+    ) -> Result<Session, Failure> {
+        let session = Session::open_to_change(globals, need, output)?;
+        match session.app.unwritable_state() {
+            None => Ok(session),
+            Some(problem) => Err(Failure::new(Code::Usage, format!("nothing was changed: {problem}")).hint(
+                "make it writable, or name another state directory with AWSIDEMAN_STATE_DIR, for every process that shares it",
+            )),
+        }
+    }
+
+    fn open_with(globals: &GlobalArgs, need: Need, changes: bool, output: &mut Output) -> Result<Session, Failure> {
         let mut sources = sources(globals);
         let mut notices = Vec::new();
-        let mut loaded = load(&sources, need, &mut notices)?;
+        let (mut loaded, homeless) = load(&sources, need, &mut notices)?;
+        let mut no_home = None;
         let sandbox = match globals.sandbox {
-            None => None,
+            None => {
+                no_home = stand_in(&loaded, &homeless, changes)?;
+                notices.extend(no_home.clone());
+                None
+            }
             Some(seed) => {
                 let shape = Shape { seed: seed.unwrap_or(Shape::default().seed), ..Shape::default() };
+                let mut host = SandboxHost::new(shape.clone());
+                if !homeless.is_empty() || app::unwritable(&loaded.config.state.dir).is_some() {
+                    let folder = host.settle_in_temporary_directory()?;
+                    notices.push(format!(
+                        "no usable home directory: this sandbox is kept in {} and removed when the command ends",
+                        folder.display()
+                    ));
+                    loaded.config.state.dir = folder;
+                }
                 sources = sandbox_sources(&sources, &loaded, &shape);
-                loaded = load(&sources, need, &mut Vec::new())?;
-                Some(Arc::new(SandboxHost::new(shape)))
+                loaded = load(&sources, need, &mut Vec::new())?.0;
+                Some(Arc::new(host))
             }
         };
         output.set_default_format(loaded.config.output.format);
         notices.extend(loaded.warnings.iter().cloned());
-        let app = Arc::new(join(loaded, sandbox, need, &mut notices)?);
+        let app = Arc::new(join(loaded, sandbox, need, &mut notices)?.without_home(no_home));
         let progress = Arc::new(Shown::new(output.talk().clone()));
         crate::log::begin(app.log_settings(), live(globals, &progress));
-        let session = Session { app, progress, notices, verbose: globals.verbose > 0 };
+        let keeper = (need == Need::Sound).then(|| Keeper(app.clone()));
+        let session = Session { app, progress, notices, verbose: globals.verbose > 0, _keeper: keeper };
         if need == Need::Sound {
             session.say_notices();
         }
@@ -68,10 +120,13 @@ impl Session {
     /// Reads the configuration again, strictly, for a process that stays; its sandbox goes on.
     pub(super) fn read_again(globals: &GlobalArgs, sandbox: Option<Arc<SandboxHost>>) -> Result<Arc<App>, Failure> {
         let mut sources = sources(globals);
-        let mut loaded = config::load(&sources)?;
+        let mut loaded = load(&sources, Need::Sound, &mut Vec::new())?.0;
         if let Some(sandbox) = &sandbox {
+            if let Some(folder) = sandbox.temporary_directory() {
+                folder.clone_into(&mut loaded.config.state.dir);
+            }
             sources = sandbox_sources(&sources, &loaded, sandbox.shape());
-            loaded = config::load(&sources)?;
+            loaded = load(&sources, Need::Sound, &mut Vec::new())?.0;
         }
         Ok(Arc::new(App::new(loaded, sandbox)?))
     }
@@ -226,11 +281,36 @@ pub(super) fn sources(globals: &GlobalArgs) -> Sources {
     sources
 }
 
-fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<Loaded, Failure> {
-    if need != Need::Anything {
-        return Ok(config::load(sources)?);
-    }
+/// The configuration, and the directories for which there is no usable home. Root has directories of the system then.
+fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<(Loaded, Vec<Problem>), Failure> {
     let (loaded, problems) = config::load_leniently(sources);
-    notices.extend(problems.iter().map(|problem| format!("the configuration is not sound: {problem}")));
-    Ok(loaded)
+    let (mut homeless, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_for_want_of_a_home);
+    if host::is_root() {
+        homeless.clear();
+    }
+    if need == Need::Anything {
+        notices.extend(problems.iter().map(|problem| format!("the configuration is not sound: {problem}")));
+    } else if !problems.is_empty() {
+        return Err(ConfigError { problems }.into());
+    }
+    Ok((loaded, homeless))
+}
+
+/// What a command does without a usable home: one that changes something is refused, one that reads gets the sentence that
+/// names the directories.
+fn stand_in(loaded: &Loaded, homeless: &[Problem], changes: bool) -> Result<Option<String>, Failure> {
+    const WHY: &str = "no usable home directory (HOME is not set, is `/` or does not exist)";
+    if homeless.is_empty() {
+        return Ok(None);
+    }
+    let dirs = homeless.iter().map(|problem| match problem.key.as_str() {
+        "cache.dir" => &loaded.config.cache.dir,
+        _ => &loaded.config.state.dir,
+    });
+    let dirs = dirs.map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(" and ");
+    let hint = homeless.iter().map(|problem| problem.hint.as_str()).collect::<Vec<_>>().join("; ");
+    if changes {
+        return Err(Failure::new(Code::Usage, format!("nothing was changed: {WHY}")).hint(hint));
+    }
+    Ok(Some(format!("{WHY}: reading {dirs}; {hint}")))
 }

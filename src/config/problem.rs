@@ -20,6 +20,13 @@ pub struct Problem {
     pub hint: String,
 }
 
+impl Problem {
+    /// Whether it says that there is no usable home for a directory that nobody chose.
+    pub fn is_for_want_of_a_home(&self) -> bool {
+        self.source == "HOME" && matches!(self.key.as_str(), "cache.dir" | "state.dir")
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source)?;

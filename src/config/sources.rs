@@ -43,8 +43,14 @@ impl Sources {
     /// This process's environment and working directory, and the file that `--config` named.
     pub fn from_process(explicit: Option<PathBuf>) -> Self {
         let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+        let mut environment: BTreeMap<String, String> =
+            std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        // `/` is where containers and service managers put users without a home; one that is not there is never made.
+        if environment.get("HOME").is_some_and(|home| home == "/" || !Path::new(home).is_dir()) {
+            environment.remove("HOME");
+        }
         Self {
-            environment: std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
+            environment,
             explicit,
             overrides: Vec::new(),
             system_file: PathBuf::from("/etc").join(OURS).join("config.toml"),
@@ -121,7 +127,7 @@ pub(super) fn directories(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
                 source: "HOME".into(),
                 line: None,
                 key: key.into(),
-                what: "there is no home directory to put it in (HOME is not set)".into(),
+                what: "there is no home directory to put it in (HOME is not set, is `/` or does not exist)".into(),
                 hint: format!("set HOME, {xdg} or {variable}"),
             });
             (Path::new(stand_in).join(OURS), super::origin::DEFAULT)

@@ -33,6 +33,10 @@ const BYTES: Family = ("awsideman_cache_bytes", "Bytes that entries hold.");
 const OLDEST: Family = ("awsideman_cache_oldest_entry_timestamp_seconds", "When the oldest entry was stored.");
 const DISK: Family = ("awsideman_cache_disk_bytes", "Bytes on disk, metadata and log included.");
 const LIMIT: Family = ("awsideman_cache_limit_bytes", "The most bytes that entries may hold; 0 is no limit.");
+const LIMIT_USE: Family =
+    ("awsideman_cache_limit_use_ratio", "What is used of each limit that is set, 0 to 1 and above, by setting.");
+const LIMIT_EVICTS: Family =
+    ("awsideman_cache_limit_evicts_first", "1 for the limit that evicts first, 0 for the others that are set.");
 const EVICTIONS: Family =
     ("awsideman_cache_evictions_total", "Entries that sweeps removed since this cache began, by reason.");
 const DISABLED: Family = ("awsideman_cache_disabled", "1 while the cache is disabled.");
@@ -44,6 +48,8 @@ const BREAKER: Family = ("awsideman_cache_breaker_state", "1 for the state that 
 const CHECK: Family = ("awsideman_health_check_level", "The level of each check: 0 ok, 1 warn, 2 critical.");
 const CALLS: Family = ("awsideman_aws_calls_total", "Calls to AWS, retries included, by API and operation.");
 const THROTTLES: Family = ("awsideman_aws_throttles_total", "Calls that AWS refused for its quota.");
+const THROTTLES_HOUR: Family =
+    ("awsideman_aws_throttles_last_hour", "Calls that AWS refused for its quota within the last hour.");
 const RUNS: Family = ("awsideman_job_runs_total", "Runs, skips and misses of jobs, by outcome.");
 const SECONDS: Family = ("awsideman_job_run_seconds_total", "How long runs took together, by outcome.");
 const JOB_CALLS: Family = ("awsideman_job_aws_calls_total", "Calls to AWS that runs made.");
@@ -66,7 +72,7 @@ const PASSES: Family = ("awsideman_daemon_passes_total", "Looks of the daemon at
 const RELOAD: Family = ("awsideman_daemon_reload_success", "0 while the configuration on disk is not the one in use.");
 
 /// Every name there is, with its help.
-pub const NAMES: [Family; 37] = [
+pub const NAMES: [Family; 40] = [
     BUILD,
     GATHERED,
     HITS,
@@ -79,6 +85,8 @@ pub const NAMES: [Family; 37] = [
     OLDEST,
     DISK,
     LIMIT,
+    LIMIT_USE,
+    LIMIT_EVICTS,
     EVICTIONS,
     DISABLED,
     BREAKER,
@@ -86,6 +94,7 @@ pub const NAMES: [Family; 37] = [
     CHECK,
     CALLS,
     THROTTLES,
+    THROTTLES_HOUR,
     RUNS,
     SECONDS,
     JOB_CALLS,
@@ -145,6 +154,9 @@ fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     sheet.gauge(OLDEST, &["resource"], oldest)?;
     sheet.whole(DISK, &[], [([], status.size_bytes)])?;
     sheet.whole(LIMIT, &[], [([], overview.limits.max_bytes)])?;
+    let limits = || status.limits.iter().filter(|limit| limit.limit > 0);
+    sheet.gauge(LIMIT_USE, &["setting"], limits().map(|limit| ([limit.setting], limit.share())))?;
+    sheet.whole(LIMIT_EVICTS, &["setting"], limits().map(|limit| ([limit.setting], u64::from(limit.evicts))))?;
     let lost = REASONS.map(|reason| {
         let count = status.evictions.iter().find(|lost| lost.reason == reason).map_or(0, |lost| lost.entries);
         ([reason], count)
@@ -180,7 +192,8 @@ fn calls(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
         ([api, operation.split_once('.').map_or(operation.as_str(), |(_, name)| name)], *n)
     });
     sheet.counter(CALLS, &["api", "operation"], calls)?;
-    sheet.counter(THROTTLES, &[], [([], overview.calls.throttled)])
+    sheet.counter(THROTTLES, &[], [([], overview.calls.throttled)])?;
+    sheet.whole(THROTTLES_HOUR, &[], [([], overview.status.throttled_last_hour)])
 }
 
 fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {

@@ -56,6 +56,10 @@ pub struct Measurements {
     pub job_files: JobFilesReading,
     /// Notifiers that are enabled and cannot be used, one sentence each.
     pub notifier_problems: Vec<String>,
+    /// Calls that AWS throttled within the last hour.
+    pub throttles: u64,
+    /// The limits on the size, each as one phrase with its use.
+    pub limit_uses: Vec<String>,
     /// The last contact with AWS, if it failed.
     pub aws: Option<AwsReading>,
     /// How each job ended last; empty when the runner of the jobs asks.

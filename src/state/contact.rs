@@ -28,6 +28,9 @@ pub fn note_contact(database: &mut Database, failed: Option<&str>, now: UnixMill
 
 /// When the last contact with AWS failed, and why; `None` when it did not fail.
 pub fn failed_contact(database: &Database) -> Result<Option<(UnixMillis, String)>, StateError> {
+    if !database.has_table("aws_failure")? {
+        return Ok(None);
+    }
     let find = "SELECT at, reason FROM aws_failure";
     Ok(database.reader().query_row(find, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
@@ -47,6 +50,9 @@ pub fn add_throttles(database: &mut Database, calls: u64, now: UnixMillis) -> Re
 
 /// The throttled calls of the hour before `now`.
 pub fn throttles_of_last_hour(database: &Database, now: UnixMillis) -> Result<u64, StateError> {
+    if !database.has_table("throttle")? {
+        return Ok(0);
+    }
     let sum = "SELECT coalesce(sum(calls), 0) FROM throttle WHERE minute > ? AND minute <= ?";
     let calls: i64 = database.reader().query_row(sum, params![now - HOUR, now], |row| row.get(0))?;
     Ok(u64::try_from(calls).unwrap_or_default())

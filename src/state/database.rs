@@ -111,6 +111,19 @@ impl Database {
         Ok(check(&self.connection, &self.path)?)
     }
 
+    /// Whether the table is there: a database of an earlier version that is only read is not brought forward.
+    pub(super) fn has_table(&self, name: &str) -> Result<bool, StateError> {
+        let find = "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?)";
+        Ok(self.connection.query_row(find, [name], |row| row.get(0))?)
+    }
+
+    /// An empty database in memory: for reading where there is none and none can be made.
+    pub fn in_memory() -> Result<Database, StateError> {
+        let path = PathBuf::from(":memory:");
+        let connection = sqlite::in_memory(&plan(&path, Access::Owner, Duration::ZERO))?;
+        Ok(Database { connection, path })
+    }
+
     /// The connection, to run statements on.
     pub fn connection(&mut self) -> &mut Connection {
         &mut self.connection

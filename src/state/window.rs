@@ -29,6 +29,9 @@ pub fn begin_window(database: &mut Database, cache: &Path, now: UnixMillis) -> R
 
 /// When the window of `cache` was begun anew; `None` when it never was.
 pub fn window_began(database: &Database, cache: &Path) -> Result<Option<UnixMillis>, StateError> {
+    if !database.has_table("hit_window")? {
+        return Ok(None);
+    }
     let find = "SELECT began_at FROM hit_window WHERE cache = ?";
     Ok(database.reader().query_row(find, [cache_number(cache)], |row| row.get(0)).optional()?)
 }

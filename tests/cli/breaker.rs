@@ -176,3 +176,92 @@ fn a_database_that_cannot_be_opened_opens_it_too() {
     assert_eq!(breaker(&world), ("CLOSED".into(), 0));
     assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok().silent()), 1 + 1);
 }
+
+#[test]
+fn a_reset_closes_the_breaker_after_a_probe_and_only_then() {
+    let world = World::small();
+    world.run(["user", "list"]).ok();
+    let app = world.app();
+    let open = serde_json::json!({"state": "OPEN", "failure_count": 5, "last_failure_time": app.clock().now()});
+    let open_it = || {
+        let mark = serde_json::from_value(open.clone()).unwrap();
+        app.state().set_breaker(app.cache_dir(), mark, app.clock().now()).unwrap();
+    };
+    open_it();
+    let reset = world.run(["cache", "breaker", "reset", "--json"]).ok().json();
+    assert_eq!((&reset["closed"], &reset["was"]), (&Value::Bool(true), &Value::from("OPEN")), "{reset}");
+    assert_eq!(breaker(&world), ("CLOSED".into(), 0));
+    assert_eq!(world.calls_of(|| world.run(["user", "list"]).ok()), 0);
+    damage_inside(&world);
+    open_it();
+    world.run(["cache", "breaker", "reset"]).code(1).stdout_has("The probe failed").stdout_has("stays as it is");
+    assert_eq!(breaker(&world).0, "OPEN");
+}
+
+#[test]
+fn a_fault_of_the_store_counts_whether_or_not_aws_answers() {
+    let mut world = World::small();
+    world.set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1");
+    world.run(["user", "list"]).ok();
+    std::fs::write(database(&world), "this is not a database, and is long enough to be read as one".repeat(100))
+        .unwrap();
+    world.set("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    for n in 1..=5 {
+        world.run(["user", "list"]).code(13);
+        assert_eq!(breaker(&world).1, n);
+    }
+    assert_eq!(breaker(&world).0, "OPEN");
+}
+
+#[test]
+fn lookups_at_a_faulty_store_are_errors_with_their_kind_and_no_misses() {
+    let world = World::small();
+    world.run(["user", "list"]).ok();
+    let before = world.status();
+    std::fs::write(database(&world), "this is not a database, and is long enough to be read as one".repeat(100))
+        .unwrap();
+    for _ in 0..7 {
+        world.run(["user", "list"]).ok();
+    }
+    let after = world.status();
+    assert_eq!(after["miss_count"], before["miss_count"], "{after}");
+    assert_eq!(after["errors_by_kind"], serde_json::json!({"damaged": 5, "breaker_open": 2}), "{after}");
+    assert_eq!(after["error_count"], 7);
+    world.run(["cache", "status"]).ok().stdout_has("7 (2 breaker_open, 5 damaged)");
+    world.run(["cache", "health"]).code(6).stdout_has("7 errors");
+}
+
+#[test]
+fn a_recovery_and_a_clear_begin_a_new_window_of_the_hit_rate() {
+    let world = World::small();
+    for words in [["cache", "recover"], ["cache", "clear"]] {
+        world.looked_up(awsideman::state::Outcome::MissAbsent, awsideman::model::Resource::User, 60);
+        world.run(["cache", "health"]).code(6).stdout_has("Low cache hit rate");
+        world.run(words).ok();
+        world.run(["cache", "health"]).ok().stdout_has("unknown (new window)");
+        world.run(["cache", "status"]).ok().stdout_has("unknown (new window)");
+        let status = world.status();
+        assert_eq!((&status["new_window"], &status["hit_rate_samples"]), (&Value::Bool(true), &0.into()), "{status}");
+        world.looked_up(awsideman::state::Outcome::Hit, awsideman::model::Resource::User, 50);
+        assert_eq!(world.status()["new_window"], false);
+        world.run(["cache", "health"]).ok().stdout_has("100.0% over 50 samples");
+    }
+    world.run(["cache", "clear", "--pattern", "user:*"]).ok();
+    assert_eq!(world.status()["hit_rate_samples"], 50, "a pattern begins no new window");
+}
+
+#[test]
+fn throttles_and_limits_are_in_status_and_health() {
+    let mut world = World::small();
+    world.set("AWSIDEMAN_CACHE_MAX_ENTRIES", "100");
+    world.faults(|faults| faults.throttle = vec![awsideman::sandbox::Rule::first(2, "ListUsers")]);
+    world.run(["user", "list"]).ok();
+    let status = world.status();
+    assert_eq!(status["throttled_last_hour"], 2, "{status}");
+    let limits = status["limits"].as_array().unwrap();
+    let evicts: Vec<_> = limits.iter().filter(|limit| limit["evicts"] == true).map(|limit| &limit["setting"]).collect();
+    assert_eq!(evicts, ["cache.max_entries"], "{status}");
+    world.run(["cache", "health"]).ok().stdout_has("2 calls throttled").stdout_has("evicts first");
+    world.later("2h");
+    assert_eq!(world.status()["throttled_last_hour"], 0);
+}

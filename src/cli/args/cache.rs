@@ -3,11 +3,13 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/cache.rs` carries it out. Promise: what an on-call engineer
 //! types in an emergency (status, health, clear, disable, enable, recover) needs neither AWS nor a sound configuration.
 
+mod breaker;
 mod depth;
 mod encryption;
 mod night;
 mod truth;
 
+pub use breaker::BreakerCommand;
 pub use depth::{CheckArgs, ExportArgs, ImportArgs, InspectArgs, WhyArgs};
 pub use encryption::{EnableArgs, EncryptionCommand, RotateArgs};
 pub use night::{InitArgs, RecoverArgs};
@@ -84,6 +86,9 @@ pub enum CacheCommand {
     /// Use the cache again
     #[command(after_help = "Examples:\n  awsideman cache enable")]
     Enable,
+    /// Close the circuit breaker after a probe
+    #[command(subcommand)]
+    Breaker(BreakerCommand),
     /// Begin a new cache beside a damaged one with what is sound of it, and test it
     Recover(RecoverArgs),
     /// Set up the directories, for you alone or for a group

@@ -42,13 +42,25 @@ struct Desk {
 }
 
 impl Desk {
+    /// To read.
     fn open(globals: &GlobalArgs, output: &mut Output) -> Result<Desk, Failure> {
-        let mut session = Session::open(globals, Need::Anything, output)?;
-        let (database, notice) = session.app.database()?;
+        let session = Session::open(globals, Need::Anything, output)?;
+        let found = session.app.database_to_read()?;
+        Ok(Desk::over(session, found, output))
+    }
+
+    /// To change something.
+    fn open_to_change(globals: &GlobalArgs, output: &mut Output) -> Result<Desk, Failure> {
+        let session = Session::open_to_change_state(globals, Need::Anything, output)?;
+        let found = session.app.database()?;
+        Ok(Desk::over(session, found, output))
+    }
+
+    fn over(mut session: Session, (database, notice): (Database, Option<String>), output: &mut Output) -> Desk {
         session.notices.extend(notice);
         super::jobs::say(&session.notices, output);
         let now = session.app.clock().now();
-        Ok(Desk { session, database, now })
+        Desk { session, database, now }
     }
 
     fn app(&self) -> &App {
@@ -127,7 +139,7 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
     if reason.trim().is_empty() {
         return refuse("--reason: say why, for those who look at it at night", "name the ticket or the work");
     }
-    let mut desk = Desk::open(globals, output)?;
+    let mut desk = Desk::open_to_change(globals, output)?;
     let until = match (&arguments.until, arguments.duration) {
         (Some(moment), _) => {
             let zone = host::local_zone().unwrap_or(Zone::UTC);
@@ -166,7 +178,7 @@ fn silences(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
 }
 
 fn unsilence(key: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let mut desk = Desk::open(globals, output)?;
+    let mut desk = Desk::open_to_change(globals, output)?;
     let ended = alerts::unsilence(&mut desk.database, key, &author(), desk.now)?;
     if ended.is_empty() {
         return Err(Failure::new(Code::NotFound, format!("no silence that holds is called `{key}`"))

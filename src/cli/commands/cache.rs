@@ -4,6 +4,7 @@
 //! nor a sound configuration, changes only what it says, and names the next step.
 
 mod archive;
+mod breaker;
 mod depth;
 mod encryption;
 mod init;
@@ -16,7 +17,7 @@ use super::warm::warm;
 use crate::app::{Cleared, Detail, Scope};
 use crate::cache::Key;
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::cache::{CacheCommand, ClearArgs, KeyArgs, StatusArgs, SweepArgs};
+use crate::cli::args::cache::{BreakerCommand, CacheCommand, ClearArgs, KeyArgs, StatusArgs, SweepArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
 use crate::cli::session::{Need, Session};
@@ -46,6 +47,7 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
         CacheCommand::Key(args) => key(&args, output),
         CacheCommand::Disable(args) => night::disable(&args, globals, output),
         CacheCommand::Enable => night::enable(globals, output),
+        CacheCommand::Breaker(BreakerCommand::Reset) => breaker::reset(globals, output),
         CacheCommand::Recover(args) => recover::recover(&args, globals, output),
         CacheCommand::Init(args) => init::init(&args, globals, output),
         CacheCommand::Path => path(globals, output),
@@ -89,7 +91,7 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
 }
 
 fn clear(args: &ClearArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = open_loudly(globals, output)?;
+    let session = open_to_change(globals, output)?;
     let scope = session.app.scope(args.all);
     let cleared: Cleared = session.app.clear(&scope, args.pattern.as_deref(), args.dry_run)?;
     session.app.finish();
@@ -107,7 +109,7 @@ fn clear(args: &ClearArgs, globals: &GlobalArgs, output: &mut Output) -> Result<
 }
 
 fn sweep(args: &SweepArgs, what: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = open_loudly(globals, output)?;
+    let session = open_to_change(globals, output)?;
     let swept =
         if what == "limits" { session.app.enforce_limits(args.dry_run)? } else { session.app.cleanup(args.dry_run)? };
     session.app.finish();
@@ -148,6 +150,13 @@ fn path(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let session = open_loudly(globals, output)?;
     let path = session.app.cache_dir().display().to_string();
     output.report(&json!({"path": path}), &Page::new().line(path.clone()))
+}
+
+/// The same for one that changes something.
+fn open_to_change(globals: &GlobalArgs, output: &mut Output) -> Result<Session, Failure> {
+    let session = Session::open_to_change(globals, Need::Anything, output)?;
+    session.say_notices();
+    Ok(session)
 }
 
 /// A session of an emergency command that says at once what is wrong with the configuration.

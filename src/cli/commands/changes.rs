@@ -50,7 +50,7 @@ struct Writer<'o> {
 
 impl<'o> Writer<'o> {
     fn open(globals: &GlobalArgs, how: &ChangeArgs, output: &'o mut Output) -> Result<Writer<'o>, Failure> {
-        let session = Session::open(globals, Need::Sound, output)?;
+        let session = Session::open_to_change(globals, Need::Sound, output)?;
         let reading = session.app.reading(Asker::Command);
         let policy = session.app.policy(if how.no_cache { Policy::BYPASS } else { Policy::default() });
         let writing = session.app.writing(session.progress.as_ref());

@@ -194,7 +194,7 @@ impl OnDuty {
 
 /// `jobs daemon`
 pub(super) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = Session::open(globals, Need::Report, output)?;
+    let session = Session::open_to_change(globals, Need::Report, output)?;
     for notice in &session.notices {
         output.talk().note(notice);
     }

@@ -11,6 +11,7 @@ use crate::cli::output::{Output, Page, Style};
 use crate::cli::session::{Need, Session, sources, wait};
 use crate::config;
 use crate::gateway;
+use crate::host;
 use serde_json::{Value, json};
 
 /// `doctor`
@@ -26,7 +27,9 @@ pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut 
         }
         return Ok(());
     }
-    let problems = config::load_leniently(&sources(globals)).1;
+    let mut problems = config::load_leniently(&sources(globals)).1;
+    // A sandbox needs no home, and root has the directories of the system.
+    problems.retain(|problem| !(problem.is_for_want_of_a_home() && (host::is_root() || globals.sandbox.is_some())));
     let session = Session::open(globals, Need::Anything, output)?;
     let checks = wait(session.app.examine(problems))?;
     let lines: Vec<Line> = checks.into_iter().map(Line::from).collect();

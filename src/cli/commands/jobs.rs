@@ -14,7 +14,7 @@ use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::UnixMillis;
 use crate::config::{Broken, Format, Job, schedule_warnings};
-use crate::jobs::{self, Context, Listed, Stop};
+use crate::jobs::{self, Context, Listed};
 use crate::model::format_duration;
 use serde_json::json;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Look {
         Look::at(globals, output, |app| Ok((app.jobs()?, Vec::new())))
     }
 
-    /// For what looks back: a file that is broken now changes nothing about that.
+    /// For what lists or looks back: a file that is broken is a notice.
     pub(super) fn back(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
         Look::at(globals, output, |app| Ok(app.jobs_that_can_run()?))
     }
@@ -68,7 +68,7 @@ impl Look {
         let session = Session::open(globals, Need::Report, output)?;
         let heard = Arc::new(Notices::default());
         let (jobs, broken) = read(&session.app)?;
-        let context = session.app.job_context(heard.clone(), Stop::new())?;
+        let context = session.app.job_context_to_read(heard.clone())?;
         let mut notices = session.notices;
         notices.extend(heard.take());
         if broken.is_empty() {
@@ -89,7 +89,7 @@ pub(super) fn say(notices: &[String], output: &Output) {
 }
 
 fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, notices } = Look::open(globals, output)?;
+    let Look { app, jobs, context, notices } = Look::back(globals, output)?;
     let listed = jobs::list(&jobs, &context)?;
     let now = app.clock().now();
     let rows = listed.iter().map(|job| row(job, now)).collect();

@@ -76,7 +76,7 @@ pub(super) fn resume(name: Option<&str>, globals: &GlobalArgs, output: &mut Outp
 }
 
 fn open(globals: &GlobalArgs, output: &mut Output) -> Result<(Arc<App>, Ledger, Vec<String>), Failure> {
-    let session = Session::open(globals, Need::Anything, output)?;
+    let session = Session::open_to_change_state(globals, Need::Anything, output)?;
     let (database, notice) = session.app.database()?;
     let mut notices = session.notices.clone();
     notices.extend(notice);

@@ -41,7 +41,7 @@ enum Telling {
 
 /// `jobs run`
 pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = Session::open(globals, Need::Report, output)?;
+    let session = Session::open_to_change(globals, Need::Report, output)?;
     let app = session.app.clone();
     let (jobs, broken) = app.jobs_that_can_run()?;
     let wanted = wanted(arguments);

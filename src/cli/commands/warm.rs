@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// `cache warm`
 pub(super) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = Session::open(globals, Need::Sound, output)?;
+    let session = Session::open_to_change(globals, Need::Sound, output)?;
     if let Some(reason) = session.app.warm_is_useless() {
         return useless(reason, args, &session, output);
     }

@@ -243,9 +243,13 @@ fn figures(overview: &Overview) -> Markup {
                 div {
                     dt { "Hit rate" }
                     dd {
-                        @if status.hit_rate_samples == 0 { div.n { "none yet" } }
+                        @if status.new_window { div.n { "unknown" } }
+                        @else if status.hit_rate_samples == 0 { div.n { "none yet" } }
                         @else { div.n { (status.hit_rate_percentage) small { " %" } } }
-                        small { "of " (counted(status.hit_rate_samples, "lookup", "lookups")) " in " (window) }
+                        small {
+                            "of " (counted(status.hit_rate_samples, "lookup", "lookups")) " in "
+                            @if status.new_window { "a new window" } @else { (window) }
+                        }
                     }
                 }
                 div {

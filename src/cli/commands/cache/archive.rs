@@ -3,7 +3,7 @@
 //! Neighbours: `app/archive.rs` writes and reads the file. Promise: with `-` stdout carries the archive and nothing else,
 //! and no archive goes to a terminal; what was left out is told by reason.
 
-use super::{entries, open_loudly};
+use super::{entries, open_loudly, open_to_change};
 use crate::app::Scope;
 use crate::cache::{Exported, Imported};
 use crate::cli::args::GlobalArgs;
@@ -48,7 +48,7 @@ pub(super) fn export(args: &ExportArgs, globals: &GlobalArgs, output: &mut Outpu
 }
 
 pub(super) fn import(args: &ImportArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = open_loudly(globals, output)?;
+    let session = open_to_change(globals, output)?;
     if let Some(disabled) = session.app.disabled() {
         let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         return Err(session.cache_needed(format!("the cache is disabled{reason}: nothing is stored")));

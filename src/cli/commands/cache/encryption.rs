@@ -23,7 +23,7 @@ pub(super) fn encryption(
     // A status is given whatever the configuration is like; what changes entries goes by what is right.
     let session = match command {
         EncryptionCommand::Status => open_loudly(globals, output)?,
-        _ => Session::open(globals, Need::Sound, output)?,
+        _ => Session::open_to_change(globals, Need::Sound, output)?,
     };
     match command {
         EncryptionCommand::Status => {

@@ -81,7 +81,7 @@ pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Out
         return Err(Failure::new(Code::Usage, "--for: 0 would end at once, so nothing was changed")
             .hint("name how long, as in 30m or 4h; `awsideman cache enable` ends it sooner"));
     }
-    let session = open_loudly(globals, output)?;
+    let session = open_to_change_state(globals, output)?;
     let (disabled, notice) = session.app.disable(args.duration, args.reason.as_deref())?;
     if let Some(notice) = notice {
         output.talk().warning(&notice);
@@ -102,7 +102,7 @@ pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Out
 }
 
 pub(super) fn enable(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = open_loudly(globals, output)?;
+    let session = open_to_change_state(globals, output)?;
     let was = session.app.enable()?;
     let document = json!({
         "schema_version": 1,
@@ -123,4 +123,10 @@ pub(super) fn enable(globals: &GlobalArgs, output: &mut Output) -> Result<(), Fa
         page = page.line(format!("It is still disabled by the configuration: {origin}"));
     }
     output.report(&document, &page)
+}
+
+fn open_to_change_state(globals: &GlobalArgs, output: &mut Output) -> Result<Session, Failure> {
+    let session = Session::open_to_change_state(globals, Need::Anything, output)?;
+    session.say_notices();
+    Ok(session)
 }

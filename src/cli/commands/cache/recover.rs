@@ -3,7 +3,7 @@
 //! Neighbours: `cache.rs` hands it over; `app/recovery.rs` does the work. Promise: needs neither AWS nor a sound
 //! configuration, says where the evidence is, and removes none of it unasked.
 
-use super::{entries, open_loudly};
+use super::{entries, open_to_change};
 use crate::app::{Recovered, Recovery, SetAside};
 use crate::cache::Salvaged;
 use crate::cli::args::GlobalArgs;
@@ -18,7 +18,7 @@ pub(super) fn recover(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Out
     if args.prune {
         return prune(args, globals, output);
     }
-    let session = open_loudly(globals, output)?;
+    let session = open_to_change(globals, output)?;
     let wish = Recovery { salvage: !args.no_salvage, dry_run: args.dry_run };
     let recovered = session.app.recover(wish, session.progress.as_ref())?;
     output.report(&recovered, &page(&recovered))?;
@@ -76,7 +76,7 @@ fn salvage_lines(mut page: Page, salvaged: &Salvaged, dry_run: bool) -> Page {
 }
 
 fn prune(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let session = open_loudly(globals, output)?;
+    let session = open_to_change(globals, output)?;
     let found = session.app.set_aside()?;
     let bytes: u64 = found.iter().map(|one| one.bytes).sum();
     let rows = |found: &[SetAside]| found.iter().map(|one| vec![one.path.clone(), format_size(one.bytes)]).collect();

@@ -24,6 +24,8 @@ pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
         .field("Hit rate", hit_rate(status))
         .field("Errors", errors(status))
         .field("Breaker", breaker(status))
+        .field("Throttled", format!("{} calls in the last hour", status.throttled_last_hour))
+        .field("Evicts first", evicts_first(status))
         .field("Health", health(status));
     if let Some(removed) = &status.removed {
         page = page.field("Limits", swept_line(removed, false));
@@ -74,6 +76,9 @@ fn backend(status: &Status) -> String {
 fn hit_rate(status: &Status) -> String {
     let window = format_duration(Duration::from_secs(status.window_seconds));
     let ever = status.lifetime.hit_count + status.lifetime.miss_count;
+    if status.new_window {
+        return format!("unknown (new window): {} lookups since it began", status.hit_rate_samples);
+    }
     if status.hit_rate_samples == 0 {
         return format!("no lookups in the last {window}");
     }
@@ -81,6 +86,13 @@ fn hit_rate(status: &Status) -> String {
         "{:.1}% of {} lookups in the last {window} ({:.1}% of {ever} ever)",
         status.hit_rate_percentage, status.hit_rate_samples, status.lifetime.hit_rate_percentage
     )
+}
+
+/// The limit that evicts first, with its use.
+fn evicts_first(status: &Status) -> String {
+    let Some(limit) = status.limits.iter().find(|limit| limit.evicts) else { return "no limit is set".into() };
+    let amount = |n: u64| if limit.unit == "bytes" { format_size(n) } else { format!("{n} entries") };
+    format!("{}: {} of {} ({:.0}%)", limit.setting, amount(limit.used), amount(limit.limit), limit.share() * 100.0)
 }
 
 fn errors(status: &Status) -> String {

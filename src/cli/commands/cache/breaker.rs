@@ -1,0 +1,29 @@
+//! `cache breaker reset`: probes the store and closes the circuit breaker.
+//!
+//! Needs neither AWS nor a valid configuration.
+
+use crate::cli::args::GlobalArgs;
+use crate::cli::exit::{Code, Failure};
+use crate::cli::output::{Output, Page};
+use crate::cli::session::{Need, Session};
+
+pub(super) fn reset(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = Session::open_to_change_state(globals, Need::Anything, output)?;
+    session.say_notices();
+    let reset = session.app.reset_breaker()?;
+    let mut page = Page::new();
+    page = page.line(format!(
+        "It was {}, writes {} ({} failures in a row)",
+        reset.was, reset.writes_were, reset.failure_count
+    ));
+    page = match reset.probe.steps.iter().find(|step| !step.ok) {
+        None => page.line("The probe passed: the circuit breaker is CLOSED"),
+        Some(failed) => {
+            let error = failed.error.as_deref().unwrap_or("no reason given");
+            page.line(format!("The probe failed at `{}`: {error}", failed.step))
+                .line("The circuit breaker stays as it is. Next: awsideman doctor, or awsideman cache recover")
+        }
+    };
+    output.report(&reset, &page)?;
+    if reset.closed { Ok(()) } else { Err(Failure::quiet(Code::Failed)) }
+}
