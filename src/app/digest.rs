@@ -10,6 +10,7 @@ use super::reading::Asker;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::Job;
 use crate::gateway::{Policy, Request};
+use crate::health::Level;
 use crate::host;
 use crate::jobs::{Ledger, Outcome, Report, Run, RunRow, Work};
 use crate::model::{Space, format_duration, format_size};
@@ -99,7 +100,11 @@ impl App {
 
     fn health_lines(&self) -> Vec<String> {
         let measured = self.measure();
-        let verdict = if measured.health.healthy { "healthy" } else { "critical" };
+        let verdict = match measured.health.level {
+            Level::Ok => "healthy",
+            Level::Warn => "works, with warnings",
+            Level::Critical => "critical",
+        };
         let mut lines = vec![format!("Health: {verdict}")];
         let found = measured.health.issues.iter().chain(&measured.health.warnings);
         lines.extend(found.map(|line| format!("- {line}")));

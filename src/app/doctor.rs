@@ -15,7 +15,6 @@ use crate::config::{ConfigError, Problem};
 use crate::gateway::{Aws, GatewayError, Policy, Single, Target};
 use crate::health::{self, Finding};
 use crate::model::format_duration;
-use crate::store::Store;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;

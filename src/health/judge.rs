@@ -123,14 +123,7 @@ fn error_rate(found: &Measurements, health: &config::Health) -> Finding {
     let kinds: Vec<String> = found.window_errors_by_kind.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
     let figure = format!("{rate:.1}% over {samples} samples in {}{kinds}", format_duration(found.window));
-    finding(
-        "error_rate",
-        level,
-        format!("High error rate: {rate:.1}%{kinds}"),
-        figure,
-        "awsideman cache test",
-        recovered,
-    )
+    finding("error_rate", level, format!("High error rate: {rate:.1}%"), figure, "awsideman cache test", recovered)
 }
 
 fn free_disk(found: &Measurements, health: &config::Health) -> Finding {

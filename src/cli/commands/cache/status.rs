@@ -24,8 +24,8 @@ pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
         .field("Hit rate", hit_rate(status))
         .field("Errors", errors(status))
         .field("Breaker", breaker(status))
-        .field("Throttled", format!("{} calls in the last hour", status.throttled_last_hour))
-        .field("Evicts first", evicts_first(status))
+        .field("Throttle", format!("{} calls in the last hour", status.throttled_last_hour))
+        .field("Evicts", evicts_first(status))
         .field("Health", health(status));
     if let Some(removed) = &status.removed {
         page = page.field("Limits", swept_line(removed, false));
