@@ -214,6 +214,7 @@ fn verify_says_how_many_answers_are_wrong_and_between_what() {
 fn recover_leaves_a_sound_cache_alone_and_replaces_a_damaged_one() {
     let mut world = World::small();
     kinds(&mut world);
+    world.set("AWSIDEMAN_ALERTS_RECOVERY_DELAY", "0");
     world.run(["jobs", "run", "warm", "recover"]).ok().stdout_has("the cache is not damaged");
     let current = std::fs::read_to_string(world.cache_dir().join("CURRENT")).unwrap();
     let database = world.cache_dir().join(current.trim());
