@@ -14,9 +14,12 @@ mod files;
 mod header_text;
 mod login;
 mod login_source;
+mod network;
+mod plan;
 mod region;
 mod resolved;
 mod selection;
+mod sources;
 
 pub use account::credential_owner;
 pub use credential_error::{CredentialFault, credential_fault, innermost};
@@ -27,24 +30,20 @@ pub use resolved::{Chosen, Resolved, Service, resolve};
 pub use selection::{Environment, browser_login, credential_fingerprint, credential_program, environment, mfa_device};
 
 use crate::clock::UnixMillis;
-use crate::http;
+use crate::http::{self, Network};
 pub use aws_config::SdkConfig;
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region, imds};
+use aws_config::{AppName, BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use credential_error::Judge;
 use credentials::Kept;
+use plan::PlanFault;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
-
-/// How long the instance metadata service of a host in EC2 may take: where there is none, nobody waits for it.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What selects an account, a region and a way to AWS.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,32 +71,38 @@ pub struct CredentialFacts {
     pub account: Option<String>,
     /// When they end; `None` for keys without an end.
     pub expiry: Option<UnixMillis>,
-    /// The source that brought them, in the SDK's word (`EnvironmentVariable`, `ProfileFile`, `SSO`).
-    pub provider: String,
+    /// The source that they come from: `AWS_ACCESS_KEY_ID`, the SSO login of a profile.
+    pub source: String,
 }
 
 /// The SDK's configuration, from which each service's client is made.
 #[derive(Debug)]
 pub struct AwsAccess {
     sdk: SdkConfig,
-    resolved: Resolved,
+    /// Where the credentials come from, for people.
+    source: String,
+    resolved: Arc<Resolved>,
 }
 
 /// Loads the SDK's configuration: the environment, the AWS files and `settings` on top. The SDK itself reads none of them.
 pub async fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> {
     let resolved = resolve(settings, &environment());
-    let client = http::client();
     let region = resolved.region().map(|region| Region::new(region.value));
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.connect_timeout)
         .operation_timeout(settings.operation_timeout)
         .build();
+    let network = match &settings.static_credentials {
+        None => network::network(&resolved).map_err(CredentialFault::Configuration)?,
+        // The sandbox and tests are reached over loopback.
+        Some(_) => Network::default(),
+    };
     let builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(client.clone())
-        .region(region.clone())
+        .http_client(http::client(&network))
+        .region(region)
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts.clone())
+        .timeout_config(timeouts)
         .sleep_impl(TokioSleep::new())
         .time_source(SystemTimeSource::new())
         .use_fips(resolved.fips())
@@ -110,17 +115,21 @@ pub async fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> 
     if let Some((key, secret)) = &settings.static_credentials {
         let keys = Credentials::new(key, secret, None, None, "static");
         let sdk = builder.credentials_provider(SharedCredentialsProvider::new(keys)).build();
-        return Ok(AwsAccess { sdk, resolved });
+        return Ok(AwsAccess { sdk, source: "static".into(), resolved: Arc::new(resolved) });
     }
     if let Some(problem) = resolved.problem() {
         return Err(CredentialFault::Configuration(problem));
     }
     check(&resolved)?;
-    let chosen = (resolved.profile().from != "default").then(|| resolved.profile().value.clone());
-    let make = chain_of(client, region, chosen, timeouts);
-    let kept = Kept::new(make, Judge::new(&resolved), settings.operation_timeout);
-    let sdk = builder.credentials_provider(SharedCredentialsProvider::new(kept)).build();
-    Ok(AwsAccess { sdk, resolved })
+    let plan = plan::plan(&resolved)?;
+    let source = plan.source();
+    let judge = Judge::new(&resolved);
+    let resolved = Arc::new(resolved);
+    let sdk = builder.build();
+    let make = make(plan, sdk.clone(), Arc::clone(&resolved));
+    let kept = Kept::new(make, judge, settings.operation_timeout);
+    let sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(kept)).build();
+    Ok(AwsAccess { sdk, source, resolved })
 }
 
 /// Whether the region and the texts that go into headers can be used; no request is made for it.
@@ -141,33 +150,56 @@ fn origin(from: &str) -> &str {
     if from == "region" { "`--region` or the key `region`" } else { from }
 }
 
-/// Makes the SDK's chain of sources, whose requests are recorded and not repeated.
-fn chain_of(
-    client: SharedHttpClient,
-    region: Option<Region>,
-    profile: Option<String>,
-    timeouts: TimeoutConfig,
-) -> credentials::Make {
-    Box::new(move |exchanges| {
-        let provider = ProviderConfig::without_region()
-            .with_http_client(exchanges.client(client.clone()))
-            .with_behavior_version(Some(BehaviorVersion::latest()))
-            .with_region(region.clone())
-            .with_retry_config(RetryConfig::disabled())
-            .with_timeout_config(timeouts.clone());
-        let metadata = imds::Client::builder()
-            .configure(&provider)
-            .max_attempts(1)
-            .connect_timeout(METADATA_TIMEOUT)
-            .read_timeout(METADATA_TIMEOUT)
-            .operation_timeout(METADATA_TIMEOUT)
-            .build();
-        let mut chain = DefaultCredentialsChain::builder().configure(provider).imds_client(metadata);
-        chain.set_region(region.clone());
-        if let Some(profile) = &profile {
-            chain = chain.profile_name(profile);
+/// Where the credentials come from, for people; nothing is asked.
+pub fn credential_source(resolved: &Resolved) -> Result<String, CredentialFault> {
+    match resolved.problem() {
+        Some(problem) => Err(CredentialFault::Configuration(problem)),
+        None => Ok(plan::plan(resolved)?.source()),
+    }
+}
+
+/// The certificates and the proxy in use, for people; `None` where nothing chooses them.
+pub fn network_in_use(resolved: &Resolved) -> Result<Option<String>, CredentialFault> {
+    let network = network::network(resolved).map_err(CredentialFault::Configuration)?;
+    let proxy = network.proxy.map(|proxy| format!("proxy {proxy}"));
+    let roots = network.roots_from.map(|roots| format!("certificates of {roots}"));
+    let found: Vec<String> = proxy.into_iter().chain(roots).collect();
+    Ok((!found.is_empty()).then(|| found.join(", ")))
+}
+
+/// That a profile, or one that it takes its credentials from, needs a code of an MFA device, as a sentence. No service can
+/// use such a profile.
+pub fn mfa_device(profile: Option<&str>, environment: &Environment) -> Option<String> {
+    let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
+    match plan::plan(&resolve(&settings, environment)) {
+        Err(fault @ PlanFault::Mfa { .. }) => Some(fault.to_string()),
+        _ => None,
+    }
+}
+
+impl From<PlanFault> for CredentialFault {
+    fn from(fault: PlanFault) -> CredentialFault {
+        match &fault {
+            PlanFault::Wrong(text) => CredentialFault::Configuration(text.clone()),
+            PlanFault::Mfa { profile, .. } => CredentialFault::Mfa {
+                detail: fault.to_string(),
+                hint: format!(
+                    "use another profile that has `credential_process = aws configure export-credentials --profile \
+                     {profile} --format process`: the AWS CLI asks for the code"
+                ),
+            },
         }
-        Box::pin(async { SharedCredentialsProvider::new(chain.build().await) })
+    }
+}
+
+/// Makes the source of a plan, whose requests are recorded and not repeated.
+fn make(plan: plan::Plan, sdk: SdkConfig, resolved: Arc<Resolved>) -> credentials::Make {
+    Box::new(move |exchanges| {
+        let client = sdk.http_client().map(|client| exchanges.client(client));
+        let mut builder = sdk.to_builder();
+        builder.set_http_client(client);
+        let (plan, sdk, resolved) = (plan.clone(), builder.build(), Arc::clone(&resolved));
+        Box::pin(async move { Box::pin(sources::provider(&plan, &sdk, &resolved)).await })
     })
 }
 
@@ -188,15 +220,8 @@ impl AwsAccess {
         let found = found.map_err(|error| credential_fault(&error).unwrap_or_else(missing))?;
         let expiry = found.expiry().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(crate::clock::millis);
         let account = found.account_id().map(|id| id.as_str().to_owned());
-        Ok(CredentialFacts { account, expiry, provider: provider_name(&found) })
+        Ok(CredentialFacts { account, expiry, source: self.source.clone() })
     }
-}
-
-fn provider_name(credentials: &Credentials) -> String {
-    // The name is private to the type; its Debug text is the only door to it, and that never holds the secret.
-    let text = format!("{credentials:?}");
-    let name = text.split_once("provider_name: \"").and_then(|(_, rest)| rest.split('"').next());
-    name.unwrap_or("unknown").to_owned()
 }
 
 #[cfg(test)]
@@ -221,7 +246,7 @@ mod tests {
         assert_eq!(config.region().map(ToString::to_string).as_deref(), Some("eu-west-1"));
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
         let facts = access.credentials().await.unwrap();
-        assert_eq!(facts, CredentialFacts { account: None, expiry: None, provider: "static".into() });
+        assert_eq!(facts, CredentialFacts { account: None, expiry: None, source: "static".into() });
     }
 
     #[tokio::test]

@@ -221,6 +221,15 @@ pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError
     Ok(file)
 }
 
+/// Makes an empty file of ours; `false` when it is there already.
+pub fn create(path: &Path, access: Access) -> Result<bool, PrivateError> {
+    match OpenOptions::new().write(true).create_new(true).mode(access.file_mode()).open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(io_error("create", path, error)),
+    }
+}
+
 /// The bytes of a file of ours; `None` when it is not there.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateError> {
     let mut file = match open(path, Open::Read, Access::Owner) {

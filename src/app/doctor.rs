@@ -9,7 +9,7 @@ mod time;
 
 use super::{App, AppError, Asker};
 use crate::alerts;
-use crate::aws::CredentialFacts;
+use crate::aws::{self, CredentialFacts};
 use crate::clock::{self, UnixMillis};
 use crate::config::{ConfigError, Problem};
 use crate::gateway::{Aws, GatewayError, Policy, Single, Target};
@@ -120,6 +120,7 @@ impl App {
         let mut local = self.health_checks(now);
         local.push(time::clock(now, self.config().debug.clock_offset, self.state_dir()));
         local.extend(self.channels());
+        checks.extend(self.network());
         checks.extend(Box::pin(self.remote(now)).await);
         checks.append(&mut local);
         self.finish();
@@ -154,7 +155,7 @@ impl App {
             names.iter().map(check).collect::<Vec<_>>()
         };
         let mut checks = match self.credentials().await {
-            Ok(facts) => vec![credentials(&facts, now)],
+            Ok(facts) => vec![self.unused_keys(credentials(&facts, now))],
             Err(fault) => {
                 // What brings credentials often brings the region too: they are what to mend first.
                 let region = match region.level {
@@ -214,6 +215,30 @@ impl App {
         reads::all(source, target.as_ref(), &mut tried).await;
         checks.extend(tried.checks());
         checks
+    }
+
+    /// The check of the credentials, with the keys that are not used.
+    fn unused_keys(&self, check: Check) -> Check {
+        if !self.ignores_keys() {
+            return check;
+        }
+        let message = format!("{}; AWS_ACCESS_KEY_ID is set and not used", check.message);
+        Check { message, ..check }
+    }
+
+    /// The certificates and the proxy, where a setting chooses them.
+    fn network(&self) -> Option<Check> {
+        if self.is_sandbox() {
+            return None;
+        }
+        match aws::network_in_use(self.aws()) {
+            Ok(found) => found.map(|found| Check::new("network", Level::Ok, found)),
+            Err(fault) => {
+                let hint = "fix the variable or the profile that is named".to_owned();
+                let detail = fault.to_string();
+                Some(Check::failed("network", GatewayError::Configuration { detail, hint }))
+            }
+        }
     }
 
     /// Every check of health. The directories are shown one by one, and a store that cannot be opened with its error.
@@ -334,12 +359,12 @@ fn level_of(level: health::Level) -> Level {
 }
 
 fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
-    let provider = &facts.provider;
+    let source = &facts.source;
     let Some(expiry) = facts.expiry else {
-        return Check::new("credentials", Level::Ok, format!("from {provider}, without an end"));
+        return Check::new("credentials", Level::Ok, format!("from {source}, without an end"));
     };
     let left = Duration::from_millis(u64::try_from(expiry.saturating_sub(now)).unwrap_or(0));
-    let message = format!("from {provider}, until {} ({} left)", clock::utc(expiry), format_duration(left));
+    let message = format!("from {source}, until {} ({} left)", clock::utc(expiry), format_duration(left));
     if left.is_zero() {
         let detail = format!("it was good until {}", clock::utc(expiry));
         Check::failed("credentials", GatewayError::LoginExpired { profile: None, detail, hint: "log in again".into() })
@@ -355,7 +380,7 @@ mod tests {
     use super::*;
 
     fn of(expiry: Option<i64>) -> Check {
-        let facts = CredentialFacts { account: None, expiry, provider: "SSO".into() };
+        let facts = CredentialFacts { account: None, expiry, source: "SSO".into() };
         credentials(&facts, 1_000_000)
     }
 

@@ -49,6 +49,9 @@ impl Works for Joined {
             Ok(app) => Arc::new(app),
             Err(error) => return failed(&error),
         };
+        if let Some(notice) = app.account_notice() {
+            progress.notice(&notice);
+        }
         let work = match &job.kind {
             Kind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress, stop).await,
             Kind::Cleanup => aside(&app, stop, |app| swept(app.cleanup(false))).await,

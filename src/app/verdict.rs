@@ -155,6 +155,7 @@ fn with_remedy(error: &GatewayError) -> String {
         GatewayError::NotLoggedIn { hint, .. }
         | GatewayError::LoginExpired { hint, .. }
         | GatewayError::CredentialsRefused { hint, .. }
+        | GatewayError::Mfa { hint, .. }
         | GatewayError::Configuration { hint, .. } => hint.clone(),
         GatewayError::NoCredentials { .. } => {
             "choose a profile (`profile`, AWS_PROFILE) or log in with `aws sso login`".into()

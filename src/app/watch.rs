@@ -10,7 +10,11 @@ use crate::health::LoginReading;
 use crate::host;
 use crate::jobs::{self, Ledger};
 use crate::model::Zone;
+use crate::private;
 use std::sync::{Arc, Mutex};
+
+/// The file of the state directory that records a notice that was shown.
+const KEYS_NOT_USED: &str = "keys-not-used.noticed";
 
 impl App {
     /// Jobs that were due long ago and did not run, one sentence each.
@@ -40,6 +44,38 @@ impl App {
             )),
             Err(error) => Some(format!("whether jobs are late could not be seen: {error}")),
         }
+    }
+
+    /// Where the credentials come from, for people, or why there are none; nothing is asked.
+    pub fn credential_source(&self) -> Result<String, String> {
+        if self.is_sandbox() {
+            return Ok("the sandbox".into());
+        }
+        aws::credential_source(self.aws()).map_err(|fault| fault.to_string())
+    }
+
+    /// Whether there are keys in the environment that are not used, because a profile was asked for.
+    pub fn ignores_keys(&self) -> bool {
+        !self.is_sandbox() && self.aws().ignores_keys()
+    }
+
+    /// That keys in the environment are not used, where earlier versions used them: once for each state directory.
+    pub fn account_notice(&self) -> Option<String> {
+        if !self.ignores_keys() {
+            return None;
+        }
+        let mark = self.state_dir().join(KEYS_NOT_USED);
+        // Where it cannot be recorded it is shown again.
+        let made =
+            private::directory(self.state_dir(), self.access()).and_then(|_| private::create(&mark, self.access()));
+        if let Ok(false) = made {
+            return None;
+        }
+        let (profile, origin) = self.profile();
+        Some(format!(
+            "the profile `{profile}` ({origin}) is used, and AWS_ACCESS_KEY_ID is not, as with the AWS CLI; earlier versions \
+             used the key, which may belong to another account\nnext: `awsideman info` shows what is used"
+        ))
     }
 
     /// The login behind the profile in use.

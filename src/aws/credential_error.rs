@@ -8,6 +8,7 @@ use super::error_class::ErrorClass;
 use super::login_source::{LoginSource, Renewal};
 use super::resolved::Resolved;
 use crate::clock;
+use crate::http::Unanswered;
 use crate::model::format_duration;
 use aws_credential_types::provider::error::CredentialsError;
 use std::error::Error;
@@ -61,6 +62,14 @@ pub enum CredentialFault {
         /// What happened.
         detail: String,
     },
+    /// A role needs a code of an MFA device.
+    #[error("{detail}")]
+    Mfa {
+        /// Which profile and device.
+        detail: String,
+        /// The way around it.
+        hint: String,
+    },
     /// The profile or its files are not as they must be.
     #[error("the AWS configuration cannot be used: {0}")]
     Configuration(String),
@@ -83,8 +92,11 @@ pub fn credential_fault(error: &(dyn Error + 'static)) -> Option<CredentialFault
     })
 }
 
-/// The innermost reason of an error, in one line.
+/// The innermost reason of an error, in one line; of a request without an answer with its host.
 pub fn innermost(error: &(dyn Error + 'static)) -> String {
+    if let Some(unanswered) = chain(error).find_map(|error| error.downcast_ref::<Unanswered>()) {
+        return unanswered.to_string();
+    }
     let last = chain(error).last().unwrap_or(error);
     last.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

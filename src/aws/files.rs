@@ -46,7 +46,7 @@ pub(super) fn filled<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
 /// The value of a key in a nested block.
 pub(super) fn nested<'a>(section: &'a Section, block: &str, key: &str) -> Option<&'a str> {
     let lines = section.get(block)?.lines().filter_map(|line| line.split_once('='));
-    let found = lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim()).last();
+    let found = lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim()).next_back();
     found.filter(|value| !value.is_empty())
 }
 

@@ -91,7 +91,7 @@ pub(super) fn token_end(path: &Path) -> Option<UnixMillis> {
 }
 
 /// RFC 3339, and `2026-01-01T00:00:00UTC` as older tools write it.
-fn time(text: &str) -> Option<UnixMillis> {
+pub(super) fn time(text: &str) -> Option<UnixMillis> {
     let text = text.trim().replace("UTC", "Z");
     DateTime::parse_from_rfc3339(&text).ok().map(|at| at.timestamp_millis())
 }

@@ -11,17 +11,21 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+/// The variables besides `AWS_*`.
+const OTHERS: [&str; 7] =
+    ["HOME", "SSL_CERT_FILE", "SSL_CERT_DIR", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
+
 /// Counts up when the same settings choose another account than before.
 const RULES: &str = "2";
 
-/// The variables that matter here: `AWS_*` and `HOME`.
+/// The variables that matter here: `AWS_*`, `HOME`, those of proxies and those of OpenSSL.
 pub type Environment = BTreeMap<String, String>;
 
-/// The process's own `AWS_*` variables and `HOME`.
+/// Those variables of this process.
 pub fn environment() -> Environment {
     std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
-        .filter(|(name, _)| name == "HOME" || name.starts_with("AWS_"))
+        .filter(|(name, _)| name.starts_with("AWS_") || OTHERS.contains(&name.as_str()))
         .collect()
 }
 

@@ -107,6 +107,9 @@ impl Session {
         output.set_default_format(loaded.config.output.format);
         notices.extend(loaded.warnings.iter().cloned());
         let app = Arc::new(join(loaded, sandbox, need, &mut notices)?.without_home(no_home));
+        if need != Need::Anything {
+            notices.extend(app.account_notice());
+        }
         let progress = Arc::new(Shown::new(output.talk().clone()));
         crate::log::begin(app.log_settings(), live(globals, &progress));
         let keeper = (need == Need::Sound).then(|| Keeper(app.clone()));

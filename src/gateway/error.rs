@@ -47,6 +47,14 @@ pub enum GatewayError {
         /// What to check.
         hint: String,
     },
+    /// The role of the profile needs a code of an MFA device.
+    #[error("{detail}")]
+    Mfa {
+        /// Which profile and device.
+        detail: String,
+        /// The way around it.
+        hint: String,
+    },
     /// The profile, its files or its region are not as they must be.
     #[error("the AWS configuration cannot be used: {detail}")]
     Configuration {
@@ -248,6 +256,7 @@ impl GatewayError {
                 | GatewayError::NotLoggedIn { .. }
                 | GatewayError::LoginExpired { .. }
                 | GatewayError::CredentialsRefused { .. }
+                | GatewayError::Mfa { .. }
                 | GatewayError::Configuration { .. }
                 | GatewayError::NoInstance { .. }
                 | GatewayError::ChooseInstance { .. }
@@ -268,6 +277,7 @@ impl GatewayError {
             GatewayError::NoCredentials { .. }
             | GatewayError::NotLoggedIn { .. }
             | GatewayError::LoginExpired { .. }
+            | GatewayError::Mfa { .. }
             | GatewayError::CredentialsRefused { .. } => ErrorClass::Expired.exit_code(),
             GatewayError::AccessDenied { .. } => ErrorClass::Denied.exit_code(),
             GatewayError::NotFound { .. } => ErrorClass::NotFound.exit_code(),

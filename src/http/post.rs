@@ -3,16 +3,15 @@
 //! Neighbours: `alerts/` delivers with it, `app/` pings with it. Promise: it ends within its timeout; nothing of the URL
 //! but its host is ever part of an error, because who knows the rest may post; redirects are not followed.
 
-use aws_smithy_http_client::proxy::ProxyConfig;
+use super::proxy::Proxy;
+use super::roots::check;
+use super::through;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Connector, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use std::error::Error;
 use std::time::Duration;
 
@@ -25,6 +24,9 @@ pub enum HttpFault {
     /// What should be a URL is none.
     #[error("it is no URL of http or https")]
     NoUrl,
+    /// A variable does not name a proxy.
+    #[error("{0}")]
+    Proxy(String),
     /// The certificates cannot be used.
     #[error("the certificates cannot be used: {0}")]
     Certificates(String),
@@ -81,7 +83,7 @@ impl Poster {
     pub fn open(url: &str, more: Option<&[u8]>) -> Result<Poster, HttpFault> {
         let host = host_of(url).ok_or(HttpFault::NoUrl)?.to_owned();
         HttpRequest::empty().set_uri(url).map_err(|_| HttpFault::NoUrl)?;
-        let connector = if url.starts_with("http://") { Connector::builder().build_http() } else { tls(more)? };
+        let connector = if url.starts_with("http://") { Connector::builder().build_http() } else { tls(&host, more)? };
         Ok(Poster { url: url.to_owned(), host, connector })
     }
 
@@ -134,7 +136,7 @@ impl Poster {
     }
 }
 
-fn tls(more: Option<&[u8]>) -> Result<Connector, HttpFault> {
+fn tls(host: &str, more: Option<&[u8]>) -> Result<Connector, HttpFault> {
     let mut trust = TrustStore::default();
     if let Some(pem) = more {
         check(pem)?;
@@ -142,19 +144,9 @@ fn tls(more: Option<&[u8]>) -> Result<Connector, HttpFault> {
     }
     let context = TlsContext::builder().with_trust_store(trust).build();
     let context = context.map_err(|error| HttpFault::Certificates(error.to_string()))?;
-    let builder: ConnectorBuilder<_> = Connector::builder().proxy_config(ProxyConfig::from_env());
+    let proxy = Proxy::of_process().map_err(HttpFault::Proxy)?.filter(|proxy| proxy.serves(host));
+    let builder: ConnectorBuilder<_> = Connector::builder().proxy_config(through(proxy.as_ref()));
     Ok(builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build())
-}
-
-/// The client takes certificates for granted and panics on those that are none.
-fn check(pem: &[u8]) -> Result<(), HttpFault> {
-    let (mut known, mut count) = (RootCertStore::empty(), 0);
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| HttpFault::Certificates(error.to_string()))?;
-        known.add(certificate).map_err(|error| HttpFault::Certificates(error.to_string()))?;
-        count += 1;
-    }
-    if count == 0 { Err(HttpFault::Certificates("there is no PEM certificate in the file".into())) } else { Ok(()) }
 }
 
 /// `hooks.example.com:8443` of a URL, without user and password.

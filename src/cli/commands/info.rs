@@ -31,6 +31,7 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
 
     let (profile, profile_origin) = app.profile();
     let region = app.region();
+    let credentials = app.credential_source();
     let selection = app.selection();
     let (version, enabled) = (env!("CARGO_PKG_VERSION"), app.disabled().is_none());
     let backend = if app.is_memory() { "memory" } else { "disk" };
@@ -44,6 +45,9 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
         "profile_origin": profile_origin,
         "region": region.as_ref().map(|(region, _)| region),
         "region_origin": region.as_ref().map(|(_, origin)| origin),
+        "credentials": credentials.as_ref().ok(),
+        "credentials_error": credentials.as_ref().err(),
+        "keys_not_used": app.ignores_keys(),
         "endpoint": selection.endpoint,
         "primary_region": space.map(|space| &space.region),
         "instance": space.map(|space| &space.instance),
@@ -63,6 +67,7 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
     let mut page = Page::new()
         .field("Version", version)
         .field("Profile", format!("{profile}  ({profile_origin})"))
+        .field("Credentials", shown_credentials(credentials, app.ignores_keys()))
         .field("Region", region.map_or("none".to_owned(), |(region, origin)| format!("{region}  ({origin})")));
     if let Some(endpoint) = &selection.endpoint {
         page = page.field("Endpoint", endpoint);
@@ -90,6 +95,14 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
     output.report(&document, &page)?;
     session.close(reading.gateway.take_faults());
     found.space.map(drop).map_err(Failure::from)
+}
+
+fn shown_credentials(found: Result<String, String>, ignores_keys: bool) -> String {
+    let unused = if ignores_keys { "  (AWS_ACCESS_KEY_ID is set and not used)" } else { "" };
+    match found {
+        Ok(source) => source + unused,
+        Err(reason) => format!("none: {reason}{unused}"),
+    }
 }
 
 /// The instance, remembered or asked for. Who asks is told when AWS is asked anyway: it is one call.

@@ -31,6 +31,7 @@ impl From<GatewayError> for Failure {
             }
             GatewayError::NotLoggedIn { hint, .. }
             | GatewayError::LoginExpired { hint, .. }
+            | GatewayError::Mfa { hint, .. }
             | GatewayError::CredentialsRefused { hint, .. }
             | GatewayError::Configuration { hint, .. } => Failure::new(code, message).hint(hint),
             GatewayError::AccessDenied { .. } => Failure::new(code, message).hint(DOCTOR),

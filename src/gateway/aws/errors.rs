@@ -258,6 +258,7 @@ fn misconfigured(text: String) -> GatewayError {
 pub(super) fn no_credentials(fault: CredentialFault, profile: Option<&str>) -> GatewayError {
     let named = |of_login: Option<String>| profile.map(str::to_owned).or(of_login).filter(|name| name != "default");
     match fault {
+        CredentialFault::Mfa { detail, hint } => GatewayError::Mfa { detail, hint },
         CredentialFault::Missing(detail) => GatewayError::NoCredentials { profile: named(None), detail },
         CredentialFault::NotLoggedIn { profile, detail, renewal } => {
             GatewayError::NotLoggedIn { profile: named(profile), detail, hint: renewal.hint(false) }

@@ -1,0 +1,56 @@
+//! The certificates and the proxy for calls to AWS, checked before the first call.
+//!
+//! Guarantee: a file that is missing or has no certificate, and a variable that names no proxy, are errors that name the
+//! setting; no request goes out with others in their place.
+
+use super::resolved::{Chosen, Resolved, Service};
+use crate::http::{self, Network, Proxy};
+use std::path::{Path, PathBuf};
+
+/// The certificates and the proxy in use. Where every service is reached without TLS, none are needed.
+pub(super) fn network(resolved: &Resolved) -> Result<Network, String> {
+    let is_plain = |service| resolved.endpoint(service).is_some_and(|endpoint| endpoint.value.starts_with("http://"));
+    if Service::CALLED.into_iter().all(is_plain) {
+        return Ok(Network::default());
+    }
+    let proxy = Proxy::from_variables(|name| resolved.environment.get(name).cloned())?;
+    let Some(bundle) = resolved.variable_or_setting(&["AWS_CA_BUNDLE"], "ca_bundle") else {
+        return Ok(Network { roots: None, roots_from: of_host(resolved)?, proxy });
+    };
+    let path = below_home(resolved, &bundle);
+    let from = format!("{} ({})", path.display(), bundle.from);
+    let roots = http::certificates(&path).map_err(|reason| wrong(&bundle.from, &path, &reason))?;
+    Ok(Network { roots: Some(roots), roots_from: Some(from), proxy })
+}
+
+/// What `SSL_CERT_FILE` and `SSL_CERT_DIR` name in place of the host's own certificates; the client reads them.
+fn of_host(resolved: &Resolved) -> Result<Option<String>, String> {
+    let mut names = Vec::new();
+    if let Some(path) = resolved.variable("SSL_CERT_FILE") {
+        http::certificates(Path::new(path)).map_err(|reason| wrong("SSL_CERT_FILE", Path::new(path), &reason))?;
+        names.push(format!("{path} (SSL_CERT_FILE)"));
+    }
+    if let Some(list) = resolved.variable("SSL_CERT_DIR") {
+        let mut is_empty = true;
+        for folder in list.split(':').map(Path::new) {
+            let found = http::has_certificates(folder).map_err(|reason| wrong("SSL_CERT_DIR", folder, &reason))?;
+            is_empty &= !found;
+        }
+        if is_empty {
+            return Err(wrong("SSL_CERT_DIR", Path::new(list), "which has no PEM certificate"));
+        }
+        names.push(format!("{list} (SSL_CERT_DIR)"));
+    }
+    Ok((!names.is_empty()).then(|| names.join(" and ")))
+}
+
+fn wrong(setting: &str, path: &Path, reason: &str) -> String {
+    format!("{setting} names {}, {reason}", path.display())
+}
+
+fn below_home(resolved: &Resolved, bundle: &Chosen) -> PathBuf {
+    match (bundle.value.strip_prefix("~/"), resolved.variable("HOME")) {
+        (Some(rest), Some(home)) => Path::new(home).join(rest),
+        _ => PathBuf::from(&bundle.value),
+    }
+}

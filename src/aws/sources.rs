@@ -1,0 +1,178 @@
+//! The chosen source of credentials as a provider of the SDK.
+//!
+//! Guarantee: every source is asked through the client, the timeouts and the endpoint that were decided for it.
+
+use super::plan::{Base, Plan, Role};
+use super::resolved::{Resolved, Service};
+use aws_config::credential_process::CredentialProcessProvider;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
+use aws_config::login::LoginCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::sso::SsoTokenProvider;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::token::ProvideToken;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long the instance metadata service of a host in EC2 may take: where there is none, nothing waits for it.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+/// The name of a session whose profile names none; it is part of the caller's ARN, and so in `CloudTrail`.
+const SESSION_NAME: &str = "awsideman";
+
+/// The provider for a plan. `sdk` has the client, the timeouts and the region, and no credentials.
+pub(super) async fn provider(plan: &Plan, sdk: &SdkConfig, resolved: &Resolved) -> SharedCredentialsProvider {
+    let config = |service: Service| match resolved.configured_endpoint(service) {
+        Some(endpoint) => sdk.to_builder().endpoint_url(endpoint.value).build(),
+        None => sdk.clone(),
+    };
+    let mut provider = match &plan.base {
+        Base::Keys(keys) => SharedCredentialsProvider::new(keys.clone()),
+        Base::WebIdentity { token_file, role_arn, session_name } => SharedCredentialsProvider::new(WebIdentity {
+            client: aws_sdk_sts::Client::new(&config(Service::Sts)),
+            token_file: token_file.clone(),
+            role_arn: role_arn.clone(),
+            session_name: session_name.clone().unwrap_or_else(|| SESSION_NAME.to_owned()),
+        }),
+        Base::Sso { start_url, region, account, role, session } => {
+            let of_region = |service| config(service).into_builder().region(Region::new(region.clone())).build();
+            // A token without a session is kept under its start URL.
+            let tokens = SsoTokenProvider::builder()
+                .configure(&of_region(Service::SsoOidc))
+                .region(Region::new(region.clone()))
+                .start_url(start_url)
+                .session_name(session.as_ref().unwrap_or(start_url))
+                .build()
+                .await;
+            let client = aws_sdk_sso::Client::new(&of_region(Service::Sso));
+            let (account, role) = (account.clone(), role.clone());
+            SharedCredentialsProvider::new(Sso { tokens, client, account, role })
+        }
+        Base::Login { session } => {
+            let login = LoginCredentialsProvider::builder(session.as_str()).configure(&provider_config(sdk));
+            SharedCredentialsProvider::new(login.build())
+        }
+        Base::Process { command } => SharedCredentialsProvider::new(CredentialProcessProvider::new(command.clone())),
+        Base::Container => {
+            SharedCredentialsProvider::new(EcsCredentialsProvider::builder().configure(&provider_config(sdk)).build())
+        }
+        Base::Metadata => {
+            let provider = provider_config(sdk);
+            let client = imds::Client::builder()
+                .configure(&provider)
+                .max_attempts(1)
+                .connect_timeout(METADATA_TIMEOUT)
+                .read_timeout(METADATA_TIMEOUT)
+                .operation_timeout(METADATA_TIMEOUT)
+                .build();
+            let metadata = ImdsCredentialsProvider::builder().configure(&provider).imds_client(client);
+            SharedCredentialsProvider::new(metadata.build())
+        }
+    };
+    for role in &plan.roles {
+        provider = assume(role, provider, &config(Service::Sts)).await;
+    }
+    provider
+}
+
+async fn assume(role: &Role, with: SharedCredentialsProvider, config: &SdkConfig) -> SharedCredentialsProvider {
+    let session = role.session_name.as_deref().unwrap_or(SESSION_NAME);
+    let mut builder = AssumeRoleProvider::builder(&role.arn).session_name(session).configure(config);
+    if let Some(id) = &role.external_id {
+        builder = builder.external_id(id);
+    }
+    if let Some(duration) = role.duration {
+        builder = builder.session_length(duration);
+    }
+    SharedCredentialsProvider::new(builder.build_from_provider(with).await)
+}
+
+/// The same decisions for the sources that take them in this form.
+fn provider_config(sdk: &SdkConfig) -> ProviderConfig {
+    let mut config = ProviderConfig::without_region()
+        .with_behavior_version(Some(BehaviorVersion::latest()))
+        .with_region(sdk.region().cloned())
+        .with_use_fips(sdk.use_fips())
+        .with_use_dual_stack(sdk.use_dual_stack());
+    if let Some(client) = sdk.http_client() {
+        config = config.with_http_client(client);
+    }
+    if let Some(retries) = sdk.retry_config() {
+        config = config.with_retry_config(retries.clone());
+    }
+    match sdk.timeout_config() {
+        Some(timeouts) => config.with_timeout_config(timeouts.clone()),
+        None => config,
+    }
+}
+
+/// The credentials of a role in the access portal, for a login that is made.
+#[derive(Debug)]
+struct Sso {
+    tokens: SsoTokenProvider,
+    client: aws_sdk_sso::Client,
+    account: String,
+    role: String,
+}
+
+impl Sso {
+    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+        let token = self.tokens.provide_token().await.map_err(CredentialsError::provider_error)?;
+        let call = self.client.get_role_credentials().account_id(&self.account).role_name(&self.role);
+        let answer = call.access_token(token.token()).send().await.map_err(CredentialsError::provider_error)?;
+        let lacking = || CredentialsError::unhandled("the SSO portal answered without credentials");
+        let found = answer.role_credentials.ok_or_else(lacking)?;
+        let mut keys = Credentials::builder().provider_name("SSO").account_id(self.account.as_str());
+        keys.set_session_token(found.session_token);
+        keys.set_expiry(u64::try_from(found.expiration).ok().map(|at| UNIX_EPOCH + Duration::from_millis(at)));
+        let (key, secret) = found.access_key_id.zip(found.secret_access_key).ok_or_else(lacking)?;
+        Ok(keys.access_key_id(key).secret_access_key(secret).build())
+    }
+}
+
+impl ProvideCredentials for Sso {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+/// A role for whoever has the token in a file.
+#[derive(Debug)]
+struct WebIdentity {
+    client: aws_sdk_sts::Client,
+    token_file: String,
+    role_arn: String,
+    session_name: String,
+}
+
+impl WebIdentity {
+    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+        let token = std::fs::read_to_string(&self.token_file).map_err(|error| {
+            let text = format!("the web identity token {} cannot be read: {error}", self.token_file);
+            CredentialsError::invalid_configuration(text)
+        })?;
+        let call = self.client.assume_role_with_web_identity().role_arn(&self.role_arn);
+        let call = call.role_session_name(&self.session_name).web_identity_token(token.trim());
+        let answer = call.send().await.map_err(CredentialsError::provider_error)?;
+        let lacking = || CredentialsError::unhandled("STS answered without credentials");
+        let found = answer.credentials.ok_or_else(lacking)?;
+        let mut keys = Credentials::builder().provider_name("WebIdentityToken").session_token(found.session_token);
+        keys.set_expiry(SystemTime::try_from(found.expiration).ok());
+        Ok(keys.access_key_id(found.access_key_id).secret_access_key(found.secret_access_key).build())
+    }
+}
+
+impl ProvideCredentials for WebIdentity {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
