@@ -224,6 +224,14 @@ impl AwsAccess {
     }
 }
 
+/// The SDK's word for the source of credentials.
+fn provider_name(credentials: &Credentials) -> String {
+    // The name is private to the type; only its Debug text has it, which never holds the secret.
+    let text = format!("{credentials:?}");
+    let name = text.split_once("provider_name: \"").and_then(|(_, rest)| rest.split('"').next());
+    name.unwrap_or("unknown").to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
