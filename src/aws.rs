@@ -167,16 +167,6 @@ pub fn network_in_use(resolved: &Resolved) -> Result<Option<String>, CredentialF
     Ok((!found.is_empty()).then(|| found.join(", ")))
 }
 
-/// That a profile, or one that it takes its credentials from, needs a code of an MFA device, as a sentence. No service can
-/// use such a profile.
-pub fn mfa_device(profile: Option<&str>, environment: &Environment) -> Option<String> {
-    let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
-    match plan::plan(&resolve(&settings, environment)) {
-        Err(fault @ PlanFault::Mfa { .. }) => Some(fault.to_string()),
-        _ => None,
-    }
-}
-
 impl From<PlanFault> for CredentialFault {
     fn from(fault: PlanFault) -> CredentialFault {
         match &fault {
