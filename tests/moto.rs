@@ -2,7 +2,8 @@
 //!
 //! Neighbours: `moto/seed.py` creates an organisation with boto3 and says what it made. Needs a Python with
 //! `moto[server]` and boto3, named by `AWSIDEMAN_TEST_PYTHON`; without it the test is skipped, in CI it fails.
-//! What moto answers wrongly (who is provisioned where, missing operations) is not asked here.
+//! What moto answers wrongly (who is provisioned where, missing operations) is asked through the binary, which must not
+//! take it for the truth.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
@@ -117,6 +118,42 @@ async fn awsideman_reads_what_boto3_created() {
 
     let me = aws.fetch(None, &Single::CallerIdentity).await.unwrap();
     assert_eq!(me["Account"], "123456789012");
+    assignments_are_found_although_no_permission_set_is_provisioned(&moto, &made);
+    a_permission_set_is_shown_without_the_part_that_moto_lacks(&moto);
+}
+
+/// The binary, with a home of its own, against moto.
+fn run(moto: &Moto, words: &[&str]) -> (i32, Value, String) {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_awsideman"));
+    command.env_clear().env("HOME", home.path()).env("AWS_ENDPOINT_URL", &moto.url).env("AWS_REGION", "eu-west-1");
+    command.env("AWS_ACCESS_KEY_ID", "testing").env("AWS_SECRET_ACCESS_KEY", "testing");
+    command.env("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1").env("AWSIDEMAN_LOG_FILE", home.path().join("log"));
+    let output = command.args(words).output().unwrap();
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (output.status.code().unwrap(), answer, String::from_utf8(output.stderr).unwrap())
+}
+
+fn assignments_are_found_although_no_permission_set_is_provisioned(moto: &Moto, made: &Value) {
+    let account = text(&made["assigned_account"]);
+    for words in [
+        &["assignment", "list", "--json"][..],
+        &["assignment", "list", "--json", "--account", account],
+        &["assignment", "list", "--json", "--permission-set", "Admin"],
+    ] {
+        let (code, rows, said) = run(moto, words);
+        assert_eq!(code, 0, "{words:?}: {said}");
+        assert_eq!((rows.as_array().unwrap().len(), &rows[0]["AccountId"]), (1, &json!(account)), "{words:?}: {said}");
+        assert!(said.contains("names no provisioned permission set"), "{words:?}: {said}");
+    }
+}
+
+fn a_permission_set_is_shown_without_the_part_that_moto_lacks(moto: &Moto) {
+    let (code, set, said) = run(moto, &["permission-set", "get", "Admin", "--json"]);
+    assert_eq!((code, &set["Name"]), (3, &json!("Admin")), "{set} {said}");
+    assert_eq!(set["ManagedPolicies"][0]["Name"], "AdministratorAccess");
+    assert!(set.get("PermissionsBoundary").is_none(), "not read is not none: {set}");
+    assert!(said.contains("PermissionsBoundary") && !said.contains("cannot be reached"), "{said}");
 }
 
 async fn identity_store(aws: &Aws, target: &Target, made: &Value) {

@@ -172,7 +172,7 @@ impl App {
             checks.extend(skip(&["identity", "instance", "reads"], "no region is chosen to ask AWS in"));
             return checks;
         }
-        let reading = self.reading(Asker::Command);
+        let reading = self.reading(Asker::COMMAND);
         let source = reading.gateway.source();
         let caller = source.fetch(None, &Single::CallerIdentity).await;
         let identity = match &caller {

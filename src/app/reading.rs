@@ -27,8 +27,11 @@ pub(super) type DiskBreaker = Breaker<Sealed>;
 /// Who asks: decides about pace and statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asker {
-    /// A person waits: one slot at a time, and the lookup counts.
-    Command,
+    /// A person waits: one slot at a time, and the lookup counts. At most this many calls.
+    Command {
+        /// The most calls; `None` is no limit.
+        budget: Option<u64>,
+    },
     /// Nobody waits: several slots ahead, a share of the quota, at most this many calls; lookups do not count.
     Background {
         /// The most calls; `None` is no limit.
@@ -53,6 +56,11 @@ impl Reading {
     pub(super) fn waits(&self) -> Option<String> {
         self.late.waits()
     }
+}
+
+impl Asker {
+    /// A command whose calls are not limited.
+    pub const COMMAND: Asker = Asker::Command { budget: None };
 }
 
 impl App {
@@ -166,9 +174,10 @@ impl App {
     pub(super) fn reading_from(&self, cache: Cache, asker: Asker) -> Reading {
         let selection = self.selection();
         let late = Arc::new(self.late(asker, &selection));
-        let recorder = (asker == Asker::Command).then(|| self.recorder());
+        let recorder = matches!(asker, Asker::Command { .. }).then(|| self.recorder());
         let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
-        gateway = gateway.at(Rates::new(&self.config().pace, asker != Asker::Command));
+        // A walk that is long enough for a forecast leaves the background share to others, whoever asks.
+        gateway = gateway.at(Rates::new(&self.config().pace));
         if self.disabled().is_none() && !self.is_memory() {
             gateway = gateway.with_flights(self.state(), self.cache_dir());
         }
@@ -289,7 +298,7 @@ impl App {
         let (space, instances) = (format!("{region}|{way}"), selection.endpoint.is_none().then_some(region));
         let database = self.state_dir().join("pace.db");
         let (background, budget) = match asker {
-            Asker::Command => (false, None),
+            Asker::Command { budget } => (false, budget),
             Asker::Background { budget } => (true, budget),
         };
         let make = move || {

@@ -96,6 +96,7 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("pace.identity_store_tps", Number(0.1, 10_000.0)),
         key("pace.organizations_tps", Number(0.1, 10_000.0)),
         key("pace.background_share", Number(0.01, 100.0)),
+        key("access.max_calls", Whole(1, 1_000_000)),
         key("health.hit_rate_warn", Number(0.0, 100.0)),
         key("health.hit_rate_critical", Number(0.0, 100.0)),
         key("health.hit_rate_recovered", Number(0.0, 100.0)),

@@ -35,6 +35,8 @@ pub struct Config {
     pub state: State,
     /// The share of AWS's quota that is used.
     pub pace: Pace,
+    /// Walks over the organization.
+    pub access: Access,
     /// When measurements become findings.
     pub health: Health,
     /// How findings leave the host.
@@ -211,6 +213,14 @@ impl Pace {
         let share = self.background_share;
         (if share > 1.0 { share / 100.0 } else { share }).clamp(0.01, 1.0)
     }
+}
+
+/// `[access]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// The most calls to AWS of one read that nobody was asked about.
+    pub max_calls: u64,
 }
 
 /// `[health]`

@@ -23,7 +23,7 @@ pub struct Filter {
 }
 
 /// What was found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Found {
     /// Sorted by account, permission set and principal.
     pub assignments: Rows,
@@ -33,6 +33,21 @@ pub struct Found {
     pub targets: usize,
     /// Whether groups and users were asked one by one: what deleted ones still have is not found that way.
     pub by_principal: bool,
+    /// How many targets were not read because the budget of calls was spent.
+    pub unread: usize,
+    /// The error that says so.
+    pub ended: Option<GatewayError>,
+}
+
+/// Pairs of account and permission set that may have assignments.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    pub(super) pairs: Vec<(String, String)>,
+    /// What could not be asked.
+    pub(super) failures: Vec<Failure>,
+    /// Permission sets that were not asked about because the budget of calls was spent.
+    pub(super) unread: usize,
+    pub(super) ended: Option<GatewayError>,
 }
 
 impl Gateway {
@@ -55,8 +70,8 @@ impl Gateway {
         if *filter == Filter::default() {
             return self.all_assignments(policy, progress).await;
         }
-        let (pairs, failures) = self.pairs(filter, policy, progress).await?;
-        self.gather_pairs(pairs, failures, policy, progress).await
+        let pairs = self.pairs(filter, policy, progress).await?;
+        self.gather_pairs(pairs, policy, progress).await
     }
 
     /// Everything, by the walk that a warm would choose: what the one stored answers the other.
@@ -69,7 +84,7 @@ impl Gateway {
             let found = self.pairs_of(sets.clone(), policy, progress).await?;
             if walk.is_none() {
                 let lists = std::future::ready(());
-                walk = Some(self.judge_walk(&space, found.0.len(), policy, lists, progress).await?);
+                walk = Some(self.judge_walk(&space, found.pairs.len(), policy, lists, progress).await?);
             }
             known = Some(found);
         }
@@ -78,30 +93,30 @@ impl Gateway {
             if self.may_ask_principals(&principals, policy, progress).await? {
                 let request = |(kind, id)| Request::PrincipalAssignments { kind, id };
                 let mut found = self.gather(principals.into_iter().map(request).collect(), policy, progress).await?;
-                // A user may be given what a group gave him: a row is the group's, whoever was asked.
+                // A user may be given what a group gave: a row is the group's, whoever was asked.
                 found.assignments.dedup();
                 return Ok(Found { by_principal: true, ..found });
             }
         }
-        let (pairs, failures) = match known {
+        let pairs = match known {
             Some(found) => found,
             None => self.pairs_of(sets, policy, progress).await?,
         };
-        self.gather_pairs(pairs, failures, policy, progress).await
+        self.gather_pairs(pairs, policy, progress).await
     }
 
     async fn gather_pairs(
         &self,
-        pairs: Vec<(String, String)>,
-        mut failures: Vec<Failure>,
+        asked: Pairs,
         policy: &Policy,
         progress: &dyn Progress,
     ) -> Result<Found, GatewayError> {
+        let Pairs { pairs, mut failures, unread, ended } = asked;
         let request = |(account, permission_set)| Request::Assignments { account, permission_set };
         let mut found = self.gather(pairs.into_iter().map(request).collect(), policy, progress).await?;
-        found.targets += failures.len();
+        found.targets += failures.len() + unread;
         failures.append(&mut found.failures);
-        Ok(Found { failures, ..found })
+        Ok(Found { failures, unread: unread + found.unread, ended: ended.or(found.ended), ..found })
     }
 
     /// Whether AWS lets this caller ask for principals: the first one tells, and what it says is kept.
@@ -113,7 +128,7 @@ impl Gateway {
     ) -> Result<bool, GatewayError> {
         let Some((kind, id)) = principals.first().cloned() else { return Ok(true) };
         match self.value(&Request::PrincipalAssignments { kind, id }, policy, progress).await {
-            Ok(_) => Ok(true),
+            Ok(_) | Err(GatewayError::Budget { .. }) => Ok(true),
             Err(error) if is_refusal(&error) => {
                 if policy.fill {
                     self.walk_refused(&self.space(policy).await?.text());
@@ -124,7 +139,8 @@ impl Gateway {
         }
     }
 
-    /// The rows of many answers, sorted, and what could not be asked.
+    /// The rows of many answers, sorted, and what could not be asked. Once the budget of calls is spent, what the cache
+    /// holds is still read.
     async fn gather(
         &self,
         requests: Vec<Request>,
@@ -132,8 +148,8 @@ impl Gateway {
         progress: &dyn Progress,
     ) -> Result<Found, GatewayError> {
         let what = "assignments";
-        let targets = requests.len();
-        progress.started(what, Some(targets as u64));
+        let mut found = Found { targets: requests.len(), ..Found::default() };
+        progress.started(what, Some(requests.len() as u64));
         if let Some(rates) = self.rates() {
             progress.paced(what, rates.of(Api::SsoAdmin));
         }
@@ -143,48 +159,64 @@ impl Gateway {
                 (request, answer)
             })
             .buffer_unordered(PARALLEL);
-        let (mut assignments, mut failures) = (Rows::default(), Vec::new());
         while let Some((request, answer)) = answers.next().await {
             progress.advanced(what, 1);
             match answer {
-                Ok(rows) => array(rows).iter().for_each(|row| assignments.push(row)),
-                Err(error) => failures.push(failure(&request, error)?),
+                Ok(rows) => array(rows).iter().for_each(|row| found.assignments.push(row)),
+                Err(error @ GatewayError::Budget { .. }) => {
+                    found.unread += 1;
+                    found.ended.get_or_insert(error);
+                }
+                Err(error) => found.failures.push(failure(&request, error)?),
             }
         }
         progress.finished(what);
-        assignments.sort();
-        Ok(Found { assignments, failures, targets, by_principal: false })
+        found.assignments.sort();
+        Ok(found)
     }
 
     /// The pairs of account and permission set that have assignments, and what could not be asked.
-    async fn pairs(
+    pub(super) async fn pairs(
         &self,
         filter: &Filter,
         policy: &Policy,
         progress: &dyn Progress,
-    ) -> Result<(Vec<(String, String)>, Vec<Failure>), GatewayError> {
+    ) -> Result<Pairs, GatewayError> {
         if let (Some(account), Some(arn)) = (&filter.account, &filter.permission_set) {
-            return Ok((vec![(account.clone(), arn.clone())], Vec::new()));
+            return Ok(Pairs { pairs: vec![(account.clone(), arn.clone())], ..Pairs::default() });
         }
         if let Some(account) = &filter.account {
             let request = Request::AccountPermissionSets(account.clone());
             let arns = texts(array(self.value(&request, policy, progress).await?));
-            return Ok((arns.into_iter().map(|arn| (account.clone(), arn)).collect(), Vec::new()));
+            let pairs = arns.into_iter().map(|arn| (account.clone(), arn)).collect();
+            return self.cross_checked(Pairs { pairs, ..Pairs::default() }, filter, policy, progress).await;
         }
-        let arns = match &filter.permission_set {
-            Some(arn) => vec![arn.clone()],
-            None => self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?,
-        };
+        if let Some(arn) = &filter.permission_set {
+            let found = self.provisioned(vec![arn.clone()], policy, progress).await?;
+            return self.cross_checked(found, filter, policy, progress).await;
+        }
+        let arns = self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?;
         self.pairs_of(arns, policy, progress).await
     }
 
-    /// The accounts that each of these permission sets is provisioned to.
+    /// The accounts that all permission sets are provisioned to; where there are none, that is cross-checked.
     pub(super) async fn pairs_of(
         &self,
         arns: Vec<String>,
         policy: &Policy,
         progress: &dyn Progress,
-    ) -> Result<(Vec<(String, String)>, Vec<Failure>), GatewayError> {
+    ) -> Result<Pairs, GatewayError> {
+        let found = self.provisioned(arns, policy, progress).await?;
+        self.cross_checked(found, &Filter::default(), policy, progress).await
+    }
+
+    /// The accounts that each of these permission sets is provisioned to.
+    pub(super) async fn provisioned(
+        &self,
+        arns: Vec<String>,
+        policy: &Policy,
+        progress: &dyn Progress,
+    ) -> Result<Pairs, GatewayError> {
         let what = "accounts of permission sets";
         progress.started(what, Some(arns.len() as u64));
         let mut answers = stream::iter(arns)
@@ -194,16 +226,23 @@ impl Gateway {
                 (arn, request, answer)
             })
             .buffered(PARALLEL);
-        let (mut pairs, mut failures) = (Vec::new(), Vec::new());
+        let mut found = Pairs::default();
         while let Some((arn, request, answer)) = answers.next().await {
             progress.advanced(what, 1);
             match answer {
-                Ok(accounts) => pairs.extend(texts(array(accounts)).into_iter().map(|account| (account, arn.clone()))),
-                Err(error) => failures.push(failure(&request, error)?),
+                Ok(accounts) => {
+                    let accounts = texts(array(accounts)).into_iter();
+                    found.pairs.extend(accounts.map(|account| (account, arn.clone())));
+                }
+                Err(error @ GatewayError::Budget { .. }) => {
+                    found.unread += 1;
+                    found.ended.get_or_insert(error);
+                }
+                Err(error) => found.failures.push(failure(&request, error)?),
             }
         }
         progress.finished(what);
-        Ok((pairs, failures))
+        Ok(found)
     }
 }
 

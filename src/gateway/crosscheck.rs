@@ -85,11 +85,7 @@ impl Gateway {
     }
 
     /// The ARNs of all permission sets, without a call for each.
-    async fn permission_set_arns(
-        &self,
-        policy: &Policy,
-        progress: &dyn Progress,
-    ) -> Result<Vec<String>, GatewayError> {
+    async fn permission_set_arns(&self, policy: &Policy, progress: &dyn Progress) -> Result<Vec<String>, GatewayError> {
         let is_held = self.cached_value(&Request::PermissionSets, policy)?.is_some();
         if is_held {
             return self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await;

@@ -114,7 +114,7 @@ pub enum GatewayError {
         retry_after_ms: Option<u64>,
     },
     /// AWS cannot be reached, or broke off.
-    #[error("AWS cannot be reached for {operation}: {detail}")]
+    #[error("{}", unanswered(operation, detail))]
     Unreachable {
         /// The operation.
         operation: String,
@@ -190,6 +190,16 @@ pub enum GatewayError {
         /// Those that failed.
         failures: Vec<crate::report::Failure>,
     },
+    /// Parts of one answer could not be read; the others are at hand.
+    #[error("{what} could not be read in full: {} missing", failures.iter().map(|part| part.target.as_str()).collect::<Vec<_>>().join(", "))]
+    Incomplete {
+        /// What was asked for.
+        what: String,
+        /// The answer without them.
+        found: Box<serde_json::Value>,
+        /// The parts that are missing, and why.
+        failures: Vec<crate::report::Failure>,
+    },
     /// `--cache-only`, and the cache does not hold the answer.
     #[error("the cache does not hold {key}")]
     NotCached {
@@ -208,6 +218,18 @@ pub enum GatewayError {
     /// The reader of the answer went away or refused it.
     #[error("cannot write the answer: {0}")]
     Output(#[from] std::io::Error),
+}
+
+/// What the detail of an error begins with when the service answered, and answered that it failed.
+const SERVICE_FAILED: &str = "the service failed";
+
+/// A service that answers with an error of its own can be reached.
+fn unanswered(operation: &str, detail: &str) -> String {
+    if detail.starts_with(SERVICE_FAILED) {
+        format!("{operation}: {detail}")
+    } else {
+        format!("AWS cannot be reached for {operation}: {detail}")
+    }
 }
 
 /// Whether a call that failed may be made again.
@@ -236,6 +258,11 @@ impl GatewayError {
     /// Whether the same call may succeed a little later.
     pub fn is_temporary(&self) -> bool {
         matches!(self, GatewayError::Throttled { .. } | GatewayError::Unreachable { .. })
+    }
+
+    /// Whether the service answered that it failed: other operations may work all the same.
+    pub fn is_failure_of_service(&self) -> bool {
+        matches!(self, GatewayError::Unreachable { detail, .. } if detail.starts_with(SERVICE_FAILED))
     }
 
     /// Whether a change that ended with it may have been made all the same.

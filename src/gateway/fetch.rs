@@ -3,13 +3,15 @@
 //! Neighbours: `read.rs` and `warm.rs` ask, `walk.rs` pages, `cache/fill.rs` stores. Promise: an answer is whole or an
 //! error; what a list brings along (every describe, every name) is stored in small batches while it is walked.
 
+use super::look::Note;
 use super::walk::{Pages, all};
 use super::{Gateway, GatewayError, Listing, Request, Single, Source, Spool, Target};
-use crate::cache::{Fresh, Ticket};
+use crate::cache::{Accept, Fresh, Ticket};
 use crate::model::Space;
-use crate::report::Progress;
+use crate::report::{Failure, Progress};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Calls of one walk that are under way at once. The pace decides how fast they go: these are only so many that it is the
 /// quota and not the latency that holds them up, at 200 calls a second still with 150 ms for each.
@@ -22,7 +24,12 @@ pub(super) struct Errand<'a> {
     pub(super) text: &'a str,
     pub(super) ticket: Ticket,
     pub(super) progress: &'a dyn Progress,
+    /// Whether what was described a moment ago need not be asked for again: a read that was cut off continues.
+    pub(super) continues: bool,
 }
+
+/// So old may a description be that a read continues with.
+const A_MOMENT: Duration = Duration::from_mins(10);
 
 impl Gateway {
     /// Asks AWS; the answer is not stored yet, but what it brings along is.
@@ -55,7 +62,7 @@ impl Gateway {
             Request::Account(id) => one(source, target, Single::Account(id.clone()), request).await,
             Request::PermissionSet(arn) => one(source, target, Single::PermissionSet(arn.clone()), request).await,
             Request::PermissionSets => self.permission_sets(target, errand).await,
-            Request::PermissionSetPolicies(arn) => policies(source, target, arn).await,
+            Request::PermissionSetPolicies(arn) => policies(source, target, arn, request.subject()).await,
             Request::Ous => self.organizational_units(target).await,
         }
     }
@@ -111,8 +118,11 @@ impl Gateway {
         errand.progress.started(what, Some(arns.len() as u64));
         let describes = stream::iter(arns).map(|arn| async move {
             let request = Request::PermissionSet(arn.clone());
+            if let Some(found) = self.described_before(&request, errand)? {
+                return Ok(Some((request, found, true)));
+            }
             match self.source().fetch(Some(target), &Single::PermissionSet(arn)).await {
-                Ok(found) => Ok(Some((request, found))),
+                Ok(found) => Ok(Some((request, found, false))),
                 // Deleted between the list and the describe: it is no longer part of the answer.
                 Err(GatewayError::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
@@ -122,14 +132,36 @@ impl Gateway {
         let mut describes = describes.buffered(PARALLEL);
         while let Some(described) = describes.try_next().await? {
             errand.progress.advanced(what, 1);
-            let Some((request, found)) = described else { continue };
+            let Some((request, found, is_held)) = described else { continue };
             spool.push(&found)?;
+            if is_held {
+                continue;
+            }
             let call = Single::PermissionSet(String::new()).operation();
             self.store_brought(&[Fresh { key: request.key(), payload: bytes(&found), source: call }], errand);
         }
         errand.progress.finished(what);
         spool.finish()?;
         Ok(spool)
+    }
+
+    /// A description that a read may continue with. One that a change has overtaken since is not given, and the list that
+    /// it becomes part of is not stored when a change overtakes the list.
+    fn described_before(&self, request: &Request, errand: Errand<'_>) -> Result<Option<Value>, GatewayError> {
+        if !errand.continues {
+            return Ok(None);
+        }
+        let accept = Accept { max_age: Some(A_MOMENT), stale: false };
+        let mut found = None;
+        let shown = self.look(request, errand.text, accept, Note::Nothing, &mut |_, body| {
+            found = Some(serde_json::from_reader(body)?);
+            Ok(())
+        });
+        match shown {
+            // It did not exist a moment ago and is listed now: AWS is asked.
+            Err(GatewayError::NotFound { .. }) => Ok(None),
+            shown => shown.map(|_| found),
+        }
     }
 
     /// The tree, breadth first; AWS gives only the children of one parent at a time.
@@ -238,19 +270,43 @@ async fn one(source: &dyn Source, target: &Target, single: Single, request: &Req
     }
 }
 
-async fn policies(source: &dyn Source, target: &Target, arn: &str) -> Result<Spool, GatewayError> {
+/// The policies and the boundary: each by a call of its own, which may be denied without the others.
+async fn policies(source: &dyn Source, target: &Target, arn: &str, what: String) -> Result<Spool, GatewayError> {
     let managed = all(source, target, Listing::ManagedPolicies(arn.into()));
     let customer = all(source, target, Listing::CustomerManagedPolicies(arn.into()));
     let inline = async { source.fetch(Some(target), &Single::InlinePolicy(arn.into())).await };
     let boundary = async { source.fetch(Some(target), &Single::PermissionsBoundary(arn.into())).await };
-    let (managed, customer, inline, boundary) = tokio::try_join!(managed, customer, inline, boundary)?;
-    Ok(Spool::of(&json!({
-        "PermissionSetArn": arn,
-        "ManagedPolicies": managed,
-        "CustomerManagedPolicies": customer,
-        "InlinePolicy": inline.get("InlinePolicy").cloned().unwrap_or(inline),
-        "PermissionsBoundary": boundary,
-    })))
+    let (managed, customer, inline, boundary) = tokio::join!(managed, customer, inline, boundary);
+    let parts = [
+        ("ManagedPolicies", managed.map(Value::Array)),
+        ("CustomerManagedPolicies", customer.map(Value::Array)),
+        ("InlinePolicy", inline.map(|inline| inline.get("InlinePolicy").cloned().unwrap_or(inline))),
+        ("PermissionsBoundary", boundary),
+    ];
+    let (mut found, mut failures) = (json!({ "PermissionSetArn": arn }), Vec::new());
+    let mut read = 0;
+    for (name, part) in parts {
+        match part {
+            Ok(part) => {
+                found[name] = part;
+                read += 1;
+            }
+            Err(error @ GatewayError::NotFound { .. }) => return Err(error),
+            Err(error) if error.ends_everything() => return Err(error),
+            Err(error) => failures.push((name, error)),
+        }
+    }
+    if failures.is_empty() {
+        return Ok(Spool::of(&found));
+    }
+    // Where AWS is silent, what is stale is better than a list of what is missing.
+    if read == 0 && failures[0].1.is_temporary() {
+        return Err(failures.remove(0).1);
+    }
+    let failure =
+        |(name, error): (&str, GatewayError)| Failure { target: name.to_owned(), error: error.to_string(), hint: None };
+    let failures = failures.into_iter().map(failure).collect();
+    Err(GatewayError::Incomplete { what, found: Box::new(found), failures })
 }
 
 fn user_entries(user: &Value, call: &'static str, into: &mut Vec<Fresh>) {

@@ -9,6 +9,7 @@ mod certain;
 mod change;
 mod changes;
 mod choice;
+mod crosscheck;
 mod differ;
 mod error;
 mod fetch;

@@ -6,6 +6,7 @@
 
 mod census;
 mod choice;
+mod filtered;
 mod survey;
 
 pub use choice::Walk;
@@ -23,9 +24,9 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// The configured ones; of which background work has its share.
-    pub fn new(pace: &Pace, background: bool) -> Rates {
-        let share = if background { (pace.background_share / 100.0).clamp(0.01, 1.0) } else { 1.0 };
+    /// Those of warms, jobs and long walks: the configured ones less what is left to others.
+    pub fn new(pace: &Pace) -> Rates {
+        let share = pace.background_part();
         Rates {
             identity_store: pace.identity_store_tps * share,
             sso_admin: pace.sso_admin_tps * share,
@@ -57,13 +58,13 @@ impl Rates {
 pub struct Planned {
     /// `users`, `permission-sets` ...
     pub target: &'static str,
-    /// Calls to AWS.
+    /// Calls to AWS: those that were counted, of which there may be more where the count is not exact.
     pub calls: u64,
     /// Entries that it will have in the cache, those that its list brings along included.
     pub entries: u64,
     /// What they take there at rest.
     pub bytes: u64,
-    /// Whether the calls are counted, and not estimated.
+    /// Whether there will be no more calls.
     pub exact: bool,
 }
 
@@ -72,7 +73,7 @@ pub struct Planned {
 pub struct Plan {
     /// Target by target, in their order.
     pub targets: Vec<Planned>,
-    /// Calls to AWS in all.
+    /// Calls to AWS in all: at least so many where the count is not exact.
     pub calls: u64,
     /// How long they take at the quota, in seconds, with all families of APIs asked at once.
     pub seconds: f64,
@@ -80,7 +81,7 @@ pub struct Plan {
     pub bytes: u64,
     /// How many entries that is.
     pub entries: u64,
-    /// Whether all calls are counted, and not estimated.
+    /// Whether there will be no more calls.
     pub exact: bool,
     /// How assignments are walked: `pairs` of account and permission set, or `principals`.
     pub walk: Option<Walk>,

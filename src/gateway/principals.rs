@@ -113,11 +113,13 @@ impl Gateway {
             ids.sort_unstable();
             let count = ids.len();
             match self.describe_unknown(kind, ids, &take, &mut known, policy, progress).await {
-                Err(error) if !error.ends_everything() => known.failures.push(Failure {
-                    target: format!("the names of {count} {}s", kind.as_str().to_ascii_lowercase()),
-                    error: error.to_string(),
-                    hint: None,
-                }),
+                Err(error) if !error.ends_everything() || matches!(error, GatewayError::Budget { .. }) => {
+                    known.failures.push(Failure {
+                        target: format!("the names of {count} {}s", kind.as_str().to_ascii_lowercase()),
+                        error: error.to_string(),
+                        hint: None,
+                    })
+                }
                 described => described?,
             }
         }

@@ -317,7 +317,7 @@ impl Gateway {
         let text = space.text();
         let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
         let fenced = ticket.is_valid() && self.was_fenced(&text, &request.key(), ticket);
-        let errand = Errand { space, text: &text, ticket, progress };
+        let errand = Errand { space, text: &text, ticket, progress, continues: policy.read };
         let fetched = self.fetch(request, errand).await;
         let mut spool = match fetched {
             Ok(spool) => spool,

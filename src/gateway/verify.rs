@@ -207,7 +207,7 @@ impl Gateway {
     ) -> Result<Judged, GatewayError> {
         let begun = self.cache().clock().now();
         let ticket = if refill { self.ticket() } else { Ticket::NONE };
-        let errand = Errand { space, text, ticket: Ticket::NONE, progress };
+        let errand = Errand { space, text, ticket: Ticket::NONE, progress, continues: false };
         let mut truth = match self.fetch(request, errand).await {
             Ok(spool) => Some(Truth::new(spool)?),
             Err(GatewayError::NotFound { .. }) => None,

@@ -9,6 +9,7 @@ pub(super) mod mark;
 mod patience;
 mod renew;
 
+use super::assignments::Pairs;
 use super::changes::Changes;
 use super::plan::Walk;
 use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
@@ -328,7 +329,10 @@ impl Gateway {
         done.not_kept.append(&mut way.not_kept);
         done.skipped.append(&mut way.skipped);
         done.failures.append(&mut way.failures);
-        let (pairs, failures) = self.pairs_of(sets, &Policy::default(), round.progress).await?;
+        let Pairs { pairs, failures, ended, .. } = self.pairs_of(sets, &Policy::default(), round.progress).await?;
+        if let Some(error) = ended {
+            return Err(error);
+        }
         for failed in failures {
             if !done.failures.iter().chain(&done.skipped).any(|known| known.target == failed.target) {
                 done.failures.push(failed);

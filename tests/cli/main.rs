@@ -44,6 +44,7 @@ mod output;
 mod partial;
 mod readme;
 mod reads_named;
+mod reads_partial;
 mod reads_values;
 mod recover;
 mod run;

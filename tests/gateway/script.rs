@@ -17,6 +17,8 @@ pub(crate) struct Script {
     calls: Mutex<Vec<String>>,
     rule: Mutex<Option<Rule>>,
     endless: bool,
+    /// Whether no permission set is named as provisioned, whatever is assigned.
+    unlisted: bool,
 }
 
 pub(crate) const SETS: [&str; 2] =
@@ -43,6 +45,7 @@ impl Script {
             calls: Mutex::default(),
             rule: Mutex::default(),
             endless: false,
+            unlisted: false,
         }
     }
 
@@ -61,6 +64,11 @@ impl Script {
         let status = if is_suspended { "SUSPENDED" } else { "ACTIVE" };
         let name = format!("account {}", &id[..1]);
         json!({"Id": id, "Name": name, "Email": format!("{id}@example.com"), "Status": status})
+    }
+
+    /// One that names no permission set as provisioned.
+    pub(crate) fn unlisted() -> Script {
+        Script { unlisted: true, ..Script::new(1) }
     }
 
     pub(crate) fn rule(&self, rule: impl Fn(&str) -> Option<GatewayError> + Send + Sync + 'static) {
@@ -122,6 +130,7 @@ impl Source for Script {
             }
             Listing::Users => self.users.lock().unwrap().clone(),
             Listing::Groups => self.groups.lock().unwrap().clone(),
+            Listing::ProvisionedAccounts(_) | Listing::ProvisionedPermissionSets(_) if self.unlisted => Vec::new(),
             Listing::PermissionSets | Listing::ProvisionedPermissionSets(_) => SETS.map(Value::from).into(),
             Listing::Accounts => ACCOUNTS.map(|id| self.account(id)).into(),
             Listing::ProvisionedAccounts(_) => ACCOUNTS.map(Value::from).into(),

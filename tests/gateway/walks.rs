@@ -53,6 +53,28 @@ async fn assignments_are_walked_sorted_and_filtered() {
     }
 }
 
+/// Some servers answer the provisioned lists empty although there are assignments.
+#[tokio::test]
+async fn where_no_permission_set_is_provisioned_pairs_are_asked_directly() {
+    for (account, set, count) in
+        [(None, None, 8), (Some(ACCOUNTS[0]), None, 4), (None, Some(SETS[0]), 4), (Some(ACCOUNTS[0]), Some(SETS[0]), 2)]
+    {
+        let (host, script) = (Host::new(), Arc::new(Script::unlisted()));
+        let filter =
+            Filter { account: account.map(str::to_owned), permission_set: set.map(str::to_owned), principal: None };
+        let found = host.gateway(&script).assignments(&filter, &Policy::default(), &Silent).await.unwrap();
+        assert_eq!(found.assignments.len(), count, "{filter:?}");
+    }
+    let (host, script) = (Host::new(), Arc::new(Script::unlisted()));
+    let (done, end) = warm(&host.gateway(&script), &[WarmTarget::Assignments], None).await;
+    assert!(end.is_none() && done[0].fetched >= 4, "{done:?}");
+    script.calls();
+    let found = host.gateway(&script).assignments(&everything(), &Policy::CACHE_ONLY, &Silent).await;
+    assert!(found.is_ok_and(|found| found.assignments.is_empty()), "without AWS there is nothing to check it with");
+    let found = host.gateway(&script).assignments(&everything(), &Policy::default(), &Silent).await.unwrap();
+    assert_eq!((found.assignments.len(), script.calls().len()), (8, 0), "all that the check needs is cached");
+}
+
 #[tokio::test]
 async fn a_denied_target_is_listed_and_the_rest_is_complete() {
     for (call, targets, rows) in [("ProvisionedAccounts", 3, 4), ("Assignments {", 4, 6)] {

@@ -31,7 +31,8 @@ impl Tried {
             other => other,
         };
         if let Err(error) = &outcome {
-            self.over |= error.ends_everything() || error.is_temporary();
+            // A server that lacks an operation, or fails at one, may answer the others.
+            self.over |= error.ends_everything() || (error.is_temporary() && !error.is_failure_of_service());
             self.last = Some((operation, error.to_string()));
         }
         self.outcomes.insert(operation, outcome);
@@ -251,6 +252,18 @@ mod tests {
         let (checks, _) = tried("AWSIdentityStore.ListGroups", denied);
         assert!(checks[0].message.contains("not tried") && checks[0].message.contains("DescribeGroup"), "{checks:?}");
         assert_eq!(checks.len(), 2);
+    }
+
+    #[test]
+    fn a_server_that_fails_at_one_operation_is_asked_about_the_others() {
+        let lacking = || {
+            let detail = "the service failed with HTTP 500 and no AWS error".into();
+            GatewayError::Unreachable { operation: "x".into(), detail, sent: true }
+        };
+        let (checks, calls) = tried("SWBExternalService.GetPermissionsBoundaryForPermissionSet", lacking);
+        assert_eq!(calls, OPERATIONS.len() - 2);
+        assert!(checks[0].message.starts_with("24 of 25 reads are allowed"), "{checks:?}");
+        assert!(!checks[1].message.contains("cannot be reached"), "{checks:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::assigning::GrantArgs;
 use super::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, Orphans, UserChangesArgs};
-use super::reading::{ChangeArgs, ListArgs, ReadArgs};
+use super::reading::{ChangeArgs, ListArgs, ReadArgs, count};
 use super::sets::{InlineArgs, NewSetArgs, PolicyArgs, Provision, SetChangesArgs};
 use clap::{Args, Subcommand};
 
@@ -289,28 +289,7 @@ pub enum OuCommand {
 #[derive(Debug, Clone, Subcommand)]
 pub enum AssignmentCommand {
     /// List assignments, all or those that the flags choose
-    #[command(
-        long_about = "List assignments, all or those that the flags choose.\n\n\
-            Without a flag every account is asked about every permission set provisioned to it, which takes many calls \
-            when the cache is cold. Targets that cannot be read are named one by one, and the exit code is 3.",
-        after_help = "Examples:\n  awsideman assignment list --account 123456789012\n  \
-            awsideman assignment list --principal alice\n  \
-            awsideman assignment list --permission-set AdministratorAccess --json"
-    )]
-    List {
-        /// Only this account (name or id)
-        #[arg(long, value_name = "ACCOUNT")]
-        account: Option<String>,
-        /// Only assignments of this permission set (name or ARN)
-        #[arg(long, value_name = "NAME")]
-        permission_set: Option<String>,
-        /// Only assignments of this user or group (name or id)
-        #[arg(long, value_name = "NAME")]
-        principal: Option<String>,
-        /// What to print.
-        #[command(flatten)]
-        list: ListArgs,
-    },
+    List(AssignmentListArgs),
     /// Give a user or group a permission set in accounts
     #[command(
         override_usage = "awsideman assignment assign <PERMISSION_SET> <PRINCIPAL> [ACCOUNT]",
@@ -365,4 +344,37 @@ pub enum InstanceCommand {
     /// List the instances of IAM Identity Center in this region
     #[command(after_help = "Examples:\n  awsideman instance list\n  awsideman instance list --region eu-west-1 --json")]
     List(Everything),
+}
+
+/// `assignment list`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "List assignments, all or those that the flags choose.\n\n\
+        Without a flag every account is asked about every permission set provisioned to it, which takes many calls when \
+        the cache is cold. A walk of more than 200 calls says so first: on a terminal it asks, elsewhere it goes on and \
+        stops after access.max_calls (2000) calls with exit code 3 and what it has; the next one continues. Targets that \
+        cannot be read are named one by one, and the exit code is 3.\n\n\
+        With --principal USER the list holds what is assigned to the user directly; how much more comes through groups is \
+        said next to it.",
+    after_help = "Examples:\n  awsideman assignment list --account 123456789012\n  \
+        awsideman assignment list --principal alice\n  \
+        awsideman assignment list --permission-set AdministratorAccess --json\n  \
+        awsideman assignment list --max-calls 500 --json"
+)]
+pub struct AssignmentListArgs {
+    /// Only this account (name or id)
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// Only assignments of this permission set (name or ARN)
+    #[arg(long, value_name = "NAME")]
+    pub permission_set: Option<String>,
+    /// Only assignments of this user or group (name or id)
+    #[arg(long, value_name = "NAME")]
+    pub principal: Option<String>,
+    /// Make at most this many calls to AWS; --yes sets no limit [default: access.max_calls, off a terminal]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub max_calls: Option<u64>,
+    /// What to print.
+    #[command(flatten)]
+    pub list: ListArgs,
 }

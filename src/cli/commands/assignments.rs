@@ -7,13 +7,13 @@ use super::changes;
 use super::columns::{ASSIGNMENTS, DELETED, STATE};
 use super::directory::array;
 use super::reading::{Reader, partial};
-use super::warm::for_people;
-use crate::cli::args::directory::AssignmentCommand;
+use super::warm::{calls_to_aws, for_people};
+use crate::cli::args::directory::{AssignmentCommand, AssignmentListArgs};
 use crate::cli::args::{GlobalArgs, ReadArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, View};
 use crate::gateway::{
-    Described, Filter, Gateway, GatewayError, Labels, Plan, Policy, Principal, PrincipalKind, Request, Row, Through,
+    Described, Filter, Found, Gateway, GatewayError, Labels, Policy, Principal, PrincipalKind, Request, Row, Through,
 };
 use crate::report::{self, Progress};
 use serde_json::{Value, json};
@@ -25,48 +25,34 @@ const UNASKED: u64 = 200;
 
 /// `assignment ...`
 pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let (account, permission_set, principal, list) = match command {
-        AssignmentCommand::List { account, permission_set, principal, list } => {
-            (account, permission_set, principal, list)
-        }
+    match command {
+        AssignmentCommand::List(args) => list(&args, globals, output),
         AssignmentCommand::Get { permission_set, principal, account, read } => {
-            return get([&permission_set, &principal, &account], &read, globals, output);
+            get([&permission_set, &principal, &account], &read, globals, output)
         }
-        AssignmentCommand::Assign(args) => return changes::assign(&args, globals, output),
-        AssignmentCommand::Revoke(args) => return changes::revoke(&args, globals, output),
-        AssignmentCommand::Status { request_id } => return changes::status(&request_id, globals, output),
-    };
-    let mut view = View::new("assignments", ASSIGNMENTS).of_list(&list)?;
-    let reader = Reader::open(globals, &list.read, output)?;
-    let is_everything = account.is_none() && permission_set.is_none() && principal.is_none();
-    if is_everything && reader.policy.live {
-        let plan = reader.wait(reader.gateway().plan_assignments(&reader.policy, reader.progress()))?;
-        if plan.calls > UNASKED {
-            approve(&plan, globals.yes, &reader)?;
-        }
+        AssignmentCommand::Assign(args) => changes::assign(&args, globals, output),
+        AssignmentCommand::Revoke(args) => changes::revoke(&args, globals, output),
+        AssignmentCommand::Status { request_id } => changes::status(&request_id, globals, output),
     }
-    let (found, mut names, through) = reader.wait(async {
-        let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
-        let mut filter = Filter::default();
-        if let Some(account) = &account {
-            filter.account = Some(gateway.account_id(account, policy, progress).await?);
-        }
-        if let Some(permission_set) = &permission_set {
-            filter.permission_set = Some(gateway.permission_set_arn(permission_set, policy, progress).await?);
-        }
-        if let Some(principal) = &principal {
-            filter.principal = Some(gateway.principal(principal, policy, progress).await?);
-        }
-        let found = gateway.assignments(&filter, policy, progress).await?;
-        let names = Names::of(gateway, found.assignments.iter(), policy, progress).await?;
-        let through = match &filter.principal {
-            Some(Principal { kind: PrincipalKind::User, id }) => {
-                Some(gateway.through_groups(id, &found.assignments, &filter, policy, progress).await?)
-            }
-            _ => None,
-        };
-        Ok((found, names, through))
-    })?;
+}
+
+/// What was read for a list.
+struct Listed {
+    found: Found,
+    names: Names,
+    through: Option<Through>,
+}
+
+fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let mut view = View::new("assignments", ASSIGNMENTS).of_list(&args.list)?;
+    let limit = Limit::of(args, globals, output);
+    let reader = Reader::open_within(limit, globals, &args.list.read, output)?;
+    let filter = reader.wait(filter(args, &reader))?;
+    if reader.policy.live && filter.principal.is_none() && (filter.account.is_none() || filter.permission_set.is_none())
+    {
+        approve(&filter, limit, &reader)?;
+    }
+    let Listed { found, mut names, through } = reader.wait(read(&filter, &reader))?;
     if let Some(through) = &through {
         // None of them is no answer to what this user can reach.
         view = view.called("direct assignments");
@@ -77,11 +63,61 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
         reader.progress().notice(text);
     }
     let unnamed = names.failures();
-    let failures = (!found.failures.is_empty())
-        .then(|| Failure::from(GatewayError::Partial { total: found.targets, failures: found.failures }));
-    let complete = failures.is_none() && unnamed.is_empty();
+    let failure = incomplete(&found, args.max_calls);
+    let complete = failure.is_none() && unnamed.is_empty();
     reader.print_each(found.assignments.iter().map(|row| names.add(&row)), &view, complete)?;
-    failures.map_or_else(|| partial(&unnamed), Err)
+    failure.map_or_else(|| partial(&unnamed), Err)
+}
+
+/// The ids behind the names of the flags.
+async fn filter(args: &AssignmentListArgs, reader: &Reader<'_>) -> Result<Filter, GatewayError> {
+    let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
+    let mut filter = Filter::default();
+    if let Some(account) = &args.account {
+        filter.account = Some(gateway.account_id(account, policy, progress).await?);
+    }
+    if let Some(permission_set) = &args.permission_set {
+        filter.permission_set = Some(gateway.permission_set_arn(permission_set, policy, progress).await?);
+    }
+    if let Some(principal) = &args.principal {
+        filter.principal = Some(gateway.principal(principal, policy, progress).await?);
+    }
+    Ok(filter)
+}
+
+async fn read(filter: &Filter, reader: &Reader<'_>) -> Result<Listed, GatewayError> {
+    let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
+    let found = gateway.assignments(filter, policy, progress).await?;
+    let names = Names::of(gateway, found.assignments.iter(), policy, progress).await?;
+    let through = match &filter.principal {
+        Some(Principal { kind: PrincipalKind::User, id }) => {
+            Some(gateway.through_groups(id, &found.assignments, filter, policy, progress).await?)
+        }
+        _ => None,
+    };
+    Ok(Listed { found, names, through })
+}
+
+/// The failure of a list that lacks targets.
+fn incomplete(found: &Found, max_calls: Option<u64>) -> Option<Failure> {
+    let lines = found.failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error));
+    if let Some(GatewayError::Budget { budget }) = &found.ended {
+        let limit = if max_calls.is_some() { "--max-calls" } else { "`access.max_calls`" };
+        let unread = if found.unread == 0 {
+            "not all targets were read".to_owned()
+        } else {
+            format!("{} of {} targets were not read", found.unread, found.targets)
+        };
+        let message = format!("stopped after {budget} calls to AWS ({limit}): {unread}");
+        return Some(Failure::new(Code::Partial, message).details(lines).hint(
+            "run it again to continue: what was read is kept\n`--max-calls N` sets another limit, `--yes` sets none",
+        ));
+    }
+    if found.failures.is_empty() {
+        return None;
+    }
+    let failures = found.failures.clone();
+    Some(GatewayError::Partial { total: found.targets, failures }.into())
 }
 
 /// Says what a user has besides the rows of this list.
@@ -133,28 +169,79 @@ fn get(
     partial(&unnamed)
 }
 
-/// Lets a person decide about a walk that takes its time; who cannot be asked must have decided before.
-fn approve(plan: &Plan, yes: bool, reader: &Reader<'_>) -> Result<(), Failure> {
-    let about = if plan.exact { "" } else { "about " };
-    let cost = format!("{about}{} calls to AWS, {} at the quota", plan.calls, for_people(plan.seconds));
-    if yes {
-        reader.progress().notice(&format!("this takes {cost}"));
-        return Ok(());
+/// How many calls a list may make without a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// As many as it takes: `--yes`.
+    None,
+    /// So many: `--max-calls`.
+    Calls(u64),
+    /// A person is asked.
+    Asked,
+    /// So many as `access.max_calls` says: nobody can be asked.
+    Configured,
+}
+
+impl Limit {
+    fn of(args: &AssignmentListArgs, globals: &GlobalArgs, output: &Output) -> Limit {
+        match args.max_calls {
+            Some(calls) => Limit::Calls(calls),
+            None if globals.yes => Limit::None,
+            None if stdin().is_terminal() && output.talk().is_terminal() => Limit::Asked,
+            None => Limit::Configured,
+        }
     }
-    let question = format!("listing all assignments takes {cost}");
-    if !stdin().is_terminal() || !reader.session.progress.is_terminal() {
-        return Err(Failure::new(Code::Usage, format!("{question}; nobody is there to agree")).hint(
-            "`--yes` agrees; `awsideman cache warm assignments` fetches them ahead of time, `--plan` with it counts",
-        ));
+
+    /// The most calls.
+    pub(super) fn budget(self, configured: u64) -> Option<u64> {
+        match self {
+            Limit::None | Limit::Asked => None,
+            Limit::Calls(calls) => Some(calls),
+            Limit::Configured => Some(configured),
+        }
     }
-    reader.session.progress.prompt(&format!("{question}. Go on? [y/N] "));
+}
+
+/// Says what a long walk costs, and lets a person decide about it. Where nobody can be asked it goes on within its limit.
+fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Failure> {
+    let plan = reader.wait(async {
+        let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
+        let planned = match *filter == Filter::default() {
+            true => gateway.plan_assignments(policy, progress).await,
+            false => gateway.plan_filtered(filter, policy, progress).await,
+        };
+        match planned {
+            // The walk itself says what it could not read.
+            Err(GatewayError::Budget { .. }) => Ok(None),
+            planned => planned.map(Some),
+        }
+    })?;
+    let Some(plan) = plan.filter(|plan| plan.calls > UNASKED) else { return Ok(()) };
+    let at_least = if plan.exact { "" } else { "at least " };
+    let (calls, time) = (calls_to_aws(plan.calls), for_people(plan.seconds));
+    let cost = format!("{at_least}{calls}, {at_least}{time} at the quota");
+    let most = limit.budget(reader.session.app.config().access.max_calls);
+    match most {
+        Some(most) if plan.calls > most => {
+            let text = format!("this takes {cost}; it stops after {most} calls with what it has (--max-calls, --yes)");
+            reader.progress().notice(&text);
+            return Ok(());
+        }
+        _ if limit != Limit::Asked => {
+            reader.progress().notice(&format!("this takes {cost}"));
+            return Ok(());
+        }
+        _ => {}
+    }
+    let question = format!("listing these assignments takes {cost}. Continue? [y/N] ");
+    reader.session.progress.prompt(&question);
     let mut answer = String::new();
     // What cannot be read is no yes.
     let _ = stdin().read_line(&mut answer);
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    Err(Failure::new(Code::Failed, "nothing was asked"))
+    Err(Failure::new(Code::Failed, "not confirmed: AWS was not asked for assignments"))
 }
 
 /// The names behind the ids of rows.

@@ -51,7 +51,7 @@ struct Writer<'o> {
 impl<'o> Writer<'o> {
     fn open(globals: &GlobalArgs, how: &ChangeArgs, output: &'o mut Output) -> Result<Writer<'o>, Failure> {
         let session = Session::open_to_change(globals, Need::Sound, output)?;
-        let reading = session.app.reading(Asker::Command);
+        let reading = session.app.reading(Asker::COMMAND);
         let policy = session.app.policy(if how.no_cache { Policy::BYPASS } else { Policy::default() });
         let writing = session.app.writing(session.progress.as_ref());
         let (dry_run, may_go_on) = (how.dry_run, globals.yes);

@@ -5,7 +5,7 @@
 
 use super::changes::{self, GroupChange, SetChange, UserChange, permission_sets as set};
 use super::columns::{ACCOUNTS, DELETED, GROUPS, INSTANCES, MEMBERS, MEMBERSHIPS, OUS, PERMISSION_SETS, STATE, USERS};
-use super::reading::Reader;
+use super::reading::{Reader, partial};
 use crate::cli::args::directory::{
     AccountCommand, Everything, GroupCommand, InstanceCommand, OuCommand, PermissionSetCommand, UserCommand,
 };
@@ -13,6 +13,7 @@ use crate::cli::args::{GlobalArgs, ListArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Column, Output, View};
 use crate::gateway::{Described, GatewayError, PrincipalKind, Request};
+use crate::report;
 use serde_json::{Value, json};
 
 /// `user ...`
@@ -121,17 +122,32 @@ pub(crate) fn permission_set(
         PermissionSetCommand::Get { permission_set, read } => {
             let view = View::new("permission sets", PERMISSION_SETS).of_read(&read)?;
             let reader = Reader::open(globals, &read, output)?;
-            let found = reader.wait(async {
+            let (found, failures) = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
                 let arn = gateway.permission_set_arn(&permission_set, policy, progress).await?;
-                let mut found = gateway.value(&Request::PermissionSet(arn.clone()), policy, progress).await?;
-                let policies = gateway.value(&Request::PermissionSetPolicies(arn), policy, progress).await?;
+                let mut failures = Vec::new();
+                let mut found = match gateway.value(&Request::PermissionSet(arn.clone()), policy, progress).await {
+                    Err(error @ GatewayError::AccessDenied { .. }) => {
+                        let target = "the description".to_owned();
+                        failures.push(report::Failure { target, error: error.to_string(), hint: None });
+                        json!({ "PermissionSetArn": arn })
+                    }
+                    found => found?,
+                };
+                let policies = match gateway.value(&Request::PermissionSetPolicies(arn), policy, progress).await {
+                    Err(GatewayError::Incomplete { found, failures: missing, .. }) => {
+                        failures.extend(missing);
+                        *found
+                    }
+                    policies => policies?,
+                };
                 for (name, value) in policies.as_object().into_iter().flatten() {
                     found[name] = value.clone();
                 }
-                Ok(found)
+                Ok((found, failures))
             })?;
-            reader.print(&found, &view)
+            reader.print_with(&found, &view, failures.is_empty())?;
+            partial(&failures)
         }
         PermissionSetCommand::Create(arguments) => set(SetChange::Create(arguments), globals, output),
         PermissionSetCommand::Update(arguments) => set(SetChange::Update(arguments), globals, output),

@@ -26,7 +26,7 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
     session.say_notices();
     let app = &session.app;
     let policy = session.policy(freshness)?;
-    let reading = app.reading(Asker::Command);
+    let reading = app.reading(Asker::COMMAND);
     let found = find(&reading.gateway, &policy)?;
 
     let (profile, profile_origin) = app.profile();

@@ -4,6 +4,7 @@
 //! cache has is printed without credentials or a thread, and an answer that is printed as it was stored without a
 //! runtime; a part that could not be read is named.
 
+use super::assignments::Limit;
 use crate::app::{Asker, Reading};
 use crate::cache::Provenance;
 use crate::cli::args::{GlobalArgs, ReadArgs};
@@ -32,9 +33,20 @@ pub(super) struct Reader<'o> {
 
 impl<'o> Reader<'o> {
     pub(super) fn open(globals: &GlobalArgs, read: &ReadArgs, output: &'o mut Output) -> Result<Reader<'o>, Failure> {
+        Reader::open_within(Limit::None, globals, read, output)
+    }
+
+    /// The same for a walk that may make so many calls.
+    pub(super) fn open_within(
+        limit: Limit,
+        globals: &GlobalArgs,
+        read: &ReadArgs,
+        output: &'o mut Output,
+    ) -> Result<Reader<'o>, Failure> {
         let session = Session::open(globals, Need::Sound, output)?;
         let policy = session.policy(&read.freshness)?;
-        let reading = session.app.reading(Asker::Command);
+        let budget = limit.budget(session.app.config().access.max_calls);
+        let reading = session.app.reading(Asker::Command { budget });
         Ok(Reader { session, reading, policy, meta: read.meta, output })
     }
 
@@ -109,7 +121,12 @@ impl<'o> Reader<'o> {
 
     /// Prints one value that was put together here.
     pub(super) fn print(self, value: &Value, view: &View<'_>) -> Result<(), Failure> {
-        self.print_body(view, true, |answer| serde_json::to_writer(answer, value).map_err(io::Error::from))
+        self.print_with(value, view, true)
+    }
+
+    /// The same; parts of it may be missing.
+    pub(super) fn print_with(self, value: &Value, view: &View<'_>, complete: bool) -> Result<(), Failure> {
+        self.print_body(view, complete, |answer| serde_json::to_writer(answer, value).map_err(io::Error::from))
     }
 
     /// Prints a list that is put together here, row by row; parts of it may be missing.

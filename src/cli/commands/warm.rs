@@ -63,19 +63,20 @@ fn plan(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Fa
 }
 
 fn plan_page(plan: &Plan, budget: Option<u64>) -> Page {
-    let about = |exact: bool, calls: u64| if exact { calls.to_string() } else { format!("about {calls}") };
+    let counted = |exact: bool, n: u64| if exact { n.to_string() } else { format!("at least {n}") };
     let rows = plan.targets.iter().map(|target| {
         vec![
             target.target.to_owned(),
-            about(target.exact, target.calls),
-            target.entries.to_string(),
-            format_size(target.bytes),
+            counted(target.exact, target.calls),
+            counted(target.exact, target.entries),
+            format!("about {}", format_size(target.bytes)),
         ]
     });
     let mut page = Page::new().table(&["Target", "Calls", "Entries", "Size"], rows.collect());
+    let at_least = if plan.exact { "" } else { "at least " };
     page = page.line(format!(
-        "{} calls to AWS, {} at the quota, {} in the cache",
-        about(plan.exact, plan.calls),
+        "{at_least}{}, {at_least}{} at the quota, about {} in the cache",
+        calls_to_aws(plan.calls),
         for_people(plan.seconds),
         format_size(plan.bytes)
     ));
@@ -86,9 +87,15 @@ fn plan_page(plan: &Plan, budget: Option<u64>) -> Page {
         });
     }
     if let Some(budget) = budget.filter(|budget| *budget > 0 && *budget < plan.calls) {
-        page = page.line(format!("With --budget {budget} that is {} runs", plan.calls.div_ceil(budget)));
+        page = page
+            .line(format!("With --budget {budget} that is {} runs", counted(plan.exact, plan.calls.div_ceil(budget))));
     }
-    page.line(format!("Nothing was warmed; the plan took {} calls", plan.spent))
+    page.line(format!("Nothing was warmed; the plan took {}", calls_to_aws(plan.spent)))
+}
+
+/// `1 call to AWS`, `2 calls to AWS`.
+pub(super) fn calls_to_aws(n: u64) -> String {
+    if n == 1 { "1 call to AWS".into() } else { format!("{n} calls to AWS") }
 }
 
 /// Seconds as people say them.
@@ -280,7 +287,11 @@ mod tests {
             spent: 2,
         };
         let text = plan_page(&plan, Some(90)).text(None, false);
-        for part in ["about 200 calls to AWS, 14s at the quota", "With --budget 90 that is 3 runs", "took 2 calls"] {
+        for part in [
+            "at least 200 calls to AWS, at least 14s at the quota",
+            "With --budget 90 that is at least 3 runs",
+            "took 2 calls to AWS",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

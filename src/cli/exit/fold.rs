@@ -100,6 +100,9 @@ impl From<GatewayError> for Failure {
                     failure.hint(Vec::from_iter(remedies).join("\n"))
                 }
             }
+            GatewayError::Incomplete { failures, .. } => Failure::new(code, message)
+                .details(failures.into_iter().map(|failure| format!("{}: {}", failure.target, failure.error)))
+                .hint(DOCTOR),
             GatewayError::NotCached { .. } => Failure::new(code, message)
                 .hint("leave out `--cache-only` to ask AWS, or fill the cache with `awsideman cache warm`"),
             GatewayError::Budget { .. } => Failure::new(code, message)
@@ -115,8 +118,10 @@ impl From<CacheError> for Failure {
         let message = error.to_string();
         match error {
             CacheError::Backend(inner) => {
+                // A reader that refuses the answer is no fault of the cache.
+                let is_output = matches!(inner, StoreError::Output(_));
                 let inner = Failure::from(inner);
-                if inner.is_quiet() { inner } else { Failure { message, ..inner } }
+                if inner.is_quiet() || is_output { inner } else { Failure { message, ..inner } }
             }
             CacheError::BadKey { .. } => Failure::new(Code::Usage, message).hint(
                 "a key reads resource:operation:identifier; `awsideman cache key` prints it, a pattern may use * ? []",

@@ -25,6 +25,7 @@ use rows::Rows;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 pub use time::{HostTime, Time};
@@ -36,6 +37,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const FIRST_PAUSE_OF_CONFLICT: Duration = Duration::from_secs(1);
 /// The longest pause before a repeated call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// So many calls of one command are short reads: two seconds of AWS's quota for sso-admin. What comes after them is a long
+/// walk, which leaves the background share to others.
+const SHORT_READ: u64 = 40;
 /// A read may be silent for this part of the whole time, so that a connection that hangs leaves time for others.
 const TRIES_IN_TIME: u32 = 3;
 
@@ -71,6 +75,8 @@ pub struct Paced {
     time: Arc<dyn Time>,
     calls: Mutex<Calls>,
     waits: Waits,
+    /// Turns that were asked for.
+    turns: AtomicU64,
     /// Where background calls of this process queue, by row.
     queues: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -94,6 +100,7 @@ impl Paced {
             time: Arc::new(HostTime),
             calls: Mutex::default(),
             waits: Waits::default(),
+            turns: AtomicU64::new(0),
             queues: Mutex::default(),
         }
     }
@@ -143,7 +150,7 @@ impl Paced {
                     left = left.saturating_sub(span(begun, self.time.now()));
                     let limit = format!("the rate limit of {}", operation_words(operation));
                     let wait = self.waits.begin(limit.clone());
-                    let turn = self.turn(operation, target, attempt, left);
+                    let turn = self.turn(operation, target, effect, attempt, left);
                     begun = waiting::visible(|| limit.clone(), turn).await?;
                     drop(wait);
                     self.count(operation)?;
@@ -224,13 +231,20 @@ impl Paced {
         &self,
         operation: &str,
         target: Option<&Target>,
+        effect: Effect,
         attempt: u32,
         patience: Duration,
     ) -> Result<UnixMicros, GatewayError> {
-        let Some((key, limit)) = self.limit(operation, target) else { return Ok(self.time.now()) };
+        let Some((key, mut limit)) = self.limit(operation, target) else { return Ok(self.time.now()) };
+        if effect == Effect::Reads && self.turns.fetch_add(1, Ordering::Relaxed) >= SHORT_READ {
+            limit.background = Some(self.settings.pace.background_part());
+        }
         let mut missed = 0;
         loop {
             let slot = if limit.background.is_some() {
+                if !self.settings.background {
+                    self.within_patience(operation, &key, attempt, patience)?;
+                }
                 self.background_slot(&key, limit, missed).await
             } else {
                 let now = self.time.now();
@@ -261,6 +275,22 @@ impl Paced {
             }
             missed += 1;
         }
+    }
+
+    /// Refuses to wait at a terminal for longer than `patience` because AWS asked for silence.
+    fn within_patience(
+        &self,
+        operation: &str,
+        key: &str,
+        attempts: u32,
+        patience: Duration,
+    ) -> Result<(), GatewayError> {
+        let silence = micros(self.rows.look(key).silence(self.time.now()));
+        if silence <= patience {
+            return Ok(());
+        }
+        let retry_after_ms = Some(u64::try_from(silence.as_millis()).unwrap_or(u64::MAX));
+        Err(GatewayError::Throttled { operation: operation_words(operation), attempts, retry_after_ms })
     }
 
     /// The next slot that background work may have. Callers of one row queue here, so that only one of a process asks.

@@ -235,6 +235,19 @@ async fn background_work_leaves_its_share_and_uses_the_rest() {
 }
 
 #[tokio::test]
+async fn a_long_interactive_walk_leaves_the_background_share_too() {
+    let world = World::new();
+    let walk = world.paced(false, vec![]);
+    futures_util::future::join_all((0..SHORT_READ).map(|_| ask(&walk))).await;
+    assert!(world.busiest_second() >= 19, "a short read uses the whole rate: {}", world.busiest_second());
+    let short = usize::try_from(SHORT_READ).unwrap();
+    futures_util::future::join_all((0..60).map(|_| ask(&walk))).await;
+    let sent = world.sent()[short + 1..].to_vec();
+    let busiest = sent.iter().map(|a| sent.iter().filter(|b| (*a..a + 1_000_000).contains(b)).count()).max();
+    assert!((14..=15).contains(&busiest.unwrap()), "{busiest:?}");
+}
+
+#[tokio::test]
 async fn reserved_slots_that_passed_unused_are_not_made_up_for() {
     let world = World::new();
     let jobs = world.paced(true, vec![]);

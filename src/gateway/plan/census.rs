@@ -96,7 +96,7 @@ impl Gateway {
         let space = self.space(&Policy::default()).await?;
         let text = space.text();
         let target = Target::of(space);
-        let errand = Errand { space, text: &text, ticket: census.ticket, progress };
+        let errand = Errand { space, text: &text, ticket: census.ticket, progress, continues: false };
         if let Some(items) = census.pages.next(self.source(), Some(&target)).await? {
             census.count += items.len() as u64;
             self.keep_page(&items, census.listed, &mut census.spool, errand)?;

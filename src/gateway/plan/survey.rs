@@ -1,7 +1,8 @@
 //! Learning what a walk will cost from what is held and, where that does not tell, from a few calls.
 //!
-//! Neighbours: `census.rs` counts lists, `choice.rs` chooses the walk, `plan.rs` adds up. Promise: beyond the first ten no call
-//! is made that would bring the calls made here above a hundredth of those that are planned.
+//! Neighbours: `census.rs` counts lists, `choice.rs` chooses the walk, `plan.rs` adds up. Promise: no figure that was not
+//! counted; beyond the first ten and the pages of permission sets, each of which stands for a hundred calls, no call is made
+//! that would bring the calls made here above a hundredth of those that are planned.
 
 use super::super::assignments::array;
 use super::super::fetch::texts;
@@ -77,6 +78,11 @@ impl Learned {
         let most = self.sets.items * self.accounts.items;
         let exact = self.sets.exact && self.ways.known == self.sets.items;
         Count { items: self.ways.of_all(self.sets.items, self.ways.items, most), exact }
+    }
+
+    /// The pairs that were counted; there may be more.
+    fn counted_pairs(&self) -> Count {
+        Count { items: self.ways.items, exact: self.pairs().exact }
     }
 
     fn way_pages(&self) -> u64 {
@@ -257,10 +263,9 @@ impl Gateway {
         } else if policy.live {
             let mut spent = 1;
             let (arns, exact) = self
-                .count_sets(|count| {
+                .count_sets(|_| {
                     spent += 1;
-                    learned.sets.items = count;
-                    (learned.spent + spent) * 100 <= learned.estimate()
+                    true
                 })
                 .await?;
             learned.spent += if exact { spent } else { spent - 1 };
@@ -355,13 +360,15 @@ impl Gateway {
             pairs.extend(texts(accounts).into_iter().map(|account| (account, arn.clone())));
         }
         let request = |(account, permission_set)| Request::Assignments { account, permission_set };
-        let (ways, pairs) = (ways(), self.calls_of_each(pairs.into_iter().map(request), learned.pairs(), round));
+        let (ways, pairs) =
+            (ways(), self.calls_of_each(pairs.into_iter().map(request), learned.counted_pairs(), round));
         (ways.0 + pairs.0, ways.1 && pairs.1)
     }
 
-    /// The calls of many questions, of which those that are known by name may be left alone or known to take pages.
+    /// The calls of many questions, of which those that are known by name may be left alone or known to take pages. Each of
+    /// the others takes one at least.
     fn calls_of_each(&self, named: impl Iterator<Item = Request>, all: Count, round: &Round<'_>) -> (u64, bool) {
-        let (mut each, mut named_calls, mut count, mut known) = (Each::default(), 0, 0, true);
+        let (mut named_calls, mut count, mut known) = (0, 0, true);
         let looks = round.renew != Renew::All;
         for request in named {
             count += 1;
@@ -369,7 +376,6 @@ impl Gateway {
                 continue;
             }
             if let Some(items) = self.held_items(round.space, &request) {
-                each.note(items);
                 named_calls += pages(items, 100);
             } else {
                 known = false;
@@ -377,7 +383,7 @@ impl Gateway {
             }
         }
         let rest = all.items.saturating_sub(count);
-        (named_calls + each.of_all(rest, each.pages, rest), all.exact && known && rest == 0)
+        (named_calls + rest, all.exact && known && rest == 0)
     }
 
     fn held_list(&self, space: &str, request: &Request) -> Vec<serde_json::Value> {
@@ -417,7 +423,7 @@ impl Gateway {
             WarmTarget::Assignments => {
                 let (operation, entries) = match walk {
                     Some(Walk::Principals) => ("assignment:by_principal:*", learned.users.items + learned.groups.items),
-                    _ => ("assignment:list:*", learned.pairs().items),
+                    _ => ("assignment:list:*", learned.counted_pairs().items),
                 };
                 let sets = learned.sets.items;
                 (entries + sets, of(operation, entries) + of("permission_set:accounts:*", sets))
