@@ -4,12 +4,12 @@
 //! Promise: what is looked at stays as it is, damaged or not, and AWS is not asked; what is not remembered is said to be
 //! unknown, never guessed.
 
-use super::{App, AppError};
-use crate::cache::{Cache, Cause, Dirt, Soundness, Verdict, covered_by, dirtied_by};
+use super::{App, AppError, naming};
+use crate::cache::{CUSTOM, Cache, Cause, Dirt, Soundness, Verdict, covered_by, dirtied_by};
 use crate::cache::{fresh_until, has_own_time, operation_of};
 use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
-use crate::model::Resource;
+use crate::model::{Resource, format_duration};
 use crate::store::{Address, Eviction, Meta, Record, Sealed, Select, Store, StoreError};
 use serde::Serialize;
 use std::ops::ControlFlow;
@@ -157,6 +157,9 @@ impl App {
         reasons.began = Some(clock::utc(history.began));
         let Some(space) = self.space_on(&disk) else {
             reasons.why = "it is not remembered which instance this profile belongs to; a read asks AWS first".into();
+            if let Some(other) = self.space_holding(disk.as_ref(), key, None).filter(|other| other != CUSTOM) {
+                reasons.why = format!("{}; it is stored for {}", reasons.why, naming::shown(&other));
+            }
             return Ok(reasons);
         };
         let address = Address { space: &space, key };
@@ -164,7 +167,17 @@ impl App {
         let entry = cache.examine(&space, key)?.map(|(meta, soundness)| self.inspected(&cache, &meta, soundness));
         let covering: Vec<&Record> = history.records.iter().rev().filter(|r| r.select.covers(address)).collect();
         let evictions = disk.evictions(address)?;
-        (reasons.hit, reasons.why) = self.judgement(entry.as_ref(), &covering, &evictions, history.whole_since);
+        let elsewhere = match (&entry, covering.is_empty()) {
+            (None, true) => self.space_holding(disk.as_ref(), key, Some(&space)).filter(|other| other != CUSTOM),
+            _ => None,
+        };
+        (reasons.hit, reasons.why) = match elsewhere {
+            Some(other) if self.disabled().is_none() => {
+                let (ours, theirs) = (naming::shown(&space), naming::shown(&other));
+                (false, format!("it is stored for another instance, {theirs}; this profile's is {ours}"))
+            }
+            _ => self.judgement(entry.as_ref(), &covering, &evictions, history.whole_since),
+        };
         reasons.invalidations = covering.into_iter().map(|record| invalidation(record, now)).collect();
         reasons.evictions = evictions.iter().map(departure).collect();
         reasons.entry = entry;
@@ -199,15 +212,20 @@ impl App {
                 (Soundness::OtherVersion, _) => (false, "another version of awsideman stored it".into()),
                 (Soundness::Damaged, _) => (false, "it is damaged; the next read drops it and asks AWS".into()),
                 (Soundness::Sound, "fresh") => (true, "it is there, sound and fresh".into()),
-                (Soundness::Sound, verdict) => (false, format!("it is there, but {verdict}")),
+                (Soundness::Sound, "from the future") => {
+                    (false, "its time lies in the future: a clock was wrong".into())
+                }
+                (Soundness::Sound, _) => (false, expired(entry)),
             };
         }
         let fenced = covering.iter().find(|record| record.stands(now));
         let newest = covering.first().map(|record| record.at);
         let evicted = evictions.first();
         let why = match (fenced, newest, evicted) {
-            (Some(_), ..) => {
-                "a change of it is under way or has only just ended: reads go to AWS and store nothing".into()
+            (Some(record), ..) => {
+                let until =
+                    record.deadline.map(|at| format!("fenced until {}: ", clock::local(at))).unwrap_or_default();
+                format!("{until}a change of it is under way or has only just ended; reads go to AWS and store nothing")
             }
             (None, Some(at), evicted) if evicted.is_none_or(|evicted| evicted.at <= at) => {
                 "a change removed it, and nobody has read it since".into()
@@ -273,6 +291,18 @@ impl App {
             dirtied_by: dirtied_by(&meta.key).iter().map(Cause::to_string).collect(),
         }
     }
+}
+
+/// `it expired 3s ago: it is 10m 3s old, and cache.ttl."user:list" is 10m`.
+fn expired(entry: &Inspected) -> String {
+    let span = |seconds: i64| format_duration(Duration::from_secs(seconds.unsigned_abs()));
+    format!(
+        "it expired {} ago: it is {} old, and its time to live is {} ({})",
+        span(entry.left_seconds.min(0)),
+        span(entry.age_seconds),
+        span(entry.ttl_seconds.cast_signed()),
+        entry.ttl_key
+    )
 }
 
 fn invalidation(record: &Record, now: UnixMillis) -> Invalidation {

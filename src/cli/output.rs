@@ -96,6 +96,11 @@ impl Output {
         }
     }
 
+    /// Whether the answer and what is said about it are read on one terminal.
+    pub fn ends_on_terminal(&self) -> bool {
+        self.target.width().is_some() && self.talk.is_terminal() && !self.talk.is_quiet()
+    }
+
     /// Where talk goes; clones share it.
     pub fn talk(&self) -> &Talk {
         &self.talk

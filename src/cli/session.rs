@@ -9,6 +9,7 @@ use super::output::Output;
 use super::progress::Shown;
 use crate::app::{self, App, AppError, Reading, SandboxHost, sandbox_sources};
 use crate::cache::Provenance;
+use crate::clock::{self, UnixMillis};
 use crate::config::{self, ConfigError, Loaded, Problem, Sharing, Sources};
 use crate::gateway::{GatewayError, Policy};
 use crate::host;
@@ -16,6 +17,7 @@ use crate::log::Live;
 use crate::model::format_duration;
 use crate::report::Progress;
 use crate::sandbox::Shape;
+use crate::state::Disabled;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,8 +153,7 @@ impl Session {
             Policy { live: !freshness.cache_only, fill: !freshness.cache_only, max_age: freshness.max_age, read: true }
         };
         if let (Some(disabled), true) = (self.app.disabled(), freshness.cache_only) {
-            let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-            return Err(self.cache_needed(format!("--cache-only, and the cache is disabled{reason}")));
+            return Err(self.cache_needed(format!("--cache-only, and {}", disabled_words(&disabled))));
         }
         Ok(self.app.policy(wanted))
     }
@@ -174,13 +175,39 @@ impl Session {
                 let message = format!("--cache-only, and the cache cannot be used: CacheBackendError: {problem}");
                 Failure::new(Code::CacheNeeded, message).hint(self.app.store_remedy())
             }
+            (GatewayError::NotCached { key }, None) => {
+                let why = self.app.why(key).ok().filter(|reasons| !reasons.hit).map(|reasons| reasons.why);
+                let failure = Failure::from(error);
+                match why {
+                    Some(why) => Failure { message: format!("{}: {why}", failure.message), ..failure },
+                    None => failure,
+                }
+            }
             _ => error.into(),
         }
     }
 
-    /// With `--verbose`: where an answer came from.
-    pub(super) fn tell_source(&self, provenance: &Provenance) {
-        if self.verbose {
+    /// The failure of a read that takes nothing older than `max_age`.
+    pub(super) fn failed_within(&self, error: GatewayError, max_age: Option<Duration>) -> Failure {
+        let GatewayError::NotCached { key } = &error else { return self.failed(error) };
+        let held = self.app.why(key).ok().filter(|reasons| reasons.hit).and_then(|reasons| reasons.entry);
+        match (max_age, held) {
+            (Some(most), Some(entry)) => {
+                let age = format_duration(Duration::from_secs(entry.age_seconds.unsigned_abs()));
+                let failure = Failure::from(error);
+                let message =
+                    format!("{}: it is {age} old, and --max-age is {}", failure.message, format_duration(most));
+                Failure { message, ..failure }
+            }
+            _ => self.failed(error),
+        }
+    }
+
+    /// With `--verbose`, and at the end of an answer on a terminal: where the answer came from.
+    pub(super) fn tell_source(&self, provenance: &Provenance, output: &Output) {
+        let disabled = self.app.disabled().map(|disabled| disabled_words(&disabled));
+        let is_last_line = output.ends_on_terminal() && (provenance.cached || disabled.is_some());
+        if self.verbose || is_last_line {
             let span = |ms: i64| format_duration(Duration::from_millis(ms.unsigned_abs()));
             let text = match (provenance.cached, provenance.stale) {
                 (true, false) => format!(
@@ -189,9 +216,16 @@ impl Session {
                     span(provenance.left_ms)
                 ),
                 (true, true) => format!("from the cache, {} old and expired", span(provenance.age_ms)),
-                (false, _) => "from AWS".to_owned(),
+                (false, _) => match disabled {
+                    Some(disabled) => format!("from AWS: {disabled}"),
+                    None => "from AWS".to_owned(),
+                },
             };
-            self.progress.notice(&text);
+            if self.verbose {
+                self.progress.notice(&text);
+            } else {
+                output.talk().faint(&text);
+            }
         }
     }
 
@@ -246,6 +280,17 @@ fn live(globals: &GlobalArgs, progress: &Arc<Shown>) -> Option<Live> {
         };
         Live::new(globals.verbose > 1, Box::new(print))
     })
+}
+
+/// `the cache is disabled by root until 2026-11-30 18:00:00 +00:00 (INC-7)`.
+fn disabled_words(disabled: &Disabled) -> String {
+    let until = match disabled.until {
+        UnixMillis::MAX => String::new(),
+        until => format!(" until {}", clock::local(until)),
+    };
+    let reason = disabled.reason.as_ref().filter(|reason| !reason.ends_with(disabled.by.as_str()));
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("the cache is disabled by {}{until}{reason}", disabled.by)
 }
 
 /// Joins the rooms; an emergency command goes on without a group that this host does not have.

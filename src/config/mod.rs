@@ -27,7 +27,7 @@ pub use job::*;
 pub use jobs::{Broken, SHIPPED_JOBS, load_jobs, read_jobs, schedule_warnings};
 pub use keys::{STEERING_VARIABLES, keys, variable_name};
 pub use load::{DEFAULT, Loaded, load, load_leniently};
-pub use problem::{ConfigError, Problem};
+pub use problem::{ConfigError, Problem, nearest};
 pub use schedule::Schedule;
 pub use schema::*;
 pub use show::{STARTER, Shown, show};

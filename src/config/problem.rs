@@ -70,7 +70,7 @@ impl Fault {
 }
 
 /// The word that `wrong` was most likely meant to be, when one is near enough.
-pub(super) fn nearest<S: AsRef<str>>(wrong: &str, right: impl IntoIterator<Item = S>) -> Option<S> {
+pub fn nearest<S: AsRef<str>>(wrong: &str, right: impl IntoIterator<Item = S>) -> Option<S> {
     let plain = wrong.to_lowercase();
     let scored = right.into_iter().map(|word| {
         let distance = strsim::damerau_levenshtein(&plain, &word.as_ref().to_lowercase());

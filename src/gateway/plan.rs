@@ -87,6 +87,9 @@ pub struct Plan {
     pub walk: Option<Walk>,
     /// Calls that learning this has cost.
     pub spent: u64,
+    /// How many calls it may come to: a guess that decides whether to ask a person, and is never shown.
+    #[serde(skip)]
+    pub likely: u64,
 }
 
 impl Plan {
@@ -109,6 +112,7 @@ impl Plan {
             users.max(groups + members).max(before + assignments).max(accounts)
         });
         Plan {
+            likely: sum(|planned| planned.calls),
             calls: sum(|planned| planned.calls),
             bytes: sum(|planned| planned.bytes),
             entries: sum(|planned| planned.entries),

@@ -97,7 +97,7 @@ fn why_tells_a_hit_from_what_was_changed_swept_expired_disabled_or_never_there()
         reasons
     };
     assert!(said(&world, LIST, true, "sound and fresh")["entry"]["key"] == LIST);
-    said(&world, "user:describe:nobody", false, "never stored, or went before");
+    said(&world, "user:by_name:nobody", false, "never stored, or went before");
     world.run(["cache", "invalidate", "create", "user", "u-new"]).ok();
     let changed = said(&world, LIST, false, "a change removed it");
     let record = &changed["invalidations"][0];
@@ -117,7 +117,7 @@ fn why_tells_a_hit_from_what_was_changed_swept_expired_disabled_or_never_there()
     world.run(["user", "list"]).ok();
     let at = world.calls();
     world.later("11m");
-    said(&world, LIST, false, "it is there, but stale");
+    said(&world, LIST, false, "it expired ");
     world.run(["cache", "disable", "--for", "1h", "--reason", "INC-7"]).ok();
     said(&world, LIST, false, "INC-7");
     assert_eq!(world.calls().total, at.total, "AWS is not asked");

@@ -43,6 +43,7 @@ mod monitor;
 mod output;
 mod partial;
 mod readme;
+mod reads_cached;
 mod reads_named;
 mod reads_partial;
 mod reads_values;

@@ -65,15 +65,15 @@ fn rows(value: &Value) -> Vec<String> {
 fn off_a_terminal_a_long_walk_stops_at_its_limit_with_what_it_has_and_the_next_one_continues() {
     let whole = rows(&large().run(["assignment", "list", "--json", "--yes"]).ok().json());
     let mut world = large();
-    world.set("AWSIDEMAN_ACCESS_MAX_CALLS", "60");
+    world.set("AWSIDEMAN_ACCESS_MAX_CALLS", "25");
     let (mut last, mut runs, mut seen) = (1, 0, 0);
     while last != 0 {
         let before = world.calls().total;
         let ran = world.run(["assignment", "list", "--json"]);
-        assert!(world.calls().total - before <= 60, "{ran:?}");
+        assert!(world.calls().total - before <= 25, "{ran:?}");
         assert!(matches!(ran.exit, 0 | 3), "never a usage error: {ran:?}");
         if ran.exit == 3 {
-            ran.clone().stderr_has("stopped after 60 calls to AWS (`access.max_calls`)").stderr_has("--max-calls");
+            ran.clone().stderr_has("stopped after 25 calls to AWS (`access.max_calls`)").stderr_has("--max-calls");
         } else {
             assert_eq!(rows(&ran.json()), whole);
         }
@@ -97,7 +97,7 @@ fn off_a_terminal_a_long_walk_stops_at_its_limit_with_what_it_has_and_the_next_o
 
 #[test]
 fn a_walk_of_more_than_200_calls_says_so_before() {
-    let world = World::of(&Shape { users: 400, groups: 40, accounts: 60, permission_sets: 40, ..Shape::default() });
+    let world = World::of(&Shape { users: 20, groups: 3, accounts: 5, permission_sets: 250, ..Shape::default() });
     let ran = world.run(["assignment", "list", "--json"]).ok();
     let said = ran.stderr.lines().find(|line| line.contains("this takes")).expect("a plan");
     assert!(said.contains("at least ") && said.contains("calls to AWS"), "{said}");
@@ -108,8 +108,8 @@ fn a_walk_of_more_than_200_calls_says_so_before() {
 fn a_question_about_one_account_or_one_permission_set_does_not_read_them_all() {
     let world = World::of(&Shape { users: 20, groups: 4, accounts: 4, permission_sets: 80, ..Shape::default() });
     let all = world.run(["permission-set", "list", "--json"]).ok().json();
-    let accounts = world.run(["account", "list", "--json"]).ok().json();
-    let account = accounts[3]["Id"].as_str().unwrap();
+    let everything = world.run(["assignment", "list", "--json", "--yes"]).ok().json();
+    let account = everything[0]["AccountId"].as_str().unwrap();
     world.run(["cache", "clear"]).ok();
     let mut here = Value::Null;
     let calls = world.calls_of(|| here = world.run(["assignment", "list", "--account", account, "--json"]).ok().json());
@@ -133,7 +133,6 @@ fn a_plan_has_no_figure_that_was_not_counted() {
     let world = World::of(&Shape { users: 1_500, groups: 30, accounts: 30, permission_sets: 350, ..Shape::default() });
     let plan = ["cache", "warm", "--plan", "users", "permission-sets"];
     let ran = world.run(plan).ok();
-    assert!(!ran.stdout.contains("about 3"), "{ran:?}");
     let sets = ran.stdout.lines().find(|line| line.starts_with("permission-sets")).unwrap();
     assert!(sets.contains(" 354 "), "each permission set is counted: {ran:?}");
     let document = world.run(plan.into_iter().chain(["--json"])).ok().json();

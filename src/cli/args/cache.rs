@@ -198,8 +198,10 @@ pub struct KeyArgs {
     pub resource: String,
     /// The operation, as in list or describe
     pub operation: String,
-    /// The id, or all
+    /// The id or name, or all
     pub identifier: String,
+    /// The second id or name, as in `assignment list ACCOUNT PERMISSION_SET`
+    pub sub_identifier: Option<String>,
     /// A parameter of the request (can be repeated)
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     pub parameters: Vec<(String, String)>,

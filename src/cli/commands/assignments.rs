@@ -206,9 +206,16 @@ impl Limit {
 fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Failure> {
     let plan = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
-        let planned = match *filter == Filter::default() {
-            true => gateway.plan_assignments(policy, progress).await,
-            false => gateway.plan_filtered(filter, policy, progress).await,
+        let planned = if *filter == Filter::default() {
+            let planned = gateway.plan_assignments(policy, progress).await?;
+            // The few calls that count the pairs are part of the walk.
+            if planned.likely > UNASKED && planned.calls <= UNASKED && policy.fill {
+                gateway.plan_filtered(filter, policy, progress).await
+            } else {
+                Ok(planned)
+            }
+        } else {
+            gateway.plan_filtered(filter, policy, progress).await
         };
         match planned {
             // The walk itself says what it could not read.

@@ -8,6 +8,7 @@ mod breaker;
 mod depth;
 mod encryption;
 mod init;
+mod named;
 mod night;
 mod recover;
 mod status;
@@ -15,14 +16,14 @@ mod truth;
 
 use super::warm::warm;
 use crate::app::{Cleared, Detail, Scope};
-use crate::cache::Key;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{BreakerCommand, CacheCommand, ClearArgs, KeyArgs, StatusArgs, SweepArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
 use crate::cli::session::{Need, Session};
-use crate::config::Format;
+use crate::config::{Format, nearest};
 use crate::model::{Resource, format_size};
+use crate::report::Progress;
 use crate::store::Swept;
 use serde_json::{Map, Value, json};
 
@@ -44,7 +45,7 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
         CacheCommand::EnforceLimits(args) => sweep(&args, "limits", globals, output),
         CacheCommand::Health { nagios } => night::health(nagios, globals, output),
         CacheCommand::Test => night::test(globals, output),
-        CacheCommand::Key(args) => key(&args, output),
+        CacheCommand::Key(args) => key(&args, globals, output),
         CacheCommand::Disable(args) => night::disable(&args, globals, output),
         CacheCommand::Enable => night::enable(globals, output),
         CacheCommand::Breaker(BreakerCommand::Reset) => breaker::reset(globals, output),
@@ -134,15 +135,21 @@ pub(super) fn swept_line(swept: &Swept, dry_run: bool) -> String {
     )
 }
 
-fn key(args: &KeyArgs, output: &mut Output) -> Result<(), Failure> {
+fn key(args: &KeyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let Some(resource) = Resource::parse(&args.resource) else {
-        let known = Resource::ALL.map(Resource::as_str).join(", ");
+        let known = Resource::ALL.map(Resource::as_str);
+        let near = nearest(&args.resource, known).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         return Err(Failure::new(Code::Usage, format!("`{}` is not a resource", args.resource))
-            .hint(format!("the resources are {known}")));
+            .hint(format!("{near}the resources are {}", known.join(", "))));
     };
+    let operation = named::known_operation(resource, &args.operation)?;
+    let session = open_loudly(globals, output)?;
     let parameters: Map<String, Value> =
         args.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
-    let key = Key::new(resource, &args.operation, &args.identifier).params(&Value::Object(parameters));
+    let identifiers: Vec<String> = std::iter::once(&args.identifier).chain(&args.sub_identifier).cloned().collect();
+    let mut notice = |text: &str| session.progress.notice(text);
+    let key = named::key_of(&session.app.names(), resource, &operation, &identifiers, &mut notice)?;
+    let key = key.params(&Value::Object(parameters));
     output.report(&json!({"key": key.as_str()}), &Page::new().line(key.as_str()))
 }
 

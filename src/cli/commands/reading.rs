@@ -78,13 +78,15 @@ impl<'o> Reader<'o> {
             provenance
         } else {
             let progress = session.progress.as_ref();
-            wait(gateway.after_miss(request, &policy, progress, &mut show))?.map_err(|error| session.failed(error))?
+            let max_age = policy.max_age;
+            wait(gateway.after_miss(request, &policy, progress, &mut show))?
+                .map_err(|error| session.failed_within(error, max_age))?
         };
         answer.finish()?;
         if meta && !around {
             output.talk().line(&line(&document(gateway.provenance(), true, true)));
         }
-        session.tell_source(&provenance);
+        session.tell_source(&gateway.provenance().unwrap_or(provenance), output);
         session.close_after(&reading);
         Ok(())
     }
@@ -98,7 +100,7 @@ impl<'o> Reader<'o> {
     pub(super) fn known<T>(&self, found: Result<T, GatewayError>) -> Result<T, Failure> {
         found.map_err(|error| {
             let near = if let GatewayError::NotFound { what } = &error { self.near(what) } else { Vec::new() };
-            let failure = self.session.failed(error);
+            let failure = self.session.failed_within(error, self.policy.max_age);
             if near.is_empty() {
                 return failure;
             }
@@ -175,6 +177,9 @@ impl<'o> Reader<'o> {
         answer.finish()?;
         if self.meta && !around {
             self.output.talk().line(&line(&meta));
+        }
+        if let Some(parts) = parts {
+            self.session.tell_source(&parts, self.output);
         }
         self.session.close_after(&self.reading);
         Ok(())

@@ -285,6 +285,7 @@ mod tests {
             exact: false,
             walk: Some(Walk::Pairs),
             spent: 2,
+            likely: 200,
         };
         let text = plan_page(&plan, Some(90)).text(None, false);
         for part in [

@@ -115,6 +115,15 @@ impl Talk {
         }
     }
 
+    /// Says a line of less weight, unless `--quiet`.
+    pub fn faint(&self, text: &str) {
+        if !self.quiet {
+            let text = visible_lines(text);
+            let shown = if self.colour { Style::Faint.apply(&text) } else { text };
+            self.write(&format!("{shown}\n"));
+        }
+    }
+
     /// Says why the run failed: `error:` and `hint:` lines, or a JSON document.
     pub fn failure(&self, failure: &Failure) {
         if failure.is_quiet() {

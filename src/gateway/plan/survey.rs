@@ -185,7 +185,9 @@ impl Gateway {
         let grants = targets.contains(&WarmTarget::Assignments);
         let walk = grants.then(|| self.likely_walk(&learned, round.space, policy));
         let planned = targets.iter().map(|target| self.planned(*target, walk, &learned, round)).collect();
-        Ok(Plan::new(planned, walk, learned.spent, self.rates()))
+        let plan = Plan::new(planned, walk, learned.spent, self.rates());
+        let likely = if plan.exact { plan.calls } else { plan.calls.max(learned.estimate()) };
+        Ok(Plan { likely, ..plan })
     }
 
     async fn learn(

@@ -12,10 +12,11 @@ use clap::{ArgGroup, Args};
     long_about = "Remove what a change made elsewhere has made false.\n\n\
         For a change that awsideman did not make itself: the console, Terraform, an identity provider. Prints the keys, and \
         the globs where not enough is known for keys, and removes the entries under them, also while the cache is disabled, \
-        bypassed or behind an open breaker. AWS is not asked. An answer that is being fetched meanwhile is not stored.",
-    after_help = "Examples:\n  awsideman cache invalidate update user 12345678-90ab-cdef-1234-567890abcdef\n  \
-        awsideman cache invalidate add-member group GROUP-ID --dry-run\n  \
-        awsideman cache invalidate assign assignment PERMISSION-SET-ARN --json"
+        bypassed or behind an open breaker. AWS is not asked: names are looked up in \
+        the cache, and a text that it does not know is used as an id, with a notice. An answer that is being fetched meanwhile is not stored.",
+    after_help = "Examples:\n  awsideman cache invalidate update user alice\n  \
+        awsideman cache invalidate add-member group Developers --dry-run\n  \
+        awsideman cache invalidate assign assignment ReadOnly --json"
 )]
 pub struct InvalidateArgs {
     /// What happened: create, update, delete, add-member, remove-member, set-policies, provision, assign, revoke
@@ -24,8 +25,8 @@ pub struct InvalidateArgs {
     /// To what: user, group, permission-set, assignment
     #[arg(value_name = "RESOURCE")]
     pub resource: String,
-    /// Its id or ARN; for an assignment that of the permission set
-    #[arg(value_name = "ID")]
+    /// Its name, id or ARN; for an assignment that of the permission set
+    #[arg(value_name = "NAME")]
     pub id: String,
     /// Say what would be done, and do nothing
     #[arg(long)]

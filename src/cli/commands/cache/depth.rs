@@ -3,23 +3,24 @@
 //! Neighbours: `app/inspect.rs` and `app/checkup.rs` look. Promise: nothing is changed and AWS is not asked; a damage is
 //! told with what mends it, and ends with 12.
 
-use super::{entries, open_loudly};
+use super::{entries, named, open_loudly};
 use crate::app::{Checkup, Inspected, Reasons};
-use crate::cache::{Key, Soundness, pattern};
+use crate::cache::{Soundness, pattern};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{CheckArgs, InspectArgs, WhyArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page, Style};
 use crate::model::{format_duration, format_size};
+use crate::report::Progress;
 use serde_json::json;
 use std::time::Duration;
 
 pub(super) fn inspect(args: &InspectArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = open_loudly(globals, output)?;
     let wanted = match (&args.key, &args.pattern) {
-        (Some(key), _) => Key::parse(key)?.to_string(),
+        (Some(key), _) => named::key(&session.app, key, &mut |text| session.progress.notice(text))?.to_string(),
         (None, glob) => pattern(glob.as_deref().unwrap_or_default())?,
     };
-    let session = open_loudly(globals, output)?;
     let found = session.app.inspect(&wanted)?;
     if args.key.is_some() && found.is_empty() {
         return Err(Failure::new(Code::NotFound, format!("the cache does not hold {wanted}"))
@@ -76,8 +77,8 @@ fn fields(page: Page, entry: &Inspected) -> Page {
 }
 
 pub(super) fn why(args: &WhyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let key = Key::parse(&args.key)?;
     let session = open_loudly(globals, output)?;
+    let key = named::key(&session.app, &args.key, &mut |text| session.progress.notice(text))?;
     let reasons: Reasons = session.app.why(key.as_str())?;
     let (style, mark) = if reasons.hit { (Style::Good, "hit") } else { (Style::Warn, "no hit") };
     let mut page = Page::new().marked(style, mark, &reasons.why);

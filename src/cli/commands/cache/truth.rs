@@ -3,9 +3,9 @@
 //! Neighbours: `app/forget.rs` and `app/compare.rs` do the work. Promise: an invalidation works in whatever state the
 //! cache is and ends with the words "Invalidated N entries"; a verification names every wrong entry with what is wrong.
 
-use super::open_loudly;
+use super::{named, open_loudly};
 use crate::app::{Comparison, Invalidated};
-use crate::cache::{Key, Operation, pattern};
+use crate::cache::{Operation, pattern};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{InvalidateArgs, VerifyArgs};
 use crate::cli::exit::{Code, Failure};
@@ -27,7 +27,10 @@ pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &m
         return Err(Failure::new(Code::Usage, "an id is missing: the empty text names nothing"));
     }
     let session = open_loudly(globals, output)?;
-    let done: Invalidated = session.app.invalidate(operation, resource, &args.id, args.dry_run)?;
+    // An assignment is named by its permission set.
+    let kind = if resource == Resource::Assignment { Resource::PermissionSet } else { resource };
+    let id = named::id(&session.app.names(), kind, &args.id, &mut |text| session.progress.notice(text))?;
+    let done: Invalidated = session.app.invalidate(operation, resource, &id, args.dry_run)?;
     let mut page = done.keys.iter().chain(&done.globs).fold(Page::new(), |page, dirty| page.line(dirty.clone()));
     if done.space.is_none() {
         page = page.line("(of every instance, since it is not known which one this profile belongs to)");
@@ -63,8 +66,12 @@ fn change(args: &InvalidateArgs) -> Result<(Operation, Resource), Failure> {
 }
 
 pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    let session = Session::open(globals, Need::Sound, output)?;
     let which = match (&args.key, &args.pattern) {
-        (Some(key), _) => Which::Key(Key::parse(key)?.to_string()),
+        (Some(key), _) => {
+            let key = named::key(&session.app, key, &mut |text| session.progress.notice(text))?;
+            Which::Key(key.to_string())
+        }
         (None, Some(glob)) => Which::Glob(pattern(glob)?),
         (None, None) => Which::All,
     };
@@ -74,7 +81,6 @@ pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Outpu
         seed: args.sample_seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)),
         budget: args.budget,
     };
-    let session = Session::open(globals, Need::Sound, output)?;
     if session.app.disabled().is_some() {
         session.progress.notice("the cache is disabled: what is wrong is removed, nothing is stored");
     }

@@ -1,0 +1,54 @@
+//! Names in commands about the cache: resolved from what the disk holds, without AWS.
+
+use super::{App, AppError};
+use crate::cache::Cache;
+use crate::gateway::{Known, known_id};
+use crate::model::{Resource, Space};
+use crate::store::{Select, Store};
+use std::ops::ControlFlow;
+
+/// Resolves names for one command.
+pub struct Names {
+    held: Option<(Cache, Option<String>)>,
+}
+
+impl App {
+    /// What the cache on the disk knows of names; nothing where it cannot be opened.
+    pub fn names(&self) -> Names {
+        let disk = self.disk_there_is().ok().flatten();
+        Names { held: disk.map(|disk| (self.cache_on(&disk), self.space_on(&disk))) }
+    }
+
+    /// Whether an entry is held under this key, whoever stored it.
+    pub fn holds(&self, key: &str) -> bool {
+        self.disk_there_is().ok().flatten().is_some_and(|disk| self.space_holding(disk.as_ref(), key, None).is_some())
+    }
+
+    /// Another instance than `but` for which an entry is held under this key.
+    pub(super) fn space_holding(&self, store: &dyn Store, key: &str, but: Option<&str>) -> Option<String> {
+        let select = Select::Glob { space: None, pattern: key.to_owned() };
+        let mut found = None;
+        // What cannot be read is not known to be held.
+        let _ = store.scan(&select, &mut |meta| {
+            let other = Some(meta.space.as_str()) != but;
+            found = (other && meta.key == key).then(|| meta.space.clone());
+            if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found
+    }
+}
+
+impl Names {
+    /// What a text names among the things of a kind.
+    pub fn find(&self, kind: Resource, text: &str) -> Result<Known, AppError> {
+        match &self.held {
+            Some((cache, space)) => Ok(known_id(cache, space.as_deref(), kind, text)?),
+            None => Ok(Known::Unknown),
+        }
+    }
+}
+
+/// A space as people read it.
+pub(super) fn shown(space: &str) -> String {
+    Space::parse(space).map_or_else(|| "a program of its own".to_owned(), |space| space.to_string())
+}

@@ -1,0 +1,125 @@
+//! Where a cached answer comes from and why there is none; names in commands about the cache; answers that cannot be written.
+
+use super::run::World;
+use super::tty::Tty;
+use std::fs::File;
+
+const LIST: &str = "user:list:all";
+
+#[test]
+fn cache_only_says_the_true_reason_and_the_age() {
+    let mut world = World::small();
+    let only = ["user", "list", "--cache-only"];
+    world.run(only).code(10).stderr_has("not remembered which instance");
+    world.run(["group", "list"]).ok();
+    world.run(only).code(10).stderr_has("user:list:all").stderr_has("never stored");
+    world.run(["user", "list"]).ok();
+    world.later("5m");
+    world.run(["user", "list", "--cache-only", "--max-age", "1m"]).code(10).stderr_has("old, and --max-age is 1m");
+    world.later("11m");
+    world.run(only).code(10).stderr_has("it expired 1m").stderr_has("it is 11m").stderr_has("cache.ttl");
+    world.later("");
+    world.run(["cache", "invalidate", "create", "user", "someone"]).ok();
+    world.run(only).code(10).stderr_has("a change removed it");
+    world.run(["user", "list"]).ok();
+    let set = world.run(["user", "list", "--json"]).ok().json();
+    let name = set[0]["UserName"].as_str().unwrap().to_owned();
+    world.run(["user", "update", &name, "--display-name", "New", "--yes"]).ok();
+    world.run(only).code(10).stderr_has("fenced until");
+    world.run(["cache", "disable", "--for", "1h", "--reason", "INC-7"]).ok();
+    world.run(only).code(10).stderr_has("disabled by").stderr_has("until").stderr_has("INC-7");
+}
+
+#[test]
+fn names_are_resolved_through_the_cache_and_unknown_text_is_an_id_with_a_notice() {
+    let world = World::small();
+    let users = world.run(["user", "list", "--json"]).ok().json();
+    let (name, id) = (users[3]["UserName"].as_str().unwrap(), users[3]["UserId"].as_str().unwrap());
+    let sets = world.run(["permission-set", "list", "--json"]).ok().json();
+    let (set, arn) = (sets[0]["Name"].as_str().unwrap(), sets[0]["PermissionSetArn"].as_str().unwrap());
+    let before = world.calls().total;
+    let done = world.run(["cache", "invalidate", "update", "user", name, "--dry-run", "--json"]).ok().silent().json();
+    assert_eq!(done["id"], id, "{done}");
+    let done = world.run(["cache", "invalidate", "assign", "assignment", set, "--dry-run", "--json"]).ok().json();
+    assert_eq!(done["id"], arn, "{done}");
+    let unknown = world.run(["cache", "invalidate", "update", "user", "user-123", "--json"]).ok();
+    assert_eq!(unknown.clone().stderr_has("used as an id").json()["id"], "user-123");
+    world.run(["cache", "key", "user", "describe", name]).ok().silent().stdout_has(&format!("user:describe:{id}"));
+    world.run(["cache", "key", "user", "describe", "nobody"]).ok().stderr_has("used as an id");
+    let why = world.run(["cache", "why", &format!("user:describe:{name}"), "--json"]).ok().silent().json();
+    assert_eq!((&why["key"], &why["hit"]), (&format!("user:describe:{id}").into(), &true.into()));
+    assert_eq!(world.calls().total, before, "AWS is not asked");
+    world.run(["cache", "verify", &format!("user:describe:{name}")]).ok().stdout_has("1 right");
+}
+
+#[test]
+fn what_is_no_key_or_operation_is_refused_with_the_nearest_right_one() {
+    let world = World::small();
+    world.run(["user", "list"]).ok();
+    for (words, near) in [
+        ("cache why user:lst:all", "did you mean `list`?"),
+        ("cache why usr:list:all", "did you mean `user:list:all`?"),
+        ("cache why user:list:al", "did you mean `user:list:all`?"),
+        ("cache why alice", "resource:operation:identifier"),
+        ("cache verify group:member:x", "did you mean `members`?"),
+        ("cache inspect user:descrbe:x", "did you mean `describe`?"),
+        ("cache key user lst all", "did you mean `list`?"),
+        ("cache key usr list all", "did you mean `user`?"),
+        ("cache key assignment list 123456789012", "ACCOUNT:PERMISSION_SET"),
+    ] {
+        world.run(words.split(' ')).code(2).stderr_has(near);
+    }
+    world.run(["cache", "why", LIST]).ok();
+}
+
+#[test]
+fn on_a_terminal_a_cached_answer_ends_with_its_source_and_age() {
+    let mut world = World::small();
+    world.set("TERM", "xterm");
+    world.run(["user", "list"]).ok();
+    let ends = |world: &World, words: &str| Tty::start(world, 120, words).ended().1.join("\n");
+    assert!(ends(&world, "user list --limit 2").contains("from the cache, "), "source and age");
+    assert!(ends(&world, "user list --limit 2 --json").contains("from the cache, "));
+    assert!(!ends(&world, "user list --limit 2 --quiet").contains("from the cache"));
+    assert!(!ends(&world, "user list --limit 2 --refresh").contains("from the cache"));
+    world.run(["user", "list", "--limit", "2"]).ok().silent();
+    world.run(["user", "list", "--json"]).ok().silent();
+    world.run(["cache", "disable", "--for", "1h", "--reason", "INC-7"]).ok();
+    let rows = ends(&world, "user list --limit 2");
+    assert!(["disabled by", "until", "INC-7"].iter().all(|part| rows.contains(part)), "{rows}");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_named_in_every_format() {
+    let world = World::small();
+    world.run(["user", "list"]).ok();
+    world.run(["jobs", "run", "--all"]);
+    let formats = ["table", "json", "jsonl", "yaml", "csv"];
+    let lists = formats.iter().flat_map(|format| {
+        ["user list", "user find a", "assignment list", "cache status", "jobs list"]
+            .map(|words| format!("{words} -o {format}"))
+    });
+    let others = [
+        "completions bash",
+        "man",
+        "config show",
+        "cache export -",
+        "version",
+        "--help",
+        "cache path",
+        "doctor --iam-policy",
+        "jobs history",
+        "cache key user list all",
+        "permission-set list --columns Name",
+    ];
+    for words in lists.chain(others.map(str::to_owned)) {
+        let mut command = world.command(words.split(' '));
+        let output = command.stdout(File::options().write(true).open("/dev/full").unwrap()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{words}: {said}");
+        assert!(said.contains("cannot write the ") && said.contains("No space left"), "{words}: {said}");
+        assert!(!said.contains("CacheBackendError"), "the cache is not to blame: {words}: {said}");
+    }
+    world.run(["user", "list", "--out", "/dev/full"]).code(1).stderr_has("cannot write");
+    world.run(["user", "list", "--json", "--out", "/dev/full"]).code(1).stderr_has("cannot write");
+}
