@@ -324,7 +324,7 @@ impl GatewayError {
             | GatewayError::Ambiguous { .. }
             | GatewayError::NoInstance { .. }
             | GatewayError::ChooseInstance { .. } => 2,
-            GatewayError::Partial { .. } | GatewayError::Budget { .. } => 3,
+            GatewayError::Partial { .. } | GatewayError::Incomplete { .. } | GatewayError::Budget { .. } => 3,
             GatewayError::NotCached { .. } => 10,
         }
     }

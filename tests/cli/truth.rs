@@ -106,7 +106,7 @@ fn where_the_instance_is_not_remembered_the_entries_of_all_go_and_that_is_said()
     assert!(ran.stdout.contains("user:list:all"));
     world.set("AWS_ACCESS_KEY_ID", "AKIAFIRST");
     assert!(!holds(&world, "user:describe:user-123") && holds(&world, "group:list:all"));
-    let json = world.run(UPDATE.into_iter().chain(["--json"])).ok().silent().json();
+    let json = world.run(UPDATE.into_iter().chain(["--json"])).ok().stderr_has("used as an id").json();
     assert_eq!(
         (&json["schema_version"], &json["invalidated"], &json["dry_run"]),
         (&1.into(), &0.into(), &false.into())

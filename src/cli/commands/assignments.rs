@@ -52,7 +52,7 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
     {
         approve(&filter, limit, &reader)?;
     }
-    let Listed { found, mut names, through } = reader.wait(read(&filter, &reader))?;
+    let Listed { mut found, mut names, through } = reader.wait(read(&filter, &reader))?;
     if let Some(through) = &through {
         // None of them is no answer to what this user can reach.
         view = view.called("direct assignments");
@@ -63,6 +63,10 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
         reader.progress().notice(text);
     }
     let unnamed = names.failures();
+    let most = limit.budget(reader.session.app.config().access.max_calls);
+    if let Some(budget) = most.filter(|most| !unnamed.is_empty() && reader.reading.calls().total >= *most) {
+        found.ended.get_or_insert(GatewayError::Budget { budget });
+    }
     let failure = incomplete(&found, args.max_calls);
     let complete = failure.is_none() && unnamed.is_empty();
     reader.print_each(found.assignments.iter().map(|row| names.add(&row)), &view, complete)?;
@@ -104,7 +108,7 @@ fn incomplete(found: &Found, max_calls: Option<u64>) -> Option<Failure> {
     if let Some(GatewayError::Budget { budget }) = &found.ended {
         let limit = if max_calls.is_some() { "--max-calls" } else { "`access.max_calls`" };
         let unread = if found.unread == 0 {
-            "not all targets were read".to_owned()
+            "not everything was read".to_owned()
         } else {
             format!("{} of {} targets were not read", found.unread, found.targets)
         };
