@@ -35,7 +35,7 @@ tools() {
         fi
     fi
     # The stamp names the pins: another set of pins is another environment.
-    local pins="moto[server]==5.2.5 boto3 aiosmtpd==1.4.6 cryptography playwright==1.65.2 axe-playwright-python==0.1.8 awscli==1.46.3"
+    local pins="moto[server]==5.2.5 boto3 aiosmtpd==1.4.6 cryptography playwright==1.65.2 axe-playwright-python==0.1.8 awscli==1.46.3 regex==2026.11.19"
     if [ "$(cat "$venv/.pins" 2>/dev/null)" != "$pins" ]; then
         rm -rf "$venv"
         python3 -m venv "$venv"

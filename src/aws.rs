@@ -85,7 +85,7 @@ pub struct AwsAccess {
 }
 
 /// Loads the SDK's configuration: the environment, the AWS files and `settings` on top. The SDK itself reads none of them.
-pub async fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> {
+pub fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> {
     let resolved = resolve(settings, &environment());
     let region = resolved.region().map(|region| Region::new(region.value));
     let timeouts = TimeoutConfig::builder()
@@ -239,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn static_credentials_win_over_everything_and_their_secret_is_not_shown() {
-        let access = load(&settings()).await.unwrap();
+        let access = load(&settings()).unwrap();
         let config = access.config(Service::SsoAdmin);
         assert_eq!(config.region().map(ToString::to_string).as_deref(), Some("eu-west-1"));
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
@@ -249,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_sdk_itself_never_retries() {
-        let config = load(&settings()).await.unwrap().config(Service::Sts);
+        let config = load(&settings()).unwrap().config(Service::Sts);
         assert_eq!(config.retry_config().unwrap().max_attempts(), 1);
         assert_eq!(config.timeout_config().unwrap().connect_timeout(), Some(Duration::from_secs(1)));
         assert_eq!(config.timeout_config().unwrap().operation_timeout(), Some(Duration::from_secs(2)));

@@ -273,7 +273,9 @@ impl App {
                 }
             }
         }
-        checks.iter_mut().for_each(|check| check.is_health = true);
+        for check in &mut checks {
+            check.is_health = true;
+        }
         checks
     }
 

@@ -157,7 +157,7 @@ impl App {
         reasons.began = Some(clock::utc(history.began));
         let Some(space) = self.space_on(&disk) else {
             reasons.why = "it is not remembered which instance this profile belongs to; a read asks AWS first".into();
-            if let Some(other) = self.space_holding(disk.as_ref(), key, None).filter(|other| other != CUSTOM) {
+            if let Some(other) = naming::space_holding(disk.as_ref(), key, None).filter(|other| other != CUSTOM) {
                 reasons.why = format!("{}; it is stored for {}", reasons.why, naming::shown(&other));
             }
             return Ok(reasons);
@@ -168,7 +168,7 @@ impl App {
         let covering: Vec<&Record> = history.records.iter().rev().filter(|r| r.select.covers(address)).collect();
         let evictions = disk.evictions(address)?;
         let elsewhere = match (&entry, covering.is_empty()) {
-            (None, true) => self.space_holding(disk.as_ref(), key, Some(&space)).filter(|other| other != CUSTOM),
+            (None, true) => naming::space_holding(disk.as_ref(), key, Some(&space)).filter(|other| other != CUSTOM),
             _ => None,
         };
         (reasons.hit, reasons.why) = match elsewhere {

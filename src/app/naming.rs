@@ -21,21 +21,21 @@ impl App {
 
     /// Whether an entry is held under this key, whoever stored it.
     pub fn holds(&self, key: &str) -> bool {
-        self.disk_there_is().ok().flatten().is_some_and(|disk| self.space_holding(disk.as_ref(), key, None).is_some())
+        self.disk_there_is().ok().flatten().is_some_and(|disk| space_holding(disk.as_ref(), key, None).is_some())
     }
+}
 
-    /// Another instance than `but` for which an entry is held under this key.
-    pub(super) fn space_holding(&self, store: &dyn Store, key: &str, but: Option<&str>) -> Option<String> {
-        let select = Select::Glob { space: None, pattern: key.to_owned() };
-        let mut found = None;
-        // What cannot be read is not known to be held.
-        let _ = store.scan(&select, &mut |meta| {
-            let other = Some(meta.space.as_str()) != but;
-            found = (other && meta.key == key).then(|| meta.space.clone());
-            if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        found
-    }
+/// Another instance than `but` for which an entry is held under this key.
+pub(super) fn space_holding(store: &dyn Store, key: &str, but: Option<&str>) -> Option<String> {
+    let select = Select::Glob { space: None, pattern: key.to_owned() };
+    let mut found = None;
+    // What cannot be read is not known to be held.
+    let _ = store.scan(&select, &mut |meta| {
+        let other = Some(meta.space.as_str()) != but;
+        found = (other && meta.key == key).then(|| meta.space.clone());
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    found
 }
 
 impl Names {

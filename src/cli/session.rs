@@ -92,7 +92,7 @@ impl Session {
             }
             Some(seed) => {
                 let shape = Shape { seed: seed.unwrap_or(Shape::default().seed), ..Shape::default() };
-                let mut host = SandboxHost::new(shape.clone());
+                let mut host = SandboxHost::new(shape);
                 if !homeless.is_empty() || app::unwritable(&loaded.config.state.dir).is_some() {
                     let folder = host.settle_in_temporary_directory()?;
                     notices.push(format!(

@@ -42,7 +42,7 @@ pub struct Found {
 /// Pairs of account and permission set that may have assignments.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
-    pub(super) pairs: Vec<(String, String)>,
+    pub(super) candidates: Vec<(String, String)>,
     /// What could not be asked.
     pub(super) failures: Vec<Failure>,
     /// Permission sets that were not asked about because the budget of calls was spent.
@@ -84,7 +84,7 @@ impl Gateway {
             let found = self.pairs_of(sets.clone(), policy, progress).await?;
             if walk.is_none() {
                 let lists = std::future::ready(());
-                walk = Some(self.judge_walk(&space, found.pairs.len(), policy, lists, progress).await?);
+                walk = Some(self.judge_walk(&space, found.candidates.len(), policy, lists, progress).await?);
             }
             known = Some(found);
         }
@@ -111,7 +111,7 @@ impl Gateway {
         policy: &Policy,
         progress: &dyn Progress,
     ) -> Result<Found, GatewayError> {
-        let Pairs { pairs, mut failures, unread, ended } = asked;
+        let Pairs { candidates: pairs, mut failures, unread, ended } = asked;
         let request = |(account, permission_set)| Request::Assignments { account, permission_set };
         let mut found = self.gather(pairs.into_iter().map(request).collect(), policy, progress).await?;
         found.targets += failures.len() + unread;
@@ -183,13 +183,13 @@ impl Gateway {
         progress: &dyn Progress,
     ) -> Result<Pairs, GatewayError> {
         if let (Some(account), Some(arn)) = (&filter.account, &filter.permission_set) {
-            return Ok(Pairs { pairs: vec![(account.clone(), arn.clone())], ..Pairs::default() });
+            return Ok(Pairs { candidates: vec![(account.clone(), arn.clone())], ..Pairs::default() });
         }
         if let Some(account) = &filter.account {
             let request = Request::AccountPermissionSets(account.clone());
             let arns = texts(array(self.value(&request, policy, progress).await?));
             let pairs = arns.into_iter().map(|arn| (account.clone(), arn)).collect();
-            return self.cross_checked(Pairs { pairs, ..Pairs::default() }, filter, policy, progress).await;
+            return self.cross_checked(Pairs { candidates: pairs, ..Pairs::default() }, filter, policy, progress).await;
         }
         if let Some(arn) = &filter.permission_set {
             let found = self.provisioned(vec![arn.clone()], policy, progress).await?;
@@ -232,7 +232,7 @@ impl Gateway {
             match answer {
                 Ok(accounts) => {
                     let accounts = texts(array(accounts)).into_iter();
-                    found.pairs.extend(accounts.map(|account| (account, arn.clone())));
+                    found.candidates.extend(accounts.map(|account| (account, arn.clone())));
                 }
                 Err(error @ GatewayError::Budget { .. }) => {
                     found.unread += 1;

@@ -27,7 +27,7 @@ impl Gateway {
         policy: &Policy,
         progress: &dyn Progress,
     ) -> Result<Pairs, GatewayError> {
-        if !policy.live || !found.pairs.is_empty() || !found.failures.is_empty() || found.ended.is_some() {
+        if !policy.live || !found.candidates.is_empty() || !found.failures.is_empty() || found.ended.is_some() {
             return Ok(found);
         }
         match self.unlisted_pairs(filter, policy, progress).await {
@@ -37,7 +37,7 @@ impl Gateway {
                      account and permission set are asked directly",
                     pairs.len()
                 ));
-                Ok(Pairs { pairs, ..found })
+                Ok(Pairs { candidates: pairs, ..found })
             }
             Ok(None) => Ok(found),
             Err(error @ GatewayError::Budget { .. }) => Ok(Pairs { ended: Some(error), ..found }),

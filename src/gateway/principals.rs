@@ -118,7 +118,7 @@ impl Gateway {
                         target: format!("the names of {count} {}s", kind.as_str().to_ascii_lowercase()),
                         error: error.to_string(),
                         hint: None,
-                    })
+                    });
                 }
                 described => described?,
             }

@@ -329,7 +329,8 @@ impl Gateway {
         done.not_kept.append(&mut way.not_kept);
         done.skipped.append(&mut way.skipped);
         done.failures.append(&mut way.failures);
-        let Pairs { pairs, failures, ended, .. } = self.pairs_of(sets, &Policy::default(), round.progress).await?;
+        let Pairs { candidates: pairs, failures, ended, .. } =
+            self.pairs_of(sets, &Policy::default(), round.progress).await?;
         if let Some(error) = ended {
             return Err(error);
         }

@@ -178,9 +178,8 @@ fn stopped(cause: &Cause, last: Option<(Outcome, Work)>, limit: Duration, grace:
         Cause::Replaced => "stopped, because a later run takes its place (overlap = \"replace\")".to_owned(),
     };
     let (outcome, exit) = match cause {
-        Cause::Requested(_) => (Outcome::Cancelled, 130),
+        Cause::Requested(_) | Cause::Ending => (Outcome::Cancelled, 130),
         Cause::TooLong => (Outcome::TimedOut, 1),
-        Cause::Ending => (Outcome::Cancelled, 130),
         Cause::Replaced => (Outcome::Cancelled, 0),
     };
     match last {

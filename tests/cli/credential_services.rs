@@ -137,7 +137,7 @@ fn ask(home: &Home, way: &str, server: &Server, more: &[(&str, &str)]) -> Ran {
     match way {
         "container" => _ = command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{url}/v1/credentials")),
         "instance" => {
-            _ = command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url).env_remove("AWS_EC2_METADATA_DISABLED")
+            _ = command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url).env_remove("AWS_EC2_METADATA_DISABLED");
         }
         profile => _ = command.args(["--profile", profile]),
     }

@@ -5,7 +5,7 @@ use super::tty::Tty;
 use awsideman::sandbox::{Rule, Shape};
 use serde_json::{Value, json};
 
-const ACCOUNTS: usize = 3;
+const ACCOUNTS: u32 = 3;
 
 /// `Audit` is assigned in two accounts to each of the user `ada` and the group `Ops`.
 struct Stage {
@@ -15,7 +15,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Stage {
-        let shape = Shape { users: 5, groups: 2, accounts: ACCOUNTS as u32, permission_sets: 2, ..Shape::default() };
+        let shape = Shape { users: 5, groups: 2, accounts: ACCOUNTS, permission_sets: 2, ..Shape::default() };
         let mut world = World::of(&shape);
         world.set("TERM", "xterm").set("AWSIDEMAN_CACHE_SETTLE", "0");
         world.run(["ps", "create", "--name", "Audit"]).ok();

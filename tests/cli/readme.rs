@@ -77,12 +77,13 @@ fn comparable(line: &str) -> String {
         let number = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         number.len() < word.len() && number.parse::<f64>().is_ok()
     };
+    let is_mail = |word: &str| Path::new(word).extension().is_some_and(|kind| kind == "eml");
     let is_timestamp = |word: &str| {
         let digits = word.bytes().filter(u8::is_ascii_digit).count();
         digits >= 6 && word.bytes().all(|byte| byte.is_ascii_digit() || b"-:".contains(&byte))
     };
     let words = line.split_whitespace().map(|word| match word {
-        word if word.ends_with(".eml") => word.rsplit_once('/').map_or("MAIL", |(folder, _)| folder),
+        word if is_mail(word) => word.rsplit_once('/').map_or("MAIL", |(folder, _)| folder),
         word if is_time(word) || is_timestamp(word) => "TIME",
         word => word,
     });

@@ -371,7 +371,7 @@ pub struct AssignmentListArgs {
     /// Only assignments of this user or group (name or id)
     #[arg(long, value_name = "NAME")]
     pub principal: Option<String>,
-    /// Make at most this many calls to AWS; --yes sets no limit [default: access.max_calls, off a terminal]
+    /// Make at most this many calls to AWS; --yes sets no limit [default: `access.max_calls`, off a terminal]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub max_calls: Option<u64>,
     /// What to print.

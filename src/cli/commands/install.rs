@@ -234,12 +234,13 @@ fn systemd(files: Vec<ServiceFile>, started: &str, whom: For, account: &Account)
     let unit = files.first().map(|file| file.name.clone()).unwrap_or_default();
     let mut next: Vec<String> = new_user(account).into_iter().collect();
     next.push(format!("systemctl{user} daemon-reload && systemctl{user} enable --now {started}"));
-    next.push(if started.ends_with(".timer") {
+    let is_timer = Path::new(started).extension().is_some_and(|kind| kind == "timer");
+    next.push(if is_timer {
         format!("systemctl{user} start {unit}    # runs once, now")
     } else {
         format!("systemctl{user} reload {unit}    # reads the configuration again")
     });
-    next.push(if started.ends_with(".timer") {
+    next.push(if is_timer {
         format!("systemctl{user} list-timers {started}")
     } else {
         format!("systemctl{user} status {unit}")

@@ -58,7 +58,7 @@ impl Aws {
 
     async fn access(&self) -> Result<&AwsAccess, GatewayError> {
         let profile = self.settings.profile.as_deref();
-        let loaded = self.access.get_or_try_init(|| aws::load(&self.settings)).await;
+        let loaded = self.access.get_or_try_init(|| async { aws::load(&self.settings) }).await;
         loaded.map_err(|fault| errors::no_credentials(fault, profile))
     }
 

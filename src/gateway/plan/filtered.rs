@@ -20,8 +20,10 @@ impl Gateway {
         let space = self.space(policy).await?.text();
         let renew = if policy.read { Renew::Unusable(policy.max_age) } else { Renew::All };
         let round = Round::looking(&space, renew, progress);
-        let requests =
-            found.pairs.into_iter().map(|(account, permission_set)| Request::Assignments { account, permission_set });
+        let requests = found
+            .candidates
+            .into_iter()
+            .map(|(account, permission_set)| Request::Assignments { account, permission_set });
         let calls = requests.filter(|request| !self.is_left(request, &round)).count() as u64;
         let target = WarmTarget::Assignments.as_str();
         let planned = Planned { target, calls, entries: 0, bytes: 0, exact: calls == 0 };
