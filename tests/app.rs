@@ -183,18 +183,18 @@ fn a_damaged_database_is_said_everywhere_and_recover_is_named() {
         std::fs::remove_file(cache.join(name)).unwrap();
     }
     let told = home.a_user_is_answered().err;
-    assert!(told.contains("this is from AWS") && told.contains("next: `awsideman cache recover`"), "{told}");
+    assert!(told.contains("this is from AWS") && told.contains("next: `awsideman --sandbox cache recover`"), "{told}");
     let cold = home.run(&["user", "list", "--cache-only"]);
-    assert!(cold.code == 10 && cold.err.contains("awsideman cache recover"), "{} {}", cold.code, cold.err);
+    assert!(cold.code == 10 && cold.err.contains("awsideman --sandbox cache recover"), "{} {}", cold.code, cold.err);
     let job = home.run(&["jobs", "run", "cleanup"]);
-    assert!(job.code == 12 && job.out.contains("awsideman cache recover"), "{} {}", job.code, job.out);
+    assert!(job.code == 12 && job.out.contains("cache recover"), "{} {}", job.code, job.out);
     assert!(texts(&home.status()["issues"]).contains("not a database"));
     assert_eq!(home.run(&["cache", "health"]).code, 6);
     let limits = home.run(&["cache", "status", "--enforce-limits"]);
     assert!(limits.code == 12 && limits.out.contains("Backend:"), "{} {}", limits.code, limits.out);
     let clear = home.run(&["cache", "clear"]);
     assert_eq!(clear.code, 12);
-    assert!(clear.err.contains("awsideman cache recover"), "{}", clear.err);
+    assert!(clear.err.contains("awsideman --sandbox cache recover"), "{}", clear.err);
     assert_eq!(home.run(&["cache", "recover"]).code, 0);
     assert!(live.exists(), "the evidence stays");
     assert_eq!(home.a_user_is_answered().err, "");
@@ -206,7 +206,7 @@ fn a_damaged_switch_disables_the_cache_without_inventing_times() {
     let home = Home::new();
     home.a_user_is_answered();
     std::fs::write(home.root().join("state/switch"), "{").unwrap();
-    assert!(home.a_user_is_answered().err.contains("`awsideman cache enable`"));
+    assert!(home.a_user_is_answered().err.contains("`awsideman --sandbox cache enable`"));
     let status = home.status();
     assert_eq!((&status["enabled"], &status["disabled_until"]), (&Value::Bool(false), &Value::Null));
     assert!(texts(&status["warnings"]).contains("is damaged"), "{status}");
@@ -229,7 +229,7 @@ fn directories_without_rights_cost_the_cache_and_never_the_answer() {
     home.status();
     set_mode(&cache, 0o777);
     assert!(home.a_user_is_answered().err.contains("may be written by others"));
-    assert!(texts(&home.status()["warnings"]).contains("Directories need attention"));
+    assert!(texts(&home.status()["issues"]).contains("Directories cannot be used"));
     set_mode(&cache, 0o755);
     assert!(home.a_user_is_answered().err.contains("(mode 0755)"), "the tightening is said");
     for mode in [0o500, 0o000] {

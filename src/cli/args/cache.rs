@@ -201,6 +201,7 @@ pub struct KeyArgs {
     /// The id or name, or all
     pub identifier: String,
     /// The second id or name, as in `assignment list ACCOUNT PERMISSION_SET`
+    #[arg(value_name = "SUB")]
     pub sub_identifier: Option<String>,
     /// A parameter of the request (can be repeated)
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]

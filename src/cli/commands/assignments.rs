@@ -59,7 +59,8 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
         tell_through(through, reader.progress());
     }
     if found.by_principal {
-        let text = "asked by user and group; what deleted ones still have is not in this list";
+        let text = "read user by user and group by group: assignments of deleted users and groups are not in this list; \
+            `awsideman assignment list --account ACCOUNT` shows those of an account";
         reader.progress().notice(text);
     }
     let unnamed = names.failures();
