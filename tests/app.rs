@@ -198,6 +198,9 @@ fn a_damaged_database_is_said_everywhere_and_recover_is_named() {
     assert_eq!(home.run(&["cache", "recover"]).code, 0);
     assert!(live.exists(), "the evidence stays");
     assert_eq!(home.a_user_is_answered().err, "");
+    let health = home.run(&["cache", "health"]);
+    assert!(health.code == 6 && health.out.contains("job:cleanup"), "the last run failed: {}", health.out);
+    assert_eq!(home.run(&["jobs", "run", "cleanup"]).code, 0);
     assert_eq!(home.run(&["cache", "health"]).code, 0);
 }
 
@@ -209,7 +212,7 @@ fn a_damaged_switch_disables_the_cache_without_inventing_times() {
     assert!(home.a_user_is_answered().err.contains("`awsideman --sandbox cache enable`"));
     let status = home.status();
     assert_eq!((&status["enabled"], &status["disabled_until"]), (&Value::Bool(false), &Value::Null));
-    assert!(texts(&status["warnings"]).contains("is damaged"), "{status}");
+    assert!(texts(&status["issues"]).contains("is damaged"), "{status}");
     assert!(!status.to_string().contains("9999"), "{status}");
     assert_eq!(home.run(&["cache", "enable"]).code, 0);
     assert_eq!(home.status()["enabled"], true);

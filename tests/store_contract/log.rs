@@ -91,7 +91,7 @@ pub(crate) fn a_fence_can_be_lowered_and_its_record_stays(store: &dyn Store) {
     let fence = store.remove(&[exact("s", "k")], Some(NOW + HOUR), NOW).unwrap().sequence;
     assert_eq!(
         store.standing(at("s", "k"), NOW).unwrap(),
-        Standing { newest: fence, fenced: true, until: Some(NOW + 10) }
+        Standing { newest: fence, fenced: true, until: Some(NOW + HOUR) }
     );
     store.lower(fence, NOW + 10).unwrap();
     store.lower(fence, NOW + 2 * HOUR).unwrap();

@@ -47,12 +47,14 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
     let mut view = View::new("assignments", ASSIGNMENTS).of_list(&args.list)?;
     let limit = Limit::of(args, globals, output);
     let reader = Reader::open_within(limit, globals, &args.list.read, output)?;
-    let filter = reader.wait(filter(args, &reader))?;
+    let ended = |error| ended(error, args.max_calls);
+    let filter = reader.wait(async { Ok(filter(args, &reader).await) })?.map_err(ended)?;
     if reader.policy.live && filter.principal.is_none() && (filter.account.is_none() || filter.permission_set.is_none())
     {
         approve(&filter, limit, &reader)?;
     }
-    let Listed { mut found, mut names, through } = reader.wait(read(&filter, &reader))?;
+    let listed = reader.wait(async { Ok(read(&filter, &reader).await) })?;
+    let Listed { mut found, mut names, through } = listed.map_err(ended)?;
     if let Some(through) = &through {
         // None of them is no answer to what this user can reach.
         view = view.called("direct assignments");
@@ -103,20 +105,30 @@ async fn read(filter: &Filter, reader: &Reader<'_>) -> Result<Listed, GatewayErr
     Ok(Listed { found, names, through })
 }
 
+/// The failure of a list that ended before its first row.
+fn ended(error: GatewayError, max_calls: Option<u64>) -> Failure {
+    match error {
+        GatewayError::Budget { budget } => stopped(budget, max_calls, "no assignment was read yet"),
+        error => error.into(),
+    }
+}
+
+fn stopped(budget: u64, max_calls: Option<u64>, unread: &str) -> Failure {
+    let limit = if max_calls.is_some() { "--max-calls" } else { "`access.max_calls`" };
+    Failure::new(Code::Partial, format!("stopped after {budget} calls to AWS ({limit}): {unread}"))
+        .hint("run it again to continue: what was read is kept\n`--max-calls N` sets another limit, `--yes` sets none")
+}
+
 /// The failure of a list that lacks targets.
 fn incomplete(found: &Found, max_calls: Option<u64>) -> Option<Failure> {
     let lines = found.failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error));
     if let Some(GatewayError::Budget { budget }) = &found.ended {
-        let limit = if max_calls.is_some() { "--max-calls" } else { "`access.max_calls`" };
         let unread = if found.unread == 0 {
             "not everything was read".to_owned()
         } else {
             format!("{} of {} targets were not read", found.unread, found.targets)
         };
-        let message = format!("stopped after {budget} calls to AWS ({limit}): {unread}");
-        return Some(Failure::new(Code::Partial, message).details(lines).hint(
-            "run it again to continue: what was read is kept\n`--max-calls N` sets another limit, `--yes` sets none",
-        ));
+        return Some(stopped(*budget, max_calls, &unread).details(lines));
     }
     if found.failures.is_empty() {
         return None;
