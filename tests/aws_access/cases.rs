@@ -48,6 +48,8 @@ pub(crate) struct Case {
     pub(crate) cli: bool,
     /// Texts of our messages.
     pub(crate) says: &'static [&'static str],
+    /// Our exit code, where it is an error.
+    pub(crate) exit: Option<i32>,
 }
 
 /// Every service is at the stub.
@@ -88,6 +90,7 @@ fn case(row: u32, name: &'static str, right: &'static str) -> Case {
         reference: None,
         cli: false,
         says: &[],
+        exit: None,
     }
 }
 
@@ -116,6 +119,9 @@ impl Case {
     }
     fn says(self, says: &'static [&'static str]) -> Case {
         Case { says, ..self }
+    }
+    fn exits(self, exit: i32) -> Case {
+        Case { exit: Some(exit), ..self }
     }
 }
 
@@ -154,10 +160,12 @@ fn profiles() -> Vec<Case> {
         case(5, "an empty variable is none", "DEFAULT eu-west-1 stub").with(&[("AWS_PROFILE", "")]).but("error"),
         case(6, "an unknown profile", "error")
             .flag("prdo")
-            .says(&["profile `prdo` is in neither", "did you mean `prod`"]),
+            .says(&["profile `prdo` is in neither", "did you mean `prod`"])
+            .exits(2),
         case(6, "an unknown profile in a variable, with keys", "error")
             .with(&[("AWS_ACCESS_KEY_ID", "ENV"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_PROFILE", "nosuch")])
-            .says(&["profile `nosuch` is in neither"]),
+            .says(&["profile `nosuch` is in neither"])
+            .exits(2),
         case(7, "a name of other letters", "U eu-west-1 stub").flag("ünï").files(NAMES).cli(),
         case(7, "a name with a blank", "Q eu-west-1 stub").flag("q u").files(NAMES).cli(),
         case(7, "quotes in the credentials file are part of the name", "error").flag("c u").files(NAMES),
@@ -165,11 +173,13 @@ fn profiles() -> Vec<Case> {
         case(7, "a section of the config file without `profile`", "error").flag("bare").files(NAMES),
         case(8, "keys without their secret", "error")
             .with(&[("AWS_ACCESS_KEY_ID", "ENV")])
-            .says(&["AWS_SECRET_ACCESS_KEY is not"]),
+            .says(&["AWS_SECRET_ACCESS_KEY is not"])
+            .exits(2),
         case(8, "empty keys are none", "DEFAULT eu-west-1 stub").with(&[("AWS_ACCESS_KEY_ID", "")]),
         case(9, "an unreadable file", "error")
             .files(&[(CONFIG, "[default]\nregion\n")])
-            .says(&["config line 2 is neither"]),
+            .says(&["config line 2 is neither"])
+            .exits(2),
     ]
 }
 
@@ -199,13 +209,16 @@ fn sources() -> Vec<Case> {
         sources(10, "a role with the container", "CONTAINER>role/R eu-west-1 stub")
             .flag("contained")
             .with(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "{stub}/creds")]),
-        sources(10, "a role without a source", "error").flag("lost").says(&["without source_profile"]),
-        sources(10, "a role in a circle", "error").flag("round").says(&["leads back"]),
-        sources(10, "an unknown source", "error").flag("gone").says(&["source_profile `nosuch`"]),
-        sources(11, "a device for codes", "error").flag("mfa").says(&[
-            "profile `mfa` assumes a role with the MFA device `arn:aws:iam::012345678901:mfa/ada` (mfa_serial)",
-            "credential_process = aws configure export-credentials --profile mfa --format process",
-        ]),
+        sources(10, "a role without a source", "error").flag("lost").says(&["without source_profile"]).exits(2),
+        sources(10, "a role in a circle", "error").flag("round").says(&["leads back"]).exits(2),
+        sources(10, "an unknown source", "error").flag("gone").says(&["source_profile `nosuch`"]).exits(2),
+        sources(11, "a device for codes", "error")
+            .flag("mfa")
+            .says(&[
+                "profile `mfa` assumes a role with the MFA device `arn:aws:iam::012345678901:mfa/ada` (mfa_serial)",
+                "credential_process = aws configure export-credentials --profile mfa --format process",
+            ])
+            .exits(4),
         sources(12, "web identity before the login", "TOKEN>role/W eu-west-1 stub").flag("web"),
         sources(12, "web identity of the environment", "TOKEN>role/E eu-west-1 stub")
             .with(&[
@@ -226,11 +239,13 @@ fn sources() -> Vec<Case> {
         sources(15, "an `aws login` that has ended", "error")
             .flag("ended")
             .but("none")
-            .says(&["aws login --profile ended"]),
+            .says(&["aws login --profile ended"])
+            .exits(4),
         sources(15, "an `aws login` that was never made", "error")
             .flag("never")
             .but("none")
-            .says(&["aws login --profile never"]),
+            .says(&["aws login --profile never"])
+            .exits(4),
         sources(16, "the container", "CONTAINER eu-west-1 stub").with(&[
             ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "{stub}/creds"),
             ("AWS_EC2_METADATA_DISABLED", "false"),
@@ -370,7 +385,7 @@ fn endpoints() -> Vec<Case> {
         endpoint(21, "a variable for all before the files", "ENV eu-west-1 other").with(&[("AWS_ENDPOINT_URL", "{other}")]),
         endpoint(22, "a services section", "ENV eu-west-1 stub").cli(),
         endpoint(22, "a services section that is not there", "error").with(&[("AWS_PROFILE", "gone")])
-            .says(&["services `nosuch`"]),
+            .says(&["services `nosuch`"]).exits(2),
         endpoint(22, "a name that AWS does not document", "ENV eu-west-1 other").with(&[("AWS_PROFILE", "hyphen")]),
         endpoint(23, "endpoint_url of the profile", "ENV eu-west-1 other").with(&[("AWS_PROFILE", "one")]).cli(),
         endpoint(24, "configured endpoints are ignored", "sso.eu-west-1.amazonaws.com")
@@ -444,11 +459,13 @@ fn proxies() -> Vec<Case> {
             .but("stub by other"),
         way(30, "no URL", "error")
             .with(&[("HTTPS_PROXY", "not a url")])
-            .says(&["HTTPS_PROXY does not name a proxy: `not a url`"]),
+            .says(&["HTTPS_PROXY does not name a proxy: `not a url`"])
+            .exits(2),
         way(30, "another protocol", "error")
             .with(&[("https_proxy", "socks5://127.0.0.1:1")])
             .but("none")
-            .says(&["https_proxy does not name a proxy"]),
+            .says(&["https_proxy does not name a proxy"])
+            .exits(2),
         case(30, "a proxy that refuses is named", "sso.eu-west-1.amazonaws.com")
             .files(&[])
             .base(REGION)
@@ -475,7 +492,7 @@ fn certificates() -> Vec<Case> {
         ("AWS_SECRET_ACCESS_KEY", "s"),
         ("AWS_DEFAULT_REGION", "eu-west-1"),
     ];
-    let broken = |name, says| case(32, name, "error").files(FILES).base(TLS).says(says);
+    let broken = |name, says| case(32, name, "error").files(FILES).base(TLS).says(says).exits(2);
     vec![
         broken("a bundle that is missing", &["AWS_CA_BUNDLE names ", "/gone.pem, which cannot be read"])
             .with(&[("AWS_CA_BUNDLE", "{home}/gone.pem")])

@@ -255,3 +255,38 @@ fn pipelines_that_run_at_the_same_time_on_one_host_share_one_warm() {
     let calls = world.calls();
     assert_eq!(calls.total - before.total, 11, "one warm's calls: {:?}", calls.by_operation);
 }
+
+#[test]
+fn the_manual_of_encryption_works_in_its_order() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/encryption.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let world = World::small();
+    world.run(["user", "list"]).ok();
+    let configure = |enabled: bool| {
+        let key = world.home().join(".config/awsideman/cache.key");
+        world.configure(&format!(
+            "[cache.encryption]\nenabled = {enabled}\nkey_file = {:?}\n",
+            key.display().to_string()
+        ));
+    };
+    let blocks: Vec<Block> = blocks(&lines).into_iter().filter(|block| block.language == "console").collect();
+    let commands: Vec<(String, Vec<String>)> =
+        blocks.iter().flat_map(|block| typed(&lines[block.lines.clone()])).collect();
+    assert_eq!(commands.len(), 5, "{commands:?}");
+    for (command, shown) in commands {
+        if command.ends_with(" disable") {
+            configure(false);
+        }
+        let mut ran = world.shell(&command).ok();
+        for line in shown.iter().filter(|line| !line.is_empty()) {
+            let line = line.replace("9a4ffca2", "...").replace("/home/ann", &world.home().display().to_string());
+            ran = ran.shows(&line);
+        }
+        if command.ends_with("enable --generate") {
+            configure(true);
+        }
+        world.run(["user", "list", "--cache-only"]);
+    }
+    world.run(["user", "list", "--cache-only"]).ok();
+}
