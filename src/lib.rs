@@ -22,7 +22,7 @@
 //!  floor 3  cache      meaning: keys, freshness, entries, fills that no change has overtaken, what a change makes false
 //!  floor 2  store      bytes at rest: disk (SQLite, generations), memory, the record log, the layers over them (breaker, seal)
 //!  floor 1  config     layers, checked    state  switch, tally, locks, state.db    report  progress as values
-//!           host       facts of the host  aws    the SDK's configuration, loaded lazily   log  the log file
+//!           host       facts of the host  aws    which account, and the way to it; loaded lazily   log  the log file
 //!  floor 0  model      nouns    clock  time as a value    sqlite, private, http  the safe ways to open a thing
 //! ```
 //!
@@ -50,6 +50,9 @@
 //!
 //! - *Spaces never meet.* Every stored key carries partition, region, instance, identity store and foreign endpoint
 //!   ([`model::Space`]); the instance behind a profile is remembered under everything that selects credentials.
+//! - *One place chooses the account*: `aws/resolved.rs` chooses profile, region and endpoints, `aws/plan.rs` the source of
+//!   credentials, `aws/network.rs` certificates and proxy, each as the AWS CLI does; the SDK reads no file and no variable.
+//! - *An instance has one namespace*, whatever region it is read through: calls go to its primary region.
 //! - *Keys are injective* ([`cache::Key`]), and the id of a row is checked against the whole key.
 //! - *Nothing unverified is shown*: every frame's checksum is compared before the first byte goes out; a damaged entry
 //!   is a miss and is dropped; another version's entry is left alone.
@@ -65,7 +68,11 @@
 //! - *Two versions share a directory*: one number ([`store::SCHEMA`]) names the generations of a version, and a new one takes
 //!   over the standing fences of all (`store/disk/elders.rs`).
 //! - *Freshness is judged in one place* ([`cache::judge`]): the smaller of what was stored and what is configured today.
-//! - *An error is never an empty list.* Walks that lose a target say which; a listing that breaks off is not stored.
+//! - *An error is never an empty list.* Walks that lose a target name it; a listing that breaks off is not stored. A run that
+//!   lost a target is `partial`, never `done`.
+//! - *Health is judged once*: `doctor`, `cache health`, `cache status`, the page, the metrics, Nagios and the alerts draw from the
+//!   checks of `health/`.
+//! - *A change is made to what was shown*: what a question named is read again after the answer, and `Revision` is sent.
 //! - *A fault of the cache slows a command*, it never fails it and never changes its answer.
 //! - *Jobs are decided by the ledger and guarded by file locks*, never by the moment at which somebody wakes.
 //! - *A seal fails closed*: without the key nothing is read or stored, and a removal that cannot name an entry in some tongue
@@ -87,7 +94,9 @@
 //! | how long something is fresh | `config/default.toml` `[cache.ttl]`; the rule itself in `cache/freshness.rs` |
 //! | a new backend | one file in `store/`, one variant in `config::Backend`, one arm in `app/reading.rs`, one line in `tests/store_contract.rs` |
 //! | a new kind of job | `config/job.rs` (variant, table), `app/works.rs` (arm), an example in `jobs/` |
-//! | a health check | `health/judge.rs` |
+//! | a health check | `health/judge.rs` (figures), `health/states.rs` (states), a row in `tests/cli/health_states.rs` |
+//! | which account, region, endpoint, proxy or certificate is used | `aws/`, a row in `docs/aws-access.md` and in `tests/aws_access/cases.rs` |
+//! | what an error of AWS means | `aws/error_class.rs`: its class is its exit code |
 //! | a command | `cli/args/` (words, help, example), `cli/commands/` (what it does), `cli/mod.rs` (one arm) |
 //! | an error's words, hint and exit code | the room's `error.rs`; `cli/exit/` |
 //! | what a program can do with the cache | `library/`, and the table in `docs/library.md` |

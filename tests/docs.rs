@@ -14,9 +14,10 @@ use awsideman::jobs::{For, Service, longest};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "docs/alerts.md",
+    "docs/aws-access.md",
     "docs/coherence.md",
     "docs/daemon.md",
     "docs/encryption.md",
