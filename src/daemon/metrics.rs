@@ -34,7 +34,7 @@ const OLDEST: Family = ("awsideman_cache_oldest_entry_timestamp_seconds", "When 
 const DISK: Family = ("awsideman_cache_disk_bytes", "Bytes on disk, metadata and log included.");
 const LIMIT: Family = ("awsideman_cache_limit_bytes", "The most bytes that entries may hold; 0 is no limit.");
 const LIMIT_USE: Family =
-    ("awsideman_cache_limit_use_ratio", "What is used of each limit that is set, 0 to 1 and above, by setting.");
+    ("awsideman_cache_limit_use_ratio", "Use of each limit that is set, by setting; 1 is the limit.");
 const LIMIT_EVICTS: Family =
     ("awsideman_cache_limit_evicts_first", "1 for the limit that evicts first, 0 for the others that are set.");
 const EVICTIONS: Family =
@@ -54,9 +54,9 @@ const RUNS: Family = ("awsideman_job_runs_total", "Runs, skips and misses of job
 const SECONDS: Family = ("awsideman_job_run_seconds_total", "How long runs took together, by outcome.");
 const JOB_CALLS: Family = ("awsideman_job_aws_calls_total", "Calls to AWS that runs made.");
 const SUCCESS: Family =
-    ("awsideman_job_last_success_timestamp_seconds", "When a run last began that was then done; a partial run is not.");
+    ("awsideman_job_last_success_timestamp_seconds", "Start of the last run that was done; a partial run is not.");
 const COMPLETE: Family =
-    ("awsideman_job_last_complete_timestamp_seconds", "When a run last ended that lost no target.");
+    ("awsideman_job_last_complete_timestamp_seconds", "End of the last run that lost no target.");
 const PARTIAL: Family = ("awsideman_job_partial_runs", "Runs in a row that lost a target; 0 after a complete run.");
 const LAST: Family = ("awsideman_job_last_run_timestamp_seconds", "When a run last began or was passed over.");
 const DURATION: Family = ("awsideman_job_last_duration_seconds", "How long the last run took that ended.");

@@ -46,10 +46,10 @@ pub struct Listed {
     pub partial_runs: u32,
     /// The reason that was given.
     pub last_reason: Option<String>,
-    /// When a run last began that was then done; a partial one does not count.
+    /// Start of the last run that was done; a partial one does not count.
     #[serde(serialize_with = "stamp::json_or_null")]
     pub last_success: Option<UnixMillis>,
-    /// When a run last ended that lost no target.
+    /// End of the last run that lost no target.
     #[serde(serialize_with = "stamp::json_or_null")]
     pub last_complete: Option<UnixMillis>,
     /// Who runs it now.
