@@ -150,11 +150,11 @@ impl AlertError {
                 "set alerts.email.tls to what the port speaks: starttls (587) or implicit (465)".into()
             }
             AlertError::Hello { .. } => {
-                "set alerts.email.helo to the full name of this host, as in mail.example.com".into()
+                "set alerts.email.helo to the full name of this host, such as mail.example.com".into()
             }
             AlertError::Sender { .. } => "check alerts.email.from; the server may not accept this sender".into(),
             AlertError::Recipient { .. } => "check alerts.email.to".into(),
-            AlertError::Refused { .. } => "the server says why; `awsideman alerts test` tries again".into(),
+            AlertError::Refused { .. } => "the reason comes from the server; `awsideman alerts test` tries again".into(),
             AlertError::Sendmail(_) => {
                 "install a mail transfer agent, or set alerts.email.transport to smtp or file".into()
             }
@@ -162,7 +162,7 @@ impl AlertError {
                 "see that the URL behind alerts.webhook is right and takes JSON; `awsideman alerts test --channel webhook` tries it".into()
             }
             AlertError::Command(why) if why.contains("of PATH (") => {
-                "write the whole path of the program in alerts.command.argv: cron and systemd have a short PATH".into()
+                "write the full path of the program in alerts.command.argv: cron and systemd have a short PATH".into()
             }
             AlertError::Command(_) => "try it with `awsideman alerts test --channel command`".into(),
             AlertError::Statement(_) | AlertError::Private(_) | AlertError::Lock { .. } => "awsideman doctor".into(),

@@ -91,7 +91,7 @@ impl App {
             Some(instance) => {
                 self.selection().adopt(&cache, instance, self.credential_owner().as_deref(), ticket).err()
             }
-            None => Some("the archive does not say it"),
+            None => Some("the archive does not name it"),
         };
         if done.stored > 0 || refusal.is_none() {
             crate::store::Store::settle(disk.as_ref())?;

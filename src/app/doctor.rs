@@ -282,7 +282,7 @@ impl App {
     fn store_check(&self, finding: &Finding) -> Check {
         match self.store_to_look_at() {
             Err(error) => Check::failed("store", error),
-            Ok(None) => Check::new("store", Level::Ok, "not there yet: the first answer makes it"),
+            Ok(None) => Check::new("store", Level::Ok, "not created yet: the first answer creates it"),
             Ok(_) if finding.level != health::Level::Ok => {
                 Check::new("store", level_of(finding.level), finding.message.clone())
                     .hint(format!("`{}`", finding.hint))
@@ -363,7 +363,7 @@ fn level_of(level: health::Level) -> Level {
 fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
     let source = &facts.source;
     let Some(expiry) = facts.expiry else {
-        return Check::new("credentials", Level::Ok, format!("from {source}, without an end"));
+        return Check::new("credentials", Level::Ok, format!("from {source}, no expiry"));
     };
     let left = Duration::from_millis(u64::try_from(expiry.saturating_sub(now)).unwrap_or(0));
     let message = format!("from {source}, until {} ({} left)", clock::utc(expiry), format_duration(left));

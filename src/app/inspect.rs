@@ -212,9 +212,7 @@ impl App {
                 (Soundness::OtherVersion, _) => (false, "another version of awsideman stored it".into()),
                 (Soundness::Damaged, _) => (false, "it is damaged; the next read drops it and asks AWS".into()),
                 (Soundness::Sound, "fresh") => (true, "it is there, sound and fresh".into()),
-                (Soundness::Sound, "from the future") => {
-                    (false, "its time lies in the future: a clock was wrong".into())
-                }
+                (Soundness::Sound, "from the future") => (false, "its time is in the future: a clock was wrong".into()),
                 (Soundness::Sound, _) => (false, expired(entry)),
             };
         }
@@ -225,7 +223,7 @@ impl App {
             (Some(record), ..) => {
                 let until =
                     record.deadline.map(|at| format!("fenced until {}: ", clock::local(at))).unwrap_or_default();
-                format!("{until}a change of it is under way or has only just ended; reads go to AWS and store nothing")
+                format!("{until}a change to it is in progress or has just ended; reads go to AWS and store nothing")
             }
             (None, Some(at), evicted) if evicted.is_none_or(|evicted| evicted.at <= at) => {
                 "a change removed it, and nobody has read it since".into()

@@ -50,5 +50,5 @@ impl Names {
 
 /// A space as people read it.
 pub(super) fn shown(space: &str) -> String {
-    Space::parse(space).map_or_else(|| "a program of its own".to_owned(), |space| space.to_string())
+    Space::parse(space).map_or_else(|| "another program".to_owned(), |space| space.to_string())
 }

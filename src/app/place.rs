@@ -9,7 +9,7 @@ use rustix::fs::Access as Right;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-const CHOOSE: &str = "change its rights, or name another directory in the configuration";
+const CHOOSE: &str = "change its permissions, or name another directory in the configuration";
 
 /// One of our directories: usable, or to be made.
 pub(super) fn directory(name: &'static str, path: &Path, access: Access) -> DirectoryReading {
@@ -22,7 +22,9 @@ pub(super) fn directory(name: &'static str, path: &Path, access: Access) -> Dire
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let parent = path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
             return match refusal(parent) {
-                None if parent.is_dir() => reading(Level::Ok, format!("{shown} is made when it is needed{room}"), ""),
+                None if parent.is_dir() => {
+                    reading(Level::Ok, format!("{shown} is created when it is needed{room}"), "")
+                }
                 None => reading(
                     Level::Critical,
                     format!("{shown} cannot be made: {} is not a directory", parent.display()),
@@ -51,13 +53,13 @@ pub(super) fn directory(name: &'static str, path: &Path, access: Access) -> Dire
         );
         reading(Level::Critical, message, &hint)
     } else if mode & 0o002 != 0 || (mode & 0o020 != 0 && !group) {
-        let hint = format!("take that right away with `chmod go-w '{shown}'`, after a check of what is in it");
+        let hint = format!("remove that permission with `chmod go-w '{shown}'` after you check its contents");
         reading(Level::Critical, format!("{shown} may be written by others (mode {mode:04o})"), &hint)
     } else if let Some(why) = refusal(path) {
         reading(Level::Critical, format!("{shown} cannot be written ({why})"), CHOOSE)
     } else if mode & 0o007 != 0 {
-        let hint = "the next command that writes there takes that right away";
-        reading(Level::Warn, format!("{plain}: others may read it"), hint)
+        let hint = "the next command that writes there removes that permission";
+        reading(Level::Warn, format!("{plain}: may be read by others"), hint)
     } else {
         reading(Level::Ok, plain, "")
     }

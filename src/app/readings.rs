@@ -73,7 +73,7 @@ impl App {
             .map(|file| file.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
             .collect();
         if let (true, Some(folder)) = (jobs.is_empty() && broken.is_empty(), folder) {
-            problems.push(format!("jobs.dir: {} holds no *.toml, so no job runs", folder.display()));
+            problems.push(format!("jobs.dir: {} has no *.toml file, so no job runs", folder.display()));
         }
         let enabled = jobs.iter().filter(|job| job.enabled).count();
         JobFilesReading { jobs: jobs.len(), enabled, problems }

@@ -72,7 +72,7 @@ impl App {
         }
     }
 
-    /// So many partial runs in a row alarm; not more than the ledger keeps.
+    /// The number of partial runs in a row that alerts; at most as many as the ledger keeps.
     pub(super) fn alarming_partial_runs(&self) -> u32 {
         self.config().alerts.partial_runs.min(self.config().jobs.history).max(1)
     }
@@ -181,8 +181,8 @@ struct Rows<'a> {
     alarming: u32,
 }
 
-/// What a run shows of its job. A partial one neither fires before there are enough of them in a row, nor resolves what
-/// fires.
+/// The finding of a run about its job. A partial run fires only after enough of them in a row, and never resolves an
+/// alert.
 fn job_finding(report: &Report, rows: &Rows<'_>) -> Finding {
     let name = alert_name(&report.job, report.profile.as_deref());
     let trouble = |what: &str| alerts::job_finding(&name, Some(&format!("{what}: {}", report.reason)));
@@ -201,13 +201,13 @@ fn job_finding(report: &Report, rows: &Rows<'_>) -> Finding {
     }
 }
 
-/// What to type about a run that failed by something of its own.
+/// The next command for a run that failed for its own reason.
 fn next_step(report: &Report) -> String {
     let job = &report.job;
     let profile = report.profile.as_ref().map(|profile| format!(" --profile {profile}")).unwrap_or_default();
     match (report.outcome, report.exit) {
         (Outcome::TimedOut | Outcome::Crashed, _) => format!("awsideman jobs logs {job}"),
-        // A login that is over has a cause of its own: AWS denied the call.
+        // An expired login has its own cause, so AWS denied this call.
         (Outcome::Failed, 4) => format!("awsideman doctor --iam-policy{profile}"),
         (Outcome::Failed, 12) => "awsideman cache recover".to_owned(),
         (Outcome::Failed, 2) => format!("awsideman doctor{profile}"),
@@ -218,10 +218,10 @@ fn next_step(report: &Report) -> String {
     }
 }
 
-/// The step about a cause: for AWS that does not answer, when the job tries again.
+/// The next step for a cause; if AWS does not answer, when the job is retried.
 fn hint_of_cause(cause: &Finding, report: &Report) -> String {
     match retried(report) {
-        Some(when) if cause.key == alerts::AWS => format!("{when}; to see whether AWS answers: {}", cause.hint),
+        Some(when) if cause.key == alerts::AWS => format!("{when}; to check whether AWS answers: {}", cause.hint),
         _ => cause.hint.clone(),
     }
 }
@@ -229,7 +229,7 @@ fn hint_of_cause(cause: &Finding, report: &Report) -> String {
 /// When a run that may succeed later is repeated.
 fn retried(report: &Report) -> Option<String> {
     let at = DateTime::parse_from_rfc3339(report.detail.get("retried_at")?.as_str()?).ok()?;
-    Some(format!("retried by itself at {}", clock::local(at.timestamp_millis())))
+    Some(format!("retried automatically at {}", clock::local(at.timestamp_millis())))
 }
 
 /// Whether it is of a file that cannot be run.
@@ -291,7 +291,7 @@ mod tests {
                 13,
                 Some(&aws),
                 Some("1970-01-01T00:05:00.000Z"),
-                "retried by itself at 1970-01-01 00:05:00",
+                "retried automatically at 1970-01-01 00:05:00",
             ),
             (Outcome::Failed, 13, Some(&aws), None, "awsideman doctor"),
             (Outcome::Failed, 12, None, None, "awsideman cache recover"),

@@ -131,7 +131,7 @@ impl App {
         }
     }
 
-    /// Begins a new window of the hit rate: what was counted before says nothing about an empty cache.
+    /// Starts a new window of the hit rate: earlier counts do not apply to an empty cache.
     pub(super) fn begin_hit_window(&self) {
         if !self.state_dir().is_dir() {
             return;
@@ -141,7 +141,7 @@ impl App {
         let begun =
             self.database().and_then(|(mut database, _)| state::begin_window(&mut database, self.cache_dir(), now));
         if let Err(error) = begun {
-            tracing::warn!(%error, "the window of the hit rate was not begun anew");
+            tracing::warn!(%error, "no new window of the hit rate was started");
         }
     }
 

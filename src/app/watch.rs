@@ -73,7 +73,7 @@ impl App {
         }
         let (profile, origin) = self.profile();
         Some(format!(
-            "the profile `{profile}` ({origin}) is used, and AWS_ACCESS_KEY_ID is not, as with the AWS CLI; earlier versions \
+            "awsideman uses the profile `{profile}` ({origin}) and not AWS_ACCESS_KEY_ID, as the AWS CLI does; earlier versions \
              used the key, which may belong to another account\nnext: `awsideman info` shows what is used"
         ))
     }

@@ -53,8 +53,8 @@ impl Drop for Keeper {
 }
 
 impl Session {
-    /// Loads the configuration and joins the rooms; opens nothing. Without a usable home it goes on: the notice names the
-    /// directories that are used.
+    /// Loads the configuration and connects the modules; opens nothing. Without a usable home it continues: the notice
+    /// names the directories that are used.
     pub(super) fn open(globals: &GlobalArgs, need: Need, output: &mut Output) -> Result<Session, Failure> {
         Session::open_with(globals, need, false, output)
     }

@@ -21,7 +21,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Whether it says that there is no usable home for a directory that nobody chose.
+    /// Whether there is no usable home for a directory that no setting names.
     pub fn is_for_want_of_a_home(&self) -> bool {
         self.source == "HOME" && matches!(self.key.as_str(), "cache.dir" | "state.dir")
     }

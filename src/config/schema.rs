@@ -219,7 +219,7 @@ impl Pace {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// The most calls to AWS of one read that nobody was asked about.
+    /// The most calls to AWS of one read without a confirmation.
     pub max_calls: u64,
 }
 

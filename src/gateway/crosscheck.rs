@@ -10,11 +10,11 @@ use super::{Gateway, GatewayError, Listing, Policy, Request, Target};
 use crate::report::Progress;
 use futures_util::{StreamExt, stream};
 
-/// So many permission sets are looked at for one that is provisioned anywhere.
+/// At most this many permission sets are checked for one that is provisioned anywhere.
 const SETS: usize = 5;
-/// So many pairs are asked directly before the lists are believed.
+/// This many pairs are read directly before the empty lists are trusted.
 const PAIRS: usize = 100;
-/// Direct questions that are under way together.
+/// Concurrent direct reads.
 const TOGETHER: usize = 8;
 
 impl Gateway {
@@ -43,7 +43,7 @@ impl Gateway {
             Err(error @ GatewayError::Budget { .. }) => Ok(Pairs { ended: Some(error), ..found }),
             Err(error) if error.ends_everything() => Err(error),
             Err(error) => {
-                progress.notice(&format!("that nothing is assigned could not be cross-checked: {error}"));
+                progress.notice(&format!("cannot cross-check the empty list of assignments: {error}"));
                 Ok(found)
             }
         }

@@ -29,7 +29,7 @@ pub struct Selection {
     pub sso_region: Option<String>,
 }
 
-/// What an archive of the cache says of the instance that its profile belongs to.
+/// The instance of the exporting profile, as an archive of the cache carries it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Carried {
     /// Whom the credentials of the exporting profile belong to.
@@ -97,8 +97,8 @@ impl Selection {
         serde_json::to_value(carried).ok()
     }
 
-    /// Remembers an instance that an archive carried here, for these settings; as old as it was there. Says why it is not
-    /// remembered: the next command that may ask AWS finds out by itself then.
+    /// Remembers an instance that an archive carried here, for these settings; as old as it was there. The error is the reason
+    /// for not storing it; the next command that may call AWS then resolves it.
     pub fn adopt(
         &self,
         cache: &Cache,
@@ -107,12 +107,12 @@ impl Selection {
         ticket: Ticket,
     ) -> Result<(), &'static str> {
         let carried: Carried =
-            serde_json::from_value(carried.clone()).map_err(|_| "the archive says it in a form of another version")?;
+            serde_json::from_value(carried.clone()).map_err(|_| "the archive is from another version")?;
         if (&carried.region, &carried.endpoint, &carried.wanted) != (&self.region, &self.endpoint, &self.wanted) {
             return Err("the archive was made for another region, endpoint or `aws.instance`");
         }
         match owner {
-            None => return Err("these settings do not say which account the credentials belong to"),
+            None => return Err("these settings do not show which account the credentials belong to"),
             Some(owner) if owner != carried.owner => {
                 return Err("the archive was made with credentials of another account");
             }
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(
             home,
             space("us-east-1", instance(None)),
-            "where AWS does not name it, it is the region that was asked"
+            "if AWS does not name it, it is the region of the request"
         );
     }
 

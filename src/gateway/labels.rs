@@ -94,7 +94,7 @@ impl Gateway {
             }
             if described >= LONG_SEARCH && !pages.is_done() {
                 progress.notice(&format!(
-                    "{described} permission sets were described without finding `{text}`; `awsideman cache warm \
+                    "no match for `{text}` after reading {described} permission sets; `awsideman cache warm \
                      permission-sets` fetches their names ahead of time"
                 ));
             }
@@ -255,6 +255,7 @@ impl Labels {
         if error.ends_everything() && !matches!(error, GatewayError::Budget { .. }) {
             return Err(error);
         }
+        let what = if count == 1 { what.trim_end_matches('s') } else { what };
         let target = format!("the names of {count} {what}");
         Ok(Labels { failure: Some(Failure { target, error: error.to_string(), hint: None }), ..self })
     }

@@ -111,11 +111,11 @@ impl Gateway {
         }
         for (kind, mut ids) in unknown {
             ids.sort_unstable();
-            let count = ids.len();
+            let (count, s) = (ids.len(), if ids.len() == 1 { "" } else { "s" });
             match self.describe_unknown(kind, ids, &take, &mut known, policy, progress).await {
                 Err(error) if !error.ends_everything() || matches!(error, GatewayError::Budget { .. }) => {
                     known.failures.push(Failure {
-                        target: format!("the names of {count} {}s", kind.as_str().to_ascii_lowercase()),
+                        target: format!("the names of {count} {}{s}", kind.as_str().to_ascii_lowercase()),
                         error: error.to_string(),
                         hint: None,
                     });

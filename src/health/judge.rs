@@ -46,11 +46,16 @@ pub fn judge(found: &Measurements, health: &config::Health) -> Vec<Finding> {
         states::job_files(found),
         states::notifiers(found),
         states::aws(found),
-        fine("throttles", format!("{} calls throttled by AWS in the last hour", found.throttles)),
+        fine("throttles", throttled(found.throttles)),
         fine("limits", if found.limit_uses.is_empty() { "none".into() } else { found.limit_uses.join("; ") }),
     ];
     findings.extend(states::runs(found));
     findings
+}
+
+fn throttled(calls: u64) -> String {
+    let s = if calls == 1 { "" } else { "s" };
+    format!("{calls} call{s} throttled by AWS in the last hour")
 }
 
 /// The sizes that are judged against, in MiB.

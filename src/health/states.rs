@@ -21,7 +21,7 @@ pub(super) fn breaker(found: &Measurements) -> Finding {
             (Level::Critical, "Circuit breaker is OPEN for writes - what is cached is served, nothing new is stored")
         }
         ("HALF_OPEN", _) => (Level::Warn, "INFO: Circuit breaker is HALF_OPEN - testing recovery"),
-        (_, "HALF_OPEN") => (Level::Warn, "Circuit breaker is HALF_OPEN for writes - the next one tests recovery"),
+        (_, "HALF_OPEN") => (Level::Warn, "Circuit breaker is HALF_OPEN for writes - the next write tests recovery"),
         _ => (Level::Ok, ""),
     };
     let mut figure = format!("{state}, {} failures", found.breaker.failure_count);
@@ -55,8 +55,11 @@ pub(super) fn store(found: &Measurements) -> Finding {
     let critical = |words, next| finding("store", Level::Critical, words, String::new(), next, false);
     match (&found.store_problem, &found.foreign) {
         (None, None) => fine("store", "readable".into()),
+        (None, Some((key, 1))) => {
+            critical(format!("1 entry cannot be read: it is encrypted with the key {key}, which is not available"), KEY)
+        }
         (None, Some((key, entries))) => critical(
-            format!("{entries} entries cannot be read: they are encrypted with the key {key}, which is not at hand"),
+            format!("{entries} entries cannot be read: they are encrypted with the key {key}, which is not available"),
             KEY,
         ),
         (Some(problem), _) => {
@@ -72,7 +75,7 @@ pub(super) fn store(found: &Measurements) -> Finding {
 pub(super) fn directories(found: &Measurements) -> Finding {
     let wrong = || found.directories.iter().filter(|directory| directory.level != Level::Ok);
     let Some(worst) = wrong().map(|directory| directory.level).max() else {
-        return fine("directories", "owner, mode and rights as they must be".into());
+        return fine("directories", "owner and mode as required".into());
     };
     let messages: Vec<&str> = wrong().map(|directory| directory.message.as_str()).collect();
     let words = match worst {
@@ -155,7 +158,10 @@ pub(super) fn state(found: &Measurements) -> Finding {
 pub(super) fn job_files(found: &Measurements) -> Finding {
     let files = &found.job_files;
     if files.problems.is_empty() {
-        return fine("job_files", format!("{} jobs, {} enabled", files.jobs, files.enabled));
+        return fine(
+            "job_files",
+            format!("{} {}, {} enabled", files.jobs, if files.jobs == 1 { "job" } else { "jobs" }, files.enabled),
+        );
     }
     let words = format!("Job files need attention: {}", files.problems.join("; "));
     finding("job_files", Level::Warn, words, String::new(), "awsideman jobs validate", false)
@@ -163,7 +169,7 @@ pub(super) fn job_files(found: &Measurements) -> Finding {
 
 pub(super) fn notifiers(found: &Measurements) -> Finding {
     if found.notifier_problems.is_empty() {
-        return fine("notifiers", "usable as far as they are enabled".into());
+        return fine("notifiers", "enabled notifiers are usable".into());
     }
     let words = format!("Alerts cannot be delivered: {}", found.notifier_problems.join("; "));
     finding("notifiers", Level::Warn, words, String::new(), DOCTOR, false)

@@ -15,7 +15,7 @@ const TRY: Duration = Duration::from_millis(100);
 /// What a run may take to end beyond its grace.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What became of the run of one job and profile.
+/// The result of canceling the run of one job and profile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cancelled {
     /// The job's name.
@@ -36,7 +36,7 @@ pub struct Cancelled {
     pub kill: Option<u32>,
 }
 
-/// Ends every run of `name` that goes on, and waits until each has ended. Empty when none goes on.
+/// Ends every ongoing run of `name`, and waits until each has ended. Empty without an ongoing run.
 pub fn cancel(name: &str, jobs: &[Job], by: &str, context: &Context) -> Result<Vec<Cancelled>, JobError> {
     let mut profiles: Vec<String> = Vec::new();
     let own = jobs.iter().filter(|job| job.name == name).collect();
@@ -84,7 +84,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
             _ => {
                 let (outcome, reason) = match done_row(run.as_ref(), context)? {
                     Some(row) => (row.outcome, row.reason),
-                    None => (Some(Outcome::Cancelled), "it had not begun".to_owned()),
+                    None => (Some(Outcome::Cancelled), "it had not started".to_owned()),
                 };
                 return Ok(done(outcome, reason, Some(&first), false));
             }
@@ -93,7 +93,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
     }
     let waited = crate::model::format_duration(context.grace + PATIENCE);
     if let Some(row) = done_row(run.as_ref(), context)?.filter(|row| row.outcome.is_some()) {
-        let reason = format!("{}; work that cannot be interrupted still holds the lock", row.reason);
+        let reason = format!("{}; uninterruptible work still holds the lock", row.reason);
         return Ok(done(row.outcome, reason, Some(&first), true));
     }
     let reason = format!("pid {} on {} did not answer within {waited}: it hangs or is stopped", first.pid, first.host);

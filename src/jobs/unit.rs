@@ -104,7 +104,7 @@ impl Unit {
             biased;
             () = context.stop.wait() => None,
             by = cancelled(&lock) => {
-                let reason = format!("cancelled by {by} before it began");
+                let reason = format!("cancelled by {by} before it started");
                 reports.push(Report { exit: 130, ..self.report(Outcome::Cancelled, reason, context.clock.now()) });
                 return Ok(());
             }

@@ -252,7 +252,7 @@ fn an_instance_is_imported_only_for_credentials_of_the_same_account_and_the_same
     world.run(["cache", "export", &file]).ok();
     for (n, (name, value, reason)) in [
         ("AWS_ACCESS_KEY_ID", "ASIAQNZGKIQY56JQ7WML", "another account"),
-        ("AWS_ACCESS_KEY_ID", "", "do not say which account"),
+        ("AWS_ACCESS_KEY_ID", "", "do not show which account"),
         ("AWS_REGION", "eu-west-1", "another region"),
     ]
     .into_iter()

@@ -156,7 +156,7 @@ fn names_that_cannot_be_read_leave_the_rows_and_end_with_3() {
         ("DescribeGroup", vec!["user", "groups", user], "the names of 1 group"),
         ("DescribeUser", vec!["group", "members", text(&group)], "the names of 1 user"),
         ("DescribePermissionSet", vec!["assignment", "list", "--account", account], "permission sets"),
-        ("DescribeAccount", vec!["assignment", "list", "--account", account], "the names of 1 accounts"),
+        ("DescribeAccount", vec!["assignment", "list", "--account", account], "the names of 1 account"),
     ] {
         world.faults(|faults| faults.access_denied = vec![Rule::of(operation)]);
         let words = words.into_iter().chain(["--json", "--no-cache"]);

@@ -109,13 +109,13 @@ fn other_way(auth: Auth, offered: &[String]) -> String {
 fn after_refusal(auth: Auth, offered: &[String]) -> String {
     match auth {
         Auth::Password if offered.iter().any(|name| name == "XOAUTH2") => {
-            "check alerts.email.username and alerts.email.password_file; where the provider has ended passwords, \
+            "check alerts.email.username and alerts.email.password_file; if the provider no longer accepts passwords, \
              set alerts.email.auth = \"xoauth2\""
                 .into()
         }
         Auth::Password => "check alerts.email.username and the file alerts.email.password_file".into(),
         Auth::Xoauth2 => {
-            "run alerts.email.token_command by hand: its token must be fresh, for this user and for sending by SMTP"
+            "run alerts.email.token_command by hand: its token must be valid for this user and for sending by SMTP"
                 .into()
         }
     }

@@ -43,8 +43,8 @@ impl Server {
         }
         let helo = email.helo.clone();
         if helo.as_ref().is_some_and(|name| name.contains(|c: char| c.is_control() || c.is_whitespace())) {
-            let hint = "write the full name of this host, as in mail.example.com";
-            return Err(setting("alerts.email.helo", "it has a character that no host name has", hint));
+            let hint = "write the full name of this host, such as mail.example.com";
+            return Err(setting("alerts.email.helo", "it has a character that is not allowed in a host name", hint));
         }
         let login = login(email)?;
         let tls = match email.tls {

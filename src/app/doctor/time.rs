@@ -16,11 +16,11 @@ const DRIFT: UnixMillis = 60_000;
 /// The clock: set, not moved, and not behind what was written here.
 pub(super) fn clock(now: UnixMillis, offset: Duration, state: &Path) -> Check {
     if now < BUILT {
-        return Check::new("clock", Level::Fail, format!("it shows {}, which is past", utc(now)))
-            .hint("set it: AWS refuses calls that are signed with a wrong time");
+        return Check::new("clock", Level::Fail, format!("it shows {}, which is in the past", utc(now)))
+            .hint("set the clock: AWS refuses calls that are signed with a wrong time");
     }
     if !offset.is_zero() {
-        let message = format!("debug.clock_offset moves it by {}", format_duration(offset));
+        let message = format!("debug.clock_offset shifts it by {}", format_duration(offset));
         return Check::new("clock", Level::Warn, message).hint("unset it outside tests");
     }
     let stamps = std::fs::read_dir(state).into_iter().flatten().flatten().filter_map(|entry| {
@@ -33,7 +33,7 @@ pub(super) fn clock(now: UnixMillis, offset: Duration, state: &Path) -> Check {
             Level::Warn,
             format!("it shows {}, and {} was written at {}", utc(now), name.to_string_lossy(), utc(at)),
         )
-        .hint("it was set back: check it; jobs count from what was recorded"),
+        .hint("the clock was set back: check it; schedules count from the recorded times"),
         _ => Check::new("clock", Level::Ok, format!("{}, plausible", utc(now))),
     }
 }

@@ -56,7 +56,7 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
     let listed = reader.wait(async { Ok(read(&filter, &reader).await) })?;
     let Listed { mut found, mut names, through } = listed.map_err(ended)?;
     if let Some(through) = &through {
-        // None of them is no answer to what this user can reach.
+        // If no group could be read, the answer is unknown.
         view = view.called("direct assignments");
         tell_through(through, reader.progress());
     }
@@ -116,7 +116,7 @@ fn ended(error: GatewayError, max_calls: Option<u64>) -> Failure {
 fn stopped(budget: u64, max_calls: Option<u64>, unread: &str) -> Failure {
     let limit = if max_calls.is_some() { "--max-calls" } else { "`access.max_calls`" };
     Failure::new(Code::Partial, format!("stopped after {budget} calls to AWS ({limit}): {unread}"))
-        .hint("run it again to continue: what was read is kept\n`--max-calls N` sets another limit, `--yes` sets none")
+        .hint("run it again to continue: fetched entries are kept\n`--max-calls N` sets another limit, `--yes` sets none")
 }
 
 /// The failure of a list that lacks targets.
@@ -124,7 +124,7 @@ fn incomplete(found: &Found, max_calls: Option<u64>) -> Option<Failure> {
     let lines = found.failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error));
     if let Some(GatewayError::Budget { budget }) = &found.ended {
         let unread = if found.unread == 0 {
-            "not everything was read".to_owned()
+            "the list is incomplete".to_owned()
         } else {
             format!("{} of {} targets were not read", found.unread, found.targets)
         };
@@ -137,7 +137,7 @@ fn incomplete(found: &Found, max_calls: Option<u64>) -> Option<Failure> {
     Some(GatewayError::Partial { total: found.targets, failures }.into())
 }
 
-/// Says what a user has besides the rows of this list.
+/// Reports the assignments of a user that this list does not contain.
 fn tell_through(through: &Through, progress: &dyn Progress) {
     let Through { rows, groups, unread } = through;
     let at_least = if unread.is_some() { "at least " } else { "" };
@@ -154,7 +154,7 @@ fn tell_through(through: &Through, progress: &dyn Progress) {
         ));
     }
     if let Some(reason) = unread {
-        progress.notice(&format!("what this user has through groups is not known in full: {reason}"));
+        progress.notice(&format!("the assignments of this user through groups are incomplete: {reason}"));
     }
 }
 
@@ -189,13 +189,13 @@ fn get(
 /// How many calls a list may make without a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
-    /// As many as it takes: `--yes`.
+    /// No limit: `--yes`.
     None,
-    /// So many: `--max-calls`.
+    /// This many: `--max-calls`.
     Calls(u64),
-    /// A person is asked.
+    /// The user confirms.
     Asked,
-    /// So many as `access.max_calls` says: nobody can be asked.
+    /// The limit of `access.max_calls`, without a terminal.
     Configured,
 }
 
@@ -219,7 +219,7 @@ impl Limit {
     }
 }
 
-/// Says what a long walk costs, and lets a person decide about it. Where nobody can be asked it goes on within its limit.
+/// Prints the cost of a long walk and asks for confirmation. Without a terminal the walk continues within its limit.
 fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Failure> {
     let plan = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
@@ -235,7 +235,7 @@ fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Fai
             gateway.plan_filtered(filter, policy, progress).await
         };
         match planned {
-            // The walk itself says what it could not read.
+            // The walk itself reports what it could not read.
             Err(GatewayError::Budget { .. }) => Ok(None),
             planned => planned.map(Some),
         }
@@ -247,7 +247,8 @@ fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Fai
     let most = limit.budget(reader.session.app.config().access.max_calls);
     match most {
         Some(most) if plan.calls > most => {
-            let text = format!("this takes {cost}; it stops after {most} calls with what it has (--max-calls, --yes)");
+            let text =
+                format!("this takes {cost}; it stops after {most} calls with a partial list (--max-calls, --yes)");
             reader.progress().notice(&text);
             return Ok(());
         }
@@ -265,7 +266,7 @@ fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Fai
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    Err(Failure::new(Code::Failed, "not confirmed: AWS was not asked for assignments"))
+    Err(Failure::new(Code::Failed, "not confirmed: no assignments were read"))
 }
 
 /// The names behind the ids of rows.

@@ -1,4 +1,4 @@
-//! `jobs cancel`: ends a run of another process by asking it to.
+//! `jobs cancel`: requests another process to end its run.
 
 use super::jobs::{Look, say, with_profile};
 use crate::cli::args::GlobalArgs;

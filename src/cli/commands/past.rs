@@ -102,7 +102,7 @@ fn duration(run: &RunRow, now: UnixMillis) -> String {
     }
 }
 
-/// One run: what came of it, what it said, what it counted. Of one that goes on, what it does.
+/// One run: its outcome, output and counts; of an ongoing run, its progress.
 fn told(page: Page, run: &RunRow, live: Option<&Live>, now: UnixMillis) -> Page {
     let name = with_profile(&run.job, Some(&run.profile));
     let asked = || "asked for by hand".to_owned();

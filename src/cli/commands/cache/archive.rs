@@ -67,7 +67,7 @@ pub(super) fn import(args: &ImportArgs, globals: &GlobalArgs, output: &mut Outpu
     };
     if let Some(reason) = refusal {
         output.talk().note(&format!(
-            "which instance this profile belongs to was not imported: {reason}; the next command asks AWS for it, and \
+            "the instance of this profile was not imported: {reason}; the next command asks AWS for it, and \
              `--cache-only` does not work before that"
         ));
     }

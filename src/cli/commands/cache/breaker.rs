@@ -13,15 +13,18 @@ pub(super) fn reset(globals: &GlobalArgs, output: &mut Output) -> Result<(), Fai
     let reset = session.app.reset_breaker()?;
     let mut page = Page::new();
     page = page.line(format!(
-        "It was {}, writes {} ({} failures in a row)",
-        reset.was, reset.writes_were, reset.failure_count
+        "It was {}, writes {} ({} {} in a row)",
+        reset.was,
+        reset.writes_were,
+        reset.failure_count,
+        if reset.failure_count == 1 { "failure" } else { "failures" }
     ));
     page = match reset.probe.steps.iter().find(|step| !step.ok) {
         None => page.line("The probe passed: the circuit breaker is CLOSED"),
         Some(failed) => {
             let error = failed.error.as_deref().unwrap_or("no reason given");
             page.line(format!("The probe failed at `{}`: {error}", failed.step))
-                .line("The circuit breaker stays as it is. Next: awsideman doctor, or awsideman cache recover")
+                .line("The circuit breaker is unchanged. Next: awsideman doctor, or awsideman cache recover")
         }
     };
     output.report(&reset, &page)?;

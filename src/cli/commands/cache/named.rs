@@ -1,4 +1,4 @@
-//! Keys as people type them: names in the place of ids, and the nearest right words for what is no key.
+//! Keys as users type them: with names instead of ids, and suggestions for invalid keys.
 
 use crate::app::{App, Names};
 use crate::cache::{Key, decode, pattern};
@@ -12,13 +12,13 @@ pub(super) fn id(names: &Names, kind: Resource, text: &str, notice: &mut dyn FnM
     match names.find(kind, text)? {
         Known::Id(id) => Ok(id),
         Known::Unknown => {
-            notice(&format!("the cache knows no {} named `{text}`: it is used as an id", word(kind)));
+            notice(&format!("no {} named `{text}` in the cache: used as an id", word(kind)));
             Ok(text.to_owned())
         }
     }
 }
 
-/// The key that is meant. One that is held is taken as it is, whoever stored it; any other must be of a known operation.
+/// The key that a text means. A stored key is used as it is; any other must have a known operation.
 pub(super) fn key(app: &App, text: &str, notice: &mut dyn FnMut(&str)) -> Result<Key, Failure> {
     let encoded = pattern(text)?;
     let literal = Key::parse(text);
@@ -32,7 +32,7 @@ pub(super) fn key(app: &App, text: &str, notice: &mut dyn FnMut(&str)) -> Result
     }
     let parts: Vec<String> = encoded.split(':').map(decode).collect();
     let [first, operation, rest @ ..] = parts.as_slice() else {
-        return Err(no_key(text, "a key reads resource:operation:identifier, as in user:list:all"));
+        return Err(no_key(text, "a key is resource:operation:identifier, such as user:list:all"));
     };
     let Some(resource) = Resource::ALL.into_iter().find(|resource| resource.as_str() == first) else {
         let near = nearest(first, Resource::ALL.map(Resource::as_str));
@@ -64,7 +64,7 @@ pub(super) fn known_operation(resource: Resource, operation: &str) -> Result<Str
         Some(near) => format!("did you mean `{near}`? {all}"),
         None => all,
     };
-    Err(Failure::new(Code::Usage, format!("`{operation}` is no operation of {resource}")).hint(hint))
+    Err(Failure::new(Code::Usage, format!("{resource} has no operation `{operation}`")).hint(hint))
 }
 
 /// The key of a known operation: each identifier is an id, or a name that becomes one.
@@ -111,7 +111,7 @@ pub(super) fn key_of(
 }
 
 fn no_key(text: &str, hint: &str) -> Failure {
-    Failure::new(Code::Usage, format!("`{text}` is no key of the cache")).hint(hint)
+    Failure::new(Code::Usage, format!("`{text}` is not a key of the cache")).hint(hint)
 }
 
 fn word(kind: Resource) -> &'static str {

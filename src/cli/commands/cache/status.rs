@@ -24,7 +24,7 @@ pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
         .field("Hit rate", hit_rate(status))
         .field("Errors", errors(status))
         .field("Breaker", breaker(status))
-        .field("Throttle", format!("{} calls in the last hour", status.throttled_last_hour))
+        .field("Throttle", calls_in_the_last_hour(status.throttled_last_hour))
         .field("Evicts", evicts_first(status))
         .field("Health", health(status));
     if let Some(removed) = &status.removed {
@@ -73,11 +73,16 @@ fn backend(status: &Status) -> String {
     }
 }
 
+fn calls_in_the_last_hour(calls: u64) -> String {
+    if calls == 1 { "1 call in the last hour".into() } else { format!("{calls} calls in the last hour") }
+}
+
 fn hit_rate(status: &Status) -> String {
     let window = format_duration(Duration::from_secs(status.window_seconds));
     let ever = status.lifetime.hit_count + status.lifetime.miss_count;
     if status.new_window {
-        return format!("unknown (new window): {} lookups since it began", status.hit_rate_samples);
+        let lookups = if status.hit_rate_samples == 1 { "lookup" } else { "lookups" };
+        return format!("unknown (new window): {} {lookups} since it started", status.hit_rate_samples);
     }
     if status.hit_rate_samples == 0 {
         return format!("no lookups in the last {window}");

@@ -1,6 +1,6 @@
 //! `user delete` and `group delete`: AWS keeps the assignments of a deleted principal, so they are revoked first or named.
 //!
-//! Guarantee: an assignment is left without a principal only when the command line or the user said so; the number of
+//! Guarantee: an assignment is left without a principal only if a flag or the user chose that; the number of
 //! those that remain is counted from what AWS had just before the deletion.
 
 use super::Writer;
@@ -24,7 +24,7 @@ enum Fate {
     Revoked,
     /// They stay in AWS.
     Left,
-    /// Nothing was said, and nothing is changed.
+    /// No choice was made, and nothing is changed.
     Undecided,
 }
 
@@ -42,7 +42,7 @@ impl Remaining {
     /// How many remain according to the before-image, and what to report. `None` means that AWS does not show them.
     pub(super) fn count(&self, before: &Value, done: bool) -> (Option<usize>, Option<String>) {
         let Some(grants) = grants(self.kind, &self.principal, before) else {
-            let text = "not known whether assignments remain without a principal: this login may not list them";
+            let text = "unknown whether assignments remain without a principal: this login is not allowed to list them";
             return (None, Some(text.to_owned()));
         };
         let left: Vec<&Grant> = grants.iter().filter(|grant| !self.revoked.contains(grant)).collect();

@@ -1,4 +1,4 @@
-//! What a service will find other than this shell: files, programs, variables, PATH, profiles.
+//! Differences between the environment of a service and this shell: files, programs, variables, PATH, profiles.
 
 use super::reach::{Account, Want};
 use crate::app::App;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Survey {
     /// What keeps the service from working.
     pub(super) problems: Vec<String>,
-    /// What is different there, and need not be wrong.
+    /// Differences that need not be wrong.
     pub(super) notices: Vec<String>,
     /// Folders that must be searched for programs besides the standard ones.
     pub(super) path: Vec<PathBuf>,
@@ -34,7 +34,7 @@ pub(super) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// Looks at everything; nothing is written and no program is run.
+    /// Checks everything; writes nothing and runs no program.
     pub(super) fn survey(&self) -> Survey {
         let mut found = Survey::default();
         let config = self.app.config();
@@ -108,7 +108,9 @@ impl Subject<'_> {
         let standard = STANDARD_PATH.split(':').map(PathBuf::from).find(has_it);
         let here = std::env::var_os("PATH").unwrap_or_default();
         match standard.clone().or_else(|| std::env::split_paths(&here).find(has_it)) {
-            None => found.problems.push(format!("{key}: `{program}` is in no directory of PATH, here and there")),
+            None => found
+                .problems
+                .push(format!("{key}: `{program}` is in no directory of PATH, neither here nor for the service")),
             Some(folder) => {
                 self.reach(key, &folder.join(program), Want::Execute, found);
                 if standard.is_none() && !found.path.contains(&folder) {
@@ -128,7 +130,7 @@ impl Subject<'_> {
         let list = names.join(", ");
         let place = self.variables_file;
         (!names.is_empty())
-            .then(|| format!("set in this shell and not for the service: {list}; what it needs goes into {place}"))
+            .then(|| format!("set in this shell and not for the service: {list}; put those that it needs into {place}"))
     }
 
     /// Profiles that this user has and the service's user has not.
