@@ -146,8 +146,8 @@ pub struct ClearArgs {
         anew, whatever its age; a warm that was ended before its end (killed, out of budget, or with something that \
         could not be read) is gone on with. Assignments are asked by account and permission set or by user and group, \
         whichever takes fewer calls. A part of AWS's quota is kept free for others.\n\n\
-        Several at once share the work: what another process is fetching is waited for, and not fetched twice. So is a \
-        change that has not settled: what is read then cannot be kept. What was not stored is `not kept`, exit code 3.",
+        Concurrent warms share the work: a warm waits for an answer that another process is fetching. It also waits for \
+        a change to settle, because an answer read before that cannot be kept: `not kept`, exit code 3.",
     after_help = "Examples:\n  awsideman cache warm\n  awsideman cache warm --plan\n  \
         awsideman cache warm users groups --diff\n  awsideman cache warm assignments --budget 500\n  \
         awsideman cache warm --if-older 10m\n  awsideman cache warm users --if-enabled"
@@ -172,10 +172,10 @@ pub struct WarmArgs {
     /// Wait for what another awsideman is doing, rather than leave it out
     #[arg(long, conflicts_with = "no_wait")]
     pub wait: bool,
-    /// Wait neither for other processes nor for changes that settle
+    /// Do not wait for other processes or for changes to settle
     #[arg(long)]
     pub no_wait: bool,
-    /// Do nothing, with exit code 0, where the cache is disabled or keeps nothing
+    /// Exit with 0 if the cache is disabled or keeps nothing
     #[arg(long)]
     pub if_enabled: bool,
     /// Name what changed since the last warm

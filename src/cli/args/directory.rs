@@ -71,8 +71,8 @@ pub enum UserCommand {
     #[command(
         long_about = "Delete a user, with all memberships.\n\n\
             AWS keeps the assignments of a deleted user. `--revoke` revokes them first, `--leave-assignments` keeps \
-            them; a terminal asks. Where there are assignments, one of the two is required with `--yes` and without \
-            a terminal. What remains is counted, with the command that revokes it.",
+            them; on a terminal the command asks. If there are assignments, one of the two is required with `--yes` \
+            and without a terminal. The result counts the remaining assignments and shows how to revoke them.",
         after_help = "Examples:\n  awsideman user delete ada\n  awsideman user delete ada --dry-run\n  \
             awsideman user delete ada --revoke --yes --json"
     )]
@@ -137,8 +137,8 @@ pub enum GroupCommand {
     #[command(
         long_about = "Delete a group, with all memberships.\n\n\
             AWS keeps the assignments of a deleted group. `--revoke` revokes them first, `--leave-assignments` keeps \
-            them; a terminal asks. Where there are assignments, one of the two is required with `--yes` and without \
-            a terminal. What remains is counted, with the command that revokes it.",
+            them; on a terminal the command asks. If there are assignments, one of the two is required with `--yes` \
+            and without a terminal. The result counts the remaining assignments and shows how to revoke them.",
         after_help = "Examples:\n  awsideman group delete Developers\n  \
             awsideman group delete Developers --dry-run\n  awsideman group delete Developers --revoke --yes"
     )]
@@ -294,7 +294,7 @@ pub enum AssignmentCommand {
     #[command(
         override_usage = "awsideman assignment assign <PERMISSION_SET> <PRINCIPAL> [ACCOUNT]",
         long_about = "Give a user or group a permission set in accounts.\n\n\
-            Filters narrow each other; accounts that are not active are reported as `skipped`. AWS is asked until each assignment \
+            Filters combine; accounts that are not active are reported as `skipped`. AWS is asked until each assignment \
             is made or has failed. What is assigned already is left as it is. When some fail, each account is named \
             with what became of it, and the exit code is 3.",
         after_help = "Examples:\n  awsideman assignment assign ReadOnly ada 123456789012\n  \
@@ -351,11 +351,11 @@ pub enum InstanceCommand {
 #[command(
     long_about = "List assignments, all or those that the flags choose.\n\n\
         Without a flag every account is asked about every permission set provisioned to it, which takes many calls when \
-        the cache is cold. A walk of more than 200 calls says so first: on a terminal it asks, elsewhere it goes on and \
-        stops after access.max_calls (2000) calls with exit code 3 and what it has; the next one continues. Targets that \
-        cannot be read are named one by one, and the exit code is 3.\n\n\
-        With --principal USER the list holds what is assigned to the user directly; how much more comes through groups is \
-        said next to it.",
+        the cache is cold. A walk of more than 200 calls prints its cost first: on a terminal it asks for \
+        confirmation, elsewhere it stops after access.max_calls (2000) calls with exit code 3 and a partial list; the \
+        next one continues. Targets that cannot be read are named one by one, and the exit code is 3.\n\n\
+        With --principal USER the list holds the direct assignments of the user; the number of assignments through \
+        groups is printed next to it.",
     after_help = "Examples:\n  awsideman assignment list --account 123456789012\n  \
         awsideman assignment list --principal alice\n  \
         awsideman assignment list --permission-set AdministratorAccess --json\n  \
@@ -371,7 +371,7 @@ pub struct AssignmentListArgs {
     /// Only assignments of this user or group (name or id)
     #[arg(long, value_name = "NAME")]
     pub principal: Option<String>,
-    /// Make at most this many calls to AWS; --yes sets no limit [default: `access.max_calls`, off a terminal]
+    /// Most calls to AWS [default: `access.max_calls`]
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub max_calls: Option<u64>,
     /// What to print.

@@ -76,10 +76,10 @@ pub struct FaultArgs {
     /// Call as a delegated administrator, who may assign nothing in the management account
     #[arg(long)]
     pub delegated_admin: bool,
-    /// Refuse the deprecated filters of the listings of users and groups
+    /// Refuse the deprecated filters of user and group lists
     #[arg(long)]
     pub refuse_filters: bool,
-    /// Answer accounts with State alone, without the retired Status
+    /// Return accounts with State and without the retired Status
     #[arg(long)]
     pub no_account_status: bool,
     #[arg(long, value_name = "JSON", value_parser = json, help = "Make these go wrong, as JSON", long_help = KEYS)]

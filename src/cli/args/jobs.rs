@@ -38,12 +38,12 @@ pub enum JobsCommand {
     },
     /// Show what the past runs of a job said and counted
     Logs(LogsArgs),
-    /// End a run of a job, whichever process runs it
+    /// Cancel a run of a job in any process
     #[command(
-        long_about = "End a run of a job, whichever process runs it.\n\n\
-            Asks the process that holds the job's lock, and waits until the run has ended: its outcome is `cancelled`, and \
-            what a warm has read by then is in the cache. No signal is sent. A process that does not answer hangs; its \
-            id is printed. A job that is not running is no error.",
+        long_about = "Cancel a run of a job in any process.\n\n\
+            Sends a request to the process that holds the job's lock, and waits until the run has ended with the outcome \
+            `cancelled`. Entries that a warm has fetched by then are kept. No signal is sent. The id of a process that \
+            does not answer is printed. A job that is not running is not an error.",
         after_help = "Examples:\n  awsideman jobs cancel warm\n  awsideman jobs cancel warm --json"
     )]
     Cancel {

@@ -56,13 +56,13 @@ pub struct UserChangesArgs {
     pub change: ChangeArgs,
 }
 
-/// What becomes of the assignments of a deleted user or group; AWS keeps them.
+/// The choice for the assignments of a deleted user or group; AWS keeps them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
 pub struct Orphans {
     /// Revoke its assignments before it is deleted
     #[arg(long, conflicts_with = "leave_assignments")]
     pub revoke: bool,
-    /// Keep its assignments, which then have no principal
+    /// Keep its assignments as orphans
     #[arg(long)]
     pub leave_assignments: bool,
 }

@@ -57,8 +57,8 @@ pub enum SandboxCommand {
         It speaks the protocol of AWS, so that any AWS SDK can use it through its endpoint setting. The same seed and \
         sizes give the same organization. Writes are taken too, and end with it. It listens on the loopback interface \
         only.\n\n\
-        With --region the instance is in that region, and every other one answers as AWS does where there is no \
-        instance. Without it every region answers.",
+        With --region the instance is in that region, and every other region answers as AWS does without an \
+        instance. Without --region every region answers.",
     after_help = "Examples:\n  awsideman sandbox serve\n  \
         awsideman sandbox serve --port 9199 --users 5000 --tps 0\n  \
         awsideman sandbox serve --seed 7 --latency 80ms --read-lag 2s\n  \
@@ -85,10 +85,10 @@ pub struct ServeArgs {
     /// How many permission sets
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub permission_sets: u32,
-    /// Add accounts in every state that AWS has, and two of one name
+    /// Add accounts in every state of AWS, and two with one name
     #[arg(long)]
     pub account_states: bool,
-    /// Replicate the instance of --region to this region (can be repeated)
+    /// Replicate the instance to this region (repeatable)
     #[arg(long, value_name = "REGION")]
     pub additional_region: Vec<String>,
     /// Wait this long before each answer

@@ -57,7 +57,7 @@ pub struct ListArgs {
     pub limit: Option<u64>,
 }
 
-/// Reads a count of at least one: zero of something asks for nothing.
+/// Parses a count of at least 1.
 pub(super) fn count(text: &str) -> Result<u64, String> {
     match text.parse::<u64>() {
         Ok(0) => Err("it must be at least 1".into()),
@@ -66,7 +66,7 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Reads a duration that is longer than nothing.
+/// Parses a duration that is longer than 0.
 pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     match parse_duration(text).map_err(|error| error.to_string())? {
         Duration::ZERO => Err("it must be longer than 0, as in 30m".into()),
@@ -103,7 +103,7 @@ pub struct Filter {
     pub field: String,
     /// How it is compared.
     pub comparison: Comparison,
-    /// The glob or part, folded as the texts that it is compared with.
+    /// The glob or part, case-folded like the compared texts.
     pub pattern: String,
 }
 

@@ -1,4 +1,4 @@
-//! `cache breaker ...`: the words of the circuit breaker.
+//! `cache breaker ...`: the arguments of the circuit breaker commands.
 
 use clap::Subcommand;
 
@@ -9,7 +9,7 @@ pub enum BreakerCommand {
     #[command(
         long_about = "Close the circuit breaker after a probe of the store.\n\n\
             The probe stores, reads, expires and deletes one entry past the breaker. When it passes, reads and writes are \
-            CLOSED for every process of this state directory. When it fails, the breaker stays as it is and the exit code \
+            CLOSED for every process of this state directory. When it fails, the breaker is unchanged and the exit code \
             is 1.",
         after_help = "Examples:\n  awsideman cache breaker reset\n  awsideman cache breaker reset --json"
     )]

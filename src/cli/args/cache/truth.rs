@@ -12,8 +12,8 @@ use clap::{ArgGroup, Args};
     long_about = "Remove what a change made elsewhere has made false.\n\n\
         For a change that awsideman did not make itself: the console, Terraform, an identity provider. Prints the keys, and \
         the globs where not enough is known for keys, and removes the entries under them, also while the cache is disabled, \
-        bypassed or behind an open breaker. AWS is not asked: names are looked up in \
-        the cache, and a text that it does not know is used as an id, with a notice. An answer that is being fetched meanwhile is not stored.",
+        bypassed or behind an open breaker. This makes no call to AWS: names are resolved in \
+        the cache, and an unknown name is used as an id, with a notice. An answer that is being fetched meanwhile is not stored.",
     after_help = "Examples:\n  awsideman cache invalidate update user alice\n  \
         awsideman cache invalidate add-member group Developers --dry-run\n  \
         awsideman cache invalidate assign assignment ReadOnly --json"
@@ -25,7 +25,7 @@ pub struct InvalidateArgs {
     /// To what: user, group, permission-set, assignment
     #[arg(value_name = "RESOURCE")]
     pub resource: String,
-    /// Its name, id or ARN; for an assignment that of the permission set
+    /// Name, id or ARN; of the permission set for an assignment
     #[arg(value_name = "NAME")]
     pub id: String,
     /// Say what would be done, and do nothing
