@@ -48,7 +48,7 @@ use std::time::{Duration, UNIX_EPOCH};
 /// What selects an account, a region and a way to AWS.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AwsSettings {
-    /// The profile that was asked for: it wins over the keys in the environment.
+    /// The explicit profile: it takes precedence over the keys in the environment.
     pub profile: Option<String>,
     /// The profile when nothing else names one, not even a variable; `None` is `default`.
     pub default_profile: Option<String>,
@@ -79,7 +79,7 @@ pub struct CredentialFacts {
 #[derive(Debug)]
 pub struct AwsAccess {
     sdk: SdkConfig,
-    /// Where the credentials come from, for people.
+    /// The source of the credentials, for display.
     source: String,
     resolved: Arc<Resolved>,
 }
@@ -150,7 +150,7 @@ fn origin(from: &str) -> &str {
     if from == "region" { "`--region` or the key `region`" } else { from }
 }
 
-/// Where the credentials come from, for people; nothing is asked.
+/// The source of the credentials, for display; makes no call.
 pub fn credential_source(resolved: &Resolved) -> Result<String, CredentialFault> {
     match resolved.problem() {
         Some(problem) => Err(CredentialFault::Configuration(problem)),
@@ -158,7 +158,7 @@ pub fn credential_source(resolved: &Resolved) -> Result<String, CredentialFault>
     }
 }
 
-/// The certificates and the proxy in use, for people; `None` where nothing chooses them.
+/// The certificates and the proxy in use, for display; `None` if no setting chooses them.
 pub fn network_in_use(resolved: &Resolved) -> Result<Option<String>, CredentialFault> {
     let network = network::network(resolved).map_err(CredentialFault::Configuration)?;
     let proxy = network.proxy.map(|proxy| format!("proxy {proxy}"));
@@ -214,7 +214,7 @@ impl AwsAccess {
     }
 }
 
-/// The SDK's word for the source of credentials.
+/// The SDK's name for the source of the credentials.
 fn provider_name(credentials: &Credentials) -> String {
     // The name is private to the type; only its Debug text has it, which never holds the secret.
     let text = format!("{credentials:?}");

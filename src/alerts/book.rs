@@ -242,8 +242,8 @@ impl Book<'_> {
             .map(|_| None)
     }
 
-    /// Resolves the alerts whose delay has passed in a run that does not check them: the figure of a daily job need not be
-    /// seen a second time, one day later.
+    /// Resolves the alerts whose delay has passed in a run that does not check them: a daily job would otherwise resolve
+    /// its alert one day late.
     fn settle_recovered(&self, run: &Run<'_>) -> Result<Vec<Alert>, StatementError> {
         let mut ended = Vec::new();
         let is_checked = |alert: &Alert| run.findings.iter().any(|finding| finding.key == alert.key);
@@ -267,7 +267,7 @@ impl Book<'_> {
         }
         let alerts = all(self.transaction)?;
         for alert in alerts.iter().filter(|alert| mute::is_cause(&alert.key)) {
-            // One that waits for its own delay does not begin a second one here.
+            // An alert that waits for its own delay does not start a second one here.
             let follows = |other: &Alert| other.cause.as_ref() == Some(&alert.key) && other.clear_since.is_none();
             if !alerts.iter().any(follows) {
                 let (key, message, hint) = (alert.key.clone(), String::new(), String::new());

@@ -63,7 +63,7 @@ pub enum AlertError {
         /// Why.
         reason: String,
     },
-    /// The server refused the name that this host said in EHLO.
+    /// The server refused the host name in EHLO.
     #[error("the mail server {server} refused the host name `{helo}`: {reason}")]
     Hello {
         /// `host:port`.
@@ -80,7 +80,7 @@ pub enum AlertError {
         server: String,
         /// The user name.
         username: String,
-        /// The server's words, and the mechanisms that it offers.
+        /// The server's message, and the mechanisms that it offers.
         reason: String,
         /// What to do.
         hint: String,

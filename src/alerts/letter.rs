@@ -55,7 +55,7 @@ const NAMED: usize = 4;
 const KEY_LENGTH: usize = 40;
 
 /// `awsideman Cache Health Alert: [FIRING:2] job:warm, hit_rate (host)`: what the message is about, so that a list of
-/// subjects on a phone is enough to tell messages apart.
+/// subjects on a phone is enough to distinguish messages.
 fn subject(letter: &Letter<'_>) -> String {
     let Decision { began, reminded, over, lasting, muted, .. } = letter.decision;
     let keys = |changes: &[Change]| changes.iter().map(|change| change.key.clone()).collect::<Vec<_>>();

@@ -84,7 +84,7 @@ pub struct Kept {
     pub reason: Option<String>,
     /// Which run tries it next, or what keeps every run from trying.
     pub next_try: String,
-    /// When it is given up.
+    /// When delivery is given up.
     #[serde(serialize_with = "super::stamp")]
     pub given_up_at: UnixMillis,
 }

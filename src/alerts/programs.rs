@@ -5,7 +5,7 @@ use super::sendmail;
 use crate::config::{self, Transport};
 use crate::host;
 
-/// What is missing for the notifiers that are enabled, one sentence each.
+/// The missing programs of enabled notifiers, one sentence each.
 pub fn missing_programs(settings: &config::Alerts) -> Vec<String> {
     let mut wanted: Vec<(&str, &str)> = Vec::new();
     let email = &settings.email;

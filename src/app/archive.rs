@@ -63,7 +63,7 @@ impl App {
         Ok(done)
     }
 
-    /// Whose credentials these are; the sandbox has one organization for all.
+    /// The owner of these credentials; the sandbox has one organization for all.
     fn credential_owner(&self) -> Option<String> {
         if self.is_sandbox() {
             return Some("sandbox".into());
@@ -71,8 +71,8 @@ impl App {
         aws::credential_owner(&self.aws_settings(), &self.environment)
     }
 
-    /// Stores what an archive holds and this cache lacks, and which instance the profile belongs to; where that is not
-    /// taken over, the second part says why.
+    /// Stores the entries of an archive that this cache lacks, and the instance of the profile; if the instance is not
+    /// imported, the second part is the reason.
     pub fn import(&self, from: &mut dyn Read, dry_run: bool) -> Result<(Imported, Option<&'static str>), AppError> {
         let fail = |source| CacheError::Archive { action: "read", source };
         // What is read twice must be the same twice.

@@ -259,7 +259,7 @@ impl App {
                 "directories" => {}
                 "store" => checks.push(self.store_check(&finding)),
                 "state" => checks.push(self.state_check(&finding)),
-                // A disabled cache is worth a line long before it has been so for too long.
+                // A disabled cache gets a line long before health warns.
                 "disabled" if found.disabled.is_some() && found.switch_problem.is_none() => {
                     checks.push(self.disabled_check(now));
                 }
@@ -322,7 +322,7 @@ impl App {
                 continue;
             }
             if channel == alerts::Channel::Command && !self.notifier_problems().is_empty() {
-                // The check of notifiers says it.
+                // The check of notifiers reports it.
                 continue;
             }
             checks.push(match alerts::check(&self.post(), channel) {

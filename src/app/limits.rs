@@ -47,14 +47,14 @@ pub struct LimitUse {
     pub unit: &'static str,
     /// The limit; 0 is no limit.
     pub limit: u64,
-    /// What is held of it.
+    /// The amount in use.
     pub used: u64,
     /// Whether it is the limit that evicts first.
     pub evicts: bool,
 }
 
 impl LimitUse {
-    /// What is used of the limit, 0 to 1 and above; 0 without a limit.
+    /// The used share of the limit, 0 to 1 and above; 0 without a limit.
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     pub fn share(&self) -> f64 {
         if self.limit == 0 { 0.0 } else { self.used as f64 / self.limit as f64 }

@@ -39,7 +39,7 @@ impl App {
         self.measure_for(false)
     }
 
-    /// The same for a run of a job: what is overdue or has failed is reported by its runner.
+    /// The same for a run of a job: its runner reports overdue and failed jobs.
     pub(super) fn measure_in_run(&self) -> Measured {
         self.measure_for(true)
     }
@@ -158,7 +158,7 @@ impl App {
         Some(Disabled { since: by_switch.then_some(disabled.since), until: disabled.end(), reason: disabled.reason })
     }
 
-    /// What commands looked up, unfolded records included. Nothing is written for it.
+    /// The lookups of commands, unfolded records included. Writes nothing.
     fn counts(&self, database: Option<&Database>, now: UnixMillis) -> Result<(Window, Counts), StateError> {
         let (state, cache) = (self.state(), self.cache_dir());
         if matches!(self.state_dir().try_exists(), Ok(false)) {
@@ -169,7 +169,7 @@ impl App {
     }
 }
 
-/// Lookups of the window, and whether a recovery or a clear began it anew.
+/// Lookups of the window, and whether a recovery or a clear restarted it.
 #[derive(Default)]
 struct Window {
     counts: Counts,

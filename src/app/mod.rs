@@ -148,7 +148,7 @@ impl App {
         App { memory_tier: bytes, ..self }
     }
 
-    /// The same without a usable home directory: health says so.
+    /// The same without a usable home directory: health reports that.
     #[must_use]
     pub fn without_home(self, why: Option<String>) -> App {
         App { homeless: why, ..self }

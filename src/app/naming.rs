@@ -1,4 +1,4 @@
-//! Names in commands about the cache: resolved from what the disk holds, without AWS.
+//! Names in commands about the cache: resolved from the cache on disk, without AWS.
 
 use super::{App, AppError};
 use crate::cache::Cache;
@@ -13,13 +13,13 @@ pub struct Names {
 }
 
 impl App {
-    /// What the cache on the disk knows of names; nothing where it cannot be opened.
+    /// The names that the cache on disk has; empty if it cannot be opened.
     pub fn names(&self) -> Names {
         let disk = self.disk_there_is().ok().flatten();
         Names { held: disk.map(|disk| (self.cache_on(&disk), self.space_on(&disk))) }
     }
 
-    /// Whether an entry is held under this key, whoever stored it.
+    /// Whether the cache has an entry under this key, from any version.
     pub fn holds(&self, key: &str) -> bool {
         self.disk_there_is().ok().flatten().is_some_and(|disk| space_holding(disk.as_ref(), key, None).is_some())
     }
@@ -48,7 +48,7 @@ impl Names {
     }
 }
 
-/// A space as people read it.
+/// A space for display.
 pub(super) fn shown(space: &str) -> String {
     Space::parse(space).map_or_else(|| "another program".to_owned(), |space| space.to_string())
 }

@@ -1,4 +1,4 @@
-//! Pings: a URL is called when a run of a job begins, was complete or was not, so that somebody else notices when
+//! Pings: a URL is called when a run of a job begins, was complete or was not, so that an external monitor notices when
 //! nobody calls any more.
 //!
 //! Neighbours: `works.rs` is told of each run, `[alerts.ping]` and `[ping]` of a job file name the URLs, `http.rs` calls

@@ -1,6 +1,6 @@
 //! Judges the cache directory and the state directory without touching them.
 //!
-//! Nothing is created, and no mode is changed; `private.rs` enforces what is only judged here.
+//! Creates nothing and changes no mode; `private.rs` enforces what this file only checks.
 
 use crate::health::{DirectoryReading, Level};
 use crate::host;

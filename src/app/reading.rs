@@ -27,7 +27,7 @@ pub(super) type DiskBreaker = Breaker<Sealed>;
 /// Who asks: decides about pace and statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asker {
-    /// A person waits: one slot at a time, and the lookup counts. At most this many calls.
+    /// An interactive command: one slot at a time, and the lookup counts. At most this many calls.
     Command {
         /// The most calls; `None` is no limit.
         budget: Option<u64>,
@@ -176,7 +176,7 @@ impl App {
         let late = Arc::new(self.late(asker, &selection));
         let recorder = matches!(asker, Asker::Command { .. }).then(|| self.recorder());
         let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
-        // A walk that is long enough for a forecast leaves the background share to others, whoever asks.
+        // A walk that is long enough for a forecast leaves the background share to others, in any command.
         gateway = gateway.at(Rates::new(&self.config().pace));
         if self.disabled().is_none() && !self.is_memory() {
             gateway = gateway.with_flights(self.state(), self.cache_dir());
@@ -324,7 +324,7 @@ impl App {
     fn recorder(&self) -> Recorder {
         let tally = self.state().tally(self.cache_dir());
         let clock = self.clock().clone();
-        // Without its store a command has an empty one of its own, which knows nothing of why an entry is not there.
+        // Without its store a command has an empty store, which has no reasons for misses.
         let fault = self.live().and_then(|opened| opened.fault);
         Arc::new(move |looked, resource, entry| {
             let outcome = match (looked, fault) {

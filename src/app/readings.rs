@@ -1,6 +1,6 @@
 //! Measures the states that health judges: directories, disk, state database, job files, notifiers, past runs, AWS.
 //!
-//! Reading changes nothing and asks nothing of AWS. What cannot be read is itself a finding.
+//! Measuring changes nothing and makes no call to AWS. A state that cannot be read is itself a finding.
 
 use super::{App, place};
 use crate::alerts;
@@ -55,13 +55,13 @@ impl App {
 
     /// Runs past their timeout, each with the command that ends it.
     pub(super) fn stuck_jobs(&self, now: UnixMillis) -> Vec<(String, String)> {
-        // Job files that cannot be read are a finding of their own.
+        // Unreadable job files have their own finding.
         let jobs = self.jobs_that_can_run().map(|(jobs, _)| jobs).unwrap_or_default();
         let stuck = stuck(&jobs, self.state_dir(), self.config().jobs.grace, now);
         stuck.iter().map(|stuck| (stuck.sentence(), stuck.hint())).collect()
     }
 
-    /// How many job files are valid, and what is wrong with the others or their directory.
+    /// The number of valid job files, and the problems of the others or of their directory.
     pub(super) fn job_files_reading(&self) -> JobFilesReading {
         let folder = self.config().jobs.dir.as_deref();
         let (jobs, broken) = match self.jobs_that_can_run() {
@@ -117,7 +117,7 @@ fn reading_of(run: &LastRun, alarming_partial_runs: u32) -> JobRunReading {
     JobRunReading { name, level, message: format!("{}{times}: {}", run.outcome.verb(), run.reason), hint }
 }
 
-/// A sentence often ends with what to type (`log in with ``aws sso login --profile p`` `): that helps more than running
+/// A sentence often ends with a command (`log in with ``aws sso login --profile p`` `): that helps more than running
 /// the job again.
 fn quoted_command(text: &str) -> Option<&str> {
     text.split('`').skip(1).step_by(2).find(|word| word.starts_with("aws ") || word.starts_with("awsideman "))

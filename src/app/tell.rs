@@ -175,7 +175,7 @@ fn findings(jobs: &[Job], reports: &[Report], rows: &Rows<'_>) -> (Vec<Finding>,
     (findings, causes)
 }
 
-/// How many partial runs in a row each partial report ends, and how many of them alarm.
+/// The number of partial runs in a row that each partial report ends, and the number that alerts.
 struct Rows<'a> {
     partial: Vec<(&'a Report, u32)>,
     alarming: u32,

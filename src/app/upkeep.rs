@@ -145,7 +145,7 @@ impl App {
         }
     }
 
-    /// The state database for commands that only read: where it cannot be made, an empty one in memory.
+    /// The state database for read commands: if it cannot be created, an empty one in memory.
     pub fn database_to_read(&self) -> Result<(state::Database, Option<String>), state::StateError> {
         if place::unwritable(self.state_dir()).is_none() {
             return self.database();

@@ -61,7 +61,7 @@ fn lost(warmed: &[Warmed]) -> Vec<String> {
     warmed.iter().flat_map(|one| failed(one).into_iter().chain(unkept(one)).chain(stopped(one))).collect()
 }
 
-/// How many answers were not stored, which one for example, and why.
+/// How many answers were not stored, one example, and why.
 pub fn not_kept(warmed: &[Warmed]) -> Option<String> {
     let all = || warmed.iter().flat_map(|target| &target.not_kept);
     let first = all().next()?;
@@ -81,7 +81,7 @@ pub fn left_out(warmed: &[Warmed]) -> Option<String> {
     })
 }
 
-/// How many answers could not be read, which one for example, and why.
+/// How many answers could not be read, one example, and why.
 fn unread(warmed: &[Warmed]) -> Option<String> {
     let count: usize = warmed.iter().map(|target| target.failures.len()).sum();
     let first = warmed.iter().flat_map(|target| &target.failures).next()?;

@@ -25,7 +25,7 @@ pub(super) struct Compared {
     pub(super) checked: u64,
     /// The keys of those that were wrong.
     pub(super) wrong: Vec<String>,
-    /// The keys of answers that AWS could not be asked about.
+    /// The keys of answers that could not be read from AWS.
     pub(super) failed: Vec<String>,
     /// AWS calls.
     pub(super) calls: u64,

@@ -12,7 +12,7 @@ use crate::report::Progress;
 use crate::store::StoreError;
 use serde::Serialize;
 
-/// A warm waits for changes at most so many times as long as one takes to settle.
+/// A warm waits for changes at most this many times as long as one takes to settle.
 const SETTLES: u32 = 3;
 
 /// What is to be warmed and how.

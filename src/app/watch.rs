@@ -46,7 +46,7 @@ impl App {
         }
     }
 
-    /// Where the credentials come from, for people, or why there are none; nothing is asked.
+    /// The source of the credentials, for display, or why there are none; makes no call.
     pub fn credential_source(&self) -> Result<String, String> {
         if self.is_sandbox() {
             return Ok("the sandbox".into());
@@ -54,7 +54,7 @@ impl App {
         aws::credential_source(self.aws()).map_err(|fault| fault.to_string())
     }
 
-    /// Whether there are keys in the environment that are not used, because a profile was asked for.
+    /// Whether there are keys in the environment that are not used, because a profile was chosen explicitly.
     pub fn ignores_keys(&self) -> bool {
         !self.is_sandbox() && self.aws().ignores_keys()
     }
@@ -65,7 +65,7 @@ impl App {
             return None;
         }
         let mark = self.state_dir().join(KEYS_NOT_USED);
-        // Where it cannot be recorded it is shown again.
+        // If it cannot be recorded, it is shown again.
         let made =
             private::directory(self.state_dir(), self.access()).and_then(|_| private::create(&mark, self.access()));
         if let Ok(false) = made {

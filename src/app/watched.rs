@@ -1,4 +1,4 @@
-//! Long work, watched: once a second its progress hears the calls so far and what it waits for.
+//! Progress of long work: reports the calls so far and the current wait once a second.
 
 use super::reading::Reading;
 use crate::report::Progress;

@@ -55,7 +55,7 @@ impl App {
         Ok(self.context_over(found, progress, stop))
     }
 
-    /// The same for what only reads: where the state database cannot be made, an empty one in memory stands in.
+    /// The same for reads: if the state database cannot be created, an empty one in memory takes its place.
     pub fn job_context_to_read(self: &Arc<App>, progress: Arc<dyn Progress>) -> Result<Context, AppError> {
         let found = self.database_to_read()?;
         Ok(self.context_over(found, progress, Stop::new()))

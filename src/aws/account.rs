@@ -1,11 +1,11 @@
-//! The account that the credentials belong to, as far as the settings tell it without a call to AWS.
+//! The account that the credentials belong to, as far as the settings show it without a call to AWS.
 
 use super::{AwsSettings, Environment};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
-/// Whom the credentials of these settings belong to, in a form that two hosts can compare: the account id where it can
-/// be read off the settings, else a digest of the access key id; `None` when neither is known without asking.
+/// The owner of the credentials, in a form that two hosts can compare: the account id where the settings show it, else a
+/// digest of the access key id; `None` if neither is known without a call.
 pub fn credential_owner(settings: &AwsSettings, environment: &Environment) -> Option<String> {
     let resolved = super::resolve(settings, environment);
     if let Some((key, _)) = &settings.static_credentials {
@@ -43,8 +43,8 @@ fn owner_of_key(id: &str) -> String {
 }
 
 /// The account inside an access key id. AWS writes it into the ids that it has made since 2019: 16 characters in base 32
-/// follow the prefix of four, and bits 1 to 40 of them are the account. An older id gives another number, which is then
-/// nobody's account: a comparison of two of them fails, and the caller asks AWS.
+/// follow the prefix of four, and bits 1 to 40 of them are the account. An older id gives another number, which is
+/// not an account: a comparison of two of them fails, and the caller asks AWS.
 fn account_of_key(id: &str) -> Option<String> {
     let id = id.trim();
     if id.len() != 20 || !["AKIA", "ASIA"].contains(&id.get(..4)?) {

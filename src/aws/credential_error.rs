@@ -1,6 +1,6 @@
 //! Errors of the credential chain, sorted into classes with different remedies.
 //!
-//! The recorded requests decide where there are any; else the SDK's texts and the AWS files do, because its types tell
+//! The recorded requests decide where there are any; otherwise the SDK's texts and the AWS files, because its types show
 //! little: an absent profile ends as a failure of the last source that was tried.
 
 use super::credential_http::{Ending, Exchange, Service};
@@ -26,7 +26,7 @@ pub enum CredentialFault {
     NotLoggedIn {
         /// The profile that has to log in.
         profile: Option<String>,
-        /// What is missing.
+        /// The missing part.
         detail: String,
         /// How to log in.
         renewal: Renewal,
@@ -70,13 +70,13 @@ pub enum CredentialFault {
         /// The way around it.
         hint: String,
     },
-    /// The profile or its files are not as they must be.
+    /// The profile or its files are invalid.
     #[error("the AWS configuration cannot be used: {0}")]
     Configuration(String),
-    /// A setting, or a credential, is not as it must be.
+    /// A setting or a credential is invalid.
     #[error("the AWS configuration cannot be used: {detail}")]
     Setting {
-        /// Which, and what is wrong with it.
+        /// The setting and its problem.
         detail: String,
         /// What to do about it.
         hint: String,
@@ -119,7 +119,7 @@ impl Judge {
         Judge { source, token_file }
     }
 
-    /// What is known without asking anything: an SSO login without a renewable session that has ended.
+    /// The error that is known without a call: an SSO login without a renewable session has expired.
     pub(super) fn known_before(&self) -> Result<(), CredentialFault> {
         let LoginSource::Sso { session: None, start_url: Some(url), .. } = &self.source else { return Ok(()) };
         let Some(ends_at) = self.token_file.as_deref().and_then(super::login::token_end) else { return Ok(()) };
@@ -143,7 +143,7 @@ impl Judge {
         self.reported(error)
     }
 
-    /// Whether a failed request explains the error: where no EC2 is, its metadata service is silent.
+    /// Whether a failed request explains the error: outside of EC2 the metadata service does not answer.
     fn counts(&self, exchange: &Exchange) -> bool {
         let is_silent = matches!(exchange.ending, Ending::Pending | Ending::Failed(_));
         exchange.service != Service::Imds || !is_silent || matches!(self.source, LoginSource::Metadata { .. })
@@ -191,7 +191,7 @@ impl Judge {
         CredentialFault::Unreachable { service, detail }
     }
 
-    /// What the SDK reports without having asked a service.
+    /// An error that the SDK reports without a request.
     fn reported(&self, error: &CredentialsError) -> CredentialFault {
         let detail = innermost(error);
         let texts: Vec<String> = chain(error).map(ToString::to_string).collect();

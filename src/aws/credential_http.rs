@@ -60,7 +60,7 @@ pub(super) enum Ending {
     Success,
     /// An error answer.
     Error { status: u16, code: Option<String>, message: String },
-    /// A success whose body is not what the service answers.
+    /// A success whose body is not from this service.
     NotAws,
     /// No answer: the connection failed or broke.
     Failed(String),
@@ -99,7 +99,7 @@ impl Exchange {
 pub(super) struct Exchanges(Arc<Mutex<Vec<Exchange>>>);
 
 impl Exchanges {
-    /// Forgets the requests of an earlier attempt.
+    /// Drops the requests of an earlier attempt.
     pub(super) fn clear(&self) {
         self.lock().clear();
     }

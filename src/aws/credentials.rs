@@ -27,7 +27,7 @@ pub(super) type Making = Pin<Box<dyn Future<Output = SharedCredentialsProvider> 
 
 /// A source of credentials and what it gave last.
 ///
-/// A source that failed is made anew: the SDK's remember a failure, so that they would not ask again.
+/// A failed source is created again: the SDK's sources cache a failure and would not retry.
 pub(super) struct Kept {
     make: Make,
     judge: Judge,
@@ -90,7 +90,7 @@ impl ProvideCredentials for Kept {
     where
         Self: 'a,
     {
-        // The fault goes along inside: whoever reports the error finds it there.
+        // The fault is inside: the code that reports the error finds it there.
         future::ProvideCredentials::new(async { self.credentials().await.map_err(CredentialsError::provider_error) })
     }
 }

@@ -19,7 +19,7 @@ pub enum ErrorClass {
     Denied,
     /// The resource does not exist.
     NotFound,
-    /// The request is at odds with another change, or the name is taken.
+    /// The request conflicts with another change, or the name is taken.
     Conflict,
     /// AWS does not accept a value of the request.
     Invalid,

@@ -1,6 +1,6 @@
 //! The AWS config and credentials files, read as the AWS CLI reads them.
 //!
-//! Guarantee: reading never fails; what the AWS CLI would refuse is named by [`Files::malformed`]. Comments at the end of a
+//! Guarantee: reading never fails; [`Files::malformed`] names what the AWS CLI would refuse. Comments at the end of a
 //! line are dropped, as the AWS SDKs do.
 
 use super::Environment;
@@ -24,7 +24,7 @@ pub(super) struct Files {
     credentials: File,
 }
 
-/// What the two files say of one profile.
+/// The settings of one profile in both files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Profile {
     pub(super) config: Option<Section>,
@@ -60,7 +60,7 @@ impl Files {
         Files { config: read(config_file(environment)), credentials: read(credentials_file(environment)) }
     }
 
-    /// What the files say of a profile; `None` when it is in neither.
+    /// The settings of a profile; `None` if it is in neither file.
     pub(super) fn profile(&self, name: &str) -> Option<Profile> {
         let config = section_of(&self.config.text, |header| config_profile(header).as_deref() == Some(name));
         let credentials = section_of(&self.credentials.text, |header| header == name);
@@ -222,7 +222,7 @@ fn config_profile(header: &str) -> Option<String> {
     if header == "default" { Some(header.to_owned()) } else { named(header, "profile") }
 }
 
-/// The name behind a word, with the quotes of a shell.
+/// The name after a keyword, with shell quoting.
 fn named(header: &str, word: &str) -> Option<String> {
     if !header.starts_with(word) {
         return None;

@@ -65,7 +65,7 @@ pub(super) fn wrong(resolved: &Resolved) -> Option<String> {
     None
 }
 
-/// What makes credentials unusable that a service or a program gave.
+/// The fault of credentials from a service or a program.
 pub(super) fn wrong_credentials(found: &Credentials, provider: &str) -> Option<String> {
     let token = found.session_token().unwrap_or_default();
     let parts = [
@@ -78,7 +78,7 @@ pub(super) fn wrong_credentials(found: &Credentials, provider: &str) -> Option<S
         .find_map(|(name, value)| fault(value, true).map(|what| format!("the {name} from {provider} contains {what}")))
 }
 
-/// What a text contains that cannot be sent. A key is visible ASCII only.
+/// The characters of a text that cannot be sent. A key is visible ASCII only.
 fn fault(text: &str, is_key: bool) -> Option<&'static str> {
     match text {
         _ if text.contains(['\r', '\n']) => Some("a line end"),

@@ -1,4 +1,4 @@
-//! Where the profile in use gets its credentials from, and how a person renews them.
+//! Where the profile in use gets its credentials from, and how a user renews them.
 
 use super::resolved::Resolved;
 use super::selection::Environment;
@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// What gives the credentials of the profile in use.
+/// The source of the credentials of the profile in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LoginSource {
     /// `AWS_ACCESS_KEY_ID` and its companions.
@@ -26,7 +26,7 @@ pub(super) enum LoginSource {
     Other { profile: String },
 }
 
-/// How a person gets new credentials, as a hint.
+/// How a user gets new credentials, as a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Renewal {
     /// A command that logs in.
@@ -61,10 +61,10 @@ impl LoginSource {
         LoginSource::of_profile(resolved)
     }
 
-    /// The source behind the profile, whatever keys the environment has.
+    /// The source behind the profile, ignoring keys in the environment.
     pub(super) fn of_profile(resolved: &Resolved) -> LoginSource {
         let mut profile = resolved.profile().value.clone();
-        // A chain of source_profile ends somewhere, or goes round.
+        // A chain of source_profile ends or is a cycle.
         for _ in 0..8 {
             let Some(section) = resolved.files.profile(&profile) else { break };
             let value = |key: &str| section.get(key).map(str::to_owned);

@@ -7,7 +7,7 @@ use super::resolved::{Chosen, Resolved, Service};
 use crate::http::{self, Network, Proxy};
 use std::path::{Path, PathBuf};
 
-/// The certificates and the proxy in use. Where every service is reached without TLS, none are needed.
+/// The certificates and the proxy in use. If every service is reached without TLS, none are needed.
 pub(super) fn network(resolved: &Resolved) -> Result<Network, String> {
     let is_plain = |service| resolved.endpoint(service).is_some_and(|endpoint| endpoint.value.starts_with("http://"));
     if Service::CALLED.into_iter().all(is_plain) {

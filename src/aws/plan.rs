@@ -1,7 +1,7 @@
 //! Which source the credentials come from: the order of the AWS CLI, decided from variables and files alone.
 //!
-//! Guarantee: no call is made; the first source that is configured is the only one that is asked. A profile that was asked
-//! for drops the keys of the environment, also when it has none itself.
+//! Guarantee: no call is made; only the first configured source is used. An explicit profile drops the keys of the
+//! environment, even if it has none itself.
 
 use super::files::{Profile, filled};
 use super::resolved::Resolved;
@@ -42,19 +42,19 @@ pub(super) struct Plan {
     pub(super) base: Base,
     /// The roles in the order in which they are assumed.
     pub(super) roles: Vec<Role>,
-    /// The base for people.
+    /// The base, for display.
     from: String,
 }
 
 /// Why no source can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PlanFault {
-    /// A role needs a code that only a person has.
+    /// A role needs an MFA code.
     #[error(
         "profile `{profile}` assumes a role with the MFA device `{serial}` (mfa_serial), and awsideman cannot ask for its code"
     )]
     Mfa { profile: String, serial: String },
-    /// The profile is not as it must be.
+    /// The profile is invalid.
     #[error("{0}")]
     Wrong(String),
 }
@@ -64,7 +64,7 @@ fn wrong<T>(text: String) -> Result<T, PlanFault> {
 }
 
 impl Plan {
-    /// The source for people: `role arn:... with keys of profile ...`.
+    /// The source, for display: `role arn:... with keys of profile ...`.
     pub(super) fn source(&self) -> String {
         let roles = self.roles.iter().rev().map(|role| format!("role {} with ", role.arn));
         roles.collect::<String>() + &self.from
@@ -91,7 +91,7 @@ pub(super) fn plan(resolved: &Resolved) -> Result<Plan, PlanFault> {
     Ok(Plan { base: found.0, roles: Vec::new(), from: found.1 })
 }
 
-/// What the host offers to any process.
+/// The sources of the host for any process.
 fn of_host(resolved: &Resolved) -> (Base, String) {
     let container = ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
     match container.into_iter().find(|name| resolved.variable(name).is_some()) {
@@ -192,7 +192,7 @@ fn named_source(resolved: &Resolved, name: &str, source: &str) -> Result<(Base, 
     }
 }
 
-/// What one profile has besides a role, in the order of the AWS CLI.
+/// The sources of one profile other than a role, in the order of the AWS CLI.
 fn of_profile(
     resolved: &Resolved,
     name: &str,

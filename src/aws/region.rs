@@ -49,7 +49,7 @@ const KNOWN: &[&str] = &[
     "eu-isoe-west-1",
 ];
 
-/// What is wrong with the name of a region, and the name that was probably meant.
+/// The problem of a region name, and the closest known name.
 pub(super) fn wrong(region: &str) -> Option<String> {
     if is_well_formed(region) {
         return None;

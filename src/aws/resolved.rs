@@ -1,7 +1,7 @@
 //! The one place that decides the AWS profile, region and endpoints, as the AWS CLI does.
 //!
 //! Guarantee: no call is made and no SDK is loaded, because a cached read passes here. `docs/aws-access.md` is the table of
-//! what wins over what.
+//! precedence.
 
 use super::files::{self, Files, Profile};
 use super::login_source::LoginSource;
@@ -17,7 +17,7 @@ pub enum Service {
     IdentityStore,
     /// AWS Organizations.
     Organizations,
-    /// Roles, and who the caller is.
+    /// Roles, and the identity of the caller.
     Sts,
     /// The access portal, which gives the credentials of an SSO login.
     Sso,
@@ -59,7 +59,7 @@ pub struct Resolved {
     pub(super) settings: AwsSettings,
     pub(super) environment: Environment,
     pub(super) files: Files,
-    /// What the files say of the profile in use; `None` when it is in neither.
+    /// The settings of the profile in use; `None` if it is in neither file.
     pub(super) section: Option<Profile>,
     profile: Chosen,
 }
@@ -103,17 +103,17 @@ pub(super) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&
 }
 
 impl Resolved {
-    /// The profile in use and what chose it: `profile` (a setting of ours), a variable, or `default`.
+    /// The profile in use and what chose it: `profile` (our own setting), a variable, or `default`.
     pub fn profile(&self) -> &Chosen {
         &self.profile
     }
 
-    /// Whether the profile was asked for by a setting of ours, so that it wins over the keys of the environment.
+    /// Whether our own setting chose the profile, so that it takes precedence over the keys of the environment.
     pub fn is_explicit(&self) -> bool {
         self.settings.profile.is_some()
     }
 
-    /// Whether the environment has keys that the profile wins over.
+    /// Whether the environment has keys that the profile overrides.
     pub fn ignores_keys(&self) -> bool {
         self.is_explicit() && self.variable("AWS_ACCESS_KEY_ID").is_some()
     }
@@ -122,7 +122,7 @@ impl Resolved {
         variable(&self.environment, name)
     }
 
-    /// A key of the profile, and where it stands.
+    /// A key of the profile, and its place.
     pub(super) fn setting(&self, key: &str) -> Option<Chosen> {
         let section = self.section.as_ref()?;
         let of = |value: &str, path: String| Chosen {
@@ -200,17 +200,17 @@ impl Resolved {
         of_session.or_else(|| self.files.profile(profile)?.get("sso_region").map(str::to_owned))
     }
 
-    /// Whether endpoints of FIPS are asked for.
+    /// Whether FIPS endpoints are requested.
     pub fn fips(&self) -> bool {
         self.is_on("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
     }
 
-    /// Whether endpoints with IPv4 and IPv6 are asked for.
+    /// Whether dual-stack endpoints are requested.
     pub fn dual_stack(&self) -> bool {
         self.is_on("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
     }
 
-    /// What is wrong with the AWS files or the profile, so that the AWS CLI would refuse them too.
+    /// The problem of the AWS files or the profile, one that the AWS CLI would refuse too.
     pub fn problem(&self) -> Option<String> {
         if let Some(malformed) = self.files.malformed() {
             return Some(malformed);
@@ -218,7 +218,7 @@ impl Resolved {
         let name = &self.profile.value;
         let (config, credentials) = (self.files.config_path(), self.files.credentials_path());
         let Some(section) = &self.section else {
-            // Only the default profile may be absent, and only when nothing asked for it.
+            // Only the default profile may be absent, and only if no setting chose it.
             return (self.profile.from != "default")
                 .then(|| format!("profile `{name}` is in neither {config} nor {credentials}{}", self.nearest(name)));
         };

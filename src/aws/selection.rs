@@ -1,6 +1,6 @@
 //! Which account a command is about, without the SDK: this is on the path of a cached read.
 //!
-//! Guarantee: whatever could make the same command ask another account changes the fingerprint, and no secret can be read
+//! Guarantee: every input that could make the same command call another account changes the fingerprint, and no secret can be read
 //! back from it. No function makes a call or fails.
 
 use super::files::{config_file, credentials_file};
@@ -42,7 +42,7 @@ pub fn credential_fingerprint(settings: &AwsSettings, environment: &Environment)
             digest.update(part.unwrap_or_default());
         }
     };
-    // The instance that was remembered when other rules chose the account is not found again.
+    // An instance that was stored under other rules is not found again.
     add("rules", Some(RULES));
     add("profile", settings.profile.as_deref());
     add("default profile", settings.default_profile.as_deref());

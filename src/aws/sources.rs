@@ -1,6 +1,6 @@
 //! The chosen source of credentials as a provider of the SDK.
 //!
-//! Guarantee: every source is asked through the client, the timeouts and the endpoint that were decided for it.
+//! Guarantee: every source uses the client, the timeouts and the endpoint that were chosen for it.
 
 use super::plan::{Base, Plan, Role};
 use super::resolved::{Resolved, Service};
@@ -142,7 +142,7 @@ impl ProvideCredentials for Sso {
     }
 }
 
-/// A role for whoever has the token in a file.
+/// A role for the web identity token in a file.
 #[derive(Debug)]
 struct WebIdentity {
     client: aws_sdk_sts::Client,

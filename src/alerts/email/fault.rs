@@ -1,6 +1,6 @@
 //! lettre's errors as [`AlertError`]s: which setting a refusal is about.
 //!
-//! A refusal is blamed on the step at which it came, except where the server names another one.
+//! A refusal belongs to the step at which it came, unless the server names another one.
 
 use crate::alerts::AlertError;
 use crate::model::one_line;
@@ -8,7 +8,7 @@ use lettre::transport::smtp::Error as SmtpError;
 
 /// The step of the conversation that failed.
 pub(super) enum Stage {
-    /// Connecting, TLS and EHLO; with the name that was said.
+    /// Connecting, TLS and EHLO, with the host name sent.
     Hello(String),
     /// `MAIL FROM`.
     Sender { helo: String, sender: String },
@@ -27,7 +27,7 @@ pub(super) fn of(error: &SmtpError, stage: &Stage, server: String, has_tls: bool
     if is_timeout(error) {
         return AlertError::TimedOut { server };
     }
-    // rustls speaks through an input/output error and keeps its own type to itself.
+    // rustls reports through an input/output error whose own type is private.
     if reason.contains("certificate") || reason.contains("UnknownIssuer") {
         return AlertError::Certificate { server, reason };
     }
@@ -42,7 +42,7 @@ pub(super) fn of(error: &SmtpError, stage: &Stage, server: String, has_tls: bool
 }
 
 fn refusal(stage: &Stage, code: u16, server: String, reason: String) -> AlertError {
-    // Postfix holds its verdict on EHLO back until the first recipient.
+    // Postfix reports a refused EHLO only at the first recipient.
     let is_about_helo = |reason: &str| {
         let lower = reason.to_lowercase();
         code == 504 || lower.contains("helo") || lower.contains("ehlo")

@@ -17,9 +17,9 @@ use lettre::transport::smtp::response::Response;
 /// The longest explanation of a server that is shown, in characters.
 const SHOWN: usize = 300;
 
-/// Whom to log in, and how.
+/// The user to log in, and the method.
 pub(super) struct Login {
-    /// The user name apart, for errors.
+    /// The user name, for errors.
     pub(super) username: String,
     pub(super) credentials: Credentials,
     pub(super) auth: Auth,

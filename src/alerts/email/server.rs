@@ -1,6 +1,6 @@
 //! One mail server: the connection, its protection, and the transaction of one mail.
 //!
-//! A password or token leaves only inside TLS. One refused recipient does not keep the mail from the others.
+//! A password or token is sent only inside TLS. A refused recipient does not stop delivery to the others.
 
 use super::fault::{self, Stage};
 use super::login::{Login, log_in};
@@ -63,13 +63,13 @@ impl Server {
         let hello = self.hello();
         let mut connection = self.connect(&hello, timeout)?;
         let done = self.transact(&mut connection, &hello, envelope, mail);
-        // Says QUIT; what it answers changes nothing any more.
+        // Sends QUIT; its answer does not matter.
         connection.abort();
         let complaint = done?;
         Ok(Receipt { channel: Channel::Mail, place: self.name(), complaint })
     }
 
-    /// What EHLO says: the configured name, the full name of this host, or else its address in brackets (RFC 5321, 4.1.4).
+    /// The name for EHLO: the configured name, the full name of this host, or else its address in brackets (RFC 5321, 4.1.4).
     fn hello(&self) -> ClientId {
         if let Some(name) = self.helo.clone().or_else(host::full_host_name) {
             return ClientId::Domain(name);
@@ -104,7 +104,7 @@ impl Server {
             connection.starttls(parameters, hello).map_err(fault)?;
         }
         if let Some(login) = &self.login {
-            // Belt and braces: no path above leads here without TLS, and none ever must.
+            // A second check: every path above has TLS at this point.
             if !connection.is_encrypted() {
                 connection.abort();
                 let reason = "the connection is not encrypted".to_owned();

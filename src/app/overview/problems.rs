@@ -67,7 +67,7 @@ pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>) -> Vec
             problems.push(problem);
         }
     };
-    // Where the state database cannot be read, its check says so.
+    // If the state database cannot be read, its check reports that.
     if measured.measurements.state_problem.is_none() {
         for text in unread {
             let message = format!("The job ledger cannot be read: {text}");
@@ -95,7 +95,7 @@ pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>) -> Vec
         let command = if alert.hint.is_empty() { "awsideman jobs history" } else { &alert.hint };
         add(problem(&alert.key, Level::Critical, alert.message.clone(), Some(alert.since), command));
     }
-    // What comes from a cause is not shown next to it: the cause is as bad as that.
+    // A finding that follows from a cause is not shown next to it: the cause is at least as severe.
     for problem in problems.iter_mut().filter(|problem| is_cause(&problem.key)) {
         if kept.alerts.iter().any(|alert| alert.key == problem.key && alert.state == "firing") {
             problem.level = Level::Critical;
