@@ -54,7 +54,7 @@ pub fn free_space(path: &Path) -> io::Result<DiskSpace> {
     }
 }
 
-/// The program behind a name, as a process of ours would start it; the error says where it was looked for.
+/// The program behind a name, as our process would start it; the error names the searched directories.
 pub fn program(name: &str) -> Result<PathBuf, String> {
     let runs = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
     if name.contains('/') {
@@ -81,7 +81,7 @@ pub fn full_host_name() -> Option<String> {
     full_name(&host_name(), &std::fs::read_to_string("/etc/hosts").unwrap_or_default())
 }
 
-/// The name with its domain. Names below `localdomain` are no full names: nobody else knows them.
+/// The name with its domain. Names below `localdomain` are not full names: no other host knows them.
 fn full_name(host: &str, hosts: &str) -> Option<String> {
     let is_full = |name: &str| {
         name.trim_matches('.').contains('.') && !name.contains("localdomain") && !name.starts_with("localhost.")

@@ -58,7 +58,7 @@ pub struct LogSettings {
 
 /// Begins the log of this process; the first one wins, whatever comes later. Nothing is opened before the first line,
 /// except for a file to [`LogSettings::create`].
-/// `live` is what is printed meanwhile.
+/// `live` is the output while the command runs.
 pub fn begin(settings: LogSettings, live: Option<Live>) {
     let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
     if settings.level != LevelFilter::OFF {
@@ -76,11 +76,11 @@ pub fn begin(settings: LogSettings, live: Option<Live>) {
 fn file_layer(settings: LogSettings) -> Box<dyn Layer<Registry> + Send + Sync> {
     let (level, format) = (settings.level, settings.format);
     if settings.create && !settings.path.exists() {
-        // A log that cannot be written is no failure of the command.
+        // A log that cannot be written does not fail the command.
         let _ = private::open(&settings.path, Open::Append, settings.access);
     }
     let layer = fmt::layer().with_ansi(false).with_timer(Utc).with_target(false).with_writer(File(settings));
-    // Other crates log what they like, names and paths among it: what of theirs matters is logged again here.
+    // Other crates may log names and paths: their important events are logged again here.
     let ours = filter_fn(move |line| {
         *line.level() <= level && line.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"))
     })

@@ -221,7 +221,7 @@ pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError
     Ok(file)
 }
 
-/// Makes an empty file of ours; `false` when it is there already.
+/// Creates an empty private file; `false` if it exists already.
 pub fn create(path: &Path, access: Access) -> Result<bool, PrivateError> {
     match OpenOptions::new().write(true).create_new(true).mode(access.file_mode()).open(path) {
         Ok(_) => Ok(true),

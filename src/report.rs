@@ -14,7 +14,7 @@ pub trait Progress: Send + Sync {
     fn paced(&self, _what: &str, _a_second: f64) {}
     /// `what` is `by` steps further.
     fn advanced(&self, what: &str, by: u64);
-    /// So many calls to AWS were made so far, and what the work waits for at this moment; about once a second.
+    /// The calls to AWS so far, and the current wait; about once a second.
     fn counted(&self, _calls: u64, _waits_for: Option<&str>) {}
     /// One line that a person should read, now or at the end.
     fn notice(&self, text: &str);

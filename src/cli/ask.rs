@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::model::visible_lines;
 use std::io::{IsTerminal, stdin};
 
-/// Whether a user can be asked: both ends of the conversation are a terminal.
+/// Whether a prompt is possible: input and output are a terminal.
 pub(super) fn can_ask(output: &Output) -> bool {
     stdin().is_terminal() && output.talk().is_terminal()
 }
@@ -23,7 +23,7 @@ pub(super) fn choose(question: &str, output: &Output) -> Result<bool, Failure> {
     }
 }
 
-/// The line that was typed; `None` at the end of the input.
+/// The typed line; `None` at the end of the input.
 fn answer() -> Option<String> {
     let mut line = String::new();
     let read = stdin().read_line(&mut line).unwrap_or(0);

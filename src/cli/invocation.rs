@@ -1,6 +1,6 @@
 //! The account and configuration of this call, as flags of the commands that its hints name.
 //!
-//! A hint is copied into a shell. Without the flags of the failing call its command would ask another account.
+//! A hint is copied into a shell. Without the flags of the failing call its command would use another account.
 
 use super::args::GlobalArgs;
 use serde_json::Value;
@@ -23,14 +23,14 @@ const COMMANDS: &[&str] = &[
     "permission-set",
     "user",
 ];
-/// The keys of JSON documents whose texts are this program's own and may name commands.
+/// The keys of JSON documents whose text comes from this program and may name commands.
 const KEYS: &[&str] = &["command", "details", "hint", "message", "next", "notices", "remedy"];
 const PROGRAM: &str = "awsideman ";
 
-/// The flags that a suggested command needs to ask what this call asked.
+/// The flags that a suggested command needs to use the account and configuration of this call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Invocation {
-    /// Each flag as it is typed, and its name.
+    /// Each flag as typed, and its name.
     flags: Vec<(String, &'static str)>,
 }
 
@@ -182,7 +182,7 @@ mod tests {
                 continue;
             }
             let code = std::fs::read_to_string(&path).unwrap();
-            // Texts go on in the next line after a backslash.
+            // A text continues on the next line after a backslash.
             let code: String = code.split("\\\n").map(str::trim_start).collect();
             for (_, after) in code.match_indices("`awsideman ").map(|(at, start)| code.split_at(at + start.len())) {
                 let command = after.split('`').next().unwrap_or_default();

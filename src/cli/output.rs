@@ -96,7 +96,7 @@ impl Output {
         }
     }
 
-    /// Whether the answer and what is said about it are read on one terminal.
+    /// Whether the answer and its notices go to one terminal.
     pub fn ends_on_terminal(&self) -> bool {
         self.target.width().is_some() && self.talk.is_terminal() && !self.talk.is_quiet()
     }

@@ -52,7 +52,7 @@ impl Shown {
         self.talk.is_terminal()
     }
 
-    /// Prints a line beneath what is drawn, unless `--quiet`.
+    /// Prints a line below the progress bar, unless `--quiet`.
     pub fn line(&self, text: &str) {
         self.bars.suspend(|| self.talk.line(text));
     }

@@ -39,11 +39,11 @@ pub(super) struct Session {
     /// What a person should know, for the commands whose JSON carries it; otherwise it has been said.
     pub(super) notices: Vec<String>,
     verbose: bool,
-    /// What a command on data learned of the breaker is kept, however it ends. A report changes nothing.
+    /// Saves the breaker state of a data command, however the command ends. A report changes nothing.
     _keeper: Option<Keeper>,
 }
 
-/// Keeps what a command learned of the circuit breaker when the command ends, also with an error.
+/// Saves the circuit breaker state when the command ends, also with an error.
 struct Keeper(Arc<App>);
 
 impl Drop for Keeper {
@@ -267,7 +267,7 @@ impl Session {
     }
 }
 
-/// What is printed while the command runs: waits on a terminal or with `-v`, requests with `-vv`.
+/// The output while the command runs: waits on a terminal or with `-v`, requests with `-vv`.
 fn live(globals: &GlobalArgs, progress: &Arc<Shown>) -> Option<Live> {
     let waits = globals.verbose > 0 || (progress.is_terminal() && !globals.quiet);
     waits.then(|| {
@@ -344,7 +344,7 @@ fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<(Loa
     Ok((loaded, homeless))
 }
 
-/// What a command does without a usable home: one that changes something is refused, one that reads gets the sentence that
+/// The behavior without a usable home: a change is refused, a read gets a notice that
 /// names the directories.
 fn stand_in(loaded: &Loaded, homeless: &[Problem], changes: bool) -> Result<Option<String>, Failure> {
     const WHY: &str = "no usable home directory (HOME is not set, is `/` or does not exist)";

@@ -45,7 +45,7 @@ impl Sources {
         let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
         let mut environment: BTreeMap<String, String> =
             std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-        // `/` is where containers and service managers put users without a home; one that is not there is never made.
+        // Containers and service managers set HOME to `/` for users without a home; a missing home is never created.
         if environment.get("HOME").is_some_and(|home| home == "/" || !Path::new(home).is_dir()) {
             environment.remove("HOME");
         }

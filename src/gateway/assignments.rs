@@ -33,9 +33,9 @@ pub struct Found {
     pub targets: usize,
     /// Whether groups and users were asked one by one: what deleted ones still have is not found that way.
     pub by_principal: bool,
-    /// How many targets were not read because the budget of calls was spent.
+    /// The number of targets that were not read because the call budget was spent.
     pub unread: usize,
-    /// The error that says so.
+    /// The error of the budget.
     pub ended: Option<GatewayError>,
 }
 
@@ -43,9 +43,9 @@ pub struct Found {
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     pub(super) candidates: Vec<(String, String)>,
-    /// What could not be asked.
+    /// The targets that could not be read.
     pub(super) failures: Vec<Failure>,
-    /// Permission sets that were not asked about because the budget of calls was spent.
+    /// Permission sets that were not read because the call budget was spent.
     pub(super) unread: usize,
     pub(super) ended: Option<GatewayError>,
 }
@@ -93,7 +93,7 @@ impl Gateway {
             if self.may_ask_principals(&principals, policy, progress).await? {
                 let request = |(kind, id)| Request::PrincipalAssignments { kind, id };
                 let mut found = self.gather(principals.into_iter().map(request).collect(), policy, progress).await?;
-                // A user may be given what a group gave: a row is the group's, whoever was asked.
+                // AWS may list a group's assignment for its user: the row belongs to the group.
                 found.assignments.dedup();
                 return Ok(Found { by_principal: true, ..found });
             }
@@ -139,8 +139,8 @@ impl Gateway {
         }
     }
 
-    /// The rows of many answers, sorted, and what could not be asked. Once the budget of calls is spent, what the cache
-    /// holds is still read.
+    /// The rows of many answers, sorted, and the targets that could not be read. Once the call budget is spent, cached
+    /// answers are still read.
     async fn gather(
         &self,
         requests: Vec<Request>,
@@ -199,7 +199,7 @@ impl Gateway {
         self.pairs_of(arns, policy, progress).await
     }
 
-    /// The accounts that all permission sets are provisioned to; where there are none, that is cross-checked.
+    /// The accounts that all permission sets are provisioned to; an empty list is cross-checked.
     pub(super) async fn pairs_of(
         &self,
         arns: Vec<String>,

@@ -14,7 +14,7 @@ use crate::report::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-/// Up to so many accounts are described one by one; a page of the list has as many.
+/// At most this many accounts are described one by one; a page of the list has as many.
 const ONE_BY_ONE: usize = 20;
 
 /// The kinds of things that changes name.
@@ -181,7 +181,7 @@ impl Gateway {
         Err(GatewayError::NotFound { what: format!("{} `{text}`", noun.words()) })
     }
 
-    /// The id of another object that has this id as its name. AWS is asked, for accounts the list of them.
+    /// The id of another object that has this id as its name. Reads from AWS, for accounts their list.
     async fn bearer(
         &self,
         noun: Noun,
@@ -235,7 +235,7 @@ impl Gateway {
         Ok((kind, self.certain(kind.into(), name, policy, progress).await?))
     }
 
-    /// Asks AWS again for what a question named. An object that has another name now, or is gone, is an error.
+    /// Reads the confirmed objects from AWS again. A renamed or deleted object is an error.
     pub async fn confirm(&self, named: &[(Noun, Certain)]) -> Result<(), GatewayError> {
         let accounts = named.iter().filter(|(noun, _)| *noun == Noun::Account).count();
         let listed = if accounts > ONE_BY_ONE { Some(self.ask_all(Listing::Accounts).await?) } else { None };

@@ -71,7 +71,7 @@ pub(super) struct Before {
     names: Option<Vec<Name>>,
 }
 
-/// An item in two hashes: what makes it this one, and all that it says.
+/// An item in two hashes: its identity, and its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Item {
     pub(super) identity: u64,

@@ -1,7 +1,7 @@
-//! Whether a server that names no provisioned permission set can be believed.
+//! Cross-checks a server that lists no provisioned permission set.
 //!
-//! AWS lists where each permission set is provisioned, and a walk asks about those pairs alone. Some servers that stand in for
-//! AWS answer these lists empty whatever is assigned. Where all of them are empty, pairs are asked directly.
+//! AWS lists where each permission set is provisioned, and a walk reads only those pairs. Some AWS emulators
+//! return empty lists whatever is assigned. If all of them are empty, pairs are read directly.
 
 use super::assignments::{Filter, Pairs, array};
 use super::fetch::texts;
@@ -18,7 +18,7 @@ const PAIRS: usize = 100;
 const TOGETHER: usize = 8;
 
 impl Gateway {
-    /// The pairs as they were found or, where the provisioned lists turn out to be empty for no reason, all pairs of the
+    /// The pairs as they were found or, where the provisioned lists are empty although there are assignments, all pairs of the
     /// filter.
     pub(super) async fn cross_checked(
         &self,
@@ -49,7 +49,7 @@ impl Gateway {
         }
     }
 
-    /// All pairs of the filter, when one that was asked directly has assignments although no permission set is provisioned
+    /// All pairs of the filter, when a directly read pair has assignments although no permission set is provisioned
     /// anywhere.
     async fn unlisted_pairs(
         &self,

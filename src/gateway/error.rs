@@ -22,7 +22,7 @@ pub enum GatewayError {
     NotLoggedIn {
         /// The profile that has to log in.
         profile: Option<String>,
-        /// What is missing.
+        /// The missing part.
         detail: String,
         /// How to log in.
         hint: String,
@@ -190,10 +190,10 @@ pub enum GatewayError {
         /// Those that failed.
         failures: Vec<crate::report::Failure>,
     },
-    /// Parts of one answer could not be read; the others are at hand.
+    /// Parts of one answer could not be read; the others are available.
     #[error("{what} could not be read in full: {} missing", failures.iter().map(|part| part.target.as_str()).collect::<Vec<_>>().join(", "))]
     Incomplete {
-        /// What was asked for.
+        /// The request.
         what: String,
         /// The answer without them.
         found: Box<serde_json::Value>,
@@ -220,7 +220,7 @@ pub enum GatewayError {
     Output(#[from] std::io::Error),
 }
 
-/// What the detail of an error begins with when the service answered, and answered that it failed.
+/// The start of an error's detail when the service answered with a failure.
 const SERVICE_FAILED: &str = "the service failed";
 
 /// A service that answers with an error of its own can be reached.
@@ -314,7 +314,7 @@ impl GatewayError {
             }
             GatewayError::Conflict { .. } => ErrorClass::Conflict.exit_code(),
             GatewayError::Refused { code, .. } => ErrorClass::of(Some(code), 400).exit_code(),
-            // What AWS accepted and then could not do is no question of permission.
+            // A change that AWS accepted and then failed is not a permission error.
             GatewayError::ChangeFailed { .. }
             | GatewayError::ChangedMeanwhile { .. }
             | GatewayError::BadAnswer { .. }

@@ -24,11 +24,11 @@ pub(super) struct Errand<'a> {
     pub(super) text: &'a str,
     pub(super) ticket: Ticket,
     pub(super) progress: &'a dyn Progress,
-    /// Whether what was described a moment ago need not be asked for again: a read that was cut off continues.
+    /// Whether recent descriptions need no new call: an interrupted read continues.
     pub(super) continues: bool,
 }
 
-/// So old may a description be that a read continues with.
+/// The maximum age of a description that a read continues with.
 const A_MOMENT: Duration = Duration::from_mins(10);
 
 impl Gateway {
@@ -158,7 +158,7 @@ impl Gateway {
             Ok(())
         });
         match shown {
-            // It did not exist a moment ago and is listed now: AWS is asked.
+            // It did not exist a moment ago and is listed now: read it from AWS.
             Err(GatewayError::NotFound { .. }) => Ok(None),
             shown => shown.map(|_| found),
         }
@@ -299,7 +299,7 @@ async fn policies(source: &dyn Source, target: &Target, arn: &str, what: String)
     if failures.is_empty() {
         return Ok(Spool::of(&found));
     }
-    // Where AWS is silent, what is stale is better than a list of what is missing.
+    // If AWS does not answer, a stale answer is better than a list of missing parts.
     if read == 0 && failures[0].1.is_temporary() {
         return Err(failures.remove(0).1);
     }

@@ -83,7 +83,7 @@ impl Gateway {
         }
     }
 
-    /// Waits until the flight of another process has ended; `false` when it has not within the patience.
+    /// Waits until the flight of another process has ended; `false` if it has not within the patience.
     pub(super) async fn land(&self, awaited: &Awaited) -> bool {
         waiting::visible(|| "another process that fetches the same answer".into(), self.ended(awaited)).await
     }

@@ -128,7 +128,7 @@ async fn granted(
     id: &str,
 ) -> Result<Option<Vec<Value>>, GatewayError> {
     let found = rows(source, target, Listing::AssignmentsForPrincipal { kind, id: id.to_owned() }).await?;
-    // For a user AWS may list what a group gives, too: the rows of other principals stay where they are.
+    // For a user AWS may also list assignments of a group: the rows of other principals stay where they are.
     Ok(found.map(|rows| rows.into_iter().filter(|row| row["PrincipalId"].as_str().is_none_or(|of| of == id)).collect()))
 }
 

@@ -32,7 +32,7 @@ pub struct Selection {
 /// The instance of the exporting profile, as an archive of the cache carries it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Carried {
-    /// Whom the credentials of the exporting profile belong to.
+    /// The owner of the credentials of the exporting profile.
     owner: String,
     region: Option<String>,
     endpoint: Option<String>,
@@ -82,7 +82,7 @@ impl Selection {
     }
 
     /// The remembered instance in a form that an archive carries to another host; `None` when none is remembered, or
-    /// when it is not known whom the credentials belong to ([`crate::aws::credential_owner`]).
+    /// when the owner of the credentials is unknown ([`crate::aws::credential_owner`]).
     pub fn carry(&self, cache: &Cache, owner: Option<String>) -> Option<Value> {
         let (lookup, bytes) = cache.get(INSTANCES, &self.key(), Accept::default()).ok()?;
         let Lookup::Hit(found) = lookup else { return None };

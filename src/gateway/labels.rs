@@ -16,11 +16,11 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
-/// Up to so many accounts are described one by one; a page of their list has 20.
+/// At most this many accounts are described one by one; a page of their list has 20.
 const ACCOUNTS_ONE_BY_ONE: usize = 5;
-/// Describes that are under way together: a search stops at the hit, and what is under way then is wasted.
+/// Concurrent describes: a search stops at the hit, and the calls in progress then are wasted.
 const SEARCHING: usize = 8;
-/// A search that has described so many permission sets says so.
+/// A search prints a notice after this many permission sets.
 const LONG_SEARCH: usize = 200;
 
 /// Names by id.
@@ -68,7 +68,7 @@ impl Gateway {
             return Err(GatewayError::NotCached { key: Request::PermissionSets.key().to_string() });
         }
         if is_set_id(text) {
-            // Another permission set may have this id as its name: only all names tell.
+            // Another permission set may have this id as its name: only all names can show that.
             let sets = self.value(&Request::PermissionSets, policy, progress).await?;
             return permission_set_called(&sets, text);
         }
@@ -200,7 +200,7 @@ impl Gateway {
         .map(drop)
     }
 
-    /// Adds what single descriptions say, of those that have no label yet.
+    /// Adds labels from single descriptions to those without one.
     async fn describe_labels(
         &self,
         requests: Vec<(Request, String)>,
@@ -236,7 +236,7 @@ impl Gateway {
             match found {
                 Ok(found) => _ = labels.names.insert(id, text(&found, "Name")),
                 Err(GatewayError::NotFound { .. }) => {}
-                // What AWS refuses for one it refuses for all.
+                // AWS refuses this for all if it refuses it for one.
                 Err(error) => {
                     drop(answers);
                     *labels = std::mem::take(labels).without(what, left, error)?;

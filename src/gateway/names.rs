@@ -197,7 +197,7 @@ impl Gateway {
         }
     }
 
-    /// The id, unless another object has it as its name. What cannot be asked by name is taken for an id.
+    /// The id, unless another object has it as its name. A kind without a lookup by name is taken for an id.
     async fn id_or_bearer(
         &self,
         kind: Kind,

@@ -1,10 +1,10 @@
-//! The names that a text may have been meant to be, from the lists that are held: AWS is not asked.
+//! Name suggestions for a text, from the cached lists, without a call to AWS.
 
 use super::spool::each;
 use super::{Gateway, Request};
 use crate::model::folded;
 
-/// So many names are suggested at most.
+/// The most names that are suggested.
 const MOST: usize = 3;
 
 impl Gateway {

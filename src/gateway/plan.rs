@@ -24,7 +24,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Those of warms, jobs and long walks: the configured ones less what is left to others.
+    /// Those of warms, jobs and long walks: the configured ones minus the share of others.
     pub fn new(pace: &Pace) -> Rates {
         let share = pace.background_part();
         Rates {
@@ -87,7 +87,7 @@ pub struct Plan {
     pub walk: Option<Walk>,
     /// Calls that learning this has cost.
     pub spent: u64,
-    /// How many calls it may come to: a guess that decides whether to ask a person, and is never shown.
+    /// How many calls it may come to: an estimate that decides whether to ask for confirmation, and is never shown.
     #[serde(skip)]
     pub likely: u64,
 }

@@ -13,7 +13,7 @@ pub fn action_of(operation: &str) -> String {
     format!("{}:{name}", service(api_of(operation)))
 }
 
-/// What Identity Center does in the management account with the rights of the caller; in every other account it uses its
+/// The actions of Identity Center in the management account with the permissions of the caller; in every other account it uses its
 /// own service-linked role.
 const MANAGEMENT_ACCOUNT_ROLES: &[&str] = &[
     "iam:AttachRolePolicy",
@@ -34,7 +34,7 @@ const MANAGEMENT_ACCOUNT_ROLES: &[&str] = &[
 const MANAGEMENT_ACCOUNT_PROVIDER: &[&str] =
     &["iam:CreateSAMLProvider", "iam:GetSAMLProvider", "iam:UpdateSAMLProvider"];
 
-/// What to know about the `iam:` actions of the policy for writes.
+/// The note about the `iam:` actions of the policy for writes.
 pub const MANAGEMENT_ACCOUNT_WORD: &str = "the two ManagementAccount statements are needed only to assign, revoke or \
     provision permission sets in the management account: there Identity Center acts with your rights; leave them out \
     where that must stay impossible (a delegated administrator cannot do it in any case)";

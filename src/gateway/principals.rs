@@ -1,7 +1,7 @@
 //! Users and groups together: whom a text means, and who the ids of assignments and memberships are.
 //!
 //! Neighbours: `names.rs` understands one kind at a time, `read.rs` answers, the commands ask. Promise: a name that both
-//! a user and a group have is never guessed at; one that is gone is told from one that could not be read.
+//! a user and a group have is never guessed; a deleted one is distinguished from an unreadable one.
 
 use super::names::{in_arn, is_directory_id};
 use super::spool::each;
@@ -19,7 +19,7 @@ pub struct Principal {
     pub id: String,
 }
 
-/// What is known of users and groups.
+/// The known users and groups.
 #[derive(Debug, Clone)]
 pub struct Described<T> {
     /// What was taken from their descriptions, by id.
@@ -83,8 +83,8 @@ impl Gateway {
     }
 
     /// What `take` takes from the descriptions of users and groups, by id: of those that the cache knows, then of the
-    /// others one by one when they are few, or from their whole lists when they are many. Where AWS may not be asked, one
-    /// that the cache does not know is in no part of the answer.
+    /// others one by one when they are few, or from their whole lists when they are many. Without calls to AWS, one
+    /// that the cache does not have is in no part of the answer.
     pub async fn describe_principals<T: Send>(
         &self,
         ids: HashSet<(PrincipalKind, String)>,

@@ -1,6 +1,6 @@
-//! What a user can reach through groups, next to what is assigned to the user directly.
+//! Assignments of a user through groups, in addition to the direct ones.
 //!
-//! AWS does not document whether its answer for a user holds the rows of the user's groups: rows are told apart by the
+//! AWS does not document whether its answer for a user holds the rows of the user's groups: rows are distinguished by the
 //! principal that each names, and none is counted twice.
 
 use super::assignments::{Filter, array};
@@ -83,7 +83,7 @@ impl Through {
 }
 
 impl Filter {
-    /// Whether a row is of the account and the permission set that were asked for.
+    /// Whether a row is of the requested account and permission set.
     pub(super) fn admits(&self, row: &Value) -> bool {
         self.account.as_ref().is_none_or(|account| row["AccountId"] == account.as_str())
             && self.permission_set.as_ref().is_none_or(|arn| row["PermissionSetArn"] == arn.as_str())

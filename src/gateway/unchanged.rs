@@ -1,7 +1,7 @@
-//! Compares what a question named with what AWS has now, just before the change.
+//! Compares the confirmed state with the current state in AWS, just before the change.
 //!
-//! Guarantee: a difference that matters to the person who agreed is reported. Entries of a list that disappeared in the
-//! meantime are none, because less is lost than was agreed to. A part that cannot be read is not compared.
+//! Guarantee: a difference that matters to the user who confirmed is reported. List entries that disappeared in the
+//! meantime are no difference, because less is lost than was confirmed. A part that cannot be read is not compared.
 
 use super::differ::{Differences, compare_fields};
 use super::fetch::text;
@@ -16,7 +16,7 @@ const LISTS: &[(&str, &str)] = &[
     ("CustomerManagedPolicies", "customer managed policy"),
 ];
 
-/// Fields that change with every edit and say nothing about its content.
+/// Fields that change with every edit, whatever its content.
 const BOOKKEEPING: &[&str] = &["Revision", "UpdatedAt", "UpdatedBy"];
 
 /// What differs, one sentence each; empty when `now` is what `expected` describes.

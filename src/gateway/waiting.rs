@@ -1,4 +1,4 @@
-//! Waits that a person can see: after two seconds, and every two seconds from there on, an event says what for.
+//! Visible waits: an event names the reason after two seconds, and again every two seconds.
 
 use crate::log::WAITS;
 use crate::model::format_duration;

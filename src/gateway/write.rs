@@ -44,12 +44,12 @@ pub struct Written {
     pub untold: Option<CacheError>,
 }
 
-/// A change that was not made, or of which it is not known.
+/// A change that was not made, or whose result is unknown.
 #[derive(Debug)]
 pub struct Unwritten {
     /// Why.
     pub error: GatewayError,
-    /// Its number in the journal; `None` when it was refused before AWS was asked.
+    /// Its number in the journal; `None` when it was refused before the call to AWS.
     pub journal: Option<i64>,
 }
 
@@ -69,8 +69,8 @@ struct Course<'a> {
 
 impl Gateway {
     /// Makes a change: image, fence, AWS to its terminal state, close. An error is AWS's; the cache is updated even then,
-    /// because AWS may have done part of it. `expected` is the before-image that the caller agreed to: when AWS has
-    /// something else now, nothing is changed.
+    /// because AWS may have done part of it. `expected` is the before-image that the caller agreed to: if AWS has
+    /// another state now, nothing is changed.
     pub async fn write(
         &self,
         change: &Change,

@@ -87,7 +87,7 @@ fn hit_rate(found: &Measurements, health: &config::Health) -> Finding {
         return Finding { recovered: false, ..fine("hit_rate", "not judged while the cache is disabled".into()) };
     }
     if found.window_is_new && samples < health.min_samples {
-        // What fired before says nothing about the new cache.
+        // An earlier alert does not apply to the new cache.
         let message = format!("unknown (new window): {samples} samples, fewer than {}", health.min_samples);
         return fine("hit_rate", message);
     }

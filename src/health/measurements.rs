@@ -22,7 +22,7 @@ pub struct Measurements {
     pub window_errors_by_kind: BTreeMap<&'static str, u64>,
     /// The time the three counts are over.
     pub window: Duration,
-    /// Whether a recovery or a clear began the counts anew within that time.
+    /// Whether a recovery or a clear restarted the counts within that time.
     pub window_is_new: bool,
     /// The bytes that entries hold.
     pub held_bytes: u64,
@@ -62,13 +62,13 @@ pub struct Measurements {
     pub limit_uses: Vec<String>,
     /// The last contact with AWS, if it failed.
     pub aws: Option<AwsReading>,
-    /// How each job ended last; empty when the runner of the jobs asks.
+    /// How each job ended last; empty for the runner of the jobs.
     pub job_runs: Vec<JobRunReading>,
     /// The login to AWS, when its end is known.
     pub login: Option<LoginReading>,
     /// Jobs that were due long ago and did not run, one sentence each; `None` when the one who runs them asks.
     pub late_jobs: Option<Vec<String>>,
-    /// Runs past their timeout: what is wrong, one sentence each, and the command that ends the first of them.
+    /// Runs past their timeout: one sentence and the command that ends the run.
     pub stuck_jobs: Vec<(String, String)>,
     /// The moment of all this.
     pub now: UnixMillis,
@@ -85,7 +85,7 @@ pub struct Disabled {
     pub reason: Option<String>,
 }
 
-/// One directory of ours.
+/// One directory of awsideman.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryReading {
     /// `cache directory`, `state directory`.

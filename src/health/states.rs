@@ -1,4 +1,4 @@
-//! The checks of states: what works, what is damaged, missing or overdue.
+//! The checks of states: intact, damaged, missing or overdue.
 //!
 //! Each check yields one finding, fine or not. A state that stops the cache is critical; one that can wait is a warning.
 
@@ -106,7 +106,7 @@ pub(super) fn login(found: &Measurements, health: &config::Health) -> Finding {
         let level = grade(false, !health.login_warn.is_zero());
         return finding("login", level, words.clone(), words, &login.command, false);
     }
-    // A login of a working day would be about to end all day long.
+    // A login for a working day would otherwise warn all day.
     let life = login.began_at.map(|began| since(began, login.ends_at));
     let ahead = life.map_or(health.login_warn, |life| health.login_warn.min(life / 4));
     let level = grade(false, left < ahead);

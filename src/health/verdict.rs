@@ -9,7 +9,7 @@ use crate::config;
 use crate::model::one_line;
 use serde::Serialize;
 
-/// Checks whose warning says that something which was set up is not there: nothing is healthy without it.
+/// Checks whose warning means that a configured part is missing: the verdict is then not healthy.
 const MISSING: [&str; 2] = ["job_files", "notifiers"];
 
 /// The verdict: `{"healthy", "level", "issues", "warnings", "checks"}`.
@@ -43,7 +43,7 @@ pub fn examine(found: &Measurements, health: &config::Health) -> Health {
 }
 
 impl Health {
-    /// The verdict as one line for people. Only a cache without any warning is called healthy.
+    /// The verdict as one line. Only a cache without any warning is called healthy.
     pub fn sentence(&self) -> String {
         match (self.level, self.warnings.len()) {
             (Level::Ok, _) => "The cache is healthy".into(),

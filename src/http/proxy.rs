@@ -32,7 +32,7 @@ impl std::fmt::Display for Proxy {
 
 impl Proxy {
     /// The proxy for TLS that the variables name. Those in small letters win, as with curl and the AWS CLI; one that is empty
-    /// takes the other away.
+    /// overrides the other.
     pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Option<Proxy>, String> {
         let first = |small: &'static str, large: &'static str| {
             [small, large].into_iter().find_map(|name| Some((name, get(name)?)))

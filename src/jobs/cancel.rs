@@ -10,9 +10,9 @@ use crate::config::Job;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// How often the lock is tried while the run ends.
+/// The interval of lock attempts while the run ends.
 const TRY: Duration = Duration::from_millis(100);
-/// What a run may take to end beyond its grace.
+/// The time that a run may take to end beyond its grace.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The result of canceling the run of one job and profile.
@@ -80,7 +80,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
                     asked = Some(held);
                 }
             }
-            // Free, or in the hands of a later run.
+            // Free, or held by a later run.
             _ => {
                 let (outcome, reason) = match done_row(run.as_ref(), context)? {
                     Some(row) => (row.outcome, row.reason),

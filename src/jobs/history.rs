@@ -67,7 +67,7 @@ impl Ledger {
         self.one("AND ended_at IS NOT NULL ORDER BY id DESC", job, profile)
     }
 
-    /// The newest run of a job and profile that says whether the job works: one that was neither skipped nor cancelled.
+    /// The newest run of a job and profile that shows whether the job works: one that was neither skipped nor cancelled.
     pub(super) fn last_telling(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         let telling = "AND ended_at IS NOT NULL AND outcome NOT IN ('skipped', 'cancelled') ORDER BY id DESC";
         self.one(telling, job, profile)

@@ -1,4 +1,4 @@
-//! How each job ended last, as far as that says whether the job works.
+//! The last outcome of each job, as far as that shows whether the job works.
 //!
 //! Nothing is written. A run that began, did not end and whose lock is free counts as crashed.
 
@@ -9,7 +9,7 @@ use crate::clock::UnixMillis;
 use crate::config::Job;
 use std::path::Path;
 
-/// The last run of a job and profile that says whether it works.
+/// The last run of a job and profile that shows whether it works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastRun {
     /// The job's name.

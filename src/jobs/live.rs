@@ -1,4 +1,4 @@
-//! What a run does at this moment, for `jobs logs` of other processes.
+//! The progress of a run, for `jobs logs` in other processes.
 //!
 //! It is a file next to the job's lock: written by the holder of the lock while it runs, removed when the lock is free.
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// What a run does at this moment.
+/// The progress of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Live {
     /// AWS calls so far.
@@ -20,7 +20,7 @@ pub struct Live {
     pub waits_for: Option<String>,
 }
 
-/// What the run of a job and profile does; `None` when no process runs it, or it has only begun.
+/// The progress of the run of a job and profile; `None` if no process runs it, or it has just started.
 pub fn live(state_dir: &Path, job: &str, profile: &str) -> Option<Live> {
     let path = path_of(state_dir, job, profile);
     holder(&path)?;

@@ -49,7 +49,7 @@ impl Held {
     }
 }
 
-/// What another process wants of the holder of a lock.
+/// A request of another process to the holder of a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wish {
     /// A later run takes its place.
@@ -58,7 +58,7 @@ pub(super) enum Wish {
     Cancel(String),
 }
 
-/// A request to cancel, as it is written: only the run that it names heeds it.
+/// A stored request to cancel: only the run that it names obeys it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Request {
     run: Held,
@@ -97,7 +97,7 @@ impl Lock {
         write(&self.file, &begun).map_err(|source| JobError::Lock { path: self.path.clone(), source })
     }
 
-    /// What another process wants of this one.
+    /// The request of another process to this one.
     pub(super) fn wish(&self) -> Option<Wish> {
         let words = private::read(&wish(&self.path)).ok()??;
         if words.is_empty() {
@@ -132,13 +132,13 @@ pub(super) fn is_held(path: &Path) -> bool {
 
 /// The process that holds the lock at `path` now.
 pub(super) fn holder(path: &Path) -> Option<Held> {
-    // One that is gone leaves no name, or one that its lock no longer stands behind.
+    // A process that is gone leaves no name, or a name without a held lock.
     let held = holder_of(path)?;
     private::open(path, Open::Read, Access::Owner).ok()?.try_lock_shared().is_err().then_some(held)
 }
 
 /// The process that holds the lock at `path`, as the kernel numbers it in the namespace of this process; `None` for one
-/// in another container, and where the kernel does not tell.
+/// in another container, and if the kernel does not show it.
 pub(super) fn pid_of_holder(path: &Path) -> Option<u32> {
     let inode = format!(":{}", std::fs::metadata(path).ok()?.ino());
     let locks = std::fs::read_to_string("/proc/locks").ok()?;

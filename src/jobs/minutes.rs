@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const LINES: usize = 200;
 /// Of each line so many characters.
 const LENGTH: usize = 500;
-/// So many stretches of work are named at once.
+/// The most parts of work that are named together.
 const STRETCHES: usize = 3;
 
 /// The minutes of one run.
@@ -29,7 +29,7 @@ pub(super) struct Minutes {
 struct Kept {
     lines: Vec<Line>,
     dropped: u64,
-    /// The stretches of work that go on: what, how far, of how much.
+    /// The ongoing parts of work: what, how far, of how much.
     open: Vec<(String, u64, Option<u64>)>,
     calls: u64,
     waits_for: Option<String>,
@@ -51,7 +51,7 @@ impl Minutes {
         Arc::new(Self { label, heard, clock, kept: Mutex::default() })
     }
 
-    /// What the run does at this moment.
+    /// The progress of the run.
     pub(super) fn live(&self) -> Live {
         let kept = self.kept();
         let stretch = |(what, done, total): &(String, u64, Option<u64>)| match (done, total) {

@@ -18,7 +18,7 @@ const ORDER: [u8; 7] = [2, 12, 4, 13, 1, 3, 6];
 pub enum Outcome {
     /// It did what it is for.
     Done,
-    /// It did a part: at least one target could not be read or stored.
+    /// It did part of its work: at least one target could not be read or stored.
     Partial,
     /// There was a reason not to run it; nothing is wrong.
     Skipped,

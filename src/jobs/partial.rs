@@ -13,9 +13,9 @@ use xxhash_rust::xxh3::xxh3_64;
 const LOST: &str = "lost";
 /// The member that marks a repetition.
 const REPEATED: &str = "repeated";
-/// At most so many lost targets are named; all are counted.
+/// At most this many lost targets are named; all are counted.
 const NAMED: usize = 20;
-/// At most so many past runs are read to count those in a row.
+/// At most this many past runs are read to count those in a row.
 const COUNTED: u32 = 200;
 
 /// The newest runs of one job and profile, all of them partial.
@@ -46,7 +46,7 @@ impl PartialRuns {
                         runs.since = run.started_at;
                     }
                 }
-                // These did not run to an end of their own, and say nothing about the targets.
+                // These were ended from outside, and show nothing about the targets.
                 None | Some(Outcome::Skipped | Outcome::Missed | Outcome::Cancelled) => {}
                 Some(Outcome::Done | Outcome::Failed | Outcome::TimedOut | Outcome::Crashed) => break,
             }
@@ -69,7 +69,7 @@ impl Ledger {
         self.one("AND outcome IN ('done', 'partial') ORDER BY id DESC", job, profile)
     }
 
-    /// The newest run of a job and profile that came to an end of its own.
+    /// The newest run of a job and profile that was not ended from outside.
     pub(super) fn last_run(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         Ok(self.last_runs(job, profile, 1)?.pop())
     }

@@ -97,7 +97,7 @@ impl Service {
         ServiceFile { name: USER.to_owned(), text }
     }
 
-    /// What a unit says of credentials.
+    /// The comment of a unit about credentials.
     pub(super) fn credentials(&self) -> &'static str {
         match self.whom {
             For::Host => {
@@ -113,7 +113,7 @@ impl Service {
         }
     }
 
-    /// As whom it runs, with which variables and directories.
+    /// Its user, variables and directories.
     pub(super) fn place(&self) -> String {
         let mut text = match self.whom {
             For::Host => format!(

@@ -9,7 +9,7 @@ use crate::model::format_duration;
 use std::path::Path;
 use std::time::Duration;
 
-/// What a runner may take beyond timeout and grace.
+/// The time that a runner may take beyond timeout and grace.
 const SLACK: Duration = Duration::from_secs(30);
 
 /// A run past its timeout.
@@ -28,7 +28,7 @@ pub struct Stuck {
 }
 
 impl Stuck {
-    /// What is wrong, as a sentence.
+    /// The problem, as a sentence.
     pub fn sentence(&self) -> String {
         let profile = self.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
         format!(

@@ -17,10 +17,10 @@ use crate::config::{CatchUp, Job, Schedule};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a run that waits for its turn looks for a request to cancel it.
+/// How often a waiting run checks for a request to cancel it.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits for a request to cancel; by whom it is.
+/// Waits for a request to cancel; returns its origin.
 async fn cancelled(lock: &Lock) -> String {
     loop {
         tokio::time::sleep(LOOK).await;

@@ -1,4 +1,4 @@
-//! What a person sees of a command while it runs: what it waits for, and each request to AWS.
+//! The output of a running command: its waits, and each request to AWS.
 
 use super::{REQUESTS, WAITS};
 use std::fmt;
@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// Prints a line.
 pub type Print = Box<dyn Fn(&str) + Send + Sync>;
 
-/// What is printed while a command runs.
+/// The output while a command runs.
 pub struct Live {
     requests: bool,
     print: Print,

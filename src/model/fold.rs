@@ -1,6 +1,6 @@
 //! Folds texts so that two spellings of one name compare equal: Unicode normalization and case folding.
 //!
-//! Identity providers deliver names composed (NFC) or decomposed (NFD), and people type either.
+//! Identity providers deliver names composed (NFC) or decomposed (NFD), and users type either.
 
 use caseless::Caseless;
 use std::borrow::Cow;

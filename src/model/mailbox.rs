@@ -13,7 +13,7 @@ const ATOM: &str = "!#$%&'*+-/=?^_`{|}~.";
 /// `"Müller, Ops" <ops@example.com>`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mailbox {
-    /// The name for people, without its quotes.
+    /// The display name, without its quotes.
     pub name: Option<String>,
     /// The part before the `@`.
     pub local: String,
@@ -24,9 +24,9 @@ pub struct Mailbox {
 /// Why a text is not a mailbox, and what to write instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MailboxError {
-    /// What is wrong, as a clause.
+    /// The problem, as a clause.
     pub problem: &'static str,
-    /// What to write.
+    /// The correction.
     pub hint: &'static str,
 }
 

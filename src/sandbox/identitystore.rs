@@ -228,7 +228,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// What tells its listing from others.
+    /// The mark that distinguishes its list from others.
     fn scope(&self) -> &str {
         match self {
             Wanted::All => "",

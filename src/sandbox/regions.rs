@@ -22,7 +22,7 @@ pub struct Regions {
 }
 
 impl Regions {
-    /// What a call in `asked` gets in place of its answer; `None` carries it out. A call that is not signed counts as
+    /// The answer to a call in the region `asked`; `None` carries the call out. A call that is not signed counts as
     /// one in the primary region.
     pub(super) fn refusal(&self, organisation: &Organisation, asked: Option<&str>, found: &Found) -> Option<Answer> {
         let (primary, asked) = (self.primary.as_deref()?, asked?);

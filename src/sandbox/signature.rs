@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use axum::http::header;
 
-/// What a call is signed with, as far as it says.
+/// The key and region of a call's signature, if it names them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Signed<'a> {
     pub(super) access_key: Option<&'a str>,

@@ -1,7 +1,7 @@
-//! sts: who is calling, and temporary credentials, in the query protocol (a form in, XML out).
+//! sts: the caller's identity, and temporary credentials, in the query protocol (a form in, XML out).
 //!
 //! Whatever credentials a call carries, the caller is the administrator of the organization's management account, unless
-//! they are credentials that `AssumeRole` or `GetSessionToken` gave out: then it is whom they were given to.
+//! they are credentials that `AssumeRole` or `GetSessionToken` issued: then it is the principal that they were issued to.
 
 use super::generate::Dice;
 use super::now::Now;
@@ -32,7 +32,7 @@ pub(super) struct Xml {
     pub(super) text: String,
 }
 
-/// Who calls.
+/// The caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Caller {
     arn: String,

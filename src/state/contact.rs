@@ -1,6 +1,6 @@
 //! The last contact with AWS, and the throttled calls of the last hour.
 //!
-//! A contact that failed is forgotten by the next one that AWS answers, whatever it answers.
+//! Any answer of AWS clears a failed contact.
 
 use super::database::Database;
 use super::error::StateError;

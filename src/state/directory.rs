@@ -110,7 +110,7 @@ impl State {
         Ok(counts)
     }
 
-    /// The same, or since the window of the hit rate was begun anew where that was later; and whether it was.
+    /// The same, or since the start of the hit rate window if that is later; and whether it is.
     pub fn hit_window(
         &self,
         database: Option<&Database>,

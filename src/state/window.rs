@@ -1,4 +1,4 @@
-//! The beginning of a new window of the hit rate: what was counted before a recovery or a clear says nothing about the
+//! The beginning of a new window of the hit rate: counts from before a recovery or a clear do not apply to the
 //! cache after it.
 //!
 //! Hours are counted whole. The counts that the hour of the beginning already has are kept apart and subtracted.
@@ -27,7 +27,7 @@ pub fn begin_window(database: &mut Database, cache: &Path, now: UnixMillis) -> R
     })
 }
 
-/// When the window of `cache` was begun anew; `None` when it never was.
+/// The start of the window of `cache`; `None` if it was never restarted.
 pub fn window_began(database: &Database, cache: &Path) -> Result<Option<UnixMillis>, StateError> {
     if !database.has_table("hit_window")? {
         return Ok(None);
@@ -36,7 +36,7 @@ pub fn window_began(database: &Database, cache: &Path) -> Result<Option<UnixMill
     Ok(database.reader().query_row(find, [cache_number(cache)], |row| row.get(0)).optional()?)
 }
 
-/// What the hour in which the window of `cache` began had counted before that.
+/// The counts of the start hour of `cache`'s window from before the start.
 pub(super) fn before(database: &Database, cache: &Path) -> Result<Counts, StateError> {
     let mut counts = Counts::default();
     let find = "SELECT resource, outcome, n FROM hit_window_before WHERE cache = ?";

@@ -99,7 +99,7 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     output.report(&document, &page)
 }
 
-/// What could not be delivered yet, each with its channel, the reason and the next try.
+/// The kept deliveries, each with its channel, the reason and the next try.
 fn kept_lines(mut page: Page, kept: &[Kept], now: UnixMillis) -> Page {
     for delivery in kept {
         let tried = match (&delivery.reason, delivery.attempts) {
@@ -279,7 +279,7 @@ fn document(tried: &[(Channel, Result<Receipt, AlertError>)], notices: &[String]
     })
 }
 
-/// `Mail: sent to smtp.example.com:587`; a file that was written is no mail that was sent.
+/// `Mail: sent to smtp.example.com:587`; a file is written, not sent.
 fn handed_over(receipt: &Receipt, transport: Transport) -> String {
     let place = &receipt.place;
     match (receipt.channel, transport) {

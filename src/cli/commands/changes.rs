@@ -44,7 +44,7 @@ struct Writer<'o> {
     output: &'o mut Output,
     dry_run: bool,
     may_go_on: bool,
-    /// What the command line named, as AWS described it.
+    /// The objects of the command line, as AWS described them.
     named: RefCell<Vec<(Noun, Certain)>>,
 }
 
@@ -89,8 +89,8 @@ impl<'o> Writer<'o> {
         self.named.borrow_mut().push((noun, found.clone()));
     }
 
-    /// Asks before something is deleted or revoked. While the question waits, another process may rename or delete what it
-    /// names: afterwards AWS is asked again, and a difference ends the command.
+    /// Asks for confirmation before a deletion or revocation. During the prompt another process may rename or delete the
+    /// object: afterwards it is read from AWS again, and a difference ends the command.
     fn agree(&self, steps: &[Step]) -> Result<(), Failure> {
         let lines: Vec<String> = steps.iter().filter(|step| step.is_open()).map(Step::in_full).collect();
         if self.may_go_on || self.dry_run {

@@ -88,12 +88,12 @@ pub(super) const ASSIGNMENTS: &[Column] = &[
     Column::new("PermissionSetArn").extra(),
 ];
 
-/// What tells that the user or group of a row is not in the directory any more.
+/// The mark of a user or group that is no longer in the directory.
 pub(super) const STATE: &str = "PrincipalState";
 /// Its value.
 pub(super) const DELETED: &str = "deleted";
 
-/// The name that a row was given, else the id: marked where the directory does not have it any more.
+/// The name in a row, else the id, with a mark if the directory no longer has it.
 fn name_or_id(row: &Value, name: &str, id: &Value) -> String {
     match (&row[name], id.as_str().unwrap_or_default()) {
         (Value::String(name), _) => name.clone(),

@@ -220,7 +220,7 @@ fn list(
     Reader::open(globals, &args.read, output)?.show(request, &view)
 }
 
-/// Adds fields of a described principal under new names; nulls where it could not be described, and its state where it is
+/// Adds fields of a described principal under new names; null if it could not be described, and its state if it is
 /// gone.
 fn add(row: &mut Value, known: &Described<Value>, who: &(PrincipalKind, String), fields: &[(&str, &str)]) {
     for (new, old) in fields {

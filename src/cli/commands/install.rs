@@ -1,6 +1,6 @@
 //! `jobs install`: has systemd or cron run what is due.
 //!
-//! What will be written is shown before the question. A service that could not run, and a file that systemd would refuse,
+//! The files are shown before the confirmation. A service that could not run, and a file that systemd would refuse,
 //! are not written; nothing is started.
 
 mod reach;
@@ -26,7 +26,7 @@ use std::process::{Command, Stdio};
 /// By what our line in somebody's crontab is found again.
 const MARK: &str = "# awsideman jobs install";
 
-/// Where the daemon's page is, unless the configuration says so.
+/// The default address of the daemon's page.
 const PAGE: &str = "127.0.0.1:9464";
 
 /// Where something is written, and what.
@@ -125,7 +125,7 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
     output.report(&document, &next_lines(page, &plan))
 }
 
-/// The commands that matter once the files are there.
+/// The commands to use after installation.
 fn next_lines(page: Page, plan: &Plan) -> Page {
     plan.next.iter().fold(page, |page, next| page.line(format!("Next: {next}")))
 }
@@ -141,7 +141,7 @@ fn shown(plan: &Plan) -> Page {
     }
 }
 
-/// The command that is run: this program, with the choices that were made here.
+/// The command to run: this program with the current options.
 fn command(arguments: &InstallArgs, globals: &GlobalArgs, app: &App) -> Result<Vec<String>, Failure> {
     let fail = |error| Failure::new(Code::Failed, format!("the path of this program cannot be found: {error}"));
     let mut words = vec![std::env::current_exe().map_err(fail)?.display().to_string()];

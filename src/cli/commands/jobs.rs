@@ -55,7 +55,7 @@ impl Look {
         Look::at(globals, output, |app| Ok((app.jobs()?, Vec::new())))
     }
 
-    /// For what lists or looks back: a file that is broken is a notice.
+    /// For lists and histories: a broken file is a notice.
     pub(super) fn back(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
         Look::at(globals, output, |app| Ok(app.jobs_that_can_run()?))
     }

@@ -36,7 +36,7 @@ impl<'o> Reader<'o> {
         Reader::open_within(Limit::None, globals, read, output)
     }
 
-    /// The same for a walk that may make so many calls.
+    /// The same for a walk with a limit of calls.
     pub(super) fn open_within(
         limit: Limit,
         globals: &GlobalArgs,
@@ -96,7 +96,7 @@ impl<'o> Reader<'o> {
         self.known(wait(work)?)
     }
 
-    /// What the gateway came to; a name that does not exist is answered with those that are near it.
+    /// The result of the gateway; an unknown name comes back with similar names.
     pub(super) fn known<T>(&self, found: Result<T, GatewayError>) -> Result<T, Failure> {
         found.map_err(|error| {
             let near = if let GatewayError::NotFound { what } = &error { self.near(what) } else { Vec::new() };
@@ -111,7 +111,7 @@ impl<'o> Reader<'o> {
         })
     }
 
-    /// Names near the one that an error names in backquotes, after its kind.
+    /// Names similar to the one in backquotes of an error, after its kind.
     fn near(&self, what: &str) -> Vec<String> {
         let Some((noun, name)) = what.split_once(" `") else { return Vec::new() };
         let name = name.trim_end_matches('`');
@@ -146,7 +146,7 @@ impl<'o> Reader<'o> {
         })
     }
 
-    /// Prints a list that was put together here, and ends with the parts of it that could not be read.
+    /// Prints an assembled list, and ends with the parts that could not be read.
     pub(super) fn print_partial(
         self,
         (rows, failures): &(Vec<Value>, Vec<report::Failure>),

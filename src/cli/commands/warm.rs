@@ -38,7 +38,7 @@ pub(super) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -
     if args.plan { plan(&wish, &session, output) } else { carry_out(&wish, &session, output) }
 }
 
-/// Nothing can be warmed: an error, unless the command is to do nothing then.
+/// Nothing can be warmed: an error, unless `--if-enabled` is given.
 fn useless(reason: String, args: &WarmArgs, session: &Session, output: &mut Output) -> Result<(), Failure> {
     if args.if_enabled {
         let document = json!({"schema_version": 1, "outcome": "skipped", "skipped": reason, "targets": [], "calls": 0});
@@ -159,7 +159,7 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
     Err(partial)
 }
 
-/// What is missing from the cache, and when to run it again.
+/// The parts missing from the cache, and when to run the warm again.
 fn partial(warmed: &[Warmed], mut details: Vec<String>) -> Failure {
     let repeat_at = warmed.iter().flat_map(|target| &target.not_kept).filter_map(|one| one.repeat_at).max();
     let message = match app::not_kept(warmed) {
@@ -182,7 +182,7 @@ fn document_of(target: &Warmed) -> Value {
     document
 }
 
-/// How a target ended, in one word.
+/// The outcome of a target, in one word.
 fn outcome(target: &Warmed) -> &'static str {
     let has_some = target.fetched + target.fresh > 0;
     match (&target.stopped, target.failures.len(), target.not_kept.len()) {

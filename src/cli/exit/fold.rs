@@ -118,7 +118,7 @@ impl From<CacheError> for Failure {
         let message = error.to_string();
         match error {
             CacheError::Backend(inner) => {
-                // A reader that refuses the answer is no fault of the cache.
+                // A closed output is not a fault of the cache.
                 let is_output = matches!(inner, StoreError::Output(_));
                 let inner = Failure::from(inner);
                 if inner.is_quiet() || is_output { inner } else { Failure { message, ..inner } }
@@ -245,7 +245,7 @@ impl From<PrivateError> for Failure {
     }
 }
 
-/// Where to look for the instance that a region does not have.
+/// The regions to try when one has no instance.
 pub(crate) fn no_instance_hint(sso_region: Option<&str>) -> String {
     match sso_region {
         Some(region) => format!("try `--region {region}`: it is the sso_region of the profile"),

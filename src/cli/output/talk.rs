@@ -115,7 +115,7 @@ impl Talk {
         }
     }
 
-    /// Says a line of less weight, unless `--quiet`.
+    /// Prints a minor line, unless `--quiet`.
     pub fn faint(&self, text: &str) {
         if !self.quiet {
             let text = visible_lines(text);

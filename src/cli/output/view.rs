@@ -41,7 +41,7 @@ impl Column {
         Column { name, source: Source::Made(make), shown: true }
     }
 
-    /// The field of that name; a function makes of the object what people read in its place. JSON keeps the field.
+    /// The field of that name; a function formats the object for tables. JSON keeps the field.
     pub const fn told(name: &'static str, tell: fn(&Value) -> String) -> Column {
         Column { name, source: Source::Told(name, tell), shown: true }
     }

@@ -24,7 +24,7 @@ pub struct Alerts {
     /// A finding that lasts mails again after this; zero never.
     #[serde(deserialize_with = "duration")]
     pub repeat: Duration,
-    /// A job alerts after so many partial runs in a row.
+    /// A job alerts after this many partial runs in a row.
     pub partial_runs: u32,
     /// `[alerts.email]`
     pub email: Email,
@@ -52,7 +52,7 @@ pub struct Email {
     pub tls: Tls,
     /// A PEM file of certificates to trust beside the host's own.
     pub ca_file: Option<PathBuf>,
-    /// The name that EHLO says; unset: the full name of this host, or its address in brackets.
+    /// The host name in EHLO; unset: the full name of this host, or its address in brackets.
     #[serde(default, deserialize_with = "non_empty")]
     pub helo: Option<String>,
     /// How the user logs in.

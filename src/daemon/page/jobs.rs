@@ -112,8 +112,8 @@ fn lane(n: usize, job: &Listed, axis: Axis, view: &View<'_>) -> Markup {
     }
 }
 
-/// Tall for what went wrong, three quarters of that for a partial run, half for what went well, short for what was
-/// passed over.
+/// Full height for a failure, three quarters of that for a partial run, half for success, short for a
+/// skip.
 fn mark(class: &str, x: &str, height: u32) -> Markup {
     let from_middle = match class {
         "done" | "running" => height / 4,

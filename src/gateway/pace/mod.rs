@@ -37,7 +37,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const FIRST_PAUSE_OF_CONFLICT: Duration = Duration::from_secs(1);
 /// The longest pause before a repeated call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// So many calls of one command are short reads: two seconds of AWS's quota for sso-admin. What comes after them is a long
+/// Up to this many calls of one command are a short read: two seconds of AWS's quota for sso-admin. What comes after them is a long
 /// walk, which leaves the background share to others.
 const SHORT_READ: u64 = 40;
 /// A read may be silent for this part of the whole time, so that a connection that hangs leaves time for others.
@@ -75,7 +75,7 @@ pub struct Paced {
     time: Arc<dyn Time>,
     calls: Mutex<Calls>,
     waits: Waits,
-    /// Turns that were asked for.
+    /// Requested turns.
     turns: AtomicU64,
     /// Where background calls of this process queue, by row.
     queues: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -277,7 +277,7 @@ impl Paced {
         }
     }
 
-    /// Refuses to wait at a terminal for longer than `patience` because AWS asked for silence.
+    /// Refuses to wait at a terminal for longer than `patience` when AWS requests a pause.
     fn within_patience(
         &self,
         operation: &str,

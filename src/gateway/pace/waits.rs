@@ -1,4 +1,4 @@
-//! What the calls of one source wait for at this moment, for those who watch a long run.
+//! The current waits of one source's calls, to show in a long run.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
-//! What each target held at its last warm, for as long as no entry of the cache can tell.
+//! The content of each target at its last warm, for targets without an entry in the cache.
 //!
 //! An entry that a change invalidated, or that was removed after it expired, leaves nothing to compare with. This file
-//! does: of each item a hash of its identity and one of all it says. Guarantee: a file that is missing, damaged or of
+//! does: of each item a hash of its identity and one of its content. Guarantee: a file that is missing, damaged or of
 //! another version only means that there is nothing to compare with.
 
 use super::super::changes::Item;

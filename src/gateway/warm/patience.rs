@@ -1,4 +1,4 @@
-//! What a warm waits for before it fetches, and what it reports when it could not store an answer.
+//! The waits of a warm before it fetches, and its report when it could not store an answer.
 //!
 //! Guarantee: all waits for changes together take at most the patience of the warm, and an answer that was not stored
 //! is never counted as fetched.
@@ -12,15 +12,15 @@ use serde::{Serialize, Serializer};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// How often a fence is looked at.
+/// How often a fence is checked.
 const LOOK: Duration = Duration::from_millis(100);
-/// A fetch that a change overtakes is tried so often.
+/// The attempts at a fetch that a change overtakes.
 pub(super) const TRIES: u32 = 3;
 
 /// An answer that a warm did not store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotKept {
-    /// What was asked for (`the users`).
+    /// The request (`the users`).
     pub target: String,
     /// Why it is not stored.
     pub reason: String,
@@ -65,7 +65,7 @@ impl Patience {
 pub(super) enum Access {
     /// It may, and holds the flight where there is one.
     Granted(Option<Flight>),
-    /// What is stored will do by now.
+    /// The stored answer is recent enough by now.
     Stored,
     /// Another process holds the flight.
     Refused(NotKept),
@@ -78,7 +78,7 @@ impl Gateway {
         let address = Address { space: round.space, key: key.as_str() };
         loop {
             let now = self.cache().clock().now();
-            // A store that cannot tell reports its fault when the answer is to be stored.
+            // A faulty store reports its fault when the answer is to be stored.
             let standing = self.cache().store().standing(address, now).ok().filter(|standing| standing.fenced)?;
             if round.patience.is_none_or(|patience| now >= patience.end(now)) {
                 let until = standing.until.map(|until| format!(" until {}", clock::local(until))).unwrap_or_default();

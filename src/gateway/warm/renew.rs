@@ -46,7 +46,7 @@ pub(super) enum Renewed {
     Fresh,
     /// AWS was asked: so many items, and what was different.
     Fetched(u64, Changes),
-    /// What AWS says is not stored.
+    /// The answer of AWS is not stored.
     NotKept(NotKept),
 }
 
@@ -123,7 +123,7 @@ impl Gateway {
         Ok(Renewed::NotKept(NotKept::overtaken(request, "it was changed while it was being read")))
     }
 
-    /// What a request held at the last warm: its entry, or what is known of one that is gone.
+    /// What a request held at the last warm: its entry, or what is known of a removed one.
     fn last_known(&self, round: &Round<'_>, request: &Request) -> Option<Before> {
         let stored = self.before(round.space, request, round.names);
         stored.or_else(|| round.baseline?.items(request).map(Before::of))

@@ -40,7 +40,7 @@ pub(super) enum Ended {
     Would,
     /// It was not begun.
     Skipped,
-    /// It is not to be made, for this reason.
+    /// It is not made, for this reason.
     LeftOut(String),
     /// AWS is at it, or its answer is under way.
     UnderWay,
@@ -60,7 +60,7 @@ pub(super) struct Line {
     pub(super) request_id: Option<String>,
     pub(super) invalidated: u64,
     pub(super) untold: Option<CacheError>,
-    /// What the user must know now that it was made.
+    /// A notice for the user after it was made.
     pub(super) notice: Option<String>,
     check: String,
     asked: Value,

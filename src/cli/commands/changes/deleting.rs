@@ -14,10 +14,10 @@ use crate::gateway::{Certain, Change, GatewayError, Grant, Noun, PrincipalKind, 
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
-/// So many revocations are in progress together.
+/// Concurrent revocations.
 const AT_ONCE: usize = 10;
 
-/// What becomes of the assignments.
+/// The choice for the assignments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// They are revoked before the principal is deleted.
@@ -114,7 +114,7 @@ pub(super) fn delete(writer: Writer<'_>, kind: PrincipalKind, text: &str, wish: 
 }
 
 impl Writer<'_> {
-    /// Decides what becomes of the assignments, before anything is changed.
+    /// Makes the choice for the assignments before anything is changed.
     fn fate(&self, what: &str, grants: Option<&[Grant]>, wish: Wish) -> Result<Fate, Failure> {
         let (count, wish) = (grants.map_or(0, <[Grant]>::len), (wish.revoke, wish.leave_assignments));
         match wish {

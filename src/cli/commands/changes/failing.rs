@@ -15,7 +15,7 @@ pub(super) fn failure(phrase: &str, check: &str, error: GatewayError) -> Failure
     }
     match error {
         GatewayError::Refused { code, detail, request_id, .. } => refused(phrase, &code, &detail, request_id),
-        // Whether nothing was changed is not known here: other steps, or a part of this one, may have been made.
+        // Other steps, or a part of this one, may have been made: do not claim that nothing was changed.
         error @ GatewayError::ChangeFailed { .. } => Failure::from(error).hint("fix what AWS names, then run it again"),
         GatewayError::Conflict { passing: false, detail, request_id, .. } => {
             Failure::new(Code::Failed, format!("it conflicts with what is there ({phrase}): {detail}"))

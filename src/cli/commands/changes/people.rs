@@ -146,7 +146,7 @@ impl Writer<'_> {
         })
     }
 
-    /// Counts what is lost with the object that a step deletes; more than that must not be lost. `part` is the field of
+    /// Counts the losses with the object that a step deletes; the deletion must not lose more. `part` is the field of
     /// the before-image that holds the object.
     pub(super) fn with_losses(&self, step: Step, (part, object): (&str, &Certain)) -> Result<Step, Failure> {
         let Act::Make(change) = &step.act else { return Ok(step) };

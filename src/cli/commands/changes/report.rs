@@ -9,7 +9,7 @@ use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Page, Style};
 use serde_json::{Map, Value, json};
 
-/// Up to so many steps that were made are listed with the failure; the report has all of them.
+/// At most this many completed steps are listed with the failure; the report has all of them.
 const MOST_DONE: usize = 5;
 /// The ids that changes give to what they create.
 const NEW_IDS: &[&str] = &["UserId", "GroupId", "PermissionSetArn"];
@@ -31,7 +31,7 @@ impl Report {
         &self.lines
     }
 
-    /// What the user must know besides: of the run, then of single changes.
+    /// Notices for the user: about the run, then about single changes.
     pub(super) fn notices(&self) -> Vec<&str> {
         let of_lines = self.lines.iter().filter_map(|line| line.notice.as_deref());
         self.notices.iter().map(String::as_str).chain(of_lines).collect()

@@ -14,7 +14,7 @@ use crate::cli::output::Output;
 use crate::cli::session;
 use crate::gateway::{Certain, Change, Listing, Noun, SetFields};
 
-/// Up to so many accounts are provisioned one by one, so that each has its own outcome.
+/// At most this many accounts are provisioned one by one, so that each has its own outcome.
 const EACH: usize = 50;
 /// AWS provisions three at a time; an account that fails does not stop the others.
 const PROVISIONING: How = How { at_once: 3, stops: false };

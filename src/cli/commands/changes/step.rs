@@ -29,9 +29,9 @@ pub(super) struct Step {
     pub(super) losses: Vec<String>,
     /// What to type to see whether AWS did it.
     pub(super) check: String,
-    /// What AWS must still have for it to be made: what the user agreed to.
+    /// The state that AWS must still have: the user agreed to it.
     pub(super) expected: Option<Value>,
-    /// The end of the sentence that it is: `, leaving 2 assignments without a principal`.
+    /// The end of its sentence: `, leaving 2 assignments without a principal`.
     pub(super) phrase_end: String,
     /// Steps of a later stage are made only when all steps before them were.
     pub(super) stage: u8,
@@ -89,13 +89,13 @@ impl Step {
         self
     }
 
-    /// The same not to be made, and why.
+    /// The same, not made, with the reason.
     pub(super) fn left_out(mut self, why: Option<String>) -> Step {
         self.left_out = why;
         self
     }
 
-    /// Whether there is something to ask of AWS.
+    /// Whether it makes a call to AWS.
     pub(super) fn is_open(&self) -> bool {
         !self.already && self.left_out.is_none()
     }

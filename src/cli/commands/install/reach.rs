@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What a path is wanted for, as the bit of a mode.
+/// The wanted access to a path, as the bit of a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Want {
     /// To read a file, or to list a directory.
@@ -17,7 +17,7 @@ pub(super) enum Want {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) name: String,
-    /// `None` when there is no such user yet: then what everybody may do counts.
+    /// `None` if the user does not exist yet: then the permissions of others count.
     uid: Option<u32>,
     gids: Vec<u32>,
     pub(super) home: Option<String>,
@@ -63,7 +63,7 @@ impl Account {
         self.uid.is_some()
     }
 
-    /// Nothing, or what keeps the user from it: the first component of the path that does.
+    /// `Ok`, or the first component of the path that denies access.
     pub(super) fn can(&self, path: &Path, want: Want) -> Result<(), String> {
         let real = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
         for folder in real.ancestors().skip(1).collect::<Vec<_>>().into_iter().rev() {
@@ -84,7 +84,7 @@ impl Account {
     fn has(&self, found: &Metadata, want: Want) -> bool {
         let (mode, bit) = (found.mode(), want as u32);
         match self.uid {
-            // Root needs a bit for running only, and anybody's.
+            // Root needs an execute bit only, of any class.
             Some(0) => want == Want::Read || found.is_dir() || mode & 0o111 != 0,
             Some(uid) if uid == found.uid() => (mode >> 6) & bit != 0,
             _ if self.gids.contains(&found.gid()) => (mode >> 3) & bit != 0,

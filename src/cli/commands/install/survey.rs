@@ -7,10 +7,10 @@ use crate::config::{Config, FilePlace, Transport};
 use crate::jobs::{For, STANDARD_PATH};
 use std::path::{Path, PathBuf};
 
-/// What was found.
+/// The findings.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// What keeps the service from working.
+    /// Problems that keep the service from working.
     pub(super) problems: Vec<String>,
     /// Differences that need not be wrong.
     pub(super) notices: Vec<String>,
