@@ -25,27 +25,28 @@ use stub::{Seen, Stub};
 use tempfile::TempDir;
 
 /// A case with a home and two stubs of its own.
-struct Room {
+struct Fixture {
     root: TempDir,
     stubs: [(&'static str, Stub); 2],
 }
 
-impl Room {
-    fn of(case: &Case) -> Room {
-        let room = Room { root: tempfile::tempdir().unwrap(), stubs: ["stub", "other"].map(|n| (n, Stub::start())) };
+impl Fixture {
+    fn of(case: &Case) -> Fixture {
+        let fixture =
+            Fixture { root: tempfile::tempdir().unwrap(), stubs: ["stub", "other"].map(|n| (n, Stub::start())) };
         for (path, text) in case.files {
-            let path = room.home().join(path);
+            let path = fixture.home().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, room.filled(text)).unwrap();
+            std::fs::write(path, fixture.filled(text)).unwrap();
         }
-        room
+        fixture
     }
 
     fn home(&self) -> PathBuf {
         self.root.path().to_owned()
     }
 
-    /// The text with the addresses and the home of this room.
+    /// The text with the addresses and the home of this fixture.
     fn filled(&self, text: &str) -> String {
         let mut text = text.replace("{home}", self.home().to_str().unwrap());
         for (name, stub) in &self.stubs {
@@ -84,28 +85,28 @@ impl Room {
     }
 }
 
-fn ours(case: &Case, room: &Room) -> Output {
+fn ours(case: &Case, fixture: &Fixture) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_awsideman"));
-    command.env_clear().envs(room.environment(case)).current_dir(room.home()).stdin(Stdio::null());
-    command.env("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1").env("AWSIDEMAN_LOG_FILE", room.home().join("log"));
+    command.env_clear().envs(fixture.environment(case)).current_dir(fixture.home()).stdin(Stdio::null());
+    command.env("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1").env("AWSIDEMAN_LOG_FILE", fixture.home().join("log"));
     let words = ["instance", "list", "--no-cache"];
     match case.how {
         How::Nothing => command.args(words),
         How::Flag(profile) => command.args(["--profile", profile]).args(words),
         How::Variable(profile) => command.env("AWSIDEMAN_PROFILE", profile).args(words),
         How::UserFile(profile) => {
-            let folder = room.home().join(".config/awsideman");
+            let folder = fixture.home().join(".config/awsideman");
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join("config.toml"), format!("profile = {profile:?}\n")).unwrap();
             command.args(words)
         }
         How::NamedFile(profile) => {
-            let path = room.home().join("named.toml");
+            let path = fixture.home().join("named.toml");
             std::fs::write(&path, format!("profile = {profile:?}\n")).unwrap();
             command.arg("--config").arg(path).args(words)
         }
         How::Job(profile) => {
-            let folder = room.home().join("jobs");
+            let folder = fixture.home().join("jobs");
             std::fs::create_dir_all(&folder).unwrap();
             let job = format!(
                 "name = \"w\"\nkind = \"warm\"\nevery = \"1h\"\nprofiles = [{profile:?}]\n[warm]\nresources = [\"users\"]\n"
@@ -118,14 +119,14 @@ fn ours(case: &Case, room: &Room) -> Output {
 }
 
 /// Runs every case through the binary, a few at a time.
-fn run_all(cases: &[Case], rooms: &[Room]) -> Vec<Output> {
+fn run_all(cases: &[Case], fixtures: &[Fixture]) -> Vec<Output> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
             let n = next.fetch_add(1, Ordering::Relaxed);
             let Some(case) = cases.get(n) else { return done };
-            done.push((n, ours(case, &rooms[n])));
+            done.push((n, ours(case, &fixtures[n])));
         }
     };
     let mut done: Vec<(usize, Output)> = std::thread::scope(|scope| {
@@ -137,12 +138,12 @@ fn run_all(cases: &[Case], rooms: &[Room]) -> Vec<Output> {
 }
 
 /// What the AWS CLI does with all cases.
-fn reference(python: &str, cases: &[Case], rooms: &[Room]) -> Vec<Value> {
+fn reference(python: &str, cases: &[Case], fixtures: &[Fixture]) -> Vec<Value> {
     let asked: Vec<Value> = cases
         .iter()
-        .zip(rooms)
-        .map(|(case, room)| {
-            let mut environment = room.environment(case);
+        .zip(fixtures)
+        .map(|(case, fixture)| {
+            let mut environment = fixture.environment(case);
             environment.insert("AWS_MAX_ATTEMPTS".into(), "1".into());
             json!({"environment": environment, "profile": case.how.profile(), "cli": case.cli})
         })
@@ -166,12 +167,12 @@ fn rows_of_the_table() -> BTreeSet<u32> {
 #[test]
 fn the_account_the_region_and_the_endpoint_are_those_of_the_aws_cli() {
     let cases = all();
-    let rooms: Vec<Room> = cases.iter().map(Room::of).collect();
-    let outputs = run_all(&cases, &rooms);
+    let fixtures: Vec<Fixture> = cases.iter().map(Fixture::of).collect();
+    let outputs = run_all(&cases, &fixtures);
     let mut wrong = String::new();
-    for ((case, room), output) in cases.iter().zip(&rooms).zip(&outputs) {
+    for ((case, fixture), output) in cases.iter().zip(&fixtures).zip(&outputs) {
         let (seen, said) =
-            (room.seen(), String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout));
+            (fixture.seen(), String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout));
         let is_code = case.exit.is_none_or(|exit| output.status.code() == Some(exit));
         if seen != case.right || !is_code || case.says.iter().any(|text| !said.contains(text)) {
             let Case { row, name, right, says, .. } = case;
@@ -192,11 +193,11 @@ fn the_reference_does_what_the_table_says_of_it() {
         return;
     };
     let cases: Vec<Case> = all().into_iter().filter(|case| case.reference != Some("none")).collect();
-    let rooms: Vec<Room> = cases.iter().map(Room::of).collect();
-    let errors = reference(&python, &cases, &rooms);
+    let fixtures: Vec<Fixture> = cases.iter().map(Fixture::of).collect();
+    let errors = reference(&python, &cases, &fixtures);
     let mut wrong = String::new();
-    for ((case, room), error) in cases.iter().zip(&rooms).zip(&errors) {
-        let (seen, right) = (room.seen(), case.reference.unwrap_or(case.right));
+    for ((case, fixture), error) in cases.iter().zip(&fixtures).zip(&errors) {
+        let (seen, right) = (fixture.seen(), case.reference.unwrap_or(case.right));
         if seen != right {
             let _ = writeln!(wrong, "{} {}: {seen:?} for {right:?}; {error}", case.row, case.name);
         }
@@ -234,12 +235,12 @@ fn certificates_of_authorities_come_from_the_setting_that_the_aws_cli_takes() {
     .into();
     let case = Case { files, base: &[], ..all()[0] };
     let run = |variables: &[(&str, &str)], config: &str| {
-        let room = Room::of(&case);
-        std::fs::create_dir(room.home().join(".aws")).unwrap();
-        std::fs::write(room.home().join(".aws/config"), config).unwrap();
+        let fixture = Fixture::of(&case);
+        std::fs::create_dir(fixture.home().join(".aws")).unwrap();
+        std::fs::write(fixture.home().join(".aws/config"), config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_awsideman"));
-        command.env_clear().envs(&base).envs(variables.iter().copied()).env("HOME", room.home());
-        command.env("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1").env("AWSIDEMAN_LOG_FILE", room.home().join("log"));
+        command.env_clear().envs(&base).envs(variables.iter().copied()).env("HOME", fixture.home());
+        command.env("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1").env("AWSIDEMAN_LOG_FILE", fixture.home().join("log"));
         let output = command.args(["instance", "list", "--no-cache"]).output().unwrap();
         (posted(folder.path()), String::from_utf8_lossy(&output.stderr).into_owned())
     };
@@ -262,16 +263,16 @@ fn certificates_of_authorities_come_from_the_setting_that_the_aws_cli_takes() {
 #[test]
 fn info_and_doctor_name_the_source_of_the_credentials_and_one_notice_names_the_keys_that_are_not_used() {
     let keys = all().into_iter().find(|case| case.name == "a flag wins over keys").unwrap();
-    let room = Room::of(&keys);
+    let fixture = Fixture::of(&keys);
     let run = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_awsideman"));
-        command.env_clear().envs(room.environment(&keys)).args(words).stdin(Stdio::null());
-        command.env("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1").env("AWSIDEMAN_LOG_FILE", room.home().join("log"));
+        command.env_clear().envs(fixture.environment(&keys)).args(words).stdin(Stdio::null());
+        command.env("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1").env("AWSIDEMAN_LOG_FILE", fixture.home().join("log"));
         let output = command.output().unwrap();
         (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let info: Value = serde_json::from_str(&run(&["info", "--profile", "prod", "--json"]).0).unwrap();
-    let source = format!("the keys of profile `prod` in {}", room.home().join(".aws/credentials").display());
+    let source = format!("the keys of profile `prod` in {}", fixture.home().join(".aws/credentials").display());
     assert_eq!((&info["credentials"], &info["keys_not_used"]), (&json!(source), &json!(true)), "{info}");
     let info: Value = serde_json::from_str(&run(&["info", "--json"]).0).unwrap();
     assert_eq!((&info["credentials"], &info["keys_not_used"]), (&json!("AWS_ACCESS_KEY_ID"), &json!(false)), "{info}");
@@ -282,7 +283,7 @@ fn info_and_doctor_name_the_source_of_the_credentials_and_one_notice_names_the_k
         "{shown}"
     );
     // Of the first two commands one has shown it already: it is shown once for each state directory.
-    std::fs::remove_dir_all(room.home().join(".local/state/awsideman")).unwrap();
+    std::fs::remove_dir_all(fixture.home().join(".local/state/awsideman")).unwrap();
     let notice = "the profile `prod` (flag) is used, and AWS_ACCESS_KEY_ID is not";
     let words = ["instance", "list", "--no-cache", "--profile", "prod"];
     assert!(!run(&["instance", "list", "--no-cache"]).1.contains("is used, and"), "nothing changes without a profile");

@@ -15,15 +15,15 @@ const CHOOSE: &str = "change its permissions, or name another directory in the c
 pub(super) fn directory(name: &'static str, path: &Path, access: Access) -> DirectoryReading {
     let shown = path.display();
     let reading = |level, message: String, hint: &str| DirectoryReading { name, level, message, hint: hint.to_owned() };
-    let room = host::free_space(path).map(|space| format!(", {} MB free", space.free / (1024 * 1024)));
-    let room = room.unwrap_or_default();
+    let free = host::free_space(path).map(|space| format!(", {} MB free", space.free / (1024 * 1024)));
+    let free = free.unwrap_or_default();
     let found = match std::fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let parent = path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
             return match refusal(parent) {
                 None if parent.is_dir() => {
-                    reading(Level::Ok, format!("{shown} is created when it is needed{room}"), "")
+                    reading(Level::Ok, format!("{shown} is created when it is needed{free}"), "")
                 }
                 None => reading(
                     Level::Critical,
@@ -41,7 +41,7 @@ pub(super) fn directory(name: &'static str, path: &Path, access: Access) -> Dire
     };
     let (mode, us) = (found.mode() & 0o7777, rustix::process::geteuid().as_raw());
     let group = matches!(access, Access::Group(gid) if gid == found.gid());
-    let plain = format!("{shown} (mode {mode:04o}{room})");
+    let plain = format!("{shown} (mode {mode:04o}{free})");
     if !found.is_dir() {
         let what = if found.is_symlink() { "a symbolic link" } else { "not a directory" };
         let hint = "move it away, or name another directory in the configuration";

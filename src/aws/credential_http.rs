@@ -153,7 +153,7 @@ struct RecordingConnector {
 
 impl HttpConnector for RecordingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let exchange = begun(&request);
+        let exchange = started(&request);
         let service = exchange.service;
         let at = self.exchanges.begin(exchange);
         let (answer, exchanges) = (self.inner.call(request), self.exchanges.clone());
@@ -178,7 +178,7 @@ impl HttpConnector for RecordingConnector {
     }
 }
 
-fn begun(request: &HttpRequest) -> Exchange {
+fn started(request: &HttpRequest) -> Exchange {
     let uri = request.uri();
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));

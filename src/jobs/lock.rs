@@ -51,7 +51,7 @@ impl Held {
 
 /// A request of another process to the holder of a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum StopRequest {
     /// A later run takes its place.
     Replace,
     /// `jobs cancel`, by this user.
@@ -98,13 +98,13 @@ impl Lock {
     }
 
     /// The request of another process to this one.
-    pub(super) fn wish(&self) -> Option<Wish> {
-        let words = private::read(&wish(&self.path)).ok()??;
+    pub(super) fn stop_request(&self) -> Option<StopRequest> {
+        let words = private::read(&stop_path(&self.path)).ok()??;
         if words.is_empty() {
-            return Some(Wish::Replace);
+            return Some(StopRequest::Replace);
         }
         let request: Request = serde_json::from_slice(&words).ok()?;
-        (Some(request.run) == holder_of(&self.path)).then_some(Wish::Cancel(request.by))
+        (Some(request.run) == holder_of(&self.path)).then_some(StopRequest::Cancel(request.by))
     }
 
     /// Publishes what its run does at this moment.
@@ -154,12 +154,12 @@ pub(super) fn request(path: &Path, access: Access, run: &Held, by: &str) -> Resu
     let request = Request { run: run.clone(), by: by.to_owned() };
     let words =
         serde_json::to_vec(&request).map_err(|error| JobError::Lock { path: path.into(), source: error.into() })?;
-    Ok(private::replace(&wish(path), &words, access)?)
+    Ok(private::replace(&stop_path(path), &words, access)?)
 }
 
 /// Asks the holder of the lock at `path` to stop.
 pub(super) fn want(path: &Path, access: Access) -> Result<(), JobError> {
-    private::open(&wish(path), Open::ReadWrite, access)?;
+    private::open(&stop_path(path), Open::ReadWrite, access)?;
     Ok(())
 }
 
@@ -185,13 +185,13 @@ fn write(mut file: &File, holder: &Held) -> io::Result<()> {
     file.write_all(&words)
 }
 
-fn wish(path: &Path) -> PathBuf {
+fn stop_path(path: &Path) -> PathBuf {
     beside(path, ".stop")
 }
 
 fn forget_wish(path: &Path) {
     // Usually there is none.
-    let _ = std::fs::remove_file(wish(path));
+    let _ = std::fs::remove_file(stop_path(path));
 }
 
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -231,11 +231,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = path_of(root.path(), "warm", "");
         let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
-        assert_eq!(held.wish(), None);
+        assert_eq!(held.stop_request(), None);
         want(&path, Access::Owner).unwrap();
-        assert_eq!(held.wish(), Some(Wish::Replace));
+        assert_eq!(held.stop_request(), Some(StopRequest::Replace));
         drop(held);
-        assert_eq!(Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap().wish(), None);
+        assert_eq!(Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap().stop_request(), None);
     }
 
     #[test]
@@ -245,13 +245,13 @@ mod tests {
         let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
         let seen = holder(&path).unwrap();
         request(&path, Access::Owner, &seen, "ann@here").unwrap();
-        assert_eq!(held.wish(), Some(Wish::Cancel("ann@here".into())));
+        assert_eq!(held.stop_request(), Some(StopRequest::Cancel("ann@here".into())));
         drop(held);
         assert_eq!(holder(&path), None);
         // The same process id, one run later: the request comes too late and ends nothing.
         let later = Lock::try_acquire(&path, Access::Owner, &Held { since: 2_000, ..me() }).unwrap().unwrap();
         request(&path, Access::Owner, &seen, "ann@here").unwrap();
-        assert_eq!(later.wish(), None);
+        assert_eq!(later.stop_request(), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! the timeout and the grace after it began, whatever the work does; the lock of the job stays with the work itself
 //! (in its [`Stop`]), so work that cannot be stopped keeps others from starting beside it.
 
-use super::lock::Wish;
+use super::lock::StopRequest;
 use super::minutes::Minutes;
 use super::{Ending, Lock, Outcome, Run, Stop, Work, Works, stamp};
 use crate::config::{Job, Retry};
@@ -144,9 +144,9 @@ async fn asked(lock: &Lock, minutes: &Minutes) -> Cause {
             }
             published = Some(now);
         }
-        match lock.wish() {
-            Some(Wish::Replace) => return Cause::Replaced,
-            Some(Wish::Cancel(by)) => return Cause::Requested(by),
+        match lock.stop_request() {
+            Some(StopRequest::Replace) => return Cause::Replaced,
+            Some(StopRequest::Cancel(by)) => return Cause::Requested(by),
             None => {}
         }
     }

@@ -5,7 +5,7 @@
 
 use super::due::{count_from, grid};
 use super::ledger::Entry;
-use super::lock::Wish;
+use super::lock::StopRequest;
 use super::minutes::Minutes;
 use super::occurrence::fingerprint;
 use super::overlap::holder;
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 async fn cancelled(lock: &Lock) -> String {
     loop {
         tokio::time::sleep(LOOK).await;
-        if let Some(Wish::Cancel(by)) = lock.wish() {
+        if let Some(StopRequest::Cancel(by)) = lock.stop_request() {
             return by;
         }
     }

@@ -194,7 +194,7 @@ pub(super) enum Limit {
     /// This many: `--max-calls`.
     Calls(u64),
     /// The user confirms.
-    Asked,
+    Confirm,
     /// The limit of `access.max_calls`, without a terminal.
     Configured,
 }
@@ -204,7 +204,7 @@ impl Limit {
         match args.max_calls {
             Some(calls) => Limit::Calls(calls),
             None if globals.yes => Limit::None,
-            None if stdin().is_terminal() && output.talk().is_terminal() => Limit::Asked,
+            None if stdin().is_terminal() && output.talk().is_terminal() => Limit::Confirm,
             None => Limit::Configured,
         }
     }
@@ -212,7 +212,7 @@ impl Limit {
     /// The most calls.
     pub(super) fn budget(self, configured: u64) -> Option<u64> {
         match self {
-            Limit::None | Limit::Asked => None,
+            Limit::None | Limit::Confirm => None,
             Limit::Calls(calls) => Some(calls),
             Limit::Configured => Some(configured),
         }
@@ -252,7 +252,7 @@ fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Fai
             reader.progress().notice(&text);
             return Ok(());
         }
-        _ if limit != Limit::Asked => {
+        _ if limit != Limit::Confirm => {
             reader.progress().notice(&format!("this takes {cost}"));
             return Ok(());
         }

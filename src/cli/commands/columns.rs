@@ -28,7 +28,7 @@ pub(super) const GROUPS: &[Column] = &[
 ];
 
 pub(super) const MEMBERS: &[Column] = &[
-    Column::told("UserName", member_name),
+    Column::formatted("UserName", member_name),
     Column::new("DisplayName"),
     Column::at("UserId", "MemberId.UserId"),
     Column::new("MembershipId").extra(),
@@ -36,7 +36,7 @@ pub(super) const MEMBERS: &[Column] = &[
 ];
 
 pub(super) const MEMBERSHIPS: &[Column] = &[
-    Column::told("GroupName", |row| name_or_id(row, "GroupName", &row["GroupId"])),
+    Column::formatted("GroupName", |row| name_or_id(row, "GroupName", &row["GroupId"])),
     Column::new("GroupDescription"),
     Column::new("GroupId"),
     Column::new("MembershipId").extra(),
@@ -81,9 +81,9 @@ pub(super) const INSTANCES: &[Column] = &[
 pub(super) const ASSIGNMENTS: &[Column] = &[
     Column::new("AccountName"),
     Column::new("AccountId"),
-    Column::told("PermissionSetName", permission_set_name),
+    Column::formatted("PermissionSetName", permission_set_name),
     Column::new("PrincipalType"),
-    Column::told("PrincipalName", |row| name_or_id(row, "PrincipalName", &row["PrincipalId"])),
+    Column::formatted("PrincipalName", |row| name_or_id(row, "PrincipalName", &row["PrincipalId"])),
     Column::new("PrincipalId").extra(),
     Column::new("PermissionSetArn").extra(),
 ];

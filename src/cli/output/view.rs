@@ -22,7 +22,7 @@ pub struct Column {
 enum Source {
     Path(&'static str),
     Made(fn(&Value) -> String),
-    Told(&'static str, fn(&Value) -> String),
+    Formatted(&'static str, fn(&Value) -> String),
 }
 
 impl Column {
@@ -42,8 +42,8 @@ impl Column {
     }
 
     /// The field of that name; a function formats the object for tables. JSON keeps the field.
-    pub const fn told(name: &'static str, tell: fn(&Value) -> String) -> Column {
-        Column { name, source: Source::Told(name, tell), shown: true }
+    pub const fn formatted(name: &'static str, format: fn(&Value) -> String) -> Column {
+        Column { name, source: Source::Formatted(name, format), shown: true }
     }
 
     /// The same column, printed only when it is chosen.
@@ -56,7 +56,7 @@ impl Column {
     pub fn value(&self, of: &Value) -> Value {
         match self.source {
             Source::Path("") => of.clone(),
-            Source::Path(path) | Source::Told(path, _) => {
+            Source::Path(path) | Source::Formatted(path, _) => {
                 of.pointer(&format!("/{}", path.replace('.', "/"))).cloned().unwrap_or(Value::Null)
             }
             Source::Made(make) => Value::String(make(of)),
@@ -66,7 +66,7 @@ impl Column {
     /// Its value in one object, as text.
     pub fn text(&self, of: &Value) -> String {
         match self.source {
-            Source::Told(_, tell) => tell(of),
+            Source::Formatted(_, format) => format(of),
             Source::Path(_) | Source::Made(_) => text(&self.value(of)),
         }
     }
@@ -218,8 +218,8 @@ mod tests {
         assert_eq!(texts, ["al", "Al", "a@b", "2"]);
         assert_eq!(COLUMNS[2].text(&json!({})), "");
         assert_eq!(Column::at("Arn", "").text(&json!("arn:x")), "arn:x");
-        let told = Column::told("UserName", |_| "for people".into());
-        assert_eq!((told.value(&json!({})), told.text(&json!({}))), (Value::Null, "for people".into()));
+        let formatted = Column::formatted("UserName", |_| "for people".into());
+        assert_eq!((formatted.value(&json!({})), formatted.text(&json!({}))), (Value::Null, "for people".into()));
         assert_eq!(text(&json!(["a", 1])), "a, 1");
         assert_eq!(text(&json!([{"a": 1}])), r#"[{"a":1}]"#);
     }

@@ -7,7 +7,7 @@ use super::Writer;
 use super::course::How;
 use super::people::{GROUP, USER, check, revision};
 use super::step::{Step, quoted};
-use crate::cli::args::people::Orphans as Wish;
+use crate::cli::args::people::Orphans as OrphanFlags;
 use crate::cli::ask::{can_ask, choose};
 use crate::cli::exit::{Code, Failure};
 use crate::gateway::{Certain, Change, GatewayError, Grant, Noun, PrincipalKind, Request};
@@ -19,7 +19,7 @@ const AT_ONCE: usize = 10;
 
 /// The choice for the assignments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum OrphanPolicy {
     /// They are revoked before the principal is deleted.
     Revoked,
     /// They stay in AWS.
@@ -32,7 +32,7 @@ enum Fate {
 pub(super) struct Remaining {
     kind: PrincipalKind,
     principal: String,
-    fate: Fate,
+    orphan_policy: OrphanPolicy,
     revoked: Vec<Grant>,
     /// Names of permission sets by ARN, for the commands.
     names: HashMap<String, String>,
@@ -56,7 +56,7 @@ impl Remaining {
             (true, 1) => "remains",
             (true, _) => "remain",
         };
-        let text = if self.fate == Fate::Undecided {
+        let text = if self.orphan_policy == OrphanPolicy::Undecided {
             format!(
                 "{n} {verb} without a principal: pass --revoke to revoke them first, --leave-assignments to keep them"
             )
@@ -83,7 +83,7 @@ impl Remaining {
 }
 
 /// Deletes a user or a group.
-pub(super) fn delete(writer: Writer<'_>, kind: PrincipalKind, text: &str, wish: Wish) -> Result<(), Failure> {
+pub(super) fn delete(writer: Writer<'_>, kind: PrincipalKind, text: &str, flags: OrphanFlags) -> Result<(), Failure> {
     let object = writer.certain(Noun::from(kind), text)?;
     let (id, revision) = (object.id.clone(), revision(&object));
     let (change, part, fields) = match kind {
@@ -95,18 +95,18 @@ pub(super) fn delete(writer: Writer<'_>, kind: PrincipalKind, text: &str, wish: 
     let mut step = writer.with_losses(step.about(fields, &object), (part, &object))?;
     let before = step.expected.clone().unwrap_or_default();
     let grants = grants(kind, &object.id, &before);
-    let fate = writer.fate(&format!("{word} {}", object.words()), grants.as_deref(), wish)?;
+    let orphan_policy = writer.orphan_policy(&format!("{word} {}", object.words()), grants.as_deref(), flags)?;
     let grants = grants.unwrap_or_default();
     let names = writer.names(&grants)?;
-    let revoked = if fate == Fate::Revoked { grants.clone() } else { Vec::new() };
-    if fate == Fate::Left && !grants.is_empty() {
+    let revoked = if orphan_policy == OrphanPolicy::Revoked { grants.clone() } else { Vec::new() };
+    if orphan_policy == OrphanPolicy::Left && !grants.is_empty() {
         step.phrase_end = match grants.len() {
             1 => ", leaving 1 assignment without a principal".to_owned(),
             n => format!(", leaving {n} assignments without a principal"),
         };
     }
     let mut steps: Vec<Step> = revoked.iter().map(|grant| revocation(grant, &object, &names)).collect();
-    step.remaining = Some(Remaining { kind, principal: object.id.clone(), fate, revoked, names });
+    step.remaining = Some(Remaining { kind, principal: object.id.clone(), orphan_policy, revoked, names });
     step.stage = 1;
     steps.push(step);
     writer.agree(&steps)?;
@@ -115,18 +115,18 @@ pub(super) fn delete(writer: Writer<'_>, kind: PrincipalKind, text: &str, wish: 
 
 impl Writer<'_> {
     /// Makes the choice for the assignments before anything is changed.
-    fn fate(&self, what: &str, grants: Option<&[Grant]>, wish: Wish) -> Result<Fate, Failure> {
-        let (count, wish) = (grants.map_or(0, <[Grant]>::len), (wish.revoke, wish.leave_assignments));
-        match wish {
+    fn orphan_policy(&self, what: &str, grants: Option<&[Grant]>, flags: OrphanFlags) -> Result<OrphanPolicy, Failure> {
+        let (count, flags) = (grants.map_or(0, <[Grant]>::len), (flags.revoke, flags.leave_assignments));
+        match flags {
             (true, _) if grants.is_none() => {
                 let message = format!("--revoke: the assignments of {what} cannot be listed with this login");
                 let hint = "run it from the management account, or pass --leave-assignments to keep them";
                 return Err(Failure::new(Code::Refused, message).hint(hint));
             }
-            (true, _) => return Ok(Fate::Revoked),
-            (_, true) => return Ok(Fate::Left),
-            _ if count == 0 => return Ok(Fate::Left),
-            _ if self.dry_run => return Ok(Fate::Undecided),
+            (true, _) => return Ok(OrphanPolicy::Revoked),
+            (_, true) => return Ok(OrphanPolicy::Left),
+            _ if count == 0 => return Ok(OrphanPolicy::Left),
+            _ if self.dry_run => return Ok(OrphanPolicy::Undecided),
             _ => {}
         }
         let n = if count == 1 { "1 assignment".to_owned() } else { format!("{count} assignments") };
@@ -136,7 +136,7 @@ impl Writer<'_> {
             return Err(Failure::new(Code::Usage, message).hint(hint));
         }
         let question = format!("{what}: {n} would stay behind as orphans; revoke them first");
-        Ok(if choose(&question, self.output)? { Fate::Revoked } else { Fate::Left })
+        Ok(if choose(&question, self.output)? { OrphanPolicy::Revoked } else { OrphanPolicy::Left })
     }
 
     /// Names of the permission sets and accounts of assignments, by id; what cannot be read keeps its id.
@@ -186,7 +186,7 @@ fn revocation(grant: &Grant, principal: &Certain, names: &HashMap<String, String
 mod tests {
     use super::*;
 
-    fn remaining(fate: Fate, revoked: &[&str]) -> Remaining {
+    fn remaining(orphan_policy: OrphanPolicy, revoked: &[&str]) -> Remaining {
         let names = HashMap::from([("arn:1".to_owned(), "Read Only".to_owned())]);
         let grant = |account: &&str| Grant {
             account: (*account).to_owned(),
@@ -197,7 +197,7 @@ mod tests {
         Remaining {
             kind: PrincipalKind::User,
             principal: "u".into(),
-            fate,
+            orphan_policy,
             revoked: revoked.iter().map(grant).collect(),
             names,
         }
@@ -210,16 +210,16 @@ mod tests {
 
     #[test]
     fn what_remains_is_counted_without_what_was_revoked_and_has_its_command() {
-        let (count, text) = remaining(Fate::Left, &[]).count(&before(&["1", "2"]), true);
+        let (count, text) = remaining(OrphanPolicy::Left, &[]).count(&before(&["1", "2"]), true);
         let expected = "2 assignments remain without a principal; revoke with:\nawsideman assignment revoke 'Read Only' u \
                         --accounts 1,2 --principal-type USER";
         assert_eq!((count, text.as_deref()), (Some(2), Some(expected)));
-        assert_eq!(remaining(Fate::Revoked, &["1", "2"]).count(&before(&["1", "2"]), true), (Some(0), None));
-        let (count, text) = remaining(Fate::Left, &["1"]).count(&before(&["1", "2"]), true);
+        assert_eq!(remaining(OrphanPolicy::Revoked, &["1", "2"]).count(&before(&["1", "2"]), true), (Some(0), None));
+        let (count, text) = remaining(OrphanPolicy::Left, &["1"]).count(&before(&["1", "2"]), true);
         assert!(count == Some(1) && text.unwrap().starts_with("1 assignment remains"));
-        let (count, text) = remaining(Fate::Undecided, &[]).count(&before(&["1"]), false);
+        let (count, text) = remaining(OrphanPolicy::Undecided, &[]).count(&before(&["1"]), false);
         assert!(count == Some(1) && text.unwrap().contains("--leave-assignments"));
-        let (count, text) = remaining(Fate::Left, &[]).count(&json!({"Assignments": null}), true);
+        let (count, text) = remaining(OrphanPolicy::Left, &[]).count(&json!({"Assignments": null}), true);
         assert!(count.is_none() && text.unwrap().starts_with("not known"));
     }
 }
