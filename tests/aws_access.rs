@@ -1,5 +1,5 @@
-//! The account, the region and the endpoint that are asked, next to what the AWS CLI and botocore do with the same files and
-//! the same variables: every row of docs/aws-access.md is a case.
+//! The account, the region and the endpoint in use, compared with the AWS CLI and botocore on the same files and
+//! variables: every row of docs/aws-access.md is a case.
 //!
 //! Needs a Python with the AWS CLI, named by `AWSIDEMAN_TEST_PYTHON`; without it the reference is skipped, in CI that fails.
 
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use stub::{Seen, Stub};
 use tempfile::TempDir;
 
-/// A case with a home and two stubs of its own.
+/// A case with its own home and two stubs.
 struct Fixture {
     root: TempDir,
     stubs: [(&'static str, Stub); 2],
@@ -71,7 +71,7 @@ impl Fixture {
         environment
     }
 
-    /// `KEY REGION WHERE`, or `error` when no service was asked.
+    /// `KEY REGION WHERE`, or `error` if no service was called.
     fn seen(&self) -> String {
         for (name, stub) in &self.stubs {
             match stub.seen() {
@@ -137,7 +137,7 @@ fn run_all(cases: &[Case], fixtures: &[Fixture]) -> Vec<Output> {
     done.into_iter().map(|(_, output)| output).collect()
 }
 
-/// What the AWS CLI does with all cases.
+/// The results of the AWS CLI for all cases.
 fn reference(python: &str, cases: &[Case], fixtures: &[Fixture]) -> Vec<Value> {
     let asked: Vec<Value> = cases
         .iter()
@@ -205,7 +205,7 @@ fn the_reference_does_what_the_table_says_of_it() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// The key that signed what an HTTPS server was sent; none when it was sent nothing.
+/// The key that signed the request to an HTTPS server; none without a request.
 fn posted(folder: &Path) -> Option<String> {
     let posts = std::fs::read_to_string(folder.join("posts.jsonl")).unwrap_or_default();
     let _ = std::fs::remove_file(folder.join("posts.jsonl"));
@@ -282,7 +282,7 @@ fn info_and_doctor_name_the_source_of_the_credentials_and_one_notice_names_the_k
         shown.contains("from the keys of profile `prod`") && shown.contains("AWS_ACCESS_KEY_ID is set and not used"),
         "{shown}"
     );
-    // Of the first two commands one has shown it already: it is shown once for each state directory.
+    // One of the first two commands has printed it: it appears once for each state directory.
     std::fs::remove_dir_all(fixture.home().join(".local/state/awsideman")).unwrap();
     let notice = "the profile `prod` (flag) is used, and AWS_ACCESS_KEY_ID is not";
     let words = ["instance", "list", "--no-cache", "--profile", "prod"];

@@ -47,7 +47,7 @@ impl Desk {
             ("PATH", &std::env::var("PATH").unwrap()),
             ("AWS_REGION", "us-east-1"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
-            // The delay has tests of its own; here every run counts.
+            // Other tests cover the delay; here every run counts.
             ("AWSIDEMAN_ALERTS_RECOVERY_DELAY", "0"),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();

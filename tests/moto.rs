@@ -2,8 +2,8 @@
 //!
 //! Neighbours: `moto/seed.py` creates an organisation with boto3 and says what it made. Needs a Python with
 //! `moto[server]` and boto3, named by `AWSIDEMAN_TEST_PYTHON`; without it the test is skipped, in CI it fails.
-//! What moto answers wrongly (who is provisioned where, missing operations) is asked through the binary, which must not
-//! take it for the truth.
+//! What moto answers wrongly (who is provisioned where, missing operations) is read through the binary, which must not
+//! trust it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 

@@ -18,8 +18,8 @@ const PAIRS: usize = 100;
 const TOGETHER: usize = 8;
 
 impl Gateway {
-    /// The pairs as they were found or, where the provisioned lists are empty although there are assignments, all pairs of the
-    /// filter.
+    /// The pairs as they were found or, if the provisioned lists are empty although there are assignments, all pairs of
+    /// the filter.
     pub(super) async fn cross_checked(
         &self,
         found: Pairs,

@@ -13,8 +13,8 @@ pub fn action_of(operation: &str) -> String {
     format!("{}:{name}", service(api_of(operation)))
 }
 
-/// The actions of Identity Center in the management account with the permissions of the caller; in every other account it uses its
-/// own service-linked role.
+/// The actions of Identity Center in the management account with the permissions of the caller; in every other account
+/// it uses its own service-linked role.
 const MANAGEMENT_ACCOUNT_ROLES: &[&str] = &[
     "iam:AttachRolePolicy",
     "iam:CreateRole",

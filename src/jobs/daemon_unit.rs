@@ -13,8 +13,7 @@ impl Service {
         let is_host = self.whom == For::Host;
         let user = if is_host { "" } else { " --user" };
         let mut text = format!(
-            "# Stays and runs jobs as they fall due. In place of {SERVICE}.timer, not together with it (together they do no harm: one\n\
-             # of the two finds nothing to do).\n#\n\
+            "# Runs jobs as they fall due. Use it instead of {SERVICE}.timer; if both are active, one of them finds nothing to do.\n#\n\
              #   systemctl{user} daemon-reload && systemctl{user} enable --now {DAEMON}.service\n\
              #   systemctl{user} reload {DAEMON}.service     # reads the configuration again; a broken one leaves the last good in use\n\
              #   systemctl{user} status {DAEMON}.service     # shows the last run, and where the status page is\n#\n"
@@ -24,11 +23,11 @@ impl Service {
         let _ = write!(
             text,
             "[Unit]\nDescription=awsideman: runs jobs as they fall due\nDocumentation=man:awsideman-jobs-daemon(1)\n{}\
-             # Restarts that help nothing end after five in ten minutes, and OnFailure= is started.\n\
+             # After five restarts in ten minutes, systemd gives up and starts OnFailure=.\n\
              StartLimitIntervalSec=10min\nStartLimitBurst=5\n# OnFailure=notify-operator@%n.service\n\n\
              [Service]\nType=notify\nNotifyAccess=main\nExecStart={}\nExecReload=/bin/kill -HUP $MAINPID\n\
-             # The loop gives a sign of life every 20 seconds; one that hangs is killed and started again. The ledger and the locks\n\
-             # know what the killed one left.\nWatchdogSec=60s\nRestart=on-failure\nRestartSec=10s\n\
+             # The daemon sends a watchdog signal every 20 seconds; systemd restarts a daemon that hangs. The ledger and the locks\n\
+             # keep its state.\nWatchdogSec=60s\nRestart=on-failure\nRestartSec=10s\n\
              # 2: the configuration is wrong, which no restart fixes.\nRestartPreventExitStatus=2\n\
              # 130: a run did not end within its grace when the daemon was stopped.\nSuccessExitStatus=130\n\
              # Running jobs get `jobs.grace`, and mails are sent after it; the daemon asks for more when that is set higher.\n\

@@ -42,7 +42,7 @@ impl Desk {
             ("AWS_REGION", "us-east-1"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("AWS_MAX_ATTEMPTS", "1"),
-            // The delay has tests of its own; here every run counts.
+            // Other tests cover the delay; here every run counts.
             ("AWSIDEMAN_ALERTS_RECOVERY_DELAY", "0"),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -138,7 +138,7 @@ impl Desk {
         self.run_words(&words.split_whitespace().collect::<Vec<_>>())
     }
 
-    /// The same, with the clock so far ahead.
+    /// The same, with the clock ahead by `offset`.
     pub(crate) fn run_at(&self, offset: &str, words: &str) -> Ran {
         let mut command = self.command(&words.split_whitespace().collect::<Vec<_>>());
         Ran::of(&command.env("AWSIDEMAN_DEBUG_CLOCK_OFFSET", offset).output().unwrap())

@@ -1,4 +1,4 @@
-//! Mail servers that want something: a full host name, a token; and addresses as people write them.
+//! Mail servers with requirements (a full host name, a token), and addresses as users write them.
 
 use crate::desk::{Desk, subject};
 use crate::servers::{Server, python};
@@ -81,7 +81,7 @@ fn one_parser_judges_addresses_in_files_and_variables_and_what_it_takes_arrives(
     let Some(python) = python() else { return };
     let mut desk = Desk::new(&[]);
     let server = Server::smtp(&python, desk.root.path(), "plain", 0);
-    // (in a list of a file, in a variable; what is said)
+    // (in a list of a file, in a variable; the message)
     for (file, variable, words) in [
         (r#"["Müller, Ops <a@b>"]"#, "Müller, Ops <a@b>", "quotes"),
         (r#"["a@x;b@x"]"#, "a@x;b@x", "separate addresses with commas"),
@@ -116,7 +116,7 @@ fn one_parser_judges_addresses_in_files_and_variables_and_what_it_takes_arrives(
         assert_eq!(mail["to"], json!(["a@xn--bcher-kva.example", "second@example.com"]));
         assert!(mail["headers"]["To"].as_str().unwrap().contains("Müller, Ops"), "{mail}");
     }
-    // The sender is blamed for what is wrong with the sender.
+    // A refused sender is reported as such.
     desk.set("AWSIDEMAN_ALERTS_EMAIL_FROM", "gone@example.com");
     let refused = desk.run("alerts test");
     assert!(refused.err.contains("refused the sender gone@example.com"), "{refused:?}");

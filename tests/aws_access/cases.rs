@@ -1,6 +1,6 @@
-//! The cases: files, variables and a profile, and what must be asked with which key.
+//! The cases: files, variables and a profile, and the expected call with its key.
 
-/// How the profile is asked for.
+/// How the profile is chosen.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum How {
     Nothing,
@@ -40,11 +40,11 @@ pub(crate) struct Case {
     pub(crate) base: Pairs,
     pub(crate) variables: Pairs,
     pub(crate) how: How,
-    /// `KEY REGION WHERE`, the host that a proxy was asked for, or `error`.
+    /// `KEY REGION WHERE`, the host of a proxy request, or `error`.
     pub(crate) right: &'static str,
-    /// What the reference does, where that differs; `none` where it cannot be tried.
+    /// The result of the reference if it differs; `none` if it cannot be tried.
     pub(crate) reference: Option<&'static str>,
-    /// Whether the AWS CLI itself is asked, and not only botocore.
+    /// Whether the AWS CLI itself runs, and not only botocore.
     pub(crate) cli: bool,
     /// Texts of our messages.
     pub(crate) says: &'static [&'static str],
@@ -129,7 +129,7 @@ pub(crate) fn all() -> Vec<Case> {
     [profiles(), sources(), regions(), endpoints(), hosts(), proxies(), certificates()].concat()
 }
 
-/// Which profile, and whether it wins over the keys of the environment.
+/// Which profile, and whether it takes precedence over the keys of the environment.
 fn profiles() -> Vec<Case> {
     const WHEN_BOTH: Pairs = &[("AWS_ACCESS_KEY_ID", "ENV"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_PROFILE", "prod")];
     vec![
@@ -427,7 +427,7 @@ fn hosts() -> Vec<Case> {
     ]
 }
 
-/// Which way: the stub is asked over TLS, which it does not speak, so that only a proxy sees the call.
+/// Which route: the stub is called over TLS, which it does not speak, so that only a proxy sees the call.
 fn proxies() -> Vec<Case> {
     const TLS: Pairs = &[
         ("AWS_ENDPOINT_URL", "{stub_tls}"),

@@ -1,4 +1,4 @@
-"""Asks botocore, and where a case wants it the AWS CLI itself, for the calls of all cases, in one process.
+"""Makes the calls of all cases with botocore, and in some cases with the AWS CLI itself, in one process.
 
 Reads a list of `{"environment": {...}, "profile": ..., "cli": bool}` from stdin; writes a list of errors (null for none).
 The stubs on the other side record who signed.

@@ -1,7 +1,7 @@
-//! A small server that stands in for every AWS service, for the metadata services and for a proxy.
+//! A stub server for every AWS service, for the metadata services and for a proxy.
 //!
-//! Guarantee: the last call that was signed, or the last host that a proxy was asked for, is recorded. The access key that
-//! it gives out names how it was got: `A>role/B` is the role B, assumed with the key A.
+//! Guarantee: the last call that was signed, or the last host of a proxy request, is recorded. The access key that
+//! it issues names its source: `A>role/B` is the role B, assumed with the key A.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ pub(crate) struct Seen {
     pub(crate) key: Option<String>,
     /// The region that it was signed for.
     pub(crate) region: Option<String>,
-    /// The host that the proxy was asked for.
+    /// The host of the proxy request.
     pub(crate) host: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl Request {
     /// The access key and the region that the request is signed with.
     fn signed(&self) -> Option<(String, String)> {
         let (_, rest) = self.header("authorization").split_once("Credential=")?;
-        // KEY/DATE/REGION/SERVICE/aws4_request, and a key of ours may have a slash.
+        // KEY/DATE/REGION/SERVICE/aws4_request, and our key may have a slash.
         let mut parts = rest.split(',').next()?.rsplitn(5, '/');
         let region = parts.nth(2)?.to_owned();
         Some((parts.nth(1)?.to_owned(), region))
@@ -99,7 +99,7 @@ fn read(stream: &TcpStream) -> Option<Request> {
 fn serve(mut stream: &TcpStream, log: &Mutex<Seen>) {
     let Some(request) = read(stream) else { return };
     let (status, body) = answer(&request, log);
-    // A client that has gone is no fault of the server.
+    // A client may have closed the connection.
     let _ = write!(
         stream,
         "HTTP/1.1 {status} Status\r\nx-aws-ec2-metadata-token-ttl-seconds: 300\r\ncontent-length: {}\r\n\

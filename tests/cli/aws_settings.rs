@@ -1,4 +1,4 @@
-//! Regions, endpoints and texts of the AWS settings: what is refused before a request is made, and which namespace an
+//! Regions, endpoints and texts of the AWS settings: errors before any request, and which namespace an
 //! instance has.
 
 use super::credential_services::{Request, Server};
@@ -89,7 +89,7 @@ fn an_instance_in_another_region_is_looked_for_where_the_sso_login_is() {
     ask(&home, &empty, "user list", &[]).code(2).stderr_has("name it with `--region REGION`");
 }
 
-/// One instance whose primary region is us-east-1, with one user whose name can be changed; and what was asked.
+/// One instance whose primary region is us-east-1, with one user whose name can be changed; and its requests.
 fn instance() -> (Server, Arc<Mutex<Vec<Request>>>) {
     let (name, asked) = (Mutex::new("Ada".to_owned()), Arc::new(Mutex::new(Vec::new())));
     let log = Arc::clone(&asked);

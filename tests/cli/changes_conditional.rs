@@ -1,4 +1,4 @@
-//! Changes are conditional: what a question named, or a command read, is what is changed, or nothing is.
+//! Changes are conditional: a change applies to the state that was confirmed or read, or not at all.
 
 use super::run::World;
 use super::tty::Tty;

@@ -1,5 +1,5 @@
-//! Failures of the services that give credentials: class, exit code, the service and host in the message, and how often
-//! each is asked.
+//! Failures of the services that issue credentials: class, exit code, the service and host in the message, and how often
+//! each is called.
 
 use super::home::Home;
 use super::run::Ran;
@@ -129,7 +129,7 @@ fn sha1(text: &str) -> String {
     })
 }
 
-/// Asks for users where every service that gives credentials is `server`.
+/// Lists users with `server` as every service that issues credentials.
 fn ask(home: &Home, way: &str, server: &Server, more: &[(&str, &str)]) -> Ran {
     let url = format!("http://{}", server.host);
     let mut command = home.command("user list");

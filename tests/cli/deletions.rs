@@ -1,4 +1,4 @@
-//! `user delete` and `group delete` say what becomes of assignments, which AWS keeps.
+//! `user delete` and `group delete` report the assignments, which AWS keeps.
 
 use super::run::{Ran, World};
 use super::tty::Tty;
@@ -90,7 +90,7 @@ fn without_a_decision_nothing_is_deleted_and_with_one_the_count_is_true() {
         world.shell(&format!("{command} --yes")).ok().stdout_has("done      revoke");
         assert_eq!(stage.assignments(id), 0);
     }
-    // Without assignments `--yes` is enough, and nothing is said about them.
+    // Without assignments `--yes` is enough, and no message mentions them.
     world.run(["group", "create", "--name", "Empty"]).ok();
     let ran = world.run(["group", "delete", "Empty", "--yes", "--json"]).ok();
     assert_eq!((&ran.json()["results"][0]["RemainingAssignments"], notices(&ran)), (&json!(0), "[]".to_owned()));

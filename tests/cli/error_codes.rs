@@ -1,4 +1,4 @@
-//! The exit code of each error that AWS answers with, row by row of the table in the code.
+//! The exit code of each AWS error, row by row of the table in the code.
 
 use super::credential_services::Server;
 use super::home::Home;

@@ -1,4 +1,4 @@
-//! One judgement of health: twelve states, each seen alike by status, health, Nagios, doctor, alerts, page and metrics.
+//! One list of health checks: twelve states, each reported alike by status, health, Nagios, doctor, alerts, page and metrics.
 //!
 //! A state that this host cannot inject is reported as SKIPPED.
 
@@ -14,11 +14,11 @@ const WARM: &str = "name = \"warm\"\nkind = \"warm\"\nevery = \"1h\"\nenabled = 
     resources = [\"users\", \"accounts\", \"permission-sets\", \"assignments\"]\n";
 const FIRST: &str = "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=";
 
-/// One state, and what every view must say of it.
+/// One state, and its expected report in every view.
 struct State {
     name: &'static str,
     inject: fn(&mut World),
-    /// The check that says it.
+    /// The check that reports it.
     key: &'static str,
     /// `critical` or `warn`.
     level: &'static str,
@@ -277,7 +277,7 @@ fn daemon_agrees(state: &State, address: &str) {
     assert!(body(address, "/metrics").contains(&figure), "{name}: {figure}");
 }
 
-/// A home that cannot be written: what changes the state is refused, what reads names the directory.
+/// A home that cannot be written: a change of state is refused, a read names the directory.
 #[test]
 fn an_unwritable_home_is_critical_and_nothing_is_changed_in_another_directory() {
     if !may_mount() {

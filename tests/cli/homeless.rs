@@ -1,6 +1,6 @@
-//! Without a usable home: what changes something is refused with 2, what reads names the directory and goes on.
+//! Without a usable home: a change is refused with 2, a read names the directory and continues.
 //!
-//! Root has the directories of the system then; `nobody` stands for everybody else.
+//! Root uses the system directories; the user `nobody` represents other users.
 
 use super::run::{Ran, World};
 use std::os::unix::fs::PermissionsExt;

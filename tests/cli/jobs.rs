@@ -124,7 +124,7 @@ fn a_broken_job_file_is_told_with_file_and_key_wherever_all_jobs_are_looked_at()
     let broken = [("AWSIDEMAN_JOBS_DIR", folder.as_str())];
     for words in ["jobs validate", "jobs list", "jobs next", "jobs simulate", "jobs daemon"] {
         let ran = home.run_with(words, &broken);
-        // A list shows the valid ones, and what is wrong with the others.
+        // A list shows the valid ones, and the problems of the others.
         let (code, shown) = if words == "jobs list" { (0, "tidy") } else { (2, "") };
         assert!(ran.exit == code && ran.stdout.contains(shown), "{words}: {ran:?}");
         for part in ["10-x.toml:3: every", "`soon`", "20-y.toml:2: kind", "`polish`"] {

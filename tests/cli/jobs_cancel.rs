@@ -1,4 +1,4 @@
-//! A run that another process has: what it does, ending it, and what is reported when it hangs.
+//! A run in another process: its progress, canceling it, and the report if it hangs.
 
 use super::run::{Ran, World};
 use super::spoken::PATIENCE;

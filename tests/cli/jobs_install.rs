@@ -1,4 +1,4 @@
-//! `jobs install`: what the service will find other than this shell, and what is refused.
+//! `jobs install`: differences between the service and this shell, and refusals.
 
 use super::run::World;
 

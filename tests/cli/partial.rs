@@ -115,7 +115,7 @@ fn a_job_that_loses_an_account_is_partial_everywhere_and_alerts_once_after_two_r
     let lost = run["detail"]["lost"]["targets"].to_string();
     assert!(lost.contains(&accounts[1]) && lost.contains(&accounts[2]), "{run}");
 
-    // A complete run ends it: silent, and one mail that it is over.
+    // A complete run ends it: silent, and one mail that it is resolved.
     world.later("45m").release();
     world.run(["jobs", "run"]).ok().silent();
     assert_eq!(mails(&world).len(), 2);
@@ -237,7 +237,7 @@ fn a_diff_reports_the_real_change_when_the_list_was_lost_or_invalidated_meanwhil
         (count("added"), count("removed"), count("changed"), found["changes"]["first"].as_bool().unwrap())
     };
 
-    // A change of ours invalidates the list: only that change is reported.
+    // Our own change invalidates the list: only that change is reported.
     world.run(["user", "update", &name, "--display-name", "Renamed", "--yes"]).ok();
     let ran = warm(&world).ok();
     assert_eq!(changes(ran.clone(), "users"), (0, 0, 1, false), "{ran:?}");

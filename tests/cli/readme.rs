@@ -1,4 +1,4 @@
-//! Runs the README: every console block in order in one home, and compares what is printed with what the README shows.
+//! Runs the README: every console block in order in one home, and compares the output with the README.
 //!
 //! `UPDATE=1 cargo test --test cli readme` writes the printed output into the README.
 
@@ -71,7 +71,7 @@ impl Reader {
     }
 }
 
-/// A line without what differs from run to run: times, free space, the name of a mail, the width of columns.
+/// A line without the parts that differ from run to run: times, free space, the name of a mail, the width of columns.
 fn comparable(line: &str) -> String {
     let is_time = |word: &str| {
         let number = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());

@@ -1,4 +1,4 @@
-//! Names in answers: deleted principals, what comes through groups, spellings, near names, and names that cannot be read.
+//! Names in answers: deleted principals, assignments through groups, spellings, near names, and names that cannot be read.
 
 use super::run::World;
 use awsideman::sandbox::{Rule, Shape};

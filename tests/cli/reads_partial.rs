@@ -1,4 +1,4 @@
-//! Reads that end before their end: parts that AWS denies, limits on calls, and plans that count.
+//! Incomplete reads: parts that AWS denies, limits on calls, and plans that count.
 
 use super::run::World;
 use awsideman::sandbox::{Rule, Shape};

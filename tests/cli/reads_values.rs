@@ -1,4 +1,4 @@
-//! Values in answers and flags: times as other clients of AWS print them, counts that ask for nothing, the IAM policy.
+//! Values in answers and flags: times as other clients of AWS print them, counts of zero, the IAM policy.
 
 use super::run::World;
 use chrono::DateTime;

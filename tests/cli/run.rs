@@ -316,7 +316,7 @@ impl Ran {
         ran.without_debug_text()
     }
 
-    /// No run shows a person the Debug form of an error, or what only a developer of it understands.
+    /// No run prints the Debug form of an error, or internals that only a developer understands.
     #[track_caller]
     fn without_debug_text(self) -> Ran {
         let stderr = self.stderr.replace("/.cargo/", "/");

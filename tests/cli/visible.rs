@@ -1,4 +1,4 @@
-//! What a person sees while a command runs and after it failed: requests, waits, and hints that can be copied.
+//! The output while a command runs and after it failed: requests, waits, and hints that can be copied.
 
 use super::run::{LIST_USERS, World};
 use awsideman::sandbox::{Rule, Shape};

@@ -1,4 +1,4 @@
-//! `awsideman sandbox serve` under boto3 and the AWS CLI: what they get is valid under botocore's models of the services.
+//! `awsideman sandbox serve` under boto3 and the AWS CLI: answers are valid under botocore's models of the services.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

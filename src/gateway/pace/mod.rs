@@ -37,8 +37,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const FIRST_PAUSE_OF_CONFLICT: Duration = Duration::from_secs(1);
 /// The longest pause before a repeated call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-/// Up to this many calls of one command are a short read: two seconds of AWS's quota for sso-admin. What comes after them is a long
-/// walk, which leaves the background share to others.
+/// Up to this many calls of one command are a short read: two seconds of AWS's quota for sso-admin. Later calls are a
+/// long walk, which leaves the background share to others.
 const SHORT_READ: u64 = 40;
 /// A read may be silent for this part of the whole time, so that a connection that hangs leaves time for others.
 const TRIES_IN_TIME: u32 = 3;
