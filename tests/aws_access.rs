@@ -284,9 +284,9 @@ fn info_and_doctor_name_the_source_of_the_credentials_and_one_notice_names_the_k
     );
     // One of the first two commands has printed it: it appears once for each state directory.
     std::fs::remove_dir_all(fixture.home().join(".local/state/awsideman")).unwrap();
-    let notice = "the profile `prod` (flag) is used, and AWS_ACCESS_KEY_ID is not";
+    let notice = "awsideman uses the profile `prod` (flag) and not AWS_ACCESS_KEY_ID";
     let words = ["instance", "list", "--no-cache", "--profile", "prod"];
-    assert!(!run(&["instance", "list", "--no-cache"]).1.contains("is used, and"), "nothing changes without a profile");
+    assert!(!run(&["instance", "list", "--no-cache"]).1.contains("and not AWS_ACCESS_KEY_ID"), "nothing changes without a profile");
     assert!(run(&words).1.contains(notice));
     assert!(!run(&words).1.contains(notice), "once");
 }

@@ -163,5 +163,5 @@ fn a_login_that_may_not_list_assignments_is_told_so() {
     world.run(["user", "delete", "ada", "--revoke", "--yes"]).code(4).stderr_has("cannot be listed with this login");
     let document = world.run(["user", "delete", "ada", "--yes", "--json"]).ok().json();
     assert_eq!(document["results"][0]["RemainingAssignments"], Value::Null);
-    assert!(document["notices"][0].as_str().unwrap().starts_with("not known whether assignments remain"), "{document}");
+    assert!(document["notices"][0].as_str().unwrap().starts_with("unknown whether assignments remain"), "{document}");
 }

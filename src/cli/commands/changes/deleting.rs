@@ -220,6 +220,6 @@ mod tests {
         let (count, text) = remaining(OrphanPolicy::Undecided, &[]).count(&before(&["1"]), false);
         assert!(count == Some(1) && text.unwrap().contains("--leave-assignments"));
         let (count, text) = remaining(OrphanPolicy::Left, &[]).count(&json!({"Assignments": null}), true);
-        assert!(count.is_none() && text.unwrap().starts_with("not known"));
+        assert!(count.is_none() && text.unwrap().starts_with("unknown"));
     }
 }
