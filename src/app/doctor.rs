@@ -1,6 +1,6 @@
 //! `doctor`: everything that awsideman needs, looked at one by one.
 //!
-//! The checks of health come first, AWS and what is set up once are added. `doctor/reads.rs` tries the reads. The
+//! The checks of health come first, then AWS and the one-time setup. `doctor/reads.rs` tries the reads. The
 //! errors of the rooms go along whole, so that their remedy is worded in one place. Promise: no check stops the next,
 //! and without AWS every other check still runs; nothing of AWS is changed.
 

@@ -55,7 +55,7 @@ pub struct Status {
     pub error_count: u64,
     /// The same by kind: `breaker_open`, `damaged`, `busy`, `disk_full`, `key`, `permission`, `other`.
     pub errors_by_kind: BTreeMap<&'static str, u64>,
-    /// Whether a recovery or a clear began the window anew and it has fewer lookups than `health.min_samples`: then the
+    /// Whether a recovery or a clear restarted the window and it has fewer lookups than `health.min_samples`: then the
     /// hit rate is unknown.
     pub new_window: bool,
     /// The same since the statistics began.

@@ -73,7 +73,7 @@ pub struct Planned {
 pub struct Plan {
     /// Target by target, in their order.
     pub targets: Vec<Planned>,
-    /// Calls to AWS in all: at least so many where the count is not exact.
+    /// Calls to AWS in all: a lower bound if the count is not exact.
     pub calls: u64,
     /// How long they take at the quota, in seconds, with all families of APIs asked at once.
     pub seconds: f64,

@@ -7,7 +7,7 @@ use super::differ::{Differences, compare_fields};
 use super::fetch::text;
 use serde_json::Value;
 
-/// The lists of a before-image: what is lost with the object that a change deletes.
+/// The lists of a before-image: the losses with the object that a change deletes.
 const LISTS: &[(&str, &str)] = &[
     ("Memberships", "membership"),
     ("Assignments", "assignment"),

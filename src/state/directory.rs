@@ -227,6 +227,6 @@ mod tests {
         let all = state.hit_window(Some(&database), Path::new("/d"), now - 24 * hour).unwrap();
         assert!(!all.1, "another cache");
         assert!(!state.hit_window(Some(&database), cache, now + hour).unwrap().1, "the window has moved past it");
-        assert_eq!(state.lifetime(Some(&database), cache).unwrap().samples(), 3, "the lifetime goes on");
+        assert_eq!(state.lifetime(Some(&database), cache).unwrap().samples(), 3, "the lifetime continues");
     }
 }

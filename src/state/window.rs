@@ -11,7 +11,7 @@ use crate::clock::UnixMillis;
 use crate::sqlite::{OptionalExtension, params};
 use std::path::Path;
 
-/// Begins a new window of `cache` at `now`. What is in the tally must be folded before.
+/// Begins a new window of `cache` at `now`. Fold the tally before.
 pub fn begin_window(database: &mut Database, cache: &Path, now: UnixMillis) -> Result<(), StateError> {
     let cache = cache_number(cache);
     database.write(|transaction| {

@@ -135,7 +135,7 @@ fn profiles() -> Vec<Case> {
     vec![
         case(1, "keys of the environment", "ENV eu-west-1 stub").with(KEYS).cli(),
         case(1, "a flag wins over keys", "PROD eu-west-1 stub").with(KEYS).flag("prod").cli(),
-        case(1, "a variable of ours does", "PROD eu-west-1 stub").with(KEYS).how(How::Variable("prod")),
+        case(1, "our own variable does", "PROD eu-west-1 stub").with(KEYS).how(How::Variable("prod")),
         case(1, "the user's file does", "PROD eu-west-1 stub").with(KEYS).how(How::UserFile("prod")),
         case(1, "a named file does", "PROD eu-west-1 stub").with(KEYS).how(How::NamedFile("prod")),
         case(1, "a job does", "PROD eu-west-1 stub").with(KEYS).how(How::Job("prod")),

@@ -220,7 +220,7 @@ fn commands_agree(state: &State, scene: &Scene) {
     assert_eq!((&check["level"], &health["level"]), (&json!(level), &json!(level)), "{name}: {health:#}");
     assert!(!check["hint"].as_str().unwrap().is_empty(), "{name}: {check}");
     let message = check["message"].as_str().unwrap();
-    // What a message counts may go on between two commands.
+    // Counts in a message may change between two commands.
     let begin: String = message.chars().take(20).collect();
     scene.run("cache health").stdout_lacks("The cache is healthy").stdout_has(&begin);
 

@@ -84,7 +84,10 @@ fn an_assignment_of_a_deleted_user_is_shown_with_its_id_for_people_and_null_in_j
     let orphan = rows.as_array().unwrap().iter().find(|row| row["PrincipalId"] == user).unwrap();
     assert_eq!((&orphan["PrincipalName"], &orphan["PrincipalState"]), (&Value::Null, &json!("deleted")), "{orphan}");
     let named = rows.as_array().unwrap().iter().find(|row| row["PrincipalName"].is_string());
-    assert!(named.is_none_or(|row| row.get("PrincipalState").is_none()), "only what is gone has a state: {rows}");
+    assert!(
+        named.is_none_or(|row| row.get("PrincipalState").is_none()),
+        "only a deleted principal has a state: {rows}"
+    );
     let chosen = world.run(list.into_iter().chain(["--json", "--columns", "PrincipalName,PrincipalId"])).ok().json();
     assert!(chosen.as_array().unwrap().contains(&json!({"PrincipalName": null, "PrincipalId": user})), "{chosen}");
 }

@@ -218,8 +218,8 @@ mod tests {
         assert_eq!(texts, ["al", "Al", "a@b", "2"]);
         assert_eq!(COLUMNS[2].text(&json!({})), "");
         assert_eq!(Column::at("Arn", "").text(&json!("arn:x")), "arn:x");
-        let formatted = Column::formatted("UserName", |_| "for people".into());
-        assert_eq!((formatted.value(&json!({})), formatted.text(&json!({}))), (Value::Null, "for people".into()));
+        let formatted = Column::formatted("UserName", |_| "for tables".into());
+        assert_eq!((formatted.value(&json!({})), formatted.text(&json!({}))), (Value::Null, "for tables".into()));
         assert_eq!(text(&json!(["a", 1])), "a, 1");
         assert_eq!(text(&json!([{"a": 1}])), r#"[{"a":1}]"#);
     }

@@ -78,11 +78,11 @@ impl Baseline {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).fetched.insert(hash(request), items);
     }
 
-    /// Writes what is known now. What this warm could not read keeps what it held; what a whole warm did not ask for is
-    /// gone.
+    /// Writes the current contents. Requests that this warm could not read keep theirs; requests that a whole warm did not
+    /// make are removed.
     fn keep(&self, is_whole: bool) -> Result<(), PrivateError> {
         let Noted { fetched, asked } = std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
-        // Read anew: another warm may have ended meanwhile.
+        // Read again: another warm may have ended meanwhile.
         let before = read(&self.path);
         let mut held = before.clone();
         held.extend(fetched);

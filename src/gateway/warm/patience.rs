@@ -72,7 +72,7 @@ pub(super) enum Access {
 }
 
 impl Gateway {
-    /// Waits until no change keeps the answer from being stored; what is reported when one still does.
+    /// Waits until no change keeps the answer from being stored; returns the report if one still does.
     pub(super) async fn outside_fences(&self, request: &Request, round: &Round<'_>) -> Option<NotKept> {
         let key = request.key();
         let address = Address { space: round.space, key: key.as_str() };

@@ -123,7 +123,7 @@ impl Gateway {
         Ok(Renewed::NotKept(NotKept::overtaken(request, "it was changed while it was being read")))
     }
 
-    /// What a request held at the last warm: its entry, or what is known of a removed one.
+    /// The content of a request at the last warm: its entry, or what is known of a removed one.
     fn last_known(&self, round: &Round<'_>, request: &Request) -> Option<Before> {
         let stored = self.before(round.space, request, round.names);
         stored.or_else(|| round.baseline?.items(request).map(Before::of))
