@@ -158,7 +158,7 @@ impl Judge {
                 format!("{code}: {}", message.split_whitespace().collect::<Vec<_>>().join(" "))
             }
             Ending::Failed(detail) => detail.clone(),
-            Ending::NotAws => "the answer is not of an AWS service; a proxy may have sent it".into(),
+            Ending::NotAws => "the answer is not from an AWS service; a proxy may have sent it".into(),
             Ending::Pending | Ending::Success => "no answer".into(),
         };
         let is_local = matches!(exchange.service, Service::Container | Service::Imds);

@@ -76,7 +76,7 @@ impl Kept {
             .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(self.patience)))
             .map_err(|error| self.judge.fault(&error, &exchanges.failed()))?;
         if let Some(detail) = header_text::wrong_credentials(&found, &super::provider_name(&found)) {
-            let hint = "check what gives these credentials".into();
+            let hint = "check the source of these credentials".into();
             return Err(CredentialFault::Setting { detail, hint });
         }
         let until = found.expiry().map_or(now + UNENDING, |end| end - MARGIN);

@@ -169,7 +169,7 @@ fn each_service_that_gives_credentials_fails_with_the_class_of_its_answer() {
         ("role", 500, "", 13, "for STS AssumeRole (HOST): HTTP 500 and no AWS error"),
         ("role", 503, HTML, 13, "for STS AssumeRole (HOST): HTTP 503"),
         ("role", 404, HTML, 13, "for STS AssumeRole (HOST): HTTP 404"),
-        ("role", 200, HTML, 13, "for STS AssumeRole (HOST): the answer is not of an AWS service"),
+        ("role", 200, HTML, 13, "for STS AssumeRole (HOST): the answer is not from an AWS service"),
         ("role", 429, "", 13, "AWS throttled STS AssumeRole (HOST) 2 times"),
         (
             "portal",

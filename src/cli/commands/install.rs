@@ -261,10 +261,10 @@ fn cron(service: &Service, account: &Account) -> Result<Plan, Failure> {
     if service.whom == For::Host {
         let ServiceFile { name, text } = service.cron_file();
         let file = Path::new("/etc/cron.d").join(name);
-        next.push(format!("rm {}    # ends it", file.display()));
+        next.push(format!("rm {}    # uninstalls it", file.display()));
         return Ok(Plan { files: vec![(file, text)], crontab: None, next });
     }
-    next.push("crontab -e    # remove the line to end it".to_owned());
+    next.push("crontab -e    # remove the line to uninstall it".to_owned());
     let present = crontab()?;
     let kept = present.lines().filter(|line| !line.ends_with(MARK));
     let mut lines: Vec<String> = kept.map(str::to_owned).collect();

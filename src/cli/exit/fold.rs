@@ -80,9 +80,8 @@ impl From<GatewayError> for Failure {
             GatewayError::Refused { request_id, .. } => {
                 Failure::new(code, message).details(request_id.map(|id| format!("request id {id}"))).hint(DOCTOR)
             }
-            GatewayError::BadAnswer { .. } => {
-                Failure::new(code, message).hint("try again; if `aws.endpoint_url` is set, see what answers there")
-            }
+            GatewayError::BadAnswer { .. } => Failure::new(code, message)
+                .hint("try again; if `aws.endpoint_url` is set, check which server answers there"),
             GatewayError::ChangeFailed { request_id, .. } => Failure::new(code, message)
                 .details([format!("request id {request_id}")])
                 .hint("fix what AWS names, then try again"),
