@@ -141,8 +141,7 @@ struct Chooser {
 impl HttpConnector for Chooser {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let uri = request.uri();
-        let host = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-        let host = host.split(['/', '?']).next().unwrap_or_default().to_owned();
+        let host = host(uri).to_owned();
         let (client, proxy) = match &self.proxied {
             _ if uri.starts_with("http://") => (&self.plain, None),
             Some((client, proxy)) if proxy.serves(&host) => (client, Some(proxy.to_string())),
@@ -154,6 +153,13 @@ impl HttpConnector for Chooser {
         let roots = self.roots.clone();
         HttpConnectorFuture::new(async move { answer.await.map_err(|source| named(source, host, proxy, roots)) })
     }
+}
+
+/// The host and port of a URL, without a user name and password.
+pub fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
 }
 
 /// The same error with the host and the way to it.

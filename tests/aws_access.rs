@@ -286,7 +286,10 @@ fn info_and_doctor_name_the_source_of_the_credentials_and_one_notice_names_the_k
     std::fs::remove_dir_all(fixture.home().join(".local/state/awsideman")).unwrap();
     let notice = "awsideman uses the profile `prod` (flag) and not AWS_ACCESS_KEY_ID";
     let words = ["instance", "list", "--no-cache", "--profile", "prod"];
-    assert!(!run(&["instance", "list", "--no-cache"]).1.contains("and not AWS_ACCESS_KEY_ID"), "nothing changes without a profile");
+    assert!(
+        !run(&["instance", "list", "--no-cache"]).1.contains("and not AWS_ACCESS_KEY_ID"),
+        "nothing changes without a profile"
+    );
     assert!(run(&words).1.contains(notice));
     assert!(!run(&words).1.contains(notice), "once");
 }

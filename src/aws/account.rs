@@ -1,5 +1,6 @@
 //! The account that the credentials belong to, as far as the settings show it without a call to AWS.
 
+use super::plan::{Base, plan};
 use super::{AwsSettings, Environment};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -7,21 +8,25 @@ use std::fmt::Write as _;
 /// The owner of the credentials, in a form that two hosts can compare: the account id where the settings show it, else a
 /// digest of the access key id; `None` if neither is known without a call.
 pub fn credential_owner(settings: &AwsSettings, environment: &Environment) -> Option<String> {
-    let resolved = super::resolve(settings, environment);
     if let Some((key, _)) = &settings.static_credentials {
         return Some(owner_of_key(key));
     }
-    if !resolved.is_explicit()
-        && let Some(key) = resolved.variable("AWS_ACCESS_KEY_ID")
-    {
-        return Some(owner_of_key(key));
+    let resolved = super::resolve(settings, environment);
+    if resolved.problem().is_some() {
+        return None;
     }
-    let value = |key: &str| resolved.setting(key).map(|chosen| chosen.value);
-    value("role_arn")
-        .and_then(|arn| account_of_arn(&arn))
-        .or_else(|| value("sso_account_id"))
-        .or_else(|| value("aws_access_key_id").map(|key| owner_of_key(&key)))
-        .or_else(|| resolved.variable("AWS_ROLE_ARN").and_then(account_of_arn))
+    // The source that would be asked, and no other: the settings may name further accounts that are not used.
+    let plan = plan(&resolved).ok()?;
+    if let Some(role) = plan.roles.last() {
+        return account_of_arn(&role.arn);
+    }
+    match &plan.base {
+        Base::Keys(keys) => Some(owner_of_key(keys.access_key_id())),
+        Base::WebIdentity { role_arn, .. } => account_of_arn(role_arn),
+        Base::Sso { account, .. } => Some(account.clone()),
+        Base::Login { session } => account_of_arn(session),
+        Base::Process { .. } | Base::Container | Base::Metadata => None,
+    }
 }
 
 fn account_of_arn(arn: &str) -> Option<String> {
@@ -86,8 +91,10 @@ mod tests {
     fn the_owner_is_read_off_what_selects_the_credentials() {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("config");
-        let text = "[profile role]\nrole_arn = arn:aws:iam::111111111111:role/Reader\nsource_profile = keys\n\
-            [profile sso]\nsso_account_id = 222222222222\n[profile program]\ncredential_process = x\n";
+        let text = "[profile keys]\naws_access_key_id = AKIAFIRST\naws_secret_access_key = s\n\
+            [profile role]\nrole_arn = arn:aws:iam::111111111111:role/Reader\nsource_profile = keys\n\
+            [profile sso]\nsso_account_id = 222222222222\nsso_role_name = R\nsso_start_url = https://x\nsso_region = us-east-1\n\
+            [profile program]\ncredential_process = x\naws_access_key_id = AKIAFIRST\naws_secret_access_key = s\n";
         std::fs::write(&config, text).unwrap();
         let mut environment: Environment =
             [("AWS_CONFIG_FILE".to_owned(), config.display().to_string())].into_iter().collect();
@@ -96,7 +103,16 @@ mod tests {
         assert_eq!(owner(Some("sso"), &environment).as_deref(), Some("222222222222"));
         assert_eq!(owner(Some("program"), &environment), None);
         assert_eq!(owner(None, &environment), None);
+        environment.insert("AWS_ROLE_ARN".into(), "arn:aws:iam::333333333333:role/Pod".into());
+        assert_eq!(owner(Some("program"), &environment), None, "the variable belongs to a web identity");
+        assert_eq!(owner(None, &environment), None, "without a token file it names no source");
+        environment.insert("AWS_WEB_IDENTITY_TOKEN_FILE".into(), "/token".into());
+        assert_eq!(owner(None, &environment).as_deref(), Some("333333333333"));
+        assert_eq!(owner(Some("program"), &environment), None);
+        environment.insert("AWS_PROFILE".into(), "sso".into());
+        assert_eq!(owner(None, &environment).as_deref(), Some("333333333333"), "a web identity comes before the login");
         environment.insert("AWS_ACCESS_KEY_ID".into(), "ASIAQNZGKIQY56JQ7WML".into());
+        environment.insert("AWS_SECRET_ACCESS_KEY".into(), "s".into());
         assert_eq!(owner(None, &environment).as_deref(), Some("029608264753"));
         assert_eq!(owner(Some("sso"), &environment).as_deref(), Some("222222222222"), "a named profile wins");
     }

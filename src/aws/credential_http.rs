@@ -4,6 +4,7 @@
 //! only one. An answer that the SDK would take as a reason to repeat is passed on as one that it does not.
 
 use super::error_class::ErrorClass;
+use crate::http;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
@@ -181,7 +182,7 @@ impl HttpConnector for RecordingConnector {
 fn started(request: &HttpRequest) -> Exchange {
     let uri = request.uri();
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-    let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+    let path = rest.find('/').map_or("/", |at| &rest[at..]);
     let path = path.split('?').next().unwrap_or_default();
     let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
     let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
@@ -193,7 +194,7 @@ fn started(request: &HttpRequest) -> Exchange {
         Service::SignIn => "CreateOAuth2Token",
         Service::Container | Service::Imds => "",
     };
-    Exchange { service, operation: operation.to_owned(), host: host.to_owned(), ending: Ending::Pending }
+    Exchange { service, operation: operation.to_owned(), host: http::host(uri).to_owned(), ending: Ending::Pending }
 }
 
 fn ended(service: Service, response: &HttpResponse, bytes: &[u8]) -> Ending {
@@ -204,7 +205,11 @@ fn ended(service: Service, response: &HttpResponse, bytes: &[u8]) -> Ending {
         let is_right = match service {
             Service::Sts => text.contains("Response"),
             Service::Imds => !text.trim_start().starts_with('<'),
-            Service::Portal | Service::Oidc | Service::SignIn | Service::Container => json.is_some(),
+            // The SDK adds this to the time of now, and panics where that overflows.
+            Service::SignIn => {
+                json.as_ref().is_some_and(|json| json["expiresIn"].as_i64().is_none_or(|seconds| seconds >= 0))
+            }
+            Service::Portal | Service::Oidc | Service::Container => json.is_some(),
         };
         return if is_right { Ending::Success } else { Ending::NotAws };
     }

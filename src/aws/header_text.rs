@@ -3,7 +3,8 @@
 //! Guarantee: nothing passes that the SDK could not put into a header.
 
 use super::login_source::LoginSource;
-use super::resolved::Resolved;
+use super::resolved::{Chosen, Resolved, Service};
+use crate::http;
 use aws_credential_types::Credentials;
 
 /// The variables whose values go into a request.
@@ -50,6 +51,14 @@ pub(super) fn wrong(resolved: &Resolved) -> Option<String> {
             return Some(format!("`{name}` contains {what}"));
         }
     }
+    let others = [Service::Sso, Service::SsoOidc, Service::Signin];
+    for service in Service::CALLED.into_iter().chain(others) {
+        if let Some(Chosen { value, from }) = resolved.endpoint_as_set(service)
+            && let Some(what) = endpoint_fault(&value)
+        {
+            return Some(format!("{from} {what}"));
+        }
+    }
     let source = LoginSource::of(resolved);
     let profiles = [Some(resolved.profile().value.as_str()), source.profile()];
     for profile in profiles.into_iter().flatten() {
@@ -79,6 +88,20 @@ pub(super) fn wrong_credentials(found: &Credentials, provider: &str) -> Option<S
 }
 
 /// The characters of a text that cannot be sent. A key is visible ASCII only.
+/// What is wrong with an endpoint. The value is not part of the message: it may hold a password.
+fn endpoint_fault(url: &str) -> Option<&'static str> {
+    let is_web = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+    let host = http::host(url);
+    let is_host =
+        !host.is_empty() && (!host.starts_with('[') || host.contains(']')) && !url.contains(char::is_whitespace);
+    let authority = url.split("://").nth(1).unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
+    match url {
+        _ if authority.contains('@') => Some("has a user name or password, which AWS endpoints do not take"),
+        _ if !is_web || !is_host => Some("is no endpoint; write it as https://HOST or http://HOST:PORT"),
+        _ => None,
+    }
+}
+
 fn fault(text: &str, is_key: bool) -> Option<&'static str> {
     match text {
         _ if text.contains(['\r', '\n']) => Some("a line end"),

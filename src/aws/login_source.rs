@@ -18,6 +18,8 @@ pub(super) enum LoginSource {
     SignIn { profile: String },
     /// A program.
     Process { profile: String },
+    /// The token of a web identity, from this file.
+    WebIdentity { token_file: String },
     /// Keys in the AWS files.
     Keys { profile: String },
     /// The metadata service of EC2, by `credential_source`.
@@ -58,6 +60,14 @@ impl LoginSource {
         if !resolved.is_explicit() && resolved.variable("AWS_ACCESS_KEY_ID").is_some() {
             return LoginSource::Variables;
         }
+        let is_role = resolved.setting("role_arn").is_some();
+        if !resolved.is_explicit()
+            && !is_role
+            && resolved.variable("AWS_ROLE_ARN").is_some()
+            && let Some(file) = resolved.variable("AWS_WEB_IDENTITY_TOKEN_FILE")
+        {
+            return LoginSource::WebIdentity { token_file: file.to_owned() };
+        }
         LoginSource::of_profile(resolved)
     }
 
@@ -75,7 +85,11 @@ impl LoginSource {
                 continue;
             }
             let session = value("sso_session");
-            if session.is_some() || value("sso_start_url").is_some() {
+            // Without account and role another source comes first.
+            let others = ["login_session", "credential_process", "aws_access_key_id"];
+            let is_sso = ["sso_account_id", "sso_role_name"].iter().any(|key| value(key).is_some())
+                || others.iter().all(|key| value(key).is_none());
+            if is_sso && (session.is_some() || value("sso_start_url").is_some()) {
                 let of_session = |name: &String| {
                     resolved.files.sso_session(name).and_then(|found| found.get("sso_start_url").cloned())
                 };
@@ -83,7 +97,9 @@ impl LoginSource {
                 return LoginSource::Sso { profile, session, start_url };
             }
             let is_metadata = value("credential_source").is_some_and(|source| source == "Ec2InstanceMetadata");
+            let has_keys = section.credentials.as_ref().is_some_and(|found| found.contains_key("aws_access_key_id"));
             return match () {
+                () if has_keys => LoginSource::Keys { profile },
                 () if value("login_session").is_some() => LoginSource::SignIn { profile },
                 () if value("credential_process").is_some() => LoginSource::Process { profile },
                 () if value("aws_access_key_id").is_some() => LoginSource::Keys { profile },
@@ -108,6 +124,9 @@ impl LoginSource {
             LoginSource::SignIn { profile } => Renewal::Command(format!("aws login --profile {}", shell_word(profile))),
             LoginSource::Process { profile } => Renewal::Advice(format!(
                 "log in with the program that `credential_process` of profile `{profile}` runs"
+            )),
+            LoginSource::WebIdentity { token_file } => Renewal::Advice(format!(
+                "write a new token to {token_file} (AWS_WEB_IDENTITY_TOKEN_FILE); the platform that made it renews it"
             )),
             LoginSource::Keys { profile } => {
                 Renewal::Advice(format!("replace the keys of profile `{profile}` in the AWS credentials file"))
@@ -141,7 +160,7 @@ impl LoginSource {
     /// The profile that has to log in, or whose keys they are.
     pub(super) fn profile(&self) -> Option<&str> {
         match self {
-            LoginSource::Variables => None,
+            LoginSource::Variables | LoginSource::WebIdentity { .. } => None,
             LoginSource::Sso { profile, .. }
             | LoginSource::SignIn { profile }
             | LoginSource::Process { profile }

@@ -160,7 +160,13 @@ impl Resolved {
 
     /// The endpoint of a service that is not AWS's own, and the setting that names it. `aws.endpoint_url` is for the
     /// services that are called; as `--endpoint-url` of the AWS CLI it leaves alone those that give credentials.
+    /// A user name or password in it is left out: it would become part of messages and of the namespace.
     pub fn endpoint(&self, service: Service) -> Option<Chosen> {
+        self.endpoint_as_set(service).map(|chosen| Chosen { value: without_user(&chosen.value), ..chosen })
+    }
+
+    /// The same as the setting has it.
+    pub(super) fn endpoint_as_set(&self, service: Service) -> Option<Chosen> {
         if let Some(url) = &self.settings.endpoint_url
             && Service::CALLED.contains(&service)
         {
@@ -246,6 +252,14 @@ impl Resolved {
             None => String::new(),
         }
     }
+}
+
+/// A URL without user name and password.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or_default())
 }
 
 #[cfg(test)]

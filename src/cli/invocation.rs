@@ -52,7 +52,7 @@ impl Invocation {
     }
 
     /// The text with these flags in each command of this program that it names: in backquotes, at the beginning of a
-    /// line, or after `next: `. A flag that a command has already is left as it is.
+    /// line, or after a colon. A flag that a command has already is left as it is.
     pub(super) fn copyable<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.flags.is_empty() || !text.contains(PROGRAM) {
             return Cow::Borrowed(text);
@@ -66,7 +66,7 @@ impl Invocation {
             let line = before.rsplit('\n').next().unwrap_or_default();
             let starts = (before.len() == line.len() && copyable == "awsideman")
                 || (line.is_empty() && before.ends_with('\n'))
-                || before.ends_with("next: ");
+                || before.ends_with(": ");
             let command = after.split(['`', '\n']).next().unwrap_or_default();
             let word = command.split_whitespace().next().unwrap_or_default();
             if (quoted || starts) && COMMANDS.contains(&word) {

@@ -55,8 +55,7 @@ const SECONDS: Family = ("awsideman_job_run_seconds_total", "How long runs took 
 const JOB_CALLS: Family = ("awsideman_job_aws_calls_total", "Calls to AWS that runs made.");
 const SUCCESS: Family =
     ("awsideman_job_last_success_timestamp_seconds", "Start of the last run that was done; a partial run is not.");
-const COMPLETE: Family =
-    ("awsideman_job_last_complete_timestamp_seconds", "End of the last run that lost no target.");
+const COMPLETE: Family = ("awsideman_job_last_complete_timestamp_seconds", "End of the last run that lost no target.");
 const PARTIAL: Family = ("awsideman_job_partial_runs", "Runs in a row that lost a target; 0 after a complete run.");
 const LAST: Family = ("awsideman_job_last_run_timestamp_seconds", "When a run last began or was passed over.");
 const DURATION: Family = ("awsideman_job_last_duration_seconds", "How long the last run took that ended.");

@@ -62,7 +62,7 @@ pub fn known_id(cache: &Cache, space: Option<&str>, kind: Resource, text: &str) 
             Ok(())
         })
     });
-    if found.is_empty() && kind != Resource::User {
+    if found.is_empty() {
         let pattern = format!("{kind}:describe:*");
         let mut keys = Vec::new();
         // A store that cannot be read knows no names.

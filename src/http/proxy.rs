@@ -70,6 +70,10 @@ fn parsed(value: &str) -> Option<(String, String)> {
     let url = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
     let authority = rest.split(['/', '?', '#']).next()?;
+    if rest.contains('@') && !authority.contains('@') {
+        // A password with a `/` that is not percent-encoded: a part of it would be taken for the host.
+        return None;
+    }
     let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
     let (host, port) = host_and_port(place);
     let sound = !host.is_empty() && port.is_none_or(|port| port.parse::<u16>().is_ok());

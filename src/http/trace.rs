@@ -60,7 +60,9 @@ impl Report {
         let operation = match (header("x-amz-target"), action(request)) {
             (Some(target), _) => target.to_owned(),
             (None, Some(action)) => action,
-            (None, None) => format!("{} {}", request.method(), if path.is_empty() { "/" } else { path }),
+            // The path of a container's endpoint is a secret.
+            (None, None) if is_public(path) => format!("{} {path}", request.method()),
+            (None, None) => request.method().to_owned(),
         };
         Report {
             // User and password, should a URL have them, are no part of the host.
@@ -77,6 +79,11 @@ impl Report {
     fn ended(&mut self, outcome: String) {
         self.outcome = outcome;
     }
+}
+
+/// Whether a path is one that AWS documents for all: that of the SSO portal, SSO OIDC, sign-in or the metadata service.
+fn is_public(path: &str) -> bool {
+    ["/federation/", "/token", "/v1/token", "/latest/"].iter().any(|start| path.starts_with(start))
 }
 
 /// The operation of a call in the query protocol.

@@ -222,3 +222,47 @@ fn no_failing_command_shows_the_debug_form_of_an_error() {
         assert!(ran.exit != 101, "{words:?} panicked: {}", ran.stderr);
     }
 }
+
+#[test]
+fn an_endpoint_that_is_none_or_holds_a_password_is_refused_and_the_password_is_shown_nowhere() {
+    let home = Home::new();
+    let keys = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "us-east-1")];
+    for url in ["ftp://x", "localhost:9199", "http://", "not a url", "http://[::1", "http://bob:hunter2@127.0.0.1:1"] {
+        for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSO_ADMIN", "AWSIDEMAN_AWS_ENDPOINT_URL"] {
+            let variables: Vec<(&str, &str)> = keys.into_iter().chain([(name, url)]).collect();
+            let ran = home.run_with("user list", &variables).code(2);
+            assert!(!ran.stderr.contains("hunter2"), "{ran:?}");
+            for words in ["info --json", "doctor", "cache status --json"] {
+                let shown = home.run_with(words, &variables);
+                assert!(!(shown.stdout + &shown.stderr).contains("hunter2"), "{words} {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_web_identity_is_used_although_the_login_of_the_profile_has_expired() {
+    let home = Home::new();
+    let (server, _) = instance();
+    let config = "[profile three]\nsso_start_url = https://x\nsso_region = us-east-1\nsso_account_id = 111111111111\n\
+        sso_role_name = R\n[profile keys]\nsso_start_url = https://x\nsso_region = us-east-1\n\
+        aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = s\n";
+    std::fs::write(home.folder(".aws").join("config"), config).unwrap();
+    let token = r#"{"accessToken":"T","expiresAt":"2020-01-01T00:00:00Z"}"#;
+    // The name is the SHA-1 of the start URL.
+    std::fs::write(home.folder(".aws/sso/cache").join("98383e6608d65e46b24bbd92582bc8d916605a21.json"), token).unwrap();
+    let url = format!("http://{}", server.host);
+    let variables = [("AWS_ENDPOINT_URL", url.as_str()), ("AWS_REGION", "us-east-1")];
+    home.run_with("user list --profile keys", &variables).ok();
+    let file = home.path().join("token");
+    std::fs::write(&file, "T").unwrap();
+    let file = file.display().to_string();
+    let identity = [
+        ("AWS_PROFILE", "three"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", file.as_str()),
+        ("AWS_ROLE_ARN", "arn:aws:iam::222222222222:role/Pod"),
+    ];
+    let variables: Vec<(&str, &str)> = variables.into_iter().chain(identity).collect();
+    let ran = home.run_with("user list", &variables);
+    assert!(!ran.stderr.contains("aws sso login"), "{ran:?}");
+}

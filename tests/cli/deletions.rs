@@ -161,7 +161,10 @@ fn a_login_that_may_not_list_assignments_is_told_so() {
     let denied = "SWBExternalService.ListAccountAssignmentsForPrincipal";
     world.faults(|faults| faults.access_denied = vec![Rule { count: Some(100), ..Rule::of(denied) }]);
     world.run(["user", "delete", "ada", "--revoke", "--yes"]).code(4).stderr_has("cannot be listed with this login");
-    let document = world.run(["user", "delete", "ada", "--yes", "--json"]).ok().json();
+    // Unknown is not none: nothing is deleted without a decision.
+    world.run(["user", "delete", "ada", "--yes"]).code(4).stderr_has("--leave-assignments");
+    world.run(["user", "get", "ada", "--no-cache"]).ok();
+    let document = world.run(["user", "delete", "ada", "--leave-assignments", "--yes", "--json"]).ok().json();
     assert_eq!(document["results"][0]["RemainingAssignments"], Value::Null);
     assert!(document["notices"][0].as_str().unwrap().starts_with("unknown whether assignments remain"), "{document}");
 }

@@ -46,6 +46,11 @@ fn names_are_resolved_through_the_cache_and_unknown_text_is_an_id_with_a_notice(
     let before = world.calls().total;
     let done = world.run(["cache", "invalidate", "update", "user", name, "--dry-run", "--json"]).ok().silent().json();
     assert_eq!(done["id"], id, "{done}");
+    // Of two users that were changed elsewhere, the second is found as well after the first was invalidated.
+    let other = users[1]["UserName"].as_str().unwrap();
+    world.run(["cache", "invalidate", "update", "user", other]).ok().silent();
+    let done = world.run(["cache", "invalidate", "update", "user", name, "--dry-run", "--json"]).ok().silent().json();
+    assert_eq!(done["id"], id, "{done}");
     let done = world.run(["cache", "invalidate", "assign", "assignment", set, "--dry-run", "--json"]).ok().json();
     assert_eq!(done["id"], arn, "{done}");
     world.run(["cache", "key", "user", "describe", name]).ok().silent().stdout_has(&format!("user:describe:{id}"));

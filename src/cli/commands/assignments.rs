@@ -72,6 +72,9 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
     }
     let failure = incomplete(&found, args.max_calls);
     let complete = failure.is_none() && unnamed.is_empty();
+    if !complete {
+        view = view.called("assignments in the part that was read");
+    }
     reader.print_each(found.assignments.iter().map(|row| names.add(&row)), &view, complete)?;
     failure.map_or_else(|| partial(&unnamed), Err)
 }
@@ -115,8 +118,9 @@ fn ended(error: GatewayError, max_calls: Option<u64>) -> Failure {
 
 fn stopped(budget: u64, max_calls: Option<u64>, unread: &str) -> Failure {
     let limit = if max_calls.is_some() { "--max-calls" } else { "`access.max_calls`" };
-    Failure::new(Code::Partial, format!("stopped after {budget} calls to AWS ({limit}): {unread}"))
-        .hint("run it again to continue: fetched entries are kept\n`--max-calls N` sets another limit, `--yes` sets none")
+    Failure::new(Code::Partial, format!("stopped after {budget} calls to AWS ({limit}): {unread}")).hint(
+        "run it again to continue: fetched entries are kept\n`--max-calls N` sets another limit, `--yes` sets none",
+    )
 }
 
 /// The failure of a list that lacks targets.

@@ -34,11 +34,12 @@ pub(super) fn pause(arguments: &PauseArgs, globals: &GlobalArgs, output: &mut Ou
     };
     let reason = arguments.reason.as_deref().unwrap_or_default();
     ledger.pause(name, until, reason, now)?;
+    let of_job = name.map_or_else(String::new, |name| format!(" {name}"));
     let what = name.map_or_else(|| "all jobs".to_owned(), |name| format!("job {name}"));
     let end = until.map_or_else(|| "until it is resumed".to_owned(), |until| format!("until {}", times::local(until)));
     let page = Page::new()
         .line(format!("Paused {what} {end}"))
-        .line("What runs already goes on; `awsideman jobs resume` ends the pause.");
+        .line(format!("Runs in progress continue; `awsideman jobs resume{of_job}` ends the pause."));
     output.report(
         &json!({
             "schema_version": 1,

@@ -171,6 +171,9 @@ fn partial(warmed: &[Warmed], mut details: Vec<String>) -> Failure {
     };
     let hint = match repeat_at {
         Some(at) => format!("run it again after {}; what was fetched is kept", times::local(at)),
+        None if warmed.iter().all(|target| target.fetched == 0) => {
+            "nothing was stored: `awsideman cache health` and `awsideman doctor` name the cause".to_owned()
+        }
         None => "what was fetched is kept; run it again for the rest".to_owned(),
     };
     Failure::new(Code::Partial, message).details(details).hint(hint)

@@ -104,8 +104,10 @@ impl From<GatewayError> for Failure {
                 .hint(DOCTOR),
             GatewayError::NotCached { .. } => Failure::new(code, message)
                 .hint("leave out `--cache-only` to ask AWS, or fill the cache with `awsideman cache warm`"),
-            GatewayError::Budget { .. } => Failure::new(code, message)
-                .hint("what was read is kept: run it again to go on, or allow more with `--budget CALLS`"),
+            GatewayError::Budget { .. } => Failure::new(code, message).hint(
+                "what was read is kept, except a list that was not read to its end: run it again to continue, or allow \
+                     more with `--budget CALLS` (`awsideman cache warm --plan` counts them)",
+            ),
             GatewayError::Cache(error) => error.into(),
             GatewayError::Output(error) => Failure::writing(&error),
         }

@@ -125,9 +125,16 @@ impl Writer<'_> {
             }
             (true, _) => return Ok(OrphanPolicy::Revoked),
             (_, true) => return Ok(OrphanPolicy::Left),
-            _ if count == 0 => return Ok(OrphanPolicy::Left),
+            _ if grants.is_some() && count == 0 => return Ok(OrphanPolicy::Left),
             _ if self.dry_run => return Ok(OrphanPolicy::Undecided),
             _ => {}
+        }
+        if grants.is_none() {
+            let message =
+                format!("the assignments of {what} cannot be listed with this login, and AWS would keep them");
+            let hint = "run it from the management account, or pass --leave-assignments to delete it all the same; nothing \
+                was changed";
+            return Err(Failure::new(Code::Refused, message).hint(hint));
         }
         let n = if count == 1 { "1 assignment".to_owned() } else { format!("{count} assignments") };
         if self.may_go_on || !can_ask(self.output) {

@@ -87,7 +87,8 @@ impl Report {
             format!("{}: {}: {}{}", line.word(), line.phrase, why.join("; "), line.numbers())
         }));
         let skipped = skipped.iter().map(|line| format!("skipped: {}: not begun", line.phrase));
-        let again = "run it again: what is done already is left as it is".to_owned();
+        let again =
+            "run it again: what holds already is left as it is, and a permission set is provisioned anew".to_owned();
         let hint = hints.iter().map(|hint| (*hint).to_owned()).chain([again]).collect::<Vec<_>>().join("\n");
         Some(Failure::new(code, message).details(details.chain(skipped).collect::<Vec<_>>()).hint(hint))
     }
