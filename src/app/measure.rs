@@ -4,7 +4,7 @@
 //! with a store or state that cannot be read (and says so), and needs nothing of AWS.
 
 use super::readings::aws_reading;
-use super::{App, LimitUse};
+use super::{App, AppError, LimitUse};
 use crate::clock::{UnixMillis, millis};
 use crate::health::{BreakerReading, Disabled, Health, Measurements, WritesReading, examine};
 use crate::model::format_size;
@@ -67,7 +67,10 @@ impl App {
         let throttles = throttles.unwrap_or_default();
         let late_jobs = (!is_run).then(|| {
             self.late_jobs().unwrap_or_else(|error| {
-                or_problem(error.to_string());
+                // Job files that cannot be read are a check of their own.
+                if !matches!(error, AppError::Config(_)) {
+                    or_problem(error.to_string());
+                }
                 Vec::new()
             })
         });
@@ -100,6 +103,7 @@ impl App {
             directories: self.directory_readings(),
             switch_problem: self.switch().1.clone(),
             state_problem,
+            state_set_aside: self.state_set_aside(),
             job_files: self.job_files_reading(),
             notifier_problems: self.notifier_problems(),
             throttles,

@@ -131,6 +131,19 @@ impl App {
         }
     }
 
+    /// The newest state database that was set aside as damaged and is still there.
+    pub fn state_set_aside(&self) -> Option<String> {
+        let found = state::set_aside(self.state_dir()).unwrap_or_default();
+        let mut damaged = found.into_iter().map(|(path, _)| path.display().to_string());
+        damaged.rfind(|path| path.contains("state.db.damaged."))
+    }
+
+    /// What lists of changes, alerts and runs lack, for people.
+    pub fn set_aside_notice(&self) -> Option<String> {
+        let file = self.state_set_aside()?;
+        Some(format!("a damaged state database was set aside as {file}: what it holds is not in this list"))
+    }
+
     /// Starts a new window of the hit rate: earlier counts do not apply to an empty cache.
     pub(super) fn begin_hit_window(&self) {
         if !self.state_dir().is_dir() {

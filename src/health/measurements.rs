@@ -52,6 +52,8 @@ pub struct Measurements {
     pub switch_problem: Option<String>,
     /// Why the state database cannot be read.
     pub state_problem: Option<String>,
+    /// The newest state database that was set aside as damaged and is still there.
+    pub state_set_aside: Option<String>,
     /// The job files.
     pub job_files: JobFilesReading,
     /// Notifiers that are enabled and cannot be used, one sentence each.

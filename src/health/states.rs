@@ -146,9 +146,15 @@ pub(super) fn switch(found: &Measurements) -> Finding {
 }
 
 pub(super) fn state(found: &Measurements) -> Finding {
-    match &found.state_problem {
-        None => fine("state", "readable".into()),
-        Some(problem) => {
+    match (&found.state_problem, &found.state_set_aside) {
+        (None, None) => fine("state", "readable".into()),
+        (None, Some(file)) => {
+            let words = format!(
+                "A damaged state database was set aside as {file}: earlier changes, alerts and runs are not in today's lists"
+            );
+            finding("state", Level::Warn, words, String::new(), "awsideman cache recover --prune --dry-run", true)
+        }
+        (Some(problem), _) => {
             let words = format!("The state database cannot be read: {problem}");
             finding("state", Level::Critical, words, String::new(), DOCTOR, false)
         }

@@ -176,3 +176,21 @@ fn the_sums_of_the_details_are_the_figures_of_the_summary() {
     assert_eq!(status["recent_entries"].as_array().unwrap().len(), 5);
     assert_eq!(status["memory"]["limit_bytes"], 512 * 1024 * 1024);
 }
+
+#[test]
+fn a_state_database_that_was_set_aside_is_named_where_its_changes_are_missing() {
+    let world = World::small();
+    world.run(["group", "create", "--name", "x", "--yes"]).ok();
+    let state = world.state_dir();
+    std::fs::write(state.join("state.db"), "no database".repeat(2000)).unwrap();
+    for name in ["state.db-wal", "state.db-shm"] {
+        let _ = std::fs::remove_file(state.join(name));
+    }
+    world.run(["cache", "warm", "users"]);
+    for words in ["journal list", "jobs history", "alerts list"] {
+        world.run(words.split(' ')).ok().says("a damaged state database was set aside as");
+    }
+    world.run(["cache", "health"]).ok().stdout_has("warn      state").stdout_has("--prune");
+    world.run(["cache", "recover", "--prune", "--yes"]).ok();
+    world.run(["cache", "health"]).ok().stdout_has("ok        state");
+}

@@ -83,6 +83,9 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     if standing.is_empty() {
         page = page.line("no alert is pending or fires");
     }
+    if let Some(notice) = desk.app().set_aside_notice() {
+        page = page.line(notice);
+    }
     for alert in standing.iter().filter(|alert| alert.state == "firing" && !alert.hint.is_empty()) {
         page = page.marked(Style::Hint, format!("next ({})", alert.key), &alert.hint);
     }

@@ -29,6 +29,9 @@ pub(crate) fn journal(command: &JournalCommand, globals: &GlobalArgs, output: &m
                 Some(database) => journal_list(database, None, limit)?,
                 None => Vec::new(),
             };
+            if let Some(notice) = session.app.set_aside_notice() {
+                session.progress.notice(&notice);
+            }
             if entries.is_empty() {
                 session.progress.notice("no changes were made from here");
             }

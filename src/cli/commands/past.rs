@@ -23,7 +23,8 @@ const TOLD: u64 = 5;
 
 /// `jobs history`
 pub(super) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, notices } = Look::back(globals, output)?;
+    let Look { app, jobs, context, mut notices } = Look::back(globals, output)?;
+    notices.extend(app.set_aside_notice());
     let runs = runs_of(arguments.name.as_deref(), arguments.limit.unwrap_or(SHOWN), &jobs, &context)?;
     let now = app.clock().now();
     let rows = runs.iter().map(|run| past(run, now)).collect();
