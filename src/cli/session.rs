@@ -204,14 +204,19 @@ impl Session {
     }
 
     /// With `--verbose`, and at the end of an answer on a terminal: where the answer came from.
-    pub(super) fn tell_source(&self, provenance: &Provenance, output: &Output) {
+    pub(super) fn tell_source(&self, provenance: &Provenance, calls: u64, output: &Output) {
         let disabled = self.app.disabled().map(|disabled| disabled_words(&disabled));
         let is_last_line = output.ends_on_terminal() && (provenance.cached || disabled.is_some());
         if self.verbose || is_last_line {
             let span = |ms: i64| format_duration(Duration::from_millis(ms.unsigned_abs()));
+            let part = match calls {
+                0 => String::new(),
+                1 => "partly from AWS (1 call), the rest ".to_owned(),
+                n => format!("partly from AWS ({n} calls), the rest "),
+            };
             let text = match (provenance.cached, provenance.stale) {
                 (true, false) => format!(
-                    "from the cache, {} old, fresh for {} more",
+                    "{part}from the cache, {} old, fresh for {} more",
                     span(provenance.age_ms),
                     span(provenance.left_ms)
                 ),

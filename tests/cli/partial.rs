@@ -303,3 +303,13 @@ fn a_verification_that_could_not_compare_an_answer_is_partial_and_names_it() {
     assert_eq!((&run["outcome"], &run["detail"]["wrong"]), (&"partial".into(), &0.into()), "{run}");
     assert_eq!(run["detail"]["lost"]["targets"], serde_json::json!(["group:list:all"]), "{run}");
 }
+
+#[test]
+fn a_first_warm_that_ran_out_of_its_budget_is_no_baseline() {
+    let world = World::new();
+    world.run(["cache", "warm", "groups"]).ok();
+    world.run(["cache", "warm", "memberships", "--budget", "10"]).code(3);
+    let diff = world.run(["cache", "warm", "memberships", "--diff"]).ok();
+    assert!(!diff.stdout.contains('+') && diff.stdout.contains("first"), "{diff:?}");
+    world.run(["cache", "warm", "memberships", "--diff"]).ok().stdout_lacks("+");
+}

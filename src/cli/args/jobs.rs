@@ -199,16 +199,17 @@ pub struct LogsArgs {
         awsideman jobs install --systemd --user\n  sudo awsideman jobs install --cron --profile reader\n  \
         awsideman jobs install --daemon --dry-run"
 )]
+#[command(group = clap::ArgGroup::new("service").required(true))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct InstallArgs {
     /// Write a systemd service and timer
-    #[arg(long, required_unless_present_any = ["cron", "daemon"], conflicts_with_all = ["cron", "daemon"])]
+    #[arg(long, group = "service")]
     pub systemd: bool,
     /// Write a line for cron
-    #[arg(long, conflicts_with = "daemon")]
+    #[arg(long, group = "service")]
     pub cron: bool,
     /// Write a systemd service for `jobs daemon`
-    #[arg(long)]
+    #[arg(long, group = "service")]
     pub daemon: bool,
     /// For this user alone, not for the whole host
     #[arg(long)]

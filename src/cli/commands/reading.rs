@@ -86,7 +86,7 @@ impl<'o> Reader<'o> {
         if meta && !around {
             output.talk().line(&line(&document(gateway.provenance(), true, true)));
         }
-        session.tell_source(&gateway.provenance().unwrap_or(provenance), output);
+        session.tell_source(&gateway.provenance().unwrap_or(provenance), reading.calls().total, output);
         session.close_after(&reading);
         Ok(())
     }
@@ -179,7 +179,7 @@ impl<'o> Reader<'o> {
             self.output.talk().line(&line(&meta));
         }
         if let Some(parts) = parts {
-            self.session.tell_source(&parts, self.output);
+            self.session.tell_source(&parts, self.reading.calls().total, self.output);
         }
         self.session.close_after(&self.reading);
         Ok(())

@@ -80,7 +80,11 @@ impl Baseline {
 
     /// Writes the current contents. Requests that this warm could not read keep theirs; requests that a whole warm did not
     /// make are removed.
-    fn keep(&self, is_whole: bool) -> Result<(), PrivateError> {
+    fn keep(&self, is_whole: bool, has_ended: bool) -> Result<(), PrivateError> {
+        // Before a warm has come to its end once, whatever the next one reads would look added.
+        if !has_ended && !self.exists() {
+            return Ok(());
+        }
         let Noted { fetched, asked } = std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
         // Read again: another warm may have ended meanwhile.
         let before = read(&self.path);
@@ -103,7 +107,7 @@ impl Baseline {
 pub(super) fn keep(round: &Round<'_>, done: &Warmed, ended_well: bool) {
     let Some(baseline) = round.baseline else { return };
     let is_whole = ended_well && done.failures.is_empty() && done.not_kept.is_empty() && done.skipped.is_empty();
-    if let Err(fault) = baseline.keep(is_whole) {
+    if let Err(fault) = baseline.keep(is_whole, ended_well) {
         tracing::warn!(%fault, target = done.target, "what a warm read could not be kept for the next comparison");
     }
 }
@@ -200,19 +204,19 @@ mod tests {
             first.ask(request);
             first.note(request, items(&[1]));
         }
-        first.keep(true).unwrap();
+        first.keep(true, true).unwrap();
         // `b` could not be read.
         let second = of();
         for request in [&a, &b] {
             second.ask(request);
         }
         second.note(&a, items(&[1, 2]));
-        second.keep(false).unwrap();
+        second.keep(false, false).unwrap();
         assert_eq!((of().items(&a), of().items(&b)), (Some(items(&[1, 2])), Some(items(&[1]))));
         // `b` is no part of the target any more.
         let third = of();
         third.ask(&a);
-        third.keep(true).unwrap();
+        third.keep(true, true).unwrap();
         assert_eq!((of().items(&a), of().items(&b)), (Some(items(&[1, 2])), None));
     }
 }

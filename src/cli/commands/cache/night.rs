@@ -82,9 +82,15 @@ pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Out
             .hint("name how long, as in 30m or 4h; `awsideman cache enable` ends it sooner"));
     }
     let session = open_to_change_state(globals, output)?;
+    let replaced = session.app.disabled().filter(|earlier| earlier.until != i64::MAX);
     let (disabled, notice) = session.app.disable(args.duration, args.reason.as_deref())?;
     if let Some(notice) = notice {
         output.talk().warning(&notice);
+    }
+    if let Some(earlier) = replaced {
+        let reason = earlier.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let until = times::local(earlier.until);
+        output.talk().note(&format!("this replaces what {} set until {until}{reason}", earlier.by));
     }
     let duration = Duration::from_millis((disabled.until - disabled.since).unsigned_abs());
     let document = json!({
