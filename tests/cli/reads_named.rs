@@ -113,7 +113,7 @@ fn the_assignments_of_a_user_say_how_many_more_come_through_groups() {
     place.join(&world, &group, &second);
     world.run(["user", "get", "bob"]).ok();
     world.faults(|faults| faults.access_denied = vec![Rule::of("ListGroupMembershipsForMember")]);
-    world.run(["assignment", "list", "--principal", "bob"]).ok().stderr_has("through groups is not known");
+    world.run(["assignment", "list", "--principal", "bob"]).ok().stderr_has("through groups are incomplete");
 }
 
 #[test]

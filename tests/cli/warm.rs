@@ -229,7 +229,7 @@ fn principals_are_asked_where_that_is_cheaper_and_pairs_where_aws_does_not_allow
     let done = world.run(["cache", "warm", "assignments", "--json"]).ok().json();
     assert!(calls(&world, PRINCIPALS) >= 40 && calls(&world, PAIRS) == 0, "{done}");
     let before = world.calls().total;
-    let found = world.run(["assignment", "list", "--json"]).ok().stderr_has("deleted ones");
+    let found = world.run(["assignment", "list", "--json"]).ok().stderr_has("deleted users and groups");
     assert_eq!(calls(&world, PAIRS), 0);
     // What is asked besides is for names.
     assert!(world.calls().total - before <= 30, "{}", world.calls().total - before);
