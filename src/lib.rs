@@ -16,7 +16,7 @@
 //!  floor 6  app        the one place where rooms are joined
 //!  floor 5  jobs       work: when it is due, how a run is kept
 //!           alerts     words sent out, once when it starts and once when it is over
-//!           sandbox    a local Identity Center on the real wire protocol
+//!           sandbox    a local Identity Center on the real wire protocol: the crate in `sandbox/`
 //!  floor 4  gateway    AWS, seen through the cache and paced to its quota; changes from the fence to the close
 //!           health     measurements become findings
 //!  floor 3  cache      meaning: keys, freshness, entries, fills that no change has overtaken, what a change makes false
@@ -100,7 +100,7 @@
 //! | a command | `cli/args/` (words, help, example), `cli/commands/` (what it does), `cli/mod.rs` (one arm) |
 //! | an error's words, hint and exit code | the room's `error.rs`; `cli/exit/` |
 //! | what a program can do with the cache | `library/`, and the table in `docs/library.md` |
-//! | what the sandbox answers | `sandbox/` by service |
+//! | what the sandbox answers | `sandbox/src/services/` |
 //!
 //! # Departures
 //!
@@ -138,7 +138,7 @@ pub mod log;
 pub mod model;
 pub mod private;
 pub mod report;
-pub mod sandbox;
+pub use awsideman_sandbox as sandbox;
 pub mod sqlite;
 pub mod state;
 pub mod store;

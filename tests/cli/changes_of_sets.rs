@@ -67,7 +67,7 @@ fn policies_that_are_so_already_are_left_alone_and_documents_that_are_none_stay_
     for words in again {
         world.run(words.iter().copied()).ok().stdout_has("already ");
     }
-    let changing = |calls: &awsideman::report::Calls| {
+    let changing = |calls: &awsideman::sandbox::CallCounts| {
         let names = ["Attach", "Detach", "Put"].map(|verb| format!("SWBExternalService.{verb}"));
         let mine = |name: &&String| names.iter().any(|start| name.starts_with(start));
         calls.by_operation.keys().filter(mine).map(|name| calls.by_operation[name]).sum::<u64>()

@@ -7,8 +7,7 @@ use awsideman::app::App;
 use awsideman::cache::{Fresh, Key};
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
-use awsideman::report::Calls;
-use awsideman::sandbox::{self, Faults, Limits, Organisation, Running, Shape};
+use awsideman::sandbox::{self, CallCounts, Faults, Limits, Organisation, Running, Shape};
 use awsideman::state::Outcome;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -177,7 +176,7 @@ impl World {
     }
 
     /// What the sandbox was asked so far.
-    pub(crate) fn calls(&self) -> Calls {
+    pub(crate) fn calls(&self) -> CallCounts {
         self.sandbox.calls()
     }
 

@@ -94,7 +94,7 @@ fn a_warm_that_was_killed_is_gone_on_with_and_no_finished_target_is_walked_twice
     let assignments = target(&done, "assignments");
     let after = world.calls();
     let walked = |operation: &str| {
-        let of = |calls: &awsideman::report::Calls| calls.by_operation.get(operation).copied().unwrap_or(0);
+        let of = |calls: &awsideman::sandbox::CallCounts| calls.by_operation.get(operation).copied().unwrap_or(0);
         of(&after) - of(&before)
     };
     assert_eq!(walked("SWBExternalService.ListPermissionSets"), 0);
