@@ -29,12 +29,12 @@ pub trait Clock: Send + Sync {
 /// The host's clock, moved by a fixed offset (zero in production).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock {
-    offset: Duration,
+    offset: i64,
 }
 
 impl SystemClock {
-    /// A clock that runs `offset` ahead of the host's.
-    pub fn ahead_by(offset: Duration) -> Self {
+    /// A clock that runs so many milliseconds ahead of the host's; behind it with a negative number.
+    pub fn moved_by(offset: i64) -> Self {
         Self { offset }
     }
 }
@@ -42,7 +42,7 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> UnixMillis {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        millis(since + self.offset)
+        millis(since).saturating_add(self.offset)
     }
 }
 
@@ -71,6 +71,15 @@ impl Clock for ManualClock {
     fn now(&self) -> UnixMillis {
         self.0.load(Ordering::SeqCst)
     }
+}
+
+/// Clocks of hosts that share a state may differ by this much, in milliseconds. What is dated later than this after the
+/// present was written while the clock was ahead.
+pub const TOLERANCE: i64 = 60_000;
+
+/// Whether a time was written while the clock was ahead of `now`.
+pub fn is_ahead(at: UnixMillis, now: UnixMillis) -> bool {
+    at > now.saturating_add(TOLERANCE)
 }
 
 /// A duration in whole milliseconds, saturating.

@@ -7,8 +7,8 @@
 use super::channel::channels;
 use super::history::{self, Event};
 use super::mute::{self, Mute, Mutes};
-use super::{AlertError, Mail, letter, outbox};
-use crate::clock::{UnixMillis, millis};
+use super::{AlertError, Mail, letter, outbox, silence};
+use crate::clock::{self, UnixMillis, millis};
 use crate::config::{self, AlertWhen};
 use crate::health::{Finding, Level};
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
@@ -156,6 +156,7 @@ pub fn observe(
 ) -> Result<Decision, AlertError> {
     sqlite::write(database.connection(), |transaction| {
         let book = Book { transaction, settings, now };
+        book.correct_clock()?;
         let mut ended = Vec::new();
         for finding in run.findings {
             let cause = run.causes.iter().find(|cause| cause.of == finding.key).map(|cause| &cause.finding.key);
@@ -186,6 +187,19 @@ struct Book<'a> {
 }
 
 impl Book<'_> {
+    /// Dates what was recorded while the clock was ahead by `now`: a hold, a recovery delay, a repeat interval and a
+    /// silence would otherwise end only then.
+    fn correct_clock(&self) -> Result<(), StatementError> {
+        let ahead = self.now.saturating_add(clock::TOLERANCE);
+        self.transaction.execute(
+            "UPDATE alert SET since = min(since, ?1), fired_at = min(fired_at, ?1), notified_at = min(notified_at, ?1),
+               clear_since = min(clear_since, ?1)
+             WHERE max(since, coalesce(fired_at, 0), coalesce(notified_at, 0), coalesce(clear_since, 0)) > ?2",
+            params![self.now, ahead],
+        )?;
+        silence::correct_clock(self.transaction, self.now)
+    }
+
     /// Moves the one alert that `finding` speaks about; one that fired and is over is handed back.
     fn step(&self, finding: &Finding, cause: Option<&String>) -> Result<Option<Alert>, StatementError> {
         let find = format!("SELECT {COLUMNS} FROM alert WHERE key = ?");

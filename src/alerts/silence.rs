@@ -5,9 +5,9 @@
 
 use super::AlertError;
 use super::history::{self, Event};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::model::one_line;
-use crate::sqlite::{self, Connection, StatementError, params};
+use crate::sqlite::{self, Connection, StatementError, Transaction, params};
 use crate::state::Database;
 use serde::Serialize;
 
@@ -74,6 +74,15 @@ pub fn unsilence(
     })?)
 }
 
+/// Dates silences that were made while the clock was ahead by `now`: each lasts for its own length from now on.
+pub(super) fn correct_clock(t: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
+    t.execute(
+        "UPDATE silence SET until = ?1 + max(until - created_at, 0), created_at = ?1 WHERE created_at > ?2 AND until > ?1",
+        params![now, now.saturating_add(clock::TOLERANCE)],
+    )
+    .map(drop)
+}
+
 /// The silences that hold at `now`, the oldest first.
 pub fn silences(database: &Database, now: UnixMillis) -> Result<Vec<Silence>, AlertError> {
     Ok(active(database.reader(), now)?)
@@ -82,14 +91,15 @@ pub fn silences(database: &Database, now: UnixMillis) -> Result<Vec<Silence>, Al
 pub(super) fn active(connection: &Connection, now: UnixMillis) -> Result<Vec<Silence>, StatementError> {
     let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM silence WHERE until > ? ORDER BY id"))?;
     let read = |row: &sqlite::Row<'_>| {
-        Ok(Silence {
-            id: row.get(0)?,
-            pattern: row.get(1)?,
-            created_at: row.get(2)?,
-            until: row.get(3)?,
-            reason: row.get(4)?,
-            author: row.get(5)?,
-        })
+        let (made_at, until): (UnixMillis, UnixMillis) = (row.get(2)?, row.get(3)?);
+        // The next run of a job dates it for good.
+        let (created_at, until) = if clock::is_ahead(made_at, now) {
+            (now, now.saturating_add(until.saturating_sub(made_at)))
+        } else {
+            (made_at, until)
+        };
+        let (reason, author) = (row.get(4)?, row.get(5)?);
+        Ok(Silence { id: row.get(0)?, pattern: row.get(1)?, created_at, until, reason, author })
     };
     statement.query_map([now], read)?.collect()
 }

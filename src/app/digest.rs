@@ -68,7 +68,8 @@ impl App {
         let ledger = Ledger::new(Arc::new(Mutex::new(database)));
         let profile = run.profile.as_deref().unwrap_or_default();
         let last = ledger.last_result(&job.name, profile).ok().flatten();
-        let since = last.map_or(now - millis(FIRST), |last| last.started_at);
+        let since = last.map(|last| last.started_at).filter(|at| !clock::is_ahead(*at, now));
+        let since = since.unwrap_or(now - millis(FIRST));
         let runs = match ledger.history(None, RUNS) {
             Ok(runs) => runs.into_iter().filter(|run| run.started_at >= since).collect::<Vec<_>>(),
             Err(error) => return Work::failed(error.to_string(), 1),

@@ -123,7 +123,7 @@ impl App {
                 Access::Group(private::group_id(name).ok_or_else(|| AppError::NoSuchGroup { name: name.clone() })?)
             }
         };
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::ahead_by(loaded.config.debug.clock_offset));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::moved_by(loaded.config.debug.clock_offset));
         Ok(App {
             loaded,
             environment: aws::environment(),
@@ -278,7 +278,23 @@ impl App {
 
     /// The switch, and what is wrong with it.
     pub fn switch(&self) -> &(Switch, Option<String>) {
-        self.switch.get_or_init(|| self.state().switch())
+        self.switch.get_or_init(|| self.switch_now())
+    }
+
+    /// The switch as it is now. What was set while the clock was ahead is dated by the right clock first, so that it ends.
+    fn switch_now(&self) -> (Switch, Option<String>) {
+        let (switch, problem) = self.state().switch();
+        let now = self.clock.now();
+        if !switch.is_ahead(now) {
+            return (switch, problem);
+        }
+        match self.state().correct_switch_clock(now) {
+            Ok(corrected) => (corrected, problem),
+            Err(error) => {
+                tracing::warn!(%error, "the switch was set while the clock was ahead, and could not be dated anew");
+                (switch, problem)
+            }
+        }
     }
 
     /// Who disabled the cache: the switch, or the configuration (without an end).
@@ -288,7 +304,7 @@ impl App {
 
     /// The same, and the switch is read again: for a process that stays.
     pub fn disabled_now(&self) -> Option<Disabled> {
-        self.disabled_by(&self.state().switch().0)
+        self.disabled_by(&self.switch_now().0)
     }
 
     fn disabled_by(&self, switch: &Switch) -> Option<Disabled> {

@@ -70,7 +70,9 @@ impl App {
             by: format!("{}@{}", host::user_name(), host::host_name()),
         };
         let notice = self.state().disable(disabled.clone(), now)?;
-        Ok((disabled, notice))
+        // On a full disk the reason and the end may be lost: what the switch says now is what holds.
+        let kept = notice.as_ref().and_then(|_| self.state().switch().0.disabled(now).cloned());
+        Ok((kept.unwrap_or(disabled), notice))
     }
 
     /// Enables it again; gives back who had disabled it.

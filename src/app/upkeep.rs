@@ -158,10 +158,14 @@ impl App {
         }
     }
 
-    /// The state database for read commands: if it cannot be created, an empty one in memory.
+    /// The state database for read commands: on a full disk opened to read only, and if it cannot be created, an empty one
+    /// in memory.
     pub fn database_to_read(&self) -> Result<(state::Database, Option<String>), state::StateError> {
         if place::unwritable(self.state_dir()).is_none() {
-            return self.database();
+            match self.database() {
+                Err(error) if error.is_full() => {}
+                opened => return opened,
+            }
         }
         Ok((self.state().database_read_only()?.map_or_else(state::Database::in_memory, Ok)?, None))
     }

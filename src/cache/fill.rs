@@ -84,7 +84,11 @@ impl Cache {
             self.store.sequence()?;
             return Err(StoreError::StoringPaused);
         }
-        self.store.sequence().map(|number| Ticket { since: Some(number), taken_at, oldest: taken_at })
+        let number = self.store.sequence()?;
+        // Fences of a clock that was ahead would keep every fill out until then; a store that cannot be written to keeps
+        // them, and its fills fail anyway.
+        let _ = self.store.correct_clock(taken_at);
+        Ok(Ticket { since: Some(number), taken_at, oldest: taken_at })
     }
 
     /// Stores a batch of small answers in one transaction.

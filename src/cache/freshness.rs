@@ -5,12 +5,9 @@
 //! believed by nobody.
 
 use super::own::has_own_time;
-use crate::clock::{UnixMillis, millis};
+use crate::clock::{self, UnixMillis, millis};
 use crate::store::Meta;
 use std::time::Duration;
-
-/// Clocks of hosts that share a cache may differ by this much.
-const CLOCK_TOLERANCE_MS: i64 = 60_000;
 
 /// What an entry may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +40,7 @@ pub struct Allowance {
 
 /// Judges an entry at `now`.
 pub fn judge(meta: &Meta, allowance: Allowance, now: UnixMillis) -> Verdict {
-    if meta.stored_at > now.saturating_add(CLOCK_TOLERANCE_MS) {
+    if clock::is_ahead(meta.stored_at, now) {
         return Verdict::FromTheFuture;
     }
     let fresh_until = fresh_until(meta, allowance.ttl);

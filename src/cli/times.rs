@@ -3,10 +3,15 @@
 //! Neighbours: every command that prints a time; `clock.rs` writes the times themselves, ages are worded here.
 //! Promise: no distance between two times, however absurd, is a panic.
 
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 pub use crate::clock::{local, utc};
 use crate::model::format_duration;
 use std::time::Duration;
+
+/// The age of what has happened: `3m ago`, `just now`. A time in the future was written while the clock was ahead.
+pub fn ago(at: UnixMillis, now: UnixMillis) -> String {
+    if clock::is_ahead(at, now) { "in the future (the clock was ahead?)".into() } else { age(at.min(now), now) }
+}
 
 /// `3m ago`, `in 2h 5m`, `just now`.
 pub fn age(at: UnixMillis, now: UnixMillis) -> String {
@@ -35,6 +40,8 @@ mod tests {
         assert_eq!(age(7_500_000, 0), "in 2h 5m");
         assert_eq!(age(5, 400), "just now");
         assert_eq!(age(i64::MIN, i64::MAX).split(' ').next_back(), Some("ago"));
+        assert_eq!([ago(0, 180_000), ago(500, 0)], ["3m ago", "just now"]);
+        assert_eq!(ago(61_000, 0), "in the future (the clock was ahead?)");
         assert_eq!(left(90_000, 0), "1m 30s");
         assert_eq!(left(0, 0), "expired");
     }

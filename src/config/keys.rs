@@ -8,7 +8,7 @@ use super::problem::nearest;
 use super::ttl;
 use super::value::Type;
 use super::value::Type::{
-    Address, Choice, Flag, Number, Path, Secret, SecretUrl, Size, Switch, Text, Time, Url, Whole, Words,
+    Address, Choice, Flag, Number, Offset, Path, Secret, SecretUrl, Size, Switch, Text, Time, Url, Whole, Words,
 };
 
 /// A key and its type.
@@ -158,7 +158,7 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("daemon.hosts", Words),
         key("metrics.textfile", Path),
         key("output.format", Choice(&["table", "json", "jsonl", "yaml", "csv"])),
-        key("debug.clock_offset", Time(0, 10 * YEAR)),
+        key("debug.clock_offset", Offset(20 * YEAR)),
     ],
     ttl_section: Some("cache.ttl"),
     former: &[

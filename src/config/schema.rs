@@ -367,9 +367,9 @@ pub enum Format {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Debug {
-    /// Moves what awsideman takes for now into the future.
-    #[serde(deserialize_with = "duration")]
-    pub clock_offset: Duration,
+    /// Moves the present time, in milliseconds; negative into the past.
+    #[serde(deserialize_with = "offset")]
+    pub clock_offset: i64,
 }
 
 impl<'de> Deserialize<'de> for Sharing {
@@ -399,6 +399,12 @@ fn non_empty<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Er
 
 fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     parse_duration(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+fn offset<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    let text = String::deserialize(from)?;
+    let (sign, size) = text.strip_prefix('-').map_or((1, text.as_str()), |size| (-1, size));
+    parse_duration(size).map(|size| sign * crate::clock::millis(size)).map_err(D::Error::custom)
 }
 
 /// Which layer each key came from, for `config show --origin` and the `--detailed` status.

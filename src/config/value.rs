@@ -34,6 +34,8 @@ pub(super) enum Type {
     Switch,
     /// A duration within bounds, in seconds.
     Time(u64, u64),
+    /// A duration in seconds up to a bound, with a minus sign for the past.
+    Offset(u64),
     /// A number within bounds.
     Number(f64, f64),
     /// A whole number within bounds.
@@ -151,6 +153,7 @@ impl Type {
                 _ => Err(wrong("write true or false, without quotes")),
             },
             Type::Time(least, most) => time(given, least, most),
+            Type::Offset(most) => offset(given, most),
             Type::Number(least, most) => match given.number() {
                 Some(n) if (least..=most).contains(&n) => Ok(Setting::Number(n)),
                 Some(_) => Err(outside(given, &least.to_string(), &most.to_string())),
@@ -197,7 +200,7 @@ impl Type {
             Type::Url | Type::SecretUrl => "a URL",
             Type::Path => "a path",
             Type::Flag | Type::Switch => "true or false",
-            Type::Time(..) => "a duration",
+            Type::Time(..) | Type::Offset(_) => "a duration",
             Type::Number(..) => "a number",
             Type::Whole(..) => "a whole number",
             Type::Size => "a size",
@@ -246,6 +249,25 @@ fn time(given: &Given<'_>, least: u64, most: u64) -> Result<Setting, Fault> {
         Ok(Setting::Time(duration))
     } else {
         Err(outside(given, &Setting::time_text(least), &Setting::time_text(most)))
+    }
+}
+
+/// A duration with a sign, as text: `-1d`.
+fn offset(given: &Given<'_>, most: u64) -> Result<Setting, Fault> {
+    let (sign, size) = match *given {
+        Given::Raw(text) => {
+            text.trim().strip_prefix('-').map_or(("", Given::Raw(text)), |rest| ("-", Given::Raw(rest)))
+        }
+        Given::Text(text) => {
+            text.trim().strip_prefix('-').map_or(("", Given::Text(text)), |rest| ("-", Given::Text(rest)))
+        }
+        Given::Integer(seconds) if seconds < 0 => ("-", Given::Integer(seconds.saturating_neg())),
+        Given::Float(seconds) if seconds < 0.0 => ("-", Given::Float(-seconds)),
+        ref other => ("", other.clone()),
+    };
+    match time(&size, 0, most)? {
+        Setting::Time(duration) => Ok(Setting::Text(format!("{sign}{}", Setting::time_text(duration)))),
+        other => Ok(other),
     }
 }
 

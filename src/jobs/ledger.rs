@@ -94,9 +94,9 @@ impl Ledger {
     ) -> Result<(), JobError> {
         self.write(|t| {
             t.execute(
-                "INSERT INTO job(name, profile, schedule, first_seen, paused_until, paused_reason)
-                 VALUES(?1, '', '', ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET paused_until = ?3, paused_reason = ?4",
+                "INSERT INTO job(name, profile, schedule, first_seen, paused_until, paused_reason, paused_at)
+                 VALUES(?1, '', '', ?2, ?3, ?4, ?2)
+                 ON CONFLICT DO UPDATE SET paused_until = ?3, paused_reason = ?4, paused_at = ?2",
                 params![job.unwrap_or(ALL_JOBS), now, until.unwrap_or(i64::MAX), reason],
             )
         })?;
@@ -113,6 +113,25 @@ impl Ledger {
                 params![job, now],
             )
         })
+    }
+
+    /// Dates pauses that were made while the clock was ahead by `now`: each lasts for its own length from now on.
+    pub fn correct_clock(&self, now: UnixMillis) -> Result<(), JobError> {
+        let ahead = now.saturating_add(clock::TOLERANCE);
+        let find = "SELECT EXISTS(SELECT 1 FROM job WHERE paused_at > ?)";
+        if !self.read(|c| c.query_row(find, [ahead], |row| row.get::<_, bool>(0)))? {
+            return Ok(());
+        }
+        self.write(|t| {
+            t.execute(
+                "UPDATE job SET paused_at = ?1,
+                   paused_until = CASE paused_until WHEN ?3 THEN ?3 ELSE ?1 + max(paused_until - paused_at, 0) END
+                 WHERE paused_at > ?2 AND paused_until IS NOT NULL",
+                params![now, ahead, i64::MAX],
+            )?;
+            t.execute("UPDATE job SET paused_at = NULL WHERE paused_at > ?", [ahead])
+        })?;
+        Ok(())
     }
 
     /// The pause that holds for `job` at `now`.
@@ -381,6 +400,20 @@ mod tests {
         assert_eq!(ledger.paused("b", 1 << 50).unwrap().unwrap().until, None);
         assert_eq!(ledger.resume(None, 50).unwrap(), 2);
         assert_eq!(ledger.paused("a", 50).unwrap(), None);
+    }
+
+    #[test]
+    fn a_pause_of_a_clock_that_was_ahead_lasts_for_its_own_length() {
+        let (_root, ledger) = ledger();
+        let year = 365 * 24 * 3_600_000;
+        ledger.pause(Some("a"), Some(year + 500), "", year).unwrap();
+        ledger.pause(Some("b"), None, "", year).unwrap();
+        ledger.pause(Some("c"), Some(year), "", 1_000).unwrap();
+        ledger.correct_clock(1_000).unwrap();
+        let until = |job| ledger.paused(job, 1_000).unwrap().unwrap().until;
+        assert_eq!((until("a"), until("b"), until("c")), (Some(1_500), None, Some(year)));
+        ledger.correct_clock(1_400).unwrap();
+        assert_eq!(ledger.paused("a", 1_500).unwrap(), None, "it is dated once");
     }
 
     #[test]

@@ -85,6 +85,7 @@ impl Slots {
 /// another process takes no room meanwhile.
 pub async fn run(jobs: &[Job], wanted: &Wanted, context: &Context) -> Result<Vec<Report>, JobError> {
     let mut reports = Vec::new();
+    context.ledger.correct_clock(context.clock.now())?;
     let phases = phases(jobs, wanted)?;
     if *wanted == Wanted::Due {
         reports.extend(orphans(&phases, context)?);

@@ -7,6 +7,7 @@
 use super::error::{StateError, io_error};
 use super::locks::Lock;
 use super::schema::{SCHEMA, STEPS, VERSION};
+use super::spare;
 use crate::clock::UnixMillis;
 use crate::private::{self, Access, Prepared};
 use crate::sqlite::{self, Connection, ErrorCode, Plan, SqliteError, Synchronous, Transaction};
@@ -40,7 +41,10 @@ impl Database {
         };
         let path = directory.join("state.db");
         match sqlite::open(&plan(&path, access, busy)) {
-            Ok(connection) => Ok((Database { connection, path }, tightened)),
+            Ok(connection) => {
+                spare::allocate(directory, access);
+                Ok((Database { connection, path }, tightened))
+            }
             // It cannot be opened in the moment in which another process sets it aside; renewing waits for that.
             Err(error) if error.is_damage() || cannot_open(&error) => {
                 let (database, notice) = Database::renew(directory, access, busy, now)?;
@@ -62,8 +66,15 @@ impl Database {
         }
         let plan = plan(&path, Access::Owner, busy);
         let opened = match sqlite::open_read_only(&plan) {
+            // Without room for the companion files, what is in the log is read into memory.
+            Err(error) if error.is_cramped() => sqlite::open_cramped(&plan),
+            opened => opened,
+        };
+        let opened = match opened {
             // Nobody writes to it now, and we may not make the files by which readers and writers meet.
-            Err(error) if error.is_read_only() || cannot_open(&error) => sqlite::open_immutable(&plan),
+            Err(error) if error.is_read_only() || error.is_full() || cannot_open(&error) => {
+                sqlite::open_immutable(&plan)
+            }
             opened => opened,
         };
         let connection = match opened {

@@ -55,6 +55,11 @@ impl State {
         Switch::enable(&self.directory, self.access, now)
     }
 
+    /// [`Switch::correct_clock`].
+    pub fn correct_switch_clock(&self, now: UnixMillis) -> Result<Switch, StateError> {
+        Switch::correct_clock(&self.directory, self.access, now)
+    }
+
     /// [`Switch::set_breaker`].
     pub fn set_breaker(&self, cache: &Path, mark: BreakerMark, now: UnixMillis) -> Result<(), StateError> {
         Switch::set_breaker(&self.directory, self.access, cache, mark, now)

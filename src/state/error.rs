@@ -3,7 +3,7 @@
 //! Neighbours: every file of this room returns it; `cli/exit.rs` words it. Promise: the hit path never fails because
 //! of one of these, and each that a person can mend has a [`StateError::hint`].
 
-use crate::private::PrivateError;
+use crate::private::{self, PrivateError};
 use crate::sqlite::{ErrorCode, SqliteError, StatementError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,17 @@ impl StateError {
                     .into(),
             ),
             _ => None,
+        }
+    }
+
+    /// Whether the disk has no room.
+    pub fn is_full(&self) -> bool {
+        match self {
+            StateError::Private(error) => error.is_full(),
+            StateError::Sqlite(error) => error.is_full(),
+            StateError::Statement(error) => SqliteError::is_full_statement(error),
+            StateError::Io { source, .. } => private::is_full(source),
+            StateError::Busy { .. } | StateError::TallyFull { .. } => false,
         }
     }
 

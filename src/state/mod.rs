@@ -13,6 +13,7 @@ mod fold;
 mod locks;
 mod record;
 mod schema;
+mod spare;
 mod statistics;
 mod switch;
 mod tally;

@@ -9,11 +9,14 @@
 //! way as an old one.
 
 /// The steps from version 1, each to the next version.
-pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS, CONTACT];
+pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS, CONTACT, PAUSED_AT];
 
 /// The number of the schema after the last step.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
 pub(super) const VERSION: i32 = 1 + STEPS.len() as i32;
+
+/// When a pause was made: one that a clock that was ahead made keeps its length (`jobs/ledger.rs`).
+const PAUSED_AT: &str = "ALTER TABLE job ADD COLUMN paused_at INTEGER;";
 
 /// The last contact with AWS where it failed, throttled calls by minute (`contact.rs`), and new windows of the hit rate
 /// (`window.rs`).

@@ -6,7 +6,7 @@
 use super::database::Database;
 use super::error::StateError;
 use super::record::{Outcome, cache_number};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::model::Resource;
 use crate::sqlite::{Connection, Row, StatementError, Transaction, params};
 use std::collections::BTreeMap;
@@ -181,21 +181,30 @@ pub(super) fn add(
 
 /// Whether [`roll`] has something to do.
 pub(super) fn has_old_hours(connection: &Connection, now: UnixMillis) -> Result<bool, StateError> {
-    let statement = "SELECT EXISTS(SELECT 1 FROM hourly WHERE hour < ?)";
-    Ok(connection.query_row(statement, [now.saturating_sub(KEPT)], |row| row.get(0))?)
+    let statement = "SELECT EXISTS(SELECT 1 FROM hourly WHERE hour < ?1 OR hour > ?2)
+        OR EXISTS(SELECT 1 FROM hit_window WHERE began_at > ?2)";
+    Ok(connection.query_row(statement, bounds(now), |row| row.get(0))?)
 }
 
-/// Moves the hours that are no longer kept apart into the lifetime counts.
+/// Moves the hours that are no longer kept apart into the lifetime counts, and those of a clock that was ahead: every
+/// window would include them until then. A window that began in the future begins anew.
 pub(super) fn roll(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StateError> {
-    let before = now.saturating_sub(KEPT);
     transaction.execute(
         "INSERT INTO lifetime(cache, resource, outcome, n)
-            SELECT cache, resource, outcome, sum(n) FROM hourly WHERE hour < ? GROUP BY 1, 2, 3
+            SELECT cache, resource, outcome, sum(n) FROM hourly WHERE hour < ?1 OR hour > ?2 GROUP BY 1, 2, 3
             ON CONFLICT DO UPDATE SET n = n + excluded.n",
-        [before],
+        bounds(now),
     )?;
-    transaction.execute("DELETE FROM hourly WHERE hour < ?", [before])?;
+    transaction.execute("DELETE FROM hourly WHERE hour < ?1 OR hour > ?2", bounds(now))?;
+    let windows = "cache IN (SELECT cache FROM hit_window WHERE began_at > ?1)";
+    transaction.execute(&format!("DELETE FROM hit_window_before WHERE {windows}"), [bounds(now)[1]])?;
+    transaction.execute("UPDATE hit_window SET began_at = ?1 WHERE began_at > ?2", [now, bounds(now)[1]])?;
     Ok(())
+}
+
+/// The first and the last moment of what is kept apart.
+fn bounds(now: UnixMillis) -> [UnixMillis; 2] {
+    [now.saturating_sub(KEPT), now.saturating_add(clock::TOLERANCE)]
 }
 
 pub(super) fn read(row: &Row<'_>) -> Result<(String, String, i64), StatementError> {

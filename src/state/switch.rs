@@ -6,7 +6,8 @@
 
 use super::error::StateError;
 use super::locks::Lock;
-use crate::clock::UnixMillis;
+use super::spare;
+use crate::clock::{self, UnixMillis};
 use crate::private::{self, Access, Open, PrivateError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -118,6 +119,18 @@ enum Found {
 }
 
 impl Disabled {
+    /// Whether the clock was ahead when it was set: it would hold until then.
+    fn is_ahead(&self, now: UnixMillis) -> bool {
+        clock::is_ahead(self.since, now)
+    }
+
+    /// It as set at `now`, for as long as it was meant to last.
+    fn dated_by(self, now: UnixMillis) -> Disabled {
+        let lasts = self.until.saturating_sub(self.since).max(0);
+        let until = if self.until < FOREVER { now.saturating_add(lasts) } else { self.until };
+        Disabled { since: now, until, ..self }
+    }
+
     /// When it ends by itself; `None` when it lasts until it is ended.
     pub fn end(&self) -> Option<UnixMillis> {
         (self.until < FOREVER).then_some(self.until)
@@ -145,6 +158,19 @@ impl Switch {
     /// Who disabled the cache, if that still holds at `now`.
     pub fn disabled(&self, now: UnixMillis) -> Option<&Disabled> {
         self.disabled.as_ref().filter(|disabled| now < disabled.until)
+    }
+
+    /// Whether the cache was disabled while the clock was ahead.
+    pub fn is_ahead(&self, now: UnixMillis) -> bool {
+        self.disabled.as_ref().is_some_and(|disabled| disabled.is_ahead(now))
+    }
+
+    /// Dates a disabling of a clock that was ahead by `now`: it holds for its own length from now on. The switch as it is
+    /// then.
+    pub fn correct_clock(directory: &Path, access: Access, now: UnixMillis) -> Result<Switch, StateError> {
+        Switch::update(directory, access, now, |switch| {
+            switch.disabled = switch.disabled.take().map(|it| if it.is_ahead(now) { it.dated_by(now) } else { it });
+        })
     }
 
     /// The mark of a cache directory's breaker; closed when there is none.
@@ -185,7 +211,14 @@ impl Switch {
         };
         let was = switch.disabled.take();
         if was.is_some() {
-            switch.write(&path, access)?;
+            match switch.write(&path, access) {
+                // A switch that is not there says that all is well. Marks of the breaker go with it: the next failure
+                // sets them again.
+                Err(error) if is_full(&error) => {
+                    std::fs::remove_file(&path).map_err(super::error::io_error("remove", &path))?
+                }
+                written => written?,
+            }
         }
         Ok(was)
     }
@@ -247,7 +280,13 @@ impl Switch {
     fn write(&self, path: &Path, access: Access) -> Result<(), StateError> {
         let mut text = serde_json::to_vec_pretty(self).expect("text keys and plain values are always JSON");
         text.push(b'\n');
-        Ok(private::replace(path, &text, access)?)
+        let directory = path.parent().unwrap_or(Path::new("."));
+        match private::replace(path, &text, access) {
+            Err(error) if error.is_full() => spare::replace(directory, path, &text, access).map_err(|_| error)?,
+            written => written?,
+        }
+        spare::allocate(directory, access);
+        Ok(())
     }
 
     fn closed(reason: &str) -> Switch {
@@ -260,10 +299,14 @@ fn forever() -> UnixMillis {
     FOREVER
 }
 
-fn locked(directory: &Path, access: Access, now: UnixMillis) -> Result<Lock, StateError> {
+/// The lock of the switch; `None` where the disk cannot even hold the lock file, so that no other change can be made either.
+fn locked(directory: &Path, access: Access, now: UnixMillis) -> Result<Option<Lock>, StateError> {
     private::directory(directory, access)?;
     let path = directory.join("switch.lock");
-    Lock::wait_for(&path, access, WAIT, now)?.ok_or_else(|| Lock::busy(&path))
+    match Lock::wait_for(&path, access, WAIT, now) {
+        Err(error) if is_full(&error) => Ok(None),
+        locked => locked?.ok_or_else(|| Lock::busy(&path)).map(Some),
+    }
 }
 
 fn look(path: &Path) -> Found {

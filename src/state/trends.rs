@@ -91,11 +91,12 @@ pub fn add_calls(database: &mut Database, calls: &[CallCount], now: UnixMillis) 
         let before = now - KEPT;
         transaction.execute(
             "INSERT INTO call(hour, operation, sent)
-             SELECT 0, operation, sum(sent) FROM call WHERE hour > 0 AND hour < ? GROUP BY operation
+             SELECT 0, operation, sum(sent) FROM call WHERE hour > 0 AND (hour < ?1 OR hour > ?2) GROUP BY operation
              ON CONFLICT DO UPDATE SET sent = sent + excluded.sent",
-            [before],
+            [before, now],
         )?;
-        transaction.execute("DELETE FROM call WHERE hour > 0 AND hour < ?", [before])?;
+        // A clock that was ahead must not leave calls in hours that every day includes.
+        transaction.execute("DELETE FROM call WHERE hour > 0 AND (hour < ?1 OR hour > ?2)", [before, now])?;
         Ok(())
     })
 }

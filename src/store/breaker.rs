@@ -355,6 +355,15 @@ impl<S: Store> Store for Breaker<S> {
         self.inner.lower(fence, until)
     }
 
+    fn fences_ahead(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        self.reading(|inner| inner.fences_ahead(now))
+    }
+
+    fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
+        // A store that only reads keeps its fences; the read that asks for this goes live and says nothing about stores.
+        self.inner.correct_clock(now)
+    }
+
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
         self.storing(|inner| inner.discard(address, seal))
     }

@@ -5,7 +5,7 @@
 //! to others goes before them.
 
 use super::{Sweep, Swept};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 
 /// An entry as a sweep sees it.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +57,11 @@ pub(super) fn victims<T: Copy>(candidates: Vec<Candidate<T>>, sweep: &Sweep) -> 
     let bytes_down_to = sweep.bytes.filter(|(limit, _)| held > *limit).map_or(u64::MAX, |(_, low)| low);
     let entries_down_to = sweep.entries.filter(|(limit, _)| entries > *limit).map_or(u64::MAX, |(_, low)| low);
     if held > bytes_down_to || entries > entries_down_to {
+        // An entry that is dated in the future answers nothing until then, so it goes before the others.
+        let is_ahead = |candidate: &Candidate<T>| clock::is_ahead(candidate.stored_at, sweep.now);
         rest.sort_by_key(|candidate| {
-            (!candidate.yields, if candidate.used_at > 0 { candidate.used_at } else { candidate.stored_at })
+            let used_at = if candidate.used_at > 0 { candidate.used_at.min(sweep.now) } else { candidate.stored_at };
+            (!is_ahead(candidate), !candidate.yields, used_at)
         });
         for candidate in rest {
             if held <= bytes_down_to && entries <= entries_down_to {

@@ -4,7 +4,7 @@
 //! is kept out by a record that is newer than its start, by a fence that stood when it began, and by not knowing.
 
 use super::{Address, Select, Standing};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use std::collections::HashSet;
 
 /// How long a record is kept after it was made, or after its fence lapsed, in milliseconds. No fetch that is to be
@@ -16,6 +16,9 @@ pub(super) const KEEP_RECORDS: usize = 10_000;
 
 /// How long an unpublished draft keeps its frames, in milliseconds.
 pub(super) const DRAFT_MILLIS: i64 = 3_600_000;
+
+/// No fence stands for longer: twice the longest `aws.operation_timeout`, and the longest `cache.settle` after that.
+pub(super) const LONGEST_FENCE_MILLIS: i64 = 3 * 3_600_000;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,23 @@ impl Record {
     /// Whether it is a fence that has not lapsed.
     pub fn stands(&self, now: UnixMillis) -> bool {
         self.deadline.is_some_and(|deadline| deadline > now)
+    }
+
+    /// Whether it was written while the clock was ahead: it is dated in the future, or its fence would stand for longer
+    /// than any fence does.
+    pub fn is_ahead(&self, now: UnixMillis) -> bool {
+        clock::is_ahead(self.at, now)
+            || self.deadline.is_some_and(|deadline| deadline > now.saturating_add(LONGEST_FENCE_MILLIS))
+    }
+
+    /// The same record, dated `now` if it was written while the clock was ahead; its fence keeps its own length.
+    pub(super) fn dated_by(self, now: UnixMillis) -> Record {
+        if !self.is_ahead(now) {
+            return self;
+        }
+        let length = |deadline: UnixMillis| deadline.saturating_sub(self.at).clamp(0, LONGEST_FENCE_MILLIS);
+        let deadline = self.deadline.map(|deadline| now.saturating_add(length(deadline)));
+        Record { deadline, at: now, ..self }
     }
 
     /// Whether it may be forgotten, when `newer` records came after it. A standing fence never may.
@@ -141,6 +161,28 @@ mod tests {
     fn a_start_outside_what_the_log_remembers_cannot_be_judged() {
         assert!(can_judge(5, 5, 9) && can_judge(9, 5, 9));
         assert!(!can_judge(4, 5, 9) && !can_judge(10, 5, 9));
+    }
+
+    #[test]
+    fn a_fence_of_a_clock_that_was_ahead_keeps_its_length_and_a_regular_one_is_not_touched() {
+        let year = 365 * 24 * 3_600_000;
+        let ahead = Record { at: NOW + year, ..record(1, Select::All, Some(NOW + year + 300_000)) };
+        assert!(ahead.is_ahead(NOW));
+        let dated = ahead.dated_by(NOW);
+        assert_eq!((dated.at, dated.deadline), (NOW, Some(NOW + 300_000)));
+        assert!(!dated.is_ahead(NOW), "it is rewritten once");
+        let without_fence = Record { at: NOW + year, ..record(1, Select::All, None) };
+        assert_eq!((without_fence.clone().dated_by(NOW).at, without_fence.dated_by(NOW).deadline), (NOW, None));
+        for regular in [
+            record(1, Select::All, Some(NOW + 300_000)),
+            record(1, Select::All, Some(NOW + 2 * 3_600_000)),
+            Record { at: NOW + clock::TOLERANCE, ..record(1, Select::All, Some(NOW + 360_000)) },
+            Record { at: NOW - 24 * 3_600_000, ..record(1, Select::All, Some(NOW + 1)) },
+        ] {
+            assert_eq!(regular.clone().dated_by(NOW), regular);
+        }
+        let damaged = record(1, Select::All, Some(UnixMillis::MAX)).dated_by(NOW);
+        assert_eq!(damaged.deadline, Some(NOW + LONGEST_FENCE_MILLIS));
     }
 
     #[test]

@@ -62,6 +62,12 @@ impl Log {
         judged.then(|| Gate::new(self.records.iter().cloned(), since, begun))
     }
 
+    fn date(&mut self, now: UnixMillis) {
+        for record in self.records.iter_mut().filter(|record| record.is_ahead(now)) {
+            *record = record.clone().dated_by(now);
+        }
+    }
+
     fn prune(&mut self, now: UnixMillis) {
         let (count, mut index, mut floor) = (self.records.len(), 0, self.floor);
         self.records.retain(|record| {
@@ -130,7 +136,7 @@ impl Memory {
         self.entries.run_pending_tasks();
         if self.entries.entry_count() > self.max_entries {
             let sweep = Sweep {
-                now: 0,
+                now: UnixMillis::MAX,
                 expired: false,
                 stored_before: None,
                 bytes: None,
@@ -295,6 +301,7 @@ impl Store for Memory {
         now: UnixMillis,
     ) -> Result<Removed, StoreError> {
         let mut log = self.log();
+        log.date(now);
         log.sequence += 1;
         let sequence = log.sequence;
         let mut removed = Removed { sequence, ..Removed::default() };
@@ -315,6 +322,15 @@ impl Store for Memory {
         for record in self.log().records.iter_mut().filter(|record| record.sequence == fence) {
             record.deadline = record.deadline.map(|deadline| deadline.min(until));
         }
+        Ok(())
+    }
+
+    fn fences_ahead(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        Ok(self.log().records.iter().filter(|record| record.stands(now) && record.is_ahead(now)).count() as u64)
+    }
+
+    fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
+        self.log().date(now);
         Ok(())
     }
 

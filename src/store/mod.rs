@@ -307,6 +307,13 @@ pub trait Store: Send + Sync {
     /// Lets the fences of the number `fence` stand until `until` at most: their change has ended.
     fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError>;
 
+    /// How many standing fences were recorded while the clock was ahead. `now` is the present, never the start of a fetch.
+    fn fences_ahead(&self, now: UnixMillis) -> Result<u64, StoreError>;
+
+    /// Dates the records of a clock that was ahead by `now`: each fence stands for its own length from now on, and a
+    /// regular fence is never shortened. Writes nothing where there is no such fence.
+    fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError>;
+
     /// Deletes the entry at `address` if it is still the one with this `seal`; no record. For damaged entries.
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError>;
 

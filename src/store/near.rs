@@ -165,6 +165,14 @@ impl<S: Store> Store for Near<S> {
         self.behind.lower(fence, until)
     }
 
+    fn fences_ahead(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        self.behind.fences_ahead(now)
+    }
+
+    fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
+        self.behind.correct_clock(now)
+    }
+
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
         self.memory.discard(address, seal)?;
         self.behind.discard(address, seal)

@@ -43,6 +43,14 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).lower(fence, until)
     }
 
+    fn fences_ahead(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        (**self).fences_ahead(now)
+    }
+
+    fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
+        (**self).correct_clock(now)
+    }
+
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
         (**self).put(fills, since, begun)
     }

@@ -85,7 +85,7 @@ impl World {
         self
     }
 
-    /// Moves the clock of all runs that follow to so long after the present.
+    /// Moves the clock of all runs that follow to so long after the present; before it with a minus sign.
     pub(crate) fn later(&mut self, offset: &str) -> &mut World {
         self.set("AWSIDEMAN_DEBUG_CLOCK_OFFSET", offset)
     }

@@ -82,6 +82,12 @@ impl<S: Store> Store for Mutated<S> {
     fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {
         if self.1 == Mutant::NoClose { Ok(()) } else { self.0.lower(fence, until) }
     }
+    fn fences_ahead(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        self.0.fences_ahead(now)
+    }
+    fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
+        self.0.correct_clock(now)
+    }
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
         self.0.discard(address, seal)
     }

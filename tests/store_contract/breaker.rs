@@ -75,6 +75,12 @@ impl Store for Faulty {
     fn remove(&self, all: &[Select], until: Option<UnixMillis>, now: UnixMillis) -> Result<Removed, StoreError> {
         self.ask(|memory| memory.remove(all, until, now))
     }
+    fn fences_ahead(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        self.ask(|memory| memory.fences_ahead(now))
+    }
+    fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
+        self.ask(|memory| memory.correct_clock(now))
+    }
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
         self.ask(|memory| memory.discard(address, seal))
     }

@@ -14,13 +14,14 @@ const BUILT: UnixMillis = 1_767_225_600_000;
 const DRIFT: UnixMillis = 60_000;
 
 /// The clock: set, not moved, and not behind what was written here.
-pub(super) fn clock(now: UnixMillis, offset: Duration, state: &Path) -> Check {
+pub(super) fn clock(now: UnixMillis, offset: i64, state: &Path) -> Check {
     if now < BUILT {
         return Check::new("clock", Level::Fail, format!("it shows {}, which is in the past", utc(now)))
             .hint("set the clock: AWS refuses calls that are signed with a wrong time");
     }
-    if !offset.is_zero() {
-        let message = format!("debug.clock_offset shifts it by {}", format_duration(offset));
+    if offset != 0 {
+        let size = format_duration(Duration::from_millis(offset.unsigned_abs()));
+        let message = format!("debug.clock_offset shifts it {size} {}", if offset < 0 { "back" } else { "ahead" });
         return Check::new("clock", Level::Warn, message).hint("unset it outside tests");
     }
     let stamps = std::fs::read_dir(state).into_iter().flatten().flatten().filter_map(|entry| {
@@ -45,13 +46,13 @@ mod tests {
     #[test]
     fn a_clock_that_was_never_set_or_set_back_is_told() {
         let root = tempfile::tempdir().unwrap();
-        let at = |now| clock(now, Duration::ZERO, root.path()).level;
+        let at = |now| clock(now, 0, root.path()).level;
         assert_eq!(at(0), Level::Fail);
         assert_eq!(at(BUILT), Level::Ok);
         let file = std::fs::File::create(root.path().join("switch")).unwrap();
         file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_767_225_600 + 600)).unwrap();
         assert_eq!(at(BUILT), Level::Warn);
         assert_eq!(at(BUILT + 600_000), Level::Ok);
-        assert_eq!(clock(BUILT + 600_000, Duration::from_secs(5), root.path()).level, Level::Warn);
+        assert_eq!(clock(BUILT + 600_000, 5_000, root.path()).level, Level::Warn);
     }
 }

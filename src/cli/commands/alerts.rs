@@ -75,7 +75,7 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let silences = alerts::silences(&desk.database, desk.now)?;
     let kept = alerts::kept(&desk.database, settings)?;
     let row = |alert: &Standing| {
-        let since = times::age(alert.since, desk.now);
+        let since = times::ago(alert.since, desk.now);
         vec![alert.key.clone(), alert.state.to_owned(), since, alert.message.clone(), alert.next.clone()]
     };
     let mut page =
@@ -110,7 +110,7 @@ fn kept_lines(mut page: Page, kept: &[Kept], now: UnixMillis) -> Page {
             (Some(reason), attempts) => format!("{attempts} attempts: {reason}"),
             (None, _) => "not tried yet".to_owned(),
         };
-        let since = times::age(delivery.since, now);
+        let since = times::ago(delivery.since, now);
         page = page
             .marked(Style::Warn, format!("kept ({})", delivery.channel), format!("{} ({since})", delivery.subject))
             .field("  reason", tried)

@@ -111,7 +111,7 @@ fn row(job: &Listed, now: UnixMillis) -> Vec<String> {
         (Some(outcome), Some(at)) => {
             let in_a_row =
                 if job.partial_runs > 1 { format!(" ({} in a row)", job.partial_runs) } else { String::new() };
-            format!("{}{in_a_row}, {}", outcome.as_str(), times::age(at, now))
+            format!("{}{in_a_row}, {}", outcome.as_str(), times::ago(at, now))
         }
         _ => "never".into(),
     };

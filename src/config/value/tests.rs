@@ -20,6 +20,21 @@ fn durations_are_seconds_or_have_a_unit_and_keep_to_their_bounds() {
 }
 
 #[test]
+fn an_offset_is_a_duration_with_a_sign() {
+    for (given, text) in [
+        (Given::Raw("-1d"), "-1d"),
+        (Given::Text("90"), "1m 30s"),
+        (Given::Integer(-60), "-1m"),
+        (Given::Raw("0"), "0s"),
+    ] {
+        assert_eq!(check(Type::Offset(100_000), &given), Ok(Setting::Text(text.into())), "{given:?}");
+    }
+    for given in [Given::Raw("--1d"), Given::Raw("-"), Given::Raw("-2d"), Given::Integer(i64::MIN), Given::Bool(true)] {
+        assert!(check(Type::Offset(100_000), &given).is_err(), "{given:?}");
+    }
+}
+
+#[test]
 fn sizes_are_mebibytes_or_have_a_unit() {
     for (given, mib) in [
         (Given::Integer(200), 200.0),

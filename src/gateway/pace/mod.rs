@@ -361,13 +361,15 @@ impl Paced {
     }
 
     async fn until(&self, at: i64) {
-        // Again where the clock was set back meanwhile.
-        loop {
-            let wait = at - self.time.now();
-            if wait <= 0 {
+        // A timer may wake too early. A clock that was set back meanwhile makes nobody wait for the same time again.
+        let mut wait = at.saturating_sub(self.time.now());
+        while wait > 0 {
+            self.time.sleep(micros(wait)).await;
+            let left = at.saturating_sub(self.time.now());
+            if left >= wait {
                 return;
             }
-            self.time.sleep(micros(wait)).await;
+            wait = left;
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::super::plan::Walk;
 use super::super::{Gateway, GatewayError};
 use crate::cache::{Fresh, Key};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::config::WarmTarget;
 use crate::model::Resource;
 use serde::de::DeserializeOwned;
@@ -45,9 +45,10 @@ pub(in super::super) struct Walked {
 impl Mark {
     /// Whether a warm that begins now goes on with this one rather than beginning anew.
     pub(in super::super) fn goes_on(&self, now: UnixMillis) -> bool {
+        let within = |at: UnixMillis, most: i64| !clock::is_ahead(at, now) && now.saturating_sub(at) < most;
         match self.ended {
-            None => now - self.begun < FORGOTTEN_MS,
-            Some(ended) => !self.complete && now - ended < RETRY_MS && now - self.begun < OLDEST_MS,
+            None => within(self.begun, FORGOTTEN_MS),
+            Some(ended) => !self.complete && within(ended, RETRY_MS) && within(self.begun, OLDEST_MS),
         }
     }
 }

@@ -135,6 +135,7 @@ impl Disk {
             let once = || {
                 self.lend(|live| {
                     let removed = write::durably(&mut live.connection, |transaction| {
+                        write::date(transaction, now)?;
                         write::remove(transaction, removal, fence_until, now)
                     })?;
                     Ok((removed, live.stamp))

@@ -84,7 +84,9 @@ pub(super) fn estate(elders: &[Elder], now: UnixMillis) -> Option<Estate> {
             },
         });
     }
-    let fences = fences.into_values().filter(|fence| fence.stands(now)).collect();
+    // `now` is only known where a generation is replaced on purpose; elsewhere the first fill dates what is ahead.
+    let dated = |fence: Record| if now == UnixMillis::MIN { fence } else { fence.dated_by(now) };
+    let fences = fences.into_values().map(dated).filter(|fence| fence.stands(now)).collect();
     estate.map(|estate| Estate { fences, ..estate })
 }
 

@@ -8,7 +8,7 @@ use super::elders::{self, Estate};
 pub(super) use super::schema::CURRENT;
 use super::shed::{self, Mark};
 use super::{Flip, Options, Removal, ballast, schema, tongues, write};
-use crate::clock::{Clock, SystemClock, UnixMillis};
+use crate::clock::{self, Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open, PrivateError};
 use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction, params};
 use crate::store::StoreError;
@@ -48,6 +48,12 @@ impl Stamp {
 /// The stamp of `CURRENT`; `None` when it cannot be had.
 pub(super) fn stamp(folder: &Path) -> Option<Stamp> {
     std::fs::symlink_metadata(folder.join(CURRENT)).ok().map(|found| Stamp::of(&found))
+}
+
+/// When the live generation was named, by the clock of the file system.
+pub(super) fn named_at(folder: &Path) -> Option<UnixMillis> {
+    let modified = std::fs::metadata(folder.join(CURRENT)).and_then(|found| found.modified()).ok()?;
+    Some(clock::millis(modified.duration_since(SystemTime::UNIX_EPOCH).ok()?))
 }
 
 /// The live generation, made when there is none. `seen` is a number that this process knows to be taken.

@@ -37,7 +37,7 @@ use super::{
     Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
     Sweep, Swept,
 };
-use crate::clock::{Clock, SystemClock, UnixMillis};
+use crate::clock::{self, Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
 use crate::sqlite::{self, Connection, SqliteError, StatementError};
 use std::ops::ControlFlow;
@@ -224,6 +224,12 @@ impl Disk {
     /// All records of changes that are kept, and since when nothing is missing among them.
     pub fn history(&self, now: UnixMillis) -> Result<History, StoreError> {
         let (records, began) = self.lend(|live| Ok((read::all_records(&live.connection)?, began(&live.path))))?;
+        // Numbers only grow: after a clock that was ahead they are no times, and the file that names the generation is one.
+        let began = if clock::is_ahead(began, now) {
+            generation::named_at(&self.options.dir).map_or(now, |at| at.min(now))
+        } else {
+            began
+        };
         let pruned = if records.len() < log::KEEP_RECORDS { None } else { records.first().map(|record| record.at) };
         // Another generation knew of changes that this one was never told.
         let lone = generation::databases(&self.options)?.len() == 1 && shed::marks(&self.options)?.is_empty();
@@ -398,6 +404,19 @@ impl Store for Disk {
 
     fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {
         self.lend(|live| sqlite::write(&mut live.connection, |transaction| write::lower(transaction, fence, until)))
+    }
+
+    fn fences_ahead(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        self.lend(|live| Ok(read::fences_ahead(&live.connection, now)?))
+    }
+
+    fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
+        self.lend(|live| {
+            if read::fences_ahead(&live.connection, now)? == 0 {
+                return Ok(());
+            }
+            sqlite::write(&mut live.connection, |transaction| Ok(write::date(transaction, now)?))
+        })
     }
 
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {

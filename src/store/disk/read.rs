@@ -4,7 +4,7 @@
 //! page, so that no reader holds back the log for long.
 
 use super::{Fault, schema};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::sqlite::{self, Blob, Connection, OptionalExtension, StatementError, Value, params_from_iter};
 use crate::store::log::{self, Gate, Record};
 use crate::store::{Address, Frames, Look, Meta, Select, Size, Standing, StoreError};
@@ -105,6 +105,14 @@ pub(super) fn sequence(connection: &Connection) -> Result<u64, Fault> {
 /// Whether an unlapsed fence covers `address`.
 pub(super) fn standing(connection: &Connection, address: Address<'_>, now: UnixMillis) -> Result<Standing, Fault> {
     Ok(log::standing(records(connection, "sequence > ?", 0)?, address, now))
+}
+
+/// How many standing fences were recorded while the clock was ahead.
+pub(super) fn fences_ahead(connection: &Connection, now: UnixMillis) -> Result<u64, StatementError> {
+    let sql = "SELECT count(*) FROM r WHERE deadline > ?1 AND (at > ?2 OR deadline > ?3)";
+    let (ahead, longest) = (now.saturating_add(clock::TOLERANCE), now.saturating_add(log::LONGEST_FENCE_MILLIS));
+    let count: i64 = connection.prepare_cached(sql)?.query_row([now, ahead, longest], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
 }
 
 /// The records newer than `since`; `None` when the log cannot tell.

@@ -11,8 +11,9 @@ use super::{Options, schema};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open};
 use crate::sqlite::{self, Connection, Plan};
+use crate::store::Select;
 use crate::store::StoreError;
-use crate::store::log::KEEP_MILLIS;
+use crate::store::log::{KEEP_MILLIS, Record};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -50,6 +51,13 @@ impl Mark {
         Some(Mark { until: until.parse().ok()?, sequence: sequence.parse().ok()?, at: at.parse().ok()? })
     }
 
+    /// The same mark, dated `now` if the clock was ahead when it was left.
+    fn dated_by(self, now: UnixMillis) -> Mark {
+        let fence = Record { sequence: self.sequence, select: Select::All, deadline: Some(self.until), at: self.at };
+        let dated = fence.dated_by(now);
+        Mark { until: dated.deadline.unwrap_or(now), at: dated.at, ..self }
+    }
+
     /// Whether nobody asks for it any more: neither a fence nor the history of changes.
     fn is_over(self, now: UnixMillis) -> bool {
         self.until <= now && self.at <= now.saturating_sub(KEEP_MILLIS)
@@ -65,6 +73,12 @@ pub(super) fn marks(options: &Options) -> Result<Vec<Mark>, StoreError> {
 
 /// Removes the marks whose time is over.
 pub(super) fn forget(options: &Options, now: UnixMillis) -> Result<(), StoreError> {
+    for mark in marks(options)? {
+        let dated = mark.dated_by(now);
+        if dated != mark {
+            rename(options, &mark.name(), &dated.name())?;
+        }
+    }
     let over = marks(options)?.into_iter().filter(|mark| mark.is_over(now));
     over.map(|mark| options.dir.join(mark.name())).try_for_each(|path| generation::unlink(&path))
 }

@@ -66,6 +66,15 @@ fn register(transaction: &Transaction<'_>, tongue: u64) -> Result<(i64, UnixMill
         .query_row(params![tongue.cast_signed(), i64::MIN], from)
 }
 
+/// Admits every tongue from the end of the last fence on, after the fences of a clock that was ahead were shortened.
+pub(super) fn date(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
+    if !is_kept(transaction)? {
+        return Ok(());
+    }
+    let sql = "UPDATE k SET begun = (SELECT max(coalesce(max(deadline), ?1), ?1) FROM r) WHERE begun > ?1";
+    transaction.prepare_cached(sql)?.execute([now]).map(drop)
+}
+
 fn from(row: &crate::sqlite::Row<'_>) -> Result<(i64, i64), StatementError> {
     Ok((row.get(0)?, row.get(1)?))
 }

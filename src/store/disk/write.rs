@@ -10,7 +10,7 @@
 use super::read::{self, first_frame, gate};
 use super::ring::Gone;
 use super::{Fault, Removal, schema, tongues};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Synchronous, Transaction, Value};
 use crate::sqlite::{params, params_from_iter};
 use crate::store::log::{self, Gate};
@@ -264,6 +264,20 @@ fn delete(transaction: &Transaction<'_>, select: &Select) -> Result<(u64, u64), 
     Ok((entries.cast_unsigned(), bytes.cast_unsigned()))
 }
 
+/// Dates the records of a clock that was ahead by `now`, as [`log::Record::dated_by`] does.
+pub(super) fn date(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
+    let (ahead, longest) = (now.saturating_add(clock::TOLERANCE), now.saturating_add(log::LONGEST_FENCE_MILLIS));
+    let dated = transaction
+        .prepare_cached(
+            "UPDATE r SET deadline = ?1 + min(max(deadline - at, 0), ?4), at = ?1 WHERE at > ?2 OR deadline > ?3",
+        )?
+        .execute([now, ahead, longest, log::LONGEST_FENCE_MILLIS])?;
+    if dated > 0 {
+        tongues::date(transaction, now)?;
+    }
+    Ok(())
+}
+
 /// Forgets spent records; fills from before the newest of them can no longer be judged.
 fn prune(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
     let keep = i64::try_from(log::KEEP_RECORDS).unwrap_or(i64::MAX);
@@ -321,12 +335,14 @@ pub(super) fn touch(connection: &mut Connection, uses: &[(u64, UnixMillis)]) -> 
     Ok(())
 }
 
-/// Frees the frames of versions that were due at `now`, at most `slice` rows in a transaction.
+/// Frees the frames of versions that were due at `now` or begun while the clock was ahead, at most `slice` rows in a transaction.
 pub(super) fn free(connection: &mut Connection, now: UnixMillis, slice: usize) -> Result<(), Fault> {
+    // At 0 only what was removed is due; the present is not known.
+    let ahead = if now == 0 { i64::MAX } else { now.saturating_add(log::DRAFT_MILLIS + clock::TOLERANCE) };
     loop {
         let due: Vec<i64> = connection
-            .prepare_cached("SELECT version FROM g WHERE due <= ? LIMIT ?")?
-            .query_map(params![now, i64::try_from(slice).unwrap_or(i64::MAX)], |row| row.get(0))?
+            .prepare_cached("SELECT version FROM g WHERE due <= ?1 OR due > ?2 LIMIT ?3")?
+            .query_map(params![now, ahead, i64::try_from(slice).unwrap_or(i64::MAX)], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         if due.is_empty() {
             return Ok(());

@@ -347,6 +347,14 @@ impl Store for Sealed {
         self.disk.lower(fence, until)
     }
 
+    fn fences_ahead(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        self.disk.fences_ahead(now)
+    }
+
+    fn correct_clock(&self, now: UnixMillis) -> Result<(), StoreError> {
+        self.disk.correct_clock(now)
+    }
+
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
         if matches!(self.ring, Ring::Clear) {
             return self.disk.discard(address, seal);

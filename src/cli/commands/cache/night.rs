@@ -12,9 +12,7 @@ use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::config::Format;
 use crate::health::Level;
-use crate::model::format_duration;
 use serde_json::json;
-use std::time::Duration;
 
 pub(super) fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let mut session = Session::open(globals, Need::Anything, output)?;
@@ -92,17 +90,26 @@ pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Out
         let until = times::local(earlier.until);
         output.talk().note(&format!("this replaces what {} set until {until}{reason}", earlier.by));
     }
-    let duration = Duration::from_millis((disabled.until - disabled.since).unsigned_abs());
+    let end = disabled.end();
     let document = json!({
         "schema_version": 1,
         "enabled": false,
-        "disabled_until": times::utc(disabled.until),
+        "disabled_until": end.map(times::utc),
         "disabled_reason": disabled.reason,
         "by": disabled.by,
     });
     let page = Page::new()
         .line("Cache disabled. All operations will bypass cache.")
-        .line(format!("It ends by itself at {} (in {})", times::local(disabled.until), format_duration(duration)))
+        .line(end.map_or_else(
+            || "It does not end by itself".to_owned(),
+            |end| {
+                format!(
+                    "It ends by itself at {} (in {})",
+                    times::local(end),
+                    times::left(end, session.app.clock().now())
+                )
+            },
+        ))
         .line("To re-enable: awsideman cache enable");
     output.report(&document, &page)
 }

@@ -152,7 +152,7 @@ fn resource_table(page: Page, resources: &[ResourceReport], now: UnixMillis) -> 
             format_size(resource.bytes),
             resource.hits.to_string(),
             misses,
-            resource.oldest.as_deref().and_then(moment).map(|at| times::age(at, now)).unwrap_or_default(),
+            resource.oldest.as_deref().and_then(moment).map(|at| times::ago(at, now)).unwrap_or_default(),
         ]
     };
     let page = page
@@ -180,7 +180,7 @@ fn recent_table(page: Page, recent: &[RecentEntry], now: UnixMillis) -> Page {
         };
         vec![
             entry.key.clone(),
-            times::age(moment(&entry.used).unwrap_or_default(), now),
+            times::ago(moment(&entry.used).unwrap_or_default(), now),
             format_duration(Duration::from_secs(entry.age_seconds.max(0).unsigned_abs())),
             left,
             format_size(entry.bytes),
