@@ -257,6 +257,8 @@ impl App {
             let name = finding.key.replace('_', " ");
             match finding.key.as_str() {
                 "directories" => {}
+                // The clock of the host has a line of its own.
+                "clock" if finding.level == health::Level::Ok => {}
                 "store" => checks.push(self.store_check(&finding)),
                 "state" => checks.push(self.state_check(&finding)),
                 // A disabled cache gets a line long before health warns.

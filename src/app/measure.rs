@@ -106,6 +106,7 @@ impl App {
             state_set_aside: self.state_set_aside(),
             job_files: self.job_files_reading(),
             notifier_problems: self.notifier_problems(),
+            fences_ahead: self.fences_ahead(now),
             throttles,
             limit_uses: limits.iter().map(limit_phrase).collect(),
             aws,
@@ -126,6 +127,12 @@ impl App {
             return Ok(None);
         }
         Ok(Some(self.store()?.as_ref()))
+    }
+
+    /// Fences of a clock that was ahead; none where the store cannot be read, which is a finding of its own.
+    fn fences_ahead(&self, now: UnixMillis) -> u64 {
+        let store = self.store_to_look_at().ok().flatten();
+        store.and_then(|store| store.fences_ahead(now).ok()).unwrap_or_default()
     }
 
     /// How much the store holds; nothing when nothing has been cached yet.

@@ -25,8 +25,8 @@ const ERROR_RATE_RECOVERY: f64 = 0.8;
 const FREE_DISK_RECOVERY: f64 = 1.1;
 
 /// Judges every check. Keys, in this order: `hit_rate`, `size`, `error_rate`, `free_disk`, `oldest`, `breaker`,
-/// `disabled`, `store`, `directories`, `login`, `jobs`, `switch`, `state`, `job_files`, `notifiers`, `aws`,
-/// `throttles`, `limits`, then `job:NAME` for each job that has run.
+/// `disabled`, `store`, `directories`, `login`, `jobs`, `switch`, `state`, `job_files`, `notifiers`, `clock`,
+/// `aws`, `throttles`, `limits`, then `job:NAME` for each job that has run.
 pub fn judge(found: &Measurements, health: &config::Health) -> Vec<Finding> {
     let mut findings = vec![
         hit_rate(found, health),
@@ -45,6 +45,7 @@ pub fn judge(found: &Measurements, health: &config::Health) -> Vec<Finding> {
         states::state(found),
         states::job_files(found),
         states::notifiers(found),
+        states::clock(found),
         states::aws(found),
         fine("throttles", throttled(found.throttles)),
         fine("limits", if found.limit_uses.is_empty() { "none".into() } else { found.limit_uses.join("; ") }),

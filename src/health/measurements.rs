@@ -58,6 +58,8 @@ pub struct Measurements {
     pub job_files: JobFilesReading,
     /// Notifiers that are enabled and cannot be used, one sentence each.
     pub notifier_problems: Vec<String>,
+    /// Fences that were recorded while the clock was ahead and still keep answers out of the cache.
+    pub fences_ahead: u64,
     /// Calls that AWS throttled within the last hour.
     pub throttles: u64,
     /// The limits on the size, each as one phrase with its use.

@@ -181,6 +181,17 @@ pub(super) fn notifiers(found: &Measurements) -> Finding {
     finding("notifiers", Level::Warn, words, String::new(), DOCTOR, false)
 }
 
+pub(super) fn clock(found: &Measurements) -> Finding {
+    let words = match found.fences_ahead {
+        0 => return fine("clock", "no change is recorded in the future".into()),
+        1 => "1 fence was recorded while the clock was ahead: what it covers is not cached until the next live read".into(),
+        n => format!(
+            "{n} fences were recorded while the clock was ahead: what they cover is not cached until the next live read"
+        ),
+    };
+    finding("clock", Level::Warn, words, String::new(), "awsideman cache clear --all", true)
+}
+
 pub(super) fn aws(found: &Measurements) -> Finding {
     match &found.aws {
         None => fine("aws", "no failed contact recorded".into()),

@@ -334,6 +334,7 @@ fn states_that_stop_the_cache_are_critical_and_those_that_can_wait_are_warnings(
         ),
         (Measurements { job_files: files, ..well() }, "job_files", Level::Warn, false),
         (Measurements { notifier_problems: vec!["reason".into()], ..well() }, "notifiers", Level::Warn, false),
+        (Measurements { fences_ahead: 2, ..well() }, "clock", Level::Warn, true),
         (Measurements { aws: Some(AwsReading { at: 1, reason: "r".into() }), ..well() }, "aws", Level::Warn, true),
         (Measurements { job_runs: vec![run], ..well() }, "job:warm", Level::Critical, false),
     ] {

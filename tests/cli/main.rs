@@ -16,6 +16,7 @@ mod changes_in_accounts;
 mod changes_of_people;
 mod changes_of_sets;
 mod checklist;
+mod clock;
 mod coherent;
 mod coherent_table;
 mod credential_services;
