@@ -184,7 +184,8 @@ pub(super) fn notifiers(found: &Measurements) -> Finding {
 pub(super) fn clock(found: &Measurements) -> Finding {
     let words = match found.fences_ahead {
         0 => return fine("clock", "no change is recorded in the future".into()),
-        1 => "1 fence was recorded while the clock was ahead: what it covers is not cached until the next live read".into(),
+        1 => "1 fence was recorded while the clock was ahead: what it covers is not cached until the next live read"
+            .into(),
         n => format!(
             "{n} fences were recorded while the clock was ahead: what they cover is not cached until the next live read"
         ),
