@@ -44,7 +44,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("indexmap", &["gateway/rows.rs"]),
     ("comfy_table", &["cli/output/table.rs"]),
     ("csv", &["cli/output/render.rs"]),
-    ("serde_yaml_ng", &["cli/output/render.rs"]),
+    ("serde_saphyr", &["cli/output/render.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
     ("iana_time_zone", &["host.rs"]),
     ("zstd", &["cache/entry.rs"]),

@@ -6,12 +6,13 @@
 
 use super::problem::{Fault, suggestion};
 use super::schema::Sharing;
-use crate::model::{Mailbox, MailboxError, format_duration, parse_duration, parse_size};
+use crate::model::{Mailbox, MailboxError, decimal, exact_duration, format_duration, parse_duration, parse_size};
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 const MIB: f64 = 1024.0 * 1024.0;
+const SIZE_HINT: &str = "write a number above 0 or a size, as in 200 or \"200MB\"";
 
 /// The type of a key.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -162,9 +163,7 @@ impl Type {
             Type::Whole(least, most) => {
                 whole(given, least, most).map_err(|f| f.unwrap_or_else(|| wrong("write it in digits, without quotes")))
             }
-            Type::Size => size(given)
-                .map(Setting::Number)
-                .ok_or_else(|| wrong("write a number above 0 or a size, as in 200 or \"200MB\"")),
+            Type::Size => size(given).map(Setting::Number),
             Type::Choice(words) => match given.text().map(|t| t.trim().to_ascii_lowercase()) {
                 Some(word) if words.contains(&word.as_str()) => Ok(Setting::Text(word)),
                 Some(word) => {
@@ -214,7 +213,7 @@ impl Setting {
     /// A duration as text that reads back to the same duration.
     pub(super) fn time_text(duration: Duration) -> String {
         let short = format_duration(duration);
-        if parse_duration(&short) == Ok(duration) { short } else { humantime::format_duration(duration).to_string() }
+        if parse_duration(&short) == Ok(duration) { short } else { exact_duration(duration) }
     }
 }
 
@@ -232,17 +231,19 @@ fn outside(given: &Given<'_>, least: &str, most: &str) -> Fault {
 }
 
 fn time(given: &Given<'_>, least: u64, most: u64) -> Result<Setting, Fault> {
+    const HINT: &str = "write seconds or a number with a unit, as in 90, \"15m\" or \"1h 30m\"";
+    let wrong = |hint: &str| Fault::new(format!("{} is not a duration", given.described()), hint);
     let duration = match given {
-        Given::Raw(text) | Given::Text(text) => parse_duration(text).ok(),
-        Given::Integer(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
-        Given::Float(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
-        _ => None,
-    };
-    let Some(duration) = duration else {
-        return Err(Fault::new(
-            format!("{} is not a duration", given.described()),
-            "write seconds or a number with a unit, as in 90, \"15m\" or \"1h 30m\"",
-        ));
+        Given::Raw(text) | Given::Text(text) => {
+            parse_duration(text).map_err(|error| wrong(error.reason().unwrap_or(HINT)))?
+        }
+        Given::Integer(seconds) => u64::try_from(*seconds).map(Duration::from_secs).map_err(|_| wrong(HINT))?,
+        // To the millisecond, which is what texts can say.
+        Given::Float(seconds) => match Duration::try_from_secs_f64((seconds * 1e3).round() / 1e3) {
+            Ok(duration) if *seconds >= 0.0 => duration,
+            _ => return Err(wrong(HINT)),
+        },
+        _ => return Err(wrong(HINT)),
     };
     let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
     if (least..=most).contains(&duration) {
@@ -283,14 +284,18 @@ fn whole(given: &Given<'_>, least: u64, most: u64) -> Result<Setting, Option<Fau
     }
 }
 
-fn size(given: &Given<'_>) -> Option<f64> {
+fn size(given: &Given<'_>) -> Result<f64, Fault> {
+    let wrong = |hint: &str| Fault::new(format!("{} is not a size", given.described()), hint);
     #[expect(clippy::cast_precision_loss, reason = "a limit is not near 2^53 bytes")]
-    let with_unit = |text: &str| parse_size(text).ok().map(|bytes| bytes as f64 / MIB);
+    let with_unit = |text: &str| parse_size(text).map(|bytes| bytes as f64 / MIB);
     let mib = match given {
-        Given::Raw(text) | Given::Text(text) => text.trim().parse().ok().or_else(|| with_unit(text)),
-        other => other.number(),
+        Given::Raw(text) | Given::Text(text) => match decimal(text.trim_matches(' ')) {
+            Some(number) => number,
+            None => with_unit(text).map_err(|error| wrong(error.reason().unwrap_or(SIZE_HINT)))?,
+        },
+        other => other.number().ok_or_else(|| wrong(SIZE_HINT))?,
     };
-    mib.filter(|n| n.is_finite() && *n > 0.0 && *n <= 1e9)
+    if mib.is_finite() && mib > 0.0 && mib <= 1e9 { Ok(mib) } else { Err(wrong(SIZE_HINT)) }
 }
 
 fn mailbox(text: &str) -> Result<(), Fault> {

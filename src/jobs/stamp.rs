@@ -4,12 +4,13 @@
 //! with milliseconds, null for a time that is not there.
 
 use crate::clock::{self, UnixMillis};
+use crate::model::exact_duration;
 use serde::Serializer;
 use std::time::Duration;
 
 /// A duration for a sentence (`1h 5m`).
 pub(super) fn duration(length: Duration) -> String {
-    humantime::format_duration(length).to_string()
+    exact_duration(length)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

@@ -15,7 +15,9 @@ mod zone;
 pub use fold::folded;
 pub use glob::{literal_prefix, matches};
 pub use mailbox::{Mailbox, MailboxError};
-pub use quantity::{QuantityError, format_duration, format_size, parse_duration, parse_size};
+pub use quantity::{
+    QuantityError, Refused, decimal, exact_duration, format_duration, format_size, parse_duration, parse_size,
+};
 pub use resource::Resource;
 pub use shell::shell_word;
 pub use space::Space;

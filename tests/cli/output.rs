@@ -22,7 +22,7 @@ fn every_format_holds_the_same_people_in_the_same_order() {
         .collect();
     assert_eq!(of_lines, people);
     let yaml = world.run(["user", "list", "--output", "yaml"]).ok().silent().stdout;
-    assert_eq!(ids(&serde_yaml_ng::from_str::<Value>(&yaml).unwrap()), people);
+    assert_eq!(ids(&serde_saphyr::from_str::<Value>(&yaml).unwrap()), people);
     let table = world.run(["user", "list", "--columns", "UserId"]).ok().silent().stdout;
     assert_eq!(table.lines().skip(1).map(str::trim).collect::<Vec<_>>(), people);
     let sheet = world.run(["user", "list", "--output", "csv"]).ok().silent().stdout;

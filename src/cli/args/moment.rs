@@ -38,8 +38,9 @@ pub fn moment(text: &str) -> Result<Moment, String> {
     if let Ok(time) = NaiveTime::parse_from_str(text, "%H:%M") {
         return Ok(Moment::TimeOfDay(time));
     }
-    parse_duration(text).map(Moment::After).map_err(|_| {
-        format!("`{text}` is not a time: write 18:00, 2026-12-24T18:00, 2026-12-24T18:00:00Z, or 2h for two hours on")
+    parse_duration(text).map(Moment::After).map_err(|error| {
+        let forms = "write 18:00, 2026-12-24T18:00, 2026-12-24T18:00:00Z, or 2h for two hours on";
+        format!("`{text}` is not a time: {}", error.reason().unwrap_or(forms))
     })
 }
 
@@ -100,5 +101,6 @@ mod tests {
         for text in ["soon", "25:00", "2026-13-01", ""] {
             assert!(moment(text).unwrap_err().contains("is not a time"), "{text}");
         }
+        assert_eq!(moment("2H").unwrap_err(), "`2H` is not a time: did you mean `2h`?");
     }
 }

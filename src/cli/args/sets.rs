@@ -106,8 +106,11 @@ pub struct Provision {
 fn session_duration(text: &str) -> Result<String, String> {
     let wrong = || format!("`{text}` is not a session duration: write 1h to 12h, as in 8h, 90m or PT8H");
     let duration = match text.strip_prefix("PT") {
-        Some(rest) if !rest.is_empty() => parse_duration(&rest.to_lowercase()),
-        _ => parse_duration(text),
+        Some(rest) if rest.ends_with(['H', 'M', 'S']) && rest.chars().all(|c| c.is_ascii_digit() || "HMS".contains(c)) => {
+            parse_duration(&rest.to_lowercase())
+        }
+        Some(_) => return Err(wrong()),
+        None => parse_duration(text),
     };
     let minutes = duration.map_err(|_| wrong()).map(|length| length.as_secs())?;
     if !(Duration::from_hours(1).as_secs()..=Duration::from_hours(12).as_secs()).contains(&minutes) || minutes % 60 != 0
@@ -140,7 +143,7 @@ mod tests {
         {
             assert_eq!(session_duration(text).unwrap(), iso, "{text}");
         }
-        for text in ["13h", "59m", "1h 5s", "PT", "soon", ""] {
+        for text in ["13h", "59m", "1h 5s", "PT", "PT8h", "PT3600", "PT1H 30M", "8H", "1y", "soon", ""] {
             assert!(session_duration(text).unwrap_err().contains("1h to 12h"), "{text}");
         }
     }

@@ -194,9 +194,11 @@ pub(super) fn record(cells: &[String], on_terminal: bool) -> Result<String, Fail
     String::from_utf8(bytes).map_err(|error| unprintable(error.to_string()))
 }
 
-/// A value as YAML.
+/// A value as YAML. Text that a reader of YAML 1.1 or 1.2 takes for another type (`no`, `012345678901`) is in quotes.
 pub(super) fn yaml(value: &Value) -> Result<String, Failure> {
-    serde_yaml_ng::to_string(value)
+    // A long text stays on its line: a folded one hides where its spaces are.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_saphyr::to_string_with_options(value, options)
         .map_err(|error| Failure::new(Code::Failed, format!("cannot print as YAML: {error}")))
 }
 
@@ -251,9 +253,32 @@ mod tests {
     #[test]
     fn yaml_of_a_list_is_one_document() {
         let text = print(PEOPLE, Format::Yaml, &list());
-        let back: Value = serde_yaml_ng::from_str(&text).unwrap();
-        assert_eq!(back, serde_json::from_str::<Value>(PEOPLE).unwrap());
+        assert_eq!(text, "- Name: bob\n  Age: 9\n- Name: =Alice\n  Age: 10\n  At:\n    City: Ulm\n- Name: cy\n");
         assert_eq!(print("[]", Format::Yaml, &list()), "[]\n");
+    }
+
+    #[test]
+    fn text_stays_text_in_yaml_whatever_it_looks_like() {
+        let looks_like_another_type = [
+            "no", "Yes", "on", "y", "N", "true", "null", "~", "", "1", "-1.5", "1e3", "0123", "012345678901", "0x1F", "0o17",
+            "1_000", "190:20:30", "2026-01-01", "2026-01-01T10:00:00Z", ".inf", ".nan", "=", "<<", "- a", "? a", "a: b", "#x",
+            "a #b", "@a", "`a`", "%a", "&a", "*a", "!a", "|", ">", "{a", "[a", "'", "\"", " a", "a ", "---", "...", "\t", "a:",
+        ];
+        for text in looks_like_another_type {
+            let value = serde_json::json!({ "Value": text, text: [text] });
+            let printed = yaml(&value).unwrap();
+            let written = printed.lines().next().unwrap().strip_prefix("Value: ").unwrap();
+            assert!(written.starts_with(['"', '\'']), "{text:?} is printed as {printed}");
+            assert_eq!(serde_saphyr::from_str::<Value>(&printed).unwrap(), value, "{printed}");
+        }
+        let long = "word ".repeat(100);
+        for text in ["plain", "arn:aws:sso:::instance/ssoins-1", "a\nb\n", "a\n\n", "\u{1b}[31m", "\u{feff}", "Zoë\u{85}", &long] {
+            let value = serde_json::json!({ "Value": text });
+            let printed = yaml(&value).unwrap();
+            assert_eq!(serde_saphyr::from_str::<Value>(&printed).unwrap(), value, "{printed}");
+            assert!(printed.lines().count() <= 4, "{printed}");
+            assert!(!printed.contains('\u{1b}'), "{printed:?}");
+        }
     }
 
     #[test]
