@@ -31,6 +31,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("idna", &["model/mailbox.rs"]),
     ("sysinfo", &["host.rs"]),
     ("tokio_cron_scheduler", &["daemon/"]),
+    ("hyper", &["daemon/connections.rs"]),
+    ("hyper_util", &["daemon/connections.rs"]),
     ("aws_sdk_identitystore", &["gateway/aws/"]),
     ("aws_sdk_ssoadmin", &["gateway/aws/"]),
     ("aws_sdk_organizations", &["gateway/aws/"]),

@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+#[path = "page/flood.rs"]
+mod flood;
 #[path = "page/large.rs"]
 mod large;
 #[path = "page/rules.rs"]
@@ -186,7 +188,9 @@ fn only_who_asks_for_this_host_by_its_own_name_and_only_reads_is_answered() {
     let daemon = site.daemon("");
     let ask = |request: &str| daemon.raw(request).lines().next().unwrap_or_default().to_owned();
     let port = daemon.address.port();
-    for host in ["evil.example", &format!("evil.example:{port}"), "127.0.0.1.evil.example", "10.1.2.3", ""] {
+    for host in
+        ["evil.example", &format!("evil.example:{port}"), "127.0.0.1.evil.example", "10.1.2.3", "localhost:1", ""]
+    {
         let answer = daemon.raw(&format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
         assert!(answer.starts_with("HTTP/1.1 403 "), "{host}: {answer}");
         assert!(!answer.contains("health"), "{host}: nothing is told");
@@ -198,7 +202,7 @@ fn only_who_asks_for_this_host_by_its_own_name_and_only_reads_is_answered() {
     ] {
         assert!(!ask(request).contains(" 200 "), "{request}");
     }
-    for host in ["localhost", &format!("127.0.0.1:{port}"), "[::1]:1"] {
+    for host in ["localhost", &format!("127.0.0.1:{port}"), &format!("[::1]:{port}")] {
         let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         assert!(ask(&request).starts_with("HTTP/1.1 200 "), "{host}");
     }
@@ -253,10 +257,18 @@ fn another_address_than_loopback_is_refused_unless_somebody_insists_and_then_sai
 #[test]
 fn a_name_that_was_given_is_answered_and_a_taken_port_is_said() {
     let site = Site::new(&[("20-health.toml", HEALTH)]);
-    site.configure("[daemon]\nhosts = [\"monitor.example\"]\n");
+    site.configure("[daemon]\nhosts = [\"monitor.example\", \"proxy.example:8443\"]\n");
     let daemon = site.daemon("");
-    let answer = daemon.raw("GET /healthz HTTP/1.1\r\nHost: Monitor.Example:9464\r\nConnection: close\r\n\r\n");
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    for (host, status) in [
+        ("Monitor.Example".to_owned(), 200),
+        (format!("monitor.example:{}", daemon.address.port()), 200),
+        ("proxy.example:8443".to_owned(), 200),
+        ("monitor.example:1".to_owned(), 403),
+        ("proxy.example".to_owned(), 403),
+    ] {
+        let answer = daemon.raw(&format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
+    }
     let second = site.run(&format!("jobs daemon --listen {}", daemon.address));
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(1), "{said}");

@@ -1,41 +1,29 @@
-//! Who may ask, how, and how many at once.
+//! Decides which requests are answered: reads that name this host, without a body.
 //!
-//! Neighbours: `http.rs` puts it in front of everything. Promise: only GET and HEAD pass; only a Host that means this host
-//! passes, so a foreign web page whose name was pointed here reads nothing; connections are few and idle ones end, so that
-//! nobody takes from the jobs the files they need.
+//! A web page whose name points at this host (DNS rebinding) gets 403, because its name is not one of ours.
 
+use super::connections::Local;
 use super::standing::Place;
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::serve::Listener;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
 
-/// Connections at once; more wait to be accepted.
-const CONNECTIONS: usize = 64;
-/// A connection on which nothing is asked for so long ends.
-const IDLE: Duration = Duration::from_secs(90);
-
-/// Lets through what may pass and puts the headers on every answer.
+/// Answers a permitted request, and sets the security headers on every answer.
 pub(super) async fn guard(State(place): State<Arc<Place>>, request: Request, next: Next) -> Response {
     let mut answer = if !is_for_us(&place, &request) {
-        let text = "asked under a name that is not ours: use the address, or add the name to `daemon.hosts`\n";
+        let text = "the Host header does not name this daemon: use its address, or add the name to `daemon.hosts`\n";
         (StatusCode::FORBIDDEN, text).into_response()
-    } else if matches!(*request.method(), Method::GET | Method::HEAD) {
-        next.run(request).await
-    } else {
+    } else if !matches!(*request.method(), Method::GET | Method::HEAD) {
         (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "nothing can be changed here\n")
             .into_response()
+    } else if !request.body().is_end_stream() {
+        (StatusCode::PAYLOAD_TOO_LARGE, [(header::CONNECTION, "close")], "a request has no body here\n").into_response()
+    } else {
+        next.run(request).await
     };
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -49,10 +37,12 @@ pub(super) async fn guard(State(place): State<Arc<Place>>, request: Request, nex
     answer
 }
 
-/// One Host that means this host, and no other one in the request line.
+/// Whether the one Host header, and the authority of the request line if there is one, name this daemon.
 fn is_for_us(place: &Place, request: &Request) -> bool {
     let Some(host) = only_host(request.headers()) else { return false };
-    means_us(place, host) && request.uri().authority().is_none_or(|named| means_us(place, named.as_str()))
+    let Some(Local(local)) = request.extensions().get() else { return false };
+    let names_us = |host: &str| names_us(place, *local, host);
+    names_us(host) && request.uri().authority().is_none_or(|named| names_us(named.as_str()))
 }
 
 fn only_host(headers: &HeaderMap) -> Option<&str> {
@@ -61,76 +51,39 @@ fn only_host(headers: &HeaderMap) -> Option<&str> {
     hosts.next().is_none().then_some(host)
 }
 
-/// An address cannot be pointed elsewhere, so no foreign page is served under one; a name can.
-fn means_us(place: &Place, host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(rest, |(name, _)| name),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
-    };
-    if name.eq_ignore_ascii_case("localhost") || place.hosts.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+/// Whether `host` is exactly `localhost`, a loopback address, the address at which the connection arrived, or a configured
+/// name; with the port of the daemon, or without one. A configured `name:port` is matched as a whole.
+fn names_us(place: &Place, local: SocketAddr, host: &str) -> bool {
+    if place.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
         return true;
     }
-    let address: Option<IpAddr> = name.parse().ok();
-    address.is_some_and(|address| address.is_loopback() || address == place.address.ip() || place.remote)
+    let Some((name, port)) = split(host) else { return false };
+    if port.is_some_and(|port| port != local.port().to_string()) {
+        return false;
+    }
+    if let Some(name) = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return name.parse().is_ok_and(|address| is_own(place, local, IpAddr::V6(address)));
+    }
+    name.eq_ignore_ascii_case("localhost")
+        || place.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        || name.parse().is_ok_and(|address| is_own(place, local, IpAddr::V4(address)))
 }
 
-/// A listener with a bounded number of connections.
-pub(super) struct Narrow {
-    listener: TcpListener,
-    room: Arc<Semaphore>,
+fn is_own(place: &Place, local: SocketAddr, named: IpAddr) -> bool {
+    // An IPv4 client of an IPv6 socket has a mapped address.
+    let named = named.to_canonical();
+    let loopback = [IpAddr::from([127, 0, 0, 1]), IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)];
+    loopback.contains(&named)
+        || (!named.is_unspecified() && [place.address.ip(), local.ip()].iter().any(|own| own.to_canonical() == named))
 }
 
-impl Narrow {
-    pub(super) fn new(listener: TcpListener) -> Narrow {
-        Narrow { listener, room: Arc::new(Semaphore::new(CONNECTIONS)) }
-    }
-}
-
-impl Listener for Narrow {
-    type Io = Guest;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Guest, SocketAddr) {
-        let room = self.room.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let (stream, from) = Listener::accept(&mut self.listener).await;
-        (Guest { stream, idle: Box::pin(sleep(IDLE)), _room: room }, from)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-/// One connection.
-pub(super) struct Guest {
-    stream: TcpStream,
-    idle: Pin<Box<Sleep>>,
-    _room: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Guest {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(context, into);
-        if read.is_ready() {
-            self.idle.as_mut().reset(Instant::now() + IDLE);
-            return read;
-        }
-        // A connection that says nothing is closed, and its place is free.
-        self.idle.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncWrite for Guest {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+/// Name and port of a Host header; an IPv6 address keeps its brackets.
+fn split(host: &str) -> Option<(&str, Option<&str>)> {
+    let end_of_name = if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };
+    let (name, rest) = host.split_at(end_of_name);
+    match rest.strip_prefix(':') {
+        Some(port) => Some((name, Some(port))),
+        None => rest.is_empty().then_some((name, None)),
     }
 }
 
@@ -138,23 +91,80 @@ impl AsyncWrite for Guest {
 mod tests {
     use super::*;
 
-    fn place(address: &str, remote: bool) -> Place {
-        Place { address: address.parse().unwrap(), remote, hosts: vec!["monitor.example".into()] }
+    fn place(address: &str) -> (Place, SocketAddr) {
+        let hosts = vec!["monitor.example".into(), "proxy.example:8443".into()];
+        let address: SocketAddr = address.parse().unwrap();
+        (Place { address, remote: !address.ip().is_loopback(), hosts }, address)
     }
 
     #[test]
-    fn a_host_is_ours_when_it_is_an_address_of_ours_or_a_name_that_was_given() {
-        let here = place("127.0.0.1:9464", false);
-        for host in ["127.0.0.1", "127.0.0.1:9464", "[::1]:9464", "LOCALHOST:1", "monitor.example:9464", "127.8.8.8"] {
-            assert!(means_us(&here, host), "{host}");
+    fn only_exact_hosts_name_this_daemon() {
+        let (here, local) = place("127.0.0.1:9464");
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:9464",
+            "[::1]",
+            "[::1]:9464",
+            "LOCALHOST:9464",
+            "localhost",
+            "monitor.example:9464",
+            "Monitor.Example",
+            "proxy.example:8443",
+        ] {
+            assert!(names_us(&here, local, host), "{host}");
         }
-        for host in
-            ["", "evil.example", "localhost.evil", "127.0.0.1.evil", "10.0.0.1:9464", "[", "0x7f.1", "a@localhost"]
-        {
-            assert!(!means_us(&here, host), "{host}");
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil",
+            "evil.localhost",
+            "localhost.",
+            "notlocalhost",
+            "127.0.0.1.evil",
+            "127.0.0.1.",
+            "127.0.0.2",
+            "127.1",
+            "2130706433",
+            "0.0.0.0",
+            "0.0.0.0:9464",
+            "[::]",
+            "10.0.0.1:9464",
+            "[",
+            "[]",
+            "[::1",
+            "[::1]x",
+            "[::1]evil.example",
+            "[localhost]",
+            "::1",
+            "0x7f.1",
+            "a@localhost",
+            "localhost@evil.example",
+            "localhost:9465",
+            "localhost:",
+            "localhost:9464:9464",
+            "localhost:+9464",
+            "localhost:09464",
+            "localhost:9464.evil.example",
+            "monitor.example.evil",
+            "x.monitor.example",
+            "monitor.example:1",
+            "proxy.example",
+            "proxy.example:9464",
+            " localhost",
+            "localhost ",
+        ] {
+            assert!(!names_us(&here, local, host), "{host}");
         }
-        let open = place("10.0.0.1:9464", true);
-        assert!(means_us(&open, "10.9.9.9:9464") && !means_us(&open, "evil.example"));
+    }
+
+    #[test]
+    fn a_daemon_on_every_address_answers_to_the_one_that_was_reached() {
+        let (open, _) = place("0.0.0.0:9464");
+        let reached = "10.0.0.1:9464".parse().unwrap();
+        assert!(names_us(&open, reached, "10.0.0.1:9464") && names_us(&open, reached, "10.0.0.1"));
+        assert!(!names_us(&open, reached, "10.9.9.9:9464") && !names_us(&open, reached, "evil.example"));
+        let mapped = "[::ffff:10.0.0.1]:9464".parse().unwrap();
+        assert!(names_us(&place("[::]:9464").0, mapped, "10.0.0.1:9464"));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use super::page::{self, Range, View};
 use super::standing::{Place, Standing, Window};
-use super::{DaemonError, guard, metrics};
+use super::{DaemonError, connections, guard, metrics};
 use crate::app::Overview;
 use crate::clock::{self, UnixMillis};
 use axum::Router;
@@ -60,7 +60,8 @@ impl Door {
     pub async fn serve(self) -> Result<(), DaemonError> {
         let fail = |source| DaemonError::Listen { address: self.address, source };
         let listener = tokio::net::TcpListener::from_std(self.listener).map_err(fail)?;
-        axum::serve(guard::Narrow::new(listener), self.router).await.map_err(fail)
+        connections::serve(listener, self.router).await;
+        Ok(())
     }
 }
 

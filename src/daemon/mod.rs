@@ -6,6 +6,7 @@
 //! in use; what asks over the network changes nothing and keeps no job waiting.
 
 mod alarm;
+mod connections;
 mod engine;
 mod guard;
 mod http;

@@ -54,6 +54,6 @@ pub struct Place {
     pub address: SocketAddr,
     /// Whether other hosts may ask.
     pub remote: bool,
-    /// The names under which it is asked, beside addresses and `localhost`.
+    /// Names for the Host header in addition to its own address and `localhost`: `name` or `name:port`.
     pub hosts: Vec<String>,
 }

@@ -156,7 +156,10 @@ pub fn parse_size(text: &str) -> Result<u64, QuantityError> {
 fn is_spelled(known: &str, unit: &str) -> bool {
     let lower = known.to_ascii_lowercase();
     let unit = unit.to_ascii_lowercase();
-    unit == lower || unit == lower.replace('b', "ib") || unit == lower.replace('b', "") || unit == lower.replace('b', "i")
+    unit == lower
+        || unit == lower.replace('b', "ib")
+        || unit == lower.replace('b', "")
+        || unit == lower.replace('b', "i")
 }
 
 /// A number in digits, perhaps with a point and digits behind it: no sign, no exponent, no `inf`.
@@ -278,7 +281,9 @@ mod tests {
         assert_eq!(parse_size("100MB"), Ok(100 * 1024 * 1024));
         assert_eq!(parse_size("1.5 KiB"), Ok(1536));
         assert_eq!(parse_size("7"), Ok(7));
-        for text in ["", "MB", "1 elephant", "-1", "+1", "1e4GB", ".", "5.", ".5", "inf", "NaN", "１MB", "1..2", "1\tMB"] {
+        for text in
+            ["", "MB", "1 elephant", "-1", "+1", "1e4GB", ".", "5.", ".5", "inf", "NaN", "１MB", "1..2", "1\tMB"]
+        {
             let error = parse_size(text).unwrap_err();
             assert!(error.reason().is_none() && error.to_string().contains("500KB"), "{text:?}: {error}");
         }

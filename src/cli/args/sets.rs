@@ -106,7 +106,9 @@ pub struct Provision {
 fn session_duration(text: &str) -> Result<String, String> {
     let wrong = || format!("`{text}` is not a session duration: write 1h to 12h, as in 8h, 90m or PT8H");
     let duration = match text.strip_prefix("PT") {
-        Some(rest) if rest.ends_with(['H', 'M', 'S']) && rest.chars().all(|c| c.is_ascii_digit() || "HMS".contains(c)) => {
+        Some(rest)
+            if rest.ends_with(['H', 'M', 'S']) && rest.chars().all(|c| c.is_ascii_digit() || "HMS".contains(c)) =>
+        {
             parse_duration(&rest.to_lowercase())
         }
         Some(_) => return Err(wrong()),

@@ -260,9 +260,53 @@ mod tests {
     #[test]
     fn text_stays_text_in_yaml_whatever_it_looks_like() {
         let looks_like_another_type = [
-            "no", "Yes", "on", "y", "N", "true", "null", "~", "", "1", "-1.5", "1e3", "0123", "012345678901", "0x1F", "0o17",
-            "1_000", "190:20:30", "2026-01-01", "2026-01-01T10:00:00Z", ".inf", ".nan", "=", "<<", "- a", "? a", "a: b", "#x",
-            "a #b", "@a", "`a`", "%a", "&a", "*a", "!a", "|", ">", "{a", "[a", "'", "\"", " a", "a ", "---", "...", "\t", "a:",
+            "no",
+            "Yes",
+            "on",
+            "y",
+            "N",
+            "true",
+            "null",
+            "~",
+            "",
+            "1",
+            "-1.5",
+            "1e3",
+            "0123",
+            "012345678901",
+            "0x1F",
+            "0o17",
+            "1_000",
+            "190:20:30",
+            "2026-01-01",
+            "2026-01-01T10:00:00Z",
+            ".inf",
+            ".nan",
+            "=",
+            "<<",
+            "- a",
+            "? a",
+            "a: b",
+            "#x",
+            "a #b",
+            "@a",
+            "`a`",
+            "%a",
+            "&a",
+            "*a",
+            "!a",
+            "|",
+            ">",
+            "{a",
+            "[a",
+            "'",
+            "\"",
+            " a",
+            "a ",
+            "---",
+            "...",
+            "\t",
+            "a:",
         ];
         for text in looks_like_another_type {
             let value = serde_json::json!({ "Value": text, text: [text] });
@@ -272,7 +316,16 @@ mod tests {
             assert_eq!(serde_saphyr::from_str::<Value>(&printed).unwrap(), value, "{printed}");
         }
         let long = "word ".repeat(100);
-        for text in ["plain", "arn:aws:sso:::instance/ssoins-1", "a\nb\n", "a\n\n", "\u{1b}[31m", "\u{feff}", "Zoë\u{85}", &long] {
+        for text in [
+            "plain",
+            "arn:aws:sso:::instance/ssoins-1",
+            "a\nb\n",
+            "a\n\n",
+            "\u{1b}[31m",
+            "\u{feff}",
+            "Zoë\u{85}",
+            &long,
+        ] {
             let value = serde_json::json!({ "Value": text });
             let printed = yaml(&value).unwrap();
             assert_eq!(serde_saphyr::from_str::<Value>(&printed).unwrap(), value, "{printed}");

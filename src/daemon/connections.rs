@@ -1,0 +1,252 @@
+//! Serves HTTP connections within bounds, so that slow or silent clients cannot keep others from an answer.
+//!
+//! Guarantee: a new connection is accepted while any other one is only waiting for its client; a request head is bounded in
+//! size and time; a client that does not read its answer is disconnected. The jobs keep their file descriptors.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// Open connections of all clients.
+const CONNECTIONS: usize = 64;
+/// Open connections of one client address.
+const OF_ONE_PEER: usize = 32;
+/// A request head must be complete within this time; a connection without a request is closed after it.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// The largest request head, in bytes.
+const HEAD_BYTES: usize = 16 * 1024;
+/// The most headers of a request.
+const HEADERS: usize = 64;
+/// A client that reads nothing of its answer for this long is disconnected.
+const WRITE_STALL: Duration = Duration::from_secs(10);
+/// The pause after a failed accept, which is a lack of file descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a connection is doing.
+const WAITING: u8 = 0;
+const ANSWERING: u8 = 1;
+const SENDING: u8 = 2;
+
+/// The address at which a request arrived.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Local(pub(super) SocketAddr);
+
+/// Answers what arrives at `listener`; every connection ends when the future is dropped.
+pub(super) async fn serve(listener: TcpListener, router: Router) {
+    let (seats, mut open) = (Seats::default(), JoinSet::new());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = open.join_next() => continue,
+        };
+        let Ok((stream, peer)) = accepted else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        let Ok(local) = stream.local_addr() else { continue };
+        let Some(seat) = seats.take(peer.ip()) else {
+            // Nothing was read: the client learns why it is disconnected, if its socket takes the words.
+            let _ =
+                stream.try_write(b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            continue;
+        };
+        open.spawn(converse(stream, seat, router.clone(), Local(local)));
+    }
+}
+
+/// One connection, until it ends or its seat is given to another.
+async fn converse(stream: TcpStream, seat: Taken, router: Router, local: Local) {
+    let phase = seat.0.phase.clone();
+    let wire = Wire { stream, stall: None, phase: phase.clone() };
+    let answer = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        phase.store(ANSWERING, Ordering::Relaxed);
+        request.extensions_mut().insert(local);
+        let (answered, phase) = (answer.call(request.map(Body::new)), phase.clone());
+        async move {
+            let answer = answered.await;
+            phase.store(SENDING, Ordering::Relaxed);
+            answer
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_header_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(wire), service);
+    tokio::select! {
+        // How a connection ends concerns its client alone.
+        _ = connection => {}
+        () = seat.0.close.notified() => {}
+    }
+}
+
+/// The open connections, the oldest first.
+#[derive(Clone, Default)]
+struct Seats(Arc<Mutex<Vec<Arc<Seat>>>>);
+
+struct Seat {
+    peer: IpAddr,
+    phase: Arc<AtomicU8>,
+    close: Notify,
+}
+
+/// A seat that is free again when it is dropped.
+struct Taken(Arc<Seat>, Seats);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.1.lock().retain(|seat| !Arc::ptr_eq(seat, &self.0));
+    }
+}
+
+impl Seats {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A seat for a connection of `peer`. Where all are taken, the oldest connection that waits for its client is closed,
+    /// one of the same peer if that peer has too many; `None` if every connection is being answered.
+    fn take(&self, peer: IpAddr) -> Option<Taken> {
+        let mut all = self.lock();
+        let of_peer = all.iter().filter(|seat| seat.peer == peer).count();
+        if of_peer >= OF_ONE_PEER {
+            evict(&mut all, |seat| seat.peer == peer)?;
+        } else if all.len() >= CONNECTIONS {
+            evict(&mut all, |_| true)?;
+        }
+        let seat = Arc::new(Seat { peer, phase: Arc::new(AtomicU8::new(WAITING)), close: Notify::new() });
+        all.push(seat.clone());
+        drop(all);
+        Some(Taken(seat, self.clone()))
+    }
+}
+
+/// Closes one connection: the oldest without a request, or else the oldest that does not take its answer.
+fn evict(all: &mut Vec<Arc<Seat>>, which: impl Fn(&Seat) -> bool) -> Option<()> {
+    let oldest = |phase: u8| all.iter().position(|seat| which(seat) && seat.phase.load(Ordering::Relaxed) == phase);
+    let at = oldest(WAITING).or_else(|| oldest(SENDING))?;
+    all.remove(at).close.notify_one();
+    Some(())
+}
+
+/// The socket of a connection, which ends when the client takes nothing of its answer.
+struct Wire {
+    stream: TcpStream,
+    stall: Option<Pin<Box<Sleep>>>,
+    phase: Arc<AtomicU8>,
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, into)
+    }
+}
+
+impl Wire {
+    /// `written`, or an error once nothing was written for too long.
+    fn bounded(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + WRITE_STALL)));
+        stall.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.bounded(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.bounded(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        if flushed.is_ready() {
+            // hyper flushes once its buffer is written: the answer has left.
+            let _ = self.phase.compare_exchange(SENDING, WAITING, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
+    }
+
+    fn set(taken: &Taken, phase: u8) {
+        taken.0.phase.store(phase, Ordering::Relaxed);
+    }
+
+    fn is_open(seats: &Seats, taken: &Taken) -> bool {
+        seats.lock().iter().any(|seat| Arc::ptr_eq(seat, &taken.0))
+    }
+
+    #[test]
+    fn one_peer_loses_its_own_oldest_connection_and_no_other_peer_does() {
+        let seats = Seats::default();
+        let other = seats.take(peer(1)).unwrap();
+        let mut own: Vec<Taken> = (0..OF_ONE_PEER).map(|_| seats.take(peer(2)).unwrap()).collect();
+        set(&own[0], ANSWERING);
+        own.push(seats.take(peer(2)).unwrap());
+        assert!(is_open(&seats, &other) && is_open(&seats, &own[0]) && !is_open(&seats, &own[1]));
+        assert_eq!(seats.lock().len(), OF_ONE_PEER + 1);
+    }
+
+    #[test]
+    fn a_connection_that_is_answered_is_never_closed_for_another() {
+        let seats = Seats::default();
+        let all: Vec<Taken> = (0..CONNECTIONS).map(|n| seats.take(peer(u8::try_from(n).unwrap())).unwrap()).collect();
+        all.iter().for_each(|taken| set(taken, ANSWERING));
+        assert!(seats.take(peer(200)).is_none());
+        set(&all[5], SENDING);
+        set(&all[9], WAITING);
+        let first = seats.take(peer(200)).unwrap();
+        assert!(!is_open(&seats, &all[9]) && is_open(&seats, &all[5]), "who waits goes before who reads slowly");
+        set(&first, ANSWERING);
+        let second = seats.take(peer(200)).unwrap();
+        assert!(!is_open(&seats, &all[5]) && is_open(&seats, &second));
+        drop((first, second, all));
+        assert!(seats.lock().is_empty());
+    }
+}
