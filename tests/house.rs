@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Floor by floor, the ground floor first. Rooms on one floor are strangers. `sandbox` is the crate of that name.
 const FLOORS: &[&[&str]] = &[
-    &["model", "clock", "sqlite", "private", "http"],
+    &["model", "clock", "sqlite", "private", "http", "program"],
     &["config", "report", "state", "host", "aws", "log"],
     &["store"],
     &["cache"],

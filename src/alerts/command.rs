@@ -1,15 +1,16 @@
-//! A message handed to a program of the operator's: a pager, a ticket, a log.
+//! Delivers a message to a program of the operator: a pager, a ticket system, a log.
 //!
-//! Neighbours: `document.rs` writes what it reads, `child.rs` runs it, `outbox.rs` tries again. Promise: it is run once for
-//! each message until it ends with 0; no shell reads anything, and what comes from outside is never one of its arguments.
+//! Guarantee: the program runs once for each message until it ends with 0; no shell reads anything; text from outside is never
+//! one of its arguments; it gets no variables but the usual ones, those of the message and those of `alerts.command.env`.
 
 use super::AlertError;
 use super::channel::{Channel, Receipt, Transport};
-use super::child::Order;
+use super::hidden::Hidden;
 use super::outbox::Mail;
 use super::webhook::document;
 use crate::config::Command;
 use crate::model::one_line;
+use crate::program::{Environment, Order};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Runner {
     argv: Vec<String>,
+    /// The variables that it gets in addition to the usual ones.
+    environment: Vec<String>,
     timeout: Duration,
 }
 
@@ -31,7 +34,15 @@ impl Runner {
                 hint: "write its path and arguments, as in [\"/usr/local/bin/page-me\"]".into(),
             });
         }
-        Ok(Runner { argv: command.argv.clone(), timeout: command.timeout })
+        Ok(Runner { argv: command.argv.clone(), environment: command.env.clone(), timeout: command.timeout })
+    }
+}
+
+impl Runner {
+    /// What the program knows and an error must not repeat: its arguments and the variables it was given.
+    fn hidden(&self) -> Hidden {
+        let values = self.environment.iter().filter_map(|name| std::env::var(name).ok());
+        Hidden::new(self.argv[1..].iter().cloned().chain(values))
     }
 }
 
@@ -47,6 +58,7 @@ impl Transport for Runner {
         let order = Order {
             program: OsStr::new(&self.argv[0]),
             arguments: self.argv[1..].iter().map(Into::into).collect(),
+            environment: Environment::Named(&self.environment),
             variables: vec![
                 ("AWSIDEMAN_ALERT_SUBJECT", one_line(&mail.subject)),
                 ("AWSIDEMAN_ALERT_TEXT", body),
@@ -56,10 +68,11 @@ impl Transport for Runner {
                 ("AWSIDEMAN_ALERT_MESSAGE_ID", one_line(&mail.message_id)),
             ],
             input: text.as_bytes(),
+            is_foreground: false,
             timeout: self.timeout,
         };
         let ended = order.run().and_then(|ended| ended.well());
-        ended.map_err(|why| AlertError::Command(format!("{} {why}", self.argv[0])))?;
+        ended.map_err(|why| AlertError::Command(format!("{} {}", self.argv[0], self.hidden().excerpt(&why))))?;
         Ok(Receipt { channel: Channel::Command, place: self.argv[0].clone(), complaint: None })
     }
 }

@@ -5,6 +5,7 @@
 mod fault;
 mod login;
 mod server;
+mod wire;
 
 use super::channel::{Channel, Post, Receipt, Transport};
 use super::outbox::Mail;

@@ -113,6 +113,22 @@ pub enum AlertError {
         /// The server's words.
         reason: String,
     },
+    /// The server does not speak SMTP, or broke off.
+    #[error("the mail server {server} broke the protocol: {reason}")]
+    Protocol {
+        /// `host:port`.
+        server: String,
+        /// What it did.
+        reason: String,
+    },
+    /// The whole mail was sent, and the server did not say whether it accepted it.
+    #[error("the mail server {server} did not confirm the mail, which may have arrived: {reason}")]
+    Unconfirmed {
+        /// `host:port`.
+        server: String,
+        /// What happened in place of the confirmation.
+        reason: String,
+    },
     /// The host's `sendmail` is missing or failed.
     #[error("sendmail: {0}")]
     Sendmail(String),
@@ -155,6 +171,12 @@ impl AlertError {
             AlertError::Sender { .. } => "check alerts.email.from; the server may not accept this sender".into(),
             AlertError::Recipient { .. } => "check alerts.email.to".into(),
             AlertError::Refused { .. } => "the reason comes from the server; `awsideman alerts test` tries again".into(),
+            AlertError::Protocol { .. } => {
+                "check alerts.email.host and alerts.email.port: another service may listen there".into()
+            }
+            AlertError::Unconfirmed { .. } => {
+                "raise alerts.email.timeout if the server is slow; a mail that is sent again has the same Message-ID".into()
+            }
             AlertError::Sendmail(_) => {
                 "install a mail transfer agent, or set alerts.email.transport to smtp or file".into()
             }
@@ -168,6 +190,41 @@ impl AlertError {
             AlertError::Statement(_) | AlertError::Private(_) | AlertError::Lock { .. } => "awsideman doctor".into(),
             AlertError::Compose(_) => "awsideman alerts test".into(),
         }
+    }
+
+    /// The words of the other side, or of the system; empty where there are none.
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            AlertError::Unreachable { reason, .. }
+            | AlertError::Certificate { reason, .. }
+            | AlertError::Tls { reason, .. }
+            | AlertError::Hello { reason, .. }
+            | AlertError::Login { reason, .. }
+            | AlertError::Sender { reason, .. }
+            | AlertError::Recipient { reason, .. }
+            | AlertError::Refused { reason, .. }
+            | AlertError::Protocol { reason, .. }
+            | AlertError::Unconfirmed { reason, .. } => reason,
+            _ => "",
+        }
+    }
+
+    /// The same error with its reason rewritten.
+    pub(super) fn with_reason(mut self, rewrite: impl FnOnce(&str) -> String) -> AlertError {
+        if let AlertError::Unreachable { reason, .. }
+        | AlertError::Certificate { reason, .. }
+        | AlertError::Tls { reason, .. }
+        | AlertError::Hello { reason, .. }
+        | AlertError::Login { reason, .. }
+        | AlertError::Sender { reason, .. }
+        | AlertError::Recipient { reason, .. }
+        | AlertError::Refused { reason, .. }
+        | AlertError::Protocol { reason, .. }
+        | AlertError::Unconfirmed { reason, .. } = &mut self
+        {
+            *reason = rewrite(reason);
+        }
+        self
     }
 
     /// Whether only this mail is affected, so that the next one may still leave.

@@ -11,11 +11,11 @@
 
 mod book;
 mod channel;
-mod child;
 mod command;
 mod document;
 mod email;
 mod error;
+mod hidden;
 mod history;
 mod letter;
 mod mute;

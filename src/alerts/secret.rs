@@ -4,8 +4,9 @@
 //! refused; what is secret is never part of an error, nor kept.
 
 use super::AlertError;
-use super::child::Order;
+use super::hidden::Hidden;
 use crate::config::Secret;
+use crate::program::{Environment, Order};
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -55,13 +56,16 @@ impl Places<'_> {
         let order = Order {
             program: OsStr::new(program),
             arguments: arguments.iter().map(Into::into).collect(),
+            environment: Environment::Inherited,
             variables: Vec::new(),
             input: b"",
+            is_foreground: false,
             timeout: self.timeout,
         };
+        let hidden = Hidden::new(arguments.to_vec());
         let fault = |why: String| AlertError::Setting {
             key: self.command.0,
-            problem: format!("{program} {why}"),
+            problem: format!("{program} {}", hidden.excerpt(&why)),
             hint: "run it by hand, as the user who runs awsideman".into(),
         };
         let ended = order.run().map_err(fault)?;

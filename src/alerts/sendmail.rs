@@ -4,7 +4,8 @@
 //! look, gets its addresses as arguments behind `--`, and is stopped when it takes too long.
 
 use super::AlertError;
-use super::child::Order;
+use super::hidden::Hidden;
+use crate::program::{Environment, Order};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,12 +35,14 @@ pub(super) fn send(
     let order = Order {
         program: program.as_os_str(),
         arguments: words.into_iter().map(OsString::from).chain(to.iter().map(OsString::from)).collect(),
+        environment: Environment::Inherited,
         variables: Vec::new(),
         input: mail,
+        is_foreground: false,
         timeout,
     };
     let ended = order.run().and_then(|ended| ended.well());
-    ended.map_err(|why| AlertError::Sendmail(format!("{} {why}", program.display())))
+    ended.map_err(|why| AlertError::Sendmail(format!("{} {}", program.display(), Hidden::default().excerpt(&why))))
 }
 
 #[cfg(test)]

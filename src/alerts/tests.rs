@@ -51,7 +51,12 @@ fn settings() -> config::Alerts {
             ca_file: None,
             timeout: Duration::from_secs(10),
         },
-        command: config::Command { enabled: false, argv: Vec::new(), timeout: Duration::from_secs(10) },
+        command: config::Command {
+            enabled: false,
+            argv: Vec::new(),
+            env: Vec::new(),
+            timeout: Duration::from_secs(10),
+        },
         ping: config::Pings { start: None, success: None, failure: None, timeout: Duration::from_secs(5) },
     }
 }

@@ -1,11 +1,12 @@
 //! A message as a document posted to a URL: chats (Slack, Mattermost) and programs of one's own.
 //!
-//! Neighbours: `document.rs` writes it, `http.rs` carries it, `outbox.rs` tries again. Promise: only a status of 2xx counts
-//! as delivered; the URL leaves only inside TLS (or stays on this host) and only its host is ever shown.
+//! Guarantee: a status of 2xx, and nothing else, means delivered; the URL is sent only inside TLS or on this host; only its
+//! host is shown, also where the other side repeats the rest.
 
 use super::AlertError;
 use super::channel::{Channel, Receipt, Transport};
 use super::document::chat;
+use super::hidden::Hidden;
 use super::outbox::Mail;
 use super::secret::Places;
 use crate::config::Webhook;
@@ -19,6 +20,8 @@ pub(super) struct Hook {
     poster: Poster,
     only_text: bool,
     timeout: Duration,
+    /// The URL without its host, which the other side may repeat.
+    hidden: Hidden,
 }
 
 impl Hook {
@@ -53,7 +56,8 @@ impl Hook {
             let problem = format!("http would send what is secret in it to {} in clear", poster.host());
             return Err(fault("alerts.webhook.url", problem, "write one that begins with https://"));
         }
-        Ok(Hook { poster, only_text: webhook.only_text, timeout: webhook.timeout })
+        let hidden = Hidden::of_url(url.trim());
+        Ok(Hook { poster, only_text: webhook.only_text, timeout: webhook.timeout, hidden })
     }
 }
 
@@ -69,11 +73,17 @@ impl Transport for Hook {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| unreachable(error.to_string()))?;
         let posted = runtime.block_on(self.poster.post(body, "application/json", self.timeout));
-        let answer = posted.map_err(|fault| unreachable(fault.to_string()))?;
+        let answer = posted.map_err(|fault| unreachable(self.hidden.excerpt(&fault.to_string())))?;
+        // A name that is still being looked up must not hold up the next delivery.
+        runtime.shutdown_background();
         if answer.is_good() {
             return Ok(Receipt { channel: Channel::Webhook, place: self.poster.host().to_owned(), complaint: None });
         }
-        let words = if answer.text.is_empty() { String::new() } else { format!(": {}", answer.text) };
+        let words = match self.hidden.excerpt(&answer.text) {
+            _ if (300..400).contains(&answer.status) => ": redirects are not followed".to_owned(),
+            words if words.is_empty() => String::new(),
+            words => format!(": {words}"),
+        };
         // What is wrong with this document need not be wrong with the next.
         let is_about_the_mail = matches!(answer.status, 400 | 413 | 422);
         let reason = format!("{} answered {}{words}", self.poster.host(), answer.status);

@@ -7,14 +7,14 @@
 use super::{App, AppError};
 use crate::config::Encryption;
 use crate::private::{self, Access};
+use crate::program::{Environment, Order};
 use crate::report::Progress;
 use crate::store::{Census, Disk, Exchanged, KeyRing, Ring, Sealed, StoreError};
 use serde::Serialize;
-use std::io::Read;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// More than any list of keys has.
@@ -302,34 +302,25 @@ impl App {
     }
 }
 
-/// What a program prints, whose words are not given to a shell, and nothing of which lands on a disk.
+/// The output of a program. No shell reads its arguments, and nothing that it prints reaches a disk.
 fn printed(program: &str, arguments: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("cannot be started: {error}"))?;
-    let end = Instant::now() + PATIENCE;
-    // Keys are shorter than a pipe holds: whoever prints more blocks until the time is over.
-    let status = loop {
-        match child.try_wait().map_err(|error| format!("cannot be waited for: {error}"))? {
-            Some(status) => break status,
-            None if Instant::now() >= end => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("took longer than {} s, or prints more than a key", PATIENCE.as_secs()));
-            }
-            None => std::thread::sleep(Duration::from_millis(2)),
-        }
+    let order = Order {
+        program: OsStr::new(program),
+        arguments: arguments.iter().map(Into::into).collect(),
+        environment: Environment::Inherited,
+        variables: Vec::new(),
+        input: b"",
+        // It may ask for a passphrase on the terminal.
+        is_foreground: true,
+        timeout: PATIENCE,
     };
-    if !status.success() {
-        return Err(format!("ended with {status}; run it by hand, as the user who runs awsideman"));
+    let ended = order.run()?;
+    let text = Zeroizing::new(ended.out);
+    if !ended.status.success() {
+        return Err(format!("ended with {}; run it by hand, as the user who runs awsideman", ended.status));
     }
-    let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(MOST).unwrap_or(0)));
-    if let Some(out) = child.stdout.take() {
-        out.take(MOST).read_to_end(&mut text).map_err(|error| format!("cannot be read: {error}"))?;
+    if text.len() as u64 > MOST {
+        return Err("prints more than a key".to_owned());
     }
     Ok(text)
 }

@@ -79,9 +79,12 @@ impl App {
         JobFilesReading { jobs: jobs.len(), enabled, problems }
     }
 
-    /// Enabled notifiers whose program does not exist.
+    /// Enabled notifiers whose program does not exist, or lacks variables that it is likely to need.
     pub(super) fn notifier_problems(&self) -> Vec<String> {
-        alerts::missing_programs(&self.config().alerts)
+        let settings = &self.config().alerts;
+        let mut problems = alerts::missing_programs(settings);
+        problems.extend(settings.command.warning());
+        problems
     }
 
     /// How each job ended last.

@@ -144,6 +144,7 @@ pub(super) const CONFIG: Catalogue = Catalogue {
         key("alerts.webhook.timeout", Time(1, 10 * 60)),
         key("alerts.command.enabled", Flag),
         key("alerts.command.argv", Words),
+        key("alerts.command.env", Words),
         key("alerts.command.timeout", Time(1, HOUR)),
         key("alerts.ping.start", SecretUrl),
         key("alerts.ping.success", SecretUrl),
@@ -276,6 +277,12 @@ pub(super) fn is_secret(key: &str) -> bool {
     }
     let last = key.rsplit('.').next().unwrap_or(key);
     !last.ends_with("_file") && ["password", "secret", "token"].iter().any(|word| last.contains(word))
+}
+
+/// Whether the value of a key is a program and its arguments, which may hold secrets.
+pub(super) fn is_command(key: &str) -> bool {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    last == "argv" || last.ends_with("_command")
 }
 
 /// The variable of a key: `AWSIDEMAN_CACHE_MAX_SIZE_MB`, `AWSIDEMAN_CACHE_TTL_USER_LIST`.

@@ -1,9 +1,8 @@
 //! What `config show` and `config init` print.
 //!
-//! Neighbours: `cli/` prints it, `load.rs` made it. Promise: every value is TOML that reads back, and nothing secret
-//! is among them.
+//! Guarantee: every value is TOML that reads back, and no secret is among them.
 
-use super::keys::is_secret;
+use super::keys::{is_command, is_secret};
 use super::load::Loaded;
 
 /// A short file to begin with; everything in it is a comment, so it changes nothing until it is edited.
@@ -24,8 +23,53 @@ pub struct Shown {
 pub fn show(loaded: &Loaded) -> Vec<Shown> {
     let line = |(key, value): (&String, &toml::Value)| Shown {
         key: key.clone(),
-        value: if is_secret(key) { "***".into() } else { value.to_string() },
+        value: shown_value(key, value).to_string(),
         origin: loaded.origins.get(key).cloned().unwrap_or_default(),
     };
     loaded.values.iter().map(line).collect()
+}
+
+/// A value with `***` in place of what is secret: the whole value, the arguments of a program, the login in a URL.
+pub fn shown_value(key: &str, value: &toml::Value) -> toml::Value {
+    const HIDDEN: &str = "***";
+    match value {
+        _ if is_secret(key) => HIDDEN.into(),
+        toml::Value::Array(words) if is_command(key) && words.len() > 1 => {
+            toml::Value::Array(vec![words[0].clone(), HIDDEN.into()])
+        }
+        toml::Value::String(url) => {
+            match url.split_once("://").map(|(scheme, rest)| (scheme, rest, rest.find(['/', '?', '#']))) {
+                Some((scheme, rest, end)) => {
+                    let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
+                    let host = authority.rsplit_once('@').map(|(_, host)| host);
+                    host.map_or_else(|| value.clone(), |host| format!("{scheme}://{HIDDEN}@{host}{path}").into())
+                }
+                None => value.clone(),
+            }
+        }
+        _ => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_arguments_and_logins_are_hidden_and_nothing_else() {
+        let words = |words: &[&str]| toml::Value::from(words.to_vec());
+        for (key, value, shown) in [
+            ("alerts.command.argv", words(&["/bin/page", "--key", "s3cret"]), words(&["/bin/page", "***"])),
+            ("alerts.command.argv", words(&["/bin/page"]), words(&["/bin/page"])),
+            ("alerts.email.password_command", words(&["pass", "show", "x"]), words(&["pass", "***"])),
+            ("cache.encryption.key_command", words(&[]), words(&[])),
+            ("alerts.email.to", words(&["a@example.com", "b@example.com"]), words(&["a@example.com", "b@example.com"])),
+            ("aws.endpoint_url", "http://ann:s3c@ret@127.0.0.1:81/x@y".into(), "http://***@127.0.0.1:81/x@y".into()),
+            ("aws.endpoint_url", "http://127.0.0.1:81/@x".into(), "http://127.0.0.1:81/@x".into()),
+            ("alerts.email.password", "s3cret".into(), "***".into()),
+            ("cache.dir", "/a@b".into(), "/a@b".into()),
+        ] {
+            assert_eq!(shown_value(key, &value), shown, "{key}");
+        }
+    }
 }

@@ -127,6 +127,10 @@ impl Type {
             Type::Text => given.text().map(|t| Setting::Text(t.into())).ok_or_else(|| wrong("write it in quotes")),
             Type::Url => match given.text() {
                 Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
+                // It may hold a password.
+                Some(url) if url.contains('@') => {
+                    Err(Fault::new("is not a URL", "write one that begins with http:// or https://"))
+                }
                 _ => Err(wrong("write one that begins with http:// or https://")),
             },
             Type::Address => match given.text().map(|text| text.trim().replace("localhost:", "127.0.0.1:")) {

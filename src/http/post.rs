@@ -1,7 +1,7 @@
-//! One request: words posted to a URL, and what came back.
+//! Posts a document to a URL.
 //!
-//! Neighbours: `alerts/` delivers with it, `app/` pings with it. Promise: it ends within its timeout; nothing of the URL
-//! but its host is ever part of an error, because who knows the rest may post; redirects are not followed.
+//! Guarantee: it ends within its timeout; a status of 2xx is a success whatever happens to the body; an error names only the
+//! host of the URL, because the rest is a credential; redirects are not followed.
 
 use super::proxy::Proxy;
 use super::roots::check;
@@ -15,8 +15,10 @@ use aws_smithy_types::byte_stream::ByteStream;
 use std::error::Error;
 use std::time::Duration;
 
-/// So much of an answer is read, in bytes: it is shown when something went wrong.
-const SHOWN: usize = 300;
+/// The most bytes of an error answer that are kept.
+const SHOWN: usize = 4_096;
+/// The longest wait for the body of an error answer.
+const EXPLANATION: Duration = Duration::from_secs(1);
 
 /// Why a request had no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +55,7 @@ pub enum HttpFault {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The beginning of the answer, as one line.
+    /// The beginning of an error answer, as one line. It may repeat the URL.
     pub text: String,
 }
 
@@ -112,15 +114,10 @@ impl Poster {
         request.headers_mut().insert("user-agent", concat!("awsideman/", env!("CARGO_PKG_VERSION")));
         let response = self.connector.call(request).await.map_err(|error| self.unreachable(&error))?;
         let status = response.status().as_u16();
-        let mut stream = ByteStream::new(response.into_body());
         let mut bytes = Vec::new();
-        // What the other side says beside its status is a courtesy: that it breaks off is no failure.
-        while let Ok(Some(chunk)) = stream.try_next().await {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() >= SHOWN {
-                bytes.truncate(SHOWN);
-                break;
-            }
+        if !(200..300).contains(&status) {
+            // The status is the answer: what follows explains it, and may break off or be late.
+            let _ = tokio::time::timeout(EXPLANATION, beginning(response.into_body(), &mut bytes)).await;
         }
         let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(Answer { status, text })
@@ -133,6 +130,18 @@ impl Poster {
         }
         let reason = cause.to_string().replace(&self.url, "the URL");
         HttpFault::Unreachable { host: self.host.clone(), reason }
+    }
+}
+
+/// Reads the beginning of a body.
+async fn beginning(body: SdkBody, bytes: &mut Vec<u8>) {
+    let mut stream = ByteStream::new(body);
+    while let Ok(Some(chunk)) = stream.try_next().await {
+        let room = SHOWN - bytes.len();
+        bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if bytes.len() == SHOWN {
+            return;
+        }
     }
 }
 

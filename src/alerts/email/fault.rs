@@ -5,6 +5,7 @@
 use crate::alerts::AlertError;
 use crate::model::one_line;
 use lettre::transport::smtp::Error as SmtpError;
+use std::io::ErrorKind;
 
 /// The step of the conversation that failed.
 pub(super) enum Stage {
@@ -24,19 +25,25 @@ pub(super) fn of(error: &SmtpError, stage: &Stage, server: String, has_tls: bool
     if let Some(code) = error.status() {
         return refusal(stage, u16::from(code), server, format!("{code} {reason}"));
     }
-    if is_timeout(error) {
+    if io_kind(error) == Some(ErrorKind::TimedOut) {
         return AlertError::TimedOut { server };
     }
     // rustls reports through an input/output error whose own type is private.
     if reason.contains("certificate") || reason.contains("UnknownIssuer") {
         return AlertError::Certificate { server, reason };
     }
-    let garbled = reason.contains("corrupt message") || reason.contains("InvalidMessage") || error.is_response();
+    let garbled = ["corrupt message", "InvalidMessage", "handshake eof"].iter().any(|words| reason.contains(words));
     if error.is_tls() || (has_tls && garbled) {
         return AlertError::Tls { server, reason };
     }
-    if error.is_client() || error.is_response() {
+    if error.is_client() {
         return AlertError::Refused { server, reason };
+    }
+    if reason == "incomplete response" {
+        return AlertError::Protocol { server, reason: "it closed the connection in place of an answer".into() };
+    }
+    if error.is_response() || io_kind(error) == Some(ErrorKind::InvalidData) {
+        return AlertError::Protocol { server, reason };
     }
     AlertError::Unreachable { server, reason }
 }
@@ -68,14 +75,14 @@ pub(super) fn root_cause(error: &SmtpError) -> String {
     cause.to_string()
 }
 
-/// A read that ends by its timeout is `WouldBlock` on Unix, a connection attempt `TimedOut`.
-fn is_timeout(error: &SmtpError) -> bool {
+/// The kind of the input/output error that caused it.
+fn io_kind(error: &SmtpError) -> Option<ErrorKind> {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(this) = cause {
         if let Some(io) = this.downcast_ref::<std::io::Error>() {
-            return matches!(io.kind(), std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock);
+            return Some(io.kind());
         }
         cause = this.source();
     }
-    false
+    None
 }

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::SmtpConnection;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Auth as AuthCommand, Ehlo};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
@@ -21,20 +21,21 @@ const SHOWN: usize = 300;
 pub(super) struct Login {
     /// The user name, for errors.
     pub(super) username: String,
-    pub(super) credentials: Credentials,
+    /// The password or token.
+    pub(super) secret: String,
     pub(super) auth: Auth,
 }
 
 /// Logs in; `fault` names other errors than a refusal.
-pub(super) fn log_in(
-    connection: &mut SmtpConnection,
+pub(super) async fn log_in(
+    connection: &mut AsyncSmtpConnection,
     login: &Login,
     hello: &ClientId,
     server: &str,
     fault: &dyn Fn(SmtpError) -> AlertError,
 ) -> Result<(), AlertError> {
     // lettre keeps of the server's list only the mechanisms that it knows.
-    let offered = offered(&connection.command(Ehlo::new(hello.clone())).map_err(fault)?);
+    let offered = offered(&connection.command(Ehlo::new(hello.clone())).await.map_err(fault)?);
     let wanted = match login.auth {
         Auth::Password => &[Mechanism::Plain, Mechanism::Login][..],
         Auth::Xoauth2 => &[Mechanism::Xoauth2],
@@ -50,9 +51,10 @@ pub(super) fn log_in(
         let names: Vec<String> = wanted.iter().map(ToString::to_string).collect();
         return Err(refusal(format!("it does not offer {}", names.join(" or ")), other_way(login.auth, &offered)));
     };
+    let credentials = Credentials::new(login.username.clone(), login.secret.clone());
     let answer = match mechanism {
-        Mechanism::Xoauth2 => xoauth2(connection, login),
-        other => connection.auth(&[other], &login.credentials).map(drop).map_err(|error| (error, None)),
+        Mechanism::Xoauth2 => xoauth2(connection, credentials).await,
+        other => connection.auth(&[other], &credentials).await.map(drop).map_err(|error| (error, None)),
     };
     answer.map_err(|(error, detail)| {
         let Some(code) = error.status() else { return fault(error) };
@@ -62,16 +64,19 @@ pub(super) fn log_in(
 }
 
 /// A server that refuses the token explains itself in a challenge, and ends with an error only after an empty answer.
-fn xoauth2(connection: &mut SmtpConnection, login: &Login) -> Result<(), (SmtpError, Option<String>)> {
+async fn xoauth2(
+    connection: &mut AsyncSmtpConnection,
+    credentials: Credentials,
+) -> Result<(), (SmtpError, Option<String>)> {
     let plain = |error| (error, None);
-    let command = AuthCommand::new(Mechanism::Xoauth2, login.credentials.clone(), None).map_err(plain)?;
-    let answer = connection.command(command).map_err(plain)?;
+    let command = AuthCommand::new(Mechanism::Xoauth2, credentials, None).map_err(plain)?;
+    let answer = connection.command(command).await.map_err(plain)?;
     if !answer.has_code(334) {
         return Ok(());
     }
     let detail = answer.first_line().and_then(|line| BASE64_STANDARD.decode(line.trim()).ok());
     let detail = detail.map(|bytes| one_line(&String::from_utf8_lossy(&bytes)).chars().take(SHOWN).collect::<String>());
-    connection.command("\r\n").map(drop).map_err(|error| {
+    connection.command("\r\n").await.map(drop).map_err(|error| {
         let words = one_line(&super::fault::root_cause(&error));
         (error, Some(detail.map_or(words.clone(), |detail| format!("{words} {detail}"))))
     })

@@ -1,23 +1,34 @@
 //! One mail server: the connection, its protection, and the transaction of one mail.
 //!
-//! A password or token is sent only inside TLS. A refused recipient does not stop delivery to the others.
+//! Guarantee: a delivery ends within its time, whatever the server sends; a password or token is sent only inside TLS and is in no
+//! message; a mail is reported as delivered only after the server accepted it. A refused recipient does not stop delivery to the
+//! others.
 
 use super::fault::{self, Stage};
 use super::login::{Login, log_in};
 use super::setting;
+use super::wire::{self, TlsWire};
 use crate::alerts::AlertError;
 use crate::alerts::channel::{Channel, Receipt};
+use crate::alerts::hidden::Hidden;
 use crate::alerts::secret::Places;
 use crate::config::{Auth, Email, Tls};
 use crate::host;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use lettre::address::Envelope;
 use lettre::transport::smtp::Error as SmtpError;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::cell::Cell;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// The longest wait for the answer to QUIT.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 pub(super) struct Server {
     host: String,
@@ -26,6 +37,8 @@ pub(super) struct Server {
     login: Option<Login>,
     /// The name for EHLO from the configuration.
     helo: Option<String>,
+    /// Forms of the password or token that a server may repeat.
+    hidden: Hidden,
 }
 
 impl std::fmt::Debug for Server {
@@ -56,30 +69,48 @@ impl Server {
             Tls::Implicit => 465,
             Tls::None => 25,
         };
-        Ok(Server { host, port: email.port.unwrap_or(usual), tls, login, helo })
+        let hidden = login.as_ref().map(hidden).unwrap_or_default();
+        Ok(Server { host, port: email.port.unwrap_or(usual), tls, login, helo, hidden })
     }
 
+    /// Hands over one mail within `timeout`, which counts from the first connection to the last answer.
     pub(super) fn send(&self, envelope: &Envelope, mail: &[u8], timeout: Duration) -> Result<Receipt, AlertError> {
-        let hello = self.hello();
-        let mut connection = self.connect(&hello, timeout)?;
-        let done = self.transact(&mut connection, &hello, envelope, mail);
-        // Sends QUIT; its answer does not matter.
-        connection.abort();
-        let complaint = done?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| AlertError::Unreachable { server: self.name(), reason: error.to_string() })?;
+        let done = runtime.block_on(self.deliver(envelope, mail, timeout));
+        // A name that is still being looked up must not hold up the next delivery.
+        runtime.shutdown_background();
+        let complaint = done.map_err(|error| error.with_reason(|reason| self.hidden.excerpt(reason)))?;
         Ok(Receipt { channel: Channel::Mail, place: self.name(), complaint })
     }
 
+    async fn deliver(&self, envelope: &Envelope, mail: &[u8], timeout: Duration) -> Result<Option<String>, AlertError> {
+        let end = Instant::now() + timeout;
+        let late = |_| AlertError::TimedOut { server: self.name() };
+        let (mut connection, hello) = timeout_at(end, self.connect(end)).await.map_err(late)??;
+        // Once the whole mail was written, the server may have accepted it whatever becomes of its answer.
+        let is_written = Cell::new(false);
+        let done = timeout_at(end, self.transact(&mut connection, &hello, envelope, mail, &is_written)).await;
+        match done {
+            Ok(done) => {
+                // Sends QUIT; its answer does not matter.
+                let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
+                done
+            }
+            Err(_) if is_written.get() => {
+                let reason = format!("it did not answer within {timeout:?}");
+                Err(AlertError::Unconfirmed { server: self.name(), reason })
+            }
+            Err(elapsed) => Err(late(elapsed)),
+        }
+    }
+
     /// The name for EHLO: the configured name, the full name of this host, or else its address in brackets (RFC 5321, 4.1.4).
-    fn hello(&self) -> ClientId {
+    fn hello(&self, own: Option<IpAddr>) -> ClientId {
         if let Some(name) = self.helo.clone().or_else(host::full_host_name) {
             return ClientId::Domain(name);
         }
-        // Connecting a datagram socket sends nothing; the system only chooses the address that it would send from.
-        let own = ["0.0.0.0:0", "[::]:0"].into_iter().find_map(|any| {
-            let socket = UdpSocket::bind(any).ok()?;
-            socket.connect((self.host.as_str(), self.port)).ok()?;
-            Some(socket.local_addr().ok()?.ip())
-        });
         match own {
             Some(IpAddr::V4(address)) => ClientId::Ipv4(address),
             Some(IpAddr::V6(address)) => ClientId::Ipv6(address),
@@ -87,45 +118,53 @@ impl Server {
         }
     }
 
-    fn connect(&self, hello: &ClientId, timeout: Duration) -> Result<SmtpConnection, AlertError> {
-        let wrapper = match &self.tls {
-            Some((parameters, Tls::Implicit)) => Some(parameters),
-            _ => None,
-        };
+    async fn connect(&self, end: Instant) -> Result<(AsyncSmtpConnection, ClientId), AlertError> {
+        let server = self.name();
+        let wire = wire::connect(&self.host, self.port, end).await.map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => AlertError::TimedOut { server: server.clone() },
+            _ => AlertError::Unreachable { server: server.clone(), reason: error.to_string() },
+        })?;
+        let hello = self.hello(wire.local_address());
         let fault = |error: SmtpError| self.fault(&error, &Stage::Hello(hello.to_string()));
-        let to = (self.host.as_str(), self.port);
-        let mut connection = SmtpConnection::connect(to, Some(timeout), hello, wrapper, None).map_err(fault)?;
+        let mut is_encrypted = false;
+        let wire: Box<dyn AsyncTokioStream> = match &self.tls {
+            Some((parameters, Tls::Implicit)) => {
+                is_encrypted = true;
+                Box::new(TlsWire::over(wire, parameters.clone()).await.map_err(fault)?)
+            }
+            _ => Box::new(wire),
+        };
+        let mut connection = AsyncSmtpConnection::connect_with_transport(wire, &hello).await.map_err(fault)?;
         if let Some((parameters, Tls::Starttls)) = &self.tls {
             if !connection.can_starttls() {
-                connection.abort();
-                let reason = "it does not offer STARTTLS".to_owned();
-                return Err(AlertError::Tls { server: self.name(), reason });
+                connection.abort().await;
+                return Err(AlertError::Tls { server, reason: "it does not offer STARTTLS".to_owned() });
             }
-            connection.starttls(parameters, hello).map_err(fault)?;
+            connection.starttls(parameters.clone(), &hello).await.map_err(fault)?;
+            is_encrypted = connection.is_encrypted();
         }
         if let Some(login) = &self.login {
             // A second check: every path above has TLS at this point.
-            if !connection.is_encrypted() {
-                connection.abort();
-                let reason = "the connection is not encrypted".to_owned();
-                return Err(AlertError::Tls { server: self.name(), reason });
+            if !is_encrypted {
+                connection.abort().await;
+                return Err(AlertError::Tls { server, reason: "the connection is not encrypted".to_owned() });
             }
-            let server = self.name();
-            if let Err(error) = log_in(&mut connection, login, hello, &server, &|error| fault(error)) {
-                connection.abort();
+            if let Err(error) = log_in(&mut connection, login, &hello, &server, &fault).await {
+                connection.abort().await;
                 return Err(error);
             }
         }
-        Ok(connection)
+        Ok((connection, hello))
     }
 
     /// One mail for all recipients the server takes; the sentence names those it does not.
-    fn transact(
+    async fn transact(
         &self,
-        connection: &mut SmtpConnection,
+        connection: &mut AsyncSmtpConnection,
         hello: &ClientId,
         envelope: &Envelope,
         mail: &[u8],
+        is_written: &Cell<bool>,
     ) -> Result<Option<String>, AlertError> {
         let helo = hello.to_string();
         let mut parameters = Vec::new();
@@ -138,12 +177,12 @@ impl Server {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let sender = envelope.from().map(ToString::to_string).unwrap_or_default();
-        connection
-            .command(MailFrom::new(envelope.from().cloned(), parameters))
-            .map_err(|error| self.fault(&error, &Stage::Sender { helo: helo.clone(), sender }))?;
+        let stage = Stage::Sender { helo: helo.clone(), sender };
+        let from = MailFrom::new(envelope.from().cloned(), parameters);
+        connection.command(from).await.map_err(|error| self.fault(&error, &stage))?;
         let mut refused = Vec::new();
         for recipient in envelope.to() {
-            let Err(error) = connection.command(Rcpt::new(recipient.clone(), Vec::new())) else { continue };
+            let Err(error) = connection.command(Rcpt::new(recipient.clone(), Vec::new())).await else { continue };
             let stage = Stage::Recipient { helo: helo.clone(), recipient: recipient.to_string() };
             match self.fault(&error, &stage) {
                 error @ AlertError::Recipient { .. } => refused.push(error),
@@ -155,10 +194,25 @@ impl Server {
         {
             return Err(first);
         }
-        let fault = |error: SmtpError| self.fault(&error, &Stage::Content);
-        connection.command(Data).map_err(fault)?;
-        connection.message(mail).map_err(fault)?;
-        let complaints = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let answer = connection.command(Data).await.map_err(|error| self.fault(&error, &Stage::Content))?;
+        if !answer.has_code(354) {
+            let reason = format!("it answered {} to DATA", answer.code());
+            return Err(AlertError::Protocol { server: self.name(), reason });
+        }
+        is_written.set(true);
+        let confirmed = connection.message(mail).await.map_err(|error| match self.fault(&error, &Stage::Content) {
+            refusal if error.status().is_some() => refusal,
+            fault => AlertError::Unconfirmed { server: self.name(), reason: fault.reason().to_owned() },
+        })?;
+        if !confirmed.is_positive() || confirmed.has_code(354) {
+            let reason = format!("it answered {} to the mail", confirmed.code());
+            return Err(AlertError::Protocol { server: self.name(), reason });
+        }
+        let complaints = refused
+            .into_iter()
+            .map(|error| error.with_reason(|reason| self.hidden.excerpt(reason)).to_string())
+            .collect::<Vec<_>>()
+            .join("; ");
         Ok((!complaints.is_empty()).then_some(complaints))
     }
 
@@ -212,10 +266,17 @@ fn login(email: &Email) -> Result<Option<Login>, AlertError> {
         }
         (Some(name), true) => {
             let secret = places.read()?.unwrap_or_default();
-            let credentials = Credentials::new(name.clone(), secret);
-            Ok(Some(Login { username: name.clone(), credentials, auth: email.auth }))
+            Ok(Some(Login { username: name.clone(), secret, auth: email.auth }))
         }
     }
+}
+
+/// The secret as it is, and as the commands of each mechanism have it.
+fn hidden(login: &Login) -> Hidden {
+    let (user, secret) = (&login.username, &login.secret);
+    let sent = [secret.clone(), format!("\0{user}\0{secret}"), format!("user={user}\x01auth=Bearer {secret}\x01\x01")];
+    let encoded = sent.iter().map(|text| BASE64_STANDARD.encode(text).trim_end_matches('=').to_owned());
+    Hidden::new(encoded.chain([secret.clone()]))
 }
 
 /// The certificates to trust: the host's own and those of `ca_file`.

@@ -46,7 +46,7 @@ fn show(origin: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), F
 
 /// `key = value`, which is TOML as it stands; with the origin as a comment.
 fn lines(shown: &[Shown], origin: bool) -> String {
-    let settings: Vec<String> = shown.iter().map(|one| format!("{} = {}", one.key, quoted(&one.value))).collect();
+    let settings: Vec<String> = shown.iter().map(|one| format!("{} = {}", one.key, one.value)).collect();
     // A long list of addresses must not push every origin off the screen.
     let longest = settings.iter().map(|setting| setting.chars().count()).filter(|width| *width <= 56).max();
     let width = longest.unwrap_or(0);
@@ -55,16 +55,10 @@ fn lines(shown: &[Shown], origin: bool) -> String {
     })
 }
 
-fn quoted(value: &str) -> &str {
-    if value == "***" { "\"***\"" } else { value }
-}
-
 fn document(shown: &[Shown], loaded: &Loaded) -> Value {
     let row = |one: &Shown| {
-        let value = match one.value.as_str() {
-            "***" => Value::from("***"),
-            text => loaded.values.get(&one.key).and_then(|v| serde_json::to_value(v).ok()).unwrap_or(text.into()),
-        };
+        let value = loaded.values.get(&one.key).map(|value| config::shown_value(&one.key, value));
+        let value = value.and_then(|value| serde_json::to_value(value).ok()).unwrap_or(one.value.as_str().into());
         json!({ "key": one.key, "value": value, "origin": one.origin })
     };
     shown.iter().map(row).collect()
@@ -74,6 +68,7 @@ fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let (loaded, mut problems) = config::load_leniently(&sources(globals));
     output.set_default_format(loaded.config.output.format);
     let mut warnings = loaded.warnings.clone();
+    warnings.extend(loaded.config.alerts.command.warning());
     let jobs = match config::load_jobs(loaded.config.jobs.dir.as_deref()) {
         Ok(jobs) => {
             warnings.extend(config::schedule_warnings(&jobs, &loaded.config.cache.ttl));

@@ -5,7 +5,7 @@
 
 use super::{duration, non_empty};
 use serde::{Deserialize, Deserializer};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `[alerts]`
@@ -144,9 +144,23 @@ pub struct Command {
     pub enabled: bool,
     /// The program and its arguments; no shell reads them.
     pub argv: Vec<String>,
+    /// Names of variables that it gets in addition to PATH, HOME, LANG and TZ.
+    pub env: Vec<String>,
     /// It is stopped after this.
     #[serde(deserialize_with = "duration")]
     pub timeout: Duration,
+}
+
+impl Command {
+    /// Why the program may fail for lack of variables, if that is likely.
+    pub fn warning(&self) -> Option<String> {
+        let program = Path::new(self.argv.first()?).file_name()?;
+        (self.enabled && program == "aws" && self.env.is_empty()).then(|| {
+            "alerts.command.argv: `aws` gets PATH, HOME, LANG and TZ alone, no AWS_ variable; if it needs others, name them in \
+             alerts.command.env, as in [\"AWS_PROFILE\", \"AWS_REGION\"]"
+                .to_owned()
+        })
+    }
 }
 
 /// `[alerts.ping]`, and `[ping]` of a job file: URLs that are called when a run begins and ends.
