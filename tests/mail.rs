@@ -73,7 +73,7 @@ impl Desk {
             repeat: Duration::ZERO,
             email,
             webhook,
-            command: Program { enabled: false, argv: Vec::new(), timeout: Duration::from_secs(10) },
+            command: Program { enabled: false, argv: Vec::new(), env: Vec::new(), timeout: Duration::from_secs(10) },
             ping: Pings { start: None, success: None, failure: None, timeout: Duration::from_secs(5) },
         };
         Desk { root, database, alerts, minute: 0 }

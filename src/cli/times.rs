@@ -3,14 +3,24 @@
 //! Neighbours: every command that prints a time; `clock.rs` writes the times themselves, ages are worded here.
 //! Promise: no distance between two times, however absurd, is a panic.
 
+use crate::cli::exit::{Code, Failure};
 use crate::clock::{self, UnixMillis};
 pub use crate::clock::{local, utc};
-use crate::model::format_duration;
+use crate::host;
+use crate::model::{Zone, format_duration};
 use std::time::Duration;
 
 /// The age of what has happened: `3m ago`, `just now`. A time in the future was written while the clock was ahead.
 pub fn ago(at: UnixMillis, now: UnixMillis) -> String {
     if clock::is_ahead(at, now) { "in the future (the clock was ahead?)".into() } else { age(at.min(now), now) }
+}
+
+/// The zone in which a time without its offset counts. Where the host's is not known, the time has no meaning.
+pub(crate) fn zone() -> Result<Zone, Failure> {
+    host::local_zone().map_err(|unknown| {
+        Failure::new(Code::Usage, unknown.to_string())
+            .hint("write the time with its offset, as in 2026-12-24T18:00:00Z, or a duration")
+    })
 }
 
 /// `3m ago`, `in 2h 5m`, `just now`.

@@ -22,4 +22,4 @@ pub use resource::Resource;
 pub use shell::shell_word;
 pub use space::Space;
 pub use visible::{is_unseen, one_line, visible, visible_lines};
-pub use zone::{NoZone, Zone, ZoneOffset};
+pub use zone::{NoZone, Zone, ZoneOffset, ZoneSource};

@@ -144,6 +144,26 @@ impl Desk {
         Ran::of(&command.env("AWSIDEMAN_DEBUG_CLOCK_OFFSET", offset).output().unwrap())
     }
 
+    /// A run and the most memory that it used, in KiB.
+    pub(crate) fn run_measured(&self, words: &str) -> (Ran, u64) {
+        let mut command = self.command(&words.split_whitespace().collect::<Vec<_>>());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let most = std::thread::spawn(move || {
+            let mut most = 0;
+            // The peak of a process that has ended is not listed any more.
+            while let Ok(text) = std::fs::read_to_string(&status) {
+                let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+                let Some(peak) = peak else { break };
+                most = peak.trim().parse().unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            most
+        });
+        let ran = Ran::of(&child.wait_with_output().unwrap());
+        (ran, most.join().unwrap())
+    }
+
     pub(crate) fn run_words(&self, words: &[&str]) -> Ran {
         Ran::of(&self.command(words).output().unwrap())
     }

@@ -9,6 +9,10 @@
 mod channels;
 mod commands;
 mod desk;
+mod hostile;
+mod hostile_mail;
+mod hostile_program;
+mod hostile_web;
 mod mails;
 #[path = "../fixtures/python.rs"]
 mod python;

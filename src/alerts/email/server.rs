@@ -21,6 +21,7 @@ use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::response::{Response, Severity};
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
@@ -179,10 +180,17 @@ impl Server {
         let sender = envelope.from().map(ToString::to_string).unwrap_or_default();
         let stage = Stage::Sender { helo: helo.clone(), sender };
         let from = MailFrom::new(envelope.from().cloned(), parameters);
-        connection.command(from).await.map_err(|error| self.fault(&error, &stage))?;
+        let answer = connection.command(from).await.map_err(|error| self.fault(&error, &stage))?;
+        self.completed(&answer, "MAIL")?;
         let mut refused = Vec::new();
         for recipient in envelope.to() {
-            let Err(error) = connection.command(Rcpt::new(recipient.clone(), Vec::new())).await else { continue };
+            let error = match connection.command(Rcpt::new(recipient.clone(), Vec::new())).await {
+                Ok(answer) => {
+                    self.completed(&answer, "RCPT")?;
+                    continue;
+                }
+                Err(error) => error,
+            };
             let stage = Stage::Recipient { helo: helo.clone(), recipient: recipient.to_string() };
             match self.fault(&error, &stage) {
                 error @ AlertError::Recipient { .. } => refused.push(error),
@@ -204,16 +212,22 @@ impl Server {
             refusal if error.status().is_some() => refusal,
             fault => AlertError::Unconfirmed { server: self.name(), reason: fault.reason().to_owned() },
         })?;
-        if !confirmed.is_positive() || confirmed.has_code(354) {
-            let reason = format!("it answered {} to the mail", confirmed.code());
-            return Err(AlertError::Protocol { server: self.name(), reason });
-        }
+        self.completed(&confirmed, "the mail")?;
         let complaints = refused
             .into_iter()
             .map(|error| error.with_reason(|reason| self.hidden.excerpt(reason)).to_string())
             .collect::<Vec<_>>()
             .join("; ");
         Ok((!complaints.is_empty()).then_some(complaints))
+    }
+
+    /// Whether the server did what it was asked for; lettre takes a question (3xx) for consent.
+    fn completed(&self, answer: &Response, what: &str) -> Result<(), AlertError> {
+        if answer.code().severity == Severity::PositiveCompletion {
+            return Ok(());
+        }
+        let reason = format!("it answered {} to {what}", answer.code());
+        Err(AlertError::Protocol { server: self.name(), reason })
     }
 
     fn name(&self) -> String {

@@ -15,7 +15,7 @@ use crate::cli::times;
 use crate::clock::{UnixMillis, millis};
 use crate::config::Transport;
 use crate::host;
-use crate::model::{Zone, format_duration};
+use crate::model::format_duration;
 use crate::state::Database;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -145,7 +145,7 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
     let mut desk = Desk::open_to_change(globals, output)?;
     let until = match (&arguments.until, arguments.duration) {
         (Some(moment), _) => {
-            let zone = host::local_zone().unwrap_or(Zone::UTC);
+            let zone = times::zone()?;
             let Some(until) = moment.at(desk.now, &zone).filter(|until| *until > desk.now) else {
                 return refuse("--until lies in the past, so nothing was changed", "name a time that is still to come");
             };

@@ -12,9 +12,7 @@ use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::{self, millis};
 use crate::config::Format;
-use crate::host;
 use crate::jobs::{JobError, Ledger};
-use crate::model::Zone;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 
@@ -24,9 +22,8 @@ pub(super) fn pause(arguments: &PauseArgs, globals: &GlobalArgs, output: &mut Ou
     let now = app.clock().now();
     let name = arguments.name.as_deref();
     check_name(&app, &ledger, name, output)?;
-    let zone = host::local_zone().unwrap_or(Zone::UTC);
     let until = match (&arguments.until, arguments.duration) {
-        (Some(moment), _) => Some(moment.at(now, &zone).filter(|until| *until > now).ok_or_else(|| {
+        (Some(moment), _) => Some(moment.at(now, &times::zone()?).filter(|until| *until > now).ok_or_else(|| {
             Failure::new(Code::Usage, "--until lies in the past").hint("`awsideman jobs resume` ends a pause at once")
         })?),
         (None, Some(duration)) => Some(now.saturating_add(millis(duration))),

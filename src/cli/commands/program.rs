@@ -6,13 +6,16 @@ use crate::cli::args::program::{CompletionsArgs, ManArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::man;
 use crate::cli::output::{Output, Page};
+use crate::model::Zone;
 use serde_json::json;
 
 /// `awsideman 0.1.0`
 pub(crate) fn version(output: &mut Output) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
     let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
-    let document = json!({ "name": "awsideman", "version": version, "target": target });
+    let zones = Zone::source();
+    let zones = json!({ "folder": zones.folder, "version": zones.version });
+    let document = json!({ "name": "awsideman", "version": version, "target": target, "time_zones": zones });
     output.report(&document, &Page::new().line(format!("awsideman {version}")))
 }
 
