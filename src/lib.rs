@@ -23,7 +23,8 @@
 //!  floor 2  store      bytes at rest: disk (SQLite, generations), memory, the record log, the layers over them (breaker, seal)
 //!  floor 1  config     layers, checked    state  switch, tally, locks, state.db    report  progress as values
 //!           host       facts of the host  aws    which account, and the way to it; loaded lazily   log  the log file
-//!  floor 0  model      nouns    clock  time as a value    sqlite, private, http, program  the safe ways to open a thing
+//!           program    other programs, within bounds
+//!  floor 0  model      nouns    clock  time as a value    sqlite, private, http  the safe ways to open a thing
 //! ```
 //!
 //! # The flow

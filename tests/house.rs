@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Floor by floor, the ground floor first. Rooms on one floor are strangers. `sandbox` is the crate of that name.
 const FLOORS: &[&[&str]] = &[
-    &["model", "clock", "sqlite", "private", "http", "program"],
-    &["config", "report", "state", "host", "aws", "log"],
+    &["model", "clock", "sqlite", "private", "http"],
+    &["config", "report", "state", "host", "aws", "log", "program"],
     &["store"],
     &["cache"],
     &["gateway", "health"],

@@ -182,7 +182,7 @@ mod tests {
     fn what_is_shown_reads_back_as_toml_with_and_without_origins() {
         let shown = [
             one("cache.ttl.\"user:list\"", "\"10m\""),
-            one("alerts.email.password_file", "***"),
+            one("alerts.email.password_file", "\"***\""),
             one("alerts.email.to", "[\"a@example.com\"]"),
         ];
         for origin in [false, true] {
