@@ -13,6 +13,7 @@ mod error_class;
 mod files;
 mod header_text;
 mod login;
+mod login_files;
 mod login_source;
 mod network;
 mod plan;

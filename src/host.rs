@@ -4,6 +4,7 @@
 //! Promise: nothing here is called on the hit path; a fact that cannot be had is said to be so, never guessed.
 
 use crate::model::{NoZone, Zone};
+use crate::private::bounded;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ pub fn host_name() -> String {
 /// The full name of this host, as far as the host itself knows it: the host name, or its entry in `/etc/hosts`; no name
 /// server is asked.
 pub fn full_host_name() -> Option<String> {
-    full_name(&host_name(), &std::fs::read_to_string("/etc/hosts").unwrap_or_default())
+    full_name(&host_name(), &bounded::bounded_text(Path::new("/etc/hosts"), bounded::HOST_FILE).unwrap_or_default())
 }
 
 /// The name with its domain. Names below `localdomain` are not full names: no other host knows them.
@@ -104,7 +105,7 @@ pub fn is_root() -> bool {
 pub fn user_name() -> String {
     let uid = rustix::process::geteuid().as_raw();
     let named = ["USER", "LOGNAME"].into_iter().find_map(|name| printable(&std::env::var(name).ok()?));
-    let listed = || listed_name(&std::fs::read_to_string("/etc/passwd").ok()?, uid);
+    let listed = || listed_name(&bounded::bounded_text(Path::new("/etc/passwd"), bounded::HOST_FILE).ok()?, uid);
     named.or_else(listed).unwrap_or_else(|| uid.to_string())
 }
 

@@ -6,12 +6,14 @@
 //! readable by its owner (or group) alone, and holds ids, not names.
 
 mod live;
+mod place;
 
 pub use live::{Live, Print};
+pub use place::problem;
 
 use crate::clock::{self, Clock, SystemClock};
 pub use crate::http::REQUESTS;
-use crate::private::{self, Access, Open};
+use crate::private::{self, Access};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 pub use tracing::level_filters::LevelFilter;
@@ -77,7 +79,7 @@ fn file_layer(settings: LogSettings) -> Box<dyn Layer<Registry> + Send + Sync> {
     let (level, format) = (settings.level, settings.format);
     if settings.create && !settings.path.exists() {
         // A log that cannot be written does not fail the command.
-        let _ = private::open(&settings.path, Open::Append, settings.access);
+        let _ = place::open(&settings.path, settings.access);
     }
     let layer = fmt::layer().with_ansi(false).with_timer(Utc).with_target(false).with_writer(File(settings));
     // Other crates may log names and paths: their important events are logged again here.
@@ -140,14 +142,15 @@ impl Drop for Line<'_> {
 
 /// Appends a line, setting the file aside first when it has grown too long.
 fn append(path: &Path, access: Access, line: &[u8], largest: u64) -> io::Result<()> {
-    let open = || private::open(path, Open::Append, access).map_err(io::Error::other);
-    let mut file = open()?;
-    if file.metadata()?.len() >= largest {
+    let (mut file, rotated) = place::open(path, access)?;
+    if let Some(path) = rotated
+        && file.metadata()?.len() >= largest
+    {
         // Of several processes that find it too long one sets it aside; the others find a new one.
-        if file.try_lock().is_ok() && is_at(path, &file) {
-            rotate(path)?;
+        if file.try_lock().is_ok() && is_at(&path, &file) {
+            rotate(&path)?;
         }
-        file = open()?;
+        (file, _) = place::open(&path, access)?;
     }
     file.write_all(line)
 }

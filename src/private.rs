@@ -5,10 +5,14 @@
 //! that belongs to somebody else, is refused; one that others may only read is tightened, and that is said. What its
 //! owner took from himself (a directory frozen with `chmod 500`) is never given back.
 
+mod access;
+pub mod bounded;
 mod handover;
 
+pub use access::Access;
 pub use handover::{Handover, barrier, handovers, is_member};
 
+use access::expect_own_folder;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -16,32 +20,6 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-
-/// Who may use a directory of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Access {
-    /// The owner alone.
-    #[default]
-    Owner,
-    /// The members of this group id.
-    Group(u32),
-}
-
-impl Access {
-    fn directory_mode(self) -> u32 {
-        match self {
-            Access::Owner => 0o700,
-            Access::Group(_) => 0o2770,
-        }
-    }
-
-    fn file_mode(self) -> u32 {
-        match self {
-            Access::Owner => 0o600,
-            Access::Group(_) => 0o660,
-        }
-    }
-}
 
 /// A directory or file that is not as it must be, or cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -126,20 +104,28 @@ pub enum Prepared {
 /// The parents are created like ours but not judged; a symlink is followed up to the last component only.
 pub fn directory(path: &Path, access: Access) -> Result<Prepared, PrivateError> {
     let Some(found) = judge(path, access)? else {
+        expect_own_folder(path, access)?;
         // Members of a group must get through what is above their directory.
-        let above = if access == Access::Owner { 0o700 } else { 0o755 };
+        let above = if access.is_private() { 0o700 } else { 0o755 };
+        let missing: Vec<&Path> = path.ancestors().take_while(|folder| folder.symlink_metadata().is_err()).collect();
         let made = std::fs::DirBuilder::new().recursive(true).mode(above).create(path);
         made.map_err(|source| io_error("create", path, source))?;
+        if let Access::Delegate { uid, gid } = access {
+            for folder in missing.iter().rev() {
+                std::os::unix::fs::lchown(folder, Some(uid), Some(gid))
+                    .map_err(|source| io_error("give back", folder, source))?;
+            }
+        }
         set_mode(path, access.directory_mode(), access)?;
         return Ok(Prepared::Created);
     };
     let mode = found.mode() & 0o7777;
     let wanted = match access {
-        Access::Owner => mode & 0o700,
+        Access::Owner | Access::Delegate { .. } => mode & 0o700,
         Access::Group(_) => access.directory_mode(),
     };
     // What is made in a directory of a group belongs to the group only where the directory says so.
-    let judged = if access == Access::Owner { 0o777 } else { 0o7777 };
+    let judged = if access.is_private() { 0o777 } else { 0o7777 };
     let is_of_group = !matches!(access, Access::Group(gid) if gid != found.gid());
     if (mode & judged == wanted && is_of_group) || found.uid() != rustix::process::geteuid().as_raw() {
         return Ok(Prepared::Found);
@@ -150,21 +136,15 @@ pub fn directory(path: &Path, access: Access) -> Result<Prepared, PrivateError> 
 
 /// Checks that `path` is a directory of ours and changes nothing; `None` when it is not there.
 pub fn judge(path: &Path, access: Access) -> Result<Option<Metadata>, PrivateError> {
-    let found = match std::fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(io_error("open", path, source)),
-    };
-    if found.file_type().is_symlink() {
-        return Err(PrivateError::NotOurs { path: path.into(), what: "a symbolic link" });
-    }
+    let Some(found) = metadata(path)? else { return Ok(None) };
     if !found.is_dir() {
         return Err(PrivateError::NotOurs { path: path.into(), what: "not a directory" });
     }
     let (mode, us) = (found.mode() & 0o7777, rustix::process::geteuid().as_raw());
     match access {
-        Access::Owner => {
-            if found.uid() != us {
+        Access::Owner | Access::Delegate { .. } => {
+            let owner = if let Access::Delegate { uid, .. } = access { uid } else { us };
+            if found.uid() != owner {
                 return Err(PrivateError::ForeignOwner { path: path.into(), owner: found.uid(), us });
             }
             if mode & 0o022 != 0 {
@@ -183,6 +163,29 @@ pub fn judge(path: &Path, access: Access) -> Result<Option<Metadata>, PrivateErr
     Ok(Some(found))
 }
 
+/// What is at the place of a directory of ours; `None` when nothing is. A link is followed if root or this user made it.
+pub fn metadata(path: &Path) -> Result<Option<Metadata>, PrivateError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => behind_link(path, &found).map(Some),
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io_error("open", path, source)),
+    }
+}
+
+/// The directory behind a link that root or this user made, as systemd makes one for `DynamicUser=`.
+fn behind_link(path: &Path, link: &Metadata) -> Result<Metadata, PrivateError> {
+    let refused = |what| PrivateError::NotOurs { path: path.into(), what };
+    if ![0, rustix::process::geteuid().as_raw()].contains(&link.uid()) {
+        return Err(refused("a symbolic link of another user"));
+    }
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(found),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refused("a symbolic link to nothing")),
+        Err(source) => Err(io_error("open", path, source)),
+    }
+}
+
 /// How a file of ours is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
@@ -194,8 +197,11 @@ pub enum Open {
     Append,
 }
 
-/// Opens a file of ours; a symlink in the last component is refused.
+/// Opens a file of ours without waiting for another party; only a regular file is accepted, and no symbolic link.
 pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError> {
+    if how != Open::Read {
+        expect_own_folder(path, access)?;
+    }
     // Through the C library, so that a test can let it fail (tests/faults).
     let mut options = OpenOptions::new();
     match how {
@@ -203,17 +209,27 @@ pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError
         Open::ReadWrite => options.read(true).write(true).create(true).truncate(false),
         Open::Append => options.append(true).create(true),
     };
-    options.mode(access.file_mode()).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    options.mode(access.file_mode()).custom_flags(OFlags::NOFOLLOW.bits().cast_signed() | bounded::unblocking());
     let file = match options.open(path) {
         Ok(file) => file,
         Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
             return Err(PrivateError::NotOurs { path: path.into(), what: "a symbolic link" });
         }
+        // A pipe without a reader, or a socket.
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+            return Err(PrivateError::NotOurs { path: path.into(), what: "not a regular file" });
+        }
         Err(error) => return Err(io_error("open", path, error)),
     };
-    if how != Open::Read && access != Access::Owner {
+    let found = file.metadata().map_err(|source| io_error("open", path, source))?;
+    if !found.is_file() {
+        return Err(PrivateError::NotOurs { path: path.into(), what: bounded::kind(&found) });
+    }
+    if how != Open::Read && matches!(access, Access::Delegate { .. }) && found.uid() == 0 {
+        access.hand_over(&file, path)?;
+    }
+    if how != Open::Read && !access.is_private() {
         // The umask may have taken the group's bits; only the owner can give them back.
-        let found = file.metadata().map_err(|source| io_error("open", path, source))?;
         if found.mode() & 0o777 != access.file_mode() {
             let _ = file.set_permissions(std::fs::Permissions::from_mode(access.file_mode()));
         }
@@ -221,29 +237,39 @@ pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError
     Ok(file)
 }
 
+/// Whether a file of ours is there; what is there and no regular file is refused.
+pub fn is_file(path: &Path) -> Result<bool, PrivateError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(true),
+        Ok(found) => Err(PrivateError::NotOurs { path: path.into(), what: bounded::kind(&found) }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(io_error("open", path, source)),
+    }
+}
+
 /// Creates an empty private file; `false` if it exists already.
 pub fn create(path: &Path, access: Access) -> Result<bool, PrivateError> {
+    expect_own_folder(path, access)?;
     match OpenOptions::new().write(true).create_new(true).mode(access.file_mode()).open(path) {
-        Ok(_) => Ok(true),
+        Ok(file) => access.hand_over(&file, path).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(io_error("create", path, error)),
     }
 }
 
-/// The bytes of a file of ours; `None` when it is not there.
+/// The bytes of a small file of ours; `None` when it is not there.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, PrivateError> {
-    let mut file = match open(path, Open::Read, Access::Owner) {
+    let file = match open(path, Open::Read, Access::Owner) {
         Ok(file) => file,
         Err(error) if error.is_absent() => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|source| io_error("read", path, source))?;
-    Ok(Some(bytes))
+    bounded::whole(file, bounded::SIDE_FILE).map(Some).map_err(|source| io_error("read", path, source))
 }
 
 /// Replaces a file of ours as a whole: readers see the old bytes or the new ones, also after a crash.
 pub fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), PrivateError> {
+    expect_own_folder(path, access)?;
     let fail = |source| io_error("replace", path, source);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut new = tempfile::Builder::new()
@@ -251,7 +277,8 @@ pub fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), PrivateE
         .permissions(std::fs::Permissions::from_mode(access.file_mode()))
         .tempfile_in(folder)
         .map_err(fail)?;
-    if access != Access::Owner {
+    access.hand_over(new.as_file(), path)?;
+    if !access.is_private() {
         new.as_file().set_permissions(std::fs::Permissions::from_mode(access.file_mode())).map_err(fail)?;
     }
     new.write_all(bytes).and_then(|()| new.as_file().sync_all()).map_err(fail)?;
@@ -269,12 +296,11 @@ pub fn unnamed(folder: &Path) -> Result<File, PrivateError> {
 /// symbolic link is followed, as secrets of containers are links; what it leads to is judged.
 pub fn secret(path: &Path, most: u64) -> Result<Vec<u8>, PrivateError> {
     let fail = |source| io_error("read", path, source);
-    // Judged before opening too: opening a pipe would wait for its writer.
-    if !std::fs::metadata(path).map_err(fail)?.is_file() {
+    let file = OpenOptions::new().read(true).custom_flags(bounded::unblocking()).open(path).map_err(fail)?;
+    let found = file.metadata().map_err(fail)?;
+    if !found.is_file() {
         return Err(PrivateError::NotOurs { path: path.into(), what: "not a file" });
     }
-    let file = File::open(path).map_err(fail)?;
-    let found = file.metadata().map_err(fail)?;
     let (mode, us) = (found.mode() & 0o7777, rustix::process::geteuid().as_raw());
     if found.uid() != us {
         return Err(PrivateError::ForeignOwner { path: path.into(), owner: found.uid(), us });
@@ -304,7 +330,7 @@ pub fn group_id(name: &str) -> Option<u32> {
     if let Ok(number) = name.parse() {
         return Some(number);
     }
-    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    let groups = bounded::bounded_text(Path::new("/etc/group"), bounded::HOST_FILE).ok()?;
     groups.lines().find_map(|line| {
         let mut fields = line.split(':');
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()

@@ -11,6 +11,7 @@ pub use rusqlite::{
     params, params_from_iter, types::Value, types::ValueRef,
 };
 use rusqlite::{OpenFlags, TransactionBehavior, config::DbConfig};
+use rustix::fs::Access as Right;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -191,7 +192,38 @@ pub fn in_memory(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 /// either, processes that open a new database at once fail on each other's tables. A step that fails leaves the
 /// database as it was.
 pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
-    if plan.path.exists() {
+    open_or_make(plan).map_err(|error| blame(error, plan.path))
+}
+
+/// The file that keeps a database from being opened, where it is one of its companions: `SQLite` names the database alone.
+fn blame(error: SqliteError, path: &Path) -> SqliteError {
+    match error.code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) => {
+            expect_files(path).and_then(|()| expect_usable(path)).err().unwrap_or(error)
+        }
+        _ => error,
+    }
+}
+
+/// Finds the companion that this user may not use though the database itself can be used.
+fn expect_usable(path: &Path) -> Result<(), SqliteError> {
+    let refusal = |path: &Path| match rustix::fs::access(path, Right::READ_OK | Right::WRITE_OK) {
+        Err(error) if error != rustix::io::Errno::NOENT => Some(error),
+        _ => None,
+    };
+    if refusal(path).is_some() {
+        return Ok(());
+    }
+    for path in ["-wal", "-shm"].map(|ending| sidecar(path, ending)) {
+        if let Some(error) = refusal(&path) {
+            return Err(PrivateError::Io { action: "open", path, source: error.into() }.into());
+        }
+    }
+    Ok(())
+}
+
+fn open_or_make(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    if private::is_file(plan.path)? {
         let connection = connect(plan)?;
         if version(&connection, plan.path)? == plan.version {
             return tune(connection, plan);
@@ -235,7 +267,8 @@ pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 
 /// Opens a database that is there, and makes nothing of one that is not ours.
 pub fn open_existing(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
-    tune(known_to(connect(plan)?, plan)?, plan)
+    let opened = connect(plan).and_then(|connection| known_to(connection, plan));
+    opened.and_then(|connection| tune(connection, plan)).map_err(|error| blame(error, plan.path))
 }
 
 /// Opens a database that is there for reading only, as a user who may not write it does. One that could be brought
@@ -243,6 +276,7 @@ pub fn open_existing(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let fail = |source| SqliteError::Database { path: plan.path.into(), source };
+    expect_files(plan.path)?;
     known(Connection::open_with_flags(resolved(plan.path), flags).map_err(fail)?, plan)
 }
 
@@ -252,8 +286,17 @@ pub fn open_cramped(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 }
 
 /// Opens a database that nobody has open, in a directory where this user may make no companion files. What is written
-/// after the opening is not seen, so such a connection is for one operation.
+/// after the opening is not seen, so such a connection is for one operation. Nor is what is in its log: with a log the
+/// database is refused.
 pub fn open_immutable(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    let log = sidecar(plan.path, "-wal");
+    if std::fs::metadata(&log).is_ok_and(|found| found.len() > 0) {
+        let source = std::io::Error::new(
+            std::io::ErrorKind::ReadOnlyFilesystem,
+            "it has changes that can be read only with the right to write in its directory",
+        );
+        return Err(PrivateError::Io { action: "read", path: log, source }.into());
+    }
     by_uri(plan, "immutable=1")
 }
 
@@ -270,10 +313,19 @@ fn by_uri(plan: &Plan<'_>, parameters: &str) -> Result<Connection, SqliteError> 
 
 fn at_uri(path: &Path, parameters: &str) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    expect_files(path)?;
     let resolved = resolved(path);
     let encoded = percent_encoding::percent_encode(resolved.as_os_str().as_encoded_bytes(), URI_PATH);
     Connection::open_with_flags(format!("file:{encoded}?{parameters}"), flags)
         .map_err(|source| SqliteError::Database { path: path.into(), source })
+}
+
+/// Refuses a database or companion that is not a regular file: opened for reading only, a pipe would wait for its writer.
+pub fn expect_files(path: &Path) -> Result<(), SqliteError> {
+    for ending in ["", "-wal", "-shm"] {
+        private::is_file(&sidecar(path, ending))?;
+    }
+    Ok(())
 }
 
 fn known(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
@@ -354,7 +406,7 @@ pub fn checkpoint(connection: &Connection) -> Result<bool, rusqlite::Error> {
 
 /// Puts the file's name to an error of `SQLite`'s.
 pub fn at(path: &Path) -> impl Fn(rusqlite::Error) -> SqliteError + '_ {
-    move |source| SqliteError::Database { path: path.into(), source }
+    move |source| blame(SqliteError::Database { path: path.into(), source }, path)
 }
 
 /// An open blob of table `main.<table>`, column `column`, to read in place.

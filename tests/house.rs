@@ -18,8 +18,8 @@ const FLOORS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// The one exception to strangers: a database is opened with the right owner and mode.
-const NEIGHBOURS: &[(&str, &str)] = &[("sqlite", "private")];
+/// The exceptions to strangers: `private` opens files the safe way.
+const NEIGHBOURS: &[(&str, &str)] = &[("sqlite", "private"), ("http", "private")];
 
 /// Each outside crate and the only places that may name it.
 const DOORS: &[(&str, &[&str])] = &[

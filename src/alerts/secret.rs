@@ -6,6 +6,7 @@
 use super::AlertError;
 use super::hidden::Hidden;
 use crate::config::Secret;
+use crate::private::bounded;
 use crate::program::{Environment, Order};
 use std::ffi::OsStr;
 use std::io::Read;
@@ -81,12 +82,12 @@ fn read(key: &'static str, what: &str, path: &Path) -> Result<String, AlertError
     let unreadable = |error: std::io::Error| {
         fault(format!("cannot read {shown}: {error}"), "name a file that the user running awsideman can read".into())
     };
-    // Judged before opening: opening a pipe would wait for its writer.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+    let file = bounded::open(path).map_err(unreadable)?;
+    let found = file.metadata().map_err(unreadable)?;
+    if !found.is_file() {
         return Err(fault(format!("{shown} is not a file"), format!("name a file with the {what} in its only line")));
     }
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mode = file.metadata().map_err(unreadable)?.mode() & 0o7777;
+    let mode = found.mode() & 0o7777;
     if mode & 0o006 != 0 {
         return Err(fault(
             format!("{shown} may be read or written by others (mode {mode:04o})"),

@@ -11,6 +11,7 @@ use super::outbox::Mail;
 use super::secret::Places;
 use crate::config::Webhook;
 use crate::http::{HttpFault, Poster};
+use crate::private::bounded;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl Hook {
         };
         let more = match &webhook.ca_file {
             None => None,
-            Some(path) => Some(std::fs::read(path).map_err(|error| {
+            Some(path) => Some(bounded::bounded(path, bounded::CERTIFICATE_FILE).map_err(|error| {
                 let problem = format!("cannot read {}: {error}", path.display());
                 fault("alerts.webhook.ca_file", problem, "name a PEM file of certificates")
             })?),

@@ -4,6 +4,7 @@
 //! errors of the rooms go along whole, so that their remedy is worded in one place. Promise: no check stops the next,
 //! and without AWS every other check still runs; nothing of AWS is changed.
 
+mod log;
 mod reads;
 mod time;
 
@@ -119,6 +120,7 @@ impl App {
         // Before AWS is asked: its pace is kept in the state directory, which may be made by that.
         let mut local = self.health_checks(now);
         local.push(time::clock(now, self.config().debug.clock_offset, self.state_dir()));
+        local.push(self.log_check());
         local.extend(self.channels());
         checks.extend(self.network());
         checks.extend(Box::pin(self.remote(now)).await);

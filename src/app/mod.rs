@@ -204,6 +204,11 @@ impl App {
         State::new(self.state_dir(), self.access, self.config().cache.busy_timeout)
     }
 
+    /// The same for a change in AWS: root records it for the owner of the directory.
+    pub(super) fn state_to_change(&self) -> State {
+        State::new(self.state_dir(), self.access.to_change(self.state_dir()), self.config().cache.busy_timeout)
+    }
+
     /// The state directory.
     pub fn state_dir(&self) -> &Path {
         &self.loaded.config.state.dir

@@ -4,11 +4,12 @@
 
 use crate::health::{DirectoryReading, Level};
 use crate::host;
-use crate::private::Access;
+use crate::private::{self, Access};
 use rustix::fs::Access as Right;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+const MOVE: &str = "move it away, or name another directory in the configuration";
 const CHOOSE: &str = "change its permissions, or name another directory in the configuration";
 
 /// One of our directories: usable, or to be made.
@@ -17,9 +18,9 @@ pub(super) fn directory(name: &'static str, path: &Path, access: Access) -> Dire
     let reading = |level, message: String, hint: &str| DirectoryReading { name, level, message, hint: hint.to_owned() };
     let free = host::free_space(path).map(|space| format!(", {} MB free", space.free / (1024 * 1024)));
     let free = free.unwrap_or_default();
-    let found = match std::fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    let found = match private::metadata(path) {
+        Ok(Some(found)) => found,
+        Ok(None) => {
             let parent = path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
             return match refusal(parent) {
                 None if parent.is_dir() => {
@@ -37,20 +38,20 @@ pub(super) fn directory(name: &'static str, path: &Path, access: Access) -> Dire
                 ),
             };
         }
-        Err(error) => return reading(Level::Critical, format!("{shown} cannot be read: {error}"), CHOOSE),
+        Err(error) => return reading(Level::Critical, error.to_string(), MOVE),
     };
     let (mode, us) = (found.mode() & 0o7777, rustix::process::geteuid().as_raw());
     let group = matches!(access, Access::Group(gid) if gid == found.gid());
     let plain = format!("{shown} (mode {mode:04o}{free})");
     if !found.is_dir() {
-        let what = if found.is_symlink() { "a symbolic link" } else { "not a directory" };
-        let hint = "move it away, or name another directory in the configuration";
-        reading(Level::Critical, format!("{shown} is {what}"), hint)
+        reading(Level::Critical, format!("{shown} is not a directory"), MOVE)
     } else if found.uid() != us && !group {
         let message = format!("{shown} belongs to user {}, not to user {us}", found.uid());
-        let hint = format!(
-            "take it over with `sudo chown -R {us} '{shown}'`, or name your own directory in the configuration"
-        );
+        let hint = if us == 0 {
+            format!("run it as the owner: `sudo -u '#{}' awsideman`, or name a directory of root's", found.uid())
+        } else {
+            format!("take it over with `sudo chown -R {us} '{shown}'`, or name your own directory in the configuration")
+        };
         reading(Level::Critical, message, &hint)
     } else if mode & 0o002 != 0 || (mode & 0o020 != 0 && !group) {
         let hint = format!("remove that permission with `chmod go-w '{shown}'` after you check its contents");

@@ -10,6 +10,7 @@ use crate::clock::{Clock, millis};
 use crate::config::Backend;
 use crate::gateway::{Journal, Writing};
 use crate::host;
+use crate::private::{self, PrivateError};
 use crate::report::Progress;
 use crate::state::{Disabled, State};
 use crate::store::{Disk, Options, Ring, Sealed, Select, Store, StoreError};
@@ -86,8 +87,8 @@ impl App {
     /// Every store that a change must reach.
     pub fn fences(&self) -> Fences {
         let mut stores: Vec<Arc<dyn Shared>> = vec![Arc::new(OnDisk {
-            options: self.disk_options(),
-            state: self.state(),
+            options: Options { access: self.access().to_change(self.cache_dir()), ..self.disk_options() },
+            state: self.state_to_change(),
             clock: self.clock().clone(),
             ring: self.ring().clone(),
             opened: OnceLock::new(),
@@ -99,9 +100,20 @@ impl App {
         fences.outlasting(self.config().aws.operation_timeout)
     }
 
+    /// Why this user cannot record a change in the cache of another user. Then the change is refused: the owner would be
+    /// served answers from before it.
+    pub fn foreign_cache(&self) -> Option<String> {
+        let dir = self.cache_dir();
+        match private::judge(dir, self.access().to_change(dir)) {
+            Err(error @ PrivateError::ForeignOwner { .. }) => Some(error.to_string()),
+            Err(error) if error.is_read_only() => Some(error.to_string()),
+            _ => None,
+        }
+    }
+
     /// What [`crate::gateway::Gateway::write`] needs; a journal that cannot be had is said.
     pub fn writing(&self, progress: &dyn Progress) -> Writing {
-        let journal = match self.database() {
+        let journal = match self.state_to_change().database(self.clock().now()) {
             Ok((database, notice)) => {
                 if let Some(notice) = notice {
                     progress.notice(&notice);

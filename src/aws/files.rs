@@ -4,7 +4,9 @@
 //! line are dropped, as the AWS SDKs do.
 
 use super::Environment;
+use crate::private::bounded;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 
 /// The keys of one section, in lower case. A nested block (`sso_admin =`) is kept as its lines.
@@ -15,6 +17,8 @@ pub(super) type Section = BTreeMap<String, String>;
 struct File {
     path: Option<PathBuf>,
     text: String,
+    /// Why it could not be read, if it is there.
+    fault: Option<io::Error>,
 }
 
 /// Both files.
@@ -54,8 +58,13 @@ impl Files {
     /// Reads both files; one that cannot be read is empty.
     pub(super) fn read(environment: &Environment) -> Files {
         let read = |path: Option<PathBuf>| {
-            let bytes = path.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-            File { path, text: String::from_utf8_lossy(&bytes).into_owned() }
+            let read = path.as_ref().map_or(Ok(Vec::new()), |path| bounded::bounded(path, bounded::AWS_FILE));
+            let (bytes, fault) = match read {
+                Ok(bytes) => (bytes, None),
+                Err(error) if is_absent(&error) => (Vec::new(), None),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            File { path, text: String::from_utf8_lossy(&bytes).into_owned(), fault }
         };
         Files { config: read(config_file(environment)), credentials: read(credentials_file(environment)) }
     }
@@ -96,6 +105,16 @@ impl Files {
         shown(&self.credentials, "~/.aws/credentials")
     }
 
+    /// The file that is there and could not be read. Missing rights are left out where `may_lack_rights`.
+    pub(super) fn unreadable(&self, may_lack_rights: bool) -> Option<String> {
+        let files = [(&self.config, self.config_path()), (&self.credentials, self.credentials_path())];
+        files.into_iter().find_map(|(file, path)| {
+            let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+            let fault = file.fault.as_ref().filter(|error| !(may_lack_rights && denied(error)))?;
+            Some(format!("{path} cannot be read: {fault}"))
+        })
+    }
+
     /// The first line that is neither a section nor a setting.
     pub(super) fn malformed(&self) -> Option<String> {
         [(&self.config, self.config_path()), (&self.credentials, self.credentials_path())].into_iter().find_map(
@@ -106,6 +125,11 @@ impl Files {
             },
         )
     }
+}
+
+/// Whether there is no such file, also because a folder above it is missing or is a file.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn shown(file: &File, otherwise: &str) -> String {
@@ -266,7 +290,7 @@ mod tests {
     use super::*;
 
     fn files(config: &str, credentials: &str) -> Files {
-        let file = |text: &str| File { path: None, text: text.to_owned() };
+        let file = |text: &str| File { text: text.to_owned(), ..File::default() };
         Files { config: file(config), credentials: file(credentials) }
     }
 

@@ -6,6 +6,7 @@
 
 use super::{AwsSettings, Environment, resolve};
 use crate::clock::UnixMillis;
+use crate::private::bounded;
 use chrono::DateTime;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -72,7 +73,7 @@ fn newest_token(environment: &Environment, url: &str) -> Option<(Kept, Option<Un
         text.trim_end_matches('#').trim_end_matches('/') == url.trim_end_matches('#').trim_end_matches('/')
     };
     let tokens = json.filter_map(|path| {
-        let token: Kept = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+        let token: Kept = kept(&path)?;
         let is_it = token.start_url.as_deref().is_some_and(same) && token.expires_at.is_some();
         is_it.then(|| (token, written(&path)))
     });
@@ -84,10 +85,14 @@ fn written(path: &Path) -> Option<UnixMillis> {
     at.duration_since(UNIX_EPOCH).ok().map(crate::clock::millis)
 }
 
+/// What a token file holds.
+fn kept(path: &Path) -> Option<Kept> {
+    serde_json::from_slice(&bounded::bounded(path, bounded::LOGIN_FILE).ok()?).ok()
+}
+
 /// When the token in a file ends.
 pub(super) fn token_end(path: &Path) -> Option<UnixMillis> {
-    let token: Kept = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    time(&token.expires_at?)
+    time(&kept(path)?.expires_at?)
 }
 
 /// RFC 3339, and `2026-01-01T00:00:00UTC` as older tools write it.

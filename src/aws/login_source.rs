@@ -1,10 +1,9 @@
 //! Where the profile in use gets its credentials from, and how a user renews them.
 
+use super::login_files;
 use super::resolved::Resolved;
 use super::selection::Environment;
 use crate::model::shell_word;
-use sha1::{Digest, Sha1};
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// The source of the credentials of the profile in use.
@@ -147,14 +146,7 @@ impl LoginSource {
     pub(super) fn token_file(&self, environment: &Environment) -> Option<PathBuf> {
         let LoginSource::Sso { session, start_url, .. } = self else { return None };
         let name = session.as_ref().or(start_url.as_ref())?;
-        let home = environment.get("HOME").filter(|home| !home.is_empty())?;
-        let digest = Sha1::digest(name.as_bytes());
-        let mut name = digest.iter().fold(String::with_capacity(45), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        name.push_str(".json");
-        Some(PathBuf::from(home).join(".aws/sso/cache").join(name))
+        login_files::sso_token(environment, name)
     }
 
     /// The profile that has to log in, or whose keys they are.

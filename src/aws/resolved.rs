@@ -218,6 +218,12 @@ impl Resolved {
 
     /// The problem of the AWS files or the profile, one that the AWS CLI would refuse too.
     pub fn problem(&self) -> Option<String> {
+        // The AWS CLI skips a file that it may not read: keys in the environment work without it. Without them another
+        // account would be used.
+        let has_keys = !self.is_explicit() && self.variable("AWS_ACCESS_KEY_ID").is_some();
+        if let Some(unreadable) = self.files.unreadable(has_keys) {
+            return Some(unreadable);
+        }
         if let Some(malformed) = self.files.malformed() {
             return Some(malformed);
         }

@@ -2,8 +2,10 @@
 //!
 //! Guarantee: every source uses the client, the timeouts and the endpoint that were chosen for it.
 
+use super::login_files::{self, Checked};
 use super::plan::{Base, Plan, Role};
 use super::resolved::{Resolved, Service};
+use crate::private::bounded;
 use aws_config::credential_process::CredentialProcessProvider;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
@@ -16,6 +18,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::token::ProvideToken;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long the instance metadata service of a host in EC2 may take: where there is none, nothing waits for it.
@@ -49,11 +52,15 @@ pub(super) async fn provider(plan: &Plan, sdk: &SdkConfig, resolved: &Resolved) 
                 .await;
             let client = aws_sdk_sso::Client::new(&of_region(Service::Sso));
             let (account, role) = (account.clone(), role.clone());
-            SharedCredentialsProvider::new(Sso { tokens, client, account, role })
+            let file = login_files::sso_token(&resolved.environment, session.as_ref().unwrap_or(start_url));
+            let provider = SharedCredentialsProvider::new(Sso { tokens, client, account, role });
+            SharedCredentialsProvider::new(Checked { file, provider })
         }
         Base::Login { session } => {
             let login = LoginCredentialsProvider::builder(session.as_str()).configure(&provider_config(sdk));
-            SharedCredentialsProvider::new(login.build())
+            let file = login_files::sign_in_token(&resolved.environment, session);
+            let provider = SharedCredentialsProvider::new(login.build());
+            SharedCredentialsProvider::new(Checked { file, provider })
         }
         Base::Process { command } => SharedCredentialsProvider::new(CredentialProcessProvider::new(command.clone())),
         Base::Container => {
@@ -153,10 +160,15 @@ struct WebIdentity {
 
 impl WebIdentity {
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        let token = std::fs::read_to_string(&self.token_file).map_err(|error| {
+        let path = Path::new(&self.token_file);
+        let token = bounded::bounded_text(path, bounded::SECRET_FILE).map_err(|error| {
             let text = format!("the web identity token {} cannot be read: {error}", self.token_file);
             CredentialsError::invalid_configuration(text)
         })?;
+        if token.trim().is_empty() {
+            let text = format!("the web identity token {} is empty", self.token_file);
+            return Err(CredentialsError::invalid_configuration(text));
+        }
         let call = self.client.assume_role_with_web_identity().role_arn(&self.role_arn);
         let call = call.role_session_name(&self.session_name).web_identity_token(token.trim());
         let answer = call.send().await.map_err(CredentialsError::provider_error)?;

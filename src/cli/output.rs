@@ -17,6 +17,7 @@ mod view;
 
 pub use page::Page;
 pub use spill::SpillingWriter;
+pub use target::is_stdout;
 pub use talk::{Style, Talk};
 pub use view::{Column, View, text};
 
@@ -57,14 +58,14 @@ impl Output {
             ColorChoice::Auto => terminal && !plain,
         };
         let format = globals.format();
-        let colour = coloured(environment.stdout.width().is_some() && globals.out.is_none());
+        let colour = coloured(environment.stdout.width().is_some() && globals.out_file().is_none());
         // A dumb terminal cannot redraw a line: it gets no bars either.
         let on_terminal = environment.stderr_is_terminal && !dumb;
         let mut talk = Talk::new(environment.stderr, on_terminal, coloured(on_terminal));
         talk.set_quiet(globals.quiet);
         talk.set_invocation(Invocation::of(globals));
-        let target = match &globals.out {
-            Some(path) => Target::file(path.clone()),
+        let target = match globals.out_file() {
+            Some(path) => Target::file(path.to_owned()),
             None => Target::Stdout(environment.stdout),
         };
         let mut output = Output {

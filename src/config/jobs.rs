@@ -9,6 +9,7 @@ use super::load::unreadable;
 use super::problem::{ConfigError, Problem};
 use super::ttl::Ttls;
 use crate::model::format_duration;
+use crate::private::bounded;
 use std::io;
 use std::path::Path;
 
@@ -92,7 +93,7 @@ fn texts(folder: Option<&Path>) -> Result<Vec<Text>, ConfigError> {
         }
     }
     paths.sort();
-    Ok(paths.into_iter().map(|path| (path.display().to_string(), std::fs::read_to_string(&path))).collect())
+    Ok(paths.into_iter().map(|path| (path.display().to_string(), bounded::bounded_text(&path, bounded::JOB_FILE))).collect())
 }
 
 fn twin(job: &Job, earlier: &[Job]) -> Option<Problem> {

@@ -13,6 +13,7 @@ use super::schema::{Config, Origins};
 use super::sources::{self, Sources};
 use super::value::{Base, Setting};
 use super::variables;
+use crate::private::bounded;
 use figment::value::{Dict, Map, Num, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use std::collections::BTreeMap;
@@ -63,8 +64,7 @@ fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
     layers.extend(directories);
     let mut files = Vec::new();
     for place in sources::paths(sources) {
-        let must_exist = !matches!(place.role, "system" | "user");
-        let (layer, found, mut wrong) = read_file(&place.path, must_exist, sources);
+        let (layer, found, mut wrong) = read_file(&place.path, place.role, sources);
         layers.extend(layer);
         problems.append(&mut wrong);
         files.push((place.path, found));
@@ -105,9 +105,10 @@ fn place(found: Contradiction, layers: &[Layer], origins: &Origins) -> Problem {
 }
 
 /// The file's layer, whether it is there, and its problems.
-fn read_file(path: &Path, must_exist: bool, sources: &Sources) -> (Option<Layer>, bool, Vec<Problem>) {
+fn read_file(path: &Path, role: &str, sources: &Sources) -> (Option<Layer>, bool, Vec<Problem>) {
     let source = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    let must_exist = !matches!(role, "system" | "user");
+    match text(path, role == "--config") {
         Ok(text) => {
             let base = Base { directory: path.parent().unwrap_or(Path::new("/")), home: sources.home() };
             let (layer, problems) = file::read(&text, &source, &CONFIG, base);
@@ -118,13 +119,20 @@ fn read_file(path: &Path, must_exist: bool, sources: &Sources) -> (Option<Layer>
     }
 }
 
+/// What is in a configuration file; one that was typed may be a pipe.
+fn text(path: &Path, is_typed: bool) -> io::Result<String> {
+    let read = if is_typed { bounded::bounded_named } else { bounded::bounded };
+    read(path, bounded::CONFIG_FILE).and_then(bounded::text)
+}
+
 /// The problem that a file cannot be read.
 pub(super) fn unreadable(source: String, error: &io::Error) -> Problem {
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "name a file that exists",
         io::ErrorKind::PermissionDenied => "give this user the right to read it",
         io::ErrorKind::InvalidData => "save it as UTF-8",
-        _ => "name a file that can be read",
+        io::ErrorKind::FileTooLarge => "name the right file: this one is too large to be it",
+        _ => "name a regular file that can be read",
     };
     Problem { source, line: None, key: String::new(), what: format!("cannot be read: {error}"), hint: hint.into() }
 }

@@ -1,6 +1,7 @@
 //! Certificates of authorities: the bytes of a file, checked before the client gets them.
 
 use super::HttpFault;
+use crate::private::bounded;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -19,7 +20,7 @@ pub(super) fn check(pem: &[u8]) -> Result<(), HttpFault> {
 
 /// The certificates of authorities in a file, all of them usable.
 pub fn certificates(path: &Path) -> Result<Vec<u8>, String> {
-    let pem = std::fs::read(path).map_err(|error| format!("which cannot be read: {error}"))?;
+    let pem = bounded::bounded(path, bounded::CERTIFICATE_FILE).map_err(|error| format!("which cannot be read: {error}"))?;
     match check(&pem) {
         Ok(()) => Ok(pem),
         Err(HttpFault::Certificates(reason)) => Err(format!("which cannot be used: {reason}")),

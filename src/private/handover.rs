@@ -42,7 +42,7 @@ impl Handover {
 /// What must be done so that `path` and all that is in it are for those of `access`; nothing is changed.
 pub fn handovers(path: &Path, access: Access) -> Result<Vec<Handover>, PrivateError> {
     let group = match access {
-        Access::Owner => None,
+        Access::Owner | Access::Delegate { .. } => None,
         Access::Group(gid) => Some(gid),
     };
     let mut found = Vec::new();

@@ -40,7 +40,8 @@ impl Database {
             Prepared::Found | Prepared::Created => None,
         };
         let path = directory.join("state.db");
-        match sqlite::open(&plan(&path, access, busy)) {
+        let opened = sqlite::expect_files(&path).and_then(|()| sqlite::open(&plan(&path, access, busy)));
+        match opened {
             Ok(connection) => {
                 spare::allocate(directory, access);
                 Ok((Database { connection, path }, tightened))

@@ -63,6 +63,9 @@ impl StateError {
             }
             StateError::Busy { .. } => Some("try again in a moment, or end that process".into()),
             StateError::TallyFull { .. } => Some("`awsideman cache cleanup` folds it into the statistics".into()),
+            StateError::Private(PrivateError::ForeignOwner { owner, us: 0, .. }) => {
+                Some(format!("run it as that user: `sudo -u '#{owner}' awsideman ...`"))
+            }
             StateError::Private(PrivateError::ForeignOwner { .. } | PrivateError::WritableByOthers { .. }) => Some(
                 "give the state directory back to its owner alone (mode 0700), or name another one with `state.dir`"
                     .into(),

@@ -12,7 +12,7 @@ use super::error::{StateError, io_error};
 use super::locks::Lock;
 use super::record::{Outcome, Record, Scanner, cache_number};
 use super::statistics::{self, Counts, hour_of};
-use super::tally::NAME;
+use super::tally::{LIMIT, NAME};
 use crate::clock::UnixMillis;
 use crate::model::Resource;
 use crate::private::{self, Access, Open};
@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 const TAKEN: &str = "tally.fold-";
 /// How long to wait for another fold, or for a writer that was stopped amid an append.
 const WAIT: Duration = Duration::from_secs(1);
+/// The most bytes of a file: what writers that saw the last free record at one time can add.
+const MOST: u64 = LIMIT + 1024 * 1024;
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
@@ -201,6 +203,11 @@ fn alone(file: &File, path: &Path) -> Result<bool, StateError> {
 
 fn scan(file: &mut File, path: &Path, see: &mut dyn FnMut(Record)) -> Result<Scanner, StateError> {
     let (mut scanner, mut buffer) = (Scanner::default(), vec![0; CHUNK]);
+    if file.metadata().map_err(io_error("read", path))?.len() > MOST {
+        // No writer made it: none of it is counted, and a fold removes it.
+        scanner.damaged += 1;
+        return Ok(scanner);
+    }
     loop {
         match file.read(&mut buffer) {
             Ok(0) => break,

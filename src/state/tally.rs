@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Above this many bytes nothing is appended: a million lookups that nobody folded.
-const LIMIT: u64 = 32 * 1024 * 1024;
+pub(super) const LIMIT: u64 = 32 * 1024 * 1024;
 /// The name in the state directory.
 pub(super) const NAME: &str = "tally";
 

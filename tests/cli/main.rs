@@ -26,6 +26,7 @@ mod depth;
 mod encryption;
 mod encryption_rotated;
 mod error_codes;
+mod foreign_files;
 mod freshness;
 mod health_states;
 mod home;

@@ -14,6 +14,7 @@ use crate::alerts::hidden::Hidden;
 use crate::alerts::secret::Places;
 use crate::config::{Auth, Email, Tls};
 use crate::host;
+use crate::private::bounded;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use lettre::address::Envelope;
@@ -299,7 +300,7 @@ fn trust(email: &Email, host: &str) -> Result<TlsParameters, AlertError> {
     let mut builder = TlsParameters::builder(host.to_owned());
     if let Some(path) = &email.ca_file {
         let hint = "name a PEM file of certificates";
-        let pem = std::fs::read(path)
+        let pem = bounded::bounded(path, bounded::CERTIFICATE_FILE)
             .map_err(|error| setting(KEY, &format!("cannot read {}: {error}", path.display()), hint))?;
         let certificate = Certificate::from_pem(&pem)
             .ok()

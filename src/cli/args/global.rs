@@ -4,9 +4,10 @@
 //! opened with the rest. Promise: what cannot be meant together is refused with both names.
 
 use crate::cli::exit::{Code, Failure};
+use crate::cli::output::is_stdout;
 use crate::config::Format;
 use clap::{ArgAction, Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Whom to ask, and how to print.
 #[derive(Debug, Clone, Default, Args)]
@@ -68,6 +69,11 @@ impl GlobalArgs {
             return both("--no-color", "--color");
         }
         Ok(())
+    }
+
+    /// The file of `--out`; `None` for stdout, also by one of its names.
+    pub fn out_file(&self) -> Option<&Path> {
+        self.out.as_deref().filter(|path| !is_stdout(path))
     }
 
     /// The format that was asked for; `None` leaves it to the configuration.

@@ -51,6 +51,13 @@ struct Writer<'o> {
 impl<'o> Writer<'o> {
     fn open(globals: &GlobalArgs, how: &ChangeArgs, output: &'o mut Output) -> Result<Writer<'o>, Failure> {
         let session = Session::open_to_change(globals, Need::Sound, output)?;
+        if let Some(why) = session.app.foreign_cache().filter(|_| !how.dry_run) {
+            let message = format!("nothing was changed: the change could not be recorded in the cache: {why}");
+            return Err(Failure::new(Code::Failed, message).hint(
+                "run it as the owner of the cache, share the cache (`awsideman cache init --shared --group NAME`), or name \
+                 another one with AWSIDEMAN_CACHE_DIR and AWSIDEMAN_STATE_DIR",
+            ));
+        }
         let reading = session.app.reading(Asker::COMMAND);
         let policy = session.app.policy(if how.no_cache { Policy::BYPASS } else { Policy::default() });
         let writing = session.app.writing(session.progress.as_ref());

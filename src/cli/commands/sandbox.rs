@@ -30,7 +30,7 @@ pub(crate) fn sandbox(command: &SandboxCommand, globals: &GlobalArgs, output: &m
 }
 
 fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    if globals.out.is_some() {
+    if globals.out_file().is_some() {
         return Err(Failure::new(
             Code::Usage,
             "`--out` takes its file when a command has ended, and this one serves on",

@@ -227,6 +227,9 @@ impl From<PrivateError> for Failure {
         let message = error.to_string();
         match error {
             PrivateError::Io { source, .. } => operating_system(message, &source),
+            PrivateError::ForeignOwner { owner, us: 0, .. } => Failure::new(Code::Failed, message).hint(format!(
+                "run it as that user: `sudo -u '#{owner}' awsideman ...`; what root makes there its owner could not use"
+            )),
             PrivateError::ForeignOwner { path, .. } => Failure::new(Code::Failed, message).hint(format!(
                 "make it yours with `sudo chown -R \"$(id -u)\" {}`, or set `cache.dir` and `state.dir` to directories \
                  of your own",

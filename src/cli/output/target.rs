@@ -6,12 +6,16 @@
 use super::shown;
 use crate::cli::environment::{Descriptor, Sink};
 use crate::cli::exit::{Code, Failure};
+use crate::private::bounded;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
+
+/// How long a pipe may have no reader.
+const READER_WAIT: Duration = Duration::from_secs(5);
 
 /// Where data goes.
 pub(super) enum Target {
@@ -81,9 +85,10 @@ impl Place {
     fn open(path: &Path) -> io::Result<Place> {
         match std::fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            Ok(found) if !found.is_file() => {
-                let device: File = OpenOptions::new().write(true).open(path)?;
-                return Ok(Place::Device(Descriptor::new(device, None)));
+            Ok(found) if !found.is_file() => return Ok(Place::Device(Descriptor::new(device(path)?, None))),
+            // A file that another program opened and passed on: it is added to, as a shell does with `>&3`.
+            Ok(_) if ["/dev/", "/proc/"].iter().any(|folder| path.starts_with(folder)) => {
+                return Ok(Place::Device(Descriptor::new(OpenOptions::new().append(true).open(path)?, None)));
             }
             Ok(_) | Err(_) => {}
         }
@@ -92,6 +97,32 @@ impl Place {
         // Whether it can be made is known before anybody is asked; it is made when there is something to write.
         beside(&at).map(drop)?;
         Ok(Place::Due(at))
+    }
+}
+
+/// Whether a path is a name of stdout.
+pub fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
+/// Opens a device or pipe to write to it. A pipe may get its reader a little later.
+fn device(path: &Path) -> io::Result<File> {
+    let end = Instant::now() + READER_WAIT;
+    loop {
+        match OpenOptions::new().write(true).custom_flags(bounded::unblocking()).open(path) {
+            Ok(device) => {
+                bounded::wait_in_writes(&device)?;
+                return Ok(device);
+            }
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+                if Instant::now() >= end {
+                    let what = format!("no program read from the pipe within {} s", READER_WAIT.as_secs());
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -137,8 +137,8 @@ pub(super) fn leftovers(options: &Options, before: SystemTime) -> Result<Vec<Pat
 /// The databases that are live, for binaries of any schema.
 pub(super) fn live_names(options: &Options) -> Result<Vec<String>, StoreError> {
     let names = names(&options.dir)?.into_iter().filter(|name| schema::is_pointer(name));
-    let texts = names.filter_map(|name| std::fs::read_to_string(options.dir.join(name)).ok());
-    Ok(texts.map(|text| text.trim().to_owned()).collect())
+    let texts = names.filter_map(|name| private::read(&options.dir.join(name)).ok().flatten());
+    Ok(texts.map(|text| String::from_utf8_lossy(&text).trim().to_owned()).collect())
 }
 
 /// How the database of a generation is opened. `statements` matter only where it is made.
@@ -284,14 +284,15 @@ fn build(
 pub(super) fn current(options: &Options) -> Result<Option<(Stamp, PathBuf)>, StoreError> {
     let path = options.dir.join(CURRENT);
     let failed = |source| StoreError::Io { action: "read", path: path.clone(), source };
-    let mut file = match private::open(&path, Open::Read, options.access) {
+    let file = match private::open(&path, Open::Read, options.access) {
         Ok(file) => file,
         Err(error) if error.is_absent() => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let stamp = Stamp::of(&file.metadata().map_err(failed)?);
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(failed)?;
+    let mut bytes = Vec::with_capacity(64);
+    // A name is short: whatever is longer is none.
+    file.take(4096).read_to_end(&mut bytes).map_err(failed)?;
     // Anything but the name of a generation that exists is as good as nothing: a new one is made.
     let named = std::str::from_utf8(&bytes).ok().map(str::trim).and_then(|text| number(text).map(file_name));
     let database = named.map(|name| options.dir.join(name)).filter(|path| path.exists());

@@ -137,7 +137,7 @@ impl From<StoreError> for Fault {
 impl Fault {
     fn at(self, path: &Path) -> StoreError {
         match self {
-            Fault::Statement(source) => SqliteError::Database { path: path.into(), source }.into(),
+            Fault::Statement(source) => sqlite::at(path)(source).into(),
             Fault::Store(error) => error,
         }
     }

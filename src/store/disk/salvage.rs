@@ -5,10 +5,10 @@
 //! where the log of changes is not whole, nothing is shown at all, because nobody could say what a change had removed.
 
 use super::{Disk, Options, generation, read, schema, write};
+use crate::private::{self, Access, Open};
 use crate::sqlite::{self, Connection, Row, SqliteError, StatementError};
 use crate::store::log::{Gate, Record};
 use crate::store::{Address, Fill, Frames, Meta, StoreError, Stored};
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -196,9 +196,9 @@ impl Disk {
 /// stands behind one that is damaged.
 fn is_log_whole(path: &Path) -> bool {
     let path = sqlite::sidecar(path, "-wal");
-    let file = match File::open(&path) {
+    let file = match private::open(&path, Open::Read, Access::Owner) {
         Ok(file) => file,
-        Err(error) => return error.kind() == std::io::ErrorKind::NotFound,
+        Err(error) => return error.is_absent(),
     };
     let length = file.metadata().map_or(0, |found| found.len());
     if length == 0 {

@@ -9,15 +9,15 @@ use crate::cache::{Exported, Imported};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{ExportArgs, ImportArgs};
 use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::output::{Output, Page, is_stdout};
 use crate::model::format_size;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) fn export(args: &ExportArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let to_stdout = args.file == Path::new("-");
-    if to_stdout && globals.out.is_some() {
+    let to_stdout = is_stdout(&args.file);
+    if to_stdout && globals.out_file().is_some() {
         return Err(Failure::new(Code::Usage, "the argument '--out' cannot be used with '-'").hint("name the file"));
     }
     let session = open_loudly(globals, output)?;

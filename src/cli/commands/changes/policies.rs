@@ -9,8 +9,10 @@ use super::step::Step;
 use crate::cli::args::sets::PolicyArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::gateway::{Certain, Change, Listing, Single};
+use crate::private::bounded;
 use serde_json::{Value, json};
 use std::io::Read;
+use std::path::Path;
 
 /// A policy as the command line names it.
 enum Policy {
@@ -108,9 +110,9 @@ fn inline_of(writer: &Writer<'_>, set: &Certain) -> Result<String, Failure> {
 pub(super) fn document(file: &str) -> Result<String, Failure> {
     let read = if file == "-" {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
+        std::io::stdin().take(bounded::POLICY_FILE).read_to_string(&mut text).map(|_| text)
     } else {
-        std::fs::read_to_string(file)
+        bounded::bounded_named(Path::new(file), bounded::POLICY_FILE).and_then(bounded::text)
     };
     let shown = if file == "-" { "standard input" } else { file };
     let text = read.map_err(|error| {

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::aws::{self, Environment};
 use crate::config::{Config, FilePlace, Transport};
 use crate::jobs::{For, STANDARD_PATH};
+use crate::private::bounded;
 use std::path::{Path, PathBuf};
 
 /// The findings.
@@ -140,7 +141,7 @@ impl Subject<'_> {
         }
         let home = self.account.home.clone().unwrap_or_else(|| "/var/lib/awsideman".to_owned());
         let file = Path::new(&home).join(".aws/config");
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let text = bounded::bounded_text(&file, bounded::AWS_FILE).unwrap_or_default();
         let is_missing = |name: &&String| !text.lines().any(|line| line.trim() == format!("[profile {name}]"));
         let missing: Vec<&str> = self.profiles.iter().flatten().filter(is_missing).map(String::as_str).collect();
         (!missing.is_empty()).then(|| {
