@@ -275,9 +275,9 @@ pub fn open_existing(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 /// forward is read as it stands: tables of later steps are missing in it.
 pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
     expect_files(plan.path)?;
-    known(Connection::open_with_flags(resolved(plan.path), flags).map_err(fail)?, plan)
+    let connection = Connection::open_with_flags(resolved(plan.path), flags).map_err(at(plan.path))?;
+    known(connection, plan).map_err(|error| blame(error, plan.path))
 }
 
 /// Opens a database for reading on a disk that has no room for its companion files: what is in its log is kept in memory.

@@ -17,8 +17,8 @@ mod view;
 
 pub use page::Page;
 pub use spill::SpillingWriter;
-pub use target::is_stdout;
 pub use talk::{Style, Talk};
+pub use target::is_stdout;
 pub use view::{Column, View, text};
 
 use super::args::{ColorChoice, GlobalArgs};

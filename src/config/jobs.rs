@@ -93,7 +93,10 @@ fn texts(folder: Option<&Path>) -> Result<Vec<Text>, ConfigError> {
         }
     }
     paths.sort();
-    Ok(paths.into_iter().map(|path| (path.display().to_string(), bounded::bounded_text(&path, bounded::JOB_FILE))).collect())
+    Ok(paths
+        .into_iter()
+        .map(|path| (path.display().to_string(), bounded::bounded_text(&path, bounded::JOB_FILE)))
+        .collect())
 }
 
 fn twin(job: &Job, earlier: &[Job]) -> Option<Problem> {

@@ -20,7 +20,8 @@ pub(super) fn check(pem: &[u8]) -> Result<(), HttpFault> {
 
 /// The certificates of authorities in a file, all of them usable.
 pub fn certificates(path: &Path) -> Result<Vec<u8>, String> {
-    let pem = bounded::bounded(path, bounded::CERTIFICATE_FILE).map_err(|error| format!("which cannot be read: {error}"))?;
+    let pem =
+        bounded::bounded(path, bounded::CERTIFICATE_FILE).map_err(|error| format!("which cannot be read: {error}"))?;
     match check(&pem) {
         Ok(()) => Ok(pem),
         Err(HttpFault::Certificates(reason)) => Err(format!("which cannot be used: {reason}")),

@@ -74,7 +74,8 @@ mod tests {
     #[test]
     fn a_link_is_followed_also_to_a_file_that_is_not_there_yet() {
         let root = tempfile::tempdir().unwrap();
-        let (link, second, target) = (root.path().join("log"), root.path().join("b"), root.path().join("logs/real.log"));
+        let (link, second, target) =
+            (root.path().join("log"), root.path().join("b"), root.path().join("logs/real.log"));
         std::fs::create_dir(root.path().join("logs")).unwrap();
         symlink("b", &link).unwrap();
         symlink(&target, &second).unwrap();

@@ -74,9 +74,7 @@ pub(super) fn expect_own_folder(path: &Path, access: Access) -> Result<(), Priva
         Some((folder, std::fs::metadata(folder).ok()?.uid()))
     });
     match above {
-        Some((folder, owner)) if owner != 0 => {
-            Err(PrivateError::ForeignOwner { path: folder.into(), owner, us: 0 })
-        }
+        Some((folder, owner)) if owner != 0 => Err(PrivateError::ForeignOwner { path: folder.into(), owner, us: 0 }),
         _ => Ok(()),
     }
 }

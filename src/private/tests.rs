@@ -2,6 +2,8 @@
 
 use super::*;
 
+const ANN: u32 = 12_001;
+
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().mode() & 0o7777
 }
@@ -73,12 +75,55 @@ fn what_others_may_write_is_refused() {
 }
 
 #[test]
-fn symlinks_are_not_followed() {
+fn a_link_to_a_directory_is_followed_if_root_or_this_user_made_it_and_one_to_a_file_never() {
     let root = tempfile::tempdir().unwrap();
-    let link = root.path().join("link");
-    std::os::unix::fs::symlink(root.path(), &link).unwrap();
-    assert!(matches!(directory(&link, Access::Owner), Err(PrivateError::NotOurs { .. })));
-    assert!(matches!(open(&link, Open::ReadWrite, Access::Owner), Err(PrivateError::NotOurs { .. })));
+    let (link, real) = (root.path().join("link"), root.path().join("private/real"));
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let refused = |what: &str| match directory(&link, Access::Owner) {
+        Err(PrivateError::NotOurs { what: found, .. }) => assert_eq!(found, what),
+        other => panic!("{other:?}"),
+    };
+    refused("a symbolic link to nothing");
+    std::fs::create_dir_all(&real).unwrap();
+    std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(directory(&link, Access::Owner).unwrap(), Prepared::Found);
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::lchown(&link, Some(ANN), None).unwrap();
+        refused("a symbolic link of another user");
+    }
+    let file = root.path().join("file");
+    std::os::unix::fs::symlink("/dev/null", &file).unwrap();
+    assert!(matches!(open(&file, Open::ReadWrite, Access::Owner), Err(PrivateError::NotOurs { .. })));
+    assert!(matches!(is_file(&file), Err(PrivateError::NotOurs { what: "a symbolic link", .. })));
+}
+
+#[test]
+fn root_makes_nothing_in_a_directory_of_a_user_except_on_the_user_s_behalf() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let home = root.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    std::os::unix::fs::chown(&home, Some(ANN), Some(ANN)).unwrap();
+    let dir = home.join(".cache/awsideman");
+    let foreign = |error: PrivateError| assert!(matches!(error, PrivateError::ForeignOwner { owner: ANN, us: 0, .. }));
+    foreign(directory(&dir, Access::Owner).unwrap_err());
+    foreign(open(&home.join("f"), Open::Append, Access::Owner).unwrap_err());
+    foreign(create(&home.join("f"), Access::Owner).unwrap_err());
+    foreign(replace(&home.join("f"), b"x", Access::Owner).unwrap_err());
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0);
+    let access = Access::Owner.to_change(&dir);
+    assert_eq!(access, Access::Delegate { uid: ANN, gid: ANN });
+    directory(&dir, access).unwrap();
+    open(&dir.join("opened"), Open::Append, access).unwrap();
+    create(&dir.join("created"), access).unwrap();
+    replace(&dir.join("replaced"), b"x", access).unwrap();
+    for path in [".cache", ".cache/awsideman", ".cache/awsideman/opened", ".cache/awsideman/created"] {
+        assert_eq!(std::fs::metadata(home.join(path)).unwrap().uid(), ANN, "{path}");
+    }
+    assert_eq!(std::fs::metadata(dir.join("replaced")).unwrap().uid(), ANN);
+    assert_eq!(Access::Owner.to_change(root.path()), Access::Owner);
 }
 
 #[test]

@@ -73,7 +73,8 @@ struct Home {
 impl Home {
     fn new() -> Home {
         let mut world = World::small();
-        let aws_config = format!("{AWS_CONFIG}web_identity_token_file = {}/secrets/web-token\n", world.home().display());
+        let aws_config =
+            format!("{AWS_CONFIG}web_identity_token_file = {}/secrets/web-token\n", world.home().display());
         let token = Sha1::digest(b"corp").iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         for (path, text) in [
             (".config/awsideman/config.toml", CONFIG),
@@ -146,8 +147,17 @@ impl Home {
         let cache = ["CURRENT", "creation.lock"].map(|name| self.world.cache_dir().join(name));
         let live = ["", "-wal", "-shm", ".lock"].map(|ending| PathBuf::from(format!("{live}{ending}")));
         let names = [
-            "switch", "switch.lock", "tally", "tally.lock", "state.db", "state.db-wal", "state.db-shm", "state.db.lock",
-            "pace.db", "locks", "locks/tidy",
+            "switch",
+            "switch.lock",
+            "tally",
+            "tally.lock",
+            "state.db",
+            "state.db-wal",
+            "state.db-shm",
+            "state.db.lock",
+            "pace.db",
+            "locks",
+            "locks/tidy",
         ];
         let state = names.map(|name| self.world.state_dir().join(name));
         cache.into_iter().chain(live).chain(state).map(relative).collect()
@@ -253,7 +263,10 @@ fn cases(home: &Home, is_full: bool) -> Vec<Case> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test must not look like a passed one, and a full count has a figure")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test must not look like a passed one, and a full count has a figure"
+)]
 fn a_file_that_is_replaced_by_something_else_stops_no_command() {
     let home = Home::new();
     if home.run("version").exit != 0 {

@@ -155,3 +155,21 @@ fn logrotate_s_snippet_renames_what_the_program_writes_and_makes_copies_or_trunc
     world.run(["user", "list"]).ok();
     assert!(log(&world).contains("CacheError"), "the next line makes it anew");
 }
+
+#[test]
+fn a_log_behind_a_link_is_written_and_one_that_cannot_be_is_shown_by_doctor() {
+    let mut world = World::small();
+    let (link, real) = (world.beside("link.log"), world.beside("real.log"));
+    std::os::unix::fs::symlink("real.log", &link).unwrap();
+    world.set("AWSIDEMAN_LOG_FILE", &link.display().to_string());
+    world.run(["user", "list"]).ok();
+    damage(&world);
+    world.run(["user", "list"]).ok();
+    assert!(std::fs::read_to_string(&real).unwrap().contains("CacheBackendError"));
+    world.run(["doctor"]).shows("ok log: ... link.log");
+    std::fs::remove_file(&link).unwrap();
+    std::fs::create_dir(&link).unwrap();
+    world.run(["doctor"]).stdout_has("nothing is logged").stdout_has("link.log is a directory");
+    world.set("AWSIDEMAN_LOG_FILE", "/dev/null");
+    world.run(["doctor"]).shows("ok log: /dev/null");
+}

@@ -59,6 +59,7 @@ mod spaces;
 mod spec;
 mod spoken;
 mod status;
+mod sudo;
 mod terminal;
 mod troubleshooting;
 mod truth;

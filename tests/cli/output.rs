@@ -164,3 +164,32 @@ fn a_name_that_would_turn_the_order_of_letters_or_hide_in_them_is_seen_by_people
     let groups = world.run(["group", "list", "--json"]).ok().json();
     assert!(groups.as_array().unwrap().iter().any(|group| group["DisplayName"] == name), "{groups}");
 }
+
+#[test]
+fn the_names_of_stdout_are_stdout_and_a_file_behind_it_is_added_to() {
+    let world = World::small();
+    let file = world.beside("all.txt");
+    let text = || std::fs::read_to_string(&file).unwrap();
+    for out in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        std::fs::write(&file, "first\n").unwrap();
+        world.shell(&format!("awsideman user list --out {out} >>{}", file.display())).ok().silent();
+        assert!(text().starts_with("first\nUserName"), "{out}: {}", text());
+    }
+    std::fs::write(&file, "first\n").unwrap();
+    world.shell(&format!("awsideman user list --out /dev/fd/3 3>>{}", file.display())).ok().silent();
+    assert!(text().starts_with("first\nUserName"), "{}", text());
+    for words in ["completions bash --out -", "cache export -", "cache export /dev/stdout", "config show --out -"] {
+        let ran = world.run(words.split(' ')).ok();
+        assert!(!ran.stdout.is_empty(), "{words}");
+    }
+    assert!(!world.home().join("-").exists());
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_given_up() {
+    let world = World::small();
+    let fifo = world.beside("fifo").display().to_string();
+    world.shell(&format!("mkfifo {fifo}; awsideman user list --out {fifo}")).code(1).stderr_has("no program read");
+    let line = format!("awsideman user list --out {fifo} & cat {fifo}; wait $!");
+    world.shell(&line).ok().stdout_has("UserName");
+}

@@ -270,6 +270,6 @@ fn a_directory_of_another_owner_or_mode_names_the_chown_or_chmod_to_type() {
     if rustix::process::geteuid().is_root() {
         set_mode(&dir, 0o700);
         std::os::unix::fs::chown(&dir, Some(ANN), None).unwrap();
-        says("sudo chown -R");
+        says("sudo -u '#12001' awsideman");
     }
 }

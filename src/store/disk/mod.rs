@@ -39,7 +39,7 @@ use super::{
 };
 use crate::clock::{self, Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
-use crate::sqlite::{self, Connection, SqliteError, StatementError};
+use crate::sqlite::{self, Connection, StatementError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
