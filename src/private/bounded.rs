@@ -124,7 +124,8 @@ fn is_pipe(found: &Metadata) -> bool {
     found.file_type().is_fifo()
 }
 
-fn within(length: u64, most: u64) -> io::Result<()> {
+/// Refuses a length above `most`.
+pub fn within(length: u64, most: u64) -> io::Result<()> {
     if length <= most {
         return Ok(());
     }

@@ -110,7 +110,9 @@ fn inline_of(writer: &Writer<'_>, set: &Certain) -> Result<String, Failure> {
 pub(super) fn document(file: &str) -> Result<String, Failure> {
     let read = if file == "-" {
         let mut text = String::new();
-        std::io::stdin().take(bounded::POLICY_FILE).read_to_string(&mut text).map(|_| text)
+        // One byte more shows that it is too long.
+        let read = std::io::stdin().take(bounded::POLICY_FILE + 1).read_to_string(&mut text);
+        read.and_then(|length| bounded::within(length as u64, bounded::POLICY_FILE)).map(|()| text)
     } else {
         bounded::bounded_named(Path::new(file), bounded::POLICY_FILE).and_then(bounded::text)
     };
