@@ -8,11 +8,13 @@ mod post;
 mod proxy;
 mod roots;
 mod trace;
+mod whole;
 
 pub use post::{Answer, HttpFault, Poster};
 pub use proxy::Proxy;
 pub use roots::{certificates, has_certificates};
 pub use trace::attempt;
+pub use whole::{BodyError, whole};
 
 /// The target of the events that report requests.
 pub const REQUESTS: &str = "awsideman::requests";

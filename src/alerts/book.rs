@@ -11,6 +11,7 @@ use super::{AlertError, Mail, letter, outbox, silence};
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{self, AlertWhen};
 use crate::health::{Finding, Level};
+use crate::model::cut;
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
 use std::path::Path;
@@ -227,8 +228,8 @@ impl Book<'_> {
                 finding.key,
                 finding.level.as_str(),
                 if fires { "firing" } else { "pending" },
-                finding.message,
-                finding.hint,
+                cut(&finding.message, history::LONGEST),
+                cut(&finding.hint, history::LONGEST),
                 since,
                 fires.then_some(self.now),
                 cause,
@@ -311,7 +312,7 @@ impl Book<'_> {
             let mut change = self.change(alert);
             let words = run.findings.iter().find(|f| f.key == alert.key && f.level != Level::Ok);
             if let Some(finding) = words {
-                change.message.clone_from(&finding.message);
+                change.message = cut(&finding.message, history::LONGEST).into_owned();
             }
             if let Some(mute) = mutes.why(alert) {
                 decision.muted.push((change, mute));

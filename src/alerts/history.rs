@@ -5,12 +5,16 @@
 
 use super::AlertError;
 use crate::clock::UnixMillis;
+use crate::model::cut;
 use crate::sqlite::{self, StatementError, Transaction, params};
 use crate::state::Database;
 use serde::Serialize;
 
 /// So many events are kept.
 const KEPT: i64 = 2_000;
+
+/// The most bytes of a message or of an error that is kept.
+pub(super) const LONGEST: usize = 4096;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,7 +64,7 @@ pub fn events(database: &Database, key: Option<&str>, limit: u64) -> Result<Vec<
 pub(super) fn record(transaction: &Transaction<'_>, event: &Event) -> Result<(), StatementError> {
     transaction.execute(
         "INSERT INTO alert_event(at, key, what, message, lasted_ms, message_id) VALUES(?, ?, ?, ?, ?, ?)",
-        params![event.at, event.key, event.what, event.message, event.lasted_ms, event.message_id],
+        params![event.at, event.key, event.what, cut(&event.message, LONGEST), event.lasted_ms, event.message_id],
     )?;
     transaction.execute("DELETE FROM alert_event WHERE id <= ?", [transaction.last_insert_rowid() - KEPT])?;
     Ok(())

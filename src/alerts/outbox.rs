@@ -11,7 +11,7 @@ use super::letter::{Words, title};
 use super::{AlertError, document};
 use crate::clock::{self, UnixMillis, millis};
 use crate::config;
-use crate::model::one_line;
+use crate::model::{cut, one_line};
 use crate::private::{self, Access, Open};
 use crate::sqlite::{self, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
@@ -164,7 +164,7 @@ pub(super) fn drain(
             Some(Err(error)) => {
                 let note = "UPDATE delivery SET last_error = ? WHERE channel = ? AND sent_at IS NULL";
                 sqlite::write(database.connection(), |t| {
-                    t.execute(note, params![error.to_string(), channel.as_str()])
+                    t.execute(note, params![cut(&error.to_string(), history::LONGEST), channel.as_str()])
                 })?;
                 delivered.failed_by(&error);
             }
@@ -202,7 +202,7 @@ fn empty(
         };
         let note = "UPDATE delivery SET attempts = attempts + 1, last_error = ?, sent_at = ?
                     WHERE message = ? AND channel = ?";
-        sqlite::write(database.connection(), |t| t.execute(note, params![error, sent_at, mail.id, channel.as_str()]))?;
+        sqlite::write(database.connection(), |t| t.execute(note, params![error.as_deref().map(|text| cut(text, history::LONGEST)), sent_at, mail.id, channel.as_str()]))?;
     }
     Ok(())
 }

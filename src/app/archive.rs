@@ -6,12 +6,13 @@
 
 use super::{App, AppError, Scope};
 use crate::aws;
-use crate::cache::{CacheError, Exported, Imported};
+use crate::cache::{CacheError, Exported, Imported, Verified};
 use crate::private;
 use crate::store::Select;
+use rustix::fs::OFlags;
 use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,16 +75,14 @@ impl App {
     /// Stores the entries of an archive that this cache lacks, and the instance of the profile; if the instance is not
     /// imported, the second part is the reason.
     pub fn import(&self, from: &mut dyn Read, dry_run: bool) -> Result<(Imported, Option<&'static str>), AppError> {
-        let fail = |source| CacheError::Archive { action: "read", source };
-        // What is read twice must be the same twice.
-        let mut file = private::unnamed(&self.spool_dir()).map_err(fail_private)?;
-        io::copy(from, &mut file).map_err(fail)?;
-        io::Seek::rewind(&mut file).map_err(fail)?;
+        // It is read twice and must be the same twice.
+        let file = private::unnamed(&self.spool_dir()).map_err(fail_private)?;
+        let archive = Verified::read(from, file)?;
         let disk = Arc::new(self.open_disk()?);
         let history = disk.history(self.clock().now())?;
         let cache = self.cache_on(&disk);
         let ticket = cache.ticket()?;
-        let done = cache.import(&mut file, &history, dry_run)?;
+        let done = cache.import(archive, &history, dry_run)?;
         if dry_run {
             return Ok((done, None));
         }
@@ -99,9 +98,15 @@ impl App {
         Ok((done, refusal))
     }
 
-    /// The same from a file.
+    /// The same from a regular file.
     pub fn import_from(&self, path: &Path, dry_run: bool) -> Result<(Imported, Option<&'static str>), AppError> {
-        let mut file = File::open(path).map_err(|source| CacheError::Archive { action: "read", source })?;
+        let fail = |source| CacheError::Archive { action: "read", source };
+        // To open a named pipe would otherwise wait for its writer.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let mut file = File::options().read(true).custom_flags(flags).open(path).map_err(fail)?;
+        if !file.metadata().map_err(fail)?.is_file() {
+            return Err(CacheError::NoArchiveFile { path: path.to_owned() }.into());
+        }
         self.import(&mut file, dry_run)
     }
 }

@@ -81,7 +81,23 @@ impl App {
 
     /// Drops what has had its time.
     pub fn cleanup(&self, dry_run: bool) -> Result<Swept, AppError> {
+        if !dry_run {
+            self.shrink_state();
+        }
         self.sweep(&Sweep { dry_run, ..self.what_has_had_its_time() })
+    }
+
+    /// Gives the file system back what the state database no longer uses. A fault costs disk space, nothing else.
+    fn shrink_state(&self) {
+        if !self.state_dir().is_dir() {
+            return;
+        }
+        let given_back = self.database().and_then(|(mut database, _)| database.give_back());
+        match given_back {
+            Ok(0) => {}
+            Ok(bytes) => tracing::info!(bytes, "the state database gave space back"),
+            Err(error) => tracing::warn!(%error, "the state database gave no space back"),
+        }
     }
 
     /// Holds the cache to its limits, down to the low-water mark, least recently used first. Where the disk has no room even

@@ -8,24 +8,33 @@
 //! The first line is the manifest, then comes for each entry a line of metadata with the lengths of its frames, and the
 //! frames; the last line counts the entries and has SHA-256 over all that precedes it.
 
+mod spooled;
+
+pub use spooled::Verified;
+
 use super::read::is_whole;
 use super::{Cache, CacheError, SCHEMA, Verdict, entry};
 use crate::clock::UnixMillis;
+use crate::model::excerpt;
 use crate::store::{Address, Fill, Frames, History, Meta, Record, Select, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::ops::ControlFlow;
 
 /// What the first line begins with.
 const FORMAT: &str = "awsideman cache";
 /// The version of this form.
 const VERSION: u32 = 1;
-/// No line of ours is longer.
-const LONGEST_LINE: u64 = 32 * 1024 * 1024;
+/// No first line of ours is longer: it is all that is read of a file that is no archive.
+const LONGEST_MANIFEST: u64 = 64 * 1024;
+/// No other line of ours is longer.
+const LONGEST_LINE: u64 = 1024 * 1024;
+/// No entry of ours is larger; one is in memory at a time.
+const LARGEST_ENTRY: u64 = 1024 * 1024 * 1024;
 /// No frame of ours is longer.
 const LONGEST_FRAME: u64 = 2 * entry::FRAME_BYTES as u64;
 /// So many entries, or so many bytes of them, are stored at once.
@@ -196,20 +205,18 @@ impl Cache {
     }
 
     /// Stores what an archive holds and this cache lacks. `history` is what the store remembers of changes; with `dry_run`
-    /// the archive is verified and judged, and nothing is stored.
-    pub fn import<R: Read + Seek>(
+    /// the archive is judged, and nothing is stored.
+    pub fn import(
         &self,
-        archive: &mut R,
+        Verified { file: mut archive, note }: Verified,
         history: &History,
         dry_run: bool,
     ) -> Result<Imported, CacheError> {
         // Whatever is recorded from here on keeps out what is stored below.
         let (since, begun) = (self.store.sequence()?, self.clock.now());
-        let note = walk(archive, &mut |_| Ok(()))?;
-        archive.seek(SeekFrom::Start(0)).map_err(reading)?;
         let mut done = Imported { note, ..Imported::default() };
         let (mut batch, mut bytes) = (Vec::new(), 0);
-        walk(archive, &mut |fill| {
+        walk(&mut archive, &mut |fill| {
             done.entries += 1;
             if let Some(reason) = self.kept_out(&fill.meta, history)? {
                 *done.skipped.entry(reason).or_default() += 1;
@@ -282,13 +289,14 @@ fn walk(
     show: &mut dyn FnMut(Fill) -> Result<(), CacheError>,
 ) -> Result<Option<Value>, CacheError> {
     let mut from = Summed { inner: BufReader::with_capacity(256 * 1024, archive), sum: Sha256::new() };
-    let first = from.line()?;
+    let first = from.first_line()?;
     let manifest: Manifest = serde_json::from_slice(&first)
         .ok()
         .filter(|manifest: &Manifest| manifest.format == FORMAT)
         .ok_or_else(|| foreign("its first line is no manifest"))?;
     if (manifest.version, manifest.schema) != (VERSION, SCHEMA) {
         let Manifest { version, schema, by, .. } = manifest;
+        let by = excerpt(&by, 100);
         return Err(foreign(&format!(
             "awsideman {by} made it, in form {version} with entries of schema {schema}; this one takes form {VERSION} \
              and schema {SCHEMA}"
@@ -342,21 +350,36 @@ struct Summed<R> {
 }
 
 impl<R: BufRead> Summed<R> {
+    fn first_line(&mut self) -> Result<Vec<u8>, CacheError> {
+        let line = self.up_to(LONGEST_MANIFEST)?;
+        if line.last() == Some(&b'\n') { Ok(line) } else { Err(foreign("its first line is no manifest")) }
+    }
+
     fn line(&mut self) -> Result<Vec<u8>, CacheError> {
-        let mut line = Vec::new();
-        (&mut self.inner).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(reading)?;
-        if line.last() != Some(&b'\n') {
-            return Err(damaged("it is cut short"));
+        let line = self.up_to(LONGEST_LINE)?;
+        match line.last() {
+            Some(b'\n') => Ok(line),
+            _ if line.len() as u64 == LONGEST_LINE => Err(damaged("it has a line of more than 1 MB")),
+            _ => Err(damaged("it is cut short")),
         }
+    }
+
+    fn up_to(&mut self, limit: u64) -> Result<Vec<u8>, CacheError> {
+        let mut line = Vec::new();
+        (&mut self.inner).take(limit).read_until(b'\n', &mut line).map_err(reading)?;
         self.sum.update(&line);
         Ok(line)
     }
 
     fn entry(&mut self, line: Line) -> Result<Fill, CacheError> {
         let mut frames = Vec::new();
+        let total = line.lengths.iter().fold(0_u64, |total, length| total.saturating_add(*length));
+        if total > LARGEST_ENTRY || line.size > LARGEST_ENTRY {
+            return Err(damaged(&format!("the entry {} is larger than 1 GB", excerpt(&line.key, 200))));
+        }
         for length in &line.lengths {
             if *length > LONGEST_FRAME {
-                return Err(damaged(&format!("a frame of {} is too long", line.key)));
+                return Err(damaged(&format!("a frame of {} is too long", excerpt(&line.key, 200))));
             }
             let mut frame = Vec::new();
             (&mut self.inner).take(*length).read_to_end(&mut frame).map_err(reading)?;
@@ -382,7 +405,7 @@ impl<R: BufRead> Summed<R> {
         };
         let mut shown = InMemory(&frames);
         if !entry::is_sealed(&meta) || !is_whole(&meta, &mut shown)? {
-            return Err(damaged(&format!("the entry {} does not match its checksums", meta.key)));
+            return Err(damaged(&format!("the entry {} does not match its checksums", excerpt(&meta.key, 200))));
         }
         Ok(Fill { meta, frames })
     }

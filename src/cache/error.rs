@@ -25,6 +25,12 @@ pub enum CacheError {
         /// Why not.
         reason: String,
     },
+    /// A path that names a directory, a named pipe or a device.
+    #[error("{} is not a regular file", path.display())]
+    NoArchiveFile {
+        /// The path.
+        path: std::path::PathBuf,
+    },
     /// An archive that does not hold what was written into it.
     #[error("the archive is damaged: {reason}; nothing was imported")]
     DamagedArchive {

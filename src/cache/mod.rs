@@ -19,7 +19,7 @@ mod own;
 mod read;
 mod salvage;
 
-pub use archive::{Exported, Imported};
+pub use archive::{Exported, Imported, Verified};
 pub use batch::Put;
 pub use dirtied::{Cause, dirtied_by};
 pub use entry::{FRAME_BYTES, SCHEMA};

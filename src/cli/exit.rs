@@ -101,7 +101,7 @@ impl Code {
             Code::CacheNeeded => "the cache was needed, and is disabled or cold",
             Code::Locked => "another process holds the lock",
             Code::Integrity => "stored data is damaged, or the cache missed a change",
-            Code::Unavailable => "AWS throttled or cannot be reached",
+            Code::Unavailable => "AWS throttled, cannot be reached, or gave an answer that cannot be used",
             Code::Interrupted => "interrupted",
         }
     }

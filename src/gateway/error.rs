@@ -309,7 +309,7 @@ impl GatewayError {
             GatewayError::AccessDenied { .. } => ErrorClass::Denied.exit_code(),
             GatewayError::NotFound { .. } => ErrorClass::NotFound.exit_code(),
             GatewayError::Throttled { .. } => ErrorClass::Throttled.exit_code(),
-            GatewayError::Unreachable { .. } | GatewayError::ChangePending { .. } => {
+            GatewayError::Unreachable { .. } | GatewayError::BadAnswer { .. } | GatewayError::ChangePending { .. } => {
                 ErrorClass::Unavailable.exit_code()
             }
             GatewayError::Conflict { .. } => ErrorClass::Conflict.exit_code(),
@@ -317,7 +317,6 @@ impl GatewayError {
             // A change that AWS accepted and then failed is not a permission error.
             GatewayError::ChangeFailed { .. }
             | GatewayError::ChangedMeanwhile { .. }
-            | GatewayError::BadAnswer { .. }
             | GatewayError::Cache(_)
             | GatewayError::Output(_) => 1,
             GatewayError::Configuration { .. }

@@ -5,6 +5,7 @@
 //! later, by us; a journal that cannot be written is said and stops no change.
 
 use crate::clock::UnixMillis;
+use crate::model::cut;
 use crate::sqlite::{OptionalExtension, Row, StatementError, params};
 use crate::state::{Database, StateError};
 use serde::Serialize;
@@ -63,6 +64,9 @@ pub struct Journal {
     begun: Mutex<Vec<i64>>,
 }
 
+/// The most bytes of an outcome.
+const LONGEST: usize = 8 * 1024;
+
 const FIELDS: &str = "id, at, space, who, operation, target, before, request_id, outcome";
 
 impl Journal {
@@ -117,6 +121,7 @@ impl Journal {
     /// Writes down how it ended.
     pub fn end(&self, id: i64, outcome: &Outcome) -> Result<(), StateError> {
         let text = outcome.text();
+        let text = cut(&text, LONGEST);
         self.database().write(|transaction| {
             transaction.execute("UPDATE journal SET outcome = ? WHERE id = ?", params![text, id])?;
             Ok(())

@@ -19,6 +19,7 @@ mod instance;
 mod journal;
 mod known;
 mod labels;
+mod listed_id;
 mod look;
 mod names;
 mod near;

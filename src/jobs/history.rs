@@ -9,8 +9,12 @@ use crate::sqlite::{OptionalExtension, Row, StatementError, params};
 use serde::Serialize;
 use serde_json::Value;
 
-pub(super) const COLUMNS: &str = "id, job, profile, kind, scheduled_at, started_at, ended_at, outcome, coalesce(reason, ''), \
-                       exit, took_ms, calls, attempt, pid, host, detail";
+/// A row of an earlier version may hold a reason or figures of any size, which are not read: `octet_length` reads neither.
+pub(super) const COLUMNS: &str = "id, job, profile, kind, scheduled_at, started_at, ended_at, outcome, \
+    CASE WHEN octet_length(reason) > 65536 THEN '(' || octet_length(reason) || ' bytes, too long to be shown)' \
+         ELSE coalesce(reason, '') END, \
+    exit, took_ms, calls, attempt, pid, host, \
+    CASE WHEN octet_length(detail) > 262144 THEN '{\"too_long\": true}' ELSE detail END";
 
 /// One run as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,8 +4,10 @@
 //! each call is one transaction; a run that began has a row before its work starts, so a runner that dies leaves a
 //! trace; looking (`peek`, `history`) never writes.
 
+use super::bounds::{MOST_REASON, bounded};
 use super::{JobError, Outcome};
 use crate::clock::{self, UnixMillis};
+use crate::model::cut;
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
 use serde_json::{Map, Value};
@@ -319,12 +321,12 @@ fn close(t: &Transaction<'_>, id: i64, end: &End<'_>) -> Result<(), StatementErr
         params![
             end.at,
             end.outcome.as_str(),
-            end.reason,
+            cut(end.reason, MOST_REASON),
             end.exit,
             i64::try_from(end.took_ms).unwrap_or(i64::MAX),
             i64::try_from(end.calls).unwrap_or(i64::MAX),
             end.attempt,
-            Value::Object(end.detail.clone()).to_string(),
+            bounded(end.detail),
             id
         ],
     )?;

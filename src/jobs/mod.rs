@@ -6,6 +6,7 @@
 //! (fail, hang, panic), the others run and its outcome is recorded.
 
 mod ahead;
+mod bounds;
 mod cancel;
 mod daemon_unit;
 mod due;

@@ -21,5 +21,5 @@ pub use quantity::{
 pub use resource::Resource;
 pub use shell::shell_word;
 pub use space::Space;
-pub use visible::{is_unseen, one_line, visible, visible_lines};
+pub use visible::{cut, excerpt, is_unseen, one_line, visible, visible_lines};
 pub use zone::{NoZone, Zone, ZoneOffset, ZoneSource};

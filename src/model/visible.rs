@@ -32,6 +32,41 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect()
 }
 
+/// A text, or its first `limit` bytes and the number of bytes that are missing.
+pub fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(limit);
+    Cow::Owned(format!("{} ... ({} more bytes)", &text[..end], text.len() - end))
+}
+
+/// The start of a text that another party wrote, as part of one line: blanks are joined, such characters get a form that
+/// is seen, and what exceeds `limit` bytes is cut off, with the number of bytes that are missing.
+pub fn excerpt(text: &str, limit: usize) -> String {
+    let mut short = String::new();
+    let mut is_blank = false;
+    for (at, c) in text.trim().char_indices() {
+        if c.is_whitespace() {
+            is_blank = true;
+            continue;
+        }
+        let mut part = String::from(if is_blank { " " } else { "" });
+        if is_unseen(c) {
+            let _ = write!(part, "{}", c.escape_default());
+        } else {
+            part.push(c);
+        }
+        if short.len() + part.len() > limit {
+            let _ = write!(short, " ... ({} more bytes)", text.trim().len() - at);
+            break;
+        }
+        short.push_str(&part);
+        is_blank = false;
+    }
+    short
+}
+
 fn visible_but(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let changes = |c: char| is_unseen(c) && !stays(c);
     if !text.chars().any(changes) {
@@ -60,6 +95,14 @@ mod tests {
         assert_eq!(visible("Zoë 李 👩‍👧 می‌خواهم"), "Zoë 李 👩‍👧 می‌خواهم");
         assert_eq!(visible_lines("a\nb\u{7}"), "a\nb\\u{7}");
         assert_eq!(one_line("a\r\nBcc: b\u{2066}\u{200b}c"), "a  Bcc: b  c");
+    }
+
+    #[test]
+    fn an_excerpt_is_one_line_of_bounded_length_and_names_what_is_missing() {
+        assert_eq!(excerpt("  as AWS\n says\u{1b}[31m ", 100), "as AWS says\\u{1b}[31m");
+        assert_eq!(excerpt(&"é".repeat(100), 9), "éééé ... (192 more bytes)");
+        assert_eq!(excerpt("abc", 3), "abc");
+        assert!(excerpt(&"\u{1b}".repeat(10_000), 4096).len() < 4096 + 30);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::sqlite::{OptionalExtension, params};
 /// The milliseconds of a minute: throttled calls are counted by minute.
 const MINUTE: i64 = 60_000;
 
+/// The most bytes of a reason.
+const LONGEST: usize = 4096;
+
 /// Records how the last contact with AWS ended: `failed` is why it could not be reached.
 pub fn note_contact(database: &mut Database, failed: Option<&str>, now: UnixMillis) -> Result<(), StateError> {
     let is_known = failed_contact(database)?.is_some();
@@ -20,7 +23,7 @@ pub fn note_contact(database: &mut Database, failed: Option<&str>, now: UnixMill
     database.write(|transaction| {
         transaction.execute("DELETE FROM aws_failure", [])?;
         if let Some(reason) = failed {
-            transaction.execute("INSERT INTO aws_failure(at, reason) VALUES(?, ?)", params![now, reason])?;
+            transaction.execute("INSERT INTO aws_failure(at, reason) VALUES(?, ?)", params![now, crate::model::cut(reason, LONGEST)])?;
         }
         Ok(())
     })

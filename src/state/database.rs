@@ -17,6 +17,9 @@ use std::time::Duration;
 /// The least time that a process waits for another one to replace a damaged database.
 const REPLACING: Duration = Duration::from_secs(10);
 
+/// Less free space than this stays in the file, for what comes next.
+const WORTH_GIVING_BACK: u64 = 1024 * 1024;
+
 /// The state database.
 #[derive(Debug)]
 pub struct Database {
@@ -116,6 +119,23 @@ impl Database {
         let connection = sqlite::open(&plan)?;
         let notice = format!("state.db {reason}; it was set aside as {} and begun anew", aside.display());
         Ok((Database { connection, path }, Some(notice)))
+    }
+
+    /// Gives the file system back what the database no longer uses, when that is worth it; the bytes given back.
+    pub fn give_back(&mut self) -> Result<u64, StateError> {
+        let number = |name: &str| -> Result<u64, StateError> {
+            let found: i64 = self.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?;
+            Ok(found.unsigned_abs())
+        };
+        let page = number("page_size")?;
+        let (free, all) = (number("freelist_count")? * page, number("page_count")? * page);
+        if free < WORTH_GIVING_BACK || free < all / 4 {
+            return Ok(0);
+        }
+        self.connection.execute_batch("PRAGMA incremental_vacuum")?;
+        // The file is cut when the log is folded in; a reader may delay that until the next time.
+        sqlite::checkpoint(&self.connection)?;
+        Ok(free)
     }
 
     /// What `SQLite` finds wrong with the content, if anything. Changes nothing.
@@ -327,6 +347,37 @@ mod tests {
         let (database, _) = open(root.path()).unwrap();
         let waiting: i64 = database.reader().query_row(waits, [], |row| row.get(0)).unwrap();
         assert_eq!(waiting, 1, "a mail that waited waits still");
+    }
+
+    #[test]
+    fn a_text_of_any_size_of_an_earlier_version_is_dropped_and_its_room_given_back() {
+        let root = tempfile::tempdir().unwrap();
+        private::directory(root.path(), Access::Owner).unwrap();
+        let path = root.path().join("state.db");
+        let before = Plan { steps: &STEPS[..3], version: 4, ..plan(&path, Access::Owner, BUSY) };
+        let rows = "
+            INSERT INTO run(job, profile, kind, started_at, pid, reason, detail)
+              VALUES('w', '', 'warm', 1, 1, printf('%.*c', 30000000, 'x'), '{}'),
+                    ('w', '', 'warm', 2, 1, 'short', printf('%.*c', 10000000, 'x')),
+                    ('w', '', 'warm', 3, 1, 'short', '{\"a\": 1}');
+            INSERT INTO alert_event(at, key, what, message) VALUES(1, 'k', 'fired', printf('%.*c', 9000000, 'x'));
+            INSERT INTO journal(at, space, who, operation, target, outcome)
+              VALUES(1, 's', 'w', 'o', '{}', 'failed: ' || printf('%.*c', 9000000, 'x'));";
+        sqlite::open(&before).unwrap().execute_batch(rows).unwrap();
+        let size = || std::fs::metadata(&path).unwrap().len();
+        assert!(size() > 50_000_000, "{}", size());
+        let (mut database, notice) = open(root.path()).unwrap();
+        assert_eq!(notice, None);
+        let texts = |sql: &str| -> Vec<String> {
+            let mut statement = database.reader().prepare(sql).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(texts("SELECT reason FROM run"), ["(30000000 bytes, too long to be kept)", "short", "short"]);
+        assert_eq!(texts("SELECT detail FROM run"), ["{}", r#"{"too_long": true}"#, r#"{"a": 1}"#]);
+        assert_eq!(texts("SELECT outcome FROM journal"), ["failed:  (9000008 bytes, too long to be kept)"]);
+        assert!(database.give_back().unwrap() > 50_000_000);
+        assert!(size() < 1_000_000, "{}", size());
+        assert_eq!(database.give_back().unwrap(), 0);
     }
 
     #[test]

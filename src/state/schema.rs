@@ -9,7 +9,7 @@
 //! way as an old one.
 
 /// The steps from version 1, each to the next version.
-pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS, CONTACT, PAUSED_AT];
+pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS, CONTACT, PAUSED_AT, BOUNDS];
 
 /// The number of the schema after the last step.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]
@@ -17,6 +17,25 @@ pub(super) const VERSION: i32 = 1 + STEPS.len() as i32;
 
 /// When a pause was made: one that a clock that was ahead made keeps its length (`jobs/ledger.rs`).
 const PAUSED_AT: &str = "ALTER TABLE job ADD COLUMN paused_at INTEGER;";
+
+/// Earlier versions kept texts of any length, of which one could fill the database. `octet_length` does not read a text.
+const BOUNDS: &str = "
+UPDATE run SET reason = '(' || octet_length(reason) || ' bytes, too long to be kept)'
+  WHERE octet_length(reason) > 65536;
+UPDATE run SET detail = '{\"too_long\": true}' WHERE octet_length(detail) > 262144;
+UPDATE alert SET message = '(' || octet_length(message) || ' bytes, too long to be kept)'
+  WHERE octet_length(message) > 65536;
+UPDATE alert_event SET message = '(' || octet_length(message) || ' bytes, too long to be kept)'
+  WHERE octet_length(message) > 65536;
+UPDATE outbox SET body = '(' || octet_length(body) || ' bytes, too long to be kept)', html = '', document = '{}'
+  WHERE octet_length(body) > 4194304 OR octet_length(html) > 4194304 OR octet_length(document) > 4194304;
+UPDATE delivery SET last_error = '(' || octet_length(last_error) || ' bytes, too long to be kept)'
+  WHERE octet_length(last_error) > 65536;
+UPDATE journal SET outcome = substr(outcome, 1, 8) || ' (' || octet_length(outcome) || ' bytes, too long to be kept)'
+  WHERE octet_length(outcome) > 65536;
+UPDATE aws_failure SET reason = '(' || octet_length(reason) || ' bytes, too long to be kept)'
+  WHERE octet_length(reason) > 65536;
+";
 
 /// The last contact with AWS where it failed, throttled calls by minute (`contact.rs`), and new windows of the hit rate
 /// (`window.rs`).

@@ -1,7 +1,7 @@
 //! The cache in a file, and many entries at once: what comes back, as it was, and what stays out.
 
 use crate::{Bench, SPACE, bench, on_disk, payload, settings};
-use awsideman::cache::{Accept, Cache, CacheError, FRAME_BYTES, Fresh, Imported, Key, Lookup, Provenance, Put};
+use awsideman::cache::{Accept, Cache, CacheError, FRAME_BYTES, Fresh, Imported, Key, Lookup, Provenance, Put, Verified};
 use awsideman::clock::{Clock, SystemClock};
 use awsideman::model::Resource;
 use awsideman::store::{Address, Select, Store};
@@ -36,9 +36,13 @@ fn export(bench: &Bench) -> Vec<u8> {
     archive
 }
 
+fn verified(archive: &[u8]) -> Result<Verified, CacheError> {
+    Verified::read(&mut Cursor::new(archive), tempfile::tempfile().unwrap())
+}
+
 fn import(bench: &Bench, archive: &[u8]) -> Result<Imported, CacheError> {
     let history = bench.disk.as_ref().unwrap().1.history(bench.clock.now()).unwrap();
-    bench.cache.import(&mut Cursor::new(archive), &history, false)
+    bench.cache.import(verified(archive)?, &history, false)
 }
 
 /// An empty cache at the same moment.
@@ -88,7 +92,7 @@ fn what_has_expired_is_neither_exported_nor_imported_whatever_the_time_to_live_w
     shorter.clock.set(early.clock.now() + 61_000);
     let impatient = Cache::new(shorter.store.clone(), shorter.clock.clone(), settings(60));
     let history = shorter.disk.as_ref().unwrap().1.history(shorter.clock.now()).unwrap();
-    let done = impatient.import(&mut Cursor::new(archive), &history, false).unwrap();
+    let done = impatient.import(verified(&archive).unwrap(), &history, false).unwrap();
     assert_eq!(done.stored, 0, "today's time to live counts");
 }
 
@@ -150,7 +154,7 @@ fn what_is_older_than_the_log_of_changes_remembers_stays_out() {
     late.clock.set(now + 61 * 60_000);
     let history = late.disk.as_ref().unwrap().1.history(late.clock.now()).unwrap();
     let patient = Cache::new(late.store.clone(), late.clock.clone(), settings(2 * 3_600));
-    let done = patient.import(&mut Cursor::new(archive), &history, false).unwrap();
+    let done = patient.import(verified(&archive).unwrap(), &history, false).unwrap();
     assert_eq!(done.skipped["older than what the log of changes remembers"], 1);
 }
 

@@ -297,7 +297,7 @@ fn an_export_writes_into_a_pipe_that_has_a_name_and_replaces_none_and_no_directo
     let mut world = filled();
     let (pipe, other) = (world.beside("pipe"), world.beside("other-cache"));
     let line = format!(
-        "mkfifo {0} && (AWSIDEMAN_CACHE_DIR={1} awsideman cache import {0} & awsideman cache export {0}; wait)",
+        "mkfifo {0} && (AWSIDEMAN_CACHE_DIR={1} awsideman cache import - <{0} & awsideman cache export {0}; wait)",
         pipe.display(),
         other.display()
     );

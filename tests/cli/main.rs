@@ -31,6 +31,7 @@ mod freshness;
 mod health_states;
 mod home;
 mod homeless;
+mod hostile;
 mod jobs;
 mod jobs_ahead;
 mod jobs_cancel;

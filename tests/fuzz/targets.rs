@@ -3,7 +3,7 @@
 //! Neighbours: `main.rs` feeds them by chance in every run of the tests, `guided/` by coverage when somebody asks for it.
 //! Promise: there is one list of them, [`target`]; what an input leaves behind is cleared away by the next.
 
-use awsideman::cache::{Accept, Cache, Fresh, Key, Lookup, Settings, decode, operation_of, pattern};
+use awsideman::cache::{Accept, Cache, Fresh, Key, Lookup, Settings, decode, operation_of, pattern, Verified};
 use awsideman::clock::ManualClock;
 use awsideman::config::{self, Sources, load_jobs};
 use awsideman::model::{Resource, literal_prefix, matches};
@@ -223,7 +223,8 @@ impl Kept {
         let memory = Arc::new(Memory::new(100_000_000, 0));
         let cache = Cache::new(memory.clone(), Arc::new(ManualClock::at(NOW)), settings());
         let history = awsideman::store::History { whole_since: 0, ..history };
-        let imported = cache.import(&mut Cursor::new(bytes), &history, false);
+        let archive = Verified::read(&mut Cursor::new(bytes), tempfile::tempfile().unwrap());
+        let imported = archive.and_then(|archive| cache.import(archive, &history, false));
         let held = memory.size().unwrap().entries;
         match imported {
             Ok(imported) => assert_eq!(imported.stored, held),

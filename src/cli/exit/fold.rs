@@ -130,6 +130,10 @@ impl From<CacheError> for Failure {
             CacheError::ForeignArchive { .. } => {
                 Failure::new(Code::Usage, message).hint("`awsideman cache export FILE` of this version makes one")
             }
+            CacheError::NoArchiveFile { path } => Failure::new(Code::Usage, message).hint(format!(
+                "pass `-` and redirect it to read from a pipe: `awsideman cache import - <{}`",
+                crate::model::shell_word(&path.display().to_string())
+            )),
             CacheError::DamagedArchive { .. } => Failure::new(Code::Integrity, message)
                 .hint("copy or export it again; `awsideman cache warm` fills the cache without it"),
             CacheError::Archive { source, .. } => operating_system(message, &source),

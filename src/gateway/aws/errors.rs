@@ -8,9 +8,16 @@ use crate::aws::{self, AwsSettings, CredentialFault, ErrorClass};
 use crate::gateway::{Change, GatewayError, Listing, Single, Target, operation_words};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use super::answer::{self, AnswerFault};
+use crate::model::excerpt;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::Value;
 use std::error::Error;
+
+/// The most bytes of a text of AWS in an error: what is longer is cut off where it enters.
+pub(super) const LONGEST_TEXT: usize = 4 * 1024;
+/// The same for an error code and the id of a request.
+const LONGEST_CODE: usize = 128;
 
 /// What a call was about, for the sentence that tells why it failed.
 #[derive(Debug, Clone)]
@@ -125,6 +132,11 @@ impl Ask {
         if let Some(fault) = aws::credential_fault(error) {
             return no_credentials(fault, self.profile.as_deref());
         }
+        match answer::fault(error) {
+            Some(AnswerFault::BrokeOff(why)) => return self.unreachable(format!("the answer broke off: {why}"), true),
+            Some(AnswerFault::Unusable(why)) => return self.bad_answer(why.clone()),
+            None => {}
+        }
         match error {
             // A success that cannot be parsed comes as an error of the service without a code.
             SdkError::ServiceError(service) if service.raw().status().is_success() => {
@@ -150,9 +162,9 @@ impl Ask {
     fn answered(&self, meta: &aws_smithy_types::error::ErrorMetadata, raw: &HttpResponse) -> GatewayError {
         let status = raw.status().as_u16();
         let body: Value = raw.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
-        let code = meta.code().map_or_else(|| format!("HTTP {status}"), str::to_owned);
+        let code = meta.code().map_or_else(|| format!("HTTP {status}"), |code| excerpt(code, LONGEST_CODE));
         let reason = meta.message().filter(|text| !text.is_empty());
-        let detail = reason.map_or_else(|| "AWS gave no reason".to_owned(), one_line);
+        let detail = reason.map_or_else(|| "AWS gave no reason".to_owned(), |text| excerpt(text, LONGEST_TEXT));
         let operation = self.operation.clone();
         match ErrorClass::of(meta.code(), status) {
             ErrorClass::Throttled => {
@@ -237,11 +249,12 @@ impl Ask {
 
     /// `sent` says whether AWS may have had the request.
     fn unreachable(&self, detail: String, sent: bool) -> GatewayError {
-        GatewayError::Unreachable { operation: self.operation.clone(), detail, sent }
+        GatewayError::Unreachable { operation: self.operation.clone(), detail: excerpt(&detail, LONGEST_TEXT), sent }
     }
 
-    fn bad_answer(&self, detail: String) -> GatewayError {
-        GatewayError::BadAnswer { operation: self.operation.clone(), detail }
+    /// The answer is not one that AWS gives.
+    pub(super) fn bad_answer(&self, detail: String) -> GatewayError {
+        GatewayError::BadAnswer { operation: self.operation.clone(), detail: excerpt(&detail, LONGEST_TEXT) }
     }
 }
 
@@ -305,7 +318,7 @@ fn is_unconnected(error: &(dyn Error + 'static)) -> bool {
 
 fn request_id(meta: &aws_smithy_types::error::ErrorMetadata, raw: &HttpResponse) -> Option<String> {
     let header = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| raw.headers().get(*name));
-    header.or_else(|| meta.extra("aws_request_id")).map(str::to_owned)
+    header.or_else(|| meta.extra("aws_request_id")).map(|id| excerpt(id, LONGEST_CODE))
 }
 
 /// Better words for codes that people meet and AWS explains badly.
@@ -326,8 +339,4 @@ fn mentions_configuration(text: &str) -> bool {
     ["missing region", "signing region", "invalid configuration", "endpoint", "invalid uri"]
         .iter()
         .any(|mark| text.contains(mark))
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

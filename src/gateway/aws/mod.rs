@@ -4,9 +4,11 @@
 //! nothing; configuration and each service's client come with the first call that needs them. One call here is one
 //! request on the wire: nothing is retried.
 
+mod answer;
 mod changes;
 mod errors;
 mod fields;
+mod identity;
 mod identitystore;
 mod organizations;
 #[cfg(test)]
@@ -63,7 +65,11 @@ impl Aws {
     }
 
     async fn config(&self, service: Service) -> Result<SdkConfig, GatewayError> {
-        self.access().await.map(|access| access.config(service))
+        let config = self.access().await?.config(service);
+        let client = config.http_client().map(answer::checked);
+        let mut builder = config.into_builder();
+        builder.set_http_client(client);
+        Ok(builder.build())
     }
 
     /// The client for the region of the target, or for that of the configuration.
@@ -127,7 +133,7 @@ impl Source for Aws {
         let token = token.map(str::to_owned);
         let instance = || chosen(target, ask).map(|target| target.instance.as_str());
         let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
-        match listing {
+        let page = match listing {
             Listing::Users => identitystore::users(&self.identity_store(target).await?, store()?, token, ask).await,
             Listing::Groups => identitystore::groups(&self.identity_store(target).await?, store()?, token, ask).await,
             Listing::GroupMemberships(group) => {
@@ -174,14 +180,15 @@ impl Source for Aws {
             Listing::AccountTags(account) => {
                 organizations::tags(self.organizations().await?, account, token, ask).await
             }
-        }
+        };
+        identity::page(page?, listing, target, ask)
     }
 
     async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
         let ask = &Ask::single(single, self.settings.profile.as_deref());
         let instance = || chosen(target, ask).map(|target| target.instance.as_str());
         let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
-        match single {
+        let found = match single {
             Single::User(id) => identitystore::user(&self.identity_store(target).await?, store()?, id, ask).await,
             Single::UserIdByName(name) => {
                 identitystore::user_id(&self.identity_store(target).await?, store()?, name, ask).await
@@ -207,7 +214,8 @@ impl Source for Aws {
                 status::of_request(&self.sso_admin(target).await?, instance()?, (*pending, id), ask).await
             }
             Single::CallerIdentity => sts::caller_identity(self.sts().await?, ask).await,
-        }
+        };
+        identity::single(found?, single, target, ask)
     }
 
     async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {

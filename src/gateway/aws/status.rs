@@ -3,9 +3,10 @@
 //! Neighbours: `mod.rs` routes here; `write.rs` asks until a change has ended. Promise: the status object of each of the
 //! three kinds, with the field names of `aws sso-admin`.
 
-use super::errors::Ask;
+use super::errors::{Ask, LONGEST_TEXT};
 use super::fields::Fields;
 use crate::gateway::{GatewayError, Pending};
+use crate::model::excerpt;
 use aws_sdk_identitystore::types::MemberId;
 use aws_sdk_ssoadmin::types::{
     AccountAssignmentOperationStatus, PermissionSetProvisioningStatus, PrincipalType, StatusValues,
@@ -46,7 +47,7 @@ pub(super) fn assignment(status: &AccountAssignmentOperationStatus) -> Value {
     Fields::new()
         .text("Status", status.status.as_ref().map(StatusValues::as_str))
         .text("RequestId", status.request_id.as_deref())
-        .text("FailureReason", status.failure_reason.as_deref())
+        .text("FailureReason", status.failure_reason.as_deref().map(reason).as_deref())
         .text("TargetId", status.target_id.as_deref())
         .text("PermissionSetArn", status.permission_set_arn.as_deref())
         .text("PrincipalType", status.principal_type.as_ref().map(PrincipalType::as_str))
@@ -62,9 +63,14 @@ pub(super) fn provisioning(status: &PermissionSetProvisioningStatus) -> Value {
         .text("RequestId", status.request_id.as_deref())
         .text("AccountId", status.account_id.as_deref())
         .text("PermissionSetArn", status.permission_set_arn.as_deref())
-        .text("FailureReason", status.failure_reason.as_deref())
+        .text("FailureReason", status.failure_reason.as_deref().map(reason).as_deref())
         .time("CreatedDate", status.created_date.as_ref())
         .object()
+}
+
+/// AWS's reason, which goes into messages, the journal and the ledger.
+fn reason(text: &str) -> String {
+    excerpt(text, LONGEST_TEXT)
 }
 
 /// The id of the membership of a user in a group.

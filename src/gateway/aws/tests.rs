@@ -123,31 +123,31 @@ async fn a_user_has_every_field_that_aws_sent_and_no_other() {
 
 #[tokio::test]
 async fn groups_memberships_and_names_of_the_identity_store() {
-    let group = json!({"IdentityStoreId": "d-1", "GroupId": "g-1", "DisplayName": "admins", "Description": "d",
+    let group = json!({"IdentityStoreId": "d-1234567890", "GroupId": "g-1", "DisplayName": "admins", "Description": "d",
                        "ExternalIds": [{"Issuer": "i", "Id": "1"}]});
     assert_eq!(page(json!({"Groups": [group]}), Listing::Groups).await.0.items, std::slice::from_ref(&group));
     assert_eq!(fetch(group.clone(), Single::Group("g-1".into())).await.0, group);
     let member =
-        json!({"IdentityStoreId": "d-1", "MembershipId": "m-1", "GroupId": "g-1", "MemberId": {"UserId": "u-1"}});
+        json!({"IdentityStoreId": "d-1234567890", "MembershipId": "m-1", "GroupId": "g-1", "MemberId": {"UserId": "u-1"}});
     let rows = json!({"GroupMemberships": [member]});
     let (answer, sent) = page(rows.clone(), Listing::GroupMemberships("g-1".into())).await;
     assert_eq!((&answer.items[0], &sent["GroupId"]), (&member, &json!("g-1")));
     let (answer, sent) = page(rows, Listing::MembershipsForMember("u-1".into())).await;
     assert_eq!((&answer.items[0], &sent["MemberId"]), (&member, &json!({"UserId": "u-1"})));
     let (found, sent) =
-        fetch(json!({"UserId": "u-1", "IdentityStoreId": "d-1"}), Single::UserIdByName("ada".into())).await;
+        fetch(json!({"UserId": "u-1", "IdentityStoreId": "d-1234567890"}), Single::UserIdByName("ada".into())).await;
     assert_eq!(found["UserId"], "u-1");
     let by = json!({"UniqueAttribute": {"AttributePath": "userName", "AttributeValue": "ada"}});
     assert_eq!(sent["AlternateIdentifier"], by);
     let (found, sent) =
-        fetch(json!({"GroupId": "g-1", "IdentityStoreId": "d-1"}), Single::GroupIdByName("admins".into())).await;
+        fetch(json!({"GroupId": "g-1", "IdentityStoreId": "d-1234567890"}), Single::GroupIdByName("admins".into())).await;
     assert_eq!(found["GroupId"], "g-1");
     assert_eq!(sent["AlternateIdentifier"]["UniqueAttribute"]["AttributePath"], "displayName");
 }
 
 #[tokio::test]
 async fn instances_permission_sets_and_policies_of_sso_admin() {
-    let instance = json!({"InstanceArn": "arn:i", "IdentityStoreId": "d-1", "OwnerAccountId": "111122223333",
+    let instance = json!({"InstanceArn": "arn:i", "IdentityStoreId": "d-1234567890", "OwnerAccountId": "111122223333",
                           "Name": "main", "CreatedDate": 1_704_067_200, "Status": "ACTIVE"});
     let (answer, sent) = page(json!({"Instances": [instance]}), Listing::Instances).await;
     assert_eq!(answer.items[0]["CreatedDate"], "2024-01-01T00:00:00Z");
@@ -172,7 +172,7 @@ async fn instances_permission_sets_and_policies_of_sso_admin() {
     );
     let single = || Single::InlinePolicy("ps-1".into());
     assert_eq!(fetch(json!({"InlinePolicy": "{}"}), single()).await.0, json!({"InlinePolicy": "{}"}));
-    assert_eq!(fetch(json!({}), single()).await.0, json!({"InlinePolicy": ""}));
+    assert_eq!(fetch(json!({"InlinePolicy": ""}), single()).await.0, json!({"InlinePolicy": ""}));
     let boundary = json!({"CustomerManagedPolicyReference": own});
     let single = Single::PermissionsBoundary("ps-1".into());
     assert_eq!(fetch(json!({"PermissionsBoundary": boundary}), single).await.0, boundary);

@@ -1,0 +1,40 @@
+//! Reads the body of an answer into memory, up to a limit.
+//!
+//! Guarantee: no more than the limit and one chunk is read, whatever the server sends or announces.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use std::error::Error;
+
+/// A body that was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The server sends, or announces, more than the limit.
+    #[error("it is longer than {}", crate::model::format_size(*limit))]
+    TooLong {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The connection failed before the end.
+    #[error(transparent)]
+    Broken(Box<dyn Error + Send + Sync>),
+}
+
+/// Takes the body out of an answer and reads it. The rest of a body that is too long is not read: its connection closes.
+pub async fn whole(response: &mut HttpResponse, limit: u64) -> Result<Vec<u8>, BodyError> {
+    let announced = response.headers().get("content-length").and_then(|text| text.trim().parse::<u64>().ok());
+    let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(BodyError::TooLong { limit });
+    }
+    let (mut stream, mut bytes) = (ByteStream::new(body), Vec::new());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| BodyError::Broken(error.into()))?;
+        if bytes.len() as u64 + chunk.len() as u64 > limit {
+            return Err(BodyError::TooLong { limit });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
