@@ -404,6 +404,15 @@ pub fn checkpoint(connection: &Connection) -> Result<bool, rusqlite::Error> {
     }
 }
 
+/// Gives up to `pages` free pages back to the file system. The statement yields a row for each page, so that it must be
+/// read to its end.
+pub fn give_back(connection: &Connection, pages: i64) -> Result<(), rusqlite::Error> {
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
 /// Puts the file's name to an error of `SQLite`'s.
 pub fn at(path: &Path) -> impl Fn(rusqlite::Error) -> SqliteError + '_ {
     move |source| blame(SqliteError::Database { path: path.into(), source }, path)

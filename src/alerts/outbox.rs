@@ -202,7 +202,12 @@ fn empty(
         };
         let note = "UPDATE delivery SET attempts = attempts + 1, last_error = ?, sent_at = ?
                     WHERE message = ? AND channel = ?";
-        sqlite::write(database.connection(), |t| t.execute(note, params![error.as_deref().map(|text| cut(text, history::LONGEST)), sent_at, mail.id, channel.as_str()]))?;
+        sqlite::write(database.connection(), |t| {
+            t.execute(
+                note,
+                params![error.as_deref().map(|text| cut(text, history::LONGEST)), sent_at, mail.id, channel.as_str()],
+            )
+        })?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 use super::error_class::ErrorClass;
 use crate::http;
+use crate::model::excerpt;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
@@ -12,9 +13,13 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// The most bytes of an answer; credentials have a few thousand.
+const LONGEST_ANSWER: u64 = 1024 * 1024;
+/// The most bytes of a text in an error answer.
+const LONGEST_TEXT: usize = 4 * 1024;
 
 /// A service that hands out credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,8 +170,9 @@ impl HttpConnector for RecordingConnector {
                 ConnectorError::other(error, None)
             };
             let mut response = answer.await.map_err(|error| failed(error.into()))?;
-            let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-            let bytes = ByteStream::new(body).collect().await.map_err(|error| failed(error.into()))?.into_bytes();
+            let turn = tokio::sync::Mutex::new(());
+            let bytes =
+                http::whole(&mut response, LONGEST_ANSWER, &turn).await.map_err(|error| failed(error.into()))?;
             let ending = ended(service, &response, &bytes);
             let is_repeated = matches!(ending, Ending::NotAws) || response.status().is_server_error();
             exchanges.end(at, ending);
@@ -219,7 +225,8 @@ fn ended(service: Service, response: &HttpResponse, bytes: &[u8]) -> Ending {
     let code = first(&["error"]).or(header).or_else(|| first(&["__type", "code", "Code"])).or(element(&text, "Code"));
     let code = code.map(|code| plain(&code).to_owned()).filter(|code| is_code(code));
     let message = first(&["message", "Message", "error_description"]).or(element(&text, "Message"));
-    Ending::Error { status, code, message: message.unwrap_or_default() }
+    let message = excerpt(&message.unwrap_or_default(), LONGEST_TEXT);
+    Ending::Error { status, code, message }
 }
 
 /// `aws.protocols#ThrottlingException:http://...` is `ThrottlingException`.

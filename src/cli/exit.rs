@@ -6,6 +6,7 @@
 mod fold;
 mod work;
 
+use crate::model::cut;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -101,7 +102,7 @@ impl Code {
             Code::CacheNeeded => "the cache was needed, and is disabled or cold",
             Code::Locked => "another process holds the lock",
             Code::Integrity => "stored data is damaged, or the cache missed a change",
-            Code::Unavailable => "AWS throttled, cannot be reached, or gave an answer that cannot be used",
+            Code::Unavailable => "AWS throttled, cannot be reached, or gave an unusable answer",
             Code::Interrupted => "interrupted",
         }
     }
@@ -125,6 +126,10 @@ pub fn help() -> String {
     }
     text
 }
+
+/// The most lines that belong to a failure, and the most bytes of one.
+const MOST_DETAILS: usize = 200;
+const LONGEST_DETAIL: usize = 1024;
 
 /// Why a run did not do what it was asked to, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +160,13 @@ impl Failure {
     /// The same with lines that belong to it.
     #[must_use]
     pub fn details(mut self, details: impl IntoIterator<Item = String>) -> Failure {
-        self.details.extend(details);
+        let mut details = details.into_iter();
+        let first = details.by_ref().take(MOST_DETAILS);
+        self.details.extend(first.map(|line| cut(&line, LONGEST_DETAIL).into_owned()));
+        let more = details.count();
+        if more > 0 {
+            self.details.push(format!("... and {more} more"));
+        }
         self
     }
 

@@ -18,10 +18,9 @@ impl Listing {
             Listing::AssignmentsForPrincipal { .. } => {
                 &["AccountId", "PermissionSetArn", "PrincipalType", "PrincipalId"]
             }
-            Listing::Accounts
-            | Listing::Roots
-            | Listing::OrganizationalUnits(_)
-            | Listing::AccountsForParent(_) => &["Id"],
+            Listing::Accounts | Listing::Roots | Listing::OrganizationalUnits(_) | Listing::AccountsForParent(_) => {
+                &["Id"]
+            }
             Listing::AccountTags(_) => &["Key"],
         }
     }

@@ -16,6 +16,11 @@ use std::path::PathBuf;
 /// What is kept in memory at most.
 const MEMORY_BYTES: usize = 4 * 1024 * 1024;
 
+/// The most bytes of a listing.
+const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// The most bytes of a listing for which no file can be made.
+const MOST_IN_MEMORY: u64 = 256 * 1024 * 1024;
+
 /// The bytes of one JSON document.
 #[derive(Debug)]
 pub struct Spool {
@@ -24,19 +29,20 @@ pub struct Spool {
     /// Where the file would be; `None` when it cannot be made there.
     folder: Option<PathBuf>,
     items: u64,
+    bytes: u64,
     open: bool,
 }
 
 impl Spool {
     /// An empty one; a file, if it comes to that, is made in `folder`.
     pub fn new(folder: PathBuf) -> Spool {
-        Spool { memory: Vec::new(), file: None, folder: Some(folder), items: 0, open: false }
+        Spool { memory: Vec::new(), file: None, folder: Some(folder), items: 0, bytes: 0, open: false }
     }
 
     /// One document, whole.
     pub fn of(value: &Value) -> Spool {
         let memory = serde_json::to_vec(value).unwrap_or_default();
-        Spool { memory, file: None, folder: None, items: 1, open: false }
+        Spool { memory, file: None, folder: None, items: 1, bytes: 0, open: false }
     }
 
     /// Adds an item to the array that this spool becomes.
@@ -44,7 +50,16 @@ impl Spool {
         self.memory.push(if self.items == 0 { b'[' } else { b',' });
         self.open = true;
         self.items += 1;
+        let before = self.memory.len();
         serde_json::to_writer(&mut self.memory, item)?;
+        self.bytes += (self.memory.len() - before) as u64;
+        let (limit, what) = match self.file {
+            None if self.folder.is_none() => (MOST_IN_MEMORY, "256 MB, and no file can be made for it"),
+            _ => (MOST_BYTES, "4 GB"),
+        };
+        if self.bytes > limit {
+            return Err(io::Error::other(format!("the listing is longer than {what}")));
+        }
         if self.memory.len() > MEMORY_BYTES { self.spill() } else { Ok(()) }
     }
 

@@ -14,6 +14,8 @@ use crate::state::StateError;
 use serde_json::Value;
 use std::time::Duration;
 
+/// AWS's ids of requests have 36 characters.
+const LONGEST_REQUEST_ID: usize = 128;
 /// The first pause between two questions about an accepted change; each further one is half as long again.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 /// The longest such pause.
@@ -117,10 +119,11 @@ impl Gateway {
     ) -> Result<Value, GatewayError> {
         let answer = self.source().change(target, change).await?;
         let Some(pending) = change.pending() else { return Ok(answer) };
-        let Some(id) = answer["RequestId"].as_str().map(str::to_owned) else {
+        let id = answer["RequestId"].as_str().filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID);
+        let Some(id) = id.map(str::to_owned) else {
             return Err(GatewayError::BadAnswer {
                 operation: super::operation_words(change.operation()),
-                detail: "an accepted change without RequestId".into(),
+                detail: "an accepted change without a usable RequestId".into(),
             });
         };
         course.note(|journal, entry| journal.accepted(entry, &id), progress);

@@ -23,7 +23,10 @@ pub fn note_contact(database: &mut Database, failed: Option<&str>, now: UnixMill
     database.write(|transaction| {
         transaction.execute("DELETE FROM aws_failure", [])?;
         if let Some(reason) = failed {
-            transaction.execute("INSERT INTO aws_failure(at, reason) VALUES(?, ?)", params![now, crate::model::cut(reason, LONGEST)])?;
+            transaction.execute(
+                "INSERT INTO aws_failure(at, reason) VALUES(?, ?)",
+                params![now, crate::model::cut(reason, LONGEST)],
+            )?;
         }
         Ok(())
     })

@@ -132,7 +132,7 @@ impl Database {
         if free < WORTH_GIVING_BACK || free < all / 4 {
             return Ok(0);
         }
-        self.connection.execute_batch("PRAGMA incremental_vacuum")?;
+        sqlite::give_back(&self.connection, i64::from(i32::MAX))?;
         // The file is cut when the log is folded in; a reader may delay that until the next time.
         sqlite::checkpoint(&self.connection)?;
         Ok(free)

@@ -1,7 +1,9 @@
 //! The cache in a file, and many entries at once: what comes back, as it was, and what stays out.
 
 use crate::{Bench, SPACE, bench, on_disk, payload, settings};
-use awsideman::cache::{Accept, Cache, CacheError, FRAME_BYTES, Fresh, Imported, Key, Lookup, Provenance, Put, Verified};
+use awsideman::cache::{
+    Accept, Cache, CacheError, FRAME_BYTES, Fresh, Imported, Key, Lookup, Provenance, Put, Verified,
+};
 use awsideman::clock::{Clock, SystemClock};
 use awsideman::model::Resource;
 use awsideman::store::{Address, Select, Store};

@@ -332,6 +332,7 @@ fn what_is_no_archive_or_a_damaged_one_is_refused_and_stores_nothing() {
     world.set("AWSIDEMAN_CACHE_BACKEND", "memory").run(["cache", "import", &name]).code(10).stderr_has("memory");
     world.set("AWSIDEMAN_CACHE_BACKEND", "");
     assert_eq!(world.status()["total_entries"], 0);
-    assert!(other.is_dir());
+    assert!(!other.exists(), "a refused archive makes no cache");
     world.run(["cache", "import", &name]).ok();
+    assert!(other.is_dir());
 }

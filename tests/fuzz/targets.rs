@@ -3,7 +3,7 @@
 //! Neighbours: `main.rs` feeds them by chance in every run of the tests, `guided/` by coverage when somebody asks for it.
 //! Promise: there is one list of them, [`target`]; what an input leaves behind is cleared away by the next.
 
-use awsideman::cache::{Accept, Cache, Fresh, Key, Lookup, Settings, decode, operation_of, pattern, Verified};
+use awsideman::cache::{Accept, Cache, Fresh, Key, Lookup, Settings, Verified, decode, operation_of, pattern};
 use awsideman::clock::ManualClock;
 use awsideman::config::{self, Sources, load_jobs};
 use awsideman::model::{Resource, literal_prefix, matches};

@@ -19,6 +19,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use form::Form;
 use std::error::Error;
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The most bytes of a page or of another successful answer.
 const LONGEST_ANSWER: u64 = 32 * 1024 * 1024;
@@ -43,31 +45,42 @@ pub(super) fn fault<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a AnswerFa
     std::iter::successors(Some(error), |error| (*error).source()).find_map(|error| error.downcast_ref())
 }
 
+/// The turn to read a large body, which the clients of all services share.
+pub(super) type LargeBodies = Arc<Mutex<()>>;
+
 /// A client that checks each answer.
-pub(super) fn checked(inner: SharedHttpClient) -> SharedHttpClient {
-    SharedHttpClient::new(Checked(inner))
+pub(super) fn checked(inner: SharedHttpClient, turn: &LargeBodies) -> SharedHttpClient {
+    SharedHttpClient::new(Checked { inner, turn: Arc::clone(turn) })
 }
 
 #[derive(Debug)]
-struct Checked(SharedHttpClient);
+struct Checked {
+    inner: SharedHttpClient,
+    turn: LargeBodies,
+}
 
 impl HttpClient for Checked {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(CheckedConnector(self.0.http_connector(settings, components)))
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(CheckedConnector { inner, turn: Arc::clone(&self.turn) })
     }
 }
 
 #[derive(Debug)]
-struct CheckedConnector(SharedHttpConnector);
+struct CheckedConnector {
+    inner: SharedHttpConnector,
+    turn: LargeBodies,
+}
 
 impl HttpConnector for CheckedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         // The query protocol of STS has no such header; its answers are XML, which `sts.rs` judges.
         let form = request.headers().get("x-amz-target").map(Form::of);
-        let answer = self.0.call(request);
+        let (answer, turn) = (self.inner.call(request), Arc::clone(&self.turn));
         HttpConnectorFuture::new(async move {
             let mut response = answer.await?;
-            let body = read(&mut response, form).await.map_err(|fault| ConnectorError::other(fault.into(), None))?;
+            let body =
+                read(&mut response, form, &turn).await.map_err(|fault| ConnectorError::other(fault.into(), None))?;
             *response.body_mut() = SdkBody::from(body);
             Ok(response)
         })
@@ -75,10 +88,10 @@ impl HttpConnector for CheckedConnector {
 }
 
 /// The body of an answer, checked.
-async fn read(response: &mut HttpResponse, form: Option<Form>) -> Result<Vec<u8>, AnswerFault> {
+async fn read(response: &mut HttpResponse, form: Option<Form>, turn: &Mutex<()>) -> Result<Vec<u8>, AnswerFault> {
     let is_success = response.status().is_success();
     let limit = if is_success { LONGEST_ANSWER } else { LONGEST_ERROR };
-    let body = match http::whole(response, limit).await {
+    let body = match http::whole(response, limit, turn).await {
         Ok(body) => body,
         Err(BodyError::Broken(error)) => return Err(AnswerFault::BrokeOff(crate::aws::innermost(error.as_ref()))),
         // Without a body the status alone decides what the error means.

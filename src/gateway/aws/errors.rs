@@ -4,12 +4,12 @@
 //! Promise: judged by AWS's error code first, by the HTTP status where there is no code; an answer that we do not
 //! understand is an error, never an absence.
 
+use super::answer::{self, AnswerFault};
 use crate::aws::{self, AwsSettings, CredentialFault, ErrorClass};
 use crate::gateway::{Change, GatewayError, Listing, Single, Target, operation_words};
+use crate::model::excerpt;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use super::answer::{self, AnswerFault};
-use crate::model::excerpt;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::Value;
 use std::error::Error;
@@ -162,11 +162,17 @@ impl Ask {
     fn answered(&self, meta: &aws_smithy_types::error::ErrorMetadata, raw: &HttpResponse) -> GatewayError {
         let status = raw.status().as_u16();
         let body: Value = raw.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
-        let code = meta.code().map_or_else(|| format!("HTTP {status}"), |code| excerpt(code, LONGEST_CODE));
+        // The SDK drops the code of an error whose other members it cannot read.
+        let known = meta.code().or_else(|| body["__type"].as_str().map(plain_code)).filter(|code| !code.is_empty());
+        let code = known.map_or_else(|| format!("HTTP {status}"), |code| excerpt(code, LONGEST_CODE));
         let reason = meta.message().filter(|text| !text.is_empty());
-        let detail = reason.map_or_else(|| "AWS gave no reason".to_owned(), |text| excerpt(text, LONGEST_TEXT));
+        let reason = reason.map(|text| excerpt(text, LONGEST_TEXT));
+        let detail = reason.unwrap_or_else(|| match known {
+            Some(_) => "AWS gave no reason".to_owned(),
+            None => format!("HTTP {status} and no AWS error: a proxy or another server may have answered"),
+        });
         let operation = self.operation.clone();
-        match ErrorClass::of(meta.code(), status) {
+        match ErrorClass::of(known, status) {
             ErrorClass::Throttled => {
                 let header = raw.headers().get("retry-after").and_then(|value| value.trim().parse::<u64>().ok());
                 let seconds = body.get("RetryAfterSeconds").and_then(Value::as_u64).or(header);
@@ -193,16 +199,13 @@ impl Ask {
             ErrorClass::Denied => GatewayError::AccessDenied { operation, account: self.account.clone(), detail },
             ErrorClass::NotFound => GatewayError::NotFound { what: self.what.clone() },
             ErrorClass::Unavailable => {
-                let why = match meta.code() {
+                let why = match known {
                     Some(_) => format!("the service failed with {code} (HTTP {status}): {detail}"),
                     None => format!("the service failed with HTTP {status} and no AWS error"),
                 };
                 self.unreachable(why, true)
             }
-            ErrorClass::NotAws => {
-                let why = format!("HTTP {status} and no AWS error: a proxy or another server may have answered");
-                self.unreachable(why, true)
-            }
+            ErrorClass::NotAws => self.unreachable(detail, true),
             ErrorClass::Conflict if self.conditional && body["Reason"] == "CONCURRENT_MODIFICATION" => {
                 GatewayError::ChangedMeanwhile { what: self.what.clone(), differences: Vec::new() }
             }
@@ -319,6 +322,12 @@ fn is_unconnected(error: &(dyn Error + 'static)) -> bool {
 fn request_id(meta: &aws_smithy_types::error::ErrorMetadata, raw: &HttpResponse) -> Option<String> {
     let header = ["x-amzn-requestid", "x-amz-request-id"].iter().find_map(|name| raw.headers().get(*name));
     header.or_else(|| meta.extra("aws_request_id")).map(|id| excerpt(id, LONGEST_CODE))
+}
+
+/// `com.amazonaws#ThrottlingException` is `ThrottlingException`.
+fn plain_code(code: &str) -> &str {
+    let code = code.rsplit('#').next().unwrap_or(code);
+    code.split(':').next().unwrap_or(code)
 }
 
 /// Better words for codes that people meet and AWS explains badly.

@@ -8,6 +8,14 @@ use crate::model::excerpt;
 use serde_json::Value;
 use std::collections::HashSet;
 
+/// The longest id; the longest of AWS's are ARNs of up to 1224 bytes.
+const LONGEST_ID: usize = 2048;
+
+/// Whether a text can be the id of something that a change created.
+pub(super) fn is_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len())
+}
+
 /// Refuses a page with an entry that lacks its id, has one that another entry has, or belongs to something else.
 pub(super) fn page(page: Page, listing: &Listing, target: Option<&Target>, ask: &Ask) -> Result<Page, GatewayError> {
     let mut seen = HashSet::new();
@@ -17,6 +25,11 @@ pub(super) fn page(page: Page, listing: &Listing, target: Option<&Target>, ask: 
             let names = if names.is_empty() { "text" } else { &names };
             return Err(ask.bad_answer(format!("entry {} of a page has no {names}", index + 1)));
         };
+        if id.iter().any(|part| part.len() > LONGEST_ID) {
+            return Err(
+                ask.bad_answer(format!("entry {} of a page has an id of more than {LONGEST_ID} bytes", index + 1))
+            );
+        }
         if !seen.insert(id) {
             return Err(ask.bad_answer(format!("entry {} of a page repeats the id of another entry", index + 1)));
         }
@@ -31,12 +44,7 @@ pub(super) fn page(page: Page, listing: &Listing, target: Option<&Target>, ask: 
 }
 
 /// Refuses the description of something else.
-pub(super) fn single(
-    found: Value,
-    single: &Single,
-    target: Option<&Target>,
-    ask: &Ask,
-) -> Result<Value, GatewayError> {
+pub(super) fn single(found: Value, single: &Single, target: Option<&Target>, ask: &Ask) -> Result<Value, GatewayError> {
     let store = ("IdentityStoreId", target.map_or("", |target| target.identity_store.as_str()));
     let asked: &[(&str, &str)] = match single {
         Single::User(id) => &[("UserId", id), store],
@@ -61,8 +69,10 @@ pub(super) fn single(
         Single::InlinePolicy(_) | Single::PermissionsBoundary(_) => &[],
     };
     for name in needed {
-        if found[*name].as_str().is_none_or(str::is_empty) {
-            return Err(ask.lacking(name));
+        match found[*name].as_str().map_or(0, str::len) {
+            0 => return Err(ask.lacking(name)),
+            length if length > LONGEST_ID => return Err(ask.bad_answer(format!("its {name} has {length} bytes"))),
+            _ => {}
         }
     }
     asked.iter().try_for_each(|(name, asked)| belongs(&found[*name], name, asked, ask))?;

@@ -36,6 +36,7 @@ pub struct Aws {
     sso_admin: OnceCell<aws_sdk_ssoadmin::Client>,
     organizations: OnceCell<aws_sdk_organizations::Client>,
     sts: OnceCell<aws_sdk_sts::Client>,
+    large_bodies: answer::LargeBodies,
 }
 
 impl Aws {
@@ -48,6 +49,7 @@ impl Aws {
             sso_admin: OnceCell::new(),
             organizations: OnceCell::new(),
             sts: OnceCell::new(),
+            large_bodies: answer::LargeBodies::default(),
         }
     }
 
@@ -66,7 +68,7 @@ impl Aws {
 
     async fn config(&self, service: Service) -> Result<SdkConfig, GatewayError> {
         let config = self.access().await?.config(service);
-        let client = config.http_client().map(answer::checked);
+        let client = config.http_client().map(|client| answer::checked(client, &self.large_bodies));
         let mut builder = config.into_builder();
         builder.set_http_client(client);
         Ok(builder.build())

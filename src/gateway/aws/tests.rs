@@ -127,8 +127,7 @@ async fn groups_memberships_and_names_of_the_identity_store() {
                        "ExternalIds": [{"Issuer": "i", "Id": "1"}]});
     assert_eq!(page(json!({"Groups": [group]}), Listing::Groups).await.0.items, std::slice::from_ref(&group));
     assert_eq!(fetch(group.clone(), Single::Group("g-1".into())).await.0, group);
-    let member =
-        json!({"IdentityStoreId": "d-1234567890", "MembershipId": "m-1", "GroupId": "g-1", "MemberId": {"UserId": "u-1"}});
+    let member = json!({"IdentityStoreId": "d-1234567890", "MembershipId": "m-1", "GroupId": "g-1", "MemberId": {"UserId": "u-1"}});
     let rows = json!({"GroupMemberships": [member]});
     let (answer, sent) = page(rows.clone(), Listing::GroupMemberships("g-1".into())).await;
     assert_eq!((&answer.items[0], &sent["GroupId"]), (&member, &json!("g-1")));
@@ -140,7 +139,8 @@ async fn groups_memberships_and_names_of_the_identity_store() {
     let by = json!({"UniqueAttribute": {"AttributePath": "userName", "AttributeValue": "ada"}});
     assert_eq!(sent["AlternateIdentifier"], by);
     let (found, sent) =
-        fetch(json!({"GroupId": "g-1", "IdentityStoreId": "d-1234567890"}), Single::GroupIdByName("admins".into())).await;
+        fetch(json!({"GroupId": "g-1", "IdentityStoreId": "d-1234567890"}), Single::GroupIdByName("admins".into()))
+            .await;
     assert_eq!(found["GroupId"], "g-1");
     assert_eq!(sent["AlternateIdentifier"]["UniqueAttribute"]["AttributePath"], "displayName");
 }

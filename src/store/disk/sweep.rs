@@ -213,7 +213,7 @@ fn shrink(connection: &Connection, pages: i64) -> Result<(), StatementError> {
     let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
     let mut left = free()?;
     while left > 0 {
-        connection.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
+        sqlite::give_back(connection, pages)?;
         let now = free()?;
         if now >= left {
             break;

@@ -38,20 +38,35 @@ fn an_archive_that_is_none_or_never_ends_is_refused_at_its_first_fault() {
         ("a first line of 1 MB", [vec![b' '; 1_000_000], b"\n".to_vec()].concat(), 2, "its first line is no manifest"),
         ("an object that is no manifest", b"{}\n".to_vec(), 2, "its first line is no manifest"),
         ("another schema", first.replace("\"schema\":", "\"schema\":9").into_bytes(), 2, "with entries of schema 9"),
-        ("escapes in the manifest", first.replace("\"schema\":", "\"schema\":9").replace("\"by\":\"", "\"by\":\"\\u001b[2J").into(), 2, "\\u{1b}[2J"),
+        (
+            "escapes in the manifest",
+            first.replace("\"schema\":", "\"schema\":9").replace("\"by\":\"", "\"by\":\"\\u001b[2J").into(),
+            2,
+            "\\u{1b}[2J",
+        ),
         ("only a manifest", with(""), 12, "it is cut short"),
         ("a line of 2 MB", with(&" ".repeat(2_000_000)), 12, "a line of more than 1 MB"),
         ("a line that is no entry", with("{\"a\":1}\n"), 12, "what follows entry 0 is no entry"),
         ("two manifests", with(&first), 12, "what follows entry 0 is no entry"),
         ("a wrong checksum", with(end), 12, "its checksum does not match"),
         ("an entry of 2^60 bytes", with(&entry("a:b:c", 1 << 60, "1")), 12, "larger than 1 GB"),
-        ("frames of 2^63 bytes", with(&entry("a:b:c", 1, "9223372036854775807,9223372036854775807")), 12, "larger than 1 GB"),
+        (
+            "frames of 2^63 bytes",
+            with(&entry("a:b:c", 1, "9223372036854775807,9223372036854775807")),
+            12,
+            "larger than 1 GB",
+        ),
         ("a frame that is too long", with(&entry("a:b:c", 1, "1000000")), 12, "a frame of a:b:c is too long"),
         ("a frame that is missing", with(&entry("a:b:c", 1, "500000")), 12, "it is cut short"),
         ("a negative length", with(&entry("a:b:c", 1, "-1")), 12, "is no entry"),
         ("a frame of nothing", with(&format!("{}x", entry("a:b:c", 1, "1"))), 12, "does not match its checksums"),
         ("escapes in a key", with(&format!("{}x", entry("\\u001b[2J", 1, "1"))), 12, "\\u{1b}[2J"),
-        ("100,000 frames of one byte", with(&format!("{}{}", entry("a:b:c", 9, &["1"; 100_000].join(",")), "x".repeat(100_000))), 12, "does not match"),
+        (
+            "100,000 frames of one byte",
+            with(&format!("{}{}", entry("a:b:c", 9, &["1"; 100_000].join(",")), "x".repeat(100_000))),
+            12,
+            "does not match",
+        ),
     ];
     for (name, bytes, exit, message) in rows {
         let file = home.path().join("archive");
@@ -88,7 +103,8 @@ fn an_endless_stream_is_refused_at_its_first_line() {
     Ran::of("import - </dev/zero".into(), &command.output().unwrap()).code(2).stderr_has("first line is no manifest");
     // A manifest, then no end.
     let first = manifest(&home);
-    let mut child = home.command("--sandbox cache import -").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        home.command("--sandbox cache import -").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let mut written = stdin.write(first.as_bytes()).unwrap();
     while let Ok(more) = stdin.write(&[b' '; 65_536]) {

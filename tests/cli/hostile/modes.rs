@@ -24,6 +24,9 @@ pub(super) const OPERATIONS: &[&str] = &[
     "CreateUser",
 ];
 
+/// The mode whose answer is as large as one may be.
+pub(super) const LARGEST: &str = "30 MiB of users, which is allowed";
+
 /// A mode, by the kind of attack.
 pub(super) struct Mode {
     pub(super) class: &'static str,
@@ -71,12 +74,22 @@ fn raw(class: &'static str, name: &'static str, exit: i32, message: &'static str
 }
 
 /// An error document.
-fn error(name: &'static str, exit: i32, message: &'static str, status: u16, headers: &str, body: impl AsRef<[u8]>) -> Mode {
+fn error(
+    name: &'static str,
+    exit: i32,
+    message: &'static str,
+    status: u16,
+    headers: &str,
+    body: impl AsRef<[u8]>,
+) -> Mode {
     mode("error document", name, exit, message, Act::answer(status, headers, body))
 }
 
 pub(super) fn all() -> Vec<Mode> {
-    [bodies(), lengths(), shapes(), answers(), tokens(), connections(), heads(), errors()].into_iter().flatten().collect()
+    [bodies(), lengths(), shapes(), answers(), tokens(), connections(), heads(), errors()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 const MIB: usize = 1024 * 1024;
@@ -97,21 +110,33 @@ fn bodies() -> Vec<Mode> {
             "size",
             "endless in chunks",
             13,
-            "it is longer than 32.0 MB",
+            "it is longer than 32 MiB",
             Act::Endless(format!("{open}transfer-encoding: chunked\r\n\r\n").into(), chunk),
         ),
         mode(
             "size",
             "endless until the close",
             13,
-            "it is longer than 32.0 MB",
+            "it is longer than 32 MiB",
             Act::Endless(format!("{open}\r\n{{\"Users\": [").into(), vec![b' '; 65_536]),
         ),
-        mode("size", "33 MiB", 13, "it is longer than 32.0 MB", Act::answer(200, "", vec![b' '; 33 * MIB])),
-        mode("size", "33 MiB of users", 13, "it is longer than 32.0 MB", Act::answer(200, "", long(33 * MIB))),
-        mode("size", "30 MiB of users, which is allowed", 0, "", Act::answer(200, "", long(30 * MIB))),
-        mode("encoding", "gzip", 13, "`gzip`, which was not requested", Act::answer(200, "content-encoding: gzip\r\n", &gzip)),
-        mode("encoding", "brotli", 13, "`br`, which was not requested", Act::answer(200, "content-encoding: br\r\n", &gzip)),
+        mode("size", "33 MiB", 13, "it is longer than 32 MiB", Act::answer(200, "", vec![b' '; 33 * MIB])),
+        mode("size", "33 MiB of users", 13, "it is longer than 32 MiB", Act::answer(200, "", long(33 * MIB))),
+        mode("size", LARGEST, 0, "", Act::answer(200, "", long(30 * MIB))),
+        mode(
+            "encoding",
+            "gzip",
+            13,
+            "`gzip`, which was not requested",
+            Act::answer(200, "content-encoding: gzip\r\n", &gzip),
+        ),
+        mode(
+            "encoding",
+            "brotli",
+            13,
+            "`br`, which was not requested",
+            Act::answer(200, "content-encoding: br\r\n", &gzip),
+        ),
         body("gzip without a header", "it is not JSON", &gzip),
         body("zero bytes", "it is not JSON", [0; 1000]),
         body("a byte order mark", "it is not JSON", format!("\u{feff}{}", users(1, None))),
@@ -133,7 +158,7 @@ fn lengths() -> Vec<Mode> {
         raw(lengths, "negative", 13, "identitystore ListUsers", of("-1")),
         raw(lengths, "not a number", 13, "identitystore ListUsers", of("many")),
         raw(lengths, "2^64", 13, "identitystore ListUsers", of("18446744073709551616")),
-        raw(lengths, "2^63", 13, "it is longer than 32.0 MB", of("9223372036854775808")),
+        raw(lengths, "2^63", 13, "it is longer than 32 MiB", of("9223372036854775808")),
         raw(lengths, "given twice, differently", 13, "identitystore ListUsers", of("1\r\ncontent-length: 2")),
         raw(lengths, "chunk of no size", 13, "the answer broke off", chunked("xyz\r\n{}\r\n0\r\n\r\n")),
         raw(lengths, "chunk of 2^64 bytes", 13, "the answer broke off", chunked("fffffffffffffffff\r\n{}")),
@@ -158,10 +183,22 @@ fn shapes() -> Vec<Mode> {
         body("an entry without an id", "entry 1 of a page has no UserId", r#"{"Users": [{"UserName": "a"}]}"#),
         body("an entry with an empty id", "entry 1 of a page has no UserId", r#"{"Users": [{"UserId": ""}]}"#),
         body("one id twice", "repeats the id of another", r#"{"Users": [{"UserId": "u"}, {"UserId": "u"}]}"#),
-        body("a user of another store", "its IdentityStoreId is `d-2`", r#"{"Users": [{"UserId": "u", "IdentityStoreId": "d-2"}]}"#),
+        body(
+            "a user of another store",
+            "its IdentityStoreId is `d-2`",
+            r#"{"Users": [{"UserId": "u", "IdentityStoreId": "d-2"}]}"#,
+        ),
         body("10,001 entries", "has 10001 entries", users(10_001, None)),
-        body("10 million entries", "more than 200000 values", format!("{{\"Users\": [{}{{}}]}}", "{},".repeat(10_000_000))),
-        body("16 million numbers", "more than 200000 values", format!("{{\"X\": [{}0], \"Users\": []}}", "0,".repeat(16_000_000))),
+        body(
+            "10 million entries",
+            "more than 200000 values",
+            format!("{{\"Users\": [{}{{}}]}}", "{},".repeat(10_000_000)),
+        ),
+        body(
+            "16 million numbers",
+            "more than 200000 values",
+            format!("{{\"X\": [{}0], \"Users\": []}}", "0,".repeat(16_000_000)),
+        ),
     ]
 }
 
@@ -173,11 +210,16 @@ fn answers() -> Vec<Mode> {
         ("an empty object", 200, "{}", "it has no Users"),
         ("null", 200, "null", "null"),
         ("null for the list", 200, r#"{"Users": null}"#, "its Users is null"),
-        ("an error type in a success", 200, r#"{"__type": "ThrottlingException", "Users": []}"#, "`ThrottlingException`"),
+        (
+            "an error type in a success",
+            200,
+            r#"{"__type": "ThrottlingException", "Users": []}"#,
+            "`ThrottlingException`",
+        ),
     ];
-    let alone = rows.iter().map(|(name, status, text, message)| {
-        mode("no answer", name, 13, message, Act::answer(*status, "", text))
-    });
+    let alone = rows
+        .iter()
+        .map(|(name, status, text, message)| mode("no answer", name, 13, message, Act::answer(*status, "", text)));
     let later = rows.iter().map(|(name, status, text, message)| second(name, message, Act::answer(*status, "", text)));
     alone.chain(later).collect()
 }
@@ -235,7 +277,13 @@ fn heads() -> Vec<Mode> {
         raw(class, "status 0", 13, "ListUsers", "HTTP/1.1 000 Odd\r\ncontent-length: 0\r\n\r\n"),
         raw(class, "no HTTP", 13, "ListUsers", "SSH-2.0-OpenSSH_9.9\r\n"),
         raw(class, "HTTP/2", 13, "ListUsers", b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"),
-        raw(class, "random bytes", 13, "ListUsers", (0..10_000_u32).map(|n| n.to_le_bytes()[n as usize % 2]).collect::<Vec<_>>()),
+        raw(
+            class,
+            "random bytes",
+            13,
+            "ListUsers",
+            (0..10_000_u32).map(|n| n.to_le_bytes()[n as usize % 2]).collect::<Vec<_>>(),
+        ),
         raw(class, "a header without a colon", 13, "ListUsers", format!("{OK}nonsense\r\n\r\n{page}")),
         raw(class, "an escape in a header", 13, "ListUsers", format!("{OK}x-amzn-requestid: \u{1b}[31m\r\n\r\n")),
         raw(
@@ -243,7 +291,11 @@ fn heads() -> Vec<Mode> {
             "three interim answers, then the answer",
             0,
             "",
-            format!("{}{OK}content-length: {}\r\nconnection: close\r\n\r\n{page}", "HTTP/1.1 100 Continue\r\n\r\n".repeat(3), page.len()),
+            format!(
+                "{}{OK}content-length: {}\r\nconnection: close\r\n\r\n{page}",
+                "HTTP/1.1 100 Continue\r\n\r\n".repeat(3),
+                page.len()
+            ),
         ),
         mode(
             class,
@@ -252,7 +304,13 @@ fn heads() -> Vec<Mode> {
             "ListUsers",
             Act::Endless(Vec::new(), b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()),
         ),
-        raw(class, "another protocol", 13, "ListUsers", "HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n"),
+        raw(
+            class,
+            "another protocol",
+            13,
+            "ListUsers",
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n",
+        ),
         mode(class, "a clock ten years ahead", 0, "", with("date: Tue, 30 Nov 2036 10:00:00 GMT\r\n")),
         mode(class, "a date of the year 9999", 0, "", with("date: Fri, 31 Dec 9999 23:59:59 GMT\r\n")),
         mode(class, "a date that is none", 0, "", with("date: -99999999999999999999\r\n")),
@@ -287,7 +345,14 @@ fn errors() -> Vec<Mode> {
             Act::Endless(b"HTTP/1.1 500 Bad\r\ncontent-length: 200000000\r\n\r\n".to_vec(), vec![b'x'; 65_536]),
         ),
         error("a message of 500 KB", 4, "more bytes)", 400, "", named("AccessDeniedException", &"x".repeat(500_000))),
-        error("a message of 10 MB", 13, "HTTP 400 and no AWS error", 400, "", named("AccessDeniedException", &"x".repeat(10 * MIB))),
+        error(
+            "a message of 10 MB",
+            13,
+            "HTTP 400 and no AWS error",
+            400,
+            "",
+            named("AccessDeniedException", &"x".repeat(10 * MIB)),
+        ),
         error("a code of 500 KB", 1, "more bytes)", 400, "", named(&"Odd".repeat(170_000), "x")),
         error("a code that nobody knows", 1, "OddException: why", 400, "", named("OddException", "why")),
         error("a code that is a number", 13, "HTTP 400", 400, "", r#"{"__type": 7}"#),

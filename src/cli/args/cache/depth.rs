@@ -86,7 +86,7 @@ pub struct ExportArgs {
         awsideman cache import cache.awsideman --dry-run"
 )]
 pub struct ImportArgs {
-    /// The file, or `-`
+    /// The regular file, or `-` for stdin
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Say what would be done, and do nothing

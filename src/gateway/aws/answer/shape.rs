@@ -75,7 +75,8 @@ impl<'de> Visitor<'de> for Top<'_> {
         let (mut found, mut names) = (Found::default(), HashSet::new());
         while let Some(name) = map.next_key::<String>()? {
             if name == "__type" {
-                found.error_type = Some(map.next_value::<&serde_json::value::RawValue>()?.get().trim_matches('"').to_owned());
+                found.error_type =
+                    Some(map.next_value::<&serde_json::value::RawValue>()?.get().trim_matches('"').to_owned());
                 continue;
             }
             let kind = map.next_value_seed(Each { left: &mut self.left, depth: 1 })?;

@@ -39,9 +39,8 @@ async fn an_empty_answer_to_a_read_is_unusable_and_names_what_was_wrong() {
         (200, r#"{"__type": "ThrottlingException"}"#, "a success with the error type `ThrottlingException`"),
     ];
     for (status, body, message) in rows {
-        let server = Server::answering(move |operation| {
-            Answer::Whole(*status, "", body.replace("MEMBER", member(operation)))
-        });
+        let server =
+            Server::answering(move |operation| Answer::Whole(*status, "", body.replace("MEMBER", member(operation))));
         let aws = aws(&server.url);
         let (listings, singles) = samples();
         for listing in &listings {
@@ -153,7 +152,7 @@ async fn a_page_of_more_values_levels_or_bytes_than_aws_sends_is_unusable() {
         (many, "one page of it has 10001 entries"),
         (values, "more than 200000 values"),
         (token, "its NextToken has 1048576 bytes"),
-        (format!(r#"{{"Users": []}}{}"#, " ".repeat(32 * 1024 * 1024)), "it is longer than 32.0 MB"),
+        (format!(r#"{{"Users": []}}{}"#, " ".repeat(32 * 1024 * 1024)), "it is longer than 32 MiB"),
     ];
     for (body, message) in rows {
         let server = Server::answering(move |_| Answer::Whole(200, "", body.clone()));

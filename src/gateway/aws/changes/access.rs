@@ -4,6 +4,7 @@
 //! operation; what AWS goes on with answers with its status object.
 
 use crate::gateway::aws::errors::Ask;
+use crate::gateway::aws::identity::is_id;
 use crate::gateway::aws::{ssoadmin, status};
 use crate::gateway::{GatewayError, Grant, PrincipalKind, SetFields};
 use aws_sdk_ssoadmin::Client;
@@ -20,7 +21,7 @@ pub(super) async fn create(
     let call = client.create_permission_set().instance_arn(instance).name(name);
     let call = call.set_description(fields.description.clone()).set_relay_state(fields.relay_state.clone());
     let answer = ask.answer(call.set_session_duration(fields.session_duration.clone()).send().await)?;
-    let made = answer.permission_set.as_ref().filter(|made| made.permission_set_arn.is_some());
+    let made = answer.permission_set.as_ref().filter(|made| made.permission_set_arn.as_deref().is_some_and(is_id));
     made.map(ssoadmin::described).ok_or_else(|| ask.lacking("PermissionSetArn"))
 }
 

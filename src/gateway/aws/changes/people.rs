@@ -5,6 +5,7 @@
 
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::fields::Fields;
+use crate::gateway::aws::identity::is_id;
 use crate::gateway::{Attribute, GatewayError, NewUser};
 use aws_sdk_identitystore::Client;
 use aws_sdk_identitystore::types::{AttributeOperation, Email, MemberId, Name};
@@ -29,7 +30,7 @@ pub(super) async fn create_user(
     let call = client.create_user().identity_store_id(store).user_name(&user.user_name);
     let call = call.display_name(&user.display_name).name(name).set_emails(email);
     let answer = ask.answer(call.send().await)?;
-    if answer.user_id.is_empty() {
+    if !is_id(&answer.user_id) {
         return Err(ask.lacking("UserId"));
     }
     Ok(Fields::new()
@@ -67,7 +68,7 @@ pub(super) async fn create_group(
 ) -> Result<Value, GatewayError> {
     let call = client.create_group().identity_store_id(store).display_name(name);
     let answer = ask.answer(call.set_description(description.map(str::to_owned)).send().await)?;
-    if answer.group_id.is_empty() {
+    if !is_id(&answer.group_id) {
         return Err(ask.lacking("GroupId"));
     }
     Ok(Fields::new()
@@ -105,7 +106,7 @@ pub(super) async fn add_member(
 ) -> Result<Value, GatewayError> {
     let call = client.create_group_membership().identity_store_id(store).group_id(group);
     let answer = ask.answer(call.member_id(MemberId::UserId(user.to_owned())).send().await)?;
-    if answer.membership_id.is_empty() {
+    if !is_id(&answer.membership_id) {
         return Err(ask.lacking("MembershipId"));
     }
     Ok(Fields::new()
