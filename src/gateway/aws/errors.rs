@@ -105,7 +105,7 @@ impl Ask {
 
     /// A successful answer lacks a part that it must have.
     pub(super) fn lacking(&self, part: &str) -> GatewayError {
-        self.bad_answer(format!("it has no {part}"))
+        self.bad_answer(&format!("it has no {part}"))
     }
 
     /// The request cannot be built.
@@ -133,28 +133,28 @@ impl Ask {
             return no_credentials(fault, self.profile.as_deref());
         }
         match answer::fault(error) {
-            Some(AnswerFault::BrokeOff(why)) => return self.unreachable(format!("the answer broke off: {why}"), true),
-            Some(AnswerFault::Unusable(why)) => return self.bad_answer(why.clone()),
+            Some(AnswerFault::BrokeOff(why)) => return self.unreachable(&format!("the answer broke off: {why}"), true),
+            Some(AnswerFault::Unusable(why)) => return self.bad_answer(why),
             None => {}
         }
         match error {
             // A success that cannot be parsed comes as an error of the service without a code.
             SdkError::ServiceError(service) if service.raw().status().is_success() => {
-                self.unparsed(aws::innermost(error), service.raw())
+                self.unparsed(&aws::innermost(error), service.raw())
             }
             SdkError::ServiceError(service) => self.answered(service.err().meta(), service.raw()),
             SdkError::ResponseError(response) => self.undecoded(error, response.raw()),
             SdkError::TimeoutError(_) => {
                 let text = aws::innermost(error).replace(" (all attempts including retries)", "");
-                self.unreachable(format!("no answer in time ({text})"), true)
+                self.unreachable(&format!("no answer in time ({text})"), true)
             }
             SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                self.unreachable(aws::innermost(error), !is_unconnected(error))
+                self.unreachable(&aws::innermost(error), !is_unconnected(error))
             }
             // The configuration (a region, an endpoint) is judged when a request is built, and comes out here too.
             _ => match aws::innermost(error) {
                 text if mentions_configuration(&text) => misconfigured(text),
-                text => self.unreachable(text, !is_unconnected(error)),
+                text => self.unreachable(&text, !is_unconnected(error)),
             },
         }
     }
@@ -203,9 +203,9 @@ impl Ask {
                     Some(_) => format!("the service failed with {code} (HTTP {status}): {detail}"),
                     None => format!("the service failed with HTTP {status} and no AWS error"),
                 };
-                self.unreachable(why, true)
+                self.unreachable(&why, true)
             }
-            ErrorClass::NotAws => self.unreachable(detail, true),
+            ErrorClass::NotAws => self.unreachable(&detail, true),
             ErrorClass::Conflict if self.conditional && body["Reason"] == "CONCURRENT_MODIFICATION" => {
                 GatewayError::ChangedMeanwhile { what: self.what.clone(), differences: Vec::new() }
             }
@@ -231,33 +231,33 @@ impl Ask {
             return GatewayError::Throttled { operation: self.operation.clone(), attempts: 1, retry_after_ms: None };
         }
         if status >= 500 {
-            return self.unreachable(format!("the service failed with HTTP {status} and no AWS error"), true);
+            return self.unreachable(&format!("the service failed with HTTP {status} and no AWS error"), true);
         }
         let why = aws::innermost(error);
         // The body is only in memory once it was read whole: without it, the connection broke.
         if raw.body().bytes().is_none() {
-            return self.unreachable(format!("the answer broke off: {why}"), true);
+            return self.unreachable(&format!("the answer broke off: {why}"), true);
         }
-        self.unparsed(format!("HTTP {status}: {why}"), raw)
+        self.unparsed(&format!("HTTP {status}: {why}"), raw)
     }
 
     /// The answer is not as it must be: something on the way cut it off, or it never was.
-    fn unparsed(&self, why: String, raw: &HttpResponse) -> GatewayError {
+    fn unparsed(&self, why: &str, raw: &HttpResponse) -> GatewayError {
         let read = raw.body().bytes().map(serde_json::from_slice::<serde::de::IgnoredAny>);
         if matches!(read, Some(Err(error)) if error.is_eof()) {
-            return self.unreachable(format!("the answer broke off: {why}"), true);
+            return self.unreachable(&format!("the answer broke off: {why}"), true);
         }
         self.bad_answer(why)
     }
 
     /// `sent` says whether AWS may have had the request.
-    fn unreachable(&self, detail: String, sent: bool) -> GatewayError {
-        GatewayError::Unreachable { operation: self.operation.clone(), detail: excerpt(&detail, LONGEST_TEXT), sent }
+    fn unreachable(&self, detail: &str, sent: bool) -> GatewayError {
+        GatewayError::Unreachable { operation: self.operation.clone(), detail: excerpt(detail, LONGEST_TEXT), sent }
     }
 
     /// The answer is not one that AWS gives.
-    pub(super) fn bad_answer(&self, detail: String) -> GatewayError {
-        GatewayError::BadAnswer { operation: self.operation.clone(), detail: excerpt(&detail, LONGEST_TEXT) }
+    pub(super) fn bad_answer(&self, detail: &str) -> GatewayError {
+        GatewayError::BadAnswer { operation: self.operation.clone(), detail: excerpt(detail, LONGEST_TEXT) }
     }
 }
 

@@ -23,15 +23,15 @@ pub(super) fn page(page: Page, listing: &Listing, target: Option<&Target>, ask: 
         let Some(id) = listing.identity(item) else {
             let names = listing.id_members().join(", ");
             let names = if names.is_empty() { "text" } else { &names };
-            return Err(ask.bad_answer(format!("entry {} of a page has no {names}", index + 1)));
+            return Err(ask.bad_answer(&format!("entry {} of a page has no {names}", index + 1)));
         };
         if id.iter().any(|part| part.len() > LONGEST_ID) {
             return Err(
-                ask.bad_answer(format!("entry {} of a page has an id of more than {LONGEST_ID} bytes", index + 1))
+                ask.bad_answer(&format!("entry {} of a page has an id of more than {LONGEST_ID} bytes", index + 1))
             );
         }
         if !seen.insert(id) {
-            return Err(ask.bad_answer(format!("entry {} of a page repeats the id of another entry", index + 1)));
+            return Err(ask.bad_answer(&format!("entry {} of a page repeats the id of another entry", index + 1)));
         }
         for (name, asked) in questions(listing, target) {
             belongs(&item[name], name, asked, ask)?;
@@ -71,7 +71,7 @@ pub(super) fn single(found: Value, single: &Single, target: Option<&Target>, ask
     for name in needed {
         match found[*name].as_str().map_or(0, str::len) {
             0 => return Err(ask.lacking(name)),
-            length if length > LONGEST_ID => return Err(ask.bad_answer(format!("its {name} has {length} bytes"))),
+            length if length > LONGEST_ID => return Err(ask.bad_answer(&format!("its {name} has {length} bytes"))),
             _ => {}
         }
     }
@@ -96,7 +96,7 @@ fn questions<'a>(listing: &'a Listing, target: Option<&'a Target>) -> Vec<(&'sta
 fn belongs(found: &Value, name: &str, asked: &str, ask: &Ask) -> Result<(), GatewayError> {
     match found.as_str() {
         Some(other) if !asked.is_empty() && !other.eq_ignore_ascii_case(asked) => {
-            Err(ask.bad_answer(format!("its {name} is `{}`, not `{}`", excerpt(other, 128), excerpt(asked, 128))))
+            Err(ask.bad_answer(&format!("its {name} is `{}`, not `{}`", excerpt(other, 128), excerpt(asked, 128))))
         }
         _ => Ok(()),
     }
