@@ -60,7 +60,11 @@ pub(super) fn victims<T: Copy>(candidates: Vec<Candidate<T>>, sweep: &Sweep) -> 
         // An entry that is dated in the future answers nothing until then, so it goes before the others.
         let is_ahead = |candidate: &Candidate<T>| clock::is_ahead(candidate.stored_at, sweep.now);
         rest.sort_by_key(|candidate| {
-            let used_at = if candidate.used_at > 0 { candidate.used_at.min(sweep.now) } else { candidate.stored_at };
+            let used_at = match candidate.used_at {
+                ..=0 => candidate.stored_at,
+                at if clock::is_ahead(at, sweep.now) => sweep.now,
+                at => at,
+            };
             (!is_ahead(candidate), !candidate.yields, used_at)
         });
         for candidate in rest {
