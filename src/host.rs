@@ -3,6 +3,12 @@
 //! Neighbours: `health/`, `cache status --memory-details`, `doctor` and the jobs are handed what they need of these.
 //! Promise: nothing here is called on the hit path; a fact that cannot be had is said to be so, never guessed.
 
+mod resources;
+
+pub use resources::{
+    check_for_runtime, fail_instead_of_ending_at_the_file_size_limit, file_size_limit, limit_hint, room_hint,
+};
+
 use crate::model::{NoZone, Zone};
 use crate::private::bounded;
 use std::ffi::OsString;

@@ -90,6 +90,25 @@ impl SqliteError {
         source.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
     }
 
+    /// Its file.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            SqliteError::Database { path, .. }
+            | SqliteError::Newer { path, .. }
+            | SqliteError::Older { path, .. }
+            | SqliteError::Lock { path, .. } => Some(path),
+            SqliteError::Private(PrivateError::Io { path, .. }) => Some(path),
+            SqliteError::Private(_) => None,
+        }
+    }
+
+    /// Whether the operating system refused a write for another reason than a full disk.
+    pub fn is_write_failure(&self) -> bool {
+        let SqliteError::Database { source, .. } = self else { return false };
+        let written = [rusqlite::ffi::SQLITE_IOERR_WRITE, rusqlite::ffi::SQLITE_IOERR_TRUNCATE];
+        source.sqlite_error().is_some_and(|error| written.contains(&error.extended_code))
+    }
+
     /// Whether this user may not write it.
     pub fn is_read_only(&self) -> bool {
         match self {

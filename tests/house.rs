@@ -30,6 +30,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("lettre", &["alerts/email.rs", "alerts/email/"]),
     ("idna", &["model/mailbox.rs"]),
     ("sysinfo", &["host.rs"]),
+    ("signal_hook", &["host/resources.rs"]),
     ("tokio_cron_scheduler", &["daemon/"]),
     ("hyper", &["daemon/connections.rs"]),
     ("hyper_util", &["daemon/connections.rs"]),

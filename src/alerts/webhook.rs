@@ -71,7 +71,8 @@ impl Transport for Hook {
         }
         let unreachable = |reason: String| AlertError::Webhook { reason, is_about_the_mail: false };
         // The sender runs on a thread of its own, where nothing else waits.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = crate::host::check_for_runtime(1)
+            .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build());
         let runtime = runtime.map_err(|error| unreachable(error.to_string()))?;
         let posted = runtime.block_on(self.poster.post(body, "application/json", self.timeout));
         let answer = posted.map_err(|fault| unreachable(self.hidden.excerpt(&fault.to_string())))?;

@@ -18,6 +18,8 @@ use crate::store::Sealed;
 use crate::store::{self, Breaker, BreakerSide, BreakerSnapshot, Fault, Memory, Near, Store, StoreError};
 use std::sync::{Arc, PoisonError};
 
+/// Free bytes from which on a store that a full disk stopped is tried again.
+const ROOM: u64 = 1024 * 1024;
 /// A log of this many bytes is folded by the command that let it grow: a few dozen pages.
 const LOG_WORTH_FOLDING: u64 = 256 * 1024;
 
@@ -96,7 +98,7 @@ impl App {
         self.store().inspect_err(|error| {
             if !error.is_harmless() {
                 let threshold = self.config().cache.breaker.failure_threshold;
-                let failed = mark(&before.failed(self.clock().now(), threshold));
+                let failed = mark(&before.failed(self.clock().now(), threshold, error.fault() == Fault::DiskFull));
                 *self.unopened.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
             }
         })
@@ -131,7 +133,7 @@ impl App {
         Opened {
             store: Arc::new(Memory::new(self.limit_bytes(), 0)),
             breaker: None,
-            failed: counts.then(|| mark(&self.mark_now().failed(now, threshold))),
+            failed: counts.then(|| mark(&self.mark_now().failed(now, threshold, error.fault() == Fault::DiskFull))),
             problem: Some(error.to_string()),
             fault: Some(error.fault()),
             is_damaged: error.is_damage(),
@@ -228,7 +230,17 @@ impl App {
     /// What other processes kept of it, or this one learned since, as it looks now.
     fn mark_now(&self) -> BreakerSnapshot {
         let recovery = self.config().cache.breaker.recovery_timeout;
-        snapshot(&self.known_mark()).at(self.clock().now(), recovery)
+        self.remembered_breaker().at(self.clock().now(), recovery)
+    }
+
+    /// What is remembered of the breaker. One that a full disk opened is due for its trial as soon as there is room.
+    fn remembered_breaker(&self) -> BreakerSnapshot {
+        let found = snapshot(&self.known_mark());
+        if !found.waits_for_room() {
+            return found;
+        }
+        let free = crate::host::free_space(self.cache_dir()).map_or(0, |space| space.free);
+        if free < ROOM { found } else { found.with_room() }
     }
 
     fn known_mark(&self) -> BreakerMark {
@@ -262,7 +274,7 @@ impl App {
             self.clock().clone(),
             settings.failure_threshold,
             settings.recovery_timeout,
-            snapshot(&self.known_mark()),
+            self.remembered_breaker(),
         ));
         let store: Arc<dyn Store> = match self.memory_tier {
             0 => breaker.clone(),
@@ -378,16 +390,18 @@ fn mark(snapshot: &BreakerSnapshot) -> BreakerMark {
         state: word(reads.state),
         failure_count: reads.failure_count,
         last_failure_time: reads.last_failure_time,
+        is_full: reads.is_full,
         writes: WritesMark {
             state: word(writes.state),
             failure_count: writes.failure_count,
             last_failure_time: writes.last_failure_time,
+            is_full: writes.is_full,
         },
     }
 }
 
 fn snapshot(mark: &BreakerMark) -> BreakerSnapshot {
-    let side = |state, failure_count, last_failure_time: Option<UnixMillis>| BreakerSide {
+    let side = |state, failure_count, last_failure_time: Option<UnixMillis>, is_full| BreakerSide {
         state: match state {
             BreakerState::Closed => store::BreakerState::Closed,
             BreakerState::Open => store::BreakerState::Open,
@@ -395,10 +409,11 @@ fn snapshot(mark: &BreakerMark) -> BreakerSnapshot {
         },
         failure_count,
         last_failure_time,
+        is_full,
     };
     let writes = &mark.writes;
     BreakerSnapshot {
-        reads: side(mark.state, mark.failure_count, mark.last_failure_time),
-        writes: side(writes.state, writes.failure_count, writes.last_failure_time),
+        reads: side(mark.state, mark.failure_count, mark.last_failure_time, mark.is_full),
+        writes: side(writes.state, writes.failure_count, writes.last_failure_time, writes.is_full),
     }
 }

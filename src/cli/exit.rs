@@ -191,6 +191,15 @@ impl Failure {
         }
     }
 
+    /// A runtime that cannot be made.
+    pub(crate) fn cannot_start(error: &std::io::Error) -> Failure {
+        let failure = Failure::new(Code::Failed, format!("cannot start: {error}"));
+        match crate::host::limit_hint(error) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
     /// The document that `--output json` prints on stderr.
     pub fn document(&self) -> Value {
         let mut error = json!({

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 /// The whole program: the process's words in, its exit code out.
 pub fn main() -> ExitCode {
+    crate::host::fail_instead_of_ending_at_the_file_size_limit();
     ExitCode::from(run(std::env::args_os(), Environment::process()))
 }
 

@@ -318,9 +318,9 @@ fn join(
 
 /// Waits for work that may ask AWS, on one thread.
 pub(super) fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Code::Failed, format!("cannot start: {error}")))?;
-    Ok(runtime.block_on(work))
+    let runtime =
+        host::check_for_runtime(1).and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build());
+    Ok(runtime.map_err(|error| Failure::cannot_start(&error))?.block_on(work))
 }
 
 /// Where the configuration comes from, with the flags that are configuration.

@@ -65,6 +65,9 @@ pub struct BreakerMark {
     pub failure_count: u32,
     /// When the last one was.
     pub last_failure_time: Option<UnixMillis>,
+    /// Whether the last one was a full disk.
+    #[serde(skip_serializing_if = "is_false")]
+    pub is_full: bool,
     /// The same of what stores: while it alone is left alone, reads go on.
     #[serde(skip_serializing_if = "WritesMark::is_well")]
     pub writes: WritesMark,
@@ -80,6 +83,9 @@ pub struct WritesMark {
     pub failure_count: u32,
     /// When the last one was.
     pub last_failure_time: Option<UnixMillis>,
+    /// Whether the last one was a full disk.
+    #[serde(skip_serializing_if = "is_false")]
+    pub is_full: bool,
 }
 
 impl WritesMark {
@@ -293,6 +299,11 @@ impl Switch {
         let disabled = Disabled { since: 0, until: FOREVER, reason: Some(reason.into()), by: "awsideman".into() };
         Switch { disabled: Some(disabled), ..Switch::default() }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 fn forever() -> UnixMillis {

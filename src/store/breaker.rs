@@ -6,8 +6,8 @@
 //! go through, because a bypassed cache must not forget what it was told.
 
 use super::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
-    Sweep, Swept,
+    Address, Draft, Fault, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError,
+    Stored, Sweep, Swept,
 };
 use crate::clock::{Clock, UnixMillis, millis};
 use std::fmt;
@@ -46,6 +46,8 @@ pub struct BreakerSide {
     pub failure_count: u32,
     /// When the last of them was.
     pub last_failure_time: Option<UnixMillis>,
+    /// Whether the last of them was a full disk: then it is tried again as soon as there is room.
+    pub is_full: bool,
 }
 
 impl BreakerSide {
@@ -87,7 +89,8 @@ impl BreakerSide {
         }
     }
 
-    fn fail(&mut self, now: UnixMillis, threshold: u32) {
+    fn fail(&mut self, now: UnixMillis, threshold: u32, is_full: bool) {
+        self.is_full = is_full;
         self.failure_count = self.failure_count.saturating_add(1);
         self.last_failure_time = Some(now);
         if self.state == BreakerState::HalfOpen || self.failure_count >= threshold {
@@ -112,11 +115,26 @@ impl BreakerSnapshot {
         BreakerSnapshot { reads: self.reads.at(now, recovery_timeout), writes: self.writes.at(now, recovery_timeout) }
     }
 
+    /// It where there is room on the disk: a side that a full disk opened is due for its trial.
+    #[must_use]
+    pub fn with_room(self) -> BreakerSnapshot {
+        let due = |side: BreakerSide| {
+            let last_failure_time = side.last_failure_time.filter(|_| !side.is_full);
+            BreakerSide { last_failure_time, ..side }
+        };
+        BreakerSnapshot { reads: due(self.reads), writes: due(self.writes) }
+    }
+
+    /// Whether a full disk opened a side.
+    pub fn waits_for_room(self) -> bool {
+        [self.reads, self.writes].iter().any(|side| side.is_full && side.state == BreakerState::Open)
+    }
+
     /// After a backend that could not even be opened, which is no use for anything.
     #[must_use]
-    pub fn failed(self, now: UnixMillis, failure_threshold: u32) -> BreakerSnapshot {
+    pub fn failed(self, now: UnixMillis, failure_threshold: u32, is_full: bool) -> BreakerSnapshot {
         let mut reads = self.reads;
-        reads.fail(now, failure_threshold.max(1));
+        reads.fail(now, failure_threshold.max(1), is_full);
         BreakerSnapshot { reads, ..self }
     }
 }
@@ -218,13 +236,14 @@ impl<S: Store> Breaker<S> {
         let (now, mut memory) = (self.clock.now(), self.memory());
         match error {
             Some(error) if !error.is_harmless() => {
+                let is_full = error.fault() == Fault::DiskFull;
                 if reads {
-                    memory.reads.fail(now, self.failure_threshold);
+                    memory.reads.fail(now, self.failure_threshold, is_full);
                 }
                 if writes {
                     // Who has waited in vain for as long as anybody may wait has tried often enough.
                     let threshold = if error.is_busy() { 1 } else { self.failure_threshold };
-                    memory.writes.fail(now, threshold);
+                    memory.writes.fail(now, threshold, is_full);
                 }
             }
             _ => {
@@ -258,10 +277,10 @@ impl<S: Store> Drop for Trial<'_, S> {
         let (now, threshold, mut memory) =
             (self.breaker.clock.now(), self.breaker.failure_threshold, self.breaker.memory());
         if self.reads {
-            memory.reads.fail(now, threshold);
+            memory.reads.fail(now, threshold, false);
         }
         if self.writes {
-            memory.writes.fail(now, threshold);
+            memory.writes.fail(now, threshold, false);
         }
     }
 }

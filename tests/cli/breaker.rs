@@ -265,3 +265,23 @@ fn throttles_and_limits_are_in_status_and_health() {
     world.later("2h");
     assert_eq!(world.status()["throttled_last_hour"], 0);
 }
+
+/// A full disk opened it; there is room now.
+#[test]
+fn the_first_command_after_room_was_made_closes_the_breaker() {
+    for (by_full_disk, first, then) in [(true, "HALF_OPEN", "CLOSED"), (false, "OPEN", "OPEN")] {
+        let world = World::small();
+        world.run(["user", "list"]).ok();
+        let app = world.app();
+        let now = app.clock().now();
+        let side = serde_json::json!({
+            "state": "OPEN", "failure_count": 5, "last_failure_time": now, "is_full": by_full_disk,
+        });
+        let mark = serde_json::from_value(serde_json::json!({ "writes": side })).unwrap();
+        app.state().set_breaker(app.cache_dir(), mark, now).unwrap();
+        let state = || world.status()["circuit_breaker"]["writes"]["state"].clone();
+        assert_eq!(state(), first, "by a full disk: {by_full_disk}");
+        world.run(["user", "list", "--refresh"]).ok();
+        assert_eq!(state(), then, "by a full disk: {by_full_disk}");
+    }
+}

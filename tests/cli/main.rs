@@ -51,6 +51,7 @@ mod reads_named;
 mod reads_partial;
 mod reads_values;
 mod recover;
+mod resource_limits;
 mod run;
 mod same_name;
 mod scripts;

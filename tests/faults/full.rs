@@ -79,3 +79,45 @@ fn on_a_full_disk_limits_free_room() {
     stage.heals("after a full disk", "");
     stage.end();
 }
+
+#[test]
+fn on_a_full_disk_the_state_is_read_and_the_switch_is_set() {
+    let (mut stage, shim) = (Stage::new(), Shim::build());
+    for words in ["jobs run cleanup", "jobs run health"] {
+        stage.world.run(words.split(' '));
+    }
+    stage.world.run(["user", "update", &stage.name, "--display-name", stage.before()]).ok();
+    for room in if soak() { vec![0, 1, 4_096, 30_000] } else { vec![0, 4_096] } {
+        shim.reset(room);
+        let full = |words: &str| run(&stage, &shim, words, &[]);
+        for (words, shown) in [
+            ("jobs list", "cleanup"),
+            ("jobs history", "cleanup"),
+            ("jobs logs cleanup", "cleanup"),
+            ("journal list", "UpdateUser"),
+            ("alerts list", ""),
+            ("alerts history", ""),
+        ] {
+            full(words).ok().says(shown);
+        }
+        let disabled = full("cache disable --for 1h --reason INC-7").ok();
+        let keeps = disabled.stdout.contains("It ends by itself");
+        let status = full("cache status --json").ok().json();
+        assert_eq!(status["enabled"], false, "{room}");
+        assert_eq!(status["disabled_until"].is_string(), keeps, "{room}: {disabled:?} {status:#}");
+        assert!(!keeps || status["disabled_reason"] == "INC-7", "{room}: {status:#}");
+        assert!(keeps, "the first time there is a spare: {disabled:?}");
+        full("cache enable").ok().stdout_has("Cache enabled");
+        assert_eq!(full("cache status --json").ok().json()["enabled"], true, "{room}");
+        // Without another spare it is disabled all the same, and no end is claimed that is not kept.
+        let again = full("cache disable --for 1h").ok();
+        let status = full("cache status --json").ok().json();
+        assert_eq!(status["enabled"], false, "{room}");
+        assert_eq!(status["disabled_until"].is_string(), again.stdout.contains("It ends by itself"), "{again:?}");
+        full("cache enable").ok();
+        shim.reset(1 << 40);
+        full("cache disable --for 1h").ok();
+        full("cache enable").ok();
+    }
+    stage.end();
+}

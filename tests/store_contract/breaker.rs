@@ -139,7 +139,12 @@ fn failures_in_a_row_open_it_and_a_trial_after_the_timeout_closes_it() {
         breaker.sequence().unwrap_err();
     }
     let open = BreakerSnapshot {
-        reads: BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) },
+        reads: BreakerSide {
+            state: BreakerState::Open,
+            failure_count: 3,
+            last_failure_time: Some(NOW),
+            ..BreakerSide::default()
+        },
         ..BreakerSnapshot::default()
     };
     assert_eq!(breaker.snapshot(), open);
@@ -159,7 +164,12 @@ fn failures_in_a_row_open_it_and_a_trial_after_the_timeout_closes_it() {
 #[test]
 fn removals_go_through_an_open_breaker() {
     let open = BreakerSnapshot {
-        reads: BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) },
+        reads: BreakerSide {
+            state: BreakerState::Open,
+            failure_count: 3,
+            last_failure_time: Some(NOW),
+            ..BreakerSide::default()
+        },
         ..BreakerSnapshot::default()
     };
     let (breaker, _clock) = breaker(open);
@@ -171,7 +181,12 @@ fn removals_go_through_an_open_breaker() {
 #[test]
 fn one_trial_at_a_time() {
     let open = BreakerSnapshot {
-        reads: BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW - 60_000) },
+        reads: BreakerSide {
+            state: BreakerState::Open,
+            failure_count: 3,
+            last_failure_time: Some(NOW - 60_000),
+            ..BreakerSide::default()
+        },
         ..BreakerSnapshot::default()
     };
     let (breaker, _clock) = breaker(open);
@@ -200,7 +215,12 @@ fn damaged_entries_and_closed_pipes_are_no_failures() {
 #[test]
 fn a_trial_that_panics_or_died_with_its_process_blocks_nobody() {
     let half = BreakerSnapshot {
-        reads: BreakerSide { state: BreakerState::HalfOpen, failure_count: 3, last_failure_time: Some(NOW - 60_000) },
+        reads: BreakerSide {
+            state: BreakerState::HalfOpen,
+            failure_count: 3,
+            last_failure_time: Some(NOW - 60_000),
+            ..BreakerSide::default()
+        },
         ..BreakerSnapshot::default()
     };
     let (breaker, clock) = breaker(half);
@@ -218,7 +238,12 @@ fn a_trial_that_panics_or_died_with_its_process_blocks_nobody() {
 #[test]
 fn a_clock_set_back_does_not_prolong_it() {
     let future = BreakerSnapshot {
-        reads: BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW + 1) },
+        reads: BreakerSide {
+            state: BreakerState::Open,
+            failure_count: 3,
+            last_failure_time: Some(NOW + 1),
+            ..BreakerSide::default()
+        },
         ..BreakerSnapshot::default()
     };
     let (breaker, _clock) = breaker(future);
@@ -269,7 +294,12 @@ fn full() -> (Breaker<Faulty>, Arc<ManualClock>) {
 #[test]
 fn stores_that_fail_are_left_alone_while_reads_go_on_until_a_trial_works() {
     let (breaker, clock) = full();
-    let writes = BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW) };
+    let writes = BreakerSide {
+        state: BreakerState::Open,
+        failure_count: 3,
+        last_failure_time: Some(NOW),
+        ..BreakerSide::default()
+    };
     assert_eq!(breaker.snapshot(), BreakerSnapshot { writes, ..BreakerSnapshot::default() });
     assert!(!breaker.stores());
     let before = calls(&breaker);
@@ -306,7 +336,12 @@ fn what_makes_room_goes_through_and_closes_it_when_it_made_some() {
 
 #[test]
 fn a_store_that_is_the_trial_of_reads_speaks_for_both() {
-    let reads = BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(NOW - 60_000) };
+    let reads = BreakerSide {
+        state: BreakerState::Open,
+        failure_count: 3,
+        last_failure_time: Some(NOW - 60_000),
+        ..BreakerSide::default()
+    };
     let (breaker, clock) = breaker(BreakerSnapshot { reads, ..BreakerSnapshot::default() });
     breaker.inner().full.store(true, Ordering::SeqCst);
     breaker.put(&[fill("s", "k")], 0, NOW).unwrap_err();
@@ -336,7 +371,12 @@ fn a_store_that_works_or_fails_says_nothing_of_reads() {
 
 #[test]
 fn a_store_that_is_not_let_in_leaves_the_trial_of_reads_to_the_next() {
-    let open = |at| BreakerSide { state: BreakerState::Open, failure_count: 3, last_failure_time: Some(at) };
+    let open = |at| BreakerSide {
+        state: BreakerState::Open,
+        failure_count: 3,
+        last_failure_time: Some(at),
+        ..BreakerSide::default()
+    };
     let (breaker, _clock) = breaker(BreakerSnapshot { reads: open(NOW - 60_000), writes: open(NOW) });
     assert!(matches!(breaker.put(&[fill("s", "l")], 0, NOW), Err(StoreError::StoringPaused)));
     breaker.view(at("s", "k"), &mut |_, _| Ok(())).unwrap();

@@ -124,8 +124,9 @@ async fn tell_that_it_ends(stop: Stop, lines: Arc<JobLines>, grace: Duration) {
 
 /// The runtime on which jobs run: two threads, so that a walk does not keep a signal waiting.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.map_err(|error| Failure::new(Code::Failed, format!("cannot start: {error}")))
+    let runtime = crate::host::check_for_runtime(4)
+        .and_then(|()| Builder::new_multi_thread().worker_threads(2).enable_all().build());
+    runtime.map_err(|error| Failure::cannot_start(&error))
 }
 
 fn wanted(arguments: &RunArgs) -> Wanted {

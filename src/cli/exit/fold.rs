@@ -6,12 +6,14 @@
 use super::{Code, Failure};
 use crate::cache::CacheError;
 use crate::gateway::GatewayError;
-use crate::model::shell_word;
+use crate::host::{file_size_limit, limit_hint, room_hint};
+use crate::model::{format_size, shell_word};
 use crate::private::PrivateError;
 use crate::sqlite::SqliteError;
 use crate::state::StateError;
 use crate::store::StoreError;
 use std::io;
+use std::path::Path;
 
 const DOCTOR: &str = "`awsideman doctor` shows which reads are allowed, `awsideman doctor --iam-policy` what is needed";
 const RECOVER: &str = "run `awsideman cache recover`: it begins a new cache and keeps this one as evidence";
@@ -136,7 +138,7 @@ impl From<CacheError> for Failure {
             )),
             CacheError::DamagedArchive { .. } => Failure::new(Code::Integrity, message)
                 .hint("copy or export it again; `awsideman cache warm` fills the cache without it"),
-            CacheError::Archive { source, .. } => operating_system(message, &source),
+            CacheError::Archive { source, .. } => operating_system(message, &source, None),
             CacheError::NotInvalidated(_) => Failure::new(Code::Integrity, message)
                 .hint("run `awsideman cache clear --all` now: until then answers may be older than the change"),
         }
@@ -153,7 +155,7 @@ impl From<StoreError> for Failure {
                 let failure = Failure::from(inner);
                 if damaged { failure.hint(RECOVER) } else { failure }
             }
-            StoreError::Io { source, .. } => operating_system(message, &source),
+            StoreError::Io { source, path, .. } => operating_system(message, &source, Some(&path)),
             StoreError::NetworkFileSystem { .. } => Failure::new(Code::Usage, message)
                 .hint("set `cache.dir` (AWSIDEMAN_CACHE_DIR) to a local disk, or `cache.backend` to \"memory\""),
             StoreError::Output(source) => Failure::writing(&source),
@@ -172,10 +174,15 @@ impl From<StateError> for Failure {
         match error {
             StateError::Private(inner) => inner.into(),
             StateError::Sqlite(inner) => inner.into(),
+            StateError::Statement(source) if SqliteError::is_full_statement(&source) => {
+                Failure::new(Code::Failed, message).hint(
+                    "make room: `awsideman cache enforce-limits` and `awsideman cache clear` free what the cache holds",
+                )
+            }
             StateError::Statement(_) => {
                 Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the state directory")
             }
-            StateError::Io { source, .. } => operating_system(message, &source),
+            StateError::Io { source, path, .. } => operating_system(message, &source, Some(&path)),
             error @ (StateError::Busy { .. } | StateError::TallyFull { .. }) => {
                 let hint = error.hint();
                 let failure = Failure::new(Code::Locked, message);
@@ -192,7 +199,17 @@ impl From<SqliteError> for Failure {
     fn from(error: SqliteError) -> Failure {
         let message = error.to_string();
         if error.is_full() {
-            return Failure::new(Code::Failed, message).hint("make room: `df -h` shows that disk");
+            let hint =
+                error.path().map_or_else(|| "make room: `df -h` shows that disk".into(), |path| room_hint(path, false));
+            return Failure::new(Code::Failed, message).hint(hint);
+        }
+        if error.is_write_failure()
+            && let Some(bytes) = file_size_limit()
+        {
+            return Failure::new(Code::Failed, message).hint(format!(
+                "files of this process may not grow beyond {}: raise `ulimit -f` (LimitFSIZE of a service)",
+                format_size(bytes)
+            ));
         }
         if error.is_temporary() {
             return Failure::new(Code::Locked, message)
@@ -214,8 +231,8 @@ impl From<SqliteError> for Failure {
                 Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the directories")
             }
             SqliteError::Private(inner) => inner.into(),
-            SqliteError::Lock { source, .. } => {
-                let failure = operating_system(message, &source);
+            SqliteError::Lock { source, path } => {
+                let failure = operating_system(message, &source, Some(&path));
                 if source.kind() == io::ErrorKind::WouldBlock {
                     Failure { code: Code::Locked, ..failure }.hint("another process holds it; try again")
                 } else {
@@ -230,7 +247,7 @@ impl From<PrivateError> for Failure {
     fn from(error: PrivateError) -> Failure {
         let message = error.to_string();
         match error {
-            PrivateError::Io { source, .. } => operating_system(message, &source),
+            PrivateError::Io { source, path, .. } => operating_system(message, &source, Some(&path)),
             PrivateError::ForeignOwner { owner, us: 0, .. } => Failure::new(Code::Failed, message).hint(format!(
                 "run it as that user: `sudo -u '#{owner}' awsideman ...`; what root makes there its owner could not use"
             )),
@@ -264,14 +281,21 @@ pub(crate) fn no_instance_hint(sso_region: Option<&str>) -> String {
 }
 
 /// The remedy for what the operating system refuses.
-fn operating_system(message: String, source: &io::Error) -> Failure {
+fn operating_system(message: String, source: &io::Error, path: Option<&Path>) -> Failure {
     let failure = Failure::new(Code::Failed, message);
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => failure.hint(
             "this user may not do that there: change the rights, or set `cache.dir` and `state.dir` to other directories",
         ),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => failure.hint("make room: `df -h` shows that disk"),
-        _ => failure,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            let is_quota = source.kind() == io::ErrorKind::QuotaExceeded;
+            let general = || "make room: `df -h` shows that disk".to_owned();
+            failure.hint(path.map_or_else(general, |path| room_hint(path, is_quota)))
+        }
+        _ => match limit_hint(source) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        },
     }
 }
 
