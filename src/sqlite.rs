@@ -96,8 +96,8 @@ impl SqliteError {
             SqliteError::Database { path, .. }
             | SqliteError::Newer { path, .. }
             | SqliteError::Older { path, .. }
-            | SqliteError::Lock { path, .. } => Some(path),
-            SqliteError::Private(PrivateError::Io { path, .. }) => Some(path),
+            | SqliteError::Lock { path, .. }
+            | SqliteError::Private(PrivateError::Io { path, .. }) => Some(path),
             SqliteError::Private(_) => None,
         }
     }

@@ -221,7 +221,7 @@ impl Switch {
                 // A switch that is not there says that all is well. Marks of the breaker go with it: the next failure
                 // sets them again.
                 Err(error) if is_full(&error) => {
-                    std::fs::remove_file(&path).map_err(super::error::io_error("remove", &path))?
+                    std::fs::remove_file(&path).map_err(super::error::io_error("remove", &path))?;
                 }
                 written => written?,
             }
