@@ -237,7 +237,9 @@ mod tests {
     fn a_connection_that_is_answered_is_never_closed_for_another() {
         let seats = Seats::default();
         let all: Vec<Taken> = (0..CONNECTIONS).map(|n| seats.take(peer(u8::try_from(n).unwrap())).unwrap()).collect();
-        all.iter().for_each(|taken| set(taken, ANSWERING));
+        for taken in &all {
+            set(taken, ANSWERING);
+        }
         assert!(seats.take(peer(200)).is_none());
         set(&all[5], SENDING);
         set(&all[9], WAITING);

@@ -64,7 +64,7 @@ fn answer(mut stream: TcpStream, mode: &str, port: u16) -> Option<()> {
             std::thread::sleep(Duration::from_millis(pause));
         }
     };
-    let head = mode.split("{").next().unwrap_or_default();
+    let head = mode.split('{').next().unwrap_or_default();
     stream.write_all(head.as_bytes()).ok()?;
     match mode.strip_prefix(head)? {
         "{silent}" => std::thread::sleep(Duration::from_secs(30)),
@@ -77,7 +77,7 @@ fn answer(mut stream: TcpStream, mode: &str, port: u16) -> Option<()> {
             stream.write_all(b"HTTP/1.1 200 OK\r\n").ok()?;
             forever(&mut stream, &b"X: yyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(1_000), 0)?;
         }
-        "{endless}" => forever(&mut stream, &[b'x'; 65_536], 0)?,
+        "{endless}" => forever(&mut stream, &[b'x'; 8_192], 0)?,
         "{echo}" => {
             let text = format!("no hook at {PATH} ({}), key S3CR3TKEY", PATH.replace('/', "\\/"));
             stream.write_all(text.as_bytes()).ok()?;

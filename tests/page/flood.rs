@@ -60,7 +60,9 @@ fn dripping_clients_keep_nobody_from_an_answer() {
         assert!(!body.is_empty() && begun.elapsed() < SOON, "{path} took {:?}", begun.elapsed());
     }
     stop.store(true, Ordering::Relaxed);
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 /// Whether the daemon closes a connection within this time, and what it sent before.
