@@ -217,6 +217,34 @@ fn no_file_is_longer_than_500_lines() {
     assert!(long.is_empty(), "these files want a room of their own: {long:?}");
 }
 
+/// Files that open something of the kernel, a directory, or what they have judged themselves.
+const OPENERS: &[&str] = &[
+    "app/archive.rs",
+    "host.rs",
+    "jobs/lock.rs",
+    "model/zone.rs",
+    "private.rs",
+    "program.rs",
+    "state/spare.rs",
+    "store/disk/network.rs",
+    "store/disk/shed.rs",
+];
+
+#[test]
+fn files_of_other_parties_are_read_through_private_bounded() {
+    let mut found = Vec::new();
+    for source in sources().iter().filter(|source| !OPENERS.contains(&source.path.as_str())) {
+        let is_test = source.path.ends_with("/tests.rs") || source.path.contains("/tests/");
+        let text = source.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        for (n, line) in code_lines(text).filter(|_| !is_test) {
+            if ["fs::read(", "fs::read_to_string(", "File::open("].iter().any(|call| line.contains(call)) {
+                found.push(format!("src/{}:{n}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "a pipe would stop these, and a large file fill the memory:\n{}", found.join("\n"));
+}
+
 #[test]
 fn nothing_is_left_over() {
     let mut found = Vec::new();

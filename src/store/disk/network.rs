@@ -12,7 +12,7 @@ const FUSE: i128 = 0x6573_5546;
 
 /// Programs that serve files of other hosts, as the table of mounts names them after `fuse.`.
 #[cfg(target_os = "linux")]
-const REMOTE: [&str; 22] = [
+const REMOTE: [&str; 25] = [
     "sshfs",
     "rclone",
     "s3fs",
@@ -35,12 +35,20 @@ const REMOTE: [&str; 22] = [
     "smbnetfs",
     "nfs",
     "vmhgfs-fuse",
+    "prl_fsd",
+    // Of desktops that run containers in a virtual machine.
+    "grpcfuse",
+    "osxfs",
 ];
+
+/// Types of FUSE mounts, without `fuse.`, whose files belong to the host of a virtual machine.
+#[cfg(target_os = "linux")]
+const OF_THE_HOST: [&str; 4] = ["virtiofs", "fakeowner", "fuse.virtiofs", "fuse.fakeowner"];
 
 /// The name of a network file system, by the number that Linux knows it under.
 #[cfg(target_os = "linux")]
 fn network_name(magic: i128) -> Option<&'static str> {
-    const NETWORK: [(i128, &str); 10] = [
+    const NETWORK: [(i128, &str); 18] = [
         (0x6969, "nfs"),
         (0x517B, "smb"),
         (0xFF53_4D42, "cifs"),
@@ -51,6 +59,14 @@ fn network_name(magic: i128) -> Option<&'static str> {
         (0x564C, "ncp"),
         (0x00C3_6400, "ceph"),
         (0x0BD0_0BD0, "lustre"),
+        (0x4750_4653, "gpfs"),
+        (0x1983_0326, "beegfs"),
+        (0x0116_1970, "gfs2"),
+        (0x7461_636F, "ocfs2"),
+        (0x2003_0528, "orangefs"),
+        (0x786F_4256, "vboxsf"),
+        (0xBACB_ACBC, "vmhgfs"),
+        (0x7C7C_6673, "prl_fs"),
     ];
     // Some of the numbers have their highest bit set, and what is asked for may be shorter than an i128.
     NETWORK.iter().find(|(known, _)| *known == magic & 0xFFFF_FFFF).map(|(_, name)| *name)
@@ -77,7 +93,13 @@ fn served_from_elsewhere(folder: &Path) -> Option<String> {
     let mounts = std::fs::read("/proc/self/mountinfo").ok()?;
     let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
     let kind = mounted_type(&String::from_utf8_lossy(&mounts), &device)?.to_owned();
-    kind.strip_prefix("fuse.").is_some_and(|program| REMOTE.contains(&program)).then_some(kind)
+    is_remote(&kind).then_some(kind)
+}
+
+/// Whether the files of a FUSE mount of this type come from another host.
+#[cfg(target_os = "linux")]
+fn is_remote(kind: &str) -> bool {
+    OF_THE_HOST.contains(&kind) || kind.strip_prefix("fuse.").is_some_and(|program| REMOTE.contains(&program))
 }
 
 /// The type of the file system with this `major:minor`, by a table of mounts as proc(5) has it: the third field of a line is
@@ -104,6 +126,11 @@ mod tests {
         for (magic, name) in [
             (0x6969, Some("nfs")),
             (i128::from(0xFF53_4D42_u32.cast_signed()), Some("cifs")),
+            (0x4750_4653, Some("gpfs")),
+            (0x1983_0326, Some("beegfs")),
+            (0x0116_1970, Some("gfs2")),
+            (0x7461_636F, Some("ocfs2")),
+            (i128::from(0xBACB_ACBC_u32.cast_signed()), Some("vmhgfs")),
             (0xEF53, None),
             (0x0102_1994, None),
         ] {
@@ -117,10 +144,17 @@ mod tests {
         let mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
             98 22 0:45 / /home/ada/far\\040away rw,nosuid shared:50 master:2 - fuse.sshfs ops@host:/srv rw,user_id=1000\n\
             99 22 0:46 /sub /mnt/pool rw - fuse.mergerfs a:b rw\n\
+            100 22 0:47 / /work rw,relatime - virtiofs mount0 rw\n\
+            101 22 0:48 / /host rw - fuse.grpcfuse grpcfuse rw\n\
             short line\n";
         assert_eq!(mounted_type(mounts, "0:45"), Some("fuse.sshfs"));
         assert_eq!(mounted_type(mounts, "0:46"), Some("fuse.mergerfs"));
         assert_eq!(mounted_type(mounts, "8:1"), Some("ext4"));
         assert_eq!(mounted_type(mounts, "8:2"), None);
+        let remote = |device: &str| mounted_type(mounts, device).is_some_and(is_remote);
+        assert_eq!(["0:45", "0:46", "0:47", "0:48", "8:1"].map(remote), [true, false, true, true, false]);
+        for kind in ["fuse.osxfs", "fakeowner", "fuse.rclone"] {
+            assert!(is_remote(kind), "{kind}");
+        }
     }
 }

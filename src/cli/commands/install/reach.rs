@@ -1,5 +1,6 @@
 //! Whether the user of a service can read a file or run a program: judged by owners and modes, without becoming that user.
 
+use crate::private::bounded;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -26,7 +27,7 @@ pub(super) struct Account {
 impl Account {
     /// The user of this name.
     pub(super) fn named(name: &str) -> Account {
-        let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let text = |path: &str| bounded::bounded_text(Path::new(path), bounded::HOST_FILE).unwrap_or_default();
         Account::of(name, &text("/etc/passwd"), &text("/etc/group"))
     }
 
