@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    awsideman::cli::main()
+    awsideman::cli::main(std::process::exit)
 }

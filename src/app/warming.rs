@@ -7,6 +7,7 @@ use super::reading::{Asker, Reading};
 use super::{App, AppError};
 use crate::config::WarmTarget;
 use crate::gateway::{GatewayError, Plan, Renew, Room, WarmPlan, Warmed};
+use crate::jobs::Stop;
 use crate::model::format_size;
 use crate::report::Progress;
 use crate::store::StoreError;
@@ -70,8 +71,10 @@ impl std::fmt::Display for Shortage {
 
 impl App {
     /// Warms the cache: the whole of `cache warm` and, but for its record, of the warm job.
-    pub async fn warm(&self, wish: &Warming, progress: &dyn Progress) -> Result<WarmDone, AppError> {
-        let (reading, plan) = self.warming(wish)?;
+    /// After `stop` is set it ends with what it kept until then.
+    pub async fn warm(&self, wish: &Warming, progress: &dyn Progress, stop: &Stop) -> Result<WarmDone, AppError> {
+        let (mut reading, plan) = self.warming(wish)?;
+        reading.gateway = reading.gateway.until(stop.subscribe());
         let (targets, ended) = reading.gateway.warm(&plan, progress).await;
         for fault in reading.gateway.take_faults() {
             progress.notice(&format!("the cache could not store everything: {fault}"));

@@ -3,6 +3,7 @@
 //! Neighbours: `main` takes the process's own, tests bring a captured one; `output.rs` writes through it. Promise: a run
 //! touches no other stream, so that the program can be called twice in one process.
 
+use super::interrupts::{Exit, Interrupts};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -34,11 +35,13 @@ pub struct Environment {
     pub stderr_is_terminal: bool,
     /// The environment variables; what is not UTF-8 in them is replaced.
     pub variables: BTreeMap<String, String>,
+    /// The signals that end the run.
+    pub interrupts: Interrupts,
 }
 
 impl Environment {
-    /// The process's own.
-    pub fn process() -> Environment {
+    /// The process's own; a signal ends it with `exit`.
+    pub fn process(exit: Exit) -> Environment {
         let text = |value: OsString| value.to_string_lossy().into_owned();
         let variables: BTreeMap<String, String> =
             std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
@@ -53,6 +56,7 @@ impl Environment {
             stderr: Box::new(io::stderr()),
             stderr_is_terminal: io::stderr().is_terminal(),
             variables,
+            interrupts: Interrupts::of_process(exit),
         }
     }
 
@@ -65,6 +69,7 @@ impl Environment {
             stderr: Box::new(stderr.clone()),
             stderr_is_terminal: false,
             variables,
+            interrupts: Interrupts::default(),
         };
         (environment, stdout, stderr)
     }

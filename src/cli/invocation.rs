@@ -104,7 +104,7 @@ impl Invocation {
 }
 
 /// A word for a shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+,=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

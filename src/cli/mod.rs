@@ -9,6 +9,7 @@ mod ask;
 mod commands;
 pub mod environment;
 pub mod exit;
+mod interrupts;
 mod invocation;
 pub mod man;
 pub mod output;
@@ -22,18 +23,20 @@ use clap::error::ErrorKind;
 use environment::Environment;
 use exit::{Code, Failure};
 use output::Output;
+pub use interrupts::{Exit, Interrupts};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// The whole program: the process's words in, its exit code out.
-pub fn main() -> ExitCode {
+/// The whole program: the process's words in, its exit code out. A signal ends it with `exit`.
+pub fn main(exit: Exit) -> ExitCode {
     crate::host::fail_instead_of_ending_at_the_file_size_limit();
-    ExitCode::from(run(std::env::args_os(), Environment::process()))
+    ExitCode::from(run(std::env::args_os(), Environment::process(exit)))
 }
 
 /// One run: the words (the program's name first) and what it finds around it; gives the exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>, environment: Environment) -> u8 {
     let words: Vec<OsString> = words.into_iter().collect();
+    environment.interrupts.set_command(&words);
     let (output, result) = match Cli::try_parse_from(&words) {
         Ok(cli) => {
             let mut output = Output::open(&cli.globals, environment);
@@ -67,6 +70,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>, environment: Environment) 
 }
 
 fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+    if let Some((done, hint)) = if_interrupted(&command) {
+        output.interrupts().leaves(done, hint);
+        output.interrupts().watch();
+    }
     match command {
         Command::Version => commands::program::version(output),
         Command::Completions(arguments) => commands::program::completions(&arguments, output),
@@ -87,6 +94,30 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
         Command::Info(freshness) => commands::info::info(&freshness, globals, output),
         Command::Doctor(arguments) => commands::doctor::doctor(&arguments, globals, output),
     }
+}
+
+/// What an interruption leaves, for commands that may take long before they wait for AWS. A read handles signals from its
+/// first call to AWS on, so that a cached answer needs no thread; `jobs run` and the servers handle them themselves.
+fn if_interrupted(command: &Command) -> Option<(&'static str, Option<&'static str>)> {
+    use args::{cache::CacheCommand as Cache, jobs::JobsCommand as Jobs};
+    Some(match command {
+        Command::Cache(Cache::Warm(_)) => ("", Some("what was fetched is kept: `COMMAND` continues")),
+        Command::Cache(Cache::Verify(_)) => {
+            ("", Some("wrong entries found so far were corrected; run it again: `COMMAND`"))
+        }
+        Command::Cache(Cache::Export(_)) => ("no complete archive was written", None),
+        Command::Cache(Cache::Import(_)) => ("", Some("what was imported is kept: `COMMAND` imports the rest")),
+        Command::Cache(Cache::Encryption(_)) => ("", Some("what was converted is kept: `COMMAND` continues")),
+        Command::Cache(Cache::Recover(_)) => ("", Some("the earlier database is kept; run it again: `COMMAND`")),
+        Command::Cache(Cache::Clear(_) | Cache::Cleanup(_) | Cache::EnforceLimits(_)) => {
+            ("part of the entries may have been removed", None)
+        }
+        Command::Jobs(Jobs::Run(_) | Jobs::Daemon(_)) => return None,
+        Command::Cache(_) | Command::Jobs(_) | Command::Journal(_) | Command::Alerts(_) | Command::Doctor(_) => {
+            ("", None)
+        }
+        _ => return None,
+    })
 }
 
 /// Words that are no command: help and version go to stdout, the rest is a failure in the parser's own words.

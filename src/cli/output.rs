@@ -24,6 +24,7 @@ pub use view::{Column, View, text};
 use super::args::{ColorChoice, GlobalArgs};
 use super::environment::Environment;
 use super::exit::{Code, Failure};
+use super::interrupts::Interrupts;
 use super::invocation::Invocation;
 use crate::config::Format;
 use crate::private;
@@ -45,6 +46,7 @@ pub struct Output {
     is_format_given: bool,
     colour: bool,
     has_reported: bool,
+    interrupts: Interrupts,
 }
 
 impl Output {
@@ -75,6 +77,7 @@ impl Output {
             is_format_given: format.is_some(),
             colour,
             has_reported: false,
+            interrupts: environment.interrupts,
         };
         output.choose(format.unwrap_or(Format::Table));
         output
@@ -210,9 +213,15 @@ impl Output {
         self.target.finish()
     }
 
+    /// The signals that end the run.
+    pub(super) fn interrupts(&self) -> &Interrupts {
+        &self.interrupts
+    }
+
     fn choose(&mut self, format: Format) {
         self.format = format;
         self.talk.set_json(matches!(format, Format::Json | Format::Jsonl));
+        self.interrupts.set_talk(&self.talk);
     }
 }
 

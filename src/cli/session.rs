@@ -5,6 +5,7 @@
 
 use super::args::{FreshnessArgs, GlobalArgs};
 use super::exit::{Code, Failure};
+use super::interrupts::Interrupts;
 use super::output::Output;
 use super::progress::Shown;
 use crate::app::{self, App, AppError, Reading, SandboxHost, sandbox_sources};
@@ -36,6 +37,7 @@ pub(super) enum Need {
 pub(super) struct Session {
     pub(super) app: Arc<App>,
     pub(super) progress: Arc<Shown>,
+    pub(super) interrupts: Interrupts,
     /// What a person should know, for the commands whose JSON carries it; otherwise it has been said.
     pub(super) notices: Vec<String>,
     verbose: bool,
@@ -115,7 +117,8 @@ impl Session {
         let progress = Arc::new(Shown::new(output.talk().clone()));
         crate::log::begin(app.log_settings(), live(globals, &progress));
         let keeper = (need == Need::Sound).then(|| Keeper(app.clone()));
-        let session = Session { app, progress, notices, verbose: globals.verbose > 0, _keeper: keeper };
+        let interrupts = output.interrupts().clone();
+        let session = Session { app, progress, interrupts, notices, verbose: globals.verbose > 0, _keeper: keeper };
         if need == Need::Sound {
             session.say_notices();
         }
@@ -134,6 +137,11 @@ impl Session {
             loaded = load(&sources, Need::Sound, &mut Vec::new())?.0;
         }
         Ok(Arc::new(App::new(loaded, sandbox)?))
+    }
+
+    /// Waits for work that may ask AWS, on one thread. A signal ends it.
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        self.interrupts.wait(work)
     }
 
     /// Says what a person should know, one line each.
@@ -314,13 +322,6 @@ fn join(
         }
         joined => Ok(joined?),
     }
-}
-
-/// Waits for work that may ask AWS, on one thread.
-pub(super) fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime =
-        host::check_for_runtime(1).and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build());
-    Ok(runtime.map_err(|error| Failure::cannot_start(&error))?.block_on(work))
 }
 
 /// Where the configuration comes from, with the flags that are configuration.

@@ -212,6 +212,9 @@ pub enum GatewayError {
         /// The budget.
         budget: u64,
     },
+    /// The process was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// A fault of the cache that must not be passed over.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -288,6 +291,7 @@ impl GatewayError {
                 | GatewayError::NoInstance { .. }
                 | GatewayError::ChooseInstance { .. }
                 | GatewayError::Budget { .. }
+                | GatewayError::Interrupted
                 | GatewayError::NotCached { .. }
                 | GatewayError::Output(_)
         )
@@ -325,6 +329,7 @@ impl GatewayError {
             | GatewayError::ChooseInstance { .. } => 2,
             GatewayError::Partial { .. } | GatewayError::Incomplete { .. } | GatewayError::Budget { .. } => 3,
             GatewayError::NotCached { .. } => 10,
+            GatewayError::Interrupted => 130,
         }
     }
 }

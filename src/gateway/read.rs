@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How a read uses the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Gateway {
     parts: Mutex<Option<Provenance>>,
     pub(super) room: Room,
     pub(super) baselines: Option<Baselines>,
+    /// Ends a warm when it becomes `true`.
+    stop: Option<watch::Receiver<bool>>,
 }
 
 impl Gateway {
@@ -91,6 +94,7 @@ impl Gateway {
             parts: Mutex::new(None),
             room: Room::default(),
             baselines: None,
+            stop: None,
         }
     }
 
@@ -121,6 +125,22 @@ impl Gateway {
     #[must_use]
     pub fn comparing_in(self, folder: PathBuf, access: Access) -> Gateway {
         Gateway { baselines: Some(Baselines::at(folder, access)), ..self }
+    }
+
+    /// The same for a warm that ends when this becomes `true`.
+    #[must_use]
+    pub fn until(self, stop: watch::Receiver<bool>) -> Gateway {
+        Gateway { stop: Some(stop), ..self }
+    }
+
+    /// Returns when the warm is to end.
+    pub(super) async fn stopped(&self) {
+        if let Some(mut stop) = self.stop.clone()
+            && stop.wait_for(|asked| *asked).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
     }
 
     /// What had no room.

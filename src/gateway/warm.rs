@@ -172,7 +172,13 @@ impl Gateway {
     pub async fn warm(&self, plan: &WarmPlan, progress: &dyn Progress) -> (Vec<Warmed>, Option<GatewayError>) {
         let targets = plan.targets();
         // Which instance it is, all need to know: it is asked once.
-        let space = match self.space(&Policy::default()).await {
+        let policy = Policy::default();
+        let space = tokio::select! {
+            biased;
+            space = self.space(&policy) => space,
+            () = self.stopped() => Err(GatewayError::Interrupted),
+        };
+        let space = match space {
             Ok(space) => space.text(),
             Err(error) => return without_space(&targets, error),
         };
@@ -247,7 +253,12 @@ impl Gateway {
         };
         let mut done = Warmed::new(target);
         done.changes.first = !again;
-        let error = self.warm_round(target, &round, settled, &mut done).await.err();
+        let ended = tokio::select! {
+            biased;
+            ended = self.warm_round(target, &round, settled, &mut done) => ended,
+            () = self.stopped() => Err(GatewayError::Interrupted),
+        };
+        let error = ended.err();
         baseline::keep(&round, &done, error.is_none());
         if error.is_none() && done.not_kept.is_empty() {
             self.note_warmed(space, target);

@@ -43,6 +43,11 @@ impl Stop {
         *self.wish.borrow()
     }
 
+    /// Changes to `true` when it is set.
+    pub fn subscribe(&self) -> watch::Receiver<bool> {
+        self.wish.subscribe()
+    }
+
     /// Returns when stopping is asked for, at once if it was.
     pub async fn wait(&self) {
         // The sender lives in `self`, so this cannot end in another way.

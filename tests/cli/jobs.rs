@@ -246,7 +246,10 @@ fn told_to_end_a_run_reports_what_was_stopped_and_ends_with_130() {
     assert_eq!(other["runs"][0]["outcome"], "skipped", "another process runs it: {other}");
     signal(run.id(), "-INT");
     let ended = Ran::of("jobs run warm-access".into(), &run.wait_with_output().unwrap());
-    assert_eq!((ended.exit, ended.stderr.as_str()), (130, ""), "{ended:?}");
+    assert_eq!(ended.exit, 130, "{ended:?}");
+    let error: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+    assert_eq!(error["error"]["name"], "interrupted", "{error}");
+    assert!(error["error"]["hint"].as_str().unwrap().contains("jobs run warm-access --json`"), "{error}");
     assert_eq!(document(&ended)["runs"][0]["outcome"], "cancelled", "{ended:?}");
 }
 

@@ -32,6 +32,7 @@ mod health_states;
 mod home;
 mod homeless;
 mod hostile;
+mod interrupted;
 mod jobs;
 mod jobs_ahead;
 mod jobs_cancel;

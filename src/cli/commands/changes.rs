@@ -26,7 +26,7 @@ use crate::cli::args::reading::ChangeArgs;
 use crate::cli::ask::ask;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
-use crate::cli::session::{Need, Session, wait};
+use crate::cli::session::{Need, Session};
 use crate::config::Format;
 use crate::gateway::{Certain, Gateway, GatewayError, Noun, Policy, Writing};
 use crate::report::Progress;
@@ -62,6 +62,7 @@ impl<'o> Writer<'o> {
         let policy = session.app.policy(if how.no_cache { Policy::BYPASS } else { Policy::default() });
         let writing = session.app.writing(session.progress.as_ref());
         let (dry_run, may_go_on) = (how.dry_run, globals.yes);
+        session.interrupts.leaves("nothing was changed", None);
         Ok(Writer { session, reading, policy, writing, output, dry_run, may_go_on, named: RefCell::default() })
     }
 
@@ -75,7 +76,7 @@ impl<'o> Writer<'o> {
 
     /// Waits for what must be known before anything is changed.
     fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
-        wait(work)?.map_err(|error| self.refused(error))
+        self.session.wait(work)?.map_err(|error| self.refused(error))
     }
 
     /// The failure of what had to be known first. What is not there is so according to AWS itself.
@@ -130,7 +131,10 @@ impl<'o> Writer<'o> {
             course.rehearse();
             false
         } else {
-            wait(course.run(self.gateway(), &self.writing, self.progress(), how))?
+            let interrupts = &self.session.interrupts;
+            interrupts.leaves("changes may have been made", Some("`awsideman journal list` shows them"));
+            let stop = interrupts.stop();
+            interrupts.wait_to_end(course.run(self.gateway(), &self.writing, self.progress(), how, stop))?
         };
         let report = Report::new(course.lines(), self.dry_run, interrupted, notices);
         self.end(report)

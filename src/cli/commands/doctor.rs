@@ -8,7 +8,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::program::DoctorArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page, Style};
-use crate::cli::session::{Need, Session, sources, wait};
+use crate::cli::session::{Need, Session, sources};
 use crate::config;
 use crate::gateway;
 use crate::host;
@@ -31,7 +31,7 @@ pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut 
     // A sandbox needs no home, and root has the directories of the system.
     problems.retain(|problem| !(problem.is_for_want_of_a_home() && (host::is_root() || globals.sandbox.is_some())));
     let session = Session::open(globals, Need::Anything, output)?;
-    let checks = wait(session.app.examine(problems))?;
+    let checks = session.wait(session.app.examine(problems))?;
     let lines: Vec<Line> = checks.into_iter().map(Line::from).collect();
     let code = code_of(&lines);
     let document = json!({

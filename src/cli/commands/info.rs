@@ -7,7 +7,7 @@ use crate::app::Asker;
 use crate::cli::args::{FreshnessArgs, GlobalArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, Page};
-use crate::cli::session::{Need, Session, wait};
+use crate::cli::session::{Need, Session};
 use crate::gateway::{Gateway, GatewayError, Policy, Single};
 use crate::model::Space;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
     let app = &session.app;
     let policy = session.policy(freshness)?;
     let reading = app.reading(Asker::COMMAND);
-    let found = find(&reading.gateway, &policy)?;
+    let found = find(&session, &reading.gateway, &policy)?;
 
     let (profile, profile_origin) = app.profile();
     let region = app.region();
@@ -106,13 +106,13 @@ fn shown_credentials(found: Result<String, String>, ignores_keys: bool) -> Strin
 }
 
 /// The instance, remembered or asked for. Who asks is told when AWS is asked anyway: it is one call.
-fn find(gateway: &Gateway, policy: &Policy) -> Result<Found, Failure> {
+fn find(session: &Session, gateway: &Gateway, policy: &Policy) -> Result<Found, Failure> {
     if policy.read
         && let Some(space) = gateway.remembered()
     {
         return Ok(Found { space: Ok(space.clone()), remembered: true, caller: Value::Null });
     }
-    wait(async {
+    session.wait(async {
         let space = gateway.space(policy).await.cloned();
         let caller = if space.is_ok() {
             // Only a courtesy: the instance is what was asked for.

@@ -5,12 +5,13 @@
 //! runtime; a part that could not be read is named.
 
 use super::assignments::Limit;
+use super::warm::calls_to_aws;
 use crate::app::{Asker, Reading};
 use crate::cache::Provenance;
 use crate::cli::args::{GlobalArgs, ReadArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Answer, Output, View};
-use crate::cli::session::{Need, Session, wait};
+use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::config::Format;
 use crate::gateway::{Gateway, GatewayError, Policy, Request};
@@ -47,6 +48,8 @@ impl<'o> Reader<'o> {
         let policy = session.policy(&read.freshness)?;
         let budget = limit.budget(session.app.config().access.max_calls);
         let reading = session.app.reading(Asker::Command { budget });
+        let continues = policy.fill.then_some("what was read to its end is kept: `COMMAND` continues");
+        session.interrupts.leaves("", continues);
         Ok(Reader { session, reading, policy, meta: read.meta, output })
     }
 
@@ -79,7 +82,9 @@ impl<'o> Reader<'o> {
         } else {
             let progress = session.progress.as_ref();
             let max_age = policy.max_age;
-            wait(gateway.after_miss(request, &policy, progress, &mut show))?
+            let waited = session.wait(gateway.after_miss(request, &policy, progress, &mut show));
+            waited
+                .map_err(|failure| after_calls(failure, &reading))?
                 .map_err(|error| session.failed_within(error, max_age))?
         };
         answer.finish()?;
@@ -93,7 +98,7 @@ impl<'o> Reader<'o> {
 
     /// Waits for work on the gateway.
     pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
-        self.known(wait(work)?)
+        self.known(self.session.wait(work).map_err(|failure| after_calls(failure, &self.reading))?)
     }
 
     /// The result of the gateway; an unknown name comes back with similar names.
@@ -184,6 +189,16 @@ impl<'o> Reader<'o> {
         self.session.close_after(&self.reading);
         Ok(())
     }
+}
+
+/// An interrupted read names the calls that it made.
+fn after_calls(failure: Failure, reading: &Reading) -> Failure {
+    let calls = reading.calls().total;
+    if failure.code != Code::Interrupted || calls == 0 {
+        return failure;
+    }
+    let message = format!("{} after {}", failure.message, calls_to_aws(calls));
+    Failure { message, ..failure }
 }
 
 /// The end of a read whose answer was printed without some of its parts.

@@ -112,8 +112,19 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
             }
         }
     }
-    let code = if stop.is_set() { Code::Interrupted } else { Code::from_number(done.exit) };
+    if stop.is_set() {
+        return Err(interrupted(&done, output));
+    }
+    let code = Code::from_number(done.exit);
     if code == Code::Ok { Ok(()) } else { Err(Failure::quiet(code)) }
+}
+
+/// The failure of an interrupted run: the report has the outcome of each job.
+fn interrupted(done: &RunDone, output: &Output) -> Failure {
+    let cancelled = done.reports.iter().filter(|report| report.outcome == Outcome::Cancelled).count();
+    let runs = if cancelled == 1 { "1 run was".to_owned() } else { format!("{cancelled} runs were") };
+    output.interrupts().leaves(&format!("{runs} cancelled"), None);
+    output.interrupts().failure()
 }
 
 /// Whoever pressed ctrl-c learns that it was heard, and how long it may take.

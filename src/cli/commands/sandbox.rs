@@ -7,7 +7,8 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::program::{SandboxCommand, ServeArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
-use crate::cli::session::{Need, Session, wait};
+use super::runs::runtime;
+use crate::cli::session::{Need, Session};
 use crate::daemon;
 use crate::jobs::Stop;
 use crate::sandbox::{self, Counts, Limits, Organisation, Regions, SandboxError, Shape};
@@ -44,7 +45,7 @@ fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Re
     let organisation = Organisation::generate(&shape).in_regions(regions);
     let organisation = if arguments.account_states { organisation.with_account_states() } else { organisation };
     let conduct = faults.conduct(Limits { tps: f64::from(tps), latency });
-    wait(async {
+    runtime()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(SandboxError::Listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(SandboxError::Listen)?);
         let stop = Stop::new();
@@ -57,7 +58,7 @@ fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Re
             () = async { stop.wait().await; tokio::time::sleep(GRACE).await } => {}
         }
         Ok(())
-    })?
+    })
 }
 
 /// Where the instance is: in the region of `--region`, and replicated to those of `--additional-region`.

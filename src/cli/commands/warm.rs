@@ -8,10 +8,10 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::WarmArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
-use crate::cli::session::{Need, Session, wait};
+use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::config::WarmTarget;
-use crate::gateway::{ChangedNames, Changes, Plan, Renew, Walk, Warmed};
+use crate::gateway::{ChangedNames, Changes, GatewayError, Plan, Renew, Walk, Warmed};
 use crate::model::{format_duration, format_size};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ fn useless(reason: String, args: &WarmArgs, session: &Session, output: &mut Outp
 }
 
 fn plan(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Failure> {
-    let (plan, findings) = wait(session.app.plan_warm(wish, session.progress.as_ref()))??;
+    let (plan, findings) = session.wait(session.app.plan_warm(wish, session.progress.as_ref()))??;
     session.close(Vec::new());
     let mut document = serde_json::to_value(&plan).unwrap_or_default();
     document["schema_version"] = json!(1);
@@ -107,7 +107,7 @@ pub(super) fn for_people(seconds: f64) -> String {
 
 fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Failure> {
     let WarmDone { targets: warmed, ended, calls, dropped, findings } =
-        wait(session.app.warm(wish, session.progress.as_ref()))??;
+        session.interrupts.wait_to_end(session.app.warm(wish, session.progress.as_ref(), session.interrupts.stop()))??;
     session.close(Vec::new());
     let failures: Vec<String> = warmed
         .iter()
@@ -137,8 +137,10 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
         "findings": findings,
     });
     output.report(&document, &page)?;
-    if let Some(error) = ended {
-        return Err(error.into());
+    match ended {
+        Some(GatewayError::Interrupted) => return Err(interrupted(&warmed, session)),
+        Some(error) => return Err(error.into()),
+        None => {}
     }
     if complete {
         return Ok(());
@@ -157,6 +159,16 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
         }
     }
     Err(partial)
+}
+
+/// What an interrupted warm kept, and the command that continues it.
+fn interrupted(warmed: &[Warmed], session: &Session) -> Failure {
+    let kept: u64 = warmed.iter().map(|target| target.fetched).sum();
+    let ended = warmed.iter().filter(|target| target.stopped.is_none()).count();
+    let answers = if kept == 1 { "1 answer".to_owned() } else { format!("{kept} answers") };
+    let done = format!("{answers} of AWS kept, {ended} of {} targets ended", warmed.len());
+    session.interrupts.leaves(&done, Some("`COMMAND` continues: what was kept is not fetched again"));
+    session.interrupts.failure()
 }
 
 /// The parts missing from the cache, and when to run the warm again.

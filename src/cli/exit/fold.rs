@@ -110,6 +110,7 @@ impl From<GatewayError> for Failure {
                 "what was read is kept, except a list that was not read to its end: run it again to continue, or allow \
                      more with `--budget CALLS` (`awsideman cache warm --plan` counts them)",
             ),
+            GatewayError::Interrupted => Failure::new(code, message).hint("run it again: what was read is kept"),
             GatewayError::Cache(error) => error.into(),
             GatewayError::Output(error) => Failure::writing(&error),
         }

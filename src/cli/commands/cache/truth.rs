@@ -10,7 +10,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{InvalidateArgs, VerifyArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page, text};
-use crate::cli::session::{Need, Session, wait};
+use crate::cli::session::{Need, Session};
 use crate::config::Format;
 use crate::gateway::{Difference, Flaw, Mended, Verified, Which, Wrong};
 use crate::model::{Resource, format_duration};
@@ -84,7 +84,7 @@ pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Outpu
     if session.app.disabled().is_some() {
         session.progress.notice("the cache is disabled: what is wrong is removed, nothing is stored");
     }
-    let done = wait(session.app.verify(&comparison, session.progress.as_ref()))?;
+    let done = session.wait(session.app.verify(&comparison, session.progress.as_ref()))?;
     let (verified, calls, faults) = done.map_err(|error| absent(error.into()))?;
     session.close(faults);
     if output.format() == Format::Table {

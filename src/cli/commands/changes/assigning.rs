@@ -11,7 +11,6 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::assigning::{AccountFilter, GrantArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::Output;
-use crate::cli::session;
 use crate::gateway::{
     AccountChoice, Certain, Change, Chosen, GatewayError, Grant, Listing, Noun, PrincipalKind, is_directory_id,
 };
@@ -82,7 +81,7 @@ impl Writer<'_> {
         let kind = arguments.principal_type.map(PrincipalKind::from);
         let text = &arguments.principal;
         let found = self.gateway().certain_principal(text, kind, &self.policy, self.progress());
-        match session::wait(found)? {
+        match self.session.wait(found)? {
             Ok((kind, found)) => {
                 self.note(kind.into(), &found);
                 Ok((kind, found))

@@ -9,6 +9,7 @@ use super::step::{Act, Step};
 use crate::cache::CacheError;
 use crate::cli::exit::{Code, Failure};
 use crate::gateway::{Gateway, GatewayError, Outcome, Unwritten, Writing};
+use crate::jobs::Stop;
 use crate::report::Progress;
 use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value};
@@ -110,8 +111,15 @@ impl Course {
         }
     }
 
-    /// Makes the changes; gives whether somebody interrupted it.
-    pub(super) async fn run(&self, gateway: &Gateway, writing: &Writing, progress: &dyn Progress, how: How) -> bool {
+    /// Makes the changes; returns whether `stop` interrupted it.
+    pub(super) async fn run(
+        &self,
+        gateway: &Gateway,
+        writing: &Writing,
+        progress: &dyn Progress,
+        how: How,
+        stop: &Stop,
+    ) -> bool {
         progress.started(WHAT, (self.steps.len() > 1).then_some(self.steps.len() as u64));
         let last = self.steps.iter().map(|step| step.stage).max().unwrap_or(0);
         let work = async {
@@ -131,8 +139,7 @@ impl Course {
         };
         let interrupted = tokio::select! {
             () = work => false,
-            // A host without signals cannot be interrupted by one.
-            Ok(()) = tokio::signal::ctrl_c() => true,
+            () = stop.wait() => true,
         };
         progress.finished(WHAT);
         if interrupted {

@@ -152,7 +152,7 @@ impl Writer<'_> {
         let accounts = grants.iter().map(|grant| Request::Account(grant.account.clone()));
         let (gateway, policy, progress) = (self.gateway(), &self.policy, self.progress());
         let mut names = HashMap::new();
-        crate::cli::session::wait(async {
+        self.session.wait(async {
             for request in sets.chain(accounts) {
                 let (Request::PermissionSet(id) | Request::Account(id)) = &request else { continue };
                 if names.contains_key(id) {

@@ -125,7 +125,7 @@ impl Writer<'_> {
 
     /// Refuses what a real run would end with: a name that somebody has.
     fn must_be_free(&self, by_name: &Single, what: &str) -> Result<(), Failure> {
-        match crate::cli::session::wait(self.gateway().ask(by_name))? {
+        match self.session.wait(self.gateway().ask(by_name))? {
             Ok(_) => Err(Failure::new(Code::Failed, format!("{what} exists already")).hint("choose another name")),
             Err(GatewayError::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.refused(error)),

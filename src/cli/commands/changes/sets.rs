@@ -11,7 +11,6 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::sets::{InlineArgs, NewSetArgs, PolicyArgs, SetChangesArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
-use crate::cli::session;
 use crate::gateway::{Certain, Change, Listing, Noun, SetFields};
 
 /// At most this many accounts are provisioned one by one, so that each has its own outcome.
@@ -138,7 +137,7 @@ impl Writer<'_> {
     /// The accounts that have a permission set; `None` when they cannot be read, which does not stop a change.
     fn accounts_of(&self, set: &Certain) -> Result<Option<Vec<String>>, Failure> {
         let listing = Listing::ProvisionedAccounts(set.id.clone());
-        match session::wait(self.gateway().ask_all(listing))? {
+        match self.session.wait(self.gateway().ask_all(listing))? {
             Ok(rows) => Ok(Some(rows.iter().filter_map(|row| row.as_str().map(str::to_owned)).collect())),
             Err(error) => {
                 self.progress().notice(&format!("the accounts that have it cannot be listed: {error}"));
@@ -157,7 +156,7 @@ impl Writer<'_> {
             let step = Step::new(change, phrase, check(set)).about(SET, set).with("Accounts", 0);
             return Ok(vec![step.already(true)]);
         }
-        let accounts = session::wait(self.gateway().accounts(ids))?;
+        let accounts = self.session.wait(self.gateway().accounts(ids))?;
         if accounts.len() > EACH && accounts.iter().all(|account| account.inactive().is_none()) {
             return Ok(vec![provision(set, None).with("Accounts", accounts.len())]);
         }

@@ -7,7 +7,6 @@ use super::{ChangeArgs, Writer};
 use crate::cli::args::GlobalArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
-use crate::cli::session;
 use crate::gateway::{GatewayError, Pending, Single};
 use serde_json::{Value, json};
 
@@ -47,7 +46,7 @@ impl Writer<'_> {
     fn status_of(&self, request_id: &str) -> Result<(Pending, Value), Failure> {
         for pending in [Pending::Creation, Pending::Deletion, Pending::Provisioning] {
             let asked = Single::Status(pending, request_id.to_owned());
-            match session::wait(self.gateway().ask(&asked))? {
+            match self.session.wait(self.gateway().ask(&asked))? {
                 Ok(status) => return Ok((pending, status)),
                 Err(GatewayError::NotFound { .. }) => {}
                 Err(error) => return Err(self.refused(error)),
