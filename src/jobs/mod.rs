@@ -23,6 +23,7 @@ mod occurrence;
 mod outcome;
 mod overlap;
 mod partial;
+mod queued;
 mod record;
 mod runner;
 mod service;

@@ -137,7 +137,8 @@ impl Unit {
     fn claim(&self, context: &Context, reports: &mut Vec<Report>) -> Result<Vec<Option<UnixMillis>>, JobError> {
         let now = context.clock.now();
         let due = self.due(context)?;
-        if self.when_due && due.run.is_empty() && due.missed.is_none() {
+        let is_idle = due.run.is_empty() && due.missed.is_none();
+        if self.when_due && is_idle {
             if let Some(reference) = due.reference {
                 context.ledger.refer(&self.job.name, self.profile(), reference)?;
                 let name = &self.job.name;
@@ -155,6 +156,7 @@ impl Unit {
         if !self.when_due {
             return Ok(vec![None]);
         }
+        let due = self.queued(due, context, reports)?;
         if let Some(missed) = &due.missed {
             self.miss(missed, context, reports)?;
         }

@@ -1,0 +1,138 @@
+//! Occurrences that were due while an earlier run of their job was ongoing: with `queue-one` the newest one waits.
+
+use super::ledger::Entry;
+use super::record::end_of;
+use super::unit::Unit;
+use super::{Context, Due, JobError, Missed, Outcome, Report};
+use crate::clock;
+use crate::config::{CatchUp, Overlap};
+use crate::model::format_duration;
+
+impl Unit {
+    /// Separates occurrences that the job's own run delayed from those that no runner saw. The first are skipped, except
+    /// the newest: it waited for the run to end, and only a `start_deadline` ends that wait.
+    pub(super) fn queued(&self, mut due: Due, context: &Context, reports: &mut Vec<Report>) -> Result<Due, JobError> {
+        let Some(missed) = due.missed.take() else { return Ok(due) };
+        let (Overlap::QueueOne, true) = (self.job.overlap, self.when_due) else {
+            return Ok(Due { missed: Some(missed), ..due });
+        };
+        let run = context.ledger.last_run(&self.job.name, self.profile())?;
+        let Some((begun, ended)) = run.and_then(|run| Some((run.started_at, run.ended_at?))) else {
+            return Ok(Due { missed: Some(missed), ..due });
+        };
+        if missed.first < begun || missed.last > ended {
+            return Ok(Due { missed: Some(missed), ..due });
+        }
+        let mut count = missed.count;
+        let waits = due.run.is_empty() && self.job.catch_up == CatchUp::None && self.job.start_deadline.is_zero();
+        if waits {
+            due.run.push(missed.last);
+            count = count.saturating_sub(1);
+        }
+        if count > 0 {
+            let ran = format!("the run of {} ended only at {}", clock::utc(begun), clock::utc(ended));
+            let late = if due.run.is_empty() {
+                format!(", after the start_deadline of {}", format_duration(self.job.start_deadline))
+            } else {
+                ", and one occurrence at a time waits for it (overlap = \"queue-one\")".to_owned()
+            };
+            self.skip_queued(&missed, format!("{ran}{late}"), context, reports)?;
+        }
+        Ok(due)
+    }
+
+    fn skip_queued(
+        &self,
+        missed: &Missed,
+        reason: String,
+        context: &Context,
+        reports: &mut Vec<Report>,
+    ) -> Result<(), JobError> {
+        let at = context.clock.now();
+        let plain = self.report(Outcome::Skipped, reason, at);
+        let detail =
+            [("count", missed.count.into()), ("first", stamp_of(missed.first)), ("last", stamp_of(missed.last))];
+        let detail = detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let report = Report { scheduled_at: Some(missed.last), detail, ..plain };
+        let reference = Some(missed.last);
+        let entry = Entry { scheduled_at: reference, at, reference, ..self.entry(context) };
+        context.ledger.record(&entry, &end_of(&report, at), context.keep)?;
+        reports.push(report);
+        Ok(())
+    }
+}
+
+fn stamp_of(at: clock::UnixMillis) -> serde_json::Value {
+    clock::utc(at).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Job;
+    use crate::jobs::rehearsal::{Stage, at, job, work_of};
+    use crate::jobs::{Wanted, Work, run};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+    use tokio::sync::Notify;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// The reports of the run that waited, in a daemon whose first run of the job goes on for `hours`.
+    async fn after(hours: u32, job: Job) -> Vec<Report> {
+        let (begun, over) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begins, ends, is_first) = (begun.clone(), over.clone(), AtomicBool::new(true));
+        let stage = Stage::new(move |_| {
+            if !is_first.swap(false, Ordering::SeqCst) {
+                return work_of("ok");
+            }
+            begins.notify_one();
+            let ends = ends.clone();
+            Box::pin(async move {
+                ends.notified().await;
+                Work::done("ok")
+            })
+        });
+        let jobs = [job];
+        // From here on the job counts.
+        run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+        stage.clock.advance(HOUR);
+        let queue = super::super::lock::queue_of(&super::super::lock::path_of(&stage.context.state_dir, "a", ""));
+        let rival = stage.rival();
+        let waiting = async {
+            begun.notified().await;
+            stage.clock.advance(HOUR);
+            let waits = async {
+                while !queue.exists() {
+                    tokio::task::yield_now().await;
+                }
+                stage.clock.advance((hours - 1) * HOUR + HOUR / 2);
+                over.notify_one();
+            };
+            tokio::join!(run(&jobs, &Wanted::Due, &rival), waits).0.unwrap()
+        };
+        let (first, waited) = tokio::join!(run(&jobs, &Wanted::Due, &stage.context), waiting);
+        assert_eq!(first.unwrap()[0].outcome, Outcome::Done);
+        waited
+    }
+
+    #[tokio::test]
+    async fn an_occurrence_that_the_jobs_own_run_delayed_is_not_missed() {
+        let queueing = Job { overlap: Overlap::QueueOne, ..job("a") };
+        let latest = after(3, queueing.clone()).await;
+        let outcomes: Vec<_> = latest.iter().map(|report| (report.outcome, report.scheduled_at)).collect();
+        let scheduled = |hour: &str| Some(at(&format!("2026-06-01T{hour}:00:00Z")));
+        assert_eq!(outcomes, [(Outcome::Skipped, scheduled("15")), (Outcome::Done, scheduled("16"))]);
+        assert!(latest[0].reason.contains("ended only at 2026-06-01T16:30:00"), "{}", latest[0].reason);
+        assert!(latest[0].reason.contains("queue-one"), "{}", latest[0].reason);
+
+        let none = after(1, Job { catch_up: CatchUp::None, ..queueing.clone() }).await;
+        let outcomes: Vec<_> = none.iter().map(|report| (report.outcome, report.scheduled_at)).collect();
+        assert_eq!(outcomes, [(Outcome::Done, scheduled("14"))], "it waited half an hour for its turn");
+
+        let late = after(1, Job { start_deadline: Duration::from_secs(600), ..queueing }).await;
+        assert_eq!((late.len(), late[0].outcome), (1, Outcome::Skipped), "{late:?}");
+        assert!(late[0].reason.contains("after the start_deadline of 10m"), "{}", late[0].reason);
+    }
+}
