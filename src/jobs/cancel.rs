@@ -72,7 +72,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
     let (begun, mut asked, mut run) = (Instant::now(), None, None);
     while begun.elapsed() < context.grace + PATIENCE {
         match holder(&path) {
-            Some(held) if held.is_same_process(&first) => {
+            Some(held) if is_first_run(&held, &first) => {
                 run = context.ledger.open_run(job, profile)?.or(run);
                 // The beginning of the work gives the holder another time: the request must name it.
                 if asked.as_ref() != Some(&held) {
@@ -100,6 +100,12 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
     Ok(done(None, reason, Some(&first), true))
 }
 
+/// Whether the lock is still held for the run that was ongoing at first. A daemon may hold it again for its next run; only
+/// before its work begins does a run give its holder another time.
+fn is_first_run(held: &Held, first: &Held) -> bool {
+    held.is_same_process(first) && (!first.begun || held == first)
+}
+
 fn done_row(run: Option<&RunRow>, context: &Context) -> Result<Option<RunRow>, JobError> {
     match run {
         Some(run) => context.ledger.run(run.id),
@@ -111,6 +117,22 @@ fn done_row(run: Option<&RunRow>, context: &Context) -> Result<Option<RunRow>, J
 mod tests {
     use super::*;
     use crate::jobs::rehearsal::{Stage, job, work_of};
+
+    #[test]
+    fn the_next_run_of_a_daemon_is_not_the_one_to_end() {
+        let held = |since, begun| Held { pid: 7, host: "here".into(), since, begun };
+        for (now, first, is_same) in [
+            (held(1, true), held(1, true), true),
+            (held(2, true), held(1, true), false),
+            (held(2, false), held(1, true), false),
+            // Its own work began.
+            (held(2, true), held(1, false), true),
+            (held(1, false), held(1, false), true),
+            (Held { pid: 8, ..held(1, true) }, held(1, true), false),
+        ] {
+            assert_eq!(is_first_run(&now, &first), is_same, "{now:?} {first:?}");
+        }
+    }
 
     #[tokio::test]
     async fn what_does_not_run_needs_no_end_and_an_unknown_name_is_one() {
