@@ -17,6 +17,8 @@ use std::ops::ControlFlow;
 pub struct Measured {
     /// What the store holds; zero when it cannot be read.
     pub size: Size,
+    /// Why the store could not be read.
+    pub unread: Option<String>,
     /// When the oldest entry was stored.
     pub oldest: Option<UnixMillis>,
     /// Lookups of commands within `health.window`.
@@ -49,7 +51,7 @@ impl App {
         let mut notices = Vec::new();
         // Before the store is read: that may be the trial, and is no reason to report anything else.
         let mark = self.breaker();
-        let (size, oldest, store_problem) = self.measure_store();
+        let (size, oldest, store_problem, unread) = self.measure_store();
         notices.extend(self.store_notice());
         let (database, mut state_problem) = self.state_to_read();
         let mut or_problem = |error: String| {
@@ -117,7 +119,7 @@ impl App {
             now,
         };
         let health = examine(&measurements, &self.config().health);
-        Measured { size, oldest, window, lifetime, limits, measurements, health, notices }
+        Measured { size, unread, oldest, window, lifetime, limits, measurements, health, notices }
     }
 
     /// The store to look at; `None` when nothing has been cached yet, which looking does not change.
@@ -140,7 +142,8 @@ impl App {
         self.store_to_look_at()?.map_or(Ok(Size::default()), Store::size)
     }
 
-    fn measure_store(&self) -> (Size, Option<UnixMillis>, Option<String>) {
+    /// Size, age of the oldest entry, a problem of the store, and the one for which the size is unknown.
+    fn measure_store(&self) -> (Size, Option<UnixMillis>, Option<String>, Option<String>) {
         let measured = self.store_to_look_at().and_then(|store| {
             let Some(store) = store else { return Ok((Size::default(), None)) };
             let size = store.size()?;
@@ -155,10 +158,10 @@ impl App {
             // What is there can be counted without the key, and is of no use.
             Ok((size, oldest)) if !self.is_memory() => {
                 let problem = self.key_problem().map(|problem| StoreError::Key(problem.to_owned()).to_string());
-                (size, oldest, problem)
+                (size, oldest, problem, None)
             }
-            Ok((size, oldest)) => (size, oldest, None),
-            Err(error) => (Size::default(), None, Some(error.to_string())),
+            Ok((size, oldest)) => (size, oldest, None, None),
+            Err(error) => (Size::default(), None, Some(error.to_string()), Some(error.to_string())),
         }
     }
 

@@ -60,6 +60,12 @@ pub struct Status {
     pub new_window: bool,
     /// The same since the statistics began.
     pub lifetime: Lifetime,
+    /// Whether the cache database could be read; otherwise the counts and sizes of entries are 0 and unknown.
+    pub readable: bool,
+    /// Why it could not be read.
+    pub error: Option<String>,
+    /// Whether the state database could be read; otherwise lookups, errors and throttled calls are unknown.
+    pub statistics_readable: bool,
     /// Entries.
     pub total_entries: u64,
     /// What the entries hold, in MiB.
@@ -252,6 +258,9 @@ impl App {
                 miss_count: measured.lifetime.misses(),
                 error_count: measured.lifetime.errors(),
             },
+            readable: measured.unread.is_none(),
+            error: measured.unread.clone(),
+            statistics_readable: found.state_problem.is_none(),
             total_entries: measured.size.entries,
             memory_usage_mb: megabytes(measured.size.held),
             max_size_mb: self.config().cache.max_size_mb,

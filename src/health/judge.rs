@@ -24,6 +24,11 @@ const ERROR_RATE_RECOVERY: f64 = 0.8;
 /// The multiple of the critical free space at which it has recovered.
 const FREE_DISK_RECOVERY: f64 = 1.1;
 
+/// The checks whose figures are in the state database.
+const FROM_STATE: [&str; 6] = ["hit_rate", "error_rate", "jobs", "stuck_jobs", "aws", "throttles"];
+/// The checks whose figures are in the cache database.
+const FROM_STORE: [&str; 3] = ["size", "oldest", "limits"];
+
 /// Judges every check. Keys, in this order: `hit_rate`, `size`, `error_rate`, `free_disk`, `oldest`, `breaker`,
 /// `disabled`, `store`, `directories`, `login`, `jobs`, `switch`, `state`, `job_files`, `notifiers`, `clock`,
 /// `aws`, `throttles`, `limits`, then `job:NAME` for each job that has run.
@@ -51,7 +56,27 @@ pub fn judge(found: &Measurements, health: &config::Health) -> Vec<Finding> {
         fine("limits", if found.limit_uses.is_empty() { "none".into() } else { found.limit_uses.join("; ") }),
     ];
     findings.extend(states::runs(found));
+    for finding in findings.iter_mut().filter(|finding| finding.level == Level::Ok) {
+        if let Some(reason) = unread(found, &finding.key) {
+            *finding = Finding { recovered: false, ..fine(&finding.key, format!("unknown: {reason}")) };
+        }
+    }
     findings
+}
+
+/// Why the input of a check could not be read: its figure would be that of an empty database.
+fn unread(found: &Measurements, key: &str) -> Option<&'static str> {
+    if let Some(problem) = found.state_problem.as_deref().filter(|_| FROM_STATE.contains(&key)) {
+        return Some(if is_damage(problem) { "state.db is damaged" } else { "state.db cannot be read" });
+    }
+    // Without its key the store can be counted.
+    let problem = found.store_problem.as_deref().filter(|problem| !problem.starts_with("the encryption key"));
+    let problem = problem.filter(|_| FROM_STORE.contains(&key))?;
+    Some(if is_damage(problem) { "the cache database is damaged" } else { "the cache database cannot be read" })
+}
+
+fn is_damage(problem: &str) -> bool {
+    ["damaged", "malformed", "not a database"].iter().any(|word| problem.contains(word))
 }
 
 fn throttled(calls: u64) -> String {

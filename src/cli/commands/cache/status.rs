@@ -17,14 +17,11 @@ pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
     let mut page = Page::new().title("Cache");
     page = page.field("State", state(status, now)).field("Backend", backend(status));
     page = page
-        .field(
-            "Entries",
-            format!("{}, {:.2} of {} MB", status.total_entries, status.memory_usage_mb, status.max_size_mb),
-        )
-        .field("Hit rate", hit_rate(status))
-        .field("Errors", errors(status))
+        .field("Entries", entries(status))
+        .field("Hit rate", counted(status, hit_rate(status)))
+        .field("Errors", counted(status, errors(status)))
         .field("Breaker", breaker(status))
-        .field("Throttle", calls_in_the_last_hour(status.throttled_last_hour))
+        .field("Throttle", counted(status, calls_in_the_last_hour(status.throttled_last_hour)))
         .field("Evicts", evicts_first(status))
         .field("Health", health(status));
     if let Some(removed) = &status.removed {
@@ -44,6 +41,18 @@ pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
         page = memory_fields(page.title("Memory"), memory, &status.evictions);
     }
     page
+}
+
+fn entries(status: &Status) -> String {
+    match &status.error {
+        Some(error) => format!("unknown: {error}"),
+        None => format!("{}, {:.2} of {} MB", status.total_entries, status.memory_usage_mb, status.max_size_mb),
+    }
+}
+
+/// A figure of the state database.
+fn counted(status: &Status, figure: String) -> String {
+    if status.statistics_readable { figure } else { "unknown: the state database cannot be read".to_owned() }
 }
 
 fn state(status: &Status, now: UnixMillis) -> String {
@@ -95,6 +104,9 @@ fn hit_rate(status: &Status) -> String {
 
 /// The limit that evicts first, with its use.
 fn evicts_first(status: &Status) -> String {
+    if !status.readable {
+        return "unknown".into();
+    }
     let Some(limit) = status.limits.iter().find(|limit| limit.evicts) else { return "no limit is set".into() };
     let amount = |n: u64| if limit.unit == "bytes" { format_size(n) } else { format!("{n} entries") };
     format!("{}: {} of {} ({:.0}%)", limit.setting, amount(limit.used), amount(limit.limit), limit.share() * 100.0)
