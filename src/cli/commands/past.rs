@@ -4,6 +4,7 @@
 //! keeps its past.
 
 use super::jobs::{Look, say, took, with_profile};
+use super::warm;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::{HistoryArgs, LogsArgs};
 use crate::cli::exit::Failure;
@@ -19,7 +20,7 @@ use std::time::Duration;
 /// Runs that `jobs history` shows unless a number is given.
 const SHOWN: u64 = 20;
 /// Runs that `jobs logs` shows unless a number is given.
-const TOLD: u64 = 5;
+const LOGGED: u64 = 5;
 
 /// `jobs history`
 pub(super) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
@@ -39,7 +40,7 @@ pub(super) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mu
 /// `jobs logs`
 pub(super) fn logs(arguments: &LogsArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let Look { app, jobs, context, notices } = Look::back(globals, output)?;
-    let runs = runs_of(Some(&arguments.name), arguments.limit.unwrap_or(TOLD), &jobs, &context)?;
+    let runs = runs_of(Some(&arguments.name), arguments.limit.unwrap_or(LOGGED), &jobs, &context)?;
     let now = app.clock().now();
     let mut page = Page::new();
     let live = |run: &RunRow| {
@@ -48,7 +49,7 @@ pub(super) fn logs(arguments: &LogsArgs, globals: &GlobalArgs, output: &mut Outp
     let mut documents = Vec::new();
     for run in &runs {
         let live = live(run);
-        page = told(page, run, live.as_ref(), now);
+        page = detailed(page, run, live.as_ref(), now);
         let mut document = json!(run);
         document["live"] = json!(live);
         documents.push(document);
@@ -104,7 +105,7 @@ fn duration(run: &RunRow, now: UnixMillis) -> String {
 }
 
 /// One run: its outcome, output and counts; of an ongoing run, its progress.
-fn told(page: Page, run: &RunRow, live: Option<&Live>, now: UnixMillis) -> Page {
+fn detailed(page: Page, run: &RunRow, live: Option<&Live>, now: UnixMillis) -> Page {
     let name = with_profile(&run.job, Some(&run.profile));
     let asked = || "asked for by hand".to_owned();
     let mut page = page.title(format!("{}  {name}: {}", times::local(run.started_at), outcome(run)));
@@ -129,6 +130,9 @@ fn told(page: Page, run: &RunRow, live: Option<&Live>, now: UnixMillis) -> Page 
         page = match value {
             Value::String(text) if text.contains('\n') => page.field(key, "").line(indented(text)),
             Value::String(text) => page.field(key, text),
+            Value::Array(targets) if key == "targets" && targets.iter().all(Value::is_object) => {
+                warm::targets_table(page, targets)
+            }
             other => page.field(key, other.to_string()),
         };
     }

@@ -7,7 +7,7 @@ use crate::app::{self, Shortage, WarmDone, Warming};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::WarmArgs;
 use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::output::{Output, Page, text};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::config::WarmTarget;
@@ -106,8 +106,9 @@ pub(super) fn for_people(seconds: f64) -> String {
 }
 
 fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Failure> {
-    let WarmDone { targets: warmed, ended, calls, dropped, findings } =
-        session.interrupts.wait_to_end(session.app.warm(wish, session.progress.as_ref(), session.interrupts.stop()))??;
+    let WarmDone { targets: warmed, ended, calls, dropped, findings } = session
+        .interrupts
+        .wait_to_end(session.app.warm(wish, session.progress.as_ref(), session.interrupts.stop()))??;
     session.close(Vec::new());
     let failures: Vec<String> = warmed
         .iter()
@@ -193,20 +194,28 @@ fn partial(warmed: &[Warmed], mut details: Vec<String>) -> Failure {
 
 fn document_of(target: &Warmed) -> Value {
     let mut document = serde_json::to_value(target).unwrap_or_default();
-    document["outcome"] = json!(outcome(target));
+    document["outcome"] = json!(outcome(&document));
     document
 }
 
 /// The outcome of a target, in one word.
-fn outcome(target: &Warmed) -> &'static str {
-    let has_some = target.fetched + target.fresh > 0;
-    match (&target.stopped, target.failures.len(), target.not_kept.len()) {
-        (Some(_), ..) => "stopped",
-        (None, 0, 0) if !has_some && !target.skipped.is_empty() => "skipped",
-        (None, 0, 0) => "done",
-        (None, 0, _) if !has_some => "not kept",
-        (None, ..) => "partial",
+fn outcome(target: &Value) -> &'static str {
+    let has_some = count(target, "fetched") + count(target, "fresh") > 0;
+    match (&target["stopped"], length(target, "failures"), length(target, "not_kept")) {
+        (Value::String(_), ..) => "stopped",
+        (_, 0, 0) if !has_some && length(target, "skipped") > 0 => "skipped",
+        (_, 0, 0) => "done",
+        (_, 0, _) if !has_some => "not kept",
+        _ => "partial",
     }
+}
+
+fn count(of: &Value, field: &str) -> u64 {
+    of[field].as_u64().unwrap_or_default()
+}
+
+fn length(of: &Value, field: &str) -> usize {
+    of[field].as_array().map_or(0, Vec::len)
 }
 
 fn tell(findings: &[Shortage], output: &Output) {
@@ -216,26 +225,8 @@ fn tell(findings: &[Shortage], output: &Output) {
 }
 
 fn warm_page(warmed: &[Warmed]) -> Page {
-    let row = |target: &Warmed| {
-        let parts =
-            [(target.failures.len(), "failed"), (target.not_kept.len(), "not kept"), (target.skipped.len(), "skipped")];
-        let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>();
-        let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-        let outcome = match outcome(target) {
-            word @ ("partial" | "done") => format!("{word}{parts}"),
-            word => word.to_owned(),
-        };
-        vec![
-            target.target.to_owned(),
-            outcome,
-            target.items.to_string(),
-            target.fetched.to_string(),
-            target.fresh.to_string(),
-            changes(&target.changes, target.fetched),
-        ]
-    };
-    let header = ["Target", "Outcome", "Items", "Fetched", "Fresh", "Since the last"];
-    let mut page = Page::new().table(&header, warmed.iter().map(row).collect());
+    let documents: Vec<Value> = warmed.iter().map(document_of).collect();
+    let mut page = table(Page::new(), &documents);
     for target in warmed {
         if let Some(names) = target.changes.names.as_ref().filter(|_| target.changes.any()) {
             page = changed_names(page.line(format!("{}:", target.target)), names, &target.changes);
@@ -244,17 +235,51 @@ fn warm_page(warmed: &[Warmed]) -> Page {
     page
 }
 
+/// The targets of a recorded warm as a table, and what was not read.
+pub(super) fn targets_table(page: Page, targets: &[Value]) -> Page {
+    let mut page = table(page, targets);
+    for target in targets {
+        let name = text(&target["target"]);
+        if let Value::String(why) = &target["stopped"] {
+            page = page.line(format!("{name} stopped: {why}"));
+        }
+        for failure in target["failures"].as_array().into_iter().flatten() {
+            page = page.line(format!("{}: {}", text(&failure["target"]), text(&failure["error"])));
+        }
+    }
+    page
+}
+
+fn table(page: Page, targets: &[Value]) -> Page {
+    let header = ["Target", "Outcome", "Items", "Fetched", "Fresh", "Since the last"];
+    page.table(&header, targets.iter().map(row).collect())
+}
+
+fn row(target: &Value) -> Vec<String> {
+    let parts = [("failures", "failed"), ("not_kept", "not kept"), ("skipped", "skipped")];
+    let parts = parts.map(|(field, word)| (length(target, field), word));
+    let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>();
+    let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+    let outcome = match outcome(target) {
+        word @ ("partial" | "done") => format!("{word}{parts}"),
+        word => word.to_owned(),
+    };
+    let number = |field: &str| count(target, field).to_string();
+    let changes = changes(&target["changes"], count(target, "fetched"));
+    vec![text(&target["target"]), outcome, number("items"), number("fetched"), number("fresh"), changes]
+}
+
 /// `first`, `nothing`, `+2 -1 ~3`; empty where nothing was fetched.
-fn changes(changes: &Changes, fetched: u64) -> String {
+fn changes(changes: &Value, fetched: u64) -> String {
     if fetched == 0 {
         return String::new();
     }
-    if changes.first {
+    if changes["first"] == true {
         return "first".into();
     }
-    let parts = [("+", changes.added), ("-", changes.removed), ("~", changes.changed)];
-    let told: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(sign, n)| format!("{sign}{n}")).collect();
-    if told.is_empty() { "nothing".into() } else { told.join(" ") }
+    let parts = [("+", "added"), ("-", "removed"), ("~", "changed")].map(|(sign, field)| (sign, count(changes, field)));
+    let shown: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(sign, n)| format!("{sign}{n}")).collect();
+    if shown.is_empty() { "nothing".into() } else { shown.join(" ") }
 }
 
 fn changed_names(mut page: Page, names: &ChangedNames, counts: &Changes) -> Page {
@@ -281,11 +306,12 @@ mod tests {
 
     #[test]
     fn what_changed_is_told_in_signs() {
-        let told = |added, removed, changed| changes(&Changes { added, removed, changed, ..Changes::default() }, 1);
+        let told =
+            |added, removed, changed| changes(&json!(Changes { added, removed, changed, ..Changes::default() }), 1);
         assert_eq!((told(2, 1, 3).as_str(), told(0, 0, 1).as_str()), ("+2 -1 ~3", "~1"));
         assert_eq!(told(0, 0, 0), "nothing");
-        assert_eq!(changes(&Changes { first: true, ..Changes::default() }, 1), "first");
-        assert_eq!(changes(&Changes { first: true, ..Changes::default() }, 0), "");
+        assert_eq!(changes(&json!(Changes { first: true, ..Changes::default() }), 1), "first");
+        assert_eq!(changes(&json!(Changes { first: true, ..Changes::default() }), 0), "");
     }
 
     #[test]
