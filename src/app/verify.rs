@@ -27,6 +27,8 @@ pub(super) struct Compared {
     pub(super) wrong: Vec<String>,
     /// The keys of answers that could not be read from AWS.
     pub(super) failed: Vec<String>,
+    /// Stored entries that are no fresh answer of AWS.
+    pub(super) unfit: u64,
     /// AWS calls.
     pub(super) calls: u64,
 }
@@ -67,6 +69,7 @@ impl App {
             checked: verified.checked,
             wrong: verified.wrong.into_iter().map(|wrong| wrong.key).collect(),
             failed: verified.failed.into_iter().map(|failure| failure.target).collect(),
+            unfit: verified.skipped.values().sum(),
             calls: calls.total,
         })
     }
@@ -89,7 +92,12 @@ pub(super) fn told(compared: &Compared) -> Work {
         detail.insert(key.to_owned(), value);
     }
     if checked == 0 {
-        let why = if failed > 0 { "AWS could not be asked about any answer" } else { "nothing is stored" };
+        let why = match (failed, compared.unfit, compared.calls) {
+            (1.., ..) => "AWS could not be asked about any answer",
+            (0, 1.., _) => "nothing to compare: no stored entry is a fresh answer of AWS",
+            (0, 0, 1..) => "nothing was compared: the calls of `budget` were spent before the first answer",
+            (0, 0, 0) => "nothing to compare: nothing is stored",
+        };
         let work = if failed > 0 { Work::failed_for_now(why, 13) } else { Work::skipped(why) };
         return work.with_calls(compared.calls).with_detail(detail);
     }
@@ -165,7 +173,8 @@ mod tests {
             checked,
             wrong: wrong.iter().map(|&key| key.to_owned()).collect(),
             failed: (0..failed).map(|n| format!("user:describe:{n}")).collect(),
-            calls: 9,
+            calls: if checked == 0 { 0 } else { 9 },
+            unfit: 0,
         };
         let bad = told(&compared(10, &["user:describe:1"], 0));
         assert_eq!((bad.exit, bad.calls, bad.findings[0].level), (6, 9, Level::Critical));
@@ -179,6 +188,12 @@ mod tests {
         let both = told(&compared(10, &["user:describe:1"], 2));
         assert_eq!((both.ending, both.exit), (crate::jobs::Ending::Partial, 6));
         assert_eq!(told(&compared(0, &[], 2)).exit, 13);
-        assert_eq!(told(&compared(0, &[], 0)).ending, crate::jobs::Ending::Skipped);
+        let nothing = told(&compared(0, &[], 0));
+        assert_eq!(
+            (nothing.ending, nothing.reason.as_str()),
+            (crate::jobs::Ending::Skipped, "nothing to compare: nothing is stored")
+        );
+        let expired = told(&Compared { unfit: 3, ..compared(0, &[], 0) });
+        assert_eq!(expired.reason, "nothing to compare: no stored entry is a fresh answer of AWS");
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::args::cache::{InvalidateArgs, VerifyArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page, text};
 use crate::cli::session::{Need, Session};
-use crate::config::Format;
+use crate::config::{Format, nearest};
 use crate::gateway::{Difference, Flaw, Mended, Verified, Which, Wrong};
 use crate::model::{Resource, format_duration};
 use crate::report::{Calls, Progress};
@@ -87,12 +87,32 @@ pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Outpu
     let done = session.wait(session.app.verify(&comparison, session.progress.as_ref()))?;
     let (verified, calls, faults) = done.map_err(|error| absent(error.into()))?;
     session.close(faults);
+    if let (true, Which::Glob(glob)) = (is_empty(&verified), &comparison.which) {
+        return Err(unmatched(args.pattern.as_deref().unwrap_or(glob)));
+    }
     if output.format() == Format::Table {
         output.report(&Value::Null, &page(&verified, &calls))?;
     } else {
         output.report(&document(&verified, &calls, &comparison), &Page::new())?;
     }
     ending(verified, &session)
+}
+
+/// Whether no stored entry was selected.
+fn is_empty(verified: &Verified) -> bool {
+    let Verified { checked, wrong, failed, skipped, ended } = verified;
+    *checked == 0 && wrong.is_empty() && failed.is_empty() && skipped.is_empty() && ended.is_none()
+}
+
+/// A pattern that no stored key matches is most likely mistyped.
+fn unmatched(pattern: &str) -> Failure {
+    let typed = pattern.split(':').next().unwrap_or_default().trim_matches(['*', '?']);
+    let near = nearest(typed, Resource::ALL.map(Resource::as_str)).filter(|near| *near != typed);
+    let near = near.map(|near| format!("did you mean `{near}:*`? ")).unwrap_or_default();
+    let resources = Resource::ALL.map(Resource::as_str).join(", ");
+    Failure::new(Code::NotFound, format!("no stored entry matches `{pattern}`: nothing was compared")).hint(format!(
+        "{near}keys begin with a resource ({resources}); `awsideman cache status --recent-entries 20` lists keys"
+    ))
 }
 
 /// A named entry that is not there is a thing that does not exist.
@@ -156,6 +176,9 @@ fn page(verified: &Verified, calls: &Calls) -> Page {
     }
     for (reason, n) in &verified.skipped {
         page = page.line(format!("Not compared: {n} ({reason})"));
+    }
+    if verified.checked == 0 && verified.failed.is_empty() && verified.ended.is_none() {
+        return page.line("Nothing was compared: no stored entry is a fresh answer of AWS");
     }
     page.line(format!(
         "Compared {} with AWS: {} right, {} wrong ({} calls)",
