@@ -106,6 +106,7 @@ impl Desk {
             findings: &findings,
             causes: &[],
             disabled: None,
+            more: "awsideman cache health",
             note: None,
             when: AlertWhen::OnChange,
             host: "host-1",

@@ -34,6 +34,8 @@ pub struct Run<'a> {
     pub cache_dir: &'a Path,
     /// That the cache is disabled, by whom and until when: every message says so.
     pub disabled: Option<&'a str>,
+    /// The command that shows more.
+    pub more: &'a str,
 }
 
 /// What is behind a finding: one alert of its own, however many findings come from it. It is over when none does any

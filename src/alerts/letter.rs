@@ -138,7 +138,7 @@ pub(super) fn footer(letter: &Letter<'_>) -> Vec<(&'static str, String)> {
         ("Host", one_line(run.host)),
         ("Cache", one_line(&run.cache_dir.display().to_string())),
         ("Time", clock::local(letter.now)),
-        ("More", "awsideman cache health".to_owned()),
+        ("More", one_line(run.more)),
     ];
     if let Some(disabled) = run.disabled {
         lines.insert(2, ("Disabled", one_line(disabled)));

@@ -112,7 +112,16 @@ fn open(state_dir: &Path) -> Database {
 
 fn run(findings: &[Finding], when: AlertWhen) -> Run<'_> {
     let cache_dir = Path::new("/var/cache/awsideman");
-    Run { findings, causes: &[], note: None, when, host: "host-1", cache_dir, disabled: None }
+    Run {
+        findings,
+        causes: &[],
+        note: None,
+        when,
+        host: "host-1",
+        cache_dir,
+        disabled: None,
+        more: "awsideman cache health",
+    }
 }
 
 const ALERT: &str = "awsideman Cache Health Alert: [FIRING:1] hit_rate (host-1)";

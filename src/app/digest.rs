@@ -82,7 +82,9 @@ impl App {
         lines.extend(job_lines(&runs));
         lines.extend(directory::lines(&directory));
         lines.extend([String::new(), format!("Host: {}", host::host_name())]);
-        lines.push("More: awsideman cache status, awsideman jobs history\n".to_owned());
+        let more =
+            ["awsideman cache status", "awsideman jobs history"].map(|command| self.invocation().copyable(command));
+        lines.push(format!("More: {}\n", more.join(", ")));
         let text = lines.join("\n");
         let mut detail = Map::new();
         detail.insert("since".into(), json!(clock::utc_exact(since)));

@@ -69,8 +69,10 @@ use crate::aws::{self, AwsSettings, Environment, Resolved, Service};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Backend, Config, Loaded, LogLevel, Sharing};
 use crate::gateway::Selection;
+use crate::health;
 use crate::host;
 use crate::log::{LevelFilter, LogFormat, LogSettings};
+use crate::model::Invocation;
 use crate::private::{self, Access};
 use crate::state::{BreakerMark, Disabled, State, Switch};
 use crate::store::{Fault, Ring, Store};
@@ -96,6 +98,8 @@ pub struct App {
     ring: OnceLock<Ring>,
     /// Bytes of memory in front of the disk; 0 is none.
     memory_tier: u64,
+    /// The flags of the commands that messages and the status page name.
+    invocation: Invocation,
 }
 
 /// The store as far as it could be opened.
@@ -138,6 +142,7 @@ impl App {
             unopened: Mutex::new(None),
             ring: OnceLock::new(),
             memory_tier: 0,
+            invocation: Invocation::default(),
         })
     }
 
@@ -154,6 +159,25 @@ impl App {
         App { homeless: why, ..self }
     }
 
+    /// The same for a call: the commands in messages and on the status page get its flags.
+    #[must_use]
+    pub fn called_with(self, invocation: Invocation) -> App {
+        App { invocation, ..self }
+    }
+
+    /// These findings with the flags of the call in their commands.
+    fn copyable(&self, mut findings: Vec<health::Finding>) -> Vec<health::Finding> {
+        for finding in &mut findings {
+            finding.hint = self.invocation.copyable(&finding.hint).into_owned();
+        }
+        findings
+    }
+
+    /// The flags of the commands that messages and the status page name.
+    pub fn invocation(&self) -> &Invocation {
+        &self.invocation
+    }
+
     /// The same for another AWS profile (a job's).
     pub fn with_profile(&self, profile: Option<&str>) -> Result<App, AppError> {
         let mut loaded = self.loaded.clone();
@@ -161,7 +185,7 @@ impl App {
             loaded.config.profile = Some(profile.to_owned());
             loaded.origins.insert("profile".into(), "the job".into());
         }
-        App::new(loaded, self.sandbox.clone())
+        Ok(App::new(loaded, self.sandbox.clone())?.called_with(self.invocation.clone()))
     }
 
     /// The same with another configuration, for a process that stays. What is held in memory stays while the new one asks
@@ -171,7 +195,7 @@ impl App {
         let memory = |app: &App| app.is_memory().then(|| (app.limit_bytes(), app.config().cache.max_entries));
         let same = memory(&app).is_some() && memory(&app) == memory(self);
         let opened = self.live().filter(|_| same).cloned().map(OnceLock::from).unwrap_or_default();
-        Ok(App { opened, memory_tier: self.memory_tier, ..app })
+        Ok(App { opened, memory_tier: self.memory_tier, invocation: self.invocation.clone(), ..app })
     }
 
     /// The same as it would be joined now, for a process that stays: what was read of the switch is read again.

@@ -121,7 +121,7 @@ impl App {
         let status = self.status(&measured, Detail { resources: true, ..Detail::default() }, None);
         let mut unread = Vec::new();
         let kept = self.kept(jobs, now - clock::millis(depth), now, &mut unread);
-        let problems = problems::find(&measured, &kept, unread);
+        let problems = problems::find(&measured, &kept, unread, self.invocation());
         Overview {
             schema_version: SCHEMA_VERSION,
             now,
@@ -131,7 +131,7 @@ impl App {
             problems,
             status,
             limits: self.limits(),
-            checks: measured.health.checks,
+            checks: self.copyable(measured.health.checks),
             jobs: kept.jobs,
             runs: kept.runs,
             alerts: kept.alerts,

@@ -12,7 +12,7 @@ use crate::gateway::GatewayError;
 use crate::health::{Finding, Level};
 use crate::host;
 use crate::jobs::{Context, MISCONFIGURED, Outcome, Report, Work};
-use crate::model::one_line;
+use crate::model::{Invocation, one_line};
 use crate::state::Database;
 use chrono::DateTime;
 use std::sync::Arc;
@@ -36,12 +36,15 @@ impl App {
         };
         let partial = reports.iter().filter(|report| report.outcome == Outcome::Partial);
         let partial = partial.map(|report| Ok((report, in_a_row(report)?))).collect::<Result<Vec<_>, AppError>>()?;
-        let (findings, causes) = findings(jobs, reports, &Rows { partial, alarming: self.alarming_partial_runs() });
+        let rows = Rows { partial, alarming: self.alarming_partial_runs() };
+        let (findings, causes) = findings(jobs, reports, &rows, self.invocation());
+        let more = self.invocation().copyable("awsideman cache health");
         let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
         let ran = || reports.iter().filter(|report| !matches!(report.outcome, Outcome::Skipped | Outcome::Missed));
         let always = ran().any(|report| when(report) == Some(AlertWhen::Always));
         let (host, now) = (host::host_name(), self.clock().now());
-        let (summary, disabled) = (summary(reports), self.disabled_sentence());
+        let summary = self.invocation().copyable(&summary(reports)).into_owned();
+        let disabled = self.disabled_sentence();
         let run = alerts::Run {
             findings: &findings,
             causes: &causes,
@@ -50,6 +53,7 @@ impl App {
             host: &host,
             cache_dir: self.cache_dir(),
             disabled: disabled.as_deref(),
+            more: &more,
         };
         // Also when nothing ran: what waited for company or for the end of a silence may be due.
         alerts::observe(&mut database, &run, &self.config().alerts, now)?;
@@ -141,7 +145,28 @@ fn alert_name(job: &str, profile: Option<&str>) -> String {
 
 /// What the alerts are told of a pass: the checks of health jobs, for each job and profile whether it worked, and what
 /// is behind those that did not.
-fn findings(jobs: &[Job], reports: &[Report], rows: &Rows<'_>) -> (Vec<Finding>, Vec<Cause>) {
+fn findings(jobs: &[Job], reports: &[Report], rows: &Rows<'_>, call: &Invocation) -> (Vec<Finding>, Vec<Cause>) {
+    let (mut findings, mut causes) = findings_as_typed(jobs, reports, rows, call);
+    let causes_of = causes.iter_mut().map(|cause| &mut cause.finding);
+    for finding in findings.iter_mut().chain(causes_of) {
+        *finding = copyable(finding.clone(), call);
+    }
+    (findings, causes)
+}
+
+/// The finding with these flags in the commands that it names.
+fn copyable(finding: Finding, call: &Invocation) -> Finding {
+    let text = |text: &str| call.copyable(text).into_owned();
+    Finding { message: text(&finding.message), hint: text(&finding.hint), ..finding }
+}
+
+/// The same; of the flags of the call only the profiles of jobs are in the hints.
+fn findings_as_typed(
+    jobs: &[Job],
+    reports: &[Report],
+    rows: &Rows<'_>,
+    call: &Invocation,
+) -> (Vec<Finding>, Vec<Cause>) {
     let is_cause = |finding: &&Finding| finding.key == alerts::AWS || finding.key.starts_with(alerts::LOGIN);
     let (mut findings, mut causes) = (Vec::new(), Vec::new());
     for report in reports.iter().filter(|report| is_broken(report)) {
@@ -150,7 +175,19 @@ fn findings(jobs: &[Job], reports: &[Report], rows: &Rows<'_>) -> (Vec<Finding>,
     }
     for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
         let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name && !is_broken(report)).collect();
-        findings.extend(own.iter().flat_map(|report| report.findings.iter().filter(|f| !is_cause(f)).cloned()));
+        // The commands about a run use the account of its job.
+        let of_run = |report: &Report, finding: Finding| match &report.profile {
+            // A job's file names its account.
+            Some(profile) if !finding.hint.contains("awsideman jobs ") => {
+                copyable(finding, &call.with_profile(profile))
+            }
+            _ => finding,
+        };
+        let checks = own.iter().flat_map(|report| {
+            let checks = report.findings.iter().filter(|f| !is_cause(f)).cloned();
+            checks.map(|check| of_run(report, check))
+        });
+        findings.extend(checks);
         let mut told: Vec<Option<&str>> = Vec::new();
         // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
         // stopped because somebody wanted it says nothing about the job.
@@ -167,9 +204,10 @@ fn findings(jobs: &[Job], reports: &[Report], rows: &Rows<'_>) -> (Vec<Finding>,
                 if report.outcome != Outcome::Partial {
                     finding.hint = behind.as_ref().map_or_else(|| next_step(report), |cause| cause.hint.clone());
                 }
-                causes.extend(behind.map(|cause| Cause { of: finding.key.clone(), finding: cause }));
+                let of = &finding.key;
+                causes.extend(behind.map(|cause| Cause { of: of.clone(), finding: of_run(report, cause) }));
             }
-            findings.push(finding);
+            findings.push(of_run(report, finding));
         }
     }
     (findings, causes)
@@ -293,8 +331,8 @@ mod tests {
                 Some("1970-01-01T00:05:00.000Z"),
                 "retried automatically at 1970-01-01 00:05:00",
             ),
-            (Outcome::Failed, 13, Some(&aws), None, "awsideman doctor"),
-            (Outcome::Failed, 12, None, None, "awsideman cache recover"),
+            (Outcome::Failed, 13, Some(&aws), None, "awsideman --profile prod doctor"),
+            (Outcome::Failed, 12, None, None, "awsideman --profile prod cache recover"),
             (Outcome::Failed, 2, None, None, "awsideman doctor --profile prod"),
             (Outcome::Failed, 1, None, None, "awsideman jobs run warm"),
             (Outcome::Missed, 0, None, None, "awsideman jobs run warm"),
@@ -306,8 +344,12 @@ mod tests {
             if let Some(at) = retried_at {
                 report.detail.insert("retried_at".into(), at.into());
             }
-            let (found, causes) =
-                findings(std::slice::from_ref(&job), &[report], &Rows { partial: Vec::new(), alarming: 2 });
+            let (found, causes) = findings(
+                std::slice::from_ref(&job),
+                &[report],
+                &Rows { partial: Vec::new(), alarming: 2 },
+                &Invocation::default(),
+            );
             let found = found.iter().find(|finding| finding.key.starts_with("job:")).unwrap();
             assert!(found.hint.starts_with(expected), "{outcome:?} {exit}: {}", found.hint);
             assert!(causes.iter().all(|cause| cause.finding.hint == found.hint));
@@ -324,7 +366,12 @@ mod tests {
             report("b", Outcome::Failed),
             report("c", Outcome::Cancelled),
         ];
-        let (found, _) = findings(std::slice::from_ref(&job), &reports, &Rows { partial: Vec::new(), alarming: 2 });
+        let (found, _) = findings(
+            std::slice::from_ref(&job),
+            &reports,
+            &Rows { partial: Vec::new(), alarming: 2 },
+            &Invocation::default(),
+        );
         let mut keys: Vec<_> = found.iter().map(|finding| (finding.key.as_str(), finding.recovered)).collect();
         keys.sort_unstable();
         assert_eq!(keys, [("job:warm@a", true), ("job:warm@b", false)]);

@@ -1,10 +1,10 @@
 //! SIGINT and SIGTERM end a command with exit code 130 and an error that names what was done and how to continue.
 
 use super::exit::{Code, Failure};
-use super::invocation::quoted;
 use super::output::Talk;
 use crate::host;
 use crate::jobs::Stop;
+use crate::model::shell_word;
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -54,7 +54,7 @@ impl Interrupts {
 
     /// Sets the words of the command, the program first.
     pub(super) fn set_command(&self, words: &[OsString]) {
-        let words = words.iter().skip(1).map(|word| quoted(&word.to_string_lossy()));
+        let words = words.iter().skip(1).map(|word| shell_word(&word.to_string_lossy()));
         self.end().command = std::iter::once("awsideman".to_owned()).chain(words).collect::<Vec<_>>().join(" ");
     }
 

@@ -3,126 +3,45 @@
 //! A hint is copied into a shell. Without the flags of the failing call its command would use another account.
 
 use super::args::GlobalArgs;
-use serde_json::Value;
-use std::borrow::Cow;
+use crate::model::{Invocation, shell_word};
+use std::path::Path;
 
-/// The commands that read an account or a configuration.
-const COMMANDS: &[&str] = &[
-    "account",
-    "alerts",
-    "assignment",
-    "cache",
-    "config",
-    "doctor",
-    "group",
-    "info",
-    "instance",
-    "jobs",
-    "journal",
-    "ou",
-    "permission-set",
-    "user",
-];
-/// The keys of JSON documents whose text comes from this program and may name commands.
-const KEYS: &[&str] = &["command", "details", "hint", "message", "next", "notices", "remedy"];
-const PROGRAM: &str = "awsideman ";
-
-/// The flags that a suggested command needs to use the account and configuration of this call.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Invocation {
-    /// Each flag as typed, and its name.
-    flags: Vec<(String, &'static str)>,
+/// The flags of a call, for hints that are printed in its directory.
+pub(super) fn of(globals: &GlobalArgs) -> Invocation {
+    with_config(globals, globals.config.as_deref())
 }
 
-impl Invocation {
-    /// Those of a call.
-    pub(super) fn of(globals: &GlobalArgs) -> Invocation {
-        let mut flags = Vec::new();
-        if let Some(seed) = globals.sandbox {
-            let seed = seed.map_or_else(String::new, |seed| format!("={seed}"));
-            flags.push((format!("--sandbox{seed}"), "--sandbox"));
-        }
-        let mut with_value = |name: &'static str, value: Option<String>| {
-            flags.extend(value.map(|value| (format!("{name} {}", quoted(&value)), name)));
-        };
-        with_value("--profile", globals.profile.clone());
-        with_value("--region", globals.region.clone());
-        with_value("--config", globals.config.as_ref().map(|path| path.display().to_string()));
-        Invocation { flags }
-    }
-
-    /// The text with these flags in each command of this program that it names: in backquotes, at the beginning of a
-    /// line, or after a colon. A flag that a command has already is left as it is.
-    pub(super) fn copyable<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.flags.is_empty() || !text.contains(PROGRAM) {
-            return Cow::Borrowed(text);
-        }
-        let mut copyable = String::with_capacity(text.len() + 64);
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once(PROGRAM) {
-            copyable.push_str(before);
-            copyable.push_str("awsideman");
-            let quoted = copyable.matches('`').count() % 2 == 1;
-            let line = before.rsplit('\n').next().unwrap_or_default();
-            let starts = (before.len() == line.len() && copyable == "awsideman")
-                || (line.is_empty() && before.ends_with('\n'))
-                || before.ends_with(": ");
-            let command = after.split(['`', '\n']).next().unwrap_or_default();
-            let word = command.split_whitespace().next().unwrap_or_default();
-            if (quoted || starts) && COMMANDS.contains(&word) {
-                let given = |name: &str| command.split([' ', '=']).any(|word| word == name);
-                for (flag, _) in self.flags.iter().filter(|(_, name)| !given(name)) {
-                    copyable.push(' ');
-                    copyable.push_str(flag);
-                }
-            }
-            copyable.push(' ');
-            rest = after;
-        }
-        copyable.push_str(rest);
-        Cow::Owned(copyable)
-    }
-
-    /// The same for the commands in a document.
-    pub(super) fn copyable_in(&self, document: &mut Value) {
-        if self.flags.is_empty() {
-            return;
-        }
-        self.walk(document, false);
-    }
-
-    fn walk(&self, value: &mut Value, speaks: bool) {
-        match value {
-            Value::Object(fields) => {
-                fields.iter_mut().for_each(|(key, value)| self.walk(value, KEYS.contains(&key.as_str())));
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, speaks)),
-            Value::String(text) if speaks => *text = self.copyable(text).into_owned(),
-            _ => {}
-        }
-    }
+/// The same for commands that are read elsewhere (in mails, on the status page): the configuration file is absolute.
+pub(super) fn elsewhere(globals: &GlobalArgs) -> Invocation {
+    let absolute = globals.config.as_deref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+    with_config(globals, absolute.as_deref())
 }
 
-/// A word for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+,=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+fn with_config(globals: &GlobalArgs, config: Option<&Path>) -> Invocation {
+    let mut flags = Vec::new();
+    if let Some(seed) = globals.sandbox {
+        let seed = seed.map_or_else(String::new, |seed| format!("={seed}"));
+        flags.push(("--sandbox", format!("--sandbox{seed}")));
     }
+    let mut with_value = |name: &'static str, value: Option<String>| {
+        flags.extend(value.map(|value| (name, format!("{name} {}", shell_word(&value)))));
+    };
+    with_value("--profile", globals.profile.clone());
+    with_value("--region", globals.region.clone());
+    with_value("--config", config.map(|path| path.display().to_string()));
+    Invocation::new(flags)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::args::Cli;
+    use crate::model::COMMANDS;
     use clap::{CommandFactory, Parser};
     use serde_json::json;
-    use std::path::Path;
 
     fn of(words: &str) -> Invocation {
-        Invocation::of(&Cli::try_parse_from(words.split(' ')).expect("a command line").globals)
+        super::of(&Cli::try_parse_from(words.split(' ')).expect("a command line").globals)
     }
 
     #[test]
@@ -149,7 +68,7 @@ mod tests {
             assert_eq!(Invocation::default().copyable(text), text);
         }
         assert_eq!(of("awsideman --sandbox info").copyable("`awsideman info`"), "`awsideman --sandbox info`");
-        let spaced = Invocation::of(&GlobalArgs { profile: Some("it's".into()), ..GlobalArgs::default() });
+        let spaced = super::of(&GlobalArgs { profile: Some("it's".into()), ..GlobalArgs::default() });
         assert_eq!(spaced.copyable("awsideman info"), r"awsideman --profile 'it'\''s' info");
     }
 

@@ -25,7 +25,7 @@ use super::args::{ColorChoice, GlobalArgs};
 use super::environment::Environment;
 use super::exit::{Code, Failure};
 use super::interrupts::Interrupts;
-use super::invocation::Invocation;
+use super::invocation;
 use crate::config::Format;
 use crate::private;
 use serde::Serialize;
@@ -65,7 +65,7 @@ impl Output {
         let on_terminal = environment.stderr_is_terminal && !dumb;
         let mut talk = Talk::new(environment.stderr, on_terminal, coloured(on_terminal));
         talk.set_quiet(globals.quiet);
-        talk.set_invocation(Invocation::of(globals));
+        talk.set_invocation(invocation::of(globals));
         let target = match globals.out_file() {
             Some(path) => Target::file(path.to_owned()),
             None => Target::Stdout(environment.stdout),

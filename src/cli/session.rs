@@ -6,6 +6,7 @@
 use super::args::{FreshnessArgs, GlobalArgs};
 use super::exit::{Code, Failure};
 use super::interrupts::Interrupts;
+use super::invocation;
 use super::output::Output;
 use super::progress::Shown;
 use crate::app::{self, App, AppError, Reading, SandboxHost, sandbox_sources};
@@ -110,7 +111,11 @@ impl Session {
         };
         output.set_default_format(loaded.config.output.format);
         notices.extend(loaded.warnings.iter().cloned());
-        let app = Arc::new(join(loaded, sandbox, need, &mut notices)?.without_home(no_home));
+        let app = Arc::new(
+            join(loaded, sandbox, need, &mut notices)?
+                .without_home(no_home)
+                .called_with(invocation::elsewhere(globals)),
+        );
         if need != Need::Anything {
             notices.extend(app.account_notice());
         }
@@ -136,7 +141,7 @@ impl Session {
             sources = sandbox_sources(&sources, &loaded, sandbox.shape());
             loaded = load(&sources, Need::Sound, &mut Vec::new())?.0;
         }
-        Ok(Arc::new(App::new(loaded, sandbox)?))
+        Ok(Arc::new(App::new(loaded, sandbox)?.called_with(invocation::elsewhere(globals))))
     }
 
     /// Waits for work that may ask AWS, on one thread. A signal ends it.

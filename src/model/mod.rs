@@ -4,6 +4,7 @@
 
 mod fold;
 mod glob;
+mod invocation;
 mod mailbox;
 mod quantity;
 mod resource;
@@ -14,6 +15,9 @@ mod zone;
 
 pub use fold::folded;
 pub use glob::{literal_prefix, matches};
+#[cfg(test)]
+pub(crate) use invocation::COMMANDS;
+pub use invocation::Invocation;
 pub use mailbox::{Mailbox, MailboxError};
 pub use quantity::{
     QuantityError, Refused, decimal, exact_duration, format_duration, format_size, parse_duration, parse_size,

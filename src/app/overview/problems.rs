@@ -8,6 +8,7 @@ use crate::alerts;
 use crate::app::Measured;
 use crate::clock::UnixMillis;
 use crate::health::{Finding, Level};
+use crate::model::Invocation;
 use serde::Serialize;
 use std::cmp::Reverse;
 
@@ -60,7 +61,7 @@ impl Verdict {
 }
 
 /// Everything that is wrong, and the sentences about what could not be read.
-pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>) -> Vec<Problem> {
+pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>, call: &Invocation) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     let mut add = |problem: Problem| {
         if problems.iter().all(|known| known.key != problem.key && known.message != problem.message) {
@@ -111,6 +112,10 @@ pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>) -> Vec
     }
     for notice in &measured.notices {
         add(problem("notice", Level::Warn, notice.clone(), None, "awsideman doctor"));
+    }
+    for problem in &mut problems {
+        problem.command = call.copyable(&problem.command).into_owned();
+        problem.message = call.copyable(&problem.message).into_owned();
     }
     sort(&mut problems);
     problems

@@ -108,7 +108,7 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
         Telling::Trouble => {
             let notices = heard.take();
             for line in trouble(&done.reports).chain(notices).chain(done.notices.iter().cloned()) {
-                output.talk().write(&format!("{}\n", visible(&line)));
+                output.talk().write(&format!("{}\n", visible(&output.talk().copyable(&line))));
             }
         }
     }

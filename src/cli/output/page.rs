@@ -6,7 +6,7 @@
 use super::escape::{visible, visible_lines};
 use super::talk::Style;
 use super::{object, table};
-use crate::cli::invocation::Invocation;
+use crate::model::Invocation;
 
 /// A report for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use super::escape::visible_lines;
 use crate::cli::exit::Failure;
-use crate::cli::invocation::Invocation;
+use crate::model::Invocation;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,6 +88,11 @@ impl Talk {
 
     pub(super) fn invocation(&self) -> &Invocation {
         &self.invocation
+    }
+
+    /// The text with the flags of this call in each command that it names.
+    pub fn copyable(&self, text: &str) -> String {
+        self.invocation.copyable(text).into_owned()
     }
 
     pub(super) fn set_json(&mut self, json: bool) {
