@@ -104,16 +104,15 @@ impl App {
         retries_mail: bool,
     ) -> Result<RunDone, AppError> {
         let (wanted, broken) = apart(jobs, broken, wanted);
-        let mut reports = Vec::new();
-        for file in broken {
+        let mut reports = jobs::run(jobs, &wanted, context).await?;
+        if reports.is_empty() && !retries_mail {
+            return Ok(RunDone::default());
+        }
+        for file in broken.iter().rev() {
             let problems: Vec<String> = file.problems.iter().map(ToString::to_string).collect();
-            reports.push(jobs::misconfigured(&file.name, &problems.join("; "), context)?);
+            reports.insert(0, jobs::misconfigured(&file.name, &problems.join("; "), context)?);
         }
-        reports.extend(jobs::run(jobs, &wanted, context).await?);
         let mut done = RunDone { exit: jobs::exit_code(&reports), reports, ..RunDone::default() };
-        if done.reports.is_empty() && !retries_mail {
-            return Ok(done);
-        }
         if !done.reports.is_empty() {
             // Of an app of its own: this one may have opened a store that was replaced since.
             self.with_profile(None)?.take_sample();

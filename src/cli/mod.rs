@@ -22,8 +22,8 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use environment::Environment;
 use exit::{Code, Failure};
-use output::Output;
 pub use interrupts::{Exit, Interrupts};
+use output::Output;
 use std::ffi::OsString;
 use std::process::ExitCode;
 

@@ -6,12 +6,13 @@
 use crate::app::{Overview, Problem};
 use crate::clock::UnixMillis;
 use crate::health::Level;
+use crate::model::Invocation;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How the daemon stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Standing {
     /// When it began.
     #[serde(serialize_with = "super::http::time")]
@@ -20,6 +21,11 @@ pub struct Standing {
     pub passes: u64,
     /// Why the configuration on disk is not the one in use.
     pub refused: Option<String>,
+    /// The jobs whose files are broken and whose last good version is in use.
+    pub kept_jobs: Vec<String>,
+    /// The flags of the commands to type.
+    #[serde(skip)]
+    pub invocation: Invocation,
     /// Whether it was told to end and waits for what runs.
     pub ending: bool,
 }
@@ -27,13 +33,22 @@ pub struct Standing {
 impl Standing {
     /// What is wrong with the daemon itself.
     pub fn problems(&self) -> impl Iterator<Item = Problem> + '_ {
-        self.refused.iter().map(|refused| Problem {
-            key: "reload".into(),
+        let problem = |key: String, message: String, command: &str| Problem {
+            key,
             level: Level::Warn,
-            message: format!("The configuration on disk is broken, the last good one is in use: {refused}"),
+            message,
             since: None,
-            command: "awsideman config validate".into(),
-        })
+            command: self.invocation.copyable(command).into_owned(),
+        };
+        let refused = self.refused.iter().map(move |refused| {
+            let message = format!("The configuration on disk is broken, the last good one is in use: {refused}");
+            problem("reload".into(), message, "awsideman config validate")
+        });
+        let kept = self.kept_jobs.iter().map(move |job| {
+            let message = format!("The file of the job `{job}` is broken, its last good version is in use");
+            problem(format!("job-file:{job}"), message, "awsideman jobs validate")
+        });
+        refused.chain(kept)
     }
 }
 

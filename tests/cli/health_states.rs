@@ -24,11 +24,9 @@ struct State {
     level: &'static str,
     /// What a shell does in a mount namespace of its own before each command.
     mount: Option<fn(&World) -> String>,
-    /// Whether the daemon must be up before: it refuses to start in this state.
-    daemon_first: bool,
 }
 
-const PLAIN: State = State { name: "", inject: |_| (), key: "", level: "critical", mount: None, daemon_first: false };
+const PLAIN: State = State { name: "", inject: |_| (), key: "", level: "critical", mount: None };
 
 fn states() -> [State; 12] {
     [
@@ -40,14 +38,7 @@ fn states() -> [State; 12] {
         State { name: "read-only mount", key: "directories", mount: Some(read_only_cache), inject: filled, ..PLAIN },
         State { name: "damaged database", inject: database_damaged, key: "store", ..PLAIN },
         State { name: "jobs directory empty", inject: no_jobs, key: "job_files", level: "warn", ..PLAIN },
-        State {
-            name: "broken job file",
-            inject: broken_job,
-            key: "job_files",
-            level: "warn",
-            daemon_first: true,
-            ..PLAIN
-        },
+        State { name: "broken job file", inject: broken_job, key: "job_files", level: "warn", ..PLAIN },
         State { name: "notifier missing", inject: notifier_missing, key: "notifiers", level: "warn", ..PLAIN },
         State { name: "partial warm", inject: partial_warm, key: "job:warm", level: "warn", ..PLAIN },
         State { name: "AWS down", inject: aws_down, key: "aws", level: "warn", ..PLAIN },
@@ -201,12 +192,11 @@ fn every_view_says_the_same_of_every_state() {
             continue;
         }
         let mut world = if state.name == "key gone" { sealed(world(), &[FIRST]) } else { world() };
-        let early = state.daemon_first.then(|| daemon(world.command(DAEMON.split_whitespace())));
         (state.inject)(&mut world);
         let mount = state.mount.map(|mount| mount(&world));
         let scene = Scene { world, mount };
         commands_agree(&state, &scene);
-        let (_daemon, address) = early.unwrap_or_else(|| daemon(scene.command(DAEMON)));
+        let (_daemon, address) = daemon(scene.command(DAEMON));
         daemon_agrees(&state, &address);
     }
 }

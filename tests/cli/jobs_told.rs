@@ -64,7 +64,8 @@ fn every_way_to_fail_is_told_by_mail_by_the_metrics_and_on_the_page() {
     let app = Arc::new(world.app());
     let (jobs, _) = app.jobs_that_can_run().unwrap();
     let overview = app.overview(&jobs, Range::LONGEST);
-    let standing = Standing { started_at: overview.now, passes: 1, refused: None, ending: false };
+    let standing =
+        Standing { started_at: overview.now, passes: 1, refused: None, ending: false, ..Standing::default() };
     let page = draw(&View { overview: &overview, standing: &standing, range: Range::Day, refreshes: false });
     let (mails, figures) = (mails(&world), std::fs::read_to_string(figures).unwrap());
 

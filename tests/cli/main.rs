@@ -44,6 +44,7 @@ mod jobs_told;
 mod limits;
 mod log;
 mod monitor;
+mod on_call;
 mod output;
 mod partial;
 mod readme;

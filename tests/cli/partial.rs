@@ -101,7 +101,8 @@ fn a_job_that_loses_an_account_is_partial_everywhere_and_alerts_once_after_two_r
     assert_eq!(mails(&world).len(), 1);
     let app = Arc::new(world.app());
     let overview = app.overview(&app.jobs().unwrap(), Range::LONGEST);
-    let standing = Standing { started_at: overview.now, passes: 1, refused: None, ending: false };
+    let standing =
+        Standing { started_at: overview.now, passes: 1, refused: None, ending: false, ..Standing::default() };
     let page = draw(&View { overview: &overview, standing: &standing, range: Range::Day, refreshes: false });
     assert!(page.contains("Job warm was partial 3 times in a row"), "{page}");
     assert!(page.contains("<span class=\"warn\">partial</span>"), "{page}");

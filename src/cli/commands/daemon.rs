@@ -13,9 +13,9 @@ use crate::cli::output::{Output, Talk};
 use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
 use crate::clock::UnixMillis;
-use crate::config::{self, Job};
+use crate::config::{self, Broken, Job};
 use crate::daemon::{self, Door, Place, Settings, Shift, Standing, Tour, Window, textfile};
-use crate::jobs::{Report, Slots, Stop, Wanted};
+use crate::jobs::{MISCONFIGURED, Report, Slots, Stop, Wanted};
 use crate::report::Progress;
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,14 +34,40 @@ const PULSE: Duration = Duration::from_secs(60);
 struct Duty {
     app: Arc<App>,
     jobs: Arc<Vec<Job>>,
+    /// The broken job files that have no good version; their jobs do not run.
+    broken: Arc<Vec<Broken>>,
+    /// The broken job files whose last good version is in use.
+    kept: Arc<Vec<Broken>>,
     slots: Slots,
 }
 
 impl Duty {
-    fn of(app: Arc<App>) -> Result<Duty, Failure> {
-        let jobs = Arc::new(app.jobs()?);
+    /// The jobs whose files can be used. A file that was intact before and is broken now keeps its last good version.
+    fn of(app: Arc<App>, before: &[Job]) -> Result<Duty, Failure> {
+        let (mut jobs, broken) = app.jobs_that_can_run()?;
+        let last_good = |file: &Broken| before.iter().find(|job| job.name == file.name);
+        let (kept, broken): (Vec<_>, Vec<_>) = broken
+            .into_iter()
+            .partition(|file| last_good(file).is_some() && jobs.iter().all(|job| job.name != file.name));
+        for job in kept.iter().filter_map(last_good) {
+            if jobs.iter().all(|other| other.name != job.name) {
+                jobs.push(job.clone());
+            }
+        }
         let slots = Slots::new(app.config().jobs.parallel);
-        Ok(Duty { app, jobs, slots })
+        Ok(Duty { app, jobs: Arc::new(jobs), broken: Arc::new(broken), kept: Arc::new(kept), slots })
+    }
+
+    /// A warning for each broken job file.
+    fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        let each = |files: &'_ [Broken], what: &'static str| -> Vec<String> {
+            let problems = |file: &Broken| file.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let line =
+                |file: &Broken| format!("the file of the job `{}` is broken, {what}: {}", file.name, problems(file));
+            files.iter().map(line).collect()
+        };
+        let kept = each(&self.kept, "its last good version is in use");
+        each(&self.broken, "it does not run until SIGHUP finds it fixed").into_iter().chain(kept)
     }
 }
 
@@ -112,9 +138,10 @@ impl Shift for OnDuty {
             Err(error) => return self.say(&self.ground, vec![format!("this pass was left out: {error}")]),
         };
         self.say(&self.ground, heard.take());
-        match duty.app.run_jobs(&duty.jobs, &[], &Wanted::Due, &context, retries).await {
+        match duty.app.run_jobs(&duty.jobs, &duty.broken, &Wanted::Due, &context, retries).await {
             Ok(mut done) => {
-                for report in &done.reports {
+                // Broken files were reported when they were read.
+                for report in done.reports.iter().filter(|report| report.kind != MISCONFIGURED) {
                     self.talk.line(&told(report));
                     *locked(&self.last) = Some(told(report));
                 }
@@ -135,12 +162,14 @@ impl Shift for OnDuty {
     }
 
     async fn reload(&self) -> Result<(), String> {
-        let read = (self.read)().and_then(Duty::of).map_err(|failure| in_one_line(&failure));
+        let before = locked(&self.duty).jobs.clone();
+        let read = (self.read)().and_then(|app| Duty::of(app, &before)).map_err(|failure| in_one_line(&failure));
         *locked(&self.refused) = read.as_ref().err().cloned();
         let duty = read?;
         if duty.app.config().daemon != locked(&self.duty).app.config().daemon {
             self.progress.notice("`daemon.*` was changed; that acts when the daemon is started again");
         }
+        duty.warnings().for_each(|warning| self.progress.notice(&warning));
         *locked(&self.duty) = duty;
         Ok(())
     }
@@ -164,10 +193,13 @@ impl Window for OnDuty {
     }
 
     fn standing(&self) -> Standing {
+        let duty = locked(&self.duty).clone();
         Standing {
             started_at: self.started_at,
             passes: self.passes.load(Ordering::Relaxed),
             refused: locked(&self.refused).clone(),
+            kept_jobs: duty.kept.iter().map(|file| file.name.clone()).collect(),
+            invocation: duty.app.invocation().clone(),
             ending: self.stop.is_set(),
         }
     }
@@ -198,7 +230,8 @@ pub(super) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut 
     for notice in &session.notices {
         output.talk().note(notice);
     }
-    let duty = Duty::of(session.app.clone())?;
+    let duty = Duty::of(session.app.clone(), &[])?;
+    duty.warnings().for_each(|warning| output.talk().warning(&warning));
     let config = session.app.config();
     let settings = Settings {
         lanes: config.jobs.parallel.saturating_add(1),

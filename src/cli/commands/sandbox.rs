@@ -3,11 +3,11 @@
 //! Neighbours: `sandbox/` is the server, `session.rs` knows its directories. Promise: what is needed to reach it is on
 //! stdout before the first call can come; a signal to end is no failure.
 
+use super::runs::runtime;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::program::{SandboxCommand, ServeArgs};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
-use super::runs::runtime;
 use crate::cli::session::{Need, Session};
 use crate::daemon;
 use crate::jobs::Stop;

@@ -26,7 +26,8 @@ fn empty() -> (tempfile::TempDir, Overview) {
 }
 
 fn drawn(overview: &Overview) -> String {
-    let standing = Standing { started_at: overview.now, passes: 1, refused: None, ending: false };
+    let standing =
+        Standing { started_at: overview.now, passes: 1, refused: None, ending: false, ..Standing::default() };
     draw(&View { overview, standing: &standing, range: Range::Day, refreshes: false })
 }
 
