@@ -125,6 +125,7 @@ contract! {
     a_fill_from_before_what_the_log_remembers_stores_nothing
     a_fence_keeps_fills_out_until_its_deadline
     a_fence_can_be_lowered_and_its_record_stays
+    a_fence_of_a_clock_that_was_ahead_keeps_its_length
     the_log_tells_what_came_after_a_number
     a_draft_is_seen_when_published_and_never_before
     an_overtaken_draft_is_not_published

@@ -86,6 +86,21 @@ pub(crate) fn a_fence_keeps_fills_out_until_its_deadline(store: &dyn Store) {
     assert_eq!(store.put(&[fill("s", "user:2")], sequence - 1, NOW + 2 * HOUR).unwrap().stored, 0, "still a record");
 }
 
+/// Ten years ahead with a fence of a minute; the regular fence of an hour is never shortened.
+pub(crate) fn a_fence_of_a_clock_that_was_ahead_keeps_its_length(store: &dyn Store) {
+    let ahead = NOW + 10 * 365 * 24 * HOUR;
+    store.remove(&[exact("s", "ahead")], Some(ahead + 60_000), ahead).unwrap();
+    assert_eq!(store.fences_ahead(NOW).unwrap(), 1);
+    assert_eq!(store.standing(at("s", "ahead"), NOW).unwrap().until, Some(ahead + 60_000));
+    store.correct_clock(NOW).unwrap();
+    assert_eq!(store.fences_ahead(NOW).unwrap(), 0);
+    store.remove(&[exact("s", "regular")], Some(NOW + HOUR), NOW).unwrap();
+    store.correct_clock(NOW + 30_000).unwrap();
+    assert_eq!(store.standing(at("s", "ahead"), NOW).unwrap().until, Some(NOW + 60_000), "it is dated once");
+    assert!(!store.standing(at("s", "ahead"), NOW + 60_000).unwrap().fenced);
+    assert!(store.standing(at("s", "regular"), NOW + HOUR - 1).unwrap().fenced);
+}
+
 pub(crate) fn a_fence_can_be_lowered_and_its_record_stays(store: &dyn Store) {
     let since = store.sequence().unwrap();
     let fence = store.remove(&[exact("s", "k")], Some(NOW + HOUR), NOW).unwrap().sequence;

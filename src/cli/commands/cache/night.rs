@@ -102,13 +102,7 @@ pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Out
         .line("Cache disabled. All operations will bypass cache.")
         .line(end.map_or_else(
             || "It does not end by itself".to_owned(),
-            |end| {
-                format!(
-                    "It ends by itself at {} (in {})",
-                    times::local(end),
-                    times::left(end, session.app.clock().now())
-                )
-            },
+            |end| format!("It ends by itself at {} (in {})", times::local(end), times::left(end, disabled.since)),
         ))
         .line("To re-enable: awsideman cache enable");
     output.report(&document, &page)
