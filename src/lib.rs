@@ -25,6 +25,7 @@
 //!           host       facts of the host  aws    which account, and the way to it; loaded lazily   log  the log file
 //!           program    other programs, within bounds
 //!  floor 0  model      nouns    clock  time as a value    sqlite, private, http  the safe ways to open a thing
+//!           lock       locks between processes: bounded, remembered, reported
 //! ```
 //!
 //! # The flow
@@ -78,7 +79,8 @@
 //! - *Jobs are decided by the ledger and guarded by file locks*, never by the moment at which somebody wakes.
 //! - *A seal fails closed*: without the key nothing is read or stored, and a removal that cannot name an entry in some tongue
 //!   that the database knows removes all that it may be (`store/tongue.rs`, `docs/encryption.md`).
-//! - *There is no global* but the one that `tracing` writes the log through and the handle that
+//! - *There is no global* but the one that `tracing` writes the log through, the locks that this process waited for in vain
+//!   (`lock/memory.rs`: parts that share no other value must not wait for one lock in turn), and the handle that
 //!   [`library::CacheManager::shared`] gives: a program's threads must find the same one without anybody to hand it to them.
 //!   No `unsafe`, no printing below floor 8, and no exit but `main.rs`.
 //! - *What a program stores is its own* ([`cache::CUSTOM`]): it is never an answer of AWS, and a change that makes a key
@@ -95,6 +97,7 @@
 //! | how long something is fresh | `config/default.toml` `[cache.ttl]`; the rule itself in `cache/freshness.rs` |
 //! | a new backend | one file in `store/`, one variant in `config::Backend`, one arm in `app/reading.rs`, one line in `tests/store_contract.rs` |
 //! | a new kind of job | `config/job.rs` (variant, table), `app/works.rs` (arm), an example in `jobs/` |
+//! | a lock between processes | `lock/registry.rs`, which prints `docs/locks.md` |
 //! | a health check | `health/judge.rs` (figures), `health/states.rs` (states), a row in `tests/cli/health_states.rs` |
 //! | which account, region, endpoint, proxy or certificate is used | `aws/`, a row in `docs/aws-access.md` and in `tests/aws_access/cases.rs` |
 //! | what an error of AWS means | `aws/error_class.rs`: its class is its exit code |
@@ -135,6 +138,7 @@ pub mod host;
 pub mod http;
 pub mod jobs;
 pub mod library;
+pub mod lock;
 pub mod log;
 pub mod model;
 pub mod private;

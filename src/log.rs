@@ -8,11 +8,13 @@
 mod live;
 mod place;
 
-pub use live::{Live, Print};
+pub use live::{Live, Print, Shows};
 pub use place::problem;
 
 use crate::clock::{self, Clock, SystemClock};
 pub use crate::http::REQUESTS;
+pub use crate::lock::LOCKS;
+use crate::lock::{self, Guard};
 use crate::private::{self, Access};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -67,7 +69,8 @@ pub fn begin(settings: LogSettings, live: Option<Live>) {
         layers.push(file_layer(settings));
     }
     if let Some(live) = live {
-        layers.push(live.with_filter(filter_fn(|event| live::is_live(event.target()))).boxed());
+        let shows = live.shows();
+        layers.push(live.with_filter(filter_fn(move |event| Live::takes(shows, event))).boxed());
     }
     if !layers.is_empty() {
         // Only tests call this twice per process.
@@ -147,7 +150,7 @@ fn append(path: &Path, access: Access, line: &[u8], largest: u64) -> io::Result<
         && file.metadata()?.len() >= largest
     {
         // Of several processes that find it too long one sets it aside; the others find a new one.
-        if file.try_lock().is_ok() && is_at(&path, &file) {
+        if matches!(lock::try_exclusive(&file, Guard::Log), Ok(true)) && is_at(&path, &file) {
             rotate(&path)?;
         }
         (file, _) = place::open(&path, access)?;

@@ -5,7 +5,11 @@
 //! IMMEDIATE that waits its turn; an older database is brought forward in one transaction where steps lead there, and
 //! one that is newer than this binary or damaged is said to be so.
 
+mod patience;
+
+use crate::lock::{self, Guard, Held};
 use crate::private::{self, Access, Open, PrivateError};
+pub use patience::set_patience;
 pub use rusqlite::{
     Connection, Error as StatementError, ErrorCode, OptionalExtension, Row, Transaction, blob::Blob, named_params,
     params, params_from_iter, types::Value, types::ValueRef,
@@ -21,6 +25,9 @@ const URI_PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERI
 /// The fault of a database.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
+    /// Another process has it.
+    #[error("{0}")]
+    Busy(Box<Held>),
     /// `SQLite` says no.
     #[error("the database {}: {source}", path.display())]
     Database {
@@ -70,7 +77,7 @@ impl SqliteError {
 
     /// Whether another process held it for longer than was waited.
     pub fn is_busy(&self) -> bool {
-        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+        matches!(self, SqliteError::Busy(_))
     }
 
     /// Whether the file does not hold a sound database.
@@ -93,6 +100,7 @@ impl SqliteError {
     /// Its file.
     pub fn path(&self) -> Option<&Path> {
         match self {
+            SqliteError::Busy(held) => Some(&held.path),
             SqliteError::Database { path, .. }
             | SqliteError::Newer { path, .. }
             | SqliteError::Older { path, .. }
@@ -124,7 +132,7 @@ impl SqliteError {
 
     /// Whether a statement failed because another connection was in the way.
     pub fn is_busy_statement(error: &StatementError) -> bool {
-        matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+        patience::is_busy(error)
     }
 
     fn code(&self) -> Option<ErrorCode> {
@@ -250,10 +258,12 @@ fn open_or_make(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     }
     let lock_path = sidecar(plan.path, ".lock");
     let lock = private::open(&lock_path, Open::ReadWrite, plan.access)?;
-    lock.lock().map_err(|source| SqliteError::Lock { path: lock_path, source })?;
+    lock::acquire(&lock, &lock_path, Guard::Schema, plan.busy)
+        .map_err(|source| SqliteError::Lock { path: lock_path, source })?
+        .map_err(SqliteError::Busy)?;
     drop(private::open(plan.path, Open::ReadWrite, plan.access)?);
     let mut connection = connect(plan)?;
-    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
+    let fail = at(plan.path);
     let (found, known) = (version(&connection, plan.path)?, plan.version);
     match found {
         0 => {
@@ -335,8 +345,7 @@ fn at_uri(path: &Path, parameters: &str) -> Result<Connection, SqliteError> {
     expect_files(path)?;
     let resolved = resolved(path);
     let encoded = percent_encoding::percent_encode(resolved.as_os_str().as_encoded_bytes(), URI_PATH);
-    Connection::open_with_flags(format!("file:{encoded}?{parameters}"), flags)
-        .map_err(|source| SqliteError::Database { path: path.into(), source })
+    Connection::open_with_flags(format!("file:{encoded}?{parameters}"), flags).map_err(at(path))
 }
 
 /// Refuses a database or companion that is not a regular file: opened for reading only, a pipe would wait for its writer.
@@ -348,7 +357,7 @@ pub fn expect_files(path: &Path) -> Result<(), SqliteError> {
 }
 
 fn known(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
-    connection.busy_timeout(plan.busy).map_err(at(plan.path))?;
+    set_patience(&connection, plan.busy).map_err(at(plan.path))?;
     match version(&connection, plan.path)? {
         found if plan.leads_from(found) => Ok(connection),
         _ => known_to(connection, plan),
@@ -377,7 +386,7 @@ pub fn write<T, E: From<rusqlite::Error>>(
     connection: &mut Connection,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = hold(connection)?;
     let done = work(&transaction)?;
     transaction.commit()?;
     Ok(done)
@@ -398,7 +407,18 @@ pub fn read<T, E: From<rusqlite::Error>>(
 
 /// Takes the write lock and keeps it until the value is dropped; nothing is written.
 pub fn hold(connection: &mut Connection) -> Result<Transaction<'_>, rusqlite::Error> {
-    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+    patience::recall(connection);
+    // The connection is ours alone, so there is no other transaction on it.
+    match Transaction::new_unchecked(connection, TransactionBehavior::Immediate) {
+        Ok(transaction) => {
+            patience::succeeded(&transaction);
+            Ok(transaction)
+        }
+        Err(error) => {
+            patience::failed(connection, &error);
+            Err(error)
+        }
+    }
 }
 
 /// Changes how much the commits that follow wait for the disk.
@@ -433,8 +453,8 @@ pub fn give_back(connection: &Connection, pages: i64) -> Result<(), rusqlite::Er
 }
 
 /// Puts the file's name to an error of `SQLite`'s.
-pub fn at(path: &Path) -> impl Fn(rusqlite::Error) -> SqliteError + '_ {
-    move |source| blame(SqliteError::Database { path: path.into(), source }, path)
+pub fn at(path: &Path) -> impl Fn(rusqlite::Error) -> SqliteError + Copy + '_ {
+    move |source| blame(patience::error(path, source), path)
 }
 
 /// An open blob of table `main.<table>`, column `column`, to read in place.
@@ -451,9 +471,9 @@ pub fn sidecar(path: &Path, ending: &str) -> PathBuf {
 
 fn connect(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
+    let fail = at(plan.path);
     let connection = Connection::open_with_flags(resolved(plan.path), flags).map_err(fail)?;
-    connection.busy_timeout(plan.busy).map_err(fail)?;
+    set_patience(&connection, plan.busy).map_err(fail)?;
     Ok(connection)
 }
 
@@ -467,13 +487,11 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 fn version(connection: &Connection, path: &Path) -> Result<i32, SqliteError> {
-    connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|source| SqliteError::Database { path: path.into(), source })
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(at(path))
 }
 
 fn tune(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
-    let fail = |source| SqliteError::Database { path: plan.path.into(), source };
+    let fail = at(plan.path);
     // Bound values must not make SQLite prepare a statement again (it is built with STAT4).
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fail)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(fail)?;

@@ -11,10 +11,11 @@ use awsideman::cli::exit::Code;
 use awsideman::config::{DEFAULT, Sources, load, load_jobs, schedule_warnings};
 use awsideman::daemon::metrics;
 use awsideman::jobs::{For, Service, longest};
+use awsideman::lock::Guard;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "docs/alerts.md",
     "docs/aws-access.md",
@@ -23,6 +24,7 @@ const DOCUMENTS: [&str; 10] = [
     "docs/encryption.md",
     "docs/jobs.md",
     "docs/library.md",
+    "docs/locks.md",
     "docs/sandbox.md",
     "docs/troubleshooting.md",
 ];
@@ -212,6 +214,16 @@ fn own(words: &[String]) -> Option<Vec<String>> {
     let ours = [["awsideman"].as_slice(), &["/usr/local/bin/awsideman"], &["cargo", "run", "--release", "--"]];
     let arguments = ours.into_iter().find_map(|start| words.strip_prefix(start))?;
     Some(std::iter::once("awsideman").chain(arguments.iter().copied()).map(ToOwned::to_owned).collect())
+}
+
+#[test]
+fn the_table_of_locks_is_that_of_the_program() {
+    let mut expected = "| File | Guards | Waits for it | At most | Then |\n|---|---|---|---|---|\n".to_owned();
+    for guard in Guard::ALL {
+        let (file, name, who) = (guard.file(), guard.name(), guard.who());
+        writeln!(expected, "| `{file}` | {name} | {who} | {} | {} |", guard.bound(), guard.then()).unwrap();
+    }
+    held_in("docs/locks.md", "locks", &expected);
 }
 
 #[test]

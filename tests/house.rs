@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Floor by floor, the ground floor first. Rooms on one floor are strangers. `sandbox` is the crate of that name.
 const FLOORS: &[&[&str]] = &[
-    &["model", "clock", "sqlite", "private", "http"],
+    &["model", "clock", "sqlite", "private", "http", "lock"],
     &["config", "report", "state", "host", "aws", "log", "program"],
     &["store"],
     &["cache"],
@@ -18,8 +18,9 @@ const FLOORS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// The exceptions to strangers: `private` opens files the safe way.
-const NEIGHBOURS: &[(&str, &str)] = &[("sqlite", "private"), ("http", "private")];
+/// The exceptions to strangers: `private` opens files the safe way, and a database is waited for like every lock.
+const NEIGHBOURS: &[(&str, &str)] =
+    &[("sqlite", "private"), ("http", "private"), ("sqlite", "lock"), ("lock", "clock"), ("lock", "model")];
 
 /// Each outside crate and the only places that may name it.
 const DOORS: &[(&str, &[&str])] = &[

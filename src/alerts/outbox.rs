@@ -11,21 +11,22 @@ use super::letter::{Words, title};
 use super::{AlertError, document};
 use crate::clock::{self, UnixMillis, millis};
 use crate::config;
+use crate::lock::{self, Guard, Held};
 use crate::model::{cut, one_line};
 use crate::private::{self, Access, Open};
 use crate::sqlite::{self, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
 use serde::Serialize;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Messages that left are kept this long, as a record.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// A message that could not leave for this long is given up: nobody is helped by it any more.
 const TRIED: Duration = Duration::from_secs(7 * 86_400);
-/// How often a waiting sender asks for the lock.
-const POLL: Duration = Duration::from_millis(25);
+/// The longest wait for another sender.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// One message in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,11 +149,14 @@ pub(super) fn drain(
         return Ok(delivered);
     }
     let path = post.state_dir.join("outbox.lock");
-    let Some(lock) = lock(&path, post.access, post.patience())? else {
-        delivered.failed = Some("another awsideman is still sending".into());
-        delivered.hint = "nothing to do: it sends this one too, or the next run does".into();
-        delivered.waiting = waiting(database)?;
-        return Ok(delivered);
+    let lock = match lock(&path, post.access, post.patience().min(WAIT))? {
+        Ok(lock) => lock,
+        Err(held) => {
+            delivered.failed = Some(format!("another awsideman is still sending: {held}"));
+            delivered.hint = format!("the messages are kept and the next run sends them; {}", held.hint());
+            delivered.waiting = waiting(database)?;
+            return Ok(delivered);
+        }
     };
     for channel in Channel::ALL {
         if next(database, channel, 0)?.is_none() {
@@ -330,17 +334,10 @@ fn next(database: &mut Database, channel: Channel, after: i64) -> Result<Option<
     database.connection().query_row(oldest, params![channel.as_str(), after], read).optional()
 }
 
-/// The sender's lock; `None` when another holds it for longer than `patience`. It is waited for, because who holds it
-/// may have looked for the last time before our message was there.
-fn lock(path: &Path, access: Access, patience: Duration) -> Result<Option<File>, AlertError> {
+/// The sender's lock; waited for, because its holder may have looked for the last time before our message was there.
+fn lock(path: &Path, access: Access, patience: Duration) -> Result<Result<File, Box<Held>>, AlertError> {
     let file = private::open(path, Open::ReadWrite, access)?;
-    let end = Instant::now() + patience;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) if Instant::now() >= end => return Ok(None),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
-            Err(TryLockError::Error(source)) => return Err(AlertError::Lock { path: PathBuf::from(path), source }),
-        }
-    }
+    let taken = lock::acquire(&file, path, Guard::Outbox, patience)
+        .map_err(|source| AlertError::Lock { path: PathBuf::from(path), source })?;
+    Ok(taken.map(|()| file))
 }

@@ -15,8 +15,10 @@ use std::collections::BTreeMap;
 /// So many entries, or so many bytes of them, are stored at once.
 const BATCH: usize = 500;
 const BATCH_BYTES: u64 = 8 * 1024 * 1024;
-/// So often `cache.busy_timeout` is waited for one batch.
+/// The attempts to store one batch after the first, which waits for `cache.busy_timeout`.
 const MOST_WAITS: u32 = 12;
+/// The pause between them.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 const WHAT: &str = "entries";
 
 /// What a salvage brought back.
@@ -131,7 +133,11 @@ fn store(batch: &mut Vec<Fill>, heir: Heir<'_>, done: &mut Salvaged) -> Result<(
     let (stored, present) = loop {
         match disk.put_absent(&fills, heir.since, heir.begun) {
             // Others store as well meanwhile, each at his turn; what is not taken over now is lost to them all.
-            Err(error) if error.is_busy() && waits < MOST_WAITS => waits += 1,
+            Err(error) if error.is_busy() && waits < MOST_WAITS => {
+                // After the first wait the store does not wait again by itself.
+                std::thread::sleep(PAUSE);
+                waits += 1;
+            }
             put => break put?,
         }
     };

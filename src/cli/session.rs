@@ -15,7 +15,7 @@ use crate::clock::{self, UnixMillis};
 use crate::config::{self, ConfigError, Loaded, Problem, Sharing, Sources};
 use crate::gateway::{GatewayError, Policy};
 use crate::host;
-use crate::log::Live;
+use crate::log::{Live, Shows};
 use crate::model::format_duration;
 use crate::report::Progress;
 use crate::sandbox::Shape;
@@ -120,7 +120,7 @@ impl Session {
             notices.extend(app.account_notice());
         }
         let progress = Arc::new(Shown::new(output.talk().clone()));
-        crate::log::begin(app.log_settings(), live(globals, &progress));
+        crate::log::begin(app.log_settings(), live(globals, need, &progress));
         let keeper = (need == Need::Sound).then(|| Keeper(app.clone()));
         let interrupts = output.interrupts().clone();
         let session = Session { app, progress, interrupts, notices, verbose: globals.verbose > 0, _keeper: keeper };
@@ -285,10 +285,12 @@ impl Session {
     }
 }
 
-/// The output while the command runs: waits on a terminal or with `-v`, requests with `-vv`.
-fn live(globals: &GlobalArgs, progress: &Arc<Shown>) -> Option<Live> {
+/// The output while the command runs: locks that it did not get and processes that it waits for, other waits on a
+/// terminal or with `-v`, requests with `-vv`. Off a terminal the waits of jobs are in the log alone.
+fn live(globals: &GlobalArgs, need: Need, progress: &Arc<Shown>) -> Option<Live> {
     let waits = globals.verbose > 0 || (progress.is_terminal() && !globals.quiet);
-    waits.then(|| {
+    let processes = waits || (need != Need::Report && !globals.quiet);
+    (waits || !globals.quiet).then(|| {
         // The log lasts as long as the process, the progress as long as the command.
         let progress = Arc::downgrade(progress);
         let print = move |line: &str| {
@@ -296,7 +298,7 @@ fn live(globals: &GlobalArgs, progress: &Arc<Shown>) -> Option<Live> {
                 progress.line(line);
             }
         };
-        Live::new(globals.verbose > 1, Box::new(print))
+        Live::new(Shows { requests: globals.verbose > 1, waits, processes }, Box::new(print))
     })
 }
 

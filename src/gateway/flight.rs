@@ -1,43 +1,140 @@
-//! Single flight: of many who miss one answer at once, within and across processes, one asks AWS.
+//! Single flight: of the processes and tasks that miss the same answer, one asks AWS and the others wait for its answer.
 //!
-//! Neighbours: `read.rs` takes a turn before it goes live, `warm.rs` before it renews; the locks are files of the state
-//! directory that free themselves with their holder. Promise: whoever waits gets the answer from the cache when it was
-//! stored, and asks AWS itself when it was not; a flight that a change has overtaken keeps nobody waiting, because the
-//! name of a flight holds the number of the newest record that covers its key; what cannot be locked flies alone.
+//! A wait ends with the answer, or when the holder is stopped or makes no progress; then the waiting process asks AWS
+//! itself. A change parts the flights before it from those after it: the name of a flight has the number of the newest
+//! record that covers its key.
 
 use super::Gateway;
+use super::source::{Listing, Page, Single, Source, Target};
 use super::waiting;
+use super::{Change, GatewayError};
 use crate::cache::Key;
+use crate::lock::{Guard, Process, RunState};
+use crate::log::LOCKS;
+use crate::model::format_duration;
 use crate::state::{Lock, State};
 use crate::store::Address;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// How often a flight of somebody else is looked at.
+/// The pause between two checks of a flight of another process.
 const LOOK: Duration = Duration::from_millis(20);
-/// The longest that anybody waits for somebody else's flight.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// How many flights of others somebody waits for: the second one covers a first that was killed or failed.
+/// The pause between two checks of its holder.
+const LOOK_AT_HOLDER: Duration = Duration::from_millis(200);
+/// A holder that made no progress for this long is not waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A stopped holder is not waited for; it may continue within this.
+const GRACE: Duration = Duration::from_secs(1);
+/// How many flights of others are waited for: the second one covers a first that was killed or failed.
 pub(super) const FLIGHTS: u32 = 2;
 
-/// Where flights are told to others.
+/// Where flights are shared with others.
 pub(super) struct Flights {
     state: State,
     /// A hash of where the cache is: who has another one would wait for an answer that he does not get.
     place: u64,
+    /// Flights and holders that were waited for in vain: no wait for them begins again.
+    abandoned: Mutex<HashSet<Abandoned>>,
+    held: Arc<Beats>,
+}
+
+/// What a wait was in vain for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Abandoned {
+    Flight(String),
+    Holder(u32),
 }
 
 impl Flights {
     /// Those of a state directory, about the cache in this directory.
     pub(super) fn new(state: State, cache: &Path) -> Flights {
-        Flights { state, place: xxhash_rust::xxh3::xxh3_64(cache.as_os_str().as_encoded_bytes()) }
+        let place = xxhash_rust::xxh3::xxh3_64(cache.as_os_str().as_encoded_bytes());
+        Flights { state, place, abandoned: Mutex::default(), held: Arc::default() }
+    }
+
+    /// The same source; each call that ends is progress of all flights of this process.
+    pub(super) fn observed(&self, source: Arc<dyn Source>) -> Arc<dyn Source> {
+        Arc::new(Observed { source, beats: Arc::clone(&self.held) })
+    }
+
+    fn abandoned(&self) -> MutexGuard<'_, HashSet<Abandoned>> {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_abandoned(&self, name: &str) -> bool {
+        let abandoned = self.abandoned();
+        if abandoned.is_empty() {
+            return false;
+        }
+        abandoned.contains(&Abandoned::Flight(name.to_owned()))
+            || self.state.process(name).is_some_and(|process| abandoned.contains(&Abandoned::Holder(process.pid)))
+    }
+
+    /// Notes a wait that was in vain; whether it is the first for its holder.
+    fn abandon(&self, name: &str, process: Option<&Process>) -> bool {
+        let mut abandoned = self.abandoned();
+        let is_new = abandoned.insert(Abandoned::Flight(name.to_owned()));
+        process.map_or(is_new, |process| abandoned.insert(Abandoned::Holder(process.pid)))
+    }
+}
+
+/// The flights that this process holds.
+#[derive(Debug, Default)]
+struct Beats(Mutex<Vec<Weak<Lock>>>);
+
+impl Beats {
+    fn add(&self, lock: &Arc<Lock>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(lock));
+    }
+
+    fn beat(&self) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|lock| lock.upgrade().inspect(|lock| lock.progress()).is_some());
+    }
+}
+
+/// A source whose ended calls are seen by the processes that wait.
+struct Observed {
+    source: Arc<dyn Source>,
+    beats: Arc<Beats>,
+}
+
+#[async_trait]
+impl Source for Observed {
+    async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
+        self.source.ready(operation).await
+    }
+
+    async fn page(
+        &self,
+        target: Option<&Target>,
+        listing: &Listing,
+        token: Option<&str>,
+    ) -> Result<Page, GatewayError> {
+        let page = self.source.page(target, listing, token).await;
+        self.beats.beat();
+        page
+    }
+
+    async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+        let found = self.source.fetch(target, single).await;
+        self.beats.beat();
+        found
+    }
+
+    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+        self.source.change(target, change).await
     }
 }
 
 /// The right to ask AWS for one answer; dropping it lets the next one look.
 #[derive(Debug)]
 pub(super) struct Flight {
-    _lock: Lock,
+    _lock: Arc<Lock>,
 }
 
 /// Whose turn it is.
@@ -45,37 +142,43 @@ pub(super) struct Flight {
 pub(super) enum Turn {
     /// Ours.
     Mine(Flight),
-    /// Somebody else is at it.
+    /// Another process has it.
     Theirs(Awaited),
-    /// Everybody's: nothing may be stored now, or nothing can be locked.
+    /// Everybody's: nothing may be stored now, nothing can be locked, or the holder was waited for in vain.
     Anyone,
 }
 
-/// A flight of somebody else.
+/// A flight of another process.
 #[derive(Debug)]
 pub(super) struct Awaited {
     name: String,
+    subject: String,
 }
 
 impl Gateway {
-    /// Asks for the turn to fetch what is stored under `key`.
-    pub(super) fn turn(&self, space: &str, key: &Key) -> Turn {
-        let Some(Flights { state, place }) = &self.flights else { return Turn::Anyone };
+    /// Asks for the turn to fetch what is stored under `key`; `subject` names it in messages.
+    pub(super) fn turn(&self, space: &str, key: &Key, subject: &str) -> Turn {
+        let Some(flights) = &self.flights else { return Turn::Anyone };
         let now = self.cache().clock().now();
         let address = Address { space, key: key.as_str() };
         if !self.cache().store().stores() {
             return Turn::Anyone;
         }
-        // While a fence stands nothing is stored, so that nobody could hand an answer on.
+        // While a fence stands nothing is stored, so that no process could hand an answer on.
         let Ok(standing) = self.cache().store().standing(address, now) else { return Turn::Anyone };
         if standing.fenced {
             return Turn::Anyone;
         }
         let row = self.cache().store().row(address);
-        let name = format!("flight-{:016x}-{}", row ^ place, standing.newest);
-        match state.try_lock(&name, now) {
-            Ok(Some(lock)) => Turn::Mine(Flight { _lock: lock }),
-            Ok(None) => Turn::Theirs(Awaited { name }),
+        let name = format!("flight-{:016x}-{}", row ^ flights.place, standing.newest);
+        match flights.state.try_lock(&name, Guard::Flight, now) {
+            Ok(Some(lock)) => {
+                let lock = Arc::new(lock);
+                flights.held.add(&lock);
+                Turn::Mine(Flight { _lock: lock })
+            }
+            Ok(None) if flights.is_abandoned(&name) => Turn::Anyone,
+            Ok(None) => Turn::Theirs(Awaited { name, subject: subject.to_owned() }),
             Err(fault) => {
                 tracing::debug!(%fault, "flying alone");
                 Turn::Anyone
@@ -83,20 +186,138 @@ impl Gateway {
         }
     }
 
-    /// Waits until the flight of another process has ended; `false` if it has not within the patience.
-    pub(super) async fn land(&self, awaited: &Awaited) -> bool {
-        waiting::visible(|| "another process that fetches the same answer".into(), self.ended(awaited)).await
+    /// Whether the holder of a flight is stopped now: such a holder is not waited for, whatever the patience.
+    pub(super) fn is_stopped(&self, awaited: &Awaited) -> bool {
+        let process = self.flights.as_ref().and_then(|flights| flights.state.process(&awaited.name));
+        process.is_some_and(|process| process.state != RunState::Runs)
     }
 
-    async fn ended(&self, awaited: &Awaited) -> bool {
-        let began = Instant::now();
-        let held = |flights: &Flights| flights.state.is_held(&awaited.name).unwrap_or(false);
-        while self.flights.as_ref().is_some_and(held) {
-            if began.elapsed() >= PATIENCE {
+    /// Waits until the flight of another process has ended; `false` if that process is stopped or makes no progress.
+    pub(super) async fn land(&self, awaited: &Awaited) -> bool {
+        let Some(flights) = &self.flights else { return true };
+        let holder = || match flights.state.process(&awaited.name) {
+            Some(process) => format!("{process}, which fetches {}", awaited.subject),
+            None => format!("another process, which fetches {}", awaited.subject),
+        };
+        waiting::visible_lock(holder, ended(flights, awaited)).await
+    }
+}
+
+async fn ended(flights: &Flights, awaited: &Awaited) -> bool {
+    let (state, name) = (&flights.state, awaited.name.as_str());
+    let mut watch = Watch::new(Instant::now());
+    while state.is_held(name).unwrap_or(false) {
+        let now = Instant::now();
+        if watch.is_due(now) {
+            let process = state.process(name);
+            if let Some(reason) = watch.judge(now, state.progress(name), process.as_ref().map(|process| process.state))
+            {
+                give_up(flights, awaited, process.as_ref(), &reason);
                 return false;
             }
-            tokio::time::sleep(LOOK).await;
         }
-        true
+        tokio::time::sleep(LOOK).await;
+    }
+    true
+}
+
+/// What is seen of the holder of a flight.
+struct Watch {
+    progress: Option<u64>,
+    moved: Instant,
+    looked: Option<Instant>,
+    stopped: Option<Instant>,
+}
+
+impl Watch {
+    fn new(now: Instant) -> Watch {
+        Watch { progress: None, moved: now, looked: None, stopped: None }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.looked.is_none_or(|at| now.duration_since(at) >= LOOK_AT_HOLDER)
+    }
+
+    /// Why the holder is not waited for any longer.
+    fn judge(&mut self, now: Instant, progress: u64, state: Option<RunState>) -> Option<String> {
+        self.looked = Some(now);
+        if self.progress != Some(progress) {
+            (self.progress, self.moved) = (Some(progress), now);
+        }
+        if state.is_some_and(|state| state != RunState::Runs) {
+            let since = *self.stopped.get_or_insert(now);
+            return (now.duration_since(since) >= GRACE).then(|| "it is stopped".to_owned());
+        }
+        self.stopped = None;
+        let idle = now.duration_since(self.moved);
+        (idle >= PATIENCE).then(|| format!("it made no progress for {}", format_duration(PATIENCE)))
+    }
+}
+
+fn give_up(flights: &Flights, awaited: &Awaited, process: Option<&Process>, reason: &str) {
+    if !flights.abandon(&awaited.name, process) {
+        return;
+    }
+    let holder = process.map_or_else(|| "another process".to_owned(), ToString::to_string);
+    tracing::warn!(
+        target: LOCKS,
+        "{holder} fetches {} but is not waited for ({reason}); asking AWS", awaited.subject
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::private::Access;
+
+    fn flights() -> (tempfile::TempDir, Flights, Lock, Awaited) {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path(), Access::Owner, Duration::from_secs(5));
+        let lock = state.try_lock("flight-x", Guard::Flight, 0).unwrap().expect("free");
+        let awaited = Awaited { name: "flight-x".into(), subject: "the users".into() };
+        (root, Flights::new(state, Path::new("/c")), lock, awaited)
+    }
+
+    #[test]
+    fn a_holder_is_waited_for_as_long_as_it_makes_progress() {
+        let begun = Instant::now();
+        let at = |seconds: u64| begun + Duration::from_secs(seconds);
+        let mut watch = Watch::new(begun);
+        for page in 0..100_u64 {
+            assert_eq!(watch.judge(at(page * 29), page, Some(RunState::Runs)), None);
+        }
+        let last = 99 * 29;
+        assert_eq!(watch.judge(at(last + 29), 99, Some(RunState::Runs)), None);
+        let reason = watch.judge(at(last + 30), 99, Some(RunState::Runs));
+        assert_eq!(reason.as_deref(), Some("it made no progress for 30s"));
+        assert!(watch.judge(at(last + 30), 99, None).is_some(), "also one that the kernel does not show");
+    }
+
+    #[test]
+    fn a_stopped_holder_is_left_after_a_second_and_one_that_continues_is_not() {
+        let begun = Instant::now();
+        let at = |millis: u64| begun + Duration::from_millis(millis);
+        let mut watch = Watch::new(begun);
+        assert_eq!(watch.judge(at(0), 1, Some(RunState::Stopped)), None);
+        assert_eq!(watch.judge(at(900), 1, Some(RunState::Runs)), None);
+        assert_eq!(watch.judge(at(1_000), 1, Some(RunState::Stopped)), None);
+        assert_eq!(watch.judge(at(2_000), 1, Some(RunState::Stopped)).as_deref(), Some("it is stopped"));
+    }
+
+    #[test]
+    fn an_abandoned_holder_is_not_waited_for_again_under_any_name() {
+        let (_root, flights, lock, awaited) = flights();
+        let seen = flights.state.progress("flight-x");
+        lock.progress();
+        assert_eq!(flights.state.progress("flight-x"), seen + 1);
+        let process = flights.state.process("flight-x");
+        assert!(!flights.is_abandoned("flight-x"));
+        assert!(flights.abandon(&awaited.name, process.as_ref()), "reported once");
+        assert!(!flights.abandon(&awaited.name, process.as_ref()));
+        assert!(flights.is_abandoned("flight-x"));
+        let other = flights.state.try_lock("flight-y", Guard::Flight, 0).unwrap();
+        // Where the kernel shows no locks, a holder has no name.
+        assert_eq!(flights.is_abandoned("flight-y"), process.is_some());
+        drop((lock, other));
     }
 }

@@ -112,7 +112,8 @@ impl Gateway {
     /// The same, sharing flights with every process that uses this state directory and the cache in `cache`.
     #[must_use]
     pub fn with_flights(self, state: State, cache: &Path) -> Gateway {
-        Gateway { flights: Some(Flights::new(state, cache)), ..self }
+        let flights = Flights::new(state, cache);
+        Gateway { source: flights.observed(self.source), flights: Some(flights), ..self }
     }
 
     /// The same for a warm: what lists bring along is stored as far as there is room.
@@ -200,7 +201,7 @@ impl Gateway {
         }
         let mut flight = None;
         if policy.read && policy.fill {
-            match self.turn(INSTANCES, &self.selection.key()) {
+            match self.turn(INSTANCES, &self.selection.key(), "the instance") {
                 Turn::Mine(mine) => flight = Some(mine),
                 Turn::Theirs(awaited) => _ = self.land(&awaited).await,
                 Turn::Anyone => {}
@@ -277,17 +278,20 @@ impl Gateway {
         let mut flight = None;
         if policy.read && policy.fill {
             for _ in 0..FLIGHTS {
-                match self.turn(&text, &request.key()) {
-                    Turn::Mine(mine) => flight = Some(mine),
-                    Turn::Theirs(awaited) => _ = self.land(&awaited).await,
+                let landed = match self.turn(&text, &request.key(), &request.subject()) {
+                    Turn::Mine(mine) => {
+                        flight = Some(mine);
+                        true
+                    }
+                    Turn::Theirs(awaited) => self.land(&awaited).await,
                     Turn::Anyone => break,
-                }
-                // Between the miss and the turn somebody may have landed.
+                };
+                // Between the miss and the turn another process may have stored it.
                 let accept = Accept { max_age: policy.max_age, stale: false };
                 if let Some(found) = self.look(request, &text, accept, Note::Nothing, show)? {
                     return Ok(found);
                 }
-                if flight.is_some() {
+                if flight.is_some() || !landed {
                     break;
                 }
             }

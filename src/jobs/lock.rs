@@ -9,13 +9,13 @@
 use super::JobError;
 use super::live::{self, Live};
 use crate::clock::{self, UnixMillis};
+use crate::lock::{self, Guard};
 use crate::private::{self, Access, Open};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What a profile's name may keep in a file name.
@@ -79,10 +79,8 @@ impl Lock {
             private::directory(folder, access)?;
         }
         let file = private::open(path, Open::ReadWrite, access)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Err(holder_of(path))),
-            Err(TryLockError::Error(source)) => return Err(fail(source)),
+        if !lock::try_exclusive(&file, Guard::Job).map_err(fail)? {
+            return Ok(Err(holder_of(path)));
         }
         write(&file, holder).map_err(fail)?;
         // A wish that the holder before us no longer heard is not for us.
@@ -125,7 +123,7 @@ impl Drop for Lock {
 /// Whether a process holds the lock at `path`. Where that cannot be seen, one does.
 pub(super) fn is_held(path: &Path) -> bool {
     match private::open(path, Open::Read, Access::Owner) {
-        Ok(file) => file.try_lock_shared().is_err(),
+        Ok(file) => !matches!(lock::try_shared(&file, Guard::Job), Ok(true)),
         Err(error) => !error.is_absent(),
     }
 }
@@ -134,19 +132,13 @@ pub(super) fn is_held(path: &Path) -> bool {
 pub(super) fn holder(path: &Path) -> Option<Held> {
     // A process that is gone leaves no name, or a name without a held lock.
     let held = holder_of(path)?;
-    private::open(path, Open::Read, Access::Owner).ok()?.try_lock_shared().is_err().then_some(held)
+    is_held(path).then_some(held)
 }
 
 /// The process that holds the lock at `path`, as the kernel numbers it in the namespace of this process; `None` for one
 /// in another container, and if the kernel does not show it.
 pub(super) fn pid_of_holder(path: &Path) -> Option<u32> {
-    let inode = format!(":{}", std::fs::metadata(path).ok()?.ino());
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    // `1: FLOCK  ADVISORY  WRITE 4242 fe:01:3277 0 EOF`
-    let held = locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let mut ours =
-        held.filter(|words| words.get(1) == Some(&"FLOCK") && words.get(5).is_some_and(|at| at.ends_with(&inode)));
-    ours.find_map(|words| words.get(4)?.parse().ok()).filter(|pid| *pid > 0)
+    lock::of_file(path).map(|process| process.pid)
 }
 
 /// Asks this holder of the lock at `path`, and no other, to end its run.

@@ -8,6 +8,7 @@ use super::unit::Unit;
 use super::{Context, Held, JobError, Lock, Report, due, stamp};
 use crate::clock::UnixMillis;
 use crate::config::Overlap;
+use crate::lock::{self, RunState};
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -48,7 +49,7 @@ impl Unit {
         }
         let wait = match self.job.overlap {
             Overlap::Forbid => {
-                self.leave_out(describe(held.as_ref()), reference, context, reports)?;
+                self.leave_out(describe(&path, held.as_ref()), reference, context, reports)?;
                 return Ok(None);
             }
             Overlap::QueueOne => self.longest_wait(context),
@@ -113,7 +114,7 @@ impl Unit {
             match tried {
                 Ok(lock) => return Ok(Some(lock)),
                 Err(held) if Instant::now() >= end => {
-                    let reason = format!("{} and still after {}", describe(held.as_ref()), stamp::duration(wait));
+                    let reason = format!("{} and still after {}", describe(path, held.as_ref()), stamp::duration(wait));
                     self.leave_out(reason, reference, context, reports)?;
                     return Ok(None);
                 }
@@ -128,6 +129,16 @@ pub(super) fn holder(context: &Context) -> Held {
     Held { pid: std::process::id(), host: context.host.clone(), since: context.clock.now(), begun: false }
 }
 
-fn describe(held: Option<&Held>) -> String {
-    held.map_or("held by another process".to_owned(), Held::to_string)
+/// The holder as its lock file names it, and whether it can go on.
+fn describe(path: &Path, held: Option<&Held>) -> String {
+    let process = lock::of_file(path);
+    let name = match (held, &process) {
+        (Some(held), _) => held.to_string(),
+        (None, Some(process)) => format!("held by {process}"),
+        (None, None) => "held by another process".to_owned(),
+    };
+    match process.filter(|process| process.state == RunState::Stopped) {
+        Some(stopped) => format!("{name}; it is stopped: {}", stopped.hint()),
+        None => name,
+    }
 }

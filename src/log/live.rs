@@ -1,11 +1,11 @@
-//! The output of a running command: its waits, and each request to AWS.
+//! The output of a running command: its waits, the locks that it did not get, and each request to AWS.
 
-use super::{REQUESTS, WAITS};
+use super::{LOCKS, REQUESTS, WAITS};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
 /// While requests end, nothing is waited for.
@@ -16,9 +16,20 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// Prints a line.
 pub type Print = Box<dyn Fn(&str) + Send + Sync>;
 
+/// What is printed while a command runs, besides the locks that it did not get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shows {
+    /// Each request to AWS.
+    pub requests: bool,
+    /// What is waited for.
+    pub waits: bool,
+    /// Processes that are waited for.
+    pub processes: bool,
+}
+
 /// The output while a command runs.
 pub struct Live {
-    requests: bool,
+    shows: Shows,
     print: Print,
     state: Mutex<State>,
 }
@@ -30,9 +41,23 @@ struct State {
 }
 
 impl Live {
-    /// Waits, and with `requests` every request.
-    pub fn new(requests: bool, print: Print) -> Live {
-        Live { requests, print, state: Mutex::default() }
+    /// Printed by `print`.
+    pub fn new(shows: Shows, print: Print) -> Live {
+        Live { shows, print, state: Mutex::default() }
+    }
+
+    /// Whether an event is one of those that are printed.
+    pub(super) fn takes(shows: Shows, event: &Metadata<'_>) -> bool {
+        match event.target() {
+            LOCKS => *event.level() <= Level::WARN || (shows.processes && *event.level() <= Level::INFO),
+            WAITS => shows.waits,
+            REQUESTS => shows.waits || shows.requests,
+            _ => false,
+        }
+    }
+
+    pub(super) fn shows(&self) -> Shows {
+        self.shows
     }
 
     /// Whether a line about a wait is printed now.
@@ -50,7 +75,7 @@ impl Live {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         (state.moved, state.printed) = (Some(now), None);
         drop(state);
-        if self.requests {
+        if self.shows.requests {
             (self.print)(line);
         }
     }
@@ -62,17 +87,13 @@ impl Live {
     }
 }
 
-/// Whether an event is one of those that are printed.
-pub(super) fn is_live(target: &str) -> bool {
-    target == REQUESTS || target == WAITS
-}
-
 impl<S: Subscriber> Layer<S> for Live {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut message = Message(String::new());
         event.record(&mut message);
         match event.metadata().target() {
             REQUESTS => self.request(&message.0, Instant::now()),
+            LOCKS if *event.metadata().level() <= Level::WARN => (self.print)(&message.0),
             _ => self.wait(&message.0, Instant::now()),
         }
     }
@@ -98,7 +119,7 @@ mod tests {
     fn waits_are_printed_when_nothing_moves_and_not_at_every_turn() {
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let kept = Arc::clone(&lines);
-        let live = Live::new(false, Box::new(move |line| kept.lock().unwrap().push(line.to_owned())));
+        let live = Live::new(Shows::default(), Box::new(move |line| kept.lock().unwrap().push(line.to_owned())));
         let begun = Instant::now();
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
         for second in [2, 4, 6, 8, 10, 12] {

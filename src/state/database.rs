@@ -9,13 +9,11 @@ use super::locks::Lock;
 use super::schema::{SCHEMA, STEPS, VERSION};
 use super::spare;
 use crate::clock::UnixMillis;
+use crate::lock::Guard;
 use crate::private::{self, Access, Prepared};
 use crate::sqlite::{self, Connection, ErrorCode, Plan, SqliteError, Synchronous, Transaction};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// The least time that a process waits for another one to replace a damaged database.
-const REPLACING: Duration = Duration::from_secs(10);
 
 /// Less free space than this stays in the file, for what comes next.
 const WORTH_GIVING_BACK: u64 = 1024 * 1024;
@@ -98,7 +96,7 @@ impl Database {
     ) -> Result<(Database, Option<String>), StateError> {
         private::directory(directory, access)?;
         let lock = directory.join("state.db.renew");
-        let _lock = Lock::wait_for(&lock, access, busy.max(REPLACING), now)?.ok_or_else(|| Lock::busy(&lock))?;
+        let _lock = Lock::wait_for(&lock, Guard::StateRenewal, access, busy, now)?.map_err(StateError::Busy)?;
         let path = directory.join("state.db");
         let plan = plan(&path, access, busy);
         // Whoever had the lock before may have done it. A faulty one is closed before its file is renamed.
@@ -168,7 +166,11 @@ impl Database {
 
     /// Runs `work` in one BEGIN IMMEDIATE and commits it; an error rolls everything back.
     pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
-        sqlite::write(&mut self.connection, work)
+        let path = &self.path;
+        sqlite::write(&mut self.connection, work).map_err(|error| match error {
+            StateError::Statement(source) if SqliteError::is_busy_statement(&source) => sqlite::at(path)(source).into(),
+            other => other,
+        })
     }
 
     /// The file.

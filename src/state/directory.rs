@@ -12,6 +12,7 @@ use super::switch::{BreakerMark, Disabled, Switch};
 use super::tally::Tally;
 use super::window;
 use crate::clock::UnixMillis;
+use crate::lock::{Guard, Process};
 use crate::private::Access;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -141,13 +142,18 @@ impl State {
     }
 
     /// [`Lock::try_acquire`].
-    pub fn try_lock(&self, name: &str, now: UnixMillis) -> Result<Option<Lock>, StateError> {
-        Lock::try_acquire(&self.directory, self.access, name, now)
+    pub fn try_lock(&self, name: &str, guard: Guard, now: UnixMillis) -> Result<Option<Lock>, StateError> {
+        Lock::try_acquire(&self.directory, self.access, (name, guard), now)
     }
 
-    /// [`Lock::acquire`].
-    pub fn lock(&self, name: &str, wait: Duration, now: UnixMillis) -> Result<Option<Lock>, StateError> {
-        Lock::acquire(&self.directory, self.access, name, wait, now)
+    /// [`locks::progress`].
+    pub fn progress(&self, name: &str) -> u64 {
+        locks::progress(&self.directory, name)
+    }
+
+    /// [`locks::process`].
+    pub fn process(&self, name: &str) -> Option<Process> {
+        locks::process(&self.directory, name)
     }
 
     /// [`locks::holder`].

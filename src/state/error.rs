@@ -3,6 +3,7 @@
 //! Neighbours: every file of this room returns it; `cli/exit.rs` words it. Promise: the hit path never fails because
 //! of one of these, and each that a person can mend has a [`StateError::hint`].
 
+use crate::lock::Held;
 use crate::private::{self, PrivateError};
 use crate::sqlite::{ErrorCode, SqliteError, StatementError};
 use std::io;
@@ -31,13 +32,8 @@ pub enum StateError {
         source: io::Error,
     },
     /// Another process holds a lock for longer than we wait.
-    #[error("{} is held by {holder}", path.display())]
-    Busy {
-        /// The lock file.
-        path: PathBuf,
-        /// The holder, as far as it is known.
-        holder: String,
-    },
+    #[error("{0}")]
+    Busy(Box<Held>),
     /// The tally has reached its limit: lookups are no longer counted.
     #[error("{} is full: lookups are no longer counted", path.display())]
     TallyFull {
@@ -55,13 +51,13 @@ impl StateError {
                     .into(),
             ),
             StateError::Sqlite(error) if error.is_full() => Some("make room on its disk, then try again".into()),
+            StateError::Busy(held) | StateError::Sqlite(SqliteError::Busy(held)) => Some(held.hint()),
             StateError::Sqlite(error) if error.is_temporary() => {
                 Some("another awsideman is writing to it; try again in a moment".into())
             }
             StateError::Statement(_) if self.is_damage() => {
                 Some("`awsideman cache recover` sets it aside and begins a new one".into())
             }
-            StateError::Busy { .. } => Some("try again in a moment, or end that process".into()),
             StateError::TallyFull { .. } => Some("`awsideman cache cleanup` folds it into the statistics".into()),
             StateError::Private(PrivateError::ForeignOwner { owner, us: 0, .. }) => {
                 Some(format!("run it as that user: `sudo -u '#{owner}' awsideman ...`"))

@@ -14,14 +14,15 @@ use super::record::{Outcome, Record, Scanner, cache_number};
 use super::statistics::{self, Counts, hour_of};
 use super::tally::{LIMIT, NAME};
 use crate::clock::UnixMillis;
+use crate::lock::{self, Guard};
 use crate::model::Resource;
 use crate::private::{self, Access, Open};
 use crate::sqlite::{Connection, Transaction, params};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a taken file is called: this and the time, process and a random number.
 const TAKEN: &str = "tally.fold-";
@@ -57,7 +58,7 @@ impl Folded {
 /// Counts what the tally holds into the database and begins it anew.
 pub fn fold(directory: &Path, access: Access, database: &mut Database, now: UnixMillis) -> Result<Folded, StateError> {
     let lock_path = directory.join("tally.lock");
-    let Some(_lock) = Lock::wait_for(&lock_path, access, WAIT, now)? else {
+    let Ok(_lock) = Lock::wait_for(&lock_path, Guard::Fold, access, WAIT, now)? else {
         return Ok(Folded { elsewhere: true, ..Folded::default() });
     };
     let noted = noted(database.reader())?;
@@ -189,15 +190,10 @@ fn fold_file(
 
 /// Waits until no append is under way; afterwards writers see that the path names another file.
 fn alone(file: &File, path: &Path) -> Result<bool, StateError> {
-    let began = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) if began.elapsed() < WAIT => std::thread::sleep(Duration::from_millis(1)),
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(source)) if source.kind() == std::io::ErrorKind::Unsupported => return Ok(true),
-            Err(TryLockError::Error(source)) => return Err(io_error("lock", path)(source)),
-        }
+    match lock::acquire(file, path, Guard::Tally, WAIT) {
+        Ok(done) => Ok(done.is_ok()),
+        Err(source) if source.kind() == std::io::ErrorKind::Unsupported => Ok(true),
+        Err(source) => Err(io_error("lock", path)(source)),
     }
 }
 

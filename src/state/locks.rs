@@ -1,51 +1,27 @@
 //! Locks that free themselves when their holder dies, whatever becomes of pids, clocks and containers.
 //!
-//! Neighbours: this room's own for the switch, the fold and a new `state.db`; rooms above take theirs by name through
-//! `directory.rs`. A job's lock says more than this one can and is `jobs/`'s own. Promise: at most one holder on the
-//! host; the kernel frees the lock with the process; a lock file left behind by the dead holds nothing; names never
-//! leave `<state>/locks`.
+//! At most one process of the host holds a lock; the kernel frees it with the process; a file that a killed process left
+//! holds nothing; names never leave `<state>/locks`.
 //!
 //! A holder removes its file before it lets go, so that flights do not fill the directory. Therefore whoever gets a
 //! lock checks that the path still names the file it locked, and begins again if not.
 
 use super::error::{StateError, io_error};
-use crate::clock::{self, UnixMillis};
+use crate::clock::UnixMillis;
+pub use crate::lock::Holder;
+use crate::lock::Process;
+use crate::lock::{self, Guard, Held, Wait};
 use crate::private::{self, Access, Open};
-use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::fs::{File, TryLockError};
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long to wait between two looks at a lock that is held.
-const POLL: Duration = Duration::from_millis(3);
-/// [`is_held`] holds a shared lock for some microseconds; a single try looks this often, so as not to mistake it.
-const LOOKS: u32 = 3;
+/// [`is_held`] holds a shared lock for some microseconds; a single attempt lasts this long, so as not to mistake it.
+const BRIEF: Duration = Duration::from_millis(6);
 /// The longest name that is kept readable; file systems take 255 bytes.
 const LONGEST: usize = 200;
-
-/// Who holds a lock.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Holder {
-    /// Its process id, on `host` (and in its container); 0 when it is not known.
-    pub pid: u32,
-    /// The name of its host.
-    pub host: String,
-    /// When it took the lock.
-    pub since: UnixMillis,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.pid == 0 {
-            return f.write_str("another process");
-        }
-        write!(f, "process {} on {} since {}", self.pid, self.host, clock::utc(self.since))
-    }
-}
 
 /// A lock that is held; dropping it lets go.
 #[derive(Debug)]
@@ -55,83 +31,81 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock `name` of the state directory; `None` when somebody holds it, after some milliseconds. Any text is
-    /// a name.
+    /// Takes the lock `name` of the state directory; `None` if another process has it, after some milliseconds. Any text
+    /// is a name.
     pub fn try_acquire(
         directory: &Path,
         access: Access,
-        name: &str,
+        (name, guard): (&str, Guard),
         now: UnixMillis,
     ) -> Result<Option<Lock>, StateError> {
         let path = prepare(directory, access, name)?;
-        for look in 0..LOOKS {
-            if look > 0 {
-                std::thread::sleep(POLL);
-            }
-            if let Some(lock) = attempt(&path, access, now)? {
-                return Ok(Some(lock));
+        let mut wait = Wait::brief(&path, guard, BRIEF);
+        loop {
+            match attempt(&path, guard, access, now)? {
+                None if wait.again() => {}
+                done => return Ok(done),
             }
         }
-        Ok(None)
     }
 
-    /// Takes the lock `name`, waiting for it at most `wait`; `None` when it is still held then. Blocks the thread.
-    pub fn acquire(
-        directory: &Path,
-        access: Access,
-        name: &str,
-        wait: Duration,
-        now: UnixMillis,
-    ) -> Result<Option<Lock>, StateError> {
-        Lock::wait_for(&prepare(directory, access, name)?, access, wait, now)
-    }
-
-    /// The same for a lock file of this room's own, whose directory exists.
+    /// Takes the lock file at `path`, whose directory exists, waiting for it at most `most`. Blocks the thread.
     pub(super) fn wait_for(
         path: &Path,
+        guard: Guard,
         access: Access,
-        wait: Duration,
+        most: Duration,
         now: UnixMillis,
-    ) -> Result<Option<Lock>, StateError> {
-        let began = Instant::now();
+    ) -> Result<Result<Lock, Box<Held>>, StateError> {
+        let mut wait = Wait::new(path, guard, most);
         loop {
-            if let Some(lock) = attempt(path, access, now)? {
-                return Ok(Some(lock));
+            if let Some(lock) = attempt(path, guard, access, now)? {
+                wait.succeeded();
+                return Ok(Ok(lock));
             }
-            let left = wait.saturating_sub(began.elapsed());
-            if left.is_zero() {
-                return Ok(None);
+            if !wait.again() {
+                return Ok(Err(wait.held()));
             }
-            std::thread::sleep(left.min(POLL));
         }
     }
 
-    /// The error for a lock file of this room's own that stayed held.
-    pub(super) fn busy(path: &Path) -> StateError {
-        let holder = read_holder(path).unwrap_or_default().to_string();
-        StateError::Busy { path: path.into(), holder }
+    /// Lets a process that waits see that the work goes on.
+    pub fn progress(&self) {
+        // One byte more: its number is what counts, so no reader meets half of it. A full disk keeps no process from its
+        // work; those that wait then end their wait sooner.
+        let _ = (&self.file).write_all(b".");
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Still locked here: nobody else can hold the file that the path names.
+        // Still locked here: no other process can hold the file that the path names.
         if names(&self.path, &self.file) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// Whether somebody holds the lock `name` now.
+/// Whether a process holds the lock `name` now.
 pub fn is_held(directory: &Path, name: &str) -> Result<bool, StateError> {
-    held(&directory.join("locks").join(encode(name)))
+    held(&path_of(directory, name))
 }
 
-/// Who holds the lock `name` now; `None` when nobody does.
+/// The process that holds the lock `name` now; `None` if none does.
 pub fn holder(directory: &Path, name: &str) -> Result<Option<Holder>, StateError> {
-    let path = directory.join("locks").join(encode(name));
-    let found = read_holder(&path);
+    let path = path_of(directory, name);
+    let found = private::open(&path, Open::Read, Access::Owner).ok().and_then(Holder::read);
     Ok(held(&path)?.then(|| found.unwrap_or_default()))
+}
+
+/// How far the holder of the lock `name` is: a number that grows with its work.
+pub(super) fn progress(directory: &Path, name: &str) -> u64 {
+    std::fs::symlink_metadata(path_of(directory, name)).map_or(0, |found| found.len())
+}
+
+/// The process that holds the lock `name`, as the kernel shows it.
+pub(super) fn process(directory: &Path, name: &str) -> Option<Process> {
+    lock::of_file(&path_of(directory, name))
 }
 
 /// Whether `path` (still) names the open file `file`.
@@ -146,49 +120,34 @@ fn held(path: &Path) -> Result<bool, StateError> {
         Err(error) if error.is_absent() => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(source)) => Err(io_error("lock", path)(source)),
-    }
+    let shared = lock::try_shared(&file, Guard::Flight).map_err(io_error("lock", path))?;
+    Ok(!shared)
+}
+
+fn path_of(directory: &Path, name: &str) -> PathBuf {
+    directory.join("locks").join(encode(name))
 }
 
 fn prepare(directory: &Path, access: Access, name: &str) -> Result<PathBuf, StateError> {
-    let locks = directory.join("locks");
     private::directory(directory, access)?;
-    private::directory(&locks, access)?;
-    Ok(locks.join(encode(name)))
+    private::directory(&directory.join("locks"), access)?;
+    Ok(path_of(directory, name))
 }
 
-fn attempt(path: &Path, access: Access, now: UnixMillis) -> Result<Option<Lock>, StateError> {
+fn attempt(path: &Path, guard: Guard, access: Access, now: UnixMillis) -> Result<Option<Lock>, StateError> {
     // Each turn more means that a holder let go between our opening and our locking.
     for _ in 0..16 {
         let mut file = private::open(path, Open::ReadWrite, access)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(source)) => return Err(io_error("lock", path)(source)),
+        if !lock::try_exclusive(&file, guard).map_err(io_error("lock", path))? {
+            return Ok(None);
         }
         if names(path, &file) {
-            // For messages only: a full disk does not keep anybody from a lock.
-            let _ = write_holder(&mut file, now);
+            // For messages only: a full disk keeps no process from a lock.
+            let _ = Holder::this_process(now).write(&mut file);
             return Ok(Some(Lock { file, path: path.into() }));
         }
     }
     Ok(None)
-}
-
-fn write_holder(file: &mut File, since: UnixMillis) -> std::io::Result<()> {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let text = serde_json::to_vec(&Holder { pid: std::process::id(), host, since })?;
-    file.set_len(0)?;
-    file.write_all(&text)
-}
-
-fn read_holder(path: &Path) -> Option<Holder> {
-    let mut text = Vec::new();
-    private::open(path, Open::Read, Access::Owner).ok()?.take(4096).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
 }
 
 /// One path component for any name: letters, digits, `-`, `_` and inner dots stay, the rest is percent-encoded; what is

@@ -8,6 +8,7 @@ use super::error::StateError;
 use super::locks::Lock;
 use super::spare;
 use crate::clock::{self, UnixMillis};
+use crate::lock::Guard;
 use crate::private::{self, Access, Open, PrivateError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -314,9 +315,9 @@ fn forever() -> UnixMillis {
 fn locked(directory: &Path, access: Access, now: UnixMillis) -> Result<Option<Lock>, StateError> {
     private::directory(directory, access)?;
     let path = directory.join("switch.lock");
-    match Lock::wait_for(&path, access, WAIT, now) {
+    match Lock::wait_for(&path, Guard::Switch, access, WAIT, now) {
         Err(error) if is_full(&error) => Ok(None),
-        locked => locked?.ok_or_else(|| Lock::busy(&path)).map(Some),
+        locked => locked?.map(Some).map_err(StateError::Busy),
     }
 }
 

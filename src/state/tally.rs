@@ -10,9 +10,10 @@
 use super::error::{StateError, io_error};
 use super::record::{LENGTH, Outcome, Record, cache_number};
 use crate::clock::UnixMillis;
+use crate::lock::{self, Guard};
 use crate::model::Resource;
 use crate::private::{self, Access, Open};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -73,10 +74,10 @@ impl Tally {
                 Some(open) => open,
                 None => self.open()?,
             };
-            if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+            // Where locks are not supported, at worst the records of the moment of a fold are lost.
+            if matches!(lock::try_shared(&file, Guard::Tally), Ok(false)) {
                 continue;
             }
-            // Where locks are not supported, at worst the records of the moment of a fold are lost.
             match std::fs::symlink_metadata(&self.path) {
                 Ok(named) if (named.dev(), named.ino()) == identity => {
                     let appended = if named.len() < self.limit {

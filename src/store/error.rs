@@ -4,6 +4,7 @@
 //! one of them, and [`StoreError::is_temporary`] alone decides about retries and the breaker.
 
 use super::Address;
+use crate::lock::Held;
 use crate::private::PrivateError;
 use crate::sqlite::SqliteError;
 use std::path::PathBuf;
@@ -17,6 +18,9 @@ pub enum StoreError {
     /// The database says no.
     #[error(transparent)]
     Sqlite(#[from] SqliteError),
+    /// Another process makes or drops a generation.
+    #[error("{0}")]
+    Busy(Box<Held>),
     /// A plain file could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -86,6 +90,7 @@ impl StoreError {
             StoreError::Private(_) => Fault::Permission,
             StoreError::Damaged { .. } => Fault::Damaged,
             StoreError::Sqlite(error) if error.is_damage() => Fault::Damaged,
+            StoreError::Busy(_) => Fault::Busy,
             StoreError::Sqlite(error) if error.is_busy() => Fault::Busy,
             StoreError::Sqlite(error) if error.is_full() => Fault::DiskFull,
             StoreError::Sqlite(error) if error.is_read_only() => Fault::Permission,
@@ -104,7 +109,10 @@ impl StoreError {
             StoreError::Output(_) => "CacheOutputError",
             StoreError::Private(_) => "CachePermissionError",
             StoreError::Key(_) => "CacheKeyError",
-            StoreError::Sqlite(_) | StoreError::Io { .. } | StoreError::NetworkFileSystem { .. } => "CacheBackendError",
+            StoreError::Sqlite(_)
+            | StoreError::Busy(_)
+            | StoreError::Io { .. }
+            | StoreError::NetworkFileSystem { .. } => "CacheBackendError",
         }
     }
 
@@ -127,12 +135,12 @@ impl StoreError {
 
     /// Whether the same operation may work a little later (a busy or full database).
     pub fn is_temporary(&self) -> bool {
-        matches!(self, StoreError::Sqlite(error) if error.is_temporary())
+        self.is_busy() || matches!(self, StoreError::Sqlite(error) if error.is_temporary())
     }
 
     /// Whether another process held the store for longer than anybody waits.
     pub fn is_busy(&self) -> bool {
-        matches!(self, StoreError::Sqlite(error) if error.is_busy())
+        matches!(self, StoreError::Busy(_)) || matches!(self, StoreError::Sqlite(error) if error.is_busy())
     }
 
     /// Whether the backend as a whole does not hold what it should: `cache recover` is the remedy.

@@ -11,6 +11,7 @@
 mod every;
 mod full;
 mod gone;
+mod held;
 mod killed;
 #[expect(dead_code, reason = "the world of tests/cli, of which not all is needed here")]
 #[path = "../cli/run.rs"]

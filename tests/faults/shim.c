@@ -6,7 +6,7 @@
  * SHIM_AT      the number of the call that fails, counted over SHIM_CALLS from 1; 0 lets all pass
  * SHIM_HOW     what happens to it: `io` (EIO), `space` (ENOSPC), `short` (half is written, and that is said), `torn` (half
  *              is written, and EIO is said), `dead` (EIO, and for all that come after it), `kill` (the process is gone
- *              before it), `die` (gone after half of it)
+ *              before it), `die` (gone after half of it), `stop` (stopped before it; SIGCONT lets it do the call)
  * SHIM_FULL    1: a disk with as many bytes left as the report says; what would take more is refused
  * SHIM_REPORT  a file of 64-bit numbers that is shared with the test and with other processes: see `enum slot`
  *
@@ -124,6 +124,7 @@ static const char *fate(enum call call) {
     if (number != shim.at && !(shim.at && number > shim.at && !strcmp(shim.how, "dead"))) return "";
     add(FIRED, 1);
     if (!strcmp(shim.how, "kill")) kill(getpid(), SIGKILL);
+    if (!strcmp(shim.how, "stop")) return kill(getpid(), SIGSTOP), "";
     return shim.how;
 }
 

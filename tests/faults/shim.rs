@@ -6,7 +6,7 @@
 use crate::run::World;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -33,7 +33,7 @@ pub(crate) struct Fault {
     pub(crate) calls: Calls,
     /// The number of the call, from 1; 0 lets all pass.
     pub(crate) at: u64,
-    /// `io`, `space`, `short`, `torn`, `dead`, `kill`, `die`.
+    /// `io`, `space`, `short`, `torn`, `dead`, `kill`, `die`, `stop`.
     pub(crate) how: &'static str,
 }
 
@@ -103,6 +103,13 @@ impl Shim {
             .env("SHIM_CALLS", fault.calls.0.to_string())
             .env("SHIM_AT", fault.at.to_string())
             .env("SHIM_HOW", fault.how);
+    }
+
+    /// Loads the shim into a run that stops before its first call of these kinds on this file.
+    pub(crate) fn stop_at(&self, world: &World, command: &mut Command, calls: Calls, file: &Path) {
+        self.arm(world, command, Fault { calls, at: 1, how: "stop" });
+        let folder = file.parent().unwrap().canonicalize().unwrap();
+        command.env("SHIM_ROOTS", folder.join(file.file_name().unwrap()));
     }
 
     /// Loads the shim into a run whose disk has no room but what is left.

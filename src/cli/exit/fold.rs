@@ -7,6 +7,7 @@ use super::{Code, Failure};
 use crate::cache::CacheError;
 use crate::gateway::GatewayError;
 use crate::host::{file_size_limit, limit_hint, room_hint};
+use crate::lock::{Held, RunState};
 use crate::model::{format_size, shell_word};
 use crate::private::PrivateError;
 use crate::sqlite::SqliteError;
@@ -156,6 +157,7 @@ impl From<StoreError> for Failure {
                 let failure = Failure::from(inner);
                 if damaged { failure.hint(RECOVER) } else { failure }
             }
+            StoreError::Busy(held) => locked(message, &held),
             StoreError::Io { source, path, .. } => operating_system(message, &source, Some(&path)),
             StoreError::NetworkFileSystem { .. } => Failure::new(Code::Usage, message)
                 .hint("set `cache.dir` (AWSIDEMAN_CACHE_DIR) to a local disk, or `cache.backend` to \"memory\""),
@@ -184,7 +186,7 @@ impl From<StateError> for Failure {
                 Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the state directory")
             }
             StateError::Io { source, path, .. } => operating_system(message, &source, Some(&path)),
-            error @ (StateError::Busy { .. } | StateError::TallyFull { .. }) => {
+            error @ (StateError::Busy(_) | StateError::TallyFull { .. }) => {
                 let hint = error.hint();
                 let failure = Failure::new(Code::Locked, message);
                 match hint {
@@ -212,9 +214,8 @@ impl From<SqliteError> for Failure {
                 format_size(bytes)
             ));
         }
-        if error.is_temporary() {
-            return Failure::new(Code::Locked, message)
-                .hint("another process is writing; try again, or allow more time with `cache.busy_timeout`");
+        if let SqliteError::Busy(held) = &error {
+            return locked(message, held);
         }
         if error.is_read_only() {
             return Failure::new(Code::Failed, message).hint("give this user the right to write that directory");
@@ -232,14 +233,8 @@ impl From<SqliteError> for Failure {
                 Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the directories")
             }
             SqliteError::Private(inner) => inner.into(),
-            SqliteError::Lock { source, path } => {
-                let failure = operating_system(message, &source, Some(&path));
-                if source.kind() == io::ErrorKind::WouldBlock {
-                    Failure { code: Code::Locked, ..failure }.hint("another process holds it; try again")
-                } else {
-                    failure
-                }
-            }
+            SqliteError::Lock { source, path } => operating_system(message, &source, Some(&path)),
+            SqliteError::Busy(held) => locked(message, &held),
         }
     }
 }
@@ -306,3 +301,12 @@ fn non_empty(text: String) -> Option<String> {
 
 #[cfg(test)]
 mod tests;
+
+/// Another process has a lock for longer than this command waits.
+fn locked(message: String, held: &Held) -> Failure {
+    let hint = match &held.process {
+        Some(process) if process.state == RunState::Stopped => held.hint(),
+        _ => format!("{}; `cache.busy_timeout` allows more time", held.hint()),
+    };
+    Failure::new(Code::Locked, message).hint(hint)
+}

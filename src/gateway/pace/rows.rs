@@ -5,6 +5,7 @@
 //! away and made anew, one that was moved or removed is left, and what this process knows goes into the new one.
 
 use super::row::Row;
+use crate::lock::{self, Guard};
 use crate::private::{self, Access, Open};
 use crate::sqlite::{self, Connection, OptionalExtension, Plan, SqliteError, StatementError, Synchronous, params};
 use std::collections::HashMap;
@@ -126,7 +127,9 @@ impl Rows {
     fn renew(&self, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
         let lock_path = sqlite::sidecar(plan.path, ".renew");
         let lock = private::open(&lock_path, Open::ReadWrite, self.access)?;
-        lock.lock().map_err(|source| SqliteError::Lock { path: lock_path, source })?;
+        lock::acquire(&lock, &lock_path, Guard::PaceRenewal, BUSY)
+            .map_err(|source| SqliteError::Lock { path: lock_path, source })?
+            .map_err(SqliteError::Busy)?;
         match sound(plan) {
             Err(error) if error.is_damage() => {
                 tracing::debug!(%error, "the database of the pace is made anew");

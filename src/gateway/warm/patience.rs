@@ -33,8 +33,8 @@ pub struct NotKept {
 }
 
 impl NotKept {
-    pub(super) fn elsewhere(request: &Request, waited: bool) -> NotKept {
-        let reason = if waited { "another process is still fetching it" } else { "another process is fetching it" };
+    pub(super) fn elsewhere(request: &Request) -> NotKept {
+        let reason = "another process is fetching it";
         NotKept { target: request.subject(), reason: reason.to_owned(), repeat_at: None, elsewhere: true }
     }
 
@@ -95,14 +95,13 @@ impl Gateway {
         let key = request.key();
         let mut flight = None;
         for _ in 0..FLIGHTS {
-            match self.turn(round.space, &key) {
+            match self.turn(round.space, &key, &request.subject()) {
                 Turn::Mine(mine) => flight = Some(mine),
-                Turn::Theirs(_) if round.patience.is_none() => {
-                    return Access::Refused(NotKept::elsewhere(request, false));
+                Turn::Theirs(awaited) if round.patience.is_none() && !self.is_stopped(&awaited) => {
+                    return Access::Refused(NotKept::elsewhere(request));
                 }
-                Turn::Theirs(awaited) if !self.land(&awaited).await => {
-                    return Access::Refused(NotKept::elsewhere(request, true));
-                }
+                // A holder that is stopped, or makes no progress: this warm fetches it too.
+                Turn::Theirs(awaited) if !self.land(&awaited).await => break,
                 Turn::Theirs(_) => {}
                 Turn::Anyone => break,
             }

@@ -1,8 +1,10 @@
 //! The rules of `locks.rs`, told as tests; its promises stand there.
 
 use super::*;
+use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 const OWNER: Access = Access::Owner;
 
@@ -10,32 +12,36 @@ const OWNER: Access = Access::Owner;
 fn one_holder_at_a_time_and_free_after_drop() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("state");
-    let lock = Lock::try_acquire(&dir, OWNER, "warm", 5).unwrap().expect("free");
-    assert!(Lock::try_acquire(&dir, OWNER, "warm", 6).unwrap().is_none());
+    let lock = Lock::try_acquire(&dir, OWNER, ("warm", Guard::Flight), 5).unwrap().expect("free");
+    assert!(Lock::try_acquire(&dir, OWNER, ("warm", Guard::Flight), 6).unwrap().is_none());
     assert!(is_held(&dir, "warm").unwrap());
     let found = holder(&dir, "warm").unwrap().expect("a holder");
     assert_eq!((found.pid, found.since), (std::process::id(), 5));
     assert!(found.to_string().contains("since 1970-01-01T00:00:00Z"), "{found}");
-    assert!(Lock::try_acquire(&dir, OWNER, "cleanup", 6).unwrap().is_some(), "another name is another lock");
+    assert!(
+        Lock::try_acquire(&dir, OWNER, ("cleanup", Guard::Flight), 6).unwrap().is_some(),
+        "another name is another lock"
+    );
     drop(lock);
     assert!(!is_held(&dir, "warm").unwrap());
     assert_eq!(holder(&dir, "warm").unwrap(), None);
-    assert!(Lock::try_acquire(&dir, OWNER, "warm", 7).unwrap().is_some());
+    assert!(Lock::try_acquire(&dir, OWNER, ("warm", Guard::Flight), 7).unwrap().is_some());
     assert_eq!(std::fs::read_dir(dir.join("locks")).unwrap().count(), 0, "files of free locks are removed");
 }
 
 #[test]
 fn a_bounded_wait_ends_with_a_value() {
     let root = tempfile::tempdir().unwrap();
-    let held = Lock::try_acquire(root.path(), OWNER, "flight", 0).unwrap();
-    let wait = Duration::from_millis(20);
+    let held = Lock::try_acquire(root.path(), OWNER, ("flight", Guard::Flight), 0).unwrap();
+    let path = prepare(root.path(), OWNER, "flight").unwrap();
+    let wait = |most| Lock::wait_for(&path, Guard::Flight, OWNER, most, 0).unwrap();
     let began = Instant::now();
-    assert!(Lock::acquire(root.path(), OWNER, "flight", wait, 0).unwrap().is_none());
-    assert!(began.elapsed() >= wait);
+    assert!(wait(Duration::from_millis(20)).is_err());
+    assert!(began.elapsed() >= Duration::from_millis(20));
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| Lock::acquire(root.path(), OWNER, "flight", Duration::from_secs(20), 0));
+        let waiting = scope.spawn(|| wait(Duration::from_secs(20)));
         drop(held);
-        assert!(waiting.join().unwrap().unwrap().is_some());
+        assert!(waiting.join().unwrap().is_ok());
     });
 }
 
@@ -50,7 +56,7 @@ fn no_two_threads_are_ever_inside_although_files_come_and_go() {
                 let mut left = 300;
                 while left > 0 {
                     // Hardly pausing, to be between another's removal and release as often as can be.
-                    let Some(_lock) = attempt(&path, OWNER, 0).unwrap() else {
+                    let Some(_lock) = attempt(&path, Guard::Flight, OWNER, 0).unwrap() else {
                         std::thread::yield_now();
                         continue;
                     };
@@ -91,21 +97,21 @@ fn the_file_of_a_dead_holder_holds_nothing() {
     let began = Instant::now();
     while holder(root.path(), "job").unwrap().map(|holder| holder.since) != Some(99) {
         assert!(began.elapsed() < Duration::from_secs(60), "the child never took the lock");
-        std::thread::sleep(POLL);
+        std::thread::yield_now();
     }
-    assert!(Lock::try_acquire(root.path(), OWNER, "job", 0).unwrap().is_none());
+    assert!(Lock::try_acquire(root.path(), OWNER, ("job", Guard::Flight), 0).unwrap().is_none());
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(root.path().join("locks/job").exists(), "killed: it could not clean up");
     assert!(!is_held(root.path(), "job").unwrap());
-    assert!(Lock::try_acquire(root.path(), OWNER, "job", 0).unwrap().is_some());
+    assert!(Lock::try_acquire(root.path(), OWNER, ("job", Guard::Flight), 0).unwrap().is_some());
 }
 
 #[test]
 fn child_that_holds_a_lock() {
     // The child process of the test above; by itself it has nothing to do.
     let Some(directory) = std::env::var_os("LOCK_DIRECTORY") else { return };
-    let wait = Duration::from_secs(60);
-    let _lock = Lock::acquire(Path::new(&directory), OWNER, "job", wait, 99).unwrap().expect("free");
+    let path = prepare(Path::new(&directory), OWNER, "job").unwrap();
+    let _lock = Lock::wait_for(&path, Guard::Flight, OWNER, Duration::from_secs(60), 99).unwrap().expect("free");
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }

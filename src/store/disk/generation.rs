@@ -9,6 +9,7 @@ pub(super) use super::schema::CURRENT;
 use super::shed::{self, Mark};
 use super::{Flip, Options, Removal, ballast, schema, tongues, write};
 use crate::clock::{self, Clock, SystemClock, UnixMillis};
+use crate::lock::{self, Guard, Holder};
 use crate::private::{self, Open, PrivateError};
 use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction, params};
 use crate::store::StoreError;
@@ -24,6 +25,9 @@ pub(super) const MARK: &str = ".corrupted.";
 
 /// Guards the making of generations.
 const LOCK: &str = "creation.lock";
+
+/// What `CURRENT` is called once its generation was retired.
+const RETIRED: &str = "retired";
 
 /// What tells one `CURRENT` from the next: device, inode, modification time, size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +85,9 @@ pub(super) fn flip(options: &Options, seen: u64, now: UnixMillis) -> Result<Flip
     private::directory(&options.dir, options.access)?;
     let made = make(options, seen, Some(now))?;
     let number = made.number;
-    let Some(old) = made.old else {
+    // One that was retired while this process was stopped missed a change: nothing may be taken from it.
+    let old = made.old.filter(|old| !is_retired(options, old));
+    let Some(old) = old else {
         return Ok(Flip { old: None, new: made.new, marker: None, fences: made.fences, number });
     };
     let date = chrono::DateTime::from_timestamp_millis(now).unwrap_or_default().format("%Y%m%d_%H%M%S");
@@ -92,9 +98,19 @@ pub(super) fn flip(options: &Options, seen: u64, now: UnixMillis) -> Result<Flip
     Ok(Flip { old: Some(old), new: made.new, marker: Some(marker), fences: made.fences, number })
 }
 
-/// Unlinks `CURRENT`, which needs no space and works on damage: whoever comes next starts cold.
+/// Takes the name `CURRENT` away, which needs no space and works on damage: the next process starts cold. Its text stays as
+/// [`RETIRED`], for a flip that took this generation for the live one before it was stopped.
 pub(super) fn retire(options: &Options) -> Result<(), StoreError> {
-    unlink(&options.dir.join(CURRENT))
+    let path = options.dir.join(CURRENT);
+    if std::fs::rename(&path, options.dir.join(RETIRED)).is_ok() {
+        return Ok(());
+    }
+    unlink(&path)
+}
+
+fn is_retired(options: &Options, path: &Path) -> bool {
+    let text = private::read(&options.dir.join(RETIRED)).ok().flatten().unwrap_or_default();
+    std::str::from_utf8(&text).is_ok_and(|text| text.trim() == private::file_name(path))
 }
 
 /// Retires the generations of other schemas: their readers cannot see our records.
@@ -183,8 +199,11 @@ fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Mad
 /// Waits until nobody else makes or drops a generation, and keeps others from it.
 pub(super) fn lock(options: &Options) -> Result<File, StoreError> {
     let path = options.dir.join(LOCK);
-    let lock = private::open(&path, Open::ReadWrite, options.access)?;
-    lock.lock().map_err(|source| StoreError::Io { action: "lock", path, source })?;
+    let mut lock = private::open(&path, Open::ReadWrite, options.access)?;
+    lock::acquire(&lock, &path, Guard::Generations, options.busy)
+        .map_err(|source| StoreError::Io { action: "lock", path, source })?
+        .map_err(StoreError::Busy)?;
+    let _ = Holder::this_process(SystemClock::default().now()).write(&mut lock);
     Ok(lock)
 }
 
@@ -192,6 +211,8 @@ pub(super) fn lock(options: &Options) -> Result<File, StoreError> {
 fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Made, StoreError> {
     let folder = &options.dir;
     let _lock = lock(options)?;
+    // From here on it names a generation that was retired after this process looked.
+    unlink(&options.dir.join(RETIRED))?;
     let live = current(options)?;
     if let (None, Some((stamp, new))) = (flip_at, &live) {
         let number = number_of(new).unwrap_or(0);

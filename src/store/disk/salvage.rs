@@ -6,7 +6,7 @@
 
 use super::{Disk, Options, generation, read, schema, write};
 use crate::private::{self, Access, Open};
-use crate::sqlite::{self, Connection, Row, SqliteError, StatementError};
+use crate::sqlite::{self, Connection, Row, StatementError};
 use crate::store::log::{Gate, Record};
 use crate::store::{Address, Fill, Frames, Meta, StoreError, Stored};
 use std::io::{BufReader, Read};
@@ -69,7 +69,7 @@ impl Remains {
         connection
             .execute_batch(schema::CACHE)
             .and_then(|()| sqlite::leave_log(&connection, schema::LOG_PAGES))
-            .map_err(|source| StoreError::from(SqliteError::Database { path: path.into(), source }))?;
+            .map_err(|source| StoreError::from(sqlite::at(path)(source)))?;
         let (sequence, records) = read::sequence(&connection)
             .and_then(|sequence| Ok((sequence, read::all_records(&connection)?)))
             .map_err(|_| Unsalvageable::NoRecords)?;

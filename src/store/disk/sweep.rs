@@ -177,9 +177,9 @@ impl Pace<'_> {
 
 /// Folds the log into the database. A reader who holds that back is not waited for.
 fn fold(connection: &Connection, busy: Duration) -> Result<(), StatementError> {
-    connection.busy_timeout(PATIENCE.min(busy))?;
+    sqlite::set_patience(connection, PATIENCE.min(busy))?;
     let done = sqlite::checkpoint(connection);
-    connection.busy_timeout(busy)?;
+    sqlite::set_patience(connection, busy)?;
     match done {
         Err(error) if !SqliteError::is_full_statement(&error) => Err(error),
         _ => Ok(()),
@@ -225,9 +225,9 @@ fn shrink(connection: &Connection, pages: i64) -> Result<(), StatementError> {
 
 /// Gives back free pages and folds the log into the database. A reader who holds that back is not waited for.
 pub(super) fn settle(connection: &Connection, busy: Duration) -> Result<(), Fault> {
-    connection.busy_timeout(PATIENCE.min(busy))?;
+    sqlite::set_patience(connection, PATIENCE.min(busy))?;
     let done = shrink(connection, PAGES);
-    connection.busy_timeout(busy)?;
+    sqlite::set_patience(connection, busy)?;
     match done {
         // Without room for many pages in the log some may still go.
         Err(error) if SqliteError::is_full_statement(&error) => {

@@ -10,6 +10,7 @@ use crate::cli::args::cache::{EnableArgs, EncryptionCommand};
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
 use crate::cli::session::{Need, Session};
+use crate::lock::Guard;
 use crate::model::format_size;
 use serde_json::json;
 use std::path::Path;
@@ -107,11 +108,12 @@ fn enabled(session: &Session) -> Result<(), Failure> {
 /// Two at once would only be in each other's way.
 fn only_one(session: &Session) -> Result<crate::state::Lock, Failure> {
     let state = session.app.state();
-    match state.try_lock("encryption", session.app.clock().now())? {
-        Some(lock) => Ok(lock),
-        None => Err(Failure::new(Code::Locked, "another awsideman is sealing or opening this cache right now")
-            .hint("`awsideman cache encryption status` shows how far it is")),
+    if let Some(lock) = state.try_lock("encryption", Guard::Encryption, session.app.clock().now())? {
+        return Ok(lock);
     }
+    let holder = state.process("encryption").map(|process| format!(": {process}")).unwrap_or_default();
+    let message = format!("another awsideman is encrypting or decrypting this cache{holder}");
+    Err(Failure::new(Code::Locked, message).hint("`awsideman cache encryption status` shows how far it is"))
 }
 
 fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), Failure> {
