@@ -223,7 +223,7 @@ fn crossed_unchanged_and_over_are_two_mails_and_what_is_typed_between_them_none(
     let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     desk.mail_through(server.port);
     desk.looked_up(Outcome::Hit, 42);
-    desk.looked_up(Outcome::MissAbsent, 58);
+    desk.looked_up(Outcome::MissExpired, 58);
 
     assert_eq!(desk.run("cache health").code, Some(6));
     assert_eq!((desk.mails().len(), desk.alerts().len()), (0, 0), "asked by hand: nothing begins");
@@ -256,7 +256,7 @@ fn a_mail_that_could_not_leave_is_said_and_sent_once_by_a_run_with_nothing_due()
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let port = Server::smtp(&python, desk.root.path(), "starttls", 0).port;
     desk.mail_through(port);
-    desk.looked_up(Outcome::MissAbsent, 100);
+    desk.looked_up(Outcome::MissExpired, 100);
 
     let down = desk.run("jobs run");
     assert!(!matches!(down.code, Some(0) | None) && down.out.is_empty(), "{down:?}");
@@ -286,7 +286,7 @@ fn the_daemon_sends_one_mail_however_many_runs_find_the_same() {
     let desk = Desk::new(&[("50-health.toml", &HEALTH.replace("5m", "1s"))]);
     let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     desk.mail_through(server.port);
-    desk.looked_up(Outcome::MissAbsent, 100);
+    desk.looked_up(Outcome::MissExpired, 100);
     let mut daemon = desk.begin("jobs daemon");
     let mut lines = BufReader::new(daemon.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     let mut runs = 0;

@@ -8,7 +8,7 @@ use super::{App, AppError, LimitUse};
 use crate::clock::{UnixMillis, millis};
 use crate::health::{BreakerReading, Disabled, Health, Measurements, WritesReading, examine};
 use crate::model::format_size;
-use crate::state::{BreakerMark, Counts, Database, StateError, throttles_of_last_hour};
+use crate::state::{BreakerMark, Counts, Database, HitWindow, StateError, throttles_of_last_hour};
 use crate::store::{Select, Size, Store, StoreError};
 use std::ops::ControlFlow;
 
@@ -82,7 +82,7 @@ impl App {
             Vec::new()
         });
         let (space, free_disk_path) = self.fullest_disk();
-        let Window { counts: window, began_anew } = window;
+        let HitWindow { counts: window, cold_misses, is_new } = window;
         let limits = self.limit_uses(size.held, size.entries);
         let measurements = Measurements {
             window_hits: window.hits(),
@@ -90,7 +90,8 @@ impl App {
             window_errors: window.errors(),
             window_errors_by_kind: window.errors_by_kind(),
             window: self.config().health.window,
-            window_is_new: began_anew,
+            window_cold_misses: cold_misses,
+            window_is_new: is_new,
             held_bytes: size.held,
             limit_bytes: self.limit_bytes(),
             entries: size.entries,
@@ -173,21 +174,14 @@ impl App {
     }
 
     /// The lookups of commands, unfolded records included. Writes nothing.
-    fn counts(&self, database: Option<&Database>, now: UnixMillis) -> Result<(Window, Counts), StateError> {
+    fn counts(&self, database: Option<&Database>, now: UnixMillis) -> Result<(HitWindow, Counts), StateError> {
         let (state, cache) = (self.state(), self.cache_dir());
         if matches!(self.state_dir().try_exists(), Ok(false)) {
             return Ok(Default::default());
         }
-        let (counts, began_anew) = state.hit_window(database, cache, now - millis(self.config().health.window))?;
-        Ok((Window { counts, began_anew }, state.lifetime(database, cache)?))
+        let window = state.hit_window(database, cache, now - millis(self.config().health.window))?;
+        Ok((window, state.lifetime(database, cache)?))
     }
-}
-
-/// Lookups of the window, and whether a recovery or a clear restarted it.
-#[derive(Default)]
-struct Window {
-    counts: Counts,
-    began_anew: bool,
 }
 
 /// `cache.max_size_mb 1.2 MB of 512.0 MB (0%), evicts first`.

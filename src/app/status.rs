@@ -51,12 +51,14 @@ pub struct Status {
     pub hit_count: u64,
     /// Misses within the window.
     pub miss_count: u64,
+    /// The misses among them of keys that no command had asked for before; health does not judge them.
+    pub cold_miss_count: u64,
     /// Lookups within the window at which the cache failed.
     pub error_count: u64,
     /// The same by kind: `breaker_open`, `damaged`, `busy`, `disk_full`, `key`, `permission`, `other`.
     pub errors_by_kind: BTreeMap<&'static str, u64>,
-    /// Whether a recovery or a clear restarted the window and it has fewer lookups than `health.min_samples`: then the
-    /// hit rate is unknown.
+    /// Whether a recovery or a clear restarted the window and it has fewer lookups besides cold misses than
+    /// `health.min_samples`: then the hit rate is unknown.
     pub new_window: bool,
     /// The same since the statistics began.
     pub lifetime: Lifetime,
@@ -249,9 +251,10 @@ impl App {
             window_seconds: found.window.as_secs(),
             hit_count: window.hits(),
             miss_count: window.misses(),
+            cold_miss_count: found.window_cold_misses,
             error_count: window.errors(),
             errors_by_kind: window.errors_by_kind(),
-            new_window: found.window_is_new && window.samples() < self.config().health.min_samples,
+            new_window: found.window_is_new && found.judged_samples() < self.config().health.min_samples,
             lifetime: Lifetime {
                 hit_rate_percentage: round(measured.lifetime.hit_rate_percentage()),
                 hit_count: measured.lifetime.hits(),

@@ -106,28 +106,34 @@ impl SizeLimits {
 }
 
 fn hit_rate(found: &Measurements, health: &config::Health) -> Finding {
-    let samples = found.samples();
+    let (samples, judged) = (found.samples(), found.judged_samples());
     let recovery = health.hit_rate_recovered.unwrap_or(health.hit_rate_critical + HIT_RATE_RECOVERY_POINTS);
     if found.disabled.is_some() {
         // Neither good nor bad: what fired before is judged again once the cache is back.
         return Finding { recovered: false, ..fine("hit_rate", "not judged while the cache is disabled".into()) };
     }
-    if found.window_is_new && samples < health.min_samples {
+    let cold = match found.window_cold_misses {
+        0 => String::new(),
+        n => format!(" ({n} cold misses not judged)"),
+    };
+    if found.window_is_new && judged < health.min_samples {
         // An earlier alert does not apply to the new cache.
-        let message = format!("unknown (new window): {samples} samples, fewer than {}", health.min_samples);
+        let message = format!("unknown (new window): {samples} samples{cold}, fewer than {}", health.min_samples);
         return fine("hit_rate", message);
     }
     let Some(rate) = found.hit_rate() else {
         return fine("hit_rate", format!("0 samples, fewer than {}", health.min_samples));
     };
-    let recovered = rate >= recovery;
-    if samples < health.min_samples {
-        let message = format!("{rate:.1}% over {samples} samples, fewer than {}", health.min_samples);
+    let figure = format!("{rate:.1}% over {samples} samples");
+    let rate = found.judged_hit_rate();
+    let recovered = rate.is_none_or(|rate| rate >= recovery);
+    let Some(rate) = rate.filter(|_| judged >= health.min_samples) else {
+        let message = format!("{figure}{cold}, fewer than {}", health.min_samples);
         return Finding { recovered, ..fine("hit_rate", message) };
-    }
+    };
     let level = grade(rate < health.hit_rate_critical, rate < health.hit_rate_warn);
-    let words = format!("Low cache hit rate: {rate:.1}%");
-    let figure = format!("{rate:.1}% over {samples} samples in {}", format_duration(found.window));
+    let words = format!("Low cache hit rate: {rate:.1}%{cold}");
+    let figure = format!("{figure} in {}{cold}", format_duration(found.window));
     finding("hit_rate", level, words, figure, "awsideman cache status --detailed", recovered)
 }
 

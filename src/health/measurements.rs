@@ -20,7 +20,9 @@ pub struct Measurements {
     pub window_errors: u64,
     /// The same by kind.
     pub window_errors_by_kind: BTreeMap<&'static str, u64>,
-    /// The time the three counts are over.
+    /// The misses of the window of keys that no command had asked for before. The hit rate is judged without them.
+    pub window_cold_misses: u64,
+    /// The time the counts are over.
     pub window: Duration,
     /// Whether a recovery or a clear restarted the counts within that time.
     pub window_is_new: bool,
@@ -198,6 +200,16 @@ impl Measurements {
     /// Hits in percent of hits and misses; `None` without samples.
     pub fn hit_rate(&self) -> Option<f64> {
         (self.samples() > 0).then(|| percent(self.window_hits, self.samples()))
+    }
+
+    /// Hits and misses that the hit rate is judged by: those without cold misses.
+    pub fn judged_samples(&self) -> u64 {
+        self.window_hits.saturating_add(self.window_misses.saturating_sub(self.window_cold_misses))
+    }
+
+    /// Hits in percent of these; `None` without any.
+    pub fn judged_hit_rate(&self) -> Option<f64> {
+        (self.judged_samples() > 0).then(|| percent(self.window_hits, self.judged_samples()))
     }
 
     /// Errors in percent of hits and misses, at most 100. Errors without a single hit or miss are 100 %; nothing at all is `None`.

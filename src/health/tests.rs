@@ -360,3 +360,27 @@ fn a_new_window_is_unknown_until_there_are_samples_enough() {
     }
     assert_eq!(new(1, 49).level, Level::Critical);
 }
+
+#[test]
+fn the_first_lookup_of_a_key_that_is_not_stored_is_shown_and_not_judged() {
+    let of = |hits, misses, cold, is_new| {
+        let found = Measurements {
+            window_hits: hits,
+            window_misses: misses,
+            window_cold_misses: cold,
+            window_is_new: is_new,
+            ..well()
+        };
+        check(&found, "hit_rate")
+    };
+    for (hits, misses, cold, is_new, level, words) in [
+        (0, 117, 117, false, Level::Ok, "0.0% over 117 samples (117 cold misses not judged), fewer than 50"),
+        (0, 117, 117, true, Level::Ok, "unknown (new window): 117 samples (117 cold misses not judged), fewer than 50"),
+        (50, 117, 117, false, Level::Ok, "29.9% over 167 samples in 1d (117 cold misses not judged)"),
+        (0, 167, 117, false, Level::Critical, "Low cache hit rate: 0.0% (117 cold misses not judged)"),
+        (60, 157, 117, false, Level::Warn, "Low cache hit rate: 60.0% (117 cold misses not judged)"),
+    ] {
+        let finding = of(hits, misses, cold, is_new);
+        assert_eq!((finding.level, &*finding.message), (level, words));
+    }
+}

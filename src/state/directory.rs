@@ -3,6 +3,7 @@
 //! Neighbours: `app.rs` makes it from the configuration and hands it down; the files beside this one do the work.
 //! Promise: nothing is opened before it is asked for, so that a hit opens the switch and the tally alone.
 
+use super::cold;
 use super::database::Database;
 use super::error::StateError;
 use super::fold::{self, Folded};
@@ -23,6 +24,17 @@ pub struct State {
     directory: PathBuf,
     access: Access,
     busy: Duration,
+}
+
+/// The lookups that the hit rate is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HitWindow {
+    /// How they ended.
+    pub counts: Counts,
+    /// The misses among them of keys that no command had asked for before.
+    pub cold_misses: u64,
+    /// Whether a recovery or a clear restarted the window.
+    pub is_new: bool,
 }
 
 impl State {
@@ -116,20 +128,22 @@ impl State {
         Ok(counts)
     }
 
-    /// The same, or since the start of the hit rate window if that is later; and whether it is.
+    /// The same, or since the start of the hit rate window if that is later.
     pub fn hit_window(
         &self,
         database: Option<&Database>,
         cache: &Path,
         since: UnixMillis,
-    ) -> Result<(Counts, bool), StateError> {
+    ) -> Result<HitWindow, StateError> {
         let began = database.map_or(Ok(None), |database| window::window_began(database, cache))?;
         let anew = began.filter(|began| *began > since);
         let mut counts = self.window(database, cache, anew.unwrap_or(since))?;
         if let (Some(database), true) = (database, anew.is_some()) {
             counts.subtract(&window::before(database, cache)?);
         }
-        Ok((counts, anew.is_some()))
+        let absent = fold::peek_absent(&self.directory, database, cache)?;
+        let cold = cold::count(database, cache, anew.unwrap_or(statistics::hour_of(since)), &absent)?;
+        Ok(HitWindow { counts, cold_misses: cold, is_new: anew.is_some() })
     }
 
     /// All lookups in `cache` since statistics began, folded or not. Changes nothing.
@@ -227,8 +241,8 @@ mod tests {
         state.fold(&mut database, now).unwrap();
         window::begin_window(&mut database, cache, now).unwrap();
         let seen = |database: &Database| {
-            let (counts, anew) = state.hit_window(Some(database), cache, now - 24 * hour).unwrap();
-            (counts.hits(), counts.misses(), anew)
+            let window = state.hit_window(Some(database), cache, now - 24 * hour).unwrap();
+            (window.counts.hits(), window.counts.misses(), window.is_new)
         };
         assert_eq!(seen(&database), (0, 0, true));
         count(Outcome::Hit, now + 1);
@@ -236,8 +250,40 @@ mod tests {
         state.fold(&mut database, now + 2).unwrap();
         assert_eq!(seen(&database), (1, 0, true), "folded");
         let all = state.hit_window(Some(&database), Path::new("/d"), now - 24 * hour).unwrap();
-        assert!(!all.1, "another cache");
-        assert!(!state.hit_window(Some(&database), cache, now + hour).unwrap().1, "the window has moved past it");
+        assert!(!all.is_new, "another cache");
+        assert!(!state.hit_window(Some(&database), cache, now + hour).unwrap().is_new, "the window has moved past it");
         assert_eq!(state.lifetime(Some(&database), cache).unwrap().samples(), 3, "the lifetime continues");
+    }
+
+    #[test]
+    fn the_first_miss_of_a_key_is_cold_and_the_next_ones_are_not() {
+        let root = tempfile::tempdir().unwrap();
+        let state = State::new(root.path(), Access::Owner, Duration::from_secs(5));
+        let (cache, hour) = (Path::new("/c"), 3_600_000);
+        let now = 100 * hour + 5;
+        let miss = |entry, at| {
+            assert_eq!(state.tally(cache).record(Outcome::MissAbsent, Resource::Group, entry, at), None);
+        };
+        let cold = |database: Option<&Database>, since| {
+            let window = state.hit_window(database, cache, since).unwrap();
+            (window.cold_misses, window.counts.misses())
+        };
+        for (entry, at) in [(1, now - 2 * hour), (u64::MAX, now), (1, now + 1), (1, now + 2)] {
+            miss(entry, at);
+        }
+        assert_eq!((cold(None, 0), cold(None, now)), ((2, 4), (1, 3)), "not folded yet");
+        let (mut database, _) = state.database(now).unwrap();
+        state.fold(&mut database, now + 3).unwrap();
+        assert_eq!((cold(Some(&database), 0), cold(Some(&database), now)), ((2, 4), (1, 3)), "folded");
+        for (entry, at) in [(1, now + 4), (2, now + 4)] {
+            miss(entry, at);
+        }
+        assert_eq!(cold(Some(&database), 0), (3, 6), "one known and one new key, not folded yet");
+        state.fold(&mut database, now + 5).unwrap();
+        window::begin_window(&mut database, cache, now + 6).unwrap();
+        miss(1, now + 7);
+        assert_eq!(cold(Some(&database), 0), (1, 1), "after a clear every key is cold");
+        state.fold(&mut database, now + 40 * 24 * hour).unwrap();
+        assert_eq!(cold(Some(&database), i64::MIN).0, 0, "keys are forgotten with their hours");
     }
 }

@@ -7,6 +7,7 @@
 //! Steps: rename the tally, wait until nobody writes to it, count it and note its new name in one transaction, remove
 //! it. A file whose name is noted was counted and is only removed; a renamed file without a note is counted.
 
+use super::cold;
 use super::database::Database;
 use super::error::{StateError, io_error};
 use super::locks::Lock;
@@ -92,9 +93,35 @@ pub fn peek(
     cache: &Path,
     since: UnixMillis,
 ) -> Result<Counts, StateError> {
-    let noted = database.map_or(Ok(BTreeSet::new()), |database| noted(database.reader()))?;
     let (cache, since) = (cache_number(cache), hour_of(since));
     let mut counts = Counts::default();
+    scan_unfolded(directory, database, &mut |record| {
+        if record.cache == cache && record.at >= since {
+            counts.count(record.resource, record.outcome, u64::from(record.count));
+        }
+    })?;
+    Ok(counts)
+}
+
+/// The misses in `cache` of keys that were not stored and that no fold has counted yet: each entry with its earliest miss.
+pub(super) fn peek_absent(
+    directory: &Path,
+    database: Option<&Database>,
+    cache: &Path,
+) -> Result<HashMap<u64, UnixMillis>, StateError> {
+    let cache = cache_number(cache);
+    let mut absent = HashMap::new();
+    scan_unfolded(directory, database, &mut |record| {
+        if record.cache == cache && record.outcome == Outcome::MissAbsent {
+            let earliest = absent.entry(record.entry).or_insert(record.at);
+            *earliest = record.at.min(*earliest);
+        }
+    })?;
+    Ok(absent)
+}
+
+fn scan_unfolded(directory: &Path, database: Option<&Database>, see: &mut dyn FnMut(Record)) -> Result<(), StateError> {
+    let noted = database.map_or(Ok(BTreeSet::new()), |database| noted(database.reader()))?;
     let mut names = taken(directory)?;
     names.insert(NAME.into());
     for name in names.difference(&noted) {
@@ -104,13 +131,9 @@ pub fn peek(
             Err(error) if error.is_absent() => continue,
             Err(error) => return Err(error.into()),
         };
-        scan(&mut file, &path, &mut |record| {
-            if record.cache == cache && record.at >= since {
-                counts.count(record.resource, record.outcome, u64::from(record.count));
-            }
-        })?;
+        scan(&mut file, &path, see)?;
     }
-    Ok(counts)
+    Ok(())
 }
 
 /// How many records wait to be counted, and how many stretches of bytes among them are none. Changes nothing.
@@ -160,6 +183,7 @@ fn fold_file(
         return Ok(());
     }
     let mut hours: BTreeMap<(UnixMillis, u32, Resource, Outcome), u64> = BTreeMap::new();
+    let mut absent: BTreeMap<(u32, u64), UnixMillis> = BTreeMap::new();
     let uses = &mut folded.uses;
     let found = scan(&mut file, &path, &mut |record: Record| {
         // A clock that was ahead must not leave counts in a future that every window includes.
@@ -170,10 +194,17 @@ fn fold_file(
             let newest = uses.entry((record.cache, record.entry)).or_insert(at);
             *newest = at.max(*newest);
         }
+        if record.outcome == Outcome::MissAbsent {
+            let earliest = absent.entry((record.cache, record.entry)).or_insert(at);
+            *earliest = at.min(*earliest);
+        }
     })?;
     database.write(|transaction| {
         for ((hour, cache, resource, outcome), n) in hours {
             statistics::add(transaction, hour, cache, resource, outcome, n)?;
+        }
+        for ((cache, entry), at) in absent {
+            cold::note(transaction, cache, entry, at)?;
         }
         for name in done {
             transaction.execute("DELETE FROM folded WHERE name = ?", [name])?;

@@ -4,6 +4,7 @@
 //! directory, private; the hit path touches the switch and the tally alone; a damaged `state.db` is set aside and
 //! rebuilt, and that is said.
 
+mod cold;
 mod contact;
 mod database;
 mod directory;
@@ -22,7 +23,7 @@ mod window;
 
 pub use contact::{add_throttles, failed_contact, note_contact, throttles_of_last_hour};
 pub use database::Database;
-pub use directory::State;
+pub use directory::{HitWindow, State};
 pub use error::StateError;
 pub use evidence::{remove_aside, set_aside};
 pub use fold::{Folded, examine, fold, peek};

@@ -9,7 +9,15 @@
 //! way as an old one.
 
 /// The steps from version 1, each to the next version.
-pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS, CONTACT, PAUSED_AT, BOUNDS];
+pub(super) const STEPS: &[&str] = &[ALERTS, TRENDS, CONTACT, PAUSED_AT, BOUNDS, COLD_MISSES];
+
+/// Keys that a command asked for when they were not stored (`cold.rs`).
+const COLD_MISSES: &str = "
+-- The first miss of an entry that was not stored, by cache directory and the id of the entry.
+CREATE TABLE cold_miss(
+  cache INTEGER NOT NULL, entry INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(cache, entry)
+) WITHOUT ROWID, STRICT;
+";
 
 /// The number of the schema after the last step.
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "a handful of steps")]

@@ -3,6 +3,7 @@
 //! Neighbours: `fold.rs` fills the tables, `health/` judges the rates, `cache status` prints them. Promise: a rate is
 //! always a number, and a cache that nobody asked has a perfect one.
 
+use super::cold;
 use super::database::Database;
 use super::error::StateError;
 use super::record::{Outcome, cache_number};
@@ -199,7 +200,7 @@ pub(super) fn roll(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(),
     let windows = "cache IN (SELECT cache FROM hit_window WHERE began_at > ?1)";
     transaction.execute(&format!("DELETE FROM hit_window_before WHERE {windows}"), [bounds(now)[1]])?;
     transaction.execute("UPDATE hit_window SET began_at = ?1 WHERE began_at > ?2", [now, bounds(now)[1]])?;
-    Ok(())
+    cold::forget_outside(transaction, bounds(now))
 }
 
 /// The first and the last moment of what is kept apart.

@@ -3,6 +3,7 @@
 //!
 //! Hours are counted whole. The counts that the hour of the beginning already has are kept apart and subtracted.
 
+use super::cold;
 use super::database::Database;
 use super::error::StateError;
 use super::record::cache_number;
@@ -23,7 +24,7 @@ pub fn begin_window(database: &mut Database, cache: &Path, now: UnixMillis) -> R
              SELECT cache, resource, outcome, n FROM hourly WHERE hour = ? AND cache = ?",
             params![hour_of(now), cache],
         )?;
-        Ok(())
+        cold::forget(transaction, cache)
     })
 }
 

@@ -235,7 +235,7 @@ fn lookups_at_a_faulty_store_are_errors_with_their_kind_and_no_misses() {
 fn a_recovery_and_a_clear_begin_a_new_window_of_the_hit_rate() {
     let world = World::small();
     for words in [["cache", "recover"], ["cache", "clear"]] {
-        world.looked_up(awsideman::state::Outcome::MissAbsent, awsideman::model::Resource::User, 60);
+        world.looked_up(awsideman::state::Outcome::MissExpired, awsideman::model::Resource::User, 60);
         world.run(["cache", "health"]).code(6).stdout_has("Low cache hit rate");
         world.run(words).ok();
         world.run(["cache", "health"]).ok().stdout_has("unknown (new window)");

@@ -298,3 +298,21 @@ fn an_unwritable_home_is_critical_and_nothing_is_changed_in_another_directory() 
     }
     scene.run("--sandbox user list").ok().stderr_has("removed when the command ends");
 }
+
+#[test]
+fn the_first_long_list_of_a_fresh_cache_raises_nothing_and_a_second_one_that_misses_again_does() {
+    let mut world = world();
+    world.set("AWSIDEMAN_HEALTH_MIN_SAMPLES", "10");
+    world.run(["assignment", "list"]).ok();
+    let status = world.status();
+    let lookups = status["hit_rate_samples"].as_u64().unwrap();
+    let cold = status["miss_count"].as_u64().unwrap();
+    assert!(lookups >= 10 && cold > 10 && status["cold_miss_count"] == cold, "{status}");
+    assert_eq!((&status["healthy"], &status["warnings"]), (&json!(true), &json!([])), "{status}");
+    let expected = format!("over {lookups} samples ({cold} cold misses not judged), fewer than 10");
+    world.run(["cache", "health"]).ok().stdout_has(&expected);
+    // What was removed under the hands of its readers is asked for twice: that is a low hit rate.
+    world.run(["cache", "clear", "--pattern", "*"]).ok();
+    world.run(["assignment", "list"]).ok();
+    world.run(["cache", "health"]).code(6).stdout_has("Low cache hit rate");
+}

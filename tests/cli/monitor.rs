@@ -84,7 +84,7 @@ fn it_is_silent_on_a_warm_cache() {
 fn it_mails_at_a_hit_rate_of_40_percent() {
     let mut world = World::small();
     world.looked_up(Outcome::Hit, Resource::User, 40);
-    world.looked_up(Outcome::MissAbsent, Resource::User, 60);
+    world.looked_up(Outcome::MissExpired, Resource::User, 60);
     fires(&mut world, "Low cache hit rate: 40");
 }
 
@@ -107,7 +107,7 @@ fn critical_are_a_hit_rate_under_50_percent_a_large_cache_and_errors_over_5_perc
     ] {
         let world = World::small();
         world.looked_up(Outcome::Hit, Resource::User, hits);
-        world.looked_up(Outcome::MissAbsent, Resource::User, misses);
+        world.looked_up(Outcome::MissExpired, Resource::User, misses);
         world.looked_up(Outcome::Error, Resource::User, errors);
         let issues: Vec<Value> = issue.into_iter().map(Value::from).collect();
         let healthy = issues.is_empty();

@@ -28,7 +28,7 @@ fn the_monitor_mails_what_is_critical_with_the_next_command() {
     let log = world.beside("monitor.log");
     world.set("LOG_FILE", &log.display().to_string()).set("ALERT_EMAIL", "oncall@example.org");
     world.looked_up(Outcome::Hit, Resource::User, 40);
-    world.looked_up(Outcome::MissAbsent, Resource::User, 60);
+    world.looked_up(Outcome::MissExpired, Resource::User, 60);
     script(&world, "cache_monitor.sh", &[]).code(1);
     let mail = std::fs::read_to_string(mailbox).unwrap();
     for words in [

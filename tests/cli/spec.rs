@@ -307,7 +307,7 @@ fn a_low_hit_rate_and_a_large_cache_are_warnings_before_they_are_critical() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_COMPRESSION", "false").set("AWSIDEMAN_HEALTH_SIZE_MB_WARN", "1.5");
     world.looked_up(Outcome::Hit, Resource::User, 69);
-    world.looked_up(Outcome::MissAbsent, Resource::User, 31);
+    world.looked_up(Outcome::MissExpired, Resource::User, 31);
     world.fill(2, 1024 * 1024);
     let health = world.run(["cache", "health", "--json"]).ok().json();
     assert_eq!(health["healthy"], true);
@@ -326,10 +326,10 @@ fn health_is_a_list_of_checks_with_a_level_each_and_an_exit_code() {
     }
     world.run(["cache", "health", "--nagios"]).code(0).stdout_has("OK");
     world.looked_up(Outcome::Hit, Resource::User, 60);
-    world.looked_up(Outcome::MissAbsent, Resource::User, 40);
+    world.looked_up(Outcome::MissExpired, Resource::User, 40);
     world.run(["cache", "health"]).ok().stdout_has("warn");
     world.run(["cache", "health", "--nagios"]).code(1).stdout_has("WARNING");
-    world.looked_up(Outcome::MissAbsent, Resource::User, 100);
+    world.looked_up(Outcome::MissExpired, Resource::User, 100);
     let health = world.run(["cache", "health", "--json"]).code(6).json();
     assert_eq!(
         (&health["healthy"], &health["issues"]),

@@ -86,7 +86,7 @@ fn left_alone(world: &mut World) {
 fn with_a_low_hit_rate(world: &mut World) {
     world.mailbox();
     world.looked_up(Outcome::Hit, Resource::User, 40);
-    world.looked_up(Outcome::MissAbsent, Resource::User, 60);
+    world.looked_up(Outcome::MissExpired, Resource::User, 60);
 }
 
 /// A command of the page: its line, itself, how it ends, and the words under it.

@@ -12,7 +12,7 @@ fn nothing(_: &mut World) {}
 
 fn lookups(world: &World, hits: u64, misses: u64, errors: u64) {
     world.looked_up(Outcome::Hit, Resource::User, hits);
-    world.looked_up(Outcome::MissAbsent, Resource::User, misses);
+    world.looked_up(Outcome::MissExpired, Resource::User, misses);
     world.looked_up(Outcome::Error, Resource::User, errors);
 }
 

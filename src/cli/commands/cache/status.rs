@@ -96,8 +96,13 @@ fn hit_rate(status: &Status) -> String {
     if status.hit_rate_samples == 0 {
         return format!("no lookups in the last {window}");
     }
+    let cold = match status.cold_miss_count {
+        0 => String::new(),
+        1 => "; 1 was the first of its key".into(),
+        n => format!("; {n} were the first of their key"),
+    };
     format!(
-        "{:.1}% of {} lookups in the last {window} ({:.1}% of {ever} ever)",
+        "{:.1}% of {} lookups in the last {window} ({:.1}% of {ever} ever){cold}",
         status.hit_rate_percentage, status.hit_rate_samples, status.lifetime.hit_rate_percentage
     )
 }
