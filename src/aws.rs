@@ -6,6 +6,7 @@
 //! those that fetch credentials included: the gateway's rate limiter has the only retry policy.
 
 mod account;
+mod credential_answer;
 mod credential_error;
 mod credential_http;
 mod credentials;
@@ -23,7 +24,7 @@ mod selection;
 mod sources;
 
 pub use account::credential_owner;
-pub use credential_error::{CredentialFault, credential_fault, innermost};
+pub use credential_error::{CredentialFault, SettingFault, credential_fault, innermost};
 pub use error_class::{CODES, ErrorClass};
 pub use login::{Login, login};
 pub use login_source::{Renewal, renewal};
@@ -94,7 +95,7 @@ pub fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> {
         .operation_timeout(settings.operation_timeout)
         .build();
     let network = match &settings.static_credentials {
-        None => network::network(&resolved).map_err(CredentialFault::Configuration)?,
+        None => network::network(&resolved)?,
         // The sandbox and tests are reached over loopback.
         Some(_) => Network::default(),
     };
@@ -121,7 +122,8 @@ pub fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> {
     if let Some(problem) = resolved.problem() {
         return Err(CredentialFault::Configuration(problem));
     }
-    check(&resolved)?;
+    check_texts(&resolved)?;
+    check_region(&resolved)?;
     let plan = plan::plan(&resolved)?;
     let source = plan.source();
     let judge = Judge::new(&resolved);
@@ -133,18 +135,17 @@ pub fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> {
     Ok(AwsAccess { sdk, source, resolved })
 }
 
-/// Whether the region and the texts that go into headers can be used; no request is made for it.
-fn check(resolved: &Resolved) -> Result<(), CredentialFault> {
-    if let Some(detail) = header_text::wrong(resolved) {
-        return Err(CredentialFault::Setting { detail, hint: "set it again, without it".into() });
-    }
-    if let Some(region) = resolved.region()
-        && let Some(wrong) = region::wrong(&region.value)
-    {
-        let hint = "name the region of Identity Center: `--region`, AWS_REGION, or `region` in the profile".into();
-        return Err(CredentialFault::Setting { detail: format!("{wrong} (from {})", origin(&region.from)), hint });
-    }
-    Ok(())
+/// Whether the region can be one; no request is made for it.
+pub fn check_region(resolved: &Resolved) -> Result<(), SettingFault> {
+    let Some(region) = resolved.region() else { return Ok(()) };
+    let Some(wrong) = region::wrong(&region.value) else { return Ok(()) };
+    let hint = "name the region of Identity Center: `--region`, AWS_REGION, or `region` in the profile".into();
+    Err(SettingFault { detail: format!("{wrong} (from {})", origin(&region.from)), hint })
+}
+
+/// Whether the endpoints and the texts that go into headers can be used; no request is made for it.
+pub fn check_texts(resolved: &Resolved) -> Result<(), SettingFault> {
+    header_text::wrong(resolved).map_or(Ok(()), Err)
 }
 
 fn origin(from: &str) -> &str {
@@ -160,8 +161,8 @@ pub fn credential_source(resolved: &Resolved) -> Result<String, CredentialFault>
 }
 
 /// The certificates and the proxy in use, for display; `None` if no setting chooses them.
-pub fn network_in_use(resolved: &Resolved) -> Result<Option<String>, CredentialFault> {
-    let network = network::network(resolved).map_err(CredentialFault::Configuration)?;
+pub fn network_in_use(resolved: &Resolved) -> Result<Option<String>, SettingFault> {
+    let network = network::network(resolved)?;
     let proxy = network.proxy.map(|proxy| format!("proxy {proxy}"));
     let roots = network.roots_from.map(|roots| format!("certificates of {roots}"));
     let found: Vec<String> = proxy.into_iter().chain(roots).collect();
@@ -172,6 +173,9 @@ impl From<PlanFault> for CredentialFault {
     fn from(fault: PlanFault) -> CredentialFault {
         match &fault {
             PlanFault::Wrong(text) => CredentialFault::Configuration(text.clone()),
+            PlanFault::Variable { detail, hint } => {
+                SettingFault { detail: detail.clone(), hint: (*hint).to_owned() }.into()
+            }
             PlanFault::Mfa { profile, .. } => CredentialFault::Mfa {
                 detail: fault.to_string(),
                 hint: format!(

@@ -143,7 +143,10 @@ impl App {
     /// Credentials, caller, region, instance and the reads.
     async fn remote(&self, now: UnixMillis) -> Vec<Check> {
         let region = match self.region() {
-            Some((region, origin)) => Check::new("region", Level::Ok, format!("{region} (from {origin})")),
+            Some((region, origin)) => match aws::check_region(self.aws()) {
+                Err(fault) if !self.is_sandbox() => Check::failed("region", GatewayError::from(fault)),
+                _ => Check::new("region", Level::Ok, format!("{region} (from {origin})")),
+            },
             None => Check::failed(
                 "region",
                 GatewayError::Configuration {
@@ -156,6 +159,21 @@ impl App {
             let check = |name: &&str| Check::new(*name, Level::Skipped, why.to_owned());
             names.iter().map(check).collect::<Vec<_>>()
         };
+        // A wrong setting fails every call, also those for credentials: it is reported itself.
+        if !self.is_sandbox() {
+            let mut wrong = Vec::new();
+            if let Err(fault) = aws::check_texts(self.aws()) {
+                wrong.push(Check::failed("aws settings", GatewayError::from(fault)));
+            }
+            let is_wrong =
+                !wrong.is_empty() || aws::check_region(self.aws()).is_err() || aws::network_in_use(self.aws()).is_err();
+            if is_wrong {
+                wrong.push(region);
+                let why = "a setting for AWS is wrong, so no request is made";
+                wrong.extend(skip(&["credentials", "identity", "instance", "reads"], why));
+                return wrong;
+            }
+        }
         let mut checks = match self.credentials().await {
             Ok(facts) => vec![self.unused_keys(credentials(&facts, now))],
             Err(fault) => {
@@ -235,11 +253,7 @@ impl App {
         }
         match aws::network_in_use(self.aws()) {
             Ok(found) => found.map(|found| Check::new("network", Level::Ok, found)),
-            Err(fault) => {
-                let hint = "fix the variable or the profile that is named".to_owned();
-                let detail = fault.to_string();
-                Some(Check::failed("network", GatewayError::Configuration { detail, hint }))
-            }
+            Err(fault) => Some(Check::failed("network", GatewayError::from(fault))),
         }
     }
 

@@ -74,13 +74,18 @@ pub enum CredentialFault {
     #[error("the AWS configuration cannot be used: {0}")]
     Configuration(String),
     /// A setting or a credential is invalid.
-    #[error("the AWS configuration cannot be used: {detail}")]
-    Setting {
-        /// The setting and its problem.
-        detail: String,
-        /// What to do about it.
-        hint: String,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingFault),
+}
+
+/// A setting that is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the AWS configuration cannot be used: {detail}")]
+pub struct SettingFault {
+    /// The setting and its problem.
+    pub detail: String,
+    /// What to do about it.
+    pub hint: String,
 }
 
 /// Finds a failure to get credentials in the chain of an SDK error.
@@ -119,9 +124,9 @@ impl Judge {
         Judge { source, token_file }
     }
 
-    /// The error that is known without a call: an SSO login without a renewable session has expired.
+    /// The error that is known without a call: an SSO login that cannot be renewed has expired.
     pub(super) fn known_before(&self) -> Result<(), CredentialFault> {
-        let LoginSource::Sso { session: None, start_url: Some(url), .. } = &self.source else { return Ok(()) };
+        let LoginSource::Sso { start_url: Some(url), .. } = &self.source else { return Ok(()) };
         let Some(ends_at) = self.token_file.as_deref().and_then(super::login::token_end) else { return Ok(()) };
         if ends_at > clock::micros() / 1000 {
             return Ok(());
@@ -130,7 +135,14 @@ impl Judge {
     }
 
     /// What an error of the SDK's means.
-    pub(super) fn fault(&self, error: &CredentialsError, failed: &[Exchange]) -> CredentialFault {
+    ///
+    /// `succeeded` is the last request if its answer was right.
+    pub(super) fn fault(
+        &self,
+        error: &CredentialsError,
+        failed: &[Exchange],
+        succeeded: Option<&Exchange>,
+    ) -> CredentialFault {
         if let CredentialsError::ProviderTimedOut(late) = error {
             return self.late(late.timeout_duration(), failed);
         }
@@ -140,7 +152,14 @@ impl Judge {
         {
             return self.answered(exchange, class);
         }
-        self.reported(error)
+        match self.reported(error) {
+            // The configuration was good enough for a request, so its answer is what the SDK cannot use.
+            CredentialFault::Configuration(detail) if let Some(exchange) = succeeded => CredentialFault::Unreachable {
+                service: exchange.words(),
+                detail: format!("the answer cannot be used: {detail}"),
+            },
+            fault => fault,
+        }
     }
 
     /// Whether a failed request explains the error: outside of EC2 the metadata service does not answer.
@@ -158,6 +177,7 @@ impl Judge {
                 format!("{code}: {}", message.split_whitespace().collect::<Vec<_>>().join(" "))
             }
             Ending::Failed(detail) => detail.clone(),
+            Ending::Malformed(detail) => detail.clone(),
             Ending::NotAws => "the answer is not from an AWS service; a proxy may have sent it".into(),
             Ending::Pending | Ending::Success => "no answer".into(),
         };
@@ -199,6 +219,13 @@ impl Judge {
         let has = |marks: &[&str]| marks.iter().any(|mark| all.contains(mark));
         if has(&["external process"]) {
             return self.process(&detail, &all);
+        }
+        if has(&["failed to write"]) && has(&["/sso/cache/", "/login/cache/"]) {
+            return CredentialFault::Setting(SettingFault {
+                detail: format!("the renewed login cannot be stored: {detail}"),
+                hint: "let this user write that file: a renewed login that is not stored cannot be renewed again"
+                    .into(),
+            });
         }
         if has(&["cached sso token", "cached login", "/sso/cache/", "/login/cache/"]) && !has(&["expired"]) {
             let profile = self.source.profile().map(str::to_owned);
@@ -316,7 +343,7 @@ mod tests {
 
     #[test]
     fn faults_of_credentials_fall_into_classes_with_different_remedies() {
-        let fault = |error: &CredentialsError| judge(Some("a-profile-that-no-host-has")).fault(error, &[]);
+        let fault = |error: &CredentialsError| judge(Some("a-profile-that-no-host-has")).fault(error, &[], None);
         let expired = CredentialsError::provider_error("the SSO token has expired and cannot be refreshed");
         assert!(matches!(fault(&expired), CredentialFault::Expired { detail, .. } if detail.contains("be refreshed")));
         for never in ["failed to load the cached SSO token", "failed to read `/home/a/.aws/sso/cache/1.json`"] {
@@ -337,7 +364,8 @@ mod tests {
     fn a_renewal_that_failed_explains_the_token_that_the_portal_refused() {
         let unhandled = CredentialsError::provider_error("service error");
         let refused = exchange(Service::Portal, error(401, Some("UnauthorizedException")));
-        let fault = |oidc: Ending| judge(None).fault(&unhandled, &[exchange(Service::Oidc, oidc), refused.clone()]);
+        let fault =
+            |oidc: Ending| judge(None).fault(&unhandled, &[exchange(Service::Oidc, oidc), refused.clone()], None);
         assert!(
             matches!(fault(error(503, None)), CredentialFault::Unreachable { service, .. } if service == "SSO OIDC (h)")
         );
@@ -349,7 +377,7 @@ mod tests {
     #[test]
     fn a_metadata_service_that_is_silent_is_no_source_and_one_that_fails_is() {
         let none = CredentialsError::provider_error("failed to load IMDS session token");
-        let fault = |ending: Ending| judge(None).fault(&none, &[exchange(Service::Imds, ending)]);
+        let fault = |ending: Ending| judge(None).fault(&none, &[exchange(Service::Imds, ending)], None);
         assert!(matches!(fault(Ending::Failed("connect".into())), CredentialFault::Missing(_)));
         assert!(matches!(fault(error(500, None)), CredentialFault::Unreachable { .. }));
         assert!(matches!(fault(error(404, None)), CredentialFault::Refused { detail, .. } if detail == "HTTP 404"));
@@ -361,7 +389,7 @@ mod tests {
             let text = format!(
                 "Error retrieving credentials: external process exited with code exit status: {status}. Stderr: {printed}"
             );
-            judge(Some("tool")).fault(&CredentialsError::provider_error(text), &[])
+            judge(Some("tool")).fault(&CredentialsError::provider_error(text), &[], None)
         };
         assert!(matches!(of("1", "not allowed"), CredentialFault::Refused { detail, .. }
             if detail == "exit status 1: not allowed"));
@@ -372,7 +400,7 @@ mod tests {
         );
         let output =
             "Error retrieving credentials from external process, could not parse response: missing field `Version`";
-        let fault = judge(None).fault(&CredentialsError::provider_error(output), &[]);
+        let fault = judge(None).fault(&CredentialsError::provider_error(output), &[], None);
         assert!(
             matches!(fault, CredentialFault::Configuration(d) if d.ends_with("cannot be used: missing field `Version`"))
         );

@@ -3,6 +3,7 @@
 //! Guarantee: the SDK repeats none of these requests, whatever its providers are set to; the caller's retry policy is the
 //! only one. An answer that the SDK would take as a reason to repeat is passed on as one that it does not.
 
+use super::credential_answer::judged;
 use super::error_class::ErrorClass;
 use crate::http;
 use crate::model::excerpt;
@@ -68,6 +69,8 @@ pub(super) enum Ending {
     Error { status: u16, code: Option<String>, message: String },
     /// A success whose body is not from this service.
     NotAws,
+    /// A success that lacks a part, or is too long.
+    Malformed(String),
     /// No answer: the connection failed or broke.
     Failed(String),
 }
@@ -94,7 +97,7 @@ impl Exchange {
         match &self.ending {
             Ending::Success => None,
             Ending::Pending | Ending::Failed(_) => Some(ErrorClass::Unavailable),
-            Ending::NotAws => Some(ErrorClass::NotAws),
+            Ending::NotAws | Ending::Malformed(_) => Some(ErrorClass::NotAws),
             Ending::Error { status, code, .. } => Some(ErrorClass::of(code.as_deref(), *status)),
         }
     }
@@ -113,6 +116,11 @@ impl Exchanges {
     /// Those that failed, in their order.
     pub(super) fn failed(&self) -> Vec<Exchange> {
         self.lock().iter().filter(|exchange| exchange.class().is_some()).cloned().collect()
+    }
+
+    /// The last one, if it succeeded.
+    pub(super) fn last_success(&self) -> Option<Exchange> {
+        self.lock().last().filter(|exchange| exchange.ending == Ending::Success).cloned()
     }
 
     fn begin(&self, exchange: Exchange) -> usize {
@@ -160,7 +168,7 @@ struct RecordingConnector {
 impl HttpConnector for RecordingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let exchange = started(&request);
-        let service = exchange.service;
+        let (service, path) = (exchange.service, path_of(&request).to_owned());
         let at = self.exchanges.begin(exchange);
         let (answer, exchanges) = (self.inner.call(request), self.exchanges.clone());
         HttpConnectorFuture::new(async move {
@@ -171,10 +179,18 @@ impl HttpConnector for RecordingConnector {
             };
             let mut response = answer.await.map_err(|error| failed(error.into()))?;
             let turn = tokio::sync::Mutex::new(());
-            let bytes =
-                http::whole(&mut response, LONGEST_ANSWER, &turn).await.map_err(|error| failed(error.into()))?;
-            let ending = ended(service, &response, &bytes);
-            let is_repeated = matches!(ending, Ending::NotAws) || response.status().is_server_error();
+            let bytes = match http::whole(&mut response, LONGEST_ANSWER, &turn).await {
+                Ok(bytes) => bytes,
+                Err(error @ http::BodyError::TooLong { .. }) => {
+                    exchanges.end(at, Ending::Malformed(format!("the answer cannot be read: {error}")));
+                    return Err(ConnectorError::other(error.into(), None));
+                }
+                Err(error) => return Err(failed(error.into())),
+            };
+            let ending = ended(service, &path, &response, &bytes);
+            let is_malformed = matches!(ending, Ending::NotAws | Ending::Malformed(_));
+            let is_refused = matches!(ending, Ending::Error { .. }) && response.status().is_success();
+            let is_repeated = is_malformed || is_refused || response.status().is_server_error();
             exchanges.end(at, ending);
             *response.body_mut() = SdkBody::from(bytes);
             if is_repeated && let Ok(status) = 400_u16.try_into() {
@@ -185,11 +201,15 @@ impl HttpConnector for RecordingConnector {
     }
 }
 
-fn started(request: &HttpRequest) -> Exchange {
+fn path_of(request: &HttpRequest) -> &str {
     let uri = request.uri();
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let path = rest.find('/').map_or("/", |at| &rest[at..]);
-    let path = path.split('?').next().unwrap_or_default();
+    path.split('?').next().unwrap_or_default()
+}
+
+fn started(request: &HttpRequest) -> Exchange {
+    let (uri, path) = (request.uri(), path_of(request));
     let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
     let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
     let service = Service::of(path, action.is_some());
@@ -203,27 +223,18 @@ fn started(request: &HttpRequest) -> Exchange {
     Exchange { service, operation: operation.to_owned(), host: http::host(uri).to_owned(), ending: Ending::Pending }
 }
 
-fn ended(service: Service, response: &HttpResponse, bytes: &[u8]) -> Ending {
+fn ended(service: Service, path: &str, response: &HttpResponse, bytes: &[u8]) -> Ending {
     let status = response.status().as_u16();
     let text = String::from_utf8_lossy(bytes);
-    let json: Option<Value> = serde_json::from_slice(bytes).ok().filter(Value::is_object);
     if response.status().is_success() {
-        let is_right = match service {
-            Service::Sts => text.contains("Response"),
-            Service::Imds => !text.trim_start().starts_with('<'),
-            // The SDK adds this to the time of now, and panics where that overflows.
-            Service::SignIn => {
-                json.as_ref().is_some_and(|json| json["expiresIn"].as_i64().is_none_or(|seconds| seconds >= 0))
-            }
-            Service::Portal | Service::Oidc | Service::Container => json.is_some(),
-        };
-        return if is_right { Ending::Success } else { Ending::NotAws };
+        return judged(service, path, &text);
     }
+    let json: Option<Value> = serde_json::from_slice(bytes).ok().filter(Value::is_object);
     let json = json.unwrap_or_default();
     let first = |names: &[&str]| names.iter().find_map(|name| json[*name].as_str()).map(str::to_owned);
     let header = response.headers().get("x-amzn-errortype").map(str::to_owned);
     let code = first(&["error"]).or(header).or_else(|| first(&["__type", "code", "Code"])).or(element(&text, "Code"));
-    let code = code.map(|code| plain(&code).to_owned()).filter(|code| is_code(code));
+    let code = code.as_deref().and_then(self::code);
     let message = first(&["message", "Message", "error_description"]).or(element(&text, "Message"));
     let message = excerpt(&message.unwrap_or_default(), LONGEST_TEXT);
     Ending::Error { status, code, message }
@@ -235,12 +246,16 @@ fn plain(code: &str) -> &str {
     code.split(':').next().unwrap_or(code)
 }
 
-fn is_code(code: &str) -> bool {
-    !code.is_empty() && code.len() < 100 && code.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+/// An error code without its namespace; `None` for a text that is none.
+pub(super) fn code(text: &str) -> Option<String> {
+    let code = plain(text);
+    let is_code =
+        !code.is_empty() && code.len() < 100 && code.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    is_code.then(|| code.to_owned())
 }
 
 /// The text of an XML element.
-fn element(text: &str, name: &str) -> Option<String> {
+pub(super) fn element(text: &str, name: &str) -> Option<String> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (inside, _) = rest.split_once(&format!("</{name}>"))?;
     let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
@@ -253,7 +268,7 @@ mod tests {
 
     fn answered(service: Service, status: u16, body: &str) -> Ending {
         let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
-        ended(service, &response, body.as_bytes())
+        ended(service, "/", &response, body.as_bytes())
     }
 
     fn error(status: u16, code: Option<&str>, message: &str) -> Ending {
@@ -279,6 +294,6 @@ mod tests {
             assert_eq!(answered(service, 200, "<html>sign in to the guest network</html>"), Ending::NotAws);
         }
         assert_eq!(answered(Service::Imds, 200, "role-name"), Ending::Success);
-        assert_eq!(answered(Service::Sts, 200, "<AssumeRoleResponse/>"), Ending::Success);
+        assert!(matches!(answered(Service::Sts, 200, "<AssumeRoleResponse/>"), Ending::Malformed(_)));
     }
 }

@@ -3,7 +3,7 @@
 //! Neighbours: `aws.rs` puts this in front of the SDK's own sources. Promise: a source that takes its time (a login's
 //! exchange, a command, the metadata service) is asked once while what it gave holds, and again shortly before the end.
 
-use super::credential_error::{CredentialFault, Judge};
+use super::credential_error::{CredentialFault, Judge, SettingFault};
 use super::credential_http::Exchanges;
 use super::header_text;
 use aws_credential_types::Credentials;
@@ -74,12 +74,12 @@ impl Kept {
         let found = tokio::time::timeout(self.patience, source.provide_credentials())
             .await
             .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(self.patience)))
-            .map_err(|error| self.judge.fault(&error, &exchanges.failed()))?;
+            .map_err(|error| self.judge.fault(&error, &exchanges.failed(), exchanges.last_success().as_ref()))?;
         if let Some(detail) = header_text::wrong_credentials(&found, &super::provider_name(&found)) {
             let hint = "check the source of these credentials".into();
-            return Err(CredentialFault::Setting { detail, hint });
+            return Err(SettingFault { detail, hint }.into());
         }
-        let until = found.expiry().map_or(now + UNENDING, |end| end - MARGIN);
+        let until = found.expiry().map_or(now + UNENDING, |end| end.checked_sub(MARGIN).unwrap_or(now));
         *state = State { source: Some((source, exchanges)), last: Some((found.clone(), until)) };
         Ok(found)
     }

@@ -2,6 +2,7 @@
 //!
 //! Guarantee: nothing passes that the SDK could not put into a header.
 
+use super::credential_error::SettingFault;
 use super::login_source::LoginSource;
 use super::resolved::{Chosen, Resolved, Service};
 use crate::http;
@@ -32,7 +33,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// The first text that cannot be sent, with the variable or profile that has it.
-pub(super) fn wrong(resolved: &Resolved) -> Option<String> {
+pub(super) fn wrong(resolved: &Resolved) -> Option<SettingFault> {
     let is_endpoint = |name: &str| name == "AWS_ENDPOINT_URL" || name.starts_with("AWS_ENDPOINT_URL_");
     for (name, value) in &resolved.environment {
         let is_key = KEYS.contains(&name.as_str());
@@ -42,21 +43,21 @@ pub(super) fn wrong(resolved: &Resolved) -> Option<String> {
         if (is_endpoint(name) || VARIABLES.contains(&name.as_str()))
             && let Some(what) = fault(value, is_key)
         {
-            return Some(format!("{name} contains {what}"));
+            return Some(again(format!("{name} contains {what}"), name, what));
         }
     }
     let settings = [("region", &resolved.settings.region), ("aws.endpoint_url", &resolved.settings.endpoint_url)];
     for (name, value) in settings {
         if let Some(what) = value.as_deref().and_then(|value| fault(value, false)) {
-            return Some(format!("`{name}` contains {what}"));
+            return Some(again(format!("`{name}` contains {what}"), &format!("`{name}`"), what));
         }
     }
     let others = [Service::Sso, Service::SsoOidc, Service::Signin];
     for service in Service::CALLED.into_iter().chain(others) {
         if let Some(Chosen { value, from }) = resolved.endpoint_as_set(service)
-            && let Some(what) = endpoint_fault(&value)
+            && let Some(fault) = endpoint_fault(&value, &from)
         {
-            return Some(format!("{from} {what}"));
+            return Some(fault);
         }
     }
     let source = LoginSource::of(resolved);
@@ -67,7 +68,8 @@ pub(super) fn wrong(resolved: &Resolved) -> Option<String> {
             let value = section.get(key).unwrap_or_default();
             if let Some(what) = fault(value, key.starts_with("aws_")) {
                 let (config, credentials) = (resolved.files.config_path(), resolved.files.credentials_path());
-                return Some(format!("`{key}` of profile `{profile}` contains {what} ({config}, {credentials})"));
+                let place = format!("`{key}` of profile `{profile}`");
+                return Some(again(format!("{place} contains {what} ({config}, {credentials})"), &place, what));
             }
         }
     }
@@ -87,21 +89,31 @@ pub(super) fn wrong_credentials(found: &Credentials, provider: &str) -> Option<S
         .find_map(|(name, value)| fault(value, true).map(|what| format!("the {name} from {provider} contains {what}")))
 }
 
-/// The characters of a text that cannot be sent. A key is visible ASCII only.
-/// What is wrong with an endpoint. The value is not part of the message: it may hold a password.
-fn endpoint_fault(url: &str) -> Option<&'static str> {
+fn again(detail: String, setting: &str, what: &str) -> SettingFault {
+    SettingFault { detail, hint: format!("set {setting} again, without {what}") }
+}
+
+/// The problem of an endpoint, and of the setting that names it. The value is not part of the message: it may hold a password.
+fn endpoint_fault(url: &str, from: &str) -> Option<SettingFault> {
     let is_web = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
     let host = http::host(url);
     let is_host =
         !host.is_empty() && (!host.starts_with('[') || host.contains(']')) && !url.contains(char::is_whitespace);
     let authority = url.split("://").nth(1).unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
     match url {
-        _ if authority.contains('@') => Some("has a user name or password, which AWS endpoints do not take"),
-        _ if !is_web || !is_host => Some("is no endpoint; write it as https://HOST or http://HOST:PORT"),
+        _ if authority.contains('@') => Some(SettingFault {
+            detail: format!("{from} has a user name or password, which AWS endpoints do not take"),
+            hint: format!("set {from} without them"),
+        }),
+        _ if !is_web || !is_host => Some(SettingFault {
+            detail: format!("{from} is no endpoint; write it as https://HOST or http://HOST:PORT"),
+            hint: format!("set {from} to a URL, or remove it"),
+        }),
         _ => None,
     }
 }
 
+/// The characters of a text that cannot be sent. A key is visible ASCII only.
 fn fault(text: &str, is_key: bool) -> Option<&'static str> {
     match text {
         _ if text.contains(['\r', '\n']) => Some("a line end"),
@@ -121,7 +133,7 @@ mod tests {
     fn a_text_that_cannot_be_sent_is_named_with_its_place() {
         let of = |name: &str, value: &str| {
             let environment = Environment::from([(name.to_owned(), value.to_owned())]);
-            wrong(&resolve(&AwsSettings::default(), &environment))
+            wrong(&resolve(&AwsSettings::default(), &environment)).map(|fault| fault.detail)
         };
         for (name, value, message) in [
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE\r", "AWS_ACCESS_KEY_ID contains a line end"),

@@ -90,9 +90,27 @@ fn kept(path: &Path) -> Option<Kept> {
     serde_json::from_slice(&bounded::bounded(path, bounded::LOGIN_FILE).ok()?).ok()
 }
 
-/// When the token in a file ends.
+/// When the token in a file ends, if it cannot be renewed.
 pub(super) fn token_end(path: &Path) -> Option<UnixMillis> {
-    time(&kept(path)?.expires_at?)
+    let token = kept(path)?;
+    time(&token.expires_at.filter(|_| token.refresh_token.is_none())?)
+}
+
+/// The access token in a file whose times end in `UTC`, as the AWS CLI wrote them before version 2; `None` if it has ended.
+/// The SDK reads every other file and refuses this one.
+pub(super) fn token_with_utc(path: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Token {
+        access_token: String,
+        expires_at: String,
+        registration_expires_at: Option<String>,
+    }
+    let token: Token = serde_json::from_slice(&bounded::bounded(path, bounded::LOGIN_FILE).ok()?).ok()?;
+    let times = [Some(&token.expires_at), token.registration_expires_at.as_ref()];
+    let has_utc = times.into_iter().flatten().any(|text| text.trim_end().ends_with("UTC"));
+    let holds = time(&token.expires_at).is_some_and(|end| end > crate::clock::micros() / 1000);
+    (has_utc && holds).then_some(token.access_token)
 }
 
 /// RFC 3339, and `2026-01-01T00:00:00UTC` as older tools write it.

@@ -3,17 +3,22 @@
 //! Guarantee: a file that is missing or has no certificate, and a variable that names no proxy, are errors that name the
 //! setting; no request goes out with others in their place.
 
+use super::credential_error::SettingFault;
 use super::resolved::{Chosen, Resolved, Service};
 use crate::http::{self, Network, Proxy};
 use std::path::{Path, PathBuf};
 
 /// The certificates and the proxy in use. If every service is reached without TLS, none are needed.
-pub(super) fn network(resolved: &Resolved) -> Result<Network, String> {
+pub(super) fn network(resolved: &Resolved) -> Result<Network, SettingFault> {
     let is_plain = |service| resolved.endpoint(service).is_some_and(|endpoint| endpoint.value.starts_with("http://"));
     if Service::CALLED.into_iter().all(is_plain) {
         return Ok(Network::default());
     }
-    let proxy = Proxy::from_variables(|name| resolved.environment.get(name).cloned())?;
+    let proxy =
+        Proxy::from_variables(|name| resolved.environment.get(name).cloned()).map_err(|fault| SettingFault {
+            hint: format!("set {} to http://HOST:PORT, or unset it", fault.variable),
+            detail: fault.to_string(),
+        })?;
     let Some(bundle) = resolved.variable_or_setting(&["AWS_CA_BUNDLE"], "ca_bundle") else {
         return Ok(Network { roots: None, roots_from: of_host(resolved)?, proxy });
     };
@@ -24,7 +29,7 @@ pub(super) fn network(resolved: &Resolved) -> Result<Network, String> {
 }
 
 /// What `SSL_CERT_FILE` and `SSL_CERT_DIR` name in place of the host's own certificates; the client reads them.
-fn of_host(resolved: &Resolved) -> Result<Option<String>, String> {
+fn of_host(resolved: &Resolved) -> Result<Option<String>, SettingFault> {
     let mut names = Vec::new();
     if let Some(path) = resolved.variable("SSL_CERT_FILE") {
         http::certificates(Path::new(path)).map_err(|reason| wrong("SSL_CERT_FILE", Path::new(path), &reason))?;
@@ -44,8 +49,11 @@ fn of_host(resolved: &Resolved) -> Result<Option<String>, String> {
     Ok((!names.is_empty()).then(|| names.join(" and ")))
 }
 
-fn wrong(setting: &str, path: &Path, reason: &str) -> String {
-    format!("{setting} names {}, {reason}", path.display())
+fn wrong(setting: &str, path: &Path, reason: &str) -> SettingFault {
+    SettingFault {
+        detail: format!("{setting} names {}, {reason}", path.display()),
+        hint: format!("set {setting} to PEM certificates that this user can read, or remove it"),
+    }
 }
 
 fn below_home(resolved: &Resolved, bundle: &Chosen) -> PathBuf {

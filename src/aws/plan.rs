@@ -57,6 +57,9 @@ pub(super) enum PlanFault {
     /// The profile is invalid.
     #[error("{0}")]
     Wrong(String),
+    /// A variable is invalid or missing.
+    #[error("{detail}")]
+    Variable { detail: String, hint: &'static str },
 }
 
 fn wrong<T>(text: String) -> Result<T, PlanFault> {
@@ -105,7 +108,10 @@ fn environment_keys(resolved: &Resolved) -> Result<Option<Credentials>, PlanFaul
     let raw = |name: &str| resolved.environment.get(name).filter(|value| !value.trim().is_empty()).cloned();
     let Some(key) = raw("AWS_ACCESS_KEY_ID") else { return Ok(None) };
     let Some(secret) = raw("AWS_SECRET_ACCESS_KEY") else {
-        return wrong("AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not".into());
+        return Err(PlanFault::Variable {
+            detail: "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not".into(),
+            hint: "set AWS_SECRET_ACCESS_KEY too, or unset AWS_ACCESS_KEY_ID",
+        });
     };
     let token = raw("AWS_SECURITY_TOKEN").or_else(|| raw("AWS_SESSION_TOKEN"));
     let mut keys = Credentials::builder().access_key_id(key).secret_access_key(secret).provider_name("Environment");
@@ -181,7 +187,10 @@ fn named_source(resolved: &Resolved, name: &str, source: &str) -> Result<(Base, 
     match source {
         "Environment" => match environment_keys(resolved)? {
             Some(keys) => chosen(Base::Keys(keys), "AWS_ACCESS_KEY_ID"),
-            None => wrong(format!("profile `{name}` takes its credentials from AWS_ACCESS_KEY_ID, which is not set")),
+            None => Err(PlanFault::Variable {
+                detail: format!("profile `{name}` takes its credentials from AWS_ACCESS_KEY_ID, which is not set"),
+                hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or change credential_source of the profile",
+            }),
         },
         "EcsContainer" => chosen(Base::Container, "the container"),
         "Ec2InstanceMetadata" => chosen(Base::Metadata, "the metadata service of EC2"),
@@ -249,9 +258,10 @@ fn web_identity(
     };
     let Some(token_file) = value("AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file") else { return Ok(None) };
     let Some(role_arn) = value("AWS_ROLE_ARN", "role_arn") else {
-        return wrong(format!(
-            "the web identity token {token_file} has no role: set AWS_ROLE_ARN or role_arn of profile `{name}`"
-        ));
+        return Err(PlanFault::Variable {
+            detail: format!("the web identity token {token_file} has no role (profile `{name}`)"),
+            hint: "set AWS_ROLE_ARN, or role_arn in the profile",
+        });
     };
     let from = format!("the web identity token {token_file}");
     let session_name = value("AWS_ROLE_SESSION_NAME", "role_session_name");

@@ -5,6 +5,7 @@
 use super::login_files::{self, Checked};
 use super::plan::{Base, Plan, Role};
 use super::resolved::{Resolved, Service};
+use super::login;
 use crate::private::bounded;
 use aws_config::credential_process::CredentialProcessProvider;
 use aws_config::ecs::EcsCredentialsProvider;
@@ -18,11 +19,13 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::token::ProvideToken;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long the instance metadata service of a host in EC2 may take: where there is none, nothing waits for it.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+/// The end of the year 9999 in milliseconds.
+const LAST_MOMENT: u64 = 253_402_300_799_999;
 /// The name of a session whose profile names none; it is part of the caller's ARN, and so in `CloudTrail`.
 const SESSION_NAME: &str = "awsideman";
 
@@ -53,8 +56,8 @@ pub(super) async fn provider(plan: &Plan, sdk: &SdkConfig, resolved: &Resolved) 
             let client = aws_sdk_sso::Client::new(&of_region(Service::Sso));
             let (account, role) = (account.clone(), role.clone());
             let file = login_files::sso_token(&resolved.environment, session.as_ref().unwrap_or(start_url));
-            let provider = SharedCredentialsProvider::new(Sso { tokens, client, account, role });
-            SharedCredentialsProvider::new(Checked { file, provider })
+            let sso = Sso { tokens, token_file: file.clone(), client, account, role };
+            SharedCredentialsProvider::new(Checked { file, provider: SharedCredentialsProvider::new(sso) })
         }
         Base::Login { session } => {
             let login = LoginCredentialsProvider::builder(session.as_str()).configure(&provider_config(sdk));
@@ -120,6 +123,7 @@ fn provider_config(sdk: &SdkConfig) -> ProviderConfig {
 #[derive(Debug)]
 struct Sso {
     tokens: SsoTokenProvider,
+    token_file: Option<PathBuf>,
     client: aws_sdk_sso::Client,
     account: String,
     role: String,
@@ -127,14 +131,19 @@ struct Sso {
 
 impl Sso {
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        let token = self.tokens.provide_token().await.map_err(CredentialsError::provider_error)?;
+        let token = match self.token_file.as_deref().and_then(login::token_with_utc) {
+            Some(token) => token,
+            None => self.tokens.provide_token().await.map_err(CredentialsError::provider_error)?.token().to_owned(),
+        };
         let call = self.client.get_role_credentials().account_id(&self.account).role_name(&self.role);
-        let answer = call.access_token(token.token()).send().await.map_err(CredentialsError::provider_error)?;
+        let answer = call.access_token(token).send().await.map_err(CredentialsError::provider_error)?;
         let lacking = || CredentialsError::unhandled("the SSO portal answered without credentials");
         let found = answer.role_credentials.ok_or_else(lacking)?;
         let mut keys = Credentials::builder().provider_name("SSO").account_id(self.account.as_str());
         keys.set_session_token(found.session_token);
-        keys.set_expiry(u64::try_from(found.expiration).ok().map(|at| UNIX_EPOCH + Duration::from_millis(at)));
+        // A time after the year 9999 stands for no end.
+        let ends = u64::try_from(found.expiration).ok().filter(|at| *at <= LAST_MOMENT);
+        keys.set_expiry(ends.map(|at| UNIX_EPOCH + Duration::from_millis(at)));
         let (key, secret) = found.access_key_id.zip(found.secret_access_key).ok_or_else(lacking)?;
         Ok(keys.access_key_id(key).secret_access_key(secret).build())
     }

@@ -153,7 +153,8 @@ fn tls(host: &str, more: Option<&[u8]>) -> Result<Connector, HttpFault> {
     }
     let context = TlsContext::builder().with_trust_store(trust).build();
     let context = context.map_err(|error| HttpFault::Certificates(error.to_string()))?;
-    let proxy = Proxy::of_process().map_err(HttpFault::Proxy)?.filter(|proxy| proxy.serves(host));
+    let proxy =
+        Proxy::of_process().map_err(|fault| HttpFault::Proxy(fault.to_string()))?.filter(|proxy| proxy.serves(host));
     let builder: ConnectorBuilder<_> = Connector::builder().proxy_config(through(proxy.as_ref()));
     Ok(builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build())
 }

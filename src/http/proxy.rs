@@ -4,6 +4,16 @@
 
 use std::net::IpAddr;
 
+/// A variable that names no proxy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{variable} does not name a proxy: `{shown}`; write it as http://HOST:PORT")]
+pub struct ProxyFault {
+    /// `HTTPS_PROXY`, in the case in which it is set.
+    pub variable: &'static str,
+    /// Its value without user name and password.
+    shown: String,
+}
+
 /// A proxy and the hosts that are reached without it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
@@ -33,7 +43,7 @@ impl std::fmt::Display for Proxy {
 impl Proxy {
     /// The proxy for TLS that the variables name. Those in small letters win, as with curl and the AWS CLI; one that is empty
     /// overrides the other.
-    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Option<Proxy>, String> {
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Option<Proxy>, ProxyFault> {
         let first = |small: &'static str, large: &'static str| {
             [small, large].into_iter().find_map(|name| Some((name, get(name)?)))
         };
@@ -42,7 +52,7 @@ impl Proxy {
         };
         let (url, place) = parsed(&value).ok_or_else(|| {
             let shown = value.rsplit_once('@').map_or(value.as_str(), |(_, shown)| shown);
-            format!("{variable} does not name a proxy: `{shown}`; write it as http://HOST:PORT")
+            ProxyFault { variable, shown: shown.to_owned() }
         })?;
         let direct = first("no_proxy", "NO_PROXY").map(|(_, value)| value).unwrap_or_default();
         let direct = direct.split(',').map(|entry| entry.trim().to_lowercase()).filter(|entry| !entry.is_empty());
@@ -50,7 +60,7 @@ impl Proxy {
     }
 
     /// The proxy of this process.
-    pub fn of_process() -> Result<Option<Proxy>, String> {
+    pub fn of_process() -> Result<Option<Proxy>, ProxyFault> {
         Proxy::from_variables(|name| std::env::var(name).ok())
     }
 
@@ -123,7 +133,7 @@ fn is_in(address: IpAddr, network: &str, bits: &str) -> Option<bool> {
 mod tests {
     use super::*;
 
-    fn proxy(variables: &[(&str, &str)]) -> Result<Option<Proxy>, String> {
+    fn proxy(variables: &[(&str, &str)]) -> Result<Option<Proxy>, ProxyFault> {
         let found = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Proxy::from_variables(found)
     }
@@ -131,7 +141,7 @@ mod tests {
     #[test]
     fn a_variable_that_names_no_proxy_is_an_error_without_the_password() {
         for wrong in ["not a url", "http://", "socks5://127.0.0.1:1", "http://a:70000", "http://u:secret@"] {
-            let error = proxy(&[("HTTPS_PROXY", wrong)]).unwrap_err();
+            let error = proxy(&[("HTTPS_PROXY", wrong)]).unwrap_err().to_string();
             assert!(error.starts_with("HTTPS_PROXY does not name a proxy") && !error.contains("secret"), "{error}");
         }
         let found = proxy(&[("https_proxy", "u:secret@proxy:3128"), ("HTTPS_PROXY", "not a url")]).unwrap().unwrap();

@@ -266,3 +266,64 @@ fn a_web_identity_is_used_although_the_login_of_the_profile_has_expired() {
     let ran = home.run_with("user list", &variables);
     assert!(!ran.stderr.contains("aws sso login"), "{ran:?}");
 }
+
+#[test]
+fn doctor_names_the_setting_that_is_wrong_and_not_the_credentials() {
+    let (home, server) = (Home::new(), Server::answering(500, ""));
+    let wrong: [(&str, &str, &str, &str, &str); 5] = [
+        ("AWS_REGION", "us-east1", "region", "unknown region `us-east1`", "name the region of Identity Center"),
+        (
+            "AWS_ENDPOINT_URL",
+            "localhost:1",
+            "aws settings",
+            "AWS_ENDPOINT_URL is no endpoint",
+            "set AWS_ENDPOINT_URL to a URL",
+        ),
+        (
+            "AWS_ENDPOINT_URL_SSO_ADMIN",
+            "http://u:secret@h",
+            "aws settings",
+            "AWS_ENDPOINT_URL_SSO_ADMIN has a user name or password",
+            "set AWS_ENDPOINT_URL_SSO_ADMIN without them",
+        ),
+        (
+            "HTTPS_PROXY",
+            "not a proxy",
+            "network",
+            "HTTPS_PROXY does not name a proxy",
+            "set HTTPS_PROXY to http://HOST:PORT",
+        ),
+        (
+            "AWS_CA_BUNDLE",
+            "/no/such/file.pem",
+            "network",
+            "AWS_CA_BUNDLE names /no/such/file.pem",
+            "set AWS_CA_BUNDLE to",
+        ),
+    ];
+    for (name, value, check, message, hint) in wrong {
+        let mut variables = vec![(name, value)];
+        if check == "network" {
+            // Without TLS, neither proxy nor certificates are needed.
+            variables.push(("AWS_ENDPOINT_URL", ""));
+        }
+        let ran = ask(&home, &server, "doctor --output json", &variables).code(2);
+        let checks = ran.json()["checks"].as_array().unwrap().clone();
+        let failed: Vec<&Value> = checks.iter().filter(|check| check["level"] == "fail").collect();
+        assert_eq!(failed.len(), 1, "{name}: {failed:?}");
+        let text = |key: &str| failed[0][key].as_str().unwrap_or_default();
+        assert_eq!(text("name"), check, "{failed:?}");
+        assert!(text("message").contains(message) && text("hint").contains(hint), "{failed:?}");
+        assert_eq!(text("message").matches("cannot be used").count(), 1, "{failed:?}");
+        assert!(checks.iter().any(|check| check["name"] == "credentials" && check["level"] == "skipped"), "{checks:?}");
+        ask(&home, &server, "user list", &variables).code(2).stderr_has(message).stderr_has(hint);
+    }
+    assert_eq!(server.requests(), 0);
+}
+
+#[test]
+fn a_key_without_its_secret_is_named_with_the_variable_to_set() {
+    let (home, server) = (Home::new(), Server::answering(500, ""));
+    let ran = ask(&home, &server, "user list", &[("AWS_SECRET_ACCESS_KEY", "")]).code(2);
+    ran.stderr_has("AWS_SECRET_ACCESS_KEY is not").stderr_has("hint: set AWS_SECRET_ACCESS_KEY too");
+}

@@ -91,6 +91,10 @@ fn home() -> Home {
         [profile legacy]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
         sso_account_id = 123456789012\nsso_role_name = Admin\n\
         [profile by-legacy]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = legacy\n\
+        [profile utc]\nsso_session = utc\nsso_account_id = 123456789012\nsso_role_name = Admin\n\
+        [profile utc-ended]\nsso_session = utc-ended\nsso_account_id = 123456789012\nsso_role_name = Admin\n\
+        [sso-session utc]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
+        [sso-session utc-ended]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
         [sso-session valid]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
         [sso-session expired]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
         [sso-session ended]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
@@ -114,6 +118,12 @@ fn home() -> Home {
     );
     let ended =
         r#"{"startUrl": "https://corp.example.com/start", "accessToken": "t", "expiresAt": "2020-01-01T00:00:00Z"}"#;
+    for (name, end) in [("utc", "2099-01-01T00:00:00UTC"), ("utc-ended", "2020-01-01T00:00:00UTC")] {
+        let text = format!(
+            r#"{{"startUrl": "https://corp.example.com/start", "region": "us-east-1", "accessToken": "t", "expiresAt": "{end}"}}"#
+        );
+        token(&sha1(name), &text);
+    }
     token(&sha1("ended"), ended);
     token(&sha1("https://corp.example.com/start"), ended);
     home
@@ -188,6 +198,33 @@ fn each_service_that_gives_credentials_fails_with_the_class_of_its_answer() {
         ("container", 503, HTML, 13, "for the container credentials endpoint (HOST): HTTP 503"),
         ("container", 200, HTML, 13, "for the container credentials endpoint (HOST)"),
         ("container", 404, "", 4, "refused by the container credentials endpoint (HOST): HTTP 404"),
+        ("role", 200, "<AssumeRoleResponse/>", 13, "for STS AssumeRole (HOST): the answer has no AccessKeyId"),
+        ("role", 200, "", 13, "for STS AssumeRole (HOST)"),
+        ("portal", 200, "", 13, "for the SSO portal GetRoleCredentials (HOST)"),
+        ("portal", 200, "[]", 13, "for the SSO portal GetRoleCredentials (HOST)"),
+        (
+            "portal",
+            200,
+            r#"{"roleCredentials": {}}"#,
+            13,
+            "the SSO portal GetRoleCredentials (HOST): the answer has no roleCredentials.accessKeyId",
+        ),
+        ("container", 200, "", 13, "for the container credentials endpoint (HOST)"),
+        ("container", 200, "{}", 13, "for the container credentials endpoint (HOST): the answer has no AccessKeyId"),
+        (
+            "container",
+            200,
+            r#"{"AccessKeyId": 1, "SecretAccessKey": null, "Token": "t", "Expiration": "never"}"#,
+            13,
+            "for the container credentials endpoint (HOST): the answer has no AccessKeyId",
+        ),
+        (
+            "container",
+            200,
+            r#"{"Code": "AssumeRoleUnauthorizedAccess", "Message": "no trust"}"#,
+            4,
+            "refused by the container credentials endpoint (HOST): AssumeRoleUnauthorizedAccess: no trust",
+        ),
         ("instance", 500, "", 13, "for the EC2 instance metadata service (HOST): HTTP 500"),
         ("instance", 404, "", 4, "refused by the EC2 instance metadata service (HOST): HTTP 404"),
     ];
@@ -212,6 +249,21 @@ fn a_renewal_of_the_sso_login_that_fails_is_the_reason_and_not_the_old_token() {
         (503, "", 13, "for SSO OIDC CreateToken (HOST): HTTP 503", 4),
         (200, HTML, 13, "for SSO OIDC CreateToken (HOST)", 4),
         (429, "", 13, "AWS throttled SSO OIDC CreateToken (HOST) 2 times", 4),
+        (
+            200,
+            r#"{"accessToken": "a", "expiresIn": -1}"#,
+            13,
+            "CreateToken (HOST): the answer has no valid expiresIn",
+            4,
+        ),
+        (
+            200,
+            r#"{"accessToken": "a", "expiresIn": "9"}"#,
+            13,
+            "CreateToken (HOST): the answer has no valid expiresIn",
+            4,
+        ),
+        (200, r#"{"expiresIn": 60}"#, 13, "CreateToken (HOST): the answer has no accessToken", 4),
         (400, INVALID_GRANT, 4, "the AWS login of profile `renewed` has expired", 2),
     ];
     std::thread::scope(|scope| {
@@ -229,6 +281,54 @@ fn a_renewal_of_the_sso_login_that_fails_is_the_reason_and_not_the_old_token() {
             });
         }
     });
+}
+
+#[test]
+fn an_answer_of_a_credential_service_is_read_up_to_1_mib() {
+    let home = &home();
+    std::thread::scope(|scope| {
+        for (way, service) in [
+            ("role", "STS AssumeRole"),
+            ("portal", "the SSO portal GetRoleCredentials"),
+            ("container", "the container credentials endpoint"),
+            ("instance", "the EC2 instance metadata service"),
+        ] {
+            scope.spawn(move || {
+                let server = Server::by_request(|_| (200, "x".repeat(10 * 1024 * 1024)));
+                let ran = ask(home, way, &server, &[("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1")]);
+                ran.code(13).stderr_has(&format!("{service} ({}): the answer cannot be read: it is longer than 1 MiB", server.host));
+            });
+        }
+    });
+}
+
+#[test]
+fn an_sso_token_whose_times_end_in_utc_is_a_login() {
+    let home = home();
+    let server = Server::answering(403, FORBIDDEN);
+    ask(&home, "utc", &server, &[]).code(4).stderr_has("refused by the SSO portal GetRoleCredentials");
+    assert_eq!(server.requests(), 1, "the token was used");
+    let ran = ask(&home, "utc-ended", &server, &[]).code(4);
+    ran.stderr_has("the AWS login of profile `utc-ended` has expired").stderr_has("aws sso login --profile utc-ended");
+    assert_eq!(server.requests(), 1);
+}
+
+#[test]
+fn an_end_of_credentials_that_is_no_date_is_shown_as_none() {
+    let home = home();
+    let keys = format!(
+        r#"{{"roleCredentials": {{"accessKeyId": "A", "secretAccessKey": "s", "sessionToken": "t", "expiration": {}}}}}"#,
+        i64::MAX
+    );
+    let server = Server::by_request(move |request| match request.path.split('?').next() {
+        Some("/federation/credentials") => (200, keys.clone()),
+        _ => (403, "{}".into()),
+    });
+    let url = format!("http://{}", server.host);
+    let variables =
+        [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", url.as_str()), ("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1")];
+    let ran = home.run_with("doctor --profile portal", &variables);
+    assert!(ran.stdout.contains("no expiry") && !ran.stdout.contains("9223372036854775807"), "{ran:?}");
 }
 
 #[test]

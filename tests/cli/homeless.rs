@@ -72,3 +72,18 @@ fn without_a_usable_home_changes_are_refused_and_reads_name_the_directory() {
     assert!(left.is_empty(), "{left:?}");
     assert!(!std::path::Path::new("/nowhere").exists());
 }
+
+/// Commands of root use /var/cache and /var/lib then; a check of the configuration agrees.
+#[test]
+fn root_without_a_home_has_a_valid_configuration() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut world = World::small();
+    world.set("HOME", "");
+    for words in [&["config", "validate"], &["config", "path"], &["config", "show"]] {
+        let ran = world.run(words.iter().copied()).ok();
+        assert!(!ran.stderr.contains("home"), "{ran:?}");
+    }
+    world.run(["config", "show"]).ok().stdout_has("/var/cache/awsideman").stdout_has("/var/lib/awsideman");
+}

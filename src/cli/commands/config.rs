@@ -8,7 +8,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::program::ConfigCommand;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
-use crate::cli::session::sources;
+use crate::cli::session::{load_leniently, sources};
 use crate::config::{self, ConfigError, Format, Loaded, Problem, STARTER, Shown};
 use crate::private::{self, Access};
 use crate::sandbox::Shape;
@@ -29,11 +29,11 @@ pub(crate) fn config(command: ConfigCommand, globals: &GlobalArgs, output: &mut 
 
 fn show(origin: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let mut sources = sources(globals);
-    let (mut loaded, problems) = config::load_leniently(&sources);
+    let (mut loaded, problems) = load_leniently(&sources);
     if let Some(seed) = globals.sandbox {
         let shape = Shape { seed: seed.unwrap_or(Shape::default().seed), ..Shape::default() };
         sources = sandbox_sources(&sources, &loaded, &shape);
-        loaded = config::load_leniently(&sources).0;
+        loaded = load_leniently(&sources).0;
     }
     output.set_default_format(loaded.config.output.format);
     warn(&problems, &loaded.warnings, output);
@@ -65,7 +65,7 @@ fn document(shown: &[Shown], loaded: &Loaded) -> Value {
 }
 
 fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let (loaded, mut problems) = config::load_leniently(&sources(globals));
+    let (loaded, mut problems) = load_leniently(&sources(globals));
     output.set_default_format(loaded.config.output.format);
     let mut warnings = loaded.warnings.clone();
     warnings.extend(loaded.config.alerts.command.warning());
@@ -147,7 +147,7 @@ fn write_new(path: &Path, replace: bool) -> Result<(), Failure> {
 
 fn path(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let sources = sources(globals);
-    let (loaded, problems) = config::load_leniently(&sources);
+    let (loaded, problems) = load_leniently(&sources);
     output.set_default_format(loaded.config.output.format);
     warn(&problems, &loaded.warnings, output);
     let places = config::paths(&sources);

@@ -8,17 +8,15 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::args::program::DoctorArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page, Style};
-use crate::cli::session::{Need, Session, sources};
-use crate::config;
+use crate::cli::session::{Need, Session, load_leniently, sources};
 use crate::gateway;
-use crate::host;
 use serde_json::{Value, json};
 
 /// `doctor`
 pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     if arguments.iam_policy {
         // With a configuration that cannot be used, the commercial partition is the best guess.
-        let app = App::new(config::load_leniently(&sources(globals)).0, None).ok();
+        let app = App::new(load_leniently(&sources(globals)).0, None).ok();
         let region = app.and_then(|app| app.selection().region);
         let policy = gateway::iam_policy(arguments.writes, gateway::partition_of(region.as_deref()));
         output.text(&format!("{policy:#}\n"))?;
@@ -27,9 +25,9 @@ pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut 
         }
         return Ok(());
     }
-    let mut problems = config::load_leniently(&sources(globals)).1;
-    // A sandbox needs no home, and root has the directories of the system.
-    problems.retain(|problem| !(problem.is_for_want_of_a_home() && (host::is_root() || globals.sandbox.is_some())));
+    let mut problems = load_leniently(&sources(globals)).1;
+    // A sandbox needs no home.
+    problems.retain(|problem| !(problem.is_for_want_of_a_home() && globals.sandbox.is_some()));
     let session = Session::open(globals, Need::Anything, output)?;
     let checks = session.wait(session.app.examine(problems))?;
     let lines: Vec<Line> = checks.into_iter().map(Line::from).collect();

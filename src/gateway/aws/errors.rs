@@ -291,7 +291,7 @@ pub(super) fn no_credentials(fault: CredentialFault, profile: Option<&str>) -> G
         CredentialFault::Unreachable { service, detail } => {
             GatewayError::Unreachable { operation: service, detail, sent: false }
         }
-        CredentialFault::Setting { detail, hint } => GatewayError::Configuration { detail, hint },
+        CredentialFault::Setting(fault) => fault.into(),
         CredentialFault::Configuration(detail) => GatewayError::Configuration {
             detail,
             hint: "check the profile in the AWS config and credentials files".into(),
