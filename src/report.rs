@@ -66,8 +66,8 @@ impl Calls {
     }
 }
 
-/// One target that could not be read, and why; the rest of a walk goes on without it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One target that could not be read, and why; the rest of a walk continues without it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// What was asked for, in the reader's terms (`assignments of account 123456789012`).
     pub target: String,
@@ -75,4 +75,19 @@ pub struct Failure {
     pub error: String,
     /// What to do about it, when we know.
     pub hint: Option<String>,
+    /// The exit code of a command that ends with this error alone.
+    #[serde(skip)]
+    pub code: u8,
+    /// The call, if AWS denied it.
+    #[serde(skip)]
+    pub denied: Option<Denied>,
+}
+
+/// A call that AWS denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// `sso-admin ListAccountAssignments`
+    pub operation: String,
+    /// AWS's message.
+    pub detail: String,
 }

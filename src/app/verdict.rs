@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_named_and_what_is_not_kept_is_lost() {
-        let answer = |error: &str| Failure { target: "account 1".into(), error: error.into(), hint: None };
+        let answer = |error: &str| Failure { target: "account 1".into(), error: error.into(), ..Failure::default() };
         let skipped = Warmed { skipped: vec![answer("account 1 is suspended")], ..warmed("users", 300, None) };
         let work = warm_work(&[skipped], None, &[]);
         assert_eq!((work.ending, work.exit), (Ending::Done, 0));

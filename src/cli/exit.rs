@@ -3,12 +3,17 @@
 //! Neighbours: `exit/fold.rs` words each room's errors; `output.rs` prints a [`Failure`]; `mod.rs` returns its code.
 //! Promise: a code never changes its meaning, and what a failure says ends with what to do about it.
 
+pub(crate) mod failed;
 mod fold;
 mod work;
 
 use crate::model::cut;
 use serde_json::{Value, json};
 use std::fmt::Write;
+
+/// The remedy for a permission that is missing.
+pub(crate) const DOCTOR: &str =
+    "`awsideman doctor` shows which reads are allowed, `awsideman doctor --iam-policy` what is needed";
 
 /// What the exit code of a run tells a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -190,7 +190,13 @@ impl Session {
             }
             (GatewayError::NotCached { key }, None) => {
                 let why = self.app.why(key).ok().filter(|reasons| !reasons.hit).map(|reasons| reasons.why);
-                let failure = Failure::from(error);
+                let mut failure = Failure::from(error);
+                if self.app.is_memory() {
+                    failure = failure.hint(
+                        "leave out `--cache-only`: the memory backend keeps nothing for the next command; set \
+                         `cache.backend` to \"disk\" to keep answers",
+                    );
+                }
                 match why {
                     Some(why) => Failure { message: format!("{}: {why}", failure.message), ..failure },
                     None => failure,
@@ -342,13 +348,20 @@ pub(super) fn sources(globals: &GlobalArgs) -> Sources {
     sources
 }
 
-/// The configuration, and the directories for which there is no usable home. Root has directories of the system then.
-fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<(Loaded, Vec<Problem>), Failure> {
-    let (loaded, problems) = config::load_leniently(sources);
-    let (mut homeless, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_for_want_of_a_home);
+/// The configuration as far as it is sound, and its problems. Without a usable home, root has directories of the system:
+/// that is no problem.
+pub(super) fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
+    let (loaded, mut problems) = config::load_leniently(sources);
     if host::is_root() {
-        homeless.clear();
+        problems.retain(|problem| !problem.is_for_want_of_a_home());
     }
+    (loaded, problems)
+}
+
+/// The configuration, and the directories for which there is no usable home.
+fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<(Loaded, Vec<Problem>), Failure> {
+    let (loaded, problems) = load_leniently(sources);
+    let (homeless, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_for_want_of_a_home);
     if need == Need::Anything {
         notices.extend(problems.iter().map(|problem| format!("the configuration is not sound: {problem}")));
     } else if !problems.is_empty() {

@@ -251,7 +251,7 @@ pub(super) fn failure(request: &Request, error: GatewayError) -> Result<Failure,
     if error.ends_everything() {
         return Err(error);
     }
-    Ok(Failure { target: request.subject(), error: error.to_string(), hint: None })
+    Ok(error.of_target(request.subject()))
 }
 
 pub(super) fn array(value: Value) -> Vec<Value> {

@@ -3,8 +3,9 @@
 //! Neighbours: `aws/errors.rs` makes them from the SDK's, `pace.rs` retries what may be retried, `read.rs` serves stale
 //! where AWS cannot answer, `cli/exit.rs` words the remedy. Promise: no error is ever turned into absence.
 
-use crate::aws::ErrorClass;
+use crate::aws::{ErrorClass, SettingFault};
 use crate::cache::CacheError;
+use crate::report;
 
 /// A request that AWS, or the way to it, did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -188,7 +189,7 @@ pub enum GatewayError {
         /// How many targets the walk had.
         total: usize,
         /// Those that failed.
-        failures: Vec<crate::report::Failure>,
+        failures: Vec<report::Failure>,
     },
     /// Parts of one answer could not be read; the others are available.
     #[error("{what} could not be read in full: {} missing", failures.iter().map(|part| part.target.as_str()).collect::<Vec<_>>().join(", "))]
@@ -198,7 +199,7 @@ pub enum GatewayError {
         /// The answer without them.
         found: Box<serde_json::Value>,
         /// The parts that are missing, and why.
-        failures: Vec<crate::report::Failure>,
+        failures: Vec<report::Failure>,
     },
     /// `--cache-only`, and the cache does not hold the answer.
     #[error("the cache does not hold {key}")]
@@ -244,6 +245,12 @@ pub enum Again {
     Reads,
     /// AWS surely did nothing.
     Always,
+}
+
+impl From<SettingFault> for GatewayError {
+    fn from(SettingFault { detail, hint }: SettingFault) -> GatewayError {
+        GatewayError::Configuration { detail, hint }
+    }
 }
 
 impl GatewayError {
@@ -300,6 +307,17 @@ impl GatewayError {
     /// Whether AWS cannot answer at all for now: then an expired entry is better than none.
     pub fn allows_stale(&self) -> bool {
         self.is_temporary() || matches!(self, GatewayError::LoginExpired { .. } | GatewayError::NotLoggedIn { .. })
+    }
+
+    /// The same as the failure of one target of a walk.
+    pub fn of_target(&self, target: String) -> report::Failure {
+        let denied = match self {
+            GatewayError::AccessDenied { operation, detail, .. } => {
+                Some(report::Denied { operation: operation.clone(), detail: detail.clone() })
+            }
+            _ => None,
+        };
+        report::Failure { target, error: self.to_string(), hint: None, code: self.exit_code(), denied }
     }
 
     /// The exit code of a command that ends with it; AWS's own errors have theirs from the table of [`ErrorClass`].

@@ -8,7 +8,7 @@ use super::walk::{Pages, all};
 use super::{Gateway, GatewayError, Listing, Request, Single, Source, Spool, Target};
 use crate::cache::{Accept, Fresh, Ticket};
 use crate::model::Space;
-use crate::report::{Failure, Progress};
+use crate::report::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -303,9 +303,7 @@ async fn policies(source: &dyn Source, target: &Target, arn: &str, what: String)
     if read == 0 && failures[0].1.is_temporary() {
         return Err(failures.remove(0).1);
     }
-    let failure =
-        |(name, error): (&str, GatewayError)| Failure { target: name.to_owned(), error: error.to_string(), hint: None };
-    let failures = failures.into_iter().map(failure).collect();
+    let failures = failures.into_iter().map(|(name, error)| error.of_target(name.to_owned())).collect();
     Err(GatewayError::Incomplete { what, found: Box::new(found), failures })
 }
 

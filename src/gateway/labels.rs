@@ -257,7 +257,7 @@ impl Labels {
         }
         let what = if count == 1 { what.trim_end_matches('s') } else { what };
         let target = format!("the names of {count} {what}");
-        Ok(Labels { failure: Some(Failure { target, error: error.to_string(), hint: None }), ..self })
+        Ok(Labels { failure: Some(error.of_target(target)), ..self })
     }
 }
 

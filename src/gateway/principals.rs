@@ -114,11 +114,8 @@ impl Gateway {
             let (count, s) = (ids.len(), if ids.len() == 1 { "" } else { "s" });
             match self.describe_unknown(kind, ids, &take, &mut known, policy, progress).await {
                 Err(error) if !error.ends_everything() || matches!(error, GatewayError::Budget { .. }) => {
-                    known.failures.push(Failure {
-                        target: format!("the names of {count} {}{s}", kind.as_str().to_ascii_lowercase()),
-                        error: error.to_string(),
-                        hint: None,
-                    });
+                    let target = format!("the names of {count} {}{s}", kind.as_str().to_ascii_lowercase());
+                    known.failures.push(error.of_target(target));
                 }
                 described => described?,
             }

@@ -5,6 +5,7 @@
 
 use super::{Listing, PrincipalKind, Single};
 use crate::cache::{Key, decode};
+use crate::config::WarmTarget;
 use crate::model::Resource;
 
 /// A question whose answer is one JSON document.
@@ -162,6 +163,24 @@ impl Request {
             Request::PrincipalAssignments { kind, .. } => {
                 Listing::AssignmentsForPrincipal { kind: *kind, id: none() }.operation()
             }
+        }
+    }
+
+    /// The warm that stores its answer whatever way it takes; assignments are warmed by pairs or by principals.
+    pub fn warmed_by(&self) -> Option<WarmTarget> {
+        match self {
+            Request::Users | Request::User(_) | Request::UserByName(_) => Some(WarmTarget::Users),
+            Request::Groups | Request::Group(_) | Request::GroupByName(_) => Some(WarmTarget::Groups),
+            Request::GroupMembers(_) => Some(WarmTarget::Memberships),
+            Request::PermissionSets | Request::PermissionSet(_) => Some(WarmTarget::PermissionSets),
+            Request::Accounts | Request::Account(_) => Some(WarmTarget::Accounts),
+            Request::UserGroups(_)
+            | Request::PermissionSetPolicies(_)
+            | Request::PermissionSetAccounts(_)
+            | Request::AccountPermissionSets(_)
+            | Request::Ous
+            | Request::Assignments { .. }
+            | Request::PrincipalAssignments { .. } => None,
         }
     }
 

@@ -149,8 +149,7 @@ impl Gateway {
                     break;
                 }
                 Err(error) => {
-                    let (target, error) = (request.key().to_string(), error.to_string());
-                    verified.failed.push(Failure { target, error, hint: None });
+                    verified.failed.push(error.of_target(request.key().to_string()));
                 }
             }
         }

@@ -30,6 +30,63 @@ fn cache_only_says_the_true_reason_and_the_age() {
     world.run(only).code(10).stderr_has("disabled by").stderr_has("until").stderr_has("INC-7");
 }
 
+/// What the hint of a miss names must turn it into a hit.
+#[test]
+fn the_hint_of_a_cache_only_miss_names_what_stores_the_answer() {
+    let world = World::small();
+    let users = world.run(["user", "list", "--json"]).ok().json();
+    let user = users[0]["UserName"].as_str().unwrap().to_owned();
+    let sets = world.run(["permission-set", "list", "--json"]).ok().json();
+    let set = sets[0]["Name"].as_str().unwrap().to_owned();
+    let accounts = world.run(["account", "list", "--json"]).ok().json();
+    let account = accounts[0]["Id"].as_str().unwrap().to_owned();
+    let fresh = || world.run(["cache", "clear"]).ok();
+    for (words, warm) in [
+        (vec!["user", "list"], Some("users")),
+        (vec!["group", "list"], Some("groups")),
+        (vec!["account", "list"], Some("accounts")),
+        (vec!["assignment", "list"], Some("permission-sets accounts assignments")),
+        (vec!["user", "groups", &user], None),
+        (vec!["permission-set", "get", &set], None),
+        (vec!["ou", "list"], None),
+        (vec!["assignment", "list", "--account", &account], None),
+        (vec!["assignment", "list", "--principal", &user], None),
+    ] {
+        fresh();
+        // The names are known, and the answer is not.
+        world.run(["cache", "warm", "users", "permission-sets", "accounts"]).ok();
+        let only: Vec<&str> = words.iter().copied().chain(["--cache-only"]).collect();
+        if let Some(targets) = warm {
+            fresh();
+            world.run(["instance", "list"]).ok();
+            let ran = world.run(only.iter().copied()).code(10);
+            ran.stderr_has(&format!("`awsideman cache warm {targets}`")).stderr_has("leave out `--cache-only`");
+            world.run(["cache", "warm"].into_iter().chain(targets.split(' '))).ok();
+        } else {
+            let ran = world.run(only.iter().copied()).code(10).stderr_has("leave out `--cache-only`");
+            assert!(!ran.stderr.contains("cache warm"), "{words:?}: {ran:?}");
+            world.run(words.iter().copied()).ok();
+        }
+        world.run(only.iter().copied()).ok();
+    }
+}
+
+#[test]
+fn a_cache_only_miss_in_memory_or_under_another_instance_says_so() {
+    let mut world = World::small();
+    world.run(["user", "list"]).ok();
+    let other = super::run::organisation(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
+    let url = world.sandbox_url();
+    world.set("AWS_ENDPOINT_URL", &other.url());
+    world.run(["user", "list", "--cache-only"]).code(10).stderr_has("it is stored for");
+    world.run(["group", "list"]).ok();
+    let ran = world.run(["user", "list", "--cache-only"]).code(10);
+    ran.stderr_has("it is stored for another instance").stderr_has("this profile's is");
+    world.set("AWS_ENDPOINT_URL", &url).set("AWSIDEMAN_CACHE_BACKEND", "memory");
+    let ran = world.run(["user", "list", "--cache-only"]).code(10).stderr_has("the memory backend keeps nothing");
+    assert!(!ran.stderr.contains("cache warm"), "{ran:?}");
+}
+
 fn is_plain(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
 }

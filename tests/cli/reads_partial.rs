@@ -147,3 +147,30 @@ fn a_plan_has_no_figure_that_was_not_counted() {
         assert!(ran.stdout.contains("at least"), "{ran:?}");
     }
 }
+
+#[test]
+fn a_whole_listing_that_aws_denies_is_exit_4_with_the_policy_and_one_line_per_cause() {
+    let mut world = large();
+    world.set("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1");
+    let deny = |operations: &[&str]| {
+        let rules = operations.iter().map(|name| Rule { count: Some(10_000), ..Rule::of(name) }).collect();
+        world.faults(|faults| faults.access_denied = rules);
+    };
+    deny(&["ListAccountAssignments", "ListAccountAssignmentsForPrincipal"]);
+    let ran = world.run(["assignment", "list", "--yes"]).code(4);
+    let ran = ran.stderr_has("AWS denied sso-admin ListAccountAssignments for ").stderr_has("more)");
+    assert!(ran.stdout.is_empty(), "an empty list would look like an answer: {ran:?}");
+    let lines = ran.stderr.lines().filter(|line| line.contains("denied")).count();
+    assert_eq!(lines, 1, "{ran:?}");
+    ran.stderr_has("`awsideman doctor --iam-policy`");
+
+    let ran = world.run(["cache", "warm"]).code(3).stderr_has("AWS denied sso-admin ListAccountAssignments for ");
+    let ran = ran.stderr_has("`awsideman doctor --iam-policy`");
+    let lines = ran.stderr.lines().filter(|line| line.contains("denied")).count();
+    assert_eq!(lines, 1, "{ran:?}");
+    // A part that was read is an answer with a part missing.
+    deny(&[]);
+    world.faults(|faults| faults.access_denied = vec![Rule::nth(3, "ListAccountAssignments")]);
+    let ran = world.run(["assignment", "list", "--yes"]).code(3).stderr_has("`awsideman doctor --iam-policy`");
+    assert!(!ran.stdout.is_empty(), "{ran:?}");
+}

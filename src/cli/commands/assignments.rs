@@ -10,7 +10,7 @@ use super::reading::{Reader, partial};
 use super::warm::{calls_to_aws, for_people};
 use crate::cli::args::directory::{AssignmentCommand, AssignmentListArgs};
 use crate::cli::args::{GlobalArgs, ReadArgs};
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{Code, Failure, failed};
 use crate::cli::output::{Output, View};
 use crate::gateway::{
     Described, Filter, Found, Gateway, GatewayError, Labels, Policy, Principal, PrincipalKind, Request, Row, Through,
@@ -47,7 +47,7 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
     let mut view = View::new("assignments", ASSIGNMENTS).of_list(&args.list)?;
     let limit = Limit::of(args, globals, output);
     let reader = Reader::open_within(limit, globals, &args.list.read, output)?;
-    let ended = |error| ended(error, args.max_calls);
+    let ended = |error| ended(error, args, &reader);
     let filter = reader.wait(async { Ok(filter(args, &reader).await) })?.map_err(ended)?;
     if reader.policy.live && filter.principal.is_none() && (filter.account.is_none() || filter.permission_set.is_none())
     {
@@ -74,6 +74,10 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
     let complete = failure.is_none() && unnamed.is_empty();
     if !complete {
         view = view.called("assignments in the part that was read");
+    }
+    // Nothing was read: an empty list would look like an answer.
+    if let Some(failure) = failure.as_ref().filter(|failure| failure.code != Code::Partial) {
+        return Err(failure.clone());
     }
     reader.print_each(found.assignments.iter().map(|row| names.add(&row)), &view, complete)?;
     failure.map_or_else(|| partial(&unnamed), Err)
@@ -109,10 +113,18 @@ async fn read(filter: &Filter, reader: &Reader<'_>) -> Result<Listed, GatewayErr
 }
 
 /// The failure of a list that ended before its first row.
-fn ended(error: GatewayError, max_calls: Option<u64>) -> Failure {
+fn ended(error: GatewayError, args: &AssignmentListArgs, reader: &Reader<'_>) -> Failure {
+    let is_whole = args.account.is_none() && args.permission_set.is_none() && args.principal.is_none();
     match error {
-        GatewayError::Budget { budget } => stopped(budget, max_calls, "no assignment was read yet"),
-        error => error.into(),
+        GatewayError::Budget { budget } => stopped(budget, args.max_calls, "no assignment was read yet"),
+        // The whole list takes more than the entry that is missing first.
+        error @ GatewayError::NotCached { .. } if is_whole && !reader.session.app.is_memory() => {
+            reader.failure(error).hint(
+                "leave out `--cache-only`: the answer of AWS is stored; `awsideman cache warm permission-sets accounts \
+                 assignments` stores it ahead of time",
+            )
+        }
+        error => reader.failure(error),
     }
 }
 
@@ -125,14 +137,13 @@ fn stopped(budget: u64, max_calls: Option<u64>, unread: &str) -> Failure {
 
 /// The failure of a list that lacks targets.
 fn incomplete(found: &Found, max_calls: Option<u64>) -> Option<Failure> {
-    let lines = found.failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error));
     if let Some(GatewayError::Budget { budget }) = &found.ended {
         let unread = if found.unread == 0 {
             "the list is incomplete".to_owned()
         } else {
             format!("{} of {} targets were not read", found.unread, found.targets)
         };
-        return Some(stopped(*budget, max_calls, &unread).details(lines));
+        return Some(stopped(*budget, max_calls, &unread).details(failed::lines(&found.failures)));
     }
     if found.failures.is_empty() {
         return None;

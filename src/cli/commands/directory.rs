@@ -129,7 +129,7 @@ pub(crate) fn permission_set(
                 let mut found = match gateway.value(&Request::PermissionSet(arn.clone()), policy, progress).await {
                     Err(error @ GatewayError::AccessDenied { .. }) => {
                         let target = "the description".to_owned();
-                        failures.push(report::Failure { target, error: error.to_string(), hint: None });
+                        failures.push(error.of_target(target));
                         json!({ "PermissionSetArn": arn })
                     }
                     found => found?,

@@ -9,7 +9,7 @@ use super::warm::calls_to_aws;
 use crate::app::{Asker, Reading};
 use crate::cache::Provenance;
 use crate::cli::args::{GlobalArgs, ReadArgs};
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{Code, Failure, failed};
 use crate::cli::output::{Answer, Output, View};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
@@ -103,17 +103,20 @@ impl<'o> Reader<'o> {
 
     /// The result of the gateway; an unknown name comes back with similar names.
     pub(super) fn known<T>(&self, found: Result<T, GatewayError>) -> Result<T, Failure> {
-        found.map_err(|error| {
-            let near = if let GatewayError::NotFound { what } = &error { self.near(what) } else { Vec::new() };
-            let failure = self.session.failed_within(error, self.policy.max_age);
-            if near.is_empty() {
-                return failure;
-            }
-            let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
-            let hint = failure.hint.as_deref().unwrap_or_default();
-            let hint = format!("did you mean {}?\n{hint}", near.join(" or "));
-            failure.hint(hint.trim_end())
-        })
+        found.map_err(|error| self.failure(error))
+    }
+
+    /// The failure of a read; an unknown name comes back with similar names.
+    pub(super) fn failure(&self, error: GatewayError) -> Failure {
+        let near = if let GatewayError::NotFound { what } = &error { self.near(what) } else { Vec::new() };
+        let failure = self.session.failed_within(error, self.policy.max_age);
+        if near.is_empty() {
+            return failure;
+        }
+        let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+        let hint = failure.hint.as_deref().unwrap_or_default();
+        let hint = format!("did you mean {}?\n{hint}", near.join(" or "));
+        failure.hint(hint.trim_end())
     }
 
     /// Names similar to the one in backquotes of an error, after its kind.
@@ -204,7 +207,7 @@ fn after_calls(failure: Failure, reading: &Reading) -> Failure {
 /// The end of a read whose answer was printed without some of its parts.
 pub(super) fn partial(failures: &[report::Failure]) -> Result<(), Failure> {
     let [first, more @ ..] = failures else { return Ok(()) };
-    let lines = failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error));
+    let lines = failed::lines(failures);
     let message = match more.len() {
         0 => format!("{} could not be read", first.target),
         more => format!("{} parts of the answer could not be read", more + 1),

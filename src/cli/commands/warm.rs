@@ -6,13 +6,14 @@
 use crate::app::{self, Shortage, WarmDone, Warming};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::WarmArgs;
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{Code, Failure, failed};
 use crate::cli::output::{Output, Page, text};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::config::WarmTarget;
 use crate::gateway::{ChangedNames, Changes, GatewayError, Plan, Renew, Walk, Warmed};
 use crate::model::{format_duration, format_size};
+use crate::report;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,13 +111,9 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
         .interrupts
         .wait_to_end(session.app.warm(wish, session.progress.as_ref(), session.interrupts.stop()))??;
     session.close(Vec::new());
-    let failures: Vec<String> = warmed
-        .iter()
-        .flat_map(|target| {
-            let stopped = target.stopped.iter().map(|why| format!("{}: {why}", target.target));
-            target.failures.iter().map(|failure| format!("{}: {}", failure.target, failure.error)).chain(stopped)
-        })
-        .collect();
+    let all: Vec<report::Failure> = warmed.iter().flat_map(|target| target.failures.clone()).collect();
+    let stopped = warmed.iter().filter_map(|target| Some(format!("{}: {}", target.target, target.stopped.as_ref()?)));
+    let failures: Vec<String> = failed::lines(&all).into_iter().chain(stopped).collect();
     let unkept = || warmed.iter().flat_map(|target| &target.not_kept);
     let complete = failures.is_empty() && unkept().next().is_none();
     let mut page = warm_page(&warmed);
@@ -146,7 +143,7 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
     if complete {
         return Ok(());
     }
-    let partial = partial(&warmed, failures);
+    let partial = partial(&warmed, failures, failed::hint(&all));
     // Nothing at all was read: that is no part of the answer, and the cause has a code and a remedy of its own.
     if warmed.iter().all(|target| target.cause.is_some() && target.fetched == 0 && target.fresh == 0) {
         let mut causes: Vec<_> = warmed.into_iter().filter_map(|target| target.cause).collect();
@@ -173,7 +170,7 @@ fn interrupted(warmed: &[Warmed], session: &Session) -> Failure {
 }
 
 /// The parts missing from the cache, and when to run the warm again.
-fn partial(warmed: &[Warmed], mut details: Vec<String>) -> Failure {
+fn partial(warmed: &[Warmed], mut details: Vec<String>, remedy: Option<String>) -> Failure {
     let repeat_at = warmed.iter().flat_map(|target| &target.not_kept).filter_map(|one| one.repeat_at).max();
     let message = match app::not_kept(warmed) {
         Some(unkept) if details.is_empty() => unkept,
@@ -183,6 +180,7 @@ fn partial(warmed: &[Warmed], mut details: Vec<String>) -> Failure {
         }
     };
     let hint = match repeat_at {
+        None if remedy.is_some() => remedy.unwrap_or_default(),
         Some(at) => format!("run it again after {}; what was fetched is kept", times::local(at)),
         None if warmed.iter().all(|target| target.fetched == 0) => {
             "nothing was stored: `awsideman cache health` and `awsideman doctor` name the cause".to_owned()

@@ -3,9 +3,9 @@
 //! Neighbours: the rooms keep their own error enums and know no codes; a new room adds one `From` here. Promise: each
 //! variant is matched by name, so that a new one asks for its remedy at compile time.
 
-use super::{Code, Failure};
+use super::{Code, DOCTOR, Failure, failed};
 use crate::cache::CacheError;
-use crate::gateway::GatewayError;
+use crate::gateway::{GatewayError, Request};
 use crate::host::{file_size_limit, limit_hint, room_hint};
 use crate::lock::{Held, RunState};
 use crate::model::{format_size, shell_word};
@@ -16,7 +16,6 @@ use crate::store::StoreError;
 use std::io;
 use std::path::Path;
 
-const DOCTOR: &str = "`awsideman doctor` shows which reads are allowed, `awsideman doctor --iam-policy` what is needed";
 const RECOVER: &str = "run `awsideman cache recover`: it begins a new cache and keeps this one as evidence";
 
 impl From<GatewayError> for Failure {
@@ -91,22 +90,15 @@ impl From<GatewayError> for Failure {
             GatewayError::ChangePending { request_id, .. } => Failure::new(code, message)
                 .details([format!("request id {request_id}")])
                 .hint(format!("`awsideman assignment status {request_id}` tells how it ends")),
-            GatewayError::Partial { failures, .. } => {
-                let remedies: std::collections::BTreeSet<String> =
-                    failures.iter().filter_map(|failure| failure.hint.clone()).collect();
-                let lines = failures.into_iter().map(|failure| format!("{}: {}", failure.target, failure.error));
-                let failure = Failure::new(code, message).details(lines);
-                if remedies.is_empty() {
-                    failure.hint("run the command again: what was read is kept, only the rest is asked for")
-                } else {
-                    failure.hint(Vec::from_iter(remedies).join("\n"))
-                }
+            GatewayError::Partial { total, failures } => {
+                let again = "run the command again: what was read is kept, only the rest is asked for";
+                let hint = failed::hint(&failures).unwrap_or_else(|| again.to_owned());
+                Failure::new(failed::code(&failures, total), message).details(failed::lines(&failures)).hint(hint)
             }
-            GatewayError::Incomplete { failures, .. } => Failure::new(code, message)
-                .details(failures.into_iter().map(|failure| format!("{}: {}", failure.target, failure.error)))
-                .hint(DOCTOR),
-            GatewayError::NotCached { .. } => Failure::new(code, message)
-                .hint("leave out `--cache-only` to ask AWS, or fill the cache with `awsideman cache warm`"),
+            GatewayError::Incomplete { failures, .. } => {
+                Failure::new(code, message).details(failed::lines(&failures)).hint(DOCTOR)
+            }
+            GatewayError::NotCached { key } => Failure::new(code, message).hint(not_cached_hint(&key)),
             GatewayError::Budget { .. } => Failure::new(code, message).hint(
                 "what was read is kept, except a list that was not read to its end: run it again to continue, or allow \
                      more with `--budget CALLS` (`awsideman cache warm --plan` counts them)",
@@ -263,6 +255,15 @@ impl From<PrivateError> for Failure {
             PrivateError::NotOurs { path, .. } => Failure::new(Code::Failed, message)
                 .hint(format!("move {} away, or set the directory itself in the configuration", path.display())),
         }
+    }
+}
+
+/// What stores the answer under a key.
+fn not_cached_hint(key: &str) -> String {
+    let ask = "leave out `--cache-only`: the answer of AWS is stored";
+    match Request::of_key(key).and_then(|request| request.warmed_by()) {
+        Some(target) => format!("{ask}; `awsideman cache warm {}` stores it ahead of time", target.as_str()),
+        None => ask.to_owned(),
     }
 }
 

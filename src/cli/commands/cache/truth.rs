@@ -8,7 +8,7 @@ use crate::app::{Comparison, Invalidated};
 use crate::cache::{Operation, pattern};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{InvalidateArgs, VerifyArgs};
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{self, Code, Failure};
 use crate::cli::output::{Output, Page, text};
 use crate::cli::session::{Need, Session};
 use crate::config::{Format, nearest};
@@ -128,12 +128,12 @@ fn absent(failure: Failure) -> Failure {
 /// A wrong entry outweighs what could not be asked: it is what was looked for.
 fn ending(verified: Verified, session: &Session) -> Result<(), Failure> {
     let Verified { wrong, failed, ended, checked, .. } = verified;
-    let failures: Vec<String> = failed.iter().map(|failure| format!("{}: {}", failure.target, failure.error)).collect();
+    let (count, failures) = (failed.len(), exit::failed::lines(&failed));
     let unasked = match (ended, failures.is_empty()) {
         (Some(error), _) => Some(session.failed(error).details(failures)),
         (None, false) => {
-            let total = checked + failures.len() as u64;
-            let message = format!("{} of {total} entries could not be compared", failures.len());
+            let total = checked + count as u64;
+            let message = format!("{count} of {total} entries could not be compared");
             Some(Failure::new(Code::Partial, message).details(failures))
         }
         (None, true) => None,

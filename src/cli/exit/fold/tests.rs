@@ -57,7 +57,7 @@ fn each_aws_error_has_its_code_and_remedy() {
     check(throttled(None), Code::Unavailable, "later");
     let unreachable = GatewayError::Unreachable { operation: text("o"), detail: text("dns"), sent: false };
     check(unreachable, Code::Unavailable, "--cache-only");
-    check(GatewayError::NotCached { key: text("k") }, Code::CacheNeeded, "cache warm");
+    check(GatewayError::NotCached { key: text("k") }, Code::CacheNeeded, "leave out `--cache-only`");
     check(GatewayError::Budget { budget: 5 }, Code::Partial, "--budget");
     check(GatewayError::Configuration { detail: text("d"), hint: text("do this") }, Code::Usage, "do this");
 }
@@ -68,6 +68,7 @@ fn a_partial_walk_names_each_target_that_failed() {
         target: "assignments of account 1".into(),
         error: "AWS denied it".into(),
         hint: Some("awsideman doctor".into()),
+        ..report::Failure::default()
     }];
     let failure = check(GatewayError::Partial { total: 9, failures }, Code::Partial, "awsideman doctor");
     assert_eq!(failure.details, ["assignments of account 1: AWS denied it"]);
@@ -103,4 +104,29 @@ fn a_closed_pipe_is_quiet_from_every_room() {
     let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
     assert!(Failure::from(GatewayError::Output(closed())).is_quiet());
     assert!(Failure::from(CacheError::Backend(StoreError::Output(closed()))).is_quiet());
+}
+
+#[test]
+fn a_miss_names_a_warm_only_where_one_stores_the_answer() {
+    for (key, target) in [
+        ("user:list:all", Some("users")),
+        ("user:by_name:ada", Some("users")),
+        ("group:describe:1", Some("groups")),
+        ("group:members:1", Some("memberships")),
+        ("permission_set:describe:arn", Some("permission-sets")),
+        ("account:list:all", Some("accounts")),
+        ("user:groups:1", None),
+        ("permission_set:policies:arn", None),
+        ("ou:list:all", None),
+        ("account:permission_sets:1", None),
+        ("assignment:by_principal:USER:1", None),
+        ("which instance this profile belongs to", None),
+    ] {
+        let hint = Failure::from(GatewayError::NotCached { key: key.into() }).hint.unwrap();
+        assert!(hint.starts_with("leave out `--cache-only`"), "{key}: {hint}");
+        match target {
+            Some(target) => assert!(hint.contains(&format!("`awsideman cache warm {target}`")), "{key}: {hint}"),
+            None => assert!(!hint.contains("warm"), "{key}: {hint}"),
+        }
+    }
 }
