@@ -6,6 +6,9 @@ use crate::private::PrivateError;
 use crate::sqlite::StatementError;
 use std::path::PathBuf;
 
+/// The host has no `sendmail`.
+pub(super) const NO_SENDMAIL: &str = "there is no such program on this host";
+
 /// What can go wrong with alerts and their mails.
 #[derive(Debug, thiserror::Error)]
 pub enum AlertError {
@@ -225,6 +228,16 @@ impl AlertError {
             *reason = rewrite(reason);
         }
         self
+    }
+
+    /// Whether the settings cannot work, whatever the other side does: nothing was sent, and a repetition sends nothing.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            AlertError::Setting { .. } => true,
+            AlertError::Sendmail(why) => why == NO_SENDMAIL,
+            AlertError::Command(why) => why.contains("of PATH ("),
+            _ => false,
+        }
     }
 
     /// Whether only this mail is affected, so that the next one may still leave.

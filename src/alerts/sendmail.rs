@@ -4,6 +4,7 @@
 //! look, gets its addresses as arguments behind `--`, and is stopped when it takes too long.
 
 use super::AlertError;
+use super::error::NO_SENDMAIL;
 use super::hidden::Hidden;
 use crate::program::{Environment, Order};
 use std::ffi::OsString;
@@ -20,7 +21,7 @@ pub(super) fn find() -> Result<PathBuf, AlertError> {
     let mut candidates = named.chain(USUAL.map(PathBuf::from));
     candidates
         .find(|candidate| candidate.is_absolute() && candidate.is_file())
-        .ok_or_else(|| AlertError::Sendmail("there is no such program on this host".into()))
+        .ok_or_else(|| AlertError::Sendmail(NO_SENDMAIL.into()))
 }
 
 /// Hands `mail` to `program` for these recipients.

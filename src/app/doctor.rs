@@ -277,9 +277,9 @@ impl App {
                 "clock" if finding.level == health::Level::Ok => {}
                 "store" => checks.push(self.store_check(&finding)),
                 "state" => checks.push(self.state_check(&finding)),
-                // A disabled cache gets a line long before health warns.
+                // The hint is shown before health warns.
                 "disabled" if found.disabled.is_some() && found.switch_problem.is_none() => {
-                    checks.push(self.disabled_check(now));
+                    checks.push(self.disabled_check(level_of(finding.level), now));
                 }
                 _ => {
                     let check = Check::new(name, level_of(finding.level), finding.message);
@@ -354,7 +354,7 @@ impl App {
         checks
     }
 
-    fn disabled_check(&self, now: UnixMillis) -> Check {
+    fn disabled_check(&self, level: Level, now: UnixMillis) -> Check {
         let Some(disabled) = self.disabled() else { return Check::new("disabled", Level::Ok, "the cache is enabled") };
         let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         let until = match disabled.until {
@@ -366,7 +366,7 @@ impl App {
         } else {
             "`awsideman cache enable` ends that"
         };
-        Check::new("disabled", Level::Warn, format!("the cache is disabled{until}{reason}")).hint(hint)
+        Check::new("disabled", level, format!("the cache is disabled{until}{reason}")).hint(hint)
     }
 }
 

@@ -61,7 +61,7 @@ pub struct EncryptionStatus {
 }
 
 /// What sealing anew did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Resealed {
     /// Entries that are as they should be now and were not.
     pub resealed: u64,

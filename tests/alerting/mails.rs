@@ -119,7 +119,7 @@ fn nothing_that_has_a_name_can_begin_a_header_or_a_line_of_a_mail() {
         to = [\"Evil\\r\\nBcc: all@example.com <b@example.com>\"]\n",
     );
     let refused = desk.run("alerts test");
-    assert!(refused.code == Some(2) || refused.code == Some(1), "{refused:?}");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.err.contains("is not a mail address"), "{refused:?}");
 }
 

@@ -90,5 +90,9 @@ fn an_assignment_is_followed_to_its_end_in_one_account_and_in_many() {
     world.run(["assignment", "revoke", "Audit", &user, &account]).code(2);
     world.run(["assignment", "revoke", "Audit", &user, &account, "--yes"]).ok().stdout_has("done      revoke");
     world.run(["assignment", "get", "Audit", &user, &account]).code(5);
-    world.run(["assignment", "status", "12345678-90ab-cdef-1234-567890abcdef"]).code(5);
+    for unknown in ["12345678-90ab-cdef-1234-567890abcdef", "nosuch"] {
+        let ran = world.run(["assignment", "status", unknown]).code(5);
+        let ran = ran.stderr_has(&format!("AWS knows no request `{unknown}`")).stderr_has("awsideman journal list");
+        assert!(!ran.stderr.contains("iam-policy"), "{ran:?}");
+    }
 }

@@ -316,3 +316,17 @@ fn an_archive_is_in_clear_and_that_is_said() {
     keys(&world, &[SECOND]);
     world.run(["cache", "import", &path]).ok();
 }
+
+#[test]
+fn to_disable_encryption_where_nothing_is_encrypted_is_done() {
+    let world = World::small();
+    world.run(["cache", "encryption", "disable"]).ok().stdout_has("Nothing is encrypted");
+    world.run(["user", "list"]).ok();
+    let done = world.run(["cache", "encryption", "disable", "--json"]).ok().json();
+    assert_eq!((&done["done"]["resealed"], &done["status"]["enabled"]), (&0.into(), &false.into()), "{done}");
+    // Entries under a key that is not configured are not opened by that.
+    let mut world = sealed(World::small(), &[FIRST]);
+    world.run(["user", "list"]).ok();
+    world.set("AWSIDEMAN_CACHE_ENCRYPTION_ENABLED", "").set("AWSIDEMAN_CACHE_ENCRYPTION_KEY_FILE", "");
+    world.run(["cache", "encryption", "disable"]).code(10);
+}

@@ -316,3 +316,19 @@ fn the_first_long_list_of_a_fresh_cache_raises_nothing_and_a_second_one_that_mis
     world.run(["assignment", "list"]).ok();
     world.run(["cache", "health"]).code(6).stdout_has("Low cache hit rate");
 }
+
+#[test]
+fn a_disabled_cache_has_one_level_in_health_and_doctor() {
+    let mut world = world();
+    world.run(["user", "list"]).ok();
+    world.run(["cache", "disable", "--for", "3d", "--reason", "INC-7"]).ok();
+    for (later, level) in [("0s", "ok"), ("25h", "warn")] {
+        world.later(later);
+        for (words, name) in [(vec!["cache", "health", "--json"], "key"), (vec!["doctor", "--json"], "name")] {
+            let document = world.run(words.iter().copied()).json();
+            let checks = document["checks"].as_array().unwrap();
+            let found = checks.iter().find(|check| check[name] == "disabled").unwrap();
+            assert!(found["level"] == level && found["message"].as_str().unwrap().contains("INC-7"), "{found}");
+        }
+    }
+}

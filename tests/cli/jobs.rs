@@ -227,6 +227,26 @@ fn a_test_mail_names_its_place_and_without_mail_the_key() {
     let down = home.run_with("alerts test", &nobody);
     assert_eq!(down.exit, 1, "{down:?}");
     assert!(down.stderr.contains("127.0.0.1:1") && down.stderr.contains("hint: check alerts.email.host"), "{down:?}");
+    let config = home.folder(".config/awsideman").join("config.toml");
+    let mail = "[alerts.email]\nenabled = true\nhost = \"127.0.0.1\"\nport = 1\nfrom = \"a@example.com\"\nto = [\"b@example.com\"]\n";
+    let program = "[alerts.command]\nenabled = true\nargv = [\"no-such-program\"]\n";
+    let hook = "[alerts.webhook]\nenabled = true\nurl_file = \"/no/such/file\"\n";
+    let fails = "[alerts.command]\nenabled = true\nargv = [\"/bin/false\"]\n";
+    // A configuration that cannot work is 2, a delivery that failed 1, alone and together.
+    for (text, exit) in [
+        (mail.to_owned(), 1),
+        (fails.to_owned(), 1),
+        (format!("{mail}{fails}"), 1),
+        (program.to_owned(), 2),
+        (hook.to_owned(), 2),
+        (format!("{mail}{program}"), 2),
+        (format!("{program}{hook}"), 2),
+    ] {
+        std::fs::write(&config, &text).unwrap();
+        let ran = home.run("alerts test");
+        assert_eq!(ran.exit, exit, "{text}: {ran:?}");
+    }
+    std::fs::remove_file(&config).unwrap();
     // A run whose mail stays behind says so and shows it in its code.
     let run = home.run_with("jobs run health", &nobody);
     assert_eq!(run.exit, 0, "healthy: no mail is due: {run:?}");

@@ -240,8 +240,11 @@ fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) ->
         return Err(error.into());
     }
     output.report(&document(&tried, &session.notices), &page(&tried, app.config().alerts.email.transport))?;
-    if tried.iter().any(|(_, result)| result.is_err()) {
-        return Err(Failure::quiet(Code::Failed));
+    // A configuration that cannot work is 2, a delivery that failed 1.
+    let wrong = tried.iter().filter_map(|(_, result)| result.as_ref().err()).map(AlertError::is_configuration);
+    let codes: Vec<Code> = wrong.map(|is_wrong| if is_wrong { Code::Usage } else { Code::Failed }).collect();
+    if !codes.is_empty() {
+        return Err(Failure::quiet(Code::of_several(codes)));
     }
     // Some recipients were refused: the mail left, and somebody will not read the next alert either.
     let complains = |(_, result): &(Channel, Result<Receipt, AlertError>)| {

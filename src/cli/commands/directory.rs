@@ -13,7 +13,6 @@ use crate::cli::args::{GlobalArgs, ListArgs};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Column, Output, View};
 use crate::gateway::{Described, GatewayError, PrincipalKind, Request};
-use crate::report;
 use serde_json::{Value, json};
 
 /// `user ...`

@@ -76,7 +76,8 @@ impl From<JobError> for Failure {
 impl From<AlertError> for Failure {
     fn from(error: AlertError) -> Failure {
         let hint = error.hint();
-        let failure = Failure::new(Code::Failed, error.to_string());
+        let code = if error.is_configuration() { Code::Usage } else { Code::Failed };
+        let failure = Failure::new(code, error.to_string());
         if hint.is_empty() { failure } else { failure.hint(hint) }
     }
 }

@@ -72,7 +72,7 @@ fn fields(page: Page, entry: &Inspected) -> Page {
         .field("Size", format!("{}, {} at rest", format_size(entry.size_bytes), format_size(entry.held_bytes)))
         .field("Schema", entry.schema.to_string())
         .field("Checksums", checksum(entry.checksum))
-        .field("Removed by", causes)
+        .field("Would be removed by", causes)
         .field("Space", &entry.space)
 }
 

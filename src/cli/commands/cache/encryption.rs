@@ -48,6 +48,12 @@ pub(super) fn encryption(
                 return Err(Failure::new(Code::Usage, "the configuration says that entries are sealed")
                     .hint("set `enabled = false` in [cache.encryption], leave the key where it is, and run it again"));
             }
+            let status = session.app.encryption_status()?;
+            let has_key = status.key.is_some() && status.problem.is_none();
+            if !has_key && status.keys.iter().all(|key| key.entries == 0) {
+                let document = json!({"schema_version": 1, "done": Resealed { wiped: true, ..Resealed::default() }, "status": status});
+                return output.report(&document, &Page::new().line("Nothing is encrypted"));
+            }
             let lock = only_one(&session)?;
             let done = reseal(&session, "opened", output);
             drop(lock);

@@ -4,6 +4,7 @@
 //! a request of any of the three kinds is found, whoever made it.
 
 use super::{ChangeArgs, Writer};
+use crate::aws::ErrorClass;
 use crate::cli::args::GlobalArgs;
 use crate::cli::exit::{Code, Failure};
 use crate::cli::output::{Output, Page};
@@ -49,12 +50,14 @@ impl Writer<'_> {
             match self.session.wait(self.gateway().ask(&asked))? {
                 Ok(status) => return Ok((pending, status)),
                 Err(GatewayError::NotFound { .. }) => {}
+                // A text that is no request id at all.
+                Err(GatewayError::Refused { code, .. }) if ErrorClass::of(Some(&code), 400) == ErrorClass::Invalid => {}
                 Err(error) => return Err(self.refused(error)),
             }
         }
-        Err(Failure::new(Code::NotFound, format!("AWS knows no request {request_id}")).hint(
-            "AWS forgets requests after a while; `awsideman journal list` has those that were made from here, and \
-             `awsideman assignment get` shows what there is",
+        Err(Failure::new(Code::NotFound, format!("AWS knows no request `{request_id}`")).hint(
+            "`awsideman assignment status REQUEST_ID` takes the id that a change prints; `awsideman journal list` has the \
+             changes made from here\nAWS forgets requests after a while; `awsideman assignment get` shows what there is",
         ))
     }
 }
