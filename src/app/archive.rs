@@ -7,11 +7,14 @@
 use super::{App, AppError, Scope};
 use crate::aws;
 use crate::cache::{CacheError, Exported, Imported, Verified};
+use crate::model::Space;
 use crate::private;
-use crate::store::Select;
+use crate::store::{Select, Store};
 use rustix::fs::OFlags;
+use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,14 +23,22 @@ use std::sync::Arc;
 const BUFFER: usize = 256 * 1024;
 
 impl App {
-    /// Writes the fresh entries of this profile's space, or of all, to `out`.
+    /// Writes the fresh entries of this profile's space, or of all, to `out`. Where the space is not known, those of the only
+    /// instance there is: another instance's are not written unasked.
     pub fn export(&self, all: bool, out: &mut dyn Write) -> Result<(Exported, Scope), AppError> {
         let scope = self.scope(all);
         let select = match &scope {
             Scope::Space(space) => Select::Space(space.text()),
             Scope::Everything { .. } => Select::All,
         };
-        let cache = match self.disk_there_is()? {
+        let disk = self.disk_there_is()?;
+        if let (Scope::Everything { asked: false }, Some(disk)) = (&scope, &disk) {
+            let instances = instances(disk.as_ref())?;
+            if instances > 1 {
+                return Err(AppError::WhichInstance(instances));
+            }
+        }
+        let cache = match disk {
             Some(disk) => self.cache_on(&disk),
             None => self.detached_cache(),
         };
@@ -93,7 +104,7 @@ impl App {
             None => Some("the archive does not name it"),
         };
         if done.stored > 0 || refusal.is_none() {
-            crate::store::Store::settle(disk.as_ref())?;
+            Store::settle(disk.as_ref())?;
         }
         Ok((done, refusal))
     }
@@ -109,6 +120,18 @@ impl App {
         }
         self.import(&mut file, dry_run)
     }
+}
+
+/// How many instances have entries.
+fn instances(store: &dyn Store) -> Result<usize, AppError> {
+    let mut spaces = BTreeSet::new();
+    store.scan(&Select::All, &mut |meta| {
+        if !spaces.contains(&meta.space) && Space::parse(&meta.space).is_some() {
+            spaces.insert(meta.space.clone());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(spaces.len())
 }
 
 fn fail_private(error: private::PrivateError) -> AppError {

@@ -49,6 +49,9 @@ pub enum AppError {
     /// A recovery would set sealed entries aside that nobody can take over now.
     #[error("nothing was changed: what is sealed cannot be taken over, since the encryption key cannot be used: {0}")]
     SalvageWithoutKey(String),
+    /// The instance of the profile is not known, and the cache has several.
+    #[error("it is not known which instance this profile belongs to, and this cache has {0} instances")]
+    WhichInstance(usize),
     /// A directory of ours is not as it must be.
     #[error(transparent)]
     Private(#[from] PrivateError),

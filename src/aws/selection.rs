@@ -3,8 +3,9 @@
 //! Guarantee: every input that could make the same command call another account changes the fingerprint, and no secret can be read
 //! back from it. No function makes a call or fails.
 
-use super::files::{config_file, credentials_file};
-use super::{AwsSettings, resolve};
+use super::files::{Profile, config_file, credentials_file};
+use super::plan::{PlanFault, plan};
+use super::{AwsSettings, Resolved, resolve};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -67,54 +68,46 @@ pub fn credential_fingerprint(settings: &AwsSettings, environment: &Environment)
 /// Whether a profile, or one that it takes its credentials from, gets them by a login in a browser; and how that is
 /// written there. Such a login ends within hours and needs a person.
 pub fn browser_login(profile: Option<&str>, environment: &Environment) -> Option<String> {
-    let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
-    let resolved = resolve(&settings, environment);
-    let first = resolved.profile().value.clone();
-    let mut name = first.clone();
-    // A chain of source_profile ends somewhere, or goes round.
-    for _ in 0..8 {
-        let section = resolved.files.profile(&name)?;
-        for key in ["sso_session", "sso_start_url", "login_session"] {
-            if section.get(key).is_some() {
-                let way = if name == first { String::new() } else { format!(" by way of `{name}`") };
-                return Some(format!("profile `{first}` logs in with a browser{way} ({key})"));
-            }
-        }
-        name = section.get("source_profile").filter(|source| *source != name)?.to_owned();
-    }
-    None
+    let resolved = resolved(profile, environment);
+    let first = &resolved.profile().value;
+    sources(&resolved).find_map(|(name, section)| {
+        let key =
+            ["sso_session", "sso_start_url", "login_session"].into_iter().find(|key| section.get(key).is_some())?;
+        let way = if name == *first { String::new() } else { format!(" by way of `{name}`") };
+        Some(format!("profile `{first}` logs in with a browser{way} ({key})"))
+    })
 }
 
 /// That a profile, or one that it takes its credentials from, needs a code of an MFA device, as a sentence.
 pub fn mfa_device(profile: Option<&str>, environment: &Environment) -> Option<String> {
-    let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
-    let resolved = resolve(&settings, environment);
-    let first = resolved.profile().value.clone();
-    let mut name = first.clone();
-    for _ in 0..8 {
-        let section = resolved.files.profile(&name)?;
-        if let Some(serial) = section.get("mfa_serial") {
-            return Some(format!("profile `{first}` assumes a role with the MFA device `{serial}` (mfa_serial)"));
+    let resolved = resolved(profile, environment);
+    let first = &resolved.profile().value;
+    match plan(&resolved) {
+        Err(PlanFault::Mfa { serial, .. }) => {
+            Some(format!("profile `{first}` assumes a role with the MFA device `{serial}` (mfa_serial)"))
         }
-        name = section.get("source_profile").filter(|source| *source != name)?.to_owned();
+        _ => None,
     }
-    None
 }
 
 /// The program that gives a profile its credentials, its own or that of the profile it takes them from.
 pub fn credential_program(profile: Option<&str>, environment: &Environment) -> Option<String> {
-    let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
-    let resolved = resolve(&settings, environment);
-    let mut name = resolved.profile().value.clone();
-    // A chain of source_profile ends somewhere, or goes round.
-    for _ in 0..8 {
-        let section = resolved.files.profile(&name)?;
-        if let Some(command) = section.get("credential_process") {
-            return super::files::words(command).and_then(|words| words.into_iter().next());
-        }
-        name = section.get("source_profile").filter(|source| *source != name)?.to_owned();
-    }
-    None
+    let resolved = resolved(profile, environment);
+    let command = sources(&resolved).find_map(|(_, section)| section.get("credential_process").map(str::to_owned))?;
+    super::files::words(&command).and_then(|words| words.into_iter().next())
+}
+
+fn resolved(profile: Option<&str>, environment: &Environment) -> Resolved {
+    resolve(&AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() }, environment)
+}
+
+/// The profile in use and those that it takes its credentials from; a chain of source_profile ends or is a cycle.
+fn sources(resolved: &Resolved) -> impl Iterator<Item = (String, Profile)> {
+    let found = |name: String| Some((resolved.files.profile(&name)?, name)).map(|(section, name)| (name, section));
+    let next = move |(name, section): &(String, Profile)| {
+        found(section.get("source_profile").filter(|source| source != name)?.to_owned())
+    };
+    std::iter::successors(found(resolved.profile().value.clone()), next).take(8)
 }
 
 fn stamp(path: &Path) -> Option<String> {

@@ -336,3 +336,25 @@ fn what_is_no_archive_or_a_damaged_one_is_refused_and_stores_nothing() {
     world.run(["cache", "import", &name]).ok();
     assert!(other.is_dir());
 }
+
+#[test]
+fn an_export_of_a_profile_whose_instance_is_not_known_writes_no_other_instance() {
+    let mut world = World::small();
+    let file = world.beside("archive").display().to_string();
+    world.run(["user", "list"]).ok();
+    // Other keys: the instance is asked for again. With one instance in the cache there is no doubt.
+    world.set("AWS_ACCESS_KEY_ID", "AKIASECOND");
+    world.run(["cache", "export", &file]).ok().stdout_has("of the one instance in this cache");
+    let other = super::run::organisation(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
+    let url = world.sandbox_url();
+    world.set("AWS_ENDPOINT_URL", &other.url());
+    world.run(["user", "list"]).ok();
+    world.set("AWS_ENDPOINT_URL", &url);
+    let before = std::fs::read(&file).unwrap();
+    let ran = world.run(["cache", "export", &file]).code(10);
+    ran.stderr_has("this cache has 2 instances").stderr_has("awsideman instance list").stderr_has("--all");
+    assert_eq!(std::fs::read(&file).unwrap(), before, "the old archive stays");
+    world.run(["cache", "export", &file, "--all"]).ok().stdout_has("of every instance");
+    world.run(["instance", "list"]).ok();
+    world.run(["cache", "export", &file]).ok();
+}

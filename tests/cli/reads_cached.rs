@@ -54,7 +54,7 @@ fn the_hint_of_a_cache_only_miss_names_what_stores_the_answer() {
     ] {
         fresh();
         // The names are known, and the answer is not.
-        world.run(["cache", "warm", "users", "permission-sets", "accounts"]).ok();
+        world.run(["cache", "warm", "users", "groups", "permission-sets", "accounts"]).ok();
         let only: Vec<&str> = words.iter().copied().chain(["--cache-only"]).collect();
         if let Some(targets) = warm {
             fresh();
@@ -78,7 +78,7 @@ fn a_cache_only_miss_in_memory_or_under_another_instance_says_so() {
     let other = super::run::organisation(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
     let url = world.sandbox_url();
     world.set("AWS_ENDPOINT_URL", &other.url());
-    world.run(["user", "list", "--cache-only"]).code(10).stderr_has("it is stored for");
+    world.run(["user", "list", "--cache-only"]).code(10).stderr_has("not remembered which instance");
     world.run(["group", "list"]).ok();
     let ran = world.run(["user", "list", "--cache-only"]).code(10);
     ran.stderr_has("it is stored for another instance").stderr_has("this profile's is");

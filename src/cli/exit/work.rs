@@ -46,6 +46,8 @@ impl From<AppError> for Failure {
                 "bring the key back (`awsideman cache encryption status`), or begin an empty cache with `awsideman cache \
                  recover --no-salvage`",
             ),
+            AppError::WhichInstance(_) => Failure::new(Code::CacheNeeded, message)
+                .hint("`awsideman instance list` asks AWS and remembers it; `--all` takes every instance"),
             AppError::Private(error) => error.into(),
             AppError::Config(error) => error.into(),
             AppError::State(error) => error.into(),

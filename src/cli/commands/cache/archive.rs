@@ -30,7 +30,7 @@ pub(super) fn export(args: &ExportArgs, globals: &GlobalArgs, output: &mut Outpu
         Scope::Space(space) => format!("of {space}"),
         Scope::Everything { asked: true } => "of every instance".to_owned(),
         Scope::Everything { asked: false } => {
-            "of every instance, since it is not known which one this profile belongs to".to_owned()
+            "of the one instance in this cache; it is not known which one this profile belongs to".to_owned()
         }
     };
     if session.app.config().cache.encryption.enabled {
