@@ -352,9 +352,9 @@ fn an_export_of_a_profile_whose_instance_is_not_known_writes_no_other_instance()
     world.set("AWS_ENDPOINT_URL", &url);
     let before = std::fs::read(&file).unwrap();
     let ran = world.run(["cache", "export", &file]).code(10);
-    ran.stderr_has("this cache has 2 instances").stderr_has("awsideman instance list").stderr_has("--all");
+    ran.stderr_has("this cache has 2 instances").stderr_has("awsideman info").stderr_has("--all");
     assert_eq!(std::fs::read(&file).unwrap(), before, "the old archive stays");
     world.run(["cache", "export", &file, "--all"]).ok().stdout_has("of every instance");
-    world.run(["instance", "list"]).ok();
+    world.run(["info"]).ok();
     world.run(["cache", "export", &file]).ok();
 }

@@ -40,6 +40,7 @@ fn the_hint_of_a_cache_only_miss_names_what_stores_the_answer() {
     let set = sets[0]["Name"].as_str().unwrap().to_owned();
     let accounts = world.run(["account", "list", "--json"]).ok().json();
     let account = accounts[0]["Id"].as_str().unwrap().to_owned();
+    let principal = format!("user:{user}");
     let fresh = || world.run(["cache", "clear"]).ok();
     for (words, warm) in [
         (vec!["user", "list"], Some("users")),
@@ -50,7 +51,7 @@ fn the_hint_of_a_cache_only_miss_names_what_stores_the_answer() {
         (vec!["permission-set", "get", &set], None),
         (vec!["ou", "list"], None),
         (vec!["assignment", "list", "--account", &account], None),
-        (vec!["assignment", "list", "--principal", &user], None),
+        (vec!["assignment", "list", "--principal", &principal], None),
     ] {
         fresh();
         // The names are known, and the answer is not.

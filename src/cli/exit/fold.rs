@@ -261,10 +261,12 @@ impl From<PrivateError> for Failure {
 /// What stores the answer under a key.
 fn not_cached_hint(key: &str) -> String {
     let ask = "leave out `--cache-only`: the answer of AWS is stored";
-    match Request::of_key(key).and_then(|request| request.warmed_by()) {
-        Some(target) => format!("{ask}; `awsideman cache warm {}` stores it ahead of time", target.as_str()),
-        None => ask.to_owned(),
-    }
+    let request = Request::of_key(key);
+    let Some(target) = request.as_ref().and_then(Request::warmed_by) else { return ask.to_owned() };
+    // A name that does not exist is in no list.
+    let is_name = matches!(request, Some(Request::UserByName(_) | Request::GroupByName(_)));
+    let condition = if is_name { ", if the name exists" } else { "" };
+    format!("{ask}; `awsideman cache warm {}` stores it ahead of time{condition}", target.as_str())
 }
 
 /// The regions to try when one has no instance.

@@ -47,7 +47,7 @@ impl From<AppError> for Failure {
                  recover --no-salvage`",
             ),
             AppError::WhichInstance(_) => Failure::new(Code::CacheNeeded, message)
-                .hint("`awsideman instance list` asks AWS and remembers it; `--all` takes every instance"),
+                .hint("`awsideman info` asks AWS and remembers it; `--all` takes every instance"),
             AppError::Private(error) => error.into(),
             AppError::Config(error) => error.into(),
             AppError::State(error) => error.into(),
