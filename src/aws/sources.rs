@@ -2,10 +2,10 @@
 //!
 //! Guarantee: every source uses the client, the timeouts and the endpoint that were chosen for it.
 
+use super::login;
 use super::login_files::{self, Checked};
 use super::plan::{Base, Plan, Role};
 use super::resolved::{Resolved, Service};
-use super::login;
 use crate::private::bounded;
 use aws_config::credential_process::CredentialProcessProvider;
 use aws_config::ecs::EcsCredentialsProvider;

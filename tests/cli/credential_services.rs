@@ -296,7 +296,10 @@ fn an_answer_of_a_credential_service_is_read_up_to_1_mib() {
             scope.spawn(move || {
                 let server = Server::by_request(|_| (200, "x".repeat(10 * 1024 * 1024)));
                 let ran = ask(home, way, &server, &[("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1")]);
-                ran.code(13).stderr_has(&format!("{service} ({}): the answer cannot be read: it is longer than 1 MiB", server.host));
+                ran.code(13).stderr_has(&format!(
+                    "{service} ({}): the answer cannot be read: it is longer than 1 MiB",
+                    server.host
+                ));
             });
         }
     });
