@@ -26,6 +26,7 @@ pub struct Detail {
 
 /// The status of the cache.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one document")]
 pub struct Status {
     /// The version of this document.
     pub schema_version: u32,

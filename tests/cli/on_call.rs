@@ -20,7 +20,7 @@ fn alerting(world: &World) -> (PathBuf, PathBuf) {
     let received = world.beside("alert.json");
     let text = format!(
         "[jobs]\ndir = {:?}\n[alerts]\nhold = \"0s\"\n[alerts.command]\nenabled = true\nargv = [\"sh\", \"-c\", {:?}]\n",
-        world.home().join("jobs"),
+        world.home().join("jobs").display().to_string(),
         format!("cat > {}", received.display())
     );
     (world.write("other/awsideman.toml", &text), received)
