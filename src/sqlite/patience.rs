@@ -1,8 +1,7 @@
 //! How long a database is waited for: once for its whole bound, then not at all until it could be written.
 
-use super::{Connection, SqliteError, StatementError, resolved};
+use super::{Connection, ErrorCode, SqliteError, StatementError, resolved};
 use crate::lock::{self, Guard, Held};
-use rusqlite::ErrorCode;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
