@@ -26,10 +26,12 @@ mod sources;
 pub use account::credential_owner;
 pub use credential_error::{CredentialFault, SettingFault, credential_fault, innermost};
 pub use error_class::{CODES, ErrorClass};
-pub use login::{Login, login};
+pub use login::{SsoLogin, login};
 pub use login_source::{Renewal, renewal};
-pub use resolved::{Chosen, Resolved, Service, resolve};
-pub use selection::{Environment, browser_login, credential_fingerprint, credential_program, environment, mfa_device};
+pub use resolved::{AwsService, Resolved, ResolvedValue, resolve};
+pub use selection::{
+    AwsEnvironment, browser_login, credential_fingerprint, credential_program, environment, mfa_device,
+};
 
 use crate::clock::UnixMillis;
 use crate::http::{self, Network};
@@ -41,8 +43,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
-use credential_error::Judge;
-use credentials::Kept;
+use credential_error::ErrorClassifier;
+use credentials::CachedCredentials;
 use plan::PlanFault;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -126,11 +128,11 @@ pub fn load(settings: &AwsSettings) -> Result<AwsAccess, CredentialFault> {
     check_region(&resolved)?;
     let plan = plan::plan(&resolved)?;
     let source = plan.source();
-    let judge = Judge::new(&resolved);
+    let judge = ErrorClassifier::new(&resolved);
     let resolved = Arc::new(resolved);
     let sdk = builder.build();
     let make = make(plan, sdk.clone(), Arc::clone(&resolved));
-    let kept = Kept::new(make, judge, settings.operation_timeout);
+    let kept = CachedCredentials::new(make, judge, settings.operation_timeout);
     let sdk = sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(kept)).build();
     Ok(AwsAccess { sdk, source, resolved })
 }
@@ -188,7 +190,7 @@ impl From<PlanFault> for CredentialFault {
 }
 
 /// Makes the source of a plan, whose requests are recorded and not repeated.
-fn make(plan: plan::Plan, sdk: SdkConfig, resolved: Arc<Resolved>) -> credentials::Make {
+fn make(plan: plan::CredentialPlan, sdk: SdkConfig, resolved: Arc<Resolved>) -> credentials::MakeSource {
     Box::new(move |exchanges| {
         let client = sdk.http_client().map(|client| exchanges.client(client));
         let mut builder = sdk.to_builder();
@@ -200,7 +202,7 @@ fn make(plan: plan::Plan, sdk: SdkConfig, resolved: Arc<Resolved>) -> credential
 
 impl AwsAccess {
     /// The configuration for the client of a service.
-    pub fn config(&self, service: Service) -> SdkConfig {
+    pub fn config(&self, service: AwsService) -> SdkConfig {
         match self.resolved.endpoint(service) {
             Some(endpoint) => self.sdk.to_builder().endpoint_url(endpoint.value).build(),
             None => self.sdk.clone(),
@@ -245,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn static_credentials_win_over_everything_and_their_secret_is_not_shown() {
         let access = load(&settings()).unwrap();
-        let config = access.config(Service::SsoAdmin);
+        let config = access.config(AwsService::SsoAdmin);
         assert_eq!(config.region().map(ToString::to_string).as_deref(), Some("eu-west-1"));
         assert_eq!(config.endpoint_url(), Some("http://127.0.0.1:9"));
         let facts = access.credentials().await.unwrap();
@@ -254,7 +256,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_sdk_itself_never_retries() {
-        let config = load(&settings()).unwrap().config(Service::Sts);
+        let config = load(&settings()).unwrap().config(AwsService::Sts);
         assert_eq!(config.retry_config().unwrap().max_attempts(), 1);
         assert_eq!(config.timeout_config().unwrap().connect_timeout(), Some(Duration::from_secs(1)));
         assert_eq!(config.timeout_config().unwrap().operation_timeout(), Some(Duration::from_secs(2)));

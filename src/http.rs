@@ -10,7 +10,7 @@ mod roots;
 mod trace;
 mod whole;
 
-pub use post::{Answer, HttpFault, Poster};
+pub use post::{HttpFault, HttpResponse, Poster};
 pub use proxy::Proxy;
 pub use roots::{certificates, has_certificates};
 pub use trace::attempt;

@@ -51,7 +51,7 @@
 //! # Invariants
 //!
 //! - *Spaces never meet.* Every stored key carries partition, region, instance, identity store and foreign endpoint
-//!   ([`model::Space`]); the instance behind a profile is remembered under everything that selects credentials.
+//!   ([`model::Namespace`]); the instance behind a profile is remembered under everything that selects credentials.
 //! - *One place chooses the account*: `aws/resolved.rs` chooses profile, region and endpoints, `aws/plan.rs` the source of
 //!   credentials, `aws/network.rs` certificates and proxy, each as the AWS CLI does; the SDK reads no file and no variable.
 //! - *An instance has one namespace*, whatever region it is read through: calls go to its primary region.
@@ -65,7 +65,7 @@
 //!   What a change makes false is one table ([`cache::dirty`]). `docs/coherence.md` is the whole of it.
 //! - *Of many who miss, one asks*: a flight is a lock file named by the key and the newest record that covers it, so that
 //!   a change parts those who came before it from those who come after.
-//! - *A call takes its turn when it can leave* ([`gateway::Source::ready`]): login and client come before the slot in the
+//! - *A call takes its turn when it can leave* ([`gateway::IdentityCenterApi::ready`]): login and client come before the slot in the
 //!   quota, so that nobody waits for them after it.
 //! - *Two versions share a directory*: one number ([`store::SCHEMA`]) names the generations of a version, and a new one takes
 //!   over the standing fences of all (`store/disk/elders.rs`).

@@ -8,7 +8,7 @@
 mod live;
 mod place;
 
-pub use live::{Live, Print, Shows};
+pub use live::{LiveOutput, Print, Shows};
 pub use place::problem;
 
 use crate::clock::{self, Clock, SystemClock};
@@ -35,7 +35,7 @@ const KEPT: u32 = 5;
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
+pub enum LineFormat {
     /// For people and grep.
     Text,
     /// One JSON object a line.
@@ -57,20 +57,20 @@ pub struct LogSettings {
     /// The least that is written: `error`, `warn`, `info`, `debug`; `off` writes nothing.
     pub level: LevelFilter,
     /// How lines look.
-    pub format: LogFormat,
+    pub format: LineFormat,
 }
 
 /// Begins the log of this process; the first one wins, whatever comes later. Nothing is opened before the first line,
 /// except for a file to [`LogSettings::create`].
 /// `live` is the output while the command runs.
-pub fn begin(settings: LogSettings, live: Option<Live>) {
+pub fn begin(settings: LogSettings, live: Option<LiveOutput>) {
     let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
     if settings.level != LevelFilter::OFF {
         layers.push(file_layer(settings));
     }
     if let Some(live) = live {
         let shows = live.shows();
-        layers.push(live.with_filter(filter_fn(move |event| Live::takes(shows, event))).boxed());
+        layers.push(live.with_filter(filter_fn(move |event| LiveOutput::takes(shows, event))).boxed());
     }
     if !layers.is_empty() {
         // Only tests call this twice per process.
@@ -84,15 +84,15 @@ fn file_layer(settings: LogSettings) -> Box<dyn Layer<Registry> + Send + Sync> {
         // A log that cannot be written does not fail the command.
         let _ = place::open(&settings.path, settings.access);
     }
-    let layer = fmt::layer().with_ansi(false).with_timer(Utc).with_target(false).with_writer(File(settings));
+    let layer = fmt::layer().with_ansi(false).with_timer(Utc).with_target(false).with_writer(LogFile(settings));
     // Other crates may log names and paths: their important events are logged again here.
     let ours = filter_fn(move |line| {
         *line.level() <= level && line.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"))
     })
     .with_max_level_hint(level);
     match format {
-        LogFormat::Text => layer.with_filter(ours).boxed(),
-        LogFormat::Json => {
+        LineFormat::Text => layer.with_filter(ours).boxed(),
+        LineFormat::Json => {
             layer.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(ours).boxed()
         }
     }
@@ -107,23 +107,23 @@ impl FormatTime for Utc {
 }
 
 /// The file, opened anew for each line.
-struct File(LogSettings);
+struct LogFile(LogSettings);
 
 /// A line being made; written whole when it is done.
-struct Line<'a> {
+struct LogLine<'a> {
     settings: &'a LogSettings,
     bytes: Vec<u8>,
 }
 
-impl<'a> MakeWriter<'a> for File {
-    type Writer = Line<'a>;
+impl<'a> MakeWriter<'a> for LogFile {
+    type Writer = LogLine<'a>;
 
-    fn make_writer(&'a self) -> Line<'a> {
-        Line { settings: &self.0, bytes: Vec::new() }
+    fn make_writer(&'a self) -> LogLine<'a> {
+        LogLine { settings: &self.0, bytes: Vec::new() }
     }
 }
 
-impl Write for Line<'_> {
+impl Write for LogLine<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -134,7 +134,7 @@ impl Write for Line<'_> {
     }
 }
 
-impl Drop for Line<'_> {
+impl Drop for LogLine<'_> {
     fn drop(&mut self) {
         let LogSettings { path, directory, access, .. } = self.settings;
         // There is nowhere to say that nothing can be said.
@@ -239,9 +239,9 @@ mod tests {
             create: true,
             access: Access::Owner,
             level: LevelFilter::WARN,
-            format: LogFormat::Text,
+            format: LineFormat::Text,
         };
-        let file = File(settings);
+        let file = LogFile(settings);
         file.make_writer().write_all(b"x\n").unwrap();
     }
 }

@@ -28,7 +28,7 @@ const MARKER: &str = "AWSIDEMAN_RUN";
 const OWN_SECRETS: &str = "AWSIDEMAN_ALERTS_";
 
 /// How a program ended.
-pub struct Ended {
+pub struct ProgramEnd {
     /// Its status.
     pub status: ExitStatus,
     /// The beginning of its standard output, at most [`KEPT`] bytes.
@@ -47,7 +47,7 @@ pub enum Environment<'a> {
 }
 
 /// A program to run.
-pub struct Order<'a> {
+pub struct ProgramSpec<'a> {
     /// A path, or a name that is searched for in PATH.
     pub program: &'a OsStr,
     /// Its arguments.
@@ -64,9 +64,9 @@ pub struct Order<'a> {
     pub timeout: Duration,
 }
 
-impl Order<'_> {
+impl ProgramSpec<'_> {
     /// Runs it to its end; the error is a sentence without the program's name.
-    pub fn run(self) -> Result<Ended, String> {
+    pub fn run(self) -> Result<ProgramEnd, String> {
         let end = Instant::now() + self.timeout;
         let marker = format!("{:032x}", fastrand::u128(..));
         let mut child = self.started(&marker)?;
@@ -91,7 +91,7 @@ impl Order<'_> {
         out.read();
         err.read();
         let words = one_line(&String::from_utf8_lossy(&err.kept)).split_whitespace().collect::<Vec<_>>().join(" ");
-        Ok(Ended { status, out: out.kept, words })
+        Ok(ProgramEnd { status, out: out.kept, words })
     }
 
     fn started(&self, marker: &str) -> Result<Child, String> {
@@ -225,7 +225,7 @@ fn not_started(program: &OsStr, error: &io::Error) -> String {
     }
 }
 
-impl Ended {
+impl ProgramEnd {
     /// Nothing, or why it failed.
     pub fn well(&self) -> Result<(), String> {
         match (self.status.success(), self.words.as_str()) {
@@ -240,8 +240,8 @@ impl Ended {
 mod tests {
     use super::*;
 
-    fn order<'a>(script: &'a str, timeout: Duration, environment: Environment<'a>) -> Order<'a> {
-        Order {
+    fn order<'a>(script: &'a str, timeout: Duration, environment: Environment<'a>) -> ProgramSpec<'a> {
+        ProgramSpec {
             program: OsStr::new("sh"),
             arguments: vec!["-c".into(), script.into()],
             environment,

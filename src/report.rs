@@ -24,9 +24,9 @@ pub trait Progress: Send + Sync {
 
 /// Progress that nobody looks at.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
+pub struct NoProgress;
 
-impl Progress for Silent {
+impl Progress for NoProgress {
     fn started(&self, _: &str, _: Option<u64>) {}
     fn advanced(&self, _: &str, _: u64) {}
     fn notice(&self, _: &str) {}
@@ -68,7 +68,7 @@ impl Calls {
 
 /// One target that could not be read, and why; the rest of a walk continues without it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Failure {
+pub struct TargetFailure {
     /// What was asked for, in the reader's terms (`assignments of account 123456789012`).
     pub target: String,
     /// The error as one sentence.

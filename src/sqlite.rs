@@ -47,7 +47,7 @@ impl Synchronous {
 
 /// What a database must be like.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan<'a> {
+pub struct DatabaseSpec<'a> {
     /// Its file; the directory exists.
     pub path: &'a Path,
     /// The statements that make an empty database ours, as far as the first of the `steps`.
@@ -67,7 +67,7 @@ pub struct Plan<'a> {
     pub access: Access,
 }
 
-impl Plan<'_> {
+impl DatabaseSpec<'_> {
     /// The number of the schema that the steps begin at.
     fn first(&self) -> i32 {
         self.version - i32::try_from(self.steps.len()).unwrap_or(i32::MAX)
@@ -86,7 +86,7 @@ impl Plan<'_> {
 }
 
 /// Makes an empty database in memory.
-pub fn in_memory(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+pub fn in_memory(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     let connection = Connection::open_in_memory().map_err(at(plan.path))?;
     for statements in std::iter::once(plan.schema).chain(plan.steps.iter().copied()) {
         connection.execute_batch(statements).map_err(at(plan.path))?;
@@ -99,7 +99,7 @@ pub fn in_memory(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 /// Both happen under a lock file beside it, and the schema number is read again inside BEGIN IMMEDIATE: without
 /// either, processes that open a new database at once fail on each other's tables. A step that fails leaves the
 /// database as it was.
-pub fn open(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+pub fn open(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     open_or_make(plan).map_err(|error| blame(error, plan.path))
 }
 
@@ -130,7 +130,7 @@ fn expect_usable(path: &Path) -> Result<(), SqliteError> {
     Ok(())
 }
 
-fn open_or_make(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+fn open_or_make(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     if private::is_file(plan.path)? {
         let connection = connect(plan)?;
         if version(&connection, plan.path)? == plan.version {
@@ -176,14 +176,14 @@ fn open_or_make(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 }
 
 /// Opens a database that is there, and makes nothing of one that is not ours.
-pub fn open_existing(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+pub fn open_existing(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     let opened = connect(plan).and_then(|connection| known_to(connection, plan));
     opened.and_then(|connection| tune(connection, plan)).map_err(|error| blame(error, plan.path))
 }
 
 /// Opens a database that is there for reading only, as a user who may not write it does. One that could be brought
 /// forward is read as it stands: tables of later steps are missing in it.
-pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+pub fn open_read_only(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     expect_files(plan.path)?;
     let connection = Connection::open_with_flags(resolved(plan.path), flags).map_err(at(plan.path))?;
@@ -191,14 +191,14 @@ pub fn open_read_only(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
 }
 
 /// Opens a database for reading on a disk that has no room for its companion files: what is in its log is kept in memory.
-pub fn open_cramped(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+pub fn open_cramped(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     by_uri(plan, "mode=ro&readonly_shm=1")
 }
 
 /// Opens a database that nobody has open, in a directory where this user may make no companion files. What is written
 /// after the opening is not seen, so such a connection is for one operation. Nor is what is in its log: with a log the
 /// database is refused.
-pub fn open_immutable(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+pub fn open_immutable(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     let log = sidecar(plan.path, "-wal");
     if std::fs::metadata(&log).is_ok_and(|found| found.len() > 0) {
         let source = std::io::Error::new(
@@ -217,7 +217,7 @@ pub fn schema_of(path: &Path) -> Option<i32> {
     version(&at_uri(path, "immutable=1").ok()?, path).ok()
 }
 
-fn by_uri(plan: &Plan<'_>, parameters: &str) -> Result<Connection, SqliteError> {
+fn by_uri(plan: &DatabaseSpec<'_>, parameters: &str) -> Result<Connection, SqliteError> {
     known(at_uri(plan.path, parameters)?, plan)
 }
 
@@ -237,7 +237,7 @@ pub fn expect_files(path: &Path) -> Result<(), SqliteError> {
     Ok(())
 }
 
-fn known(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+fn known(connection: Connection, plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     set_patience(&connection, plan.busy).map_err(at(plan.path))?;
     match version(&connection, plan.path)? {
         found if plan.leads_from(found) => Ok(connection),
@@ -246,7 +246,7 @@ fn known(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteEr
 }
 
 /// The connection, if its schema is the one of the plan.
-fn known_to(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+fn known_to(connection: Connection, plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     match version(&connection, plan.path)? {
         found if found > plan.version => Err(SqliteError::Newer { path: plan.path.into(), found, known: plan.version }),
         found if found < plan.version => Err(SqliteError::Older { path: plan.path.into(), found, known: plan.version }),
@@ -255,7 +255,7 @@ fn known_to(connection: Connection, plan: &Plan<'_>) -> Result<Connection, Sqlit
 }
 
 /// Takes the steps that the schema `found` has not seen.
-fn forward(transaction: &Transaction<'_>, plan: &Plan<'_>, found: i32) -> Result<(), SqliteError> {
+fn forward(transaction: &Transaction<'_>, plan: &DatabaseSpec<'_>, found: i32) -> Result<(), SqliteError> {
     for step in plan.steps_from(found) {
         transaction.execute_batch(step).map_err(at(plan.path))?;
     }
@@ -350,7 +350,7 @@ pub fn sidecar(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn connect(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+fn connect(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let fail = at(plan.path);
     let connection = Connection::open_with_flags(resolved(plan.path), flags).map_err(fail)?;
@@ -371,7 +371,7 @@ fn version(connection: &Connection, path: &Path) -> Result<i32, SqliteError> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(at(path))
 }
 
-fn tune(connection: Connection, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+fn tune(connection: Connection, plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     let fail = at(plan.path);
     // Bound values must not make SQLite prepare a statement again (it is built with STAT4).
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fail)?;

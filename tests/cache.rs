@@ -8,12 +8,12 @@
 #[path = "cache/archive.rs"]
 mod archive;
 
-use awsideman::cache::{Accept, Cache, FRAME_BYTES, Fresh, Key, Lookup, Miss, Settings, Ticket};
+use awsideman::cache::{Cache, EntrySettings, FRAME_BYTES, Fresh, Key, Lookup, Miss, ReadOptions, Ticket};
 use awsideman::clock::{Clock, ManualClock};
 use awsideman::config::Ttls;
 use awsideman::model::Resource;
 use awsideman::private::Access;
-use awsideman::sqlite::{self, Connection, Plan, Synchronous};
+use awsideman::sqlite::{self, Connection, DatabaseSpec, Synchronous};
 use awsideman::store::{Disk, Memory, Options, Select, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +27,8 @@ struct Bench {
     disk: Option<(tempfile::TempDir, Arc<Disk>)>,
 }
 
-fn settings(ttl: u64) -> Settings {
-    Settings {
+fn settings(ttl: u64) -> EntrySettings {
+    EntrySettings {
         ttls: Ttls { default: Duration::from_secs(ttl), ..Ttls::default() },
         not_found_ttl: Duration::from_secs(30),
         stale_if_error: Duration::from_hours(1),
@@ -69,13 +69,13 @@ impl Bench {
     }
 
     fn get(&self) -> (Lookup, Vec<u8>) {
-        self.cache.get(SPACE, &key(), Accept::default()).unwrap()
+        self.cache.get(SPACE, &key(), ReadOptions::default()).unwrap()
     }
 
     /// The database behind the store's back.
     fn database(&self) -> Connection {
         let path = self.disk.as_ref().unwrap().1.path().unwrap();
-        let plan = Plan {
+        let plan = DatabaseSpec {
             path: &path,
             schema: "",
             steps: &[],
@@ -119,7 +119,7 @@ fn a_damaged_entry_is_a_miss_is_dropped_and_never_shown() {
         assert!(bench.put(&payload(2 * FRAME_BYTES + 5)));
         assert!(bench.database().execute(damage, ()).unwrap() > 0, "{damage}");
         let mut shown = 0;
-        let lookup = bench.cache.view(SPACE, &key(), Accept::default(), &mut |_, _| {
+        let lookup = bench.cache.view(SPACE, &key(), ReadOptions::default(), &mut |_, _| {
             shown += 1;
             Ok(())
         });
@@ -188,7 +188,7 @@ fn ttls_shorten_at_once_and_a_clock_that_went_back_is_not_believed() {
         assert!(bench.put(b"[]"));
         let shorter = Cache::new(bench.store.clone(), bench.clock.clone(), settings(60));
         bench.clock.advance(Duration::from_mins(1));
-        let looked = shorter.get(SPACE, &key(), Accept::default()).unwrap().0;
+        let looked = shorter.get(SPACE, &key(), ReadOptions::default()).unwrap().0;
         assert!(matches!(looked, Lookup::Miss(Miss::Expired, None)));
         assert_eq!(bench.cache.freshness(SPACE, &key()).map(|known| known.left_ms), Some(540_000));
         assert_eq!(shorter.freshness(SPACE, &key()), None);

@@ -11,7 +11,7 @@
 #[path = "cli/run.rs"]
 mod run;
 
-use awsideman::library::{CacheManager, Item};
+use awsideman::library::{CacheManager, PutItem};
 use run::{Ran, World};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
@@ -53,7 +53,7 @@ fn write(cache: &CacheManager, writer: &str, end: Instant) -> Value {
         assert!(other.is_none_or(|value| value > 0));
         if round % 16 == 0 {
             assert!(cache.exists(&own).unwrap());
-            let item = Item { key: format!("{own}:many"), value: round, ttl: None };
+            let item = PutItem { key: format!("{own}:many"), value: round, ttl: None };
             assert_eq!(cache.put_many(&[item]).unwrap().stored, 1);
             assert_eq!(cache.get(&format!("{own}:many")).unwrap(), Some(round));
         }

@@ -5,12 +5,12 @@
 
 use async_trait::async_trait;
 use awsideman::clock::{Clock, ManualClock};
-use awsideman::config::{AlertWhen, CatchUp, Job, JobPing, Kind, Overlap, Retry, Schedule};
-use awsideman::daemon::{self, ServiceManager, Settings, Shift};
-use awsideman::jobs::{self, Context, Ledger, Outcome, Run, Slots, Stop, Wanted, Work, Works};
+use awsideman::config::{AlertWhen, CatchUp, Job, JobKind, JobPing, Overlap, Retry, Schedule};
+use awsideman::daemon::{self, DaemonSettings, ServiceManager, Worker};
+use awsideman::jobs::{self, Context, JobHandler, JobResult, JobSelection, Ledger, Run, RunOutcome, Slots, Stop};
 use awsideman::model::Zone;
 use awsideman::private::Access;
-use awsideman::report::{Progress, Silent};
+use awsideman::report::{NoProgress, Progress};
 use awsideman::state::Database;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn job(name: &str, kind: Kind) -> Job {
+fn job(name: &str, kind: JobKind) -> Job {
     Job {
         name: name.into(),
         origin: String::new(),
@@ -47,8 +47,8 @@ struct Busy {
 }
 
 #[async_trait]
-impl Works for Busy {
-    async fn perform(&self, job: &Job, _: &Run, _: &dyn Progress, stop: &Stop) -> Work {
+impl JobHandler for Busy {
+    async fn perform(&self, job: &Job, _: &Run, _: &dyn Progress, stop: &Stop) -> JobResult {
         let now = {
             let mut now = self.now.lock().expect("no test thread panics");
             *now.entry(job.name.clone()).and_modify(|n| *n += 1).or_insert(1)
@@ -63,20 +63,20 @@ impl Works for Busy {
             stop.wait().await;
         }
         *self.now.lock().expect("no test thread panics").get_mut(&job.name).expect("it was counted") -= 1;
-        if job.name == "long" { Work::failed_for_now("stopped after 3 pages", 1) } else { Work::done("ok") }
+        if job.name == "long" { JobResult::failed_for_now("stopped after 3 pages", 1) } else { JobResult::done("ok") }
     }
 }
 
 struct Duty {
     jobs: Vec<Job>,
     context: Context,
-    ended: mpsc::UnboundedSender<Vec<(String, Outcome)>>,
+    ended: mpsc::UnboundedSender<Vec<(String, RunOutcome)>>,
 }
 
 #[async_trait]
-impl Shift for Duty {
+impl Worker for Duty {
     async fn pass(&self) {
-        let reports = jobs::run(&self.jobs, &Wanted::Due, &self.context).await.expect("the ledger works");
+        let reports = jobs::run(&self.jobs, &JobSelection::Due, &self.context).await.expect("the ledger works");
         let words = reports.into_iter().map(|report| (report.job, report.outcome)).collect();
         self.ended.send(words).expect("the test listens");
     }
@@ -101,20 +101,22 @@ async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger(
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         zone: Zone::UTC,
         host: "here".into(),
-        works: Arc::clone(&busy) as Arc<dyn Works>,
+        works: Arc::clone(&busy) as Arc<dyn JobHandler>,
         slots: Slots::new(2),
         wait: false,
         keep: 50,
         grace: MINUTE,
-        progress: Arc::new(Silent),
+        progress: Arc::new(NoProgress),
         stop: stop.clone(),
     };
-    let jobs = vec![job("long", Kind::Warm { resources: vec![], budget: 0 }), job("quick", Kind::HealthCheck)];
+    let jobs = vec![job("long", JobKind::Warm { resources: vec![], budget: 0 }), job("quick", JobKind::HealthCheck)];
     let shift = Arc::new(Duty { jobs, context, ended });
     let ((wake, wakes), (_reload, reloads)) = (mpsc::channel(1), mpsc::channel(1));
-    let (ours, settings) = (stop.clone(), Settings { lanes: 3, drain: MINUTE, pulse: MINUTE });
+    let (ours, settings) = (stop.clone(), DaemonSettings { lanes: 3, drain: MINUTE, pulse: MINUTE });
     let daemon =
-        tokio::spawn(async move { daemon::run(shift, wakes, reloads, settings, ours, &Silent, &ServiceManager).await });
+        tokio::spawn(
+            async move { daemon::run(shift, wakes, reloads, settings, ours, &NoProgress, &ServiceManager).await },
+        );
 
     wake.send(()).await.unwrap();
     while busy.now.lock().unwrap().get("long") != Some(&1) {
@@ -124,7 +126,7 @@ async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger(
         clock.advance(5 * MINUTE);
         wake.send(()).await.unwrap();
         let pass = passes.recv().await.unwrap();
-        assert_eq!(pass, [("quick".to_owned(), Outcome::Done), ("long".to_owned(), Outcome::Skipped)]);
+        assert_eq!(pass, [("quick".to_owned(), RunOutcome::Done), ("long".to_owned(), RunOutcome::Skipped)]);
     }
     stop.set();
     let tour = daemon.await.unwrap();
@@ -132,7 +134,7 @@ async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger(
     assert!(busy.most.lock().unwrap().values().all(|most| *most == 1), "{:?}", busy.most);
     assert!(ledger.open_run("long", "").unwrap().is_none());
     let history = ledger.history(Some("long"), 10).unwrap();
-    let cancelled = history.iter().find(|row| row.outcome == Some(Outcome::Cancelled)).unwrap();
+    let cancelled = history.iter().find(|row| row.outcome == Some(RunOutcome::Cancelled)).unwrap();
     assert!(cancelled.reason.ends_with("stopped after 3 pages"), "{}", cancelled.reason);
     assert_eq!(history.len(), 4);
 }

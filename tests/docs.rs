@@ -10,7 +10,7 @@ use awsideman::cli::args;
 use awsideman::cli::exit::Code;
 use awsideman::config::{DEFAULT, Sources, load, load_jobs, schedule_warnings};
 use awsideman::daemon::metrics;
-use awsideman::jobs::{For, Service, longest};
+use awsideman::jobs::{For, InstalledService, longest};
 use awsideman::lock::Guard;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -338,13 +338,13 @@ fn the_files_to_copy_are_those_that_jobs_install_writes() {
     let grace = load(&sources).unwrap().config.jobs.grace;
     let longest = longest(&load_jobs(None).unwrap(), grace);
     let command = ["/usr/local/bin/awsideman", "jobs", "run"].map(str::to_owned).to_vec();
-    let service = Service { command, longest, grace, whom: For::Host, path: Vec::new() };
+    let service = InstalledService { command, longest, grace, whom: For::Host, path: Vec::new() };
     for file in service.systemd() {
         held_file(&format!("scripts/systemd/{}", file.name), &file.text);
     }
     let command =
         ["/usr/local/bin/awsideman", "jobs", "daemon", "--listen", "127.0.0.1:9464"].map(str::to_owned).to_vec();
-    let daemon = Service { command, ..service.clone() }.daemon();
+    let daemon = InstalledService { command, ..service.clone() }.daemon();
     held_file(&format!("scripts/systemd/{}", daemon.name), &daemon.text);
     held_file("scripts/awsideman.cron", &service.cron_file().text);
 }

@@ -20,10 +20,10 @@ mod verify;
 #[path = "gateway/walks.rs"]
 mod walks;
 
-use awsideman::cache::{Cache, Settings};
+use awsideman::cache::{Cache, EntrySettings};
 use awsideman::clock::{Clock, ManualClock, UnixMillis};
 use awsideman::config::Ttls;
-use awsideman::gateway::{Gateway, Looked, Selection, Source};
+use awsideman::gateway::{Gateway, IdentityCenterApi, Looked, Selection};
 use awsideman::model::Resource;
 use awsideman::report::Progress;
 use awsideman::store::{Memory, Store};
@@ -34,8 +34,8 @@ const NOW: UnixMillis = 1_800_000_000_000;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Ten minutes for every answer, a day for the instance, half a minute for absences, an hour of staleness.
-fn settings() -> Settings {
-    Settings {
+fn settings() -> EntrySettings {
+    EntrySettings {
         ttls: Ttls {
             default: 10 * MINUTE,
             by_resource: [(Resource::Instance, 1440 * MINUTE)].into(),
@@ -76,16 +76,21 @@ impl Host {
         Host { store, clock, spool: tempfile::tempdir().unwrap(), looked: Arc::default() }
     }
 
-    fn cache(&self, settings: Settings) -> Cache {
+    fn cache(&self, settings: EntrySettings) -> Cache {
         Cache::new(self.store.clone(), self.clock.clone(), settings)
     }
 
     /// What a new process would make.
-    fn gateway(&self, source: &Arc<impl Source + 'static>) -> Gateway {
+    fn gateway(&self, source: &Arc<impl IdentityCenterApi + 'static>) -> Gateway {
         self.gateway_of(source, "ours", settings())
     }
 
-    fn gateway_of(&self, source: &Arc<impl Source + 'static>, fingerprint: &str, settings: Settings) -> Gateway {
+    fn gateway_of(
+        &self,
+        source: &Arc<impl IdentityCenterApi + 'static>,
+        fingerprint: &str,
+        settings: EntrySettings,
+    ) -> Gateway {
         let looked = self.looked.clone();
         let recorder = Arc::new(move |outcome, resource, id| looked.lock().unwrap().push((outcome, resource, id)));
         let cache = self.cache(settings);

@@ -8,11 +8,13 @@
 
 use async_trait::async_trait;
 use awsideman::clock::{Clock, UnixMillis};
-use awsideman::config::{AlertWhen, CatchUp, Job, JobPing, Kind, Overlap, Retry, Schedule};
-use awsideman::jobs::{self as runner, Context, Ledger, Outcome, Run, Slots, Stop, Wanted, Work, Works};
+use awsideman::config::{AlertWhen, CatchUp, Job, JobKind, JobPing, Overlap, Retry, Schedule};
+use awsideman::jobs::{
+    self as runner, Context, JobHandler, JobResult, JobSelection, Ledger, Run, RunOutcome, Slots, Stop,
+};
 use awsideman::model::Zone;
 use awsideman::private::Access;
-use awsideman::report::{Progress, Silent};
+use awsideman::report::{NoProgress, Progress};
 use awsideman::state::Database;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -91,8 +93,8 @@ impl Drop for Inside<'_> {
 }
 
 #[async_trait]
-impl Works for Acting {
-    async fn perform(&self, job: &Job, run: &Run, _: &dyn Progress, _: &Stop) -> Work {
+impl JobHandler for Acting {
+    async fn perform(&self, job: &Job, run: &Run, _: &dyn Progress, _: &Stop) -> JobResult {
         let beside = {
             let mut running = self.seen.running.lock().expect("no panic while it is held");
             let count = running.entry(job.name.clone()).or_default();
@@ -118,7 +120,7 @@ impl Works for Acting {
         if let Some(at) = run.scheduled_at {
             *self.seen.done.lock().expect("no panic").entry((job.name.clone(), at)).or_default() += 1;
         }
-        if fate == 2 { Work::failed("AWS refused ListUsers", 4) } else { Work::done("ok") }
+        if fate == 2 { JobResult::failed("AWS refused ListUsers", 4) } else { JobResult::done("ok") }
     }
 }
 
@@ -128,7 +130,7 @@ fn job(name: &str, schedule: Schedule, overlap: Overlap) -> Job {
         origin: String::new(),
         description: String::new(),
         enabled: true,
-        kind: Kind::Cleanup,
+        kind: JobKind::Cleanup,
         schedule,
         jitter: Duration::ZERO,
         timeout: 60 * MINUTE,
@@ -151,7 +153,7 @@ fn jobs() -> Vec<Job> {
     ]
 }
 
-fn context(root: &Path, now: &Arc<AtomicI64>, dice: &Arc<Dice>, works: Arc<dyn Works>) -> Context {
+fn context(root: &Path, now: &Arc<AtomicI64>, dice: &Arc<Dice>, works: Arc<dyn JobHandler>) -> Context {
     let (database, _) = Database::open(&root.join("state"), Access::Owner, MINUTE, 0).expect("a database");
     Context {
         state_dir: root.join("state"),
@@ -165,7 +167,7 @@ fn context(root: &Path, now: &Arc<AtomicI64>, dice: &Arc<Dice>, works: Arc<dyn W
         wait: false,
         keep: 10_000,
         grace: MINUTE,
-        progress: Arc::new(Silent),
+        progress: Arc::new(NoProgress),
         stop: Stop::new(),
     }
 }
@@ -181,7 +183,7 @@ fn lives(root: &Path, now: &Arc<AtomicI64>, dice: &Arc<Dice>, seen: &Arc<Seen>, 
         runtime.block_on(async {
             while now.load(Ordering::SeqCst) < until {
                 tokio::select! {
-                    passed = runner::run(&jobs, &Wanted::Due, &context) => { passed.expect("the ledger works"); }
+                    passed = runner::run(&jobs, &JobSelection::Due, &context) => { passed.expect("the ledger works"); }
                     () = death.notified() => return,
                 }
                 now.fetch_add(i64::try_from(dice.roll(90_000)).expect("small"), Ordering::SeqCst);
@@ -216,16 +218,16 @@ fn lived(seed: u64) -> (u64, usize) {
     let context = context(root.path(), &now, &Arc::new(Dice(AtomicU64::new(7))), Arc::new(immortal));
     now.fetch_add(20 * 60_000, Ordering::SeqCst);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(runner::run(&jobs(), &Wanted::Due, &context)).expect("the ledger works");
+    runtime.block_on(runner::run(&jobs(), &JobSelection::Due, &context)).expect("the ledger works");
     let history = context.ledger.history(None, 100_000).expect("a history");
-    let count = |outcome: Option<Outcome>| history.iter().filter(|row| row.outcome == outcome).count();
+    let count = |outcome: Option<RunOutcome>| history.iter().filter(|row| row.outcome == outcome).count();
     assert_eq!(count(None), 0, "seed {seed}: a run without an end");
     let deaths = seen.deaths.load(Ordering::SeqCst);
     // One that died on the way to its work or from it has a row too.
-    assert!(count(Some(Outcome::Crashed)) as u64 >= deaths, "seed {seed}: {deaths} deaths, fewer in the ledger");
+    assert!(count(Some(RunOutcome::Crashed)) as u64 >= deaths, "seed {seed}: {deaths} deaths, fewer in the ledger");
     for job in jobs() {
         let last =
-            history.iter().find(|row| row.job == job.name && row.outcome != Some(Outcome::Missed)).expect("a run");
+            history.iter().find(|row| row.job == job.name && row.outcome != Some(RunOutcome::Missed)).expect("a run");
         assert!(last.started_at >= NOON + 60 * 60_000 - 60_000, "seed {seed}: {} is stuck: {last:?}", job.name);
     }
     (deaths, history.len())

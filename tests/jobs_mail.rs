@@ -13,7 +13,7 @@ use awsideman::app::App;
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
 use awsideman::sandbox::{self, Limits, Organisation, Running, Shape};
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use python::{Server, python};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -106,7 +106,7 @@ impl Desk {
     }
 
     /// Counts so many lookups as commands count theirs.
-    fn looked_up(&self, outcome: Outcome, times: u64) {
+    fn looked_up(&self, outcome: LookupOutcome, times: u64) {
         let app = self.app();
         let tally = app.state().tally(app.cache_dir());
         for entry in 0..times {
@@ -222,8 +222,8 @@ fn crossed_unchanged_and_over_are_two_mails_and_what_is_typed_between_them_none(
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     desk.mail_through(server.port);
-    desk.looked_up(Outcome::Hit, 42);
-    desk.looked_up(Outcome::MissExpired, 58);
+    desk.looked_up(LookupOutcome::Hit, 42);
+    desk.looked_up(LookupOutcome::MissExpired, 58);
 
     assert_eq!(desk.run("cache health").code, Some(6));
     assert_eq!((desk.mails().len(), desk.alerts().len()), (0, 0), "asked by hand: nothing begins");
@@ -235,7 +235,7 @@ fn crossed_unchanged_and_over_are_two_mails_and_what_is_typed_between_them_none(
         assert_eq!(desk.run("cache health").code, Some(6));
     }
     assert_eq!(desk.mails().len(), 1);
-    desk.looked_up(Outcome::Hit, 400);
+    desk.looked_up(LookupOutcome::Hit, 400);
     let before = desk.alerts();
     assert_eq!(desk.run("cache health").code, Some(0));
     assert_eq!(desk.alerts(), before, "asked by hand: nothing ends");
@@ -256,7 +256,7 @@ fn a_mail_that_could_not_leave_is_said_and_sent_once_by_a_run_with_nothing_due()
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let port = Server::smtp(&python, desk.root.path(), "starttls", 0).port;
     desk.mail_through(port);
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
 
     let down = desk.run("jobs run");
     assert!(!matches!(down.code, Some(0) | None) && down.out.is_empty(), "{down:?}");
@@ -286,7 +286,7 @@ fn the_daemon_sends_one_mail_however_many_runs_find_the_same() {
     let desk = Desk::new(&[("50-health.toml", &HEALTH.replace("5m", "1s"))]);
     let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     desk.mail_through(server.port);
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     let mut daemon = desk.begin("jobs daemon");
     let mut lines = BufReader::new(daemon.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     let mut runs = 0;

@@ -5,8 +5,8 @@
 //! library that reads cron expressions; the counts are printed. `AWSIDEMAN_SOAK=1`: five years, every zone.
 
 use awsideman::clock::UnixMillis;
-use awsideman::config::{AlertWhen, CatchUp, Job, Kind, Overlap, Retry, Schedule};
-use awsideman::jobs::{Occurrences, Row, due};
+use awsideman::config::{AlertWhen, CatchUp, Job, JobKind, Overlap, Retry, Schedule};
+use awsideman::jobs::{LedgerRow, Occurrences, due};
 use awsideman::model::Zone;
 use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike, Utc, Weekday};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ fn job(schedule: &str, zone: &Zone) -> Job {
         origin: String::new(),
         description: String::new(),
         enabled: true,
-        kind: Kind::Cleanup,
+        kind: JobKind::Cleanup,
         schedule: Schedule::cron(schedule, Some(zone.clone())).expect("a schedule"),
         jitter: Duration::ZERO,
         timeout: Duration::from_secs(60),
@@ -123,7 +123,7 @@ impl Dice {
 
 /// What a runner hands out that looks at irregular moments; with `jumps` somebody sets its clock now and then.
 fn handed_out(job: &Job, from: UnixMillis, to: UnixMillis, dice: &mut Dice, jumps: bool) -> Vec<UnixMillis> {
-    let mut row = Row { first_seen: from, last_occurrence: Some(from) };
+    let mut row = LedgerRow { first_seen: from, last_occurrence: Some(from) };
     let (mut handed, mut now, mut furthest) = (Vec::new(), from, from);
     while furthest < to {
         now += match dice.roll(40) {

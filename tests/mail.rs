@@ -8,8 +8,12 @@
 #[path = "fixtures/python.rs"]
 mod python;
 
-use awsideman::alerts::{AlertError, Channel, Mailer, Post, Run, Transport as _, check, deliver, observe};
-use awsideman::config::{AlertWhen, Alerts, Auth, Command as Program, Email, Pings, Tls, Transport, Webhook};
+use awsideman::alerts::{
+    AlertError, Channel, DeliveryContext, JobPass, Mailer, Notifier as _, check, deliver, observe,
+};
+use awsideman::config::{
+    AlertWhen, Alerts, Auth, CommandConfig as Program, EmailConfig, MailTransport, PingConfig, Tls, Webhook,
+};
 use awsideman::health::{Finding, Level};
 use awsideman::private::Access;
 use awsideman::state::Database;
@@ -37,9 +41,9 @@ impl Desk {
         let path = root.path().join("password");
         awsideman::private::replace(&path, format!("{PASSWORD}\n").as_bytes(), Access::Owner).unwrap();
         let (database, _) = Database::open(root.path(), Access::Owner, Duration::from_secs(10), 0).unwrap();
-        let email = Email {
+        let email = EmailConfig {
             enabled: true,
-            transport: Transport::Smtp,
+            transport: MailTransport::Smtp,
             host: "localhost".into(),
             port: None,
             tls: Tls::Starttls,
@@ -74,7 +78,7 @@ impl Desk {
             email,
             webhook,
             command: Program { enabled: false, argv: Vec::new(), env: Vec::new(), timeout: Duration::from_secs(10) },
-            ping: Pings { start: None, success: None, failure: None, timeout: Duration::from_secs(5) },
+            ping: PingConfig { start: None, success: None, failure: None, timeout: Duration::from_secs(5) },
         };
         Desk { root, database, alerts, minute: 0 }
     }
@@ -102,7 +106,7 @@ impl Desk {
             hint: "awsideman cache status --detailed".into(),
             recovered: !critical,
         }];
-        let run = Run {
+        let run = JobPass {
             findings: &findings,
             causes: &[],
             disabled: None,
@@ -113,12 +117,12 @@ impl Desk {
             cache_dir: Path::new("/var/cache/awsideman"),
         };
         observe(&mut self.database, &run, &self.alerts, now).unwrap();
-        let post = Post { settings: &self.alerts, state_dir: self.root.path(), access: Access::Owner };
+        let post = DeliveryContext { settings: &self.alerts, state_dir: self.root.path(), access: Access::Owner };
         deliver(&mut self.database, &post, now).unwrap()
     }
 
     fn test_mail(&self) -> Result<awsideman::alerts::Receipt, AlertError> {
-        let post = Post { settings: &self.alerts, state_dir: self.folder(), access: Access::Owner };
+        let post = DeliveryContext { settings: &self.alerts, state_dir: self.folder(), access: Access::Owner };
         awsideman::alerts::test(&post, Channel::Mail, "host-1", 1_800_000_000_000)
     }
 
@@ -211,16 +215,16 @@ fn wrong_password_unknown_certificate_wrong_name_and_wrong_port_are_told_apart()
     assert!(!format!("{error:?}").contains("battery"), "{error:?}");
     assert!(error.hint().contains("alerts.email.password_file"), "{}", error.hint());
 
-    desk.alerts.email = Email { ca_file: None, ..right.clone() };
+    desk.alerts.email = EmailConfig { ca_file: None, ..right.clone() };
     let error = desk.test_mail().unwrap_err();
     assert!(matches!(error, AlertError::Certificate { .. }), "{error:?}");
     assert!(error.hint().contains("alerts.email.ca_file"), "{}", error.hint());
 
-    desk.alerts.email = Email { host: "127.0.0.1".into(), ..right.clone() };
+    desk.alerts.email = EmailConfig { host: "127.0.0.1".into(), ..right.clone() };
     let error = desk.test_mail().unwrap_err();
     assert!(matches!(error, AlertError::Certificate { .. }), "{error:?}");
 
-    desk.alerts.email = Email { tls: Tls::Implicit, ..right };
+    desk.alerts.email = EmailConfig { tls: Tls::Implicit, ..right };
     let error = desk.test_mail().unwrap_err();
     assert!(matches!(error, AlertError::Tls { .. }), "{error:?}");
     assert!(error.hint().contains("alerts.email.tls"), "{}", error.hint());
@@ -299,9 +303,9 @@ fn a_server_that_never_speaks_is_left_after_the_timeout() {
 #[test]
 fn settings_are_checked_and_mails_composed_without_a_server() {
     let desk = Desk::new();
-    let email = Email { transport: Transport::File, ..desk.alerts.email.clone() };
+    let email = EmailConfig { transport: MailTransport::File, ..desk.alerts.email.clone() };
     let alerts = Alerts { email, ..desk.alerts.clone() };
-    let post = Post { settings: &alerts, state_dir: desk.folder(), access: Access::Owner };
+    let post = DeliveryContext { settings: &alerts, state_dir: desk.folder(), access: Access::Owner };
     check(&post, Channel::Mail).unwrap();
     let mail = awsideman::alerts::Mail {
         id: 1,

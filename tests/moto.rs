@@ -8,7 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use awsideman::aws::AwsSettings;
-use awsideman::gateway::{Aws, GatewayError, Listing, PrincipalKind, Single, Source, Target};
+use awsideman::gateway::{AwsApi, GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, PrincipalKind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -57,7 +57,7 @@ impl Drop for Moto {
 }
 
 /// Every item of a listing, and how many pages it took.
-async fn all(aws: &Aws, target: &Target, listing: Listing) -> (Vec<Value>, usize) {
+async fn all(aws: &AwsApi, target: &InstanceTarget, listing: ListCall) -> (Vec<Value>, usize) {
     let (mut items, mut pages, mut token) = (Vec::new(), 0, None);
     loop {
         let page = aws.page(Some(target), &listing, token.as_deref()).await.unwrap();
@@ -92,7 +92,7 @@ async fn awsideman_reads_what_boto3_created() {
     };
     let moto = Moto::start(&python);
     let made = moto.seed(&python);
-    let aws = Aws::new(AwsSettings {
+    let aws = AwsApi::new(AwsSettings {
         profile: None,
         default_profile: None,
         region: Some("eu-west-1".into()),
@@ -101,13 +101,13 @@ async fn awsideman_reads_what_boto3_created() {
         operation_timeout: Duration::from_secs(60),
         static_credentials: Some(("testing".into(), "testing".into())),
     });
-    let target = Target {
+    let target = InstanceTarget {
         instance: text(&made["instance"]).into(),
         identity_store: text(&made["identity_store"]).into(),
         region: String::new(),
     };
 
-    let found = aws.page(None, &Listing::Instances, None).await.unwrap().items;
+    let found = aws.page(None, &ListCall::Instances, None).await.unwrap().items;
     assert_eq!(found.len(), 1);
     assert_eq!((&found[0]["InstanceArn"], &found[0]["Status"]), (&made["instance"], &json!("ACTIVE")));
     assert_eq!(found[0]["IdentityStoreId"], made["identity_store"]);
@@ -116,7 +116,7 @@ async fn awsideman_reads_what_boto3_created() {
     permission_sets(&aws, &target, &made).await;
     organization(&aws, &target, &made).await;
 
-    let me = aws.fetch(None, &Single::CallerIdentity).await.unwrap();
+    let me = aws.fetch(None, &GetCall::CallerIdentity).await.unwrap();
     assert_eq!(me["Account"], "123456789012");
     assignments_are_found_although_no_permission_set_is_provisioned(&moto, &made);
     a_permission_set_is_shown_without_the_part_that_moto_lacks(&moto);
@@ -156,11 +156,11 @@ fn a_permission_set_is_shown_without_the_part_that_moto_lacks(moto: &Moto) {
     assert!(said.contains("PermissionsBoundary") && !said.contains("cannot be reached"), "{said}");
 }
 
-async fn identity_store(aws: &Aws, target: &Target, made: &Value) {
-    let (users, pages) = all(aws, target, Listing::Users).await;
+async fn identity_store(aws: &AwsApi, target: &InstanceTarget, made: &Value) {
+    let (users, pages) = all(aws, target, ListCall::Users).await;
     assert_eq!((pairs(&users, "UserName", "UserId"), pages), (map(&made["users"]), 3));
     let first = &made["users"]["user000"];
-    let user = aws.fetch(Some(target), &Single::User(text(first).into())).await.unwrap();
+    let user = aws.fetch(Some(target), &GetCall::User(text(first).into())).await.unwrap();
     assert_eq!(
         Some(&user),
         users.iter().find(|user| user["UserId"] == *first),
@@ -172,64 +172,64 @@ async fn identity_store(aws: &Aws, target: &Target, made: &Value) {
         "Emails": [{"Value": "user000@example.com", "Type": "work", "Primary": true}],
     });
     assert_eq!(user, expected);
-    let by_name = aws.fetch(Some(target), &Single::UserIdByName("user000".into())).await.unwrap();
+    let by_name = aws.fetch(Some(target), &GetCall::UserIdByName("user000".into())).await.unwrap();
     assert_eq!(by_name["UserId"], *first);
 
-    let (groups, _) = all(aws, target, Listing::Groups).await;
+    let (groups, _) = all(aws, target, ListCall::Groups).await;
     assert_eq!(pairs(&groups, "DisplayName", "GroupId"), map(&made["groups"]));
     let group = text(&made["groups"]["group0"]);
-    let by_name = aws.fetch(Some(target), &Single::GroupIdByName("group0".into())).await.unwrap();
+    let by_name = aws.fetch(Some(target), &GetCall::GroupIdByName("group0".into())).await.unwrap();
     assert_eq!(by_name["GroupId"], group);
-    let (rows, pages) = all(aws, target, Listing::GroupMemberships(group.into())).await;
+    let (rows, pages) = all(aws, target, ListCall::GroupMemberships(group.into())).await;
     let members =
         rows.iter().map(|row| (text(&row["MembershipId"]).to_owned(), text(&row["MemberId"]["UserId"]).to_owned()));
     assert_eq!((members.collect::<BTreeMap<_, _>>(), pages), (map(&made["memberships"]), 2));
-    let (rows, _) = all(aws, target, Listing::MembershipsForMember(text(first).into())).await;
+    let (rows, _) = all(aws, target, ListCall::MembershipsForMember(text(first).into())).await;
     assert_eq!((rows.len(), &rows[0]["GroupId"]), (1, &json!(group)));
 
-    let nobody = Single::User("00000000-0000-0000-0000-000000000000".into());
+    let nobody = GetCall::User("00000000-0000-0000-0000-000000000000".into());
     let error = aws.fetch(Some(target), &nobody).await.unwrap_err();
     assert!(matches!(error, GatewayError::NotFound { .. }), "{error:?}");
 }
 
-async fn permission_sets(aws: &Aws, target: &Target, made: &Value) {
+async fn permission_sets(aws: &AwsApi, target: &InstanceTarget, made: &Value) {
     let arn = text(&made["permission_set"]).to_owned();
-    let (sets, _) = all(aws, target, Listing::PermissionSets).await;
+    let (sets, _) = all(aws, target, ListCall::PermissionSets).await;
     assert_eq!(sets, [json!(arn)]);
-    let set = aws.fetch(Some(target), &Single::PermissionSet(arn.clone())).await.unwrap();
+    let set = aws.fetch(Some(target), &GetCall::PermissionSet(arn.clone())).await.unwrap();
     assert_eq!((&set["Name"], &set["SessionDuration"]), (&json!("Admin"), &json!("PT4H")));
     assert_eq!((&set["Description"], &set["RelayState"]), (&json!("all of it"), &json!("https://example.com")));
     assert!(text(&set["CreatedDate"]).ends_with('Z'), "{set}");
-    let (policies, _) = all(aws, target, Listing::ManagedPolicies(arn.clone())).await;
+    let (policies, _) = all(aws, target, ListCall::ManagedPolicies(arn.clone())).await;
     assert_eq!(policies, [json!({"Name": "AdministratorAccess", "Arn": made["policy"]})]);
-    let inline = aws.fetch(Some(target), &Single::InlinePolicy(arn.clone())).await.unwrap();
+    let inline = aws.fetch(Some(target), &GetCall::InlinePolicy(arn.clone())).await.unwrap();
     assert_eq!(inline, json!({"InlinePolicy": made["inline"]}));
 
     let account = text(&made["assigned_account"]).to_owned();
     let row = json!({"AccountId": account, "PermissionSetArn": arn, "PrincipalType": "GROUP",
                      "PrincipalId": made["groups"]["group0"]});
-    let listing = Listing::Assignments { account, permission_set: arn.clone() };
+    let listing = ListCall::Assignments { account, permission_set: arn.clone() };
     assert_eq!(all(aws, target, listing).await.0, std::slice::from_ref(&row));
     let id = text(&made["groups"]["group0"]).to_owned();
-    let listing = Listing::AssignmentsForPrincipal { kind: PrincipalKind::Group, id };
+    let listing = ListCall::AssignmentsForPrincipal { kind: PrincipalKind::Group, id };
     assert_eq!(all(aws, target, listing).await.0, [row]);
 
     // moto lacks the operation and answers with a page of HTML: a failure, never "no boundary".
-    let error = aws.fetch(Some(target), &Single::PermissionsBoundary(arn)).await.unwrap_err();
+    let error = aws.fetch(Some(target), &GetCall::PermissionsBoundary(arn)).await.unwrap_err();
     assert!(error.is_temporary(), "{error:?}");
 }
 
-async fn organization(aws: &Aws, target: &Target, made: &Value) {
-    let (accounts, pages) = all(aws, target, Listing::Accounts).await;
+async fn organization(aws: &AwsApi, target: &InstanceTarget, made: &Value) {
+    let (accounts, pages) = all(aws, target, ListCall::Accounts).await;
     assert_eq!((pairs(&accounts, "Id", "Name"), pages), (map(&made["accounts"]), 2));
     assert!(text(&accounts[0]["JoinedTimestamp"]).ends_with('Z'), "{}", accounts[0]);
     let id = text(&accounts[0]["Id"]).to_owned();
-    assert_eq!(aws.fetch(None, &Single::Account(id)).await.unwrap(), accounts[0]);
-    let (roots, _) = all(aws, target, Listing::Roots).await;
+    assert_eq!(aws.fetch(None, &GetCall::Account(id)).await.unwrap(), accounts[0]);
+    let (roots, _) = all(aws, target, ListCall::Roots).await;
     assert_eq!(roots[0]["Id"], made["root"]);
     let root = text(&made["root"]).to_owned();
-    assert_eq!(all(aws, target, Listing::AccountsForParent(root.clone())).await.0.len(), accounts.len());
-    assert_eq!(all(aws, target, Listing::OrganizationalUnits(root)).await.0.len(), 0);
-    let error = aws.fetch(None, &Single::Account("000000000000".into())).await.unwrap_err();
+    assert_eq!(all(aws, target, ListCall::AccountsForParent(root.clone())).await.0.len(), accounts.len());
+    assert_eq!(all(aws, target, ListCall::OrganizationalUnits(root)).await.0.len(), 0);
+    let error = aws.fetch(None, &GetCall::Account("000000000000".into())).await.unwrap_err();
     assert_eq!(error.to_string(), "account 000000000000 was not found");
 }

@@ -20,7 +20,7 @@ mod site;
 use awsideman::cache::{Fresh, Key};
 use awsideman::daemon::metrics;
 use awsideman::model::Resource;
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use serde_json::Value;
 use site::{Daemon, Site};
 use std::collections::BTreeSet;
@@ -50,7 +50,8 @@ fn lived_in() -> (Site, TcpListener) {
         assert_eq!(cache.fill("a space", &[fresh], ticket).unwrap().stored, 1);
     }
     let tally = app.state().tally(app.cache_dir());
-    for (outcome, times) in [(Outcome::Hit, 90), (Outcome::MissAbsent, 8), (Outcome::MissExpired, 2)] {
+    for (outcome, times) in [(LookupOutcome::Hit, 90), (LookupOutcome::MissAbsent, 8), (LookupOutcome::MissExpired, 2)]
+    {
         for entry in 0..times {
             assert_eq!(tally.record(outcome, Resource::User, entry, app.clock().now()), None);
         }

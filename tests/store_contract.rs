@@ -26,8 +26,8 @@ mod sweeps;
 use awsideman::clock::{ManualClock, UnixMillis};
 use awsideman::private::Access;
 use awsideman::store::{
-    Address, Breaker, BreakerSnapshot, Disk, Fill, Frames, Memory, Meta, Near, Options, Select, Standing, Store,
-    StoreError, Stored, Sweep,
+    Address, BreakerLayer, BreakerSnapshot, Disk, Fill, Frames, InvalidationState, Memory, Meta, Options, Select,
+    Store, StoreError, Stored, Sweep, Tiered,
 };
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -63,13 +63,13 @@ fn in_memory() -> Subject {
 fn behind_a_breaker() -> Subject {
     let clock = Arc::new(ManualClock::at(NOW));
     let inner = Memory::new(0, 0);
-    let store = Breaker::new(inner, clock, 5, Duration::from_secs(60), BreakerSnapshot::default());
+    let store = BreakerLayer::new(inner, clock, 5, Duration::from_secs(60), BreakerSnapshot::default());
     Subject { store: Box::new(store), _root: None }
 }
 
 fn behind_memory() -> Subject {
     let behind = on_disk();
-    let store = Box::new(Near::new(Arc::<dyn Store>::from(behind.store), 0, Arc::new(ManualClock::at(NOW))));
+    let store = Box::new(Tiered::new(Arc::<dyn Store>::from(behind.store), 0, Arc::new(ManualClock::at(NOW))));
     Subject { store, ..behind }
 }
 

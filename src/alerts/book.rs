@@ -5,7 +5,7 @@
 //! however many processes look at the same moment, one is made; a check that this run did not make is left as it stands.
 
 use super::channel::channels;
-use super::history::{self, Event};
+use super::history::{self, AlertEvent};
 use super::mute::{self, Mute, Mutes};
 use super::{AlertError, Mail, letter, outbox, silence};
 use crate::clock::{self, UnixMillis, millis};
@@ -19,11 +19,11 @@ use std::time::Duration;
 
 /// One run of jobs, as far as alerts are concerned.
 #[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
+pub struct JobPass<'a> {
     /// Every check that this run made, the fine ones too.
     pub findings: &'a [Finding],
     /// What is behind those that failed by something else.
-    pub causes: &'a [Cause],
+    pub causes: &'a [AlertCause],
     /// A sentence about the run for the mail (`job health: done in 12 ms`).
     pub note: Option<&'a str>,
     /// When this job mails.
@@ -41,7 +41,7 @@ pub struct Run<'a> {
 /// What is behind a finding: one alert of its own, however many findings come from it. It is over when none does any
 /// more.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cause {
+pub struct AlertCause {
     /// The key of the finding that comes from it (`job:warm`).
     pub of: String,
     /// The cause, as a finding under [`super::AWS`] or [`super::LOGIN`].
@@ -52,22 +52,22 @@ pub struct Cause {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
     /// What began to fire.
-    pub began: Vec<Change>,
+    pub began: Vec<AlertTransition>,
     /// What fires still and is due to be told again.
-    pub reminded: Vec<Change>,
+    pub reminded: Vec<AlertTransition>,
     /// What is over.
-    pub over: Vec<Change>,
+    pub over: Vec<AlertTransition>,
     /// What fires and needs no word, other jobs' alerts included.
-    pub lasting: Vec<Change>,
+    pub lasting: Vec<AlertTransition>,
     /// What fires and is held back, and why.
-    pub muted: Vec<(Change, Mute)>,
+    pub muted: Vec<(AlertTransition, Mute)>,
     /// The message that was put into the outbox.
     pub mail: Option<Mail>,
 }
 
 /// One alert at the moment of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct AlertTransition {
     /// The key of its finding.
     pub key: String,
     /// What the finding says; for what is over, what it said last.
@@ -153,12 +153,12 @@ pub fn forget_jobs(database: &mut Database, known: &[&str], judges: bool) -> Res
 /// states move and no message is made: what still fires is told as soon as a run may tell it.
 pub fn observe(
     database: &mut Database,
-    run: &Run<'_>,
+    run: &JobPass<'_>,
     settings: &config::Alerts,
     now: UnixMillis,
 ) -> Result<Decision, AlertError> {
     sqlite::write(database.connection(), |transaction| {
-        let book = Book { transaction, settings, now };
+        let book = Engine { transaction, settings, now };
         book.correct_clock()?;
         let mut ended = Vec::new();
         for finding in run.findings {
@@ -183,13 +183,13 @@ pub fn observe(
 }
 
 /// The tables at the moment of a decision.
-struct Book<'a> {
+struct Engine<'a> {
     transaction: &'a Transaction<'a>,
     settings: &'a config::Alerts,
     now: UnixMillis,
 }
 
-impl Book<'_> {
+impl Engine<'_> {
     /// Dates what was recorded while the clock was ahead by `now`: a hold, a recovery delay, a repeat interval and a
     /// silence would otherwise end only then.
     fn correct_clock(&self) -> Result<(), StatementError> {
@@ -238,7 +238,7 @@ impl Book<'_> {
             ],
         )?;
         if fires && !fired {
-            history::record(self.transaction, &Event::new(&finding.key, "fired", &finding.message, self.now))?;
+            history::record(self.transaction, &AlertEvent::new(&finding.key, "fired", &finding.message, self.now))?;
         }
         Ok(None)
     }
@@ -250,8 +250,8 @@ impl Book<'_> {
         if clear_since.is_some_and(|from| self.is_over(from, self.settings.recovery_delay)) {
             forget(self.transaction, &alert.key)?;
             let lasted_ms = Some(self.now.saturating_sub(alert.since));
-            let event = Event::new(&alert.key, "resolved", &alert.message, self.now);
-            history::record(self.transaction, &Event { lasted_ms, ..event })?;
+            let event = AlertEvent::new(&alert.key, "resolved", &alert.message, self.now);
+            history::record(self.transaction, &AlertEvent { lasted_ms, ..event })?;
             return Ok(Some(alert.clone()));
         }
         self.transaction
@@ -261,7 +261,7 @@ impl Book<'_> {
 
     /// Resolves the alerts whose delay has passed in a run that does not check them: a daily job would otherwise resolve
     /// its alert one day late.
-    fn settle_recovered(&self, run: &Run<'_>) -> Result<Vec<Alert>, StatementError> {
+    fn settle_recovered(&self, run: &JobPass<'_>) -> Result<Vec<Alert>, StatementError> {
         let mut ended = Vec::new();
         let is_checked = |alert: &Alert| run.findings.iter().any(|finding| finding.key == alert.key);
         for alert in all(self.transaction)? {
@@ -274,7 +274,7 @@ impl Book<'_> {
     }
 
     /// Moves the alerts that others come from: bad while anything does, over when nothing does any more.
-    fn settle_causes(&self, run: &Run<'_>) -> Result<Vec<Alert>, StatementError> {
+    fn settle_causes(&self, run: &JobPass<'_>) -> Result<Vec<Alert>, StatementError> {
         let mut ended = Vec::new();
         let told: Vec<&Finding> = run.causes.iter().map(|cause| &cause.finding).collect();
         for (n, finding) in told.iter().enumerate() {
@@ -295,11 +295,11 @@ impl Book<'_> {
     }
 
     /// What is to be told of the book as it stands now.
-    fn decide(&self, run: &Run<'_>, ended: Vec<Alert>, tells: bool) -> Result<Decision, StatementError> {
+    fn decide(&self, run: &JobPass<'_>, ended: Vec<Alert>, tells: bool) -> Result<Decision, StatementError> {
         let mut decision = Decision::default();
         // Who was never told that it began need not be told that it is over.
         let over = ended.into_iter().filter(|alert| tells && alert.notified_at.is_some());
-        decision.over = over.map(|alert| Change { hint: String::new(), ..self.change(&alert) }).collect();
+        decision.over = over.map(|alert| AlertTransition { hint: String::new(), ..self.change(&alert) }).collect();
         let alerts = all(self.transaction)?;
         let mutes = Mutes::read(self.transaction, &alerts, run.disabled.is_some(), self.now)?;
         let spoken = |key: &str| {
@@ -341,8 +341,8 @@ impl Book<'_> {
                 let told = "UPDATE alert SET notified_at = ? WHERE key = ?";
                 self.transaction.execute(told, params![self.now, change.key])?;
                 let message_id = Some(mail.message_id.clone());
-                let event = Event::new(&change.key, what, &change.message, self.now);
-                history::record(self.transaction, &Event { message_id, ..event })?;
+                let event = AlertEvent::new(&change.key, what, &change.message, self.now);
+                history::record(self.transaction, &AlertEvent { message_id, ..event })?;
             }
         }
         Ok(())
@@ -357,10 +357,10 @@ impl Book<'_> {
         !repeat.is_zero() && alert.notified_at.is_some_and(|at| self.is_over(at, repeat))
     }
 
-    fn change(&self, alert: &Alert) -> Change {
+    fn change(&self, alert: &Alert) -> AlertTransition {
         let lasted = Duration::from_millis(u64::try_from(self.now.saturating_sub(alert.since)).unwrap_or(0));
         let Alert { key, message, hint, since, .. } = alert.clone();
-        Change { key, message, hint, since, lasted }
+        AlertTransition { key, message, hint, since, lasted }
     }
 }
 

@@ -57,7 +57,7 @@ pub fn channels(settings: &config::Alerts) -> Vec<Channel> {
 
 /// What a delivery needs to know.
 #[derive(Debug, Clone, Copy)]
-pub struct Post<'a> {
+pub struct DeliveryContext<'a> {
     /// `[alerts]`
     pub settings: &'a config::Alerts,
     /// The state directory: it holds the lock of the sender and, unless set, the folder of the file transport.
@@ -66,7 +66,7 @@ pub struct Post<'a> {
     pub access: Access,
 }
 
-impl Post<'_> {
+impl DeliveryContext<'_> {
     /// The longest that one delivery may take.
     pub(super) fn patience(&self) -> Duration {
         let settings = self.settings;
@@ -74,7 +74,7 @@ impl Post<'_> {
     }
 
     /// The transport of a channel, its settings checked and its secrets read; nothing is connected.
-    pub(super) fn open(&self, channel: Channel) -> Result<Box<dyn Transport>, AlertError> {
+    pub(super) fn open(&self, channel: Channel) -> Result<Box<dyn Notifier>, AlertError> {
         Ok(match channel {
             Channel::Mail => Box::new(email::Mailer::open(self)?),
             Channel::Webhook => Box::new(webhook::Hook::open(&self.settings.webhook)?),
@@ -84,7 +84,7 @@ impl Post<'_> {
 }
 
 /// Whether the settings of a channel can be used, without connecting anywhere.
-pub fn check(post: &Post<'_>, channel: Channel) -> Result<(), AlertError> {
+pub fn check(post: &DeliveryContext<'_>, channel: Channel) -> Result<(), AlertError> {
     post.open(channel).map(drop)
 }
 
@@ -100,7 +100,7 @@ pub struct Receipt {
 }
 
 /// A way for messages to leave.
-pub trait Transport {
+pub trait Notifier {
     /// Hands over one message. Called again with the same message after an error.
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError>;
 }

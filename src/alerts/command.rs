@@ -4,13 +4,13 @@
 //! one of its arguments; it gets no variables but the usual ones, those of the message and those of `alerts.command.env`.
 
 use super::AlertError;
-use super::channel::{Channel, Receipt, Transport};
+use super::channel::{Channel, Notifier, Receipt};
 use super::hidden::Hidden;
 use super::outbox::Mail;
 use super::webhook::document;
-use crate::config::Command;
+use crate::config::CommandConfig;
 use crate::model::one_line;
-use crate::program::{Environment, Order};
+use crate::program::{Environment, ProgramSpec};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) struct Runner {
 
 impl Runner {
     /// Checks the settings; runs nothing.
-    pub(super) fn open(command: &Command) -> Result<Runner, AlertError> {
+    pub(super) fn open(command: &CommandConfig) -> Result<Runner, AlertError> {
         if command.argv.first().is_none_or(|program| program.trim().is_empty()) {
             return Err(AlertError::Setting {
                 key: "alerts.command.argv",
@@ -46,7 +46,7 @@ impl Runner {
     }
 }
 
-impl Transport for Runner {
+impl Notifier for Runner {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
         let text = document(mail)?;
         let value: Value = serde_json::from_str(&text).map_err(|error| AlertError::Compose(error.to_string()))?;
@@ -55,7 +55,7 @@ impl Transport for Runner {
         let keys: Vec<String> = news.filter_map(|alert| alert["key"].as_str()).map(one_line).collect();
         // A variable cannot hold the byte that ends it.
         let body = mail.body.replace('\0', " ");
-        let order = Order {
+        let order = ProgramSpec {
             program: OsStr::new(&self.argv[0]),
             arguments: self.argv[1..].iter().map(Into::into).collect(),
             environment: Environment::Named(&self.environment),

@@ -4,16 +4,16 @@
 //! (Slack and its kin show it; nothing from outside can call people or begin a format there), the rest is for programs;
 //! times are RFC 3339 in UTC, durations whole seconds.
 
-use super::book::Change;
-use super::letter::{Letter, why};
+use super::book::AlertTransition;
+use super::letter::{AlertMessage, why};
 use super::mute::Mute;
 use crate::clock::{self, UnixMillis};
 use serde_json::{Value, json};
 
 /// The document, without the Message-ID that it gets with its place in the outbox.
-pub(super) fn json(subject: &str, text: &str, letter: &Letter<'_>) -> String {
-    let Letter { decision, run, now } = letter;
-    let bare = |change: &Change, state: &str| {
+pub(super) fn json(subject: &str, text: &str, letter: &AlertMessage<'_>) -> String {
+    let AlertMessage { decision, run, now } = letter;
+    let bare = |change: &AlertTransition, state: &str| {
         json!({
             "key": change.key,
             "state": state,
@@ -78,7 +78,7 @@ pub(super) fn chat(subject: &str, text: &str) -> String {
 }
 
 /// `firing` while anything fires that is told of, `resolved` when the last is over, `ok` when nothing was.
-fn state(letter: &Letter<'_>) -> &'static str {
+fn state(letter: &AlertMessage<'_>) -> &'static str {
     let decision = letter.decision;
     match (decision.began.len() + decision.reminded.len() + decision.lasting.len(), decision.over.len()) {
         (1.., _) => "firing",

@@ -7,16 +7,16 @@ mod login;
 mod server;
 mod wire;
 
-use super::channel::{Channel, Post, Receipt, Transport};
+use super::channel::{Channel, DeliveryContext, Notifier, Receipt};
 use super::outbox::Mail;
 use super::{AlertError, sendmail};
-use crate::config::Transport as Way;
+use crate::config::MailTransport as Way;
 use crate::model::{Mailbox as Parsed, one_line};
 use crate::private::{self, Access};
 use lettre::Address;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Message, MultiPart};
-use server::Server;
+use server::SmtpServer;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,14 +32,14 @@ pub struct Mailer {
 /// One way out, with all it needs.
 #[derive(Debug)]
 enum Exit {
-    Smtp(Box<Server>),
+    Smtp(Box<SmtpServer>),
     Sendmail(PathBuf),
     Folder(PathBuf, Access),
 }
 
 impl Mailer {
     /// Checks the settings and reads the password; connects nowhere.
-    pub fn open(post: &Post<'_>) -> Result<Mailer, AlertError> {
+    pub fn open(post: &DeliveryContext<'_>) -> Result<Mailer, AlertError> {
         let email = &post.settings.email;
         let (mut from, mut to) = (email.from.trim().to_owned(), email.to.clone());
         if email.transport == Way::File {
@@ -53,7 +53,7 @@ impl Mailer {
         let from = address("alerts.email.from", &from)?;
         let to = to.iter().map(|to| address("alerts.email.to", to)).collect::<Result<_, _>>()?;
         let way = match email.transport {
-            Way::Smtp => Exit::Smtp(Box::new(Server::open(email)?)),
+            Way::Smtp => Exit::Smtp(Box::new(SmtpServer::open(email)?)),
             Way::Sendmail => Exit::Sendmail(sendmail::find()?),
             Way::File => {
                 let folder = email.dir.clone().unwrap_or_else(|| post.state_dir.join("mail"));
@@ -84,7 +84,7 @@ impl Mailer {
     }
 }
 
-impl Transport for Mailer {
+impl Notifier for Mailer {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
         let message = self.compose(mail)?;
         let bytes = message.formatted();

@@ -18,7 +18,7 @@ pub(super) const LONGEST: usize = 4096;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
+pub struct AlertEvent {
     /// When.
     #[serde(serialize_with = "super::stamp")]
     pub at: UnixMillis,
@@ -34,21 +34,21 @@ pub struct Event {
     pub message_id: Option<String>,
 }
 
-impl Event {
-    pub(super) fn new(key: &str, what: &str, message: &str, at: UnixMillis) -> Event {
+impl AlertEvent {
+    pub(super) fn new(key: &str, what: &str, message: &str, at: UnixMillis) -> AlertEvent {
         let (key, what, message) = (key.to_owned(), what.to_owned(), message.to_owned());
-        Event { at, key, what, message, lasted_ms: None, message_id: None }
+        AlertEvent { at, key, what, message, lasted_ms: None, message_id: None }
     }
 }
 
 /// The newest `limit` events, the newest first; with a key, those of that key.
-pub fn events(database: &Database, key: Option<&str>, limit: u64) -> Result<Vec<Event>, AlertError> {
+pub fn events(database: &Database, key: Option<&str>, limit: u64) -> Result<Vec<AlertEvent>, AlertError> {
     let mut statement = database.reader().prepare(
         "SELECT at, key, what, message, lasted_ms, message_id FROM alert_event
          WHERE ?1 IS NULL OR key GLOB ?1 ORDER BY id DESC LIMIT ?2",
     )?;
     let read = |row: &sqlite::Row<'_>| {
-        Ok(Event {
+        Ok(AlertEvent {
             at: row.get(0)?,
             key: row.get(1)?,
             what: row.get(2)?,
@@ -61,7 +61,7 @@ pub fn events(database: &Database, key: Option<&str>, limit: u64) -> Result<Vec<
     Ok(statement.query_map(params![key, limit], read)?.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn record(transaction: &Transaction<'_>, event: &Event) -> Result<(), StatementError> {
+pub(super) fn record(transaction: &Transaction<'_>, event: &AlertEvent) -> Result<(), StatementError> {
     transaction.execute(
         "INSERT INTO alert_event(at, key, what, message, lasted_ms, message_id) VALUES(?, ?, ?, ?, ?, ?)",
         params![event.at, event.key, event.what, cut(&event.message, LONGEST), event.lasted_ms, event.message_id],

@@ -4,7 +4,7 @@
 //! program, the channels make headers of it. Promise: the subject always begins with the same words, names its alerts, and
 //! is bounded; nothing from outside can begin a header or a line of its own.
 
-use super::book::{Change, Decision, Run};
+use super::book::{AlertTransition, Decision, JobPass};
 use super::mute::Mute;
 use super::{document, page};
 use crate::clock::{self, UnixMillis};
@@ -17,7 +17,7 @@ pub(super) const SUBJECT: &str = "awsideman Cache Health Alert";
 
 /// A message in all its forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Words {
+pub(super) struct RenderedMessage {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
@@ -26,7 +26,7 @@ pub(super) struct Words {
 }
 
 /// One part of a message.
-pub(super) struct Section {
+pub(super) struct MessageSection {
     pub(super) title: &'static str,
     /// Whether somebody must act.
     pub(super) is_grave: bool,
@@ -35,18 +35,18 @@ pub(super) struct Section {
 }
 
 /// Everything that a message is written from.
-pub(super) struct Letter<'a> {
+pub(super) struct AlertMessage<'a> {
     pub(super) decision: &'a Decision,
-    pub(super) run: &'a Run<'a>,
+    pub(super) run: &'a JobPass<'a>,
     pub(super) now: UnixMillis,
 }
 
 /// The message about a decision.
-pub(super) fn words(decision: &Decision, run: &Run<'_>, now: UnixMillis) -> Words {
-    let letter = Letter { decision, run, now };
+pub(super) fn words(decision: &Decision, run: &JobPass<'_>, now: UnixMillis) -> RenderedMessage {
+    let letter = AlertMessage { decision, run, now };
     let (subject, text) = (subject(&letter), text(&letter));
     let (html, document) = (page::html(&subject, &letter), document::json(&subject, &text, &letter));
-    Words { subject, text, html, document }
+    RenderedMessage { subject, text, html, document }
 }
 
 /// The keys that a subject names before it only counts the rest.
@@ -56,9 +56,9 @@ const KEY_LENGTH: usize = 40;
 
 /// `awsideman Cache Health Alert: [FIRING:2] job:warm, hit_rate (host)`: what the message is about, so that a list of
 /// subjects on a phone is enough to distinguish messages.
-fn subject(letter: &Letter<'_>) -> String {
+fn subject(letter: &AlertMessage<'_>) -> String {
     let Decision { began, reminded, over, lasting, muted, .. } = letter.decision;
-    let keys = |changes: &[Change]| changes.iter().map(|change| change.key.clone()).collect::<Vec<_>>();
+    let keys = |changes: &[AlertTransition]| changes.iter().map(|change| change.key.clone()).collect::<Vec<_>>();
     let firing = [keys(began), keys(reminded)].concat();
     let parts: Vec<String> = match (firing.is_empty(), over.is_empty()) {
         (false, true) => vec![group("FIRING", &firing)],
@@ -97,12 +97,13 @@ fn group(state: &str, keys: &[String]) -> String {
 }
 
 /// The parts of a message, in order; those that are empty are left out.
-pub(super) fn sections(letter: &Letter<'_>) -> Vec<Section> {
-    let Letter { decision, run, .. } = letter;
-    let section = |title, is_grave, items: Vec<Vec<String>>| Section { title, is_grave, items };
-    let each = |changes: &[Change]| changes.iter().map(told).collect();
-    let over = |change: &Change| vec![format!("{}, lasted {}", change.message, format_duration(change.lasted))];
-    let held = |(change, mute): &(Change, Mute)| vec![change.message.clone(), why(mute)];
+pub(super) fn sections(letter: &AlertMessage<'_>) -> Vec<MessageSection> {
+    let AlertMessage { decision, run, .. } = letter;
+    let section = |title, is_grave, items: Vec<Vec<String>>| MessageSection { title, is_grave, items };
+    let each = |changes: &[AlertTransition]| changes.iter().map(told).collect();
+    let over =
+        |change: &AlertTransition| vec![format!("{}, lasted {}", change.message, format_duration(change.lasted))];
+    let held = |(change, mute): &(AlertTransition, Mute)| vec![change.message.clone(), why(mute)];
     let warning = |finding: &Finding| vec![finding.message.clone(), next(&finding.hint)];
     let check = |f: &Finding| vec![format!("{} {}: {}", f.level.as_str(), f.key, f.message)];
     let mut all = vec![
@@ -127,12 +128,12 @@ pub(super) fn sections(letter: &Letter<'_>) -> Vec<Section> {
 }
 
 /// Whether nothing is wrong, and nothing was.
-pub(super) fn is_well(letter: &Letter<'_>) -> bool {
+pub(super) fn is_well(letter: &AlertMessage<'_>) -> bool {
     sections(letter).iter().all(|section| section.title.starts_with("Checks"))
 }
 
 /// What stands at the end of a message.
-pub(super) fn footer(letter: &Letter<'_>) -> Vec<(&'static str, String)> {
+pub(super) fn footer(letter: &AlertMessage<'_>) -> Vec<(&'static str, String)> {
     let run = letter.run;
     let mut lines = vec![
         ("Host", one_line(run.host)),
@@ -147,7 +148,7 @@ pub(super) fn footer(letter: &Letter<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// The text: what, since when, the figures, the next command.
-fn text(letter: &Letter<'_>) -> String {
+fn text(letter: &AlertMessage<'_>) -> String {
     let mut text = String::new();
     if is_well(letter) {
         text.push_str("All is well.\n\n");
@@ -191,7 +192,7 @@ fn warnings(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
     findings.iter().filter(|finding| finding.level == Level::Warn)
 }
 
-fn told(change: &Change) -> Vec<String> {
+fn told(change: &AlertTransition) -> Vec<String> {
     let since = format!("since {} ({})", clock::local(change.since), format_duration(change.lasted));
     vec![change.message.clone(), since, next(&change.hint)]
 }

@@ -30,16 +30,16 @@ mod standing;
 mod tests;
 mod webhook;
 
-pub use book::{Alert, Cause, Change, Decision, Run, alerts, forget_jobs, job_finding, observe};
-pub use channel::{Channel, Post, Receipt, Transport, channels, check};
+pub use book::{Alert, AlertCause, AlertTransition, Decision, JobPass, alerts, forget_jobs, job_finding, observe};
+pub use channel::{Channel, DeliveryContext, Notifier, Receipt, channels, check};
 pub use email::Mailer;
 pub use error::AlertError;
-pub use history::{Event, events};
+pub use history::{AlertEvent, events};
 pub use mute::{AWS, LOGIN, Mute};
-pub use outbox::{Delivered, Kept, Mail, deliver, kept, test, waiting, write};
+pub use outbox::{Delivered, Mail, PendingDelivery, deliver, kept, test, waiting, write};
 pub use programs::missing_programs;
 pub use silence::{Silence, silence, silences, unsilence};
-pub use standing::{Standing, standing};
+pub use standing::{AlertStatus, standing};
 
 use crate::clock::{self, UnixMillis};
 use serde::Serializer;

@@ -5,9 +5,9 @@
 //! sends it; a channel that is down holds up no other. A message may arrive twice when a sender dies between the other
 //! side's yes and our note of it, then with one Message-ID.
 
-use super::channel::{Channel, Post, Receipt, Transport};
-use super::history::{self, Event};
-use super::letter::{Words, title};
+use super::channel::{Channel, DeliveryContext, Notifier, Receipt};
+use super::history::{self, AlertEvent};
+use super::letter::{RenderedMessage, title};
 use super::{AlertError, document};
 use crate::clock::{self, UnixMillis, millis};
 use crate::config;
@@ -71,7 +71,7 @@ pub fn waiting(database: &mut Database) -> Result<u64, AlertError> {
 
 /// A delivery that is kept because it could not be made yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kept {
+pub struct PendingDelivery {
     /// The channel it waits for.
     pub channel: String,
     /// The subject of its message.
@@ -91,7 +91,7 @@ pub struct Kept {
 }
 
 /// Every kept delivery, the oldest first.
-pub fn kept(database: &Database, settings: &config::Alerts) -> Result<Vec<Kept>, AlertError> {
+pub fn kept(database: &Database, settings: &config::Alerts) -> Result<Vec<PendingDelivery>, AlertError> {
     let mut statement = database.reader().prepare(
         "SELECT d.channel, o.subject, o.created_at, d.attempts, d.last_error
          FROM delivery d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL ORDER BY o.id, d.channel",
@@ -101,7 +101,7 @@ pub fn kept(database: &Database, settings: &config::Alerts) -> Result<Vec<Kept>,
         let is_on = Channel::parse(&channel).is_some_and(|channel| channel.is_enabled(settings));
         let next_try =
             if is_on { "the next `awsideman jobs run`, due or not" } else { "none: the channel is switched off" };
-        Ok(Kept {
+        Ok(PendingDelivery {
             channel,
             subject: row.get(1)?,
             since,
@@ -124,14 +124,14 @@ pub fn write(
 ) -> Result<Mail, AlertError> {
     let (subject, text) = (one_line(subject), body.to_owned());
     let document = document::test(&subject, &text, &one_line(host), now);
-    let words = Words { subject, text, html: String::new(), document };
+    let words = RenderedMessage { subject, text, html: String::new(), document };
     Ok(sqlite::write(database.connection(), |transaction| {
         put(transaction, &words, &[Channel::Mail], host, false, now)
     })?)
 }
 
 /// Sends what waits. A failure is a value, not an error: the messages are kept. Blocks while the network does.
-pub fn deliver(database: &mut Database, post: &Post<'_>, now: UnixMillis) -> Result<Delivered, AlertError> {
+pub fn deliver(database: &mut Database, post: &DeliveryContext<'_>, now: UnixMillis) -> Result<Delivered, AlertError> {
     let ways = |channel: Channel| channel.is_enabled(post.settings).then(|| post.open(channel));
     drain(database, &ways, post, now)
 }
@@ -140,8 +140,8 @@ pub fn deliver(database: &mut Database, post: &Post<'_>, now: UnixMillis) -> Res
 /// switched off.
 pub(super) fn drain(
     database: &mut Database,
-    ways: &dyn Fn(Channel) -> Option<Result<Box<dyn Transport>, AlertError>>,
-    post: &Post<'_>,
+    ways: &dyn Fn(Channel) -> Option<Result<Box<dyn Notifier>, AlertError>>,
+    post: &DeliveryContext<'_>,
     now: UnixMillis,
 ) -> Result<Delivered, AlertError> {
     let mut delivered = Delivered { waiting: waiting(database)?, ..Delivered::default() };
@@ -184,7 +184,7 @@ pub(super) fn drain(
 fn empty(
     database: &mut Database,
     channel: Channel,
-    transport: &dyn Transport,
+    transport: &dyn Notifier,
     now: UnixMillis,
     delivered: &mut Delivered,
 ) -> Result<(), AlertError> {
@@ -237,7 +237,7 @@ impl Delivered {
 /// Puts a message into the outbox within the transaction that decided it. A summary replaces the summaries that wait.
 pub(super) fn put(
     transaction: &Transaction<'_>,
-    words: &Words,
+    words: &RenderedMessage,
     channels: &[Channel],
     host: &str,
     summary: bool,
@@ -258,12 +258,12 @@ pub(super) fn put(
     for channel in channels {
         transaction.execute("INSERT INTO delivery(message, channel) VALUES(?, ?)", params![id, channel.as_str()])?;
     }
-    let Words { subject, text: body, html, document } = words.clone();
+    let RenderedMessage { subject, text: body, html, document } = words.clone();
     Ok(Mail { id, message_id, created_at: now, subject, body, html, document })
 }
 
 /// Sends a message that says it is a test, around the outbox. Blocks while the network does.
-pub fn test(post: &Post<'_>, channel: Channel, host: &str, now: UnixMillis) -> Result<Receipt, AlertError> {
+pub fn test(post: &DeliveryContext<'_>, channel: Channel, host: &str, now: UnixMillis) -> Result<Receipt, AlertError> {
     let transport = post.open(channel)?;
     let (name, time) = (one_line(host), clock::local(now));
     let subject = title("[TEST]", &name);
@@ -281,7 +281,7 @@ fn message_id(host: &str, now: UnixMillis) -> String {
 }
 
 /// Message, channel, attempts, last error, subject, Message-ID.
-type Late = (i64, String, i64, String, String, String);
+type OverdueDelivery = (i64, String, i64, String, String, String);
 
 /// Forgets what left long ago, and gives up what could not leave for days: its words are told in the history.
 fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertError> {
@@ -292,14 +292,14 @@ fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertEr
                     o.message_id
              FROM delivery d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL AND o.created_at < ?",
         )?;
-        let read = |row: &sqlite::Row<'_>| -> Result<Late, StatementError> {
+        let read = |row: &sqlite::Row<'_>| -> Result<OverdueDelivery, StatementError> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
         };
-        let late: Vec<Late> = statement.query_map([tried], read)?.collect::<Result<_, _>>()?;
+        let late: Vec<OverdueDelivery> = statement.query_map([tried], read)?.collect::<Result<_, _>>()?;
         let mut given_up = Vec::new();
         for (id, channel, attempts, error, subject, message_id) in late {
             let told = format!("{channel}: \"{subject}\" was given up after {attempts} attempts: {error}");
-            let event = Event { message_id: Some(message_id), ..Event::new("", "given-up", &told, now) };
+            let event = AlertEvent { message_id: Some(message_id), ..AlertEvent::new("", "given-up", &told, now) };
             history::record(t, &event)?;
             t.execute("DELETE FROM delivery WHERE message = ? AND channel = ?", params![id, channel])?;
             given_up.push(told);

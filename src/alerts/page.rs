@@ -3,7 +3,7 @@
 //! Neighbours: `letter.rs` has the words, `email.rs` puts this behind the plain text. Promise: everything from outside is
 //! escaped; it loads nothing and links nowhere; it stands in light and dark and on a phone, and says what the text says.
 
-use super::letter::{self, Letter};
+use super::letter::{self, AlertMessage};
 use crate::model::one_line;
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ const GRAVE: &str = "margin:0 0 12px;padding:8px 12px;border-left:4px solid #c62
 const PLAIN: &str = "margin:0 0 12px;padding:8px 12px;border-left:4px solid #888";
 
 /// The whole page.
-pub(super) fn html(subject: &str, letter: &Letter<'_>) -> String {
+pub(super) fn html(subject: &str, letter: &AlertMessage<'_>) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{0}</title>{STYLE}</head>\n\

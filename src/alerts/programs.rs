@@ -2,7 +2,7 @@
 
 use super::channel::Channel;
 use super::sendmail;
-use crate::config::{self, Transport};
+use crate::config::{self, MailTransport};
 use crate::host;
 
 /// The missing programs of enabled notifiers, one sentence each.
@@ -16,9 +16,9 @@ pub fn missing_programs(settings: &config::Alerts) -> Vec<String> {
         wanted.push(("alerts.command.argv", program));
     }
     if Channel::Mail.is_enabled(settings) {
-        if email.transport == Transport::Sendmail {
+        if email.transport == MailTransport::Sendmail {
             missing.extend(sendmail::find().err().map(|error| format!("alerts.email.transport: {error}")));
-        } else if email.transport == Transport::Smtp {
+        } else if email.transport == MailTransport::Smtp {
             let commands = [
                 ("alerts.email.password_command", &email.password_command),
                 ("alerts.email.token_command", &email.token_command),

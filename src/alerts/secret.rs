@@ -7,7 +7,7 @@ use super::AlertError;
 use super::hidden::Hidden;
 use crate::config::Secret;
 use crate::private::bounded;
-use crate::program::{Environment, Order};
+use crate::program::{Environment, ProgramSpec};
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -54,7 +54,7 @@ impl Places<'_> {
     }
 
     fn printed(&self, program: &str, arguments: &[String]) -> Result<String, AlertError> {
-        let order = Order {
+        let order = ProgramSpec {
             program: OsStr::new(program),
             arguments: arguments.iter().map(Into::into).collect(),
             environment: Environment::Inherited,

@@ -6,7 +6,7 @@
 use super::AlertError;
 use super::error::NO_SENDMAIL;
 use super::hidden::Hidden;
-use crate::program::{Environment, Order};
+use crate::program::{Environment, ProgramSpec};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(super) fn send(
     timeout: Duration,
 ) -> Result<(), AlertError> {
     let words = ["-i", "-f", from, "--"];
-    let order = Order {
+    let order = ProgramSpec {
         program: program.as_os_str(),
         arguments: words.into_iter().map(OsString::from).chain(to.iter().map(OsString::from)).collect(),
         environment: Environment::Inherited,

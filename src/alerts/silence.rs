@@ -4,7 +4,7 @@
 //! author; it outlives processes and restarts, and nobody needs to end it.
 
 use super::AlertError;
-use super::history::{self, Event};
+use super::history::{self, AlertEvent};
 use crate::clock::{self, UnixMillis};
 use crate::model::one_line;
 use crate::sqlite::{self, Connection, StatementError, Transaction, params};
@@ -49,7 +49,10 @@ pub fn silence(
         )?;
         let id = t.last_insert_rowid();
         let message = format!("{reason} ({author})");
-        history::record(t, &Event { lasted_ms: Some(until - now), ..Event::new(&pattern, "silenced", &message, now) })?;
+        history::record(
+            t,
+            &AlertEvent { lasted_ms: Some(until - now), ..AlertEvent::new(&pattern, "silenced", &message, now) },
+        )?;
         Ok::<_, StatementError>(Silence { id, pattern: pattern.clone(), created_at: now, until, reason, author })
     })?;
     Ok(silence)
@@ -68,7 +71,7 @@ pub fn unsilence(
         ended.retain(|silence| silence.id.to_string() == which || silence.pattern == which);
         for silence in &ended {
             t.execute("UPDATE silence SET until = ? WHERE id = ?", params![now, silence.id])?;
-            history::record(t, &Event::new(&silence.pattern, "unsilenced", &author, now))?;
+            history::record(t, &AlertEvent::new(&silence.pattern, "unsilenced", &author, now))?;
         }
         Ok::<_, StatementError>(ended)
     })?)

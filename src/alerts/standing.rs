@@ -14,7 +14,7 @@ use serde::Serialize;
 
 /// One alert, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct AlertStatus {
     /// The key of its finding.
     pub key: String,
     /// `pending`, `firing`, `silenced` or `inhibited`.
@@ -42,13 +42,13 @@ pub fn standing(
     settings: &config::Alerts,
     is_disabled: bool,
     now: UnixMillis,
-) -> Result<Vec<Standing>, AlertError> {
+) -> Result<Vec<AlertStatus>, AlertError> {
     let alerts = book::all(database.reader())?;
     let mutes = Mutes::read(database.reader(), &alerts, is_disabled, now)?;
     Ok(alerts.iter().map(|alert| stands(alert, mutes.why(alert), settings)).collect())
 }
 
-fn stands(alert: &Alert, mute: Option<Mute>, settings: &config::Alerts) -> Standing {
+fn stands(alert: &Alert, mute: Option<Mute>, settings: &config::Alerts) -> AlertStatus {
     let mute = mute.filter(|_| alert.firing);
     let state = match &mute {
         Some(Mute::Silenced(_)) => "silenced",
@@ -80,7 +80,7 @@ fn stands(alert: &Alert, mute: Option<Mute>, settings: &config::Alerts) -> Stand
         (_, _, words) => words,
     };
     let (notified_at, since) = (alert.notified_at, alert.since);
-    Standing {
+    AlertStatus {
         key: alert.key.clone(),
         state,
         message: alert.message.clone(),

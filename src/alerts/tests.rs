@@ -23,9 +23,9 @@ fn settings() -> config::Alerts {
         group_wait: Duration::ZERO,
         partial_runs: 2,
         repeat: Duration::ZERO,
-        email: config::Email {
+        email: config::EmailConfig {
             enabled: true,
-            transport: config::Transport::File,
+            transport: config::MailTransport::File,
             host: String::new(),
             port: None,
             tls: config::Tls::Starttls,
@@ -51,13 +51,13 @@ fn settings() -> config::Alerts {
             ca_file: None,
             timeout: Duration::from_secs(10),
         },
-        command: config::Command {
+        command: config::CommandConfig {
             enabled: false,
             argv: Vec::new(),
             env: Vec::new(),
             timeout: Duration::from_secs(10),
         },
-        ping: config::Pings { start: None, success: None, failure: None, timeout: Duration::from_secs(5) },
+        ping: config::PingConfig { start: None, success: None, failure: None, timeout: Duration::from_secs(5) },
     }
 }
 
@@ -76,18 +76,18 @@ fn rate(percent: f64) -> Finding {
 }
 
 /// A state directory and the runs that are observed in it.
-struct Desk {
+struct Fixture {
     root: tempfile::TempDir,
     database: Database,
     settings: config::Alerts,
     when: AlertWhen,
 }
 
-impl Desk {
-    fn new() -> Desk {
+impl Fixture {
+    fn new() -> Fixture {
         let root = tempfile::tempdir().unwrap();
         let database = open(root.path());
-        Desk { root, database, settings: settings(), when: AlertWhen::OnChange }
+        Fixture { root, database, settings: settings(), when: AlertWhen::OnChange }
     }
 
     /// One run at `minute`; the subject of its mail.
@@ -110,9 +110,9 @@ fn open(state_dir: &Path) -> Database {
     Database::open(state_dir, Access::Owner, Duration::from_secs(20), 0).unwrap().0
 }
 
-fn run(findings: &[Finding], when: AlertWhen) -> Run<'_> {
+fn run(findings: &[Finding], when: AlertWhen) -> JobPass<'_> {
     let cache_dir = Path::new("/var/cache/awsideman");
-    Run {
+    JobPass {
         findings,
         causes: &[],
         note: None,
@@ -134,24 +134,24 @@ fn expect(mails: &[(usize, String)], expected: &[(usize, &str)]) {
 
 #[test]
 fn one_mail_when_it_starts_none_while_it_lasts_one_when_it_is_over() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     expect(&desk.mails(&[98.0, 42.0, 42.0, 41.0, 42.0, 98.0, 98.0]), &[(1, ALERT), (5, RESOLVED)]);
     assert_eq!(alerts(&mut desk.database).unwrap(), []);
 }
 
 #[test]
 fn a_warning_starts_no_mail() {
-    expect(&Desk::new().mails(&[98.0, 60.0, 60.0, 98.0]), &[]);
+    expect(&Fixture::new().mails(&[98.0, 60.0, 60.0, 98.0]), &[]);
 }
 
 #[test]
 fn a_figure_that_hovers_at_its_threshold_does_not_flap() {
-    expect(&Desk::new().mails(&[49.0, 51.0, 49.5, 51.9, 49.0, 52.0, 51.0]), &[(0, ALERT), (5, RESOLVED)]);
+    expect(&Fixture::new().mails(&[49.0, 51.0, 49.5, 51.9, 49.0, 52.0, 51.0]), &[(0, ALERT), (5, RESOLVED)]);
 }
 
 #[test]
 fn what_does_not_last_for_hold_is_not_told() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.settings.hold = minutes(2);
     let rates = [42.0, 42.0, 98.0, 42.0, 42.0, 42.0, 42.0, 98.0];
     expect(&desk.mails(&rates), &[(5, ALERT), (7, RESOLVED)]);
@@ -159,7 +159,7 @@ fn what_does_not_last_for_hold_is_not_told() {
 
 #[test]
 fn it_is_over_after_the_recovery_delay_and_lasts_when_it_comes_back_before() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.settings.recovery_delay = minutes(2);
     let rates = [42.0, 98.0, 98.0, 42.0, 98.0, 98.0, 98.0, 98.0];
     expect(&desk.mails(&rates), &[(0, ALERT), (6, RESOLVED)]);
@@ -167,7 +167,7 @@ fn it_is_over_after_the_recovery_delay_and_lasts_when_it_comes_back_before() {
 
 #[test]
 fn what_lasts_is_told_again_after_repeat() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.settings.repeat = minutes(3);
     expect(&desk.mails(&[42.0; 8]), &[(0, ALERT), (3, ALERT), (6, ALERT)]);
     let body = desk.decide(9, &[rate(42.0)]).mail.unwrap().body;
@@ -176,7 +176,7 @@ fn what_lasts_is_told_again_after_repeat() {
 
 #[test]
 fn several_changes_of_a_run_are_one_mail_and_a_further_key_is_a_new_one() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     let size = Finding { key: "size".into(), message: "High memory usage: 300.0MB".into(), ..rate(0.0) };
     let fine = Finding { key: "size".into(), ..rate(99.0) };
     let both = desk.decide(0, &[rate(42.0), size.clone()]);
@@ -203,7 +203,7 @@ fn several_changes_of_a_run_are_one_mail_and_a_further_key_is_a_new_one() {
 
 #[test]
 fn a_check_that_a_run_did_not_make_is_left_alone() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     assert_eq!(desk.run(0, &[rate(42.0)]).as_deref(), Some(ALERT));
     assert_eq!(desk.run(1, &[job_finding("warm", None)]), None);
     assert_eq!(alerts(&mut desk.database).unwrap().len(), 1);
@@ -212,7 +212,7 @@ fn a_check_that_a_run_did_not_make_is_left_alone() {
 
 #[test]
 fn the_alert_of_a_job_that_is_gone_goes_with_it() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.run(0, &[rate(42.0), job_finding("old", Some("failed: no")), job_finding("warm", Some("failed: no"))]);
     let mut left = |judges: bool| -> Vec<String> {
         forget_jobs(&mut desk.database, &["warm", "health"], judges).unwrap();
@@ -224,7 +224,7 @@ fn the_alert_of_a_job_that_is_gone_goes_with_it() {
 
 #[test]
 fn a_job_that_always_mails_tells_how_things_stand() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.when = AlertWhen::Always;
     let expected = [
         "[OK]",
@@ -243,7 +243,7 @@ fn a_job_that_always_mails_tells_how_things_stand() {
 
 #[test]
 fn what_nobody_was_told_is_told_once_somebody_may_be() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.when = AlertWhen::Never;
     expect(&desk.mails(&[42.0, 98.0, 42.0]), &[]);
     desk.when = AlertWhen::OnChange;
@@ -259,7 +259,7 @@ fn what_nobody_was_told_is_told_once_somebody_may_be() {
 
 #[test]
 fn the_mail_says_what_since_when_how_long_where_and_what_to_type() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     let evil = Finding { message: "x\r\nBcc: all@example.com".into(), ..rate(42.0) };
     let mail = desk.decide(0, &[evil]).mail.unwrap();
     assert!(mail.body.contains("- x  Bcc: all@example.com\n"), "{}", mail.body);
@@ -274,7 +274,7 @@ fn the_mail_says_what_since_when_how_long_where_and_what_to_type() {
 
 #[test]
 fn many_processes_that_see_the_same_make_one_mail() {
-    let desk = Desk::new();
+    let desk = Fixture::new();
     let mails: usize = std::thread::scope(|scope| {
         let one = || {
             let mut database = open(desk.root.path());

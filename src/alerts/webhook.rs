@@ -4,7 +4,7 @@
 //! host is shown, also where the other side repeats the rest.
 
 use super::AlertError;
-use super::channel::{Channel, Receipt, Transport};
+use super::channel::{Channel, Notifier, Receipt};
 use super::document::chat;
 use super::hidden::Hidden;
 use super::outbox::Mail;
@@ -62,7 +62,7 @@ impl Hook {
     }
 }
 
-impl Transport for Hook {
+impl Notifier for Hook {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
         let mut body = document(mail)?;
         if self.only_text {

@@ -7,7 +7,7 @@
 use super::{App, AppError, Scope};
 use crate::aws;
 use crate::cache::{CacheError, Exported, Imported, Verified};
-use crate::model::Space;
+use crate::model::Namespace;
 use crate::private;
 use crate::store::{Select, Store};
 use rustix::fs::OFlags;
@@ -126,7 +126,7 @@ impl App {
 fn instances(store: &dyn Store) -> Result<usize, AppError> {
     let mut spaces = BTreeSet::new();
     store.scan(&Select::All, &mut |meta| {
-        if !spaces.contains(&meta.space) && Space::parse(&meta.space).is_some() {
+        if !spaces.contains(&meta.space) && Namespace::parse(&meta.space).is_some() {
             spaces.insert(meta.space.clone());
         }
         ControlFlow::Continue(())

@@ -2,8 +2,8 @@
 //!
 //! The breaker stays as it is where the probe fails.
 
-use super::{App, AppError, Trial};
-use crate::state::BreakerMark;
+use super::{App, AppError, SelfTest};
+use crate::state::PersistedBreaker;
 use crate::store::Store;
 use serde::Serialize;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct BreakerReset {
     /// Failures in a row before, of reads and writes.
     pub failure_count: u32,
     /// The probe: an entry is stored, read, expired and deleted.
-    pub probe: Trial,
+    pub probe: SelfTest,
 }
 
 impl App {
@@ -36,7 +36,7 @@ impl App {
             self.trial_on(&store)
         };
         if probe.ok {
-            self.state().set_breaker(self.cache_dir(), BreakerMark::default(), self.clock().now())?;
+            self.state().set_breaker(self.cache_dir(), PersistedBreaker::default(), self.clock().now())?;
         }
         Ok(BreakerReset {
             schema_version: 1,

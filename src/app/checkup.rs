@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct IntegrityCheck {
     /// `current`, `database`, `switch`, `tally`, `state`, `entries`.
     pub what: &'static str,
     /// Whether it is damaged.
@@ -47,7 +47,7 @@ pub struct Checkup {
     /// Whether nothing is damaged.
     pub sound: bool,
     /// What was looked at, in order.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<IntegrityCheck>,
     /// How the entries are; null when they were not looked at.
     pub entries: Option<Verification>,
 }
@@ -83,7 +83,7 @@ impl App {
     }
 
     /// Gives whether there is a database whose entries can be gone through.
-    fn check_database(&self, findings: &mut Vec<Finding>) -> Result<bool, AppError> {
+    fn check_database(&self, findings: &mut Vec<IntegrityCheck>) -> Result<bool, AppError> {
         let found = Disk::sound(&self.disk_options())?;
         match (&found.live, &found.current) {
             (Some(path), _) => findings.push(finding("current", false, format!("names {}", path.display()), "")),
@@ -102,7 +102,7 @@ impl App {
         Ok(!damaged)
     }
 
-    fn check_state(&self, findings: &mut Vec<Finding>) {
+    fn check_state(&self, findings: &mut Vec<IntegrityCheck>) {
         let (_, problem) = self.state().switch();
         let damaged = problem.is_some();
         findings.push(finding("switch", damaged, problem.unwrap_or_else(|| "can be read".into()), ENABLE));
@@ -165,6 +165,6 @@ impl App {
     }
 }
 
-fn finding(what: &'static str, damaged: bool, detail: String, hint: &'static str) -> Finding {
-    Finding { what, damaged, detail, hint: if damaged { hint } else { "" } }
+fn finding(what: &'static str, damaged: bool, detail: String, hint: &'static str) -> IntegrityCheck {
+    IntegrityCheck { what, damaged, detail, hint: if damaged { hint } else { "" } }
 }

@@ -5,15 +5,15 @@
 //! stored. Nothing of it counts as a lookup.
 
 use super::watched::watched;
-use super::{App, AppError, Asker};
-use crate::gateway::{Verified, Wanted, Which};
+use super::{App, AppError, Caller};
+use crate::gateway::{EntrySelection, Verified, VerifySelection};
 use crate::report::{Calls, Progress};
 
 /// What a verification is about, and what it may cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comparison {
+pub struct VerifyRequest {
     /// Which entries.
-    pub which: Which,
+    pub which: EntrySelection,
     /// So many of them, each as likely as any other; all when `None`.
     pub sample: Option<usize>,
     /// The same seed takes the same sample of the same entries.
@@ -27,13 +27,13 @@ impl App {
     /// what went wrong with the cache meanwhile.
     pub async fn verify(
         &self,
-        comparison: &Comparison,
+        comparison: &VerifyRequest,
         progress: &dyn Progress,
     ) -> Result<(Verified, Calls, Vec<String>), AppError> {
         // One that cannot be opened must not pass for an empty one.
         self.store()?;
-        let reading = self.reading_from(self.cache(), Asker::Background { budget: comparison.budget });
-        let wanted = Wanted {
+        let reading = self.reading_from(self.cache(), Caller::Background { budget: comparison.budget });
+        let wanted = VerifySelection {
             which: comparison.which.clone(),
             sample: comparison.sample,
             seed: comparison.seed,

@@ -8,8 +8,8 @@ use super::status::{RecentEntry, ResourceReport, SpaceReport, TtlReport};
 use crate::cache::{CUSTOM, fresh_until, operation_of};
 use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
-use crate::model::{Resource, Space};
-use crate::state::{Counts, Outcome};
+use crate::model::{Namespace, Resource};
+use crate::state::{LookupCounts, LookupOutcome};
 use crate::store::{Meta, Select, StoreError};
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
@@ -17,7 +17,10 @@ use std::ops::ControlFlow;
 
 impl App {
     /// Figures for each resource and space. A resource that was only looked up is there with no entries.
-    pub(super) fn by_resource(&self, window: &Counts) -> Result<(Vec<ResourceReport>, Vec<SpaceReport>), StoreError> {
+    pub(super) fn by_resource(
+        &self,
+        window: &LookupCounts,
+    ) -> Result<(Vec<ResourceReport>, Vec<SpaceReport>), StoreError> {
         let mut resources: BTreeMap<Resource, (u64, u64, Option<UnixMillis>)> = BTreeMap::new();
         let mut spaces: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         if let Some(store) = self.store_to_look_at()? {
@@ -40,7 +43,7 @@ impl App {
             .into_iter()
             .map(|(resource, (entries, bytes, oldest))| {
                 let counts = counts.get(&resource).cloned().unwrap_or_default();
-                let reasons = Outcome::ALL.into_iter().filter(|outcome| outcome.is_miss());
+                let reasons = LookupOutcome::ALL.into_iter().filter(|outcome| outcome.is_miss());
                 ResourceReport {
                     resource: resource.to_string(),
                     entries,
@@ -60,7 +63,7 @@ impl App {
         let spaces = spaces
             .into_iter()
             .map(|(space, (entries, bytes))| {
-                let space = Space::parse(&space).map_or(space, |space| space.to_string());
+                let space = Namespace::parse(&space).map_or(space, |space| space.to_string());
                 SpaceReport { space, entries, bytes }
             })
             .collect();

@@ -6,15 +6,15 @@
 mod directory;
 
 use super::App;
-use super::reading::Asker;
+use super::reading::Caller;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::Job;
-use crate::gateway::{Policy, Request};
+use crate::gateway::{CachePolicy, Request};
 use crate::health::Level;
 use crate::host;
-use crate::jobs::{Ledger, Outcome, Report, Run, RunRow, Work};
-use crate::model::{Space, format_duration, format_size};
-use directory::{Changes, Holding, Snapshot};
+use crate::jobs::{JobResult, Ledger, Run, RunOutcome, RunReport, RunRow};
+use crate::model::{Namespace, format_duration, format_size};
+use directory::{DirectoryChanges, Holding, Snapshot};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -37,13 +37,13 @@ const LISTS: [(&str, Request, &str); 4] = [
 ];
 
 /// What the directory holds now, against the last digest, by the name of the list; `None` is a list that is not known.
-type Compared = BTreeMap<&'static str, Option<Changes>>;
+type DigestComparison = BTreeMap<&'static str, Option<DirectoryChanges>>;
 
 /// What a digest could not do: the reason, and what it lost.
-type Lost = (String, Vec<String>);
+type DigestFailure = (String, Vec<String>);
 
 /// The text of a digest that was made, for its mail.
-pub(super) fn text_of(report: &Report) -> Option<&str> {
+pub(super) fn text_of(report: &RunReport) -> Option<&str> {
     (report.kind == "digest").then_some(report.detail.get("text")?.as_str()?)
 }
 
@@ -58,11 +58,11 @@ struct Saved {
 
 impl App {
     /// Makes the digest of a job. Its text is in the figures, and a pass of jobs mails it.
-    pub(super) fn digest_job(&self, job: &Job, run: &Run) -> Work {
+    pub(super) fn digest_job(&self, job: &Job, run: &Run) -> JobResult {
         self.fold_tally();
         let (database, _) = match self.database() {
             Ok(opened) => opened,
-            Err(error) => return Work::failed(error.to_string(), 1),
+            Err(error) => return JobResult::failed(error.to_string(), 1),
         };
         let now = self.clock().now();
         let ledger = Ledger::new(Arc::new(Mutex::new(database)));
@@ -72,7 +72,7 @@ impl App {
         let since = since.unwrap_or(now - millis(FIRST));
         let runs = match ledger.history(None, RUNS) {
             Ok(runs) => runs.into_iter().filter(|run| run.started_at >= since).collect::<Vec<_>>(),
-            Err(error) => return Work::failed(error.to_string(), 1),
+            Err(error) => return JobResult::failed(error.to_string(), 1),
         };
         let saved = self.saved(since, &runs);
         let (directory, fault) = self.directory_changes(job, profile);
@@ -95,8 +95,8 @@ impl App {
         let mails = if self.config().alerts.email.enabled { "" } else { "; nobody gets it: alerts.email is off" };
         let reason = format!("{} calls and {} saved{mails}", saved.calls, format_duration(whole_seconds(saved.time)));
         match fault {
-            Some((fault, lost)) => Work::partial(format!("{reason}; {fault}"), lost),
-            None => Work::done(reason),
+            Some((fault, lost)) => JobResult::partial(format!("{reason}; {fault}"), lost),
+            None => JobResult::done(reason),
         }
         .with_detail(detail)
     }
@@ -155,11 +155,11 @@ impl App {
     ///
     /// A list that the cache does not hold now keeps what it held last as the baseline of the next digest. One that
     /// was known before and is not now is lost: the reason, and the names of such lists, come second.
-    fn directory_changes(&self, job: &Job, profile: &str) -> (Compared, Option<Lost>) {
+    fn directory_changes(&self, job: &Job, profile: &str) -> (DigestComparison, Option<DigestFailure>) {
         let path = Snapshot::path_of(self.state_dir(), &job.name, profile);
         let before = Snapshot::read(&path);
-        let reading = self.reading(Asker::Background { budget: Some(0) });
-        let Some(space) = reading.gateway.remembered().map(Space::text) else {
+        let reading = self.reading(Caller::Background { budget: Some(0) });
+        let Some(space) = reading.gateway.remembered().map(Namespace::text) else {
             let known = before.iter().flat_map(|before| before.lists.keys().cloned()).collect();
             return (LISTS.iter().map(|(name, ..)| (*name, None)).collect(), unknown(known));
         };
@@ -169,7 +169,7 @@ impl App {
         for (name, request, member) in LISTS {
             let mut holding = Holding::default();
             let old = before.as_ref().and_then(|before| before.lists.get(name));
-            let shown = reading.gateway.cached(&request, &Policy::CACHE_ONLY, &mut |_, body| {
+            let shown = reading.gateway.cached(&request, &CachePolicy::CACHE_ONLY, &mut |_, body| {
                 holding = Holding::of(body, member)?;
                 Ok(())
             });
@@ -178,7 +178,7 @@ impl App {
                 lost.extend(old.map(|_| name.to_owned()));
                 continue;
             }
-            changes.insert(name, Some(Changes::between(old, &holding)));
+            changes.insert(name, Some(DirectoryChanges::between(old, &holding)));
             now.lists.insert(name.to_owned(), holding);
         }
         now.space = space;
@@ -194,7 +194,7 @@ impl App {
 }
 
 /// That the cache does not hold these lists any more; `None` when it holds all that the last digest knew.
-fn unknown(lists: Vec<String>) -> Option<Lost> {
+fn unknown(lists: Vec<String>) -> Option<DigestFailure> {
     if lists.is_empty() {
         return None;
     }
@@ -230,7 +230,7 @@ fn job_lines(runs: &[RunRow]) -> Vec<String> {
     }
     let mut lines = vec![String::new(), "Jobs:".to_owned()];
     for (name, outcomes) in counts {
-        let ordered = Outcome::ALL
+        let ordered = RunOutcome::ALL
             .iter()
             .filter_map(|word| outcomes.get(word.as_str()).map(|n| format!("{n} {}", word.as_str())));
         lines.push(format!("- {name}: {}", ordered.collect::<Vec<_>>().join(", ")));
@@ -242,7 +242,7 @@ fn job_lines(runs: &[RunRow]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn row(job: &str, outcome: Option<Outcome>, calls: i64, took_ms: i64) -> RunRow {
+    fn row(job: &str, outcome: Option<RunOutcome>, calls: i64, took_ms: i64) -> RunRow {
         RunRow {
             id: 1,
             job: job.into(),
@@ -266,9 +266,9 @@ mod tests {
     #[test]
     fn each_job_is_a_line_with_its_outcomes_in_one_order() {
         let runs = [
-            row("warm", Some(Outcome::Failed), 0, 0),
-            row("warm", Some(Outcome::Done), 0, 0),
-            row("warm", Some(Outcome::Done), 0, 0),
+            row("warm", Some(RunOutcome::Failed), 0, 0),
+            row("warm", Some(RunOutcome::Done), 0, 0),
+            row("warm", Some(RunOutcome::Done), 0, 0),
             row("digest", None, 0, 0),
         ];
         assert_eq!(job_lines(&runs), ["", "Jobs:", "- warm: 2 done, 1 failed"]);

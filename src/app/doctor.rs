@@ -8,12 +8,12 @@ mod log;
 mod reads;
 mod time;
 
-use super::{App, AppError, Asker};
+use super::{App, AppError, Caller};
 use crate::alerts;
 use crate::aws::{self, CredentialFacts};
 use crate::clock::{self, UnixMillis};
 use crate::config::{ConfigError, Problem};
-use crate::gateway::{Aws, GatewayError, Policy, Single, Target};
+use crate::gateway::{AwsApi, CachePolicy, GatewayError, GetCall, InstanceTarget};
 use crate::health::{self, Finding};
 use crate::model::format_duration;
 use serde::Serialize;
@@ -26,7 +26,7 @@ const SOON: Duration = Duration::from_secs(15 * 60);
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum CheckLevel {
     /// As it must be, or optional and unset.
     Ok,
     /// It works, and is worth a look.
@@ -43,7 +43,7 @@ pub struct Check {
     /// What: `credentials`, `cache directory`.
     pub name: String,
     /// How it ended.
-    pub level: Level,
+    pub level: CheckLevel,
     /// What was found, as one sentence without a full stop.
     pub message: String,
     /// What to do, where no fault says it.
@@ -55,7 +55,7 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(name: impl Into<String>, level: Level, message: impl Into<String>) -> Check {
+    fn new(name: impl Into<String>, level: CheckLevel, message: impl Into<String>) -> Check {
         Check { name: name.into(), level, message: message.into(), hint: None, fault: None, is_health: false }
     }
 
@@ -65,7 +65,7 @@ impl Check {
 
     fn failed(name: impl Into<String>, fault: impl Into<AppError>) -> Check {
         let fault = fault.into();
-        Check { fault: Some(fault), ..Check::new(name, Level::Fail, "") }.told()
+        Check { fault: Some(fault), ..Check::new(name, CheckLevel::Fail, "") }.told()
     }
 
     fn told(mut self) -> Check {
@@ -84,7 +84,7 @@ impl App {
             Some(sandbox) => sandbox.settings(&base)?,
             None => base,
         };
-        Ok(Aws::new(settings).credentials().await?)
+        Ok(AwsApi::new(settings).credentials().await?)
     }
 
     /// The region that will be asked, and what chose it.
@@ -135,8 +135,8 @@ impl App {
             return Check::failed("configuration", ConfigError { problems });
         }
         match self.loaded.warnings.as_slice() {
-            [] => Check::new("configuration", Level::Ok, format!("sound (files read: {read})")),
-            warnings => Check::new("configuration", Level::Warn, warnings.join("; ")),
+            [] => Check::new("configuration", CheckLevel::Ok, format!("sound (files read: {read})")),
+            warnings => Check::new("configuration", CheckLevel::Warn, warnings.join("; ")),
         }
     }
 
@@ -145,7 +145,7 @@ impl App {
         let region = match self.region() {
             Some((region, origin)) => match aws::check_region(self.aws()) {
                 Err(fault) if !self.is_sandbox() => Check::failed("region", GatewayError::from(fault)),
-                _ => Check::new("region", Level::Ok, format!("{region} (from {origin})")),
+                _ => Check::new("region", CheckLevel::Ok, format!("{region} (from {origin})")),
             },
             None => Check::failed(
                 "region",
@@ -156,7 +156,7 @@ impl App {
             ),
         };
         let skip = |names: &[&str], why: &str| {
-            let check = |name: &&str| Check::new(*name, Level::Skipped, why.to_owned());
+            let check = |name: &&str| Check::new(*name, CheckLevel::Skipped, why.to_owned());
             names.iter().map(check).collect::<Vec<_>>()
         };
         // A wrong setting fails every call, also those for credentials: it is reported itself.
@@ -179,7 +179,9 @@ impl App {
             Err(fault) => {
                 // What brings credentials often brings the region too: they are what to mend first.
                 let region = match region.level {
-                    Level::Fail => Check::new("region", Level::Warn, "none is chosen yet; a profile may bring one"),
+                    CheckLevel::Fail => {
+                        Check::new("region", CheckLevel::Warn, "none is chosen yet; a profile may bring one")
+                    }
                     _ => region,
                 };
                 let mut checks = vec![Check::failed("credentials", fault), region];
@@ -187,35 +189,35 @@ impl App {
                 return checks;
             }
         };
-        if region.level == Level::Fail {
+        if region.level == CheckLevel::Fail {
             checks.push(region);
             checks.extend(skip(&["identity", "instance", "reads"], "no region is chosen to ask AWS in"));
             return checks;
         }
-        let reading = self.reading(Asker::COMMAND);
+        let reading = self.reading(Caller::COMMAND);
         let source = reading.gateway.source();
-        let caller = source.fetch(None, &Single::CallerIdentity).await;
+        let caller = source.fetch(None, &GetCall::CallerIdentity).await;
         let identity = match &caller {
             Ok(caller) => {
                 let text = |name: &str| caller[name].as_str().unwrap_or("unknown").to_owned();
-                Some(Check::new("identity", Level::Ok, format!("{} in account {}", text("Arn"), text("Account"))))
+                Some(Check::new("identity", CheckLevel::Ok, format!("{} in account {}", text("Arn"), text("Account"))))
             }
             Err(_) => None,
         };
         let mut tried = reads::Tried::default();
-        let ends = tried.note(Single::CallerIdentity.operation(), caller.map(drop));
+        let ends = tried.note(GetCall::CallerIdentity.operation(), caller.map(drop));
         checks.extend(identity.or_else(|| tried.failure("identity")));
         checks.push(region);
         if ends {
             checks.extend(skip(&["instance", "reads"], "AWS could not be asked"));
             return checks;
         }
-        let space = reading.gateway.space(&Policy::BYPASS).await;
-        let target = space.as_ref().ok().map(|space| Target::of(space));
+        let space = reading.gateway.space(&CachePolicy::BYPASS).await;
+        let target = space.as_ref().ok().map(|space| InstanceTarget::of(space));
         match space {
             Ok(space) => {
                 let message = format!("{}, identity store {}", space.instance, space.identity_store);
-                checks.push(Check::new("instance", Level::Ok, message));
+                checks.push(Check::new("instance", CheckLevel::Ok, message));
                 tried.note("SWBExternalService.ListInstances", Ok(()));
             }
             // The call was allowed; it is the choice that is missing.
@@ -252,7 +254,7 @@ impl App {
             return None;
         }
         match aws::network_in_use(self.aws()) {
-            Ok(found) => found.map(|found| Check::new("network", Level::Ok, found)),
+            Ok(found) => found.map(|found| Check::new("network", CheckLevel::Ok, found)),
             Err(fault) => Some(Check::failed("network", GatewayError::from(fault))),
         }
     }
@@ -300,15 +302,15 @@ impl App {
     fn store_check(&self, finding: &Finding) -> Check {
         match self.store_to_look_at() {
             Err(error) => Check::failed("store", error),
-            Ok(None) => Check::new("store", Level::Ok, "not created yet: the first answer creates it"),
+            Ok(None) => Check::new("store", CheckLevel::Ok, "not created yet: the first answer creates it"),
             Ok(_) if finding.level != health::Level::Ok => {
                 Check::new("store", level_of(finding.level), finding.message.clone())
                     .hint(format!("`{}`", finding.hint))
             }
             Ok(_) if self.is_memory() => {
-                Check::new("store", Level::Ok, "kept in the memory of each process, shared with none")
+                Check::new("store", CheckLevel::Ok, "kept in the memory of each process, shared with none")
             }
-            Ok(Some(store)) => Check::new("store", Level::Ok, format!("opens ({})", store.backend())),
+            Ok(Some(store)) => Check::new("store", CheckLevel::Ok, format!("opens ({})", store.backend())),
         }
     }
 
@@ -320,9 +322,9 @@ impl App {
                     .hint("`awsideman cache recover` sets a damaged one aside and begins a new one")
             }
             Ok(Some(database)) => {
-                Check::new("state database", Level::Ok, format!("{} opens", database.path().display()))
+                Check::new("state database", CheckLevel::Ok, format!("{} opens", database.path().display()))
             }
-            Ok(None) => Check::new("state database", Level::Ok, "not there yet: the first job makes it"),
+            Ok(None) => Check::new("state database", CheckLevel::Ok, "not there yet: the first job makes it"),
         }
     }
 
@@ -335,7 +337,7 @@ impl App {
             if !on.contains(&channel) {
                 if channel == alerts::Channel::Mail {
                     let off = "not set up (optional): critical findings are not mailed";
-                    checks.push(Check::new(name, Level::Ok, off));
+                    checks.push(Check::new(name, CheckLevel::Ok, off));
                 }
                 continue;
             }
@@ -346,7 +348,7 @@ impl App {
             checks.push(match alerts::check(&self.post(), channel) {
                 Ok(()) => {
                     let words = format!("the settings can be used; `awsideman alerts test --channel {name}` sends one");
-                    Check::new(name, Level::Ok, words)
+                    Check::new(name, CheckLevel::Ok, words)
                 }
                 Err(error) => Check::failed(name, error),
             });
@@ -354,8 +356,10 @@ impl App {
         checks
     }
 
-    fn disabled_check(&self, level: Level, now: UnixMillis) -> Check {
-        let Some(disabled) = self.disabled() else { return Check::new("disabled", Level::Ok, "the cache is enabled") };
+    fn disabled_check(&self, level: CheckLevel, now: UnixMillis) -> Check {
+        let Some(disabled) = self.disabled() else {
+            return Check::new("disabled", CheckLevel::Ok, "the cache is enabled");
+        };
         let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         let until = match disabled.until {
             UnixMillis::MAX => String::new(),
@@ -370,18 +374,18 @@ impl App {
     }
 }
 
-fn level_of(level: health::Level) -> Level {
+fn level_of(level: health::Level) -> CheckLevel {
     match level {
-        health::Level::Ok => Level::Ok,
-        health::Level::Warn => Level::Warn,
-        health::Level::Critical => Level::Fail,
+        health::Level::Ok => CheckLevel::Ok,
+        health::Level::Warn => CheckLevel::Warn,
+        health::Level::Critical => CheckLevel::Fail,
     }
 }
 
 fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
     let source = &facts.source;
     let Some(expiry) = facts.expiry else {
-        return Check::new("credentials", Level::Ok, format!("from {source}, no expiry"));
+        return Check::new("credentials", CheckLevel::Ok, format!("from {source}, no expiry"));
     };
     let left = Duration::from_millis(u64::try_from(expiry.saturating_sub(now)).unwrap_or(0));
     let message = format!("from {source}, until {} ({} left)", clock::utc(expiry), format_duration(left));
@@ -389,9 +393,9 @@ fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
         let detail = format!("it was good until {}", clock::utc(expiry));
         Check::failed("credentials", GatewayError::LoginExpired { profile: None, detail, hint: "log in again".into() })
     } else if left < SOON {
-        Check::new("credentials", Level::Warn, message).hint("log in again before long: `aws sso login`")
+        Check::new("credentials", CheckLevel::Warn, message).hint("log in again before long: `aws sso login`")
     } else {
-        Check::new("credentials", Level::Ok, message)
+        Check::new("credentials", CheckLevel::Ok, message)
     }
 }
 
@@ -406,12 +410,12 @@ mod tests {
 
     #[test]
     fn credentials_that_end_soon_or_have_ended_are_told_apart() {
-        assert_eq!(of(None).level, Level::Ok);
-        assert_eq!(of(Some(1_000_000 + clock::millis(SOON))).level, Level::Ok);
+        assert_eq!(of(None).level, CheckLevel::Ok);
+        assert_eq!(of(Some(1_000_000 + clock::millis(SOON))).level, CheckLevel::Ok);
         let soon = of(Some(1_000_000 + 60_000));
-        assert_eq!((soon.level, soon.message.contains("1m left")), (Level::Warn, true), "{soon:?}");
+        assert_eq!((soon.level, soon.message.contains("1m left")), (CheckLevel::Warn, true), "{soon:?}");
         let over = of(Some(999_999));
-        assert_eq!(over.level, Level::Fail);
+        assert_eq!(over.level, CheckLevel::Fail);
         assert!(matches!(over.fault, Some(AppError::Gateway(GatewayError::LoginExpired { .. }))));
     }
 }

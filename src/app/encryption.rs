@@ -7,9 +7,9 @@
 use super::{App, AppError};
 use crate::config::Encryption;
 use crate::private::{self, Access};
-use crate::program::{Environment, Order};
+use crate::program::{Environment, ProgramSpec};
 use crate::report::Progress;
-use crate::store::{Census, Disk, Exchanged, KeyRing, Ring, Sealed, StoreError};
+use crate::store::{Disk, Encrypted, KeyRing, KeyState, KeyUsage, RekeyReport, StoreError};
 use serde::Serialize;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -77,14 +77,14 @@ pub struct Resealed {
 
 impl App {
     /// What this process can do with sealed entries.
-    pub(super) fn ring(&self) -> &Ring {
+    pub(super) fn ring(&self) -> &KeyState {
         self.ring.get_or_init(|| {
             if !self.config().cache.encryption.enabled {
-                return Ring::Clear;
+                return KeyState::Clear;
             }
             match self.key_ring() {
-                Ok(keys) => Ring::Keys(Arc::new(keys)),
-                Err(problem) => Ring::Locked(problem),
+                Ok(keys) => KeyState::Keys(Arc::new(keys)),
+                Err(problem) => KeyState::Locked(problem),
             }
         })
     }
@@ -92,14 +92,14 @@ impl App {
     /// Why the key of an encrypted cache cannot be used.
     pub fn key_problem(&self) -> Option<&str> {
         match self.ring() {
-            Ring::Locked(problem) => Some(problem),
-            Ring::Clear | Ring::Keys(_) => None,
+            KeyState::Locked(problem) => Some(problem),
+            KeyState::Clear | KeyState::Keys(_) => None,
         }
     }
 
     /// What a person should know after AWS was asked: that entries here lie under a key which this process does not have.
     pub fn key_notice(&self) -> Option<String> {
-        let Ring::Keys(keys) = self.ring() else { return None };
+        let KeyState::Keys(keys) = self.ring() else { return None };
         let foreign = self.opened.get()?.breaker.as_ref()?.inner().foreign_key().ok()??;
         let own = keys.ids().swap_remove(0);
         Some(format!(
@@ -112,7 +112,7 @@ impl App {
     /// known are they counted.
     pub(super) fn foreign_entries(&self) -> Option<(String, u64)> {
         let disk = self.live()?.breaker.as_ref()?.inner();
-        let Ring::Keys(keys) = self.ring() else { return None };
+        let KeyState::Keys(keys) = self.ring() else { return None };
         disk.foreign_key().ok()??;
         let own = keys.ids();
         let census = disk.census().ok()?.keys.into_iter();
@@ -121,8 +121,8 @@ impl App {
     }
 
     /// The disk store as it is configured, without a breaker.
-    pub(super) fn open_disk(&self) -> Result<Sealed, StoreError> {
-        Ok(Sealed::new(Disk::open(&self.disk_options())?, self.ring().clone()))
+    pub(super) fn open_disk(&self) -> Result<Encrypted, StoreError> {
+        Ok(Encrypted::new(Disk::open(&self.disk_options())?, self.ring().clone()))
     }
 
     /// The keys, whether encryption is enabled or not; an error says what is wrong and holds nothing of them.
@@ -163,7 +163,7 @@ impl App {
             Some(Err(problem)) => (Vec::new(), Some(problem)),
             None => (Vec::new(), None),
         };
-        let census = if self.cache_dir().is_dir() { self.open_disk()?.census()? } else { Census::default() };
+        let census = if self.cache_dir().is_dir() { self.open_disk()?.census()? } else { KeyUsage::default() };
         let under =
             |id: &String| census.keys.iter().find(|(known, ..)| known == id).map_or((0, 0), |(_, n, b)| (*n, *b));
         let mut keys: Vec<KeyReport> = ids
@@ -283,11 +283,11 @@ impl App {
         let (layer, old) = if self.config().cache.encryption.enabled {
             // The file may have got a new key since it was read.
             let keys = self.key_ring().map_err(StoreError::Key)?;
-            (Ring::Keys(Arc::new(keys)), Ring::Clear)
+            (KeyState::Keys(Arc::new(keys)), KeyState::Clear)
         } else {
-            (Ring::Clear, Ring::Keys(Arc::new(self.key_ring().map_err(StoreError::Key)?)))
+            (KeyState::Clear, KeyState::Keys(Arc::new(self.key_ring().map_err(StoreError::Key)?)))
         };
-        let disk = Sealed::new(Disk::open(&self.disk_options())?, layer);
+        let disk = Encrypted::new(Disk::open(&self.disk_options())?, layer);
         let what = "entries";
         let total = disk.census()?;
         let all = total.clear.unwrap_or_default().0 + total.keys.iter().map(|(_, entries, _)| entries).sum::<u64>();
@@ -297,14 +297,14 @@ impl App {
             true
         });
         progress.finished(what);
-        let Exchanged { exchanged, gone, dropped, unknown, scoured } = done?;
+        let RekeyReport { exchanged, gone, dropped, unknown, scoured } = done?;
         Ok(Resealed { resealed: exchanged, gone, dropped, unknown, wiped: scoured })
     }
 }
 
 /// The output of a program. No shell reads its arguments, and nothing that it prints reaches a disk.
 fn printed(program: &str, arguments: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
-    let order = Order {
+    let order = ProgramSpec {
         program: OsStr::new(program),
         arguments: arguments.iter().map(Into::into).collect(),
         environment: Environment::Inherited,

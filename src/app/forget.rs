@@ -5,7 +5,7 @@
 //! exactly what the real one removes.
 
 use super::{App, AppError};
-use crate::cache::{Dirt, Event, Operation, covered_by, dirty};
+use crate::cache::{ChangeEvent, Dirt, Operation, covered_by, dirty};
 use crate::model::Resource;
 use crate::store::{Address, Store, StoreError};
 use serde::Serialize;
@@ -46,7 +46,7 @@ impl App {
         id: &str,
         dry_run: bool,
     ) -> Result<Invalidated, AppError> {
-        let dirt = dirty(&Event::new(resource, operation, id));
+        let dirt = dirty(&ChangeEvent::new(resource, operation, id));
         let disk = self.disk_there_is();
         // The entry that remembers the instance lies on the disk, whatever this process reads from.
         let on_disk = disk.as_ref().ok().and_then(Option::as_ref).and_then(|disk| self.space_on(disk));

@@ -5,12 +5,12 @@
 //! unknown, never guessed.
 
 use super::{App, AppError, naming};
-use crate::cache::{CUSTOM, Cache, Cause, Dirt, Soundness, Verdict, covered_by, dirtied_by};
+use crate::cache::{CUSTOM, Cache, Dirt, InvalidatingChange, Soundness, Usability, covered_by, dirtied_by};
 use crate::cache::{fresh_until, has_own_time, operation_of};
 use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
 use crate::model::{Resource, format_duration};
-use crate::store::{Address, Eviction, Meta, Record, Sealed, Select, Store, StoreError};
+use crate::store::{Address, Encrypted, EvictedEntry, InvalidationRecord, Meta, Select, Store, StoreError};
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -165,7 +165,8 @@ impl App {
         let address = Address { space: &space, key };
         let cache = self.cache_on(&disk);
         let entry = cache.examine(&space, key)?.map(|(meta, soundness)| self.inspected(&cache, &meta, soundness));
-        let covering: Vec<&Record> = history.records.iter().rev().filter(|r| r.select.covers(address)).collect();
+        let covering: Vec<&InvalidationRecord> =
+            history.records.iter().rev().filter(|r| r.select.covers(address)).collect();
         let evictions = disk.evictions(address)?;
         let elsewhere = match (&entry, covering.is_empty()) {
             (None, true) => naming::space_holding(disk.as_ref(), key, Some(&space)).filter(|other| other != CUSTOM),
@@ -188,8 +189,8 @@ impl App {
     fn judgement(
         &self,
         entry: Option<&Inspected>,
-        covering: &[&Record],
-        evictions: &[Eviction],
+        covering: &[&InvalidationRecord],
+        evictions: &[EvictedEntry],
         whole_since: UnixMillis,
     ) -> (bool, String) {
         let now = self.clock().now();
@@ -204,7 +205,7 @@ impl App {
             return (false, format!("the encryption key cannot be used: {problem}"));
         }
         let breaker = self.breaker();
-        if breaker.state == crate::state::BreakerState::Open {
+        if breaker.state == crate::state::BreakerStatus::Open {
             return (false, "the circuit breaker is OPEN; `awsideman cache health` says why".into());
         }
         if let Some(entry) = entry {
@@ -240,16 +241,16 @@ impl App {
     }
 
     /// This profile's space, as the disk remembers it.
-    pub(super) fn space_on(&self, disk: &Arc<Sealed>) -> Option<String> {
+    pub(super) fn space_on(&self, disk: &Arc<Encrypted>) -> Option<String> {
         self.selection().remembered(&self.cache_on(disk)).map(|space| space.text())
     }
 
-    pub(super) fn cache_on(&self, disk: &Arc<Sealed>) -> Cache {
+    pub(super) fn cache_on(&self, disk: &Arc<Encrypted>) -> Cache {
         Cache::new(disk.clone(), self.clock().clone(), self.cache_settings())
     }
 
     /// The disk store, sealed where that is configured, without a breaker in front; `None` where there is no cache directory.
-    pub(super) fn disk_there_is(&self) -> Result<Option<Arc<Sealed>>, StoreError> {
+    pub(super) fn disk_there_is(&self) -> Result<Option<Arc<Encrypted>>, StoreError> {
         if !self.cache_dir().is_dir() {
             return Ok(None);
         }
@@ -269,10 +270,10 @@ impl App {
             key: meta.key.clone(),
             space: meta.space.clone(),
             verdict: match cache.verdict(meta) {
-                Verdict::Fresh { .. } => "fresh",
-                Verdict::Stale => "stale",
-                Verdict::Expired | Verdict::TooOld => "expired",
-                Verdict::FromTheFuture => "from the future",
+                Usability::Fresh { .. } => "fresh",
+                Usability::Stale => "stale",
+                Usability::Expired | Usability::TooOld => "expired",
+                Usability::FromTheFuture => "from the future",
             },
             checksum,
             stored_at: clock::utc(meta.stored_at),
@@ -286,7 +287,7 @@ impl App {
             size_bytes: meta.size,
             held_bytes: meta.held,
             schema: meta.schema,
-            dirtied_by: dirtied_by(&meta.key).iter().map(Cause::to_string).collect(),
+            dirtied_by: dirtied_by(&meta.key).iter().map(InvalidatingChange::to_string).collect(),
         }
     }
 }
@@ -303,7 +304,7 @@ fn expired(entry: &Inspected) -> String {
     )
 }
 
-fn invalidation(record: &Record, now: UnixMillis) -> Invalidation {
+fn invalidation(record: &InvalidationRecord, now: UnixMillis) -> Invalidation {
     let what = match &record.select {
         Select::Exact { key, .. } => key.clone(),
         Select::Glob { pattern, .. } => pattern.clone(),
@@ -319,7 +320,7 @@ fn invalidation(record: &Record, now: UnixMillis) -> Invalidation {
     }
 }
 
-fn departure(eviction: &Eviction) -> Departure {
+fn departure(eviction: &EvictedEntry) -> Departure {
     Departure {
         at: clock::utc(eviction.at),
         reason: eviction.reason,

@@ -1,4 +1,4 @@
-//! What each kind of job does: the one implementation of [`Works`].
+//! What each kind of job does: the one implementation of [`JobHandler`].
 //!
 //! Neighbours: `works.rs` runs passes of it, `digest.rs` and `verify.rs` have the longer kinds, `verdict.rs` words what came
 //! of it. Promise: a job of a kind and the command of that name are the same function; work ends soon after it is asked
@@ -9,11 +9,11 @@ use super::recovery::Recovery;
 use super::verdict::{failed, swept, warm_work};
 use super::warming::Warming;
 use super::watched::watched;
-use crate::config::{Job, Kind, WarmTarget};
+use crate::config::{Job, JobKind, WarmTarget};
 use crate::gateway::Renew;
 use crate::health::{Finding, Level};
-use crate::jobs::{Report, Run, Stop, Work, Works};
-use crate::report::{Progress, Silent};
+use crate::jobs::{JobHandler, JobResult, Run, RunReport, Stop};
+use crate::report::{NoProgress, Progress};
 use crate::store::{Disk, Select, Store, StoreError};
 use async_trait::async_trait;
 use serde_json::{Map, json};
@@ -42,8 +42,8 @@ impl Joined {
 }
 
 #[async_trait]
-impl Works for Joined {
-    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> Work {
+impl JobHandler for Joined {
+    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> JobResult {
         // An app for each run: it reads the switch anew, and its store is opened and closed with it.
         let app = match self.app.with_profile(run.profile.as_deref()) {
             Ok(app) => Arc::new(app),
@@ -53,16 +53,16 @@ impl Works for Joined {
             progress.notice(&notice);
         }
         let work = match &job.kind {
-            Kind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress, stop).await,
-            Kind::Cleanup => aside(&app, stop, |app| swept(app.cleanup(false))).await,
-            Kind::EnforceLimits => aside(&app, stop, |app| swept(app.enforce_limits(false))).await,
-            Kind::HealthCheck => aside(&app, stop, App::health_job).await,
-            Kind::Recover => aside(&app, stop, App::recover_job).await,
-            Kind::Digest => {
+            JobKind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress, stop).await,
+            JobKind::Cleanup => aside(&app, stop, |app| swept(app.cleanup(false))).await,
+            JobKind::EnforceLimits => aside(&app, stop, |app| swept(app.enforce_limits(false))).await,
+            JobKind::HealthCheck => aside(&app, stop, App::health_job).await,
+            JobKind::Recover => aside(&app, stop, App::recover_job).await,
+            JobKind::Digest => {
                 let (job, run) = (job.clone(), run.clone());
                 aside(&app, stop, move |app| app.digest_job(&job, &run)).await
             }
-            Kind::Verify { budget } => app.verify_job(*budget, progress, stop).await,
+            JobKind::Verify { budget } => app.verify_job(*budget, progress, stop).await,
         };
         app.finish();
         app.name_login(work)
@@ -75,7 +75,7 @@ impl Works for Joined {
         }
     }
 
-    async fn ended(&self, job: &Job, report: &Report) {
+    async fn ended(&self, job: &Job, report: &RunReport) {
         let start = {
             let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
             pings.remove(&(job.name.clone(), report.profile.clone()))
@@ -86,7 +86,7 @@ impl Works for Joined {
 
 /// Work that waits for the disk, on a thread where nothing else waits for it. The thread keeps its copy of the wish to
 /// stop, and with it the job's lock, until it is through: nobody can abort it.
-async fn aside(app: &Arc<App>, stop: &Stop, work: impl FnOnce(&App) -> Work + Send + 'static) -> Work {
+async fn aside(app: &Arc<App>, stop: &Stop, work: impl FnOnce(&App) -> JobResult + Send + 'static) -> JobResult {
     let (app, stop) = (app.clone(), stop.clone());
     let working = move || {
         let _held = stop;
@@ -95,7 +95,7 @@ async fn aside(app: &Arc<App>, stop: &Stop, work: impl FnOnce(&App) -> Work + Se
     match tokio::task::spawn_blocking(working).await {
         Ok(work) => work,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Work::failed_for_now("its thread was stopped", 1),
+        Err(_) => JobResult::failed_for_now("its thread was stopped", 1),
     }
 }
 
@@ -107,9 +107,9 @@ impl App {
         run: &Run,
         progress: &dyn Progress,
         stop: &Stop,
-    ) -> Work {
+    ) -> JobResult {
         if let Some(reason) = self.warm_is_useless() {
-            return Work::skipped(reason);
+            return JobResult::skipped(reason);
         }
         let now = self.clock().now();
         let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
@@ -123,7 +123,7 @@ impl App {
             biased;
             done = watched(&reading, progress, reading.gateway.warm(&plan, progress)) => done,
             () = stop.wait() => {
-                return Work::failed_for_now("what was read by then is in the cache", 1)
+                return JobResult::failed_for_now("what was read by then is in the cache", 1)
                     .with_calls(reading.calls().total);
             }
         };
@@ -143,7 +143,7 @@ impl App {
         work.with_calls(reading.calls().total).with_detail(detail)
     }
 
-    fn health_job(&self) -> Work {
+    fn health_job(&self) -> JobResult {
         self.fold_tally();
         let measured = self.measure_in_run();
         let mut detail = Map::new();
@@ -154,23 +154,23 @@ impl App {
             (issues, _) => issues.join("; "),
         };
         let exit = if measured.health.level == Level::Critical { 6 } else { 0 };
-        Work::done(text).with_exit(exit).with_findings(measured.health.checks).with_detail(detail)
+        JobResult::done(text).with_exit(exit).with_findings(measured.health.checks).with_detail(detail)
     }
 
     /// Begins a new cache when the present one is damaged. That it was is a finding: somebody should look at the disk.
-    fn recover_job(&self) -> Work {
+    fn recover_job(&self) -> JobResult {
         if self.is_memory() {
-            return Work::skipped("cache.backend is memory: there is nothing on disk to recover");
+            return JobResult::skipped("cache.backend is memory: there is nothing on disk to recover");
         }
         let damage = match self.damage() {
             Ok(None) => {
                 let well = told_recovered(Level::Ok, "the cache is not damaged".to_owned());
-                return Work::done("the cache is not damaged").with_findings(vec![well]);
+                return JobResult::done("the cache is not damaged").with_findings(vec![well]);
             }
             Ok(Some(damage)) => damage,
             Err(error) => return failed(&error.into()),
         };
-        let recovered = match self.recover(Recovery { salvage: true, dry_run: false }, &Silent) {
+        let recovered = match self.recover(Recovery { salvage: true, dry_run: false }, &NoProgress) {
             Ok(recovered) => recovered,
             Err(error) => return failed(&error),
         };
@@ -178,7 +178,7 @@ impl App {
         let text = format!("the cache was damaged ({damage}); a new one was begun{kept}");
         let mut detail = Map::new();
         detail.insert("recovered".into(), json!(recovered));
-        Work::done(text.clone())
+        JobResult::done(text.clone())
             .with_exit(6)
             .with_findings(vec![told_recovered(Level::Critical, text)])
             .with_detail(detail)

@@ -4,29 +4,29 @@
 //! answered from the cache never opens the pace database, loads the SDK's configuration or starts a server; the calls that
 //! were made are told once, when nobody needs the source any more, however its work ended.
 
-use crate::gateway::{Change, GatewayError, Listing, Paced, Page, Single, Source, Target};
+use crate::gateway::{GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Mutation, Page, RateLimited};
 use crate::report::Calls;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
-type Make = Box<dyn Fn() -> Result<Paced, GatewayError> + Send + Sync>;
+type MakeApi = Box<dyn Fn() -> Result<RateLimited, GatewayError> + Send + Sync>;
 type Spent = Box<dyn Fn(&Calls) + Send + Sync>;
 
 /// A source that does not exist yet.
-pub(super) struct Late {
-    make: Make,
+pub(super) struct LazyApi {
+    make: MakeApi,
     spent: Spent,
-    made: OnceLock<Arc<Paced>>,
+    made: OnceLock<Arc<RateLimited>>,
 }
 
-impl Late {
+impl LazyApi {
     /// Made by `make`; at the end `spent` is told what it cost.
     pub(super) fn new(
-        make: impl Fn() -> Result<Paced, GatewayError> + Send + Sync + 'static,
+        make: impl Fn() -> Result<RateLimited, GatewayError> + Send + Sync + 'static,
         spent: impl Fn(&Calls) + Send + Sync + 'static,
-    ) -> Late {
-        Late { make: Box::new(make), spent: Box::new(spent), made: OnceLock::new() }
+    ) -> LazyApi {
+        LazyApi { make: Box::new(make), spent: Box::new(spent), made: OnceLock::new() }
     }
 
     /// The calls made so far.
@@ -39,7 +39,7 @@ impl Late {
         self.made.get()?.waits()
     }
 
-    fn source(&self) -> Result<&Arc<Paced>, GatewayError> {
+    fn source(&self) -> Result<&Arc<RateLimited>, GatewayError> {
         if let Some(made) = self.made.get() {
             return Ok(made);
         }
@@ -48,7 +48,7 @@ impl Late {
     }
 }
 
-impl Drop for Late {
+impl Drop for LazyApi {
     fn drop(&mut self) {
         let calls = self.calls();
         if calls.total > 0 || calls.unreachable.is_some() {
@@ -58,25 +58,25 @@ impl Drop for Late {
 }
 
 #[async_trait]
-impl Source for Late {
+impl IdentityCenterApi for LazyApi {
     async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
         self.source()?.ready(operation).await
     }
 
     async fn page(
         &self,
-        target: Option<&Target>,
-        listing: &Listing,
+        target: Option<&InstanceTarget>,
+        listing: &ListCall,
         token: Option<&str>,
     ) -> Result<Page, GatewayError> {
         self.source()?.page(target, listing, token).await
     }
 
-    async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+    async fn fetch(&self, target: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError> {
         self.source()?.fetch(target, single).await
     }
 
-    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+    async fn change(&self, target: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
         self.source()?.change(target, change).await
     }
 }

@@ -4,7 +4,7 @@
 //! speaks of a limit names the setting that it comes from, and is given the same figure as everybody else.
 
 use super::App;
-use crate::config::Eviction;
+use crate::config::EvictionPolicy;
 use crate::host;
 use serde::Serialize;
 
@@ -92,7 +92,7 @@ impl App {
     pub fn bounds(&self) -> Bounds {
         let cache = &self.config().cache;
         // What goes first is a rule of the store's; another policy would have to be handed down here.
-        let Eviction::Lru = cache.eviction_policy;
+        let EvictionPolicy::Lru = cache.eviction_policy;
         let (mut mib, mut setting) = (cache.max_size_mb, "cache.max_size_mb");
         let other = if self.is_memory() {
             (cache.max_memory_mb > 0.0).then_some((cache.max_memory_mb, "cache.max_memory_mb"))

@@ -6,9 +6,9 @@
 use super::readings::aws_reading;
 use super::{App, AppError, LimitUse};
 use crate::clock::{UnixMillis, millis};
-use crate::health::{BreakerReading, Disabled, Health, Measurements, WritesReading, examine};
+use crate::health::{BreakerReading, DisabledCache, HealthReport, Measurements, WritesReading, examine};
 use crate::model::format_size;
-use crate::state::{BreakerMark, Counts, Database, HitWindow, StateError, throttles_of_last_hour};
+use crate::state::{Database, HitWindow, LookupCounts, PersistedBreaker, StateError, throttles_of_last_hour};
 use crate::store::{Select, Size, Store, StoreError};
 use std::ops::ControlFlow;
 
@@ -22,15 +22,15 @@ pub struct Measured {
     /// When the oldest entry was stored.
     pub oldest: Option<UnixMillis>,
     /// Lookups of commands within `health.window`.
-    pub window: Counts,
+    pub window: LookupCounts,
     /// Lookups of commands since the statistics began.
-    pub lifetime: Counts,
+    pub lifetime: LookupCounts,
     /// The limits with their use.
     pub limits: Vec<LimitUse>,
     /// The measurements as health wants them.
     pub measurements: Measurements,
     /// The verdict.
-    pub health: Health,
+    pub health: HealthReport,
     /// What a person should know beside it.
     pub notices: Vec<String>,
 }
@@ -167,14 +167,18 @@ impl App {
     }
 
     /// Since and until when the cache is disabled, as far as the switch tells; a configuration knows no times.
-    fn disabled_reading(&self) -> Option<Disabled> {
+    fn disabled_reading(&self) -> Option<DisabledCache> {
         let disabled = self.disabled()?;
         let by_switch = self.switch().1.is_none() && self.switch().0.disabled(self.clock().now()).is_some();
-        Some(Disabled { since: by_switch.then_some(disabled.since), until: disabled.end(), reason: disabled.reason })
+        Some(DisabledCache {
+            since: by_switch.then_some(disabled.since),
+            until: disabled.end(),
+            reason: disabled.reason,
+        })
     }
 
     /// The lookups of commands, unfolded records included. Writes nothing.
-    fn counts(&self, database: Option<&Database>, now: UnixMillis) -> Result<(HitWindow, Counts), StateError> {
+    fn counts(&self, database: Option<&Database>, now: UnixMillis) -> Result<(HitWindow, LookupCounts), StateError> {
         let (state, cache) = (self.state(), self.cache_dir());
         if matches!(self.state_dir().try_exists(), Ok(false)) {
             return Ok(Default::default());
@@ -195,7 +199,7 @@ fn limit_phrase(limit: &LimitUse) -> String {
     format!("{} {used} of {whole} ({percent:.0}%){evicts}", limit.setting)
 }
 
-fn breaker_reading(mark: &BreakerMark) -> BreakerReading {
+fn breaker_reading(mark: &PersistedBreaker) -> BreakerReading {
     BreakerReading {
         state: mark.state.as_str().to_owned(),
         failure_count: mark.failure_count,

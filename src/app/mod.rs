@@ -42,47 +42,49 @@ mod works;
 mod writing;
 
 pub use breaker::BreakerReset;
-pub use checkup::{Checkup, Finding, Verification};
-pub use compare::Comparison;
-pub use doctor::{Check, Level};
+pub use checkup::{Checkup, IntegrityCheck, Verification};
+pub use compare::VerifyRequest;
+pub use doctor::{Check, CheckLevel};
 pub use encryption::{EncryptionStatus, KeyReport, Resealed};
 pub use error::AppError;
 pub use forget::Invalidated;
 pub use inspect::{Departure, Inspected, Invalidation, Reasons};
 pub use limits::{Bounds, LimitUse};
 pub use measure::Measured;
-pub use naming::Names;
-pub use overview::{CallsReport, History, HourReport, Limits, Lookups, Overview, Problem, SampleReport, Verdict};
+pub use naming::NameResolver;
+pub use overview::{
+    CallsReport, DashboardProblem, HourReport, Limits, Lookups, OverallState, Overview, SampleReport, UsageHistory,
+};
 pub use place::unwritable;
-pub use reading::{Asker, Reading};
+pub use reading::{Caller, Reading};
 pub use recovery::{Recovered, Recovery, SetAside};
 pub use sandboxed::{SandboxHost, sandbox_sources};
 pub use sharing::{InitStep, Initialised};
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
-pub use trial::{Step, Trial};
+pub use trial::{SelfTest, SelfTestStep};
 pub use upkeep::{Cleared, Scope};
 pub use verdict::{left_out, not_kept};
 pub use warming::{Shortage, WarmDone, Warming};
 pub use works::RunDone;
 
-use crate::aws::{self, AwsSettings, Environment, Resolved, Service};
+use crate::aws::{self, AwsEnvironment, AwsService, AwsSettings, Resolved};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Backend, Config, Loaded, LogLevel, Sharing};
 use crate::gateway::Selection;
 use crate::health;
 use crate::host;
-use crate::log::{LevelFilter, LogFormat, LogSettings};
+use crate::log::{LevelFilter, LineFormat, LogSettings};
 use crate::model::Invocation;
 use crate::private::{self, Access};
-use crate::state::{BreakerMark, Disabled, State, Switch};
-use crate::store::{Fault, Ring, Store};
+use crate::state::{Disabled, PersistedBreaker, StateDir, Switch};
+use crate::store::{KeyState, Store, StoreFault};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// A configured awsideman: one command's, one job run's or one daemon pass's.
 pub struct App {
     loaded: Loaded,
-    environment: Environment,
+    environment: AwsEnvironment,
     resolved: OnceLock<Resolved>,
     clock: Arc<dyn Clock>,
     access: Access,
@@ -90,12 +92,12 @@ pub struct App {
     /// Why there is no usable home directory, and what to set; `None` when there is one.
     homeless: Option<String>,
     switch: OnceLock<(Switch, Option<String>)>,
-    opened: OnceLock<Opened>,
+    opened: OnceLock<OpenedStore>,
     /// The store of a second try, where the first left a command without one.
-    insisted: OnceLock<Opened>,
+    insisted: OnceLock<OpenedStore>,
     /// The breaker's mark since the store could not be opened for a program that stays.
-    unopened: Mutex<Option<BreakerMark>>,
-    ring: OnceLock<Ring>,
+    unopened: Mutex<Option<PersistedBreaker>>,
+    ring: OnceLock<KeyState>,
     /// Bytes of memory in front of the disk; 0 is none.
     memory_tier: u64,
     /// The flags of the commands that messages and the status page name.
@@ -104,14 +106,14 @@ pub struct App {
 
 /// The store as far as it could be opened.
 #[derive(Clone)]
-struct Opened {
+struct OpenedStore {
     store: Arc<dyn Store>,
     breaker: Option<Arc<reading::DiskBreaker>>,
     /// Where it could not be opened: the breaker's mark with that failure in it.
-    failed: Option<BreakerMark>,
+    failed: Option<PersistedBreaker>,
     problem: Option<String>,
     /// The kind of that problem.
-    fault: Option<Fault>,
+    fault: Option<StoreFault>,
     /// Whether what is stored is damaged, so that only a new cache helps.
     is_damaged: bool,
     /// Whether it is the encryption key that cannot be used.
@@ -224,13 +226,13 @@ impl App {
     }
 
     /// The state directory, as a value that opens things.
-    pub fn state(&self) -> State {
-        State::new(self.state_dir(), self.access, self.config().cache.busy_timeout)
+    pub fn state(&self) -> StateDir {
+        StateDir::new(self.state_dir(), self.access, self.config().cache.busy_timeout)
     }
 
     /// The same for a change in AWS: root records it for the owner of the directory.
-    pub(super) fn state_to_change(&self) -> State {
-        State::new(self.state_dir(), self.access.to_change(self.state_dir()), self.config().cache.busy_timeout)
+    pub(super) fn state_to_change(&self) -> StateDir {
+        StateDir::new(self.state_dir(), self.access.to_change(self.state_dir()), self.config().cache.busy_timeout)
     }
 
     /// The state directory.
@@ -294,7 +296,7 @@ impl App {
 
     /// The endpoints that are not AWS's own, as part of the space.
     fn endpoint(&self) -> Option<String> {
-        let services = [Service::SsoAdmin, Service::IdentityStore, Service::Organizations];
+        let services = [AwsService::SsoAdmin, AwsService::IdentityStore, AwsService::Organizations];
         let found = services.map(|service| self.aws().endpoint(service).map(|endpoint| endpoint.value));
         let [first, others @ ..] = &found;
         if others.iter().all(|other| other == first) {
@@ -363,8 +365,8 @@ impl App {
             LogLevel::Debug => LevelFilter::DEBUG,
         };
         let format = match config.format {
-            config::LogFormat::Text => LogFormat::Text,
-            config::LogFormat::Json => LogFormat::Json,
+            config::LogFormat::Text => LineFormat::Text,
+            config::LogFormat::Json => LineFormat::Json,
         };
         let own = self.state_dir().join("awsideman.log");
         let host = || host::is_root().then(|| PathBuf::from("/var/log/awsideman.log"));

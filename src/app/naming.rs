@@ -2,21 +2,21 @@
 
 use super::{App, AppError};
 use crate::cache::Cache;
-use crate::gateway::{Known, known_id};
-use crate::model::{Resource, Space};
+use crate::gateway::{NameLookup, known_id};
+use crate::model::{Namespace, Resource};
 use crate::store::{Select, Store};
 use std::ops::ControlFlow;
 
 /// Resolves names for one command.
-pub struct Names {
+pub struct NameResolver {
     held: Option<(Cache, Option<String>)>,
 }
 
 impl App {
     /// The names that the cache on disk has; empty if it cannot be opened.
-    pub fn names(&self) -> Names {
+    pub fn names(&self) -> NameResolver {
         let disk = self.disk_there_is().ok().flatten();
-        Names { held: disk.map(|disk| (self.cache_on(&disk), self.space_on(&disk))) }
+        NameResolver { held: disk.map(|disk| (self.cache_on(&disk), self.space_on(&disk))) }
     }
 
     /// Whether the cache has an entry under this key, from any version.
@@ -38,17 +38,17 @@ pub(super) fn space_holding(store: &dyn Store, key: &str, but: Option<&str>) -> 
     found
 }
 
-impl Names {
+impl NameResolver {
     /// What a text names among the things of a kind.
-    pub fn find(&self, kind: Resource, text: &str) -> Result<Known, AppError> {
+    pub fn find(&self, kind: Resource, text: &str) -> Result<NameLookup, AppError> {
         match &self.held {
             Some((cache, space)) => Ok(known_id(cache, space.as_deref(), kind, text)?),
-            None => Ok(Known::Unknown),
+            None => Ok(NameLookup::Unknown),
         }
     }
 }
 
 /// A space for display.
 pub(super) fn shown(space: &str) -> String {
-    Space::parse(space).map_or_else(|| "another program".to_owned(), |space| space.to_string())
+    Namespace::parse(space).map_or_else(|| "another program".to_owned(), |space| space.to_string())
 }

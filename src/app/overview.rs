@@ -7,8 +7,8 @@
 mod history;
 mod problems;
 
-pub use history::{CallsReport, History, HourReport, Lookups, SampleReport};
-pub use problems::{Problem, Verdict};
+pub use history::{CallsReport, HourReport, Lookups, SampleReport, UsageHistory};
+pub use problems::{DashboardProblem, OverallState};
 
 use super::{App, Detail, Status};
 use crate::alerts;
@@ -16,8 +16,8 @@ use crate::clock::{self, UnixMillis};
 use crate::config::Job;
 use crate::health::Finding;
 use crate::host;
-use crate::jobs::{self, Listed, RunRow, Stop};
-use crate::report::Silent;
+use crate::jobs::{self, JobRow, RunRow, Stop};
+use crate::report::NoProgress;
 use crate::state::{Database, RunTotal};
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
@@ -41,9 +41,9 @@ pub struct Overview {
     /// The name of this host.
     pub host: String,
     /// All in one word.
-    pub verdict: Verdict,
+    pub verdict: OverallState,
     /// What is wrong, the worst first, each with the command to type.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<DashboardProblem>,
     /// The cache, by resource too.
     pub status: Status,
     /// What is judged against.
@@ -51,11 +51,11 @@ pub struct Overview {
     /// Every check of the cache, the fine ones too.
     pub checks: Vec<Finding>,
     /// Every job and profile.
-    pub jobs: Vec<Listed>,
+    pub jobs: Vec<JobRow>,
     /// Past runs, as many as are kept, the newest first.
     pub runs: Vec<RunRow>,
     /// Every alert: what fires, what is about to, and what is silenced or follows from another.
-    pub alerts: Vec<alerts::Standing>,
+    pub alerts: Vec<alerts::AlertStatus>,
     /// The silences that hold.
     pub silences: Vec<alerts::Silence>,
     /// Messages that could not leave yet.
@@ -63,7 +63,7 @@ pub struct Overview {
     /// Calls to AWS.
     pub calls: CallsReport,
     /// Lookups and sizes over time.
-    pub history: History,
+    pub history: UsageHistory,
     /// Lookups by resource and outcome since they are counted.
     pub lookups: Vec<Lookups>,
     /// Runs by job, profile and outcome since they are counted.
@@ -73,10 +73,10 @@ pub struct Overview {
 
 impl Overview {
     /// Adds problems that only the caller knows of.
-    pub fn add_problems(&mut self, more: impl IntoIterator<Item = Problem>) {
+    pub fn add_problems(&mut self, more: impl IntoIterator<Item = DashboardProblem>) {
         self.problems.extend(more);
         problems::sort(&mut self.problems);
-        self.verdict = Verdict::of(&self.problems);
+        self.verdict = OverallState::of(&self.problems);
     }
 
     /// Leaves out what is older than `since`, and all but the newest `runs` runs.
@@ -100,14 +100,14 @@ pub struct Limits {
 
 /// What the state directory had, as far as it could be read.
 #[derive(Default)]
-struct Kept {
-    jobs: Vec<Listed>,
+struct StateRead {
+    jobs: Vec<JobRow>,
     runs: Vec<RunRow>,
-    alerts: Vec<alerts::Standing>,
+    alerts: Vec<alerts::AlertStatus>,
     silences: Vec<alerts::Silence>,
     mails_waiting: u64,
     calls: CallsReport,
-    history: History,
+    history: UsageHistory,
     lookups: Vec<Lookups>,
     run_totals: Vec<RunTotal>,
 }
@@ -127,7 +127,7 @@ impl App {
             now,
             version: env!("CARGO_PKG_VERSION"),
             host: host::host_name(),
-            verdict: Verdict::of(&problems),
+            verdict: OverallState::of(&problems),
             problems,
             status,
             limits: self.limits(),
@@ -155,12 +155,12 @@ impl App {
 
     /// Why no job could be run now; nothing when one could.
     pub fn not_ready(self: &Arc<App>) -> Option<String> {
-        self.job_context(Arc::new(Silent), Stop::new()).err().map(|error| error.to_string())
+        self.job_context(Arc::new(NoProgress), Stop::new()).err().map(|error| error.to_string())
     }
 
-    fn kept(self: &Arc<App>, jobs: &[Job], since: UnixMillis, now: UnixMillis, unread: &mut Vec<String>) -> Kept {
-        let mut kept = Kept::default();
-        let context = match self.job_context(Arc::new(Silent), Stop::new()) {
+    fn kept(self: &Arc<App>, jobs: &[Job], since: UnixMillis, now: UnixMillis, unread: &mut Vec<String>) -> StateRead {
+        let mut kept = StateRead::default();
+        let context = match self.job_context(Arc::new(NoProgress), Stop::new()) {
             Ok(context) => context,
             Err(error) => {
                 unread.push(error.to_string());
@@ -178,7 +178,7 @@ impl App {
 
     fn fill(
         &self,
-        kept: &mut Kept,
+        kept: &mut StateRead,
         database: &mut Database,
         since: UnixMillis,
         now: UnixMillis,

@@ -8,7 +8,7 @@
 use super::App;
 use crate::config::{Job, Secret};
 use crate::http::Poster;
-use crate::jobs::{Outcome, Report, Run};
+use crate::jobs::{Run, RunOutcome, RunReport};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -26,14 +26,14 @@ impl App {
 
     /// Calls the URL for how it ended, after the call for its start: in the other order the run would seem to go on.
     /// Skipped runs are no runs.
-    pub(super) async fn ping_ended(&self, job: &Job, report: &Report, start: Option<JoinHandle<()>>) {
+    pub(super) async fn ping_ended(&self, job: &Job, report: &RunReport, start: Option<JoinHandle<()>>) {
         if let Some(start) = start {
             let _ = start.await;
         }
         let (own, all) = (&job.ping, &self.config().alerts.ping);
         let url = match report.outcome {
-            Outcome::Skipped => return,
-            Outcome::Done => own.success.as_ref().or(all.success.as_ref()),
+            RunOutcome::Skipped => return,
+            RunOutcome::Done => own.success.as_ref().or(all.success.as_ref()),
             _ => own.failure.as_ref().or(all.failure.as_ref()),
         };
         if let Some(url) = url.map(|url| filled(url, job, report.profile.as_deref())) {

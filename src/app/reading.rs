@@ -4,18 +4,18 @@
 //! opened, or a cache that is disabled, leaves commands with live answers; what a command looked up is counted, what a
 //! job does is not.
 
-use super::late::Late;
-use super::{App, Opened};
-use crate::cache::{Cache, Miss, Settings};
+use super::late::LazyApi;
+use super::{App, OpenedStore};
+use crate::cache::{Cache, EntrySettings, Miss};
 use crate::clock::UnixMillis;
 use crate::config::Backend;
-use crate::gateway::{Aws, Gateway, Looked, PaceSettings, Paced, Policy, Rates, Recorder, Selection};
+use crate::gateway::{AwsApi, CachePolicy, Gateway, Looked, PaceSettings, RateLimited, Rates, Recorder, Selection};
 use crate::private::Prepared;
 use crate::report::Calls;
 use crate::sqlite;
-use crate::state::{BreakerMark, BreakerState, Outcome, WritesMark};
-use crate::store::Sealed;
-use crate::store::{self, Breaker, BreakerSide, BreakerSnapshot, Fault, Memory, Near, Store, StoreError};
+use crate::state::{BreakerStatus, LookupOutcome, PersistedBreaker, WritesMark};
+use crate::store::Encrypted;
+use crate::store::{self, BreakerLayer, BreakerSide, BreakerSnapshot, Memory, Store, StoreError, StoreFault, Tiered};
 use std::sync::{Arc, PoisonError};
 
 /// Free bytes from which on a store that a full disk stopped is tried again.
@@ -24,11 +24,11 @@ const ROOM: u64 = 1024 * 1024;
 const LOG_WORTH_FOLDING: u64 = 256 * 1024;
 
 /// The disk store, sealed where that is configured, behind its breaker.
-pub(super) type DiskBreaker = Breaker<Sealed>;
+pub(super) type DiskBreaker = BreakerLayer<Encrypted>;
 
 /// Who asks: decides about pace and statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asker {
+pub enum Caller {
     /// An interactive command: one slot at a time, and the lookup counts. At most this many calls.
     Command {
         /// The most calls; `None` is no limit.
@@ -45,7 +45,7 @@ pub enum Asker {
 pub struct Reading {
     /// The gateway.
     pub gateway: Gateway,
-    late: Arc<Late>,
+    late: Arc<LazyApi>,
 }
 
 impl Reading {
@@ -60,9 +60,9 @@ impl Reading {
     }
 }
 
-impl Asker {
+impl Caller {
     /// A command whose calls are not limited.
-    pub const COMMAND: Asker = Asker::Command { budget: None };
+    pub const COMMAND: Caller = Caller::Command { budget: None };
 }
 
 impl App {
@@ -98,14 +98,14 @@ impl App {
         self.store().inspect_err(|error| {
             if !error.is_harmless() {
                 let threshold = self.config().cache.breaker.failure_threshold;
-                let failed = mark(&before.failed(self.clock().now(), threshold, error.fault() == Fault::DiskFull));
+                let failed = mark(&before.failed(self.clock().now(), threshold, error.fault() == StoreFault::DiskFull));
                 *self.unopened.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
             }
         })
     }
 
     /// The store that is in use.
-    pub(super) fn live(&self) -> Option<&Opened> {
+    pub(super) fn live(&self) -> Option<&OpenedStore> {
         self.insisted.get().or_else(|| self.opened.get())
     }
 
@@ -127,13 +127,14 @@ impl App {
     }
 
     /// What a command goes on with that has no store.
-    fn without(&self, error: &StoreError) -> Opened {
+    fn without(&self, error: &StoreError) -> OpenedStore {
         let (now, threshold) = (self.clock().now(), self.config().cache.breaker.failure_threshold);
         let counts = !error.is_harmless();
-        Opened {
+        OpenedStore {
             store: Arc::new(Memory::new(self.limit_bytes(), 0)),
             breaker: None,
-            failed: counts.then(|| mark(&self.mark_now().failed(now, threshold, error.fault() == Fault::DiskFull))),
+            failed: counts
+                .then(|| mark(&self.mark_now().failed(now, threshold, error.fault() == StoreFault::DiskFull))),
             problem: Some(error.to_string()),
             fault: Some(error.fault()),
             is_damaged: error.is_damage(),
@@ -158,25 +159,25 @@ impl App {
     }
 
     /// What a read may do: what its flags say, and nothing with the cache when it is disabled.
-    pub fn policy(&self, wanted: Policy) -> Policy {
+    pub fn policy(&self, wanted: CachePolicy) -> CachePolicy {
         if self.disabled().is_some() {
-            return Policy { read: false, fill: false, ..wanted };
+            return CachePolicy { read: false, fill: false, ..wanted };
         }
         wanted
     }
 
     /// The gateway for `asker`.
-    pub fn reading(&self, asker: Asker) -> Reading {
+    pub fn reading(&self, asker: Caller) -> Reading {
         // A disabled cache is left alone altogether: nothing of it is even opened.
         let cache = if self.disabled().is_some() { self.detached_cache() } else { self.cache() };
         self.reading_from(cache, asker)
     }
 
     /// The gateway for `asker` over a cache of its choice.
-    pub(super) fn reading_from(&self, cache: Cache, asker: Asker) -> Reading {
+    pub(super) fn reading_from(&self, cache: Cache, asker: Caller) -> Reading {
         let selection = self.selection();
         let late = Arc::new(self.late(asker, &selection));
-        let recorder = matches!(asker, Asker::Command { .. }).then(|| self.recorder());
+        let recorder = matches!(asker, Caller::Command { .. }).then(|| self.recorder());
         let mut gateway = Gateway::new(cache, late.clone(), selection, self.spool_dir(), recorder);
         // A walk that is long enough for a forecast leaves the background share to others, in any command.
         gateway = gateway.at(Rates::new(&self.config().pace));
@@ -223,7 +224,7 @@ impl App {
     }
 
     /// The breaker as this process sees it.
-    pub fn breaker(&self) -> BreakerMark {
+    pub fn breaker(&self) -> PersistedBreaker {
         self.live().and_then(learned).unwrap_or_else(|| mark(&self.mark_now()))
     }
 
@@ -243,20 +244,20 @@ impl App {
         if free < ROOM { found } else { found.with_room() }
     }
 
-    fn known_mark(&self) -> BreakerMark {
+    fn known_mark(&self) -> PersistedBreaker {
         let unopened = *self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
         unopened.unwrap_or_else(|| self.breaker_mark())
     }
 
-    pub(super) fn breaker_mark(&self) -> BreakerMark {
+    pub(super) fn breaker_mark(&self) -> PersistedBreaker {
         self.switch().0.breaker(self.cache_dir())
     }
 
-    fn open(&self) -> Result<Opened, StoreError> {
+    fn open(&self) -> Result<OpenedStore, StoreError> {
         let cache = &self.config().cache;
         if cache.backend == Backend::Memory {
             let store = Arc::new(Memory::new(self.limit_bytes(), cache.max_entries));
-            return Ok(Opened {
+            return Ok(OpenedStore {
                 store,
                 breaker: None,
                 failed: None,
@@ -269,7 +270,7 @@ impl App {
         let disk = self.open_disk()?;
         let problem = disk.locked().map(|reason| StoreError::Key(reason.to_owned()).to_string());
         let settings = &cache.breaker;
-        let breaker = Arc::new(Breaker::new(
+        let breaker = Arc::new(BreakerLayer::new(
             disk,
             self.clock().clone(),
             settings.failure_threshold,
@@ -278,20 +279,20 @@ impl App {
         ));
         let store: Arc<dyn Store> = match self.memory_tier {
             0 => breaker.clone(),
-            bytes => Arc::new(Near::new(breaker.clone(), bytes, self.clock().clone())),
+            bytes => Arc::new(Tiered::new(breaker.clone(), bytes, self.clock().clone())),
         };
         let is_locked = problem.is_some();
-        let fault = is_locked.then_some(Fault::Key);
-        Ok(Opened { store, breaker: Some(breaker), failed: None, problem, fault, is_damaged: false, is_locked })
+        let fault = is_locked.then_some(StoreFault::Key);
+        Ok(OpenedStore { store, breaker: Some(breaker), failed: None, problem, fault, is_damaged: false, is_locked })
     }
 
     pub(super) fn detached_cache(&self) -> Cache {
         Cache::new(Arc::new(Memory::new(self.limit_bytes(), 0)), self.clock().clone(), self.cache_settings())
     }
 
-    pub(super) fn cache_settings(&self) -> Settings {
+    pub(super) fn cache_settings(&self) -> EntrySettings {
         let cache = &self.config().cache;
-        Settings {
+        EntrySettings {
             ttls: cache.ttl.clone(),
             not_found_ttl: cache.not_found_ttl,
             stale_if_error: cache.stale_if_error,
@@ -300,7 +301,7 @@ impl App {
         }
     }
 
-    fn late(&self, asker: Asker, selection: &Selection) -> Late {
+    fn late(&self, asker: Caller, selection: &Selection) -> LazyApi {
         let (base, sandbox) = (self.aws_settings(), self.sandbox.clone());
         let (pace, aws, access) = (self.config().pace.clone(), &self.config().aws, self.access());
         let (max_attempts, operation_timeout) = (aws.max_attempts, aws.operation_timeout);
@@ -310,8 +311,8 @@ impl App {
         let (space, instances) = (format!("{region}|{way}"), selection.endpoint.is_none().then_some(region));
         let database = self.state_dir().join("pace.db");
         let (background, budget) = match asker {
-            Asker::Command { budget } => (false, budget),
-            Asker::Background { budget } => (true, budget),
+            Caller::Command { budget } => (false, budget),
+            Caller::Background { budget } => (true, budget),
         };
         let make = move || {
             let settings = match &sandbox {
@@ -328,9 +329,9 @@ impl App {
                 budget,
                 access,
             };
-            Ok(Paced::new(Arc::new(Aws::new(settings)), paced, Some(database.clone())))
+            Ok(RateLimited::new(Arc::new(AwsApi::new(settings)), paced, Some(database.clone())))
         };
-        Late::new(make, self.spending())
+        LazyApi::new(make, self.spending())
     }
 
     fn recorder(&self) -> Recorder {
@@ -349,44 +350,44 @@ impl App {
     }
 }
 
-fn outcome(looked: Looked) -> Outcome {
+fn outcome(looked: Looked) -> LookupOutcome {
     match looked {
-        Looked::Hit => Outcome::Hit,
-        Looked::Miss(Miss::Absent) => Outcome::MissAbsent,
-        Looked::Miss(Miss::Expired) => Outcome::MissExpired,
-        Looked::Miss(Miss::TooOld) => Outcome::MissAge,
-        Looked::Miss(Miss::Corrupt) => Outcome::MissCorrupt,
-        Looked::Miss(Miss::OtherVersion) => Outcome::MissOtherVersion,
-        Looked::Miss(Miss::Fault) => Outcome::Error,
+        Looked::Hit => LookupOutcome::Hit,
+        Looked::Miss(Miss::Absent) => LookupOutcome::MissAbsent,
+        Looked::Miss(Miss::Expired) => LookupOutcome::MissExpired,
+        Looked::Miss(Miss::TooOld) => LookupOutcome::MissAge,
+        Looked::Miss(Miss::Corrupt) => LookupOutcome::MissCorrupt,
+        Looked::Miss(Miss::OtherVersion) => LookupOutcome::MissOtherVersion,
+        Looked::Miss(Miss::Fault) => LookupOutcome::Error,
         Looked::Fault(fault) => outcome_of_fault(fault),
     }
 }
 
-fn outcome_of_fault(fault: Fault) -> Outcome {
+fn outcome_of_fault(fault: StoreFault) -> LookupOutcome {
     match fault {
-        Fault::BreakerOpen => Outcome::ErrorBreakerOpen,
-        Fault::Damaged => Outcome::ErrorDamaged,
-        Fault::Busy => Outcome::ErrorBusy,
-        Fault::DiskFull => Outcome::ErrorDiskFull,
-        Fault::Key => Outcome::ErrorKey,
-        Fault::Permission => Outcome::ErrorPermission,
-        Fault::Other => Outcome::Error,
+        StoreFault::BreakerOpen => LookupOutcome::ErrorBreakerOpen,
+        StoreFault::Damaged => LookupOutcome::ErrorDamaged,
+        StoreFault::Busy => LookupOutcome::ErrorBusy,
+        StoreFault::DiskFull => LookupOutcome::ErrorDiskFull,
+        StoreFault::Key => LookupOutcome::ErrorKey,
+        StoreFault::Permission => LookupOutcome::ErrorPermission,
+        StoreFault::Other => LookupOutcome::Error,
     }
 }
 
 /// What this process knows of the breaker after its last use of the store.
-fn learned(opened: &Opened) -> Option<BreakerMark> {
+fn learned(opened: &OpenedStore) -> Option<PersistedBreaker> {
     opened.breaker.as_ref().map(|breaker| mark(&breaker.snapshot())).or(opened.failed)
 }
 
-fn mark(snapshot: &BreakerSnapshot) -> BreakerMark {
+fn mark(snapshot: &BreakerSnapshot) -> PersistedBreaker {
     let word = |state| match state {
-        store::BreakerState::Closed => BreakerState::Closed,
-        store::BreakerState::Open => BreakerState::Open,
-        store::BreakerState::HalfOpen => BreakerState::HalfOpen,
+        store::BreakerState::Closed => BreakerStatus::Closed,
+        store::BreakerState::Open => BreakerStatus::Open,
+        store::BreakerState::HalfOpen => BreakerStatus::HalfOpen,
     };
     let BreakerSnapshot { reads, writes } = snapshot;
-    BreakerMark {
+    PersistedBreaker {
         state: word(reads.state),
         failure_count: reads.failure_count,
         last_failure_time: reads.last_failure_time,
@@ -400,12 +401,12 @@ fn mark(snapshot: &BreakerSnapshot) -> BreakerMark {
     }
 }
 
-fn snapshot(mark: &BreakerMark) -> BreakerSnapshot {
+fn snapshot(mark: &PersistedBreaker) -> BreakerSnapshot {
     let side = |state, failure_count, last_failure_time: Option<UnixMillis>, is_full| BreakerSide {
         state: match state {
-            BreakerState::Closed => store::BreakerState::Closed,
-            BreakerState::Open => store::BreakerState::Open,
-            BreakerState::HalfOpen => store::BreakerState::HalfOpen,
+            BreakerStatus::Closed => store::BreakerState::Closed,
+            BreakerStatus::Open => store::BreakerState::Open,
+            BreakerStatus::HalfOpen => store::BreakerState::HalfOpen,
         },
         failure_count,
         last_failure_time,

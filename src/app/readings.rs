@@ -7,7 +7,7 @@ use crate::alerts;
 use crate::clock::{self, UnixMillis};
 use crate::health::{AwsReading, DirectoryReading, JobFilesReading, JobRunReading, Level};
 use crate::host::{self, DiskSpace};
-use crate::jobs::{LastRun, Ledger, Outcome, last_runs, stuck};
+use crate::jobs::{LastRun, Ledger, RunOutcome, last_runs, stuck};
 use crate::state::{self, Database};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -104,13 +104,15 @@ pub(super) fn aws_reading(database: &Database) -> Result<Option<AwsReading>, sta
 fn reading_of(run: &LastRun, alarming_partial_runs: u32) -> JobRunReading {
     let (name, job) = (run.name(), &run.job);
     let (level, command) = match run.outcome {
-        Outcome::Done | Outcome::Skipped | Outcome::Cancelled => {
+        RunOutcome::Done | RunOutcome::Skipped | RunOutcome::Cancelled => {
             let message = format!("{} at {}", run.outcome.as_str(), clock::local(run.at));
             return JobRunReading { name, level: Level::Ok, message, hint: String::new() };
         }
-        Outcome::Partial if run.partial_in_a_row < alarming_partial_runs => (Level::Warn, "logs"),
-        Outcome::Partial => (Level::Critical, "logs"),
-        Outcome::Failed | Outcome::TimedOut | Outcome::Missed | Outcome::Crashed => (Level::Critical, "run"),
+        RunOutcome::Partial if run.partial_in_a_row < alarming_partial_runs => (Level::Warn, "logs"),
+        RunOutcome::Partial => (Level::Critical, "logs"),
+        RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::Missed | RunOutcome::Crashed => {
+            (Level::Critical, "run")
+        }
     };
     let times = match run.partial_in_a_row {
         0 | 1 => String::new(),

@@ -4,13 +4,13 @@
 //! stops none of them; the damaged generation stays where it is, as evidence, until somebody has it pruned; what is taken
 //! over from it is verified, and no change that is remembered was about it.
 
-use super::{App, AppError, Trial};
-use crate::cache::{Heir, Salvaged};
+use super::{App, AppError, SelfTest};
+use crate::cache::{SalvageTarget, Salvaged};
 use crate::clock::millis;
 use crate::config::Backend;
 use crate::host;
 use crate::report::Progress;
-use crate::state::{self, BreakerMark, Disabled};
+use crate::state::{self, Disabled, PersistedBreaker};
 use crate::store::{Disk, Remains, Store};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ pub struct Recovered {
     /// What was done about `state.db`; null when it is sound or not there.
     pub state: Option<String>,
     /// The self-test on the new generation; null with a dry run.
-    pub test: Option<Trial>,
+    pub test: Option<SelfTest>,
 }
 
 /// Something that an earlier recovery set aside.
@@ -103,13 +103,13 @@ impl App {
                 Ok(disk) => disk,
                 Err(error) => return nothing(&error),
             };
-            let heir = Heir { disk: Some(&disk), ring: self.ring(), since: flip.number, begun: now };
+            let heir = SalvageTarget { disk: Some(&disk), ring: self.ring(), since: flip.number, begun: now };
             let salvaged = self.salvage(old, heir, progress);
             // What could not be folded in now is by the next sweep.
             let _ = disk.settle();
             salvaged
         });
-        self.state().set_breaker(self.cache_dir(), BreakerMark::default(), now)?;
+        self.state().set_breaker(self.cache_dir(), PersistedBreaker::default(), now)?;
         self.begin_hit_window();
         // The switch as this process read it may still say that the breaker is open; and it is the disk that was
         // repaired, whatever answers this process.
@@ -131,7 +131,7 @@ impl App {
 
     fn rehearse_recovery(&self, wish: Recovery, progress: &dyn Progress) -> Result<Recovered, AppError> {
         let old = Disk::live_in(&self.disk_options())?;
-        let heir = Heir { disk: None, ring: self.ring(), since: 0, begun: self.clock().now() };
+        let heir = SalvageTarget { disk: None, ring: self.ring(), since: 0, begun: self.clock().now() };
         let salvaged = old.as_ref().filter(|_| wish.salvage).map(|old| self.salvage(old, heir, progress));
         Ok(Recovered {
             schema_version: 1,
@@ -145,7 +145,7 @@ impl App {
         })
     }
 
-    fn salvage(&self, old: &Path, heir: Heir<'_>, progress: &dyn Progress) -> Salvaged {
+    fn salvage(&self, old: &Path, heir: SalvageTarget<'_>, progress: &dyn Progress) -> Salvaged {
         match Remains::open(&self.disk_options(), old) {
             Ok(remains) => self.detached_cache().salvage(&remains, heir, progress),
             Err(reason) => nothing(&reason),

@@ -6,7 +6,7 @@
 use super::{App, LimitUse, Measured};
 use crate::clock::{self, UnixMillis};
 use crate::host;
-use crate::store::{Lost, Swept};
+use crate::store::{EvictionTotal, Swept};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -92,7 +92,7 @@ pub struct Status {
     /// What a person should know beside that.
     pub notices: Vec<String>,
     /// What left the cache without being asked to since it began, by reason.
-    pub evictions: Vec<Lost>,
+    pub evictions: Vec<EvictionTotal>,
     /// What `--enforce-limits` removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub removed: Option<Swept>,
@@ -313,7 +313,7 @@ impl App {
     }
 
     /// What sweeps have removed; nothing when the store cannot be looked at, which the notices say.
-    fn lost(&self) -> Vec<Lost> {
+    fn lost(&self) -> Vec<EvictionTotal> {
         match self.live().and_then(|opened| opened.breaker.as_ref()) {
             Some(breaker) => breaker.inner().lost().unwrap_or_default(),
             None => Vec::new(),

@@ -5,13 +5,13 @@
 
 use super::digest;
 use super::{App, AppError};
-use crate::alerts::{self, Cause, Delivered, Post};
+use crate::alerts::{self, AlertCause, Delivered, DeliveryContext};
 use crate::clock;
 use crate::config::{AlertWhen, Job};
 use crate::gateway::GatewayError;
 use crate::health::{Finding, Level};
 use crate::host;
-use crate::jobs::{Context, MISCONFIGURED, Outcome, Report, Work};
+use crate::jobs::{Context, JobResult, MISCONFIGURED, RunOutcome, RunReport};
 use crate::model::{Invocation, one_line};
 use crate::state::Database;
 use chrono::DateTime;
@@ -22,7 +22,7 @@ impl App {
     pub(super) async fn look_at_alerts(
         self: &Arc<App>,
         jobs: &[Job],
-        reports: &[Report],
+        reports: &[RunReport],
         context: &Context,
     ) -> Result<Delivered, AppError> {
         let (mut database, _) = self.database()?;
@@ -30,22 +30,23 @@ impl App {
         names.extend(reports.iter().filter(|report| is_broken(report)).map(|report| report.job.clone()));
         let judges = jobs.iter().any(|job| job.kind.judges() && tells(job, reports));
         alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>(), judges)?;
-        let in_a_row = |report: &Report| {
+        let in_a_row = |report: &RunReport| {
             let profile = report.profile.as_deref().unwrap_or_default();
             Ok::<_, AppError>(context.ledger.partial_runs(&report.job, profile)?.map_or(0, |runs| runs.in_a_row))
         };
-        let partial = reports.iter().filter(|report| report.outcome == Outcome::Partial);
+        let partial = reports.iter().filter(|report| report.outcome == RunOutcome::Partial);
         let partial = partial.map(|report| Ok((report, in_a_row(report)?))).collect::<Result<Vec<_>, AppError>>()?;
-        let rows = Rows { partial, alarming: self.alarming_partial_runs() };
+        let rows = EndedRows { partial, alarming: self.alarming_partial_runs() };
         let (findings, causes) = findings(jobs, reports, &rows, self.invocation());
         let more = self.invocation().copyable("awsideman cache health");
-        let when = |report: &Report| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
-        let ran = || reports.iter().filter(|report| !matches!(report.outcome, Outcome::Skipped | Outcome::Missed));
+        let when = |report: &RunReport| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
+        let ran =
+            || reports.iter().filter(|report| !matches!(report.outcome, RunOutcome::Skipped | RunOutcome::Missed));
         let always = ran().any(|report| when(report) == Some(AlertWhen::Always));
         let (host, now) = (host::host_name(), self.clock().now());
         let summary = self.invocation().copyable(&summary(reports)).into_owned();
         let disabled = self.disabled_sentence();
-        let run = alerts::Run {
+        let run = alerts::JobPass {
             findings: &findings,
             causes: &causes,
             note: Some(summary.as_str()).filter(|note| !note.is_empty()),
@@ -57,7 +58,7 @@ impl App {
         };
         // Also when nothing ran: what waited for company or for the end of a silence may be due.
         alerts::observe(&mut database, &run, &self.config().alerts, now)?;
-        for report in reports.iter().filter(|report| matches!(report.outcome, Outcome::Done | Outcome::Partial)) {
+        for report in reports.iter().filter(|report| matches!(report.outcome, RunOutcome::Done | RunOutcome::Partial)) {
             if let (true, Some(text)) = (self.config().alerts.email.enabled, digest::text_of(report)) {
                 alerts::write(&mut database, digest::SUBJECT, text, &host, now)?;
             }
@@ -86,8 +87,8 @@ impl App {
     }
 
     /// How messages leave.
-    pub fn post(&self) -> Post<'_> {
-        Post { settings: &self.config().alerts, state_dir: self.state_dir(), access: self.access() }
+    pub fn post(&self) -> DeliveryContext<'_> {
+        DeliveryContext { settings: &self.config().alerts, state_dir: self.state_dir(), access: self.access() }
     }
 
     /// That the cache is disabled, by whom and until when.
@@ -100,7 +101,7 @@ impl App {
     }
 
     /// The work with the login named that is behind its failure.
-    pub(super) fn name_login(&self, mut work: Work) -> Work {
+    pub(super) fn name_login(&self, mut work: JobResult) -> JobResult {
         for finding in work.findings.iter_mut().filter(|finding| finding.key == alerts::LOGIN) {
             let login = self.login();
             finding.key = format!("{}{}", alerts::LOGIN, login.name);
@@ -127,7 +128,7 @@ pub(super) fn behind(error: &GatewayError) -> Option<Finding> {
 
 /// Whether anybody will ever say that this job's alert is over: not of one that never mails, nor of one that is not
 /// enabled and was not asked for.
-fn tells(job: &Job, reports: &[Report]) -> bool {
+fn tells(job: &Job, reports: &[RunReport]) -> bool {
     job.alert != AlertWhen::Never && (job.enabled || reports.iter().any(|report| report.job == job.name))
 }
 
@@ -145,7 +146,12 @@ fn alert_name(job: &str, profile: Option<&str>) -> String {
 
 /// What the alerts are told of a pass: the checks of health jobs, for each job and profile whether it worked, and what
 /// is behind those that did not.
-fn findings(jobs: &[Job], reports: &[Report], rows: &Rows<'_>, call: &Invocation) -> (Vec<Finding>, Vec<Cause>) {
+fn findings(
+    jobs: &[Job],
+    reports: &[RunReport],
+    rows: &EndedRows<'_>,
+    call: &Invocation,
+) -> (Vec<Finding>, Vec<AlertCause>) {
     let (mut findings, mut causes) = findings_as_typed(jobs, reports, rows, call);
     let causes_of = causes.iter_mut().map(|cause| &mut cause.finding);
     for finding in findings.iter_mut().chain(causes_of) {
@@ -163,10 +169,10 @@ fn copyable(finding: Finding, call: &Invocation) -> Finding {
 /// The same; of the flags of the call only the profiles of jobs are in the hints.
 fn findings_as_typed(
     jobs: &[Job],
-    reports: &[Report],
-    rows: &Rows<'_>,
+    reports: &[RunReport],
+    rows: &EndedRows<'_>,
     call: &Invocation,
-) -> (Vec<Finding>, Vec<Cause>) {
+) -> (Vec<Finding>, Vec<AlertCause>) {
     let is_cause = |finding: &&Finding| finding.key == alerts::AWS || finding.key.starts_with(alerts::LOGIN);
     let (mut findings, mut causes) = (Vec::new(), Vec::new());
     for report in reports.iter().filter(|report| is_broken(report)) {
@@ -174,9 +180,10 @@ fn findings_as_typed(
         findings.push(Finding { hint: "awsideman jobs validate".to_owned(), ..finding });
     }
     for job in jobs.iter().filter(|job| job.alert != AlertWhen::Never) {
-        let own: Vec<&Report> = reports.iter().filter(|report| report.job == job.name && !is_broken(report)).collect();
+        let own: Vec<&RunReport> =
+            reports.iter().filter(|report| report.job == job.name && !is_broken(report)).collect();
         // The commands about a run use the account of its job.
-        let of_run = |report: &Report, finding: Finding| match &report.profile {
+        let of_run = |report: &RunReport, finding: Finding| match &report.profile {
             // A job's file names its account.
             Some(profile) if !finding.hint.contains("awsideman jobs ") => {
                 copyable(finding, &call.with_profile(profile))
@@ -191,7 +198,7 @@ fn findings_as_typed(
         let mut told: Vec<Option<&str>> = Vec::new();
         // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
         // stopped because somebody wanted it says nothing about the job.
-        let says = |report: &&&Report| !matches!(report.outcome, Outcome::Skipped | Outcome::Cancelled);
+        let says = |report: &&&RunReport| !matches!(report.outcome, RunOutcome::Skipped | RunOutcome::Cancelled);
         for report in own.iter().rev().filter(says) {
             if told.contains(&report.profile.as_deref()) {
                 continue;
@@ -201,11 +208,11 @@ fn findings_as_typed(
             if finding.level != Level::Ok {
                 let behind = report.findings.iter().find(is_cause).cloned();
                 let behind = behind.map(|cause| Finding { hint: hint_of_cause(&cause, report), ..cause });
-                if report.outcome != Outcome::Partial {
+                if report.outcome != RunOutcome::Partial {
                     finding.hint = behind.as_ref().map_or_else(|| next_step(report), |cause| cause.hint.clone());
                 }
                 let of = &finding.key;
-                causes.extend(behind.map(|cause| Cause { of: of.clone(), finding: of_run(report, cause) }));
+                causes.extend(behind.map(|cause| AlertCause { of: of.clone(), finding: of_run(report, cause) }));
             }
             findings.push(of_run(report, finding));
         }
@@ -214,19 +221,19 @@ fn findings_as_typed(
 }
 
 /// The number of partial runs in a row that each partial report ends, and the number that alerts.
-struct Rows<'a> {
-    partial: Vec<(&'a Report, u32)>,
+struct EndedRows<'a> {
+    partial: Vec<(&'a RunReport, u32)>,
     alarming: u32,
 }
 
 /// The finding of a run about its job. A partial run fires only after enough of them in a row, and never resolves an
 /// alert.
-fn job_finding(report: &Report, rows: &Rows<'_>) -> Finding {
+fn job_finding(report: &RunReport, rows: &EndedRows<'_>) -> Finding {
     let name = alert_name(&report.job, report.profile.as_deref());
     let trouble = |what: &str| alerts::job_finding(&name, Some(&format!("{what}: {}", report.reason)));
     match report.outcome {
-        Outcome::Done => alerts::job_finding(&name, None),
-        Outcome::Partial => {
+        RunOutcome::Done => alerts::job_finding(&name, None),
+        RunOutcome::Partial => {
             let in_a_row = rows.partial.iter().find(|(other, _)| std::ptr::eq(*other, report)).map_or(0, |(_, n)| *n);
             let level = if in_a_row >= rows.alarming { Level::Critical } else { Level::Warn };
             let what = match in_a_row {
@@ -240,15 +247,15 @@ fn job_finding(report: &Report, rows: &Rows<'_>) -> Finding {
 }
 
 /// The next command for a run that failed for its own reason.
-fn next_step(report: &Report) -> String {
+fn next_step(report: &RunReport) -> String {
     let job = &report.job;
     let profile = report.profile.as_ref().map(|profile| format!(" --profile {profile}")).unwrap_or_default();
     match (report.outcome, report.exit) {
-        (Outcome::TimedOut | Outcome::Crashed, _) => format!("awsideman jobs logs {job}"),
+        (RunOutcome::TimedOut | RunOutcome::Crashed, _) => format!("awsideman jobs logs {job}"),
         // An expired login has its own cause, so AWS denied this call.
-        (Outcome::Failed, 4) => format!("awsideman doctor --iam-policy{profile}"),
-        (Outcome::Failed, 12) => "awsideman cache recover".to_owned(),
-        (Outcome::Failed, 2) => format!("awsideman doctor{profile}"),
+        (RunOutcome::Failed, 4) => format!("awsideman doctor --iam-policy{profile}"),
+        (RunOutcome::Failed, 12) => "awsideman cache recover".to_owned(),
+        (RunOutcome::Failed, 2) => format!("awsideman doctor{profile}"),
         _ => match retried(report) {
             Some(when) => format!("{when}; to run it now: awsideman jobs run {job}"),
             None => format!("awsideman jobs run {job}"),
@@ -257,7 +264,7 @@ fn next_step(report: &Report) -> String {
 }
 
 /// The next step for a cause; if AWS does not answer, when the job is retried.
-fn hint_of_cause(cause: &Finding, report: &Report) -> String {
+fn hint_of_cause(cause: &Finding, report: &RunReport) -> String {
     match retried(report) {
         Some(when) if cause.key == alerts::AWS => format!("{when}; to check whether AWS answers: {}", cause.hint),
         _ => cause.hint.clone(),
@@ -265,18 +272,18 @@ fn hint_of_cause(cause: &Finding, report: &Report) -> String {
 }
 
 /// When a run that may succeed later is repeated.
-fn retried(report: &Report) -> Option<String> {
+fn retried(report: &RunReport) -> Option<String> {
     let at = DateTime::parse_from_rfc3339(report.detail.get("retried_at")?.as_str()?).ok()?;
     Some(format!("retried automatically at {}", clock::local(at.timestamp_millis())))
 }
 
 /// Whether it is of a file that cannot be run.
-fn is_broken(report: &Report) -> bool {
+fn is_broken(report: &RunReport) -> bool {
     report.kind == MISCONFIGURED
 }
 
-fn summary(reports: &[Report]) -> String {
-    let line = |report: &Report| {
+fn summary(reports: &[RunReport]) -> String {
+    let line = |report: &RunReport| {
         let profile = report.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
         let text = format!("{}{profile}: {}, {}", report.job, report.outcome.as_str(), report.reason);
         // One line for each, whatever is in a name or in what AWS said.
@@ -291,8 +298,8 @@ mod tests {
     use crate::config::load_jobs;
     use serde_json::Map;
 
-    fn report(profile: &str, outcome: Outcome) -> Report {
-        Report {
+    fn report(profile: &str, outcome: RunOutcome) -> RunReport {
+        RunReport {
             job: "warm".into(),
             kind: "warm".into(),
             profile: Some(profile.into()),
@@ -322,32 +329,33 @@ mod tests {
         let login = cause("login:corp", "aws sso login --profile prod");
         let aws = cause(alerts::AWS, "awsideman doctor");
         for (outcome, exit, cause, retried_at, expected) in [
-            (Outcome::Failed, 4, None, None, "awsideman doctor --iam-policy --profile prod"),
-            (Outcome::Failed, 4, Some(&login), None, "aws sso login --profile prod"),
+            (RunOutcome::Failed, 4, None, None, "awsideman doctor --iam-policy --profile prod"),
+            (RunOutcome::Failed, 4, Some(&login), None, "aws sso login --profile prod"),
             (
-                Outcome::Failed,
+                RunOutcome::Failed,
                 13,
                 Some(&aws),
                 Some("1970-01-01T00:05:00.000Z"),
                 "retried automatically at 1970-01-01 00:05:00",
             ),
-            (Outcome::Failed, 13, Some(&aws), None, "awsideman --profile prod doctor"),
-            (Outcome::Failed, 12, None, None, "awsideman --profile prod cache recover"),
-            (Outcome::Failed, 2, None, None, "awsideman doctor --profile prod"),
-            (Outcome::Failed, 1, None, None, "awsideman jobs run warm"),
-            (Outcome::Missed, 0, None, None, "awsideman jobs run warm"),
-            (Outcome::TimedOut, 1, None, None, "awsideman jobs logs warm"),
-            (Outcome::Crashed, 1, None, None, "awsideman jobs logs warm"),
+            (RunOutcome::Failed, 13, Some(&aws), None, "awsideman --profile prod doctor"),
+            (RunOutcome::Failed, 12, None, None, "awsideman --profile prod cache recover"),
+            (RunOutcome::Failed, 2, None, None, "awsideman doctor --profile prod"),
+            (RunOutcome::Failed, 1, None, None, "awsideman jobs run warm"),
+            (RunOutcome::Missed, 0, None, None, "awsideman jobs run warm"),
+            (RunOutcome::TimedOut, 1, None, None, "awsideman jobs logs warm"),
+            (RunOutcome::Crashed, 1, None, None, "awsideman jobs logs warm"),
         ] {
             let job = load_jobs(None).unwrap().into_iter().find(|job| job.name == "warm").unwrap();
-            let mut report = Report { exit, findings: cause.cloned().into_iter().collect(), ..report("prod", outcome) };
+            let mut report =
+                RunReport { exit, findings: cause.cloned().into_iter().collect(), ..report("prod", outcome) };
             if let Some(at) = retried_at {
                 report.detail.insert("retried_at".into(), at.into());
             }
             let (found, causes) = findings(
                 std::slice::from_ref(&job),
                 &[report],
-                &Rows { partial: Vec::new(), alarming: 2 },
+                &EndedRows { partial: Vec::new(), alarming: 2 },
                 &Invocation::default(),
             );
             let found = found.iter().find(|finding| finding.key.starts_with("job:")).unwrap();
@@ -361,15 +369,15 @@ mod tests {
         let mut job = load_jobs(None).unwrap().into_iter().find(|job| job.name == "warm").unwrap();
         job.profiles = vec!["a".into(), "b".into(), "c".into()];
         let reports = [
-            report("a", Outcome::Missed),
-            report("a", Outcome::Done),
-            report("b", Outcome::Failed),
-            report("c", Outcome::Cancelled),
+            report("a", RunOutcome::Missed),
+            report("a", RunOutcome::Done),
+            report("b", RunOutcome::Failed),
+            report("c", RunOutcome::Cancelled),
         ];
         let (found, _) = findings(
             std::slice::from_ref(&job),
             &reports,
-            &Rows { partial: Vec::new(), alarming: 2 },
+            &EndedRows { partial: Vec::new(), alarming: 2 },
             &Invocation::default(),
         );
         let mut keys: Vec<_> = found.iter().map(|finding| (finding.key.as_str(), finding.recovered)).collect();

@@ -7,7 +7,7 @@ use super::App;
 use crate::report::Calls;
 use crate::sqlite::{self, Synchronous};
 use crate::state::{
-    CallCount, Sample, State, StateError, THROTTLED, add_calls, add_sample, add_throttles, note_contact,
+    CallCount, StateDir, StateError, THROTTLED, UsageSample, add_calls, add_sample, add_throttles, note_contact,
 };
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl App {
     pub(super) fn take_sample(&self) {
         let Ok(Some(store)) = self.store_to_look_at() else { return };
         let Ok(size) = store.size() else { return };
-        let sample = Sample { at: self.clock().now(), entries: size.entries, held: size.held };
+        let sample = UsageSample { at: self.clock().now(), entries: size.entries, held: size.held };
         let kept = self.database().and_then(|(mut database, _)| add_sample(&mut database, self.cache_dir(), &sample));
         if let Err(error) = kept {
             tracing::debug!(%error, "no sample of the size was kept");
@@ -28,7 +28,7 @@ impl App {
 
     /// What keeps the calls of one source when it is done.
     pub(super) fn spending(&self) -> impl Fn(&Calls) + Send + Sync + 'static {
-        let state = State::new(self.state_dir(), self.access(), PATIENCE);
+        let state = StateDir::new(self.state_dir(), self.access(), PATIENCE);
         let clock = self.clock().clone();
         move |calls| {
             if let Err(error) = keep(&state, calls, clock.now()) {
@@ -38,7 +38,7 @@ impl App {
     }
 }
 
-fn keep(state: &State, calls: &Calls, now: i64) -> Result<(), StateError> {
+fn keep(state: &StateDir, calls: &Calls, now: i64) -> Result<(), StateError> {
     let (mut database, _) = state.database(now)?;
     // A count that a power cut takes is not worth a wait for the disk at the end of a command.
     sqlite::synchronize(database.reader(), Synchronous::Normal)?;

@@ -4,7 +4,7 @@
 //! in a space of its own, and leaves nothing behind.
 
 use super::{App, AppError};
-use crate::cache::{Accept, Cache, Fresh, Key, Lookup};
+use crate::cache::{Cache, Fresh, Key, Lookup, ReadOptions};
 use crate::clock::{Clock, ManualClock};
 use crate::model::Resource;
 use crate::store::{Select, Store, StoreError, TRIAL_SPACE as SPACE};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// One step of the test.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Step {
+pub struct SelfTestStep {
     /// `set`, `get`, `expire`, `delete`.
     pub step: &'static str,
     /// Whether it did what it should.
@@ -27,7 +27,7 @@ pub struct Step {
 
 /// The outcome of the test.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Trial {
+pub struct SelfTest {
     /// Whether every step did what it should.
     pub ok: bool,
     /// The backend.
@@ -35,18 +35,18 @@ pub struct Trial {
     /// Whether the cache is in use: a disabled one is tested all the same, and that is said.
     pub enabled: bool,
     /// The steps, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<SelfTestStep>,
 }
 
 impl App {
     /// Runs the test. `Err` when the store cannot even be opened.
-    pub fn trial(&self) -> Result<Trial, AppError> {
+    pub fn trial(&self) -> Result<SelfTest, AppError> {
         let store = self.store()?.clone();
         Ok(self.trial_on(&store))
     }
 
     /// The same on a store that was opened for it.
-    pub(super) fn trial_on(&self, store: &Arc<dyn Store>) -> Trial {
+    pub(super) fn trial_on(&self, store: &Arc<dyn Store>) -> SelfTest {
         let clock = Arc::new(ManualClock::at(self.clock().now()));
         let cache = Cache::new(store.clone(), clock.clone(), self.cache_settings());
         let key = Key::new(Resource::Custom, "test", &format!("{}-{}", std::process::id(), clock.now()));
@@ -76,7 +76,7 @@ impl App {
             let removed = store.remove(&[selection], None, self.clock().now())?;
             Ok(if removed.entries == 1 { None } else { Some("the entry was not there to delete".into()) })
         });
-        Trial {
+        SelfTest {
             ok: steps.iter().all(|step| step.ok),
             backend: store.backend().to_owned(),
             enabled: self.disabled().is_none(),
@@ -86,7 +86,7 @@ impl App {
 }
 
 fn get(cache: &Cache, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-    match cache.get(SPACE, key, Accept::default()) {
+    match cache.get(SPACE, key, ReadOptions::default()) {
         Ok((Lookup::Hit(_), bytes)) => Ok(Some(bytes)),
         Ok((Lookup::Miss(_, Some(fault)), _)) => Err(fault),
         Ok((Lookup::Miss(_, None), _)) => Ok(None),
@@ -94,9 +94,9 @@ fn get(cache: &Cache, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
     }
 }
 
-fn timed(steps: &mut Vec<Step>, step: &'static str, work: impl FnOnce() -> Result<Option<String>, StoreError>) {
+fn timed(steps: &mut Vec<SelfTestStep>, step: &'static str, work: impl FnOnce() -> Result<Option<String>, StoreError>) {
     let begin = Instant::now();
     let error = work().unwrap_or_else(|error| Some(error.to_string()));
     let took_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-    steps.push(Step { step, ok: error.is_none(), took_us, error });
+    steps.push(SelfTestStep { step, ok: error.is_none(), took_us, error });
 }

@@ -6,7 +6,7 @@
 use super::{App, AppError, place};
 use crate::cache::{CacheError, pattern};
 use crate::clock::millis;
-use crate::model::Space;
+use crate::model::Namespace;
 use crate::state;
 use crate::store::{Removed, Select, Store, Sweep, Swept};
 use serde::Serialize;
@@ -19,7 +19,7 @@ const SINGLE_ANSWERS: [&str; 2] = ["*:describe:*", "*:by_name:*"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// One space.
-    Space(Space),
+    Space(Namespace),
     /// Every space, and why: `--all` was given, or this profile's space is not known.
     Everything {
         /// Whether it was asked for.

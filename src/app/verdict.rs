@@ -7,20 +7,20 @@ use super::AppError;
 use super::tell::behind;
 use crate::alerts::AWS;
 use crate::gateway::{GatewayError, Warmed};
-use crate::jobs::Work;
+use crate::jobs::JobResult;
 use crate::store::Swept;
 use serde_json::{Map, json};
 
 /// The work of a warm, from what came of each target.
-pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults: &[String]) -> Work {
+pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults: &[String]) -> JobResult {
     let text = warm_text(warmed);
     let lost = lost(warmed);
     match ended {
         Some(error @ GatewayError::Budget { .. }) => {
-            return Work::partial(joined(&[text, error.to_string()]), lost);
+            return JobResult::partial(joined(&[text, error.to_string()]), lost);
         }
         Some(error) => {
-            let work = Work::failed(with_remedy(error), error.exit_code());
+            let work = JobResult::failed(with_remedy(error), error.exit_code());
             return work.with_findings(behind(error).into_iter().collect());
         }
         None => {}
@@ -36,8 +36,11 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
         let causes = stopped.iter().filter_map(|(_, error)| behind(error));
         let login = causes.clone().find(|finding| finding.key != AWS);
         let cause = login.or_else(|| causes.into_iter().next().filter(|_| is_temporary));
-        let work =
-            if is_temporary { Work::failed_for_now(why.join("; "), exit) } else { Work::failed(why.join("; "), exit) };
+        let work = if is_temporary {
+            JobResult::failed_for_now(why.join("; "), exit)
+        } else {
+            JobResult::failed(why.join("; "), exit)
+        };
         return work.with_findings(cause.into_iter().collect());
     }
     why.extend(unread(warmed));
@@ -45,12 +48,12 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
     why.extend(faults.iter().map(|fault| format!("the cache could not store everything: {fault}")));
     let left_out = left_out(warmed);
     if why.is_empty() {
-        return Work::done(joined(&[text, left_out.unwrap_or_default()]));
+        return JobResult::done(joined(&[text, left_out.unwrap_or_default()]));
     }
     why.extend(left_out);
     why.insert(0, text);
     let unstored = (!faults.is_empty()).then(|| "stored answers".to_owned());
-    Work::partial(joined(&why), lost.into_iter().chain(unstored).collect())
+    JobResult::partial(joined(&why), lost.into_iter().chain(unstored).collect())
 }
 
 /// The targets that a warm did not finish, and what it could not read of the others.
@@ -114,7 +117,7 @@ fn warm_text(warmed: &[Warmed]) -> String {
     warmed.iter().filter_map(part).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn swept(swept: Result<Swept, AppError>) -> Work {
+pub(super) fn swept(swept: Result<Swept, AppError>) -> JobResult {
     let swept = match swept {
         Ok(swept) => swept,
         Err(error) => return failed(&error),
@@ -126,26 +129,26 @@ pub(super) fn swept(swept: Result<Swept, AppError>) -> Work {
         _ if swept.no_room > 0 => swept.notice().unwrap_or_default(),
         n => format!("{n} entries removed, {} freed", crate::model::format_size(swept.bytes)),
     };
-    Work::done(text).with_detail(detail)
+    JobResult::done(text).with_detail(detail)
 }
 
-pub(super) fn failed(error: &AppError) -> Work {
+pub(super) fn failed(error: &AppError) -> JobResult {
     match error {
         AppError::Gateway(gateway) => {
             let (exit, cause) = (gateway.exit_code(), behind(gateway).into_iter().collect());
             let work = if gateway.is_temporary() {
-                Work::failed_for_now(error.to_string(), exit)
+                JobResult::failed_for_now(error.to_string(), exit)
             } else {
-                Work::failed(with_remedy(gateway), exit)
+                JobResult::failed(with_remedy(gateway), exit)
             };
             work.with_findings(cause)
         }
-        AppError::Store(store) if store.is_temporary() => Work::failed_for_now(error.to_string(), 1),
+        AppError::Store(store) if store.is_temporary() => JobResult::failed_for_now(error.to_string(), 1),
         AppError::Store(store) if store.is_damage() => {
-            Work::failed(format!("{error}; `awsideman cache recover` begins a new cache"), 12)
+            JobResult::failed(format!("{error}; `awsideman cache recover` begins a new cache"), 12)
         }
-        AppError::Config(_) | AppError::NoSuchGroup { .. } => Work::failed(error.to_string(), 2),
-        _ => Work::failed(error.to_string(), 1),
+        AppError::Config(_) | AppError::NoSuchGroup { .. } => JobResult::failed(error.to_string(), 2),
+        _ => JobResult::failed(error.to_string(), 1),
     }
 }
 
@@ -184,8 +187,8 @@ pub(super) fn worst(a: u8, b: u8) -> u8 {
 mod tests {
     use super::*;
     use crate::config::WarmTarget;
-    use crate::jobs::Ending;
-    use crate::report::Failure;
+    use crate::jobs::JobEnd;
+    use crate::report::TargetFailure;
     use std::sync::Arc;
 
     #[test]
@@ -216,42 +219,43 @@ mod tests {
     #[test]
     fn a_warm_that_read_everything_is_done() {
         let work = warm_work(&[warmed("users", 300, None), warmed("groups", 30, None)], None, &[]);
-        assert_eq!((work.ending, work.exit, work.reason.as_str()), (Ending::Done, 0, "300 users, 30 groups"));
+        assert_eq!((work.ending, work.exit, work.reason.as_str()), (JobEnd::Done, 0, "300 users, 30 groups"));
     }
 
     #[test]
     fn a_warm_that_read_a_part_is_partial_and_names_what_it_lost() {
         let work = warm_work(&[warmed("users", 300, None), warmed("groups", 0, Some(denied()))], None, &[]);
-        assert_eq!((work.ending, work.exit, work.lost), (Ending::Partial, 3, vec!["groups".to_owned()]));
+        assert_eq!((work.ending, work.exit, work.lost), (JobEnd::Partial, 3, vec!["groups".to_owned()]));
         assert!(work.reason.starts_with("300 users; groups: AWS denied"), "{}", work.reason);
     }
 
     #[test]
     fn a_warm_that_read_nothing_failed_with_the_code_of_the_cause() {
         let both = |a, b| warm_work(&[warmed("users", 0, Some(a)), warmed("groups", 0, Some(b))], None, &[]);
-        assert_eq!((both(throttled(), throttled()).ending, 13), (Ending::FailedForNow, 13));
+        assert_eq!((both(throttled(), throttled()).ending, 13), (JobEnd::FailedForNow, 13));
         assert_eq!(both(throttled(), throttled()).exit, 13);
-        assert_eq!((both(throttled(), denied()).ending, both(throttled(), denied()).exit), (Ending::Failed, 4));
+        assert_eq!((both(throttled(), denied()).ending, both(throttled(), denied()).exit), (JobEnd::Failed, 4));
         assert!(both(denied(), denied()).reason.contains("doctor --iam-policy"));
     }
 
     #[test]
     fn what_is_left_out_is_named_and_what_is_not_kept_is_lost() {
-        let answer = |error: &str| Failure { target: "account 1".into(), error: error.into(), ..Failure::default() };
+        let answer =
+            |error: &str| TargetFailure { target: "account 1".into(), error: error.into(), ..TargetFailure::default() };
         let skipped = Warmed { skipped: vec![answer("account 1 is suspended")], ..warmed("users", 300, None) };
         let work = warm_work(&[skipped], None, &[]);
-        assert_eq!((work.ending, work.exit), (Ending::Done, 0));
+        assert_eq!((work.ending, work.exit), (JobEnd::Done, 0));
         assert_eq!(work.reason, "300 users; skipped: account 1: account 1 is suspended");
         let lost = Warmed { failures: vec![answer("no way")], ..warmed("users", 300, None) };
         let work = warm_work(&[lost], None, &[]);
-        assert_eq!((work.ending, work.lost), (Ending::Partial, vec!["account 1".to_owned()]));
+        assert_eq!((work.ending, work.lost), (JobEnd::Partial, vec!["account 1".to_owned()]));
         assert_eq!(work.reason, "300 users; 1 target could not be read: account 1: no way");
     }
 
     #[test]
     fn what_could_not_be_stored_shows_in_the_code() {
         let work = warm_work(&[warmed("users", 300, None)], None, &["disk full".into()]);
-        assert_eq!((work.ending, work.exit), (Ending::Partial, 3));
+        assert_eq!((work.ending, work.exit), (JobEnd::Partial, 3));
         assert!(work.reason.contains("disk full"));
     }
 
@@ -263,7 +267,7 @@ mod tests {
             hint: "log in again: `aws sso login --profile prod`".into(),
         };
         let work = warm_work(&[], Some(&error), &[]);
-        assert_eq!((work.ending, work.exit), (Ending::Failed, 4));
+        assert_eq!((work.ending, work.exit), (JobEnd::Failed, 4));
         assert!(work.reason.contains("aws sso login --profile prod"), "{}", work.reason);
     }
 }

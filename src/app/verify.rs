@@ -4,10 +4,10 @@
 //! "no wrong answer in 5" is not read as "no wrong answer".
 
 use super::verdict::failed;
-use super::{App, AppError, Comparison};
-use crate::gateway::{GatewayError, Which};
+use super::{App, AppError, VerifyRequest};
+use crate::gateway::{EntrySelection, GatewayError};
 use crate::health::{Finding, Level};
-use crate::jobs::{Stop, Work};
+use crate::jobs::{JobResult, Stop};
 use crate::report::Progress;
 use serde_json::{Map, json};
 
@@ -20,7 +20,7 @@ const LISTED: usize = 20;
 
 /// What a comparison came to, as far as a job tells it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Compared {
+pub(super) struct VerifySummary {
     /// Answers that were compared.
     pub(super) checked: u64,
     /// The keys of those that were wrong.
@@ -35,16 +35,16 @@ pub(super) struct Compared {
 
 impl App {
     /// Compares a sample of stored answers with AWS, within `budget` calls. Wrong ones are mended.
-    pub(super) async fn verify_job(&self, budget: u64, progress: &dyn Progress, stop: &Stop) -> Work {
+    pub(super) async fn verify_job(&self, budget: u64, progress: &dyn Progress, stop: &Stop) -> JobResult {
         if self.is_memory() {
-            return Work::skipped("cache.backend is memory: this process holds nothing yet");
+            return JobResult::skipped("cache.backend is memory: this process holds nothing yet");
         }
         // What is asked for by name compares a disabled cache too; a job that nobody watches leaves it alone.
         if let Some(reason) = self.disabled_words() {
-            return Work::skipped(reason);
+            return JobResult::skipped(reason);
         }
-        let comparison = Comparison {
-            which: Which::All,
+        let comparison = VerifyRequest {
+            which: EntrySelection::All,
             sample: Some(usize::try_from(budget).unwrap_or(usize::MAX)),
             seed: self.clock().now().unsigned_abs(),
             budget: Some(budget),
@@ -55,7 +55,7 @@ impl App {
                 Ok(done) => done,
                 Err(error) => return failed(&error),
             },
-            () = stop.wait() => return Work::failed_for_now("what was wrong by then is mended", 1),
+            () = stop.wait() => return JobResult::failed_for_now("what was wrong by then is mended", 1),
         };
         for fault in faults {
             progress.notice(&format!("the cache could not be used for everything: {fault}"));
@@ -65,7 +65,7 @@ impl App {
             None | Some(GatewayError::Budget { .. }) => {}
             Some(error) => return failed(&AppError::Gateway(error)).with_calls(calls.total),
         }
-        told(&Compared {
+        told(&VerifySummary {
             checked: verified.checked,
             wrong: verified.wrong.into_iter().map(|wrong| wrong.key).collect(),
             failed: verified.failed.into_iter().map(|failure| failure.target).collect(),
@@ -76,7 +76,7 @@ impl App {
 }
 
 /// The work of a comparison: wrong answers are a finding at critical, over when none is wrong.
-pub(super) fn told(compared: &Compared) -> Work {
+pub(super) fn told(compared: &VerifySummary) -> JobResult {
     let (checked, wrong, failed) = (compared.checked, compared.wrong.len() as u64, compared.failed.len());
     let mut detail = Map::new();
     let (low, high) = interval(wrong, checked);
@@ -98,7 +98,7 @@ pub(super) fn told(compared: &Compared) -> Work {
             (0, 0, 1..) => "nothing was compared: the calls of `budget` were spent before the first answer",
             (0, 0, 0) => "nothing to compare: nothing is stored",
         };
-        let work = if failed > 0 { Work::failed_for_now(why, 13) } else { Work::skipped(why) };
+        let work = if failed > 0 { JobResult::failed_for_now(why, 13) } else { JobResult::skipped(why) };
         return work.with_calls(compared.calls).with_detail(detail);
     }
     let rate =
@@ -119,7 +119,7 @@ pub(super) fn told(compared: &Compared) -> Work {
         hint: if wrong > 0 { "awsideman jobs logs verify".to_owned() } else { String::new() },
         recovered: wrong == 0,
     };
-    let work = if failed > 0 { Work::partial(text, compared.failed.clone()) } else { Work::done(text) };
+    let work = if failed > 0 { JobResult::partial(text, compared.failed.clone()) } else { JobResult::done(text) };
     let exit = if wrong > 0 { 6 } else { work.exit };
     work.with_exit(exit).with_calls(compared.calls).with_findings(vec![finding]).with_detail(detail)
 }
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn wrong_answers_are_a_finding_with_their_range_and_none_is_its_end() {
-        let compared = |checked, wrong: &[&str], failed: usize| Compared {
+        let compared = |checked, wrong: &[&str], failed: usize| VerifySummary {
             checked,
             wrong: wrong.iter().map(|&key| key.to_owned()).collect(),
             failed: (0..failed).map(|n| format!("user:describe:{n}")).collect(),
@@ -184,16 +184,16 @@ mod tests {
         assert_eq!((good.exit, good.findings[0].recovered), (0, true));
         assert_eq!(good.reason, "0 of 400 answers are wrong (0.0%, between 0.0% and 1.0%)");
         let lost = told(&compared(10, &[], 2));
-        assert_eq!((lost.ending, lost.exit, lost.lost.len()), (crate::jobs::Ending::Partial, 3, 2));
+        assert_eq!((lost.ending, lost.exit, lost.lost.len()), (crate::jobs::JobEnd::Partial, 3, 2));
         let both = told(&compared(10, &["user:describe:1"], 2));
-        assert_eq!((both.ending, both.exit), (crate::jobs::Ending::Partial, 6));
+        assert_eq!((both.ending, both.exit), (crate::jobs::JobEnd::Partial, 6));
         assert_eq!(told(&compared(0, &[], 2)).exit, 13);
         let nothing = told(&compared(0, &[], 0));
         assert_eq!(
             (nothing.ending, nothing.reason.as_str()),
-            (crate::jobs::Ending::Skipped, "nothing to compare: nothing is stored")
+            (crate::jobs::JobEnd::Skipped, "nothing to compare: nothing is stored")
         );
-        let expired = told(&Compared { unfit: 3, ..compared(0, &[], 0) });
+        let expired = told(&VerifySummary { unfit: 3, ..compared(0, &[], 0) });
         assert_eq!(expired.reason, "nothing to compare: no stored entry is a fresh answer of AWS");
     }
 }

@@ -3,10 +3,10 @@
 //! Neighbours: `gateway/warm.rs` warms and `gateway/plan.rs` counts, `works.rs` is the job, `cli/commands/warm.rs` the command. Promise:
 //! `cache warm` and the warm job are one function; a warm that needs more room than there is says which setting to change.
 
-use super::reading::{Asker, Reading};
+use super::reading::{Caller, Reading};
 use super::{App, AppError};
 use crate::config::WarmTarget;
-use crate::gateway::{GatewayError, Plan, Renew, Room, WarmPlan, Warmed};
+use crate::gateway::{GatewayError, Renew, Room, WalkPlan, WarmPlan, Warmed};
 use crate::jobs::Stop;
 use crate::model::format_size;
 use crate::report::Progress;
@@ -101,7 +101,11 @@ impl App {
     }
 
     /// What that would cost, and what is in its way.
-    pub async fn plan_warm(&self, wish: &Warming, progress: &dyn Progress) -> Result<(Plan, Vec<Shortage>), AppError> {
+    pub async fn plan_warm(
+        &self,
+        wish: &Warming,
+        progress: &dyn Progress,
+    ) -> Result<(WalkPlan, Vec<Shortage>), AppError> {
         let (reading, plan) = self.warming(wish)?;
         let plan = reading.gateway.plan(&plan, progress).await?;
         let outcome = "lists are kept, single answers that have no room are not";
@@ -127,7 +131,7 @@ impl App {
             patience: wish.wait.then(|| self.config().cache.settle.saturating_mul(SETTLES)),
             names: wish.names,
         };
-        let mut reading = self.reading(Asker::Background { budget: wish.budget });
+        let mut reading = self.reading(Caller::Background { budget: wish.budget });
         let bounds = self.bounds();
         reading.gateway = reading.gateway.within(Room::of(bounds.bytes, bounds.entries));
         // Of an encrypted cache nothing is kept in plaintext, hashes included.

@@ -4,7 +4,7 @@
 //! database are read, nothing is written, AWS is not asked; never on the path of a cached answer.
 
 use super::{App, AppError};
-use crate::aws::{self, Login};
+use crate::aws::{self, SsoLogin};
 use crate::clock;
 use crate::health::LoginReading;
 use crate::host;
@@ -27,7 +27,7 @@ impl App {
         let ledger = Ledger::new(Arc::new(Mutex::new(database)));
         let zone = host::local_zone().unwrap_or(Zone::UTC);
         let late = jobs::late(&self.jobs_that_can_run()?.0, &ledger, &zone, &host::host_name(), self.clock().now())?;
-        let sentence = |late: jobs::Late| {
+        let sentence = |late: jobs::OverdueJob| {
             let profile = late.profile.map(|profile| format!(" ({profile})")).unwrap_or_default();
             format!("{}{profile} was due at {} and did not run", late.job, clock::local(late.due_at))
         };
@@ -79,7 +79,7 @@ impl App {
     }
 
     /// The login behind the profile in use.
-    pub fn login(&self) -> Login {
+    pub fn login(&self) -> SsoLogin {
         aws::login(&self.aws_settings(), &self.environment)
     }
 

@@ -8,9 +8,9 @@ use super::kinds::Joined;
 use super::verdict::worst;
 use super::{App, AppError};
 use crate::alerts::Delivered;
-use crate::config::{AlertWhen, Broken, Job, Kind, load_jobs, read_jobs};
+use crate::config::{AlertWhen, Broken, Job, JobKind, load_jobs, read_jobs};
 use crate::host;
-use crate::jobs::{self, Context, Ledger, Report, Slots, Stop, Wanted};
+use crate::jobs::{self, Context, JobSelection, Ledger, RunReport, Slots, Stop};
 use crate::model::Zone;
 use crate::report::Progress;
 use crate::state::Database;
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Debug, Default)]
 pub struct RunDone {
     /// Every run, skip and miss.
-    pub reports: Vec<Report>,
+    pub reports: Vec<RunReport>,
     /// What became of mails.
     pub mail: Delivered,
     /// The exit code that speaks of all of it.
@@ -43,7 +43,7 @@ impl App {
 
     /// In the sandbox a newcomer sees a mail at once.
     fn rehearsed(&self, mut jobs: Vec<Job>) -> Vec<Job> {
-        for job in jobs.iter_mut().filter(|job| self.is_sandbox() && job.kind == Kind::HealthCheck) {
+        for job in jobs.iter_mut().filter(|job| self.is_sandbox() && job.kind == JobKind::HealthCheck) {
             job.alert = AlertWhen::Always;
         }
         jobs
@@ -99,7 +99,7 @@ impl App {
         self: &Arc<App>,
         jobs: &[Job],
         broken: &[Broken],
-        wanted: &Wanted,
+        wanted: &JobSelection,
         context: &Context,
         retries_mail: bool,
     ) -> Result<RunDone, AppError> {
@@ -139,10 +139,10 @@ impl App {
 }
 
 /// What of the wish is for the sound jobs, and the broken files that it is about.
-fn apart<'a>(jobs: &[Job], broken: &'a [Broken], wanted: &Wanted) -> (Wanted, Vec<&'a Broken>) {
-    let Wanted::Named(names) = wanted else { return (wanted.clone(), broken.iter().collect()) };
+fn apart<'a>(jobs: &[Job], broken: &'a [Broken], wanted: &JobSelection) -> (JobSelection, Vec<&'a Broken>) {
+    let JobSelection::Named(names) = wanted else { return (wanted.clone(), broken.iter().collect()) };
     let is_sound = |name: &str| jobs.iter().any(|job| job.name == name);
     let named: Vec<&Broken> = broken.iter().filter(|file| names.contains(&file.name)).collect();
     let left = names.iter().filter(|name| is_sound(name) || !named.iter().any(|file| file.name == **name));
-    (Wanted::Named(left.cloned().collect()), named)
+    (JobSelection::Named(left.cloned().collect()), named)
 }

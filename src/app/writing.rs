@@ -5,15 +5,15 @@
 //! breaker are no reason not to tell the disk store; one that is not there has nobody who reads from it.
 
 use super::App;
-use crate::cache::{Fences, Shared};
+use crate::cache::{Fences, SharedStore};
 use crate::clock::{Clock, millis};
 use crate::config::Backend;
 use crate::gateway::{Journal, Writing};
 use crate::host;
 use crate::private::{self, PrivateError};
 use crate::report::Progress;
-use crate::state::{Disabled, State};
-use crate::store::{Disk, Options, Ring, Sealed, Select, Store, StoreError};
+use crate::state::{Disabled, StateDir};
+use crate::store::{Disk, Encrypted, KeyState, Options, Select, Store, StoreError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -23,19 +23,19 @@ const DISTRUST: Duration = Duration::from_hours(7 * 24);
 /// The disk store of the cache directory, apart from breaker and switch.
 struct OnDisk {
     options: Options,
-    state: State,
+    state: StateDir,
     clock: Arc<dyn Clock>,
     /// A key that cannot be used makes what is removed more, never less.
-    ring: Ring,
+    ring: KeyState,
     opened: OnceLock<Arc<dyn Store>>,
 }
 
-impl Shared for OnDisk {
+impl SharedStore for OnDisk {
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened.clone());
         }
-        let disk: Arc<dyn Store> = Arc::new(Sealed::new(Disk::open(&self.options)?, self.ring.clone()));
+        let disk: Arc<dyn Store> = Arc::new(Encrypted::new(Disk::open(&self.options)?, self.ring.clone()));
         Ok(self.opened.get_or_init(|| disk).clone())
     }
 
@@ -69,7 +69,7 @@ impl Shared for OnDisk {
 /// A store that only this process reads from.
 struct Own(Arc<dyn Store>, Arc<dyn Clock>);
 
-impl Shared for Own {
+impl SharedStore for Own {
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(self.0.clone())
     }
@@ -86,7 +86,7 @@ impl Shared for Own {
 impl App {
     /// Every store that a change must reach.
     pub fn fences(&self) -> Fences {
-        let mut stores: Vec<Arc<dyn Shared>> = vec![Arc::new(OnDisk {
+        let mut stores: Vec<Arc<dyn SharedStore>> = vec![Arc::new(OnDisk {
             options: Options { access: self.access().to_change(self.cache_dir()), ..self.disk_options() },
             state: self.state_to_change(),
             clock: self.clock().clone(),

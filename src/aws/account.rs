@@ -1,13 +1,13 @@
 //! The account that the credentials belong to, as far as the settings show it without a call to AWS.
 
-use super::plan::{Base, plan};
-use super::{AwsSettings, Environment};
+use super::plan::{BaseSource, plan};
+use super::{AwsEnvironment, AwsSettings};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
 /// The owner of the credentials, in a form that two hosts can compare: the account id where the settings show it, else a
 /// digest of the access key id; `None` if neither is known without a call.
-pub fn credential_owner(settings: &AwsSettings, environment: &Environment) -> Option<String> {
+pub fn credential_owner(settings: &AwsSettings, environment: &AwsEnvironment) -> Option<String> {
     if let Some((key, _)) = &settings.static_credentials {
         return Some(owner_of_key(key));
     }
@@ -21,11 +21,11 @@ pub fn credential_owner(settings: &AwsSettings, environment: &Environment) -> Op
         return account_of_arn(&role.arn);
     }
     match &plan.base {
-        Base::Keys(keys) => Some(owner_of_key(keys.access_key_id())),
-        Base::WebIdentity { role_arn, .. } => account_of_arn(role_arn),
-        Base::Sso { account, .. } => Some(account.clone()),
-        Base::Login { session } => account_of_arn(session),
-        Base::Process { .. } | Base::Container | Base::Metadata => None,
+        BaseSource::Keys(keys) => Some(owner_of_key(keys.access_key_id())),
+        BaseSource::WebIdentity { role_arn, .. } => account_of_arn(role_arn),
+        BaseSource::Sso { account, .. } => Some(account.clone()),
+        BaseSource::Login { session } => account_of_arn(session),
+        BaseSource::Process { .. } | BaseSource::Container | BaseSource::Metadata => None,
     }
 }
 
@@ -96,9 +96,9 @@ mod tests {
             [profile sso]\nsso_account_id = 222222222222\nsso_role_name = R\nsso_start_url = https://x\nsso_region = us-east-1\n\
             [profile program]\ncredential_process = x\naws_access_key_id = AKIAFIRST\naws_secret_access_key = s\n";
         std::fs::write(&config, text).unwrap();
-        let mut environment: Environment =
+        let mut environment: AwsEnvironment =
             [("AWS_CONFIG_FILE".to_owned(), config.display().to_string())].into_iter().collect();
-        let owner = |profile, environment: &Environment| credential_owner(&settings(profile), environment);
+        let owner = |profile, environment: &AwsEnvironment| credential_owner(&settings(profile), environment);
         assert_eq!(owner(Some("role"), &environment).as_deref(), Some("111111111111"));
         assert_eq!(owner(Some("sso"), &environment).as_deref(), Some("222222222222"));
         assert_eq!(owner(Some("program"), &environment), None);

@@ -3,7 +3,7 @@
 //!
 //! Guarantee: no value of an answer is part of a message.
 
-use super::credential_http::{Ending, Service};
+use super::credential_http::{CredentialService, HttpEnd};
 use super::login;
 use serde_json::Value;
 
@@ -11,37 +11,42 @@ use serde_json::Value;
 const LONGEST: i64 = i32::MAX as i64;
 
 /// How a request that was answered with success ended.
-pub(super) fn judged(service: Service, path: &str, text: &str) -> Ending {
+pub(super) fn judged(service: CredentialService, path: &str, text: &str) -> HttpEnd {
     let json: Option<Value> = serde_json::from_str(text).ok().filter(Value::is_object);
-    let is_document = matches!(service, Service::Portal | Service::Oidc | Service::SignIn | Service::Container);
+    let is_document = matches!(
+        service,
+        CredentialService::Portal | CredentialService::Oidc | CredentialService::SignIn | CredentialService::Container
+    );
     let lacking = match (service, json) {
-        (Service::Sts, _) if !text.contains("Response") => return Ending::NotAws,
-        (Service::Sts, _) => sts(text),
-        (Service::Imds, _) if text.trim_start().starts_with('<') => return Ending::NotAws,
-        (Service::Imds, json) if path.starts_with(ROLES) && path.trim_end_matches('/').len() > ROLES.len() => {
-            let Some(json) = json else { return Ending::NotAws };
+        (CredentialService::Sts, _) if !text.contains("Response") => return HttpEnd::NotAws,
+        (CredentialService::Sts, _) => sts(text),
+        (CredentialService::Imds, _) if text.trim_start().starts_with('<') => return HttpEnd::NotAws,
+        (CredentialService::Imds, json)
+            if path.starts_with(ROLES) && path.trim_end_matches('/').len() > ROLES.len() =>
+        {
+            let Some(json) = json else { return HttpEnd::NotAws };
             return local(&json);
         }
-        (Service::Imds, _) => text.trim().is_empty().then_some("text"),
-        (_, None) if is_document => return Ending::NotAws,
-        (Service::Portal, Some(json)) => portal(&json),
-        (Service::Oidc, Some(json)) => first(&[
+        (CredentialService::Imds, _) => text.trim().is_empty().then_some("text"),
+        (_, None) if is_document => return HttpEnd::NotAws,
+        (CredentialService::Portal, Some(json)) => portal(&json),
+        (CredentialService::Oidc, Some(json)) => first(&[
             (text_of(&json["accessToken"]), "accessToken"),
             (seconds(&json["expiresIn"]), "valid expiresIn"),
             (is_text_or_absent(&json["refreshToken"]), "valid refreshToken"),
         ]),
-        (Service::SignIn, Some(json)) => sign_in(&json),
+        (CredentialService::SignIn, Some(json)) => sign_in(&json),
         (_, Some(json)) => return local(&json),
-        (_, None) => return Ending::NotAws,
+        (_, None) => return HttpEnd::NotAws,
     };
-    lacking.map_or(Ending::Success, malformed)
+    lacking.map_or(HttpEnd::Success, malformed)
 }
 
 /// The path below which the metadata service of EC2 has the credentials of a role.
 const ROLES: &str = "/latest/meta-data/iam/security-credentials";
 
-fn malformed(part: &str) -> Ending {
-    Ending::Malformed(format!("the answer has no {part}"))
+fn malformed(part: &str) -> HttpEnd {
+    HttpEnd::Malformed(format!("the answer has no {part}"))
 }
 
 /// The first part that is not as it must be.
@@ -83,7 +88,7 @@ fn sign_in(json: &Value) -> Option<&'static str> {
 }
 
 /// An agent on the host reports an error in an answer with success.
-fn local(json: &Value) -> Ending {
+fn local(json: &Value) -> HttpEnd {
     let value = |name: &str| {
         let members = json.as_object();
         members.and_then(|members| members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))).map(|(_, v)| v)
@@ -91,7 +96,7 @@ fn local(json: &Value) -> Ending {
     let text = |name: &str| value(name).is_some_and(text_of);
     if let Some(code) = value("Code").and_then(Value::as_str).filter(|code| *code != "Success") {
         let message = value("Message").and_then(Value::as_str).unwrap_or_default().to_owned();
-        return Ending::Error { status: 400, code: super::credential_http::code(code), message };
+        return HttpEnd::Error { status: 400, code: super::credential_http::code(code), message };
     }
     let ends = ["Expiration", "ExpiresAt"].iter().find_map(|name| value(name)?.as_str());
     let lacking = first(&[
@@ -100,7 +105,7 @@ fn local(json: &Value) -> Ending {
         (text("Token") || text("SessionToken"), "Token"),
         (ends.is_some_and(|text| login::time(text).is_some()), "valid Expiration"),
     ]);
-    lacking.map_or(Ending::Success, malformed)
+    lacking.map_or(HttpEnd::Success, malformed)
 }
 
 fn text_of(value: &Value) -> bool {
@@ -128,36 +133,36 @@ mod tests {
         r#"{"AccessKeyId": "A", "SecretAccessKey": "s", "Token": "t", "Expiration": "2099-01-01T00:00:00Z"}"#;
     const ROLE: &str = "/latest/meta-data/iam/security-credentials/role";
 
-    fn services() -> [(Service, &'static str, &'static str); 6] {
+    fn services() -> [(CredentialService, &'static str, &'static str); 6] {
         [
-            (Service::Sts, "/", STS),
-            (Service::Portal, "/federation/credentials", PORTAL),
-            (Service::Oidc, "/token", OIDC),
-            (Service::SignIn, "/v1/token", SIGN_IN),
-            (Service::Container, "/creds", LOCAL),
-            (Service::Imds, ROLE, LOCAL),
+            (CredentialService::Sts, "/", STS),
+            (CredentialService::Portal, "/federation/credentials", PORTAL),
+            (CredentialService::Oidc, "/token", OIDC),
+            (CredentialService::SignIn, "/v1/token", SIGN_IN),
+            (CredentialService::Container, "/creds", LOCAL),
+            (CredentialService::Imds, ROLE, LOCAL),
         ]
     }
 
     #[test]
     fn a_right_answer_is_a_success_and_every_other_shape_is_none() {
         for (service, path, right) in services() {
-            assert_eq!(judged(service, path, right), Ending::Success, "{service:?}");
+            assert_eq!(judged(service, path, right), HttpEnd::Success, "{service:?}");
             for wrong in ["", "[]", "null", "0", "\"x\"", "{}", "{", "<html>sign in</html>", "\u{0}\u{1}"] {
                 let ending = judged(service, path, wrong);
-                assert!(matches!(ending, Ending::NotAws | Ending::Malformed(_)), "{service:?} {wrong:?}: {ending:?}");
+                assert!(matches!(ending, HttpEnd::NotAws | HttpEnd::Malformed(_)), "{service:?} {wrong:?}: {ending:?}");
             }
             // Cut off anywhere, it is not the whole answer.
             for end in (0..right.len() - 1).filter(|end| right.is_char_boundary(*end)) {
                 let cut = &right[..end];
-                if service != Service::Sts {
-                    assert_ne!(judged(service, path, cut), Ending::Success, "{service:?} {cut}");
+                if service != CredentialService::Sts {
+                    assert_ne!(judged(service, path, cut), HttpEnd::Success, "{service:?} {cut}");
                 }
             }
         }
-        assert_eq!(judged(Service::Imds, "/latest/api/token", "token"), Ending::Success);
-        assert_eq!(judged(Service::Imds, &format!("{ROLES}/"), "role"), Ending::Success);
-        assert!(matches!(judged(Service::Imds, &format!("{ROLES}/"), " "), Ending::Malformed(_)));
+        assert_eq!(judged(CredentialService::Imds, "/latest/api/token", "token"), HttpEnd::Success);
+        assert_eq!(judged(CredentialService::Imds, &format!("{ROLES}/"), "role"), HttpEnd::Success);
+        assert!(matches!(judged(CredentialService::Imds, &format!("{ROLES}/"), " "), HttpEnd::Malformed(_)));
     }
 
     /// Every member in turn null, absent, of another type, empty, negative and huge.
@@ -176,10 +181,11 @@ mod tests {
             serde_json::json!({}),
         ];
         let optional = ["tokenType", "refreshToken"];
-        for (service, path, right) in services().into_iter().filter(|(service, ..)| *service != Service::Sts) {
+        for (service, path, right) in services().into_iter().filter(|(service, ..)| *service != CredentialService::Sts)
+        {
             let document: Value = serde_json::from_str(right).unwrap();
             for pointer in members("", &document) {
-                if optional.iter().any(|name| pointer.ends_with(name)) && service == Service::Oidc
+                if optional.iter().any(|name| pointer.ends_with(name)) && service == CredentialService::Oidc
                     || pointer == "/tokenType"
                 {
                     continue;
@@ -192,15 +198,17 @@ mod tests {
                     let mut changed = document.clone();
                     *changed.pointer_mut(&pointer).unwrap() = value.clone();
                     let ending = judged(service, path, &changed.to_string());
-                    assert!(matches!(ending, Ending::Malformed(_)), "{service:?} {pointer} = {value}: {ending:?}");
+                    assert!(matches!(ending, HttpEnd::Malformed(_)), "{service:?} {pointer} = {value}: {ending:?}");
                 }
             }
         }
         for part in ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"] {
             let without = STS.replace(&format!("<{part}>"), "<x>");
-            assert!(matches!(judged(Service::Sts, "/", &without), Ending::Malformed(text) if text.contains(part)));
+            assert!(
+                matches!(judged(CredentialService::Sts, "/", &without), HttpEnd::Malformed(text) if text.contains(part))
+            );
         }
-        assert!(matches!(judged(Service::Sts, "/", &STS.replace("2099", "-1")), Ending::Malformed(_)));
+        assert!(matches!(judged(CredentialService::Sts, "/", &STS.replace("2099", "-1")), HttpEnd::Malformed(_)));
     }
 
     fn members(at: &str, value: &Value) -> Vec<String> {
@@ -217,10 +225,10 @@ mod tests {
     #[test]
     fn an_agent_that_reports_an_error_with_success_is_an_error_with_its_code() {
         let failed = r#"{"Code": "AssumeRoleUnauthorizedAccess", "Message": "EC2 cannot assume the role"}"#;
-        for (service, path) in [(Service::Imds, ROLE), (Service::Container, "/creds")] {
+        for (service, path) in [(CredentialService::Imds, ROLE), (CredentialService::Container, "/creds")] {
             let ending = judged(service, path, failed);
             assert!(
-                matches!(&ending, Ending::Error { code: Some(code), .. } if code == "AssumeRoleUnauthorizedAccess"),
+                matches!(&ending, HttpEnd::Error { code: Some(code), .. } if code == "AssumeRoleUnauthorizedAccess"),
                 "{ending:?}"
             );
         }

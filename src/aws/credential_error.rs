@@ -3,7 +3,7 @@
 //! The recorded requests decide where there are any; otherwise the SDK's texts and the AWS files, because its types show
 //! little: an absent profile ends as a failure of the last source that was tried.
 
-use super::credential_http::{Ending, Exchange, Service};
+use super::credential_http::{CredentialService, Exchange, HttpEnd};
 use super::error_class::ErrorClass;
 use super::login_source::{LoginSource, Renewal};
 use super::resolved::Resolved;
@@ -112,16 +112,16 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 
 /// Judges the failures of one source of credentials.
 #[derive(Debug)]
-pub(super) struct Judge {
+pub(super) struct ErrorClassifier {
     source: LoginSource,
     token_file: Option<PathBuf>,
 }
 
-impl Judge {
-    pub(super) fn new(resolved: &Resolved) -> Judge {
+impl ErrorClassifier {
+    pub(super) fn new(resolved: &Resolved) -> ErrorClassifier {
         let source = LoginSource::of(resolved);
         let token_file = source.token_file(&resolved.environment);
-        Judge { source, token_file }
+        ErrorClassifier { source, token_file }
     }
 
     /// The error that is known without a call: an SSO login that cannot be renewed has expired.
@@ -164,28 +164,28 @@ impl Judge {
 
     /// Whether a failed request explains the error: outside of EC2 the metadata service does not answer.
     fn counts(&self, exchange: &Exchange) -> bool {
-        let is_silent = matches!(exchange.ending, Ending::Pending | Ending::Failed(_));
-        exchange.service != Service::Imds || !is_silent || matches!(self.source, LoginSource::Metadata { .. })
+        let is_silent = matches!(exchange.ending, HttpEnd::Pending | HttpEnd::Failed(_));
+        exchange.service != CredentialService::Imds || !is_silent || matches!(self.source, LoginSource::Metadata { .. })
     }
 
     fn answered(&self, exchange: &Exchange, class: ErrorClass) -> CredentialFault {
         let service = exchange.words();
         let detail = match &exchange.ending {
-            Ending::Error { status, code: None, .. } => format!("HTTP {status} and no AWS error"),
-            Ending::Error { code: Some(code), message, .. } if message.is_empty() => code.clone(),
-            Ending::Error { code: Some(code), message, .. } => {
+            HttpEnd::Error { status, code: None, .. } => format!("HTTP {status} and no AWS error"),
+            HttpEnd::Error { code: Some(code), message, .. } if message.is_empty() => code.clone(),
+            HttpEnd::Error { code: Some(code), message, .. } => {
                 format!("{code}: {}", message.split_whitespace().collect::<Vec<_>>().join(" "))
             }
-            Ending::Failed(detail) => detail.clone(),
-            Ending::Malformed(detail) => detail.clone(),
-            Ending::NotAws => "the answer is not from an AWS service; a proxy may have sent it".into(),
-            Ending::Pending | Ending::Success => "no answer".into(),
+            HttpEnd::Failed(detail) => detail.clone(),
+            HttpEnd::Malformed(detail) => detail.clone(),
+            HttpEnd::NotAws => "the answer is not from an AWS service; a proxy may have sent it".into(),
+            HttpEnd::Pending | HttpEnd::Success => "no answer".into(),
         };
-        let is_local = matches!(exchange.service, Service::Container | Service::Imds);
+        let is_local = matches!(exchange.service, CredentialService::Container | CredentialService::Imds);
         match class {
             ErrorClass::Throttled => CredentialFault::Throttled(service),
             // The agents on a host name no AWS error when they have no credentials for the caller.
-            ErrorClass::NotAws if is_local && matches!(exchange.ending, Ending::Error { .. }) => {
+            ErrorClass::NotAws if is_local && matches!(exchange.ending, HttpEnd::Error { .. }) => {
                 let detail = detail.replace(" and no AWS error", "");
                 CredentialFault::Refused { service, detail, hint: hint(exchange.service) }
             }
@@ -295,18 +295,20 @@ impl Judge {
 }
 
 /// What to check when a service refuses.
-fn hint(service: Service) -> String {
+fn hint(service: CredentialService) -> String {
     let text = match service {
-        Service::Sts => {
+        CredentialService::Sts => {
             "the caller needs the action sts:AssumeRole, and the trust policy of the role must name the caller; check role_arn and \
              external_id of the profile"
         }
-        Service::Portal => {
+        CredentialService::Portal => {
             "check sso_account_id and sso_role_name of the profile: the access portal lists the accounts and roles of this login"
         }
-        Service::Oidc | Service::SignIn => "log in again",
-        Service::Container => "check the role of this container or pod, and AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        Service::Imds => "attach a role to this EC2 instance, or choose a profile with `--profile NAME`",
+        CredentialService::Oidc | CredentialService::SignIn => "log in again",
+        CredentialService::Container => {
+            "check the role of this container or pod, and AWS_CONTAINER_CREDENTIALS_FULL_URI"
+        }
+        CredentialService::Imds => "attach a role to this EC2 instance, or choose a profile with `--profile NAME`",
     };
     text.to_owned()
 }
@@ -319,26 +321,26 @@ fn decisive(failed: &[Exchange]) -> Option<&Exchange> {
         return Some(last);
     }
     let temporary = [Some(ErrorClass::Unavailable), Some(ErrorClass::NotAws), Some(ErrorClass::Throttled)];
-    let renewal = failed.iter().find(|exchange| exchange.service == Service::Oidc);
+    let renewal = failed.iter().find(|exchange| exchange.service == CredentialService::Oidc);
     Some(renewal.filter(|exchange| temporary.contains(&exchange.class())).unwrap_or(last))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{AwsSettings, Environment, resolve};
+    use crate::aws::{AwsEnvironment, AwsSettings, resolve};
 
-    fn judge(profile: Option<&str>) -> Judge {
+    fn judge(profile: Option<&str>) -> ErrorClassifier {
         let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
-        Judge::new(&resolve(&settings, &Environment::new()))
+        ErrorClassifier::new(&resolve(&settings, &AwsEnvironment::new()))
     }
 
-    fn exchange(service: Service, ending: Ending) -> Exchange {
+    fn exchange(service: CredentialService, ending: HttpEnd) -> Exchange {
         Exchange { service, operation: String::new(), host: "h".into(), ending }
     }
 
-    fn error(status: u16, code: Option<&str>) -> Ending {
-        Ending::Error { status, code: code.map(str::to_owned), message: "as it says".into() }
+    fn error(status: u16, code: Option<&str>) -> HttpEnd {
+        HttpEnd::Error { status, code: code.map(str::to_owned), message: "as it says".into() }
     }
 
     #[test]
@@ -363,13 +365,14 @@ mod tests {
     #[test]
     fn a_renewal_that_failed_explains_the_token_that_the_portal_refused() {
         let unhandled = CredentialsError::provider_error("service error");
-        let refused = exchange(Service::Portal, error(401, Some("UnauthorizedException")));
-        let fault =
-            |oidc: Ending| judge(None).fault(&unhandled, &[exchange(Service::Oidc, oidc), refused.clone()], None);
+        let refused = exchange(CredentialService::Portal, error(401, Some("UnauthorizedException")));
+        let fault = |oidc: HttpEnd| {
+            judge(None).fault(&unhandled, &[exchange(CredentialService::Oidc, oidc), refused.clone()], None)
+        };
         assert!(
             matches!(fault(error(503, None)), CredentialFault::Unreachable { service, .. } if service == "SSO OIDC (h)")
         );
-        assert!(matches!(fault(Ending::NotAws), CredentialFault::Unreachable { .. }));
+        assert!(matches!(fault(HttpEnd::NotAws), CredentialFault::Unreachable { .. }));
         assert_eq!(fault(error(429, None)), CredentialFault::Throttled("SSO OIDC (h)".into()));
         assert!(matches!(fault(error(400, Some("invalid_grant"))), CredentialFault::Expired { .. }));
     }
@@ -377,8 +380,8 @@ mod tests {
     #[test]
     fn a_metadata_service_that_is_silent_is_no_source_and_one_that_fails_is() {
         let none = CredentialsError::provider_error("failed to load IMDS session token");
-        let fault = |ending: Ending| judge(None).fault(&none, &[exchange(Service::Imds, ending)], None);
-        assert!(matches!(fault(Ending::Failed("connect".into())), CredentialFault::Missing(_)));
+        let fault = |ending: HttpEnd| judge(None).fault(&none, &[exchange(CredentialService::Imds, ending)], None);
+        assert!(matches!(fault(HttpEnd::Failed("connect".into())), CredentialFault::Missing(_)));
         assert!(matches!(fault(error(500, None)), CredentialFault::Unreachable { .. }));
         assert!(matches!(fault(error(404, None)), CredentialFault::Refused { detail, .. } if detail == "HTTP 404"));
     }

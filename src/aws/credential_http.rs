@@ -24,7 +24,7 @@ const LONGEST_TEXT: usize = 4 * 1024;
 
 /// A service that hands out credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum CredentialService {
     Sts,
     Portal,
     Oidc,
@@ -33,34 +33,34 @@ pub(super) enum Service {
     Imds,
 }
 
-impl Service {
+impl CredentialService {
     /// Its name in messages.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Service::Sts => "STS",
-            Service::Portal => "the SSO portal",
-            Service::Oidc => "SSO OIDC",
-            Service::SignIn => "AWS Sign-In",
-            Service::Container => "the container credentials endpoint",
-            Service::Imds => "the EC2 instance metadata service",
+            CredentialService::Sts => "STS",
+            CredentialService::Portal => "the SSO portal",
+            CredentialService::Oidc => "SSO OIDC",
+            CredentialService::SignIn => "AWS Sign-In",
+            CredentialService::Container => "the container credentials endpoint",
+            CredentialService::Imds => "the EC2 instance metadata service",
         }
     }
 
-    fn of(path: &str, is_form: bool) -> Service {
+    fn of(path: &str, is_form: bool) -> CredentialService {
         match path {
-            "/federation/credentials" => Service::Portal,
-            "/token" => Service::Oidc,
-            "/v1/token" => Service::SignIn,
-            path if path.starts_with("/latest/") => Service::Imds,
-            _ if is_form => Service::Sts,
-            _ => Service::Container,
+            "/federation/credentials" => CredentialService::Portal,
+            "/token" => CredentialService::Oidc,
+            "/v1/token" => CredentialService::SignIn,
+            path if path.starts_with("/latest/") => CredentialService::Imds,
+            _ if is_form => CredentialService::Sts,
+            _ => CredentialService::Container,
         }
     }
 }
 
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum HttpEnd {
     /// No answer yet.
     Pending,
     /// Credentials, or another success.
@@ -78,11 +78,11 @@ pub(super) enum Ending {
 /// One request for credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exchange {
-    pub(super) service: Service,
+    pub(super) service: CredentialService,
     /// `AssumeRole`
     pub(super) operation: String,
     pub(super) host: String,
-    pub(super) ending: Ending,
+    pub(super) ending: HttpEnd,
 }
 
 impl Exchange {
@@ -95,10 +95,10 @@ impl Exchange {
     /// The class of its error.
     pub(super) fn class(&self) -> Option<ErrorClass> {
         match &self.ending {
-            Ending::Success => None,
-            Ending::Pending | Ending::Failed(_) => Some(ErrorClass::Unavailable),
-            Ending::NotAws | Ending::Malformed(_) => Some(ErrorClass::NotAws),
-            Ending::Error { status, code, .. } => Some(ErrorClass::of(code.as_deref(), *status)),
+            HttpEnd::Success => None,
+            HttpEnd::Pending | HttpEnd::Failed(_) => Some(ErrorClass::Unavailable),
+            HttpEnd::NotAws | HttpEnd::Malformed(_) => Some(ErrorClass::NotAws),
+            HttpEnd::Error { status, code, .. } => Some(ErrorClass::of(code.as_deref(), *status)),
         }
     }
 }
@@ -120,7 +120,7 @@ impl Exchanges {
 
     /// The last one, if it succeeded.
     pub(super) fn last_success(&self) -> Option<Exchange> {
-        self.lock().last().filter(|exchange| exchange.ending == Ending::Success).cloned()
+        self.lock().last().filter(|exchange| exchange.ending == HttpEnd::Success).cloned()
     }
 
     fn begin(&self, exchange: Exchange) -> usize {
@@ -129,7 +129,7 @@ impl Exchanges {
         all.len() - 1
     }
 
-    fn end(&self, at: usize, ending: Ending) {
+    fn end(&self, at: usize, ending: HttpEnd) {
         if let Some(exchange) = self.lock().get_mut(at) {
             tracing::debug!(request = exchange.words(), ?ending, "a request for credentials ended");
             exchange.ending = ending;
@@ -173,7 +173,7 @@ impl HttpConnector for RecordingConnector {
         let (answer, exchanges) = (self.inner.call(request), self.exchanges.clone());
         HttpConnectorFuture::new(async move {
             let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-                exchanges.end(at, Ending::Failed(super::innermost(error.as_ref())));
+                exchanges.end(at, HttpEnd::Failed(super::innermost(error.as_ref())));
                 // Neither a timeout nor an input/output error: those would be repeated.
                 ConnectorError::other(error, None)
             };
@@ -182,14 +182,14 @@ impl HttpConnector for RecordingConnector {
             let bytes = match http::whole(&mut response, LONGEST_ANSWER, &turn).await {
                 Ok(bytes) => bytes,
                 Err(error @ http::BodyError::TooLong { .. }) => {
-                    exchanges.end(at, Ending::Malformed(format!("the answer cannot be read: {error}")));
+                    exchanges.end(at, HttpEnd::Malformed(format!("the answer cannot be read: {error}")));
                     return Err(ConnectorError::other(error.into(), None));
                 }
                 Err(error) => return Err(failed(error.into())),
             };
             let ending = ended(service, &path, &response, &bytes);
-            let is_malformed = matches!(ending, Ending::NotAws | Ending::Malformed(_));
-            let is_refused = matches!(ending, Ending::Error { .. }) && response.status().is_success();
+            let is_malformed = matches!(ending, HttpEnd::NotAws | HttpEnd::Malformed(_));
+            let is_refused = matches!(ending, HttpEnd::Error { .. }) && response.status().is_success();
             let is_repeated = is_malformed || is_refused || response.status().is_server_error();
             exchanges.end(at, ending);
             *response.body_mut() = SdkBody::from(bytes);
@@ -212,18 +212,18 @@ fn started(request: &HttpRequest) -> Exchange {
     let (uri, path) = (request.uri(), path_of(request));
     let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
     let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
-    let service = Service::of(path, action.is_some());
+    let service = CredentialService::of(path, action.is_some());
     let operation = match service {
-        Service::Sts => action.unwrap_or_default(),
-        Service::Portal => "GetRoleCredentials",
-        Service::Oidc => "CreateToken",
-        Service::SignIn => "CreateOAuth2Token",
-        Service::Container | Service::Imds => "",
+        CredentialService::Sts => action.unwrap_or_default(),
+        CredentialService::Portal => "GetRoleCredentials",
+        CredentialService::Oidc => "CreateToken",
+        CredentialService::SignIn => "CreateOAuth2Token",
+        CredentialService::Container | CredentialService::Imds => "",
     };
-    Exchange { service, operation: operation.to_owned(), host: http::host(uri).to_owned(), ending: Ending::Pending }
+    Exchange { service, operation: operation.to_owned(), host: http::host(uri).to_owned(), ending: HttpEnd::Pending }
 }
 
-fn ended(service: Service, path: &str, response: &HttpResponse, bytes: &[u8]) -> Ending {
+fn ended(service: CredentialService, path: &str, response: &HttpResponse, bytes: &[u8]) -> HttpEnd {
     let status = response.status().as_u16();
     let text = String::from_utf8_lossy(bytes);
     if response.status().is_success() {
@@ -237,7 +237,7 @@ fn ended(service: Service, path: &str, response: &HttpResponse, bytes: &[u8]) ->
     let code = code.as_deref().and_then(self::code);
     let message = first(&["message", "Message", "error_description"]).or(element(&text, "Message"));
     let message = excerpt(&message.unwrap_or_default(), LONGEST_TEXT);
-    Ending::Error { status, code, message }
+    HttpEnd::Error { status, code, message }
 }
 
 /// `aws.protocols#ThrottlingException:http://...` is `ThrottlingException`.
@@ -266,34 +266,43 @@ pub(super) fn element(text: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn answered(service: Service, status: u16, body: &str) -> Ending {
+    fn answered(service: CredentialService, status: u16, body: &str) -> HttpEnd {
         let response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
         ended(service, "/", &response, body.as_bytes())
     }
 
-    fn error(status: u16, code: Option<&str>, message: &str) -> Ending {
-        Ending::Error { status, code: code.map(str::to_owned), message: message.to_owned() }
+    fn error(status: u16, code: Option<&str>, message: &str) -> HttpEnd {
+        HttpEnd::Error { status, code: code.map(str::to_owned), message: message.to_owned() }
     }
 
     #[test]
     fn each_service_reports_its_error_in_its_own_form() {
         let sts = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>a &amp; b</Message></Error></ErrorResponse>";
-        assert_eq!(answered(Service::Sts, 403, sts), error(403, Some("AccessDenied"), "a & b"));
+        assert_eq!(answered(CredentialService::Sts, 403, sts), error(403, Some("AccessDenied"), "a & b"));
         let portal = r#"{"message":"Session token not found or invalid","__type":"com.amazonaws.switchboard.portal#UnauthorizedException"}"#;
         let session = "Session token not found or invalid";
-        assert_eq!(answered(Service::Portal, 401, portal), error(401, Some("UnauthorizedException"), session));
+        assert_eq!(
+            answered(CredentialService::Portal, 401, portal),
+            error(401, Some("UnauthorizedException"), session)
+        );
         let oidc = r#"{"error":"invalid_grant","error_description":"Invalid refresh token provided"}"#;
         let refresh = "Invalid refresh token provided";
-        assert_eq!(answered(Service::Oidc, 400, oidc), error(400, Some("invalid_grant"), refresh));
-        assert_eq!(answered(Service::Container, 500, "<html>oops</html>"), error(500, None, ""));
+        assert_eq!(answered(CredentialService::Oidc, 400, oidc), error(400, Some("invalid_grant"), refresh));
+        assert_eq!(answered(CredentialService::Container, 500, "<html>oops</html>"), error(500, None, ""));
     }
 
     #[test]
     fn a_page_of_another_server_is_no_success() {
-        for service in [Service::Sts, Service::Portal, Service::Oidc, Service::Container, Service::Imds] {
-            assert_eq!(answered(service, 200, "<html>sign in to the guest network</html>"), Ending::NotAws);
+        for service in [
+            CredentialService::Sts,
+            CredentialService::Portal,
+            CredentialService::Oidc,
+            CredentialService::Container,
+            CredentialService::Imds,
+        ] {
+            assert_eq!(answered(service, 200, "<html>sign in to the guest network</html>"), HttpEnd::NotAws);
         }
-        assert_eq!(answered(Service::Imds, 200, "role-name"), Ending::Success);
-        assert!(matches!(answered(Service::Sts, 200, "<AssumeRoleResponse/>"), Ending::Malformed(_)));
+        assert_eq!(answered(CredentialService::Imds, 200, "role-name"), HttpEnd::Success);
+        assert!(matches!(answered(CredentialService::Sts, 200, "<AssumeRoleResponse/>"), HttpEnd::Malformed(_)));
     }
 }

@@ -3,7 +3,7 @@
 //! Neighbours: `aws.rs` puts this in front of the SDK's own sources. Promise: a source that takes its time (a login's
 //! exchange, a command, the metadata service) is asked once while what it gave holds, and again shortly before the end.
 
-use super::credential_error::{CredentialFault, Judge, SettingFault};
+use super::credential_error::{CredentialFault, ErrorClassifier, SettingFault};
 use super::credential_http::Exchanges;
 use super::header_text;
 use aws_credential_types::Credentials;
@@ -22,35 +22,35 @@ const MARGIN: Duration = Duration::from_secs(60);
 const UNENDING: Duration = Duration::from_secs(10 * 60);
 
 /// Makes a source whose requests are recorded.
-pub(super) type Make = Box<dyn Fn(&Exchanges) -> Making + Send + Sync>;
+pub(super) type MakeSource = Box<dyn Fn(&Exchanges) -> Making + Send + Sync>;
 pub(super) type Making = Pin<Box<dyn Future<Output = SharedCredentialsProvider> + Send>>;
 
 /// A source of credentials and what it gave last.
 ///
 /// A failed source is created again: the SDK's sources cache a failure and would not retry.
-pub(super) struct Kept {
-    make: Make,
-    judge: Judge,
+pub(super) struct CachedCredentials {
+    make: MakeSource,
+    judge: ErrorClassifier,
     /// How long the source may take.
     patience: Duration,
-    state: Mutex<State>,
+    state: Mutex<CredentialState>,
 }
 
 #[derive(Default)]
-struct State {
+struct CredentialState {
     source: Option<(SharedCredentialsProvider, Exchanges)>,
     last: Option<(Credentials, SystemTime)>,
 }
 
 // Credentials are secret.
-impl fmt::Debug for Kept {
+impl fmt::Debug for CachedCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kept").field("judge", &self.judge).finish_non_exhaustive()
     }
 }
 
-impl Kept {
-    pub(super) fn new(make: Make, judge: Judge, patience: Duration) -> Self {
+impl CachedCredentials {
+    pub(super) fn new(make: MakeSource, judge: ErrorClassifier, patience: Duration) -> Self {
         Self { make, judge, patience, state: Mutex::default() }
     }
 
@@ -80,12 +80,12 @@ impl Kept {
             return Err(SettingFault { detail, hint }.into());
         }
         let until = found.expiry().map_or(now + UNENDING, |end| end.checked_sub(MARGIN).unwrap_or(now));
-        *state = State { source: Some((source, exchanges)), last: Some((found.clone(), until)) };
+        *state = CredentialState { source: Some((source, exchanges)), last: Some((found.clone(), until)) };
         Ok(found)
     }
 }
 
-impl ProvideCredentials for Kept {
+impl ProvideCredentials for CachedCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -98,15 +98,15 @@ impl ProvideCredentials for Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{AwsSettings, Environment, resolve};
+    use crate::aws::{AwsEnvironment, AwsSettings, resolve};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// Gives credentials that end so long after now, and counts.
     #[derive(Debug)]
-    struct Source(Option<Duration>, Arc<AtomicU32>);
+    struct CountingSource(Option<Duration>, Arc<AtomicU32>);
 
-    impl ProvideCredentials for Source {
+    impl ProvideCredentials for CountingSource {
         fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
         where
             Self: 'a,
@@ -117,17 +117,21 @@ mod tests {
         }
     }
 
-    fn kept(source: SharedCredentialsProvider, patience: Duration) -> Kept {
-        let make: Make = Box::new(move |_| {
+    fn kept(source: SharedCredentialsProvider, patience: Duration) -> CachedCredentials {
+        let make: MakeSource = Box::new(move |_| {
             let source = source.clone();
             Box::pin(async { source })
         });
-        Kept::new(make, Judge::new(&resolve(&AwsSettings::default(), &Environment::new())), patience)
+        CachedCredentials::new(
+            make,
+            ErrorClassifier::new(&resolve(&AwsSettings::default(), &AwsEnvironment::new())),
+            patience,
+        )
     }
 
     async fn asked(lasts: Option<Duration>) -> u32 {
         let asked = Arc::new(AtomicU32::new(0));
-        let source = Source(lasts, Arc::clone(&asked));
+        let source = CountingSource(lasts, Arc::clone(&asked));
         let kept = kept(SharedCredentialsProvider::new(source), Duration::from_secs(1));
         let all = [kept.credentials(), kept.credentials(), kept.credentials()];
         for one in futures_util::future::join_all(all).await {

@@ -3,18 +3,18 @@
 //! Guarantee: reading never fails; [`Files::malformed`] names what the AWS CLI would refuse. Comments at the end of a
 //! line are dropped, as the AWS SDKs do.
 
-use super::Environment;
+use super::AwsEnvironment;
 use crate::private::bounded;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
 /// The keys of one section, in lower case. A nested block (`sso_admin =`) is kept as its lines.
-pub(super) type Section = BTreeMap<String, String>;
+pub(super) type IniSection = BTreeMap<String, String>;
 
 /// One file.
 #[derive(Debug, Default)]
-struct File {
+struct AwsFile {
     path: Option<PathBuf>,
     text: String,
     /// Why it could not be read, if it is there.
@@ -24,15 +24,15 @@ struct File {
 /// Both files.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    config: File,
-    credentials: File,
+    config: AwsFile,
+    credentials: AwsFile,
 }
 
 /// The settings of one profile in both files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Profile {
-    pub(super) config: Option<Section>,
-    pub(super) credentials: Option<Section>,
+    pub(super) config: Option<IniSection>,
+    pub(super) credentials: Option<IniSection>,
 }
 
 impl Profile {
@@ -43,12 +43,12 @@ impl Profile {
 }
 
 /// The value of a key that has one.
-pub(super) fn filled<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
+pub(super) fn filled<'a>(section: &'a IniSection, key: &str) -> Option<&'a str> {
     section.get(key).map(String::as_str).filter(|value| !value.is_empty())
 }
 
 /// The value of a key in a nested block.
-pub(super) fn nested<'a>(section: &'a Section, block: &str, key: &str) -> Option<&'a str> {
+pub(super) fn nested<'a>(section: &'a IniSection, block: &str, key: &str) -> Option<&'a str> {
     let lines = section.get(block)?.lines().filter_map(|line| line.split_once('='));
     let found = lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim()).next_back();
     found.filter(|value| !value.is_empty())
@@ -56,7 +56,7 @@ pub(super) fn nested<'a>(section: &'a Section, block: &str, key: &str) -> Option
 
 impl Files {
     /// Reads both files; one that cannot be read is empty.
-    pub(super) fn read(environment: &Environment) -> Files {
+    pub(super) fn read(environment: &AwsEnvironment) -> Files {
         let read = |path: Option<PathBuf>| {
             let read = path.as_ref().map_or(Ok(Vec::new()), |path| bounded::bounded(path, bounded::AWS_FILE));
             let (bytes, fault) = match read {
@@ -64,7 +64,7 @@ impl Files {
                 Err(error) if is_absent(&error) => (Vec::new(), None),
                 Err(error) => (Vec::new(), Some(error)),
             };
-            File { path, text: String::from_utf8_lossy(&bytes).into_owned(), fault }
+            AwsFile { path, text: String::from_utf8_lossy(&bytes).into_owned(), fault }
         };
         Files { config: read(config_file(environment)), credentials: read(credentials_file(environment)) }
     }
@@ -77,12 +77,12 @@ impl Files {
     }
 
     /// An `[sso-session NAME]` section.
-    pub(super) fn sso_session(&self, name: &str) -> Option<Section> {
+    pub(super) fn sso_session(&self, name: &str) -> Option<IniSection> {
         section_of(&self.config.text, |header| named(header, "sso-session").as_deref() == Some(name))
     }
 
     /// A `[services NAME]` section.
-    pub(super) fn services(&self, name: &str) -> Option<Section> {
+    pub(super) fn services(&self, name: &str) -> Option<IniSection> {
         section_of(&self.config.text, |header| named(header, "services").as_deref() == Some(name))
     }
 
@@ -120,7 +120,7 @@ impl Files {
         [(&self.config, self.config_path()), (&self.credentials, self.credentials_path())].into_iter().find_map(
             |(file, path)| {
                 let number =
-                    lines(&file.text).find_map(|(number, line)| matches!(line, Line::Bad).then_some(number))?;
+                    lines(&file.text).find_map(|(number, line)| matches!(line, IniLine::Bad).then_some(number))?;
                 Some(format!("{path} line {number} is neither `[section]` nor `key = value`"))
             },
         )
@@ -132,21 +132,21 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn shown(file: &File, otherwise: &str) -> String {
+fn shown(file: &AwsFile, otherwise: &str) -> String {
     file.path.as_ref().map_or_else(|| otherwise.to_owned(), |path| path.display().to_string())
 }
 
 /// The path of the config file.
-pub(super) fn config_file(environment: &Environment) -> Option<PathBuf> {
+pub(super) fn config_file(environment: &AwsEnvironment) -> Option<PathBuf> {
     path(environment, "AWS_CONFIG_FILE", "config")
 }
 
 /// The path of the credentials file.
-pub(super) fn credentials_file(environment: &Environment) -> Option<PathBuf> {
+pub(super) fn credentials_file(environment: &AwsEnvironment) -> Option<PathBuf> {
     path(environment, "AWS_SHARED_CREDENTIALS_FILE", "credentials")
 }
 
-fn path(environment: &Environment, variable: &str, name: &str) -> Option<PathBuf> {
+fn path(environment: &AwsEnvironment, variable: &str, name: &str) -> Option<PathBuf> {
     let set = |key: &str| environment.get(key).filter(|value| !value.is_empty());
     let home = set("HOME").map(PathBuf::from);
     let Some(path) = set(variable) else { return home.map(|home| home.join(".aws").join(name)) };
@@ -157,7 +157,7 @@ fn path(environment: &Environment, variable: &str, name: &str) -> Option<PathBuf
     }
 }
 
-enum Line<'a> {
+enum IniLine<'a> {
     Header(&'a str),
     Pair(&'a str, &'a str),
     /// A line that belongs to the value before it.
@@ -166,7 +166,7 @@ enum Line<'a> {
 }
 
 /// The lines of a file that mean something, with their numbers.
-fn lines(text: &str) -> impl Iterator<Item = (usize, Line<'_>)> {
+fn lines(text: &str) -> impl Iterator<Item = (usize, IniLine<'_>)> {
     // The indentation of the setting that a deeper line belongs to.
     let mut setting: Option<usize> = None;
     let mut is_inside = false;
@@ -177,17 +177,17 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, Line<'_>)> {
         }
         let depth = line.len() - line.trim_start().len();
         let line = if setting.is_some_and(|indentation| depth > indentation) {
-            Line::More(without_comment(content))
+            IniLine::More(without_comment(content))
         } else if let Some(header) = header(content) {
             (setting, is_inside) = (None, true);
-            Line::Header(header)
+            IniLine::Header(header)
         } else {
             match content.split_once(['=', ':']) {
                 Some((key, value)) if is_inside && !key.trim().is_empty() => {
                     setting = Some(depth);
-                    Line::Pair(key.trim(), without_comment(value.trim()))
+                    IniLine::Pair(key.trim(), without_comment(value.trim()))
                 }
-                _ => Line::Bad,
+                _ => IniLine::Bad,
             }
         };
         Some((number + 1, line))
@@ -206,30 +206,30 @@ fn without_comment(value: &str) -> &str {
 
 fn headers(text: &str) -> impl Iterator<Item = &str> {
     lines(text).filter_map(|(_, line)| match line {
-        Line::Header(header) => Some(header),
+        IniLine::Header(header) => Some(header),
         _ => None,
     })
 }
 
 /// The settings of all sections that are wanted; `None` when there is no such section.
-fn section_of(text: &str, is_wanted: impl Fn(&str) -> bool) -> Option<Section> {
-    let mut found: Option<Section> = None;
+fn section_of(text: &str, is_wanted: impl Fn(&str) -> bool) -> Option<IniSection> {
+    let mut found: Option<IniSection> = None;
     let (mut is_inside, mut last) = (false, None);
     for (_, line) in lines(text) {
         match line {
-            Line::Header(header) => {
+            IniLine::Header(header) => {
                 is_inside = is_wanted(header);
                 last = None;
                 if is_inside {
                     found.get_or_insert_default();
                 }
             }
-            Line::Pair(key, value) if is_inside => {
+            IniLine::Pair(key, value) if is_inside => {
                 let key = key.to_ascii_lowercase();
                 found.get_or_insert_default().insert(key.clone(), value.to_owned());
                 last = Some(key);
             }
-            Line::More(more) if is_inside => {
+            IniLine::More(more) if is_inside => {
                 if let Some(value) = last.as_ref().and_then(|key| found.as_mut()?.get_mut(key)) {
                     value.push('\n');
                     value.push_str(more);
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     fn files(config: &str, credentials: &str) -> Files {
-        let file = |text: &str| File { text: text.to_owned(), ..File::default() };
+        let file = |text: &str| AwsFile { text: text.to_owned(), ..AwsFile::default() };
         Files { config: file(config), credentials: file(credentials) }
     }
 

@@ -4,7 +4,7 @@
 
 use super::credential_error::SettingFault;
 use super::login_source::LoginSource;
-use super::resolved::{Chosen, Resolved, Service};
+use super::resolved::{AwsService, Resolved, ResolvedValue};
 use crate::http;
 use aws_credential_types::Credentials;
 
@@ -52,9 +52,9 @@ pub(super) fn wrong(resolved: &Resolved) -> Option<SettingFault> {
             return Some(again(format!("`{name}` contains {what}"), &format!("`{name}`"), what));
         }
     }
-    let others = [Service::Sso, Service::SsoOidc, Service::Signin];
-    for service in Service::CALLED.into_iter().chain(others) {
-        if let Some(Chosen { value, from }) = resolved.endpoint_as_set(service)
+    let others = [AwsService::Sso, AwsService::SsoOidc, AwsService::Signin];
+    for service in AwsService::CALLED.into_iter().chain(others) {
+        if let Some(ResolvedValue { value, from }) = resolved.endpoint_as_set(service)
             && let Some(fault) = endpoint_fault(&value, &from)
         {
             return Some(fault);
@@ -127,12 +127,12 @@ fn fault(text: &str, is_key: bool) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{AwsSettings, Environment, resolve};
+    use crate::aws::{AwsEnvironment, AwsSettings, resolve};
 
     #[test]
     fn a_text_that_cannot_be_sent_is_named_with_its_place() {
         let of = |name: &str, value: &str| {
-            let environment = Environment::from([(name.to_owned(), value.to_owned())]);
+            let environment = AwsEnvironment::from([(name.to_owned(), value.to_owned())]);
             wrong(&resolve(&AwsSettings::default(), &environment)).map(|fault| fault.detail)
         };
         for (name, value, message) in [
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn keys_that_an_explicit_profile_replaces_are_not_judged() {
-        let environment = Environment::from([("AWS_ACCESS_KEY_ID".to_owned(), "A\r".to_owned())]);
+        let environment = AwsEnvironment::from([("AWS_ACCESS_KEY_ID".to_owned(), "A\r".to_owned())]);
         let settings = AwsSettings { profile: Some("p".into()), ..AwsSettings::default() };
         assert_eq!(wrong(&resolve(&settings, &environment)), None);
     }

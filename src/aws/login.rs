@@ -4,7 +4,7 @@
 //! (an SSO token that cannot renew itself, the registration behind one that can, temporary keys with their end beside
 //! them); nothing secret is kept of what was read.
 
-use super::{AwsSettings, Environment, resolve};
+use super::{AwsEnvironment, AwsSettings, resolve};
 use crate::clock::UnixMillis;
 use crate::private::bounded;
 use chrono::DateTime;
@@ -14,7 +14,7 @@ use std::time::UNIX_EPOCH;
 
 /// A login and its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct SsoLogin {
     /// What one logs in to: the SSO session or start URL, else the profile. The same for all profiles that share it.
     pub name: String,
     /// The profile that was asked about.
@@ -28,7 +28,7 @@ pub struct Login {
 /// What the CLI keeps of a login.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct SsoTokenFile {
     start_url: Option<String>,
     expires_at: Option<String>,
     refresh_token: Option<serde::de::IgnoredAny>,
@@ -36,12 +36,12 @@ struct Kept {
 }
 
 /// The login behind the profile in use.
-pub fn login(settings: &AwsSettings, environment: &Environment) -> Login {
+pub fn login(settings: &AwsSettings, environment: &AwsEnvironment) -> SsoLogin {
     let resolved = resolve(settings, environment);
     let variable = |name: &str| resolved.variable(name);
     let profile = resolved.profile().value.clone();
     let value = |key: &str| resolved.setting(key).map(|chosen| chosen.value);
-    let plain = |name: String, ends_at| Login { name, profile: profile.clone(), ends_at, began_at: None };
+    let plain = |name: String, ends_at| SsoLogin { name, profile: profile.clone(), ends_at, began_at: None };
     // Keys in variables win over every profile but one that was asked for by us.
     if !resolved.is_explicit() && variable("AWS_ACCESS_KEY_ID").is_some() {
         return plain("environment".into(), variable("AWS_CREDENTIAL_EXPIRATION").and_then(time));
@@ -61,11 +61,11 @@ pub fn login(settings: &AwsSettings, environment: &Environment) -> Login {
         let end = if token.refresh_token.is_some() { token.registration_expires_at } else { token.expires_at };
         (end.and_then(|text| time(&text)), written)
     });
-    Login { name, profile, ends_at, began_at }
+    SsoLogin { name, profile, ends_at, began_at }
 }
 
 /// The token for `url` that ends last, and when it was written.
-fn newest_token(environment: &Environment, url: &str) -> Option<(Kept, Option<UnixMillis>)> {
+fn newest_token(environment: &AwsEnvironment, url: &str) -> Option<(SsoTokenFile, Option<UnixMillis>)> {
     let folder = PathBuf::from(environment.get("HOME")?).join(".aws/sso/cache");
     let files = std::fs::read_dir(folder).ok()?.filter_map(Result::ok).map(|entry| entry.path());
     let json = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
@@ -73,7 +73,7 @@ fn newest_token(environment: &Environment, url: &str) -> Option<(Kept, Option<Un
         text.trim_end_matches('#').trim_end_matches('/') == url.trim_end_matches('#').trim_end_matches('/')
     };
     let tokens = json.filter_map(|path| {
-        let token: Kept = kept(&path)?;
+        let token: SsoTokenFile = kept(&path)?;
         let is_it = token.start_url.as_deref().is_some_and(same) && token.expires_at.is_some();
         is_it.then(|| (token, written(&path)))
     });
@@ -86,7 +86,7 @@ fn written(path: &Path) -> Option<UnixMillis> {
 }
 
 /// What a token file holds.
-fn kept(path: &Path) -> Option<Kept> {
+fn kept(path: &Path) -> Option<SsoTokenFile> {
     serde_json::from_slice(&bounded::bounded(path, bounded::LOGIN_FILE).ok()?).ok()
 }
 
@@ -149,8 +149,8 @@ mod tests {
         token("3.json", r#"{"startUrl": "https://old.example.com/start", "expiresAt": "1970-01-01T00:00:03Z"}"#);
         token("4.json", r#"{"clientId": "x", "expiresAt": "1970-01-01T00:01:00Z"}"#);
         token("5.json", "broken");
-        let mut environment = Environment::from([("HOME".into(), home.path().to_str().unwrap().to_owned())]);
-        let ends = |profile: Option<&str>, environment: &Environment| {
+        let mut environment = AwsEnvironment::from([("HOME".into(), home.path().to_str().unwrap().to_owned())]);
+        let ends = |profile: Option<&str>, environment: &AwsEnvironment| {
             let login = login(&settings(profile), environment);
             (login.name, login.ends_at)
         };

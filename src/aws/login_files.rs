@@ -1,7 +1,7 @@
 //! The files in which the AWS CLI keeps logins, checked before the SDK reads them: the SDK would wait for a pipe and read a
 //! file of any size.
 
-use super::selection::Environment;
+use super::selection::AwsEnvironment;
 use crate::private::bounded;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -13,19 +13,19 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// The file of an SSO session, or of a start URL where the profile has no session.
-pub(super) fn sso_token(environment: &Environment, name: &str) -> Option<PathBuf> {
+pub(super) fn sso_token(environment: &AwsEnvironment, name: &str) -> Option<PathBuf> {
     let folder = PathBuf::from(filled(environment, "HOME")?).join(".aws/sso/cache");
     Some(folder.join(file_name(&Sha1::digest(name.as_bytes()))))
 }
 
 /// The file of an `aws login`.
-pub(super) fn sign_in_token(environment: &Environment, session: &str) -> Option<PathBuf> {
+pub(super) fn sign_in_token(environment: &AwsEnvironment, session: &str) -> Option<PathBuf> {
     let chosen = filled(environment, "AWS_LOGIN_CACHE_DIRECTORY").map(PathBuf::from);
     let in_home = || Some(PathBuf::from(filled(environment, "HOME")?).join(".aws/login/cache"));
     Some(chosen.or_else(in_home)?.join(file_name(&Sha256::digest(session.trim().as_bytes()))))
 }
 
-fn filled<'a>(environment: &'a Environment, name: &str) -> Option<&'a String> {
+fn filled<'a>(environment: &'a AwsEnvironment, name: &str) -> Option<&'a String> {
     environment.get(name).filter(|value| !value.is_empty())
 }
 
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_files_are_named_as_the_aws_cli_names_them() {
-        let environment = Environment::from([("HOME".to_owned(), "/home/a".to_owned())]);
+        let environment = AwsEnvironment::from([("HOME".to_owned(), "/home/a".to_owned())]);
         let path = |path: Option<PathBuf>| path.unwrap().display().to_string();
         assert_eq!(
             path(sso_token(&environment, "test")),
@@ -81,6 +81,6 @@ mod tests {
         );
         let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
         assert_eq!(path(sign_in_token(&environment, "test")), format!("/home/a/.aws/login/cache/{hash}.json"));
-        assert_eq!(sso_token(&Environment::default(), "test"), None);
+        assert_eq!(sso_token(&AwsEnvironment::default(), "test"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::login_files;
 use super::resolved::Resolved;
-use super::selection::Environment;
+use super::selection::AwsEnvironment;
 use crate::model::shell_word;
 use std::path::PathBuf;
 
@@ -143,7 +143,7 @@ impl LoginSource {
     }
 
     /// The token file that the SDK reads for an SSO profile.
-    pub(super) fn token_file(&self, environment: &Environment) -> Option<PathBuf> {
+    pub(super) fn token_file(&self, environment: &AwsEnvironment) -> Option<PathBuf> {
         let LoginSource::Sso { session, start_url, .. } = self else { return None };
         let name = session.as_ref().or(start_url.as_ref())?;
         login_files::sso_token(environment, name)
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::aws::{AwsSettings, resolve};
 
-    fn renewal(profile: Option<&str>, environment: &Environment) -> Renewal {
+    fn renewal(profile: Option<&str>, environment: &AwsEnvironment) -> Renewal {
         let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };
         super::renewal(&resolve(&settings, environment))
     }
@@ -188,7 +188,7 @@ mod tests {
                     [profile loop]\nrole_arn = r\nsource_profile = round\n";
         let config = home.path().join("config");
         std::fs::write(&config, text).unwrap();
-        let mut environment = Environment::from([("AWS_CONFIG_FILE".into(), config.display().to_string())]);
+        let mut environment = AwsEnvironment::from([("AWS_CONFIG_FILE".into(), config.display().to_string())]);
         for (profile, hint) in [
             ("sso", "log in again: `aws sso login --profile sso`"),
             ("admin", "log in again: `aws sso login --profile 'my sso'`"),
@@ -211,7 +211,7 @@ mod tests {
             session: session.map(str::to_owned),
             start_url: Some("https://d-123.awsapps.com/start".into()),
         };
-        let environment = Environment::from([("HOME".into(), "/home/a".into())]);
+        let environment = AwsEnvironment::from([("HOME".into(), "/home/a".into())]);
         let name = sso(Some("test")).token_file(&environment).unwrap();
         assert_eq!(name.to_str(), Some("/home/a/.aws/sso/cache/a94a8fe5ccb19ba61c4c0873d391e987982fbbd3.json"));
         assert_ne!(sso(None).token_file(&environment), Some(name));

@@ -4,14 +4,14 @@
 //! setting; no request goes out with others in their place.
 
 use super::credential_error::SettingFault;
-use super::resolved::{Chosen, Resolved, Service};
+use super::resolved::{AwsService, Resolved, ResolvedValue};
 use crate::http::{self, Network, Proxy};
 use std::path::{Path, PathBuf};
 
 /// The certificates and the proxy in use. If every service is reached without TLS, none are needed.
 pub(super) fn network(resolved: &Resolved) -> Result<Network, SettingFault> {
     let is_plain = |service| resolved.endpoint(service).is_some_and(|endpoint| endpoint.value.starts_with("http://"));
-    if Service::CALLED.into_iter().all(is_plain) {
+    if AwsService::CALLED.into_iter().all(is_plain) {
         return Ok(Network::default());
     }
     let proxy =
@@ -56,7 +56,7 @@ fn wrong(setting: &str, path: &Path, reason: &str) -> SettingFault {
     }
 }
 
-fn below_home(resolved: &Resolved, bundle: &Chosen) -> PathBuf {
+fn below_home(resolved: &Resolved, bundle: &ResolvedValue) -> PathBuf {
     match (bundle.value.strip_prefix("~/"), resolved.variable("HOME")) {
         (Some(rest), Some(home)) => Path::new(home).join(rest),
         _ => PathBuf::from(&bundle.value),

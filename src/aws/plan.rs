@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// Where credentials come from before any role is assumed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Base {
+pub(super) enum BaseSource {
     /// Keys in variables or in a file.
     Keys(Credentials),
     /// A token that is exchanged for a role.
@@ -38,8 +38,8 @@ pub(super) struct Role {
 
 /// The source of the credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub(super) base: Base,
+pub(super) struct CredentialPlan {
+    pub(super) base: BaseSource,
     /// The roles in the order in which they are assumed.
     pub(super) roles: Vec<Role>,
     /// The base, for display.
@@ -66,7 +66,7 @@ fn wrong<T>(text: String) -> Result<T, PlanFault> {
     Err(PlanFault::Wrong(text))
 }
 
-impl Plan {
+impl CredentialPlan {
     /// The source, for display: `role arn:... with keys of profile ...`.
     pub(super) fn source(&self) -> String {
         let roles = self.roles.iter().rev().map(|role| format!("role {} with ", role.arn));
@@ -75,12 +75,16 @@ impl Plan {
 }
 
 /// Chooses the source.
-pub(super) fn plan(resolved: &Resolved) -> Result<Plan, PlanFault> {
+pub(super) fn plan(resolved: &Resolved) -> Result<CredentialPlan, PlanFault> {
     let name = resolved.profile().value.as_str();
     if !resolved.is_explicit()
         && let Some(keys) = environment_keys(resolved)?
     {
-        return Ok(Plan { base: Base::Keys(keys), roles: Vec::new(), from: "AWS_ACCESS_KEY_ID".into() });
+        return Ok(CredentialPlan {
+            base: BaseSource::Keys(keys),
+            roles: Vec::new(),
+            from: "AWS_ACCESS_KEY_ID".into(),
+        });
     }
     let none = Profile::default();
     let profile = resolved.section.as_ref().unwrap_or(&none);
@@ -91,15 +95,15 @@ pub(super) fn plan(resolved: &Resolved) -> Result<Plan, PlanFault> {
         Some(found) => found,
         None => of_host(resolved),
     };
-    Ok(Plan { base: found.0, roles: Vec::new(), from: found.1 })
+    Ok(CredentialPlan { base: found.0, roles: Vec::new(), from: found.1 })
 }
 
 /// The sources of the host for any process.
-fn of_host(resolved: &Resolved) -> (Base, String) {
+fn of_host(resolved: &Resolved) -> (BaseSource, String) {
     let container = ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
     match container.into_iter().find(|name| resolved.variable(name).is_some()) {
-        Some(name) => (Base::Container, format!("the container ({name})")),
-        None => (Base::Metadata, "the metadata service of EC2".into()),
+        Some(name) => (BaseSource::Container, format!("the container ({name})")),
+        None => (BaseSource::Metadata, "the metadata service of EC2".into()),
     }
 }
 
@@ -131,7 +135,7 @@ fn has_keys(profile: &Profile) -> bool {
 }
 
 /// Follows `source_profile` and `credential_source` to the credentials that assume the first role.
-fn role_chain(resolved: &Resolved, first: &str) -> Result<Plan, PlanFault> {
+fn role_chain(resolved: &Resolved, first: &str) -> Result<CredentialPlan, PlanFault> {
     let (mut roles, mut visited) = (Vec::new(), Vec::<String>::new());
     let mut name = first.to_owned();
     loop {
@@ -150,7 +154,7 @@ fn role_chain(resolved: &Resolved, first: &str) -> Result<Plan, PlanFault> {
                 ));
             };
             roles.reverse();
-            return Ok(Plan { base, roles, from });
+            return Ok(CredentialPlan { base, roles, from });
         }
         if let Some(serial) = profile.get("mfa_serial") {
             return Err(PlanFault::Mfa { profile: name, serial: serial.to_owned() });
@@ -169,7 +173,7 @@ fn role_chain(resolved: &Resolved, first: &str) -> Result<Plan, PlanFault> {
             (None, Some(source)) => {
                 let (base, from) = named_source(resolved, &name, source)?;
                 roles.reverse();
-                return Ok(Plan { base, roles, from });
+                return Ok(CredentialPlan { base, roles, from });
             }
             (Some(_), Some(_)) => {
                 return wrong(format!("profile `{name}` has both source_profile and credential_source"));
@@ -182,18 +186,18 @@ fn role_chain(resolved: &Resolved, first: &str) -> Result<Plan, PlanFault> {
 }
 
 /// What `credential_source` names.
-fn named_source(resolved: &Resolved, name: &str, source: &str) -> Result<(Base, String), PlanFault> {
+fn named_source(resolved: &Resolved, name: &str, source: &str) -> Result<(BaseSource, String), PlanFault> {
     let chosen = |base, from: &str| Ok((base, format!("{from} (credential_source of profile `{name}`)")));
     match source {
         "Environment" => match environment_keys(resolved)? {
-            Some(keys) => chosen(Base::Keys(keys), "AWS_ACCESS_KEY_ID"),
+            Some(keys) => chosen(BaseSource::Keys(keys), "AWS_ACCESS_KEY_ID"),
             None => Err(PlanFault::Variable {
                 detail: format!("profile `{name}` takes its credentials from AWS_ACCESS_KEY_ID, which is not set"),
                 hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or change credential_source of the profile",
             }),
         },
-        "EcsContainer" => chosen(Base::Container, "the container"),
-        "Ec2InstanceMetadata" => chosen(Base::Metadata, "the metadata service of EC2"),
+        "EcsContainer" => chosen(BaseSource::Container, "the container"),
+        "Ec2InstanceMetadata" => chosen(BaseSource::Metadata, "the metadata service of EC2"),
         _ => wrong(format!(
             "profile `{name}` has the credential_source `{source}`; it can be Environment, Ec2InstanceMetadata or \
              EcsContainer"
@@ -207,7 +211,7 @@ fn of_profile(
     name: &str,
     profile: &Profile,
     with_variables: bool,
-) -> Result<Option<(Base, String)>, PlanFault> {
+) -> Result<Option<(BaseSource, String)>, PlanFault> {
     if let Some(found) = web_identity(resolved, name, profile, with_variables)? {
         return Ok(Some(found));
     }
@@ -217,24 +221,27 @@ fn of_profile(
     let in_credentials = profile.credentials.as_ref();
     if let Some(keys) = in_credentials.map_or(Ok(None), |section| keys(name, section))? {
         let from = format!("the keys of profile `{name}` in {}", resolved.files.credentials_path());
-        return Ok(Some((Base::Keys(keys), from)));
+        return Ok(Some((BaseSource::Keys(keys), from)));
     }
     if let Some(session) = profile.get("login_session") {
-        return Ok(Some((Base::Login { session: session.to_owned() }, format!("the `aws login` of profile `{name}`"))));
+        return Ok(Some((
+            BaseSource::Login { session: session.to_owned() },
+            format!("the `aws login` of profile `{name}`"),
+        )));
     }
     if let Some(command) = profile.get("credential_process") {
         let from = format!("the credential_process of profile `{name}`");
-        return Ok(Some((Base::Process { command: command.to_owned() }, from)));
+        return Ok(Some((BaseSource::Process { command: command.to_owned() }, from)));
     }
     let in_config = profile.config.as_ref();
     if let Some(keys) = in_config.map_or(Ok(None), |section| keys(name, section))? {
         let from = format!("the keys of profile `{name}` in {}", resolved.files.config_path());
-        return Ok(Some((Base::Keys(keys), from)));
+        return Ok(Some((BaseSource::Keys(keys), from)));
     }
     Ok(None)
 }
 
-fn keys(name: &str, section: &super::files::Section) -> Result<Option<Credentials>, PlanFault> {
+fn keys(name: &str, section: &super::files::IniSection) -> Result<Option<Credentials>, PlanFault> {
     let Some(key) = filled(section, "aws_access_key_id") else { return Ok(None) };
     let Some(secret) = filled(section, "aws_secret_access_key") else {
         return wrong(format!("profile `{name}` has aws_access_key_id without aws_secret_access_key"));
@@ -251,7 +258,7 @@ fn web_identity(
     name: &str,
     profile: &Profile,
     with_variables: bool,
-) -> Result<Option<(Base, String)>, PlanFault> {
+) -> Result<Option<(BaseSource, String)>, PlanFault> {
     let value = |variable: &str, key: &str| {
         let set = resolved.variable(variable).filter(|_| with_variables);
         set.or_else(|| profile.get(key)).map(str::to_owned)
@@ -265,10 +272,10 @@ fn web_identity(
     };
     let from = format!("the web identity token {token_file}");
     let session_name = value("AWS_ROLE_SESSION_NAME", "role_session_name");
-    Ok(Some((Base::WebIdentity { token_file, role_arn, session_name }, from)))
+    Ok(Some((BaseSource::WebIdentity { token_file, role_arn, session_name }, from)))
 }
 
-fn sso(resolved: &Resolved, name: &str, profile: &Profile) -> Result<Option<(Base, String)>, PlanFault> {
+fn sso(resolved: &Resolved, name: &str, profile: &Profile) -> Result<Option<(BaseSource, String)>, PlanFault> {
     if profile.get("sso_role_name").is_none() && profile.get("sso_account_id").is_none() {
         return Ok(None);
     }
@@ -286,7 +293,7 @@ fn sso(resolved: &Resolved, name: &str, profile: &Profile) -> Result<Option<(Bas
             None => wrong(format!("profile `{name}` logs in with SSO and has no {key}")),
         }
     };
-    let base = Base::Sso {
+    let base = BaseSource::Sso {
         start_url: value("sso_start_url")?,
         region: value("sso_region")?,
         account: value("sso_account_id")?,

@@ -5,12 +5,12 @@
 
 use super::files::{self, Files, Profile};
 use super::login_source::LoginSource;
-use super::{AwsSettings, Environment};
+use super::{AwsEnvironment, AwsSettings};
 use std::fmt;
 
 /// An AWS service whose endpoint can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
+pub enum AwsService {
     /// IAM Identity Center.
     SsoAdmin,
     /// The users and groups of Identity Center.
@@ -27,27 +27,28 @@ pub enum Service {
     Signin,
 }
 
-impl Service {
+impl AwsService {
     /// The services that reads and changes call.
-    pub const CALLED: [Service; 4] = [Service::SsoAdmin, Service::IdentityStore, Service::Organizations, Service::Sts];
+    pub const CALLED: [AwsService; 4] =
+        [AwsService::SsoAdmin, AwsService::IdentityStore, AwsService::Organizations, AwsService::Sts];
 
     /// The name in a `services` section; in capitals the end of `AWS_ENDPOINT_URL_...`.
     pub fn key(self) -> &'static str {
         match self {
-            Service::SsoAdmin => "sso_admin",
-            Service::IdentityStore => "identitystore",
-            Service::Organizations => "organizations",
-            Service::Sts => "sts",
-            Service::Sso => "sso",
-            Service::SsoOidc => "sso_oidc",
-            Service::Signin => "signin",
+            AwsService::SsoAdmin => "sso_admin",
+            AwsService::IdentityStore => "identitystore",
+            AwsService::Organizations => "organizations",
+            AwsService::Sts => "sts",
+            AwsService::Sso => "sso",
+            AwsService::SsoOidc => "sso_oidc",
+            AwsService::Signin => "signin",
         }
     }
 }
 
 /// A value and the setting that gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen {
+pub struct ResolvedValue {
     /// The value.
     pub value: String,
     /// `AWS_REGION`, ``profile `prod` in /home/a/.aws/config``.
@@ -57,11 +58,11 @@ pub struct Chosen {
 /// The settings, the variables and the AWS files, taken together.
 pub struct Resolved {
     pub(super) settings: AwsSettings,
-    pub(super) environment: Environment,
+    pub(super) environment: AwsEnvironment,
     pub(super) files: Files,
     /// The settings of the profile in use; `None` if it is in neither file.
     pub(super) section: Option<Profile>,
-    profile: Chosen,
+    profile: ResolvedValue,
 }
 
 // Variables and files hold secrets.
@@ -72,7 +73,7 @@ impl fmt::Debug for Resolved {
 }
 
 /// Takes settings, variables and the AWS files together.
-pub fn resolve(settings: &AwsSettings, environment: &Environment) -> Resolved {
+pub fn resolve(settings: &AwsSettings, environment: &AwsEnvironment) -> Resolved {
     let files = Files::read(environment);
     let profile = profile(settings, environment);
     let section = files.profile(&profile.value);
@@ -80,8 +81,8 @@ pub fn resolve(settings: &AwsSettings, environment: &Environment) -> Resolved {
 }
 
 /// The profile in use. A variable that is set and empty counts as unset.
-fn profile(settings: &AwsSettings, environment: &Environment) -> Chosen {
-    let chosen = |value: &str, from: &str| Chosen { value: value.to_owned(), from: from.to_owned() };
+fn profile(settings: &AwsSettings, environment: &AwsEnvironment) -> ResolvedValue {
+    let chosen = |value: &str, from: &str| ResolvedValue { value: value.to_owned(), from: from.to_owned() };
     if let Some(profile) = &settings.profile {
         return chosen(profile, "profile");
     }
@@ -98,13 +99,13 @@ fn profile(settings: &AwsSettings, environment: &Environment) -> Chosen {
 }
 
 /// The value of a variable that is set and not blank.
-pub(super) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
+pub(super) fn variable<'a>(environment: &'a AwsEnvironment, name: &str) -> Option<&'a str> {
     environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
 impl Resolved {
     /// The profile in use and what chose it: `profile` (our own setting), a variable, or `default`.
-    pub fn profile(&self) -> &Chosen {
+    pub fn profile(&self) -> &ResolvedValue {
         &self.profile
     }
 
@@ -123,9 +124,9 @@ impl Resolved {
     }
 
     /// A key of the profile, and its place.
-    pub(super) fn setting(&self, key: &str) -> Option<Chosen> {
+    pub(super) fn setting(&self, key: &str) -> Option<ResolvedValue> {
         let section = self.section.as_ref()?;
-        let of = |value: &str, path: String| Chosen {
+        let of = |value: &str, path: String| ResolvedValue {
             value: value.to_owned(),
             from: format!("profile `{}` in {path}", self.profile.value),
         };
@@ -138,9 +139,9 @@ impl Resolved {
     }
 
     /// The first of the variables that is set, else a key of the profile.
-    pub(super) fn variable_or_setting(&self, variables: &[&str], key: &str) -> Option<Chosen> {
+    pub(super) fn variable_or_setting(&self, variables: &[&str], key: &str) -> Option<ResolvedValue> {
         let set = variables.iter().find_map(|name| {
-            self.variable(name).map(|value| Chosen { value: value.to_owned(), from: (*name).to_owned() })
+            self.variable(name).map(|value| ResolvedValue { value: value.to_owned(), from: (*name).to_owned() })
         });
         set.or_else(|| self.setting(key))
     }
@@ -150,10 +151,10 @@ impl Resolved {
     }
 
     /// The region: the setting's, `AWS_REGION`, `AWS_DEFAULT_REGION`, else the profile's.
-    pub fn region(&self) -> Option<Chosen> {
+    pub fn region(&self) -> Option<ResolvedValue> {
         let given = self.settings.region.as_deref().map(str::trim).filter(|region| !region.is_empty());
         match given {
-            Some(region) => Some(Chosen { value: region.to_owned(), from: "region".into() }),
+            Some(region) => Some(ResolvedValue { value: region.to_owned(), from: "region".into() }),
             None => self.variable_or_setting(&["AWS_REGION", "AWS_DEFAULT_REGION"], "region"),
         }
     }
@@ -161,29 +162,29 @@ impl Resolved {
     /// The endpoint of a service that is not AWS's own, and the setting that names it. `aws.endpoint_url` is for the
     /// services that are called; as `--endpoint-url` of the AWS CLI it leaves alone those that give credentials.
     /// A user name or password in it is left out: it would become part of messages and of the namespace.
-    pub fn endpoint(&self, service: Service) -> Option<Chosen> {
-        self.endpoint_as_set(service).map(|chosen| Chosen { value: without_user(&chosen.value), ..chosen })
+    pub fn endpoint(&self, service: AwsService) -> Option<ResolvedValue> {
+        self.endpoint_as_set(service).map(|chosen| ResolvedValue { value: without_user(&chosen.value), ..chosen })
     }
 
     /// The same as the setting has it.
-    pub(super) fn endpoint_as_set(&self, service: Service) -> Option<Chosen> {
+    pub(super) fn endpoint_as_set(&self, service: AwsService) -> Option<ResolvedValue> {
         if let Some(url) = &self.settings.endpoint_url
-            && Service::CALLED.contains(&service)
+            && AwsService::CALLED.contains(&service)
         {
-            return Some(Chosen { value: url.clone(), from: "aws.endpoint_url".into() });
+            return Some(ResolvedValue { value: url.clone(), from: "aws.endpoint_url".into() });
         }
         self.configured_endpoint(service)
     }
 
     /// The endpoint that variables and files name for a service.
-    pub(super) fn configured_endpoint(&self, service: Service) -> Option<Chosen> {
+    pub(super) fn configured_endpoint(&self, service: AwsService) -> Option<ResolvedValue> {
         if self.is_on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls") {
             return None;
         }
         let own = format!("AWS_ENDPOINT_URL_{}", service.key().to_ascii_uppercase());
         for name in [own.as_str(), "AWS_ENDPOINT_URL"] {
             if let Some(url) = self.variable(name) {
-                return Some(Chosen { value: url.to_owned(), from: name.to_owned() });
+                return Some(ResolvedValue { value: url.to_owned(), from: name.to_owned() });
             }
         }
         let section = self.section.as_ref()?;
@@ -192,7 +193,7 @@ impl Resolved {
             && let Some(url) = files::nested(&services, service.key(), "endpoint_url")
         {
             let from = format!("services `{name}` in {}", self.files.config_path());
-            return Some(Chosen { value: url.to_owned(), from });
+            return Some(ResolvedValue { value: url.to_owned(), from });
         }
         self.setting("endpoint_url")
     }
@@ -272,11 +273,11 @@ fn without_user(url: &str) -> String {
 mod tests {
     use super::*;
 
-    fn variables(pairs: &[(&str, &str)]) -> Environment {
+    fn variables(pairs: &[(&str, &str)]) -> AwsEnvironment {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn region(settings: &AwsSettings, environment: &Environment) -> Option<String> {
+    fn region(settings: &AwsSettings, environment: &AwsEnvironment) -> Option<String> {
         resolve(settings, environment).region().map(|region| region.value)
     }
 
@@ -302,7 +303,7 @@ mod tests {
         assert_eq!(region(&AwsSettings::default(), &both).as_deref(), Some("ap-south-1"));
         let flag = AwsSettings { region: Some("us-west-2".into()), ..AwsSettings::default() };
         assert_eq!(region(&flag, &both).as_deref(), Some("us-west-2"));
-        assert_eq!(region(&AwsSettings::default(), &Environment::new()), None);
+        assert_eq!(region(&AwsSettings::default(), &AwsEnvironment::new()), None);
     }
 
     #[test]

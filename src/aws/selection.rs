@@ -20,10 +20,10 @@ const OTHERS: [&str; 7] =
 const RULES: &str = "2";
 
 /// The variables that matter here: `AWS_*`, `HOME`, those of proxies and those of OpenSSL.
-pub type Environment = BTreeMap<String, String>;
+pub type AwsEnvironment = BTreeMap<String, String>;
 
 /// Those variables of this process.
-pub fn environment() -> Environment {
+pub fn environment() -> AwsEnvironment {
     std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .filter(|(name, _)| name.starts_with("AWS_") || OTHERS.contains(&name.as_str()))
@@ -34,7 +34,7 @@ pub fn environment() -> Environment {
 /// and size of the two AWS files.
 ///
 /// A changed file or variable gives another digest even where the account stays the same: that costs one call.
-pub fn credential_fingerprint(settings: &AwsSettings, environment: &Environment) -> String {
+pub fn credential_fingerprint(settings: &AwsSettings, environment: &AwsEnvironment) -> String {
     let mut digest = Sha256::new();
     let mut add = |name: &str, value: Option<&str>| {
         // Lengths go first, so that no two lists of fields share a text.
@@ -67,7 +67,7 @@ pub fn credential_fingerprint(settings: &AwsSettings, environment: &Environment)
 
 /// Whether a profile, or one that it takes its credentials from, gets them by a login in a browser; and how that is
 /// written there. Such a login ends within hours and needs a person.
-pub fn browser_login(profile: Option<&str>, environment: &Environment) -> Option<String> {
+pub fn browser_login(profile: Option<&str>, environment: &AwsEnvironment) -> Option<String> {
     let resolved = resolved(profile, environment);
     let first = &resolved.profile().value;
     sources(&resolved).find_map(|(name, section)| {
@@ -79,7 +79,7 @@ pub fn browser_login(profile: Option<&str>, environment: &Environment) -> Option
 }
 
 /// That a profile, or one that it takes its credentials from, needs a code of an MFA device, as a sentence.
-pub fn mfa_device(profile: Option<&str>, environment: &Environment) -> Option<String> {
+pub fn mfa_device(profile: Option<&str>, environment: &AwsEnvironment) -> Option<String> {
     let resolved = resolved(profile, environment);
     let first = &resolved.profile().value;
     match plan(&resolved) {
@@ -91,13 +91,13 @@ pub fn mfa_device(profile: Option<&str>, environment: &Environment) -> Option<St
 }
 
 /// The program that gives a profile its credentials, its own or that of the profile it takes them from.
-pub fn credential_program(profile: Option<&str>, environment: &Environment) -> Option<String> {
+pub fn credential_program(profile: Option<&str>, environment: &AwsEnvironment) -> Option<String> {
     let resolved = resolved(profile, environment);
     let command = sources(&resolved).find_map(|(_, section)| section.get("credential_process").map(str::to_owned))?;
     super::files::words(&command).and_then(|words| words.into_iter().next())
 }
 
-fn resolved(profile: Option<&str>, environment: &Environment) -> Resolved {
+fn resolved(profile: Option<&str>, environment: &AwsEnvironment) -> Resolved {
     resolve(&AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() }, environment)
 }
 
@@ -119,7 +119,7 @@ fn stamp(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn variables(pairs: &[(&str, &str)]) -> Environment {
+    fn variables(pairs: &[(&str, &str)]) -> AwsEnvironment {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(first.len(), 64);
         assert_eq!(first, credential_fingerprint(&AwsSettings::default(), &base), "nothing changed");
         let mut seen = vec![first.clone()];
-        let mut differs = |settings: &AwsSettings, environment: &Environment| {
+        let mut differs = |settings: &AwsSettings, environment: &AwsEnvironment| {
             let next = credential_fingerprint(settings, environment);
             assert!(!seen.contains(&next), "{settings:?} {environment:?}");
             seen.push(next);
@@ -175,7 +175,7 @@ mod tests {
     fn moving_a_value_between_neighbouring_fields_is_another_fingerprint() {
         let a = AwsSettings { profile: Some("ab".into()), region: Some("c".into()), ..AwsSettings::default() };
         let b = AwsSettings { profile: Some("a".into()), region: Some("bc".into()), ..AwsSettings::default() };
-        let none = Environment::new();
+        let none = AwsEnvironment::new();
         assert_ne!(credential_fingerprint(&a, &none), credential_fingerprint(&b, &none));
     }
 }

@@ -4,8 +4,8 @@
 
 use super::login;
 use super::login_files::{self, Checked};
-use super::plan::{Base, Plan, Role};
-use super::resolved::{Resolved, Service};
+use super::plan::{BaseSource, CredentialPlan, Role};
+use super::resolved::{AwsService, Resolved};
 use crate::private::bounded;
 use aws_config::credential_process::CredentialProcessProvider;
 use aws_config::ecs::EcsCredentialsProvider;
@@ -30,46 +30,48 @@ const LAST_MOMENT: u64 = 253_402_300_799_999;
 const SESSION_NAME: &str = "awsideman";
 
 /// The provider for a plan. `sdk` has the client, the timeouts and the region, and no credentials.
-pub(super) async fn provider(plan: &Plan, sdk: &SdkConfig, resolved: &Resolved) -> SharedCredentialsProvider {
-    let config = |service: Service| match resolved.configured_endpoint(service) {
+pub(super) async fn provider(plan: &CredentialPlan, sdk: &SdkConfig, resolved: &Resolved) -> SharedCredentialsProvider {
+    let config = |service: AwsService| match resolved.configured_endpoint(service) {
         Some(endpoint) => sdk.to_builder().endpoint_url(endpoint.value).build(),
         None => sdk.clone(),
     };
     let mut provider = match &plan.base {
-        Base::Keys(keys) => SharedCredentialsProvider::new(keys.clone()),
-        Base::WebIdentity { token_file, role_arn, session_name } => SharedCredentialsProvider::new(WebIdentity {
-            client: aws_sdk_sts::Client::new(&config(Service::Sts)),
+        BaseSource::Keys(keys) => SharedCredentialsProvider::new(keys.clone()),
+        BaseSource::WebIdentity { token_file, role_arn, session_name } => SharedCredentialsProvider::new(WebIdentity {
+            client: aws_sdk_sts::Client::new(&config(AwsService::Sts)),
             token_file: token_file.clone(),
             role_arn: role_arn.clone(),
             session_name: session_name.clone().unwrap_or_else(|| SESSION_NAME.to_owned()),
         }),
-        Base::Sso { start_url, region, account, role, session } => {
+        BaseSource::Sso { start_url, region, account, role, session } => {
             let of_region = |service| config(service).into_builder().region(Region::new(region.clone())).build();
             // A token without a session is kept under its start URL.
             let tokens = SsoTokenProvider::builder()
-                .configure(&of_region(Service::SsoOidc))
+                .configure(&of_region(AwsService::SsoOidc))
                 .region(Region::new(region.clone()))
                 .start_url(start_url)
                 .session_name(session.as_ref().unwrap_or(start_url))
                 .build()
                 .await;
-            let client = aws_sdk_sso::Client::new(&of_region(Service::Sso));
+            let client = aws_sdk_sso::Client::new(&of_region(AwsService::Sso));
             let (account, role) = (account.clone(), role.clone());
             let file = login_files::sso_token(&resolved.environment, session.as_ref().unwrap_or(start_url));
             let sso = Sso { tokens, token_file: file.clone(), client, account, role };
             SharedCredentialsProvider::new(Checked { file, provider: SharedCredentialsProvider::new(sso) })
         }
-        Base::Login { session } => {
+        BaseSource::Login { session } => {
             let login = LoginCredentialsProvider::builder(session.as_str()).configure(&provider_config(sdk));
             let file = login_files::sign_in_token(&resolved.environment, session);
             let provider = SharedCredentialsProvider::new(login.build());
             SharedCredentialsProvider::new(Checked { file, provider })
         }
-        Base::Process { command } => SharedCredentialsProvider::new(CredentialProcessProvider::new(command.clone())),
-        Base::Container => {
+        BaseSource::Process { command } => {
+            SharedCredentialsProvider::new(CredentialProcessProvider::new(command.clone()))
+        }
+        BaseSource::Container => {
             SharedCredentialsProvider::new(EcsCredentialsProvider::builder().configure(&provider_config(sdk)).build())
         }
-        Base::Metadata => {
+        BaseSource::Metadata => {
             let provider = provider_config(sdk);
             let client = imds::Client::builder()
                 .configure(&provider)
@@ -83,7 +85,7 @@ pub(super) async fn provider(plan: &Plan, sdk: &SdkConfig, resolved: &Resolved) 
         }
     };
     for role in &plan.roles {
-        provider = assume(role, provider, &config(Service::Sts)).await;
+        provider = assume(role, provider, &config(AwsService::Sts)).await;
     }
     provider
 }

@@ -13,10 +13,10 @@ mod spooled;
 pub use spooled::Verified;
 
 use super::read::is_whole;
-use super::{Cache, CacheError, SCHEMA, Verdict, entry};
+use super::{Cache, CacheError, SCHEMA, Usability, entry};
 use crate::clock::UnixMillis;
 use crate::model::excerpt;
-use crate::store::{Address, Fill, Frames, History, Meta, Record, Select, StoreError};
+use crate::store::{Address, Fill, Frames, InvalidationHistory, InvalidationRecord, Meta, Select, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -80,7 +80,7 @@ struct Manifest {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Line {
+struct ArchiveLine {
     space: String,
     key: String,
     stored_at: UnixMillis,
@@ -103,7 +103,7 @@ struct Trailer {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Next {
-    Entry(Line),
+    Entry(ArchiveLine),
     End(Trailer),
 }
 
@@ -162,7 +162,7 @@ impl Cache {
         if meta.schema != SCHEMA {
             return Some("stored by another version");
         }
-        (!matches!(self.verdict(meta), Verdict::Fresh { .. })).then_some("expired")
+        (!matches!(self.verdict(meta), Usability::Fresh { .. })).then_some("expired")
     }
 
     /// Writes one entry as it is at this moment; the store is let go before anything is written.
@@ -188,7 +188,7 @@ impl Cache {
         }
         let Some((meta, frames)) = taken else { return Ok(Err("removed meanwhile")) };
         let lengths = frames.iter().map(|frame| frame.len() as u64).collect();
-        out.line(&Line {
+        out.line(&ArchiveLine {
             space: meta.space,
             key: meta.key,
             stored_at: meta.stored_at,
@@ -209,7 +209,7 @@ impl Cache {
     pub fn import(
         &self,
         Verified { file: mut archive, note }: Verified,
-        history: &History,
+        history: &InvalidationHistory,
         dry_run: bool,
     ) -> Result<Imported, CacheError> {
         // Whatever is recorded from here on keeps out what is stored below.
@@ -256,7 +256,7 @@ impl Cache {
     }
 
     /// Why an entry of an archive is not stored.
-    fn kept_out(&self, meta: &Meta, history: &History) -> Result<Option<&'static str>, CacheError> {
+    fn kept_out(&self, meta: &Meta, history: &InvalidationHistory) -> Result<Option<&'static str>, CacheError> {
         if let Some(reason) = self.unfit(meta) {
             return Ok(Some(reason));
         }
@@ -268,7 +268,7 @@ impl Cache {
             return Ok(Some("older than what the log of changes remembers"));
         }
         let address = Address { space: &meta.space, key: &meta.key };
-        let overtakes = |record: &Record| record.at >= before || record.stands(before);
+        let overtakes = |record: &InvalidationRecord| record.at >= before || record.stands(before);
         if history.records.iter().any(|record| overtakes(record) && record.select.covers(address)) {
             return Ok(Some(CHANGED));
         }
@@ -371,7 +371,7 @@ impl<R: BufRead> Summed<R> {
         Ok(line)
     }
 
-    fn entry(&mut self, line: Line) -> Result<Fill, CacheError> {
+    fn entry(&mut self, line: ArchiveLine) -> Result<Fill, CacheError> {
         let mut frames = Vec::new();
         let total = line.lengths.iter().fold(0_u64, |total, length| total.saturating_add(*length));
         if total > LARGEST_ENTRY || line.size > LARGEST_ENTRY {

@@ -4,7 +4,7 @@
 //! transaction; its times shorten what the configuration allows and never lengthen it, save in the space where programs
 //! keep what is theirs alone; a ticket keeps out what a change has overtaken.
 
-use super::{Accept, Cache, CacheError, Fresh, Key, Lookup, Ticket};
+use super::{Cache, CacheError, Fresh, Key, Lookup, ReadOptions, Ticket};
 use crate::clock::millis;
 use crate::store::{StoreError, Stored};
 use std::time::Duration;
@@ -34,7 +34,12 @@ impl Cache {
     }
 
     /// Looks all of them up, in their order; a miss leaves its bytes empty.
-    pub fn get_many(&self, space: &str, keys: &[Key], accept: Accept) -> Result<Vec<(Lookup, Vec<u8>)>, CacheError> {
+    pub fn get_many(
+        &self,
+        space: &str,
+        keys: &[Key],
+        accept: ReadOptions,
+    ) -> Result<Vec<(Lookup, Vec<u8>)>, CacheError> {
         keys.iter().map(|key| self.get(space, key, accept)).collect()
     }
 }

@@ -3,7 +3,7 @@
 //! Neighbours: `invalidation.rs` is the table; `cache inspect` asks. Promise: says nothing of its own: each cause was found
 //! by asking the table whether that change covers the key.
 
-use super::invalidation::{Dirt, Event, Operation, dirty};
+use super::invalidation::{ChangeEvent, Dirt, Operation, dirty};
 use super::key::decode;
 use crate::model::Resource;
 use crate::store::Address;
@@ -11,7 +11,7 @@ use std::fmt;
 
 /// A change that makes a key false.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+pub struct InvalidatingChange {
     /// What happens.
     pub operation: Operation,
     /// To what.
@@ -20,7 +20,7 @@ pub struct Cause {
     pub id: Option<String>,
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for InvalidatingChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id.as_deref().unwrap_or("(any that is related)");
         write!(f, "{} {} {id}", self.operation, self.resource)
@@ -31,19 +31,19 @@ impl fmt::Display for Cause {
 const NOBODY: &str = "\u{0}";
 
 /// The changes that make `key` false, in the order of the table. Empty for what awsideman itself never changes.
-pub fn dirtied_by(key: &str) -> Vec<Cause> {
+pub fn dirtied_by(key: &str) -> Vec<InvalidatingChange> {
     let parts: Vec<String> = key.split(':').skip(2).map(decode).collect();
-    let covers = |event: &Event| {
+    let covers = |event: &ChangeEvent| {
         dirty(event).iter().map(|dirt: &Dirt| dirt.select(Some(""))).any(|all| all.covers(Address { space: "", key }))
     };
     let mut causes = Vec::new();
     for operation in Operation::ALL {
         for resource in operation.resources().iter().copied() {
-            let about = |id: &str| Event::new(resource, operation, id);
+            let about = |id: &str| ChangeEvent::new(resource, operation, id);
             if covers(&about(NOBODY)) {
-                causes.push(Cause { operation, resource, id: None });
+                causes.push(InvalidatingChange { operation, resource, id: None });
             } else if let Some(id) = parts.iter().find(|id| covers(&about(id))) {
-                causes.push(Cause { operation, resource, id: Some(id.clone()) });
+                causes.push(InvalidatingChange { operation, resource, id: Some(id.clone()) });
             }
         }
     }

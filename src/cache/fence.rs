@@ -16,7 +16,7 @@ use std::time::Duration;
 pub const FENCE: Duration = Duration::from_mins(5);
 
 /// A store as far as changes must reach it, whoever may read from it.
-pub trait Shared: Send + Sync {
+pub trait SharedStore: Send + Sync {
     /// The store itself, without a breaker in front; opened when it is first needed.
     fn store(&self) -> Result<Arc<dyn Store>, StoreError>;
 
@@ -52,7 +52,7 @@ pub struct Witness {
 /// All stores that a change must reach.
 #[derive(Clone)]
 pub struct Fences {
-    stores: Vec<Arc<dyn Shared>>,
+    stores: Vec<Arc<dyn SharedStore>>,
     clock: Arc<dyn Clock>,
     settle: Duration,
     keep: Duration,
@@ -60,7 +60,7 @@ pub struct Fences {
 
 impl Fences {
     /// Over these stores; after its end a change keeps its fence for `settle`, in which AWS comes to agree with itself.
-    pub fn new(stores: Vec<Arc<dyn Shared>>, clock: Arc<dyn Clock>, settle: Duration) -> Fences {
+    pub fn new(stores: Vec<Arc<dyn SharedStore>>, clock: Arc<dyn Clock>, settle: Duration) -> Fences {
         Fences { stores, clock, settle, keep: FENCE }
     }
 
@@ -101,7 +101,7 @@ impl Fences {
 
     /// Where the logs stand before a before-image is read.
     pub fn witness(&self) -> Witness {
-        let number = |shared: &Arc<dyn Shared>| shared.store().and_then(|store| store.sequence()).ok();
+        let number = |shared: &Arc<dyn SharedStore>| shared.store().and_then(|store| store.sequence()).ok();
         Witness { numbers: self.stores.iter().map(number).collect() }
     }
 
@@ -109,7 +109,7 @@ impl Fences {
     /// `dirt`, other than the one that raised `own`. What cannot be told counts as one.
     pub fn overtaken(&self, witness: &Witness, space: &str, dirt: &[Dirt], own: Option<&Told>) -> bool {
         let own: Vec<Option<u64>> = own.map(|told| told.numbers.clone()).unwrap_or_default();
-        let touched = |(at, shared): (usize, &Arc<dyn Shared>)| {
+        let touched = |(at, shared): (usize, &Arc<dyn SharedStore>)| {
             let since = witness.numbers.get(at).copied().flatten()?;
             let records = shared.store().ok()?.records(since).ok()??;
             let mine = own.get(at).copied().flatten();
@@ -122,7 +122,7 @@ impl Fences {
     /// Whether the change of another process is still under way, or has only just ended, for a key of `dirt`.
     pub fn unsettled(&self, space: &str, dirt: &[Dirt]) -> bool {
         let now = self.clock.now();
-        let fenced = |shared: &Arc<dyn Shared>, key: &str| {
+        let fenced = |shared: &Arc<dyn SharedStore>, key: &str| {
             shared.store().and_then(|store| store.standing(Address { space, key }, now)).is_ok_and(|is| is.fenced)
         };
         dirt.iter().filter_map(key_of).any(|key| self.stores.iter().any(|shared| fenced(shared, key)))

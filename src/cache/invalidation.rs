@@ -1,6 +1,6 @@
 //! What a change makes false: for every resource and operation the exact keys, and globs where not enough is known.
 //!
-//! Neighbours: `gateway/change.rs` says what happens as an [`Event`], `gateway/write.rs` adds what was there before,
+//! Neighbours: `gateway/change.rs` says what happens as an [`ChangeEvent`], `gateway/write.rs` adds what was there before,
 //! `fence.rs` removes what comes out. Promise: the one table; relations included; a key that a change can make false is
 //! always covered, and with a whole before-image little else is.
 //!
@@ -101,7 +101,7 @@ impl fmt::Display for Operation {
 
 /// A change, with what is known of the thing before and after it. What is `None` is not known, and then globs serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct ChangeEvent {
     resource: Resource,
     operation: Operation,
     /// The id or ARN; for an assignment the permission set's. Nothing that is about to be created has one.
@@ -118,10 +118,10 @@ pub struct Event {
     pairs: Option<Vec<(String, String)>>,
 }
 
-impl Event {
+impl ChangeEvent {
     /// Something happens to the thing with this id (an assignment goes by its permission set).
-    pub fn new(resource: Resource, operation: Operation, id: &str) -> Event {
-        Event {
+    pub fn new(resource: Resource, operation: Operation, id: &str) -> ChangeEvent {
+        ChangeEvent {
             resource,
             operation,
             id: Some(id.to_owned()),
@@ -138,33 +138,33 @@ impl Event {
     }
 
     /// Something is created, and AWS will say under which id.
-    pub fn unborn(resource: Resource) -> Event {
-        Event { id: None, names_known: true, ..Event::new(resource, Operation::Create, "") }
+    pub fn unborn(resource: Resource) -> ChangeEvent {
+        ChangeEvent { id: None, names_known: true, ..ChangeEvent::new(resource, Operation::Create, "") }
     }
 
     /// The id under which it was created.
     #[must_use]
-    pub fn born(self, id: &str) -> Event {
-        Event { id: Some(id.to_owned()), ..self }
+    pub fn born(self, id: &str) -> ChangeEvent {
+        ChangeEvent { id: Some(id.to_owned()), ..self }
     }
 
     /// It bears this name from now on.
     #[must_use]
-    pub fn named(mut self, name: &str) -> Event {
+    pub fn named(mut self, name: &str) -> ChangeEvent {
         self.names.push(name.to_owned());
         self
     }
 
     /// It bore this name until now; with that all names are known.
     #[must_use]
-    pub fn was_named(self, name: &str) -> Event {
-        Event { names_known: true, ..self }.named(name)
+    pub fn was_named(self, name: &str) -> ChangeEvent {
+        ChangeEvent { names_known: true, ..self }.named(name)
     }
 
     /// Its name stays what it is.
     #[must_use]
-    pub fn not_renamed(self) -> Event {
-        Event { names_known: true, ..self }
+    pub fn not_renamed(self) -> ChangeEvent {
+        ChangeEvent { names_known: true, ..self }
     }
 
     /// Whether what was there before the change would make it more exact.
@@ -179,7 +179,7 @@ impl Event {
 
     /// With what AWS answered: the id of what was created.
     #[must_use]
-    pub fn after(self, answer: &serde_json::Value) -> Event {
+    pub fn after(self, answer: &serde_json::Value) -> ChangeEvent {
         if self.id.is_some() {
             return self;
         }
@@ -191,51 +191,51 @@ impl Event {
 
     /// Without what was there before: somebody else has changed it since.
     #[must_use]
-    pub fn forget_image(self) -> Event {
+    pub fn forget_image(self) -> ChangeEvent {
         let names_known = self.names_known && self.operation != Operation::Delete && self.names.is_empty();
-        Event { names_known, groups: None, members: None, accounts: None, pairs: None, ..self }
+        ChangeEvent { names_known, groups: None, members: None, accounts: None, pairs: None, ..self }
     }
 
     /// The user who comes or goes.
     #[must_use]
-    pub fn with_member(self, user: &str) -> Event {
-        Event { member: Some(user.to_owned()), ..self }
+    pub fn with_member(self, user: &str) -> ChangeEvent {
+        ChangeEvent { member: Some(user.to_owned()), ..self }
     }
 
     /// The account in which it happens.
     #[must_use]
-    pub fn in_account(self, account: &str) -> Event {
-        Event { account: Some(account.to_owned()), ..self }
+    pub fn in_account(self, account: &str) -> ChangeEvent {
+        ChangeEvent { account: Some(account.to_owned()), ..self }
     }
 
     /// The principal (`USER` or `GROUP`, and its id) that it happens to.
     #[must_use]
-    pub fn to_principal(self, kind: &str, id: &str) -> Event {
-        Event { principal: Some((kind.to_owned(), id.to_owned())), ..self }
+    pub fn to_principal(self, kind: &str, id: &str) -> ChangeEvent {
+        ChangeEvent { principal: Some((kind.to_owned(), id.to_owned())), ..self }
     }
 
     /// All groups that the user was in.
     #[must_use]
-    pub fn was_in_groups(self, groups: Vec<String>) -> Event {
-        Event { groups: Some(groups), ..self }
+    pub fn was_in_groups(self, groups: Vec<String>) -> ChangeEvent {
+        ChangeEvent { groups: Some(groups), ..self }
     }
 
     /// All users who were in the group.
     #[must_use]
-    pub fn had_members(self, members: Vec<String>) -> Event {
-        Event { members: Some(members), ..self }
+    pub fn had_members(self, members: Vec<String>) -> ChangeEvent {
+        ChangeEvent { members: Some(members), ..self }
     }
 
     /// All accounts that the permission set was in.
     #[must_use]
-    pub fn was_in_accounts(self, accounts: Vec<String>) -> Event {
-        Event { accounts: Some(accounts), ..self }
+    pub fn was_in_accounts(self, accounts: Vec<String>) -> ChangeEvent {
+        ChangeEvent { accounts: Some(accounts), ..self }
     }
 
     /// All pairs of account and permission set that the principal was assigned.
     #[must_use]
-    pub fn had_assignments(self, pairs: Vec<(String, String)>) -> Event {
-        Event { pairs: Some(pairs), ..self }
+    pub fn had_assignments(self, pairs: Vec<(String, String)>) -> ChangeEvent {
+        ChangeEvent { pairs: Some(pairs), ..self }
     }
 }
 
@@ -270,7 +270,7 @@ impl fmt::Display for Dirt {
 }
 
 /// What an event makes false, sorted; empty only for what cannot happen (see [`Operation::resources`]).
-pub fn dirty(event: &Event) -> Vec<Dirt> {
+pub fn dirty(event: &ChangeEvent) -> Vec<Dirt> {
     let mut dirt = match event.resource {
         Resource::User => user(event),
         Resource::Group => group(event),
@@ -283,7 +283,7 @@ pub fn dirty(event: &Event) -> Vec<Dirt> {
     dirt
 }
 
-fn user(event: &Event) -> Vec<Dirt> {
+fn user(event: &ChangeEvent) -> Vec<Dirt> {
     let mut dirt = thing(event, "list");
     dirt.extend(one_or_all(Resource::User, "describe", event.id.as_deref(), event));
     dirt.extend(names(event));
@@ -296,7 +296,7 @@ fn user(event: &Event) -> Vec<Dirt> {
     dirt
 }
 
-fn group(event: &Event) -> Vec<Dirt> {
+fn group(event: &ChangeEvent) -> Vec<Dirt> {
     if matches!(event.operation, Operation::AddMember | Operation::RemoveMember) {
         let mut dirt = one_or_all(Resource::Group, "members", event.id.as_deref(), event);
         dirt.extend(one_or_all(Resource::User, "groups", event.member.as_deref(), event));
@@ -316,7 +316,7 @@ fn group(event: &Event) -> Vec<Dirt> {
     dirt
 }
 
-fn permission_set(event: &Event) -> Vec<Dirt> {
+fn permission_set(event: &ChangeEvent) -> Vec<Dirt> {
     let arn = event.id.as_deref();
     let describe = |operation| one_or_all(Resource::PermissionSet, operation, arn, event);
     match event.operation {
@@ -346,7 +346,7 @@ fn permission_set(event: &Event) -> Vec<Dirt> {
     }
 }
 
-fn assignment(event: &Event) -> Vec<Dirt> {
+fn assignment(event: &ChangeEvent) -> Vec<Dirt> {
     let (arn, account) = (event.id.as_deref(), event.account.as_deref());
     let mut dirt = vec![assignments(account, arn)];
     dirt.extend(one_or_all(Resource::PermissionSet, "accounts", arn, event));
@@ -364,12 +364,12 @@ fn assignment(event: &Event) -> Vec<Dirt> {
 }
 
 /// The list that the thing stands in.
-fn thing(event: &Event, list: &str) -> Vec<Dirt> {
+fn thing(event: &ChangeEvent, list: &str) -> Vec<Dirt> {
     vec![Dirt::Key(Key::new(event.resource, list, "all"))]
 }
 
 /// The key of `id`; every key of the operation when the id is not known, and none for what is about to be created.
-fn one_or_all(resource: Resource, operation: &str, id: Option<&str>, event: &Event) -> Vec<Dirt> {
+fn one_or_all(resource: Resource, operation: &str, id: Option<&str>, event: &ChangeEvent) -> Vec<Dirt> {
     match id {
         Some(id) => vec![Dirt::Key(Key::new(resource, operation, id))],
         None if event.operation == Operation::Create => Vec::new(),
@@ -388,7 +388,7 @@ fn all(resource: Resource, operation: &str) -> Dirt {
     Dirt::Glob(format!("{}:{}:*", resource.as_str(), component(operation)))
 }
 
-fn names(event: &Event) -> Vec<Dirt> {
+fn names(event: &ChangeEvent) -> Vec<Dirt> {
     let mut dirt: Vec<Dirt> = event
         .names
         .iter()
@@ -424,7 +424,7 @@ fn assignments(account: Option<&str>, arn: Option<&str>) -> Dirt {
 }
 
 /// AWS shows what a deleted principal was assigned, but nobody promises for how long.
-fn pairs(event: &Event) -> Vec<Dirt> {
+fn pairs(event: &ChangeEvent) -> Vec<Dirt> {
     match &event.pairs {
         Some(pairs) => pairs.iter().map(|(account, arn)| assignments(Some(account), Some(arn))).collect(),
         None => vec![assignments(None, None)],

@@ -258,10 +258,10 @@ mod tests {
     }
 
     /// Space (instance, endpoint), resource, operation, ids, parameters.
-    type Asked = ([String; 2], Resource, String, Vec<String>, Option<(String, u8)>);
+    type KeyParts = ([String; 2], Resource, String, Vec<String>, Option<(String, u8)>);
 
     /// Out of so few texts that two of them are often alike, and made of what keys and spaces are divided by.
-    fn asked() -> impl Strategy<Value = Asked> {
+    fn asked() -> impl Strategy<Value = KeyParts> {
         let text = |pattern: &'static str| prop_oneof![Just("a".to_owned()), pattern.prop_map(String::from)];
         let ids = prop::collection::vec(text("[a-c:%*#|\\[\\]? ]{0,3}"), 1..3);
         let parameters = prop::option::of((text("[a:|]{0,2}"), 0_u8..2));
@@ -270,8 +270,8 @@ mod tests {
         (space, resource, text("[a-b_:#%]{1,3}"), ids, parameters)
     }
 
-    fn stored_under((space, resource, operation, ids, parameters): &Asked) -> (String, Key) {
-        let space = crate::model::Space {
+    fn stored_under((space, resource, operation, ids, parameters): &KeyParts) -> (String, Key) {
+        let space = crate::model::Namespace {
             partition: "aws".into(),
             region: "eu-west-1".into(),
             instance: space[0].clone(),

@@ -21,17 +21,17 @@ mod salvage;
 
 pub use archive::{Exported, Imported, Verified};
 pub use batch::Put;
-pub use dirtied::{Cause, dirtied_by};
+pub use dirtied::{InvalidatingChange, dirtied_by};
 pub use entry::{FRAME_BYTES, SCHEMA};
 pub use error::CacheError;
-pub use fence::{FENCE, Fences, Shared, Told, Witness};
+pub use fence::{FENCE, Fences, SharedStore, Told, Witness};
 pub use fill::{Fresh, Ticket};
-pub use freshness::{Allowance, Verdict, fresh_until, judge};
-pub use invalidation::{Dirt, Event, Operation, dirty};
+pub use freshness::{Allowance, Usability, fresh_until, judge};
+pub use invalidation::{ChangeEvent, Dirt, Operation, dirty};
 pub use key::{Key, decode, operation_of, pattern};
-pub use own::{BY_PROGRAM, CUSTOM, Make, OWN_TIME, covered_by, has_own_time};
-pub use read::{Accept, Lookup, Miss, Provenance, Show, Soundness};
-pub use salvage::{Heir, Salvaged};
+pub use own::{BY_PROGRAM, CUSTOM, OWN_TIME, UpdatePayload, covered_by, has_own_time};
+pub use read::{EntrySink, Lookup, Miss, Provenance, ReadOptions, Soundness};
+pub use salvage::{SalvageTarget, Salvaged};
 
 use crate::clock::Clock;
 use crate::config::Ttls;
@@ -42,7 +42,7 @@ use std::time::Duration;
 
 /// What of the configuration shapes entries.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct EntrySettings {
     /// How long answers live.
     pub ttls: Ttls,
     /// How long "not found" is believed.
@@ -60,12 +60,12 @@ pub struct Settings {
 pub struct Cache {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    settings: Arc<Settings>,
+    settings: Arc<EntrySettings>,
 }
 
 impl Cache {
     /// A cache over `store`.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Settings) -> Cache {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: EntrySettings) -> Cache {
         Cache { store, clock, settings: Arc::new(settings) }
     }
 
@@ -85,7 +85,7 @@ impl Cache {
     }
 
     /// What an entry is good for today, by its metadata alone.
-    pub fn verdict(&self, meta: &Meta) -> Verdict {
+    pub fn verdict(&self, meta: &Meta) -> Usability {
         judge(meta, self.allowance(&meta.key, None), self.clock.now())
     }
 

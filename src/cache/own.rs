@@ -5,7 +5,7 @@
 //! false makes it false here as well; a time that the program named holds, one that it did not name is today's.
 
 use super::entry::{self, Payload};
-use super::{Cache, Dirt, Fresh, Key, Verdict, judge};
+use super::{Cache, Dirt, Fresh, Key, Usability, judge};
 use crate::clock::{UnixMillis, millis};
 use crate::store::{Address, Frames, Meta, Select, StoreError};
 use std::io::{self, Read};
@@ -21,7 +21,7 @@ pub const OWN_TIME: &str = "a program, for a time of its own";
 pub const BY_PROGRAM: &str = "a program";
 
 /// Makes a payload of the one that is there, if there is one.
-pub type Make<'a> = &'a mut dyn FnMut(Option<&[u8]>) -> io::Result<Vec<u8>>;
+pub type UpdatePayload<'a> = &'a mut dyn FnMut(Option<&[u8]>) -> io::Result<Vec<u8>>;
 
 /// Whether the program that stored an entry named its time: then that is how long it is fresh, whatever is configured.
 pub fn has_own_time(meta: &Meta) -> bool {
@@ -42,7 +42,7 @@ impl Cache {
     /// Replaces what a program stored under `key` by what `make` makes of it, in one step: nobody stores or removes it
     /// in between. `make` gets nothing where nothing usable is; it may be called again when another thread was faster,
     /// and its error changes nothing. `false` when a change of that key is under way.
-    pub fn update(&self, key: &Key, ttl: Option<Duration>, make: Make<'_>) -> Result<bool, StoreError> {
+    pub fn update(&self, key: &Key, ttl: Option<Duration>, make: UpdatePayload<'_>) -> Result<bool, StoreError> {
         let address = Address { space: CUSTOM, key: key.as_str() };
         let now = self.clock.now();
         self.store.revise(address, now, &mut |there| {
@@ -58,7 +58,7 @@ impl Cache {
 
     /// The payload of an entry that a read would be given; `None` for what is past its time, damaged or another version's.
     fn usable(&self, meta: &Meta, frames: &mut dyn Frames, now: UnixMillis) -> Result<Option<Vec<u8>>, StoreError> {
-        let fresh = matches!(judge(meta, self.allowance(&meta.key, None), now), Verdict::Fresh { .. });
+        let fresh = matches!(judge(meta, self.allowance(&meta.key, None), now), Usability::Fresh { .. });
         if meta.schema != entry::SCHEMA || !entry::is_sealed(meta) || !fresh {
             return Ok(None);
         }
@@ -79,12 +79,12 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::{Event, Operation, dirty};
+    use crate::cache::{ChangeEvent, Operation, dirty};
     use crate::model::Resource;
 
     #[test]
     fn a_change_in_one_instance_covers_what_programs_keep_and_one_of_all_covers_everything_once() {
-        let dirt = dirty(&Event::new(Resource::User, Operation::Update, "u-1"));
+        let dirt = dirty(&ChangeEvent::new(Resource::User, Operation::Update, "u-1"));
         let key = "user:describe:u-1";
         let covers = |space, at| {
             covered_by(&dirt, space).iter().filter(|select| select.covers(Address { space: at, key })).count()

@@ -4,7 +4,7 @@
 //! is verified before the first byte is shown; a damaged entry is a miss and is dropped; another version's is left alone.
 
 use super::entry::{self, Payload};
-use super::freshness::{Verdict, judge};
+use super::freshness::{Usability, judge};
 use super::{Cache, CacheError, Key};
 use crate::clock::UnixMillis;
 use crate::store::{Address, Frames, Meta, StoreError};
@@ -53,7 +53,7 @@ impl Provenance {
 
 /// What a read accepts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Accept {
+pub struct ReadOptions {
     /// Nothing older than this.
     pub max_age: Option<Duration>,
     /// Also what has expired, within `stale_if_error`.
@@ -99,11 +99,11 @@ pub enum Soundness {
 }
 
 /// Receives an answer: where it is from, and its bytes.
-pub type Show<'a> = &'a mut (dyn FnMut(&Provenance, &mut dyn Read) -> io::Result<()> + Send);
+pub type EntrySink<'a> = &'a mut (dyn FnMut(&Provenance, &mut dyn Read) -> io::Result<()> + Send);
 
 impl Cache {
     /// Shows the entry under `key` to `show` if it is acceptable. `Err` only when `show` fails on its own account.
-    pub fn view(&self, space: &str, key: &Key, accept: Accept, show: Show<'_>) -> Result<Lookup, CacheError> {
+    pub fn view(&self, space: &str, key: &Key, accept: ReadOptions, show: EntrySink<'_>) -> Result<Lookup, CacheError> {
         let address = Address { space, key: key.as_str() };
         let now = self.clock.now();
         let mut outcome = Ok(Miss::Absent);
@@ -120,13 +120,13 @@ impl Cache {
                 return Ok(());
             }
             let (stale, left_ms) = match judge(meta, self.allowance(&meta.key, accept.max_age), now) {
-                Verdict::Fresh { left_ms } => (false, left_ms),
-                Verdict::Stale if accept.stale => (true, 0),
-                Verdict::TooOld => {
+                Usability::Fresh { left_ms } => (false, left_ms),
+                Usability::Stale if accept.stale => (true, 0),
+                Usability::TooOld => {
                     outcome = Ok(Miss::TooOld);
                     return Ok(());
                 }
-                Verdict::Stale | Verdict::Expired | Verdict::FromTheFuture => {
+                Usability::Stale | Usability::Expired | Usability::FromTheFuture => {
                     outcome = Ok(Miss::Expired);
                     return Ok(());
                 }
@@ -164,7 +164,7 @@ impl Cache {
     }
 
     /// The whole entry under `key` if it is acceptable, for answers that are small.
-    pub fn get(&self, space: &str, key: &Key, accept: Accept) -> Result<(Lookup, Vec<u8>), CacheError> {
+    pub fn get(&self, space: &str, key: &Key, accept: ReadOptions) -> Result<(Lookup, Vec<u8>), CacheError> {
         let mut bytes = Vec::new();
         let lookup = self.view(space, key, accept, &mut |_, body| body.read_to_end(&mut bytes).map(|_| ()))?;
         Ok((lookup, bytes))
@@ -178,7 +178,7 @@ impl Cache {
         let looked = self.store.view(Address { space, key: key.as_str() }, &mut |meta, _| {
             if meta.schema == entry::SCHEMA
                 && entry::is_sealed(meta)
-                && let Verdict::Fresh { left_ms } = judge(meta, self.allowance(&meta.key, None), now)
+                && let Usability::Fresh { left_ms } = judge(meta, self.allowance(&meta.key, None), now)
             {
                 let age_ms = now.saturating_sub(meta.stored_at).max(0);
                 found = Some(Provenance { cached: true, stale: false, stored_at: meta.stored_at, age_ms, left_ms });

@@ -5,10 +5,10 @@
 //! does what has been fetched anew meanwhile.
 
 use super::read::is_whole;
-use super::{Cache, SCHEMA, Verdict, entry};
+use super::{Cache, SCHEMA, Usability, entry};
 use crate::clock::UnixMillis;
 use crate::report::Progress;
-use crate::store::{Address, Fill, Frames, Meta, Remains, Ring, Sealed, StoreError};
+use crate::store::{Address, Encrypted, Fill, Frames, KeyState, Meta, Remains, StoreError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -38,11 +38,11 @@ pub struct Salvaged {
 
 /// Where what is salvaged goes.
 #[derive(Debug, Clone, Copy)]
-pub struct Heir<'a> {
+pub struct SalvageTarget<'a> {
     /// The cache that took the place of the old one; `None` for a dry run.
-    pub disk: Option<&'a Sealed>,
+    pub disk: Option<&'a Encrypted>,
     /// What can read the old one's entries.
-    pub ring: &'a Ring,
+    pub ring: &'a KeyState,
     /// The number at which it began.
     pub since: u64,
     /// When it began.
@@ -51,7 +51,7 @@ pub struct Heir<'a> {
 
 impl Cache {
     /// Takes over what is sound. A store that fails ends it, and what was stored by then stays.
-    pub fn salvage(&self, remains: &Remains, heir: Heir<'_>, progress: &dyn Progress) -> Salvaged {
+    pub fn salvage(&self, remains: &Remains, heir: SalvageTarget<'_>, progress: &dyn Progress) -> Salvaged {
         let mut done = Salvaged::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         progress.started(WHAT, remains.entries());
@@ -97,9 +97,9 @@ impl Cache {
             return Ok(Err("damaged"));
         }
         match self.verdict(meta) {
-            Verdict::Fresh { .. } | Verdict::Stale => {}
-            Verdict::FromTheFuture => return Ok(Err("stored in the future")),
-            Verdict::Expired | Verdict::TooOld => return Ok(Err("expired")),
+            Usability::Fresh { .. } | Usability::Stale => {}
+            Usability::FromTheFuture => return Ok(Err("stored in the future")),
+            Usability::Expired | Usability::TooOld => return Ok(Err("expired")),
         }
         if covered {
             return Ok(Err("a change was about it"));
@@ -120,7 +120,7 @@ impl Cache {
     }
 }
 
-fn store(batch: &mut Vec<Fill>, heir: Heir<'_>, done: &mut Salvaged) -> Result<(), StoreError> {
+fn store(batch: &mut Vec<Fill>, heir: SalvageTarget<'_>, done: &mut Salvaged) -> Result<(), StoreError> {
     let fills = std::mem::take(batch);
     let Some(disk) = heir.disk else {
         done.stored += fills.len() as u64;

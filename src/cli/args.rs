@@ -19,7 +19,7 @@ pub mod reading;
 pub mod sets;
 
 pub use global::{ColorChoice, FormatChoice, GlobalArgs};
-pub use reading::{ChangeArgs, Comparison, Filter, FreshnessArgs, ListArgs, ReadArgs, Sort};
+pub use reading::{ChangeArgs, ColumnFilter, FilterOperator, FreshnessArgs, ListArgs, ReadArgs, Sort};
 
 use super::exit;
 use clap::{CommandFactory, Parser, Subcommand};

@@ -3,7 +3,7 @@
 //! Neighbours: commands that change a host or a directory ask here; `--yes` answers ahead. Promise: who cannot be asked (no
 //! terminal) is told how to answer ahead, and nothing is done.
 
-use super::exit::{Code, Failure};
+use super::exit::{CliError, Code};
 use super::output::Output;
 use crate::model::visible_lines;
 use std::io::{IsTerminal, stdin};
@@ -14,12 +14,12 @@ pub(super) fn can_ask(output: &Output) -> bool {
 }
 
 /// The answer to a question whose default is yes; only for [`can_ask`].
-pub(super) fn choose(question: &str, output: &Output) -> Result<bool, Failure> {
+pub(super) fn choose(question: &str, output: &Output) -> Result<bool, CliError> {
     output.talk().write(&format!("{}? [Y/n] ", visible_lines(question)));
     match answer().as_deref() {
         Some("" | "y" | "yes") => Ok(true),
         Some("n" | "no") => Ok(false),
-        _ => Err(Failure::new(Code::Failed, "nothing was done")),
+        _ => Err(CliError::new(Code::Failed, "nothing was done")),
     }
 }
 
@@ -31,12 +31,12 @@ fn answer() -> Option<String> {
 }
 
 /// Gives back when the answer is yes, with a failure otherwise.
-pub(super) fn ask(question: &str, yes: bool, output: &Output) -> Result<(), Failure> {
+pub(super) fn ask(question: &str, yes: bool, output: &Output) -> Result<(), CliError> {
     if yes {
         return Ok(());
     }
     if !can_ask(output) {
-        return Err(Failure::new(Code::Usage, format!("{question}: cannot ask for confirmation: not a terminal"))
+        return Err(CliError::new(Code::Usage, format!("{question}: cannot ask for confirmation: not a terminal"))
             .hint("pass --yes to confirm, or --dry-run to see what would be done"));
     }
     output.talk().write(&format!("{}? [y/N] ", visible_lines(question)));
@@ -44,5 +44,5 @@ pub(super) fn ask(question: &str, yes: bool, output: &Output) -> Result<(), Fail
     if matches!(answer().as_deref(), Some("y" | "yes")) {
         return Ok(());
     }
-    Err(Failure::new(Code::Failed, "nothing was done"))
+    Err(CliError::new(Code::Failed, "nothing was done"))
 }

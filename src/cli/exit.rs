@@ -1,6 +1,6 @@
 //! How a run ends: THE list of exit codes, and the one shape that every error of every room is folded into.
 //!
-//! Neighbours: `exit/fold.rs` words each room's errors; `output.rs` prints a [`Failure`]; `mod.rs` returns its code.
+//! Neighbours: `exit/fold.rs` words each room's errors; `output.rs` prints a [`CliError`]; `mod.rs` returns its code.
 //! Promise: a code never changes its meaning, and what a failure says ends with what to do about it.
 
 pub(crate) mod failed;
@@ -138,7 +138,7 @@ const LONGEST_DETAIL: usize = 1024;
 
 /// Why a run did not do what it was asked to, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct CliError {
     /// What went wrong: a fragment that begins in lower case and has no full stop.
     pub message: String,
     /// What belongs to it line by line: the choices of an ambiguous name, the targets that failed.
@@ -149,22 +149,22 @@ pub struct Failure {
     pub code: Code,
 }
 
-impl Failure {
+impl CliError {
     /// A failure without hint.
-    pub fn new(code: Code, message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), details: Vec::new(), hint: None, code }
+    pub fn new(code: Code, message: impl Into<String>) -> CliError {
+        CliError { message: message.into(), details: Vec::new(), hint: None, code }
     }
 
     /// The same with what to do about it.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+    pub fn hint(mut self, hint: impl Into<String>) -> CliError {
         self.hint = Some(hint.into());
         self
     }
 
     /// The same with lines that belong to it.
     #[must_use]
-    pub fn details(mut self, details: impl IntoIterator<Item = String>) -> Failure {
+    pub fn details(mut self, details: impl IntoIterator<Item = String>) -> CliError {
         let mut details = details.into_iter();
         let first = details.by_ref().take(MOST_DETAILS);
         self.details.extend(first.map(|line| cut(&line, LONGEST_DETAIL).into_owned()));
@@ -176,8 +176,8 @@ impl Failure {
     }
 
     /// The end of a run whose work is done and told, but whose code is not 0 (`cache health`, `jobs run`).
-    pub fn quiet(code: Code) -> Failure {
-        Failure::new(code, String::new())
+    pub fn quiet(code: Code) -> CliError {
+        CliError::new(code, String::new())
     }
 
     /// Whether there is nothing to print.
@@ -187,18 +187,18 @@ impl Failure {
 
     /// An answer that could not be written. A reader that went away (`| head`) had enough: that is no failure, so it
     /// is quiet and its code is 0.
-    pub fn writing(error: &std::io::Error) -> Failure {
+    pub fn writing(error: &std::io::Error) -> CliError {
         match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Failure::quiet(Code::Ok),
-            std::io::ErrorKind::StorageFull => Failure::new(Code::Failed, format!("cannot write the answer: {error}"))
+            std::io::ErrorKind::BrokenPipe => CliError::quiet(Code::Ok),
+            std::io::ErrorKind::StorageFull => CliError::new(Code::Failed, format!("cannot write the answer: {error}"))
                 .hint("make room on that disk, or write the answer elsewhere with `--out FILE`"),
-            _ => Failure::new(Code::Failed, format!("cannot write the answer: {error}")),
+            _ => CliError::new(Code::Failed, format!("cannot write the answer: {error}")),
         }
     }
 
     /// A runtime that cannot be made.
-    pub(crate) fn cannot_start(error: &std::io::Error) -> Failure {
-        let failure = Failure::new(Code::Failed, format!("cannot start: {error}"));
+    pub(crate) fn cannot_start(error: &std::io::Error) -> CliError {
+        let failure = CliError::new(Code::Failed, format!("cannot start: {error}"));
         match crate::host::limit_hint(error) {
             Some(hint) => failure.hint(hint),
             None => failure,
@@ -258,17 +258,17 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
-        let failure = Failure::writing(&std::io::ErrorKind::BrokenPipe.into());
+        let failure = CliError::writing(&std::io::ErrorKind::BrokenPipe.into());
         assert!(failure.is_quiet());
         assert_eq!(failure.code, Code::Ok);
-        let failure = Failure::writing(&std::io::ErrorKind::StorageFull.into());
+        let failure = CliError::writing(&std::io::ErrorKind::StorageFull.into());
         assert_eq!(failure.code, Code::Failed);
         assert!(failure.hint.unwrap().contains("--out"));
     }
 
     #[test]
     fn the_json_document_has_code_message_and_hint() {
-        let document = Failure::new(Code::NotFound, "user x was not found").hint("look").document();
+        let document = CliError::new(Code::NotFound, "user x was not found").hint("look").document();
         assert_eq!(document["error"]["code"], 5);
         assert_eq!(document["error"]["name"], "not-found");
         assert_eq!(document["error"]["message"], "user x was not found");

@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM end a command with exit code 130 and an error that names what was done and how to continue.
 
-use super::exit::{Code, Failure};
-use super::output::Talk;
+use super::exit::{CliError, Code};
+use super::output::Stderr;
 use crate::host;
 use crate::jobs::Stop;
 use crate::model::shell_word;
@@ -31,7 +31,7 @@ struct Shared {
     watched: OnceLock<()>,
     /// How many waits that end by themselves are in progress.
     waits: AtomicUsize,
-    talk: Mutex<Option<Talk>>,
+    talk: Mutex<Option<Stderr>>,
     end: Mutex<End>,
 }
 
@@ -59,7 +59,7 @@ impl Interrupts {
     }
 
     /// Sets where the error is printed.
-    pub(super) fn set_talk(&self, talk: &Talk) {
+    pub(super) fn set_talk(&self, talk: &Stderr) {
         *lock(&self.0.talk) = Some(talk.clone());
     }
 
@@ -76,11 +76,11 @@ impl Interrupts {
     }
 
     /// The error of an interrupted command.
-    pub(super) fn failure(&self) -> Failure {
+    pub(super) fn failure(&self) -> CliError {
         let End { command, done, hint } = self.end().clone();
         let message = if done.is_empty() { "interrupted".to_owned() } else { format!("interrupted: {done}") };
         let hint = hint.unwrap_or_else(|| "run it again: `COMMAND`".to_owned());
-        Failure::new(Code::Interrupted, message).hint(hint.replace("COMMAND", &command))
+        CliError::new(Code::Interrupted, message).hint(hint.replace("COMMAND", &command))
     }
 
     /// Handles the signals from here on, on a thread of its own. A cached answer never gets here.
@@ -97,7 +97,7 @@ impl Interrupts {
     }
 
     /// Waits for work; a signal drops it.
-    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
         self.wait_to_end(async {
             tokio::select! {
                 biased;
@@ -108,9 +108,9 @@ impl Interrupts {
     }
 
     /// Waits for work that ends by itself after [`Interrupts::stop`] is set.
-    pub(super) fn wait_to_end<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+    pub(super) fn wait_to_end<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
         let runtime = host::check_for_runtime(1).and_then(|()| Builder::new_current_thread().enable_all().build());
-        let runtime = runtime.map_err(|error| Failure::cannot_start(&error))?;
+        let runtime = runtime.map_err(|error| CliError::cannot_start(&error))?;
         self.watch();
         self.0.waits.fetch_add(1, Ordering::Relaxed);
         let done = runtime.block_on(work);

@@ -21,7 +21,7 @@ use args::{Cli, Command, GlobalArgs};
 use clap::Parser;
 use clap::error::ErrorKind;
 use environment::Environment;
-use exit::{Code, Failure};
+use exit::{CliError, Code};
 pub use interrupts::{Exit, Interrupts};
 use output::Output;
 use std::ffi::OsString;
@@ -69,7 +69,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, environment: Environment) 
     }
 }
 
-fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     if let Some((done, hint)) = if_interrupted(&command) {
         output.interrupts().leaves(done, hint);
         output.interrupts().watch();
@@ -121,7 +121,7 @@ fn if_interrupted(command: &Command) -> Option<(&'static str, Option<&'static st
 }
 
 /// Words that are no command: help and version go to stdout, the rest is a failure in the parser's own words.
-fn misunderstood(error: &clap::Error, json: bool, output: &mut Output) -> Result<(), Failure> {
+fn misunderstood(error: &clap::Error, json: bool, output: &mut Output) -> Result<(), CliError> {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => output.text(&text),
@@ -129,12 +129,12 @@ fn misunderstood(error: &clap::Error, json: bool, output: &mut Output) -> Result
             let text = text.strip_prefix("error: ").unwrap_or(&text);
             let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
             let rest = rest.trim();
-            let failure = Failure::new(Code::Usage, message.trim());
+            let failure = CliError::new(Code::Usage, message.trim());
             Err(if rest.is_empty() { failure } else { failure.hint(rest) })
         }
         _ => {
             output.talk().write(&text);
-            Err(Failure::quiet(Code::Usage))
+            Err(CliError::quiet(Code::Usage))
         }
     }
 }

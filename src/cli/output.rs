@@ -1,6 +1,6 @@
 //! The only printer: data to stdout or `--out FILE`, talk to stderr.
 //!
-//! Neighbours: every command is handed one [`Output`]; `output/` holds the formats; `progress.rs` shares its [`Talk`].
+//! Neighbours: every command is handed one [`Output`]; `output/` holds the formats; `progress.rs` shares its [`Stderr`].
 //! Promise: stdout carries the answer and nothing else, and under `--output json` exactly one document; what was
 //! written to `--out` appears whole or not at all.
 
@@ -15,15 +15,15 @@ mod talk;
 mod target;
 mod view;
 
-pub use page::Page;
+pub use page::TextReport;
 pub use spill::SpillingWriter;
-pub use talk::{Style, Talk};
+pub use talk::{Stderr, Style};
 pub use target::is_stdout;
-pub use view::{Column, View, text};
+pub use view::{Column, Projection, text};
 
 use super::args::{ColorChoice, GlobalArgs};
 use super::environment::Environment;
-use super::exit::{Code, Failure};
+use super::exit::{CliError, Code};
 use super::interrupts::Interrupts;
 use super::invocation;
 use crate::config::Format;
@@ -33,15 +33,15 @@ use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use target::Target;
+use target::Destination;
 
 /// A pushed answer larger than this waits on disk until it is printed.
 const HELD_IN_MEMORY: usize = 1024 * 1024;
 
 /// The printer of one run.
 pub struct Output {
-    target: Target,
-    talk: Talk,
+    target: Destination,
+    talk: Stderr,
     format: Format,
     is_format_given: bool,
     colour: bool,
@@ -63,12 +63,12 @@ impl Output {
         let colour = coloured(environment.stdout.width().is_some() && globals.out_file().is_none());
         // A dumb terminal cannot redraw a line: it gets no bars either.
         let on_terminal = environment.stderr_is_terminal && !dumb;
-        let mut talk = Talk::new(environment.stderr, on_terminal, coloured(on_terminal));
+        let mut talk = Stderr::new(environment.stderr, on_terminal, coloured(on_terminal));
         talk.set_quiet(globals.quiet);
         talk.set_invocation(invocation::of(globals));
         let target = match globals.out_file() {
-            Some(path) => Target::file(path.to_owned()),
-            None => Target::Stdout(environment.stdout),
+            Some(path) => Destination::file(path.to_owned()),
+            None => Destination::Stdout(environment.stdout),
         };
         let mut output = Output {
             target,
@@ -106,12 +106,12 @@ impl Output {
     }
 
     /// Where talk goes; clones share it.
-    pub fn talk(&self) -> &Talk {
+    pub fn talk(&self) -> &Stderr {
         &self.talk
     }
 
     /// Prints AWS-shaped JSON that can be read: a list or one thing. Gives the number of elements of a list.
-    pub fn answer(&mut self, from: &mut dyn Read, view: &View<'_>) -> Result<Option<u64>, Failure> {
+    pub fn answer(&mut self, from: &mut dyn Read, view: &Projection<'_>) -> Result<Option<u64>, CliError> {
         self.answer_within(from, view, None)
     }
 
@@ -119,13 +119,13 @@ impl Output {
     pub fn answer_within(
         &mut self,
         from: &mut dyn Read,
-        view: &View<'_>,
+        view: &Projection<'_>,
         meta: Option<&Value>,
-    ) -> Result<Option<u64>, Failure> {
+    ) -> Result<Option<u64>, CliError> {
         let meta = meta.filter(|_| self.format == Format::Json);
         if let Some(meta) = meta {
             let out = self.target.writer()?;
-            out.write_all(head(meta).as_bytes()).map_err(|error| Failure::writing(&error))?;
+            out.write_all(head(meta).as_bytes()).map_err(|error| CliError::writing(&error))?;
         }
         let printed = self.body(from, view)?;
         if meta.is_some() {
@@ -134,17 +134,17 @@ impl Output {
         Ok(printed)
     }
 
-    fn body(&mut self, from: &mut dyn Read, view: &View<'_>) -> Result<Option<u64>, Failure> {
-        let look = render::Look { format: self.format, width: self.target.width() };
+    fn body(&mut self, from: &mut dyn Read, view: &Projection<'_>) -> Result<Option<u64>, CliError> {
+        let look = render::OutputStyle { format: self.format, width: self.target.width() };
         let printed = if self.format == Format::Json && view.is_whole() {
             let mut out = Whole { out: BufWriter::with_capacity(64 * 1024, self.target.writer()?), last: None };
             copy(from, &mut out)?;
-            out.end().map_err(|error| Failure::writing(&error))?;
+            out.end().map_err(|error| CliError::writing(&error))?;
             None
         } else {
             let mut out = BufWriter::with_capacity(64 * 1024, self.target.writer()?);
             let printed = render::answer(from, &mut out, look, view)?;
-            out.flush().map_err(|error| Failure::writing(&error))?;
+            out.flush().map_err(|error| CliError::writing(&error))?;
             printed
         };
         if printed == Some(0) && self.format == Format::Table {
@@ -155,7 +155,7 @@ impl Output {
 
     /// A writer for AWS-shaped JSON that somebody else pushes, perhaps from within a transaction: it never waits long
     /// for the reader of stdout. What must wait does so in `folder`. Nothing is complete before [`Answer::finish`].
-    pub fn pushed<'a>(&'a mut self, view: &'a View<'a>, folder: &'a Path) -> Result<Answer<'a>, Failure> {
+    pub fn pushed<'a>(&'a mut self, view: &'a Projection<'a>, folder: &'a Path) -> Result<Answer<'a>, CliError> {
         let passes = self.format == Format::Json && view.is_whole();
         let inner = if passes {
             Pushed::Passed(SpillingWriter::new(self.target.writer()?, folder))
@@ -166,14 +166,14 @@ impl Output {
     }
 
     /// Prints a report: as a page for people, as one document otherwise.
-    pub fn report(&mut self, document: &impl Serialize, page: &Page) -> Result<(), Failure> {
+    pub fn report(&mut self, document: &impl Serialize, page: &TextReport) -> Result<(), CliError> {
         self.has_reported = true;
         if self.format == Format::Table {
             let text = page.copyable(self.talk.invocation()).text(self.target.width(), self.colour);
             return self.text(&text);
         }
         let mut value = serde_json::to_value(document)
-            .map_err(|error| Failure::new(Code::Failed, format!("cannot print as JSON: {error}")))?;
+            .map_err(|error| CliError::new(Code::Failed, format!("cannot print as JSON: {error}")))?;
         self.talk.invocation().copyable_in(&mut value);
         let text = match self.format {
             Format::Yaml => render::yaml(&value)?,
@@ -188,15 +188,15 @@ impl Output {
     }
 
     /// Prints text as it is: a manual page, a script, a path.
-    pub fn text(&mut self, text: &str) -> Result<(), Failure> {
+    pub fn text(&mut self, text: &str) -> Result<(), CliError> {
         let out = self.target.writer()?;
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::writing(&error))
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| CliError::writing(&error))
     }
 
     /// Where bytes go that are no text; a terminal does not get `what` they are.
-    pub fn bytes(&mut self, what: &str) -> Result<&mut dyn Write, Failure> {
+    pub fn bytes(&mut self, what: &str) -> Result<&mut dyn Write, CliError> {
         if self.target.width().is_some() {
-            return Err(Failure::new(Code::Usage, format!("{what} is nothing for a terminal"))
+            return Err(CliError::new(Code::Usage, format!("{what} is nothing for a terminal"))
                 .hint("name a file, or pipe it on"));
         }
         let out: &mut dyn Write = self.target.writer()?;
@@ -209,7 +209,7 @@ impl Output {
     }
 
     /// Ends the run's data: the file of `--out` takes its place now. Not called after a failure, so that none appears.
-    pub fn finish(self) -> Result<(), Failure> {
+    pub fn finish(self) -> Result<(), CliError> {
         self.target.finish()
     }
 
@@ -233,7 +233,7 @@ pub struct Answer<'a> {
 
 enum Pushed<'a> {
     Passed(SpillingWriter<'a>),
-    Held { output: &'a mut Output, view: &'a View<'a>, folder: &'a Path, memory: Vec<u8>, file: Option<File> },
+    Held { output: &'a mut Output, view: &'a Projection<'a>, folder: &'a Path, memory: Vec<u8>, file: Option<File> },
 }
 
 impl Answer<'_> {
@@ -260,18 +260,18 @@ impl Answer<'_> {
     }
 
     /// Prints what is still held. Gives the number of elements, when they were counted.
-    pub fn finish(self) -> Result<Option<u64>, Failure> {
+    pub fn finish(self) -> Result<Option<u64>, CliError> {
         let meta = self.meta.as_ref();
         match self.inner {
             Pushed::Passed(mut writer) => {
                 let closed = if meta.is_some() { writer.write_all(b"}") } else { Ok(()) };
-                closed.and_then(|()| writer.finish()).map(|()| None).map_err(|error| Failure::writing(&error))
+                closed.and_then(|()| writer.finish()).map(|()| None).map_err(|error| CliError::writing(&error))
             }
             Pushed::Held { output, view, memory, file: None, .. } => {
                 output.answer_within(&mut memory.as_slice(), view, meta)
             }
             Pushed::Held { output, view, file: Some(mut file), .. } => {
-                file.seek(SeekFrom::Start(0)).map_err(|error| Failure::writing(&error))?;
+                file.seek(SeekFrom::Start(0)).map_err(|error| CliError::writing(&error))?;
                 output.answer_within(&mut file, view, meta)
             }
         }
@@ -338,20 +338,20 @@ impl<W: Write> Write for Whole<W> {
 }
 
 /// Copies, and tells a fault of the source from one of the reader.
-fn copy(from: &mut dyn Read, out: &mut dyn Write) -> Result<(), Failure> {
+fn copy(from: &mut dyn Read, out: &mut dyn Write) -> Result<(), CliError> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(read) => out.write_all(&buffer[..read]).map_err(|error| Failure::writing(&error))?,
+            Ok(read) => out.write_all(&buffer[..read]).map_err(|error| CliError::writing(&error))?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Failure::new(Code::Failed, format!("cannot read the answer: {error}"))),
+            Err(error) => return Err(CliError::new(Code::Failed, format!("cannot read the answer: {error}"))),
         }
     }
 }
 
 /// A report as CSV: a list of objects as rows, anything else as dotted fields with their values.
-fn csv_of(value: &Value, on_terminal: bool) -> Result<String, Failure> {
+fn csv_of(value: &Value, on_terminal: bool) -> Result<String, CliError> {
     let mut records = Vec::new();
     if let Value::Array(items) = value {
         let empty = Map::new();

@@ -1,13 +1,13 @@
 //! Progress for people who wait: bars on a terminal, nothing elsewhere.
 //!
-//! Neighbours: rooms below are handed it as `&dyn Progress`; notices go through the [`Talk`] of the printer. Promise: work
+//! Neighbours: rooms below are handed it as `&dyn Progress`; notices go through the [`Stderr`] of the printer. Promise: work
 //! shorter than half a second draws nothing, and a notice never tears a bar apart.
 
 mod jobs;
 
 pub use jobs::JobLines;
 
-use super::output::Talk;
+use super::output::Stderr;
 use crate::model::format_duration;
 use crate::report::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -20,15 +20,15 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(120);
 
 /// Draws on stderr when that is a terminal, and says notices in any case.
-pub struct Shown {
-    talk: Talk,
+pub struct ProgressDisplay {
+    talk: Stderr,
     bars: MultiProgress,
     draws: bool,
     patience: Duration,
-    running: Mutex<HashMap<String, Running>>,
+    running: Mutex<HashMap<String, ActiveBar>>,
 }
 
-struct Running {
+struct ActiveBar {
     bar: ProgressBar,
     /// Steps a second at the quota; 0 when that is not known.
     a_second: f64,
@@ -36,15 +36,15 @@ struct Running {
     _waiting: Option<Sender<()>>,
 }
 
-impl Shown {
+impl ProgressDisplay {
     /// Progress beside this talk.
-    pub fn new(talk: Talk) -> Shown {
+    pub fn new(talk: Stderr) -> ProgressDisplay {
         let draws = talk.is_terminal() && !talk.is_quiet();
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
         if draws {
             bars.set_draw_target(ProgressDrawTarget::stderr());
         }
-        Shown { talk, bars, draws, patience: PATIENCE, running: Mutex::default() }
+        ProgressDisplay { talk, bars, draws, patience: PATIENCE, running: Mutex::default() }
     }
 
     /// Whether somebody may be reading and answering.
@@ -62,7 +62,7 @@ impl Shown {
         self.bars.suspend(|| self.talk.write(question));
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<String, ActiveBar>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,7 +82,7 @@ impl Shown {
     }
 }
 
-impl Progress for Shown {
+impl Progress for ProgressDisplay {
     fn started(&self, what: &str, total: Option<u64>) {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         let template = match total {
@@ -94,7 +94,7 @@ impl Progress for Shown {
         }
         bar.set_message(what.to_owned());
         let waiting = self.draw_later(&bar);
-        self.running().insert(what.to_owned(), Running { bar, a_second: 0.0, _waiting: waiting });
+        self.running().insert(what.to_owned(), ActiveBar { bar, a_second: 0.0, _waiting: waiting });
     }
 
     fn paced(&self, what: &str, a_second: f64) {
@@ -127,7 +127,7 @@ impl Progress for Shown {
     }
 }
 
-impl Drop for Shown {
+impl Drop for ProgressDisplay {
     fn drop(&mut self) {
         for (_, running) in self.running().drain() {
             running.bar.finish_and_clear();
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn off_a_terminal_only_notices_are_said() {
         let said = Captured::default();
-        let progress = Shown::new(Talk::new(Box::new(said.clone()), false, false));
+        let progress = ProgressDisplay::new(Stderr::new(Box::new(said.clone()), false, false));
         progress.started("users", Some(10));
         progress.advanced("users", 10);
         progress.notice("the cache is disabled");
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_bar_counts_before_it_is_drawn() {
-        let progress = Shown::new(Talk::new(Box::new(Captured::default()), false, false));
+        let progress = ProgressDisplay::new(Stderr::new(Box::new(Captured::default()), false, false));
         progress.started("users", Some(10));
         progress.advanced("users", 4);
         assert_eq!(progress.running()["users"].bar.position(), 4);

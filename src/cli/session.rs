@@ -4,18 +4,18 @@
 //! the configuration looks like, and what was wrong with it is said; the runtime is made when something must wait.
 
 use super::args::{FreshnessArgs, GlobalArgs};
-use super::exit::{Code, Failure};
+use super::exit::{CliError, Code};
 use super::interrupts::Interrupts;
 use super::invocation;
 use super::output::Output;
-use super::progress::Shown;
+use super::progress::ProgressDisplay;
 use crate::app::{self, App, AppError, Reading, SandboxHost, sandbox_sources};
 use crate::cache::Provenance;
 use crate::clock::{self, UnixMillis};
 use crate::config::{self, ConfigError, Loaded, Problem, Sharing, Sources};
-use crate::gateway::{GatewayError, Policy};
+use crate::gateway::{CachePolicy, GatewayError};
 use crate::host;
-use crate::log::{Live, Shows};
+use crate::log::{LiveOutput, Shows};
 use crate::model::format_duration;
 use crate::report::Progress;
 use crate::sandbox::Shape;
@@ -37,7 +37,7 @@ pub(super) enum Need {
 /// A command's world.
 pub(super) struct Session {
     pub(super) app: Arc<App>,
-    pub(super) progress: Arc<Shown>,
+    pub(super) progress: Arc<ProgressDisplay>,
     pub(super) interrupts: Interrupts,
     /// What a person should know, for the commands whose JSON carries it; otherwise it has been said.
     pub(super) notices: Vec<String>,
@@ -58,12 +58,12 @@ impl Drop for Keeper {
 impl Session {
     /// Loads the configuration and connects the modules; opens nothing. Without a usable home it continues: the notice
     /// names the directories that are used.
-    pub(super) fn open(globals: &GlobalArgs, need: Need, output: &mut Output) -> Result<Session, Failure> {
+    pub(super) fn open(globals: &GlobalArgs, need: Need, output: &mut Output) -> Result<Session, CliError> {
         Session::open_with(globals, need, false, output)
     }
 
     /// The same for a command that changes something: refused without a usable home.
-    pub(super) fn open_to_change(globals: &GlobalArgs, need: Need, output: &mut Output) -> Result<Session, Failure> {
+    pub(super) fn open_to_change(globals: &GlobalArgs, need: Need, output: &mut Output) -> Result<Session, CliError> {
         Session::open_with(globals, need, true, output)
     }
 
@@ -72,17 +72,17 @@ impl Session {
         globals: &GlobalArgs,
         need: Need,
         output: &mut Output,
-    ) -> Result<Session, Failure> {
+    ) -> Result<Session, CliError> {
         let session = Session::open_to_change(globals, need, output)?;
         match session.app.unwritable_state() {
             None => Ok(session),
-            Some(problem) => Err(Failure::new(Code::Usage, format!("nothing was changed: {problem}")).hint(
+            Some(problem) => Err(CliError::new(Code::Usage, format!("nothing was changed: {problem}")).hint(
                 "make it writable, or name another state directory with AWSIDEMAN_STATE_DIR, for every process that shares it",
             )),
         }
     }
 
-    fn open_with(globals: &GlobalArgs, need: Need, changes: bool, output: &mut Output) -> Result<Session, Failure> {
+    fn open_with(globals: &GlobalArgs, need: Need, changes: bool, output: &mut Output) -> Result<Session, CliError> {
         let mut sources = sources(globals);
         let mut notices = Vec::new();
         let (mut loaded, homeless) = load(&sources, need, &mut notices)?;
@@ -119,7 +119,7 @@ impl Session {
         if need != Need::Anything {
             notices.extend(app.account_notice());
         }
-        let progress = Arc::new(Shown::new(output.talk().clone()));
+        let progress = Arc::new(ProgressDisplay::new(output.talk().clone()));
         crate::log::begin(app.log_settings(), live(globals, need, &progress));
         let keeper = (need == Need::Sound).then(|| Keeper(app.clone()));
         let interrupts = output.interrupts().clone();
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// Reads the configuration again, strictly, for a process that stays; its sandbox goes on.
-    pub(super) fn read_again(globals: &GlobalArgs, sandbox: Option<Arc<SandboxHost>>) -> Result<Arc<App>, Failure> {
+    pub(super) fn read_again(globals: &GlobalArgs, sandbox: Option<Arc<SandboxHost>>) -> Result<Arc<App>, CliError> {
         let mut sources = sources(globals);
         let mut loaded = load(&sources, Need::Sound, &mut Vec::new())?.0;
         if let Some(sandbox) = &sandbox {
@@ -145,7 +145,7 @@ impl Session {
     }
 
     /// Waits for work that may ask AWS, on one thread. A signal ends it.
-    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
         self.interrupts.wait(work)
     }
 
@@ -157,13 +157,18 @@ impl Session {
     }
 
     /// The policy that the flags of a read ask for.
-    pub(super) fn policy(&self, freshness: &FreshnessArgs) -> Result<Policy, Failure> {
+    pub(super) fn policy(&self, freshness: &FreshnessArgs) -> Result<CachePolicy, CliError> {
         let wanted = if freshness.no_cache {
-            Policy::BYPASS
+            CachePolicy::BYPASS
         } else if freshness.refresh {
-            Policy::REFRESH
+            CachePolicy::REFRESH
         } else {
-            Policy { live: !freshness.cache_only, fill: !freshness.cache_only, max_age: freshness.max_age, read: true }
+            CachePolicy {
+                live: !freshness.cache_only,
+                fill: !freshness.cache_only,
+                max_age: freshness.max_age,
+                read: true,
+            }
         };
         if let (Some(disabled), true) = (self.app.disabled(), freshness.cache_only) {
             return Err(self.cache_needed(format!("--cache-only, and {}", disabled_words(&disabled))));
@@ -172,8 +177,8 @@ impl Session {
     }
 
     /// The failure of a command that is of no use while the cache is disabled, with what ends that.
-    pub(super) fn cache_needed(&self, message: String) -> Failure {
-        let failure = Failure::new(Code::CacheNeeded, message);
+    pub(super) fn cache_needed(&self, message: String) -> CliError {
+        let failure = CliError::new(Code::CacheNeeded, message);
         if self.app.switch().0.disabled(self.app.clock().now()).is_some() {
             return failure.hint("`awsideman cache enable` ends that");
         }
@@ -182,15 +187,15 @@ impl Session {
     }
 
     /// The failure of a read. A cache that cannot be used holds nothing: that is said, rather than what it lacks.
-    pub(super) fn failed(&self, error: GatewayError) -> Failure {
+    pub(super) fn failed(&self, error: GatewayError) -> CliError {
         match (&error, self.app.store_problem()) {
             (GatewayError::NotCached { .. }, Some(problem)) => {
                 let message = format!("--cache-only, and the cache cannot be used: CacheBackendError: {problem}");
-                Failure::new(Code::CacheNeeded, message).hint(self.app.store_remedy())
+                CliError::new(Code::CacheNeeded, message).hint(self.app.store_remedy())
             }
             (GatewayError::NotCached { key }, None) => {
                 let why = self.app.why(key).ok().filter(|reasons| !reasons.hit).map(|reasons| reasons.why);
-                let mut failure = Failure::from(error);
+                let mut failure = CliError::from(error);
                 if self.app.is_memory() {
                     failure = failure.hint(
                         "leave out `--cache-only`: the memory backend keeps nothing for the next command; set \
@@ -198,7 +203,7 @@ impl Session {
                     );
                 }
                 match why {
-                    Some(why) => Failure { message: format!("{}: {why}", failure.message), ..failure },
+                    Some(why) => CliError { message: format!("{}: {why}", failure.message), ..failure },
                     None => failure,
                 }
             }
@@ -207,16 +212,16 @@ impl Session {
     }
 
     /// The failure of a read that takes nothing older than `max_age`.
-    pub(super) fn failed_within(&self, error: GatewayError, max_age: Option<Duration>) -> Failure {
+    pub(super) fn failed_within(&self, error: GatewayError, max_age: Option<Duration>) -> CliError {
         let GatewayError::NotCached { key } = &error else { return self.failed(error) };
         let held = self.app.why(key).ok().filter(|reasons| reasons.hit).and_then(|reasons| reasons.entry);
         match (max_age, held) {
             (Some(most), Some(entry)) => {
                 let age = format_duration(Duration::from_secs(entry.age_seconds.unsigned_abs()));
-                let failure = Failure::from(error);
+                let failure = CliError::from(error);
                 let message =
                     format!("{}: it is {age} old, and --max-age is {}", failure.message, format_duration(most));
-                Failure { message, ..failure }
+                CliError { message, ..failure }
             }
             _ => self.failed(error),
         }
@@ -293,7 +298,7 @@ impl Session {
 
 /// The output while the command runs: locks that it did not get and processes that it waits for, other waits on a
 /// terminal or with `-v`, requests with `-vv`. Off a terminal the waits of jobs are in the log alone.
-fn live(globals: &GlobalArgs, need: Need, progress: &Arc<Shown>) -> Option<Live> {
+fn live(globals: &GlobalArgs, need: Need, progress: &Arc<ProgressDisplay>) -> Option<LiveOutput> {
     let waits = globals.verbose > 0 || (progress.is_terminal() && !globals.quiet);
     let processes = waits || (need != Need::Report && !globals.quiet);
     (waits || !globals.quiet).then(|| {
@@ -304,7 +309,7 @@ fn live(globals: &GlobalArgs, need: Need, progress: &Arc<Shown>) -> Option<Live>
                 progress.line(line);
             }
         };
-        Live::new(Shows { requests: globals.verbose > 1, waits, processes }, Box::new(print))
+        LiveOutput::new(Shows { requests: globals.verbose > 1, waits, processes }, Box::new(print))
     })
 }
 
@@ -325,7 +330,7 @@ fn join(
     sandbox: Option<Arc<SandboxHost>>,
     need: Need,
     notices: &mut Vec<String>,
-) -> Result<App, Failure> {
+) -> Result<App, CliError> {
     match App::new(loaded.clone(), sandbox.clone()) {
         Err(error @ AppError::NoSuchGroup { .. }) if need == Need::Anything => {
             notices.push(format!("the configuration is not sound: {error}; the directories are taken as private"));
@@ -359,7 +364,7 @@ pub(super) fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
 }
 
 /// The configuration, and the directories for which there is no usable home.
-fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<(Loaded, Vec<Problem>), Failure> {
+fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<(Loaded, Vec<Problem>), CliError> {
     let (loaded, problems) = load_leniently(sources);
     let (homeless, problems): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_for_want_of_a_home);
     if need == Need::Anything {
@@ -372,7 +377,7 @@ fn load(sources: &Sources, need: Need, notices: &mut Vec<String>) -> Result<(Loa
 
 /// The behavior without a usable home: a change is refused, a read gets a notice that
 /// names the directories.
-fn stand_in(loaded: &Loaded, homeless: &[Problem], changes: bool) -> Result<Option<String>, Failure> {
+fn stand_in(loaded: &Loaded, homeless: &[Problem], changes: bool) -> Result<Option<String>, CliError> {
     const WHY: &str = "no usable home directory (HOME is not set, is `/` or does not exist)";
     if homeless.is_empty() {
         return Ok(None);
@@ -384,7 +389,7 @@ fn stand_in(loaded: &Loaded, homeless: &[Problem], changes: bool) -> Result<Opti
     let dirs = dirs.map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(" and ");
     let hint = homeless.iter().map(|problem| problem.hint.as_str()).collect::<Vec<_>>().join("; ");
     if changes {
-        return Err(Failure::new(Code::Usage, format!("nothing was changed: {WHY}")).hint(hint));
+        return Err(CliError::new(Code::Usage, format!("nothing was changed: {WHY}")).hint(hint));
     }
     Ok(Some(format!("{WHY}: reading {dirs}; {hint}")))
 }

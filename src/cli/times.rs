@@ -3,7 +3,7 @@
 //! Neighbours: every command that prints a time; `clock.rs` writes the times themselves, ages are worded here.
 //! Promise: no distance between two times, however absurd, is a panic.
 
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use crate::clock::{self, UnixMillis};
 pub use crate::clock::{local, utc};
 use crate::host;
@@ -16,9 +16,9 @@ pub fn ago(at: UnixMillis, now: UnixMillis) -> String {
 }
 
 /// The zone in which a time without its offset counts. Where the host's is not known, the time has no meaning.
-pub(crate) fn zone() -> Result<Zone, Failure> {
+pub(crate) fn zone() -> Result<Zone, CliError> {
     host::local_zone().map_err(|unknown| {
-        Failure::new(Code::Usage, unknown.to_string())
+        CliError::new(Code::Usage, unknown.to_string())
             .hint("write the time with its offset, as in 2026-12-24T18:00:00Z, or a duration")
     })
 }

@@ -2,8 +2,8 @@
 //!
 //! Neighbours: `load.rs` asks after everything is merged. Promise: each rule names the key to change.
 
-use super::problem::Fault;
-use super::schema::{Auth, Config, Email, Encryption, Health, Tls, Transport};
+use super::problem::ValueFault;
+use super::schema::{Auth, Config, EmailConfig, Encryption, HealthConfig, MailTransport, Tls};
 use std::path::Path;
 
 const ENABLED: &str = "alerts.email.enabled";
@@ -13,7 +13,7 @@ const ENABLED: &str = "alerts.email.enabled";
 pub(super) struct Contradiction {
     /// The keys that take part; the first is the one to tell of.
     pub(super) keys: &'static [&'static str],
-    pub(super) fault: Fault,
+    pub(super) fault: ValueFault,
 }
 
 /// Every contradiction.
@@ -21,7 +21,7 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
     let mut found = Vec::new();
     let mut rule = |broken: bool, keys: &'static [&'static str], what: String, hint: &str| {
         if broken {
-            found.push(Contradiction { keys, fault: Fault::new(what, hint) });
+            found.push(Contradiction { keys, fault: ValueFault::new(what, hint) });
         }
     };
     let health = &config.health;
@@ -75,7 +75,7 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
         "set at least one recipient",
     );
     rule(
-        without(email.transport == Transport::Smtp && email.host.is_empty()),
+        without(email.transport == MailTransport::Smtp && email.host.is_empty()),
         &["alerts.email.host", ENABLED],
         "mail is enabled and has no server".into(),
         "set the SMTP server, or another alerts.email.transport",
@@ -97,7 +97,7 @@ pub(super) fn check(config: &Config) -> Vec<Contradiction> {
 }
 
 /// A password or a token needs a user name and TLS, and only one of the two is used.
-fn login(email: &Email, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
+fn login(email: &EmailConfig, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
     let has_password = email.password.is_some() || email.password_file.is_some() || !email.password_command.is_empty();
     let is_token = email.auth == Auth::Xoauth2;
     let has_token = !email.token_command.is_empty();
@@ -168,7 +168,7 @@ fn key(encryption: &Encryption, rule: &mut impl FnMut(bool, &'static [&'static s
 }
 
 /// An alert must be able to end, and not at a figure that begins it.
-fn recovery(health: &Health, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
+fn recovery(health: &HealthConfig, rule: &mut impl FnMut(bool, &'static [&'static str], String, &str)) {
     let mut compare = |wrong: bool, keys: &'static [&'static str], side: &str| {
         let what = format!("an alert would be over while it is still critical ({})", keys[1]);
         rule(wrong, keys, what, &format!("set it {side} the critical value"));

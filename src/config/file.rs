@@ -3,15 +3,15 @@
 //! Neighbours: `load.rs` reads configuration files with it, `job_file.rs` job files; `keys.rs` says what may stand in
 //! them. Promise: a mistake in one line costs that line only, so emergency commands can use the rest.
 
-use super::keys::{Catalogue, Found};
-use super::problem::{Fault, Problem};
-use super::value::{Base, Given, Setting};
+use super::keys::{Catalogue, KeyMatch};
+use super::problem::{Problem, ValueFault};
+use super::value::{BaseDirs, RawValue, Setting};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A key, its checked value, and where it stood.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
+pub(super) struct ConfigEntry {
     pub(super) key: String,
     pub(super) setting: Setting,
     pub(super) line: Option<usize>,
@@ -21,14 +21,14 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Layer {
     pub(super) source: String,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<ConfigEntry>,
 }
 
 /// Reads `text`, which stood in `source`.
-pub(super) fn read(text: &str, source: &str, catalogue: &Catalogue, base: Base<'_>) -> (Layer, Vec<Problem>) {
+pub(super) fn read(text: &str, source: &str, catalogue: &Catalogue, base: BaseDirs<'_>) -> (Layer, Vec<Problem>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let line_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
-    let mut reader = Reader { line_ends, source, catalogue, base, entries: Vec::new(), problems: Vec::new() };
+    let mut reader = FileReader { line_ends, source, catalogue, base, entries: Vec::new(), problems: Vec::new() };
     let mut broken = Vec::new();
     for error in errors {
         let line = error.span().map(|span| reader.line(span.start));
@@ -52,42 +52,43 @@ pub(super) fn read(text: &str, source: &str, catalogue: &Catalogue, base: Base<'
     (Layer { source: source.into(), entries: reader.entries }, reader.problems)
 }
 
-struct Reader<'a> {
+struct FileReader<'a> {
     line_ends: Vec<usize>,
     source: &'a str,
     catalogue: &'a Catalogue,
-    base: Base<'a>,
-    entries: Vec<Entry>,
+    base: BaseDirs<'a>,
+    entries: Vec<ConfigEntry>,
     problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
+impl FileReader<'_> {
     fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let key = path(prefix, name.get_ref());
             let (start, given) = (name.span().start, value.get_ref());
             match (self.catalogue.find(&key), given) {
-                (Found::Section, DeValue::Table(inner)) => self.table(&key, inner),
-                (Found::Section, _) => {
-                    let fault = Fault::new("is a section, not a value", format!("write [{key}] and its keys below it"));
+                (KeyMatch::Section, DeValue::Table(inner)) => self.table(&key, inner),
+                (KeyMatch::Section, _) => {
+                    let fault =
+                        ValueFault::new("is a section, not a value", format!("write [{key}] and its keys below it"));
                     self.problem(key, start, fault);
                 }
-                (Found::Key(kind), value) => match kind.check(&given_as(value), self.base) {
+                (KeyMatch::Key(kind), value) => match kind.check(&given_as(value), self.base) {
                     Ok(setting) => {
                         let line = Some(self.line(start));
-                        self.entries.push(Entry { key, setting, line });
+                        self.entries.push(ConfigEntry { key, setting, line });
                     }
                     Err(fault) => self.problem(key, start, fault),
                 },
-                (Found::Unknown, _) => {
-                    let fault = Fault::new("unknown key", self.catalogue.remedy(&key));
+                (KeyMatch::Unknown, _) => {
+                    let fault = ValueFault::new("unknown key", self.catalogue.remedy(&key));
                     self.problem(key, start, fault);
                 }
             }
         }
     }
 
-    fn problem(&mut self, key: String, start: usize, fault: Fault) {
+    fn problem(&mut self, key: String, start: usize, fault: ValueFault) {
         let line = Some(self.line(start));
         self.problems.push(Problem { source: self.source.into(), line, key, what: fault.what, hint: fault.hint });
     }
@@ -105,18 +106,18 @@ pub(super) fn path(prefix: &str, name: &str) -> String {
     format!("{prefix}{dot}{quote}{name}{quote}")
 }
 
-fn given_as<'v>(value: &'v DeValue<'_>) -> Given<'v> {
+fn given_as<'v>(value: &'v DeValue<'_>) -> RawValue<'v> {
     match value {
-        DeValue::String(text) => Given::Text(text),
+        DeValue::String(text) => RawValue::Text(text),
         DeValue::Integer(digits) => match i64::from_str_radix(digits.as_str(), digits.radix()) {
-            Ok(number) => Given::Integer(number),
-            Err(_) => Given::Other("a number that is too large"),
+            Ok(number) => RawValue::Integer(number),
+            Err(_) => RawValue::Other("a number that is too large"),
         },
-        DeValue::Float(digits) => digits.as_str().parse().map_or(Given::Other("no number"), Given::Float),
-        DeValue::Boolean(value) => Given::Bool(*value),
-        DeValue::Datetime(_) => Given::Other("a date"),
-        DeValue::Array(items) => Given::List(items.iter().map(|item| given_as(Spanned::get_ref(item))).collect()),
-        DeValue::Table(_) => Given::Other("a table"),
+        DeValue::Float(digits) => digits.as_str().parse().map_or(RawValue::Other("no number"), RawValue::Float),
+        DeValue::Boolean(value) => RawValue::Bool(*value),
+        DeValue::Datetime(_) => RawValue::Other("a date"),
+        DeValue::Array(items) => RawValue::List(items.iter().map(|item| given_as(Spanned::get_ref(item))).collect()),
+        DeValue::Table(_) => RawValue::Other("a table"),
     }
 }
 
@@ -127,7 +128,7 @@ mod tests {
     use std::path::Path;
 
     fn read_text(text: &str) -> (Vec<(String, Option<usize>)>, Vec<String>) {
-        let base = Base { directory: Path::new("/etc"), home: None };
+        let base = BaseDirs { directory: Path::new("/etc"), home: None };
         let (layer, problems) = read(text, "f.toml", &CONFIG, base);
         let entries = layer.entries.into_iter().map(|entry| (entry.key, entry.line)).collect();
         (entries, problems.iter().map(ToString::to_string).collect())

@@ -20,7 +20,7 @@ pub struct Job {
     /// A job that is not enabled runs only by name.
     pub enabled: bool,
     /// What it does.
-    pub kind: Kind,
+    pub kind: JobKind,
     /// When it is due.
     pub schedule: Schedule,
     /// At most this much later, stable for each host and job.
@@ -56,7 +56,7 @@ pub struct JobPing {
 
 /// What a job does, with the settings of its kind.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Kind {
+pub enum JobKind {
     /// Fills the cache with what would expire before the next run.
     Warm {
         /// What to warm, in this order.
@@ -81,7 +81,7 @@ pub enum Kind {
     Recover,
 }
 
-impl Kind {
+impl JobKind {
     /// Every word that a job file may name.
     pub const WORDS: [&'static str; 7] =
         ["warm", "cleanup", "enforce-limits", "health-check", "digest", "verify", "recover"];
@@ -89,24 +89,24 @@ impl Kind {
     /// The word in the job file.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Kind::Warm { .. } => "warm",
-            Kind::Cleanup => "cleanup",
-            Kind::EnforceLimits => "enforce-limits",
-            Kind::HealthCheck => "health-check",
-            Kind::Digest => "digest",
-            Kind::Verify { .. } => "verify",
-            Kind::Recover => "recover",
+            JobKind::Warm { .. } => "warm",
+            JobKind::Cleanup => "cleanup",
+            JobKind::EnforceLimits => "enforce-limits",
+            JobKind::HealthCheck => "health-check",
+            JobKind::Digest => "digest",
+            JobKind::Verify { .. } => "verify",
+            JobKind::Recover => "recover",
         }
     }
 
     /// Whether its runs say of the cache what is well and what is not.
     pub fn judges(&self) -> bool {
-        matches!(self, Kind::HealthCheck | Kind::Verify { .. } | Kind::Recover)
+        matches!(self, JobKind::HealthCheck | JobKind::Verify { .. } | JobKind::Recover)
     }
 
     /// Whether it asks AWS for longer than a moment.
     pub fn is_long(&self) -> bool {
-        matches!(self, Kind::Warm { .. } | Kind::Verify { .. })
+        matches!(self, JobKind::Warm { .. } | JobKind::Verify { .. })
     }
 }
 

@@ -3,14 +3,14 @@
 //! Neighbours: `jobs.rs` reads the folder, `file.rs` checks keys and values, `job.rs` is what comes out. Promise: a job
 //! that is returned can be run as it stands; nothing in the file was ignored.
 
-use super::file::{self, Entry};
-use super::job::{AlertWhen, CatchUp, Job, JobPing, Kind, Overlap, Retry, WarmTarget};
-use super::keys::{Catalogue, Key};
-use super::problem::{Fault, Problem, nearest, suggestion};
+use super::file::{self, ConfigEntry};
+use super::job::{AlertWhen, CatchUp, Job, JobKind, JobPing, Overlap, Retry, WarmTarget};
+use super::keys::{Catalogue, ConfigKey};
+use super::problem::{Problem, ValueFault, nearest, suggestion};
 use super::schedule::Schedule;
 use super::schema::Secret;
 use super::value::Type::{Choice, Flag, SecretUrl, Text, Time, Whole, Words};
-use super::value::{Base, Setting, Type};
+use super::value::{BaseDirs, Setting, Type};
 use crate::model::Zone;
 use std::path::Path;
 use std::time::Duration;
@@ -21,8 +21,8 @@ const VERIFIED: u64 = 50;
 
 const CRON_HINT: &str = "write 5 fields (minute hour day month weekday), 6 with seconds first, or @hourly";
 
-const fn key(name: &'static str, kind: Type) -> Key {
-    Key { name, kind }
+const fn key(name: &'static str, kind: Type) -> ConfigKey {
+    ConfigKey { name, kind }
 }
 
 /// The keys of a job file.
@@ -30,7 +30,7 @@ const JOB: Catalogue = Catalogue {
     keys: &[
         key("name", Text),
         key("description", Text),
-        key("kind", Choice(&Kind::WORDS)),
+        key("kind", Choice(&JobKind::WORDS)),
         key("enabled", Flag),
         key("schedule", Text),
         key("every", Time(1, 366 * DAY)),
@@ -59,12 +59,12 @@ const JOB: Catalogue = Catalogue {
 
 /// Reads the job in `text`, which stood in `origin`.
 pub(super) fn read(text: &str, origin: &str) -> Result<Job, Vec<Problem>> {
-    let base = Base { directory: Path::new("/"), home: None };
+    let base = BaseDirs { directory: Path::new("/"), home: None };
     let (layer, problems) = file::read(text, origin, &JOB, base);
     if problems.iter().any(|problem| problem.key.is_empty()) {
         return Err(problems);
     }
-    let mut fields = Fields { origin, entries: layer.entries, problems };
+    let mut fields = JobFields { origin, entries: layer.entries, problems };
     let name = fields.name();
     let kind = fields.kind();
     let schedule = fields.schedule();
@@ -86,7 +86,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Job, Vec<Problem>> {
             success: fields.text("ping.success").map(Secret::new),
             failure: fields.text("ping.failure").map(Secret::new),
         },
-        kind: kind.unwrap_or(Kind::Cleanup),
+        kind: kind.unwrap_or(JobKind::Cleanup),
         schedule: schedule.unwrap_or(Schedule::Every(Duration::ZERO)),
     };
     if fields.problems.is_empty() { Ok(job) } else { Err(fields.problems) }
@@ -94,47 +94,47 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Job, Vec<Problem>> {
 
 /// The name that a file gives its job, when that much of it can be read.
 pub(super) fn name(text: &str) -> Option<String> {
-    let base = Base { directory: Path::new("/"), home: None };
+    let base = BaseDirs { directory: Path::new("/"), home: None };
     let (layer, problems) = file::read(text, "", &JOB, base);
-    let mut fields = Fields { origin: "", entries: layer.entries, problems };
+    let mut fields = JobFields { origin: "", entries: layer.entries, problems };
     let known = fields.problems.len();
     fields.name().filter(|_| fields.problems.len() == known)
 }
 
-struct Fields<'a> {
+struct JobFields<'a> {
     origin: &'a str,
-    entries: Vec<Entry>,
+    entries: Vec<ConfigEntry>,
     problems: Vec<Problem>,
 }
 
-impl Fields<'_> {
+impl JobFields<'_> {
     fn name(&mut self) -> Option<String> {
         let name = self.required("name", "write one such as name = \"warm\"")?;
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if name.is_empty() || name.len() > 64 || name.starts_with('-') || !name.bytes().all(plain) {
             let what = format!("`{}` is not a name of a job", name.escape_debug());
-            self.problem("name", Fault::new(what, "write lower-case letters, digits and dashes, at most 64"));
+            self.problem("name", ValueFault::new(what, "write lower-case letters, digits and dashes, at most 64"));
         }
         Some(name)
     }
 
-    fn kind(&mut self) -> Option<Kind> {
+    fn kind(&mut self) -> Option<JobKind> {
         let word = self.required("kind", "write one such as kind = \"warm\" or kind = \"health-check\"")?;
         let kind = match word.as_str() {
-            "warm" => Kind::Warm { resources: self.resources(), budget: self.whole_u64("warm.budget", 0) },
-            "cleanup" => Kind::Cleanup,
-            "enforce-limits" => Kind::EnforceLimits,
-            "digest" => Kind::Digest,
-            "verify" => Kind::Verify { budget: self.whole_u64("verify.budget", VERIFIED) },
-            "recover" => Kind::Recover,
-            _ => Kind::HealthCheck,
+            "warm" => JobKind::Warm { resources: self.resources(), budget: self.whole_u64("warm.budget", 0) },
+            "cleanup" => JobKind::Cleanup,
+            "enforce-limits" => JobKind::EnforceLimits,
+            "digest" => JobKind::Digest,
+            "verify" => JobKind::Verify { budget: self.whole_u64("verify.budget", VERIFIED) },
+            "recover" => JobKind::Recover,
+            _ => JobKind::HealthCheck,
         };
         for table in ["warm", "verify"] {
-            let inside = |entry: &&Entry| entry.key.split_once('.').is_some_and(|(first, _)| first == table);
+            let inside = |entry: &&ConfigEntry| entry.key.split_once('.').is_some_and(|(first, _)| first == table);
             let foreign = self.entries.iter().find(inside).filter(|_| word != table);
             if let Some(key) = foreign.map(|entry| entry.key.clone()) {
                 let what = format!("[{table}] belongs to kind = \"{table}\", and this job's kind is \"{word}\"");
-                self.problem(&key, Fault::new(what, "remove the table or change the kind"));
+                self.problem(&key, ValueFault::new(what, "remove the table or change the kind"));
             }
         }
         Some(kind)
@@ -143,7 +143,8 @@ impl Fields<'_> {
     fn resources(&mut self) -> Vec<WarmTarget> {
         let Some(words) = self.words("warm.resources") else { return WarmTarget::ALL.to_vec() };
         if words.is_empty() {
-            let fault = Fault::new("names nothing to warm", "name what to warm, or leave the key out for everything");
+            let fault =
+                ValueFault::new("names nothing to warm", "name what to warm, or leave the key out for everything");
             self.problem("warm.resources", fault);
         }
         let mut targets = Vec::new();
@@ -153,7 +154,7 @@ impl Fields<'_> {
                 Some(target) => targets.push(target),
                 None => {
                     let hint = suggestion(&word, &WarmTarget::ALL.map(WarmTarget::as_str));
-                    self.problem("warm.resources", Fault::new(format!("`{word}` cannot be warmed"), hint));
+                    self.problem("warm.resources", ValueFault::new(format!("`{word}` cannot be warmed"), hint));
                 }
             }
         }
@@ -168,25 +169,25 @@ impl Fields<'_> {
                 .map_err(|why| {
                     let what = format!("`{}` is no schedule: {why}", text.escape_debug());
                     let hint = if why == Schedule::NEVER { "change its day or month" } else { CRON_HINT };
-                    self.problem("schedule", Fault::new(what, hint));
+                    self.problem("schedule", ValueFault::new(what, hint));
                 })
                 .ok(),
             (None, Some(Setting::Time(interval))) => {
                 if timezone.is_some() {
-                    let fault = Fault::new("an interval has no time zone", "remove it, or use schedule");
+                    let fault = ValueFault::new("an interval has no time zone", "remove it, or use schedule");
                     self.problem("timezone", fault);
                 }
                 Some(Schedule::Every(interval))
             }
             (Some(_), Some(_)) => {
-                let fault = Fault::new("stands beside every", "keep one of the two");
+                let fault = ValueFault::new("stands beside every", "keep one of the two");
                 self.problem("schedule", fault);
                 None
             }
             _ => {
                 if !self.is_told("schedule") && !self.is_told("every") {
                     let hint = "write schedule = \"0 * * * *\" or every = \"15m\"";
-                    self.problem("schedule", Fault::new("is missing: nothing says when the job is due", hint));
+                    self.problem("schedule", ValueFault::new("is missing: nothing says when the job is due", hint));
                 }
                 None
             }
@@ -201,7 +202,7 @@ impl Fields<'_> {
                 Some(right) => format!("did you mean `{right}`?"),
                 None => "write one such as Europe/Berlin or UTC".into(),
             };
-            self.problem("timezone", Fault::new(format!("`{}` is no time zone", name.escape_debug()), hint));
+            self.problem("timezone", ValueFault::new(format!("`{}` is no time zone", name.escape_debug()), hint));
         }
         zone
     }
@@ -219,7 +220,10 @@ impl Fields<'_> {
         let all = word.as_deref() == Some("all");
         for key in ["catch_up_limit", "catch_up_window"] {
             if !all && self.find(key).is_some() {
-                self.problem(key, Fault::new("counts only with catch_up = \"all\"", "remove it or change catch_up"));
+                self.problem(
+                    key,
+                    ValueFault::new("counts only with catch_up = \"all\"", "remove it or change catch_up"),
+                );
             }
         }
         match word.as_deref() {
@@ -287,7 +291,7 @@ impl Fields<'_> {
     fn required(&mut self, key: &str, hint: &str) -> Option<String> {
         let text = self.text(key);
         if text.is_none() && !self.is_told(key) {
-            self.problem(key, Fault::new("is missing", hint));
+            self.problem(key, ValueFault::new("is missing", hint));
         }
         text
     }
@@ -297,7 +301,7 @@ impl Fields<'_> {
         self.problems.iter().any(|problem| problem.key == key)
     }
 
-    fn problem(&mut self, key: &str, fault: Fault) {
+    fn problem(&mut self, key: &str, fault: ValueFault) {
         let line = self.entries.iter().find(|entry| entry.key == key).and_then(|entry| entry.line);
         let source = self.origin.into();
         self.problems.push(Problem { source, line, key: key.into(), what: fault.what, hint: fault.hint });
@@ -311,7 +315,7 @@ mod tests {
     #[test]
     fn a_short_file_is_a_whole_job_with_defaults() {
         let job = read("name = \"tidy\"\nkind = \"cleanup\"\nevery = \"1h\"\n", "tidy.toml").unwrap();
-        assert_eq!((job.kind, job.schedule), (Kind::Cleanup, Schedule::Every(Duration::from_secs(3600))));
+        assert_eq!((job.kind, job.schedule), (JobKind::Cleanup, Schedule::Every(Duration::from_secs(3600))));
         assert_eq!((job.overlap, job.catch_up, job.alert), (Overlap::Forbid, CatchUp::Latest, AlertWhen::OnChange));
         assert!(job.enabled && job.profiles.is_empty() && job.retry.attempts == 1);
     }
@@ -325,7 +329,7 @@ mod tests {
             [warm]\nresources = [\"user\", \"permission_sets\"]\nbudget = 100\n";
         let job = read(text, "w.toml").unwrap();
         let resources = vec![WarmTarget::Users, WarmTarget::PermissionSets];
-        assert_eq!(job.kind, Kind::Warm { resources, budget: 100 });
+        assert_eq!(job.kind, JobKind::Warm { resources, budget: 100 });
         assert_eq!(job.schedule.to_string(), "0 3 * * * (Europe/Berlin)");
         assert_eq!(job.catch_up, CatchUp::All { limit: 2, window: Duration::from_secs(6 * 3600) });
         assert_eq!(job.retry, Retry { attempts: 3, delay: Duration::from_secs(60) });

@@ -3,7 +3,7 @@
 //! Neighbours: `job_file.rs` reads each file, `jobs/` runs what comes out. Promise: the jobs come in the order of their
 //! files' names, no two have one name, and every mistake of every file is told.
 
-use super::job::{Job, Kind};
+use super::job::{Job, JobKind};
 use super::job_file;
 use super::load::unreadable;
 use super::problem::{ConfigError, Problem};
@@ -114,7 +114,7 @@ fn twin(job: &Job, earlier: &[Job]) -> Option<Problem> {
 pub fn schedule_warnings(jobs: &[Job], ttls: &Ttls) -> Vec<String> {
     let mut warnings = Vec::new();
     for job in jobs.iter().filter(|job| job.enabled) {
-        let Kind::Warm { resources, .. } = &job.kind else { continue };
+        let JobKind::Warm { resources, .. } = &job.kind else { continue };
         let gap = job.schedule.longest_gap() + job.jitter;
         for target in resources {
             let (resource, operation) = target.governs();

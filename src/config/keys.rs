@@ -13,7 +13,7 @@ use super::value::Type::{
 
 /// A key and its type.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
+pub(super) struct ConfigKey {
     /// `cache.max_size_mb`
     pub(super) name: &'static str,
     pub(super) kind: Type,
@@ -22,7 +22,7 @@ pub(super) struct Key {
 /// A list of keys: those of the configuration, or those of a job file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Catalogue {
-    pub(super) keys: &'static [Key],
+    pub(super) keys: &'static [ConfigKey],
     /// The section whose keys are `resource` and `resource:operation`.
     pub(super) ttl_section: Option<&'static str>,
     pub(super) former: &'static [Former],
@@ -39,8 +39,8 @@ pub(super) struct Former {
     pub(super) note: &'static str,
 }
 
-const fn key(name: &'static str, kind: Type) -> Key {
-    Key { name, kind }
+const fn key(name: &'static str, kind: Type) -> ConfigKey {
+    ConfigKey { name, kind }
 }
 
 const fn moved(key: &'static str, successor: &'static str, note: &'static str) -> Former {
@@ -190,7 +190,7 @@ pub const STEERING_VARIABLES: [&str; 1] = ["AWSIDEMAN_CONFIG"];
 
 /// What a path of a file leads to.
 #[derive(Debug, PartialEq)]
-pub(super) enum Found {
+pub(super) enum KeyMatch {
     Key(Type),
     Section,
     Unknown,
@@ -198,17 +198,17 @@ pub(super) enum Found {
 
 impl Catalogue {
     /// What `path` (`cache.dir`, `cache.ttl."user:list"`) is.
-    pub(super) fn find(&self, path: &str) -> Found {
+    pub(super) fn find(&self, path: &str) -> KeyMatch {
         if let Some(key) = self.keys.iter().find(|key| key.name == path) {
-            return Found::Key(key.kind);
+            return KeyMatch::Key(key.kind);
         }
         match self.ttl_key(path) {
-            Some("") => return Found::Section,
-            Some(rest) if ttl::check_key(rest.trim_matches('"')).is_ok() => return Found::Key(Time(1, YEAR)),
+            Some("") => return KeyMatch::Section,
+            Some(rest) if ttl::check_key(rest.trim_matches('"')).is_ok() => return KeyMatch::Key(Time(1, YEAR)),
             _ => {}
         }
-        let is_section = |key: &Key| key.name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-        if self.keys.iter().any(is_section) { Found::Section } else { Found::Unknown }
+        let is_section = |key: &ConfigKey| key.name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        if self.keys.iter().any(is_section) { KeyMatch::Section } else { KeyMatch::Unknown }
     }
 
     /// What follows the section of TTLs: `Some("")` for the section itself.
@@ -239,7 +239,7 @@ impl Catalogue {
             };
         }
         let (section, last) = path.rsplit_once('.').unwrap_or(("", path));
-        let within = |key: &&Key| key.name.rsplit_once('.').map_or("", |(section, _)| section) == section;
+        let within = |key: &&ConfigKey| key.name.rsplit_once('.').map_or("", |(section, _)| section) == section;
         let in_section = self.keys.iter().filter(within).map(|key| key.name.rsplit('.').next().unwrap_or(key.name));
         if let Some(right) = nearest(last, in_section) {
             let dot = if section.is_empty() { "" } else { "." };
@@ -272,7 +272,7 @@ impl Former {
 
 /// Whether the value of a key must never be printed.
 pub(super) fn is_secret(key: &str) -> bool {
-    if let Found::Key(kind) = CONFIG.find(key) {
+    if let KeyMatch::Key(kind) = CONFIG.find(key) {
         return matches!(kind, Secret | SecretUrl);
     }
     let last = key.rsplit('.').next().unwrap_or(key);
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(variables.len(), CONFIG.keys.len());
         for former in CONFIG.former {
             assert!(!variables.contains(&variable_name(former.key)), "{}", former.key);
-            assert!(former.successor.is_none_or(|s| CONFIG.find(s) != Found::Unknown), "{}", former.key);
+            assert!(former.successor.is_none_or(|s| CONFIG.find(s) != KeyMatch::Unknown), "{}", former.key);
         }
     }
 
@@ -318,7 +318,7 @@ mod tests {
             ("cache.enabled", "it is called cache.disabled now (it means the opposite)"),
             ("frobnicate", "remove it"),
         ] {
-            assert_eq!(CONFIG.find(wrong), Found::Unknown);
+            assert_eq!(CONFIG.find(wrong), KeyMatch::Unknown);
             assert_eq!(CONFIG.remedy(wrong), remedy, "{wrong}");
         }
         assert!(CONFIG.remedy("cache.dynamodb_table_name").contains("not available"));
@@ -326,11 +326,11 @@ mod tests {
 
     #[test]
     fn ttls_are_keys_by_resource_and_operation() {
-        assert_eq!(CONFIG.find("cache.ttl"), Found::Section);
-        assert!(matches!(CONFIG.find("cache.ttl.permission_set"), Found::Key(_)));
-        assert!(matches!(CONFIG.find("cache.ttl.\"permission_set:list\""), Found::Key(_)));
-        assert!(matches!(CONFIG.find("cache.ttl.\"custom:thing\""), Found::Key(_)));
-        assert_eq!(CONFIG.find("cache.ttl.people"), Found::Unknown);
+        assert_eq!(CONFIG.find("cache.ttl"), KeyMatch::Section);
+        assert!(matches!(CONFIG.find("cache.ttl.permission_set"), KeyMatch::Key(_)));
+        assert!(matches!(CONFIG.find("cache.ttl.\"permission_set:list\""), KeyMatch::Key(_)));
+        assert!(matches!(CONFIG.find("cache.ttl.\"custom:thing\""), KeyMatch::Key(_)));
+        assert_eq!(CONFIG.find("cache.ttl.people"), KeyMatch::Unknown);
     }
 
     #[test]

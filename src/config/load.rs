@@ -11,7 +11,7 @@ use super::origin;
 use super::problem::{ConfigError, Problem};
 use super::schema::{Config, Origins};
 use super::sources::{self, Sources};
-use super::value::{Base, Setting};
+use super::value::{BaseDirs, Setting};
 use super::variables;
 use crate::private::bounded;
 use figment::value::{Dict, Map, Num, Value};
@@ -57,7 +57,7 @@ pub fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
 }
 
 fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
-    let base = Base { directory: Path::new("/"), home: sources.home() };
+    let base = BaseDirs { directory: Path::new("/"), home: sources.home() };
     let (defaults, mut problems) = file::read(DEFAULT, origin::DEFAULT, &CONFIG, base);
     let mut layers = vec![defaults];
     let (directories, homeless) = sources::directories(sources);
@@ -110,7 +110,7 @@ fn read_file(path: &Path, role: &str, sources: &Sources) -> (Option<Layer>, bool
     let must_exist = !matches!(role, "system" | "user");
     match text(path, role == "--config") {
         Ok(text) => {
-            let base = Base { directory: path.parent().unwrap_or(Path::new("/")), home: sources.home() };
+            let base = BaseDirs { directory: path.parent().unwrap_or(Path::new("/")), home: sources.home() };
             let (layer, problems) = file::read(&text, &source, &CONFIG, base);
             (Some(layer), true, problems)
         }
@@ -204,7 +204,7 @@ fn toml_value(value: &Value) -> toml::Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::keys::Key;
+    use super::super::keys::ConfigKey;
     use super::*;
     use std::collections::BTreeSet;
 
@@ -234,7 +234,7 @@ mod tests {
         layers.extend(sources::directories(&sources).0);
         let whole = merge(&layers).data().unwrap().remove(&Profile::Default).unwrap();
 
-        let section_of = |key: &Key| key.name.rsplit_once('.').map_or("", |(section, _)| section);
+        let section_of = |key: &ConfigKey| key.name.rsplit_once('.').map_or("", |(section, _)| section);
         for section in CONFIG.keys.iter().map(section_of).collect::<BTreeSet<_>>() {
             let within = |name: &str| match section {
                 "" => Some(name.to_owned()),

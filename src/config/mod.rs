@@ -30,6 +30,6 @@ pub use load::{DEFAULT, Loaded, load, load_leniently};
 pub use problem::{ConfigError, Problem, nearest};
 pub use schedule::Schedule;
 pub use schema::*;
-pub use show::{STARTER, Shown, show, shown_value};
+pub use show::{ConfigLine, STARTER, show, shown_value};
 pub use sources::{FilePlace, Sources, paths};
 pub use ttl::{Ttl, Ttls, operations};

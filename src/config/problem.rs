@@ -58,12 +58,12 @@ fn lines(problems: &[Problem]) -> String {
 
 /// What is wrong with one value, before anybody knows where it stood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ValueFault {
     pub(super) what: String,
     pub(super) hint: String,
 }
 
-impl Fault {
+impl ValueFault {
     pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }
     }

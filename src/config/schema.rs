@@ -28,17 +28,17 @@ pub struct Config {
     #[serde(default, deserialize_with = "non_empty")]
     pub region: Option<String>,
     /// How AWS is reached.
-    pub aws: Aws,
+    pub aws: AwsConfig,
     /// The shared cache.
-    pub cache: Cache,
+    pub cache: CacheConfig,
     /// Ledger, locks, switch and statistics.
-    pub state: State,
+    pub state: StateConfig,
     /// The share of AWS's quota that is used.
-    pub pace: Pace,
+    pub pace: RateLimitConfig,
     /// Walks over the organization.
-    pub access: Access,
+    pub access: AccessConfig,
     /// When measurements become findings.
-    pub health: Health,
+    pub health: HealthConfig,
     /// How findings leave the host.
     pub alerts: Alerts,
     /// The job runner.
@@ -49,9 +49,9 @@ pub struct Config {
     #[serde(default)]
     pub metrics: Metrics,
     /// The log.
-    pub log: Log,
+    pub log: LogConfig,
     /// How answers are printed.
-    pub output: Output,
+    pub output: OutputConfig,
     /// For tests and rehearsals.
     pub debug: Debug,
 }
@@ -59,7 +59,7 @@ pub struct Config {
 /// `[aws]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Aws {
+pub struct AwsConfig {
     /// The ARN or `ssoins-` id of the instance, where a region has several.
     #[serde(default, deserialize_with = "non_empty")]
     pub instance: Option<String>,
@@ -82,7 +82,7 @@ pub struct Aws {
 /// `[cache]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Cache {
+pub struct CacheConfig {
     /// Neither hits nor fills; invalidations go on.
     pub disabled: bool,
     /// Where entries live.
@@ -100,7 +100,7 @@ pub struct Cache {
     /// The most that one process keeps of entries in its own memory, in MiB.
     pub max_memory_mb: f64,
     /// What goes when a limit is passed.
-    pub eviction_policy: Eviction,
+    pub eviction_policy: EvictionPolicy,
     /// The oldest an entry may get whatever its TTL; zero is no limit.
     #[serde(deserialize_with = "duration")]
     pub max_age: Duration,
@@ -129,7 +129,7 @@ pub struct Cache {
     /// Who may use the directories.
     pub sharing: Sharing,
     /// `[cache.breaker]`
-    pub breaker: Breaker,
+    pub breaker: BreakerConfig,
     /// `[cache.encryption]`
     pub encryption: Encryption,
 }
@@ -147,7 +147,7 @@ pub enum Backend {
 /// What goes when a limit is passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Eviction {
+pub enum EvictionPolicy {
     /// What was least recently used.
     Lru,
 }
@@ -164,7 +164,7 @@ pub enum Sharing {
 /// `[cache.breaker]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Breaker {
+pub struct BreakerConfig {
     /// Consecutive backend failures that open the breaker.
     pub failure_threshold: u32,
     /// How long it stays open before one operation may try again.
@@ -188,7 +188,7 @@ pub struct Encryption {
 /// `[state]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct StateConfig {
     /// The state directory; resolved, absolute.
     pub dir: PathBuf,
 }
@@ -196,7 +196,7 @@ pub struct State {
 /// `[pace]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pace {
+pub struct RateLimitConfig {
     /// Calls a second to the sso-admin API (AWS: 20, all operations together).
     pub sso_admin_tps: f64,
     /// Calls a second to each identity store operation (AWS: 20 each).
@@ -207,7 +207,7 @@ pub struct Pace {
     pub background_share: f64,
 }
 
-impl Pace {
+impl RateLimitConfig {
     /// The part (above 0, to 1) of each rate that warms and jobs may use: 0.75 for 75 as for 0.75, and all of it for 1.
     pub fn background_part(&self) -> f64 {
         let share = self.background_share;
@@ -218,7 +218,7 @@ impl Pace {
 /// `[access]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Access {
+pub struct AccessConfig {
     /// The most calls to AWS of one read without a confirmation.
     pub max_calls: u64,
 }
@@ -226,7 +226,7 @@ pub struct Access {
 /// `[health]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Health {
+pub struct HealthConfig {
     /// Warn below this hit rate, in percent.
     pub hit_rate_warn: f64,
     /// Critical below this hit rate, in percent.
@@ -303,7 +303,7 @@ pub struct Metrics {
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Log {
+pub struct LogConfig {
     /// The file; unset, the host's log directory for root and the state directory for others.
     #[serde(default)]
     pub file: Option<PathBuf>,
@@ -342,7 +342,7 @@ pub enum LogFormat {
 /// `[output]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Output {
+pub struct OutputConfig {
     /// The format when `--output` is not given.
     pub format: Format,
 }

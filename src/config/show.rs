@@ -10,7 +10,7 @@ pub const STARTER: &str = include_str!("starter.toml");
 
 /// One line of `config show`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct ConfigLine {
     /// `cache.ttl."user:list"`
     pub key: String,
     /// The value as TOML; `***` for what is secret.
@@ -20,8 +20,8 @@ pub struct Shown {
 }
 
 /// Every key that has a value, by name.
-pub fn show(loaded: &Loaded) -> Vec<Shown> {
-    let line = |(key, value): (&String, &toml::Value)| Shown {
+pub fn show(loaded: &Loaded) -> Vec<ConfigLine> {
+    let line = |(key, value): (&String, &toml::Value)| ConfigLine {
         key: key.clone(),
         value: shown_value(key, value).to_string(),
         origin: loaded.origins.get(key).cloned().unwrap_or_default(),

@@ -4,9 +4,9 @@
 //! Promise: nothing of this room asks the process for anything behind the back of [`Sources`]; no path is chosen
 //! under the working directory or /tmp.
 
-use super::file::{Entry, Layer};
+use super::file::{ConfigEntry, Layer};
 use super::problem::Problem;
-use super::value::{Base, Setting};
+use super::value::{BaseDirs, Setting};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -77,8 +77,8 @@ impl Sources {
     }
 
     /// What paths in variables and flags count from.
-    pub(super) fn base(&self) -> Base<'_> {
-        Base { directory: &self.working_directory, home: self.home() }
+    pub(super) fn base(&self) -> BaseDirs<'_> {
+        BaseDirs { directory: &self.working_directory, home: self.home() }
     }
 
     /// A variable; an empty one is unset.
@@ -133,13 +133,13 @@ pub(super) fn directories(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
             (Path::new(stand_in).join(OURS), super::origin::DEFAULT)
         };
         let setting = Setting::Text(path.to_string_lossy().into_owned());
-        let entries = vec![Entry { key: key.into(), setting, line: None }];
+        let entries = vec![ConfigEntry { key: key.into(), setting, line: None }];
         layers.push(Layer { source: source.into(), entries });
     }
     if let Some(logs) = sources.systemd_directory("LOGS_DIRECTORY") {
         let file = logs.join(OURS).with_extension("log");
         let setting = Setting::Text(file.to_string_lossy().into_owned());
-        let entries = vec![Entry { key: "log.file".into(), setting, line: None }];
+        let entries = vec![ConfigEntry { key: "log.file".into(), setting, line: None }];
         layers.push(Layer { source: "LOGS_DIRECTORY".into(), entries });
     }
     (layers, problems)

@@ -4,7 +4,7 @@
 //! variable. Promise: text from a variable is read by the type of its key and never guessed at, so
 //! `AWSIDEMAN_PROFILE=012345678901` keeps its zero; every refusal says what to write instead.
 
-use super::problem::{Fault, suggestion};
+use super::problem::{ValueFault, suggestion};
 use super::schema::Sharing;
 use crate::model::{Mailbox, MailboxError, decimal, exact_duration, format_duration, parse_duration, parse_size};
 use std::net::SocketAddr;
@@ -68,33 +68,33 @@ pub(super) enum Setting {
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Given<'a> {
+pub(super) enum RawValue<'a> {
     /// The text of a variable or flag, which may stand for any type.
     Raw(&'a str),
     Text(&'a str),
     Integer(i64),
     Float(f64),
     Bool(bool),
-    List(Vec<Given<'a>>),
+    List(Vec<RawValue<'a>>),
     /// Something that no key takes; its name.
     Other(&'static str),
 }
 
-impl Given<'_> {
+impl RawValue<'_> {
     fn described(&self) -> String {
         match self {
-            Given::Raw(text) | Given::Text(text) => format!("`{}`", text.escape_debug()),
-            Given::Integer(n) => format!("the number {n}"),
-            Given::Float(n) => format!("the number {n}"),
-            Given::Bool(b) => format!("`{b}`"),
-            Given::List(_) => "a list".into(),
-            Given::Other(name) => (*name).into(),
+            RawValue::Raw(text) | RawValue::Text(text) => format!("`{}`", text.escape_debug()),
+            RawValue::Integer(n) => format!("the number {n}"),
+            RawValue::Float(n) => format!("the number {n}"),
+            RawValue::Bool(b) => format!("`{b}`"),
+            RawValue::List(_) => "a list".into(),
+            RawValue::Other(name) => (*name).into(),
         }
     }
 
     fn text(&self) -> Option<&str> {
         match self {
-            Given::Raw(text) | Given::Text(text) => Some(text),
+            RawValue::Raw(text) | RawValue::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -102,9 +102,9 @@ impl Given<'_> {
     #[expect(clippy::cast_precision_loss, reason = "no setting is near 2^53")]
     fn number(&self) -> Option<f64> {
         let number = match self {
-            Given::Raw(text) => text.trim().parse().ok()?,
-            Given::Integer(n) => *n as f64,
-            Given::Float(n) => *n,
+            RawValue::Raw(text) => text.trim().parse().ok()?,
+            RawValue::Integer(n) => *n as f64,
+            RawValue::Float(n) => *n,
             _ => return None,
         };
         Some(number).filter(|n: &f64| n.is_finite())
@@ -113,7 +113,7 @@ impl Given<'_> {
 
 /// What relative paths and `~/` count from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Base<'a> {
+pub(super) struct BaseDirs<'a> {
     /// An absolute directory.
     pub(super) directory: &'a Path,
     pub(super) home: Option<&'a Path>,
@@ -121,15 +121,15 @@ pub(super) struct Base<'a> {
 
 impl Type {
     /// The value, or what is wrong with it.
-    pub(super) fn check(self, given: &Given<'_>, base: Base<'_>) -> Result<Setting, Fault> {
-        let wrong = |hint: &str| Fault::new(format!("{} is not {}", given.described(), self.noun()), hint);
+    pub(super) fn check(self, given: &RawValue<'_>, base: BaseDirs<'_>) -> Result<Setting, ValueFault> {
+        let wrong = |hint: &str| ValueFault::new(format!("{} is not {}", given.described(), self.noun()), hint);
         match self {
             Type::Text => given.text().map(|t| Setting::Text(t.into())).ok_or_else(|| wrong("write it in quotes")),
             Type::Url => match given.text() {
                 Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
                 // It may hold a password.
                 Some(url) if url.contains('@') => {
-                    Err(Fault::new("is not a URL", "write one that begins with http:// or https://"))
+                    Err(ValueFault::new("is not a URL", "write one that begins with http:// or https://"))
                 }
                 _ => Err(wrong("write one that begins with http:// or https://")),
             },
@@ -138,23 +138,23 @@ impl Type {
                 _ => Err(wrong("write one such as \"127.0.0.1:9464\" or \"[::1]:9464\"")),
             },
             Type::Secret => match given {
-                Given::Raw(text) => Ok(Setting::Text((*text).into())),
-                _ => Err(Fault::new(
+                RawValue::Raw(text) => Ok(Setting::Text((*text).into())),
+                _ => Err(ValueFault::new(
                     "is a secret and stands in a file that others read",
                     "name its file with the key that ends in _file, or a command, or set the variable of this key",
                 )),
             },
             Type::SecretUrl => match given.text() {
                 Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
-                _ => Err(Fault::new("is no URL", "write one that begins with http:// or https://")),
+                _ => Err(ValueFault::new("is no URL", "write one that begins with http:// or https://")),
             },
             Type::Path => match given.text() {
                 Some(path) if !path.trim().is_empty() => resolve(path, base),
                 _ => Err(wrong("write one in quotes, or leave the key out")),
             },
             Type::Flag | Type::Switch => match given {
-                Given::Bool(value) => Ok(Setting::Flag(*value)),
-                Given::Raw(text) => truth(text).map(Setting::Flag).ok_or_else(|| wrong("write true or false")),
+                RawValue::Bool(value) => Ok(Setting::Flag(*value)),
+                RawValue::Raw(text) => truth(text).map(Setting::Flag).ok_or_else(|| wrong("write true or false")),
                 _ => Err(wrong("write true or false, without quotes")),
             },
             Type::Time(least, most) => time(given, least, most),
@@ -171,9 +171,9 @@ impl Type {
             Type::Choice(words) => match given.text().map(|t| t.trim().to_ascii_lowercase()) {
                 Some(word) if words.contains(&word.as_str()) => Ok(Setting::Text(word)),
                 Some(word) => {
-                    Err(Fault::new(format!("{} is not known here", given.described()), suggestion(&word, words)))
+                    Err(ValueFault::new(format!("{} is not known here", given.described()), suggestion(&word, words)))
                 }
-                None => Err(Fault::new(format!("{} is not known here", given.described()), suggestion("", words))),
+                None => Err(ValueFault::new(format!("{} is not known here", given.described()), suggestion("", words))),
             },
             Type::Words => list(given, commas).map(Setting::Words),
             Type::Mailbox => match given.text() {
@@ -187,7 +187,7 @@ impl Type {
             }
             Type::Sharing => match given.text() {
                 Some(text) if Sharing::parse(text).is_some() => Ok(Setting::Text(text.into())),
-                _ => Err(Fault::new(
+                _ => Err(ValueFault::new(
                     format!("{} is not known here", given.described()),
                     "write \"private\" or \"group:NAME\"",
                 )),
@@ -230,20 +230,20 @@ pub(super) fn truth(text: &str) -> Option<bool> {
     }
 }
 
-fn outside(given: &Given<'_>, least: &str, most: &str) -> Fault {
-    Fault::new(format!("{} is out of range", given.described()), format!("write a value from {least} to {most}"))
+fn outside(given: &RawValue<'_>, least: &str, most: &str) -> ValueFault {
+    ValueFault::new(format!("{} is out of range", given.described()), format!("write a value from {least} to {most}"))
 }
 
-fn time(given: &Given<'_>, least: u64, most: u64) -> Result<Setting, Fault> {
+fn time(given: &RawValue<'_>, least: u64, most: u64) -> Result<Setting, ValueFault> {
     const HINT: &str = "write seconds or a number with a unit, as in 90, \"15m\" or \"1h 30m\"";
-    let wrong = |hint: &str| Fault::new(format!("{} is not a duration", given.described()), hint);
+    let wrong = |hint: &str| ValueFault::new(format!("{} is not a duration", given.described()), hint);
     let duration = match given {
-        Given::Raw(text) | Given::Text(text) => {
+        RawValue::Raw(text) | RawValue::Text(text) => {
             parse_duration(text).map_err(|error| wrong(error.reason().unwrap_or(HINT)))?
         }
-        Given::Integer(seconds) => u64::try_from(*seconds).map(Duration::from_secs).map_err(|_| wrong(HINT))?,
+        RawValue::Integer(seconds) => u64::try_from(*seconds).map(Duration::from_secs).map_err(|_| wrong(HINT))?,
         // To the millisecond, which is what texts can say.
-        Given::Float(seconds) => match Duration::try_from_secs_f64((seconds * 1e3).round() / 1e3) {
+        RawValue::Float(seconds) => match Duration::try_from_secs_f64((seconds * 1e3).round() / 1e3) {
             Ok(duration) if *seconds >= 0.0 => duration,
             _ => return Err(wrong(HINT)),
         },
@@ -258,16 +258,16 @@ fn time(given: &Given<'_>, least: u64, most: u64) -> Result<Setting, Fault> {
 }
 
 /// A duration with a sign, as text: `-1d`.
-fn offset(given: &Given<'_>, most: u64) -> Result<Setting, Fault> {
+fn offset(given: &RawValue<'_>, most: u64) -> Result<Setting, ValueFault> {
     let (sign, size) = match *given {
-        Given::Raw(text) => {
-            text.trim().strip_prefix('-').map_or(("", Given::Raw(text)), |rest| ("-", Given::Raw(rest)))
+        RawValue::Raw(text) => {
+            text.trim().strip_prefix('-').map_or(("", RawValue::Raw(text)), |rest| ("-", RawValue::Raw(rest)))
         }
-        Given::Text(text) => {
-            text.trim().strip_prefix('-').map_or(("", Given::Text(text)), |rest| ("-", Given::Text(rest)))
+        RawValue::Text(text) => {
+            text.trim().strip_prefix('-').map_or(("", RawValue::Text(text)), |rest| ("-", RawValue::Text(rest)))
         }
-        Given::Integer(seconds) if seconds < 0 => ("-", Given::Integer(seconds.saturating_neg())),
-        Given::Float(seconds) if seconds < 0.0 => ("-", Given::Float(-seconds)),
+        RawValue::Integer(seconds) if seconds < 0 => ("-", RawValue::Integer(seconds.saturating_neg())),
+        RawValue::Float(seconds) if seconds < 0.0 => ("-", RawValue::Float(-seconds)),
         ref other => ("", other.clone()),
     };
     match time(&size, 0, most)? {
@@ -276,10 +276,10 @@ fn offset(given: &Given<'_>, most: u64) -> Result<Setting, Fault> {
     }
 }
 
-fn whole(given: &Given<'_>, least: u64, most: u64) -> Result<Setting, Option<Fault>> {
+fn whole(given: &RawValue<'_>, least: u64, most: u64) -> Result<Setting, Option<ValueFault>> {
     let number: i128 = match given {
-        Given::Raw(text) => text.trim().parse().map_err(|_| None)?,
-        Given::Integer(n) => i128::from(*n),
+        RawValue::Raw(text) => text.trim().parse().map_err(|_| None)?,
+        RawValue::Integer(n) => i128::from(*n),
         _ => return Err(None),
     };
     match u64::try_from(number) {
@@ -288,12 +288,12 @@ fn whole(given: &Given<'_>, least: u64, most: u64) -> Result<Setting, Option<Fau
     }
 }
 
-fn size(given: &Given<'_>) -> Result<f64, Fault> {
-    let wrong = |hint: &str| Fault::new(format!("{} is not a size", given.described()), hint);
+fn size(given: &RawValue<'_>) -> Result<f64, ValueFault> {
+    let wrong = |hint: &str| ValueFault::new(format!("{} is not a size", given.described()), hint);
     #[expect(clippy::cast_precision_loss, reason = "a limit is not near 2^53 bytes")]
     let with_unit = |text: &str| parse_size(text).map(|bytes| bytes as f64 / MIB);
     let mib = match given {
-        Given::Raw(text) | Given::Text(text) => match decimal(text.trim_matches(' ')) {
+        RawValue::Raw(text) | RawValue::Text(text) => match decimal(text.trim_matches(' ')) {
             Some(number) => number,
             None => with_unit(text).map_err(|error| wrong(error.reason().unwrap_or(SIZE_HINT)))?,
         },
@@ -302,9 +302,9 @@ fn size(given: &Given<'_>) -> Result<f64, Fault> {
     if mib.is_finite() && mib > 0.0 && mib <= 1e9 { Ok(mib) } else { Err(wrong(SIZE_HINT)) }
 }
 
-fn mailbox(text: &str) -> Result<(), Fault> {
+fn mailbox(text: &str) -> Result<(), ValueFault> {
     let wrong = |error: MailboxError| {
-        Fault::new(format!("`{}` is not a mail address: {}", text.escape_debug(), error.problem), error.hint)
+        ValueFault::new(format!("`{}` is not a mail address: {}", text.escape_debug(), error.problem), error.hint)
     };
     Mailbox::parse(text).map(drop).map_err(wrong)
 }
@@ -313,25 +313,25 @@ fn commas(text: &str) -> Vec<&str> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()
 }
 
-fn list(given: &Given<'_>, split: fn(&str) -> Vec<&str>) -> Result<Vec<String>, Fault> {
-    let wrong = |what: &Given<'_>, noun| {
-        Fault::new(format!("{} is not {noun}", what.described()), "write texts in brackets, as in [\"a\", \"b\"]")
+fn list(given: &RawValue<'_>, split: fn(&str) -> Vec<&str>) -> Result<Vec<String>, ValueFault> {
+    let wrong = |what: &RawValue<'_>, noun| {
+        ValueFault::new(format!("{} is not {noun}", what.described()), "write texts in brackets, as in [\"a\", \"b\"]")
     };
     match given {
-        Given::Raw(text) | Given::Text(text) => Ok(split(text).into_iter().map(str::to_owned).collect()),
-        Given::List(items) => {
+        RawValue::Raw(text) | RawValue::Text(text) => Ok(split(text).into_iter().map(str::to_owned).collect()),
+        RawValue::List(items) => {
             items.iter().map(|item| item.text().map(str::to_owned).ok_or_else(|| wrong(item, "text"))).collect()
         }
         other => Err(wrong(other, "a list of texts")),
     }
 }
 
-fn resolve(text: &str, base: Base<'_>) -> Result<Setting, Fault> {
+fn resolve(text: &str, base: BaseDirs<'_>) -> Result<Setting, ValueFault> {
     let text = text.trim();
     let path = match (text.strip_prefix("~/").or((text == "~").then_some("")), base.home) {
         (Some(rest), Some(home)) => home.join(rest),
         (Some(_), None) => {
-            return Err(Fault::new(
+            return Err(ValueFault::new(
                 "`~` stands for the home directory, and HOME is not set",
                 "set HOME or write the whole path",
             ));

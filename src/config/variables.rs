@@ -4,12 +4,12 @@
 //! Promise: an unknown variable is an error with the nearest right name; a doubtful `AWSIDEMAN_CACHE_DISABLED`
 //! disables, because whoever sets it in an emergency means it.
 
-use super::file::{Entry, Layer};
-use super::keys::{CONFIG, Found, STEERING_VARIABLES, variable_name};
+use super::file::{ConfigEntry, Layer};
+use super::keys::{CONFIG, KeyMatch, STEERING_VARIABLES, variable_name};
 use super::problem::{Problem, nearest};
 use super::sources::Sources;
 use super::ttl;
-use super::value::{Given, Setting, Type};
+use super::value::{RawValue, Setting, Type};
 
 const PREFIX: &str = "AWSIDEMAN_";
 
@@ -35,7 +35,7 @@ pub(super) fn read(sources: &Sources) -> Outside {
     }
     for (key, value) in &sources.overrides {
         match CONFIG.find(key) {
-            Found::Key(kind) => outside.take(sources, super::origin::FLAG, key.clone(), kind, value),
+            KeyMatch::Key(kind) => outside.take(sources, super::origin::FLAG, key.clone(), kind, value),
             _ => outside.problem(super::origin::FLAG, key.clone(), "unknown key".into(), CONFIG.remedy(key)),
         }
     }
@@ -44,7 +44,7 @@ pub(super) fn read(sources: &Sources) -> Outside {
 
 impl Outside {
     fn take(&mut self, sources: &Sources, source: &str, key: String, kind: Type, value: &str) {
-        let setting = match kind.check(&Given::Raw(value), sources.base()) {
+        let setting = match kind.check(&RawValue::Raw(value), sources.base()) {
             Ok(setting) => setting,
             Err(fault) if kind == Type::Switch => {
                 self.warnings.push(format!("{source}: {}; taken as true: {key} is on", fault.what));
@@ -52,7 +52,7 @@ impl Outside {
             }
             Err(fault) => return self.problem(source, key, fault.what, fault.hint),
         };
-        self.layers.push(Layer { source: source.into(), entries: vec![Entry { key, setting, line: None }] });
+        self.layers.push(Layer { source: source.into(), entries: vec![ConfigEntry { key, setting, line: None }] });
     }
 
     fn problem(&mut self, source: &str, key: String, what: String, hint: String) {
@@ -73,7 +73,7 @@ fn key_of(variable: &str) -> Option<(String, Type)> {
     let key = ttl_key(&rest.to_ascii_lowercase())?;
     let key = if key.contains(':') { format!("{section}.\"{key}\"") } else { format!("{section}.{key}") };
     match CONFIG.find(&key) {
-        Found::Key(kind) => Some((key, kind)),
+        KeyMatch::Key(kind) => Some((key, kind)),
         _ => None,
     }
 }

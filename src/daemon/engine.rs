@@ -1,12 +1,12 @@
 //! The loop of the daemon: wakes in, passes out.
 //!
-//! Neighbours: `alarm.rs` or a test feeds it, a [`Shift`] does the work. Promise: passes may overlap, so that a walk
-//! of an hour does not keep the health check waiting, but never more than [`Settings::lanes`] of them, and jobs never
+//! Neighbours: `alarm.rs` or a test feeds it, a [`Worker`] does the work. Promise: passes may overlap, so that a walk
+//! of an hour does not keep the health check waiting, but never more than [`DaemonSettings::lanes`] of them, and jobs never
 //! do (their locks see to that); a wake that finds all lanes taken is made good when one is free; a pass that panics
 //! ends only itself; when asked to stop it begins nothing and waits for what runs. The watchdog of a service manager is fed
 //! by a turn of the loop and by nothing else.
 
-use super::notify::Herald;
+use super::notify::ServiceNotifier;
 use crate::jobs::Stop;
 use crate::report::Progress;
 use async_trait::async_trait;
@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// What the daemon does at a wake and at a reload.
 #[async_trait]
-pub trait Shift: Send + Sync {
+pub trait Worker: Send + Sync {
     /// Runs what is due, to its end. Called again while it runs.
     async fn pass(&self);
     /// Reads the configuration anew and uses it from the next pass on; an error leaves everything as it was.
@@ -34,7 +34,7 @@ pub trait Shift: Send + Sync {
 
 /// How the daemon works.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct DaemonSettings {
     /// Passes at once: one more than jobs that may run at once is enough.
     pub lanes: usize,
     /// How long passes may take to end when asked to stop: the grace of the jobs and some seconds.
@@ -60,13 +60,13 @@ pub struct Tour {
 
 /// Does a pass at every wake until `stop` is set or both channels are closed, and lets the passes end.
 pub async fn run(
-    shift: Arc<dyn Shift>,
+    shift: Arc<dyn Worker>,
     mut wakes: mpsc::Receiver<()>,
     mut reloads: mpsc::Receiver<()>,
-    settings: Settings,
+    settings: DaemonSettings,
     stop: Stop,
     progress: &dyn Progress,
-    herald: &dyn Herald,
+    herald: &dyn ServiceNotifier,
 ) -> Tour {
     herald.ready(&shift.status());
     let mut quiet = Instant::now() + QUIET;
@@ -124,7 +124,7 @@ fn ending(passes: usize) -> String {
     }
 }
 
-async fn reloaded(shift: &dyn Shift, tour: &mut Tour, progress: &dyn Progress) -> bool {
+async fn reloaded(shift: &dyn Worker, tour: &mut Tour, progress: &dyn Progress) -> bool {
     match shift.reload().await {
         Ok(()) => {
             tour.reloads += 1;
@@ -172,7 +172,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     /// Passes that end when the test gives a permit, and count how many run.
-    struct Gate {
+    struct PassGate {
         room: Semaphore,
         begun: Semaphore,
         now: AtomicUsize,
@@ -182,9 +182,9 @@ mod tests {
         panics: bool,
     }
 
-    impl Gate {
-        fn new(panics: bool) -> Arc<Gate> {
-            Arc::new(Gate {
+    impl PassGate {
+        fn new(panics: bool) -> Arc<PassGate> {
+            Arc::new(PassGate {
                 room: Semaphore::new(0),
                 begun: Semaphore::new(0),
                 now: AtomicUsize::new(0),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[async_trait]
-    impl Shift for Gate {
+    impl Worker for PassGate {
         async fn pass(&self) {
             self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             self.begun.add_permits(1);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     struct Fed {
-        gate: Arc<Gate>,
+        gate: Arc<PassGate>,
         wake: mpsc::Sender<()>,
         reload: mpsc::Sender<()>,
         stop: Stop,
@@ -237,11 +237,11 @@ mod tests {
         daemon: tokio::task::JoinHandle<Tour>,
     }
 
-    fn fed(gate: Arc<Gate>, lanes: usize, drain: Duration) -> Fed {
+    fn fed(gate: Arc<PassGate>, lanes: usize, drain: Duration) -> Fed {
         let ((wake, wakes), (reload, reloads)) = (mpsc::channel(9), mpsc::channel(9));
         let (stop, heard) = (Stop::new(), Arc::new(Heard::default()));
         let (shift, ours, says) = (Arc::clone(&gate), stop.clone(), Arc::clone(&heard));
-        let settings = Settings { lanes, drain, pulse: LONG };
+        let settings = DaemonSettings { lanes, drain, pulse: LONG };
         let daemon =
             tokio::spawn(async move { run(shift, wakes, reloads, settings, ours, &*says, &Manager::default()).await });
         Fed { gate, wake, reload, stop, heard, daemon }
@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    impl Herald for Manager {
+    impl ServiceNotifier for Manager {
         fn ready(&self, _: &str) {
             self.hear("ready");
         }
@@ -279,7 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_wake_is_a_pass_but_never_more_than_the_lanes() {
-        let fed = fed(Gate::new(false), 2, LONG);
+        let fed = fed(PassGate::new(false), 2, LONG);
         for _ in 0..5 {
             fed.wake.send(()).await.unwrap();
         }
@@ -296,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_pass_does_not_keep_the_next_from_beginning() {
-        let fed = fed(Gate::new(false), 2, LONG);
+        let fed = fed(PassGate::new(false), 2, LONG);
         fed.wake.send(()).await.unwrap();
         fed.gate.begun().await;
         fed.wake.send(()).await.unwrap();
@@ -309,7 +309,7 @@ mod tests {
 
     #[tokio::test]
     async fn told_to_end_it_waits_for_what_runs_and_begins_nothing() {
-        let fed = fed(Gate::new(false), 2, LONG);
+        let fed = fed(PassGate::new(false), 2, LONG);
         fed.wake.send(()).await.unwrap();
         fed.gate.begun().await;
         fed.stop.set();
@@ -323,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_end_in_time_is_aborted_and_that_is_said() {
-        let fed = fed(Gate::new(false), 2, Duration::from_millis(20));
+        let fed = fed(PassGate::new(false), 2, Duration::from_millis(20));
         fed.wake.send(()).await.unwrap();
         fed.gate.begun().await;
         fed.stop.set();
@@ -333,7 +333,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reload_is_a_pass_and_a_broken_one_is_said_and_changes_nothing() {
-        let fed = fed(Gate::new(false), 1, LONG);
+        let fed = fed(PassGate::new(false), 1, LONG);
         fed.gate.room.add_permits(9);
         fed.reload.send(()).await.unwrap();
         fed.gate.begun().await;
@@ -348,7 +348,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_pass_that_panics_ends_only_itself() {
-        let fed = fed(Gate::new(true), 1, LONG);
+        let fed = fed(PassGate::new(true), 1, LONG);
         for _ in 0..2 {
             fed.wake.send(()).await.unwrap();
             fed.gate.begun().await;
@@ -360,12 +360,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_of_the_loop_is_a_sign_of_life_while_passes_run_and_a_reload_is_none() {
-        let gate = Gate::new(false);
+        let gate = PassGate::new(false);
         let (sender, mut words) = mpsc::unbounded_channel();
         let manager = Manager(Mutex::new(Some(sender)));
         let ((wake, wakes), (reload, reloads)) = (mpsc::channel(9), mpsc::channel(9));
         let (stop, shift) = (Stop::new(), Arc::clone(&gate));
-        let settings = Settings { lanes: 1, drain: LONG, pulse: Duration::from_millis(1) };
+        let settings = DaemonSettings { lanes: 1, drain: LONG, pulse: Duration::from_millis(1) };
         let ours = stop.clone();
         let daemon =
             tokio::spawn(async move { run(shift, wakes, reloads, settings, ours, &Heard::default(), &manager).await });

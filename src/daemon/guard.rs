@@ -3,7 +3,7 @@
 //! A web page whose name points at this host (DNS rebinding) gets 403, because its name is not one of ours.
 
 use super::connections::Local;
-use super::standing::Place;
+use super::standing::ListenPlace;
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Answers a permitted request, and sets the security headers on every answer.
-pub(super) async fn guard(State(place): State<Arc<Place>>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(place): State<Arc<ListenPlace>>, request: Request, next: Next) -> Response {
     let mut answer = if !is_for_us(&place, &request) {
         let text = "the Host header does not name this daemon: use its address, or add the name to `daemon.hosts`\n";
         (StatusCode::FORBIDDEN, text).into_response()
@@ -38,7 +38,7 @@ pub(super) async fn guard(State(place): State<Arc<Place>>, request: Request, nex
 }
 
 /// Whether the one Host header, and the authority of the request line if there is one, name this daemon.
-fn is_for_us(place: &Place, request: &Request) -> bool {
+fn is_for_us(place: &ListenPlace, request: &Request) -> bool {
     let Some(host) = only_host(request.headers()) else { return false };
     let Some(Local(local)) = request.extensions().get() else { return false };
     let names_us = |host: &str| names_us(place, *local, host);
@@ -53,7 +53,7 @@ fn only_host(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether `host` is exactly `localhost`, a loopback address, the address at which the connection arrived, or a configured
 /// name; with the port of the daemon, or without one. A configured `name:port` is matched as a whole.
-fn names_us(place: &Place, local: SocketAddr, host: &str) -> bool {
+fn names_us(place: &ListenPlace, local: SocketAddr, host: &str) -> bool {
     if place.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
         return true;
     }
@@ -69,7 +69,7 @@ fn names_us(place: &Place, local: SocketAddr, host: &str) -> bool {
         || name.parse().is_ok_and(|address| is_own(place, local, IpAddr::V4(address)))
 }
 
-fn is_own(place: &Place, local: SocketAddr, named: IpAddr) -> bool {
+fn is_own(place: &ListenPlace, local: SocketAddr, named: IpAddr) -> bool {
     // An IPv4 client of an IPv6 socket has a mapped address.
     let named = named.to_canonical();
     let loopback = [IpAddr::from([127, 0, 0, 1]), IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)];
@@ -91,10 +91,10 @@ fn split(host: &str) -> Option<(&str, Option<&str>)> {
 mod tests {
     use super::*;
 
-    fn place(address: &str) -> (Place, SocketAddr) {
+    fn place(address: &str) -> (ListenPlace, SocketAddr) {
         let hosts = vec!["monitor.example".into(), "proxy.example:8443".into()];
         let address: SocketAddr = address.parse().unwrap();
-        (Place { address, remote: !address.ip().is_loopback(), hosts }, address)
+        (ListenPlace { address, remote: !address.ip().is_loopback(), hosts }, address)
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The status page and its kin on the network: read-only, HTTP 1.1, on loopback unless somebody insists.
 //!
-//! Neighbours: `page/` draws, `metrics.rs` counts, [`Window`] shows; `mod.rs` serves the router. Promise: nothing can be
+//! Neighbours: `page/` draws, `metrics.rs` counts, [`StatusSource`] shows; `mod.rs` serves the router. Promise: nothing can be
 //! changed through it; a web page that points a name of its own at this host gets nothing (the Host header is checked);
 //! however many ask at once, the cache is looked at once, never more often than every two seconds, and never for more than a
 //! tenth of the time.
 
-use super::page::{self, Range, View};
-use super::standing::{Place, Standing, Window};
+use super::page::{self, PageView, Range};
+use super::standing::{DaemonStatus, ListenPlace, StatusSource};
 use super::{DaemonError, connections, guard, metrics};
 use crate::app::Overview;
 use crate::clock::{self, UnixMillis};
@@ -40,7 +40,7 @@ pub struct Door {
 
 impl Door {
     /// Listens at `place`; what comes is answered once [`Door::serve`] runs.
-    pub fn open(place: &Place, window: Arc<dyn Window>) -> Result<Door, DaemonError> {
+    pub fn open(place: &ListenPlace, window: Arc<dyn StatusSource>) -> Result<Door, DaemonError> {
         if !place.remote && !place.address.ip().is_loopback() {
             return Err(DaemonError::NotLoopback(place.address));
         }
@@ -66,13 +66,13 @@ impl Door {
 }
 
 /// What every handler needs.
-struct Desk {
-    window: Arc<dyn Window>,
+struct HandlerContext {
+    window: Arc<dyn StatusSource>,
     /// The overview, and until when it is shown.
     kept: Mutex<Option<(Instant, Arc<Overview>)>>,
 }
 
-impl Desk {
+impl HandlerContext {
     /// The overview of this moment or of one just before; whoever asks meanwhile waits for the same.
     async fn overview(&self) -> Result<Arc<Overview>, Refusal> {
         let mut kept = self.kept.lock().await;
@@ -126,8 +126,8 @@ impl Wish {
     }
 }
 
-fn router(place: &Place, window: Arc<dyn Window>) -> Router {
-    let desk = Arc::new(Desk { window, kept: Mutex::default() });
+fn router(place: &ListenPlace, window: Arc<dyn StatusSource>) -> Router {
+    let desk = Arc::new(HandlerContext { window, kept: Mutex::default() });
     Router::new()
         .route("/", get(status_page))
         .route("/metrics", get(figures))
@@ -140,9 +140,10 @@ fn router(place: &Place, window: Arc<dyn Window>) -> Router {
         .layer(from_fn_with_state(Arc::new(place.clone()), guard::guard))
 }
 
-async fn status_page(State(desk): State<Arc<Desk>>, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+async fn status_page(State(desk): State<Arc<HandlerContext>>, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     let (overview, standing) = (desk.overview().await?, desk.window.standing());
-    let view = View { overview: &overview, standing: &standing, range: wish.range(), refreshes: wish.live.is_some() };
+    let view =
+        PageView { overview: &overview, standing: &standing, range: wish.range(), refreshes: wish.live.is_some() };
     let mut answer = axum::response::Html(page::draw(&view)).into_response();
     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy());
     Ok(answer)
@@ -157,14 +158,14 @@ fn policy() -> HeaderValue {
     HeaderValue::from_str(&text).expect("base64 and the words above are visible ASCII")
 }
 
-async fn figures(State(desk): State<Arc<Desk>>) -> Result<Response, Refusal> {
+async fn figures(State(desk): State<Arc<HandlerContext>>) -> Result<Response, Refusal> {
     let overview = desk.overview().await?;
     let text = metrics::text(&overview, Some(&desk.window.standing()))
         .map_err(|error| Refusal::Unwritable(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
-async fn readiness(State(desk): State<Arc<Desk>>) -> Response {
+async fn readiness(State(desk): State<Arc<HandlerContext>>) -> Response {
     if desk.window.standing().ending {
         return (StatusCode::SERVICE_UNAVAILABLE, "ending\n").into_response();
     }
@@ -178,17 +179,17 @@ async fn readiness(State(desk): State<Arc<Desk>>) -> Response {
 
 /// The document of `/api/status`: the overview and how the daemon stands.
 #[derive(Serialize)]
-struct Document<'a> {
+struct StatusDocument<'a> {
     #[serde(flatten)]
     overview: Overview,
-    daemon: &'a Standing,
+    daemon: &'a DaemonStatus,
 }
 
-async fn document(State(desk): State<Arc<Desk>>, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
+async fn document(State(desk): State<Arc<HandlerContext>>, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
     let (overview, standing) = (desk.overview().await?, desk.window.standing());
     let mut overview = Overview::clone(&overview);
     overview.cut(overview.now - clock::millis(wish.range().span()), RUNS);
-    Ok(axum::Json(Document { overview, daemon: &standing }).into_response())
+    Ok(axum::Json(StatusDocument { overview, daemon: &standing }).into_response())
 }
 
 async fn icon(axum::extract::Path(verdict): axum::extract::Path<String>) -> Response {

@@ -4,11 +4,11 @@
 //! `awsideman_` and is in [`NAMES`]; a counter only grows; labels are jobs, profiles, resources, operations and words of
 //! ours, never a person.
 
-use super::Standing;
+use super::DaemonStatus;
 use crate::app::Overview;
 use crate::gateway::{Api, api_of};
 use crate::health::Level;
-use crate::jobs::Outcome;
+use crate::jobs::RunOutcome;
 use crate::state;
 use crate::store::REASONS;
 use prometheus::core::Collector;
@@ -118,7 +118,7 @@ pub const NAMES: [Family; 40] = [
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The overview as text; with the standing of the daemon that serves it.
-pub fn text(overview: &Overview, standing: Option<&Standing>) -> Result<String, prometheus::Error> {
+pub fn text(overview: &Overview, standing: Option<&DaemonStatus>) -> Result<String, prometheus::Error> {
     let sheet = Sheet(Registry::new());
     sheet.whole(BUILD, &["version"], [([overview.version], 1)])?;
     sheet.gauge(GATHERED, &[], [([], seconds(overview.now))])?;
@@ -136,12 +136,12 @@ pub fn text(overview: &Overview, standing: Option<&Standing>) -> Result<String, 
 
 fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     let status = &overview.status;
-    let lookups = |wanted: fn(state::Outcome) -> bool| overview.lookups.iter().filter(move |l| wanted(l.outcome));
+    let lookups = |wanted: fn(state::LookupOutcome) -> bool| overview.lookups.iter().filter(move |l| wanted(l.outcome));
     let by_resource = |wanted| lookups(wanted).map(|l| ([l.resource.as_str()], l.count));
-    sheet.counter(HITS, &["resource"], by_resource(|outcome| outcome == state::Outcome::Hit))?;
-    let misses = lookups(state::Outcome::is_miss).map(|l| ([l.resource.as_str(), l.outcome.as_str()], l.count));
+    sheet.counter(HITS, &["resource"], by_resource(|outcome| outcome == state::LookupOutcome::Hit))?;
+    let misses = lookups(state::LookupOutcome::is_miss).map(|l| ([l.resource.as_str(), l.outcome.as_str()], l.count));
     sheet.counter(MISSES, &["resource", "reason"], misses)?;
-    let errors = lookups(state::Outcome::is_error)
+    let errors = lookups(state::LookupOutcome::is_error)
         .filter_map(|l| Some(([l.resource.as_str(), l.outcome.error_kind()?], l.count)));
     sheet.counter(ERRORS, &["resource", "kind"], errors)?;
     sheet.gauge(RATIO, &[], [([], ratio(status.hit_count, status.hit_rate_samples))])?;
@@ -199,7 +199,7 @@ fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     let labels = ["job", "profile", "outcome"];
     // A job's failures are there at 0 before the first one: a rate needs something to rise from.
     let zero = overview.jobs.iter().flat_map(|job| {
-        Outcome::ALL
+        RunOutcome::ALL
             .map(|outcome| ([job.job.as_str(), job.profile.as_deref().unwrap_or_default(), outcome.as_str()], 0))
     });
     let totals = || overview.run_totals.iter();
@@ -211,7 +211,7 @@ fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     let calls = totals().map(|t| ([t.job.as_str(), t.profile.as_str()], t.calls));
     sheet.counter(JOB_CALLS, &labels[..2], calls)?;
     let each = || overview.jobs.iter().map(|job| (job, [job.job.as_str(), job.profile.as_deref().unwrap_or_default()]));
-    let times = |sheet: &Sheet, family, of: fn(&crate::jobs::Listed) -> Option<i64>| {
+    let times = |sheet: &Sheet, family, of: fn(&crate::jobs::JobRow) -> Option<i64>| {
         sheet.gauge(family, &labels[..2], each().filter_map(|(job, names)| Some((names, seconds(of(job)?)))))
     };
     times(sheet, SUCCESS, |job| job.last_success)?;
@@ -230,7 +230,7 @@ fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     });
     sheet.gauge(DURATION, &labels[..2], last)?;
     sheet.whole(PARTIAL, &labels[..2], each().map(|(job, names)| (names, u64::from(job.partial_runs))))?;
-    let flags = |sheet: &Sheet, family, of: fn(&crate::jobs::Listed) -> bool| {
+    let flags = |sheet: &Sheet, family, of: fn(&crate::jobs::JobRow) -> bool| {
         sheet.whole(family, &labels[..2], each().map(|(job, names)| (names, u64::from(of(job)))))
     };
     flags(sheet, RUNNING, |job| job.running.is_some())?;
@@ -238,8 +238,8 @@ fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     flags(sheet, PAUSED, |job| job.paused.is_some())
 }
 
-fn passed_over(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Skipped | Outcome::Missed)
+fn passed_over(outcome: RunOutcome) -> bool {
+    matches!(outcome, RunOutcome::Skipped | RunOutcome::Missed)
 }
 
 fn alerts(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {

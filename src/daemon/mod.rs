@@ -1,6 +1,6 @@
 //! The daemon: time passes, and what is due is run; who asks sees how it stands.
 //!
-//! Neighbours: `app.rs` is its [`Shift`] (one pass of `jobs::run`, one reload) and fills its [`Window`], `cli/` calls
+//! Neighbours: `app.rs` is its [`Worker`] (one pass of `jobs::run`, one reload) and fills its [`StatusSource`], `cli/` calls
 //! [`serve`]. Promise: the ledger decides what runs, never the time at which a wake arrives, so a late, lost or doubled wake
 //! does no harm; SIGTERM and ctrl-c let what runs end; SIGHUP reloads, and a broken configuration leaves the last good one
 //! in use; what asks over the network changes nothing and keeps no job waiting.
@@ -18,11 +18,11 @@ mod standing;
 pub mod textfile;
 
 pub use alarm::Alarm;
-pub use engine::{Settings, Shift, Tour, run};
+pub use engine::{DaemonSettings, Tour, Worker, run};
 pub use http::Door;
-pub use notify::{Herald, ServiceManager, watchdog};
+pub use notify::{ServiceManager, ServiceNotifier, watchdog};
 pub use signals::{hang_ups, stop_on_signals};
-pub use standing::{Place, Standing, Window};
+pub use standing::{DaemonStatus, ListenPlace, StatusSource};
 
 use crate::jobs::Stop;
 use crate::private::PrivateError;
@@ -75,8 +75,8 @@ pub enum DaemonError {
 /// Runs what is due, until a signal or `stop` ends it; `stop` must be the one that the jobs of `shift` are given. What comes
 /// through `door` is answered meanwhile, until the last job has ended.
 pub async fn serve(
-    shift: Arc<dyn Shift>,
-    settings: Settings,
+    shift: Arc<dyn Worker>,
+    settings: DaemonSettings,
     stop: Stop,
     progress: &dyn Progress,
     door: Option<Door>,

@@ -8,12 +8,12 @@ use sd_notify::NotifyState;
 use std::time::Duration;
 
 /// Who hears how the daemon stands.
-pub trait Herald: Send + Sync {
+pub trait ServiceNotifier: Send + Sync {
     /// It has begun, or a reload is over.
     fn ready(&self, status: &str);
     /// How it stands, in one line.
     fn status(&self, status: &str);
-    /// The configuration is being read again; [`Herald::ready`] ends that.
+    /// The configuration is being read again; [`ServiceNotifier::ready`] ends that.
     fn reloading(&self);
     /// It ends, and may take so long.
     fn stopping(&self, status: &str, limit: Duration);
@@ -25,7 +25,7 @@ pub trait Herald: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ServiceManager;
 
-impl Herald for ServiceManager {
+impl ServiceNotifier for ServiceManager {
     fn ready(&self, status: &str) {
         send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
     }

@@ -1,9 +1,9 @@
 //! How the daemon itself stands: what it alone knows beside the overview.
 //!
-//! Neighbours: the command line keeps it, `http.rs` asks through [`Window`], page and metrics show it. Promise: looking waits
+//! Neighbours: the command line keeps it, `http.rs` asks through [`StatusSource`], page and metrics show it. Promise: looking waits
 //! for no job.
 
-use crate::app::{Overview, Problem};
+use crate::app::{DashboardProblem, Overview};
 use crate::clock::UnixMillis;
 use crate::health::Level;
 use crate::model::Invocation;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// How the daemon stands.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Standing {
+pub struct DaemonStatus {
     /// When it began.
     #[serde(serialize_with = "super::http::time")]
     pub started_at: UnixMillis,
@@ -30,10 +30,10 @@ pub struct Standing {
     pub ending: bool,
 }
 
-impl Standing {
+impl DaemonStatus {
     /// What is wrong with the daemon itself.
-    pub fn problems(&self) -> impl Iterator<Item = Problem> + '_ {
-        let problem = |key: String, message: String, command: &str| Problem {
+    pub fn problems(&self) -> impl Iterator<Item = DashboardProblem> + '_ {
+        let problem = |key: String, message: String, command: &str| DashboardProblem {
             key,
             level: Level::Warn,
             message,
@@ -53,18 +53,18 @@ impl Standing {
 }
 
 /// What the page looks at.
-pub trait Window: Send + Sync {
+pub trait StatusSource: Send + Sync {
     /// Everything there is to see, as far back as `depth`. May wait for the disk.
     fn overview(&self, depth: Duration) -> Overview;
     /// How the daemon stands.
-    fn standing(&self) -> Standing;
+    fn standing(&self) -> DaemonStatus;
     /// Why no job could be run now. May wait for the disk.
     fn not_ready(&self) -> Option<String>;
 }
 
 /// Where the page is served, and to whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ListenPlace {
     /// The address; port 0 takes a free one.
     pub address: SocketAddr,
     /// Whether other hosts may ask.

@@ -4,16 +4,16 @@
 //! commands print. Promise: a target that could not be read is listed with its reason and never looks empty.
 
 use super::fetch::{PARALLEL, texts};
-use super::plan::Walk;
+use super::plan::Traversal;
 use super::warm::mark::is_refusal;
-use super::{Api, Gateway, GatewayError, Policy, Principal, PrincipalKind, Request, Rows};
-use crate::report::{Failure, Progress};
+use super::{Api, AssignmentRows, CachePolicy, Gateway, GatewayError, Principal, PrincipalKind, Request};
+use crate::report::{Progress, TargetFailure};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 /// What to list; everything when all are `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct AssignmentFilter {
     /// One account, by id.
     pub account: Option<String>,
     /// One permission set, by ARN.
@@ -24,11 +24,11 @@ pub struct Filter {
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct AssignmentList {
     /// Sorted by account, permission set and principal.
-    pub assignments: Rows,
+    pub assignments: AssignmentRows,
     /// The targets that could not be read.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<TargetFailure>,
     /// How many targets there were.
     pub targets: usize,
     /// Whether groups and users were asked one by one: what deleted ones still have is not found that way.
@@ -44,7 +44,7 @@ pub struct Found {
 pub(super) struct Pairs {
     pub(super) candidates: Vec<(String, String)>,
     /// The targets that could not be read.
-    pub(super) failures: Vec<Failure>,
+    pub(super) failures: Vec<TargetFailure>,
     /// Permission sets that were not read because the call budget was spent.
     pub(super) unread: usize,
     pub(super) ended: Option<GatewayError>,
@@ -54,20 +54,20 @@ impl Gateway {
     /// Lists assignments. Fails as a whole only when it cannot even be known what to ask.
     pub async fn assignments(
         &self,
-        filter: &Filter,
-        policy: &Policy,
+        filter: &AssignmentFilter,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<Found, GatewayError> {
+    ) -> Result<AssignmentList, GatewayError> {
         if let Some(Principal { kind, id }) = &filter.principal {
             let request = Request::PrincipalAssignments { kind: *kind, id: id.clone() };
             let rows = array(self.value(&request, policy, progress).await?);
-            let mut assignments = Rows::default();
+            let mut assignments = AssignmentRows::default();
             rows.iter().filter(|row| filter.admits(row)).for_each(|row| assignments.push(row));
             assignments.sort();
             assignments.dedup();
-            return Ok(Found { assignments, targets: 1, ..Found::default() });
+            return Ok(AssignmentList { assignments, targets: 1, ..AssignmentList::default() });
         }
-        if *filter == Filter::default() {
+        if *filter == AssignmentFilter::default() {
             return self.all_assignments(policy, progress).await;
         }
         let pairs = self.pairs(filter, policy, progress).await?;
@@ -75,12 +75,16 @@ impl Gateway {
     }
 
     /// Everything, by the walk that a warm would choose: what the one stored answers the other.
-    async fn all_assignments(&self, policy: &Policy, progress: &dyn Progress) -> Result<Found, GatewayError> {
+    async fn all_assignments(
+        &self,
+        policy: &CachePolicy,
+        progress: &dyn Progress,
+    ) -> Result<AssignmentList, GatewayError> {
         let space = self.space(policy).await?.text();
         let sets = self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?;
         let mut walk = self.settled_walk(&space, sets.len(), policy);
         let mut known = None;
-        if walk != Some(Walk::Principals) {
+        if walk != Some(Traversal::Principals) {
             let found = self.pairs_of(sets.clone(), policy, progress).await?;
             if walk.is_none() {
                 let lists = std::future::ready(());
@@ -88,14 +92,14 @@ impl Gateway {
             }
             known = Some(found);
         }
-        if walk == Some(Walk::Principals) {
+        if walk == Some(Traversal::Principals) {
             let principals = self.principals(policy, progress).await?;
             if self.may_ask_principals(&principals, policy, progress).await? {
                 let request = |(kind, id)| Request::PrincipalAssignments { kind, id };
                 let mut found = self.gather(principals.into_iter().map(request).collect(), policy, progress).await?;
                 // AWS may list a group's assignment for its user: the row belongs to the group.
                 found.assignments.dedup();
-                return Ok(Found { by_principal: true, ..found });
+                return Ok(AssignmentList { by_principal: true, ..found });
             }
         }
         let pairs = match known {
@@ -108,22 +112,22 @@ impl Gateway {
     async fn gather_pairs(
         &self,
         asked: Pairs,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<Found, GatewayError> {
+    ) -> Result<AssignmentList, GatewayError> {
         let Pairs { candidates: pairs, mut failures, unread, ended } = asked;
         let request = |(account, permission_set)| Request::Assignments { account, permission_set };
         let mut found = self.gather(pairs.into_iter().map(request).collect(), policy, progress).await?;
         found.targets += failures.len() + unread;
         failures.append(&mut found.failures);
-        Ok(Found { failures, unread: unread + found.unread, ended: ended.or(found.ended), ..found })
+        Ok(AssignmentList { failures, unread: unread + found.unread, ended: ended.or(found.ended), ..found })
     }
 
     /// Whether AWS lets this caller ask for principals: the first one tells, and what it says is kept.
     async fn may_ask_principals(
         &self,
         principals: &[(PrincipalKind, String)],
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<bool, GatewayError> {
         let Some((kind, id)) = principals.first().cloned() else { return Ok(true) };
@@ -144,11 +148,11 @@ impl Gateway {
     async fn gather(
         &self,
         requests: Vec<Request>,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<Found, GatewayError> {
+    ) -> Result<AssignmentList, GatewayError> {
         let what = "assignments";
-        let mut found = Found { targets: requests.len(), ..Found::default() };
+        let mut found = AssignmentList { targets: requests.len(), ..AssignmentList::default() };
         progress.started(what, Some(requests.len() as u64));
         if let Some(rates) = self.rates() {
             progress.paced(what, rates.of(Api::SsoAdmin));
@@ -178,8 +182,8 @@ impl Gateway {
     /// The pairs of account and permission set that have assignments, and what could not be asked.
     pub(super) async fn pairs(
         &self,
-        filter: &Filter,
-        policy: &Policy,
+        filter: &AssignmentFilter,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Pairs, GatewayError> {
         if let (Some(account), Some(arn)) = (&filter.account, &filter.permission_set) {
@@ -203,18 +207,18 @@ impl Gateway {
     pub(super) async fn pairs_of(
         &self,
         arns: Vec<String>,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Pairs, GatewayError> {
         let found = self.provisioned(arns, policy, progress).await?;
-        self.cross_checked(found, &Filter::default(), policy, progress).await
+        self.cross_checked(found, &AssignmentFilter::default(), policy, progress).await
     }
 
     /// The accounts that each of these permission sets is provisioned to.
     pub(super) async fn provisioned(
         &self,
         arns: Vec<String>,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Pairs, GatewayError> {
         let what = "accounts of permission sets";
@@ -247,7 +251,7 @@ impl Gateway {
 }
 
 /// One target's error as a line of the report; errors that would hit every target alike end the walk instead.
-pub(super) fn failure(request: &Request, error: GatewayError) -> Result<Failure, GatewayError> {
+pub(super) fn failure(request: &Request, error: GatewayError) -> Result<TargetFailure, GatewayError> {
     if error.ends_everything() {
         return Err(error);
     }

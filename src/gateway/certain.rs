@@ -8,7 +8,9 @@ use super::choice::state;
 use super::fetch::PARALLEL;
 use super::names::{account_called, both, in_arn};
 use super::walk::all;
-use super::{Change, Gateway, GatewayError, Listing, Policy, PrincipalKind, Request, Single, Target, image};
+use super::{
+    CachePolicy, Gateway, GatewayError, GetCall, InstanceTarget, ListCall, Mutation, PrincipalKind, Request, image,
+};
 use super::{is_account_id, is_arn, is_directory_id};
 use crate::report::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -19,7 +21,7 @@ const ONE_BY_ONE: usize = 20;
 
 /// The kinds of things that changes name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Noun {
+pub enum ResourceKind {
     /// A person: id, ARN, user name or e-mail address.
     User,
     /// A group: id, ARN or display name.
@@ -32,7 +34,7 @@ pub enum Noun {
 
 /// A thing as AWS describes it now.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Certain {
+pub struct Confirmed {
     /// Its id or ARN.
     pub id: String,
     /// Its name; the id where it has none.
@@ -41,10 +43,10 @@ pub struct Certain {
     pub found: Value,
 }
 
-impl Certain {
+impl Confirmed {
     /// What is known by its id alone.
-    pub fn by_id(id: &str) -> Certain {
-        Certain { id: id.to_owned(), name: id.to_owned(), found: Value::Null }
+    pub fn by_id(id: &str) -> Confirmed {
+        Confirmed { id: id.to_owned(), name: id.to_owned(), found: Value::Null }
     }
 
     /// `alice (9067...)`: both in one text, or the id alone.
@@ -53,7 +55,7 @@ impl Certain {
     }
 }
 
-impl Certain {
+impl Confirmed {
     /// Why an account cannot be changed (`suspended`); `None` for an active one, and for anything else.
     pub fn inactive(&self) -> Option<String> {
         match state(&self.found) {
@@ -68,50 +70,50 @@ impl Certain {
     }
 }
 
-impl From<PrincipalKind> for Noun {
-    fn from(kind: PrincipalKind) -> Noun {
+impl From<PrincipalKind> for ResourceKind {
+    fn from(kind: PrincipalKind) -> ResourceKind {
         match kind {
-            PrincipalKind::User => Noun::User,
-            PrincipalKind::Group => Noun::Group,
+            PrincipalKind::User => ResourceKind::User,
+            PrincipalKind::Group => ResourceKind::Group,
         }
     }
 }
 
-impl Noun {
+impl ResourceKind {
     fn words(self) -> &'static str {
         match self {
-            Noun::User => "user",
-            Noun::Group => "group",
-            Noun::PermissionSet => "permission set",
-            Noun::Account => "account",
+            ResourceKind::User => "user",
+            ResourceKind::Group => "group",
+            ResourceKind::PermissionSet => "permission set",
+            ResourceKind::Account => "account",
         }
     }
 
     /// The id in a text that is one, or holds one.
     fn id_in(self, text: &str) -> Option<&str> {
         match self {
-            Noun::User => Some(in_arn(text, "user")).filter(|id| is_directory_id(id)),
-            Noun::Group => Some(in_arn(text, "group")).filter(|id| is_directory_id(id)),
-            Noun::PermissionSet => Some(text).filter(|text| is_arn(text)),
-            Noun::Account => Some(in_arn(text, "account")).filter(|id| is_account_id(id)),
+            ResourceKind::User => Some(in_arn(text, "user")).filter(|id| is_directory_id(id)),
+            ResourceKind::Group => Some(in_arn(text, "group")).filter(|id| is_directory_id(id)),
+            ResourceKind::PermissionSet => Some(text).filter(|text| is_arn(text)),
+            ResourceKind::Account => Some(in_arn(text, "account")).filter(|id| is_account_id(id)),
         }
     }
 
-    fn single(self, id: &str) -> Single {
+    fn single(self, id: &str) -> GetCall {
         let id = id.to_owned();
         match self {
-            Noun::User => Single::User(id),
-            Noun::Group => Single::Group(id),
-            Noun::PermissionSet => Single::PermissionSet(id),
-            Noun::Account => Single::Account(id),
+            ResourceKind::User => GetCall::User(id),
+            ResourceKind::Group => GetCall::Group(id),
+            ResourceKind::PermissionSet => GetCall::PermissionSet(id),
+            ResourceKind::Account => GetCall::Account(id),
         }
     }
 
     fn name_field(self) -> &'static str {
         match self {
-            Noun::User => "UserName",
-            Noun::Group => "DisplayName",
-            Noun::PermissionSet | Noun::Account => "Name",
+            ResourceKind::User => "UserName",
+            ResourceKind::Group => "DisplayName",
+            ResourceKind::PermissionSet | ResourceKind::Account => "Name",
         }
     }
 
@@ -124,16 +126,16 @@ impl Noun {
         let is = |value: &Value| value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(text));
         let named = self.name_of(found);
         match self {
-            Noun::User => {
+            ResourceKind::User => {
                 let mut addresses = found["Emails"].as_array().into_iter().flatten();
                 named.is_some_and(|name| same(name, text)) || addresses.any(|email| is(&email["Value"]))
             }
-            Noun::Group => named.is_some_and(|name| same(name, text)),
-            Noun::PermissionSet => {
+            ResourceKind::Group => named.is_some_and(|name| same(name, text)),
+            ResourceKind::PermissionSet => {
                 let last = found["PermissionSetArn"].as_str().and_then(|arn| arn.rsplit('/').next());
                 named == Some(text) || last == Some(text)
             }
-            Noun::Account => named == Some(text) || is(&found["Email"]),
+            ResourceKind::Account => named == Some(text) || is(&found["Email"]),
         }
     }
 }
@@ -147,11 +149,11 @@ impl Gateway {
     /// The thing behind an id or a name, confirmed by AWS.
     pub async fn certain(
         &self,
-        noun: Noun,
+        noun: ResourceKind,
         text: &str,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<Certain, GatewayError> {
+    ) -> Result<Confirmed, GatewayError> {
         if let Some(id) = noun.id_in(text) {
             let found = self.ask(&noun.single(id)).await;
             let bearer = if id == text { self.bearer(noun, id, policy, progress).await? } else { None };
@@ -165,7 +167,7 @@ impl Gateway {
                 (Err(error), _) => Err(error),
             };
         }
-        let anew = Policy { read: false, ..*policy };
+        let anew = CachePolicy { read: false, ..*policy };
         for policy in [policy, &anew] {
             let id = match self.id_of(noun, text, policy, progress).await {
                 // The cache may be behind; AWS itself is not.
@@ -184,16 +186,16 @@ impl Gateway {
     /// The id of another object that has this id as its name. Reads from AWS, for accounts their list.
     async fn bearer(
         &self,
-        noun: Noun,
+        noun: ResourceKind,
         id: &str,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Option<String>, GatewayError> {
         let (single, field) = match noun {
-            Noun::User => (Single::UserIdByName(id.to_owned()), "UserId"),
-            Noun::Group => (Single::GroupIdByName(id.to_owned()), "GroupId"),
-            Noun::PermissionSet => return Ok(None),
-            Noun::Account => {
+            ResourceKind::User => (GetCall::UserIdByName(id.to_owned()), "UserId"),
+            ResourceKind::Group => (GetCall::GroupIdByName(id.to_owned()), "GroupId"),
+            ResourceKind::PermissionSet => return Ok(None),
+            ResourceKind::Account => {
                 return match self.value(&Request::Accounts, policy, progress).await {
                     Ok(accounts) => account_called(&accounts, id).map(|called| (called != id).then_some(called)),
                     // A delegated administrator may not list accounts.
@@ -217,10 +219,10 @@ impl Gateway {
         &self,
         text: &str,
         kind: Option<PrincipalKind>,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<(PrincipalKind, Certain), GatewayError> {
-        let anew = Policy { read: false, ..*policy };
+    ) -> Result<(PrincipalKind, Confirmed), GatewayError> {
+        let anew = CachePolicy { read: false, ..*policy };
         let (kind, name) = match (kind, text.strip_prefix("user:"), text.strip_prefix("group:")) {
             (Some(kind), ..) => (kind, text),
             (None, Some(name), _) => (PrincipalKind::User, name),
@@ -236,12 +238,12 @@ impl Gateway {
     }
 
     /// Reads the confirmed objects from AWS again. A renamed or deleted object is an error.
-    pub async fn confirm(&self, named: &[(Noun, Certain)]) -> Result<(), GatewayError> {
-        let accounts = named.iter().filter(|(noun, _)| *noun == Noun::Account).count();
-        let listed = if accounts > ONE_BY_ONE { Some(self.ask_all(Listing::Accounts).await?) } else { None };
-        let is_known = |(_, certain): &&(Noun, Certain)| !certain.found.is_null();
+    pub async fn confirm(&self, named: &[(ResourceKind, Confirmed)]) -> Result<(), GatewayError> {
+        let accounts = named.iter().filter(|(noun, _)| *noun == ResourceKind::Account).count();
+        let listed = if accounts > ONE_BY_ONE { Some(self.ask_all(ListCall::Accounts).await?) } else { None };
+        let is_known = |(_, certain): &&(ResourceKind, Confirmed)| !certain.found.is_null();
         let answers = stream::iter(named.iter().filter(is_known)).map(|(noun, certain)| {
-            let listed = listed.as_ref().filter(|_| *noun == Noun::Account);
+            let listed = listed.as_ref().filter(|_| *noun == ResourceKind::Account);
             async move {
                 let now = match listed.and_then(|all| all.iter().find(|account| account["Id"] == *certain.id)) {
                     Some(account) => account.clone(),
@@ -263,61 +265,61 @@ impl Gateway {
     }
 
     /// Accounts by id, as AWS describes them now; one that cannot be read is known by its id alone.
-    pub async fn accounts(&self, ids: &[String]) -> Vec<Certain> {
-        let listed = if ids.len() > ONE_BY_ONE { self.ask_all(Listing::Accounts).await.ok() } else { None };
+    pub async fn accounts(&self, ids: &[String]) -> Vec<Confirmed> {
+        let listed = if ids.len() > ONE_BY_ONE { self.ask_all(ListCall::Accounts).await.ok() } else { None };
         let found = stream::iter(ids).map(|id| {
             let known = listed.as_ref().and_then(|all| all.iter().find(|account| account["Id"] == **id)).cloned();
             async move {
                 let found = match known {
                     Some(account) => Ok(account),
-                    None => self.ask(&Single::Account(id.clone())).await,
+                    None => self.ask(&GetCall::Account(id.clone())).await,
                 };
-                found.map_or_else(|_| Certain::by_id(id), |found| certain(Noun::Account, id.clone(), found))
+                found.map_or_else(|_| Confirmed::by_id(id), |found| certain(ResourceKind::Account, id.clone(), found))
             }
         });
         found.buffered(PARALLEL).collect().await
     }
 
     /// What AWS says of one thing now, past the cache.
-    pub async fn ask(&self, single: &Single) -> Result<Value, GatewayError> {
+    pub async fn ask(&self, single: &GetCall) -> Result<Value, GatewayError> {
         self.source().fetch(Some(&self.target().await?), single).await
     }
 
     /// A listing as AWS has it now, past the cache: for what is known to be short.
-    pub async fn ask_all(&self, listing: Listing) -> Result<Vec<Value>, GatewayError> {
+    pub async fn ask_all(&self, listing: ListCall) -> Result<Vec<Value>, GatewayError> {
         all(self.source(), &self.target().await?, listing).await
     }
 
     /// What is there now of what a change is about, as the journal keeps it: what goes with a user, a group or a
     /// permission set. Null is what this login may not see.
-    pub async fn what_goes(&self, change: &Change) -> Result<Value, GatewayError> {
+    pub async fn what_goes(&self, change: &Mutation) -> Result<Value, GatewayError> {
         Ok(image::read(self.source(), &self.target().await?, change).await?.before)
     }
 
-    async fn target(&self) -> Result<Target, GatewayError> {
-        let space = self.space(&Policy::default()).await?;
-        Ok(Target::of(space))
+    async fn target(&self) -> Result<InstanceTarget, GatewayError> {
+        let space = self.space(&CachePolicy::default()).await?;
+        Ok(InstanceTarget::of(space))
     }
 
     async fn id_of(
         &self,
-        noun: Noun,
+        noun: ResourceKind,
         text: &str,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<String, GatewayError> {
         match noun {
-            Noun::User => self.user_id(text, policy, progress).await,
-            Noun::Group => self.group_id(text, policy, progress).await,
-            Noun::PermissionSet => self.permission_set_arn(text, policy, progress).await,
-            Noun::Account => self.account_id(text, policy, progress).await,
+            ResourceKind::User => self.user_id(text, policy, progress).await,
+            ResourceKind::Group => self.group_id(text, policy, progress).await,
+            ResourceKind::PermissionSet => self.permission_set_arn(text, policy, progress).await,
+            ResourceKind::Account => self.account_id(text, policy, progress).await,
         }
     }
 }
 
-fn certain(noun: Noun, id: String, found: Value) -> Certain {
+fn certain(noun: ResourceKind, id: String, found: Value) -> Confirmed {
     let name = noun.name_of(&found).unwrap_or(&id).to_owned();
-    Certain { id, name, found }
+    Confirmed { id, name, found }
 }
 
 #[cfg(test)]
@@ -329,24 +331,35 @@ mod tests {
     fn a_thing_answers_to_its_names_and_to_no_other() {
         let user = json!({"UserName": "Ada", "Emails": [{"Value": "ada@example.com"}]});
         for text in ["ada", "ADA", "Ada@Example.com"] {
-            assert!(Noun::User.is_called(&user, text), "{text}");
+            assert!(ResourceKind::User.is_called(&user, text), "{text}");
         }
-        assert!(!Noun::User.is_called(&user, "ad") && !Noun::User.is_called(&json!({}), ""));
+        assert!(!ResourceKind::User.is_called(&user, "ad") && !ResourceKind::User.is_called(&json!({}), ""));
         let set = json!({"Name": "Admin", "PermissionSetArn": "arn:aws:sso:::permissionSet/ssoins-1/ps-1"});
-        assert!(Noun::PermissionSet.is_called(&set, "Admin") && Noun::PermissionSet.is_called(&set, "ps-1"));
-        assert!(!Noun::PermissionSet.is_called(&set, "admin"), "names of permission sets are told apart by case");
+        assert!(
+            ResourceKind::PermissionSet.is_called(&set, "Admin") && ResourceKind::PermissionSet.is_called(&set, "ps-1")
+        );
+        assert!(
+            !ResourceKind::PermissionSet.is_called(&set, "admin"),
+            "names of permission sets are told apart by case"
+        );
         let account = json!({"Name": "prod", "Email": "prod@example.com"});
-        assert!(Noun::Account.is_called(&account, "prod") && Noun::Account.is_called(&account, "PROD@example.com"));
-        assert!(!Noun::Account.is_called(&account, "Prod"));
+        assert!(
+            ResourceKind::Account.is_called(&account, "prod")
+                && ResourceKind::Account.is_called(&account, "PROD@example.com")
+        );
+        assert!(!ResourceKind::Account.is_called(&account, "Prod"));
     }
 
     #[test]
     fn an_id_is_told_from_a_name() {
-        assert_eq!(Noun::Account.id_in("arn:aws:organizations::1:account/o-1/012345678901"), Some("012345678901"));
-        assert_eq!(Noun::Account.id_in("prod"), None);
-        assert_eq!(Noun::PermissionSet.id_in("Admin"), None);
-        assert!(Noun::User.id_in("12345678-90ab-cdef-1234-567890abcdef").is_some());
-        assert_eq!(certain(Noun::Group, "g-1".into(), json!({})).words(), "g-1");
-        assert_eq!(certain(Noun::Group, "g-1".into(), json!({"DisplayName": "ops"})).words(), "`ops` (g-1)");
+        assert_eq!(
+            ResourceKind::Account.id_in("arn:aws:organizations::1:account/o-1/012345678901"),
+            Some("012345678901")
+        );
+        assert_eq!(ResourceKind::Account.id_in("prod"), None);
+        assert_eq!(ResourceKind::PermissionSet.id_in("Admin"), None);
+        assert!(ResourceKind::User.id_in("12345678-90ab-cdef-1234-567890abcdef").is_some());
+        assert_eq!(certain(ResourceKind::Group, "g-1".into(), json!({})).words(), "g-1");
+        assert_eq!(certain(ResourceKind::Group, "g-1".into(), json!({"DisplayName": "ops"})).words(), "`ops` (g-1)");
     }
 }

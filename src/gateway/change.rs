@@ -5,7 +5,7 @@
 //! it makes false in the cache; adding one without all four does not compile.
 
 use super::PrincipalKind;
-use crate::cache::{Event, Operation};
+use crate::cache::{ChangeEvent, Operation};
 use crate::model::Resource;
 use serde_json::{Map, Value, json};
 
@@ -59,7 +59,7 @@ pub struct Grant {
 
 /// A request that changes something.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub enum Mutation {
     /// `identitystore CreateUser`: answers `{UserId}`.
     CreateUser(NewUser),
     /// `identitystore UpdateUser` of a user id.
@@ -198,44 +198,44 @@ pub enum Pending {
     Provisioning,
 }
 
-impl Change {
+impl Mutation {
     /// `AWSIdentityStore.CreateUser`: the service's target prefix and the operation, as on the wire.
     pub fn operation(&self) -> &'static str {
         match self {
-            Change::CreateUser(_) => "AWSIdentityStore.CreateUser",
-            Change::UpdateUser { .. } => "AWSIdentityStore.UpdateUser",
-            Change::DeleteUser { .. } => "AWSIdentityStore.DeleteUser",
-            Change::CreateGroup { .. } => "AWSIdentityStore.CreateGroup",
-            Change::UpdateGroup { .. } => "AWSIdentityStore.UpdateGroup",
-            Change::DeleteGroup { .. } => "AWSIdentityStore.DeleteGroup",
-            Change::AddMember { .. } => "AWSIdentityStore.CreateGroupMembership",
-            Change::RemoveMember { .. } => "AWSIdentityStore.DeleteGroupMembership",
-            Change::CreatePermissionSet { .. } => "SWBExternalService.CreatePermissionSet",
-            Change::UpdatePermissionSet { .. } => "SWBExternalService.UpdatePermissionSet",
-            Change::DeletePermissionSet(_) => "SWBExternalService.DeletePermissionSet",
-            Change::AttachManagedPolicy { .. } => "SWBExternalService.AttachManagedPolicyToPermissionSet",
-            Change::DetachManagedPolicy { .. } => "SWBExternalService.DetachManagedPolicyFromPermissionSet",
-            Change::AttachCustomerPolicy { .. } => {
+            Mutation::CreateUser(_) => "AWSIdentityStore.CreateUser",
+            Mutation::UpdateUser { .. } => "AWSIdentityStore.UpdateUser",
+            Mutation::DeleteUser { .. } => "AWSIdentityStore.DeleteUser",
+            Mutation::CreateGroup { .. } => "AWSIdentityStore.CreateGroup",
+            Mutation::UpdateGroup { .. } => "AWSIdentityStore.UpdateGroup",
+            Mutation::DeleteGroup { .. } => "AWSIdentityStore.DeleteGroup",
+            Mutation::AddMember { .. } => "AWSIdentityStore.CreateGroupMembership",
+            Mutation::RemoveMember { .. } => "AWSIdentityStore.DeleteGroupMembership",
+            Mutation::CreatePermissionSet { .. } => "SWBExternalService.CreatePermissionSet",
+            Mutation::UpdatePermissionSet { .. } => "SWBExternalService.UpdatePermissionSet",
+            Mutation::DeletePermissionSet(_) => "SWBExternalService.DeletePermissionSet",
+            Mutation::AttachManagedPolicy { .. } => "SWBExternalService.AttachManagedPolicyToPermissionSet",
+            Mutation::DetachManagedPolicy { .. } => "SWBExternalService.DetachManagedPolicyFromPermissionSet",
+            Mutation::AttachCustomerPolicy { .. } => {
                 "SWBExternalService.AttachCustomerManagedPolicyReferenceToPermissionSet"
             }
-            Change::DetachCustomerPolicy { .. } => {
+            Mutation::DetachCustomerPolicy { .. } => {
                 "SWBExternalService.DetachCustomerManagedPolicyReferenceFromPermissionSet"
             }
-            Change::PutInlinePolicy { .. } => "SWBExternalService.PutInlinePolicyToPermissionSet",
-            Change::DeleteInlinePolicy(_) => "SWBExternalService.DeleteInlinePolicyFromPermissionSet",
-            Change::Provision { .. } => "SWBExternalService.ProvisionPermissionSet",
-            Change::Assign(_) => "SWBExternalService.CreateAccountAssignment",
-            Change::Revoke(_) => "SWBExternalService.DeleteAccountAssignment",
+            Mutation::PutInlinePolicy { .. } => "SWBExternalService.PutInlinePolicyToPermissionSet",
+            Mutation::DeleteInlinePolicy(_) => "SWBExternalService.DeleteInlinePolicyFromPermissionSet",
+            Mutation::Provision { .. } => "SWBExternalService.ProvisionPermissionSet",
+            Mutation::Assign(_) => "SWBExternalService.CreateAccountAssignment",
+            Mutation::Revoke(_) => "SWBExternalService.DeleteAccountAssignment",
         }
     }
 
     /// Whether AWS makes it only while its object has the revision that it names.
     pub fn is_conditional(&self) -> bool {
         match self {
-            Change::UpdateUser { revision, .. }
-            | Change::DeleteUser { revision, .. }
-            | Change::UpdateGroup { revision, .. }
-            | Change::DeleteGroup { revision, .. } => revision.is_some(),
+            Mutation::UpdateUser { revision, .. }
+            | Mutation::DeleteUser { revision, .. }
+            | Mutation::UpdateGroup { revision, .. }
+            | Mutation::DeleteGroup { revision, .. } => revision.is_some(),
             _ => false,
         }
     }
@@ -243,9 +243,9 @@ impl Change {
     /// How its further course is asked for, when AWS only accepts it and goes on by itself.
     pub fn pending(&self) -> Option<Pending> {
         match self {
-            Change::Assign(_) => Some(Pending::Creation),
-            Change::Revoke(_) => Some(Pending::Deletion),
-            Change::Provision { .. } => Some(Pending::Provisioning),
+            Mutation::Assign(_) => Some(Pending::Creation),
+            Mutation::Revoke(_) => Some(Pending::Deletion),
+            Mutation::Provision { .. } => Some(Pending::Provisioning),
             _ => None,
         }
     }
@@ -253,27 +253,27 @@ impl Change {
     /// What it is about, in words for errors and the journal.
     pub fn subject(&self) -> String {
         match self {
-            Change::CreateUser(user) => format!("user `{}`", user.user_name),
-            Change::UpdateUser { id, .. } | Change::DeleteUser { id, .. } => format!("user {id}"),
-            Change::CreateGroup { name, .. } => format!("group `{name}`"),
-            Change::UpdateGroup { id, .. } | Change::DeleteGroup { id, .. } => format!("group {id}"),
-            Change::AddMember { group, user } | Change::RemoveMember { group, user, .. } => {
+            Mutation::CreateUser(user) => format!("user `{}`", user.user_name),
+            Mutation::UpdateUser { id, .. } | Mutation::DeleteUser { id, .. } => format!("user {id}"),
+            Mutation::CreateGroup { name, .. } => format!("group `{name}`"),
+            Mutation::UpdateGroup { id, .. } | Mutation::DeleteGroup { id, .. } => format!("group {id}"),
+            Mutation::AddMember { group, user } | Mutation::RemoveMember { group, user, .. } => {
                 format!("user {user} in group {group}")
             }
-            Change::CreatePermissionSet { name, .. } => format!("permission set `{name}`"),
-            Change::UpdatePermissionSet { arn, .. }
-            | Change::DeletePermissionSet(arn)
-            | Change::PutInlinePolicy { arn, .. }
-            | Change::DeleteInlinePolicy(arn) => format!("permission set {arn}"),
-            Change::AttachManagedPolicy { arn, policy } | Change::DetachManagedPolicy { arn, policy } => {
+            Mutation::CreatePermissionSet { name, .. } => format!("permission set `{name}`"),
+            Mutation::UpdatePermissionSet { arn, .. }
+            | Mutation::DeletePermissionSet(arn)
+            | Mutation::PutInlinePolicy { arn, .. }
+            | Mutation::DeleteInlinePolicy(arn) => format!("permission set {arn}"),
+            Mutation::AttachManagedPolicy { arn, policy } | Mutation::DetachManagedPolicy { arn, policy } => {
                 format!("policy {policy} of permission set {arn}")
             }
-            Change::AttachCustomerPolicy { arn, name, .. } | Change::DetachCustomerPolicy { arn, name, .. } => {
+            Mutation::AttachCustomerPolicy { arn, name, .. } | Mutation::DetachCustomerPolicy { arn, name, .. } => {
                 format!("policy `{name}` of permission set {arn}")
             }
-            Change::Provision { arn, account: Some(account) } => format!("permission set {arn} in account {account}"),
-            Change::Provision { arn, account: None } => format!("permission set {arn} in all its accounts"),
-            Change::Assign(grant) | Change::Revoke(grant) => {
+            Mutation::Provision { arn, account: Some(account) } => format!("permission set {arn} in account {account}"),
+            Mutation::Provision { arn, account: None } => format!("permission set {arn} in all its accounts"),
+            Mutation::Assign(grant) | Mutation::Revoke(grant) => {
                 let Grant { account, permission_set, kind, principal } = grant;
                 let kind = kind.as_str().to_ascii_lowercase();
                 format!("permission set {permission_set} for {kind} {principal} in account {account}")
@@ -284,43 +284,43 @@ impl Change {
     /// What it asks for, with the field names of the API: what the journal keeps.
     pub fn request(&self) -> Value {
         match self {
-            Change::CreateUser(user) => json!({
+            Mutation::CreateUser(user) => json!({
                 "UserName": user.user_name, "DisplayName": user.display_name,
                 "Name": {"GivenName": user.given_name, "FamilyName": user.family_name}, "Email": user.email,
             }),
-            Change::UpdateUser { id, attributes, revision } => {
+            Mutation::UpdateUser { id, attributes, revision } => {
                 conditional(json!({"UserId": id, "Operations": operations(attributes)}), revision.as_ref())
             }
-            Change::DeleteUser { id, revision } => conditional(json!({"UserId": id}), revision.as_ref()),
-            Change::CreateGroup { name, description } => json!({"DisplayName": name, "Description": description}),
-            Change::UpdateGroup { id, attributes, revision } => {
+            Mutation::DeleteUser { id, revision } => conditional(json!({"UserId": id}), revision.as_ref()),
+            Mutation::CreateGroup { name, description } => json!({"DisplayName": name, "Description": description}),
+            Mutation::UpdateGroup { id, attributes, revision } => {
                 conditional(json!({"GroupId": id, "Operations": operations(attributes)}), revision.as_ref())
             }
-            Change::DeleteGroup { id, revision } => conditional(json!({"GroupId": id}), revision.as_ref()),
-            Change::AddMember { group, user } => json!({"GroupId": group, "MemberId": {"UserId": user}}),
-            Change::RemoveMember { membership, group, user } => {
+            Mutation::DeleteGroup { id, revision } => conditional(json!({"GroupId": id}), revision.as_ref()),
+            Mutation::AddMember { group, user } => json!({"GroupId": group, "MemberId": {"UserId": user}}),
+            Mutation::RemoveMember { membership, group, user } => {
                 json!({"MembershipId": membership, "GroupId": group, "MemberId": {"UserId": user}})
             }
-            Change::CreatePermissionSet { name, fields } => {
+            Mutation::CreatePermissionSet { name, fields } => {
                 let mut request = set_fields(fields);
                 request.insert("Name".into(), json!(name));
                 Value::Object(request)
             }
-            Change::UpdatePermissionSet { arn, fields } => {
+            Mutation::UpdatePermissionSet { arn, fields } => {
                 let mut request = set_fields(fields);
                 request.insert("PermissionSetArn".into(), json!(arn));
                 Value::Object(request)
             }
-            Change::DeletePermissionSet(arn) | Change::DeleteInlinePolicy(arn) => json!({"PermissionSetArn": arn}),
-            Change::AttachManagedPolicy { arn, policy } | Change::DetachManagedPolicy { arn, policy } => {
+            Mutation::DeletePermissionSet(arn) | Mutation::DeleteInlinePolicy(arn) => json!({"PermissionSetArn": arn}),
+            Mutation::AttachManagedPolicy { arn, policy } | Mutation::DetachManagedPolicy { arn, policy } => {
                 json!({"PermissionSetArn": arn, "ManagedPolicyArn": policy})
             }
-            Change::AttachCustomerPolicy { arn, name, path } | Change::DetachCustomerPolicy { arn, name, path } => {
+            Mutation::AttachCustomerPolicy { arn, name, path } | Mutation::DetachCustomerPolicy { arn, name, path } => {
                 json!({"PermissionSetArn": arn, "CustomerManagedPolicyReference": {"Name": name, "Path": path}})
             }
-            Change::PutInlinePolicy { arn, document } => json!({"PermissionSetArn": arn, "InlinePolicy": document}),
-            Change::Provision { arn, account } => json!({"PermissionSetArn": arn, "TargetId": account}),
-            Change::Assign(grant) | Change::Revoke(grant) => json!({
+            Mutation::PutInlinePolicy { arn, document } => json!({"PermissionSetArn": arn, "InlinePolicy": document}),
+            Mutation::Provision { arn, account } => json!({"PermissionSetArn": arn, "TargetId": account}),
+            Mutation::Assign(grant) | Mutation::Revoke(grant) => json!({
                 "TargetId": grant.account, "PermissionSetArn": grant.permission_set,
                 "PrincipalType": grant.kind.as_str(), "PrincipalId": grant.principal,
             }),
@@ -328,51 +328,51 @@ impl Change {
     }
 
     /// What it makes false in the cache, as far as the request alone tells; `write.rs` adds what was there before.
-    pub fn event(&self) -> Event {
-        let set = |operation, arn: &str| Event::new(Resource::PermissionSet, operation, arn);
+    pub fn event(&self) -> ChangeEvent {
+        let set = |operation, arn: &str| ChangeEvent::new(Resource::PermissionSet, operation, arn);
         match self {
-            Change::CreateUser(user) => Event::unborn(Resource::User).named(&user.user_name),
-            Change::UpdateUser { id, attributes, .. } => {
-                let event = Event::new(Resource::User, Operation::Update, id);
+            Mutation::CreateUser(user) => ChangeEvent::unborn(Resource::User).named(&user.user_name),
+            Mutation::UpdateUser { id, attributes, .. } => {
+                let event = ChangeEvent::new(Resource::User, Operation::Update, id);
                 match renamed(attributes, "userName") {
                     Some(name) => event.named(&name),
                     None => event.not_renamed(),
                 }
             }
-            Change::DeleteUser { id, .. } => Event::new(Resource::User, Operation::Delete, id),
-            Change::CreateGroup { name, .. } => Event::unborn(Resource::Group).named(name),
-            Change::UpdateGroup { id, attributes, .. } => {
-                let event = Event::new(Resource::Group, Operation::Update, id);
+            Mutation::DeleteUser { id, .. } => ChangeEvent::new(Resource::User, Operation::Delete, id),
+            Mutation::CreateGroup { name, .. } => ChangeEvent::unborn(Resource::Group).named(name),
+            Mutation::UpdateGroup { id, attributes, .. } => {
+                let event = ChangeEvent::new(Resource::Group, Operation::Update, id);
                 match renamed(attributes, "displayName") {
                     Some(name) => event.named(&name),
                     None => event.not_renamed(),
                 }
             }
-            Change::DeleteGroup { id, .. } => Event::new(Resource::Group, Operation::Delete, id),
-            Change::AddMember { group, user } => {
-                Event::new(Resource::Group, Operation::AddMember, group).with_member(user)
+            Mutation::DeleteGroup { id, .. } => ChangeEvent::new(Resource::Group, Operation::Delete, id),
+            Mutation::AddMember { group, user } => {
+                ChangeEvent::new(Resource::Group, Operation::AddMember, group).with_member(user)
             }
-            Change::RemoveMember { group, user, .. } => {
-                Event::new(Resource::Group, Operation::RemoveMember, group).with_member(user)
+            Mutation::RemoveMember { group, user, .. } => {
+                ChangeEvent::new(Resource::Group, Operation::RemoveMember, group).with_member(user)
             }
-            Change::CreatePermissionSet { name, .. } => Event::unborn(Resource::PermissionSet).named(name),
-            Change::UpdatePermissionSet { arn, .. } => set(Operation::Update, arn),
-            Change::DeletePermissionSet(arn) => set(Operation::Delete, arn),
-            Change::AttachManagedPolicy { arn, .. }
-            | Change::DetachManagedPolicy { arn, .. }
-            | Change::AttachCustomerPolicy { arn, .. }
-            | Change::DetachCustomerPolicy { arn, .. }
-            | Change::PutInlinePolicy { arn, .. }
-            | Change::DeleteInlinePolicy(arn) => set(Operation::SetPolicies, arn),
-            Change::Provision { arn, account } => {
+            Mutation::CreatePermissionSet { name, .. } => ChangeEvent::unborn(Resource::PermissionSet).named(name),
+            Mutation::UpdatePermissionSet { arn, .. } => set(Operation::Update, arn),
+            Mutation::DeletePermissionSet(arn) => set(Operation::Delete, arn),
+            Mutation::AttachManagedPolicy { arn, .. }
+            | Mutation::DetachManagedPolicy { arn, .. }
+            | Mutation::AttachCustomerPolicy { arn, .. }
+            | Mutation::DetachCustomerPolicy { arn, .. }
+            | Mutation::PutInlinePolicy { arn, .. }
+            | Mutation::DeleteInlinePolicy(arn) => set(Operation::SetPolicies, arn),
+            Mutation::Provision { arn, account } => {
                 let event = set(Operation::Provision, arn);
                 match account {
                     Some(account) => event.in_account(account),
                     None => event,
                 }
             }
-            Change::Assign(grant) => granted(Operation::Assign, grant),
-            Change::Revoke(grant) => granted(Operation::Revoke, grant),
+            Mutation::Assign(grant) => granted(Operation::Assign, grant),
+            Mutation::Revoke(grant) => granted(Operation::Revoke, grant),
         }
     }
 }
@@ -385,8 +385,8 @@ fn conditional(mut request: Value, revision: Option<&String>) -> Value {
     request
 }
 
-fn granted(operation: Operation, grant: &Grant) -> Event {
-    Event::new(Resource::Assignment, operation, &grant.permission_set)
+fn granted(operation: Operation, grant: &Grant) -> ChangeEvent {
+    ChangeEvent::new(Resource::Assignment, operation, &grant.permission_set)
         .in_account(&grant.account)
         .to_principal(grant.kind.as_str(), &grant.principal)
 }

@@ -5,7 +5,7 @@
 //! is no change.
 
 use super::spool::each;
-use super::{Gateway, Policy, Request, Spool};
+use super::{CachePolicy, Gateway, Request, Spool};
 use serde::Serialize;
 use serde_json::Value;
 use std::hash::Hasher;
@@ -17,7 +17,7 @@ const MOST_NAMES: usize = 1_000;
 
 /// What is different from the last time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Changes {
+pub struct ListDiff {
     /// There was nothing to compare with; the counts are zero.
     pub first: bool,
     /// Items that were not there.
@@ -42,14 +42,14 @@ pub struct ChangedNames {
     pub changed: Vec<String>,
 }
 
-impl Changes {
+impl ListDiff {
     /// Whether anything is different.
     pub fn any(&self) -> bool {
         self.added + self.removed + self.changed > 0
     }
 
     /// Adds those of another answer to these.
-    pub(super) fn add(&mut self, other: Changes) {
+    pub(super) fn add(&mut self, other: ListDiff) {
         self.first |= other.first;
         self.added += other.added;
         self.removed += other.removed;
@@ -67,33 +67,33 @@ impl Changes {
 
 /// An answer as it was: for each item a hash of its identity and one of all it says.
 pub(super) struct Before {
-    items: Vec<Known>,
+    items: Vec<KnownItems>,
     names: Option<Vec<Name>>,
 }
 
 /// An item in two hashes: its identity, and its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Item {
+pub(super) struct ItemHash {
     pub(super) identity: u64,
     pub(super) content: u64,
 }
 
-impl Item {
-    pub(super) fn of(item: &Value) -> Item {
-        Item { identity: identity(item), content: content(item) }
+impl ItemHash {
+    pub(super) fn of(item: &Value) -> ItemHash {
+        ItemHash { identity: identity(item), content: content(item) }
     }
 }
 
-struct Known {
-    item: Item,
+struct KnownItems {
+    item: ItemHash,
     nth: u32,
     seen: bool,
 }
 
 impl Before {
     /// An answer of which only these items are known, in the order of their identities; no names.
-    pub(super) fn of(items: Vec<Item>) -> Before {
-        let known = items.into_iter().zip(0..).map(|(item, nth)| Known { item, nth, seen: false });
+    pub(super) fn of(items: Vec<ItemHash>) -> Before {
+        let known = items.into_iter().zip(0..).map(|(item, nth)| KnownItems { item, nth, seen: false });
         Before { items: known.collect(), names: None }
     }
 }
@@ -112,7 +112,7 @@ impl Gateway {
         let whole = self.cache().last(space, &request.key(), &mut |body| {
             each(body, &mut |item| {
                 let nth = u32::try_from(before.items.len()).map_err(io::Error::other)?;
-                before.items.push(Known { item: Item::of(&item), nth, seen: false });
+                before.items.push(KnownItems { item: ItemHash::of(&item), nth, seen: false });
                 if let Some(names) = &mut before.names {
                     names.push(Name::of(&item));
                 }
@@ -124,9 +124,9 @@ impl Gateway {
     }
 
     /// Compares an answer with the one before it; without one everything in it is new.
-    pub(super) fn compare(&self, before: Option<Before>, now: &mut Spool, names: bool) -> io::Result<Changes> {
+    pub(super) fn compare(&self, before: Option<Before>, now: &mut Spool, names: bool) -> io::Result<ListDiff> {
         let mut before = before.unwrap_or(Before { items: Vec::new(), names: names.then(Vec::new) });
-        let mut changes = Changes { names: names.then(ChangedNames::default), ..Changes::default() };
+        let mut changes = ListDiff { names: names.then(ChangedNames::default), ..ListDiff::default() };
         each(&mut now.reader()?, &mut |item| {
             let id = identity(&item);
             let known = before.items.binary_search_by_key(&id, |known| known.item.identity).ok();
@@ -185,7 +185,7 @@ impl Gateway {
 
     /// The name that the cache knows, or the id.
     fn name_of(&self, request: &Request, field: &str, id: &str) -> String {
-        let known = self.cached_value(request, &Policy::CACHE_ONLY).ok().flatten();
+        let known = self.cached_value(request, &CachePolicy::CACHE_ONLY).ok().flatten();
         known.and_then(|known| known[field].as_str().map(str::to_owned)).unwrap_or_else(|| id.to_owned())
     }
 }

@@ -4,9 +4,9 @@
 //! says now, never from the cache; a unit is walked from the top down (a call for each unit, none for each account);
 //! accounts that are not active are left out and named.
 
-use super::certain::{Certain, Noun};
+use super::certain::{Confirmed, ResourceKind};
 use super::fetch::{PARALLEL, text};
-use super::{Gateway, GatewayError, Listing, Policy, Request};
+use super::{CachePolicy, Gateway, GatewayError, ListCall, Request};
 use crate::model::{folded, matches};
 use crate::report::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -28,11 +28,11 @@ pub struct AccountChoice {
 
 /// The accounts that were chosen.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Chosen {
+pub struct SelectedAccounts {
     /// In the order of their names.
-    pub accounts: Vec<Certain>,
+    pub accounts: Vec<Confirmed>,
     /// Those that the filters chose too and that are not active.
-    pub inactive: Vec<Certain>,
+    pub inactive: Vec<Confirmed>,
 }
 
 impl Gateway {
@@ -40,18 +40,18 @@ impl Gateway {
     pub async fn choose_accounts(
         &self,
         choice: &AccountChoice,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<Chosen, GatewayError> {
+    ) -> Result<SelectedAccounts, GatewayError> {
         if !choice.named.is_empty() {
-            let named: Vec<Certain> = stream::iter(&choice.named)
-                .map(|text| self.certain(Noun::Account, text, policy, progress))
+            let named: Vec<Confirmed> = stream::iter(&choice.named)
+                .map(|text| self.certain(ResourceKind::Account, text, policy, progress))
                 .buffered(PARALLEL)
                 .try_collect()
                 .await?;
-            return Ok(Chosen { accounts: named_once(named), inactive: Vec::new() });
+            return Ok(SelectedAccounts { accounts: named_once(named), inactive: Vec::new() });
         }
-        let anew = Policy { read: false, ..*policy };
+        let anew = CachePolicy { read: false, ..*policy };
         let found = match &choice.unit {
             Some(unit) => self.accounts_below(unit, &anew, progress).await?,
             None => array(self.value(&Request::Accounts, &anew, progress).await?),
@@ -63,10 +63,10 @@ impl Gateway {
         };
         let candidates = found.into_iter().filter(is_like).collect();
         let found = self.tagged(candidates, &choice.tags).await?;
-        let mut chosen = Chosen::default();
+        let mut chosen = SelectedAccounts::default();
         for account in found {
             let is_active = state(&account) == "ACTIVE";
-            let account = Certain { id: text(&account, "Id"), name: text(&account, "Name"), found: account };
+            let account = Confirmed { id: text(&account, "Id"), name: text(&account, "Name"), found: account };
             if is_active { chosen.accounts.push(account) } else { chosen.inactive.push(account) }
         }
         chosen.accounts = named_once(chosen.accounts);
@@ -77,7 +77,7 @@ impl Gateway {
     async fn accounts_below(
         &self,
         unit: &str,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Vec<Value>, GatewayError> {
         let units = array(self.value(&Request::Ous, policy, progress).await?);
@@ -90,7 +90,7 @@ impl Gateway {
         }
         let inside = units.iter().map(|unit| text(unit, "Id")).filter(|id| inside.contains(id));
         let pages: Vec<Vec<Value>> = stream::iter(inside)
-            .map(|id| self.ask_all(Listing::AccountsForParent(id)))
+            .map(|id| self.ask_all(ListCall::AccountsForParent(id)))
             .buffered(PARALLEL)
             .try_collect()
             .await?;
@@ -104,7 +104,7 @@ impl Gateway {
         }
         let found: Vec<Option<Value>> = stream::iter(accounts)
             .map(|account| async move {
-                let has = self.ask_all(Listing::AccountTags(text(&account, "Id"))).await?;
+                let has = self.ask_all(ListCall::AccountTags(text(&account, "Id"))).await?;
                 let has =
                     |(key, value): &(String, String)| has.iter().any(|t| t["Key"] == **key && t["Value"] == **value);
                 Ok::<_, GatewayError>(tags.iter().all(has).then_some(account))
@@ -131,8 +131,8 @@ fn unit_called(units: &[Value], wanted: &str) -> Result<String, GatewayError> {
 }
 
 /// Each account once, by name.
-fn named_once(accounts: Vec<Certain>) -> Vec<Certain> {
-    let once: BTreeMap<(String, String), Certain> =
+fn named_once(accounts: Vec<Confirmed>) -> Vec<Confirmed> {
+    let once: BTreeMap<(String, String), Confirmed> =
         accounts.into_iter().map(|account| ((account.name.clone(), account.id.clone()), account)).collect();
     once.into_values().collect()
 }

@@ -3,10 +3,10 @@
 //! AWS lists where each permission set is provisioned, and a walk reads only those pairs. Some AWS emulators
 //! return empty lists whatever is assigned. If all of them are empty, pairs are read directly.
 
-use super::assignments::{Filter, Pairs, array};
+use super::assignments::{AssignmentFilter, Pairs, array};
 use super::fetch::texts;
 use super::walk::all;
-use super::{Gateway, GatewayError, Listing, Policy, Request, Target};
+use super::{CachePolicy, Gateway, GatewayError, InstanceTarget, ListCall, Request};
 use crate::report::Progress;
 use futures_util::{StreamExt, stream};
 
@@ -23,8 +23,8 @@ impl Gateway {
     pub(super) async fn cross_checked(
         &self,
         found: Pairs,
-        filter: &Filter,
-        policy: &Policy,
+        filter: &AssignmentFilter,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Pairs, GatewayError> {
         if !policy.live || !found.candidates.is_empty() || !found.failures.is_empty() || found.ended.is_some() {
@@ -53,8 +53,8 @@ impl Gateway {
     /// anywhere.
     async fn unlisted_pairs(
         &self,
-        filter: &Filter,
-        policy: &Policy,
+        filter: &AssignmentFilter,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Option<Vec<(String, String)>>, GatewayError> {
         let sets = self.permission_set_arns(policy, progress).await?;
@@ -85,14 +85,18 @@ impl Gateway {
     }
 
     /// The ARNs of all permission sets, without a call for each.
-    async fn permission_set_arns(&self, policy: &Policy, progress: &dyn Progress) -> Result<Vec<String>, GatewayError> {
+    async fn permission_set_arns(
+        &self,
+        policy: &CachePolicy,
+        progress: &dyn Progress,
+    ) -> Result<Vec<String>, GatewayError> {
         let is_held = self.cached_value(&Request::PermissionSets, policy)?.is_some();
         if is_held {
             return self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await;
         }
         let space = self.space(policy).await?;
-        let target = Target::of(space);
-        Ok(texts(all(self.source(), &target, Listing::PermissionSets).await?))
+        let target = InstanceTarget::of(space);
+        Ok(texts(all(self.source(), &target, ListCall::PermissionSets).await?))
     }
 }
 

@@ -194,14 +194,14 @@ fn each(from: &mut dyn Read, see: &mut dyn FnMut(Value)) -> io::Result<Option<Va
         return Ok(Some(serde_json::from_reader(reader)?));
     }
     let mut document = serde_json::Deserializer::from_reader(reader);
-    document.deserialize_seq(Elements(see))?;
+    document.deserialize_seq(KeyedElements(see))?;
     document.end()?;
     Ok(None)
 }
 
-struct Elements<'a>(&'a mut dyn FnMut(Value));
+struct KeyedElements<'a>(&'a mut dyn FnMut(Value));
 
-impl<'de> Visitor<'de> for Elements<'_> {
+impl<'de> Visitor<'de> for KeyedElements<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -189,7 +189,7 @@ pub enum GatewayError {
         /// How many targets the walk had.
         total: usize,
         /// Those that failed.
-        failures: Vec<report::Failure>,
+        failures: Vec<report::TargetFailure>,
     },
     /// Parts of one answer could not be read; the others are available.
     #[error("{what} could not be read in full: {} missing", failures.iter().map(|part| part.target.as_str()).collect::<Vec<_>>().join(", "))]
@@ -199,7 +199,7 @@ pub enum GatewayError {
         /// The answer without them.
         found: Box<serde_json::Value>,
         /// The parts that are missing, and why.
-        failures: Vec<report::Failure>,
+        failures: Vec<report::TargetFailure>,
     },
     /// `--cache-only`, and the cache does not hold the answer.
     #[error("the cache does not hold {key}")]
@@ -310,14 +310,14 @@ impl GatewayError {
     }
 
     /// The same as the failure of one target of a walk.
-    pub fn of_target(&self, target: String) -> report::Failure {
+    pub fn of_target(&self, target: String) -> report::TargetFailure {
         let denied = match self {
             GatewayError::AccessDenied { operation, detail, .. } => {
                 Some(report::Denied { operation: operation.clone(), detail: detail.clone() })
             }
             _ => None,
         };
-        report::Failure { target, error: self.to_string(), hint: None, code: self.exit_code(), denied }
+        report::TargetFailure { target, error: self.to_string(), hint: None, code: self.exit_code(), denied }
     }
 
     /// The exit code of a command that ends with it; AWS's own errors have theirs from the table of [`ErrorClass`].

@@ -5,9 +5,9 @@
 
 use super::look::Note;
 use super::walk::{Pages, all};
-use super::{Gateway, GatewayError, Listing, Request, Single, Source, Spool, Target};
-use crate::cache::{Accept, Fresh, Ticket};
-use crate::model::Space;
+use super::{Gateway, GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Request, Spool};
+use crate::cache::{Fresh, ReadOptions, Ticket};
+use crate::model::Namespace;
 use crate::report::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(super) const PARALLEL: usize = 32;
 /// Where a fetch is and what it may store.
 #[derive(Clone, Copy)]
 pub(super) struct Errand<'a> {
-    pub(super) space: &'a Space,
+    pub(super) space: &'a Namespace,
     pub(super) text: &'a str,
     pub(super) ticket: Ticket,
     pub(super) progress: &'a dyn Progress,
@@ -35,32 +35,32 @@ impl Gateway {
     /// Asks AWS; the answer is not stored yet, but what it brings along is.
     pub(super) async fn fetch(&self, request: &Request, errand: Errand<'_>) -> Result<Spool, GatewayError> {
         let space = errand.space;
-        let target = Target::of(space);
+        let target = InstanceTarget::of(space);
         let target = &target;
         let source = self.source();
         match request {
-            Request::Users => self.list(Listed::Users, target, errand).await,
-            Request::Groups => self.list(Listed::Groups, target, errand).await,
-            Request::Accounts => self.list(Listed::Accounts, target, errand).await,
-            Request::UserGroups(id) => self.plain(Listing::MembershipsForMember(id.clone()), target).await,
-            Request::GroupMembers(id) => self.plain(Listing::GroupMemberships(id.clone()), target).await,
-            Request::PermissionSetAccounts(arn) => self.plain(Listing::ProvisionedAccounts(arn.clone()), target).await,
+            Request::Users => self.list(ObjectList::Users, target, errand).await,
+            Request::Groups => self.list(ObjectList::Groups, target, errand).await,
+            Request::Accounts => self.list(ObjectList::Accounts, target, errand).await,
+            Request::UserGroups(id) => self.plain(ListCall::MembershipsForMember(id.clone()), target).await,
+            Request::GroupMembers(id) => self.plain(ListCall::GroupMemberships(id.clone()), target).await,
+            Request::PermissionSetAccounts(arn) => self.plain(ListCall::ProvisionedAccounts(arn.clone()), target).await,
             Request::AccountPermissionSets(account) => {
-                self.plain(Listing::ProvisionedPermissionSets(account.clone()), target).await
+                self.plain(ListCall::ProvisionedPermissionSets(account.clone()), target).await
             }
             Request::Assignments { account, permission_set } => {
                 let (account, permission_set) = (account.clone(), permission_set.clone());
-                self.plain(Listing::Assignments { account, permission_set }, target).await
+                self.plain(ListCall::Assignments { account, permission_set }, target).await
             }
             Request::PrincipalAssignments { kind, id } => {
-                self.plain(Listing::AssignmentsForPrincipal { kind: *kind, id: id.clone() }, target).await
+                self.plain(ListCall::AssignmentsForPrincipal { kind: *kind, id: id.clone() }, target).await
             }
-            Request::User(id) => one(source, target, Single::User(id.clone()), request).await,
-            Request::UserByName(name) => one(source, target, Single::UserIdByName(name.clone()), request).await,
-            Request::Group(id) => one(source, target, Single::Group(id.clone()), request).await,
-            Request::GroupByName(name) => one(source, target, Single::GroupIdByName(name.clone()), request).await,
-            Request::Account(id) => one(source, target, Single::Account(id.clone()), request).await,
-            Request::PermissionSet(arn) => one(source, target, Single::PermissionSet(arn.clone()), request).await,
+            Request::User(id) => one(source, target, GetCall::User(id.clone()), request).await,
+            Request::UserByName(name) => one(source, target, GetCall::UserIdByName(name.clone()), request).await,
+            Request::Group(id) => one(source, target, GetCall::Group(id.clone()), request).await,
+            Request::GroupByName(name) => one(source, target, GetCall::GroupIdByName(name.clone()), request).await,
+            Request::Account(id) => one(source, target, GetCall::Account(id.clone()), request).await,
+            Request::PermissionSet(arn) => one(source, target, GetCall::PermissionSet(arn.clone()), request).await,
             Request::PermissionSets => self.permission_sets(target, errand).await,
             Request::PermissionSetPolicies(arn) => policies(source, target, arn, request.subject()).await,
             Request::Ous => self.organizational_units(target).await,
@@ -68,7 +68,12 @@ impl Gateway {
     }
 
     /// A list whose items are whole objects: they are stored one by one as the pages come.
-    async fn list(&self, listed: Listed, target: &Target, errand: Errand<'_>) -> Result<Spool, GatewayError> {
+    async fn list(
+        &self,
+        listed: ObjectList,
+        target: &InstanceTarget,
+        errand: Errand<'_>,
+    ) -> Result<Spool, GatewayError> {
         let what = listed.what();
         let mut pages = Pages::new(listed.listing());
         let mut spool = self.spool();
@@ -86,7 +91,7 @@ impl Gateway {
     pub(super) fn keep_page(
         &self,
         items: &[Value],
-        listed: Listed,
+        listed: ObjectList,
         spool: &mut Spool,
         errand: Errand<'_>,
     ) -> Result<(), GatewayError> {
@@ -99,7 +104,7 @@ impl Gateway {
         Ok(())
     }
 
-    async fn plain(&self, listing: Listing, target: &Target) -> Result<Spool, GatewayError> {
+    async fn plain(&self, listing: ListCall, target: &InstanceTarget) -> Result<Spool, GatewayError> {
         let mut pages = Pages::new(listing);
         let mut spool = self.spool();
         while let Some(items) = pages.next(self.source(), Some(target)).await? {
@@ -112,8 +117,8 @@ impl Gateway {
     }
 
     /// AWS lists bare ARNs: one describe each, several at a time, in the order of the list.
-    async fn permission_sets(&self, target: &Target, errand: Errand<'_>) -> Result<Spool, GatewayError> {
-        let arns = texts(all(self.source(), target, Listing::PermissionSets).await?);
+    async fn permission_sets(&self, target: &InstanceTarget, errand: Errand<'_>) -> Result<Spool, GatewayError> {
+        let arns = texts(all(self.source(), target, ListCall::PermissionSets).await?);
         let what = "permission sets";
         errand.progress.started(what, Some(arns.len() as u64));
         let describes = stream::iter(arns).map(|arn| async move {
@@ -121,7 +126,7 @@ impl Gateway {
             if let Some(found) = self.described_before(&request, errand)? {
                 return Ok(Some((request, found, true)));
             }
-            match self.source().fetch(Some(target), &Single::PermissionSet(arn)).await {
+            match self.source().fetch(Some(target), &GetCall::PermissionSet(arn)).await {
                 Ok(found) => Ok(Some((request, found, false))),
                 // Deleted between the list and the describe: it is no longer part of the answer.
                 Err(GatewayError::NotFound { .. }) => Ok(None),
@@ -137,7 +142,7 @@ impl Gateway {
             if is_held {
                 continue;
             }
-            let call = Single::PermissionSet(String::new()).operation();
+            let call = GetCall::PermissionSet(String::new()).operation();
             self.store_brought(&[Fresh { key: request.key(), payload: bytes(&found), source: call }], errand);
         }
         errand.progress.finished(what);
@@ -151,7 +156,7 @@ impl Gateway {
         if !errand.continues {
             return Ok(None);
         }
-        let accept = Accept { max_age: Some(A_MOMENT), stale: false };
+        let accept = ReadOptions { max_age: Some(A_MOMENT), stale: false };
         let mut found = None;
         let shown = self.look(request, errand.text, accept, Note::Nothing, &mut |_, body| {
             found = Some(serde_json::from_reader(body)?);
@@ -165,10 +170,10 @@ impl Gateway {
     }
 
     /// The tree, breadth first; AWS gives only the children of one parent at a time.
-    async fn organizational_units(&self, target: &Target) -> Result<Spool, GatewayError> {
+    async fn organizational_units(&self, target: &InstanceTarget) -> Result<Spool, GatewayError> {
         let mut level = Vec::new();
         let mut spool = self.spool();
-        for mut root in all(self.source(), target, Listing::Roots).await? {
+        for mut root in all(self.source(), target, ListCall::Roots).await? {
             let (id, name) = (text(&root, "Id"), text(&root, "Name"));
             root["ParentId"] = Value::Null;
             root["Path"] = json!(format!("/{name}"));
@@ -178,7 +183,7 @@ impl Gateway {
         while !level.is_empty() {
             let found: Vec<(String, String, Vec<Value>)> = stream::iter(level)
                 .map(|(id, path)| async move {
-                    let children = all(self.source(), target, Listing::OrganizationalUnits(id.clone())).await?;
+                    let children = all(self.source(), target, ListCall::OrganizationalUnits(id.clone())).await?;
                     Ok::<_, GatewayError>((id, path, children))
                 })
                 .buffered(PARALLEL)
@@ -212,36 +217,36 @@ impl Gateway {
 
 /// A list of whole objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listed {
+pub(super) enum ObjectList {
     Users,
     Groups,
     Accounts,
 }
 
-impl Listed {
+impl ObjectList {
     /// The list behind a request, if it is one.
-    pub(super) fn of(request: &Request) -> Option<Listed> {
+    pub(super) fn of(request: &Request) -> Option<ObjectList> {
         match request {
-            Request::Users => Some(Listed::Users),
-            Request::Groups => Some(Listed::Groups),
-            Request::Accounts => Some(Listed::Accounts),
+            Request::Users => Some(ObjectList::Users),
+            Request::Groups => Some(ObjectList::Groups),
+            Request::Accounts => Some(ObjectList::Accounts),
             _ => None,
         }
     }
 
-    pub(super) fn listing(self) -> Listing {
+    pub(super) fn listing(self) -> ListCall {
         match self {
-            Listed::Users => Listing::Users,
-            Listed::Groups => Listing::Groups,
-            Listed::Accounts => Listing::Accounts,
+            ObjectList::Users => ListCall::Users,
+            ObjectList::Groups => ListCall::Groups,
+            ObjectList::Accounts => ListCall::Accounts,
         }
     }
 
     fn what(self) -> &'static str {
         match self {
-            Listed::Users => "users",
-            Listed::Groups => "groups",
-            Listed::Accounts => "accounts",
+            ObjectList::Users => "users",
+            ObjectList::Groups => "groups",
+            ObjectList::Accounts => "accounts",
         }
     }
 
@@ -249,18 +254,23 @@ impl Listed {
     pub(super) fn entries(self, item: &Value, into: &mut Vec<Fresh>) {
         let call = self.listing().operation();
         match self {
-            Listed::Users => user_entries(item, call, into),
-            Listed::Groups => group_entries(item, call, into),
-            Listed::Accounts => account_entries(item, call, into),
+            ObjectList::Users => user_entries(item, call, into),
+            ObjectList::Groups => group_entries(item, call, into),
+            ObjectList::Accounts => account_entries(item, call, into),
         }
     }
 }
 
-async fn one(source: &dyn Source, target: &Target, single: Single, request: &Request) -> Result<Spool, GatewayError> {
+async fn one(
+    source: &dyn IdentityCenterApi,
+    target: &InstanceTarget,
+    single: GetCall,
+    request: &Request,
+) -> Result<Spool, GatewayError> {
     // A look-up by name holds the id only, whichever call it comes from.
     let alone = match single {
-        Single::UserIdByName(_) => Some("UserId"),
-        Single::GroupIdByName(_) => Some("GroupId"),
+        GetCall::UserIdByName(_) => Some("UserId"),
+        GetCall::GroupIdByName(_) => Some("GroupId"),
         _ => None,
     };
     match source.fetch(Some(target), &single).await {
@@ -271,11 +281,16 @@ async fn one(source: &dyn Source, target: &Target, single: Single, request: &Req
 }
 
 /// The policies and the boundary: each by a call of its own, which may be denied without the others.
-async fn policies(source: &dyn Source, target: &Target, arn: &str, what: String) -> Result<Spool, GatewayError> {
-    let managed = all(source, target, Listing::ManagedPolicies(arn.into()));
-    let customer = all(source, target, Listing::CustomerManagedPolicies(arn.into()));
-    let inline = async { source.fetch(Some(target), &Single::InlinePolicy(arn.into())).await };
-    let boundary = async { source.fetch(Some(target), &Single::PermissionsBoundary(arn.into())).await };
+async fn policies(
+    source: &dyn IdentityCenterApi,
+    target: &InstanceTarget,
+    arn: &str,
+    what: String,
+) -> Result<Spool, GatewayError> {
+    let managed = all(source, target, ListCall::ManagedPolicies(arn.into()));
+    let customer = all(source, target, ListCall::CustomerManagedPolicies(arn.into()));
+    let inline = async { source.fetch(Some(target), &GetCall::InlinePolicy(arn.into())).await };
+    let boundary = async { source.fetch(Some(target), &GetCall::PermissionsBoundary(arn.into())).await };
     let (managed, customer, inline, boundary) = tokio::join!(managed, customer, inline, boundary);
     let parts = [
         ("ManagedPolicies", managed.map(Value::Array)),

@@ -5,14 +5,14 @@
 //! record that covers its key.
 
 use super::Gateway;
-use super::source::{Listing, Page, Single, Source, Target};
+use super::source::{GetCall, IdentityCenterApi, InstanceTarget, ListCall, Page};
 use super::waiting;
-use super::{Change, GatewayError};
+use super::{GatewayError, Mutation};
 use crate::cache::Key;
 use crate::lock::{Guard, Process, RunState};
 use crate::log::LOCKS;
 use crate::model::format_duration;
-use crate::state::{Lock, State};
+use crate::state::{FileLock, StateDir};
 use crate::store::Address;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub(super) const FLIGHTS: u32 = 2;
 
 /// Where flights are shared with others.
 pub(super) struct Flights {
-    state: State,
+    state: StateDir,
     /// A hash of where the cache is: who has another one would wait for an answer that he does not get.
     place: u64,
     /// Flights and holders that were waited for in vain: no wait for them begins again.
@@ -51,13 +51,13 @@ enum Abandoned {
 
 impl Flights {
     /// Those of a state directory, about the cache in this directory.
-    pub(super) fn new(state: State, cache: &Path) -> Flights {
+    pub(super) fn new(state: StateDir, cache: &Path) -> Flights {
         let place = xxhash_rust::xxh3::xxh3_64(cache.as_os_str().as_encoded_bytes());
         Flights { state, place, abandoned: Mutex::default(), held: Arc::default() }
     }
 
     /// The same source; each call that ends is progress of all flights of this process.
-    pub(super) fn observed(&self, source: Arc<dyn Source>) -> Arc<dyn Source> {
+    pub(super) fn observed(&self, source: Arc<dyn IdentityCenterApi>) -> Arc<dyn IdentityCenterApi> {
         Arc::new(Observed { source, beats: Arc::clone(&self.held) })
     }
 
@@ -84,10 +84,10 @@ impl Flights {
 
 /// The flights that this process holds.
 #[derive(Debug, Default)]
-struct Beats(Mutex<Vec<Weak<Lock>>>);
+struct Beats(Mutex<Vec<Weak<FileLock>>>);
 
 impl Beats {
-    fn add(&self, lock: &Arc<Lock>) {
+    fn add(&self, lock: &Arc<FileLock>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(lock));
     }
 
@@ -99,20 +99,20 @@ impl Beats {
 
 /// A source whose ended calls are seen by the processes that wait.
 struct Observed {
-    source: Arc<dyn Source>,
+    source: Arc<dyn IdentityCenterApi>,
     beats: Arc<Beats>,
 }
 
 #[async_trait]
-impl Source for Observed {
+impl IdentityCenterApi for Observed {
     async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
         self.source.ready(operation).await
     }
 
     async fn page(
         &self,
-        target: Option<&Target>,
-        listing: &Listing,
+        target: Option<&InstanceTarget>,
+        listing: &ListCall,
         token: Option<&str>,
     ) -> Result<Page, GatewayError> {
         let page = self.source.page(target, listing, token).await;
@@ -120,13 +120,13 @@ impl Source for Observed {
         page
     }
 
-    async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+    async fn fetch(&self, target: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError> {
         let found = self.source.fetch(target, single).await;
         self.beats.beat();
         found
     }
 
-    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+    async fn change(&self, target: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
         self.source.change(target, change).await
     }
 }
@@ -134,7 +134,7 @@ impl Source for Observed {
 /// The right to ask AWS for one answer; dropping it lets the next one look.
 #[derive(Debug)]
 pub(super) struct Flight {
-    _lock: Arc<Lock>,
+    _lock: Arc<FileLock>,
 }
 
 /// Whose turn it is.
@@ -270,9 +270,9 @@ mod tests {
     use super::*;
     use crate::private::Access;
 
-    fn flights() -> (tempfile::TempDir, Flights, Lock, Awaited) {
+    fn flights() -> (tempfile::TempDir, Flights, FileLock, Awaited) {
         let root = tempfile::tempdir().unwrap();
-        let state = State::new(root.path(), Access::Owner, Duration::from_secs(5));
+        let state = StateDir::new(root.path(), Access::Owner, Duration::from_secs(5));
         let lock = state.try_lock("flight-x", Guard::Flight, 0).unwrap().expect("free");
         let awaited = Awaited { name: "flight-x".into(), subject: "the users".into() };
         (root, Flights::new(state, Path::new("/c")), lock, awaited)

@@ -6,15 +6,15 @@
 
 use super::fetch::{text, texts};
 use super::walk::all;
-use super::{Change, GatewayError, Listing, PrincipalKind, Single, Source, Target};
-use crate::cache::{Dirt, Event, Key};
+use super::{GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Mutation, PrincipalKind};
+use crate::cache::{ChangeEvent, Dirt, Key};
 use crate::model::Resource;
 use serde_json::{Value, json};
 
 /// A before-image.
 pub(super) struct Image {
     /// The change with all that is known about what it touches.
-    pub(super) event: Event,
+    pub(super) event: ChangeEvent,
     /// What was there, as AWS gave it; null when nothing was read.
     pub(super) before: Value,
     /// The keys under which what was read is cached: another change of one of them makes the image worthless.
@@ -29,25 +29,29 @@ impl Image {
 }
 
 /// Reads what `change` is about to change.
-pub(super) async fn read(source: &dyn Source, target: &Target, change: &Change) -> Result<Image, GatewayError> {
+pub(super) async fn read(
+    source: &dyn IdentityCenterApi,
+    target: &InstanceTarget,
+    change: &Mutation,
+) -> Result<Image, GatewayError> {
     let event = change.event();
-    let one = async |single: Single| optional(source.fetch(Some(target), &single).await);
+    let one = async |single: GetCall| optional(source.fetch(Some(target), &single).await);
     let mut ground = Vec::new();
     let image = match change {
-        Change::UpdateUser { id, .. } => {
-            let user = one(Single::User(id.clone())).await?;
+        Mutation::UpdateUser { id, .. } => {
+            let user = one(GetCall::User(id.clone())).await?;
             ground.push(key(Resource::User, "describe", id));
             (was_named(event, user.as_ref(), "UserName"), user)
         }
-        Change::UpdateGroup { id, .. } => {
-            let group = one(Single::Group(id.clone())).await?;
+        Mutation::UpdateGroup { id, .. } => {
+            let group = one(GetCall::Group(id.clone())).await?;
             ground.push(key(Resource::Group, "describe", id));
             (was_named(event, group.as_ref(), "DisplayName"), group)
         }
-        Change::DeleteUser { id, .. } => {
+        Mutation::DeleteUser { id, .. } => {
             let (user, memberships, assignments) = tokio::try_join!(
-                one(Single::User(id.clone())),
-                rows(source, target, Listing::MembershipsForMember(id.clone())),
+                one(GetCall::User(id.clone())),
+                rows(source, target, ListCall::MembershipsForMember(id.clone())),
                 granted(source, target, PrincipalKind::User, id)
             )?;
             ground.extend([key(Resource::User, "describe", id), key(Resource::User, "groups", id)]);
@@ -59,10 +63,10 @@ pub(super) async fn read(source: &dyn Source, target: &Target, change: &Change) 
             let before = json!({"User": user, "Memberships": memberships, "Assignments": assignments});
             (with_pairs(event, assignments.as_deref()), Some(before))
         }
-        Change::DeleteGroup { id, .. } => {
+        Mutation::DeleteGroup { id, .. } => {
             let (group, memberships, assignments) = tokio::try_join!(
-                one(Single::Group(id.clone())),
-                rows(source, target, Listing::GroupMemberships(id.clone())),
+                one(GetCall::Group(id.clone())),
+                rows(source, target, ListCall::GroupMemberships(id.clone())),
                 granted(source, target, PrincipalKind::Group, id)
             )?;
             ground.extend([key(Resource::Group, "describe", id), key(Resource::Group, "members", id)]);
@@ -74,16 +78,16 @@ pub(super) async fn read(source: &dyn Source, target: &Target, change: &Change) 
             let before = json!({"Group": group, "Memberships": memberships, "Assignments": assignments});
             (with_pairs(event, assignments.as_deref()), Some(before))
         }
-        Change::UpdatePermissionSet { arn, .. } => (event, one(Single::PermissionSet(arn.clone())).await?),
-        Change::DeletePermissionSet(arn) => {
+        Mutation::UpdatePermissionSet { arn, .. } => (event, one(GetCall::PermissionSet(arn.clone())).await?),
+        Mutation::DeletePermissionSet(arn) => {
             let (set, accounts, inline) = tokio::try_join!(
-                one(Single::PermissionSet(arn.clone())),
-                rows(source, target, Listing::ProvisionedAccounts(arn.clone())),
-                one(Single::InlinePolicy(arn.clone()))
+                one(GetCall::PermissionSet(arn.clone())),
+                rows(source, target, ListCall::ProvisionedAccounts(arn.clone())),
+                one(GetCall::InlinePolicy(arn.clone()))
             )?;
             let (managed, customer) = tokio::try_join!(
-                rows(source, target, Listing::ManagedPolicies(arn.clone())),
-                rows(source, target, Listing::CustomerManagedPolicies(arn.clone()))
+                rows(source, target, ListCall::ManagedPolicies(arn.clone())),
+                rows(source, target, ListCall::CustomerManagedPolicies(arn.clone()))
             )?;
             ground.push(key(Resource::PermissionSet, "accounts", arn));
             let event = match &accounts {
@@ -96,15 +100,15 @@ pub(super) async fn read(source: &dyn Source, target: &Target, change: &Change) 
             });
             (event, Some(before))
         }
-        Change::PutInlinePolicy { arn, .. } | Change::DeleteInlinePolicy(arn) => {
-            (event, one(Single::InlinePolicy(arn.clone())).await?)
+        Mutation::PutInlinePolicy { arn, .. } | Mutation::DeleteInlinePolicy(arn) => {
+            (event, one(GetCall::InlinePolicy(arn.clone())).await?)
         }
         _ => (event, None),
     };
     Ok(Image { event: image.0, before: image.1.unwrap_or_default(), ground })
 }
 
-fn was_named(event: Event, found: Option<&Value>, field: &str) -> Event {
+fn was_named(event: ChangeEvent, found: Option<&Value>, field: &str) -> ChangeEvent {
     match found.and_then(|found| found[field].as_str()) {
         Some(name) => event.was_named(name),
         // A thing without a name has none to be found by.
@@ -113,7 +117,7 @@ fn was_named(event: Event, found: Option<&Value>, field: &str) -> Event {
     }
 }
 
-fn with_pairs(event: Event, rows: Option<&[Value]>) -> Event {
+fn with_pairs(event: ChangeEvent, rows: Option<&[Value]>) -> ChangeEvent {
     match rows {
         Some(rows) => event
             .had_assignments(rows.iter().map(|row| (text(row, "AccountId"), text(row, "PermissionSetArn"))).collect()),
@@ -122,17 +126,21 @@ fn with_pairs(event: Event, rows: Option<&[Value]>) -> Event {
 }
 
 async fn granted(
-    source: &dyn Source,
-    target: &Target,
+    source: &dyn IdentityCenterApi,
+    target: &InstanceTarget,
     kind: PrincipalKind,
     id: &str,
 ) -> Result<Option<Vec<Value>>, GatewayError> {
-    let found = rows(source, target, Listing::AssignmentsForPrincipal { kind, id: id.to_owned() }).await?;
+    let found = rows(source, target, ListCall::AssignmentsForPrincipal { kind, id: id.to_owned() }).await?;
     // For a user AWS may also list assignments of a group: the rows of other principals stay where they are.
     Ok(found.map(|rows| rows.into_iter().filter(|row| row["PrincipalId"].as_str().is_none_or(|of| of == id)).collect()))
 }
 
-async fn rows(source: &dyn Source, target: &Target, listing: Listing) -> Result<Option<Vec<Value>>, GatewayError> {
+async fn rows(
+    source: &dyn IdentityCenterApi,
+    target: &InstanceTarget,
+    listing: ListCall,
+) -> Result<Option<Vec<Value>>, GatewayError> {
     optional(all(source, target, listing).await)
 }
 

@@ -4,10 +4,10 @@
 //! everything that selects credentials. Promise: other keys, another profile, region or endpoint never get a
 //! remembered instance that is not theirs; several instances or none are said with the way to choose.
 
-use super::{GatewayError, Listing, Source};
-use crate::cache::{Accept, Cache, Fresh, Key, Lookup, Ticket};
+use super::{GatewayError, IdentityCenterApi, ListCall};
+use crate::cache::{Cache, Fresh, Key, Lookup, ReadOptions, Ticket};
 use crate::clock::UnixMillis;
-use crate::model::{Resource, Space};
+use crate::model::{Namespace, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -65,16 +65,16 @@ impl Selection {
     }
 
     /// The space that was remembered for this selection, if it still holds.
-    pub fn remembered(&self, cache: &Cache) -> Option<Space> {
-        self.recall(cache, Accept::default())
+    pub fn remembered(&self, cache: &Cache) -> Option<Namespace> {
+        self.recall(cache, ReadOptions::default())
     }
 
     /// The same when AWS is silent: what has expired stands in for it.
-    pub(super) fn remembered_once(&self, cache: &Cache) -> Option<Space> {
-        self.recall(cache, Accept { max_age: None, stale: true })
+    pub(super) fn remembered_once(&self, cache: &Cache) -> Option<Namespace> {
+        self.recall(cache, ReadOptions { max_age: None, stale: true })
     }
 
-    fn recall(&self, cache: &Cache, accept: Accept) -> Option<Space> {
+    fn recall(&self, cache: &Cache, accept: ReadOptions) -> Option<Namespace> {
         let (lookup, bytes) = cache.get(INSTANCES, &self.key(), accept).ok()?;
         let Lookup::Hit(_) = lookup else { return None };
         let found: Remembered = serde_json::from_slice(&bytes).ok()?;
@@ -84,7 +84,7 @@ impl Selection {
     /// The remembered instance in a form that an archive carries to another host; `None` when none is remembered, or
     /// when the owner of the credentials is unknown ([`crate::aws::credential_owner`]).
     pub fn carry(&self, cache: &Cache, owner: Option<String>) -> Option<Value> {
-        let (lookup, bytes) = cache.get(INSTANCES, &self.key(), Accept::default()).ok()?;
+        let (lookup, bytes) = cache.get(INSTANCES, &self.key(), ReadOptions::default()).ok()?;
         let Lookup::Hit(found) = lookup else { return None };
         let carried = Carried {
             owner: owner?,
@@ -122,7 +122,7 @@ impl Selection {
             return Ok(());
         }
         let payload = carried.instance.to_string();
-        let source = Listing::Instances.operation();
+        let source = ListCall::Instances.operation();
         let ticket = ticket.fetched_at(carried.fetched_at);
         match cache.fill_long(INSTANCES, &self.key(), source, &mut payload.as_bytes(), ticket) {
             Ok(true) => Ok(()),
@@ -132,10 +132,15 @@ impl Selection {
     }
 
     /// The space, asked of AWS; remembered when `ticket` allows.
-    pub async fn ask(&self, source: &dyn Source, cache: &Cache, ticket: Ticket) -> Result<Space, GatewayError> {
+    pub async fn ask(
+        &self,
+        source: &dyn IdentityCenterApi,
+        cache: &Cache,
+        ticket: Ticket,
+    ) -> Result<Namespace, GatewayError> {
         let found = self.choose(&list(source).await?)?;
         if let Ok(payload) = serde_json::to_vec(&found) {
-            let answer = Fresh { key: self.key(), payload, source: Listing::Instances.operation() };
+            let answer = Fresh { key: self.key(), payload, source: ListCall::Instances.operation() };
             // Not remembering costs the next command one call, nothing else.
             let _ = cache.fill(INSTANCES, &[answer], ticket);
         }
@@ -180,8 +185,8 @@ impl Selection {
         }
     }
 
-    fn space(&self, found: Remembered) -> Space {
-        Space {
+    fn space(&self, found: Remembered) -> Namespace {
+        Namespace {
             partition: found.partition,
             region: found.region,
             instance: found.instance,
@@ -192,8 +197,8 @@ impl Selection {
 }
 
 /// All instances that the credentials may see in the region.
-pub(super) async fn list(source: &dyn Source) -> Result<Vec<serde_json::Value>, GatewayError> {
-    let mut pages = super::walk::Pages::new(Listing::Instances);
+pub(super) async fn list(source: &dyn IdentityCenterApi) -> Result<Vec<serde_json::Value>, GatewayError> {
+    let mut pages = super::walk::Pages::new(ListCall::Instances);
     let mut found = Vec::new();
     while let Some(items) = pages.next(source, None).await? {
         found.extend(items);

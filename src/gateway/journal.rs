@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 /// How a change ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "outcome", content = "reason")]
-pub enum Outcome {
+pub enum MutationOutcome {
     /// AWS did it.
     Done,
     /// AWS refused it, or accepted it and failed; nothing was changed.
@@ -24,19 +24,19 @@ pub enum Outcome {
     Unknown(String),
 }
 
-impl Outcome {
+impl MutationOutcome {
     fn text(&self) -> String {
         match self {
-            Outcome::Done => "done".to_owned(),
-            Outcome::Failed(reason) => format!("failed: {reason}"),
-            Outcome::Unknown(reason) => format!("unknown: {reason}"),
+            MutationOutcome::Done => "done".to_owned(),
+            MutationOutcome::Failed(reason) => format!("failed: {reason}"),
+            MutationOutcome::Unknown(reason) => format!("unknown: {reason}"),
         }
     }
 }
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Its number.
     pub id: i64,
     /// When it was begun.
@@ -97,7 +97,7 @@ impl Journal {
     }
 
     /// What was begun through this value and has not ended: what a person who interrupts it must know.
-    pub fn unfinished(&self) -> Result<Vec<Entry>, StateError> {
+    pub fn unfinished(&self) -> Result<Vec<JournalEntry>, StateError> {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let database = self.database();
         let entries = begun.into_iter().map(|id| journal_entry(&database, id)).collect::<Result<Vec<_>, _>>()?;
@@ -105,7 +105,7 @@ impl Journal {
     }
 
     /// The entry of a change that AWS went on with under this id.
-    pub fn of_request(&self, request_id: &str) -> Result<Option<Entry>, StateError> {
+    pub fn of_request(&self, request_id: &str) -> Result<Option<JournalEntry>, StateError> {
         let sql = format!("SELECT {FIELDS} FROM journal WHERE request_id = ? ORDER BY id DESC LIMIT 1");
         Ok(self.database().reader().query_row(&sql, [request_id], entry).optional()?)
     }
@@ -119,7 +119,7 @@ impl Journal {
     }
 
     /// Writes down how it ended.
-    pub fn end(&self, id: i64, outcome: &Outcome) -> Result<(), StateError> {
+    pub fn end(&self, id: i64, outcome: &MutationOutcome) -> Result<(), StateError> {
         let text = outcome.text();
         let text = cut(&text, LONGEST);
         self.database().write(|transaction| {
@@ -134,7 +134,7 @@ impl Journal {
 }
 
 /// The newest entries of a journal, newest first; of one space when it is given.
-pub fn journal_list(database: &Database, space: Option<&str>, limit: u64) -> Result<Vec<Entry>, StateError> {
+pub fn journal_list(database: &Database, space: Option<&str>, limit: u64) -> Result<Vec<JournalEntry>, StateError> {
     let sql = format!("SELECT {FIELDS} FROM journal WHERE ?1 IS NULL OR space = ?1 ORDER BY id DESC LIMIT ?2");
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = database.reader().prepare(&sql)?;
@@ -143,15 +143,15 @@ pub fn journal_list(database: &Database, space: Option<&str>, limit: u64) -> Res
 }
 
 /// One entry by its number.
-pub fn journal_entry(database: &Database, id: i64) -> Result<Option<Entry>, StateError> {
+pub fn journal_entry(database: &Database, id: i64) -> Result<Option<JournalEntry>, StateError> {
     let sql = format!("SELECT {FIELDS} FROM journal WHERE id = ?");
     Ok(database.reader().query_row(&sql, [id], entry).optional()?)
 }
 
-fn entry(row: &Row<'_>) -> Result<Entry, StatementError> {
+fn entry(row: &Row<'_>) -> Result<JournalEntry, StatementError> {
     let json =
         |text: Option<String>| text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(text.into()));
-    Ok(Entry {
+    Ok(JournalEntry {
         id: row.get(0)?,
         at: row.get(1)?,
         space: row.get(2)?,

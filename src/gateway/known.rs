@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 /// What the cache knows of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Known {
+pub enum NameLookup {
     /// It is an id, or a name of the thing with this id.
     Id(String),
     /// Nothing of that name or id is held.
@@ -19,16 +19,16 @@ pub enum Known {
 }
 
 /// What `text` names among the things of a kind; an error when it names several.
-pub fn known_id(cache: &Cache, space: Option<&str>, kind: Resource, text: &str) -> Result<Known, GatewayError> {
+pub fn known_id(cache: &Cache, space: Option<&str>, kind: Resource, text: &str) -> Result<NameLookup, GatewayError> {
     let is_id = match kind {
         Resource::User | Resource::Group => is_directory_id(text) || is_arn(text),
         Resource::Account => is_account_id(text),
         _ => is_arn(text),
     };
     if is_id {
-        return Ok(Known::Id(text.to_owned()));
+        return Ok(NameLookup::Id(text.to_owned()));
     }
-    let Some(space) = space else { return Ok(Known::Unknown) };
+    let Some(space) = space else { return Ok(NameLookup::Unknown) };
     let held = |key: &Key| {
         let mut found = Value::Null;
         cache.last(space, key, &mut |body| {
@@ -38,17 +38,17 @@ pub fn known_id(cache: &Cache, space: Option<&str>, kind: Resource, text: &str) 
         found
     };
     if !held(&Key::new(kind, "describe", text)).is_null() {
-        return Ok(Known::Id(text.to_owned()));
+        return Ok(NameLookup::Id(text.to_owned()));
     }
     let (list, id, names): (_, _, &[&str]) = match kind {
         Resource::User => (Request::Users, "UserId", &["UserName"]),
         Resource::Group => (Request::Groups, "GroupId", &["DisplayName"]),
         Resource::Account => (Request::Accounts, "Id", &["Name", "Email"]),
         Resource::PermissionSet => (Request::PermissionSets, "PermissionSetArn", &["Name"]),
-        _ => return Ok(Known::Unknown),
+        _ => return Ok(NameLookup::Unknown),
     };
     if let Some(found) = held(&Key::new(kind, "by_name", text))[id].as_str() {
-        return Ok(Known::Id(found.to_owned()));
+        return Ok(NameLookup::Id(found.to_owned()));
     }
     let is_it = |item: &Value| {
         names.iter().any(|name| item[*name] == text)
@@ -74,8 +74,8 @@ pub fn known_id(cache: &Cache, space: Option<&str>, kind: Resource, text: &str) 
     }
     let found = matching(&Value::Array(found), id, names[0], |_| true);
     match found.as_slice() {
-        [] => Ok(Known::Unknown),
-        [(id, _)] => Ok(Known::Id(id.clone())),
+        [] => Ok(NameLookup::Unknown),
+        [(id, _)] => Ok(NameLookup::Id(id.clone())),
         several => Err(GatewayError::Ambiguous {
             name: text.to_owned(),
             choices: several.iter().map(|(id, name)| format!("{id} ({name})")).collect(),

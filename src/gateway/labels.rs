@@ -8,9 +8,9 @@ use super::look::Note;
 use super::names::{is_arn, matching, single};
 use super::spool::each;
 use super::walk::Pages;
-use super::{Gateway, GatewayError, Listing, Policy, Request, Target};
-use crate::cache::{Accept, Provenance};
-use crate::report::{Failure, Progress};
+use super::{CachePolicy, Gateway, GatewayError, InstanceTarget, ListCall, Request};
+use crate::cache::{Provenance, ReadOptions};
+use crate::report::{Progress, TargetFailure};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -29,7 +29,7 @@ pub struct Labels {
     /// Those that are known.
     pub names: HashMap<String, String>,
     /// Why others are not.
-    pub failure: Option<Failure>,
+    pub failure: Option<TargetFailure>,
 }
 
 /// Whether a text has the form of the last part of a permission set's ARN.
@@ -50,7 +50,7 @@ impl Gateway {
     pub async fn permission_set_arn(
         &self,
         text: &str,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<String, GatewayError> {
         if is_arn(text) {
@@ -72,8 +72,8 @@ impl Gateway {
             let sets = self.value(&Request::PermissionSets, policy, progress).await?;
             return permission_set_called(&sets, text);
         }
-        let target = Target::of(space);
-        let (mut pages, mut described) = (Pages::new(Listing::PermissionSets), 0);
+        let target = InstanceTarget::of(space);
+        let (mut pages, mut described) = (Pages::new(ListCall::PermissionSets), 0);
         while let Some(page) = pages.next(self.source(), Some(&target)).await? {
             let (mut unknown, mut found) = (Vec::new(), None);
             for arn in texts(page) {
@@ -103,7 +103,7 @@ impl Gateway {
     }
 
     /// The ARN in the list that is held; `None` when no list is held, an error when the list does not have it.
-    fn listed_permission_set(&self, text: &str, policy: &Policy) -> Result<Option<String>, GatewayError> {
+    fn listed_permission_set(&self, text: &str, policy: &CachePolicy) -> Result<Option<String>, GatewayError> {
         let Some(sets) = self.cached_value(&Request::PermissionSets, policy)? else { return Ok(None) };
         permission_set_called(&sets, text).map(Some)
     }
@@ -113,7 +113,7 @@ impl Gateway {
         &self,
         name: &str,
         arns: Vec<String>,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Option<String>, GatewayError> {
         let mut described = stream::iter(arns)
@@ -140,7 +140,7 @@ impl Gateway {
     pub async fn permission_set_names(
         &self,
         arns: HashSet<String>,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Labels, GatewayError> {
         let mut labels = Labels::default();
@@ -154,7 +154,7 @@ impl Gateway {
     pub async fn account_names(
         &self,
         ids: HashSet<String>,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Labels, GatewayError> {
         let mut labels = Labels::default();
@@ -185,11 +185,11 @@ impl Gateway {
         fields: (&str, &str),
         wanted: &HashSet<String>,
         labels: &mut Labels,
-        policy: &Policy,
+        policy: &CachePolicy,
     ) -> Result<(), GatewayError> {
         let Some(space) = self.remembered().filter(|_| policy.read) else { return Ok(()) };
         let names = &mut labels.names;
-        let accept = Accept { max_age: policy.max_age, stale: false };
+        let accept = ReadOptions { max_age: policy.max_age, stale: false };
         // A list that is not held is no miss of this read: single answers take its place.
         self.look(list, &space.text(), accept, Note::Hits, &mut |_, body| {
             each(body, &mut |item| {
@@ -206,7 +206,7 @@ impl Gateway {
         requests: Vec<(Request, String)>,
         what: &str,
         labels: &mut Labels,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<(), GatewayError> {
         let mut unknown = Vec::new();

@@ -1,27 +1,28 @@
 //! What makes an entry of a listing the one that it is.
 
-use super::Listing;
+use super::ListCall;
 use serde_json::Value;
 
-impl Listing {
+impl ListCall {
     /// The members that together are the id of an entry; none where the entry itself is a text.
     pub(super) fn id_members(&self) -> &'static [&'static str] {
         match self {
-            Listing::Instances => &["InstanceArn"],
-            Listing::Users => &["UserId"],
-            Listing::Groups => &["GroupId"],
-            Listing::GroupMemberships(_) | Listing::MembershipsForMember(_) => &["MembershipId"],
-            Listing::PermissionSets | Listing::ProvisionedAccounts(_) | Listing::ProvisionedPermissionSets(_) => &[],
-            Listing::ManagedPolicies(_) => &["Arn"],
-            Listing::CustomerManagedPolicies(_) => &["Name"],
-            Listing::Assignments { .. } => &["PrincipalType", "PrincipalId"],
-            Listing::AssignmentsForPrincipal { .. } => {
+            ListCall::Instances => &["InstanceArn"],
+            ListCall::Users => &["UserId"],
+            ListCall::Groups => &["GroupId"],
+            ListCall::GroupMemberships(_) | ListCall::MembershipsForMember(_) => &["MembershipId"],
+            ListCall::PermissionSets | ListCall::ProvisionedAccounts(_) | ListCall::ProvisionedPermissionSets(_) => &[],
+            ListCall::ManagedPolicies(_) => &["Arn"],
+            ListCall::CustomerManagedPolicies(_) => &["Name"],
+            ListCall::Assignments { .. } => &["PrincipalType", "PrincipalId"],
+            ListCall::AssignmentsForPrincipal { .. } => {
                 &["AccountId", "PermissionSetArn", "PrincipalType", "PrincipalId"]
             }
-            Listing::Accounts | Listing::Roots | Listing::OrganizationalUnits(_) | Listing::AccountsForParent(_) => {
-                &["Id"]
-            }
-            Listing::AccountTags(_) => &["Key"],
+            ListCall::Accounts
+            | ListCall::Roots
+            | ListCall::OrganizationalUnits(_)
+            | ListCall::AccountsForParent(_) => &["Id"],
+            ListCall::AccountTags(_) => &["Key"],
         }
     }
 
@@ -33,7 +34,7 @@ impl Listing {
             return filled(item).map(|text| vec![text]);
         }
         let mut parts: Vec<&str> = members.iter().map(|name| filled(&item[*name])).collect::<Option<_>>()?;
-        if matches!(self, Listing::CustomerManagedPolicies(_)) {
+        if matches!(self, ListCall::CustomerManagedPolicies(_)) {
             // The path is `/` where AWS leaves it out.
             parts.push(item["Path"].as_str().unwrap_or("/"));
         }

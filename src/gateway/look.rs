@@ -4,10 +4,10 @@
 //! Promise: what a read looks up is recorded once, however many doors it tries; a remembered absence is the error that
 //! AWS gave, never the text `null`.
 
-use super::{Gateway, GatewayError, Policy, Request};
-use crate::cache::{Accept, Lookup, Miss, Provenance, Show};
+use super::{CachePolicy, Gateway, GatewayError, Request};
+use crate::cache::{EntrySink, Lookup, Miss, Provenance, ReadOptions};
 use crate::model::Resource;
-use crate::store::{Address, Fault};
+use crate::store::{Address, StoreFault};
 use serde_json::Value;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub enum Looked {
     /// None did.
     Miss(Miss),
     /// The store could not answer.
-    Fault(Fault),
+    Fault(StoreFault),
 }
 
 /// Told of every lookup of a command's read: the outcome, the resource, and the id of the entry's row.
@@ -39,12 +39,12 @@ pub(super) enum Note {
 
 impl Gateway {
     /// A whole answer from the cache alone. A miss is not recorded: the read that follows it looks again.
-    pub fn cached_value(&self, request: &Request, policy: &Policy) -> Result<Option<Value>, GatewayError> {
+    pub fn cached_value(&self, request: &Request, policy: &CachePolicy) -> Result<Option<Value>, GatewayError> {
         if !policy.read {
             return Ok(None);
         }
         let Some(space) = self.remembered() else { return Ok(None) };
-        let accept = Accept { max_age: policy.max_age, stale: false };
+        let accept = ReadOptions { max_age: policy.max_age, stale: false };
         let mut found = Value::Null;
         let hit = self.look(request, &space.text(), accept, Note::Hits, &mut |_, body| {
             found = serde_json::from_reader(body)?;
@@ -54,12 +54,12 @@ impl Gateway {
     }
 
     /// The same for a lookup that is no part of the answer: nothing is recorded.
-    pub(super) fn glance(&self, request: &Request, policy: &Policy) -> Result<Option<Value>, GatewayError> {
+    pub(super) fn glance(&self, request: &Request, policy: &CachePolicy) -> Result<Option<Value>, GatewayError> {
         if !policy.read {
             return Ok(None);
         }
         let Some(space) = self.remembered() else { return Ok(None) };
-        let accept = Accept { max_age: policy.max_age, stale: false };
+        let accept = ReadOptions { max_age: policy.max_age, stale: false };
         let mut found = Value::Null;
         let hit = self.look(request, &space.text(), accept, Note::Nothing, &mut |_, body| {
             found = serde_json::from_reader(body)?;
@@ -73,9 +73,9 @@ impl Gateway {
         &self,
         request: &Request,
         space: &str,
-        accept: Accept,
+        accept: ReadOptions,
         note: Note,
-        show: Show<'_>,
+        show: EntrySink<'_>,
     ) -> Result<Option<Provenance>, GatewayError> {
         let key = request.key();
         let record = |looked| {
@@ -109,7 +109,7 @@ impl Gateway {
                 if note == Note::All {
                     record(match (miss, &fault) {
                         (Miss::Fault, Some(fault)) => Looked::Fault(fault.fault()),
-                        (Miss::Fault, None) => Looked::Fault(Fault::Other),
+                        (Miss::Fault, None) => Looked::Fault(StoreFault::Other),
                         (miss, _) => Looked::Miss(miss),
                     });
                 }

@@ -43,34 +43,35 @@ mod walk;
 mod warm;
 mod write;
 
-pub use assignments::{Filter, Found};
-pub use aws::Aws;
-pub use certain::{Certain, Noun};
-pub use change::{Attribute, Change, Grant, NewUser, Pending, SetFields};
-pub use changes::{ChangedNames, Changes};
-pub use choice::{AccountChoice, Chosen};
+pub use assignments::{AssignmentFilter, AssignmentList};
+pub use aws::AwsApi;
+pub use certain::{Confirmed, ResourceKind};
+pub use change::{Attribute, Grant, Mutation, NewUser, Pending, SetFields};
+pub use changes::{ChangedNames, ListDiff};
+pub use choice::{AccountChoice, SelectedAccounts};
 pub use differ::{Difference, Differences};
 pub use error::{Again, GatewayError};
 pub use instance::{INSTANCES, Selection};
-pub use journal::{Entry, Journal, Outcome, journal_entry, journal_list};
-pub use known::{Known, known_id};
+pub use journal::{Journal, JournalEntry, MutationOutcome, journal_entry, journal_list};
+pub use known::{NameLookup, known_id};
 pub use labels::Labels;
 pub use look::{Looked, Recorder};
 pub use names::{is_account_id, is_arn, is_directory_id};
-pub use pace::{HostTime, PaceSettings, Paced, Time};
-pub use plan::{Plan, Planned, Rates, Walk};
+pub use pace::{HostTime, PaceSettings, RateLimited, Time};
+pub use plan::{Rates, TargetCost, Traversal, WalkPlan};
 pub use policy::{MANAGEMENT_ACCOUNT_WORD, action_of, iam_policy, partition_of};
-pub use principals::{Described, Principal};
-pub use read::{Gateway, Policy};
+pub use principals::{KnownPrincipals, Principal};
+pub use read::{CachePolicy, Gateway};
 pub use request::Request;
 pub use room::{LeftOut, Room};
-pub use rows::{Row, Rows};
-pub use settled::Settled;
+pub use rows::{AssignmentRow, AssignmentRows};
+pub use settled::Reconciled;
 pub use source::{
-    Api, CHANGE_OPERATIONS, Listing, OPERATIONS, Page, PrincipalKind, Single, Source, Target, api_of, operation_words,
+    Api, CHANGE_OPERATIONS, GetCall, IdentityCenterApi, InstanceTarget, ListCall, OPERATIONS, Page, PrincipalKind,
+    api_of, operation_words,
 };
 pub use spool::Spool;
 pub use through::Through;
-pub use verify::{Flaw, Mended, Verified, Wanted, Which, Wrong};
+pub use verify::{EntrySelection, Flaw, Mended, Verified, VerifySelection, Wrong};
 pub use warm::{NotKept, Renew, WarmPlan, Warmed};
 pub use write::{Unwritten, Writing, Written};

@@ -4,7 +4,7 @@
 //! things have is an error that lists them, never the first one; a hit in the cache asks nothing of AWS.
 
 use super::fetch::text;
-use super::{Gateway, GatewayError, Policy, Request};
+use super::{CachePolicy, Gateway, GatewayError, Request};
 use crate::report::Progress;
 use serde_json::Value;
 
@@ -41,53 +41,53 @@ fn is_hex(text: &str) -> bool {
 
 /// The kinds whose ids have one form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum IdForm {
     User,
     Group,
 }
 
-impl Kind {
+impl IdForm {
     fn word(self) -> &'static str {
         match self {
-            Kind::User => "user",
-            Kind::Group => "group",
+            IdForm::User => "user",
+            IdForm::Group => "group",
         }
     }
 
     fn field(self) -> &'static str {
         match self {
-            Kind::User => "UserId",
-            Kind::Group => "GroupId",
+            IdForm::User => "UserId",
+            IdForm::Group => "GroupId",
         }
     }
 
     fn by_id(self, id: &str) -> Request {
         match self {
-            Kind::User => Request::User(id.to_owned()),
-            Kind::Group => Request::Group(id.to_owned()),
+            IdForm::User => Request::User(id.to_owned()),
+            IdForm::Group => Request::Group(id.to_owned()),
         }
     }
 
     fn by_name(self, name: &str) -> Request {
         match self {
-            Kind::User => Request::UserByName(name.to_owned()),
-            Kind::Group => Request::GroupByName(name.to_owned()),
+            IdForm::User => Request::UserByName(name.to_owned()),
+            IdForm::Group => Request::GroupByName(name.to_owned()),
         }
     }
 }
 
 /// What a look-up in the cache alone came to.
-enum Known {
+enum CacheLookup {
     Id(String),
     AskAws,
 }
 
 impl Gateway {
     /// The id behind a user id or ARN, a user name or an e-mail address, from the cache alone.
-    pub fn cached_user_id(&self, text: &str, policy: &Policy) -> Result<Option<String>, GatewayError> {
+    pub fn cached_user_id(&self, text: &str, policy: &CachePolicy) -> Result<Option<String>, GatewayError> {
         let id = in_arn(text, "user");
         if is_directory_id(id) {
-            return Ok((id != text || self.is_clear(Kind::User, id, policy)?).then(|| id.to_owned()));
+            return Ok((id != text || self.is_clear(IdForm::User, id, policy)?).then(|| id.to_owned()));
         }
         let text = id;
         match self.cached_value(&Request::UserByName(text.to_owned()), policy) {
@@ -106,12 +106,17 @@ impl Gateway {
     }
 
     /// The id behind a user id or ARN, a user name or an e-mail address.
-    pub async fn user_id(&self, text: &str, policy: &Policy, progress: &dyn Progress) -> Result<String, GatewayError> {
+    pub async fn user_id(
+        &self,
+        text: &str,
+        policy: &CachePolicy,
+        progress: &dyn Progress,
+    ) -> Result<String, GatewayError> {
         if let Some(id) = self.cached_user_id(text, policy)? {
             return Ok(id);
         }
         if is_directory_id(text) {
-            return self.id_or_bearer(Kind::User, text, policy, progress).await;
+            return self.id_or_bearer(IdForm::User, text, policy, progress).await;
         }
         match self.value(&Request::UserByName(text.to_owned()), policy, progress).await {
             Ok(found) => id_in(&found, "UserId", "identitystore GetUserId"),
@@ -124,19 +129,26 @@ impl Gateway {
     }
 
     /// The id behind a group id or ARN or a display name, from the cache alone.
-    pub fn cached_group_id(&self, text: &str, policy: &Policy) -> Result<Option<String>, GatewayError> {
+    pub fn cached_group_id(&self, text: &str, policy: &CachePolicy) -> Result<Option<String>, GatewayError> {
         match self.known_group(text, policy)? {
-            Known::Id(id) => Ok(Some(id)),
-            Known::AskAws => Ok(None),
+            CacheLookup::Id(id) => Ok(Some(id)),
+            CacheLookup::AskAws => Ok(None),
         }
     }
 
     /// The id behind a group id or ARN or a display name.
-    pub async fn group_id(&self, text: &str, policy: &Policy, progress: &dyn Progress) -> Result<String, GatewayError> {
+    pub async fn group_id(
+        &self,
+        text: &str,
+        policy: &CachePolicy,
+        progress: &dyn Progress,
+    ) -> Result<String, GatewayError> {
         match self.known_group(text, policy)? {
-            Known::Id(id) => Ok(id),
-            Known::AskAws if is_directory_id(text) => self.id_or_bearer(Kind::Group, text, policy, progress).await,
-            Known::AskAws => {
+            CacheLookup::Id(id) => Ok(id),
+            CacheLookup::AskAws if is_directory_id(text) => {
+                self.id_or_bearer(IdForm::Group, text, policy, progress).await
+            }
+            CacheLookup::AskAws => {
                 let error = match self.value(&Request::GroupByName(text.to_owned()), policy, progress).await {
                     Ok(found) => return id_in(&found, "GroupId", "identitystore GetGroupId"),
                     Err(error) => error,
@@ -156,7 +168,7 @@ impl Gateway {
     pub async fn account_id(
         &self,
         text: &str,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<String, GatewayError> {
         let id = in_arn(text, "account");
@@ -176,10 +188,10 @@ impl Gateway {
 
     /// Whether the cache is enough to take a text for an id: the object with this id is cached, or no object has the text
     /// as its name, and none is cached that does.
-    fn is_clear(&self, kind: Kind, id: &str, policy: &Policy) -> Result<bool, GatewayError> {
+    fn is_clear(&self, kind: IdForm, id: &str, policy: &CachePolicy) -> Result<bool, GatewayError> {
         let bearer = match self.glance(&kind.by_name(id), policy) {
             Ok(Some(found)) => Some(found[kind.field()] != id),
-            Ok(None) if kind == Kind::Group => {
+            Ok(None) if kind == IdForm::Group => {
                 let groups = self.glance(&Request::Groups, policy)?;
                 let named = |group: &Value| group["DisplayName"] == id && group["GroupId"] != id;
                 groups.map(|groups| groups.as_array().is_some_and(|all| all.iter().any(named)))
@@ -200,9 +212,9 @@ impl Gateway {
     /// The id, unless another object has it as its name. A kind without a lookup by name is taken for an id.
     async fn id_or_bearer(
         &self,
-        kind: Kind,
+        kind: IdForm,
         id: &str,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<String, GatewayError> {
         let Ok(named) = self.value(&kind.by_name(id), policy, progress).await else { return Ok(id.to_owned()) };
@@ -217,22 +229,24 @@ impl Gateway {
         }
     }
 
-    fn known_group(&self, text: &str, policy: &Policy) -> Result<Known, GatewayError> {
+    fn known_group(&self, text: &str, policy: &CachePolicy) -> Result<CacheLookup, GatewayError> {
         let id = in_arn(text, "group");
         if is_directory_id(id) {
-            let is_clear = id != text || self.is_clear(Kind::Group, id, policy)?;
-            return Ok(if is_clear { Known::Id(id.to_owned()) } else { Known::AskAws });
+            let is_clear = id != text || self.is_clear(IdForm::Group, id, policy)?;
+            return Ok(if is_clear { CacheLookup::Id(id.to_owned()) } else { CacheLookup::AskAws });
         }
         let text = id;
         // The whole list, when it is there, knows names that several groups have; a single answer does not.
         if let Some(groups) = self.cached_value(&Request::Groups, policy)? {
             let mut ids = matching(&groups, "GroupId", "Description", |group| group["DisplayName"] == text);
             if !ids.is_empty() {
-                return single(&mut ids, text, "group").map(Known::Id);
+                return single(&mut ids, text, "group").map(CacheLookup::Id);
             }
         }
         let found = self.cached_value(&Request::GroupByName(text.to_owned()), policy)?;
-        Ok(found.and_then(|v| v["GroupId"].as_str().map(|id| Known::Id(id.to_owned()))).unwrap_or(Known::AskAws))
+        Ok(found
+            .and_then(|v| v["GroupId"].as_str().map(|id| CacheLookup::Id(id.to_owned())))
+            .unwrap_or(CacheLookup::AskAws))
     }
 }
 

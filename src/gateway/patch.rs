@@ -5,11 +5,11 @@
 //! that are still under way, or name only patterns, leave the walk unstored, which costs the next reader a walk.
 
 use super::fetch::text;
-use super::{Gateway, GatewayError, Request, Single, Spool, Target};
+use super::{Gateway, GatewayError, GetCall, InstanceTarget, Request, Spool};
 use crate::cache::{Key, Ticket};
 use crate::clock::millis;
 use crate::report::Progress;
-use crate::store::{Address, Record, Select};
+use crate::store::{Address, InvalidationRecord, Select};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,16 +25,16 @@ const WAIT: Duration = Duration::from_secs(30);
 struct List {
     /// The field of the id.
     id: &'static str,
-    single: fn(String) -> Single,
+    single: fn(String) -> GetCall,
     describe: fn(String) -> Request,
 }
 
 fn list_of(request: &Request) -> Option<List> {
     match request {
-        Request::Users => Some(List { id: "UserId", single: Single::User, describe: Request::User }),
-        Request::Groups => Some(List { id: "GroupId", single: Single::Group, describe: Request::Group }),
+        Request::Users => Some(List { id: "UserId", single: GetCall::User, describe: Request::User }),
+        Request::Groups => Some(List { id: "GroupId", single: GetCall::Group, describe: Request::Group }),
         Request::PermissionSets => {
-            Some(List { id: "PermissionSetArn", single: Single::PermissionSet, describe: Request::PermissionSet })
+            Some(List { id: "PermissionSetArn", single: GetCall::PermissionSet, describe: Request::PermissionSet })
         }
         _ => None,
     }
@@ -42,8 +42,8 @@ fn list_of(request: &Request) -> Option<List> {
 
 /// Where an answer is stored, and since when it is being fetched.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) target: &'a Target,
+pub(super) struct FillSlot<'a> {
+    pub(super) target: &'a InstanceTarget,
     pub(super) space: &'a str,
     pub(super) ticket: Ticket,
     /// Whether a fence stood when the ticket was taken. What was read then may be from before a change whose record the
@@ -55,7 +55,7 @@ pub(super) struct Place<'a> {
 
 /// What became of an answer that was to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum StoreResult {
     /// It is stored.
     Stored,
     /// A change was made while it was being read, or settles: it may be from before that.
@@ -69,28 +69,28 @@ impl Gateway {
     pub(super) async fn keep(
         &self,
         request: &Request,
-        place: Place<'_>,
+        place: FillSlot<'_>,
         spool: &mut Spool,
         progress: &dyn Progress,
-    ) -> Result<Kept, GatewayError> {
-        let Place { target, space, mut ticket, fenced, patient } = place;
+    ) -> Result<StoreResult, GatewayError> {
+        let FillSlot { target, space, mut ticket, fenced, patient } = place;
         let key = request.key();
         for round in 0..=ROUNDS {
             let stored = self.cache().fill_long(space, &key, request.call(), &mut spool.reader()?, ticket);
             match stored {
-                Ok(true) => return Ok(Kept::Stored),
+                Ok(true) => return Ok(StoreResult::Stored),
                 Ok(false) if round < ROUNDS => {}
-                Ok(false) => return Ok(Kept::Overtaken),
+                Ok(false) => return Ok(StoreResult::Overtaken),
                 Err(fault) => {
                     self.fault(&fault);
-                    return Ok(Kept::Unable);
+                    return Ok(StoreResult::Unable);
                 }
             }
-            let Some(list) = list_of(request).filter(|_| !fenced) else { return Ok(Kept::Overtaken) };
+            let Some(list) = list_of(request).filter(|_| !fenced) else { return Ok(StoreResult::Overtaken) };
             let Some(again) = self.ticket_outside_fences(space, &key, patient).await else {
-                return Ok(Kept::Overtaken);
+                return Ok(StoreResult::Overtaken);
             };
-            let Some(ids) = self.changed(space, &key, ticket, &list) else { return Ok(Kept::Overtaken) };
+            let Some(ids) = self.changed(space, &key, ticket, &list) else { return Ok(StoreResult::Overtaken) };
             progress.notice(&format!(
                 "{} of {} changed while they were being read; reading them again",
                 ids.len(),
@@ -102,14 +102,14 @@ impl Gateway {
                     Ok(found) => Some(found),
                     Err(GatewayError::NotFound { .. }) => None,
                     // The answer is whole without it; it only cannot be kept.
-                    Err(_) => return Ok(Kept::Overtaken),
+                    Err(_) => return Ok(StoreResult::Overtaken),
                 };
                 now.insert(id, found);
             }
             *spool = patched(self.spool(), spool, list.id, now)?;
             ticket = again.as_old_as(ticket);
         }
-        Ok(Kept::Overtaken)
+        Ok(StoreResult::Overtaken)
     }
 
     /// Whether a fence covered the key when the ticket was taken, or has come since; also when nobody can tell.
@@ -143,7 +143,7 @@ impl Gateway {
     }
 }
 
-fn named(records: &[Record], list_at: Address<'_>, list: &List) -> Option<BTreeSet<String>> {
+fn named(records: &[InvalidationRecord], list_at: Address<'_>, list: &List) -> Option<BTreeSet<String>> {
     let covering: BTreeSet<u64> =
         records.iter().filter(|record| record.select.covers(list_at)).map(|record| record.sequence).collect();
     let prefix = (list.describe)(String::new()).key();
@@ -172,7 +172,7 @@ fn named(records: &[Record], list_at: Address<'_>, list: &List) -> Option<BTreeS
 }
 
 /// Whether a sequence names an id that another one has named before it.
-fn already_named(records: &[Record], sequence: u64, prefix: &str, ids: &BTreeSet<String>) -> bool {
+fn already_named(records: &[InvalidationRecord], sequence: u64, prefix: &str, ids: &BTreeSet<String>) -> bool {
     records.iter().filter(|record| record.sequence == sequence).any(|record| match &record.select {
         Select::Exact { key, .. } => key.strip_prefix(prefix).is_some_and(|id| ids.contains(&crate::cache::decode(id))),
         _ => false,
@@ -203,17 +203,17 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn record(sequence: u64, key: &str) -> Record {
+    fn record(sequence: u64, key: &str) -> InvalidationRecord {
         let select = if key.contains('*') {
             Select::Glob { space: Some("s".into()), pattern: key.into() }
         } else {
             Select::Exact { space: "s".into(), key: key.into() }
         };
-        Record { sequence, select, deadline: None, at: 0 }
+        InvalidationRecord { sequence, select, deadline: None, at: 0 }
     }
 
     fn ids(records: &[(u64, &str)]) -> Option<Vec<String>> {
-        let records: Vec<Record> = records.iter().map(|(sequence, key)| record(*sequence, key)).collect();
+        let records: Vec<InvalidationRecord> = records.iter().map(|(sequence, key)| record(*sequence, key)).collect();
         let list = list_of(&Request::Users).unwrap();
         named(&records, Address { space: "s", key: "user:list:all" }, &list).map(|ids| ids.into_iter().collect())
     }

@@ -9,10 +9,10 @@ mod choice;
 mod filtered;
 mod survey;
 
-pub use choice::Walk;
+pub use choice::Traversal;
 
 use super::Api;
-use crate::config::{Pace, WarmTarget};
+use crate::config::{RateLimitConfig, WarmTarget};
 use serde::Serialize;
 
 /// Calls a second that may be made to each family of APIs.
@@ -25,7 +25,7 @@ pub struct Rates {
 
 impl Rates {
     /// Those of warms, jobs and long walks: the configured ones minus the share of others.
-    pub fn new(pace: &Pace) -> Rates {
+    pub fn new(pace: &RateLimitConfig) -> Rates {
         let share = pace.background_part();
         Rates {
             identity_store: pace.identity_store_tps * share,
@@ -55,7 +55,7 @@ impl Rates {
 
 /// What is known of the cost of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Planned {
+pub struct TargetCost {
     /// `users`, `permission-sets` ...
     pub target: &'static str,
     /// Calls to AWS: those that were counted, of which there may be more where the count is not exact.
@@ -70,9 +70,9 @@ pub struct Planned {
 
 /// What a walk will cost.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Plan {
+pub struct WalkPlan {
     /// Target by target, in their order.
-    pub targets: Vec<Planned>,
+    pub targets: Vec<TargetCost>,
     /// Calls to AWS in all: a lower bound if the count is not exact.
     pub calls: u64,
     /// How long they take at the quota, in seconds, with all families of APIs asked at once.
@@ -84,7 +84,7 @@ pub struct Plan {
     /// Whether there will be no more calls.
     pub exact: bool,
     /// How assignments are walked: `pairs` of account and permission set, or `principals`.
-    pub walk: Option<Walk>,
+    pub walk: Option<Traversal>,
     /// Calls that learning this has cost.
     pub spent: u64,
     /// How many calls it may come to: an estimate that decides whether to ask for confirmation, and is never shown.
@@ -92,10 +92,10 @@ pub struct Plan {
     pub likely: u64,
 }
 
-impl Plan {
+impl WalkPlan {
     /// Adds the targets up.
-    fn new(targets: Vec<Planned>, walk: Option<Walk>, spent: u64, rates: Option<&Rates>) -> Plan {
-        let sum = |what: fn(&Planned) -> u64| targets.iter().map(what).sum();
+    fn new(targets: Vec<TargetCost>, walk: Option<Traversal>, spent: u64, rates: Option<&Rates>) -> WalkPlan {
+        let sum = |what: fn(&TargetCost) -> u64| targets.iter().map(what).sum();
         let calls = |target: WarmTarget| {
             let found = targets.iter().find(|planned| planned.target == target.as_str());
             found.map_or(0, |planned| planned.calls)
@@ -108,10 +108,10 @@ impl Plan {
             let assignments = rates.seconds(Api::SsoAdmin, calls(WarmTarget::Assignments));
             let accounts = rates.seconds(Api::Organizations, calls(WarmTarget::Accounts));
             // Who is to be asked must be known before he is.
-            let before = if walk == Some(Walk::Principals) { users.max(groups).max(sets) } else { sets };
+            let before = if walk == Some(Traversal::Principals) { users.max(groups).max(sets) } else { sets };
             users.max(groups + members).max(before + assignments).max(accounts)
         });
-        Plan {
+        WalkPlan {
             likely: sum(|planned| planned.calls),
             calls: sum(|planned| planned.calls),
             bytes: sum(|planned| planned.bytes),
@@ -134,8 +134,8 @@ fn pages(items: u64, size: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn planned(target: WarmTarget, calls: u64) -> Planned {
-        Planned { target: target.as_str(), calls, entries: 1, bytes: 10, exact: true }
+    fn planned(target: WarmTarget, calls: u64) -> TargetCost {
+        TargetCost { target: target.as_str(), calls, entries: 1, bytes: 10, exact: true }
     }
 
     #[test]
@@ -149,10 +149,10 @@ mod tests {
             planned(WarmTarget::Accounts, 10),
             planned(WarmTarget::Assignments, 1000),
         ];
-        let plan = Plan::new(targets.clone(), Some(Walk::Pairs), 7, Some(&rates));
+        let plan = WalkPlan::new(targets.clone(), Some(Traversal::Pairs), 7, Some(&rates));
         assert_eq!((plan.calls, plan.bytes, plan.entries, plan.spent), (1680, 60, 6, 7));
         assert!((plan.seconds - 105.0).abs() < 1e-9, "sso-admin is the longest way: {}", plan.seconds);
-        let plan = Plan::new(targets, Some(Walk::Principals), 7, Some(&rates));
+        let plan = WalkPlan::new(targets, Some(Traversal::Principals), 7, Some(&rates));
         assert!((plan.seconds - 110.0).abs() < 1e-9, "the users come first: {}", plan.seconds);
     }
 

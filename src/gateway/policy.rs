@@ -106,8 +106,8 @@ mod tests {
     fn every_read_has_its_action_and_the_policy_allows_it() {
         let policy = iam_policy(false, "aws").to_string();
         let (listings, singles) = samples();
-        let operations = listings.iter().map(super::super::Listing::operation);
-        let operations = operations.chain(singles.iter().map(super::super::Single::operation));
+        let operations = listings.iter().map(super::super::ListCall::operation);
+        let operations = operations.chain(singles.iter().map(super::super::GetCall::operation));
         let (of_changes, of_reads): (Vec<_>, Vec<_>) = operations.partition(|o| CHANGE_OPERATIONS.contains(o));
         for operation in &of_reads {
             assert!(OPERATIONS.contains(operation), "{operation} is not in the list of operations");

@@ -5,8 +5,8 @@
 
 use super::names::{in_arn, is_directory_id};
 use super::spool::each;
-use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
-use crate::report::{Failure, Progress};
+use super::{CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
+use crate::report::{Progress, TargetFailure};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -21,18 +21,18 @@ pub struct Principal {
 
 /// The known users and groups.
 #[derive(Debug, Clone)]
-pub struct Described<T> {
+pub struct KnownPrincipals<T> {
     /// What was taken from their descriptions, by id.
     pub found: HashMap<(PrincipalKind, String), T>,
     /// Those that the directory does not have any more.
     pub gone: HashSet<(PrincipalKind, String)>,
     /// Why others are neither, one for each kind.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<TargetFailure>,
 }
 
-impl<T> Default for Described<T> {
-    fn default() -> Described<T> {
-        Described { found: HashMap::new(), gone: HashSet::new(), failures: Vec::new() }
+impl<T> Default for KnownPrincipals<T> {
+    fn default() -> KnownPrincipals<T> {
+        KnownPrincipals { found: HashMap::new(), gone: HashSet::new(), failures: Vec::new() }
     }
 }
 
@@ -45,7 +45,7 @@ impl Gateway {
     pub async fn principal(
         &self,
         text: &str,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Principal, GatewayError> {
         let text = match (in_arn(text, "user"), in_arn(text, "group")) {
@@ -89,10 +89,10 @@ impl Gateway {
         &self,
         ids: HashSet<(PrincipalKind, String)>,
         take: impl Fn(&Value) -> T + Sync,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<Described<T>, GatewayError> {
-        let mut known = Described::default();
+    ) -> Result<KnownPrincipals<T>, GatewayError> {
+        let mut known = KnownPrincipals::default();
         let mut unknown: HashMap<PrincipalKind, Vec<String>> = HashMap::new();
         for (kind, id) in ids {
             match self.cached_value(&describe(kind, &id), policy) {
@@ -129,8 +129,8 @@ impl Gateway {
         kind: PrincipalKind,
         ids: Vec<String>,
         take: &(impl Fn(&Value) -> T + Sync),
-        known: &mut Described<T>,
-        policy: &Policy,
+        known: &mut KnownPrincipals<T>,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<(), GatewayError> {
         if ids.len() <= ONE_BY_ONE {

@@ -7,16 +7,16 @@ use super::fetch::Errand;
 use super::flight::{FLIGHTS, Flights, Turn};
 use super::instance::{self, INSTANCES, Selection};
 use super::look::{Note, Recorder};
-use super::patch::{Kept, Place};
+use super::patch::{FillSlot, StoreResult};
 use super::plan::Rates;
 use super::room::{LeftOut, Room};
 use super::warm::Baselines;
-use super::{GatewayError, Request, Source, Spool, Target};
-use crate::cache::{Accept, Cache, Fresh, Provenance, Show, Ticket};
-use crate::model::Space;
+use super::{GatewayError, IdentityCenterApi, InstanceTarget, Request, Spool};
+use crate::cache::{Cache, EntrySink, Fresh, Provenance, ReadOptions, Ticket};
+use crate::model::Namespace;
 use crate::private::Access;
 use crate::report::Progress;
-use crate::state::State;
+use crate::state::StateDir;
 use crate::store::StoreError;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 
 /// How a read uses the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
+pub struct CachePolicy {
     /// Whether an entry may answer.
     pub read: bool,
     /// Whether AWS's answer is stored.
@@ -37,27 +37,27 @@ pub struct Policy {
     pub max_age: Option<Duration>,
 }
 
-impl Default for Policy {
-    fn default() -> Policy {
-        Policy { read: true, fill: true, live: true, max_age: None }
+impl Default for CachePolicy {
+    fn default() -> CachePolicy {
+        CachePolicy { read: true, fill: true, live: true, max_age: None }
     }
 }
 
-impl Policy {
+impl CachePolicy {
     /// `--no-cache`, and a disabled cache: neither read nor fill.
-    pub const BYPASS: Policy = Policy { read: false, fill: false, live: true, max_age: None };
+    pub const BYPASS: CachePolicy = CachePolicy { read: false, fill: false, live: true, max_age: None };
     /// `--refresh`: ask AWS, then fill.
-    pub const REFRESH: Policy = Policy { read: false, fill: true, live: true, max_age: None };
+    pub const REFRESH: CachePolicy = CachePolicy { read: false, fill: true, live: true, max_age: None };
     /// `--cache-only`: AWS is not asked.
-    pub const CACHE_ONLY: Policy = Policy { read: true, fill: false, live: false, max_age: None };
+    pub const CACHE_ONLY: CachePolicy = CachePolicy { read: true, fill: false, live: false, max_age: None };
 }
 
 /// AWS, seen through the cache.
 pub struct Gateway {
     cache: Cache,
-    source: Arc<dyn Source>,
+    source: Arc<dyn IdentityCenterApi>,
     selection: Selection,
-    space: OnceLock<Space>,
+    space: OnceLock<Namespace>,
     spool_dir: PathBuf,
     pub(super) recorder: Option<Recorder>,
     rates: Option<Rates>,
@@ -75,7 +75,7 @@ impl Gateway {
     /// Joins a cache and a source. Long answers are spooled in `spool_dir`; `recorder` is given by commands, not by jobs.
     pub fn new(
         cache: Cache,
-        source: Arc<dyn Source>,
+        source: Arc<dyn IdentityCenterApi>,
         selection: Selection,
         spool_dir: PathBuf,
         recorder: Option<Recorder>,
@@ -111,7 +111,7 @@ impl Gateway {
 
     /// The same, sharing flights with every process that uses this state directory and the cache in `cache`.
     #[must_use]
-    pub fn with_flights(self, state: State, cache: &Path) -> Gateway {
+    pub fn with_flights(self, state: StateDir, cache: &Path) -> Gateway {
         let flights = Flights::new(state, cache);
         Gateway { source: flights.observed(self.source), flights: Some(flights), ..self }
     }
@@ -155,7 +155,7 @@ impl Gateway {
     }
 
     /// Where live answers come from.
-    pub fn source(&self) -> &dyn Source {
+    pub fn source(&self) -> &dyn IdentityCenterApi {
         self.source.as_ref()
     }
 
@@ -178,7 +178,7 @@ impl Gateway {
     }
 
     /// The space, if it is remembered. No AWS.
-    pub fn remembered(&self) -> Option<&Space> {
+    pub fn remembered(&self) -> Option<&Namespace> {
         if let Some(space) = self.space.get() {
             return Some(space);
         }
@@ -187,7 +187,7 @@ impl Gateway {
     }
 
     /// The space: remembered when `policy` lets entries answer, else asked of AWS.
-    pub async fn space(&self, policy: &Policy) -> Result<&Space, GatewayError> {
+    pub async fn space(&self, policy: &CachePolicy) -> Result<&Namespace, GatewayError> {
         if let Some(space) = self.space.get() {
             return Ok(space);
         }
@@ -231,14 +231,14 @@ impl Gateway {
     pub fn cached(
         &self,
         request: &Request,
-        policy: &Policy,
-        show: Show<'_>,
+        policy: &CachePolicy,
+        show: EntrySink<'_>,
     ) -> Result<Option<Provenance>, GatewayError> {
         if !policy.read {
             return Ok(None);
         }
         let Some(space) = self.remembered() else { return Ok(None) };
-        let accept = Accept { max_age: policy.max_age, stale: false };
+        let accept = ReadOptions { max_age: policy.max_age, stale: false };
         self.look(request, &space.text(), accept, Note::All, show)
     }
 
@@ -246,9 +246,9 @@ impl Gateway {
     pub async fn read(
         &self,
         request: &Request,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-        show: Show<'_>,
+        show: EntrySink<'_>,
     ) -> Result<Provenance, GatewayError> {
         match self.cached(request, policy, show)? {
             Some(found) => Ok(found),
@@ -260,14 +260,14 @@ impl Gateway {
     pub async fn after_miss(
         &self,
         request: &Request,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-        show: Show<'_>,
+        show: EntrySink<'_>,
     ) -> Result<Provenance, GatewayError> {
         let looked_up = self.space.get().is_some();
         let text = self.space(policy).await?.text();
         if policy.read && !looked_up {
-            let accept = Accept { max_age: policy.max_age, stale: false };
+            let accept = ReadOptions { max_age: policy.max_age, stale: false };
             if let Some(found) = self.look(request, &text, accept, Note::All, show)? {
                 return Ok(found);
             }
@@ -287,7 +287,7 @@ impl Gateway {
                     Turn::Anyone => break,
                 };
                 // Between the miss and the turn another process may have stored it.
-                let accept = Accept { max_age: policy.max_age, stale: false };
+                let accept = ReadOptions { max_age: policy.max_age, stale: false };
                 if let Some(found) = self.look(request, &text, accept, Note::Nothing, show)? {
                     return Ok(found);
                 }
@@ -306,7 +306,7 @@ impl Gateway {
                 Ok(fresh)
             }
             Err(error) if error.allows_stale() && policy.read => {
-                let accept = Accept { max_age: policy.max_age, stale: true };
+                let accept = ReadOptions { max_age: policy.max_age, stale: true };
                 let stale = self.look(request, &text, accept, Note::Nothing, show)?;
                 let Some(provenance) = stale else { return Err(error) };
                 if !self.told_stale.swap(true, Ordering::Relaxed) {
@@ -324,7 +324,7 @@ impl Gateway {
     pub async fn live(
         &self,
         request: &Request,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Spool, GatewayError> {
         Ok(self.live_kept(request, policy, progress).await?.0)
@@ -334,9 +334,9 @@ impl Gateway {
     pub(super) async fn live_kept(
         &self,
         request: &Request,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<(Spool, Kept), GatewayError> {
+    ) -> Result<(Spool, StoreResult), GatewayError> {
         let space = self.space(policy).await?;
         let text = space.text();
         let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
@@ -354,10 +354,10 @@ impl Gateway {
             }
             Err(error) => return Err(error),
         };
-        let mut kept = Kept::Unable;
+        let mut kept = StoreResult::Unable;
         if ticket.is_valid() {
-            let target = Target::of(space);
-            let place = Place { target: &target, space: &text, ticket, fenced, patient: self.recorder.is_none() };
+            let target = InstanceTarget::of(space);
+            let place = FillSlot { target: &target, space: &text, ticket, fenced, patient: self.recorder.is_none() };
             kept = self.keep(request, place, &mut spool, progress).await?;
         }
         Ok((spool, kept))
@@ -367,7 +367,7 @@ impl Gateway {
     pub async fn value(
         &self,
         request: &Request,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<serde_json::Value, GatewayError> {
         let mut found = serde_json::Value::Null;

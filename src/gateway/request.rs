@@ -3,7 +3,7 @@
 //! Neighbours: `read.rs` answers it from the cache, `fetch.rs` from AWS; `cli/` and `warm.rs` ask. Promise: one request,
 //! one key; two requests that could be answered differently have different keys, and a key leads back to its request.
 
-use super::{Listing, PrincipalKind, Single};
+use super::{GetCall, ListCall, PrincipalKind};
 use crate::cache::{Key, decode};
 use crate::config::WarmTarget;
 use crate::model::Resource;
@@ -143,25 +143,27 @@ impl Request {
     pub fn call(&self) -> &'static str {
         let none = String::new;
         match self {
-            Request::Users => Listing::Users.operation(),
-            Request::User(_) => Single::User(none()).operation(),
-            Request::UserByName(_) => Single::UserIdByName(none()).operation(),
-            Request::UserGroups(_) => Listing::MembershipsForMember(none()).operation(),
-            Request::Groups => Listing::Groups.operation(),
-            Request::Group(_) => Single::Group(none()).operation(),
-            Request::GroupByName(_) => Single::GroupIdByName(none()).operation(),
-            Request::GroupMembers(_) => Listing::GroupMemberships(none()).operation(),
-            Request::PermissionSets => Listing::PermissionSets.operation(),
-            Request::PermissionSet(_) => Single::PermissionSet(none()).operation(),
-            Request::PermissionSetPolicies(_) => Listing::ManagedPolicies(none()).operation(),
-            Request::PermissionSetAccounts(_) => Listing::ProvisionedAccounts(none()).operation(),
-            Request::AccountPermissionSets(_) => Listing::ProvisionedPermissionSets(none()).operation(),
-            Request::Accounts => Listing::Accounts.operation(),
-            Request::Account(_) => Single::Account(none()).operation(),
-            Request::Ous => Listing::OrganizationalUnits(none()).operation(),
-            Request::Assignments { .. } => Listing::Assignments { account: none(), permission_set: none() }.operation(),
+            Request::Users => ListCall::Users.operation(),
+            Request::User(_) => GetCall::User(none()).operation(),
+            Request::UserByName(_) => GetCall::UserIdByName(none()).operation(),
+            Request::UserGroups(_) => ListCall::MembershipsForMember(none()).operation(),
+            Request::Groups => ListCall::Groups.operation(),
+            Request::Group(_) => GetCall::Group(none()).operation(),
+            Request::GroupByName(_) => GetCall::GroupIdByName(none()).operation(),
+            Request::GroupMembers(_) => ListCall::GroupMemberships(none()).operation(),
+            Request::PermissionSets => ListCall::PermissionSets.operation(),
+            Request::PermissionSet(_) => GetCall::PermissionSet(none()).operation(),
+            Request::PermissionSetPolicies(_) => ListCall::ManagedPolicies(none()).operation(),
+            Request::PermissionSetAccounts(_) => ListCall::ProvisionedAccounts(none()).operation(),
+            Request::AccountPermissionSets(_) => ListCall::ProvisionedPermissionSets(none()).operation(),
+            Request::Accounts => ListCall::Accounts.operation(),
+            Request::Account(_) => GetCall::Account(none()).operation(),
+            Request::Ous => ListCall::OrganizationalUnits(none()).operation(),
+            Request::Assignments { .. } => {
+                ListCall::Assignments { account: none(), permission_set: none() }.operation()
+            }
             Request::PrincipalAssignments { kind, .. } => {
-                Listing::AssignmentsForPrincipal { kind: *kind, id: none() }.operation()
+                ListCall::AssignmentsForPrincipal { kind: *kind, id: none() }.operation()
             }
         }
     }

@@ -21,7 +21,7 @@ pub struct LeftOut {
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct StoredSize {
     /// What may be stored before the store is asked for its size again; payloads count in full until then.
     bytes: u64,
     entries: u64,
@@ -36,7 +36,7 @@ pub struct Room {
     bytes: u64,
     /// The most entries; 0 is no limit.
     entries: u64,
-    known: Mutex<Known>,
+    known: Mutex<StoredSize>,
 }
 
 impl Room {
@@ -73,7 +73,7 @@ impl Room {
     }
 
     /// Asks the store how much is left. One that cannot say is not held back: the next sweep sees to it.
-    fn measure(&self, cache: &Cache, known: &mut Known) {
+    fn measure(&self, cache: &Cache, known: &mut StoredSize) {
         let Ok(size) = cache.store().size() else {
             (known.bytes, known.entries) = (u64::MAX, u64::MAX);
             return;
@@ -89,7 +89,7 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::{Key, Settings};
+    use crate::cache::{EntrySettings, Key};
     use crate::clock::ManualClock;
     use crate::config::Ttls;
     use crate::model::Resource;
@@ -98,7 +98,7 @@ mod tests {
     use std::time::Duration;
 
     fn cache() -> Cache {
-        let settings = Settings {
+        let settings = EntrySettings {
             ttls: Ttls::default(),
             not_found_ttl: Duration::from_secs(1),
             stale_if_error: Duration::ZERO,

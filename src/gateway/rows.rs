@@ -14,14 +14,14 @@ const FIELDS: [&str; 4] = ["AccountId", "PermissionSetArn", "PrincipalType", "Pr
 
 /// Assignments, in the order in which they were found or sorted.
 #[derive(Debug, Clone, Default)]
-pub struct Rows {
+pub struct AssignmentRows {
     texts: IndexSet<Box<str>>,
     rows: Vec<[u32; 4]>,
 }
 
 /// One assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Row<'a> {
+pub struct AssignmentRow<'a> {
     /// The account's id.
     pub account: &'a str,
     /// The permission set's ARN.
@@ -32,7 +32,7 @@ pub struct Row<'a> {
     pub principal: &'a str,
 }
 
-impl Rows {
+impl AssignmentRows {
     /// Adds the row of an answer.
     pub(super) fn push(&mut self, row: &Value) {
         let row = FIELDS.map(|field| self.number(&text(row, field)));
@@ -67,10 +67,10 @@ impl Rows {
     }
 
     /// One after the other.
-    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = AssignmentRow<'_>> {
         self.rows.iter().map(|row| {
             let [account, permission_set, principal_type, principal] = row.map(|at| &*self.texts[at as usize]);
-            Row { account, permission_set, principal_type, principal }
+            AssignmentRow { account, permission_set, principal_type, principal }
         })
     }
 
@@ -80,7 +80,7 @@ impl Rows {
     }
 }
 
-impl Row<'_> {
+impl AssignmentRow<'_> {
     /// The kind of the principal.
     pub fn kind(&self) -> PrincipalKind {
         if self.principal_type == PrincipalKind::Group.as_str() { PrincipalKind::Group } else { PrincipalKind::User }
@@ -113,7 +113,7 @@ mod tests {
     proptest! {
         #[test]
         fn rows_come_back_as_they_were_sorted_and_once(of in prop::collection::vec(prop::array::uniform4(0_u8..4), 0..60)) {
-            let mut rows = Rows::default();
+            let mut rows = AssignmentRows::default();
             for of in of.iter().copied() {
                 rows.push(&row(of));
             }

@@ -4,8 +4,8 @@
 //! their own; `walk.rs` and `read.rs` ask. Promise: an item has the field names of the AWS API (`UserId`), absent
 //! fields are absent, times are RFC 3339 texts, and an error is never an empty page.
 
-use super::{Change, GatewayError, Pending};
-use crate::model::Space;
+use super::{GatewayError, Mutation, Pending};
+use crate::model::Namespace;
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ impl PrincipalKind {
 
 /// Something that AWS lists in pages.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Listing {
+pub enum ListCall {
     /// `sso-admin ListInstances`: `{InstanceArn, IdentityStoreId, OwnerAccountId, Name, Status, CreatedDate}`.
     Instances,
     /// `identitystore ListUsers`: whole User objects.
@@ -90,36 +90,36 @@ pub enum Listing {
     AccountTags(String),
 }
 
-impl Listing {
+impl ListCall {
     /// `AWSIdentityStore.ListUsers`: the service's target prefix and the operation, as on the wire.
     pub fn operation(&self) -> &'static str {
         match self {
-            Listing::Instances => "SWBExternalService.ListInstances",
-            Listing::Users => "AWSIdentityStore.ListUsers",
-            Listing::Groups => "AWSIdentityStore.ListGroups",
-            Listing::GroupMemberships(_) => "AWSIdentityStore.ListGroupMemberships",
-            Listing::MembershipsForMember(_) => "AWSIdentityStore.ListGroupMembershipsForMember",
-            Listing::PermissionSets => "SWBExternalService.ListPermissionSets",
-            Listing::ManagedPolicies(_) => "SWBExternalService.ListManagedPoliciesInPermissionSet",
-            Listing::CustomerManagedPolicies(_) => {
+            ListCall::Instances => "SWBExternalService.ListInstances",
+            ListCall::Users => "AWSIdentityStore.ListUsers",
+            ListCall::Groups => "AWSIdentityStore.ListGroups",
+            ListCall::GroupMemberships(_) => "AWSIdentityStore.ListGroupMemberships",
+            ListCall::MembershipsForMember(_) => "AWSIdentityStore.ListGroupMembershipsForMember",
+            ListCall::PermissionSets => "SWBExternalService.ListPermissionSets",
+            ListCall::ManagedPolicies(_) => "SWBExternalService.ListManagedPoliciesInPermissionSet",
+            ListCall::CustomerManagedPolicies(_) => {
                 "SWBExternalService.ListCustomerManagedPolicyReferencesInPermissionSet"
             }
-            Listing::ProvisionedAccounts(_) => "SWBExternalService.ListAccountsForProvisionedPermissionSet",
-            Listing::ProvisionedPermissionSets(_) => "SWBExternalService.ListPermissionSetsProvisionedToAccount",
-            Listing::Assignments { .. } => "SWBExternalService.ListAccountAssignments",
-            Listing::AssignmentsForPrincipal { .. } => "SWBExternalService.ListAccountAssignmentsForPrincipal",
-            Listing::Accounts => "AWSOrganizationsV20161128.ListAccounts",
-            Listing::Roots => "AWSOrganizationsV20161128.ListRoots",
-            Listing::OrganizationalUnits(_) => "AWSOrganizationsV20161128.ListOrganizationalUnitsForParent",
-            Listing::AccountsForParent(_) => "AWSOrganizationsV20161128.ListAccountsForParent",
-            Listing::AccountTags(_) => "AWSOrganizationsV20161128.ListTagsForResource",
+            ListCall::ProvisionedAccounts(_) => "SWBExternalService.ListAccountsForProvisionedPermissionSet",
+            ListCall::ProvisionedPermissionSets(_) => "SWBExternalService.ListPermissionSetsProvisionedToAccount",
+            ListCall::Assignments { .. } => "SWBExternalService.ListAccountAssignments",
+            ListCall::AssignmentsForPrincipal { .. } => "SWBExternalService.ListAccountAssignmentsForPrincipal",
+            ListCall::Accounts => "AWSOrganizationsV20161128.ListAccounts",
+            ListCall::Roots => "AWSOrganizationsV20161128.ListRoots",
+            ListCall::OrganizationalUnits(_) => "AWSOrganizationsV20161128.ListOrganizationalUnitsForParent",
+            ListCall::AccountsForParent(_) => "AWSOrganizationsV20161128.ListAccountsForParent",
+            ListCall::AccountTags(_) => "AWSOrganizationsV20161128.ListTagsForResource",
         }
     }
 }
 
 /// A single thing that AWS describes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Single {
+pub enum GetCall {
     /// `identitystore DescribeUser` of a user id.
     User(String),
     /// `identitystore GetUserId` of a user name: `{UserId}`.
@@ -149,23 +149,23 @@ pub enum Single {
     CallerIdentity,
 }
 
-impl Single {
+impl GetCall {
     /// The service's target prefix and the operation, as on the wire.
     pub fn operation(&self) -> &'static str {
         match self {
-            Single::User(_) => "AWSIdentityStore.DescribeUser",
-            Single::UserIdByName(_) => "AWSIdentityStore.GetUserId",
-            Single::Group(_) => "AWSIdentityStore.DescribeGroup",
-            Single::GroupIdByName(_) => "AWSIdentityStore.GetGroupId",
-            Single::PermissionSet(_) => "SWBExternalService.DescribePermissionSet",
-            Single::InlinePolicy(_) => "SWBExternalService.GetInlinePolicyForPermissionSet",
-            Single::PermissionsBoundary(_) => "SWBExternalService.GetPermissionsBoundaryForPermissionSet",
-            Single::Account(_) => "AWSOrganizationsV20161128.DescribeAccount",
-            Single::MembershipId { .. } => "AWSIdentityStore.GetGroupMembershipId",
-            Single::Status(Pending::Creation, _) => "SWBExternalService.DescribeAccountAssignmentCreationStatus",
-            Single::Status(Pending::Deletion, _) => "SWBExternalService.DescribeAccountAssignmentDeletionStatus",
-            Single::Status(Pending::Provisioning, _) => "SWBExternalService.DescribePermissionSetProvisioningStatus",
-            Single::CallerIdentity => "AWSSecurityTokenServiceV20110615.GetCallerIdentity",
+            GetCall::User(_) => "AWSIdentityStore.DescribeUser",
+            GetCall::UserIdByName(_) => "AWSIdentityStore.GetUserId",
+            GetCall::Group(_) => "AWSIdentityStore.DescribeGroup",
+            GetCall::GroupIdByName(_) => "AWSIdentityStore.GetGroupId",
+            GetCall::PermissionSet(_) => "SWBExternalService.DescribePermissionSet",
+            GetCall::InlinePolicy(_) => "SWBExternalService.GetInlinePolicyForPermissionSet",
+            GetCall::PermissionsBoundary(_) => "SWBExternalService.GetPermissionsBoundaryForPermissionSet",
+            GetCall::Account(_) => "AWSOrganizationsV20161128.DescribeAccount",
+            GetCall::MembershipId { .. } => "AWSIdentityStore.GetGroupMembershipId",
+            GetCall::Status(Pending::Creation, _) => "SWBExternalService.DescribeAccountAssignmentCreationStatus",
+            GetCall::Status(Pending::Deletion, _) => "SWBExternalService.DescribeAccountAssignmentDeletionStatus",
+            GetCall::Status(Pending::Provisioning, _) => "SWBExternalService.DescribePermissionSetProvisioningStatus",
+            GetCall::CallerIdentity => "AWSSecurityTokenServiceV20110615.GetCallerIdentity",
         }
     }
 }
@@ -181,7 +181,7 @@ pub struct Page {
 
 /// Which instance calls are about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct InstanceTarget {
     /// The ARN of the instance.
     pub instance: String,
     /// Its identity store.
@@ -190,10 +190,10 @@ pub struct Target {
     pub region: String,
 }
 
-impl Target {
+impl InstanceTarget {
     /// The instance of a namespace.
-    pub fn of(space: &Space) -> Target {
-        Target {
+    pub fn of(space: &Namespace) -> InstanceTarget {
+        InstanceTarget {
             instance: space.instance.clone(),
             identity_store: space.identity_store.clone(),
             region: space.region.clone(),
@@ -205,7 +205,7 @@ impl Target {
 ///
 /// `target` is `None` only for [`Listing::Instances`], [`Single::CallerIdentity`] and the Organizations reads.
 #[async_trait]
-pub trait Source: Send + Sync {
+pub trait IdentityCenterApi: Send + Sync {
     /// Does what a call of `operation` needs before it can leave (a login, a client) and that takes time: whoever paces
     /// calls waits for this first, so that a call that has its turn is on the wire at once. Sends no such call.
     async fn ready(&self, _operation: &str) -> Result<(), GatewayError> {
@@ -213,19 +213,23 @@ pub trait Source: Send + Sync {
     }
 
     /// One page, of the largest size that the API allows.
-    async fn page(&self, target: Option<&Target>, listing: &Listing, token: Option<&str>)
-    -> Result<Page, GatewayError>;
+    async fn page(
+        &self,
+        target: Option<&InstanceTarget>,
+        listing: &ListCall,
+        token: Option<&str>,
+    ) -> Result<Page, GatewayError>;
 
     /// One thing. What does not exist is [`GatewayError::NotFound`].
-    async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError>;
+    async fn fetch(&self, target: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError>;
 
     /// Changes something, once. The answer is AWS's: the ids of what was created, the object itself for a permission
-    /// set, for a change with [`Change::pending`] its status object (`RequestId`, `Status`), else an empty object. It is
+    /// set, for a change with [`Mutation::pending`] its status object (`RequestId`, `Status`), else an empty object. It is
     /// repeated only where AWS surely did nothing.
-    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError>;
+    async fn change(&self, target: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError>;
 }
 
-/// Every operation that reads need of a [`Source`], as on the wire.
+/// Every operation that reads need of a [`IdentityCenterApi`], as on the wire.
 pub const OPERATIONS: &[&str] = &[
     "SWBExternalService.ListInstances",
     "AWSIdentityStore.ListUsers",
@@ -306,41 +310,41 @@ pub fn api_of(operation: &str) -> Api {
 
 /// One of each listing and each single thing, for tests that must miss none.
 #[cfg(test)]
-pub(super) fn samples() -> (Vec<Listing>, Vec<Single>) {
+pub(super) fn samples() -> (Vec<ListCall>, Vec<GetCall>) {
     let text = String::from;
     let listings = vec![
-        Listing::Instances,
-        Listing::Users,
-        Listing::Groups,
-        Listing::GroupMemberships(text("g-1")),
-        Listing::MembershipsForMember(text("u-1")),
-        Listing::PermissionSets,
-        Listing::ManagedPolicies(text("ps-1")),
-        Listing::CustomerManagedPolicies(text("ps-1")),
-        Listing::ProvisionedAccounts(text("ps-1")),
-        Listing::ProvisionedPermissionSets(text("111122223333")),
-        Listing::Assignments { account: text("111122223333"), permission_set: text("ps-1") },
-        Listing::AssignmentsForPrincipal { kind: PrincipalKind::Group, id: text("g-1") },
-        Listing::Accounts,
-        Listing::Roots,
-        Listing::OrganizationalUnits(text("r-1")),
-        Listing::AccountsForParent(text("r-1")),
-        Listing::AccountTags(text("111122223333")),
+        ListCall::Instances,
+        ListCall::Users,
+        ListCall::Groups,
+        ListCall::GroupMemberships(text("g-1")),
+        ListCall::MembershipsForMember(text("u-1")),
+        ListCall::PermissionSets,
+        ListCall::ManagedPolicies(text("ps-1")),
+        ListCall::CustomerManagedPolicies(text("ps-1")),
+        ListCall::ProvisionedAccounts(text("ps-1")),
+        ListCall::ProvisionedPermissionSets(text("111122223333")),
+        ListCall::Assignments { account: text("111122223333"), permission_set: text("ps-1") },
+        ListCall::AssignmentsForPrincipal { kind: PrincipalKind::Group, id: text("g-1") },
+        ListCall::Accounts,
+        ListCall::Roots,
+        ListCall::OrganizationalUnits(text("r-1")),
+        ListCall::AccountsForParent(text("r-1")),
+        ListCall::AccountTags(text("111122223333")),
     ];
     let singles = vec![
-        Single::User(text("u-1")),
-        Single::UserIdByName(text("ada")),
-        Single::Group(text("g-1")),
-        Single::GroupIdByName(text("admins")),
-        Single::PermissionSet(text("ps-1")),
-        Single::InlinePolicy(text("ps-1")),
-        Single::PermissionsBoundary(text("ps-1")),
-        Single::Account(text("111122223333")),
-        Single::MembershipId { group: text("g-1"), user: text("u-1") },
-        Single::Status(Pending::Creation, text("r-1")),
-        Single::Status(Pending::Deletion, text("r-1")),
-        Single::Status(Pending::Provisioning, text("r-1")),
-        Single::CallerIdentity,
+        GetCall::User(text("u-1")),
+        GetCall::UserIdByName(text("ada")),
+        GetCall::Group(text("g-1")),
+        GetCall::GroupIdByName(text("admins")),
+        GetCall::PermissionSet(text("ps-1")),
+        GetCall::InlinePolicy(text("ps-1")),
+        GetCall::PermissionsBoundary(text("ps-1")),
+        GetCall::Account(text("111122223333")),
+        GetCall::MembershipId { group: text("g-1"), user: text("u-1") },
+        GetCall::Status(Pending::Creation, text("r-1")),
+        GetCall::Status(Pending::Deletion, text("r-1")),
+        GetCall::Status(Pending::Provisioning, text("r-1")),
+        GetCall::CallerIdentity,
     ];
     (listings, singles)
 }

@@ -3,9 +3,9 @@
 //! AWS does not document whether its answer for a user holds the rows of the user's groups: rows are distinguished by the
 //! principal that each names, and none is counted twice.
 
-use super::assignments::{Filter, array};
+use super::assignments::{AssignmentFilter, array};
 use super::fetch::{PARALLEL, text};
-use super::{Gateway, GatewayError, Policy, PrincipalKind, Request, Rows};
+use super::{AssignmentRows, CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
 use crate::report::Progress;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -27,9 +27,9 @@ impl Gateway {
     pub async fn through_groups(
         &self,
         user: &str,
-        listed: &Rows,
-        filter: &Filter,
-        policy: &Policy,
+        listed: &AssignmentRows,
+        filter: &AssignmentFilter,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Through, GatewayError> {
         let mut through = Through::default();
@@ -82,7 +82,7 @@ impl Through {
     }
 }
 
-impl Filter {
+impl AssignmentFilter {
     /// Whether a row is of the requested account and permission set.
     pub(super) fn admits(&self, row: &Value) -> bool {
         self.account.as_ref().is_none_or(|account| row["AccountId"] == account.as_str())

@@ -7,10 +7,10 @@
 
 use super::differ::{Differences, Truth};
 use super::fetch::{Errand, PARALLEL};
-use super::{Gateway, GatewayError, Policy, Request, Spool};
-use crate::cache::{Accept, CacheError, Lookup, Miss, SCHEMA, Ticket, Verdict};
-use crate::model::Space;
-use crate::report::{Failure, Progress};
+use super::{CachePolicy, Gateway, GatewayError, Request, Spool};
+use crate::cache::{CacheError, Lookup, Miss, ReadOptions, SCHEMA, Ticket, Usability};
+use crate::model::Namespace;
+use crate::report::{Progress, TargetFailure};
 use crate::store::{Meta, Select};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Which entries of a space are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
+pub enum EntrySelection {
     /// One, by its key.
     Key(String),
     /// Those whose keys match a glob.
@@ -32,9 +32,9 @@ pub enum Which {
 
 /// What is to be verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct VerifySelection {
     /// Among these.
-    pub which: Which,
+    pub which: EntrySelection,
     /// So many of them, each as likely as any other; all when `None`.
     pub sample: Option<usize>,
     /// The same seed takes the same sample of the same entries.
@@ -92,7 +92,7 @@ pub struct Verified {
     /// Those of them that were wrong, by key.
     pub wrong: Vec<Wrong>,
     /// Entries that AWS could not be asked about.
-    pub failed: Vec<Failure>,
+    pub failed: Vec<TargetFailure>,
     /// Entries that were not compared, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
     /// What ended it before all were compared (an expired login, a spent budget).
@@ -121,8 +121,8 @@ const OVERTAKEN: &str = "renewed or removed meanwhile";
 impl Gateway {
     /// Compares entries of this gateway's space with AWS. An error only when it cannot be known which entries there are;
     /// [`GatewayError::NotCached`] when the one that was named is not there.
-    pub async fn verify(&self, wanted: &Wanted, progress: &dyn Progress) -> Result<Verified, GatewayError> {
-        let space = self.space(&Policy::default()).await?;
+    pub async fn verify(&self, wanted: &VerifySelection, progress: &dyn Progress) -> Result<Verified, GatewayError> {
+        let space = self.space(&CachePolicy::default()).await?;
         let text = space.text();
         let mut verified = Verified::default();
         let requests = self.choose(&text, wanted, &mut verified)?;
@@ -160,14 +160,19 @@ impl Gateway {
     }
 
     /// The requests of the entries that can be compared, in the order of the sample.
-    fn choose(&self, space: &str, wanted: &Wanted, verified: &mut Verified) -> Result<Vec<Request>, GatewayError> {
+    fn choose(
+        &self,
+        space: &str,
+        wanted: &VerifySelection,
+        verified: &mut Verified,
+    ) -> Result<Vec<Request>, GatewayError> {
         let space = space.to_owned();
         let select = match &wanted.which {
-            Which::Key(key) => Select::Exact { space, key: key.clone() },
-            Which::Glob(pattern) => Select::Glob { space: Some(space), pattern: pattern.clone() },
-            Which::All => Select::Space(space),
+            EntrySelection::Key(key) => Select::Exact { space, key: key.clone() },
+            EntrySelection::Glob(pattern) => Select::Glob { space: Some(space), pattern: pattern.clone() },
+            EntrySelection::All => Select::Space(space),
         };
-        let mut sample = Sample::new(wanted.sample, wanted.seed);
+        let mut sample = KeySample::new(wanted.sample, wanted.seed);
         let mut seen = 0_u64;
         let scanned = self.cache().store().scan(&select, &mut |meta| {
             seen += 1;
@@ -179,7 +184,7 @@ impl Gateway {
         });
         scanned.map_err(CacheError::Backend)?;
         match &wanted.which {
-            Which::Key(key) if seen == 0 => Err(GatewayError::NotCached { key: key.clone() }),
+            EntrySelection::Key(key) if seen == 0 => Err(GatewayError::NotCached { key: key.clone() }),
             _ => Ok(sample.into_keys().filter_map(|key| Request::of_key(&key)).collect()),
         }
     }
@@ -193,13 +198,13 @@ impl Gateway {
             return Some(FOREIGN);
         }
         // What has expired answers nobody whom AWS can answer.
-        (!matches!(self.cache().verdict(meta), Verdict::Fresh { .. })).then_some(EXPIRED)
+        (!matches!(self.cache().verdict(meta), Usability::Fresh { .. })).then_some(EXPIRED)
     }
 
     async fn verify_one(
         &self,
         request: &Request,
-        space: &Space,
+        space: &Namespace,
         text: &str,
         refill: bool,
         progress: &dyn Progress,
@@ -214,7 +219,7 @@ impl Gateway {
         };
         let key = request.key();
         let mut seen = None;
-        let looked = self.cache().view(text, &key, Accept::default(), &mut |provenance, body| {
+        let looked = self.cache().view(text, &key, ReadOptions::default(), &mut |provenance, body| {
             seen = Some((*provenance, compare(body, truth.as_mut())));
             Ok(())
         })?;
@@ -265,15 +270,15 @@ impl Gateway {
 
 /// A uniform sample of keys that are offered one by one: those with the smallest hashes under a seed, in whatever order
 /// they come. Any first part of it is a uniform sample too, so that a spent budget leaves one behind.
-struct Sample {
+struct KeySample {
     most: usize,
     seed: u64,
     kept: BinaryHeap<(u64, String)>,
 }
 
-impl Sample {
-    fn new(most: Option<usize>, seed: u64) -> Sample {
-        Sample { most: most.unwrap_or(usize::MAX), seed, kept: BinaryHeap::new() }
+impl KeySample {
+    fn new(most: Option<usize>, seed: u64) -> KeySample {
+        KeySample { most: most.unwrap_or(usize::MAX), seed, kept: BinaryHeap::new() }
     }
 
     fn offer(&mut self, key: &str) {
@@ -313,7 +318,7 @@ mod tests {
     use super::*;
 
     fn sample(of: u64, most: Option<usize>, seed: u64) -> Vec<String> {
-        let mut sample = Sample::new(most, seed);
+        let mut sample = KeySample::new(most, seed);
         (0..of).for_each(|n| sample.offer(&format!("user:describe:{n}")));
         sample.into_keys().collect()
     }

@@ -3,7 +3,7 @@
 //! Guarantee: a short or empty page is not the end. A listing that would never end, or that names one id twice, is an error,
 //! and a listing that breaks off is never taken for a whole one.
 
-use super::{GatewayError, Listing, Source, Target, operation_words};
+use super::{GatewayError, IdentityCenterApi, InstanceTarget, ListCall, operation_words};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,7 +18,7 @@ const MOST_IN_MEMORY: usize = 200_000;
 /// The pages of a listing, requested one by one.
 #[derive(Debug)]
 pub(super) struct Pages {
-    listing: Listing,
+    listing: ListCall,
     token: Option<String>,
     // Only hashes are kept: tokens are long, and listings have thousands of pages.
     tokens: HashSet<u64>,
@@ -28,7 +28,7 @@ pub(super) struct Pages {
 
 impl Pages {
     /// A walk that has not begun.
-    pub(super) fn new(listing: Listing) -> Pages {
+    pub(super) fn new(listing: ListCall) -> Pages {
         Pages { listing, token: None, tokens: HashSet::new(), ids: HashSet::new(), done: false }
     }
 
@@ -40,8 +40,8 @@ impl Pages {
     /// The items of the next page (there may be none on it); `None` at the end.
     pub(super) async fn next(
         &mut self,
-        source: &dyn Source,
-        target: Option<&Target>,
+        source: &dyn IdentityCenterApi,
+        target: Option<&InstanceTarget>,
     ) -> Result<Option<Vec<Value>>, GatewayError> {
         if self.done {
             return Ok(None);
@@ -83,7 +83,11 @@ fn hash(value: &impl Hash) -> u64 {
 }
 
 /// All items of a listing that is known to be short.
-pub(super) async fn all(source: &dyn Source, target: &Target, listing: Listing) -> Result<Vec<Value>, GatewayError> {
+pub(super) async fn all(
+    source: &dyn IdentityCenterApi,
+    target: &InstanceTarget,
+    listing: ListCall,
+) -> Result<Vec<Value>, GatewayError> {
     let mut pages = Pages::new(listing);
     let mut items = Vec::new();
     while let Some(page) = pages.next(source, Some(target)).await? {
@@ -97,33 +101,33 @@ pub(super) async fn all(source: &dyn Source, target: &Target, listing: Listing) 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Change, Page, Single};
+    use super::super::{GetCall, Mutation, Page};
     use super::*;
     use async_trait::async_trait;
     use serde_json::json;
 
-    struct Scripted(Vec<(Vec<Value>, Option<&'static str>)>, std::sync::atomic::AtomicUsize);
+    struct ScriptedApi(Vec<(Vec<Value>, Option<&'static str>)>, std::sync::atomic::AtomicUsize);
 
     #[async_trait]
-    impl Source for Scripted {
-        async fn page(&self, _: Option<&Target>, _: &Listing, _: Option<&str>) -> Result<Page, GatewayError> {
+    impl IdentityCenterApi for ScriptedApi {
+        async fn page(&self, _: Option<&InstanceTarget>, _: &ListCall, _: Option<&str>) -> Result<Page, GatewayError> {
             let n = self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             let (items, next) = self.0[n.min(self.0.len() - 1)].clone();
             Ok(Page { items, next: next.map(str::to_owned) })
         }
 
-        async fn fetch(&self, _: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+        async fn fetch(&self, _: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError> {
             Err(GatewayError::NotFound { what: format!("{single:?}") })
         }
-        async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+        async fn change(&self, _: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
             Err(GatewayError::NotFound { what: change.subject() })
         }
     }
 
     async fn walk(pages: Vec<(Vec<Value>, Option<&'static str>)>) -> Result<usize, GatewayError> {
-        let target = Target { instance: "i".into(), identity_store: "d".into(), region: String::new() };
-        let source = Scripted(pages, std::sync::atomic::AtomicUsize::new(0));
-        all(&source, &target, Listing::Users).await.map(|items| items.len())
+        let target = InstanceTarget { instance: "i".into(), identity_store: "d".into(), region: String::new() };
+        let source = ScriptedApi(pages, std::sync::atomic::AtomicUsize::new(0));
+        all(&source, &target, ListCall::Users).await.map(|items| items.len())
     }
 
     #[tokio::test]
@@ -149,24 +153,24 @@ mod tests {
     struct Endless(std::sync::atomic::AtomicUsize);
 
     #[async_trait]
-    impl Source for Endless {
-        async fn page(&self, _: Option<&Target>, _: &Listing, _: Option<&str>) -> Result<Page, GatewayError> {
+    impl IdentityCenterApi for Endless {
+        async fn page(&self, _: Option<&InstanceTarget>, _: &ListCall, _: Option<&str>) -> Result<Page, GatewayError> {
             let n = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             Ok(Page { items: Vec::new(), next: Some(n.to_string()) })
         }
-        async fn fetch(&self, _: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+        async fn fetch(&self, _: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError> {
             Err(GatewayError::NotFound { what: format!("{single:?}") })
         }
-        async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+        async fn change(&self, _: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
             Err(GatewayError::NotFound { what: change.subject() })
         }
     }
 
     #[tokio::test]
     async fn a_listing_whose_tokens_never_end_is_an_error_after_20_000_pages() {
-        let target = Target { instance: "i".into(), identity_store: "d".into(), region: String::new() };
+        let target = InstanceTarget { instance: "i".into(), identity_store: "d".into(), region: String::new() };
         let source = Endless(std::sync::atomic::AtomicUsize::new(0));
-        let error = all(&source, &target, Listing::Users).await.unwrap_err();
+        let error = all(&source, &target, ListCall::Users).await.unwrap_err();
         assert!(error.to_string().contains("did not end after 20,000 pages"), "{error}");
         assert_eq!(source.0.into_inner(), MOST_PAGES);
     }

@@ -10,16 +10,16 @@ mod patience;
 mod renew;
 
 use super::assignments::Pairs;
-use super::changes::Changes;
-use super::plan::Walk;
-use super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
+use super::changes::ListDiff;
+use super::plan::Traversal;
+use super::{CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
 use crate::clock::UnixMillis;
 use crate::config::WarmTarget;
-use crate::report::{Failure, Progress};
+use crate::report::{Progress, TargetFailure};
 use baseline::Baseline;
 pub(super) use baseline::Baselines;
 use futures_util::future::join_all;
-use mark::{Mark, is_refusal};
+use mark::{WarmCheckpoint, is_refusal};
 pub use patience::NotKept;
 pub(super) use patience::Patience;
 use renew::Renewed;
@@ -90,13 +90,13 @@ pub struct Warmed {
     /// Things in the lists that were fetched.
     pub items: u64,
     /// What is different from the warm before.
-    pub changes: Changes,
+    pub changes: ListDiff,
     /// Answers that were not stored.
     pub not_kept: Vec<NotKept>,
     /// Answers that were left out, with the reason: of accounts that are not active, or denied by a policy.
-    pub skipped: Vec<Failure>,
+    pub skipped: Vec<TargetFailure>,
     /// What could not be read.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<TargetFailure>,
     /// Why the target was not finished, when it was not.
     pub stopped: Option<String>,
     /// The error behind `stopped`, when the warm went on with the next target.
@@ -113,7 +113,7 @@ impl Warmed {
             fresh: 0,
             elsewhere: 0,
             items: 0,
-            changes: Changes::default(),
+            changes: ListDiff::default(),
             not_kept: Vec::new(),
             skipped: Vec::new(),
             failures: Vec::new(),
@@ -124,9 +124,9 @@ impl Warmed {
 }
 
 /// Opened once a target has come to an end, whatever that was.
-struct Settled(Vec<(WarmTarget, watch::Sender<bool>)>);
+struct TargetDone(Vec<(WarmTarget, watch::Sender<bool>)>);
 
-impl Settled {
+impl TargetDone {
     fn open(&self, target: WarmTarget) {
         if let Some((_, gate)) = self.0.iter().find(|(gate, _)| *gate == target) {
             gate.send_replace(true);
@@ -143,12 +143,12 @@ impl Settled {
 }
 
 /// What a whole warm holds on to.
-struct Run<'a> {
+struct WarmRun<'a> {
     plan: &'a WarmPlan,
     space: &'a str,
     since: Option<UnixMillis>,
     patience: Option<Patience>,
-    settled: Settled,
+    settled: TargetDone,
     progress: &'a dyn Progress,
 }
 
@@ -172,7 +172,7 @@ impl Gateway {
     pub async fn warm(&self, plan: &WarmPlan, progress: &dyn Progress) -> (Vec<Warmed>, Option<GatewayError>) {
         let targets = plan.targets();
         // Which instance it is, all need to know: it is asked once.
-        let policy = Policy::default();
+        let policy = CachePolicy::default();
         let space = tokio::select! {
             biased;
             space = self.space(&policy) => space,
@@ -186,15 +186,15 @@ impl Gateway {
         let goes_on = self.mark(&space).filter(|last| last.goes_on(now()));
         let begun = goes_on.as_ref().map_or_else(now, |last| last.begun);
         if goes_on.is_none() {
-            self.leave_mark(&space, &Mark { begun, ended: None, complete: false });
+            self.leave_mark(&space, &WarmCheckpoint { begun, ended: None, complete: false });
         }
-        let run = Run {
+        let run = WarmRun {
             plan,
             space: &space,
             // What others store while this goes on is part of it too.
             since: (plan.renew == Renew::All).then_some(begun),
             patience: plan.patience.map(Patience::of),
-            settled: Settled(targets.iter().map(|target| (*target, watch::Sender::new(false))).collect()),
+            settled: TargetDone(targets.iter().map(|target| (*target, watch::Sender::new(false))).collect()),
             progress,
         };
         let (report, end) = self.warm_all(&targets, &run).await;
@@ -203,7 +203,7 @@ impl Gateway {
         let is_whole = report.iter().all(|done| done.not_kept.is_empty());
         if end.is_none() && is_whole && self.mark(&space).is_none_or(|mark| mark.begun == begun) {
             let complete = report.iter().all(|done| done.failures.is_empty() && done.stopped.is_none());
-            self.leave_mark(&space, &Mark { begun, ended: Some(now()), complete });
+            self.leave_mark(&space, &WarmCheckpoint { begun, ended: Some(now()), complete });
         }
         if let Err(error) = self.cache().store().settle() {
             self.fault(&error);
@@ -211,7 +211,7 @@ impl Gateway {
         (report, end)
     }
 
-    async fn warm_all(&self, targets: &[WarmTarget], run: &Run<'_>) -> (Vec<Warmed>, Option<GatewayError>) {
+    async fn warm_all(&self, targets: &[WarmTarget], run: &WarmRun<'_>) -> (Vec<Warmed>, Option<GatewayError>) {
         let mut ended = Vec::new();
         if run.plan.thrifty {
             for target in targets {
@@ -237,8 +237,8 @@ impl Gateway {
         (report, end)
     }
 
-    async fn warm_target(&self, target: WarmTarget, run: &Run<'_>) -> (Warmed, Option<GatewayError>) {
-        let Run { plan, space, since, patience, settled, progress } = run;
+    async fn warm_target(&self, target: WarmTarget, run: &WarmRun<'_>) -> (Warmed, Option<GatewayError>) {
+        let WarmRun { plan, space, since, patience, settled, progress } = run;
         let baseline = self.baselines.as_ref().map(|baselines| Baseline::of(baselines, space, target));
         let again = self.was_warmed(space, target) || baseline.as_ref().is_some_and(Baseline::exists);
         let round = Round {
@@ -271,7 +271,7 @@ impl Gateway {
         &self,
         target: WarmTarget,
         round: &Round<'_>,
-        settled: &Settled,
+        settled: &TargetDone,
         done: &mut Warmed,
     ) -> Result<(), GatewayError> {
         match target {
@@ -281,7 +281,7 @@ impl Gateway {
             WarmTarget::Accounts => self.renew(&Request::Accounts, round, done).await,
             WarmTarget::Memberships => {
                 settled.of(WarmTarget::Groups).await;
-                let groups = self.ids(&Request::Groups, "GroupId", &Policy::default(), round.progress).await?;
+                let groups = self.ids(&Request::Groups, "GroupId", &CachePolicy::default(), round.progress).await?;
                 let count = groups.len();
                 self.renew_all(groups.into_iter().map(Request::GroupMembers), count, round, done).await
             }
@@ -292,15 +292,15 @@ impl Gateway {
     async fn warm_assignments(
         &self,
         round: &Round<'_>,
-        settled: &Settled,
+        settled: &TargetDone,
         done: &mut Warmed,
     ) -> Result<(), GatewayError> {
-        let (policy, progress) = (Policy::default(), round.progress);
+        let (policy, progress) = (CachePolicy::default(), round.progress);
         settled.of(WarmTarget::PermissionSets).await;
         let sets = self.ids(&Request::PermissionSets, "PermissionSetArn", &policy, progress).await?;
         let mut walk = self.settled_walk(round.space, sets.len(), &policy);
         let mut pairs = None;
-        if walk != Some(Walk::Principals) {
+        if walk != Some(Traversal::Principals) {
             let found = self.warm_ways(sets.clone(), round, done).await?;
             if walk.is_none() {
                 let lists = async {
@@ -311,7 +311,7 @@ impl Gateway {
             }
             pairs = Some(found);
         }
-        if walk == Some(Walk::Principals) && self.warm_principals(round, settled, done).await? {
+        if walk == Some(Traversal::Principals) && self.warm_principals(round, settled, done).await? {
             return Ok(());
         }
         let pairs = match pairs {
@@ -341,7 +341,7 @@ impl Gateway {
         done.skipped.append(&mut way.skipped);
         done.failures.append(&mut way.failures);
         let Pairs { candidates: pairs, failures, ended, .. } =
-            self.pairs_of(sets, &Policy::default(), round.progress).await?;
+            self.pairs_of(sets, &CachePolicy::default(), round.progress).await?;
         if let Some(error) = ended {
             return Err(error);
         }
@@ -357,12 +357,12 @@ impl Gateway {
     async fn warm_principals(
         &self,
         round: &Round<'_>,
-        settled: &Settled,
+        settled: &TargetDone,
         done: &mut Warmed,
     ) -> Result<bool, GatewayError> {
         settled.of(WarmTarget::Users).await;
         settled.of(WarmTarget::Groups).await;
-        let mut principals = self.principals(&Policy::default(), round.progress).await?;
+        let mut principals = self.principals(&CachePolicy::default(), round.progress).await?;
         if let Some((kind, id)) = principals.first().cloned() {
             match self.renew_one(&Request::PrincipalAssignments { kind, id }, round).await {
                 Err(error) if is_refusal(&error) => {

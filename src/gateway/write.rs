@@ -6,9 +6,10 @@
 //! fence up.
 
 use super::{
-    Change, Gateway, GatewayError, Journal, Outcome, Pending, Policy, Single, Target, image, unchanged, waiting,
+    CachePolicy, Gateway, GatewayError, GetCall, InstanceTarget, Journal, Mutation, MutationOutcome, Pending, image,
+    unchanged, waiting,
 };
-use crate::cache::{CacheError, Dirt, Event, Fences, Told, dirty};
+use crate::cache::{CacheError, ChangeEvent, Dirt, Fences, Told, dirty};
 use crate::report::Progress;
 use crate::state::StateError;
 use serde_json::Value;
@@ -62,7 +63,7 @@ impl From<GatewayError> for Unwritten {
 }
 
 /// A change under way.
-struct Course<'a> {
+struct MutationInProgress<'a> {
     writing: &'a Writing,
     space: String,
     raised: Result<Told, CacheError>,
@@ -75,20 +76,20 @@ impl Gateway {
     /// another state now, nothing is changed.
     pub async fn write(
         &self,
-        change: &Change,
+        change: &Mutation,
         expected: Option<&Value>,
         writing: &Writing,
         progress: &dyn Progress,
     ) -> Result<Written, Unwritten> {
-        let space = self.space(&Policy::default()).await?;
-        let target = Target::of(space);
+        let space = self.space(&CachePolicy::default()).await?;
+        let target = InstanceTarget::of(space);
         let text = space.text();
         let witness = writing.fences.witness();
         let image = image::read(self.source(), &target, change).await?;
         must_be_unchanged(change, expected, &image.before)?;
         let dirt = dirty(&image.event);
         let entry = self.begin(writing, &text, change, &image.before, progress);
-        let course = Course { writing, raised: writing.fences.raise(&text, &dirt), space: text, entry };
+        let course = MutationInProgress { writing, raised: writing.fences.raise(&text, &dirt), space: text, entry };
         let mut done = self.carry_out(change, &target, &course, &dirt, progress).await;
         if let Err(GatewayError::ChangedMeanwhile { differences, .. }) = &mut done
             && let Ok(now) = image::read(self.source(), &target, change).await
@@ -111,9 +112,9 @@ impl Gateway {
 
     async fn carry_out(
         &self,
-        change: &Change,
-        target: &Target,
-        course: &Course<'_>,
+        change: &Mutation,
+        target: &InstanceTarget,
+        course: &MutationInProgress<'_>,
         dirt: &[Dirt],
         progress: &dyn Progress,
     ) -> Result<Value, GatewayError> {
@@ -136,9 +137,9 @@ impl Gateway {
         &self,
         pending: Pending,
         id: &str,
-        change: &Change,
-        target: &Target,
-        course: &Course<'_>,
+        change: &Mutation,
+        target: &InstanceTarget,
+        course: &MutationInProgress<'_>,
         dirt: &[Dirt],
         mut status: Value,
     ) -> Result<Value, GatewayError> {
@@ -168,7 +169,7 @@ impl Gateway {
                 fenced = Duration::ZERO;
             }
             pause = (pause * 3 / 2).min(LAST_LOOK);
-            match self.source().fetch(Some(target), &Single::Status(pending, id.to_owned())).await {
+            match self.source().fetch(Some(target), &GetCall::Status(pending, id.to_owned())).await {
                 Ok(found) => status = found,
                 // AWS may not show the status at once; whether it ever does is a matter of patience.
                 Err(GatewayError::NotFound { .. }) => {}
@@ -181,7 +182,7 @@ impl Gateway {
         &self,
         writing: &Writing,
         space: &str,
-        change: &Change,
+        change: &Mutation,
         before: &Value,
         progress: &dyn Progress,
     ) -> Option<i64> {
@@ -198,7 +199,7 @@ impl Gateway {
 }
 
 /// Refuses a change of something that is no longer what the caller read.
-fn must_be_unchanged(change: &Change, expected: Option<&Value>, now: &Value) -> Result<(), GatewayError> {
+fn must_be_unchanged(change: &Mutation, expected: Option<&Value>, now: &Value) -> Result<(), GatewayError> {
     let differences = expected.map(|expected| unchanged::differences(expected, now)).unwrap_or_default();
     if differences.is_empty() {
         return Ok(());
@@ -206,7 +207,7 @@ fn must_be_unchanged(change: &Change, expected: Option<&Value>, now: &Value) -> 
     Err(GatewayError::ChangedMeanwhile { what: change.subject(), differences })
 }
 
-impl Course<'_> {
+impl MutationInProgress<'_> {
     fn note(&self, write: impl FnOnce(&Journal, i64) -> Result<(), StateError>, progress: &dyn Progress) {
         if let (Some(journal), Some(entry)) = (&self.writing.journal, self.entry)
             && let Err(fault) = write(journal, entry)
@@ -217,14 +218,19 @@ impl Course<'_> {
 
     fn end(&self, done: &Result<Value, GatewayError>, progress: &dyn Progress) {
         let outcome = match done {
-            Ok(_) => Outcome::Done,
-            Err(error) if error.leaves_doubt() => Outcome::Unknown(error.to_string()),
-            Err(error) => Outcome::Failed(error.to_string()),
+            Ok(_) => MutationOutcome::Done,
+            Err(error) if error.leaves_doubt() => MutationOutcome::Unknown(error.to_string()),
+            Err(error) => MutationOutcome::Failed(error.to_string()),
         };
         self.note(|journal, entry| journal.end(entry, &outcome), progress);
     }
 
-    fn close(&self, event: &Event, image: &image::Image, witness: &crate::cache::Witness) -> Result<Told, CacheError> {
+    fn close(
+        &self,
+        event: &ChangeEvent,
+        image: &image::Image,
+        witness: &crate::cache::Witness,
+    ) -> Result<Told, CacheError> {
         let (fences, raised) = (&self.writing.fences, self.raised.as_ref().ok());
         // What was there before is the ground on which exact keys were chosen: if somebody else changed it since, all
         // that it could have been goes.

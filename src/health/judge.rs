@@ -32,7 +32,7 @@ const FROM_STORE: [&str; 3] = ["size", "oldest", "limits"];
 /// Judges every check. Keys, in this order: `hit_rate`, `size`, `error_rate`, `free_disk`, `oldest`, `breaker`,
 /// `disabled`, `store`, `directories`, `login`, `jobs`, `switch`, `state`, `job_files`, `notifiers`, `clock`,
 /// `aws`, `throttles`, `limits`, then `job:NAME` for each job that has run.
-pub fn judge(found: &Measurements, health: &config::Health) -> Vec<Finding> {
+pub fn judge(found: &Measurements, health: &config::HealthConfig) -> Vec<Finding> {
     let mut findings = vec![
         hit_rate(found, health),
         size(found, health),
@@ -96,7 +96,7 @@ pub struct SizeLimits {
 impl SizeLimits {
     /// As set; unset, the larger of 100 and 200 MiB and 90 and 100 % of the cache's own limit, so that a cache which is
     /// held at its limit is no alarm.
-    pub fn of(health: &config::Health, limit_bytes: u64) -> SizeLimits {
+    pub fn of(health: &config::HealthConfig, limit_bytes: u64) -> SizeLimits {
         let limit = mib(limit_bytes);
         SizeLimits {
             warn: health.size_mb_warn.unwrap_or(SIZE_WARN_MB.max(limit * 0.9)),
@@ -105,7 +105,7 @@ impl SizeLimits {
     }
 }
 
-fn hit_rate(found: &Measurements, health: &config::Health) -> Finding {
+fn hit_rate(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let (samples, judged) = (found.samples(), found.judged_samples());
     let recovery = health.hit_rate_recovered.unwrap_or(health.hit_rate_critical + HIT_RATE_RECOVERY_POINTS);
     if found.disabled.is_some() {
@@ -137,7 +137,7 @@ fn hit_rate(found: &Measurements, health: &config::Health) -> Finding {
     finding("hit_rate", level, words, figure, "awsideman cache status --detailed", recovered)
 }
 
-fn size(found: &Measurements, health: &config::Health) -> Finding {
+fn size(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let limits = SizeLimits::of(health, found.limit_bytes);
     let held = mib(found.held_bytes);
     let level = grade(held > limits.critical, held > limits.warn);
@@ -148,7 +148,7 @@ fn size(found: &Measurements, health: &config::Health) -> Finding {
     finding("size", level, words, figure, "awsideman cache enforce-limits", recovered)
 }
 
-fn error_rate(found: &Measurements, health: &config::Health) -> Finding {
+fn error_rate(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let samples = found.samples().max(found.window_errors);
     let rate = found.error_rate().unwrap_or(0.0);
     let recovered = rate <= health.error_rate_recovered.unwrap_or(health.error_rate_critical * ERROR_RATE_RECOVERY);
@@ -163,7 +163,7 @@ fn error_rate(found: &Measurements, health: &config::Health) -> Finding {
     finding("error_rate", level, format!("High error rate: {rate:.1}%"), figure, "awsideman cache test", recovered)
 }
 
-fn free_disk(found: &Measurements, health: &config::Health) -> Finding {
+fn free_disk(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let Some(bytes) = found.free_disk_bytes else {
         return fine("free_disk", "free space is not known".into());
     };
@@ -178,7 +178,7 @@ fn free_disk(found: &Measurements, health: &config::Health) -> Finding {
     finding("free_disk", level, words, figure, "awsideman cache cleanup", recovered)
 }
 
-fn oldest(found: &Measurements, health: &config::Health) -> Finding {
+fn oldest(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let Some(stored_at) = found.oldest_stored_at else {
         return fine("oldest", "no entries".into());
     };

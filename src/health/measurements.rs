@@ -41,7 +41,7 @@ pub struct Measurements {
     /// The directory that is on it.
     pub free_disk_path: PathBuf,
     /// Why nothing is cached right now, when somebody said so.
-    pub disabled: Option<Disabled>,
+    pub disabled: Option<DisabledCache>,
     /// The circuit breaker.
     pub breaker: BreakerReading,
     /// Why the cache cannot be opened or read.
@@ -82,7 +82,7 @@ pub struct Measurements {
 
 /// A cache that is switched off.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Disabled {
+pub struct DisabledCache {
     /// Since when; `None` when configuration or environment says so.
     pub since: Option<UnixMillis>,
     /// When it ends by itself; `None` never.

@@ -14,7 +14,7 @@ mod verdict;
 pub use finding::{Finding, Level};
 pub use judge::{SizeLimits, judge};
 pub use measurements::{
-    AwsReading, BreakerReading, DirectoryReading, Disabled, JobFilesReading, JobRunReading, LoginReading, Measurements,
-    WritesReading,
+    AwsReading, BreakerReading, DirectoryReading, DisabledCache, JobFilesReading, JobRunReading, LoginReading,
+    Measurements, WritesReading,
 };
-pub use verdict::{Health, examine};
+pub use verdict::{HealthReport, examine};

@@ -31,7 +31,7 @@ pub(super) fn breaker(found: &Measurements) -> Finding {
     finding("breaker", level, words.into(), figure, RESET, level == Level::Ok)
 }
 
-pub(super) fn disabled(found: &Measurements, health: &config::Health) -> Finding {
+pub(super) fn disabled(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let Some(disabled) = &found.disabled else {
         return fine("disabled", "the cache is enabled".into());
     };
@@ -96,7 +96,7 @@ fn remedy(directory: &DirectoryReading) -> &str {
     directory.hint.split('`').nth(1).unwrap_or(DOCTOR)
 }
 
-pub(super) fn login(found: &Measurements, health: &config::Health) -> Finding {
+pub(super) fn login(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let Some(login) = &found.login else {
         return fine("login", "expiry unknown".into());
     };

@@ -9,8 +9,8 @@ use std::time::Duration;
 const MB: u64 = 1024 * 1024;
 const HOUR: i64 = 3_600_000;
 
-fn settings() -> config::Health {
-    config::Health {
+fn settings() -> config::HealthConfig {
+    config::HealthConfig {
         hit_rate_warn: 70.0,
         hit_rate_critical: 50.0,
         hit_rate_recovered: None,
@@ -47,7 +47,7 @@ fn well() -> Measurements {
     }
 }
 
-fn check_with(found: &Measurements, health: &config::Health, key: &str) -> Finding {
+fn check_with(found: &Measurements, health: &config::HealthConfig, key: &str) -> Finding {
     judge(found, health).into_iter().find(|finding| finding.key == key).expect("a finding for each check")
 }
 
@@ -112,7 +112,7 @@ fn an_idle_and_a_disabled_cache_have_no_low_hit_rate() {
     let few = check(&Measurements { window_hits: 9, window_misses: 40, ..well() }, "hit_rate");
     assert_eq!((few.level, few.recovered), (Level::Ok, false));
     assert!(few.message.contains("49 samples, fewer than 50"), "{few:?}");
-    let off = Measurements { window_hits: 0, window_misses: 500, disabled: Some(Disabled::default()), ..well() };
+    let off = Measurements { window_hits: 0, window_misses: 500, disabled: Some(DisabledCache::default()), ..well() };
     let off = check(&off, "hit_rate");
     assert_eq!((off.level, off.recovered), (Level::Ok, false), "muted, and not taken for recovered");
 }
@@ -120,7 +120,7 @@ fn an_idle_and_a_disabled_cache_have_no_low_hit_rate() {
 #[test]
 fn the_size_is_judged_as_set_or_by_the_limit() {
     let unset = settings();
-    let set = config::Health { size_mb_warn: Some(0.5), size_mb_critical: Some(1.5), ..settings() };
+    let set = config::HealthConfig { size_mb_warn: Some(0.5), size_mb_critical: Some(1.5), ..settings() };
     for (health, limit_mb, held_kb, level, recovered) in [
         (&unset, 0, 300 * 1024, Level::Critical, false),
         (&unset, 100, 300 * 1024, Level::Critical, false),
@@ -167,7 +167,7 @@ fn disk_age_breaker_store_and_directories_are_judged() {
     let old = Measurements { oldest_stored_at: Some(0), ..well() };
     assert_eq!(check(&old, "oldest").level, Level::Warn);
     assert_eq!(
-        check_with(&old, &config::Health { oldest_warn: Duration::ZERO, ..settings() }, "oldest").level,
+        check_with(&old, &config::HealthConfig { oldest_warn: Duration::ZERO, ..settings() }, "oldest").level,
         Level::Ok
     );
     let breaker = |state: &str| {
@@ -195,7 +195,7 @@ fn disk_age_breaker_store_and_directories_are_judged() {
 #[test]
 fn a_cache_disabled_for_long_is_a_warning() {
     let off = |hours: i64| {
-        let disabled = Some(Disabled {
+        let disabled = Some(DisabledCache {
             since: Some(101 * HOUR - hours * HOUR),
             until: Some(103 * HOUR),
             reason: Some("INC-7".into()),
@@ -210,7 +210,7 @@ fn a_cache_disabled_for_long_is_a_warning() {
 
 #[test]
 fn recovery_values_that_are_set_hold_in_place_of_the_derived_ones() {
-    let health = config::Health {
+    let health = config::HealthConfig {
         hit_rate_recovered: Some(60.0),
         size_mb_recovered: Some(100.0),
         error_rate_recovered: Some(1.0),

@@ -14,7 +14,7 @@ const MISSING: [&str; 2] = ["job_files", "notifiers"];
 
 /// The verdict: `{"healthy", "level", "issues", "warnings", "checks"}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Health {
+pub struct HealthReport {
     /// Whether nothing is critical, and nothing that was set up is missing.
     pub healthy: bool,
     /// The worst level of all checks.
@@ -31,7 +31,7 @@ pub struct Health {
 }
 
 /// Judges every check and sums it up.
-pub fn examine(found: &Measurements, health: &config::Health) -> Health {
+pub fn examine(found: &Measurements, health: &config::HealthConfig) -> HealthReport {
     let checks = judge(found, health);
     let messages = |level| checks.iter().filter(|f| f.level == level).map(|f| f.message.clone()).collect();
     let issues: Vec<String> = messages(Level::Critical);
@@ -39,10 +39,10 @@ pub fn examine(found: &Measurements, health: &config::Health) -> Health {
     let level = checks.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     let is_missing = checks.iter().any(|f| f.level != Level::Ok && MISSING.contains(&f.key.as_str()));
     let healthy = issues.is_empty() && !is_missing;
-    Health { healthy, level, issues, warnings, checks, figures: figures(found, health) }
+    HealthReport { healthy, level, issues, warnings, checks, figures: figures(found, health) }
 }
 
-impl Health {
+impl HealthReport {
     /// The verdict as one line. Only a cache without any warning is called healthy.
     pub fn sentence(&self) -> String {
         match (self.level, self.warnings.len()) {
@@ -80,7 +80,7 @@ impl Health {
 }
 
 /// `label=value[unit];warn;critical;min;max`: `70:` alarms below 70, `5` above 5; a figure that is not known is `U`.
-fn figures(found: &Measurements, health: &config::Health) -> String {
+fn figures(found: &Measurements, health: &config::HealthConfig) -> String {
     let size = SizeLimits::of(health, found.limit_bytes);
     let rate = |rate: Option<f64>| rate.map_or_else(|| "U".into(), |rate| format!("{rate:.1}%"));
     let mut all = vec![

@@ -52,14 +52,14 @@ pub enum HttpFault {
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
     /// The beginning of an error answer, as one line. It may repeat the URL.
     pub text: String,
 }
 
-impl Answer {
+impl HttpResponse {
     /// Whether the other side took it.
     pub fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
@@ -101,12 +101,12 @@ impl Poster {
     }
 
     /// Posts `body`.
-    pub async fn post(&self, body: String, kind: &'static str, timeout: Duration) -> Result<Answer, HttpFault> {
+    pub async fn post(&self, body: String, kind: &'static str, timeout: Duration) -> Result<HttpResponse, HttpFault> {
         let asked = tokio::time::timeout(timeout, self.ask(body, kind)).await;
         asked.unwrap_or_else(|_| Err(HttpFault::TimedOut { host: self.host.clone(), after: timeout }))
     }
 
-    async fn ask(&self, body: String, kind: &'static str) -> Result<Answer, HttpFault> {
+    async fn ask(&self, body: String, kind: &'static str) -> Result<HttpResponse, HttpFault> {
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST").map_err(|_| HttpFault::NoUrl)?;
         request.set_uri(self.url.as_str()).map_err(|_| HttpFault::NoUrl)?;
@@ -120,7 +120,7 @@ impl Poster {
             let _ = tokio::time::timeout(EXPLANATION, beginning(response.into_body(), &mut bytes)).await;
         }
         let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
-        Ok(Answer { status, text })
+        Ok(HttpResponse { status, text })
     }
 
     fn unreachable(&self, error: &(dyn Error + 'static)) -> HttpFault {

@@ -25,7 +25,7 @@ pub(super) fn traced(
     if !tracing::enabled!(target: REQUESTS, tracing::Level::DEBUG) {
         return send(request);
     }
-    let mut report = Report::of(&request);
+    let mut report = RequestTrace::of(&request);
     let answer = send(request);
     HttpConnectorFuture::new(async move {
         let answer = answer.await;
@@ -39,7 +39,7 @@ pub(super) fn traced(
 }
 
 /// Reports when it is dropped: also a request that was given up.
-struct Report {
+struct RequestTrace {
     host: String,
     operation: String,
     attempt: u32,
@@ -47,8 +47,8 @@ struct Report {
     outcome: String,
 }
 
-impl Report {
-    fn of(request: &HttpRequest) -> Report {
+impl RequestTrace {
+    fn of(request: &HttpRequest) -> RequestTrace {
         let uri = request.uri();
         let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
         let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -64,7 +64,7 @@ impl Report {
             (None, None) if is_public(path) => format!("{} {path}", request.method()),
             (None, None) => request.method().to_owned(),
         };
-        Report {
+        RequestTrace {
             // User and password, should a URL have them, are no part of the host.
             host: host.rsplit('@').next().unwrap_or_default().to_owned(),
             operation,
@@ -75,7 +75,7 @@ impl Report {
     }
 }
 
-impl Report {
+impl RequestTrace {
     fn ended(&mut self, outcome: String) {
         self.outcome = outcome;
     }
@@ -93,9 +93,9 @@ fn action(request: &HttpRequest) -> Option<String> {
     Some(percent_decode_str(action).decode_utf8_lossy().into_owned())
 }
 
-impl Drop for Report {
+impl Drop for RequestTrace {
     fn drop(&mut self) {
-        let Report { host, operation, attempt, begun, outcome } = self;
+        let RequestTrace { host, operation, attempt, begun, outcome } = self;
         let ms = begun.elapsed().as_millis();
         tracing::debug!(
             target: REQUESTS,

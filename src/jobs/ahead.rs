@@ -7,10 +7,10 @@
 use super::due::count_from;
 use super::occurrence::fingerprint;
 use super::runner::phases;
-use super::unit::Unit;
-use super::{Context, Due, JobError, Occurrences, Row, Wanted, due, stamp};
+use super::unit::ProfileJob;
+use super::{Context, Due, JobError, JobSelection, LedgerRow, Occurrences, due, stamp};
 use crate::clock::{UnixMillis, millis};
-use crate::config::{AlertWhen, Job, Kind, Overlap, Schedule};
+use crate::config::{AlertWhen, Job, JobKind, Overlap, Schedule};
 use crate::model::Zone;
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
@@ -21,7 +21,7 @@ const STEPS: usize = 100_000;
 
 /// One time at which a job is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Coming {
+pub struct NextRun {
     /// The job's name.
     pub job: String,
     /// Its kind.
@@ -70,7 +70,7 @@ pub struct Simulated {
 }
 
 /// What the runner cannot know of what lies ahead.
-pub trait Outlook {
+pub trait ForecastObserver {
     /// Why a job of this kind would have nothing to do at that time.
     fn idle(&self, job: &Job, at: UnixMillis) -> Option<String>;
     /// Whether mails leave at all.
@@ -83,7 +83,7 @@ pub fn coming(
     names: &[String],
     limit: Option<usize>,
     context: &Context,
-) -> Result<Vec<Coming>, JobError> {
+) -> Result<Vec<NextRun>, JobError> {
     let mut found = Vec::new();
     for unit in units(jobs, names)? {
         let each = limit.unwrap_or(1);
@@ -95,7 +95,7 @@ pub fn coming(
         for nth in 0..each {
             let Some(occurrence) = next else { break };
             let at = occurrence.saturating_add(jitter);
-            found.push(Coming {
+            found.push(NextRun {
                 job: unit.job.name.clone(),
                 kind: unit.job.kind.as_str().to_owned(),
                 profile: unit.profile.clone(),
@@ -123,52 +123,52 @@ pub fn simulate(
     from: UnixMillis,
     to: UnixMillis,
     context: &Context,
-    outlook: &dyn Outlook,
+    outlook: &dyn ForecastObserver,
 ) -> Result<Vec<Simulated>, JobError> {
     let mut found = Vec::new();
     for unit in units(jobs, names)? {
         let row = if from == context.clock.now() { row(&unit, context, from)? } else { begun(&unit, context, from)? };
         let last = context.ledger.last_success(&unit.job.name, unit.profile())?;
         let took = Duration::from_millis(last.map_or(0, |run| run.took_ms.unsigned_abs()));
-        Course { unit: &unit, row, took, busy_until: i64::MIN, context, outlook }.follow(from, to, &mut found)?;
+        RunTimeline { unit: &unit, row, took, busy_until: i64::MIN, context, outlook }.follow(from, to, &mut found)?;
     }
     found.sort_by_key(|event| event.at);
     Ok(found)
 }
 
 /// The units that are asked about, in the runner's order; disabled ones only by name.
-fn units(jobs: &[Job], names: &[String]) -> Result<Vec<Unit>, JobError> {
-    let wanted = if names.is_empty() { Wanted::Due } else { Wanted::Named(names.to_vec()) };
+fn units(jobs: &[Job], names: &[String]) -> Result<Vec<ProfileJob>, JobError> {
+    let wanted = if names.is_empty() { JobSelection::Due } else { JobSelection::Named(names.to_vec()) };
     let units = phases(jobs, &wanted)?.into_iter().flatten();
     Ok(units.filter(|unit| unit.job.enabled || !names.is_empty()).collect())
 }
 
-fn row(unit: &Unit, context: &Context, now: UnixMillis) -> Result<Row, JobError> {
+fn row(unit: &ProfileJob, context: &Context, now: UnixMillis) -> Result<LedgerRow, JobError> {
     // A disabled job that is asked about is looked at as if it were enabled now.
     context.ledger.peek(&unit.job.name, unit.profile(), &fingerprint(&unit.job), count_from(&unit.job, now))
 }
 
 /// The row of a job with which all before `from` was dealt with. An interval keeps its beat.
-fn begun(unit: &Unit, context: &Context, from: UnixMillis) -> Result<Row, JobError> {
+fn begun(unit: &ProfileJob, context: &Context, from: UnixMillis) -> Result<LedgerRow, JobError> {
     let known = row(unit, context, context.clock.now())?;
     let last = match (&unit.job.schedule, known.last_occurrence) {
         (Schedule::Every(every), Some(last)) => from - (from - last).rem_euclid(millis(*every).max(1)),
         (Schedule::Every(_), None) | (Schedule::Cron { .. }, _) => from,
     };
-    Ok(Row { first_seen: from, last_occurrence: Some(last) })
+    Ok(LedgerRow { first_seen: from, last_occurrence: Some(last) })
 }
 
 /// One unit on its way through the time.
-struct Course<'a> {
-    unit: &'a Unit,
-    row: Row,
+struct RunTimeline<'a> {
+    unit: &'a ProfileJob,
+    row: LedgerRow,
     took: Duration,
     busy_until: UnixMillis,
     context: &'a Context,
-    outlook: &'a dyn Outlook,
+    outlook: &'a dyn ForecastObserver,
 }
 
-impl Course<'_> {
+impl RunTimeline<'_> {
     fn follow(mut self, from: UnixMillis, to: UnixMillis, found: &mut Vec<Simulated>) -> Result<(), JobError> {
         let mut at = from;
         for _ in 0..STEPS {
@@ -225,7 +225,7 @@ impl Course<'_> {
         let job = &self.unit.job;
         let mail = match job.alert {
             _ if !self.outlook.mails() || outcome == "skipped" => "never",
-            _ if job.kind == Kind::Digest && outcome == "run" => "always",
+            _ if job.kind == JobKind::Digest && outcome == "run" => "always",
             AlertWhen::Always if outcome == "run" => "always",
             AlertWhen::Always | AlertWhen::OnChange => "on-change",
             AlertWhen::Never => "never",

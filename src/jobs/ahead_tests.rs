@@ -5,13 +5,13 @@
 
 use super::*;
 use crate::config::CatchUp;
-use crate::jobs::rehearsal::{Stage, at, cron, job, work_of};
+use crate::jobs::rehearsal::{RunnerFixture, at, cron, job, work_of};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 struct Plain;
 
-impl Outlook for Plain {
+impl ForecastObserver for Plain {
     fn idle(&self, job: &Job, _: UnixMillis) -> Option<String> {
         (job.name == "useless").then(|| "the cache is disabled".to_owned())
     }
@@ -20,11 +20,11 @@ impl Outlook for Plain {
     }
 }
 
-fn stage() -> Stage {
-    Stage::new(|_| work_of("ok"))
+fn stage() -> RunnerFixture {
+    RunnerFixture::new(|_| work_of("ok"))
 }
 
-fn simulated(stage: &Stage, jobs: &[Job], from: &str, to: &str) -> Vec<(String, &'static str)> {
+fn simulated(stage: &RunnerFixture, jobs: &[Job], from: &str, to: &str) -> Vec<(String, &'static str)> {
     let found = simulate(jobs, &[], at(from), at(to), &stage.context, &Plain).unwrap();
     found.into_iter().map(|event| (crate::clock::utc(event.at), event.outcome)).collect()
 }
@@ -70,7 +70,7 @@ fn pauses_idle_kinds_and_long_runs_are_skipped_with_their_reasons() {
     let id = ledger.begin(&entry).unwrap();
     let end = crate::jobs::ledger::End {
         took_ms: 5_400_000,
-        ..crate::jobs::rehearsal::end(crate::jobs::Outcome::Done, "ok")
+        ..crate::jobs::rehearsal::end(crate::jobs::RunOutcome::Done, "ok")
     };
     ledger.finish(id, &end, 9).unwrap();
     let jobs = [job("paused"), job("useless"), job("long"), job("well")];

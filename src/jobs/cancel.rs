@@ -2,10 +2,10 @@
 //!
 //! The request names the run by its holder and its beginning, so it never ends a later run. A process id is never acted on.
 
-use super::lock::{Lock, holder, path_of, pid_of_holder, request};
+use super::lock::{JobLock, holder, path_of, pid_of_holder, request};
 use super::overlap::holder as this_process;
-use super::unit::Unit;
-use super::{Context, Held, JobError, Outcome, RunRow};
+use super::unit::ProfileJob;
+use super::{Context, JobError, LockHolder, RunOutcome, RunRow};
 use crate::config::Job;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ pub struct Cancelled {
     /// The AWS profile; empty when the job names none.
     pub profile: String,
     /// `cancelled`, or how else it ended meanwhile; `null` when it did not end.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<RunOutcome>,
     /// Why, in a sentence.
     pub reason: String,
     /// The process that ran it; `null` when it was gone already.
@@ -40,7 +40,7 @@ pub struct Cancelled {
 pub fn cancel(name: &str, jobs: &[Job], by: &str, context: &Context) -> Result<Vec<Cancelled>, JobError> {
     let mut profiles: Vec<String> = Vec::new();
     let own = jobs.iter().filter(|job| job.name == name).collect();
-    profiles.extend(Unit::all_of(own, false).iter().map(|unit| unit.profile().to_owned()));
+    profiles.extend(ProfileJob::all_of(own, false).iter().map(|unit| unit.profile().to_owned()));
     // A job whose file is gone may still run.
     let open = context.ledger.open_units()?.into_iter().filter(|(job, _)| job == name);
     profiles.extend(open.map(|(_, profile)| profile));
@@ -55,7 +55,7 @@ pub fn cancel(name: &str, jobs: &[Job], by: &str, context: &Context) -> Result<V
 
 fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<Cancelled>, JobError> {
     let path = path_of(&context.state_dir, job, profile);
-    let done = |outcome, reason: String, held: Option<&Held>, is_held| {
+    let done = |outcome, reason: String, held: Option<&LockHolder>, is_held| {
         let (pid, host) = (held.map(|held| held.pid), held.map(|held| held.host.clone()));
         let kill = if is_held { pid_of_holder(&path) } else { None };
         Some(Cancelled { job: job.to_owned(), profile: profile.to_owned(), outcome, reason, pid, host, is_held, kill })
@@ -65,7 +65,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
             return Ok(None);
         }
         // The process died: with the lock in hand its run can be recorded.
-        let Ok(_lock) = Lock::try_acquire(&path, context.access, &this_process(context))? else { return Ok(None) };
+        let Ok(_lock) = JobLock::try_acquire(&path, context.access, &this_process(context))? else { return Ok(None) };
         let crashed = context.ledger.crashed(job, profile, context.clock.now())?.pop();
         return Ok(crashed.and_then(|row| done(row.outcome, row.reason, None, false)));
     };
@@ -84,7 +84,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
             _ => {
                 let (outcome, reason) = match done_row(run.as_ref(), context)? {
                     Some(row) => (row.outcome, row.reason),
-                    None => (Some(Outcome::Cancelled), "it had not started".to_owned()),
+                    None => (Some(RunOutcome::Cancelled), "it had not started".to_owned()),
                 };
                 return Ok(done(outcome, reason, Some(&first), false));
             }
@@ -102,7 +102,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
 
 /// Whether the lock is still held for the run that was ongoing at first. A daemon may hold it again for its next run; only
 /// before its work begins does a run give its holder another time.
-fn is_first_run(held: &Held, first: &Held) -> bool {
+fn is_first_run(held: &LockHolder, first: &LockHolder) -> bool {
     held.is_same_process(first) && (!first.begun || held == first)
 }
 
@@ -116,11 +116,11 @@ fn done_row(run: Option<&RunRow>, context: &Context) -> Result<Option<RunRow>, J
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::{Stage, job, work_of};
+    use crate::jobs::rehearsal::{RunnerFixture, job, work_of};
 
     #[test]
     fn the_next_run_of_a_daemon_is_not_the_one_to_end() {
-        let held = |since, begun| Held { pid: 7, host: "here".into(), since, begun };
+        let held = |since, begun| LockHolder { pid: 7, host: "here".into(), since, begun };
         for (now, first, is_same) in [
             (held(1, true), held(1, true), true),
             (held(2, true), held(1, true), false),
@@ -128,7 +128,7 @@ mod tests {
             // Its own work began.
             (held(2, true), held(1, false), true),
             (held(1, false), held(1, false), true),
-            (Held { pid: 8, ..held(1, true) }, held(1, true), false),
+            (LockHolder { pid: 8, ..held(1, true) }, held(1, true), false),
         ] {
             assert_eq!(is_first_run(&now, &first), is_same, "{now:?} {first:?}");
         }
@@ -136,13 +136,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_run_needs_no_end_and_an_unknown_name_is_one() {
-        let stage = Stage::new(|_| work_of("did it"));
+        let stage = RunnerFixture::new(|_| work_of("did it"));
         let jobs = [job("warm")];
         assert_eq!(cancel("warm", &jobs, "ann", &stage.context).unwrap(), []);
         assert!(matches!(cancel("wram", &jobs, "ann", &stage.context), Err(JobError::Unknown { .. })));
         // A run whose process died is recorded.
         stage.context.ledger.begin(&crate::jobs::rehearsal::entry("warm", 1)).unwrap();
         let ended = cancel("warm", &jobs, "ann", &stage.context).unwrap();
-        assert_eq!((ended.len(), ended[0].outcome, ended[0].pid), (1, Some(Outcome::Crashed), None));
+        assert_eq!((ended.len(), ended[0].outcome, ended[0].pid), (1, Some(RunOutcome::Crashed), None));
     }
 }

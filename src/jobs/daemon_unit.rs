@@ -1,12 +1,12 @@
 //! The unit with which systemd keeps the daemon running.
 
-use super::service::{ANYWHERE, For, ON_A_HOST, SERVICE, Service, ServiceFile, for_systemd};
+use super::service::{ANYWHERE, For, InstalledService, ON_A_HOST, SERVICE, ServiceFile, for_systemd};
 use std::fmt::Write;
 
 /// The name of the daemon's unit.
 pub const DAEMON: &str = "awsideman-daemon";
 
-impl Service {
+impl InstalledService {
     /// The unit of the daemon.
     pub fn daemon(&self) -> ServiceFile {
         let command: Vec<String> = self.command.iter().map(|word| for_systemd(word)).collect();
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn the_daemon_s_unit_runs_it_as_the_service_user_or_as_a_user_of_its_own() {
-        let service = |whom| Service {
+        let service = |whom| InstalledService {
             command: ["/usr/bin/awsideman", "jobs", "daemon"].map(str::to_owned).to_vec(),
             longest: Duration::from_secs(60),
             grace: Duration::from_secs(10),

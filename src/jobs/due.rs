@@ -4,8 +4,8 @@
 //! most once as long as the ledger keeps [`Due::reference`]; a clock that was wrong delays a job by at most two of its
 //! periods, or a day; years of absence cost no more than a week.
 
-use super::occurrence::{Occurrences, Stretch};
-use super::{Row, stamp};
+use super::occurrence::{OccurrenceRange, Occurrences};
+use super::{LedgerRow, stamp};
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{CatchUp, Job, Schedule};
 use crate::model::Zone;
@@ -71,7 +71,7 @@ pub fn jitter_of(host: &str, job: &str, jitter: Duration) -> Duration {
 /// an interval counts from now; a cron schedule still waits for the occurrence after the one that ran, so that
 /// nothing runs twice, unless the reference is further ahead than one whole period (and for times that a person wrote
 /// down, than a day); then the clock had been wrong when it was written.
-pub fn due(job: &Job, host: &Zone, row: &Row, jitter: Duration, now: UnixMillis) -> Due {
+pub fn due(job: &Job, host: &Zone, row: &LedgerRow, jitter: Duration, now: UnixMillis) -> Due {
     let occurrences = Occurrences::of(&job.schedule, host);
     let jitter = millis(jitter);
     let reference = match (row.last_occurrence, &job.schedule) {
@@ -137,7 +137,7 @@ fn from_a_wrong_clock(
     }
 }
 
-fn chosen(job: &Job, found: &Stretch, keep: usize, horizon: UnixMillis, now: UnixMillis) -> Vec<UnixMillis> {
+fn chosen(job: &Job, found: &OccurrenceRange, keep: usize, horizon: UnixMillis, now: UnixMillis) -> Vec<UnixMillis> {
     let newest = &found.newest[found.newest.len().saturating_sub(keep)..];
     let in_time = |moment: &UnixMillis| {
         let late = horizon.saturating_sub(*moment);
@@ -153,7 +153,7 @@ fn chosen(job: &Job, found: &Stretch, keep: usize, horizon: UnixMillis, now: Uni
     newest.iter().copied().filter(in_time).collect()
 }
 
-fn missed(job: &Job, found: &Stretch, running: usize) -> Option<Missed> {
+fn missed(job: &Job, found: &OccurrenceRange, running: usize) -> Option<Missed> {
     let count = found.count.saturating_sub(running as u64);
     let last = found.newest.len().checked_sub(running + 1).map(|n| found.newest[n])?;
     let first = found.first.filter(|_| count > 0)?;

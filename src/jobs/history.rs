@@ -3,7 +3,7 @@
 //! Neighbours: `ledger.rs` writes the rows, `jobs history` prints them, `listing.rs` shows the newest. Promise: the
 //! newest come first; only [`Ledger::crashed`] writes.
 
-use super::{JobError, Ledger, Outcome, stamp};
+use super::{JobError, Ledger, RunOutcome, stamp};
 use crate::clock::{self, UnixMillis};
 use crate::sqlite::{OptionalExtension, Row, StatementError, params};
 use serde::Serialize;
@@ -37,7 +37,7 @@ pub struct RunRow {
     #[serde(serialize_with = "stamp::json_or_null")]
     pub ended_at: Option<UnixMillis>,
     /// How it ended; `null` like `ended_at`.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<RunOutcome>,
     /// Why, or what was done.
     pub reason: String,
     /// Its exit code.
@@ -115,7 +115,7 @@ impl Ledger {
                 .collect::<Result<_, _>>()?;
             for row in &mut rows {
                 row.ended_at = Some(now);
-                row.outcome = Some(Outcome::Crashed);
+                row.outcome = Some(RunOutcome::Crashed);
                 row.exit = 1;
                 row.took_ms = now.saturating_sub(row.started_at).max(0);
                 row.reason = format!(
@@ -126,7 +126,7 @@ impl Ledger {
                 );
                 t.execute(
                     "UPDATE run SET ended_at = ?, outcome = ?, reason = ?, exit = ?, took_ms = ? WHERE id = ?",
-                    params![now, Outcome::Crashed.as_str(), row.reason, row.exit, row.took_ms, row.id],
+                    params![now, RunOutcome::Crashed.as_str(), row.reason, row.exit, row.took_ms, row.id],
                 )?;
             }
             Ok(rows)
@@ -153,7 +153,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<RunRow, StatementError> {
         scheduled_at: row.get(4)?,
         started_at: row.get(5)?,
         ended_at: row.get(6)?,
-        outcome: outcome.and_then(|word| Outcome::parse(&word)),
+        outcome: outcome.and_then(|word| RunOutcome::parse(&word)),
         reason: row.get(8)?,
         exit: row.get(9)?,
         took_ms: row.get(10)?,
@@ -173,14 +173,14 @@ mod tests {
     #[test]
     fn the_newest_come_first_and_the_last_success_is_found_behind_later_failures() {
         let (_root, ledger) = ledger();
-        for (at, outcome) in [(0, Outcome::Done), (1, Outcome::Failed), (2, Outcome::Skipped)] {
+        for (at, outcome) in [(0, RunOutcome::Done), (1, RunOutcome::Failed), (2, RunOutcome::Skipped)] {
             let id = ledger.begin(&entry("a", at)).unwrap();
             ledger.finish(id, &end(outcome, "because"), 10).unwrap();
         }
         let rows = ledger.history(Some("a"), 2).unwrap();
         assert_eq!(
             rows.iter().map(|row| row.outcome).collect::<Vec<_>>(),
-            [Some(Outcome::Skipped), Some(Outcome::Failed)]
+            [Some(RunOutcome::Skipped), Some(RunOutcome::Failed)]
         );
         assert_eq!(ledger.last_success("a", "").unwrap().unwrap().started_at, 0);
         assert_eq!(ledger.last_ended("a", "").unwrap().unwrap().reason, "because");
@@ -193,7 +193,7 @@ mod tests {
         let (_root, ledger) = ledger();
         ledger.begin(&entry("a", 1_000)).unwrap();
         let crashed = ledger.crashed("a", "", 9_000).unwrap();
-        assert_eq!((crashed.len(), crashed[0].outcome, crashed[0].took_ms), (1, Some(Outcome::Crashed), 8_000));
+        assert_eq!((crashed.len(), crashed[0].outcome, crashed[0].took_ms), (1, Some(RunOutcome::Crashed), 8_000));
         assert!(crashed[0].reason.contains("ended without a word"), "{}", crashed[0].reason);
         assert!(ledger.crashed("a", "", 9_000).unwrap().is_empty());
         assert_eq!(ledger.last_ended("a", "").unwrap().unwrap(), crashed[0]);

@@ -3,8 +3,8 @@
 //! Nothing is written. A run that began, did not end and whose lock is free counts as crashed.
 
 use super::lock::{is_held, path_of};
-use super::unit::Unit;
-use super::{JobError, Ledger, Outcome};
+use super::unit::ProfileJob;
+use super::{JobError, Ledger, RunOutcome};
 use crate::clock::UnixMillis;
 use crate::config::Job;
 use std::path::Path;
@@ -17,7 +17,7 @@ pub struct LastRun {
     /// The AWS profile, when the job names profiles.
     pub profile: Option<String>,
     /// How it ended: neither skipped nor cancelled.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// Why, or what was done.
     pub reason: String,
     /// When it began.
@@ -36,16 +36,16 @@ impl LastRun {
 /// The last run of each enabled job and profile; a job that has not run yet is left out.
 pub fn last_runs(jobs: &[Job], ledger: &Ledger, state_dir: &Path) -> Result<Vec<LastRun>, JobError> {
     let mut found = Vec::new();
-    for unit in Unit::all_of(jobs.iter().filter(|job| job.enabled).collect(), true) {
+    for unit in ProfileJob::all_of(jobs.iter().filter(|job| job.enabled).collect(), true) {
         let (job, profile) = (&unit.job.name, unit.profile());
         let open = ledger.open_run(job, profile)?.filter(|_| !is_held(&path_of(state_dir, job, profile)));
         let last = match open {
-            Some(row) => Some((Outcome::Crashed, "its runner is gone".to_owned(), row.started_at)),
+            Some(row) => Some((RunOutcome::Crashed, "its runner is gone".to_owned(), row.started_at)),
             None => ledger.last_telling(job, profile)?.and_then(|row| Some((row.outcome?, row.reason, row.started_at))),
         };
         let Some((outcome, reason, at)) = last else { continue };
         let partial = match outcome {
-            Outcome::Partial => ledger.partial_runs(job, profile)?,
+            RunOutcome::Partial => ledger.partial_runs(job, profile)?,
             _ => None,
         };
         let partial_in_a_row = partial.map_or(0, |runs| runs.in_a_row);
@@ -57,20 +57,20 @@ pub fn last_runs(jobs: &[Job], ledger: &Ledger, state_dir: &Path) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::{Stage, entry, job, work_of};
-    use crate::jobs::{Wanted, run};
+    use crate::jobs::rehearsal::{RunnerFixture, entry, job, work_of};
+    use crate::jobs::{JobSelection, run};
 
     #[tokio::test]
     async fn the_last_run_that_says_something_counts_and_a_run_without_a_holder_crashed() {
-        let stage = Stage::new(|_| work_of("did it"));
+        let stage = RunnerFixture::new(|_| work_of("did it"));
         let jobs = [job("often"), job("never")];
         let context = &stage.context;
         let last = || last_runs(&jobs, &context.ledger, &context.state_dir).unwrap();
         assert!(last().is_empty());
-        run(&jobs, &Wanted::Named(vec!["often".into()]), context).await.unwrap();
+        run(&jobs, &JobSelection::Named(vec!["often".into()]), context).await.unwrap();
         let found = last();
-        assert_eq!((found.len(), found[0].name().as_str(), found[0].outcome), (1, "often", Outcome::Done));
+        assert_eq!((found.len(), found[0].name().as_str(), found[0].outcome), (1, "often", RunOutcome::Done));
         context.ledger.begin(&entry("often", 1)).unwrap();
-        assert_eq!(last()[0].outcome, Outcome::Crashed);
+        assert_eq!(last()[0].outcome, RunOutcome::Crashed);
     }
 }

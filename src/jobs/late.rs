@@ -5,7 +5,7 @@
 
 use super::due::count_from;
 use super::occurrence::fingerprint;
-use super::unit::Unit;
+use super::unit::ProfileJob;
 use super::{JobError, Ledger, due, jitter_of};
 use crate::clock::{UnixMillis, millis};
 use crate::config::Job;
@@ -17,7 +17,7 @@ const IN_TIME: Duration = Duration::from_secs(15 * 60);
 
 /// A job that was due and did not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Late {
+pub struct OverdueJob {
     /// The job's name.
     pub job: String,
     /// The AWS profile, when the job names profiles.
@@ -27,9 +27,15 @@ pub struct Late {
 }
 
 /// The jobs and profiles that should have run a good while before `now`.
-pub fn late(jobs: &[Job], ledger: &Ledger, zone: &Zone, host: &str, now: UnixMillis) -> Result<Vec<Late>, JobError> {
+pub fn late(
+    jobs: &[Job],
+    ledger: &Ledger,
+    zone: &Zone,
+    host: &str,
+    now: UnixMillis,
+) -> Result<Vec<OverdueJob>, JobError> {
     let mut found = Vec::new();
-    for unit in Unit::all_of(jobs.iter().filter(|job| job.enabled).collect(), true) {
+    for unit in ProfileJob::all_of(jobs.iter().filter(|job| job.enabled).collect(), true) {
         let (job, profile) = (&unit.job, unit.profile());
         let row = ledger.peek(&job.name, profile, &fingerprint(job), count_from(job, now))?;
         let jitter = jitter_of(host, &job.name, job.jitter);
@@ -42,7 +48,7 @@ pub fn late(jobs: &[Job], ledger: &Ledger, zone: &Zone, host: &str, now: UnixMil
         {
             continue;
         }
-        found.push(Late { job: job.name.clone(), profile: unit.profile.clone(), due_at });
+        found.push(OverdueJob { job: job.name.clone(), profile: unit.profile.clone(), due_at });
     }
     Ok(found)
 }
@@ -51,12 +57,12 @@ pub fn late(jobs: &[Job], ledger: &Ledger, zone: &Zone, host: &str, now: UnixMil
 mod tests {
     use super::*;
     use crate::config::Schedule;
-    use crate::jobs::rehearsal::{Stage, job, work_of};
-    use crate::jobs::{Wanted, run};
+    use crate::jobs::rehearsal::{RunnerFixture, job, work_of};
+    use crate::jobs::{JobSelection, run};
 
     #[tokio::test]
     async fn a_job_that_nobody_runs_is_late_and_one_that_was_never_run_is_not() {
-        let stage = Stage::new(|_| work_of("did it"));
+        let stage = RunnerFixture::new(|_| work_of("did it"));
         let every = |minutes: u64| Schedule::Every(Duration::from_secs(60 * minutes));
         let off = Job { enabled: false, schedule: every(5), ..job("off") };
         let jobs = [Job { schedule: every(5), ..job("often") }, Job { schedule: every(600), ..job("seldom") }, off];
@@ -65,7 +71,7 @@ mod tests {
             |jobs: &[Job]| late(jobs, &context.ledger, &context.zone, &context.host, context.clock.now()).unwrap();
         stage.clock.advance(Duration::from_secs(86_400));
         assert!(late(&jobs).is_empty(), "nobody set up a runner here");
-        run(&jobs, &Wanted::Due, context).await.unwrap();
+        run(&jobs, &JobSelection::Due, context).await.unwrap();
         stage.clock.advance(Duration::from_secs(15 * 60));
         assert!(late(&jobs).is_empty(), "late by 10 minutes at most");
         stage.clock.advance(Duration::from_secs(10 * 60));
@@ -75,7 +81,7 @@ mod tests {
         context.ledger.pause(Some("often"), None, "maintenance", context.clock.now()).unwrap();
         assert!(late(&jobs).is_empty(), "paused");
         context.ledger.resume(None, context.clock.now()).unwrap();
-        run(&jobs, &Wanted::Due, context).await.unwrap();
+        run(&jobs, &JobSelection::Due, context).await.unwrap();
         assert!(late(&jobs).is_empty());
     }
 }

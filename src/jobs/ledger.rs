@@ -5,7 +5,7 @@
 //! trace; looking (`peek`, `history`) never writes.
 
 use super::bounds::{MOST_REASON, bounded};
-use super::{JobError, Outcome};
+use super::{JobError, RunOutcome};
 use crate::clock::{self, UnixMillis};
 use crate::model::cut;
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
@@ -25,7 +25,7 @@ pub struct Ledger(Arc<Mutex<Database>>);
 
 /// What the ledger knows about when a job is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row {
+pub struct LedgerRow {
     /// When a runner first saw it.
     pub first_seen: UnixMillis,
     /// The newest occurrence that was dealt with.
@@ -56,7 +56,7 @@ impl fmt::Display for Pause {
 
 /// A run that begins or did not happen.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry<'a> {
+pub(super) struct LedgerEntry<'a> {
     pub(super) job: &'a str,
     pub(super) profile: &'a str,
     pub(super) kind: &'a str,
@@ -71,7 +71,7 @@ pub(super) struct Entry<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct End<'a> {
     pub(super) at: UnixMillis,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: RunOutcome,
     pub(super) reason: &'a str,
     pub(super) exit: u8,
     pub(super) took_ms: u64,
@@ -153,17 +153,23 @@ impl Ledger {
     }
 
     /// The row of a job as it would be judged at `now`, and whether it was there; nothing is written.
-    pub(super) fn peek(&self, job: &str, profile: &str, schedule: &str, now: UnixMillis) -> Result<Row, JobError> {
+    pub(super) fn peek(
+        &self,
+        job: &str,
+        profile: &str,
+        schedule: &str,
+        now: UnixMillis,
+    ) -> Result<LedgerRow, JobError> {
         Ok(self.read(|c| row(c, job, profile))?.map_or(
-            Row { first_seen: now, last_occurrence: None },
+            LedgerRow { first_seen: now, last_occurrence: None },
             |(known, row)| {
-                if known == schedule { row } else { Row { last_occurrence: Some(now), ..row } }
+                if known == schedule { row } else { LedgerRow { last_occurrence: Some(now), ..row } }
             },
         ))
     }
 
     /// The row of a job, made when it is new. One whose schedule is another than before counts from `now`.
-    pub(super) fn see(&self, job: &str, profile: &str, schedule: &str, now: UnixMillis) -> Result<Row, JobError> {
+    pub(super) fn see(&self, job: &str, profile: &str, schedule: &str, now: UnixMillis) -> Result<LedgerRow, JobError> {
         // Almost always nothing is to be written, and a look does not wait for other processes.
         if let Some((known, row)) = self.read(|c| row(c, job, profile))?
             && known == schedule
@@ -177,7 +183,7 @@ impl Ledger {
                 params![job, profile, schedule, now],
             )?;
             let (_, row) =
-                row(t, job, profile)?.unwrap_or((String::new(), Row { first_seen: now, last_occurrence: None }));
+                row(t, job, profile)?.unwrap_or((String::new(), LedgerRow { first_seen: now, last_occurrence: None }));
             Ok(row)
         })
     }
@@ -202,7 +208,7 @@ impl Ledger {
     }
 
     /// Records that a run begins; its number.
-    pub(super) fn begin(&self, entry: &Entry<'_>) -> Result<i64, JobError> {
+    pub(super) fn begin(&self, entry: &LedgerEntry<'_>) -> Result<i64, JobError> {
         self.write(|t| {
             refer(t, entry.job, entry.profile, entry.reference)?;
             insert(t, entry)
@@ -239,7 +245,7 @@ impl Ledger {
     }
 
     /// Records a run that did not happen (skipped, missed).
-    pub(super) fn record(&self, entry: &Entry<'_>, end: &End<'_>, keep: u32) -> Result<(), JobError> {
+    pub(super) fn record(&self, entry: &LedgerEntry<'_>, end: &End<'_>, keep: u32) -> Result<(), JobError> {
         self.write(|t| {
             refer(t, entry.job, entry.profile, entry.reference)?;
             let id = insert(t, entry)?;
@@ -252,7 +258,7 @@ impl Ledger {
     /// When somebody has dealt with the job since `seen`, nothing is written: the occurrence was not passed over.
     pub(super) fn pass_over(
         &self,
-        entry: &Entry<'_>,
+        entry: &LedgerEntry<'_>,
         end: &End<'_>,
         keep: u32,
         seen: Option<UnixMillis>,
@@ -286,12 +292,12 @@ impl Ledger {
     }
 }
 
-fn row(connection: &Connection, job: &str, profile: &str) -> Result<Option<(String, Row)>, StatementError> {
+fn row(connection: &Connection, job: &str, profile: &str) -> Result<Option<(String, LedgerRow)>, StatementError> {
     connection
         .query_row(
             "SELECT schedule, first_seen, last_occurrence FROM job WHERE name = ? AND profile = ?",
             params![job, profile],
-            |row| Ok((row.get(0)?, Row { first_seen: row.get(1)?, last_occurrence: row.get(2)? })),
+            |row| Ok((row.get(0)?, LedgerRow { first_seen: row.get(1)?, last_occurrence: row.get(2)? })),
         )
         .optional()
 }
@@ -306,7 +312,7 @@ fn refer(t: &Transaction<'_>, job: &str, profile: &str, reference: Option<UnixMi
     Ok(())
 }
 
-fn insert(t: &Transaction<'_>, entry: &Entry<'_>) -> Result<i64, StatementError> {
+fn insert(t: &Transaction<'_>, entry: &LedgerEntry<'_>) -> Result<i64, StatementError> {
     t.execute(
         "INSERT INTO run(job, profile, kind, scheduled_at, started_at, pid, host) VALUES(?, ?, ?, ?, ?, ?, ?)",
         params![entry.job, entry.profile, entry.kind, entry.scheduled_at, entry.at, std::process::id(), entry.host],
@@ -355,7 +361,7 @@ mod tests {
     #[test]
     fn a_job_is_seen_once_and_a_changed_schedule_counts_from_now() {
         let (_root, ledger) = ledger();
-        let row = |first_seen, last_occurrence| Row { first_seen, last_occurrence };
+        let row = |first_seen, last_occurrence| LedgerRow { first_seen, last_occurrence };
         assert_eq!(ledger.peek("a", "", "x", 5).unwrap(), row(5, None));
         assert_eq!(ledger.see("a", "", "x", 10).unwrap(), row(10, None));
         assert_eq!(ledger.see("a", "", "x", 20).unwrap(), row(10, None));
@@ -380,8 +386,8 @@ mod tests {
         let (_root, ledger) = ledger();
         ledger.see("a", "", "x", 10).unwrap();
         let pass_over = |seen, reference| {
-            let entry = Entry { reference: Some(reference), ..entry("a", 31) };
-            ledger.pass_over(&entry, &end(Outcome::Skipped, "it runs"), 9, seen).unwrap()
+            let entry = LedgerEntry { reference: Some(reference), ..entry("a", 31) };
+            ledger.pass_over(&entry, &end(RunOutcome::Skipped, "it runs"), 9, seen).unwrap()
         };
         assert!(pass_over(None, 20));
         ledger.refer("a", "", 40).unwrap();
@@ -423,11 +429,11 @@ mod tests {
         let (_root, ledger) = ledger();
         let running = ledger.begin(&entry("a", 1)).unwrap();
         let success = ledger.begin(&entry("a", 2)).unwrap();
-        ledger.finish(success, &end(Outcome::Done, "ok"), 3).unwrap();
+        ledger.finish(success, &end(RunOutcome::Done, "ok"), 3).unwrap();
         for n in 3..20 {
-            ledger.record(&entry("a", n), &end(Outcome::Skipped, "not now"), 3).unwrap();
+            ledger.record(&entry("a", n), &end(RunOutcome::Skipped, "not now"), 3).unwrap();
         }
-        ledger.record(&entry("b", 30), &end(Outcome::Skipped, "not now"), 3).unwrap();
+        ledger.record(&entry("b", 30), &end(RunOutcome::Skipped, "not now"), 3).unwrap();
         let ids: Vec<i64> = ledger.history(Some("a"), 100).unwrap().iter().map(|row| row.id).collect();
         assert_eq!(ids.len(), 5, "three that did not happen, the success and the one that runs");
         assert!(ids.contains(&running) && ids.contains(&success));
@@ -440,18 +446,18 @@ mod tests {
         ledger.see("a", "", "x", 10).unwrap();
         ledger.refer("a", "", 20).unwrap();
         let begin = || {
-            let entry = Entry { scheduled_at: Some(30), reference: Some(30), ..entry("a", 31) };
+            let entry = LedgerEntry { scheduled_at: Some(30), reference: Some(30), ..entry("a", 31) };
             ledger.begin(&entry).unwrap()
         };
         let last = || ledger.see("a", "", "x", 40).unwrap().last_occurrence;
         let id = begin();
         assert_eq!(last(), Some(30));
-        ledger.give_back(id, &end(Outcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
+        ledger.give_back(id, &end(RunOutcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
         assert_eq!(last(), Some(20));
         let id = begin();
         ledger.refer("a", "", 35).unwrap();
-        ledger.give_back(id, &end(Outcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
+        ledger.give_back(id, &end(RunOutcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
         assert_eq!(last(), Some(35), "the next one was skipped meanwhile");
-        assert_eq!(ledger.last_ended("a", "").unwrap().unwrap().outcome, Some(Outcome::Cancelled));
+        assert_eq!(ledger.last_ended("a", "").unwrap().unwrap().outcome, Some(RunOutcome::Cancelled));
     }
 }

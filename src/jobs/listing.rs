@@ -7,15 +7,17 @@ use super::due::count_from;
 use super::lock::path_of;
 use super::occurrence::fingerprint;
 use super::runner::phases;
-use super::unit::Unit;
-use super::{Context, Due, Held, JobError, Lock, Occurrences, Outcome, RunRow, Wanted, due, stamp, stuck};
+use super::unit::ProfileJob;
+use super::{
+    Context, Due, JobError, JobLock, JobSelection, LockHolder, Occurrences, RunOutcome, RunRow, due, stamp, stuck,
+};
 use crate::clock::{self, UnixMillis};
 use crate::config::{Job, Schedule};
 use serde::Serialize;
 
 /// One job and profile, for `jobs list`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Listed {
+pub struct JobRow {
     /// The job's name.
     pub job: String,
     /// Its kind.
@@ -38,7 +40,7 @@ pub struct Listed {
     #[serde(serialize_with = "stamp::json_or_null")]
     pub next_due: Option<UnixMillis>,
     /// How it ended last.
-    pub last_outcome: Option<Outcome>,
+    pub last_outcome: Option<RunOutcome>,
     /// When it last began, or was last passed over.
     #[serde(serialize_with = "stamp::json_or_null")]
     pub last_at: Option<UnixMillis>,
@@ -58,7 +60,7 @@ pub struct Listed {
 
 /// What a pass would do with one job and profile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Planned {
+pub struct PlannedRun {
     /// The job's name.
     pub job: String,
     /// Its kind.
@@ -72,18 +74,18 @@ pub struct Planned {
 }
 
 /// Every job and profile.
-pub fn list(jobs: &[Job], context: &Context) -> Result<Vec<Listed>, JobError> {
-    let units = Unit::all_of(jobs.iter().collect(), true);
+pub fn list(jobs: &[Job], context: &Context) -> Result<Vec<JobRow>, JobError> {
+    let units = ProfileJob::all_of(jobs.iter().collect(), true);
     units.into_iter().map(|unit| listed(&unit, context)).collect()
 }
 
 /// What [`super::run`] would do, in its order.
-pub fn dry_run(jobs: &[Job], wanted: &Wanted, context: &Context) -> Result<Vec<Planned>, JobError> {
+pub fn dry_run(jobs: &[Job], wanted: &JobSelection, context: &Context) -> Result<Vec<PlannedRun>, JobError> {
     let units = phases(jobs, wanted)?.into_iter().flatten();
     units.map(|unit| planned(&unit, context)).collect()
 }
 
-fn listed(unit: &Unit, context: &Context) -> Result<Listed, JobError> {
+fn listed(unit: &ProfileJob, context: &Context) -> Result<JobRow, JobError> {
     let (job, ledger, now) = (&unit.job, &context.ledger, context.clock.now());
     let (schedule, timezone) = match &job.schedule {
         Schedule::Every(every) => (format!("every {}", stamp::duration(*every)), None),
@@ -94,13 +96,15 @@ fn listed(unit: &Unit, context: &Context) -> Result<Listed, JobError> {
     let due = peek(unit, context)?;
     let running = running(unit, context)?;
     let last = match &running {
-        Running::Dead(row) => {
-            Some(RunRow { outcome: Some(Outcome::Crashed), reason: "its runner is gone".to_owned(), ..(**row).clone() })
-        }
-        Running::By(_) | Running::No => ledger.last_ended(&job.name, unit.profile())?,
+        ListedState::Dead(row) => Some(RunRow {
+            outcome: Some(RunOutcome::Crashed),
+            reason: "its runner is gone".to_owned(),
+            ..(**row).clone()
+        }),
+        ListedState::By(_) | ListedState::No => ledger.last_ended(&job.name, unit.profile())?,
     };
     let success = ledger.last_success(&job.name, unit.profile())?;
-    Ok(Listed {
+    Ok(JobRow {
         job: job.name.clone(),
         kind: job.kind.as_str().to_owned(),
         profile: unit.profile.clone(),
@@ -124,19 +128,19 @@ fn listed(unit: &Unit, context: &Context) -> Result<Listed, JobError> {
         last_success: success.as_ref().map(|row| row.started_at),
         last_complete: success.and_then(|row| row.ended_at),
         running: match running {
-            Running::By(held) => Some(past_timeout(held, unit, context)),
-            Running::No | Running::Dead(_) => None,
+            ListedState::By(held) => Some(past_timeout(held, unit, context)),
+            ListedState::No | ListedState::Dead(_) => None,
         },
     })
 }
 
-fn planned(unit: &Unit, context: &Context) -> Result<Planned, JobError> {
+fn planned(unit: &ProfileJob, context: &Context) -> Result<PlannedRun, JobError> {
     let due = peek(unit, context)?;
     let (would_run, reason) = if !unit.job.enabled && unit.when_due {
         (false, "disabled: it runs only by name".to_owned())
     } else if let Some(pause) = paused(unit, context, context.clock.now())? {
         (false, pause)
-    } else if let Running::By(held) = running(unit, context)? {
+    } else if let ListedState::By(held) = running(unit, context)? {
         (false, held)
     } else if !unit.when_due {
         (true, "asked for".to_owned())
@@ -148,7 +152,7 @@ fn planned(unit: &Unit, context: &Context) -> Result<Planned, JobError> {
         let next = due.next.map_or("never due".to_owned(), |next| format!("not due before {}", clock::utc(next)));
         (false, due.missed.map_or(next.clone(), |missed| format!("missed {}; {next}", missed.reason)))
     };
-    Ok(Planned {
+    Ok(PlannedRun {
         job: unit.job.name.clone(),
         kind: unit.job.kind.as_str().to_owned(),
         profile: unit.profile.clone(),
@@ -158,7 +162,7 @@ fn planned(unit: &Unit, context: &Context) -> Result<Planned, JobError> {
 }
 
 /// The holder, and that its run should have ended.
-fn past_timeout(held: String, unit: &Unit, context: &Context) -> String {
+fn past_timeout(held: String, unit: &ProfileJob, context: &Context) -> String {
     let job = std::slice::from_ref(&*unit.job);
     let stuck = stuck(job, &context.state_dir, context.grace, context.clock.now());
     match stuck.iter().find(|stuck| stuck.profile == unit.profile) {
@@ -169,18 +173,18 @@ fn past_timeout(held: String, unit: &Unit, context: &Context) -> String {
     }
 }
 
-fn peek(unit: &Unit, context: &Context) -> Result<Due, JobError> {
+fn peek(unit: &ProfileJob, context: &Context) -> Result<Due, JobError> {
     let now = context.clock.now();
     let from = count_from(&unit.job, now);
     let row = context.ledger.peek(&unit.job.name, unit.profile(), &fingerprint(&unit.job), from)?;
     Ok(due(&unit.job, &context.zone, &row, unit.jitter(context), now))
 }
 
-fn paused(unit: &Unit, context: &Context, now: UnixMillis) -> Result<Option<String>, JobError> {
+fn paused(unit: &ProfileJob, context: &Context, now: UnixMillis) -> Result<Option<String>, JobError> {
     Ok(context.ledger.paused(&unit.job.name, now)?.map(|pause| pause.to_string()))
 }
 
-enum Running {
+enum ListedState {
     No,
     By(String),
     Dead(Box<RunRow>),
@@ -188,15 +192,16 @@ enum Running {
 
 /// The lock is tried only where the ledger has a run that did not end: to try one for nothing could keep a runner
 /// from a job for that moment.
-fn running(unit: &Unit, context: &Context) -> Result<Running, JobError> {
-    let Some(row) = context.ledger.open_run(&unit.job.name, unit.profile())? else { return Ok(Running::No) };
+fn running(unit: &ProfileJob, context: &Context) -> Result<ListedState, JobError> {
+    let Some(row) = context.ledger.open_run(&unit.job.name, unit.profile())? else { return Ok(ListedState::No) };
     let path = path_of(&context.state_dir, &unit.job.name, unit.profile());
-    let asking = Held { pid: std::process::id(), host: context.host.clone(), since: context.clock.now(), begun: false };
-    match Lock::try_acquire(&path, context.access, &asking)? {
-        Ok(_free) => Ok(Running::Dead(Box::new(row))),
+    let asking =
+        LockHolder { pid: std::process::id(), host: context.host.clone(), since: context.clock.now(), begun: false };
+    match JobLock::try_acquire(&path, context.access, &asking)? {
+        Ok(_free) => Ok(ListedState::Dead(Box::new(row))),
         Err(held) => {
-            let recorded = Held { pid: row.pid, host: row.host, since: row.started_at, begun: true };
-            Ok(Running::By(held.unwrap_or(recorded).to_string()))
+            let recorded = LockHolder { pid: row.pid, host: row.host, since: row.started_at, begun: true };
+            Ok(ListedState::By(held.unwrap_or(recorded).to_string()))
         }
     }
 }
@@ -204,28 +209,31 @@ fn running(unit: &Unit, context: &Context) -> Result<Running, JobError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::{Stage, cron, job, work_of};
+    use crate::jobs::rehearsal::{RunnerFixture, cron, job, work_of};
     use std::time::Duration;
 
     #[tokio::test]
     async fn listing_and_dry_runs_say_what_is_and_write_nothing() {
-        let stage = Stage::new(|_| work_of("did it"));
+        let stage = RunnerFixture::new(|_| work_of("did it"));
         let every = Job { schedule: Schedule::Every(Duration::from_secs(300)), ..job("often") };
         let daily = Job { schedule: cron("0 3 * * *", None), ..job("nightly") };
         let off = Job { enabled: false, ..job("off") };
         let jobs = [every, daily, off];
         for _ in 0..2 {
-            let plan = dry_run(&jobs, &Wanted::Due, &stage.context).unwrap();
+            let plan = dry_run(&jobs, &JobSelection::Due, &stage.context).unwrap();
             assert_eq!(plan.iter().map(|p| p.would_run).collect::<Vec<_>>(), [true, false, false]);
             assert!(plan[1].reason.starts_with("not due before 2026-06-02T03:00:00Z"), "{}", plan[1].reason);
             assert!(plan[2].reason.starts_with("disabled"));
             stage.clock.advance(Duration::from_secs(60));
         }
         assert!(stage.context.ledger.history(None, 10).unwrap().is_empty());
-        super::super::run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+        super::super::run(&jobs, &JobSelection::Due, &stage.context).await.unwrap();
         let listed = list(&jobs, &stage.context).unwrap();
         assert_eq!((listed[0].schedule.as_str(), listed[0].timezone.as_deref()), ("every 5m", None));
-        assert_eq!((listed[0].last_outcome, listed[0].last_reason.as_deref()), (Some(Outcome::Done), Some("did it")));
+        assert_eq!(
+            (listed[0].last_outcome, listed[0].last_reason.as_deref()),
+            (Some(RunOutcome::Done), Some("did it"))
+        );
         assert_eq!((listed[1].timezone.as_deref(), listed[1].last_outcome), (Some("UTC"), None));
         assert_eq!((listed[2].enabled, listed[2].next_due), (false, None));
         assert!(listed.iter().all(|l| l.running.is_none()));

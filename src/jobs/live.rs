@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The progress of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Live {
+pub struct LiveRun {
     /// AWS calls so far.
     pub calls: u64,
     /// The work in progress (`users, 40 of 120`).
@@ -21,7 +21,7 @@ pub struct Live {
 }
 
 /// The progress of the run of a job and profile; `None` if no process runs it, or it has just started.
-pub fn live(state_dir: &Path, job: &str, profile: &str) -> Option<Live> {
+pub fn live(state_dir: &Path, job: &str, profile: &str) -> Option<LiveRun> {
     let path = path_of(state_dir, job, profile);
     holder(&path)?;
     // The holder may be writing it at this moment.
@@ -34,7 +34,7 @@ pub fn is_running(state_dir: &Path, job: &str, profile: &str) -> bool {
 }
 
 /// Writes it for the lock at `path`.
-pub(super) fn write(path: &Path, access: Access, live: &Live) -> Result<(), JobError> {
+pub(super) fn write(path: &Path, access: Access, live: &LiveRun) -> Result<(), JobError> {
     let place = place(path);
     let fail = |source| JobError::Lock { path: place.clone(), source };
     let mut file = private::open(&place, Open::ReadWrite, access)?;

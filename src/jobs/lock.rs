@@ -7,7 +7,7 @@
 //! stays under its name, and its words change while it is held (waiting, then begun).
 
 use super::JobError;
-use super::live::{self, Live};
+use super::live::{self, LiveRun};
 use crate::clock::{self, UnixMillis};
 use crate::lock::{self, Guard};
 use crate::private::{self, Access, Open};
@@ -23,7 +23,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// The right to run one job for one profile, until dropped.
 #[derive(Debug)]
-pub struct Lock {
+pub struct JobLock {
     file: File,
     path: PathBuf,
     access: Access,
@@ -31,7 +31,7 @@ pub struct Lock {
 
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct LockHolder {
     /// The process.
     pub pid: u32,
     /// Its host.
@@ -42,9 +42,9 @@ pub struct Held {
     pub begun: bool,
 }
 
-impl Held {
+impl LockHolder {
     /// Whether it is the same process; the time changes when its work begins.
-    pub(super) fn is_same_process(&self, other: &Held) -> bool {
+    pub(super) fn is_same_process(&self, other: &LockHolder) -> bool {
         (self.pid, &self.host) == (other.pid, &other.host)
     }
 }
@@ -60,20 +60,24 @@ pub(super) enum StopRequest {
 
 /// A stored request to cancel: only the run that it names obeys it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Request {
-    run: Held,
+struct CancelRequest {
+    run: LockHolder,
     by: String,
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "held by pid {} on {} since {}", self.pid, self.host, clock::utc(self.since))
     }
 }
 
-impl Lock {
+impl JobLock {
     /// Takes the lock at `path`, or says who holds it (when they have said so already).
-    pub fn try_acquire(path: &Path, access: Access, holder: &Held) -> Result<Result<Lock, Option<Held>>, JobError> {
+    pub fn try_acquire(
+        path: &Path,
+        access: Access,
+        holder: &LockHolder,
+    ) -> Result<Result<JobLock, Option<LockHolder>>, JobError> {
         let fail = |source| JobError::Lock { path: path.into(), source };
         if let Some(folder) = path.parent() {
             private::directory(folder, access)?;
@@ -86,12 +90,12 @@ impl Lock {
         // A wish that the holder before us no longer heard is not for us.
         forget_wish(path);
         live::forget(path);
-        Ok(Ok(Lock { file, path: path.into(), access }))
+        Ok(Ok(JobLock { file, path: path.into(), access }))
     }
 
     /// Says that the work begins, and since when.
-    pub(super) fn begin(&self, holder: &Held) -> Result<(), JobError> {
-        let begun = Held { begun: true, ..holder.clone() };
+    pub(super) fn begin(&self, holder: &LockHolder) -> Result<(), JobError> {
+        let begun = LockHolder { begun: true, ..holder.clone() };
         write(&self.file, &begun).map_err(|source| JobError::Lock { path: self.path.clone(), source })
     }
 
@@ -101,17 +105,17 @@ impl Lock {
         if words.is_empty() {
             return Some(StopRequest::Replace);
         }
-        let request: Request = serde_json::from_slice(&words).ok()?;
+        let request: CancelRequest = serde_json::from_slice(&words).ok()?;
         (Some(request.run) == holder_of(&self.path)).then_some(StopRequest::Cancel(request.by))
     }
 
     /// Publishes what its run does at this moment.
-    pub(super) fn publish(&self, now: &Live) -> Result<(), JobError> {
+    pub(super) fn publish(&self, now: &LiveRun) -> Result<(), JobError> {
         live::write(&self.path, self.access, now)
     }
 }
 
-impl Drop for Lock {
+impl Drop for JobLock {
     fn drop(&mut self) {
         forget_wish(&self.path);
         live::forget(&self.path);
@@ -129,7 +133,7 @@ pub(super) fn is_held(path: &Path) -> bool {
 }
 
 /// The process that holds the lock at `path` now.
-pub(super) fn holder(path: &Path) -> Option<Held> {
+pub(super) fn holder(path: &Path) -> Option<LockHolder> {
     // A process that is gone leaves no name, or a name without a held lock.
     let held = holder_of(path)?;
     is_held(path).then_some(held)
@@ -142,8 +146,8 @@ pub(super) fn pid_of_holder(path: &Path) -> Option<u32> {
 }
 
 /// Asks this holder of the lock at `path`, and no other, to end its run.
-pub(super) fn request(path: &Path, access: Access, run: &Held, by: &str) -> Result<(), JobError> {
-    let request = Request { run: run.clone(), by: by.to_owned() };
+pub(super) fn request(path: &Path, access: Access, run: &LockHolder, by: &str) -> Result<(), JobError> {
+    let request = CancelRequest { run: run.clone(), by: by.to_owned() };
     let words =
         serde_json::to_vec(&request).map_err(|error| JobError::Lock { path: path.into(), source: error.into() })?;
     Ok(private::replace(&stop_path(path), &words, access)?)
@@ -170,7 +174,7 @@ pub(super) fn queue_of(path: &Path) -> PathBuf {
     beside(path, ".next")
 }
 
-fn write(mut file: &File, holder: &Held) -> io::Result<()> {
+fn write(mut file: &File, holder: &LockHolder) -> io::Result<()> {
     let words = serde_json::to_vec(holder)?;
     file.set_len(0)?;
     file.rewind()?;
@@ -192,7 +196,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn holder_of(path: &Path) -> Option<Held> {
+fn holder_of(path: &Path) -> Option<LockHolder> {
     serde_json::from_slice(&private::read(path).ok()??).ok()
 }
 
@@ -200,48 +204,48 @@ fn holder_of(path: &Path) -> Option<Held> {
 mod tests {
     use super::*;
 
-    fn me() -> Held {
-        Held { pid: 7, host: "here".into(), since: 1_000, begun: false }
+    fn me() -> LockHolder {
+        LockHolder { pid: 7, host: "here".into(), since: 1_000, begun: false }
     }
 
     #[test]
     fn one_holds_it_the_other_learns_who_and_it_is_free_when_dropped() {
         let root = tempfile::tempdir().unwrap();
         let path = path_of(root.path(), "warm", "");
-        let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
-        let other = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap_err().unwrap();
+        let held = JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
+        let other = JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap_err().unwrap();
         assert_eq!(other.to_string(), "held by pid 7 on here since 1970-01-01T00:00:01Z");
         held.begin(&me()).unwrap();
-        let begun = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap_err();
-        assert_eq!(begun, Some(Held { begun: true, ..me() }));
+        let begun = JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap_err();
+        assert_eq!(begun, Some(LockHolder { begun: true, ..me() }));
         drop(held);
-        assert!(Lock::try_acquire(&path, Access::Owner, &me()).unwrap().is_ok());
+        assert!(JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().is_ok());
     }
 
     #[test]
     fn a_holder_hears_that_its_place_is_wanted_and_its_successor_does_not() {
         let root = tempfile::tempdir().unwrap();
         let path = path_of(root.path(), "warm", "");
-        let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
+        let held = JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
         assert_eq!(held.stop_request(), None);
         want(&path, Access::Owner).unwrap();
         assert_eq!(held.stop_request(), Some(StopRequest::Replace));
         drop(held);
-        assert_eq!(Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap().stop_request(), None);
+        assert_eq!(JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap().stop_request(), None);
     }
 
     #[test]
     fn a_request_to_cancel_is_heeded_by_the_run_that_it_names_alone() {
         let root = tempfile::tempdir().unwrap();
         let path = path_of(root.path(), "warm", "");
-        let held = Lock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
+        let held = JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
         let seen = holder(&path).unwrap();
         request(&path, Access::Owner, &seen, "ann@here").unwrap();
         assert_eq!(held.stop_request(), Some(StopRequest::Cancel("ann@here".into())));
         drop(held);
         assert_eq!(holder(&path), None);
         // The same process id, one run later: the request comes too late and ends nothing.
-        let later = Lock::try_acquire(&path, Access::Owner, &Held { since: 2_000, ..me() }).unwrap().unwrap();
+        let later = JobLock::try_acquire(&path, Access::Owner, &LockHolder { since: 2_000, ..me() }).unwrap().unwrap();
         request(&path, Access::Owner, &seen, "ann@here").unwrap();
         assert_eq!(later.stop_request(), None);
     }

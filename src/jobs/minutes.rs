@@ -3,7 +3,7 @@
 //! Neighbours: `supervise.rs` hands it to the work as its [`Progress`], `unit.rs` puts what was kept into the ledger.
 //! Promise: everything is passed on as it comes; what is kept is bounded, and when more was said that is said too.
 
-use super::{Live, stamp};
+use super::{LiveRun, stamp};
 use crate::clock::{Clock, UnixMillis};
 use crate::report::Progress;
 use serde::Serialize;
@@ -22,12 +22,12 @@ pub(super) struct Minutes {
     label: String,
     heard: Arc<dyn Progress>,
     clock: Arc<dyn Clock>,
-    kept: Mutex<Kept>,
+    kept: Mutex<StoredRunLog>,
 }
 
 #[derive(Default)]
-struct Kept {
-    lines: Vec<Line>,
+struct StoredRunLog {
+    lines: Vec<OutputLine>,
     dropped: u64,
     /// The ongoing parts of work: what, how far, of how much.
     open: Vec<(String, u64, Option<u64>)>,
@@ -37,7 +37,7 @@ struct Kept {
 
 /// One thing that was said.
 #[derive(Serialize)]
-struct Line {
+struct OutputLine {
     #[serde(serialize_with = "stamp::json")]
     at: UnixMillis,
     text: String,
@@ -52,7 +52,7 @@ impl Minutes {
     }
 
     /// The progress of the run.
-    pub(super) fn live(&self) -> Live {
+    pub(super) fn live(&self) -> LiveRun {
         let kept = self.kept();
         let stretch = |(what, done, total): &(String, u64, Option<u64>)| match (done, total) {
             (done, Some(total)) => format!("{what}, {done} of {total}"),
@@ -61,10 +61,10 @@ impl Minutes {
         };
         let doing: Vec<String> = kept.open.iter().rev().take(STRETCHES).map(stretch).collect();
         let doing = (!doing.is_empty()).then(|| doing.join("; "));
-        Live { calls: kept.calls, doing, waits_for: kept.waits_for.clone() }
+        LiveRun { calls: kept.calls, doing, waits_for: kept.waits_for.clone() }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, StoredRunLog> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,7 +108,7 @@ impl Progress for Minutes {
         let mut kept = self.kept();
         if kept.lines.len() < LINES {
             let text = text.chars().take(LENGTH).collect();
-            kept.lines.push(Line { at: self.clock.now(), text });
+            kept.lines.push(OutputLine { at: self.clock.now(), text });
         } else {
             kept.dropped += 1;
         }
@@ -165,7 +165,7 @@ mod tests {
         minutes.paced("users", 15.0);
         minutes.advanced("users", 2);
         minutes.counted(7, Some("the rate limit"));
-        let live = Live { calls: 7, doing: Some("users, 2 of 3".into()), waits_for: Some("the rate limit".into()) };
+        let live = LiveRun { calls: 7, doing: Some("users, 2 of 3".into()), waits_for: Some("the rate limit".into()) };
         assert_eq!(minutes.live(), live);
         minutes.notice("throttled; tried again in 30s");
         minutes.finished("users");
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_run_that_talks_without_end_is_kept_to_a_bound_and_that_is_counted() {
-        let minutes = Minutes::of("a", None, Arc::new(crate::report::Silent), Arc::new(ManualClock::at(0)));
+        let minutes = Minutes::of("a", None, Arc::new(crate::report::NoProgress), Arc::new(ManualClock::at(0)));
         for _ in 0..LINES + 7 {
             minutes.notice(&"x".repeat(2 * LENGTH));
         }

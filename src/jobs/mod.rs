@@ -1,7 +1,7 @@
 //! Jobs: when one is due, how it is run, and what is kept of it.
 //!
-//! Neighbours: `config/` hands in checked jobs, `app.rs` brings the [`Works`] that know what a warm or a cleanup does,
-//! `cli/` and `daemon/` call [`run`], `alerts/` reads the [`Report`]s. Promise: the ledger alone decides what is due;
+//! Neighbours: `config/` hands in checked jobs, `app.rs` brings the [`JobHandler`] that know what a warm or a cleanup does,
+//! `cli/` and `daemon/` call [`run`], `alerts/` reads the [`RunReport`]s. Promise: the ledger alone decides what is due;
 //! a job and profile never run twice at once on one state directory, whoever starts them; whatever a job does
 //! (fail, hang, panic), the others run and its outcome is recorded.
 
@@ -37,24 +37,24 @@ mod work;
 #[cfg(test)]
 mod rehearsal;
 
-pub use ahead::{Coming, Outlook, Simulated, coming, simulate};
+pub use ahead::{ForecastObserver, NextRun, Simulated, coming, simulate};
 pub use cancel::{Cancelled, cancel};
 pub use daemon_unit::DAEMON;
 pub use due::{Due, Missed, due, jitter_of};
 pub use error::JobError;
 pub use history::RunRow;
 pub use last::{LastRun, last_runs};
-pub use late::{Late, late};
-pub use ledger::{Ledger, Pause, Row};
-pub use listing::{Listed, Planned, dry_run, list};
-pub use live::{Live, is_running, live};
-pub use lock::{Held, Lock};
+pub use late::{OverdueJob, late};
+pub use ledger::{Ledger, LedgerRow, Pause};
+pub use listing::{JobRow, PlannedRun, dry_run, list};
+pub use live::{LiveRun, is_running, live};
+pub use lock::{JobLock, LockHolder};
 pub use occurrence::Occurrences;
-pub use outcome::{Outcome, Report, exit_code};
+pub use outcome::{RunOutcome, RunReport, exit_code};
 pub use partial::PartialRuns;
 pub use record::{MISCONFIGURED, misconfigured};
-pub use runner::{Context, Slots, Wanted, run};
-pub use service::{For, SERVICE, STANDARD_PATH, Service, ServiceFile, USER, longest, user_units};
+pub use runner::{Context, JobSelection, Slots, run};
+pub use service::{For, InstalledService, SERVICE, STANDARD_PATH, ServiceFile, USER, longest, user_units};
 pub use stop::Stop;
-pub use stuck::{Stuck, stuck};
-pub use work::{Ending, Run, Work, Works};
+pub use stuck::{StuckRun, stuck};
+pub use work::{JobEnd, JobHandler, JobResult, Run};

@@ -29,7 +29,7 @@ pub struct Occurrences<'a> {
 
 /// Occurrences in a stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct OccurrenceRange {
     /// The newest ones, oldest first.
     pub(super) newest: Vec<UnixMillis>,
     /// The very first one.
@@ -84,11 +84,11 @@ impl<'a> Occurrences<'a> {
     /// Those after `reference` up to `horizon`: the newest `keep`, and how many there are.
     ///
     /// The work is bounded, however long the stretch.
-    pub(super) fn between(&self, reference: UnixMillis, horizon: UnixMillis, keep: usize) -> Stretch {
+    pub(super) fn between(&self, reference: UnixMillis, horizon: UnixMillis, keep: usize) -> OccurrenceRange {
         if let Schedule::Every(every) = self.schedule {
             return even(reference, horizon, millis(*every).max(1), keep);
         }
-        let mut found = Stretch { newest: Vec::new(), first: None, count: 0, more: false };
+        let mut found = OccurrenceRange { newest: Vec::new(), first: None, count: 0, more: false };
         let mut newest = VecDeque::new();
         let mut at = reference;
         while let Some(next) = self.after(at).filter(|next| *next <= horizon) {
@@ -144,10 +144,10 @@ fn push(newest: &mut VecDeque<UnixMillis>, next: UnixMillis, keep: usize) {
     newest.push_back(next);
 }
 
-fn even(reference: UnixMillis, horizon: UnixMillis, every: i64, keep: usize) -> Stretch {
+fn even(reference: UnixMillis, horizon: UnixMillis, every: i64, keep: usize) -> OccurrenceRange {
     let count = horizon.saturating_sub(reference).max(0) / every;
     let kept = count.min(i64::try_from(keep.max(1)).unwrap_or(i64::MAX));
-    Stretch {
+    OccurrenceRange {
         newest: (count - kept + 1..=count).map(|n| reference + n * every).collect(),
         first: (count > 0).then(|| reference + every),
         count: count.unsigned_abs().min(COUNTED),

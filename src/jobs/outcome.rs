@@ -15,7 +15,7 @@ const ORDER: [u8; 7] = [2, 12, 4, 13, 1, 3, 6];
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// It did what it is for.
     Done,
     /// It did part of its work: at least one target could not be read or stored.
@@ -34,56 +34,56 @@ pub enum Outcome {
     Crashed,
 }
 
-impl Outcome {
+impl RunOutcome {
     /// Every outcome.
-    pub const ALL: [Outcome; 8] = [
-        Outcome::Done,
-        Outcome::Partial,
-        Outcome::Skipped,
-        Outcome::Failed,
-        Outcome::TimedOut,
-        Outcome::Cancelled,
-        Outcome::Missed,
-        Outcome::Crashed,
+    pub const ALL: [RunOutcome; 8] = [
+        RunOutcome::Done,
+        RunOutcome::Partial,
+        RunOutcome::Skipped,
+        RunOutcome::Failed,
+        RunOutcome::TimedOut,
+        RunOutcome::Cancelled,
+        RunOutcome::Missed,
+        RunOutcome::Crashed,
     ];
 
     /// The word in JSON and in the ledger.
     pub fn as_str(self) -> &'static str {
         match self {
-            Outcome::Done => "done",
-            Outcome::Partial => "partial",
-            Outcome::Skipped => "skipped",
-            Outcome::Failed => "failed",
-            Outcome::TimedOut => "timed-out",
-            Outcome::Cancelled => "cancelled",
-            Outcome::Missed => "missed",
-            Outcome::Crashed => "crashed",
+            RunOutcome::Done => "done",
+            RunOutcome::Partial => "partial",
+            RunOutcome::Skipped => "skipped",
+            RunOutcome::Failed => "failed",
+            RunOutcome::TimedOut => "timed-out",
+            RunOutcome::Cancelled => "cancelled",
+            RunOutcome::Missed => "missed",
+            RunOutcome::Crashed => "crashed",
         }
     }
 
     /// What became of a job, as a sentence about it says it: it `ran out of time`.
     pub fn verb(self) -> &'static str {
         match self {
-            Outcome::Done => "is done",
-            Outcome::Partial => "was partial",
-            Outcome::Skipped => "was skipped",
-            Outcome::Failed => "failed",
-            Outcome::TimedOut => "ran out of time",
-            Outcome::Cancelled => "was cancelled",
-            Outcome::Missed => "was missed",
-            Outcome::Crashed => "was killed",
+            RunOutcome::Done => "is done",
+            RunOutcome::Partial => "was partial",
+            RunOutcome::Skipped => "was skipped",
+            RunOutcome::Failed => "failed",
+            RunOutcome::TimedOut => "ran out of time",
+            RunOutcome::Cancelled => "was cancelled",
+            RunOutcome::Missed => "was missed",
+            RunOutcome::Crashed => "was killed",
         }
     }
 
     /// The outcome behind a word.
-    pub fn parse(word: &str) -> Option<Outcome> {
-        Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    pub fn parse(word: &str) -> Option<RunOutcome> {
+        RunOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
 
 /// What became of one run of one job for one profile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
+pub struct RunReport {
     /// The job's name.
     pub job: String,
     /// Its kind (`warm`).
@@ -91,7 +91,7 @@ pub struct Report {
     /// The AWS profile, when the job names profiles.
     pub profile: Option<String>,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// Why, or what was done, as one sentence.
     pub reason: String,
     /// How long it ran, in milliseconds.
@@ -116,15 +116,15 @@ pub struct Report {
     pub detail: Map<String, Value>,
 }
 
-impl Report {
+impl RunReport {
     /// Whether it is partial and lost the same targets as the run before it.
     pub fn is_repeated(&self) -> bool {
-        self.outcome == Outcome::Partial && partial::is_repeated(&self.detail)
+        self.outcome == RunOutcome::Partial && partial::is_repeated(&self.detail)
     }
 }
 
 /// The exit code of a pass: 0, or of several failures the gravest.
-pub fn exit_code(reports: &[Report]) -> u8 {
+pub fn exit_code(reports: &[RunReport]) -> u8 {
     let codes = || reports.iter().map(|report| report.exit).filter(|code| *code != 0);
     ORDER.into_iter().find(|code| codes().any(|c| c == *code)).or_else(|| codes().next()).unwrap_or(0)
 }
@@ -155,11 +155,11 @@ mod tests {
 
     #[test]
     fn the_words_in_json_are_the_words_in_the_ledger() {
-        for outcome in Outcome::ALL {
+        for outcome in RunOutcome::ALL {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
-            assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
+            assert_eq!(RunOutcome::parse(outcome.as_str()), Some(outcome));
         }
-        let json = serde_json::to_value(Report { scheduled_at: None, started_at: 1_500, ..report(0) }).unwrap();
+        let json = serde_json::to_value(RunReport { scheduled_at: None, started_at: 1_500, ..report(0) }).unwrap();
         assert_eq!(json["started_at"], "1970-01-01T00:00:01.500Z");
         assert!(json["scheduled_at"].is_null());
     }

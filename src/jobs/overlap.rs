@@ -4,8 +4,8 @@
 //! goes on and at most one waits; an occurrence that falls into a run is recorded once, not at every pass.
 
 use super::lock::{path_of, queue_of, want};
-use super::unit::Unit;
-use super::{Context, Held, JobError, Lock, Report, due, stamp};
+use super::unit::ProfileJob;
+use super::{Context, JobError, JobLock, LockHolder, RunReport, due, stamp};
 use crate::clock::UnixMillis;
 use crate::config::Overlap;
 use crate::lock::{self, RunState};
@@ -23,11 +23,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// The occurrence up to which a job would be dealt with, and what the ledger said when that was reckoned.
 type Seen = (UnixMillis, Option<UnixMillis>);
 
-impl Unit {
+impl ProfileJob {
     /// The lock, or what `overlap` says of a run that is still going on.
-    pub(super) async fn lock(&self, context: &Context, reports: &mut Vec<Report>) -> Result<Option<Lock>, JobError> {
+    pub(super) async fn lock(
+        &self,
+        context: &Context,
+        reports: &mut Vec<RunReport>,
+    ) -> Result<Option<JobLock>, JobError> {
         let path = path_of(&context.state_dir, &self.job.name, self.profile());
-        let held = match Lock::try_acquire(&path, context.access, &holder(context))? {
+        let held = match JobLock::try_acquire(&path, context.access, &holder(context))? {
             Ok(lock) => return Ok(Some(lock)),
             Err(held) => held,
         };
@@ -67,7 +71,7 @@ impl Unit {
         reason: String,
         reference: Option<Seen>,
         context: &Context,
-        reports: &mut Vec<Report>,
+        reports: &mut Vec<RunReport>,
     ) -> Result<(), JobError> {
         match reference {
             Some((reference, seen)) => self.pass_over(reason, reference, seen, context, reports),
@@ -85,13 +89,13 @@ impl Unit {
         wait: Duration,
         reference: Option<Seen>,
         context: &Context,
-        reports: &mut Vec<Report>,
-    ) -> Result<Option<Lock>, JobError> {
+        reports: &mut Vec<RunReport>,
+    ) -> Result<Option<JobLock>, JobError> {
         let end = Instant::now() + wait;
         let mut place = None;
         loop {
             if place.is_none() {
-                place = Lock::try_acquire(&queue_of(path), context.access, &holder(context))?.ok();
+                place = JobLock::try_acquire(&queue_of(path), context.access, &holder(context))?.ok();
             }
             if place.is_none() && !context.wait {
                 // Who waits already will take the newest occurrence.
@@ -108,7 +112,7 @@ impl Unit {
                 }
             }
             let tried = match place {
-                Some(_) => Lock::try_acquire(path, context.access, &holder(context))?,
+                Some(_) => JobLock::try_acquire(path, context.access, &holder(context))?,
                 None => Err(None),
             };
             match tried {
@@ -125,12 +129,12 @@ impl Unit {
 }
 
 /// This process, as the holder of a lock.
-pub(super) fn holder(context: &Context) -> Held {
-    Held { pid: std::process::id(), host: context.host.clone(), since: context.clock.now(), begun: false }
+pub(super) fn holder(context: &Context) -> LockHolder {
+    LockHolder { pid: std::process::id(), host: context.host.clone(), since: context.clock.now(), begun: false }
 }
 
 /// The holder as its lock file names it, and whether it can go on.
-fn describe(path: &Path, held: Option<&Held>) -> String {
+fn describe(path: &Path, held: Option<&LockHolder>) -> String {
     let process = lock::of_file(path);
     let name = match (held, &process) {
         (Some(held), _) => held.to_string(),

@@ -3,7 +3,7 @@
 //! A run that lost the same targets as the run before is marked as a repetition, so that cron and mail report it once.
 
 use super::history::{self, RunRow};
-use super::{JobError, Ledger, Outcome};
+use super::{JobError, Ledger, RunOutcome};
 use crate::clock::UnixMillis;
 use crate::sqlite::params;
 use serde_json::{Map, Value, json};
@@ -35,7 +35,7 @@ impl PartialRuns {
         let mut found: Option<PartialRuns> = None;
         for run in newest_first {
             match run.outcome {
-                Some(Outcome::Partial) => {
+                Some(RunOutcome::Partial) => {
                     let runs = found.get_or_insert_with(|| PartialRuns {
                         in_a_row: 0,
                         since: run.started_at,
@@ -47,8 +47,8 @@ impl PartialRuns {
                     }
                 }
                 // These were ended from outside, and show nothing about the targets.
-                None | Some(Outcome::Skipped | Outcome::Missed | Outcome::Cancelled) => {}
-                Some(Outcome::Done | Outcome::Failed | Outcome::TimedOut | Outcome::Crashed) => break,
+                None | Some(RunOutcome::Skipped | RunOutcome::Missed | RunOutcome::Cancelled) => {}
+                Some(RunOutcome::Done | RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::Crashed) => break,
             }
         }
         found
@@ -58,7 +58,7 @@ impl PartialRuns {
 impl Ledger {
     /// The partial runs of a job and profile since its last run that was not partial.
     pub fn partial_runs(&self, job: &str, profile: &str) -> Result<Option<PartialRuns>, JobError> {
-        if self.last_run(job, profile)?.is_none_or(|run| run.outcome != Some(Outcome::Partial)) {
+        if self.last_run(job, profile)?.is_none_or(|run| run.outcome != Some(RunOutcome::Partial)) {
             return Ok(None);
         }
         Ok(PartialRuns::of(&self.last_runs(job, profile, COUNTED)?))
@@ -93,7 +93,7 @@ pub(super) fn note(detail: &mut Map<String, Value>, lost: &[String], before: Opt
     lost.sort_unstable();
     lost.dedup();
     let digest = format!("{:016x}", xxh3_64(lost.join("\n").as_bytes()));
-    let repeats = |run: &RunRow| run.outcome == Some(Outcome::Partial) && run.detail[LOST]["digest"] == digest;
+    let repeats = |run: &RunRow| run.outcome == Some(RunOutcome::Partial) && run.detail[LOST]["digest"] == digest;
     if before.is_some_and(repeats) {
         detail.insert(REPEATED.to_owned(), json!(true));
     }
@@ -116,11 +116,11 @@ mod tests {
     use super::*;
     use crate::jobs::rehearsal::{end, entry, ledger};
 
-    fn record(ledger: &Ledger, at: UnixMillis, outcome: Outcome, lost: &[&str]) -> Map<String, Value> {
+    fn record(ledger: &Ledger, at: UnixMillis, outcome: RunOutcome, lost: &[&str]) -> Map<String, Value> {
         let before = ledger.last_run("a", "").unwrap();
         let id = ledger.begin(&entry("a", at)).unwrap();
         let mut detail = Map::new();
-        if outcome == Outcome::Partial {
+        if outcome == RunOutcome::Partial {
             let lost: Vec<String> = lost.iter().map(|&target| target.to_owned()).collect();
             note(&mut detail, &lost, before.as_ref());
         }
@@ -135,16 +135,16 @@ mod tests {
         let count = |ledger: &Ledger| ledger.partial_runs("a", "").unwrap().map(|runs| (runs.in_a_row, runs.since));
         assert_eq!(count(&ledger), None);
         for (at, outcome, lost, expected) in [
-            (1, Outcome::Done, &[][..], None),
-            (2, Outcome::Partial, &["x"], Some((1, 2))),
-            (3, Outcome::Skipped, &[], Some((1, 2))),
-            (4, Outcome::Partial, &["x", "y"], Some((2, 2))),
+            (1, RunOutcome::Done, &[][..], None),
+            (2, RunOutcome::Partial, &["x"], Some((1, 2))),
+            (3, RunOutcome::Skipped, &[], Some((1, 2))),
+            (4, RunOutcome::Partial, &["x", "y"], Some((2, 2))),
             // Its budget ended it: nothing is lost, and nothing is known to be readable again.
-            (5, Outcome::Partial, &[], Some((2, 2))),
-            (6, Outcome::Done, &[], None),
-            (7, Outcome::Partial, &[], Some((0, 7))),
-            (8, Outcome::Failed, &[], None),
-            (9, Outcome::Partial, &["x"], Some((1, 9))),
+            (5, RunOutcome::Partial, &[], Some((2, 2))),
+            (6, RunOutcome::Done, &[], None),
+            (7, RunOutcome::Partial, &[], Some((0, 7))),
+            (8, RunOutcome::Failed, &[], None),
+            (9, RunOutcome::Partial, &["x"], Some((1, 9))),
         ] {
             record(&ledger, at, outcome, lost);
             assert_eq!(count(&ledger), expected, "after run {at}");
@@ -155,13 +155,13 @@ mod tests {
     fn a_run_that_lost_the_same_targets_as_the_one_before_is_a_repetition() {
         let (_root, ledger) = ledger();
         for (at, outcome, lost, expected) in [
-            (1, Outcome::Partial, &["x", "y"][..], false),
-            (2, Outcome::Partial, &["y", "x", "x"], true),
-            (3, Outcome::Skipped, &[], false),
-            (4, Outcome::Partial, &["x", "y"], true),
-            (5, Outcome::Partial, &["x"], false),
-            (6, Outcome::Done, &[], false),
-            (7, Outcome::Partial, &["x"], false),
+            (1, RunOutcome::Partial, &["x", "y"][..], false),
+            (2, RunOutcome::Partial, &["y", "x", "x"], true),
+            (3, RunOutcome::Skipped, &[], false),
+            (4, RunOutcome::Partial, &["x", "y"], true),
+            (5, RunOutcome::Partial, &["x"], false),
+            (6, RunOutcome::Done, &[], false),
+            (7, RunOutcome::Partial, &["x"], false),
         ] {
             let detail = record(&ledger, at, outcome, lost);
             assert_eq!(is_repeated(&detail), expected, "run {at}");

@@ -1,17 +1,22 @@
 //! Occurrences that were due while an earlier run of their job was ongoing: with `queue-one` the newest one waits.
 
-use super::ledger::Entry;
+use super::ledger::LedgerEntry;
 use super::record::end_of;
-use super::unit::Unit;
-use super::{Context, Due, JobError, Missed, Outcome, Report};
+use super::unit::ProfileJob;
+use super::{Context, Due, JobError, Missed, RunOutcome, RunReport};
 use crate::clock;
 use crate::config::{CatchUp, Overlap};
 use crate::model::format_duration;
 
-impl Unit {
+impl ProfileJob {
     /// Separates occurrences that the job's own run delayed from those that no runner saw. The first are skipped, except
     /// the newest: it waited for the run to end, and only a `start_deadline` ends that wait.
-    pub(super) fn queued(&self, mut due: Due, context: &Context, reports: &mut Vec<Report>) -> Result<Due, JobError> {
+    pub(super) fn queued(
+        &self,
+        mut due: Due,
+        context: &Context,
+        reports: &mut Vec<RunReport>,
+    ) -> Result<Due, JobError> {
         let Some(missed) = due.missed.take() else { return Ok(due) };
         let (Overlap::QueueOne, true) = (self.job.overlap, self.when_due) else {
             return Ok(Due { missed: Some(missed), ..due });
@@ -46,16 +51,16 @@ impl Unit {
         missed: &Missed,
         reason: String,
         context: &Context,
-        reports: &mut Vec<Report>,
+        reports: &mut Vec<RunReport>,
     ) -> Result<(), JobError> {
         let at = context.clock.now();
-        let plain = self.report(Outcome::Skipped, reason, at);
+        let plain = self.report(RunOutcome::Skipped, reason, at);
         let detail =
             [("count", missed.count.into()), ("first", stamp_of(missed.first)), ("last", stamp_of(missed.last))];
         let detail = detail.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        let report = Report { scheduled_at: Some(missed.last), detail, ..plain };
+        let report = RunReport { scheduled_at: Some(missed.last), detail, ..plain };
         let reference = Some(missed.last);
-        let entry = Entry { scheduled_at: reference, at, reference, ..self.entry(context) };
+        let entry = LedgerEntry { scheduled_at: reference, at, reference, ..self.entry(context) };
         context.ledger.record(&entry, &end_of(&report, at), context.keep)?;
         reports.push(report);
         Ok(())
@@ -70,8 +75,8 @@ fn stamp_of(at: clock::UnixMillis) -> serde_json::Value {
 mod tests {
     use super::*;
     use crate::config::Job;
-    use crate::jobs::rehearsal::{Stage, at, job, work_of};
-    use crate::jobs::{Wanted, Work, run};
+    use crate::jobs::rehearsal::{RunnerFixture, at, job, work_of};
+    use crate::jobs::{JobResult, JobSelection, run};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
@@ -80,10 +85,10 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     /// The reports of the run that waited, in a daemon whose first run of the job goes on for `hours`.
-    async fn after(hours: u32, job: Job) -> Vec<Report> {
+    async fn after(hours: u32, job: Job) -> Vec<RunReport> {
         let (begun, over) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (begins, ends, is_first) = (begun.clone(), over.clone(), AtomicBool::new(true));
-        let stage = Stage::new(move |_| {
+        let stage = RunnerFixture::new(move |_| {
             if !is_first.swap(false, Ordering::SeqCst) {
                 return work_of("ok");
             }
@@ -91,12 +96,12 @@ mod tests {
             let ends = ends.clone();
             Box::pin(async move {
                 ends.notified().await;
-                Work::done("ok")
+                JobResult::done("ok")
             })
         });
         let jobs = [job];
         // From here on the job counts.
-        run(&jobs, &Wanted::Due, &stage.context).await.unwrap();
+        run(&jobs, &JobSelection::Due, &stage.context).await.unwrap();
         stage.clock.advance(HOUR);
         let queue = super::super::lock::queue_of(&super::super::lock::path_of(&stage.context.state_dir, "a", ""));
         let rival = stage.rival();
@@ -110,10 +115,10 @@ mod tests {
                 stage.clock.advance((hours - 1) * HOUR + HOUR / 2);
                 over.notify_one();
             };
-            tokio::join!(run(&jobs, &Wanted::Due, &rival), waits).0.unwrap()
+            tokio::join!(run(&jobs, &JobSelection::Due, &rival), waits).0.unwrap()
         };
-        let (first, waited) = tokio::join!(run(&jobs, &Wanted::Due, &stage.context), waiting);
-        assert_eq!(first.unwrap()[0].outcome, Outcome::Done);
+        let (first, waited) = tokio::join!(run(&jobs, &JobSelection::Due, &stage.context), waiting);
+        assert_eq!(first.unwrap()[0].outcome, RunOutcome::Done);
         waited
     }
 
@@ -123,16 +128,16 @@ mod tests {
         let latest = after(3, queueing.clone()).await;
         let outcomes: Vec<_> = latest.iter().map(|report| (report.outcome, report.scheduled_at)).collect();
         let scheduled = |hour: &str| Some(at(&format!("2026-06-01T{hour}:00:00Z")));
-        assert_eq!(outcomes, [(Outcome::Skipped, scheduled("15")), (Outcome::Done, scheduled("16"))]);
+        assert_eq!(outcomes, [(RunOutcome::Skipped, scheduled("15")), (RunOutcome::Done, scheduled("16"))]);
         assert!(latest[0].reason.contains("ended only at 2026-06-01T16:30:00"), "{}", latest[0].reason);
         assert!(latest[0].reason.contains("queue-one"), "{}", latest[0].reason);
 
         let none = after(1, Job { catch_up: CatchUp::None, ..queueing.clone() }).await;
         let outcomes: Vec<_> = none.iter().map(|report| (report.outcome, report.scheduled_at)).collect();
-        assert_eq!(outcomes, [(Outcome::Done, scheduled("14"))], "it waited half an hour for its turn");
+        assert_eq!(outcomes, [(RunOutcome::Done, scheduled("14"))], "it waited half an hour for its turn");
 
         let late = after(1, Job { start_deadline: Duration::from_secs(600), ..queueing }).await;
-        assert_eq!((late.len(), late[0].outcome), (1, Outcome::Skipped), "{late:?}");
+        assert_eq!((late.len(), late[0].outcome), (1, RunOutcome::Skipped), "{late:?}");
         assert!(late[0].reason.contains("after the start_deadline of 10m"), "{}", late[0].reason);
     }
 }

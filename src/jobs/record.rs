@@ -3,24 +3,25 @@
 //! Neighbours: `unit.rs` and `overlap.rs` end here. Promise: what is skipped or missed stands in the ledger with its
 //! reason before it is reported.
 
-use super::ledger::{End, Entry};
-use super::unit::Unit;
-use super::{Context, JobError, Missed, Outcome, Report, RunRow};
+use super::ledger::{End, LedgerEntry};
+use super::unit::ProfileJob;
+use super::{Context, JobError, Missed, RunOutcome, RunReport, RunRow};
 use crate::clock::{self, UnixMillis};
 use serde_json::{Map, json};
 
 /// The kind of a job whose file cannot be run, in reports and in the ledger.
 pub const MISCONFIGURED: &str = "misconfigured";
 
-impl Unit {
+impl ProfileJob {
     pub(super) fn skip(
         &self,
         reason: String,
         reference: Option<UnixMillis>,
         context: &Context,
-        reports: &mut Vec<Report>,
+        reports: &mut Vec<RunReport>,
     ) -> Result<(), JobError> {
-        let report = Report { scheduled_at: reference, ..self.report(Outcome::Skipped, reason, context.clock.now()) };
+        let report =
+            RunReport { scheduled_at: reference, ..self.report(RunOutcome::Skipped, reason, context.clock.now()) };
         self.record(report, reference, context, reports)
     }
 
@@ -31,18 +32,24 @@ impl Unit {
         reference: UnixMillis,
         seen: Option<UnixMillis>,
         context: &Context,
-        reports: &mut Vec<Report>,
+        reports: &mut Vec<RunReport>,
     ) -> Result<(), JobError> {
         let at = context.clock.now();
-        let report = Report { scheduled_at: Some(reference), ..self.report(Outcome::Skipped, reason, at) };
-        let entry = Entry { scheduled_at: Some(reference), at, reference: Some(reference), ..self.entry(context) };
+        let report = RunReport { scheduled_at: Some(reference), ..self.report(RunOutcome::Skipped, reason, at) };
+        let entry =
+            LedgerEntry { scheduled_at: Some(reference), at, reference: Some(reference), ..self.entry(context) };
         if context.ledger.pass_over(&entry, &end_of(&report, at), context.keep, seen)? {
             reports.push(report);
         }
         Ok(())
     }
 
-    pub(super) fn miss(&self, missed: &Missed, context: &Context, reports: &mut Vec<Report>) -> Result<(), JobError> {
+    pub(super) fn miss(
+        &self,
+        missed: &Missed,
+        context: &Context,
+        reports: &mut Vec<RunReport>,
+    ) -> Result<(), JobError> {
         let mut detail = Map::new();
         for (key, value) in [
             ("count", json!(missed.count)),
@@ -52,32 +59,35 @@ impl Unit {
         ] {
             detail.insert(key.to_owned(), value);
         }
-        let plain = self.report(Outcome::Missed, missed.reason.clone(), context.clock.now());
-        let report = Report { scheduled_at: Some(missed.last), detail, ..plain };
+        let plain = self.report(RunOutcome::Missed, missed.reason.clone(), context.clock.now());
+        let report = RunReport { scheduled_at: Some(missed.last), detail, ..plain };
         self.record(report, Some(missed.last), context, reports)
     }
 
     fn record(
         &self,
-        report: Report,
+        report: RunReport,
         reference: Option<UnixMillis>,
         context: &Context,
-        reports: &mut Vec<Report>,
+        reports: &mut Vec<RunReport>,
     ) -> Result<(), JobError> {
         let at = report.started_at;
-        let entry = Entry { scheduled_at: report.scheduled_at, at, reference, ..self.entry(context) };
+        let entry = LedgerEntry { scheduled_at: report.scheduled_at, at, reference, ..self.entry(context) };
         context.ledger.record(&entry, &end_of(&report, at), context.keep)?;
         reports.push(report);
         Ok(())
     }
 
-    pub(super) fn report(&self, outcome: Outcome, reason: String, at: UnixMillis) -> Report {
+    pub(super) fn report(&self, outcome: RunOutcome, reason: String, at: UnixMillis) -> RunReport {
         let name = self.job.name.clone();
-        Report { profile: self.profile.clone(), ..Report::plain(name, self.job.kind.as_str(), outcome, reason, at) }
+        RunReport {
+            profile: self.profile.clone(),
+            ..RunReport::plain(name, self.job.kind.as_str(), outcome, reason, at)
+        }
     }
 
-    pub(super) fn entry<'a>(&'a self, context: &'a Context) -> Entry<'a> {
-        Entry {
+    pub(super) fn entry<'a>(&'a self, context: &'a Context) -> LedgerEntry<'a> {
+        LedgerEntry {
             job: &self.job.name,
             profile: self.profile(),
             kind: self.job.kind.as_str(),
@@ -89,10 +99,10 @@ impl Unit {
     }
 }
 
-impl Report {
+impl RunReport {
     /// One of a run that made no calls, took no time and found nothing.
-    fn plain(job: String, kind: &str, outcome: Outcome, reason: String, at: UnixMillis) -> Report {
-        Report {
+    fn plain(job: String, kind: &str, outcome: RunOutcome, reason: String, at: UnixMillis) -> RunReport {
+        RunReport {
             job,
             kind: kind.to_owned(),
             profile: None,
@@ -111,26 +121,26 @@ impl Report {
     }
 
     /// The run that this row tells of ended without a word.
-    pub(super) fn of_crash(row: RunRow) -> Report {
-        Report {
+    pub(super) fn of_crash(row: RunRow) -> RunReport {
+        RunReport {
             profile: Some(row.profile).filter(|profile| !profile.is_empty()),
             took_ms: row.took_ms.unsigned_abs(),
             scheduled_at: row.scheduled_at,
             exit: 1,
             retryable: true,
-            ..Report::plain(row.job, &row.kind, Outcome::Crashed, row.reason, row.started_at)
+            ..RunReport::plain(row.job, &row.kind, RunOutcome::Crashed, row.reason, row.started_at)
         }
     }
 }
 
 /// The report of a job whose file cannot be run: a failure with code 2. It stands in the ledger once, not at every pass.
-pub fn misconfigured(name: &str, reason: &str, context: &Context) -> Result<Report, JobError> {
+pub fn misconfigured(name: &str, reason: &str, context: &Context) -> Result<RunReport, JobError> {
     let at = context.clock.now();
-    let plain = Report::plain(name.to_owned(), MISCONFIGURED, Outcome::Failed, reason.to_owned(), at);
-    let report = Report { exit: 2, ..plain };
+    let plain = RunReport::plain(name.to_owned(), MISCONFIGURED, RunOutcome::Failed, reason.to_owned(), at);
+    let report = RunReport { exit: 2, ..plain };
     let last = context.ledger.last_ended(name, "")?;
     if last.is_none_or(|row| row.kind != MISCONFIGURED || row.reason != report.reason) {
-        let entry = Entry {
+        let entry = LedgerEntry {
             job: name,
             profile: "",
             kind: MISCONFIGURED,
@@ -145,7 +155,7 @@ pub fn misconfigured(name: &str, reason: &str, context: &Context) -> Result<Repo
 }
 
 /// A report as the end of its row.
-pub(super) fn end_of(report: &Report, at: UnixMillis) -> End<'_> {
+pub(super) fn end_of(report: &RunReport, at: UnixMillis) -> End<'_> {
     End {
         at,
         outcome: report.outcome,

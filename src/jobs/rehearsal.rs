@@ -3,13 +3,13 @@
 //! Neighbours: every `mod tests` here. Promise: nothing outside a temporary directory is touched, and the clock
 //! stands at 2026-06-01T12:00:00Z until a test moves it.
 
-use super::ledger::{End, Entry};
-use super::{Context, Ledger, Outcome, Report, Run, Slots, Stop, Work, Works};
+use super::ledger::{End, LedgerEntry};
+use super::{Context, JobHandler, JobResult, Ledger, Run, RunOutcome, RunReport, Slots, Stop};
 use crate::clock::{ManualClock, UnixMillis};
-use crate::config::{AlertWhen, CatchUp, Job, JobPing, Kind, Overlap, Retry, Schedule};
+use crate::config::{AlertWhen, CatchUp, Job, JobKind, JobPing, Overlap, Retry, Schedule};
 use crate::model::Zone;
 use crate::private::Access;
-use crate::report::{Progress, Silent};
+use crate::report::{NoProgress, Progress};
 use crate::state::Database;
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat};
@@ -42,7 +42,7 @@ pub(super) fn job(name: &str) -> Job {
         origin: format!("jobs/{name}.toml"),
         description: String::new(),
         enabled: true,
-        kind: Kind::Cleanup,
+        kind: JobKind::Cleanup,
         schedule: cron("0 * * * *", None),
         jitter: Duration::ZERO,
         timeout: Duration::from_secs(60),
@@ -56,12 +56,12 @@ pub(super) fn job(name: &str) -> Job {
     }
 }
 
-pub(super) fn report(exit: u8) -> Report {
-    Report {
+pub(super) fn report(exit: u8) -> RunReport {
+    RunReport {
         job: "a".into(),
         kind: "cleanup".into(),
         profile: None,
-        outcome: if exit == 0 { Outcome::Done } else { Outcome::Failed },
+        outcome: if exit == 0 { RunOutcome::Done } else { RunOutcome::Failed },
         reason: String::new(),
         took_ms: 0,
         calls: 0,
@@ -81,55 +81,55 @@ pub(super) fn ledger() -> (TempDir, Ledger) {
     (root, Ledger::new(Arc::new(Mutex::new(database))))
 }
 
-pub(super) fn entry(job: &str, at: UnixMillis) -> Entry<'_> {
-    Entry { job, profile: "", kind: "cleanup", scheduled_at: None, at, reference: None, host: "here" }
+pub(super) fn entry(job: &str, at: UnixMillis) -> LedgerEntry<'_> {
+    LedgerEntry { job, profile: "", kind: "cleanup", scheduled_at: None, at, reference: None, host: "here" }
 }
 
-pub(super) fn end(outcome: Outcome, reason: &str) -> End<'_> {
+pub(super) fn end(outcome: RunOutcome, reason: &str) -> End<'_> {
     static NOTHING: LazyLock<Map<String, serde_json::Value>> = LazyLock::new(Map::new);
     End { at: 50, outcome, reason, exit: 0, took_ms: 5, calls: 2, attempt: 1, detail: &NOTHING }
 }
 
-pub(super) type Doing = Pin<Box<dyn Future<Output = Work> + Send>>;
+pub(super) type Doing = Pin<Box<dyn Future<Output = JobResult> + Send>>;
 
 /// What one call of `perform` was given.
 #[derive(Clone)]
-pub(super) struct Given {
+pub(super) struct RecordedCall {
     pub(super) job: String,
     pub(super) run: Run,
     pub(super) stop: Stop,
 }
 
 pub(super) fn work_of(reason: &str) -> Doing {
-    let work = Work::done(reason);
+    let work = JobResult::done(reason);
     Box::pin(async move { work })
 }
 
 struct Acting<F> {
     act: F,
-    given: Arc<Mutex<Vec<Given>>>,
+    given: Arc<Mutex<Vec<RecordedCall>>>,
 }
 
 #[async_trait]
-impl<F: Fn(&Given) -> Doing + Send + Sync> Works for Acting<F> {
-    async fn perform(&self, job: &Job, run: &Run, _: &dyn Progress, stop: &Stop) -> Work {
-        let given = Given { job: job.name.clone(), run: run.clone(), stop: stop.clone() };
+impl<F: Fn(&RecordedCall) -> Doing + Send + Sync> JobHandler for Acting<F> {
+    async fn perform(&self, job: &Job, run: &Run, _: &dyn Progress, stop: &Stop) -> JobResult {
+        let given = RecordedCall { job: job.name.clone(), run: run.clone(), stop: stop.clone() };
         // The stop holds the lock of the job: who remembers what was given must not keep it.
-        self.given.lock().unwrap().push(Given { stop: Stop::new(), ..given.clone() });
+        self.given.lock().unwrap().push(RecordedCall { stop: Stop::new(), ..given.clone() });
         (self.act)(&given).await
     }
 }
 
 /// A state directory, a clock and works that do as the test says.
-pub(super) struct Stage {
+pub(super) struct RunnerFixture {
     pub(super) context: Context,
     pub(super) clock: Arc<ManualClock>,
-    given: Arc<Mutex<Vec<Given>>>,
+    given: Arc<Mutex<Vec<RecordedCall>>>,
     _root: TempDir,
 }
 
-impl Stage {
-    pub(super) fn new(act: impl Fn(&Given) -> Doing + Send + Sync + 'static) -> Stage {
+impl RunnerFixture {
+    pub(super) fn new(act: impl Fn(&RecordedCall) -> Doing + Send + Sync + 'static) -> RunnerFixture {
         let (root, ledger) = ledger();
         let clock = Arc::new(ManualClock::at(at("2026-06-01T12:00:00Z")));
         let given = Arc::new(Mutex::new(Vec::new()));
@@ -145,14 +145,14 @@ impl Stage {
             wait: false,
             keep: 50,
             grace: Duration::from_secs(10),
-            progress: Arc::new(Silent),
+            progress: Arc::new(NoProgress),
             stop: Stop::new(),
         };
-        Stage { context, clock, given, _root: root }
+        RunnerFixture { context, clock, given, _root: root }
     }
 
     /// What was performed so far, in order.
-    pub(super) fn given(&self) -> Vec<Given> {
+    pub(super) fn given(&self) -> Vec<RecordedCall> {
         self.given.lock().unwrap().clone()
     }
 

@@ -10,10 +10,10 @@
 
 use super::lock::path_of;
 use super::overlap::holder;
-use super::unit::{self, Unit};
-use super::{JobError, Ledger, Lock, Report, Stop, Works};
+use super::unit::{self, ProfileJob};
+use super::{JobError, JobHandler, JobLock, Ledger, RunReport, Stop};
 use crate::clock::Clock;
-use crate::config::{Job, Kind};
+use crate::config::{Job, JobKind};
 use crate::model::Zone;
 use crate::private::Access;
 use crate::report::Progress;
@@ -25,7 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Which jobs shall run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum JobSelection {
     /// Those that the ledger finds due.
     Due,
     /// Every enabled job, now.
@@ -49,7 +49,7 @@ pub struct Context {
     /// The name of the host.
     pub host: String,
     /// Those who know what each kind does.
-    pub works: Arc<dyn Works>,
+    pub works: Arc<dyn JobHandler>,
     /// How many jobs run at once.
     pub slots: Slots,
     /// Whether a job that another process runs is waited for, rather than left to it.
@@ -83,17 +83,17 @@ impl Slots {
 ///
 /// All units of a phase take their locks at once and then wait for room, first come, first served: one that waits for
 /// another process takes no room meanwhile.
-pub async fn run(jobs: &[Job], wanted: &Wanted, context: &Context) -> Result<Vec<Report>, JobError> {
+pub async fn run(jobs: &[Job], wanted: &JobSelection, context: &Context) -> Result<Vec<RunReport>, JobError> {
     let mut reports = Vec::new();
     context.ledger.correct_clock(context.clock.now())?;
     let phases = phases(jobs, wanted)?;
-    if *wanted == Wanted::Due {
+    if *wanted == JobSelection::Due {
         reports.extend(orphans(&phases, context)?);
     }
     for phase in phases {
         let mut runs = Vec::new();
         for unit in phase {
-            if *wanted != Wanted::Due || unit.has_something_to_do(context)? {
+            if *wanted != JobSelection::Due || unit.has_something_to_do(context)? {
                 runs.push(unit::run(unit, context));
             }
         }
@@ -105,38 +105,39 @@ pub async fn run(jobs: &[Job], wanted: &Wanted, context: &Context) -> Result<Vec
 
 /// Runs that ended without a word and that nobody would come by for: of a job that is disabled now, or whose file or
 /// profile is gone.
-fn orphans(phases: &[Vec<Unit>], context: &Context) -> Result<Vec<Report>, JobError> {
+fn orphans(phases: &[Vec<ProfileJob>], context: &Context) -> Result<Vec<RunReport>, JobError> {
     let mut reports = Vec::new();
     for (job, profile) in context.ledger.open_units()? {
-        let is_looked_at =
-            |unit: &Unit| unit.job.enabled && unit.job.name == job && unit.profile.as_deref().unwrap_or("") == profile;
+        let is_looked_at = |unit: &ProfileJob| {
+            unit.job.enabled && unit.job.name == job && unit.profile.as_deref().unwrap_or("") == profile
+        };
         if phases.iter().flatten().any(is_looked_at) {
             continue;
         }
         let path = path_of(&context.state_dir, &job, &profile);
-        if Lock::try_acquire(&path, context.access, &holder(context))?.is_ok() {
+        if JobLock::try_acquire(&path, context.access, &holder(context))?.is_ok() {
             let rows = context.ledger.crashed(&job, &profile, context.clock.now())?;
-            reports.extend(rows.into_iter().map(Report::of_crash));
+            reports.extend(rows.into_iter().map(RunReport::of_crash));
         }
     }
     Ok(reports)
 }
 
 /// The units that are wanted; those of one phase may run side by side.
-pub(super) fn phases(jobs: &[Job], wanted: &Wanted) -> Result<Vec<Vec<Unit>>, JobError> {
+pub(super) fn phases(jobs: &[Job], wanted: &JobSelection) -> Result<Vec<Vec<ProfileJob>>, JobError> {
     let enabled = || jobs.iter().filter(|job| job.enabled);
     match wanted {
-        Wanted::Due => {
+        JobSelection::Due => {
             // A disabled job has something to remember, so it is not left out here.
             let mut ordered: Vec<&Job> = jobs.iter().collect();
             ordered.sort_by_key(|job| job.kind.is_long());
-            Ok(vec![Unit::all_of(ordered, true)])
+            Ok(vec![ProfileJob::all_of(ordered, true)])
         }
-        Wanted::All => {
-            let stage = |n| Unit::all_of(enabled().filter(|job| stage_of(&job.kind) == n).collect(), false);
+        JobSelection::All => {
+            let stage = |n| ProfileJob::all_of(enabled().filter(|job| stage_of(&job.kind) == n).collect(), false);
             Ok((0..STAGES).map(stage).filter(|units| !units.is_empty()).collect())
         }
-        Wanted::Named(names) => {
+        JobSelection::Named(names) => {
             let mut chosen: Vec<&Job> = Vec::new();
             for name in names {
                 let job = jobs.iter().find(|job| job.name == *name).ok_or_else(|| unknown(name, jobs))?;
@@ -144,22 +145,22 @@ pub(super) fn phases(jobs: &[Job], wanted: &Wanted) -> Result<Vec<Vec<Unit>>, Jo
                     chosen.push(job);
                 }
             }
-            Ok(vec![Unit::all_of(chosen, false)])
+            Ok(vec![ProfileJob::all_of(chosen, false)])
         }
     }
 }
 
 const STAGES: u8 = 7;
 
-fn stage_of(kind: &Kind) -> u8 {
+fn stage_of(kind: &JobKind) -> u8 {
     match kind {
-        Kind::Recover => 0,
-        Kind::Warm { .. } => 1,
-        Kind::Verify { .. } => 2,
-        Kind::Cleanup => 3,
-        Kind::EnforceLimits => 4,
-        Kind::HealthCheck => 5,
-        Kind::Digest => 6,
+        JobKind::Recover => 0,
+        JobKind::Warm { .. } => 1,
+        JobKind::Verify { .. } => 2,
+        JobKind::Cleanup => 3,
+        JobKind::EnforceLimits => 4,
+        JobKind::HealthCheck => 5,
+        JobKind::Digest => 6,
     }
 }
 

@@ -29,7 +29,7 @@ pub enum For {
 
 /// What is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
+pub struct InstalledService {
     /// The words of the command, the program's absolute path first.
     pub command: Vec<String>,
     /// The longest that one run of all jobs may take.
@@ -57,7 +57,7 @@ pub fn longest(jobs: &[Job], grace: Duration) -> Duration {
     jobs.iter().filter(|job| job.enabled).map(each).sum::<Duration>() + AFTER
 }
 
-impl Service {
+impl InstalledService {
     /// The service and its timer.
     pub fn systemd(&self) -> Vec<ServiceFile> {
         vec![
@@ -221,9 +221,15 @@ mod tests {
     use super::*;
     use crate::jobs::rehearsal::job;
 
-    fn service(whom: For, words: &[&str]) -> Service {
+    fn service(whom: For, words: &[&str]) -> InstalledService {
         let command = words.iter().map(|&word| word.to_owned()).collect();
-        Service { command, longest: Duration::from_secs(1_860), grace: Duration::from_secs(10), whom, path: Vec::new() }
+        InstalledService {
+            command,
+            longest: Duration::from_secs(1_860),
+            grace: Duration::from_secs(10),
+            whom,
+            path: Vec::new(),
+        }
     }
 
     #[test]
@@ -238,7 +244,7 @@ mod tests {
             line,
             format!("* * * * *  {path} {}", r#"'/opt/my tools/awsideman' --profile 'a"b\%c$d' 'it'\''s'"#)
         );
-        let more = Service { path: vec!["/opt/50%/bin".into()], ..service(For::User, &words) };
+        let more = InstalledService { path: vec!["/opt/50%/bin".into()], ..service(For::User, &words) };
         assert!(more.cron_line().contains(":/bin:/opt/50\\%/bin' "), "{}", more.cron_line());
         let unit = more.systemd()[0].text.clone();
         assert!(

@@ -5,7 +5,7 @@
 //! lock, so work that goes on where nobody can abort it (a thread that waits for a disk) keeps others from starting
 //! beside it for as long as it has its copy.
 
-use super::Lock;
+use super::JobLock;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct Stop {
     wish: Arc<watch::Sender<bool>>,
-    _held: Option<Arc<Lock>>,
+    _held: Option<Arc<JobLock>>,
 }
 
 impl Default for Stop {
@@ -29,7 +29,7 @@ impl Stop {
     }
 
     /// One that keeps a lock for as long as anybody has a copy of it.
-    pub(super) fn holding(lock: Arc<Lock>) -> Self {
+    pub(super) fn holding(lock: Arc<JobLock>) -> Self {
         Self { _held: Some(lock), ..Self::default() }
     }
 

@@ -1,8 +1,8 @@
 //! Runs that are past their timeout: their process did not end them, so it hangs or was stopped.
 
-use super::Held;
+use super::LockHolder;
 use super::lock::{holder, path_of};
-use super::unit::Unit;
+use super::unit::ProfileJob;
 use crate::clock::{UnixMillis, millis};
 use crate::config::Job;
 use crate::model::format_duration;
@@ -14,20 +14,20 @@ const SLACK: Duration = Duration::from_secs(30);
 
 /// A run past its timeout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stuck {
+pub struct StuckRun {
     /// The job's name.
     pub job: String,
     /// The AWS profile, when the job names profiles.
     pub profile: Option<String>,
     /// The process that runs it.
-    pub held: Held,
+    pub held: LockHolder,
     /// For how long it has run.
     pub ran: Duration,
     /// The job's timeout.
     pub timeout: Duration,
 }
 
-impl Stuck {
+impl StuckRun {
     /// The problem, as a sentence.
     pub fn sentence(&self) -> String {
         let profile = self.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
@@ -52,14 +52,14 @@ fn whole(duration: Duration) -> Duration {
 }
 
 /// The runs past their timeout at `now`. Nothing is written.
-pub fn stuck(jobs: &[Job], state_dir: &Path, grace: Duration, now: UnixMillis) -> Vec<Stuck> {
-    let past = |unit: Unit| {
+pub fn stuck(jobs: &[Job], state_dir: &Path, grace: Duration, now: UnixMillis) -> Vec<StuckRun> {
+    let past = |unit: ProfileJob| {
         let timeout = unit.job.timeout;
         let held = holder(&path_of(state_dir, &unit.job.name, unit.profile())).filter(|held| held.begun)?;
         let ran = Duration::from_millis(now.saturating_sub(held.since).max(0).unsigned_abs());
         let is_past = !timeout.is_zero() && millis(ran) > millis(timeout + grace + SLACK);
-        is_past.then(|| Stuck { job: unit.job.name.clone(), profile: unit.profile, held, ran, timeout })
+        is_past.then(|| StuckRun { job: unit.job.name.clone(), profile: unit.profile, held, ran, timeout })
     };
     // A disabled job may have been started by name.
-    Unit::all_of(jobs.iter().collect(), true).into_iter().filter_map(past).collect()
+    ProfileJob::all_of(jobs.iter().collect(), true).into_iter().filter_map(past).collect()
 }

@@ -1,12 +1,12 @@
 //! One run under supervision: timeout with a grace, retries, and a wall around panics.
 //!
-//! Neighbours: `unit.rs` hands it a run that the ledger knows, [`Works`] does the work. Promise: it returns at most
+//! Neighbours: `unit.rs` hands it a run that the ledger knows, [`JobHandler`] does the work. Promise: it returns at most
 //! the timeout and the grace after it began, whatever the work does; the lock of the job stays with the work itself
 //! (in its [`Stop`]), so work that cannot be stopped keeps others from starting beside it.
 
 use super::lock::StopRequest;
 use super::minutes::Minutes;
-use super::{Ending, Lock, Outcome, Run, Stop, Work, Works, stamp};
+use super::{JobEnd, JobHandler, JobLock, JobResult, Run, RunOutcome, Stop, stamp};
 use crate::config::{Job, Retry};
 use crate::report::Progress;
 use std::any::Any;
@@ -24,8 +24,8 @@ const GONE: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
 /// A run to supervise.
-pub(super) struct Order {
-    pub(super) works: Arc<dyn Works>,
+pub(super) struct RunSpec {
+    pub(super) works: Arc<dyn JobHandler>,
     pub(super) job: Arc<Job>,
     pub(super) run: Run,
     /// Who is told what it does, and keeps what it said.
@@ -33,20 +33,20 @@ pub(super) struct Order {
     pub(super) grace: Duration,
     /// The wish that everything stops.
     pub(super) stop: Stop,
-    pub(super) lock: Arc<Lock>,
+    pub(super) lock: Arc<JobLock>,
 }
 
 /// How a run ended.
-pub(super) struct Ended {
-    pub(super) outcome: Outcome,
-    pub(super) work: Work,
+pub(super) struct RunEnd {
+    pub(super) outcome: RunOutcome,
+    pub(super) work: JobResult,
     pub(super) attempt: u32,
     pub(super) took: Duration,
     /// Whether it was stopped only because its runner must end.
     pub(super) interrupted: bool,
 }
 
-enum Cause {
+enum StopCause {
     TooLong,
     Ending,
     Replaced,
@@ -55,7 +55,7 @@ enum Cause {
 }
 
 /// Runs it to its end.
-pub(super) async fn supervise(order: Order) -> Ended {
+pub(super) async fn supervise(order: RunSpec) -> RunEnd {
     let begun = Instant::now();
     let deadline = (!order.job.timeout.is_zero()).then(|| begun + order.job.timeout);
     let (limit, grace) = (order.job.timeout, order.grace);
@@ -71,10 +71,10 @@ pub(super) async fn supervise(order: Order) -> Ended {
         joined = task.join_next() => {
             let (outcome, work) = settled(joined);
             let attempt = attempt.load(Ordering::Relaxed);
-            return Ended { outcome, work, attempt, took: begun.elapsed(), interrupted: false };
+            return RunEnd { outcome, work, attempt, took: begun.elapsed(), interrupted: false };
         }
-        () = over(deadline) => Cause::TooLong,
-        () = everything.wait() => Cause::Ending,
+        () = over(deadline) => StopCause::TooLong,
+        () = everything.wait() => StopCause::Ending,
         cause = asked(&lock, &minutes) => cause,
     };
     drop(lock);
@@ -89,12 +89,12 @@ pub(super) async fn supervise(order: Order) -> Ended {
     }
     let last = joined.ok().map(settled);
     let (outcome, work) = stopped(&cause, last, limit, grace);
-    let interrupted = outcome == Outcome::Cancelled && matches!(cause, Cause::Ending);
-    Ended { outcome, work, attempt: attempt.load(Ordering::Relaxed), took: begun.elapsed(), interrupted }
+    let interrupted = outcome == RunOutcome::Cancelled && matches!(cause, StopCause::Ending);
+    RunEnd { outcome, work, attempt: attempt.load(Ordering::Relaxed), took: begun.elapsed(), interrupted }
 }
 
-async fn attempts(order: Order, stop: Stop, deadline: Option<Instant>, attempt: Arc<AtomicU32>) -> Work {
-    let Order { works, job, mut run, minutes, .. } = order;
+async fn attempts(order: RunSpec, stop: Stop, deadline: Option<Instant>, attempt: Arc<AtomicU32>) -> JobResult {
+    let RunSpec { works, job, mut run, minutes, .. } = order;
     let mut calls = 0;
     loop {
         attempt.store(run.attempt, Ordering::Relaxed);
@@ -103,7 +103,7 @@ async fn attempts(order: Order, stop: Stop, deadline: Option<Instant>, attempt: 
         work.calls = calls;
         let delay = delay_before(&job.retry, run.attempt + 1);
         let in_time = deadline.is_none_or(|deadline| Instant::now() + delay < deadline);
-        if work.ending != Ending::FailedForNow || run.attempt >= job.retry.attempts || !in_time || stop.is_set() {
+        if work.ending != JobEnd::FailedForNow || run.attempt >= job.retry.attempts || !in_time || stop.is_set() {
             return work;
         }
         minutes.notice(&format!("{}; tried again in {}", work.reason, stamp::duration(whole(delay))));
@@ -133,7 +133,7 @@ async fn over(deadline: Option<Instant>) {
 }
 
 /// Publishes what the run does, until another process wants it to end.
-async fn asked(lock: &Lock, minutes: &Minutes) -> Cause {
+async fn asked(lock: &JobLock, minutes: &Minutes) -> StopCause {
     let mut published = None;
     loop {
         sleep(LOOK).await;
@@ -145,22 +145,22 @@ async fn asked(lock: &Lock, minutes: &Minutes) -> Cause {
             published = Some(now);
         }
         match lock.stop_request() {
-            Some(StopRequest::Replace) => return Cause::Replaced,
-            Some(StopRequest::Cancel(by)) => return Cause::Requested(by),
+            Some(StopRequest::Replace) => return StopCause::Replaced,
+            Some(StopRequest::Cancel(by)) => return StopCause::Requested(by),
             None => {}
         }
     }
 }
 
-fn settled(joined: Option<Result<Work, JoinError>>) -> (Outcome, Work) {
-    let failed = |reason: String| (Outcome::Failed, Work::failed(reason, 1));
+fn settled(joined: Option<Result<JobResult, JoinError>>) -> (RunOutcome, JobResult) {
+    let failed = |reason: String| (RunOutcome::Failed, JobResult::failed(reason, 1));
     match joined {
         Some(Ok(work)) => {
             let outcome = match work.ending {
-                Ending::Done => Outcome::Done,
-                Ending::Partial => Outcome::Partial,
-                Ending::Skipped => Outcome::Skipped,
-                Ending::Failed | Ending::FailedForNow => Outcome::Failed,
+                JobEnd::Done => RunOutcome::Done,
+                JobEnd::Partial => RunOutcome::Partial,
+                JobEnd::Skipped => RunOutcome::Skipped,
+                JobEnd::Failed | JobEnd::FailedForNow => RunOutcome::Failed,
             };
             (outcome, work)
         }
@@ -169,30 +169,37 @@ fn settled(joined: Option<Result<Work, JoinError>>) -> (Outcome, Work) {
     }
 }
 
-fn stopped(cause: &Cause, last: Option<(Outcome, Work)>, limit: Duration, grace: Duration) -> (Outcome, Work) {
+fn stopped(
+    cause: &StopCause,
+    last: Option<(RunOutcome, JobResult)>,
+    limit: Duration,
+    grace: Duration,
+) -> (RunOutcome, JobResult) {
     let limit = stamp::duration(limit);
     let what = match cause {
-        Cause::TooLong => format!("it was not done after its timeout of {limit}"),
-        Cause::Ending => "stopped, because awsideman was told to end".to_owned(),
-        Cause::Requested(by) => format!("cancelled by {by}"),
-        Cause::Replaced => "stopped, because a later run takes its place (overlap = \"replace\")".to_owned(),
+        StopCause::TooLong => format!("it was not done after its timeout of {limit}"),
+        StopCause::Ending => "stopped, because awsideman was told to end".to_owned(),
+        StopCause::Requested(by) => format!("cancelled by {by}"),
+        StopCause::Replaced => "stopped, because a later run takes its place (overlap = \"replace\")".to_owned(),
     };
     let (outcome, exit) = match cause {
-        Cause::Requested(_) | Cause::Ending => (Outcome::Cancelled, 130),
-        Cause::TooLong => (Outcome::TimedOut, 1),
-        Cause::Replaced => (Outcome::Cancelled, 0),
+        StopCause::Requested(_) | StopCause::Ending => (RunOutcome::Cancelled, 130),
+        StopCause::TooLong => (RunOutcome::TimedOut, 1),
+        StopCause::Replaced => (RunOutcome::Cancelled, 0),
     };
     match last {
         // It was finished before it heard of the wish.
-        Some((ended @ (Outcome::Done | Outcome::Partial), work)) if !matches!(cause, Cause::TooLong) => (ended, work),
+        Some((ended @ (RunOutcome::Done | RunOutcome::Partial), work)) if !matches!(cause, StopCause::TooLong) => {
+            (ended, work)
+        }
         Some((_, work)) => {
             let reason = format!("{what}; it ended within the grace: {}", work.reason);
-            (outcome, Work { ending: Ending::FailedForNow, reason, exit, ..work })
+            (outcome, JobResult { ending: JobEnd::FailedForNow, reason, exit, ..work })
         }
         None => {
             let reason =
                 format!("{what}; it did not end within the grace of {} and was aborted", stamp::duration(grace));
-            (outcome, Work { exit, ..Work::failed_for_now(reason, 1) })
+            (outcome, JobResult { exit, ..JobResult::failed_for_now(reason, 1) })
         }
     }
 }

@@ -4,14 +4,17 @@
 //! under the lock, so two runners never run the same occurrence; whatever goes wrong here becomes this unit's report.
 
 use super::due::{count_from, grid};
-use super::ledger::Entry;
+use super::ledger::LedgerEntry;
 use super::lock::StopRequest;
 use super::minutes::Minutes;
 use super::occurrence::fingerprint;
 use super::overlap::holder;
 use super::record::end_of;
-use super::supervise::{Ended, Order, supervise};
-use super::{Context, Due, Ending, JobError, Lock, Occurrences, Outcome, Report, Row, Run, due, jitter_of, partial};
+use super::supervise::{RunEnd, RunSpec, supervise};
+use super::{
+    Context, Due, JobEnd, JobError, JobLock, LedgerRow, Occurrences, Run, RunOutcome, RunReport, due, jitter_of,
+    partial,
+};
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{CatchUp, Job, Schedule};
 use std::sync::Arc;
@@ -21,7 +24,7 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Waits for a request to cancel; returns its origin.
-async fn cancelled(lock: &Lock) -> String {
+async fn cancelled(lock: &JobLock) -> String {
     loop {
         tokio::time::sleep(LOOK).await;
         if let Some(StopRequest::Cancel(by)) = lock.stop_request() {
@@ -32,7 +35,7 @@ async fn cancelled(lock: &Lock) -> String {
 
 /// One job for one profile.
 #[derive(Debug, Clone)]
-pub(super) struct Unit {
+pub(super) struct ProfileJob {
     pub(super) job: Arc<Job>,
     pub(super) profile: Option<String>,
     /// Whether it runs only if the ledger says so.
@@ -40,27 +43,27 @@ pub(super) struct Unit {
 }
 
 /// Runs it to its end; an error of the ledger or of a lock is its report.
-pub(super) async fn run(unit: Unit, context: &Context) -> Vec<Report> {
+pub(super) async fn run(unit: ProfileJob, context: &Context) -> Vec<RunReport> {
     let mut reports = Vec::new();
     if let Err(error) = unit.go(context, &mut reports).await {
         let now = context.clock.now();
-        reports.push(Report { exit: 1, ..unit.report(Outcome::Failed, error.to_string(), now) });
+        reports.push(RunReport { exit: 1, ..unit.report(RunOutcome::Failed, error.to_string(), now) });
     }
     reports
 }
 
-impl Unit {
+impl ProfileJob {
     /// A unit for each profile of each job.
-    pub(super) fn all_of(jobs: Vec<&Job>, when_due: bool) -> Vec<Unit> {
+    pub(super) fn all_of(jobs: Vec<&Job>, when_due: bool) -> Vec<ProfileJob> {
         let mut units = Vec::new();
         for job in jobs {
             let job = Arc::new(job.clone());
             if job.profiles.is_empty() {
-                units.push(Unit { job, profile: None, when_due });
+                units.push(ProfileJob { job, profile: None, when_due });
                 continue;
             }
             for profile in &job.profiles {
-                units.push(Unit { job: Arc::clone(&job), profile: Some(profile.clone()), when_due });
+                units.push(ProfileJob { job: Arc::clone(&job), profile: Some(profile.clone()), when_due });
             }
         }
         units
@@ -90,22 +93,22 @@ impl Unit {
         Ok(due(&self.job, &context.zone, &row, self.jitter(context), context.clock.now()))
     }
 
-    pub(super) fn due_row(&self, context: &Context) -> Result<Row, JobError> {
+    pub(super) fn due_row(&self, context: &Context) -> Result<LedgerRow, JobError> {
         let from = count_from(&self.job, context.clock.now());
         context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), from)
     }
 
-    async fn go(&self, context: &Context, reports: &mut Vec<Report>) -> Result<(), JobError> {
+    async fn go(&self, context: &Context, reports: &mut Vec<RunReport>) -> Result<(), JobError> {
         let Some(lock) = self.lock(context, reports).await?.map(Arc::new) else { return Ok(()) };
         for row in context.ledger.crashed(&self.job.name, self.profile(), context.clock.now())? {
-            reports.push(Report::of_crash(row));
+            reports.push(RunReport::of_crash(row));
         }
         let slot = tokio::select! {
             biased;
             () = context.stop.wait() => None,
             by = cancelled(&lock) => {
                 let reason = format!("cancelled by {by} before it started");
-                reports.push(Report { exit: 130, ..self.report(Outcome::Cancelled, reason, context.clock.now()) });
+                reports.push(RunReport { exit: 130, ..self.report(RunOutcome::Cancelled, reason, context.clock.now()) });
                 return Ok(());
             }
             slot = context.slots.take() => slot,
@@ -126,15 +129,15 @@ impl Unit {
     }
 
     /// An occurrence that was not begun is still due; a run that was asked for is reported.
-    pub(super) fn not_begun(&self, context: &Context, reports: &mut Vec<Report>) {
+    pub(super) fn not_begun(&self, context: &Context, reports: &mut Vec<RunReport>) {
         if !self.when_due {
             let reason = "not begun, because awsideman was told to end".to_owned();
-            reports.push(Report { exit: 130, ..self.report(Outcome::Cancelled, reason, context.clock.now()) });
+            reports.push(RunReport { exit: 130, ..self.report(RunOutcome::Cancelled, reason, context.clock.now()) });
         }
     }
 
     /// The occurrences to run now, taken under the lock; `None` is a run that was asked for.
-    fn claim(&self, context: &Context, reports: &mut Vec<Report>) -> Result<Vec<Option<UnixMillis>>, JobError> {
+    fn claim(&self, context: &Context, reports: &mut Vec<RunReport>) -> Result<Vec<Option<UnixMillis>>, JobError> {
         let now = context.clock.now();
         let due = self.due(context)?;
         let is_idle = due.run.is_empty() && due.missed.is_none();
@@ -167,8 +170,8 @@ impl Unit {
         &self,
         scheduled_at: Option<UnixMillis>,
         context: &Context,
-        lock: Arc<Lock>,
-    ) -> Result<Report, JobError> {
+        lock: Arc<JobLock>,
+    ) -> Result<RunReport, JobError> {
         let at = context.clock.now();
         // An interval counts from its last run, also from one that was asked for; a time of day is a time of day.
         let reference = match (&self.job.schedule, scheduled_at) {
@@ -177,7 +180,7 @@ impl Unit {
             (Schedule::Cron { .. }, None) => None,
         };
         let before = self.due_row(context)?.last_occurrence;
-        let id = context.ledger.begin(&Entry { scheduled_at, at, reference, ..self.entry(context) })?;
+        let id = context.ledger.begin(&LedgerEntry { scheduled_at, at, reference, ..self.entry(context) })?;
         lock.begin(&holder(context))?;
         tracing::info!(job = self.job.name, profile = self.profile(), run = id, "begun");
         let next_due = self.next_after(reference, at, context);
@@ -185,7 +188,7 @@ impl Unit {
         context.works.begun(&self.job, &run).await;
         let (progress, clock) = (Arc::clone(&context.progress), Arc::clone(&context.clock));
         let minutes = Minutes::of(&self.job.name, self.profile.as_deref(), progress, clock);
-        let Ended { outcome, mut work, attempt, took, interrupted } = supervise(Order {
+        let RunEnd { outcome, mut work, attempt, took, interrupted } = supervise(RunSpec {
             works: Arc::clone(&context.works),
             job: Arc::clone(&self.job),
             run,
@@ -196,20 +199,20 @@ impl Unit {
         })
         .await;
         minutes.close(&mut work.detail);
-        if outcome == Outcome::Partial {
+        if outcome == RunOutcome::Partial {
             let last = context.ledger.last_run(&self.job.name, self.profile())?;
             partial::note(&mut work.detail, &work.lost, last.as_ref());
         }
-        if let (true, Some(due)) = (work.ending == Ending::FailedForNow, next_due) {
+        if let (true, Some(due)) = (work.ending == JobEnd::FailedForNow, next_due) {
             work.detail.insert("retried_at".into(), clock::utc_exact(due).into());
         }
-        let mut report = Report {
+        let mut report = RunReport {
             took_ms: millis(took).unsigned_abs(),
             calls: work.calls,
             scheduled_at,
             attempt,
             exit: work.exit,
-            retryable: work.ending == Ending::FailedForNow,
+            retryable: work.ending == JobEnd::FailedForNow,
             findings: work.findings,
             detail: work.detail,
             ..self.report(outcome, work.reason, at)
@@ -231,9 +234,9 @@ impl Unit {
     }
 
     /// One line of the log; of a run that did not do its work at the level that is written by default.
-    fn log_end(&self, id: i64, report: &Report) {
+    fn log_end(&self, id: i64, report: &RunReport) {
         let (job, profile, outcome) = (&self.job.name, self.profile(), report.outcome.as_str());
-        if matches!(report.outcome, Outcome::Failed | Outcome::TimedOut) {
+        if matches!(report.outcome, RunOutcome::Failed | RunOutcome::TimedOut) {
             tracing::warn!(job, profile, run = id, outcome, exit = report.exit, reason = report.reason, "job failed");
         } else {
             tracing::info!(job, profile, run = id, outcome, reason = report.reason, "ended");

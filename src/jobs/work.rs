@@ -1,10 +1,10 @@
 //! What a job does, seen from the runner.
 //!
-//! Neighbours: `app.rs` implements [`Works`] over the gateway, the cache and health; `supervise.rs` calls it. Promise
+//! Neighbours: `app.rs` implements [`JobHandler`] over the gateway, the cache and health; `supervise.rs` calls it. Promise
 //! asked of an implementation: it ends soon after its [`Stop`] is set, it may be dropped at any `await`, and it may be
 //! called again after a failure that it called retryable.
 
-use super::{Report, Stop};
+use super::{RunReport, Stop};
 use crate::clock::UnixMillis;
 use crate::config::Job;
 use crate::health::Finding;
@@ -14,15 +14,15 @@ use serde_json::{Map, Value};
 
 /// Those who know what each kind of job does.
 #[async_trait]
-pub trait Works: Send + Sync {
+pub trait JobHandler: Send + Sync {
     /// Does the work of `job` once.
-    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> Work;
+    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> JobResult;
 
     /// Is told that a run begins. The run waits for it: it must not take long.
     async fn begun(&self, _job: &Job, _run: &Run) {}
 
     /// Is told how a run ended, once its end is recorded. The pass waits for it: it must not take long.
-    async fn ended(&self, _job: &Job, _report: &Report) {}
+    async fn ended(&self, _job: &Job, _report: &RunReport) {}
 }
 
 /// The circumstances of one attempt.
@@ -40,10 +40,10 @@ pub struct Run {
 
 /// How the work of a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum JobEnd {
     /// Done; the exit code may still report findings.
     Done,
-    /// A part is done; the targets in [`Work::lost`] are not.
+    /// A part is done; the targets in [`JobResult::lost`] are not.
     Partial,
     /// There was a reason not to do it (the cache is disabled).
     Skipped,
@@ -55,9 +55,9 @@ pub enum Ending {
 
 /// What came of the work of a job.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Work {
+pub struct JobResult {
     /// How it ended.
-    pub ending: Ending,
+    pub ending: JobEnd,
     /// What was done or why not, as one sentence.
     pub reason: String,
     /// The exit code that speaks of it.
@@ -72,30 +72,30 @@ pub struct Work {
     pub detail: Map<String, Value>,
 }
 
-impl Work {
+impl JobResult {
     /// It is done; `reason` says what was done.
     pub fn done(reason: impl Into<String>) -> Self {
-        Self::new(Ending::Done, reason.into(), 0)
+        Self::new(JobEnd::Done, reason.into(), 0)
     }
 
     /// A part is done, and these targets are not; exit code 3.
     pub fn partial(reason: impl Into<String>, lost: Vec<String>) -> Self {
-        Self { lost, ..Self::new(Ending::Partial, reason.into(), 3) }
+        Self { lost, ..Self::new(JobEnd::Partial, reason.into(), 3) }
     }
 
     /// There was a reason not to do it.
     pub fn skipped(reason: impl Into<String>) -> Self {
-        Self::new(Ending::Skipped, reason.into(), 0)
+        Self::new(JobEnd::Skipped, reason.into(), 0)
     }
 
     /// It failed for good with this exit code.
     pub fn failed(reason: impl Into<String>, exit: u8) -> Self {
-        Self::new(Ending::Failed, reason.into(), exit.max(1))
+        Self::new(JobEnd::Failed, reason.into(), exit.max(1))
     }
 
     /// It failed with this exit code, and trying again may help.
     pub fn failed_for_now(reason: impl Into<String>, exit: u8) -> Self {
-        Self::new(Ending::FailedForNow, reason.into(), exit.max(1))
+        Self::new(JobEnd::FailedForNow, reason.into(), exit.max(1))
     }
 
     /// With this many AWS calls.
@@ -122,7 +122,7 @@ impl Work {
         Self { detail, ..self }
     }
 
-    fn new(ending: Ending, reason: String, exit: u8) -> Self {
+    fn new(ending: JobEnd, reason: String, exit: u8) -> Self {
         Self { ending, reason, exit, calls: 0, findings: Vec::new(), lost: Vec::new(), detail: Map::new() }
     }
 }

@@ -4,7 +4,7 @@
 //! removes what the command removes, judges as it judges and counts what it counts; the figures of [`Stats`] alone are of
 //! this process.
 
-use super::{BreakerMark, CacheManager, Health, LibraryError, Swept};
+use super::{CacheManager, HealthReport, LibraryError, PersistedBreaker, Swept};
 use crate::cache::Operation;
 use crate::model::Resource;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ pub struct Stats {
     /// Bytes that they take.
     pub memory_usage_bytes: u64,
     /// The circuit breaker.
-    pub circuit_breaker: BreakerMark,
+    pub circuit_breaker: PersistedBreaker,
 }
 
 /// What was looked up through a handle.
@@ -70,12 +70,12 @@ impl CacheManager {
 
     /// The circuit breaker: its state in the words `CLOSED`, `OPEN` and `HALF_OPEN`, failures in a row, and when the last
     /// one was. While it is open the store is left alone, and every lookup is a miss.
-    pub fn circuit_breaker(&self) -> BreakerMark {
+    pub fn circuit_breaker(&self) -> PersistedBreaker {
         self.app().breaker()
     }
 
     /// Whether the cache of this host is healthy, and what is not: the verdict of `awsideman cache health`.
-    pub fn health(&self) -> Result<Health, LibraryError> {
+    pub fn health(&self) -> Result<HealthReport, LibraryError> {
         // What was measured of this host, switch included, is of now.
         Ok(self.app().anew()?.measure().health)
     }

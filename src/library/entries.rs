@@ -5,7 +5,7 @@
 
 use super::{CacheManager, LibraryError, in_use};
 use crate::app::App;
-use crate::cache::{Accept, BY_PROGRAM, CUSTOM, Cache, Key, Lookup, Put};
+use crate::cache::{BY_PROGRAM, CUSTOM, Cache, Key, Lookup, Put, ReadOptions};
 use crate::clock::UnixMillis;
 use crate::model::Resource;
 use crate::store::{Address, Store, StoreError, Stored};
@@ -21,7 +21,7 @@ const USES: usize = 1_000;
 
 /// One entry of [`CacheManager::put_many`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item<T> {
+pub struct PutItem<T> {
     /// Its key.
     pub key: String,
     /// Its value.
@@ -126,7 +126,7 @@ impl CacheManager {
     }
 
     /// Stores all of them in one transaction; the counts tell how many were kept out, as [`CacheManager::set`] says.
-    pub fn put_many<T: Serialize>(&self, items: &[Item<T>]) -> Result<Stored, LibraryError> {
+    pub fn put_many<T: Serialize>(&self, items: &[PutItem<T>]) -> Result<Stored, LibraryError> {
         let puts: Result<Vec<Put>, LibraryError> =
             items.iter().map(|item| put(&item.key, &item.value, item.ttl)).collect();
         self.keep(&puts?)
@@ -145,7 +145,7 @@ impl CacheManager {
 
     fn look(&self, app: &App, cache: &Cache, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         for space in spaces(app, cache, key) {
-            match cache.get(&space, key, Accept::default()) {
+            match cache.get(&space, key, ReadOptions::default()) {
                 Ok((Lookup::Hit(_), bytes)) => {
                     let address = Address { space: &space, key: key.as_str() };
                     if self.inner.uses.note(address, cache.clock().now()) {

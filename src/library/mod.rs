@@ -47,12 +47,12 @@ mod keys;
 mod settings;
 
 pub use care::Stats;
-pub use entries::Item;
+pub use entries::PutItem;
 pub use error::LibraryError;
 pub use keys::build_key;
 
-pub use crate::health::Health;
-pub use crate::state::{BreakerMark, BreakerState, WritesMark};
+pub use crate::health::HealthReport;
+pub use crate::state::{BreakerStatus, PersistedBreaker, WritesMark};
 pub use crate::store::{Stored, Swept};
 
 use crate::app::App;
@@ -82,7 +82,7 @@ struct Inner {
     counters: Counters,
     uses: Uses,
     /// What the breaker's mark was when it was last kept for other processes.
-    mark: Mutex<BreakerMark>,
+    mark: Mutex<PersistedBreaker>,
 }
 
 impl CacheManager {

@@ -28,22 +28,22 @@ pub struct Shows {
 }
 
 /// The output while a command runs.
-pub struct Live {
+pub struct LiveOutput {
     shows: Shows,
     print: Print,
-    state: Mutex<State>,
+    state: Mutex<LiveState>,
 }
 
 #[derive(Default)]
-struct State {
+struct LiveState {
     moved: Option<Instant>,
     printed: Option<Instant>,
 }
 
-impl Live {
+impl LiveOutput {
     /// Printed by `print`.
-    pub fn new(shows: Shows, print: Print) -> Live {
-        Live { shows, print, state: Mutex::default() }
+    pub fn new(shows: Shows, print: Print) -> LiveOutput {
+        LiveOutput { shows, print, state: Mutex::default() }
     }
 
     /// Whether an event is one of those that are printed.
@@ -87,7 +87,7 @@ impl Live {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Live {
+impl<S: Subscriber> Layer<S> for LiveOutput {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut message = Message(String::new());
         event.record(&mut message);
@@ -119,7 +119,7 @@ mod tests {
     fn waits_are_printed_when_nothing_moves_and_not_at_every_turn() {
         let lines: Arc<Mutex<Vec<String>>> = Arc::default();
         let kept = Arc::clone(&lines);
-        let live = Live::new(Shows::default(), Box::new(move |line| kept.lock().unwrap().push(line.to_owned())));
+        let live = LiveOutput::new(Shows::default(), Box::new(move |line| kept.lock().unwrap().push(line.to_owned())));
         let begun = Instant::now();
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
         for second in [2, 4, 6, 8, 10, 12] {

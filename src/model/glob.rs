@@ -16,15 +16,15 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
         match step(&pattern, p, text[t]) {
-            Step::Star => {
+            GlobStep::Star => {
                 star = Some((p + 1, t));
                 p += 1;
             }
-            Step::One(next) => {
+            GlobStep::One(next) => {
                 p = next;
                 t += 1;
             }
-            Step::No => match star {
+            GlobStep::No => match star {
                 Some((after, from)) => {
                     star = Some((after, from + 1));
                     p = after;
@@ -37,19 +37,19 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-enum Step {
+enum GlobStep {
     Star,
     One(usize),
     No,
 }
 
-fn step(pattern: &[char], p: usize, c: char) -> Step {
+fn step(pattern: &[char], p: usize, c: char) -> GlobStep {
     match pattern.get(p) {
-        Some('*') => Step::Star,
-        Some('?') => Step::One(p + 1),
-        Some('[') => set(pattern, p + 1, c).map_or(Step::No, Step::One),
-        Some(other) if *other == c => Step::One(p + 1),
-        _ => Step::No,
+        Some('*') => GlobStep::Star,
+        Some('?') => GlobStep::One(p + 1),
+        Some('[') => set(pattern, p + 1, c).map_or(GlobStep::No, GlobStep::One),
+        Some(other) if *other == c => GlobStep::One(p + 1),
+        _ => GlobStep::No,
     }
 }
 

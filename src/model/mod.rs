@@ -24,6 +24,6 @@ pub use quantity::{
 };
 pub use resource::Resource;
 pub use shell::shell_word;
-pub use space::Space;
+pub use space::Namespace;
 pub use visible::{cut, excerpt, is_unseen, one_line, visible, visible_lines};
 pub use zone::{NoZone, Zone, ZoneOffset, ZoneSource};

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Partition, region, instance, identity store, and the endpoint when it is not AWS's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Space {
+pub struct Namespace {
     /// `aws`, `aws-us-gov`, `aws-cn`.
     pub partition: String,
     /// The region of the instance.
@@ -20,7 +20,7 @@ pub struct Space {
     pub endpoint: Option<String>,
 }
 
-impl Space {
+impl Namespace {
     /// The text that is stored. A `|` or `%` inside a part is percent-encoded, so that the mapping is injective.
     pub fn text(&self) -> String {
         let parts = [
@@ -33,16 +33,16 @@ impl Space {
         parts.map(|part| part.replace('%', "%25").replace('|', "%7C")).join("|")
     }
 
-    /// Reads back what [`Space::text`] wrote; `None` for any other text.
-    pub fn parse(text: &str) -> Option<Space> {
+    /// Reads back what [`Namespace::text`] wrote; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Namespace> {
         let parts: Vec<String> = text.split('|').map(|part| part.replace("%7C", "|").replace("%25", "%")).collect();
         let [partition, region, instance, identity_store, endpoint] = parts.try_into().ok()?;
         let endpoint = (!endpoint.is_empty()).then_some(endpoint);
-        Some(Space { partition, region, instance, identity_store, endpoint })
+        Some(Namespace { partition, region, instance, identity_store, endpoint })
     }
 }
 
-impl fmt::Display for Space {
+impl fmt::Display for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instance = self.instance.rsplit('/').next().unwrap_or(&self.instance);
         write!(f, "{instance} ({}, {})", self.identity_store, self.region)?;
@@ -54,8 +54,8 @@ impl fmt::Display for Space {
 mod tests {
     use super::*;
 
-    fn space(region: &str, endpoint: Option<&str>) -> Space {
-        Space {
+    fn space(region: &str, endpoint: Option<&str>) -> Namespace {
+        Namespace {
             partition: "aws".into(),
             region: region.into(),
             instance: "arn:aws:sso:::instance/ssoins-1".into(),
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn the_text_is_injective_and_reads_back() {
         for s in [space("eu-west-1", None), space("a|b", Some("%7C")), space("a", Some("b|%25")), space("%", None)] {
-            assert_eq!(Space::parse(&s.text()), Some(s));
+            assert_eq!(Namespace::parse(&s.text()), Some(s));
         }
         assert_ne!(space("a", Some("b")).text(), space("a|b", None).text());
     }

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn plan(path: &Path) -> Plan<'_> {
-    Plan {
+fn plan(path: &Path) -> DatabaseSpec<'_> {
+    DatabaseSpec {
         path,
         schema: "CREATE TABLE t(a INTEGER PRIMARY KEY)",
         steps: &[],
@@ -48,8 +48,11 @@ fn newer_older_and_foreign_files_are_told_apart() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("a.db");
     drop(open(&plan(&path)).unwrap());
-    assert!(matches!(open(&Plan { version: 1, ..plan(&path) }), Err(SqliteError::Newer { found: 2, known: 1, .. })));
-    let older = open(&Plan { version: 3, ..plan(&path) }).unwrap_err();
+    assert!(matches!(
+        open(&DatabaseSpec { version: 1, ..plan(&path) }),
+        Err(SqliteError::Newer { found: 2, known: 1, .. })
+    ));
+    let older = open(&DatabaseSpec { version: 3, ..plan(&path) }).unwrap_err();
     assert!(older.is_damage(), "{older}");
     let foreign = root.path().join("b.db");
     std::fs::write(&foreign, "not a database, and long enough to have a header of its own.".repeat(20)).unwrap();
@@ -62,7 +65,7 @@ fn an_older_database_takes_the_steps_it_has_not_seen_and_a_new_one_all_of_them()
         &["ALTER TABLE t ADD COLUMN b INTEGER", "CREATE TABLE u(c INTEGER); INSERT INTO u SELECT a FROM t"];
     let root = tempfile::tempdir().unwrap();
     let at = |path: &Path, steps: usize| {
-        let plan = Plan { steps: &STEPS[..steps], version: 2 + i32::try_from(steps).unwrap(), ..plan(path) };
+        let plan = DatabaseSpec { steps: &STEPS[..steps], version: 2 + i32::try_from(steps).unwrap(), ..plan(path) };
         let connection = open(&plan).unwrap();
         (version(&connection, path).unwrap(), connection)
     };
@@ -79,7 +82,7 @@ fn an_older_database_takes_the_steps_it_has_not_seen_and_a_new_one_all_of_them()
     }
     let path = root.path().join("broken.db");
     drop(open(&plan(&path)).unwrap());
-    let broken = Plan { steps: &["CREATE TABLE v(a); CREATE TABLE t(a)"], version: 3, ..plan(&path) };
+    let broken = DatabaseSpec { steps: &["CREATE TABLE v(a); CREATE TABLE t(a)"], version: 3, ..plan(&path) };
     assert!(!open(&broken).unwrap_err().is_damage(), "a step that fails is no damage");
     let connection = open(&plan(&path)).unwrap();
     let left: i64 =

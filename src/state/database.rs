@@ -5,13 +5,13 @@
 //! evidence beside its successor; of many processes that find the damage at once, one acts and all go on.
 
 use super::error::{StateError, io_error};
-use super::locks::Lock;
+use super::locks::FileLock;
 use super::schema::{SCHEMA, STEPS, VERSION};
 use super::spare;
 use crate::clock::UnixMillis;
 use crate::lock::Guard;
 use crate::private::{self, Access, Prepared};
-use crate::sqlite::{self, Connection, ErrorCode, Plan, SqliteError, Synchronous, Transaction};
+use crate::sqlite::{self, Connection, DatabaseSpec, ErrorCode, SqliteError, Synchronous, Transaction};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ impl Database {
     ) -> Result<(Database, Option<String>), StateError> {
         private::directory(directory, access)?;
         let lock = directory.join("state.db.renew");
-        let _lock = Lock::wait_for(&lock, Guard::StateRenewal, access, busy, now)?.map_err(StateError::Busy)?;
+        let _lock = FileLock::wait_for(&lock, Guard::StateRenewal, access, busy, now)?.map_err(StateError::Busy)?;
         let path = directory.join("state.db");
         let plan = plan(&path, access, busy);
         // Whoever had the lock before may have done it. A faulty one is closed before its file is renamed.
@@ -179,8 +179,8 @@ impl Database {
     }
 }
 
-fn plan(path: &Path, access: Access, busy: Duration) -> Plan<'_> {
-    Plan {
+fn plan(path: &Path, access: Access, busy: Duration) -> DatabaseSpec<'_> {
+    DatabaseSpec {
         path,
         schema: SCHEMA,
         steps: STEPS,
@@ -313,7 +313,7 @@ mod tests {
         assert!(error.hint().expect("a hint").contains("state.dir"));
         assert_eq!(evidence(root.path()), 0);
         let connection =
-            sqlite::open(&Plan { version: 99, ..plan(&root.path().join("state.db"), Access::Owner, BUSY) });
+            sqlite::open(&DatabaseSpec { version: 99, ..plan(&root.path().join("state.db"), Access::Owner, BUSY) });
         connection.unwrap().execute_batch("PRAGMA user_version = -1").unwrap();
         let notice = open(root.path()).unwrap().1.expect("a notice");
         assert!(notice.contains("older awsideman") && notice.contains("state.db.older.7"), "{notice}");
@@ -324,7 +324,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         private::directory(root.path(), Access::Owner).unwrap();
         let path = root.path().join("state.db");
-        let first = Plan { steps: &[], version: 1, ..plan(&path, Access::Owner, BUSY) };
+        let first = DatabaseSpec { steps: &[], version: 1, ..plan(&path, Access::Owner, BUSY) };
         let rows = "INSERT INTO job(name, profile, schedule, first_seen) VALUES('warm', '', 'x', 5);
                     INSERT INTO outbox(message_id, created_at, subject, body) VALUES('<1@h>', 1, 's', 'b');";
         sqlite::open(&first).unwrap().execute_batch(rows).unwrap();
@@ -356,7 +356,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         private::directory(root.path(), Access::Owner).unwrap();
         let path = root.path().join("state.db");
-        let before = Plan { steps: &STEPS[..3], version: 4, ..plan(&path, Access::Owner, BUSY) };
+        let before = DatabaseSpec { steps: &STEPS[..3], version: 4, ..plan(&path, Access::Owner, BUSY) };
         let rows = "
             INSERT INTO run(job, profile, kind, started_at, pid, reason, detail)
               VALUES('w', '', 'warm', 1, 1, printf('%.*c', 30000000, 'x'), '{}'),

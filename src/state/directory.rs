@@ -7,9 +7,9 @@ use super::cold;
 use super::database::Database;
 use super::error::StateError;
 use super::fold::{self, Folded};
-use super::locks::{self, Holder, Lock};
-use super::statistics::{self, Counts};
-use super::switch::{BreakerMark, Disabled, Switch};
+use super::locks::{self, FileLock, Holder};
+use super::statistics::{self, LookupCounts};
+use super::switch::{Disabled, PersistedBreaker, Switch};
 use super::tally::Tally;
 use super::window;
 use crate::clock::UnixMillis;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// The state directory; it need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
+pub struct StateDir {
     directory: PathBuf,
     access: Access,
     busy: Duration,
@@ -30,17 +30,17 @@ pub struct State {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HitWindow {
     /// How they ended.
-    pub counts: Counts,
+    pub counts: LookupCounts,
     /// The misses among them of keys that no command had asked for before.
     pub cold_misses: u64,
     /// Whether a recovery or a clear restarted the window.
     pub is_new: bool,
 }
 
-impl State {
+impl StateDir {
     /// The state in `directory`; `busy` is how long its database waits for another process.
-    pub fn new(directory: impl Into<PathBuf>, access: Access, busy: Duration) -> State {
-        State { directory: directory.into(), access, busy }
+    pub fn new(directory: impl Into<PathBuf>, access: Access, busy: Duration) -> StateDir {
+        StateDir { directory: directory.into(), access, busy }
     }
 
     /// The directory.
@@ -74,7 +74,7 @@ impl State {
     }
 
     /// [`Switch::set_breaker`].
-    pub fn set_breaker(&self, cache: &Path, mark: BreakerMark, now: UnixMillis) -> Result<(), StateError> {
+    pub fn set_breaker(&self, cache: &Path, mark: PersistedBreaker, now: UnixMillis) -> Result<(), StateError> {
         Switch::set_breaker(&self.directory, self.access, cache, mark, now)
     }
 
@@ -83,8 +83,8 @@ impl State {
         &self,
         cache: &Path,
         now: UnixMillis,
-        change: impl FnOnce(&mut BreakerMark),
-    ) -> Result<BreakerMark, StateError> {
+        change: impl FnOnce(&mut PersistedBreaker),
+    ) -> Result<PersistedBreaker, StateError> {
         Switch::update_breaker(&self.directory, self.access, cache, now, change)
     }
 
@@ -120,7 +120,12 @@ impl State {
 
     /// Lookups in `cache` since the hour of `since`, folded or not. Changes nothing; `None` stands for a database that
     /// is not there or cannot be read.
-    pub fn window(&self, database: Option<&Database>, cache: &Path, since: UnixMillis) -> Result<Counts, StateError> {
+    pub fn window(
+        &self,
+        database: Option<&Database>,
+        cache: &Path,
+        since: UnixMillis,
+    ) -> Result<LookupCounts, StateError> {
         let mut counts = fold::peek(&self.directory, database, cache, since)?;
         if let Some(database) = database {
             counts.add(&statistics::window(database, cache, since)?);
@@ -147,7 +152,7 @@ impl State {
     }
 
     /// All lookups in `cache` since statistics began, folded or not. Changes nothing.
-    pub fn lifetime(&self, database: Option<&Database>, cache: &Path) -> Result<Counts, StateError> {
+    pub fn lifetime(&self, database: Option<&Database>, cache: &Path) -> Result<LookupCounts, StateError> {
         let mut counts = fold::peek(&self.directory, database, cache, UnixMillis::MIN)?;
         if let Some(database) = database {
             counts.add(&statistics::lifetime(database, cache)?);
@@ -155,9 +160,9 @@ impl State {
         Ok(counts)
     }
 
-    /// [`Lock::try_acquire`].
-    pub fn try_lock(&self, name: &str, guard: Guard, now: UnixMillis) -> Result<Option<Lock>, StateError> {
-        Lock::try_acquire(&self.directory, self.access, (name, guard), now)
+    /// [`FileLock::try_acquire`].
+    pub fn try_lock(&self, name: &str, guard: Guard, now: UnixMillis) -> Result<Option<FileLock>, StateError> {
+        FileLock::try_acquire(&self.directory, self.access, (name, guard), now)
     }
 
     /// [`locks::progress`].
@@ -183,7 +188,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Outcome;
+    use super::super::LookupOutcome;
     use super::*;
     use crate::model::Resource;
     use std::collections::BTreeSet;
@@ -196,23 +201,23 @@ mod tests {
     #[test]
     fn a_hit_touches_the_switch_and_the_tally_alone() {
         let root = tempfile::tempdir().unwrap();
-        let state = State::new(root.path().join("state"), Access::Owner, Duration::from_secs(5));
+        let state = StateDir::new(root.path().join("state"), Access::Owner, Duration::from_secs(5));
         let tally = state.tally(Path::new("/c"));
         assert_eq!(state.switch().1, None);
         assert!(!state.directory().exists());
-        assert_eq!(tally.record(Outcome::Hit, Resource::User, 1, 1), None);
+        assert_eq!(tally.record(LookupOutcome::Hit, Resource::User, 1, 1), None);
         assert_eq!(names(state.directory()), BTreeSet::from(["tally".to_owned()]));
     }
 
     #[test]
     fn statistics_are_the_same_before_and_after_the_fold() {
         let root = tempfile::tempdir().unwrap();
-        let state = State::new(root.path(), Access::Owner, Duration::from_secs(5));
+        let state = StateDir::new(root.path(), Access::Owner, Duration::from_secs(5));
         let (cache, now) = (Path::new("/c"), 10 * 3_600_000);
-        assert_eq!(state.lifetime(None, cache).unwrap(), Counts::default());
+        assert_eq!(state.lifetime(None, cache).unwrap(), LookupCounts::default());
         let tally = state.tally(cache);
         for at in [now, now + 1, now - 5 * 3_600_000] {
-            assert_eq!(tally.record(Outcome::Hit, Resource::Group, 1, at), None);
+            assert_eq!(tally.record(LookupOutcome::Hit, Resource::Group, 1, at), None);
         }
         let counted = |database: Option<&Database>| {
             let window = state.window(database, cache, now).unwrap().hits();
@@ -231,13 +236,13 @@ mod tests {
     #[test]
     fn a_new_window_counts_what_comes_after_it() {
         let root = tempfile::tempdir().unwrap();
-        let state = State::new(root.path(), Access::Owner, Duration::from_secs(5));
+        let state = StateDir::new(root.path(), Access::Owner, Duration::from_secs(5));
         let (cache, hour) = (Path::new("/c"), 3_600_000);
         let now = 100 * hour + 5;
         let count = |outcome, at| assert_eq!(state.tally(cache).record(outcome, Resource::Group, 1, at), None);
         let (mut database, _) = state.database(now).unwrap();
-        count(Outcome::MissAbsent, now - 2 * hour);
-        count(Outcome::MissAbsent, now - 1);
+        count(LookupOutcome::MissAbsent, now - 2 * hour);
+        count(LookupOutcome::MissAbsent, now - 1);
         state.fold(&mut database, now).unwrap();
         window::begin_window(&mut database, cache, now).unwrap();
         let seen = |database: &Database| {
@@ -245,7 +250,7 @@ mod tests {
             (window.counts.hits(), window.counts.misses(), window.is_new)
         };
         assert_eq!(seen(&database), (0, 0, true));
-        count(Outcome::Hit, now + 1);
+        count(LookupOutcome::Hit, now + 1);
         assert_eq!(seen(&database), (1, 0, true), "not folded yet");
         state.fold(&mut database, now + 2).unwrap();
         assert_eq!(seen(&database), (1, 0, true), "folded");
@@ -258,11 +263,11 @@ mod tests {
     #[test]
     fn the_first_miss_of_a_key_is_cold_and_the_next_ones_are_not() {
         let root = tempfile::tempdir().unwrap();
-        let state = State::new(root.path(), Access::Owner, Duration::from_secs(5));
+        let state = StateDir::new(root.path(), Access::Owner, Duration::from_secs(5));
         let (cache, hour) = (Path::new("/c"), 3_600_000);
         let now = 100 * hour + 5;
         let miss = |entry, at| {
-            assert_eq!(state.tally(cache).record(Outcome::MissAbsent, Resource::Group, entry, at), None);
+            assert_eq!(state.tally(cache).record(LookupOutcome::MissAbsent, Resource::Group, entry, at), None);
         };
         let cold = |database: Option<&Database>, since| {
             let window = state.hit_window(database, cache, since).unwrap();

@@ -10,9 +10,9 @@
 use super::cold;
 use super::database::Database;
 use super::error::{StateError, io_error};
-use super::locks::Lock;
-use super::record::{Outcome, Record, Scanner, cache_number};
-use super::statistics::{self, Counts, hour_of};
+use super::locks::FileLock;
+use super::record::{LookupOutcome, LookupRecord, Scanner, cache_number};
+use super::statistics::{self, LookupCounts, hour_of};
 use super::tally::{LIMIT, NAME};
 use crate::clock::UnixMillis;
 use crate::lock::{self, Guard};
@@ -59,7 +59,7 @@ impl Folded {
 /// Counts what the tally holds into the database and begins it anew.
 pub fn fold(directory: &Path, access: Access, database: &mut Database, now: UnixMillis) -> Result<Folded, StateError> {
     let lock_path = directory.join("tally.lock");
-    let Ok(_lock) = Lock::wait_for(&lock_path, Guard::Fold, access, WAIT, now)? else {
+    let Ok(_lock) = FileLock::wait_for(&lock_path, Guard::Fold, access, WAIT, now)? else {
         return Ok(Folded { elsewhere: true, ..Folded::default() });
     };
     let noted = noted(database.reader())?;
@@ -92,9 +92,9 @@ pub fn peek(
     database: Option<&Database>,
     cache: &Path,
     since: UnixMillis,
-) -> Result<Counts, StateError> {
+) -> Result<LookupCounts, StateError> {
     let (cache, since) = (cache_number(cache), hour_of(since));
-    let mut counts = Counts::default();
+    let mut counts = LookupCounts::default();
     scan_unfolded(directory, database, &mut |record| {
         if record.cache == cache && record.at >= since {
             counts.count(record.resource, record.outcome, u64::from(record.count));
@@ -112,7 +112,7 @@ pub(super) fn peek_absent(
     let cache = cache_number(cache);
     let mut absent = HashMap::new();
     scan_unfolded(directory, database, &mut |record| {
-        if record.cache == cache && record.outcome == Outcome::MissAbsent {
+        if record.cache == cache && record.outcome == LookupOutcome::MissAbsent {
             let earliest = absent.entry(record.entry).or_insert(record.at);
             *earliest = record.at.min(*earliest);
         }
@@ -120,7 +120,11 @@ pub(super) fn peek_absent(
     Ok(absent)
 }
 
-fn scan_unfolded(directory: &Path, database: Option<&Database>, see: &mut dyn FnMut(Record)) -> Result<(), StateError> {
+fn scan_unfolded(
+    directory: &Path,
+    database: Option<&Database>,
+    see: &mut dyn FnMut(LookupRecord),
+) -> Result<(), StateError> {
     let noted = database.map_or(Ok(BTreeSet::new()), |database| noted(database.reader()))?;
     let mut names = taken(directory)?;
     names.insert(NAME.into());
@@ -182,10 +186,10 @@ fn fold_file(
         // A writer was stopped amid its append. Its file waits for the next fold.
         return Ok(());
     }
-    let mut hours: BTreeMap<(UnixMillis, u32, Resource, Outcome), u64> = BTreeMap::new();
+    let mut hours: BTreeMap<(UnixMillis, u32, Resource, LookupOutcome), u64> = BTreeMap::new();
     let mut absent: BTreeMap<(u32, u64), UnixMillis> = BTreeMap::new();
     let uses = &mut folded.uses;
-    let found = scan(&mut file, &path, &mut |record: Record| {
+    let found = scan(&mut file, &path, &mut |record: LookupRecord| {
         // A clock that was ahead must not leave counts in a future that every window includes.
         let at = record.at.clamp(0, now.max(0));
         *hours.entry((hour_of(at), record.cache, record.resource, record.outcome)).or_default() +=
@@ -194,7 +198,7 @@ fn fold_file(
             let newest = uses.entry((record.cache, record.entry)).or_insert(at);
             *newest = at.max(*newest);
         }
-        if record.outcome == Outcome::MissAbsent {
+        if record.outcome == LookupOutcome::MissAbsent {
             let earliest = absent.entry((record.cache, record.entry)).or_insert(at);
             *earliest = at.min(*earliest);
         }
@@ -228,7 +232,7 @@ fn alone(file: &File, path: &Path) -> Result<bool, StateError> {
     }
 }
 
-fn scan(file: &mut File, path: &Path, see: &mut dyn FnMut(Record)) -> Result<Scanner, StateError> {
+fn scan(file: &mut File, path: &Path, see: &mut dyn FnMut(LookupRecord)) -> Result<Scanner, StateError> {
     let (mut scanner, mut buffer) = (Scanner::default(), vec![0; CHUNK]);
     if file.metadata().map_err(io_error("read", path))?.len() > MOST {
         // No writer made it: none of it is counted, and a fold removes it.

@@ -25,12 +25,12 @@ const LONGEST: usize = 200;
 
 /// A lock that is held; dropping it lets go.
 #[derive(Debug)]
-pub struct Lock {
+pub struct FileLock {
     file: File,
     path: PathBuf,
 }
 
-impl Lock {
+impl FileLock {
     /// Takes the lock `name` of the state directory; `None` if another process has it, after some milliseconds. Any text
     /// is a name.
     pub fn try_acquire(
@@ -38,7 +38,7 @@ impl Lock {
         access: Access,
         (name, guard): (&str, Guard),
         now: UnixMillis,
-    ) -> Result<Option<Lock>, StateError> {
+    ) -> Result<Option<FileLock>, StateError> {
         let path = prepare(directory, access, name)?;
         let mut wait = Wait::brief(&path, guard, BRIEF);
         loop {
@@ -56,7 +56,7 @@ impl Lock {
         access: Access,
         most: Duration,
         now: UnixMillis,
-    ) -> Result<Result<Lock, Box<Held>>, StateError> {
+    ) -> Result<Result<FileLock, Box<Held>>, StateError> {
         let mut wait = Wait::new(path, guard, most);
         loop {
             if let Some(lock) = attempt(path, guard, access, now)? {
@@ -77,7 +77,7 @@ impl Lock {
     }
 }
 
-impl Drop for Lock {
+impl Drop for FileLock {
     fn drop(&mut self) {
         // Still locked here: no other process can hold the file that the path names.
         if names(&self.path, &self.file) {
@@ -134,7 +134,7 @@ fn prepare(directory: &Path, access: Access, name: &str) -> Result<PathBuf, Stat
     Ok(path_of(directory, name))
 }
 
-fn attempt(path: &Path, guard: Guard, access: Access, now: UnixMillis) -> Result<Option<Lock>, StateError> {
+fn attempt(path: &Path, guard: Guard, access: Access, now: UnixMillis) -> Result<Option<FileLock>, StateError> {
     // Each turn more means that a holder let go between our opening and our locking.
     for _ in 0..16 {
         let mut file = private::open(path, Open::ReadWrite, access)?;
@@ -144,7 +144,7 @@ fn attempt(path: &Path, guard: Guard, access: Access, now: UnixMillis) -> Result
         if names(path, &file) {
             // For messages only: a full disk keeps no process from a lock.
             let _ = Holder::this_process(now).write(&mut file);
-            return Ok(Some(Lock { file, path: path.into() }));
+            return Ok(Some(FileLock { file, path: path.into() }));
         }
     }
     Ok(None)

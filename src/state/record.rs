@@ -17,7 +17,7 @@ const VERSION: u8 = 1;
 ///
 /// Only [`Outcome::Hit`] is a hit. `Stale` is a miss: AWS was asked first and could not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum LookupOutcome {
     /// A fresh entry was served.
     Hit,
     /// An expired entry was served, because AWS could not answer.
@@ -50,55 +50,55 @@ pub enum Outcome {
     ErrorPermission,
 }
 
-impl Outcome {
+impl LookupOutcome {
     /// Every outcome, hits first.
-    pub const ALL: [Outcome; 15] = [
-        Outcome::Hit,
-        Outcome::Stale,
-        Outcome::MissAbsent,
-        Outcome::MissExpired,
-        Outcome::MissInvalidated,
-        Outcome::MissCorrupt,
-        Outcome::MissOtherVersion,
-        Outcome::MissAge,
-        Outcome::Error,
-        Outcome::ErrorBreakerOpen,
-        Outcome::ErrorDamaged,
-        Outcome::ErrorBusy,
-        Outcome::ErrorDiskFull,
-        Outcome::ErrorKey,
-        Outcome::ErrorPermission,
+    pub const ALL: [LookupOutcome; 15] = [
+        LookupOutcome::Hit,
+        LookupOutcome::Stale,
+        LookupOutcome::MissAbsent,
+        LookupOutcome::MissExpired,
+        LookupOutcome::MissInvalidated,
+        LookupOutcome::MissCorrupt,
+        LookupOutcome::MissOtherVersion,
+        LookupOutcome::MissAge,
+        LookupOutcome::Error,
+        LookupOutcome::ErrorBreakerOpen,
+        LookupOutcome::ErrorDamaged,
+        LookupOutcome::ErrorBusy,
+        LookupOutcome::ErrorDiskFull,
+        LookupOutcome::ErrorKey,
+        LookupOutcome::ErrorPermission,
     ];
 
     /// The word in JSON and in the statistics.
     pub fn as_str(self) -> &'static str {
         match self {
-            Outcome::Hit => "hit",
-            Outcome::Stale => "stale",
-            Outcome::MissAbsent => "absent",
-            Outcome::MissExpired => "expired",
-            Outcome::MissInvalidated => "invalidated",
-            Outcome::MissCorrupt => "corrupt",
-            Outcome::MissOtherVersion => "other_version",
-            Outcome::MissAge => "max_age",
-            Outcome::Error => "error",
-            Outcome::ErrorBreakerOpen => "error_breaker_open",
-            Outcome::ErrorDamaged => "error_damaged",
-            Outcome::ErrorBusy => "error_busy",
-            Outcome::ErrorDiskFull => "error_disk_full",
-            Outcome::ErrorKey => "error_key",
-            Outcome::ErrorPermission => "error_permission",
+            LookupOutcome::Hit => "hit",
+            LookupOutcome::Stale => "stale",
+            LookupOutcome::MissAbsent => "absent",
+            LookupOutcome::MissExpired => "expired",
+            LookupOutcome::MissInvalidated => "invalidated",
+            LookupOutcome::MissCorrupt => "corrupt",
+            LookupOutcome::MissOtherVersion => "other_version",
+            LookupOutcome::MissAge => "max_age",
+            LookupOutcome::Error => "error",
+            LookupOutcome::ErrorBreakerOpen => "error_breaker_open",
+            LookupOutcome::ErrorDamaged => "error_damaged",
+            LookupOutcome::ErrorBusy => "error_busy",
+            LookupOutcome::ErrorDiskFull => "error_disk_full",
+            LookupOutcome::ErrorKey => "error_key",
+            LookupOutcome::ErrorPermission => "error_permission",
         }
     }
 
     /// The outcome with this word.
-    pub fn parse(word: &str) -> Option<Outcome> {
-        Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    pub fn parse(word: &str) -> Option<LookupOutcome> {
+        LookupOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
 
     /// Whether AWS had to be asked although the cache worked.
     pub fn is_miss(self) -> bool {
-        self != Outcome::Hit && !self.is_error()
+        self != LookupOutcome::Hit && !self.is_error()
     }
 
     /// Whether the cache failed, and AWS was asked.
@@ -109,18 +109,18 @@ impl Outcome {
     /// The kind of the failure, as statistics and metrics name it.
     pub fn error_kind(self) -> Option<&'static str> {
         match self {
-            Outcome::Error => Some("other"),
+            LookupOutcome::Error => Some("other"),
             _ => self.as_str().strip_prefix("error_"),
         }
     }
 
     /// Whether the entry itself was used.
     pub fn uses_entry(self) -> bool {
-        matches!(self, Outcome::Hit | Outcome::Stale)
+        matches!(self, LookupOutcome::Hit | LookupOutcome::Stale)
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for LookupOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -133,8 +133,8 @@ pub fn cache_number(cache: &Path) -> u32 {
 
 /// One or more lookups that ended alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) outcome: Outcome,
+pub(super) struct LookupRecord {
+    pub(super) outcome: LookupOutcome,
     pub(super) resource: Resource,
     pub(super) count: u32,
     pub(super) at: UnixMillis,
@@ -142,7 +142,7 @@ pub(super) struct Record {
     pub(super) cache: u32,
 }
 
-impl Record {
+impl LookupRecord {
     /// Version, outcome, resource, 0, count, time, entry, cache directory, checksum; little-endian.
     pub(super) fn encode(&self) -> [u8; LENGTH] {
         let mut bytes = [0; LENGTH];
@@ -159,12 +159,12 @@ impl Record {
     }
 
     /// `None` for what another version wrote; the checksum is right.
-    fn decode(bytes: &[u8; LENGTH]) -> Option<Record> {
+    fn decode(bytes: &[u8; LENGTH]) -> Option<LookupRecord> {
         if bytes[0] != VERSION {
             return None;
         }
-        Some(Record {
-            outcome: Outcome::ALL.into_iter().find(|outcome| outcome_number(*outcome) == bytes[1])?,
+        Some(LookupRecord {
+            outcome: LookupOutcome::ALL.into_iter().find(|outcome| outcome_number(*outcome) == bytes[1])?,
             resource: Resource::ALL.into_iter().find(|resource| resource_number(*resource) == bytes[2])?,
             count: u32::from_le_bytes(part(bytes, 4)),
             at: i64::from_le_bytes(part(bytes, 8)),
@@ -189,13 +189,13 @@ pub(super) struct Scanner {
 
 impl Scanner {
     /// Takes the next bytes and shows each whole record in them.
-    pub(super) fn feed(&mut self, bytes: &[u8], see: &mut dyn FnMut(Record)) {
+    pub(super) fn feed(&mut self, bytes: &[u8], see: &mut dyn FnMut(LookupRecord)) {
         self.pending.extend_from_slice(bytes);
         let mut at = 0;
         while let Some(window) = self.pending.get(at..at + LENGTH) {
             let window: &[u8; LENGTH] = window.try_into().expect("the slice has that length");
             if checksum(window).to_le_bytes() == window[28..] {
-                match Record::decode(window) {
+                match LookupRecord::decode(window) {
                     Some(record) => {
                         self.records += 1;
                         see(record);
@@ -221,23 +221,23 @@ impl Scanner {
     }
 }
 
-fn outcome_number(outcome: Outcome) -> u8 {
+fn outcome_number(outcome: LookupOutcome) -> u8 {
     match outcome {
-        Outcome::Hit => 1,
-        Outcome::Stale => 2,
-        Outcome::MissAbsent => 3,
-        Outcome::MissExpired => 4,
-        Outcome::MissInvalidated => 5,
-        Outcome::MissCorrupt => 6,
-        Outcome::MissOtherVersion => 7,
-        Outcome::MissAge => 8,
-        Outcome::Error => 9,
-        Outcome::ErrorBreakerOpen => 10,
-        Outcome::ErrorDamaged => 11,
-        Outcome::ErrorBusy => 12,
-        Outcome::ErrorDiskFull => 13,
-        Outcome::ErrorKey => 14,
-        Outcome::ErrorPermission => 15,
+        LookupOutcome::Hit => 1,
+        LookupOutcome::Stale => 2,
+        LookupOutcome::MissAbsent => 3,
+        LookupOutcome::MissExpired => 4,
+        LookupOutcome::MissInvalidated => 5,
+        LookupOutcome::MissCorrupt => 6,
+        LookupOutcome::MissOtherVersion => 7,
+        LookupOutcome::MissAge => 8,
+        LookupOutcome::Error => 9,
+        LookupOutcome::ErrorBreakerOpen => 10,
+        LookupOutcome::ErrorDamaged => 11,
+        LookupOutcome::ErrorBusy => 12,
+        LookupOutcome::ErrorDiskFull => 13,
+        LookupOutcome::ErrorKey => 14,
+        LookupOutcome::ErrorPermission => 15,
     }
 }
 
@@ -271,9 +271,9 @@ fn low(digest: u64) -> u32 {
 mod tests {
     use super::*;
 
-    fn record(n: u8) -> Record {
-        Record {
-            outcome: Outcome::ALL[usize::from(n) % Outcome::ALL.len()],
+    fn record(n: u8) -> LookupRecord {
+        LookupRecord {
+            outcome: LookupOutcome::ALL[usize::from(n) % LookupOutcome::ALL.len()],
             resource: Resource::ALL[usize::from(n) % Resource::ALL.len()],
             count: u32::from(n) + 1,
             at: -7 + i64::from(n),
@@ -282,7 +282,7 @@ mod tests {
         }
     }
 
-    fn scan(bytes: &[u8], step: usize) -> (Vec<Record>, u64, u64) {
+    fn scan(bytes: &[u8], step: usize) -> (Vec<LookupRecord>, u64, u64) {
         let (mut found, mut scanner) = (Vec::new(), Scanner::default());
         for chunk in bytes.chunks(step) {
             scanner.feed(chunk, &mut |record| found.push(record));
@@ -294,8 +294,8 @@ mod tests {
 
     #[test]
     fn every_outcome_and_resource_reads_back_however_the_bytes_arrive() {
-        let records: Vec<Record> = (0..72).map(record).collect();
-        let bytes: Vec<u8> = records.iter().flat_map(Record::encode).collect();
+        let records: Vec<LookupRecord> = (0..72).map(record).collect();
+        let bytes: Vec<u8> = records.iter().flat_map(LookupRecord::encode).collect();
         for step in [1, 7, 32, 33, 4096] {
             assert_eq!(scan(&bytes, step), (records.clone(), 0, 0), "in steps of {step}");
         }
@@ -326,10 +326,10 @@ mod tests {
 
     #[test]
     fn words_read_back_and_only_a_hit_is_no_miss() {
-        for outcome in Outcome::ALL {
-            assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
+        for outcome in LookupOutcome::ALL {
+            assert_eq!(LookupOutcome::parse(outcome.as_str()), Some(outcome));
         }
-        let misses = Outcome::ALL.into_iter().filter(|outcome| outcome.is_miss()).count();
-        assert_eq!((misses, Outcome::Stale.is_miss(), Outcome::Hit.is_miss()), (7, true, false));
+        let misses = LookupOutcome::ALL.into_iter().filter(|outcome| outcome.is_miss()).count();
+        assert_eq!((misses, LookupOutcome::Stale.is_miss(), LookupOutcome::Hit.is_miss()), (7, true, false));
     }
 }

@@ -6,7 +6,7 @@
 use super::cold;
 use super::database::Database;
 use super::error::StateError;
-use super::record::{Outcome, cache_number};
+use super::record::{LookupOutcome, cache_number};
 use crate::clock::{self, UnixMillis};
 use crate::model::Resource;
 use crate::sqlite::{Connection, Row, StatementError, Transaction, params};
@@ -19,27 +19,27 @@ pub(super) const KEPT: i64 = 31 * 24 * HOUR;
 
 /// Lookups by resource and outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct LookupCounts {
     /// What is not there is 0.
-    pub by: BTreeMap<(Resource, Outcome), u64>,
+    pub by: BTreeMap<(Resource, LookupOutcome), u64>,
 }
 
-impl Counts {
+impl LookupCounts {
     /// Counts `n` more lookups.
-    pub fn count(&mut self, resource: Resource, outcome: Outcome, n: u64) {
+    pub fn count(&mut self, resource: Resource, outcome: LookupOutcome, n: u64) {
         let kept = self.by.entry((resource, outcome)).or_default();
         *kept = kept.saturating_add(n);
     }
 
     /// Adds another's counts to these.
-    pub fn add(&mut self, other: &Counts) {
+    pub fn add(&mut self, other: &LookupCounts) {
         for ((resource, outcome), n) in &other.by {
             self.count(*resource, *outcome, *n);
         }
     }
 
     /// Takes another's counts away from these.
-    pub fn subtract(&mut self, other: &Counts) {
+    pub fn subtract(&mut self, other: &LookupCounts) {
         for (key, n) in &other.by {
             if let Some(kept) = self.by.get_mut(key) {
                 *kept = kept.saturating_sub(*n);
@@ -49,17 +49,17 @@ impl Counts {
 
     /// Lookups that a fresh entry answered.
     pub fn hits(&self) -> u64 {
-        self.sum(|outcome| outcome == Outcome::Hit)
+        self.sum(|outcome| outcome == LookupOutcome::Hit)
     }
 
     /// Lookups that had to ask AWS, also those that a stale entry then answered.
     pub fn misses(&self) -> u64 {
-        self.sum(Outcome::is_miss)
+        self.sum(LookupOutcome::is_miss)
     }
 
     /// Lookups at which the cache failed; neither hits nor misses.
     pub fn errors(&self) -> u64 {
-        self.sum(Outcome::is_error)
+        self.sum(LookupOutcome::is_error)
     }
 
     /// The same by kind; a kind without any is not there.
@@ -80,7 +80,7 @@ impl Counts {
     }
 
     /// Lookups with this outcome.
-    pub fn of(&self, outcome: Outcome) -> u64 {
+    pub fn of(&self, outcome: LookupOutcome) -> u64 {
         self.sum(|other| other == outcome)
     }
 
@@ -96,15 +96,15 @@ impl Counts {
     }
 
     /// The counts of each resource that was looked up.
-    pub fn by_resource(&self) -> BTreeMap<Resource, Counts> {
-        let mut parts: BTreeMap<Resource, Counts> = BTreeMap::new();
+    pub fn by_resource(&self) -> BTreeMap<Resource, LookupCounts> {
+        let mut parts: BTreeMap<Resource, LookupCounts> = BTreeMap::new();
         for ((resource, outcome), n) in &self.by {
             parts.entry(*resource).or_default().count(*resource, *outcome, *n);
         }
         parts
     }
 
-    fn sum(&self, wanted: impl Fn(Outcome) -> bool) -> u64 {
+    fn sum(&self, wanted: impl Fn(LookupOutcome) -> bool) -> u64 {
         let chosen = self.by.iter().filter(|((_, outcome), _)| wanted(*outcome));
         chosen.fold(0, |sum: u64, (_, n)| sum.saturating_add(*n))
     }
@@ -116,7 +116,7 @@ pub struct Hour {
     /// Its beginning.
     pub at: UnixMillis,
     /// What was looked up in it.
-    pub counts: Counts,
+    pub counts: LookupCounts,
 }
 
 /// Folded lookups in `cache` by hour since the hour of `since`, the oldest first; an hour without any is not there.
@@ -128,7 +128,7 @@ pub fn hours(database: &Database, cache: &Path, since: UnixMillis) -> Result<Vec
     while let Some(row) = rows.next()? {
         let at = row.get(0)?;
         if hours.last().is_none_or(|last| last.at != at) {
-            hours.push(Hour { at, counts: Counts::default() });
+            hours.push(Hour { at, counts: LookupCounts::default() });
         }
         if let Some(last) = hours.last_mut() {
             collect(&mut last.counts, std::iter::once(Ok((row.get(1)?, row.get(2)?, row.get(3)?))))?;
@@ -138,21 +138,21 @@ pub fn hours(database: &Database, cache: &Path, since: UnixMillis) -> Result<Vec
 }
 
 /// Folded lookups in `cache` since the beginning of the hour of `since`.
-pub fn window(database: &Database, cache: &Path, since: UnixMillis) -> Result<Counts, StateError> {
+pub fn window(database: &Database, cache: &Path, since: UnixMillis) -> Result<LookupCounts, StateError> {
     let statement = "SELECT resource, outcome, sum(n) FROM hourly WHERE hour >= ? AND cache = ? GROUP BY 1, 2";
-    let mut counts = Counts::default();
+    let mut counts = LookupCounts::default();
     let mut statement = database.reader().prepare(statement)?;
     collect(&mut counts, statement.query_map(params![hour_of(since), cache_number(cache)], read)?)?;
     Ok(counts)
 }
 
 /// All folded lookups in `cache` since statistics began.
-pub fn lifetime(database: &Database, cache: &Path) -> Result<Counts, StateError> {
+pub fn lifetime(database: &Database, cache: &Path) -> Result<LookupCounts, StateError> {
     let statement = "SELECT resource, outcome, sum(n) FROM (
             SELECT resource, outcome, n FROM hourly WHERE cache = ?1
             UNION ALL SELECT resource, outcome, n FROM lifetime WHERE cache = ?1
         ) GROUP BY 1, 2";
-    let mut counts = Counts::default();
+    let mut counts = LookupCounts::default();
     let mut statement = database.reader().prepare(statement)?;
     collect(&mut counts, statement.query_map([cache_number(cache)], read)?)?;
     Ok(counts)
@@ -169,7 +169,7 @@ pub(super) fn add(
     hour: UnixMillis,
     cache: u32,
     resource: Resource,
-    outcome: Outcome,
+    outcome: LookupOutcome,
     n: u64,
 ) -> Result<(), StateError> {
     let statement = "INSERT INTO hourly(hour, cache, resource, outcome, n) VALUES(?, ?, ?, ?, ?)
@@ -213,13 +213,13 @@ pub(super) fn read(row: &Row<'_>) -> Result<(String, String, i64), StatementErro
 }
 
 pub(super) fn collect(
-    counts: &mut Counts,
+    counts: &mut LookupCounts,
     rows: impl Iterator<Item = Result<(String, String, i64), StatementError>>,
 ) -> Result<(), StateError> {
     for row in rows {
         let (resource, outcome, n) = row?;
         // A word of a later awsideman's is not ours to judge.
-        if let (Some(resource), Some(outcome)) = (Resource::parse(&resource), Outcome::parse(&outcome)) {
+        if let (Some(resource), Some(outcome)) = (Resource::parse(&resource), LookupOutcome::parse(&outcome)) {
             counts.count(resource, outcome, u64::try_from(n).unwrap_or_default());
         }
     }
@@ -243,13 +243,13 @@ mod tests {
 
     #[test]
     fn rates_are_numbers_whatever_was_counted() {
-        let mut counts = Counts::default();
+        let mut counts = LookupCounts::default();
         assert!(close(counts.hit_rate_percentage(), 100.0) && close(counts.error_rate_percentage(), 0.0));
-        counts.count(Resource::User, Outcome::Error, 1);
+        counts.count(Resource::User, LookupOutcome::Error, 1);
         assert!(close(counts.hit_rate_percentage(), 100.0) && close(counts.error_rate_percentage(), 100.0));
-        counts.count(Resource::User, Outcome::Hit, 6);
-        counts.count(Resource::Group, Outcome::Stale, 1);
-        counts.count(Resource::Group, Outcome::MissExpired, 1);
+        counts.count(Resource::User, LookupOutcome::Hit, 6);
+        counts.count(Resource::Group, LookupOutcome::Stale, 1);
+        counts.count(Resource::Group, LookupOutcome::MissExpired, 1);
         assert_eq!((counts.hits(), counts.misses(), counts.errors(), counts.samples()), (6, 2, 1, 8));
         assert!(close(counts.hit_rate_percentage(), 75.0) && close(counts.error_rate_percentage(), 12.5));
         let parts = counts.by_resource();
@@ -257,7 +257,7 @@ mod tests {
         assert!(close(parts[&Resource::Group].hit_rate_percentage(), 0.0));
         let mut twice = counts.clone();
         twice.add(&counts);
-        assert_eq!((twice.samples(), twice.of(Outcome::Stale)), (16, 2));
+        assert_eq!((twice.samples(), twice.of(LookupOutcome::Stale)), (16, 2));
     }
 
     #[test]
@@ -267,10 +267,10 @@ mod tests {
         let (ours, other) = (Path::new("/a"), Path::new("/b"));
         database
             .write(|transaction| {
-                add(transaction, HOUR, cache_number(ours), Resource::Ou, Outcome::Hit, 1)?;
-                add(transaction, 2 * HOUR, cache_number(ours), Resource::Ou, Outcome::Hit, 10)?;
-                add(transaction, 2 * HOUR, cache_number(ours), Resource::Ou, Outcome::Hit, 10)?;
-                add(transaction, 2 * HOUR, cache_number(other), Resource::Ou, Outcome::Hit, 500)
+                add(transaction, HOUR, cache_number(ours), Resource::Ou, LookupOutcome::Hit, 1)?;
+                add(transaction, 2 * HOUR, cache_number(ours), Resource::Ou, LookupOutcome::Hit, 10)?;
+                add(transaction, 2 * HOUR, cache_number(ours), Resource::Ou, LookupOutcome::Hit, 10)?;
+                add(transaction, 2 * HOUR, cache_number(other), Resource::Ou, LookupOutcome::Hit, 500)
             })
             .unwrap();
         let hits = |cache, since| window(&database, cache, since).unwrap().hits();

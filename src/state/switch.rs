@@ -5,7 +5,7 @@
 //! be read or understood counts as disabled, because answers from AWS are never wrong; two changes at once both count.
 
 use super::error::StateError;
-use super::locks::Lock;
+use super::locks::FileLock;
 use super::spare;
 use crate::clock::{self, UnixMillis};
 use crate::lock::Guard;
@@ -33,7 +33,7 @@ pub struct Switch {
     disabled: Option<Disabled>,
     /// By cache directory.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    breakers: BTreeMap<String, BreakerMark>,
+    breakers: BTreeMap<String, PersistedBreaker>,
     /// What a later awsideman keeps here.
     #[serde(flatten)]
     later: serde_json::Map<String, serde_json::Value>,
@@ -59,9 +59,9 @@ pub struct Disabled {
 /// What is remembered of one cache directory's breaker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct BreakerMark {
+pub struct PersistedBreaker {
     /// Whether the backend is used.
-    pub state: BreakerState,
+    pub state: BreakerStatus,
     /// Failures in a row.
     pub failure_count: u32,
     /// When the last one was.
@@ -79,7 +79,7 @@ pub struct BreakerMark {
 #[serde(default)]
 pub struct WritesMark {
     /// Whether anything is stored.
-    pub state: BreakerState,
+    pub state: BreakerStatus,
     /// Failures in a row.
     pub failure_count: u32,
     /// When the last one was.
@@ -98,7 +98,7 @@ impl WritesMark {
 /// The state of a breaker, in the words that status prints.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum BreakerState {
+pub enum BreakerStatus {
     /// The backend is used.
     #[default]
     Closed,
@@ -108,18 +108,18 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-impl BreakerState {
+impl BreakerStatus {
     /// `CLOSED`, `OPEN`, `HALF_OPEN`.
     pub fn as_str(self) -> &'static str {
         match self {
-            BreakerState::Closed => "CLOSED",
-            BreakerState::Open => "OPEN",
-            BreakerState::HalfOpen => "HALF_OPEN",
+            BreakerStatus::Closed => "CLOSED",
+            BreakerStatus::Open => "OPEN",
+            BreakerStatus::HalfOpen => "HALF_OPEN",
         }
     }
 }
 
-enum Found {
+enum SwitchRead {
     Sound(Switch),
     Damaged(String),
     Unreadable(PrivateError),
@@ -148,15 +148,15 @@ impl Switch {
     /// Reads the switch of the state directory. With a problem, which names the remedy, the cache counts as disabled.
     pub fn read(directory: &Path) -> (Switch, Option<String>) {
         let what = match look(&directory.join("switch")) {
-            Found::Sound(switch) => return (switch, None),
-            Found::Damaged(reason) => {
+            SwitchRead::Sound(switch) => return (switch, None),
+            SwitchRead::Damaged(reason) => {
                 format!("{} is damaged ({reason})", directory.join("switch").display())
             }
-            Found::Unreadable(error) if error.is_read_only() && is_another_s(directory) => {
+            SwitchRead::Unreadable(error) if error.is_read_only() && is_another_s(directory) => {
                 let problem = format!("{error}; this user may not use the cache, and is answered by AWS");
                 return (Switch::closed(&error.to_string()), Some(problem));
             }
-            Found::Unreadable(error) => error.to_string(),
+            SwitchRead::Unreadable(error) => error.to_string(),
         };
         let problem = format!("{what}; the cache counts as disabled until `awsideman cache enable`");
         (Switch::closed(&what), Some(problem))
@@ -181,7 +181,7 @@ impl Switch {
     }
 
     /// The mark of a cache directory's breaker; closed when there is none.
-    pub fn breaker(&self, cache: &Path) -> BreakerMark {
+    pub fn breaker(&self, cache: &Path) -> PersistedBreaker {
         self.breakers.get(&*cache.to_string_lossy()).copied().unwrap_or_default()
     }
 
@@ -211,10 +211,10 @@ impl Switch {
         let _lock = locked(directory, access, now)?;
         let path = directory.join("switch");
         let mut switch = match look(&path) {
-            Found::Sound(switch) => switch,
+            SwitchRead::Sound(switch) => switch,
             // Breaker marks go with it: the next failure sets them again.
-            Found::Damaged(reason) => Switch::closed(&format!("the switch was damaged ({reason})")),
-            Found::Unreadable(error) => Switch::closed(&error.to_string()),
+            SwitchRead::Damaged(reason) => Switch::closed(&format!("the switch was damaged ({reason})")),
+            SwitchRead::Unreadable(error) => Switch::closed(&error.to_string()),
         };
         let was = switch.disabled.take();
         if was.is_some() {
@@ -236,13 +236,13 @@ impl Switch {
         access: Access,
         cache: &Path,
         now: UnixMillis,
-        change: impl FnOnce(&mut BreakerMark),
-    ) -> Result<BreakerMark, StateError> {
+        change: impl FnOnce(&mut PersistedBreaker),
+    ) -> Result<PersistedBreaker, StateError> {
         let switch = Switch::update(directory, access, now, |switch| {
             let mut mark = switch.breaker(cache);
             change(&mut mark);
             let name = cache.to_string_lossy().into_owned();
-            if mark == BreakerMark::default() {
+            if mark == PersistedBreaker::default() {
                 switch.breakers.remove(&name);
             } else {
                 switch.breakers.insert(name, mark);
@@ -256,7 +256,7 @@ impl Switch {
         directory: &Path,
         access: Access,
         cache: &Path,
-        mark: BreakerMark,
+        mark: PersistedBreaker,
         now: UnixMillis,
     ) -> Result<(), StateError> {
         Switch::update_breaker(directory, access, cache, now, |kept| *kept = mark).map(drop)
@@ -272,9 +272,9 @@ impl Switch {
         let _lock = locked(directory, access, now)?;
         let path = directory.join("switch");
         let before = match look(&path) {
-            Found::Sound(switch) => switch,
-            Found::Damaged(reason) => Switch::closed(&format!("the switch was damaged ({reason})")),
-            Found::Unreadable(error) => return Err(error.into()),
+            SwitchRead::Sound(switch) => switch,
+            SwitchRead::Damaged(reason) => Switch::closed(&format!("the switch was damaged ({reason})")),
+            SwitchRead::Unreadable(error) => return Err(error.into()),
         };
         let mut after = before.clone();
         change(&mut after);
@@ -312,34 +312,34 @@ fn forever() -> UnixMillis {
 }
 
 /// The lock of the switch; `None` where the disk cannot even hold the lock file, so that no other change can be made either.
-fn locked(directory: &Path, access: Access, now: UnixMillis) -> Result<Option<Lock>, StateError> {
+fn locked(directory: &Path, access: Access, now: UnixMillis) -> Result<Option<FileLock>, StateError> {
     private::directory(directory, access)?;
     let path = directory.join("switch.lock");
-    match Lock::wait_for(&path, Guard::Switch, access, WAIT, now) {
+    match FileLock::wait_for(&path, Guard::Switch, access, WAIT, now) {
         Err(error) if is_full(&error) => Ok(None),
         locked => locked?.map(Some).map_err(StateError::Busy),
     }
 }
 
-fn look(path: &Path) -> Found {
+fn look(path: &Path) -> SwitchRead {
     let file = match private::open(path, Open::Read, Access::Owner) {
         Ok(file) => file,
-        Err(error) if error.is_absent() => return Found::Sound(Switch::default()),
-        Err(error) => return Found::Unreadable(error),
+        Err(error) if error.is_absent() => return SwitchRead::Sound(Switch::default()),
+        Err(error) => return SwitchRead::Unreadable(error),
     };
     let mut text = Vec::with_capacity(1024);
     if let Err(source) = file.take(LARGEST).read_to_end(&mut text) {
-        return Found::Unreadable(PrivateError::Io { action: "read", path: path.into(), source });
+        return SwitchRead::Unreadable(PrivateError::Io { action: "read", path: path.into(), source });
     }
     match serde_json::from_slice::<Switch>(&text) {
         Ok(mut switch) => {
             if let Some(disabled) = &mut switch.disabled {
                 disabled.until = disabled.until.min(FOREVER);
             }
-            Found::Sound(switch)
+            SwitchRead::Sound(switch)
         }
-        Err(_) if text.is_empty() => Found::Damaged("it is empty".into()),
-        Err(error) => Found::Damaged(error.to_string()),
+        Err(_) if text.is_empty() => SwitchRead::Damaged("it is empty".into()),
+        Err(error) => SwitchRead::Damaged(error.to_string()),
     }
 }
 

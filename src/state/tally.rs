@@ -8,7 +8,7 @@
 //! that file. The fold renames the file first and then waits for the lock alone: afterwards nobody writes to it.
 
 use super::error::{StateError, io_error};
-use super::record::{LENGTH, Outcome, Record, cache_number};
+use super::record::{LENGTH, LookupOutcome, LookupRecord, cache_number};
 use crate::clock::UnixMillis;
 use crate::lock::{self, Guard};
 use crate::model::Resource;
@@ -32,11 +32,11 @@ pub struct Tally {
     access: Access,
     cache: u32,
     limit: u64,
-    writer: Mutex<Writer>,
+    writer: Mutex<LookupLogWriter>,
 }
 
 #[derive(Debug, Default)]
-struct Writer {
+struct LookupLogWriter {
     file: Option<(File, (u64, u64))>,
     said: bool,
 }
@@ -56,8 +56,8 @@ impl Tally {
 
     /// Counts one lookup of `entry` (its address's id, also where there was none). Never fails: the first time that
     /// it cannot be written, the reason is given back, for a notice.
-    pub fn record(&self, outcome: Outcome, resource: Resource, entry: u64, now: UnixMillis) -> Option<String> {
-        let bytes = Record { outcome, resource, count: 1, at: now, entry, cache: self.cache }.encode();
+    pub fn record(&self, outcome: LookupOutcome, resource: Resource, entry: u64, now: UnixMillis) -> Option<String> {
+        let bytes = LookupRecord { outcome, resource, count: 1, at: now, entry, cache: self.cache }.encode();
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let error = self.append(&mut writer, &bytes).err()?;
         if std::mem::replace(&mut writer.said, true) {
@@ -67,7 +67,7 @@ impl Tally {
         Some(format!("{error}{hint}"))
     }
 
-    fn append(&self, writer: &mut Writer, bytes: &[u8; LENGTH]) -> Result<(), StateError> {
+    fn append(&self, writer: &mut LookupLogWriter, bytes: &[u8; LENGTH]) -> Result<(), StateError> {
         // Each turn more means that a fold took the file away in between.
         for _ in 0..16 {
             let (file, identity) = match writer.file.take() {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn hit(tally: &Tally) -> Option<String> {
-        tally.record(Outcome::Hit, Resource::User, 1, 1)
+        tally.record(LookupOutcome::Hit, Resource::User, 1, 1)
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const THROTTLED: &str = "";
 
 /// What a cache held at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample {
+pub struct UsageSample {
     /// The moment.
     pub at: UnixMillis,
     /// Its entries.
@@ -55,7 +55,7 @@ pub struct RunTotal {
 }
 
 /// Keeps a sample of `cache`, unless one was kept minutes ago. Says whether it was kept.
-pub fn add_sample(database: &mut Database, cache: &Path, sample: &Sample) -> Result<bool, StateError> {
+pub fn add_sample(database: &mut Database, cache: &Path, sample: &UsageSample) -> Result<bool, StateError> {
     let cache = cache_number(cache);
     let (entries, held) = (signed(sample.entries), signed(sample.held));
     database.write(|transaction| {
@@ -71,11 +71,11 @@ pub fn add_sample(database: &mut Database, cache: &Path, sample: &Sample) -> Res
 }
 
 /// The samples of `cache` since `since`, the oldest first.
-pub fn samples(database: &Database, cache: &Path, since: UnixMillis) -> Result<Vec<Sample>, StateError> {
+pub fn samples(database: &Database, cache: &Path, since: UnixMillis) -> Result<Vec<UsageSample>, StateError> {
     let mut statement =
         database.reader().prepare("SELECT at, entries, held FROM sample WHERE cache = ? AND at >= ? ORDER BY at")?;
     let rows = statement.query_map(params![cache_number(cache), since], |row| {
-        Ok(Sample { at: row.get(0)?, entries: unsigned(row.get(1)?), held: unsigned(row.get(2)?) })
+        Ok(UsageSample { at: row.get(0)?, entries: unsigned(row.get(1)?), held: unsigned(row.get(2)?) })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -158,7 +158,7 @@ mod tests {
     fn samples_are_minutes_apart_and_go_after_a_month() {
         let (_root, mut database) = database();
         let cache = Path::new("/a");
-        let mut add = |at| add_sample(&mut database, cache, &Sample { at, entries: 3, held: 9 }).unwrap();
+        let mut add = |at| add_sample(&mut database, cache, &UsageSample { at, entries: 3, held: 9 }).unwrap();
         let begin = 100 * 24 * HOUR;
         assert!(add(begin) && !add(begin + APART - 1) && add(begin + APART));
         assert!(add(begin + KEPT + APART), "the first has gone by then");

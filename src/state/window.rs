@@ -7,7 +7,7 @@ use super::cold;
 use super::database::Database;
 use super::error::StateError;
 use super::record::cache_number;
-use super::statistics::{Counts, collect, hour_of, read};
+use super::statistics::{LookupCounts, collect, hour_of, read};
 use crate::clock::UnixMillis;
 use crate::sqlite::{OptionalExtension, params};
 use std::path::Path;
@@ -38,8 +38,8 @@ pub fn window_began(database: &Database, cache: &Path) -> Result<Option<UnixMill
 }
 
 /// The counts of the start hour of `cache`'s window from before the start.
-pub(super) fn before(database: &Database, cache: &Path) -> Result<Counts, StateError> {
-    let mut counts = Counts::default();
+pub(super) fn before(database: &Database, cache: &Path) -> Result<LookupCounts, StateError> {
+    let mut counts = LookupCounts::default();
     let find = "SELECT resource, outcome, n FROM hit_window_before WHERE cache = ?";
     let mut statement = database.reader().prepare(find)?;
     collect(&mut counts, statement.query_map([cache_number(cache)], read)?)?;

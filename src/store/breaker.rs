@@ -6,8 +6,8 @@
 //! go through, because a bypassed cache must not forget what it was told.
 
 use super::{
-    Address, Draft, Fault, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError,
-    Stored, Sweep, Swept,
+    Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,
+    StoreError, StoreFault, Stored, Sweep, Swept, ViewCallback,
 };
 use crate::clock::{Clock, UnixMillis, millis};
 use std::fmt;
@@ -140,7 +140,7 @@ impl BreakerSnapshot {
 }
 
 /// A layer that counts the failures of the backend under it.
-pub struct Breaker<S> {
+pub struct BreakerLayer<S> {
     inner: S,
     clock: Arc<dyn Clock>,
     failure_threshold: u32,
@@ -148,7 +148,7 @@ pub struct Breaker<S> {
     memory: Mutex<BreakerSnapshot>,
 }
 
-impl<S: Store> Breaker<S> {
+impl<S: Store> BreakerLayer<S> {
     /// A breaker around `inner` that remembers `initial`. A threshold of 0 is taken as 1.
     pub fn new(
         inner: S,
@@ -156,10 +156,10 @@ impl<S: Store> Breaker<S> {
         failure_threshold: u32,
         recovery_timeout: Duration,
         initial: BreakerSnapshot,
-    ) -> Breaker<S> {
+    ) -> BreakerLayer<S> {
         let (reads, writes) = (initial.reads.inherited(), initial.writes.inherited());
         let memory = Mutex::new(BreakerSnapshot { reads, writes });
-        Breaker { inner, clock, failure_threshold: failure_threshold.max(1), recovery_timeout, memory }
+        BreakerLayer { inner, clock, failure_threshold: failure_threshold.max(1), recovery_timeout, memory }
     }
 
     /// What it remembers. OPEN shows as `HALF_OPEN` once a trial is due.
@@ -187,7 +187,7 @@ impl<S: Store> Breaker<S> {
         if self.memory().reads.enter(self.clock.now(), self.recovery_timeout).is_none() {
             return Err(StoreError::BreakerOpen);
         }
-        let trial = Trial { breaker: self, reads: true, writes: false };
+        let trial = BreakerPermit { breaker: self, reads: true, writes: false };
         let done = work(&self.inner);
         trial.end(done.as_ref().err());
         done
@@ -208,7 +208,7 @@ impl<S: Store> Breaker<S> {
             }
             reads
         };
-        let trial = Trial { breaker: self, reads, writes: true };
+        let trial = BreakerPermit { breaker: self, reads, writes: true };
         let done = work(&self.inner);
         trial.end(done.as_ref().err());
         done
@@ -236,7 +236,7 @@ impl<S: Store> Breaker<S> {
         let (now, mut memory) = (self.clock.now(), self.memory());
         match error {
             Some(error) if !error.is_harmless() => {
-                let is_full = error.fault() == Fault::DiskFull;
+                let is_full = error.fault() == StoreFault::DiskFull;
                 if reads {
                     memory.reads.fail(now, self.failure_threshold, is_full);
                 }
@@ -259,20 +259,20 @@ impl<S: Store> Breaker<S> {
 }
 
 /// A use that was let in. A panic that cuts it short is a failure, so that the breaker does not wait for it forever.
-struct Trial<'a, S: Store> {
-    breaker: &'a Breaker<S>,
+struct BreakerPermit<'a, S: Store> {
+    breaker: &'a BreakerLayer<S>,
     reads: bool,
     writes: bool,
 }
 
-impl<S: Store> Trial<'_, S> {
+impl<S: Store> BreakerPermit<'_, S> {
     fn end(self, error: Option<&StoreError>) {
         self.breaker.judge(error, self.reads, self.writes);
         std::mem::forget(self);
     }
 }
 
-impl<S: Store> Drop for Trial<'_, S> {
+impl<S: Store> Drop for BreakerPermit<'_, S> {
     fn drop(&mut self) {
         let (now, threshold, mut memory) =
             (self.breaker.clock.now(), self.breaker.failure_threshold, self.breaker.memory());
@@ -286,11 +286,11 @@ impl<S: Store> Drop for Trial<'_, S> {
 }
 
 struct Guarded<'a, S: Store> {
-    draft: Box<dyn Draft + 'a>,
-    breaker: &'a Breaker<S>,
+    draft: Box<dyn EntryWriter + 'a>,
+    breaker: &'a BreakerLayer<S>,
 }
 
-impl<S: Store> Draft for Guarded<'_, S> {
+impl<S: Store> EntryWriter for Guarded<'_, S> {
     fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let draft = &mut self.draft;
         self.breaker.storing(|_| draft.frame(bytes))
@@ -302,12 +302,12 @@ impl<S: Store> Draft for Guarded<'_, S> {
     }
 }
 
-impl<S: Store> Store for Breaker<S> {
+impl<S: Store> Store for BreakerLayer<S> {
     fn backend(&self) -> &'static str {
         self.inner.backend()
     }
 
-    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+    fn view(&self, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, StoreError> {
         self.reading(|inner| inner.view(address, look))
     }
 
@@ -324,11 +324,11 @@ impl<S: Store> Store for Breaker<S> {
         self.inner.row(address)
     }
 
-    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError> {
         self.reading(|inner| inner.standing(address, now))
     }
 
-    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError> {
         self.reading(|inner| inner.records(since))
     }
 
@@ -344,7 +344,7 @@ impl<S: Store> Store for Breaker<S> {
         self.storing(|inner| inner.revise(address, now, revise))
     }
 
-    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
         let mut draft = None;
         self.storing(|_| {
             draft = Some(self.inner.draft(begun)?);

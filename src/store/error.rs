@@ -63,7 +63,7 @@ pub enum StoreError {
 
 /// What kind of fault keeps the store from answering a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum StoreFault {
     /// The circuit breaker is open.
     BreakerOpen,
     /// The database is damaged.
@@ -82,22 +82,22 @@ pub enum Fault {
 
 impl StoreError {
     /// The kind of fault that it is.
-    pub fn fault(&self) -> Fault {
+    pub fn fault(&self) -> StoreFault {
         match self {
-            StoreError::BreakerOpen | StoreError::StoringPaused => Fault::BreakerOpen,
-            StoreError::Key(_) => Fault::Key,
-            StoreError::Private(error) if error.is_full() => Fault::DiskFull,
-            StoreError::Private(_) => Fault::Permission,
-            StoreError::Damaged { .. } => Fault::Damaged,
-            StoreError::Sqlite(error) if error.is_damage() => Fault::Damaged,
-            StoreError::Busy(_) => Fault::Busy,
-            StoreError::Sqlite(error) if error.is_busy() => Fault::Busy,
-            StoreError::Sqlite(error) if error.is_full() => Fault::DiskFull,
-            StoreError::Sqlite(error) if error.is_read_only() => Fault::Permission,
+            StoreError::BreakerOpen | StoreError::StoringPaused => StoreFault::BreakerOpen,
+            StoreError::Key(_) => StoreFault::Key,
+            StoreError::Private(error) if error.is_full() => StoreFault::DiskFull,
+            StoreError::Private(_) => StoreFault::Permission,
+            StoreError::Damaged { .. } => StoreFault::Damaged,
+            StoreError::Sqlite(error) if error.is_damage() => StoreFault::Damaged,
+            StoreError::Busy(_) => StoreFault::Busy,
+            StoreError::Sqlite(error) if error.is_busy() => StoreFault::Busy,
+            StoreError::Sqlite(error) if error.is_full() => StoreFault::DiskFull,
+            StoreError::Sqlite(error) if error.is_read_only() => StoreFault::Permission,
             StoreError::Sqlite(_)
             | StoreError::Io { .. }
             | StoreError::NetworkFileSystem { .. }
-            | StoreError::Output(_) => Fault::Other,
+            | StoreError::Output(_) => StoreFault::Other,
         }
     }
 

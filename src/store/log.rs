@@ -3,7 +3,7 @@
 //! Neighbours: every backend of this room keeps its records in its own way and asks here. Promise: pure rules. A fill
 //! is kept out by a record that is newer than its start, by a fence that stood when it began, and by not knowing.
 
-use super::{Address, Select, Standing};
+use super::{Address, InvalidationState, Select};
 use crate::clock::{self, UnixMillis};
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ pub(super) const LONGEST_FENCE_MILLIS: i64 = 3 * 3_600_000;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct InvalidationRecord {
     /// The number it got; several records of one removal share it.
     pub sequence: u64,
     /// What it is about.
@@ -33,7 +33,7 @@ pub struct Record {
     pub at: UnixMillis,
 }
 
-impl Record {
+impl InvalidationRecord {
     /// Whether it is a fence that has not lapsed.
     pub fn stands(&self, now: UnixMillis) -> bool {
         self.deadline.is_some_and(|deadline| deadline > now)
@@ -47,13 +47,13 @@ impl Record {
     }
 
     /// The same record, dated `now` if it was written while the clock was ahead; its fence keeps its own length.
-    pub(super) fn dated_by(self, now: UnixMillis) -> Record {
+    pub(super) fn dated_by(self, now: UnixMillis) -> InvalidationRecord {
         if !self.is_ahead(now) {
             return self;
         }
         let length = |deadline: UnixMillis| deadline.saturating_sub(self.at).clamp(0, LONGEST_FENCE_MILLIS);
         let deadline = self.deadline.map(|deadline| now.saturating_add(length(deadline)));
-        Record { deadline, at: now, ..self }
+        InvalidationRecord { deadline, at: now, ..self }
     }
 
     /// Whether it may be forgotten, when `newer` records came after it. A standing fence never may.
@@ -70,35 +70,46 @@ pub(super) fn can_judge(since: u64, floor: u64, sequence: u64) -> bool {
 }
 
 /// What these records say of an address at `now`.
-pub(super) fn standing(records: impl IntoIterator<Item = Record>, address: Address<'_>, now: UnixMillis) -> Standing {
-    records.into_iter().filter(|record| record.select.covers(address)).fold(Standing::default(), |so_far, record| {
-        let stands = record.stands(now);
-        Standing {
-            newest: so_far.newest.max(record.sequence),
-            fenced: so_far.fenced || stands,
-            until: so_far.until.max(record.deadline.filter(|_| stands)),
-        }
-    })
+pub(super) fn standing(
+    records: impl IntoIterator<Item = InvalidationRecord>,
+    address: Address<'_>,
+    now: UnixMillis,
+) -> InvalidationState {
+    records.into_iter().filter(|record| record.select.covers(address)).fold(
+        InvalidationState::default(),
+        |so_far, record| {
+            let stands = record.stands(now);
+            InvalidationState {
+                newest: so_far.newest.max(record.sequence),
+                fenced: so_far.fenced || stands,
+                until: so_far.until.max(record.deadline.filter(|_| stands)),
+            }
+        },
+    )
 }
 
 /// What a set of records keeps out, made for many questions.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct FillGuard {
     everything: bool,
     spaces: HashSet<String>,
     exact: HashSet<(String, String)>,
     globs: Vec<Select>,
 }
 
-impl Gate {
+impl FillGuard {
     /// The gate of those records that are newer than `since` or stood as fences at `begun`, when the fetch began.
-    pub(super) fn new(records: impl IntoIterator<Item = Record>, since: u64, begun: UnixMillis) -> Gate {
-        Gate::of(records.into_iter().filter(|record| record.sequence > since || record.stands(begun)))
+    pub(super) fn new(
+        records: impl IntoIterator<Item = InvalidationRecord>,
+        since: u64,
+        begun: UnixMillis,
+    ) -> FillGuard {
+        FillGuard::of(records.into_iter().filter(|record| record.sequence > since || record.stands(begun)))
     }
 
     /// The gate of all these records.
-    pub(super) fn of(records: impl IntoIterator<Item = Record>) -> Gate {
-        let mut gate = Gate::default();
+    pub(super) fn of(records: impl IntoIterator<Item = InvalidationRecord>) -> FillGuard {
+        let mut gate = FillGuard::default();
         for record in records {
             match record.select {
                 Select::All => gate.everything = true,
@@ -125,8 +136,8 @@ mod tests {
 
     const NOW: UnixMillis = 10_000_000;
 
-    fn record(sequence: u64, select: Select, deadline: Option<UnixMillis>) -> Record {
-        Record { sequence, select, deadline, at: NOW }
+    fn record(sequence: u64, select: Select, deadline: Option<UnixMillis>) -> InvalidationRecord {
+        InvalidationRecord { sequence, select, deadline, at: NOW }
     }
 
     fn at(key: &str) -> Address<'_> {
@@ -136,7 +147,7 @@ mod tests {
     #[test]
     fn a_gate_is_shut_by_newer_records_and_standing_fences_only() {
         let exact = |key: &str| Select::Exact { space: "s".into(), key: key.into() };
-        let gate = Gate::new(
+        let gate = FillGuard::new(
             [
                 record(5, exact("old"), None),
                 record(5, exact("lapsed"), Some(NOW)),
@@ -153,8 +164,8 @@ mod tests {
             assert_eq!(gate.refuses(at(key)), refused, "{key}");
         }
         assert!(!gate.refuses(Address { space: "t", key: "new" }));
-        assert!(Gate::new([record(6, Select::All, None)], 5, NOW).refuses(at("any")));
-        assert!(Gate::new([record(6, Select::Space("s".into()), None)], 5, NOW).refuses(at("any")));
+        assert!(FillGuard::new([record(6, Select::All, None)], 5, NOW).refuses(at("any")));
+        assert!(FillGuard::new([record(6, Select::Space("s".into()), None)], 5, NOW).refuses(at("any")));
     }
 
     #[test]
@@ -166,18 +177,18 @@ mod tests {
     #[test]
     fn a_fence_of_a_clock_that_was_ahead_keeps_its_length_and_a_regular_one_is_not_touched() {
         let year = 365 * 24 * 3_600_000;
-        let ahead = Record { at: NOW + year, ..record(1, Select::All, Some(NOW + year + 300_000)) };
+        let ahead = InvalidationRecord { at: NOW + year, ..record(1, Select::All, Some(NOW + year + 300_000)) };
         assert!(ahead.is_ahead(NOW));
         let dated = ahead.dated_by(NOW);
         assert_eq!((dated.at, dated.deadline), (NOW, Some(NOW + 300_000)));
         assert!(!dated.is_ahead(NOW), "it is rewritten once");
-        let without_fence = Record { at: NOW + year, ..record(1, Select::All, None) };
+        let without_fence = InvalidationRecord { at: NOW + year, ..record(1, Select::All, None) };
         assert_eq!((without_fence.clone().dated_by(NOW).at, without_fence.dated_by(NOW).deadline), (NOW, None));
         for regular in [
             record(1, Select::All, Some(NOW + 300_000)),
             record(1, Select::All, Some(NOW + 2 * 3_600_000)),
-            Record { at: NOW + clock::TOLERANCE, ..record(1, Select::All, Some(NOW + 360_000)) },
-            Record { at: NOW - 24 * 3_600_000, ..record(1, Select::All, Some(NOW + 1)) },
+            InvalidationRecord { at: NOW + clock::TOLERANCE, ..record(1, Select::All, Some(NOW + 360_000)) },
+            InvalidationRecord { at: NOW - 24 * 3_600_000, ..record(1, Select::All, Some(NOW + 1)) },
         ] {
             assert_eq!(regular.clone().dated_by(NOW), regular);
         }

@@ -5,10 +5,10 @@
 //! Nothing expires by the wall clock: freshness is judged above, and a sweep drops what is past its time.
 
 use super::eviction::{Candidate, victims};
-use super::log::{self, Gate, Record, can_judge};
+use super::log::{self, FillGuard, InvalidationRecord, can_judge};
 use super::{
-    Address, Draft, Fill, Frames, Look, Meta, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
-    Sweep, Swept,
+    Address, EntryWriter, Fill, Frames, InvalidationState, Meta, Removed, Revise, Select, Size, Store, StoreError,
+    Stored, Sweep, Swept, ViewCallback,
 };
 use crate::clock::UnixMillis;
 use crate::model::matches;
@@ -23,16 +23,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// What an entry takes besides its frames and texts.
 const OVERHEAD: usize = 256;
 
-type Key = (Arc<str>, Arc<str>);
+type MemoryKey = (Arc<str>, Arc<str>);
 
 #[derive(Debug)]
-struct Item {
+struct MemoryEntry {
     meta: Meta,
     frames: Vec<Vec<u8>>,
     used_at: AtomicI64,
 }
 
-impl Item {
+impl MemoryEntry {
     fn address(&self) -> Address<'_> {
         Address { space: &self.meta.space, key: &self.meta.key }
     }
@@ -49,17 +49,17 @@ impl Item {
 }
 
 #[derive(Debug, Default)]
-struct Log {
+struct MemoryLog {
     sequence: u64,
     floor: u64,
-    records: VecDeque<Record>,
+    records: VecDeque<InvalidationRecord>,
 }
 
-impl Log {
+impl MemoryLog {
     /// What keeps out fills that started at `since`; `None` when the log cannot tell.
-    fn gate(&self, since: u64, begun: UnixMillis) -> Option<Gate> {
+    fn gate(&self, since: u64, begun: UnixMillis) -> Option<FillGuard> {
         let judged = can_judge(since, self.floor, self.sequence);
-        judged.then(|| Gate::new(self.records.iter().cloned(), since, begun))
+        judged.then(|| FillGuard::new(self.records.iter().cloned(), since, begun))
     }
 
     fn date(&mut self, now: UnixMillis) {
@@ -85,11 +85,11 @@ impl Log {
 /// The memory backend.
 #[derive(Debug)]
 pub struct Memory {
-    entries: Cache<Key, Arc<Item>>,
+    entries: Cache<MemoryKey, Arc<MemoryEntry>>,
     max_entries: u64,
     evicted: Arc<AtomicU64>,
     /// Whoever stores or removes holds it, so that the log and the entries agree.
-    log: Mutex<Log>,
+    log: Mutex<MemoryLog>,
 }
 
 impl Memory {
@@ -99,7 +99,7 @@ impl Memory {
         let count = Arc::clone(&evicted);
         let mut builder = Cache::builder()
             .eviction_policy(EvictionPolicy::lru())
-            .weigher(|_: &Key, item: &Arc<Item>| u32::try_from(item.weight()).unwrap_or(u32::MAX))
+            .weigher(|_: &MemoryKey, item: &Arc<MemoryEntry>| u32::try_from(item.weight()).unwrap_or(u32::MAX))
             .eviction_listener(move |_, _, cause| {
                 if cause == RemovalCause::Size {
                     count.fetch_add(1, Ordering::Relaxed);
@@ -117,7 +117,7 @@ impl Memory {
         self.evicted.load(Ordering::Relaxed)
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
+    fn log(&self) -> MutexGuard<'_, MemoryLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -125,7 +125,7 @@ impl Memory {
         let key = key(Address { space: &meta.space, key: &meta.key });
         let before = self.entries.get(&key).map_or(0, |item| item.used_at.load(Ordering::Relaxed));
         let used_at = AtomicI64::new(meta.used_at.max(before));
-        self.entries.insert(key, Arc::new(Item { meta: meta.clone(), frames, used_at }));
+        self.entries.insert(key, Arc::new(MemoryEntry { meta: meta.clone(), frames, used_at }));
     }
 
     /// Makes room when there are too many entries. The caller holds the log.
@@ -149,7 +149,7 @@ impl Memory {
     }
 
     fn evict(&self, sweep: &Sweep) -> Swept {
-        let items: Vec<Arc<Item>> = self.entries.iter().map(|(_, item)| item).collect();
+        let items: Vec<Arc<MemoryEntry>> = self.entries.iter().map(|(_, item)| item).collect();
         let candidates = items.iter().map(|item| Candidate {
             handle: item,
             stored_at: item.meta.stored_at,
@@ -168,7 +168,7 @@ impl Memory {
         swept
     }
 
-    fn covered(&self, select: &Select) -> Vec<Arc<Item>> {
+    fn covered(&self, select: &Select) -> Vec<Arc<MemoryEntry>> {
         match select {
             Select::Exact { space, key: name } => {
                 self.entries.get(&key(Address { space, key: name })).into_iter().collect()
@@ -178,13 +178,13 @@ impl Memory {
     }
 }
 
-fn key(address: Address<'_>) -> Key {
+fn key(address: Address<'_>) -> MemoryKey {
     (address.space.into(), address.key.into())
 }
 
-struct Shown<'a>(&'a Item);
+struct MemoryView<'a>(&'a MemoryEntry);
 
-impl Frames for Shown<'_> {
+impl Frames for MemoryView<'_> {
     fn read(&mut self, index: u32, buffer: &mut Vec<u8>) -> Result<(), StoreError> {
         let frame = usize::try_from(index).ok().and_then(|index| self.0.frames.get(index));
         let damaged =
@@ -202,7 +202,7 @@ struct MemoryDraft<'a> {
     frames: Vec<Vec<u8>>,
 }
 
-impl Draft for MemoryDraft<'_> {
+impl EntryWriter for MemoryDraft<'_> {
     fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.frames.push(bytes.to_vec());
         Ok(())
@@ -228,9 +228,9 @@ impl Store for Memory {
         "memory"
     }
 
-    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+    fn view(&self, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, StoreError> {
         let Some(item) = self.entries.get(&key(address)) else { return Ok(false) };
-        look(&item.meta(), &mut Shown(&item))?;
+        look(&item.meta(), &mut MemoryView(&item))?;
         Ok(true)
     }
 
@@ -238,11 +238,11 @@ impl Store for Memory {
         Ok(self.log().sequence)
     }
 
-    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError> {
         Ok(log::standing(self.log().records.iter().cloned(), address, now))
     }
 
-    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError> {
         let log = self.log();
         let known = can_judge(since, log.floor, log.sequence);
         Ok(known.then(|| log.records.iter().filter(|record| record.sequence > since).cloned().collect()))
@@ -272,7 +272,7 @@ impl Store for Memory {
             let before = self.entries.get(&key);
             // The lock is not held meanwhile, so that what `revise` does can hold up nobody.
             let fill = match &before {
-                Some(item) => revise(Some((&item.meta(), &mut Shown(item))))?,
+                Some(item) => revise(Some((&item.meta(), &mut MemoryView(item))))?,
                 None => revise(None)?,
             };
             let Some(fill) = fill else { return Ok(false) };
@@ -290,7 +290,7 @@ impl Store for Memory {
         }
     }
 
-    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
         Ok(Box::new(MemoryDraft { memory: self, begun, frames: Vec::new() }))
     }
 
@@ -306,7 +306,12 @@ impl Store for Memory {
         let sequence = log.sequence;
         let mut removed = Removed { sequence, ..Removed::default() };
         for select in selections {
-            log.records.push_back(Record { sequence, select: select.clone(), deadline: fence_until, at: now });
+            log.records.push_back(InvalidationRecord {
+                sequence,
+                select: select.clone(),
+                deadline: fence_until,
+                at: now,
+            });
             for item in self.covered(select) {
                 if self.entries.remove(&key(item.address())).is_some() {
                     removed.entries += 1;

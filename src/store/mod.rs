@@ -15,13 +15,16 @@ mod sealed;
 mod shared;
 mod tongue;
 
-pub use breaker::{Breaker, BreakerSide, BreakerSnapshot, BreakerState};
-pub use disk::{Disk, Eviction, Evidence, Flip, History, Lost, Options, REASONS, Remains, Sounding, Unsalvageable};
-pub use error::{Fault, StoreError};
-pub use log::{KEEP_MILLIS, Record};
+pub use breaker::{BreakerLayer, BreakerSide, BreakerSnapshot, BreakerState};
+pub use disk::{
+    Disk, EvictedEntry, EvictionTotal, Evidence, Flip, IntegrityReport, InvalidationHistory, Options, REASONS, Remains,
+    Unsalvageable,
+};
+pub use error::{StoreError, StoreFault};
+pub use log::{InvalidationRecord, KEEP_MILLIS};
 pub use memory::Memory;
-pub use near::Near;
-pub use sealed::{BadKey, Census, Exchanged, KeyRing, Ring, Sealed};
+pub use near::Tiered;
+pub use sealed::{BadKey, Encrypted, KeyRing, KeyState, KeyUsage, RekeyReport};
 
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;
@@ -38,7 +41,7 @@ pub const TRIAL_SPACE: &str = "@test";
 /// Where an entry lives: the text of a space and a key within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Address<'a> {
-    /// The text of a [`crate::model::Space`], or a reserved one that begins with `@`.
+    /// The text of a [`crate::model::Namespace`], or a reserved one that begins with `@`.
     pub space: &'a str,
     /// The whole key.
     pub key: &'a str,
@@ -91,7 +94,7 @@ pub trait Frames {
 }
 
 /// What [`Store::view`] calls with the entry: an error it returns ends the view and is returned.
-pub type Look<'a> = &'a mut dyn FnMut(&Meta, &mut dyn Frames) -> Result<(), StoreError>;
+pub type ViewCallback<'a> = &'a mut dyn FnMut(&Meta, &mut dyn Frames) -> Result<(), StoreError>;
 
 /// What [`Store::revise`] calls with the entry that is there, if there is one. What it gives is stored in its place;
 /// `None` leaves everything as it is.
@@ -117,7 +120,7 @@ pub struct Stored {
 
 /// An entry whose frames are written one by one under a version that no reader sees.
 /// Dropping it unpublished leaves nothing that a reader can find; a later sweep frees the bytes.
-pub trait Draft: Send {
+pub trait EntryWriter: Send {
     /// Writes the next frame.
     fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
     /// Makes the entry visible in one transaction, unless a record newer than `since` covers it. `true` when stored.
@@ -175,7 +178,7 @@ pub struct Removed {
 
 /// What the log of records says of one address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct InvalidationState {
     /// The number of the newest record that covers it; 0 when none is kept.
     pub newest: u64,
     /// Whether a fence that has not lapsed covers it.
@@ -258,7 +261,7 @@ pub trait Store: Send + Sync {
 
     /// Shows the entry at `address` to `look` under one consistent snapshot; `false` when there is none.
     /// `look` must not call the store. A corrupt row is the caller's to notice: frames are opaque here.
-    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError>;
+    fn view(&self, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, StoreError>;
 
     /// Whether what is stored now would be kept, as far as is known without a try.
     fn stores(&self) -> bool {
@@ -274,11 +277,11 @@ pub trait Store: Send + Sync {
     }
 
     /// What the log says of `address` at `now`. While a fence covers it, reads go live and store nothing.
-    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError>;
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError>;
 
     /// The records newer than `since`, oldest first; `None` when some of them are forgotten, or when `since` is above
     /// the newest number and comes from another life of the store.
-    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError>;
+    fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError>;
 
     /// Stores the entries that no record newer than `since` covers and no fence that stood at `begun`, the moment when
     /// the fetch began; each replaces what was there, in one transaction. A `since` older than the oldest record that is
@@ -293,7 +296,7 @@ pub trait Store: Send + Sync {
 
     /// Begins an entry too long to be handed over whole, fetched from `begun` on. An hour later a sweep may free it, and
     /// then it is not published.
-    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError>;
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError>;
 
     /// One transaction: takes the next number, records every selection (with a deadline, as a fence that stands
     /// until then) and deletes what it covers.

@@ -6,8 +6,8 @@
 //! memory is refused by the same rule as a fill. A store that cannot say its number answers nothing from here either.
 
 use super::{
-    Address, Draft, Fill, Frames, Look, Memory, Meta, Record, Removed, Revise, Select, Size, Standing, Store,
-    StoreError, Stored, Sweep, Swept,
+    Address, EntryWriter, Fill, Frames, InvalidationRecord, InvalidationState, Memory, Meta, Removed, Revise, Select,
+    Size, Store, StoreError, Stored, Sweep, Swept, ViewCallback,
 };
 use crate::clock::{Clock, UnixMillis};
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const LONGEST: u64 = 4 * 1024 * 1024;
 
 /// The layer.
-pub struct Near<S> {
+pub struct Tiered<S> {
     memory: Memory,
     behind: S,
     clock: Arc<dyn Clock>,
@@ -25,10 +25,10 @@ pub struct Near<S> {
     known: Mutex<Option<u64>>,
 }
 
-impl<S: Store> Near<S> {
+impl<S: Store> Tiered<S> {
     /// At most so many bytes of memory in front of `behind`.
-    pub fn new(behind: S, max_bytes: u64, clock: Arc<dyn Clock>) -> Near<S> {
-        Near { memory: Memory::new(max_bytes, 0), behind, clock, known: Mutex::new(None) }
+    pub fn new(behind: S, max_bytes: u64, clock: Arc<dyn Clock>) -> Tiered<S> {
+        Tiered { memory: Memory::new(max_bytes, 0), behind, clock, known: Mutex::new(None) }
     }
 
     /// Applies what the store behind has recorded since; gives the number that a fill of the memory starts from.
@@ -39,7 +39,7 @@ impl<S: Store> Near<S> {
             let records = known.map(|known| self.behind.records(known)).transpose()?.flatten();
             match records {
                 Some(records) => {
-                    for Record { select, deadline, at, .. } in records {
+                    for InvalidationRecord { select, deadline, at, .. } in records {
                         self.memory.remove(&[select], deadline, at)?;
                     }
                 }
@@ -59,9 +59,9 @@ impl<S: Store> Near<S> {
 }
 
 /// Frames that were read once and are kept.
-struct Kept<'a>(&'a [Vec<u8>], &'a str);
+struct CachedFrames<'a>(&'a [Vec<u8>], &'a str);
 
-impl Frames for Kept<'_> {
+impl Frames for CachedFrames<'_> {
     fn read(&mut self, index: u32, buffer: &mut Vec<u8>) -> Result<(), StoreError> {
         let frame = usize::try_from(index).ok().and_then(|index| self.0.get(index));
         let frame = frame.ok_or_else(|| StoreError::Damaged { key: self.1.into(), reason: "a frame is missing" })?;
@@ -72,11 +72,11 @@ impl Frames for Kept<'_> {
 }
 
 struct Behind<'a, S> {
-    draft: Box<dyn Draft + 'a>,
-    near: &'a Near<S>,
+    draft: Box<dyn EntryWriter + 'a>,
+    near: &'a Tiered<S>,
 }
 
-impl<S: Store> Draft for Behind<'_, S> {
+impl<S: Store> EntryWriter for Behind<'_, S> {
     fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.draft.frame(bytes)
     }
@@ -88,12 +88,12 @@ impl<S: Store> Draft for Behind<'_, S> {
     }
 }
 
-impl<S: Store> Store for Near<S> {
+impl<S: Store> Store for Tiered<S> {
     fn backend(&self) -> &'static str {
         self.behind.backend()
     }
 
-    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+    fn view(&self, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, StoreError> {
         let since = self.follow()?;
         if self.memory.view(address, look)? {
             return Ok(true);
@@ -108,7 +108,7 @@ impl<S: Store> Store for Near<S> {
                 frames.read(index, &mut frame)?;
                 all.push(frame);
             }
-            look(meta, &mut Kept(&all, &meta.key))?;
+            look(meta, &mut CachedFrames(&all, &meta.key))?;
             self.memory.put(&[Fill { meta: meta.clone(), frames: all }], since, self.clock.now()).map(drop)
         })
     }
@@ -125,11 +125,11 @@ impl<S: Store> Store for Near<S> {
         self.behind.row(address)
     }
 
-    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError> {
         self.behind.standing(address, now)
     }
 
-    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError> {
         self.behind.records(since)
     }
 
@@ -147,7 +147,7 @@ impl<S: Store> Store for Near<S> {
         revised
     }
 
-    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
         Ok(Box::new(Behind { draft: self.behind.draft(begun)?, near: self }))
     }
 

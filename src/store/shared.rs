@@ -3,8 +3,8 @@
 //! Neighbours: whoever stacks layers while keeping a handle on the backend. Promise: nothing but passing on.
 
 use super::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
-    Sweep, Swept,
+    Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,
+    StoreError, Stored, Sweep, Swept, ViewCallback,
 };
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;
@@ -15,7 +15,7 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).backend()
     }
 
-    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+    fn view(&self, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, StoreError> {
         (**self).view(address, look)
     }
 
@@ -31,11 +31,11 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).row(address)
     }
 
-    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError> {
         (**self).standing(address, now)
     }
 
-    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError> {
         (**self).records(since)
     }
 
@@ -59,7 +59,7 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).revise(address, now, revise)
     }
 
-    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
         (**self).draft(begun)
     }
 

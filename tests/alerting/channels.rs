@@ -2,7 +2,7 @@
 
 use crate::desk::{CLEANUP, Desk, HEALTH, subject, warm};
 use crate::servers::{Http, Server, python};
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use serde_json::Value;
 
 #[test]
@@ -11,7 +11,7 @@ fn a_webhook_gets_one_document_when_it_begins_and_one_when_it_is_over_and_its_ur
     let server = Http::start();
     desk.configure("[alerts.webhook]\nenabled = true\n");
     desk.set("AWSIDEMAN_ALERTS_WEBHOOK_URL", &format!("http://127.0.0.1:{}/services/s3cret", server.port));
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     // A server that is not well gets it later, and the exit code says that it did not leave.
     server.answers(&[503]);
     let down = desk.run("jobs run");
@@ -19,7 +19,7 @@ fn a_webhook_gets_one_document_when_it_begins_and_one_when_it_is_over_and_its_ur
     for _ in 0..3 {
         desk.run("jobs run health");
     }
-    desk.looked_up(Outcome::Hit, 500);
+    desk.looked_up(LookupOutcome::Hit, 500);
     for _ in 0..2 {
         assert_eq!(desk.run("jobs run health").code, Some(0));
     }
@@ -76,7 +76,7 @@ fn a_command_gets_the_document_once_for_each_message_and_again_after_it_failed()
         ),
     );
     desk.configure(&format!("[alerts.command]\nenabled = true\nargv = [\"{}\", \"--to=x $(id)\"]\n", script.display()));
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     std::fs::write(desk.path("log.fail"), "").unwrap();
     let failed = desk.run("jobs run");
     assert!(failed.err.contains("page-me ended with exit status: 7: pager is off"), "{failed:?}");
@@ -84,7 +84,7 @@ fn a_command_gets_the_document_once_for_each_message_and_again_after_it_failed()
     for _ in 0..2 {
         desk.run("jobs run health");
     }
-    desk.looked_up(Outcome::Hit, 500);
+    desk.looked_up(LookupOutcome::Hit, 500);
     desk.run("jobs run health");
     let told = std::fs::read_to_string(desk.path("log")).unwrap();
     let began = format!("--to=x $(id)|{}|firing|hit_rate\n", subject("[FIRING:1] hit_rate"));
@@ -120,7 +120,7 @@ fn all_channels_get_the_same_message_and_one_that_is_down_holds_up_none() {
         script.display()
     ));
     desk.set("AWSIDEMAN_ALERTS_WEBHOOK_URL", "http://127.0.0.1:1/x");
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     let ran = desk.run("jobs run --json").json();
     assert_eq!((ran["mail"]["sent"].as_array().unwrap().len(), &ran["mail"]["waiting"]), (2, &1.into()), "{ran}");
     let paged: Value = serde_json::from_str(&std::fs::read_to_string(desk.path("paged")).unwrap()).unwrap();

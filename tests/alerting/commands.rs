@@ -1,7 +1,7 @@
 //! `alerts list`, `silence`, `unsilence` and `history` as a person types them.
 
 use crate::desk::{Desk, HEALTH};
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 
 #[test]
 fn a_silence_is_made_listed_heeded_and_ended_and_all_of_it_is_in_the_history() {
@@ -17,7 +17,7 @@ fn a_silence_is_made_listed_heeded_and_ended_and_all_of_it_is_in_the_history() {
         made.code == Some(0) && made.out.starts_with("Silenced: hit_* (0 alerts stand under it now)\n"),
         "{made:?}"
     );
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     let ran = desk.run("jobs run health --json").json();
     assert_eq!(ran["mail"]["sent"], serde_json::json!([]), "{ran}");
     let list = desk.run("alerts list --json").json();
@@ -86,7 +86,7 @@ fn a_kept_delivery_shows_its_channel_the_reason_and_the_next_try() {
     desk.configure(CHANNELS);
     desk.set("AWSIDEMAN_ALERTS_WEBHOOK_URL", "http://127.0.0.1:1/s3cret");
     desk.set("PATH", "/usr/bin:/nowhere");
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     let ran = desk.run("jobs run");
     // The command and the directories that were searched, in the error of the run and in the list.
     let missing = "page-me is in no directory of PATH (/usr/bin:/nowhere)";
@@ -120,13 +120,13 @@ fn flapping_is_one_alert_and_one_message_and_the_end_needs_no_second_check() {
     );
     desk.set("AWSIDEMAN_ALERTS_RECOVERY_DELAY", "");
     let paged = || std::fs::read_to_string(desk.path("log")).unwrap_or_default();
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     assert_eq!(desk.run("jobs run health").code, Some(6));
-    desk.looked_up(Outcome::Hit, 300);
+    desk.looked_up(LookupOutcome::Hit, 300);
     assert_eq!(desk.run("jobs run health").code, Some(0));
-    desk.looked_up(Outcome::MissExpired, 300);
+    desk.looked_up(LookupOutcome::MissExpired, 300);
     assert_eq!(desk.run("jobs run health").code, Some(6));
-    desk.looked_up(Outcome::Hit, 2_000);
+    desk.looked_up(LookupOutcome::Hit, 2_000);
     assert_eq!(desk.run("jobs run health").code, Some(0));
     assert_eq!(paged(), "firing hit_rate\n");
     std::fs::remove_file(desk.path("jobs/50-health.toml")).unwrap();

@@ -3,7 +3,7 @@
 use awsideman::app::App;
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -110,7 +110,7 @@ impl Desk {
     }
 
     /// Counts so many lookups as commands count theirs.
-    pub(crate) fn looked_up(&self, outcome: Outcome, times: u64) {
+    pub(crate) fn looked_up(&self, outcome: LookupOutcome, times: u64) {
         let sources = Sources {
             environment: self.environment.clone(),
             explicit: None,

@@ -2,7 +2,7 @@
 
 use crate::desk::{Begun, Desk, HEALTH, subject, warm};
 use crate::servers::{Server, python};
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use std::io::{BufRead, BufReader};
 
 #[test]
@@ -12,7 +12,7 @@ fn flapping_outage_and_recovery_with_cron_and_daemon_at_once_are_counted_mail_by
     let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     let port = server.port;
     desk.configure(&desk.mail_through(port));
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     // It wakes at once and then every five seconds, while cron and a person do what they do.
     let mut daemon = desk.begin("jobs daemon");
     let mut lines = BufReader::new(daemon.0.stderr.take().unwrap()).lines().map(Result::unwrap);
@@ -26,12 +26,12 @@ fn flapping_outage_and_recovery_with_cron_and_daemon_at_once_are_counted_mail_by
     (0..rounds()).for_each(|_| crowd(6));
     assert_eq!(desk.subjects(), [subject("[FIRING:1] hit_rate")]);
     // It hovers at the threshold (51 %): neither over nor new.
-    desk.looked_up(Outcome::Hit, 104);
+    desk.looked_up(LookupOutcome::Hit, 104);
     (0..rounds()).for_each(|_| crowd(0));
     assert_eq!(desk.subjects(), [subject("[FIRING:1] hit_rate")]);
     // The mail server is gone when it recovers, and back later: the word is kept and arrives once.
     drop(server);
-    desk.looked_up(Outcome::Hit, 500);
+    desk.looked_up(LookupOutcome::Hit, 500);
     (0..rounds()).for_each(|_| crowd(0));
     assert_eq!(desk.subjects(), [subject("[FIRING:1] hit_rate")]);
     let _server = Server::smtp(&python, desk.root.path(), "starttls", port);
@@ -60,7 +60,7 @@ fn a_sender_killed_between_the_servers_yes_and_its_note_repeats_with_the_same_me
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
     let server = Server::smtp(&python, desk.root.path(), "starttls", 0);
     desk.configure(&desk.mail_through(server.port));
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     std::fs::write(desk.path("hold"), "").unwrap();
     let run = desk.begin("jobs run");
     while desk.mails().is_empty() {
@@ -87,7 +87,7 @@ fn nothing_that_has_a_name_can_begin_a_header_or_a_line_of_a_mail() {
     desk.configure(
         &mail.replace("[\"oncall@", "[\"\\\"Dr. B, on call: Ärztin\\\" <oncall@").replace("com\"]", "com>\"]"),
     );
-    desk.looked_up(Outcome::MissExpired, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     desk.run("jobs run");
     desk.run_words(&[
         "cache",

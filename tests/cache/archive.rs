@@ -2,7 +2,7 @@
 
 use crate::{Bench, SPACE, bench, on_disk, payload, settings};
 use awsideman::cache::{
-    Accept, Cache, CacheError, FRAME_BYTES, Fresh, Imported, Key, Lookup, Provenance, Put, Verified,
+    Cache, CacheError, FRAME_BYTES, Fresh, Imported, Key, Lookup, Provenance, Put, ReadOptions, Verified,
 };
 use awsideman::clock::{Clock, SystemClock};
 use awsideman::model::Resource;
@@ -55,7 +55,7 @@ fn empty_beside(bench: &Bench) -> Bench {
 }
 
 fn get(bench: &Bench, space: &str, key: &Key) -> Option<(Provenance, Vec<u8>)> {
-    match bench.cache.get(space, key, Accept::default()).unwrap() {
+    match bench.cache.get(space, key, ReadOptions::default()).unwrap() {
         (Lookup::Hit(found), bytes) => Some((found, bytes)),
         _ => None,
     }
@@ -234,7 +234,7 @@ fn many_entries_are_stored_at_once_each_for_its_own_time_and_none_for_longer_tha
     assert_eq!(stored.stored, 4);
     let keys: Vec<Key> = puts.iter().map(|put| put.key.clone()).chain([user("14")]).collect();
     let hits = |bench: &Bench| {
-        let found = bench.cache.get_many(SPACE, &keys, Accept::default()).unwrap();
+        let found = bench.cache.get_many(SPACE, &keys, ReadOptions::default()).unwrap();
         found.into_iter().map(|(lookup, bytes)| matches!(lookup, Lookup::Hit(_)).then_some(bytes)).collect::<Vec<_>>()
     };
     let text = |id: &str| Some(id.as_bytes().to_vec());

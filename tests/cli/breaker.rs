@@ -5,7 +5,7 @@
 
 use super::run::World;
 use awsideman::private::Access;
-use awsideman::sqlite::{self, Connection, Plan, Synchronous};
+use awsideman::sqlite::{self, Connection, DatabaseSpec, Synchronous};
 use serde_json::Value;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ fn damage_inside(world: &World) {
 }
 
 fn sqlite_of(world: &World) -> Connection {
-    let plan = Plan {
+    let plan = DatabaseSpec {
         path: &database(world),
         schema: "",
         steps: &[],
@@ -235,14 +235,14 @@ fn lookups_at_a_faulty_store_are_errors_with_their_kind_and_no_misses() {
 fn a_recovery_and_a_clear_begin_a_new_window_of_the_hit_rate() {
     let world = World::small();
     for words in [["cache", "recover"], ["cache", "clear"]] {
-        world.looked_up(awsideman::state::Outcome::MissExpired, awsideman::model::Resource::User, 60);
+        world.looked_up(awsideman::state::LookupOutcome::MissExpired, awsideman::model::Resource::User, 60);
         world.run(["cache", "health"]).code(6).stdout_has("Low cache hit rate");
         world.run(words).ok();
         world.run(["cache", "health"]).ok().stdout_has("unknown (new window)");
         world.run(["cache", "status"]).ok().stdout_has("unknown (new window)");
         let status = world.status();
         assert_eq!((&status["new_window"], &status["hit_rate_samples"]), (&Value::Bool(true), &0.into()), "{status}");
-        world.looked_up(awsideman::state::Outcome::Hit, awsideman::model::Resource::User, 50);
+        world.looked_up(awsideman::state::LookupOutcome::Hit, awsideman::model::Resource::User, 50);
         assert_eq!(world.status()["new_window"], false);
         world.run(["cache", "health"]).ok().stdout_has("100.0% over 50 samples");
     }

@@ -2,7 +2,7 @@
 //! to whoever uses the cache next.
 
 use super::run::{Ran, World};
-use awsideman::state::{BreakerMark, BreakerState};
+use awsideman::state::{BreakerStatus, PersistedBreaker};
 use std::path::Path;
 use std::process::Command;
 
@@ -55,10 +55,15 @@ fn an_open_breaker_keeps_no_change_from_the_cache() {
     let (mut world, name) = world();
     let app = world.app();
     let now = app.clock().now();
-    let mark = |state| BreakerMark { state, failure_count: 5, last_failure_time: Some(now), ..BreakerMark::default() };
-    app.state().set_breaker(app.cache_dir(), mark(BreakerState::Open), now).unwrap();
+    let mark = |state| PersistedBreaker {
+        state,
+        failure_count: 5,
+        last_failure_time: Some(now),
+        ..PersistedBreaker::default()
+    };
+    app.state().set_breaker(app.cache_dir(), mark(BreakerStatus::Open), now).unwrap();
     world.run(update(&name)).ok();
-    app.state().set_breaker(app.cache_dir(), BreakerMark::default(), now).unwrap();
+    app.state().set_breaker(app.cache_dir(), PersistedBreaker::default(), now).unwrap();
     everybody_sees_the_change(&mut world, &name);
 }
 

@@ -5,9 +5,9 @@ use super::run::World;
 use awsideman::app::App;
 use awsideman::aws::AwsSettings;
 use awsideman::gateway::{
-    Attribute, Aws, Change, Gateway, GatewayError, Grant, NewUser, Policy, PrincipalKind, Request, SetFields,
+    Attribute, AwsApi, CachePolicy, Gateway, GatewayError, Grant, Mutation, NewUser, PrincipalKind, Request, SetFields,
 };
-use awsideman::report::Silent;
+use awsideman::report::NoProgress;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -27,13 +27,13 @@ impl Process {
             ..app.aws_settings()
         };
         let recorder = Arc::new(|_, _, _| ());
-        let source = Arc::new(Aws::new(settings));
+        let source = Arc::new(AwsApi::new(settings));
         let gateway = Gateway::new(app.cache(), source, app.selection(), app.spool_dir(), Some(recorder));
         Process { gateway: gateway.with_flights(app.state(), app.cache_dir()), app }
     }
 
-    async fn read(&self, request: &Request, policy: Policy) -> Result<Value, String> {
-        match self.gateway.value(request, &policy, &Silent).await {
+    async fn read(&self, request: &Request, policy: CachePolicy) -> Result<Value, String> {
+        match self.gateway.value(request, &policy, &NoProgress).await {
             // A name leads to an id; what else stands beside it depends on the call that told.
             Ok(answer) if matches!(request, Request::UserByName(_) | Request::GroupByName(_)) => {
                 Ok([&answer["UserId"], &answer["GroupId"]].into_iter().cloned().collect())
@@ -44,9 +44,9 @@ impl Process {
         }
     }
 
-    async fn write(&self, change: &Change) {
-        let writing = self.app.writing(&Silent);
-        let written = self.gateway.write(change, None, &writing, &Silent).await;
+    async fn write(&self, change: &Mutation) {
+        let writing = self.app.writing(&NoProgress);
+        let written = self.gateway.write(change, None, &writing, &NoProgress).await;
         let written = written.unwrap_or_else(|error| panic!("{change:?}: {}", error.error));
         assert!(written.untold.is_none(), "{change:?}");
     }
@@ -78,7 +78,7 @@ fn id(thing: &Value, field: &str) -> String {
 
 async fn known(process: &Process) -> Known {
     let list =
-        async |request: Request| process.read(&request, Policy::BYPASS).await.unwrap().as_array().unwrap().clone();
+        async |request: Request| process.read(&request, CachePolicy::BYPASS).await.unwrap().as_array().unwrap().clone();
     let sets: Vec<String> = list(Request::PermissionSets).await.iter().map(|set| id(set, "PermissionSetArn")).collect();
     let groups = list(Request::Groups).await;
     let users = list(Request::Users).await;
@@ -147,28 +147,28 @@ fn questions(known: &Known) -> Vec<Request> {
 }
 
 /// The names of all changes, from an exhaustive match: a new one needs a row in [`rows`].
-fn name(change: &Change) -> &'static str {
+fn name(change: &Mutation) -> &'static str {
     match change {
-        Change::CreateUser(_) => "CreateUser",
-        Change::UpdateUser { .. } => "UpdateUser",
-        Change::DeleteUser { .. } => "DeleteUser",
-        Change::CreateGroup { .. } => "CreateGroup",
-        Change::UpdateGroup { .. } => "UpdateGroup",
-        Change::DeleteGroup { .. } => "DeleteGroup",
-        Change::AddMember { .. } => "AddMember",
-        Change::RemoveMember { .. } => "RemoveMember",
-        Change::CreatePermissionSet { .. } => "CreatePermissionSet",
-        Change::UpdatePermissionSet { .. } => "UpdatePermissionSet",
-        Change::DeletePermissionSet(_) => "DeletePermissionSet",
-        Change::AttachManagedPolicy { .. } => "AttachManagedPolicy",
-        Change::DetachManagedPolicy { .. } => "DetachManagedPolicy",
-        Change::AttachCustomerPolicy { .. } => "AttachCustomerPolicy",
-        Change::DetachCustomerPolicy { .. } => "DetachCustomerPolicy",
-        Change::PutInlinePolicy { .. } => "PutInlinePolicy",
-        Change::DeleteInlinePolicy(_) => "DeleteInlinePolicy",
-        Change::Provision { .. } => "Provision",
-        Change::Assign(_) => "Assign",
-        Change::Revoke(_) => "Revoke",
+        Mutation::CreateUser(_) => "CreateUser",
+        Mutation::UpdateUser { .. } => "UpdateUser",
+        Mutation::DeleteUser { .. } => "DeleteUser",
+        Mutation::CreateGroup { .. } => "CreateGroup",
+        Mutation::UpdateGroup { .. } => "UpdateGroup",
+        Mutation::DeleteGroup { .. } => "DeleteGroup",
+        Mutation::AddMember { .. } => "AddMember",
+        Mutation::RemoveMember { .. } => "RemoveMember",
+        Mutation::CreatePermissionSet { .. } => "CreatePermissionSet",
+        Mutation::UpdatePermissionSet { .. } => "UpdatePermissionSet",
+        Mutation::DeletePermissionSet(_) => "DeletePermissionSet",
+        Mutation::AttachManagedPolicy { .. } => "AttachManagedPolicy",
+        Mutation::DetachManagedPolicy { .. } => "DetachManagedPolicy",
+        Mutation::AttachCustomerPolicy { .. } => "AttachCustomerPolicy",
+        Mutation::DetachCustomerPolicy { .. } => "DetachCustomerPolicy",
+        Mutation::PutInlinePolicy { .. } => "PutInlinePolicy",
+        Mutation::DeleteInlinePolicy(_) => "DeleteInlinePolicy",
+        Mutation::Provision { .. } => "Provision",
+        Mutation::Assign(_) => "Assign",
+        Mutation::Revoke(_) => "Revoke",
     }
 }
 
@@ -176,7 +176,7 @@ fn name(change: &Change) -> &'static str {
 const CHANGES: usize = 20;
 
 /// The rows, in an order in which each can be made.
-fn rows(known: &Known, renamed: &str) -> Vec<Change> {
+fn rows(known: &Known, renamed: &str) -> Vec<Mutation> {
     let attribute = |path: &str, value: &str| vec![Attribute { path: path.into(), value: Some(json!(value)) }];
     let (user, group) = (id(&known.users[0], "UserId"), id(&known.groups[0], "GroupId"));
     let (set, account) = (known.sets[0].clone(), known.accounts[0].clone());
@@ -194,34 +194,34 @@ fn rows(known: &Known, renamed: &str) -> Vec<Change> {
     };
     let kind = PrincipalKind::User;
     vec![
-        Change::CreateUser(newcomer),
-        Change::UpdateUser { id: user.clone(), attributes: attribute("displayName", "Changed"), revision: None },
-        Change::UpdateUser { id: user.clone(), attributes: attribute("userName", renamed), revision: None },
-        Change::CreateGroup { name: "newcomer".into(), description: None },
-        Change::UpdateGroup { id: group.clone(), attributes: attribute("description", "changed"), revision: None },
-        Change::UpdateGroup { id: group.clone(), attributes: attribute("displayName", renamed), revision: None },
-        Change::RemoveMember { membership, group: of_group.clone(), user: member.clone() },
-        Change::AddMember { group: of_group.clone(), user: member },
-        Change::AddMember { group: elsewhere, user: outsider.clone() },
-        Change::CreatePermissionSet { name: "Newcomer".into(), fields: SetFields::default() },
-        Change::UpdatePermissionSet { arn: set.clone(), fields: description },
-        Change::AttachManagedPolicy { arn: set.clone(), policy: policy.clone() },
-        Change::DetachManagedPolicy { arn: set.clone(), policy },
-        Change::AttachCustomerPolicy { arn: set.clone(), name: own().0, path: own().1 },
-        Change::DetachCustomerPolicy { arn: set.clone(), name: own().0, path: own().1 },
-        Change::PutInlinePolicy { arn: set.clone(), document: r#"{"Version":"2012-10-17","Statement":[]}"#.into() },
-        Change::DeleteInlinePolicy(set.clone()),
-        Change::Assign(Grant { account: account.clone(), permission_set: set.clone(), kind, principal: outsider }),
-        Change::Assign(Grant {
+        Mutation::CreateUser(newcomer),
+        Mutation::UpdateUser { id: user.clone(), attributes: attribute("displayName", "Changed"), revision: None },
+        Mutation::UpdateUser { id: user.clone(), attributes: attribute("userName", renamed), revision: None },
+        Mutation::CreateGroup { name: "newcomer".into(), description: None },
+        Mutation::UpdateGroup { id: group.clone(), attributes: attribute("description", "changed"), revision: None },
+        Mutation::UpdateGroup { id: group.clone(), attributes: attribute("displayName", renamed), revision: None },
+        Mutation::RemoveMember { membership, group: of_group.clone(), user: member.clone() },
+        Mutation::AddMember { group: of_group.clone(), user: member },
+        Mutation::AddMember { group: elsewhere, user: outsider.clone() },
+        Mutation::CreatePermissionSet { name: "Newcomer".into(), fields: SetFields::default() },
+        Mutation::UpdatePermissionSet { arn: set.clone(), fields: description },
+        Mutation::AttachManagedPolicy { arn: set.clone(), policy: policy.clone() },
+        Mutation::DetachManagedPolicy { arn: set.clone(), policy },
+        Mutation::AttachCustomerPolicy { arn: set.clone(), name: own().0, path: own().1 },
+        Mutation::DetachCustomerPolicy { arn: set.clone(), name: own().0, path: own().1 },
+        Mutation::PutInlinePolicy { arn: set.clone(), document: r#"{"Version":"2012-10-17","Statement":[]}"#.into() },
+        Mutation::DeleteInlinePolicy(set.clone()),
+        Mutation::Assign(Grant { account: account.clone(), permission_set: set.clone(), kind, principal: outsider }),
+        Mutation::Assign(Grant {
             account,
             permission_set: set.clone(),
             kind: PrincipalKind::Group,
             principal: group.clone(),
         }),
-        Change::Provision { arn: set, account: None },
-        Change::Revoke(known.granted.clone()),
-        Change::DeleteUser { id: user, revision: None },
-        Change::DeleteGroup { id: group, revision: None },
+        Mutation::Provision { arn: set, account: None },
+        Mutation::Revoke(known.granted.clone()),
+        Mutation::DeleteUser { id: user, revision: None },
+        Mutation::DeleteGroup { id: group, revision: None },
     ]
 }
 
@@ -242,26 +242,26 @@ fn no_change_leaves_a_stale_answer_for_another_process_or_for_one_with_a_memory(
         let mut compared = 0;
         let mut changes = rows(&known, "renamed");
         // The set that was created last has no assignments, so that it can be deleted; its ARN is known by then only.
-        changes.push(Change::DeletePermissionSet(String::new()));
+        changes.push(Mutation::DeletePermissionSet(String::new()));
         for change in &mut changes {
-            if let Change::DeletePermissionSet(arn) = change {
-                let sets = other.read(&Request::PermissionSets, Policy::BYPASS).await.unwrap();
+            if let Mutation::DeletePermissionSet(arn) = change {
+                let sets = other.read(&Request::PermissionSets, CachePolicy::BYPASS).await.unwrap();
                 let found = sets.as_array().unwrap().iter().find(|set| set["Name"] == "Newcomer").unwrap();
                 *arn = id(found, "PermissionSetArn");
                 let asked = Request::PermissionSet(arn.clone());
-                other.read(&asked, Policy::default()).await.unwrap();
-                near.read(&asked, Policy::default()).await.unwrap();
+                other.read(&asked, CachePolicy::default()).await.unwrap();
+                near.read(&asked, CachePolicy::default()).await.unwrap();
             }
             for request in &all {
-                let _ = other.read(request, Policy::default()).await;
-                let _ = near.read(request, Policy::default()).await;
+                let _ = other.read(request, CachePolicy::default()).await;
+                let _ = near.read(request, CachePolicy::default()).await;
             }
             writer.write(change).await;
             made.push(name(change));
             for request in &all {
-                let truth = other.read(request, Policy::BYPASS).await;
+                let truth = other.read(request, CachePolicy::BYPASS).await;
                 for (who, process) in [("another process", &other), ("a process with a memory", &near)] {
-                    let found = process.read(request, Policy::default()).await;
+                    let found = process.read(request, CachePolicy::default()).await;
                     assert_eq!(found, truth, "{who} after {change:?}: {request:?}");
                     compared += 1;
                 }
@@ -282,7 +282,7 @@ fn while_aws_lags_an_old_answer_may_come_from_aws_and_never_from_the_cache() {
         let known = known(&writer).await;
         let all = questions(&known);
         for request in &all {
-            let _ = other.read(request, Policy::default()).await;
+            let _ = other.read(request, CachePolicy::default()).await;
         }
         world.faults(|faults| faults.read_lag_ms = 2_000);
         let changes = rows(&known, "renamed");
@@ -291,7 +291,9 @@ fn while_aws_lags_an_old_answer_may_come_from_aws_and_never_from_the_cache() {
             writer.write(change).await;
         }
         for request in &all {
-            old += u32::from(other.read(request, Policy::default()).await != other.read(request, Policy::BYPASS).await);
+            old += u32::from(
+                other.read(request, CachePolicy::default()).await != other.read(request, CachePolicy::BYPASS).await,
+            );
         }
         println!("{} changes under a lag of 2 s, {old} answers differed while it lasted", changes.len());
         // The lag is over, and the fences with the clock of whoever reads now.
@@ -299,8 +301,8 @@ fn while_aws_lags_an_old_answer_may_come_from_aws_and_never_from_the_cache() {
         world.later("11s");
         let later = Process::of(&world, world.app());
         for request in &all {
-            let found = later.read(request, Policy::default()).await;
-            assert_eq!(found, later.read(request, Policy::BYPASS).await, "{request:?}");
+            let found = later.read(request, CachePolicy::default()).await;
+            assert_eq!(found, later.read(request, CachePolicy::BYPASS).await, "{request:?}");
         }
     });
 }

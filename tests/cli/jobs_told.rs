@@ -7,18 +7,18 @@ use super::jobs_faults;
 use super::run::World;
 use async_trait::async_trait;
 use awsideman::config::Job;
-use awsideman::daemon::Standing;
-use awsideman::daemon::page::{Range, View, draw};
-use awsideman::jobs::{Outcome, Run, Stop, Wanted, Work, Works};
-use awsideman::report::{Progress, Silent};
+use awsideman::daemon::DaemonStatus;
+use awsideman::daemon::page::{PageView, Range, draw};
+use awsideman::jobs::{JobHandler, JobResult, JobSelection, Run, RunOutcome, Stop};
+use awsideman::report::{NoProgress, Progress};
 use std::sync::Arc;
 
 /// Work with a fault that no test of ours found.
 struct Panics;
 
 #[async_trait]
-impl Works for Panics {
-    async fn perform(&self, _: &Job, _: &Run, _: &dyn Progress, _: &Stop) -> Work {
+impl JobHandler for Panics {
+    async fn perform(&self, _: &Job, _: &Run, _: &dyn Progress, _: &Stop) -> JobResult {
         panic!("an index was wrong")
     }
 }
@@ -27,14 +27,14 @@ impl Works for Panics {
 fn panics(world: &World) {
     let app = Arc::new(world.app());
     let (jobs, broken) = app.jobs_that_can_run().unwrap();
-    let mut context = app.job_context(Arc::new(Silent), Stop::new()).unwrap();
+    let mut context = app.job_context(Arc::new(NoProgress), Stop::new()).unwrap();
     context.works = Arc::new(Panics);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let wanted = Wanted::Named(vec!["panics".into()]);
+    let wanted = JobSelection::Named(vec!["panics".into()]);
     let done = runtime.block_on(app.run_jobs(&jobs, &broken, &wanted, &context, true)).unwrap();
     let told: Vec<_> =
         done.reports.iter().map(|report| (report.outcome, report.reason.as_str(), report.exit)).collect();
-    assert_eq!((done.exit, told), (1, vec![(Outcome::Failed, "panicked: an index was wrong", 1)]));
+    assert_eq!((done.exit, told), (1, vec![(RunOutcome::Failed, "panicked: an index was wrong", 1)]));
 }
 
 fn mails(world: &World) -> String {
@@ -65,8 +65,8 @@ fn every_way_to_fail_is_told_by_mail_by_the_metrics_and_on_the_page() {
     let (jobs, _) = app.jobs_that_can_run().unwrap();
     let overview = app.overview(&jobs, Range::LONGEST);
     let standing =
-        Standing { started_at: overview.now, passes: 1, refused: None, ending: false, ..Standing::default() };
-    let page = draw(&View { overview: &overview, standing: &standing, range: Range::Day, refreshes: false });
+        DaemonStatus { started_at: overview.now, passes: 1, refused: None, ending: false, ..DaemonStatus::default() };
+    let page = draw(&PageView { overview: &overview, standing: &standing, range: Range::Day, refreshes: false });
     let (mails, figures) = (mails(&world), std::fs::read_to_string(figures).unwrap());
 
     // The job, its outcome, what a mail says of it, and what the page does.

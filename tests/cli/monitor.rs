@@ -5,7 +5,7 @@
 
 use super::run::{Ran, World};
 use awsideman::model::Resource;
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use serde_json::Value;
 
 const SCRIPT: &str = include_str!("../fixtures/guide/cache_monitor.sh");
@@ -83,8 +83,8 @@ fn it_is_silent_on_a_warm_cache() {
 #[test]
 fn it_mails_at_a_hit_rate_of_40_percent() {
     let mut world = World::small();
-    world.looked_up(Outcome::Hit, Resource::User, 40);
-    world.looked_up(Outcome::MissExpired, Resource::User, 60);
+    world.looked_up(LookupOutcome::Hit, Resource::User, 40);
+    world.looked_up(LookupOutcome::MissExpired, Resource::User, 60);
     fires(&mut world, "Low cache hit rate: 40");
 }
 
@@ -106,9 +106,9 @@ fn critical_are_a_hit_rate_under_50_percent_a_large_cache_and_errors_over_5_perc
         (10, 30, 0, None),
     ] {
         let world = World::small();
-        world.looked_up(Outcome::Hit, Resource::User, hits);
-        world.looked_up(Outcome::MissExpired, Resource::User, misses);
-        world.looked_up(Outcome::Error, Resource::User, errors);
+        world.looked_up(LookupOutcome::Hit, Resource::User, hits);
+        world.looked_up(LookupOutcome::MissExpired, Resource::User, misses);
+        world.looked_up(LookupOutcome::Error, Resource::User, errors);
         let issues: Vec<Value> = issue.into_iter().map(Value::from).collect();
         let healthy = issues.is_empty();
         for (command, code) in [("status", 0), ("health", if healthy { 0 } else { 6 })] {

@@ -1,8 +1,8 @@
 //! A job that loses a target is `partial`: in every place that shows an outcome, with one alert and without a mail a run.
 
 use super::run::World;
-use awsideman::daemon::Standing;
-use awsideman::daemon::page::{Range, View, draw};
+use awsideman::daemon::DaemonStatus;
+use awsideman::daemon::page::{PageView, Range, draw};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Stdio;
@@ -102,8 +102,8 @@ fn a_job_that_loses_an_account_is_partial_everywhere_and_alerts_once_after_two_r
     let app = Arc::new(world.app());
     let overview = app.overview(&app.jobs().unwrap(), Range::LONGEST);
     let standing =
-        Standing { started_at: overview.now, passes: 1, refused: None, ending: false, ..Standing::default() };
-    let page = draw(&View { overview: &overview, standing: &standing, range: Range::Day, refreshes: false });
+        DaemonStatus { started_at: overview.now, passes: 1, refused: None, ending: false, ..DaemonStatus::default() };
+    let page = draw(&PageView { overview: &overview, standing: &standing, range: Range::Day, refreshes: false });
     assert!(page.contains("Job warm was partial 3 times in a row"), "{page}");
     assert!(page.contains("<span class=\"warn\">partial</span>"), "{page}");
 

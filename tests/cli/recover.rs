@@ -2,7 +2,7 @@
 //! change had removed.
 
 use super::run::{Ran, World};
-use awsideman::cache::{Accept, Key, Lookup, Put};
+use awsideman::cache::{Key, Lookup, Put, ReadOptions};
 use awsideman::model::Resource;
 use awsideman::store::{Address, Disk, Meta, Options, Remains, Select, Store};
 use serde_json::Value;
@@ -43,7 +43,7 @@ fn store(world: &World, numbers: impl Iterator<Item = usize>) {
 fn right(world: &World, of: usize) -> usize {
     let app = world.app();
     let cache = app.cache();
-    let hit = |n: &usize| match cache.get(SPACE, &key(*n), Accept::default()).unwrap() {
+    let hit = |n: &usize| match cache.get(SPACE, &key(*n), ReadOptions::default()).unwrap() {
         (Lookup::Hit(_), bytes) => {
             assert_eq!(bytes, payload(*n), "{n}");
             true
@@ -171,10 +171,10 @@ fn what_a_change_was_about_is_not_taken_over_whichever_cache_remembers_it() {
     disk.remove(&[exact(5)], None, now).unwrap();
     store(&world, 6..7);
     let remains = Remains::open(&disk_options(&world), flip.old.as_deref().unwrap()).unwrap();
-    let disk = awsideman::store::Sealed::new(disk, awsideman::store::Ring::Clear);
-    let ring = awsideman::store::Ring::Clear;
-    let heir = awsideman::cache::Heir { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
-    let salvaged = world.app().cache().salvage(&remains, heir, &awsideman::report::Silent);
+    let disk = awsideman::store::Encrypted::new(disk, awsideman::store::KeyState::Clear);
+    let ring = awsideman::store::KeyState::Clear;
+    let heir = awsideman::cache::SalvageTarget { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
+    let salvaged = world.app().cache().salvage(&remains, heir, &awsideman::report::NoProgress);
     let left_out: Vec<_> = salvaged.left_out.iter().map(|(reason, n)| (*reason, *n)).collect();
     assert_eq!(left_out, [("a change was about it", 1), ("fetched anew meanwhile", 1)]);
     assert_eq!((salvaged.stored, right(&world, 10)), (6, 7));
@@ -191,10 +191,10 @@ fn a_salvage_waits_for_those_who_store_meanwhile_longer_than_a_command_would() {
     let remains = Remains::open(&options, flip.old.as_deref().unwrap()).unwrap();
     let writer = awsideman::sqlite::Connection::open(disk.path().unwrap()).unwrap();
     let (disk, ring) =
-        (awsideman::store::Sealed::new(disk, awsideman::store::Ring::Clear), awsideman::store::Ring::Clear);
+        (awsideman::store::Encrypted::new(disk, awsideman::store::KeyState::Clear), awsideman::store::KeyState::Clear);
     let salvage = || {
-        let heir = awsideman::cache::Heir { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
-        world.app().cache().salvage(&remains, heir, &awsideman::report::Silent)
+        let heir = awsideman::cache::SalvageTarget { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
+        world.app().cache().salvage(&remains, heir, &awsideman::report::NoProgress)
     };
     writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     let begun = std::time::Instant::now();
@@ -314,7 +314,7 @@ fn recovery_under_busy_processes_loses_no_change_and_shows_nothing_wrong() {
                 let cache = app.cache();
                 while !done.load(Ordering::Relaxed) {
                     for n in (reader..all).step_by(7) {
-                        if let (Lookup::Hit(_), bytes) = cache.get(SPACE, &key(n), Accept::default()).unwrap() {
+                        if let (Lookup::Hit(_), bytes) = cache.get(SPACE, &key(n), ReadOptions::default()).unwrap() {
                             assert_eq!(bytes, payload(n));
                         }
                     }
@@ -349,7 +349,10 @@ fn recovery_under_busy_processes_loses_no_change_and_shows_nothing_wrong() {
     assert!(!removed.is_empty());
     let app = world.app();
     for n in &removed {
-        assert!(!matches!(app.cache().get(SPACE, &key(*n), Accept::default()).unwrap(), (Lookup::Hit(_), _)), "{n}");
+        assert!(
+            !matches!(app.cache().get(SPACE, &key(*n), ReadOptions::default()).unwrap(), (Lookup::Hit(_), _)),
+            "{n}"
+        );
     }
     let left = right(&world, all);
     assert!(left > 0 && left <= all - removed.len(), "{left} of {all}, {} removed", removed.len());

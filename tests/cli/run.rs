@@ -8,7 +8,7 @@ use awsideman::cache::{Fresh, Key};
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
 use awsideman::sandbox::{self, CallCounts, Faults, Limits, Organisation, Running, Shape};
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -246,7 +246,7 @@ impl World {
     }
 
     /// Counts so many lookups as commands count theirs.
-    pub(crate) fn looked_up(&self, outcome: Outcome, resource: Resource, times: u64) {
+    pub(crate) fn looked_up(&self, outcome: LookupOutcome, resource: Resource, times: u64) {
         let app = self.app();
         let tally = app.state().tally(app.cache_dir());
         for entry in 0..times {

@@ -2,7 +2,7 @@
 
 use super::run::{Ran, World};
 use awsideman::model::Resource;
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use std::path::Path;
 
 fn script(world: &World, name: &str, words: &[&str]) -> Ran {
@@ -27,8 +27,8 @@ fn the_monitor_mails_what_is_critical_with_the_next_command() {
     let mailbox = world.mailbox();
     let log = world.beside("monitor.log");
     world.set("LOG_FILE", &log.display().to_string()).set("ALERT_EMAIL", "oncall@example.org");
-    world.looked_up(Outcome::Hit, Resource::User, 40);
-    world.looked_up(Outcome::MissExpired, Resource::User, 60);
+    world.looked_up(LookupOutcome::Hit, Resource::User, 40);
+    world.looked_up(LookupOutcome::MissExpired, Resource::User, 60);
     script(&world, "cache_monitor.sh", &[]).code(1);
     let mail = std::fs::read_to_string(mailbox).unwrap();
     for words in [

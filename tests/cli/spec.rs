@@ -6,7 +6,7 @@
 
 use super::run::World;
 use awsideman::model::Resource;
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use serde_json::Value;
 
 /// Every command of the guide, as it is written there, in its order.
@@ -183,8 +183,8 @@ fn the_variable_disables_with_each_of_its_words_and_nonsense_disables_with_a_war
 #[test]
 fn hit_rates_in_the_details_cover_the_window_and_all_time_and_show_how_many_lookups_they_rest_on() {
     let world = World::small();
-    world.looked_up(Outcome::Hit, Resource::User, 3);
-    world.looked_up(Outcome::MissExpired, Resource::Group, 1);
+    world.looked_up(LookupOutcome::Hit, Resource::User, 3);
+    world.looked_up(LookupOutcome::MissExpired, Resource::Group, 1);
     let status = world.run(["cache", "status", "--detailed", "--json"]).ok().json();
     assert_eq!((&status["hit_rate_percentage"], &status["hit_rate_samples"]), (&75.0.into(), &4.into()));
     assert_eq!(resource(&status, "group")["misses_by_reason"], serde_json::json!({"expired": 1}));
@@ -306,8 +306,8 @@ fn the_times_to_live_are_those_of_the_guide() {
 fn a_low_hit_rate_and_a_large_cache_are_warnings_before_they_are_critical() {
     let mut world = World::small();
     world.set("AWSIDEMAN_CACHE_COMPRESSION", "false").set("AWSIDEMAN_HEALTH_SIZE_MB_WARN", "1.5");
-    world.looked_up(Outcome::Hit, Resource::User, 69);
-    world.looked_up(Outcome::MissExpired, Resource::User, 31);
+    world.looked_up(LookupOutcome::Hit, Resource::User, 69);
+    world.looked_up(LookupOutcome::MissExpired, Resource::User, 31);
     world.fill(2, 1024 * 1024);
     let health = world.run(["cache", "health", "--json"]).ok().json();
     assert_eq!(health["healthy"], true);
@@ -325,11 +325,11 @@ fn health_is_a_list_of_checks_with_a_level_each_and_an_exit_code() {
         assert!(check["key"].is_string() && check["level"] == "ok", "{check}");
     }
     world.run(["cache", "health", "--nagios"]).code(0).stdout_has("OK");
-    world.looked_up(Outcome::Hit, Resource::User, 60);
-    world.looked_up(Outcome::MissExpired, Resource::User, 40);
+    world.looked_up(LookupOutcome::Hit, Resource::User, 60);
+    world.looked_up(LookupOutcome::MissExpired, Resource::User, 40);
     world.run(["cache", "health"]).ok().stdout_has("warn");
     world.run(["cache", "health", "--nagios"]).code(1).stdout_has("WARNING");
-    world.looked_up(Outcome::MissExpired, Resource::User, 100);
+    world.looked_up(LookupOutcome::MissExpired, Resource::User, 100);
     let health = world.run(["cache", "health", "--json"]).code(6).json();
     assert_eq!(
         (&health["healthy"], &health["issues"]),

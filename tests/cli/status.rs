@@ -2,7 +2,7 @@
 
 use super::run::World;
 use awsideman::model::Resource;
-use awsideman::state::Outcome;
+use awsideman::state::LookupOutcome;
 use serde_json::Value;
 
 /// Every name that scripts may rely on, and whether it is a number.
@@ -138,8 +138,8 @@ fn only_what_commands_look_up_counts_and_fresh_answers_asked_for_on_purpose_do_n
 #[test]
 fn the_window_moves_on_and_the_lifetime_stays() {
     let mut world = World::small();
-    world.looked_up(Outcome::Hit, Resource::Group, 30);
-    world.looked_up(Outcome::MissExpired, Resource::Group, 10);
+    world.looked_up(LookupOutcome::Hit, Resource::Group, 30);
+    world.looked_up(LookupOutcome::MissExpired, Resource::Group, 10);
     let status = world.status();
     assert_eq!((&status["hit_rate_percentage"], &status["lifetime"]["hit_count"]), (&75.0.into(), &30.into()));
     world.later("2d");

@@ -7,7 +7,7 @@
 use super::run::{Ran, World};
 use awsideman::cache::{Fresh, Key};
 use awsideman::model::Resource;
-use awsideman::state::{BreakerMark, BreakerState, Outcome};
+use awsideman::state::{BreakerStatus, LookupOutcome, PersistedBreaker};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -74,19 +74,19 @@ fn left_alone(world: &mut World) {
     used(world);
     let app = world.app();
     let now = app.clock().now();
-    let mark = BreakerMark {
-        state: BreakerState::Open,
+    let mark = PersistedBreaker {
+        state: BreakerStatus::Open,
         failure_count: 5,
         last_failure_time: Some(now),
-        ..BreakerMark::default()
+        ..PersistedBreaker::default()
     };
     app.state().set_breaker(app.cache_dir(), mark, now).unwrap();
 }
 
 fn with_a_low_hit_rate(world: &mut World) {
     world.mailbox();
-    world.looked_up(Outcome::Hit, Resource::User, 40);
-    world.looked_up(Outcome::MissExpired, Resource::User, 60);
+    world.looked_up(LookupOutcome::Hit, Resource::User, 40);
+    world.looked_up(LookupOutcome::MissExpired, Resource::User, 60);
 }
 
 /// A command of the page: its line, itself, how it ends, and the words under it.

@@ -3,9 +3,9 @@
 //! Neighbours: `tests/gateway/verify.rs` has the comparison case by case, `src/cache/invalidation/tests.rs` the table.
 
 use super::run::World;
-use awsideman::cache::{Accept, Fresh, Key, Lookup};
+use awsideman::cache::{Fresh, Key, Lookup, ReadOptions};
 use awsideman::sandbox::Rule;
-use awsideman::state::{BreakerMark, BreakerState};
+use awsideman::state::{BreakerStatus, PersistedBreaker};
 use serde_json::Value;
 
 /// The space of this world's answers, as it is stored.
@@ -22,7 +22,7 @@ fn store(world: &World, key: &str, payload: &str) {
 }
 
 fn holds(world: &World, key: &str) -> bool {
-    let looked = world.app().cache().get(&space(world), &Key::parse(key).unwrap(), Accept::default()).unwrap().0;
+    let looked = world.app().cache().get(&space(world), &Key::parse(key).unwrap(), ReadOptions::default()).unwrap().0;
     matches!(looked, Lookup::Hit(_))
 }
 
@@ -72,7 +72,7 @@ fn an_invalidation_needs_no_aws_and_reaches_a_cache_that_is_disabled_bypassed_or
         |world| {
             world.set("AWSIDEMAN_CACHE_BACKEND", "memory");
         },
-        |world| breaker(world, BreakerState::Open),
+        |world| breaker(world, BreakerStatus::Open),
         |world| drop(world.configure("nonsense = [")),
     ];
     for trouble in troubles {
@@ -86,15 +86,16 @@ fn an_invalidation_needs_no_aws_and_reaches_a_cache_that_is_disabled_bypassed_or
         assert_eq!(calls, 0);
         world.set("AWSIDEMAN_CACHE_BACKEND", "").configure("");
         world.run(["cache", "enable"]).ok();
-        breaker(&world, BreakerState::Closed);
+        breaker(&world, BreakerStatus::Closed);
         assert!(!holds(&world, "user:list:all") && holds(&world, "group:list:all"));
     }
 }
 
-fn breaker(world: &World, state: BreakerState) {
+fn breaker(world: &World, state: BreakerStatus) {
     let app = world.app();
     let now = app.clock().now();
-    let mark = BreakerMark { state, failure_count: 5, last_failure_time: Some(now), ..BreakerMark::default() };
+    let mark =
+        PersistedBreaker { state, failure_count: 5, last_failure_time: Some(now), ..PersistedBreaker::default() };
     app.state().set_breaker(app.cache_dir(), mark, now).unwrap();
 }
 

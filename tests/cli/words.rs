@@ -2,7 +2,7 @@
 
 use super::run::World;
 use awsideman::model::Resource;
-use awsideman::state::{BreakerMark, BreakerState, Outcome};
+use awsideman::state::{BreakerStatus, LookupOutcome, PersistedBreaker};
 use std::path::Path;
 
 /// Makes a state of the world.
@@ -11,15 +11,16 @@ type Prepare = fn(&mut World);
 fn nothing(_: &mut World) {}
 
 fn lookups(world: &World, hits: u64, misses: u64, errors: u64) {
-    world.looked_up(Outcome::Hit, Resource::User, hits);
-    world.looked_up(Outcome::MissExpired, Resource::User, misses);
-    world.looked_up(Outcome::Error, Resource::User, errors);
+    world.looked_up(LookupOutcome::Hit, Resource::User, hits);
+    world.looked_up(LookupOutcome::MissExpired, Resource::User, misses);
+    world.looked_up(LookupOutcome::Error, Resource::User, errors);
 }
 
-fn breaker(world: &World, state: BreakerState) {
+fn breaker(world: &World, state: BreakerStatus) {
     let app = world.app();
     let now = app.clock().now();
-    let mark = BreakerMark { state, failure_count: 5, last_failure_time: Some(now), ..BreakerMark::default() };
+    let mark =
+        PersistedBreaker { state, failure_count: 5, last_failure_time: Some(now), ..PersistedBreaker::default() };
     app.state().set_breaker(app.cache_dir(), mark, now).unwrap();
 }
 
@@ -39,16 +40,16 @@ const WORDS: &[(&str, Prepare, &str)] = &[
     ),
     (
         "WARNING: Circuit breaker is OPEN - cache is disabled",
-        |world| breaker(world, BreakerState::Open),
+        |world| breaker(world, BreakerStatus::Open),
         "awsideman cache health",
     ),
     (
         "INFO: Circuit breaker is HALF_OPEN - testing recovery",
-        |world| breaker(world, BreakerState::HalfOpen),
+        |world| breaker(world, BreakerStatus::HalfOpen),
         "awsideman cache health",
     ),
-    ("HALF_OPEN", |world| breaker(world, BreakerState::HalfOpen), "awsideman cache status"),
-    ("\"state\": \"OPEN\"", |world| breaker(world, BreakerState::Open), "awsideman cache status --json"),
+    ("HALF_OPEN", |world| breaker(world, BreakerStatus::HalfOpen), "awsideman cache status"),
+    ("\"state\": \"OPEN\"", |world| breaker(world, BreakerStatus::Open), "awsideman cache status --json"),
     (
         "CacheBackendError",
         |world| drop(world.write(".cache/awsideman", "a file where the directory should be")),

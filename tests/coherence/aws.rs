@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 use awsideman::clock::{Clock, ManualClock};
 use awsideman::gateway::{
-    Change, GatewayError, Listing, Page, PrincipalKind, Request, Single, Source, Target, operation_words,
+    GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Mutation, Page, PrincipalKind, Request,
+    operation_words,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,7 +125,7 @@ impl Aws {
         world.versions[at].state.clone()
     }
 
-    fn apply(&self, change: &Change) -> Result<Value, GatewayError> {
+    fn apply(&self, change: &Mutation) -> Result<Value, GatewayError> {
         let mut world = self.world.lock().unwrap();
         let mut state = world.versions.last().unwrap().state.clone();
         let missing = || GatewayError::NotFound { what: change.subject() };
@@ -138,7 +139,7 @@ impl Aws {
         };
         let is_taken = |state: &State, name: &str| state.users.values().any(|user| user.0.eq_ignore_ascii_case(name));
         match change {
-            Change::CreateUser(new) => {
+            Mutation::CreateUser(new) => {
                 if is_taken(&state, &new.user_name) {
                     return Err(taken());
                 }
@@ -147,7 +148,7 @@ impl Aws {
                 state.users.insert(id.clone(), (new.user_name.clone(), display(&world)));
                 answer = json!({"UserId": id});
             }
-            Change::UpdateUser { id, attributes, .. } => {
+            Mutation::UpdateUser { id, attributes, .. } => {
                 let name = attributes.iter().find(|attribute| attribute.path == "userName");
                 let name = name.map(|name| name.value.as_ref().unwrap().as_str().unwrap());
                 if name.is_some_and(|name| is_taken(&state, name)) {
@@ -159,29 +160,29 @@ impl Aws {
                     None => user.1 = display(&world),
                 }
             }
-            Change::DeleteUser { id, .. } => {
+            Mutation::DeleteUser { id, .. } => {
                 state.users.remove(id).ok_or_else(missing)?;
                 state.memberships.retain(|(_, user)| user != id);
             }
-            Change::DeleteGroup { id, .. } => {
+            Mutation::DeleteGroup { id, .. } => {
                 state.groups.remove(id).ok_or_else(missing)?;
                 state.memberships.retain(|(group, _)| group != id);
             }
-            Change::AddMember { group, user } => {
+            Mutation::AddMember { group, user } => {
                 if !state.groups.contains_key(group) || !state.users.contains_key(user) {
                     return Err(missing());
                 }
                 state.memberships.insert((group.clone(), user.clone()));
             }
-            Change::RemoveMember { group, user, .. } => {
+            Mutation::RemoveMember { group, user, .. } => {
                 if !state.memberships.remove(&(group.clone(), user.clone())) {
                     return Err(missing());
                 }
             }
-            Change::Assign(grant) | Change::Revoke(grant) => {
+            Mutation::Assign(grant) | Mutation::Revoke(grant) => {
                 let kind = grant.kind.as_str();
                 let row = (grant.account.clone(), grant.permission_set.clone(), kind, grant.principal.clone());
-                if matches!(change, Change::Assign(_)) {
+                if matches!(change, Mutation::Assign(_)) {
                     state.grants.insert(row);
                 } else {
                     state.grants.remove(&row);
@@ -281,25 +282,30 @@ fn items(request: &Request, state: &State) -> BTreeMap<String, Value> {
     }
 }
 
-fn asked(listing: &Listing) -> Option<Request> {
+fn asked(listing: &ListCall) -> Option<Request> {
     Some(match listing {
-        Listing::Users => Request::Users,
-        Listing::Groups => Request::Groups,
-        Listing::GroupMemberships(id) => Request::GroupMembers(id.clone()),
-        Listing::MembershipsForMember(id) => Request::UserGroups(id.clone()),
-        Listing::ProvisionedAccounts(set) => Request::PermissionSetAccounts(set.clone()),
-        Listing::ProvisionedPermissionSets(account) => Request::AccountPermissionSets(account.clone()),
-        Listing::Assignments { account, permission_set } => {
+        ListCall::Users => Request::Users,
+        ListCall::Groups => Request::Groups,
+        ListCall::GroupMemberships(id) => Request::GroupMembers(id.clone()),
+        ListCall::MembershipsForMember(id) => Request::UserGroups(id.clone()),
+        ListCall::ProvisionedAccounts(set) => Request::PermissionSetAccounts(set.clone()),
+        ListCall::ProvisionedPermissionSets(account) => Request::AccountPermissionSets(account.clone()),
+        ListCall::Assignments { account, permission_set } => {
             Request::Assignments { account: account.clone(), permission_set: permission_set.clone() }
         }
-        Listing::AssignmentsForPrincipal { kind, id } => Request::PrincipalAssignments { kind: *kind, id: id.clone() },
+        ListCall::AssignmentsForPrincipal { kind, id } => Request::PrincipalAssignments { kind: *kind, id: id.clone() },
         _ => return None,
     })
 }
 
 #[async_trait]
-impl Source for Aws {
-    async fn page(&self, _: Option<&Target>, listing: &Listing, token: Option<&str>) -> Result<Page, GatewayError> {
+impl IdentityCenterApi for Aws {
+    async fn page(
+        &self,
+        _: Option<&InstanceTarget>,
+        listing: &ListCall,
+        token: Option<&str>,
+    ) -> Result<Page, GatewayError> {
         let Some(request) = asked(listing) else {
             let instance = json!({"InstanceArn": "arn:aws:sso:::instance/ssoins-1", "IdentityStoreId": "d-1"});
             return Ok(Page { items: vec![instance], next: None });
@@ -315,11 +321,11 @@ impl Source for Aws {
         Ok(Page { items: rows.into_iter().take(PAGE).map(|(_, row)| row).collect(), next })
     }
 
-    async fn fetch(&self, _: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+    async fn fetch(&self, _: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError> {
         let request = match single {
-            Single::User(id) => Request::User(id.clone()),
-            Single::UserIdByName(name) => Request::UserByName(name.clone()),
-            Single::Group(id) => Request::Group(id.clone()),
+            GetCall::User(id) => Request::User(id.clone()),
+            GetCall::UserIdByName(name) => Request::UserByName(name.clone()),
+            GetCall::Group(id) => Request::Group(id.clone()),
             other => panic!("{} is not played", operation_words(other.operation())),
         };
         self.calls.fetch_add(1, Ordering::SeqCst);
@@ -329,7 +335,7 @@ impl Source for Aws {
         found.ok_or_else(|| GatewayError::NotFound { what: request.subject() })
     }
 
-    async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+    async fn change(&self, _: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
         Turn(false).await;
         let done = self.apply(change);
         Turn(false).await;

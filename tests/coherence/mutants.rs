@@ -3,8 +3,8 @@
 use crate::aws::SETTLE_MS;
 use awsideman::clock::UnixMillis;
 use awsideman::store::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
-    Sweep, Swept,
+    Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,
+    StoreError, Stored, Sweep, Swept, ViewCallback,
 };
 use std::ops::ControlFlow;
 
@@ -25,11 +25,11 @@ pub(crate) enum Mutant {
 pub(crate) struct Mutated<S>(pub(crate) S, pub(crate) Mutant);
 
 struct MutatedDraft<'a> {
-    draft: Box<dyn Draft + 'a>,
+    draft: Box<dyn EntryWriter + 'a>,
     newest: Option<Box<dyn Fn() -> Result<u64, StoreError> + Send + 'a>>,
 }
 
-impl Draft for MutatedDraft<'_> {
+impl EntryWriter for MutatedDraft<'_> {
     fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.draft.frame(bytes)
     }
@@ -44,16 +44,16 @@ impl<S: Store> Store for Mutated<S> {
     fn backend(&self) -> &'static str {
         self.0.backend()
     }
-    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+    fn view(&self, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, StoreError> {
         self.0.view(address, look)
     }
     fn sequence(&self) -> Result<u64, StoreError> {
         self.0.sequence()
     }
-    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError> {
         self.0.standing(address, now)
     }
-    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError> {
         self.0.records(since)
     }
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
@@ -63,7 +63,7 @@ impl<S: Store> Store for Mutated<S> {
     fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
         self.0.revise(address, now, revise)
     }
-    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
         let draft = self.0.draft(begun)?;
         let newest = (self.1 == Mutant::NoCheck).then(|| Box::new(|| self.0.sequence()) as Box<_>);
         Ok(Box::new(MutatedDraft { draft, newest }))

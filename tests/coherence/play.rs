@@ -5,15 +5,15 @@
 use crate::aws::{ACCOUNTS, Aws, KINDS, SETS, SETTLE_MS, group, itemized, user};
 use crate::mutants::{Mutant, Mutated};
 use crate::seal::{Kept, Seal};
-use awsideman::cache::{Cache, Fences, Settings, Shared};
+use awsideman::cache::{Cache, EntrySettings, Fences, SharedStore};
 use awsideman::clock::{Clock, ManualClock};
 use awsideman::config::Ttls;
 use awsideman::gateway::{
-    Attribute, Change, Gateway, GatewayError, Grant, NewUser, Policy, Request, Selection, Writing,
+    Attribute, CachePolicy, Gateway, GatewayError, Grant, Mutation, NewUser, Request, Selection, Writing,
 };
 use awsideman::private::Access;
-use awsideman::report::Silent;
-use awsideman::store::{Disk, Near, Options, Select, Store, StoreError};
+use awsideman::report::NoProgress;
+use awsideman::store::{Disk, Options, Select, Store, StoreError, Tiered};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ impl fmt::Display for Seen {
 
 struct OnDisk(Arc<dyn Store>, Arc<Disk>);
 
-impl Shared for OnDisk {
+impl SharedStore for OnDisk {
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(self.0.clone())
     }
@@ -171,7 +171,7 @@ fn plain(seal: &Seal, root: &tempfile::TempDir, mutant: Mutant) -> Arc<dyn Store
 }
 
 fn near(seal: &Seal, root: &tempfile::TempDir, mutant: Mutant, clock: &Arc<ManualClock>) -> Arc<dyn Store> {
-    Arc::new(Near::new(Mutated(seal.open(&options(root)), mutant), 0, clock.clone()))
+    Arc::new(Tiered::new(Mutated(seal.open(&options(root)), mutant), 0, clock.clone()))
 }
 
 fn fences(seal: &Seal, root: &tempfile::TempDir, mutant: Mutant, clock: &Arc<ManualClock>, disk: &Arc<Disk>) -> Fences {
@@ -240,18 +240,18 @@ impl Stage {
         }
     }
 
-    fn change(&mut self) -> Change {
+    fn change(&mut self) -> Mutation {
         let (user, group) = (self.some_user(), group(self.dice.u64(0..2)));
         let name = format!("new{}", self.dice.u8(0..2));
         let update = |path: &str, value: &str| vec![Attribute { path: path.into(), value: Some(json!(value)) }];
         match self.dice.u8(0..10) {
-            0 => Change::CreateUser(NewUser { user_name: name, ..NewUser::default() }),
-            1 | 2 => Change::UpdateUser { id: user, attributes: update("displayName", "x"), revision: None },
-            3 => Change::UpdateUser { id: user, attributes: update("userName", &name), revision: None },
-            4 => Change::DeleteUser { id: user, revision: None },
-            5 => Change::DeleteGroup { id: group, revision: None },
-            6 => Change::AddMember { group, user },
-            7 => Change::RemoveMember { membership: "m".into(), group, user },
+            0 => Mutation::CreateUser(NewUser { user_name: name, ..NewUser::default() }),
+            1 | 2 => Mutation::UpdateUser { id: user, attributes: update("displayName", "x"), revision: None },
+            3 => Mutation::UpdateUser { id: user, attributes: update("userName", &name), revision: None },
+            4 => Mutation::DeleteUser { id: user, revision: None },
+            5 => Mutation::DeleteGroup { id: group, revision: None },
+            6 => Mutation::AddMember { group, user },
+            7 => Mutation::RemoveMember { membership: "m".into(), group, user },
             sort => {
                 let grant = Grant {
                     account: self.dice.choice(ACCOUNTS).unwrap().into(),
@@ -259,7 +259,7 @@ impl Stage {
                     kind: KINDS[0],
                     principal: user,
                 };
-                if sort == 8 { Change::Assign(grant) } else { Change::Revoke(grant) }
+                if sort == 8 { Mutation::Assign(grant) } else { Mutation::Revoke(grant) }
             }
         }
     }
@@ -270,7 +270,7 @@ impl Stage {
         let store = self.dice.usize(0..2);
         let gateway = self.gateway(store, &aws);
         let asked = request.clone();
-        let turn = async move { Done::Read(gateway.value(&asked, &Policy::default(), &Silent).await) };
+        let turn = async move { Done::Read(gateway.value(&asked, &CachePolicy::default(), &NoProgress).await) };
         self.seen.reads += 1;
         let read = Read { request, returned: self.returned.clone() };
         Actor { turn: Box::pin(turn), reads: Some(read), aws }
@@ -284,7 +284,7 @@ impl Stage {
         self.seen.writes += 1;
         let turn = async move {
             // Whether AWS did it, refused it or lost its answer: it has returned.
-            let _ = gateway.write(&change, None, &writing, &Silent).await;
+            let _ = gateway.write(&change, None, &writing, &NoProgress).await;
             Done::Written
         };
         Actor { turn: Box::pin(turn), reads: None, aws }
@@ -348,7 +348,7 @@ impl Stage {
         for request in requests {
             for store in 0..self.stores.len() {
                 let gateway = self.gateway(store, &self.aws.handle());
-                match now(gateway.value(&request, &Policy::CACHE_ONLY, &Silent)) {
+                match now(gateway.value(&request, &CachePolicy::CACHE_ONLY, &NoProgress)) {
                     Err(GatewayError::NotCached { .. }) => {}
                     answer => self.judge(&request, answer, &self.returned)?,
                 }
@@ -382,8 +382,8 @@ impl Stage {
     }
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> EntrySettings {
+    EntrySettings {
         ttls: Ttls { default: Duration::from_hours(24), by_resource: [].into(), by_operation: [].into() },
         not_found_ttl: Duration::from_hours(1),
         stale_if_error: Duration::from_hours(1),

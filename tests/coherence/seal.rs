@@ -3,7 +3,7 @@
 //! Neighbours: `play.rs` says when. Promise: keys come from their numbers, so that a seed is the same play again. Whoever had
 //! the store open keeps the keys that it had: a process reads its configuration once.
 
-use awsideman::store::{Disk, KeyRing, Options, Ring, Sealed, Store};
+use awsideman::store::{Disk, Encrypted, KeyRing, KeyState, Options, Store};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
@@ -36,13 +36,13 @@ impl Seal {
         let disk = Disk::open(options).unwrap();
         match self.kept {
             Kept::Clear => Arc::new(disk),
-            Kept::Sealed => Arc::new(Sealed::new(disk, self.ring(self.enabled))),
+            Kept::Sealed => Arc::new(Encrypted::new(disk, self.ring(self.enabled))),
         }
     }
 
-    fn ring(&self, enabled: bool) -> Ring {
+    fn ring(&self, enabled: bool) -> KeyState {
         let lines: String = self.keys.iter().map(|number| STANDARD.encode([*number; 32]) + "\n").collect();
-        if enabled { Ring::Keys(Arc::new(KeyRing::parse(lines.as_bytes()).unwrap())) } else { Ring::Clear }
+        if enabled { KeyState::Keys(Arc::new(KeyRing::parse(lines.as_bytes()).unwrap())) } else { KeyState::Clear }
     }
 
     /// Somebody enables, disables or rotates; what is kept is written anew, unless that is cut off before it begins.
@@ -55,7 +55,7 @@ impl Seal {
         }
         if dice.bool() {
             let old = self.ring(!self.enabled);
-            let layer = Sealed::new(Disk::open(options).unwrap(), self.ring(self.enabled));
+            let layer = Encrypted::new(Disk::open(options).unwrap(), self.ring(self.enabled));
             layer.exchange(&old, &mut |_| true).unwrap();
         }
     }

@@ -3,12 +3,14 @@
 //! Neighbours: `main.rs` feeds them by chance in every run of the tests, `guided/` by coverage when somebody asks for it.
 //! Promise: there is one list of them, [`target`]; what an input leaves behind is cleared away by the next.
 
-use awsideman::cache::{Accept, Cache, Fresh, Key, Lookup, Settings, Verified, decode, operation_of, pattern};
+use awsideman::cache::{
+    Cache, EntrySettings, Fresh, Key, Lookup, ReadOptions, Verified, decode, operation_of, pattern,
+};
 use awsideman::clock::ManualClock;
 use awsideman::config::{self, Sources, load_jobs};
 use awsideman::model::{Resource, literal_prefix, matches};
 use awsideman::private::Access;
-use awsideman::state::State;
+use awsideman::state::StateDir;
 use awsideman::store::{Address, Disk, Fill, Memory, Options, Select, Store};
 use std::cell::RefCell;
 use std::io::Cursor;
@@ -133,7 +135,7 @@ struct Kept {
     _folder: tempfile::TempDir,
 }
 
-fn settings() -> Settings {
+fn settings() -> EntrySettings {
     let sources = Sources {
         environment: [("HOME".to_owned(), "/nowhere".to_owned())].into(),
         explicit: None,
@@ -142,7 +144,7 @@ fn settings() -> Settings {
         working_directory: "/nowhere".into(),
     };
     let cache = config::load(&sources).unwrap().config.cache;
-    Settings {
+    EntrySettings {
         ttls: cache.ttl,
         not_found_ttl: Duration::from_secs(30),
         stale_if_error: Duration::from_secs(3_600),
@@ -207,7 +209,7 @@ impl Kept {
                 let since = self.memory.sequence().unwrap();
                 self.memory.put(&[changed], since, NOW).unwrap();
                 let key = Key::parse(&fill.meta.key).unwrap();
-                let (looked, shown) = self.cache.get(SPACE, &key, Accept::default()).unwrap();
+                let (looked, shown) = self.cache.get(SPACE, &key, ReadOptions::default()).unwrap();
                 match looked {
                     Lookup::Hit(_) => assert!(shown == *payload, "a wrong value was shown"),
                     Lookup::Miss(..) => {}
@@ -222,7 +224,7 @@ impl Kept {
         let history = disk.history(NOW).unwrap();
         let memory = Arc::new(Memory::new(100_000_000, 0));
         let cache = Cache::new(memory.clone(), Arc::new(ManualClock::at(NOW)), settings());
-        let history = awsideman::store::History { whole_since: 0, ..history };
+        let history = awsideman::store::InvalidationHistory { whole_since: 0, ..history };
         let archive = Verified::read(&mut Cursor::new(bytes), tempfile::tempfile().unwrap());
         let imported = archive.and_then(|archive| cache.import(archive, &history, false));
         let held = memory.size().unwrap().entries;
@@ -231,7 +233,7 @@ impl Kept {
             Err(_) => assert_eq!(held, 0, "a refused archive stored something"),
         }
         let key = Key::parse(&self.fills[0].meta.key).unwrap();
-        if let (Lookup::Hit(_), shown) = cache.get(SPACE, &key, Accept::default()).unwrap() {
+        if let (Lookup::Hit(_), shown) = cache.get(SPACE, &key, ReadOptions::default()).unwrap() {
             assert!(shown == self.payloads[0], "a wrong value was imported");
         }
     }
@@ -270,7 +272,7 @@ fn state(place: &Path, bytes: &[u8]) {
     std::fs::create_dir(&directory).unwrap();
     std::fs::write(directory.join("switch"), bytes).unwrap();
     std::fs::write(directory.join("tally"), bytes).unwrap();
-    let state = State::new(&directory, Access::Owner, Duration::from_secs(5));
+    let state = StateDir::new(&directory, Access::Owner, Duration::from_secs(5));
     let (switch, problem) = state.switch();
     assert!(problem.is_none() || switch.disabled(i64::MAX / 2).is_none() || switch.disabled(NOW).is_some());
     let _ = switch.breaker(Path::new("/c"));

@@ -4,10 +4,11 @@ use crate::{Host, settings};
 use awsideman::aws::AwsSettings;
 use awsideman::config::WarmTarget;
 use awsideman::gateway::{
-    Aws, Filter, Gateway, Listing, Policy, Principal, PrincipalKind, Renew, Request, Source, Target, WarmPlan,
+    AssignmentFilter, AwsApi, CachePolicy, Gateway, IdentityCenterApi, InstanceTarget, ListCall, Principal,
+    PrincipalKind, Renew, Request, WarmPlan,
 };
 use awsideman::private::Access;
-use awsideman::report::Silent;
+use awsideman::report::NoProgress;
 use awsideman::sandbox::{self, Limits, Organisation, Running, Shape};
 use awsideman::store::{Disk, Options};
 use serde_json::Value;
@@ -16,18 +17,18 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-const P: Policy = Policy { read: true, fill: true, live: true, max_age: None };
+const P: CachePolicy = CachePolicy { read: true, fill: true, live: true, max_age: None };
 
 struct Site {
     organisation: Organisation,
     running: Running,
-    aws: Arc<Aws>,
+    aws: Arc<AwsApi>,
 }
 
 fn site(shape: Shape) -> Site {
     let organisation = Organisation::generate(&shape);
     let running = sandbox::start(organisation.clone(), Limits { tps: 0.0, latency: Duration::ZERO }).unwrap();
-    let aws = Arc::new(Aws::new(AwsSettings {
+    let aws = Arc::new(AwsApi::new(AwsSettings {
         profile: None,
         default_profile: None,
         region: Some("eu-west-1".into()),
@@ -41,8 +42,8 @@ fn site(shape: Shape) -> Site {
 
 impl Site {
     /// Every item of a listing, past the cache.
-    async fn all(&self, listing: Listing) -> Vec<Value> {
-        let target = Target {
+    async fn all(&self, listing: ListCall) -> Vec<Value> {
+        let target = InstanceTarget {
             instance: self.organisation.instance_arn().into(),
             identity_store: self.organisation.identity_store().into(),
             region: String::new(),
@@ -75,7 +76,7 @@ fn set(rows: &[Value]) -> BTreeSet<String> {
 }
 
 async fn list(gateway: &Gateway, request: Request) -> Vec<Value> {
-    let Value::Array(rows) = gateway.value(&request, &P, &Silent).await.unwrap() else { panic!("{request:?}") };
+    let Value::Array(rows) = gateway.value(&request, &P, &NoProgress).await.unwrap() else { panic!("{request:?}") };
     rows
 }
 
@@ -84,7 +85,7 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
     let site = site(Shape::default());
     let (_root, host) = on_disk();
     let plan = WarmPlan::new(&WarmTarget::ALL, Renew::All);
-    let (done, end) = host.gateway(&site.aws).warm(&plan, &Silent).await;
+    let (done, end) = host.gateway(&site.aws).warm(&plan, &NoProgress).await;
     assert!(end.is_none() && done.iter().all(|d| d.failures.is_empty() && d.stopped.is_none()), "{done:?}");
     let counts = site.organisation.counts();
     let items = |target: &str| {
@@ -108,36 +109,37 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
     }
     for user in &users {
         let name = user["UserName"].as_str().unwrap();
-        let id = gateway.user_id(name, &P, &Silent).await.unwrap();
-        assert_eq!(&gateway.value(&Request::User(id), &P, &Silent).await.unwrap(), user);
+        let id = gateway.user_id(name, &P, &NoProgress).await.unwrap();
+        assert_eq!(&gateway.value(&Request::User(id), &P, &NoProgress).await.unwrap(), user);
     }
     for name in texts(&groups, "DisplayName") {
-        gateway.group_id(&name, &P, &Silent).await.unwrap();
+        gateway.group_id(&name, &P, &NoProgress).await.unwrap();
     }
     for (id, name) in texts(&accounts, "Id").into_iter().zip(texts(&accounts, "Name")) {
-        assert_eq!(gateway.account_id(&name, &P, &Silent).await.unwrap(), id);
-        gateway.value(&Request::Account(id), &P, &Silent).await.unwrap();
+        assert_eq!(gateway.account_id(&name, &P, &NoProgress).await.unwrap(), id);
+        gateway.value(&Request::Account(id), &P, &NoProgress).await.unwrap();
     }
     for (arn, name) in texts(&sets, "PermissionSetArn").into_iter().zip(texts(&sets, "Name")) {
-        assert_eq!(gateway.permission_set_arn(&name, &P, &Silent).await.unwrap(), arn);
-        gateway.value(&Request::PermissionSet(arn), &P, &Silent).await.unwrap();
+        assert_eq!(gateway.permission_set_arn(&name, &P, &NoProgress).await.unwrap(), arn);
+        gateway.value(&Request::PermissionSet(arn), &P, &NoProgress).await.unwrap();
     }
-    let found = gateway.assignments(&Filter::default(), &P, &Silent).await.unwrap();
+    let found = gateway.assignments(&AssignmentFilter::default(), &P, &NoProgress).await.unwrap();
     assert_eq!(site.running.calls(), calls, "all of it from the cache");
     let all: BTreeSet<_> = found.assignments.iter().map(|row| (row.kind(), row.principal.to_owned())).collect();
-    let known = gateway.describe_principals(all.iter().cloned().collect(), Value::clone, &P, &Silent).await.unwrap();
+    let known =
+        gateway.describe_principals(all.iter().cloned().collect(), Value::clone, &P, &NoProgress).await.unwrap();
     let named = known.found;
     let asked = site.running.calls().total - calls.total;
     assert!(!named.is_empty() && asked == (all.len() - named.len()) as u64, "only who was deleted is asked for");
 
-    assert_eq!(set(&users), set(&site.all(Listing::Users).await));
-    assert_eq!(set(&groups), set(&site.all(Listing::Groups).await));
-    assert_eq!(set(&accounts), set(&site.all(Listing::Accounts).await));
+    assert_eq!(set(&users), set(&site.all(ListCall::Users).await));
+    assert_eq!(set(&groups), set(&site.all(ListCall::Groups).await));
+    assert_eq!(set(&accounts), set(&site.all(ListCall::Accounts).await));
     assert_eq!((members.len(), found.assignments.len()), (counts.memberships, counts.assignments));
     let mut walked = BTreeSet::new();
     for account in texts(&accounts, "Id") {
         for arn in texts(&sets, "PermissionSetArn") {
-            let listing = Listing::Assignments { account: account.clone(), permission_set: arn };
+            let listing = ListCall::Assignments { account: account.clone(), permission_set: arn };
             walked.append(&mut set(&site.all(listing).await));
         }
     }
@@ -150,8 +152,9 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
     let theirs: Vec<Value> = members.iter().filter(|row| row["MemberId"]["UserId"] == someone).cloned().collect();
     assert_eq!(set(&own), set(&theirs));
     let (kind, id) = all.iter().find(|(kind, _)| *kind == PrincipalKind::Group).unwrap();
-    let filter = Filter { principal: Some(Principal { kind: *kind, id: id.clone() }), ..Filter::default() };
-    let own = gateway.assignments(&filter, &P, &Silent).await.unwrap().assignments;
+    let filter =
+        AssignmentFilter { principal: Some(Principal { kind: *kind, id: id.clone() }), ..AssignmentFilter::default() };
+    let own = gateway.assignments(&filter, &P, &NoProgress).await.unwrap().assignments;
     let theirs: Vec<_> = found.assignments.iter().filter(|row| row.principal == id).collect();
     assert_eq!(own.iter().collect::<Vec<_>>(), theirs);
 }
@@ -165,7 +168,7 @@ async fn two_sandboxes_over_one_store_never_answer_for_each_other() {
         for (site, fingerprint) in sites.iter().zip(["ours", "theirs"]) {
             let before = site.running.calls().total;
             let users = list(&host.gateway_of(&site.aws, fingerprint, settings()), Request::Users).await;
-            assert_eq!(set(&users), set(&site.all(Listing::Users).await), "{fingerprint}");
+            assert_eq!(set(&users), set(&site.all(ListCall::Users).await), "{fingerprint}");
             assert_eq!(site.running.calls().total - before, if round == 0 { 3 } else { 1 });
         }
     }
@@ -176,7 +179,7 @@ async fn twenty_thousand_users_pass_through_a_file_without_a_name() {
     let site = site(Shape { users: 20_000, ..Shape::default() });
     let (_root, host) = on_disk();
     let gateway = host.gateway(&site.aws);
-    let spool = gateway.live(&Request::Users, &P, &Silent).await.unwrap();
+    let spool = gateway.live(&Request::Users, &P, &NoProgress).await.unwrap();
     assert_eq!(spool.items(), 20_000);
     let open = std::fs::read_dir("/proc/self/fd").unwrap();
     let files: Vec<String> =
@@ -191,7 +194,7 @@ async fn twenty_thousand_users_pass_through_a_file_without_a_name() {
         bytes = std::io::copy(body, &mut std::io::sink())?;
         Ok(())
     };
-    let found = host.gateway(&site.aws).read(&Request::Users, &P, &Silent, show).await.unwrap();
+    let found = host.gateway(&site.aws).read(&Request::Users, &P, &NoProgress, show).await.unwrap();
     assert!(found.cached && bytes > 4 * 1024 * 1024, "the long answer was stored whole");
     assert_eq!(site.running.calls().total, calls);
 }

@@ -1,7 +1,7 @@
 //! A small organisation in memory that counts its calls, fails when it is told to, and changes when it is told to.
 
 use async_trait::async_trait;
-use awsideman::gateway::{Change, GatewayError, Listing, Page, Single, Source, Target};
+use awsideman::gateway::{GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Mutation, Page};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
@@ -112,11 +112,20 @@ fn not_found(what: &str) -> GatewayError {
 }
 
 #[async_trait]
-impl Source for Script {
-    async fn page(&self, _: Option<&Target>, listing: &Listing, token: Option<&str>) -> Result<Page, GatewayError> {
+impl IdentityCenterApi for Script {
+    async fn page(
+        &self,
+        _: Option<&InstanceTarget>,
+        listing: &ListCall,
+        token: Option<&str>,
+    ) -> Result<Page, GatewayError> {
         let start: usize = token.map_or(0, |token| token.parse().unwrap());
         let words = match listing {
-            Listing::Instances | Listing::Users | Listing::Groups | Listing::PermissionSets | Listing::Accounts => {
+            ListCall::Instances
+            | ListCall::Users
+            | ListCall::Groups
+            | ListCall::PermissionSets
+            | ListCall::Accounts => {
                 format!("{listing:?} {}", start / 100 + 1)
             }
             other => format!("{other:?}"),
@@ -124,20 +133,22 @@ impl Source for Script {
         self.say(words)?;
         let row = |account: &str, arn: &str, n| json!({"AccountId": account, "PermissionSetArn": arn, "PrincipalType": "GROUP", "PrincipalId": id(2, n)});
         let items = match listing {
-            Listing::Instances => {
+            ListCall::Instances => {
                 let arn = format!("arn:aws:sso:::instance/ssoins-{}", self.store);
                 vec![json!({"InstanceArn": arn, "IdentityStoreId": self.store})]
             }
-            Listing::Users => self.users.lock().unwrap().clone(),
-            Listing::Groups => self.groups.lock().unwrap().clone(),
-            Listing::ProvisionedAccounts(_) | Listing::ProvisionedPermissionSets(_) if self.unlisted => Vec::new(),
-            Listing::PermissionSets | Listing::ProvisionedPermissionSets(_) => SETS.map(Value::from).into(),
-            Listing::Accounts => ACCOUNTS.map(|id| self.account(id)).into(),
-            Listing::ProvisionedAccounts(_) => ACCOUNTS.map(Value::from).into(),
-            Listing::Assignments { account, permission_set } => {
+            ListCall::Users => self.users.lock().unwrap().clone(),
+            ListCall::Groups => self.groups.lock().unwrap().clone(),
+            ListCall::ProvisionedAccounts(_) | ListCall::ProvisionedPermissionSets(_) if self.unlisted => Vec::new(),
+            ListCall::PermissionSets | ListCall::ProvisionedPermissionSets(_) => SETS.map(Value::from).into(),
+            ListCall::Accounts => ACCOUNTS.map(|id| self.account(id)).into(),
+            ListCall::ProvisionedAccounts(_) => ACCOUNTS.map(Value::from).into(),
+            ListCall::Assignments { account, permission_set } => {
                 vec![row(account, permission_set, 1), row(account, permission_set, 0)]
             }
-            Listing::AssignmentsForPrincipal { .. } => vec![row(ACCOUNTS[0], SETS[0], 0), row(ACCOUNTS[1], SETS[0], 0)],
+            ListCall::AssignmentsForPrincipal { .. } => {
+                vec![row(ACCOUNTS[0], SETS[0], 0), row(ACCOUNTS[1], SETS[0], 0)]
+            }
             _ => Vec::new(),
         };
         let end = items.len().min(start + 100);
@@ -145,25 +156,25 @@ impl Source for Script {
         Ok(Page { items: items[start..end].to_vec(), next })
     }
 
-    async fn fetch(&self, _: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+    async fn fetch(&self, _: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError> {
         self.say(format!("{single:?}"))?;
         let find = |items: &[Value], field: &str, value: &str| {
             items.iter().find(|item| item[field] == value).cloned().ok_or_else(|| not_found(value))
         };
         let (users, groups) = (self.users.lock().unwrap(), self.groups.lock().unwrap());
         match single {
-            Single::User(id) => find(&users, "UserId", id),
-            Single::UserIdByName(name) => find(&users, "UserName", name).map(|user| json!({"UserId": user["UserId"]})),
-            Single::Group(id) => find(&groups, "GroupId", id),
-            Single::GroupIdByName(name) => {
+            GetCall::User(id) => find(&users, "UserId", id),
+            GetCall::UserIdByName(name) => find(&users, "UserName", name).map(|user| json!({"UserId": user["UserId"]})),
+            GetCall::Group(id) => find(&groups, "GroupId", id),
+            GetCall::GroupIdByName(name) => {
                 find(&groups, "DisplayName", name).map(|group| json!({"GroupId": group["GroupId"]}))
             }
-            Single::PermissionSet(arn) => Ok(json!({"PermissionSetArn": arn, "Name": &arn[arn.len() - 1..]})),
-            Single::Account(id) => Ok(self.account(id)),
+            GetCall::PermissionSet(arn) => Ok(json!({"PermissionSetArn": arn, "Name": &arn[arn.len() - 1..]})),
+            GetCall::Account(id) => Ok(self.account(id)),
             other => Err(not_found(&format!("{other:?}"))),
         }
     }
-    async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+    async fn change(&self, _: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
         Err(GatewayError::NotFound { what: change.subject() })
     }
 }

@@ -5,32 +5,33 @@ use crate::{Host, MINUTE};
 use awsideman::cache::Fresh;
 use awsideman::config::WarmTarget;
 use awsideman::gateway::{
-    Flaw, Gateway, GatewayError, Mended, Policy, Renew, Request, Verified, Wanted, WarmPlan, Which,
+    CachePolicy, EntrySelection, Flaw, Gateway, GatewayError, Mended, Renew, Request, Verified, VerifySelection,
+    WarmPlan,
 };
 use awsideman::model::Resource;
-use awsideman::report::Silent;
+use awsideman::report::NoProgress;
 use awsideman::store::{Select, Store};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-fn all() -> Wanted {
-    Wanted { which: Which::All, sample: None, seed: 1, refill: true }
+fn all() -> VerifySelection {
+    VerifySelection { which: EntrySelection::All, sample: None, seed: 1, refill: true }
 }
 
-fn one(request: &Request) -> Wanted {
-    Wanted { which: Which::Key(request.key().to_string()), ..all() }
+fn one(request: &Request) -> VerifySelection {
+    VerifySelection { which: EntrySelection::Key(request.key().to_string()), ..all() }
 }
 
-async fn verify(gateway: &Gateway, wanted: &Wanted) -> Verified {
-    gateway.verify(wanted, &Silent).await.unwrap()
+async fn verify(gateway: &Gateway, wanted: &VerifySelection) -> Verified {
+    gateway.verify(wanted, &NoProgress).await.unwrap()
 }
 
-async fn value(gateway: &Gateway, request: &Request, policy: Policy) -> Result<Value, GatewayError> {
-    gateway.value(request, &policy, &Silent).await
+async fn value(gateway: &Gateway, request: &Request, policy: CachePolicy) -> Result<Value, GatewayError> {
+    gateway.value(request, &policy, &NoProgress).await
 }
 
 async fn warm(gateway: &Gateway) {
-    gateway.warm(&WarmPlan::new(&WarmTarget::ALL, Renew::All), &Silent).await;
+    gateway.warm(&WarmPlan::new(&WarmTarget::ALL, Renew::All), &NoProgress).await;
 }
 
 /// A host a minute after it was warmed: what AWS is asked now is younger than what is stored.
@@ -46,7 +47,7 @@ async fn warmed(users: usize) -> (Host, Arc<Script>, Gateway) {
 async fn what_was_stored_as_aws_gave_it_is_right_whichever_call_brought_it_and_in_whatever_order() {
     let (host, script, gateway) = warmed(3).await;
     for request in [Request::UserByName("user1".into()), Request::GroupByName("Staff".into())] {
-        value(&gateway, &request, Policy::default()).await.unwrap();
+        value(&gateway, &request, CachePolicy::default()).await.unwrap();
     }
     script.users.lock().unwrap().reverse();
     script.calls();
@@ -78,7 +79,7 @@ async fn a_wrong_entry_is_named_with_what_differs_and_replaced() {
         ("UserName", &json!("user1"), &json!("renamed"))
     );
     script.calls();
-    let now = value(&host.gateway(&script), &request, Policy::CACHE_ONLY).await.unwrap();
+    let now = value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap();
     assert_eq!(now["UserName"], "renamed");
     assert!(verify(&gateway, &one(&request)).await.wrong.is_empty());
     // The list says so too, by the id of the element; and comparing it has not mended the other entries.
@@ -101,9 +102,9 @@ async fn an_entry_whose_thing_is_gone_is_wrong_and_removed() {
     let request = Request::User(id(1, 1));
     let verified = verify(&gateway, &one(&request)).await;
     assert_eq!((verified.wrong[0].flaw, verified.wrong[0].mended), (Flaw::Gone, Mended::Removed));
-    let error = value(&host.gateway(&script), &request, Policy::CACHE_ONLY).await.unwrap_err();
+    let error = value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap_err();
     assert!(matches!(error, GatewayError::NotCached { .. }), "{error}");
-    let error = gateway.verify(&one(&request), &Silent).await.unwrap_err();
+    let error = gateway.verify(&one(&request), &NoProgress).await.unwrap_err();
     assert!(matches!(error, GatewayError::NotCached { .. }), "and then it is not there: {error}");
 }
 
@@ -111,13 +112,13 @@ async fn an_entry_whose_thing_is_gone_is_wrong_and_removed() {
 async fn what_is_said_not_to_exist_is_compared_too() {
     let (host, script, gateway) = warmed(1).await;
     let request = Request::UserByName("late".into());
-    value(&gateway, &request, Policy::default()).await.unwrap_err();
+    value(&gateway, &request, CachePolicy::default()).await.unwrap_err();
     let right = verify(&gateway, &one(&request)).await;
     assert_eq!((right.checked, right.wrong.len()), (1, 0));
     script.users.lock().unwrap().push(json!({"UserId": id(1, 9), "UserName": "late"}));
     let verified = verify(&gateway, &one(&request)).await;
     assert_eq!((verified.wrong[0].flaw, verified.wrong[0].mended), (Flaw::Exists, Mended::Replaced));
-    let found = value(&host.gateway(&script), &request, Policy::CACHE_ONLY).await.unwrap();
+    let found = value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap();
     assert_eq!(found, json!({"UserId": id(1, 9)}));
 }
 
@@ -126,9 +127,9 @@ async fn without_the_right_to_fill_a_wrong_entry_is_only_removed() {
     let (host, script, gateway) = warmed(3).await;
     script.users.lock().unwrap()[1]["UserName"] = json!("renamed");
     let request = Request::User(id(1, 1));
-    let verified = verify(&gateway, &Wanted { refill: false, ..one(&request) }).await;
+    let verified = verify(&gateway, &VerifySelection { refill: false, ..one(&request) }).await;
     assert_eq!(verified.wrong[0].mended, Mended::Removed);
-    value(&host.gateway(&script), &request, Policy::CACHE_ONLY).await.unwrap_err();
+    value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -144,7 +145,7 @@ async fn what_a_change_takes_away_meanwhile_is_not_called_wrong_and_not_brought_
     let verified = verify(&gateway, &one(&request)).await;
     assert_eq!((verified.checked, verified.wrong.len(), verified.skipped.values().sum::<u64>()), (0, 0, 1));
     script.relent();
-    value(&host.gateway(&script), &request, Policy::CACHE_ONLY).await.unwrap_err();
+    value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -163,7 +164,7 @@ async fn an_entry_that_was_renewed_after_aws_was_asked_is_not_judged_by_the_olde
     });
     let verified = verify(&gateway, &one(&request)).await;
     assert_eq!((verified.checked, verified.wrong.len(), verified.skipped.len()), (0, 0, 1));
-    let kept = value(&host.gateway(&script), &request, Policy::CACHE_ONLY).await.unwrap();
+    let kept = value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap();
     assert_eq!(kept["UserId"], "newer");
 }
 
@@ -173,7 +174,7 @@ async fn one_that_aws_cannot_be_asked_about_is_named_and_the_rest_is_compared() 
     let user = id(1, 1);
     let refused = user.clone();
     script.rule(move |words| (words == format!("User(\"{refused}\")")).then(denied));
-    let wanted = Wanted { which: Which::Glob("user:describe:*".into()), ..all() };
+    let wanted = VerifySelection { which: EntrySelection::Glob("user:describe:*".into()), ..all() };
     let verified = verify(&gateway, &wanted).await;
     assert_eq!((verified.checked, verified.failed.len()), (2, 1));
     assert_eq!(verified.failed[0].target, format!("user:describe:{user}"));
@@ -197,7 +198,7 @@ async fn what_answers_nobody_is_left_out_with_the_reason() {
     };
     let cache = gateway.cache();
     cache.fill(&space, &[own], cache.ticket().unwrap()).unwrap();
-    let verified = verify(&gateway, &Wanted { sample: Some(4), ..all() }).await;
+    let verified = verify(&gateway, &VerifySelection { sample: Some(4), ..all() }).await;
     // Beside the library's own, what a warm remembers of itself.
     assert_eq!(verified.checked, 4);
     assert!(verified.skipped["not an answer of AWS"] >= 1);
@@ -218,7 +219,8 @@ async fn entries_of_another_space_are_not_touched() {
     assert!(!verify(&gateway, &all()).await.wrong.is_empty());
     assert_eq!(other.calls().len(), 0);
     let pair = Request::Assignments { account: ACCOUNTS[0].into(), permission_set: SETS[0].into() };
-    value(&host.gateway_of(&other, "theirs", crate::settings()), &pair, Policy::CACHE_ONLY).await.unwrap();
-    let users = value(&host.gateway_of(&other, "theirs", crate::settings()), &Request::Users, Policy::CACHE_ONLY).await;
+    value(&host.gateway_of(&other, "theirs", crate::settings()), &pair, CachePolicy::CACHE_ONLY).await.unwrap();
+    let users =
+        value(&host.gateway_of(&other, "theirs", crate::settings()), &Request::Users, CachePolicy::CACHE_ONLY).await;
     assert_eq!(users.unwrap().as_array().unwrap().len(), 2);
 }

@@ -4,9 +4,9 @@ use crate::script::{ACCOUNTS, SETS, Script, denied, expired, id};
 use crate::{Host, MINUTE, settings};
 use awsideman::config::WarmTarget;
 use awsideman::gateway::{
-    Filter, Gateway, GatewayError, Policy, Principal, PrincipalKind, Renew, Request, WarmPlan, Warmed,
+    AssignmentFilter, CachePolicy, Gateway, GatewayError, Principal, PrincipalKind, Renew, Request, WarmPlan, Warmed,
 };
-use awsideman::report::Silent;
+use awsideman::report::NoProgress;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,18 +16,18 @@ async fn warm(
     fresh_for: Option<u32>,
 ) -> (Vec<Warmed>, Option<GatewayError>) {
     let renew = fresh_for.map_or(Renew::All, |minutes| Renew::Expiring(minutes * MINUTE));
-    gateway.warm(&WarmPlan::new(targets, renew), &Silent).await
+    gateway.warm(&WarmPlan::new(targets, renew), &NoProgress).await
 }
 
-fn everything() -> Filter {
-    Filter::default()
+fn everything() -> AssignmentFilter {
+    AssignmentFilter::default()
 }
 
 #[tokio::test]
 async fn assignments_are_walked_sorted_and_filtered() {
     let (host, script) = (Host::new(), Arc::new(Script::new(1)));
     let gateway = host.gateway(&script);
-    let found = gateway.assignments(&everything(), &Policy::default(), &Silent).await.unwrap();
+    let found = gateway.assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap();
     assert_eq!((found.targets, found.failures.len(), found.assignments.len()), (4, 0, 8));
     let order: Vec<String> = found
         .assignments
@@ -35,7 +35,7 @@ async fn assignments_are_walked_sorted_and_filtered() {
         .map(|row| format!("{} {} {}", row.account, row.permission_set, row.principal))
         .collect();
     assert!(order.is_sorted(), "{order:?}");
-    let one = |account: Option<&str>, set: Option<&str>, group: Option<usize>| Filter {
+    let one = |account: Option<&str>, set: Option<&str>, group: Option<usize>| AssignmentFilter {
         account: account.map(str::to_owned),
         permission_set: set.map(str::to_owned),
         principal: group.map(|n| Principal { kind: PrincipalKind::Group, id: id(2, n) }),
@@ -48,7 +48,7 @@ async fn assignments_are_walked_sorted_and_filtered() {
         (one(Some(ACCOUNTS[0]), None, Some(0)), 1),
         (one(None, Some(SETS[1]), Some(0)), 0),
     ] {
-        let found = gateway.assignments(&filter, &Policy::default(), &Silent).await.unwrap();
+        let found = gateway.assignments(&filter, &CachePolicy::default(), &NoProgress).await.unwrap();
         assert_eq!(found.assignments.len(), count, "{filter:?}");
     }
 }
@@ -60,18 +60,21 @@ async fn where_no_permission_set_is_provisioned_pairs_are_asked_directly() {
         [(None, None, 8), (Some(ACCOUNTS[0]), None, 4), (None, Some(SETS[0]), 4), (Some(ACCOUNTS[0]), Some(SETS[0]), 2)]
     {
         let (host, script) = (Host::new(), Arc::new(Script::unlisted()));
-        let filter =
-            Filter { account: account.map(str::to_owned), permission_set: set.map(str::to_owned), principal: None };
-        let found = host.gateway(&script).assignments(&filter, &Policy::default(), &Silent).await.unwrap();
+        let filter = AssignmentFilter {
+            account: account.map(str::to_owned),
+            permission_set: set.map(str::to_owned),
+            principal: None,
+        };
+        let found = host.gateway(&script).assignments(&filter, &CachePolicy::default(), &NoProgress).await.unwrap();
         assert_eq!(found.assignments.len(), count, "{filter:?}");
     }
     let (host, script) = (Host::new(), Arc::new(Script::unlisted()));
     let (done, end) = warm(&host.gateway(&script), &[WarmTarget::Assignments], None).await;
     assert!(end.is_none() && done[0].fetched >= 4, "{done:?}");
     script.calls();
-    let found = host.gateway(&script).assignments(&everything(), &Policy::CACHE_ONLY, &Silent).await;
+    let found = host.gateway(&script).assignments(&everything(), &CachePolicy::CACHE_ONLY, &NoProgress).await;
     assert!(found.is_ok_and(|found| found.assignments.is_empty()), "without AWS there is nothing to check it with");
-    let found = host.gateway(&script).assignments(&everything(), &Policy::default(), &Silent).await.unwrap();
+    let found = host.gateway(&script).assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap();
     assert_eq!((found.assignments.len(), script.calls().len()), (8, 0), "all that the check needs is cached");
 }
 
@@ -86,7 +89,7 @@ async fn a_denied_target_is_listed_and_the_rest_is_complete() {
             hit.then(denied)
         });
         let gateway = host.gateway(&script);
-        let found = gateway.assignments(&everything(), &Policy::default(), &Silent).await.unwrap();
+        let found = gateway.assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap();
         assert_eq!((found.targets, found.assignments.len(), found.failures.len()), (targets, rows, 1), "{call}");
         assert!(found.failures[0].target.contains(SETS[1]) && found.failures[0].error.contains("denied"));
         let (done, end) = warm(&gateway, &[WarmTarget::Assignments], None).await;
@@ -100,7 +103,7 @@ async fn an_expired_login_ends_a_walk_instead_of_failing_every_target() {
     let (host, script) = (Host::new(), Arc::new(Script::new(1)));
     script.rule(|words| words.starts_with("Assignments {").then(expired));
     let gateway = host.gateway(&script);
-    let error = gateway.assignments(&everything(), &Policy::default(), &Silent).await.unwrap_err();
+    let error = gateway.assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap_err();
     assert!(matches!(error, GatewayError::LoginExpired { .. }), "{error}");
     let (done, end) = warm(&gateway, &[WarmTarget::Assignments, WarmTarget::Users], None).await;
     assert!(matches!(end, Some(GatewayError::LoginExpired { .. })));
@@ -124,13 +127,13 @@ async fn a_spent_budget_ends_the_warm_and_keeps_what_was_done() {
     let sent = AtomicU64::new(0);
     script.rule(move |_| (sent.fetch_add(1, Ordering::SeqCst) >= 6).then_some(GatewayError::Budget { budget: 6 }));
     let plan = WarmPlan { thrifty: true, ..WarmPlan::new(&WarmTarget::ALL, Renew::All) };
-    let (done, end) = host.gateway(&script).warm(&plan, &Silent).await;
+    let (done, end) = host.gateway(&script).warm(&plan, &NoProgress).await;
     assert!(matches!(end, Some(GatewayError::Budget { .. })));
     assert_eq!((done.len(), done[0].items, done[1].items), (3, 300, 2), "{done:?}");
     assert!(done[2].stopped.is_some());
     script.relent();
     script.calls();
-    let kept = host.gateway(&script).value(&Request::Users, &Policy::CACHE_ONLY, &Silent).await.unwrap();
+    let kept = host.gateway(&script).value(&Request::Users, &CachePolicy::CACHE_ONLY, &NoProgress).await.unwrap();
     assert_eq!(kept.as_array().unwrap().len(), 300);
 }
 

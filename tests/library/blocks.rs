@@ -5,9 +5,9 @@
 use super::place::{Place, at_home};
 use awsideman::clock::{Clock, SystemClock};
 use awsideman::config::Sources;
-use awsideman::library::{BreakerMark, BreakerState, CacheManager, Item, LibraryError, Stats, build_key};
+use awsideman::library::{BreakerStatus, CacheManager, LibraryError, PersistedBreaker, PutItem, Stats, build_key};
 use awsideman::private::Access;
-use awsideman::state::State;
+use awsideman::state::StateDir;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -235,9 +235,9 @@ fn monitor_cache_circuit_breaker() {
             format!("Last Failure Time: {:?}", breaker.last_failure_time),
         ];
         match breaker.state {
-            BreakerState::Closed => {}
-            BreakerState::Open => lines.push("WARNING: Circuit breaker is OPEN - cache is disabled".into()),
-            BreakerState::HalfOpen => lines.push("INFO: Circuit breaker is HALF_OPEN - testing recovery".into()),
+            BreakerStatus::Closed => {}
+            BreakerStatus::Open => lines.push("WARNING: Circuit breaker is OPEN - cache is disabled".into()),
+            BreakerStatus::HalfOpen => lines.push("INFO: Circuit breaker is HALF_OPEN - testing recovery".into()),
         }
         lines
     }
@@ -248,13 +248,13 @@ fn monitor_cache_circuit_breaker() {
     assert_eq!(monitor_circuit_breaker(&cache)[..2], ["Circuit Breaker State: CLOSED", "Failure Count: 0"]);
     // What two commands that met faults left behind.
     let home = place.home.path();
-    let state = State::new(home.join(".local/state/awsideman"), Access::Owner, Duration::from_secs(5));
+    let state = StateDir::new(home.join(".local/state/awsideman"), Access::Owner, Duration::from_secs(5));
     let now = SystemClock::default().now();
-    let mark = BreakerMark {
-        state: BreakerState::Open,
+    let mark = PersistedBreaker {
+        state: BreakerStatus::Open,
         failure_count: 2,
         last_failure_time: Some(now),
-        ..BreakerMark::default()
+        ..PersistedBreaker::default()
     };
     state.set_breaker(&home.join(".cache/awsideman"), mark, now).unwrap();
     let cache = place.handle();
@@ -298,7 +298,7 @@ fn performance_cache_warming_strategies() {
 fn performance_batch_cache_operations() {
     let place = Place::new();
     let cache = place.handle();
-    let item = |key: &str, value: u32, ttl| Item { key: key.to_owned(), value, ttl };
+    let item = |key: &str, value: u32, ttl| PutItem { key: key.to_owned(), value, ttl };
     let stored = cache.put_many(&[item("a", 1, None), item("b", 2, Some(MINUTE))]).unwrap();
     assert_eq!((stored.stored, stored.refused), (2, 0));
     assert_eq!(cache.get_many(&["a", "c", "b"]).unwrap(), [Some(1), None, Some(2)]);

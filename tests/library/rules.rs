@@ -1,10 +1,10 @@
 //! The promises of `src/library/`.
 
 use super::place::{Place, awsideman, succeeds, task};
-use awsideman::library::{BreakerState, CacheManager, Item, LibraryError};
+use awsideman::library::{BreakerStatus, CacheManager, LibraryError, PutItem};
 use awsideman::private::Access;
 use awsideman::sandbox::{self, Limits, Organisation, Shape};
-use awsideman::sqlite::{self, Plan, Synchronous};
+use awsideman::sqlite::{self, DatabaseSpec, Synchronous};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn damage(place: &Place) {
 pub(crate) fn while_it_is_locked(place: &Place, work: impl FnOnce()) {
     let directory = place.home.path().join(".cache/awsideman");
     let live = directory.join(std::fs::read_to_string(directory.join("CURRENT")).unwrap().trim());
-    let plan = Plan {
+    let plan = DatabaseSpec {
         path: &live,
         schema: "",
         steps: &[],
@@ -75,8 +75,8 @@ fn a_time_that_the_program_named_holds_and_one_that_it_did_not_is_today_s() {
     let cache = place.handle();
     cache
         .put_many(&[
-            Item { key: "day".into(), value: 1, ttl: Some(Duration::from_secs(86_400)) },
-            Item { key: "default".into(), value: 2, ttl: None },
+            PutItem { key: "day".into(), value: 1, ttl: Some(Duration::from_secs(86_400)) },
+            PutItem { key: "default".into(), value: 2, ttl: None },
         ])
         .unwrap();
     cache.update_with_ttl("hour", Duration::from_secs(3_600), |_: Option<u8>| 3).unwrap();
@@ -256,11 +256,11 @@ fn a_database_that_cannot_be_opened_opens_the_breaker_for_all_and_is_tried_again
         assert!(cache.set("k", &1).is_err());
         assert_eq!(cache.circuit_breaker().failure_count, failed);
     }
-    assert_eq!(place.handle().circuit_breaker().state, BreakerState::Open, "what the next process finds");
+    assert_eq!(place.handle().circuit_breaker().state, BreakerStatus::Open, "what the next process finds");
     std::fs::remove_file(&directory).unwrap();
     assert!(!cache.set("k", &1).unwrap(), "it is left alone, so that nobody waits for it");
     assert!(!directory.exists());
     let later = place.handle_later("2m");
     assert!(later.set("k", &1).unwrap());
-    assert_eq!((later.get("k").unwrap(), later.circuit_breaker().state), (Some(1), BreakerState::Closed));
+    assert_eq!((later.get("k").unwrap(), later.circuit_breaker().state), (Some(1), BreakerStatus::Closed));
 }

@@ -3,8 +3,9 @@
 use super::{NOW, at, exact, fill};
 use awsideman::clock::{ManualClock, UnixMillis};
 use awsideman::store::{
-    Address, Breaker, BreakerSide, BreakerSnapshot, BreakerState, Draft, Fill, Look, Memory, Meta, Record, Removed,
-    Revise, Select, Size, Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, BreakerLayer, BreakerSide, BreakerSnapshot, BreakerState, EntryWriter, Fill, InvalidationRecord,
+    InvalidationState, Memory, Meta, Removed, Revise, Select, Size, Store, StoreError, Stored, Sweep, Swept,
+    ViewCallback,
 };
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -47,16 +48,16 @@ impl Store for Faulty {
     fn backend(&self) -> &'static str {
         "faulty"
     }
-    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+    fn view(&self, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, StoreError> {
         self.ask(|memory| memory.view(address, look))
     }
     fn sequence(&self) -> Result<u64, StoreError> {
         self.ask(Memory::sequence)
     }
-    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError> {
         self.ask(|memory| memory.standing(address, now))
     }
-    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError> {
         self.ask(|memory| memory.records(since))
     }
     fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {
@@ -68,7 +69,7 @@ impl Store for Faulty {
     fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
         self.ask_for_room(|memory| memory.revise(address, now, revise))
     }
-    fn draft(&self, now: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+    fn draft(&self, now: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
         self.ask_for_room(|_| Ok(()))?;
         self.memory.draft(now)
     }
@@ -101,7 +102,7 @@ impl Store for Faulty {
     }
 }
 
-fn breaker(initial: BreakerSnapshot) -> (Breaker<Faulty>, Arc<ManualClock>) {
+fn breaker(initial: BreakerSnapshot) -> (BreakerLayer<Faulty>, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW));
     let faulty = Faulty {
         memory: Memory::new(0, 0),
@@ -109,18 +110,18 @@ fn breaker(initial: BreakerSnapshot) -> (Breaker<Faulty>, Arc<ManualClock>) {
         full: AtomicBool::new(false),
         calls: AtomicU32::new(0),
     };
-    (Breaker::new(faulty, clock.clone(), 3, Duration::from_secs(60), initial), clock)
+    (BreakerLayer::new(faulty, clock.clone(), 3, Duration::from_secs(60), initial), clock)
 }
 
-fn fails(breaker: &Breaker<Faulty>, fails: bool) {
+fn fails(breaker: &BreakerLayer<Faulty>, fails: bool) {
     breaker.inner().fails.store(fails, Ordering::SeqCst);
 }
 
-fn calls(breaker: &Breaker<Faulty>) -> u32 {
+fn calls(breaker: &BreakerLayer<Faulty>) -> u32 {
     breaker.inner().calls.load(Ordering::SeqCst)
 }
 
-fn state(breaker: &Breaker<Faulty>) -> String {
+fn state(breaker: &BreakerLayer<Faulty>) -> String {
     breaker.snapshot().reads.state.to_string()
 }
 
@@ -279,7 +280,7 @@ fn drafts_count_too() {
 }
 
 /// A breaker that is open for stores, over a backend that has an entry and no room.
-fn full() -> (Breaker<Faulty>, Arc<ManualClock>) {
+fn full() -> (BreakerLayer<Faulty>, Arc<ManualClock>) {
     let (breaker, clock) = breaker(BreakerSnapshot::default());
     breaker.put(&[fill("s", "k")], 0, NOW).unwrap();
     breaker.inner().full.store(true, Ordering::SeqCst);

@@ -106,15 +106,18 @@ pub(crate) fn a_fence_can_be_lowered_and_its_record_stays(store: &dyn Store) {
     let fence = store.remove(&[exact("s", "k")], Some(NOW + HOUR), NOW).unwrap().sequence;
     assert_eq!(
         store.standing(at("s", "k"), NOW).unwrap(),
-        Standing { newest: fence, fenced: true, until: Some(NOW + HOUR) }
+        InvalidationState { newest: fence, fenced: true, until: Some(NOW + HOUR) }
     );
     store.lower(fence, NOW + 10).unwrap();
     store.lower(fence, NOW + 2 * HOUR).unwrap();
     let put = |begun| store.put(&[fill("s", "k")], store.sequence().unwrap(), begun).unwrap().stored;
     assert_eq!((put(NOW + 9), put(NOW + 10)), (0, 1), "judged by when the fetch began");
-    assert_eq!(store.standing(at("s", "k"), NOW + 10).unwrap(), Standing { newest: fence, fenced: false, until: None });
+    assert_eq!(
+        store.standing(at("s", "k"), NOW + 10).unwrap(),
+        InvalidationState { newest: fence, fenced: false, until: None }
+    );
     assert_eq!(store.put(&[fill("s", "k")], since, NOW + 10).unwrap().stored, 0, "still a record");
-    assert_eq!(store.standing(at("s", "other"), NOW).unwrap(), Standing::default());
+    assert_eq!(store.standing(at("s", "other"), NOW).unwrap(), InvalidationState::default());
 }
 
 pub(crate) fn the_log_tells_what_came_after_a_number(store: &dyn Store) {

@@ -2,11 +2,11 @@
 
 use super::{HOUR, NOW, at, exact, fill, get, glob, has, options};
 use awsideman::clock::ManualClock;
-use awsideman::store::{Disk, Near, Select, Store};
+use awsideman::store::{Disk, Select, Store, Tiered};
 use std::sync::Arc;
 
 struct Two {
-    near: Near<Disk>,
+    near: Tiered<Disk>,
     other: Disk,
     _root: tempfile::TempDir,
 }
@@ -15,7 +15,7 @@ struct Two {
 fn two() -> Two {
     let root = tempfile::tempdir().unwrap();
     let open = || Disk::open(&options(&root.path().join("cache"))).unwrap();
-    Two { near: Near::new(open(), 0, Arc::new(ManualClock::at(NOW))), other: open(), _root: root }
+    Two { near: Tiered::new(open(), 0, Arc::new(ManualClock::at(NOW))), other: open(), _root: root }
 }
 
 fn fill_by(store: &dyn Store, key: &str) {

@@ -4,7 +4,7 @@
 //! somebody relies on who may lose the disk, the key, or both at once.
 
 use super::*;
-use awsideman::store::{KeyRing, Ring, Sealed};
+use awsideman::store::{Encrypted, KeyRing, KeyState};
 
 /// A key made of this number, as base64.
 pub(crate) fn key(number: u8) -> String {
@@ -13,17 +13,17 @@ pub(crate) fn key(number: u8) -> String {
     format!("{}A=", letter.to_string().repeat(42))
 }
 
-pub(crate) fn ring(numbers: &[u8]) -> Ring {
+pub(crate) fn ring(numbers: &[u8]) -> KeyState {
     let text: Vec<String> = numbers.iter().map(|number| key(*number)).collect();
-    Ring::Keys(Arc::new(KeyRing::parse(text.join("\n").as_bytes()).unwrap()))
+    KeyState::Keys(Arc::new(KeyRing::parse(text.join("\n").as_bytes()).unwrap()))
 }
 
-fn over(dir: &Path, ring: Ring) -> Sealed {
-    Sealed::new(Disk::open(&options(dir)).unwrap(), ring)
+fn over(dir: &Path, ring: KeyState) -> Encrypted {
+    Encrypted::new(Disk::open(&options(dir)).unwrap(), ring)
 }
 
 /// The layer with these keys, the newest first.
-pub(crate) fn sealed(dir: &Path, numbers: &[u8]) -> Sealed {
+pub(crate) fn sealed(dir: &Path, numbers: &[u8]) -> Encrypted {
     over(dir, ring(numbers))
 }
 
@@ -47,7 +47,7 @@ fn only_frame(store: &dyn Store, key: &str) -> Option<String> {
 }
 
 /// Exchanges everything and gives what it did.
-fn exchange(layer: &Sealed, old: &Ring) -> awsideman::store::Exchanged {
+fn exchange(layer: &Encrypted, old: &KeyState) -> awsideman::store::RekeyReport {
     layer.exchange(old, &mut |_| true).unwrap()
 }
 
@@ -102,8 +102,8 @@ fn entries_under_another_key_are_a_miss_and_stay() {
 #[test]
 fn what_is_in_clear_is_not_read_with_a_key_and_nothing_sealed_without_one() {
     let root = tempfile::tempdir().unwrap();
-    let (clear, layer) = (over(root.path(), Ring::Clear), sealed(root.path(), &[1]));
-    let locked = over(root.path(), Ring::Locked("it is lost".into()));
+    let (clear, layer) = (over(root.path(), KeyState::Clear), sealed(root.path(), &[1]));
+    let locked = over(root.path(), KeyState::Locked("it is lost".into()));
     fill_all(&clear, &[named("user:describe:a", "clear")]);
     assert_eq!(only_frame(&layer, "user:describe:a"), None);
     fill_all(&layer, &[named("user:describe:a", "sealed")]);
@@ -119,9 +119,9 @@ fn what_is_in_clear_is_not_read_with_a_key_and_nothing_sealed_without_one() {
 }
 
 /// Every way in which two processes of one directory may differ about keys.
-fn pairs(dir: &Path) -> Vec<(&'static str, Sealed, Sealed)> {
-    let locked = || over(dir, Ring::Locked("it is lost".into()));
-    let clear = || over(dir, Ring::Clear);
+fn pairs(dir: &Path) -> Vec<(&'static str, Encrypted, Encrypted)> {
+    let locked = || over(dir, KeyState::Locked("it is lost".into()));
+    let clear = || over(dir, KeyState::Clear);
     vec![
         ("clear reads, sealed removes", clear(), sealed(dir, &[1])),
         ("sealed reads, clear removes", sealed(dir, &[1]), clear()),
@@ -187,7 +187,7 @@ fn whoever_comes_with_another_key_stores_nothing_that_a_change_of_before_could_h
 #[test]
 fn a_new_generation_remembers_that_not_everybody_was_told_everything() {
     let root = tempfile::tempdir().unwrap();
-    let (layer, clear) = (sealed(root.path(), &[1]), over(root.path(), Ring::Clear));
+    let (layer, clear) = (sealed(root.path(), &[1]), over(root.path(), KeyState::Clear));
     fill_all(&layer, &[named("user:describe:z", "z")]);
     layer.remove(&[exact("s", "user:describe:a")], Some(NOW + HOUR), NOW).unwrap();
     Disk::flip_in(&options(root.path()), NOW).unwrap();
@@ -200,7 +200,7 @@ fn a_new_generation_remembers_that_not_everybody_was_told_everything() {
 #[test]
 fn what_is_revised_under_a_new_key_goes_on_from_what_lay_under_the_old_one() {
     let root = tempfile::tempdir().unwrap();
-    let count = |layer: &Sealed| {
+    let count = |layer: &Encrypted| {
         let more = &mut |there: Option<(&Meta, &mut dyn awsideman::store::Frames)>| {
             let mut before = Vec::new();
             if let Some((_, frames)) = there {
@@ -214,24 +214,24 @@ fn what_is_revised_under_a_new_key_goes_on_from_what_lay_under_the_old_one() {
     let (one, both) = (sealed(root.path(), &[1]), sealed(root.path(), &[2, 1]));
     assert!(count(&one).unwrap() && count(&one).unwrap() && count(&both).unwrap());
     assert_eq!(only_frame(&sealed(root.path(), &[2]), "custom:count:x").as_deref(), Some("3"));
-    let locked = over(root.path(), Ring::Locked("it is lost".into()));
+    let locked = over(root.path(), KeyState::Locked("it is lost".into()));
     assert!(matches!(count(&locked), Err(StoreError::Key(_))));
 }
 
 #[test]
 fn an_exchange_takes_everything_to_the_newest_key_and_wipes_what_was_in_clear() {
     let root = tempfile::tempdir().unwrap();
-    let clear = over(root.path(), Ring::Clear);
+    let clear = over(root.path(), KeyState::Clear);
     let fills: Vec<Fill> = (0..450).map(|i| named(&format!("user:describe:name-{i}"), &format!("value-{i}"))).collect();
     fill_all(&clear, &fills);
     clear.touch(&[(clear.row(at("s", "user:describe:name-7")), NOW + 7)]).unwrap();
     clear.remove(&[exact("s", "user:describe:name-9")], None, NOW).unwrap();
     drop(clear);
     let one = sealed(root.path(), &[1]);
-    let done = exchange(&one, &Ring::Clear);
+    let done = exchange(&one, &KeyState::Clear);
     assert_eq!((done.exchanged, done.gone, done.dropped, done.unknown), (449, 0, 0, 0));
     assert!(done.scoured);
-    let whole = |layer: &Sealed| {
+    let whole = |layer: &Encrypted| {
         for (i, fill) in fills.iter().enumerate().filter(|(i, _)| *i != 9) {
             let (meta, frames) = get(layer, "s", &fill.meta.key).unwrap();
             let used_at = if i == 7 { NOW + 7 } else { 0 };
@@ -244,10 +244,10 @@ fn an_exchange_takes_everything_to_the_newest_key_and_wipes_what_was_in_clear() 
     assert_eq!(one.census().unwrap().clear, None);
     // A new key, then back into the clear.
     let two = sealed(root.path(), &[2, 1]);
-    assert_eq!(exchange(&two, &Ring::Clear).exchanged, 449);
+    assert_eq!(exchange(&two, &KeyState::Clear).exchanged, 449);
     whole(&sealed(root.path(), &[2]));
     assert_eq!(one.census().unwrap().keys.len(), 1);
-    let clear = over(root.path(), Ring::Clear);
+    let clear = over(root.path(), KeyState::Clear);
     assert_eq!(exchange(&clear, &ring(&[1])).unknown, 449, "the key is not there");
     assert_eq!(exchange(&clear, &ring(&[2])).exchanged, 449);
     whole(&clear);
@@ -258,8 +258,9 @@ fn an_exchange_takes_everything_to_the_newest_key_and_wipes_what_was_in_clear() 
 fn the_whole_stack_gives_what_was_stored_and_forgets_what_was_changed() {
     let root = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(NOW));
-    let breaker = |layer| Breaker::new(layer, clock.clone(), 5, Duration::from_secs(60), BreakerSnapshot::default());
-    let stack = Near::new(breaker(sealed(root.path(), &[2, 1])), 0, clock.clone());
+    let breaker =
+        |layer| BreakerLayer::new(layer, clock.clone(), 5, Duration::from_secs(60), BreakerSnapshot::default());
+    let stack = Tiered::new(breaker(sealed(root.path(), &[2, 1])), 0, clock.clone());
     fill_all(&stack, &[named("user:describe:a", "1")]);
     for _ in 0..2 {
         assert_eq!(only_frame(&stack, "user:describe:a").as_deref(), Some("1"));
@@ -272,19 +273,19 @@ fn the_whole_stack_gives_what_was_stored_and_forgets_what_was_changed() {
 #[test]
 fn an_exchange_that_is_ended_goes_on_where_it_was() {
     let root = tempfile::tempdir().unwrap();
-    let clear = over(root.path(), Ring::Clear);
+    let clear = over(root.path(), KeyState::Clear);
     fill_all(&clear, &(0..500).map(|i| named(&format!("user:describe:{i}"), "x")).collect::<Vec<_>>());
     let layer = sealed(root.path(), &[1]);
     let mut batches = 0;
     let done = layer
-        .exchange(&Ring::Clear, &mut |_| {
+        .exchange(&KeyState::Clear, &mut |_| {
             batches += 1;
             batches < 2
         })
         .unwrap();
     assert_eq!(done.exchanged, 400);
     assert_eq!(layer.census().unwrap().clear, Some((100, 1_000)));
-    assert_eq!(exchange(&layer, &Ring::Clear).exchanged, 100);
+    assert_eq!(exchange(&layer, &KeyState::Clear).exchanged, 100);
     assert_eq!(listed(&layer, &Select::All).len(), 500);
 }
 
@@ -341,12 +342,12 @@ fn nobody_reads_what_a_change_has_overtaken_while_entries_move_from_key_to_key()
     // A database that is written anew all the time lets nobody else in for long; that costs time, and is not the matter here.
     let over = |dir: &Path, ring| {
         let patient = Options { busy: Duration::from_secs(120), ..options(dir) };
-        Sealed::new(Disk::open(&patient).unwrap(), ring)
+        Encrypted::new(Disk::open(&patient).unwrap(), ring)
     };
     drop(sealed(dir, &[1]));
-    let layers = || -> Vec<Sealed> {
-        let locked = Ring::Locked("it is lost".into());
-        let rings = [ring(&[1]), ring(&[2, 1]), ring(&[1, 2]), ring(&[2]), Ring::Clear, locked];
+    let layers = || -> Vec<Encrypted> {
+        let locked = KeyState::Locked("it is lost".into());
+        let rings = [ring(&[1]), ring(&[2, 1]), ring(&[1, 2]), ring(&[2]), KeyState::Clear, locked];
         rings.into_iter().map(|ring| over(dir, ring)).collect()
     };
     let key = |at: usize| format!("user:describe:{at}");
@@ -409,7 +410,7 @@ fn nobody_reads_what_a_change_has_overtaken_while_entries_move_from_key_to_key()
                     }
                     let layer = over(dir, ring(if turn % 2 == 0 { &[2, 1] } else { &[1, 2] }));
                     // A scouring that others keep from its lock is no matter.
-                    if let Ok(did) = layer.exchange(&Ring::Clear, &mut |_| true) {
+                    if let Ok(did) = layer.exchange(&KeyState::Clear, &mut |_| true) {
                         moved.fetch_add(did.exchanged, SeqCst);
                     }
                     exchanges.fetch_add(1, SeqCst);

@@ -8,7 +8,7 @@ use lettre::transport::smtp::Error as SmtpError;
 use std::io::ErrorKind;
 
 /// The step of the conversation that failed.
-pub(super) enum Stage {
+pub(super) enum SmtpStage {
     /// Connecting, TLS and EHLO, with the host name sent.
     Hello(String),
     /// `MAIL FROM`.
@@ -20,7 +20,7 @@ pub(super) enum Stage {
 }
 
 /// The error of `stage`.
-pub(super) fn of(error: &SmtpError, stage: &Stage, server: String, has_tls: bool) -> AlertError {
+pub(super) fn of(error: &SmtpError, stage: &SmtpStage, server: String, has_tls: bool) -> AlertError {
     let reason = one_line(&root_cause(error));
     if let Some(code) = error.status() {
         return refusal(stage, u16::from(code), server, format!("{code} {reason}"));
@@ -48,22 +48,24 @@ pub(super) fn of(error: &SmtpError, stage: &Stage, server: String, has_tls: bool
     AlertError::Unreachable { server, reason }
 }
 
-fn refusal(stage: &Stage, code: u16, server: String, reason: String) -> AlertError {
+fn refusal(stage: &SmtpStage, code: u16, server: String, reason: String) -> AlertError {
     // Postfix reports a refused EHLO only at the first recipient.
     let is_about_helo = |reason: &str| {
         let lower = reason.to_lowercase();
         code == 504 || lower.contains("helo") || lower.contains("ehlo")
     };
     match stage {
-        Stage::Hello(helo) if matches!(code, 501 | 504) || is_about_helo(&reason) => {
+        SmtpStage::Hello(helo) if matches!(code, 501 | 504) || is_about_helo(&reason) => {
             AlertError::Hello { server, helo: helo.clone(), reason }
         }
-        Stage::Sender { helo, .. } | Stage::Recipient { helo, .. } if is_about_helo(&reason) => {
+        SmtpStage::Sender { helo, .. } | SmtpStage::Recipient { helo, .. } if is_about_helo(&reason) => {
             AlertError::Hello { server, helo: helo.clone(), reason }
         }
-        Stage::Sender { sender, .. } => AlertError::Sender { server, sender: sender.clone(), reason },
-        Stage::Recipient { recipient, .. } => AlertError::Recipient { server, recipient: recipient.clone(), reason },
-        Stage::Hello(_) | Stage::Content => AlertError::Refused { server, reason },
+        SmtpStage::Sender { sender, .. } => AlertError::Sender { server, sender: sender.clone(), reason },
+        SmtpStage::Recipient { recipient, .. } => {
+            AlertError::Recipient { server, recipient: recipient.clone(), reason }
+        }
+        SmtpStage::Hello(_) | SmtpStage::Content => AlertError::Refused { server, reason },
     }
 }
 

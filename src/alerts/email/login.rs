@@ -18,7 +18,7 @@ use lettre::transport::smtp::response::Response;
 const SHOWN: usize = 300;
 
 /// The user to log in, and the method.
-pub(super) struct Login {
+pub(super) struct SmtpLogin {
     /// The user name, for errors.
     pub(super) username: String,
     /// The password or token.
@@ -29,7 +29,7 @@ pub(super) struct Login {
 /// Logs in; `fault` names other errors than a refusal.
 pub(super) async fn log_in(
     connection: &mut AsyncSmtpConnection,
-    login: &Login,
+    login: &SmtpLogin,
     hello: &ClientId,
     server: &str,
     fault: &dyn Fn(SmtpError) -> AlertError,

@@ -4,15 +4,15 @@
 //! message; a mail is reported as delivered only after the server accepted it. A refused recipient does not stop delivery to the
 //! others.
 
-use super::fault::{self, Stage};
-use super::login::{Login, log_in};
+use super::fault::{self, SmtpStage};
+use super::login::{SmtpLogin, log_in};
 use super::setting;
 use super::wire::{self, TlsWire};
 use crate::alerts::AlertError;
 use crate::alerts::channel::{Channel, Receipt};
 use crate::alerts::hidden::Hidden;
 use crate::alerts::secret::Places;
-use crate::config::{Auth, Email, Tls};
+use crate::config::{Auth, EmailConfig, Tls};
 use crate::host;
 use crate::private::bounded;
 use base64::Engine;
@@ -32,26 +32,26 @@ use tokio::time::{Instant, timeout_at};
 /// The longest wait for the answer to QUIT.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-pub(super) struct Server {
+pub(super) struct SmtpServer {
     host: String,
     port: u16,
     tls: Option<(TlsParameters, Tls)>,
-    login: Option<Login>,
+    login: Option<SmtpLogin>,
     /// The name for EHLO from the configuration.
     helo: Option<String>,
     /// Forms of the password or token that a server may repeat.
     hidden: Hidden,
 }
 
-impl std::fmt::Debug for Server {
+impl std::fmt::Debug for SmtpServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Server").field(&self.name()).finish()
     }
 }
 
-impl Server {
+impl SmtpServer {
     /// Checks the settings and reads the password or token; connects nowhere.
-    pub(super) fn open(email: &Email) -> Result<Server, AlertError> {
+    pub(super) fn open(email: &EmailConfig) -> Result<SmtpServer, AlertError> {
         let host = email.host.trim().to_owned();
         if host.is_empty() || host.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(setting("alerts.email.host", "no mail server is given", "name the SMTP server"));
@@ -72,7 +72,7 @@ impl Server {
             Tls::None => 25,
         };
         let hidden = login.as_ref().map(hidden).unwrap_or_default();
-        Ok(Server { host, port: email.port.unwrap_or(usual), tls, login, helo, hidden })
+        Ok(SmtpServer { host, port: email.port.unwrap_or(usual), tls, login, helo, hidden })
     }
 
     /// Hands over one mail within `timeout`, which counts from the first connection to the last answer.
@@ -127,7 +127,7 @@ impl Server {
             _ => AlertError::Unreachable { server: server.clone(), reason: error.to_string() },
         })?;
         let hello = self.hello(wire.local_address());
-        let fault = |error: SmtpError| self.fault(&error, &Stage::Hello(hello.to_string()));
+        let fault = |error: SmtpError| self.fault(&error, &SmtpStage::Hello(hello.to_string()));
         let mut is_encrypted = false;
         let wire: Box<dyn AsyncTokioStream> = match &self.tls {
             Some((parameters, Tls::Implicit)) => {
@@ -179,7 +179,7 @@ impl Server {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let sender = envelope.from().map(ToString::to_string).unwrap_or_default();
-        let stage = Stage::Sender { helo: helo.clone(), sender };
+        let stage = SmtpStage::Sender { helo: helo.clone(), sender };
         let from = MailFrom::new(envelope.from().cloned(), parameters);
         let answer = connection.command(from).await.map_err(|error| self.fault(&error, &stage))?;
         self.completed(&answer, "MAIL")?;
@@ -192,7 +192,7 @@ impl Server {
                 }
                 Err(error) => error,
             };
-            let stage = Stage::Recipient { helo: helo.clone(), recipient: recipient.to_string() };
+            let stage = SmtpStage::Recipient { helo: helo.clone(), recipient: recipient.to_string() };
             match self.fault(&error, &stage) {
                 error @ AlertError::Recipient { .. } => refused.push(error),
                 other => return Err(other),
@@ -203,16 +203,17 @@ impl Server {
         {
             return Err(first);
         }
-        let answer = connection.command(Data).await.map_err(|error| self.fault(&error, &Stage::Content))?;
+        let answer = connection.command(Data).await.map_err(|error| self.fault(&error, &SmtpStage::Content))?;
         if !answer.has_code(354) {
             let reason = format!("it answered {} to DATA", answer.code());
             return Err(AlertError::Protocol { server: self.name(), reason });
         }
         is_written.set(true);
-        let confirmed = connection.message(mail).await.map_err(|error| match self.fault(&error, &Stage::Content) {
-            refusal if error.status().is_some() => refusal,
-            fault => AlertError::Unconfirmed { server: self.name(), reason: fault.reason().to_owned() },
-        })?;
+        let confirmed =
+            connection.message(mail).await.map_err(|error| match self.fault(&error, &SmtpStage::Content) {
+                refusal if error.status().is_some() => refusal,
+                fault => AlertError::Unconfirmed { server: self.name(), reason: fault.reason().to_owned() },
+            })?;
         self.completed(&confirmed, "the mail")?;
         let complaints = refused
             .into_iter()
@@ -235,13 +236,13 @@ impl Server {
         format!("{}:{}", self.host, self.port)
     }
 
-    fn fault(&self, error: &SmtpError, stage: &Stage) -> AlertError {
+    fn fault(&self, error: &SmtpError, stage: &SmtpStage) -> AlertError {
         fault::of(error, stage, self.name(), self.tls.is_some())
     }
 }
 
 /// User name and password or token, from the places that the configuration names; `None` without any.
-fn login(email: &Email) -> Result<Option<Login>, AlertError> {
+fn login(email: &EmailConfig) -> Result<Option<SmtpLogin>, AlertError> {
     let is_token = email.auth == Auth::Xoauth2;
     let places = if is_token {
         Places {
@@ -281,13 +282,13 @@ fn login(email: &Email) -> Result<Option<Login>, AlertError> {
         }
         (Some(name), true) => {
             let secret = places.read()?.unwrap_or_default();
-            Ok(Some(Login { username: name.clone(), secret, auth: email.auth }))
+            Ok(Some(SmtpLogin { username: name.clone(), secret, auth: email.auth }))
         }
     }
 }
 
 /// The secret as it is, and as the commands of each mechanism have it.
-fn hidden(login: &Login) -> Hidden {
+fn hidden(login: &SmtpLogin) -> Hidden {
     let (user, secret) = (&login.username, &login.secret);
     let sent = [secret.clone(), format!("\0{user}\0{secret}"), format!("user={user}\x01auth=Bearer {secret}\x01\x01")];
     let encoded = sent.iter().map(|text| BASE64_STANDARD.encode(text).trim_end_matches('=').to_owned());
@@ -295,7 +296,7 @@ fn hidden(login: &Login) -> Hidden {
 }
 
 /// The certificates to trust: the host's own and those of `ca_file`.
-fn trust(email: &Email, host: &str) -> Result<TlsParameters, AlertError> {
+fn trust(email: &EmailConfig, host: &str) -> Result<TlsParameters, AlertError> {
     const KEY: &str = "alerts.email.ca_file";
     let mut builder = TlsParameters::builder(host.to_owned());
     if let Some(path) = &email.ca_file {

@@ -17,7 +17,7 @@ struct Wire {
     taken: Rc<RefCell<Vec<Mail>>>,
 }
 
-impl Transport for Wire {
+impl Notifier for Wire {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
         if self.down.get() {
             return Err(AlertError::Unreachable { server: "mail:25".into(), reason: "Connection refused".into() });
@@ -28,20 +28,20 @@ impl Transport for Wire {
 }
 
 /// Every channel through this transport.
-fn by<T: Transport + Clone + 'static>(
+fn by<T: Notifier + Clone + 'static>(
     transport: &T,
-) -> impl Fn(Channel) -> Option<Result<Box<dyn Transport>, AlertError>> {
+) -> impl Fn(Channel) -> Option<Result<Box<dyn Notifier>, AlertError>> {
     let transport = transport.clone();
-    move |_| Some(Ok(Box::new(transport.clone()) as Box<dyn Transport>))
+    move |_| Some(Ok(Box::new(transport.clone()) as Box<dyn Notifier>))
 }
 
 #[test]
 fn what_cannot_leave_is_kept_with_its_message_id_and_leaves_in_order() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     let first = desk.decide(0, &[rate(42.0)]).mail.unwrap();
     let second = desk.decide(1, &[rate(98.0)]).mail.unwrap();
     let (settings, state_dir) = (settings(), desk.root.path().to_owned());
-    let post = Post { settings: &settings, state_dir: &state_dir, access: Access::Owner };
+    let post = DeliveryContext { settings: &settings, state_dir: &state_dir, access: Access::Owner };
     let wire = Wire::default();
     wire.down.set(true);
     for _ in 0..2 {
@@ -62,7 +62,7 @@ fn what_cannot_leave_is_kept_with_its_message_id_and_leaves_in_order() {
 #[derive(Clone, Default)]
 struct Counting(Arc<Mutex<Vec<i64>>>);
 
-impl Transport for Counting {
+impl Notifier for Counting {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
         std::thread::yield_now();
         self.0.lock().unwrap().push(mail.id);
@@ -72,7 +72,7 @@ impl Transport for Counting {
 
 #[test]
 fn many_senders_at_once_send_each_mail_once() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     for minute in 0..6 {
         desk.run(minute, &[rate(if minute % 2 == 0 { 42.0 } else { 98.0 })]).unwrap();
     }
@@ -81,7 +81,7 @@ fn many_senders_at_once_send_each_mail_once() {
         for _ in 0..6 {
             scope.spawn(|| {
                 let settings = settings();
-                let post = Post { settings: &settings, state_dir: desk.root.path(), access: Access::Owner };
+                let post = DeliveryContext { settings: &settings, state_dir: desk.root.path(), access: Access::Owner };
                 let delivered = drain(&mut open(desk.root.path()), &by(&wire), &post, 9).unwrap();
                 assert_eq!((delivered.failed, delivered.waiting), (None, 0));
             });
@@ -92,10 +92,10 @@ fn many_senders_at_once_send_each_mail_once() {
 
 #[test]
 fn the_file_transport_writes_one_private_file_for_each_mail() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     let mail = desk.decide(0, &[rate(42.0)]).mail.unwrap();
     let (settings, state_dir) = (settings(), desk.root.path().to_owned());
-    let post = Post { settings: &settings, state_dir: &state_dir, access: Access::Owner };
+    let post = DeliveryContext { settings: &settings, state_dir: &state_dir, access: Access::Owner };
     let delivered = deliver(&mut desk.database, &post, 5).unwrap();
     let path = Path::new(&delivered.sent[0].place);
     assert_eq!(path.parent(), Some(&*state_dir.join("mail")));
@@ -124,40 +124,50 @@ fn settings_that_cannot_be_used_are_named_with_their_key() {
     let state = tempfile::tempdir().unwrap();
     let password = state.path().join("password");
     crate::private::replace(&password, b"s3cret\n", Access::Owner).unwrap();
-    let smtp =
-        config::Email { transport: config::Transport::Smtp, host: "mail.example.com".into(), ..settings().email };
-    let secret = config::Email { username: Some("u".into()), password_file: Some(password.clone()), ..smtp.clone() };
+    let smtp = config::EmailConfig {
+        transport: config::MailTransport::Smtp,
+        host: "mail.example.com".into(),
+        ..settings().email
+    };
+    let secret =
+        config::EmailConfig { username: Some("u".into()), password_file: Some(password.clone()), ..smtp.clone() };
     for (email, words) in [
-        (config::Email { host: String::new(), ..smtp.clone() }, "alerts.email.host: no mail server is given"),
-        (config::Email { to: vec![], ..smtp.clone() }, "alerts.email.to: no recipient is given"),
-        (config::Email { from: "nobody".into(), ..smtp.clone() }, "alerts.email.from: `nobody` is not a mail address"),
+        (config::EmailConfig { host: String::new(), ..smtp.clone() }, "alerts.email.host: no mail server is given"),
+        (config::EmailConfig { to: vec![], ..smtp.clone() }, "alerts.email.to: no recipient is given"),
         (
-            config::Email { to: vec!["a@example.com\r\nBcc: b@example.com".into()], ..smtp.clone() },
+            config::EmailConfig { from: "nobody".into(), ..smtp.clone() },
+            "alerts.email.from: `nobody` is not a mail address",
+        ),
+        (
+            config::EmailConfig { to: vec!["a@example.com\r\nBcc: b@example.com".into()], ..smtp.clone() },
             "alerts.email.to: `a@example.com  Bcc: b@example.com` is not a mail address",
         ),
         (
-            config::Email { tls: config::Tls::None, ..secret.clone() },
+            config::EmailConfig { tls: config::Tls::None, ..secret.clone() },
             "alerts.email.tls: `none` would send the password",
         ),
-        (config::Email { username: None, ..secret.clone() }, "alerts.email.username: a password is given"),
-        (config::Email { password_file: None, ..secret.clone() }, "alerts.email.password_file: a user name is given"),
-        (config::Email { ca_file: Some(password), ..smtp.clone() }, "alerts.email.ca_file: "),
+        (config::EmailConfig { username: None, ..secret.clone() }, "alerts.email.username: a password is given"),
+        (
+            config::EmailConfig { password_file: None, ..secret.clone() },
+            "alerts.email.password_file: a user name is given",
+        ),
+        (config::EmailConfig { ca_file: Some(password), ..smtp.clone() }, "alerts.email.ca_file: "),
     ] {
         let settings = config::Alerts { email, ..settings() };
-        let post = Post { settings: &settings, state_dir: state.path(), access: Access::Owner };
+        let post = DeliveryContext { settings: &settings, state_dir: state.path(), access: Access::Owner };
         let error = check(&post, Channel::Mail).unwrap_err();
         assert!(error.to_string().starts_with(words), "{error}");
         assert!(!error.hint().is_empty() && !error.to_string().contains("s3cret"), "{error}");
     }
     let settings = config::Alerts { email: secret, ..settings() };
-    let post = Post { settings: &settings, state_dir: state.path(), access: Access::Owner };
+    let post = DeliveryContext { settings: &settings, state_dir: state.path(), access: Access::Owner };
     check(&post, Channel::Mail).unwrap();
     assert!(!format!("{:?}", Mailer::open(&post).unwrap()).contains("s3cret"));
 }
 
 #[test]
 fn a_channel_that_is_down_holds_up_no_other_and_each_gets_each_message_once() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.settings.webhook.enabled = true;
     desk.settings.command.enabled = true;
     desk.decide(0, &[rate(42.0)]);
@@ -165,10 +175,10 @@ fn a_channel_that_is_down_holds_up_no_other_and_each_gets_each_message_once() {
     let wires = Channel::ALL.map(|channel| (channel, Wire::default()));
     let ways = |channel: Channel| {
         let (_, wire) = wires.iter().find(|(which, _)| *which == channel).unwrap();
-        Some(Ok(Box::new(wire.clone()) as Box<dyn Transport>))
+        Some(Ok(Box::new(wire.clone()) as Box<dyn Notifier>))
     };
     let (settings, state_dir) = (desk.settings.clone(), desk.root.path().to_owned());
-    let post = Post { settings: &settings, state_dir: &state_dir, access: Access::Owner };
+    let post = DeliveryContext { settings: &settings, state_dir: &state_dir, access: Access::Owner };
     let taken = || wires.each_ref().map(|(_, wire)| wire.taken.borrow().len());
     for (down, expected, waiting) in [(1, [2, 0, 2], 2), (0, [2, 2, 2], 0), (0, [2, 2, 2], 0)] {
         wires[1].1.down.set(down == 1);
@@ -182,19 +192,19 @@ fn a_channel_that_is_down_holds_up_no_other_and_each_gets_each_message_once() {
     desk.settings.webhook.enabled = false;
     desk.decide(2, &[rate(42.0)]);
     let settings = desk.settings.clone();
-    let post = Post { settings: &settings, ..post };
+    let post = DeliveryContext { settings: &settings, ..post };
     drain(&mut desk.database, &ways, &post, 3).unwrap();
     assert_eq!(taken(), [3, 2, 3], "one that is switched off gets nothing");
 }
 
 #[test]
 fn what_could_not_leave_for_a_week_is_given_up_and_told() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.decide(0, &[rate(42.0)]);
     let wire = Wire::default();
     wire.down.set(true);
     let (settings, state_dir) = (desk.settings.clone(), desk.root.path().to_owned());
-    let post = Post { settings: &settings, state_dir: &state_dir, access: Access::Owner };
+    let post = DeliveryContext { settings: &settings, state_dir: &state_dir, access: Access::Owner };
     let day = 24 * 60 * MINUTE;
     for (at, waiting) in [(6, 1), (8, 0)] {
         let delivered = drain(&mut desk.database, &by(&wire), &post, at * day).unwrap();
@@ -208,7 +218,7 @@ fn what_could_not_leave_for_a_week_is_given_up_and_told() {
 /// Takes the message, and then the process is gone.
 #[derive(Clone)]
 struct Dying(Wire);
-impl Transport for Dying {
+impl Notifier for Dying {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
         self.0.send(mail)?;
         panic!("killed");
@@ -217,11 +227,11 @@ impl Transport for Dying {
 
 #[test]
 fn a_sender_that_dies_after_the_yes_and_before_its_note_repeats_with_the_same_message_id() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     let mail = desk.decide(0, &[rate(42.0)]).mail.unwrap();
     let wire = Wire::default();
     let (settings, state_dir) = (desk.settings.clone(), desk.root.path().to_owned());
-    let post = Post { settings: &settings, state_dir: &state_dir, access: Access::Owner };
+    let post = DeliveryContext { settings: &settings, state_dir: &state_dir, access: Access::Owner };
     let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         drain(&mut open(&state_dir), &by(&Dying(wire.clone())), &post, 1).map(drop)
     }));
@@ -250,12 +260,12 @@ fn a_webhook_that_cannot_be_used_is_named_with_its_key_and_its_url_never_shown()
         ),
     ] {
         let settings = config::Alerts { webhook, ..settings() };
-        let post = Post { settings: &settings, state_dir: state.path(), access: Access::Owner };
+        let post = DeliveryContext { settings: &settings, state_dir: state.path(), access: Access::Owner };
         let error = check(&post, Channel::Webhook).unwrap_err();
         assert!(error.to_string().starts_with(words), "{error}");
         assert!(!error.hint().is_empty() && !format!("{error} {error:?} {settings:?}").contains("s3cret"), "{error:?}");
     }
     let settings = config::Alerts { webhook: config::Webhook { url_file: Some(file), ..nothing }, ..settings() };
-    let post = Post { settings: &settings, state_dir: state.path(), access: Access::Owner };
+    let post = DeliveryContext { settings: &settings, state_dir: state.path(), access: Access::Owner };
     check(&post, Channel::Webhook).unwrap();
 }

@@ -13,13 +13,19 @@ fn good(key: &str) -> Finding {
     Finding { key: key.into(), ..rate(99.0) }
 }
 
-fn cause(of: &str, key: &str) -> Cause {
-    Cause { of: of.into(), finding: bad(key) }
+fn cause(of: &str, key: &str) -> AlertCause {
+    AlertCause { of: of.into(), finding: bad(key) }
 }
 
 /// A run at `minute`: `+key` began, `!key` is told again, `-key` is over, by key.
-fn told(desk: &mut Desk, minute: i64, findings: &[Finding], causes: &[Cause], disabled: Option<&str>) -> String {
-    let run = Run { causes, disabled, ..run(findings, desk.when) };
+fn told(
+    desk: &mut Fixture,
+    minute: i64,
+    findings: &[Finding],
+    causes: &[AlertCause],
+    disabled: Option<&str>,
+) -> String {
+    let run = JobPass { causes, disabled, ..run(findings, desk.when) };
     let decision = observe(&mut desk.database, &run, &desk.settings, minute * MINUTE).unwrap();
     assert!(decision.mail.is_some() || (decision.began.is_empty() && decision.over.is_empty()));
     let signs = [("+", &decision.began), ("!", &decision.reminded), ("-", &decision.over)];
@@ -27,12 +33,12 @@ fn told(desk: &mut Desk, minute: i64, findings: &[Finding], causes: &[Cause], di
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn plain(desk: &mut Desk, minute: i64, findings: &[Finding]) -> String {
+fn plain(desk: &mut Fixture, minute: i64, findings: &[Finding]) -> String {
     told(desk, minute, findings, &[], None)
 }
 
 /// The state of each alert, by key.
-fn stand(desk: &Desk, minute: i64, is_disabled: bool) -> String {
+fn stand(desk: &Fixture, minute: i64, is_disabled: bool) -> String {
     let standing = standing(&desk.database, &desk.settings, is_disabled, minute * MINUTE).unwrap();
     standing.iter().map(|alert| format!("{} {}", alert.key, alert.state)).collect::<Vec<_>>().join(", ")
 }
@@ -53,7 +59,7 @@ fn hold_group_wait_recovery_delay_and_repeat_by_the_minute() {
         ((0, 0, 3, 0), "x.x..x.x....", "0+ 11-"),
     ];
     for ((hold, group_wait, recovery_delay, repeat), runs, expected) in table {
-        let mut desk = Desk::new();
+        let mut desk = Fixture::new();
         desk.settings.hold = minutes(hold);
         desk.settings.group_wait = minutes(group_wait);
         desk.settings.recovery_delay = minutes(recovery_delay);
@@ -73,7 +79,7 @@ fn hold_group_wait_recovery_delay_and_repeat_by_the_minute() {
 
 #[test]
 fn what_begins_within_the_group_wait_leaves_together_and_a_run_about_something_else_sends_it() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.settings.group_wait = minutes(5);
     assert_eq!(plain(&mut desk, 0, &[bad("a")]), "");
     assert_eq!(plain(&mut desk, 3, &[bad("b"), bad("c")]), "");
@@ -85,7 +91,7 @@ fn what_begins_within_the_group_wait_leaves_together_and_a_run_about_something_e
 
 #[test]
 fn a_silence_holds_words_back_until_it_ends_by_itself_and_outlives_the_process() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     let until = 10 * MINUTE;
     silence(&mut desk.database, "job:*", until, "patch day\r\nBcc: x", "ann@host", 0).unwrap();
     assert_eq!(plain(&mut desk, 1, &[bad("job:warm"), bad("hit_rate")]), "+hit_rate");
@@ -100,7 +106,7 @@ fn a_silence_holds_words_back_until_it_ends_by_itself_and_outlives_the_process()
 
 #[test]
 fn what_was_told_is_told_to_be_over_in_a_silence_too_and_what_was_not_is_not() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     assert_eq!(plain(&mut desk, 0, &[bad("a")]), "+a");
     silence(&mut desk.database, "*", 60 * MINUTE, "freeze", "ann", 0).unwrap();
     desk.settings.repeat = minutes(1);
@@ -121,7 +127,7 @@ fn what_was_told_is_told_to_be_over_in_a_silence_too_and_what_was_not_is_not() {
 #[test]
 fn aws_down_or_a_login_that_is_over_is_one_alert_however_many_jobs_and_profiles_fail_by_it() {
     for source in ["aws", "login:corp"] {
-        let mut desk = Desk::new();
+        let mut desk = Fixture::new();
         let failing = [bad("job:warm@a"), bad("job:warm@b"), bad("job:verify")];
         let causes = ["job:warm@a", "job:warm@b", "job:verify"].map(|of| cause(of, source));
         assert_eq!(told(&mut desk, 0, &failing, &causes, None), format!("+{source}"));
@@ -138,7 +144,7 @@ fn aws_down_or_a_login_that_is_over_is_one_alert_however_many_jobs_and_profiles_
 
 #[test]
 fn a_recovered_alert_is_resolved_by_any_run_and_its_cause_waits_no_second_time() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.settings.recovery_delay = minutes(10);
     assert_eq!(plain(&mut desk, 0, &[bad("job:digest")]), "+job:digest");
     assert_eq!(plain(&mut desk, 5, &[good("job:digest")]), "");
@@ -156,8 +162,8 @@ fn a_recovered_alert_is_resolved_by_any_run_and_its_cause_waits_no_second_time()
 
 #[test]
 fn a_subject_names_its_alerts_and_stays_short_and_one_line() {
-    let mut desk = Desk::new();
-    let subject = |desk: &mut Desk, minute: i64, findings: &[Finding]| {
+    let mut desk = Fixture::new();
+    let subject = |desk: &mut Fixture, minute: i64, findings: &[Finding]| {
         let run = run(findings, desk.when);
         let mail = observe(&mut desk.database, &run, &desk.settings, minute * MINUTE).unwrap().mail;
         mail.map(|mail| mail.subject.strip_prefix("awsideman Cache Health Alert: ").unwrap().to_owned())
@@ -180,7 +186,7 @@ fn a_subject_names_its_alerts_and_stays_short_and_one_line() {
 
 #[test]
 fn what_outlasts_its_cause_is_told_then() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     let warm = [bad("job:warm")];
     assert_eq!(told(&mut desk, 0, &warm, &[cause("job:warm", "aws")], None), "+aws");
     assert_eq!(plain(&mut desk, 1, &[bad("hit_rate")]), "");
@@ -192,7 +198,7 @@ fn what_outlasts_its_cause_is_told_then() {
 
 #[test]
 fn a_disabled_cache_mutes_the_hit_rate_and_every_message_says_that_it_is_disabled() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.settings.repeat = minutes(2);
     assert_eq!(plain(&mut desk, 0, &[bad("hit_rate")]), "+hit_rate");
     let disabled = Some("the cache is disabled until noon by ann: INC-7");
@@ -201,7 +207,7 @@ fn a_disabled_cache_mutes_the_hit_rate_and_every_message_says_that_it_is_disable
     }
     assert_eq!(stand(&desk, 5, true), "hit_rate inhibited");
     let findings = [bad("size")];
-    let run = Run { disabled, ..run(&findings, AlertWhen::OnChange) };
+    let run = JobPass { disabled, ..run(&findings, AlertWhen::OnChange) };
     let mail = observe(&mut desk.database, &run, &desk.settings, 6 * MINUTE).unwrap().mail.unwrap();
     assert!(mail.body.contains("Disabled: the cache is disabled until noon by ann: INC-7\n"), "{}", mail.body);
     assert!(mail.body.contains("Suppressed:\n- hit_rate is bad\n  comes with disabled\n"), "{}", mail.body);
@@ -210,7 +216,7 @@ fn a_disabled_cache_mutes_the_hit_rate_and_every_message_says_that_it_is_disable
 
 #[test]
 fn a_warning_that_foretells_fires_and_any_other_does_not() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     let warn = |key: &str| Finding { level: Level::Warn, ..bad(key) };
     assert_eq!(plain(&mut desk, 0, &[warn("size"), warn("login"), warn("disabled")]), "+disabled +login");
     assert_eq!(plain(&mut desk, 1, &[good("login"), warn("disabled")]), "-login");
@@ -218,11 +224,11 @@ fn a_warning_that_foretells_fires_and_any_other_does_not() {
 
 #[test]
 fn alerts_list_says_when_the_next_message_is_due() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     desk.settings.hold = minutes(5);
     desk.settings.repeat = minutes(60);
     plain(&mut desk, 0, &[bad("a")]);
-    let next = |desk: &Desk| standing(&desk.database, &desk.settings, false, MINUTE).unwrap()[0].next_at;
+    let next = |desk: &Fixture| standing(&desk.database, &desk.settings, false, MINUTE).unwrap()[0].next_at;
     assert_eq!((stand(&desk, 0, false).as_str(), next(&desk)), ("a pending", Some(5 * MINUTE)));
     plain(&mut desk, 5, &[bad("a")]);
     assert_eq!((stand(&desk, 5, false).as_str(), next(&desk)), ("a firing", Some(65 * MINUTE)));
@@ -235,7 +241,7 @@ fn alerts_list_says_when_the_next_message_is_due() {
 
 #[test]
 fn the_document_and_the_page_say_what_the_text_says_and_escape_what_they_must() {
-    let mut desk = Desk::new();
+    let mut desk = Fixture::new();
     let evil = Finding {
         message: "<script>alert(\"x\")</script> ``` @channel\r\nBcc: all@example.com\u{202e}".into(),
         ..rate(42.0)

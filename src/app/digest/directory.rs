@@ -32,7 +32,7 @@ pub(super) struct Snapshot {
 
 /// What changed in one list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Changes {
+pub(super) struct DirectoryChanges {
     /// How many it holds now.
     held: usize,
     /// Whether there is nothing to compare with.
@@ -58,14 +58,14 @@ impl Holding {
                 found.0.insert(id, xxh3_64(item.as_bytes()));
             }
         };
-        serde_json::Deserializer::from_reader(body).deserialize_seq(Each(&mut each))?;
+        serde_json::Deserializer::from_reader(body).deserialize_seq(EachObject(&mut each))?;
         Ok(found)
     }
 }
 
-struct Each<'a>(&'a mut dyn FnMut(&str));
+struct EachObject<'a>(&'a mut dyn FnMut(&str));
 
-impl<'de> Visitor<'de> for Each<'_> {
+impl<'de> Visitor<'de> for EachObject<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,8 +100,8 @@ impl Snapshot {
     }
 }
 
-impl Changes {
-    pub(super) fn between(before: Option<&Holding>, now: &Holding) -> Changes {
+impl DirectoryChanges {
+    pub(super) fn between(before: Option<&Holding>, now: &Holding) -> DirectoryChanges {
         let nothing = Holding::default();
         let old = before.unwrap_or(now);
         let gone = before.unwrap_or(&nothing);
@@ -110,7 +110,7 @@ impl Changes {
         let differs = |(id, print): &(&String, &u64)| old.0.get(*id).is_some_and(|before| before != *print);
         let changed: Vec<&String> = now.0.iter().filter(differs).map(|(id, _)| id).collect();
         let some = |ids: &[&String]| ids.iter().take(LISTED).map(|id| (*id).clone()).collect();
-        Changes {
+        DirectoryChanges {
             held: now.0.len(),
             first: before.is_none(),
             added: added.len(),
@@ -123,9 +123,9 @@ impl Changes {
     }
 }
 
-impl Changes {
+impl DirectoryChanges {
     fn lines(&self, name: &str) -> Vec<String> {
-        let Changes { held, added, removed, changed, .. } = self;
+        let DirectoryChanges { held, added, removed, changed, .. } = self;
         let mut lines = vec![format!("- {name}: {held}; {added} new, {removed} gone, {changed} changed")];
         for (word, count, ids) in [
             ("new", added, &self.added_ids),
@@ -143,15 +143,15 @@ impl Changes {
 }
 
 /// The part of a digest about the directory.
-pub(super) fn lines(changes: &BTreeMap<&'static str, Option<Changes>>) -> Vec<String> {
+pub(super) fn lines(changes: &BTreeMap<&'static str, Option<DirectoryChanges>>) -> Vec<String> {
     let mut lines = vec![String::new(), "Directory, as far as the cache knows:".to_owned()];
     for (name, changes) in changes {
         match changes {
             None => lines.push(format!("- {name}: not known, the cache does not hold the list")),
-            Some(Changes { first: true, held, .. }) => {
+            Some(DirectoryChanges { first: true, held, .. }) => {
                 lines.push(format!("- {name}: {held}; the next digest tells what changed"));
             }
-            Some(Changes { added: 0, removed: 0, changed: 0, held, .. }) => {
+            Some(DirectoryChanges { added: 0, removed: 0, changed: 0, held, .. }) => {
                 lines.push(format!("- {name}: {held}, unchanged"));
             }
             Some(changes) => lines.extend(changes.lines(name)),
@@ -181,13 +181,13 @@ mod tests {
     #[test]
     fn what_came_went_and_changed_is_told_with_ids() {
         let before = holding(&[("a", 1), ("b", 1), ("c", 1)]);
-        let changes = Changes::between(Some(&before), &holding(&[("b", 2), ("c", 1), ("d", 1)]));
+        let changes = DirectoryChanges::between(Some(&before), &holding(&[("b", 2), ("c", 1), ("d", 1)]));
         let text = lines(&[("users", Some(changes)), ("groups", None)].into()).join("\n");
         assert!(text.contains("- users: 3; 1 new, 1 gone, 1 changed\n  new: d\n  gone: a\n  changed: b"), "{text}");
         assert!(text.contains("- groups: not known"), "{text}");
-        let first = Changes::between(None, &before);
+        let first = DirectoryChanges::between(None, &before);
         assert!(lines(&[("users", Some(first))].into())[2].contains("users: 3; the next digest"));
-        let same = Changes::between(Some(&before), &before);
+        let same = DirectoryChanges::between(Some(&before), &before);
         assert!(lines(&[("users", Some(same))].into())[2].contains("users: 3, unchanged"));
     }
 
@@ -195,7 +195,8 @@ mod tests {
     fn long_lists_of_changes_are_cut_and_counted() {
         let many: Vec<(String, u64)> = (0..25).map(|n| (format!("{n:02}"), 1)).collect();
         let many = Holding(many.into_iter().collect());
-        let text = lines(&[("users", Some(Changes::between(Some(&Holding::default()), &many)))].into()).join("\n");
+        let text =
+            lines(&[("users", Some(DirectoryChanges::between(Some(&Holding::default()), &many)))].into()).join("\n");
         assert!(text.contains("09 and 15 more"), "{text}");
     }
 

@@ -1,6 +1,6 @@
 //! The check of `doctor` for the log file.
 
-use super::{App, Check, Level};
+use super::{App, Check, CheckLevel};
 use crate::log::{self, LevelFilter};
 
 impl App {
@@ -8,13 +8,13 @@ impl App {
     pub(super) fn log_check(&self) -> Check {
         let settings = self.log_settings();
         if settings.level == LevelFilter::OFF {
-            return Check::new("log", Level::Ok, "off (`log.level`)");
+            return Check::new("log", CheckLevel::Ok, "off (`log.level`)");
         }
         match log::problem(&settings.path) {
-            None => Check::new("log", Level::Ok, settings.path.display().to_string()),
+            None => Check::new("log", CheckLevel::Ok, settings.path.display().to_string()),
             Some(problem) => {
                 let message = format!("nothing is logged: {problem}");
-                Check::new("log", Level::Warn, message).hint("move it away, or name another file with `log.file`")
+                Check::new("log", CheckLevel::Warn, message).hint("move it away, or name another file with `log.file`")
             }
         }
     }

@@ -5,9 +5,9 @@
 //! for the rest.
 
 use super::Check;
-use super::Level;
+use super::CheckLevel;
 use crate::app::AppError;
-use crate::gateway::{GatewayError, Listing, OPERATIONS, PrincipalKind, Single, Source, Target};
+use crate::gateway::{GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, OPERATIONS, PrincipalKind};
 use crate::gateway::{action_of, operation_words};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ impl Tried {
         let (operation, message) = self.last.take()?;
         let denied = matches!(self.outcomes.get(operation), Some(Err(GatewayError::AccessDenied { .. })));
         if denied {
-            return Some(Check::new(name, Level::Skipped, message));
+            return Some(Check::new(name, CheckLevel::Skipped, message));
         }
         self.told.insert(operation);
         match self.outcomes.remove(operation) {
@@ -69,7 +69,7 @@ impl Tried {
         }
         let bad = self.outcomes.values().any(Result::is_err);
         // The lines below are the failures; this one only counts.
-        let level = if bad || !untried.is_empty() { Level::Warn } else { Level::Ok };
+        let level = if bad || !untried.is_empty() { CheckLevel::Warn } else { CheckLevel::Ok };
         let summary = Check::new("reads", level, message);
         let summary = if bad { summary.hint("`awsideman doctor --iam-policy` prints what is needed") } else { summary };
         let mut checks = vec![summary];
@@ -81,7 +81,7 @@ impl Tried {
                     let message = format!("denied: {detail}");
                     let hint = format!("allow the action {}", action_of(operation));
                     let fault = Some(AppError::Gateway(error));
-                    Check { fault, ..Check::new(name, Level::Fail, message).hint(hint) }
+                    Check { fault, ..Check::new(name, CheckLevel::Fail, message).hint(hint) }
                 }
                 error => Check::failed(name, error),
             });
@@ -91,62 +91,62 @@ impl Tried {
 }
 
 /// Tries every operation that was not tried yet.
-pub(super) async fn all(source: &dyn Source, target: Option<&Target>, tried: &mut Tried) {
+pub(super) async fn all(source: &dyn IdentityCenterApi, target: Option<&InstanceTarget>, tried: &mut Tried) {
     let mut asking = Asking { source, target, tried };
-    let user = asking.first(Listing::Users, true).await;
-    let group = asking.first(Listing::Groups, true).await;
-    let set = asking.first(Listing::PermissionSets, true).await;
-    let account = asking.first(Listing::Accounts, false).await;
-    let root = asking.first(Listing::Roots, false).await;
+    let user = asking.first(ListCall::Users, true).await;
+    let group = asking.first(ListCall::Groups, true).await;
+    let set = asking.first(ListCall::PermissionSets, true).await;
+    let account = asking.first(ListCall::Accounts, false).await;
+    let root = asking.first(ListCall::Roots, false).await;
     let text = |value: &Option<Value>, name: &str| value.as_ref()?[name].as_str().map(str::to_owned);
     let set = set.and_then(|set| set.as_str().map(str::to_owned));
     let account = text(&account, "Id");
     if let Some(root) = text(&root, "Id") {
-        asking.first(Listing::OrganizationalUnits(root.clone()), false).await;
-        asking.first(Listing::AccountsForParent(root), false).await;
+        asking.first(ListCall::OrganizationalUnits(root.clone()), false).await;
+        asking.first(ListCall::AccountsForParent(root), false).await;
     }
     if let Some(id) = text(&user, "UserId") {
-        asking.first(Listing::MembershipsForMember(id.clone()), true).await;
+        asking.first(ListCall::MembershipsForMember(id.clone()), true).await;
         let kind = PrincipalKind::User;
-        asking.first(Listing::AssignmentsForPrincipal { kind, id: id.clone() }, true).await;
-        asking.one(Single::User(id), true).await;
+        asking.first(ListCall::AssignmentsForPrincipal { kind, id: id.clone() }, true).await;
+        asking.one(GetCall::User(id), true).await;
     }
     if let Some(name) = text(&user, "UserName") {
-        asking.one(Single::UserIdByName(name), true).await;
+        asking.one(GetCall::UserIdByName(name), true).await;
     }
     if let Some(id) = text(&group, "GroupId") {
-        asking.first(Listing::GroupMemberships(id.clone()), true).await;
-        asking.one(Single::Group(id), true).await;
+        asking.first(ListCall::GroupMemberships(id.clone()), true).await;
+        asking.one(GetCall::Group(id), true).await;
     }
     if let Some(name) = text(&group, "DisplayName") {
-        asking.one(Single::GroupIdByName(name), true).await;
+        asking.one(GetCall::GroupIdByName(name), true).await;
     }
     if let Some(arn) = &set {
-        asking.first(Listing::ManagedPolicies(arn.clone()), true).await;
-        asking.first(Listing::CustomerManagedPolicies(arn.clone()), true).await;
-        asking.first(Listing::ProvisionedAccounts(arn.clone()), true).await;
-        asking.one(Single::PermissionSet(arn.clone()), true).await;
-        asking.one(Single::InlinePolicy(arn.clone()), true).await;
-        asking.one(Single::PermissionsBoundary(arn.clone()), true).await;
+        asking.first(ListCall::ManagedPolicies(arn.clone()), true).await;
+        asking.first(ListCall::CustomerManagedPolicies(arn.clone()), true).await;
+        asking.first(ListCall::ProvisionedAccounts(arn.clone()), true).await;
+        asking.one(GetCall::PermissionSet(arn.clone()), true).await;
+        asking.one(GetCall::InlinePolicy(arn.clone()), true).await;
+        asking.one(GetCall::PermissionsBoundary(arn.clone()), true).await;
     }
     if let Some(account) = account {
         if let Some(permission_set) = set {
-            asking.first(Listing::Assignments { account: account.clone(), permission_set }, true).await;
+            asking.first(ListCall::Assignments { account: account.clone(), permission_set }, true).await;
         }
-        asking.first(Listing::ProvisionedPermissionSets(account.clone()), true).await;
-        asking.one(Single::Account(account), false).await;
+        asking.first(ListCall::ProvisionedPermissionSets(account.clone()), true).await;
+        asking.one(GetCall::Account(account), false).await;
     }
 }
 
 struct Asking<'a> {
-    source: &'a dyn Source,
-    target: Option<&'a Target>,
+    source: &'a dyn IdentityCenterApi,
+    target: Option<&'a InstanceTarget>,
     tried: &'a mut Tried,
 }
 
 impl Asking<'_> {
     /// The first item of a listing's first page.
-    async fn first(&mut self, listing: Listing, of_instance: bool) -> Option<Value> {
+    async fn first(&mut self, listing: ListCall, of_instance: bool) -> Option<Value> {
         if self.tried.over || (of_instance && self.target.is_none()) {
             return None;
         }
@@ -163,7 +163,7 @@ impl Asking<'_> {
         }
     }
 
-    async fn one(&mut self, single: Single, of_instance: bool) {
+    async fn one(&mut self, single: GetCall, of_instance: bool) {
         if self.tried.over || (of_instance && self.target.is_none()) {
             return;
         }
@@ -175,7 +175,7 @@ impl Asking<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::{Change, Page};
+    use crate::gateway::{Mutation, Page};
     use async_trait::async_trait;
     use serde_json::json;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -195,31 +195,36 @@ mod tests {
     }
 
     #[async_trait]
-    impl Source for Answers {
-        async fn page(&self, _: Option<&Target>, listing: &Listing, _: Option<&str>) -> Result<Page, GatewayError> {
+    impl IdentityCenterApi for Answers {
+        async fn page(
+            &self,
+            _: Option<&InstanceTarget>,
+            listing: &ListCall,
+            _: Option<&str>,
+        ) -> Result<Page, GatewayError> {
             self.ask(listing.operation())?;
             let item = match listing {
-                Listing::PermissionSets => json!("arn"),
+                ListCall::PermissionSets => json!("arn"),
                 _ => json!({"UserId": "u", "UserName": "ada", "GroupId": "g", "DisplayName": "ops", "Id": "1"}),
             };
             Ok(Page { items: vec![item], next: Some("more".into()) })
         }
 
-        async fn fetch(&self, _: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+        async fn fetch(&self, _: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError> {
             self.ask(single.operation()).map(|()| json!({}))
         }
 
-        async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+        async fn change(&self, _: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
             Err(GatewayError::NotFound { what: change.subject() })
         }
     }
 
     fn tried(but: &'static str, error: fn() -> GatewayError) -> (Vec<Check>, usize) {
         let source = Answers { but, error, calls: AtomicUsize::new(0) };
-        let target = Target { instance: "i".into(), identity_store: "d".into(), region: String::new() };
+        let target = InstanceTarget { instance: "i".into(), identity_store: "d".into(), region: String::new() };
         let mut tried = Tried::default();
         tried.note("SWBExternalService.ListInstances", Ok(()));
-        tried.note(Single::CallerIdentity.operation(), Ok(()));
+        tried.note(GetCall::CallerIdentity.operation(), Ok(()));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(all(&source, Some(&target), &mut tried));
         (tried.checks(), source.calls.load(Ordering::Relaxed))
@@ -234,7 +239,7 @@ mod tests {
         let (checks, calls) = tried("none", denied);
         assert_eq!(calls, OPERATIONS.len() - 2);
         assert_eq!(checks.len(), 1);
-        assert_eq!((checks[0].level, checks[0].message.as_str()), (Level::Ok, "25 of 25 reads are allowed"));
+        assert_eq!((checks[0].level, checks[0].message.as_str()), (CheckLevel::Ok, "25 of 25 reads are allowed"));
     }
 
     #[test]
@@ -271,6 +276,6 @@ mod tests {
         let silent = || GatewayError::Unreachable { operation: "x".into(), detail: "timed out".into(), sent: true };
         let (checks, calls) = tried("AWSIdentityStore.ListUsers", silent);
         assert_eq!(calls, 1);
-        assert_eq!(checks[1].level, Level::Fail);
+        assert_eq!(checks[1].level, CheckLevel::Fail);
     }
 }

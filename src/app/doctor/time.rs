@@ -1,7 +1,7 @@
 //! Judges the clock of the host.
 
 use super::Check;
-use super::Level;
+use super::CheckLevel;
 use crate::clock::{UnixMillis, utc};
 use crate::model::format_duration;
 use std::os::unix::fs::MetadataExt;
@@ -16,13 +16,13 @@ const DRIFT: UnixMillis = 60_000;
 /// The clock: set, not moved, and not behind what was written here.
 pub(super) fn clock(now: UnixMillis, offset: i64, state: &Path) -> Check {
     if now < BUILT {
-        return Check::new("clock", Level::Fail, format!("it shows {}, which is in the past", utc(now)))
+        return Check::new("clock", CheckLevel::Fail, format!("it shows {}, which is in the past", utc(now)))
             .hint("set the clock: AWS refuses calls that are signed with a wrong time");
     }
     if offset != 0 {
         let size = format_duration(Duration::from_millis(offset.unsigned_abs()));
         let message = format!("debug.clock_offset shifts it {size} {}", if offset < 0 { "back" } else { "ahead" });
-        return Check::new("clock", Level::Warn, message).hint("unset it outside tests");
+        return Check::new("clock", CheckLevel::Warn, message).hint("unset it outside tests");
     }
     let stamps = std::fs::read_dir(state).into_iter().flatten().flatten().filter_map(|entry| {
         let found = entry.metadata().ok()?;
@@ -31,11 +31,11 @@ pub(super) fn clock(now: UnixMillis, offset: i64, state: &Path) -> Check {
     match stamps.max() {
         Some((at, name)) if at > now.saturating_add(DRIFT) => Check::new(
             "clock",
-            Level::Warn,
+            CheckLevel::Warn,
             format!("it shows {}, and {} was written at {}", utc(now), name.to_string_lossy(), utc(at)),
         )
         .hint("the clock was set back: check it; schedules count from the recorded times"),
-        _ => Check::new("clock", Level::Ok, format!("{}, plausible", utc(now))),
+        _ => Check::new("clock", CheckLevel::Ok, format!("{}, plausible", utc(now))),
     }
 }
 
@@ -47,12 +47,12 @@ mod tests {
     fn a_clock_that_was_never_set_or_set_back_is_told() {
         let root = tempfile::tempdir().unwrap();
         let at = |now| clock(now, 0, root.path()).level;
-        assert_eq!(at(0), Level::Fail);
-        assert_eq!(at(BUILT), Level::Ok);
+        assert_eq!(at(0), CheckLevel::Fail);
+        assert_eq!(at(BUILT), CheckLevel::Ok);
         let file = std::fs::File::create(root.path().join("switch")).unwrap();
         file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_767_225_600 + 600)).unwrap();
-        assert_eq!(at(BUILT), Level::Warn);
-        assert_eq!(at(BUILT + 600_000), Level::Ok);
-        assert_eq!(clock(BUILT + 600_000, 5_000, root.path()).level, Level::Warn);
+        assert_eq!(at(BUILT), CheckLevel::Warn);
+        assert_eq!(at(BUILT + 600_000), CheckLevel::Ok);
+        assert_eq!(clock(BUILT + 600_000, 5_000, root.path()).level, CheckLevel::Warn);
     }
 }

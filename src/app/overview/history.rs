@@ -6,7 +6,7 @@
 use super::time;
 use crate::clock::UnixMillis;
 use crate::model::Resource;
-use crate::state::{self, Database, Outcome, StateError};
+use crate::state::{self, Database, LookupOutcome, StateError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,14 +17,14 @@ const DAY: i64 = 24 * HOUR;
 
 /// Lookups and sizes over time, the oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct History {
+pub struct UsageHistory {
     /// Lookups by hour.
     pub hours: Vec<HourReport>,
     /// Sizes, minutes apart.
     pub samples: Vec<SampleReport>,
 }
 
-impl History {
+impl UsageHistory {
     /// Leaves out what is older than `since`.
     pub(super) fn cut(&mut self, since: UnixMillis) {
         self.hours.retain(|hour| hour.at > since - HOUR);
@@ -79,12 +79,12 @@ pub struct Lookups {
     pub resource: Resource,
     /// How they ended.
     #[serde(serialize_with = "word")]
-    pub outcome: Outcome,
+    pub outcome: LookupOutcome,
     /// How many.
     pub count: u64,
 }
 
-pub(super) fn history(database: &Database, cache: &Path, since: UnixMillis) -> Result<History, StateError> {
+pub(super) fn history(database: &Database, cache: &Path, since: UnixMillis) -> Result<UsageHistory, StateError> {
     let hours = state::hours(database, cache, since)?.into_iter().map(|hour| HourReport {
         at: hour.at,
         hits: hour.counts.hits(),
@@ -92,7 +92,7 @@ pub(super) fn history(database: &Database, cache: &Path, since: UnixMillis) -> R
         errors: hour.counts.errors(),
     });
     let samples = state::samples(database, cache, since)?;
-    Ok(History {
+    Ok(UsageHistory {
         hours: hours.collect(),
         samples: samples.into_iter().map(|s| SampleReport { at: s.at, entries: s.entries, bytes: s.held }).collect(),
     })

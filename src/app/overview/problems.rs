@@ -3,7 +3,7 @@
 //! Neighbours: `overview.rs` gathers what is judged here; the page begins with it. Promise: one trouble is told once,
 //! however many checks, jobs and alerts speak of it; the worst comes first, then the oldest; every problem has a command.
 
-use super::{Kept, time_or_null};
+use super::{StateRead, time_or_null};
 use crate::alerts;
 use crate::app::Measured;
 use crate::clock::UnixMillis;
@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 
 /// One trouble.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub struct DashboardProblem {
     /// What it is about (`hit_rate`, `job:warm`): stable while it lasts.
     pub key: String,
     /// How bad it is.
@@ -31,7 +31,7 @@ pub struct Problem {
 /// All problems in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum OverallState {
     /// Nothing is wrong.
     Well,
     /// Something is worth a look.
@@ -40,30 +40,35 @@ pub enum Verdict {
     Wrong,
 }
 
-impl Verdict {
+impl OverallState {
     /// The worst of all problems.
-    pub fn of(problems: &[Problem]) -> Verdict {
+    pub fn of(problems: &[DashboardProblem]) -> OverallState {
         match problems.iter().map(|problem| problem.level).max() {
-            Some(Level::Critical) => Verdict::Wrong,
-            Some(Level::Warn) => Verdict::Attention,
-            Some(Level::Ok) | None => Verdict::Well,
+            Some(Level::Critical) => OverallState::Wrong,
+            Some(Level::Warn) => OverallState::Attention,
+            Some(Level::Ok) | None => OverallState::Well,
         }
     }
 
     /// `well`, `attention`, `wrong`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Verdict::Well => "well",
-            Verdict::Attention => "attention",
-            Verdict::Wrong => "wrong",
+            OverallState::Well => "well",
+            OverallState::Attention => "attention",
+            OverallState::Wrong => "wrong",
         }
     }
 }
 
 /// Everything that is wrong, and the sentences about what could not be read.
-pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>, call: &Invocation) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = Vec::new();
-    let mut add = |problem: Problem| {
+pub(super) fn find(
+    measured: &Measured,
+    kept: &StateRead,
+    unread: Vec<String>,
+    call: &Invocation,
+) -> Vec<DashboardProblem> {
+    let mut problems: Vec<DashboardProblem> = Vec::new();
+    let mut add = |problem: DashboardProblem| {
         if problems.iter().all(|known| known.key != problem.key && known.message != problem.message) {
             problems.push(problem);
         }
@@ -122,7 +127,7 @@ pub(super) fn find(measured: &Measured, kept: &Kept, unread: Vec<String>, call: 
 }
 
 /// What follows from another trouble is not told beside it; what somebody silenced is told quietly.
-fn mute(problems: &mut Vec<Problem>, kept: &Kept) {
+fn mute(problems: &mut Vec<DashboardProblem>, kept: &StateRead) {
     let state = |key: &str| kept.alerts.iter().find(|alert| alert.key == key);
     problems.retain(|problem| state(&problem.key).is_none_or(|alert| alert.state != "inhibited"));
     for problem in problems {
@@ -134,12 +139,12 @@ fn mute(problems: &mut Vec<Problem>, kept: &Kept) {
 }
 
 /// The worst first, then the oldest; what has no beginning comes last.
-pub(super) fn sort(problems: &mut [Problem]) {
+pub(super) fn sort(problems: &mut [DashboardProblem]) {
     problems.sort_by_key(|problem| (Reverse(problem.level), problem.since.unwrap_or(UnixMillis::MAX)));
 }
 
 /// A disabled cache is worth a line at once, long before the check warns of it.
-fn of_check(check: &Finding, measured: &Measured, since: Option<UnixMillis>) -> Option<Problem> {
+fn of_check(check: &Finding, measured: &Measured, since: Option<UnixMillis>) -> Option<DashboardProblem> {
     let disabled = measured.measurements.disabled.as_ref().filter(|_| check.key == "disabled");
     if let Some(disabled) = disabled {
         let since = disabled.since.or(since);
@@ -153,6 +158,6 @@ fn is_cause(key: &str) -> bool {
     key == alerts::AWS || key.starts_with(alerts::LOGIN)
 }
 
-fn problem(key: &str, level: Level, message: String, since: Option<UnixMillis>, command: &str) -> Problem {
-    Problem { key: key.into(), level, message, since, command: command.into() }
+fn problem(key: &str, level: Level, message: String, since: Option<UnixMillis>, command: &str) -> DashboardProblem {
+    DashboardProblem { key: key.into(), level, message, since, command: command.into() }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn dirt(event: &Event) -> Vec<String> {
+fn dirt(event: &ChangeEvent) -> Vec<String> {
     dirty(event).iter().map(ToString::to_string).collect()
 }
 
@@ -11,7 +11,7 @@ fn texts(all: &[&str]) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(event: &Event, expected: &[&str]) {
+fn check(event: &ChangeEvent, expected: &[&str]) {
     let mut expected = texts(expected);
     expected.sort_unstable();
     let mut found = dirt(event);
@@ -24,10 +24,10 @@ const KEY: &str = "arn%3Aaws%3Asso%3A%3A%3ApermissionSet/ssoins-1/ps-1";
 
 #[test]
 fn users() {
-    let created = Event::unborn(Resource::User).named("al-1");
+    let created = ChangeEvent::unborn(Resource::User).named("al-1");
     check(&created, &["user:list:all", "user:by_name:[Aa][Ll]-1"]);
     check(&created.born("u"), &["user:list:all", "user:by_name:[Aa][Ll]-1", "user:describe:u"]);
-    let updated = || Event::new(Resource::User, Operation::Update, "u");
+    let updated = || ChangeEvent::new(Resource::User, Operation::Update, "u");
     check(&updated().not_renamed(), &["user:list:all", "user:describe:u"]);
     check(&updated(), &["user:list:all", "user:describe:u", "user:by_name:*"]);
     check(&updated().named("n"), &["user:list:all", "user:describe:u", "user:by_name:[Nn]", "user:by_name:*"]);
@@ -35,7 +35,7 @@ fn users() {
         &updated().named("n").was_named("o"),
         &["user:list:all", "user:describe:u", "user:by_name:[Nn]", "user:by_name:[Oo]"],
     );
-    let deleted = || Event::new(Resource::User, Operation::Delete, "u");
+    let deleted = || ChangeEvent::new(Resource::User, Operation::Delete, "u");
     check(
         &deleted(),
         &[
@@ -65,9 +65,12 @@ fn users() {
 
 #[test]
 fn groups() {
-    check(&Event::unborn(Resource::Group).named("g:1"), &["group:list:all", "group:by_name:[Gg]%3A1"]);
-    check(&Event::new(Resource::Group, Operation::Update, "g").not_renamed(), &["group:list:all", "group:describe:g"]);
-    let deleted = || Event::new(Resource::Group, Operation::Delete, "g");
+    check(&ChangeEvent::unborn(Resource::Group).named("g:1"), &["group:list:all", "group:by_name:[Gg]%3A1"]);
+    check(
+        &ChangeEvent::new(Resource::Group, Operation::Update, "g").not_renamed(),
+        &["group:list:all", "group:describe:g"],
+    );
+    let deleted = || ChangeEvent::new(Resource::Group, Operation::Delete, "g");
     let always = [
         "group:list:all",
         "group:describe:g",
@@ -80,7 +83,7 @@ fn groups() {
     let image = deleted().was_named("O").had_members(texts(&["u", "v"])).had_assignments(Vec::new());
     check(&image, &with(&["group:by_name:[Oo]", "user:groups:u", "user:groups:v"]));
     for operation in [Operation::AddMember, Operation::RemoveMember] {
-        let event = Event::new(Resource::Group, operation, "g");
+        let event = ChangeEvent::new(Resource::Group, operation, "g");
         check(&event.clone().with_member("u"), &["group:members:g", "user:groups:u", "assignment:by_principal:USER:u"]);
         check(&event, &["group:members:g", "user:groups:*", "assignment:by_principal:USER:*"]);
     }
@@ -88,9 +91,9 @@ fn groups() {
 
 #[test]
 fn permission_sets() {
-    let on = |operation| Event::new(Resource::PermissionSet, operation, ARN);
+    let on = |operation| ChangeEvent::new(Resource::PermissionSet, operation, ARN);
     let key = |operation: &str| format!("permission_set:{operation}:{KEY}");
-    check(&Event::unborn(Resource::PermissionSet).named("n"), &["permission_set:list:all"]);
+    check(&ChangeEvent::unborn(Resource::PermissionSet).named("n"), &["permission_set:list:all"]);
     check(&on(Operation::Update), &["permission_set:list:all", &key("describe")]);
     check(&on(Operation::SetPolicies), &[&key("policies")]);
     check(&on(Operation::Provision), &[&key("accounts"), "account:permission_sets:*"]);
@@ -114,7 +117,7 @@ fn permission_sets() {
 #[test]
 fn assignments() {
     for operation in [Operation::Assign, Operation::Revoke] {
-        let event = Event::new(Resource::Assignment, operation, ARN).in_account("1");
+        let event = ChangeEvent::new(Resource::Assignment, operation, ARN).in_account("1");
         let (list, accounts) = (format!("assignment:list:1:{KEY}"), format!("permission_set:accounts:{KEY}"));
         let always = [&*list, &accounts, "account:permission_sets:1"];
         let with = |more: &[&'static str]| [&always[..], more].concat();
@@ -132,19 +135,19 @@ fn every_operation_dirties_something_wherever_it_can_happen_and_nothing_elsewher
     for operation in Operation::ALL {
         assert_eq!(Operation::parse(operation.as_str()), Some(operation));
         for resource in operation.resources() {
-            assert!(!dirty(&Event::new(*resource, operation, "x")).is_empty(), "{operation} {resource}");
+            assert!(!dirty(&ChangeEvent::new(*resource, operation, "x")).is_empty(), "{operation} {resource}");
         }
     }
     for word in ["attach", "put_inline", "DETACH"] {
         assert_eq!(Operation::parse(word), Some(Operation::SetPolicies));
     }
     assert_eq!(Operation::parse("destroy"), None);
-    assert!(dirty(&Event::new(Resource::Account, Operation::Update, "1")).is_empty());
+    assert!(dirty(&ChangeEvent::new(Resource::Account, Operation::Update, "1")).is_empty());
 }
 
 #[test]
 fn the_four_keys_of_the_troubleshooting_guide() {
-    let dirt = dirty(&Event::new(Resource::User, Operation::Update, "user-123"));
+    let dirt = dirty(&ChangeEvent::new(Resource::User, Operation::Update, "user-123"));
     let covered =
         |key: &str| dirt.iter().any(|dirt| dirt.select(Some("s")).covers(crate::store::Address { space: "s", key }));
     for (key, invalidated) in [
@@ -160,7 +163,7 @@ fn the_four_keys_of_the_troubleshooting_guide() {
 #[test]
 fn every_spelling_of_a_name_is_covered_and_no_other_name() {
     let covered = |name: &str, other: &str| {
-        let dirt = dirty(&Event::unborn(Resource::User).named(name));
+        let dirt = dirty(&ChangeEvent::unborn(Resource::User).named(name));
         let key = Key::new(Resource::User, "by_name", other);
         dirt.iter().any(|dirt| dirt.select(Some("s")).covers(crate::store::Address { space: "s", key: key.as_str() }))
     };

@@ -3,7 +3,7 @@
 //! Neighbours: `args.rs` flattens them; the configuration takes profile, region and file from here; `output.rs` is
 //! opened with the rest. Promise: what cannot be meant together is refused with both names.
 
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use crate::cli::output::is_stdout;
 use crate::config::Format;
 use clap::{ArgAction, Args, ValueEnum};
@@ -54,9 +54,9 @@ pub struct GlobalArgs {
 
 impl GlobalArgs {
     /// Refuses what cannot be meant together. (The parser itself sees only the flags that stand side by side.)
-    pub fn check(&self) -> Result<(), Failure> {
+    pub fn check(&self) -> Result<(), CliError> {
         let both = |one: &str, other: &str| {
-            Err(Failure::new(Code::Usage, format!("the argument '{one}' cannot be used with '{other}'"))
+            Err(CliError::new(Code::Usage, format!("the argument '{one}' cannot be used with '{other}'"))
                 .hint("leave one of them out"))
         };
         if self.json && self.output.is_some_and(|format| format != FormatChoice::Json) {

@@ -46,8 +46,8 @@ pub struct ListArgs {
     #[command(flatten)]
     pub read: ReadArgs,
     /// Print only what matches: FIELD=GLOB, FIELD!=GLOB or FIELD~PART, whatever the case (can be repeated)
-    #[arg(long, value_name = "FILTER", value_parser = Filter::parse, help_heading = "Selection")]
-    pub filter: Vec<Filter>,
+    #[arg(long, value_name = "FILTER", value_parser = ColumnFilter::parse, help_heading = "Selection")]
+    pub filter: Vec<ColumnFilter>,
     /// Sort by this field; `:desc` turns the order round
     #[arg(long, value_name = "FIELD[:desc]", value_parser = Sort::parse, help_heading = "Selection")]
     pub sort: Option<Sort>,
@@ -87,7 +87,7 @@ pub struct ChangeArgs {
 
 /// How a filter compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub enum FilterOperator {
     /// `=`: the glob matches.
     Matches,
     /// `!=`: the glob does not match.
@@ -98,43 +98,43 @@ pub enum Comparison {
 
 /// One `--filter`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
+pub struct ColumnFilter {
     /// The field, as written.
     pub field: String,
     /// How it is compared.
-    pub comparison: Comparison,
+    pub comparison: FilterOperator,
     /// The glob or part, case-folded like the compared texts.
     pub pattern: String,
 }
 
-impl Filter {
+impl ColumnFilter {
     /// Reads `UserName=ali*`, `Status!=ACTIVE`, `DisplayName~smith`.
-    pub fn parse(text: &str) -> Result<Filter, String> {
+    pub fn parse(text: &str) -> Result<ColumnFilter, String> {
         let wrong = || format!("`{text}` is not a filter: write FIELD=GLOB, FIELD!=GLOB or FIELD~PART");
         let at = text.find(['=', '!', '~']).ok_or_else(wrong)?;
         let (field, rest) = text.split_at(at);
         let (comparison, pattern) = if let Some(pattern) = rest.strip_prefix("!=") {
-            (Comparison::Differs, pattern)
+            (FilterOperator::Differs, pattern)
         } else if let Some(pattern) = rest.strip_prefix('=') {
-            (Comparison::Matches, pattern)
+            (FilterOperator::Matches, pattern)
         } else if let Some(pattern) = rest.strip_prefix('~') {
-            (Comparison::Contains, pattern)
+            (FilterOperator::Contains, pattern)
         } else {
             return Err(wrong());
         };
         if field.trim().is_empty() {
             return Err(wrong());
         }
-        Ok(Filter { field: field.trim().to_owned(), comparison, pattern: folded(pattern).into_owned() })
+        Ok(ColumnFilter { field: field.trim().to_owned(), comparison, pattern: folded(pattern).into_owned() })
     }
 
     /// Whether a field that reads `text` passes.
     pub fn admits(&self, text: &str) -> bool {
         let text = folded(text);
         match self.comparison {
-            Comparison::Matches => crate::model::matches(&self.pattern, &text),
-            Comparison::Differs => !crate::model::matches(&self.pattern, &text),
-            Comparison::Contains => text.contains(self.pattern.as_str()),
+            FilterOperator::Matches => crate::model::matches(&self.pattern, &text),
+            FilterOperator::Differs => !crate::model::matches(&self.pattern, &text),
+            FilterOperator::Contains => text.contains(self.pattern.as_str()),
         }
     }
 }
@@ -170,15 +170,15 @@ mod tests {
 
     #[test]
     fn filters_read_as_field_comparison_pattern() {
-        let filter = Filter::parse("UserName=ALI*").unwrap();
-        assert_eq!((filter.field.as_str(), filter.comparison), ("UserName", Comparison::Matches));
+        let filter = ColumnFilter::parse("UserName=ALI*").unwrap();
+        assert_eq!((filter.field.as_str(), filter.comparison), ("UserName", FilterOperator::Matches));
         assert!(filter.admits("alice") && filter.admits("Ali") && !filter.admits("bob"));
-        let filter = Filter::parse("Status!=active").unwrap();
+        let filter = ColumnFilter::parse("Status!=active").unwrap();
         assert!(!filter.admits("ACTIVE") && filter.admits("SUSPENDED"));
-        let filter = Filter::parse("Name~a=b").unwrap();
+        let filter = ColumnFilter::parse("Name~a=b").unwrap();
         assert!(filter.admits("xA=By"), "what follows the first comparison is the pattern");
         for text in ["UserName", "=x", "!x", "a!b", ""] {
-            assert!(Filter::parse(text).unwrap_err().contains("FIELD=GLOB"), "{text:?}");
+            assert!(ColumnFilter::parse(text).unwrap_err().contains("FIELD=GLOB"), "{text:?}");
         }
     }
 

@@ -3,16 +3,16 @@
 //! Neighbours: `jobs/` reckons, `jobs.rs` opens the ledger for both. Promise: neither runs a job, writes a word, or asks
 //! AWS.
 
-use super::jobs::{Look, next_due, say, with_profile};
+use super::jobs::{JobsSession, next_due, say, with_profile};
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::{NextArgs, SimulateArgs};
 use crate::cli::args::moment::Moment;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::clock::{UnixMillis, millis};
-use crate::config::{Job, Kind};
-use crate::jobs::{self, Coming, Outlook, Simulated};
+use crate::config::{Job, JobKind};
+use crate::jobs::{self, ForecastObserver, NextRun, Simulated};
 use crate::model::format_duration;
 use serde_json::json;
 use std::time::Duration;
@@ -23,14 +23,14 @@ const DAY: Duration = Duration::from_secs(86_400);
 const MOST: usize = 100_000;
 
 /// `jobs next`
-pub(super) fn next(arguments: &NextArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, notices } = Look::open(globals, output)?;
+pub(super) fn next(arguments: &NextArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let JobsSession { app, jobs, context, notices } = JobsSession::open(globals, output)?;
     let limit = arguments.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX).min(MOST));
     let coming = jobs::coming(&jobs, &arguments.names, limit, &context)?;
     let now = app.clock().now();
     let page = match coming.len() {
-        0 => Page::new().line("no job is due by itself; `awsideman jobs list` shows why"),
-        _ => Page::new().table(
+        0 => TextReport::new().line("no job is due by itself; `awsideman jobs list` shows why"),
+        _ => TextReport::new().table(
             &["AT", "IN", "JOB", "ZONE", "JITTER", "NOTE"],
             coming.iter().map(|coming| coming_row(coming, now)).collect(),
         ),
@@ -39,7 +39,7 @@ pub(super) fn next(arguments: &NextArgs, globals: &GlobalArgs, output: &mut Outp
     output.report(&json!({ "schema_version": 1, "next": coming, "notices": notices }), &page)
 }
 
-fn coming_row(coming: &Coming, now: UnixMillis) -> Vec<String> {
+fn coming_row(coming: &NextRun, now: UnixMillis) -> Vec<String> {
     let jitter = Duration::from_millis(coming.jitter_ms.unsigned_abs());
     vec![
         on_the_clock(&coming.local),
@@ -61,26 +61,28 @@ fn seconds(time: Duration) -> Duration {
 }
 
 /// `jobs simulate`
-pub(super) fn simulate(arguments: &SimulateArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, notices } = Look::open(globals, output)?;
+pub(super) fn simulate(arguments: &SimulateArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let JobsSession { app, jobs, context, notices } = JobsSession::open(globals, output)?;
     let now = context.clock.now();
     let meant = |moment: &Moment, from: UnixMillis| {
-        moment.at(from, &context.zone).ok_or_else(|| Failure::new(Code::Usage, "that time lies beyond every calendar"))
+        moment.at(from, &context.zone).ok_or_else(|| CliError::new(Code::Usage, "that time lies beyond every calendar"))
     };
     let from = arguments.from.as_ref().map_or(Ok(now), |moment| meant(moment, now))?;
     let to = arguments.to.as_ref().map_or(Ok(from.saturating_add(millis(DAY))), |moment| meant(moment, from))?;
     if to < from {
-        return Err(Failure::new(Code::Usage, "--to lies before --from").hint("exchange the two"));
+        return Err(CliError::new(Code::Usage, "--to lies before --from").hint("exchange the two"));
     }
-    let view = View { app: &app };
+    let view = ForecastView { app: &app };
     let runs = jobs::simulate(&jobs, &arguments.names, from, to, &context, &view)?;
     if runs.len() > MOST {
-        return Err(Failure::new(Code::Usage, format!("{} occurrences are more than anybody reads", runs.len()))
+        return Err(CliError::new(Code::Usage, format!("{} occurrences are more than anybody reads", runs.len()))
             .hint("name a job, or choose a shorter stretch with --from and --to"));
     }
     let page = match runs.len() {
-        0 => Page::new().line("nothing would run"),
-        _ => Page::new().table(&["AT", "JOB", "OUTCOME", "MAIL", "WHY"], runs.iter().map(simulated_row).collect()),
+        0 => TextReport::new().line("nothing would run"),
+        _ => {
+            TextReport::new().table(&["AT", "JOB", "OUTCOME", "MAIL", "WHY"], runs.iter().map(simulated_row).collect())
+        }
     };
     say(&notices, output);
     output.report(&json!({ "schema_version": 1, "runs": runs }), &page)
@@ -97,13 +99,13 @@ fn simulated_row(event: &Simulated) -> Vec<String> {
 }
 
 /// What the configuration and the switch say of the future.
-struct View<'a> {
+struct ForecastView<'a> {
     app: &'a App,
 }
 
-impl Outlook for View<'_> {
+impl ForecastObserver for ForecastView<'_> {
     fn idle(&self, job: &Job, at: UnixMillis) -> Option<String> {
-        if !matches!(job.kind, Kind::Warm { .. } | Kind::Verify { .. }) {
+        if !matches!(job.kind, JobKind::Warm { .. } | JobKind::Verify { .. }) {
             return None;
         }
         if self.app.disabled().is_some_and(|disabled| at >= disabled.until) {

@@ -4,16 +4,16 @@
 //! configuration that is not sound does not keep anybody from a silence; a test says where it went, or what keeps it
 //! from leaving and which key to set.
 
-use crate::alerts::{self, AlertError, Channel, Event, Kept, Receipt, Silence, Standing};
+use crate::alerts::{self, AlertError, AlertEvent, AlertStatus, Channel, PendingDelivery, Receipt, Silence};
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::alerts::{AlertHistoryArgs, AlertsCommand, ChannelWord, SilenceArgs};
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page, Style};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::{UnixMillis, millis};
-use crate::config::Transport;
+use crate::config::MailTransport;
 use crate::host;
 use crate::model::format_duration;
 use crate::state::Database;
@@ -24,7 +24,7 @@ use std::time::Duration;
 const SHOWN: u64 = 50;
 
 /// `alerts ...`
-pub(crate) fn alerts(command: &AlertsCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn alerts(command: &AlertsCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     match command {
         AlertsCommand::List => list(globals, output),
         AlertsCommand::Test { channel } => test(*channel, globals, output),
@@ -35,32 +35,36 @@ pub(crate) fn alerts(command: &AlertsCommand, globals: &GlobalArgs, output: &mut
 }
 
 /// A session and its state database.
-struct Desk {
+struct AlertsSession {
     session: Session,
     database: Database,
     now: UnixMillis,
 }
 
-impl Desk {
+impl AlertsSession {
     /// To read.
-    fn open(globals: &GlobalArgs, output: &mut Output) -> Result<Desk, Failure> {
+    fn open(globals: &GlobalArgs, output: &mut Output) -> Result<AlertsSession, CliError> {
         let session = Session::open(globals, Need::Anything, output)?;
         let found = session.app.database_to_read()?;
-        Ok(Desk::over(session, found, output))
+        Ok(AlertsSession::over(session, found, output))
     }
 
     /// To change something.
-    fn open_to_change(globals: &GlobalArgs, output: &mut Output) -> Result<Desk, Failure> {
+    fn open_to_change(globals: &GlobalArgs, output: &mut Output) -> Result<AlertsSession, CliError> {
         let session = Session::open_to_change_state(globals, Need::Anything, output)?;
         let found = session.app.database()?;
-        Ok(Desk::over(session, found, output))
+        Ok(AlertsSession::over(session, found, output))
     }
 
-    fn over(mut session: Session, (database, notice): (Database, Option<String>), output: &mut Output) -> Desk {
+    fn over(
+        mut session: Session,
+        (database, notice): (Database, Option<String>),
+        output: &mut Output,
+    ) -> AlertsSession {
         session.notices.extend(notice);
         super::jobs::say(&session.notices, output);
         let now = session.app.clock().now();
-        Desk { session, database, now }
+        AlertsSession { session, database, now }
     }
 
     fn app(&self) -> &App {
@@ -68,18 +72,18 @@ impl Desk {
     }
 }
 
-fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let desk = Desk::open(globals, output)?;
+fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let desk = AlertsSession::open(globals, output)?;
     let settings = &desk.session.app.config().alerts;
     let standing = alerts::standing(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
     let silences = alerts::silences(&desk.database, desk.now)?;
     let kept = alerts::kept(&desk.database, settings)?;
-    let row = |alert: &Standing| {
+    let row = |alert: &AlertStatus| {
         let since = times::ago(alert.since, desk.now);
         vec![alert.key.clone(), alert.state.to_owned(), since, alert.message.clone(), alert.next.clone()]
     };
     let mut page =
-        Page::new().table(&["KEY", "STATE", "SINCE", "WHAT", "NEXT MESSAGE"], standing.iter().map(row).collect());
+        TextReport::new().table(&["KEY", "STATE", "SINCE", "WHAT", "NEXT MESSAGE"], standing.iter().map(row).collect());
     if standing.is_empty() {
         page = page.line("no alert is pending or fires");
     }
@@ -103,7 +107,7 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
 }
 
 /// The kept deliveries, each with its channel, the reason and the next try.
-fn kept_lines(mut page: Page, kept: &[Kept], now: UnixMillis) -> Page {
+fn kept_lines(mut page: TextReport, kept: &[PendingDelivery], now: UnixMillis) -> TextReport {
     for delivery in kept {
         let tried = match (&delivery.reason, delivery.attempts) {
             (Some(reason), 1) => format!("1 attempt: {reason}"),
@@ -119,7 +123,7 @@ fn kept_lines(mut page: Page, kept: &[Kept], now: UnixMillis) -> Page {
     page
 }
 
-fn silence_lines(mut page: Page, silences: &[Silence], now: UnixMillis) -> Page {
+fn silence_lines(mut page: TextReport, silences: &[Silence], now: UnixMillis) -> TextReport {
     for silence in silences {
         let left = times::left(silence.until, now);
         let words = format!("{} for another {left}, by {}: {}", silence.pattern, silence.author, silence.reason);
@@ -128,11 +132,11 @@ fn silence_lines(mut page: Page, silences: &[Silence], now: UnixMillis) -> Page 
     page
 }
 
-fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let (Some(key), Some(reason)) = (&arguments.key, &arguments.reason) else {
         return silences(globals, output);
     };
-    let refuse = |message: &str, hint: &str| Err(Failure::new(Code::Usage, message.to_owned()).hint(hint.to_owned()));
+    let refuse = |message: &str, hint: &str| Err(CliError::new(Code::Usage, message.to_owned()).hint(hint.to_owned()));
     if arguments.duration.is_some_and(|duration| duration.is_zero()) {
         return refuse("--for: 0 would end at once, so nothing was changed", "name how long, as in 30m or 4h");
     }
@@ -142,7 +146,7 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
     if reason.trim().is_empty() {
         return refuse("--reason: say why, for those who look at it at night", "name the ticket or the work");
     }
-    let mut desk = Desk::open_to_change(globals, output)?;
+    let mut desk = AlertsSession::open_to_change(globals, output)?;
     let until = match (&arguments.until, arguments.duration) {
         (Some(moment), _) => {
             let zone = times::zone()?;
@@ -158,7 +162,7 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
     let standing = alerts::standing(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
     let covered = standing.iter().filter(|alert| crate::model::matches(&made.pattern, &alert.key)).count();
     let end = format!("It ends by itself at {} (in {})", times::local(until), times::left(until, desk.now));
-    let page = Page::new()
+    let page = TextReport::new()
         .line(format!("Silenced: {} ({covered} alerts stand under it now)", made.pattern))
         .line(end)
         .line(format!("To end it: awsideman alerts unsilence {}", made.id));
@@ -166,36 +170,36 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
     output.report(&document, &page)
 }
 
-fn silences(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let desk = Desk::open(globals, output)?;
+fn silences(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let desk = AlertsSession::open(globals, output)?;
     let silences = alerts::silences(&desk.database, desk.now)?;
     let row = |silence: &Silence| {
         let until = format!("{} (in {})", times::local(silence.until), times::left(silence.until, desk.now));
         vec![silence.id.to_string(), silence.pattern.clone(), until, silence.author.clone(), silence.reason.clone()]
     };
-    let mut page = Page::new().table(&["ID", "KEY", "UNTIL", "BY", "WHY"], silences.iter().map(row).collect());
+    let mut page = TextReport::new().table(&["ID", "KEY", "UNTIL", "BY", "WHY"], silences.iter().map(row).collect());
     if silences.is_empty() {
         page = page.line("nothing is silenced");
     }
     output.report(&json!({ "schema_version": 1, "silences": silences, "notices": desk.session.notices }), &page)
 }
 
-fn unsilence(key: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let mut desk = Desk::open_to_change(globals, output)?;
+fn unsilence(key: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let mut desk = AlertsSession::open_to_change(globals, output)?;
     let ended = alerts::unsilence(&mut desk.database, key, &author(), desk.now)?;
     if ended.is_empty() {
-        return Err(Failure::new(Code::NotFound, format!("no silence that holds is called `{key}`"))
+        return Err(CliError::new(Code::NotFound, format!("no silence that holds is called `{key}`"))
             .hint("`awsideman alerts silence --list` shows them, each with its number"));
     }
     let line = |silence: &Silence| format!("Ended: silence {} of {}", silence.id, silence.pattern);
-    let page = ended.iter().fold(Page::new(), |page, silence| page.line(line(silence)));
+    let page = ended.iter().fold(TextReport::new(), |page, silence| page.line(line(silence)));
     output.report(&json!({ "schema_version": 1, "ended": ended, "notices": desk.session.notices }), &page)
 }
 
-fn history(arguments: &AlertHistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let desk = Desk::open(globals, output)?;
+fn history(arguments: &AlertHistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let desk = AlertsSession::open(globals, output)?;
     let events = alerts::events(&desk.database, arguments.key.as_deref(), arguments.limit.unwrap_or(SHOWN))?;
-    let row = |event: &Event| {
+    let row = |event: &AlertEvent| {
         let lasted = event.lasted_ms.map(|ms| format_duration(Duration::from_millis(ms.max(0).unsigned_abs())));
         vec![
             times::local(event.at),
@@ -205,7 +209,8 @@ fn history(arguments: &AlertHistoryArgs, globals: &GlobalArgs, output: &mut Outp
             event.message.clone(),
         ]
     };
-    let mut page = Page::new().table(&["WHEN", "KEY", "WHAT", "LASTED", "WORDS"], events.iter().map(row).collect());
+    let mut page =
+        TextReport::new().table(&["WHEN", "KEY", "WHAT", "LASTED", "WORDS"], events.iter().map(row).collect());
     if events.is_empty() {
         page = page.line("nothing has happened yet");
     }
@@ -216,7 +221,7 @@ fn author() -> String {
     format!("{}@{}", host::user_name(), host::host_name())
 }
 
-fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Report, output)?;
     let app = &session.app;
     super::jobs::say(&session.notices, output);
@@ -225,7 +230,7 @@ fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) ->
         None => alerts::channels(&app.config().alerts),
     };
     if channels.is_empty() {
-        return Err(Failure::new(Code::Usage, "alerts.email.enabled is false: no mail is ever sent").hint(
+        return Err(CliError::new(Code::Usage, "alerts.email.enabled is false: no mail is ever sent").hint(
             "set `enabled = true` under [alerts.email] (or AWSIDEMAN_ALERTS_EMAIL_ENABLED=true), with `to` and a `transport`\n\
              [alerts.webhook] and [alerts.command] are the other ways; --channel tries one that is not switched on\n\
              `awsideman --sandbox alerts test` writes one into a file",
@@ -244,13 +249,13 @@ fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) ->
     let wrong = tried.iter().filter_map(|(_, result)| result.as_ref().err()).map(AlertError::is_configuration);
     let codes: Vec<Code> = wrong.map(|is_wrong| if is_wrong { Code::Usage } else { Code::Failed }).collect();
     if !codes.is_empty() {
-        return Err(Failure::quiet(Code::of_several(codes)));
+        return Err(CliError::quiet(Code::of_several(codes)));
     }
     // Some recipients were refused: the mail left, and somebody will not read the next alert either.
     let complains = |(_, result): &(Channel, Result<Receipt, AlertError>)| {
         result.as_ref().is_ok_and(|receipt| receipt.complaint.is_some())
     };
-    if tried.iter().any(complains) { Err(Failure::quiet(Code::Partial)) } else { Ok(()) }
+    if tried.iter().any(complains) { Err(CliError::quiet(Code::Partial)) } else { Ok(()) }
 }
 
 fn channel(word: ChannelWord) -> Channel {
@@ -286,19 +291,21 @@ fn document(tried: &[(Channel, Result<Receipt, AlertError>)], notices: &[String]
 }
 
 /// `Mail: sent to smtp.example.com:587`; a file is written, not sent.
-fn handed_over(receipt: &Receipt, transport: Transport) -> String {
+fn handed_over(receipt: &Receipt, transport: MailTransport) -> String {
     let place = &receipt.place;
     match (receipt.channel, transport) {
-        (Channel::Mail, Transport::Smtp) => format!("Mail: sent to {place}"),
-        (Channel::Mail, Transport::Sendmail) => format!("Mail: sent to {place}, which delivers it from here"),
-        (Channel::Mail, Transport::File) => format!("Mail: written to {place} (transport = \"file\" sends nothing)"),
+        (Channel::Mail, MailTransport::Smtp) => format!("Mail: sent to {place}"),
+        (Channel::Mail, MailTransport::Sendmail) => format!("Mail: sent to {place}, which delivers it from here"),
+        (Channel::Mail, MailTransport::File) => {
+            format!("Mail: written to {place} (transport = \"file\" sends nothing)")
+        }
         (Channel::Webhook, _) => format!("Webhook: sent to {place}"),
         (Channel::Command, _) => format!("Command: sent to {place}"),
     }
 }
 
-fn page(tried: &[(Channel, Result<Receipt, AlertError>)], transport: Transport) -> Page {
-    let mut page = Page::new();
+fn page(tried: &[(Channel, Result<Receipt, AlertError>)], transport: MailTransport) -> TextReport {
+    let mut page = TextReport::new();
     for (channel, result) in tried {
         page = match result {
             Ok(receipt) => {

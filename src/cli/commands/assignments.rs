@@ -6,14 +6,15 @@
 use super::changes;
 use super::columns::{ASSIGNMENTS, DELETED, STATE};
 use super::directory::array;
-use super::reading::{Reader, partial};
+use super::reading::{ReadSession, partial};
 use super::warm::{calls_to_aws, for_people};
 use crate::cli::args::directory::{AssignmentCommand, AssignmentListArgs};
 use crate::cli::args::{GlobalArgs, ReadArgs};
-use crate::cli::exit::{Code, Failure, failed};
-use crate::cli::output::{Output, View};
+use crate::cli::exit::{CliError, Code, failed};
+use crate::cli::output::{Output, Projection};
 use crate::gateway::{
-    Described, Filter, Found, Gateway, GatewayError, Labels, Policy, Principal, PrincipalKind, Request, Row, Through,
+    AssignmentFilter, AssignmentList, AssignmentRow, CachePolicy, Gateway, GatewayError, KnownPrincipals, Labels,
+    Principal, PrincipalKind, Request, Through,
 };
 use crate::report::{self, Progress};
 use serde_json::{Value, json};
@@ -24,7 +25,11 @@ use std::io::{IsTerminal, stdin};
 const UNASKED: u64 = 200;
 
 /// `assignment ...`
-pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn assignment(
+    command: AssignmentCommand,
+    globals: &GlobalArgs,
+    output: &mut Output,
+) -> Result<(), CliError> {
     match command {
         AssignmentCommand::List(args) => list(&args, globals, output),
         AssignmentCommand::Get { permission_set, principal, account, read } => {
@@ -37,16 +42,16 @@ pub(crate) fn assignment(command: AssignmentCommand, globals: &GlobalArgs, outpu
 }
 
 /// What was read for a list.
-struct Listed {
-    found: Found,
-    names: Names,
+struct AssignmentTable {
+    found: AssignmentList,
+    names: RowNames,
     through: Option<Through>,
 }
 
-fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let mut view = View::new("assignments", ASSIGNMENTS).of_list(&args.list)?;
-    let limit = Limit::of(args, globals, output);
-    let reader = Reader::open_within(limit, globals, &args.list.read, output)?;
+fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let mut view = Projection::new("assignments", ASSIGNMENTS).of_list(&args.list)?;
+    let limit = CallLimit::of(args, globals, output);
+    let reader = ReadSession::open_within(limit, globals, &args.list.read, output)?;
     let ended = |error| ended(error, args, &reader);
     let filter = reader.wait(async { Ok(filter(args, &reader).await) })?.map_err(ended)?;
     if reader.policy.live && filter.principal.is_none() && (filter.account.is_none() || filter.permission_set.is_none())
@@ -54,7 +59,7 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
         approve(&filter, limit, &reader)?;
     }
     let listed = reader.wait(async { Ok(read(&filter, &reader).await) })?;
-    let Listed { mut found, mut names, through } = listed.map_err(ended)?;
+    let AssignmentTable { mut found, mut names, through } = listed.map_err(ended)?;
     if let Some(through) = &through {
         // If no group could be read, the answer is unknown.
         view = view.called("direct assignments");
@@ -84,9 +89,9 @@ fn list(args: &AssignmentListArgs, globals: &GlobalArgs, output: &mut Output) ->
 }
 
 /// The ids behind the names of the flags.
-async fn filter(args: &AssignmentListArgs, reader: &Reader<'_>) -> Result<Filter, GatewayError> {
+async fn filter(args: &AssignmentListArgs, reader: &ReadSession<'_>) -> Result<AssignmentFilter, GatewayError> {
     let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
-    let mut filter = Filter::default();
+    let mut filter = AssignmentFilter::default();
     if let Some(account) = &args.account {
         filter.account = Some(gateway.account_id(account, policy, progress).await?);
     }
@@ -99,21 +104,21 @@ async fn filter(args: &AssignmentListArgs, reader: &Reader<'_>) -> Result<Filter
     Ok(filter)
 }
 
-async fn read(filter: &Filter, reader: &Reader<'_>) -> Result<Listed, GatewayError> {
+async fn read(filter: &AssignmentFilter, reader: &ReadSession<'_>) -> Result<AssignmentTable, GatewayError> {
     let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
     let found = gateway.assignments(filter, policy, progress).await?;
-    let names = Names::of(gateway, found.assignments.iter(), policy, progress).await?;
+    let names = RowNames::of(gateway, found.assignments.iter(), policy, progress).await?;
     let through = match &filter.principal {
         Some(Principal { kind: PrincipalKind::User, id }) => {
             Some(gateway.through_groups(id, &found.assignments, filter, policy, progress).await?)
         }
         _ => None,
     };
-    Ok(Listed { found, names, through })
+    Ok(AssignmentTable { found, names, through })
 }
 
 /// The failure of a list that ended before its first row.
-fn ended(error: GatewayError, args: &AssignmentListArgs, reader: &Reader<'_>) -> Failure {
+fn ended(error: GatewayError, args: &AssignmentListArgs, reader: &ReadSession<'_>) -> CliError {
     let is_whole = args.account.is_none() && args.permission_set.is_none() && args.principal.is_none();
     match error {
         GatewayError::Budget { budget } => stopped(budget, args.max_calls, "no assignment was read yet"),
@@ -128,15 +133,15 @@ fn ended(error: GatewayError, args: &AssignmentListArgs, reader: &Reader<'_>) ->
     }
 }
 
-fn stopped(budget: u64, max_calls: Option<u64>, unread: &str) -> Failure {
+fn stopped(budget: u64, max_calls: Option<u64>, unread: &str) -> CliError {
     let limit = if max_calls.is_some() { "--max-calls" } else { "`access.max_calls`" };
-    Failure::new(Code::Partial, format!("stopped after {budget} calls to AWS ({limit}): {unread}")).hint(
+    CliError::new(Code::Partial, format!("stopped after {budget} calls to AWS ({limit}): {unread}")).hint(
         "run it again to continue: fetched entries are kept\n`--max-calls N` sets another limit, `--yes` sets none",
     )
 }
 
 /// The failure of a list that lacks targets.
-fn incomplete(found: &Found, max_calls: Option<u64>) -> Option<Failure> {
+fn incomplete(found: &AssignmentList, max_calls: Option<u64>) -> Option<CliError> {
     if let Some(GatewayError::Budget { budget }) = &found.ended {
         let unread = if found.unread == 0 {
             "the list is incomplete".to_owned()
@@ -179,9 +184,9 @@ fn get(
     read: &ReadArgs,
     globals: &GlobalArgs,
     output: &mut Output,
-) -> Result<(), Failure> {
-    let view = View::new("assignments", ASSIGNMENTS).of_read(read)?;
-    let reader = Reader::open(globals, read, output)?;
+) -> Result<(), CliError> {
+    let view = Projection::new("assignments", ASSIGNMENTS).of_read(read)?;
+    let reader = ReadSession::open(globals, read, output)?;
     let (row, unnamed) = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
         let arn = gateway.permission_set_arn(permission_set, policy, progress).await?;
@@ -193,8 +198,9 @@ fn get(
             let what = format!("an assignment of permission set {arn} to {id} in account {account}");
             return Err(GatewayError::NotFound { what });
         }
-        let row = Row { account: &account, permission_set: &arn, principal_type: kind.as_str(), principal: &id };
-        let mut names = Names::of(gateway, std::iter::once(row), policy, progress).await?;
+        let row =
+            AssignmentRow { account: &account, permission_set: &arn, principal_type: kind.as_str(), principal: &id };
+        let mut names = RowNames::of(gateway, std::iter::once(row), policy, progress).await?;
         Ok((names.add(&row), names.failures()))
     })?;
     reader.print(&row, &view)?;
@@ -203,7 +209,7 @@ fn get(
 
 /// How many calls a list may make without a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Limit {
+pub(super) enum CallLimit {
     /// No limit: `--yes`.
     None,
     /// This many: `--max-calls`.
@@ -214,31 +220,31 @@ pub(super) enum Limit {
     Configured,
 }
 
-impl Limit {
-    fn of(args: &AssignmentListArgs, globals: &GlobalArgs, output: &Output) -> Limit {
+impl CallLimit {
+    fn of(args: &AssignmentListArgs, globals: &GlobalArgs, output: &Output) -> CallLimit {
         match args.max_calls {
-            Some(calls) => Limit::Calls(calls),
-            None if globals.yes => Limit::None,
-            None if stdin().is_terminal() && output.talk().is_terminal() => Limit::Confirm,
-            None => Limit::Configured,
+            Some(calls) => CallLimit::Calls(calls),
+            None if globals.yes => CallLimit::None,
+            None if stdin().is_terminal() && output.talk().is_terminal() => CallLimit::Confirm,
+            None => CallLimit::Configured,
         }
     }
 
     /// The most calls.
     pub(super) fn budget(self, configured: u64) -> Option<u64> {
         match self {
-            Limit::None | Limit::Confirm => None,
-            Limit::Calls(calls) => Some(calls),
-            Limit::Configured => Some(configured),
+            CallLimit::None | CallLimit::Confirm => None,
+            CallLimit::Calls(calls) => Some(calls),
+            CallLimit::Configured => Some(configured),
         }
     }
 }
 
 /// Prints the cost of a long walk and asks for confirmation. Without a terminal the walk continues within its limit.
-fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Failure> {
+fn approve(filter: &AssignmentFilter, limit: CallLimit, reader: &ReadSession<'_>) -> Result<(), CliError> {
     let plan = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
-        let planned = if *filter == Filter::default() {
+        let planned = if *filter == AssignmentFilter::default() {
             let planned = gateway.plan_assignments(policy, progress).await?;
             // The few calls that count the pairs are part of the walk.
             if planned.likely > UNASKED && planned.calls <= UNASKED && policy.fill {
@@ -267,7 +273,7 @@ fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Fai
             reader.progress().notice(&text);
             return Ok(());
         }
-        _ if limit != Limit::Confirm => {
+        _ if limit != CallLimit::Confirm => {
             reader.progress().notice(&format!("this takes {cost}"));
             return Ok(());
         }
@@ -281,24 +287,24 @@ fn approve(filter: &Filter, limit: Limit, reader: &Reader<'_>) -> Result<(), Fai
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    Err(Failure::new(Code::Failed, "not confirmed: no assignments were read"))
+    Err(CliError::new(Code::Failed, "not confirmed: no assignments were read"))
 }
 
 /// The names behind the ids of rows.
-struct Names {
+struct RowNames {
     accounts: Labels,
     permission_sets: Labels,
-    principals: Described<Value>,
+    principals: KnownPrincipals<Value>,
 }
 
-impl Names {
+impl RowNames {
     /// Those that these rows need, and no others.
     async fn of(
         gateway: &Gateway,
-        rows: impl Iterator<Item = Row<'_>>,
-        policy: &Policy,
+        rows: impl Iterator<Item = AssignmentRow<'_>>,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<Names, GatewayError> {
+    ) -> Result<RowNames, GatewayError> {
         let (mut accounts, mut sets, mut principals) = (HashSet::new(), HashSet::new(), HashSet::new());
         for row in rows {
             accounts.insert(row.account);
@@ -310,7 +316,7 @@ impl Names {
         let principals = principals.into_iter().map(|(kind, id)| (kind, id.to_owned())).collect();
         // A group has no UserName, a user may have a DisplayName.
         let name = |who: &Value| who.get("UserName").unwrap_or(&who["DisplayName"]).clone();
-        Ok(Names {
+        Ok(RowNames {
             accounts: gateway.account_names(accounts, policy, progress).await?,
             permission_sets: gateway.permission_set_names(sets, policy, progress).await?,
             principals: gateway.describe_principals(principals, name, policy, progress).await?,
@@ -318,7 +324,7 @@ impl Names {
     }
 
     /// The row with `AccountName`, `PermissionSetName` and `PrincipalName`; null where there is no name any more.
-    fn add(&self, row: &Row<'_>) -> Value {
+    fn add(&self, row: &AssignmentRow<'_>) -> Value {
         let mut named = row.value();
         let principal = (row.kind(), row.principal.to_owned());
         named["AccountName"] = json!(self.accounts.names.get(row.account));
@@ -331,7 +337,7 @@ impl Names {
     }
 
     /// The names that could not be read.
-    fn failures(&mut self) -> Vec<report::Failure> {
+    fn failures(&mut self) -> Vec<report::TargetFailure> {
         let labels = [self.accounts.failure.take(), self.permission_sets.failure.take()];
         let mut failures: Vec<_> = labels.into_iter().flatten().collect();
         failures.append(&mut self.principals.failures);

@@ -18,8 +18,8 @@ use super::warm::warm;
 use crate::app::{Cleared, Detail, Scope};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{BreakerCommand, CacheCommand, ClearArgs, KeyArgs, StatusArgs, SweepArgs};
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::config::{Format, nearest};
 use crate::model::{Resource, format_size};
@@ -28,7 +28,7 @@ use crate::store::Swept;
 use serde_json::{Map, Value, json};
 
 /// `cache ...`
-pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     match command {
         CacheCommand::Status(args) => status(&args, globals, output),
         CacheCommand::Invalidate(args) => truth::invalidate(&args, globals, output),
@@ -55,7 +55,7 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
     }
 }
 
-fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Anything, output)?;
     // A status is given in any case; that the limits could not be held is said after it.
     let enforced = args.enforce_limits.then(|| session.app.enforce_limits(false));
@@ -91,7 +91,7 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
-fn clear(args: &ClearArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn clear(args: &ClearArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_to_change(globals, output)?;
     let scope = session.app.scope(args.all);
     let cleared: Cleared = session.app.clear(&scope, args.pattern.as_deref(), args.dry_run)?;
@@ -106,10 +106,10 @@ fn clear(args: &ClearArgs, globals: &GlobalArgs, output: &mut Output) -> Result<
     let matching = args.pattern.as_ref().map(|pattern| format!(" that match {pattern}")).unwrap_or_default();
     let verb = if args.dry_run { "Would remove" } else { "Removed" };
     let line = format!("{verb} {} {of}{matching} ({})", entries(cleared.removed), format_size(cleared.bytes));
-    output.report(&cleared, &Page::new().line(line))
+    output.report(&cleared, &TextReport::new().line(line))
 }
 
-fn sweep(args: &SweepArgs, what: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn sweep(args: &SweepArgs, what: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_to_change(globals, output)?;
     let swept =
         if what == "limits" { session.app.enforce_limits(args.dry_run)? } else { session.app.cleanup(args.dry_run)? };
@@ -118,7 +118,7 @@ fn sweep(args: &SweepArgs, what: &str, globals: &GlobalArgs, output: &mut Output
         output.talk().warning(&notice);
     }
     let document = json!({"schema_version": 1, "dry_run": args.dry_run, "removed": swept});
-    output.report(&document, &Page::new().line(swept_line(&swept, args.dry_run)))
+    output.report(&document, &TextReport::new().line(swept_line(&swept, args.dry_run)))
 }
 
 /// What a sweep removed, in one line.
@@ -135,11 +135,11 @@ pub(super) fn swept_line(swept: &Swept, dry_run: bool) -> String {
     )
 }
 
-fn key(args: &KeyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn key(args: &KeyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let Some(resource) = Resource::parse(&args.resource) else {
         let known = Resource::ALL.map(Resource::as_str);
         let near = nearest(&args.resource, known).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-        return Err(Failure::new(Code::Usage, format!("`{}` is not a resource", args.resource))
+        return Err(CliError::new(Code::Usage, format!("`{}` is not a resource", args.resource))
             .hint(format!("{near}the resources are {}", known.join(", "))));
     };
     let operation = named::known_operation(resource, &args.operation)?;
@@ -150,24 +150,24 @@ fn key(args: &KeyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), 
     let mut notice = |text: &str| session.progress.notice(text);
     let key = named::key_of(&session.app.names(), resource, &operation, &identifiers, &mut notice)?;
     let key = key.params(&Value::Object(parameters));
-    output.report(&json!({"key": key.as_str()}), &Page::new().line(key.as_str()))
+    output.report(&json!({"key": key.as_str()}), &TextReport::new().line(key.as_str()))
 }
 
-fn path(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn path(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
     let path = session.app.cache_dir().display().to_string();
-    output.report(&json!({"path": path}), &Page::new().line(path.clone()))
+    output.report(&json!({"path": path}), &TextReport::new().line(path.clone()))
 }
 
 /// The same for one that changes something.
-fn open_to_change(globals: &GlobalArgs, output: &mut Output) -> Result<Session, Failure> {
+fn open_to_change(globals: &GlobalArgs, output: &mut Output) -> Result<Session, CliError> {
     let session = Session::open_to_change(globals, Need::Anything, output)?;
     session.say_notices();
     Ok(session)
 }
 
 /// A session of an emergency command that says at once what is wrong with the configuration.
-fn open_loudly(globals: &GlobalArgs, output: &mut Output) -> Result<Session, Failure> {
+fn open_loudly(globals: &GlobalArgs, output: &mut Output) -> Result<Session, CliError> {
     let session = Session::open(globals, Need::Anything, output)?;
     session.say_notices();
     Ok(session)

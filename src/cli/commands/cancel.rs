@@ -1,19 +1,19 @@
 //! `jobs cancel`: requests another process to end its run.
 
-use super::jobs::{Look, say, with_profile};
+use super::jobs::{JobsSession, say, with_profile};
 use crate::cli::args::GlobalArgs;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page, Style};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, Style, TextReport};
 use crate::host;
 use crate::jobs;
 use serde_json::json;
 
 /// `jobs cancel`
-pub(super) fn cancel(name: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { jobs, context, notices, .. } = Look::back(globals, output)?;
+pub(super) fn cancel(name: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let JobsSession { jobs, context, notices, .. } = JobsSession::back(globals, output)?;
     let by = format!("{}@{}", host::user_name(), host::host_name());
     let ended = jobs::cancel(name, &jobs, &by, &context)?;
-    let mut page = Page::new();
+    let mut page = TextReport::new();
     for run in &ended {
         let job = with_profile(&run.job, Some(&run.profile));
         page = match run.outcome {
@@ -33,5 +33,5 @@ pub(super) fn cancel(name: &str, globals: &GlobalArgs, output: &mut Output) -> R
     }
     say(&notices, output);
     output.report(&json!({ "schema_version": 1, "runs": ended, "notices": notices }), &page)?;
-    if ended.iter().any(|run| run.outcome.is_none()) { Err(Failure::quiet(Code::Failed)) } else { Ok(()) }
+    if ended.iter().any(|run| run.outcome.is_none()) { Err(CliError::quiet(Code::Failed)) } else { Ok(()) }
 }

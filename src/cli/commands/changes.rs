@@ -20,50 +20,50 @@ pub(crate) use people::{GroupChange, UserChange, groups, users};
 pub(crate) use sets::{SetChange, permission_sets};
 pub(crate) use status::status;
 
-use crate::app::{Asker, Reading};
+use crate::app::{Caller, Reading};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::reading::ChangeArgs;
 use crate::cli::ask::ask;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::config::Format;
-use crate::gateway::{Certain, Gateway, GatewayError, Noun, Policy, Writing};
+use crate::gateway::{CachePolicy, Confirmed, Gateway, GatewayError, ResourceKind, Writing};
 use crate::report::Progress;
-use course::{Course, How};
-use report::Report;
+use course::{ChangeSet, How};
+use report::ChangeReport;
 use std::cell::RefCell;
-use step::Step;
+use step::ChangeStep;
 
 /// A session that changes something.
-struct Writer<'o> {
+struct WriteSession<'o> {
     session: Session,
     reading: Reading,
-    policy: Policy,
+    policy: CachePolicy,
     writing: Writing,
     output: &'o mut Output,
     dry_run: bool,
     may_go_on: bool,
     /// The objects of the command line, as AWS described them.
-    named: RefCell<Vec<(Noun, Certain)>>,
+    named: RefCell<Vec<(ResourceKind, Confirmed)>>,
 }
 
-impl<'o> Writer<'o> {
-    fn open(globals: &GlobalArgs, how: &ChangeArgs, output: &'o mut Output) -> Result<Writer<'o>, Failure> {
+impl<'o> WriteSession<'o> {
+    fn open(globals: &GlobalArgs, how: &ChangeArgs, output: &'o mut Output) -> Result<WriteSession<'o>, CliError> {
         let session = Session::open_to_change(globals, Need::Sound, output)?;
         if let Some(why) = session.app.foreign_cache().filter(|_| !how.dry_run) {
             let message = format!("nothing was changed: the change could not be recorded in the cache: {why}");
-            return Err(Failure::new(Code::Failed, message).hint(
+            return Err(CliError::new(Code::Failed, message).hint(
                 "run it as the owner of the cache, share the cache (`awsideman cache init --shared --group NAME`), or name \
                  another one with AWSIDEMAN_CACHE_DIR and AWSIDEMAN_STATE_DIR",
             ));
         }
-        let reading = session.app.reading(Asker::COMMAND);
-        let policy = session.app.policy(if how.no_cache { Policy::BYPASS } else { Policy::default() });
+        let reading = session.app.reading(Caller::COMMAND);
+        let policy = session.app.policy(if how.no_cache { CachePolicy::BYPASS } else { CachePolicy::default() });
         let writing = session.app.writing(session.progress.as_ref());
         let (dry_run, may_go_on) = (how.dry_run, globals.yes);
         session.interrupts.leaves("nothing was changed", None);
-        Ok(Writer { session, reading, policy, writing, output, dry_run, may_go_on, named: RefCell::default() })
+        Ok(WriteSession { session, reading, policy, writing, output, dry_run, may_go_on, named: RefCell::default() })
     }
 
     fn gateway(&self) -> &Gateway {
@@ -75,12 +75,12 @@ impl<'o> Writer<'o> {
     }
 
     /// Waits for what must be known before anything is changed.
-    fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
+    fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, CliError> {
         self.session.wait(work)?.map_err(|error| self.refused(error))
     }
 
     /// The failure of what had to be known first. What is not there is so according to AWS itself.
-    fn refused(&self, error: GatewayError) -> Failure {
+    fn refused(&self, error: GatewayError) -> CliError {
         let failure = self.session.failed(error);
         if failure.code != Code::NotFound {
             return failure;
@@ -93,14 +93,14 @@ impl<'o> Writer<'o> {
     }
 
     /// Notes what a question is about.
-    fn note(&self, noun: Noun, found: &Certain) {
+    fn note(&self, noun: ResourceKind, found: &Confirmed) {
         self.named.borrow_mut().push((noun, found.clone()));
     }
 
     /// Asks for confirmation before a deletion or revocation. During the prompt another process may rename or delete the
     /// object: afterwards it is read from AWS again, and a difference ends the command.
-    fn agree(&self, steps: &[Step]) -> Result<(), Failure> {
-        let lines: Vec<String> = steps.iter().filter(|step| step.is_open()).map(Step::in_full).collect();
+    fn agree(&self, steps: &[ChangeStep]) -> Result<(), CliError> {
+        let lines: Vec<String> = steps.iter().filter(|step| step.is_open()).map(ChangeStep::in_full).collect();
         if self.may_go_on || self.dry_run {
             return Ok(());
         }
@@ -120,13 +120,13 @@ impl<'o> Writer<'o> {
     }
 
     /// Makes the changes and tells what became of each.
-    fn carry_out(self, steps: Vec<Step>, how: How) -> Result<(), Failure> {
+    fn carry_out(self, steps: Vec<ChangeStep>, how: How) -> Result<(), CliError> {
         self.carry_out_and_say(steps, how, Vec::new())
     }
 
     /// The same with what a person should know besides.
-    fn carry_out_and_say(self, steps: Vec<Step>, how: How, notices: Vec<String>) -> Result<(), Failure> {
-        let course = Course::new(steps);
+    fn carry_out_and_say(self, steps: Vec<ChangeStep>, how: How, notices: Vec<String>) -> Result<(), CliError> {
+        let course = ChangeSet::new(steps);
         let interrupted = if self.dry_run {
             course.rehearse();
             false
@@ -136,16 +136,16 @@ impl<'o> Writer<'o> {
             let stop = interrupts.stop();
             interrupts.wait_to_end(course.run(self.gateway(), &self.writing, self.progress(), how, stop))?
         };
-        let report = Report::new(course.lines(), self.dry_run, interrupted, notices);
+        let report = ChangeReport::new(course.lines(), self.dry_run, interrupted, notices);
         self.end(report)
     }
 
-    fn end(self, mut report: Report) -> Result<(), Failure> {
+    fn end(self, mut report: ChangeReport) -> Result<(), CliError> {
         let untold = report.take_untold();
         let failure = report.failure();
         // Of a single change that failed there is nothing to tell but the failure.
         if !report.is_failure_alone() {
-            let page = report.lines().iter().fold(Page::new(), |page, line| line.on(page));
+            let page = report.lines().iter().fold(TextReport::new(), |page, line| line.on(page));
             self.output.report(&report.document(), &page)?;
             // A document carries them itself.
             if matches!(self.output.format(), Format::Table | Format::Csv) {
@@ -157,7 +157,7 @@ impl<'o> Writer<'o> {
             (None, None) => Ok(()),
             (None, Some(failure)) => Err(failure),
             (Some(untold), failure) => {
-                let untold = Failure::from(untold);
+                let untold = CliError::from(untold);
                 let besides = failure.map(|failure| failure.message).into_iter();
                 Err(untold.details(besides))
             }

@@ -6,10 +6,10 @@
 use crate::app::sandbox_sources;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::program::ConfigCommand;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{load_leniently, sources};
-use crate::config::{self, ConfigError, Format, Loaded, Problem, STARTER, Shown};
+use crate::config::{self, ConfigError, ConfigLine, Format, Loaded, Problem, STARTER};
 use crate::private::{self, Access};
 use crate::sandbox::Shape;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// `config ...`
-pub(crate) fn config(command: ConfigCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn config(command: ConfigCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     match command {
         ConfigCommand::Show { origin } => show(origin, globals, output),
         ConfigCommand::Validate => validate(globals, output),
@@ -27,7 +27,7 @@ pub(crate) fn config(command: ConfigCommand, globals: &GlobalArgs, output: &mut 
     }
 }
 
-fn show(origin: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn show(origin: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let mut sources = sources(globals);
     let (mut loaded, problems) = load_leniently(&sources);
     if let Some(seed) = globals.sandbox {
@@ -41,11 +41,11 @@ fn show(origin: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), F
     if output.format() == Format::Table {
         return output.text(&lines(&shown, origin));
     }
-    output.report(&document(&shown, &loaded), &Page::new())
+    output.report(&document(&shown, &loaded), &TextReport::new())
 }
 
 /// `key = value`, which is TOML as it stands; with the origin as a comment.
-fn lines(shown: &[Shown], origin: bool) -> String {
+fn lines(shown: &[ConfigLine], origin: bool) -> String {
     let settings: Vec<String> = shown.iter().map(|one| format!("{} = {}", one.key, one.value)).collect();
     // A long list of addresses must not push every origin off the screen.
     let longest = settings.iter().map(|setting| setting.chars().count()).filter(|width| *width <= 56).max();
@@ -55,8 +55,8 @@ fn lines(shown: &[Shown], origin: bool) -> String {
     })
 }
 
-fn document(shown: &[Shown], loaded: &Loaded) -> Value {
-    let row = |one: &Shown| {
+fn document(shown: &[ConfigLine], loaded: &Loaded) -> Value {
+    let row = |one: &ConfigLine| {
         let value = loaded.values.get(&one.key).map(|value| config::shown_value(&one.key, value));
         let value = value.and_then(|value| serde_json::to_value(value).ok()).unwrap_or(one.value.as_str().into());
         json!({ "key": one.key, "value": value, "origin": one.origin })
@@ -64,7 +64,7 @@ fn document(shown: &[Shown], loaded: &Loaded) -> Value {
     shown.iter().map(row).collect()
 }
 
-fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let (loaded, mut problems) = load_leniently(&sources(globals));
     output.set_default_format(loaded.config.output.format);
     let mut warnings = loaded.warnings.clone();
@@ -93,9 +93,9 @@ fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
         "problems": problems.iter().map(problem).collect::<Value>(),
         "warnings": warnings,
     });
-    let page = Page::new().line(format!("{read} {} read, sound; {jobs} jobs, sound", plural(read, "file")));
+    let page = TextReport::new().line(format!("{read} {} read, sound; {jobs} jobs, sound", plural(read, "file")));
     output.report(&document, &page)?;
-    if problems.is_empty() { Ok(()) } else { Err(Failure::quiet(Code::Usage)) }
+    if problems.is_empty() { Ok(()) } else { Err(CliError::quiet(Code::Usage)) }
 }
 
 fn problem(found: &Problem) -> Value {
@@ -107,36 +107,36 @@ fn plural(count: usize, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }
 
-fn init(path: Option<PathBuf>, stdout: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn init(path: Option<PathBuf>, stdout: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     if stdout {
         return output.text(STARTER);
     }
     let path = match path {
         Some(path) => std::path::absolute(&path).unwrap_or(path),
         None => sources(globals).user_file().ok_or_else(|| {
-            Failure::new(Code::Usage, "there is no home directory to write the configuration to (HOME is not set)")
+            CliError::new(Code::Usage, "there is no home directory to write the configuration to (HOME is not set)")
                 .hint("name the file with `--path FILE`, or print it with `--stdout`")
         })?,
     };
     write_new(&path, globals.yes)?;
-    let page = Page::new()
+    let page = TextReport::new()
         .line(format!("written to {}", path.display()))
         .line("everything in it is a comment: it changes nothing until you edit it");
     output.report(&json!({ "written": path }), &page)
 }
 
-fn write_new(path: &Path, replace: bool) -> Result<(), Failure> {
+fn write_new(path: &Path, replace: bool) -> Result<(), CliError> {
     if path.is_dir() {
-        return Err(Failure::new(Code::Usage, format!("{} is a directory", path.display()))
+        return Err(CliError::new(Code::Usage, format!("{} is a directory", path.display()))
             .hint(format!("name a file in it: `--path {}`", path.join("config.toml").display())));
     }
     if fs::symlink_metadata(path).is_ok() && !replace {
-        return Err(Failure::new(Code::Usage, format!("{} is there already", path.display()))
+        return Err(CliError::new(Code::Usage, format!("{} is there already", path.display()))
             .hint("`--yes` replaces it, `--path FILE` writes elsewhere, `--stdout` prints it"));
     }
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-            Failure::new(Code::Failed, format!("cannot make the directory {}: {error}", folder.display()))
+            CliError::new(Code::Failed, format!("cannot make the directory {}: {error}", folder.display()))
                 .hint("name a file that you may write with `--path FILE`")
         })?;
     }
@@ -145,7 +145,7 @@ fn write_new(path: &Path, replace: bool) -> Result<(), Failure> {
     Ok(private::replace(&real, STARTER.as_bytes(), Access::Owner)?)
 }
 
-fn path(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn path(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let sources = sources(globals);
     let (loaded, problems) = load_leniently(&sources);
     output.set_default_format(loaded.config.output.format);
@@ -153,7 +153,7 @@ fn path(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     let places = config::paths(&sources);
     let document: Value =
         places.iter().map(|p| json!({ "path": p.path, "role": p.role, "exists": p.exists })).collect();
-    let page = places.iter().fold(Page::new(), |page, place| {
+    let page = places.iter().fold(TextReport::new(), |page, place| {
         let absent = if place.exists { "" } else { "  (not there)" };
         page.field(place.role, format!("{}{absent}", place.path.display()))
     });
@@ -174,8 +174,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn one(key: &str, value: &str) -> Shown {
-        Shown { key: key.into(), value: value.into(), origin: "default".into() }
+    fn one(key: &str, value: &str) -> ConfigLine {
+        ConfigLine { key: key.into(), value: value.into(), origin: "default".into() }
     }
 
     #[test]

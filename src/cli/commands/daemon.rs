@@ -8,14 +8,14 @@ use super::runs::runtime;
 use crate::app::{App, Overview};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::DaemonArgs;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Talk};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, Stderr};
 use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
 use crate::clock::UnixMillis;
 use crate::config::{self, Broken, Job};
-use crate::daemon::{self, Door, Place, Settings, Shift, Standing, Tour, Window, textfile};
-use crate::jobs::{MISCONFIGURED, Report, Slots, Stop, Wanted};
+use crate::daemon::{self, DaemonSettings, DaemonStatus, Door, ListenPlace, StatusSource, Tour, Worker, textfile};
+use crate::jobs::{JobSelection, MISCONFIGURED, RunReport, Slots, Stop};
 use crate::report::Progress;
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,7 +43,7 @@ struct Duty {
 
 impl Duty {
     /// The jobs whose files can be used. A file that was intact before and is broken now keeps its last good version.
-    fn of(app: Arc<App>, before: &[Job]) -> Result<Duty, Failure> {
+    fn of(app: Arc<App>, before: &[Job]) -> Result<Duty, CliError> {
         let (mut jobs, broken) = app.jobs_that_can_run()?;
         let last_good = |file: &Broken| before.iter().find(|job| job.name == file.name);
         let (kept, broken): (Vec<_>, Vec<_>) = broken
@@ -74,10 +74,10 @@ impl Duty {
 /// The shift that `daemon::serve` runs.
 struct OnDuty {
     duty: Mutex<Duty>,
-    read: Box<dyn Fn() -> Result<Arc<App>, Failure> + Send + Sync>,
+    read: Box<dyn Fn() -> Result<Arc<App>, CliError> + Send + Sync>,
     stop: Stop,
     progress: Arc<dyn Progress>,
-    talk: Talk,
+    talk: Stderr,
     /// About what every pass begins with: the state directory, the time zone.
     ground: Mutex<Said>,
     /// About what jobs led to: mails, mostly.
@@ -123,7 +123,7 @@ impl Said {
 }
 
 #[async_trait]
-impl Shift for OnDuty {
+impl Worker for OnDuty {
     async fn pass(&self) {
         self.passes.fetch_add(1, Ordering::Relaxed);
         let duty = locked(&self.duty).clone();
@@ -138,7 +138,7 @@ impl Shift for OnDuty {
             Err(error) => return self.say(&self.ground, vec![format!("this pass was left out: {error}")]),
         };
         self.say(&self.ground, heard.take());
-        match duty.app.run_jobs(&duty.jobs, &duty.broken, &Wanted::Due, &context, retries).await {
+        match duty.app.run_jobs(&duty.jobs, &duty.broken, &JobSelection::Due, &context, retries).await {
             Ok(mut done) => {
                 // Broken files were reported when they were read.
                 for report in done.reports.iter().filter(|report| report.kind != MISCONFIGURED) {
@@ -185,16 +185,16 @@ impl Shift for OnDuty {
     }
 }
 
-impl Window for OnDuty {
+impl StatusSource for OnDuty {
     fn overview(&self, depth: Duration) -> Overview {
         let duty = locked(&self.duty).clone();
         // An app for each look, as for each run: it reads the switch anew.
         duty.app.with_profile(None).map_or(duty.app, Arc::new).overview(&duty.jobs, depth)
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> DaemonStatus {
         let duty = locked(&self.duty).clone();
-        Standing {
+        DaemonStatus {
             started_at: self.started_at,
             passes: self.passes.load(Ordering::Relaxed),
             refused: locked(&self.refused).clone(),
@@ -225,7 +225,7 @@ impl OnDuty {
 }
 
 /// `jobs daemon`
-pub(super) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open_to_change(globals, Need::Report, output)?;
     for notice in &session.notices {
         output.talk().note(notice);
@@ -233,7 +233,7 @@ pub(super) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut 
     let duty = Duty::of(session.app.clone(), &[])?;
     duty.warnings().for_each(|warning| output.talk().warning(&warning));
     let config = session.app.config();
-    let settings = Settings {
+    let settings = DaemonSettings {
         lanes: config.jobs.parallel.saturating_add(1),
         drain: config.jobs.grace + AFTER_GRACE,
         // Twice within the time that it may take: one sign of life may be late.
@@ -279,13 +279,13 @@ pub(super) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut 
     runtime.shutdown_timeout(Duration::from_secs(1));
     let tour = tour?;
     talk.line(&ends(&tour));
-    if tour.aborted > 0 { Err(Failure::quiet(Code::Interrupted)) } else { Ok(()) }
+    if tour.aborted > 0 { Err(CliError::quiet(Code::Interrupted)) } else { Ok(()) }
 }
 
 /// Where the page is served: the flags win over the configuration.
-fn place(arguments: &DaemonArgs, config: &config::Daemon) -> Option<Place> {
+fn place(arguments: &DaemonArgs, config: &config::Daemon) -> Option<ListenPlace> {
     let address = arguments.listen.or(config.listen)?;
-    Some(Place { address, remote: arguments.allow_remote || config.allow_remote, hosts: config.hosts.clone() })
+    Some(ListenPlace { address, remote: arguments.allow_remote || config.allow_remote, hosts: config.hosts.clone() })
 }
 
 fn begins(jobs: &[Job]) -> String {
@@ -312,13 +312,13 @@ fn counted(n: u64, one: &str, more: &str) -> String {
 }
 
 /// `warm: done, 300 users (1.2s, 15 calls)`
-fn told(report: &Report) -> String {
+fn told(report: &RunReport) -> String {
     let name = with_profile(&report.job, report.profile.as_deref());
     let calls = counted(report.calls, "call", "calls");
     format!("{name}: {}, {} ({}, {calls})", report.outcome.as_str(), report.reason, took(report.took_ms))
 }
 
-fn in_one_line(failure: &Failure) -> String {
+fn in_one_line(failure: &CliError) -> String {
     let mut parts = vec![failure.message.clone()];
     parts.extend(failure.details.iter().cloned());
     parts.join("; ")
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_broken_configuration_is_told_in_one_line() {
-        let failure = Failure::new(Code::Usage, "2 mistakes").details(["a".to_owned(), "b".to_owned()]);
+        let failure = CliError::new(Code::Usage, "2 mistakes").details(["a".to_owned(), "b".to_owned()]);
         assert_eq!(in_one_line(&failure), "2 mistakes; a; b");
     }
 }

@@ -5,27 +5,27 @@
 
 use super::changes::{self, GroupChange, SetChange, UserChange, permission_sets as set};
 use super::columns::{ACCOUNTS, DELETED, GROUPS, INSTANCES, MEMBERS, MEMBERSHIPS, OUS, PERMISSION_SETS, STATE, USERS};
-use super::reading::{Reader, partial};
+use super::reading::{ReadSession, partial};
 use crate::cli::args::directory::{
     AccountCommand, Everything, GroupCommand, InstanceCommand, OuCommand, PermissionSetCommand, UserCommand,
 };
 use crate::cli::args::{GlobalArgs, ListArgs};
-use crate::cli::exit::Failure;
-use crate::cli::output::{Column, Output, View};
-use crate::gateway::{Described, GatewayError, PrincipalKind, Request};
+use crate::cli::exit::CliError;
+use crate::cli::output::{Column, Output, Projection};
+use crate::gateway::{GatewayError, KnownPrincipals, PrincipalKind, Request};
 use serde_json::{Value, json};
 
 /// `user ...`
-pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     match command {
         UserCommand::List(Everything { list: args }) => list(&Request::Users, "users", USERS, &args, globals, output),
         UserCommand::Find { text, list: args } => {
-            let view = View::new("users", USERS).of_list(&args)?.searching(&text);
-            Reader::open(globals, &args.read, output)?.show(&Request::Users, &view)
+            let view = Projection::new("users", USERS).of_list(&args)?.searching(&text);
+            ReadSession::open(globals, &args.read, output)?.show(&Request::Users, &view)
         }
         UserCommand::Get { user, read } => {
-            let view = View::new("users", USERS).of_read(&read)?;
-            let reader = Reader::open(globals, &read, output)?;
+            let view = Projection::new("users", USERS).of_read(&read)?;
+            let reader = ReadSession::open(globals, &read, output)?;
             let id = match reader.known(reader.gateway().cached_user_id(&user, &reader.policy))? {
                 Some(id) => id,
                 None => reader.wait(reader.gateway().user_id(&user, &reader.policy, reader.progress()))?,
@@ -33,8 +33,8 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
             reader.show(&Request::User(id), &view)
         }
         UserCommand::Groups { user, list: args } => {
-            let view = View::new("groups", MEMBERSHIPS).of_list(&args)?;
-            let reader = Reader::open(globals, &args.read, output)?;
+            let view = Projection::new("groups", MEMBERSHIPS).of_list(&args)?;
+            let reader = ReadSession::open(globals, &args.read, output)?;
             let rows = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
                 let id = gateway.user_id(&user, policy, progress).await?;
@@ -58,18 +58,18 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
 }
 
 /// `group ...`
-pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     match command {
         GroupCommand::List(Everything { list: args }) => {
             list(&Request::Groups, "groups", GROUPS, &args, globals, output)
         }
         GroupCommand::Find { text, list: args } => {
-            let view = View::new("groups", GROUPS).of_list(&args)?.searching(&text);
-            Reader::open(globals, &args.read, output)?.show(&Request::Groups, &view)
+            let view = Projection::new("groups", GROUPS).of_list(&args)?.searching(&text);
+            ReadSession::open(globals, &args.read, output)?.show(&Request::Groups, &view)
         }
         GroupCommand::Get { group, read } => {
-            let view = View::new("groups", GROUPS).of_read(&read)?;
-            let reader = Reader::open(globals, &read, output)?;
+            let view = Projection::new("groups", GROUPS).of_read(&read)?;
+            let reader = ReadSession::open(globals, &read, output)?;
             let id = match reader.known(reader.gateway().cached_group_id(&group, &reader.policy))? {
                 Some(id) => id,
                 None => reader.wait(reader.gateway().group_id(&group, &reader.policy, reader.progress()))?,
@@ -77,8 +77,8 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
             reader.show(&Request::Group(id), &view)
         }
         GroupCommand::Members { group, list: args } => {
-            let view = View::new("members", MEMBERS).of_list(&args)?;
-            let reader = Reader::open(globals, &args.read, output)?;
+            let view = Projection::new("members", MEMBERS).of_list(&args)?;
+            let reader = ReadSession::open(globals, &args.read, output)?;
             let rows = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
                 let id = gateway.group_id(&group, policy, progress).await?;
@@ -109,18 +109,18 @@ pub(crate) fn permission_set(
     command: PermissionSetCommand,
     globals: &GlobalArgs,
     output: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     match command {
         PermissionSetCommand::List(Everything { list: args }) => {
             list(&Request::PermissionSets, "permission sets", PERMISSION_SETS, &args, globals, output)
         }
         PermissionSetCommand::Find { text, list: args } => {
-            let view = View::new("permission sets", PERMISSION_SETS).of_list(&args)?.searching(&text);
-            Reader::open(globals, &args.read, output)?.show(&Request::PermissionSets, &view)
+            let view = Projection::new("permission sets", PERMISSION_SETS).of_list(&args)?.searching(&text);
+            ReadSession::open(globals, &args.read, output)?.show(&Request::PermissionSets, &view)
         }
         PermissionSetCommand::Get { permission_set, read } => {
-            let view = View::new("permission sets", PERMISSION_SETS).of_read(&read)?;
-            let reader = Reader::open(globals, &read, output)?;
+            let view = Projection::new("permission sets", PERMISSION_SETS).of_read(&read)?;
+            let reader = ReadSession::open(globals, &read, output)?;
             let (found, failures) = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
                 let arn = gateway.permission_set_arn(&permission_set, policy, progress).await?;
@@ -167,14 +167,14 @@ pub(crate) fn permission_set(
 }
 
 /// `account ...`
-pub(crate) fn account(command: AccountCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn account(command: AccountCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     match command {
         AccountCommand::List(Everything { list: args }) => {
             list(&Request::Accounts, "accounts", ACCOUNTS, &args, globals, output)
         }
         AccountCommand::Get { account, read } => {
-            let view = View::new("accounts", ACCOUNTS).of_read(&read)?;
-            let reader = Reader::open(globals, &read, output)?;
+            let view = Projection::new("accounts", ACCOUNTS).of_read(&read)?;
+            let reader = ReadSession::open(globals, &read, output)?;
             let id = reader.wait(reader.gateway().account_id(&account, &reader.policy, reader.progress()))?;
             reader.show(&Request::Account(id), &view)
         }
@@ -182,16 +182,16 @@ pub(crate) fn account(command: AccountCommand, globals: &GlobalArgs, output: &mu
 }
 
 /// `ou ...`
-pub(crate) fn ou(command: OuCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn ou(command: OuCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let OuCommand::List(Everything { list: args }) = command;
     list(&Request::Ous, "organizational units", OUS, &args, globals, output)
 }
 
 /// `instance ...`
-pub(crate) fn instance(command: InstanceCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn instance(command: InstanceCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let InstanceCommand::List(Everything { list: args }) = command;
-    let view = View::new("instances", INSTANCES).of_list(&args)?;
-    let reader = Reader::open(globals, &args.read, output)?;
+    let view = Projection::new("instances", INSTANCES).of_list(&args)?;
+    let reader = ReadSession::open(globals, &args.read, output)?;
     let found = if args.read.freshness.cache_only {
         let known = reader.gateway().remembered();
         let known = known.ok_or_else(|| GatewayError::NotCached { key: "which instances there are".into() })?;
@@ -200,7 +200,7 @@ pub(crate) fn instance(command: InstanceCommand, globals: &GlobalArgs, output: &
         reader.wait(reader.gateway().instances())?
     };
     if found.is_empty() {
-        let none = Failure::from(reader.session.app.selection().no_instance());
+        let none = CliError::from(reader.session.app.selection().no_instance());
         let hint = none.hint.unwrap_or_default();
         reader.progress().notice(&format!("{}; {}", none.message, hint.lines().next().unwrap_or_default()));
     }
@@ -214,14 +214,14 @@ fn list(
     args: &ListArgs,
     globals: &GlobalArgs,
     output: &mut Output,
-) -> Result<(), Failure> {
-    let view = View::new(what, columns).of_list(args)?;
-    Reader::open(globals, &args.read, output)?.show(request, &view)
+) -> Result<(), CliError> {
+    let view = Projection::new(what, columns).of_list(args)?;
+    ReadSession::open(globals, &args.read, output)?.show(request, &view)
 }
 
 /// Adds fields of a described principal under new names; null if it could not be described, and its state if it is
 /// gone.
-fn add(row: &mut Value, known: &Described<Value>, who: &(PrincipalKind, String), fields: &[(&str, &str)]) {
+fn add(row: &mut Value, known: &KnownPrincipals<Value>, who: &(PrincipalKind, String), fields: &[(&str, &str)]) {
     for (new, old) in fields {
         row[*new] = known.found.get(who).map_or(Value::Null, |from| from[*old].clone());
     }

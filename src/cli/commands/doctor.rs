@@ -3,17 +3,17 @@
 //! Neighbours: `app/doctor.rs` looks, `exit/` words the remedy of an error. Promise: it works with a broken configuration
 //! and without AWS; the exit code is 0 when nothing failed that is needed.
 
-use crate::app::{App, Check, Level};
+use crate::app::{App, Check, CheckLevel};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::program::DoctorArgs;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page, Style};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::session::{Need, Session, load_leniently, sources};
 use crate::gateway;
 use serde_json::{Value, json};
 
 /// `doctor`
-pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     if arguments.iam_policy {
         // With a configuration that cannot be used, the commercial partition is the best guess.
         let app = App::new(load_leniently(&sources(globals)).0, None).ok();
@@ -30,48 +30,50 @@ pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut 
     problems.retain(|problem| !(problem.is_for_want_of_a_home() && globals.sandbox.is_some()));
     let session = Session::open(globals, Need::Anything, output)?;
     let checks = session.wait(session.app.examine(problems))?;
-    let lines: Vec<Line> = checks.into_iter().map(Line::from).collect();
+    let lines: Vec<CheckLine> = checks.into_iter().map(CheckLine::from).collect();
     let code = code_of(&lines);
     let document = json!({
         "ok": code == Code::Ok,
         "exit_code": code.number(),
-        "checks": lines.iter().map(Line::document).collect::<Value>(),
+        "checks": lines.iter().map(CheckLine::document).collect::<Value>(),
     });
     output.report(&document, &page(&lines, code))?;
-    if code == Code::Ok { Ok(()) } else { Err(Failure::quiet(code)) }
+    if code == Code::Ok { Ok(()) } else { Err(CliError::quiet(code)) }
 }
 
 /// A check with what to do about it.
-struct Line {
+struct CheckLine {
     name: String,
-    level: Level,
+    level: CheckLevel,
     message: String,
     details: Vec<String>,
     hint: Option<String>,
     code: Code,
 }
 
-impl From<Check> for Line {
-    fn from(check: Check) -> Line {
+impl From<Check> for CheckLine {
+    fn from(check: Check) -> CheckLine {
         let Check { name, level, message, hint, fault, is_health } = check;
-        let line = Line { name, level, message, details: Vec::new(), hint, code: Code::Ok };
+        let line = CheckLine { name, level, message, details: Vec::new(), hint, code: Code::Ok };
         match (level, fault) {
-            (Level::Fail, Some(fault)) => {
-                let fault = Failure::from(fault);
+            (CheckLevel::Fail, Some(fault)) => {
+                let fault = CliError::from(fault);
                 // A check may know better than the error what to do.
                 let (message, hint) = match line.hint {
                     Some(hint) => (line.message, Some(hint)),
                     None => (fault.message, fault.hint),
                 };
-                Line { message, hint, details: fault.details, code: fault.code, ..line }
+                CheckLine { message, hint, details: fault.details, code: fault.code, ..line }
             }
-            (Level::Fail, None) => Line { code: if is_health { Code::Critical } else { Code::Failed }, ..line },
+            (CheckLevel::Fail, None) => {
+                CheckLine { code: if is_health { Code::Critical } else { Code::Failed }, ..line }
+            }
             _ => line,
         }
     }
 }
 
-impl Line {
+impl CheckLine {
     fn document(&self) -> Value {
         let mut document = json!({
             "name": self.name, "level": self.level, "message": self.message, "hint": self.hint,
@@ -83,26 +85,26 @@ impl Line {
     }
 }
 
-fn code_of(lines: &[Line]) -> Code {
+fn code_of(lines: &[CheckLine]) -> Code {
     Code::of_several(lines.iter().map(|line| line.code).filter(|code| *code != Code::Ok))
 }
 
-fn page(lines: &[Line], code: Code) -> Page {
-    let page = lines.iter().fold(Page::new(), |page, line| {
+fn page(lines: &[CheckLine], code: Code) -> TextReport {
+    let page = lines.iter().fold(TextReport::new(), |page, line| {
         let (style, word) = match line.level {
-            Level::Ok => (Style::Good, "ok"),
-            Level::Warn => (Style::Warn, "warn"),
-            Level::Fail => (Style::Bad, "fail"),
-            Level::Skipped => (Style::Faint, "skipped"),
+            CheckLevel::Ok => (Style::Good, "ok"),
+            CheckLevel::Warn => (Style::Warn, "warn"),
+            CheckLevel::Fail => (Style::Bad, "fail"),
+            CheckLevel::Skipped => (Style::Faint, "skipped"),
         };
         let page = page.marked(style, word, format!("{}: {}", line.name, line.message));
         let page = line.details.iter().fold(page, |page, detail| page.line(format!("            {detail}")));
         let hints = line.hint.iter().flat_map(|hint| hint.lines());
         hints.fold(page, |page, hint| page.line(format!("          > {hint}")))
     });
-    let failed = lines.iter().filter(|line| line.level == Level::Fail).count();
+    let failed = lines.iter().filter(|line| line.level == CheckLevel::Fail).count();
     let end = match (code, failed) {
-        (Code::Ok, _) => match lines.iter().filter(|line| line.level == Level::Warn).count() {
+        (Code::Ok, _) => match lines.iter().filter(|line| line.level == CheckLevel::Warn).count() {
             0 => "all that is needed is there".to_owned(),
             1 => format!("no check of {} failed, 1 warning", lines.len()),
             n => format!("no check of {} failed, {n} warnings", lines.len()),
@@ -118,13 +120,13 @@ mod tests {
     use crate::app::AppError;
     use crate::gateway::GatewayError;
 
-    fn check(level: Level, fault: Option<AppError>) -> Line {
-        Line::from(Check { name: "n".into(), level, message: "m".into(), hint: None, fault, is_health: false })
+    fn check(level: CheckLevel, fault: Option<AppError>) -> CheckLine {
+        CheckLine::from(Check { name: "n".into(), level, message: "m".into(), hint: None, fault, is_health: false })
     }
 
     #[test]
     fn warnings_and_skipped_checks_end_with_0() {
-        let lines = [check(Level::Ok, None), check(Level::Warn, None), check(Level::Skipped, None)];
+        let lines = [check(CheckLevel::Ok, None), check(CheckLevel::Warn, None), check(CheckLevel::Skipped, None)];
         assert_eq!(code_of(&lines), Code::Ok);
         assert!(page(&lines, Code::Ok).text(None, false).contains("no check of 3 failed, 1 warning"));
         assert!(page(&lines[..1], Code::Ok).text(None, false).contains("all that is needed is there"));
@@ -137,7 +139,7 @@ mod tests {
             detail: "over".into(),
             hint: "log in again: `aws sso login --profile p`".into(),
         };
-        let lines = [check(Level::Fail, None), check(Level::Fail, Some(expired.into()))];
+        let lines = [check(CheckLevel::Fail, None), check(CheckLevel::Fail, Some(expired.into()))];
         assert_eq!(code_of(&lines), Code::Refused);
         let text = page(&lines, Code::Refused).text(Some(40), false);
         assert!(text.contains("> log in again: `aws sso login --profile p`"), "{text}");

@@ -3,30 +3,30 @@
 //! Neighbours: `app/` knows what chose what, the gateway remembers the instance. Promise: what is remembered costs no call
 //! to AWS; what AWS would not tell is said at its place, and the rest is still printed.
 
-use crate::app::Asker;
+use crate::app::Caller;
 use crate::cli::args::{FreshnessArgs, GlobalArgs};
-use crate::cli::exit::Failure;
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::CliError;
+use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
-use crate::gateway::{Gateway, GatewayError, Policy, Single};
-use crate::model::Space;
+use crate::gateway::{CachePolicy, Gateway, GatewayError, GetCall};
+use crate::model::Namespace;
 use serde_json::{Value, json};
 
 /// What was found out about the instance, and who asked.
-struct Found {
-    space: Result<Space, GatewayError>,
+struct InstanceInfo {
+    space: Result<Namespace, GatewayError>,
     remembered: bool,
     /// `{UserId, Account, Arn}`; null when AWS was not asked.
     caller: Value,
 }
 
 /// `info`
-pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Anything, output)?;
     session.say_notices();
     let app = &session.app;
     let policy = session.policy(freshness)?;
-    let reading = app.reading(Asker::COMMAND);
+    let reading = app.reading(Caller::COMMAND);
     let found = find(&session, &reading.gateway, &policy)?;
 
     let (profile, profile_origin) = app.profile();
@@ -64,7 +64,7 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
         "config_files": files,
     });
 
-    let mut page = Page::new()
+    let mut page = TextReport::new()
         .field("Version", version)
         .field("Profile", format!("{profile}  ({profile_origin})"))
         .field("Credentials", shown_credentials(credentials, app.ignores_keys()))
@@ -94,7 +94,7 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
         .field("Configuration", files);
     output.report(&document, &page)?;
     session.close(reading.gateway.take_faults());
-    found.space.map(drop).map_err(Failure::from)
+    found.space.map(drop).map_err(CliError::from)
 }
 
 fn shown_credentials(found: Result<String, String>, ignores_keys: bool) -> String {
@@ -106,20 +106,20 @@ fn shown_credentials(found: Result<String, String>, ignores_keys: bool) -> Strin
 }
 
 /// The instance, remembered or asked for. Who asks is told when AWS is asked anyway: it is one call.
-fn find(session: &Session, gateway: &Gateway, policy: &Policy) -> Result<Found, Failure> {
+fn find(session: &Session, gateway: &Gateway, policy: &CachePolicy) -> Result<InstanceInfo, CliError> {
     if policy.read
         && let Some(space) = gateway.remembered()
     {
-        return Ok(Found { space: Ok(space.clone()), remembered: true, caller: Value::Null });
+        return Ok(InstanceInfo { space: Ok(space.clone()), remembered: true, caller: Value::Null });
     }
     session.wait(async {
         let space = gateway.space(policy).await.cloned();
         let caller = if space.is_ok() {
             // Only a courtesy: the instance is what was asked for.
-            gateway.source().fetch(None, &Single::CallerIdentity).await.unwrap_or_default()
+            gateway.source().fetch(None, &GetCall::CallerIdentity).await.unwrap_or_default()
         } else {
             Value::Null
         };
-        Found { space, remembered: false, caller }
+        InstanceInfo { space, remembered: false, caller }
     })
 }

@@ -11,12 +11,12 @@ use crate::aws;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::InstallArgs;
 use crate::cli::ask::ask;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page, Style};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::config::{Format, Job, Sources, paths};
-use crate::jobs::{DAEMON, For, SERVICE, Service, ServiceFile, USER, longest, user_units};
-use reach::Account;
+use crate::jobs::{DAEMON, For, InstalledService, SERVICE, ServiceFile, USER, longest, user_units};
+use reach::HostUser;
 use serde_json::json;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -30,7 +30,7 @@ const MARK: &str = "# awsideman jobs install";
 const PAGE: &str = "127.0.0.1:9464";
 
 /// Where something is written, and what.
-struct Plan {
+struct InstallPlan {
     files: Vec<(PathBuf, String)>,
     /// A crontab as a whole, for `crontab -`.
     crontab: Option<String>,
@@ -38,10 +38,10 @@ struct Plan {
 }
 
 /// `jobs install`
-pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Report, output)?;
     if session.app.is_sandbox() {
-        return Err(Failure::new(Code::Usage, "the sandbox ends with its command: there is nothing to install")
+        return Err(CliError::new(Code::Usage, "the sandbox ends with its command: there is nothing to install")
             .hint("leave out `--sandbox`"));
     }
     let jobs = session.app.jobs()?;
@@ -51,7 +51,7 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
     refuse_mfa(&profiles)?;
     let whom = if arguments.user { For::User } else { For::Host };
     let command = command(arguments, globals, &session.app)?;
-    let account = if arguments.user { Account::own() } else { Account::named(USER) };
+    let account = if arguments.user { HostUser::own() } else { HostUser::named(USER) };
     let subject = survey::Subject {
         app: &session.app,
         account: &account,
@@ -65,7 +65,7 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
     let survey::Survey { problems, notices: more, path } = subject.survey();
     notices.extend(more);
     let grace = session.app.config().jobs.grace;
-    let service = Service { command, longest: longest(&jobs, grace), grace, whom, path };
+    let service = InstalledService { command, longest: longest(&jobs, grace), grace, whom, path };
     let plan = match (arguments.systemd, arguments.daemon) {
         (true, _) => systemd(service.systemd(), &format!("{SERVICE}.timer"), whom, &account)?,
         (_, true) => systemd(vec![service.daemon()], &format!("{DAEMON}.service"), whom, &account)?,
@@ -96,7 +96,7 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
         return output.report(&document, &page);
     }
     if !problems.is_empty() {
-        return Err(Failure::new(
+        return Err(CliError::new(
             Code::Usage,
             format!("the service could not run as {}; nothing was written", account.name),
         )
@@ -115,7 +115,7 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
     if let Some(text) = &plan.crontab {
         set_crontab(text)?;
     }
-    let mut page = Page::new();
+    let mut page = TextReport::new();
     for (path, _) in &plan.files {
         page = page.line(format!("Written: {}", path.display()));
     }
@@ -126,12 +126,12 @@ pub(super) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
 }
 
 /// The commands to use after installation.
-fn next_lines(page: Page, plan: &Plan) -> Page {
+fn next_lines(page: TextReport, plan: &InstallPlan) -> TextReport {
     plan.next.iter().fold(page, |page, next| page.line(format!("Next: {next}")))
 }
 
-fn shown(plan: &Plan) -> Page {
-    let mut page = Page::new();
+fn shown(plan: &InstallPlan) -> TextReport {
+    let mut page = TextReport::new();
     for (path, text) in &plan.files {
         page = page.title(path.display().to_string()).line(text.trim_end());
     }
@@ -142,8 +142,8 @@ fn shown(plan: &Plan) -> Page {
 }
 
 /// The command to run: this program with the current options.
-fn command(arguments: &InstallArgs, globals: &GlobalArgs, app: &App) -> Result<Vec<String>, Failure> {
-    let fail = |error| Failure::new(Code::Failed, format!("the path of this program cannot be found: {error}"));
+fn command(arguments: &InstallArgs, globals: &GlobalArgs, app: &App) -> Result<Vec<String>, CliError> {
+    let fail = |error| CliError::new(Code::Failed, format!("the path of this program cannot be found: {error}"));
     let mut words = vec![std::env::current_exe().map_err(fail)?.display().to_string()];
     if let Some(path) = &globals.config {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -187,7 +187,11 @@ fn variables_file(arguments: &InstallArgs) -> &'static str {
 }
 
 /// A service cannot log in with a browser.
-fn refuse_browser_logins(profiles: &[Option<String>], allowed: bool, notices: &mut Vec<String>) -> Result<(), Failure> {
+fn refuse_browser_logins(
+    profiles: &[Option<String>],
+    allowed: bool,
+    notices: &mut Vec<String>,
+) -> Result<(), CliError> {
     let environment = aws::environment();
     let found: Vec<String> =
         profiles.iter().filter_map(|profile| aws::browser_login(profile.as_deref(), &environment)).collect();
@@ -198,37 +202,37 @@ fn refuse_browser_logins(profiles: &[Option<String>], allowed: bool, notices: &m
         notices.push(format!("{}; jobs fail whenever that login is over", found.join("; ")));
         return Ok(());
     }
-    Err(Failure::new(Code::Usage, "a service cannot log in with a browser")
+    Err(CliError::new(Code::Usage, "a service cannot log in with a browser")
         .details(found)
         .hint("name a profile with a role or keys (`--profile`), or accept this with `--allow-sso-login`"))
 }
 
 /// A service cannot enter the code of an MFA device.
-fn refuse_mfa(profiles: &[Option<String>]) -> Result<(), Failure> {
+fn refuse_mfa(profiles: &[Option<String>]) -> Result<(), CliError> {
     let environment = aws::environment();
     let found: Vec<String> =
         profiles.iter().filter_map(|profile| aws::mfa_device(profile.as_deref(), &environment)).collect();
     if found.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Code::Usage, "a service cannot enter the code of an MFA device")
+    Err(CliError::new(Code::Usage, "a service cannot enter the code of an MFA device")
         .details(found)
         .hint("name a profile whose role needs no MFA (`--profile`), such as an instance role"))
 }
 
 /// The command that makes the service user, where there is none.
-fn new_user(account: &Account) -> Option<String> {
+fn new_user(account: &HostUser) -> Option<String> {
     let make = format!("useradd --system --create-home --home-dir /var/lib/{USER} --shell /usr/sbin/nologin {USER}");
     (account.name == USER && !account.exists()).then_some(make)
 }
 
-fn systemd(files: Vec<ServiceFile>, started: &str, whom: For, account: &Account) -> Result<Plan, Failure> {
+fn systemd(files: Vec<ServiceFile>, started: &str, whom: For, account: &HostUser) -> Result<InstallPlan, CliError> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let (folder, user) = match whom {
         For::Host => (PathBuf::from("/etc/systemd/system"), ""),
         For::User => {
             let folder = user_units(variable("XDG_CONFIG_HOME"), variable("HOME"));
-            (folder.ok_or_else(|| Failure::new(Code::Usage, "HOME is not set"))?, " --user")
+            (folder.ok_or_else(|| CliError::new(Code::Usage, "HOME is not set"))?, " --user")
         }
     };
     let unit = files.first().map(|file| file.name.clone()).unwrap_or_default();
@@ -247,10 +251,10 @@ fn systemd(files: Vec<ServiceFile>, started: &str, whom: For, account: &Account)
     });
     next.push(format!("journalctl{user} -u {unit} -n 50"));
     let files = files.into_iter().map(|file| (folder.join(file.name), file.text)).collect();
-    Ok(Plan { files, crontab: None, next })
+    Ok(InstallPlan { files, crontab: None, next })
 }
 
-fn cron(service: &Service, account: &Account) -> Result<Plan, Failure> {
+fn cron(service: &InstalledService, account: &HostUser) -> Result<InstallPlan, CliError> {
     let program = service.command.split_last_chunk::<2>().map_or(service.command.as_slice(), |(program, _)| program);
     let words = program.join(" ");
     let before = if service.whom == For::Host { format!("sudo -u {USER} ") } else { String::new() };
@@ -262,7 +266,7 @@ fn cron(service: &Service, account: &Account) -> Result<Plan, Failure> {
         let ServiceFile { name, text } = service.cron_file();
         let file = Path::new("/etc/cron.d").join(name);
         next.push(format!("rm {}    # uninstalls it", file.display()));
-        return Ok(Plan { files: vec![(file, text)], crontab: None, next });
+        return Ok(InstallPlan { files: vec![(file, text)], crontab: None, next });
     }
     next.push("crontab -e    # remove the line to uninstall it".to_owned());
     let present = crontab()?;
@@ -270,32 +274,32 @@ fn cron(service: &Service, account: &Account) -> Result<Plan, Failure> {
     let mut lines: Vec<String> = kept.map(str::to_owned).collect();
     // In a crontab a comment stands on a line of its own; behind the command the shell reads it.
     lines.push(format!("{}  {MARK}", service.cron_line()));
-    Ok(Plan { files: Vec::new(), crontab: Some(lines.join("\n") + "\n"), next })
+    Ok(InstallPlan { files: Vec::new(), crontab: Some(lines.join("\n") + "\n"), next })
 }
 
-fn no_cron(error: &std::io::Error) -> Failure {
-    Failure::new(Code::Failed, format!("`crontab` cannot be run: {error}"))
+fn no_cron(error: &std::io::Error) -> CliError {
+    CliError::new(Code::Failed, format!("`crontab` cannot be run: {error}"))
         .hint("install cron, or use `--systemd --user`; `--cron` without `--user` writes a file for the host's cron")
 }
 
 /// The present crontab of this user; empty when there is none.
-fn crontab() -> Result<String, Failure> {
+fn crontab() -> Result<String, CliError> {
     let listed = Command::new("crontab").arg("-l").stdin(Stdio::null()).output().map_err(|error| no_cron(&error))?;
     Ok(if listed.status.success() { String::from_utf8_lossy(&listed.stdout).into_owned() } else { String::new() })
 }
 
-fn set_crontab(text: &str) -> Result<(), Failure> {
+fn set_crontab(text: &str) -> Result<(), CliError> {
     let mut child = Command::new("crontab").arg("-").stdin(Stdio::piped()).spawn().map_err(|error| no_cron(&error))?;
     let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(text.as_bytes()));
     match (written, child.wait()) {
         (Ok(()), Ok(status)) if status.success() => Ok(()),
-        _ => Err(Failure::new(Code::Failed, "`crontab` did not take the new table; the old one stands")),
+        _ => Err(CliError::new(Code::Failed, "`crontab` did not take the new table; the old one stands")),
     }
 }
 
 /// Has systemd read the units before they are where it looks for them; `None` where it is not installed.
-fn verify(files: &[(PathBuf, String)], whom: For, notices: &mut Vec<String>) -> Result<Option<bool>, Failure> {
-    let fail = |error: std::io::Error| Failure::new(Code::Failed, format!("the units cannot be tried: {error}"));
+fn verify(files: &[(PathBuf, String)], whom: For, notices: &mut Vec<String>) -> Result<Option<bool>, CliError> {
+    let fail = |error: std::io::Error| CliError::new(Code::Failed, format!("the units cannot be tried: {error}"));
     let folder = tempfile::tempdir().map_err(fail)?;
     let mut paths = Vec::new();
     for (path, text) in files {
@@ -323,13 +327,13 @@ fn verify(files: &[(PathBuf, String)], whom: For, notices: &mut Vec<String>) -> 
         notices.push(format!("systemd-analyze could not verify the units: {}", said.trim()));
         return Ok(None);
     }
-    Err(Failure::new(Code::Failed, "systemd would not take these units; nothing was written")
+    Err(CliError::new(Code::Failed, "systemd would not take these units; nothing was written")
         .details(said.lines().map(str::to_owned).collect::<Vec<_>>())
         .hint("`--dry-run` shows them"))
 }
 
 /// Writes a file that services read: for everybody to read, as a whole or not at all.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let written = std::fs::create_dir_all(folder).and_then(|()| {
         let mut file = tempfile::Builder::new().prefix(".awsideman-").tempfile_in(folder)?;
@@ -339,7 +343,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         file.persist(path).map(drop).map_err(|error| error.error)
     });
     written.map_err(|error| {
-        Failure::new(Code::Failed, format!("cannot write {}: {error}", path.display()))
+        CliError::new(Code::Failed, format!("cannot write {}: {error}", path.display()))
             .hint("for the whole host this needs root; `--user` installs it for you alone")
     })
 }

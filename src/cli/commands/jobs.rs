@@ -7,14 +7,14 @@ use super::{ahead, cancel, daemon, install, past, pauses, runs};
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::JobsCommand;
-use crate::cli::exit::Failure;
-use crate::cli::output::{Output, Page, Style};
+use crate::cli::exit::CliError;
+use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::UnixMillis;
 use crate::config::{Broken, Format, Job, schedule_warnings};
-use crate::jobs::{self, Context, Listed};
+use crate::jobs::{self, Context, JobRow};
 use crate::model::format_duration;
 use serde_json::json;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use std::time::Duration;
 const NEAR: i64 = 24 * 3_600_000;
 
 /// `jobs ...`
-pub(crate) fn jobs(command: JobsCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn jobs(command: JobsCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     match command {
         JobsCommand::List => list(globals, output),
         JobsCommand::Run(arguments) => runs::run(&arguments, globals, output),
@@ -42,29 +42,29 @@ pub(crate) fn jobs(command: JobsCommand, globals: &GlobalArgs, output: &mut Outp
 }
 
 /// A session that looks at jobs, with the notices that came up.
-pub(super) struct Look {
+pub(super) struct JobsSession {
     pub(super) app: Arc<App>,
     pub(super) jobs: Vec<Job>,
     pub(super) context: Context,
     pub(super) notices: Vec<String>,
 }
 
-impl Look {
+impl JobsSession {
     /// For what looks at every job: all of them must be sound.
-    pub(super) fn open(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
-        Look::at(globals, output, |app| Ok((app.jobs()?, Vec::new())))
+    pub(super) fn open(globals: &GlobalArgs, output: &mut Output) -> Result<JobsSession, CliError> {
+        JobsSession::at(globals, output, |app| Ok((app.jobs()?, Vec::new())))
     }
 
     /// For lists and histories: a broken file is a notice.
-    pub(super) fn back(globals: &GlobalArgs, output: &mut Output) -> Result<Look, Failure> {
-        Look::at(globals, output, |app| Ok(app.jobs_that_can_run()?))
+    pub(super) fn back(globals: &GlobalArgs, output: &mut Output) -> Result<JobsSession, CliError> {
+        JobsSession::at(globals, output, |app| Ok(app.jobs_that_can_run()?))
     }
 
     fn at(
         globals: &GlobalArgs,
         output: &mut Output,
-        read: impl FnOnce(&App) -> Result<(Vec<Job>, Vec<Broken>), Failure>,
-    ) -> Result<Look, Failure> {
+        read: impl FnOnce(&App) -> Result<(Vec<Job>, Vec<Broken>), CliError>,
+    ) -> Result<JobsSession, CliError> {
         let session = Session::open(globals, Need::Report, output)?;
         let heard = Arc::new(Notices::default());
         let (jobs, broken) = read(&session.app)?;
@@ -75,7 +75,7 @@ impl Look {
             notices.extend(session.app.late_jobs_notice());
         }
         notices.extend(broken.iter().flat_map(|file| &file.problems).map(ToString::to_string));
-        Ok(Look { app: session.app, jobs, context, notices })
+        Ok(JobsSession { app: session.app, jobs, context, notices })
     }
 }
 
@@ -88,12 +88,12 @@ pub(super) fn say(notices: &[String], output: &Output) {
     }
 }
 
-fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, notices } = Look::back(globals, output)?;
+fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let JobsSession { app, jobs, context, notices } = JobsSession::back(globals, output)?;
     let listed = jobs::list(&jobs, &context)?;
     let now = app.clock().now();
     let rows = listed.iter().map(|job| row(job, now)).collect();
-    let mut page = Page::new().table(&["JOB", "KIND", "SCHEDULE", "NEXT DUE", "LAST RUN"], rows);
+    let mut page = TextReport::new().table(&["JOB", "KIND", "SCHEDULE", "NEXT DUE", "LAST RUN"], rows);
     for job in &listed {
         if let Some(paused) = &job.paused {
             page = page.marked(Style::Warn, &job.job, paused);
@@ -106,7 +106,7 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
     output.report(&json!({ "schema_version": 1, "jobs": listed, "notices": notices }), &page)
 }
 
-fn row(job: &Listed, now: UnixMillis) -> Vec<String> {
+fn row(job: &JobRow, now: UnixMillis) -> Vec<String> {
     let last = match (job.last_outcome, job.last_at) {
         (Some(outcome), Some(at)) => {
             let in_a_row =
@@ -164,7 +164,7 @@ pub(super) fn took(ms: u64) -> String {
     }
 }
 
-fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Report, output)?;
     let jobs = session.app.jobs()?;
     let config = session.app.config();
@@ -175,7 +175,7 @@ fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
             .push(format!("{}: there is no job, nothing will ever run; jobs are files named *.toml", folder.display()));
     }
     let names: Vec<&str> = jobs.iter().map(|job| job.name.as_str()).collect();
-    let mut page = Page::new();
+    let mut page = TextReport::new();
     for warning in &warnings {
         page = page.marked(Style::Warn, "warning", warning);
     }

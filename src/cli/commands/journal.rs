@@ -5,11 +5,11 @@
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::journal::JournalCommand;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page, Style};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::cli::times::{local, utc};
-use crate::gateway::{Entry, journal_entry, journal_list, operation_words};
+use crate::gateway::{JournalEntry, journal_entry, journal_list, operation_words};
 use crate::report::Progress;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const NEWEST: u64 = 20;
 
 /// `journal ...`
-pub(crate) fn journal(command: &JournalCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn journal(command: &JournalCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Anything, output)?;
     session.say_notices();
     // One that is not there yet is made by the first change, not by a look.
@@ -36,14 +36,14 @@ pub(crate) fn journal(command: &JournalCommand, globals: &GlobalArgs, output: &m
                 session.progress.notice("no changes were made from here");
             }
             let rows = entries.iter().map(row).collect();
-            let page = Page::new().table(&["Number", "When", "Who", "What", "Outcome"], rows);
+            let page = TextReport::new().table(&["Number", "When", "Who", "What", "Outcome"], rows);
             let entries: Vec<Value> = entries.iter().map(document).collect();
             output.report(&json!({"schema_version": 1, "entries": entries}), &page)
         }
         JournalCommand::Show { number } => {
             let entry = database.as_ref().map(|database| journal_entry(database, *number)).transpose()?.flatten();
             let entry = entry.ok_or_else(|| {
-                Failure::new(Code::NotFound, format!("the journal has no change {number}"))
+                CliError::new(Code::NotFound, format!("the journal has no change {number}"))
                     .hint("`awsideman journal list` shows what it has")
             })?;
             let mut document = document(&entry);
@@ -54,12 +54,12 @@ pub(crate) fn journal(command: &JournalCommand, globals: &GlobalArgs, output: &m
 }
 
 /// How it ended, in words.
-fn outcome(entry: &Entry) -> &str {
+fn outcome(entry: &JournalEntry) -> &str {
     entry.outcome.as_deref().unwrap_or("ended without a word")
 }
 
 /// What to do about a change of which it is not known whether AWS made it.
-fn check(entry: &Entry) -> Option<String> {
+fn check(entry: &JournalEntry) -> Option<String> {
     let outcome = outcome(entry);
     let is_open = outcome.starts_with("unknown") || entry.outcome.is_none();
     let see = entry.request_id.as_ref().map_or_else(
@@ -70,7 +70,7 @@ fn check(entry: &Entry) -> Option<String> {
 }
 
 /// The ids that a request names, in one line.
-fn about(entry: &Entry) -> String {
+fn about(entry: &JournalEntry) -> String {
     let mut found = Vec::new();
     named(&entry.request, &mut found);
     found.join(" ")
@@ -86,25 +86,25 @@ fn named(value: &Value, into: &mut Vec<String>) {
     }
 }
 
-fn row(entry: &Entry) -> Vec<String> {
+fn row(entry: &JournalEntry) -> Vec<String> {
     let what = format!("{} {}", operation_words(&entry.operation), about(entry));
     vec![entry.id.to_string(), local(entry.at), entry.who.clone(), what, outcome(entry).to_owned()]
 }
 
-fn document(entry: &Entry) -> Value {
+fn document(entry: &JournalEntry) -> Value {
     let mut document = json!(entry);
     document["at"] = json!(utc(entry.at));
     document["check"] = json!(check(entry));
     document
 }
 
-fn shown(entry: &Entry) -> Page {
+fn shown(entry: &JournalEntry) -> TextReport {
     let style = match outcome(entry) {
         "done" => Style::Good,
         text if text.starts_with("failed") => Style::Bad,
         _ => Style::Warn,
     };
-    let page = Page::new()
+    let page = TextReport::new()
         .field("Number", entry.id.to_string())
         .field("When", local(entry.at))
         .field("Who", entry.who.clone())

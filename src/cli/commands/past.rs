@@ -3,16 +3,16 @@
 //! Neighbours: the ledger in `jobs/` keeps both; `jobs.rs` opens it. Promise: newest first, and a job whose file is gone
 //! keeps its past.
 
-use super::jobs::{Look, say, took, with_profile};
+use super::jobs::{JobsSession, say, took, with_profile};
 use super::warm;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::{HistoryArgs, LogsArgs};
-use crate::cli::exit::Failure;
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::CliError;
+use crate::cli::output::{Output, TextReport};
 use crate::cli::times;
 use crate::clock::UnixMillis;
 use crate::config::Job;
-use crate::jobs::{self, Context, JobError, Live, Outcome, RunRow, Wanted};
+use crate::jobs::{self, Context, JobError, JobSelection, LiveRun, RunOutcome, RunRow};
 use crate::model::format_duration;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -23,13 +23,13 @@ const SHOWN: u64 = 20;
 const LOGGED: u64 = 5;
 
 /// `jobs history`
-pub(super) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, mut notices } = Look::back(globals, output)?;
+pub(super) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let JobsSession { app, jobs, context, mut notices } = JobsSession::back(globals, output)?;
     notices.extend(app.set_aside_notice());
     let runs = runs_of(arguments.name.as_deref(), arguments.limit.unwrap_or(SHOWN), &jobs, &context)?;
     let now = app.clock().now();
     let rows = runs.iter().map(|run| past(run, now)).collect();
-    let mut page = Page::new().table(&["BEGAN", "JOB", "OUTCOME", "TOOK", "CALLS", "WHAT"], rows);
+    let mut page = TextReport::new().table(&["BEGAN", "JOB", "OUTCOME", "TOOK", "CALLS", "WHAT"], rows);
     if runs.is_empty() {
         page = page.line("no job ran yet; `awsideman jobs run --all` runs them all");
     }
@@ -38,11 +38,11 @@ pub(super) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mu
 }
 
 /// `jobs logs`
-pub(super) fn logs(arguments: &LogsArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let Look { app, jobs, context, notices } = Look::back(globals, output)?;
+pub(super) fn logs(arguments: &LogsArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let JobsSession { app, jobs, context, notices } = JobsSession::back(globals, output)?;
     let runs = runs_of(Some(&arguments.name), arguments.limit.unwrap_or(LOGGED), &jobs, &context)?;
     let now = app.clock().now();
-    let mut page = Page::new();
+    let mut page = TextReport::new();
     let live = |run: &RunRow| {
         run.outcome.is_none().then(|| jobs::live(&context.state_dir, &run.job, &run.profile).unwrap_or_default())
     };
@@ -61,13 +61,13 @@ pub(super) fn logs(arguments: &LogsArgs, globals: &GlobalArgs, output: &mut Outp
     output.report(&json!({ "schema_version": 1, "runs": documents, "notices": notices }), &page)
 }
 
-fn runs_of(name: Option<&str>, limit: u64, jobs: &[Job], context: &Context) -> Result<Vec<RunRow>, Failure> {
+fn runs_of(name: Option<&str>, limit: u64, jobs: &[Job], context: &Context) -> Result<Vec<RunRow>, CliError> {
     let mut runs = context.ledger.history(name, u32::try_from(limit).unwrap_or(u32::MAX))?;
     for run in runs.iter_mut().filter(|run| run.outcome.is_none()) {
         if let Some(live) = jobs::live(&context.state_dir, &run.job, &run.profile) {
             run.calls = i64::try_from(live.calls).unwrap_or(i64::MAX);
         } else if !jobs::is_running(&context.state_dir, &run.job, &run.profile) {
-            (run.outcome, run.reason) = (Some(Outcome::Crashed), "its runner is gone".to_owned());
+            (run.outcome, run.reason) = (Some(RunOutcome::Crashed), "its runner is gone".to_owned());
         }
     }
     if let (Some(name), true) = (name, runs.is_empty()) {
@@ -78,7 +78,7 @@ fn runs_of(name: Option<&str>, limit: u64, jobs: &[Job], context: &Context) -> R
 }
 
 fn known(name: &str, jobs: &[Job], context: &Context) -> Result<(), JobError> {
-    jobs::dry_run(jobs, &Wanted::Named(vec![name.to_owned()]), context).map(drop)
+    jobs::dry_run(jobs, &JobSelection::Named(vec![name.to_owned()]), context).map(drop)
 }
 
 fn past(run: &RunRow, now: UnixMillis) -> Vec<String> {
@@ -93,19 +93,19 @@ fn past(run: &RunRow, now: UnixMillis) -> Vec<String> {
 }
 
 fn outcome(run: &RunRow) -> &'static str {
-    run.outcome.map_or("running", Outcome::as_str)
+    run.outcome.map_or("running", RunOutcome::as_str)
 }
 
 fn duration(run: &RunRow, now: UnixMillis) -> String {
     match run.outcome {
         None => format_duration(Duration::from_secs(now.saturating_sub(run.started_at).max(0).unsigned_abs() / 1_000)),
-        Some(Outcome::Skipped | Outcome::Missed) => String::new(),
+        Some(RunOutcome::Skipped | RunOutcome::Missed) => String::new(),
         Some(_) => took(run.took_ms.unsigned_abs()),
     }
 }
 
 /// One run: its outcome, output and counts; of an ongoing run, its progress.
-fn detailed(page: Page, run: &RunRow, live: Option<&Live>, now: UnixMillis) -> Page {
+fn detailed(page: TextReport, run: &RunRow, live: Option<&LiveRun>, now: UnixMillis) -> TextReport {
     let name = with_profile(&run.job, Some(&run.profile));
     let asked = || "asked for by hand".to_owned();
     let mut page = page.title(format!("{}  {name}: {}", times::local(run.started_at), outcome(run)));

@@ -6,8 +6,8 @@
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::PauseArgs;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::{self, millis};
@@ -17,14 +17,14 @@ use serde_json::json;
 use std::sync::{Arc, Mutex};
 
 /// `jobs pause`
-pub(super) fn pause(arguments: &PauseArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn pause(arguments: &PauseArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let (app, ledger, notices) = open(globals, output)?;
     let now = app.clock().now();
     let name = arguments.name.as_deref();
     check_name(&app, &ledger, name, output)?;
     let until = match (&arguments.until, arguments.duration) {
         (Some(moment), _) => Some(moment.at(now, &times::zone()?).filter(|until| *until > now).ok_or_else(|| {
-            Failure::new(Code::Usage, "--until lies in the past").hint("`awsideman jobs resume` ends a pause at once")
+            CliError::new(Code::Usage, "--until lies in the past").hint("`awsideman jobs resume` ends a pause at once")
         })?),
         (None, Some(duration)) => Some(now.saturating_add(millis(duration))),
         (None, None) => None,
@@ -34,7 +34,7 @@ pub(super) fn pause(arguments: &PauseArgs, globals: &GlobalArgs, output: &mut Ou
     let of_job = name.map_or_else(String::new, |name| format!(" {name}"));
     let what = name.map_or_else(|| "all jobs".to_owned(), |name| format!("job {name}"));
     let end = until.map_or_else(|| "until it is resumed".to_owned(), |until| format!("until {}", times::local(until)));
-    let page = Page::new()
+    let page = TextReport::new()
         .line(format!("Paused {what} {end}"))
         .line(format!("Runs in progress continue; `awsideman jobs resume{of_job}` ends the pause."));
     output.report(
@@ -51,20 +51,20 @@ pub(super) fn pause(arguments: &PauseArgs, globals: &GlobalArgs, output: &mut Ou
 }
 
 /// `jobs resume`
-pub(super) fn resume(name: Option<&str>, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn resume(name: Option<&str>, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let (app, ledger, mut notices) = open(globals, output)?;
     let now = app.clock().now();
     check_name(&app, &ledger, name, output)?;
     let ended = ledger.resume(name, now)?;
     let still = name.map(|name| ledger.paused(name, now)).transpose()?.flatten();
     let what = name.map_or_else(|| "all jobs".to_owned(), |name| format!("job {name}"));
-    let mut page = Page::new().line(match ended {
+    let mut page = TextReport::new().line(match ended {
         0 => format!("Nothing was paused: {what} can begin"),
         _ => format!("Resumed {what}"),
     });
     if let Some(pause) = &still {
         let notice = format!("all jobs are {pause}");
-        page = Page::new().line(&notice);
+        page = TextReport::new().line(&notice);
         notices.push(notice);
     }
     let document = json!({
@@ -73,7 +73,7 @@ pub(super) fn resume(name: Option<&str>, globals: &GlobalArgs, output: &mut Outp
     output.report(&document, &page)
 }
 
-fn open(globals: &GlobalArgs, output: &mut Output) -> Result<(Arc<App>, Ledger, Vec<String>), Failure> {
+fn open(globals: &GlobalArgs, output: &mut Output) -> Result<(Arc<App>, Ledger, Vec<String>), CliError> {
     let session = Session::open_to_change_state(globals, Need::Anything, output)?;
     let (database, notice) = session.app.database()?;
     let mut notices = session.notices.clone();
@@ -87,7 +87,7 @@ fn open(globals: &GlobalArgs, output: &mut Output) -> Result<(Arc<App>, Ledger, 
 }
 
 /// A slip of the finger is no pause. Where the job files cannot be read, a name is taken as it stands.
-fn check_name(app: &App, ledger: &Ledger, name: Option<&str>, output: &Output) -> Result<(), Failure> {
+fn check_name(app: &App, ledger: &Ledger, name: Option<&str>, output: &Output) -> Result<(), CliError> {
     let Some(name) = name else { return Ok(()) };
     let (jobs, broken) = match app.jobs_that_can_run() {
         Ok(found) => found,

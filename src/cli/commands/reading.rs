@@ -4,17 +4,17 @@
 //! cache has is printed without credentials or a thread, and an answer that is printed as it was stored without a
 //! runtime; a part that could not be read is named.
 
-use super::assignments::Limit;
+use super::assignments::CallLimit;
 use super::warm::calls_to_aws;
-use crate::app::{Asker, Reading};
+use crate::app::{Caller, Reading};
 use crate::cache::Provenance;
 use crate::cli::args::{GlobalArgs, ReadArgs};
-use crate::cli::exit::{Code, Failure, failed};
-use crate::cli::output::{Answer, Output, View};
+use crate::cli::exit::{CliError, Code, failed};
+use crate::cli::output::{Answer, Output, Projection};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::config::Format;
-use crate::gateway::{Gateway, GatewayError, Policy, Request};
+use crate::gateway::{CachePolicy, Gateway, GatewayError, Request};
 use crate::model::format_duration;
 use crate::report::{self, Progress};
 use serde::Serializer;
@@ -24,33 +24,37 @@ use std::io::{self, BufWriter, Read, Write};
 use std::time::Duration;
 
 /// A session that reads.
-pub(super) struct Reader<'o> {
+pub(super) struct ReadSession<'o> {
     pub(super) session: Session,
     pub(super) reading: Reading,
-    pub(super) policy: Policy,
+    pub(super) policy: CachePolicy,
     meta: bool,
     output: &'o mut Output,
 }
 
-impl<'o> Reader<'o> {
-    pub(super) fn open(globals: &GlobalArgs, read: &ReadArgs, output: &'o mut Output) -> Result<Reader<'o>, Failure> {
-        Reader::open_within(Limit::None, globals, read, output)
+impl<'o> ReadSession<'o> {
+    pub(super) fn open(
+        globals: &GlobalArgs,
+        read: &ReadArgs,
+        output: &'o mut Output,
+    ) -> Result<ReadSession<'o>, CliError> {
+        ReadSession::open_within(CallLimit::None, globals, read, output)
     }
 
     /// The same for a walk with a limit of calls.
     pub(super) fn open_within(
-        limit: Limit,
+        limit: CallLimit,
         globals: &GlobalArgs,
         read: &ReadArgs,
         output: &'o mut Output,
-    ) -> Result<Reader<'o>, Failure> {
+    ) -> Result<ReadSession<'o>, CliError> {
         let session = Session::open(globals, Need::Sound, output)?;
         let policy = session.policy(&read.freshness)?;
         let budget = limit.budget(session.app.config().access.max_calls);
-        let reading = session.app.reading(Asker::Command { budget });
+        let reading = session.app.reading(Caller::Command { budget });
         let continues = policy.fill.then_some("what was read to its end is kept: `COMMAND` continues");
         session.interrupts.leaves("", continues);
-        Ok(Reader { session, reading, policy, meta: read.meta, output })
+        Ok(ReadSession { session, reading, policy, meta: read.meta, output })
     }
 
     pub(super) fn gateway(&self) -> &Gateway {
@@ -62,9 +66,9 @@ impl<'o> Reader<'o> {
     }
 
     /// Prints the answer to a request as it is.
-    pub(super) fn show(self, request: &Request, view: &View<'_>) -> Result<(), Failure> {
+    pub(super) fn show(self, request: &Request, view: &Projection<'_>) -> Result<(), CliError> {
         let folder = self.session.app.spool_dir();
-        let Reader { session, reading, policy, meta, output } = self;
+        let ReadSession { session, reading, policy, meta, output } = self;
         let gateway = &reading.gateway;
         let around = meta && output.format() == Format::Json;
         let mut answer = output.pushed(view, &folder)?;
@@ -97,17 +101,17 @@ impl<'o> Reader<'o> {
     }
 
     /// Waits for work on the gateway.
-    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, Failure> {
+    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, GatewayError>>) -> Result<T, CliError> {
         self.known(self.session.wait(work).map_err(|failure| after_calls(failure, &self.reading))?)
     }
 
     /// The result of the gateway; an unknown name comes back with similar names.
-    pub(super) fn known<T>(&self, found: Result<T, GatewayError>) -> Result<T, Failure> {
+    pub(super) fn known<T>(&self, found: Result<T, GatewayError>) -> Result<T, CliError> {
         found.map_err(|error| self.failure(error))
     }
 
     /// The failure of a read; an unknown name comes back with similar names.
-    pub(super) fn failure(&self, error: GatewayError) -> Failure {
+    pub(super) fn failure(&self, error: GatewayError) -> CliError {
         let near = if let GatewayError::NotFound { what } = &error { self.near(what) } else { Vec::new() };
         let failure = self.session.failed_within(error, self.policy.max_age);
         if near.is_empty() {
@@ -130,12 +134,12 @@ impl<'o> Reader<'o> {
     }
 
     /// Prints one value that was put together here.
-    pub(super) fn print(self, value: &Value, view: &View<'_>) -> Result<(), Failure> {
+    pub(super) fn print(self, value: &Value, view: &Projection<'_>) -> Result<(), CliError> {
         self.print_with(value, view, true)
     }
 
     /// The same; parts of it may be missing.
-    pub(super) fn print_with(self, value: &Value, view: &View<'_>, complete: bool) -> Result<(), Failure> {
+    pub(super) fn print_with(self, value: &Value, view: &Projection<'_>, complete: bool) -> Result<(), CliError> {
         self.print_body(view, complete, |answer| serde_json::to_writer(answer, value).map_err(io::Error::from))
     }
 
@@ -143,9 +147,9 @@ impl<'o> Reader<'o> {
     pub(super) fn print_each(
         self,
         rows: impl Iterator<Item = Value>,
-        view: &View<'_>,
+        view: &Projection<'_>,
         complete: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         self.print_body(view, complete, |answer| {
             let mut out = BufWriter::with_capacity(64 * 1024, answer);
             let mut serializer = serde_json::Serializer::new(&mut out);
@@ -157,19 +161,19 @@ impl<'o> Reader<'o> {
     /// Prints an assembled list, and ends with the parts that could not be read.
     pub(super) fn print_partial(
         self,
-        (rows, failures): &(Vec<Value>, Vec<report::Failure>),
-        view: &View<'_>,
-    ) -> Result<(), Failure> {
+        (rows, failures): &(Vec<Value>, Vec<report::TargetFailure>),
+        view: &Projection<'_>,
+    ) -> Result<(), CliError> {
         self.print_each(rows.iter().cloned(), view, failures.is_empty())?;
         partial(failures)
     }
 
     fn print_body(
         self,
-        view: &View<'_>,
+        view: &Projection<'_>,
         complete: bool,
         body: impl FnOnce(&mut Answer<'_>) -> io::Result<()>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         let parts = self.reading.gateway.provenance();
         if let Some(parts) = parts.filter(|parts| parts.stale) {
             // The notice that was given at once knew the first of them only.
@@ -181,7 +185,7 @@ impl<'o> Reader<'o> {
         let folder = self.session.app.spool_dir();
         let mut answer = self.output.pushed(view, &folder)?;
         let put = if around { answer.surround(&meta) } else { Ok(()) };
-        put.and_then(|()| body(&mut answer)).map_err(|error| Failure::writing(&error))?;
+        put.and_then(|()| body(&mut answer)).map_err(|error| CliError::writing(&error))?;
         answer.finish()?;
         if self.meta && !around {
             self.output.talk().line(&line(&meta));
@@ -195,17 +199,17 @@ impl<'o> Reader<'o> {
 }
 
 /// An interrupted read names the calls that it made.
-fn after_calls(failure: Failure, reading: &Reading) -> Failure {
+fn after_calls(failure: CliError, reading: &Reading) -> CliError {
     let calls = reading.calls().total;
     if failure.code != Code::Interrupted || calls == 0 {
         return failure;
     }
     let message = format!("{} after {}", failure.message, calls_to_aws(calls));
-    Failure { message, ..failure }
+    CliError { message, ..failure }
 }
 
 /// The end of a read whose answer was printed without some of its parts.
-pub(super) fn partial(failures: &[report::Failure]) -> Result<(), Failure> {
+pub(super) fn partial(failures: &[report::TargetFailure]) -> Result<(), CliError> {
     let [first, more @ ..] = failures else { return Ok(()) };
     let lines = failed::lines(failures);
     let message = match more.len() {
@@ -218,7 +222,7 @@ pub(super) fn partial(failures: &[report::Failure]) -> Result<(), Failure> {
     } else {
         Vec::from_iter(hints).join("\n")
     };
-    Err(Failure::new(Code::Partial, message).details(lines).hint(hint))
+    Err(CliError::new(Code::Partial, message).details(lines).hint(hint))
 }
 
 /// Where an answer is from. `provenance` is `None` when nothing of it was looked up: then AWS was asked, if it was `live`.

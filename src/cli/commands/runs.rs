@@ -10,16 +10,16 @@ use crate::alerts::{Channel, Delivered, Receipt};
 use crate::app::{App, RunDone};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::RunArgs;
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use crate::cli::output::escape::visible;
-use crate::cli::output::{Output, Page};
+use crate::cli::output::{Output, TextReport};
 use crate::cli::progress::{JobLines, Notices};
 use crate::cli::session::{Need, Session};
 use crate::config::{Format, Job};
 use crate::daemon::stop_on_signals;
-use crate::jobs::{self, Outcome, Report, Slots, Stop, Wanted};
+use crate::jobs::{self, JobSelection, RunOutcome, RunReport, Slots, Stop};
 use crate::model::format_duration;
-use crate::report::{Progress, Silent};
+use crate::report::{NoProgress, Progress};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,14 +40,14 @@ enum Telling {
 }
 
 /// `jobs run`
-pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open_to_change(globals, Need::Report, output)?;
     let app = session.app.clone();
     let (jobs, broken) = app.jobs_that_can_run()?;
     let wanted = wanted(arguments);
     let telling = if output.format() != Format::Table {
         Telling::Document
-    } else if wanted != Wanted::Due || globals.verbose > 0 || arguments.dry_run || output.talk().is_terminal() {
+    } else if wanted != JobSelection::Due || globals.verbose > 0 || arguments.dry_run || output.talk().is_terminal() {
         Telling::Page
     } else {
         Telling::Trouble
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
     let mut context = app.job_context(progress, stop.clone())?;
     if telling == Telling::Trouble {
         // What a job says on its way is kept with its run (`jobs logs`); here the outcome alone counts.
-        context.progress = Arc::new(Silent);
+        context.progress = Arc::new(NoProgress);
     }
     context.wait = arguments.wait;
     if let Some(parallel) = arguments.parallel {
@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
         if output.talk().is_terminal() {
             tokio::spawn(tell_that_it_ends(stop.clone(), lines.clone(), context.grace));
         }
-        Ok::<_, Failure>(app.run_jobs(&jobs, &broken, &wanted, &context, true).await?)
+        Ok::<_, CliError>(app.run_jobs(&jobs, &broken, &wanted, &context, true).await?)
     });
     runtime.shutdown_timeout(LAST_WORDS);
     lines.end();
@@ -95,10 +95,10 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
         Telling::Document => {
             notices.extend(heard.take());
             notices.extend(done.notices.iter().cloned());
-            output.report(&document(&done, &notices), &Page::new())?;
+            output.report(&document(&done, &notices), &TextReport::new())?;
         }
         Telling::Page => {
-            let is_tour = app.is_sandbox() && wanted == Wanted::All;
+            let is_tour = app.is_sandbox() && wanted == JobSelection::All;
             output.report(&Value::Null, &page(&done, is_tour.then(|| tour(&app)).flatten(), &jobs))?;
             say(&done.notices, output);
             if is_tour && done.exit == 0 {
@@ -116,12 +116,12 @@ pub(super) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
         return Err(interrupted(&done, output));
     }
     let code = Code::from_number(done.exit);
-    if code == Code::Ok { Ok(()) } else { Err(Failure::quiet(code)) }
+    if code == Code::Ok { Ok(()) } else { Err(CliError::quiet(code)) }
 }
 
 /// The failure of an interrupted run: the report has the outcome of each job.
-fn interrupted(done: &RunDone, output: &Output) -> Failure {
-    let cancelled = done.reports.iter().filter(|report| report.outcome == Outcome::Cancelled).count();
+fn interrupted(done: &RunDone, output: &Output) -> CliError {
+    let cancelled = done.reports.iter().filter(|report| report.outcome == RunOutcome::Cancelled).count();
     let runs = if cancelled == 1 { "1 run was".to_owned() } else { format!("{cancelled} runs were") };
     output.interrupts().leaves(&format!("{runs} cancelled"), None);
     output.interrupts().failure()
@@ -134,19 +134,19 @@ async fn tell_that_it_ends(stop: Stop, lines: Arc<JobLines>, grace: Duration) {
 }
 
 /// The runtime on which jobs run: two threads, so that a walk does not keep a signal waiting.
-pub(super) fn runtime() -> Result<Runtime, Failure> {
+pub(super) fn runtime() -> Result<Runtime, CliError> {
     let runtime = crate::host::check_for_runtime(4)
         .and_then(|()| Builder::new_multi_thread().worker_threads(2).enable_all().build());
-    runtime.map_err(|error| Failure::cannot_start(&error))
+    runtime.map_err(|error| CliError::cannot_start(&error))
 }
 
-fn wanted(arguments: &RunArgs) -> Wanted {
+fn wanted(arguments: &RunArgs) -> JobSelection {
     if arguments.all {
-        Wanted::All
+        JobSelection::All
     } else if arguments.names.is_empty() {
-        Wanted::Due
+        JobSelection::Due
     } else {
-        Wanted::Named(arguments.names.clone())
+        JobSelection::Named(arguments.names.clone())
     }
 }
 
@@ -165,8 +165,8 @@ fn document(done: &RunDone, notices: &[String]) -> Value {
     })
 }
 
-fn page(done: &RunDone, title: Option<String>, jobs: &[Job]) -> Page {
-    let page = title.map_or_else(Page::new, |title| Page::new().title(title));
+fn page(done: &RunDone, title: Option<String>, jobs: &[Job]) -> TextReport {
+    let page = title.map_or_else(TextReport::new, |title| TextReport::new().title(title));
     if done.reports.is_empty() {
         return mail_lines(page.line(why_nothing(jobs)), &done.mail);
     }
@@ -185,7 +185,7 @@ fn why_nothing(jobs: &[Job]) -> &'static str {
     }
 }
 
-fn row(report: &Report) -> Vec<String> {
+fn row(report: &RunReport) -> Vec<String> {
     vec![
         with_profile(&report.job, report.profile.as_deref()),
         report.outcome.as_str().to_owned(),
@@ -195,7 +195,7 @@ fn row(report: &Report) -> Vec<String> {
     ]
 }
 
-fn mail_lines(mut page: Page, mail: &Delivered) -> Page {
+fn mail_lines(mut page: TextReport, mail: &Delivered) -> TextReport {
     for receipt in &mail.sent {
         page = page.line(sent(receipt));
     }
@@ -217,18 +217,20 @@ fn sent(receipt: &Receipt) -> String {
 }
 
 /// One line for each run that was not well. One that was missed and then made up for is well.
-pub(super) fn trouble(reports: &[Report]) -> impl Iterator<Item = String> + '_ {
-    let made_up = |missed: &Report, later: &[Report]| {
+pub(super) fn trouble(reports: &[RunReport]) -> impl Iterator<Item = String> + '_ {
+    let made_up = |missed: &RunReport, later: &[RunReport]| {
         later.iter().any(|r| {
-            matches!(r.outcome, Outcome::Done | Outcome::Partial) && r.job == missed.job && r.profile == missed.profile
+            matches!(r.outcome, RunOutcome::Done | RunOutcome::Partial)
+                && r.job == missed.job
+                && r.profile == missed.profile
         })
     };
     reports.iter().enumerate().filter_map(move |(index, report)| {
         let is_well = match report.outcome {
-            Outcome::Done | Outcome::Skipped => report.exit == 0,
+            RunOutcome::Done | RunOutcome::Skipped => report.exit == 0,
             // The same targets as before: cron mailed about them when they changed.
-            Outcome::Partial => report.is_repeated(),
-            Outcome::Missed => made_up(report, &reports[index + 1..]),
+            RunOutcome::Partial => report.is_repeated(),
+            RunOutcome::Missed => made_up(report, &reports[index + 1..]),
             _ => false,
         };
         let name = with_profile(&report.job, report.profile.as_deref());
@@ -236,12 +238,12 @@ pub(super) fn trouble(reports: &[Report]) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-fn plan(planned: &[jobs::Planned], notices: &[String], output: &mut Output) -> Result<(), Failure> {
-    let row = |job: &jobs::Planned| {
+fn plan(planned: &[jobs::PlannedRun], notices: &[String], output: &mut Output) -> Result<(), CliError> {
+    let row = |job: &jobs::PlannedRun| {
         let would = if job.would_run { "yes" } else { "no" };
         vec![with_profile(&job.job, job.profile.as_deref()), job.kind.clone(), would.into(), job.reason.clone()]
     };
-    let page = Page::new()
+    let page = TextReport::new()
         .table(&["JOB", "KIND", "WOULD RUN", "WHY"], planned.iter().map(row).collect())
         .line("Dry run: nothing was done.");
     let document = json!({ "schema_version": 1, "dry_run": true, "planned": planned, "notices": notices });
@@ -279,8 +281,8 @@ mod tests {
     use super::*;
     use serde_json::Map;
 
-    fn report(job: &str, outcome: Outcome, exit: u8) -> Report {
-        Report {
+    fn report(job: &str, outcome: RunOutcome, exit: u8) -> RunReport {
+        RunReport {
             job: job.into(),
             kind: "warm".into(),
             profile: None,
@@ -298,24 +300,24 @@ mod tests {
         }
     }
 
-    fn lines(reports: &[Report]) -> Vec<String> {
+    fn lines(reports: &[RunReport]) -> Vec<String> {
         trouble(reports).collect()
     }
 
     #[test]
     fn what_went_well_or_had_a_reason_is_not_told() {
-        let well = [report("a", Outcome::Done, 0), report("b", Outcome::Skipped, 0)];
+        let well = [report("a", RunOutcome::Done, 0), report("b", RunOutcome::Skipped, 0)];
         assert!(lines(&well).is_empty());
-        let bad = [report("a", Outcome::Failed, 13), report("b", Outcome::Done, 6)];
+        let bad = [report("a", RunOutcome::Failed, 13), report("b", RunOutcome::Done, 6)];
         assert_eq!(lines(&bad), ["a: failed, because", "b: done, because"]);
     }
 
     #[test]
     fn a_missed_run_is_told_unless_it_was_made_up_for() {
-        let missed = report("a", Outcome::Missed, 0);
+        let missed = report("a", RunOutcome::Missed, 0);
         assert_eq!(lines(std::slice::from_ref(&missed)), ["a: missed, because"]);
-        assert_eq!(lines(&[missed.clone(), report("b", Outcome::Done, 0)]).len(), 1);
-        assert!(lines(&[missed, report("a", Outcome::Done, 0)]).is_empty());
+        assert_eq!(lines(&[missed.clone(), report("b", RunOutcome::Done, 0)]).len(), 1);
+        assert!(lines(&[missed, report("a", RunOutcome::Done, 0)]).is_empty());
     }
 
     #[test]
@@ -328,14 +330,14 @@ mod tests {
             parallel: None,
             dry_run: false,
         };
-        assert_eq!(wanted(&arguments(&[], false)), Wanted::Due);
-        assert_eq!(wanted(&arguments(&[], true)), Wanted::All);
-        assert_eq!(wanted(&arguments(&["warm"], false)), Wanted::Named(vec!["warm".into()]));
+        assert_eq!(wanted(&arguments(&[], false)), JobSelection::Due);
+        assert_eq!(wanted(&arguments(&[], true)), JobSelection::All);
+        assert_eq!(wanted(&arguments(&["warm"], false)), JobSelection::Named(vec!["warm".into()]));
     }
 
     #[test]
     fn the_page_names_each_mail_and_those_that_wait() {
-        let mut done = RunDone { reports: vec![report("a", Outcome::Done, 0)], ..RunDone::default() };
+        let mut done = RunDone { reports: vec![report("a", RunOutcome::Done, 0)], ..RunDone::default() };
         done.mail.sent.push(crate::alerts::Receipt {
             channel: crate::alerts::Channel::Mail,
             place: "/m/1.eml".into(),

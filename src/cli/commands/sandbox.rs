@@ -6,8 +6,8 @@
 use super::runs::runtime;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::program::{SandboxCommand, ServeArgs};
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::daemon;
 use crate::jobs::Stop;
@@ -23,16 +23,16 @@ const REGION: &str = "us-east-1";
 const GRACE: Duration = Duration::from_secs(1);
 
 /// `sandbox ...`
-pub(crate) fn sandbox(command: &SandboxCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn sandbox(command: &SandboxCommand, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     match command {
         SandboxCommand::Serve(arguments) => serve(arguments, globals, output),
         SandboxCommand::Info => info(globals, output),
     }
 }
 
-fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     if globals.out_file().is_some() {
-        return Err(Failure::new(
+        return Err(CliError::new(
             Code::Usage,
             "`--out` takes its file when a command has ended, and this one serves on",
         )
@@ -62,20 +62,20 @@ fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Re
 }
 
 /// Where the instance is: in the region of `--region`, and replicated to those of `--additional-region`.
-fn regions(arguments: &ServeArgs, globals: &GlobalArgs) -> Result<Regions, Failure> {
+fn regions(arguments: &ServeArgs, globals: &GlobalArgs) -> Result<Regions, CliError> {
     let regions = Regions { primary: globals.region.clone(), additional: arguments.additional_region.clone() };
     match (&regions.primary, regions.additional.first()) {
         (None, Some(additional)) => {
             let message = format!("`--additional-region {additional}` needs the region of the instance");
             let example = format!("awsideman sandbox serve --region {REGION} --additional-region {additional}");
-            Err(Failure::new(Code::Usage, message).hint(format!("name it: `{example}`")))
+            Err(CliError::new(Code::Usage, message).hint(format!("name it: `{example}`")))
         }
         _ => Ok(regions),
     }
 }
 
 /// Says how it is reached; as text, every line is one that a shell takes.
-fn announce((url, region): (&str, &str), shape: &Shape, counts: &Counts, output: &mut Output) -> Result<(), Failure> {
+fn announce((url, region): (&str, &str), shape: &Shape, counts: &Counts, output: &mut Output) -> Result<(), CliError> {
     let variables = [
         ("AWS_ENDPOINT_URL", url),
         ("AWS_REGION", region),
@@ -87,7 +87,7 @@ fn announce((url, region): (&str, &str), shape: &Shape, counts: &Counts, output:
         "url": url, "region": region, "seed": shape.seed, "label": shape.label(), "counts": counts,
         "environment": environment,
     });
-    let page = Page::new()
+    let page = TextReport::new()
         .line(format!("# The sandbox listens on {url} until ctrl-c."))
         .line(format!("# Seed {}: {}.", shape.seed, sizes(counts)))
         .line("# To use it from another shell:");
@@ -103,7 +103,7 @@ fn sizes(counts: &Counts) -> String {
     )
 }
 
-fn info(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn info(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let seed = globals.sandbox.flatten().unwrap_or(Shape::default().seed);
     let shape = Shape { seed, ..Shape::default() };
     let inside = GlobalArgs { sandbox: Some(Some(seed)), ..globals.clone() };
@@ -119,7 +119,7 @@ fn info(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
         "counts": counts,
     });
     let made = if root.is_dir() { "" } else { "  (made by the first command with --sandbox)" };
-    let page = Page::new()
+    let page = TextReport::new()
         .field("Label", shape.label())
         .field("Root", format!("{}{made}", root.display()))
         .field("Instance", organisation.instance_arn())

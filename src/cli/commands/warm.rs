@@ -6,12 +6,12 @@
 use crate::app::{self, Shortage, WarmDone, Warming};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::WarmArgs;
-use crate::cli::exit::{Code, Failure, failed};
-use crate::cli::output::{Output, Page, text};
+use crate::cli::exit::{CliError, Code, failed};
+use crate::cli::output::{Output, TextReport, text};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::config::WarmTarget;
-use crate::gateway::{ChangedNames, Changes, GatewayError, Plan, Renew, Walk, Warmed};
+use crate::gateway::{ChangedNames, GatewayError, ListDiff, Renew, Traversal, WalkPlan, Warmed};
 use crate::model::{format_duration, format_size};
 use crate::report;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// `cache warm`
-pub(super) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open_to_change(globals, Need::Sound, output)?;
     if let Some(reason) = session.app.warm_is_useless() {
         return useless(reason, args, &session, output);
@@ -40,19 +40,19 @@ pub(super) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -
 }
 
 /// Nothing can be warmed: an error, unless `--if-enabled` is given.
-fn useless(reason: String, args: &WarmArgs, session: &Session, output: &mut Output) -> Result<(), Failure> {
+fn useless(reason: String, args: &WarmArgs, session: &Session, output: &mut Output) -> Result<(), CliError> {
     if args.if_enabled {
         let document = json!({"schema_version": 1, "outcome": "skipped", "skipped": reason, "targets": [], "calls": 0});
-        return output.report(&document, &Page::new().line(format!("Cache warming skipped: {reason}")));
+        return output.report(&document, &TextReport::new().line(format!("Cache warming skipped: {reason}")));
     }
     if session.app.disabled().is_some() {
         return Err(session.cache_needed(reason));
     }
-    Err(Failure::new(Code::CacheNeeded, reason)
+    Err(CliError::new(Code::CacheNeeded, reason)
         .hint("set `cache.backend = \"disk\"`, or pass `--if-enabled` to do nothing where nothing can be kept"))
 }
 
-fn plan(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Failure> {
+fn plan(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), CliError> {
     let (plan, findings) = session.wait(session.app.plan_warm(wish, session.progress.as_ref()))??;
     session.close(Vec::new());
     let mut document = serde_json::to_value(&plan).unwrap_or_default();
@@ -63,7 +63,7 @@ fn plan(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Fa
     output.report(&document, &plan_page(&plan, wish.budget))
 }
 
-fn plan_page(plan: &Plan, budget: Option<u64>) -> Page {
+fn plan_page(plan: &WalkPlan, budget: Option<u64>) -> TextReport {
     let counted = |exact: bool, n: u64| if exact { n.to_string() } else { format!("at least {n}") };
     let rows = plan.targets.iter().map(|target| {
         vec![
@@ -73,7 +73,7 @@ fn plan_page(plan: &Plan, budget: Option<u64>) -> Page {
             format!("about {}", format_size(target.bytes)),
         ]
     });
-    let mut page = Page::new().table(&["Target", "Calls", "Entries", "Size"], rows.collect());
+    let mut page = TextReport::new().table(&["Target", "Calls", "Entries", "Size"], rows.collect());
     let at_least = if plan.exact { "" } else { "at least " };
     page = page.line(format!(
         "{at_least}{}, {at_least}{} at the quota, about {} in the cache",
@@ -83,8 +83,10 @@ fn plan_page(plan: &Plan, budget: Option<u64>) -> Page {
     ));
     if let Some(walk) = plan.walk {
         page = page.line(match walk {
-            Walk::Pairs => "Assignments are asked by account and permission set",
-            Walk::Principals => "Assignments are asked by user and group; those of deleted ones are not found that way",
+            Traversal::Pairs => "Assignments are asked by account and permission set",
+            Traversal::Principals => {
+                "Assignments are asked by user and group; those of deleted ones are not found that way"
+            }
         });
     }
     if let Some(budget) = budget.filter(|budget| *budget > 0 && *budget < plan.calls) {
@@ -106,12 +108,12 @@ pub(super) fn for_people(seconds: f64) -> String {
     format_duration(whole)
 }
 
-fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), Failure> {
+fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), CliError> {
     let WarmDone { targets: warmed, ended, calls, dropped, findings } = session
         .interrupts
         .wait_to_end(session.app.warm(wish, session.progress.as_ref(), session.interrupts.stop()))??;
     session.close(Vec::new());
-    let all: Vec<report::Failure> = warmed.iter().flat_map(|target| target.failures.clone()).collect();
+    let all: Vec<report::TargetFailure> = warmed.iter().flat_map(|target| target.failures.clone()).collect();
     let stopped = warmed.iter().filter_map(|target| Some(format!("{}: {}", target.target, target.stopped.as_ref()?)));
     let failures: Vec<String> = failed::lines(&all).into_iter().chain(stopped).collect();
     let unkept = || warmed.iter().flat_map(|target| &target.not_kept);
@@ -160,7 +162,7 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
 }
 
 /// What an interrupted warm kept, and the command that continues it.
-fn interrupted(warmed: &[Warmed], session: &Session) -> Failure {
+fn interrupted(warmed: &[Warmed], session: &Session) -> CliError {
     let kept: u64 = warmed.iter().map(|target| target.fetched).sum();
     let ended = warmed.iter().filter(|target| target.stopped.is_none()).count();
     let answers = if kept == 1 { "1 answer".to_owned() } else { format!("{kept} answers") };
@@ -170,7 +172,7 @@ fn interrupted(warmed: &[Warmed], session: &Session) -> Failure {
 }
 
 /// The parts missing from the cache, and when to run the warm again.
-fn partial(warmed: &[Warmed], mut details: Vec<String>, remedy: Option<String>) -> Failure {
+fn partial(warmed: &[Warmed], mut details: Vec<String>, remedy: Option<String>) -> CliError {
     let repeat_at = warmed.iter().flat_map(|target| &target.not_kept).filter_map(|one| one.repeat_at).max();
     let message = match app::not_kept(warmed) {
         Some(unkept) if details.is_empty() => unkept,
@@ -187,7 +189,7 @@ fn partial(warmed: &[Warmed], mut details: Vec<String>, remedy: Option<String>) 
         }
         None => "what was fetched is kept; run it again for the rest".to_owned(),
     };
-    Failure::new(Code::Partial, message).details(details).hint(hint)
+    CliError::new(Code::Partial, message).details(details).hint(hint)
 }
 
 fn document_of(target: &Warmed) -> Value {
@@ -222,9 +224,9 @@ fn tell(findings: &[Shortage], output: &Output) {
     }
 }
 
-fn warm_page(warmed: &[Warmed]) -> Page {
+fn warm_page(warmed: &[Warmed]) -> TextReport {
     let documents: Vec<Value> = warmed.iter().map(document_of).collect();
-    let mut page = table(Page::new(), &documents);
+    let mut page = table(TextReport::new(), &documents);
     for target in warmed {
         if let Some(names) = target.changes.names.as_ref().filter(|_| target.changes.any()) {
             page = changed_names(page.line(format!("{}:", target.target)), names, &target.changes);
@@ -234,7 +236,7 @@ fn warm_page(warmed: &[Warmed]) -> Page {
 }
 
 /// The targets of a recorded warm as a table, and what was not read.
-pub(super) fn targets_table(page: Page, targets: &[Value]) -> Page {
+pub(super) fn targets_table(page: TextReport, targets: &[Value]) -> TextReport {
     let mut page = table(page, targets);
     for target in targets {
         let name = text(&target["target"]);
@@ -248,7 +250,7 @@ pub(super) fn targets_table(page: Page, targets: &[Value]) -> Page {
     page
 }
 
-fn table(page: Page, targets: &[Value]) -> Page {
+fn table(page: TextReport, targets: &[Value]) -> TextReport {
     let header = ["Target", "Outcome", "Items", "Fetched", "Fresh", "Since the last"];
     page.table(&header, targets.iter().map(row).collect())
 }
@@ -280,7 +282,7 @@ fn changes(changes: &Value, fetched: u64) -> String {
     if shown.is_empty() { "nothing".into() } else { shown.join(" ") }
 }
 
-fn changed_names(mut page: Page, names: &ChangedNames, counts: &Changes) -> Page {
+fn changed_names(mut page: TextReport, names: &ChangedNames, counts: &ListDiff) -> TextReport {
     let kinds = [
         ("+", &names.added, counts.added),
         ("-", &names.removed, counts.removed),
@@ -305,24 +307,24 @@ mod tests {
     #[test]
     fn what_changed_is_told_in_signs() {
         let told =
-            |added, removed, changed| changes(&json!(Changes { added, removed, changed, ..Changes::default() }), 1);
+            |added, removed, changed| changes(&json!(ListDiff { added, removed, changed, ..ListDiff::default() }), 1);
         assert_eq!((told(2, 1, 3).as_str(), told(0, 0, 1).as_str()), ("+2 -1 ~3", "~1"));
         assert_eq!(told(0, 0, 0), "nothing");
-        assert_eq!(changes(&json!(Changes { first: true, ..Changes::default() }), 1), "first");
-        assert_eq!(changes(&json!(Changes { first: true, ..Changes::default() }), 0), "");
+        assert_eq!(changes(&json!(ListDiff { first: true, ..ListDiff::default() }), 1), "first");
+        assert_eq!(changes(&json!(ListDiff { first: true, ..ListDiff::default() }), 0), "");
     }
 
     #[test]
     fn the_plan_says_what_is_estimated_and_how_many_runs_a_budget_makes() {
-        let target = crate::gateway::Planned { target: "users", calls: 200, entries: 3, bytes: 2048, exact: false };
-        let plan = Plan {
+        let target = crate::gateway::TargetCost { target: "users", calls: 200, entries: 3, bytes: 2048, exact: false };
+        let plan = WalkPlan {
             targets: vec![target],
             calls: 200,
             seconds: 13.3,
             bytes: 2048,
             entries: 3,
             exact: false,
-            walk: Some(Walk::Pairs),
+            walk: Some(Traversal::Pairs),
             spent: 2,
             likely: 200,
         };

@@ -1,15 +1,15 @@
 //! Targets that could not be read, for people: many with the same cause are one line.
 
 use super::{Code, DOCTOR};
-use crate::report::Failure;
+use crate::report::TargetFailure;
 use std::collections::BTreeMap;
 
 /// Up to this many targets of one cause have a line each.
 const LISTED: usize = 3;
 
 /// The lines for these targets, in the order of their first one.
-pub(crate) fn lines(failures: &[Failure]) -> Vec<String> {
-    let mut groups: Vec<Vec<&Failure>> = Vec::new();
+pub(crate) fn lines(failures: &[TargetFailure]) -> Vec<String> {
+    let mut groups: Vec<Vec<&TargetFailure>> = Vec::new();
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for failure in failures {
         let cause = failure.denied.as_ref().map_or(failure.error.as_str(), |denied| denied.operation.as_str());
@@ -22,7 +22,7 @@ pub(crate) fn lines(failures: &[Failure]) -> Vec<String> {
     groups.iter().flat_map(|group| of_group(group)).collect()
 }
 
-fn of_group(group: &[&Failure]) -> Vec<String> {
+fn of_group(group: &[&TargetFailure]) -> Vec<String> {
     if group.len() <= LISTED {
         return group.iter().map(|failure| format!("{}: {}", failure.target, failure.error)).collect();
     }
@@ -37,7 +37,7 @@ fn of_group(group: &[&Failure]) -> Vec<String> {
 
 /// The exit code of a walk with these failures out of `total` targets: the code of the failures if nothing was read and they
 /// share one.
-pub(crate) fn code(failures: &[Failure], total: usize) -> Code {
+pub(crate) fn code(failures: &[TargetFailure], total: usize) -> Code {
     let Some(first) = failures.first().filter(|_| failures.len() >= total) else { return Code::Partial };
     if failures.iter().all(|failure| failure.code == first.code) {
         Code::from_number(first.code)
@@ -47,7 +47,7 @@ pub(crate) fn code(failures: &[Failure], total: usize) -> Code {
 }
 
 /// What to do: the remedies that the failures name, the missing permissions, or the same command again.
-pub(crate) fn hint(failures: &[Failure]) -> Option<String> {
+pub(crate) fn hint(failures: &[TargetFailure]) -> Option<String> {
     let mut remedies: Vec<String> = Vec::new();
     let denied = failures.iter().any(|failure| failure.denied.is_some()).then(|| DOCTOR.to_owned());
     for remedy in failures.iter().filter_map(|failure| failure.hint.clone()).chain(denied) {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use crate::gateway::GatewayError;
 
-    fn denied(operation: &str, account: usize) -> Failure {
+    fn denied(operation: &str, account: usize) -> TargetFailure {
         let error = GatewayError::AccessDenied {
             operation: operation.into(),
             account: Some(account.to_string()),
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn many_targets_of_one_cause_are_one_line_with_their_number() {
-        let mut failures: Vec<Failure> =
+        let mut failures: Vec<TargetFailure> =
             (1..=38).map(|account| denied("sso-admin ListAccountAssignments", account)).collect();
         let other = GatewayError::NotFound { what: "user 1".into() };
         failures.push(other.of_target("user 1".into()));
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_walk_that_read_nothing_has_the_code_of_its_cause() {
-        let all: Vec<Failure> = (1..=4).map(|account| denied("o", account)).collect();
+        let all: Vec<TargetFailure> = (1..=4).map(|account| denied("o", account)).collect();
         assert_eq!((code(&all, 4), code(&all, 5)), (Code::Refused, Code::Partial));
         let late = GatewayError::Unreachable { operation: "o".into(), detail: "d".into(), sent: false };
         let both = [denied("o", 1), late.of_target("t".into())];

@@ -1,9 +1,9 @@
-//! Every room's errors, folded into a [`Failure`]: the one place that knows them all.
+//! Every room's errors, folded into a [`CliError`]: the one place that knows them all.
 //!
 //! Neighbours: the rooms keep their own error enums and know no codes; a new room adds one `From` here. Promise: each
 //! variant is matched by name, so that a new one asks for its remedy at compile time.
 
-use super::{Code, DOCTOR, Failure, failed};
+use super::{CliError, Code, DOCTOR, failed};
 use crate::cache::CacheError;
 use crate::gateway::{GatewayError, Request};
 use crate::host::{file_size_limit, limit_hint, room_hint};
@@ -18,14 +18,14 @@ use std::path::Path;
 
 const RECOVER: &str = "run `awsideman cache recover`: it begins a new cache and keeps this one as evidence";
 
-impl From<GatewayError> for Failure {
-    fn from(error: GatewayError) -> Failure {
+impl From<GatewayError> for CliError {
+    fn from(error: GatewayError) -> CliError {
         let message = error.to_string();
         let code = Code::from_number(error.exit_code());
         match error {
             GatewayError::NoCredentials { profile, detail } => {
                 let profile = profile.map_or_else(|| "NAME".to_owned(), |profile| shell_word(&profile));
-                Failure::new(code, message).details(non_empty(detail)).hint(format!(
+                CliError::new(code, message).details(non_empty(detail)).hint(format!(
                     "choose a profile with `--profile {profile}`, log in with `aws sso login --profile {profile}`, \
                      or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n\
                      `awsideman --sandbox user list` needs no AWS"
@@ -35,24 +35,24 @@ impl From<GatewayError> for Failure {
             | GatewayError::LoginExpired { hint, .. }
             | GatewayError::Mfa { hint, .. }
             | GatewayError::CredentialsRefused { hint, .. }
-            | GatewayError::Configuration { hint, .. } => Failure::new(code, message).hint(hint),
-            GatewayError::AccessDenied { .. } => Failure::new(code, message).hint(DOCTOR),
+            | GatewayError::Configuration { hint, .. } => CliError::new(code, message).hint(hint),
+            GatewayError::AccessDenied { .. } => CliError::new(code, message).hint(DOCTOR),
             GatewayError::NotFound { what } => {
                 let find = ["user", "group", "permission set"]
                     .into_iter()
                     .find(|kind| what.starts_with(&format!("{kind} `")))
                     .map(|kind| format!("\n`awsideman {} find TEXT` looks for a part of it", kind.replace(' ', "-")))
                     .unwrap_or_default();
-                Failure::new(code, message)
+                CliError::new(code, message)
                     .hint(format!("if it was made a moment ago elsewhere, ask AWS itself with `--refresh`{find}"))
             }
             GatewayError::Ambiguous { choices, .. } => {
-                Failure::new(code, message).details(choices).hint("name one of them by its id")
+                CliError::new(code, message).details(choices).hint("name one of them by its id")
             }
             GatewayError::NoInstance { sso_region, .. } => {
-                Failure::new(code, message).hint(no_instance_hint(sso_region.as_deref()))
+                CliError::new(code, message).hint(no_instance_hint(sso_region.as_deref()))
             }
-            GatewayError::ChooseInstance { choices, .. } => Failure::new(code, message)
+            GatewayError::ChooseInstance { choices, .. } => CliError::new(code, message)
                 .details(choices)
                 .hint("set `aws.instance` (AWSIDEMAN_AWS_INSTANCE) to one of them, or another `--region`"),
             GatewayError::Throttled { retry_after_ms, .. } => {
@@ -62,10 +62,10 @@ impl From<GatewayError> for Failure {
                         format!("in {}", crate::model::format_duration(std::time::Duration::from_millis(ms.max(1_000))))
                     },
                 );
-                Failure::new(code, message)
+                CliError::new(code, message)
                     .hint(format!("try again {wait}; the keys under `pace` set which share of AWS's quota is used"))
             }
-            GatewayError::Unreachable { .. } => Failure::new(code, message)
+            GatewayError::Unreachable { .. } => CliError::new(code, message)
                 .hint("check network, proxy and `--region`; `--cache-only` answers from the cache alone"),
             GatewayError::Conflict { passing, request_id, .. } => {
                 let hint = if passing {
@@ -74,113 +74,113 @@ impl From<GatewayError> for Failure {
                     "the name or id is taken: choose another, or look at what is there"
                 };
                 let id = request_id.map(|id| format!("request id {id}"));
-                Failure::new(code, message).details(id).hint(hint)
+                CliError::new(code, message).details(id).hint(hint)
             }
-            GatewayError::ChangedMeanwhile { differences, .. } => Failure::new(code, message)
+            GatewayError::ChangedMeanwhile { differences, .. } => CliError::new(code, message)
                 .details(differences)
                 .hint("nothing was changed: check the difference, then run it again"),
             GatewayError::Refused { request_id, .. } => {
-                Failure::new(code, message).details(request_id.map(|id| format!("request id {id}"))).hint(DOCTOR)
+                CliError::new(code, message).details(request_id.map(|id| format!("request id {id}"))).hint(DOCTOR)
             }
-            GatewayError::BadAnswer { .. } => Failure::new(code, message)
+            GatewayError::BadAnswer { .. } => CliError::new(code, message)
                 .hint("try again; if `aws.endpoint_url` is set, check which server answers there"),
-            GatewayError::ChangeFailed { request_id, .. } => Failure::new(code, message)
+            GatewayError::ChangeFailed { request_id, .. } => CliError::new(code, message)
                 .details([format!("request id {request_id}")])
                 .hint("fix what AWS names, then try again"),
-            GatewayError::ChangePending { request_id, .. } => Failure::new(code, message)
+            GatewayError::ChangePending { request_id, .. } => CliError::new(code, message)
                 .details([format!("request id {request_id}")])
                 .hint(format!("`awsideman assignment status {request_id}` tells how it ends")),
             GatewayError::Partial { total, failures } => {
                 let again = "run the command again: what was read is kept, only the rest is asked for";
                 let hint = failed::hint(&failures).unwrap_or_else(|| again.to_owned());
-                Failure::new(failed::code(&failures, total), message).details(failed::lines(&failures)).hint(hint)
+                CliError::new(failed::code(&failures, total), message).details(failed::lines(&failures)).hint(hint)
             }
             GatewayError::Incomplete { failures, .. } => {
-                Failure::new(code, message).details(failed::lines(&failures)).hint(DOCTOR)
+                CliError::new(code, message).details(failed::lines(&failures)).hint(DOCTOR)
             }
-            GatewayError::NotCached { key } => Failure::new(code, message).hint(not_cached_hint(&key)),
-            GatewayError::Budget { .. } => Failure::new(code, message).hint(
+            GatewayError::NotCached { key } => CliError::new(code, message).hint(not_cached_hint(&key)),
+            GatewayError::Budget { .. } => CliError::new(code, message).hint(
                 "what was read is kept, except a list that was not read to its end: run it again to continue, or allow \
                      more with `--budget CALLS` (`awsideman cache warm --plan` counts them)",
             ),
-            GatewayError::Interrupted => Failure::new(code, message).hint("run it again: what was read is kept"),
+            GatewayError::Interrupted => CliError::new(code, message).hint("run it again: what was read is kept"),
             GatewayError::Cache(error) => error.into(),
-            GatewayError::Output(error) => Failure::writing(&error),
+            GatewayError::Output(error) => CliError::writing(&error),
         }
     }
 }
 
-impl From<CacheError> for Failure {
-    fn from(error: CacheError) -> Failure {
+impl From<CacheError> for CliError {
+    fn from(error: CacheError) -> CliError {
         let message = error.to_string();
         match error {
             CacheError::Backend(inner) => {
                 // A closed output is not a fault of the cache.
                 let is_output = matches!(inner, StoreError::Output(_));
-                let inner = Failure::from(inner);
-                if inner.is_quiet() || is_output { inner } else { Failure { message, ..inner } }
+                let inner = CliError::from(inner);
+                if inner.is_quiet() || is_output { inner } else { CliError { message, ..inner } }
             }
-            CacheError::BadKey { .. } => Failure::new(Code::Usage, message).hint(
+            CacheError::BadKey { .. } => CliError::new(Code::Usage, message).hint(
                 "a key reads resource:operation:identifier; `awsideman cache key` prints it, a pattern may use * ? []",
             ),
             CacheError::ForeignArchive { .. } => {
-                Failure::new(Code::Usage, message).hint("`awsideman cache export FILE` of this version makes one")
+                CliError::new(Code::Usage, message).hint("`awsideman cache export FILE` of this version makes one")
             }
-            CacheError::NoArchiveFile { path } => Failure::new(Code::Usage, message).hint(format!(
+            CacheError::NoArchiveFile { path } => CliError::new(Code::Usage, message).hint(format!(
                 "pass `-` and redirect it to read from a pipe: `awsideman cache import - <{}`",
                 crate::model::shell_word(&path.display().to_string())
             )),
-            CacheError::DamagedArchive { .. } => Failure::new(Code::Integrity, message)
+            CacheError::DamagedArchive { .. } => CliError::new(Code::Integrity, message)
                 .hint("copy or export it again; `awsideman cache warm` fills the cache without it"),
             CacheError::Archive { source, .. } => operating_system(message, &source, None),
-            CacheError::NotInvalidated(_) => Failure::new(Code::Integrity, message)
+            CacheError::NotInvalidated(_) => CliError::new(Code::Integrity, message)
                 .hint("run `awsideman cache clear --all` now: until then answers may be older than the change"),
         }
     }
 }
 
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Failure {
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> CliError {
         let message = error.to_string();
         match error {
             StoreError::Private(inner) => inner.into(),
             StoreError::Sqlite(inner) => {
                 let damaged = inner.is_damage();
-                let failure = Failure::from(inner);
+                let failure = CliError::from(inner);
                 if damaged { failure.hint(RECOVER) } else { failure }
             }
             StoreError::Busy(held) => locked(message, &held),
             StoreError::Io { source, path, .. } => operating_system(message, &source, Some(&path)),
-            StoreError::NetworkFileSystem { .. } => Failure::new(Code::Usage, message)
+            StoreError::NetworkFileSystem { .. } => CliError::new(Code::Usage, message)
                 .hint("set `cache.dir` (AWSIDEMAN_CACHE_DIR) to a local disk, or `cache.backend` to \"memory\""),
-            StoreError::Output(source) => Failure::writing(&source),
-            StoreError::BreakerOpen | StoreError::StoringPaused => Failure::new(Code::CacheNeeded, message)
+            StoreError::Output(source) => CliError::writing(&source),
+            StoreError::BreakerOpen | StoreError::StoringPaused => CliError::new(Code::CacheNeeded, message)
                 .hint("`awsideman cache health` says why; `awsideman cache recover` closes it at once"),
-            StoreError::Key(_) => Failure::new(Code::CacheNeeded, message)
+            StoreError::Key(_) => CliError::new(Code::CacheNeeded, message)
                 .hint("`awsideman cache encryption status` says what is wrong with the key and what to do"),
-            StoreError::Damaged { .. } => Failure::new(Code::Integrity, message).hint(RECOVER),
+            StoreError::Damaged { .. } => CliError::new(Code::Integrity, message).hint(RECOVER),
         }
     }
 }
 
-impl From<StateError> for Failure {
-    fn from(error: StateError) -> Failure {
+impl From<StateError> for CliError {
+    fn from(error: StateError) -> CliError {
         let message = error.to_string();
         match error {
             StateError::Private(inner) => inner.into(),
             StateError::Sqlite(inner) => inner.into(),
             StateError::Statement(source) if SqliteError::is_full_statement(&source) => {
-                Failure::new(Code::Failed, message).hint(
+                CliError::new(Code::Failed, message).hint(
                     "make room: `awsideman cache enforce-limits` and `awsideman cache clear` free what the cache holds",
                 )
             }
             StateError::Statement(_) => {
-                Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the state directory")
+                CliError::new(Code::Failed, message).hint("`awsideman doctor` checks the state directory")
             }
             StateError::Io { source, path, .. } => operating_system(message, &source, Some(&path)),
             error @ (StateError::Busy(_) | StateError::TallyFull { .. }) => {
                 let hint = error.hint();
-                let failure = Failure::new(Code::Locked, message);
+                let failure = CliError::new(Code::Locked, message);
                 match hint {
                     Some(hint) => failure.hint(hint),
                     None => failure,
@@ -190,18 +190,18 @@ impl From<StateError> for Failure {
     }
 }
 
-impl From<SqliteError> for Failure {
-    fn from(error: SqliteError) -> Failure {
+impl From<SqliteError> for CliError {
+    fn from(error: SqliteError) -> CliError {
         let message = error.to_string();
         if error.is_full() {
             let hint =
                 error.path().map_or_else(|| "make room: `df -h` shows that disk".into(), |path| room_hint(path, false));
-            return Failure::new(Code::Failed, message).hint(hint);
+            return CliError::new(Code::Failed, message).hint(hint);
         }
         if error.is_write_failure()
             && let Some(bytes) = file_size_limit()
         {
-            return Failure::new(Code::Failed, message).hint(format!(
+            return CliError::new(Code::Failed, message).hint(format!(
                 "files of this process may not grow beyond {}: raise `ulimit -f` (LimitFSIZE of a service)",
                 format_size(bytes)
             ));
@@ -210,19 +210,19 @@ impl From<SqliteError> for Failure {
             return locked(message, held);
         }
         if error.is_read_only() {
-            return Failure::new(Code::Failed, message).hint("give this user the right to write that directory");
+            return CliError::new(Code::Failed, message).hint("give this user the right to write that directory");
         }
         let damaged = error.is_damage();
         match error {
-            SqliteError::Newer { path, .. } => Failure::new(Code::Failed, message).hint(format!(
+            SqliteError::Newer { path, .. } => CliError::new(Code::Failed, message).hint(format!(
                 "use the newer awsideman here too, or another directory than {}",
                 path.parent().unwrap_or(&path).display()
             )),
             SqliteError::Older { .. } | SqliteError::Database { .. } if damaged => {
-                Failure::new(Code::Integrity, message).hint("`awsideman doctor` checks the directories")
+                CliError::new(Code::Integrity, message).hint("`awsideman doctor` checks the directories")
             }
             SqliteError::Older { .. } | SqliteError::Database { .. } => {
-                Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the directories")
+                CliError::new(Code::Failed, message).hint("`awsideman doctor` checks the directories")
             }
             SqliteError::Private(inner) => inner.into(),
             SqliteError::Lock { source, path } => operating_system(message, &source, Some(&path)),
@@ -231,28 +231,28 @@ impl From<SqliteError> for Failure {
     }
 }
 
-impl From<PrivateError> for Failure {
-    fn from(error: PrivateError) -> Failure {
+impl From<PrivateError> for CliError {
+    fn from(error: PrivateError) -> CliError {
         let message = error.to_string();
         match error {
             PrivateError::Io { source, path, .. } => operating_system(message, &source, Some(&path)),
-            PrivateError::ForeignOwner { owner, us: 0, .. } => Failure::new(Code::Failed, message).hint(format!(
+            PrivateError::ForeignOwner { owner, us: 0, .. } => CliError::new(Code::Failed, message).hint(format!(
                 "run it as that user: `sudo -u '#{owner}' awsideman ...`; what root makes there its owner could not use"
             )),
-            PrivateError::ForeignOwner { path, .. } => Failure::new(Code::Failed, message).hint(format!(
+            PrivateError::ForeignOwner { path, .. } => CliError::new(Code::Failed, message).hint(format!(
                 "make it yours with `sudo chown -R \"$(id -u)\" {}`, or set `cache.dir` and `state.dir` to directories \
                  of your own",
                 shell_word(&path.display().to_string())
             )),
-            PrivateError::WritableByOthers { path, .. } => Failure::new(Code::Failed, message).hint(format!(
+            PrivateError::WritableByOthers { path, .. } => CliError::new(Code::Failed, message).hint(format!(
                 "take that right away with `chmod go-w {}`, after a look at what is in it",
                 shell_word(&path.display().to_string())
             )),
-            PrivateError::OpenToOthers { path, .. } => Failure::new(Code::Failed, message).hint(format!(
+            PrivateError::OpenToOthers { path, .. } => CliError::new(Code::Failed, message).hint(format!(
                 "take that right away with `chmod 600 {}`; whoever could read it may have",
                 shell_word(&path.display().to_string())
             )),
-            PrivateError::NotOurs { path, .. } => Failure::new(Code::Failed, message)
+            PrivateError::NotOurs { path, .. } => CliError::new(Code::Failed, message)
                 .hint(format!("move {} away, or set the directory itself in the configuration", path.display())),
         }
     }
@@ -280,8 +280,8 @@ pub(crate) fn no_instance_hint(sso_region: Option<&str>) -> String {
 }
 
 /// The remedy for what the operating system refuses.
-fn operating_system(message: String, source: &io::Error, path: Option<&Path>) -> Failure {
-    let failure = Failure::new(Code::Failed, message);
+fn operating_system(message: String, source: &io::Error, path: Option<&Path>) -> CliError {
+    let failure = CliError::new(Code::Failed, message);
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => failure.hint(
             "this user may not do that there: change the rights, or set `cache.dir` and `state.dir` to other directories",
@@ -306,10 +306,10 @@ fn non_empty(text: String) -> Option<String> {
 mod tests;
 
 /// Another process has a lock for longer than this command waits.
-fn locked(message: String, held: &Held) -> Failure {
+fn locked(message: String, held: &Held) -> CliError {
     let hint = match &held.process {
         Some(process) if process.state == RunState::Stopped => held.hint(),
         _ => format!("{}; `cache.busy_timeout` allows more time", held.hint()),
     };
-    Failure::new(Code::Locked, message).hint(hint)
+    CliError::new(Code::Locked, message).hint(hint)
 }

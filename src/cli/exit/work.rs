@@ -1,8 +1,8 @@
-//! The errors of what is configured, joined and run, folded into a [`Failure`].
+//! The errors of what is configured, joined and run, folded into a [`CliError`].
 //!
 //! Neighbours: `fold.rs` folds those of AWS, cache and state. Promise: the same as there, each variant by name.
 
-use super::{Code, Failure};
+use super::{CliError, Code};
 use crate::alerts::AlertError;
 use crate::app::AppError;
 use crate::cache::CacheError;
@@ -11,42 +11,42 @@ use crate::daemon::DaemonError;
 use crate::jobs::JobError;
 use crate::sandbox::SandboxError;
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Failure {
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> CliError {
         let lines: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
         let hint = "mend it, then check with `awsideman config validate`; `awsideman config path` lists the files";
         match lines.as_slice() {
-            [one] => Failure::new(Code::Usage, one.clone()).hint(hint),
-            several => Failure::new(Code::Usage, format!("the configuration has {} mistakes", several.len()))
+            [one] => CliError::new(Code::Usage, one.clone()).hint(hint),
+            several => CliError::new(Code::Usage, format!("the configuration has {} mistakes", several.len()))
                 .details(lines.iter().cloned())
                 .hint(hint),
         }
     }
 }
 
-impl From<AppError> for Failure {
-    fn from(error: AppError) -> Failure {
+impl From<AppError> for CliError {
+    fn from(error: AppError) -> CliError {
         let message = error.to_string();
         match error {
-            AppError::NoSuchGroup { .. } => Failure::new(Code::Usage, message)
+            AppError::NoSuchGroup { .. } => CliError::new(Code::Usage, message)
                 .hint("make the group, or set `cache.sharing` to \"private\" or another group"),
             AppError::UnknownGroup { ref name } => {
                 let hint = format!("`getent group` lists those there are; `sudo groupadd {name}` makes it");
-                Failure::new(Code::Usage, message).hint(hint)
+                CliError::new(Code::Usage, message).hint(hint)
             }
-            AppError::NotInGroup { ref name, ref user } => Failure::new(Code::Failed, message).hint(format!(
+            AppError::NotInGroup { ref name, ref user } => CliError::new(Code::Failed, message).hint(format!(
                 "`sudo usermod -aG {name} {user}` and a new login make it one; or run this with sudo"
             )),
-            AppError::Barred { ref barrier, .. } => Failure::new(Code::Usage, message).hint(format!(
+            AppError::Barred { ref barrier, .. } => CliError::new(Code::Usage, message).hint(format!(
                 "set `cache.dir` and `state.dir` to directories outside of a home, as in /var/cache/awsideman, or let others \
                  through with `chmod o+x {}`",
                 barrier.display()
             )),
-            AppError::SalvageWithoutKey(_) => Failure::new(Code::Failed, message).hint(
+            AppError::SalvageWithoutKey(_) => CliError::new(Code::Failed, message).hint(
                 "bring the key back (`awsideman cache encryption status`), or begin an empty cache with `awsideman cache \
                  recover --no-salvage`",
             ),
-            AppError::WhichInstance(_) => Failure::new(Code::CacheNeeded, message)
+            AppError::WhichInstance(_) => CliError::new(Code::CacheNeeded, message)
                 .hint("`awsideman info` asks AWS and remembers it; `--all` takes every instance"),
             AppError::Private(error) => error.into(),
             AppError::Config(error) => error.into(),
@@ -61,57 +61,57 @@ impl From<AppError> for Failure {
     }
 }
 
-impl From<JobError> for Failure {
-    fn from(error: JobError) -> Failure {
+impl From<JobError> for CliError {
+    fn from(error: JobError) -> CliError {
         let message = error.to_string();
         match error {
-            JobError::Unknown { .. } => Failure::new(Code::Usage, message).hint("`awsideman jobs list` shows them"),
+            JobError::Unknown { .. } => CliError::new(Code::Usage, message).hint("`awsideman jobs list` shows them"),
             JobError::State(error) => error.into(),
             JobError::Private(error) => error.into(),
             JobError::Lock { .. } => {
-                Failure::new(Code::Failed, message).hint("`awsideman doctor` checks the state directory")
+                CliError::new(Code::Failed, message).hint("`awsideman doctor` checks the state directory")
             }
         }
     }
 }
 
-impl From<AlertError> for Failure {
-    fn from(error: AlertError) -> Failure {
+impl From<AlertError> for CliError {
+    fn from(error: AlertError) -> CliError {
         let hint = error.hint();
         let code = if error.is_configuration() { Code::Usage } else { Code::Failed };
-        let failure = Failure::new(code, error.to_string());
+        let failure = CliError::new(code, error.to_string());
         if hint.is_empty() { failure } else { failure.hint(hint) }
     }
 }
 
-impl From<SandboxError> for Failure {
-    fn from(error: SandboxError) -> Failure {
+impl From<SandboxError> for CliError {
+    fn from(error: SandboxError) -> CliError {
         let message = error.to_string();
         match error {
-            SandboxError::NotLoopback(_) => Failure::new(Code::Usage, message),
+            SandboxError::NotLoopback(_) => CliError::new(Code::Usage, message),
             SandboxError::Listen(_) => {
-                Failure::new(Code::Failed, message).hint("choose another port with `--port`; 0 takes a free one")
+                CliError::new(Code::Failed, message).hint("choose another port with `--port`; 0 takes a free one")
             }
             SandboxError::Faults(_) => {
-                Failure::new(Code::Usage, message).hint("`awsideman sandbox serve --help` lists all faults")
+                CliError::new(Code::Usage, message).hint("`awsideman sandbox serve --help` lists all faults")
             }
-            SandboxError::Start(_) | SandboxError::Serve(_) => Failure::new(Code::Failed, message),
+            SandboxError::Start(_) | SandboxError::Serve(_) => CliError::new(Code::Failed, message),
         }
     }
 }
 
-impl From<DaemonError> for Failure {
-    fn from(error: DaemonError) -> Failure {
+impl From<DaemonError> for CliError {
+    fn from(error: DaemonError) -> CliError {
         let message = error.to_string();
         match error {
-            DaemonError::NotLoopback(_) => Failure::new(Code::Usage, message)
+            DaemonError::NotLoopback(_) => CliError::new(Code::Usage, message)
                 .hint("listen on 127.0.0.1, or add `--allow-remote` if other hosts shall see it"),
-            DaemonError::Listen { .. } => Failure::new(Code::Failed, message)
+            DaemonError::Listen { .. } => CliError::new(Code::Failed, message)
                 .hint("choose another port with `--listen`; perhaps a daemon runs there already"),
-            DaemonError::Textfile { .. } | DaemonError::Metrics(_) => Failure::new(Code::Failed, message)
+            DaemonError::Textfile { .. } | DaemonError::Metrics(_) => CliError::new(Code::Failed, message)
                 .hint("`metrics.textfile` must be in a directory that exists and may be written"),
             DaemonError::Scheduler(_) | DaemonError::OneThread | DaemonError::Signal { .. } => {
-                Failure::new(Code::Failed, message)
+                CliError::new(Code::Failed, message)
                     .hint("a systemd timer or cron with `awsideman jobs run` does the same work")
             }
         }

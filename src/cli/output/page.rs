@@ -10,7 +10,7 @@ use crate::model::Invocation;
 
 /// A report for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct TextReport {
     blocks: Vec<Block>,
 }
 
@@ -23,29 +23,29 @@ enum Block {
     Marked(Style, String, String),
 }
 
-impl Page {
+impl TextReport {
     /// An empty page.
-    pub fn new() -> Page {
-        Page::default()
+    pub fn new() -> TextReport {
+        TextReport::default()
     }
 
     /// Begins a section; its fields and tables are indented.
     #[must_use]
-    pub fn title(mut self, title: impl Into<String>) -> Page {
+    pub fn title(mut self, title: impl Into<String>) -> TextReport {
         self.blocks.push(Block::Title(title.into()));
         self
     }
 
     /// A label and a value; neighbouring fields line up.
     #[must_use]
-    pub fn field(mut self, label: impl Into<String>, value: impl Into<String>) -> Page {
+    pub fn field(mut self, label: impl Into<String>, value: impl Into<String>) -> TextReport {
         self.blocks.push(Block::Field(label.into(), value.into()));
         self
     }
 
     /// Rows in columns; nothing when there are no rows.
     #[must_use]
-    pub fn table(mut self, header: &[&str], rows: Vec<Vec<String>>) -> Page {
+    pub fn table(mut self, header: &[&str], rows: Vec<Vec<String>>) -> TextReport {
         if !rows.is_empty() {
             self.blocks.push(Block::Table(header.iter().map(|&name| name.to_owned()).collect(), rows));
         }
@@ -54,20 +54,20 @@ impl Page {
 
     /// A line of text, or several.
     #[must_use]
-    pub fn line(mut self, line: impl Into<String>) -> Page {
+    pub fn line(mut self, line: impl Into<String>) -> TextReport {
         self.blocks.push(Block::Line(line.into()));
         self
     }
 
     /// A line that begins with a word in a colour, as in `critical  Low cache hit rate: 42.0%`.
     #[must_use]
-    pub fn marked(mut self, style: Style, mark: impl Into<String>, line: impl Into<String>) -> Page {
+    pub fn marked(mut self, style: Style, mark: impl Into<String>, line: impl Into<String>) -> TextReport {
         self.blocks.push(Block::Marked(style, mark.into(), line.into()));
         self
     }
 
     /// The same page with the flags of the call in the commands that it suggests.
-    pub(super) fn copyable(&self, call: &Invocation) -> Page {
+    pub(super) fn copyable(&self, call: &Invocation) -> TextReport {
         let copyable = |text: &String| call.copyable(text).into_owned();
         let block = |block: &Block| match block {
             Block::Field(label, value) => Block::Field(label.clone(), copyable(value)),
@@ -78,7 +78,7 @@ impl Page {
             Block::Marked(style, mark, line) => Block::Marked(*style, mark.clone(), copyable(line)),
             Block::Title(title) => Block::Title(title.clone()),
         };
-        Page { blocks: self.blocks.iter().map(block).collect() }
+        TextReport { blocks: self.blocks.iter().map(block).collect() }
     }
 
     /// The page as text, for a terminal of this width or for none, with colours or without.
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn sections_are_set_apart_and_fields_line_up() {
-        let page = Page::new()
+        let page = TextReport::new()
             .title("Cache")
             .field("Backend", "disk")
             .field("Hit rate", "98.0 %\u{1b}")
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn marks_are_coloured_and_what_follows_lines_up() {
-        let page = Page::new().marked(Style::Good, "ok", "size").marked(Style::Bad, "critical", "hit\u{1b} rate");
+        let page = TextReport::new().marked(Style::Good, "ok", "size").marked(Style::Bad, "critical", "hit\u{1b} rate");
         assert_eq!(page.text(None, false), "ok        size\ncritical  hit\\u{1b} rate\n");
         assert!(page.text(None, true).starts_with("\u{1b}[32mok      \u{1b}[0m  size\n"));
     }

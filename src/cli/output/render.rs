@@ -4,10 +4,10 @@
 //! Promise: JSON, JSON lines, YAML and CSV without `--sort` hold one element at a time; JSON elements keep their bytes.
 
 use super::escape::{cell, visible};
-use super::stream::{Document, Shape, not_json};
-use super::view::{Column, View};
+use super::stream::{JsonShape, ScannedJson, not_json};
+use super::view::{Column, Projection};
 use super::{object, table};
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use crate::config::Format;
 use crate::model::folded;
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 
 /// How an answer is printed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
+pub(super) struct OutputStyle {
     /// The format.
     pub(super) format: Format,
     /// The width of the terminal it goes to, if it is one.
@@ -29,11 +29,11 @@ pub(super) struct Look {
 pub(super) fn answer(
     from: &mut dyn Read,
     out: &mut dyn Write,
-    look: Look,
-    view: &View<'_>,
-) -> Result<Option<u64>, Failure> {
-    let document = Document::open(from)?;
-    if document.shape == Shape::Single {
+    look: OutputStyle,
+    view: &Projection<'_>,
+) -> Result<Option<u64>, CliError> {
+    let document = ScannedJson::open(from)?;
+    if document.shape == JsonShape::Single {
         single(&document.single()?, out, look, view)?;
         return Ok(None);
     }
@@ -73,7 +73,7 @@ fn by_meaning(a: &str, b: &str) -> Ordering {
     }
 }
 
-fn single(raw: &RawValue, out: &mut dyn Write, look: Look, view: &View<'_>) -> Result<(), Failure> {
+fn single(raw: &RawValue, out: &mut dyn Write, look: OutputStyle, view: &Projection<'_>) -> Result<(), CliError> {
     match look.format {
         Format::Json | Format::Jsonl | Format::Yaml if !view.is_projected() => match look.format {
             Format::Yaml => text(out, &yaml(&parse(raw)?)?),
@@ -97,7 +97,7 @@ fn single(raw: &RawValue, out: &mut dyn Write, look: Look, view: &View<'_>) -> R
 /// Prints the elements of a list one by one.
 struct Printer<'a> {
     out: &'a mut dyn Write,
-    look: Look,
+    look: OutputStyle,
     columns: Vec<Column>,
     is_projected: bool,
     /// Rows of a table, whose widths are known only at the end.
@@ -106,7 +106,7 @@ struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(out: &'a mut dyn Write, look: Look, view: &View<'_>) -> Result<Printer<'a>, Failure> {
+    fn new(out: &'a mut dyn Write, look: OutputStyle, view: &Projection<'_>) -> Result<Printer<'a>, CliError> {
         let columns = view.printed();
         let mut printer =
             Printer { out, look, columns, is_projected: view.is_projected(), rows: Vec::new(), printed: 0 };
@@ -121,7 +121,7 @@ impl<'a> Printer<'a> {
         Ok(printer)
     }
 
-    fn element(&mut self, raw: &RawValue, value: Option<Value>) -> Result<(), Failure> {
+    fn element(&mut self, raw: &RawValue, value: Option<Value>) -> Result<(), CliError> {
         let first = self.printed == 0;
         self.printed += 1;
         match self.look.format {
@@ -156,7 +156,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    fn end(mut self) -> Result<u64, Failure> {
+    fn end(mut self) -> Result<u64, CliError> {
         match self.look.format {
             Format::Json => self.text("]\n")?,
             Format::Yaml if self.printed == 0 => self.text("[]\n")?,
@@ -172,19 +172,19 @@ impl<'a> Printer<'a> {
         Ok(self.printed)
     }
 
-    fn text(&mut self, words: &str) -> Result<(), Failure> {
+    fn text(&mut self, words: &str) -> Result<(), CliError> {
         text(self.out, words)
     }
 
-    fn record(&mut self, cells: &[String]) -> Result<(), Failure> {
+    fn record(&mut self, cells: &[String]) -> Result<(), CliError> {
         text(self.out, &record(cells, self.look.width.is_some())?)
     }
 }
 
 /// One line of CSV; for a terminal control characters are made visible too.
-pub(super) fn record(cells: &[String], on_terminal: bool) -> Result<String, Failure> {
+pub(super) fn record(cells: &[String], on_terminal: bool) -> Result<String, CliError> {
     let mut writer = csv::WriterBuilder::new().buffer_capacity(512).from_writer(Vec::new());
-    let unprintable = |error: String| Failure::new(Code::Failed, format!("cannot print as CSV: {error}"));
+    let unprintable = |error: String| CliError::new(Code::Failed, format!("cannot print as CSV: {error}"));
     for text in cells {
         let text = if on_terminal { visible(text) } else { text.into() };
         writer.write_field(cell(&text).as_bytes()).map_err(|error| unprintable(error.to_string()))?;
@@ -195,14 +195,14 @@ pub(super) fn record(cells: &[String], on_terminal: bool) -> Result<String, Fail
 }
 
 /// A value as YAML. Text that a reader of YAML 1.1 or 1.2 takes for another type (`no`, `012345678901`) is in quotes.
-pub(super) fn yaml(value: &Value) -> Result<String, Failure> {
+pub(super) fn yaml(value: &Value) -> Result<String, CliError> {
     // A long text stays on its line: a folded one hides where its spaces are.
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     serde_saphyr::to_string_with_options(value, options)
-        .map_err(|error| Failure::new(Code::Failed, format!("cannot print as YAML: {error}")))
+        .map_err(|error| CliError::new(Code::Failed, format!("cannot print as YAML: {error}")))
 }
 
-fn parse(raw: &RawValue) -> Result<Value, Failure> {
+fn parse(raw: &RawValue) -> Result<Value, CliError> {
     serde_json::from_str(raw.get()).map_err(|error| not_json(&error))
 }
 
@@ -210,22 +210,22 @@ fn projected(columns: &[Column], value: &Value) -> Value {
     Value::Object(columns.iter().map(|column| (column.name.to_owned(), column.value(value))).collect::<Map<_, _>>())
 }
 
-fn text(out: &mut dyn Write, words: &str) -> Result<(), Failure> {
-    out.write_all(words.as_bytes()).map_err(|error| Failure::writing(&error))
+fn text(out: &mut dyn Write, words: &str) -> Result<(), CliError> {
+    out.write_all(words.as_bytes()).map_err(|error| CliError::writing(&error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::{Filter, ListArgs, ReadArgs, Sort};
+    use crate::cli::args::{ColumnFilter, ListArgs, ReadArgs, Sort};
 
     const COLUMNS: &[Column] = &[Column::new("Name"), Column::new("Age"), Column::at("City", "At.City").extra()];
     const PEOPLE: &str = r#"[{"Name":"bob","Age":9},{"Name" : "=Alice","Age":10,"At":{"City":"Ulm"}},{"Name":"cy"}]"#;
 
     fn print(text: &str, format: Format, list: &ListArgs) -> String {
-        let view = View::new("people", COLUMNS).of_list(list).unwrap();
+        let view = Projection::new("people", COLUMNS).of_list(list).unwrap();
         let mut out = Vec::new();
-        answer(&mut text.as_bytes(), &mut out, Look { format, width: None }, &view).unwrap();
+        answer(&mut text.as_bytes(), &mut out, OutputStyle { format, width: None }, &view).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -354,9 +354,9 @@ mod tests {
 
     #[test]
     fn filters_see_fields_that_are_not_printed() {
-        let filter = vec![Filter::parse("City=ulm").unwrap()];
+        let filter = vec![ColumnFilter::parse("City=ulm").unwrap()];
         assert_eq!(print(PEOPLE, Format::Csv, &ListArgs { filter, ..list() }), "Name,Age\n'=Alice,10\n");
-        let filter = vec![Filter::parse("Name!=c*").unwrap(), Filter::parse("Name~O").unwrap()];
+        let filter = vec![ColumnFilter::parse("Name!=c*").unwrap(), ColumnFilter::parse("Name~O").unwrap()];
         assert_eq!(print(PEOPLE, Format::Jsonl, &ListArgs { filter, ..list() }), "{\"Name\":\"bob\",\"Age\":9}\n");
     }
 

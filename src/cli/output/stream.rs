@@ -3,7 +3,7 @@
 //! Neighbours: `render.rs` prints the elements. Promise: no more than one element of a list is held, whatever its length,
 //! and each is handed over with the bytes it is stored as.
 
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 /// What an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum JsonShape {
     /// A list of things.
     List,
     /// One thing.
@@ -20,42 +20,42 @@ pub(super) enum Shape {
 }
 
 /// A JSON document that has been looked at, not read.
-pub(super) struct Document<'a> {
+pub(super) struct ScannedJson<'a> {
     reader: BufReader<&'a mut dyn Read>,
     /// What it is.
-    pub(super) shape: Shape,
+    pub(super) shape: JsonShape,
 }
 
-impl<'a> Document<'a> {
+impl<'a> ScannedJson<'a> {
     /// Looks at the first character.
-    pub(super) fn open(from: &'a mut dyn Read) -> Result<Document<'a>, Failure> {
+    pub(super) fn open(from: &'a mut dyn Read) -> Result<ScannedJson<'a>, CliError> {
         let mut reader = BufReader::with_capacity(64 * 1024, from);
         loop {
             let buffer = reader.fill_buf().map_err(|error| unreadable(&error))?;
             let Some(first) = buffer.first() else {
-                return Err(Failure::new(Code::Failed, "the answer is empty where JSON was expected"));
+                return Err(CliError::new(Code::Failed, "the answer is empty where JSON was expected"));
             };
             match first {
                 b' ' | b'\n' | b'\r' | b'\t' => reader.consume(1),
-                b'[' => return Ok(Document { reader, shape: Shape::List }),
-                _ => return Ok(Document { reader, shape: Shape::Single }),
+                b'[' => return Ok(ScannedJson { reader, shape: JsonShape::List }),
+                _ => return Ok(ScannedJson { reader, shape: JsonShape::Single }),
             }
         }
     }
 
     /// The one thing, whole.
-    pub(super) fn single(self) -> Result<Box<RawValue>, Failure> {
+    pub(super) fn single(self) -> Result<Box<RawValue>, CliError> {
         serde_json::from_reader(self.reader).map_err(|error| not_json(&error))
     }
 
     /// Shows each element of the list to `each`, until it breaks or fails.
     pub(super) fn elements(
         self,
-        each: &mut dyn FnMut(Box<RawValue>) -> Result<ControlFlow<()>, Failure>,
-    ) -> Result<(), Failure> {
+        each: &mut dyn FnMut(Box<RawValue>) -> Result<ControlFlow<()>, CliError>,
+    ) -> Result<(), CliError> {
         let mut broken = None;
         let mut deserializer = serde_json::Deserializer::from_reader(self.reader);
-        let read = deserializer.deserialize_seq(Elements { each, broken: &mut broken });
+        let read = deserializer.deserialize_seq(ArrayElements { each, broken: &mut broken });
         match (broken, read) {
             (Some(Err(failure)), _) => Err(failure),
             (Some(Ok(())), _) => Ok(()),
@@ -64,13 +64,13 @@ impl<'a> Document<'a> {
     }
 }
 
-struct Elements<'a> {
-    each: &'a mut dyn FnMut(Box<RawValue>) -> Result<ControlFlow<()>, Failure>,
+struct ArrayElements<'a> {
+    each: &'a mut dyn FnMut(Box<RawValue>) -> Result<ControlFlow<()>, CliError>,
     /// Set when `each` wanted no more: with its failure, if it had one.
-    broken: &'a mut Option<Result<(), Failure>>,
+    broken: &'a mut Option<Result<(), CliError>>,
 }
 
-impl<'de> Visitor<'de> for Elements<'_> {
+impl<'de> Visitor<'de> for ArrayElements<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,26 +92,26 @@ impl<'de> Visitor<'de> for Elements<'_> {
 }
 
 /// The failure of an answer that is not JSON.
-pub(super) fn not_json(error: &serde_json::Error) -> Failure {
+pub(super) fn not_json(error: &serde_json::Error) -> CliError {
     if error.is_io() {
-        return Failure::new(Code::Failed, format!("cannot read the answer: {error}"));
+        return CliError::new(Code::Failed, format!("cannot read the answer: {error}"));
     }
-    Failure::new(Code::Integrity, format!("the answer is not the JSON it should be: {error}"))
+    CliError::new(Code::Integrity, format!("the answer is not the JSON it should be: {error}"))
         .hint("ask AWS again with `--refresh`")
 }
 
-fn unreadable(error: &io::Error) -> Failure {
-    Failure::new(Code::Failed, format!("cannot read the answer: {error}"))
+fn unreadable(error: &io::Error) -> CliError {
+    CliError::new(Code::Failed, format!("cannot read the answer: {error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn elements(text: &str, most: usize) -> Result<Vec<String>, Failure> {
+    fn elements(text: &str, most: usize) -> Result<Vec<String>, CliError> {
         let mut bytes = text.as_bytes();
         let mut seen = Vec::new();
-        Document::open(&mut bytes)?.elements(&mut |raw| {
+        ScannedJson::open(&mut bytes)?.elements(&mut |raw| {
             seen.push(raw.get().to_owned());
             Ok(if seen.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
@@ -134,9 +134,9 @@ mod tests {
 
     #[test]
     fn a_failure_of_the_printer_is_the_failure() {
-        let failed = Document::open(&mut "[1]".as_bytes())
+        let failed = ScannedJson::open(&mut "[1]".as_bytes())
             .unwrap()
-            .elements(&mut |_| Err(Failure::new(Code::Failed, "disk full")));
+            .elements(&mut |_| Err(CliError::new(Code::Failed, "disk full")));
         assert_eq!(failed.unwrap_err().message, "disk full");
     }
 }

@@ -1,10 +1,10 @@
 //! What is said beside the data, on stderr.
 //!
-//! Neighbours: [`super::Output`] and `progress.rs` share one [`Talk`]. Promise: notes never mix into a line of progress,
+//! Neighbours: [`super::Output`] and `progress.rs` share one [`Stderr`]. Promise: notes never mix into a line of progress,
 //! `--quiet` silences all but errors, and nobody fails because nobody listens.
 
 use super::escape::visible_lines;
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 use crate::model::Invocation;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Where talk goes; clones share it.
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts about the listener")]
-pub struct Talk {
+pub struct Stderr {
     stream: Arc<Mutex<Box<dyn Write + Send>>>,
     on_terminal: bool,
     colour: bool,
@@ -54,10 +54,10 @@ impl Style {
     }
 }
 
-impl Talk {
+impl Stderr {
     /// Talk to this stream.
-    pub fn new(stream: Box<dyn Write + Send>, on_terminal: bool, colour: bool) -> Talk {
-        Talk {
+    pub fn new(stream: Box<dyn Write + Send>, on_terminal: bool, colour: bool) -> Stderr {
+        Stderr {
             stream: Arc::new(Mutex::new(stream)),
             on_terminal,
             colour,
@@ -130,12 +130,12 @@ impl Talk {
     }
 
     /// Says why the run failed: `error:` and `hint:` lines, or a JSON document.
-    pub fn failure(&self, failure: &Failure) {
+    pub fn failure(&self, failure: &CliError) {
         if failure.is_quiet() {
             return;
         }
         let copyable = |text: &str| self.invocation.copyable(text).into_owned();
-        let failure = Failure {
+        let failure = CliError {
             message: copyable(&failure.message),
             details: failure.details.iter().map(|detail| copyable(detail)).collect(),
             hint: failure.hint.as_deref().map(copyable),
@@ -176,13 +176,13 @@ mod tests {
     use crate::cli::environment::Captured;
     use crate::cli::exit::Code;
 
-    fn talk(colour: bool) -> (Talk, Captured) {
+    fn talk(colour: bool) -> (Stderr, Captured) {
         let captured = Captured::default();
-        (Talk::new(Box::new(captured.clone()), false, colour), captured)
+        (Stderr::new(Box::new(captured.clone()), false, colour), captured)
     }
 
-    fn failure() -> Failure {
-        Failure::new(Code::Usage, "`x\u{1b}` is ambiguous").details(["id-1".to_owned()]).hint("one\ntwo")
+    fn failure() -> CliError {
+        CliError::new(Code::Usage, "`x\u{1b}` is ambiguous").details(["id-1".to_owned()]).hint("one\ntwo")
     }
 
     #[test]
@@ -209,9 +209,9 @@ mod tests {
         talk.note("n");
         talk.warning("w");
         talk.line("l");
-        talk.failure(&Failure::quiet(Code::Critical));
+        talk.failure(&CliError::quiet(Code::Critical));
         assert_eq!(said.text(), "");
-        talk.failure(&Failure::new(Code::Failed, "e"));
+        talk.failure(&CliError::new(Code::Failed, "e"));
         assert_eq!(said.text(), "\u{1b}[1;31merror:\u{1b}[0m e\n");
     }
 }

@@ -5,7 +5,7 @@
 
 use super::shown;
 use crate::cli::environment::{Descriptor, Sink};
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use crate::private::bounded;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -18,13 +18,13 @@ use tempfile::NamedTempFile;
 const READER_WAIT: Duration = Duration::from_secs(5);
 
 /// Where data goes.
-pub(super) enum Target {
+pub(super) enum Destination {
     Stdout(Box<dyn Sink>),
-    File(PathBuf, Option<Place>),
+    File(PathBuf, Option<OutFile>),
 }
 
 /// An open `--out`.
-pub(super) enum Place {
+pub(super) enum OutFile {
     /// A file that can be made, and its name: until there is something to write, nothing lies there if the run is ended.
     Due(PathBuf),
     /// A new file, under a name of its own until it is whole, and the name it gets.
@@ -33,28 +33,28 @@ pub(super) enum Place {
     Device(Descriptor),
 }
 
-impl Target {
+impl Destination {
     /// The file of `--out`; nothing is opened yet.
-    pub(super) fn file(path: PathBuf) -> Target {
-        Target::File(path, None)
+    pub(super) fn file(path: PathBuf) -> Destination {
+        Destination::File(path, None)
     }
 
     /// The width of the terminal it is, if it is one.
     pub(super) fn width(&self) -> Option<u16> {
         match self {
-            Target::Stdout(sink) => sink.width(),
-            Target::File(..) => None,
+            Destination::Stdout(sink) => sink.width(),
+            Destination::File(..) => None,
         }
     }
 
     /// What to write to.
-    pub(super) fn writer(&mut self) -> Result<&mut dyn Sink, Failure> {
+    pub(super) fn writer(&mut self) -> Result<&mut dyn Sink, CliError> {
         match self {
-            Target::Stdout(sink) => Ok(sink.as_mut()),
-            Target::File(path, place) => {
+            Destination::Stdout(sink) => Ok(sink.as_mut()),
+            Destination::File(path, place) => {
                 let opened = match place.take() {
                     Some(open) => open,
-                    None => Place::open(path).map_err(|error| refused(path, &error))?,
+                    None => OutFile::open(path).map_err(|error| refused(path, &error))?,
                 };
                 Ok(place.insert(opened))
             }
@@ -62,33 +62,33 @@ impl Target {
     }
 
     /// Puts the file in its place.
-    pub(super) fn finish(self) -> Result<(), Failure> {
+    pub(super) fn finish(self) -> Result<(), CliError> {
         match self {
-            Target::Stdout(mut sink) => sink.flush().map_err(|error| Failure::writing(&error)),
-            Target::File(path, Some(Place::Due(at))) => {
+            Destination::Stdout(mut sink) => sink.flush().map_err(|error| CliError::writing(&error)),
+            Destination::File(path, Some(OutFile::Due(at))) => {
                 let new = beside(&at).map_err(|error| refused(&path, &error))?;
                 new.persist(at).map(drop).map_err(|error| refused(&path, &error.error))
             }
-            Target::File(path, Some(Place::New(new, at))) => {
+            Destination::File(path, Some(OutFile::New(new, at))) => {
                 new.as_file().sync_all().map_err(|error| refused(&path, &error))?;
                 new.persist(at).map(drop).map_err(|error| refused(&path, &error.error))
             }
-            Target::File(_, Some(Place::Device(mut device))) => {
-                device.flush().map_err(|error| Failure::writing(&error))
+            Destination::File(_, Some(OutFile::Device(mut device))) => {
+                device.flush().map_err(|error| CliError::writing(&error))
             }
-            Target::File(_, None) => Ok(()),
+            Destination::File(_, None) => Ok(()),
         }
     }
 }
 
-impl Place {
-    fn open(path: &Path) -> io::Result<Place> {
+impl OutFile {
+    fn open(path: &Path) -> io::Result<OutFile> {
         match std::fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            Ok(found) if !found.is_file() => return Ok(Place::Device(Descriptor::new(device(path)?, None))),
+            Ok(found) if !found.is_file() => return Ok(OutFile::Device(Descriptor::new(device(path)?, None))),
             // A file that another program opened and passed on: it is added to, as a shell does with `>&3`.
             Ok(_) if ["/dev/", "/proc/"].iter().any(|folder| path.starts_with(folder)) => {
-                return Ok(Place::Device(Descriptor::new(OpenOptions::new().append(true).open(path)?, None)));
+                return Ok(OutFile::Device(Descriptor::new(OpenOptions::new().append(true).open(path)?, None)));
             }
             Ok(_) | Err(_) => {}
         }
@@ -96,7 +96,7 @@ impl Place {
         let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         // Whether it can be made is known before anybody is asked; it is made when there is something to write.
         beside(&at).map(drop)?;
-        Ok(Place::Due(at))
+        Ok(OutFile::Due(at))
     }
 }
 
@@ -135,32 +135,32 @@ fn beside(at: &Path) -> io::Result<NamedTempFile> {
         .tempfile_in(folder.unwrap_or(Path::new(".")))
 }
 
-impl Write for Place {
+impl Write for OutFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Place::Due(at) = self {
-            *self = Place::New(beside(at)?, std::mem::take(at));
+        if let OutFile::Due(at) = self {
+            *self = OutFile::New(beside(at)?, std::mem::take(at));
         }
         match self {
-            Place::Due(_) => Ok(0),
-            Place::New(file, _) => file.write(bytes),
-            Place::Device(device) => device.write(bytes),
+            OutFile::Due(_) => Ok(0),
+            OutFile::New(file, _) => file.write(bytes),
+            OutFile::Device(device) => device.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Place::Due(_) => Ok(()),
-            Place::New(file, _) => file.flush(),
-            Place::Device(device) => device.flush(),
+            OutFile::Due(_) => Ok(()),
+            OutFile::New(file, _) => file.flush(),
+            OutFile::Device(device) => device.flush(),
         }
     }
 }
 
-impl Sink for Place {
+impl Sink for OutFile {
     fn room(&self, patience: Duration) -> io::Result<usize> {
         match self {
-            Place::Due(_) | Place::New(..) => Ok(usize::MAX),
-            Place::Device(device) => device.room(patience),
+            OutFile::Due(_) | OutFile::New(..) => Ok(usize::MAX),
+            OutFile::Device(device) => device.room(patience),
         }
     }
 
@@ -169,11 +169,11 @@ impl Sink for Place {
     }
 }
 
-fn refused(path: &Path, error: &io::Error) -> Failure {
+fn refused(path: &Path, error: &io::Error) -> CliError {
     // The name of the file that is to take the place is nothing that anybody typed.
     let error = error.to_string();
     let error = error.split_once(" at path ").map_or(error.as_str(), |(reason, _)| reason);
-    Failure::new(Code::Failed, format!("--out: cannot write {}: {error}", shown(path)))
+    CliError::new(Code::Failed, format!("--out: cannot write {}: {error}", shown(path)))
         .hint("name a file in a directory that exists and that you may write")
 }
 
@@ -186,7 +186,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().join("users.csv");
         let names = || std::fs::read_dir(folder.path()).unwrap().count();
-        let mut target = Target::file(at.clone());
+        let mut target = Destination::file(at.clone());
         target.writer().unwrap();
         assert_eq!(names(), 0, "a killed process could not take it away");
         target.writer().unwrap().write_all(b"a").unwrap();
@@ -199,7 +199,7 @@ mod tests {
     fn an_empty_answer_makes_an_empty_file_of_ones_own() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().join("users.jsonl");
-        let mut target = Target::file(at.clone());
+        let mut target = Destination::file(at.clone());
         target.writer().unwrap();
         target.finish().unwrap();
         let found = std::fs::metadata(&at).unwrap();

@@ -19,7 +19,7 @@ fn json() -> GlobalArgs {
 fn json_is_passed_on_byte_for_byte_with_one_line_end() {
     for bytes in ["[ {\"Name\" : 1.50} ]", "[]", "{\"a\":\"\\u001b\"}\n"] {
         let (mut output, data, _) = open(&json(), &[]);
-        output.answer(&mut bytes.as_bytes(), &View::new("users", COLUMNS)).unwrap();
+        output.answer(&mut bytes.as_bytes(), &Projection::new("users", COLUMNS)).unwrap();
         output.finish().unwrap();
         assert_eq!(data.text(), format!("{}\n", bytes.trim_end()));
     }
@@ -28,7 +28,7 @@ fn json_is_passed_on_byte_for_byte_with_one_line_end() {
 #[test]
 fn an_empty_table_is_a_note_and_no_data() {
     let (mut output, data, talk) = open(&GlobalArgs::default(), &[]);
-    assert_eq!(output.answer(&mut "[]".as_bytes(), &View::new("users", COLUMNS)).unwrap(), Some(0));
+    assert_eq!(output.answer(&mut "[]".as_bytes(), &Projection::new("users", COLUMNS)).unwrap(), Some(0));
     assert_eq!((data.text().as_str(), talk.text().as_str()), ("", "note: no users\n"));
 }
 
@@ -42,7 +42,7 @@ fn pushed_answers_read_the_same_in_memory_on_disk_and_passed_on() {
         for (globals, format) in [(json(), Format::Json), (GlobalArgs::default(), Format::Jsonl)] {
             let (mut output, data, _) = open(&globals, &[]);
             output.set_default_format(format);
-            let view = View::new("users", COLUMNS);
+            let view = Projection::new("users", COLUMNS);
             let mut answer = output.pushed(&view, folder.path()).unwrap();
             text.as_bytes().chunks(7_777).for_each(|chunk| answer.write_all(chunk).unwrap());
             let printed = answer.finish().unwrap();
@@ -61,7 +61,7 @@ fn out_is_private_whole_and_appears_only_at_the_end() {
     let path = folder.path().join("users.json");
     let globals = GlobalArgs { out: Some(path.clone()), ..json() };
     let (mut output, data, _) = open(&globals, &[]);
-    output.answer(&mut "[]".as_bytes(), &View::new("users", COLUMNS)).unwrap();
+    output.answer(&mut "[]".as_bytes(), &Projection::new("users", COLUMNS)).unwrap();
     assert!(!path.exists());
     output.finish().unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "[]\n");
@@ -91,7 +91,7 @@ fn out_to_a_device_leaves_the_device_alone_and_to_nowhere_is_refused() {
 #[test]
 fn a_report_is_a_page_or_one_document() {
     let document = serde_json::json!({"a": {"b": [1, 2]}, "c": "=x"});
-    let page = Page::new().field("A", "1");
+    let page = TextReport::new().field("A", "1");
     for (format, expected) in [
         (Format::Table, "A: 1\n"),
         (Format::Jsonl, "{\"a\":{\"b\":[1,2]},\"c\":\"=x\"}\n"),

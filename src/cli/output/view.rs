@@ -1,10 +1,10 @@
 //! Which part of an answer is printed: the fields it has, and what the reader chose of them.
 //!
-//! Neighbours: commands declare the columns of their answers; `render.rs` prints through a [`View`]. Promise: a field
+//! Neighbours: commands declare the columns of their answers; `render.rs` prints through a [`Projection`]. Promise: a field
 //! that does not exist is refused with the names of those that do, before anything is read.
 
-use crate::cli::args::{Comparison, Filter, ListArgs, ReadArgs, Sort};
-use crate::cli::exit::{Code, Failure};
+use crate::cli::args::{ColumnFilter, FilterOperator, ListArgs, ReadArgs, Sort};
+use crate::cli::exit::{CliError, Code};
 use crate::model::folded;
 use serde_json::Value;
 
@@ -13,13 +13,13 @@ use serde_json::Value;
 pub struct Column {
     /// Its name: the header, and the word for `--columns`, `--filter` and `--sort`.
     pub name: &'static str,
-    source: Source,
+    source: RowSource,
     /// Whether it is printed unless columns are chosen.
     shown: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Source {
+enum RowSource {
     Path(&'static str),
     Made(fn(&Value) -> String),
     Formatted(&'static str, fn(&Value) -> String),
@@ -33,17 +33,17 @@ impl Column {
 
     /// What lies at a dotted path (`Name.GivenName`, `Emails.0.Value`); the empty path is the whole value.
     pub const fn at(name: &'static str, path: &'static str) -> Column {
-        Column { name, source: Source::Path(path), shown: true }
+        Column { name, source: RowSource::Path(path), shown: true }
     }
 
     /// What a function makes of the object.
     pub const fn made(name: &'static str, make: fn(&Value) -> String) -> Column {
-        Column { name, source: Source::Made(make), shown: true }
+        Column { name, source: RowSource::Made(make), shown: true }
     }
 
     /// The field of that name; a function formats the object for tables. JSON keeps the field.
     pub const fn formatted(name: &'static str, format: fn(&Value) -> String) -> Column {
-        Column { name, source: Source::Formatted(name, format), shown: true }
+        Column { name, source: RowSource::Formatted(name, format), shown: true }
     }
 
     /// The same column, printed only when it is chosen.
@@ -55,19 +55,19 @@ impl Column {
     /// Its value in one object; absent is null.
     pub fn value(&self, of: &Value) -> Value {
         match self.source {
-            Source::Path("") => of.clone(),
-            Source::Path(path) | Source::Formatted(path, _) => {
+            RowSource::Path("") => of.clone(),
+            RowSource::Path(path) | RowSource::Formatted(path, _) => {
                 of.pointer(&format!("/{}", path.replace('.', "/"))).cloned().unwrap_or(Value::Null)
             }
-            Source::Made(make) => Value::String(make(of)),
+            RowSource::Made(make) => Value::String(make(of)),
         }
     }
 
     /// Its value in one object, as text.
     pub fn text(&self, of: &Value) -> String {
         match self.source {
-            Source::Formatted(_, format) => format(of),
-            Source::Path(_) | Source::Made(_) => text(&self.value(of)),
+            RowSource::Formatted(_, format) => format(of),
+            RowSource::Path(_) | RowSource::Made(_) => text(&self.value(of)),
         }
     }
 }
@@ -86,24 +86,24 @@ pub fn text(value: &Value) -> String {
 
 /// The fields of an answer and what is printed of it.
 #[derive(Debug, Clone)]
-pub struct View<'a> {
+pub struct Projection<'a> {
     what: &'a str,
     columns: &'a [Column],
     chosen: Option<Vec<usize>>,
-    filters: Vec<(usize, Filter)>,
+    filters: Vec<(usize, ColumnFilter)>,
     sort: Option<(usize, bool)>,
     limit: Option<u64>,
-    search: Option<Filter>,
+    search: Option<ColumnFilter>,
 }
 
-impl<'a> View<'a> {
+impl<'a> Projection<'a> {
     /// All of it. `what` is the plural for people (`users`); `columns` must not be empty.
-    pub fn new(what: &'a str, columns: &'a [Column]) -> View<'a> {
-        View { what, columns, chosen: None, filters: Vec::new(), sort: None, limit: None, search: None }
+    pub fn new(what: &'a str, columns: &'a [Column]) -> Projection<'a> {
+        Projection { what, columns, chosen: None, filters: Vec::new(), sort: None, limit: None, search: None }
     }
 
     /// What the flags of a listing choose.
-    pub fn of_list(mut self, list: &ListArgs) -> Result<View<'a>, Failure> {
+    pub fn of_list(mut self, list: &ListArgs) -> Result<Projection<'a>, CliError> {
         self = self.of_read(&list.read)?;
         for filter in &list.filter {
             self.filters.push((self.find("--filter", &filter.field)?, filter.clone()));
@@ -116,9 +116,9 @@ impl<'a> View<'a> {
     }
 
     /// What the flags of a single thing choose.
-    pub fn of_read(mut self, read: &ReadArgs) -> Result<View<'a>, Failure> {
+    pub fn of_read(mut self, read: &ReadArgs) -> Result<Projection<'a>, CliError> {
         if !read.columns.is_empty() {
-            let chosen: Result<Vec<usize>, Failure> =
+            let chosen: Result<Vec<usize>, CliError> =
                 read.columns.iter().map(|name| self.find("--columns", name)).collect();
             self.chosen = Some(chosen?);
         }
@@ -127,17 +127,18 @@ impl<'a> View<'a> {
 
     /// Only what has `text` in one of its fields; a glob must match the whole field.
     #[must_use]
-    pub fn searching(mut self, text: &str) -> View<'a> {
+    pub fn searching(mut self, text: &str) -> Projection<'a> {
         let pattern = folded(text).into_owned();
-        let comparison = if pattern.contains(['*', '?', '[']) { Comparison::Matches } else { Comparison::Contains };
-        self.search = Some(Filter { field: String::new(), comparison, pattern });
+        let comparison =
+            if pattern.contains(['*', '?', '[']) { FilterOperator::Matches } else { FilterOperator::Contains };
+        self.search = Some(ColumnFilter { field: String::new(), comparison, pattern });
         self
     }
 
     /// The same under another plural.
     #[must_use]
-    pub fn called(self, what: &'a str) -> View<'a> {
-        View { what, ..self }
+    pub fn called(self, what: &'a str) -> Projection<'a> {
+        Projection { what, ..self }
     }
 
     /// The plural for people.
@@ -184,11 +185,11 @@ impl<'a> View<'a> {
         self.limit
     }
 
-    fn find(&self, flag: &str, name: &str) -> Result<usize, Failure> {
+    fn find(&self, flag: &str, name: &str) -> Result<usize, CliError> {
         let wanted = plain(name);
         self.columns.iter().position(|column| plain(column.name) == wanted).ok_or_else(|| {
             let known: Vec<&str> = self.columns.iter().map(|column| column.name).collect();
-            Failure::new(Code::Usage, format!("{flag}: {} have no field `{}`", self.what, name.trim()))
+            CliError::new(Code::Usage, format!("{flag}: {} have no field `{}`", self.what, name.trim()))
                 .hint(format!("the fields are {}", known.join(", ")))
         })
     }
@@ -228,20 +229,20 @@ mod tests {
     fn fields_are_found_whatever_their_spelling_and_unknown_ones_refused() {
         let read =
             |names: &[&str]| ReadArgs { columns: names.iter().map(|&n| n.into()).collect(), ..Default::default() };
-        let view = View::new("users", COLUMNS).of_read(&read(&["given_name", "USERNAME"])).unwrap();
+        let view = Projection::new("users", COLUMNS).of_read(&read(&["given_name", "USERNAME"])).unwrap();
         assert_eq!(view.printed().iter().map(|column| column.name).collect::<Vec<_>>(), ["GivenName", "UserName"]);
-        let failure = View::new("users", COLUMNS).of_read(&read(&["Nme"])).unwrap_err();
+        let failure = Projection::new("users", COLUMNS).of_read(&read(&["Nme"])).unwrap_err();
         assert_eq!(failure.code, Code::Usage);
         assert!(failure.message.contains("--columns") && failure.message.contains("`Nme`"), "{failure:?}");
         assert!(failure.hint.unwrap().contains("UserName, GivenName, Email, Length"));
         let list = ListArgs { sort: Some(Sort::parse("x").unwrap()), ..Default::default() };
-        assert!(View::new("users", COLUMNS).of_list(&list).unwrap_err().message.contains("--sort"));
+        assert!(Projection::new("users", COLUMNS).of_list(&list).unwrap_err().message.contains("--sort"));
     }
 
     #[test]
     fn extra_columns_are_printed_only_when_chosen() {
-        let names: Vec<&str> = View::new("users", COLUMNS).printed().iter().map(|column| column.name).collect();
+        let names: Vec<&str> = Projection::new("users", COLUMNS).printed().iter().map(|column| column.name).collect();
         assert_eq!(names, ["UserName", "Email", "Length"]);
-        assert!(View::new("users", COLUMNS).is_whole());
+        assert!(Projection::new("users", COLUMNS).is_whole());
     }
 }

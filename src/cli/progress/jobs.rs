@@ -4,7 +4,7 @@
 //! hands this in. Promise: a job has one line however many stretches it has and however narrow the terminal is, the newest
 //! stretch is shown, the line is gone when the job ends, and off a terminal nothing is drawn.
 
-use super::super::output::Talk;
+use super::super::output::Stderr;
 use super::super::output::escape::visible;
 use crate::model::format_duration;
 use crate::report::Progress;
@@ -25,20 +25,20 @@ const NAME: usize = 20;
 
 /// One line for each job that runs.
 pub struct JobLines {
-    talk: Talk,
+    talk: Stderr,
     bars: MultiProgress,
     width: u16,
-    jobs: Mutex<BTreeMap<String, Line>>,
+    jobs: Mutex<BTreeMap<String, ProgressLine>>,
 }
 
-struct Line {
+struct ProgressLine {
     bar: ProgressBar,
     name: String,
     /// What it does now, the newest last.
-    stretches: Vec<Stretch>,
+    stretches: Vec<ProgressSegment>,
 }
 
-struct Stretch {
+struct ProgressSegment {
     name: String,
     total: Option<u64>,
     done: u64,
@@ -48,7 +48,7 @@ struct Stretch {
 
 impl JobLines {
     /// Drawn on stderr when `talk` goes to a terminal; notices are said in any case.
-    pub fn new(talk: Talk) -> JobLines {
+    pub fn new(talk: Stderr) -> JobLines {
         let draws = talk.is_terminal() && !talk.is_quiet();
         let target = if draws { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let asked = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col);
@@ -64,12 +64,12 @@ impl JobLines {
         self.bars.set_draw_target(ProgressDrawTarget::hidden());
     }
 
-    fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Line>> {
+    fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, ProgressLine>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does something to the stretch that `what` names, and shows it.
-    fn stretch(&self, what: &str, change: impl FnOnce(&mut Stretch)) {
+    fn stretch(&self, what: &str, change: impl FnOnce(&mut ProgressSegment)) {
         let mut jobs = self.jobs();
         let Some((job, name)) = parts(what, &jobs) else { return };
         let Some(line) = jobs.get_mut(&job) else { return };
@@ -80,10 +80,10 @@ impl JobLines {
     }
 }
 
-impl Line {
+impl ProgressLine {
     fn show(&self, width: u16) {
         let newest = self.stretches.last();
-        let words = newest.map(Stretch::words).unwrap_or_default();
+        let words = newest.map(ProgressSegment::words).unwrap_or_default();
         let counted = newest.and_then(|stretch| stretch.total.map(|total| (stretch.done, total)));
         let is_wide = width >= WIDE && self.name.chars().count() <= NAME;
         let (template, message) = match (is_wide, counted) {
@@ -100,7 +100,7 @@ impl Line {
     }
 }
 
-impl Stretch {
+impl ProgressSegment {
     /// `users 100/300, 12s left at the quota`.
     fn words(&self) -> String {
         let name = visible(&self.name);
@@ -124,7 +124,7 @@ impl Progress for JobLines {
         let Some((job, name)) = parts(what, &jobs) else {
             let name = visible(what).into_owned();
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_prefix(name.clone());
-            let line = Line { bar, name, stretches: Vec::new() };
+            let line = ProgressLine { bar, name, stretches: Vec::new() };
             line.show(self.width);
             // Dressed first, so that the bar is never seen in another style.
             self.bars.add(line.bar.clone()).enable_steady_tick(TICK);
@@ -132,7 +132,7 @@ impl Progress for JobLines {
             return;
         };
         if let Some(line) = jobs.get_mut(&job) {
-            line.stretches.push(Stretch { name, total, done: 0, a_second: 0.0 });
+            line.stretches.push(ProgressSegment { name, total, done: 0, a_second: 0.0 });
             line.show(self.width);
         }
     }
@@ -175,7 +175,7 @@ impl Drop for JobLines {
 }
 
 /// The job that runs and the stretch of it that `what` names; `None` when it names no stretch.
-fn parts(what: &str, jobs: &BTreeMap<String, Line>) -> Option<(String, String)> {
+fn parts(what: &str, jobs: &BTreeMap<String, ProgressLine>) -> Option<(String, String)> {
     let of = |job: &&String| what.strip_prefix(job.as_str()).is_some_and(|rest| rest.starts_with(": "));
     // A profile may be named like anything: the longest name that fits is meant.
     let job = jobs.keys().filter(of).max_by_key(|job| job.len())?;
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_job_has_one_line_that_shows_its_newest_stretch() {
         let said = Captured::default();
-        let mut lines = JobLines::new(Talk::new(Box::new(said.clone()), false, false));
+        let mut lines = JobLines::new(Stderr::new(Box::new(said.clone()), false, false));
         lines.width = WIDE;
         let message = |lines: &JobLines, job: &str| {
             let jobs = lines.jobs();
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn without_room_for_a_bar_the_name_stands_in_the_words_and_nothing_in_it_moves_the_cursor() {
-        let mut lines = JobLines::new(Talk::new(Box::new(Captured::default()), false, false));
+        let mut lines = JobLines::new(Stderr::new(Box::new(Captured::default()), false, false));
         for (width, job) in [(WIDE - 1, "warm"), (WIDE, "warm (a profile of a very long name)"), (40, "x\u{1b}[2J")] {
             lines.width = width;
             lines.started(job, None);

@@ -27,23 +27,23 @@ pub struct Alerts {
     /// A job alerts after this many partial runs in a row.
     pub partial_runs: u32,
     /// `[alerts.email]`
-    pub email: Email,
+    pub email: EmailConfig,
     /// `[alerts.webhook]`
     pub webhook: Webhook,
     /// `[alerts.command]`
-    pub command: Command,
+    pub command: CommandConfig,
     /// `[alerts.ping]`
-    pub ping: Pings,
+    pub ping: PingConfig,
 }
 
 /// `[alerts.email]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Email {
+pub struct EmailConfig {
     /// Whether mails are sent.
     pub enabled: bool,
     /// How they leave.
-    pub transport: Transport,
+    pub transport: MailTransport,
     /// The SMTP server.
     pub host: String,
     /// Its port; unset: 587, 465 or 25 by `tls`.
@@ -83,7 +83,7 @@ pub struct Email {
 /// How mails leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Transport {
+pub enum MailTransport {
     /// To a server.
     Smtp,
     /// Through the host's `sendmail`.
@@ -139,7 +139,7 @@ pub struct Webhook {
 /// `[alerts.command]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Command {
+pub struct CommandConfig {
     /// Whether it is run.
     pub enabled: bool,
     /// The program and its arguments; no shell reads them.
@@ -151,7 +151,7 @@ pub struct Command {
     pub timeout: Duration,
 }
 
-impl Command {
+impl CommandConfig {
     /// Why the program may fail for lack of variables, if that is likely.
     pub fn warning(&self) -> Option<String> {
         let program = Path::new(self.argv.first()?).file_name()?;
@@ -166,7 +166,7 @@ impl Command {
 /// `[alerts.ping]`, and `[ping]` of a job file: URLs that are called when a run begins and ends.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pings {
+pub struct PingConfig {
     /// Called when a run begins.
     #[serde(default, deserialize_with = "secret")]
     pub start: Option<Secret>,

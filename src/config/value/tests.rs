@@ -2,34 +2,42 @@
 
 use super::*;
 
-fn check(kind: Type, given: &Given<'_>) -> Result<Setting, Fault> {
-    kind.check(given, Base { directory: Path::new("/etc/awsideman"), home: Some(Path::new("/home/ann")) })
+fn check(kind: Type, given: &RawValue<'_>) -> Result<Setting, ValueFault> {
+    kind.check(given, BaseDirs { directory: Path::new("/etc/awsideman"), home: Some(Path::new("/home/ann")) })
 }
 
 #[test]
 fn durations_are_seconds_or_have_a_unit_and_keep_to_their_bounds() {
     let minute = Ok(Setting::Time(Duration::from_secs(60)));
-    for given in [Given::Integer(60), Given::Text("1m"), Given::Raw("60"), Given::Float(60.0)] {
+    for given in [RawValue::Integer(60), RawValue::Text("1m"), RawValue::Raw("60"), RawValue::Float(60.0)] {
         assert_eq!(check(Type::Time(1, 100), &given), minute, "{given:?}");
     }
-    for given in [Given::Integer(-1), Given::Text("soon"), Given::Bool(true), Given::Raw("2m"), Given::Integer(0)] {
+    for given in
+        [RawValue::Integer(-1), RawValue::Text("soon"), RawValue::Bool(true), RawValue::Raw("2m"), RawValue::Integer(0)]
+    {
         assert!(check(Type::Time(1, 100), &given).is_err(), "{given:?}");
     }
-    let fault = check(Type::Time(1, 100), &Given::Text("2m")).unwrap_err();
+    let fault = check(Type::Time(1, 100), &RawValue::Text("2m")).unwrap_err();
     assert_eq!(fault.hint, "write a value from 1s to 1m 40s");
 }
 
 #[test]
 fn an_offset_is_a_duration_with_a_sign() {
     for (given, text) in [
-        (Given::Raw("-1d"), "-1d"),
-        (Given::Text("90"), "1m 30s"),
-        (Given::Integer(-60), "-1m"),
-        (Given::Raw("0"), "0s"),
+        (RawValue::Raw("-1d"), "-1d"),
+        (RawValue::Text("90"), "1m 30s"),
+        (RawValue::Integer(-60), "-1m"),
+        (RawValue::Raw("0"), "0s"),
     ] {
         assert_eq!(check(Type::Offset(100_000), &given), Ok(Setting::Text(text.into())), "{given:?}");
     }
-    for given in [Given::Raw("--1d"), Given::Raw("-"), Given::Raw("-2d"), Given::Integer(i64::MIN), Given::Bool(true)] {
+    for given in [
+        RawValue::Raw("--1d"),
+        RawValue::Raw("-"),
+        RawValue::Raw("-2d"),
+        RawValue::Integer(i64::MIN),
+        RawValue::Bool(true),
+    ] {
         assert!(check(Type::Offset(100_000), &given).is_err(), "{given:?}");
     }
 }
@@ -37,15 +45,17 @@ fn an_offset_is_a_duration_with_a_sign() {
 #[test]
 fn sizes_are_mebibytes_or_have_a_unit() {
     for (given, mib) in [
-        (Given::Integer(200), 200.0),
-        (Given::Float(0.5), 0.5),
-        (Given::Text("1GB"), 1024.0),
-        (Given::Raw("200"), 200.0),
-        (Given::Raw("200 MB"), 200.0),
+        (RawValue::Integer(200), 200.0),
+        (RawValue::Float(0.5), 0.5),
+        (RawValue::Text("1GB"), 1024.0),
+        (RawValue::Raw("200"), 200.0),
+        (RawValue::Raw("200 MB"), 200.0),
     ] {
         assert_eq!(check(Type::Size, &given), Ok(Setting::Number(mib)), "{given:?}");
     }
-    for given in [Given::Integer(0), Given::Raw("NaN"), Given::Raw("-3"), Given::Text("big"), Given::Bool(true)] {
+    for given in
+        [RawValue::Integer(0), RawValue::Raw("NaN"), RawValue::Raw("-3"), RawValue::Text("big"), RawValue::Bool(true)]
+    {
         assert!(check(Type::Size, &given).is_err(), "{given:?}");
     }
 }
@@ -59,28 +69,28 @@ fn paths_count_from_their_file_and_from_home() {
         ("~/c", "/home/ann/c"),
         ("~", "/home/ann"),
     ] {
-        assert_eq!(check(Type::Path, &Given::Text(text)), Ok(Setting::Text(path.into())), "{text}");
+        assert_eq!(check(Type::Path, &RawValue::Text(text)), Ok(Setting::Text(path.into())), "{text}");
     }
-    let nowhere = Base { directory: Path::new("/"), home: None };
-    assert!(Type::Path.check(&Given::Text("~/c"), nowhere).unwrap_err().what.contains("HOME"));
-    assert!(check(Type::Path, &Given::Text("")).is_err());
+    let nowhere = BaseDirs { directory: Path::new("/"), home: None };
+    assert!(Type::Path.check(&RawValue::Text("~/c"), nowhere).unwrap_err().what.contains("HOME"));
+    assert!(check(Type::Path, &RawValue::Text("")).is_err());
 }
 
 #[test]
 fn text_from_a_variable_is_read_by_type_and_in_a_file_it_must_have_its_type() {
-    assert_eq!(check(Type::Text, &Given::Raw("012345678901")), Ok(Setting::Text("012345678901".into())));
-    assert_eq!(check(Type::Flag, &Given::Raw("YES")), Ok(Setting::Flag(true)));
-    assert_eq!(check(Type::Words, &Given::Raw("a@b, c@d,")), Ok(Setting::Words(vec!["a@b".into(), "c@d".into()])));
-    assert_eq!(check(Type::Whole(1, 9), &Given::Raw("5")), Ok(Setting::Whole(5)));
+    assert_eq!(check(Type::Text, &RawValue::Raw("012345678901")), Ok(Setting::Text("012345678901".into())));
+    assert_eq!(check(Type::Flag, &RawValue::Raw("YES")), Ok(Setting::Flag(true)));
+    assert_eq!(check(Type::Words, &RawValue::Raw("a@b, c@d,")), Ok(Setting::Words(vec!["a@b".into(), "c@d".into()])));
+    assert_eq!(check(Type::Whole(1, 9), &RawValue::Raw("5")), Ok(Setting::Whole(5)));
     for (kind, given) in [
-        (Type::Text, Given::Integer(1)),
-        (Type::Flag, Given::Text("true")),
-        (Type::Whole(1, 9), Given::Text("5")),
-        (Type::Whole(1, 9), Given::Integer(10)),
-        (Type::Number(0.0, 100.0), Given::Float(100.5)),
-        (Type::Url, Given::Text("localhost:80")),
-        (Type::Sharing, Given::Text("group:")),
-        (Type::Words, Given::List(vec![Given::Integer(1)])),
+        (Type::Text, RawValue::Integer(1)),
+        (Type::Flag, RawValue::Text("true")),
+        (Type::Whole(1, 9), RawValue::Text("5")),
+        (Type::Whole(1, 9), RawValue::Integer(10)),
+        (Type::Number(0.0, 100.0), RawValue::Float(100.5)),
+        (Type::Url, RawValue::Text("localhost:80")),
+        (Type::Sharing, RawValue::Text("group:")),
+        (Type::Words, RawValue::List(vec![RawValue::Integer(1)])),
     ] {
         assert!(check(kind, &given).is_err(), "{kind:?} {given:?}");
     }

@@ -3,12 +3,12 @@
 //! Neighbours: `mod.rs` places it, `crate::alerts` has the words for each state. Promise: no alert is shown as over before its
 //! resolution was recorded; a silence is shown with its end.
 
-use super::View;
+use super::PageView;
 use super::words::{counted, lasting, moment, prose};
-use crate::alerts::{Silence, Standing};
+use crate::alerts::{AlertStatus, Silence};
 use maud::{Markup, html};
 
-pub(super) fn section(view: &View<'_>) -> Markup {
+pub(super) fn section(view: &PageView<'_>) -> Markup {
     let overview = view.overview;
     html! {
         section aria-labelledby="alerts" {
@@ -32,7 +32,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
     }
 }
 
-fn row(alert: &Standing, now: i64) -> Markup {
+fn row(alert: &AlertStatus, now: i64) -> Markup {
     let class = match alert.state {
         "firing" => "bad",
         "pending" => "warn",

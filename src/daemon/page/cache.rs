@@ -3,16 +3,16 @@
 //! Neighbours: `mod.rs` places it, `chart.rs` draws. Promise: a rate is drawn only for hours in which something was looked
 //! up; what is shown in a chart is said in words too.
 
-use super::chart::{self, Axis, Named, Rule};
+use super::chart::{self, Axis, ChartLine, Named};
 use super::words::{DAY, HOUR, counted, grouped, moment, span};
-use super::{Range, View};
+use super::{PageView, Range};
 use crate::app::{HourReport, ResourceReport, SampleReport};
 use crate::clock::{self, UnixMillis};
 use crate::health::Level;
 use crate::model::format_size;
 use maud::{Markup, html};
 
-pub(super) fn section(view: &View<'_>) -> Markup {
+pub(super) fn section(view: &PageView<'_>) -> Markup {
     let (axis, hours) = (view.axis(), buckets(view));
     html! {
         section aria-labelledby="cache" {
@@ -21,7 +21,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
                 nav.ranges aria-label="How far back" {
                     @for range in Range::ALL {
                         @let current = (range == view.range).then_some("page");
-                        a href=(View::address(range, view.refreshes)) aria-current=[current] { (range.words()) }
+                        a href=(PageView::address(range, view.refreshes)) aria-current=[current] { (range.words()) }
                     }
                 }
             }
@@ -44,7 +44,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
 }
 
 /// The hours of the range, put together to columns.
-fn buckets(view: &View<'_>) -> Vec<HourReport> {
+fn buckets(view: &PageView<'_>) -> Vec<HourReport> {
     let (axis, width) = (view.axis(), view.range.column());
     let mut columns: Vec<HourReport> = Vec::new();
     for hour in view.overview.history.hours.iter().filter(|hour| hour.at + HOUR > axis.from) {
@@ -61,16 +61,16 @@ fn buckets(view: &View<'_>) -> Vec<HourReport> {
     columns
 }
 
-fn rates(view: &View<'_>, axis: Axis, hours: &[HourReport]) -> Markup {
+fn rates(view: &PageView<'_>, axis: Axis, hours: &[HourReport]) -> Markup {
     let width = view.range.column();
     let points: Vec<(UnixMillis, f64)> =
         hours.iter().filter_map(|hour| Some(((hour.at + width / 2).min(axis.to), rate(hour)?))).collect();
     let limits = &view.overview.limits;
-    let mut rules = vec![Rule { at: 1.0, label: "100%".into(), class: "grid" }];
+    let mut rules = vec![ChartLine { at: 1.0, label: "100%".into(), class: "grid" }];
     for (limit, word, class) in [(limits.hit_rate_warn, "look", "limit"), (limits.hit_rate_critical, "wrong", "floor")]
     {
         if limit > 0.0 {
-            rules.push(Rule { at: limit / 100.0, label: format!("{word} below {limit}%"), class });
+            rules.push(ChartLine { at: limit / 100.0, label: format!("{word} below {limit}%"), class });
         }
     }
     let worst = hours.iter().filter_map(rate).fold(1.0_f64, f64::min) * 100.0;
@@ -97,7 +97,7 @@ fn totals(hours: &[HourReport]) -> (u64, u64) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "drawn to a pixel")]
-fn lookups(view: &View<'_>, axis: Axis, hours: &[HourReport]) -> Markup {
+fn lookups(view: &PageView<'_>, axis: Axis, hours: &[HourReport]) -> Markup {
     let most = hours.iter().map(|hour| hour.hits + hour.misses).max().unwrap_or(0).max(1);
     let share = |n: u64| n as f64 / most as f64;
     let values: Vec<_> = hours
@@ -117,13 +117,13 @@ fn lookups(view: &View<'_>, axis: Axis, hours: &[HourReport]) -> Markup {
         grouped(most)
     );
     let named = Named { id: "lookups", title: "Lookups answered from the cache and by AWS", words };
-    let rules = [Rule { at: 1.0, label: grouped(most), class: "grid" }];
+    let rules = [ChartLine { at: 1.0, label: grouped(most), class: "grid" }];
     let marks = (all > 0).then(|| chart::columns(axis, view.range.column(), &values));
     chart::plot(&named, axis, &rules, marks, "No lookup yet in this time")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "drawn to a pixel")]
-fn sizes(view: &View<'_>, axis: Axis) -> Markup {
+fn sizes(view: &PageView<'_>, axis: Axis) -> Markup {
     let samples: Vec<&SampleReport> =
         view.overview.history.samples.iter().filter(|sample| sample.at >= axis.from).collect();
     let limit = view.overview.limits.max_bytes;
@@ -132,12 +132,12 @@ fn sizes(view: &View<'_>, axis: Axis) -> Markup {
     let nears = limit > 0 && most.saturating_mul(4) > limit;
     let top = (if nears { most.max(limit) } else { most }).max(1);
     let share = |bytes: u64| bytes as f64 / top as f64;
-    let mut rules = vec![Rule { at: 1.0, label: format_size(top), class: "grid" }];
+    let mut rules = vec![ChartLine { at: 1.0, label: format_size(top), class: "grid" }];
     if nears {
         let label = format!("limit {}", format_size(limit));
         let is_top = limit == top;
         rules = if is_top { vec![] } else { rules };
-        rules.push(Rule { at: share(limit), label, class: "limit" });
+        rules.push(ChartLine { at: share(limit), label, class: "limit" });
     }
     let points: Vec<(UnixMillis, f64)> = samples.iter().map(|sample| (sample.at, share(sample.bytes))).collect();
     let words = match (samples.first(), samples.last()) {
@@ -157,7 +157,7 @@ fn sizes(view: &View<'_>, axis: Axis) -> Markup {
     chart::plot(&named, axis, &rules, marks, "No job ran yet in this time")
 }
 
-fn ages(view: &View<'_>) -> Markup {
+fn ages(view: &PageView<'_>) -> Markup {
     let resources = view.overview.status.resources.as_deref().unwrap_or_default();
     let held: Vec<&ResourceReport> = resources.iter().filter(|resource| resource.entries > 0).collect();
     html! {
@@ -197,7 +197,7 @@ fn age(resource: &ResourceReport, now: UnixMillis) -> Markup {
     }
 }
 
-fn checks(view: &View<'_>) -> Markup {
+fn checks(view: &PageView<'_>) -> Markup {
     let checks = &view.overview.checks;
     let fine = checks.iter().filter(|check| check.level == Level::Ok).count() as u64;
     html! {

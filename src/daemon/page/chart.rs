@@ -62,7 +62,7 @@ fn offset_of(at: UnixMillis) -> i64 {
 }
 
 /// A line across with a label at its right end.
-pub(super) struct Rule {
+pub(super) struct ChartLine {
     /// From 0 (bottom) to 1 (top).
     pub(super) at: f64,
     pub(super) label: String,
@@ -79,7 +79,7 @@ pub(super) struct Named<'a> {
 }
 
 /// A chart: rules, then `marks` over them, then times. Without marks it says `nothing`.
-pub(super) fn plot(named: &Named<'_>, axis: Axis, rules: &[Rule], marks: Option<Markup>, nothing: &str) -> Markup {
+pub(super) fn plot(named: &Named<'_>, axis: Axis, rules: &[ChartLine], marks: Option<Markup>, nothing: &str) -> Markup {
     let height = HEAD + PLOT + TIMES;
     let base = HEAD + PLOT;
     let is_empty = marks.is_none();

@@ -3,11 +3,11 @@
 //! Neighbours: `mod.rs` places it, `chart.rs` has the axis. Promise: an outcome differs from another by shape and word, not by
 //! colour alone; what the line of time shows is in the table below it too.
 
-use super::View;
+use super::PageView;
 use super::chart::{self, Axis, percent};
 use super::words::{counted, grouped, moment, prose, took};
 use crate::clock;
-use crate::jobs::{Listed, Outcome, RunRow};
+use crate::jobs::{JobRow, RunOutcome, RunRow};
 use maud::{Markup, html};
 
 /// Runs in the table.
@@ -15,7 +15,7 @@ const LISTED: usize = 25;
 /// The height of a lane, in pixels.
 const LANE: u32 = 24;
 
-pub(super) fn section(view: &View<'_>) -> Markup {
+pub(super) fn section(view: &PageView<'_>) -> Markup {
     let overview = view.overview;
     html! {
         section aria-labelledby="jobs" {
@@ -34,7 +34,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
     }
 }
 
-fn row(job: &Listed, view: &View<'_>) -> Markup {
+fn row(job: &JobRow, view: &PageView<'_>) -> Markup {
     let now = view.overview.now;
     html! {
         tr {
@@ -63,11 +63,11 @@ fn row(job: &Listed, view: &View<'_>) -> Markup {
     }
 }
 
-fn timeline(view: &View<'_>) -> Markup {
+fn timeline(view: &PageView<'_>) -> Markup {
     let axis = view.axis();
-    let ran = |job: &Listed| view.overview.runs.iter().any(|run| is_of(run, job) && run.started_at >= axis.from);
+    let ran = |job: &JobRow| view.overview.runs.iter().any(|run| is_of(run, job) && run.started_at >= axis.from);
     // A job that is off and did not run has nothing to show on a line of time.
-    let shown: Vec<&Listed> = view.overview.jobs.iter().filter(|job| job.enabled || ran(job)).collect();
+    let shown: Vec<&JobRow> = view.overview.jobs.iter().filter(|job| job.enabled || ran(job)).collect();
     html! {
         section aria-labelledby="timeline" {
             h2 id="timeline" { "Runs over " (view.range.words()) }
@@ -86,7 +86,7 @@ fn timeline(view: &View<'_>) -> Markup {
     }
 }
 
-fn lane(n: usize, job: &Listed, axis: Axis, view: &View<'_>) -> Markup {
+fn lane(n: usize, job: &JobRow, axis: Axis, view: &PageView<'_>) -> Markup {
     let own: Vec<&RunRow> =
         view.overview.runs.iter().filter(|run| is_of(run, job) && run.started_at >= axis.from).collect();
     let id = format!("lane-{n}");
@@ -130,7 +130,7 @@ fn summary(runs: &[&RunRow]) -> String {
         return "no run in this time".into();
     }
     let count = |outcome| runs.iter().filter(|run| run.outcome == outcome).count() as u64;
-    let parts: Vec<String> = Outcome::ALL
+    let parts: Vec<String> = RunOutcome::ALL
         .into_iter()
         .map(|outcome| (count(Some(outcome)), outcome.as_str()))
         .chain([(count(None), "running")])
@@ -140,7 +140,7 @@ fn summary(runs: &[&RunRow]) -> String {
     format!("{}: {}", counted(runs.len() as u64, "run", "runs"), parts.join(", "))
 }
 
-fn runs(view: &View<'_>) -> Markup {
+fn runs(view: &PageView<'_>) -> Markup {
     let (runs, now) = (&view.overview.runs, view.overview.now);
     html! {
         @if !runs.is_empty() {
@@ -163,35 +163,35 @@ fn runs(view: &View<'_>) -> Markup {
     }
 }
 
-fn is_of(run: &RunRow, job: &Listed) -> bool {
+fn is_of(run: &RunRow, job: &JobRow) -> bool {
     run.job == job.job && run.profile == job.profile.as_deref().unwrap_or_default()
 }
 
-fn is_bad(outcome: Option<Outcome>) -> bool {
+fn is_bad(outcome: Option<RunOutcome>) -> bool {
     matches!(shape(outcome), "failed" | "missed" | "partial")
 }
 
 fn word(run: &RunRow) -> &'static str {
-    run.outcome.map_or("runs, or its runner is gone", Outcome::as_str)
+    run.outcome.map_or("runs, or its runner is gone", RunOutcome::as_str)
 }
 
-fn shape(outcome: Option<Outcome>) -> &'static str {
+fn shape(outcome: Option<RunOutcome>) -> &'static str {
     match outcome {
-        Some(Outcome::Done) => "done",
-        Some(Outcome::Partial) => "partial",
-        Some(Outcome::Skipped | Outcome::Cancelled) => "skipped",
-        Some(Outcome::Failed | Outcome::TimedOut | Outcome::Crashed) => "failed",
-        Some(Outcome::Missed) => "missed",
+        Some(RunOutcome::Done) => "done",
+        Some(RunOutcome::Partial) => "partial",
+        Some(RunOutcome::Skipped | RunOutcome::Cancelled) => "skipped",
+        Some(RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::Crashed) => "failed",
+        Some(RunOutcome::Missed) => "missed",
         None => "running",
     }
 }
 
-fn class(outcome: Option<Outcome>) -> &'static str {
+fn class(outcome: Option<RunOutcome>) -> &'static str {
     match outcome {
-        Some(Outcome::Done) => "well",
-        Some(Outcome::Skipped | Outcome::Cancelled) | None => "soft",
-        Some(Outcome::Failed | Outcome::TimedOut | Outcome::Crashed) => "bad",
-        Some(Outcome::Partial | Outcome::Missed) => "warn",
+        Some(RunOutcome::Done) => "well",
+        Some(RunOutcome::Skipped | RunOutcome::Cancelled) | None => "soft",
+        Some(RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::Crashed) => "bad",
+        Some(RunOutcome::Partial | RunOutcome::Missed) => "warn",
     }
 }
 

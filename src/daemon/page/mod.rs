@@ -11,8 +11,8 @@ mod chart;
 mod jobs;
 mod words;
 
-use super::standing::Standing;
-use crate::app::{Overview, Problem, Verdict};
+use super::standing::DaemonStatus;
+use crate::app::{DashboardProblem, OverallState, Overview};
 use crate::clock;
 use crate::health::Level;
 use crate::model::{format_size, visible_lines};
@@ -89,18 +89,18 @@ impl Range {
 }
 
 /// What is drawn.
-pub struct View<'a> {
+pub struct PageView<'a> {
     /// The figures.
     pub overview: &'a Overview,
     /// How the daemon stands.
-    pub standing: &'a Standing,
+    pub standing: &'a DaemonStatus,
     /// How far back the charts reach.
     pub range: Range,
     /// Whether it asks for itself again.
     pub refreshes: bool,
 }
 
-impl View<'_> {
+impl PageView<'_> {
     fn axis(&self) -> Axis {
         let now = self.overview.now;
         Axis { from: now - clock::millis(self.range.span()), to: now }
@@ -131,7 +131,7 @@ pub fn icon(name: &str) -> Option<String> {
 }
 
 /// The whole document.
-pub fn draw(view: &View<'_>) -> String {
+pub fn draw(view: &PageView<'_>) -> String {
     let overview = view.overview;
     let document = html! {
         (DOCTYPE)
@@ -165,7 +165,7 @@ pub fn draw(view: &View<'_>) -> String {
     visible_lines(&document.into_string())
 }
 
-fn verdict(view: &View<'_>) -> Markup {
+fn verdict(view: &PageView<'_>) -> Markup {
     let overview = view.overview;
     html! {
         section.verdict.(overview.verdict.as_str()) aria-labelledby="verdict" {
@@ -203,15 +203,15 @@ fn headline(overview: &Overview) -> String {
     }
 }
 
-fn subline(view: &View<'_>) -> String {
+fn subline(view: &PageView<'_>) -> String {
     let overview = view.overview;
     if view.standing.ending {
         return "The daemon was told to end and waits for what runs.".to_owned();
     }
     match overview.verdict {
-        Verdict::Wrong => "Begin with the first; each comes with the command to type.".to_owned(),
-        Verdict::Attention => "Nothing is on fire; each comes with the command to type.".to_owned(),
-        Verdict::Well => {
+        OverallState::Wrong => "Begin with the first; each comes with the command to type.".to_owned(),
+        OverallState::Attention => "Nothing is on fire; each comes with the command to type.".to_owned(),
+        OverallState::Well => {
             let jobs = overview.jobs.iter().filter(|job| job.enabled).count() as u64;
             let checks = counted(overview.checks.len() as u64, "check", "checks");
             format!("{checks} of the cache are fine, and no job is in trouble ({} enabled).", grouped(jobs))
@@ -219,7 +219,7 @@ fn subline(view: &View<'_>) -> String {
     }
 }
 
-fn problem(found: &Problem, now: i64) -> Markup {
+fn problem(found: &DashboardProblem, now: i64) -> Markup {
     let (class, word) = match found.level {
         Level::Critical => ("critical", "Wrong"),
         Level::Warn | Level::Ok => ("warning", "Look"),
@@ -292,7 +292,7 @@ fn figures(overview: &Overview) -> Markup {
     }
 }
 
-fn foot(view: &View<'_>) -> Markup {
+fn foot(view: &PageView<'_>) -> Markup {
     let (overview, standing) = (view.overview, view.standing);
     html! {
         footer {
@@ -303,10 +303,10 @@ fn foot(view: &View<'_>) -> Markup {
             p {
                 @if view.refreshes {
                     "This page asks for itself every " (REFRESH) " seconds. "
-                    a href=(View::address(view.range, false)) { "Hold it still" }
+                    a href=(PageView::address(view.range, false)) { "Hold it still" }
                 } @else {
                     "This page stands still. "
-                    a href=(View::address(view.range, true)) { "Let it refresh itself" }
+                    a href=(PageView::address(view.range, true)) { "Let it refresh itself" }
                 }
             }
             nav aria-label="For programs" {

@@ -27,12 +27,12 @@ fn empty() -> (tempfile::TempDir, Overview) {
 
 fn drawn(overview: &Overview) -> String {
     let standing =
-        Standing { started_at: overview.now, passes: 1, refused: None, ending: false, ..Standing::default() };
-    draw(&View { overview, standing: &standing, range: Range::Day, refreshes: false })
+        DaemonStatus { started_at: overview.now, passes: 1, refused: None, ending: false, ..DaemonStatus::default() };
+    draw(&PageView { overview, standing: &standing, range: Range::Day, refreshes: false })
 }
 
-fn problem_of(level: Level, message: &str) -> Problem {
-    Problem {
+fn problem_of(level: Level, message: &str) -> DashboardProblem {
+    DashboardProblem {
         key: message.into(),
         level,
         message: message.into(),
@@ -77,7 +77,7 @@ fn the_verdict_counts_and_the_worst_comes_first_with_its_command() {
 fn a_partial_run_is_amber_and_has_a_mark_and_a_word_of_its_own() {
     let (_root, mut overview) = empty();
     let job = &mut overview.jobs[0];
-    (job.last_outcome, job.last_at) = (Some(crate::jobs::Outcome::Partial), Some(5));
+    (job.last_outcome, job.last_at) = (Some(crate::jobs::RunOutcome::Partial), Some(5));
     let page = drawn(&overview);
     assert!(page.contains("<span class=\"warn\">partial</span>"), "{page}");
     assert!(page.contains("<line class=\"partial\"") && page.contains(".partial { stroke: var(--warn)"));
@@ -91,9 +91,9 @@ fn no_text_gets_out_of_its_place() {
     for job in &mut overview.jobs {
         (job.job, job.profile, job.schedule) = (NASTY.into(), Some(NASTY.into()), NASTY.into());
         (job.running, job.last_reason, job.paused) = (Some(NASTY.into()), Some(NASTY.into()), Some(NASTY.into()));
-        (job.last_outcome, job.last_at) = (Some(crate::jobs::Outcome::Failed), Some(5));
+        (job.last_outcome, job.last_at) = (Some(crate::jobs::RunOutcome::Failed), Some(5));
     }
-    overview.alerts.push(crate::alerts::Standing {
+    overview.alerts.push(crate::alerts::AlertStatus {
         key: NASTY.into(),
         state: "firing",
         message: NASTY.into(),

@@ -6,7 +6,7 @@
 
 use super::answer::{self, AnswerFault};
 use crate::aws::{self, AwsSettings, CredentialFault, ErrorClass};
-use crate::gateway::{Change, GatewayError, Listing, Single, Target, operation_words};
+use crate::gateway::{GatewayError, GetCall, InstanceTarget, ListCall, Mutation, operation_words};
 use crate::model::excerpt;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -38,57 +38,57 @@ impl Ask {
         Self { operation, what, account, profile, conditional: false }
     }
 
-    pub(super) fn listing(listing: &Listing, target: Option<&Target>, profile: Option<&str>) -> Self {
+    pub(super) fn listing(listing: &ListCall, target: Option<&InstanceTarget>, profile: Option<&str>) -> Self {
         let store = || format!("identity store {}", target.map_or("", |target| &target.identity_store));
         let (what, account) = match listing {
-            Listing::Instances => ("the Identity Center instance".to_owned(), None),
-            Listing::Users | Listing::Groups => (store(), None),
-            Listing::GroupMemberships(id) => (format!("group {id}"), None),
-            Listing::MembershipsForMember(id) => (format!("user {id}"), None),
-            Listing::PermissionSets => {
+            ListCall::Instances => ("the Identity Center instance".to_owned(), None),
+            ListCall::Users | ListCall::Groups => (store(), None),
+            ListCall::GroupMemberships(id) => (format!("group {id}"), None),
+            ListCall::MembershipsForMember(id) => (format!("user {id}"), None),
+            ListCall::PermissionSets => {
                 (format!("instance {}", target.map_or("", |target| target.instance.as_str())), None)
             }
-            Listing::ManagedPolicies(arn)
-            | Listing::CustomerManagedPolicies(arn)
-            | Listing::ProvisionedAccounts(arn) => (format!("permission set {arn}"), None),
-            Listing::ProvisionedPermissionSets(id) | Listing::AccountTags(id) => {
+            ListCall::ManagedPolicies(arn)
+            | ListCall::CustomerManagedPolicies(arn)
+            | ListCall::ProvisionedAccounts(arn) => (format!("permission set {arn}"), None),
+            ListCall::ProvisionedPermissionSets(id) | ListCall::AccountTags(id) => {
                 (format!("account {id}"), Some(id.clone()))
             }
-            Listing::Assignments { account, permission_set } => {
+            ListCall::Assignments { account, permission_set } => {
                 (format!("account {account} or permission set {permission_set}"), Some(account.clone()))
             }
-            Listing::AssignmentsForPrincipal { kind, id } => {
+            ListCall::AssignmentsForPrincipal { kind, id } => {
                 (format!("{} {id}", kind.as_str().to_ascii_lowercase()), None)
             }
-            Listing::Accounts | Listing::Roots => ("the organization".to_owned(), None),
-            Listing::OrganizationalUnits(id) | Listing::AccountsForParent(id) => {
+            ListCall::Accounts | ListCall::Roots => ("the organization".to_owned(), None),
+            ListCall::OrganizationalUnits(id) | ListCall::AccountsForParent(id) => {
                 (format!("root or organizational unit {id}"), None)
             }
         };
         Self::new(listing.operation(), what, account, profile)
     }
 
-    pub(super) fn single(single: &Single, profile: Option<&str>) -> Self {
+    pub(super) fn single(single: &GetCall, profile: Option<&str>) -> Self {
         let (what, account) = match single {
-            Single::User(id) => (format!("user {id}"), None),
-            Single::UserIdByName(name) => (format!("user `{name}`"), None),
-            Single::Group(id) => (format!("group {id}"), None),
-            Single::GroupIdByName(name) => (format!("group `{name}`"), None),
-            Single::PermissionSet(arn) | Single::InlinePolicy(arn) | Single::PermissionsBoundary(arn) => {
+            GetCall::User(id) => (format!("user {id}"), None),
+            GetCall::UserIdByName(name) => (format!("user `{name}`"), None),
+            GetCall::Group(id) => (format!("group {id}"), None),
+            GetCall::GroupIdByName(name) => (format!("group `{name}`"), None),
+            GetCall::PermissionSet(arn) | GetCall::InlinePolicy(arn) | GetCall::PermissionsBoundary(arn) => {
                 (format!("permission set {arn}"), None)
             }
-            Single::Account(id) => (format!("account {id}"), Some(id.clone())),
-            Single::MembershipId { group, user } => (format!("user {user} in group {group}"), None),
-            Single::Status(_, id) => (format!("request {id}"), None),
-            Single::CallerIdentity => ("the caller".to_owned(), None),
+            GetCall::Account(id) => (format!("account {id}"), Some(id.clone())),
+            GetCall::MembershipId { group, user } => (format!("user {user} in group {group}"), None),
+            GetCall::Status(_, id) => (format!("request {id}"), None),
+            GetCall::CallerIdentity => ("the caller".to_owned(), None),
         };
         Self::new(single.operation(), what, account, profile)
     }
 
-    pub(super) fn change(change: &Change, profile: Option<&str>) -> Self {
+    pub(super) fn change(change: &Mutation, profile: Option<&str>) -> Self {
         let account = match change {
-            Change::Assign(grant) | Change::Revoke(grant) => Some(grant.account.clone()),
-            Change::Provision { account, .. } => account.clone(),
+            Mutation::Assign(grant) | Mutation::Revoke(grant) => Some(grant.account.clone()),
+            Mutation::Provision { account, .. } => account.clone(),
             _ => None,
         };
         let ask = Self::new(change.operation(), change.subject(), account, profile);

@@ -10,9 +10,9 @@ use std::collections::HashMap;
 
 /// A JSON object under construction.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Map<String, Value>);
+pub(super) struct JsonFields(Map<String, Value>);
 
-impl Fields {
+impl JsonFields {
     pub(super) fn new() -> Self {
         Self::default()
     }
@@ -97,14 +97,14 @@ mod tests {
             (1_660_051_313.5, "2022-08-09T13:21:53.5Z"),
             (-0.000_4, "1970-01-01T00:00:00Z"),
         ] {
-            let object = Fields::new().time("At", Some(&DateTime::from_secs_f64(seconds))).object();
+            let object = JsonFields::new().time("At", Some(&DateTime::from_secs_f64(seconds))).object();
             assert_eq!(object["At"], text, "{seconds}");
         }
     }
 
     #[test]
     fn absent_and_made_up_fields_are_left_out() {
-        let object = Fields::new()
+        let object = JsonFields::new()
             .text("A", None)
             .filled("B", "")
             .text("C", Some(""))

@@ -3,7 +3,7 @@
 //! Guarantee: nothing is stored under an id that AWS did not name, and nothing of another identity store.
 
 use super::errors::Ask;
-use crate::gateway::{GatewayError, Listing, Page, Single, Target};
+use crate::gateway::{GatewayError, GetCall, InstanceTarget, ListCall, Page};
 use crate::model::excerpt;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -17,7 +17,12 @@ pub(super) fn is_id(text: &str) -> bool {
 }
 
 /// Refuses a page with an entry that lacks its id, has one that another entry has, or belongs to something else.
-pub(super) fn page(page: Page, listing: &Listing, target: Option<&Target>, ask: &Ask) -> Result<Page, GatewayError> {
+pub(super) fn page(
+    page: Page,
+    listing: &ListCall,
+    target: Option<&InstanceTarget>,
+    ask: &Ask,
+) -> Result<Page, GatewayError> {
     let mut seen = HashSet::new();
     for (index, item) in page.items.iter().enumerate() {
         let Some(id) = listing.identity(item) else {
@@ -36,7 +41,7 @@ pub(super) fn page(page: Page, listing: &Listing, target: Option<&Target>, ask: 
         for (name, asked) in questions(listing, target) {
             belongs(&item[name], name, asked, ask)?;
         }
-        if let Listing::MembershipsForMember(user) = listing {
+        if let ListCall::MembershipsForMember(user) = listing {
             belongs(&item["MemberId"]["UserId"], "MemberId", user, ask)?;
         }
     }
@@ -44,29 +49,34 @@ pub(super) fn page(page: Page, listing: &Listing, target: Option<&Target>, ask: 
 }
 
 /// Refuses the description of something else.
-pub(super) fn single(found: Value, single: &Single, target: Option<&Target>, ask: &Ask) -> Result<Value, GatewayError> {
+pub(super) fn single(
+    found: Value,
+    single: &GetCall,
+    target: Option<&InstanceTarget>,
+    ask: &Ask,
+) -> Result<Value, GatewayError> {
     let store = ("IdentityStoreId", target.map_or("", |target| target.identity_store.as_str()));
     let asked: &[(&str, &str)] = match single {
-        Single::User(id) => &[("UserId", id), store],
-        Single::Group(id) => &[("GroupId", id), store],
-        Single::UserIdByName(_) | Single::GroupIdByName(_) => &[store],
-        Single::PermissionSet(arn) => &[("PermissionSetArn", arn)],
-        Single::Account(id) => &[("Id", id)],
-        Single::Status(_, id) => &[("RequestId", id)],
-        Single::InlinePolicy(_)
-        | Single::PermissionsBoundary(_)
-        | Single::MembershipId { .. }
-        | Single::CallerIdentity => &[],
+        GetCall::User(id) => &[("UserId", id), store],
+        GetCall::Group(id) => &[("GroupId", id), store],
+        GetCall::UserIdByName(_) | GetCall::GroupIdByName(_) => &[store],
+        GetCall::PermissionSet(arn) => &[("PermissionSetArn", arn)],
+        GetCall::Account(id) => &[("Id", id)],
+        GetCall::Status(_, id) => &[("RequestId", id)],
+        GetCall::InlinePolicy(_)
+        | GetCall::PermissionsBoundary(_)
+        | GetCall::MembershipId { .. }
+        | GetCall::CallerIdentity => &[],
     };
     let needed: &[&str] = match single {
-        Single::User(_) | Single::UserIdByName(_) => &["UserId"],
-        Single::Group(_) | Single::GroupIdByName(_) => &["GroupId"],
-        Single::PermissionSet(_) => &["PermissionSetArn", "Name"],
-        Single::Account(_) => &["Id"],
-        Single::MembershipId { .. } => &["MembershipId"],
-        Single::Status(..) => &["Status"],
-        Single::CallerIdentity => &["UserId", "Account", "Arn"],
-        Single::InlinePolicy(_) | Single::PermissionsBoundary(_) => &[],
+        GetCall::User(_) | GetCall::UserIdByName(_) => &["UserId"],
+        GetCall::Group(_) | GetCall::GroupIdByName(_) => &["GroupId"],
+        GetCall::PermissionSet(_) => &["PermissionSetArn", "Name"],
+        GetCall::Account(_) => &["Id"],
+        GetCall::MembershipId { .. } => &["MembershipId"],
+        GetCall::Status(..) => &["Status"],
+        GetCall::CallerIdentity => &["UserId", "Account", "Arn"],
+        GetCall::InlinePolicy(_) | GetCall::PermissionsBoundary(_) => &[],
     };
     for name in needed {
         match found[*name].as_str().map_or(0, str::len) {
@@ -80,12 +90,12 @@ pub(super) fn single(found: Value, single: &Single, target: Option<&Target>, ask
 }
 
 /// The members of an entry whose values the request fixes.
-fn questions<'a>(listing: &'a Listing, target: Option<&'a Target>) -> Vec<(&'static str, &'a str)> {
+fn questions<'a>(listing: &'a ListCall, target: Option<&'a InstanceTarget>) -> Vec<(&'static str, &'a str)> {
     let store = ("IdentityStoreId", target.map_or("", |target| target.identity_store.as_str()));
     match listing {
-        Listing::Users | Listing::Groups | Listing::MembershipsForMember(_) => vec![store],
-        Listing::GroupMemberships(group) => vec![store, ("GroupId", group)],
-        Listing::Assignments { account, permission_set } => {
+        ListCall::Users | ListCall::Groups | ListCall::MembershipsForMember(_) => vec![store],
+        ListCall::GroupMemberships(group) => vec![store, ("GroupId", group)],
+        ListCall::Assignments { account, permission_set } => {
             vec![("AccountId", account), ("PermissionSetArn", permission_set)]
         }
         _ => Vec::new(),

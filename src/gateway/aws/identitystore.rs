@@ -4,7 +4,7 @@
 //! objects as `aws identitystore` prints them, pages of 100.
 
 use super::errors::Ask;
-use super::fields::{Fields, documents};
+use super::fields::{JsonFields, documents};
 use crate::gateway::GatewayError;
 use crate::gateway::Page;
 use aws_sdk_identitystore::Client;
@@ -18,7 +18,7 @@ const PAGE: i32 = 100;
 macro_rules! user {
     ($user:expr) => {{
         let user = $user;
-        Fields::new()
+        JsonFields::new()
             .filled("IdentityStoreId", &user.identity_store_id)
             .filled("UserId", &user.user_id)
             .filled("UserArn", &user.user_arn)
@@ -55,7 +55,7 @@ macro_rules! user {
 macro_rules! group {
     ($group:expr) => {{
         let group = $group;
-        Fields::new()
+        JsonFields::new()
             .filled("IdentityStoreId", &group.identity_store_id)
             .filled("GroupId", &group.group_id)
             .filled("GroupArn", &group.group_arn)
@@ -136,7 +136,7 @@ pub(super) async fn user_id(client: &Client, store: &str, name: &str, ask: &Ask)
     let by = attribute("userName", name, ask)?;
     let call = client.get_user_id().identity_store_id(store).alternate_identifier(by);
     let answer = ask.answer(call.send().await)?;
-    Ok(Fields::new()
+    Ok(JsonFields::new()
         .filled("IdentityStoreId", &answer.identity_store_id)
         .filled("UserId", &answer.user_id)
         .filled("UserArn", &answer.user_arn)
@@ -147,7 +147,7 @@ pub(super) async fn group_id(client: &Client, store: &str, name: &str, ask: &Ask
     let by = attribute("displayName", name, ask)?;
     let call = client.get_group_id().identity_store_id(store).alternate_identifier(by);
     let answer = ask.answer(call.send().await)?;
-    Ok(Fields::new()
+    Ok(JsonFields::new()
         .filled("IdentityStoreId", &answer.identity_store_id)
         .filled("GroupId", &answer.group_id)
         .filled("GroupArn", &answer.group_arn)
@@ -162,7 +162,7 @@ fn attribute(path: &str, value: &str, ask: &Ask) -> Result<AlternateIdentifier, 
 
 fn membership(membership: &GroupMembership) -> Value {
     let member = membership.member_id.as_ref().and_then(|member| member.as_user_id().ok());
-    Fields::new()
+    JsonFields::new()
         .filled("IdentityStoreId", &membership.identity_store_id)
         .filled("MembershipId", &membership.membership_id)
         .filled("MembershipArn", &membership.membership_arn)
@@ -176,11 +176,11 @@ fn membership(membership: &GroupMembership) -> Value {
 }
 
 fn external_id(id: &ExternalId) -> Value {
-    Fields::new().filled("Issuer", &id.issuer).filled("Id", &id.id).object()
+    JsonFields::new().filled("Issuer", &id.issuer).filled("Id", &id.id).object()
 }
 
 fn name(name: &types::Name) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("Formatted", name.formatted.as_deref())
         .text("FamilyName", name.family_name.as_deref())
         .text("GivenName", name.given_name.as_deref())
@@ -191,17 +191,17 @@ fn name(name: &types::Name) -> Value {
 }
 
 fn email(email: &types::Email) -> Value {
-    let fields = Fields::new().text("Value", email.value.as_deref()).text("Type", email.r#type.as_deref());
+    let fields = JsonFields::new().text("Value", email.value.as_deref()).text("Type", email.r#type.as_deref());
     fields.flag("Primary", email.primary).object()
 }
 
 fn phone_number(phone: &types::PhoneNumber) -> Value {
-    let fields = Fields::new().text("Value", phone.value.as_deref()).text("Type", phone.r#type.as_deref());
+    let fields = JsonFields::new().text("Value", phone.value.as_deref()).text("Type", phone.r#type.as_deref());
     fields.flag("Primary", phone.primary).object()
 }
 
 fn address(address: &types::Address) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("StreetAddress", address.street_address.as_deref())
         .text("Locality", address.locality.as_deref())
         .text("Region", address.region.as_deref())
@@ -214,7 +214,7 @@ fn address(address: &types::Address) -> Value {
 }
 
 fn photo(photo: &types::Photo) -> Value {
-    Fields::new()
+    JsonFields::new()
         .filled("Value", &photo.value)
         .text("Type", photo.r#type.as_deref())
         .text("Display", photo.display.as_deref())
@@ -223,6 +223,6 @@ fn photo(photo: &types::Photo) -> Value {
 }
 
 fn role(role: &types::Role) -> Value {
-    let fields = Fields::new().text("Value", role.value.as_deref()).text("Type", role.r#type.as_deref());
+    let fields = JsonFields::new().text("Value", role.value.as_deref()).text("Type", role.r#type.as_deref());
     fields.flag("Primary", role.primary).object()
 }

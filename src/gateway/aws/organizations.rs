@@ -4,7 +4,7 @@
 //! objects as `aws organizations` prints them, pages of 20.
 
 use super::errors::Ask;
-use super::fields::Fields;
+use super::fields::JsonFields;
 use crate::gateway::{GatewayError, Page};
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::{
@@ -63,14 +63,14 @@ pub(super) async fn tags(
 ) -> Result<Page, GatewayError> {
     let call = client.list_tags_for_resource().resource_id(account).set_next_token(token);
     let answer = ask.answer(call.send().await)?;
-    let tag = |tag: &Tag| Fields::new().text("Key", Some(&tag.key)).text("Value", Some(&tag.value)).object();
+    let tag = |tag: &Tag| JsonFields::new().text("Key", Some(&tag.key)).text("Value", Some(&tag.value)).object();
     Ok(Page { items: answer.tags().iter().map(tag).collect(), next: answer.next_token })
 }
 
 fn account(account: &Account) -> Value {
     // `Status` is being retired in favour of `State`; both are passed on as long as AWS sends both.
     let status = account.status.as_ref().map(AccountStatus::as_str);
-    Fields::new()
+    JsonFields::new()
         .text("Id", account.id.as_deref())
         .text("Arn", account.arn.as_deref())
         .text("Email", account.email.as_deref())
@@ -84,7 +84,7 @@ fn account(account: &Account) -> Value {
 }
 
 fn root(root: &Root) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("Id", root.id.as_deref())
         .text("Arn", root.arn.as_deref())
         .text("Name", root.name.as_deref())
@@ -93,14 +93,14 @@ fn root(root: &Root) -> Value {
 }
 
 fn policy_type(summary: &PolicyTypeSummary) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("Type", summary.r#type.as_ref().map(PolicyType::as_str))
         .text("Status", summary.status.as_ref().map(PolicyTypeStatus::as_str))
         .object()
 }
 
 fn unit(unit: &OrganizationalUnit) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("Id", unit.id.as_deref())
         .text("Arn", unit.arn.as_deref())
         .text("Name", unit.name.as_deref())

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What the server does with a request.
-pub(super) enum Answer {
+pub(super) enum CannedResponse {
     /// A status, further header lines, a body.
     Whole(u16, &'static str, String),
     /// A success whose body breaks off.
@@ -20,14 +20,14 @@ pub(super) enum Answer {
     HangUp,
 }
 
-impl Answer {
+impl CannedResponse {
     pub(super) fn json(status: u16, body: &Value) -> Self {
-        Answer::Whole(status, "", body.to_string())
+        CannedResponse::Whole(status, "", body.to_string())
     }
 }
 
 /// A request as it came in.
-pub(super) struct Asked {
+pub(super) struct ReceivedRequest {
     /// `AWSIdentityStore.ListUsers`; empty for a query-protocol call.
     pub(super) operation: String,
     pub(super) body: String,
@@ -35,16 +35,16 @@ pub(super) struct Asked {
     pub(super) region: String,
 }
 
-pub(super) struct Server {
+pub(super) struct TestServer {
     pub(super) url: String,
-    pub(super) asked: Arc<Mutex<Vec<Asked>>>,
+    pub(super) asked: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
-impl Server {
-    pub(super) fn answering(answer: impl Fn(&str) -> Answer + Send + 'static) -> Self {
+impl TestServer {
+    pub(super) fn answering(answer: impl Fn(&str) -> CannedResponse + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let asked: Arc<Mutex<Vec<ReceivedRequest>>> = Arc::default();
         let log = Arc::clone(&asked);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -59,7 +59,7 @@ impl Server {
     }
 }
 
-fn read(stream: &TcpStream) -> Option<Asked> {
+fn read(stream: &TcpStream) -> Option<ReceivedRequest> {
     let mut reader = BufReader::new(stream);
     let (mut operation, mut region, mut length) = (String::new(), String::new(), 0);
     loop {
@@ -80,21 +80,21 @@ fn read(stream: &TcpStream) -> Option<Asked> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Asked { operation, body: String::from_utf8(body).ok()?, region })
+    Some(ReceivedRequest { operation, body: String::from_utf8(body).ok()?, region })
 }
 
-fn reply(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
+fn reply(mut stream: TcpStream, answer: &CannedResponse) -> std::io::Result<()> {
     match answer {
-        Answer::Whole(status, headers, body) => write!(
+        CannedResponse::Whole(status, headers, body) => write!(
             stream,
             "HTTP/1.1 {status} Status\r\nx-amzn-requestid: req-1\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
             body.len()
         ),
-        Answer::Truncated => write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{{\"Users\": ["),
-        Answer::Silence => {
+        CannedResponse::Truncated => write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{{\"Users\": ["),
+        CannedResponse::Silence => {
             stream.set_read_timeout(Some(Duration::from_secs(30)))?;
             stream.read(&mut [0; 1]).map(|_| ())
         }
-        Answer::HangUp => Ok(()),
+        CannedResponse::HangUp => Ok(()),
     }
 }

@@ -4,7 +4,7 @@
 //! objects as `aws sso-admin` prints them, pages of 100.
 
 use super::errors::Ask;
-use super::fields::Fields;
+use super::fields::JsonFields;
 use crate::gateway::{GatewayError, Page, PrincipalKind};
 use aws_sdk_ssoadmin::Client;
 use aws_sdk_ssoadmin::types::{
@@ -19,7 +19,7 @@ const PAGE: i32 = 100;
 macro_rules! assignment {
     ($row:expr) => {{
         let row = $row;
-        Fields::new()
+        JsonFields::new()
             .text("AccountId", row.account_id.as_deref())
             .text("PermissionSetArn", row.permission_set_arn.as_deref())
             .text("PrincipalType", row.principal_type.as_ref().map(PrincipalType::as_str))
@@ -55,10 +55,9 @@ pub(super) async fn managed_policies(
     let call = client.list_managed_policies_in_permission_set().instance_arn(instance);
     let call = call.permission_set_arn(permission_set).max_results(PAGE).set_next_token(token);
     let answer = ask.answer(call.send().await)?;
-    let items = answer
-        .attached_managed_policies()
-        .iter()
-        .map(|policy| Fields::new().text("Name", policy.name.as_deref()).text("Arn", policy.arn.as_deref()).object());
+    let items = answer.attached_managed_policies().iter().map(|policy| {
+        JsonFields::new().text("Name", policy.name.as_deref()).text("Arn", policy.arn.as_deref()).object()
+    });
     Ok(Page { items: items.collect(), next: answer.next_token })
 }
 
@@ -147,7 +146,7 @@ pub(super) async fn permission_set(
 
 /// A permission set without its policies.
 pub(super) fn described(set: &PermissionSet) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("Name", set.name.as_deref())
         .text("PermissionSetArn", set.permission_set_arn.as_deref())
         .text("Description", set.description.as_deref())
@@ -183,7 +182,7 @@ pub(super) async fn permissions_boundary(
     };
     Ok(boundary.map_or(Value::Null, |boundary| {
         let own = boundary.customer_managed_policy_reference.as_ref();
-        Fields::new()
+        JsonFields::new()
             .value("CustomerManagedPolicyReference", own.map(reference))
             .text("ManagedPolicyArn", boundary.managed_policy_arn.as_deref())
             .object()
@@ -195,7 +194,7 @@ fn texts(texts: &[String]) -> Vec<Value> {
 }
 
 fn instance(instance: &InstanceMetadata) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("InstanceArn", instance.instance_arn.as_deref())
         .text("IdentityStoreId", instance.identity_store_id.as_deref())
         .text("IdentityStoreArn", instance.identity_store_arn.as_deref())
@@ -210,7 +209,7 @@ fn instance(instance: &InstanceMetadata) -> Value {
 }
 
 fn region(region: &RegionMetadata) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("RegionName", region.region_name.as_deref())
         .text("Status", region.status.as_ref().map(RegionStatus::as_str))
         .time("AddedDate", region.added_date.as_ref())
@@ -219,5 +218,5 @@ fn region(region: &RegionMetadata) -> Value {
 }
 
 fn reference(reference: &CustomerManagedPolicyReference) -> Value {
-    Fields::new().filled("Name", &reference.name).text("Path", reference.path.as_deref()).object()
+    JsonFields::new().filled("Name", &reference.name).text("Path", reference.path.as_deref()).object()
 }

@@ -4,7 +4,7 @@
 //! three kinds, with the field names of `aws sso-admin`.
 
 use super::errors::{Ask, LONGEST_TEXT};
-use super::fields::Fields;
+use super::fields::JsonFields;
 use crate::gateway::{GatewayError, Pending};
 use crate::model::excerpt;
 use aws_sdk_identitystore::types::MemberId;
@@ -44,7 +44,7 @@ pub(super) async fn of_request(
 
 /// An assignment on its way.
 pub(super) fn assignment(status: &AccountAssignmentOperationStatus) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("Status", status.status.as_ref().map(StatusValues::as_str))
         .text("RequestId", status.request_id.as_deref())
         .text("FailureReason", status.failure_reason.as_deref().map(reason).as_deref())
@@ -58,7 +58,7 @@ pub(super) fn assignment(status: &AccountAssignmentOperationStatus) -> Value {
 
 /// A permission set on its way into accounts.
 pub(super) fn provisioning(status: &PermissionSetProvisioningStatus) -> Value {
-    Fields::new()
+    JsonFields::new()
         .text("Status", status.status.as_ref().map(StatusValues::as_str))
         .text("RequestId", status.request_id.as_deref())
         .text("AccountId", status.account_id.as_deref())

@@ -2,15 +2,15 @@
 //!
 //! Neighbours: `server.rs` answers. Promise: no call leaves the host, and none is retried.
 
-use super::server::{Answer, Server};
+use super::server::{CannedResponse, TestServer};
 use super::*;
 use crate::gateway::source::samples;
 use crate::gateway::{Again, PrincipalKind};
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) fn aws(url: &str) -> Aws {
-    Aws::new(AwsSettings {
+pub(super) fn aws(url: &str) -> AwsApi {
+    AwsApi::new(AwsSettings {
         profile: Some("ops".into()),
         default_profile: None,
         region: Some("eu-west-1".into()),
@@ -21,16 +21,16 @@ pub(super) fn aws(url: &str) -> Aws {
     })
 }
 
-pub(super) fn target() -> Target {
-    Target {
+pub(super) fn target() -> InstanceTarget {
+    InstanceTarget {
         instance: "arn:aws:sso:::instance/ssoins-1".into(),
         identity_store: "d-1234567890".into(),
         region: "us-east-1".into(),
     }
 }
 
-async fn page(answer: Value, listing: Listing) -> (Page, Value) {
-    let server = Server::answering(move |_| Answer::json(200, &answer));
+async fn page(answer: Value, listing: ListCall) -> (Page, Value) {
+    let server = TestServer::answering(move |_| CannedResponse::json(200, &answer));
     let page = aws(&server.url).page(Some(&target()), &listing, Some("t-0")).await.unwrap();
     let asked = server.asked.lock().unwrap();
     assert_eq!(asked.len(), 1);
@@ -40,8 +40,8 @@ async fn page(answer: Value, listing: Listing) -> (Page, Value) {
     (page, sent)
 }
 
-async fn fetch(answer: Value, single: Single) -> (Value, Value) {
-    let server = Server::answering(move |_| Answer::json(200, &answer));
+async fn fetch(answer: Value, single: GetCall) -> (Value, Value) {
+    let server = TestServer::answering(move |_| CannedResponse::json(200, &answer));
     let found = aws(&server.url).fetch(Some(&target()), &single).await.unwrap();
     let asked = server.asked.lock().unwrap();
     assert_eq!(asked[0].operation, single.operation());
@@ -50,24 +50,24 @@ async fn fetch(answer: Value, single: Single) -> (Value, Value) {
 
 #[tokio::test]
 async fn calls_about_an_instance_are_made_in_its_primary_region() {
-    let server = Server::answering(|_| Answer::json(200, &json!({})));
+    let server = TestServer::answering(|_| CannedResponse::json(200, &json!({})));
     let aws = aws(&server.url);
     let target = target();
-    let with_target = [Listing::Users, Listing::PermissionSets, Listing::ManagedPolicies("arn".into())];
+    let with_target = [ListCall::Users, ListCall::PermissionSets, ListCall::ManagedPolicies("arn".into())];
     for listing in with_target {
         let _ = aws.page(Some(&target), &listing, None).await;
     }
-    let _ = aws.fetch(Some(&target), &Single::PermissionSet("arn".into())).await;
-    let group = Change::CreateGroup { name: "g".into(), description: None };
+    let _ = aws.fetch(Some(&target), &GetCall::PermissionSet("arn".into())).await;
+    let group = Mutation::CreateGroup { name: "g".into(), description: None };
     let _ = aws.change(&target, &group).await;
-    let _ = aws.page(None, &Listing::Instances, None).await;
+    let _ = aws.page(None, &ListCall::Instances, None).await;
     let regions: Vec<String> = server.asked.lock().unwrap().iter().map(|asked| asked.region.clone()).collect();
     assert_eq!(regions, ["us-east-1", "us-east-1", "us-east-1", "us-east-1", "us-east-1", "eu-west-1"]);
 }
 
-async fn failing(answer: Answer, listing: Listing) -> GatewayError {
+async fn failing(answer: CannedResponse, listing: ListCall) -> GatewayError {
     let answer = std::sync::Mutex::new(Some(answer));
-    let server = Server::answering(move |_| answer.lock().unwrap().take().unwrap_or(Answer::HangUp));
+    let server = TestServer::answering(move |_| answer.lock().unwrap().take().unwrap_or(CannedResponse::HangUp));
     let error = aws(&server.url).page(Some(&target()), &listing, None).await.unwrap_err();
     assert_eq!(server.asked.lock().unwrap().len(), 1, "the SDK must not retry: {error}");
     let text = error.to_string();
@@ -75,8 +75,8 @@ async fn failing(answer: Answer, listing: Listing) -> GatewayError {
     error
 }
 
-pub(super) fn refusal(code: &str) -> Answer {
-    Answer::json(400, &json!({"__type": format!("com.amazonaws#{code}"), "message": "as AWS says"}))
+pub(super) fn refusal(code: &str) -> CannedResponse {
+    CannedResponse::json(400, &json!({"__type": format!("com.amazonaws#{code}"), "message": "as AWS says"}))
 }
 
 /// A user with every field that the API has, in the order that we write.
@@ -111,12 +111,12 @@ fn on_the_wire(mut user: Value) -> Value {
 async fn a_user_has_every_field_that_aws_sent_and_no_other() {
     let bare = json!({"UserId": "u-2", "IdentityStoreId": "d-1234567890"});
     let (answer, sent) =
-        page(json!({"Users": [on_the_wire(whole_user()), bare], "NextToken": "t-1"}), Listing::Users).await;
+        page(json!({"Users": [on_the_wire(whole_user()), bare], "NextToken": "t-1"}), ListCall::Users).await;
     assert_eq!(answer.items[0].to_string(), whole_user().to_string(), "the order of fields too");
     assert_eq!(answer.items[1], bare);
     assert_eq!(answer.next.as_deref(), Some("t-1"));
     assert_eq!((&sent["MaxResults"], &sent["IdentityStoreId"]), (&json!(100), &json!("d-1234567890")));
-    let (one, sent) = fetch(on_the_wire(whole_user()), Single::User("u-1".into())).await;
+    let (one, sent) = fetch(on_the_wire(whole_user()), GetCall::User("u-1".into())).await;
     assert_eq!(one.to_string(), whole_user().to_string());
     assert_eq!(sent["UserId"], "u-1");
 }
@@ -125,21 +125,21 @@ async fn a_user_has_every_field_that_aws_sent_and_no_other() {
 async fn groups_memberships_and_names_of_the_identity_store() {
     let group = json!({"IdentityStoreId": "d-1234567890", "GroupId": "g-1", "DisplayName": "admins", "Description": "d",
                        "ExternalIds": [{"Issuer": "i", "Id": "1"}]});
-    assert_eq!(page(json!({"Groups": [group]}), Listing::Groups).await.0.items, std::slice::from_ref(&group));
-    assert_eq!(fetch(group.clone(), Single::Group("g-1".into())).await.0, group);
+    assert_eq!(page(json!({"Groups": [group]}), ListCall::Groups).await.0.items, std::slice::from_ref(&group));
+    assert_eq!(fetch(group.clone(), GetCall::Group("g-1".into())).await.0, group);
     let member = json!({"IdentityStoreId": "d-1234567890", "MembershipId": "m-1", "GroupId": "g-1", "MemberId": {"UserId": "u-1"}});
     let rows = json!({"GroupMemberships": [member]});
-    let (answer, sent) = page(rows.clone(), Listing::GroupMemberships("g-1".into())).await;
+    let (answer, sent) = page(rows.clone(), ListCall::GroupMemberships("g-1".into())).await;
     assert_eq!((&answer.items[0], &sent["GroupId"]), (&member, &json!("g-1")));
-    let (answer, sent) = page(rows, Listing::MembershipsForMember("u-1".into())).await;
+    let (answer, sent) = page(rows, ListCall::MembershipsForMember("u-1".into())).await;
     assert_eq!((&answer.items[0], &sent["MemberId"]), (&member, &json!({"UserId": "u-1"})));
     let (found, sent) =
-        fetch(json!({"UserId": "u-1", "IdentityStoreId": "d-1234567890"}), Single::UserIdByName("ada".into())).await;
+        fetch(json!({"UserId": "u-1", "IdentityStoreId": "d-1234567890"}), GetCall::UserIdByName("ada".into())).await;
     assert_eq!(found["UserId"], "u-1");
     let by = json!({"UniqueAttribute": {"AttributePath": "userName", "AttributeValue": "ada"}});
     assert_eq!(sent["AlternateIdentifier"], by);
     let (found, sent) =
-        fetch(json!({"GroupId": "g-1", "IdentityStoreId": "d-1234567890"}), Single::GroupIdByName("admins".into()))
+        fetch(json!({"GroupId": "g-1", "IdentityStoreId": "d-1234567890"}), GetCall::GroupIdByName("admins".into()))
             .await;
     assert_eq!(found["GroupId"], "g-1");
     assert_eq!(sent["AlternateIdentifier"]["UniqueAttribute"]["AttributePath"], "displayName");
@@ -149,39 +149,39 @@ async fn groups_memberships_and_names_of_the_identity_store() {
 async fn instances_permission_sets_and_policies_of_sso_admin() {
     let instance = json!({"InstanceArn": "arn:i", "IdentityStoreId": "d-1234567890", "OwnerAccountId": "111122223333",
                           "Name": "main", "CreatedDate": 1_704_067_200, "Status": "ACTIVE"});
-    let (answer, sent) = page(json!({"Instances": [instance]}), Listing::Instances).await;
+    let (answer, sent) = page(json!({"Instances": [instance]}), ListCall::Instances).await;
     assert_eq!(answer.items[0]["CreatedDate"], "2024-01-01T00:00:00Z");
     assert_eq!((&answer.items[0]["Status"], &sent["MaxResults"]), (&json!("ACTIVE"), &json!(100)));
-    let (answer, sent) = page(json!({"PermissionSets": ["ps-1", "ps-2"]}), Listing::PermissionSets).await;
+    let (answer, sent) = page(json!({"PermissionSets": ["ps-1", "ps-2"]}), ListCall::PermissionSets).await;
     assert_eq!((answer.items, &sent["InstanceArn"]), (vec![json!("ps-1"), json!("ps-2")], &json!(target().instance)));
     let policy = json!({"Name": "ReadOnlyAccess", "Arn": "arn:p"});
-    let listing = Listing::ManagedPolicies("ps-1".into());
+    let listing = ListCall::ManagedPolicies("ps-1".into());
     assert_eq!(page(json!({"AttachedManagedPolicies": [policy]}), listing).await.0.items, [policy]);
     let own = json!({"Name": "Own", "Path": "/"});
-    let listing = Listing::CustomerManagedPolicies("ps-1".into());
+    let listing = ListCall::CustomerManagedPolicies("ps-1".into());
     assert_eq!(
         page(json!({"CustomerManagedPolicyReferences": [own]}), listing).await.0.items,
         std::slice::from_ref(&own)
     );
     let described =
         json!({"Name": "Admin", "PermissionSetArn": "ps-1", "CreatedDate": 1_704_067_200, "SessionDuration": "PT1H"});
-    let (found, _) = fetch(json!({"PermissionSet": described}), Single::PermissionSet("ps-1".into())).await;
+    let (found, _) = fetch(json!({"PermissionSet": described}), GetCall::PermissionSet("ps-1".into())).await;
     assert_eq!(
         found,
         json!({"Name": "Admin", "PermissionSetArn": "ps-1", "CreatedDate": "2024-01-01T00:00:00Z", "SessionDuration": "PT1H"})
     );
-    let single = || Single::InlinePolicy("ps-1".into());
+    let single = || GetCall::InlinePolicy("ps-1".into());
     assert_eq!(fetch(json!({"InlinePolicy": "{}"}), single()).await.0, json!({"InlinePolicy": "{}"}));
     assert_eq!(fetch(json!({"InlinePolicy": ""}), single()).await.0, json!({"InlinePolicy": ""}));
     let boundary = json!({"CustomerManagedPolicyReference": own});
-    let single = Single::PermissionsBoundary("ps-1".into());
+    let single = GetCall::PermissionsBoundary("ps-1".into());
     assert_eq!(fetch(json!({"PermissionsBoundary": boundary}), single).await.0, boundary);
 }
 
 #[tokio::test]
 async fn a_permission_set_without_a_boundary_has_none_and_that_is_no_error() {
-    let server = Server::answering(|_| refusal("ResourceNotFoundException"));
-    let single = Single::PermissionsBoundary("ps-1".into());
+    let server = TestServer::answering(|_| refusal("ResourceNotFoundException"));
+    let single = GetCall::PermissionsBoundary("ps-1".into());
     assert_eq!(aws(&server.url).fetch(Some(&target()), &single).await.unwrap(), Value::Null);
 }
 
@@ -189,18 +189,18 @@ async fn a_permission_set_without_a_boundary_has_none_and_that_is_no_error() {
 async fn assignments_and_provisioning_of_sso_admin() {
     let row = json!({"AccountId": "1", "PermissionSetArn": "ps-1", "PrincipalType": "GROUP", "PrincipalId": "g-1"});
     let rows = json!({"AccountAssignments": [row]});
-    let listing = Listing::Assignments { account: "1".into(), permission_set: "ps-1".into() };
+    let listing = ListCall::Assignments { account: "1".into(), permission_set: "ps-1".into() };
     let (answer, sent) = page(rows.clone(), listing).await;
     assert_eq!((&answer.items[0], &sent["AccountId"], &sent["PermissionSetArn"]), (&row, &json!("1"), &json!("ps-1")));
-    let listing = Listing::AssignmentsForPrincipal { kind: PrincipalKind::Group, id: "g-1".into() };
+    let listing = ListCall::AssignmentsForPrincipal { kind: PrincipalKind::Group, id: "g-1".into() };
     let (answer, sent) = page(rows, listing).await;
     assert_eq!(
         (&answer.items[0], &sent["PrincipalType"], &sent["PrincipalId"]),
         (&row, &json!("GROUP"), &json!("g-1"))
     );
-    let (answer, _) = page(json!({"AccountIds": ["1", "2"]}), Listing::ProvisionedAccounts("ps-1".into())).await;
+    let (answer, _) = page(json!({"AccountIds": ["1", "2"]}), ListCall::ProvisionedAccounts("ps-1".into())).await;
     assert_eq!(answer.items, [json!("1"), json!("2")]);
-    let listing = Listing::ProvisionedPermissionSets("1".into());
+    let listing = ListCall::ProvisionedPermissionSets("1".into());
     assert_eq!(page(json!({"PermissionSets": ["ps-1"]}), listing).await.0.items, [json!("ps-1")]);
 }
 
@@ -210,18 +210,18 @@ async fn accounts_and_the_tree_of_organizations() {
                       "JoinedMethod": "CREATED", "JoinedTimestamp": 1_704_067_200});
     let mut account = wire.clone();
     account["JoinedTimestamp"] = json!("2024-01-01T00:00:00Z");
-    let (answer, sent) = page(json!({"Accounts": [wire]}), Listing::Accounts).await;
+    let (answer, sent) = page(json!({"Accounts": [wire]}), ListCall::Accounts).await;
     assert_eq!((&answer.items[0], &sent["MaxResults"]), (&account, &json!(20)));
-    let (answer, sent) = page(json!({"Accounts": [wire]}), Listing::AccountsForParent("ou-1".into())).await;
+    let (answer, sent) = page(json!({"Accounts": [wire]}), ListCall::AccountsForParent("ou-1".into())).await;
     assert_eq!((&answer.items[0], &sent["ParentId"]), (&account, &json!("ou-1")));
-    assert_eq!(fetch(json!({"Account": wire}), Single::Account("1".into())).await.0, account);
+    assert_eq!(fetch(json!({"Account": wire}), GetCall::Account("1".into())).await.0, account);
     let root = json!({"Id": "r-1", "Arn": "arn:r", "Name": "Root", "PolicyTypes": []});
-    assert_eq!(page(json!({"Roots": [root]}), Listing::Roots).await.0.items, [root]);
+    assert_eq!(page(json!({"Roots": [root]}), ListCall::Roots).await.0.items, [root]);
     let unit = json!({"Id": "ou-1", "Arn": "arn:ou", "Name": "Sandbox"});
-    let listing = Listing::OrganizationalUnits("r-1".into());
+    let listing = ListCall::OrganizationalUnits("r-1".into());
     assert_eq!(page(json!({"OrganizationalUnits": [unit]}), listing).await.0.items, [unit]);
     let tags = [json!({"Key": "stage", "Value": "prod"}), json!({"Key": "empty", "Value": ""})];
-    let (answer, sent) = page(json!({"Tags": tags}), Listing::AccountTags("1".into())).await;
+    let (answer, sent) = page(json!({"Tags": tags}), ListCall::AccountTags("1".into())).await;
     assert_eq!((answer.items, &sent["ResourceId"]), (tags.to_vec(), &json!("1")));
 }
 
@@ -229,14 +229,14 @@ async fn accounts_and_the_tree_of_organizations() {
 async fn sts_says_who_we_are() {
     let body = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
                 <Arn>arn:me</Arn><UserId>AIDA</UserId><Account>1</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
-    let server = Server::answering(move |_| Answer::Whole(200, "", body.into()));
-    let found = aws(&server.url).fetch(None, &Single::CallerIdentity).await.unwrap();
+    let server = TestServer::answering(move |_| CannedResponse::Whole(200, "", body.into()));
+    let found = aws(&server.url).fetch(None, &GetCall::CallerIdentity).await.unwrap();
     assert_eq!(found, json!({"UserId": "AIDA", "Account": "1", "Arn": "arn:me"}));
 }
 
 #[tokio::test]
 async fn every_call_that_is_refused_says_so_and_none_is_an_empty_answer() {
-    let server = Server::answering(|_| refusal("AccessDeniedException"));
+    let server = TestServer::answering(|_| refusal("AccessDeniedException"));
     let aws = aws(&server.url);
     let (listings, singles) = samples();
     for listing in &listings {
@@ -247,17 +247,17 @@ async fn every_call_that_is_refused_says_so_and_none_is_an_empty_answer() {
             "{error:?}"
         );
     }
-    for single in singles.iter().filter(|single| **single != Single::CallerIdentity) {
+    for single in singles.iter().filter(|single| **single != GetCall::CallerIdentity) {
         let error = aws.fetch(Some(&target()), single).await.unwrap_err();
         assert!(matches!(error, GatewayError::AccessDenied { .. }), "{error:?}");
     }
-    let error = aws.page(None, &Listing::Users, None).await.unwrap_err();
+    let error = aws.page(None, &ListCall::Users, None).await.unwrap_err();
     assert!(matches!(error, GatewayError::Configuration { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn a_denial_names_the_call_and_the_account() {
-    let listing = Listing::Assignments { account: "111122223333".into(), permission_set: "ps-1".into() };
+    let listing = ListCall::Assignments { account: "111122223333".into(), permission_set: "ps-1".into() };
     let error = failing(refusal("AccessDeniedException"), listing).await;
     assert_eq!(error.to_string(), "AWS denied sso-admin ListAccountAssignments in account 111122223333: as AWS says");
 }
@@ -265,28 +265,28 @@ async fn a_denial_names_the_call_and_the_account() {
 #[tokio::test]
 async fn throttles_bring_along_when_to_come_back() {
     let body = json!({"__type": "ThrottlingException", "Message": "slow", "RetryAfterSeconds": 7});
-    let error = failing(Answer::json(400, &body), Listing::Users).await;
+    let error = failing(CannedResponse::json(400, &body), ListCall::Users).await;
     assert!(matches!(error, GatewayError::Throttled { attempts: 1, retry_after_ms: Some(7_000), .. }), "{error:?}");
-    let error = failing(refusal("TooManyRequestsException"), Listing::Accounts).await;
+    let error = failing(refusal("TooManyRequestsException"), ListCall::Accounts).await;
     assert!(matches!(error, GatewayError::Throttled { retry_after_ms: None, .. }), "{error:?}");
-    let error = failing(Answer::Whole(429, "retry-after: 2\r\n", String::new()), Listing::Users).await;
+    let error = failing(CannedResponse::Whole(429, "retry-after: 2\r\n", String::new()), ListCall::Users).await;
     assert!(matches!(error, GatewayError::Throttled { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn what_does_not_exist_is_named() {
-    let error = failing(refusal("ResourceNotFoundException"), Listing::GroupMemberships("g-1".into())).await;
+    let error = failing(refusal("ResourceNotFoundException"), ListCall::GroupMemberships("g-1".into())).await;
     assert_eq!(error.to_string(), "group g-1 was not found");
-    let error = failing(refusal("ParentNotFoundException"), Listing::AccountsForParent("ou-1".into())).await;
+    let error = failing(refusal("ParentNotFoundException"), ListCall::AccountsForParent("ou-1".into())).await;
     assert!(matches!(error, GatewayError::NotFound { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn an_expired_login_is_told_from_keys_that_aws_does_not_know() {
-    let error = failing(refusal("ExpiredTokenException"), Listing::Users).await;
+    let error = failing(refusal("ExpiredTokenException"), ListCall::Users).await;
     assert!(matches!(&error, GatewayError::LoginExpired { profile: Some(p), .. } if p == "ops"), "{error:?}");
     for code in ["UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch"] {
-        let error = failing(refusal(code), Listing::Users).await;
+        let error = failing(refusal(code), ListCall::Users).await;
         let GatewayError::CredentialsRefused { service, detail, .. } = &error else { panic!("{error:?}") };
         assert_eq!((service.as_str(), detail.starts_with(code)), ("identitystore ListUsers", true));
     }
@@ -294,34 +294,35 @@ async fn an_expired_login_is_told_from_keys_that_aws_does_not_know() {
 
 #[tokio::test]
 async fn other_refusals_keep_code_words_and_request_id() {
-    let error = failing(refusal("ValidationException"), Listing::Users).await;
+    let error = failing(refusal("ValidationException"), ListCall::Users).await;
     let GatewayError::Refused { operation, code, detail, request_id } = error else { panic!("{error:?}") };
     assert_eq!((operation.as_str(), code.as_str()), ("identitystore ListUsers", "ValidationException"));
     assert_eq!((detail.as_str(), request_id.as_deref()), ("as AWS says", Some("req-1")));
-    let error = failing(refusal("AWSOrganizationsNotInUseException"), Listing::Accounts).await;
+    let error = failing(refusal("AWSOrganizationsNotInUseException"), ListCall::Accounts).await;
     assert!(error.to_string().contains("in no AWS organization"), "{error}");
 }
 
 #[tokio::test]
 async fn a_broken_service_or_connection_is_unreachable_and_may_be_tried_again() {
-    let html = || Answer::Whole(500, "content-type: text/html\r\n", "<html>Internal Server Error</html>".into());
+    let html =
+        || CannedResponse::Whole(500, "content-type: text/html\r\n", "<html>Internal Server Error</html>".into());
     let broken = [
         html(),
-        Answer::json(500, &json!({"__type": "InternalServerException", "message": "oops"})),
-        Answer::Whole(503, "", String::new()),
-        Answer::Truncated,
-        Answer::Whole(200, "", "{\"Users\": [{\"UserId\": \"90".into()),
-        Answer::HangUp,
+        CannedResponse::json(500, &json!({"__type": "InternalServerException", "message": "oops"})),
+        CannedResponse::Whole(503, "", String::new()),
+        CannedResponse::Truncated,
+        CannedResponse::Whole(200, "", "{\"Users\": [{\"UserId\": \"90".into()),
+        CannedResponse::HangUp,
     ];
     for answer in broken {
-        let error = failing(answer, Listing::Users).await;
+        let error = failing(answer, ListCall::Users).await;
         assert!(matches!(error, GatewayError::Unreachable { .. }) && error.is_temporary(), "{error:?}");
         assert_eq!(error.again(), Again::Reads, "AWS may have done it: {error:?}");
     }
     let refused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", refused.local_addr().unwrap());
     drop(refused);
-    let error = aws(&url).page(Some(&target()), &Listing::Users, None).await.unwrap_err();
+    let error = aws(&url).page(Some(&target()), &ListCall::Users, None).await.unwrap_err();
     assert!(error.to_string().to_lowercase().contains("connection refused"), "the innermost cause: {error}");
     assert_eq!(error.again(), Again::Always, "nothing was sent");
 }
@@ -329,22 +330,22 @@ async fn a_broken_service_or_connection_is_unreachable_and_may_be_tried_again() 
 #[tokio::test]
 async fn a_conflict_that_passes_is_told_from_a_name_that_is_taken() {
     let identity_store = |reason: &str| {
-        Answer::json(400, &json!({"__type": "ConflictException", "Message": "as AWS says", "Reason": reason}))
+        CannedResponse::json(400, &json!({"__type": "ConflictException", "Message": "as AWS says", "Reason": reason}))
     };
-    let sso_admin = |said: &str| Answer::json(400, &json!({"__type": "ConflictException", "Message": said}));
-    let users = Listing::Users;
+    let sso_admin = |said: &str| CannedResponse::json(400, &json!({"__type": "ConflictException", "Message": said}));
+    let users = ListCall::Users;
     for (answer, listing, passes) in [
         (identity_store("CONCURRENT_MODIFICATION"), users.clone(), true),
         (identity_store("UNIQUENESS_CONSTRAINT_VIOLATION"), users.clone(), false),
         (refusal("ConflictException"), users, false),
-        (sso_admin("the previous write is not yet propagated"), Listing::PermissionSets, true),
-        (sso_admin("PermissionSet with name ReadOnly already exists."), Listing::PermissionSets, false),
+        (sso_admin("the previous write is not yet propagated"), ListCall::PermissionSets, true),
+        (sso_admin("PermissionSet with name ReadOnly already exists."), ListCall::PermissionSets, false),
         (
             sso_admin("Could not delete because PermissionSet has ApplicationProfile associated with it"),
-            Listing::PermissionSets,
+            ListCall::PermissionSets,
             false,
         ),
-        (sso_admin("Another request for the same resource is being processed."), Listing::PermissionSets, true),
+        (sso_admin("Another request for the same resource is being processed."), ListCall::PermissionSets, true),
     ] {
         let error = failing(answer, listing).await;
         assert!(matches!(&error, GatewayError::Conflict { passing, .. } if *passing == passes), "{error:?}");
@@ -354,27 +355,27 @@ async fn a_conflict_that_passes_is_told_from_a_name_that_is_taken() {
 
 #[tokio::test]
 async fn https_goes_over_tls_and_a_server_without_it_is_unreachable() {
-    let server = Server::answering(|_| Answer::json(200, &json!({"Users": []})));
+    let server = TestServer::answering(|_| CannedResponse::json(200, &json!({"Users": []})));
     let url = server.url.replace("http:", "https:");
-    let error = aws(&url).page(Some(&target()), &Listing::Users, None).await.unwrap_err();
+    let error = aws(&url).page(Some(&target()), &ListCall::Users, None).await.unwrap_err();
     assert!(matches!(error, GatewayError::Unreachable { .. }), "{error:?}");
     assert!(server.asked.lock().unwrap().is_empty(), "nothing was sent in clear");
 }
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_ends_with_the_timeout() {
-    let server = Server::answering(|_| Answer::Silence);
+    let server = TestServer::answering(|_| CannedResponse::Silence);
     let mut aws = aws(&server.url);
     aws.settings.operation_timeout = Duration::from_millis(200);
-    let error = aws.page(Some(&target()), &Listing::Users, None).await.unwrap_err();
+    let error = aws.page(Some(&target()), &ListCall::Users, None).await.unwrap_err();
     assert!(matches!(&error, GatewayError::Unreachable { detail, .. } if detail.contains("in time")), "{error:?}");
 }
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_understood_is_said_to_be_so() {
-    let error = failing(Answer::Whole(200, "", "{\"Users\": 5}".into()), Listing::Users).await;
+    let error = failing(CannedResponse::Whole(200, "", "{\"Users\": 5}".into()), ListCall::Users).await;
     assert!(matches!(error, GatewayError::BadAnswer { .. }), "{error:?}");
-    let server = Server::answering(|_| Answer::json(200, &json!({})));
-    let error = aws(&server.url).fetch(Some(&target()), &Single::PermissionSet("ps-1".into())).await.unwrap_err();
+    let server = TestServer::answering(|_| CannedResponse::json(200, &json!({})));
+    let error = aws(&server.url).fetch(Some(&target()), &GetCall::PermissionSet("ps-1".into())).await.unwrap_err();
     assert!(matches!(&error, GatewayError::BadAnswer { detail, .. } if detail.contains("PermissionSet")), "{error:?}");
 }

@@ -1,4 +1,4 @@
-//! Keeping to AWS's quota: a [`Source`] in front of another that says when each call leaves, and tries again.
+//! Keeping to AWS's quota: a [`IdentityCenterApi`] in front of another that says when each call leaves, and tries again.
 //!
 //! Neighbours: `row.rs` has the rules of the rate, `rows.rs` shares them among all processes, `time.rs` waits; `aws/` is
 //! what is usually behind. Promise: all processes of a host together never exceed the configured rate and leave none of
@@ -13,15 +13,18 @@ mod time;
 mod waits;
 
 use super::waiting;
-use super::{Again, Api, Change, GatewayError, Listing, Page, Single, Source, Target, api_of, operation_words};
+use super::{
+    Again, Api, GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Mutation, Page, api_of,
+    operation_words,
+};
 use crate::clock::UnixMicros;
-use crate::config::Pace;
+use crate::config::RateLimitConfig;
 use crate::http;
 use crate::private::Access;
 use crate::report::Calls;
 use async_trait::async_trait;
-use row::{Limit, Slot};
-use rows::Rows;
+use row::{RateLimit, Slot};
+use rows::LimiterTable;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -47,7 +50,7 @@ const TRIES_IN_TIME: u32 = 3;
 #[derive(Debug, Clone)]
 pub struct PaceSettings {
     /// The rates, and the share of background work.
-    pub pace: Pace,
+    pub pace: RateLimitConfig,
     /// How often one call is tried in all; at least once.
     pub max_attempts: u32,
     /// How long one call may take with its repetitions and the pauses between them; the time until its turn in the
@@ -68,10 +71,10 @@ pub struct PaceSettings {
 }
 
 /// A source that keeps to the pace.
-pub struct Paced {
-    source: Arc<dyn Source>,
+pub struct RateLimited {
+    source: Arc<dyn IdentityCenterApi>,
     settings: PaceSettings,
-    rows: Rows,
+    rows: LimiterTable,
     time: Arc<dyn Time>,
     calls: Mutex<Calls>,
     waits: Waits,
@@ -90,11 +93,11 @@ enum Effect {
     Changes,
 }
 
-impl Paced {
+impl RateLimited {
     /// Paces `source` by the rows in `database` (`pace.db` in the state directory), or within this process alone.
-    pub fn new(source: Arc<dyn Source>, settings: PaceSettings, database: Option<PathBuf>) -> Self {
+    pub fn new(source: Arc<dyn IdentityCenterApi>, settings: PaceSettings, database: Option<PathBuf>) -> Self {
         Self {
-            rows: Rows::new(database, settings.access),
+            rows: LimiterTable::new(database, settings.access),
             source,
             settings,
             time: Arc::new(HostTime),
@@ -131,7 +134,7 @@ impl Paced {
     async fn keep<T, F, A>(
         &self,
         operation: &'static str,
-        target: Option<&Target>,
+        target: Option<&InstanceTarget>,
         effect: Effect,
         call: F,
     ) -> Result<T, GatewayError>
@@ -230,7 +233,7 @@ impl Paced {
     async fn turn(
         &self,
         operation: &str,
-        target: Option<&Target>,
+        target: Option<&InstanceTarget>,
         effect: Effect,
         attempt: u32,
         patience: Duration,
@@ -294,7 +297,7 @@ impl Paced {
     }
 
     /// The next slot that background work may have. Callers of one row queue here, so that only one of a process asks.
-    async fn background_slot(&self, key: &str, limit: Limit, missed: u32) -> Slot {
+    async fn background_slot(&self, key: &str, limit: RateLimit, missed: u32) -> Slot {
         let queue = Arc::clone(self.queues().entry(key.to_owned()).or_default());
         let _first = queue.lock().await;
         loop {
@@ -307,7 +310,7 @@ impl Paced {
     }
 
     /// The row that a call is metered by, and its rate; `None` where there is no limit.
-    fn limit(&self, operation: &str, target: Option<&Target>) -> Option<(String, Limit)> {
+    fn limit(&self, operation: &str, target: Option<&InstanceTarget>) -> Option<(String, RateLimit)> {
         let pace = &self.settings.pace;
         let (family, rate) = match api_of(operation) {
             Api::IdentityStore => (operation, pace.identity_store_tps),
@@ -315,12 +318,12 @@ impl Paced {
             Api::Organizations => ("organizations", pace.organizations_tps),
             Api::Sts => return None,
         };
-        let limit = Limit { rate, background: self.settings.background.then(|| pace.background_part()) };
+        let limit = RateLimit { rate, background: self.settings.background.then(|| pace.background_part()) };
         (rate.is_finite() && rate > 0.0).then(|| (format!("{}|{family}", self.whose(target)), limit))
     }
 
     /// Whose quota a call is metered by.
-    fn whose(&self, target: Option<&Target>) -> String {
+    fn whose(&self, target: Option<&InstanceTarget>) -> String {
         match (&self.settings.instances, target) {
             // The quota is that of the region where the calls are made.
             (Some(_), Some(target)) if !target.region.is_empty() => format!("{}|{}", target.region, target.instance),
@@ -329,7 +332,7 @@ impl Paced {
         }
     }
 
-    fn throttled(&self, operation: &str, target: Option<&Target>, retry_after_ms: Option<u64>) {
+    fn throttled(&self, operation: &str, target: Option<&InstanceTarget>, retry_after_ms: Option<u64>) {
         self.counted().throttled += 1;
         let Some((key, _)) = self.limit(operation, target) else { return };
         let wait = retry_after_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1000));
@@ -383,25 +386,25 @@ fn span(from: i64, to: i64) -> Duration {
 }
 
 #[async_trait]
-impl Source for Paced {
+impl IdentityCenterApi for RateLimited {
     async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
         self.source.ready(operation).await
     }
 
     async fn page(
         &self,
-        target: Option<&Target>,
-        listing: &Listing,
+        target: Option<&InstanceTarget>,
+        listing: &ListCall,
         token: Option<&str>,
     ) -> Result<Page, GatewayError> {
         self.keep(listing.operation(), target, Effect::Reads, || self.source.page(target, listing, token)).await
     }
 
-    async fn fetch(&self, target: Option<&Target>, single: &Single) -> Result<Value, GatewayError> {
+    async fn fetch(&self, target: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError> {
         self.keep(single.operation(), target, Effect::Reads, || self.source.fetch(target, single)).await
     }
 
-    async fn change(&self, target: &Target, change: &Change) -> Result<Value, GatewayError> {
+    async fn change(&self, target: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
         self.keep(change.operation(), Some(target), Effect::Changes, || self.source.change(target, change)).await
     }
 }

@@ -41,7 +41,7 @@ const QUEUE: (f64, i64) = (100.0, 60_000_000);
 
 /// How fast calls may go, and who asks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limit {
+pub(super) struct RateLimit {
     /// Calls a second for everyone together; above zero.
     pub(super) rate: f64,
     /// The part of it (0 to 1) that background calls may use; `None` for an interactive call.
@@ -59,7 +59,7 @@ pub(super) struct Slot {
 
 /// What is remembered of one limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Row {
+pub(super) struct LimiterState {
     /// The first moment that nobody has taken yet.
     pub(super) next: i64,
     /// The share of the rate that was left after the last throttle.
@@ -70,15 +70,15 @@ pub(super) struct Row {
     pub(super) not_before: i64,
 }
 
-impl Default for Row {
+impl Default for LimiterState {
     fn default() -> Self {
         Self { next: 0, factor: 1.0, cut_at: 0, not_before: 0 }
     }
 }
 
-impl Row {
+impl LimiterState {
     /// Takes the next slot for a call that has `missed` so many; `Err` is the moment to ask again.
-    pub(super) fn reserve(&mut self, now: i64, limit: Limit, missed: u32) -> Result<Slot, i64> {
+    pub(super) fn reserve(&mut self, now: i64, limit: RateLimit, missed: u32) -> Result<Slot, i64> {
         let rate = limit.rate * self.share(now);
         let step = micros(SLACK / rate);
         let furthest = micros(QUEUE.0 * SLACK / rate).saturating_add(QUEUE.1).saturating_add(self.silence(now));
@@ -97,7 +97,7 @@ impl Row {
 
     /// Whether a call may use its slot now although it is late for it. Beyond a step that would cost more than another
     /// slot does.
-    pub(super) fn pay(&mut self, now: i64, slot: Slot, limit: Limit) -> bool {
+    pub(super) fn pay(&mut self, now: i64, slot: Slot, limit: RateLimit) -> bool {
         let over = now - slot.until;
         let step = micros(SLACK / (limit.rate * self.share(now)));
         let may = over <= step && self.next <= slot.at + SOON;
@@ -155,9 +155,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const INTERACTIVE: Limit = Limit { rate: 20.0, background: None };
-    const BACKGROUND: Limit = Limit { rate: 20.0, background: Some(0.75) };
-    const EVERYTHING: Limit = Limit { rate: 20.0, background: Some(1.0) };
+    const INTERACTIVE: RateLimit = RateLimit { rate: 20.0, background: None };
+    const BACKGROUND: RateLimit = RateLimit { rate: 20.0, background: Some(0.75) };
+    const EVERYTHING: RateLimit = RateLimit { rate: 20.0, background: Some(1.0) };
     const START: i64 = 1_700_000_000_000_000;
     const SECOND: i64 = 1_000_000;
 
@@ -175,7 +175,7 @@ mod tests {
 
     /// One that asks, waits for its slot and leaves.
     struct Process {
-        limit: Limit,
+        limit: RateLimit,
         /// When it does the next of these.
         now: i64,
         slot: Option<Slot>,
@@ -184,8 +184,8 @@ mod tests {
 
     /// Processes at work for ten seconds: `lateness` says how long after its slot began each call would leave. What left,
     /// in order, and how many slots were missed.
-    fn run(limits: &[Limit], mut lateness: impl FnMut() -> i64) -> (Vec<i64>, usize) {
-        let (mut row, mut sent, mut missed) = (Row::default(), Vec::new(), 0);
+    fn run(limits: &[RateLimit], mut lateness: impl FnMut() -> i64) -> (Vec<i64>, usize) {
+        let (mut row, mut sent, mut missed) = (LimiterState::default(), Vec::new(), 0);
         let mut processes: Vec<Process> =
             limits.iter().map(|limit| Process { limit: *limit, now: START, slot: None, missed: 0 }).collect();
         loop {
@@ -222,7 +222,7 @@ mod tests {
             (seed, most) in (any::<u64>(), prop_oneof![Just(1), Just(5_000), Just(LATE), Just(2 * LATE), Just(200_000)]),
         ) {
             let mut random = fastrand::Rng::with_seed(seed);
-            let limits: Vec<Limit> = shares.iter().map(|share| Limit { rate, background: *share }).collect();
+            let limits: Vec<RateLimit> = shares.iter().map(|share| RateLimit { rate, background: *share }).collect();
             let (sent, missed) = run(&limits, || random.i64(0..=most));
             #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
             let busiest = busiest_second(&sent) as f64;
@@ -236,7 +236,7 @@ mod tests {
     fn several_processes_that_are_late_as_usual_use_all_of_it() {
         for rate in [20.0, 200.0] {
             let mut random = fastrand::Rng::with_seed(7);
-            let limit = Limit { rate, background: Some(1.0) };
+            let limit = RateLimit { rate, background: Some(1.0) };
             // Once in a hundred calls a thread was busy with something else.
             let (sent, _) = run(&[limit; 32], || if random.u8(0..100) == 0 { 30_000 } else { random.i64(0..4_000) });
             #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn an_interactive_call_waits_at_most_a_third_of_a_second_behind_background_calls() {
         for limit in [BACKGROUND, EVERYTHING] {
-            let mut row = Row::default();
+            let mut row = LimiterState::default();
             let mut ahead = 0;
             while let Ok(slot) = row.reserve(START, limit, 0) {
                 assert!(slot.at <= START + HORIZON);
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_throttle_cuts_the_rate_once_and_it_comes_back_little_by_little() {
-        let mut row = Row::default();
+        let mut row = LimiterState::default();
         row.throttled(START, None);
         row.throttled(START + 10, None);
         assert!((row.share(START) - 0.7).abs() < 1e-9, "two throttles of one burst are one");
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn nobody_calls_before_aws_said_to_come_back() {
-        let mut row = Row::default();
+        let mut row = LimiterState::default();
         row.throttled(START, Some(3 * SECOND));
         row.throttled(START, Some(SECOND));
         assert_eq!(row.silence(START), 3 * SECOND);
@@ -306,7 +306,7 @@ mod tests {
         for seconds in [90, 86_400] {
             let earlier = START - seconds * SECOND;
             let not_before = if seconds > 300 { START } else { 0 };
-            let mut row = Row { next: START, factor: 0.1, cut_at: START, not_before };
+            let mut row = LimiterState { next: START, factor: 0.1, cut_at: START, not_before };
             assert_eq!(row.reserve(earlier, INTERACTIVE, 0).unwrap().at, earlier);
             assert!((row.share(earlier) - 1.0).abs() < 1e-9);
         }

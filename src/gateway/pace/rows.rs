@@ -4,10 +4,12 @@
 //! fails a call: the same rules then hold within this process, from where all processes were. A damaged one is thrown
 //! away and made anew, one that was moved or removed is left, and what this process knows goes into the new one.
 
-use super::row::Row;
+use super::row::LimiterState;
 use crate::lock::{self, Guard};
 use crate::private::{self, Access, Open};
-use crate::sqlite::{self, Connection, OptionalExtension, Plan, SqliteError, StatementError, Synchronous, params};
+use crate::sqlite::{
+    self, Connection, DatabaseSpec, OptionalExtension, SqliteError, StatementError, Synchronous, params,
+};
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -27,32 +29,32 @@ const BUSY: Duration = Duration::from_millis(500);
 
 /// All rows.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(super) struct LimiterTable {
     path: Option<PathBuf>,
     access: Access,
-    kept: Mutex<Kept>,
+    kept: Mutex<SavedRow>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    shared: Shared,
+struct SavedRow {
+    shared: SharedFile,
     /// The rows as this process last saw them.
-    local: HashMap<String, Row>,
+    local: HashMap<String, LimiterState>,
 }
 
 #[derive(Debug, Default)]
-enum Shared {
+enum SharedFile {
     #[default]
     Unopened,
-    Open(Connection, File),
+    Open(Connection, FileId),
     /// Not to be had: this process paces itself alone.
     Without,
 }
 
 /// Which file it is, whatever its name: device and inode; `None` when nothing is there.
-type File = Option<(u64, u64)>;
+type FileId = Option<(u64, u64)>;
 
-impl Rows {
+impl LimiterTable {
     /// Rows in the database at `path`, opened when the first is needed; `None` keeps them in this process.
     pub(super) fn new(path: Option<PathBuf>, access: Access) -> Self {
         Self { path, access, kept: Mutex::default() }
@@ -61,27 +63,27 @@ impl Rows {
     /// Changes the row of `key` in one transaction and returns what `change` returned.
     ///
     /// `change` runs again, on the row of this process, where the database refused.
-    pub(super) fn change<T>(&self, key: &str, mut change: impl FnMut(&mut Row) -> T) -> T {
+    pub(super) fn change<T>(&self, key: &str, mut change: impl FnMut(&mut LimiterState) -> T) -> T {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let Kept { shared, local } = &mut *kept;
+        let SavedRow { shared, local } = &mut *kept;
         let known = local.entry(key.to_owned()).or_default();
         if let Some(path) = &self.path {
             // The second round is for a database that was damaged and has just been made anew.
             for _ in 0..2 {
-                if matches!(shared, Shared::Open(_, opened) if *opened != file(path)) {
-                    *shared = Shared::Unopened;
+                if matches!(shared, SharedFile::Open(_, opened) if *opened != file(path)) {
+                    *shared = SharedFile::Unopened;
                 }
-                if matches!(shared, Shared::Unopened) {
-                    *shared = self.open(path).map_or(Shared::Without, |open| Shared::Open(open, file(path)));
+                if matches!(shared, SharedFile::Unopened) {
+                    *shared = self.open(path).map_or(SharedFile::Without, |open| SharedFile::Open(open, file(path)));
                 }
-                let Shared::Open(connection, _) = shared else { break };
+                let SharedFile::Open(connection, _) = shared else { break };
                 match changed(connection, key, known, &mut change).map_err(sqlite::at(path)) {
                     Ok(done) => return done,
-                    Err(error) if error.is_damage() => *shared = Shared::Unopened,
+                    Err(error) if error.is_damage() => *shared = SharedFile::Unopened,
                     Err(error) => {
                         tracing::debug!(%error, "the pace is kept in this process");
                         if !error.is_temporary() {
-                            *shared = Shared::Without;
+                            *shared = SharedFile::Without;
                         }
                         break;
                     }
@@ -92,9 +94,9 @@ impl Rows {
     }
 
     /// The row of `key` as it is now.
-    pub(super) fn look(&self, key: &str) -> Row {
+    pub(super) fn look(&self, key: &str) -> LimiterState {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Shared::Open(connection, _) = &kept.shared
+        if let SharedFile::Open(connection, _) = &kept.shared
             && let Ok(Some(row)) = selected(connection, key)
         {
             return row;
@@ -103,7 +105,7 @@ impl Rows {
     }
 
     fn open(&self, path: &Path) -> Option<Connection> {
-        let plan = Plan {
+        let plan = DatabaseSpec {
             path,
             schema: SCHEMA,
             steps: &[],
@@ -124,7 +126,7 @@ impl Rows {
 
     /// Throws a damaged database away. Under a lock, and only after a second look: another process may have just
     /// done it, and must not lose the new one.
-    fn renew(&self, plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+    fn renew(&self, plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
         let lock_path = sqlite::sidecar(plan.path, ".renew");
         let lock = private::open(&lock_path, Open::ReadWrite, self.access)?;
         lock::acquire(&lock, &lock_path, Guard::PaceRenewal, BUSY)
@@ -145,7 +147,7 @@ impl Rows {
 }
 
 /// Opens the database and looks through it: it is a few pages.
-fn sound(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
+fn sound(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
     let connection = sqlite::open(plan)?;
     connection
         .query_row("SELECT count(*) FROM pace WHERE factor IS NULL", [], |row| row.get::<_, i64>(0))
@@ -153,15 +155,15 @@ fn sound(plan: &Plan<'_>) -> Result<Connection, SqliteError> {
     Ok(connection)
 }
 
-fn file(path: &Path) -> File {
+fn file(path: &Path) -> FileId {
     std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
-fn selected(connection: &Connection, key: &str) -> Result<Option<Row>, StatementError> {
+fn selected(connection: &Connection, key: &str) -> Result<Option<LimiterState>, StatementError> {
     let mut select =
         connection.prepare_cached("SELECT next, factor, cut_at, not_before FROM pace WHERE limit_key = ?")?;
     let found = select.query_row([key], |row| {
-        Ok(Row { next: row.get(0)?, factor: row.get(1)?, cut_at: row.get(2)?, not_before: row.get(3)? })
+        Ok(LimiterState { next: row.get(0)?, factor: row.get(1)?, cut_at: row.get(2)?, not_before: row.get(3)? })
     });
     found.optional()
 }
@@ -170,8 +172,8 @@ fn selected(connection: &Connection, key: &str) -> Result<Option<Row>, Statement
 fn changed<T>(
     connection: &mut Connection,
     key: &str,
-    known: &mut Row,
-    change: &mut impl FnMut(&mut Row) -> T,
+    known: &mut LimiterState,
+    change: &mut impl FnMut(&mut LimiterState) -> T,
 ) -> Result<T, StatementError> {
     let (done, row) = sqlite::write(connection, |transaction| {
         let found = selected(transaction, key)?;
@@ -191,7 +193,7 @@ fn changed<T>(
 mod tests {
     use super::*;
 
-    fn bump(row: &mut Row) -> i64 {
+    fn bump(row: &mut LimiterState) -> i64 {
         row.next += 1;
         row.next
     }
@@ -200,7 +202,8 @@ mod tests {
     fn two_openers_see_one_row_and_keys_are_apart() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("pace.db");
-        let (a, b) = (Rows::new(Some(path.clone()), Access::Owner), Rows::new(Some(path), Access::Owner));
+        let (a, b) =
+            (LimiterTable::new(Some(path.clone()), Access::Owner), LimiterTable::new(Some(path), Access::Owner));
         assert_eq!((a.change("x", bump), b.change("x", bump), a.change("x", bump)), (1, 2, 3));
         assert_eq!(b.change("y", bump), 1);
     }
@@ -209,7 +212,7 @@ mod tests {
     fn on_a_new_host_the_first_processes_share_their_rows_as_all_later_ones_do() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("state/awsideman/pace.db");
-        let all: Vec<Rows> = (0..8).map(|_| Rows::new(Some(path.clone()), Access::Owner)).collect();
+        let all: Vec<LimiterTable> = (0..8).map(|_| LimiterTable::new(Some(path.clone()), Access::Owner)).collect();
         let mut given: Vec<i64> = std::thread::scope(|scope| {
             let threads: Vec<_> = all.iter().map(|rows| scope.spawn(|| rows.change("x", bump))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -221,7 +224,7 @@ mod tests {
     #[test]
     fn without_a_database_the_process_keeps_its_own_rows() {
         for path in [None, Some("/proc/none/pace.db".into())] {
-            let rows = Rows::new(path, Access::Owner);
+            let rows = LimiterTable::new(path, Access::Owner);
             assert_eq!((rows.change("x", bump), rows.change("x", bump)), (1, 2));
         }
     }
@@ -231,14 +234,18 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("pace.db");
         std::fs::write(&path, "this is no database at all, however long one looks at it ".repeat(200)).unwrap();
-        let (a, b) = (Rows::new(Some(path.clone()), Access::Owner), Rows::new(Some(path), Access::Owner));
+        let (a, b) =
+            (LimiterTable::new(Some(path.clone()), Access::Owner), LimiterTable::new(Some(path), Access::Owner));
         assert_eq!((a.change("x", bump), b.change("x", bump)), (1, 2));
     }
     #[test]
     fn a_database_that_is_moved_away_is_left_and_nothing_is_forgotten() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("pace.db");
-        let (a, b) = (Rows::new(Some(path.clone()), Access::Owner), Rows::new(Some(path.clone()), Access::Owner));
+        let (a, b) = (
+            LimiterTable::new(Some(path.clone()), Access::Owner),
+            LimiterTable::new(Some(path.clone()), Access::Owner),
+        );
         assert_eq!((a.change("x", bump), b.change("x", bump)), (1, 2));
         let away = root.path().join("away");
         std::fs::create_dir(&away).unwrap();
@@ -253,7 +260,7 @@ mod tests {
     fn a_database_that_breaks_under_a_process_costs_it_nothing_it_knew() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("pace.db");
-        let rows = Rows::new(Some(path.clone()), Access::Owner);
+        let rows = LimiterTable::new(Some(path.clone()), Access::Owner);
         assert_eq!(rows.change("x", bump), 1);
         Connection::open(&path).unwrap().execute_batch("DROP TABLE pace").unwrap();
         assert_eq!((rows.change("x", bump), rows.change("x", bump)), (2, 3));
@@ -263,7 +270,7 @@ mod tests {
     fn a_shared_database_is_the_group_s_with_all_its_files() {
         let root = tempfile::tempdir().unwrap();
         let group = root.path().metadata().unwrap().gid();
-        let rows = Rows::new(Some(root.path().join("pace.db")), Access::Group(group));
+        let rows = LimiterTable::new(Some(root.path().join("pace.db")), Access::Group(group));
         rows.change("x", bump);
         for name in ["pace.db", "pace.db-wal", "pace.db-shm", "pace.db.lock"] {
             let file = root.path().join(name).metadata().unwrap();

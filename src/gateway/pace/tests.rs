@@ -102,7 +102,7 @@ fn silence() -> GatewayError {
 }
 
 #[async_trait]
-impl Source for Scripted {
+impl IdentityCenterApi for Scripted {
     async fn ready(&self, _: &str) -> Result<(), GatewayError> {
         let wait = self.ready_at - self.time.micros();
         if wait > 0 {
@@ -111,19 +111,19 @@ impl Source for Scripted {
         Ok(())
     }
 
-    async fn page(&self, _: Option<&Target>, _: &Listing, _: Option<&str>) -> Result<Page, GatewayError> {
+    async fn page(&self, _: Option<&InstanceTarget>, _: &ListCall, _: Option<&str>) -> Result<Page, GatewayError> {
         self.answer().await.map(|()| Page::default())
     }
 
-    async fn fetch(&self, _: Option<&Target>, _: &Single) -> Result<Value, GatewayError> {
+    async fn fetch(&self, _: Option<&InstanceTarget>, _: &GetCall) -> Result<Value, GatewayError> {
         self.answer().await.map(|()| Value::Null)
     }
-    async fn change(&self, _: &Target, change: &Change) -> Result<Value, GatewayError> {
+    async fn change(&self, _: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
         Err(GatewayError::NotFound { what: change.subject() })
     }
 }
 
-struct World {
+struct PaceFixture {
     time: Arc<Virtual>,
     sent: Arc<Mutex<Vec<i64>>>,
     settings: PaceSettings,
@@ -132,10 +132,14 @@ struct World {
     root: tempfile::TempDir,
 }
 
-impl World {
+impl PaceFixture {
     fn new() -> Self {
-        let pace =
-            Pace { sso_admin_tps: 20.0, identity_store_tps: 20.0, organizations_tps: 0.0, background_share: 75.0 };
+        let pace = RateLimitConfig {
+            sso_admin_tps: 20.0,
+            identity_store_tps: 20.0,
+            organizations_tps: 0.0,
+            background_share: 75.0,
+        };
         let settings = PaceSettings {
             pace,
             max_attempts: 3,
@@ -158,14 +162,15 @@ impl World {
         Scripted { time, sent, errors: Mutex::new(errors.into()), ready_at: self.ready_at }
     }
 
-    fn paced(&self, background: bool, errors: Vec<GatewayError>) -> Paced {
+    fn paced(&self, background: bool, errors: Vec<GatewayError>) -> RateLimited {
         self.paced_at(background, errors, Some(&self.database()))
     }
 
-    fn paced_at(&self, background: bool, errors: Vec<GatewayError>, database: Option<&Path>) -> Paced {
+    fn paced_at(&self, background: bool, errors: Vec<GatewayError>, database: Option<&Path>) -> RateLimited {
         let source = self.scripted(errors);
         let settings = PaceSettings { background, ..self.settings.clone() };
-        Paced::new(Arc::new(source), settings, database.map(Into::into)).with_time(Arc::<Virtual>::clone(&self.time))
+        RateLimited::new(Arc::new(source), settings, database.map(Into::into))
+            .with_time(Arc::<Virtual>::clone(&self.time))
     }
 
     fn sent(&self) -> Vec<i64> {
@@ -195,19 +200,19 @@ fn conflict(passing: bool) -> GatewayError {
 }
 
 /// `count` calls, one after the other.
-async fn several(paced: &Paced, count: usize) {
+async fn several(paced: &RateLimited, count: usize) {
     for _ in 0..count {
         ask(paced).await.unwrap();
     }
 }
 
-async fn ask(paced: &Paced) -> Result<Page, GatewayError> {
-    paced.page(None, &Listing::PermissionSets, None).await
+async fn ask(paced: &RateLimited) -> Result<Page, GatewayError> {
+    paced.page(None, &ListCall::PermissionSets, None).await
 }
 
 #[tokio::test]
 async fn two_processes_on_one_database_together_keep_to_the_rate() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let (a, b, jobs) = (world.paced(false, vec![]), world.paced(false, vec![]), world.paced(true, vec![]));
     tokio::join!(several(&a, 40), several(&b, 40), several(&jobs, 40));
     assert!((17..=20).contains(&world.busiest_second()), "{}", world.busiest_second());
@@ -216,7 +221,7 @@ async fn two_processes_on_one_database_together_keep_to_the_rate() {
 /// A login takes its time, and whoever waited for it has not come to his turn meanwhile.
 #[tokio::test]
 async fn calls_that_waited_for_a_login_do_not_leave_all_at_once() {
-    let mut world = World::new();
+    let mut world = PaceFixture::new();
     let others = world.paced(false, vec![]);
     world.ready_at = START + 1_500_000;
     let late = world.paced(false, vec![]);
@@ -227,7 +232,7 @@ async fn calls_that_waited_for_a_login_do_not_leave_all_at_once() {
 
 #[tokio::test]
 async fn background_work_leaves_its_share_and_uses_the_rest() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let (a, b) = (world.paced(true, vec![]), world.paced(true, vec![]));
     tokio::join!(several(&a, 50), several(&b, 50));
     assert!((14..=15).contains(&world.busiest_second()), "{}", world.busiest_second());
@@ -236,7 +241,7 @@ async fn background_work_leaves_its_share_and_uses_the_rest() {
 
 #[tokio::test]
 async fn a_long_interactive_walk_leaves_the_background_share_too() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let walk = world.paced(false, vec![]);
     futures_util::future::join_all((0..SHORT_READ).map(|_| ask(&walk))).await;
     assert!(world.busiest_second() >= 19, "a short read uses the whole rate: {}", world.busiest_second());
@@ -249,7 +254,7 @@ async fn a_long_interactive_walk_leaves_the_background_share_too() {
 
 #[tokio::test]
 async fn reserved_slots_that_passed_unused_are_not_made_up_for() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let jobs = world.paced(true, vec![]);
     ask(&jobs).await.unwrap();
     world.time.advance(Duration::from_secs(30));
@@ -262,23 +267,23 @@ async fn reserved_slots_that_passed_unused_are_not_made_up_for() {
 
 #[tokio::test]
 async fn each_identity_store_operation_has_a_rate_of_its_own_and_zero_is_none() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let a = world.paced(false, vec![]);
     for _ in 0..20 {
-        a.page(None, &Listing::Users, None).await.unwrap();
+        a.page(None, &ListCall::Users, None).await.unwrap();
     }
     let before = world.time.micros();
-    a.page(None, &Listing::Groups, None).await.unwrap();
+    a.page(None, &ListCall::Groups, None).await.unwrap();
     for _ in 0..100 {
-        a.page(None, &Listing::Accounts, None).await.unwrap();
-        a.fetch(None, &Single::CallerIdentity).await.unwrap();
+        a.page(None, &ListCall::Accounts, None).await.unwrap();
+        a.fetch(None, &GetCall::CallerIdentity).await.unwrap();
     }
     assert_eq!(world.time.micros(), before, "neither groups nor unlimited calls waited");
 }
 
 #[tokio::test]
 async fn a_throttle_slows_everyone_down_and_is_tried_again() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let (a, b) = (world.paced(false, vec![throttled(None)]), world.paced(false, vec![]));
     ask(&a).await.unwrap();
     assert_eq!((a.calls().total, a.calls().throttled), (2, 1));
@@ -293,7 +298,7 @@ async fn a_throttle_slows_everyone_down_and_is_tried_again() {
 
 #[tokio::test]
 async fn when_aws_says_come_back_later_no_process_calls_before() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let (a, b) = (world.paced(false, vec![throttled(Some(7_000))]), world.paced(false, vec![]));
     let jobs = world.paced(true, vec![]);
     ask(&jobs).await.unwrap();
@@ -306,7 +311,7 @@ async fn when_aws_says_come_back_later_no_process_calls_before() {
 
 #[tokio::test]
 async fn nobody_waits_minutes_at_a_terminal() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let (a, b) = (world.paced(false, vec![throttled(Some(240_000))]), world.paced(false, vec![]));
     let error = ask(&a).await.unwrap_err();
     assert!(matches!(error, GatewayError::Throttled { retry_after_ms: Some(1..=240_000), .. }), "{error:?}");
@@ -318,7 +323,7 @@ async fn nobody_waits_minutes_at_a_terminal() {
 
 #[tokio::test]
 async fn attempts_are_counted_and_end() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let a = world.paced(false, vec![throttled(None), throttled(None), throttled(None), throttled(None)]);
     let error = ask(&a).await.unwrap_err();
     assert!(matches!(error, GatewayError::Throttled { attempts: 3, .. }), "{error:?}");
@@ -329,7 +334,7 @@ async fn attempts_are_counted_and_end() {
 
 #[tokio::test]
 async fn what_a_repetition_cannot_help_is_not_repeated() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let gone = GatewayError::NotFound { what: "user u-1".into() };
     let a = world.paced(false, vec![gone]);
     assert!(matches!(ask(&a).await, Err(GatewayError::NotFound { .. })));
@@ -341,7 +346,7 @@ async fn what_a_repetition_cannot_help_is_not_repeated() {
 
 #[tokio::test]
 async fn the_budget_is_never_exceeded_by_retries_or_by_calls_at_once() {
-    let mut world = World::new();
+    let mut world = PaceFixture::new();
     world.settings.budget = Some(5);
     let a = world.paced(false, vec![unreachable()]);
     let asked = futures_util::future::join_all((0..9).map(|_| ask(&a))).await;
@@ -353,7 +358,7 @@ async fn the_budget_is_never_exceeded_by_retries_or_by_calls_at_once() {
 #[tokio::test]
 async fn without_a_usable_database_the_same_rules_hold_within_the_process() {
     for database in [None, Some(Path::new("/proc/none/pace.db"))] {
-        let world = World::new();
+        let world = PaceFixture::new();
         let a = world.paced_at(false, vec![], database);
         for _ in 0..60 {
             ask(&a).await.unwrap();
@@ -364,7 +369,7 @@ async fn without_a_usable_database_the_same_rules_hold_within_the_process() {
 
 #[tokio::test]
 async fn a_slot_reserved_before_aws_asked_for_silence_is_not_used() {
-    let world = World::new();
+    let world = PaceFixture::new();
     let (a, jobs) = (world.paced(false, vec![throttled(Some(5_000))]), world.paced(true, vec![]));
     tokio::join!(async { ask(&a).await.unwrap() }, several(&jobs, 4));
     let sent = world.sent();
@@ -374,9 +379,9 @@ async fn a_slot_reserved_before_aws_asked_for_silence_is_not_used() {
 
 #[tokio::test]
 async fn a_person_waits_a_third_of_a_second_behind_any_amount_of_background_work() {
-    let mut world = World::new();
+    let mut world = PaceFixture::new();
     world.settings.pace.background_share = 100.0;
-    let jobs: Vec<Paced> = (0..4).map(|_| world.paced(true, vec![])).collect();
+    let jobs: Vec<RateLimited> = (0..4).map(|_| world.paced(true, vec![])).collect();
     let person = world.paced(false, vec![]);
     let warm =
         jobs.iter().map(|jobs| async { futures_util::future::join_all((0..8).map(|_| several(jobs, 10))).await });
@@ -396,7 +401,7 @@ async fn a_person_waits_a_third_of_a_second_behind_any_amount_of_background_work
 #[tokio::test]
 async fn a_share_is_read_as_percent_or_as_a_part_of_everything() {
     for (written, part) in [(75.0, 0.75), (0.75, 0.75), (1.0, 1.0), (100.0, 1.0), (50.0, 0.5), (0.01, 0.01)] {
-        let mut world = World::new();
+        let mut world = PaceFixture::new();
         world.settings.pace.background_share = written;
         assert!((world.settings.pace.background_part() - part).abs() < 1e-9, "{written}");
         let jobs = world.paced(true, vec![]);
@@ -410,7 +415,7 @@ async fn a_share_is_read_as_percent_or_as_a_part_of_everything() {
 
 /// A change with this answer before it succeeds: how often it was sent.
 async fn changed_after(error: GatewayError) -> (usize, bool) {
-    let world = World::new();
+    let world = PaceFixture::new();
     let source = world.scripted(vec![error]);
     let paced = world.paced(false, vec![]);
     let done = paced.keep("SWBExternalService.CreatePermissionSet", None, Effect::Changes, || source.answer()).await;
@@ -431,7 +436,7 @@ async fn a_change_is_repeated_only_where_aws_surely_did_nothing() {
 
 #[tokio::test]
 async fn a_conflict_that_passes_is_given_seconds_and_one_that_does_not_is_told_at_once() {
-    let world = World::new();
+    let world = PaceFixture::new();
     ask(&world.paced(false, vec![conflict(true), conflict(true)])).await.unwrap();
     assert!(world.time.micros() - START >= 3_000_000, "a second, then two");
     let error = ask(&world.paced(false, vec![conflict(false)])).await.unwrap_err();
@@ -440,7 +445,7 @@ async fn a_conflict_that_passes_is_given_seconds_and_one_that_does_not_is_told_a
 
 #[tokio::test]
 async fn an_answer_that_never_comes_is_given_up_and_asked_for_again_within_the_time_for_all() {
-    let world = World::new();
+    let world = PaceFixture::new();
     ask(&world.paced(false, vec![silence()])).await.unwrap();
     let took = world.time.micros() - START;
     assert!((20_000_000..21_000_000).contains(&took), "a third of the minute: {took}");
@@ -453,7 +458,7 @@ async fn an_answer_that_never_comes_is_given_up_and_asked_for_again_within_the_t
 
 #[tokio::test]
 async fn repetitions_end_with_the_time_for_them_and_the_queue_is_not_counted() {
-    let mut world = World::new();
+    let mut world = PaceFixture::new();
     world.settings.max_attempts = 100;
     world.settings.operation_timeout = Duration::from_secs(10);
     let errors = (0..100).map(|_| unreachable()).collect();
@@ -468,22 +473,25 @@ async fn repetitions_end_with_the_time_for_them_and_the_queue_is_not_counted() {
 
 #[tokio::test]
 async fn two_logins_share_the_quota_of_an_instance_and_two_instances_do_not() {
-    let mut world = World::new();
+    let mut world = PaceFixture::new();
     world.settings.instances = Some("eu-west-1".into());
-    let target =
-        |instance: &str| Target { instance: instance.into(), identity_store: "d-1".into(), region: String::new() };
+    let target = |instance: &str| InstanceTarget {
+        instance: instance.into(),
+        identity_store: "d-1".into(),
+        region: String::new(),
+    };
     let (ours, theirs) = (target("ours"), target("theirs"));
     let login = |space: &str| {
         let settings = PaceSettings { space: space.into(), ..world.settings.clone() };
-        Paced::new(Arc::new(world.scripted(vec![])), settings, Some(world.database()))
+        RateLimited::new(Arc::new(world.scripted(vec![])), settings, Some(world.database()))
             .with_time(Arc::<Virtual>::clone(&world.time))
     };
     let (ada, jobs) = (login("eu-west-1|ada"), login("eu-west-1|jobs"));
-    let took = async |a: &Target, b: &Target| {
+    let took = async |a: &InstanceTarget, b: &InstanceTarget| {
         let begun = world.time.micros();
         for _ in 0..10 {
-            ada.page(Some(a), &Listing::PermissionSets, None).await.unwrap();
-            jobs.page(Some(b), &Listing::PermissionSets, None).await.unwrap();
+            ada.page(Some(a), &ListCall::PermissionSets, None).await.unwrap();
+            jobs.page(Some(b), &ListCall::PermissionSets, None).await.unwrap();
         }
         world.time.micros() - begun
     };

@@ -3,19 +3,19 @@
 //! Neighbours: `choice.rs` and `survey.rs` count, `fetch.rs` says what a list brings along. Promise: a list that was read to its
 //! end while it was counted is stored like any other; one that was not is no list, only a number that is too small.
 
-use super::super::fetch::{Errand, Listed};
-use super::super::patch::Place;
+use super::super::fetch::{Errand, ObjectList};
+use super::super::patch::FillSlot;
 use super::super::spool::each;
 use super::super::walk::Pages;
-use super::super::{Gateway, GatewayError, Listing, Policy, Request, Spool, Target};
+use super::super::{CachePolicy, Gateway, GatewayError, InstanceTarget, ListCall, Request, Spool};
 use crate::cache::Ticket;
 use crate::report::Progress;
 use serde_json::Value;
 
 /// A list that is being counted.
-pub(super) struct Census {
+pub(super) struct ListCount {
     request: Request,
-    listed: Listed,
+    listed: ObjectList,
     pages: Pages,
     spool: Spool,
     ticket: Ticket,
@@ -43,7 +43,7 @@ impl Gateway {
         &self,
         request: &Request,
         field: &str,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Vec<String>, GatewayError> {
         let mut ids = Vec::new();
@@ -64,7 +64,7 @@ impl Gateway {
         space: &str,
         request: &Request,
         most: u64,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Option<u64>, GatewayError> {
         if policy.read
@@ -83,19 +83,19 @@ impl Gateway {
     }
 
     /// Begins to count; `None` for what is no list of whole objects.
-    pub(super) fn census(&self, request: &Request, policy: &Policy) -> Option<Census> {
-        let listed = Listed::of(request)?;
+    pub(super) fn census(&self, request: &Request, policy: &CachePolicy) -> Option<ListCount> {
+        let listed = ObjectList::of(request)?;
         let pages = Pages::new(listed.listing());
         let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
         let request = request.clone();
-        Some(Census { request, listed, pages, spool: self.spool(), ticket, count: 0, whole: false })
+        Some(ListCount { request, listed, pages, spool: self.spool(), ticket, count: 0, whole: false })
     }
 
     /// Counts one page, and keeps what it brings.
-    pub(super) async fn count_page(&self, census: &mut Census, progress: &dyn Progress) -> Result<(), GatewayError> {
-        let space = self.space(&Policy::default()).await?;
+    pub(super) async fn count_page(&self, census: &mut ListCount, progress: &dyn Progress) -> Result<(), GatewayError> {
+        let space = self.space(&CachePolicy::default()).await?;
         let text = space.text();
-        let target = Target::of(space);
+        let target = InstanceTarget::of(space);
         let errand = Errand { space, text: &text, ticket: census.ticket, progress, continues: false };
         if let Some(items) = census.pages.next(self.source(), Some(&target)).await? {
             census.count += items.len() as u64;
@@ -106,7 +106,7 @@ impl Gateway {
             census.spool.finish()?;
             if census.ticket.is_valid() {
                 let fenced = self.was_fenced(&text, &census.request.key(), census.ticket);
-                let place = Place { target: &target, space: &text, ticket: census.ticket, fenced, patient: false };
+                let place = FillSlot { target: &target, space: &text, ticket: census.ticket, fenced, patient: false };
                 self.keep(&census.request, place, &mut census.spool, progress).await?;
             }
         }
@@ -118,9 +118,9 @@ impl Gateway {
         &self,
         mut goes_on: impl FnMut(u64) -> bool,
     ) -> Result<(Vec<String>, bool), GatewayError> {
-        let space = self.space(&Policy::default()).await?;
-        let target = Target::of(space);
-        let mut pages = Pages::new(Listing::PermissionSets);
+        let space = self.space(&CachePolicy::default()).await?;
+        let target = InstanceTarget::of(space);
+        let mut pages = Pages::new(ListCall::PermissionSets);
         let mut arns = Vec::new();
         while let Some(items) = pages.next(self.source(), Some(&target)).await? {
             arns.extend(

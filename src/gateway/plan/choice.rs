@@ -9,7 +9,7 @@
 //! find what deleted principals still have, since nobody lists them any more.
 
 use super::super::warm::mark::Walked;
-use super::super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
+use super::super::{CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
 use crate::clock::millis;
 use crate::model::Resource;
 use crate::report::Progress;
@@ -23,7 +23,7 @@ const REFUSED_MS: i64 = 86_400_000;
 /// A way to find all assignments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Walk {
+pub enum Traversal {
     /// Over every pair of account and permission set that is provisioned there.
     Pairs,
     /// Over every group and user.
@@ -31,19 +31,19 @@ pub enum Walk {
 }
 
 /// The cheaper walk. The last one is kept until the other costs a fifth less.
-pub(super) fn choose(pairs: u64, principals: u64, last: Option<Walk>) -> Walk {
+pub(super) fn choose(pairs: u64, principals: u64, last: Option<Traversal>) -> Traversal {
     let (pairs, principals) = match last {
-        Some(Walk::Pairs) => (pairs.saturating_mul(4), principals.saturating_mul(5)),
-        Some(Walk::Principals) => (pairs.saturating_mul(5), principals.saturating_mul(4)),
+        Some(Traversal::Pairs) => (pairs.saturating_mul(4), principals.saturating_mul(5)),
+        Some(Traversal::Principals) => (pairs.saturating_mul(5), principals.saturating_mul(4)),
         None => (pairs, principals),
     };
-    if principals < pairs { Walk::Principals } else { Walk::Pairs }
+    if principals < pairs { Traversal::Principals } else { Traversal::Pairs }
 }
 
 impl Gateway {
     /// The walk, where it takes no further call to know it: because it was judged a moment ago, because AWS refused the
     /// other, or because there are fewer people and groups than permission sets.
-    pub(in super::super) fn settled_walk(&self, space: &str, sets: usize, policy: &Policy) -> Option<Walk> {
+    pub(in super::super) fn settled_walk(&self, space: &str, sets: usize, policy: &CachePolicy) -> Option<Traversal> {
         if let Some(walk) = self.standing_walk(self.last_walk(space, policy).as_ref()) {
             return Some(walk);
         }
@@ -52,11 +52,11 @@ impl Gateway {
         }
         let users = self.held_items(space, &Request::Users)?;
         let groups = self.held_items(space, &Request::Groups)?;
-        (users + groups <= sets as u64).then(|| self.judged(space, Walk::Principals, policy))
+        (users + groups <= sets as u64).then(|| self.judged(space, Traversal::Principals, policy))
     }
 
     /// A walk that was judged so short a time ago that what it stored may still be fresh.
-    pub(super) fn standing_walk(&self, last: Option<&Walked>) -> Option<Walk> {
+    pub(super) fn standing_walk(&self, last: Option<&Walked>) -> Option<Traversal> {
         let last = last?;
         let age = self.cache().clock().now() - last.judged;
         let lives = if last.refused { REFUSED_MS } else { millis(self.cache().ttl(Resource::Assignment, "list")) };
@@ -68,14 +68,14 @@ impl Gateway {
         &self,
         space: &str,
         pairs: usize,
-        policy: &Policy,
+        policy: &CachePolicy,
         lists: impl Future<Output = ()>,
         progress: &dyn Progress,
-    ) -> Result<Walk, GatewayError> {
+    ) -> Result<Traversal, GatewayError> {
         let last = self.last_walk(space, policy).filter(|last| !last.refused).map(|last| last.walk);
         let pairs = pairs as u64;
         if pairs <= FEW {
-            return Ok(self.judged(space, Walk::Pairs, policy));
+            return Ok(self.judged(space, Traversal::Pairs, policy));
         }
         lists.await;
         // Above this it is the pairs in any case: nobody counts on.
@@ -84,7 +84,7 @@ impl Gateway {
         for request in [Request::Groups, Request::Users] {
             match self.count_up_to(space, &request, most.saturating_sub(principals), policy, progress).await? {
                 Some(count) => principals += count,
-                None => return Ok(self.judged(space, Walk::Pairs, policy)),
+                None => return Ok(self.judged(space, Traversal::Pairs, policy)),
             }
         }
         Ok(self.judged(space, choose(pairs, principals, last), policy))
@@ -93,13 +93,13 @@ impl Gateway {
     /// Remembers that AWS does not let this caller ask for principals.
     pub(in super::super) fn walk_refused(&self, space: &str) {
         let judged = self.cache().clock().now();
-        self.keep_walk(space, Walked { walk: Walk::Pairs, judged, refused: true });
+        self.keep_walk(space, Walked { walk: Traversal::Pairs, judged, refused: true });
     }
 
     /// All groups, then all users.
     pub(in super::super) async fn principals(
         &self,
-        policy: &Policy,
+        policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Vec<(PrincipalKind, String)>, GatewayError> {
         let mut all = Vec::new();
@@ -111,11 +111,11 @@ impl Gateway {
         Ok(all)
     }
 
-    pub(super) fn last_walk(&self, space: &str, policy: &Policy) -> Option<Walked> {
+    pub(super) fn last_walk(&self, space: &str, policy: &CachePolicy) -> Option<Walked> {
         if policy.read { self.walked(space) } else { None }
     }
 
-    fn judged(&self, space: &str, walk: Walk, policy: &Policy) -> Walk {
+    fn judged(&self, space: &str, walk: Traversal, policy: &CachePolicy) -> Traversal {
         if policy.fill {
             self.keep_walk(space, Walked { walk, judged: self.cache().clock().now(), refused: false });
         }
@@ -129,15 +129,15 @@ mod tests {
 
     #[test]
     fn the_cheaper_walk_is_chosen_and_counts_that_are_close_do_not_make_it_swing() {
-        assert_eq!(choose(1_000, 999, None), Walk::Principals);
-        assert_eq!(choose(1_000, 1_000, None), Walk::Pairs);
+        assert_eq!(choose(1_000, 999, None), Traversal::Principals);
+        assert_eq!(choose(1_000, 1_000, None), Traversal::Pairs);
         for principals in [1_001, 999, 801] {
-            assert_eq!(choose(1_000, principals, Some(Walk::Pairs)), Walk::Pairs);
+            assert_eq!(choose(1_000, principals, Some(Traversal::Pairs)), Traversal::Pairs);
         }
-        assert_eq!(choose(1_000, 799, Some(Walk::Pairs)), Walk::Principals);
+        assert_eq!(choose(1_000, 799, Some(Traversal::Pairs)), Traversal::Principals);
         for pairs in [1_001, 999, 801] {
-            assert_eq!(choose(pairs, 1_000, Some(Walk::Principals)), Walk::Principals);
+            assert_eq!(choose(pairs, 1_000, Some(Traversal::Principals)), Traversal::Principals);
         }
-        assert_eq!(choose(799, 1_000, Some(Walk::Principals)), Walk::Pairs);
+        assert_eq!(choose(799, 1_000, Some(Traversal::Principals)), Traversal::Pairs);
     }
 }

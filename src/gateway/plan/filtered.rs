@@ -1,9 +1,9 @@
 //! What listing the assignments of one account or one permission set will cost.
 
-use super::super::assignments::Filter;
+use super::super::assignments::AssignmentFilter;
 use super::super::warm::{Renew, Round};
-use super::super::{Gateway, GatewayError, Policy, Request};
-use super::{Plan, Planned, Walk};
+use super::super::{CachePolicy, Gateway, GatewayError, Request};
+use super::{TargetCost, Traversal, WalkPlan};
 use crate::config::WarmTarget;
 use crate::report::Progress;
 
@@ -12,10 +12,10 @@ impl Gateway {
     /// top of that, so that there may be more calls.
     pub async fn plan_filtered(
         &self,
-        filter: &Filter,
-        policy: &Policy,
+        filter: &AssignmentFilter,
+        policy: &CachePolicy,
         progress: &dyn Progress,
-    ) -> Result<Plan, GatewayError> {
+    ) -> Result<WalkPlan, GatewayError> {
         let found = self.pairs(filter, policy, progress).await?;
         let space = self.space(policy).await?.text();
         let renew = if policy.read { Renew::Unusable(policy.max_age) } else { Renew::All };
@@ -26,7 +26,7 @@ impl Gateway {
             .map(|(account, permission_set)| Request::Assignments { account, permission_set });
         let calls = requests.filter(|request| !self.is_left(request, &round)).count() as u64;
         let target = WarmTarget::Assignments.as_str();
-        let planned = Planned { target, calls, entries: 0, bytes: 0, exact: calls == 0 };
-        Ok(Plan::new(vec![planned], Some(Walk::Pairs), 0, self.rates()))
+        let planned = TargetCost { target, calls, entries: 0, bytes: 0, exact: calls == 0 };
+        Ok(WalkPlan::new(vec![planned], Some(Traversal::Pairs), 0, self.rates()))
     }
 }

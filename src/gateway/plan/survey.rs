@@ -8,10 +8,10 @@ use super::super::assignments::array;
 use super::super::fetch::texts;
 use super::super::spool::each;
 use super::super::warm::{Renew, Round, WarmPlan};
-use super::super::{Gateway, GatewayError, Policy, PrincipalKind, Request};
-use super::census::Census;
+use super::super::{CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
+use super::census::ListCount;
 use super::choice::{FEW, choose};
-use super::{Plan, Planned, Walk, pages};
+use super::{TargetCost, Traversal, WalkPlan, pages};
 use crate::config::WarmTarget;
 use crate::report::Progress;
 use crate::store::Select;
@@ -35,7 +35,7 @@ struct Count {
 
 /// Answers to one kind of question, each for one thing: those that are known, and how many there are in all.
 #[derive(Debug, Clone, Copy, Default)]
-struct Each {
+struct PerObjectCalls {
     /// Things whose answer is known.
     known: u64,
     /// Items in those answers.
@@ -44,7 +44,7 @@ struct Each {
     pages: u64,
 }
 
-impl Each {
+impl PerObjectCalls {
     fn note(&mut self, items: u64) {
         self.known += 1;
         self.items += items;
@@ -69,7 +69,7 @@ struct Learned {
     sets: Count,
     arns: Vec<String>,
     /// The accounts of permission sets.
-    ways: Each,
+    ways: PerObjectCalls,
     spent: u64,
 }
 
@@ -109,8 +109,8 @@ impl Learned {
 
 impl Gateway {
     /// What a warm will cost.
-    pub async fn plan(&self, plan: &WarmPlan, progress: &dyn Progress) -> Result<Plan, GatewayError> {
-        let policy = Policy::default();
+    pub async fn plan(&self, plan: &WarmPlan, progress: &dyn Progress) -> Result<WalkPlan, GatewayError> {
+        let policy = CachePolicy::default();
         let learned = Learned { spent: u64::from(self.remembered().is_none()), ..Learned::default() };
         let space = self.space(&policy).await?.text();
         let round = Round::looking(&space, plan.renew, progress);
@@ -118,14 +118,18 @@ impl Gateway {
     }
 
     /// What listing all assignments will cost: what is held and may answer costs nothing.
-    pub async fn plan_assignments(&self, policy: &Policy, progress: &dyn Progress) -> Result<Plan, GatewayError> {
+    pub async fn plan_assignments(
+        &self,
+        policy: &CachePolicy,
+        progress: &dyn Progress,
+    ) -> Result<WalkPlan, GatewayError> {
         let renew = if policy.read { Renew::Unusable(policy.max_age) } else { Renew::All };
         let mut learned = Learned { spent: u64::from(self.remembered().is_none()), ..Learned::default() };
         let space = self.space(policy).await?.text();
         let round = Round::looking(&space, renew, progress);
         let sum = |calls, exact| {
             let target = WarmTarget::Assignments.as_str();
-            Plan::new(vec![Planned { target, calls, entries: 0, bytes: 0, exact }], None, 0, self.rates())
+            WalkPlan::new(vec![TargetCost { target, calls, entries: 0, bytes: 0, exact }], None, 0, self.rates())
         };
         if let Some(calls) = self.calls_left(&round, policy) {
             return Ok(sum(calls, true));
@@ -148,11 +152,11 @@ impl Gateway {
     }
 
     /// The calls that are left of a walk whose way is known and fresh; `None` when it is not.
-    fn calls_left(&self, round: &Round<'_>, policy: &Policy) -> Option<u64> {
+    fn calls_left(&self, round: &Round<'_>, policy: &CachePolicy) -> Option<u64> {
         let walk = self.standing_walk(self.last_walk(round.space, policy).as_ref())?;
         let mut calls = 0;
         let mut count = |request: &Request| calls += u64::from(!self.is_left(request, round));
-        if walk == Walk::Principals {
+        if walk == Traversal::Principals {
             for (kind, list, field) in
                 [(PrincipalKind::Group, Request::Groups, "GroupId"), (PrincipalKind::User, Request::Users, "UserId")]
             {
@@ -179,15 +183,15 @@ impl Gateway {
         targets: &[WarmTarget],
         mut learned: Learned,
         round: &Round<'_>,
-        policy: &Policy,
-    ) -> Result<Plan, GatewayError> {
+        policy: &CachePolicy,
+    ) -> Result<WalkPlan, GatewayError> {
         self.learn(targets, &mut learned, round, policy).await?;
         let grants = targets.contains(&WarmTarget::Assignments);
         let walk = grants.then(|| self.likely_walk(&learned, round.space, policy));
         let planned = targets.iter().map(|target| self.planned(*target, walk, &learned, round)).collect();
-        let plan = Plan::new(planned, walk, learned.spent, self.rates());
+        let plan = WalkPlan::new(planned, walk, learned.spent, self.rates());
         let likely = if plan.exact { plan.calls } else { plan.calls.max(learned.estimate()) };
-        Ok(Plan { likely, ..plan })
+        Ok(WalkPlan { likely, ..plan })
     }
 
     async fn learn(
@@ -195,11 +199,11 @@ impl Gateway {
         targets: &[WarmTarget],
         learned: &mut Learned,
         round: &Round<'_>,
-        policy: &Policy,
+        policy: &CachePolicy,
     ) -> Result<(), GatewayError> {
         let any = |wanted: &[WarmTarget]| wanted.iter().any(|target| targets.contains(target));
         let grants = any(&[WarmTarget::Assignments]);
-        let mut open: Vec<(Census, Which)> = Vec::new();
+        let mut open: Vec<(ListCount, Which)> = Vec::new();
         let lists: [(bool, Request, Which); 3] = [
             (grants || any(&[WarmTarget::Users]), Request::Users, |learned| &mut learned.users),
             (grants || any(&[WarmTarget::Groups, WarmTarget::Memberships]), Request::Groups, |l| &mut l.groups),
@@ -240,7 +244,7 @@ impl Gateway {
 
     async fn learn_page(
         &self,
-        census: &mut Census,
+        census: &mut ListCount,
         count: Which,
         learned: &mut Learned,
         progress: &dyn Progress,
@@ -251,7 +255,12 @@ impl Gateway {
         Ok(())
     }
 
-    async fn learn_sets(&self, learned: &mut Learned, round: &Round<'_>, policy: &Policy) -> Result<(), GatewayError> {
+    async fn learn_sets(
+        &self,
+        learned: &mut Learned,
+        round: &Round<'_>,
+        policy: &CachePolicy,
+    ) -> Result<(), GatewayError> {
         let mut held = Vec::new();
         let known = self.cache().last(round.space, &Request::PermissionSets.key(), &mut |body| {
             each(body, &mut |item| {
@@ -283,7 +292,7 @@ impl Gateway {
         arn: &str,
         learned: &mut Learned,
         round: &Round<'_>,
-        policy: &Policy,
+        policy: &CachePolicy,
     ) -> Result<(), GatewayError> {
         let request = Request::PermissionSetAccounts(arn.to_owned());
         if let Some(items) = self.held_items(round.space, &request) {
@@ -302,7 +311,7 @@ impl Gateway {
         Ok(())
     }
 
-    fn likely_walk(&self, learned: &Learned, space: &str, policy: &Policy) -> Walk {
+    fn likely_walk(&self, learned: &Learned, space: &str, policy: &CachePolicy) -> Traversal {
         let last = self.last_walk(space, policy);
         if let Some(walk) = self.standing_walk(last.as_ref()) {
             return walk;
@@ -310,16 +319,16 @@ impl Gateway {
         let principals = learned.users.items + learned.groups.items;
         let counted = learned.users.exact && learned.groups.exact;
         if counted && principals <= learned.sets.items {
-            return Walk::Principals;
+            return Traversal::Principals;
         }
         let pairs = learned.pairs().items;
         if pairs <= FEW || !counted {
-            return Walk::Pairs;
+            return Traversal::Pairs;
         }
         choose(pairs, principals, last.filter(|last| !last.refused).map(|last| last.walk))
     }
 
-    fn planned(&self, target: WarmTarget, walk: Option<Walk>, learned: &Learned, round: &Round<'_>) -> Planned {
+    fn planned(&self, target: WarmTarget, walk: Option<Traversal>, learned: &Learned, round: &Round<'_>) -> TargetCost {
         let list = |request: &Request, count: Count, page: u64, per_item: u64| {
             let calls =
                 if self.is_left(request, round) { 0 } else { pages(count.items, page) + per_item * count.items };
@@ -337,16 +346,16 @@ impl Gateway {
             WarmTarget::Assignments => self.assignment_calls(walk, learned, round),
         };
         let (entries, bytes) = self.room(target, walk, learned, round.space);
-        Planned { target: target.as_str(), calls, entries, bytes, exact }
+        TargetCost { target: target.as_str(), calls, entries, bytes, exact }
     }
 
-    fn assignment_calls(&self, walk: Option<Walk>, learned: &Learned, round: &Round<'_>) -> (u64, bool) {
+    fn assignment_calls(&self, walk: Option<Traversal>, learned: &Learned, round: &Round<'_>) -> (u64, bool) {
         let ways = || {
             let ways = learned.arns.iter().cloned().map(Request::PermissionSetAccounts);
             self.calls_of_each(ways, learned.sets, round)
         };
-        let stands = self.standing_walk(self.last_walk(round.space, &Policy::default()).as_ref()).is_some();
-        if walk == Some(Walk::Principals) {
+        let stands = self.standing_walk(self.last_walk(round.space, &CachePolicy::default()).as_ref()).is_some();
+        if walk == Some(Traversal::Principals) {
             let user = |id| Request::PrincipalAssignments { kind: PrincipalKind::User, id };
             let group = |id| Request::PrincipalAssignments { kind: PrincipalKind::Group, id };
             let users = self.held_ids(round.space, &Request::Users, "UserId").into_iter().map(user);
@@ -409,7 +418,7 @@ impl Gateway {
     }
 
     /// How many entries a target has in the cache, and what they take there.
-    fn room(&self, target: WarmTarget, walk: Option<Walk>, learned: &Learned, space: &str) -> (u64, u64) {
+    fn room(&self, target: WarmTarget, walk: Option<Traversal>, learned: &Learned, space: &str) -> (u64, u64) {
         let of = |resource_operation: &str, entries: u64| self.held_bytes(space, resource_operation, entries);
         // A list takes about as much as half of what its items take one by one: it is compressed as a whole.
         let list = |describe: &str, items: u64, more: u64| {
@@ -424,7 +433,9 @@ impl Gateway {
             WarmTarget::Memberships => (learned.groups.items, of("group:members:*", learned.groups.items)),
             WarmTarget::Assignments => {
                 let (operation, entries) = match walk {
-                    Some(Walk::Principals) => ("assignment:by_principal:*", learned.users.items + learned.groups.items),
+                    Some(Traversal::Principals) => {
+                        ("assignment:by_principal:*", learned.users.items + learned.groups.items)
+                    }
                     _ => ("assignment:list:*", learned.counted_pairs().items),
                 };
                 let sets = learned.sets.items;

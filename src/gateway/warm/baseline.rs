@@ -4,7 +4,7 @@
 //! does: of each item a hash of its identity and one of its content. Guarantee: a file that is missing, damaged or of
 //! another version only means that there is nothing to compare with.
 
-use super::super::changes::Item;
+use super::super::changes::ItemHash;
 use super::super::{Request, Spool};
 use super::{Round, Warmed};
 use crate::config::WarmTarget;
@@ -35,20 +35,20 @@ impl Baselines {
 }
 
 /// The items of each request, by the hash of its key.
-type Held = BTreeMap<u64, Vec<Item>>;
+type BaselineItems = BTreeMap<u64, Vec<ItemHash>>;
 
 /// What one target held before this warm, and what it holds now.
 #[derive(Debug)]
 pub(in super::super) struct Baseline {
     path: PathBuf,
     access: Access,
-    known: OnceLock<Held>,
+    known: OnceLock<BaselineItems>,
     noted: Mutex<Noted>,
 }
 
 #[derive(Debug, Default)]
 struct Noted {
-    fetched: Held,
+    fetched: BaselineItems,
     asked: BTreeSet<u64>,
 }
 
@@ -64,7 +64,7 @@ impl Baseline {
     }
 
     /// What a request held before this warm; `None` when that is not known.
-    pub(super) fn items(&self, request: &Request) -> Option<Vec<Item>> {
+    pub(super) fn items(&self, request: &Request) -> Option<Vec<ItemHash>> {
         self.known.get_or_init(|| read(&self.path)).get(&hash(request)).cloned()
     }
 
@@ -74,7 +74,7 @@ impl Baseline {
     }
 
     /// Notes what it holds now.
-    pub(super) fn note(&self, request: &Request, items: Vec<Item>) {
+    pub(super) fn note(&self, request: &Request, items: Vec<ItemHash>) {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).fetched.insert(hash(request), items);
     }
 
@@ -117,7 +117,7 @@ pub(super) fn note(round: &Round<'_>, request: &Request, answer: &mut Spool) -> 
     let Some(baseline) = round.baseline else { return Ok(()) };
     let mut items = Vec::new();
     answer.each(|item| {
-        items.push(Item::of(&item));
+        items.push(ItemHash::of(&item));
         Ok(())
     })?;
     items.sort_unstable();
@@ -129,7 +129,7 @@ fn hash(request: &Request) -> u64 {
     xxh3_64(request.key().as_str().as_bytes())
 }
 
-fn bytes(held: &Held) -> Vec<u8> {
+fn bytes(held: &BaselineItems) -> Vec<u8> {
     let mut bytes = HEAD.to_vec();
     for (request, items) in held {
         bytes.extend(request.to_le_bytes());
@@ -142,16 +142,16 @@ fn bytes(held: &Held) -> Vec<u8> {
     bytes
 }
 
-fn read(path: &Path) -> Held {
+fn read(path: &Path) -> BaselineItems {
     let bytes = private::read(path).ok().flatten().unwrap_or_default();
     bytes.strip_prefix(HEAD).and_then(parse).unwrap_or_default()
 }
 
 /// `None` unless the numbers add up.
-fn parse(bytes: &[u8]) -> Option<Held> {
+fn parse(bytes: &[u8]) -> Option<BaselineItems> {
     let (numbers, rest) = bytes.as_chunks::<8>();
     let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
-    let mut held = Held::new();
+    let mut held = BaselineItems::new();
     while let Some(request) = numbers.next() {
         let count = usize::try_from(numbers.next()?).ok()?;
         if count > numbers.len() / 2 {
@@ -159,7 +159,7 @@ fn parse(bytes: &[u8]) -> Option<Held> {
         }
         let mut items = Vec::with_capacity(count);
         for _ in 0..count {
-            items.push(Item { identity: numbers.next()?, content: numbers.next()? });
+            items.push(ItemHash { identity: numbers.next()?, content: numbers.next()? });
         }
         held.insert(request, items);
     }
@@ -170,15 +170,15 @@ fn parse(bytes: &[u8]) -> Option<Held> {
 mod tests {
     use super::*;
 
-    fn items(numbers: &[u64]) -> Vec<Item> {
-        numbers.iter().map(|n| Item { identity: *n, content: *n + 100 }).collect()
+    fn items(numbers: &[u64]) -> Vec<ItemHash> {
+        numbers.iter().map(|n| ItemHash { identity: *n, content: *n + 100 }).collect()
     }
 
     #[test]
     fn a_file_is_read_back_and_a_damaged_one_is_empty() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("file");
-        let held: Held = [(1, items(&[5, 6])), (2, items(&[]))].into();
+        let held: BaselineItems = [(1, items(&[5, 6])), (2, items(&[]))].into();
         std::fs::write(&path, bytes(&held)).unwrap();
         assert_eq!(read(&path), held);
         let whole = bytes(&held);

@@ -4,7 +4,7 @@
 //! marks are entries like others, in the space that they are about: `cache clear` forgets them with the rest.
 //! Promise: a mark only saves calls; without it, or with a wrong one, more is asked and nothing is answered otherwise.
 
-use super::super::plan::Walk;
+use super::super::plan::Traversal;
 use super::super::{Gateway, GatewayError};
 use crate::cache::{Fresh, Key};
 use crate::clock::{self, UnixMillis};
@@ -22,7 +22,7 @@ const FORGOTTEN_MS: i64 = 12 * OLDEST_MS;
 
 /// A warm, whatever its targets are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in super::super) struct Mark {
+pub(in super::super) struct WarmCheckpoint {
     /// When it began; all that is stored since then belongs to it.
     pub(in super::super) begun: UnixMillis,
     /// When it ended.
@@ -35,14 +35,14 @@ pub(in super::super) struct Mark {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(in super::super) struct Walked {
     /// The walk.
-    pub(in super::super) walk: Walk,
+    pub(in super::super) walk: Traversal,
     /// When the counts were last compared.
     pub(in super::super) judged: UnixMillis,
     /// Whether AWS refused the other one.
     pub(in super::super) refused: bool,
 }
 
-impl Mark {
+impl WarmCheckpoint {
     /// Whether a warm that begins now goes on with this one rather than beginning anew.
     pub(in super::super) fn goes_on(&self, now: UnixMillis) -> bool {
         let within = |at: UnixMillis, most: i64| !clock::is_ahead(at, now) && now.saturating_sub(at) < most;
@@ -55,12 +55,12 @@ impl Mark {
 
 impl Gateway {
     /// What the last warm left.
-    pub(in super::super) fn mark(&self, space: &str) -> Option<Mark> {
+    pub(in super::super) fn mark(&self, space: &str) -> Option<WarmCheckpoint> {
         self.recall(space, &key_of("run"))
     }
 
     /// Leaves a mark. One that cannot be left costs calls, nothing else.
-    pub(in super::super) fn leave_mark(&self, space: &str, mark: &Mark) {
+    pub(in super::super) fn leave_mark(&self, space: &str, mark: &WarmCheckpoint) {
         self.remember(space, key_of("run"), mark);
     }
 
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_warm_goes_on_with_one_that_was_killed_or_missed_something_a_moment_ago() {
-        let mark = |ended, complete| Mark { begun: 0, ended, complete };
+        let mark = |ended, complete| WarmCheckpoint { begun: 0, ended, complete };
         assert!(mark(None, false).goes_on(5_000_000));
         assert!(mark(Some(1_000), false).goes_on(2_000));
         for (mark, now) in [(mark(Some(1_000), true), 2_000), (mark(Some(1_000), false), 700_000)] {

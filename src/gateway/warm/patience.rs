@@ -4,7 +4,7 @@
 //! is never counted as fetched.
 
 use super::super::flight::{FLIGHTS, Flight, Turn};
-use super::super::{Gateway, GatewayError, Policy, Request};
+use super::super::{CachePolicy, Gateway, GatewayError, Request};
 use super::Round;
 use crate::clock::{self, UnixMillis, millis};
 use crate::store::Address;
@@ -62,7 +62,7 @@ impl Patience {
 }
 
 /// Whether a warm may fetch an answer now.
-pub(super) enum Access {
+pub(super) enum FetchDecision {
     /// It may, and holds the flight where there is one.
     Granted(Option<Flight>),
     /// The stored answer is recent enough by now.
@@ -91,14 +91,14 @@ impl Gateway {
 
     /// Takes the flight of an answer, or waits for the process that has it; `seen` is when the stored answer was stored
     /// as this warm first saw it.
-    pub(super) async fn access(&self, request: &Request, round: &Round<'_>, seen: Option<UnixMillis>) -> Access {
+    pub(super) async fn access(&self, request: &Request, round: &Round<'_>, seen: Option<UnixMillis>) -> FetchDecision {
         let key = request.key();
         let mut flight = None;
         for _ in 0..FLIGHTS {
             match self.turn(round.space, &key, &request.subject()) {
                 Turn::Mine(mine) => flight = Some(mine),
                 Turn::Theirs(awaited) if round.patience.is_none() && !self.is_stopped(&awaited) => {
-                    return Access::Refused(NotKept::elsewhere(request));
+                    return FetchDecision::Refused(NotKept::elsewhere(request));
                 }
                 // A holder that is stopped, or makes no progress: this warm fetches it too.
                 Turn::Theirs(awaited) if !self.land(&awaited).await => break,
@@ -108,13 +108,13 @@ impl Gateway {
             // Another process may have stored it meanwhile: that answer is no older than this warm.
             let stored_at = self.cache().freshness(round.space, &key).map(|known| known.stored_at);
             if self.is_left(request, round) || stored_at > seen {
-                return Access::Stored;
+                return FetchDecision::Stored;
             }
             if flight.is_some() {
                 break;
             }
         }
-        Access::Granted(flight)
+        FetchDecision::Granted(flight)
     }
 
     /// Why an answer that AWS refused is left out rather than lost: its account is not active, or a policy denies it
@@ -131,7 +131,7 @@ impl Gateway {
         if error.is_temporary() {
             return None;
         }
-        let known = self.cached_value(&Request::Account(account.clone()), &Policy::CACHE_ONLY).ok().flatten()?;
+        let known = self.cached_value(&Request::Account(account.clone()), &CachePolicy::CACHE_ONLY).ok().flatten()?;
         let status = ["Status", "State"].into_iter().find_map(|field| known[field].as_str())?;
         let words = status.to_ascii_lowercase().replace('_', " ");
         (status != "ACTIVE").then(|| format!("account {account} is {words}"))

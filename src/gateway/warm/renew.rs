@@ -4,16 +4,16 @@
 //! decides; what could not be read is listed with its reason; a target that somebody else is fetching is not fetched twice.
 
 use super::super::assignments::failure;
-use super::super::changes::{Before, Changes, is_list};
+use super::super::changes::{Before, ListDiff, is_list};
 use super::super::fetch::PARALLEL;
-use super::super::patch::Kept;
-use super::super::{Gateway, GatewayError, Policy, Request, api_of};
+use super::super::patch::StoreResult;
+use super::super::{CachePolicy, Gateway, GatewayError, Request, api_of};
 use super::baseline::{self, Baseline};
-use super::patience::{Access, NotKept, Patience, TRIES};
+use super::patience::{FetchDecision, NotKept, Patience, TRIES};
 use super::{Renew, Warmed};
 use crate::cache::Provenance;
 use crate::clock::{UnixMillis, millis};
-use crate::report::{Failure, Progress};
+use crate::report::{Progress, TargetFailure};
 use futures_util::{StreamExt, stream};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -45,7 +45,7 @@ pub(super) enum Renewed {
     /// What is stored will do.
     Fresh,
     /// AWS was asked: so many items, and what was different.
-    Fetched(u64, Changes),
+    Fetched(u64, ListDiff),
     /// The answer of AWS is not stored.
     NotKept(NotKept),
 }
@@ -95,27 +95,27 @@ impl Gateway {
                 return Ok(Renewed::NotKept(settling));
             }
             let flight = match self.access(request, round, seen).await {
-                Access::Granted(flight) => flight,
-                Access::Stored => return Ok(Renewed::Fresh),
-                Access::Refused(refused) => return Ok(Renewed::NotKept(refused)),
+                FetchDecision::Granted(flight) => flight,
+                FetchDecision::Stored => return Ok(Renewed::Fresh),
+                FetchDecision::Refused(refused) => return Ok(Renewed::NotKept(refused)),
             };
             let before = round.again.then(|| self.last_known(round, request));
-            let answered = self.live_kept(request, &Policy::REFRESH, round.progress).await;
+            let answered = self.live_kept(request, &CachePolicy::REFRESH, round.progress).await;
             drop(flight);
             let (mut answer, kept) = answered?;
             match kept {
-                Kept::Stored => {
+                StoreResult::Stored => {
                     baseline::note(round, request, &mut answer)?;
                     let changes = match before {
-                        Some(None) if is_list(request) => Changes { first: true, ..Changes::default() },
+                        Some(None) if is_list(request) => ListDiff { first: true, ..ListDiff::default() },
                         Some(before) => self.compare(before, &mut answer, round.names)?,
-                        None => Changes::default(),
+                        None => ListDiff::default(),
                     };
                     return Ok(Renewed::Fetched(answer.items(), changes));
                 }
-                Kept::Overtaken if round.patience.is_none() => break,
-                Kept::Overtaken => {}
-                Kept::Unable => {
+                StoreResult::Overtaken if round.patience.is_none() => break,
+                StoreResult::Overtaken => {}
+                StoreResult::Unable => {
                     return Ok(Renewed::NotKept(NotKept::overtaken(request, "the cache could not store it")));
                 }
             }
@@ -172,7 +172,7 @@ impl Gateway {
                 Err(error) => {
                     let excuse = self.excuse(&request, &error);
                     match (excuse, failure(&request, error)) {
-                        (Some(reason), Ok(failed)) => done.skipped.push(Failure { error: reason, ..failed }),
+                        (Some(reason), Ok(failed)) => done.skipped.push(TargetFailure { error: reason, ..failed }),
                         (None, Ok(failed)) => done.failures.push(failed),
                         // Nothing more is begun; but what is under way has been paid for, and is kept.
                         (_, Err(error)) => {
@@ -213,7 +213,7 @@ impl Warmed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Silent;
+    use crate::report::NoProgress;
     use std::time::Duration;
 
     fn known(age_ms: i64, left_ms: i64) -> Provenance {
@@ -244,7 +244,7 @@ mod tests {
                 names: false,
                 again: false,
                 baseline: None,
-                progress: &Silent,
+                progress: &NoProgress,
             };
             assert_eq!(round.leaves(Some(&known(age, left)), 600_000), expected, "{renew:?} {since:?} {age} {left}");
             assert!(!round.leaves(None, 600_000));

@@ -14,15 +14,15 @@ fn at_cron(text: &str) -> Job {
     Job { schedule: cron(text, Some(Zone::UTC)), ..job("a") }
 }
 
-fn seen(first_seen: UnixMillis) -> Row {
-    Row { first_seen, last_occurrence: None }
+fn seen(first_seen: UnixMillis) -> LedgerRow {
+    LedgerRow { first_seen, last_occurrence: None }
 }
 
-fn ran(last: UnixMillis) -> Row {
-    Row { first_seen: 0, last_occurrence: Some(last) }
+fn ran(last: UnixMillis) -> LedgerRow {
+    LedgerRow { first_seen: 0, last_occurrence: Some(last) }
 }
 
-fn now_due(job: &Job, row: &Row, now: UnixMillis) -> Due {
+fn now_due(job: &Job, row: &LedgerRow, now: UnixMillis) -> Due {
     due(job, &Zone::UTC, row, Duration::ZERO, now)
 }
 
@@ -63,7 +63,7 @@ fn an_interval_counts_from_whole_minutes_so_that_an_earlier_crontab_tick_still_f
 #[test]
 fn nothing_is_handed_out_twice_once_the_reference_is_kept() {
     for job in [every(5), at_cron("*/5 * * * *"), at_cron("30 12 * * *")] {
-        let mut row = Row { first_seen: noon(), last_occurrence: Some(noon()) };
+        let mut row = LedgerRow { first_seen: noon(), last_occurrence: Some(noon()) };
         let mut handed: Vec<UnixMillis> = vec![];
         for minute in 0..120 {
             let due = now_due(&job, &row, noon() + minute * MINUTE + 13);

@@ -31,7 +31,7 @@ impl World {
         fold(self.root.path(), Access::Owner, &mut self.database, now).unwrap()
     }
 
-    fn lifetime(&self) -> Counts {
+    fn lifetime(&self) -> LookupCounts {
         statistics::lifetime(&self.database, Path::new(CACHE)).unwrap()
     }
 
@@ -44,7 +44,7 @@ fn open(dir: &Path) -> Database {
     Database::open(dir, Access::Owner, Duration::from_secs(60), 0).unwrap().0
 }
 
-fn record(tally: &Tally, outcome: Outcome, entry: u64, at: UnixMillis) {
+fn record(tally: &Tally, outcome: LookupOutcome, entry: u64, at: UnixMillis) {
     assert_eq!(tally.record(outcome, Resource::User, entry, at), None);
 }
 
@@ -53,11 +53,11 @@ fn records_become_statistics_and_newest_uses() {
     let mut world = World::new();
     let (ours, other) = (world.tally(CACHE), world.tally("/other"));
     for at in [HOUR, HOUR + 5, HOUR + 3] {
-        record(&ours, Outcome::Hit, 7, at);
+        record(&ours, LookupOutcome::Hit, 7, at);
     }
-    record(&ours, Outcome::MissAbsent, 8, HOUR);
-    record(&ours, Outcome::Stale, u64::MAX, HOUR);
-    record(&other, Outcome::Hit, 7, 2 * HOUR);
+    record(&ours, LookupOutcome::MissAbsent, 8, HOUR);
+    record(&ours, LookupOutcome::Stale, u64::MAX, HOUR);
+    record(&other, LookupOutcome::Hit, 7, 2 * HOUR);
     assert_eq!(world.unfolded(), 5);
     let folded = world.fold(2 * HOUR);
     assert_eq!((folded.records, folded.damaged, folded.unknown, folded.elsewhere), (6, 0, 0, false));
@@ -81,7 +81,7 @@ fn many_writers_and_folds_at_once_lose_nothing_and_count_nothing_twice() {
                 let tally = world.tally(CACHE);
                 scope.spawn(move || {
                     for i in 0..2_000 {
-                        record(&tally, Outcome::Hit, i, HOUR);
+                        record(&tally, LookupOutcome::Hit, i, HOUR);
                     }
                 })
             })
@@ -112,9 +112,9 @@ fn many_writers_and_folds_at_once_lose_nothing_and_count_nothing_twice() {
 #[test]
 fn a_file_taken_by_a_fold_that_died_is_counted_by_the_next_one() {
     let mut world = World::new();
-    record(&world.tally(CACHE), Outcome::Hit, 1, HOUR);
+    record(&world.tally(CACHE), LookupOutcome::Hit, 1, HOUR);
     take(world.dir(), HOUR).unwrap().expect("a file");
-    record(&world.tally(CACHE), Outcome::Hit, 2, HOUR);
+    record(&world.tally(CACHE), LookupOutcome::Hit, 2, HOUR);
     assert_eq!(world.unfolded(), 2);
     assert_eq!(world.fold(HOUR).records, 2);
     assert_eq!(world.lifetime().hits(), 2);
@@ -124,7 +124,7 @@ fn a_file_taken_by_a_fold_that_died_is_counted_by_the_next_one() {
 #[test]
 fn a_file_that_was_counted_but_not_removed_is_not_counted_again() {
     let mut world = World::new();
-    record(&world.tally(CACHE), Outcome::Hit, 1, HOUR);
+    record(&world.tally(CACHE), LookupOutcome::Hit, 1, HOUR);
     let path = world.dir().join(take(world.dir(), HOUR).unwrap().expect("a file"));
     let bytes = std::fs::read(&path).unwrap();
     world.fold(HOUR);
@@ -132,7 +132,7 @@ fn a_file_that_was_counted_but_not_removed_is_not_counted_again() {
     assert_eq!(world.unfolded(), 0);
     assert_eq!(world.fold(HOUR).records, 0);
     assert_eq!((world.lifetime().hits(), path.exists()), (1, false));
-    record(&world.tally(CACHE), Outcome::Hit, 2, HOUR);
+    record(&world.tally(CACHE), LookupOutcome::Hit, 2, HOUR);
     world.fold(HOUR);
     assert_eq!(noted(world.database.reader()).unwrap().len(), 1, "the notes of removed files go");
 }
@@ -140,11 +140,11 @@ fn a_file_that_was_counted_but_not_removed_is_not_counted_again() {
 #[test]
 fn a_writer_stopped_amid_its_append_delays_only_its_own_file() {
     let mut world = World::new();
-    record(&world.tally(CACHE), Outcome::Hit, 1, HOUR);
+    record(&world.tally(CACHE), LookupOutcome::Hit, 1, HOUR);
     let stopped = File::open(world.dir().join(NAME)).unwrap();
     assert!(lock::try_shared(&stopped, Guard::Tally).unwrap());
     assert_eq!(world.fold(HOUR).records, 0);
-    record(&world.tally(CACHE), Outcome::Hit, 2, HOUR);
+    record(&world.tally(CACHE), LookupOutcome::Hit, 2, HOUR);
     drop(stopped);
     assert_eq!(world.fold(HOUR).records, 2);
 }
@@ -153,7 +153,7 @@ fn a_writer_stopped_amid_its_append_delays_only_its_own_file() {
 fn damaged_bytes_are_skipped_and_said() {
     let mut world = World::new();
     for entry in 0..3 {
-        record(&world.tally(CACHE), Outcome::Hit, entry, HOUR);
+        record(&world.tally(CACHE), LookupOutcome::Hit, entry, HOUR);
     }
     let path = world.dir().join(NAME);
     let mut bytes = std::fs::read(&path).unwrap();
@@ -167,8 +167,8 @@ fn damaged_bytes_are_skipped_and_said() {
 fn hours_past_a_month_move_to_lifetime_and_a_future_stamp_counts_now() {
     let mut world = World::new();
     let now = 1_000 * 24 * HOUR;
-    record(&world.tally(CACHE), Outcome::Hit, 1, now - 40 * 24 * HOUR);
-    record(&world.tally(CACHE), Outcome::Hit, 1, now + 900 * 24 * HOUR);
+    record(&world.tally(CACHE), LookupOutcome::Hit, 1, now - 40 * 24 * HOUR);
+    record(&world.tally(CACHE), LookupOutcome::Hit, 1, now + 900 * 24 * HOUR);
     world.fold(now);
     let window = |since| statistics::window(&world.database, Path::new(CACHE), since).unwrap().hits();
     assert_eq!((window(0), window(now), window(now + HOUR)), (1, 1, 0));

@@ -12,29 +12,29 @@ const OWNER: Access = Access::Owner;
 fn one_holder_at_a_time_and_free_after_drop() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("state");
-    let lock = Lock::try_acquire(&dir, OWNER, ("warm", Guard::Flight), 5).unwrap().expect("free");
-    assert!(Lock::try_acquire(&dir, OWNER, ("warm", Guard::Flight), 6).unwrap().is_none());
+    let lock = FileLock::try_acquire(&dir, OWNER, ("warm", Guard::Flight), 5).unwrap().expect("free");
+    assert!(FileLock::try_acquire(&dir, OWNER, ("warm", Guard::Flight), 6).unwrap().is_none());
     assert!(is_held(&dir, "warm").unwrap());
     let found = holder(&dir, "warm").unwrap().expect("a holder");
     assert_eq!((found.pid, found.since), (std::process::id(), 5));
     assert!(found.to_string().contains("since 1970-01-01T00:00:00Z"), "{found}");
     assert!(
-        Lock::try_acquire(&dir, OWNER, ("cleanup", Guard::Flight), 6).unwrap().is_some(),
+        FileLock::try_acquire(&dir, OWNER, ("cleanup", Guard::Flight), 6).unwrap().is_some(),
         "another name is another lock"
     );
     drop(lock);
     assert!(!is_held(&dir, "warm").unwrap());
     assert_eq!(holder(&dir, "warm").unwrap(), None);
-    assert!(Lock::try_acquire(&dir, OWNER, ("warm", Guard::Flight), 7).unwrap().is_some());
+    assert!(FileLock::try_acquire(&dir, OWNER, ("warm", Guard::Flight), 7).unwrap().is_some());
     assert_eq!(std::fs::read_dir(dir.join("locks")).unwrap().count(), 0, "files of free locks are removed");
 }
 
 #[test]
 fn a_bounded_wait_ends_with_a_value() {
     let root = tempfile::tempdir().unwrap();
-    let held = Lock::try_acquire(root.path(), OWNER, ("flight", Guard::Flight), 0).unwrap();
+    let held = FileLock::try_acquire(root.path(), OWNER, ("flight", Guard::Flight), 0).unwrap();
     let path = prepare(root.path(), OWNER, "flight").unwrap();
-    let wait = |most| Lock::wait_for(&path, Guard::Flight, OWNER, most, 0).unwrap();
+    let wait = |most| FileLock::wait_for(&path, Guard::Flight, OWNER, most, 0).unwrap();
     let began = Instant::now();
     assert!(wait(Duration::from_millis(20)).is_err());
     assert!(began.elapsed() >= Duration::from_millis(20));
@@ -99,12 +99,12 @@ fn the_file_of_a_dead_holder_holds_nothing() {
         assert!(began.elapsed() < Duration::from_secs(60), "the child never took the lock");
         std::thread::yield_now();
     }
-    assert!(Lock::try_acquire(root.path(), OWNER, ("job", Guard::Flight), 0).unwrap().is_none());
+    assert!(FileLock::try_acquire(root.path(), OWNER, ("job", Guard::Flight), 0).unwrap().is_none());
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(root.path().join("locks/job").exists(), "killed: it could not clean up");
     assert!(!is_held(root.path(), "job").unwrap());
-    assert!(Lock::try_acquire(root.path(), OWNER, ("job", Guard::Flight), 0).unwrap().is_some());
+    assert!(FileLock::try_acquire(root.path(), OWNER, ("job", Guard::Flight), 0).unwrap().is_some());
 }
 
 #[test]
@@ -112,6 +112,6 @@ fn child_that_holds_a_lock() {
     // The child process of the test above; by itself it has nothing to do.
     let Some(directory) = std::env::var_os("LOCK_DIRECTORY") else { return };
     let path = prepare(Path::new(&directory), OWNER, "job").unwrap();
-    let _lock = Lock::wait_for(&path, Guard::Flight, OWNER, Duration::from_secs(60), 99).unwrap().expect("free");
+    let _lock = FileLock::wait_for(&path, Guard::Flight, OWNER, Duration::from_secs(60), 99).unwrap().expect("free");
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }

@@ -51,7 +51,7 @@ fn what_cannot_be_understood_counts_as_disabled_until_enabled() {
         assert!(switch.disabled(4_000_000_000_000).is_some(), "{text:.20}");
         let problem = problem.expect("a problem");
         assert!(problem.contains("switch") && problem.contains("`awsideman cache enable`"), "{problem}");
-        let mark = BreakerMark { failure_count: 1, ..BreakerMark::default() };
+        let mark = PersistedBreaker { failure_count: 1, ..PersistedBreaker::default() };
         Switch::set_breaker(root.path(), OWNER, Path::new("/c"), mark, 0).unwrap();
         assert!(Switch::read(root.path()).0.disabled(5).is_some(), "a breaker's mark must not enable the cache");
         assert!(Switch::enable(root.path(), OWNER, 5).unwrap().is_some());
@@ -95,18 +95,18 @@ fn what_a_later_version_wrote_is_kept() {
 fn breakers_are_kept_by_cache_directory_in_the_words_of_status() {
     let root = tempfile::tempdir().unwrap();
     let (a, b) = (Path::new("/a"), Path::new("/b"));
-    let mark = BreakerMark {
-        state: BreakerState::HalfOpen,
+    let mark = PersistedBreaker {
+        state: BreakerStatus::HalfOpen,
         failure_count: 5,
         last_failure_time: Some(7),
-        ..BreakerMark::default()
+        ..PersistedBreaker::default()
     };
     Switch::set_breaker(root.path(), OWNER, a, mark, 0).unwrap();
     let text = std::fs::read_to_string(root.path().join("switch")).unwrap();
     assert!(text.contains("\"HALF_OPEN\""), "{text}");
     let (switch, _) = Switch::read(root.path());
-    assert_eq!((switch.breaker(a), switch.breaker(b)), (mark, BreakerMark::default()));
-    Switch::set_breaker(root.path(), OWNER, a, BreakerMark::default(), 0).unwrap();
+    assert_eq!((switch.breaker(a), switch.breaker(b)), (mark, PersistedBreaker::default()));
+    Switch::set_breaker(root.path(), OWNER, a, PersistedBreaker::default(), 0).unwrap();
     assert_eq!(Switch::read(root.path()).0, Switch::default());
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sounding {
+pub struct IntegrityReport {
     /// The live database; `None` when there is none.
     pub live: Option<PathBuf>,
     /// What is wrong with `CURRENT`.
@@ -26,8 +26,8 @@ pub struct Sounding {
 const LINES: u32 = 20;
 
 /// Looks at a cache directory.
-pub(super) fn sound(options: &Options) -> Result<Sounding, StoreError> {
-    let mut found = Sounding::default();
+pub(super) fn sound(options: &Options) -> Result<IntegrityReport, StoreError> {
+    let mut found = IntegrityReport::default();
     if private::judge(&options.dir, options.access)?.is_none() {
         return Ok(found);
     }

@@ -15,9 +15,9 @@ use std::path::PathBuf;
 const ROUNDS: u32 = 100;
 
 /// What goes, and what is written into the log of it.
-pub(in crate::store) struct Removal<'a> {
+pub(in crate::store) struct DeleteRequest<'a> {
     /// What is recorded, and which of the rows under it go.
-    pub(in crate::store) cuts: Vec<Cut<'a>>,
+    pub(in crate::store) cuts: Vec<DeleteRule<'a>>,
     /// What is recorded too when a tongue is known that is not among `own`; the rows in such tongues under it go.
     pub(in crate::store) wide: Vec<Select>,
     /// The tongues that `cuts` are complete for.
@@ -25,17 +25,17 @@ pub(in crate::store) struct Removal<'a> {
 }
 
 /// Judges a row by its space and name.
-pub(in crate::store) type Goes<'a> = Box<dyn Fn(&str, &str) -> bool + 'a>;
+pub(in crate::store) type RowFilter<'a> = Box<dyn Fn(&str, &str) -> bool + 'a>;
 
 /// One selection of a removal.
-pub(in crate::store) struct Cut<'a> {
+pub(in crate::store) struct DeleteRule<'a> {
     /// What is recorded.
     pub(in crate::store) select: Select,
     /// Which of the rows under it go; all of them without.
-    pub(in crate::store) goes: Option<Goes<'a>>,
+    pub(in crate::store) goes: Option<RowFilter<'a>>,
 }
 
-impl Removal<'_> {
+impl DeleteRequest<'_> {
     /// Whether it is about nothing that anybody else reads.
     fn is_trial(&self) -> bool {
         let is_trial = |select: &Select| match select {
@@ -47,9 +47,9 @@ impl Removal<'_> {
     }
 
     /// The removal of a process that has no key.
-    pub(in crate::store) fn clear(selections: &[Select]) -> Removal<'static> {
-        Removal {
-            cuts: selections.iter().map(|select| Cut { select: select.clone(), goes: None }).collect(),
+    pub(in crate::store) fn clear(selections: &[Select]) -> DeleteRequest<'static> {
+        DeleteRequest {
+            cuts: selections.iter().map(|select| DeleteRule { select: select.clone(), goes: None }).collect(),
             wide: selections.iter().map(tongue::widen).collect(),
             own: vec![CLEAR],
         }
@@ -126,7 +126,7 @@ impl Disk {
     /// [`Store::remove`] of those who know more about names.
     pub(in crate::store) fn cut(
         &self,
-        removal: &Removal<'_>,
+        removal: &DeleteRequest<'_>,
         fence_until: Option<UnixMillis>,
         now: UnixMillis,
     ) -> Result<Removed, StoreError> {

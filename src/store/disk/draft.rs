@@ -10,7 +10,7 @@ use crate::clock::UnixMillis;
 use crate::sqlite::{self, OptionalExtension, Transaction, params};
 use crate::store::log::DRAFT_MILLIS;
 use crate::store::tongue;
-use crate::store::{Address, Draft, Meta, StoreError};
+use crate::store::{Address, EntryWriter, Meta, StoreError};
 
 struct DiskDraft<'a> {
     disk: &'a Disk,
@@ -22,13 +22,13 @@ struct DiskDraft<'a> {
 }
 
 /// Begins a draft in the live generation.
-pub(super) fn begin(disk: &Disk, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+pub(super) fn begin(disk: &Disk, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
     let (version, stamp) = disk.lend(|live| {
         let version = sqlite::write(&mut live.connection, |transaction| {
             let version = write::next_version(transaction)?;
             let due = begun.saturating_add(DRAFT_MILLIS);
             transaction.prepare_cached("INSERT INTO g(version, due) VALUES(?, ?)")?.execute([version, due])?;
-            Ok::<_, super::Fault>(version)
+            Ok::<_, super::DiskFault>(version)
         })?;
         Ok((version, live.stamp))
     })?;
@@ -36,12 +36,12 @@ pub(super) fn begin(disk: &Disk, begun: UnixMillis) -> Result<Box<dyn Draft + '_
 }
 
 /// Whether nobody has freed the draft.
-fn stands(transaction: &Transaction<'_>, version: i64) -> Result<bool, super::Fault> {
+fn stands(transaction: &Transaction<'_>, version: i64) -> Result<bool, super::DiskFault> {
     let mut statement = transaction.prepare_cached("SELECT 1 FROM g WHERE version = ?")?;
     Ok(statement.query_row([version], |_| Ok(())).optional()?.is_some())
 }
 
-impl Draft for DiskDraft<'_> {
+impl EntryWriter for DiskDraft<'_> {
     fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         if self.lost {
             return Ok(());

@@ -6,25 +6,25 @@
 
 use super::{Options, generation, schema, tongues};
 use crate::clock::UnixMillis;
-use crate::sqlite::{self, Connection, Plan, StatementError};
-use crate::store::log::Record;
+use crate::sqlite::{self, Connection, DatabaseSpec, StatementError};
+use crate::store::log::InvalidationRecord;
 use crate::store::tongue::CLEAR;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A generation before the one that is made.
-pub(super) struct Elder {
+pub(super) struct Predecessor {
     ours: bool,
     connection: Connection,
 }
 
 /// What is taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Estate {
+pub(super) struct CarriedState {
     /// The newest number of all.
     pub(super) sequence: u64,
     /// The fences that stand.
-    pub(super) fences: Vec<Record>,
+    pub(super) fences: Vec<InvalidationRecord>,
     /// Whether our own schema was among those who could be asked.
     pub(super) ours: bool,
     /// The tongues that all of them know, with the moment from which on a fetch must have begun; `None` where nobody
@@ -33,7 +33,7 @@ pub(super) struct Estate {
 }
 
 /// The generations to ask, and for each another connection that may hold its writers back meanwhile.
-pub(super) fn elders(options: &Options, live: Option<&Path>) -> (Vec<Elder>, Vec<Connection>) {
+pub(super) fn elders(options: &Options, live: Option<&Path>) -> (Vec<Predecessor>, Vec<Connection>) {
     let mut schemas = Vec::new();
     let (mut elders, mut holders) = (Vec::new(), Vec::new());
     let newest_first = generation::databases(options).unwrap_or_default().into_iter().rev();
@@ -47,14 +47,14 @@ pub(super) fn elders(options: &Options, live: Option<&Path>) -> (Vec<Elder>, Vec
             continue;
         }
         schemas.push(schema);
-        let plan = Plan { version: schema, ..generation::plan(options, &path, "") };
+        let plan = DatabaseSpec { version: schema, ..generation::plan(options, &path, "") };
         let open = || {
             let connection = sqlite::open_existing(&plan).ok()?;
             // Evidence stays as it is: nothing is folded into it when this is closed.
             sqlite::leave_log(&connection, schema::LOG_PAGES).ok().map(|()| connection)
         };
         if let (Some(connection), Some(holder)) = (open(), open()) {
-            elders.push(Elder { ours: schema == schema::VERSION, connection });
+            elders.push(Predecessor { ours: schema == schema::VERSION, connection });
             holders.push(holder);
         }
     }
@@ -62,8 +62,8 @@ pub(super) fn elders(options: &Options, live: Option<&Path>) -> (Vec<Elder>, Vec
 }
 
 /// What they leave, as it stands after `now`; `None` when there is nobody who can be read.
-pub(super) fn estate(elders: &[Elder], now: UnixMillis) -> Option<Estate> {
-    let mut estate: Option<Estate> = None;
+pub(super) fn estate(elders: &[Predecessor], now: UnixMillis) -> Option<CarriedState> {
+    let mut estate: Option<CarriedState> = None;
     let mut fences = BTreeMap::new();
     for elder in elders {
         let Ok((sequence, records, spoken)) = left_by(&elder.connection) else { continue };
@@ -71,12 +71,12 @@ pub(super) fn estate(elders: &[Elder], now: UnixMillis) -> Option<Estate> {
             // One that is in several was taken over before: it ends where it ends first, because fences are only lowered.
             let (form, space, pattern) = schema::columns(&record.select);
             let name = (record.sequence, record.at, form, space.map(str::to_owned), pattern.map(str::to_owned));
-            let known: &mut Record = fences.entry(name).or_insert_with(|| record.clone());
+            let known: &mut InvalidationRecord = fences.entry(name).or_insert_with(|| record.clone());
             known.deadline = known.deadline.min(record.deadline);
         }
         estate = Some(match estate {
-            None => Estate { sequence, fences: Vec::new(), ours: elder.ours, spoken },
-            Some(so_far) => Estate {
+            None => CarriedState { sequence, fences: Vec::new(), ours: elder.ours, spoken },
+            Some(so_far) => CarriedState {
                 sequence: so_far.sequence.max(sequence),
                 ours: so_far.ours || elder.ours,
                 spoken: common(so_far.spoken, spoken),
@@ -85,19 +85,21 @@ pub(super) fn estate(elders: &[Elder], now: UnixMillis) -> Option<Estate> {
         });
     }
     // `now` is only known where a generation is replaced on purpose; elsewhere the first fill dates what is ahead.
-    let dated = |fence: Record| if now == UnixMillis::MIN { fence } else { fence.dated_by(now) };
+    let dated = |fence: InvalidationRecord| if now == UnixMillis::MIN { fence } else { fence.dated_by(now) };
     let fences = fences.into_values().map(dated).filter(|fence| fence.stands(now)).collect();
-    estate.map(|estate| Estate { fences, ..estate })
+    estate.map(|estate| CarriedState { fences, ..estate })
 }
 
 /// Whether two records are the same one, read at different moments or in different generations.
-pub(super) fn is_same(one: &Record, other: &Record) -> bool {
+pub(super) fn is_same(one: &InvalidationRecord, other: &InvalidationRecord) -> bool {
     (one.sequence, one.at, &one.select) == (other.sequence, other.at, &other.select)
 }
 
 /// The newest number of a generation, all that ever were fences, and its tongues.
 #[expect(clippy::type_complexity, reason = "three things that are read together and named by who takes them")]
-fn left_by(connection: &Connection) -> Result<(u64, Vec<Record>, Option<Vec<(i64, UnixMillis)>>), StatementError> {
+fn left_by(
+    connection: &Connection,
+) -> Result<(u64, Vec<InvalidationRecord>, Option<Vec<(i64, UnixMillis)>>), StatementError> {
     let sequence: i64 = connection.query_row("SELECT sequence FROM c", [], |row| row.get(0))?;
     let sql = format!("SELECT {} FROM r WHERE deadline IS NOT NULL", schema::RECORD);
     let fences = connection.prepare(&sql)?.query_map([], schema::record)?.collect::<Result<_, _>>()?;

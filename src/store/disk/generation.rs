@@ -4,16 +4,16 @@
 //! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
 //! come along whenever the old one can be read, while its writers are held back.
 
-use super::elders::{self, Estate};
+use super::elders::{self, CarriedState};
 pub(super) use super::schema::CURRENT;
-use super::shed::{self, Mark};
-use super::{Flip, Options, Removal, ballast, schema, tongues, write};
+use super::shed::{self, Tombstone};
+use super::{DeleteRequest, Flip, Options, ballast, schema, tongues, write};
 use crate::clock::{self, Clock, SystemClock, UnixMillis};
 use crate::lock::{self, Guard, Holder};
 use crate::private::{self, Open, PrivateError};
-use crate::sqlite::{self, Connection, Plan, SqliteError, Synchronous, Transaction, params};
+use crate::sqlite::{self, Connection, DatabaseSpec, SqliteError, Synchronous, Transaction, params};
 use crate::store::StoreError;
-use crate::store::log::Record;
+use crate::store::log::InvalidationRecord;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -158,8 +158,8 @@ pub(super) fn live_names(options: &Options) -> Result<Vec<String>, StoreError> {
 }
 
 /// How the database of a generation is opened. `statements` matter only where it is made.
-pub(super) fn plan<'a>(options: &'a Options, path: &'a Path, statements: &'a str) -> Plan<'a> {
-    Plan {
+pub(super) fn plan<'a>(options: &'a Options, path: &'a Path, statements: &'a str) -> DatabaseSpec<'a> {
+    DatabaseSpec {
         path,
         schema: statements,
         steps: &[],
@@ -243,14 +243,15 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     })?;
     private::replace(&folder.join(CURRENT), format!("{}\n", private::file_name(&path)).as_bytes(), options.access)?;
     if held.iter().any(Result::is_err) {
-        let is_known =
-            |fence: &Record| known.iter().flat_map(|estate| &estate.fences).any(|k| elders::is_same(k, fence));
+        let is_known = |fence: &InvalidationRecord| {
+            known.iter().flat_map(|estate| &estate.fences).any(|k| elders::is_same(k, fence))
+        };
         let late = elders::estate(&elders, after).into_iter().flat_map(|estate| estate.fences);
         for fence in late.filter(|fence| !is_known(fence)) {
             let work = |transaction: &Transaction<'_>| {
                 write::remove(
                     transaction,
-                    &Removal::clear(std::slice::from_ref(&fence.select)),
+                    &DeleteRequest::clear(std::slice::from_ref(&fence.select)),
                     fence.deadline,
                     fence.at,
                 )
@@ -270,8 +271,8 @@ fn build(
     options: &Options,
     path: &Path,
     start: u64,
-    estate: Option<&Estate>,
-    mark: Option<&Mark>,
+    estate: Option<&CarriedState>,
+    mark: Option<&Tombstone>,
 ) -> Result<Connection, StoreError> {
     let statements = schema::statements(start.cast_signed());
     let mut connection = sqlite::open(&plan(options, path, &statements))?;

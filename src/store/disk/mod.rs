@@ -22,20 +22,20 @@ mod sweep;
 mod tongues;
 mod write;
 
-pub use self::check::Sounding;
+pub use self::check::IntegrityReport;
 pub use self::evidence::Evidence;
-pub use self::ring::{Eviction, Lost, REASONS};
+pub use self::ring::{EvictedEntry, EvictionTotal, REASONS};
 pub use self::salvage::{Remains, Unsalvageable};
 
-pub(super) use self::cut::{Cut, Removal};
+pub(super) use self::cut::{DeleteRequest, DeleteRule};
 pub(super) use self::tongues::Lifted;
 
 use self::generation::Stamp;
 use super::eviction::Reason;
 use super::log;
 use super::{
-    Address, Draft, Fill, Look, Meta, Record, Removed, Revise, Select, Size, Standing, Store, StoreError, Stored,
-    Sweep, Swept,
+    Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,
+    StoreError, Stored, Sweep, Swept, ViewCallback,
 };
 use crate::clock::{self, Clock, SystemClock, UnixMillis};
 use crate::private::{self, Access, Prepared};
@@ -83,16 +83,16 @@ pub struct Flip {
 pub struct Disk {
     options: Options,
     prepared: Prepared,
-    pool: Mutex<Vec<Live>>,
+    pool: Mutex<Vec<GenerationConnection>>,
     /// The largest number seen, so that a generation made by this process continues above it.
     seen: AtomicU64,
 }
 
 /// What a store remembers of changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct History {
+pub struct InvalidationHistory {
     /// The records, oldest first.
-    pub records: Vec<Record>,
+    pub records: Vec<InvalidationRecord>,
     /// When the live generation was made.
     pub began: UnixMillis,
     /// From this time on every change is among the records.
@@ -105,7 +105,7 @@ fn began(path: &Path) -> UnixMillis {
 
 /// A connection to the generation that bears `stamp`.
 #[derive(Debug)]
-struct Live {
+struct GenerationConnection {
     stamp: Stamp,
     path: PathBuf,
     connection: Connection,
@@ -117,28 +117,28 @@ struct Live {
 
 /// A fault inside an operation, before it is known which file it happened to.
 #[derive(Debug)]
-enum Fault {
+enum DiskFault {
     Statement(StatementError),
     Store(StoreError),
 }
 
-impl From<StatementError> for Fault {
-    fn from(error: StatementError) -> Fault {
-        Fault::Statement(error)
+impl From<StatementError> for DiskFault {
+    fn from(error: StatementError) -> DiskFault {
+        DiskFault::Statement(error)
     }
 }
 
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Fault {
-        Fault::Store(error)
+impl From<StoreError> for DiskFault {
+    fn from(error: StoreError) -> DiskFault {
+        DiskFault::Store(error)
     }
 }
 
-impl Fault {
+impl DiskFault {
     fn at(self, path: &Path) -> StoreError {
         match self {
-            Fault::Statement(source) => sqlite::at(path)(source).into(),
-            Fault::Store(error) => error,
+            DiskFault::Statement(source) => sqlite::at(path)(source).into(),
+            DiskFault::Store(error) => error,
         }
     }
 }
@@ -207,22 +207,22 @@ impl Disk {
     }
 
     /// A look at a cache directory that changes nothing.
-    pub fn sound(options: &Options) -> Result<Sounding, StoreError> {
+    pub fn sound(options: &Options) -> Result<IntegrityReport, StoreError> {
         check::sound(options)
     }
 
     /// What left the live generation without a record under `address`, as far as is remembered; the latest first.
-    pub fn evictions(&self, address: Address<'_>) -> Result<Vec<Eviction>, StoreError> {
+    pub fn evictions(&self, address: Address<'_>) -> Result<Vec<EvictedEntry>, StoreError> {
         self.lend(|live| ring::of(&live.connection, address))
     }
 
     /// How many entries left the live generation without a record since it began, by reason.
-    pub fn lost(&self) -> Result<Vec<Lost>, StoreError> {
+    pub fn lost(&self) -> Result<Vec<EvictionTotal>, StoreError> {
         self.lend(|live| ring::lost(&live.connection))
     }
 
     /// All records of changes that are kept, and since when nothing is missing among them.
-    pub fn history(&self, now: UnixMillis) -> Result<History, StoreError> {
+    pub fn history(&self, now: UnixMillis) -> Result<InvalidationHistory, StoreError> {
         let (records, began) = self.lend(|live| Ok((read::all_records(&live.connection)?, began(&live.path))))?;
         // Numbers only grow: after a clock that was ahead they are no times, and the file that names the generation is one.
         let began = if clock::is_ahead(began, now) {
@@ -234,11 +234,11 @@ impl Disk {
         // Another generation knew of changes that this one was never told.
         let lone = generation::databases(&self.options)?.len() == 1 && shed::marks(&self.options)?.is_empty();
         let since = [Some(now.saturating_sub(log::KEEP_MILLIS)), pruned, (!lone).then_some(began)];
-        Ok(History { records, began, whole_since: since.into_iter().flatten().max().unwrap_or(now) })
+        Ok(InvalidationHistory { records, began, whole_since: since.into_iter().flatten().max().unwrap_or(now) })
     }
 
     /// Runs `work` on a connection to the live generation.
-    fn lend<T>(&self, work: impl FnOnce(&mut Live) -> Result<T, Fault>) -> Result<T, StoreError> {
+    fn lend<T>(&self, work: impl FnOnce(&mut GenerationConnection) -> Result<T, DiskFault>) -> Result<T, StoreError> {
         let mut live = self.take()?;
         match work(&mut live) {
             Ok(done) => {
@@ -255,11 +255,11 @@ impl Disk {
         }
     }
 
-    fn pool(&self) -> MutexGuard<'_, Vec<Live>> {
+    fn pool(&self) -> MutexGuard<'_, Vec<GenerationConnection>> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Result<Live, StoreError> {
+    fn take(&self) -> Result<GenerationConnection, StoreError> {
         let stamp = generation::stamp(&self.options.dir);
         loop {
             let idle = self.pool().pop();
@@ -271,7 +271,7 @@ impl Disk {
         }
     }
 
-    fn give_back(&self, live: Live) {
+    fn give_back(&self, live: GenerationConnection) {
         let mut pool = self.pool();
         if live.lasting && pool.len() < IDLE {
             pool.push(live);
@@ -282,7 +282,7 @@ impl Disk {
     }
 
     /// Opens the live generation. One that goes away meanwhile is looked for again.
-    fn enter(&self) -> Result<Live, StoreError> {
+    fn enter(&self) -> Result<GenerationConnection, StoreError> {
         let mut rounds = 0;
         loop {
             let seen = self.seen.load(Ordering::Relaxed);
@@ -297,7 +297,7 @@ impl Disk {
         }
     }
 
-    fn connect(&self, stamp: Stamp, path: PathBuf, seen: u64) -> Result<Live, StoreError> {
+    fn connect(&self, stamp: Stamp, path: PathBuf, seen: u64) -> Result<GenerationConnection, StoreError> {
         // An empty file, as a crash may leave it, becomes a generation of its own numbers.
         let statements = schema::statements(generation::fresh_number(seen).cast_signed());
         let plan = generation::plan(&self.options, &path, &statements);
@@ -318,11 +318,11 @@ impl Disk {
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch(schema::CACHE).map_err(sqlite::at(&path))?;
         sqlite::leave_log(&connection, schema::LOG_PAGES).map_err(sqlite::at(&path))?;
-        Ok(Live { stamp, path, connection, lasting, cramped })
+        Ok(GenerationConnection { stamp, path, connection, lasting, cramped })
     }
 
     /// Drops the live generation, because not one entry of it can be deleted.
-    fn shed(&self, sweep: &Sweep, mut swept: Swept, stuck: sweep::Stuck) -> Result<Swept, StoreError> {
+    fn shed(&self, sweep: &Sweep, mut swept: Swept, stuck: sweep::SweepStuck) -> Result<Swept, StoreError> {
         match shed::shed(&self.options, &stuck.path, sweep.now) {
             Ok(true) => {}
             // Another sweep has dropped it.
@@ -358,7 +358,7 @@ impl Store for Disk {
         "disk"
     }
 
-    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
+    fn view(&self, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, StoreError> {
         self.lend(|live| read::view(&live.connection, address, look))
     }
 
@@ -366,11 +366,11 @@ impl Store for Disk {
         self.lend(|live| read::sequence(&live.connection)).map(|sequence| self.saw(sequence))
     }
 
-    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError> {
         self.lend(|live| read::standing(&live.connection, address, now))
     }
 
-    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError> {
         self.lend(|live| read::records_after(&live.connection, since))
     }
 
@@ -389,7 +389,7 @@ impl Store for Disk {
         })
     }
 
-    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
         draft::begin(self, begun)
     }
 
@@ -399,7 +399,7 @@ impl Store for Disk {
         fence_until: Option<UnixMillis>,
         now: UnixMillis,
     ) -> Result<Removed, StoreError> {
-        self.cut(&Removal::clear(selections), fence_until, now)
+        self.cut(&DeleteRequest::clear(selections), fence_until, now)
     }
 
     fn lower(&self, fence: u64, until: UnixMillis) -> Result<(), StoreError> {
@@ -456,8 +456,8 @@ impl Store for Disk {
             return swept.map(|outcome| outcome.swept);
         }
         let swept = match swept {
-            Ok(sweep::Outcome { swept, stuck: None }) => Ok(swept),
-            Ok(sweep::Outcome { swept, stuck: Some(stuck) }) => self.shed(sweep, swept, stuck),
+            Ok(sweep::SweepResult { swept, stuck: None }) => Ok(swept),
+            Ok(sweep::SweepResult { swept, stuck: Some(stuck) }) => self.shed(sweep, swept, stuck),
             Err(error) => Err(error),
         };
         // Also when the sweep failed: what nobody names may be what takes the room.

@@ -3,11 +3,11 @@
 //! Neighbours: `mod.rs` lends the connection. Promise: nothing here writes, and a snapshot lasts for one view or one
 //! page, so that no reader holds back the log for long.
 
-use super::{Fault, schema};
+use super::{DiskFault, schema};
 use crate::clock::{self, UnixMillis};
 use crate::sqlite::{self, Blob, Connection, OptionalExtension, StatementError, Value, params_from_iter};
-use crate::store::log::{self, Gate, Record};
-use crate::store::{Address, Frames, Look, Meta, Select, Size, Standing, StoreError};
+use crate::store::log::{self, FillGuard, InvalidationRecord};
+use crate::store::{Address, Frames, InvalidationState, Meta, Select, Size, StoreError, ViewCallback};
 use std::path::Path;
 
 /// How many entries a scan reads at once.
@@ -17,12 +17,12 @@ pub(super) const PAGE: usize = 500;
 const LONG: u64 = 64 * 1024;
 
 /// Shows the entry at `address` to `look` under a snapshot of its own.
-pub(super) fn view(connection: &Connection, address: Address<'_>, look: Look<'_>) -> Result<bool, Fault> {
+pub(super) fn view(connection: &Connection, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, DiskFault> {
     sqlite::read(connection, |connection| show(connection, address, look))
 }
 
 /// Shows the entry at `address` to `look`, within the transaction that there is.
-pub(super) fn show(connection: &Connection, address: Address<'_>, look: Look<'_>) -> Result<bool, Fault> {
+pub(super) fn show(connection: &Connection, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, DiskFault> {
     let sql = "SELECT space, key, schema, stored_at, fresh_until, stale_until, used_at, source, size, held, \
                frames, seal, version FROM e WHERE id = ?1 AND space = ?2 AND key = ?3";
     let mut statement = connection.prepare_cached(sql)?;
@@ -39,10 +39,10 @@ pub(super) fn show(connection: &Connection, address: Address<'_>, look: Look<'_>
 /// The frames of a version, as its entry describes them.
 pub(super) fn frames<'c>(connection: &'c Connection, version: i64, meta: &'c Meta) -> impl Frames + 'c {
     let long = meta.held / u64::from(meta.frames.max(1)) >= LONG;
-    Shown { connection, version, count: meta.frames, key: &meta.key, long, blob: None }
+    DiskView { connection, version, count: meta.frames, key: &meta.key, long, blob: None }
 }
 
-struct Shown<'c> {
+struct DiskView<'c> {
     connection: &'c Connection,
     version: i64,
     count: u32,
@@ -51,7 +51,7 @@ struct Shown<'c> {
     blob: Option<Blob<'c>>,
 }
 
-impl Shown<'_> {
+impl DiskView<'_> {
     fn damaged(&self, reason: &'static str) -> StoreError {
         StoreError::Damaged { key: self.key.into(), reason }
     }
@@ -77,7 +77,7 @@ impl Shown<'_> {
     }
 }
 
-impl Frames for Shown<'_> {
+impl Frames for DiskView<'_> {
     fn read(&mut self, index: u32, buffer: &mut Vec<u8>) -> Result<(), StoreError> {
         if index >= self.count || index >= 1 << schema::FRAME_BITS {
             return Err(self.damaged("it has fewer frames than were asked for"));
@@ -97,13 +97,17 @@ pub(super) fn first_frame(version: i64) -> i64 {
 }
 
 /// The newest number.
-pub(super) fn sequence(connection: &Connection) -> Result<u64, Fault> {
+pub(super) fn sequence(connection: &Connection) -> Result<u64, DiskFault> {
     let sequence: i64 = connection.prepare_cached("SELECT sequence FROM c")?.query_row([], |row| row.get(0))?;
     Ok(sequence.cast_unsigned())
 }
 
 /// Whether an unlapsed fence covers `address`.
-pub(super) fn standing(connection: &Connection, address: Address<'_>, now: UnixMillis) -> Result<Standing, Fault> {
+pub(super) fn standing(
+    connection: &Connection,
+    address: Address<'_>,
+    now: UnixMillis,
+) -> Result<InvalidationState, DiskFault> {
     Ok(log::standing(records(connection, "sequence > ?", 0)?, address, now))
 }
 
@@ -116,7 +120,7 @@ pub(super) fn fences_ahead(connection: &Connection, now: UnixMillis) -> Result<u
 }
 
 /// The records newer than `since`; `None` when the log cannot tell.
-pub(super) fn records_after(connection: &Connection, since: u64) -> Result<Option<Vec<Record>>, Fault> {
+pub(super) fn records_after(connection: &Connection, since: u64) -> Result<Option<Vec<InvalidationRecord>>, DiskFault> {
     let (sequence, floor): (i64, i64) = connection
         .prepare_cached("SELECT sequence, floor FROM c")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -129,20 +133,20 @@ pub(super) fn records_after(connection: &Connection, since: u64) -> Result<Optio
 }
 
 /// All records, oldest first.
-pub(super) fn all_records(connection: &Connection) -> Result<Vec<Record>, Fault> {
+pub(super) fn all_records(connection: &Connection) -> Result<Vec<InvalidationRecord>, DiskFault> {
     let mut found = records(connection, "sequence > ?", i64::MIN)?;
     found.sort_by_key(|record| record.sequence);
     Ok(found)
 }
 
 /// What keeps out a fill that started at `since`, when it was `begun`.
-pub(super) fn gate(connection: &Connection, since: u64, begun: UnixMillis) -> Result<Gate, Fault> {
+pub(super) fn gate(connection: &Connection, since: u64, begun: UnixMillis) -> Result<FillGuard, DiskFault> {
     let mut found = records(connection, "sequence > ?", since.cast_signed())?;
     found.append(&mut records(connection, "deadline > ?", begun)?);
-    Ok(Gate::new(found, since, begun))
+    Ok(FillGuard::new(found, since, begun))
 }
 
-fn records(connection: &Connection, condition: &str, than: i64) -> Result<Vec<Record>, StatementError> {
+fn records(connection: &Connection, condition: &str, than: i64) -> Result<Vec<InvalidationRecord>, StatementError> {
     let sql = format!("SELECT {} FROM r WHERE {condition}", schema::RECORD);
     connection.prepare_cached(&sql)?.query_map([than], schema::record)?.collect()
 }
@@ -152,7 +156,7 @@ pub(super) fn page(
     connection: &Connection,
     selection: &Select,
     after: Option<&(String, String)>,
-) -> Result<Vec<Meta>, Fault> {
+) -> Result<Vec<Meta>, DiskFault> {
     let (mut condition, mut values) = schema::condition(selection);
     if let Some((space, key)) = after {
         condition.push_str(" AND (space, key) > (?, ?)");
@@ -165,7 +169,7 @@ pub(super) fn page(
 }
 
 /// How much is held, and what the file takes besides.
-pub(super) fn size(connection: &Connection, path: &Path) -> Result<Size, Fault> {
+pub(super) fn size(connection: &Connection, path: &Path) -> Result<Size, DiskFault> {
     let (entries, held): (i64, i64) = connection
         .prepare_cached("SELECT count(*), coalesce(sum(held), 0) FROM e")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;

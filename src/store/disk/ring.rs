@@ -9,7 +9,7 @@
 //! because a sweep that had to open a second database could be kept from freeing room by it. Its tables are made by the
 //! first sweep that needs them: earlier binaries never look for them, so the number of the schema stays what it is.
 
-use super::Fault;
+use super::DiskFault;
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, Connection, params};
 use crate::store::Address;
@@ -24,7 +24,7 @@ pub const REASONS: [&str; 5] = ["dropped", "expired", "too old", "least recently
 
 /// An entry that left without a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Eviction {
+pub struct EvictedEntry {
     /// When.
     pub at: UnixMillis,
     /// `expired`, `too old`, `least recently used`, `no room` (the whole cache went), `dropped` (damaged, or found wrong).
@@ -39,8 +39,8 @@ pub struct Eviction {
 
 /// How many entries left for one reason since the generation began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Lost {
-    /// As in [`Eviction::reason`].
+pub struct EvictionTotal {
+    /// As in [`EvictedEntry::reason`].
     pub reason: &'static str,
     /// How many.
     pub entries: u64,
@@ -60,7 +60,7 @@ pub(super) struct Gone {
 }
 
 /// Notes what went at `at`.
-pub(super) fn note(connection: &mut Connection, at: UnixMillis, gone: &[Gone]) -> Result<(), Fault> {
+pub(super) fn note(connection: &mut Connection, at: UnixMillis, gone: &[Gone]) -> Result<(), DiskFault> {
     if gone.is_empty() {
         return Ok(());
     }
@@ -99,14 +99,14 @@ pub(super) fn note(connection: &mut Connection, at: UnixMillis, gone: &[Gone]) -
 }
 
 /// What is remembered of the entry at `address`, the latest first.
-pub(super) fn of(connection: &Connection, address: Address<'_>) -> Result<Vec<Eviction>, Fault> {
+pub(super) fn of(connection: &Connection, address: Address<'_>) -> Result<Vec<EvictedEntry>, DiskFault> {
     if !is_made(connection, "x")? {
         return Ok(Vec::new());
     }
     let sql = "SELECT at, reason, stored_at, used_at, held FROM x WHERE id = ? ORDER BY n DESC";
     let mut statement = connection.prepare(sql)?;
     let found = statement.query_map([address.id().cast_signed()], |row| {
-        Ok(Eviction {
+        Ok(EvictedEntry {
             at: row.get(0)?,
             reason: word(row.get(1)?),
             stored_at: row.get(2)?,
@@ -118,20 +118,20 @@ pub(super) fn of(connection: &Connection, address: Address<'_>) -> Result<Vec<Ev
 }
 
 /// How many have left, by reason.
-pub(super) fn lost(connection: &Connection) -> Result<Vec<Lost>, Fault> {
+pub(super) fn lost(connection: &Connection) -> Result<Vec<EvictionTotal>, DiskFault> {
     if !is_made(connection, "y")? {
         return Ok(Vec::new());
     }
     let mut statement = connection.prepare("SELECT reason, entries, held FROM y ORDER BY reason")?;
     let found = statement.query_map([], |row| {
         let count = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-        Ok(Lost { reason: word(row.get(0)?), entries: count(1)?, bytes: count(2)? })
+        Ok(EvictionTotal { reason: word(row.get(0)?), entries: count(1)?, bytes: count(2)? })
     })?;
     Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Whether a sweep has made this table.
-fn is_made(connection: &Connection, table: &str) -> Result<bool, Fault> {
+fn is_made(connection: &Connection, table: &str) -> Result<bool, DiskFault> {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE name = ?";
     Ok(connection.query_row(sql, [table], |row| row.get::<_, i64>(0))? > 0)
 }

@@ -7,7 +7,7 @@
 use super::{Disk, Options, generation, read, schema, write};
 use crate::private::{self, Access, Open};
 use crate::sqlite::{self, Connection, Row, StatementError};
-use crate::store::log::{Gate, Record};
+use crate::store::log::{FillGuard, InvalidationRecord};
 use crate::store::{Address, Fill, Frames, Meta, StoreError, Stored};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub struct Remains {
     connection: Connection,
     path: PathBuf,
     /// Covers what any of its records was about.
-    gate: Gate,
+    gate: FillGuard,
     /// How many entries it says that it has.
     entries: Option<u64>,
 }
@@ -73,10 +73,10 @@ impl Remains {
         let (sequence, records) = read::sequence(&connection)
             .and_then(|sequence| Ok((sequence, read::all_records(&connection)?)))
             .map_err(|_| Unsalvageable::NoRecords)?;
-        if records.iter().any(|record: &Record| record.sequence > sequence) {
+        if records.iter().any(|record: &InvalidationRecord| record.sequence > sequence) {
             return Err(Unsalvageable::NoRecords);
         }
-        let gate = Gate::of(records);
+        let gate = FillGuard::of(records);
         let count = connection.query_row("SELECT count(*) FROM e", [], |row| row.get::<_, i64>(0));
         let entries = count.ok().map(i64::cast_unsigned);
         Ok(Remains { connection, path: path.into(), gate, entries })

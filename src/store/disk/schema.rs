@@ -4,7 +4,7 @@
 //! that counting, matching and sweeping never touch a frame.
 
 use crate::sqlite::{Row, StatementError, Value, ValueRef};
-use crate::store::log::Record;
+use crate::store::log::InvalidationRecord;
 use crate::store::{Address, Meta, SCHEMA, Select};
 
 /// The number of this schema.
@@ -113,7 +113,7 @@ fn number(row: &Row<'_>, column: usize) -> Result<i64, StatementError> {
 }
 
 /// The record in a row of [`RECORD`]. One that cannot be read is about everything: it keeps out, it never lets in.
-pub(super) fn record(row: &Row<'_>) -> Result<Record, StatementError> {
+pub(super) fn record(row: &Row<'_>) -> Result<InvalidationRecord, StatementError> {
     let space: Option<String> = row.get(2)?;
     let pattern: Option<String> = row.get(3)?;
     let select = match (row.get::<_, String>(1)?.as_str(), space, pattern) {
@@ -122,7 +122,12 @@ pub(super) fn record(row: &Row<'_>) -> Result<Record, StatementError> {
         ("space", Some(space), _) => Select::Space(space),
         _ => Select::All,
     };
-    Ok(Record { sequence: row.get::<_, i64>(0)?.cast_unsigned(), select, deadline: row.get(4)?, at: row.get(5)? })
+    Ok(InvalidationRecord {
+        sequence: row.get::<_, i64>(0)?.cast_unsigned(),
+        select,
+        deadline: row.get(4)?,
+        at: row.get(5)?,
+    })
 }
 
 /// Form, space and pattern of a selection, as [`record`] reads them back.
@@ -227,7 +232,7 @@ mod tests {
         ] {
             let (form, space, pattern) = columns(&select);
             let read = connection.query_row("SELECT 7, ?, ?, ?, NULL, 9", (form, space, pattern), record).unwrap();
-            assert_eq!(read, Record { sequence: 7, select, deadline: None, at: 9 });
+            assert_eq!(read, InvalidationRecord { sequence: 7, select, deadline: None, at: 9 });
         }
     }
 }

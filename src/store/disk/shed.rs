@@ -10,10 +10,10 @@ use super::generation::{self, CURRENT};
 use super::{Options, schema};
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::private::{self, Open};
-use crate::sqlite::{self, Connection, Plan};
+use crate::sqlite::{self, Connection, DatabaseSpec};
 use crate::store::Select;
 use crate::store::StoreError;
-use crate::store::log::{KEEP_MILLIS, Record};
+use crate::store::log::{InvalidationRecord, KEEP_MILLIS};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -23,7 +23,7 @@ const NAME: &str = "dropped-";
 
 /// What a generation that was dropped leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Mark {
+pub(super) struct Tombstone {
     /// Until when a fence of it stood; in the past when none did.
     pub(super) until: UnixMillis,
     /// Its newest number.
@@ -32,12 +32,12 @@ pub(super) struct Mark {
     pub(super) at: UnixMillis,
 }
 
-impl Mark {
+impl Tombstone {
     /// Of what a generation holds at this moment.
-    fn of(connection: &Connection, at: UnixMillis) -> Result<Mark, sqlite::StatementError> {
+    fn of(connection: &Connection, at: UnixMillis) -> Result<Tombstone, sqlite::StatementError> {
         let sql = "SELECT sequence, (SELECT coalesce(max(deadline), 0) FROM r) FROM c";
         connection.query_row(sql, [], |row| {
-            Ok(Mark { until: row.get(1)?, sequence: row.get::<_, i64>(0)?.cast_unsigned(), at })
+            Ok(Tombstone { until: row.get(1)?, sequence: row.get::<_, i64>(0)?.cast_unsigned(), at })
         })
     }
 
@@ -45,17 +45,22 @@ impl Mark {
         format!("{NAME}{}-{}-{}", self.at.max(0), self.sequence, self.until.max(0))
     }
 
-    fn parse(name: &str) -> Option<Mark> {
+    fn parse(name: &str) -> Option<Tombstone> {
         let mut numbers = name.strip_prefix(NAME)?.splitn(3, '-');
         let (at, sequence, until) = (numbers.next()?, numbers.next()?, numbers.next()?);
-        Some(Mark { until: until.parse().ok()?, sequence: sequence.parse().ok()?, at: at.parse().ok()? })
+        Some(Tombstone { until: until.parse().ok()?, sequence: sequence.parse().ok()?, at: at.parse().ok()? })
     }
 
     /// The same mark, dated `now` if the clock was ahead when it was left.
-    fn dated_by(self, now: UnixMillis) -> Mark {
-        let fence = Record { sequence: self.sequence, select: Select::All, deadline: Some(self.until), at: self.at };
+    fn dated_by(self, now: UnixMillis) -> Tombstone {
+        let fence = InvalidationRecord {
+            sequence: self.sequence,
+            select: Select::All,
+            deadline: Some(self.until),
+            at: self.at,
+        };
         let dated = fence.dated_by(now);
-        Mark { until: dated.deadline.unwrap_or(now), at: dated.at, ..self }
+        Tombstone { until: dated.deadline.unwrap_or(now), at: dated.at, ..self }
     }
 
     /// Whether nobody asks for it any more: neither a fence nor the history of changes.
@@ -65,8 +70,9 @@ impl Mark {
 }
 
 /// The marks of a directory, the one that stands longest last.
-pub(super) fn marks(options: &Options) -> Result<Vec<Mark>, StoreError> {
-    let mut marks: Vec<Mark> = generation::names(&options.dir)?.iter().filter_map(|name| Mark::parse(name)).collect();
+pub(super) fn marks(options: &Options) -> Result<Vec<Tombstone>, StoreError> {
+    let mut marks: Vec<Tombstone> =
+        generation::names(&options.dir)?.iter().filter_map(|name| Tombstone::parse(name)).collect();
     marks.sort_unstable();
     Ok(marks)
 }
@@ -89,11 +95,11 @@ pub(super) fn drop_leftovers(options: &Options) -> Result<bool, StoreError> {
     // Nobody is in the middle of making one.
     let _lock = generation::lock(options)?;
     let now = SystemClock::default().now();
-    let mut mark = Mark { until: 0, sequence: 0, at: now };
+    let mut mark = Tombstone { until: 0, sequence: 0, at: now };
     let mut asked = Vec::new();
     for path in generation::leftovers(options, SystemTime::now())? {
         if let Some(one) = left_in(options, &path, now) {
-            mark = Mark { until: mark.until.max(one.until), sequence: mark.sequence.max(one.sequence), at: now };
+            mark = Tombstone { until: mark.until.max(one.until), sequence: mark.sequence.max(one.sequence), at: now };
             asked.push(path);
         }
     }
@@ -107,18 +113,18 @@ pub(super) fn drop_leftovers(options: &Options) -> Result<bool, StoreError> {
 }
 
 /// What a database leaves that is not live; `None` when it cannot be asked.
-fn left_in(options: &Options, path: &Path, at: UnixMillis) -> Option<Mark> {
+fn left_in(options: &Options, path: &Path, at: UnixMillis) -> Option<Tombstone> {
     let number = generation::number_of(path)?;
     match sqlite::schema_of(path)? {
         // Nobody has begun to use it.
-        0 => Some(Mark { until: 0, sequence: number, at }),
-        version => Mark::of(&open(options, path, version).ok()?, at).ok(),
+        0 => Some(Tombstone { until: 0, sequence: number, at }),
+        version => Tombstone::of(&open(options, path, version).ok()?, at).ok(),
     }
 }
 
 /// A connection to a database of this schema, on a disk without room for its companion too.
 fn open(options: &Options, path: &Path, version: i32) -> Result<Connection, StoreError> {
-    let plan = Plan { version, ..generation::plan(options, path, "") };
+    let plan = DatabaseSpec { version, ..generation::plan(options, path, "") };
     let connection = match sqlite::open_existing(&plan) {
         Err(error) if error.is_cramped() => sqlite::open_cramped(&plan),
         opened => opened,
@@ -152,11 +158,11 @@ fn drop_live(
     // Whoever is about to fence waits here, and finds that the generation is not live when it is his turn. One that does
     // not let go in time is not waited for: what he wrote is looked for once more, and after that he sees it himself.
     let held = sqlite::hold(&mut holder);
-    let mark = Mark::of(&connection, now).map_err(&failed)?;
+    let mark = Tombstone::of(&connection, now).map_err(&failed)?;
     meanwhile();
     rename(options, CURRENT, &mark.name())?;
     if held.is_err() {
-        let late = Mark::of(&connection, now).map_err(&failed)?;
+        let late = Tombstone::of(&connection, now).map_err(&failed)?;
         if late != mark {
             rename(options, &mark.name(), &late.name())?;
         }

@@ -5,7 +5,7 @@
 
 use super::ring::{self, Gone};
 use super::write::{SLICE, drop_version, free};
-use super::{Fault, Live};
+use super::{DiskFault, GenerationConnection};
 use crate::sqlite::{self, Connection, SqliteError, StatementError, params, params_from_iter};
 use crate::store::eviction::{Candidate, Reason, victims};
 use crate::store::{StoreError, Sweep, Swept};
@@ -36,15 +36,15 @@ struct Handle {
 
 /// What became of a sweep.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct SweepResult {
     pub(super) swept: Swept,
     /// What is over the limits cannot be deleted for want of room.
-    pub(super) stuck: Option<Stuck>,
+    pub(super) stuck: Option<SweepStuck>,
 }
 
 /// A sweep that cannot delete a single entry more.
 #[derive(Debug)]
-pub(super) struct Stuck {
+pub(super) struct SweepStuck {
     /// Why.
     pub(super) error: StoreError,
     /// The database.
@@ -56,21 +56,21 @@ pub(super) struct Stuck {
 /// Drops what the sweep names, then gives back the space. `relief` makes some room on a disk that has none, until it has
 /// nothing more to give.
 pub(super) fn sweep(
-    live: &mut Live,
+    live: &mut GenerationConnection,
     sweep: &Sweep,
     busy: Duration,
     relief: &mut dyn FnMut() -> bool,
-) -> Result<Outcome, Fault> {
-    let Live { connection, path, cramped, .. } = live;
+) -> Result<SweepResult, DiskFault> {
+    let GenerationConnection { connection, path, cramped, .. } = live;
     let mut swept = Swept::default();
     let victims = victims(candidates(connection, sweep.first)?, sweep);
     if sweep.dry_run {
         for (candidate, reason) in victims {
             swept.count(reason, candidate.held);
         }
-        return Ok(Outcome { swept, stuck: None });
+        return Ok(SweepResult { swept, stuck: None });
     }
-    let mut pace = Pace { slice: SLICE, busy, relief };
+    let mut pace = BatchSize { slice: SLICE, busy, relief };
     let mut rest = victims.as_slice();
     while !rest.is_empty() {
         let (now, later) = rest.split_at(pace.slice.min(rest.len()));
@@ -79,7 +79,10 @@ pub(super) fn sweep(
             Ok(None) => continue,
             Err(fault) if (*cramped || is_full(&fault)) && is_worth_all(sweep, rest) => {
                 let all = candidates(connection, &[])?.iter().map(|one| noted(one, Reason::NoRoom)).collect();
-                return Ok(Outcome { swept, stuck: Some(Stuck { error: fault.at(path), path: path.clone(), all }) });
+                return Ok(SweepResult {
+                    swept,
+                    stuck: Some(SweepStuck { error: fault.at(path), path: path.clone(), all }),
+                });
             }
             Err(fault) => return Err(fault),
         };
@@ -102,7 +105,7 @@ pub(super) fn sweep(
     }
     pace.relax(connection)?;
     settle(connection, busy)?;
-    Ok(Outcome { swept, stuck: None })
+    Ok(SweepResult { swept, stuck: None })
 }
 
 /// Whether everything may go for the sake of what is left to delete: somebody holds the store to its limits, and it is over
@@ -117,7 +120,10 @@ fn noted(one: &Candidate<Handle>, reason: Reason) -> Gone {
 }
 
 /// Deletes some entries in one transaction; gives what went and what is to be noted of it.
-fn drop_slice(connection: &mut Connection, slice: &[(Candidate<Handle>, Reason)]) -> Result<(Swept, Vec<Gone>), Fault> {
+fn drop_slice(
+    connection: &mut Connection,
+    slice: &[(Candidate<Handle>, Reason)],
+) -> Result<(Swept, Vec<Gone>), DiskFault> {
     sqlite::write(connection, |transaction| {
         let (mut gone, mut those) = (Swept::default(), Vec::new());
         for (one, reason) in slice {
@@ -135,19 +141,19 @@ fn drop_slice(connection: &mut Connection, slice: &[(Candidate<Handle>, Reason)]
 }
 
 /// How much is deleted at once: less, where there is little room for the log.
-struct Pace<'a> {
+struct BatchSize<'a> {
     slice: usize,
     busy: Duration,
     relief: &'a mut dyn FnMut() -> bool,
 }
 
-impl Pace<'_> {
+impl BatchSize<'_> {
     /// Does `work`; `None` when there was no room for it and it is worth another try.
     fn tried<T>(
         &mut self,
         connection: &mut Connection,
-        work: impl FnOnce(&mut Connection) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        work: impl FnOnce(&mut Connection) -> Result<T, DiskFault>,
+    ) -> Result<Option<T>, DiskFault> {
         match work(connection) {
             Ok(done) => Ok(Some(done)),
             Err(fault) if is_full(&fault) && self.slice > 1 => {
@@ -162,7 +168,7 @@ impl Pace<'_> {
     }
 
     /// After a deletion on a disk without room: what it freed is the room for the next.
-    fn relax(&mut self, connection: &Connection) -> Result<(), Fault> {
+    fn relax(&mut self, connection: &Connection) -> Result<(), DiskFault> {
         if self.slice < SLICE {
             fold(connection, self.busy)?;
             match shrink(connection, FEW_PAGES) {
@@ -204,8 +210,8 @@ fn candidates(connection: &Connection, first: &[&str]) -> Result<Vec<Candidate<H
         .collect()
 }
 
-fn is_full(fault: &Fault) -> bool {
-    matches!(fault, Fault::Statement(error) if SqliteError::is_full_statement(error))
+fn is_full(fault: &DiskFault) -> bool {
+    matches!(fault, DiskFault::Statement(error) if SqliteError::is_full_statement(error))
 }
 
 /// Gives free pages back to the file system, so many at a time.
@@ -224,7 +230,7 @@ fn shrink(connection: &Connection, pages: i64) -> Result<(), StatementError> {
 }
 
 /// Gives back free pages and folds the log into the database. A reader who holds that back is not waited for.
-pub(super) fn settle(connection: &Connection, busy: Duration) -> Result<(), Fault> {
+pub(super) fn settle(connection: &Connection, busy: Duration) -> Result<(), DiskFault> {
     sqlite::set_patience(connection, PATIENCE.min(busy))?;
     let done = shrink(connection, PAGES);
     sqlite::set_patience(connection, busy)?;

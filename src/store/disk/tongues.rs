@@ -8,7 +8,7 @@
 //! The table is made by the first sealed fill: a generation without it is in clear, and earlier binaries never look for it.
 
 use super::read::{self, first_frame};
-use super::{Fault, schema};
+use super::{DiskFault, schema};
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
 use crate::store::tongue::{self, CLEAR, ID, MARK};
@@ -155,7 +155,7 @@ pub(super) fn census(connection: &Connection) -> Result<Vec<(u64, u64, u64)>, St
 }
 
 /// Forgets the tongues, other than `kept`, in which nothing is left. Their processes are admitted anew when they come.
-pub(super) fn forget_empty(transaction: &Transaction<'_>, kept: u64) -> Result<(), Fault> {
+pub(super) fn forget_empty(transaction: &Transaction<'_>, kept: u64) -> Result<(), DiskFault> {
     if !is_kept(transaction)? {
         return Ok(());
     }
@@ -174,7 +174,7 @@ pub(super) fn forget_empty(transaction: &Transaction<'_>, kept: u64) -> Result<(
 
 /// Rewrites the records in other tongues than `kept` as widely as they may mean, and drops what the ring knows: both
 /// would tell what entries were called.
-pub(super) fn blur(transaction: &Transaction<'_>, kept: u64) -> Result<(), Fault> {
+pub(super) fn blur(transaction: &Transaction<'_>, kept: u64) -> Result<(), DiskFault> {
     let sql = "SELECT id, space, pattern FROM r WHERE form = 'exact'";
     let named: Vec<(i64, String, String)> = transaction
         .prepare(sql)?
@@ -212,7 +212,7 @@ pub(in crate::store) struct Lifted {
 }
 
 /// Reads the row at `address` as it lies there.
-pub(super) fn lift(connection: &Connection, address: Address<'_>) -> Result<Option<Lifted>, Fault> {
+pub(super) fn lift(connection: &Connection, address: Address<'_>) -> Result<Option<Lifted>, DiskFault> {
     sqlite::read(connection, |connection| {
         let sql = format!("SELECT {}, version FROM e WHERE id = ?1 AND space = ?2 AND key = ?3", schema::META);
         let found = connection
@@ -237,7 +237,10 @@ pub(super) fn lift(connection: &Connection, address: Address<'_>) -> Result<Opti
 
 /// Puts entries in place of others, each pair in the same breath: only if the old one still is what was read, and unless
 /// a younger one stands where the new one belongs. How many were put, and how many of the old ones had gone.
-pub(super) fn exchange(transaction: &Transaction<'_>, pairs: &[(Lifted, Option<Fill>)]) -> Result<(u64, u64), Fault> {
+pub(super) fn exchange(
+    transaction: &Transaction<'_>,
+    pairs: &[(Lifted, Option<Fill>)],
+) -> Result<(u64, u64), DiskFault> {
     let (mut put, mut gone) = (0, 0);
     for (Lifted { meta: old, version, .. }, new) in pairs {
         let id = Address { space: &old.space, key: &old.key }.id().cast_signed();

@@ -9,11 +9,11 @@
 
 use super::read::{self, first_frame, gate};
 use super::ring::Gone;
-use super::{Fault, Removal, schema, tongues};
+use super::{DeleteRequest, DiskFault, schema, tongues};
 use crate::clock::{self, UnixMillis};
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Synchronous, Transaction, Value};
 use crate::sqlite::{params, params_from_iter};
-use crate::store::log::{self, Gate};
+use crate::store::log::{self, FillGuard};
 use crate::store::tongue;
 use crate::store::{Address, Fill, Meta, Removed, Revise, Select, StoreError, Stored};
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ pub(super) fn put<'f>(
     fills: impl IntoIterator<Item = &'f Fill>,
     since: u64,
     begun: UnixMillis,
-) -> Result<Stored, Fault> {
+) -> Result<Stored, DiskFault> {
     let mut done = Stored::default();
     let mut order: Vec<(i64, &Fill)> =
         fills.into_iter().map(|fill| (address(&fill.meta).id().cast_signed(), fill)).collect();
@@ -76,7 +76,7 @@ pub(super) fn revise(
     address: Address<'_>,
     now: UnixMillis,
     revise: Revise<'_>,
-) -> Result<bool, Fault> {
+) -> Result<bool, DiskFault> {
     let sequence = read::sequence(transaction)?;
     if judge(transaction, sequence, now)?.is_none_or(|gate| gate.refuses(address)) {
         return Ok(false);
@@ -94,7 +94,11 @@ pub(super) fn revise(
 }
 
 /// What keeps out fills that started at `since`; `None` when the log cannot tell.
-pub(super) fn judge(transaction: &Transaction<'_>, since: u64, begun: UnixMillis) -> Result<Option<Gate>, Fault> {
+pub(super) fn judge(
+    transaction: &Transaction<'_>,
+    since: u64,
+    begun: UnixMillis,
+) -> Result<Option<FillGuard>, DiskFault> {
     let (sequence, floor): (i64, i64) = transaction
         .prepare_cached("SELECT sequence, floor FROM c")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -110,7 +114,7 @@ pub(super) fn next_version(transaction: &Transaction<'_>) -> Result<i64, Stateme
 }
 
 /// Makes `version` what the entry shows; what it showed before is dropped, its last use stays known.
-pub(super) fn show(transaction: &Transaction<'_>, id: i64, meta: &Meta, version: i64) -> Result<(), Fault> {
+pub(super) fn show(transaction: &Transaction<'_>, id: i64, meta: &Meta, version: i64) -> Result<(), DiskFault> {
     let mut used_at = meta.used_at;
     let before: Option<(i64, i64, bool, i64)> = transaction
         .prepare_cached("SELECT version, frames, space = ?2 AND key = ?3, used_at FROM e WHERE id = ?1")?
@@ -161,8 +165,8 @@ pub(super) fn drop_version(transaction: &Transaction<'_>, version: i64, frames: 
 /// Runs `work` in a transaction whose commit a power cut does not undo.
 pub(super) fn durably<T>(
     connection: &mut Connection,
-    work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, DiskFault>,
+) -> Result<T, DiskFault> {
     sqlite::synchronize(connection, Synchronous::Full)?;
     let done = sqlite::write(connection, work);
     sqlite::synchronize(connection, Synchronous::Normal)?;
@@ -172,10 +176,10 @@ pub(super) fn durably<T>(
 /// Takes the next number, records the selections, and deletes what they cover.
 pub(super) fn remove(
     transaction: &Transaction<'_>,
-    removal: &Removal<'_>,
+    removal: &DeleteRequest<'_>,
     fence_until: Option<UnixMillis>,
     now: UnixMillis,
-) -> Result<Removed, Fault> {
+) -> Result<Removed, DiskFault> {
     let foreign = tongues::has_foreign(transaction, &removal.own)?;
     let sequence: i64 = transaction
         .prepare_cached("UPDATE c SET sequence = sequence + 1 RETURNING sequence")?
@@ -215,7 +219,7 @@ fn delete_those(
     transaction: &Transaction<'_>,
     select: &Select,
     goes: &dyn Fn(&str, &str) -> bool,
-) -> Result<(u64, u64), Fault> {
+) -> Result<(u64, u64), DiskFault> {
     let (condition, values) = schema::condition(select);
     let sql = format!("SELECT id, version, frames, held, space, key FROM e WHERE {condition}");
     let mut statement = transaction.prepare_cached(&sql)?;
@@ -235,7 +239,7 @@ fn delete_those(
     Ok((found.len() as u64, bytes))
 }
 
-fn delete(transaction: &Transaction<'_>, select: &Select) -> Result<(u64, u64), Fault> {
+fn delete(transaction: &Transaction<'_>, select: &Select) -> Result<(u64, u64), DiskFault> {
     let (condition, values) = schema::condition(select);
     let values = || params_from_iter(values.iter().map(Clone::clone).collect::<Vec<Value>>());
     let few = format!("SELECT id, version, frames, held FROM e WHERE {condition} LIMIT {}", FEW_ENTRIES + 1);
@@ -264,7 +268,7 @@ fn delete(transaction: &Transaction<'_>, select: &Select) -> Result<(u64, u64), 
     Ok((entries.cast_unsigned(), bytes.cast_unsigned()))
 }
 
-/// Dates the records of a clock that was ahead by `now`, as [`log::Record::dated_by`] does.
+/// Dates the records of a clock that was ahead by `now`, as [`log::InvalidationRecord::dated_by`] does.
 pub(super) fn date(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
     let (ahead, longest) = (now.saturating_add(clock::TOLERANCE), now.saturating_add(log::LONGEST_FENCE_MILLIS));
     let dated = transaction
@@ -295,7 +299,7 @@ fn prune(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), Statement
 }
 
 /// Lets the fences of one number stand until `until` at most.
-pub(super) fn lower(transaction: &Transaction<'_>, fence: u64, until: UnixMillis) -> Result<(), Fault> {
+pub(super) fn lower(transaction: &Transaction<'_>, fence: u64, until: UnixMillis) -> Result<(), DiskFault> {
     transaction
         .prepare_cached("UPDATE r SET deadline = min(deadline, ?2) WHERE sequence = ?1 AND deadline IS NOT NULL")?
         .execute([fence.cast_signed(), until])?;
@@ -303,7 +307,11 @@ pub(super) fn lower(transaction: &Transaction<'_>, fence: u64, until: UnixMillis
 }
 
 /// Deletes one entry if it still is the one with this seal; gives what is to be noted of it.
-pub(super) fn discard(transaction: &Transaction<'_>, address: Address<'_>, seal: u64) -> Result<Option<Gone>, Fault> {
+pub(super) fn discard(
+    transaction: &Transaction<'_>,
+    address: Address<'_>,
+    seal: u64,
+) -> Result<Option<Gone>, DiskFault> {
     let id = address.id().cast_signed();
     let gone: Option<(i64, i64, Gone)> = transaction
         .prepare_cached(
@@ -322,21 +330,21 @@ pub(super) fn discard(transaction: &Transaction<'_>, address: Address<'_>, seal:
 }
 
 /// Notes uses, at most [`SLICE`] in a transaction.
-pub(super) fn touch(connection: &mut Connection, uses: &[(u64, UnixMillis)]) -> Result<(), Fault> {
+pub(super) fn touch(connection: &mut Connection, uses: &[(u64, UnixMillis)]) -> Result<(), DiskFault> {
     for slice in uses.chunks(SLICE) {
         sqlite::write(connection, |transaction| {
             let mut update = transaction.prepare_cached("UPDATE e SET used_at = ?2 WHERE id = ?1 AND used_at < ?2")?;
             for (id, at) in slice {
                 update.execute([id.cast_signed(), *at])?;
             }
-            Ok::<_, Fault>(())
+            Ok::<_, DiskFault>(())
         })?;
     }
     Ok(())
 }
 
 /// Frees the frames of versions that were due at `now` or begun while the clock was ahead, at most `slice` rows in a transaction.
-pub(super) fn free(connection: &mut Connection, now: UnixMillis, slice: usize) -> Result<(), Fault> {
+pub(super) fn free(connection: &mut Connection, now: UnixMillis, slice: usize) -> Result<(), DiskFault> {
     // At 0 only what was removed is due; the present is not known.
     let ahead = if now == 0 { i64::MAX } else { now.saturating_add(log::DRAFT_MILLIS + clock::TOLERANCE) };
     loop {
@@ -363,7 +371,7 @@ pub(super) fn free(connection: &mut Connection, now: UnixMillis, slice: usize) -
                 }
                 transaction.prepare_cached("DELETE FROM g WHERE version = ?")?.execute([version])?;
             }
-            Ok::<_, Fault>(())
+            Ok::<_, DiskFault>(())
         })?;
     }
 }

@@ -9,7 +9,7 @@
 //! lid: the entry's key and the seal of its metadata under the key of the cache, with space, name, schema, times,
 //! source, sizes and count as associated data. So a draft can be written before its address is known.
 
-use super::key::SealKey;
+use super::key::DataKey;
 use crate::store::Meta;
 use chacha20poly1305::aead::{Aead, AeadInOut, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, XNonce};
@@ -54,7 +54,7 @@ impl EntryKey {
 }
 
 /// Closes an entry: the lid that goes behind its frames. `stored` is the row as it will stand, `seal` that of its metadata.
-pub(super) fn close(with: &SealKey, key: &EntryKey, stored: &Meta, seal: u64) -> Result<Vec<u8>, NoRandom> {
+pub(super) fn close(with: &DataKey, key: &EntryKey, stored: &Meta, seal: u64) -> Result<Vec<u8>, NoRandom> {
     let mut nonce = [0; NONCE];
     getrandom::fill(&mut nonce)?;
     let mut held = Zeroizing::new([0; HELD]);
@@ -68,7 +68,7 @@ pub(super) fn close(with: &SealKey, key: &EntryKey, stored: &Meta, seal: u64) ->
 }
 
 /// Opens an entry: the key of its frames and the seal of its metadata; `None` when the lid does not belong to this row.
-pub(super) fn open(with: &SealKey, stored: &Meta, lid: &[u8]) -> Option<(EntryKey, u64)> {
+pub(super) fn open(with: &DataKey, stored: &Meta, lid: &[u8]) -> Option<(EntryKey, u64)> {
     let (nonce, sealed) = lid.split_first_chunk::<NONCE>()?;
     let payload = Payload { msg: sealed, aad: &row(stored) };
     let held = Zeroizing::new(with.cipher().decrypt(&XNonce::from(*nonce), payload).ok()?);
@@ -77,7 +77,7 @@ pub(super) fn open(with: &SealKey, stored: &Meta, lid: &[u8]) -> Option<(EntryKe
 }
 
 /// What stands in the row in place of the seal of the metadata, which would tell a guesser whether he guessed right.
-pub(super) fn mark(with: &SealKey, name: &str, seal: u64) -> u64 {
+pub(super) fn mark(with: &DataKey, name: &str, seal: u64) -> u64 {
     let hash = with.hash(&[b"seal", name.as_bytes(), &seal.to_le_bytes()]);
     // SQLite keeps integers signed: the highest bit would not come back.
     u64::from_le_bytes(*hash.first_chunk().expect("32 bytes hold eight")) >> 1

@@ -4,8 +4,8 @@
 //! entry is exchanged only if it still is the one that was read, so that no invalidation is lost and no younger answer
 //! replaced; whenever it is ended, every entry is whole under one key or the other, and another run goes on with the rest.
 
-use super::key::SealKey;
-use super::{Ring, Sealed, envelope, name, wrap};
+use super::key::DataKey;
+use super::{Encrypted, KeyState, envelope, name, wrap};
 use crate::store::disk::Lifted;
 use crate::store::tongue::{self, CLEAR};
 use crate::store::{Address, Fill, Meta, Select, Store, StoreError};
@@ -18,7 +18,7 @@ const BYTES: u64 = 4 * 1024 * 1024;
 
 /// What lies under which key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Census {
+pub struct KeyUsage {
     /// Entries in clear, and their bytes; `None` when nobody stores in clear here any more.
     pub clear: Option<(u64, u64)>,
     /// The id of each key that is known here, entries, bytes.
@@ -29,7 +29,7 @@ pub struct Census {
 
 /// What an exchange did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Exchanged {
+pub struct RekeyReport {
     /// Entries that lie under the wanted key now and did not before.
     pub exchanged: u64,
     /// Entries that went, or were replaced by younger ones, while they were being read.
@@ -43,19 +43,19 @@ pub struct Exchanged {
 }
 
 /// Who can read the entries of a tongue.
-enum Reader<'a> {
+enum KeyHolder<'a> {
     /// Whoever holds this key.
-    With(&'a SealKey),
+    With(&'a DataKey),
     /// Everybody: they are in clear.
     AsItIs,
     /// Nobody here.
     Nobody,
 }
 
-impl Sealed {
+impl Encrypted {
     /// What lies under which key. Needs none.
-    pub fn census(&self) -> Result<Census, StoreError> {
-        let mut census = Census { others: self.disk.others()?, ..Census::default() };
+    pub fn census(&self) -> Result<KeyUsage, StoreError> {
+        let mut census = KeyUsage { others: self.disk.others()?, ..KeyUsage::default() };
         for (tongue, entries, held) in self.disk.census()? {
             if tongue == CLEAR {
                 census.clear = Some((entries, held));
@@ -68,14 +68,14 @@ impl Sealed {
 
     /// Writes every entry that can be read with `old` (and with the ring of this layer) anew as this layer writes.
     /// `advanced` is told of each batch, and ends it by `false`.
-    pub fn exchange(&self, old: &Ring, advanced: &mut dyn FnMut(u64) -> bool) -> Result<Exchanged, StoreError> {
+    pub fn exchange(&self, old: &KeyState, advanced: &mut dyn FnMut(u64) -> bool) -> Result<RekeyReport, StoreError> {
         let wanted = match &self.ring {
-            Ring::Clear => None,
-            Ring::Keys(keys) => Some(keys.newest()),
-            Ring::Locked(reason) => return Err(StoreError::Key(reason.clone())),
+            KeyState::Clear => None,
+            KeyState::Keys(keys) => Some(keys.newest()),
+            KeyState::Locked(reason) => return Err(StoreError::Key(reason.clone())),
         };
-        let target = wanted.map_or(CLEAR, SealKey::tongue);
-        let mut done = Exchanged::default();
+        let target = wanted.map_or(CLEAR, DataKey::tongue);
+        let mut done = RekeyReport::default();
         // Entries that others store in an old tongue meanwhile are met in another round; a few are enough.
         for round in 0..4 {
             let (mut rest, mut left) = (Vec::new(), 0);
@@ -84,8 +84,8 @@ impl Sealed {
                 let tongue = tongue::of(&meta.key);
                 if tongue != target {
                     match self.reader(old, tongue) {
-                        Reader::Nobody => unknown += 1,
-                        Reader::With(_) | Reader::AsItIs => rest.push((meta.space.clone(), meta.key.clone())),
+                        KeyHolder::Nobody => unknown += 1,
+                        KeyHolder::With(_) | KeyHolder::AsItIs => rest.push((meta.space.clone(), meta.key.clone())),
                     }
                 }
                 ControlFlow::Continue(())
@@ -127,13 +127,13 @@ impl Sealed {
     }
 
     /// Puts the entry under the stored name `old`, if it is there, under `with`.
-    pub(super) fn renew(&self, old: Address<'_>, with: &SealKey) -> Result<(), StoreError> {
+    pub(super) fn renew(&self, old: Address<'_>, with: &DataKey) -> Result<(), StoreError> {
         let Some(mut lifted) = self.disk.lift(old)? else { return Ok(()) };
-        let fill = self.opened(&Ring::Clear, &mut lifted).map(|fill| wrap(with, &fill)).transpose()?;
+        let fill = self.opened(&KeyState::Clear, &mut lifted).map(|fill| wrap(with, &fill)).transpose()?;
         self.disk.exchange(&[(lifted, fill)]).map(drop)
     }
 
-    fn hand_over(&self, batch: &mut Vec<(Lifted, Option<Fill>)>, done: &mut Exchanged) -> Result<(), StoreError> {
+    fn hand_over(&self, batch: &mut Vec<(Lifted, Option<Fill>)>, done: &mut RekeyReport) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -145,25 +145,25 @@ impl Sealed {
     }
 
     /// How entries of a tongue are read.
-    fn reader<'a>(&'a self, old: &'a Ring, tongue: u64) -> Reader<'a> {
+    fn reader<'a>(&'a self, old: &'a KeyState, tongue: u64) -> KeyHolder<'a> {
         if tongue == CLEAR {
-            return if matches!(old, Ring::Clear) { Reader::AsItIs } else { Reader::Nobody };
+            return if matches!(old, KeyState::Clear) { KeyHolder::AsItIs } else { KeyHolder::Nobody };
         }
-        let of = |ring: &'a Ring| match ring {
-            Ring::Keys(keys) => keys.speaks(tongue),
-            Ring::Clear | Ring::Locked(_) => None,
+        let of = |ring: &'a KeyState| match ring {
+            KeyState::Keys(keys) => keys.speaks(tongue),
+            KeyState::Clear | KeyState::Locked(_) => None,
         };
-        of(&self.ring).or_else(|| of(old)).map_or(Reader::Nobody, Reader::With)
+        of(&self.ring).or_else(|| of(old)).map_or(KeyHolder::Nobody, KeyHolder::With)
     }
 
     /// The entry that a row holds; `None` when it is damaged. Takes the frames out of the row.
-    fn opened(&self, old: &Ring, lifted: &mut Lifted) -> Option<Fill> {
+    fn opened(&self, old: &KeyState, lifted: &mut Lifted) -> Option<Fill> {
         let row = &lifted.meta;
         let mut frames = lifted.frames.take()?;
         let with = match self.reader(old, tongue::of(&row.key)) {
-            Reader::With(key) => key,
-            Reader::AsItIs => return Some(Fill { meta: row.clone(), frames }),
-            Reader::Nobody => return None,
+            KeyHolder::With(key) => key,
+            KeyHolder::AsItIs => return Some(Fill { meta: row.clone(), frames }),
+            KeyHolder::Nobody => return None,
         };
         let key = name::open(with, &row.space, &row.key)?;
         let (entry, seal) = envelope::open(with, row, &frames.pop()?)?;

@@ -19,7 +19,7 @@ const BYTES: usize = 32;
 const MOST: usize = 8;
 
 /// One key.
-pub(super) struct SealKey {
+pub(super) struct DataKey {
     id: String,
     tongue: u64,
     /// Names, and the checksums that stand in the row.
@@ -30,7 +30,7 @@ pub(super) struct SealKey {
 
 /// The keys of a process: it seals with the first and reads with all.
 pub struct KeyRing {
-    keys: Vec<SealKey>,
+    keys: Vec<DataKey>,
 }
 
 /// Why a text is no list of keys.
@@ -60,7 +60,7 @@ impl fmt::Display for BadKey {
 impl KeyRing {
     /// Reads keys, one a line, the newest first.
     pub fn parse(text: &[u8]) -> Result<KeyRing, BadKey> {
-        let mut keys: Vec<SealKey> = Vec::new();
+        let mut keys: Vec<DataKey> = Vec::new();
         let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         for (line, n) in lines.zip(1..).filter(|(line, _)| !line.is_empty()) {
             if n > MOST {
@@ -69,7 +69,7 @@ impl KeyRing {
             let mut bytes = Zeroizing::new([0; BYTES + 2]);
             let length = STANDARD.decode_slice(line, bytes.as_mut_slice()).map_err(|_| BadKey::Line(n))?;
             let master = bytes.first_chunk().filter(|_| length == BYTES).ok_or(BadKey::Line(n))?;
-            let key = SealKey::new(master);
+            let key = DataKey::new(master);
             if keys.iter().any(|known| known.id == key.id) {
                 return Err(BadKey::Twice(n));
             }
@@ -90,15 +90,15 @@ impl KeyRing {
         self.keys.iter().map(|key| key.id.clone()).collect()
     }
 
-    pub(super) fn newest(&self) -> &SealKey {
+    pub(super) fn newest(&self) -> &DataKey {
         &self.keys[0]
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &SealKey> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &DataKey> {
         self.keys.iter()
     }
 
-    pub(super) fn speaks(&self, tongue: u64) -> Option<&SealKey> {
+    pub(super) fn speaks(&self, tongue: u64) -> Option<&DataKey> {
         self.keys.iter().find(|key| key.tongue == tongue)
     }
 }
@@ -109,8 +109,8 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-impl SealKey {
-    fn new(master: &[u8; BYTES]) -> SealKey {
+impl DataKey {
+    fn new(master: &[u8; BYTES]) -> DataKey {
         let master = mac(master);
         let derived = |what: &[u8]| Zeroizing::new(digest(&master, &[what]));
         let number = u32::from_be_bytes(*derived(b"awsideman key id").first_chunk().expect("32 bytes hold four"));
@@ -119,7 +119,7 @@ impl SealKey {
         let mut id = String::new();
         let _ = write!(id, "{number:08x}");
         let cipher = XChaCha20Poly1305::new(&(*derived(b"awsideman cipher")).into());
-        SealKey { id, tongue: u64::from(number), hash: mac(&derived(b"awsideman hash")), cipher }
+        DataKey { id, tongue: u64::from(number), hash: mac(&derived(b"awsideman hash")), cipher }
     }
 
     pub(super) fn id(&self) -> &str {

@@ -14,29 +14,29 @@ mod key;
 mod name;
 mod wrap;
 
-pub use exchange::{Census, Exchanged};
+pub use exchange::{KeyUsage, RekeyReport};
 pub use key::{BadKey, KeyRing};
 
-use super::disk::{Cut, Removal};
+use super::disk::{DeleteRequest, DeleteRule};
 use super::log;
 use super::tongue;
 use super::{
-    Address, Disk, Draft, Eviction, Fill, Frames, History, Look, Lost, Meta, Record, Removed, Revise, Select, Size,
-    Standing, Store, StoreError, Stored, Sweep, Swept,
+    Address, Disk, EntryWriter, EvictedEntry, EvictionTotal, Fill, Frames, InvalidationHistory, InvalidationRecord,
+    InvalidationState, Meta, Removed, Revise, Select, Size, Store, StoreError, Stored, Sweep, Swept, ViewCallback,
 };
 use crate::clock::UnixMillis;
 use crate::private::Prepared;
 use envelope::EntryKey;
-use key::SealKey;
+use key::DataKey;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use wrap::{Nothing, Opened, SealedDraft, no_random, reveal, wrap, wrapped};
+use wrap::{DecryptedFrames, Nothing, SealedDraft, no_random, reveal, wrap, wrapped};
 
 /// What a process can do with sealed entries.
 #[derive(Debug, Clone)]
-pub enum Ring {
+pub enum KeyState {
     /// Encryption is off: entries are read and written in clear, and sealed ones are left alone.
     Clear,
     /// Encryption is on and there is no key, for this reason: nothing is read and nothing stored.
@@ -45,7 +45,7 @@ pub enum Ring {
     Keys(Arc<KeyRing>),
 }
 
-impl Ring {
+impl KeyState {
     /// Shows a row that lies in some generation to `look` as the entry that it was; `None` when this process cannot read
     /// it, or should not, because it lies in clear and entries are to be sealed; and when it is not as it was sealed.
     pub fn revealed<T>(
@@ -55,41 +55,41 @@ impl Ring {
         look: impl FnOnce(&Meta, &mut dyn Frames) -> T,
     ) -> Option<T> {
         let keys = match (self, tongue::of(&row.key)) {
-            (Ring::Clear, tongue::CLEAR) => return Some(look(row, frames)),
-            (Ring::Keys(keys), _) => keys,
-            (Ring::Clear | Ring::Locked(_), _) => return None,
+            (KeyState::Clear, tongue::CLEAR) => return Some(look(row, frames)),
+            (KeyState::Keys(keys), _) => keys,
+            (KeyState::Clear | KeyState::Locked(_), _) => return None,
         };
         let with = keys.speaks(tongue::of(&row.key))?;
         let key = name::open(with, &row.space, &row.key)?;
         let (meta, entry) = reveal(with, row, &key, frames)?;
-        Some(look(&meta, &mut Opened { frames, entry, count: meta.frames, key: &key }))
+        Some(look(&meta, &mut DecryptedFrames { frames, entry, count: meta.frames, key: &key }))
     }
 }
 
 /// The layer.
 #[derive(Debug)]
-pub struct Sealed {
+pub struct Encrypted {
     disk: Disk,
-    ring: Ring,
+    ring: KeyState,
 }
 
-impl Sealed {
+impl Encrypted {
     /// The layer over `disk`.
-    pub fn new(disk: Disk, ring: Ring) -> Sealed {
-        Sealed { disk, ring }
+    pub fn new(disk: Disk, ring: KeyState) -> Encrypted {
+        Encrypted { disk, ring }
     }
 
     /// Why nothing is read or stored, when that is so.
     pub fn locked(&self) -> Option<&str> {
         match &self.ring {
-            Ring::Locked(reason) => Some(reason),
-            Ring::Clear | Ring::Keys(_) => None,
+            KeyState::Locked(reason) => Some(reason),
+            KeyState::Clear | KeyState::Keys(_) => None,
         }
     }
 
     /// The id of a key that entries here may lie under, and that this process does not have.
     pub fn foreign_key(&self) -> Result<Option<String>, StoreError> {
-        let Ring::Keys(keys) = &self.ring else { return Ok(None) };
+        let KeyState::Keys(keys) = &self.ring else { return Ok(None) };
         let foreign = |tongue: &u64| *tongue != tongue::CLEAR && keys.speaks(*tongue).is_none();
         Ok(self.disk.tongues()?.into_iter().find(foreign).map(|tongue| format!("{tongue:08x}")))
     }
@@ -105,7 +105,7 @@ impl Sealed {
     }
 
     /// See [`Disk::evictions`].
-    pub fn evictions(&self, address: Address<'_>) -> Result<Vec<Eviction>, StoreError> {
+    pub fn evictions(&self, address: Address<'_>) -> Result<Vec<EvictedEntry>, StoreError> {
         let mut found = Vec::new();
         self.each_name(address, &mut |address| {
             found.append(&mut self.disk.evictions(address)?);
@@ -116,29 +116,29 @@ impl Sealed {
     }
 
     /// See [`Disk::lost`].
-    pub fn lost(&self) -> Result<Vec<Lost>, StoreError> {
+    pub fn lost(&self) -> Result<Vec<EvictionTotal>, StoreError> {
         self.disk.lost()
     }
 
     /// See [`Disk::put_absent`].
     pub fn put_absent(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<(Stored, u64), StoreError> {
         match &self.ring {
-            Ring::Clear => self.disk.put_absent(fills, since, begun),
-            Ring::Locked(_) => Ok((Stored { stored: 0, refused: fills.len() as u64 }, 0)),
-            Ring::Keys(keys) => self.disk.put_absent(&wrapped(keys, fills)?, since, begun),
+            KeyState::Clear => self.disk.put_absent(fills, since, begun),
+            KeyState::Locked(_) => Ok((Stored { stored: 0, refused: fills.len() as u64 }, 0)),
+            KeyState::Keys(keys) => self.disk.put_absent(&wrapped(keys, fills)?, since, begun),
         }
     }
 
     /// See [`Disk::history`]; records are about the keys that they mean, or about more where that cannot be read.
-    pub fn history(&self, now: UnixMillis) -> Result<History, StoreError> {
+    pub fn history(&self, now: UnixMillis) -> Result<InvalidationHistory, StoreError> {
         let history = self.disk.history(now)?;
-        Ok(History { records: self.told(history.records), ..history })
+        Ok(InvalidationHistory { records: self.told(history.records), ..history })
     }
 
-    fn keys(&self) -> impl Iterator<Item = &SealKey> {
+    fn keys(&self) -> impl Iterator<Item = &DataKey> {
         let keys = match &self.ring {
-            Ring::Keys(keys) => Some(keys),
-            Ring::Clear | Ring::Locked(_) => None,
+            KeyState::Keys(keys) => Some(keys),
+            KeyState::Clear | KeyState::Locked(_) => None,
         };
         keys.into_iter().flat_map(|keys| keys.iter())
     }
@@ -149,7 +149,7 @@ impl Sealed {
         address: Address<'_>,
         go: &mut dyn FnMut(Address<'_>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        if matches!(self.ring, Ring::Clear) {
+        if matches!(self.ring, KeyState::Clear) {
             return go(address).map(drop);
         }
         for key in self.keys() {
@@ -164,16 +164,16 @@ impl Sealed {
     /// The key behind a stored name: `None` when it is in a tongue that this process does not read.
     fn read_name(&self, space: &str, stored: &str) -> Option<String> {
         match (&self.ring, tongue::of(stored)) {
-            (Ring::Clear, tongue::CLEAR) => Some(stored.to_owned()),
-            (Ring::Keys(keys), tongue) => name::open(keys.speaks(tongue)?, space, stored),
-            (Ring::Clear | Ring::Locked(_), _) => None,
+            (KeyState::Clear, tongue::CLEAR) => Some(stored.to_owned()),
+            (KeyState::Keys(keys), tongue) => name::open(keys.speaks(tongue)?, space, stored),
+            (KeyState::Clear | KeyState::Locked(_), _) => None,
         }
     }
 
     /// Records as they are about keys. What cannot be read covers all that it may mean.
-    fn told(&self, records: Vec<Record>) -> Vec<Record> {
+    fn told(&self, records: Vec<InvalidationRecord>) -> Vec<InvalidationRecord> {
         let mut seen = HashSet::new();
-        let tell = |record: Record| {
+        let tell = |record: InvalidationRecord| {
             let select = match &record.select {
                 Select::Exact { space, key } => match (tongue::of(key), self.read_name(space, key)) {
                     (_, Some(key)) => Select::Exact { space: space.clone(), key },
@@ -182,7 +182,7 @@ impl Sealed {
                 },
                 whole => whole.clone(),
             };
-            Record { select, ..record }
+            InvalidationRecord { select, ..record }
         };
         // The same removal is recorded under each key of the ring.
         records
@@ -192,19 +192,19 @@ impl Sealed {
             .collect()
     }
 
-    fn removal<'a>(&'a self, selections: &'a [Select]) -> Removal<'a> {
+    fn removal<'a>(&'a self, selections: &'a [Select]) -> DeleteRequest<'a> {
         let wide = selections.iter().map(tongue::widen).collect();
         let keys = match &self.ring {
-            Ring::Clear => return Removal::clear(selections),
-            Ring::Locked(_) => return Removal { cuts: Vec::new(), wide, own: Vec::new() },
-            Ring::Keys(keys) => keys,
+            KeyState::Clear => return DeleteRequest::clear(selections),
+            KeyState::Locked(_) => return DeleteRequest { cuts: Vec::new(), wide, own: Vec::new() },
+            KeyState::Keys(keys) => keys,
         };
         let mut cuts = Vec::new();
         for select in selections {
             match select {
                 Select::Exact { space, key } => cuts.extend(keys.iter().map(|with| {
                     let key = name::seal(with, space, key);
-                    Cut { select: Select::Exact { space: space.clone(), key }, goes: None }
+                    DeleteRule { select: Select::Exact { space: space.clone(), key }, goes: None }
                 })),
                 Select::Glob { pattern, .. } => {
                     let wide = tongue::widen(select);
@@ -213,23 +213,23 @@ impl Sealed {
                         self.read_name(space, stored).is_some_and(|key| crate::model::matches(pattern, &key))
                     };
                     let exact = wide == *select;
-                    cuts.push(Cut { select: wide, goes: (!exact).then(|| Box::new(goes) as _) });
+                    cuts.push(DeleteRule { select: wide, goes: (!exact).then(|| Box::new(goes) as _) });
                 }
-                whole => cuts.push(Cut { select: whole.clone(), goes: None }),
+                whole => cuts.push(DeleteRule { select: whole.clone(), goes: None }),
             }
         }
-        Removal { cuts, wide, own: keys.iter().map(SealKey::tongue).collect() }
+        DeleteRequest { cuts, wide, own: keys.iter().map(DataKey::tongue).collect() }
     }
 
     /// Shows an entry of the disk to `look` as it was before it was sealed.
-    fn look(&self, with: &SealKey, stored: Address<'_>, key: &str, look: Look<'_>) -> Result<bool, StoreError> {
+    fn look(&self, with: &DataKey, stored: Address<'_>, key: &str, look: ViewCallback<'_>) -> Result<bool, StoreError> {
         let mut broken = None;
         let shown = self.disk.view(stored, &mut |row, frames| {
             let Some((meta, entry)) = reveal(with, row, key, frames) else {
                 broken = Some(row.seal);
                 return Err(StoreError::Damaged { key: key.to_owned(), reason: "it was not sealed as it is" });
             };
-            look(&meta, &mut Opened { frames, entry, count: meta.frames, key })
+            look(&meta, &mut DecryptedFrames { frames, entry, count: meta.frames, key })
         });
         if let Some(seal) = broken {
             // Of no use to anybody; failing to drop it costs the next reader the same check.
@@ -239,13 +239,13 @@ impl Sealed {
     }
 }
 
-impl Store for Sealed {
+impl Store for Encrypted {
     fn backend(&self) -> &'static str {
         self.disk.backend()
     }
 
-    fn view(&self, address: Address<'_>, look: Look<'_>) -> Result<bool, StoreError> {
-        if matches!(self.ring, Ring::Clear) {
+    fn view(&self, address: Address<'_>, look: ViewCallback<'_>) -> Result<bool, StoreError> {
+        if matches!(self.ring, KeyState::Clear) {
             return self.disk.view(address, look);
         }
         for with in self.keys() {
@@ -271,12 +271,12 @@ impl Store for Sealed {
         }
     }
 
-    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<Standing, StoreError> {
-        if matches!(self.ring, Ring::Locked(_)) {
+    fn standing(&self, address: Address<'_>, now: UnixMillis) -> Result<InvalidationState, StoreError> {
+        if matches!(self.ring, KeyState::Locked(_)) {
             let records = self.told(self.disk.history(now)?.records);
             return Ok(log::standing(records, address, now));
         }
-        let mut standing = Standing::default();
+        let mut standing = InvalidationState::default();
         self.each_name(address, &mut |address| {
             let found = self.disk.standing(address, now)?;
             standing.newest = standing.newest.max(found.newest);
@@ -287,23 +287,23 @@ impl Store for Sealed {
         Ok(standing)
     }
 
-    fn records(&self, since: u64) -> Result<Option<Vec<Record>>, StoreError> {
+    fn records(&self, since: u64) -> Result<Option<Vec<InvalidationRecord>>, StoreError> {
         Ok(self.disk.records(since)?.map(|records| self.told(records)))
     }
 
     fn put(&self, fills: &[Fill], since: u64, begun: UnixMillis) -> Result<Stored, StoreError> {
         match &self.ring {
-            Ring::Clear => self.disk.put(fills, since, begun),
-            Ring::Locked(_) => Ok(Stored { stored: 0, refused: fills.len() as u64 }),
-            Ring::Keys(keys) => self.disk.put(&wrapped(keys, fills)?, since, begun),
+            KeyState::Clear => self.disk.put(fills, since, begun),
+            KeyState::Locked(_) => Ok(Stored { stored: 0, refused: fills.len() as u64 }),
+            KeyState::Keys(keys) => self.disk.put(&wrapped(keys, fills)?, since, begun),
         }
     }
 
     fn revise(&self, address: Address<'_>, now: UnixMillis, revise: Revise<'_>) -> Result<bool, StoreError> {
         let keys = match &self.ring {
-            Ring::Clear => return self.disk.revise(address, now, revise),
-            Ring::Locked(reason) => return Err(StoreError::Key(reason.clone())),
-            Ring::Keys(keys) => keys,
+            KeyState::Clear => return self.disk.revise(address, now, revise),
+            KeyState::Locked(reason) => return Err(StoreError::Key(reason.clone())),
+            KeyState::Keys(keys) => keys,
         };
         let with = keys.newest();
         // What lies under an older key is what is to be revised, too.
@@ -315,7 +315,7 @@ impl Store for Sealed {
         self.disk.revise(Address { space: address.space, key: &name }, now, &mut |there| {
             let made = match there.map(|(row, frames)| (reveal(with, row, address.key, frames), frames)) {
                 Some((Some((meta, entry)), frames)) => {
-                    revise(Some((&meta, &mut Opened { frames, entry, count: meta.frames, key: address.key })))?
+                    revise(Some((&meta, &mut DecryptedFrames { frames, entry, count: meta.frames, key: address.key })))?
                 }
                 Some((None, _)) | None => revise(None)?,
             };
@@ -323,11 +323,11 @@ impl Store for Sealed {
         })
     }
 
-    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn Draft + '_>, StoreError> {
+    fn draft(&self, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
         match &self.ring {
-            Ring::Clear => self.disk.draft(begun),
-            Ring::Locked(_) => Ok(Box::new(Nothing)),
-            Ring::Keys(keys) => {
+            KeyState::Clear => self.disk.draft(begun),
+            KeyState::Locked(_) => Ok(Box::new(Nothing)),
+            KeyState::Keys(keys) => {
                 let (draft, entry) = (self.disk.draft(begun)?, EntryKey::new().map_err(no_random)?);
                 Ok(Box::new(SealedDraft { draft, with: keys.newest(), entry, next: 0 }))
             }
@@ -356,7 +356,7 @@ impl Store for Sealed {
     }
 
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
-        if matches!(self.ring, Ring::Clear) {
+        if matches!(self.ring, KeyState::Clear) {
             return self.disk.discard(address, seal);
         }
         for with in self.keys() {
@@ -369,12 +369,12 @@ impl Store for Sealed {
     fn scan(&self, selection: &Select, visit: &mut dyn FnMut(&Meta) -> ControlFlow<()>) -> Result<(), StoreError> {
         match (&self.ring, selection) {
             // Counting needs no key: what cannot be read is shown under its stored name.
-            (Ring::Clear | Ring::Locked(_), Select::All | Select::Space(_)) => self.disk.scan(selection, visit),
-            (Ring::Locked(_), _) => self.disk.scan(&tongue::widen(selection), visit),
-            (Ring::Clear, _) => self.disk.scan(selection, &mut |meta| {
+            (KeyState::Clear | KeyState::Locked(_), Select::All | Select::Space(_)) => self.disk.scan(selection, visit),
+            (KeyState::Locked(_), _) => self.disk.scan(&tongue::widen(selection), visit),
+            (KeyState::Clear, _) => self.disk.scan(selection, &mut |meta| {
                 if tongue::of(&meta.key) == tongue::CLEAR { visit(meta) } else { ControlFlow::Continue(()) }
             }),
-            (Ring::Keys(_), Select::Exact { space, key }) => {
+            (KeyState::Keys(_), Select::Exact { space, key }) => {
                 let mut found = None;
                 self.each_name(Address { space, key }, &mut |address| {
                     let one = Select::Exact { space: space.clone(), key: address.key.to_owned() };
@@ -389,7 +389,7 @@ impl Store for Sealed {
                 }
                 Ok(())
             }
-            (Ring::Keys(_), _) => self.disk.scan(&tongue::widen(selection), &mut |meta| {
+            (KeyState::Keys(_), _) => self.disk.scan(&tongue::widen(selection), &mut |meta| {
                 let Some(key) = self.read_name(&meta.space, &meta.key) else {
                     let counts = matches!(selection, Select::All | Select::Space(_));
                     return if counts { visit(meta) } else { ControlFlow::Continue(()) };

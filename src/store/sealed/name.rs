@@ -8,7 +8,7 @@
 //! space and key, which are the nonce too, and the rest of the key under XChaCha20-Poly1305. A nonce that is a keyed hash
 //! of everything that is sealed with it repeats only where all repeats.
 
-use super::key::SealKey;
+use super::key::DataKey;
 use crate::store::tongue::{ID, MARK, visible};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,7 @@ use chacha20poly1305::aead::{Aead, Payload};
 const NONCE: usize = 24;
 
 /// The name under which `key` is stored in `space`.
-pub(super) fn seal(with: &SealKey, space: &str, key: &str) -> String {
+pub(super) fn seal(with: &DataKey, space: &str, key: &str) -> String {
     let clear = visible(key);
     let hash = with.hash(&[b"name", space.as_bytes(), key.as_bytes()]);
     let nonce: [u8; NONCE] = *hash.first_chunk().expect("32 bytes hold 24");
@@ -31,7 +31,7 @@ pub(super) fn seal(with: &SealKey, space: &str, key: &str) -> String {
 }
 
 /// The key that a name stands for; `None` when it is not written in this tongue or was changed.
-pub(super) fn open(with: &SealKey, space: &str, name: &str) -> Option<String> {
+pub(super) fn open(with: &DataKey, space: &str, name: &str) -> Option<String> {
     let (clear, rest) = name.split_once(MARK)?;
     let hidden = rest.strip_prefix(with.id())?.strip_prefix('-')?;
     debug_assert_eq!(with.id().len(), ID);
@@ -42,7 +42,7 @@ pub(super) fn open(with: &SealKey, space: &str, name: &str) -> Option<String> {
     Some(format!("{clear}{}", String::from_utf8(opened).ok()?))
 }
 
-fn aead(with: &SealKey) -> &chacha20poly1305::XChaCha20Poly1305 {
+fn aead(with: &DataKey) -> &chacha20poly1305::XChaCha20Poly1305 {
     with.cipher()
 }
 

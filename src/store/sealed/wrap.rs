@@ -4,12 +4,12 @@
 //! its lid behind its frames; what comes from it was opened, frame by frame.
 
 use super::envelope::{self, EntryKey, NoRandom};
-use super::key::{KeyRing, SealKey};
+use super::key::{DataKey, KeyRing};
 use super::name;
-use crate::store::{Draft, Fill, Frames, Meta, StoreError};
+use crate::store::{EntryWriter, Fill, Frames, Meta, StoreError};
 
 /// What a row says of the entry `key`, and the key of its frames; `None` when its lid is not its own.
-pub(super) fn reveal(with: &SealKey, row: &Meta, key: &str, frames: &mut dyn Frames) -> Option<(Meta, EntryKey)> {
+pub(super) fn reveal(with: &DataKey, row: &Meta, key: &str, frames: &mut dyn Frames) -> Option<(Meta, EntryKey)> {
     let mut lid = Vec::new();
     frames.read(row.frames.checked_sub(1)?, &mut lid).ok()?;
     let (entry, seal) = envelope::open(with, row, &lid)?;
@@ -17,14 +17,14 @@ pub(super) fn reveal(with: &SealKey, row: &Meta, key: &str, frames: &mut dyn Fra
 }
 
 /// The frames of a sealed entry, opened as they are read.
-pub(super) struct Opened<'a> {
+pub(super) struct DecryptedFrames<'a> {
     pub(super) frames: &'a mut dyn Frames,
     pub(super) entry: EntryKey,
     pub(super) count: u32,
     pub(super) key: &'a str,
 }
 
-impl Frames for Opened<'_> {
+impl Frames for DecryptedFrames<'_> {
     fn read(&mut self, index: u32, buffer: &mut Vec<u8>) -> Result<(), StoreError> {
         let damaged = |reason| StoreError::Damaged { key: self.key.to_owned(), reason };
         if index >= self.count {
@@ -45,7 +45,7 @@ pub(super) fn wrapped(keys: &KeyRing, fills: &[Fill]) -> Result<Vec<Fill>, Store
 }
 
 /// The row and frames of a fill, sealed.
-pub(super) fn wrap(with: &SealKey, fill: &Fill) -> Result<Fill, StoreError> {
+pub(super) fn wrap(with: &DataKey, fill: &Fill) -> Result<Fill, StoreError> {
     let entry = EntryKey::new().map_err(no_random)?;
     let mut frames: Vec<Vec<u8>> = fill.frames.iter().zip(0..).map(|(frame, index)| entry.seal(index, frame)).collect();
     // A fill that promises more frames than it has keeps its lid where it is looked for.
@@ -56,7 +56,7 @@ pub(super) fn wrap(with: &SealKey, fill: &Fill) -> Result<Fill, StoreError> {
 }
 
 /// The row of an entry whose frames are sealed.
-pub(super) fn row(with: &SealKey, meta: &Meta) -> Meta {
+pub(super) fn row(with: &DataKey, meta: &Meta) -> Meta {
     let key = name::seal(with, &meta.space, &meta.key);
     let seal = envelope::mark(with, &key, meta.seal);
     Meta { key, seal, frames: meta.frames.saturating_add(1), ..meta.clone() }
@@ -70,7 +70,7 @@ pub(super) fn no_random(error: NoRandom) -> StoreError {
 /// A draft of a process that stores nothing.
 pub(super) struct Nothing;
 
-impl Draft for Nothing {
+impl EntryWriter for Nothing {
     fn frame(&mut self, _: &[u8]) -> Result<(), StoreError> {
         Ok(())
     }
@@ -82,13 +82,13 @@ impl Draft for Nothing {
 
 /// A draft whose frames are sealed as they come.
 pub(super) struct SealedDraft<'a> {
-    pub(super) draft: Box<dyn Draft + 'a>,
-    pub(super) with: &'a SealKey,
+    pub(super) draft: Box<dyn EntryWriter + 'a>,
+    pub(super) with: &'a DataKey,
     pub(super) entry: EntryKey,
     pub(super) next: u32,
 }
 
-impl Draft for SealedDraft<'_> {
+impl EntryWriter for SealedDraft<'_> {
     fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.draft.frame(&self.entry.seal(self.next, bytes))?;
         self.next += 1;

@@ -8,17 +8,17 @@ use crate::app::Scope;
 use crate::cache::{Exported, Imported};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{ExportArgs, ImportArgs};
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page, is_stdout};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport, is_stdout};
 use crate::model::format_size;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub(super) fn export(args: &ExportArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn export(args: &ExportArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let to_stdout = is_stdout(&args.file);
     if to_stdout && globals.out_file().is_some() {
-        return Err(Failure::new(Code::Usage, "the argument '--out' cannot be used with '-'").hint("name the file"));
+        return Err(CliError::new(Code::Usage, "the argument '--out' cannot be used with '-'").hint("name the file"));
     }
     let session = open_loudly(globals, output)?;
     let (done, scope): (Exported, Scope) = if to_stdout {
@@ -44,17 +44,17 @@ pub(super) fn export(args: &ExportArgs, globals: &GlobalArgs, output: &mut Outpu
     let document = json!({
         "schema_version": 1, "file": args.file, "entries": done.entries, "bytes": done.bytes, "skipped": done.skipped,
     });
-    output.report(&document, &left_out(Page::new(), &done.skipped).line(line))
+    output.report(&document, &left_out(TextReport::new(), &done.skipped).line(line))
 }
 
-pub(super) fn import(args: &ImportArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn import(args: &ImportArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_to_change(globals, output)?;
     if let Some(disabled) = session.app.disabled() {
         let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         return Err(session.cache_needed(format!("the cache is disabled{reason}: nothing is stored")));
     }
     if session.app.is_memory() {
-        return Err(Failure::new(
+        return Err(CliError::new(
             Code::CacheNeeded,
             "cache.backend is \"memory\": what is imported would end with this process",
         )
@@ -77,9 +77,9 @@ pub(super) fn import(args: &ImportArgs, globals: &GlobalArgs, output: &mut Outpu
     });
     let verb = if args.dry_run { "Would import" } else { "Imported" };
     let line = format!("{verb} {} of {}", done.stored, entries(done.entries));
-    output.report(&document, &left_out(Page::new(), &done.skipped).line(line))
+    output.report(&document, &left_out(TextReport::new(), &done.skipped).line(line))
 }
 
-fn left_out(page: Page, skipped: &BTreeMap<&'static str, u64>) -> Page {
+fn left_out(page: TextReport, skipped: &BTreeMap<&'static str, u64>) -> TextReport {
     skipped.iter().fold(page, |page, (reason, n)| page.line(format!("Left out: {n} ({reason})")))
 }

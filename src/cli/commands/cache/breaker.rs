@@ -3,15 +3,15 @@
 //! Needs neither AWS nor a valid configuration.
 
 use crate::cli::args::GlobalArgs;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 
-pub(super) fn reset(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn reset(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open_to_change_state(globals, Need::Anything, output)?;
     session.say_notices();
     let reset = session.app.reset_breaker()?;
-    let mut page = Page::new();
+    let mut page = TextReport::new();
     page = page.line(format!(
         "It was {}, writes {} ({} {} in a row)",
         reset.was,
@@ -28,5 +28,5 @@ pub(super) fn reset(globals: &GlobalArgs, output: &mut Output) -> Result<(), Fai
         }
     };
     output.report(&reset, &page)?;
-    if reset.closed { Ok(()) } else { Err(Failure::quiet(Code::Failed)) }
+    if reset.closed { Ok(()) } else { Err(CliError::quiet(Code::Failed)) }
 }

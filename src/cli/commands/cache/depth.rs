@@ -8,14 +8,14 @@ use crate::app::{Checkup, Inspected, Reasons};
 use crate::cache::{Soundness, pattern};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{CheckArgs, InspectArgs, WhyArgs};
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page, Style};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, Style, TextReport};
 use crate::model::{format_duration, format_size};
 use crate::report::Progress;
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) fn inspect(args: &InspectArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn inspect(args: &InspectArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
     let wanted = match (&args.key, &args.pattern) {
         (Some(key), _) => named::key(&session.app, key, &mut |text| session.progress.notice(text))?.to_string(),
@@ -23,21 +23,21 @@ pub(super) fn inspect(args: &InspectArgs, globals: &GlobalArgs, output: &mut Out
     };
     let found = session.app.inspect(&wanted)?;
     if args.key.is_some() && found.is_empty() {
-        return Err(Failure::new(Code::NotFound, format!("the cache does not hold {wanted}"))
+        return Err(CliError::new(Code::NotFound, format!("the cache does not hold {wanted}"))
             .hint(format!("`awsideman cache why {wanted}` says what is known of it")));
     }
     let page = match found.as_slice() {
-        [one] if args.key.is_some() => fields(Page::new().field("Key", &one.key), one),
+        [one] if args.key.is_some() => fields(TextReport::new().field("Key", &one.key), one),
         many => table(many),
     };
     output.report(&json!({"schema_version": 1, "entries": found}), &page)?;
     if found.iter().any(|entry| entry.checksum == Soundness::Damaged) {
-        return Err(Failure::quiet(Code::Integrity));
+        return Err(CliError::quiet(Code::Integrity));
     }
     Ok(())
 }
 
-fn table(found: &[Inspected]) -> Page {
+fn table(found: &[Inspected]) -> TextReport {
     let row = |entry: &Inspected| {
         vec![
             entry.key.clone(),
@@ -49,12 +49,12 @@ fn table(found: &[Inspected]) -> Page {
             entry.source.clone(),
         ]
     };
-    Page::new()
+    TextReport::new()
         .table(&["Key", "Verdict", "Checksums", "Age", "Left", "Size", "Source"], found.iter().map(row).collect())
         .line(entries(found.len() as u64))
 }
 
-fn fields(page: Page, entry: &Inspected) -> Page {
+fn fields(page: TextReport, entry: &Inspected) -> TextReport {
     let causes = if entry.dirtied_by.is_empty() {
         "no change that awsideman makes".to_owned()
     } else {
@@ -76,12 +76,12 @@ fn fields(page: Page, entry: &Inspected) -> Page {
         .field("Space", &entry.space)
 }
 
-pub(super) fn why(args: &WhyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn why(args: &WhyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
     let key = named::key(&session.app, &args.key, &mut |text| session.progress.notice(text))?;
     let reasons: Reasons = session.app.why(key.as_str())?;
     let (style, mark) = if reasons.hit { (Style::Good, "hit") } else { (Style::Warn, "no hit") };
-    let mut page = Page::new().marked(style, mark, &reasons.why);
+    let mut page = TextReport::new().marked(style, mark, &reasons.why);
     if let Some(entry) = &reasons.entry {
         page = fields(page.title("Entry"), entry);
     }
@@ -109,10 +109,10 @@ pub(super) fn why(args: &WhyArgs, globals: &GlobalArgs, output: &mut Output) -> 
     output.report(&reasons, &page)
 }
 
-pub(super) fn check(args: &CheckArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn check(args: &CheckArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
     let checkup: Checkup = session.app.check(args.full, session.progress.as_ref())?;
-    let mut page = Page::new();
+    let mut page = TextReport::new();
     for finding in &checkup.findings {
         let (style, mark) = if finding.damaged { (Style::Bad, "damaged") } else { (Style::Good, "ok") };
         let hint = if finding.hint.is_empty() { String::new() } else { format!("  ->  {}", finding.hint) };
@@ -125,7 +125,7 @@ pub(super) fn check(args: &CheckArgs, globals: &GlobalArgs, output: &mut Output)
     }
     page = page.line(if checkup.sound { "The cache is sound" } else { "The cache is damaged" });
     output.report(&checkup, &page)?;
-    if checkup.sound { Ok(()) } else { Err(Failure::quiet(Code::Integrity)) }
+    if checkup.sound { Ok(()) } else { Err(CliError::quiet(Code::Integrity)) }
 }
 
 fn checksum(soundness: Soundness) -> &'static str {

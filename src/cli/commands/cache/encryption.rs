@@ -7,8 +7,8 @@ use super::{entries, open_loudly};
 use crate::app::{EncryptionStatus, Resealed};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{EnableArgs, EncryptionCommand};
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::lock::Guard;
 use crate::model::format_size;
@@ -20,7 +20,7 @@ pub(super) fn encryption(
     command: &EncryptionCommand,
     globals: &GlobalArgs,
     output: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     // A status is given whatever the configuration is like; what changes entries goes by what is right.
     let session = match command {
         EncryptionCommand::Status => open_loudly(globals, output)?,
@@ -45,14 +45,14 @@ pub(super) fn encryption(
         }
         EncryptionCommand::Disable => {
             if session.app.config().cache.encryption.enabled {
-                return Err(Failure::new(Code::Usage, "the configuration says that entries are sealed")
+                return Err(CliError::new(Code::Usage, "the configuration says that entries are sealed")
                     .hint("set `enabled = false` in [cache.encryption], leave the key where it is, and run it again"));
             }
             let status = session.app.encryption_status()?;
             let has_key = status.key.is_some() && status.problem.is_none();
             if !has_key && status.keys.iter().all(|key| key.entries == 0) {
                 let document = json!({"schema_version": 1, "done": Resealed { wiped: true, ..Resealed::default() }, "status": status});
-                return output.report(&document, &Page::new().line("Nothing is encrypted"));
+                return output.report(&document, &TextReport::new().line("Nothing is encrypted"));
             }
             let lock = only_one(&session)?;
             let done = reseal(&session, "opened", output);
@@ -62,7 +62,7 @@ pub(super) fn encryption(
     }
 }
 
-fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(), Failure> {
+fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(), CliError> {
     let is_enabled = session.app.config().cache.encryption.enabled;
     if args.generate {
         let (file, id) = session.app.generate_key(args.key_file.as_deref())?;
@@ -74,7 +74,7 @@ fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(
             Some(source) => format!("set `enabled = true` in [cache.encryption], which has {source}, and run it again"),
             None => "`awsideman cache encryption enable --generate` makes a key and prints the lines to add".to_owned(),
         };
-        return Err(Failure::new(Code::Usage, "the configuration does not say that entries are sealed").hint(hint));
+        return Err(CliError::new(Code::Usage, "the configuration does not say that entries are sealed").hint(hint));
     }
     let lock = only_one(session)?;
     let done = reseal(session, "sealed", output);
@@ -82,7 +82,7 @@ fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(
     done
 }
 
-fn generated(file: &Path, id: &str, session: &Session, output: &mut Output) -> Result<(), Failure> {
+fn generated(file: &Path, id: &str, session: &Session, output: &mut Output) -> Result<(), CliError> {
     let encryption = &session.app.config().cache.encryption;
     let is_configured = encryption.enabled && encryption.key_file.as_deref() == Some(file);
     let lines = [
@@ -93,7 +93,7 @@ fn generated(file: &Path, id: &str, session: &Session, output: &mut Output) -> R
     let document = json!({
         "schema_version": 1, "key_file": file, "key": id, "configuration": lines.join("\n"), "configured": is_configured,
     });
-    let mut page = Page::new().line(format!("A new key ({id}) is in {}", file.display()));
+    let mut page = TextReport::new().line(format!("A new key ({id}) is in {}", file.display()));
     if !is_configured {
         page = page.line("Add to the configuration:").line("");
         page = lines.iter().fold(page, |page, line| page.line(format!("    {line}"))).line("");
@@ -103,29 +103,29 @@ fn generated(file: &Path, id: &str, session: &Session, output: &mut Output) -> R
 }
 
 /// The failure of a command that only makes sense while entries are sealed.
-fn enabled(session: &Session) -> Result<(), Failure> {
+fn enabled(session: &Session) -> Result<(), CliError> {
     if session.app.config().cache.encryption.enabled {
         return Ok(());
     }
-    Err(Failure::new(Code::Usage, "the configuration does not say that entries are sealed")
+    Err(CliError::new(Code::Usage, "the configuration does not say that entries are sealed")
         .hint("`awsideman cache encryption status` says what to do first"))
 }
 
 /// Two at once would only be in each other's way.
-fn only_one(session: &Session) -> Result<crate::state::Lock, Failure> {
+fn only_one(session: &Session) -> Result<crate::state::FileLock, CliError> {
     let state = session.app.state();
     if let Some(lock) = state.try_lock("encryption", Guard::Encryption, session.app.clock().now())? {
         return Ok(lock);
     }
     let holder = state.process("encryption").map(|process| format!(": {process}")).unwrap_or_default();
     let message = format!("another awsideman is encrypting or decrypting this cache{holder}");
-    Err(Failure::new(Code::Locked, message).hint("`awsideman cache encryption status` shows how far it is"))
+    Err(CliError::new(Code::Locked, message).hint("`awsideman cache encryption status` shows how far it is"))
 }
 
-fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), Failure> {
+fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), CliError> {
     let done: Resealed = session.app.reseal(session.progress.as_ref())?;
     let status = session.app.encryption_status()?;
-    let mut page = Page::new().line(format!("{} {verb}", entries(done.resealed)));
+    let mut page = TextReport::new().line(format!("{} {verb}", entries(done.resealed)));
     if done.dropped > 0 {
         page = page.line(format!("{} damaged and dropped", entries(done.dropped)));
     }
@@ -140,12 +140,12 @@ fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), Fail
     if done.wiped {
         return Ok(());
     }
-    Err(Failure::new(Code::Partial, "what was before is not wiped from the database yet: a reader held it")
+    Err(CliError::new(Code::Partial, "what was before is not wiped from the database yet: a reader held it")
         .hint("run it again when no long command is running"))
 }
 
-fn page(status: &EncryptionStatus) -> Page {
-    let mut page = Page::new()
+fn page(status: &EncryptionStatus) -> TextReport {
+    let mut page = TextReport::new()
         .field("Encryption", if status.enabled { "on" } else { "off" })
         .field(
             "Key",

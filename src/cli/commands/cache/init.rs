@@ -7,17 +7,17 @@ use super::open_loudly;
 use crate::app::Initialised;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::InitArgs;
-use crate::cli::exit::Failure;
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::CliError;
+use crate::cli::output::{Output, TextReport};
 
-pub(super) fn init(args: &InitArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn init(args: &InitArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
     let done = session.app.init(args.group.as_deref(), args.dry_run)?;
     output.report(&done, &page(&done))
 }
 
-fn page(done: &Initialised) -> Page {
-    let mut page = Page::new();
+fn page(done: &Initialised) -> TextReport {
+    let mut page = TextReport::new();
     for step in &done.steps {
         let verb = match (step.what, done.dry_run) {
             ("make", false) => "Made",

@@ -1,17 +1,22 @@
 //! Keys as users type them: with names instead of ids, and suggestions for invalid keys.
 
-use crate::app::{App, Names};
+use crate::app::{App, NameResolver};
 use crate::cache::{Key, decode, pattern};
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use crate::config::{nearest, operations};
-use crate::gateway::Known;
+use crate::gateway::NameLookup;
 use crate::model::Resource;
 
 /// An id for a text: the one behind a name, else the text itself with a notice.
-pub(super) fn id(names: &Names, kind: Resource, text: &str, notice: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+pub(super) fn id(
+    names: &NameResolver,
+    kind: Resource,
+    text: &str,
+    notice: &mut dyn FnMut(&str),
+) -> Result<String, CliError> {
     match names.find(kind, text)? {
-        Known::Id(id) => Ok(id),
-        Known::Unknown => {
+        NameLookup::Id(id) => Ok(id),
+        NameLookup::Unknown => {
             notice(&format!("no {} named `{text}` in the cache: used as an id", word(kind)));
             Ok(text.to_owned())
         }
@@ -19,7 +24,7 @@ pub(super) fn id(names: &Names, kind: Resource, text: &str, notice: &mut dyn FnM
 }
 
 /// The key that a text means. A stored key is used as it is; any other must have a known operation.
-pub(super) fn key(app: &App, text: &str, notice: &mut dyn FnMut(&str)) -> Result<Key, Failure> {
+pub(super) fn key(app: &App, text: &str, notice: &mut dyn FnMut(&str)) -> Result<Key, CliError> {
     let encoded = pattern(text)?;
     let literal = Key::parse(text);
     if text.contains(['*', '?', '[', ']']) || encoded.contains(":#") {
@@ -51,7 +56,7 @@ pub(super) fn key(app: &App, text: &str, notice: &mut dyn FnMut(&str)) -> Result
 }
 
 /// The operation, when the resource has it.
-pub(super) fn known_operation(resource: Resource, operation: &str) -> Result<String, Failure> {
+pub(super) fn known_operation(resource: Resource, operation: &str) -> Result<String, CliError> {
     let Some(known) = operations(resource).filter(|known| !known.contains(&operation)) else {
         return Ok(operation.to_owned());
     };
@@ -64,17 +69,17 @@ pub(super) fn known_operation(resource: Resource, operation: &str) -> Result<Str
         Some(near) => format!("did you mean `{near}`? {all}"),
         None => all,
     };
-    Err(Failure::new(Code::Usage, format!("{resource} has no operation `{operation}`")).hint(hint))
+    Err(CliError::new(Code::Usage, format!("{resource} has no operation `{operation}`")).hint(hint))
 }
 
 /// The key of a known operation: each identifier is an id, or a name that becomes one.
 pub(super) fn key_of(
-    names: &Names,
+    names: &NameResolver,
     resource: Resource,
     operation: &str,
     identifiers: &[String],
     notice: &mut dyn FnMut(&str),
-) -> Result<Key, Failure> {
+) -> Result<Key, CliError> {
     use Resource::{Account, Assignment, Custom, Group, Instance, Ou, PermissionSet, User};
     let kinds: Vec<Option<Resource>> = match (resource, operation) {
         (User | Group | Account | PermissionSet, "list" | "by_name") | (Ou | Custom | Instance, _) => vec![None],
@@ -110,8 +115,8 @@ pub(super) fn key_of(
     Ok(ids.fold(Key::new(resource, operation, &first), |key, id| key.with(&id)))
 }
 
-fn no_key(text: &str, hint: &str) -> Failure {
-    Failure::new(Code::Usage, format!("`{text}` is not a key of the cache")).hint(hint)
+fn no_key(text: &str, hint: &str) -> CliError {
+    CliError::new(Code::Usage, format!("`{text}` is not a key of the cache")).hint(hint)
 }
 
 fn word(kind: Resource) -> &'static str {

@@ -6,21 +6,21 @@
 use super::open_loudly;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::DisableArgs;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page, Style};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::config::Format;
 use crate::health::Level;
 use serde_json::json;
 
-pub(super) fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let mut session = Session::open(globals, Need::Anything, output)?;
     let measured = session.app.measure();
     let health = &measured.health;
     if nagios {
         if globals.format().is_some() {
-            return Err(Failure::new(Code::Usage, "the argument '--nagios' cannot be used with '--output'")
+            return Err(CliError::new(Code::Usage, "the argument '--nagios' cannot be used with '--output'")
                 .hint("leave one of them out"));
         }
         let (code, line) = health.nagios();
@@ -28,16 +28,16 @@ pub(super) fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) ->
         // Nagios has its own codes: they only look like ours.
         return match code {
             0 => Ok(()),
-            1 => Err(Failure::quiet(Code::Failed)),
-            2 => Err(Failure::quiet(Code::Usage)),
-            _ => Err(Failure::quiet(Code::Partial)),
+            1 => Err(CliError::quiet(Code::Failed)),
+            2 => Err(CliError::quiet(Code::Usage)),
+            _ => Err(CliError::quiet(Code::Partial)),
         };
     }
     session.notices.extend(measured.notices.iter().cloned());
     let mut document = serde_json::to_value(health).unwrap_or_default();
     document["schema_version"] = json!(1);
     document["notices"] = json!(session.notices);
-    let mut page = Page::new();
+    let mut page = TextReport::new();
     for check in &health.checks {
         let style = match check.level {
             Level::Ok => Style::Good,
@@ -53,30 +53,30 @@ pub(super) fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) ->
         session.notices.iter().for_each(|notice| output.talk().warning(notice));
     }
     output.report(&document, &page)?;
-    if health.level == Level::Critical { Err(Failure::quiet(Code::Critical)) } else { Ok(()) }
+    if health.level == Level::Critical { Err(CliError::quiet(Code::Critical)) } else { Ok(()) }
 }
 
-pub(super) fn test(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn test(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
     // Whatever the reason is, the test has failed.
-    let trial = session.app.trial().map_err(|error| Failure { code: Code::Failed, ..error.into() })?;
+    let trial = session.app.trial().map_err(|error| CliError { code: Code::Failed, ..error.into() })?;
     session.app.finish();
     let rows = trial.steps.iter().map(|step| {
         let outcome = step.error.clone().unwrap_or_else(|| "ok".to_owned());
         vec![step.step.to_owned(), outcome, format!("{} µs", step.took_us)]
     });
-    let mut page = Page::new().table(&["Step", "Outcome", "Took"], rows.collect());
+    let mut page = TextReport::new().table(&["Step", "Outcome", "Took"], rows.collect());
     if !trial.enabled {
         page = page.line("The cache is disabled; the store was tested all the same");
     }
     page = page.line(format!("Cache test {} ({})", if trial.ok { "passed" } else { "failed" }, trial.backend));
     output.report(&trial, &page)?;
-    if trial.ok { Ok(()) } else { Err(Failure::quiet(Code::Failed)) }
+    if trial.ok { Ok(()) } else { Err(CliError::quiet(Code::Failed)) }
 }
 
-pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     if args.duration.is_some_and(|duration| duration.is_zero()) {
-        return Err(Failure::new(Code::Usage, "--for: 0 would end at once, so nothing was changed")
+        return Err(CliError::new(Code::Usage, "--for: 0 would end at once, so nothing was changed")
             .hint("name how long, as in 30m or 4h; `awsideman cache enable` ends it sooner"));
     }
     let session = open_to_change_state(globals, output)?;
@@ -98,7 +98,7 @@ pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Out
         "disabled_reason": disabled.reason,
         "by": disabled.by,
     });
-    let page = Page::new()
+    let page = TextReport::new()
         .line("Cache disabled. All operations will bypass cache.")
         .line(end.map_or_else(
             || "It does not end by itself".to_owned(),
@@ -108,7 +108,7 @@ pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Out
     output.report(&document, &page)
 }
 
-pub(super) fn enable(globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn enable(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_to_change_state(globals, output)?;
     let was = session.app.enable()?;
     let document = json!({
@@ -117,7 +117,7 @@ pub(super) fn enable(globals: &GlobalArgs, output: &mut Output) -> Result<(), Fa
         "was_disabled_by": was.as_ref().map(|was| &was.by),
         "was_disabled_reason": was.as_ref().and_then(|was| was.reason.as_ref()),
     });
-    let mut page = Page::new();
+    let mut page = TextReport::new();
     page = match &was {
         Some(was) => {
             let reason = was.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -132,7 +132,7 @@ pub(super) fn enable(globals: &GlobalArgs, output: &mut Output) -> Result<(), Fa
     output.report(&document, &page)
 }
 
-fn open_to_change_state(globals: &GlobalArgs, output: &mut Output) -> Result<Session, Failure> {
+fn open_to_change_state(globals: &GlobalArgs, output: &mut Output) -> Result<Session, CliError> {
     let session = Session::open_to_change_state(globals, Need::Anything, output)?;
     session.say_notices();
     Ok(session)

@@ -9,12 +9,12 @@ use crate::cache::Salvaged;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::RecoverArgs;
 use crate::cli::ask::ask;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::model::format_size;
 use serde_json::json;
 
-pub(super) fn recover(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn recover(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     if args.prune {
         return prune(args, globals, output);
     }
@@ -23,11 +23,11 @@ pub(super) fn recover(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Out
     let recovered = session.app.recover(wish, session.progress.as_ref())?;
     output.report(&recovered, &page(&recovered))?;
     let works = recovered.test.as_ref().is_none_or(|test| test.ok);
-    if works { Ok(()) } else { Err(Failure::quiet(Code::Failed)) }
+    if works { Ok(()) } else { Err(CliError::quiet(Code::Failed)) }
 }
 
-fn page(recovered: &Recovered) -> Page {
-    let mut page = Page::new();
+fn page(recovered: &Recovered) -> TextReport {
+    let mut page = TextReport::new();
     if let Some(old) = &recovered.old {
         page = page.line(if recovered.dry_run {
             format!("Would put a new cache in the place of {old}, which would stay as evidence")
@@ -58,7 +58,7 @@ fn page(recovered: &Recovered) -> Page {
     .line("Running processes move to it by themselves. Next: awsideman cache warm")
 }
 
-fn salvage_lines(mut page: Page, salvaged: &Salvaged, dry_run: bool) -> Page {
+fn salvage_lines(mut page: TextReport, salvaged: &Salvaged, dry_run: bool) -> TextReport {
     if salvaged.read > 0 || salvaged.ended.is_none() {
         let verb = if dry_run { "Would take over" } else { "Taken over" };
         let read = entries(salvaged.read);
@@ -75,17 +75,17 @@ fn salvage_lines(mut page: Page, salvaged: &Salvaged, dry_run: bool) -> Page {
     }
 }
 
-fn prune(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+fn prune(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_to_change(globals, output)?;
     let found = session.app.set_aside()?;
     let bytes: u64 = found.iter().map(|one| one.bytes).sum();
     let rows = |found: &[SetAside]| found.iter().map(|one| vec![one.path.clone(), format_size(one.bytes)]).collect();
     let document = json!({"schema_version": 1, "dry_run": args.dry_run, "removed": found, "bytes": bytes});
     if found.is_empty() {
-        return output.report(&document, &Page::new().line("Nothing is set aside"));
+        return output.report(&document, &TextReport::new().line("Nothing is set aside"));
     }
     let count = if found.len() == 1 { "1 database".to_owned() } else { format!("{} databases", found.len()) };
-    let page = Page::new().table(&["Set aside", "Size"], rows(&found));
+    let page = TextReport::new().table(&["Set aside", "Size"], rows(&found));
     if args.dry_run {
         return output.report(&document, &page.line(format!("Would remove {count} ({})", format_size(bytes))));
     }

@@ -5,16 +5,16 @@
 
 use super::swept_line;
 use crate::app::{MemoryReport, RecentEntry, ResourceReport, Status};
-use crate::cli::output::Page;
+use crate::cli::output::TextReport;
 use crate::cli::times;
 use crate::clock::UnixMillis;
 use crate::model::{format_duration, format_size};
-use crate::store::Lost;
+use crate::store::EvictionTotal;
 use std::time::Duration;
 
 /// The page of a status.
-pub(super) fn page(status: &Status, now: UnixMillis) -> Page {
-    let mut page = Page::new().title("Cache");
+pub(super) fn page(status: &Status, now: UnixMillis) -> TextReport {
+    let mut page = TextReport::new().title("Cache");
     page = page.field("State", state(status, now)).field("Backend", backend(status));
     page = page
         .field("Entries", entries(status))
@@ -154,7 +154,7 @@ fn health(status: &Status) -> String {
     "healthy".into()
 }
 
-fn resource_table(page: Page, resources: &[ResourceReport], now: UnixMillis) -> Page {
+fn resource_table(page: TextReport, resources: &[ResourceReport], now: UnixMillis) -> TextReport {
     let row = |resource: &ResourceReport| {
         let reasons: Vec<String> =
             resource.misses_by_reason.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
@@ -188,7 +188,7 @@ fn resource_table(page: Page, resources: &[ResourceReport], now: UnixMillis) -> 
     page.table(&["Operation", "TTL", "Key", "Origin"], ttls.collect())
 }
 
-fn recent_table(page: Page, recent: &[RecentEntry], now: UnixMillis) -> Page {
+fn recent_table(page: TextReport, recent: &[RecentEntry], now: UnixMillis) -> TextReport {
     let row = |entry: &RecentEntry| {
         let left = if entry.left_seconds < 0 {
             "expired".to_owned()
@@ -211,7 +211,7 @@ fn recent_table(page: Page, recent: &[RecentEntry], now: UnixMillis) -> Page {
     page.table(&["Key", "Used", "Age", "Left", "Size", "Source"], rows)
 }
 
-fn memory_fields(page: Page, memory: &MemoryReport, lost: &[Lost]) -> Page {
+fn memory_fields(page: TextReport, memory: &MemoryReport, lost: &[EvictionTotal]) -> TextReport {
     let gone: Vec<String> = lost.iter().map(|lost| format!("{} {}", lost.entries, lost.reason)).collect();
     let limit = match memory.limit_entries {
         0 => "none".to_owned(),

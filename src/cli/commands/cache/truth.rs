@@ -4,15 +4,15 @@
 //! cache is and ends with the words "Invalidated N entries"; a verification names every wrong entry with what is wrong.
 
 use super::{named, open_loudly};
-use crate::app::{Comparison, Invalidated};
+use crate::app::{Invalidated, VerifyRequest};
 use crate::cache::{Operation, pattern};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{InvalidateArgs, VerifyArgs};
-use crate::cli::exit::{self, Code, Failure};
-use crate::cli::output::{Output, Page, text};
+use crate::cli::exit::{self, CliError, Code};
+use crate::cli::output::{Output, TextReport, text};
 use crate::cli::session::{Need, Session};
 use crate::config::{Format, nearest};
-use crate::gateway::{Difference, Flaw, Mended, Verified, Which, Wrong};
+use crate::gateway::{Difference, EntrySelection, Flaw, Mended, Verified, Wrong};
 use crate::model::{Resource, format_duration};
 use crate::report::{Calls, Progress};
 use serde_json::{Value, json};
@@ -21,17 +21,17 @@ use std::time::Duration;
 /// Values are told up to so many characters; the JSON has them whole.
 const SHOWN: usize = 100;
 
-pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let (operation, resource) = change(args)?;
     if args.id.trim().is_empty() {
-        return Err(Failure::new(Code::Usage, "an id is missing: the empty text names nothing"));
+        return Err(CliError::new(Code::Usage, "an id is missing: the empty text names nothing"));
     }
     let session = open_loudly(globals, output)?;
     // An assignment is named by its permission set.
     let kind = if resource == Resource::Assignment { Resource::PermissionSet } else { resource };
     let id = named::id(&session.app.names(), kind, &args.id, &mut |text| session.progress.notice(text))?;
     let done: Invalidated = session.app.invalidate(operation, resource, &id, args.dry_run)?;
-    let mut page = done.keys.iter().chain(&done.globs).fold(Page::new(), |page, dirty| page.line(dirty.clone()));
+    let mut page = done.keys.iter().chain(&done.globs).fold(TextReport::new(), |page, dirty| page.line(dirty.clone()));
     if done.space.is_none() {
         page = page.line("(of every instance, since it is not known which one this profile belongs to)");
     }
@@ -43,15 +43,15 @@ pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &m
 }
 
 /// What the words mean.
-fn change(args: &InvalidateArgs) -> Result<(Operation, Resource), Failure> {
+fn change(args: &InvalidateArgs) -> Result<(Operation, Resource), CliError> {
     let words = |operations: &[Operation]| operations.iter().map(|o| o.as_str()).collect::<Vec<_>>().join(", ");
     let Some(operation) = Operation::parse(&args.operation) else {
-        return Err(Failure::new(Code::Usage, format!("`{}` is nothing that happens to a resource", args.operation))
+        return Err(CliError::new(Code::Usage, format!("`{}` is nothing that happens to a resource", args.operation))
             .hint(format!("the operations are {}", words(&Operation::ALL))));
     };
     let resources: Vec<&str> = operation.resources().iter().map(|resource| resource.as_str()).collect();
     let Some(resource) = Resource::parse(&args.resource) else {
-        return Err(Failure::new(Code::Usage, format!("`{}` is not a resource", args.resource))
+        return Err(CliError::new(Code::Usage, format!("`{}` is not a resource", args.resource))
             .hint(format!("{operation} happens to {}", resources.join(", "))));
     };
     if operation.resources().contains(&resource) {
@@ -62,20 +62,20 @@ fn change(args: &InvalidateArgs) -> Result<(Operation, Resource), Failure> {
     if !to_it.is_empty() {
         hint = format!("{hint}\nwhat happens to {resource} is {}", words(&to_it));
     }
-    Err(Failure::new(Code::Usage, format!("{operation} does not happen to {resource}")).hint(hint))
+    Err(CliError::new(Code::Usage, format!("{operation} does not happen to {resource}")).hint(hint))
 }
 
-pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Sound, output)?;
     let which = match (&args.key, &args.pattern) {
         (Some(key), _) => {
             let key = named::key(&session.app, key, &mut |text| session.progress.notice(text))?;
-            Which::Key(key.to_string())
+            EntrySelection::Key(key.to_string())
         }
-        (None, Some(glob)) => Which::Glob(pattern(glob)?),
-        (None, None) => Which::All,
+        (None, Some(glob)) => EntrySelection::Glob(pattern(glob)?),
+        (None, None) => EntrySelection::All,
     };
-    let comparison = Comparison {
+    let comparison = VerifyRequest {
         which,
         sample: args.sample.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
         seed: args.sample_seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)),
@@ -87,13 +87,13 @@ pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Outpu
     let done = session.wait(session.app.verify(&comparison, session.progress.as_ref()))?;
     let (verified, calls, faults) = done.map_err(|error| absent(error.into()))?;
     session.close(faults);
-    if let (true, Which::Glob(glob)) = (is_empty(&verified), &comparison.which) {
+    if let (true, EntrySelection::Glob(glob)) = (is_empty(&verified), &comparison.which) {
         return Err(unmatched(args.pattern.as_deref().unwrap_or(glob)));
     }
     if output.format() == Format::Table {
         output.report(&Value::Null, &page(&verified, &calls))?;
     } else {
-        output.report(&document(&verified, &calls, &comparison), &Page::new())?;
+        output.report(&document(&verified, &calls, &comparison), &TextReport::new())?;
     }
     ending(verified, &session)
 }
@@ -105,28 +105,28 @@ fn is_empty(verified: &Verified) -> bool {
 }
 
 /// A pattern that no stored key matches is most likely mistyped.
-fn unmatched(pattern: &str) -> Failure {
+fn unmatched(pattern: &str) -> CliError {
     let typed = pattern.split(':').next().unwrap_or_default().trim_matches(['*', '?']);
     let near = nearest(typed, Resource::ALL.map(Resource::as_str)).filter(|near| *near != typed);
     let near = near.map(|near| format!("did you mean `{near}:*`? ")).unwrap_or_default();
     let resources = Resource::ALL.map(Resource::as_str).join(", ");
-    Failure::new(Code::NotFound, format!("no stored entry matches `{pattern}`: nothing was compared")).hint(format!(
+    CliError::new(Code::NotFound, format!("no stored entry matches `{pattern}`: nothing was compared")).hint(format!(
         "{near}keys begin with a resource ({resources}); `awsideman cache status --recent-entries 20` lists keys"
     ))
 }
 
 /// A named entry that is not there is a thing that does not exist.
-fn absent(failure: Failure) -> Failure {
+fn absent(failure: CliError) -> CliError {
     if failure.code != Code::CacheNeeded {
         return failure;
     }
-    Failure { code: Code::NotFound, ..failure }.hint(
+    CliError { code: Code::NotFound, ..failure }.hint(
         "`awsideman cache status --recent-entries 20` lists keys, `awsideman cache verify --pattern GLOB` takes many",
     )
 }
 
 /// A wrong entry outweighs what could not be asked: it is what was looked for.
-fn ending(verified: Verified, session: &Session) -> Result<(), Failure> {
+fn ending(verified: Verified, session: &Session) -> Result<(), CliError> {
     let Verified { wrong, failed, ended, checked, .. } = verified;
     let (count, failures) = (failed.len(), exit::failed::lines(&failed));
     let unasked = match (ended, failures.is_empty()) {
@@ -134,19 +134,19 @@ fn ending(verified: Verified, session: &Session) -> Result<(), Failure> {
         (None, false) => {
             let total = checked + count as u64;
             let message = format!("{count} of {total} entries could not be compared");
-            Some(Failure::new(Code::Partial, message).details(failures))
+            Some(CliError::new(Code::Partial, message).details(failures))
         }
         (None, true) => None,
     };
     match (wrong.is_empty(), unasked) {
         (true, None) => Ok(()),
         (true, Some(failure)) => Err(failure),
-        (false, None) => Err(Failure::quiet(Code::Critical)),
-        (false, Some(failure)) => Err(Failure { code: Code::Critical, ..failure }),
+        (false, None) => Err(CliError::quiet(Code::Critical)),
+        (false, Some(failure)) => Err(CliError { code: Code::Critical, ..failure }),
     }
 }
 
-fn document(verified: &Verified, calls: &Calls, comparison: &Comparison) -> Value {
+fn document(verified: &Verified, calls: &Calls, comparison: &VerifyRequest) -> Value {
     let wrong = |wrong: &Wrong| {
         json!({
             "key": wrong.key, "flaw": wrong.flaw, "age_seconds": wrong.age_ms / 1000, "mended": wrong.mended,
@@ -165,8 +165,8 @@ fn document(verified: &Verified, calls: &Calls, comparison: &Comparison) -> Valu
     })
 }
 
-fn page(verified: &Verified, calls: &Calls) -> Page {
-    let mut page = Page::new();
+fn page(verified: &Verified, calls: &Calls) -> TextReport {
+    let mut page = TextReport::new();
     for wrong in &verified.wrong {
         page = page.line(line(wrong));
         page = wrong.differences.first.iter().fold(page, |page, difference| page.line(told(difference)));

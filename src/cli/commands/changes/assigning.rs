@@ -3,16 +3,17 @@
 //! Neighbours: `gateway/choice.rs` chooses the accounts, `course.rs` has a bounded number under way. Promise: what is
 //! assigned is asked of AWS itself first, so that only what must change is asked for and a dry run names it exactly.
 
-use super::Writer;
+use super::WriteSession;
 use super::course::How;
 use super::sets::SET;
-use super::step::{Step, quoted};
+use super::step::{ChangeStep, quoted};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::assigning::{AccountFilter, GrantArgs};
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use crate::cli::output::Output;
 use crate::gateway::{
-    AccountChoice, Certain, Change, Chosen, GatewayError, Grant, Listing, Noun, PrincipalKind, is_directory_id,
+    AccountChoice, Confirmed, GatewayError, Grant, ListCall, Mutation, PrincipalKind, ResourceKind, SelectedAccounts,
+    is_directory_id,
 };
 use serde_json::Value;
 use std::collections::HashSet;
@@ -28,25 +29,25 @@ enum Way {
 }
 
 /// `assignment assign`
-pub(crate) fn assign(arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn assign(arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     grant(Way::Assign, arguments, globals, output)
 }
 
 /// `assignment revoke`
-pub(crate) fn revoke(arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn revoke(arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     grant(Way::Revoke, arguments, globals, output)
 }
 
-fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let writer = Writer::open(globals, &arguments.change, output)?;
-    let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
+fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let writer = WriteSession::open(globals, &arguments.change, output)?;
+    let set = writer.certain(ResourceKind::PermissionSet, &arguments.permission_set)?;
     let choice = choice(arguments);
-    let Chosen { accounts, inactive } =
+    let SelectedAccounts { accounts, inactive } =
         writer.wait(writer.gateway().choose_accounts(&choice, &writer.policy, writer.progress()))?;
     let (kind, principal) = writer.principal(way, arguments, &set, &accounts)?;
     if accounts.is_empty() {
         let names = inactive.iter().map(|account| format!("{}: {}", account.words(), account.inactive_words()));
-        return Err(Failure::new(Code::NotFound, "no active account is chosen by these filters")
+        return Err(CliError::new(Code::NotFound, "no active account is chosen by these filters")
             .details(names)
             .hint("`awsideman account list` and `awsideman ou list` show what there is"));
     }
@@ -58,10 +59,10 @@ fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Out
     let inactive = inactive
         .iter()
         .map(|account| step(way, &set, (kind, &principal), account).left_out(Some(account.inactive_words())));
-    let steps: Vec<Step> = active.chain(inactive).collect();
+    let steps: Vec<ChangeStep> = active.chain(inactive).collect();
     if way == Way::Revoke {
         for account in &accounts {
-            writer.note(Noun::Account, account);
+            writer.note(ResourceKind::Account, account);
         }
         writer.agree(&steps)?;
     }
@@ -69,15 +70,15 @@ fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Out
     writer.carry_out(steps, how)
 }
 
-impl Writer<'_> {
+impl WriteSession<'_> {
     /// The user or group. An id that no user or group has any more is one that was deleted: its assignments can be revoked.
     fn principal(
         &self,
         way: Way,
         arguments: &GrantArgs,
-        set: &Certain,
-        accounts: &[Certain],
-    ) -> Result<(PrincipalKind, Certain), Failure> {
+        set: &Confirmed,
+        accounts: &[Confirmed],
+    ) -> Result<(PrincipalKind, Confirmed), CliError> {
         let kind = arguments.principal_type.map(PrincipalKind::from);
         let text = &arguments.principal;
         let found = self.gateway().certain_principal(text, kind, &self.policy, self.progress());
@@ -87,7 +88,7 @@ impl Writer<'_> {
                 Ok((kind, found))
             }
             Err(GatewayError::NotFound { .. }) if way == Way::Revoke && is_directory_id(text) => {
-                let deleted = Certain::by_id(text);
+                let deleted = Confirmed::by_id(text);
                 let kind = match kind {
                     Some(kind) => kind,
                     None => self.kind_of_deleted(&deleted, set, accounts)?,
@@ -103,10 +104,10 @@ impl Writer<'_> {
     /// Whether a deleted principal was a user or a group, from the assignments that it left.
     fn kind_of_deleted(
         &self,
-        deleted: &Certain,
-        set: &Certain,
-        accounts: &[Certain],
-    ) -> Result<PrincipalKind, Failure> {
+        deleted: &Confirmed,
+        set: &Confirmed,
+        accounts: &[Confirmed],
+    ) -> Result<PrincipalKind, CliError> {
         for kind in [PrincipalKind::User, PrincipalKind::Group] {
             if !self.assigned(set, kind, deleted, accounts)?.is_empty() {
                 return Ok(kind);
@@ -115,18 +116,18 @@ impl Writer<'_> {
         let (id, set) = (&deleted.id, set.words());
         let message =
             format!("no user or group has the id {id}, and no assignment of permission set {set} names it here");
-        Err(Failure::new(Code::NotFound, message)
+        Err(CliError::new(Code::NotFound, message)
             .hint("`awsideman assignment list --refresh` lists the assignments that remain"))
     }
 
     /// The accounts in which the principal has the permission set by itself, as far as AWS lets us see.
     fn assigned(
         &self,
-        set: &Certain,
+        set: &Confirmed,
         kind: PrincipalKind,
-        principal: &Certain,
-        accounts: &[Certain],
-    ) -> Result<HashSet<String>, Failure> {
+        principal: &Confirmed,
+        accounts: &[Confirmed],
+    ) -> Result<HashSet<String>, CliError> {
         let is_it = |row: &Value| {
             row["PrincipalId"] == *principal.id
                 && row["PermissionSetArn"] == *set.id
@@ -136,7 +137,7 @@ impl Writer<'_> {
         let gateway = self.gateway();
         self.wait(async {
             if accounts.len() > ONE_BY_ONE {
-                let listing = Listing::AssignmentsForPrincipal { kind, id: principal.id.clone() };
+                let listing = ListCall::AssignmentsForPrincipal { kind, id: principal.id.clone() };
                 match gateway.ask_all(listing).await {
                     Ok(rows) => return Ok(rows.iter().filter(|row| is_it(row)).filter_map(in_account).collect()),
                     // Only the management account may ask so, and not after who was deleted.
@@ -150,7 +151,7 @@ impl Writer<'_> {
             }
             let mut found = HashSet::new();
             for account in accounts {
-                let pair = Listing::Assignments { account: account.id.clone(), permission_set: set.id.clone() };
+                let pair = ListCall::Assignments { account: account.id.clone(), permission_set: set.id.clone() };
                 match gateway.ask_all(pair).await {
                     Ok(rows) => {
                         if rows.iter().any(is_it) {
@@ -168,7 +169,7 @@ impl Writer<'_> {
 }
 
 /// The step that revokes one assignment.
-pub(super) fn revocation(set: &Certain, principal: (PrincipalKind, &Certain), account: &Certain) -> Step {
+pub(super) fn revocation(set: &Confirmed, principal: (PrincipalKind, &Confirmed), account: &Confirmed) -> ChangeStep {
     step(Way::Revoke, set, principal, account)
 }
 
@@ -185,18 +186,18 @@ fn choice(arguments: &GrantArgs) -> AccountChoice {
     }
 }
 
-fn step(way: Way, set: &Certain, (kind, principal): (PrincipalKind, &Certain), account: &Certain) -> Step {
+fn step(way: Way, set: &Confirmed, (kind, principal): (PrincipalKind, &Confirmed), account: &Confirmed) -> ChangeStep {
     let grant =
         Grant { account: account.id.clone(), permission_set: set.id.clone(), kind, principal: principal.id.clone() };
     let (verb, to, change) = match way {
-        Way::Assign => ("assign", "to", Change::Assign(grant)),
-        Way::Revoke => ("revoke", "from", Change::Revoke(grant)),
+        Way::Assign => ("assign", "to", Mutation::Assign(grant)),
+        Way::Revoke => ("revoke", "from", Mutation::Revoke(grant)),
     };
     let word = kind.as_str().to_ascii_lowercase();
     let phrase = format!("{verb} `{}` {to} {word} `{}` in account {}", set.name, principal.name, account.words());
     let check =
         format!("awsideman assignment get {} {word}:{} {} --refresh", quoted(&set.name), principal.id, account.id);
-    Step::new(change, phrase, check)
+    ChangeStep::new(change, phrase, check)
         .about(("AccountId", "AccountName"), account)
         .about(SET, set)
         .with("PrincipalType", kind.as_str())

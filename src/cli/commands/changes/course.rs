@@ -5,10 +5,10 @@
 //! what was never asked.
 
 use super::failing;
-use super::step::{Act, Step};
+use super::step::{Act, ChangeStep};
 use crate::cache::CacheError;
-use crate::cli::exit::{Code, Failure};
-use crate::gateway::{Gateway, GatewayError, Outcome, Unwritten, Writing};
+use crate::cli::exit::{CliError, Code};
+use crate::gateway::{Gateway, GatewayError, MutationOutcome, Unwritten, Writing};
 use crate::jobs::Stop;
 use crate::report::Progress;
 use futures_util::{StreamExt, stream};
@@ -32,7 +32,7 @@ impl How {
 
 /// How a change ended.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum ChangeEnd {
     /// AWS did it.
     Done,
     /// It was so already.
@@ -46,17 +46,17 @@ pub(super) enum Ended {
     /// AWS is at it, or its answer is under way.
     UnderWay,
     /// AWS did not do it.
-    Failed(Failure),
+    Failed(CliError),
     /// It is not known.
-    Unknown(Failure),
+    Unknown(CliError),
 }
 
 /// A change and its end.
-pub(super) struct Line {
+pub(super) struct ChangeLine {
     pub(super) phrase: String,
     pub(super) operation: String,
     pub(super) fields: Map<String, Value>,
-    pub(super) ended: Ended,
+    pub(super) ended: ChangeEnd,
     pub(super) journal: Option<i64>,
     pub(super) request_id: Option<String>,
     pub(super) invalidated: u64,
@@ -68,9 +68,9 @@ pub(super) struct Line {
 }
 
 /// Several changes.
-pub(super) struct Course {
-    steps: Vec<Step>,
-    lines: Mutex<Vec<Line>>,
+pub(super) struct ChangeSet {
+    steps: Vec<ChangeStep>,
+    lines: Mutex<Vec<ChangeLine>>,
     new_set: Mutex<Option<String>>,
     stopped: AtomicBool,
 }
@@ -79,16 +79,16 @@ pub(super) struct Course {
 pub(super) const CREATES: &[&str] = &["CreateUser", "CreateGroup", "CreatePermissionSet"];
 const WHAT: &str = "changes";
 
-impl Course {
-    pub(super) fn new(steps: Vec<Step>) -> Course {
-        let line = |step: &Step| Line {
+impl ChangeSet {
+    pub(super) fn new(steps: Vec<ChangeStep>) -> ChangeSet {
+        let line = |step: &ChangeStep| ChangeLine {
             phrase: step.in_full(),
             operation: step.operation(),
             fields: step.fields.clone(),
             ended: match &step.left_out {
-                Some(why) => Ended::LeftOut(why.clone()),
-                None if step.already => Ended::Already,
-                None => Ended::Skipped,
+                Some(why) => ChangeEnd::LeftOut(why.clone()),
+                None if step.already => ChangeEnd::Already,
+                None => ChangeEnd::Skipped,
             },
             journal: None,
             request_id: None,
@@ -99,14 +99,16 @@ impl Course {
             asked: Value::Null,
         };
         let lines = steps.iter().map(line).collect();
-        Course { steps, lines: Mutex::new(lines), new_set: Mutex::default(), stopped: AtomicBool::new(false) }
+        ChangeSet { steps, lines: Mutex::new(lines), new_set: Mutex::default(), stopped: AtomicBool::new(false) }
     }
 
     /// Does nothing, and says of each what would be done.
     pub(super) fn rehearse(&self) {
         let mut lines = self.all();
-        for (line, step) in lines.iter_mut().zip(&self.steps).filter(|(line, _)| matches!(line.ended, Ended::Skipped)) {
-            line.ended = Ended::Would;
+        for (line, step) in
+            lines.iter_mut().zip(&self.steps).filter(|(line, _)| matches!(line.ended, ChangeEnd::Skipped))
+        {
+            line.ended = ChangeEnd::Would;
             line.remain(step, step.expected.as_ref(), false);
         }
     }
@@ -124,7 +126,7 @@ impl Course {
         let last = self.steps.iter().map(|step| step.stage).max().unwrap_or(0);
         let work = async {
             for stage in 0..=last {
-                if self.all().iter().any(|line| matches!(line.ended, Ended::Failed(_) | Ended::Unknown(_))) {
+                if self.all().iter().any(|line| matches!(line.ended, ChangeEnd::Failed(_) | ChangeEnd::Unknown(_))) {
                     break;
                 }
                 let numbers = (0..self.steps.len()).filter(|number| self.steps[*number].stage == stage);
@@ -149,7 +151,7 @@ impl Course {
     }
 
     /// The ends of all changes.
-    pub(super) fn lines(self) -> Vec<Line> {
+    pub(super) fn lines(self) -> Vec<ChangeLine> {
         self.lines.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -162,7 +164,7 @@ impl Course {
                 change(&arn)
             }
         };
-        self.with(number, |line| (line.ended, line.asked) = (Ended::UnderWay, change.request()));
+        self.with(number, |line| (line.ended, line.asked) = (ChangeEnd::UnderWay, change.request()));
         let done = gateway.write(&change, step.expected.as_ref(), writing, progress).await;
         match done {
             Ok(written) => {
@@ -170,7 +172,7 @@ impl Course {
                     *self.new_set.lock().unwrap_or_else(PoisonError::into_inner) = Some(arn.to_owned());
                 }
                 self.with(number, |line| {
-                    line.ended = Ended::Done;
+                    line.ended = ChangeEnd::Done;
                     line.journal = written.journal;
                     line.invalidated = written.invalidated;
                     line.remain(step, Some(&written.before), true);
@@ -184,7 +186,7 @@ impl Course {
             Err(Unwritten { error, journal }) => self.with(number, |line| {
                 line.journal = journal;
                 line.fail(error);
-                if stops && !matches!(line.ended, Ended::Already) {
+                if stops && !matches!(line.ended, ChangeEnd::Already) {
                     self.stopped.store(true, Ordering::Relaxed);
                 }
             }),
@@ -200,7 +202,7 @@ impl Course {
                 Vec::new()
             }
         };
-        for line in self.all().iter_mut().filter(|line| matches!(line.ended, Ended::UnderWay)) {
+        for line in self.all().iter_mut().filter(|line| matches!(line.ended, ChangeEnd::UnderWay)) {
             let entry = entries.iter().find(|entry| entry.request == line.asked && !line.asked.is_null());
             line.journal = entry.map(|entry| entry.id);
             line.request_id = entry.and_then(|entry| entry.request_id.clone());
@@ -209,27 +211,27 @@ impl Course {
                 None => format!("look with `{}` before you do it again", line.check),
             };
             let why = "interrupted; it was asked of AWS and not confirmed";
-            line.ended = Ended::Unknown(Failure::new(Code::Interrupted, why).hint(hint));
+            line.ended = ChangeEnd::Unknown(CliError::new(Code::Interrupted, why).hint(hint));
             if let (Some(journal), Some(entry)) = (&writing.journal, line.journal)
-                && let Err(fault) = journal.end(entry, &Outcome::Unknown("interrupted".into()))
+                && let Err(fault) = journal.end(entry, &MutationOutcome::Unknown("interrupted".into()))
             {
                 progress.notice(&format!("the journal could not be completed: {fault}"));
             }
         }
     }
 
-    fn with(&self, number: usize, set: impl FnOnce(&mut Line)) {
+    fn with(&self, number: usize, set: impl FnOnce(&mut ChangeLine)) {
         set(&mut self.all()[number]);
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Line>> {
+    fn all(&self) -> MutexGuard<'_, Vec<ChangeLine>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Line {
+impl ChangeLine {
     /// Counts the assignments that a deletion leaves.
-    fn remain(&mut self, step: &Step, before: Option<&Value>, done: bool) {
+    fn remain(&mut self, step: &ChangeStep, before: Option<&Value>, done: bool) {
         let Some(remaining) = &step.remaining else { return };
         let (count, notice) = remaining.count(before.unwrap_or(&Value::Null), done);
         self.fields.insert("RemainingAssignments".into(), count.into());
@@ -241,11 +243,11 @@ impl Line {
             self.request_id = Some(request_id.clone());
         }
         if failing::is_so_already(&error) && !CREATES.contains(&self.operation.as_str()) {
-            self.ended = Ended::Already;
+            self.ended = ChangeEnd::Already;
             return;
         }
         let is_unknown = error.leaves_doubt();
         let failure = failing::failure(&self.phrase, &self.check, error);
-        self.ended = if is_unknown { Ended::Unknown(failure) } else { Ended::Failed(failure) };
+        self.ended = if is_unknown { ChangeEnd::Unknown(failure) } else { ChangeEnd::Failed(failure) };
     }
 }

@@ -3,14 +3,14 @@
 //! Guarantee: an assignment is left without a principal only if a flag or the user chose that; the number of
 //! those that remain is counted from what AWS had just before the deletion.
 
-use super::Writer;
+use super::WriteSession;
 use super::course::How;
 use super::people::{GROUP, USER, check, revision};
-use super::step::{Step, quoted};
+use super::step::{ChangeStep, quoted};
 use crate::cli::args::people::Orphans as OrphanFlags;
 use crate::cli::ask::{can_ask, choose};
-use crate::cli::exit::{Code, Failure};
-use crate::gateway::{Certain, Change, GatewayError, Grant, Noun, PrincipalKind, Request};
+use crate::cli::exit::{CliError, Code};
+use crate::gateway::{Confirmed, GatewayError, Grant, Mutation, PrincipalKind, Request, ResourceKind};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -83,15 +83,20 @@ impl Remaining {
 }
 
 /// Deletes a user or a group.
-pub(super) fn delete(writer: Writer<'_>, kind: PrincipalKind, text: &str, flags: OrphanFlags) -> Result<(), Failure> {
-    let object = writer.certain(Noun::from(kind), text)?;
+pub(super) fn delete(
+    writer: WriteSession<'_>,
+    kind: PrincipalKind,
+    text: &str,
+    flags: OrphanFlags,
+) -> Result<(), CliError> {
+    let object = writer.certain(ResourceKind::from(kind), text)?;
     let (id, revision) = (object.id.clone(), revision(&object));
     let (change, part, fields) = match kind {
-        PrincipalKind::User => (Change::DeleteUser { id, revision }, "User", USER),
-        PrincipalKind::Group => (Change::DeleteGroup { id, revision }, "Group", GROUP),
+        PrincipalKind::User => (Mutation::DeleteUser { id, revision }, "User", USER),
+        PrincipalKind::Group => (Mutation::DeleteGroup { id, revision }, "Group", GROUP),
     };
     let word = kind.as_str().to_ascii_lowercase();
-    let step = Step::new(change, format!("delete {word} {}", object.words()), check(&word, &object.id));
+    let step = ChangeStep::new(change, format!("delete {word} {}", object.words()), check(&word, &object.id));
     let mut step = writer.with_losses(step.about(fields, &object), (part, &object))?;
     let before = step.expected.clone().unwrap_or_default();
     let grants = grants(kind, &object.id, &before);
@@ -105,7 +110,7 @@ pub(super) fn delete(writer: Writer<'_>, kind: PrincipalKind, text: &str, flags:
             n => format!(", leaving {n} assignments without a principal"),
         };
     }
-    let mut steps: Vec<Step> = revoked.iter().map(|grant| revocation(grant, &object, &names)).collect();
+    let mut steps: Vec<ChangeStep> = revoked.iter().map(|grant| revocation(grant, &object, &names)).collect();
     step.remaining = Some(Remaining { kind, principal: object.id.clone(), orphan_policy, revoked, names });
     step.stage = 1;
     steps.push(step);
@@ -113,15 +118,20 @@ pub(super) fn delete(writer: Writer<'_>, kind: PrincipalKind, text: &str, flags:
     writer.carry_out(steps, How { at_once: AT_ONCE, stops: true })
 }
 
-impl Writer<'_> {
+impl WriteSession<'_> {
     /// Makes the choice for the assignments before anything is changed.
-    fn orphan_policy(&self, what: &str, grants: Option<&[Grant]>, flags: OrphanFlags) -> Result<OrphanPolicy, Failure> {
+    fn orphan_policy(
+        &self,
+        what: &str,
+        grants: Option<&[Grant]>,
+        flags: OrphanFlags,
+    ) -> Result<OrphanPolicy, CliError> {
         let (count, flags) = (grants.map_or(0, <[Grant]>::len), (flags.revoke, flags.leave_assignments));
         match flags {
             (true, _) if grants.is_none() => {
                 let message = format!("--revoke: the assignments of {what} cannot be listed with this login");
                 let hint = "run it from the management account, or pass --leave-assignments to keep them";
-                return Err(Failure::new(Code::Refused, message).hint(hint));
+                return Err(CliError::new(Code::Refused, message).hint(hint));
             }
             (true, _) => return Ok(OrphanPolicy::Revoked),
             (_, true) => return Ok(OrphanPolicy::Left),
@@ -134,20 +144,20 @@ impl Writer<'_> {
                 format!("the assignments of {what} cannot be listed with this login, and AWS would keep them");
             let hint = "run it from the management account, or pass --leave-assignments to delete it all the same; nothing \
                 was changed";
-            return Err(Failure::new(Code::Refused, message).hint(hint));
+            return Err(CliError::new(Code::Refused, message).hint(hint));
         }
         let n = if count == 1 { "1 assignment".to_owned() } else { format!("{count} assignments") };
         if self.may_go_on || !can_ask(self.output) {
             let message = format!("{what} has {n}, which AWS would keep without a principal");
             let hint = "pass --revoke to revoke them first, or --leave-assignments to keep them; nothing was changed";
-            return Err(Failure::new(Code::Usage, message).hint(hint));
+            return Err(CliError::new(Code::Usage, message).hint(hint));
         }
         let question = format!("{what}: {n} would stay behind as orphans; revoke them first");
         Ok(if choose(&question, self.output)? { OrphanPolicy::Revoked } else { OrphanPolicy::Left })
     }
 
     /// Names of the permission sets and accounts of assignments, by id; what cannot be read keeps its id.
-    fn names(&self, grants: &[Grant]) -> Result<HashMap<String, String>, Failure> {
+    fn names(&self, grants: &[Grant]) -> Result<HashMap<String, String>, CliError> {
         let sets = grants.iter().map(|grant| Request::PermissionSet(grant.permission_set.clone()));
         let accounts = grants.iter().map(|grant| Request::Account(grant.account.clone()));
         let (gateway, policy, progress) = (self.gateway(), &self.policy, self.progress());
@@ -179,8 +189,8 @@ fn grants(kind: PrincipalKind, principal: &str, before: &Value) -> Option<Vec<Gr
     Some(before["Assignments"].as_array()?.iter().map(grant).collect())
 }
 
-fn revocation(grant: &Grant, principal: &Certain, names: &HashMap<String, String>) -> Step {
-    let named = |id: &str| Certain {
+fn revocation(grant: &Grant, principal: &Confirmed, names: &HashMap<String, String>) -> ChangeStep {
+    let named = |id: &str| Confirmed {
         id: id.to_owned(),
         name: names.get(id).map_or(id, String::as_str).to_owned(),
         found: json!({}),

@@ -3,22 +3,24 @@
 //! Neighbours: `exit/fold.rs` words what can go wrong with any call; this adds what only changes meet. Promise: when it is
 //! not known whether AWS did it, that is said, with what to type to see.
 
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use crate::gateway::GatewayError;
 
 /// The failure of the change that `phrase` tells; `check` shows whether it was made.
-pub(super) fn failure(phrase: &str, check: &str, error: GatewayError) -> Failure {
+pub(super) fn failure(phrase: &str, check: &str, error: GatewayError) -> CliError {
     if error.leaves_doubt() && !matches!(error, GatewayError::ChangePending { .. }) {
-        let failure = Failure::from(error);
+        let failure = CliError::from(error);
         let message = format!("{}; it is not known whether AWS did it: {phrase}", failure.message);
-        return Failure { message, ..failure }.hint(format!("look with `{check}` before you do it again"));
+        return CliError { message, ..failure }.hint(format!("look with `{check}` before you do it again"));
     }
     match error {
         GatewayError::Refused { code, detail, request_id, .. } => refused(phrase, &code, &detail, request_id),
         // Other steps, or a part of this one, may have been made: do not claim that nothing was changed.
-        error @ GatewayError::ChangeFailed { .. } => Failure::from(error).hint("fix what AWS names, then run it again"),
+        error @ GatewayError::ChangeFailed { .. } => {
+            CliError::from(error).hint("fix what AWS names, then run it again")
+        }
         GatewayError::Conflict { passing: false, detail, request_id, .. } => {
-            Failure::new(Code::Failed, format!("it conflicts with what is there ({phrase}): {detail}"))
+            CliError::new(Code::Failed, format!("it conflicts with what is there ({phrase}): {detail}"))
                 .details(request_id.map(|id| format!("request id {id}")))
                 .hint(format!("look at what is there: `{check}`"))
         }
@@ -31,15 +33,15 @@ pub(super) fn is_so_already(error: &GatewayError) -> bool {
     matches!(error, GatewayError::Conflict { passing: false, detail, .. } if detail.contains("already"))
 }
 
-fn refused(phrase: &str, code: &str, detail: &str, request_id: Option<String>) -> Failure {
+fn refused(phrase: &str, code: &str, detail: &str, request_id: Option<String>) -> CliError {
     let id = request_id.map(|id| format!("request id {id}"));
     match code {
         "ValidationException" | "InvalidInputException" | "SerializationException" => {
             let message = format!("AWS does not take this ({phrase}): {}", constraint(detail));
-            Failure::new(Code::Usage, message).details(id).hint("mend the value that is named, then run it again")
+            CliError::new(Code::Usage, message).details(id).hint("mend the value that is named, then run it again")
         }
         "ServiceQuotaExceededException" => {
-            Failure::new(Code::Failed, format!("AWS's quota does not allow it ({phrase}): {detail}"))
+            CliError::new(Code::Failed, format!("AWS's quota does not allow it ({phrase}): {detail}"))
                 .details(id)
                 .hint("remove what is no longer needed, or ask for more in the AWS console under Service Quotas")
         }
@@ -73,7 +75,7 @@ fn constraint(detail: &str) -> String {
 mod tests {
     use super::*;
 
-    fn of(code: &str, detail: &str) -> Failure {
+    fn of(code: &str, detail: &str) -> CliError {
         let (code, detail) = (code.to_owned(), detail.to_owned());
         let error = GatewayError::Refused { operation: "o".into(), code, detail, request_id: Some("r-1".into()) };
         failure("create user `ada`", "awsideman user get ada", error)

@@ -4,13 +4,13 @@
 //! who is a member already, or is none, is no error.
 
 use super::course::How;
-use super::step::{Act, Step, quoted};
-use super::{ChangeArgs, Writer, deleting};
+use super::step::{Act, ChangeStep, quoted};
+use super::{ChangeArgs, WriteSession, deleting};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, Orphans, UserChangesArgs};
-use crate::cli::exit::{Code, Failure};
+use crate::cli::exit::{CliError, Code};
 use crate::cli::output::Output;
-use crate::gateway::{Attribute, Certain, Change, GatewayError, NewUser, Noun, PrincipalKind, Single};
+use crate::gateway::{Attribute, Confirmed, GatewayError, GetCall, Mutation, NewUser, PrincipalKind, ResourceKind};
 use serde_json::{Value, json};
 
 pub(super) const USER: (&str, &str) = ("UserId", "UserName");
@@ -56,19 +56,19 @@ impl GroupChange {
 }
 
 /// `user create|update|delete`
-pub(crate) fn users(change: UserChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let writer = Writer::open(globals, change.how(), output)?;
+pub(crate) fn users(change: UserChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let writer = WriteSession::open(globals, change.how(), output)?;
     let (step, destroys) = match change {
         UserChange::Create(new) => {
             let made = new.change.clone();
             if made.dry_run {
                 writer
-                    .must_be_free(&Single::UserIdByName(new.username.clone()), &format!("user `{}`", new.username))?;
+                    .must_be_free(&GetCall::UserIdByName(new.username.clone()), &format!("user `{}`", new.username))?;
             }
             (create_user(new), false)
         }
         UserChange::Update(changes) => {
-            let user = writer.certain(Noun::User, &changes.user)?;
+            let user = writer.certain(ResourceKind::User, &changes.user)?;
             (update_user(&user, &changes)?, false)
         }
         UserChange::Delete(text, orphans, _) => {
@@ -79,20 +79,20 @@ pub(crate) fn users(change: UserChange, globals: &GlobalArgs, output: &mut Outpu
 }
 
 /// `group create|update|delete|add-member|remove-member`
-pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let writer = Writer::open(globals, change.how(), output)?;
+pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let writer = WriteSession::open(globals, change.how(), output)?;
     let (step, destroys) = match change {
         GroupChange::Create(new) => {
             let NewGroupArgs { name, description, change: _ } = new;
             if writer.dry_run {
-                writer.must_be_free(&Single::GroupIdByName(name.clone()), &format!("group `{name}`"))?;
+                writer.must_be_free(&GetCall::GroupIdByName(name.clone()), &format!("group `{name}`"))?;
             }
-            let change = Change::CreateGroup { name: name.clone(), description };
-            let step = Step::new(change, format!("create group `{name}`"), check("group", &name));
+            let change = Mutation::CreateGroup { name: name.clone(), description };
+            let step = ChangeStep::new(change, format!("create group `{name}`"), check("group", &name));
             (step.with("DisplayName", name), false)
         }
         GroupChange::Update(changes) => {
-            let group = writer.certain(Noun::Group, &changes.group)?;
+            let group = writer.certain(ResourceKind::Group, &changes.group)?;
             (update_group(&group, &changes)?, false)
         }
         GroupChange::Delete(text, orphans, _) => {
@@ -100,7 +100,7 @@ pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Out
         }
         GroupChange::Add(MemberArgs { group, user, .. }) => {
             let (group, user, membership) = writer.membership(&group, &user)?;
-            let change = Change::AddMember { group: group.id.clone(), user: user.id.clone() };
+            let change = Mutation::AddMember { group: group.id.clone(), user: user.id.clone() };
             let phrase = format!("add user {} to group {}", user.words(), group.words());
             (member_step(change, phrase, &group, &user).already(membership.is_some()), false)
         }
@@ -108,7 +108,7 @@ pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Out
             let (group, user, membership) = writer.membership(&group, &user)?;
             let already = membership.is_none();
             let membership = membership.unwrap_or_default();
-            let change = Change::RemoveMember { membership, group: group.id.clone(), user: user.id.clone() };
+            let change = Mutation::RemoveMember { membership, group: group.id.clone(), user: user.id.clone() };
             let phrase = format!("remove user {} from group {}", user.words(), group.words());
             (member_step(change, phrase, &group, &user).already(already), true)
         }
@@ -116,27 +116,27 @@ pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Out
     writer.finish(vec![step], destroys)
 }
 
-impl Writer<'_> {
-    pub(super) fn certain(&self, noun: Noun, text: &str) -> Result<Certain, Failure> {
+impl WriteSession<'_> {
+    pub(super) fn certain(&self, noun: ResourceKind, text: &str) -> Result<Confirmed, CliError> {
         let found = self.wait(self.gateway().certain(noun, text, &self.policy, self.progress()))?;
         self.note(noun, &found);
         Ok(found)
     }
 
     /// Refuses what a real run would end with: a name that somebody has.
-    fn must_be_free(&self, by_name: &Single, what: &str) -> Result<(), Failure> {
+    fn must_be_free(&self, by_name: &GetCall, what: &str) -> Result<(), CliError> {
         match self.session.wait(self.gateway().ask(by_name))? {
-            Ok(_) => Err(Failure::new(Code::Failed, format!("{what} exists already")).hint("choose another name")),
+            Ok(_) => Err(CliError::new(Code::Failed, format!("{what} exists already")).hint("choose another name")),
             Err(GatewayError::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.refused(error)),
         }
     }
 
     /// Both ends of a membership and, when there is one, its id.
-    fn membership(&self, group: &str, user: &str) -> Result<(Certain, Certain, Option<String>), Failure> {
-        let (group, user) = (self.certain(Noun::Group, group)?, self.certain(Noun::User, user)?);
+    fn membership(&self, group: &str, user: &str) -> Result<(Confirmed, Confirmed, Option<String>), CliError> {
+        let (group, user) = (self.certain(ResourceKind::Group, group)?, self.certain(ResourceKind::User, user)?);
         self.wait(async {
-            let asked = Single::MembershipId { group: group.id.clone(), user: user.id.clone() };
+            let asked = GetCall::MembershipId { group: group.id.clone(), user: user.id.clone() };
             let membership = match self.gateway().ask(&asked).await {
                 Ok(found) => found["MembershipId"].as_str().map(str::to_owned),
                 Err(GatewayError::NotFound { .. }) => None,
@@ -148,13 +148,17 @@ impl Writer<'_> {
 
     /// Counts the losses with the object that a step deletes; the deletion must not lose more. `part` is the field of
     /// the before-image that holds the object.
-    pub(super) fn with_losses(&self, step: Step, (part, object): (&str, &Certain)) -> Result<Step, Failure> {
+    pub(super) fn with_losses(
+        &self,
+        step: ChangeStep,
+        (part, object): (&str, &Confirmed),
+    ) -> Result<ChangeStep, CliError> {
         let Act::Make(change) = &step.act else { return Ok(step) };
         let mut before = self.wait(self.gateway().what_goes(change))?;
         before[part] = object.found.clone();
         let count = |field: &str| before[field].as_array().map(Vec::len);
         let step = match change {
-            Change::DeletePermissionSet(_) => step.losing("Accounts", count("Accounts"), ("account", "accounts")),
+            Mutation::DeletePermissionSet(_) => step.losing("Accounts", count("Accounts"), ("account", "accounts")),
             // AWS keeps assignments: they are no loss.
             _ => step
                 .losing("Memberships", count("Memberships"), ("membership", "memberships"))
@@ -164,7 +168,7 @@ impl Writer<'_> {
     }
 
     /// Has a person agree where something is destroyed, and makes the changes in turn.
-    pub(super) fn finish(self, steps: Vec<Step>, destroys: bool) -> Result<(), Failure> {
+    pub(super) fn finish(self, steps: Vec<ChangeStep>, destroys: bool) -> Result<(), CliError> {
         if destroys {
             self.agree(&steps)?;
         }
@@ -172,21 +176,21 @@ impl Writer<'_> {
     }
 }
 
-fn create_user(new: NewUserArgs) -> Step {
+fn create_user(new: NewUserArgs) -> ChangeStep {
     let NewUserArgs { username, first_name, last_name, display_name, email, change: _ } = new;
     let display_name = display_name.unwrap_or_else(|| format!("{first_name} {last_name}"));
-    let change = Change::CreateUser(NewUser {
+    let change = Mutation::CreateUser(NewUser {
         user_name: username.clone(),
         display_name,
         given_name: first_name,
         family_name: last_name,
         email,
     });
-    let step = Step::new(change, format!("create user `{username}`"), check("user", &username));
+    let step = ChangeStep::new(change, format!("create user `{username}`"), check("user", &username));
     step.with("UserName", username)
 }
 
-fn update_user(user: &Certain, changes: &UserChangesArgs) -> Result<Step, Failure> {
+fn update_user(user: &Confirmed, changes: &UserChangesArgs) -> Result<ChangeStep, CliError> {
     let found = &user.found;
     let asked = [
         ("userName", changes.username.as_ref(), &found["UserName"]),
@@ -205,13 +209,14 @@ fn update_user(user: &Certain, changes: &UserChangesArgs) -> Result<Step, Failur
         attributes.push(Attribute { value: email.value.map(list), ..email });
     }
     let (id, revision) = (user.id.clone(), revision(user));
-    let change = Change::UpdateUser { id, attributes: attributes.clone(), revision };
-    let step = Step::new(change, format!("update user {}", user.words()), check("user", &user.id)).about(USER, user);
+    let change = Mutation::UpdateUser { id, attributes: attributes.clone(), revision };
+    let step =
+        ChangeStep::new(change, format!("update user {}", user.words()), check("user", &user.id)).about(USER, user);
     let step = step.with("Attributes", paths(&attributes)).already(attributes.is_empty());
     Ok(step.expecting(user.found.clone()))
 }
 
-fn update_group(group: &Certain, changes: &GroupChangesArgs) -> Result<Step, Failure> {
+fn update_group(group: &Confirmed, changes: &GroupChangesArgs) -> Result<ChangeStep, CliError> {
     must_have_name("--name", changes.name.as_ref())?;
     let asked = [
         ("displayName", changes.name.as_ref(), &group.found["DisplayName"]),
@@ -219,21 +224,21 @@ fn update_group(group: &Certain, changes: &GroupChangesArgs) -> Result<Step, Fai
     ];
     let attributes: Vec<Attribute> = asked.into_iter().filter_map(|(path, new, old)| differs(path, new, old)).collect();
     let (id, revision) = (group.id.clone(), revision(group));
-    let change = Change::UpdateGroup { id, attributes: attributes.clone(), revision };
+    let change = Mutation::UpdateGroup { id, attributes: attributes.clone(), revision };
     let phrase = format!("update group {}", group.words());
-    let step = Step::new(change, phrase, check("group", &group.id)).about(GROUP, group);
+    let step = ChangeStep::new(change, phrase, check("group", &group.id)).about(GROUP, group);
     let step = step.with("Attributes", paths(&attributes)).already(attributes.is_empty());
     Ok(step.expecting(group.found.clone()))
 }
 
 /// The revision that makes a change conditional; a server of an older API has none.
-pub(super) fn revision(of: &Certain) -> Option<String> {
+pub(super) fn revision(of: &Confirmed) -> Option<String> {
     of.found["Revision"].as_str().filter(|revision| !revision.is_empty()).map(str::to_owned)
 }
 
-fn member_step(change: Change, phrase: String, group: &Certain, user: &Certain) -> Step {
+fn member_step(change: Mutation, phrase: String, group: &Confirmed, user: &Confirmed) -> ChangeStep {
     let check = format!("awsideman group members {} --refresh", quoted(&group.id));
-    Step::new(change, phrase, check)
+    ChangeStep::new(change, phrase, check)
         .with("GroupId", group.id.as_str())
         .with("GroupName", group.name.as_str())
         .about(USER, user)
@@ -248,10 +253,11 @@ fn differs(path: &str, new: Option<&String>, old: &Value) -> Option<Attribute> {
     Some(Attribute { path: path.to_owned(), value: (!new.is_empty()).then(|| json!(new)) })
 }
 
-fn must_have_name(flag: &str, name: Option<&String>) -> Result<(), Failure> {
+fn must_have_name(flag: &str, name: Option<&String>) -> Result<(), CliError> {
     match name {
         Some(name) if name.trim().is_empty() => {
-            Err(Failure::new(Code::Usage, format!("{flag}: nothing can be without a name")).hint("give it another one"))
+            Err(CliError::new(Code::Usage, format!("{flag}: nothing can be without a name"))
+                .hint("give it another one"))
         }
         _ => Ok(()),
     }

@@ -3,28 +3,28 @@
 //! Neighbours: `sets.rs` asks for the steps. Promise: what is attached is asked of AWS itself; what is so already is left
 //! alone; a document that is no JSON never leaves this host.
 
-use super::Writer;
+use super::WriteSession;
 use super::sets::{SET, check};
-use super::step::Step;
+use super::step::ChangeStep;
 use crate::cli::args::sets::PolicyArgs;
-use crate::cli::exit::{Code, Failure};
-use crate::gateway::{Certain, Change, Listing, Single};
+use crate::cli::exit::{CliError, Code};
+use crate::gateway::{Confirmed, GetCall, ListCall, Mutation};
 use crate::private::bounded;
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
 
 /// A policy as the command line names it.
-enum Policy {
+enum PolicyArgument {
     Managed(String),
     Own { name: String, path: String },
 }
 
-impl Policy {
-    fn of(arguments: &PolicyArgs) -> Policy {
+impl PolicyArgument {
+    fn of(arguments: &PolicyArgs) -> PolicyArgument {
         match (&arguments.policy, &arguments.customer_managed) {
-            (Some(arn), _) => Policy::Managed(arn.clone()),
-            (None, name) => Policy::Own {
+            (Some(arn), _) => PolicyArgument::Managed(arn.clone()),
+            (None, name) => PolicyArgument::Own {
                 name: name.clone().unwrap_or_default(),
                 path: arguments.policy_path.clone().unwrap_or_else(|| "/".to_owned()),
             },
@@ -33,81 +33,95 @@ impl Policy {
 
     fn words(&self) -> String {
         match self {
-            Policy::Managed(arn) => arn.clone(),
-            Policy::Own { name, path } => format!("customer managed policy {path}{name}"),
+            PolicyArgument::Managed(arn) => arn.clone(),
+            PolicyArgument::Own { name, path } => format!("customer managed policy {path}{name}"),
         }
     }
 
-    fn told(&self, step: Step) -> Step {
+    fn told(&self, step: ChangeStep) -> ChangeStep {
         match self {
-            Policy::Managed(arn) => step.with("ManagedPolicyArn", arn.as_str()),
-            Policy::Own { name, path } => step.with("PolicyName", name.as_str()).with("PolicyPath", path.as_str()),
+            PolicyArgument::Managed(arn) => step.with("ManagedPolicyArn", arn.as_str()),
+            PolicyArgument::Own { name, path } => {
+                step.with("PolicyName", name.as_str()).with("PolicyPath", path.as_str())
+            }
         }
     }
 
     /// Whether it is among those that are attached.
-    fn is_attached(&self, writer: &Writer<'_>, set: &Certain) -> Result<bool, Failure> {
+    fn is_attached(&self, writer: &WriteSession<'_>, set: &Confirmed) -> Result<bool, CliError> {
         let listing = match self {
-            Policy::Managed(_) => Listing::ManagedPolicies(set.id.clone()),
-            Policy::Own { .. } => Listing::CustomerManagedPolicies(set.id.clone()),
+            PolicyArgument::Managed(_) => ListCall::ManagedPolicies(set.id.clone()),
+            PolicyArgument::Own { .. } => ListCall::CustomerManagedPolicies(set.id.clone()),
         };
         let attached = writer.wait(writer.gateway().ask_all(listing))?;
         Ok(attached.iter().any(|row| match self {
-            Policy::Managed(arn) => row["Arn"] == **arn,
-            Policy::Own { name, path } => row["Name"] == **name && row["Path"].as_str().unwrap_or("/") == path,
+            PolicyArgument::Managed(arn) => row["Arn"] == **arn,
+            PolicyArgument::Own { name, path } => row["Name"] == **name && row["Path"].as_str().unwrap_or("/") == path,
         }))
     }
 }
 
-pub(super) fn attach(writer: &Writer<'_>, set: &Certain, arguments: &PolicyArgs) -> Result<Step, Failure> {
-    let policy = Policy::of(arguments);
+pub(super) fn attach(
+    writer: &WriteSession<'_>,
+    set: &Confirmed,
+    arguments: &PolicyArgs,
+) -> Result<ChangeStep, CliError> {
+    let policy = PolicyArgument::of(arguments);
     let already = policy.is_attached(writer, set)?;
     let phrase = format!("attach {} to permission set {}", policy.words(), set.words());
     let arn = set.id.clone();
     let change = match &policy {
-        Policy::Managed(policy) => Change::AttachManagedPolicy { arn, policy: policy.clone() },
-        Policy::Own { name, path } => Change::AttachCustomerPolicy { arn, name: name.clone(), path: path.clone() },
+        PolicyArgument::Managed(policy) => Mutation::AttachManagedPolicy { arn, policy: policy.clone() },
+        PolicyArgument::Own { name, path } => {
+            Mutation::AttachCustomerPolicy { arn, name: name.clone(), path: path.clone() }
+        }
     };
-    Ok(policy.told(Step::new(change, phrase, check(set)).about(SET, set)).already(already))
+    Ok(policy.told(ChangeStep::new(change, phrase, check(set)).about(SET, set)).already(already))
 }
 
-pub(super) fn detach(writer: &Writer<'_>, set: &Certain, arguments: &PolicyArgs) -> Result<Step, Failure> {
-    let policy = Policy::of(arguments);
+pub(super) fn detach(
+    writer: &WriteSession<'_>,
+    set: &Confirmed,
+    arguments: &PolicyArgs,
+) -> Result<ChangeStep, CliError> {
+    let policy = PolicyArgument::of(arguments);
     let already = !policy.is_attached(writer, set)?;
     let phrase = format!("detach {} from permission set {}", policy.words(), set.words());
     let arn = set.id.clone();
     let change = match &policy {
-        Policy::Managed(policy) => Change::DetachManagedPolicy { arn, policy: policy.clone() },
-        Policy::Own { name, path } => Change::DetachCustomerPolicy { arn, name: name.clone(), path: path.clone() },
+        PolicyArgument::Managed(policy) => Mutation::DetachManagedPolicy { arn, policy: policy.clone() },
+        PolicyArgument::Own { name, path } => {
+            Mutation::DetachCustomerPolicy { arn, name: name.clone(), path: path.clone() }
+        }
     };
-    Ok(policy.told(Step::new(change, phrase, check(set)).about(SET, set)).already(already))
+    Ok(policy.told(ChangeStep::new(change, phrase, check(set)).about(SET, set)).already(already))
 }
 
-pub(super) fn put_inline(writer: &Writer<'_>, set: &Certain, document: String) -> Result<Step, Failure> {
+pub(super) fn put_inline(writer: &WriteSession<'_>, set: &Confirmed, document: String) -> Result<ChangeStep, CliError> {
     let now = inline_of(writer, set)?;
     let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
     let already = parsed(&now).is_some_and(|now| Some(now) == parsed(&document));
-    let change = Change::PutInlinePolicy { arn: set.id.clone(), document };
+    let change = Mutation::PutInlinePolicy { arn: set.id.clone(), document };
     let phrase = format!("put the inline policy of permission set {}", set.words());
-    let step = Step::new(change, phrase, check(set)).about(SET, set).already(already);
+    let step = ChangeStep::new(change, phrase, check(set)).about(SET, set).already(already);
     Ok(step.expecting(json!({"InlinePolicy": now})))
 }
 
-pub(super) fn delete_inline(writer: &Writer<'_>, set: &Certain) -> Result<Step, Failure> {
+pub(super) fn delete_inline(writer: &WriteSession<'_>, set: &Confirmed) -> Result<ChangeStep, CliError> {
     let now = inline_of(writer, set)?;
     let already = now.is_empty();
     let phrase = format!("delete the inline policy of permission set {}", set.words());
-    let step = Step::new(Change::DeleteInlinePolicy(set.id.clone()), phrase, check(set)).about(SET, set);
+    let step = ChangeStep::new(Mutation::DeleteInlinePolicy(set.id.clone()), phrase, check(set)).about(SET, set);
     Ok(step.already(already).expecting(json!({"InlinePolicy": now})))
 }
 
-fn inline_of(writer: &Writer<'_>, set: &Certain) -> Result<String, Failure> {
-    let found = writer.wait(writer.gateway().ask(&Single::InlinePolicy(set.id.clone())))?;
+fn inline_of(writer: &WriteSession<'_>, set: &Confirmed) -> Result<String, CliError> {
+    let found = writer.wait(writer.gateway().ask(&GetCall::InlinePolicy(set.id.clone())))?;
     Ok(found["InlinePolicy"].as_str().unwrap_or_default().to_owned())
 }
 
 /// The policy document in a file, or on standard input for `-`.
-pub(super) fn document(file: &str) -> Result<String, Failure> {
+pub(super) fn document(file: &str) -> Result<String, CliError> {
     let read = if file == "-" {
         let mut text = String::new();
         // One byte more shows that it is too long.
@@ -118,16 +132,16 @@ pub(super) fn document(file: &str) -> Result<String, Failure> {
     };
     let shown = if file == "-" { "standard input" } else { file };
     let text = read.map_err(|error| {
-        Failure::new(Code::Usage, format!("--file: cannot read {shown}: {error}"))
+        CliError::new(Code::Usage, format!("--file: cannot read {shown}: {error}"))
             .hint("name a file that holds the policy document, or - for standard input")
     })?;
     match serde_json::from_str::<Value>(&text) {
         Ok(Value::Object(_)) => Ok(text),
         Ok(_) => {
-            Err(Failure::new(Code::Usage, format!("--file: {shown} is no policy document: it is not a JSON object"))
+            Err(CliError::new(Code::Usage, format!("--file: {shown} is no policy document: it is not a JSON object"))
                 .hint("it begins like this: {\"Version\": \"2012-10-17\", \"Statement\": ["))
         }
-        Err(error) => Err(Failure::new(Code::Usage, format!("--file: {shown} is not JSON: {error}"))
+        Err(error) => Err(CliError::new(Code::Usage, format!("--file: {shown} is not JSON: {error}"))
             .hint("mend the document at that place; nothing was changed")),
     }
 }

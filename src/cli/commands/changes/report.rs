@@ -3,10 +3,10 @@
 //! Neighbours: `course.rs` brings the ends. Promise: every change that was asked for is in the report with its end; when
 //! some were made and others not, the exit code is 3 and each of the others is named.
 
-use super::course::{CREATES, Ended, Line};
+use super::course::{CREATES, ChangeEnd, ChangeLine};
 use crate::cache::CacheError;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Page, Style};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Style, TextReport};
 use serde_json::{Map, Value, json};
 
 /// At most this many completed steps are listed with the failure; the report has all of them.
@@ -15,19 +15,19 @@ const MOST_DONE: usize = 5;
 const NEW_IDS: &[&str] = &["UserId", "GroupId", "PermissionSetArn"];
 
 /// What became of changes.
-pub(super) struct Report {
-    lines: Vec<Line>,
+pub(super) struct ChangeReport {
+    lines: Vec<ChangeLine>,
     dry_run: bool,
     interrupted: bool,
     notices: Vec<String>,
 }
 
-impl Report {
-    pub(super) fn new(lines: Vec<Line>, dry_run: bool, interrupted: bool, notices: Vec<String>) -> Report {
-        Report { lines, dry_run, interrupted, notices }
+impl ChangeReport {
+    pub(super) fn new(lines: Vec<ChangeLine>, dry_run: bool, interrupted: bool, notices: Vec<String>) -> ChangeReport {
+        ChangeReport { lines, dry_run, interrupted, notices }
     }
 
-    pub(super) fn lines(&self) -> &[Line] {
+    pub(super) fn lines(&self) -> &[ChangeLine] {
         &self.lines
     }
 
@@ -44,12 +44,12 @@ impl Report {
 
     /// Whether there was one change, and it failed.
     pub(super) fn is_failure_alone(&self) -> bool {
-        matches!(self.lines.as_slice(), [Line { ended: Ended::Failed(_) | Ended::Unknown(_), .. }])
+        matches!(self.lines.as_slice(), [ChangeLine { ended: ChangeEnd::Failed(_) | ChangeEnd::Unknown(_), .. }])
     }
 
     /// The failure that the run ends with.
-    pub(super) fn failure(&self) -> Option<Failure> {
-        let failed: Vec<(&Line, &Failure)> =
+    pub(super) fn failure(&self) -> Option<CliError> {
+        let failed: Vec<(&ChangeLine, &CliError)> =
             self.lines.iter().filter_map(|line| line.failure().map(|failure| (line, failure))).collect();
         if let ([(_, failure)], [_]) = (failed.as_slice(), self.lines.as_slice()) {
             let line = &self.lines[0];
@@ -61,8 +61,9 @@ impl Report {
         if failed.is_empty() && !self.interrupted {
             return None;
         }
-        let skipped: Vec<&Line> = self.lines.iter().filter(|line| matches!(line.ended, Ended::Skipped)).collect();
-        let total = self.lines.iter().filter(|line| !matches!(line.ended, Ended::LeftOut(_))).count();
+        let skipped: Vec<&ChangeLine> =
+            self.lines.iter().filter(|line| matches!(line.ended, ChangeEnd::Skipped)).collect();
+        let total = self.lines.iter().filter(|line| !matches!(line.ended, ChangeEnd::LeftOut(_))).count();
         let made = total - failed.len() - skipped.len();
         let code = match (self.interrupted, made) {
             (true, _) => Code::Interrupted,
@@ -78,7 +79,7 @@ impl Report {
         let mut hints: Vec<&str> = failed.iter().filter_map(|(_, failure)| failure.hint.as_deref()).collect();
         hints.dedup();
         hints.truncate(3);
-        let done = self.lines.iter().filter(|line| made <= MOST_DONE && matches!(line.ended, Ended::Done));
+        let done = self.lines.iter().filter(|line| made <= MOST_DONE && matches!(line.ended, ChangeEnd::Done));
         let done = done.map(|line| format!("done: {}{}", line.phrase, line.numbers()));
         let details = done.chain(failed.iter().map(|(line, failure)| {
             // The request id is among the numbers.
@@ -90,7 +91,7 @@ impl Report {
         let again =
             "run it again: what holds already is left as it is, and a permission set is provisioned anew".to_owned();
         let hint = hints.iter().map(|hint| (*hint).to_owned()).chain([again]).collect::<Vec<_>>().join("\n");
-        Some(Failure::new(code, message).details(details.chain(skipped).collect::<Vec<_>>()).hint(hint))
+        Some(CliError::new(code, message).details(details.chain(skipped).collect::<Vec<_>>()).hint(hint))
     }
 
     pub(super) fn document(&self) -> Value {
@@ -98,7 +99,7 @@ impl Report {
         json!({
             "schema_version": 1,
             "dry_run": self.dry_run,
-            "results": self.lines.iter().map(Line::document).collect::<Vec<_>>(),
+            "results": self.lines.iter().map(ChangeLine::document).collect::<Vec<_>>(),
             "counts": {
                 "done": count("done"), "already": count("already"), "would": count("would"),
                 "failed": count("failed"), "unknown": count("unknown"), "skipped": count("skipped"),
@@ -109,10 +110,10 @@ impl Report {
     }
 }
 
-impl Line {
-    fn failure(&self) -> Option<&Failure> {
+impl ChangeLine {
+    fn failure(&self) -> Option<&CliError> {
         match &self.ended {
-            Ended::Failed(failure) | Ended::Unknown(failure) => Some(failure),
+            ChangeEnd::Failed(failure) | ChangeEnd::Unknown(failure) => Some(failure),
             _ => None,
         }
     }
@@ -127,28 +128,28 @@ impl Line {
 
     fn word(&self) -> &'static str {
         match self.ended {
-            Ended::Done => "done",
-            Ended::Already => "already",
-            Ended::Would => "would",
-            Ended::Skipped | Ended::LeftOut(_) => "skipped",
-            Ended::Failed(_) => "failed",
-            Ended::UnderWay | Ended::Unknown(_) => "unknown",
+            ChangeEnd::Done => "done",
+            ChangeEnd::Already => "already",
+            ChangeEnd::Would => "would",
+            ChangeEnd::Skipped | ChangeEnd::LeftOut(_) => "skipped",
+            ChangeEnd::Failed(_) => "failed",
+            ChangeEnd::UnderWay | ChangeEnd::Unknown(_) => "unknown",
         }
     }
 
     /// Adds its line to a page.
-    pub(super) fn on(&self, page: Page) -> Page {
+    pub(super) fn on(&self, page: TextReport) -> TextReport {
         let style = match self.ended {
-            Ended::Done => Style::Good,
-            Ended::Already | Ended::Would => Style::Faint,
-            Ended::Skipped | Ended::LeftOut(_) | Ended::UnderWay | Ended::Unknown(_) => Style::Warn,
-            Ended::Failed(_) => Style::Bad,
+            ChangeEnd::Done => Style::Good,
+            ChangeEnd::Already | ChangeEnd::Would => Style::Faint,
+            ChangeEnd::Skipped | ChangeEnd::LeftOut(_) | ChangeEnd::UnderWay | ChangeEnd::Unknown(_) => Style::Warn,
+            ChangeEnd::Failed(_) => Style::Bad,
         };
         let mut ids = NEW_IDS.iter().filter_map(|name| self.fields.get(*name)?.as_str());
-        let made = CREATES.contains(&self.operation.as_str()) && matches!(self.ended, Ended::Done);
+        let made = CREATES.contains(&self.operation.as_str()) && matches!(self.ended, ChangeEnd::Done);
         let id = ids.find(|id| made && !self.phrase.contains(*id)).map(|id| format!(" ({id})"));
         let why = match &self.ended {
-            Ended::LeftOut(why) => Some(format!(": {why}")),
+            ChangeEnd::LeftOut(why) => Some(format!(": {why}")),
             _ => self.failure().map(|failure| format!(": {}", failure.message)),
         };
         let text = format!("{}{}{}{}", self.phrase, id.unwrap_or_default(), why.unwrap_or_default(), self.numbers());
@@ -164,7 +165,7 @@ impl Line {
         document.extend(self.fields.clone());
         document.insert("journal".into(), json!(self.journal));
         document.insert("request_id".into(), json!(self.request_id));
-        if let Ended::LeftOut(why) = &self.ended {
+        if let ChangeEnd::LeftOut(why) = &self.ended {
             document.insert("reason".into(), json!(why));
         }
         document.insert("error".into(), json!(failure.map(|failure| &failure.message)));

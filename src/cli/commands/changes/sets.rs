@@ -5,13 +5,13 @@
 
 use super::course::How;
 use super::policies;
-use super::step::{Act, Step, quoted};
-use super::{ChangeArgs, Writer};
+use super::step::{Act, ChangeStep, quoted};
+use super::{ChangeArgs, WriteSession};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::sets::{InlineArgs, NewSetArgs, PolicyArgs, SetChangesArgs};
-use crate::cli::exit::Failure;
+use crate::cli::exit::CliError;
 use crate::cli::output::Output;
-use crate::gateway::{Certain, Change, Listing, Noun, SetFields};
+use crate::gateway::{Confirmed, ListCall, Mutation, ResourceKind, SetFields};
 
 /// At most this many accounts are provisioned one by one, so that each has its own outcome.
 const EACH: usize = 50;
@@ -46,55 +46,55 @@ impl SetChange {
 }
 
 /// `permission-set create|update|delete|attach|detach|put-inline|delete-inline|provision`
-pub(crate) fn permission_sets(change: SetChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn permission_sets(change: SetChange, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     // What must be read is read, and understood, before anything is opened.
     let inline = match &change {
         SetChange::PutInline(arguments) => Some(policies::document(&arguments.file)?),
         _ => None,
     };
-    let writer = Writer::open(globals, change.how(), output)?;
+    let writer = WriteSession::open(globals, change.how(), output)?;
     match change {
         SetChange::Create(new) => writer.carry_out(create(&new), How::IN_TURN),
         SetChange::Update(changes) => {
-            let set = writer.certain(Noun::PermissionSet, &changes.permission_set)?;
+            let set = writer.certain(ResourceKind::PermissionSet, &changes.permission_set)?;
             writer.change_set(update(&set, &changes), &set, changes.provision.provision)
         }
         SetChange::Delete(text, _) => {
-            let set = writer.certain(Noun::PermissionSet, &text)?;
-            let change = Change::DeletePermissionSet(set.id.clone());
-            let step =
-                Step::new(change, format!("delete permission set {}", set.words()), assigned(&set)).about(SET, &set);
+            let set = writer.certain(ResourceKind::PermissionSet, &text)?;
+            let change = Mutation::DeletePermissionSet(set.id.clone());
+            let step = ChangeStep::new(change, format!("delete permission set {}", set.words()), assigned(&set))
+                .about(SET, &set);
             let step = writer.with_losses(step, ("PermissionSet", &set))?;
             writer.finish(vec![step], true)
         }
         SetChange::Attach(arguments) => {
-            let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
+            let set = writer.certain(ResourceKind::PermissionSet, &arguments.permission_set)?;
             let step = policies::attach(&writer, &set, &arguments)?;
             writer.change_set(step, &set, arguments.provision.provision)
         }
         SetChange::Detach(arguments) => {
-            let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
+            let set = writer.certain(ResourceKind::PermissionSet, &arguments.permission_set)?;
             let step = [policies::detach(&writer, &set, &arguments)?];
             writer.agree(&step)?;
             let [step] = step;
             writer.change_set(step, &set, arguments.provision.provision)
         }
         SetChange::PutInline(arguments) => {
-            let set = writer.certain(Noun::PermissionSet, &arguments.permission_set)?;
+            let set = writer.certain(ResourceKind::PermissionSet, &arguments.permission_set)?;
             let step = policies::put_inline(&writer, &set, inline.unwrap_or_default())?;
             writer.change_set(step, &set, arguments.provision.provision)
         }
         SetChange::DeleteInline { permission_set, provision, .. } => {
-            let set = writer.certain(Noun::PermissionSet, &permission_set)?;
+            let set = writer.certain(ResourceKind::PermissionSet, &permission_set)?;
             let step = [policies::delete_inline(&writer, &set)?];
             writer.agree(&step)?;
             let [step] = step;
             writer.change_set(step, &set, provision)
         }
         SetChange::Provision { permission_set, account, .. } => {
-            let set = writer.certain(Noun::PermissionSet, &permission_set)?;
+            let set = writer.certain(ResourceKind::PermissionSet, &permission_set)?;
             let steps = if let Some(account) = account {
-                vec![provision(&set, Some(&writer.certain(Noun::Account, &account)?))]
+                vec![provision(&set, Some(&writer.certain(ResourceKind::Account, &account)?))]
             } else {
                 let accounts = writer.accounts_of(&set)?;
                 writer.provision_all(&set, accounts.as_deref())?
@@ -104,9 +104,9 @@ pub(crate) fn permission_sets(change: SetChange, globals: &GlobalArgs, output: &
     }
 }
 
-impl Writer<'_> {
+impl WriteSession<'_> {
     /// Makes a change of a permission set, and brings it to its accounts or says in how many it is missing.
-    fn change_set(self, step: Step, set: &Certain, provisions: bool) -> Result<(), Failure> {
+    fn change_set(self, step: ChangeStep, set: &Confirmed, provisions: bool) -> Result<(), CliError> {
         let already = step.already;
         let mut steps = vec![step];
         let mut notices = Vec::new();
@@ -115,7 +115,7 @@ impl Writer<'_> {
             match (accounts, provisions) {
                 (accounts, true) => {
                     let later = self.provision_all(set, accounts.as_deref())?;
-                    steps.extend(later.into_iter().map(|step| Step { stage: 1, ..step }));
+                    steps.extend(later.into_iter().map(|step| ChangeStep { stage: 1, ..step }));
                 }
                 (None, false) => {}
                 (Some(accounts), false) if accounts.is_empty() => {}
@@ -135,8 +135,8 @@ impl Writer<'_> {
     }
 
     /// The accounts that have a permission set; `None` when they cannot be read, which does not stop a change.
-    fn accounts_of(&self, set: &Certain) -> Result<Option<Vec<String>>, Failure> {
-        let listing = Listing::ProvisionedAccounts(set.id.clone());
+    fn accounts_of(&self, set: &Confirmed) -> Result<Option<Vec<String>>, CliError> {
+        let listing = ListCall::ProvisionedAccounts(set.id.clone());
         match self.session.wait(self.gateway().ask_all(listing))? {
             Ok(rows) => Ok(Some(rows.iter().filter_map(|row| row.as_str().map(str::to_owned)).collect())),
             Err(error) => {
@@ -148,12 +148,12 @@ impl Writer<'_> {
 
     /// The steps that provision a permission set to all accounts that have it. Each account is named, unless they are many
     /// and all active: then AWS does them in one request.
-    fn provision_all(&self, set: &Certain, accounts: Option<&[String]>) -> Result<Vec<Step>, Failure> {
+    fn provision_all(&self, set: &Confirmed, accounts: Option<&[String]>) -> Result<Vec<ChangeStep>, CliError> {
         let Some(ids) = accounts else { return Ok(vec![provision(set, None)]) };
         if ids.is_empty() {
-            let change = Change::Provision { arn: set.id.clone(), account: None };
+            let change = Mutation::Provision { arn: set.id.clone(), account: None };
             let phrase = format!("provision permission set {}: 0 accounts have it", set.words());
-            let step = Step::new(change, phrase, check(set)).about(SET, set).with("Accounts", 0);
+            let step = ChangeStep::new(change, phrase, check(set)).about(SET, set).with("Accounts", 0);
             return Ok(vec![step.already(true)]);
         }
         let accounts = self.session.wait(self.gateway().accounts(ids))?;
@@ -164,7 +164,7 @@ impl Writer<'_> {
     }
 }
 
-fn create(new: &NewSetArgs) -> Vec<Step> {
+fn create(new: &NewSetArgs) -> Vec<ChangeStep> {
     let fields = SetFields {
         description: new.description.clone().filter(|text| !text.is_empty()),
         session_duration: new.session_duration.clone(),
@@ -172,20 +172,20 @@ fn create(new: &NewSetArgs) -> Vec<Step> {
     };
     let name = &new.name;
     let check = format!("awsideman permission-set get {} --refresh", quoted(name));
-    let change = Change::CreatePermissionSet { name: name.clone(), fields };
-    let first = Step::new(change, format!("create permission set `{name}`"), &check).with("Name", name.as_str());
+    let change = Mutation::CreatePermissionSet { name: name.clone(), fields };
+    let first = ChangeStep::new(change, format!("create permission set `{name}`"), &check).with("Name", name.as_str());
     let attach = |policy: &String| {
         let policy = policy.clone();
         let phrase = format!("attach {policy} to permission set `{name}`");
         let field = policy.clone();
-        let change = move |arn: &str| Change::AttachManagedPolicy { arn: arn.to_owned(), policy: policy.clone() };
-        Step::of(Act::OfNewSet(Box::new(change)), phrase, &check).with("ManagedPolicyArn", field)
+        let change = move |arn: &str| Mutation::AttachManagedPolicy { arn: arn.to_owned(), policy: policy.clone() };
+        ChangeStep::of(Act::OfNewSet(Box::new(change)), phrase, &check).with("ManagedPolicyArn", field)
     };
     std::iter::once(first).chain(new.managed_policy.iter().map(attach)).collect()
 }
 
 /// All fields are sent: AWS takes away the relay state of an update that does not name it.
-fn update(set: &Certain, changes: &SetChangesArgs) -> Step {
+fn update(set: &Confirmed, changes: &SetChangesArgs) -> ChangeStep {
     let field = |name: &str, new: &Option<String>| {
         let old = || set.found[name].as_str().map(str::to_owned);
         new.clone().or_else(old).filter(|text| !text.is_empty())
@@ -202,20 +202,20 @@ fn update(set: &Certain, changes: &SetChangesArgs) -> Step {
         relay_state: was("RelayState"),
     };
     let already = fields == old;
-    let change = Change::UpdatePermissionSet { arn: set.id.clone(), fields };
-    Step::new(change, format!("update permission set {}", set.words()), check(set))
+    let change = Mutation::UpdatePermissionSet { arn: set.id.clone(), fields };
+    ChangeStep::new(change, format!("update permission set {}", set.words()), check(set))
         .about(SET, set)
         .already(already)
         .expecting(set.found.clone())
 }
 
-fn provision(set: &Certain, account: Option<&Certain>) -> Step {
-    let change = Change::Provision { arn: set.id.clone(), account: account.map(|account| account.id.clone()) };
+fn provision(set: &Confirmed, account: Option<&Confirmed>) -> ChangeStep {
+    let change = Mutation::Provision { arn: set.id.clone(), account: account.map(|account| account.id.clone()) };
     let place = match account {
         Some(account) => format!("in account {}", account.words()),
         None => "in all its accounts".to_owned(),
     };
-    let step = Step::new(change, format!("provision permission set {} {place}", set.words()), check(set));
+    let step = ChangeStep::new(change, format!("provision permission set {} {place}", set.words()), check(set));
     let step = step.about(SET, set);
     match account {
         Some(account) => step.about(("AccountId", "AccountName"), account),
@@ -224,10 +224,10 @@ fn provision(set: &Certain, account: Option<&Certain>) -> Step {
 }
 
 /// What stands in the way of a deletion: AWS deletes no permission set that is assigned.
-fn assigned(set: &Certain) -> String {
+fn assigned(set: &Confirmed) -> String {
     format!("awsideman assignment list --permission-set {} --refresh", quoted(&set.name))
 }
 
-pub(super) fn check(set: &Certain) -> String {
+pub(super) fn check(set: &Confirmed) -> String {
     format!("awsideman permission-set get {} --refresh", quoted(&set.name))
 }

@@ -3,17 +3,17 @@
 //! Neighbours: the journal knows of which kind a request was, `gateway/settled.rs` tells the cache how it ended. Promise:
 //! a request of any of the three kinds is found, whoever made it.
 
-use super::{ChangeArgs, Writer};
+use super::{ChangeArgs, WriteSession};
 use crate::aws::ErrorClass;
 use crate::cli::args::GlobalArgs;
-use crate::cli::exit::{Code, Failure};
-use crate::cli::output::{Output, Page};
-use crate::gateway::{GatewayError, Pending, Single};
+use crate::cli::exit::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
+use crate::gateway::{GatewayError, GetCall, Pending};
 use serde_json::{Value, json};
 
 /// `assignment status`
-pub(crate) fn status(request_id: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), Failure> {
-    let writer = Writer::open(globals, &ChangeArgs::default(), output)?;
+pub(crate) fn status(request_id: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let writer = WriteSession::open(globals, &ChangeArgs::default(), output)?;
     let (pending, status) = writer.status_of(request_id)?;
     let kind = match pending {
         Pending::Creation => "assign",
@@ -27,9 +27,10 @@ pub(crate) fn status(request_id: &str, globals: &GlobalArgs, output: &mut Output
     let mut document = status.clone();
     document["Kind"] = json!(kind);
     document["journal"] = json!(settled.journal);
-    let page = status.as_object().into_iter().flatten().fold(Page::new().field("Kind", kind), |page, (name, value)| {
-        page.field(name.as_str(), crate::cli::output::text(value))
-    });
+    let page =
+        status.as_object().into_iter().flatten().fold(TextReport::new().field("Kind", kind), |page, (name, value)| {
+            page.field(name.as_str(), crate::cli::output::text(value))
+        });
     writer.output.report(&document, &page)?;
     writer.session.close_after(&writer.reading);
     if let Some(untold) = settled.untold {
@@ -37,16 +38,16 @@ pub(crate) fn status(request_id: &str, globals: &GlobalArgs, output: &mut Output
     }
     if status["Status"] == "FAILED" {
         let reason = status["FailureReason"].as_str().unwrap_or("AWS gave no reason");
-        return Err(Failure::new(Code::Failed, format!("AWS could not make the change: {reason}"))
+        return Err(CliError::new(Code::Failed, format!("AWS could not make the change: {reason}"))
             .hint("nothing was changed; mend what AWS names, then try again"));
     }
     Ok(())
 }
 
-impl Writer<'_> {
-    fn status_of(&self, request_id: &str) -> Result<(Pending, Value), Failure> {
+impl WriteSession<'_> {
+    fn status_of(&self, request_id: &str) -> Result<(Pending, Value), CliError> {
         for pending in [Pending::Creation, Pending::Deletion, Pending::Provisioning] {
-            let asked = Single::Status(pending, request_id.to_owned());
+            let asked = GetCall::Status(pending, request_id.to_owned());
             match self.session.wait(self.gateway().ask(&asked))? {
                 Ok(status) => return Ok((pending, status)),
                 Err(GatewayError::NotFound { .. }) => {}
@@ -55,7 +56,7 @@ impl Writer<'_> {
                 Err(error) => return Err(self.refused(error)),
             }
         }
-        Err(Failure::new(Code::NotFound, format!("AWS knows no request `{request_id}`")).hint(
+        Err(CliError::new(Code::NotFound, format!("AWS knows no request `{request_id}`")).hint(
             "`awsideman assignment status REQUEST_ID` takes the id that a change prints; `awsideman journal list` has the \
              changes made from here\nAWS forgets requests after a while; `awsideman assignment get` shows what there is",
         ))

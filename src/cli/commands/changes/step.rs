@@ -4,19 +4,19 @@
 //! names with ids behind them, programs find both.
 
 use super::deleting::Remaining;
-use crate::gateway::{Certain, Change, operation_words};
+use crate::gateway::{Confirmed, Mutation, operation_words};
 use serde_json::{Map, Value, json};
 
 /// What is asked of AWS.
 pub(super) enum Act {
     /// This.
-    Make(Change),
+    Make(Mutation),
     /// This, once the permission set that an earlier step makes has its ARN.
-    OfNewSet(Box<dyn Fn(&str) -> Change + Send + Sync>),
+    OfNewSet(Box<dyn Fn(&str) -> Mutation + Send + Sync>),
 }
 
 /// One change with the words for it.
-pub(super) struct Step {
+pub(super) struct ChangeStep {
     /// `delete user `alice` (9067...)`
     pub(super) phrase: String,
     /// Names and ids, for programs.
@@ -41,15 +41,15 @@ pub(super) struct Step {
     pub(super) remaining: Option<Remaining>,
 }
 
-impl Step {
+impl ChangeStep {
     /// A change, what it does in words, and what to type to see whether it was done.
-    pub(super) fn new(change: Change, phrase: impl Into<String>, check: impl Into<String>) -> Step {
-        Step::of(Act::Make(change), phrase, check)
+    pub(super) fn new(change: Mutation, phrase: impl Into<String>, check: impl Into<String>) -> ChangeStep {
+        ChangeStep::of(Act::Make(change), phrase, check)
     }
 
     /// The same for an act that is not a change yet.
-    pub(super) fn of(act: Act, phrase: impl Into<String>, check: impl Into<String>) -> Step {
-        Step {
+    pub(super) fn of(act: Act, phrase: impl Into<String>, check: impl Into<String>) -> ChangeStep {
+        ChangeStep {
             phrase: phrase.into(),
             fields: Map::new(),
             act,
@@ -65,32 +65,32 @@ impl Step {
     }
 
     /// The same with a field for programs.
-    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Step {
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> ChangeStep {
         self.fields.insert(name.to_owned(), value.into());
         self
     }
 
     /// The same with the id and the name of what it is about.
-    pub(super) fn about(self, (id, name): (&str, &str), thing: &Certain) -> Step {
+    pub(super) fn about(self, (id, name): (&str, &str), thing: &Confirmed) -> ChangeStep {
         // A thing that is gone has no name any more.
         let called = if thing.found.is_null() { Value::Null } else { json!(thing.name) };
         self.with(id, thing.id.as_str()).with(name, called)
     }
 
     /// The same, done already or not.
-    pub(super) fn already(mut self, already: bool) -> Step {
+    pub(super) fn already(mut self, already: bool) -> ChangeStep {
         self.already = already;
         self
     }
 
     /// The same on condition that AWS still has this.
-    pub(super) fn expecting(mut self, expected: Value) -> Step {
+    pub(super) fn expecting(mut self, expected: Value) -> ChangeStep {
         self.expected = Some(expected);
         self
     }
 
     /// The same, not made, with the reason.
-    pub(super) fn left_out(mut self, why: Option<String>) -> Step {
+    pub(super) fn left_out(mut self, why: Option<String>) -> ChangeStep {
         self.left_out = why;
         self
     }
@@ -101,7 +101,7 @@ impl Step {
     }
 
     /// The same with so many of something that go with it; `None` where they cannot be seen.
-    pub(super) fn losing(mut self, field: &str, count: Option<usize>, (one, several): (&str, &str)) -> Step {
+    pub(super) fn losing(mut self, field: &str, count: Option<usize>, (one, several): (&str, &str)) -> ChangeStep {
         match count {
             Some(0) => {}
             Some(1) => self.losses.push(format!("1 {one}")),
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_goes_with_a_thing_is_said_and_nothing_else() {
-        let step = || Step::new(Change::DeleteUser { id: "u".into(), revision: None }, "delete user u", "");
+        let step = || ChangeStep::new(Mutation::DeleteUser { id: "u".into(), revision: None }, "delete user u", "");
         assert_eq!(step().losing("Memberships", Some(0), ("membership", "memberships")).in_full(), "delete user u");
         let two = step().losing("Memberships", Some(1), ("membership", "memberships"));
         let two = two.losing("Assignments", None, ("assignment", "assignments"));

@@ -16,7 +16,7 @@ pub(super) enum Want {
 
 /// A user of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
+pub(super) struct HostUser {
     pub(super) name: String,
     /// `None` if the user does not exist yet: then the permissions of others count.
     uid: Option<u32>,
@@ -24,17 +24,17 @@ pub(super) struct Account {
     pub(super) home: Option<String>,
 }
 
-impl Account {
+impl HostUser {
     /// The user of this name.
-    pub(super) fn named(name: &str) -> Account {
+    pub(super) fn named(name: &str) -> HostUser {
         let text = |path: &str| bounded::bounded_text(Path::new(path), bounded::HOST_FILE).unwrap_or_default();
-        Account::of(name, &text("/etc/passwd"), &text("/etc/group"))
+        HostUser::of(name, &text("/etc/passwd"), &text("/etc/group"))
     }
 
     /// The user of this process.
-    pub(super) fn own() -> Account {
+    pub(super) fn own() -> HostUser {
         let process = [rustix::process::getegid()].into_iter().chain(rustix::process::getgroups().unwrap_or_default());
-        Account {
+        HostUser {
             name: crate::host::user_name(),
             uid: Some(rustix::process::geteuid().as_raw()),
             gids: process.map(rustix::process::Gid::as_raw).collect(),
@@ -42,7 +42,7 @@ impl Account {
         }
     }
 
-    fn of(name: &str, passwd: &str, group: &str) -> Account {
+    fn of(name: &str, passwd: &str, group: &str) -> HostUser {
         let fields = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
         let entry = passwd.lines().map(fields).find(|entry| entry.first().is_some_and(|first| first == name));
         let number = |at: usize| entry.as_ref()?.get(at)?.parse().ok();
@@ -51,7 +51,7 @@ impl Account {
             .map(fields)
             .filter(|entry| entry.get(3).is_some_and(|members| members.split(',').any(|member| member == name)));
         let member_of = groups.filter_map(|entry| entry.get(2)?.parse().ok());
-        Account {
+        HostUser {
             name: name.to_owned(),
             uid: number(2),
             gids: number(3).into_iter().chain(member_of).collect(),
@@ -111,7 +111,7 @@ mod tests {
         let mode = |path: &Path, mode: u32| {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
-        let (ann, new) = (Account::of("ann", PASSWD, GROUP), Account::of("new", PASSWD, GROUP));
+        let (ann, new) = (HostUser::of("ann", PASSWD, GROUP), HostUser::of("new", PASSWD, GROUP));
         assert_eq!((ann.gids.as_slice(), ann.exists(), new.exists()), (&[4001, 4010][..], true, false));
         mode(root.path(), 0o755);
         for (outer, inner, want, allowed) in [
@@ -131,6 +131,6 @@ mod tests {
         mode(&folder, 0o700);
         let why = ann.can(&file, Want::Read).unwrap_err();
         assert!(why.starts_with("user ann cannot enter ") && why.ends_with("inner (mode 0700)"), "{why}");
-        assert_eq!(Account::of("root", PASSWD, GROUP).can(&file, Want::Read), Ok(()));
+        assert_eq!(HostUser::of("root", PASSWD, GROUP).can(&file, Want::Read), Ok(()));
     }
 }

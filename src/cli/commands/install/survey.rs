@@ -1,9 +1,9 @@
 //! Differences between the environment of a service and this shell: files, programs, variables, PATH, profiles.
 
-use super::reach::{Account, Want};
+use super::reach::{HostUser, Want};
 use crate::app::App;
-use crate::aws::{self, Environment};
-use crate::config::{Config, FilePlace, Transport};
+use crate::aws::{self, AwsEnvironment};
+use crate::config::{Config, FilePlace, MailTransport};
 use crate::jobs::{For, STANDARD_PATH};
 use crate::private::bounded;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) struct Survey {
 /// A service that is about to be installed.
 pub(super) struct Subject<'a> {
     pub(super) app: &'a App,
-    pub(super) account: &'a Account,
+    pub(super) account: &'a HostUser,
     pub(super) whom: For,
     /// Whether the unit has a `/tmp` of its own.
     pub(super) has_own_tmp: bool,
@@ -75,13 +75,13 @@ impl Subject<'_> {
     }
 
     /// Programs that the configuration and the profiles name, with their keys.
-    fn programs(&self, config: &Config, environment: &Environment) -> Vec<(String, String)> {
+    fn programs(&self, config: &Config, environment: &AwsEnvironment) -> Vec<(String, String)> {
         let alerts = &config.alerts;
         let mut argvs: Vec<(&str, &[String])> = Vec::new();
         if alerts.command.enabled {
             argvs.push(("alerts.command.argv", &alerts.command.argv));
         }
-        if alerts.email.enabled && alerts.email.transport == Transport::Smtp {
+        if alerts.email.enabled && alerts.email.transport == MailTransport::Smtp {
             argvs.push(("alerts.email.password_command", &alerts.email.password_command));
             argvs.push(("alerts.email.token_command", &alerts.email.token_command));
         }
@@ -135,7 +135,7 @@ impl Subject<'_> {
     }
 
     /// Profiles that this user has and the service's user has not.
-    fn foreign_profiles(&self, environment: &Environment) -> Option<String> {
+    fn foreign_profiles(&self, environment: &AwsEnvironment) -> Option<String> {
         if self.whom == For::User || environment.contains_key("AWS_CONFIG_FILE") {
             return None;
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::report;
 
-fn check(error: impl Into<Failure>, code: Code, in_hint: &str) -> Failure {
+fn check(error: impl Into<CliError>, code: Code, in_hint: &str) -> CliError {
     let failure = error.into();
     assert_eq!(failure.code, code, "{failure:?}");
     assert!(failure.hint.as_deref().unwrap_or_default().contains(in_hint), "{failure:?}");
@@ -64,11 +64,11 @@ fn each_aws_error_has_its_code_and_remedy() {
 
 #[test]
 fn a_partial_walk_names_each_target_that_failed() {
-    let failures = vec![report::Failure {
+    let failures = vec![report::TargetFailure {
         target: "assignments of account 1".into(),
         error: "AWS denied it".into(),
         hint: Some("awsideman doctor".into()),
-        ..report::Failure::default()
+        ..report::TargetFailure::default()
     }];
     let failure = check(GatewayError::Partial { total: 9, failures }, Code::Partial, "awsideman doctor");
     assert_eq!(failure.details, ["assignments of account 1: AWS denied it"]);
@@ -102,8 +102,8 @@ fn a_backend_error_keeps_its_word_and_the_remedy_of_its_cause() {
 #[test]
 fn a_closed_pipe_is_quiet_from_every_room() {
     let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
-    assert!(Failure::from(GatewayError::Output(closed())).is_quiet());
-    assert!(Failure::from(CacheError::Backend(StoreError::Output(closed()))).is_quiet());
+    assert!(CliError::from(GatewayError::Output(closed())).is_quiet());
+    assert!(CliError::from(CacheError::Backend(StoreError::Output(closed()))).is_quiet());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_miss_names_a_warm_only_where_one_stores_the_answer() {
         ("assignment:by_principal:USER:1", None),
         ("which instance this profile belongs to", None),
     ] {
-        let hint = Failure::from(GatewayError::NotCached { key: key.into() }).hint.unwrap();
+        let hint = CliError::from(GatewayError::NotCached { key: key.into() }).hint.unwrap();
         assert!(hint.starts_with("leave out `--cache-only`"), "{key}: {hint}");
         match target {
             Some(target) => assert!(hint.contains(&format!("`awsideman cache warm {target}`")), "{key}: {hint}"),

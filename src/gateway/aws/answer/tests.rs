@@ -1,10 +1,10 @@
 //! What counts as an answer, for every operation.
 
 use super::form::Form;
-use crate::gateway::aws::server::{Answer, Server};
+use crate::gateway::aws::server::{CannedResponse, TestServer};
 use crate::gateway::aws::tests::{aws, target};
 use crate::gateway::source::samples;
-use crate::gateway::{Change, GatewayError, Listing, Single, Source};
+use crate::gateway::{GatewayError, GetCall, IdentityCenterApi, ListCall, Mutation};
 use serde_json::{Value, json};
 
 /// The member that an operation's answer must have.
@@ -15,10 +15,10 @@ fn member(operation: &str) -> &'static str {
 #[test]
 fn every_read_has_a_form() {
     let (listings, singles) = samples();
-    for operation in listings.iter().map(Listing::operation) {
+    for operation in listings.iter().map(ListCall::operation) {
         assert!(matches!(Form::of(operation), Form::List(_)), "{operation}");
     }
-    for operation in singles.iter().filter(|one| **one != Single::CallerIdentity).map(Single::operation) {
+    for operation in singles.iter().filter(|one| **one != GetCall::CallerIdentity).map(GetCall::operation) {
         assert!(matches!(Form::of(operation), Form::Object(_) | Form::Text(_)), "{operation}");
     }
 }
@@ -39,15 +39,16 @@ async fn an_empty_answer_to_a_read_is_unusable_and_names_what_was_wrong() {
         (200, r#"{"__type": "ThrottlingException"}"#, "a success with the error type `ThrottlingException`"),
     ];
     for (status, body, message) in rows {
-        let server =
-            Server::answering(move |operation| Answer::Whole(*status, "", body.replace("MEMBER", member(operation))));
+        let server = TestServer::answering(move |operation| {
+            CannedResponse::Whole(*status, "", body.replace("MEMBER", member(operation)))
+        });
         let aws = aws(&server.url);
         let (listings, singles) = samples();
         for listing in &listings {
             let error = aws.page(Some(&target()), listing, Some("t")).await.unwrap_err();
             unusable(&error, &message.replace("MEMBER", member(listing.operation())));
         }
-        for single in singles.iter().filter(|single| **single != Single::CallerIdentity) {
+        for single in singles.iter().filter(|single| **single != GetCall::CallerIdentity) {
             let error = aws.fetch(Some(&target()), single).await.unwrap_err();
             unusable(&error, &message.replace("MEMBER", member(single.operation())));
         }
@@ -74,7 +75,7 @@ async fn an_entry_without_its_id_or_with_that_of_another_entry_is_unusable() {
         let rows = [(vec![entry("a"), without], "entry 2 of a page has no "), (vec![entry("a"); 2], "repeats the id")];
         for (entries, message) in rows {
             let name = member(listing.operation());
-            let server = Server::answering(move |_| Answer::json(200, &json!({ name: entries })));
+            let server = TestServer::answering(move |_| CannedResponse::json(200, &json!({ name: entries })));
             let error = aws(&server.url).page(Some(&target()), &listing, None).await.unwrap_err();
             unusable(&error, message);
         }
@@ -84,30 +85,35 @@ async fn an_entry_without_its_id_or_with_that_of_another_entry_is_unusable() {
 #[tokio::test]
 async fn the_description_of_something_else_is_unusable() {
     let store = "d-1234567890";
-    let rows: Vec<(Single, Value, &str)> = vec![
-        (Single::User("u-1".into()), json!({"UserId": "u-2"}), "its UserId is `u-2`, not `u-1`"),
+    let rows: Vec<(GetCall, Value, &str)> = vec![
+        (GetCall::User("u-1".into()), json!({"UserId": "u-2"}), "its UserId is `u-2`, not `u-1`"),
         (
-            Single::User("u-1".into()),
+            GetCall::User("u-1".into()),
             json!({"UserId": "u-1", "IdentityStoreId": "d-2"}),
             "its IdentityStoreId is `d-2`, not `d-1234567890`",
         ),
-        (Single::Group("g-1".into()), json!({"GroupId": "g-2"}), "its GroupId is `g-2`, not `g-1`"),
-        (Single::UserIdByName("ada".into()), json!({"UserId": "u-1", "IdentityStoreId": "d-2"}), "its IdentityStoreId"),
+        (GetCall::Group("g-1".into()), json!({"GroupId": "g-2"}), "its GroupId is `g-2`, not `g-1`"),
         (
-            Single::PermissionSet("ps-1".into()),
+            GetCall::UserIdByName("ada".into()),
+            json!({"UserId": "u-1", "IdentityStoreId": "d-2"}),
+            "its IdentityStoreId",
+        ),
+        (
+            GetCall::PermissionSet("ps-1".into()),
             json!({"PermissionSet": {"PermissionSetArn": "ps-2", "Name": "n"}}),
             "its PermissionSetArn is `ps-2`, not `ps-1`",
         ),
-        (Single::PermissionSet("ps-1".into()), json!({"PermissionSet": {"Name": "n"}}), "it has no PermissionSetArn"),
-        (Single::Account("1".into()), json!({"Account": {"Id": "2"}}), "its Id is `2`, not `1`"),
-        (Single::Account("1".into()), json!({"Account": {}}), "it has no Id"),
+        (GetCall::PermissionSet("ps-1".into()), json!({"PermissionSet": {"Name": "n"}}), "it has no PermissionSetArn"),
+        (GetCall::Account("1".into()), json!({"Account": {"Id": "2"}}), "its Id is `2`, not `1`"),
+        (GetCall::Account("1".into()), json!({"Account": {}}), "it has no Id"),
     ];
     for (single, body, message) in rows {
-        let server = Server::answering(move |_| Answer::json(200, &body));
+        let server = TestServer::answering(move |_| CannedResponse::json(200, &body));
         unusable(&aws(&server.url).fetch(Some(&target()), &single).await.unwrap_err(), message);
     }
-    let server = Server::answering(move |_| Answer::json(200, &json!({"UserId": "U-1", "IdentityStoreId": store})));
-    aws(&server.url).fetch(Some(&target()), &Single::User("u-1".into())).await.unwrap();
+    let server =
+        TestServer::answering(move |_| CannedResponse::json(200, &json!({"UserId": "U-1", "IdentityStoreId": store})));
+    aws(&server.url).fetch(Some(&target()), &GetCall::User("u-1".into())).await.unwrap();
 }
 
 #[tokio::test]
@@ -115,28 +121,32 @@ async fn rows_of_another_account_group_or_user_are_unusable() {
     let assignment = json!({"AccountId": "2", "PermissionSetArn": "ps", "PrincipalType": "USER", "PrincipalId": "u"});
     let membership = json!({"MembershipId": "m", "GroupId": "g-2", "MemberId": {"UserId": "u-2"}});
     let rows = [
-        (Listing::Assignments { account: "1".into(), permission_set: "ps".into() }, assignment, "its AccountId is `2`"),
-        (Listing::GroupMemberships("g-1".into()), membership.clone(), "its GroupId is `g-2`"),
-        (Listing::MembershipsForMember("u-1".into()), membership, "its MemberId is `u-2`"),
-        (Listing::Users, json!({"UserId": "u", "IdentityStoreId": "d-2"}), "its IdentityStoreId is `d-2`"),
+        (
+            ListCall::Assignments { account: "1".into(), permission_set: "ps".into() },
+            assignment,
+            "its AccountId is `2`",
+        ),
+        (ListCall::GroupMemberships("g-1".into()), membership.clone(), "its GroupId is `g-2`"),
+        (ListCall::MembershipsForMember("u-1".into()), membership, "its MemberId is `u-2`"),
+        (ListCall::Users, json!({"UserId": "u", "IdentityStoreId": "d-2"}), "its IdentityStoreId is `d-2`"),
     ];
     for (listing, entry, message) in rows {
         let name = member(listing.operation());
-        let server = Server::answering(move |_| Answer::json(200, &json!({ name: [entry] })));
+        let server = TestServer::answering(move |_| CannedResponse::json(200, &json!({ name: [entry] })));
         unusable(&aws(&server.url).page(Some(&target()), &listing, None).await.unwrap_err(), message);
     }
 }
 
 #[tokio::test]
 async fn a_change_without_an_answer_of_aws_is_in_doubt() {
-    let removed = Change::DeleteGroup { id: "g-1".into(), revision: None };
+    let removed = Mutation::DeleteGroup { id: "g-1".into(), revision: None };
     for (status, headers, body) in [(200, "", "<html>Sign in</html>"), (200, "content-encoding: gzip\r\n", "{}")] {
-        let server = Server::answering(move |_| Answer::Whole(status, headers, body.into()));
+        let server = TestServer::answering(move |_| CannedResponse::Whole(status, headers, body.into()));
         let error = aws(&server.url).change(&target(), &removed).await.unwrap_err();
         assert!(matches!(error, GatewayError::BadAnswer { .. }) && error.leaves_doubt(), "{error}");
     }
     for body in ["", "{}"] {
-        let server = Server::answering(move |_| Answer::Whole(200, "", body.into()));
+        let server = TestServer::answering(move |_| CannedResponse::Whole(200, "", body.into()));
         aws(&server.url).change(&target(), &removed).await.unwrap();
     }
 }
@@ -155,8 +165,8 @@ async fn a_page_of_more_values_levels_or_bytes_than_aws_sends_is_unusable() {
         (format!(r#"{{"Users": []}}{}"#, " ".repeat(32 * 1024 * 1024)), "it is longer than 32 MiB"),
     ];
     for (body, message) in rows {
-        let server = Server::answering(move |_| Answer::Whole(200, "", body.clone()));
-        unusable(&aws(&server.url).page(Some(&target()), &Listing::Users, None).await.unwrap_err(), message);
+        let server = TestServer::answering(move |_| CannedResponse::Whole(200, "", body.clone()));
+        unusable(&aws(&server.url).page(Some(&target()), &ListCall::Users, None).await.unwrap_err(), message);
     }
 }
 
@@ -164,13 +174,13 @@ async fn a_page_of_more_values_levels_or_bytes_than_aws_sends_is_unusable() {
 async fn the_text_of_an_error_is_cut_and_escaped_where_it_enters() {
     let text = format!("no\u{1b}[31m access {}", "x".repeat(100_000));
     let body = json!({"__type": "AccessDeniedException", "Message": text});
-    let server = Server::answering(move |_| Answer::json(400, &body));
-    let error = aws(&server.url).page(Some(&target()), &Listing::Users, None).await.unwrap_err();
+    let server = TestServer::answering(move |_| CannedResponse::json(400, &body));
+    let error = aws(&server.url).page(Some(&target()), &ListCall::Users, None).await.unwrap_err();
     let GatewayError::AccessDenied { detail, .. } = &error else { panic!("{error}") };
     assert!(detail.starts_with("no\\u{1b}[31m access xxx") && detail.ends_with("more bytes)"), "{detail}");
     assert!(detail.len() < 4_200, "{}", detail.len());
     let body = json!({"__type": "AccessDeniedException", "Message": "x".repeat(2_000_000)});
-    let server = Server::answering(move |_| Answer::json(400, &body));
-    let error = aws(&server.url).page(Some(&target()), &Listing::Users, None).await.unwrap_err();
+    let server = TestServer::answering(move |_| CannedResponse::json(400, &body));
+    let error = aws(&server.url).page(Some(&target()), &ListCall::Users, None).await.unwrap_err();
     assert!(error.to_string().contains("HTTP 400 and no AWS error"), "{error}");
 }

@@ -4,7 +4,7 @@
 //! operation; an attribute without a value is sent as null, which takes it away.
 
 use crate::gateway::aws::errors::Ask;
-use crate::gateway::aws::fields::Fields;
+use crate::gateway::aws::fields::JsonFields;
 use crate::gateway::aws::identity::is_id;
 use crate::gateway::{Attribute, GatewayError, NewUser};
 use aws_sdk_identitystore::Client;
@@ -33,7 +33,7 @@ pub(super) async fn create_user(
     if !is_id(&answer.user_id) {
         return Err(ask.lacking("UserId"));
     }
-    Ok(Fields::new()
+    Ok(JsonFields::new()
         .filled("IdentityStoreId", &answer.identity_store_id)
         .filled("UserId", &answer.user_id)
         .filled("UserArn", &answer.user_arn)
@@ -50,7 +50,7 @@ pub(super) async fn update_user(
     let call = client.update_user().identity_store_id(one.store).user_id(one.id);
     let call = call.set_revision(one.revision.map(str::to_owned));
     let answer = ask.answer(call.set_operations(Some(operations(attributes, ask)?)).send().await)?;
-    Ok(Fields::new().filled("Revision", &answer.revision).object())
+    Ok(JsonFields::new().filled("Revision", &answer.revision).object())
 }
 
 pub(super) async fn delete_user(client: &Client, one: &One<'_>, ask: &Ask) -> Result<Value, GatewayError> {
@@ -71,7 +71,7 @@ pub(super) async fn create_group(
     if !is_id(&answer.group_id) {
         return Err(ask.lacking("GroupId"));
     }
-    Ok(Fields::new()
+    Ok(JsonFields::new()
         .filled("IdentityStoreId", &answer.identity_store_id)
         .filled("GroupId", &answer.group_id)
         .filled("GroupArn", &answer.group_arn)
@@ -88,7 +88,7 @@ pub(super) async fn update_group(
     let call = client.update_group().identity_store_id(one.store).group_id(one.id);
     let call = call.set_revision(one.revision.map(str::to_owned));
     let answer = ask.answer(call.set_operations(Some(operations(attributes, ask)?)).send().await)?;
-    Ok(Fields::new().filled("Revision", &answer.revision).object())
+    Ok(JsonFields::new().filled("Revision", &answer.revision).object())
 }
 
 pub(super) async fn delete_group(client: &Client, one: &One<'_>, ask: &Ask) -> Result<Value, GatewayError> {
@@ -109,7 +109,7 @@ pub(super) async fn add_member(
     if !is_id(&answer.membership_id) {
         return Err(ask.lacking("MembershipId"));
     }
-    Ok(Fields::new()
+    Ok(JsonFields::new()
         .filled("IdentityStoreId", &answer.identity_store_id)
         .filled("MembershipId", &answer.membership_id)
         .filled("MembershipArn", &answer.membership_arn)

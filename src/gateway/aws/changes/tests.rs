@@ -3,13 +3,13 @@
 //! Neighbours: `../server.rs` answers; `../tests.rs` holds the reads. Promise: each kind of change is here once, whole.
 
 use super::*;
-use crate::gateway::aws::server::{Answer, Server};
+use crate::gateway::aws::server::{CannedResponse, TestServer};
 use crate::gateway::aws::tests::{aws, refusal, target};
-use crate::gateway::{Attribute, CHANGE_OPERATIONS, Grant, NewUser, PrincipalKind, SetFields, Source};
+use crate::gateway::{Attribute, CHANGE_OPERATIONS, Grant, IdentityCenterApi, NewUser, PrincipalKind, SetFields};
 use serde_json::json;
 
 /// A change, the rest of what it sends beside store or instance, AWS's answer, and ours.
-type Case = (Change, Value, Value, Value);
+type Case = (Mutation, Value, Value, Value);
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -38,7 +38,7 @@ fn people() -> Vec<Case> {
     let membership = json!({"IdentityStoreId": "d-1234567890", "MembershipId": "m-1"});
     vec![
         (
-            Change::CreateUser(ada.clone()),
+            Mutation::CreateUser(ada.clone()),
             json!({
                 "UserName": "ada", "DisplayName": "Ada L", "Name": {"GivenName": "Ada", "FamilyName": "L"},
                 "Emails": [{"Value": "ada@example.com", "Type": "work", "Primary": true}],
@@ -47,44 +47,44 @@ fn people() -> Vec<Case> {
             user.clone(),
         ),
         (
-            Change::CreateUser(NewUser { email: None, ..ada }),
+            Mutation::CreateUser(NewUser { email: None, ..ada }),
             json!({"UserName": "ada", "DisplayName": "Ada L", "Name": {"GivenName": "Ada", "FamilyName": "L"}}),
             user.clone(),
             user,
         ),
         (
-            Change::UpdateUser { id: text("u-1"), attributes: attributes.clone(), revision: Some(text("17")) },
+            Mutation::UpdateUser { id: text("u-1"), attributes: attributes.clone(), revision: Some(text("17")) },
             json!({"UserId": "u-1", "Operations": operations, "Revision": "17"}),
             json!({"UserId": "u-1", "Revision": "18"}),
             json!({"Revision": "18"}),
         ),
-        (Change::DeleteUser { id: text("u-1"), revision: None }, json!({"UserId": "u-1"}), json!({}), json!({})),
+        (Mutation::DeleteUser { id: text("u-1"), revision: None }, json!({"UserId": "u-1"}), json!({}), json!({})),
         (
-            Change::CreateGroup { name: text("admins"), description: Some(text("d")) },
+            Mutation::CreateGroup { name: text("admins"), description: Some(text("d")) },
             json!({"DisplayName": "admins", "Description": "d"}),
             group.clone(),
             group,
         ),
         (
-            Change::UpdateGroup { id: text("g-1"), attributes, revision: None },
+            Mutation::UpdateGroup { id: text("g-1"), attributes, revision: None },
             json!({"GroupId": "g-1", "Operations": operations}),
             json!({}),
             json!({}),
         ),
         (
-            Change::DeleteGroup { id: text("g-1"), revision: Some(text("17")) },
+            Mutation::DeleteGroup { id: text("g-1"), revision: Some(text("17")) },
             json!({"GroupId": "g-1", "Revision": "17"}),
             json!({}),
             json!({}),
         ),
         (
-            Change::AddMember { group: text("g-1"), user: text("u-1") },
+            Mutation::AddMember { group: text("g-1"), user: text("u-1") },
             json!({"GroupId": "g-1", "MemberId": {"UserId": "u-1"}}),
             membership.clone(),
             membership,
         ),
         (
-            Change::RemoveMember { membership: text("m-1"), group: text("g-1"), user: text("u-1") },
+            Mutation::RemoveMember { membership: text("m-1"), group: text("g-1"), user: text("u-1") },
             json!({"MembershipId": "m-1"}),
             json!({}),
             json!({}),
@@ -114,35 +114,35 @@ fn permission_sets() -> Vec<Case> {
     let nothing = || json!({});
     vec![
         (
-            Change::CreatePermissionSet { name: text("Admin"), fields: fields.clone() },
+            Mutation::CreatePermissionSet { name: text("Admin"), fields: fields.clone() },
             with("Name", "Admin"),
             json!({"PermissionSet": made}),
             made,
         ),
-        (Change::UpdatePermissionSet { arn: arn(), fields }, with("PermissionSetArn", "ps-1"), nothing(), nothing()),
-        (Change::UpdatePermissionSet { arn: arn(), fields: SetFields::default() }, set.clone(), nothing(), nothing()),
-        (Change::DeletePermissionSet(arn()), set.clone(), nothing(), nothing()),
-        (Change::AttachManagedPolicy { arn: arn(), policy: policy() }, managed.clone(), nothing(), nothing()),
-        (Change::DetachManagedPolicy { arn: arn(), policy: policy() }, managed, nothing(), nothing()),
+        (Mutation::UpdatePermissionSet { arn: arn(), fields }, with("PermissionSetArn", "ps-1"), nothing(), nothing()),
+        (Mutation::UpdatePermissionSet { arn: arn(), fields: SetFields::default() }, set.clone(), nothing(), nothing()),
+        (Mutation::DeletePermissionSet(arn()), set.clone(), nothing(), nothing()),
+        (Mutation::AttachManagedPolicy { arn: arn(), policy: policy() }, managed.clone(), nothing(), nothing()),
+        (Mutation::DetachManagedPolicy { arn: arn(), policy: policy() }, managed, nothing(), nothing()),
         (
-            Change::AttachCustomerPolicy { arn: arn(), name: name(), path: path() },
+            Mutation::AttachCustomerPolicy { arn: arn(), name: name(), path: path() },
             reference.clone(),
             nothing(),
             nothing(),
         ),
-        (Change::DetachCustomerPolicy { arn: arn(), name: name(), path: path() }, reference, nothing(), nothing()),
+        (Mutation::DetachCustomerPolicy { arn: arn(), name: name(), path: path() }, reference, nothing(), nothing()),
         (
-            Change::PutInlinePolicy { arn: arn(), document: text("{}") },
+            Mutation::PutInlinePolicy { arn: arn(), document: text("{}") },
             json!({"PermissionSetArn": "ps-1", "InlinePolicy": "{}"}),
             nothing(),
             nothing(),
         ),
-        (Change::DeleteInlinePolicy(arn()), set, nothing(), nothing()),
+        (Mutation::DeleteInlinePolicy(arn()), set, nothing(), nothing()),
     ]
 }
 
 fn accepted() -> Vec<Case> {
-    let provision = |account: Option<&str>| Change::Provision { arn: text("ps-1"), account: account.map(text) };
+    let provision = |account: Option<&str>| Mutation::Provision { arn: text("ps-1"), account: account.map(text) };
     let grant =
         |kind| Grant { account: text("111122223333"), permission_set: text("ps-1"), kind, principal: text("p-1") };
     let asked = |kind: &str| {
@@ -167,13 +167,13 @@ fn accepted() -> Vec<Case> {
             ours.clone(),
         ),
         (
-            Change::Assign(grant(PrincipalKind::Group)),
+            Mutation::Assign(grant(PrincipalKind::Group)),
             asked("GROUP"),
             under("AccountAssignmentCreationStatus"),
             ours.clone(),
         ),
         (
-            Change::Revoke(grant(PrincipalKind::User)),
+            Mutation::Revoke(grant(PrincipalKind::User)),
             asked("USER"),
             under("AccountAssignmentDeletionStatus"),
             ours.clone(),
@@ -188,7 +188,7 @@ fn cases() -> Vec<Case> {
 #[tokio::test]
 async fn each_change_sends_what_it_says_and_gives_what_aws_answered() {
     for (change, mut sent, answer, ours) in cases() {
-        let server = Server::answering(move |_| Answer::json(200, &answer));
+        let server = TestServer::answering(move |_| CannedResponse::json(200, &answer));
         let found = aws(&server.url).change(&target(), &change).await.unwrap();
         assert_eq!(found, ours, "{change:?}");
         let asked = server.asked.lock().unwrap();
@@ -213,9 +213,9 @@ fn every_operation_of_changes_has_a_case() {
 
 #[tokio::test]
 async fn an_answer_without_the_id_that_it_must_bring_is_an_error() {
-    let server = Server::answering(|_| Answer::json(200, &json!({})));
+    let server = TestServer::answering(|_| CannedResponse::json(200, &json!({})));
     let aws = aws(&server.url);
-    let brings = |change: &Change| change.pending().is_some() || change.operation().contains(".Create");
+    let brings = |change: &Mutation| change.pending().is_some() || change.operation().contains(".Create");
     for (change, ..) in cases().into_iter().filter(|(change, ..)| brings(change)) {
         let error = aws.change(&target(), &change).await.unwrap_err();
         assert!(matches!(error, GatewayError::BadAnswer { .. }) && error.leaves_doubt(), "{change:?}: {error:?}");
@@ -225,26 +225,28 @@ async fn an_answer_without_the_id_that_it_must_bring_is_an_error() {
 #[tokio::test]
 async fn a_change_that_aws_refuses_is_sent_once_and_named_in_the_error() {
     for (change, ..) in cases() {
-        let server = Server::answering(|_| refusal("AccessDeniedException"));
+        let server = TestServer::answering(|_| refusal("AccessDeniedException"));
         let error = aws(&server.url).change(&target(), &change).await.unwrap_err();
         let name = change.operation().split_once('.').unwrap().1;
         assert!(matches!(&error, GatewayError::AccessDenied { operation, .. } if operation.ends_with(name)));
         assert!(!error.leaves_doubt(), "{error:?}");
         assert_eq!(server.asked.lock().unwrap().len(), 1);
     }
-    let server = Server::answering(|_| refusal("ResourceNotFoundException"));
-    let error =
-        aws(&server.url).change(&target(), &Change::DeleteUser { id: text("u-1"), revision: None }).await.unwrap_err();
+    let server = TestServer::answering(|_| refusal("ResourceNotFoundException"));
+    let error = aws(&server.url)
+        .change(&target(), &Mutation::DeleteUser { id: text("u-1"), revision: None })
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "user u-1 was not found");
 }
 
 #[tokio::test]
 async fn an_answer_that_is_lost_leaves_doubt() {
-    for answer in [Answer::HangUp, Answer::Truncated, Answer::json(500, &json!({}))] {
+    for answer in [CannedResponse::HangUp, CannedResponse::Truncated, CannedResponse::json(500, &json!({}))] {
         let answer = std::sync::Mutex::new(Some(answer));
-        let server = Server::answering(move |_| answer.lock().unwrap().take().unwrap_or(Answer::HangUp));
+        let server = TestServer::answering(move |_| answer.lock().unwrap().take().unwrap_or(CannedResponse::HangUp));
         let error = aws(&server.url)
-            .change(&target(), &Change::DeleteUser { id: text("u-1"), revision: None })
+            .change(&target(), &Mutation::DeleteUser { id: text("u-1"), revision: None })
             .await
             .unwrap_err();
         assert!(error.leaves_doubt(), "{error:?}");
@@ -255,11 +257,11 @@ async fn an_answer_that_is_lost_leaves_doubt() {
 #[tokio::test]
 async fn a_revision_that_is_no_longer_current_is_refused_once_and_told_from_other_conflicts() {
     let conflict = |reason: &'static str| {
-        Server::answering(move |_| {
-            Answer::json(400, &json!({"__type": "ConflictException", "Message": "conflict", "Reason": reason}))
+        TestServer::answering(move |_| {
+            CannedResponse::json(400, &json!({"__type": "ConflictException", "Message": "conflict", "Reason": reason}))
         })
     };
-    let delete = |revision: Option<String>| Change::DeleteUser { id: text("u-1"), revision };
+    let delete = |revision: Option<String>| Mutation::DeleteUser { id: text("u-1"), revision };
     let server = conflict("CONCURRENT_MODIFICATION");
     let error = aws(&server.url).change(&target(), &delete(Some(text("17")))).await.unwrap_err();
     assert!(matches!(&error, GatewayError::ChangedMeanwhile { what, .. } if what == "user u-1"), "{error:?}");

@@ -42,10 +42,10 @@ fn fenced(disk: &Disk, key: &str, now: UnixMillis) -> bool {
 
 #[test]
 fn a_mark_reads_back_from_its_name() {
-    let mark = Mark { until: LATER, sequence: 7, at: NOW };
-    assert_eq!(Mark::parse(&mark.name()), Some(mark));
+    let mark = Tombstone { until: LATER, sequence: 7, at: NOW };
+    assert_eq!(Tombstone::parse(&mark.name()), Some(mark));
     for nonsense in ["dropped-", "dropped-1-2", "dropped-1-2-x", "dropped-1-2-3-4", "gen-1.db", "CURRENT"] {
-        assert_eq!(Mark::parse(nonsense), None, "{nonsense}");
+        assert_eq!(Tombstone::parse(nonsense), None, "{nonsense}");
     }
     assert!(!mark.is_over(LATER) && !mark.is_over(NOW + KEEP_MILLIS - 1) && mark.is_over(NOW + KEEP_MILLIS));
 }
@@ -87,7 +87,7 @@ fn a_killed_one_that_has_not_come_to_the_mark_has_dropped_nothing() {
     assert!(stored(&disk, "k", NOW));
     // The name of the mark is taken by what cannot be replaced: it cannot be made.
     let (sequence, at) = (disk.sequence().unwrap(), NOW);
-    std::fs::create_dir_all(root.path().join(Mark { until: 0, sequence, at }.name())).unwrap();
+    std::fs::create_dir_all(root.path().join(Tombstone { until: 0, sequence, at }.name())).unwrap();
     drop_live(&options(root.path()), &disk.path().unwrap(), NOW, || {}, |_| panic!("deleted without a mark"))
         .unwrap_err();
     assert!(disk.view(Address { space: "s", key: "k" }, &mut |_, _| Ok(())).unwrap());
