@@ -68,7 +68,7 @@
 //! - *A call takes its turn when it can leave* ([`gateway::IdentityCenterApi::ready`]): login and client come before the slot in the
 //!   quota, so that nobody waits for them after it.
 //! - *Two versions share a directory*: one number ([`store::SCHEMA`]) names the generations of a version, and a new one takes
-//!   over the standing fences of all (`store/disk/elders.rs`).
+//!   over the standing fences of all (`store/disk/carry_over.rs`).
 //! - *Freshness is judged in one place* ([`cache::judge`]): the smaller of what was stored and what is configured today.
 //! - *An error is never an empty list.* Walks that lose a target name it; a listing that breaks off is not stored. A run that
 //!   lost a target is `partial`, never `done`.
@@ -78,7 +78,7 @@
 //! - *A fault of the cache slows a command*, it never fails it and never changes its answer.
 //! - *Jobs are decided by the ledger and guarded by file locks*, never by the moment at which somebody wakes.
 //! - *A seal fails closed*: without the key nothing is read or stored, and a removal that cannot name an entry in some tongue
-//!   that the database knows removes all that it may be (`store/tongue.rs`, `docs/encryption.md`).
+//!   that the database knows removes all that it may be (`store/key_id.rs`, `docs/encryption.md`).
 //! - *There is no global* but the one that `tracing` writes the log through, the locks that this process waited for in vain
 //!   (`lock/memory.rs`: parts that share no other value must not wait for one lock in turn), and the handle that
 //!   [`library::CacheManager::shared`] gives: a program's threads must find the same one without anybody to hand it to them.
@@ -90,15 +90,15 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | a configuration key | `config/keys.rs`, `config/schema.rs`, `config/default.toml` (a test wants all three) |
-//! | a new AWS read | `gateway/source.rs` (operation), `gateway/aws/` (call), `gateway/request.rs` (key), `gateway/fetch.rs` |
-//! | a new AWS change | `gateway/change.rs` (variant: the compiler asks for the rest), `gateway/aws/changes/`, a row in `tests/cli/coherent_table.rs` |
-//! | what a change makes false | `cache/invalidation.rs`, and its table of tests |
+//! | a configuration key | `config/keys.rs`, `config/schema/mod.rs`, `config/default.toml` (a test wants all three) |
+//! | a new AWS read | `gateway/api.rs` (operation), `gateway/aws/` (call), `gateway/request.rs` (key), `gateway/fetch.rs` |
+//! | a new AWS change | `gateway/mutation.rs` (variant: the compiler asks for the rest), `gateway/aws/changes/`, a row in `tests/cli/coherent_table.rs` |
+//! | what a change makes false | `cache/invalidation/mod.rs`, and its table of tests |
 //! | how long something is fresh | `config/default.toml` `[cache.ttl]`; the rule itself in `cache/freshness.rs` |
-//! | a new backend | one file in `store/`, one variant in `config::Backend`, one arm in `app/reading.rs`, one line in `tests/store_contract.rs` |
-//! | a new kind of job | `config/job.rs` (variant, table), `app/works.rs` (arm), an example in `jobs/` |
+//! | a new backend | one file in `store/`, one variant in `config::Backend`, one arm in `app/stack.rs`, one line in `tests/store_contract.rs` |
+//! | a new kind of job | `config/job/mod.rs` (variant, table), `app/job_pass.rs` (arm), an example in `jobs/` |
 //! | a lock between processes | `lock/registry.rs`, which prints `docs/locks.md` |
-//! | a health check | `health/judge.rs` (figures), `health/states.rs` (states), a row in `tests/cli/health_states.rs` |
+//! | a health check | `health/checks.rs` (figures), `health/states.rs` (states), a row in `tests/cli/health_states.rs` |
 //! | which account, region, endpoint, proxy or certificate is used | `aws/`, a row in `docs/aws-access.md` and in `tests/aws_access/cases.rs` |
 //! | what an error of AWS means | `aws/error_class.rs`: its class is its exit code |
 //! | a command | `cli/args/` (words, help, example), `cli/commands/` (what it does), `cli/mod.rs` (one arm) |
@@ -120,7 +120,7 @@
 //! - `cache recover --prune` removes what was set aside and flips nothing: evidence is never removed by the run that makes it.
 //! - `cache init` prints what to write into the configuration; it writes no configuration of its own.
 //! - A megabyte of ballast lies in the cache directory: on a disk without a byte free, deletions are written to it first. Where
-//!   that is gone too, holding the limits drops the generation whole, and a mark in its place keeps its fences (`store/disk/shed.rs`).
+//!   that is gone too, holding the limits drops the generation whole, and a mark in its place keeps its fences (`store/disk/emergency_drop/mod.rs`).
 //! - In a sealed store a pattern that goes into ids is recorded as what is clear of it, and a scan goes in the order of what is clear.
 //! - Generations are named by the first number of their log (Unix milliseconds), so that no name is ever used twice.
 
@@ -141,9 +141,9 @@ pub mod library;
 pub mod lock;
 pub mod log;
 pub mod model;
-pub mod private;
 pub mod program;
-pub mod report;
+pub mod progress;
+pub mod secure_fs;
 pub use awsideman_sandbox as sandbox;
 pub mod sqlite;
 pub mod state;

@@ -12,7 +12,7 @@ use awsideman::cache::{Cache, EntrySettings, FRAME_BYTES, Fresh, Key, Lookup, Mi
 use awsideman::clock::{Clock, ManualClock};
 use awsideman::config::Ttls;
 use awsideman::model::Resource;
-use awsideman::private::Access;
+use awsideman::secure_fs::Access;
 use awsideman::sqlite::{self, Connection, DatabaseSpec, Synchronous};
 use awsideman::store::{Disk, Memory, Options, Select, Store};
 use std::sync::Arc;

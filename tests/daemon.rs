@@ -9,8 +9,9 @@ use awsideman::config::{AlertWhen, CatchUp, Job, JobKind, JobPing, Overlap, Retr
 use awsideman::daemon::{self, DaemonSettings, ServiceManager, Worker};
 use awsideman::jobs::{self, Context, JobHandler, JobResult, JobSelection, Ledger, Run, RunOutcome, Slots, Stop};
 use awsideman::model::Zone;
-use awsideman::private::Access;
-use awsideman::report::{NoProgress, Progress};
+use awsideman::progress::NoProgress;
+use awsideman::progress::Progress;
+use awsideman::secure_fs::Access;
 use awsideman::state::Database;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,13 +1,13 @@
 //! README.md and docs/ as readers meet them: every command in them is understood, every table is that of the program.
 //!
-//! Neighbours: `cli/args.rs` has the commands, `cli/exit.rs` the exit codes, `config/default.toml` the times to live.
+//! Neighbours: `cli/args/mod.rs` has the commands, `cli/exit_code/mod.rs` the exit codes, `config/default.toml` the times to live.
 //! Promise: a document that has fallen behind fails here; `UPDATE=1 cargo test --test docs` writes the tables anew.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use awsideman::aws::ErrorClass;
 use awsideman::cli::args;
-use awsideman::cli::exit::Code;
+use awsideman::cli::exit_code::Code;
 use awsideman::config::{DEFAULT, Sources, load, load_jobs, schedule_warnings};
 use awsideman::daemon::metrics;
 use awsideman::jobs::{For, InstalledService, longest};

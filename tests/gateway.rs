@@ -25,7 +25,7 @@ use awsideman::clock::{Clock, ManualClock, UnixMillis};
 use awsideman::config::Ttls;
 use awsideman::gateway::{Gateway, IdentityCenterApi, Looked, Selection};
 use awsideman::model::Resource;
-use awsideman::report::Progress;
+use awsideman::progress::Progress;
 use awsideman::store::{Memory, Store};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

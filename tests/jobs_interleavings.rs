@@ -13,8 +13,9 @@ use awsideman::jobs::{
     self as runner, Context, JobHandler, JobResult, JobSelection, Ledger, Run, RunOutcome, Slots, Stop,
 };
 use awsideman::model::Zone;
-use awsideman::private::Access;
-use awsideman::report::{NoProgress, Progress};
+use awsideman::progress::NoProgress;
+use awsideman::progress::Progress;
+use awsideman::secure_fs::Access;
 use awsideman::state::Database;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -15,7 +15,7 @@ use awsideman::config::{
     AlertWhen, Alerts, Auth, CommandConfig as Program, EmailConfig, MailTransport, PingConfig, Tls, Webhook,
 };
 use awsideman::health::{Finding, Level};
-use awsideman::private::Access;
+use awsideman::secure_fs::Access;
 use awsideman::state::Database;
 use python::{Server, python};
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl Desk {
     fn new() -> Desk {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("password");
-        awsideman::private::replace(&path, format!("{PASSWORD}\n").as_bytes(), Access::Owner).unwrap();
+        awsideman::secure_fs::replace(&path, format!("{PASSWORD}\n").as_bytes(), Access::Owner).unwrap();
         let (database, _) = Database::open(root.path(), Access::Owner, Duration::from_secs(10), 0).unwrap();
         let email = EmailConfig {
             enabled: true,
@@ -207,7 +207,7 @@ fn wrong_password_unknown_certificate_wrong_name_and_wrong_port_are_told_apart()
     let right = desk.alerts.email.clone();
 
     let wrong = desk.folder().join("wrong");
-    awsideman::private::replace(&wrong, b"battery-staple\n", Access::Owner).unwrap();
+    awsideman::secure_fs::replace(&wrong, b"battery-staple\n", Access::Owner).unwrap();
     desk.alerts.email.password_file = Some(wrong);
     let error = desk.test_mail().unwrap_err();
     assert!(matches!(error, AlertError::Login { .. }), "{error:?}");

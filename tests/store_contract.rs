@@ -1,7 +1,7 @@
 //! One suite over every backend and layer: each test is a sentence of the contract in `src/store/mod.rs`.
 //!
 //! Neighbours: `store_contract/disk.rs` has what only a directory can suffer, `store_contract/breaker.rs` the states
-//! of the breaker; `log.rs`, `sweeps.rs` and `revisions.rs` hold sentences of one matter each. A new backend is one line in
+//! of the breaker; `log/mod.rs`, `sweeps.rs` and `revisions.rs` hold sentences of one matter each. A new backend is one line in
 //! `contract!`.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
@@ -24,7 +24,7 @@ mod sealed;
 mod sweeps;
 
 use awsideman::clock::{ManualClock, UnixMillis};
-use awsideman::private::Access;
+use awsideman::secure_fs::Access;
 use awsideman::store::{
     Address, BreakerLayer, BreakerSnapshot, Disk, Fill, Frames, InvalidationState, Memory, Meta, Options, Select,
     Store, StoreError, Stored, Sweep, Tiered,

@@ -4,10 +4,12 @@
 //! one of its arguments; it gets no variables but the usual ones, those of the message and those of `alerts.command.env`.
 
 use super::AlertError;
-use super::channel::{Channel, Notifier, Receipt};
 use super::hidden::Hidden;
 use super::outbox::Mail;
 use super::webhook::document;
+use crate::alerts::notifier::Channel;
+use crate::alerts::notifier::Notifier;
+use crate::alerts::notifier::Receipt;
 use crate::config::CommandConfig;
 use crate::model::one_line;
 use crate::program::{Environment, ProgramSpec};

@@ -2,7 +2,7 @@
 //!
 //! Neighbours: every file of this room. Promise: each error is one sentence, and [`AlertError::hint`] says what to do.
 
-use crate::private::PrivateError;
+use crate::secure_fs::PrivateError;
 use crate::sqlite::StatementError;
 use std::path::PathBuf;
 

@@ -9,37 +9,53 @@
 //!                                                         outbox -> mail | webhook | command, each once
 //! ```
 
-mod book;
-mod channel;
 mod command;
-mod document;
 mod email;
+mod engine;
 mod error;
 mod hidden;
 mod history;
-mod letter;
-mod mute;
+mod html;
+mod inhibit;
+mod message;
+mod notifier;
 mod outbox;
-mod page;
+mod payload;
 mod programs;
 mod secret;
 mod sendmail;
 mod silence;
-mod standing;
+mod status;
 #[cfg(test)]
 mod tests;
 mod webhook;
 
-pub use book::{Alert, AlertCause, AlertTransition, Decision, JobPass, alerts, forget_jobs, job_finding, observe};
-pub use channel::{Channel, DeliveryContext, Notifier, Receipt, channels, check};
 pub use email::Mailer;
+pub use engine::Alert;
+pub use engine::AlertCause;
+pub use engine::AlertTransition;
+pub use engine::Decision;
+pub use engine::JobPass;
+pub use engine::alerts;
+pub use engine::forget_jobs;
+pub use engine::job_finding;
+pub use engine::observe;
 pub use error::AlertError;
 pub use history::{AlertEvent, events};
-pub use mute::{AWS, LOGIN, Mute};
+pub use inhibit::AWS;
+pub use inhibit::LOGIN;
+pub use inhibit::Mute;
+pub use notifier::Channel;
+pub use notifier::DeliveryContext;
+pub use notifier::Notifier;
+pub use notifier::Receipt;
+pub use notifier::channels;
+pub use notifier::check;
 pub use outbox::{Delivered, Mail, PendingDelivery, deliver, kept, test, waiting, write};
 pub use programs::missing_programs;
 pub use silence::{Silence, silence, silences, unsilence};
-pub use standing::{AlertStatus, standing};
+pub use status::AlertStatus;
+pub use status::standing;
 
 use crate::clock::{self, UnixMillis};
 use serde::Serializer;

@@ -1,19 +1,26 @@
 //! Messages that were decided and wait to leave, by each channel on its own.
 //!
-//! Neighbours: `book.rs` puts them in within its transaction, `channel.rs` has those who carry them. Promise: one sender
+//! Neighbours: `engine.rs` puts them in within its transaction, `notifier.rs` has those who carry them. Promise: one sender
 //! at a time, the oldest message first; one that cannot leave is kept with its error and its Message-ID, and a later run
 //! sends it; a channel that is down holds up no other. A message may arrive twice when a sender dies between the other
 //! side's yes and our note of it, then with one Message-ID.
 
-use super::channel::{Channel, DeliveryContext, Notifier, Receipt};
+use super::AlertError;
 use super::history::{self, AlertEvent};
-use super::letter::{RenderedMessage, title};
-use super::{AlertError, document};
+use crate::alerts::message::RenderedMessage;
+use crate::alerts::message::title;
+use crate::alerts::notifier::Channel;
+use crate::alerts::notifier::DeliveryContext;
+use crate::alerts::notifier::Notifier;
+use crate::alerts::notifier::Receipt;
+use crate::alerts::payload;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config;
 use crate::lock::{self, Guard, Held};
 use crate::model::{cut, one_line};
-use crate::private::{self, Access, Open};
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::Open;
 use crate::sqlite::{self, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;
 use serde::Serialize;
@@ -123,7 +130,7 @@ pub fn write(
     now: UnixMillis,
 ) -> Result<Mail, AlertError> {
     let (subject, text) = (one_line(subject), body.to_owned());
-    let document = document::test(&subject, &text, &one_line(host), now);
+    let document = payload::test(&subject, &text, &one_line(host), now);
     let words = RenderedMessage { subject, text, html: String::new(), document };
     Ok(sqlite::write(database.connection(), |transaction| {
         put(transaction, &words, &[Channel::Mail], host, false, now)
@@ -268,7 +275,7 @@ pub fn test(post: &DeliveryContext<'_>, channel: Channel, host: &str, now: UnixM
     let (name, time) = (one_line(host), clock::local(now));
     let subject = title("[TEST]", &name);
     let body = format!("This is a test: alerts of awsideman reach you.\n\nHost: {name}\nTime: {time}\n");
-    let document = document::test(&subject, &body, &name, now);
+    let document = payload::test(&subject, &body, &name, now);
     let message_id = message_id(host, now);
     transport.send(&Mail { id: 0, message_id, created_at: now, subject, body, html: String::new(), document })
 }
@@ -336,7 +343,7 @@ fn next(database: &mut Database, channel: Channel, after: i64) -> Result<Option<
 
 /// The sender's lock; waited for, because its holder may have looked for the last time before our message was there.
 fn lock(path: &Path, access: Access, patience: Duration) -> Result<Result<File, Box<Held>>, AlertError> {
-    let file = private::open(path, Open::ReadWrite, access)?;
+    let file = secure_fs::open(path, Open::ReadWrite, access)?;
     let taken = lock::acquire(&file, path, Guard::Outbox, patience)
         .map_err(|source| AlertError::Lock { path: PathBuf::from(path), source })?;
     Ok(taken.map(|()| file))

@@ -1,7 +1,7 @@
 //! Programs that notifiers need: whether they exist, without running any.
 
-use super::channel::Channel;
 use super::sendmail;
+use crate::alerts::notifier::Channel;
 use crate::config::{self, MailTransport};
 use crate::host;
 

@@ -6,8 +6,8 @@
 use super::AlertError;
 use super::hidden::Hidden;
 use crate::config::Secret;
-use crate::private::bounded;
 use crate::program::{Environment, ProgramSpec};
+use crate::secure_fs::bounded;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;

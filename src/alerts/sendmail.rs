@@ -54,7 +54,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let program = root.path().join("sendmail");
         let text = format!("#!/bin/sh\ncd '{}'\n{script}\n", root.path().display());
-        crate::private::replace(&program, text.as_bytes(), crate::private::Access::Owner).unwrap();
+        crate::secure_fs::replace(&program, text.as_bytes(), crate::secure_fs::Access::Owner).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&program, mode).unwrap();
         let sent = send(&program, "a@example.com", &["b@example.com".into()], &vec![b'x'; 200_000], timeout);

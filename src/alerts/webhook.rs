@@ -4,14 +4,16 @@
 //! host is shown, also where the other side repeats the rest.
 
 use super::AlertError;
-use super::channel::{Channel, Notifier, Receipt};
-use super::document::chat;
 use super::hidden::Hidden;
 use super::outbox::Mail;
 use super::secret::Places;
+use crate::alerts::notifier::Channel;
+use crate::alerts::notifier::Notifier;
+use crate::alerts::notifier::Receipt;
+use crate::alerts::payload::chat;
 use crate::config::Webhook;
 use crate::http::{HttpFault, Poster};
-use crate::private::bounded;
+use crate::secure_fs::bounded;
 use serde_json::{Value, json};
 use std::time::Duration;
 

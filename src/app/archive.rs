@@ -1,6 +1,6 @@
 //! The cache in a file, and back.
 //!
-//! Neighbours: `cache/archive.rs` has the form and the rules; `cache export` and `cache import` are these functions.
+//! Neighbours: `cache/archive/mod.rs` has the form and the rules; `cache export` and `cache import` are these functions.
 //! Promise: an archive is readable by its owner alone and takes its place whole or not at all; an import verifies all of
 //! it before it stores anything, is refused while the cache is disabled, and asks nothing of AWS.
 
@@ -8,7 +8,7 @@ use super::{App, AppError, Scope};
 use crate::aws;
 use crate::cache::{CacheError, Exported, Imported, Verified};
 use crate::model::Namespace;
-use crate::private;
+use crate::secure_fs;
 use crate::store::{Select, Store};
 use rustix::fs::OFlags;
 use std::collections::BTreeSet;
@@ -87,7 +87,7 @@ impl App {
     /// imported, the second part is the reason.
     pub fn import(&self, from: &mut dyn Read, dry_run: bool) -> Result<(Imported, Option<&'static str>), AppError> {
         // It is read twice and must be the same twice.
-        let file = private::unnamed(&self.spool_dir()).map_err(fail_private)?;
+        let file = secure_fs::unnamed(&self.spool_dir()).map_err(fail_private)?;
         let archive = Verified::read(from, file)?;
         let disk = Arc::new(self.open_disk()?);
         let history = disk.history(self.clock().now())?;
@@ -134,6 +134,6 @@ fn instances(store: &dyn Store) -> Result<usize, AppError> {
     Ok(spaces.len())
 }
 
-fn fail_private(error: private::PrivateError) -> AppError {
+fn fail_private(error: secure_fs::PrivateError) -> AppError {
     AppError::Store(error.into())
 }

@@ -7,7 +7,8 @@
 use super::watched::watched;
 use super::{App, AppError, Caller};
 use crate::gateway::{EntrySelection, Verified, VerifySelection};
-use crate::report::{Calls, Progress};
+use crate::progress::Calls;
+use crate::progress::Progress;
 
 /// What a verification is about, and what it may cost.
 #[derive(Debug, Clone, PartialEq, Eq)]

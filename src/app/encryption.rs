@@ -1,14 +1,15 @@
 //! The encryption of the cache: where its key comes from, what lies under which key, and the way from one to another.
 //!
-//! Neighbours: `store/sealed` seals and exchanges, `reading.rs` and `writing.rs` stack it; `cache encryption` is these
+//! Neighbours: `store/sealed` seals and exchanges, `stack.rs` and `invalidation_targets.rs` stack it; `cache encryption` is these
 //! functions. Promise: a key is never an argument of another program, never part of a message, and wiped after use; the
 //! configuration is never edited; a key that cannot be had locks the cache and fails no command.
 
 use super::{App, AppError};
 use crate::config::Encryption;
-use crate::private::{self, Access};
 use crate::program::{Environment, ProgramSpec};
-use crate::report::Progress;
+use crate::progress::Progress;
+use crate::secure_fs;
+use crate::secure_fs::Access;
 use crate::store::{Disk, Encrypted, KeyRing, KeyState, KeyUsage, RekeyReport, StoreError};
 use serde::Serialize;
 use std::ffi::OsStr;
@@ -130,7 +131,7 @@ impl App {
         let Encryption { key_file, key_command, .. } = &self.config().cache.encryption;
         let (text, place) = match (key_file, key_command.as_slice()) {
             (Some(path), []) => {
-                let read = private::secret(path, MOST).map_err(|error| error.to_string())?;
+                let read = secure_fs::secret(path, MOST).map_err(|error| error.to_string())?;
                 (Zeroizing::new(read), path.display().to_string())
             }
             (None, [program, arguments @ ..]) => {
@@ -251,7 +252,7 @@ impl App {
             path.ok_or_else(|| StoreError::Key("there is no home directory: name a file with --key-file".into()))?;
         let path = std::path::absolute(&path).unwrap_or(path);
         let line = KeyRing::generate().map_err(StoreError::Key)?;
-        private::keep_secret(&path, line.as_bytes()).map_err(StoreError::Private)?;
+        secure_fs::keep_secret(&path, line.as_bytes()).map_err(StoreError::Private)?;
         let ring = KeyRing::parse(line.as_bytes()).map_err(|bad| StoreError::Key(bad.to_string()))?;
         Ok((path, ring.ids().swap_remove(0)))
     }
@@ -266,7 +267,7 @@ impl App {
         let Some(path) = &self.config().cache.encryption.key_file else {
             return Err(fail("a new key can be added to key_file only".into()).into());
         };
-        let before = Zeroizing::new(private::secret(path, MOST).map_err(StoreError::Private)?);
+        let before = Zeroizing::new(secure_fs::secret(path, MOST).map_err(StoreError::Private)?);
         let mut text = Zeroizing::new(Vec::with_capacity(before.len() + 64));
         text.extend_from_slice(KeyRing::generate().map_err(fail)?.as_bytes());
         text.extend_from_slice(&before);
@@ -274,7 +275,7 @@ impl App {
             .map_err(|bad| fail(format!("with a new key before it, {}: {bad}", path.display())))?;
         // A link that was named keeps pointing: the file behind it is replaced.
         let at = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-        private::replace(&at, &text, Access::Owner).map_err(StoreError::Private)?;
+        secure_fs::replace(&at, &text, Access::Owner).map_err(StoreError::Private)?;
         Ok(ring.ids().swap_remove(0))
     }
 

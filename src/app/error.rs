@@ -1,6 +1,6 @@
 //! What can go wrong where rooms are joined.
 //!
-//! Neighbours: wraps the errors of the rooms below; `cli/exit.rs` words them. Promise: nothing is said twice; each
+//! Neighbours: wraps the errors of the rooms below; `cli/exit_code/mod.rs` words them. Promise: nothing is said twice; each
 //! variant is one room's own error.
 
 use crate::alerts::AlertError;
@@ -8,7 +8,7 @@ use crate::cache::CacheError;
 use crate::config::ConfigError;
 use crate::gateway::GatewayError;
 use crate::jobs::JobError;
-use crate::private::PrivateError;
+use crate::secure_fs::PrivateError;
 use crate::state::StateError;
 use crate::store::StoreError;
 use std::path::PathBuf;

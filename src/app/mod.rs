@@ -4,68 +4,84 @@
 //! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
+mod alerting;
 mod archive;
 mod breaker;
-mod checkup;
 mod compare;
-mod contents;
+mod dashboard;
 mod digest;
+mod directories;
 mod doctor;
 mod encryption;
 mod error;
-mod forget;
+mod health_inputs;
+mod health_states;
+mod init;
 mod inspect;
-mod kinds;
-mod late;
+mod integrity;
+mod invalidate;
+mod invalidation_targets;
+mod job_handlers;
+mod job_outcome;
+mod job_pass;
+mod lazy_api;
 mod limits;
-mod measure;
+mod maintenance;
 mod naming;
-mod overview;
+mod passive_checks;
 mod ping;
-mod place;
-mod reading;
-mod readings;
 mod recovery;
-mod sandboxed;
-mod sharing;
+mod sandbox;
+mod self_test;
+mod stack;
 mod status;
-mod tell;
-mod trail;
-mod trial;
-mod upkeep;
-mod verdict;
+mod usage;
+mod usage_samples;
 mod verify;
-mod warming;
-mod watch;
+mod warm;
 mod watched;
-mod works;
-mod writing;
 
 pub use breaker::BreakerReset;
-pub use checkup::{Checkup, IntegrityCheck, Verification};
 pub use compare::VerifyRequest;
+pub use dashboard::CallsReport;
+pub use dashboard::DashboardProblem;
+pub use dashboard::HourReport;
+pub use dashboard::Limits;
+pub use dashboard::Lookups;
+pub use dashboard::OverallState;
+pub use dashboard::Overview;
+pub use dashboard::SampleReport;
+pub use dashboard::UsageHistory;
+pub use directories::unwritable;
 pub use doctor::{Check, CheckLevel};
 pub use encryption::{EncryptionStatus, KeyReport, Resealed};
 pub use error::AppError;
-pub use forget::Invalidated;
+pub use health_inputs::Measured;
+pub use init::InitStep;
+pub use init::Initialised;
 pub use inspect::{Departure, Inspected, Invalidation, Reasons};
+pub use integrity::Checkup;
+pub use integrity::IntegrityCheck;
+pub use integrity::Verification;
+pub use invalidate::Invalidated;
+pub use job_outcome::left_out;
+pub use job_outcome::not_kept;
+pub use job_pass::RunDone;
 pub use limits::{Bounds, LimitUse};
-pub use measure::Measured;
+pub use maintenance::Cleared;
+pub use maintenance::Scope;
 pub use naming::NameResolver;
-pub use overview::{
-    CallsReport, DashboardProblem, HourReport, Limits, Lookups, OverallState, Overview, SampleReport, UsageHistory,
-};
-pub use place::unwritable;
-pub use reading::{Caller, Reading};
 pub use recovery::{Recovered, Recovery, SetAside};
-pub use sandboxed::{SandboxHost, sandbox_sources};
-pub use sharing::{InitStep, Initialised};
+pub use sandbox::SandboxHost;
+pub use sandbox::sandbox_sources;
+pub use self_test::SelfTest;
+pub use self_test::SelfTestStep;
+pub use stack::Caller;
+pub use stack::Reading;
 pub use status::{Detail, MemoryReport, RecentEntry, ResourceReport, Status};
-pub use trial::{SelfTest, SelfTestStep};
-pub use upkeep::{Cleared, Scope};
-pub use verdict::{left_out, not_kept};
-pub use warming::{Shortage, WarmDone, Warming};
-pub use works::RunDone;
+pub use warm::Shortage;
+pub use warm::WarmDone;
+pub use warm::Warming;
 
 use crate::aws::{self, AwsEnvironment, AwsService, AwsSettings, Resolved};
 use crate::clock::{Clock, SystemClock};
@@ -75,7 +91,8 @@ use crate::health;
 use crate::host;
 use crate::log::{LevelFilter, LineFormat, LogSettings};
 use crate::model::Invocation;
-use crate::private::{self, Access};
+use crate::secure_fs;
+use crate::secure_fs::Access;
 use crate::state::{Disabled, PersistedBreaker, StateDir, Switch};
 use crate::store::{KeyState, Store, StoreFault};
 use std::path::{Path, PathBuf};
@@ -108,7 +125,7 @@ pub struct App {
 #[derive(Clone)]
 struct OpenedStore {
     store: Arc<dyn Store>,
-    breaker: Option<Arc<reading::DiskBreaker>>,
+    breaker: Option<Arc<stack::DiskBreaker>>,
     /// Where it could not be opened: the breaker's mark with that failure in it.
     failed: Option<PersistedBreaker>,
     problem: Option<String>,
@@ -126,7 +143,7 @@ impl App {
         let access = match &loaded.config.cache.sharing {
             Sharing::Private => Access::Owner,
             Sharing::Group(name) => {
-                Access::Group(private::group_id(name).ok_or_else(|| AppError::NoSuchGroup { name: name.clone() })?)
+                Access::Group(secure_fs::group_id(name).ok_or_else(|| AppError::NoSuchGroup { name: name.clone() })?)
             }
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::moved_by(loaded.config.debug.clock_offset));

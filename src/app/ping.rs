@@ -1,7 +1,7 @@
 //! Pings: a URL is called when a run of a job begins, was complete or was not, so that an external monitor notices when
 //! nobody calls any more.
 //!
-//! Neighbours: `works.rs` is told of each run, `[alerts.ping]` and `[ping]` of a job file name the URLs, `http.rs` calls
+//! Neighbours: `job_pass.rs` is told of each run, `[alerts.ping]` and `[ping]` of a job file name the URLs, `http/mod.rs` calls
 //! them. Promise: a ping changes no outcome; the start does not hold the run up at all, and the end for at most
 //! twice `alerts.ping.timeout`; what did not work is said in the log alone.
 

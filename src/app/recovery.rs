@@ -1,6 +1,6 @@
 //! Disable, enable, recover: what is typed at night.
 //!
-//! Neighbours: `state/switch.rs` holds the switch, `store/disk` flips generations. Promise: works under live processes and
+//! Neighbours: `state/kill_switch/mod.rs` holds the switch, `store/disk` flips generations. Promise: works under live processes and
 //! stops none of them; the damaged generation stays where it is, as evidence, until somebody has it pruned; what is taken
 //! over from it is verified, and no change that is remembered was about it.
 
@@ -9,7 +9,7 @@ use crate::cache::{SalvageTarget, Salvaged};
 use crate::clock::millis;
 use crate::config::Backend;
 use crate::host;
-use crate::report::Progress;
+use crate::progress::Progress;
 use crate::state::{self, Disabled, PersistedBreaker};
 use crate::store::{Disk, Remains, Store};
 use serde::Serialize;

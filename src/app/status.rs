@@ -1,6 +1,6 @@
 //! The status document: what `cache status` prints and scripts read.
 //!
-//! Neighbours: `measure.rs` measures, `contents.rs` looks into the store, `cli/` prints. Promise: the names in the JSON form stay and only grow; a number is
+//! Neighbours: `health_inputs.rs` measures, `usage.rs` looks into the store, `cli/` prints. Promise: the names in the JSON form stay and only grow; a number is
 //! never null; asking does not move the statistics.
 
 use super::{App, LimitUse, Measured};

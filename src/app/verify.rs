@@ -1,14 +1,14 @@
 //! The verify job: a sample of the stored answers against AWS, and what that says of all of them.
 //!
-//! Neighbours: `kinds.rs` runs it as a job. Promise: a share is told with the range that the true one lies in, so that
+//! Neighbours: `job_handlers.rs` runs it as a job. Promise: a share is told with the range that the true one lies in, so that
 //! "no wrong answer in 5" is not read as "no wrong answer".
 
-use super::verdict::failed;
 use super::{App, AppError, VerifyRequest};
+use crate::app::job_outcome::failed;
 use crate::gateway::{EntrySelection, GatewayError};
 use crate::health::{Finding, Level};
 use crate::jobs::{JobResult, Stop};
-use crate::report::Progress;
+use crate::progress::Progress;
 use serde_json::{Map, json};
 
 /// The standard score of a 95 % interval.

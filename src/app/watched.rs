@@ -1,7 +1,7 @@
 //! Progress of long work: reports the calls so far and the current wait once a second.
 
-use super::reading::Reading;
-use crate::report::Progress;
+use crate::app::stack::Reading;
+use crate::progress::Progress;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 

@@ -4,7 +4,7 @@
 //! Guarantee: no value of an answer is part of a message.
 
 use super::credential_http::{CredentialService, HttpEnd};
-use super::login;
+use crate::aws::sso_session;
 use serde_json::Value;
 
 /// The longest validity in seconds that a service may report: the SDK adds it to the time of now.
@@ -60,7 +60,7 @@ fn sts(text: &str) -> Option<&'static str> {
         (element("AccessKeyId").is_some(), "AccessKeyId"),
         (element("SecretAccessKey").is_some(), "SecretAccessKey"),
         (element("SessionToken").is_some(), "SessionToken"),
-        (element("Expiration").is_some_and(|text| login::time(&text).is_some()), "valid Expiration"),
+        (element("Expiration").is_some_and(|text| sso_session::time(&text).is_some()), "valid Expiration"),
     ])
 }
 
@@ -103,7 +103,7 @@ fn local(json: &Value) -> HttpEnd {
         (text("AccessKeyId"), "AccessKeyId"),
         (text("SecretAccessKey"), "SecretAccessKey"),
         (text("Token") || text("SessionToken"), "Token"),
-        (ends.is_some_and(|text| login::time(text).is_some()), "valid Expiration"),
+        (ends.is_some_and(|text| sso_session::time(text).is_some()), "valid Expiration"),
     ]);
     lacking.map_or(HttpEnd::Success, malformed)
 }

@@ -127,7 +127,9 @@ impl ErrorClassifier {
     /// The error that is known without a call: an SSO login that cannot be renewed has expired.
     pub(super) fn known_before(&self) -> Result<(), CredentialFault> {
         let LoginSource::Sso { start_url: Some(url), .. } = &self.source else { return Ok(()) };
-        let Some(ends_at) = self.token_file.as_deref().and_then(super::login::token_end) else { return Ok(()) };
+        let Some(ends_at) = self.token_file.as_deref().and_then(crate::aws::sso_session::token_end) else {
+            return Ok(());
+        };
         if ends_at > clock::micros() / 1000 {
             return Ok(());
         }

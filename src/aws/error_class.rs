@@ -43,7 +43,7 @@ impl ErrorClass {
         ErrorClass::Refused,
     ];
 
-    /// The exit code of a command that ends with it; `cli/exit.rs` lists what the codes mean.
+    /// The exit code of a command that ends with it; `cli/exit_code/mod.rs` lists what the codes mean.
     pub fn exit_code(self) -> u8 {
         match self {
             ErrorClass::Throttled | ErrorClass::Unavailable | ErrorClass::NotAws => 13,

@@ -4,7 +4,7 @@
 //! line are dropped, as the AWS SDKs do.
 
 use super::AwsEnvironment;
-use crate::private::bounded;
+use crate::secure_fs::bounded;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;

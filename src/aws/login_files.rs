@@ -1,8 +1,8 @@
 //! The files in which the AWS CLI keeps logins, checked before the SDK reads them: the SDK would wait for a pipe and read a
 //! file of any size.
 
-use super::selection::AwsEnvironment;
-use crate::private::bounded;
+use crate::aws::profile::AwsEnvironment;
+use crate::secure_fs::bounded;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};

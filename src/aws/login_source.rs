@@ -2,7 +2,7 @@
 
 use super::login_files;
 use super::resolved::Resolved;
-use super::selection::AwsEnvironment;
+use crate::aws::profile::AwsEnvironment;
 use crate::model::shell_word;
 use std::path::PathBuf;
 

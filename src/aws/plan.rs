@@ -121,7 +121,7 @@ fn environment_keys(resolved: &Resolved) -> Result<Option<Credentials>, PlanFaul
     let mut keys = Credentials::builder().access_key_id(key).secret_access_key(secret).provider_name("Environment");
     keys.set_session_token(token);
     keys.set_account_id(raw("AWS_ACCOUNT_ID").map(Into::into));
-    let ends = raw("AWS_CREDENTIAL_EXPIRATION").and_then(|text| super::login::time(&text));
+    let ends = raw("AWS_CREDENTIAL_EXPIRATION").and_then(|text| crate::aws::sso_session::time(&text));
     keys.set_expiry(ends.and_then(|at| Some(UNIX_EPOCH + Duration::from_millis(u64::try_from(at).ok()?))));
     Ok(Some(keys.build()))
 }

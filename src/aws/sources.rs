@@ -2,11 +2,11 @@
 //!
 //! Guarantee: every source uses the client, the timeouts and the endpoint that were chosen for it.
 
-use super::login;
 use super::login_files::{self, Checked};
 use super::plan::{BaseSource, CredentialPlan, Role};
 use super::resolved::{AwsService, Resolved};
-use crate::private::bounded;
+use crate::aws::sso_session;
+use crate::secure_fs::bounded;
 use aws_config::credential_process::CredentialProcessProvider;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
@@ -133,7 +133,7 @@ struct Sso {
 
 impl Sso {
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        let token = match self.token_file.as_deref().and_then(login::token_with_utc) {
+        let token = match self.token_file.as_deref().and_then(sso_session::token_with_utc) {
             Some(token) => token,
             None => self.tokens.provide_token().await.map_err(CredentialsError::provider_error)?.token().to_owned(),
         };

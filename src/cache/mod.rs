@@ -6,31 +6,42 @@
 //! count, never an error of the command and never a wrong answer.
 
 mod archive;
-mod batch;
-mod dirtied;
+mod custom;
 mod entry;
 mod error;
+mod explain;
 mod fence;
 mod fill;
 mod freshness;
 mod invalidation;
 mod key;
-mod own;
-mod read;
+mod lookup;
+mod put_many;
 mod salvage;
 
 pub use archive::{Exported, Imported, Verified};
-pub use batch::Put;
-pub use dirtied::{InvalidatingChange, dirtied_by};
+pub use custom::BY_PROGRAM;
+pub use custom::CUSTOM;
+pub use custom::OWN_TIME;
+pub use custom::UpdatePayload;
+pub use custom::covered_by;
+pub use custom::has_own_time;
 pub use entry::{FRAME_BYTES, SCHEMA};
 pub use error::CacheError;
+pub use explain::InvalidatingChange;
+pub use explain::dirtied_by;
 pub use fence::{FENCE, Fences, SharedStore, Told, Witness};
 pub use fill::{Fresh, Ticket};
 pub use freshness::{Allowance, Usability, fresh_until, judge};
 pub use invalidation::{ChangeEvent, Dirt, Operation, dirty};
 pub use key::{Key, decode, operation_of, pattern};
-pub use own::{BY_PROGRAM, CUSTOM, OWN_TIME, UpdatePayload, covered_by, has_own_time};
-pub use read::{EntrySink, Lookup, Miss, Provenance, ReadOptions, Soundness};
+pub use lookup::EntrySink;
+pub use lookup::Lookup;
+pub use lookup::Miss;
+pub use lookup::Provenance;
+pub use lookup::ReadOptions;
+pub use lookup::Soundness;
+pub use put_many::Put;
 pub use salvage::{SalvageTarget, Salvaged};
 
 use crate::clock::Clock;

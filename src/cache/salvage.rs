@@ -4,10 +4,10 @@
 //! before it is stored; an entry keeps its times; what any change was about that either cache remembers stays out, and so
 //! does what has been fetched anew meanwhile.
 
-use super::read::is_whole;
 use super::{Cache, SCHEMA, Usability, entry};
+use crate::cache::lookup::is_whole;
 use crate::clock::UnixMillis;
-use crate::report::Progress;
+use crate::progress::Progress;
 use crate::store::{Address, Encrypted, Fill, Frames, KeyState, Meta, Remains, StoreError};
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -1,7 +1,8 @@
 //! SIGINT and SIGTERM end a command with exit code 130 and an error that names what was done and how to continue.
 
-use super::exit::{CliError, Code};
 use super::output::Stderr;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::host;
 use crate::jobs::Stop;
 use crate::model::shell_word;

@@ -54,7 +54,7 @@ mod tests {
     fn every_command_has_a_page() {
         let folder = tempfile::tempdir().unwrap();
         let written = write_all(&folder.path().join("man1")).unwrap();
-        let names: Vec<String> = written.iter().map(|path| crate::private::file_name(path)).collect();
+        let names: Vec<String> = written.iter().map(|path| crate::secure_fs::file_name(path)).collect();
         for name in ["awsideman.1", "awsideman-user.1", "awsideman-user-list.1", "awsideman-cache-status.1"] {
             assert!(names.iter().any(|written| written == name), "{name} in {names:?}");
         }

@@ -5,10 +5,11 @@
 //! through its environment alone and never ends the process.
 
 pub mod args;
-mod ask;
 mod commands;
+mod confirm;
 pub mod environment;
-pub mod exit;
+mod error;
+pub mod exit_code;
 mod interrupts;
 mod invocation;
 pub mod man;
@@ -21,7 +22,8 @@ use args::{Cli, Command, GlobalArgs};
 use clap::Parser;
 use clap::error::ErrorKind;
 use environment::Environment;
-use exit::{CliError, Code};
+use exit_code::CliError;
+use exit_code::Code;
 pub use interrupts::{Exit, Interrupts};
 use output::Output;
 use std::ffi::OsString;
@@ -75,9 +77,9 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
         output.interrupts().watch();
     }
     match command {
-        Command::Version => commands::program::version(output),
-        Command::Completions(arguments) => commands::program::completions(&arguments, output),
-        Command::Man(arguments) => commands::program::manual(&arguments, output),
+        Command::Version => commands::meta::version(output),
+        Command::Completions(arguments) => commands::meta::completions(&arguments, output),
+        Command::Man(arguments) => commands::meta::manual(&arguments, output),
         Command::User(command) => commands::directory::user(command, globals, output),
         Command::Group(command) => commands::directory::group(command, globals, output),
         Command::PermissionSet(command) => commands::directory::permission_set(command, globals, output),

@@ -4,20 +4,21 @@
 //! the configuration looks like, and what was wrong with it is said; the runtime is made when something must wait.
 
 use super::args::{FreshnessArgs, GlobalArgs};
-use super::exit::{CliError, Code};
 use super::interrupts::Interrupts;
 use super::invocation;
 use super::output::Output;
 use super::progress::ProgressDisplay;
 use crate::app::{self, App, AppError, Reading, SandboxHost, sandbox_sources};
 use crate::cache::Provenance;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::clock::{self, UnixMillis};
 use crate::config::{self, ConfigError, Loaded, Problem, Sharing, Sources};
 use crate::gateway::{CachePolicy, GatewayError};
 use crate::host;
 use crate::log::{LiveOutput, Shows};
 use crate::model::format_duration;
-use crate::report::Progress;
+use crate::progress::Progress;
 use crate::sandbox::Shape;
 use crate::state::Disabled;
 use std::sync::Arc;

@@ -3,7 +3,8 @@
 //! Neighbours: every command that prints a time; `clock.rs` writes the times themselves, ages are worded here.
 //! Promise: no distance between two times, however absurd, is a panic.
 
-use crate::cli::exit::{CliError, Code};
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::clock::{self, UnixMillis};
 pub use crate::clock::{local, utc};
 use crate::host;

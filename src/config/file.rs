@@ -4,8 +4,11 @@
 //! them. Promise: a mistake in one line costs that line only, so emergency commands can use the rest.
 
 use super::keys::{Catalogue, KeyMatch};
-use super::problem::{Problem, ValueFault};
-use super::value::{BaseDirs, RawValue, Setting};
+use crate::config::diagnostic::Problem;
+use crate::config::diagnostic::ValueFault;
+use crate::config::types::BaseDirs;
+use crate::config::types::RawValue;
+use crate::config::types::Setting;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 

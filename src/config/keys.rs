@@ -1,15 +1,27 @@
 //! Every configuration key and its type: the one list.
 //!
-//! Neighbours: `file.rs` and `variables.rs` look keys up here, `schema.rs` holds the values, `config/default.toml`
+//! Neighbours: `file.rs` and `env.rs` look keys up here, `schema.rs` holds the values, `config/default.toml`
 //! explains them. Promise: a key stands here exactly once; the names of variables derive from it; what the original
 //! Python tool called otherwise is named with its successor.
 
-use super::problem::nearest;
 use super::ttl;
-use super::value::Type;
-use super::value::Type::{
-    Address, Choice, Flag, Number, Offset, Path, Secret, SecretUrl, Size, Switch, Text, Time, Url, Whole, Words,
-};
+use crate::config::diagnostic::nearest;
+use crate::config::types::Type;
+use crate::config::types::Type::Address;
+use crate::config::types::Type::Choice;
+use crate::config::types::Type::Flag;
+use crate::config::types::Type::Number;
+use crate::config::types::Type::Offset;
+use crate::config::types::Type::Path;
+use crate::config::types::Type::Secret;
+use crate::config::types::Type::SecretUrl;
+use crate::config::types::Type::Size;
+use crate::config::types::Type::Switch;
+use crate::config::types::Type::Text;
+use crate::config::types::Type::Time;
+use crate::config::types::Type::Url;
+use crate::config::types::Type::Whole;
+use crate::config::types::Type::Words;
 
 /// A key and its type.
 #[derive(Debug, Clone, Copy)]

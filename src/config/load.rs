@@ -1,19 +1,22 @@
 //! The layers become one checked configuration: defaults, files, variables, flags.
 //!
-//! Neighbours: `file.rs` and `variables.rs` give checked entries, `schema.rs` is what comes out; the only user of
+//! Neighbours: `file.rs` and `env.rs` give checked entries, `schema.rs` is what comes out; the only user of
 //! figment. Promise: [`load`] tells every problem at once and yields nothing doubtful; [`load_leniently`] always
 //! yields something, takes what is right, and tells the same problems.
 
-use super::consistency::{self, Contradiction};
 use super::file::{self, Layer};
 use super::keys::CONFIG;
 use super::origin;
-use super::problem::{ConfigError, Problem};
 use super::schema::{Config, Origins};
 use super::sources::{self, Sources};
-use super::value::{BaseDirs, Setting};
-use super::variables;
-use crate::private::bounded;
+use crate::config::diagnostic::ConfigError;
+use crate::config::diagnostic::Problem;
+use crate::config::env;
+use crate::config::types::BaseDirs;
+use crate::config::types::Setting;
+use crate::config::validate;
+use crate::config::validate::Contradiction;
+use crate::secure_fs::bounded;
 use figment::value::{Dict, Map, Num, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use std::collections::BTreeMap;
@@ -69,7 +72,7 @@ fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
         problems.append(&mut wrong);
         files.push((place.path, found));
     }
-    let outside = variables::read(sources);
+    let outside = env::read(sources);
     layers.extend(outside.layers);
     problems.extend(outside.problems);
     let chosen = |key: &str| layers.iter().filter(|l| l.entries.iter().any(|entry| entry.key == key)).count() > 1;
@@ -88,7 +91,7 @@ fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
         .expect("every value was checked by its type, and default.toml has every key that must be set: tested");
     config.cache.ttl.default = config.cache.default_ttl;
 
-    for found in consistency::check(&config) {
+    for found in validate::check(&config) {
         problems.push(place(found, &layers, &origins));
     }
     (Loaded { config, origins, values, warnings: outside.warnings, files }, problems)

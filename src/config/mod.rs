@@ -6,29 +6,32 @@
 //! The layers, the later one winning: `config/default.toml` (compiled in), the host's file, the user's file, the file
 //! that `--config` names, `AWSIDEMAN_*` variables, flags.
 
-mod consistency;
+mod diagnostic;
+mod env;
 mod file;
 mod job;
-mod job_file;
-mod jobs;
 mod keys;
 mod load;
 pub mod origin;
-mod problem;
-mod schedule;
 mod schema;
 mod show;
 mod sources;
 mod ttl;
-mod value;
-mod variables;
+mod types;
+mod validate;
 
+pub use diagnostic::ConfigError;
+pub use diagnostic::Problem;
+pub use diagnostic::nearest;
+pub use job::load::Broken;
+pub use job::load::SHIPPED_JOBS;
+pub use job::load::load_jobs;
+pub use job::load::read_jobs;
+pub use job::load::schedule_warnings;
+pub use job::schedule::Schedule;
 pub use job::*;
-pub use jobs::{Broken, SHIPPED_JOBS, load_jobs, read_jobs, schedule_warnings};
 pub use keys::{STEERING_VARIABLES, keys, variable_name};
 pub use load::{DEFAULT, Loaded, load, load_leniently};
-pub use problem::{ConfigError, Problem, nearest};
-pub use schedule::Schedule;
 pub use schema::*;
 pub use show::{ConfigLine, STARTER, show, shown_value};
 pub use sources::{FilePlace, Sources, paths};

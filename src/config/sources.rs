@@ -5,8 +5,9 @@
 //! under the working directory or /tmp.
 
 use super::file::{ConfigEntry, Layer};
-use super::problem::Problem;
-use super::value::{BaseDirs, Setting};
+use crate::config::diagnostic::Problem;
+use crate::config::types::BaseDirs;
+use crate::config::types::Setting;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

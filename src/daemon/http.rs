@@ -5,11 +5,16 @@
 //! however many ask at once, the cache is looked at once, never more often than every two seconds, and never for more than a
 //! tenth of the time.
 
+use super::DaemonError;
+use super::connections;
+use super::metrics;
 use super::page::{self, PageView, Range};
-use super::standing::{DaemonStatus, ListenPlace, StatusSource};
-use super::{DaemonError, connections, guard, metrics};
 use crate::app::Overview;
 use crate::clock::{self, UnixMillis};
+use crate::daemon::access_guard;
+use crate::daemon::status::DaemonStatus;
+use crate::daemon::status::ListenPlace;
+use crate::daemon::status::StatusSource;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -137,7 +142,7 @@ fn router(place: &ListenPlace, window: Arc<dyn StatusSource>) -> Router {
         .route("/icon/{verdict}", get(icon))
         .fallback(async || (StatusCode::NOT_FOUND, "there is /, /metrics, /healthz, /readyz and /api/status\n"))
         .with_state(desk)
-        .layer(from_fn_with_state(Arc::new(place.clone()), guard::guard))
+        .layer(from_fn_with_state(Arc::new(place.clone()), access_guard::guard))
 }
 
 async fn status_page(State(desk): State<Arc<HandlerContext>>, Query(wish): Query<Wish>) -> Result<Response, Refusal> {

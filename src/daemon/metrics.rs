@@ -1,6 +1,6 @@
 //! The overview as Prometheus reads it.
 //!
-//! Neighbours: `http.rs` answers `/metrics` with it, `textfile.rs` writes the same. Promise: every name begins with
+//! Neighbours: `http/mod.rs` answers `/metrics` with it, `textfile.rs` writes the same. Promise: every name begins with
 //! `awsideman_` and is in [`NAMES`]; a counter only grows; labels are jobs, profiles, resources, operations and words of
 //! ours, never a person.
 

@@ -5,28 +5,35 @@
 //! does no harm; SIGTERM and ctrl-c let what runs end; SIGHUP reloads, and a broken configuration leaves the last good one
 //! in use; what asks over the network changes nothing and keeps no job waiting.
 
-mod alarm;
+mod access_guard;
 mod connections;
-mod engine;
-mod guard;
+mod event_loop;
 mod http;
 pub mod metrics;
-mod notify;
 pub mod page;
 mod signals;
-mod standing;
+mod status;
+mod systemd;
 pub mod textfile;
+mod ticker;
 
-pub use alarm::Alarm;
-pub use engine::{DaemonSettings, Tour, Worker, run};
+pub use event_loop::DaemonSettings;
+pub use event_loop::Tour;
+pub use event_loop::Worker;
+pub use event_loop::run;
 pub use http::Door;
-pub use notify::{ServiceManager, ServiceNotifier, watchdog};
 pub use signals::{hang_ups, stop_on_signals};
-pub use standing::{DaemonStatus, ListenPlace, StatusSource};
+pub use status::DaemonStatus;
+pub use status::ListenPlace;
+pub use status::StatusSource;
+pub use systemd::ServiceManager;
+pub use systemd::ServiceNotifier;
+pub use systemd::watchdog;
+pub use ticker::Alarm;
 
 use crate::jobs::Stop;
-use crate::private::PrivateError;
-use crate::report::Progress;
+use crate::progress::Progress;
+use crate::secure_fs::PrivateError;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;

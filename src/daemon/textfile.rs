@@ -6,12 +6,12 @@
 
 use super::{DaemonError, metrics};
 use crate::app::Overview;
-use crate::private;
+use crate::secure_fs;
 use std::path::Path;
 
 /// Writes the metrics to `path`, as a whole.
 pub fn write(path: &Path, overview: &Overview) -> Result<(), DaemonError> {
     let text = metrics::text(overview, None)?;
-    private::publish(path, text.as_bytes())
+    secure_fs::publish(path, text.as_bytes())
         .map_err(|source| DaemonError::Textfile { path: path.to_owned(), source: Box::new(source) })
 }

@@ -5,9 +5,10 @@
 
 use super::fetch::{PARALLEL, texts};
 use super::plan::Traversal;
-use super::warm::mark::is_refusal;
 use super::{Api, AssignmentRows, CachePolicy, Gateway, GatewayError, Principal, PrincipalKind, Request};
-use crate::report::{Progress, TargetFailure};
+use crate::gateway::warm::checkpoint::is_refusal;
+use crate::progress::Progress;
+use crate::progress::TargetFailure;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 

@@ -5,9 +5,9 @@
 
 use super::assignments::{AssignmentFilter, Pairs, array};
 use super::fetch::texts;
-use super::walk::all;
 use super::{CachePolicy, Gateway, GatewayError, InstanceTarget, ListCall, Request};
-use crate::report::Progress;
+use crate::gateway::paginate::all;
+use crate::progress::Progress;
 use futures_util::{StreamExt, stream};
 
 /// At most this many permission sets are checked for one that is provisioned anywhere.

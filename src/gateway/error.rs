@@ -1,11 +1,11 @@
 //! What can go wrong between us and AWS, in classes that decide what happens next.
 //!
 //! Neighbours: `aws/errors.rs` makes them from the SDK's, `pace.rs` retries what may be retried, `read.rs` serves stale
-//! where AWS cannot answer, `cli/exit.rs` words the remedy. Promise: no error is ever turned into absence.
+//! where AWS cannot answer, `cli/exit_code/mod.rs` words the remedy. Promise: no error is ever turned into absence.
 
 use crate::aws::{ErrorClass, SettingFault};
 use crate::cache::CacheError;
-use crate::report;
+use crate::progress;
 
 /// A request that AWS, or the way to it, did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -189,7 +189,7 @@ pub enum GatewayError {
         /// How many targets the walk had.
         total: usize,
         /// Those that failed.
-        failures: Vec<report::TargetFailure>,
+        failures: Vec<progress::TargetFailure>,
     },
     /// Parts of one answer could not be read; the others are available.
     #[error("{what} could not be read in full: {} missing", failures.iter().map(|part| part.target.as_str()).collect::<Vec<_>>().join(", "))]
@@ -199,7 +199,7 @@ pub enum GatewayError {
         /// The answer without them.
         found: Box<serde_json::Value>,
         /// The parts that are missing, and why.
-        failures: Vec<report::TargetFailure>,
+        failures: Vec<progress::TargetFailure>,
     },
     /// `--cache-only`, and the cache does not hold the answer.
     #[error("the cache does not hold {key}")]
@@ -310,14 +310,14 @@ impl GatewayError {
     }
 
     /// The same as the failure of one target of a walk.
-    pub fn of_target(&self, target: String) -> report::TargetFailure {
+    pub fn of_target(&self, target: String) -> progress::TargetFailure {
         let denied = match self {
             GatewayError::AccessDenied { operation, detail, .. } => {
-                Some(report::Denied { operation: operation.clone(), detail: detail.clone() })
+                Some(progress::Denied { operation: operation.clone(), detail: detail.clone() })
             }
             _ => None,
         };
-        report::TargetFailure { target, error: self.to_string(), hint: None, code: self.exit_code(), denied }
+        progress::TargetFailure { target, error: self.to_string(), hint: None, code: self.exit_code(), denied }
     }
 
     /// The exit code of a command that ends with it; AWS's own errors have theirs from the table of [`ErrorClass`].

@@ -1,14 +1,15 @@
 //! Answers from AWS: each request as the calls it takes.
 //!
-//! Neighbours: `read.rs` and `warm.rs` ask, `walk.rs` pages, `cache/fill.rs` stores. Promise: an answer is whole or an
+//! Neighbours: `read.rs` and `warm.rs` ask, `paginate.rs` pages, `cache/fill.rs` stores. Promise: an answer is whole or an
 //! error; what a list brings along (every describe, every name) is stored in small batches while it is walked.
 
-use super::look::Note;
-use super::walk::{Pages, all};
 use super::{Gateway, GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Request, Spool};
 use crate::cache::{Fresh, ReadOptions, Ticket};
+use crate::gateway::lookup::Note;
+use crate::gateway::paginate::Pages;
+use crate::gateway::paginate::all;
 use crate::model::Namespace;
-use crate::report::Progress;
+use crate::progress::Progress;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use std::time::Duration;

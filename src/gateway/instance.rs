@@ -198,7 +198,7 @@ impl Selection {
 
 /// All instances that the credentials may see in the region.
 pub(super) async fn list(source: &dyn IdentityCenterApi) -> Result<Vec<serde_json::Value>, GatewayError> {
-    let mut pages = super::walk::Pages::new(ListCall::Instances);
+    let mut pages = crate::gateway::paginate::Pages::new(ListCall::Instances);
     let mut found = Vec::new();
     while let Some(items) = pages.next(source, None).await? {
         found.extend(items);

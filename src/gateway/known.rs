@@ -1,9 +1,12 @@
 //! The id behind a name, from what the cache holds and of whatever age: for commands about the cache, which never ask AWS.
 
-use super::names::{is_account_id, is_arn, is_directory_id, matching};
 use super::spool::each;
 use super::{GatewayError, Request};
 use crate::cache::{Cache, Key};
+use crate::gateway::resolve::is_account_id;
+use crate::gateway::resolve::is_arn;
+use crate::gateway::resolve::is_directory_id;
+use crate::gateway::resolve::matching;
 use crate::model::Resource;
 use crate::store::Select;
 use serde_json::Value;

@@ -4,13 +4,16 @@
 //! call each.
 
 use super::fetch::{text, texts};
-use super::look::Note;
-use super::names::{is_arn, matching, single};
 use super::spool::each;
-use super::walk::Pages;
 use super::{CachePolicy, Gateway, GatewayError, InstanceTarget, ListCall, Request};
 use crate::cache::{Provenance, ReadOptions};
-use crate::report::{Progress, TargetFailure};
+use crate::gateway::lookup::Note;
+use crate::gateway::paginate::Pages;
+use crate::gateway::resolve::is_arn;
+use crate::gateway::resolve::matching;
+use crate::gateway::resolve::single;
+use crate::progress::Progress;
+use crate::progress::TargetFailure;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};

@@ -1,12 +1,14 @@
 //! Users and groups together: whom a text means, and who the ids of assignments and memberships are.
 //!
-//! Neighbours: `names.rs` understands one kind at a time, `read.rs` answers, the commands ask. Promise: a name that both
+//! Neighbours: `resolve.rs` understands one kind at a time, `read.rs` answers, the commands ask. Promise: a name that both
 //! a user and a group have is never guessed; a deleted one is distinguished from an unreadable one.
 
-use super::names::{in_arn, is_directory_id};
 use super::spool::each;
 use super::{CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
-use crate::report::{Progress, TargetFailure};
+use crate::gateway::resolve::in_arn;
+use crate::gateway::resolve::is_directory_id;
+use crate::progress::Progress;
+use crate::progress::TargetFailure;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 

@@ -1,21 +1,26 @@
 //! Reading through the cache: a hit without AWS, else AWS and a fill, else (when AWS is silent) what is stale.
 //!
-//! Neighbours: `cache/` below, `look.rs` and `fetch.rs` beside, `cli/` and `app.rs` above. Promise: [`Gateway::cached`] needs no
+//! Neighbours: `cache/` below, `lookup.rs` and `fetch.rs` beside, `cli/` and `app.rs` above. Promise: [`Gateway::cached`] needs no
 //! runtime, no credentials and no network; a fault of the cache slows a read and never changes its answer.
 
 use super::fetch::Errand;
-use super::flight::{FLIGHTS, Flights, Turn};
 use super::instance::{self, INSTANCES, Selection};
-use super::look::{Note, Recorder};
-use super::patch::{FillSlot, StoreResult};
 use super::plan::Rates;
-use super::room::{LeftOut, Room};
 use super::warm::Baselines;
 use super::{GatewayError, IdentityCenterApi, InstanceTarget, Request, Spool};
 use crate::cache::{Cache, EntrySink, Fresh, Provenance, ReadOptions, Ticket};
+use crate::gateway::fill_budget::LeftOut;
+use crate::gateway::fill_budget::Room;
+use crate::gateway::lookup::Note;
+use crate::gateway::lookup::Recorder;
+use crate::gateway::revalidate::FillSlot;
+use crate::gateway::revalidate::StoreResult;
+use crate::gateway::single_flight::FLIGHTS;
+use crate::gateway::single_flight::Flights;
+use crate::gateway::single_flight::Turn;
 use crate::model::Namespace;
-use crate::private::Access;
-use crate::report::Progress;
+use crate::progress::Progress;
+use crate::secure_fs::Access;
 use crate::state::StateDir;
 use crate::store::StoreError;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 //! long a list is, and nothing of it outlives the process. Where no file can be made, the answer stays in memory: it is
 //! not lost for want of a folder.
 
-use crate::private;
+use crate::secure_fs;
 use serde::Deserializer as _;
 use serde::de::{self, SeqAccess, Visitor};
 use serde_json::Value;
@@ -101,7 +101,7 @@ impl Spool {
         if self.file.is_none()
             && let Some(folder) = self.folder.take()
         {
-            self.file = private::unnamed(&folder).ok();
+            self.file = secure_fs::unnamed(&folder).ok();
         }
         if let Some(file) = &mut self.file {
             file.write_all(&self.memory)?;

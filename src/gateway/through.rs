@@ -6,7 +6,7 @@
 use super::assignments::{AssignmentFilter, array};
 use super::fetch::{PARALLEL, text};
 use super::{AssignmentRows, CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
-use crate::report::Progress;
+use crate::progress::Progress;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use std::collections::HashSet;

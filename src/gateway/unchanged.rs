@@ -3,8 +3,9 @@
 //! Guarantee: a difference that matters to the user who confirmed is reported. List entries that disappeared in the
 //! meantime are no difference, because less is lost than was confirmed. A part that cannot be read is not compared.
 
-use super::differ::{Differences, compare_fields};
 use super::fetch::text;
+use crate::gateway::diff::compare::Differences;
+use crate::gateway::diff::compare::compare_fields;
 use serde_json::Value;
 
 /// The lists of a before-image: the losses with the object that a change deletes.

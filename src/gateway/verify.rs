@@ -5,12 +5,14 @@
 //! there after; what a change took away meanwhile is nobody's fault. Nothing that a list brings along is stored, so that
 //! one comparison does not mend what the next one is to find.
 
-use super::differ::{Differences, Truth};
 use super::fetch::{Errand, PARALLEL};
 use super::{CachePolicy, Gateway, GatewayError, Request, Spool};
 use crate::cache::{CacheError, Lookup, Miss, ReadOptions, SCHEMA, Ticket, Usability};
+use crate::gateway::diff::compare::Differences;
+use crate::gateway::diff::compare::Truth;
 use crate::model::Namespace;
-use crate::report::{Progress, TargetFailure};
+use crate::progress::Progress;
+use crate::progress::TargetFailure;
 use crate::store::{Meta, Select};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;

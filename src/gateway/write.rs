@@ -1,16 +1,24 @@
 //! A change, from the fence to the close: the one way in which anything is written to AWS.
 //!
-//! Neighbours: `change.rs` says what, `image.rs` reads what was there before, `cache/fence.rs` tells every process that
+//! Neighbours: `mutation.rs` says what, `before_image.rs` reads what was there before, `cache/fence.rs` tells every process that
 //! shares the cache, `journal.rs` writes it down. Promise: no read that starts after [`Gateway::write`] has returned is
 //! answered from an entry fetched before it, whatever became of the change; a writer that dies on the way leaves the
 //! fence up.
 
-use super::{
-    CachePolicy, Gateway, GatewayError, GetCall, InstanceTarget, Journal, Mutation, MutationOutcome, Pending, image,
-    unchanged, waiting,
-};
+use super::CachePolicy;
+use super::Gateway;
+use super::GatewayError;
+use super::GetCall;
+use super::InstanceTarget;
+use super::Journal;
+use super::Mutation;
+use super::MutationOutcome;
+use super::Pending;
+use super::unchanged;
+use super::waiting;
 use crate::cache::{CacheError, ChangeEvent, Dirt, Fences, Told, dirty};
-use crate::report::Progress;
+use crate::gateway::before_image;
+use crate::progress::Progress;
 use crate::state::StateError;
 use serde_json::Value;
 use std::time::Duration;
@@ -85,14 +93,14 @@ impl Gateway {
         let target = InstanceTarget::of(space);
         let text = space.text();
         let witness = writing.fences.witness();
-        let image = image::read(self.source(), &target, change).await?;
+        let image = before_image::read(self.source(), &target, change).await?;
         must_be_unchanged(change, expected, &image.before)?;
         let dirt = dirty(&image.event);
         let entry = self.begin(writing, &text, change, &image.before, progress);
         let course = MutationInProgress { writing, raised: writing.fences.raise(&text, &dirt), space: text, entry };
         let mut done = self.carry_out(change, &target, &course, &dirt, progress).await;
         if let Err(GatewayError::ChangedMeanwhile { differences, .. }) = &mut done
-            && let Ok(now) = image::read(self.source(), &target, change).await
+            && let Ok(now) = before_image::read(self.source(), &target, change).await
         {
             *differences = unchanged::differences(expected.unwrap_or(&image.before), &now.before);
         }
@@ -228,7 +236,7 @@ impl MutationInProgress<'_> {
     fn close(
         &self,
         event: &ChangeEvent,
-        image: &image::Image,
+        image: &before_image::Image,
         witness: &crate::cache::Witness,
     ) -> Result<Told, CacheError> {
         let (fences, raised) = (&self.writing.fences, self.raised.as_ref().ok());

@@ -3,18 +3,25 @@
 //! Neighbours: `cache health`, the health-check job and `alerts/` share it; the caller measures. Promise: pure
 //! judgement, every check yields one finding under a stable key, in one order.
 
+mod checks;
 mod finding;
-mod judge;
-mod measurements;
+mod inputs;
+mod report;
 mod states;
 #[cfg(test)]
 mod tests;
-mod verdict;
 
+pub use checks::SizeLimits;
+pub use checks::judge;
 pub use finding::{Finding, Level};
-pub use judge::{SizeLimits, judge};
-pub use measurements::{
-    AwsReading, BreakerReading, DirectoryReading, DisabledCache, JobFilesReading, JobRunReading, LoginReading,
-    Measurements, WritesReading,
-};
-pub use verdict::{HealthReport, examine};
+pub use inputs::AwsReading;
+pub use inputs::BreakerReading;
+pub use inputs::DirectoryReading;
+pub use inputs::DisabledCache;
+pub use inputs::JobFilesReading;
+pub use inputs::JobRunReading;
+pub use inputs::LoginReading;
+pub use inputs::Measurements;
+pub use inputs::WritesReading;
+pub use report::HealthReport;
+pub use report::examine;

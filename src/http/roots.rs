@@ -1,7 +1,7 @@
 //! Certificates of authorities: the bytes of a file, checked before the client gets them.
 
 use super::HttpFault;
-use crate::private::bounded;
+use crate::secure_fs::bounded;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;

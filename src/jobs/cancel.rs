@@ -4,9 +4,9 @@
 
 use super::lock::{JobLock, holder, path_of, pid_of_holder, request};
 use super::overlap::holder as this_process;
-use super::unit::ProfileJob;
 use super::{Context, JobError, LockHolder, RunOutcome, RunRow};
 use crate::config::Job;
+use crate::jobs::profile_run::ProfileJob;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -116,7 +116,9 @@ fn done_row(run: Option<&RunRow>, context: &Context) -> Result<Option<RunRow>, J
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::{RunnerFixture, job, work_of};
+    use crate::jobs::testing::RunnerFixture;
+    use crate::jobs::testing::job;
+    use crate::jobs::testing::work_of;
 
     #[test]
     fn the_next_run_of_a_daemon_is_not_the_one_to_end() {
@@ -141,7 +143,7 @@ mod tests {
         assert_eq!(cancel("warm", &jobs, "ann", &stage.context).unwrap(), []);
         assert!(matches!(cancel("wram", &jobs, "ann", &stage.context), Err(JobError::Unknown { .. })));
         // A run whose process died is recorded.
-        stage.context.ledger.begin(&crate::jobs::rehearsal::entry("warm", 1)).unwrap();
+        stage.context.ledger.begin(&crate::jobs::testing::entry("warm", 1)).unwrap();
         let ended = cancel("warm", &jobs, "ann", &stage.context).unwrap();
         assert_eq!((ended.len(), ended[0].outcome, ended[0].pid), (1, Some(RunOutcome::Crashed), None));
     }

@@ -1,6 +1,12 @@
 //! The unit with which systemd keeps the daemon running.
 
-use super::service::{ANYWHERE, For, InstalledService, ON_A_HOST, SERVICE, ServiceFile, for_systemd};
+use crate::jobs::unit_files::ANYWHERE;
+use crate::jobs::unit_files::For;
+use crate::jobs::unit_files::InstalledService;
+use crate::jobs::unit_files::ON_A_HOST;
+use crate::jobs::unit_files::SERVICE;
+use crate::jobs::unit_files::ServiceFile;
+use crate::jobs::unit_files::for_systemd;
 use std::fmt::Write;
 
 /// The name of the daemon's unit.

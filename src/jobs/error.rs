@@ -1,9 +1,9 @@
 //! What can keep the runner itself from working; a job's own failure is a `Report`.
 //!
-//! Neighbours: `cli/exit.rs` gives [`JobError::Unknown`] code 2. Promise: every message says what to do or what to
+//! Neighbours: `cli/exit_code/mod.rs` gives [`JobError::Unknown`] code 2. Promise: every message says what to do or what to
 //! look at.
 
-use crate::private::PrivateError;
+use crate::secure_fs::PrivateError;
 use crate::sqlite::StatementError;
 use crate::state::StateError;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Runs that were, and those that ended without a word.
 //!
-//! Neighbours: `ledger.rs` writes the rows, `jobs history` prints them, `listing.rs` shows the newest. Promise: the
+//! Neighbours: `ledger.rs` writes the rows, `jobs history` prints them, `list.rs` shows the newest. Promise: the
 //! newest come first; only [`Ledger::crashed`] writes.
 
 use super::{JobError, Ledger, RunOutcome, stamp};
@@ -168,7 +168,9 @@ pub(super) fn read(row: &Row<'_>) -> Result<RunRow, StatementError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::{end, entry, ledger};
+    use crate::jobs::testing::end;
+    use crate::jobs::testing::entry;
+    use crate::jobs::testing::ledger;
 
     #[test]
     fn the_newest_come_first_and_the_last_success_is_found_behind_later_failures() {

@@ -3,10 +3,10 @@
 //! Nothing is written. A run that began, did not end and whose lock is free counts as crashed.
 
 use super::lock::{is_held, path_of};
-use super::unit::ProfileJob;
 use super::{JobError, Ledger, RunOutcome};
 use crate::clock::UnixMillis;
 use crate::config::Job;
+use crate::jobs::profile_run::ProfileJob;
 use std::path::Path;
 
 /// The last run of a job and profile that shows whether it works.
@@ -57,7 +57,10 @@ pub fn last_runs(jobs: &[Job], ledger: &Ledger, state_dir: &Path) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::{RunnerFixture, entry, job, work_of};
+    use crate::jobs::testing::RunnerFixture;
+    use crate::jobs::testing::entry;
+    use crate::jobs::testing::job;
+    use crate::jobs::testing::work_of;
     use crate::jobs::{JobSelection, run};
 
     #[tokio::test]

@@ -356,7 +356,9 @@ fn prune(t: &Transaction<'_>, id: i64, keep: u32) -> Result<(), StatementError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::{end, entry, ledger};
+    use crate::jobs::testing::end;
+    use crate::jobs::testing::entry;
+    use crate::jobs::testing::ledger;
 
     #[test]
     fn a_job_is_seen_once_and_a_changed_schedule_counts_from_now() {

@@ -4,7 +4,9 @@
 
 use super::JobError;
 use super::lock::{beside, holder, path_of};
-use crate::private::{self, Access, Open};
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::Open;
 use serde::{Deserialize, Serialize};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ pub fn live(state_dir: &Path, job: &str, profile: &str) -> Option<LiveRun> {
     let path = path_of(state_dir, job, profile);
     holder(&path)?;
     // The holder may be writing it at this moment.
-    (0..3).find_map(|_| serde_json::from_slice(&private::read(&place(&path)).ok()??).ok())
+    (0..3).find_map(|_| serde_json::from_slice(&secure_fs::read(&place(&path)).ok()??).ok())
 }
 
 /// Whether a process runs this job and profile.
@@ -37,7 +39,7 @@ pub fn is_running(state_dir: &Path, job: &str, profile: &str) -> bool {
 pub(super) fn write(path: &Path, access: Access, live: &LiveRun) -> Result<(), JobError> {
     let place = place(path);
     let fail = |source| JobError::Lock { path: place.clone(), source };
-    let mut file = private::open(&place, Open::ReadWrite, access)?;
+    let mut file = secure_fs::open(&place, Open::ReadWrite, access)?;
     let words = serde_json::to_vec(live).map_err(|error| fail(error.into()))?;
     file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&words)).map_err(fail)
 }

@@ -1,6 +1,6 @@
 //! The lock of one job and profile: who holds it, runs.
 //!
-//! Neighbours: `unit.rs` takes it, `listing.rs` asks. Promise: it is the operating system's, on `locks/<job>` in the
+//! Neighbours: `profile_run.rs` takes it, `list.rs` asks. Promise: it is the operating system's, on `locks/<job>` in the
 //! state directory, so it is free as soon as its holder is gone, however that went and whatever the clock says.
 //!
 //! It is not `state::Lock`: that one removes its file when it lets go and says who holds it, no more. A job's file
@@ -10,7 +10,9 @@ use super::JobError;
 use super::live::{self, LiveRun};
 use crate::clock::{self, UnixMillis};
 use crate::lock::{self, Guard};
-use crate::private::{self, Access, Open};
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::Open;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -80,9 +82,9 @@ impl JobLock {
     ) -> Result<Result<JobLock, Option<LockHolder>>, JobError> {
         let fail = |source| JobError::Lock { path: path.into(), source };
         if let Some(folder) = path.parent() {
-            private::directory(folder, access)?;
+            secure_fs::directory(folder, access)?;
         }
-        let file = private::open(path, Open::ReadWrite, access)?;
+        let file = secure_fs::open(path, Open::ReadWrite, access)?;
         if !lock::try_exclusive(&file, Guard::Job).map_err(fail)? {
             return Ok(Err(holder_of(path)));
         }
@@ -101,7 +103,7 @@ impl JobLock {
 
     /// The request of another process to this one.
     pub(super) fn stop_request(&self) -> Option<StopRequest> {
-        let words = private::read(&stop_path(&self.path)).ok()??;
+        let words = secure_fs::read(&stop_path(&self.path)).ok()??;
         if words.is_empty() {
             return Some(StopRequest::Replace);
         }
@@ -126,7 +128,7 @@ impl Drop for JobLock {
 
 /// Whether a process holds the lock at `path`. Where that cannot be seen, one does.
 pub(super) fn is_held(path: &Path) -> bool {
-    match private::open(path, Open::Read, Access::Owner) {
+    match secure_fs::open(path, Open::Read, Access::Owner) {
         Ok(file) => !matches!(lock::try_shared(&file, Guard::Job), Ok(true)),
         Err(error) => !error.is_absent(),
     }
@@ -150,12 +152,12 @@ pub(super) fn request(path: &Path, access: Access, run: &LockHolder, by: &str) -
     let request = CancelRequest { run: run.clone(), by: by.to_owned() };
     let words =
         serde_json::to_vec(&request).map_err(|error| JobError::Lock { path: path.into(), source: error.into() })?;
-    Ok(private::replace(&stop_path(path), &words, access)?)
+    Ok(secure_fs::replace(&stop_path(path), &words, access)?)
 }
 
 /// Asks the holder of the lock at `path` to stop.
 pub(super) fn want(path: &Path, access: Access) -> Result<(), JobError> {
-    private::open(&stop_path(path), Open::ReadWrite, access)?;
+    secure_fs::open(&stop_path(path), Open::ReadWrite, access)?;
     Ok(())
 }
 
@@ -197,7 +199,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn holder_of(path: &Path) -> Option<LockHolder> {
-    serde_json::from_slice(&private::read(path).ok()??).ok()
+    serde_json::from_slice(&secure_fs::read(path).ok()??).ok()
 }
 
 #[cfg(test)]

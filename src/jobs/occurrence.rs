@@ -198,7 +198,9 @@ fn whole_second(at: UnixMillis) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::{at, cron, local};
+    use crate::jobs::testing::at;
+    use crate::jobs::testing::cron;
+    use crate::jobs::testing::local;
     use std::time::Duration;
 
     fn named(zone: &str) -> Zone {

@@ -1,6 +1,6 @@
 //! How a run ends: a closed vocabulary, and the report that carries it.
 //!
-//! Neighbours: `unit.rs` makes reports, `cli/` prints them, `alerts/` reads their findings. Promise: these words are
+//! Neighbours: `profile_run.rs` makes reports, `cli/` prints them, `alerts/` reads their findings. Promise: these words are
 //! in the ledger and in JSON, and do not change.
 
 use super::{partial, stamp};
@@ -132,7 +132,7 @@ pub fn exit_code(reports: &[RunReport]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::report;
+    use crate::jobs::testing::report;
 
     #[test]
     fn of_several_failures_the_gravest_is_the_exit_code() {

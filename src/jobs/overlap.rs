@@ -1,13 +1,13 @@
 //! The lock of a unit, and what happens when another run holds it.
 //!
-//! Neighbours: `unit.rs` asks before it does anything else, `lock.rs` is the lock itself. Promise: at most one run
+//! Neighbours: `profile_run.rs` asks before it does anything else, `lock/mod.rs` is the lock itself. Promise: at most one run
 //! goes on and at most one waits; an occurrence that falls into a run is recorded once, not at every pass.
 
 use super::lock::{path_of, queue_of, want};
-use super::unit::ProfileJob;
 use super::{Context, JobError, JobLock, LockHolder, RunReport, due, stamp};
 use crate::clock::UnixMillis;
 use crate::config::Overlap;
+use crate::jobs::profile_run::ProfileJob;
 use crate::lock::{self, RunState};
 use std::path::Path;
 use std::time::Duration;

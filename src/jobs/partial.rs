@@ -114,7 +114,9 @@ fn lost_something(detail: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::rehearsal::{end, entry, ledger};
+    use crate::jobs::testing::end;
+    use crate::jobs::testing::entry;
+    use crate::jobs::testing::ledger;
 
     fn record(ledger: &Ledger, at: UnixMillis, outcome: RunOutcome, lost: &[&str]) -> Map<String, Value> {
         let before = ledger.last_run("a", "").unwrap();

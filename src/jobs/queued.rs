@@ -1,11 +1,11 @@
 //! Occurrences that were due while an earlier run of their job was ongoing: with `queue-one` the newest one waits.
 
 use super::ledger::LedgerEntry;
-use super::record::end_of;
-use super::unit::ProfileJob;
 use super::{Context, Due, JobError, Missed, RunOutcome, RunReport};
 use crate::clock;
 use crate::config::{CatchUp, Overlap};
+use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::report::end_of;
 use crate::model::format_duration;
 
 impl ProfileJob {
@@ -75,7 +75,10 @@ fn stamp_of(at: clock::UnixMillis) -> serde_json::Value {
 mod tests {
     use super::*;
     use crate::config::Job;
-    use crate::jobs::rehearsal::{RunnerFixture, at, job, work_of};
+    use crate::jobs::testing::RunnerFixture;
+    use crate::jobs::testing::at;
+    use crate::jobs::testing::job;
+    use crate::jobs::testing::work_of;
     use crate::jobs::{JobResult, JobSelection, run};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};

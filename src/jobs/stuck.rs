@@ -2,9 +2,9 @@
 
 use super::LockHolder;
 use super::lock::{holder, path_of};
-use super::unit::ProfileJob;
 use crate::clock::{UnixMillis, millis};
 use crate::config::Job;
+use crate::jobs::profile_run::ProfileJob;
 use crate::model::format_duration;
 use std::path::Path;
 use std::time::Duration;

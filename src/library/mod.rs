@@ -1,6 +1,6 @@
 //! The cache for other programs: one shared handle, with the words of the original Python tool.
 //!
-//! Neighbours: `entries.rs` stores and finds, `care.rs` cleans, limits, measures and judges, `settings.rs` configures,
+//! Neighbours: `entries.rs` stores and finds, `maintenance.rs` cleans, limits, measures and judges, `settings.rs` configures,
 //! `keys.rs` makes keys; `app/` below joins the rooms for it as it does for the command line. Promise: the cache is the one
 //! that `awsideman` itself uses on this host, with its switch, its breaker, its limits and its coherence; what a program
 //! stores is never given as an answer of AWS, and what AWS answered a program can read but not replace.
@@ -40,16 +40,16 @@
 #[doc = include_str!("../../docs/library.md")]
 mod manual {}
 
-mod care;
 mod entries;
 mod error;
 mod keys;
+mod maintenance;
 mod settings;
 
-pub use care::Stats;
 pub use entries::PutItem;
 pub use error::LibraryError;
 pub use keys::build_key;
+pub use maintenance::Stats;
 
 pub use crate::health::HealthReport;
 pub use crate::state::{BreakerStatus, PersistedBreaker, WritesMark};
@@ -59,8 +59,8 @@ use crate::app::App;
 use crate::cache::Cache;
 use crate::config::{self, Sources};
 use crate::store::StoreError;
-use care::Counters;
 use entries::Uses;
+use maintenance::Counters;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};

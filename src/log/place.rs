@@ -1,6 +1,10 @@
 //! The file that a log line goes to: a symbolic link is followed if root or this user made it, a device is written to.
 
-use crate::private::{self, Access, Open, PrivateError, bounded};
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::Open;
+use crate::secure_fs::PrivateError;
+use crate::secure_fs::bounded;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -16,7 +20,7 @@ pub(super) fn open(path: &Path, access: Access) -> io::Result<(File, Option<Path
         return Ok((device, None));
     }
     let path = resolve(path)?;
-    let file = private::open(&path, Open::Append, access).map_err(io::Error::other)?;
+    let file = secure_fs::open(&path, Open::Append, access).map_err(io::Error::other)?;
     Ok((file, Some(path)))
 }
 
@@ -31,7 +35,7 @@ pub fn problem(path: &Path) -> Option<String> {
         Ok(path) => path,
         Err(error) => return Some(error.to_string()),
     };
-    match private::is_file(&path) {
+    match secure_fs::is_file(&path) {
         Ok(true) => {
             let opened = OpenOptions::new().append(true).custom_flags(bounded::unblocking()).open(&path);
             opened.err().map(|error| format!("cannot write {}: {error}", path.display()))

@@ -1,6 +1,6 @@
 //! Globs over keys: `*`, `?` and `[...]` as SQLite's GLOB has them, `*` crossing `:`.
 //!
-//! Neighbours: `store/memory.rs` matches with it, `store/disk` lets SQLite match, `cache/invalidation.rs` judges
+//! Neighbours: `store/memory/mod.rs` matches with it, `store/disk` lets SQLite match, `cache/invalidation/mod.rs` judges
 //! coverage with it. Promise: the same verdict as SQLite for every pattern and text (property-tested in
 //! `tests/glob.rs`), in time linear in the text for patterns with one star.
 

@@ -2,7 +2,7 @@
 
 use super::{ErrorCode, StatementError, patience};
 use crate::lock::Held;
-use crate::private::PrivateError;
+use crate::secure_fs::PrivateError;
 use rusqlite::ffi;
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! The rules of `sqlite.rs`, told as tests; its promises stand there.
+//! The rules of `sqlite/mod.rs`, told as tests; its promises stand there.
 
 use super::*;
 

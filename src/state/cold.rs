@@ -5,9 +5,9 @@
 
 use super::database::Database;
 use super::error::StateError;
-use super::record::cache_number;
 use crate::clock::UnixMillis;
 use crate::sqlite::{Transaction, params};
+use crate::state::lookup_record::cache_number;
 use std::collections::HashMap;
 use std::path::Path;
 

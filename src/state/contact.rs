@@ -67,7 +67,7 @@ pub fn throttles_of_last_hour(database: &Database, now: UnixMillis) -> Result<u6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::private::Access;
+    use crate::secure_fs::Access;
     use std::time::Duration;
 
     fn database() -> (tempfile::TempDir, Database) {

@@ -10,7 +10,9 @@ use super::schema::{SCHEMA, STEPS, VERSION};
 use super::spare;
 use crate::clock::UnixMillis;
 use crate::lock::Guard;
-use crate::private::{self, Access, Prepared};
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::Prepared;
 use crate::sqlite::{self, Connection, DatabaseSpec, ErrorCode, SqliteError, Synchronous, Transaction};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,7 +36,7 @@ impl Database {
         busy: Duration,
         now: UnixMillis,
     ) -> Result<(Database, Option<String>), StateError> {
-        let tightened = match private::directory(directory, access)? {
+        let tightened = match secure_fs::directory(directory, access)? {
             Prepared::Tightened(mode) => {
                 Some(format!("{} could be read by others (mode {mode:04o}); now it cannot", directory.display()))
             }
@@ -94,7 +96,7 @@ impl Database {
         busy: Duration,
         now: UnixMillis,
     ) -> Result<(Database, Option<String>), StateError> {
-        private::directory(directory, access)?;
+        secure_fs::directory(directory, access)?;
         let lock = directory.join("state.db.renew");
         let _lock = FileLock::wait_for(&lock, Guard::StateRenewal, access, busy, now)?.map_err(StateError::Busy)?;
         let path = directory.join("state.db");
@@ -258,7 +260,7 @@ mod tests {
     fn many_that_find_the_damage_at_once_set_it_aside_once_and_share_the_new_one() {
         let root = tempfile::tempdir().unwrap();
         let directory = &root.path().join("state");
-        private::directory(directory, Access::Owner).unwrap();
+        secure_fs::directory(directory, Access::Owner).unwrap();
         std::fs::write(directory.join("state.db"), "garbage ".repeat(1_000)).unwrap();
         let notices: Vec<String> = std::thread::scope(|scope| {
             let all: Vec<_> = (0..8)
@@ -281,7 +283,7 @@ mod tests {
     #[test]
     fn damage_below_the_header_is_found_by_renew_and_soundness_left_alone() {
         let root = tempfile::tempdir().unwrap();
-        private::directory(root.path(), Access::Owner).unwrap();
+        secure_fs::directory(root.path(), Access::Owner).unwrap();
         let (database, _) = open(root.path()).unwrap();
         let find = "SELECT rootpage FROM sqlite_schema WHERE name = 'folded'";
         let page: u32 = database.reader().query_row(find, [], |row| row.get(0)).unwrap();
@@ -322,7 +324,7 @@ mod tests {
     #[test]
     fn a_database_of_version_1_keeps_its_rows_whoever_opens_it_first() {
         let root = tempfile::tempdir().unwrap();
-        private::directory(root.path(), Access::Owner).unwrap();
+        secure_fs::directory(root.path(), Access::Owner).unwrap();
         let path = root.path().join("state.db");
         let first = DatabaseSpec { steps: &[], version: 1, ..plan(&path, Access::Owner, BUSY) };
         let rows = "INSERT INTO job(name, profile, schedule, first_seen) VALUES('warm', '', 'x', 5);
@@ -354,7 +356,7 @@ mod tests {
     #[test]
     fn a_text_of_any_size_of_an_earlier_version_is_dropped_and_its_room_given_back() {
         let root = tempfile::tempdir().unwrap();
-        private::directory(root.path(), Access::Owner).unwrap();
+        secure_fs::directory(root.path(), Access::Owner).unwrap();
         let path = root.path().join("state.db");
         let before = DatabaseSpec { steps: &STEPS[..3], version: 4, ..plan(&path, Access::Owner, BUSY) };
         let rows = "

@@ -6,15 +6,18 @@
 use super::cold;
 use super::database::Database;
 use super::error::StateError;
-use super::fold::{self, Folded};
 use super::locks::{self, FileLock, Holder};
 use super::statistics::{self, LookupCounts};
-use super::switch::{Disabled, PersistedBreaker, Switch};
-use super::tally::Tally;
 use super::window;
 use crate::clock::UnixMillis;
 use crate::lock::{Guard, Process};
-use crate::private::Access;
+use crate::secure_fs::Access;
+use crate::state::kill_switch::Disabled;
+use crate::state::kill_switch::PersistedBreaker;
+use crate::state::kill_switch::Switch;
+use crate::state::lookup_log::Tally;
+use crate::state::rollup;
+use crate::state::rollup::Folded;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -108,14 +111,14 @@ impl StateDir {
         Database::renew(&self.directory, self.access, self.busy, now)
     }
 
-    /// [`fold::fold`].
+    /// [`rollup::fold`].
     pub fn fold(&self, database: &mut Database, now: UnixMillis) -> Result<Folded, StateError> {
-        fold::fold(&self.directory, self.access, database, now)
+        rollup::fold(&self.directory, self.access, database, now)
     }
 
-    /// [`fold::examine`].
+    /// [`rollup::examine`].
     pub fn examine_tally(&self) -> Result<(u64, u64), StateError> {
-        fold::examine(&self.directory)
+        rollup::examine(&self.directory)
     }
 
     /// Lookups in `cache` since the hour of `since`, folded or not. Changes nothing; `None` stands for a database that
@@ -126,7 +129,7 @@ impl StateDir {
         cache: &Path,
         since: UnixMillis,
     ) -> Result<LookupCounts, StateError> {
-        let mut counts = fold::peek(&self.directory, database, cache, since)?;
+        let mut counts = rollup::peek(&self.directory, database, cache, since)?;
         if let Some(database) = database {
             counts.add(&statistics::window(database, cache, since)?);
         }
@@ -146,14 +149,14 @@ impl StateDir {
         if let (Some(database), true) = (database, anew.is_some()) {
             counts.subtract(&window::before(database, cache)?);
         }
-        let absent = fold::peek_absent(&self.directory, database, cache)?;
+        let absent = rollup::peek_absent(&self.directory, database, cache)?;
         let cold = cold::count(database, cache, anew.unwrap_or(statistics::hour_of(since)), &absent)?;
         Ok(HitWindow { counts, cold_misses: cold, is_new: anew.is_some() })
     }
 
     /// All lookups in `cache` since statistics began, folded or not. Changes nothing.
     pub fn lifetime(&self, database: Option<&Database>, cache: &Path) -> Result<LookupCounts, StateError> {
-        let mut counts = fold::peek(&self.directory, database, cache, UnixMillis::MIN)?;
+        let mut counts = rollup::peek(&self.directory, database, cache, UnixMillis::MIN)?;
         if let Some(database) = database {
             counts.add(&statistics::lifetime(database, cache)?);
         }

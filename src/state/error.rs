@@ -1,10 +1,11 @@
 //! What can go wrong with the state directory, and what to do about it.
 //!
-//! Neighbours: every file of this room returns it; `cli/exit.rs` words it. Promise: the hit path never fails because
+//! Neighbours: every file of this room returns it; `cli/exit_code/mod.rs` words it. Promise: the hit path never fails because
 //! of one of these, and each that a person can mend has a [`StateError::hint`].
 
 use crate::lock::Held;
-use crate::private::{self, PrivateError};
+use crate::secure_fs;
+use crate::secure_fs::PrivateError;
 use crate::sqlite::{ErrorCode, SqliteError, StatementError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -76,7 +77,7 @@ impl StateError {
             StateError::Private(error) => error.is_full(),
             StateError::Sqlite(error) => error.is_full(),
             StateError::Statement(error) => SqliteError::is_full_statement(error),
-            StateError::Io { source, .. } => private::is_full(source),
+            StateError::Io { source, .. } => secure_fs::is_full(source),
             StateError::Busy { .. } | StateError::TallyFull { .. } => false,
         }
     }

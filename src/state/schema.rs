@@ -61,7 +61,7 @@ CREATE TABLE hit_window_before(
 ) WITHOUT ROWID, STRICT;
 ";
 
-/// Samples of the size, calls to AWS, and runs counted for ever (`trends.rs`). A trigger counts runs, so that whoever ends
+/// Samples of the size, calls to AWS, and runs counted for ever (`time_series.rs`). A trigger counts runs, so that whoever ends
 /// one counts it, and in the same transaction.
 const TRENDS: &str = "
 -- What the cache directory `cache` (the number of its path) held at a moment.

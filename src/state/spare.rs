@@ -4,7 +4,9 @@
 //! the old switch or the new one and never half of either.
 
 use super::error::{StateError, io_error};
-use crate::private::{self, Access, Open};
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::Open;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +23,7 @@ pub(super) fn allocate(directory: &Path, access: Access) {
     if path.symlink_metadata().is_ok() {
         return;
     }
-    let allocated = private::open(&path, Open::ReadWrite, access)
+    let allocated = secure_fs::open(&path, Open::ReadWrite, access)
         .is_ok_and(|mut file| file.write_all(&[b' '; BYTES]).and_then(|()| file.sync_all()).is_ok());
     if !allocated {
         let _ = std::fs::remove_file(&path);
@@ -36,7 +38,7 @@ pub(super) fn replace(directory: &Path, path: &Path, text: &[u8], access: Access
         return Err(io_error("use", &spare)(std::io::ErrorKind::StorageFull.into()));
     }
     let fail = || io_error("write", &spare);
-    let mut file = private::open(&spare, Open::ReadWrite, access)?;
+    let mut file = secure_fs::open(&spare, Open::ReadWrite, access)?;
     file.write_all(text).and_then(|()| file.set_len(text.len() as u64)).map_err(fail())?;
     file.sync_all().map_err(fail())?;
     std::fs::rename(&spare, path).map_err(io_error("replace", path))?;

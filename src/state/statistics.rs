@@ -6,10 +6,11 @@
 use super::cold;
 use super::database::Database;
 use super::error::StateError;
-use super::record::{LookupOutcome, cache_number};
 use crate::clock::{self, UnixMillis};
 use crate::model::Resource;
 use crate::sqlite::{Connection, Row, StatementError, Transaction, params};
+use crate::state::lookup_record::LookupOutcome;
+use crate::state::lookup_record::cache_number;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -234,7 +235,7 @@ fn percentage(part: u64, whole: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::private::Access;
+    use crate::secure_fs::Access;
     use std::time::Duration;
 
     fn close(a: f64, b: f64) -> bool {

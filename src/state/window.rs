@@ -6,10 +6,10 @@
 use super::cold;
 use super::database::Database;
 use super::error::StateError;
-use super::record::cache_number;
 use super::statistics::{LookupCounts, collect, hour_of, read};
 use crate::clock::UnixMillis;
 use crate::sqlite::{OptionalExtension, params};
+use crate::state::lookup_record::cache_number;
 use std::path::Path;
 
 /// Begins a new window of `cache` at `now`. Fold the tally before.

@@ -1,30 +1,36 @@
 //! Bytes at rest: the contract that every backend keeps, and the stack that is built from them.
 //!
-//! Neighbours: `cache/` gives keys and frames their meaning; `sqlite.rs` and `private.rs` open what the disk
+//! Neighbours: `cache/` gives keys and frames their meaning; `sqlite/mod.rs` and `secure_fs/mod.rs` open what the disk
 //! backend needs. Promise: a backend stores opaque frames under (space, key), keeps the sequence log of records,
 //! and answers `None` for what it does not hold; it never answers with another space's bytes.
 
 mod breaker;
 mod disk;
+mod encrypted;
 mod error;
 mod eviction;
-mod log;
+mod invalidation_log;
+mod key_id;
 mod memory;
-mod near;
-mod sealed;
 mod shared;
-mod tongue;
+mod tiered;
 
 pub use breaker::{BreakerLayer, BreakerSide, BreakerSnapshot, BreakerState};
 pub use disk::{
     Disk, EvictedEntry, EvictionTotal, Evidence, Flip, IntegrityReport, InvalidationHistory, Options, REASONS, Remains,
     Unsalvageable,
 };
+pub use encrypted::BadKey;
+pub use encrypted::Encrypted;
+pub use encrypted::KeyRing;
+pub use encrypted::KeyState;
+pub use encrypted::KeyUsage;
+pub use encrypted::RekeyReport;
 pub use error::{StoreError, StoreFault};
-pub use log::{InvalidationRecord, KEEP_MILLIS};
+pub use invalidation_log::InvalidationRecord;
+pub use invalidation_log::KEEP_MILLIS;
 pub use memory::Memory;
-pub use near::Tiered;
-pub use sealed::{BadKey, Encrypted, KeyRing, KeyState, KeyUsage, RekeyReport};
+pub use tiered::Tiered;
 
 use crate::clock::UnixMillis;
 use std::ops::ControlFlow;

@@ -4,7 +4,7 @@
 //! meanwhile. Promise: every answer is right, whatever the breaker does.
 
 use super::run::World;
-use awsideman::private::Access;
+use awsideman::secure_fs::Access;
 use awsideman::sqlite::{self, Connection, DatabaseSpec, Synchronous};
 use serde_json::Value;
 use std::io::{Seek, SeekFrom, Write};

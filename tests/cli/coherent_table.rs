@@ -7,7 +7,7 @@ use awsideman::aws::AwsSettings;
 use awsideman::gateway::{
     Attribute, AwsApi, CachePolicy, Gateway, GatewayError, Grant, Mutation, NewUser, PrincipalKind, Request, SetFields,
 };
-use awsideman::report::NoProgress;
+use awsideman::progress::NoProgress;
 use serde_json::{Value, json};
 use std::sync::Arc;
 

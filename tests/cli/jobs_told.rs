@@ -10,7 +10,8 @@ use awsideman::config::Job;
 use awsideman::daemon::DaemonStatus;
 use awsideman::daemon::page::{PageView, Range, draw};
 use awsideman::jobs::{JobHandler, JobResult, JobSelection, Run, RunOutcome, Stop};
-use awsideman::report::{NoProgress, Progress};
+use awsideman::progress::NoProgress;
+use awsideman::progress::Progress;
 use std::sync::Arc;
 
 /// Work with a fault that no test of ours found.

@@ -54,7 +54,7 @@ fn right(world: &World, of: usize) -> usize {
 }
 
 fn disk_options(world: &World) -> Options {
-    Options { dir: world.cache_dir(), access: awsideman::private::Access::Owner, busy: Duration::from_secs(5) }
+    Options { dir: world.cache_dir(), access: awsideman::secure_fs::Access::Owner, busy: Duration::from_secs(5) }
 }
 
 fn live(world: &World) -> PathBuf {
@@ -174,7 +174,7 @@ fn what_a_change_was_about_is_not_taken_over_whichever_cache_remembers_it() {
     let disk = awsideman::store::Encrypted::new(disk, awsideman::store::KeyState::Clear);
     let ring = awsideman::store::KeyState::Clear;
     let heir = awsideman::cache::SalvageTarget { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
-    let salvaged = world.app().cache().salvage(&remains, heir, &awsideman::report::NoProgress);
+    let salvaged = world.app().cache().salvage(&remains, heir, &awsideman::progress::NoProgress);
     let left_out: Vec<_> = salvaged.left_out.iter().map(|(reason, n)| (*reason, *n)).collect();
     assert_eq!(left_out, [("a change was about it", 1), ("fetched anew meanwhile", 1)]);
     assert_eq!((salvaged.stored, right(&world, 10)), (6, 7));
@@ -194,7 +194,7 @@ fn a_salvage_waits_for_those_who_store_meanwhile_longer_than_a_command_would() {
         (awsideman::store::Encrypted::new(disk, awsideman::store::KeyState::Clear), awsideman::store::KeyState::Clear);
     let salvage = || {
         let heir = awsideman::cache::SalvageTarget { disk: Some(&disk), ring: &ring, since: flip.number, begun: now };
-        world.app().cache().salvage(&remains, heir, &awsideman::report::NoProgress)
+        world.app().cache().salvage(&remains, heir, &awsideman::progress::NoProgress)
     };
     writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     let begun = std::time::Instant::now();

@@ -4,7 +4,7 @@
 //! wrong answer, and the cache is intact afterwards. `AWSIDEMAN_SOAK=1` takes every limit of each range.
 
 use super::run::{Ran, World};
-use awsideman::cli::exit::Code;
+use awsideman::cli::exit_code::Code;
 use std::time::{Duration, Instant};
 
 /// A command that waits longer than this hangs: it asks a server on this host.

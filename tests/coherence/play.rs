@@ -11,8 +11,8 @@ use awsideman::config::Ttls;
 use awsideman::gateway::{
     Attribute, CachePolicy, Gateway, GatewayError, Grant, Mutation, NewUser, Request, Selection, Writing,
 };
-use awsideman::private::Access;
-use awsideman::report::NoProgress;
+use awsideman::progress::NoProgress;
+use awsideman::secure_fs::Access;
 use awsideman::store::{Disk, Options, Select, Store, StoreError, Tiered};
 use futures_util::FutureExt;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use awsideman::cache::{
 use awsideman::clock::ManualClock;
 use awsideman::config::{self, Sources, load_jobs};
 use awsideman::model::{Resource, literal_prefix, matches};
-use awsideman::private::Access;
+use awsideman::secure_fs::Access;
 use awsideman::state::StateDir;
 use awsideman::store::{Address, Disk, Fill, Memory, Options, Select, Store};
 use std::cell::RefCell;

@@ -3,7 +3,7 @@
 use crate::script::{ACCOUNTS, SETS, Script, group, id};
 use crate::{Host, MINUTE};
 use awsideman::gateway::{CachePolicy, GatewayError, PrincipalKind, Request};
-use awsideman::report::NoProgress;
+use awsideman::progress::NoProgress;
 use serde_json::Value;
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use crate::script::{Script, denied, expired, id, throttled, unreachable};
 use crate::{Host, MINUTE, Notices, settings};
 use awsideman::cache::{Lookup, Miss, Provenance, ReadOptions};
 use awsideman::gateway::{CachePolicy, Gateway, GatewayError, Looked, Request};
-use awsideman::report::NoProgress;
+use awsideman::progress::NoProgress;
 use awsideman::store::{Address, Select};
 use serde_json::Value;
 use std::sync::Arc;

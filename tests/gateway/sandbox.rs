@@ -7,9 +7,9 @@ use awsideman::gateway::{
     AssignmentFilter, AwsApi, CachePolicy, Gateway, IdentityCenterApi, InstanceTarget, ListCall, Principal,
     PrincipalKind, Renew, Request, WarmPlan,
 };
-use awsideman::private::Access;
-use awsideman::report::NoProgress;
+use awsideman::progress::NoProgress;
 use awsideman::sandbox::{self, Limits, Organisation, Running, Shape};
+use awsideman::secure_fs::Access;
 use awsideman::store::{Disk, Options};
 use serde_json::Value;
 use std::collections::BTreeSet;

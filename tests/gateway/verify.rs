@@ -9,7 +9,7 @@ use awsideman::gateway::{
     WarmPlan,
 };
 use awsideman::model::Resource;
-use awsideman::report::NoProgress;
+use awsideman::progress::NoProgress;
 use awsideman::store::{Select, Store};
 use serde_json::{Value, json};
 use std::sync::Arc;

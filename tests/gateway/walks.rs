@@ -6,7 +6,7 @@ use awsideman::config::WarmTarget;
 use awsideman::gateway::{
     AssignmentFilter, CachePolicy, Gateway, GatewayError, Principal, PrincipalKind, Renew, Request, WarmPlan, Warmed,
 };
-use awsideman::report::NoProgress;
+use awsideman::progress::NoProgress;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

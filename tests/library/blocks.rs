@@ -6,7 +6,7 @@ use super::place::{Place, at_home};
 use awsideman::clock::{Clock, SystemClock};
 use awsideman::config::Sources;
 use awsideman::library::{BreakerStatus, CacheManager, LibraryError, PersistedBreaker, PutItem, Stats, build_key};
-use awsideman::private::Access;
+use awsideman::secure_fs::Access;
 use awsideman::state::StateDir;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use super::place::{Place, awsideman, succeeds, task};
 use awsideman::library::{BreakerStatus, CacheManager, LibraryError, PutItem};
-use awsideman::private::Access;
 use awsideman::sandbox::{self, Limits, Organisation, Shape};
+use awsideman::secure_fs::Access;
 use awsideman::sqlite::{self, DatabaseSpec, Synchronous};
 use serde_json::{Value, json};
 use std::time::Duration;

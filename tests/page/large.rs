@@ -1,6 +1,6 @@
 //! The page over a large cache: what a look costs the daemon, and the host.
 //!
-//! Neighbours: `src/app/overview.rs` gathers, `src/daemon/http.rs` keeps what was gathered. Promise: a look reads figures
+//! Neighbours: `src/app/dashboard/mod.rs` gathers, `src/daemon/http.rs` keeps what was gathered. Promise: a look reads figures
 //! about entries and never the entries, so it costs the same whatever they hold. `AWSIDEMAN_SOAK=1`: 100,000 entries.
 
 use super::HEALTH;

@@ -1,7 +1,7 @@
 //! What only a directory can suffer: creation by many, replacement, deletion, damage, modes, space.
 
 use super::{HOUR, NO_SWEEP, NOW, at, exact, fill, fill_all, get, glob, has, meta, options};
-use awsideman::private::Access;
+use awsideman::secure_fs::Access;
 use awsideman::store::Options;
 use awsideman::store::{Disk, Fill, Meta, Select, Store, Sweep};
 use std::os::unix::fs::PermissionsExt;

@@ -123,7 +123,7 @@ fn the_file_transport_writes_one_private_file_for_each_mail() {
 fn settings_that_cannot_be_used_are_named_with_their_key() {
     let state = tempfile::tempdir().unwrap();
     let password = state.path().join("password");
-    crate::private::replace(&password, b"s3cret\n", Access::Owner).unwrap();
+    crate::secure_fs::replace(&password, b"s3cret\n", Access::Owner).unwrap();
     let smtp = config::EmailConfig {
         transport: config::MailTransport::Smtp,
         host: "mail.example.com".into(),
@@ -246,7 +246,7 @@ fn a_sender_that_dies_after_the_yes_and_before_its_note_repeats_with_the_same_me
 fn a_webhook_that_cannot_be_used_is_named_with_its_key_and_its_url_never_shown() {
     let state = tempfile::tempdir().unwrap();
     let file = state.path().join("url");
-    crate::private::replace(&file, b"https://hooks.example.com/services/s3cret\n", Access::Owner).unwrap();
+    crate::secure_fs::replace(&file, b"https://hooks.example.com/services/s3cret\n", Access::Owner).unwrap();
     let nothing = settings().webhook;
     let with = |url: &str| config::Webhook { url: Some(Secret::new(url)), ..nothing.clone() };
     for (webhook, words) in [

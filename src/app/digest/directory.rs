@@ -3,7 +3,9 @@
 //! Neighbours: `digest.rs` reads the lists from the cache. Promise: of each item its id and a fingerprint of its answer
 //! are kept, no name; one list at a time is in memory; a snapshot that cannot be read is no snapshot.
 
-use crate::private::{self, Access, PrivateError};
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::PrivateError;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -89,14 +91,14 @@ impl Snapshot {
     }
 
     pub(super) fn read(path: &Path) -> Option<Snapshot> {
-        serde_json::from_slice(&private::read(path).ok()??).ok()
+        serde_json::from_slice(&secure_fs::read(path).ok()??).ok()
     }
 
     pub(super) fn write(&self, path: &Path, access: Access) -> Result<(), PrivateError> {
         if let Some(folder) = path.parent() {
-            private::directory(folder, access)?;
+            secure_fs::directory(folder, access)?;
         }
-        private::replace(path, &serde_json::to_vec(self).unwrap_or_default(), access)
+        secure_fs::replace(path, &serde_json::to_vec(self).unwrap_or_default(), access)
     }
 }
 

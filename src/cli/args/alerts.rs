@@ -3,8 +3,10 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/alerts.rs` carries it out. Promise: none of them asks AWS, and
 //! none moves an alert: that is done by runs of jobs alone.
 
-use super::moment::{Moment, moment};
-use super::reading::{count, positive_duration};
+use crate::cli::args::read_flags::count;
+use crate::cli::args::read_flags::positive_duration;
+use crate::cli::args::time::Moment;
+use crate::cli::args::time::moment;
 use clap::{Args, Subcommand, ValueEnum};
 use std::time::Duration;
 

@@ -1,12 +1,24 @@
 //! The commands that look up and change what Identity Center and Organizations hold.
 //!
-//! Neighbours: `reading.rs` has the flags they share, `people.rs`, `sets.rs` and `assigning.rs` those of changes;
+//! Neighbours: `read_flags.rs` has the flags they share, `identity_store.rs`, `permission_set.rs` and `assignment.rs` those of changes;
 //! `commands/` carries them out. Promise: a name, an id or an ARN is taken wherever a thing is named.
 
-use super::assigning::GrantArgs;
-use super::people::{GroupChangesArgs, MemberArgs, NewGroupArgs, NewUserArgs, Orphans, UserChangesArgs};
-use super::reading::{ChangeArgs, ListArgs, ReadArgs, count};
-use super::sets::{InlineArgs, NewSetArgs, PolicyArgs, Provision, SetChangesArgs};
+use crate::cli::args::assignment::GrantArgs;
+use crate::cli::args::identity_store::GroupChangesArgs;
+use crate::cli::args::identity_store::MemberArgs;
+use crate::cli::args::identity_store::NewGroupArgs;
+use crate::cli::args::identity_store::NewUserArgs;
+use crate::cli::args::identity_store::Orphans;
+use crate::cli::args::identity_store::UserChangesArgs;
+use crate::cli::args::permission_set::InlineArgs;
+use crate::cli::args::permission_set::NewSetArgs;
+use crate::cli::args::permission_set::PolicyArgs;
+use crate::cli::args::permission_set::Provision;
+use crate::cli::args::permission_set::SetChangesArgs;
+use crate::cli::args::read_flags::ChangeArgs;
+use crate::cli::args::read_flags::ListArgs;
+use crate::cli::args::read_flags::ReadArgs;
+use crate::cli::args::read_flags::count;
 use clap::{Args, Subcommand};
 
 /// `list`.

@@ -3,7 +3,8 @@
 //! Neighbours: `args.rs` flattens them; the configuration takes profile, region and file from here; `output.rs` is
 //! opened with the rest. Promise: what cannot be meant together is refused with both names.
 
-use crate::cli::exit::{CliError, Code};
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::cli::output::is_stdout;
 use crate::config::Format;
 use clap::{ArgAction, Args, ValueEnum};

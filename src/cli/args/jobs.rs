@@ -3,8 +3,10 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/jobs.rs` carries it out. Promise: by hand, by cron and by the
 //! daemon the same jobs run the same way.
 
-use super::moment::{Moment, moment};
-use super::reading::{count, positive_duration};
+use crate::cli::args::read_flags::count;
+use crate::cli::args::read_flags::positive_duration;
+use crate::cli::args::time::Moment;
+use crate::cli::args::time::moment;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! Neighbours: `args.rs` holds it in the tree; `commands/journal.rs` carries it out. Promise: neither AWS nor a login is
 //! needed.
 
-use super::reading::count;
+use crate::cli::args::read_flags::count;
 use clap::Subcommand;
 
 /// `journal ...`

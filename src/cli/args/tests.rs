@@ -175,7 +175,7 @@ fn contradictions_are_refused_by_name() {
     for line in ["--output csv user list --json", "-q user list -v", "--color always version --no-color"] {
         let words = std::iter::once("awsideman").chain(line.split(' '));
         let failure = Cli::try_parse_from(words).unwrap().globals.check().unwrap_err();
-        assert_eq!(failure.code, exit::Code::Usage, "{line}");
+        assert_eq!(failure.code, exit_code::Code::Usage, "{line}");
         assert!(failure.message.contains("cannot be used with"), "{line}: {}", failure.message);
     }
 }

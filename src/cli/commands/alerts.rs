@@ -8,7 +8,8 @@ use crate::alerts::{self, AlertError, AlertEvent, AlertStatus, Channel, PendingD
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::alerts::{AlertHistoryArgs, AlertsCommand, ChannelWord, SilenceArgs};
-use crate::cli::exit::{CliError, Code};
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;

@@ -1,22 +1,27 @@
 //! `assignment list` and `get`: who has which permission set in which account, with names.
 //!
-//! Neighbours: `gateway/assignments.rs` walks, `reading.rs` prints, `changes/` has what changes something. Promise: what could not be read is listed target by
+//! Neighbours: `gateway/assignments.rs` walks, `reader.rs` prints, `changes/` has what changes something. Promise: what could not be read is listed target by
 //! target and ends with exit code 3; an orphan (a principal that was deleted) is shown with its id.
 
 use super::changes;
 use super::columns::{ASSIGNMENTS, DELETED, STATE};
 use super::directory::array;
-use super::reading::{ReadSession, partial};
-use super::warm::{calls_to_aws, for_people};
 use crate::cli::args::directory::{AssignmentCommand, AssignmentListArgs};
 use crate::cli::args::{GlobalArgs, ReadArgs};
-use crate::cli::exit::{CliError, Code, failed};
+use crate::cli::commands::cache::warm::calls_to_aws;
+use crate::cli::commands::cache::warm::for_people;
+use crate::cli::commands::reader::ReadSession;
+use crate::cli::commands::reader::partial;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
+use crate::cli::exit_code::failed;
 use crate::cli::output::{Output, Projection};
 use crate::gateway::{
     AssignmentFilter, AssignmentList, AssignmentRow, CachePolicy, Gateway, GatewayError, KnownPrincipals, Labels,
     Principal, PrincipalKind, Request, Through,
 };
-use crate::report::{self, Progress};
+use crate::progress;
+use crate::progress::Progress;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::io::{IsTerminal, stdin};
@@ -337,7 +342,7 @@ impl RowNames {
     }
 
     /// The names that could not be read.
-    fn failures(&mut self) -> Vec<report::TargetFailure> {
+    fn failures(&mut self) -> Vec<progress::TargetFailure> {
         let labels = [self.accounts.failure.take(), self.permission_sets.failure.take()];
         let mut failures: Vec<_> = labels.into_iter().flatten().collect();
         failures.append(&mut self.principals.failures);

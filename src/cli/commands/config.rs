@@ -5,13 +5,15 @@
 
 use crate::app::sandbox_sources;
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::program::ConfigCommand;
-use crate::cli::exit::{CliError, Code};
+use crate::cli::args::meta::ConfigCommand;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{load_leniently, sources};
 use crate::config::{self, ConfigError, ConfigLine, Format, Loaded, Problem, STARTER};
-use crate::private::{self, Access};
 use crate::sandbox::Shape;
+use crate::secure_fs;
+use crate::secure_fs::Access;
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -142,7 +144,7 @@ fn write_new(path: &Path, replace: bool) -> Result<(), CliError> {
     }
     // A link to a file elsewhere stays a link.
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    Ok(private::replace(&real, STARTER.as_bytes(), Access::Owner)?)
+    Ok(secure_fs::replace(&real, STARTER.as_bytes(), Access::Owner)?)
 }
 
 fn path(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {

@@ -1,16 +1,17 @@
 //! `user`, `group`, `permission-set`, `account`, `ou` and `instance`.
 //!
-//! Neighbours: `columns.rs` says which fields there are, `reading.rs` reads and prints, `gateway/names.rs` understands names.
+//! Neighbours: `columns.rs` says which fields there are, `reader.rs` reads and prints, `gateway/resolve.rs` understands names.
 //! Promise: a list is printed as AWS shapes it; a `find` without a hit is an empty list, a `get` without one is an error.
 
 use super::changes::{self, GroupChange, SetChange, UserChange, permission_sets as set};
 use super::columns::{ACCOUNTS, DELETED, GROUPS, INSTANCES, MEMBERS, MEMBERSHIPS, OUS, PERMISSION_SETS, STATE, USERS};
-use super::reading::{ReadSession, partial};
 use crate::cli::args::directory::{
     AccountCommand, Everything, GroupCommand, InstanceCommand, OuCommand, PermissionSetCommand, UserCommand,
 };
 use crate::cli::args::{GlobalArgs, ListArgs};
-use crate::cli::exit::CliError;
+use crate::cli::commands::reader::ReadSession;
+use crate::cli::commands::reader::partial;
+use crate::cli::exit_code::CliError;
 use crate::cli::output::{Column, Output, Projection};
 use crate::gateway::{GatewayError, KnownPrincipals, PrincipalKind, Request};
 use serde_json::{Value, json};

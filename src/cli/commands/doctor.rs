@@ -1,12 +1,13 @@
 //! `doctor`: the checks as lines with their remedies, or the IAM policy that is just enough.
 //!
-//! Neighbours: `app/doctor.rs` looks, `exit/` words the remedy of an error. Promise: it works with a broken configuration
+//! Neighbours: `app/doctor/mod.rs` looks, `exit/` words the remedy of an error. Promise: it works with a broken configuration
 //! and without AWS; the exit code is 0 when nothing failed that is needed.
 
 use crate::app::{App, Check, CheckLevel};
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::program::DoctorArgs;
-use crate::cli::exit::{CliError, Code};
+use crate::cli::args::meta::DoctorArgs;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::session::{Need, Session, load_leniently, sources};
 use crate::gateway;

@@ -5,7 +5,7 @@
 
 use crate::app::Caller;
 use crate::cli::args::{FreshnessArgs, GlobalArgs};
-use crate::cli::exit::CliError;
+use crate::cli::exit_code::CliError;
 use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::gateway::{CachePolicy, Gateway, GatewayError, GetCall};

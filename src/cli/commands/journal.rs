@@ -1,16 +1,17 @@
 //! `journal list` and `journal show`: the changes that were made from here.
 //!
-//! Neighbours: `gateway/journal.rs` keeps them, `app/upkeep.rs` opens the database. Promise: neither AWS nor a sound
+//! Neighbours: `gateway/journal.rs` keeps them, `app/maintenance.rs` opens the database. Promise: neither AWS nor a sound
 //! configuration is needed; a change that ended without a word is shown as one, with what to check.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::journal::JournalCommand;
-use crate::cli::exit::{CliError, Code};
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::cli::output::{Output, Style, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::cli::times::{local, utc};
 use crate::gateway::{JournalEntry, journal_entry, journal_list, operation_words};
-use crate::report::Progress;
+use crate::progress::Progress;
 use serde_json::{Value, json};
 
 /// How many are listed unless said.

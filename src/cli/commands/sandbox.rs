@@ -3,10 +3,12 @@
 //! Neighbours: `sandbox/` is the server, `session.rs` knows its directories. Promise: what is needed to reach it is on
 //! stdout before the first call can come; a signal to end is no failure.
 
-use super::runs::runtime;
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::program::{SandboxCommand, ServeArgs};
-use crate::cli::exit::{CliError, Code};
+use crate::cli::args::meta::SandboxCommand;
+use crate::cli::args::meta::ServeArgs;
+use crate::cli::commands::jobs::run::runtime;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::daemon;

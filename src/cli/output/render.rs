@@ -1,13 +1,16 @@
 //! An answer of AWS-shaped JSON in the format that was asked for.
 //!
-//! Neighbours: `stream.rs` reads it, `view.rs` says which part is printed, `table.rs` and `object.rs` print for people.
+//! Neighbours: `stream.rs` reads it, `projection.rs` says which part is printed, `table.rs` and `details.rs` print for people.
 //! Promise: JSON, JSON lines, YAML and CSV without `--sort` hold one element at a time; JSON elements keep their bytes.
 
 use super::escape::{cell, visible};
 use super::stream::{JsonShape, ScannedJson, not_json};
-use super::view::{Column, Projection};
-use super::{object, table};
-use crate::cli::exit::{CliError, Code};
+use super::table;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
+use crate::cli::output::details;
+use crate::cli::output::projection::Column;
+use crate::cli::output::projection::Projection;
 use crate::config::Format;
 use crate::model::folded;
 use serde_json::value::RawValue;
@@ -89,7 +92,7 @@ fn single(raw: &RawValue, out: &mut dyn Write, look: OutputStyle, view: &Project
         Format::Table => {
             let value = parse(raw)?;
             let shown = if view.is_projected() { projected(&view.printed(), &value) } else { value };
-            object::lines(&shown).iter().try_for_each(|line| text(out, &format!("{line}\n")))
+            details::lines(&shown).iter().try_for_each(|line| text(out, &format!("{line}\n")))
         }
     }
 }

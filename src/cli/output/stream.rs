@@ -3,7 +3,8 @@
 //! Neighbours: `render.rs` prints the elements. Promise: no more than one element of a list is held, whatever its length,
 //! and each is handed over with the bytes it is stored as.
 
-use crate::cli::exit::{CliError, Code};
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;

@@ -7,7 +7,7 @@
 use super::super::output::Stderr;
 use super::super::output::escape::visible;
 use crate::model::format_duration;
-use crate::report::Progress;
+use crate::progress::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

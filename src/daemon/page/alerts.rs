@@ -4,8 +4,11 @@
 //! resolution was recorded; a silence is shown with its end.
 
 use super::PageView;
-use super::words::{counted, lasting, moment, prose};
 use crate::alerts::{AlertStatus, Silence};
+use crate::daemon::page::format::counted;
+use crate::daemon::page::format::lasting;
+use crate::daemon::page::format::moment;
+use crate::daemon::page::format::prose;
 use maud::{Markup, html};
 
 pub(super) fn section(view: &PageView<'_>) -> Markup {

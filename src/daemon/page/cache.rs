@@ -4,10 +4,15 @@
 //! up; what is shown in a chart is said in words too.
 
 use super::chart::{self, Axis, ChartLine, Named};
-use super::words::{DAY, HOUR, counted, grouped, moment, span};
 use super::{PageView, Range};
 use crate::app::{HourReport, ResourceReport, SampleReport};
 use crate::clock::{self, UnixMillis};
+use crate::daemon::page::format::DAY;
+use crate::daemon::page::format::HOUR;
+use crate::daemon::page::format::counted;
+use crate::daemon::page::format::grouped;
+use crate::daemon::page::format::moment;
+use crate::daemon::page::format::span;
 use crate::health::Level;
 use crate::model::format_size;
 use maud::{Markup, html};

@@ -4,8 +4,9 @@
 //! width (lengths are percentages, text keeps its size), and without figures it says so in its place; no value that is
 //! drawn is guessed between two that are far apart.
 
-use super::words::{DAY, HOUR};
 use crate::clock::{self, UnixMillis};
+use crate::daemon::page::format::DAY;
+use crate::daemon::page::format::HOUR;
 use maud::{Markup, html};
 
 /// The height of the part that is drawn in, in pixels, and of the line of times below it.

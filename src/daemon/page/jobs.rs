@@ -5,8 +5,12 @@
 
 use super::PageView;
 use super::chart::{self, Axis, percent};
-use super::words::{counted, grouped, moment, prose, took};
 use crate::clock;
+use crate::daemon::page::format::counted;
+use crate::daemon::page::format::grouped;
+use crate::daemon::page::format::moment;
+use crate::daemon::page::format::prose;
+use crate::daemon::page::format::took;
 use crate::jobs::{JobRow, RunOutcome, RunRow};
 use maud::{Markup, html};
 

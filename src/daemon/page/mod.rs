@@ -1,6 +1,6 @@
 //! The status page: what is wrong and what to type, then the evidence.
 //!
-//! Neighbours: `http.rs` sends it; `chart.rs`, `cache.rs`, `jobs.rs`, `alerts.rs` draw its parts, `style.css` is its looks.
+//! Neighbours: `http/mod.rs` sends it; `chart.rs`, `cache.rs`, `jobs.rs`, `alerts.rs` draw its parts, `style.css` is its looks.
 //! Promise: one document without a script, complete with everything it needs; every text is escaped where it is put in (maud
 //! does it, and nothing here goes around it), and no character of the whole is unseen or turns the order of others; it reads
 //! on a phone, in the dark and aloud.
@@ -8,21 +8,26 @@
 mod alerts;
 mod cache;
 mod chart;
+mod format;
 mod jobs;
-mod words;
 
-use super::standing::DaemonStatus;
 use crate::app::{DashboardProblem, OverallState, Overview};
 use crate::clock;
+use crate::daemon::status::DaemonStatus;
 use crate::health::Level;
 use crate::model::{format_size, visible_lines};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chart::Axis;
+use format::DAY;
+use format::counted;
+use format::grouped;
+use format::lasting;
+use format::moment;
+use format::prose;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-use words::{DAY, counted, grouped, lasting, moment, prose};
 
 const STYLE: &str = include_str!("style.css");
 /// A live page asks for itself again after so many seconds. It is not live unless somebody wants it: who reads with a screen
@@ -236,7 +241,7 @@ fn problem(found: &DashboardProblem, now: i64) -> Markup {
 fn figures(overview: &Overview) -> Markup {
     let (status, calls) = (&overview.status, &overview.calls);
     let held = status.resources.iter().flatten().map(|resource| resource.bytes).sum();
-    let window = words::span(status.window_seconds.saturating_mul(1_000));
+    let window = format::span(status.window_seconds.saturating_mul(1_000));
     html! {
         section aria-label="Figures" {
             dl.figures {

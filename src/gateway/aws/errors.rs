@@ -1,6 +1,6 @@
 //! The SDK's errors become ours: a class that decides what happens next, and a sentence without a Debug dump.
 //!
-//! Neighbours: every call in this folder ends here; `pace/` retries by class, `cli/exit.rs` words the remedy.
+//! Neighbours: every call in this folder ends here; `pace/` retries by class, `cli/exit_code/mod.rs` words the remedy.
 //! Promise: judged by AWS's error code first, by the HTTP status where there is no code; an answer that we do not
 //! understand is an error, never an absence.
 

@@ -5,17 +5,17 @@
 //! request on the wire: nothing is retried.
 
 mod answer;
-mod changes;
 mod errors;
-mod fields;
 mod identity;
-mod identitystore;
+mod identity_store;
+mod json;
+mod mutations;
+mod operation_status;
 mod organizations;
-#[cfg(test)]
-mod server;
-mod ssoadmin;
-mod status;
+mod sso_admin;
 mod sts;
+#[cfg(test)]
+mod test_server;
 #[cfg(test)]
 mod tests;
 
@@ -139,39 +139,40 @@ impl IdentityCenterApi for AwsApi {
         let instance = || chosen(target, ask).map(|target| target.instance.as_str());
         let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
         let page = match listing {
-            ListCall::Users => identitystore::users(&self.identity_store(target).await?, store()?, token, ask).await,
-            ListCall::Groups => identitystore::groups(&self.identity_store(target).await?, store()?, token, ask).await,
+            ListCall::Users => identity_store::users(&self.identity_store(target).await?, store()?, token, ask).await,
+            ListCall::Groups => identity_store::groups(&self.identity_store(target).await?, store()?, token, ask).await,
             ListCall::GroupMemberships(group) => {
-                identitystore::group_memberships(&self.identity_store(target).await?, store()?, group, token, ask).await
-            }
-            ListCall::MembershipsForMember(user) => {
-                identitystore::memberships_for_member(&self.identity_store(target).await?, store()?, user, token, ask)
+                identity_store::group_memberships(&self.identity_store(target).await?, store()?, group, token, ask)
                     .await
             }
-            ListCall::Instances => ssoadmin::instances(&self.sso_admin(target).await?, token, ask).await,
+            ListCall::MembershipsForMember(user) => {
+                identity_store::memberships_for_member(&self.identity_store(target).await?, store()?, user, token, ask)
+                    .await
+            }
+            ListCall::Instances => sso_admin::instances(&self.sso_admin(target).await?, token, ask).await,
             ListCall::PermissionSets => {
-                ssoadmin::permission_sets(&self.sso_admin(target).await?, instance()?, token, ask).await
+                sso_admin::permission_sets(&self.sso_admin(target).await?, instance()?, token, ask).await
             }
             ListCall::ManagedPolicies(arn) => {
-                ssoadmin::managed_policies(&self.sso_admin(target).await?, instance()?, arn, token, ask).await
+                sso_admin::managed_policies(&self.sso_admin(target).await?, instance()?, arn, token, ask).await
             }
             ListCall::CustomerManagedPolicies(arn) => {
-                ssoadmin::customer_managed_policies(&self.sso_admin(target).await?, instance()?, arn, token, ask).await
+                sso_admin::customer_managed_policies(&self.sso_admin(target).await?, instance()?, arn, token, ask).await
             }
             ListCall::ProvisionedAccounts(arn) => {
-                ssoadmin::provisioned_accounts(&self.sso_admin(target).await?, instance()?, arn, token, ask).await
+                sso_admin::provisioned_accounts(&self.sso_admin(target).await?, instance()?, arn, token, ask).await
             }
             ListCall::ProvisionedPermissionSets(account) => {
-                ssoadmin::provisioned_permission_sets(&self.sso_admin(target).await?, instance()?, account, token, ask)
+                sso_admin::provisioned_permission_sets(&self.sso_admin(target).await?, instance()?, account, token, ask)
                     .await
             }
             ListCall::Assignments { account, permission_set } => {
                 let pair = (account.as_str(), permission_set.as_str());
-                ssoadmin::assignments(&self.sso_admin(target).await?, instance()?, pair, token, ask).await
+                sso_admin::assignments(&self.sso_admin(target).await?, instance()?, pair, token, ask).await
             }
             ListCall::AssignmentsForPrincipal { kind, id } => {
                 let principal = (*kind, id.as_str());
-                ssoadmin::assignments_for_principal(&self.sso_admin(target).await?, instance()?, principal, token, ask)
+                sso_admin::assignments_for_principal(&self.sso_admin(target).await?, instance()?, principal, token, ask)
                     .await
             }
             ListCall::Accounts => organizations::accounts(self.organizations().await?, token, ask).await,
@@ -194,29 +195,29 @@ impl IdentityCenterApi for AwsApi {
         let instance = || chosen(target, ask).map(|target| target.instance.as_str());
         let store = || chosen(target, ask).map(|target| target.identity_store.as_str());
         let found = match single {
-            GetCall::User(id) => identitystore::user(&self.identity_store(target).await?, store()?, id, ask).await,
+            GetCall::User(id) => identity_store::user(&self.identity_store(target).await?, store()?, id, ask).await,
             GetCall::UserIdByName(name) => {
-                identitystore::user_id(&self.identity_store(target).await?, store()?, name, ask).await
+                identity_store::user_id(&self.identity_store(target).await?, store()?, name, ask).await
             }
-            GetCall::Group(id) => identitystore::group(&self.identity_store(target).await?, store()?, id, ask).await,
+            GetCall::Group(id) => identity_store::group(&self.identity_store(target).await?, store()?, id, ask).await,
             GetCall::GroupIdByName(name) => {
-                identitystore::group_id(&self.identity_store(target).await?, store()?, name, ask).await
+                identity_store::group_id(&self.identity_store(target).await?, store()?, name, ask).await
             }
             GetCall::PermissionSet(arn) => {
-                ssoadmin::permission_set(&self.sso_admin(target).await?, instance()?, arn, ask).await
+                sso_admin::permission_set(&self.sso_admin(target).await?, instance()?, arn, ask).await
             }
             GetCall::InlinePolicy(arn) => {
-                ssoadmin::inline_policy(&self.sso_admin(target).await?, instance()?, arn, ask).await
+                sso_admin::inline_policy(&self.sso_admin(target).await?, instance()?, arn, ask).await
             }
             GetCall::PermissionsBoundary(arn) => {
-                ssoadmin::permissions_boundary(&self.sso_admin(target).await?, instance()?, arn, ask).await
+                sso_admin::permissions_boundary(&self.sso_admin(target).await?, instance()?, arn, ask).await
             }
             GetCall::Account(id) => organizations::describe_account(self.organizations().await?, id, ask).await,
             GetCall::MembershipId { group, user } => {
-                status::membership_id(&self.identity_store(target).await?, store()?, (group, user), ask).await
+                operation_status::membership_id(&self.identity_store(target).await?, store()?, (group, user), ask).await
             }
             GetCall::Status(pending, id) => {
-                status::of_request(&self.sso_admin(target).await?, instance()?, (*pending, id), ask).await
+                operation_status::of_request(&self.sso_admin(target).await?, instance()?, (*pending, id), ask).await
             }
             GetCall::CallerIdentity => sts::caller_identity(self.sts().await?, ask).await,
         };
@@ -224,6 +225,6 @@ impl IdentityCenterApi for AwsApi {
     }
 
     async fn change(&self, target: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
-        changes::make(self, target, change).await
+        mutations::make(self, target, change).await
     }
 }

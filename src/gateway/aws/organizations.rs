@@ -4,7 +4,7 @@
 //! objects as `aws organizations` prints them, pages of 20.
 
 use super::errors::Ask;
-use super::fields::JsonFields;
+use crate::gateway::aws::json::JsonFields;
 use crate::gateway::{GatewayError, Page};
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::{

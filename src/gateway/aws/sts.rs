@@ -4,8 +4,8 @@
 //! prints.
 
 use super::errors::Ask;
-use super::fields::JsonFields;
 use crate::gateway::GatewayError;
+use crate::gateway::aws::json::JsonFields;
 use aws_sdk_sts::Client;
 use serde_json::Value;
 

@@ -1,10 +1,11 @@
 //! The real SDK against canned answers: what each call sends and reads, and what each failure becomes.
 //!
-//! Neighbours: `server.rs` answers. Promise: no call leaves the host, and none is retried.
+//! Neighbours: `test_server.rs` answers. Promise: no call leaves the host, and none is retried.
 
-use super::server::{CannedResponse, TestServer};
 use super::*;
-use crate::gateway::source::samples;
+use crate::gateway::api::samples;
+use crate::gateway::aws::test_server::CannedResponse;
+use crate::gateway::aws::test_server::TestServer;
 use crate::gateway::{Again, PrincipalKind};
 use serde_json::json;
 use std::time::Duration;

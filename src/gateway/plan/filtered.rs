@@ -5,7 +5,7 @@ use super::super::warm::{Renew, Round};
 use super::super::{CachePolicy, Gateway, GatewayError, Request};
 use super::{TargetCost, Traversal, WalkPlan};
 use crate::config::WarmTarget;
-use crate::report::Progress;
+use crate::progress::Progress;
 
 impl Gateway {
     /// Counts the pairs that a filtered walk will ask about: those that the cache can answer cost nothing. Names come on

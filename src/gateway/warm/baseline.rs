@@ -4,11 +4,13 @@
 //! does: of each item a hash of its identity and one of its content. Guarantee: a file that is missing, damaged or of
 //! another version only means that there is nothing to compare with.
 
-use super::super::changes::ItemHash;
 use super::super::{Request, Spool};
 use super::{Round, Warmed};
 use crate::config::WarmTarget;
-use crate::private::{self, Access, PrivateError};
+use crate::gateway::diff::summary::ItemHash;
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::PrivateError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -97,9 +99,9 @@ impl Baseline {
             return Ok(());
         }
         if let Some(folder) = self.path.parent() {
-            private::directory(folder, self.access)?;
+            secure_fs::directory(folder, self.access)?;
         }
-        private::replace(&self.path, &bytes(&held), self.access)
+        secure_fs::replace(&self.path, &bytes(&held), self.access)
     }
 }
 
@@ -143,7 +145,7 @@ fn bytes(held: &BaselineItems) -> Vec<u8> {
 }
 
 fn read(path: &Path) -> BaselineItems {
-    let bytes = private::read(path).ok().flatten().unwrap_or_default();
+    let bytes = secure_fs::read(path).ok().flatten().unwrap_or_default();
     bytes.strip_prefix(HEAD).and_then(parse).unwrap_or_default()
 }
 

@@ -3,10 +3,12 @@
 //! Guarantee: all waits for changes together take at most the patience of the warm, and an answer that was not stored
 //! is never counted as fetched.
 
-use super::super::flight::{FLIGHTS, Flight, Turn};
 use super::super::{CachePolicy, Gateway, GatewayError, Request};
 use super::Round;
 use crate::clock::{self, UnixMillis, millis};
+use crate::gateway::single_flight::FLIGHTS;
+use crate::gateway::single_flight::Flight;
+use crate::gateway::single_flight::Turn;
 use crate::store::Address;
 use serde::{Serialize, Serializer};
 use std::sync::OnceLock;

@@ -1,7 +1,9 @@
 //! The rules of `due.rs`, told as tests; its promises stand there.
 
 use super::*;
-use crate::jobs::rehearsal::{at, cron, job};
+use crate::jobs::testing::at;
+use crate::jobs::testing::cron;
+use crate::jobs::testing::job;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;

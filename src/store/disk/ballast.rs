@@ -5,7 +5,8 @@
 //! needed for an answer, and a disk on which there is no room for it goes without.
 
 use super::Options;
-use crate::private::{self, Open};
+use crate::secure_fs;
+use crate::secure_fs::Open;
 use std::path::PathBuf;
 
 /// Its name in the cache directory.
@@ -31,7 +32,7 @@ pub(super) fn lay(options: &Options) {
     if free.unwrap_or(0) < TIMES * BYTES {
         return;
     }
-    let Ok(file) = private::open(&path, Open::ReadWrite, options.access) else { return };
+    let Ok(file) = secure_fs::open(&path, Open::ReadWrite, options.access) else { return };
     // Room that is only promised, as in a file with a hole, would not be there when it is wanted.
     let filled = || std::io::copy(&mut std::io::Read::take(std::io::repeat(0), BYTES), &mut &file).is_ok();
     let laid = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, BYTES).is_ok() || filled();

@@ -4,16 +4,26 @@
 //! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
 //! come along whenever the old one can be read, while its writers are held back.
 
-use super::elders::{self, CarriedState};
+use super::DeleteRequest;
+use super::Flip;
+use super::Options;
+use super::ballast;
+use super::schema;
 pub(super) use super::schema::CURRENT;
-use super::shed::{self, Tombstone};
-use super::{DeleteRequest, Flip, Options, ballast, schema, tongues, write};
+use super::write;
 use crate::clock::{self, Clock, SystemClock, UnixMillis};
 use crate::lock::{self, Guard, Holder};
-use crate::private::{self, Open, PrivateError};
+use crate::secure_fs;
+use crate::secure_fs::Open;
+use crate::secure_fs::PrivateError;
 use crate::sqlite::{self, Connection, DatabaseSpec, SqliteError, Synchronous, Transaction, params};
 use crate::store::StoreError;
-use crate::store::log::InvalidationRecord;
+use crate::store::disk::carry_over;
+use crate::store::disk::carry_over::CarriedState;
+use crate::store::disk::emergency_drop;
+use crate::store::disk::emergency_drop::Tombstone;
+use crate::store::disk::key_registry;
+use crate::store::invalidation_log::InvalidationRecord;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -72,7 +82,7 @@ pub(super) fn enter(options: &Options, seen: u64) -> Result<(Stamp, PathBuf), St
             Ok(_) if rounds < 8 => {}
             // The directory was taken away while we were at it.
             Err(error) if rounds < 8 && is_taken(&error) => {
-                private::directory(&options.dir, options.access)?;
+                secure_fs::directory(&options.dir, options.access)?;
             }
             Ok(made) => return Ok((made.stamp, made.new)),
             Err(error) => return Err(error),
@@ -82,7 +92,7 @@ pub(super) fn enter(options: &Options, seen: u64) -> Result<(Stamp, PathBuf), St
 
 /// Puts an empty generation in the place of the live one, which stays where it is with a marker beside it.
 pub(super) fn flip(options: &Options, seen: u64, now: UnixMillis) -> Result<Flip, StoreError> {
-    private::directory(&options.dir, options.access)?;
+    secure_fs::directory(&options.dir, options.access)?;
     let made = make(options, seen, Some(now))?;
     let number = made.number;
     // One that was retired while this process was stopped missed a change: nothing may be taken from it.
@@ -93,8 +103,8 @@ pub(super) fn flip(options: &Options, seen: u64, now: UnixMillis) -> Result<Flip
     let date = chrono::DateTime::from_timestamp_millis(now).unwrap_or_default().format("%Y%m%d_%H%M%S");
     let marker = sqlite::sidecar(&old, &format!("{MARK}{date}"));
     let text =
-        format!("{} was live until {} took its place.\n", private::file_name(&old), private::file_name(&made.new));
-    private::replace(&marker, text.as_bytes(), options.access)?;
+        format!("{} was live until {} took its place.\n", secure_fs::file_name(&old), secure_fs::file_name(&made.new));
+    secure_fs::replace(&marker, text.as_bytes(), options.access)?;
     Ok(Flip { old: Some(old), new: made.new, marker: Some(marker), fences: made.fences, number })
 }
 
@@ -109,8 +119,8 @@ pub(super) fn retire(options: &Options) -> Result<(), StoreError> {
 }
 
 fn is_retired(options: &Options, path: &Path) -> bool {
-    let text = private::read(&options.dir.join(RETIRED)).ok().flatten().unwrap_or_default();
-    std::str::from_utf8(&text).is_ok_and(|text| text.trim() == private::file_name(path))
+    let text = secure_fs::read(&options.dir.join(RETIRED)).ok().flatten().unwrap_or_default();
+    std::str::from_utf8(&text).is_ok_and(|text| text.trim() == secure_fs::file_name(path))
 }
 
 /// Retires the generations of other schemas: their readers cannot see our records.
@@ -153,7 +163,7 @@ pub(super) fn leftovers(options: &Options, before: SystemTime) -> Result<Vec<Pat
 /// The databases that are live, for binaries of any schema.
 pub(super) fn live_names(options: &Options) -> Result<Vec<String>, StoreError> {
     let names = names(&options.dir)?.into_iter().filter(|name| schema::is_pointer(name));
-    let texts = names.filter_map(|name| private::read(&options.dir.join(name)).ok().flatten());
+    let texts = names.filter_map(|name| secure_fs::read(&options.dir.join(name)).ok().flatten());
     Ok(texts.map(|text| String::from_utf8_lossy(&text).trim().to_owned()).collect())
 }
 
@@ -189,7 +199,7 @@ fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Mad
     match make_once(options, seen, flip_at) {
         Err(error) if is_full(&error) => {
             ballast::take_up(options);
-            shed::drop_leftovers(options)?;
+            emergency_drop::drop_leftovers(options)?;
             make_once(options, seen, flip_at)
         }
         made => made,
@@ -199,7 +209,7 @@ fn make(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Result<Mad
 /// Waits until nobody else makes or drops a generation, and keeps others from it.
 pub(super) fn lock(options: &Options) -> Result<File, StoreError> {
     let path = options.dir.join(LOCK);
-    let mut lock = private::open(&path, Open::ReadWrite, options.access)?;
+    let mut lock = secure_fs::open(&path, Open::ReadWrite, options.access)?;
     lock::acquire(&lock, &path, Guard::Generations, options.busy)
         .map_err(|source| StoreError::Io { action: "lock", path, source })?
         .map_err(StoreError::Busy)?;
@@ -221,13 +231,13 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     dress(options)?;
     let newest = names(folder)?.iter().filter_map(|name| number(name)).max();
     let old = live.map(|(_, path)| path);
-    let (elders, mut holders) = elders::elders(options, old.as_deref());
+    let (elders, mut holders) = carry_over::elders(options, old.as_deref());
     // Writers of the old generations wait here, and notice the new one when it is their turn. One that does not let go
     // in time is not waited for: what it still writes is looked for afterwards.
     let held: Vec<_> = holders.iter_mut().map(sqlite::hold).collect();
     let after = flip_at.unwrap_or(UnixMillis::MIN);
-    let known = elders::estate(&elders, after);
-    let marks = shed::marks(options)?;
+    let known = carry_over::estate(&elders, after);
+    let marks = emergency_drop::marks(options)?;
     // The number is the name too: a name that was used before could bring together the log of one database and the
     // pages of another, where somebody still has the old one open.
     let before = known.iter().map(|estate| estate.sequence).chain(marks.iter().map(|mark| mark.sequence));
@@ -241,12 +251,12 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
         drop(delete(&path));
         error
     })?;
-    private::replace(&folder.join(CURRENT), format!("{}\n", private::file_name(&path)).as_bytes(), options.access)?;
+    secure_fs::replace(&folder.join(CURRENT), format!("{}\n", secure_fs::file_name(&path)).as_bytes(), options.access)?;
     if held.iter().any(Result::is_err) {
         let is_known = |fence: &InvalidationRecord| {
-            known.iter().flat_map(|estate| &estate.fences).any(|k| elders::is_same(k, fence))
+            known.iter().flat_map(|estate| &estate.fences).any(|k| carry_over::is_same(k, fence))
         };
-        let late = elders::estate(&elders, after).into_iter().flat_map(|estate| estate.fences);
+        let late = carry_over::estate(&elders, after).into_iter().flat_map(|estate| estate.fences);
         for fence in late.filter(|fence| !is_known(fence)) {
             let work = |transaction: &Transaction<'_>| {
                 write::remove(
@@ -278,7 +288,7 @@ fn build(
     let mut connection = sqlite::open(&plan(options, path, &statements))?;
     sqlite::write(&mut connection, |transaction| {
         if let Some(spoken) = estate.and_then(|estate| estate.spoken.as_ref()) {
-            tongues::inherit(transaction, spoken, start)?;
+            key_registry::inherit(transaction, spoken, start)?;
         }
         for fence in estate.into_iter().flat_map(|estate| &estate.fences) {
             let (form, space, pattern) = schema::columns(&fence.select);
@@ -306,7 +316,7 @@ fn build(
 pub(super) fn current(options: &Options) -> Result<Option<(Stamp, PathBuf)>, StoreError> {
     let path = options.dir.join(CURRENT);
     let failed = |source| StoreError::Io { action: "read", path: path.clone(), source };
-    let file = match private::open(&path, Open::Read, options.access) {
+    let file = match secure_fs::open(&path, Open::Read, options.access) {
         Ok(file) => file,
         Err(error) if error.is_absent() => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -331,7 +341,7 @@ pub(super) fn databases(options: &Options) -> Result<Vec<u64>, StoreError> {
 
 /// The number of the generation whose database this is: when it was made, in milliseconds, or a little later.
 pub(super) fn number_of(path: &Path) -> Option<u64> {
-    number(&private::file_name(path))
+    number(&secure_fs::file_name(path))
 }
 
 /// What tells backup programs and git to leave a cache alone.
@@ -341,7 +351,7 @@ fn dress(options: &Options) -> Result<(), StoreError> {
     for (name, text) in [("CACHEDIR.TAG", TAG), (".gitignore", "*\n")] {
         let path = options.dir.join(name);
         if !path.exists() {
-            private::replace(&path, text.as_bytes(), options.access)?;
+            secure_fs::replace(&path, text.as_bytes(), options.access)?;
         }
     }
     Ok(())
@@ -379,7 +389,7 @@ pub(super) fn is_full(error: &StoreError) -> bool {
     match error {
         StoreError::Sqlite(SqliteError::Private(error)) | StoreError::Private(error) => error.is_full(),
         StoreError::Sqlite(error) => error.is_full(),
-        StoreError::Io { source, .. } => private::is_full(source),
+        StoreError::Io { source, .. } => secure_fs::is_full(source),
         _ => false,
     }
 }

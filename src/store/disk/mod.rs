@@ -1,45 +1,50 @@
 //! The disk backend: one `SQLite` database for all processes of a host.
 //!
-//! Neighbours: `schema.rs` has the tables, `generation.rs` decides which database is live, `network.rs` where none may
-//! be, `read.rs`, `write.rs`, `draft.rs` and `sweep.rs` do the work, `shed.rs` is their last resort. Promise: every
+//! Neighbours: `schema.rs` has the tables, `generation.rs` decides which database is live, `network_fs.rs` where none may
+//! be, `read.rs`, `write.rs`, `staged_entry.rs` and `sweep.rs` do the work, `shed.rs` is their last resort. Promise: every
 //! operation runs on the generation that was live when it began, a removal on the one that is live when it ends; a
 //! directory that is moved or deleted is survived.
 
 mod ballast;
-mod check;
-mod cut;
-mod draft;
-mod elders;
-mod evidence;
+mod carry_over;
+mod delete;
+mod emergency_drop;
+mod eviction_log;
 mod generation;
-mod network;
+mod integrity;
+mod key_registry;
+mod network_fs;
+mod quarantine;
 mod read;
-mod ring;
 mod salvage;
 mod schema;
-mod shed;
+mod staged_entry;
 mod sweep;
-mod tongues;
 mod write;
 
-pub use self::check::IntegrityReport;
-pub use self::evidence::Evidence;
-pub use self::ring::{EvictedEntry, EvictionTotal, REASONS};
+pub use self::eviction_log::EvictedEntry;
+pub use self::eviction_log::EvictionTotal;
+pub use self::eviction_log::REASONS;
+pub use self::integrity::IntegrityReport;
+pub use self::quarantine::Evidence;
 pub use self::salvage::{Remains, Unsalvageable};
 
-pub(super) use self::cut::{DeleteRequest, DeleteRule};
-pub(super) use self::tongues::Lifted;
+pub(super) use self::delete::DeleteRequest;
+pub(super) use self::delete::DeleteRule;
+pub(super) use self::key_registry::Lifted;
 
 use self::generation::Stamp;
 use super::eviction::Reason;
-use super::log;
 use super::{
     Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,
     StoreError, Stored, Sweep, Swept, ViewCallback,
 };
 use crate::clock::{self, Clock, SystemClock, UnixMillis};
-use crate::private::{self, Access, Prepared};
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::Prepared;
 use crate::sqlite::{self, Connection, StatementError};
+use crate::store::invalidation_log;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -146,8 +151,8 @@ impl DiskFault {
 impl Disk {
     /// Opens the live generation of a cache directory, making directory and generation when absent.
     pub fn open(options: &Options) -> Result<Disk, StoreError> {
-        let prepared = private::directory(&options.dir, options.access)?;
-        network::refuse(&options.dir)?;
+        let prepared = secure_fs::directory(&options.dir, options.access)?;
+        network_fs::refuse(&options.dir)?;
         let disk = Disk { options: options.clone(), prepared, pool: Mutex::new(Vec::new()), seen: AtomicU64::new(0) };
         let live = disk.enter()?;
         disk.give_back(live);
@@ -180,7 +185,7 @@ impl Disk {
 
     /// The file of the generation that is live in a directory, which is only looked at.
     pub fn live_in(options: &Options) -> Result<Option<PathBuf>, StoreError> {
-        if private::judge(&options.dir, options.access)?.is_none() {
+        if secure_fs::judge(&options.dir, options.access)?.is_none() {
             return Ok(None);
         }
         Ok(generation::current(options)?.map(|(_, path)| path))
@@ -188,12 +193,12 @@ impl Disk {
 
     /// The generations of a directory that were set aside, the oldest first.
     pub fn evidence(options: &Options) -> Result<Vec<Evidence>, StoreError> {
-        evidence::list(options)
+        quarantine::list(options)
     }
 
     /// Deletes what was set aside.
     pub fn discard_evidence(options: &Options, evidence: &Evidence) -> Result<(), StoreError> {
-        evidence::remove(options, evidence)
+        quarantine::remove(options, evidence)
     }
 
     /// What had to be done to the directory when it was opened.
@@ -208,17 +213,17 @@ impl Disk {
 
     /// A look at a cache directory that changes nothing.
     pub fn sound(options: &Options) -> Result<IntegrityReport, StoreError> {
-        check::sound(options)
+        integrity::sound(options)
     }
 
     /// What left the live generation without a record under `address`, as far as is remembered; the latest first.
     pub fn evictions(&self, address: Address<'_>) -> Result<Vec<EvictedEntry>, StoreError> {
-        self.lend(|live| ring::of(&live.connection, address))
+        self.lend(|live| eviction_log::of(&live.connection, address))
     }
 
     /// How many entries left the live generation without a record since it began, by reason.
     pub fn lost(&self) -> Result<Vec<EvictionTotal>, StoreError> {
-        self.lend(|live| ring::lost(&live.connection))
+        self.lend(|live| eviction_log::lost(&live.connection))
     }
 
     /// All records of changes that are kept, and since when nothing is missing among them.
@@ -230,10 +235,11 @@ impl Disk {
         } else {
             began
         };
-        let pruned = if records.len() < log::KEEP_RECORDS { None } else { records.first().map(|record| record.at) };
+        let pruned =
+            if records.len() < invalidation_log::KEEP_RECORDS { None } else { records.first().map(|record| record.at) };
         // Another generation knew of changes that this one was never told.
-        let lone = generation::databases(&self.options)?.len() == 1 && shed::marks(&self.options)?.is_empty();
-        let since = [Some(now.saturating_sub(log::KEEP_MILLIS)), pruned, (!lone).then_some(began)];
+        let lone = generation::databases(&self.options)?.len() == 1 && emergency_drop::marks(&self.options)?.is_empty();
+        let since = [Some(now.saturating_sub(invalidation_log::KEEP_MILLIS)), pruned, (!lone).then_some(began)];
         Ok(InvalidationHistory { records, began, whole_since: since.into_iter().flatten().max().unwrap_or(now) })
     }
 
@@ -290,7 +296,7 @@ impl Disk {
             rounds += 1;
             match self.connect(stamp, path, seen) {
                 Err(error) if rounds < 8 && generation::is_absent(&error) => {
-                    private::directory(&self.options.dir, self.options.access)?;
+                    secure_fs::directory(&self.options.dir, self.options.access)?;
                 }
                 connected => return connected,
             }
@@ -323,7 +329,7 @@ impl Disk {
 
     /// Drops the live generation, because not one entry of it can be deleted.
     fn shed(&self, sweep: &Sweep, mut swept: Swept, stuck: sweep::SweepStuck) -> Result<Swept, StoreError> {
-        match shed::shed(&self.options, &stuck.path, sweep.now) {
+        match emergency_drop::shed(&self.options, &stuck.path, sweep.now) {
             Ok(true) => {}
             // Another sweep has dropped it.
             Ok(false) => return self.sweep(sweep),
@@ -334,7 +340,7 @@ impl Disk {
         self.pool().clear();
         stuck.all.iter().for_each(|gone| swept.count(Reason::NoRoom, gone.held));
         // The next one can be told what became of this one, if there is room for it by now.
-        let _ = self.lend(|live| ring::note(&mut live.connection, sweep.now, &stuck.all));
+        let _ = self.lend(|live| eviction_log::note(&mut live.connection, sweep.now, &stuck.all));
         Ok(swept)
     }
 
@@ -390,7 +396,7 @@ impl Store for Disk {
     }
 
     fn draft(&self, begun: UnixMillis) -> Result<Box<dyn EntryWriter + '_>, StoreError> {
-        draft::begin(self, begun)
+        staged_entry::begin(self, begun)
     }
 
     fn remove(
@@ -422,7 +428,7 @@ impl Store for Disk {
     fn discard(&self, address: Address<'_>, seal: u64) -> Result<(), StoreError> {
         self.lend(|live| {
             let gone = sqlite::write(&mut live.connection, |transaction| write::discard(transaction, address, seal))?;
-            let _ = ring::note(&mut live.connection, SystemClock::default().now(), gone.as_slice());
+            let _ = eviction_log::note(&mut live.connection, SystemClock::default().now(), gone.as_slice());
             Ok(())
         })
     }
@@ -447,7 +453,7 @@ impl Store for Disk {
 
     fn sweep(&self, sweep: &Sweep) -> Result<Swept, StoreError> {
         let options = &self.options;
-        let mut relief = || ballast::take_up(options) || shed::drop_leftovers(options).unwrap_or(false);
+        let mut relief = || ballast::take_up(options) || emergency_drop::drop_leftovers(options).unwrap_or(false);
         if !sweep.dry_run && self.is_cramped() {
             relief();
         }
@@ -462,7 +468,7 @@ impl Store for Disk {
         };
         // Also when the sweep failed: what nobody names may be what takes the room.
         generation::drop_leftovers(options, sweep::LEFTOVER)?;
-        shed::forget(options, sweep.now)?;
+        emergency_drop::forget(options, sweep.now)?;
         ballast::lay(options);
         swept
     }

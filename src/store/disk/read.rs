@@ -6,7 +6,9 @@
 use super::{DiskFault, schema};
 use crate::clock::{self, UnixMillis};
 use crate::sqlite::{self, Blob, Connection, OptionalExtension, StatementError, Value, params_from_iter};
-use crate::store::log::{self, FillGuard, InvalidationRecord};
+use crate::store::invalidation_log;
+use crate::store::invalidation_log::FillGuard;
+use crate::store::invalidation_log::InvalidationRecord;
 use crate::store::{Address, Frames, InvalidationState, Meta, Select, Size, StoreError, ViewCallback};
 use std::path::Path;
 
@@ -108,13 +110,14 @@ pub(super) fn standing(
     address: Address<'_>,
     now: UnixMillis,
 ) -> Result<InvalidationState, DiskFault> {
-    Ok(log::standing(records(connection, "sequence > ?", 0)?, address, now))
+    Ok(invalidation_log::standing(records(connection, "sequence > ?", 0)?, address, now))
 }
 
 /// How many standing fences were recorded while the clock was ahead.
 pub(super) fn fences_ahead(connection: &Connection, now: UnixMillis) -> Result<u64, StatementError> {
     let sql = "SELECT count(*) FROM r WHERE deadline > ?1 AND (at > ?2 OR deadline > ?3)";
-    let (ahead, longest) = (now.saturating_add(clock::TOLERANCE), now.saturating_add(log::LONGEST_FENCE_MILLIS));
+    let (ahead, longest) =
+        (now.saturating_add(clock::TOLERANCE), now.saturating_add(invalidation_log::LONGEST_FENCE_MILLIS));
     let count: i64 = connection.prepare_cached(sql)?.query_row([now, ahead, longest], |row| row.get(0))?;
     Ok(count.cast_unsigned())
 }
@@ -124,7 +127,7 @@ pub(super) fn records_after(connection: &Connection, since: u64) -> Result<Optio
     let (sequence, floor): (i64, i64) = connection
         .prepare_cached("SELECT sequence, floor FROM c")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if !log::can_judge(since, floor.cast_unsigned(), sequence.cast_unsigned()) {
+    if !invalidation_log::can_judge(since, floor.cast_unsigned(), sequence.cast_unsigned()) {
         return Ok(None);
     }
     let mut found = records(connection, "sequence > ?", since.cast_signed())?;

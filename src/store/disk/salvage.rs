@@ -5,9 +5,12 @@
 //! where the log of changes is not whole, nothing is shown at all, because nobody could say what a change had removed.
 
 use super::{Disk, Options, generation, read, schema, write};
-use crate::private::{self, Access, Open};
+use crate::secure_fs;
+use crate::secure_fs::Access;
+use crate::secure_fs::Open;
 use crate::sqlite::{self, Connection, Row, StatementError};
-use crate::store::log::{FillGuard, InvalidationRecord};
+use crate::store::invalidation_log::FillGuard;
+use crate::store::invalidation_log::InvalidationRecord;
 use crate::store::{Address, Fill, Frames, Meta, StoreError, Stored};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -196,7 +199,7 @@ impl Disk {
 /// stands behind one that is damaged.
 fn is_log_whole(path: &Path) -> bool {
     let path = sqlite::sidecar(path, "-wal");
-    let file = match private::open(&path, Open::Read, Access::Owner) {
+    let file = match secure_fs::open(&path, Open::Read, Access::Owner) {
         Ok(file) => file,
         Err(error) => return error.is_absent(),
     };

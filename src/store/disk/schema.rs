@@ -4,7 +4,7 @@
 //! that counting, matching and sweeping never touch a frame.
 
 use crate::sqlite::{Row, StatementError, Value, ValueRef};
-use crate::store::log::InvalidationRecord;
+use crate::store::invalidation_log::InvalidationRecord;
 use crate::store::{Address, Meta, SCHEMA, Select};
 
 /// The number of this schema.

@@ -3,10 +3,11 @@
 //! Neighbours: `eviction.rs` says what goes. Promise: no transaction of more than a slice, and on a full disk smaller
 //! ones, because even a deletion needs room in the log; nobody who reads waits for it, and it waits for no reader.
 
-use super::ring::{self, Gone};
 use super::write::{SLICE, drop_version, free};
 use super::{DiskFault, GenerationConnection};
 use crate::sqlite::{self, Connection, SqliteError, StatementError, params, params_from_iter};
+use crate::store::disk::eviction_log;
+use crate::store::disk::eviction_log::Gone;
 use crate::store::eviction::{Candidate, Reason, victims};
 use crate::store::{StoreError, Sweep, Swept};
 use std::path::PathBuf;
@@ -88,7 +89,7 @@ pub(super) fn sweep(
         };
         pace.relax(connection)?;
         // Why something is gone is worth a try, and no more.
-        let _ = ring::note(connection, sweep.now, &those);
+        let _ = eviction_log::note(connection, sweep.now, &those);
         swept = Swept {
             no_room: 0,
             expired: swept.expired + gone.expired,

@@ -1,20 +1,24 @@
 //! Writing a generation: fills, removals with their records, uses.
 //!
-//! Neighbours: `mod.rs` opens the transactions; `log.rs` has the rules. Promise: whether a fill is kept out is judged
+//! Neighbours: `mod.rs` opens the transactions; `log/mod.rs` has the rules. Promise: whether a fill is kept out is judged
 //! in the transaction that stores it; a removal takes its number, records and deletes in one.
 //!
 //! A removal deletes all metadata it covers in that one transaction, however much it is: rows of `e` are small, so
 //! 200,000 of them are a matter of a second, and nobody can see a covered entry afterwards. The frames of many
 //! versions are only listed in `g` and freed in transactions of at most [`SLICE`] rows later.
 
+use super::DeleteRequest;
+use super::DiskFault;
 use super::read::{self, first_frame, gate};
-use super::ring::Gone;
-use super::{DeleteRequest, DiskFault, schema, tongues};
+use super::schema;
 use crate::clock::{self, UnixMillis};
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Synchronous, Transaction, Value};
 use crate::sqlite::{params, params_from_iter};
-use crate::store::log::{self, FillGuard};
-use crate::store::tongue;
+use crate::store::disk::eviction_log::Gone;
+use crate::store::disk::key_registry;
+use crate::store::invalidation_log;
+use crate::store::invalidation_log::FillGuard;
+use crate::store::key_id;
 use crate::store::{Address, Fill, Meta, Removed, Revise, Select, StoreError, Stored};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -44,15 +48,15 @@ pub(super) fn put<'f>(
     };
     let mut admitted = BTreeMap::new();
     for (_, fill) in &order {
-        let tongue = tongue::of(&fill.meta.key);
+        let tongue = key_id::of(&fill.meta.key);
         if let Entry::Vacant(vacant) = admitted.entry(tongue) {
-            vacant.insert(tongues::admit(transaction, tongue, since, begun)?);
+            vacant.insert(key_registry::admit(transaction, tongue, since, begun)?);
         }
     }
     // Rows in the order of their ids touch each page once; of two fills of one address the later one stays.
     order.sort_by_key(|(id, _)| *id);
     for (id, fill) in order {
-        if !admitted[&tongue::of(&fill.meta.key)] || gate.refuses(address(&fill.meta)) {
+        if !admitted[&key_id::of(&fill.meta.key)] || gate.refuses(address(&fill.meta)) {
             done.refused += 1;
             continue;
         }
@@ -102,7 +106,7 @@ pub(super) fn judge(
     let (sequence, floor): (i64, i64) = transaction
         .prepare_cached("SELECT sequence, floor FROM c")?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if !log::can_judge(since, floor.cast_unsigned(), sequence.cast_unsigned()) {
+    if !invalidation_log::can_judge(since, floor.cast_unsigned(), sequence.cast_unsigned()) {
         return Ok(None);
     }
     gate(transaction, since, begun).map(Some)
@@ -180,7 +184,7 @@ pub(super) fn remove(
     fence_until: Option<UnixMillis>,
     now: UnixMillis,
 ) -> Result<Removed, DiskFault> {
-    let foreign = tongues::has_foreign(transaction, &removal.own)?;
+    let foreign = key_registry::has_foreign(transaction, &removal.own)?;
     let sequence: i64 = transaction
         .prepare_cached("UPDATE c SET sequence = sequence + 1 RETURNING sequence")?
         .query_row([], |row| row.get(0))?;
@@ -206,7 +210,7 @@ pub(super) fn remove(
         // In a tongue that is not ours the same entry has a name that we cannot say.
         for wide in &removal.wide {
             record(wide)?;
-            let foreign = |_: &str, key: &str| !removal.own.contains(&tongue::of(key));
+            let foreign = |_: &str, key: &str| !removal.own.contains(&key_id::of(key));
             count(delete_those(transaction, wide, &foreign)?);
         }
     }
@@ -268,29 +272,30 @@ fn delete(transaction: &Transaction<'_>, select: &Select) -> Result<(u64, u64), 
     Ok((entries.cast_unsigned(), bytes.cast_unsigned()))
 }
 
-/// Dates the records of a clock that was ahead by `now`, as [`log::InvalidationRecord::dated_by`] does.
+/// Dates the records of a clock that was ahead by `now`, as [`invalidation_log::InvalidationRecord::dated_by`] does.
 pub(super) fn date(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
-    let (ahead, longest) = (now.saturating_add(clock::TOLERANCE), now.saturating_add(log::LONGEST_FENCE_MILLIS));
+    let (ahead, longest) =
+        (now.saturating_add(clock::TOLERANCE), now.saturating_add(invalidation_log::LONGEST_FENCE_MILLIS));
     let dated = transaction
         .prepare_cached(
             "UPDATE r SET deadline = ?1 + min(max(deadline - at, 0), ?4), at = ?1 WHERE at > ?2 OR deadline > ?3",
         )?
-        .execute([now, ahead, longest, log::LONGEST_FENCE_MILLIS])?;
+        .execute([now, ahead, longest, invalidation_log::LONGEST_FENCE_MILLIS])?;
     if dated > 0 {
-        tongues::date(transaction, now)?;
+        key_registry::date(transaction, now)?;
     }
     Ok(())
 }
 
 /// Forgets spent records; fills from before the newest of them can no longer be judged.
 fn prune(transaction: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
-    let keep = i64::try_from(log::KEEP_RECORDS).unwrap_or(i64::MAX);
+    let keep = i64::try_from(invalidation_log::KEEP_RECORDS).unwrap_or(i64::MAX);
     let spent: Option<i64> = transaction
         .prepare_cached(
             "DELETE FROM r WHERE (max(at, coalesce(deadline, at)) < ?1 OR id <= (SELECT max(id) FROM r) - ?2) AND (deadline IS NULL OR deadline <= ?3) \
              RETURNING sequence",
         )?
-        .query_map([now - log::KEEP_MILLIS, keep, now], |row| row.get::<_, i64>(0))?
+        .query_map([now - invalidation_log::KEEP_MILLIS, keep, now], |row| row.get::<_, i64>(0))?
         .try_fold(None, |most, sequence| sequence.map(|sequence| most.max(Some(sequence))))?;
     if let Some(spent) = spent {
         transaction.prepare_cached("UPDATE c SET floor = max(floor, ?)")?.execute([spent])?;
@@ -346,7 +351,7 @@ pub(super) fn touch(connection: &mut Connection, uses: &[(u64, UnixMillis)]) -> 
 /// Frees the frames of versions that were due at `now` or begun while the clock was ahead, at most `slice` rows in a transaction.
 pub(super) fn free(connection: &mut Connection, now: UnixMillis, slice: usize) -> Result<(), DiskFault> {
     // At 0 only what was removed is due; the present is not known.
-    let ahead = if now == 0 { i64::MAX } else { now.saturating_add(log::DRAFT_MILLIS + clock::TOLERANCE) };
+    let ahead = if now == 0 { i64::MAX } else { now.saturating_add(invalidation_log::DRAFT_MILLIS + clock::TOLERANCE) };
     loop {
         let due: Vec<i64> = connection
             .prepare_cached("SELECT version FROM g WHERE due <= ?1 OR due > ?2 LIMIT ?3")?

@@ -3,7 +3,8 @@
 //! Needs neither AWS nor a valid configuration.
 
 use crate::cli::args::GlobalArgs;
-use crate::cli::exit::{CliError, Code};
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 

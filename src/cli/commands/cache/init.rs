@@ -1,13 +1,13 @@
 //! `cache init`: the directories, for one user or for a group.
 //!
-//! Neighbours: `cache.rs` hands it over; `app/sharing.rs` does it. Promise: says what it changed and what to write into the
+//! Neighbours: `cache.rs` hands it over; `app/init.rs` does it. Promise: says what it changed and what to write into the
 //! configuration; the configuration itself is the reader's.
 
 use super::open_loudly;
 use crate::app::Initialised;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::InitArgs;
-use crate::cli::exit::CliError;
+use crate::cli::exit_code::CliError;
 use crate::cli::output::{Output, TextReport};
 
 pub(super) fn init(args: &InitArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {

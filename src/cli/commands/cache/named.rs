@@ -2,7 +2,8 @@
 
 use crate::app::{App, NameResolver};
 use crate::cache::{Key, decode, pattern};
-use crate::cli::exit::{CliError, Code};
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::config::{nearest, operations};
 use crate::gateway::NameLookup;
 use crate::model::Resource;

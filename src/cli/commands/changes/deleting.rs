@@ -4,12 +4,18 @@
 //! those that remain is counted from what AWS had just before the deletion.
 
 use super::WriteSession;
-use super::course::How;
-use super::people::{GROUP, USER, check, revision};
-use super::step::{ChangeStep, quoted};
-use crate::cli::args::people::Orphans as OrphanFlags;
-use crate::cli::ask::{can_ask, choose};
-use crate::cli::exit::{CliError, Code};
+use crate::cli::args::identity_store::Orphans as OrphanFlags;
+use crate::cli::commands::changes::executor::How;
+use crate::cli::commands::changes::identity_store::GROUP;
+use crate::cli::commands::changes::identity_store::USER;
+use crate::cli::commands::changes::identity_store::check;
+use crate::cli::commands::changes::identity_store::revision;
+use crate::cli::commands::changes::operation::ChangeStep;
+use crate::cli::commands::changes::operation::quoted;
+use crate::cli::confirm::can_ask;
+use crate::cli::confirm::choose;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::gateway::{Confirmed, GatewayError, Grant, Mutation, PrincipalKind, Request, ResourceKind};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -196,7 +202,7 @@ fn revocation(grant: &Grant, principal: &Confirmed, names: &HashMap<String, Stri
         found: json!({}),
     };
     let (set, account) = (named(&grant.permission_set), named(&grant.account));
-    super::assigning::revocation(&set, (grant.kind, principal), &account)
+    crate::cli::commands::changes::assignment::revocation(&set, (grant.kind, principal), &account)
 }
 
 #[cfg(test)]

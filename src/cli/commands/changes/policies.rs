@@ -1,15 +1,17 @@
 //! The policies of permission sets: attached, detached, written inline.
 //!
-//! Neighbours: `sets.rs` asks for the steps. Promise: what is attached is asked of AWS itself; what is so already is left
+//! Neighbours: `permission_set.rs` asks for the steps. Promise: what is attached is asked of AWS itself; what is so already is left
 //! alone; a document that is no JSON never leaves this host.
 
 use super::WriteSession;
-use super::sets::{SET, check};
-use super::step::ChangeStep;
-use crate::cli::args::sets::PolicyArgs;
-use crate::cli::exit::{CliError, Code};
+use crate::cli::args::permission_set::PolicyArgs;
+use crate::cli::commands::changes::operation::ChangeStep;
+use crate::cli::commands::changes::permission_set::SET;
+use crate::cli::commands::changes::permission_set::check;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::gateway::{Confirmed, GetCall, ListCall, Mutation};
-use crate::private::bounded;
+use crate::secure_fs::bounded;
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;

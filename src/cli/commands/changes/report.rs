@@ -1,11 +1,14 @@
 //! What became of changes: a line for each, one document, one exit code.
 //!
-//! Neighbours: `course.rs` brings the ends. Promise: every change that was asked for is in the report with its end; when
+//! Neighbours: `executor.rs` brings the ends. Promise: every change that was asked for is in the report with its end; when
 //! some were made and others not, the exit code is 3 and each of the others is named.
 
-use super::course::{CREATES, ChangeEnd, ChangeLine};
 use crate::cache::CacheError;
-use crate::cli::exit::{CliError, Code};
+use crate::cli::commands::changes::executor::CREATES;
+use crate::cli::commands::changes::executor::ChangeEnd;
+use crate::cli::commands::changes::executor::ChangeLine;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::cli::output::{Style, TextReport};
 use serde_json::{Map, Value, json};
 

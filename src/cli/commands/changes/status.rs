@@ -1,12 +1,13 @@
 //! `assignment status`: how a change goes that AWS accepted and goes on with.
 //!
-//! Neighbours: the journal knows of which kind a request was, `gateway/settled.rs` tells the cache how it ended. Promise:
+//! Neighbours: the journal knows of which kind a request was, `gateway/reconcile.rs` tells the cache how it ended. Promise:
 //! a request of any of the three kinds is found, whoever made it.
 
 use super::{ChangeArgs, WriteSession};
 use crate::aws::ErrorClass;
 use crate::cli::args::GlobalArgs;
-use crate::cli::exit::{CliError, Code};
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
 use crate::cli::output::{Output, TextReport};
 use crate::gateway::{GatewayError, GetCall, Pending};
 use serde_json::{Value, json};

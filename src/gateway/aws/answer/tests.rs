@@ -1,9 +1,10 @@
 //! What counts as an answer, for every operation.
 
 use super::form::Form;
-use crate::gateway::aws::server::{CannedResponse, TestServer};
+use crate::gateway::api::samples;
+use crate::gateway::aws::test_server::CannedResponse;
+use crate::gateway::aws::test_server::TestServer;
 use crate::gateway::aws::tests::{aws, target};
-use crate::gateway::source::samples;
 use crate::gateway::{GatewayError, GetCall, IdentityCenterApi, ListCall, Mutation};
 use serde_json::{Value, json};
 

@@ -1,0 +1,395 @@
+//! The book of alerts: what is pending, what fires, what is over, and whether a word is due.
+//!
+//! Neighbours: `health/` brings the findings, `inhibit.rs` says what is held back, `message.rs` finds the words, `outbox.rs`
+//! takes the message. Promise: one transaction reads, decides and puts at most one message into the outbox, so that
+//! however many processes look at the same moment, one is made; a check that this run did not make is left as it stands.
+
+use crate::alerts::AlertError;
+use crate::alerts::Mail;
+use crate::alerts::history;
+use crate::alerts::history::AlertEvent;
+use crate::alerts::inhibit;
+use crate::alerts::inhibit::Mute;
+use crate::alerts::inhibit::Mutes;
+use crate::alerts::message;
+use crate::alerts::notifier::channels;
+use crate::alerts::outbox;
+use crate::alerts::silence;
+use crate::clock::{self, UnixMillis, millis};
+use crate::config::{self, AlertWhen};
+use crate::health::{Finding, Level};
+use crate::model::cut;
+use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
+use crate::state::Database;
+use std::path::Path;
+use std::time::Duration;
+
+/// One run of jobs, as far as alerts are concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct JobPass<'a> {
+    /// Every check that this run made, the fine ones too.
+    pub findings: &'a [Finding],
+    /// What is behind those that failed by something else.
+    pub causes: &'a [AlertCause],
+    /// A sentence about the run for the mail (`job health: done in 12 ms`).
+    pub note: Option<&'a str>,
+    /// When this job mails.
+    pub when: AlertWhen,
+    /// The name of this host.
+    pub host: &'a str,
+    /// The directory of the cache.
+    pub cache_dir: &'a Path,
+    /// That the cache is disabled, by whom and until when: every message says so.
+    pub disabled: Option<&'a str>,
+    /// The command that shows more.
+    pub more: &'a str,
+}
+
+/// What is behind a finding: one alert of its own, however many findings come from it. It is over when none does any
+/// more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertCause {
+    /// The key of the finding that comes from it (`job:warm`).
+    pub of: String,
+    /// The cause, as a finding under [`crate::alerts::AWS`] or [`crate::alerts::LOGIN`].
+    pub finding: Finding,
+}
+
+/// What one run changed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Decision {
+    /// What began to fire.
+    pub began: Vec<AlertTransition>,
+    /// What fires still and is due to be told again.
+    pub reminded: Vec<AlertTransition>,
+    /// What is over.
+    pub over: Vec<AlertTransition>,
+    /// What fires and needs no word, other jobs' alerts included.
+    pub lasting: Vec<AlertTransition>,
+    /// What fires and is held back, and why.
+    pub muted: Vec<(AlertTransition, Mute)>,
+    /// The message that was put into the outbox.
+    pub mail: Option<Mail>,
+}
+
+/// One alert at the moment of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertTransition {
+    /// The key of its finding.
+    pub key: String,
+    /// What the finding says; for what is over, what it said last.
+    pub message: String,
+    /// The command to type next.
+    pub hint: String,
+    /// Since when it is so.
+    pub since: UnixMillis,
+    /// How long it has lasted.
+    pub lasted: Duration,
+}
+
+/// One alert that is pending or firing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// The key of its finding.
+    pub key: String,
+    /// Whether it fires; otherwise it has not lasted long enough.
+    pub firing: bool,
+    /// What the finding said last.
+    pub message: String,
+    /// The command to type next.
+    pub hint: String,
+    /// Since when it is so.
+    pub since: UnixMillis,
+    /// Since when it has fired.
+    pub fired_at: Option<UnixMillis>,
+    /// When a message about it was last made.
+    pub notified_at: Option<UnixMillis>,
+    /// The key of the alert that it comes from.
+    pub cause: Option<String>,
+    pub(super) clear_since: Option<UnixMillis>,
+}
+
+const COLUMNS: &str = "key, state, message, hint, since, fired_at, notified_at, cause, clear_since";
+
+/// The outcome of a job as a finding under `job:<name>`; its problem is what follows the name in a sentence (`failed: no
+/// login`).
+pub fn job_finding(name: &str, problem: Option<&str>) -> Finding {
+    let key = format!("job:{name}");
+    match problem {
+        Some(problem) => Finding {
+            key,
+            level: Level::Critical,
+            message: format!("Job {name} {problem}"),
+            hint: format!("awsideman jobs run {name}"),
+            recovered: false,
+        },
+        None => {
+            Finding { key, level: Level::Ok, message: format!("job {name} done"), hint: String::new(), recovered: true }
+        }
+    }
+}
+
+/// Every alert that is pending or firing, the oldest first.
+pub fn alerts(database: &mut Database) -> Result<Vec<Alert>, AlertError> {
+    Ok(all(database.connection())?)
+}
+
+/// Strikes out the alerts of jobs that are not among `known` any more, and without `judges` those of the checks that a
+/// health job makes: nobody will ever say that they are over.
+pub fn forget_jobs(database: &mut Database, known: &[&str], judges: bool) -> Result<(), AlertError> {
+    sqlite::write(database.connection(), |transaction| {
+        let gone = |alert: &&Alert| match alert.key.strip_prefix("job:") {
+            Some(name) => !known.contains(&name),
+            None => !judges && !inhibit::is_cause(&alert.key),
+        };
+        let alerts = all(transaction)?;
+        alerts.iter().filter(gone).try_for_each(|alert| forget(transaction, &alert.key))?;
+        // Causes that nothing comes from any more.
+        let orphans = "DELETE FROM alert WHERE (key = ?1 OR key GLOB ?2)
+                       AND NOT EXISTS (SELECT 1 FROM alert of WHERE of.cause = alert.key)";
+        transaction.execute(orphans, params![inhibit::AWS, format!("{}*", inhibit::LOGIN)])?;
+        Ok(())
+    })
+}
+
+/// Moves the state of every alert that the run speaks about and puts the message about it, if one is due, into the
+/// outbox.
+///
+/// Only a critical finding fires (and a warning of what gets worse by itself), once it has lasted `hold`; it is over when
+/// its figure has recovered for `recovery_delay`. With every channel switched off, or for a job that never mails, the
+/// states move and no message is made: what still fires is told as soon as a run may tell it.
+pub fn observe(
+    database: &mut Database,
+    run: &JobPass<'_>,
+    settings: &config::Alerts,
+    now: UnixMillis,
+) -> Result<Decision, AlertError> {
+    sqlite::write(database.connection(), |transaction| {
+        let book = Engine { transaction, settings, now };
+        book.correct_clock()?;
+        let mut ended = Vec::new();
+        for finding in run.findings {
+            let cause = run.causes.iter().find(|cause| cause.of == finding.key).map(|cause| &cause.finding.key);
+            ended.extend(book.step(finding, cause)?);
+        }
+        ended.extend(book.settle_recovered(run)?);
+        ended.extend(book.settle_causes(run)?);
+
+        let channels = channels(settings);
+        let tells = !channels.is_empty() && run.when != AlertWhen::Never;
+        let mut decision = book.decide(run, ended, tells)?;
+        let changed = !(decision.began.is_empty() && decision.reminded.is_empty() && decision.over.is_empty());
+        if tells && (changed || run.when == AlertWhen::Always) {
+            let words = message::words(&decision, run, now);
+            let mail = outbox::put(transaction, &words, &channels, run.host, !changed, now)?;
+            book.note(&decision, &mail)?;
+            decision.mail = Some(mail);
+        }
+        Ok(decision)
+    })
+}
+
+/// The tables at the moment of a decision.
+struct Engine<'a> {
+    transaction: &'a Transaction<'a>,
+    settings: &'a config::Alerts,
+    now: UnixMillis,
+}
+
+impl Engine<'_> {
+    /// Dates what was recorded while the clock was ahead by `now`: a hold, a recovery delay, a repeat interval and a
+    /// silence would otherwise end only then.
+    fn correct_clock(&self) -> Result<(), StatementError> {
+        let ahead = self.now.saturating_add(clock::TOLERANCE);
+        self.transaction.execute(
+            "UPDATE alert SET since = min(since, ?1), fired_at = min(fired_at, ?1), notified_at = min(notified_at, ?1),
+               clear_since = min(clear_since, ?1)
+             WHERE max(since, coalesce(fired_at, 0), coalesce(notified_at, 0), coalesce(clear_since, 0)) > ?2",
+            params![self.now, ahead],
+        )?;
+        silence::correct_clock(self.transaction, self.now)
+    }
+
+    /// Moves the one alert that `finding` speaks about; one that fired and is over is handed back.
+    fn step(&self, finding: &Finding, cause: Option<&String>) -> Result<Option<Alert>, StatementError> {
+        let find = format!("SELECT {COLUMNS} FROM alert WHERE key = ?");
+        let known = self.transaction.query_row(&find, [&finding.key], read).optional()?;
+        let bad = finding.alarms();
+        match &known {
+            None if !bad => return Ok(None),
+            // It was bad, but not for long enough to be told.
+            Some(alert) if !alert.firing && !bad => {
+                forget(self.transaction, &alert.key)?;
+                return Ok(None);
+            }
+            Some(alert) if alert.firing && !bad => return self.fade(finding, alert),
+            _ => {}
+        }
+        let since = known.as_ref().map_or(self.now, |alert| alert.since);
+        let fired = known.as_ref().is_some_and(|alert| alert.firing);
+        let fires = fired || self.is_over(since, self.settings.hold);
+        self.transaction.execute(
+            "INSERT INTO alert(key, level, state, message, hint, since, fired_at, cause, clear_since)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)
+             ON CONFLICT(key) DO UPDATE SET level = ?2, state = ?3, message = ?4, hint = ?5,
+               fired_at = coalesce(fired_at, ?7), cause = ?8, clear_since = NULL",
+            params![
+                finding.key,
+                finding.level.as_str(),
+                if fires { "firing" } else { "pending" },
+                cut(&finding.message, history::LONGEST),
+                cut(&finding.hint, history::LONGEST),
+                since,
+                fires.then_some(self.now),
+                cause,
+            ],
+        )?;
+        if fires && !fired {
+            history::record(self.transaction, &AlertEvent::new(&finding.key, "fired", &finding.message, self.now))?;
+        }
+        Ok(None)
+    }
+
+    /// An alert that fires while its finding is not bad any more: it is over once the figure has recovered for long
+    /// enough, and until then it goes on.
+    fn fade(&self, finding: &Finding, alert: &Alert) -> Result<Option<Alert>, StatementError> {
+        let clear_since = finding.recovered.then(|| alert.clear_since.unwrap_or(self.now));
+        if clear_since.is_some_and(|from| self.is_over(from, self.settings.recovery_delay)) {
+            forget(self.transaction, &alert.key)?;
+            let lasted_ms = Some(self.now.saturating_sub(alert.since));
+            let event = AlertEvent::new(&alert.key, "resolved", &alert.message, self.now);
+            history::record(self.transaction, &AlertEvent { lasted_ms, ..event })?;
+            return Ok(Some(alert.clone()));
+        }
+        self.transaction
+            .execute("UPDATE alert SET clear_since = ? WHERE key = ?", params![clear_since, alert.key])
+            .map(|_| None)
+    }
+
+    /// Resolves the alerts whose delay has passed in a run that does not check them: a daily job would otherwise resolve
+    /// its alert one day late.
+    fn settle_recovered(&self, run: &JobPass<'_>) -> Result<Vec<Alert>, StatementError> {
+        let mut ended = Vec::new();
+        let is_checked = |alert: &Alert| run.findings.iter().any(|finding| finding.key == alert.key);
+        for alert in all(self.transaction)? {
+            if alert.firing && alert.clear_since.is_some() && !inhibit::is_cause(&alert.key) && !is_checked(&alert) {
+                let (key, message, hint) = (alert.key.clone(), String::new(), String::new());
+                ended.extend(self.fade(&Finding { key, level: Level::Ok, message, hint, recovered: true }, &alert)?);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Moves the alerts that others come from: bad while anything does, over when nothing does any more.
+    fn settle_causes(&self, run: &JobPass<'_>) -> Result<Vec<Alert>, StatementError> {
+        let mut ended = Vec::new();
+        let told: Vec<&Finding> = run.causes.iter().map(|cause| &cause.finding).collect();
+        for (n, finding) in told.iter().enumerate() {
+            if !told[..n].iter().any(|earlier| earlier.key == finding.key) {
+                ended.extend(self.step(finding, None)?);
+            }
+        }
+        let alerts = all(self.transaction)?;
+        for alert in alerts.iter().filter(|alert| inhibit::is_cause(&alert.key)) {
+            // An alert that waits for its own delay does not start a second one here.
+            let follows = |other: &Alert| other.cause.as_ref() == Some(&alert.key) && other.clear_since.is_none();
+            if !alerts.iter().any(follows) {
+                let (key, message, hint) = (alert.key.clone(), String::new(), String::new());
+                ended.extend(self.step(&Finding { key, level: Level::Ok, message, hint, recovered: true }, None)?);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// What is to be told of the book as it stands now.
+    fn decide(&self, run: &JobPass<'_>, ended: Vec<Alert>, tells: bool) -> Result<Decision, StatementError> {
+        let mut decision = Decision::default();
+        // Who was never told that it began need not be told that it is over.
+        let over = ended.into_iter().filter(|alert| tells && alert.notified_at.is_some());
+        decision.over = over.map(|alert| AlertTransition { hint: String::new(), ..self.change(&alert) }).collect();
+        let alerts = all(self.transaction)?;
+        let mutes = Mutes::read(self.transaction, &alerts, run.disabled.is_some(), self.now)?;
+        let spoken = |key: &str| {
+            run.findings
+                .iter()
+                .map(|finding| &finding.key)
+                .chain(run.causes.iter().map(|c| &c.finding.key))
+                .any(|k| k == key)
+        };
+        let (mut news, mut waited) = (Vec::new(), false);
+        for alert in alerts.iter().filter(|alert| alert.firing) {
+            let mut change = self.change(alert);
+            let words = run.findings.iter().find(|f| f.key == alert.key && f.level != Level::Ok);
+            if let Some(finding) = words {
+                change.message = cut(&finding.message, history::LONGEST).into_owned();
+            }
+            if let Some(mute) = mutes.why(alert) {
+                decision.muted.push((change, mute));
+            } else if tells && alert.notified_at.is_none() {
+                waited |= self.is_over(alert.fired_at.unwrap_or(alert.since), self.settings.group_wait);
+                news.push(change);
+            } else if tells && alert.clear_since.is_none() && spoken(&alert.key) && self.is_due_again(alert) {
+                decision.reminded.push(change);
+            } else {
+                decision.lasting.push(change);
+            }
+        }
+        // What waits for company goes with whatever leaves now.
+        if waited || !(decision.over.is_empty() && decision.reminded.is_empty()) {
+            decision.began = news;
+        }
+        Ok(decision)
+    }
+
+    /// Remembers what is told with this message.
+    fn note(&self, decision: &Decision, mail: &Mail) -> Result<(), StatementError> {
+        for (what, changes) in [("told", &decision.began), ("reminded", &decision.reminded)] {
+            for change in changes {
+                let told = "UPDATE alert SET notified_at = ? WHERE key = ?";
+                self.transaction.execute(told, params![self.now, change.key])?;
+                let message_id = Some(mail.message_id.clone());
+                let event = AlertEvent::new(&change.key, what, &change.message, self.now);
+                history::record(self.transaction, &AlertEvent { message_id, ..event })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self, since: UnixMillis, wait: Duration) -> bool {
+        self.now.saturating_sub(since) >= millis(wait)
+    }
+
+    fn is_due_again(&self, alert: &Alert) -> bool {
+        let repeat = self.settings.repeat;
+        !repeat.is_zero() && alert.notified_at.is_some_and(|at| self.is_over(at, repeat))
+    }
+
+    fn change(&self, alert: &Alert) -> AlertTransition {
+        let lasted = Duration::from_millis(u64::try_from(self.now.saturating_sub(alert.since)).unwrap_or(0));
+        let Alert { key, message, hint, since, .. } = alert.clone();
+        AlertTransition { key, message, hint, since, lasted }
+    }
+}
+
+pub(super) fn all(connection: &Connection) -> Result<Vec<Alert>, StatementError> {
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM alert ORDER BY since, key"))?;
+    statement.query_map([], read)?.collect()
+}
+
+fn forget(transaction: &Transaction<'_>, key: &str) -> Result<(), StatementError> {
+    transaction.execute("DELETE FROM alert WHERE key = ?", [key]).map(|_| ())
+}
+
+fn read(row: &sqlite::Row<'_>) -> Result<Alert, StatementError> {
+    Ok(Alert {
+        key: row.get(0)?,
+        firing: row.get::<_, String>(1)? == "firing",
+        message: row.get(2)?,
+        hint: row.get(3)?,
+        since: row.get(4)?,
+        fired_at: row.get(5)?,
+        notified_at: row.get(6)?,
+        cause: row.get(7)?,
+        clear_since: row.get(8)?,
+    })
+}

@@ -1,0 +1,95 @@
+//! How alerts stand at one moment, for lists and pages.
+//!
+//! Neighbours: `alerts list` and the daemon's page show it; `engine.rs` moves what is shown here. Promise: looking changes
+//! nothing; the word for each alert is the one that decides whether it is told.
+
+use crate::alerts::AlertError;
+use crate::alerts::engine;
+use crate::alerts::engine::Alert;
+use crate::alerts::inhibit::Mute;
+use crate::alerts::inhibit::Mutes;
+use crate::alerts::message::why;
+use crate::clock::{self, UnixMillis, millis};
+use crate::config;
+use crate::state::Database;
+use serde::Serialize;
+
+/// One alert, as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlertStatus {
+    /// The key of its finding.
+    pub key: String,
+    /// `pending`, `firing`, `silenced` or `inhibited`.
+    pub state: &'static str,
+    /// What the finding said last.
+    pub message: String,
+    /// The command to type next; empty when there is none.
+    pub hint: String,
+    /// Since when it is so.
+    #[serde(serialize_with = "crate::alerts::stamp")]
+    pub since: UnixMillis,
+    /// When a message about it was last made; `null` when none was.
+    #[serde(serialize_with = "crate::alerts::stamp_or_null")]
+    pub notified_at: Option<UnixMillis>,
+    /// When the next message about it is due, if it is still so then; `null` when none is.
+    #[serde(serialize_with = "crate::alerts::stamp_or_null")]
+    pub next_at: Option<UnixMillis>,
+    /// What the next message waits for, as a sentence.
+    pub next: String,
+}
+
+/// Every alert, the oldest first.
+pub fn standing(
+    database: &Database,
+    settings: &config::Alerts,
+    is_disabled: bool,
+    now: UnixMillis,
+) -> Result<Vec<AlertStatus>, AlertError> {
+    let alerts = engine::all(database.reader())?;
+    let mutes = Mutes::read(database.reader(), &alerts, is_disabled, now)?;
+    Ok(alerts.iter().map(|alert| stands(alert, mutes.why(alert), settings)).collect())
+}
+
+fn stands(alert: &Alert, mute: Option<Mute>, settings: &config::Alerts) -> AlertStatus {
+    let mute = mute.filter(|_| alert.firing);
+    let state = match &mute {
+        Some(Mute::Silenced(_)) => "silenced",
+        Some(Mute::Inhibited(_)) => "inhibited",
+        None if alert.firing => "firing",
+        None => "pending",
+    };
+    let repeats = !settings.repeat.is_zero();
+    let (next_at, next) = match (&mute, alert.notified_at) {
+        (Some(Mute::Silenced(silence)), _) => (Some(silence.until), String::new()),
+        (Some(mute @ Mute::Inhibited(_)), _) => (None, why(mute)),
+        _ if crate::alerts::channels(settings).is_empty() => (None, "no channel is switched on".into()),
+        _ if alert.clear_since.is_some() => {
+            let over = alert.clear_since.map(|from| from.saturating_add(millis(settings.recovery_delay)));
+            (over, "if it stays recovered".into())
+        }
+        (None, _) if !alert.firing => (Some(alert.since.saturating_add(millis(settings.hold))), "if it lasts".into()),
+        (None, None) => {
+            let from = alert.fired_at.unwrap_or(alert.since);
+            (Some(from.saturating_add(millis(settings.group_wait))), "at the next run".into())
+        }
+        (None, Some(told)) if repeats => (Some(told.saturating_add(millis(settings.repeat))), String::new()),
+        (None, Some(_)) => (None, "when it is over".into()),
+    };
+    let next = match (&mute, next_at, next) {
+        (Some(mute @ Mute::Silenced(_)), ..) => why(mute),
+        (_, Some(at), words) if words.is_empty() => clock::local(at),
+        (_, Some(at), words) if words != "at the next run" => format!("{}, {words}", clock::local(at)),
+        (_, _, words) => words,
+    };
+    let (notified_at, since) = (alert.notified_at, alert.since);
+    AlertStatus {
+        key: alert.key.clone(),
+        state,
+        message: alert.message.clone(),
+        hint: alert.hint.clone(),
+        since,
+        notified_at,
+        next_at,
+        next,
+    }
+}

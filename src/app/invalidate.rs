@@ -1,0 +1,93 @@
+//! Telling the cache of a change that somebody else made.
+//!
+//! Neighbours: `cache/invalidation/mod.rs` says what a change makes false, `invalidation_targets.rs` which stores must hear of it. Promise:
+//! works while the cache is disabled, bypassed or behind an open breaker, and asks nothing of AWS; a dry run counts
+//! exactly what the real one removes.
+
+use crate::app::App;
+use crate::app::AppError;
+use crate::cache::{ChangeEvent, Dirt, Operation, covered_by, dirty};
+use crate::model::Resource;
+use crate::store::{Address, Store, StoreError};
+use serde::Serialize;
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+/// What an invalidation removed, or with a dry run would remove.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Invalidated {
+    /// The version of this document.
+    pub schema_version: u32,
+    /// What happened.
+    pub operation: &'static str,
+    /// To what.
+    pub resource: &'static str,
+    /// Its id.
+    pub id: String,
+    /// The space that was meant; `null` for every space, when it is not known which one this profile belongs to.
+    pub space: Option<String>,
+    /// The keys that are false now.
+    pub keys: Vec<String>,
+    /// Globs over keys, where not enough is known for keys.
+    pub globs: Vec<String>,
+    /// The entries under them.
+    pub invalidated: u64,
+    /// Whether a store that could not record it was given up as a whole.
+    pub retired: bool,
+    /// Whether nothing was really removed.
+    pub dry_run: bool,
+}
+
+impl App {
+    /// Removes what `operation` on the thing with this id has made false, and keeps out what is being fetched.
+    pub fn invalidate(
+        &self,
+        operation: Operation,
+        resource: Resource,
+        id: &str,
+        dry_run: bool,
+    ) -> Result<Invalidated, AppError> {
+        let dirt = dirty(&ChangeEvent::new(resource, operation, id));
+        let disk = self.disk_there_is();
+        // The entry that remembers the instance lies on the disk, whatever this process reads from.
+        let on_disk = disk.as_ref().ok().and_then(Option::as_ref).and_then(|disk| self.space_on(disk));
+        let text = match (on_disk, self.is_memory()) {
+            (None, true) => self.selection().remembered(&self.cache()).map(|space| space.text()),
+            (found, _) => found,
+        };
+        let (mut invalidated, mut retired) = (0, false);
+        if dry_run {
+            if let Some(disk) = disk? {
+                invalidated = count(disk.as_ref(), &dirt, text.as_deref())?;
+            }
+        } else {
+            let told = self.fences().invalidate(text.as_deref(), &dirt)?;
+            (invalidated, retired) = (told.entries, told.retired());
+        }
+        let of = |wanted: fn(&Dirt) -> bool| dirt.iter().filter(|dirt| wanted(dirt)).map(ToString::to_string).collect();
+        Ok(Invalidated {
+            schema_version: 1,
+            operation: operation.as_str(),
+            resource: resource.as_str(),
+            id: id.to_owned(),
+            space: text,
+            keys: of(|dirt| matches!(dirt, Dirt::Key(_))),
+            globs: of(|dirt| matches!(dirt, Dirt::Glob(_))),
+            invalidated,
+            retired,
+            dry_run,
+        })
+    }
+}
+
+/// The entries that `dirt` covers, each counted once.
+fn count(store: &dyn Store, dirt: &[Dirt], space: Option<&str>) -> Result<u64, StoreError> {
+    let mut covered = HashSet::new();
+    for select in covered_by(dirt, space) {
+        store.scan(&select, &mut |meta| {
+            covered.insert(Address { space: &meta.space, key: &meta.key }.id());
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(covered.len() as u64)
+}

@@ -1,0 +1,137 @@
+//! What a change needs: every store that others may read from, whatever this process does with its own reads.
+//!
+//! Neighbours: `cache/fence.rs` raises and closes fences over them, `gateway/write.rs` makes the change, `stack.rs` has
+//! the stack that reads use. Promise: bypassing is not forgetting: a disabled cache, a private backend and an open
+//! breaker are no reason not to tell the disk store; one that is not there has nobody who reads from it.
+
+use crate::app::App;
+use crate::cache::{Fences, SharedStore};
+use crate::clock::{Clock, millis};
+use crate::config::Backend;
+use crate::gateway::{Journal, Writing};
+use crate::host;
+use crate::progress::Progress;
+use crate::secure_fs;
+use crate::secure_fs::PrivateError;
+use crate::state::{Disabled, StateDir};
+use crate::store::{Disk, Encrypted, KeyState, Options, Select, Store, StoreError};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// For how long a cache that missed a change is not used: longer than anything in it lives.
+const DISTRUST: Duration = Duration::from_hours(7 * 24);
+
+/// The disk store of the cache directory, apart from breaker and switch.
+struct OnDisk {
+    options: Options,
+    state: StateDir,
+    clock: Arc<dyn Clock>,
+    /// A key that cannot be used makes what is removed more, never less.
+    ring: KeyState,
+    opened: OnceLock<Arc<dyn Store>>,
+}
+
+impl SharedStore for OnDisk {
+    fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened.clone());
+        }
+        let disk: Arc<dyn Store> = Arc::new(Encrypted::new(Disk::open(&self.options)?, self.ring.clone()));
+        Ok(self.opened.get_or_init(|| disk).clone())
+    }
+
+    fn retire(&self) -> Result<(), StoreError> {
+        if self.options.dir.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            // Where there is no directory and none can be made, nobody has stored anything.
+            return Ok(());
+        }
+        Disk::retire_in(&self.options)
+    }
+
+    fn distrust(&self, reason: &str) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let disabled = Disabled {
+            since: now,
+            until: now.saturating_add(millis(DISTRUST)),
+            reason: Some(format!(
+                "a change could not be recorded in it: {reason}; `awsideman cache clear --all` first"
+            )),
+            by: format!("awsideman on {}", host::host_name()),
+        };
+        let failed = |error: crate::state::StateError| StoreError::Io {
+            action: "write",
+            path: self.state.directory().join("switch"),
+            source: std::io::Error::other(error.to_string()),
+        };
+        self.state.disable(disabled, now).map(drop).map_err(failed)
+    }
+}
+
+/// A store that only this process reads from.
+struct Own(Arc<dyn Store>, Arc<dyn Clock>);
+
+impl SharedStore for Own {
+    fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(self.0.clone())
+    }
+
+    fn retire(&self) -> Result<(), StoreError> {
+        self.0.remove(&[Select::All], None, self.1.now()).map(drop)
+    }
+
+    fn distrust(&self, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl App {
+    /// Every store that a change must reach.
+    pub fn fences(&self) -> Fences {
+        let mut stores: Vec<Arc<dyn SharedStore>> = vec![Arc::new(OnDisk {
+            options: Options { access: self.access().to_change(self.cache_dir()), ..self.disk_options() },
+            state: self.state_to_change(),
+            clock: self.clock().clone(),
+            ring: self.ring().clone(),
+            opened: OnceLock::new(),
+        })];
+        if self.config().cache.backend == Backend::Memory {
+            stores.push(Arc::new(Own(self.cache().store().clone(), self.clock().clone())));
+        }
+        let fences = Fences::new(stores, self.clock().clone(), self.config().cache.settle);
+        fences.outlasting(self.config().aws.operation_timeout)
+    }
+
+    /// Why this user cannot record a change in the cache of another user. Then the change is refused: the owner would be
+    /// served answers from before it.
+    pub fn foreign_cache(&self) -> Option<String> {
+        let dir = self.cache_dir();
+        match secure_fs::judge(dir, self.access().to_change(dir)) {
+            Err(error @ PrivateError::ForeignOwner { .. }) => Some(error.to_string()),
+            Err(error) if error.is_read_only() => Some(error.to_string()),
+            _ => None,
+        }
+    }
+
+    /// What [`crate::gateway::Gateway::write`] needs; a journal that cannot be had is said.
+    pub fn writing(&self, progress: &dyn Progress) -> Writing {
+        let journal = match self.state_to_change().database(self.clock().now()) {
+            Ok((database, notice)) => {
+                if let Some(notice) = notice {
+                    progress.notice(&notice);
+                }
+                Some(Journal::new(database, self.who()))
+            }
+            Err(fault) => {
+                progress.notice(&format!("changes are not written into the journal: {fault}"));
+                None
+            }
+        };
+        Writing { fences: self.fences(), journal, patience: self.config().aws.change_timeout }
+    }
+
+    /// Who makes changes, for the journal.
+    fn who(&self) -> String {
+        let profile = self.config().profile.as_ref().map(|profile| format!(" (profile {profile})")).unwrap_or_default();
+        format!("{}@{}{profile}", host::user_name(), host::host_name())
+    }
+}

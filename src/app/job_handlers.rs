@@ -1,0 +1,211 @@
+//! What each kind of job does: the one implementation of [`JobHandler`].
+//!
+//! Neighbours: `job_pass.rs` runs passes of it, `digest.rs` and `verify.rs` have the longer kinds, `job_outcome.rs` words what came
+//! of it. Promise: a job of a kind and the command of that name are the same function; work ends soon after it is asked
+//! to stop, and what it had read by then is in the cache.
+
+use crate::app::App;
+use crate::app::job_outcome::failed;
+use crate::app::job_outcome::swept;
+use crate::app::job_outcome::warm_work;
+use crate::app::recovery::Recovery;
+use crate::app::warm::Warming;
+use crate::app::watched::watched;
+use crate::config::{Job, JobKind, WarmTarget};
+use crate::gateway::Renew;
+use crate::health::{Finding, Level};
+use crate::jobs::{JobHandler, JobResult, Run, RunReport, Stop};
+use crate::progress::NoProgress;
+use crate::progress::Progress;
+use crate::store::{Disk, Select, Store, StoreError};
+use async_trait::async_trait;
+use serde_json::{Map, json};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// The key under which a recovery is told.
+const RECOVERED: &str = "cache-recovered";
+
+type Pings = HashMap<(String, Option<String>), JoinHandle<()>>;
+
+/// The kinds of jobs, joined to the rooms that do them.
+pub(super) struct Joined {
+    app: Arc<App>,
+    /// The calls for starts that may not have ended yet, by job and profile.
+    pings: Mutex<Pings>,
+}
+
+impl Joined {
+    pub(super) fn of(app: Arc<App>) -> Joined {
+        Joined { app, pings: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl JobHandler for Joined {
+    async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> JobResult {
+        // An app for each run: it reads the switch anew, and its store is opened and closed with it.
+        let app = match self.app.with_profile(run.profile.as_deref()) {
+            Ok(app) => Arc::new(app),
+            Err(error) => return failed(&error),
+        };
+        if let Some(notice) = app.account_notice() {
+            progress.notice(&notice);
+        }
+        let work = match &job.kind {
+            JobKind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress, stop).await,
+            JobKind::Cleanup => aside(&app, stop, |app| swept(app.cleanup(false))).await,
+            JobKind::EnforceLimits => aside(&app, stop, |app| swept(app.enforce_limits(false))).await,
+            JobKind::HealthCheck => aside(&app, stop, App::health_job).await,
+            JobKind::Recover => aside(&app, stop, App::recover_job).await,
+            JobKind::Digest => {
+                let (job, run) = (job.clone(), run.clone());
+                aside(&app, stop, move |app| app.digest_job(&job, &run)).await
+            }
+            JobKind::Verify { budget } => app.verify_job(*budget, progress, stop).await,
+        };
+        app.finish();
+        app.name_login(work)
+    }
+
+    async fn begun(&self, job: &Job, run: &Run) {
+        if let Some(ping) = self.app.ping_begun(job, run) {
+            let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
+            pings.insert((job.name.clone(), run.profile.clone()), ping);
+        }
+    }
+
+    async fn ended(&self, job: &Job, report: &RunReport) {
+        let start = {
+            let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
+            pings.remove(&(job.name.clone(), report.profile.clone()))
+        };
+        self.app.ping_ended(job, report, start).await;
+    }
+}
+
+/// Work that waits for the disk, on a thread where nothing else waits for it. The thread keeps its copy of the wish to
+/// stop, and with it the job's lock, until it is through: nobody can abort it.
+async fn aside(app: &Arc<App>, stop: &Stop, work: impl FnOnce(&App) -> JobResult + Send + 'static) -> JobResult {
+    let (app, stop) = (app.clone(), stop.clone());
+    let working = move || {
+        let _held = stop;
+        work(&app)
+    };
+    match tokio::task::spawn_blocking(working).await {
+        Ok(work) => work,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => JobResult::failed_for_now("its thread was stopped", 1),
+    }
+}
+
+impl App {
+    async fn warm_job(
+        &self,
+        targets: &[WarmTarget],
+        budget: u64,
+        run: &Run,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> JobResult {
+        if let Some(reason) = self.warm_is_useless() {
+            return JobResult::skipped(reason);
+        }
+        let now = self.clock().now();
+        let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
+        let mut wish = Warming::of(targets, until_next.map_or(Renew::All, Renew::Expiring));
+        wish.budget = (budget > 0).then_some(budget);
+        let (reading, plan) = match self.warming(&wish) {
+            Ok(ready) => ready,
+            Err(error) => return failed(&error),
+        };
+        let (warmed, ended) = tokio::select! {
+            biased;
+            done = watched(&reading, progress, reading.gateway.warm(&plan, progress)) => done,
+            () = stop.wait() => {
+                return JobResult::failed_for_now("what was read by then is in the cache", 1)
+                    .with_calls(reading.calls().total);
+            }
+        };
+        let mut detail = Map::new();
+        detail.insert("targets".into(), json!(warmed));
+        let mut work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
+        match self.within_limits(&reading) {
+            Ok((dropped, shortages)) => {
+                for shortage in &shortages {
+                    work.reason = format!("{}; {shortage}", work.reason);
+                }
+                detail.insert("dropped".into(), json!(dropped));
+                detail.insert("shortages".into(), json!(shortages));
+            }
+            Err(error) => work.reason = format!("{}; the limits could not be held: {error}", work.reason),
+        }
+        work.with_calls(reading.calls().total).with_detail(detail)
+    }
+
+    fn health_job(&self) -> JobResult {
+        self.fold_tally();
+        let measured = self.measure_in_run();
+        let mut detail = Map::new();
+        detail.insert("health".into(), json!(measured.health));
+        let text = match (measured.health.issues.as_slice(), measured.health.warnings.as_slice()) {
+            ([], []) => "healthy".to_owned(),
+            ([], warnings) => warnings.join("; "),
+            (issues, _) => issues.join("; "),
+        };
+        let exit = if measured.health.level == Level::Critical { 6 } else { 0 };
+        JobResult::done(text).with_exit(exit).with_findings(measured.health.checks).with_detail(detail)
+    }
+
+    /// Begins a new cache when the present one is damaged. That it was is a finding: somebody should look at the disk.
+    fn recover_job(&self) -> JobResult {
+        if self.is_memory() {
+            return JobResult::skipped("cache.backend is memory: there is nothing on disk to recover");
+        }
+        let damage = match self.damage() {
+            Ok(None) => {
+                let well = told_recovered(Level::Ok, "the cache is not damaged".to_owned());
+                return JobResult::done("the cache is not damaged").with_findings(vec![well]);
+            }
+            Ok(Some(damage)) => damage,
+            Err(error) => return failed(&error.into()),
+        };
+        let recovered = match self.recover(Recovery { salvage: true, dry_run: false }, &NoProgress) {
+            Ok(recovered) => recovered,
+            Err(error) => return failed(&error),
+        };
+        let kept = recovered.old.as_ref().map(|old| format!(", the damaged one is kept in {old}")).unwrap_or_default();
+        let text = format!("the cache was damaged ({damage}); a new one was begun{kept}");
+        let mut detail = Map::new();
+        detail.insert("recovered".into(), json!(recovered));
+        JobResult::done(text.clone())
+            .with_exit(6)
+            .with_findings(vec![told_recovered(Level::Critical, text)])
+            .with_detail(detail)
+    }
+
+    /// What is damaged about the cache on disk; `None` when it can be opened and its index read through, or is not there
+    /// yet. The disk itself is looked at: an open breaker would keep quiet about it.
+    fn damage(&self) -> Result<Option<String>, StoreError> {
+        if matches!(self.cache_dir().try_exists(), Ok(false)) {
+            return Ok(None);
+        }
+        let read_through = |disk: Disk| {
+            disk.size()?;
+            disk.scan(&Select::All, &mut |_| ControlFlow::Continue(()))
+        };
+        match Disk::open(&self.disk_options()).and_then(read_through) {
+            Ok(()) => Ok(None),
+            Err(error) if error.is_damage() => Ok(Some(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn told_recovered(level: Level, message: String) -> Finding {
+    let hint = if level == Level::Ok { String::new() } else { "awsideman doctor".to_owned() };
+    Finding { key: RECOVERED.to_owned(), level, message, hint, recovered: level == Level::Ok }
+}

@@ -1,0 +1,53 @@
+//! What is kept for charts and counters as work goes by: the size after a job run, the calls that were made of AWS.
+//!
+//! Neighbours: `job_pass.rs` takes a sample after a pass, `lazy_api.rs` tells what a source cost, `overview.rs` reads both again.
+//! Promise: what cannot be kept costs a point of a chart and nothing else; a cached answer keeps nothing.
+
+use crate::app::App;
+use crate::progress::Calls;
+use crate::sqlite::{self, Synchronous};
+use crate::state::{
+    CallCount, StateDir, StateError, THROTTLED, UsageSample, add_calls, add_sample, add_throttles, note_contact,
+};
+use std::time::Duration;
+
+/// Nobody waits longer than this for a statistic.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+impl App {
+    /// Keeps how large the cache is now.
+    pub(super) fn take_sample(&self) {
+        let Ok(Some(store)) = self.store_to_look_at() else { return };
+        let Ok(size) = store.size() else { return };
+        let sample = UsageSample { at: self.clock().now(), entries: size.entries, held: size.held };
+        let kept = self.database().and_then(|(mut database, _)| add_sample(&mut database, self.cache_dir(), &sample));
+        if let Err(error) = kept {
+            tracing::debug!(%error, "no sample of the size was kept");
+        }
+    }
+
+    /// What keeps the calls of one source when it is done.
+    pub(super) fn spending(&self) -> impl Fn(&Calls) + Send + Sync + 'static {
+        let state = StateDir::new(self.state_dir(), self.access(), PATIENCE);
+        let clock = self.clock().clone();
+        move |calls| {
+            if let Err(error) = keep(&state, calls, clock.now()) {
+                tracing::debug!(%error, "the calls were not counted");
+            }
+        }
+    }
+}
+
+fn keep(state: &StateDir, calls: &Calls, now: i64) -> Result<(), StateError> {
+    let (mut database, _) = state.database(now)?;
+    // A count that a power cut takes is not worth a wait for the disk at the end of a command.
+    sqlite::synchronize(database.reader(), Synchronous::Normal)?;
+    let count = |operation: &str, sent| CallCount { operation: operation.into(), sent };
+    let mut counts: Vec<CallCount> = calls.by_operation.iter().map(|(name, sent)| count(name, *sent)).collect();
+    if calls.throttled > 0 {
+        counts.push(count(THROTTLED, calls.throttled));
+        add_throttles(&mut database, calls.throttled, now)?;
+    }
+    note_contact(&mut database, calls.unreachable.as_deref(), now)?;
+    add_calls(&mut database, &counts, now)
+}

@@ -1,0 +1,198 @@
+//! Warming for people and for jobs: what was wished for as a plan, and whether the cache has room for it.
+//!
+//! Neighbours: `gateway/warm/mod.rs` warms and `gateway/plan/mod.rs` counts, `job_pass.rs` is the job, `cli/commands/cache/warm.rs` the command. Promise:
+//! `cache warm` and the warm job are one function; a warm that needs more room than there is says which setting to change.
+
+use crate::app::App;
+use crate::app::AppError;
+use crate::app::stack::Caller;
+use crate::app::stack::Reading;
+use crate::config::WarmTarget;
+use crate::gateway::{GatewayError, Renew, Room, WalkPlan, WarmPlan, Warmed};
+use crate::jobs::Stop;
+use crate::model::format_size;
+use crate::progress::Progress;
+use crate::store::StoreError;
+use serde::Serialize;
+
+/// A warm waits for changes at most this many times as long as one takes to settle.
+const SETTLES: u32 = 3;
+
+/// What is to be warmed and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warming {
+    /// What, in any order.
+    pub targets: Vec<WarmTarget>,
+    /// Which of it is asked for.
+    pub renew: Renew,
+    /// The most calls that may be made.
+    pub budget: Option<u64>,
+    /// Whether it waits for changes that settle, and for other processes that fetch the same.
+    pub wait: bool,
+    /// Whether the names of what changed are kept.
+    pub names: bool,
+}
+
+impl Warming {
+    /// These targets, without a budget.
+    pub fn of(targets: &[WarmTarget], renew: Renew) -> Warming {
+        Warming { targets: targets.to_vec(), renew, budget: None, wait: true, names: false }
+    }
+}
+
+/// What a warm came to.
+pub struct WarmDone {
+    /// Target by target.
+    pub targets: Vec<Warmed>,
+    /// What ended it before its end.
+    pub ended: Option<GatewayError>,
+    /// Calls to AWS.
+    pub calls: u64,
+    /// Single answers that had no room in the cache.
+    pub dropped: u64,
+    /// What it found about the cache: that there is not enough room.
+    pub findings: Vec<Shortage>,
+}
+
+/// Something that a setting should be changed for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shortage {
+    /// What is so, as a sentence without its full stop.
+    pub message: String,
+    /// The configuration key to change.
+    pub setting: &'static str,
+    /// What to set it to.
+    pub value: u64,
+}
+
+impl std::fmt::Display for Shortage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}; set {} to {}", self.message, self.setting, self.value)
+    }
+}
+
+impl App {
+    /// Warms the cache: the whole of `cache warm` and, but for its record, of the warm job.
+    /// After `stop` is set it ends with what it kept until then.
+    pub async fn warm(&self, wish: &Warming, progress: &dyn Progress, stop: &Stop) -> Result<WarmDone, AppError> {
+        let (mut reading, plan) = self.warming(wish)?;
+        reading.gateway = reading.gateway.until(stop.subscribe());
+        let (targets, ended) = reading.gateway.warm(&plan, progress).await;
+        for fault in reading.gateway.take_faults() {
+            progress.notice(&format!("the cache could not store everything: {fault}"));
+        }
+        let (dropped, findings) = self.within_limits(&reading)?;
+        Ok(WarmDone { targets, ended, calls: reading.calls().total, dropped, findings })
+    }
+
+    /// After a warm: makes room when it took more than there is. How many answers it cost, and what to change so that
+    /// all of them have room.
+    pub(super) fn within_limits(&self, reading: &Reading) -> Result<(u64, Vec<Shortage>), AppError> {
+        let (bounds, left_out) = (self.bounds(), reading.gateway.left_out());
+        let size = self.store()?.size()?;
+        let is_over = |held: u64, limit: u64| limit > 0 && held > limit;
+        let mut dropped = left_out.entries;
+        if is_over(size.held, bounds.bytes) || is_over(size.entries, bounds.entries) {
+            dropped += self.keep_lists()?.evicted;
+        }
+        let outcome = match dropped {
+            0 => "what is used least is evicted again".to_owned(),
+            n => format!("lists were kept and {n} single answers were not"),
+        };
+        Ok((dropped, self.room_for(size.held + left_out.bytes, size.entries + left_out.entries, &outcome)))
+    }
+
+    /// What that would cost, and what is in its way.
+    pub async fn plan_warm(
+        &self,
+        wish: &Warming,
+        progress: &dyn Progress,
+    ) -> Result<(WalkPlan, Vec<Shortage>), AppError> {
+        let (reading, plan) = self.warming(wish)?;
+        let plan = reading.gateway.plan(&plan, progress).await?;
+        let outcome = "lists are kept, single answers that have no room are not";
+        let findings = self.room_for(plan.bytes, plan.entries, outcome);
+        Ok((plan, findings))
+    }
+
+    pub(super) fn warming(&self, wish: &Warming) -> Result<(Reading, WarmPlan), AppError> {
+        // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
+        let store = self.store()?;
+        if !store.stores() {
+            // What will not be stored is not worth a call.
+            store.sequence()?;
+            return Err(StoreError::StoringPaused.into());
+        }
+        if let (Some(problem), false) = (self.key_problem(), self.is_memory()) {
+            return Err(StoreError::Key(problem.to_owned()).into());
+        }
+        let plan = WarmPlan {
+            targets: wish.targets.clone(),
+            renew: wish.renew,
+            thrifty: wish.budget.is_some(),
+            patience: wish.wait.then(|| self.config().cache.settle.saturating_mul(SETTLES)),
+            names: wish.names,
+        };
+        let mut reading = self.reading(Caller::Background { budget: wish.budget });
+        let bounds = self.bounds();
+        reading.gateway = reading.gateway.within(Room::of(bounds.bytes, bounds.entries));
+        // Of an encrypted cache nothing is kept in plaintext, hashes included.
+        if !self.config().cache.encryption.enabled {
+            reading.gateway = reading.gateway.comparing_in(self.state_dir().join("warmed"), self.access());
+        }
+        Ok((reading, plan))
+    }
+
+    /// Why a warm would be of no use; `None` when it would be.
+    pub fn warm_is_useless(&self) -> Option<String> {
+        let memory = "cache.backend is memory: what is warmed would end with this process";
+        self.disabled_words().or_else(|| self.is_memory().then(|| memory.to_owned()))
+    }
+
+    /// That the cache is disabled, and why; `None` when it is not.
+    pub(super) fn disabled_words(&self) -> Option<String> {
+        let reason = self.disabled()?.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        Some(format!("the cache is disabled{reason}"))
+    }
+
+    /// What to change so that so many bytes and entries have room.
+    fn room_for(&self, bytes: u64, entries: u64, outcome: &str) -> Vec<Shortage> {
+        let bounds = self.bounds();
+        let mut findings = Vec::new();
+        // A quarter more than that: an organisation grows, and other answers want room too.
+        let more = |wanted: u64| wanted.saturating_add(wanted / 4);
+        if bounds.bytes > 0 && bytes > bounds.bytes {
+            let value = match bounds.setting {
+                // As many percent as the present ones are of the present limit.
+                "cache.max_disk_percent" => {
+                    whole_percent(more(bytes), bounds.bytes, self.config().cache.max_disk_percent)
+                }
+                _ => more(bytes).div_ceil(1024 * 1024),
+            };
+            let message = format!(
+                "this takes {} and {} allows {}: {outcome}",
+                format_size(bytes),
+                bounds.setting,
+                format_size(bounds.bytes)
+            );
+            findings.push(Shortage { message, setting: bounds.setting, value });
+        }
+        if bounds.entries > 0 && entries > bounds.entries {
+            let message =
+                format!("this makes {entries} entries and cache.max_entries allows {}: {outcome}", bounds.entries);
+            findings.push(Shortage { message, setting: "cache.max_entries", value: more(entries) });
+        }
+        findings
+    }
+}
+
+/// The percentage for `wanted` where `percent` gives `now`.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a percentage, rounded up"
+)]
+fn whole_percent(wanted: u64, now: u64, percent: f64) -> u64 {
+    (wanted as f64 / now as f64 * percent).ceil().min(100.0) as u64
+}

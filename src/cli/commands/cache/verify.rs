@@ -1,0 +1,222 @@
+//! `cache invalidate`, `cache verify`: whether the cache still tells the truth.
+//!
+//! Neighbours: `app/invalidate.rs` and `app/compare.rs` do the work. Promise: an invalidation works in whatever state the
+//! cache is and ends with the words "Invalidated N entries"; a verification names every wrong entry with what is wrong.
+
+use crate::app::{Invalidated, VerifyRequest};
+use crate::cache::{Operation, pattern};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::cache::{InvalidateArgs, VerifyArgs};
+use crate::cli::commands::cache::named;
+use crate::cli::commands::cache::open_loudly;
+use crate::cli::exit_code;
+use crate::cli::exit_code::CliError;
+use crate::cli::exit_code::Code;
+use crate::cli::output::{Output, TextReport, text};
+use crate::cli::session::{Need, Session};
+use crate::config::{Format, nearest};
+use crate::gateway::{Difference, EntrySelection, Flaw, Mended, Verified, Wrong};
+use crate::model::{Resource, format_duration};
+use crate::progress::Calls;
+use crate::progress::Progress;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Values are told up to so many characters; the JSON has them whole.
+const SHOWN: usize = 100;
+
+pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let (operation, resource) = change(args)?;
+    if args.id.trim().is_empty() {
+        return Err(CliError::new(Code::Usage, "an id is missing: the empty text names nothing"));
+    }
+    let session = open_loudly(globals, output)?;
+    // An assignment is named by its permission set.
+    let kind = if resource == Resource::Assignment { Resource::PermissionSet } else { resource };
+    let id = named::id(&session.app.names(), kind, &args.id, &mut |text| session.progress.notice(text))?;
+    let done: Invalidated = session.app.invalidate(operation, resource, &id, args.dry_run)?;
+    let mut page = done.keys.iter().chain(&done.globs).fold(TextReport::new(), |page, dirty| page.line(dirty.clone()));
+    if done.space.is_none() {
+        page = page.line("(of every instance, since it is not known which one this profile belongs to)");
+    }
+    if done.retired {
+        page = page.line("The cache could not record it, so that all of it begins anew");
+    }
+    let verb = if args.dry_run { "Would invalidate" } else { "Invalidated" };
+    output.report(&done, &page.line(format!("{verb} {} entries", done.invalidated)))
+}
+
+/// What the words mean.
+fn change(args: &InvalidateArgs) -> Result<(Operation, Resource), CliError> {
+    let words = |operations: &[Operation]| operations.iter().map(|o| o.as_str()).collect::<Vec<_>>().join(", ");
+    let Some(operation) = Operation::parse(&args.operation) else {
+        return Err(CliError::new(Code::Usage, format!("`{}` is nothing that happens to a resource", args.operation))
+            .hint(format!("the operations are {}", words(&Operation::ALL))));
+    };
+    let resources: Vec<&str> = operation.resources().iter().map(|resource| resource.as_str()).collect();
+    let Some(resource) = Resource::parse(&args.resource) else {
+        return Err(CliError::new(Code::Usage, format!("`{}` is not a resource", args.resource))
+            .hint(format!("{operation} happens to {}", resources.join(", "))));
+    };
+    if operation.resources().contains(&resource) {
+        return Ok((operation, resource));
+    }
+    let to_it: Vec<Operation> = Operation::ALL.into_iter().filter(|o| o.resources().contains(&resource)).collect();
+    let mut hint = format!("{operation} happens to {}", resources.join(", "));
+    if !to_it.is_empty() {
+        hint = format!("{hint}\nwhat happens to {resource} is {}", words(&to_it));
+    }
+    Err(CliError::new(Code::Usage, format!("{operation} does not happen to {resource}")).hint(hint))
+}
+
+pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let session = Session::open(globals, Need::Sound, output)?;
+    let which = match (&args.key, &args.pattern) {
+        (Some(key), _) => {
+            let key = named::key(&session.app, key, &mut |text| session.progress.notice(text))?;
+            EntrySelection::Key(key.to_string())
+        }
+        (None, Some(glob)) => EntrySelection::Glob(pattern(glob)?),
+        (None, None) => EntrySelection::All,
+    };
+    let comparison = VerifyRequest {
+        which,
+        sample: args.sample.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
+        seed: args.sample_seed.unwrap_or_else(|| fastrand::u64(0..1_000_000)),
+        budget: args.budget,
+    };
+    if session.app.disabled().is_some() {
+        session.progress.notice("the cache is disabled: what is wrong is removed, nothing is stored");
+    }
+    let done = session.wait(session.app.verify(&comparison, session.progress.as_ref()))?;
+    let (verified, calls, faults) = done.map_err(|error| absent(error.into()))?;
+    session.close(faults);
+    if let (true, EntrySelection::Glob(glob)) = (is_empty(&verified), &comparison.which) {
+        return Err(unmatched(args.pattern.as_deref().unwrap_or(glob)));
+    }
+    if output.format() == Format::Table {
+        output.report(&Value::Null, &page(&verified, &calls))?;
+    } else {
+        output.report(&document(&verified, &calls, &comparison), &TextReport::new())?;
+    }
+    ending(verified, &session)
+}
+
+/// Whether no stored entry was selected.
+fn is_empty(verified: &Verified) -> bool {
+    let Verified { checked, wrong, failed, skipped, ended } = verified;
+    *checked == 0 && wrong.is_empty() && failed.is_empty() && skipped.is_empty() && ended.is_none()
+}
+
+/// A pattern that no stored key matches is most likely mistyped.
+fn unmatched(pattern: &str) -> CliError {
+    let typed = pattern.split(':').next().unwrap_or_default().trim_matches(['*', '?']);
+    let near = nearest(typed, Resource::ALL.map(Resource::as_str)).filter(|near| *near != typed);
+    let near = near.map(|near| format!("did you mean `{near}:*`? ")).unwrap_or_default();
+    let resources = Resource::ALL.map(Resource::as_str).join(", ");
+    CliError::new(Code::NotFound, format!("no stored entry matches `{pattern}`: nothing was compared")).hint(format!(
+        "{near}keys begin with a resource ({resources}); `awsideman cache status --recent-entries 20` lists keys"
+    ))
+}
+
+/// A named entry that is not there is a thing that does not exist.
+fn absent(failure: CliError) -> CliError {
+    if failure.code != Code::CacheNeeded {
+        return failure;
+    }
+    CliError { code: Code::NotFound, ..failure }.hint(
+        "`awsideman cache status --recent-entries 20` lists keys, `awsideman cache verify --pattern GLOB` takes many",
+    )
+}
+
+/// A wrong entry outweighs what could not be asked: it is what was looked for.
+fn ending(verified: Verified, session: &Session) -> Result<(), CliError> {
+    let Verified { wrong, failed, ended, checked, .. } = verified;
+    let (count, failures) = (failed.len(), exit_code::failed::lines(&failed));
+    let unasked = match (ended, failures.is_empty()) {
+        (Some(error), _) => Some(session.failed(error).details(failures)),
+        (None, false) => {
+            let total = checked + count as u64;
+            let message = format!("{count} of {total} entries could not be compared");
+            Some(CliError::new(Code::Partial, message).details(failures))
+        }
+        (None, true) => None,
+    };
+    match (wrong.is_empty(), unasked) {
+        (true, None) => Ok(()),
+        (true, Some(failure)) => Err(failure),
+        (false, None) => Err(CliError::quiet(Code::Critical)),
+        (false, Some(failure)) => Err(CliError { code: Code::Critical, ..failure }),
+    }
+}
+
+fn document(verified: &Verified, calls: &Calls, comparison: &VerifyRequest) -> Value {
+    let wrong = |wrong: &Wrong| {
+        json!({
+            "key": wrong.key, "flaw": wrong.flaw, "age_seconds": wrong.age_ms / 1000, "mended": wrong.mended,
+            "differences": wrong.differences.first, "more_differences": wrong.differences.more,
+        })
+    };
+    json!({
+        "schema_version": 1,
+        "checked": verified.checked,
+        "wrong": verified.wrong.iter().map(wrong).collect::<Vec<_>>(),
+        "failed": verified.failed,
+        "skipped": verified.skipped,
+        "seed": comparison.sample.map(|_| comparison.seed),
+        "calls": calls.total,
+        "complete": verified.failed.is_empty() && verified.ended.is_none(),
+    })
+}
+
+fn page(verified: &Verified, calls: &Calls) -> TextReport {
+    let mut page = TextReport::new();
+    for wrong in &verified.wrong {
+        page = page.line(line(wrong));
+        page = wrong.differences.first.iter().fold(page, |page, difference| page.line(told(difference)));
+        if wrong.differences.more > 0 {
+            page = page.line(format!("    and {} more", wrong.differences.more));
+        }
+    }
+    for (reason, n) in &verified.skipped {
+        page = page.line(format!("Not compared: {n} ({reason})"));
+    }
+    if verified.checked == 0 && verified.failed.is_empty() && verified.ended.is_none() {
+        return page.line("Nothing was compared: no stored entry is a fresh answer of AWS");
+    }
+    page.line(format!(
+        "Compared {} with AWS: {} right, {} wrong ({} calls)",
+        crate::cli::commands::cache::entries(verified.checked),
+        verified.checked - verified.wrong.len() as u64,
+        verified.wrong.len(),
+        calls.total
+    ))
+}
+
+fn line(wrong: &Wrong) -> String {
+    let flaw = match wrong.flaw {
+        Flaw::Differs => "AWS says something else",
+        Flaw::Gone => "AWS does not have it any more",
+        Flaw::Exists => "it was said not to exist, and AWS has it",
+        Flaw::Unreadable => "what was stored is no answer",
+    };
+    let mended = match wrong.mended {
+        Mended::Replaced => "replaced",
+        Mended::Removed => "removed",
+        Mended::Left => "still there",
+    };
+    let age = format_duration(Duration::from_millis(wrong.age_ms.unsigned_abs()));
+    format!("wrong  {}: {flaw} ({age} old, {mended})", wrong.key)
+}
+
+fn told(difference: &Difference) -> String {
+    let side = |value: &Value| match value {
+        Value::Null => "nothing".to_owned(),
+        value => {
+            let whole = text(value);
+            let short: String = whole.chars().take(SHOWN).collect();
+            if short.len() < whole.len() { format!("{short}...") } else { short }
+        }
+    };
+    format!("    {}: {} in the cache, {} at AWS", difference.at, side(&difference.cached), side(&difference.aws))
+}

@@ -1,0 +1,4 @@
+//! How two answers differ.
+
+pub(crate) mod compare;
+pub(crate) mod summary;

@@ -1,0 +1,147 @@
+//! Which of two walks finds all assignments with fewer calls.
+//!
+//! Neighbours: `warm.rs` and `assignments.rs` walk as it says, `counts.rs` counts, `warm/mark.rs` remembers. Promise: both choose by
+//! this one function, and what one of them stored answers the other: while that lives the walk stays the same, and
+//! after it another must be a fifth cheaper, so that counts that lie close together do not make it swing.
+//!
+//! *Pairs*: where is each permission set, then who has it in each such account: one call for each set and each pair.
+//! *Principals*: what each group and user has: one call for each. It is for the management account alone, and does not
+//! find what deleted principals still have, since nobody lists them any more.
+
+use crate::clock::millis;
+use crate::gateway::CachePolicy;
+use crate::gateway::Gateway;
+use crate::gateway::GatewayError;
+use crate::gateway::PrincipalKind;
+use crate::gateway::Request;
+use crate::gateway::warm::checkpoint::Walked;
+use crate::model::Resource;
+use crate::progress::Progress;
+use serde::{Deserialize, Serialize};
+
+/// So many pairs are asked without counting people first.
+pub(super) const FEW: u64 = 100;
+/// A refusal is believed for so long: a day.
+const REFUSED_MS: i64 = 86_400_000;
+
+/// A way to find all assignments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Traversal {
+    /// Over every pair of account and permission set that is provisioned there.
+    Pairs,
+    /// Over every group and user.
+    Principals,
+}
+
+/// The cheaper walk. The last one is kept until the other costs a fifth less.
+pub(super) fn choose(pairs: u64, principals: u64, last: Option<Traversal>) -> Traversal {
+    let (pairs, principals) = match last {
+        Some(Traversal::Pairs) => (pairs.saturating_mul(4), principals.saturating_mul(5)),
+        Some(Traversal::Principals) => (pairs.saturating_mul(5), principals.saturating_mul(4)),
+        None => (pairs, principals),
+    };
+    if principals < pairs { Traversal::Principals } else { Traversal::Pairs }
+}
+
+impl Gateway {
+    /// The walk, where it takes no further call to know it: because it was judged a moment ago, because AWS refused the
+    /// other, or because there are fewer people and groups than permission sets.
+    pub(in crate::gateway) fn settled_walk(&self, space: &str, sets: usize, policy: &CachePolicy) -> Option<Traversal> {
+        if let Some(walk) = self.standing_walk(self.last_walk(space, policy).as_ref()) {
+            return Some(walk);
+        }
+        if !policy.read {
+            return None;
+        }
+        let users = self.held_items(space, &Request::Users)?;
+        let groups = self.held_items(space, &Request::Groups)?;
+        (users + groups <= sets as u64).then(|| self.judged(space, Traversal::Principals, policy))
+    }
+
+    /// A walk that was judged so short a time ago that what it stored may still be fresh.
+    pub(super) fn standing_walk(&self, last: Option<&Walked>) -> Option<Traversal> {
+        let last = last?;
+        let age = self.cache().clock().now() - last.judged;
+        let lives = if last.refused { REFUSED_MS } else { millis(self.cache().ttl(Resource::Assignment, "list")) };
+        (0..lives).contains(&age).then_some(last.walk)
+    }
+
+    /// Judges by counts; `lists` is awaited before people and groups are counted.
+    pub(in crate::gateway) async fn judge_walk(
+        &self,
+        space: &str,
+        pairs: usize,
+        policy: &CachePolicy,
+        lists: impl Future<Output = ()>,
+        progress: &dyn Progress,
+    ) -> Result<Traversal, GatewayError> {
+        let last = self.last_walk(space, policy).filter(|last| !last.refused).map(|last| last.walk);
+        let pairs = pairs as u64;
+        if pairs <= FEW {
+            return Ok(self.judged(space, Traversal::Pairs, policy));
+        }
+        lists.await;
+        // Above this it is the pairs in any case: nobody counts on.
+        let most = pairs.saturating_mul(5) / 4 + 1;
+        let mut principals = 0;
+        for request in [Request::Groups, Request::Users] {
+            match self.count_up_to(space, &request, most.saturating_sub(principals), policy, progress).await? {
+                Some(count) => principals += count,
+                None => return Ok(self.judged(space, Traversal::Pairs, policy)),
+            }
+        }
+        Ok(self.judged(space, choose(pairs, principals, last), policy))
+    }
+
+    /// Remembers that AWS does not let this caller ask for principals.
+    pub(in crate::gateway) fn walk_refused(&self, space: &str) {
+        let judged = self.cache().clock().now();
+        self.keep_walk(space, Walked { walk: Traversal::Pairs, judged, refused: true });
+    }
+
+    /// All groups, then all users.
+    pub(in crate::gateway) async fn principals(
+        &self,
+        policy: &CachePolicy,
+        progress: &dyn Progress,
+    ) -> Result<Vec<(PrincipalKind, String)>, GatewayError> {
+        let mut all = Vec::new();
+        for (kind, request, field) in
+            [(PrincipalKind::Group, Request::Groups, "GroupId"), (PrincipalKind::User, Request::Users, "UserId")]
+        {
+            all.extend(self.ids(&request, field, policy, progress).await?.into_iter().map(|id| (kind, id)));
+        }
+        Ok(all)
+    }
+
+    pub(super) fn last_walk(&self, space: &str, policy: &CachePolicy) -> Option<Walked> {
+        if policy.read { self.walked(space) } else { None }
+    }
+
+    fn judged(&self, space: &str, walk: Traversal, policy: &CachePolicy) -> Traversal {
+        if policy.fill {
+            self.keep_walk(space, Walked { walk, judged: self.cache().clock().now(), refused: false });
+        }
+        walk
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cheaper_walk_is_chosen_and_counts_that_are_close_do_not_make_it_swing() {
+        assert_eq!(choose(1_000, 999, None), Traversal::Principals);
+        assert_eq!(choose(1_000, 1_000, None), Traversal::Pairs);
+        for principals in [1_001, 999, 801] {
+            assert_eq!(choose(1_000, principals, Some(Traversal::Pairs)), Traversal::Pairs);
+        }
+        assert_eq!(choose(1_000, 799, Some(Traversal::Pairs)), Traversal::Principals);
+        for pairs in [1_001, 999, 801] {
+            assert_eq!(choose(pairs, 1_000, Some(Traversal::Principals)), Traversal::Principals);
+        }
+        assert_eq!(choose(799, 1_000, Some(Traversal::Principals)), Traversal::Pairs);
+    }
+}

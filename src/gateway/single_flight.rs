@@ -1,0 +1,328 @@
+//! Single flight: of the processes and tasks that miss the same answer, one asks AWS and the others wait for its answer.
+//!
+//! A wait ends with the answer, or when the holder is stopped or makes no progress; then the waiting process asks AWS
+//! itself. A change parts the flights before it from those after it: the name of a flight has the number of the newest
+//! record that covers its key.
+
+use crate::cache::Key;
+use crate::gateway::Gateway;
+use crate::gateway::GatewayError;
+use crate::gateway::Mutation;
+use crate::gateway::api::GetCall;
+use crate::gateway::api::IdentityCenterApi;
+use crate::gateway::api::InstanceTarget;
+use crate::gateway::api::ListCall;
+use crate::gateway::api::Page;
+use crate::gateway::waiting;
+use crate::lock::{Guard, Process, RunState};
+use crate::log::LOCKS;
+use crate::model::format_duration;
+use crate::state::{FileLock, StateDir};
+use crate::store::Address;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// The pause between two checks of a flight of another process.
+const LOOK: Duration = Duration::from_millis(20);
+/// The pause between two checks of its holder.
+const LOOK_AT_HOLDER: Duration = Duration::from_millis(200);
+/// A holder that made no progress for this long is not waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A stopped holder is not waited for; it may continue within this.
+const GRACE: Duration = Duration::from_secs(1);
+/// How many flights of others are waited for: the second one covers a first that was killed or failed.
+pub(super) const FLIGHTS: u32 = 2;
+
+/// Where flights are shared with others.
+pub(super) struct Flights {
+    state: StateDir,
+    /// A hash of where the cache is: who has another one would wait for an answer that he does not get.
+    place: u64,
+    /// Flights and holders that were waited for in vain: no wait for them begins again.
+    abandoned: Mutex<HashSet<Abandoned>>,
+    held: Arc<Beats>,
+}
+
+/// What a wait was in vain for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Abandoned {
+    Flight(String),
+    Holder(u32),
+}
+
+impl Flights {
+    /// Those of a state directory, about the cache in this directory.
+    pub(super) fn new(state: StateDir, cache: &Path) -> Flights {
+        let place = xxhash_rust::xxh3::xxh3_64(cache.as_os_str().as_encoded_bytes());
+        Flights { state, place, abandoned: Mutex::default(), held: Arc::default() }
+    }
+
+    /// The same source; each call that ends is progress of all flights of this process.
+    pub(super) fn observed(&self, source: Arc<dyn IdentityCenterApi>) -> Arc<dyn IdentityCenterApi> {
+        Arc::new(Observed { source, beats: Arc::clone(&self.held) })
+    }
+
+    fn abandoned(&self) -> MutexGuard<'_, HashSet<Abandoned>> {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_abandoned(&self, name: &str) -> bool {
+        let abandoned = self.abandoned();
+        if abandoned.is_empty() {
+            return false;
+        }
+        abandoned.contains(&Abandoned::Flight(name.to_owned()))
+            || self.state.process(name).is_some_and(|process| abandoned.contains(&Abandoned::Holder(process.pid)))
+    }
+
+    /// Notes a wait that was in vain; whether it is the first for its holder.
+    fn abandon(&self, name: &str, process: Option<&Process>) -> bool {
+        let mut abandoned = self.abandoned();
+        let is_new = abandoned.insert(Abandoned::Flight(name.to_owned()));
+        process.map_or(is_new, |process| abandoned.insert(Abandoned::Holder(process.pid)))
+    }
+}
+
+/// The flights that this process holds.
+#[derive(Debug, Default)]
+struct Beats(Mutex<Vec<Weak<FileLock>>>);
+
+impl Beats {
+    fn add(&self, lock: &Arc<FileLock>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(lock));
+    }
+
+    fn beat(&self) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|lock| lock.upgrade().inspect(|lock| lock.progress()).is_some());
+    }
+}
+
+/// A source whose ended calls are seen by the processes that wait.
+struct Observed {
+    source: Arc<dyn IdentityCenterApi>,
+    beats: Arc<Beats>,
+}
+
+#[async_trait]
+impl IdentityCenterApi for Observed {
+    async fn ready(&self, operation: &str) -> Result<(), GatewayError> {
+        self.source.ready(operation).await
+    }
+
+    async fn page(
+        &self,
+        target: Option<&InstanceTarget>,
+        listing: &ListCall,
+        token: Option<&str>,
+    ) -> Result<Page, GatewayError> {
+        let page = self.source.page(target, listing, token).await;
+        self.beats.beat();
+        page
+    }
+
+    async fn fetch(&self, target: Option<&InstanceTarget>, single: &GetCall) -> Result<Value, GatewayError> {
+        let found = self.source.fetch(target, single).await;
+        self.beats.beat();
+        found
+    }
+
+    async fn change(&self, target: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError> {
+        self.source.change(target, change).await
+    }
+}
+
+/// The right to ask AWS for one answer; dropping it lets the next one look.
+#[derive(Debug)]
+pub(super) struct Flight {
+    _lock: Arc<FileLock>,
+}
+
+/// Whose turn it is.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Ours.
+    Mine(Flight),
+    /// Another process has it.
+    Theirs(Awaited),
+    /// Everybody's: nothing may be stored now, nothing can be locked, or the holder was waited for in vain.
+    Anyone,
+}
+
+/// A flight of another process.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    name: String,
+    subject: String,
+}
+
+impl Gateway {
+    /// Asks for the turn to fetch what is stored under `key`; `subject` names it in messages.
+    pub(super) fn turn(&self, space: &str, key: &Key, subject: &str) -> Turn {
+        let Some(flights) = &self.flights else { return Turn::Anyone };
+        let now = self.cache().clock().now();
+        let address = Address { space, key: key.as_str() };
+        if !self.cache().store().stores() {
+            return Turn::Anyone;
+        }
+        // While a fence stands nothing is stored, so that no process could hand an answer on.
+        let Ok(standing) = self.cache().store().standing(address, now) else { return Turn::Anyone };
+        if standing.fenced {
+            return Turn::Anyone;
+        }
+        let row = self.cache().store().row(address);
+        let name = format!("flight-{:016x}-{}", row ^ flights.place, standing.newest);
+        match flights.state.try_lock(&name, Guard::Flight, now) {
+            Ok(Some(lock)) => {
+                let lock = Arc::new(lock);
+                flights.held.add(&lock);
+                Turn::Mine(Flight { _lock: lock })
+            }
+            Ok(None) if flights.is_abandoned(&name) => Turn::Anyone,
+            Ok(None) => Turn::Theirs(Awaited { name, subject: subject.to_owned() }),
+            Err(fault) => {
+                tracing::debug!(%fault, "flying alone");
+                Turn::Anyone
+            }
+        }
+    }
+
+    /// Whether the holder of a flight is stopped now: such a holder is not waited for, whatever the patience.
+    pub(super) fn is_stopped(&self, awaited: &Awaited) -> bool {
+        let process = self.flights.as_ref().and_then(|flights| flights.state.process(&awaited.name));
+        process.is_some_and(|process| process.state != RunState::Runs)
+    }
+
+    /// Waits until the flight of another process has ended; `false` if that process is stopped or makes no progress.
+    pub(super) async fn land(&self, awaited: &Awaited) -> bool {
+        let Some(flights) = &self.flights else { return true };
+        let holder = || match flights.state.process(&awaited.name) {
+            Some(process) => format!("{process}, which fetches {}", awaited.subject),
+            None => format!("another process, which fetches {}", awaited.subject),
+        };
+        waiting::visible_lock(holder, ended(flights, awaited)).await
+    }
+}
+
+async fn ended(flights: &Flights, awaited: &Awaited) -> bool {
+    let (state, name) = (&flights.state, awaited.name.as_str());
+    let mut watch = Watch::new(Instant::now());
+    while state.is_held(name).unwrap_or(false) {
+        let now = Instant::now();
+        if watch.is_due(now) {
+            let process = state.process(name);
+            if let Some(reason) = watch.judge(now, state.progress(name), process.as_ref().map(|process| process.state))
+            {
+                give_up(flights, awaited, process.as_ref(), &reason);
+                return false;
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    true
+}
+
+/// What is seen of the holder of a flight.
+struct Watch {
+    progress: Option<u64>,
+    moved: Instant,
+    looked: Option<Instant>,
+    stopped: Option<Instant>,
+}
+
+impl Watch {
+    fn new(now: Instant) -> Watch {
+        Watch { progress: None, moved: now, looked: None, stopped: None }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.looked.is_none_or(|at| now.duration_since(at) >= LOOK_AT_HOLDER)
+    }
+
+    /// Why the holder is not waited for any longer.
+    fn judge(&mut self, now: Instant, progress: u64, state: Option<RunState>) -> Option<String> {
+        self.looked = Some(now);
+        if self.progress != Some(progress) {
+            (self.progress, self.moved) = (Some(progress), now);
+        }
+        if state.is_some_and(|state| state != RunState::Runs) {
+            let since = *self.stopped.get_or_insert(now);
+            return (now.duration_since(since) >= GRACE).then(|| "it is stopped".to_owned());
+        }
+        self.stopped = None;
+        let idle = now.duration_since(self.moved);
+        (idle >= PATIENCE).then(|| format!("it made no progress for {}", format_duration(PATIENCE)))
+    }
+}
+
+fn give_up(flights: &Flights, awaited: &Awaited, process: Option<&Process>, reason: &str) {
+    if !flights.abandon(&awaited.name, process) {
+        return;
+    }
+    let holder = process.map_or_else(|| "another process".to_owned(), ToString::to_string);
+    tracing::warn!(
+        target: LOCKS,
+        "{holder} fetches {} but is not waited for ({reason}); asking AWS", awaited.subject
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secure_fs::Access;
+
+    fn flights() -> (tempfile::TempDir, Flights, FileLock, Awaited) {
+        let root = tempfile::tempdir().unwrap();
+        let state = StateDir::new(root.path(), Access::Owner, Duration::from_secs(5));
+        let lock = state.try_lock("flight-x", Guard::Flight, 0).unwrap().expect("free");
+        let awaited = Awaited { name: "flight-x".into(), subject: "the users".into() };
+        (root, Flights::new(state, Path::new("/c")), lock, awaited)
+    }
+
+    #[test]
+    fn a_holder_is_waited_for_as_long_as_it_makes_progress() {
+        let begun = Instant::now();
+        let at = |seconds: u64| begun + Duration::from_secs(seconds);
+        let mut watch = Watch::new(begun);
+        for page in 0..100_u64 {
+            assert_eq!(watch.judge(at(page * 29), page, Some(RunState::Runs)), None);
+        }
+        let last = 99 * 29;
+        assert_eq!(watch.judge(at(last + 29), 99, Some(RunState::Runs)), None);
+        let reason = watch.judge(at(last + 30), 99, Some(RunState::Runs));
+        assert_eq!(reason.as_deref(), Some("it made no progress for 30s"));
+        assert!(watch.judge(at(last + 30), 99, None).is_some(), "also one that the kernel does not show");
+    }
+
+    #[test]
+    fn a_stopped_holder_is_left_after_a_second_and_one_that_continues_is_not() {
+        let begun = Instant::now();
+        let at = |millis: u64| begun + Duration::from_millis(millis);
+        let mut watch = Watch::new(begun);
+        assert_eq!(watch.judge(at(0), 1, Some(RunState::Stopped)), None);
+        assert_eq!(watch.judge(at(900), 1, Some(RunState::Runs)), None);
+        assert_eq!(watch.judge(at(1_000), 1, Some(RunState::Stopped)), None);
+        assert_eq!(watch.judge(at(2_000), 1, Some(RunState::Stopped)).as_deref(), Some("it is stopped"));
+    }
+
+    #[test]
+    fn an_abandoned_holder_is_not_waited_for_again_under_any_name() {
+        let (_root, flights, lock, awaited) = flights();
+        let seen = flights.state.progress("flight-x");
+        lock.progress();
+        assert_eq!(flights.state.progress("flight-x"), seen + 1);
+        let process = flights.state.process("flight-x");
+        assert!(!flights.is_abandoned("flight-x"));
+        assert!(flights.abandon(&awaited.name, process.as_ref()), "reported once");
+        assert!(!flights.abandon(&awaited.name, process.as_ref()));
+        assert!(flights.is_abandoned("flight-x"));
+        let other = flights.state.try_lock("flight-y", Guard::Flight, 0).unwrap();
+        // Where the kernel shows no locks, a holder has no name.
+        assert_eq!(flights.is_abandoned("flight-y"), process.is_some());
+        drop((lock, other));
+    }
+}

@@ -1,0 +1,92 @@
+//! Jobs that were due and that nobody ran: seen from any other command.
+//!
+//! Neighbours: `cache status`, `cache health`, `jobs ...` and `doctor` say it; `due.rs` judges. Promise: nothing is written
+//! and no lock is touched; a job that was never run here, is paused, or runs at this moment is not late.
+
+use crate::clock::{UnixMillis, millis};
+use crate::config::Job;
+use crate::jobs::JobError;
+use crate::jobs::Ledger;
+use crate::jobs::due;
+use crate::jobs::due::count_from;
+use crate::jobs::jitter_of;
+use crate::jobs::occurrence::fingerprint;
+use crate::jobs::profile_run::ProfileJob;
+use crate::model::Zone;
+use std::time::Duration;
+
+/// A runner that is called every few minutes is still in time.
+const IN_TIME: Duration = Duration::from_secs(15 * 60);
+
+/// A job that was due and did not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverdueJob {
+    /// The job's name.
+    pub job: String,
+    /// The AWS profile, when the job names profiles.
+    pub profile: Option<String>,
+    /// When it should have run, its jitter included; the oldest such time.
+    pub due_at: UnixMillis,
+}
+
+/// The jobs and profiles that should have run a good while before `now`.
+pub fn late(
+    jobs: &[Job],
+    ledger: &Ledger,
+    zone: &Zone,
+    host: &str,
+    now: UnixMillis,
+) -> Result<Vec<OverdueJob>, JobError> {
+    let mut found = Vec::new();
+    for unit in ProfileJob::all_of(jobs.iter().filter(|job| job.enabled).collect(), true) {
+        let (job, profile) = (&unit.job, unit.profile());
+        let row = ledger.peek(&job.name, profile, &fingerprint(job), count_from(job, now))?;
+        let jitter = jitter_of(host, &job.name, job.jitter);
+        let due = due(job, zone, &row, jitter, now);
+        let oldest = due.missed.iter().map(|missed| missed.first).chain(due.run).min();
+        let Some(due_at) = oldest.map(|at| at.saturating_add(millis(jitter))) else { continue };
+        if now.saturating_sub(due_at) < millis(IN_TIME)
+            || ledger.paused(&job.name, now)?.is_some()
+            || ledger.open_run(&job.name, profile)?.is_some()
+        {
+            continue;
+        }
+        found.push(OverdueJob { job: job.name.clone(), profile: unit.profile.clone(), due_at });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Schedule;
+    use crate::jobs::testing::RunnerFixture;
+    use crate::jobs::testing::job;
+    use crate::jobs::testing::work_of;
+    use crate::jobs::{JobSelection, run};
+
+    #[tokio::test]
+    async fn a_job_that_nobody_runs_is_late_and_one_that_was_never_run_is_not() {
+        let stage = RunnerFixture::new(|_| work_of("did it"));
+        let every = |minutes: u64| Schedule::Every(Duration::from_secs(60 * minutes));
+        let off = Job { enabled: false, schedule: every(5), ..job("off") };
+        let jobs = [Job { schedule: every(5), ..job("often") }, Job { schedule: every(600), ..job("seldom") }, off];
+        let context = &stage.context;
+        let late =
+            |jobs: &[Job]| late(jobs, &context.ledger, &context.zone, &context.host, context.clock.now()).unwrap();
+        stage.clock.advance(Duration::from_secs(86_400));
+        assert!(late(&jobs).is_empty(), "nobody set up a runner here");
+        run(&jobs, &JobSelection::Due, context).await.unwrap();
+        stage.clock.advance(Duration::from_secs(15 * 60));
+        assert!(late(&jobs).is_empty(), "late by 10 minutes at most");
+        stage.clock.advance(Duration::from_secs(10 * 60));
+        let found = late(&jobs);
+        assert_eq!(found.iter().map(|late| late.job.as_str()).collect::<Vec<_>>(), ["often"]);
+        assert_eq!(found[0].due_at, late(&jobs)[0].due_at, "looking changes nothing");
+        context.ledger.pause(Some("often"), None, "maintenance", context.clock.now()).unwrap();
+        assert!(late(&jobs).is_empty(), "paused");
+        context.ledger.resume(None, context.clock.now()).unwrap();
+        run(&jobs, &JobSelection::Due, context).await.unwrap();
+        assert!(late(&jobs).is_empty());
+    }
+}

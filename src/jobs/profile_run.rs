@@ -1,0 +1,269 @@
+//! One job for one profile: from the lock to the line in the ledger.
+//!
+//! Neighbours: `runner.rs` says which and when, `due.rs` judges, `executor.rs` runs. Promise: what is due is decided
+//! under the lock, so two runners never run the same occurrence; whatever goes wrong here becomes this unit's report.
+
+use crate::clock::{self, UnixMillis, millis};
+use crate::config::{CatchUp, Job, Schedule};
+use crate::jobs::Context;
+use crate::jobs::Due;
+use crate::jobs::JobEnd;
+use crate::jobs::JobError;
+use crate::jobs::JobLock;
+use crate::jobs::LedgerRow;
+use crate::jobs::Occurrences;
+use crate::jobs::Run;
+use crate::jobs::RunOutcome;
+use crate::jobs::RunReport;
+use crate::jobs::due;
+use crate::jobs::due::count_from;
+use crate::jobs::due::grid;
+use crate::jobs::executor::RunEnd;
+use crate::jobs::executor::RunSpec;
+use crate::jobs::executor::supervise;
+use crate::jobs::jitter_of;
+use crate::jobs::ledger::LedgerEntry;
+use crate::jobs::lock::StopRequest;
+use crate::jobs::occurrence::fingerprint;
+use crate::jobs::overlap::holder;
+use crate::jobs::partial;
+use crate::jobs::report::end_of;
+use crate::jobs::run_log::Minutes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a waiting run checks for a request to cancel it.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Waits for a request to cancel; returns its origin.
+async fn cancelled(lock: &JobLock) -> String {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Some(StopRequest::Cancel(by)) = lock.stop_request() {
+            return by;
+        }
+    }
+}
+
+/// One job for one profile.
+#[derive(Debug, Clone)]
+pub(super) struct ProfileJob {
+    pub(super) job: Arc<Job>,
+    pub(super) profile: Option<String>,
+    /// Whether it runs only if the ledger says so.
+    pub(super) when_due: bool,
+}
+
+/// Runs it to its end; an error of the ledger or of a lock is its report.
+pub(super) async fn run(unit: ProfileJob, context: &Context) -> Vec<RunReport> {
+    let mut reports = Vec::new();
+    if let Err(error) = unit.go(context, &mut reports).await {
+        let now = context.clock.now();
+        reports.push(RunReport { exit: 1, ..unit.report(RunOutcome::Failed, error.to_string(), now) });
+    }
+    reports
+}
+
+impl ProfileJob {
+    /// A unit for each profile of each job.
+    pub(super) fn all_of(jobs: Vec<&Job>, when_due: bool) -> Vec<ProfileJob> {
+        let mut units = Vec::new();
+        for job in jobs {
+            let job = Arc::new(job.clone());
+            if job.profiles.is_empty() {
+                units.push(ProfileJob { job, profile: None, when_due });
+                continue;
+            }
+            for profile in &job.profiles {
+                units.push(ProfileJob { job: Arc::clone(&job), profile: Some(profile.clone()), when_due });
+            }
+        }
+        units
+    }
+
+    /// The profile as the ledger and the lock name it.
+    pub(super) fn profile(&self) -> &str {
+        self.profile.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn jitter(&self, context: &Context) -> Duration {
+        jitter_of(&context.host, &self.job.name, self.job.jitter)
+    }
+
+    /// Whether a pass over what is due must look closer.
+    pub(super) fn has_something_to_do(&self, context: &Context) -> Result<bool, JobError> {
+        if !self.job.enabled {
+            context.ledger.see_disabled(&self.job.name, self.profile())?;
+            return Ok(false);
+        }
+        // A run whose runner died is recorded by the next pass, not only at the job's next occurrence.
+        Ok(!self.due(context)?.is_idle() || context.ledger.open_run(&self.job.name, self.profile())?.is_some())
+    }
+
+    pub(super) fn due(&self, context: &Context) -> Result<Due, JobError> {
+        let row = self.due_row(context)?;
+        Ok(due(&self.job, &context.zone, &row, self.jitter(context), context.clock.now()))
+    }
+
+    pub(super) fn due_row(&self, context: &Context) -> Result<LedgerRow, JobError> {
+        let from = count_from(&self.job, context.clock.now());
+        context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), from)
+    }
+
+    async fn go(&self, context: &Context, reports: &mut Vec<RunReport>) -> Result<(), JobError> {
+        let Some(lock) = self.lock(context, reports).await?.map(Arc::new) else { return Ok(()) };
+        for row in context.ledger.crashed(&self.job.name, self.profile(), context.clock.now())? {
+            reports.push(RunReport::of_crash(row));
+        }
+        let slot = tokio::select! {
+            biased;
+            () = context.stop.wait() => None,
+            by = cancelled(&lock) => {
+                let reason = format!("cancelled by {by} before it started");
+                reports.push(RunReport { exit: 130, ..self.report(RunOutcome::Cancelled, reason, context.clock.now()) });
+                return Ok(());
+            }
+            slot = context.slots.take() => slot,
+        };
+        if slot.is_none() {
+            self.not_begun(context, reports);
+            return Ok(());
+        }
+        for occurrence in self.claim(context, reports)? {
+            if context.stop.is_set() {
+                self.not_begun(context, reports);
+                return Ok(());
+            }
+            let report = self.perform(occurrence, context, Arc::clone(&lock)).await?;
+            reports.push(report);
+        }
+        Ok(())
+    }
+
+    /// An occurrence that was not begun is still due; a run that was asked for is reported.
+    pub(super) fn not_begun(&self, context: &Context, reports: &mut Vec<RunReport>) {
+        if !self.when_due {
+            let reason = "not begun, because awsideman was told to end".to_owned();
+            reports.push(RunReport { exit: 130, ..self.report(RunOutcome::Cancelled, reason, context.clock.now()) });
+        }
+    }
+
+    /// The occurrences to run now, taken under the lock; `None` is a run that was asked for.
+    fn claim(&self, context: &Context, reports: &mut Vec<RunReport>) -> Result<Vec<Option<UnixMillis>>, JobError> {
+        let now = context.clock.now();
+        let due = self.due(context)?;
+        let is_idle = due.run.is_empty() && due.missed.is_none();
+        if self.when_due && is_idle {
+            if let Some(reference) = due.reference {
+                context.ledger.refer(&self.job.name, self.profile(), reference)?;
+                let name = &self.job.name;
+                context
+                    .progress
+                    .notice(&format!("{name}: the clock was set back since it last ran; it counts from now"));
+            }
+            return Ok(Vec::new());
+        }
+        if let Some(pause) = context.ledger.paused(&self.job.name, now)? {
+            let reference = due.reference.filter(|_| self.when_due);
+            self.skip(pause.to_string(), reference, context, reports)?;
+            return Ok(Vec::new());
+        }
+        if !self.when_due {
+            return Ok(vec![None]);
+        }
+        let due = self.queued(due, context, reports)?;
+        if let Some(missed) = &due.missed {
+            self.miss(missed, context, reports)?;
+        }
+        Ok(due.run.into_iter().map(Some).collect())
+    }
+
+    async fn perform(
+        &self,
+        scheduled_at: Option<UnixMillis>,
+        context: &Context,
+        lock: Arc<JobLock>,
+    ) -> Result<RunReport, JobError> {
+        let at = context.clock.now();
+        // An interval counts from its last run, also from one that was asked for; a time of day is a time of day.
+        let reference = match (&self.job.schedule, scheduled_at) {
+            (_, Some(occurrence)) => Some(occurrence),
+            (Schedule::Every(every), None) => Some(grid(at, *every)),
+            (Schedule::Cron { .. }, None) => None,
+        };
+        let before = self.due_row(context)?.last_occurrence;
+        let id = context.ledger.begin(&LedgerEntry { scheduled_at, at, reference, ..self.entry(context) })?;
+        lock.begin(&holder(context))?;
+        tracing::info!(job = self.job.name, profile = self.profile(), run = id, "begun");
+        let next_due = self.next_after(reference, at, context);
+        let run = Run { profile: self.profile.clone(), scheduled_at, attempt: 1, next_due };
+        context.works.begun(&self.job, &run).await;
+        let (progress, clock) = (Arc::clone(&context.progress), Arc::clone(&context.clock));
+        let minutes = Minutes::of(&self.job.name, self.profile.as_deref(), progress, clock);
+        let RunEnd { outcome, mut work, attempt, took, interrupted } = supervise(RunSpec {
+            works: Arc::clone(&context.works),
+            job: Arc::clone(&self.job),
+            run,
+            minutes: Arc::clone(&minutes),
+            grace: context.grace,
+            stop: context.stop.clone(),
+            lock,
+        })
+        .await;
+        minutes.close(&mut work.detail);
+        if outcome == RunOutcome::Partial {
+            let last = context.ledger.last_run(&self.job.name, self.profile())?;
+            partial::note(&mut work.detail, &work.lost, last.as_ref());
+        }
+        if let (true, Some(due)) = (work.ending == JobEnd::FailedForNow, next_due) {
+            work.detail.insert("retried_at".into(), clock::utc_exact(due).into());
+        }
+        let mut report = RunReport {
+            took_ms: millis(took).unsigned_abs(),
+            calls: work.calls,
+            scheduled_at,
+            attempt,
+            exit: work.exit,
+            retryable: work.ending == JobEnd::FailedForNow,
+            findings: work.findings,
+            detail: work.detail,
+            ..self.report(outcome, work.reason, at)
+        };
+        self.log_end(id, &report);
+        let end = end_of(&report, context.clock.now());
+        // Who had to end did not choose to leave this occurrence out: the next runner takes it up again.
+        let recorded = if interrupted && scheduled_at.is_some() && self.job.catch_up != CatchUp::None {
+            context.ledger.give_back(id, &end, context.keep, before)
+        } else {
+            context.ledger.finish(id, &end, context.keep)
+        };
+        if let Err(error) = recorded {
+            report.reason = format!("{}; its end could not be recorded: {error}", report.reason);
+            report.exit = report.exit.max(1);
+        }
+        context.works.ended(&self.job, &report).await;
+        Ok(report)
+    }
+
+    /// One line of the log; of a run that did not do its work at the level that is written by default.
+    fn log_end(&self, id: i64, report: &RunReport) {
+        let (job, profile, outcome) = (&self.job.name, self.profile(), report.outcome.as_str());
+        if matches!(report.outcome, RunOutcome::Failed | RunOutcome::TimedOut) {
+            tracing::warn!(job, profile, run = id, outcome, exit = report.exit, reason = report.reason, "job failed");
+        } else {
+            tracing::info!(job, profile, run = id, outcome, reason = report.reason, "ended");
+        }
+    }
+
+    pub(super) fn next_after(
+        &self,
+        reference: Option<UnixMillis>,
+        now: UnixMillis,
+        context: &Context,
+    ) -> Option<UnixMillis> {
+        let occurrences = Occurrences::of(&self.job.schedule, &context.zone);
+        let ahead = |base| occurrences.after(base).filter(|next| *next > now);
+        let next = reference.and_then(ahead).or_else(|| ahead(now))?;
+        Some(next.saturating_add(millis(self.jitter(context))))
+    }
+}

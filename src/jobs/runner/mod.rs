@@ -1,0 +1,173 @@
+//! The runner: which jobs run in a pass, in which order, and how many at once.
+//!
+//! Neighbours: `unit.rs` runs each; `jobs run` calls it once, `daemon/` at every wake. Promise: it never sleeps until
+//! something is due; one job's failure stops no other; the reports come in the order in which the jobs were begun.
+//!
+//! Order. What is due runs in file-name order, the quick kinds before the long ones (warm, verify), so that a verdict
+//! does not wait for a walk. `--all` is a whole round: first recover, then every warm, then verify, cleanup, limits,
+//! health and digest, each kind in file-name order and only when the kind before has ended, so that the verdict is
+//! about what the round has made of the cache. Named jobs run in the order they are named.
+
+use super::lock::path_of;
+use super::overlap::holder;
+use super::{JobError, JobHandler, JobLock, Ledger, RunReport, Stop};
+use crate::clock::Clock;
+use crate::config::{Job, JobKind};
+use crate::jobs::profile_run;
+use crate::jobs::profile_run::ProfileJob;
+use crate::model::Zone;
+use crate::progress::Progress;
+use crate::secure_fs::Access;
+use futures_util::future::join_all;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Which jobs shall run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobSelection {
+    /// Those that the ledger finds due.
+    Due,
+    /// Every enabled job, now.
+    All,
+    /// These, now, enabled or not.
+    Named(Vec<String>),
+}
+
+/// Where and with what jobs run.
+pub struct Context {
+    /// The state directory; the locks are in it.
+    pub state_dir: PathBuf,
+    /// Who may use it.
+    pub access: Access,
+    /// What was and what is due.
+    pub ledger: Ledger,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// The zone of the host.
+    pub zone: Zone,
+    /// The name of the host.
+    pub host: String,
+    /// Those who know what each kind does.
+    pub works: Arc<dyn JobHandler>,
+    /// How many jobs run at once.
+    pub slots: Slots,
+    /// Whether a job that another process runs is waited for, rather than left to it.
+    pub wait: bool,
+    /// How many past runs of each job are kept.
+    pub keep: u32,
+    /// How long a job that must stop has to end by itself.
+    pub grace: Duration,
+    /// Who is told what runs and how far it is.
+    pub progress: Arc<dyn Progress>,
+    /// The wish that everything stops.
+    pub stop: Stop,
+}
+
+/// Room for so many jobs at once, over all passes that share it.
+#[derive(Debug, Clone)]
+pub struct Slots(Arc<Semaphore>);
+
+impl Slots {
+    /// Room for `parallel` jobs, at least one.
+    pub fn new(parallel: usize) -> Self {
+        Self(Arc::new(Semaphore::new(parallel.clamp(1, 1_000))))
+    }
+
+    pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).acquire_owned().await.ok()
+    }
+}
+
+/// Runs what is wanted, to its end. `jobs` are in file-name order.
+///
+/// All units of a phase take their locks at once and then wait for room, first come, first served: one that waits for
+/// another process takes no room meanwhile.
+pub async fn run(jobs: &[Job], wanted: &JobSelection, context: &Context) -> Result<Vec<RunReport>, JobError> {
+    let mut reports = Vec::new();
+    context.ledger.correct_clock(context.clock.now())?;
+    let phases = phases(jobs, wanted)?;
+    if *wanted == JobSelection::Due {
+        reports.extend(orphans(&phases, context)?);
+    }
+    for phase in phases {
+        let mut runs = Vec::new();
+        for unit in phase {
+            if *wanted != JobSelection::Due || unit.has_something_to_do(context)? {
+                runs.push(profile_run::run(unit, context));
+            }
+        }
+        let ended = join_all(runs).await;
+        reports.extend(ended.into_iter().flatten());
+    }
+    Ok(reports)
+}
+
+/// Runs that ended without a word and that nobody would come by for: of a job that is disabled now, or whose file or
+/// profile is gone.
+fn orphans(phases: &[Vec<ProfileJob>], context: &Context) -> Result<Vec<RunReport>, JobError> {
+    let mut reports = Vec::new();
+    for (job, profile) in context.ledger.open_units()? {
+        let is_looked_at = |unit: &ProfileJob| {
+            unit.job.enabled && unit.job.name == job && unit.profile.as_deref().unwrap_or("") == profile
+        };
+        if phases.iter().flatten().any(is_looked_at) {
+            continue;
+        }
+        let path = path_of(&context.state_dir, &job, &profile);
+        if JobLock::try_acquire(&path, context.access, &holder(context))?.is_ok() {
+            let rows = context.ledger.crashed(&job, &profile, context.clock.now())?;
+            reports.extend(rows.into_iter().map(RunReport::of_crash));
+        }
+    }
+    Ok(reports)
+}
+
+/// The units that are wanted; those of one phase may run side by side.
+pub(super) fn phases(jobs: &[Job], wanted: &JobSelection) -> Result<Vec<Vec<ProfileJob>>, JobError> {
+    let enabled = || jobs.iter().filter(|job| job.enabled);
+    match wanted {
+        JobSelection::Due => {
+            // A disabled job has something to remember, so it is not left out here.
+            let mut ordered: Vec<&Job> = jobs.iter().collect();
+            ordered.sort_by_key(|job| job.kind.is_long());
+            Ok(vec![ProfileJob::all_of(ordered, true)])
+        }
+        JobSelection::All => {
+            let stage = |n| ProfileJob::all_of(enabled().filter(|job| stage_of(&job.kind) == n).collect(), false);
+            Ok((0..STAGES).map(stage).filter(|units| !units.is_empty()).collect())
+        }
+        JobSelection::Named(names) => {
+            let mut chosen: Vec<&Job> = Vec::new();
+            for name in names {
+                let job = jobs.iter().find(|job| job.name == *name).ok_or_else(|| unknown(name, jobs))?;
+                if !chosen.iter().any(|other| other.name == job.name) {
+                    chosen.push(job);
+                }
+            }
+            Ok(vec![ProfileJob::all_of(chosen, false)])
+        }
+    }
+}
+
+const STAGES: u8 = 7;
+
+fn stage_of(kind: &JobKind) -> u8 {
+    match kind {
+        JobKind::Recover => 0,
+        JobKind::Warm { .. } => 1,
+        JobKind::Verify { .. } => 2,
+        JobKind::Cleanup => 3,
+        JobKind::EnforceLimits => 4,
+        JobKind::HealthCheck => 5,
+        JobKind::Digest => 6,
+    }
+}
+
+fn unknown(name: &str, jobs: &[Job]) -> JobError {
+    JobError::unknown(name, jobs.iter().map(|job| job.name.clone()).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Keeping the cache in order, and knowing how it is.
+//!
+//! Neighbours: `app/` does the same for the commands and jobs of these names. Promise: a call here is the command: it
+//! removes what the command removes, judges as it judges and counts what it counts; the figures of [`Stats`] alone are of
+//! this process.
+
+use crate::cache::Operation;
+use crate::library::CacheManager;
+use crate::library::HealthReport;
+use crate::library::LibraryError;
+use crate::library::PersistedBreaker;
+use crate::library::Swept;
+use crate::model::Resource;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How the handle has been doing, and what the store holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stats {
+    /// Hits in percent of lookups through this handle; 100 when there were none.
+    pub hit_rate_percentage: f64,
+    /// Lookups that found something.
+    pub hit_count: u64,
+    /// Lookups that found nothing; faults count among them.
+    pub miss_count: u64,
+    /// Operations that failed for a fault of the cache.
+    pub error_count: u64,
+    /// Entries that the store holds, whoever stored them; 0 when it cannot be read.
+    pub total_entries: u64,
+    /// Bytes that they take.
+    pub memory_usage_bytes: u64,
+    /// The circuit breaker.
+    pub circuit_breaker: PersistedBreaker,
+}
+
+/// What was looked up through a handle.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    errors: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn looked(&self, found: bool) {
+        let counter = if found { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn error(&self) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl CacheManager {
+    /// Figures of this handle and of the store. Those of all commands on this host, over a window, are in
+    /// `awsideman cache status`, and [`CacheManager::health`] judges by them.
+    pub fn stats(&self) -> Stats {
+        let app = self.app();
+        let size = app.store_size();
+        let size = self.ended(&app, size).unwrap_or_default();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.inner.counters;
+        let (hit_count, miss_count) = (count(&counters.hits), count(&counters.misses));
+        Stats {
+            hit_rate_percentage: percentage(hit_count, hit_count + miss_count),
+            hit_count,
+            miss_count,
+            error_count: count(&counters.errors),
+            total_entries: size.entries,
+            memory_usage_bytes: size.held,
+            circuit_breaker: app.breaker(),
+        }
+    }
+
+    /// The circuit breaker: its state in the words `CLOSED`, `OPEN` and `HALF_OPEN`, failures in a row, and when the last
+    /// one was. While it is open the store is left alone, and every lookup is a miss.
+    pub fn circuit_breaker(&self) -> PersistedBreaker {
+        self.app().breaker()
+    }
+
+    /// Whether the cache of this host is healthy, and what is not: the verdict of `awsideman cache health`.
+    pub fn health(&self) -> Result<HealthReport, LibraryError> {
+        // What was measured of this host, switch included, is of now.
+        Ok(self.app().anew()?.measure().health)
+    }
+
+    /// Removes what is past its time, as `awsideman cache cleanup` does.
+    pub fn cleanup_expired(&self) -> Result<Swept, LibraryError> {
+        let app = self.app();
+        let swept = app.cleanup(false);
+        self.keep_mark(&app);
+        Ok(swept?)
+    }
+
+    /// Holds the store to its limits, down to the low-water mark, least recently used first, as
+    /// `awsideman cache enforce-limits` does.
+    pub fn enforce_limits(&self) -> Result<Swept, LibraryError> {
+        let app = self.app();
+        self.inner.uses.tell(app.store()?.as_ref());
+        let swept = app.enforce_limits(false);
+        self.keep_mark(&app);
+        Ok(swept?)
+    }
+
+    /// Removes what `operation` on the thing with this id has made false, as `awsideman cache invalidate` does, and gives how
+    /// many entries that were. It works while the cache is disabled and behind an open breaker too.
+    ///
+    /// ```
+    /// # use awsideman::library::CacheManager;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let home = tempfile::tempdir()?;
+    /// # let cache = CacheManager::in_home(home.path())?;
+    /// cache.set("user:describe:user-123", &serde_json::json!({"UserId": "user-123"}))?;
+    /// let count = cache.invalidate_for_operation("update", "user", "user-123")?;
+    /// println!("Invalidated {count} entries");
+    /// assert_eq!(count, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn invalidate_for_operation(&self, operation: &str, resource: &str, id: &str) -> Result<u64, LibraryError> {
+        let word = |word: &str, what, known: Vec<&str>| LibraryError::Word {
+            word: word.to_owned(),
+            what,
+            hint: format!("there are {}", known.join(", ")),
+        };
+        let operations = || Operation::ALL.iter().map(|operation| operation.as_str()).collect();
+        let happens =
+            Operation::parse(operation).ok_or_else(|| word(operation, "what happens to a resource", operations()))?;
+        let to = || happens.resources().iter().map(|resource| resource.as_str()).collect();
+        let thing = Resource::parse(resource).filter(|thing| happens.resources().contains(thing));
+        let thing = thing.ok_or_else(|| word(resource, "a resource that this happens to", to()))?;
+        if id.trim().is_empty() {
+            return Err(word(id, "the id of anything", vec!["ids, ARNs and account numbers"]));
+        }
+        Ok(self.app().anew()?.invalidate(happens, thing, id, false)?.invalidated)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage of counts")]
+fn percentage(hits: u64, lookups: u64) -> f64 {
+    if lookups == 0 { 100.0 } else { hits as f64 / lookups as f64 * 100.0 }
+}
