@@ -1,8 +1,7 @@
 //! The time of day, as a value that can be handed in, and as text.
 //!
-//! Neighbours: everyone who judges freshness, schedules or ages takes a `&dyn Clock`.
-//! Promise: nothing below floor 8 asks the operating system for the time in another way, so a test
-//! (or `debug.clock_offset`) can move it. A time that no calendar has is written as its number, never a panic.
+//! Nothing below floor 8 asks the operating system for the time in another way, so a test (or `debug.clock_offset`)
+//! can move it. A time that no calendar has is written as its number, never a panic.
 
 use chrono::{DateTime, Local, SecondsFormat, TimeZone, Utc};
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,7 +1,6 @@
 //! Progress, notices and counters as values.
 //!
-//! Neighbours: long work on floors 2 to 6 is handed a `&dyn Progress`; `cli/progress/mod.rs` draws it, tests
-//! collect it. Promise: no room prints, and no room keeps a global.
+//! No room prints, and no room keeps a global.
 
 use serde::Serialize;
 use std::collections::BTreeMap;

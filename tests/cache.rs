@@ -1,7 +1,4 @@
 //! The cache over real backends: what was stored comes back whole or not at all, whatever happens to the bytes.
-//!
-//! Neighbours: `store_contract.rs` asks the backends themselves, `gateway.rs` the reads above. The damage is done to the
-//! database file as a disk would do it, behind the store's back.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 

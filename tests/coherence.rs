@@ -1,10 +1,7 @@
 //! Never an answer from before a change that has returned: forced interleavings by seed, on the real store, in clear and
 //! sealed, and the real gateway, and the same rules with one step taken out, which must be noticed.
 //!
-//! Neighbours: `coherence/aws.rs` is a small Identity Center whose every call is a moment at which something else can
-//! happen, `coherence/play.rs` lets actors take turns by seed, `coherence/mutants.rs` takes a step out,
-//! `coherence/seal.rs` has the keys. The same is forced on the real binary in `tests/cli/coherent.rs`. Promise: a seed that
-//! fails is the same play again; small counts here, 10,000 seeds of each with `AWSIDEMAN_SOAK=1`.
+//! A seed that fails is the same play again; small counts here, 10,000 seeds of each with `AWSIDEMAN_SOAK=1`.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 

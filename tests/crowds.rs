@@ -1,9 +1,8 @@
 //! Eight processes at once on one cache: programs that use the library, with threads, and the commands that keep it in
 //! order.
 //!
-//! Neighbours: `tests/library` has the thread test of the troubleshooting guide as it is written; `tests/store_contract.rs`
-//! has the store's own races. Promise: a write that was acknowledged is there afterwards, a count that many raise is the
-//! sum of what each was told, and nobody meets an error. Two seconds; ten with `AWSIDEMAN_SOAK=1`.
+//! A write that was acknowledged is there afterwards, a count that many raise is the sum of what each was told, and
+//! nobody meets an error. Two seconds; ten with `AWSIDEMAN_SOAK=1`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,7 +1,7 @@
 //! The daemon over the real runner, fed with wakes by hand.
 //!
-//! Neighbours: `daemon::run` and `jobs::run`, joined here by a shift as small as it can be. Promise: no job runs
-//! beside itself however often the daemon is woken, and what runs when it is told to end is in the ledger.
+//! No job runs beside itself however often the daemon is woken, and what runs when it is told to end is in the
+//! ledger.
 
 use async_trait::async_trait;
 use awsideman::clock::{Clock, ManualClock};

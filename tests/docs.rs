@@ -1,7 +1,6 @@
 //! README.md and docs/ as readers meet them: every command in them is understood, every table is that of the program.
 //!
-//! Neighbours: `cli/args/mod.rs` has the commands, `cli/exit_code/mod.rs` the exit codes, `config/default.toml` the times to live.
-//! Promise: a document that has fallen behind fails here; `UPDATE=1 cargo test --test docs` writes the tables anew.
+//! A document that has fallen behind fails here; `UPDATE=1 cargo test --test docs` writes the tables anew.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,7 +1,4 @@
 //! AWS through the cache: what a person is shown, what it costs in calls, and what is never shown.
-//!
-//! Neighbours: `gateway/reads.rs`, `names.rs`, `walks.rs` ask a scripted organisation that counts and fails on demand,
-//! `gateway/sandbox.rs` the real client over a socket. Every test is a sentence that the cache promises.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 

@@ -1,6 +1,4 @@
 //! The glob matcher against SQLite's own GLOB, over random patterns and texts.
-//!
-//! Neighbours: `src/model/glob.rs` is what is judged; `store/disk` relies on both giving one verdict.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 

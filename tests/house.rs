@@ -1,6 +1,6 @@
 //! The house as it was drawn: rooms name only rooms below, every outside crate has one door, files stay readable.
 //!
-//! Neighbours: `src/lib.rs` draws it. Promise: a line that breaks the drawing fails here, with its file and number.
+//! A line that breaks the drawing fails here, with its file and number.
 
 use std::fs;
 use std::path::{Path, PathBuf};

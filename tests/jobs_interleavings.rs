@@ -1,9 +1,7 @@
 //! Three runners over one state directory, in many orders, some of which die.
 //!
-//! Neighbours: `jobs::run` with the real locks and the real ledger; each runner has a thread, a runtime and a database
-//! connection of its own, as a process has. Promise: a seed decides who dawdles where and who dies; whatever it says, no
-//! job runs beside itself, no occurrence is done twice, every death is recorded, and nothing stays stuck.
-//! `AWSIDEMAN_SOAK=1`: many more seeds; a larger
+//! A seed decides who dawdles where and who dies; whatever it says, no job runs beside itself, no occurrence is
+//! done twice, every death is recorded, and nothing stays stuck. `AWSIDEMAN_SOAK=1`: many more seeds; a larger
 //! number: so many.
 
 use async_trait::async_trait;

@@ -1,8 +1,7 @@
 //! Jobs as an operator has them: a configuration with a real SMTP server, job files of their own, cron and the daemon.
 //!
-//! Neighbours: `mail.rs` holds the sender to the same server (`fixtures/smtp_server.py`), `jobs_cli.rs` the words.
-//! Promise: mails are counted where they arrive, runs are counted in the ledger; `AWSIDEMAN_TEST_PYTHON` names a Python
-//! with aiosmtpd and cryptography.
+//! Mails are counted where they arrive, runs are counted in the ledger; `AWSIDEMAN_TEST_PYTHON` names a Python with
+//! aiosmtpd and cryptography.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
 

@@ -1,8 +1,7 @@
 //! Time as it passes for people: every zone's changes, and clocks that somebody sets.
 //!
-//! Neighbours: `jobs::due` and `jobs::Occurrences` are what the runner decides by; here a runner looks at irregular
-//! moments through them. Promise: what is expected was found by going through the minutes one by one, without the
-//! library that reads cron expressions; the counts are printed. `AWSIDEMAN_SOAK=1`: five years, every zone.
+//! What is expected was found by going through the minutes one by one, without the library that reads cron
+//! expressions; the counts are printed. `AWSIDEMAN_SOAK=1`: five years, every zone.
 
 use awsideman::clock::UnixMillis;
 use awsideman::config::{AlertWhen, CatchUp, Job, JobKind, Overlap, Retry, Schedule};

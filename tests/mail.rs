@@ -1,7 +1,7 @@
 //! Mails against a real SMTP server: aiosmtpd with STARTTLS and a login, started by each test on a free port.
 //!
-//! Neighbours: `fixtures/smtp_server.py` is the server; `src/alerts/` is held to it. Promise: what is counted here is
-//! what arrived, not what was meant to. `AWSIDEMAN_TEST_PYTHON` names a Python with aiosmtpd and cryptography.
+//! What is counted here is what arrived, not what was meant to. `AWSIDEMAN_TEST_PYTHON` names a Python with
+//! aiosmtpd and cryptography.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
 

@@ -1,9 +1,4 @@
 //! The gateway's AWS against moto, a stand-in that is not ours: both must have the same idea of the wire.
-//!
-//! Neighbours: `moto/seed.py` creates an organisation with boto3 and says what it made. Needs a Python with
-//! `moto[server]` and boto3, named by `AWSIDEMAN_TEST_PYTHON`; without it the test is skipped, in CI it fails.
-//! What moto answers wrongly (who is provisioned where, missing operations) is read through the binary, which must not
-//! trust it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 

@@ -1,8 +1,8 @@
 //! What the daemon serves: the page in a real browser, the metrics through promtool, and who gets nothing.
 //!
-//! Neighbours: `page/site.rs` is the world, `page/look.py` drives Chromium, `src/daemon/page/tests.rs` has the words. Promise:
-//! what a person, Prometheus or a stranger meets is what is checked. Needs Chromium, promtool and a Python with playwright
-//! (`AWSIDEMAN_TEST_PYTHON`), which `scripts/test.sh` brings; without them that is said, and in CI it fails.
+//! What a person, Prometheus or a stranger meets is what is checked. Needs Chromium, promtool and a Python with
+//! playwright (`AWSIDEMAN_TEST_PYTHON`), which `scripts/test.sh` brings; without them that is said, and in CI it
+//! fails.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 

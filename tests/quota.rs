@@ -1,10 +1,9 @@
 //! AWS's quota, as real processes keep it: when calls leave, by their logs, and when they arrive at the sandbox's door.
 //!
-//! Neighbours: `gateway/pace/` has the rules, and their proof on a clock of its own; here processes share one `pace.db`
-//! and the clock of the host. Promise: no call arrives that did not leave in its turn, and what leaves never exceeds the
-//! rate, on whatever host. On the way to the door a busy host makes calls bunch whatever a process does: what arrives is
-//! held to the rate where the ways were alike, and that all of the rate is used where a witness saw the host stall in no
-//! attempt. With `AWSIDEMAN_SOAK=1` at AWS's own 20 calls a second, for minutes.
+//! No call arrives that did not leave in its turn, and what leaves never exceeds the rate, on whatever host. On the
+//! way to the door a busy host makes calls bunch whatever a process does: what arrives is held to the rate where
+//! the ways were alike, and that all of the rate is used where a witness saw the host stall in no attempt. With
+//! `AWSIDEMAN_SOAK=1` at AWS's own 20 calls a second, for minutes.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 #![expect(clippy::cast_precision_loss, reason = "counts and microseconds of a test are small")]

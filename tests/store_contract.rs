@@ -1,8 +1,4 @@
 //! One suite over every backend and layer: each test is a sentence of the contract in `src/store/mod.rs`.
-//!
-//! Neighbours: `store_contract/disk.rs` has what only a directory can suffer, `store_contract/breaker.rs` the states
-//! of the breaker; `log/mod.rs`, `sweeps.rs` and `revisions.rs` hold sentences of one matter each. A new backend is one line in
-//! `contract!`.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 

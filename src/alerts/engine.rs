@@ -1,8 +1,7 @@
 //! The book of alerts: what is pending, what fires, what is over, and whether a word is due.
 //!
-//! Neighbours: `health/` brings the findings, `inhibit.rs` says what is held back, `message.rs` finds the words, `outbox.rs`
-//! takes the message. Promise: one transaction reads, decides and puts at most one message into the outbox, so that
-//! however many processes look at the same moment, one is made; a check that this run did not make is left as it stands.
+//! One transaction reads, decides and puts at most one message into the outbox, so that however many processes look
+//! at the same moment, one is made; a check that this run did not make is left as it stands.
 
 use crate::alerts::AlertError;
 use crate::alerts::Mail;

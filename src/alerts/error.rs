@@ -1,6 +1,6 @@
 //! Why a mail could not be decided, made or sent.
 //!
-//! Neighbours: every file of this room. Promise: each error is one sentence, and [`AlertError::hint`] says what to do.
+//! Each error is one sentence, and [`AlertError::hint`] says what to do.
 
 use crate::secure_fs::PrivateError;
 use crate::sqlite::StatementError;

@@ -1,7 +1,6 @@
 //! What happened to alerts and silences, and when.
 //!
-//! Neighbours: `engine.rs`, `silence.rs` and `outbox.rs` record within their transactions; `alerts history` prints.
-//! Promise: an event is there exactly when what it tells of is; the newest ones are kept.
+//! An event is there exactly when what it tells of is; the newest ones are kept.
 
 use super::AlertError;
 use crate::clock::UnixMillis;

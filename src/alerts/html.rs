@@ -1,7 +1,7 @@
 //! A message as HTML, for mail programs that show it before the text.
 //!
-//! Neighbours: `message.rs` has the words, `email.rs` puts this behind the plain text. Promise: everything from outside is
-//! escaped; it loads nothing and links nowhere; it stands in light and dark and on a phone, and says what the text says.
+//! Everything from outside is escaped; it loads nothing and links nowhere; it stands in light and dark and on a
+//! phone, and says what the text says.
 
 use crate::alerts::message;
 use crate::alerts::message::AlertMessage;

@@ -1,8 +1,7 @@
 //! Why nothing is told of an alert though it fires: a silence, or another alert that says the same better.
 //!
-//! Neighbours: `engine.rs` and `status.rs` ask; `silence.rs` keeps the silences. Promise: a mute holds words back and
-//! changes no state: what it held back is told when it ends, if it still is so, and who was told that something began
-//! is told that it is over.
+//! A mute holds words back and changes no state: what it held back is told when it ends, if it still is so, and who
+//! was told that something began is told that it is over.
 
 use crate::alerts::engine::Alert;
 use crate::alerts::silence;

@@ -1,8 +1,7 @@
 //! The words of a message: subject and text. The same as HTML and as a document follow from them.
 //!
-//! Neighbours: `engine.rs` decides what is told, `html.rs` and `payload.rs` tell the same for a mail program and for a
-//! program, the channels make headers of it. Promise: the subject always begins with the same words, names its alerts, and
-//! is bounded; nothing from outside can begin a header or a line of its own.
+//! The subject always begins with the same words, names its alerts, and is bounded; nothing from outside can begin
+//! a header or a line of its own.
 
 use crate::alerts::engine::AlertTransition;
 use crate::alerts::engine::Decision;

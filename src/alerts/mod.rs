@@ -1,8 +1,7 @@
 //! Words sent out: what began, what is over, and the message about it.
 //!
-//! Neighbours: `health/` brings findings, `state/` keeps alerts and outbox, the job runner calls [`observe`] and then
-//! [`deliver`]. Promise: one message when something critical begins, none while it lasts, one when it is over; a message
-//! that cannot leave stays in the outbox; a password never travels in clear.
+//! One message when something critical begins, none while it lasts, one when it is over; a message that cannot
+//! leave stays in the outbox; a password never travels in clear.
 //!
 //! ```text
 //! findings -> book (pending, firing, over) -> mute (silences, causes) -> letter (text, HTML, JSON) -> outbox

@@ -1,7 +1,6 @@
 //! The ways that a message leaves by, and what a delivery needs to know.
 //!
-//! Neighbours: `outbox.rs` drains each; `email.rs`, `webhook.rs` and `command.rs` are the ways. Promise: a channel that is
-//! switched on gets every message that is decided while it is, once, whatever the others do.
+//! A channel that is switched on gets every message that is decided while it is, once, whatever the others do.
 
 use crate::alerts::AlertError;
 use crate::alerts::Mail;

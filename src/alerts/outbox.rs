@@ -1,9 +1,8 @@
 //! Messages that were decided and wait to leave, by each channel on its own.
 //!
-//! Neighbours: `engine.rs` puts them in within its transaction, `notifier.rs` has those who carry them. Promise: one sender
-//! at a time, the oldest message first; one that cannot leave is kept with its error and its Message-ID, and a later run
-//! sends it; a channel that is down holds up no other. A message may arrive twice when a sender dies between the other
-//! side's yes and our note of it, then with one Message-ID.
+//! One sender at a time, the oldest message first; one that cannot leave is kept with its error and its Message-ID,
+//! and a later run sends it; a channel that is down holds up no other. A message may arrive twice when a sender
+//! dies between the other side's yes and our note of it, then with one Message-ID.
 
 use super::AlertError;
 use super::history::{self, AlertEvent};

@@ -1,8 +1,8 @@
 //! A message as one JSON document: what a webhook and a command are given.
 //!
-//! Neighbours: `message.rs` has the words. Promise: `schema_version` 1 only grows; `text` alone is enough for a chat
-//! (Slack and its kin show it; nothing from outside can call people or begin a format there), the rest is for programs;
-//! times are RFC 3339 in UTC, durations whole seconds.
+//! `schema_version` 1 only grows; `text` alone is enough for a chat (Slack and its kin show it; nothing from
+//! outside can call people or begin a format there), the rest is for programs; times are RFC 3339 in UTC, durations
+//! whole seconds.
 
 use crate::alerts::engine::AlertTransition;
 use crate::alerts::inhibit::Mute;

@@ -1,7 +1,6 @@
 //! Secrets: read from a file, a variable or a command, right before they are needed.
 //!
-//! Neighbours: `email.rs` needs the password, `webhook.rs` its URL. Promise: a file that others may read or write is
-//! refused; what is secret is never part of an error, nor kept.
+//! A file that others may read or write is refused; what is secret is never part of an error, nor kept.
 
 use super::AlertError;
 use super::hidden::Hidden;

@@ -1,7 +1,7 @@
 //! Mail through the host's own `sendmail`.
 //!
-//! Neighbours: `email.rs` brings envelope and bytes. Promise: the program is found where cron's short PATH does not
-//! look, gets its addresses as arguments behind `--`, and is stopped when it takes too long.
+//! The program is found where cron's short PATH does not look, gets its addresses as arguments behind `--`, and is
+//! stopped when it takes too long.
 
 use super::AlertError;
 use super::error::NO_SENDMAIL;

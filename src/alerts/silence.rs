@@ -1,7 +1,6 @@
 //! Silences: nothing is told of alerts under these keys, until a time.
 //!
-//! Neighbours: `alerts silence` makes and ends them, `inhibit.rs` heeds them. Promise: each has an end, a reason and an
-//! author; it outlives processes and restarts, and nobody needs to end it.
+//! Each has an end, a reason and an author; it outlives processes and restarts, and nobody needs to end it.
 
 use super::AlertError;
 use super::history::{self, AlertEvent};

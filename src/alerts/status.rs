@@ -1,7 +1,6 @@
 //! How alerts stand at one moment, for lists and pages.
 //!
-//! Neighbours: `alerts list` and the daemon's page show it; `engine.rs` moves what is shown here. Promise: looking changes
-//! nothing; the word for each alert is the one that decides whether it is told.
+//! Looking changes nothing; the word for each alert is the one that decides whether it is told.
 
 use crate::alerts::AlertError;
 use crate::alerts::engine;

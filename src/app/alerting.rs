@@ -1,7 +1,6 @@
 //! What a pass of jobs tells the alerts: the checks of health jobs, whether each job worked, and what was behind it.
 //!
-//! Neighbours: `job_pass.rs` runs the jobs and asks for this once, `alerts/` decides and sends. Promise: alert state moves
-//! only here, inside a job run; a message that cannot leave is said and sent by a later pass.
+//! Alert state moves only here, inside a job run; a message that cannot leave is said and sent by a later pass.
 
 use crate::alerts::{self, AlertCause, Delivered, DeliveryContext};
 use crate::app::App;

@@ -1,8 +1,7 @@
 //! The cache in a file, and back.
 //!
-//! Neighbours: `cache/archive/mod.rs` has the form and the rules; `cache export` and `cache import` are these functions.
-//! Promise: an archive is readable by its owner alone and takes its place whole or not at all; an import verifies all of
-//! it before it stores anything, is refused while the cache is disabled, and asks nothing of AWS.
+//! An archive is readable by its owner alone and takes its place whole or not at all; an import verifies all of it
+//! before it stores anything, is refused while the cache is disabled, and asks nothing of AWS.
 
 use super::{App, AppError, Scope};
 use crate::aws;

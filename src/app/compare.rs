@@ -1,8 +1,7 @@
 //! Verifying the cache: entries against AWS.
 //!
-//! Neighbours: `gateway/verify.rs` compares; `cache verify` and the job of that kind are this function. Promise: a
-//! disabled cache is compared too, since that is when people doubt it; then wrong entries are removed and nothing is
-//! stored. Nothing of it counts as a lookup.
+//! A disabled cache is compared too, since that is when people doubt it; then wrong entries are removed and nothing
+//! is stored. Nothing of it counts as a lookup.
 
 use super::watched::watched;
 use super::{App, AppError, Caller};

@@ -1,8 +1,7 @@
 //! The encryption of the cache: where its key comes from, what lies under which key, and the way from one to another.
 //!
-//! Neighbours: `store/sealed` seals and exchanges, `stack.rs` and `invalidation_targets.rs` stack it; `cache encryption` is these
-//! functions. Promise: a key is never an argument of another program, never part of a message, and wiped after use; the
-//! configuration is never edited; a key that cannot be had locks the cache and fails no command.
+//! A key is never an argument of another program, never part of a message, and wiped after use; the configuration
+//! is never edited; a key that cannot be had locks the cache and fails no command.
 
 use super::{App, AppError};
 use crate::config::Encryption;

@@ -1,7 +1,6 @@
 //! What can go wrong where rooms are joined.
 //!
-//! Neighbours: wraps the errors of the rooms below; `cli/exit_code/mod.rs` words them. Promise: nothing is said twice; each
-//! variant is one room's own error.
+//! Nothing is said twice; each variant is one room's own error.
 
 use crate::alerts::AlertError;
 use crate::cache::CacheError;

@@ -1,7 +1,7 @@
 //! Measuring: what the store holds, what commands looked up, how the host is.
 //!
-//! Neighbours: `health/` judges what is measured here; `status.rs` shows it. Promise: measuring changes no figure, works
-//! with a store or state that cannot be read (and says so), and needs nothing of AWS.
+//! Measuring changes no figure, works with a store or state that cannot be read (and says so), and needs nothing of
+//! AWS.
 
 use crate::app::App;
 use crate::app::AppError;

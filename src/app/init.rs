@@ -1,7 +1,7 @@
 //! Setting up the directories: for their owner alone, or for a group.
 //!
-//! Neighbours: `secure_fs/ownership.rs` finds out what is to be done, `cache init` shows it. Promise: everything is looked at
-//! first and nothing is half done for want of a right that could have been seen; a dry run shows exactly what would be done.
+//! Everything is looked at first and nothing is half done for want of a right that could have been seen; a dry run
+//! shows exactly what would be done.
 
 use crate::app::App;
 use crate::app::AppError;

@@ -1,7 +1,6 @@
 //! One entry seen from all sides, and why a key is or is not a hit.
 //!
-//! Neighbours: `cache/` judges and verifies, `store/disk` remembers what went; `cache inspect` and `cache why` print.
-//! Promise: what is looked at stays as it is, damaged or not, and AWS is not asked; what is not remembered is said to be
+//! What is looked at stays as it is, damaged or not, and AWS is not asked; what is not remembered is said to be
 //! unknown, never guessed.
 
 use super::{App, AppError, naming};

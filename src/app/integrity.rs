@@ -1,7 +1,6 @@
 //! Whether all that is stored is sound: the database, the files beside it, and with `--full` every entry.
 //!
-//! Neighbours: `store/disk` and `state/` look at what is theirs; `cache check` prints. Promise: nothing is changed, made,
-//! set aside or dropped, whatever is found, and each finding names what mends it.
+//! Nothing is changed, made, set aside or dropped, whatever is found, and each finding names what mends it.
 
 use crate::app::App;
 use crate::app::AppError;

@@ -1,7 +1,6 @@
 //! Telling the cache of a change that somebody else made.
 //!
-//! Neighbours: `cache/invalidation/mod.rs` says what a change makes false, `invalidation_targets.rs` which stores must hear of it. Promise:
-//! works while the cache is disabled, bypassed or behind an open breaker, and asks nothing of AWS; a dry run counts
+//! Works while the cache is disabled, bypassed or behind an open breaker, and asks nothing of AWS; a dry run counts
 //! exactly what the real one removes.
 
 use crate::app::App;

@@ -1,8 +1,7 @@
 //! What a change needs: every store that others may read from, whatever this process does with its own reads.
 //!
-//! Neighbours: `cache/fence.rs` raises and closes fences over them, `gateway/write.rs` makes the change, `stack.rs` has
-//! the stack that reads use. Promise: bypassing is not forgetting: a disabled cache, a private backend and an open
-//! breaker are no reason not to tell the disk store; one that is not there has nobody who reads from it.
+//! Bypassing is not forgetting: a disabled cache, a private backend and an open breaker are no reason not to tell
+//! the disk store; one that is not there has nobody who reads from it.
 
 use crate::app::App;
 use crate::cache::{Fences, SharedStore};

@@ -1,8 +1,7 @@
 //! What each kind of job does: the one implementation of [`JobHandler`].
 //!
-//! Neighbours: `job_pass.rs` runs passes of it, `digest.rs` and `verify.rs` have the longer kinds, `job_outcome.rs` words what came
-//! of it. Promise: a job of a kind and the command of that name are the same function; work ends soon after it is asked
-//! to stop, and what it had read by then is in the cache.
+//! A job of a kind and the command of that name are the same function; work ends soon after it is asked to stop,
+//! and what it had read by then is in the cache.
 
 use crate::app::App;
 use crate::app::job_outcome::failed;

@@ -1,7 +1,6 @@
 //! What came of a job's work, as an outcome, a sentence and an exit code.
 //!
-//! Neighbours: `job_pass.rs` does the work; the ledger, the table and the mail carry the sentence. Promise: what a person must
-//! mend is never called temporary, and the sentence ends with what to type.
+//! What a person must mend is never called temporary, and the sentence ends with what to type.
 
 use crate::alerts::AWS;
 use crate::app::AppError;

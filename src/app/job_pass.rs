@@ -1,8 +1,7 @@
 //! A pass of jobs, and what it leads to: one look at the alerts, at most one mail about them.
 //!
-//! Neighbours: `jobs/` says when and how, `job_handlers.rs` does the work of each kind, `alerting.rs` looks at the alerts.
-//! Promise: `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit
-//! code and is sent by a later pass; a broken job file is a failed run of its own job and stops no other.
+//! `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit code
+//! and is sent by a later pass; a broken job file is a failed run of its own job and stops no other.
 
 use crate::alerts::Delivered;
 use crate::app::App;

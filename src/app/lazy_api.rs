@@ -1,8 +1,7 @@
 //! AWS at the last moment: the paced source is made when the first call needs it.
 //!
-//! Neighbours: `stack.rs` hands it to the gateway; `sandbox.rs` starts the sandbox in it. Promise: a command that is
-//! answered from the cache never opens the pace database, loads the SDK's configuration or starts a server; the calls that
-//! were made are told once, when nobody needs the source any more, however its work ended.
+//! A command that is answered from the cache never opens the pace database, loads the SDK's configuration or starts
+//! a server; the calls that were made are told once, when nobody needs the source any more, however its work ended.
 
 use crate::gateway::{GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Mutation, Page, RateLimited};
 use crate::progress::Calls;

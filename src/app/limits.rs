@@ -1,7 +1,6 @@
 //! The limits that hold: the smallest of those that are configured, and what a sweep goes down to.
 //!
-//! Neighbours: `maintenance.rs` sweeps by them, `warm.rs` warms within them, `health_inputs.rs` judges by them. Promise: whoever
-//! speaks of a limit names the setting that it comes from, and is given the same figure as everybody else.
+//! Whoever speaks of a limit names the setting that it comes from, and is given the same figure as everybody else.
 
 use super::App;
 use crate::config::EvictionPolicy;

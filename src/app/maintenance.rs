@@ -1,7 +1,6 @@
 //! Keeping the cache in order: clearing, cleaning up, holding the limits.
 //!
-//! Neighbours: `cache clear`, `cache cleanup`, `cache enforce-limits` and the jobs of those kinds are these functions.
-//! Promise: a dry run counts exactly what the real one removes; a clear is known to every fill that is under way.
+//! A dry run counts exactly what the real one removes; a clear is known to every fill that is under way.
 
 use crate::app::App;
 use crate::app::AppError;

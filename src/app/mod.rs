@@ -1,7 +1,6 @@
 //! The one place where rooms are joined.
 //!
-//! Neighbours: everything below; `daemon/` and `cli/` above hold an [`App`] and ask it for what they need. Promise:
-//! nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
+//! Nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
 //! tally, and neither `state.db` nor anything of AWS.
 
 mod alerting;

@@ -1,7 +1,7 @@
 //! What any command can notice beside its own work: jobs that nobody runs, a login that is about to end.
 //!
-//! Neighbours: `health_inputs.rs` hands both to `health/`, `jobs list` and `doctor` say the first. Promise: files and the state
-//! database are read, nothing is written, AWS is not asked; never on the path of a cached answer.
+//! Files and the state database are read, nothing is written, AWS is not asked; never on the path of a cached
+//! answer.
 
 use crate::app::App;
 use crate::app::AppError;

@@ -1,9 +1,8 @@
 //! Pings: a URL is called when a run of a job begins, was complete or was not, so that an external monitor notices when
 //! nobody calls any more.
 //!
-//! Neighbours: `job_pass.rs` is told of each run, `[alerts.ping]` and `[ping]` of a job file name the URLs, `http/mod.rs` calls
-//! them. Promise: a ping changes no outcome; the start does not hold the run up at all, and the end for at most
-//! twice `alerts.ping.timeout`; what did not work is said in the log alone.
+//! A ping changes no outcome; the start does not hold the run up at all, and the end for at most twice
+//! `alerts.ping.timeout`; what did not work is said in the log alone.
 
 use super::App;
 use crate::config::{Job, Secret};

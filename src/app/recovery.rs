@@ -1,8 +1,7 @@
 //! Disable, enable, recover: what is typed at night.
 //!
-//! Neighbours: `state/kill_switch/mod.rs` holds the switch, `store/disk` flips generations. Promise: works under live processes and
-//! stops none of them; the damaged generation stays where it is, as evidence, until somebody has it pruned; what is taken
-//! over from it is verified, and no change that is remembered was about it.
+//! Works under live processes and stops none of them; the damaged generation stays where it is, as evidence, until
+//! somebody has it pruned; what is taken over from it is verified, and no change that is remembered was about it.
 
 use super::{App, AppError, SelfTest};
 use crate::cache::{SalvageTarget, Salvaged};

@@ -1,7 +1,6 @@
 //! `--sandbox`: the whole product against the built-in Identity Center, in a root of its own.
 //!
-//! Neighbours: `sandbox/` is the server; `stack.rs` points the AWS client at it. Promise: the real cache, state, mails
-//! and AWS settings are not touched; the same seed and sizes find their cache again.
+//! The real cache, state, mails and AWS settings are not touched; the same seed and sizes find their cache again.
 
 use crate::app::AppError;
 use crate::aws::AwsSettings;

@@ -1,7 +1,6 @@
 //! `cache test`: set, get, expire and delete on a private key, timed.
 //!
-//! Neighbours: works on the real store through the cache's own fills and reads. Promise: touches nothing but its own key
-//! in a space of its own, and leaves nothing behind.
+//! Touches nothing but its own key in a space of its own, and leaves nothing behind.
 
 use crate::app::App;
 use crate::app::AppError;

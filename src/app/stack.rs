@@ -1,8 +1,7 @@
 //! The store as it is stacked, and the gateway over it.
 //!
-//! Neighbours: `store/` has the layers, `gateway/` the reads, `lazy_api.rs` the way to AWS. Promise: a store that cannot be
-//! opened, or a cache that is disabled, leaves commands with live answers; what a command looked up is counted, what a
-//! job does is not.
+//! A store that cannot be opened, or a cache that is disabled, leaves commands with live answers; what a command
+//! looked up is counted, what a job does is not.
 
 use crate::app::App;
 use crate::app::OpenedStore;

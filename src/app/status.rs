@@ -1,7 +1,6 @@
 //! The status document: what `cache status` prints and scripts read.
 //!
-//! Neighbours: `health_inputs.rs` measures, `usage.rs` looks into the store, `cli/` prints. Promise: the names in the JSON form stay and only grow; a number is
-//! never null; asking does not move the statistics.
+//! The names in the JSON form stay and only grow; a number is never null; asking does not move the statistics.
 
 use super::{App, LimitUse, Measured};
 use crate::clock::{self, UnixMillis};

@@ -1,7 +1,6 @@
 //! What is in the cache: by resource, by space, and which entries were used last.
 //!
-//! Neighbours: `status.rs` asks for it, the store hands out metadata. Promise: no payload is touched, and no more entries
-//! are held at once than are asked for.
+//! No payload is touched, and no more entries are held at once than are asked for.
 
 use crate::app::App;
 use crate::app::status::RecentEntry;

@@ -1,7 +1,6 @@
 //! What is kept for charts and counters as work goes by: the size after a job run, the calls that were made of AWS.
 //!
-//! Neighbours: `job_pass.rs` takes a sample after a pass, `lazy_api.rs` tells what a source cost, `overview.rs` reads both again.
-//! Promise: what cannot be kept costs a point of a chart and nothing else; a cached answer keeps nothing.
+//! What cannot be kept costs a point of a chart and nothing else; a cached answer keeps nothing.
 
 use crate::app::App;
 use crate::progress::Calls;

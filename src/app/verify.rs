@@ -1,7 +1,7 @@
 //! The verify job: a sample of the stored answers against AWS, and what that says of all of them.
 //!
-//! Neighbours: `job_handlers.rs` runs it as a job. Promise: a share is told with the range that the true one lies in, so that
-//! "no wrong answer in 5" is not read as "no wrong answer".
+//! A share is told with the range that the true one lies in, so that "no wrong answer in 5" is not read as "no
+//! wrong answer".
 
 use super::{App, AppError, VerifyRequest};
 use crate::app::job_outcome::failed;

@@ -1,7 +1,7 @@
 //! Warming for people and for jobs: what was wished for as a plan, and whether the cache has room for it.
 //!
-//! Neighbours: `gateway/warm/mod.rs` warms and `gateway/plan/mod.rs` counts, `job_pass.rs` is the job, `cli/commands/cache/warm.rs` the command. Promise:
-//! `cache warm` and the warm job are one function; a warm that needs more room than there is says which setting to change.
+//! `cache warm` and the warm job are one function; a warm that needs more room than there is says which setting to
+//! change.
 
 use crate::app::App;
 use crate::app::AppError;

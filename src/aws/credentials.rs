@@ -1,7 +1,7 @@
 //! Credentials, fetched once for all who ask: before the first call has its turn, and then by the SDK for each call.
 //!
-//! Neighbours: `aws/mod.rs` puts this in front of the SDK's own sources. Promise: a source that takes its time (a login's
-//! exchange, a command, the metadata service) is asked once while what it gave holds, and again shortly before the end.
+//! A source that takes its time (a login's exchange, a command, the metadata service) is asked once while what it
+//! gave holds, and again shortly before the end.
 
 use super::credential_error::{CredentialFault, ErrorClassifier, SettingFault};
 use super::credential_http::Exchanges;

@@ -1,9 +1,8 @@
 //! The AWS SDK's configuration: loaded once, when the first call to AWS needs it, and by nobody else.
 //!
-//! Neighbours: `gateway/aws/` makes its clients from it, `doctor` asks for the facts of the credentials;
-//! `aws/profile.rs` answers what a cached read must know without any of this. Promise: loading makes no network
-//! call, the certificates of the host are read only when a request really goes over TLS, and the SDK repeats no call,
-//! those that fetch credentials included: the gateway's rate limiter has the only retry policy.
+//! Loading makes no network call, the certificates of the host are read only when a request really goes over TLS,
+//! and the SDK repeats no call, those that fetch credentials included: the gateway's rate limiter has the only
+//! retry policy.
 
 mod account;
 mod credential_answer;

@@ -1,8 +1,7 @@
 //! Until when the login of a profile holds, as far as files and variables tell: no call is made, no SDK is loaded.
 //!
-//! Neighbours: `health/` judges it, a failed job names its login by it. Promise: an end is told only where it is known
-//! (an SSO token that cannot renew itself, the registration behind one that can, temporary keys with their end beside
-//! them); nothing secret is kept of what was read.
+//! An end is told only where it is known (an SSO token that cannot renew itself, the registration behind one that
+//! can, temporary keys with their end beside them); nothing secret is kept of what was read.
 
 use crate::aws::AwsEnvironment;
 use crate::aws::AwsSettings;

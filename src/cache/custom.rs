@@ -1,8 +1,7 @@
 //! What programs keep for themselves: a space of their own, times of their own, and changes in one step.
 //!
-//! Neighbours: `library/` is the door that programs come through, `put_many.rs` stores for them, `fence.rs` tells this space
-//! of every change too. Promise: what a program stores is never given as an answer of AWS, and a change that makes a key
-//! false makes it false here as well; a time that the program named holds, one that it did not name is today's.
+//! What a program stores is never given as an answer of AWS, and a change that makes a key false makes it false
+//! here as well; a time that the program named holds, one that it did not name is today's.
 
 use crate::cache::Cache;
 use crate::cache::Dirt;

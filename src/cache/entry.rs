@@ -1,7 +1,6 @@
 //! The form of an entry: a payload in frames, each with its checksum, and a seal over the metadata.
 //!
-//! Neighbours: `fill.rs` writes with it, `lookup.rs` reads with it, the store keeps the bytes without looking. Promise: a
-//! frame that was flipped, cut, swapped with another or moved to another key is noticed before a byte of the
+//! A frame that was flipped, cut, swapped with another or moved to another key is noticed before a byte of the
 //! entry is shown; there is no code in data.
 //!
 //! A frame is one byte (0 plain, 1 zstd), eight bytes of xxh3 over where it belongs and what it holds, and at most

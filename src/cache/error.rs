@@ -1,7 +1,6 @@
 //! What can go wrong with the cache that its user must hear of.
 //!
-//! Neighbours: most store faults end in `cache/` as a miss and a count; these are the others. Promise: a command
-//! that reads from AWS never fails because of one of these, the cache's own commands do.
+//! A command that reads from AWS never fails because of one of these, the cache's own commands do.
 
 use crate::store::StoreError;
 

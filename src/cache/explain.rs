@@ -1,7 +1,6 @@
 //! The table of invalidations read backwards: which changes make a key false.
 //!
-//! Neighbours: `invalidation.rs` is the table; `cache inspect` asks. Promise: says nothing of its own: each cause was found
-//! by asking the table whether that change covers the key.
+//! Says nothing of its own: each cause was found by asking the table whether that change covers the key.
 
 use crate::cache::invalidation::ChangeEvent;
 use crate::cache::invalidation::Dirt;

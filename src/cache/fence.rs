@@ -1,9 +1,8 @@
 //! Fence and close: how a change reaches every process that shares the cache, whatever state the cache is in.
 //!
-//! Neighbours: `invalidation.rs` says what is dirty, `gateway/write.rs` puts the change between the two steps, `app/`
-//! says which stores there are. Promise: bypassing is not forgetting: a disabled cache, a private backend and an open
-//! breaker stop hits and fills, never this; when nothing can be recorded the whole generation is retired, and only
-//! when that fails too does the change end as an error.
+//! Bypassing is not forgetting: a disabled cache, a private backend and an open breaker stop hits and fills, never
+//! this; when nothing can be recorded the whole generation is retired, and only when that fails too does the change
+//! end as an error.
 
 use super::{CacheError, Dirt, covered_by};
 use crate::clock::{Clock, millis};

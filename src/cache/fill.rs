@@ -1,8 +1,7 @@
 //! Storing what AWS said, unless a write has overtaken it.
 //!
-//! Neighbours: `gateway/` takes a ticket before its first call and fills with it after; `store/` compares the ticket
-//! with its log. Promise: an answer fetched before a write that covers its key is never stored; a fault of the backend
-//! loses the fill, not the answer.
+//! An answer fetched before a write that covers its key is never stored; a fault of the backend loses the fill, not
+//! the answer.
 
 use super::entry::{self, FRAME_BYTES, Framer};
 use super::{CUSTOM, Cache, Key, OWN_TIME};

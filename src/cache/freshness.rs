@@ -1,8 +1,7 @@
 //! Fresh, stale or missing: the one place that judges.
 //!
-//! Neighbours: `lookup.rs` asks it for each entry it finds. Promise: an entry is fresh until the *smaller* of what it was
-//! stored with and what today's configuration allows, so a shorter TTL acts at once; a stamp from the future is
-//! believed by nobody.
+//! An entry is fresh until the *smaller* of what it was stored with and what today's configuration allows, so a
+//! shorter TTL acts at once; a stamp from the future is believed by nobody.
 
 use crate::cache::custom::has_own_time;
 use crate::clock::{self, UnixMillis, millis};

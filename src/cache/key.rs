@@ -1,7 +1,6 @@
 //! Keys: `resource:operation:identifier[:sub_identifier][:#digest]`.
 //!
-//! Neighbours: `gateway/request.rs` builds the keys of what AWS answers, users of the library their own. Promise:
-//! different requests never share a key: components are percent-encoded so that the mapping is injective, and the
+//! Different requests never share a key: components are percent-encoded so that the mapping is injective, and the
 //! digest covers every parameter that shapes the answer.
 
 use super::CacheError;

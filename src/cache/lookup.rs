@@ -1,7 +1,7 @@
 //! Looking an entry up: hit, stale, or a miss with its reason.
 //!
-//! Neighbours: `freshness.rs` judges, `entry.rs` verifies, `gateway/read.rs` goes live on a miss. Promise: every frame
-//! is verified before the first byte is shown; a damaged entry is a miss and is dropped; another version's is left alone.
+//! Every frame is verified before the first byte is shown; a damaged entry is a miss and is dropped; another
+//! version's is left alone.
 
 use crate::cache::Cache;
 use crate::cache::CacheError;

@@ -1,9 +1,8 @@
 //! Meaning on top of bytes: keys, freshness, coherence and invalidation.
 //!
-//! Neighbours: `store/` below keeps frames under (space, key); `gateway/` above asks before it goes to AWS and fills
-//! with what AWS said. Promise: what [`Cache::view`] shows was stored whole for exactly this space and key, is fresh by
-//! today's configuration, and was not fetched before a write that covers it; a fault of the backend is a miss and a
-//! count, never an error of the command and never a wrong answer.
+//! What [`Cache::view`] shows was stored whole for exactly this space and key, is fresh by today's configuration,
+//! and was not fetched before a write that covers it; a fault of the backend is a miss and a count, never an error
+//! of the command and never a wrong answer.
 
 mod archive;
 mod custom;

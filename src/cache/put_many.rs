@@ -1,8 +1,7 @@
 //! Many entries at once, each with a time to live of its own: for users of the library.
 //!
-//! Neighbours: `fill.rs` stores what AWS said, this what anybody says, by the same rules. Promise: a batch is stored in one
-//! transaction; its times shorten what the configuration allows and never lengthen it, save in the space where programs
-//! keep what is theirs alone; a ticket keeps out what a change has overtaken.
+//! A batch is stored in one transaction; its times shorten what the configuration allows and never lengthen it,
+//! save in the space where programs keep what is theirs alone; a ticket keeps out what a change has overtaken.
 
 use crate::cache::Cache;
 use crate::cache::CacheError;

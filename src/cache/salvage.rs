@@ -1,8 +1,7 @@
 //! What of a cache that was set aside is still true, taken over into the one that took its place.
 //!
-//! Neighbours: `store/disk/salvage.rs` reads what can be read, `app/recovery.rs` asks. Promise: every byte is verified
-//! before it is stored; an entry keeps its times; what any change was about that either cache remembers stays out, and so
-//! does what has been fetched anew meanwhile.
+//! Every byte is verified before it is stored; an entry keeps its times; what any change was about that either
+//! cache remembers stays out, and so does what has been fetched anew meanwhile.
 
 use super::{Cache, SCHEMA, Usability, entry};
 use crate::cache::lookup::is_whole;

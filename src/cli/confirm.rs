@@ -1,7 +1,6 @@
 //! Asking back before something is changed that nobody can take back at once.
 //!
-//! Neighbours: commands that change a host or a directory ask here; `--yes` answers ahead. Promise: who cannot be asked (no
-//! terminal) is told how to answer ahead, and nothing is done.
+//! Who cannot be asked (no terminal) is told how to answer ahead, and nothing is done.
 
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;

@@ -1,7 +1,6 @@
 //! What a run finds around it: where data and talk go, and the variables.
 //!
-//! Neighbours: `main` takes the process's own, tests bring a captured one; `output.rs` writes through it. Promise: a run
-//! touches no other stream, so that the program can be called twice in one process.
+//! A run touches no other stream, so that the program can be called twice in one process.
 
 use super::interrupts::{Exit, Interrupts};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -1,7 +1,6 @@
 //! Manual pages and shell completions, made from the tree of commands.
 //!
-//! Neighbours: `args.rs` has the tree; `commands/program.rs` prints what is made here. Promise: neither is kept anywhere
-//! else, so neither can disagree with the program.
+//! Neither is kept anywhere else, so neither can disagree with the program.
 
 use super::args;
 use clap_complete::Shell;

@@ -1,8 +1,7 @@
 //! People: words in, words out.
 //!
-//! Neighbours: `args.rs` understands the words, `commands.rs` carries them out, `output.rs` prints, `exit.rs` says how it
-//! ended; `main.rs` only calls [`main`]. Promise: [`run`] can be called any number of times in one process, prints
-//! through its environment alone and never ends the process.
+//! [`run`] can be called any number of times in one process, prints through its environment alone and never ends
+//! the process.
 
 pub mod args;
 mod commands;

@@ -1,7 +1,7 @@
 //! One run's configuration, app, progress and runtime: what most commands begin with.
 //!
-//! Neighbours: `commands/` open one; `config/` loads, `app/` joins. Promise: an emergency command gets a session whatever
-//! the configuration looks like, and what was wrong with it is said; the runtime is made when something must wait.
+//! An emergency command gets a session whatever the configuration looks like, and what was wrong with it is said;
+//! the runtime is made when something must wait.
 
 use super::args::{FreshnessArgs, GlobalArgs};
 use super::interrupts::Interrupts;

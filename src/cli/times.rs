@@ -1,7 +1,6 @@
 //! Times as texts: RFC 3339 in UTC for programs, local time with its offset and ages for people.
 //!
-//! Neighbours: every command that prints a time; `clock.rs` writes the times themselves, ages are worded here.
-//! Promise: no distance between two times, however absurd, is a panic.
+//! No distance between two times, however absurd, is a panic.
 
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;

@@ -1,7 +1,7 @@
 //! What is wrong in a configuration, and how the nearest right word is found.
 //!
-//! Neighbours: every file of this room reports with it; `cli/` prints it and ends with code 2. Promise: a problem
-//! names its source, the line where there is one, the key, what is wrong and what to do; all problems are told at once.
+//! A problem names its source, the line where there is one, the key, what is wrong and what to do; all problems are
+//! told at once.
 
 use std::fmt;
 

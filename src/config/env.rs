@@ -1,8 +1,7 @@
 //! `AWSIDEMAN_*` variables and flags become entries: each is a layer of its own, so its name is its origin.
 //!
-//! Neighbours: `keys.rs` knows the keys that the names derive from, `load.rs` puts the layers on top of the files.
-//! Promise: an unknown variable is an error with the nearest right name; a doubtful `AWSIDEMAN_CACHE_DISABLED`
-//! disables, because whoever sets it in an emergency means it.
+//! An unknown variable is an error with the nearest right name; a doubtful `AWSIDEMAN_CACHE_DISABLED` disables,
+//! because whoever sets it in an emergency means it.
 
 use crate::config::diagnostic::Problem;
 use crate::config::diagnostic::nearest;

@@ -1,7 +1,6 @@
 //! One TOML file becomes checked entries, each with its line, and every problem it has.
 //!
-//! Neighbours: `load.rs` reads configuration files with it, `job_file.rs` job files; `keys.rs` says what may stand in
-//! them. Promise: a mistake in one line costs that line only, so emergency commands can use the rest.
+//! A mistake in one line costs that line only, so emergency commands can use the rest.
 
 use super::keys::{Catalogue, KeyMatch};
 use crate::config::diagnostic::Problem;

@@ -1,8 +1,7 @@
 //! Every configuration key and its type: the one list.
 //!
-//! Neighbours: `file.rs` and `env.rs` look keys up here, `schema.rs` holds the values, `config/default.toml`
-//! explains them. Promise: a key stands here exactly once; the names of variables derive from it; what the original
-//! Python tool called otherwise is named with its successor.
+//! A key stands here exactly once; the names of variables derive from it; what the original Python tool called
+//! otherwise is named with its successor.
 
 use super::ttl;
 use crate::config::diagnostic::nearest;

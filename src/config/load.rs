@@ -1,8 +1,7 @@
 //! The layers become one checked configuration: defaults, files, variables, flags.
 //!
-//! Neighbours: `file.rs` and `env.rs` give checked entries, `schema.rs` is what comes out; the only user of
-//! figment. Promise: [`load`] tells every problem at once and yields nothing doubtful; [`load_leniently`] always
-//! yields something, takes what is right, and tells the same problems.
+//! [`load`] tells every problem at once and yields nothing doubtful; [`load_leniently`] always yields something,
+//! takes what is right, and tells the same problems.
 
 use super::file::{self, Layer};
 use super::keys::CONFIG;

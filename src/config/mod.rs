@@ -1,7 +1,7 @@
 //! Configuration: what the operator wants, checked before anything runs.
 //!
-//! Neighbours: every room reads its part of [`Config`]; `jobs/` and `daemon/` run the [`Job`]s. Promise: what comes out
-//! of here is complete, in range and free of contradictions; every mistake was told with file, line, key and remedy.
+//! What comes out of here is complete, in range and free of contradictions; every mistake was told with file, line,
+//! key and remedy.
 //!
 //! The layers, the later one winning: `config/default.toml` (compiled in), the host's file, the user's file, the file
 //! that `--config` names, `AWSIDEMAN_*` variables, flags.

@@ -1,7 +1,6 @@
 //! The words for where a value comes from, when that is neither a file nor a variable.
 //!
-//! Neighbours: `load.rs`, `sources.rs` and `env.rs` write them, `config show --origin` prints them. Promise: one
-//! spelling.
+//! One spelling.
 
 /// The compiled-in `config/default.toml`.
 pub const DEFAULT: &str = "default";

@@ -1,8 +1,7 @@
 //! Where a configuration comes from: which files, which variables, which directories when nobody chose one.
 //!
-//! Neighbours: `cli/` makes [`Sources`] from the process, `load.rs` reads them, tests hand in their own world.
-//! Promise: nothing of this room asks the process for anything behind the back of [`Sources`]; no path is chosen
-//! under the working directory or /tmp.
+//! Nothing of this room asks the process for anything behind the back of [`Sources`]; no path is chosen under the
+//! working directory or /tmp.
 
 use super::file::{ConfigEntry, Layer};
 use crate::config::diagnostic::Problem;

@@ -1,7 +1,6 @@
 //! How long answers live: by operation, by resource, or by default.
 //!
-//! Neighbours: `load.rs` fills it, `cache/freshness.rs` asks it at every read, so a shorter TTL acts at once.
-//! Promise: an operation's TTL beats its resource's, and that beats the default, whichever layer each is from.
+//! An operation's TTL beats its resource's, and that beats the default, whichever layer each is from.
 
 use crate::model::Resource;
 use crate::model::parse_duration;

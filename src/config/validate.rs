@@ -1,6 +1,6 @@
 //! What single values cannot show: settings that contradict each other.
 //!
-//! Neighbours: `load.rs` asks after everything is merged. Promise: each rule names the key to change.
+//! Each rule names the key to change.
 
 use crate::config::diagnostic::ValueFault;
 use crate::config::schema::Auth;

@@ -1,10 +1,9 @@
 //! The loop of the daemon: wakes in, passes out.
 //!
-//! Neighbours: `ticker.rs` or a test feeds it, a [`Worker`] does the work. Promise: passes may overlap, so that a walk
-//! of an hour does not keep the health check waiting, but never more than [`DaemonSettings::lanes`] of them, and jobs never
-//! do (their locks see to that); a wake that finds all lanes taken is made good when one is free; a pass that panics
-//! ends only itself; when asked to stop it begins nothing and waits for what runs. The watchdog of a service manager is fed
-//! by a turn of the loop and by nothing else.
+//! Passes may overlap, so that a walk of an hour does not keep the health check waiting, but never more than
+//! [`DaemonSettings::lanes`] of them, and jobs never do (their locks see to that); a wake that finds all lanes
+//! taken is made good when one is free; a pass that panics ends only itself; when asked to stop it begins nothing
+//! and waits for what runs. The watchdog of a service manager is fed by a turn of the loop and by nothing else.
 
 use crate::daemon::systemd::ServiceNotifier;
 use crate::jobs::Stop;

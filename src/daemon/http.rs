@@ -1,9 +1,8 @@
 //! The status page and its kin on the network: read-only, HTTP 1.1, on loopback unless somebody insists.
 //!
-//! Neighbours: `page/` draws, `metrics.rs` counts, [`StatusSource`] shows; `mod.rs` serves the router. Promise: nothing can be
-//! changed through it; a web page that points a name of its own at this host gets nothing (the Host header is checked);
-//! however many ask at once, the cache is looked at once, never more often than every two seconds, and never for more than a
-//! tenth of the time.
+//! Nothing can be changed through it; a web page that points a name of its own at this host gets nothing (the Host
+//! header is checked); however many ask at once, the cache is looked at once, never more often than every two
+//! seconds, and never for more than a tenth of the time.
 
 use super::DaemonError;
 use super::connections;

@@ -1,8 +1,7 @@
 //! The overview as Prometheus reads it.
 //!
-//! Neighbours: `http/mod.rs` answers `/metrics` with it, `textfile.rs` writes the same. Promise: every name begins with
-//! `awsideman_` and is in [`NAMES`]; a counter only grows; labels are jobs, profiles, resources, operations and words of
-//! ours, never a person.
+//! Every name begins with `awsideman_` and is in [`NAMES`]; a counter only grows; labels are jobs, profiles,
+//! resources, operations and words of ours, never a person.
 
 use super::DaemonStatus;
 use crate::app::Overview;

@@ -1,8 +1,7 @@
 //! The daemon: time passes, and what is due is run; who asks sees how it stands.
 //!
-//! Neighbours: `app.rs` is its [`Worker`] (one pass of `jobs::run`, one reload) and fills its [`StatusSource`], `cli/` calls
-//! [`serve`]. Promise: the ledger decides what runs, never the time at which a wake arrives, so a late, lost or doubled wake
-//! does no harm; SIGTERM and ctrl-c let what runs end; SIGHUP reloads, and a broken configuration leaves the last good one
+//! The ledger decides what runs, never the time at which a wake arrives, so a late, lost or doubled wake does no
+//! harm; SIGTERM and ctrl-c let what runs end; SIGHUP reloads, and a broken configuration leaves the last good one
 //! in use; what asks over the network changes nothing and keeps no job waiting.
 
 mod access_guard;

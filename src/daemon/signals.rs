@@ -1,7 +1,6 @@
 //! Signals become values.
 //!
-//! Neighbours: `mod.rs` hands them to the engine; `cli/` stops a `jobs run` with the same function. Promise: SIGTERM
-//! and ctrl-c only ask; nothing is killed here.
+//! SIGTERM and ctrl-c only ask; nothing is killed here.
 
 use super::DaemonError;
 use crate::jobs::Stop;

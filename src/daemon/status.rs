@@ -1,7 +1,6 @@
 //! How the daemon itself stands: what it alone knows beside the overview.
 //!
-//! Neighbours: the command line keeps it, `http/mod.rs` asks through [`StatusSource`], page and metrics show it. Promise: looking waits
-//! for no job.
+//! Looking waits for no job.
 
 use crate::app::{DashboardProblem, Overview};
 use crate::clock::UnixMillis;

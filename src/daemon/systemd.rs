@@ -1,7 +1,7 @@
 //! Words to the service manager, and the only file that names sd-notify.
 //!
-//! Neighbours: `event_loop.rs` says when, `mod.rs` asks how often the watchdog wants to be fed. Promise: without a service manager
-//! nothing happens; a word that cannot be sent stops nothing; the watchdog is fed by a turn of the loop and by nothing else.
+//! Without a service manager nothing happens; a word that cannot be sent stops nothing; the watchdog is fed by a
+//! turn of the loop and by nothing else.
 
 use crate::model::one_line;
 use sd_notify::NotifyState;

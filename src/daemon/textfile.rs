@@ -1,8 +1,7 @@
 //! The metrics as a file for the textfile collector of `node_exporter`.
 //!
-//! Neighbours: `metrics.rs` has the text; `jobs run` and the daemon write it after what they ran. Promise: a reader sees the
-//! old file or the new one; it may be read by everybody, because it holds ids of jobs and figures alone; its folder is the
-//! operator's and is never made.
+//! A reader sees the old file or the new one; it may be read by everybody, because it holds ids of jobs and figures
+//! alone; its folder is the operator's and is never made.
 
 use super::{DaemonError, metrics};
 use crate::app::Overview;

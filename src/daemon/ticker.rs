@@ -1,8 +1,8 @@
 //! The alarm clock of the daemon, and the only file that names tokio-cron-scheduler.
 //!
-//! Neighbours: `event_loop.rs` is woken by it. Promise: a wake says "look at the ledger" and nothing else. The scheduler
-//! freezes the offset of a time zone when a job is added, runs jobs on top of each other, forgets what it missed and
-//! does not wait for what runs; so it is given one job, which runs every few seconds and only sends.
+//! A wake says "look at the ledger" and nothing else. The scheduler freezes the offset of a time zone when a job is
+//! added, runs jobs on top of each other, forgets what it missed and does not wait for what runs; so it is given
+//! one job, which runs every few seconds and only sends.
 
 use crate::daemon::DaemonError;
 use tokio::runtime::{Handle, RuntimeFlavor};

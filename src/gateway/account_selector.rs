@@ -1,8 +1,7 @@
 //! Which accounts a change is about, when it is about several: by name, by unit, by pattern, by tag.
 //!
-//! Neighbours: `confirm.rs` confirms single names, the assignment commands ask. Promise: the choice is made from what AWS
-//! says now, never from the cache; a unit is walked from the top down (a call for each unit, none for each account);
-//! accounts that are not active are left out and named.
+//! The choice is made from what AWS says now, never from the cache; a unit is walked from the top down (a call for
+//! each unit, none for each account); accounts that are not active are left out and named.
 
 use crate::gateway::CachePolicy;
 use crate::gateway::Gateway;

@@ -1,8 +1,7 @@
 //! The narrow face of AWS: pages of listings and single things, as AWS-shaped JSON.
 //!
-//! Neighbours: `aws/` speaks to the real services, `pace.rs` wraps any source to keep to the quota, tests bring
-//! their own; `paginate.rs` and `read.rs` ask. Promise: an item has the field names of the AWS API (`UserId`), absent
-//! fields are absent, times are RFC 3339 texts, and an error is never an empty page.
+//! An item has the field names of the AWS API (`UserId`), absent fields are absent, times are RFC 3339 texts, and
+//! an error is never an empty page.
 
 use crate::gateway::GatewayError;
 use crate::gateway::Mutation;

@@ -1,8 +1,7 @@
 //! Assignments in hand: as many as an organisation has, in sixteen bytes each.
 //!
-//! Neighbours: `assignments.rs` gathers them from many answers, the assignment commands name and print them one by one.
-//! Promise: memory grows by a row's four numbers; the texts behind them (accounts, permission sets, principals) are
-//! held once, however many rows name them.
+//! Memory grows by a row's four numbers; the texts behind them (accounts, permission sets, principals) are held
+//! once, however many rows name them.
 
 use crate::gateway::PrincipalKind;
 use crate::gateway::fetch::text;

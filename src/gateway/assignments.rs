@@ -1,7 +1,6 @@
 //! Who has which permission set where: the walk over all pairs, or over one principal.
 //!
-//! Neighbours: `read.rs` answers each part from the cache or from AWS, `warm.rs` walks the same pairs, the assignment
-//! commands print. Promise: a target that could not be read is listed with its reason and never looks empty.
+//! A target that could not be read is listed with its reason and never looks empty.
 
 use super::fetch::{PARALLEL, texts};
 use super::plan::Traversal;

@@ -1,8 +1,7 @@
 //! What was there before a change: read live, so that exactly the keys it touches are dirtied, and for the journal.
 //!
-//! Neighbours: `write.rs` reads it before it raises the fence, `cache/invalidation/mod.rs` turns it into keys. Promise: what
-//! AWS does not let us see is not guessed at, the globs serve then; what does not exist is said before anything is
-//! changed.
+//! What AWS does not let us see is not guessed at, the globs serve then; what does not exist is said before
+//! anything is changed.
 
 use crate::cache::{ChangeEvent, Dirt, Key};
 use crate::gateway::GatewayError;

@@ -1,8 +1,7 @@
 //! Names for changes: what a person typed becomes a thing of which AWS says, now, that it is the one that is meant.
 //!
-//! Neighbours: `resolve.rs` understands names through the cache; the commands that change something ask here. Promise: before
-//! anything is changed AWS has confirmed that the id bears the name; a cache that is behind is asked anew, once; an id
-//! or ARN is taken as it is.
+//! Before anything is changed AWS has confirmed that the id bears the name; a cache that is behind is asked anew,
+//! once; an id or ARN is taken as it is.
 
 use crate::gateway::CachePolicy;
 use crate::gateway::Gateway;

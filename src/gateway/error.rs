@@ -1,7 +1,6 @@
 //! What can go wrong between us and AWS, in classes that decide what happens next.
 //!
-//! Neighbours: `aws/errors.rs` makes them from the SDK's, `pace.rs` retries what may be retried, `read.rs` serves stale
-//! where AWS cannot answer, `cli/exit_code/mod.rs` words the remedy. Promise: no error is ever turned into absence.
+//! No error is ever turned into absence.
 
 use crate::aws::{ErrorClass, SettingFault};
 use crate::cache::CacheError;

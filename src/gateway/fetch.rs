@@ -1,7 +1,7 @@
 //! Answers from AWS: each request as the calls it takes.
 //!
-//! Neighbours: `read.rs` and `warm.rs` ask, `paginate.rs` pages, `cache/fill.rs` stores. Promise: an answer is whole or an
-//! error; what a list brings along (every describe, every name) is stored in small batches while it is walked.
+//! An answer is whole or an error; what a list brings along (every describe, every name) is stored in small batches
+//! while it is walked.
 
 use super::{Gateway, GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Request, Spool};
 use crate::cache::{Fresh, ReadOptions, Ticket};

@@ -1,8 +1,7 @@
 //! The room that a warm has in the cache: when it ends, lists are still stored and what they bring along is not.
 //!
-//! Neighbours: `fetch.rs` asks before it stores what a list brought along; `app/warm.rs` sets the limits and tells what
-//! was left out. Promise: a list answers for all its items and is never kept out here; what is counted as left out is what
-//! it would have taken at rest; without limits nothing is asked of the store.
+//! A list answers for all its items and is never kept out here; what is counted as left out is what it would have
+//! taken at rest; without limits nothing is asked of the store.
 
 use crate::cache::{Cache, Fresh};
 use serde::Serialize;

@@ -1,8 +1,7 @@
 //! The least that a role must be allowed: an IAM policy made from the lists of our own calls.
 //!
-//! Neighbours: `api.rs` holds the lists, `doctor --iam-policy` prints it. Promise: every operation that a
-//! [`Source`](crate::gateway::Source) can make is in it, reads alone or changes too, and no other action but
-//! those of IAM that AWS takes from the caller in the management account.
+//! Every operation that a [`Source`](crate::gateway::Source) can make is in it, reads alone or changes too, and no
+//! other action but those of IAM that AWS takes from the caller in the management account.
 
 use crate::gateway::Api;
 use crate::gateway::CHANGE_OPERATIONS;

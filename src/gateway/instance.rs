@@ -1,8 +1,7 @@
 //! Which instance a command is about, found once and remembered.
 //!
-//! Neighbours: `read.rs` needs the space before it can look anything up; the answer is kept in the cache itself under
-//! everything that selects credentials. Promise: other keys, another profile, region or endpoint never get a
-//! remembered instance that is not theirs; several instances or none are said with the way to choose.
+//! Other keys, another profile, region or endpoint never get a remembered instance that is not theirs; several
+//! instances or none are said with the way to choose.
 
 use super::{GatewayError, IdentityCenterApi, ListCall};
 use crate::cache::{Cache, Fresh, Key, Lookup, ReadOptions, Ticket};

@@ -1,8 +1,7 @@
 //! The journal: every change that was asked of AWS, written down before it is asked and completed after.
 //!
-//! Neighbours: `write.rs` writes it, `journal list|show` read it; the table is in `state.db`. Promise: a change that was
-//! begun is there even when its process died, with what was there before it, so that it can be undone by hand or,
-//! later, by us; a journal that cannot be written is said and stops no change.
+//! A change that was begun is there even when its process died, with what was there before it, so that it can be
+//! undone by hand or, later, by us; a journal that cannot be written is said and stops no change.
 
 use crate::clock::UnixMillis;
 use crate::model::cut;

@@ -1,8 +1,7 @@
 //! One lookup in the cache: an answer, an absence that is remembered, or a miss.
 //!
-//! Neighbours: `read.rs` looks before it asks AWS, `resolve.rs` looks before it reads; the recorder keeps statistics.
-//! Promise: what a read looks up is recorded once, however many doors it tries; a remembered absence is the error that
-//! AWS gave, never the text `null`.
+//! What a read looks up is recorded once, however many doors it tries; a remembered absence is the error that AWS
+//! gave, never the text `null`.
 
 use crate::cache::{EntrySink, Lookup, Miss, Provenance, ReadOptions};
 use crate::gateway::CachePolicy;

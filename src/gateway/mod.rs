@@ -1,7 +1,6 @@
 //! AWS, seen through the cache.
 //!
-//! Neighbours: `cache/` below remembers, `aws/` speaks to the services, `pace.rs` keeps to the quota; `app.rs` joins them,
-//! `cli/` and `jobs/` ask. Promise: one [`Request`], one answer, whichever way it came; an error is never an empty list.
+//! One [`Request`], one answer, whichever way it came; an error is never an empty list.
 
 mod account_selector;
 mod api;

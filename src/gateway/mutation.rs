@@ -1,8 +1,7 @@
 //! What can be changed at AWS: one value for each request on the wire.
 //!
-//! Neighbours: `api.rs` takes it, `aws/` sends it, `write.rs` surrounds it with the fence and the close, `journal.rs`
-//! writes it down. Promise: a change knows its operation, what it is about in words, what it asks for as JSON and what
-//! it makes false in the cache; adding one without all four does not compile.
+//! A change knows its operation, what it is about in words, what it asks for as JSON and what it makes false in the
+//! cache; adding one without all four does not compile.
 
 use crate::cache::{ChangeEvent, Operation};
 use crate::gateway::PrincipalKind;

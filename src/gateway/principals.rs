@@ -1,7 +1,7 @@
 //! Users and groups together: whom a text means, and who the ids of assignments and memberships are.
 //!
-//! Neighbours: `resolve.rs` understands one kind at a time, `read.rs` answers, the commands ask. Promise: a name that both
-//! a user and a group have is never guessed; a deleted one is distinguished from an unreadable one.
+//! A name that both a user and a group have is never guessed; a deleted one is distinguished from an unreadable
+//! one.
 
 use super::spool::each;
 use super::{CachePolicy, Gateway, GatewayError, PrincipalKind, Request};

@@ -1,7 +1,7 @@
 //! Reading through the cache: a hit without AWS, else AWS and a fill, else (when AWS is silent) what is stale.
 //!
-//! Neighbours: `cache/` below, `lookup.rs` and `fetch.rs` beside, `cli/` and `app.rs` above. Promise: [`Gateway::cached`] needs no
-//! runtime, no credentials and no network; a fault of the cache slows a read and never changes its answer.
+//! [`Gateway::cached`] needs no runtime, no credentials and no network; a fault of the cache slows a read and never
+//! changes its answer.
 
 use super::fetch::Errand;
 use super::instance::{self, INSTANCES, Selection};

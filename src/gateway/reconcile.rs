@@ -1,7 +1,6 @@
 //! What happens when it is learned later how an accepted change ended: journal and cache are told.
 //!
-//! Neighbours: `write.rs` stopped asking before it had ended, or died; `assignment status` asks again. Promise: an end that
-//! is learned late closes the change as one that was learned at once does.
+//! An end that is learned late closes the change as one that was learned at once does.
 
 use crate::cache::{CacheError, dirty};
 use crate::gateway::Gateway;

@@ -1,7 +1,7 @@
 //! What can be asked, and the key that its answer has.
 //!
-//! Neighbours: `read.rs` answers it from the cache, `fetch.rs` from AWS; `cli/` and `warm.rs` ask. Promise: one request,
-//! one key; two requests that could be answered differently have different keys, and a key leads back to its request.
+//! One request, one key; two requests that could be answered differently have different keys, and a key leads back
+//! to its request.
 
 use super::{GetCall, ListCall, PrincipalKind};
 use crate::cache::{Key, decode};

@@ -1,7 +1,7 @@
 //! Names in: an id, an ARN or a name becomes the id that requests are made of.
 //!
-//! Neighbours: `read.rs` answers the look-ups, `principals.rs` asks for users and groups alike, the commands hand in what a person typed. Promise: a name that several
-//! things have is an error that lists them, never the first one; a hit in the cache asks nothing of AWS.
+//! A name that several things have is an error that lists them, never the first one; a hit in the cache asks
+//! nothing of AWS.
 
 use crate::gateway::CachePolicy;
 use crate::gateway::Gateway;

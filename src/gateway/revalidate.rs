@@ -1,8 +1,8 @@
 //! A walk that changes have overtaken: what they name is read again, and the walk is stored all the same.
 //!
-//! Neighbours: `read.rs` stores what it fetched through here; the records come from the store's log. Promise: a walk is
-//! stored only when every change that overtook it named the things it changed, and those were read after it; changes
-//! that are still under way, or name only patterns, leave the walk unstored, which costs the next reader a walk.
+//! A walk is stored only when every change that overtook it named the things it changed, and those were read after
+//! it; changes that are still under way, or name only patterns, leave the walk unstored, which costs the next
+//! reader a walk.
 
 use crate::cache::{Key, Ticket};
 use crate::clock::millis;

@@ -1,8 +1,7 @@
 //! An answer on its way: in memory while it is small, in a private file without a name when it grows.
 //!
-//! Neighbours: `fetch.rs` writes it page by page, `read.rs` stores it and shows it. Promise: memory stays flat however
-//! long a list is, and nothing of it outlives the process. Where no file can be made, the answer stays in memory: it is
-//! not lost for want of a folder.
+//! Memory stays flat however long a list is, and nothing of it outlives the process. Where no file can be made, the
+//! answer stays in memory: it is not lost for want of a folder.
 
 use crate::secure_fs;
 use serde::Deserializer as _;

@@ -1,9 +1,8 @@
 //! Entries against AWS: what is stored is compared with what AWS says now, and what is wrong is mended.
 //!
-//! Neighbours: `differ.rs` compares, `fetch.rs` asks, `cache/` below is scanned and filled; `cache verify` and the job of
-//! that kind are this function. Promise: an entry is called wrong only if it was stored before AWS was asked and is still
-//! there after; what a change took away meanwhile is nobody's fault. Nothing that a list brings along is stored, so that
-//! one comparison does not mend what the next one is to find.
+//! An entry is called wrong only if it was stored before AWS was asked and is still there after; what a change took
+//! away meanwhile is nobody's fault. Nothing that a list brings along is stored, so that one comparison does not
+//! mend what the next one is to find.
 
 use super::fetch::{Errand, PARALLEL};
 use super::{CachePolicy, Gateway, GatewayError, Request, Spool};

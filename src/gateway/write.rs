@@ -1,9 +1,7 @@
 //! A change, from the fence to the close: the one way in which anything is written to AWS.
 //!
-//! Neighbours: `mutation.rs` says what, `before_image.rs` reads what was there before, `cache/fence.rs` tells every process that
-//! shares the cache, `journal.rs` writes it down. Promise: no read that starts after [`Gateway::write`] has returned is
-//! answered from an entry fetched before it, whatever became of the change; a writer that dies on the way leaves the
-//! fence up.
+//! No read that starts after [`Gateway::write`] has returned is answered from an entry fetched before it, whatever
+//! became of the change; a writer that dies on the way leaves the fence up.
 
 use super::CachePolicy;
 use super::Gateway;

@@ -1,8 +1,7 @@
 //! The checks: which figure is worth a warning, which is critical, and when it has come back.
 //!
-//! Neighbours: `inputs.rs` is the input, `[health]` of the configuration has the thresholds. Promise: one
-//! finding for each check, fine or not, in the order of [`judge`]; a figure that hovers at its threshold does not flap,
-//! because it has recovered only past a second value.
+//! One finding for each check, fine or not, in the order of [`judge`]; a figure that hovers at its threshold does
+//! not flap, because it has recovered only past a second value.
 
 use crate::clock::UnixMillis;
 use crate::config;

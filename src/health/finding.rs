@@ -1,7 +1,6 @@
 //! A finding: one thing that is not as it should be, and the command for it.
 //!
-//! Neighbours: `mod.rs` makes them, `alerts/` remembers them, `cli/` prints them. Promise: the key of a finding never
-//! changes while its cause lasts; its message may.
+//! The key of a finding never changes while its cause lasts; its message may.
 
 use serde::Serialize;
 

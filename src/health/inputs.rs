@@ -1,7 +1,6 @@
 //! What is known about the cache at one moment: the input of every check.
 //!
-//! Neighbours: the caller gathers it from the store, the statistics and the host; `checks.rs` reads it. Promise: plain
-//! values, nothing is looked up here.
+//! Plain values, nothing is looked up here.
 
 use crate::clock::UnixMillis;
 use crate::health::Level;

@@ -1,7 +1,6 @@
 //! Measurements become findings.
 //!
-//! Neighbours: `cache health`, the health-check job and `alerts/` share it; the caller measures. Promise: pure
-//! judgement, every check yields one finding under a stable key, in one order.
+//! Pure judgement, every check yields one finding under a stable key, in one order.
 
 mod checks;
 mod finding;

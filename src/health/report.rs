@@ -1,7 +1,7 @@
 //! All findings of one moment, as JSON and as one line for Nagios.
 //!
-//! Neighbours: `checks.rs` makes the findings; `cache health` and the health-check job show this. Promise: healthy is
-//! false when a finding is critical; the Nagios line has its performance data in the form of its guidelines.
+//! Healthy is false when a finding is critical; the Nagios line has its performance data in the form of its
+//! guidelines.
 
 use crate::config;
 use crate::health::Finding;

@@ -1,6 +1,6 @@
 //! The thresholds as tables: which figures alarm, which words they use, when they have recovered.
 //!
-//! Neighbours: `checks.rs` and `report.rs` are held to it. Promise: every threshold has a figure on either side.
+//! Every threshold has a figure on either side.
 
 use super::*;
 use crate::config;

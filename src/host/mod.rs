@@ -1,7 +1,6 @@
 //! Facts about the host: memory, disk, names, time zone; the only file that names sysinfo.
 //!
-//! Neighbours: `health/`, `cache status --memory-details`, `doctor` and the jobs are handed what they need of these.
-//! Promise: nothing here is called on the hit path; a fact that cannot be had is said to be so, never guessed.
+//! Nothing here is called on the hit path; a fact that cannot be had is said to be so, never guessed.
 
 mod resources;
 

@@ -1,7 +1,6 @@
 //! What can keep the runner itself from working; a job's own failure is a `Report`.
 //!
-//! Neighbours: `cli/exit_code/mod.rs` gives [`JobError::Unknown`] code 2. Promise: every message says what to do or what to
-//! look at.
+//! Every message says what to do or what to look at.
 
 use crate::secure_fs::PrivateError;
 use crate::sqlite::StatementError;

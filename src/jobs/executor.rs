@@ -1,8 +1,7 @@
 //! One run under supervision: timeout with a grace, retries, and a wall around panics.
 //!
-//! Neighbours: `profile_run.rs` hands it a run that the ledger knows, [`JobHandler`] does the work. Promise: it returns at most
-//! the timeout and the grace after it began, whatever the work does; the lock of the job stays with the work itself
-//! (in its [`Stop`]), so work that cannot be stopped keeps others from starting beside it.
+//! It returns at most the timeout and the grace after it began, whatever the work does; the lock of the job stays
+//! with the work itself (in its [`Stop`]), so work that cannot be stopped keeps others from starting beside it.
 
 use crate::config::{Job, Retry};
 use crate::jobs::JobEnd;

@@ -1,8 +1,4 @@
 //! What a job does, seen from the runner.
-//!
-//! Neighbours: `app.rs` implements [`JobHandler`] over the gateway, the cache and health; `executor.rs` calls it. Promise
-//! asked of an implementation: it ends soon after its [`Stop`] is set, it may be dropped at any `await`, and it may be
-//! called again after a failure that it called retryable.
 
 use crate::clock::UnixMillis;
 use crate::config::Job;

@@ -1,7 +1,6 @@
 //! Runs that were, and those that ended without a word.
 //!
-//! Neighbours: `ledger.rs` writes the rows, `jobs history` prints them, `list.rs` shows the newest. Promise: the
-//! newest come first; only [`Ledger::crashed`] writes.
+//! The newest come first; only [`Ledger::crashed`] writes.
 
 use super::{JobError, Ledger, RunOutcome, stamp};
 use crate::clock::{self, UnixMillis};

@@ -1,7 +1,6 @@
 //! The ledger: when each job was last due, and every run.
 //!
-//! Neighbours: tables `job` and `run` of `state.db`; `due.rs` judges its rows, `history.rs` reads the runs. Promise:
-//! each call is one transaction; a run that began has a row before its work starts, so a runner that dies leaves a
+//! Each call is one transaction; a run that began has a row before its work starts, so a runner that dies leaves a
 //! trace; looking (`peek`, `history`) never writes.
 
 use super::bounds::{MOST_REASON, bounded};

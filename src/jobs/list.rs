@@ -1,7 +1,6 @@
 //! What there is, what would run: asked without touching anything.
 //!
-//! Neighbours: `jobs list` and `jobs run --dry-run` print it. Promise: nothing is written, no job is first seen by
-//! being listed, and no lock is taken but one whose holder seems dead.
+//! Nothing is written, no job is first seen by being listed, and no lock is taken but one whose holder seems dead.
 
 use crate::clock::{self, UnixMillis};
 use crate::config::{Job, Schedule};

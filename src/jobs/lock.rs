@@ -1,7 +1,7 @@
 //! The lock of one job and profile: who holds it, runs.
 //!
-//! Neighbours: `profile_run.rs` takes it, `list.rs` asks. Promise: it is the operating system's, on `locks/<job>` in the
-//! state directory, so it is free as soon as its holder is gone, however that went and whatever the clock says.
+//! It is the operating system's, on `locks/<job>` in the state directory, so it is free as soon as its holder is
+//! gone, however that went and whatever the clock says.
 //!
 //! It is not `state::Lock`: that one removes its file when it lets go and says who holds it, no more. A job's file
 //! stays under its name, and its words change while it is held (waiting, then begun).

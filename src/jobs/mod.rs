@@ -1,9 +1,7 @@
 //! Jobs: when one is due, how it is run, and what is kept of it.
 //!
-//! Neighbours: `config/` hands in checked jobs, `app.rs` brings the [`JobHandler`] that know what a warm or a cleanup does,
-//! `cli/` and `daemon/` call [`run`], `alerts/` reads the [`RunReport`]s. Promise: the ledger alone decides what is due;
-//! a job and profile never run twice at once on one state directory, whoever starts them; whatever a job does
-//! (fail, hang, panic), the others run and its outcome is recorded.
+//! The ledger alone decides what is due; a job and profile never run twice at once on one state directory, whoever
+//! starts them; whatever a job does (fail, hang, panic), the others run and its outcome is recorded.
 
 mod bounds;
 mod cancel;

@@ -1,9 +1,8 @@
 //! The moments at which a schedule occurs.
 //!
-//! Neighbours: `due.rs` judges them; croner alone understands cron expressions. Promise: moments strictly increase;
-//! a cron expression that names its hours and minutes occurs exactly once for each of its wall clock times (one that
-//! the spring change skips occurs at the end of the gap, one that autumn repeats the first time round), while one
-//! with `*` or a step in either field follows the running clock, hour for hour.
+//! Moments strictly increase; a cron expression that names its hours and minutes occurs exactly once for each of
+//! its wall clock times (one that the spring change skips occurs at the end of the gap, one that autumn repeats the
+//! first time round), while one with `*` or a step in either field follows the running clock, hour for hour.
 
 use super::ledger::DISABLED;
 use crate::clock::{UnixMillis, millis};

@@ -1,7 +1,6 @@
 //! How a run ends: a closed vocabulary, and the report that carries it.
 //!
-//! Neighbours: `profile_run.rs` makes reports, `cli/` prints them, `alerts/` reads their findings. Promise: these words are
-//! in the ledger and in JSON, and do not change.
+//! These words are in the ledger and in JSON, and do not change.
 
 use super::{partial, stamp};
 use crate::clock::UnixMillis;

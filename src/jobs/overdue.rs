@@ -1,7 +1,7 @@
 //! Jobs that were due and that nobody ran: seen from any other command.
 //!
-//! Neighbours: `cache status`, `cache health`, `jobs ...` and `doctor` say it; `due.rs` judges. Promise: nothing is written
-//! and no lock is touched; a job that was never run here, is paused, or runs at this moment is not late.
+//! Nothing is written and no lock is touched; a job that was never run here, is paused, or runs at this moment is
+//! not late.
 
 use crate::clock::{UnixMillis, millis};
 use crate::config::Job;

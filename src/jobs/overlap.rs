@@ -1,7 +1,7 @@
 //! The lock of a unit, and what happens when another run holds it.
 //!
-//! Neighbours: `profile_run.rs` asks before it does anything else, `lock/mod.rs` is the lock itself. Promise: at most one run
-//! goes on and at most one waits; an occurrence that falls into a run is recorded once, not at every pass.
+//! At most one run goes on and at most one waits; an occurrence that falls into a run is recorded once, not at
+//! every pass.
 
 use super::lock::{path_of, queue_of, want};
 use super::{Context, JobError, JobLock, LockHolder, RunReport, due, stamp};

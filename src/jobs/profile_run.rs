@@ -1,7 +1,7 @@
 //! One job for one profile: from the lock to the line in the ledger.
 //!
-//! Neighbours: `runner.rs` says which and when, `due.rs` judges, `executor.rs` runs. Promise: what is due is decided
-//! under the lock, so two runners never run the same occurrence; whatever goes wrong here becomes this unit's report.
+//! What is due is decided under the lock, so two runners never run the same occurrence; whatever goes wrong here
+//! becomes this unit's report.
 
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{CatchUp, Job, Schedule};

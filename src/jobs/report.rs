@@ -1,7 +1,6 @@
 //! The reports of a unit, and the rows of runs that did not happen.
 //!
-//! Neighbours: `profile_run.rs` and `overlap.rs` end here. Promise: what is skipped or missed stands in the ledger with its
-//! reason before it is reported.
+//! What is skipped or missed stands in the ledger with its reason before it is reported.
 
 use crate::clock::{self, UnixMillis};
 use crate::jobs::Context;

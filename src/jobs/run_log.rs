@@ -1,7 +1,6 @@
 //! What one run says while it goes on: passed on under its job's name, and kept for `jobs logs`.
 //!
-//! Neighbours: `executor.rs` hands it to the work as its [`Progress`], `profile_run.rs` puts what was kept into the ledger.
-//! Promise: everything is passed on as it comes; what is kept is bounded, and when more was said that is said too.
+//! Everything is passed on as it comes; what is kept is bounded, and when more was said that is said too.
 
 use crate::clock::{Clock, UnixMillis};
 use crate::jobs::LiveRun;

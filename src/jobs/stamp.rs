@@ -1,7 +1,6 @@
 //! Times in documents and durations in sentences.
 //!
-//! Neighbours: everything here that becomes JSON or a sentence; `clock.rs` writes the times. Promise: RFC 3339 in UTC
-//! with milliseconds, null for a time that is not there.
+//! RFC 3339 in UTC with milliseconds, null for a time that is not there.
 
 use crate::clock::{self, UnixMillis};
 use crate::model::exact_duration;

@@ -1,9 +1,8 @@
 //! A wish to stop, as a value.
 //!
-//! Neighbours: the signal handlers of `daemon/` and `cli/` make it, the runner hands it to every job. Promise: it is
-//! never taken back, and everyone who holds a copy sees it. The copy that a job's work is given also holds the job's
-//! lock, so work that goes on where nobody can abort it (a thread that waits for a disk) keeps others from starting
-//! beside it for as long as it has its copy.
+//! It is never taken back, and everyone who holds a copy sees it. The copy that a job's work is given also holds
+//! the job's lock, so work that goes on where nobody can abort it (a thread that waits for a disk) keeps others
+//! from starting beside it for as long as it has its copy.
 
 use super::JobLock;
 use std::sync::Arc;

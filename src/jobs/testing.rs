@@ -1,7 +1,7 @@
 //! Jobs, ledgers and works for the tests of this room.
 //!
-//! Neighbours: every `mod tests` here. Promise: nothing outside a temporary directory is touched, and the clock
-//! stands at 2026-06-01T12:00:00Z until a test moves it.
+//! Nothing outside a temporary directory is touched, and the clock stands at 2026-06-01T12:00:00Z until a test
+//! moves it.
 
 use crate::clock::{ManualClock, UnixMillis};
 use crate::config::{AlertWhen, CatchUp, Job, JobKind, JobPing, Overlap, Retry, Schedule};

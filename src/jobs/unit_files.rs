@@ -1,8 +1,7 @@
 //! The files with which systemd or cron run what is due.
 //!
-//! Neighbours: `jobs install` shows and writes them; `scripts/` has the same as files to copy, which `tests/docs.rs` holds to
-//! this one. Promise: every path is absolute and every word is quoted for its reader; the units let a job do what it must
-//! (its directories, the network) and no more; nothing secret stands in them.
+//! Every path is absolute and every word is quoted for its reader; the units let a job do what it must (its
+//! directories, the network) and no more; nothing secret stands in them.
 
 use crate::config::Job;
 use std::fmt::Write;

@@ -1,7 +1,7 @@
 //! Storing and finding: get, set, exists, update, one by one and many at once.
 //!
-//! Neighbours: `cache/custom.rs` has the space and the rules of what programs store, `cache/put_many.rs` stores. Promise: values
-//! are JSON; reading is a hit or a miss whatever state the cache is in; an update is one transaction, whoever else updates.
+//! Values are JSON; reading is a hit or a miss whatever state the cache is in; an update is one transaction,
+//! whoever else updates.
 
 use super::{CacheManager, LibraryError, in_use};
 use crate::app::App;

@@ -1,7 +1,6 @@
 //! What can go wrong for a program that uses the cache.
 //!
-//! Neighbours: wraps the errors of the rooms below. Promise: a miss is never one of them, and nor is a cache that does not
-//! work while something is read.
+//! A miss is never one of them, and nor is a cache that does not work while something is read.
 
 use crate::app::AppError;
 use crate::cache::CacheError;

@@ -1,7 +1,6 @@
 //! Keys as the original key builder made them.
 //!
-//! Neighbours: `cache/key.rs` has the form; `awsideman cache key` prints the same. Promise: the same parameters in any order
-//! give the same key, and others another one.
+//! The same parameters in any order give the same key, and others another one.
 
 use super::LibraryError;
 use crate::cache::Key;

@@ -1,8 +1,7 @@
 //! Keeping the cache in order, and knowing how it is.
 //!
-//! Neighbours: `app/` does the same for the commands and jobs of these names. Promise: a call here is the command: it
-//! removes what the command removes, judges as it judges and counts what it counts; the figures of [`Stats`] alone are of
-//! this process.
+//! A call here is the command: it removes what the command removes, judges as it judges and counts what it counts;
+//! the figures of [`Stats`] alone are of this process.
 
 use crate::cache::Operation;
 use crate::library::CacheManager;

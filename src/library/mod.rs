@@ -1,9 +1,8 @@
 //! The cache for other programs: one shared handle, with the words of the original Python tool.
 //!
-//! Neighbours: `entries.rs` stores and finds, `maintenance.rs` cleans, limits, measures and judges, `settings.rs` configures,
-//! `keys.rs` makes keys; `app/` below joins the rooms for it as it does for the command line. Promise: the cache is the one
-//! that `awsideman` itself uses on this host, with its switch, its breaker, its limits and its coherence; what a program
-//! stores is never given as an answer of AWS, and what AWS answered a program can read but not replace.
+//! The cache is the one that `awsideman` itself uses on this host, with its switch, its breaker, its limits and its
+//! coherence; what a program stores is never given as an answer of AWS, and what AWS answered a program can read
+//! but not replace.
 //!
 //! # Example
 //!

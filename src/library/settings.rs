@@ -1,7 +1,7 @@
 //! Configuring the handle from the program: over the files and variables, for this process alone.
 //!
-//! Neighbours: `config/` checks each value by the rules of its key. Promise: a value that is not accepted changes nothing; an
-//! accepted one acts at once, for every thread that has the handle, and for no other process.
+//! A value that is not accepted changes nothing; an accepted one acts at once, for every thread that has the
+//! handle, and for no other process.
 
 use super::{CacheManager, LibraryError};
 use crate::config;

@@ -1,9 +1,8 @@
 //! The log: faults of the cache and what jobs did, as lines in one file that rotates itself.
 //!
-//! Neighbours: every room says things with `tracing`; `cli/` begins the log once the configuration is known. Promise: a
-//! log that cannot be written never fails or slows a command noticeably; a line is one write, so that lines of several
-//! processes never mix; the file may be renamed at any time (logrotate), since it is opened for each line; it is
-//! readable by its owner (or group) alone, and holds ids, not names.
+//! A log that cannot be written never fails or slows a command noticeably; a line is one write, so that lines of
+//! several processes never mix; the file may be renamed at any time (logrotate), since it is opened for each line;
+//! it is readable by its owner (or group) alone, and holds ids, not names.
 
 mod live;
 mod place;

@@ -1,8 +1,7 @@
 //! Globs over keys: `*`, `?` and `[...]` as SQLite's GLOB has them, `*` crossing `:`.
 //!
-//! Neighbours: `store/memory/mod.rs` matches with it, `store/disk` lets SQLite match, `cache/invalidation/mod.rs` judges
-//! coverage with it. Promise: the same verdict as SQLite for every pattern and text (property-tested in
-//! `tests/glob.rs`), in time linear in the text for patterns with one star.
+//! The same verdict as SQLite for every pattern and text (property-tested in `tests/glob.rs`), in time linear in
+//! the text for patterns with one star.
 
 /// Whether `text` as a whole matches `pattern`.
 ///

@@ -1,6 +1,6 @@
 //! The nouns of Identity Center and the small values everyone speaks in.
 //!
-//! Neighbours: every room; names nobody. Promise: pure values, no input or output.
+//! Pure values, no input or output.
 
 mod fold;
 mod glob;

@@ -1,7 +1,6 @@
 //! A space: whose directory an entry belongs to.
 //!
-//! Neighbours: part of every stored key and every comparison. Promise: two different instances, regions or
-//! endpoints never share a text, and no command reads another space's entries.
+//! Two different instances, regions or endpoints never share a text, and no command reads another space's entries.
 
 use std::fmt;
 

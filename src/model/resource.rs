@@ -1,7 +1,6 @@
 //! The kinds of thing that the cache holds.
 //!
-//! Neighbours: the first component of a key, the names of `[cache.ttl]`, the words of the command line.
-//! Promise: one list; singular and plural, dashes and underscores are understood.
+//! One list; singular and plural, dashes and underscores are understood.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! Text from elsewhere, shown to people: what cannot be seen, or would move what can, is made visible.
 //!
-//! Neighbours: terminal tables, mails and the status page all come here. Promise: one list of characters for all of them;
-//! what is left alone is what a script of the world needs (joiners, variation selectors, combining marks).
+//! One list of characters for all of them; what is left alone is what a script of the world needs (joiners,
+//! variation selectors, combining marks).
 
 use std::borrow::Cow;
 use std::fmt::Write;

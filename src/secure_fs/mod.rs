@@ -1,9 +1,8 @@
 //! Directories and files with the right owner and mode, opened without following a symlink.
 //!
-//! Neighbours: `sqlite/mod.rs`, `state/` and `store/` open everything through here. Promise: what awsideman creates is
-//! 0700 and 0600 (or 2770 and 0660 for a group) whatever the umask; a directory of ours that others may write, or
-//! that belongs to somebody else, is refused; one that others may only read is tightened, and that is said. What its
-//! owner took from himself (a directory frozen with `chmod 500`) is never given back.
+//! What awsideman creates is 0700 and 0600 (or 2770 and 0660 for a group) whatever the umask; a directory of ours
+//! that others may write, or that belongs to somebody else, is refused; one that others may only read is tightened,
+//! and that is said. What its owner took from himself (a directory frozen with `chmod 500`) is never given back.
 
 mod access;
 pub mod bounded;

@@ -1,7 +1,6 @@
 //! Giving a directory of ours, with all that is in it, to a group or back to its owner alone.
 //!
-//! Neighbours: `secure_fs/mod.rs` has the rules for what is made later; `cache init` shows and carries out what is found here.
-//! Promise: all of it is looked at before anything is changed; a symlink, or what others may have written, is refused, so
+//! All of it is looked at before anything is changed; a symlink, or what others may have written, is refused, so
 //! that nobody's file is opened to a group by a trick.
 
 use crate::secure_fs::Access;

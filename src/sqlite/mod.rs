@@ -1,9 +1,8 @@
 //! A database opened the one right way; rusqlite is named here and in the files of this folder alone.
 //!
-//! Neighbours: `store/disk`, `state/` and `gateway/pace.rs` bring a path and a schema; files come from `secure_fs/mod.rs`.
-//! Promise: any number of processes may open a new database at once and all succeed; every write is one BEGIN
-//! IMMEDIATE that waits its turn; an older database is brought forward in one transaction where steps lead there, and
-//! one that is newer than this binary or damaged is said to be so.
+//! Any number of processes may open a new database at once and all succeed; every write is one BEGIN IMMEDIATE that
+//! waits its turn; an older database is brought forward in one transaction where steps lead there, and one that is
+//! newer than this binary or damaged is said to be so.
 
 mod error;
 mod patience;

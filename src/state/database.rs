@@ -1,8 +1,7 @@
 //! `state.db`: opened, and when damaged set aside and made anew.
 //!
-//! Neighbours: `schema.rs` has its tables; `jobs/`, `alerts/` and the statistics run their statements on the
-//! connection it lends. Promise: a database that a newer awsideman made is refused, a damaged one is kept as
-//! evidence beside its successor; of many processes that find the damage at once, one acts and all go on.
+//! A database that a newer awsideman made is refused, a damaged one is kept as evidence beside its successor; of
+//! many processes that find the damage at once, one acts and all go on.
 
 use super::error::{StateError, io_error};
 use super::locks::FileLock;

@@ -1,7 +1,6 @@
 //! The state directory as one value: where it is, and who may use it.
 //!
-//! Neighbours: `app.rs` makes it from the configuration and hands it down; the files beside this one do the work.
-//! Promise: nothing is opened before it is asked for, so that a hit opens the switch and the tally alone.
+//! Nothing is opened before it is asked for, so that a hit opens the switch and the tally alone.
 
 use super::cold;
 use super::database::Database;

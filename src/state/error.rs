@@ -1,7 +1,6 @@
 //! What can go wrong with the state directory, and what to do about it.
 //!
-//! Neighbours: every file of this room returns it; `cli/exit_code/mod.rs` words it. Promise: the hit path never fails because
-//! of one of these, and each that a person can mend has a [`StateError::hint`].
+//! The hit path never fails because of one of these, and each that a person can mend has a [`StateError::hint`].
 
 use crate::lock::Held;
 use crate::secure_fs;

@@ -1,8 +1,7 @@
 //! The tally: one appended record for each lookup, cheap enough for the hit path.
 //!
-//! Neighbours: `cache/` records, `fold.rs` takes the file away and counts it. Promise: a lookup costs a few system
-//! calls and waits for nobody; no record is counted twice, and none is lost while file and disk are sound; a tally
-//! that cannot be written costs nothing but its counts, and that is said once.
+//! A lookup costs a few system calls and waits for nobody; no record is counted twice, and none is lost while file
+//! and disk are sound; a tally that cannot be written costs nothing but its counts, and that is said once.
 //!
 //! A writer holds a shared lock on the file for the length of one append, and appends only if the path still names
 //! that file. The fold renames the file first and then waits for the lock alone: afterwards nobody writes to it.

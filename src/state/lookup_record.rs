@@ -1,7 +1,7 @@
 //! One lookup as 32 bytes, and how they are found again in a file.
 //!
-//! Neighbours: `lookup_log.rs` appends records, `fold.rs` reads them, `statistics.rs` counts by their words. Promise: the
-//! numbers written here never change their meaning; damaged bytes are skipped and what follows them is still found.
+//! The numbers written here never change their meaning; damaged bytes are skipped and what follows them is still
+//! found.
 
 use crate::clock::UnixMillis;
 use crate::model::Resource;

@@ -1,8 +1,7 @@
 //! What must outlive a process beside the cache: the switch, the tally, locks and `state.db`.
 //!
-//! Neighbours: `jobs/` keeps its ledger here, `alerts/` its outbox, `health/` reads the statistics. Promise: one
-//! directory, private; the hit path touches the switch and the tally alone; a damaged `state.db` is set aside and
-//! rebuilt, and that is said.
+//! One directory, private; the hit path touches the switch and the tally alone; a damaged `state.db` is set aside
+//! and rebuilt, and that is said.
 
 mod cold;
 mod contact;

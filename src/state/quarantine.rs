@@ -1,7 +1,6 @@
 //! State databases that were set aside as damaged or too old, and still lie there.
 //!
-//! Neighbours: `database.rs` sets them aside, `cache recover --prune` lists and removes. Promise: the live `state.db` is never
-//! among them.
+//! The live `state.db` is never among them.
 
 use crate::secure_fs;
 use crate::sqlite;

@@ -1,8 +1,7 @@
 //! The tables of `state.db`.
 //!
-//! Neighbours: `database.rs` makes them; the statistics belong to `state/`, the ledger to `jobs/ledger.rs`, alerts and
-//! outbox to `alerts/`, the journal to `gateway/`. Promise: one number for the whole schema; a database of an earlier
-//! version goes through the steps it has not seen and loses nothing; times are Unix milliseconds.
+//! One number for the whole schema; a database of an earlier version goes through the steps it has not seen and
+//! loses nothing; times are Unix milliseconds.
 //!
 //! What changes is a step at the end of [`STEPS`]: a new table or column with all it needs to be true of what is there
 //! (a default, a copy). [`SCHEMA`] and a step that was shipped stay as they are, because a new database takes the same

@@ -1,7 +1,6 @@
 //! How lookups ended: over a window of hours, and over the life of a cache.
 //!
-//! Neighbours: `fold.rs` fills the tables, `health/` judges the rates, `cache status` prints them. Promise: a rate is
-//! always a number, and a cache that nobody asked has a perfect one.
+//! A rate is always a number, and a cache that nobody asked has a perfect one.
 
 use super::cold;
 use super::database::Database;

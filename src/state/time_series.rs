@@ -1,8 +1,7 @@
 //! What charts and counters need beside lookups: samples of the size, calls to AWS by hour, runs counted for ever.
 //!
-//! Neighbours: `schema.rs` has the tables and the trigger that counts runs; `app/` writes samples and calls and reads all
-//! three. Promise: counts only grow while the database lives; samples and hours older than 31 days go, the calls of such
-//! hours stay in the sum.
+//! Counts only grow while the database lives; samples and hours older than 31 days go, the calls of such hours stay
+//! in the sum.
 
 use crate::clock::UnixMillis;
 use crate::sqlite::params;

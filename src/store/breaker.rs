@@ -1,9 +1,8 @@
 //! The circuit breaker: a backend that keeps failing is left alone for a while.
 //!
-//! Neighbours: wraps any backend; the caller persists the snapshot and words what it shows. Promise: CLOSED until
-//! `failure_threshold` failures in a row, OPEN for `recovery_timeout`, then `HALF_OPEN` for one trial; reads and stores are
-//! judged apart, so that a writer that is stuck stops nobody from reading, and no read that works hides it; removals always
-//! go through, because a bypassed cache must not forget what it was told.
+//! CLOSED until `failure_threshold` failures in a row, OPEN for `recovery_timeout`, then `HALF_OPEN` for one trial;
+//! reads and stores are judged apart, so that a writer that is stuck stops nobody from reading, and no read that
+//! works hides it; removals always go through, because a bypassed cache must not forget what it was told.
 
 use super::{
     Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,

@@ -1,7 +1,6 @@
 //! What can go wrong with bytes at rest.
 //!
-//! Neighbours: `cache/` turns most of these into a miss; `cli/exit_code/mod.rs` words them. Promise: "not there" is never
-//! one of them, and [`StoreError::is_temporary`] alone decides about retries and the breaker.
+//! "not there" is never one of them, and [`StoreError::is_temporary`] alone decides about retries and the breaker.
 
 use super::Address;
 use crate::lock::Held;

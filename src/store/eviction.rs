@@ -1,8 +1,7 @@
 //! Which entries a sweep drops, and in what order.
 //!
-//! Neighbours: every backend of this room lists its candidates and drops what is named here. Promise: a pure rule;
-//! first what has expired, then what is too old, then the least recently used until both limits hold, where what yields
-//! to others goes before them.
+//! A pure rule; first what has expired, then what is too old, then the least recently used until both limits hold,
+//! where what yields to others goes before them.
 
 use super::{Sweep, Swept};
 use crate::clock::{self, UnixMillis};

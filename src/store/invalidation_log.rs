@@ -1,7 +1,7 @@
 //! The rules of the record log: what keeps a fill out, and how long a record is kept.
 //!
-//! Neighbours: every backend of this room keeps its records in its own way and asks here. Promise: pure rules. A fill
-//! is kept out by a record that is newer than its start, by a fence that stood when it began, and by not knowing.
+//! Pure rules. A fill is kept out by a record that is newer than its start, by a fence that stood when it began,
+//! and by not knowing.
 
 use crate::clock::{self, UnixMillis};
 use crate::store::Address;

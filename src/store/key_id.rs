@@ -1,8 +1,7 @@
 //! Tongues: under which key the name of a row is written, and what of a name is clear in every tongue.
 //!
-//! Neighbours: `sealed/` writes names that only the holder of a key can read, `disk/tongues.rs` remembers which tongues a
-//! generation knows. Promise: pure rules. What [`widen`] gives covers every row that the selection may mean, in whatever
-//! tongue that row is written: the resource and the operation, which are clear in all of them, and anything behind.
+//! Pure rules. What [`widen`] gives covers every row that the selection may mean, in whatever tongue that row is
+//! written: the resource and the operation, which are clear in all of them, and anything behind.
 
 use crate::model::{Resource, literal_prefix};
 use crate::store::Select;

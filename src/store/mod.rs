@@ -1,8 +1,7 @@
 //! Bytes at rest: the contract that every backend keeps, and the stack that is built from them.
 //!
-//! Neighbours: `cache/` gives keys and frames their meaning; `sqlite/mod.rs` and `secure_fs/mod.rs` open what the disk
-//! backend needs. Promise: a backend stores opaque frames under (space, key), keeps the sequence log of records,
-//! and answers `None` for what it does not hold; it never answers with another space's bytes.
+//! A backend stores opaque frames under (space, key), keeps the sequence log of records, and answers `None` for
+//! what it does not hold; it never answers with another space's bytes.
 
 mod breaker;
 mod disk;

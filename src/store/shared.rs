@@ -1,6 +1,6 @@
 //! A store that several hands hold is a store: the whole contract for `Arc<S>`.
 //!
-//! Neighbours: whoever stacks layers while keeping a handle on the backend. Promise: nothing but passing on.
+//! Nothing but passing on.
 
 use super::{
     Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,

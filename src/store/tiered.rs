@@ -1,9 +1,9 @@
 //! Memory in front of a store that other processes change too: for processes that live long.
 //!
-//! Neighbours: `app/` stacks it before the disk where a process asks for it; a one-shot command gains nothing by it.
-//! Promise: before each hit the number of the store behind is compared, and every record that came since is applied
-//! here too, so that this memory never knows less than the store; an entry that a record overtook on its way into the
-//! memory is refused by the same rule as a fill. A store that cannot say its number answers nothing from here either.
+//! Before each hit the number of the store behind is compared, and every record that came since is applied here
+//! too, so that this memory never knows less than the store; an entry that a record overtook on its way into the
+//! memory is refused by the same rule as a fill. A store that cannot say its number answers nothing from here
+//! either.
 
 use crate::clock::{Clock, UnixMillis};
 use crate::store::Address;

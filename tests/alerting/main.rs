@@ -1,8 +1,7 @@
 //! Alerts as an operator has them: real servers, real processes, what arrived counted where it arrives.
 //!
-//! Neighbours: `desk.rs` is a home with jobs, `servers.rs` starts the other sides; `tests/mail.rs` holds the sender alone to
-//! the same mail server. Promise: everything is on loopback and ends with its test; `AWSIDEMAN_TEST_PYTHON` names a Python
-//! with aiosmtpd and cryptography.
+//! Everything is on loopback and ends with its test; `AWSIDEMAN_TEST_PYTHON` names a Python with aiosmtpd and
+//! cryptography.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
 

@@ -1,7 +1,6 @@
 //! The circuit breaker as processes share it: a cache that keeps failing is left alone by all of them, and tried again.
 //!
-//! Neighbours: `tests/store_contract/breaker.rs` has its rules one by one, `words.rs` its words, `bypass.rs` what a change does
-//! meanwhile. Promise: every answer is right, whatever the breaker does.
+//! Every answer is right, whatever the breaker does.
 
 use super::run::World;
 use awsideman::secure_fs::Access;

@@ -1,7 +1,6 @@
 //! The troubleshooting guide of the earlier Python tool, line by line: which test fails when a line stops being true.
 //!
-//! Neighbours: the tests that are named here, most of them in `spec.rs`. Promise: every line from S1 to S73 has at least one,
-//! in order, and each of those exists.
+//! Every line from S1 to S73 has at least one, in order, and each of those exists.
 
 use super::run::World;
 use std::collections::HashMap;

@@ -1,6 +1,4 @@
 //! What lies in the cache, why it is or is not an answer, whether it is sound, and the cache in a file.
-//!
-//! Neighbours: `tests/cache/archive.rs` has the rules of archives, `src/cache/explain.rs` those of what removes what.
 
 use super::run::World;
 use awsideman::sqlite::Connection;

@@ -1,8 +1,7 @@
 //! A home without a sandbox beside it: what a person has who has just got the program.
 //!
-//! Neighbours: `run.rs` has the larger world and what a run gave; runs here start a sandbox themselves with `--sandbox`,
-//! or none. Promise: a run sees this home, a path and no other variable of whoever runs it, so nothing of the host is
-//! read or changed.
+//! A run sees this home, a path and no other variable of whoever runs it, so nothing of the host is read or
+//! changed.
 
 use super::run::Ran;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! `jobs ...` and `alerts test` as a person and as cron run them: the real binary, an empty HOME, the sandbox.
 //!
-//! Neighbours: `src/cli/commands/` words what is read here, `src/app/job_pass.rs` does the work. Promise: each test has a
-//! HOME of its own and no variable of whoever runs it, so nothing of the host is read or changed.
+//! Each test has a HOME of its own and no variable of whoever runs it, so nothing of the host is read or changed.
 
 use super::home::Home;
 use super::run::Ran;

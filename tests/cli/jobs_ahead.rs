@@ -1,6 +1,6 @@
 //! `jobs next`, `simulate`, `pause`, `resume`, `logs` and `install`, and the kinds digest, verify and recover.
 //!
-//! Neighbours: `jobs.rs` has the runs themselves. Promise: as there, each test has a home of its own.
+//! As there, each test has a home of its own.
 
 use super::home::Home;
 use super::run::World;

@@ -1,7 +1,7 @@
 //! `docs/jobs.md` typed line by line: what it shows works as it stands there.
 //!
-//! Neighbours: `tests/docs.rs` holds the words of every document to the command line. Promise: the lines run in one world,
-//! in their order, so that a document which resumes what it never paused would be found.
+//! The lines run in one world, in their order, so that a document which resumes what it never paused would be
+//! found.
 
 use super::run::World;
 

@@ -1,8 +1,6 @@
 //! Jobs that fail in each way there is: each says so, and the next still runs.
 //!
-//! Neighbours: the sandbox makes the faults; `jobs_told.rs` follows them into mails, metrics and the page, and has the job
-//! that panics, which no sandbox can make.
-//! Promise: the faults come over the wire, from files or from the clock, as they do in production.
+//! The faults come over the wire, from files or from the clock, as they do in production.
 
 use super::run::World;
 use awsideman::sandbox::Rule;

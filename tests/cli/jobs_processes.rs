@@ -1,7 +1,6 @@
 //! Several runners on one state directory: real processes, in PID namespaces of their own where that is permitted.
 //!
-//! Neighbours: `jobs_faults.rs` has jobs that fail, `tests/jobs_interleavings.rs` the same with many orders inside one
-//! process. Promise: calls are held in the sandbox until a test lets them go, so nothing depends on how fast the host is.
+//! Calls are held in the sandbox until a test lets them go, so nothing depends on how fast the host is.
 
 use super::run::{Ran, World};
 use super::spoken::{Daemon, PATIENCE};

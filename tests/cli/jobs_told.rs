@@ -1,7 +1,6 @@
 //! A job that panics, hangs, is throttled, is denied, is misconfigured or has lost its login: where each of them is told.
 //!
-//! Neighbours: `jobs_faults.rs` makes them and has outcomes, exit codes and lines. Promise: the mail, the textfile of
-//! metrics and the status page each tell every one, as somebody would look for it.
+//! The mail, the textfile of metrics and the status page each tell every one, as somebody would look for it.
 
 use super::jobs_faults;
 use super::run::World;

@@ -1,7 +1,6 @@
 //! The product as people and scripts meet it: the real binary over the real wire protocol, one folder of sentences.
 //!
-//! Neighbours: `run.rs` makes the world that each test lives in, `home.rs` the smaller one; the rules themselves are tested beside the code.
-//! Promise: no test touches the real home, the real AWS or another test.
+//! No test touches the real home, the real AWS or another test.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

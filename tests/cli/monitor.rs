@@ -1,7 +1,6 @@
 //! A monitor script as operators have it in cron: over `cache status --json`, jq, bc and mail.
 //!
-//! Neighbours: `tests/fixtures/guide/cache_monitor.sh` is that script as it was written; only its log is moved. Promise:
-//! it is silent while nothing is wrong, whatever the cache is doing, and mails when something is.
+//! It is silent while nothing is wrong, whatever the cache is doing, and mails when something is.
 
 use super::run::{Ran, World};
 use awsideman::model::Resource;

@@ -1,7 +1,7 @@
 //! The world of one test: a home of its own, a sandbox on a free port, and the binary run in both.
 //!
-//! Neighbours: every other file here. Promise: what a run is given is what [`World::new`] and the setters say and
-//! nothing of the surrounding process; what it gave is checked by sentences that print all of it when they fail.
+//! What a run is given is what [`World::new`] and the setters say and nothing of the surrounding process; what it
+//! gave is checked by sentences that print all of it when they fail.
 
 use awsideman::app::App;
 use awsideman::cache::{Fresh, Key};

@@ -1,7 +1,6 @@
 //! The program as somebody meets it who sets it up: `config`, `sandbox`, `info` and `doctor`, run as processes.
 //!
-//! Neighbours: `src/cli/commands/` carries them out. Promise: every run has a home and an environment of its own, and
-//! asks no AWS.
+//! Every run has a home and an environment of its own, and asks no AWS.
 
 use super::home::Home;
 use super::run::Ran;

@@ -1,8 +1,6 @@
 //! The troubleshooting guide, line by line and in its order: what it promises is one test each.
 //!
-//! Neighbours: `monitor.rs` runs its monitor script, `scripts.rs` our scripts under its names, `words.rs` its words,
-//! `bad_input.rs` the emergency commands with a broken configuration. Promise: a command of the guide stands here as the
-//! guide writes it and is run by a shell.
+//! A command of the guide stands here as the guide writes it and is run by a shell.
 
 use super::run::World;
 use awsideman::model::Resource;

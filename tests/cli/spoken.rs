@@ -1,7 +1,7 @@
 //! A daemon that is listened to.
 //!
-//! Neighbours: `run.rs` runs what ends by itself. Promise: what is waited for is a line, with a limit that only something
-//! broken reaches; a daemon ends with its value, whatever becomes of the test.
+//! What is waited for is a line, with a limit that only something broken reaches; a daemon ends with its value,
+//! whatever becomes of the test.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -1,7 +1,6 @@
 //! `jobs run` before a terminal: each job live, then the table, and nothing left of what was drawn in between.
 //!
-//! Neighbours: `tty.rs` is the terminal, `src/cli/progress/jobs.rs` draws; off a terminal it is `jobs.rs`'s matter. Promise:
-//! what is compared is the screen as a person sees it, while calls are held in the sandbox.
+//! What is compared is the screen as a person sees it, while calls are held in the sandbox.
 
 use super::run::World;
 use super::tty::Tty;

@@ -1,7 +1,6 @@
 //! `docs/troubleshooting.md`, typed in: each command of it is run, in its chapter's state of things, in its order.
 //!
-//! Neighbours: `docs.rs` (another test) holds links and words of all documents; `spec.rs` holds the promises behind them.
-//! Promise: a command that ends otherwise than the page says (`# exit 6`; none is 0), or does not show the words that stand
+//! A command that ends otherwise than the page says (`# exit 6`; none is 0), or does not show the words that stand
 //! under it, fails with its line; what the page calls `/var/...` is beside the test's home.
 
 use super::run::{Ran, World};

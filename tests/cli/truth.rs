@@ -1,6 +1,4 @@
 //! Whether the cache tells the truth: invalidations by hand, entries against AWS, and where an answer is from.
-//!
-//! Neighbours: `tests/gateway/verify.rs` has the comparison case by case, `src/cache/invalidation/tests.rs` the table.
 
 use super::run::World;
 use awsideman::cache::{Fresh, Key, Lookup, ReadOptions};

@@ -1,7 +1,7 @@
 //! A terminal with somebody before it: a pseudo-terminal of a given width, and what stands on its screen.
 //!
-//! Neighbours: `terminal.rs` sits before it. Promise: the program has it as its controlling terminal, so that ctrl-c comes
-//! from the keyboard; what is waited for is the screen itself, with a limit that only a broken program reaches.
+//! The program has it as its controlling terminal, so that ctrl-c comes from the keyboard; what is waited for is
+//! the screen itself, with a limit that only a broken program reaches.
 
 use super::run::World;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};

@@ -1,7 +1,7 @@
 //! How the entries of a play are kept: in clear, or sealed under keys that somebody changes while the play goes on.
 //!
-//! Neighbours: `play.rs` says when. Promise: keys come from their numbers, so that a seed is the same play again. Whoever had
-//! the store open keeps the keys that it had: a process reads its configuration once.
+//! Keys come from their numbers, so that a seed is the same play again. Whoever had the store open keeps the keys
+//! that it had: a process reads its configuration once.
 
 use awsideman::store::{Disk, Encrypted, KeyRing, KeyState, Options, Store};
 use base64::Engine;

@@ -1,9 +1,8 @@
 //! Damage: flipped bits, cut files, garbage pages, swapped rows, foreign files and old schemas in everything that is kept,
 //! and two versions of the cache side by side.
 //!
-//! Neighbours: `tests/faults` has what fails while it is written, and the stage. Promise: the damage comes from a seed, so
-//! that a case that fails is the same case again; no case crashes, none shows a wrong value, and `cache recover` brings the
-//! rest back.
+//! The damage comes from a seed, so that a case that fails is the same case again; no case crashes, none shows a
+//! wrong value, and `cache recover` brings the rest back.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,6 +1,6 @@
 //! The binary of a later version, for tests: `src/main.rs` with the feature `next-schema`.
 //!
-//! Neighbours: `versions.rs` builds and runs it. Promise: it differs from the ordinary one by the number of its schema.
+//! It differs from the ordinary one by the number of its schema.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! The later version as a binary: how it comes to be, and both run in one world.
 //!
-//! Neighbours: `next.rs` is its `main`, `versions.rs` and `versions_at_work.rs` use it. Promise: it is built from the sources
-//! as they are, by whoever comes first, beside the ordinary binary; that one and the tests are not built anew for it.
+//! It is built from the sources as they are, by whoever comes first, beside the ordinary binary; that one and the
+//! tests are not built anew for it.
 
 use crate::run::{Ran, World};
 use std::path::{Path, PathBuf};

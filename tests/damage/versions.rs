@@ -1,9 +1,7 @@
 //! Two versions on one host, each in turn: neither drops what the other keeps, neither says a word about it, and neither
 //! answers from before a change that the other made.
 //!
-//! Neighbours: `next_binary.rs` builds the later version, whose numbers are raised and nothing else; `versions_at_work.rs`
-//! lets both work at once; `src/store/disk/schema.rs` says how versions share a directory. Promise: both are real binaries,
-//! and each is tried in the place of the other.
+//! Both are real binaries, and each is tried in the place of the other.
 
 use crate::next_binary::{BOTH, Version};
 use crate::run::{Ran, World};

@@ -1,8 +1,8 @@
 //! Two versions at work on one host at once: one reads while the other clears, recovers, limits or switches off, a daemon
 //! of the one runs beside the other, one is killed, and both want to run the same job.
 //!
-//! Neighbours: `versions.rs` has them in turn, `next_binary.rs` builds the later one. Promise: calls are held in the sandbox
-//! until a test lets them go, and who reads in a loop is done when the other is; each is tried in the place of the other.
+//! Calls are held in the sandbox until a test lets them go, and who reads in a loop is done when the other is; each
+//! is tried in the place of the other.
 
 use crate::next_binary::{BOTH, Version};
 use crate::run::{Ran, World};

@@ -1,8 +1,8 @@
 //! The Nth call to the disk fails, for each N, until the command passes without it: never a panic, never a wrong answer,
 //! and the next run heals.
 //!
-//! Neighbours: `shim.rs` lets the call fail, `stage.rs` knows what is right. Promise: in the normal run some numbers of
-//! each command and call are taken, the first and the last among them; in the soak all are.
+//! In the normal run some numbers of each command and call are taken, the first and the last among them; in the
+//! soak all are.
 
 use crate::run::Ran;
 use crate::shim::{Calls, Fault, OPEN, READ, RENAME, Report, SYNC, Shim, TRUNCATE, UNLINK, WRITE};

@@ -1,7 +1,6 @@
 //! A disk without room: reads work, limits free room, commands answer from AWS.
 //!
-//! Neighbours: `shim.c` refuses what would take more room than is left and counts what is given back; the disk is shared by
-//! all that run on it. Promise: a disk with the same room is the same disk; overwriting takes none, as on a real one.
+//! A disk with the same room is the same disk; overwriting takes none, as on a real one.
 
 use crate::run::Ran;
 use crate::shim::Shim;

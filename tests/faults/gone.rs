@@ -1,8 +1,8 @@
 //! The cache directory is moved, deleted or locked under four busy readers and a daemon: all go on, and the daemon finds
 //! the new one.
 //!
-//! Neighbours: `tests/cli/bypass.rs` has the same for one change. Promise: nobody here is root, whom a mode would not
-//! stop; what is waited for is an event, with a limit that only something broken reaches.
+//! Nobody here is root, whom a mode would not stop; what is waited for is an event, with a limit that only
+//! something broken reaches.
 
 use crate::run::{Ran, World};
 use crate::stage::figures;

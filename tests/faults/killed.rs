@@ -1,7 +1,6 @@
 //! Kill -9 at random moments: all entries verify afterwards, none is wrong, and no invalidation is lost.
 //!
-//! Neighbours: `shim.rs` kills the process before or in the middle of a call to the disk, `stage.rs` knows what is right.
-//! Promise: the moments come from a seed, so that a case that fails is the same case again.
+//! The moments come from a seed, so that a case that fails is the same case again.
 
 use crate::run::Ran;
 use crate::shim::{Calls, Fault, OPEN, RENAME, SYNC, Shim, TRUNCATE, UNLINK, WRITE};

@@ -1,8 +1,7 @@
 //! A disk that fails, a process that is gone, a directory that is taken away: the real binary over all of it.
 //!
-//! Neighbours: `shim.c` stands between the binary and the C library, `shim.rs` builds and arms it, `stage.rs` puts a home
-//! back to where it was before each case, `tests/cli/run.rs` has the world. Promise: a case is named by its command, its
-//! call and its number, and happens again when that is asked for; all that went wrong is told at once.
+//! A case is named by its command, its call and its number, and happens again when that is asked for; all that went
+//! wrong is told at once.
 //!
 //! `AWSIDEMAN_SOAK=1` runs every case there is, and each test prints one line of figures.
 

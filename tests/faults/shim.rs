@@ -1,7 +1,7 @@
 //! The shim: built by the compiler of the host, loaded into the binary, told which call fails and how.
 //!
-//! Neighbours: `shim.c`, which says what its variables mean. Promise: without a C compiler the tests fail loudly; a run
-//! under the shim is a run of the real binary in the given world, and its report outlives it.
+//! Without a C compiler the tests fail loudly; a run under the shim is a run of the real binary in the given world,
+//! and its report outlives it.
 
 use crate::run::World;
 use std::fs::File;

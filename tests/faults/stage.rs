@@ -1,7 +1,7 @@
 //! A home that is put back to where it was before each case, and what must hold in it after one.
 //!
-//! Neighbours: `every.rs` and `killed.rs` let things fail on it. Promise: a case begins with the files of the one before
-//! it; what is right is what the sandbox says, asked past the product.
+//! A case begins with the files of the one before it; what is right is what the sandbox says, asked past the
+//! product.
 
 use crate::run::{Ran, World};
 use awsideman::sandbox::Rule;

@@ -1,8 +1,7 @@
 //! Bytes from anywhere into everything that reads bytes: keys, globs, entries, archives, configurations, jobs, state files.
 //!
-//! Neighbours: `targets.rs` has one function for each reader, from bytes to a verdict; `guided/` feeds the same ones by
-//! coverage (`scripts/fuzz.sh`), which needs a nightly compiler; the readers' own tests are beside them. Promise: a short run
-//! on stable Rust with every test run, 100 times as many with `AWSIDEMAN_SOAK=1`; an input that fails is shrunk and printed.
+//! A short run on stable Rust with every test run, 100 times as many with `AWSIDEMAN_SOAK=1`; an input that fails
+//! is shrunk and printed.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

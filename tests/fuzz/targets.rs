@@ -1,7 +1,6 @@
 //! One function for each reader: bytes in, a panic when a promise is broken.
 //!
-//! Neighbours: `main.rs` feeds them by chance in every run of the tests, `guided/` by coverage when somebody asks for it.
-//! Promise: there is one list of them, [`target`]; what an input leaves behind is cleared away by the next.
+//! There is one list of them, [`target`]; what an input leaves behind is cleared away by the next.
 
 use awsideman::cache::{
     Cache, EntrySettings, Fresh, Key, Lookup, ReadOptions, Verified, decode, operation_of, pattern,

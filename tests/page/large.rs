@@ -1,7 +1,7 @@
 //! The page over a large cache: what a look costs the daemon, and the host.
 //!
-//! Neighbours: `src/app/dashboard/mod.rs` gathers, `src/daemon/http.rs` keeps what was gathered. Promise: a look reads figures
-//! about entries and never the entries, so it costs the same whatever they hold. `AWSIDEMAN_SOAK=1`: 100,000 entries.
+//! A look reads figures about entries and never the entries, so it costs the same whatever they hold.
+//! `AWSIDEMAN_SOAK=1`: 100,000 entries.
 
 use super::HEALTH;
 use super::site::Site;

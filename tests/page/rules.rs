@@ -1,7 +1,6 @@
 //! The Grafana dashboard and the alert rules: they speak of figures that exist, and fire when they should.
 //!
-//! Neighbours: `scripts/monitoring/` has them, `src/daemon/metrics.rs` the figures. Promise: a renamed figure fails here before
-//! somebody's dashboard goes blank.
+//! A renamed figure fails here before somebody's dashboard goes blank.
 
 use super::tool;
 use awsideman::daemon::metrics;

@@ -1,7 +1,6 @@
 //! The daemon as its service manager meets it: a real datagram socket, real signals, the unit file.
 //!
-//! Neighbours: `site.rs` starts it, `tests/daemon.rs` has the loop itself. Promise: what systemd is told is what is read here,
-//! word by word, as it arrives.
+//! What systemd is told is what is read here, word by word, as it arrives.
 
 use super::site::Site;
 use rustix::process::Signal;

@@ -1,8 +1,7 @@
 //! A home with jobs and without AWS, and a daemon in it.
 //!
-//! Neighbours: `tests/page.rs` and `tests/daemon.rs` ask what it serves and says. Promise: the daemon sees this home and no
-//! variable of whoever runs the test, listens on a free port of loopback, and ends with its value; what is waited for is an
-//! event, with a limit that only a broken daemon reaches.
+//! The daemon sees this home and no variable of whoever runs the test, listens on a free port of loopback, and ends
+//! with its value; what is waited for is an event, with a limit that only a broken daemon reaches.
 
 use awsideman::app::App;
 use awsideman::config::{self, Sources};

@@ -1,7 +1,6 @@
 //! What a key keeps: names and bytes that nobody else reads, and changes that reach every tongue.
 //!
-//! Neighbours: `store_contract.rs` runs the whole contract over this layer too. Promise: each test is a sentence that
-//! somebody relies on who may lose the disk, the key, or both at once.
+//! Each test is a sentence that somebody relies on who may lose the disk, the key, or both at once.
 
 use super::*;
 use awsideman::store::{Encrypted, KeyRing, KeyState};

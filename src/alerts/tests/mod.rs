@@ -1,7 +1,6 @@
 //! The book and the outbox, run by run, with the clock in hand.
 //!
-//! Neighbours: `book.rs` and `letter.rs` are held to it, the files of `tests/` hold the rules and the outbox to theirs;
-//! `tests/mail.rs` does the same with a real server. Promise: who would be woken, and how often.
+//! Who would be woken, and how often.
 
 mod outbox;
 mod rules;

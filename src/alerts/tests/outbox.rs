@@ -1,7 +1,6 @@
 //! The outbox and the file transport: what leaves, what stays, and what is never said.
 //!
-//! Neighbours: `outbox.rs`, `channel.rs`, `email.rs`, `webhook.rs` and `command.rs` are held to it. Promise: each message by each
-//! channel once, whatever fails between.
+//! Each message by each channel once, whatever fails between.
 
 use super::*;
 use crate::alerts::outbox::drain;

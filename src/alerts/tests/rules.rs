@@ -1,7 +1,6 @@
 //! Pending, grouping, repeat, silence and inhibition, as tables over a clock in hand.
 //!
-//! Neighbours: `book.rs`, `mute.rs`, `silence.rs` and `standing.rs` are held to it. Promise: each row is one run at one minute,
-//! and says which keys are told in it.
+//! Each row is one run at one minute, and says which keys are told in it.
 
 use super::*;
 

@@ -1,7 +1,6 @@
 //! Figures over time: lookups by hour, samples of the size, calls.
 //!
-//! Neighbours: `state/` keeps them, `overview.rs` puts them beside the rest. Promise: an hour without lookups is not there
-//! rather than a rate that nobody measured.
+//! An hour without lookups is not there rather than a rate that nobody measured.
 
 use crate::app::dashboard::time;
 use crate::clock::UnixMillis;

@@ -1,8 +1,7 @@
 //! Everything that there is to see, gathered once: the status page, its JSON, `/metrics` and the textfile show this.
 //!
-//! Neighbours: `measure.rs` and `status.rs` have the cache, `jobs/` and `alerts/` theirs, `overview/problems.rs` says what
-//! is wrong; `daemon/` draws it. Promise: gathering never fails and never hides: what could not be read is a problem with a
-//! command; counters only grow; nothing is asked of AWS, no name of a person is in it.
+//! Gathering never fails and never hides: what could not be read is a problem with a command; counters only grow;
+//! nothing is asked of AWS, no name of a person is in it.
 
 mod history;
 mod problems;

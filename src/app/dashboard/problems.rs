@@ -1,7 +1,7 @@
 //! What is wrong now, in sentences, each with the command to type.
 //!
-//! Neighbours: `overview.rs` gathers what is judged here; the page begins with it. Promise: one trouble is told once,
-//! however many checks, jobs and alerts speak of it; the worst comes first, then the oldest; every problem has a command.
+//! One trouble is told once, however many checks, jobs and alerts speak of it; the worst comes first, then the
+//! oldest; every problem has a command.
 
 use crate::alerts;
 use crate::app::Measured;

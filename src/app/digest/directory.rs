@@ -1,7 +1,7 @@
 //! What the directory held at the last digest, and what changed since.
 //!
-//! Neighbours: `digest.rs` reads the lists from the cache. Promise: of each item its id and a fingerprint of its answer
-//! are kept, no name; one list at a time is in memory; a snapshot that cannot be read is no snapshot.
+//! Of each item its id and a fingerprint of its answer are kept, no name; one list at a time is in memory; a
+//! snapshot that cannot be read is no snapshot.
 
 use crate::secure_fs;
 use crate::secure_fs::Access;

@@ -1,7 +1,6 @@
 //! The digest: how the cache did since the last one, as a mail that is worth reading on a Monday.
 //!
-//! Neighbours: `kinds.rs` runs it as a job, `works.rs` hands its text to `alerts/`, `digest/directory.rs` knows what the
-//! directory held before. Promise: it asks AWS nothing and says what it does not know; ids, never names, leave the host.
+//! It asks AWS nothing and says what it does not know; ids, never names, leave the host.
 
 mod directory;
 

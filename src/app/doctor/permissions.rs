@@ -1,8 +1,7 @@
 //! One cheap call for each operation that awsideman can make: which are allowed, which are denied.
 //!
-//! Neighbours: `doctor.rs` begins with who we are and which instance; `gateway/` lists the operations. Promise: each
-//! operation is tried once at most, with the first thing that a list gave; once AWS cannot answer at all, nobody waits
-//! for the rest.
+//! Each operation is tried once at most, with the first thing that a list gave; once AWS cannot answer at all,
+//! nobody waits for the rest.
 
 use crate::app::AppError;
 use crate::app::doctor::Check;

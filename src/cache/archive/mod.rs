@@ -1,9 +1,8 @@
 //! A cache in a file: fresh entries with a manifest and a checksum over all of it.
 //!
-//! Neighbours: `entry.rs` has the form of entries, which an archive keeps as it is; `app/archive.rs` has the file. Promise:
-//! an archive is verified to its last byte before anything of it is stored; an entry keeps its space, its times and its
-//! bytes, so that an import neither crosses spaces nor makes anything fresher than it was; what a change has overtaken
-//! since it was fetched, as far as the log can tell, and what the log cannot tell of, stays out.
+//! An archive is verified to its last byte before anything of it is stored; an entry keeps its space, its times and
+//! its bytes, so that an import neither crosses spaces nor makes anything fresher than it was; what a change has
+//! overtaken since it was fetched, as far as the log can tell, and what the log cannot tell of, stays out.
 //!
 //! The first line is the manifest, then comes for each entry a line of metadata with the lengths of its frames, and the
 //! frames; the last line counts the entries and has SHA-256 over all that precedes it.

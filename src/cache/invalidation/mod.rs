@@ -1,8 +1,7 @@
 //! What a change makes false: for every resource and operation the exact keys, and globs where not enough is known.
 //!
-//! Neighbours: `gateway/mutation.rs` says what happens as an [`ChangeEvent`], `gateway/write.rs` adds what was there before,
-//! `fence.rs` removes what comes out. Promise: the one table; relations included; a key that a change can make false is
-//! always covered, and with a whole before-image little else is.
+//! The one table; relations included; a key that a change can make false is always covered, and with a whole
+//! before-image little else is.
 //!
 //! | change | what it dirties besides the thing itself and its list |
 //! |---|---|

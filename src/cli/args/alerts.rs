@@ -1,7 +1,6 @@
 //! `alerts ...`
 //!
-//! Neighbours: `args.rs` holds it in the tree; `commands/alerts.rs` carries it out. Promise: none of them asks AWS, and
-//! none moves an alert: that is done by runs of jobs alone.
+//! None of them asks AWS, and none moves an alert: that is done by runs of jobs alone.
 
 use crate::cli::args::read_flags::count;
 use crate::cli::args::read_flags::positive_duration;

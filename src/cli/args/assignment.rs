@@ -1,7 +1,6 @@
 //! The flags of `assignment assign` and `assignment revoke`.
 //!
-//! Neighbours: `directory.rs` has the commands; `commands/changes/` carries them out. Promise: which accounts are meant
-//! is always said: one, several by name, or those that filters choose.
+//! Which accounts are meant is always said: one, several by name, or those that filters choose.
 
 use crate::cli::args::read_flags::ChangeArgs;
 use crate::gateway::PrincipalKind;

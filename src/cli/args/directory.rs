@@ -1,7 +1,6 @@
 //! The commands that look up and change what Identity Center and Organizations hold.
 //!
-//! Neighbours: `read_flags.rs` has the flags they share, `identity_store.rs`, `permission_set.rs` and `assignment.rs` those of changes;
-//! `commands/` carries them out. Promise: a name, an id or an ARN is taken wherever a thing is named.
+//! A name, an id or an ARN is taken wherever a thing is named.
 
 use crate::cli::args::assignment::GrantArgs;
 use crate::cli::args::identity_store::GroupChangesArgs;

@@ -1,7 +1,6 @@
 //! The flags that every command takes.
 //!
-//! Neighbours: `args.rs` flattens them; the configuration takes profile, region and file from here; `output.rs` is
-//! opened with the rest. Promise: what cannot be meant together is refused with both names.
+//! What cannot be meant together is refused with both names.
 
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;

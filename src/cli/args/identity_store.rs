@@ -1,7 +1,6 @@
 //! The flags of commands that change users, groups and who is in which.
 //!
-//! Neighbours: `directory.rs` has the commands; `commands/changes/` carries them out. Promise: a flag of `create` means the
-//! same in `update`, where an empty text takes the value away.
+//! A flag of `create` means the same in `update`, where an empty text takes the value away.
 
 use crate::cli::args::read_flags::ChangeArgs;
 use clap::Args;

@@ -1,7 +1,6 @@
 //! `jobs ...`
 //!
-//! Neighbours: `args.rs` holds it in the tree; `commands/jobs.rs` carries it out. Promise: by hand, by cron and by the
-//! daemon the same jobs run the same way.
+//! By hand, by cron and by the daemon the same jobs run the same way.
 
 use crate::cli::args::read_flags::count;
 use crate::cli::args::read_flags::positive_duration;

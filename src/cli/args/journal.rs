@@ -1,7 +1,6 @@
 //! `journal ...`
 //!
-//! Neighbours: `args.rs` holds it in the tree; `commands/journal.rs` carries it out. Promise: neither AWS nor a login is
-//! needed.
+//! Neither AWS nor a login is needed.
 
 use crate::cli::args::read_flags::count;
 use clap::Subcommand;

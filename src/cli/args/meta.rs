@@ -1,6 +1,6 @@
 //! `config`, `sandbox`, `doctor`, `completions` and `man`: the program itself.
 //!
-//! Neighbours: `args.rs` holds them in the tree; `commands/` carries them out. Promise: none of them changes AWS.
+//! None of them changes AWS.
 
 use crate::cli::args::sandbox_faults::FaultArgs;
 use crate::model::parse_duration;

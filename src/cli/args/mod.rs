@@ -1,8 +1,6 @@
 //! Words in: the whole tree of commands, flags and help texts.
 //!
-//! Neighbours: `args/` holds one family of commands a file; `mod.rs` matches over [`Command`]; `man.rs` writes the tree
-//! down. Promise: one flag has one meaning everywhere, every command shows an example, and a test walks the tree
-//! to see to both.
+//! One flag has one meaning everywhere, every command shows an example, and a test walks the tree to see to both.
 
 pub mod alerts;
 pub mod assignment;

@@ -1,7 +1,6 @@
 //! The flags of commands that change permission sets and their policies.
 //!
-//! Neighbours: `directory.rs` has the commands; `commands/changes/` carries them out. Promise: a session duration is
-//! checked and a policy is told from a name before anything is asked of AWS.
+//! A session duration is checked and a policy is told from a name before anything is asked of AWS.
 
 use crate::cli::args::read_flags::ChangeArgs;
 use crate::model::parse_duration;

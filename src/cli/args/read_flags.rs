@@ -1,7 +1,6 @@
 //! The flags that commands share: how fresh an answer must be, which part of it is printed, whether to try only.
 //!
-//! Neighbours: `directory.rs` flattens them into its commands; `output/view.rs` applies `--columns`, `--filter`,
-//! `--sort` and `--limit`. Promise: a filter or sort that cannot be understood is refused before anything is read.
+//! A filter or sort that cannot be understood is refused before anything is read.
 
 use crate::model::{folded, parse_duration};
 use clap::Args;

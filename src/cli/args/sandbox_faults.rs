@@ -1,7 +1,6 @@
 //! The flags of `sandbox serve` that make it go wrong.
 //!
-//! Neighbours: `meta.rs` has the command, `sandbox/faults.rs` says what each fault does. Promise: every fault can be
-//! had by a flag, and what `--faults` takes is what `POST /_sandbox/faults` takes.
+//! Every fault can be had by a flag, and what `--faults` takes is what `POST /_sandbox/faults` takes.
 
 use crate::model::parse_duration;
 use crate::sandbox::{BadFaults, Conduct, Faults, Limits, Rates, Rule};

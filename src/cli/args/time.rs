@@ -1,7 +1,6 @@
 //! A time as people write it: whole, without its zone, as a time of day, or as a distance.
 //!
-//! Neighbours: the flags `--until`, `--from` and `--to` are read with it; their commands say what it counts from. Promise:
-//! what is left out is never guessed from anything but the given present and zone.
+//! What is left out is never guessed from anything but the given present and zone.
 
 use crate::clock::{UnixMillis, millis};
 use crate::model::{Zone, parse_duration};

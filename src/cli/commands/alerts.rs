@@ -1,8 +1,7 @@
 //! `alerts ...`: how alerts stand, silences, what happened, and one message to see whether they arrive.
 //!
-//! Neighbours: `alerts/` keeps and sends; runs of jobs move what is shown here. Promise: nothing of AWS is asked and a
-//! configuration that is not sound does not keep anybody from a silence; a test says where it went, or what keeps it
-//! from leaving and which key to set.
+//! Nothing of AWS is asked and a configuration that is not sound does not keep anybody from a silence; a test says
+//! where it went, or what keeps it from leaving and which key to set.
 
 use crate::alerts::{self, AlertError, AlertEvent, AlertStatus, Channel, PendingDelivery, Receipt, Silence};
 use crate::app::App;

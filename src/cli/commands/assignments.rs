@@ -1,7 +1,7 @@
 //! `assignment list` and `get`: who has which permission set in which account, with names.
 //!
-//! Neighbours: `gateway/assignments.rs` walks, `reader.rs` prints, `changes/` has what changes something. Promise: what could not be read is listed target by
-//! target and ends with exit code 3; an orphan (a principal that was deleted) is shown with its id.
+//! What could not be read is listed target by target and ends with exit code 3; an orphan (a principal that was
+//! deleted) is shown with its id.
 
 use super::changes;
 use super::columns::{ASSIGNMENTS, DELETED, STATE};

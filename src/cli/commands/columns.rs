@@ -1,6 +1,6 @@
 //! The fields that answers have: headers of tables and words for `--columns`, `--filter` and `--sort`.
 //!
-//! Neighbours: `output/view.rs` applies them. Promise: the first ones fit a terminal; the others are printed when chosen.
+//! The first ones fit a terminal; the others are printed when chosen.
 
 use crate::cli::output::Column;
 use serde_json::Value;

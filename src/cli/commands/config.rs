@@ -1,7 +1,7 @@
 //! `config ...`: what is in force, whether it is sound, a file to begin with, and which files are read.
 //!
-//! Neighbours: `config/` loads and words its problems. Promise: `show` and `path` work whatever the configuration looks
-//! like and say what is wrong with it; no secret is printed; a file that is there is never replaced unasked.
+//! `show` and `path` work whatever the configuration looks like and say what is wrong with it; no secret is
+//! printed; a file that is there is never replaced unasked.
 
 use crate::app::sandbox_sources;
 use crate::cli::args::GlobalArgs;

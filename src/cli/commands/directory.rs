@@ -1,7 +1,6 @@
 //! `user`, `group`, `permission-set`, `account`, `ou` and `instance`.
 //!
-//! Neighbours: `columns.rs` says which fields there are, `reader.rs` reads and prints, `gateway/resolve.rs` understands names.
-//! Promise: a list is printed as AWS shapes it; a `find` without a hit is an empty list, a `get` without one is an error.
+//! A list is printed as AWS shapes it; a `find` without a hit is an empty list, a `get` without one is an error.
 
 use super::changes::{self, GroupChange, SetChange, UserChange, permission_sets as set};
 use super::columns::{ACCOUNTS, DELETED, GROUPS, INSTANCES, MEMBERS, MEMBERSHIPS, OUS, PERMISSION_SETS, STATE, USERS};

@@ -1,7 +1,6 @@
 //! `doctor`: the checks as lines with their remedies, or the IAM policy that is just enough.
 //!
-//! Neighbours: `app/doctor/mod.rs` looks, `exit/` words the remedy of an error. Promise: it works with a broken configuration
-//! and without AWS; the exit code is 0 when nothing failed that is needed.
+//! It works with a broken configuration and without AWS; the exit code is 0 when nothing failed that is needed.
 
 use crate::app::{App, Check, CheckLevel};
 use crate::cli::args::GlobalArgs;

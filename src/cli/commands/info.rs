@@ -1,7 +1,7 @@
 //! `info`: which profile, region, instance, directories and files are in use, and what chose them.
 //!
-//! Neighbours: `app/` knows what chose what, the gateway remembers the instance. Promise: what is remembered costs no call
-//! to AWS; what AWS would not tell is said at its place, and the rest is still printed.
+//! What is remembered costs no call to AWS; what AWS would not tell is said at its place, and the rest is still
+//! printed.
 
 use crate::app::Caller;
 use crate::cli::args::{FreshnessArgs, GlobalArgs};

@@ -1,6 +1,6 @@
 //! `version`, `completions` and `man`: the program about itself.
 //!
-//! Neighbours: `man.rs` makes pages and scripts. Promise: none of them needs configuration, cache or AWS.
+//! None of them needs configuration, cache or AWS.
 
 use crate::cli::args::meta::CompletionsArgs;
 use crate::cli::args::meta::ManArgs;

@@ -1,7 +1,7 @@
 //! What each command does, one family a file.
 //!
-//! Neighbours: `mod.rs` matches over the tree and calls them. Promise: a command takes its arguments and the printer, and
-//! gives back nothing or a failure; it neither prints by itself nor ends the process.
+//! A command takes its arguments and the printer, and gives back nothing or a failure; it neither prints by itself
+//! nor ends the process.
 
 pub(super) mod alerts;
 pub(super) mod assignments;

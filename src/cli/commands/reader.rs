@@ -1,8 +1,7 @@
 //! Reading for a person: from the cache without waiting, else from AWS, and printed through a view.
 //!
-//! Neighbours: the directory commands hand in a request or work on values; `gateway/` answers. Promise: what the
-//! cache has is printed without credentials or a thread, and an answer that is printed as it was stored without a
-//! runtime; a part that could not be read is named.
+//! What the cache has is printed without credentials or a thread, and an answer that is printed as it was stored
+//! without a runtime; a part that could not be read is named.
 
 use crate::app::{Caller, Reading};
 use crate::cache::Provenance;

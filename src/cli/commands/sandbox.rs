@@ -1,7 +1,6 @@
 //! `sandbox serve` and `sandbox info`: the made-up Identity Center by itself.
 //!
-//! Neighbours: `sandbox/` is the server, `session.rs` knows its directories. Promise: what is needed to reach it is on
-//! stdout before the first call can come; a signal to end is no failure.
+//! What is needed to reach it is on stdout before the first call can come; a signal to end is no failure.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::meta::SandboxCommand;

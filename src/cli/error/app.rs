@@ -1,6 +1,6 @@
 //! The errors of what is configured, joined and run, folded into a [`CliError`].
 //!
-//! Neighbours: `fold.rs` folds those of AWS, cache and state. Promise: the same as there, each variant by name.
+//! The same as there, each variant by name.
 
 use crate::alerts::AlertError;
 use crate::app::AppError;

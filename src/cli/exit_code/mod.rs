@@ -1,7 +1,6 @@
 //! How a run ends: THE list of exit codes, and the one shape that every error of every room is folded into.
 //!
-//! Neighbours: `exit/fold.rs` words each room's errors; `output.rs` prints a [`CliError`]; `mod.rs` returns its code.
-//! Promise: a code never changes its meaning, and what a failure says ends with what to do about it.
+//! A code never changes its meaning, and what a failure says ends with what to do about it.
 
 pub(crate) mod failed;
 

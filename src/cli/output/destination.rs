@@ -1,7 +1,7 @@
 //! Where data goes: stdout, or the file of `--out`.
 //!
-//! Neighbours: [`crate::cli::output::Output`] owns one. Promise: a file is written beside its place with mode 0600 and takes the place
-//! only when all is written; a device or pipe that was named is written to directly.
+//! A file is written beside its place with mode 0600 and takes the place only when all is written; a device or pipe
+//! that was named is written to directly.
 
 use crate::cli::environment::{Descriptor, Sink};
 use crate::cli::exit_code::CliError;

@@ -1,7 +1,6 @@
 //! One object for people: a field a line, what is inside indented.
 //!
-//! Neighbours: `render.rs` prints `get` answers through it, `report.rs` lines up plain fields. Promise: every field of the
-//! object is there, in its order, and every text is safe for a terminal.
+//! Every field of the object is there, in its order, and every text is safe for a terminal.
 
 use crate::cli::output::escape::visible;
 use serde_json::Value;

@@ -1,8 +1,6 @@
 //! What names from AWS could do to a terminal or a spreadsheet, and how it is kept from them.
 //!
-//! Neighbours: `model/sanitize.rs` has the list of characters, for mails and the status page too; `table.rs` and `details.rs`
-//! pass every text through [`visible`], `render.rs` every CSV cell through [`cell`]. Promise: what is printed for people
-//! holds no control character, none that reorders text and none that is not seen.
+//! What is printed for people holds no control character, none that reorders text and none that is not seen.
 
 pub use crate::model::{visible, visible_lines};
 use std::borrow::Cow;

@@ -1,8 +1,7 @@
 //! The only printer: data to stdout or `--out FILE`, talk to stderr.
 //!
-//! Neighbours: every command is handed one [`Output`]; `output/` holds the formats; `progress.rs` shares its [`Stderr`].
-//! Promise: stdout carries the answer and nothing else, and under `--output json` exactly one document; what was
-//! written to `--out` appears whole or not at all.
+//! Stdout carries the answer and nothing else, and under `--output json` exactly one document; what was written to
+//! `--out` appears whole or not at all.
 
 mod destination;
 mod details;

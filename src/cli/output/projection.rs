@@ -1,7 +1,6 @@
 //! Which part of an answer is printed: the fields it has, and what the reader chose of them.
 //!
-//! Neighbours: commands declare the columns of their answers; `render.rs` prints through a [`Projection`]. Promise: a field
-//! that does not exist is refused with the names of those that do, before anything is read.
+//! A field that does not exist is refused with the names of those that do, before anything is read.
 
 use crate::cli::args::{ColumnFilter, FilterOperator, ListArgs, ReadArgs, Sort};
 use crate::cli::exit_code::CliError;

@@ -1,7 +1,6 @@
 //! An answer of AWS-shaped JSON in the format that was asked for.
 //!
-//! Neighbours: `stream.rs` reads it, `projection.rs` says which part is printed, `table.rs` and `details.rs` print for people.
-//! Promise: JSON, JSON lines, YAML and CSV without `--sort` hold one element at a time; JSON elements keep their bytes.
+//! JSON, JSON lines, YAML and CSV without `--sort` hold one element at a time; JSON elements keep their bytes.
 
 use super::escape::{cell, visible};
 use super::stream::{JsonShape, ScannedJson, not_json};

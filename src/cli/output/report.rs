@@ -1,7 +1,6 @@
 //! A report for people: sections of fields, tables and lines.
 //!
-//! Neighbours: commands that report (status, health, jobs, doctor) build one beside their JSON document; `output.rs`
-//! prints either. Promise: what stands in it is safe for a terminal.
+//! What stands in it is safe for a terminal.
 
 use crate::cli::output::details;
 use crate::cli::output::escape::visible;

@@ -1,8 +1,7 @@
 //! A writer that never waits for a slow reader while somebody else's patience is at stake.
 //!
-//! Neighbours: stored answers are copied to stdout through it while the database holds a snapshot for them; `output.rs`
-//! finishes it after that. Promise: all writes of one answer together wait for the reader for at most a quarter of a
-//! second; what is left then goes to an unlinked private file and out, in order, in `finish`.
+//! All writes of one answer together wait for the reader for at most a quarter of a second; what is left then goes
+//! to an unlinked private file and out, in order, in `finish`.
 
 use crate::cli::environment::Sink;
 use crate::secure_fs;

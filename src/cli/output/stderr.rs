@@ -1,7 +1,7 @@
 //! What is said beside the data, on stderr.
 //!
-//! Neighbours: [`crate::cli::output::Output`] and `progress.rs` share one [`Stderr`]. Promise: notes never mix into a line of progress,
-//! `--quiet` silences all but errors, and nobody fails because nobody listens.
+//! Notes never mix into a line of progress, `--quiet` silences all but errors, and nobody fails because nobody
+//! listens.
 
 use crate::cli::exit_code::CliError;
 use crate::cli::output::escape::visible_lines;

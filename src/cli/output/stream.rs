@@ -1,7 +1,7 @@
 //! JSON read one element at a time.
 //!
-//! Neighbours: `render.rs` prints the elements. Promise: no more than one element of a list is held, whatever its length,
-//! and each is handed over with the bytes it is stored as.
+//! No more than one element of a list is held, whatever its length, and each is handed over with the bytes it is
+//! stored as.
 
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;

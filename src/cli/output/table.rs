@@ -1,7 +1,7 @@
 //! Rows in columns, for people.
 //!
-//! Neighbours: `render.rs` for listings, `report.rs` for reports. Promise: on a terminal no line is wider than it; elsewhere
-//! nothing is wrapped or cut, so that `grep` and `awk` see whole values.
+//! On a terminal no line is wider than it; elsewhere nothing is wrapped or cut, so that `grep` and `awk` see whole
+//! values.
 
 use super::escape::visible;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};

@@ -1,8 +1,7 @@
 //! Jobs that run, for people who watch: one line for each, with what it does, how far it is and what is left at the quota.
 //!
-//! Neighbours: the runner tells of a job under its name and of its stretches under `name: stretch`; `commands/runs.rs`
-//! hands this in. Promise: a job has one line however many stretches it has and however narrow the terminal is, the newest
-//! stretch is shown, the line is gone when the job ends, and off a terminal nothing is drawn.
+//! A job has one line however many stretches it has and however narrow the terminal is, the newest stretch is
+//! shown, the line is gone when the job ends, and off a terminal nothing is drawn.
 
 use super::super::output::Stderr;
 use super::super::output::escape::visible;

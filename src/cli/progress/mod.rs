@@ -1,7 +1,6 @@
 //! Progress for people who wait: bars on a terminal, nothing elsewhere.
 //!
-//! Neighbours: rooms below are handed it as `&dyn Progress`; notices go through the [`Stderr`] of the printer. Promise: work
-//! shorter than half a second draws nothing, and a notice never tears a bar apart.
+//! Work shorter than half a second draws nothing, and a notice never tears a bar apart.
 
 mod jobs;
 

@@ -1,7 +1,6 @@
 //! The folder of job files, or the jobs that are compiled in.
 //!
-//! Neighbours: `job_file.rs` reads each file, `jobs/` runs what comes out. Promise: the jobs come in the order of their
-//! files' names, no two have one name, and every mistake of every file is told.
+//! The jobs come in the order of their files' names, no two have one name, and every mistake of every file is told.
 
 use crate::config::diagnostic::ConfigError;
 use crate::config::diagnostic::Problem;

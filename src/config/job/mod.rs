@@ -1,7 +1,6 @@
 //! The shape of a checked job.
 //!
-//! Neighbours: `jobs.rs` reads the files, `jobs/` runs them. Promise: what stands here can be run; every mistake was
-//! found while reading, with its file and key.
+//! What stands here can be run; every mistake was found while reading, with its file and key.
 
 pub(crate) mod load;
 pub(crate) mod parse;

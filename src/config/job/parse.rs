@@ -1,7 +1,6 @@
 //! One job file becomes a checked job, or every problem it has.
 //!
-//! Neighbours: `jobs.rs` reads the folder, `file.rs` checks keys and values, `job.rs` is what comes out. Promise: a job
-//! that is returned can be run as it stands; nothing in the file was ignored.
+//! A job that is returned can be run as it stands; nothing in the file was ignored.
 
 use crate::config::diagnostic::Problem;
 use crate::config::diagnostic::ValueFault;

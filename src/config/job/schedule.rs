@@ -1,7 +1,6 @@
 //! When a job is due: a checked cron expression or an interval.
 //!
-//! Neighbours: `jobs.rs` reads it from a job file, `jobs/due/mod.rs` counts its occurrences. Promise: what is held here
-//! parsed and comes again some day; croner alone reads cron expressions.
+//! What is held here parsed and comes again some day; croner alone reads cron expressions.
 
 use crate::model::{Zone, format_duration};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};

@@ -1,7 +1,6 @@
 //! The shape of `[alerts]`: when a finding becomes a word, and the ways that words leave by.
 //!
-//! Neighbours: `schema.rs` holds it as one of its parts, `alerts/` reads it. Promise: what must not be seen is a
-//! [`Secret`], which no debug text and no error shows.
+//! What must not be seen is a [`Secret`], which no debug text and no error shows.
 
 use super::{duration, non_empty};
 use serde::{Deserialize, Deserializer};

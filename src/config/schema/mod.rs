@@ -1,8 +1,6 @@
 //! The shape of a checked configuration.
 //!
-//! Neighbours: `keys.rs` lists the same fields as keys, `load.rs` fills it from the layers, every room reads its own
-//! part. Promise: each field stands in `config/default.toml` with its default and a sentence; tests hold the three
-//! together.
+//! Each field stands in `config/default.toml` with its default and a sentence; tests hold the three together.
 
 use super::Ttls;
 use crate::model::parse_duration;

@@ -1,8 +1,7 @@
 //! The types of configuration values, and the one check that turns what was written into a value of its type.
 //!
-//! Neighbours: `keys.rs` gives every key its type, `file.rs` and `variables.rs` hand in what stands in a file or a
-//! variable. Promise: text from a variable is read by the type of its key and never guessed at, so
-//! `AWSIDEMAN_PROFILE=012345678901` keeps its zero; every refusal says what to write instead.
+//! Text from a variable is read by the type of its key and never guessed at, so `AWSIDEMAN_PROFILE=012345678901`
+//! keeps its zero; every refusal says what to write instead.
 
 use crate::config::diagnostic::ValueFault;
 use crate::config::diagnostic::suggestion;

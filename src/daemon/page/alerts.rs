@@ -1,7 +1,6 @@
 //! Alerts and silences: what fires, who is told of it when, and what is kept quiet until when.
 //!
-//! Neighbours: `mod.rs` places it, `crate::alerts` has the words for each state. Promise: no alert is shown as over before its
-//! resolution was recorded; a silence is shown with its end.
+//! No alert is shown as over before its resolution was recorded; a silence is shown with its end.
 
 use super::PageView;
 use crate::alerts::{AlertStatus, Silence};

@@ -1,7 +1,6 @@
 //! The cache over time, and how old what it holds is.
 //!
-//! Neighbours: `mod.rs` places it, `chart.rs` draws. Promise: a rate is drawn only for hours in which something was looked
-//! up; what is shown in a chart is said in words too.
+//! A rate is drawn only for hours in which something was looked up; what is shown in a chart is said in words too.
 
 use super::chart::{self, Axis, ChartLine, Named};
 use super::{PageView, Range};

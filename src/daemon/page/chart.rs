@@ -1,8 +1,8 @@
 //! Charts as SVG in the page: axes, columns, curves, marks.
 //!
-//! Neighbours: `cache.rs` and `jobs.rs` bring figures. Promise: a chart has a title and a description in words, reads at any
-//! width (lengths are percentages, text keeps its size), and without figures it says so in its place; no value that is
-//! drawn is guessed between two that are far apart.
+//! A chart has a title and a description in words, reads at any width (lengths are percentages, text keeps its
+//! size), and without figures it says so in its place; no value that is drawn is guessed between two that are far
+//! apart.
 
 use crate::clock::{self, UnixMillis};
 use crate::daemon::page::format::DAY;

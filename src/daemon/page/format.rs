@@ -1,7 +1,7 @@
 //! Figures and times in words, as a person reads them on the page.
 //!
-//! Neighbours: every file of the page. Promise: a time is a distance first, with the moment itself behind it; numbers are
-//! grouped, so that thousands and millions look different.
+//! A time is a distance first, with the moment itself behind it; numbers are grouped, so that thousands and
+//! millions look different.
 
 use crate::clock::{self, UnixMillis};
 use crate::model::format_duration;

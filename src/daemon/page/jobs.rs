@@ -1,7 +1,7 @@
 //! Jobs: how each stands, when it ran, and its runs on a line of time.
 //!
-//! Neighbours: `mod.rs` places it, `chart.rs` has the axis. Promise: an outcome differs from another by shape and word, not by
-//! colour alone; what the line of time shows is in the table below it too.
+//! An outcome differs from another by shape and word, not by colour alone; what the line of time shows is in the
+//! table below it too.
 
 use super::PageView;
 use super::chart::{self, Axis, percent};

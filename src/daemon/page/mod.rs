@@ -1,9 +1,8 @@
 //! The status page: what is wrong and what to type, then the evidence.
 //!
-//! Neighbours: `http/mod.rs` sends it; `chart.rs`, `cache.rs`, `jobs.rs`, `alerts.rs` draw its parts, `style.css` is its looks.
-//! Promise: one document without a script, complete with everything it needs; every text is escaped where it is put in (maud
-//! does it, and nothing here goes around it), and no character of the whole is unseen or turns the order of others; it reads
-//! on a phone, in the dark and aloud.
+//! One document without a script, complete with everything it needs; every text is escaped where it is put in (maud
+//! does it, and nothing here goes around it), and no character of the whole is unseen or turns the order of others;
+//! it reads on a phone, in the dark and aloud.
 
 mod alerts;
 mod cache;

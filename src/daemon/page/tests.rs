@@ -1,7 +1,6 @@
 //! The page from made-up figures: what it says first, and that nothing gets out of its place.
 //!
-//! Neighbours: `tests/page.rs` looks at the real one in a browser. Promise: every sentence here is about text that a person or
-//! a screen reader meets.
+//! Every sentence here is about text that a person or a screen reader meets.
 
 use super::*;
 use crate::config::{Sources, load};

@@ -1,8 +1,7 @@
 //! The SDK's errors become ours: a class that decides what happens next, and a sentence without a Debug dump.
 //!
-//! Neighbours: every call in this folder ends here; `pace/` retries by class, `cli/exit_code/mod.rs` words the remedy.
-//! Promise: judged by AWS's error code first, by the HTTP status where there is no code; an answer that we do not
-//! understand is an error, never an absence.
+//! Judged by AWS's error code first, by the HTTP status where there is no code; an answer that we do not understand
+//! is an error, never an absence.
 
 use super::answer::{self, AnswerFault};
 use crate::aws::{self, AwsSettings, CredentialFault, ErrorClass};

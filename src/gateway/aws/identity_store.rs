@@ -1,7 +1,6 @@
 //! The identity store: users, groups and who is in which.
 //!
-//! Neighbours: `mod.rs` routes here; `errors.rs` words what goes wrong. Promise: one function for each operation,
-//! objects as `aws identitystore` prints them, pages of 100.
+//! One function for each operation, objects as `aws identitystore` prints them, pages of 100.
 
 use crate::gateway::GatewayError;
 use crate::gateway::Page;

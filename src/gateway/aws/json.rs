@@ -1,7 +1,7 @@
 //! Building AWS-shaped JSON objects from the SDK's types, field by field.
 //!
-//! Neighbours: the four services beside this file. Promise: what AWS did not send is absent (never null, never an
-//! empty text that the SDK made up), and the order of fields is the order of the calls.
+//! What AWS did not send is absent (never null, never an empty text that the SDK made up), and the order of fields
+//! is the order of the calls.
 
 use aws_smithy_types::date_time::Format;
 use aws_smithy_types::{DateTime, Document, Number};

@@ -1,8 +1,7 @@
 //! AWS itself, behind [`IdentityCenterApi`]: the only folder that names the service crates.
 //!
-//! Neighbours: `crate::aws` loads the configuration, `pace.rs` stands in front. Promise: making an [`AwsApi`] costs
-//! nothing; configuration and each service's client come with the first call that needs them. One call here is one
-//! request on the wire: nothing is retried.
+//! Making an [`AwsApi`] costs nothing; configuration and each service's client come with the first call that needs
+//! them. One call here is one request on the wire: nothing is retried.
 
 mod answer;
 mod errors;

@@ -1,7 +1,6 @@
 //! How changes that AWS accepted go on, and the ids that changes need.
 //!
-//! Neighbours: `mod.rs` routes here; `write.rs` asks until a change has ended. Promise: the status object of each of the
-//! three kinds, with the field names of `aws sso-admin`.
+//! The status object of each of the three kinds, with the field names of `aws sso-admin`.
 
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::errors::LONGEST_TEXT;

@@ -1,7 +1,6 @@
 //! Organizations: accounts, and the tree that they hang in.
 //!
-//! Neighbours: `mod.rs` routes here; `errors.rs` words what goes wrong. Promise: one function for each operation,
-//! objects as `aws organizations` prints them, pages of 20.
+//! One function for each operation, objects as `aws organizations` prints them, pages of 20.
 
 use super::errors::Ask;
 use crate::gateway::aws::json::JsonFields;

@@ -1,7 +1,6 @@
 //! sso-admin: instances, permission sets with their policies, and assignments.
 //!
-//! Neighbours: `mod.rs` routes here; `errors.rs` words what goes wrong. Promise: one function for each operation,
-//! objects as `aws sso-admin` prints them, pages of 100.
+//! One function for each operation, objects as `aws sso-admin` prints them, pages of 100.
 
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::json::JsonFields;

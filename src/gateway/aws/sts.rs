@@ -1,7 +1,6 @@
 //! sts: who we are.
 //!
-//! Neighbours: `mod.rs` routes here; `doctor` is who asks. Promise: the object that `aws sts get-caller-identity`
-//! prints.
+//! The object that `aws sts get-caller-identity` prints.
 
 use super::errors::Ask;
 use crate::gateway::GatewayError;

@@ -1,6 +1,6 @@
 //! For tests: a local HTTP server that answers AWS calls with what it is told, so that the real SDK is tested.
 //!
-//! Neighbours: the tests beside it. Promise: one thread, plain sockets, and every request written down.
+//! One thread, plain sockets, and every request written down.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,6 +1,6 @@
 //! The real SDK against canned answers: what each call sends and reads, and what each failure becomes.
 //!
-//! Neighbours: `test_server.rs` answers. Promise: no call leaves the host, and none is retried.
+//! No call leaves the host, and none is retried.
 
 use super::*;
 use crate::gateway::api::samples;

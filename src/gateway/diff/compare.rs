@@ -1,8 +1,8 @@
 //! Where two answers to one request differ, whatever the order in which AWS listed things.
 //!
-//! Neighbours: `verify.rs` asks about what is stored and what AWS says now. Promise: two answers are the same exactly when
-//! they hold the same things; AWS promises no order for any of its lists, so order never counts; a list of any length is
-//! compared one element at a time, and no more than [`MOST`] differences are held.
+//! Two answers are the same exactly when they hold the same things; AWS promises no order for any of its lists, so
+//! order never counts; a list of any length is compared one element at a time, and no more than [`MOST`]
+//! differences are held.
 
 use crate::gateway::Spool;
 use crate::gateway::fetch::text;

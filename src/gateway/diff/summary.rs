@@ -1,8 +1,7 @@
 //! What changed between two answers to one question: the one that was stored and the one that AWS gave now.
 //!
-//! Neighbours: `warm/renew.rs` compares whatever it renews, `warm.rs` adds it up, the commands print it. Promise: of the older
-//! answer two numbers an item are kept, so memory stays flat however long a list is; the order of items and of fields
-//! is no change.
+//! Of the older answer two numbers an item are kept, so memory stays flat however long a list is; the order of
+//! items and of fields is no change.
 
 use crate::gateway::CachePolicy;
 use crate::gateway::Gateway;

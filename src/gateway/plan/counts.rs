@@ -1,7 +1,7 @@
 //! Counting a list: as it is held, or page by page for as long as that is wanted.
 //!
-//! Neighbours: `strategy.rs` and `estimate.rs` count, `fetch.rs` says what a list brings along. Promise: a list that was read to its
-//! end while it was counted is stored like any other; one that was not is no list, only a number that is too small.
+//! A list that was read to its end while it was counted is stored like any other; one that was not is no list, only
+//! a number that is too small.
 
 use crate::cache::Ticket;
 use crate::gateway::CachePolicy;

@@ -1,8 +1,7 @@
 //! Learning what a walk will cost from what is held and, where that does not tell, from a few calls.
 //!
-//! Neighbours: `counts.rs` counts lists, `strategy.rs` chooses the walk, `plan.rs` adds up. Promise: no figure that was not
-//! counted; beyond the first ten and the pages of permission sets, each of which means a hundred calls, no call is made
-//! that would bring the calls made here above a hundredth of those that are planned.
+//! No figure that was not counted; beyond the first ten and the pages of permission sets, each of which means a
+//! hundred calls, no call is made that would bring the calls made here above a hundredth of those that are planned.
 
 use crate::config::WarmTarget;
 use crate::gateway::CachePolicy;

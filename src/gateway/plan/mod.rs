@@ -1,8 +1,7 @@
 //! What a walk will cost before it is begun: calls, time at the quota, bytes in the cache.
 //!
-//! Neighbours: `plan/survey.rs` learns the counts, `plan/choice.rs` chooses between the two walks over assignments, `cache warm
-//! --plan` and `assignment list` show it. Promise: learning the counts costs at most ten calls or one in a hundred, whichever
-//! is more; what is not known for sure is not called exact.
+//! Learning the counts costs at most ten calls or one in a hundred, whichever is more; what is not known for sure
+//! is not called exact.
 
 mod counts;
 mod estimate;

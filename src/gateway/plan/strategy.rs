@@ -1,8 +1,8 @@
 //! Which of two walks finds all assignments with fewer calls.
 //!
-//! Neighbours: `warm.rs` and `assignments.rs` walk as it says, `counts.rs` counts, `warm/mark.rs` remembers. Promise: both choose by
-//! this one function, and what one of them stored answers the other: while that lives the walk stays the same, and
-//! after it another must be a fifth cheaper, so that counts that lie close together do not make it swing.
+//! Both choose by this one function, and what one of them stored answers the other: while that lives the walk stays
+//! the same, and after it another must be a fifth cheaper, so that counts that lie close together do not make it
+//! swing.
 //!
 //! *Pairs*: where is each permission set, then who has it in each such account: one call for each set and each pair.
 //! *Principals*: what each group and user has: one call for each. It is for the management account alone, and does not

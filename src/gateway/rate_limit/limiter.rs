@@ -1,8 +1,8 @@
 //! The arithmetic of one shared limit: when the next call may leave.
 //!
-//! Neighbours: `rows.rs` keeps rows where all processes see them, `mod.rs` asks. Promise: calls that leave within the
-//! slots given out here never exceed the rate in any second, whoever asked and however late each is; after a throttle
-//! the rate drops at once and comes back little by little. Times are microseconds since the epoch.
+//! Calls that leave within the slots given out here never exceed the rate in any second, whoever asked and however
+//! late each is; after a throttle the rate drops at once and comes back little by little. Times are microseconds
+//! since the epoch.
 //!
 //! The proof: every slot has a moment in it that is [`SLACK`] / rate or more after that of the slot before, and its call
 //! leaves [`LATE`] after that moment at most. So of rate + 1 calls in a row the last leaves 1 s x [`SLACK`] - [`LATE`] =

@@ -1,9 +1,8 @@
 //! Keeping to AWS's quota: a [`IdentityCenterApi`] in front of another that says when each call leaves, and tries again.
 //!
-//! Neighbours: `row.rs` has the rules of the rate, `rows.rs` shares them among all processes, `time.rs` waits; `aws/` is
-//! what is usually behind. Promise: all processes of a host together never exceed the configured rate and leave none of
-//! it unused that they have calls for; background work leaves its share to others, AWS's "come back later" holds for
-//! everyone, and only what may be repeated is: a change never where AWS may have made it.
+//! All processes of a host together never exceed the configured rate and leave none of it unused that they have
+//! calls for; background work leaves its share to others, AWS's "come back later" holds for everyone, and only what
+//! may be repeated is: a change never where AWS may have made it.
 
 mod limiter;
 mod shared_state;

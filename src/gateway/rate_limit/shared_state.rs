@@ -1,8 +1,8 @@
 //! Where the rows of the limits are kept: one small database in the state directory, shared by every process.
 //!
-//! Neighbours: `row.rs` has the rules, `crate::sqlite` opens the file. Promise: a database that cannot be had never
-//! fails a call: the same rules then hold within this process, from where all processes were. A damaged one is thrown
-//! away and made anew, one that was moved or removed is left, and what this process knows goes into the new one.
+//! A database that cannot be had never fails a call: the same rules then hold within this process, from where all
+//! processes were. A damaged one is thrown away and made anew, one that was moved or removed is left, and what this
+//! process knows goes into the new one.
 
 use crate::gateway::rate_limit::limiter::LimiterState;
 use crate::lock::{self, Guard};

@@ -1,6 +1,6 @@
 //! The pace, on a clock that only moves when somebody waits.
 //!
-//! Neighbours: `mod.rs` is what is tested, against a source that answers from a list. Promise: no test sleeps.
+//! No test sleeps.
 
 use super::*;
 use crate::clock::UnixMicros;

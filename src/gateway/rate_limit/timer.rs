@@ -1,7 +1,7 @@
 //! Time, waiting and chance, so that a test can do without all three.
 //!
-//! Neighbours: `mod.rs` waits by it. Promise: microseconds, which the steps of a rate of hundreds a second need, by the
-//! clock that all processes of the host share.
+//! Microseconds, which the steps of a rate of hundreds a second need, by the clock that all processes of the host
+//! share.
 
 use crate::clock::{self, UnixMicros};
 use async_trait::async_trait;

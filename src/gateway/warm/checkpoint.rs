@@ -1,8 +1,6 @@
 //! What one warm leaves for the next: that it began, whether it ended, and which walk it chose.
 //!
-//! Neighbours: `warm.rs` and `refresh.rs` go on where a warm that was killed stopped, `plan/choice.rs` keeps to a walk. The
-//! marks are entries like others, in the space that they are about: `cache clear` forgets them with the rest.
-//! Promise: a mark only saves calls; without it, or with a wrong one, more is asked and nothing is answered otherwise.
+//! A mark only saves calls; without it, or with a wrong one, more is asked and nothing is answered otherwise.
 
 use crate::cache::{Fresh, Key};
 use crate::clock::{self, UnixMillis};

@@ -1,8 +1,7 @@
 //! Warming: asking AWS ahead of the commands, every family of its APIs at once.
 //!
-//! Neighbours: `cache warm` and the warm job are both this one function; `warm/renew.rs` renews one thing after the other,
-//! `warm/mark.rs` remembers how far a warm came, `plan/choice.rs` says which walk is cheaper. Promise: what may be left
-//! alone is, what could not be read is listed, a budget of calls is never passed, and a warm that was killed is gone on with.
+//! What may be left alone is, what could not be read is listed, a budget of calls is never passed, and a warm that
+//! was killed is gone on with.
 
 mod baseline;
 pub(super) mod checkpoint;

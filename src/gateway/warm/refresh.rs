@@ -1,7 +1,7 @@
 //! One target of a warm: left alone, left to another process, or asked of AWS, compared and stored.
 //!
-//! Neighbours: `warm.rs` says what there is to do, `read.rs` asks and stores, `changes.rs` compares. Promise: `renew_one` alone
-//! decides; what could not be read is listed with its reason; a target that somebody else is fetching is not fetched twice.
+//! `renew_one` alone decides; what could not be read is listed with its reason; a target that somebody else is
+//! fetching is not fetched twice.
 
 use crate::cache::Provenance;
 use crate::clock::{UnixMillis, millis};

@@ -1,8 +1,7 @@
 //! What is due: occurrences against the ledger and the clock, without a side effect.
 //!
-//! Neighbours: `occurrence.rs` counts, `ledger.rs` remembers, `unit.rs` acts. Promise: an occurrence is handed out at
-//! most once as long as the ledger keeps [`Due::reference`]; a clock that was wrong delays a job by at most two of its
-//! periods, or a day; years of absence cost no more than a week.
+//! An occurrence is handed out at most once as long as the ledger keeps [`Due::reference`]; a clock that was wrong
+//! delays a job by at most two of its periods, or a day; years of absence cost no more than a week.
 
 use super::occurrence::{OccurrenceRange, Occurrences};
 use super::{LedgerRow, stamp};

@@ -1,8 +1,7 @@
 //! What lies ahead: when each job is due next, and what a stretch of time would bring.
 //!
-//! Neighbours: `jobs next` and `jobs simulate` print it; `due.rs` judges here as it does for the runner. Promise: nothing
-//! is run and nothing is written; what is told of the future is what the runner would do if it looked all the time and
-//! each job took as long as it did last.
+//! Nothing is run and nothing is written; what is told of the future is what the runner would do if it looked all
+//! the time and each job took as long as it did last.
 
 use crate::clock::{UnixMillis, millis};
 use crate::config::{AlertWhen, Job, JobKind, Overlap, Schedule};

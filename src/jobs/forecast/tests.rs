@@ -1,7 +1,6 @@
 //! What lies ahead, on a stage where nothing ever runs.
 //!
-//! Neighbours: `rehearsal.rs` sets the stage; the clock stands at noon of 2026-06-01. Promise: every time in here was
-//! reckoned by hand.
+//! Every time in here was reckoned by hand.
 
 use super::*;
 use crate::config::CatchUp;

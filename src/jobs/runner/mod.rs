@@ -1,7 +1,7 @@
 //! The runner: which jobs run in a pass, in which order, and how many at once.
 //!
-//! Neighbours: `unit.rs` runs each; `jobs run` calls it once, `daemon/` at every wake. Promise: it never sleeps until
-//! something is due; one job's failure stops no other; the reports come in the order in which the jobs were begun.
+//! It never sleeps until something is due; one job's failure stops no other; the reports come in the order in which
+//! the jobs were begun.
 //!
 //! Order. What is due runs in file-name order, the quick kinds before the long ones (warm, verify), so that a verdict
 //! does not wait for a walk. `--all` is a whole round: first recover, then every warm, then verify, cleanup, limits,

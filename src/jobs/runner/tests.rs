@@ -1,7 +1,6 @@
 //! The runner, with works that do as each test says.
 //!
-//! Neighbours: `rehearsal.rs` sets the stage. Promise: timeouts and graces are a fraction of a
-//! second, and nothing is asserted about how fast the host is.
+//! Timeouts and graces are a fraction of a second, and nothing is asserted about how fast the host is.
 
 use super::*;
 use crate::config::{CatchUp, Overlap, Retry, Schedule};

@@ -1,8 +1,7 @@
 //! `<state>/switch`: whether the cache is disabled, and the marks of the breakers; one small JSON file.
 //!
-//! Neighbours: every command reads it on the hit path; `cache disable`, `cache enable` and the breaker of `store/`
-//! change it. Promise: reading is one open and one read, and an absent file says that all is well; a file that cannot
-//! be read or understood counts as disabled, because answers from AWS are never wrong; two changes at once both count.
+//! Reading is one open and one read, and an absent file says that all is well; a file that cannot be read or
+//! understood counts as disabled, because answers from AWS are never wrong; two changes at once both count.
 
 use crate::clock::{self, UnixMillis};
 use crate::lock::Guard;

@@ -1,8 +1,7 @@
 //! The fold: the tally's records become hourly statistics and last-used times.
 //!
-//! Neighbours: `tally.rs` writes the file, `record.rs` reads it, `statistics.rs` asks the tables. Promise: each record
-//! is counted exactly once, also when a fold dies between any two of its steps; one fold at a time; hours older than
-//! 31 days live on in the lifetime counts.
+//! Each record is counted exactly once, also when a fold dies between any two of its steps; one fold at a time;
+//! hours older than 31 days live on in the lifetime counts.
 //!
 //! Steps: rename the tally, wait until nobody writes to it, count it and note its new name in one transaction, remove
 //! it. A file whose name is noted was counted and is only removed; a renamed file without a note is counted.

@@ -1,8 +1,6 @@
 //! The ballast: room that is kept for the day on which the disk has none.
 //!
-//! Neighbours: `generation.rs` lays it beside a new generation; `sweep.rs` and removals take it up when the log of the
-//! database cannot grow any more, because even a deletion is written there first. Promise: it holds nothing, is never
-//! needed for an answer, and a disk on which there is no room for it goes without.
+//! It holds nothing, is never needed for an answer, and a disk on which there is no room for it goes without.
 
 use super::Options;
 use crate::secure_fs;

@@ -1,8 +1,7 @@
 //! What a new generation takes over from those before it: numbers, standing fences, and the tongues that they are said in.
 //!
-//! Neighbours: `generation.rs` makes generations, `schema.rs` says what all versions of awsideman have in common. Promise: of
-//! every schema that has a database here the newest is asked, of ours the live one. Where two versions share a directory
-//! each retires the generation of the other at every change, so the fences of both must find their way.
+//! Of every schema that has a database here the newest is asked, of ours the live one. Where two versions share a
+//! directory each retires the generation of the other at every change, so the fences of both must find their way.
 
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, Connection, DatabaseSpec, StatementError};

@@ -1,7 +1,7 @@
 //! What the sealing layer asks of the disk: removals that know more about names, and rows that are put in place of others.
 //!
-//! Neighbours: `mod.rs` lends connections, `write.rs` and `key_registry.rs` do the work. Promise: a removal is recorded and carried
-//! out in one transaction, on the generation that is live when it ends; what an exchange replaces is overwritten.
+//! A removal is recorded and carried out in one transaction, on the generation that is live when it ends; what an
+//! exchange replaces is overwritten.
 
 use crate::clock::UnixMillis;
 use crate::sqlite;

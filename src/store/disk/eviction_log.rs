@@ -1,9 +1,8 @@
 //! The ring: what left the store without a record, the last few thousand of them, so that somebody can ask why; and how
 //! many have left in all.
 //!
-//! Neighbours: `sweep.rs` and the discard of `write.rs` note here what they took; `cache why` asks. Promise: it never costs
-//! a sweep its success: it is written after the deletion, in a transaction of its own, and a fault of it is passed over;
-//! no read that hits touches it.
+//! It never costs a sweep its success: it is written after the deletion, in a transaction of its own, and a fault
+//! of it is passed over; no read that hits touches it.
 //!
 //! It lies in the generation and not in `state.db`, because it is about this database's entries and goes with them, and
 //! because a sweep that had to open a second database could be kept from freeing room by it. Its tables are made by the

@@ -1,8 +1,7 @@
 //! Generations: which database of a cache directory is the live one, and how another takes its place.
 //!
-//! Neighbours: `mod.rs` compares the stamp of `CURRENT` before every operation. Promise: nobody renames or deletes a
-//! live database. A new generation is made under a lock, its numbers continue above the old one's, and standing fences
-//! come along whenever the old one can be read, while its writers are held back.
+//! Nobody renames or deletes a live database. A new generation is made under a lock, its numbers continue above the
+//! old one's, and standing fences come along whenever the old one can be read, while its writers are held back.
 
 use super::DeleteRequest;
 use super::Flip;

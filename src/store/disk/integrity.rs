@@ -1,7 +1,6 @@
 //! A look at a cache directory that changes nothing: which database is live, and whether it is sound.
 //!
-//! Neighbours: `generation.rs` knows what `CURRENT` names; `cache check` asks. Promise: makes no directory, no database
-//! and no new generation, whatever it finds.
+//! Makes no directory, no database and no new generation, whatever it finds.
 
 use crate::secure_fs;
 use crate::sqlite;

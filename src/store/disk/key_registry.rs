@@ -1,9 +1,8 @@
 //! The tongues that a generation knows: under which keys, or in clear, its entries may be named.
 //!
-//! Neighbours: `write.rs` and `staged_entry.rs` admit a fill by its tongue, removals look here for tongues that they do not speak;
-//! `store/key_id.rs` has the rules. Promise: a removal that cannot say a name in some tongue that is known here removes
-//! everything the name may stand for in it; a tongue that was not known when a record was made never gets a fill that
-//! the record would have kept out, because it is admitted from that moment on and not before.
+//! A removal that cannot say a name in some tongue that is known here removes everything the name may stand for in
+//! it; a tongue that was not known when a record was made never gets a fill that the record would have kept out,
+//! because it is admitted from that moment on and not before.
 //!
 //! The table is made by the first sealed fill: a generation without it is in clear, and earlier binaries never look for it.
 

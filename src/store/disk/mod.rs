@@ -1,9 +1,7 @@
 //! The disk backend: one `SQLite` database for all processes of a host.
 //!
-//! Neighbours: `schema.rs` has the tables, `generation.rs` decides which database is live, `network_fs.rs` where none may
-//! be, `read.rs`, `write.rs`, `staged_entry.rs` and `sweep.rs` do the work, `shed.rs` is their last resort. Promise: every
-//! operation runs on the generation that was live when it began, a removal on the one that is live when it ends; a
-//! directory that is moved or deleted is survived.
+//! Every operation runs on the generation that was live when it began, a removal on the one that is live when it
+//! ends; a directory that is moved or deleted is survived.
 
 mod ballast;
 mod carry_over;

@@ -1,7 +1,6 @@
 //! What was set aside: generations that a recovery replaced and nobody has removed since.
 //!
-//! Neighbours: `generation.rs` leaves the markers; `cache recover --prune` lists and removes. Promise: what is live, or
-//! bears no marker, is never among them, and that is looked at again before anything is deleted.
+//! What is live, or bears no marker, is never among them, and that is looked at again before anything is deleted.
 
 use crate::secure_fs;
 use crate::sqlite;

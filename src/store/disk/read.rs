@@ -1,7 +1,7 @@
 //! Reading a generation: entries with their frames, the log, pages of metadata, sizes.
 //!
-//! Neighbours: `mod.rs` lends the connection. Promise: nothing here writes, and a snapshot lasts for one view or one
-//! page, so that no reader holds back the log for long.
+//! Nothing here writes, and a snapshot lasts for one view or one page, so that no reader holds back the log for
+//! long.
 
 use super::{DiskFault, schema};
 use crate::clock::{self, UnixMillis};

@@ -1,8 +1,7 @@
 //! What can still be read of a generation that is no longer live.
 //!
-//! Neighbours: `generation.rs` has put another in its place; `cache/salvage.rs` verifies what is shown here and decides
-//! what of it is stored. Promise: the file is only read; a page that cannot be read costs the entries on it and no others;
-//! where the log of changes is not whole, nothing is shown at all, because nobody could say what a change had removed.
+//! The file is only read; a page that cannot be read costs the entries on it and no others; where the log of
+//! changes is not whole, nothing is shown at all, because nobody could say what a change had removed.
 
 use super::{Disk, Options, generation, read, schema, write};
 use crate::secure_fs;

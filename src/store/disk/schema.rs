@@ -1,7 +1,7 @@
 //! The tables of a generation, and how their rows become values.
 //!
-//! Neighbours: the other files of `store/disk`. Promise: one schema, one number. Metadata lies apart from payload, so
-//! that counting, matching and sweeping never touch a frame.
+//! One schema, one number. Metadata lies apart from payload, so that counting, matching and sweeping never touch a
+//! frame.
 
 use crate::sqlite::{Row, StatementError, Value, ValueRef};
 use crate::store::invalidation_log::InvalidationRecord;

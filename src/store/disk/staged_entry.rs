@@ -1,7 +1,7 @@
 //! Drafts: entries whose frames are written one by one under a version that no entry shows.
 //!
-//! Neighbours: `write.rs` shows a published version; sweeps free the others when they are due. Promise: each frame is
-//! one small transaction; a draft that a sweep, a record or another generation overtook is never published.
+//! Each frame is one small transaction; a draft that a sweep, a record or another generation overtook is never
+//! published.
 
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, OptionalExtension, Transaction, params};

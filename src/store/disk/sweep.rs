@@ -1,7 +1,7 @@
 //! Sweeping a generation: victims in slices, orphaned frames, free pages and the log.
 //!
-//! Neighbours: `eviction.rs` says what goes. Promise: no transaction of more than a slice, and on a full disk smaller
-//! ones, because even a deletion needs room in the log; nobody who reads waits for it, and it waits for no reader.
+//! No transaction of more than a slice, and on a full disk smaller ones, because even a deletion needs room in the
+//! log; nobody who reads waits for it, and it waits for no reader.
 
 use super::write::{SLICE, drop_version, free};
 use super::{DiskFault, GenerationConnection};

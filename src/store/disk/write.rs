@@ -1,7 +1,7 @@
 //! Writing a generation: fills, removals with their records, uses.
 //!
-//! Neighbours: `mod.rs` opens the transactions; `log/mod.rs` has the rules. Promise: whether a fill is kept out is judged
-//! in the transaction that stores it; a removal takes its number, records and deletes in one.
+//! Whether a fill is kept out is judged in the transaction that stores it; a removal takes its number, records and
+//! deletes in one.
 //!
 //! A removal deletes all metadata it covers in that one transaction, however much it is: rows of `e` are small, so
 //! 200,000 of them are a matter of a second, and nobody can see a covered entry afterwards. The frames of many

@@ -1,8 +1,7 @@
 //! Names: the key of an entry as it stands in the row, readable by whoever holds the key of its tongue.
 //!
-//! Neighbours: `mod.rs` translates every address and record with it. Promise: the same key always gives the same name, so
-//! that rows and records are found by it; another key, space or tongue gives another; what was changed is refused. Only
-//! the length of the hidden part can be seen.
+//! The same key always gives the same name, so that rows and records are found by it; another key, space or tongue
+//! gives another; what was changed is refused. Only the length of the hidden part can be seen.
 //!
 //! `user:describe:` stays, then come the mark, the id of the key, and as base64 the hidden part: 24 bytes of keyed hash over
 //! space and key, which are the nonce too, and the rest of the key under XChaCha20-Poly1305. A nonce that is a keyed hash

@@ -1,8 +1,8 @@
 //! The envelope of one entry: every frame under a key of its own, and that key sealed together with the metadata.
 //!
-//! Neighbours: `mod.rs` wraps fills and views in it. Promise: a frame that was changed, cut, taken from another entry or
-//! another place of the same one, and metadata that was changed, moved to another space or key, or put beside other
-//! frames, are refused; nothing is given out that was not authenticated.
+//! A frame that was changed, cut, taken from another entry or another place of the same one, and metadata that was
+//! changed, moved to another space or key, or put beside other frames, are refused; nothing is given out that was
+//! not authenticated.
 //!
 //! An entry has a random key. Its frames are sealed with ChaCha20-Poly1305 under that key, the number of the frame being
 //! the nonce, which thus never repeats; schema and number are associated data too. After them comes one frame more, the

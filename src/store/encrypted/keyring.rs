@@ -1,7 +1,7 @@
 //! Keys: 32 bytes as base64, the newest first, and what is derived from each.
 //!
-//! Neighbours: `app/encryption.rs` reads the text, `name.rs` and `envelope.rs` use what is derived. Promise: key material
-//! is wiped when it is dropped, is never printed (`Debug` shows ids), and no error holds a part of what was read.
+//! Key material is wiped when it is dropped, is never printed (`Debug` shows ids), and no error holds a part of
+//! what was read.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

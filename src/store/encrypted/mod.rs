@@ -1,9 +1,8 @@
 //! The sealing layer: entries that only the holder of a key can read, over the disk backend.
 //!
-//! Neighbours: `key.rs` has the keys, `name.rs` the names of rows, `envelope.rs` their frames, `exchange.rs` moves entries from
-//! one key to another; the disk keeps what it is given. Promise: with a ring of keys nothing is written in clear and nothing
-//! is read that was; without the key (locked) nothing is read or stored at all. In every state a removal reaches what it is
-//! about, in whatever tongue it lies: what cannot be named exactly is removed more widely.
+//! With a ring of keys nothing is written in clear and nothing is read that was; without the key (locked) nothing
+//! is read or stored at all. In every state a removal reaches what it is about, in whatever tongue it lies: what
+//! cannot be named exactly is removed more widely.
 //!
 //! Clear in the database stay: the space, resource and operation of each key, the lengths of the rest, times, sizes, and the
 //! calls that answers came from. So counts, limits, sweeps and globs over resource and operation need no key.

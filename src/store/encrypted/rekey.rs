@@ -1,8 +1,8 @@
 //! From one key to another, into the clear or out of it, while others read and write.
 //!
-//! Neighbours: `app/encryption.rs` says when; the disk exchanges a row for its successor in one transaction. Promise: an
-//! entry is exchanged only if it still is the one that was read, so that no invalidation is lost and no younger answer
-//! replaced; whenever it is ended, every entry is whole under one key or the other, and another run goes on with the rest.
+//! An entry is exchanged only if it still is the one that was read, so that no invalidation is lost and no younger
+//! answer replaced; whenever it is ended, every entry is whole under one key or the other, and another run goes on
+//! with the rest.
 
 use crate::store::disk::Lifted;
 use crate::store::encrypted::Encrypted;

@@ -1,7 +1,6 @@
 //! Fills, drafts and frames on their way through the seal.
 //!
-//! Neighbours: `mod.rs` is the layer, `name.rs` and `envelope.rs` the seal. Promise: what goes to the disk is sealed whole,
-//! its lid behind its frames; what comes from it was opened, frame by frame.
+//! What goes to the disk is sealed whole, its lid behind its frames; what comes from it was opened, frame by frame.
 
 use crate::store::encrypted::blind_index;
 use crate::store::encrypted::envelope;

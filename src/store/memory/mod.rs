@@ -1,8 +1,8 @@
 //! The memory backend: entries of this process only.
 //!
-//! Neighbours: a private run, or a tier in front of the disk; the only file that names moka. Promise: the same contract
-//! as on disk, log, fences and drafts included. When it is full, the least recently used entries go by themselves.
-//! Nothing expires by the wall clock: freshness is judged above, and a sweep drops what is past its time.
+//! The same contract as on disk, log, fences and drafts included. When it is full, the least recently used entries
+//! go by themselves. Nothing expires by the wall clock: freshness is judged above, and a sweep drops what is past
+//! its time.
 
 use super::eviction::{Candidate, victims};
 use super::{

@@ -1,7 +1,6 @@
 //! A reader fed by libFuzzer, which keeps what reaches new code and changes it further.
 //!
-//! Neighbours: `../targets.rs` has the readers and their seeds; `scripts/fuzz.sh` builds this and says where findings lie.
-//! Promise: the name of the program is the name of its target, and the seeds lie in the folder that `FUZZ_SEEDS` names
+//! The name of the program is the name of its target, and the seeds lie in the folder that `FUZZ_SEEDS` names
 //! before the first input is made of them.
 
 #![no_main]

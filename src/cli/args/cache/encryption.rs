@@ -1,7 +1,6 @@
 //! `cache encryption ...`: seal what lies in the cache, and from one key to another.
 //!
-//! Neighbours: `cache.rs` holds it in its family; `commands/cache/encryption.rs` carries it out. Promise: none of them takes a
-//! key as an argument, and none edits the configuration.
+//! None of them takes a key as an argument, and none edits the configuration.
 
 use clap::{Args, Subcommand};
 use std::path::PathBuf;

@@ -1,7 +1,6 @@
 //! `cache inspect`, `why`, `check`, `export`, `import`: what lies in the cache, and whether it is sound.
 //!
-//! Neighbours: `cache.rs` holds them in its family; `commands/cache/depth.rs` and `archive.rs` carry them out. Promise: none
-//! of them asks AWS, and only `import` changes the cache.
+//! None of them asks AWS, and only `import` changes the cache.
 
 use clap::{ArgGroup, Args};
 use std::path::PathBuf;

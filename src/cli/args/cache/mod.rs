@@ -1,7 +1,7 @@
 //! `cache ...`
 //!
-//! Neighbours: `args.rs` holds it in the tree; `commands/cache.rs` carries it out. Promise: what an on-call engineer
-//! types in an emergency (status, health, clear, disable, enable, recover) needs neither AWS nor a sound configuration.
+//! What an on-call engineer types in an emergency (status, health, clear, disable, enable, recover) needs neither
+//! AWS nor a sound configuration.
 
 mod breaker;
 mod encryption;

@@ -1,7 +1,6 @@
 //! `cache recover`, `cache init`: what mends a cache, and what sets one up.
 //!
-//! Neighbours: `cache.rs` holds them in its family; `commands/cache/` carries them out. Promise: evidence is removed by
-//! `--prune` alone, and only after a question.
+//! Evidence is removed by `--prune` alone, and only after a question.
 
 use clap::Args;
 

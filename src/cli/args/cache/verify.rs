@@ -1,7 +1,6 @@
 //! `cache invalidate`, `cache verify`: whether the cache still tells the truth.
 //!
-//! Neighbours: `cache.rs` holds them in its family; `commands/cache/truth.rs` carries them out. Promise: what is named is
-//! a change in the words of the commands that make it, or a key as `cache key` prints it.
+//! What is named is a change in the words of the commands that make it, or a key as `cache key` prints it.
 
 use crate::cli::args::read_flags::count;
 use clap::{ArgGroup, Args};

@@ -1,7 +1,7 @@
 //! `cache export`, `cache import`: the cache in a file, and back.
 //!
-//! Neighbours: `app/archive.rs` writes and reads the file. Promise: with `-` stdout carries the archive and nothing else,
-//! and no archive goes to a terminal; what was left out is told by reason.
+//! With `-` stdout carries the archive and nothing else, and no archive goes to a terminal; what was left out is
+//! told by reason.
 
 use super::{entries, open_loudly, open_to_change};
 use crate::app::Scope;

@@ -1,7 +1,6 @@
 //! `cache health`, `test`, `disable`, `enable`: what is typed at night.
 //!
-//! Neighbours: `cache.rs` hands them their words; `app/` does the work. Promise: none of them needs AWS or a sound
-//! configuration, each ends with the next step.
+//! None of them needs AWS or a sound configuration, each ends with the next step.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::DisableArgs;

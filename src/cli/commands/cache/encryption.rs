@@ -1,7 +1,7 @@
 //! `cache encryption ...`: how sealing stands, and from one key to another.
 //!
-//! Neighbours: `app/encryption.rs` does the work. Promise: no key is printed, the configuration is not edited, and each ends
-//! with the next step; one process seals anew at a time.
+//! No key is printed, the configuration is not edited, and each ends with the next step; one process seals anew at
+//! a time.
 
 use super::{entries, open_loudly};
 use crate::app::{EncryptionStatus, Resealed};

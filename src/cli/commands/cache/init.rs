@@ -1,7 +1,6 @@
 //! `cache init`: the directories, for one user or for a group.
 //!
-//! Neighbours: `cache.rs` hands it over; `app/init.rs` does it. Promise: says what it changed and what to write into the
-//! configuration; the configuration itself is the reader's.
+//! Says what it changed and what to write into the configuration; the configuration itself is the reader's.
 
 use super::open_loudly;
 use crate::app::Initialised;

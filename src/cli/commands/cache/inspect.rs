@@ -1,7 +1,6 @@
 //! `cache inspect`, `cache why`, `cache check`: what lies in the cache, and whether it is sound.
 //!
-//! Neighbours: `app/inspect.rs` and `app/integrity.rs` look. Promise: nothing is changed and AWS is not asked; a damage is
-//! told with what mends it, and ends with 12.
+//! Nothing is changed and AWS is not asked; a damage is told with what mends it, and ends with 12.
 
 use crate::app::{Checkup, Inspected, Reasons};
 use crate::cache::{Soundness, pattern};

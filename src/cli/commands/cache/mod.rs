@@ -1,7 +1,7 @@
 //! `cache ...`: look at it, fill it, clean it, switch it off, repair it.
 //!
-//! Neighbours: `app/` does the work, `cache/status.rs` lays out the status, the other files of `cache/` have a family each. Promise: what is typed at night needs neither AWS
-//! nor a sound configuration, changes only what it says, and names the next step.
+//! What is typed at night needs neither AWS nor a sound configuration, changes only what it says, and names the
+//! next step.
 
 mod archive;
 mod breaker;

@@ -1,7 +1,6 @@
 //! `cache recover`: a new cache in the place of a damaged one, and what earlier ones left.
 //!
-//! Neighbours: `cache.rs` hands it over; `app/recovery.rs` does the work. Promise: needs neither AWS nor a sound
-//! configuration, says where the evidence is, and removes none of it unasked.
+//! Needs neither AWS nor a sound configuration, says where the evidence is, and removes none of it unasked.
 
 use super::{entries, open_to_change};
 use crate::app::{Recovered, Recovery, SetAside};

@@ -1,7 +1,7 @@
 //! The status for people.
 //!
-//! Neighbours: `app/status.rs` has the document; `cache.rs` prints. Promise: the first lines answer "is it in use, does it
-//! help, is it in order", and each line that is not well is followed by what to type.
+//! The first lines answer "is it in use, does it help, is it in order", and each line that is not well is followed
+//! by what to type.
 
 use super::swept_line;
 use crate::app::{MemoryReport, RecentEntry, ResourceReport, Status};

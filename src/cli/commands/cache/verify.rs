@@ -1,7 +1,7 @@
 //! `cache invalidate`, `cache verify`: whether the cache still tells the truth.
 //!
-//! Neighbours: `app/invalidate.rs` and `app/compare.rs` do the work. Promise: an invalidation works in whatever state the
-//! cache is and ends with the words "Invalidated N entries"; a verification names every wrong entry with what is wrong.
+//! An invalidation works in whatever state the cache is and ends with the words "Invalidated N entries"; a
+//! verification names every wrong entry with what is wrong.
 
 use crate::app::{Invalidated, VerifyRequest};
 use crate::cache::{Operation, pattern};

@@ -1,7 +1,7 @@
 //! `assignment assign|revoke`: one permission set, one principal, any number of accounts.
 //!
-//! Neighbours: `gateway/account_selector.rs` chooses the accounts, `executor.rs` has a bounded number under way. Promise: what is
-//! assigned is asked of AWS itself first, so that only what must change is asked for and a dry run names it exactly.
+//! What is assigned is asked of AWS itself first, so that only what must change is asked for and a dry run names it
+//! exactly.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::assignment::AccountFilter;

@@ -1,7 +1,6 @@
 //! Why a change was not made, in words for whoever asked for it.
 //!
-//! Neighbours: `exit/fold.rs` words what can go wrong with any call; this adds what only changes meet. Promise: when it is
-//! not known whether AWS did it, that is said, with what to type to see.
+//! When it is not known whether AWS did it, that is said, with what to type to see.
 
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;

@@ -1,8 +1,7 @@
 //! Several changes on their way, a bounded number at once.
 //!
-//! Neighbours: `operation.rs` says what each is, `gateway/write.rs` makes it, `progress.rs` tells how it ended. Promise: each
-//! change has exactly one end, also when somebody interrupts: what was asked and not confirmed is told apart from
-//! what was never asked.
+//! Each change has exactly one end, also when somebody interrupts: what was asked and not confirmed is told apart
+//! from what was never asked.
 
 use crate::cache::CacheError;
 use crate::cli::commands::changes::errors;

@@ -1,7 +1,6 @@
 //! `user create|update|delete`, `group create|update|delete|add-member|remove-member`.
 //!
-//! Neighbours: `changes.rs` has what all changes share. Promise: an update asks only for what differs from what AWS has;
-//! who is a member already, or is none, is no error.
+//! An update asks only for what differs from what AWS has; who is a member already, or is none, is no error.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::identity_store::GroupChangesArgs;

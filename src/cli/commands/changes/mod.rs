@@ -1,8 +1,7 @@
 //! The commands that change something: what they have in common.
 //!
-//! Neighbours: `changes/` has one file for each family; `operation.rs` is one change with its words, `executor.rs` makes
-//! several, `progress.rs` tells what became of them; `gateway/write.rs` surrounds each with the fence. Promise: nothing is
-//! changed before everything that was named has been found and, where something is destroyed, somebody has agreed.
+//! Nothing is changed before everything that was named has been found and, where something is destroyed, somebody
+//! has agreed.
 
 mod assignment;
 mod deleting;

@@ -1,7 +1,6 @@
 //! One change with the words for it.
 //!
-//! Neighbours: the families make them, `executor.rs` carries them out, `progress.rs` tells how they ended. Promise: people read
-//! names with ids behind them, programs find both.
+//! People read names with ids behind them, programs find both.
 
 use crate::cli::commands::changes::deleting::Remaining;
 use crate::gateway::{Confirmed, Mutation, operation_words};

@@ -1,7 +1,7 @@
 //! `permission-set create|update|delete|attach|detach|put-inline|delete-inline|provision`.
 //!
-//! Neighbours: `policies.rs` has what is about policies, `changes.rs` what all changes share. Promise: who changes a
-//! permission set is told in how many accounts it is still the old one, and can have it brought there at once.
+//! Who changes a permission set is told in how many accounts it is still the old one, and can have it brought there
+//! at once.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::permission_set::InlineArgs;

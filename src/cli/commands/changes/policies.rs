@@ -1,7 +1,7 @@
 //! The policies of permission sets: attached, detached, written inline.
 //!
-//! Neighbours: `permission_set.rs` asks for the steps. Promise: what is attached is asked of AWS itself; what is so already is left
-//! alone; a document that is no JSON never leaves this host.
+//! What is attached is asked of AWS itself; what is so already is left alone; a document that is no JSON never
+//! leaves this host.
 
 use super::WriteSession;
 use crate::cli::args::permission_set::PolicyArgs;

@@ -1,7 +1,7 @@
 //! What became of changes: a line for each, one document, one exit code.
 //!
-//! Neighbours: `executor.rs` brings the ends. Promise: every change that was asked for is in the report with its end; when
-//! some were made and others not, the exit code is 3 and each of the others is named.
+//! Every change that was asked for is in the report with its end; when some were made and others not, the exit code
+//! is 3 and each of the others is named.
 
 use crate::cache::CacheError;
 use crate::cli::commands::changes::executor::CREATES;

@@ -1,7 +1,6 @@
 //! `assignment status`: how a change goes that AWS accepted and goes on with.
 //!
-//! Neighbours: the journal knows of which kind a request was, `gateway/reconcile.rs` tells the cache how it ended. Promise:
-//! a request of any of the three kinds is found, whoever made it.
+//! A request of any of the three kinds is found, whoever made it.
 
 use super::{ChangeArgs, WriteSession};
 use crate::aws::ErrorClass;

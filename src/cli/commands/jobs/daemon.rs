@@ -1,7 +1,7 @@
 //! `jobs daemon`: stays, and runs jobs as they fall due.
 //!
-//! Neighbours: `daemon/` wakes it and stops it, `app/job_pass.rs` does a pass. Promise: a pass that did nothing says nothing;
-//! a configuration or a job file that is broken when it is read again leaves the last good ones in use, and that is said.
+//! A pass that did nothing says nothing; a configuration or a job file that is broken when it is read again leaves
+//! the last good ones in use, and that is said.
 
 use crate::app::{App, Overview};
 use crate::cli::args::GlobalArgs;

@@ -1,7 +1,6 @@
 //! `jobs history` and `jobs logs`: what was.
 //!
-//! Neighbours: the ledger in `jobs/` keeps both; `jobs.rs` opens it. Promise: newest first, and a job whose file is gone
-//! keeps its past.
+//! Newest first, and a job whose file is gone keeps its past.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::{HistoryArgs, LogsArgs};

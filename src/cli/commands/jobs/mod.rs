@@ -1,7 +1,6 @@
 //! `jobs list` and `jobs validate`: what there is, and whether it is sound; and the way to the other `jobs` commands.
 //!
-//! Neighbours: `runs.rs` runs jobs, `daemon.rs` stays and runs them, `ahead.rs` looks forward, `past.rs` back; `jobs/`
-//! lists, `config/` checks. Promise: neither of the two runs a job or makes one due.
+//! Neither of the two runs a job or makes one due.
 
 pub(crate) mod cancel;
 pub(crate) mod daemon;

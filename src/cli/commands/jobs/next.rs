@@ -1,7 +1,6 @@
 //! `jobs next` and `jobs simulate`: what lies ahead.
 //!
-//! Neighbours: `jobs/` reckons, `jobs.rs` opens the ledger for both. Promise: neither runs a job, writes a word, or asks
-//! AWS.
+//! Neither runs a job, writes a word, or asks AWS.
 
 use crate::app::App;
 use crate::cli::args::GlobalArgs;

@@ -1,7 +1,6 @@
 //! `jobs pause` and `jobs resume`.
 //!
-//! Neighbours: the ledger in `jobs/` keeps pauses, the runner obeys them. Promise: emergency commands: they need no AWS, and
-//! no sound configuration or job file.
+//! Emergency commands: they need no AWS, and no sound configuration or job file.
 
 use crate::app::App;
 use crate::cli::args::GlobalArgs;

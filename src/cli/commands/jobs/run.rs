@@ -1,8 +1,7 @@
 //! `jobs run`: what is due, what is named, or everything, once.
 //!
-//! Neighbours: `app/job_pass.rs` runs them and looks at the alerts; `jobs.rs` shares words with it. Promise: as cron calls it,
-//! it says nothing while all goes well; asked for by name or with `--all` it ends with its table; under JSON it prints one
-//! document, whatever ran.
+//! As cron calls it, it says nothing while all goes well; asked for by name or with `--all` it ends with its table;
+//! under JSON it prints one document, whatever ran.
 
 use crate::alerts::{Channel, Delivered, Receipt};
 use crate::app::{App, RunDone};

@@ -1,7 +1,6 @@
 //! Every room's errors, folded into a [`CliError`]: the one place that knows them all.
 //!
-//! Neighbours: the rooms keep their own error enums and know no codes; a new room adds one `From` here. Promise: each
-//! variant is matched by name, so that a new one asks for its remedy at compile time.
+//! Each variant is matched by name, so that a new one asks for its remedy at compile time.
 
 use crate::cache::CacheError;
 use crate::cli::exit_code::CliError;

@@ -1,7 +1,6 @@
 //! Changes of the identity store: users, groups and who is in which.
 //!
-//! Neighbours: `changes.rs` routes here; `identitystore.rs` reads the same things. Promise: one function for each
-//! operation; an attribute without a value is sent as null, which takes it away.
+//! One function for each operation; an attribute without a value is sent as null, which takes it away.
 
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::identity::is_id;

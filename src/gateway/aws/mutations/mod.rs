@@ -1,8 +1,7 @@
 //! Changes on the wire: each [`Mutation`] as the one request that it is.
 //!
-//! Neighbours: `mod.rs` hands in the clients; `changes/` has one file for each service; `errors.rs` words what goes
-//! wrong. Promise: a request is sent once; its answer has the field names of the AWS API, and an answer without the id
-//! that it must bring is an error.
+//! A request is sent once; its answer has the field names of the AWS API, and an answer without the id that it must
+//! bring is an error.
 
 mod identity_store;
 mod sso_admin;

@@ -1,7 +1,6 @@
 //! Changes of sso-admin: permission sets, their policies, and assignments.
 //!
-//! Neighbours: `changes.rs` routes here; `status.rs` asks how what AWS accepted goes on. Promise: one function for each
-//! operation; what AWS goes on with answers with its status object.
+//! One function for each operation; what AWS goes on with answers with its status object.
 
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::identity::is_id;

@@ -1,6 +1,6 @@
 //! The real SDK against canned answers: what each change sends, and what it makes of the answer.
 //!
-//! Neighbours: `../server.rs` answers; `../tests.rs` holds the reads. Promise: each kind of change is here once, whole.
+//! Each kind of change is here once, whole.
 
 use super::*;
 use crate::gateway::aws::test_server::CannedResponse;

@@ -1,10 +1,9 @@
 //! The last resort of a sweep: the live generation is dropped as a whole where not even one entry can be deleted.
 //!
-//! Neighbours: `sweep.rs` says when nothing less works, `generation.rs` makes the next generation and takes the marks over.
-//! Promise: it needs no byte. `CURRENT` is renamed, so that in one step the generation is live no longer and a mark stands in
-//! its place, whose *name* says until when a fence of it stood. Whoever is killed at whatever moment leaves the one or the
-//! other; only then is the database deleted. What any version of awsideman begins anew keeps everything out until then. The
-//! same holds for databases that nobody names any more, where they must go before their time.
+//! It needs no byte. `CURRENT` is renamed, so that in one step the generation is live no longer and a mark stands
+//! in its place, whose *name* says until when a fence of it stood. Whoever is killed at whatever moment leaves the
+//! one or the other; only then is the database deleted. What any version of awsideman begins anew keeps everything
+//! out until then. The same holds for databases that nobody names any more, where they must go before their time.
 
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::secure_fs;
