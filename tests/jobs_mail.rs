@@ -11,7 +11,7 @@ mod python;
 use awsideman::app::App;
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
-use awsideman::sandbox::{self, Limits, Organisation, Running, Shape};
+use awsideman::sandbox::{self, Limits, Organization, Running, Shape};
 use awsideman::state::LookupOutcome;
 use python::{Server, python};
 use serde_json::Value;
@@ -193,9 +193,9 @@ impl Drop for Begun {
     }
 }
 
-fn organisation(latency: Duration) -> Running {
+fn organization(latency: Duration) -> Running {
     let shape = Shape { users: 20, groups: 3, accounts: 2, permission_sets: 2, ..Shape::default() };
-    sandbox::start(Organisation::generate(&shape), Limits { tps: 0.0, latency }).unwrap()
+    sandbox::start(Organization::generate(&shape), Limits { tps: 0.0, latency }).unwrap()
 }
 
 fn warm(profiles: &str) -> String {
@@ -205,14 +205,14 @@ fn warm(profiles: &str) -> String {
     )
 }
 
-/// A desk whose warm job asks an organisation that takes its time.
+/// A desk whose warm job asks an organization that takes its time.
 fn slow(latency: Duration) -> (Desk, Running) {
     let mut desk = Desk::new(&[("10-warm.toml", &warm(""))]);
-    let organisation = organisation(latency);
-    desk.set("AWS_ENDPOINT_URL", &organisation.url());
+    let organization = organization(latency);
+    desk.set("AWS_ENDPOINT_URL", &organization.url());
     desk.set("AWS_ACCESS_KEY_ID", "x");
     desk.set("AWS_SECRET_ACCESS_KEY", "x");
-    (desk, organisation)
+    (desk, organization)
 }
 
 #[test]
@@ -362,19 +362,19 @@ fn a_due_run_says_nothing_while_all_is_well_and_is_due_again_when_its_interval_i
 
 #[test]
 fn due_runs_at_once_run_each_job_once() {
-    let (desk, organisation) = slow(Duration::from_millis(100));
+    let (desk, organization) = slow(Duration::from_millis(100));
     std::fs::write(desk.path("jobs/20-clean.toml"), CLEANUP).unwrap();
     let begun: Vec<Begun> = (0..4).map(|_| desk.begin("jobs run")).collect();
     for run in begun {
         run.end().says_nothing();
     }
     assert_eq!((desk.history("warm"), desk.history("clean")), (vec!["done".into()], vec!["done".into()]));
-    assert_eq!(organisation.calls().by_operation.get("AWSIdentityStore.ListUsers"), Some(&1));
+    assert_eq!(organization.calls().by_operation.get("AWSIdentityStore.ListUsers"), Some(&1));
 }
 
 #[test]
 fn two_whole_rounds_at_once_both_end_well_and_no_job_runs_beside_itself() {
-    let (desk, _organisation) = slow(Duration::from_millis(300));
+    let (desk, _organization) = slow(Duration::from_millis(300));
     std::fs::write(desk.path("jobs/20-clean.toml"), CLEANUP).unwrap();
     let begun = [desk.begin("jobs run --all --json"), desk.begin("jobs run --all --json")];
     for run in begun {
@@ -396,12 +396,12 @@ fn two_whole_rounds_at_once_both_end_well_and_no_job_runs_beside_itself() {
 
 #[test]
 fn a_run_that_was_killed_is_recorded_by_the_next_and_makes_room_for_it() {
-    let (mut desk, _organisation) = slow(Duration::from_secs(5));
+    let (mut desk, _organization) = slow(Duration::from_secs(5));
     let killed = desk.begin("jobs run");
     while desk.run("jobs list --json").json()["jobs"][0]["running"].is_null() {}
     killed.signal("-KILL");
     killed.end();
-    let quick = organisation(Duration::ZERO);
+    let quick = organization(Duration::ZERO);
     desk.set("AWS_ENDPOINT_URL", &quick.url());
     let next = desk.run("jobs run");
     assert_eq!((next.code, next.out.as_str()), (Some(1), ""), "{next:?}");
@@ -415,10 +415,10 @@ fn a_run_that_was_killed_is_recorded_by_the_next_and_makes_room_for_it() {
 #[test]
 fn of_two_profiles_the_one_that_does_not_exist_fails_and_the_other_runs() {
     let mut desk = Desk::new(&[("10-warm.toml", &warm("profiles = [\"a\", \"b\"]"))]);
-    let organisation = organisation(Duration::ZERO);
+    let organization = organization(Duration::ZERO);
     let profile = format!(
         "[profile a]\nregion = us-east-1\naws_access_key_id = x\naws_secret_access_key = y\nendpoint_url = {}\n",
-        organisation.url()
+        organization.url()
     );
     std::fs::create_dir(desk.path(".aws")).unwrap();
     std::fs::write(desk.path(".aws/config"), profile).unwrap();

@@ -8,7 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 #![expect(clippy::cast_precision_loss, reason = "counts and microseconds of a test are small")]
 
-use awsideman::sandbox::{self, Faults, Limits, Organisation, Rates, Rule, Running, Shape};
+use awsideman::sandbox::{self, Faults, Limits, Organization, Rates, Rule, Running, Shape};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ impl Host {
     /// `allowed` is what the sandbox allows.
     fn new(shape: Shape, rate: f64, allowed: f64) -> Host {
         let limits = Limits { tps: allowed, latency: Duration::ZERO };
-        let sandbox = sandbox::start(Organisation::generate(&shape), limits).unwrap();
+        let sandbox = sandbox::start(Organization::generate(&shape), limits).unwrap();
         Host { home: tempfile::tempdir().unwrap(), sandbox, rate, login: None }
     }
 

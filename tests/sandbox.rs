@@ -24,7 +24,7 @@ use aws_sdk_ssoadmin::types::PrincipalType;
 use aws_smithy_types::retry::RetryConfig;
 use awsideman::sandbox;
 use awsideman::sandbox::Limits;
-use awsideman::sandbox::Organisation;
+use awsideman::sandbox::Organization;
 use awsideman::sandbox::Running;
 use awsideman::sandbox::Shape;
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ use std::time::Duration;
 /// A sandbox and a client for each service.
 struct Bench {
     running: Running,
-    organisation: Organisation,
+    organization: Organization,
     store: aws_sdk_identitystore::Client,
     admin: aws_sdk_ssoadmin::Client,
     organizations: aws_sdk_organizations::Client,
@@ -56,15 +56,15 @@ macro_rules! client {
 }
 
 fn bench(tps: f64) -> Bench {
-    let organisation = Organisation::generate(&Shape { accounts: 45, ..Shape::default() });
-    let running = sandbox::start(organisation.clone(), Limits { tps, latency: Duration::ZERO }).expect("a free port");
+    let organization = Organization::generate(&Shape { accounts: 45, ..Shape::default() });
+    let running = sandbox::start(organization.clone(), Limits { tps, latency: Duration::ZERO }).expect("a free port");
     Bench {
         store: client!(aws_sdk_identitystore, running.url()),
         admin: client!(aws_sdk_ssoadmin, running.url()),
         organizations: client!(aws_sdk_organizations, running.url()),
         sts: client!(aws_sdk_sts, running.url()),
         running,
-        organisation,
+        organization,
     }
 }
 
@@ -76,10 +76,10 @@ fn attribute(path: &str, value: &str) -> AlternateIdentifier {
 #[tokio::test]
 async fn the_identity_store_is_read_whole_in_pages() {
     let bench = bench(0.0);
-    let store = bench.organisation.identity_store();
+    let store = bench.organization.identity_store();
     let pages = bench.store.list_users().identity_store_id(store).into_paginator().send();
     let users: Vec<_> = pages.try_collect().await.expect("users").into_iter().flat_map(|page| page.users).collect();
-    assert_eq!(users.len(), bench.organisation.counts().users);
+    assert_eq!(users.len(), bench.organization.counts().users);
     assert!(users.iter().all(|user| user.created_at.is_some() && user.user_status.is_some()));
     assert!(users.iter().any(|user| user.display_name().is_some_and(|name| name.contains('\u{1b}'))));
     assert_eq!(bench.running.calls().by_operation["AWSIdentityStore.ListUsers"], 3);
@@ -95,13 +95,13 @@ async fn the_identity_store_is_read_whole_in_pages() {
 
     let pages = bench.store.list_groups().identity_store_id(store).into_paginator().items().send();
     let groups = pages.try_collect().await.expect("groups");
-    assert_eq!(groups.len(), bench.organisation.counts().groups);
+    assert_eq!(groups.len(), bench.organization.counts().groups);
     let mut memberships = 0;
     for group in &groups {
         let list = bench.store.list_group_memberships().identity_store_id(store).group_id(&group.group_id);
         memberships += list.into_paginator().items().send().try_collect().await.expect("members").len();
     }
-    assert_eq!(memberships, bench.organisation.counts().memberships);
+    assert_eq!(memberships, bench.organization.counts().memberships);
     let staff = attribute("displayName", "All Staff");
     let staff = bench.store.get_group_id().identity_store_id(store).alternate_identifier(staff).send().await;
     let staff = staff.expect("found").group_id;
@@ -120,16 +120,16 @@ async fn instances_permission_sets_and_assignments_are_read_whole() {
     let bench = bench(0.0);
     let instances = bench.admin.list_instances().send().await.expect("instances");
     let instance = &instances.instances()[0];
-    assert_eq!(instance.identity_store_id(), Some(bench.organisation.identity_store()));
+    assert_eq!(instance.identity_store_id(), Some(bench.organization.identity_store()));
     assert_eq!(instance.status(), Some(&InstanceStatus::Active));
     assert!(instance.created_date().is_some());
     let arn = instance.instance_arn().expect("an ARN");
     let described = bench.admin.describe_instance().instance_arn(arn).send().await.expect("described");
-    assert_eq!(described.owner_account_id(), Some(bench.organisation.management_account()));
+    assert_eq!(described.owner_account_id(), Some(bench.organization.management_account()));
 
     let sets = bench.admin.list_permission_sets().instance_arn(arn).into_paginator().items().send();
     let sets = sets.try_collect().await.expect("permission sets");
-    assert_eq!(sets.len(), bench.organisation.counts().permission_sets);
+    assert_eq!(sets.len(), bench.organization.counts().permission_sets);
     let (mut boundaries, mut relays, mut inline, mut managed, mut customer) = (0, 0, 0, 0, 0);
     let mut rows = BTreeSet::new();
     for set in &sets {
@@ -158,14 +158,14 @@ async fn instances_permission_sets_and_assignments_are_read_whole() {
             rows.extend(found.into_iter().map(|row| format!("{row:?}")));
         }
     }
-    assert_eq!(rows.len(), bench.organisation.counts().assignments);
+    assert_eq!(rows.len(), bench.organization.counts().assignments);
     assert!(boundaries > 0 && relays > 0 && inline > 0 && managed > 0 && customer > 0);
-    let account = bench.organisation.management_account();
+    let account = bench.organization.management_account();
     let ask = bench.admin.list_permission_sets_provisioned_to_account().instance_arn(arn).account_id(account);
     assert!(!ask.into_paginator().items().send().try_collect().await.expect("permission sets").is_empty());
 
     let staff = attribute("displayName", "Break Glass");
-    let store = bench.organisation.identity_store();
+    let store = bench.organization.identity_store();
     let group = bench.store.get_group_id().identity_store_id(store).alternate_identifier(staff).send().await;
     let ask = bench.admin.list_account_assignments_for_principal().instance_arn(arn);
     let ask = ask.principal_type(PrincipalType::Group).principal_id(group.expect("found").group_id);
@@ -175,7 +175,7 @@ async fn instances_permission_sets_and_assignments_are_read_whole() {
 }
 
 #[tokio::test]
-async fn the_organisation_is_read_whole() {
+async fn the_organization_is_read_whole() {
     let bench = bench(0.0);
     let pages = bench.organizations.list_accounts().into_paginator().send();
     let pages = pages.try_collect().await.expect("accounts");
@@ -186,9 +186,9 @@ async fn the_organisation_is_read_whole() {
     let id = accounts[3].id().expect("an id");
     let described = bench.organizations.describe_account().account_id(id).send().await.expect("exists");
     assert_eq!(described.account().and_then(|account| account.arn()), accounts[3].arn());
-    let organisation = bench.organizations.describe_organization().send().await.expect("described").organization;
-    let management = bench.organisation.management_account();
-    assert_eq!(organisation.expect("one").master_account_id(), Some(management));
+    let organization = bench.organizations.describe_organization().send().await.expect("described").organization;
+    let management = bench.organization.management_account();
+    assert_eq!(organization.expect("one").master_account_id(), Some(management));
 
     let roots = bench.organizations.list_roots().send().await.expect("roots");
     let mut open = vec![roots.roots()[0].id().expect("an id").to_owned()];
@@ -218,7 +218,7 @@ async fn the_organisation_is_read_whole() {
 #[tokio::test]
 async fn refusals_are_the_modelled_errors_with_their_fields() {
     let bench = bench(0.0);
-    let store = bench.organisation.identity_store();
+    let store = bench.organization.identity_store();
     let gone = "90670123ab-11111111-2222-4333-8444-555555555555";
     let error = bench.store.describe_user().identity_store_id(store).user_id(gone).send().await.expect_err("gone");
     let error = error.into_service_error();
@@ -246,7 +246,7 @@ async fn refusals_are_the_modelled_errors_with_their_fields() {
 async fn throttles_are_the_modelled_errors_too() {
     // A token in a thousand seconds: the second call is refused however slow this machine is.
     let bench = bench(0.001);
-    let store = bench.organisation.identity_store();
+    let store = bench.organization.identity_store();
     bench.store.list_users().identity_store_id(store).send().await.expect("the first");
     let error = bench.store.list_users().identity_store_id(store).send().await.expect_err("the second");
     let aws_sdk_identitystore::operation::list_users::ListUsersError::ThrottlingException(error) =
@@ -257,7 +257,7 @@ async fn throttles_are_the_modelled_errors_too() {
     assert!((900..=1_000).contains(&error.retry_after_seconds()));
     bench.store.list_groups().identity_store_id(store).send().await.expect("another operation, another bucket");
     bench.admin.list_instances().send().await.expect("the first");
-    let arn = bench.organisation.instance_arn();
+    let arn = bench.organization.instance_arn();
     let error = bench.admin.list_permission_sets().instance_arn(arn).send().await.expect_err("one bucket for all");
     assert!(error.into_service_error().is_throttling_exception());
     bench.organizations.list_accounts().send().await.expect("the first");

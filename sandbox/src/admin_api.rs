@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Router<Service> {
         .route("/_sandbox/arrivals", get(arrivals))
         .route("/_sandbox/reset-calls", post(reset_calls))
         .route("/_sandbox/operations", get(operations))
-        .route("/_sandbox/organisation", get(counts))
+        .route("/_sandbox/organization", get(counts))
         .route("/_sandbox/faults", get(faults).post(set_faults))
         .route("/_sandbox/release", post(release))
 }
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> Router<Service> {
 /// What every other path gets.
 pub(crate) async fn nothing_here() -> Response {
     let text = "AWS calls are POST /; the sandbox's own are GET /_sandbox/calls, GET /_sandbox/arrivals, POST \
-                /_sandbox/reset-calls, GET /_sandbox/operations, GET /_sandbox/organisation, GET and POST /_sandbox/faults and POST \
+                /_sandbox/reset-calls, GET /_sandbox/operations, GET /_sandbox/organization, GET and POST /_sandbox/faults and POST \
                 /_sandbox/release\n";
     (StatusCode::NOT_FOUND, text).into_response()
 }

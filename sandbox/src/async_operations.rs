@@ -7,7 +7,7 @@ use crate::clock::Now;
 use crate::records::Assignment;
 use crate::records::Id;
 use crate::records::PrincipalType;
-use crate::state::Organisation;
+use crate::state::Organization;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ impl Progressing {
     }
 }
 
-impl Organisation {
+impl Organization {
     /// Ends what is due.
     pub(crate) fn settle(&mut self, since: Duration, delay: Duration) {
         while self.progressing.is_due(since, delay) {

@@ -5,7 +5,7 @@
 
 use crate::clock::Now;
 pub(crate) use crate::error_response::Refusal;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::ids::Form;
 use serde_json::Map;
 use serde_json::Value;
@@ -51,11 +51,11 @@ impl Service {
 /// What a service answers: the JSON body, or why not.
 pub(crate) type Answer = Result<Value, Refusal>;
 
-/// An operation: reads the organisation, knows nothing of HTTP, quotas or counters.
-pub(crate) type Operation = fn(&Organisation, &Request) -> Answer;
+/// An operation: reads the organization, knows nothing of HTTP, quotas or counters.
+pub(crate) type Operation = fn(&Organization, &Request) -> Answer;
 
-/// An operation that changes the organisation: all of it, or nothing when it refuses.
-pub(crate) type Write = fn(&mut Organisation, &Request, Now) -> Answer;
+/// An operation that changes the organization: all of it, or nothing when it refuses.
+pub(crate) type Write = fn(&mut Organization, &Request, Now) -> Answer;
 
 /// A call's arguments.
 #[derive(Debug, Clone)]

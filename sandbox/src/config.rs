@@ -9,10 +9,10 @@ use crate::faults::rules::Faults;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The seed and the sizes of an organisation.
+/// The seed and the sizes of an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
-    /// Where all ids, names and ties come from; another seed is another organisation.
+    /// Where all ids, names and ties come from; another seed is another organization.
     pub seed: u64,
     /// People in the identity store.
     pub users: u32,

@@ -1,4 +1,4 @@
-//! The organisation as reads see it while AWS lags behind its writes.
+//! The organization as reads see it while AWS lags behind its writes.
 //!
 //! As long as a lag is set, a read sees exactly what was there that long ago, all of it or none; writes themselves,
 //! and how asynchronous operations stand, are never late; without a lag nothing is kept.
@@ -6,7 +6,7 @@
 use crate::aws_json::Request;
 use crate::aws_json::Write;
 use crate::clock::Now;
-use crate::state::Organisation;
+use crate::state::Organization;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ pub(crate) struct Lagging {
     lag: Duration,
     /// How long asynchronous operations take.
     delay: Duration,
-    /// The organisation a lag ago; absent while that is the same as today.
-    past: Option<Organisation>,
+    /// The organization a lag ago; absent while that is the same as today.
+    past: Option<Organization>,
     /// What the past has still to go through.
     writes: VecDeque<(Now, Write, Request)>,
-    /// When the organisation changed last.
+    /// When the organization changed last.
     touched: Duration,
 }
 
@@ -35,8 +35,8 @@ impl Lagging {
         }
     }
 
-    /// Keeps the organisation as it is, because it is about to change.
-    pub(crate) fn before_change(&mut self, now: Now, today: &Organisation) {
+    /// Keeps the organization as it is, because it is about to change.
+    pub(crate) fn before_change(&mut self, now: Now, today: &Organization) {
         // A past that has caught up need not be carried on.
         self.view(now, today);
         if !self.lag.is_zero() && self.past.is_none() {
@@ -44,8 +44,8 @@ impl Lagging {
         }
     }
 
-    /// Lets the organisation go on to this time: what is due ends.
-    pub(crate) fn settle(&mut self, now: Now, today: &mut Organisation) {
+    /// Lets the organization go on to this time: what is due ends.
+    pub(crate) fn settle(&mut self, now: Now, today: &mut Organization) {
         if today.progressing.is_due(now.since, self.delay) {
             self.before_change(now, today);
             self.touched = self.touched.max(now.since);
@@ -62,12 +62,12 @@ impl Lagging {
     }
 
     /// What a read at this time sees.
-    pub(crate) fn view<'a>(&'a mut self, now: Now, today: &'a Organisation) -> &'a Organisation {
+    pub(crate) fn view<'a>(&'a mut self, now: Now, today: &'a Organization) -> &'a Organization {
         let edge = now.since.checked_sub(self.lag);
         if let Some(past) = &mut self.past {
             while let Some((at, write, request)) = self.writes.pop_front_if(|(at, ..)| Some(at.since) <= edge) {
                 past.settle(at.since, self.delay);
-                // It succeeded once on the same organisation.
+                // It succeeded once on the same organization.
                 let _ = write(past, &request, at);
             }
             if let Some(edge) = edge {

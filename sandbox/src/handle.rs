@@ -13,7 +13,7 @@ use crate::faults::rules::Rule;
 use crate::server;
 use crate::server::Service;
 use crate::state::Counts;
-use crate::state::Organisation;
+use crate::state::Organization;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// Starts a sandbox in this process, on a free port of 127.0.0.1 and a thread of its own.
-pub fn start(organisation: Organisation, conduct: impl Into<Conduct>) -> Result<Running, SandboxError> {
+pub fn start(organization: Organization, conduct: impl Into<Conduct>) -> Result<Running, SandboxError> {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(SandboxError::Listen)?;
     listener.set_nonblocking(true).map_err(SandboxError::Listen)?;
     let address = listener.local_addr().map_err(SandboxError::Listen)?;
@@ -32,7 +32,7 @@ pub fn start(organisation: Organisation, conduct: impl Into<Conduct>) -> Result<
         let _inside = runtime.enter();
         TcpListener::from_std(listener).map_err(SandboxError::Start)?
     };
-    let service = Service::new(organisation, &conduct.into())?;
+    let service = Service::new(organization, &conduct.into())?;
     let (stop, stopped) = oneshot::channel::<()>();
     let answering = server::answer_on(listener, service.clone(), std::future::pending());
     let serving = async move {

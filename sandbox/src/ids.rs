@@ -1,6 +1,6 @@
-//! New ids: what an organisation calls the things that calls create.
+//! New ids: what an organization calls the things that calls create.
 //!
-//! The n-th id of a kind depends on the organisation and on n alone, so that a repeated test finds the same ids; no
+//! The n-th id of a kind depends on the organization and on n alone, so that a repeated test finds the same ids; no
 //! id is ever given twice.
 
 use crate::generate::Dice;
@@ -14,7 +14,7 @@ pub(crate) struct Mint {
 }
 
 impl Mint {
-    /// Dice for the next thing of a kind, in the organisation that `of` names.
+    /// Dice for the next thing of a kind, in the organization that `of` names.
     pub(crate) fn next(&mut self, of: &Id, kind: &'static str) -> Dice {
         let made = self.made.entry(kind).or_default();
         *made += 1;
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_depend_on_the_organisation_the_kind_and_the_count_alone() {
+    fn ids_depend_on_the_organization_the_kind_and_the_count_alone() {
         let ids = |of: &str, kinds: &[&'static str]| -> Vec<String> {
             let mut mint = Mint::default();
             kinds.iter().map(|kind| mint.next(&Id::from(of), kind).uuid()).collect()

@@ -1,7 +1,7 @@
 //! A local IAM Identity Center that speaks AWS's own wire protocol on loopback, made from a seed.
 //!
 //! `server/` listens, `dispatcher/` meters and counts a call and hands it to a service of `services/`, which reads or changes
-//! one [`Organisation`]; `generate/` makes that. [`Faults`] say what goes wrong on purpose, `faults/injector.rs` decides it
+//! one [`Organization`]; `generate/` makes that. [`Faults`] say what goes wrong on purpose, `faults/injector.rs` decides it
 //! call by call. The same shape is the same organization, to the byte; no other host can reach it; what AWS would refuse is
 //! refused with AWS's error.
 
@@ -41,4 +41,4 @@ pub use faults::rules::{BadFaults, Faults, Rates, Rule, When};
 pub use handle::{Running, start};
 pub use regions::Regions;
 pub use server::serve;
-pub use state::{Counts, Organisation};
+pub use state::{Counts, Organization};

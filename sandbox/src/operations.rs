@@ -19,7 +19,7 @@ pub(crate) enum Action {
     Read(Operation),
     /// Tells how an asynchronous operation stands, which never lags.
     Follow(Operation),
-    /// Changes the organisation.
+    /// Changes the organization.
     Write(Write),
 }
 

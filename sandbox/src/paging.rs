@@ -1,7 +1,7 @@
 //! Pages of listings, and the tokens between them.
 //!
 //! A token names the last row that was given, so rows that come or go between two pages neither repeat nor hide
-//! others; it is good only for the listing that gave it, in the organisation that gave it; any other text is
+//! others; it is good only for the listing that gave it, in the organization that gave it; any other text is
 //! refused.
 
 use crate::aws_json::Refusal;

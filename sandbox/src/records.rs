@@ -1,4 +1,4 @@
-//! The records of an organisation, with the field names and forms that AWS gives them on the wire.
+//! The records of an organization, with the field names and forms that AWS gives them on the wire.
 //!
 //! An absent field is absent, a moment is a number of seconds, a duration is an ISO 8601 text.
 

@@ -8,7 +8,7 @@ use crate::aws_json::Refusal;
 use crate::aws_json::Service;
 use crate::operations::Action;
 use crate::operations::Found;
-use crate::state::Organisation;
+use crate::state::Organization;
 use serde_json::Value;
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub struct Regions {
 impl Regions {
     /// The answer to a call in the region `asked`; `None` carries the call out. A call that is not signed counts as
     /// one in the primary region.
-    pub(crate) fn refusal(&self, organisation: &Organisation, asked: Option<&str>, found: &Found) -> Option<Answer> {
+    pub(crate) fn refusal(&self, organization: &Organization, asked: Option<&str>, found: &Found) -> Option<Answer> {
         let (primary, asked) = (self.primary.as_deref()?, asked?);
         if asked == primary || found.service == Service::Organizations {
             return None;
@@ -44,7 +44,7 @@ impl Regions {
                 Some(Err(Refusal::denied(format!("No Identity Center instance was found in {asked}"))))
             }
             Service::IdentityStore | Service::Organizations => {
-                let store = &organisation.identity.store;
+                let store = &organization.identity.store;
                 Some(Err(Refusal::not_in_store("IDENTITY_STORE", Some(store))))
             }
         }
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_region_answers_what_aws_serves_there() {
-        let made = Organisation::generate(&Shape::default());
+        let made = Organization::generate(&Shape::default());
         let regions = Regions { primary: Some("us-east-1".into()), additional: vec!["eu-west-1".into()] };
         let code = |region: &str, target: &str| {
             let found = operations::find(target).expect("an operation");

@@ -8,7 +8,7 @@ use crate::config::Shape;
 use crate::dispatcher::Call;
 use crate::dispatcher::Desk;
 use crate::records::Moment;
-use crate::state::Organisation;
+use crate::state::Organization;
 use serde_json::Value;
 use serde_json::json;
 use std::cell::Cell;
@@ -17,20 +17,20 @@ use std::time::Duration;
 /// When its calls begin, in milliseconds.
 pub(crate) const AT: i64 = 1_800_000_000_000;
 
-/// Asks an organisation that it also shows.
+/// Asks an organization that it also shows.
 pub(crate) struct Caller {
     /// As it was at first.
-    pub(crate) organisation: Organisation,
+    pub(crate) organization: Organization,
     pub(crate) desk: Desk,
     since: Cell<Duration>,
 }
 
 impl Caller {
     pub(crate) fn new(shape: &Shape) -> Caller {
-        let organisation = Organisation::generate(shape);
+        let organization = Organization::generate(shape);
         let limits = Limits { tps: 0.0, latency: Duration::ZERO };
-        let desk = Desk::new(organisation.clone(), &limits.into()).expect("no faults are no bad faults");
-        Caller { desk, organisation, since: Cell::new(Duration::ZERO) }
+        let desk = Desk::new(organization.clone(), &limits.into()).expect("no faults are no bad faults");
+        Caller { desk, organization, since: Cell::new(Duration::ZERO) }
     }
 
     /// Lets time pass.
@@ -71,8 +71,8 @@ impl Caller {
     /// Status and answer of a call.
     pub(crate) fn call(&self, target: &str, mut body: Value) -> (u16, Value) {
         let own = match target.split('.').next() {
-            Some("AWSIdentityStore") => Some(("IdentityStoreId", self.organisation.identity_store())),
-            Some("SWBExternalService") => Some(("InstanceArn", self.organisation.instance_arn())),
+            Some("AWSIdentityStore") => Some(("IdentityStoreId", self.organization.identity_store())),
+            Some("SWBExternalService") => Some(("InstanceArn", self.organization.instance_arn())),
             _ => None,
         };
         if let Some((field, value)) = own

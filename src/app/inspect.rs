@@ -176,7 +176,7 @@ impl App {
                 let (ours, theirs) = (naming::shown(&space), naming::shown(&other));
                 (false, format!("it is stored for another instance, {theirs}; this profile's is {ours}"))
             }
-            _ => self.judgement(entry.as_ref(), &covering, &evictions, history.whole_since),
+            _ => self.judgment(entry.as_ref(), &covering, &evictions, history.whole_since),
         };
         reasons.invalidations = covering.into_iter().map(|record| invalidation(record, now)).collect();
         reasons.evictions = evictions.iter().map(departure).collect();
@@ -185,7 +185,7 @@ impl App {
         Ok(reasons)
     }
 
-    fn judgement(
+    fn judgment(
         &self,
         entry: Option<&Inspected>,
         covering: &[&InvalidationRecord],

@@ -6,7 +6,7 @@ use crate::app::AppError;
 use crate::aws::AwsSettings;
 use crate::config::{Loaded, Sources};
 use crate::gateway::{GatewayError, Selection};
-use crate::sandbox::{Conduct, Organisation, Running, Shape};
+use crate::sandbox::{Conduct, Organization, Running, Shape};
 use crate::store::StoreError;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -50,7 +50,7 @@ impl SandboxHost {
         &self.shape
     }
 
-    /// The name of its organisation: part of every space, whatever port it listens on.
+    /// The name of its organization: part of every space, whatever port it listens on.
     pub fn label(&self) -> String {
         self.shape.label()
     }
@@ -74,7 +74,7 @@ impl SandboxHost {
         } else {
             // Asynchronous operations take time as they do in AWS; writes end with this process.
             let conduct = Conduct { async_delay: Conduct::ASYNC_DELAY, ..Conduct::default() };
-            let started = crate::sandbox::start(Organisation::generate(&self.shape), conduct)
+            let started = crate::sandbox::start(Organization::generate(&self.shape), conduct)
                 .map_err(|error| fail(error.to_string()))?;
             running.insert(started).url()
         };

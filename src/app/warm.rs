@@ -159,7 +159,7 @@ impl App {
     fn room_for(&self, bytes: u64, entries: u64, outcome: &str) -> Vec<Shortage> {
         let bounds = self.bounds();
         let mut findings = Vec::new();
-        // A quarter more than that: an organisation grows, and other answers want room too.
+        // A quarter more than that: an organization grows, and other answers want room too.
         let more = |wanted: u64| wanted.saturating_add(wanted / 4);
         if bounds.bytes > 0 && bytes > bounds.bytes {
             let value = match bounds.setting {

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn moving_a_value_between_neighbouring_fields_is_another_fingerprint() {
+    fn moving_a_value_between_adjacent_fields_is_another_fingerprint() {
         let a = AwsSettings { profile: Some("ab".into()), region: Some("c".into()), ..AwsSettings::default() };
         let b = AwsSettings { profile: Some("a".into()), region: Some("bc".into()), ..AwsSettings::default() };
         let none = AwsEnvironment::new();

@@ -98,7 +98,7 @@ mod tests {
         let words = ["max_size_mb", "max_entries", "dir"];
         assert_eq!(nearest("maxsize_mb", words), Some("max_size_mb"));
         assert_eq!(nearest("MAX_ENTRY", words), Some("max_entries"));
-        assert_eq!(nearest("colour", words), None);
+        assert_eq!(nearest("color", words), None);
         assert_eq!(nearest("x", [""; 0]), None);
     }
 

@@ -1,4 +1,4 @@
-//! Assignments in hand: as many as an organisation has, in sixteen bytes each.
+//! Assignments in hand: as many as an organization has, in sixteen bytes each.
 //!
 //! Memory grows by a row's four numbers; the texts behind them (accounts, permission sets, principals) are held
 //! once, however many rows name them.

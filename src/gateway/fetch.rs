@@ -354,6 +354,6 @@ pub(super) fn text(value: &Value, name: &str) -> String {
 }
 
 fn bytes(value: &Value) -> Vec<u8> {
-    // Serialising a `Value` into memory has no way to fail.
+    // Serializing a `Value` into memory has no way to fail.
     serde_json::to_vec(value).unwrap_or_default()
 }

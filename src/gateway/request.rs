@@ -37,7 +37,7 @@ pub enum Request {
     PermissionSetAccounts(String),
     /// The ARNs of the permission sets provisioned to an account: an array of strings.
     AccountPermissionSets(String),
-    /// All accounts of the organisation: an array of Account objects.
+    /// All accounts of the organization: an array of Account objects.
     Accounts,
     /// One account by id.
     Account(String),

@@ -1,6 +1,6 @@
 //! Measurements become findings.
 //!
-//! Pure judgement, every check yields one finding under a stable key, in one order.
+//! Pure judgment, every check yields one finding under a stable key, in one order.
 
 mod checks;
 mod finding;

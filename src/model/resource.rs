@@ -15,7 +15,7 @@ pub enum Resource {
     PermissionSet,
     /// Who has which permission set in which account.
     Assignment,
-    /// An account of the organisation.
+    /// An account of the organization.
     Account,
     /// An organizational unit.
     Ou,

@@ -5,7 +5,7 @@ use awsideman::sandbox::{Faults, Rule};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// An organisation in which `Audit` is assigned to nobody.
+/// An organization in which `Audit` is assigned to nobody.
 fn world() -> World {
     let world = World::new();
     world.run(["ps", "create", "--name", "Audit"]).ok();

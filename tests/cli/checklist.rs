@@ -41,7 +41,7 @@ const LINES: &[Line] = &[
         "clear",
         &[
             ("cli/spec", "clear_empties_this_profile_s_cache_needs_no_aws_and_never_asks"),
-            ("cli/spaces", "clearing_takes_this_organisation_s_entries_and_leaves_the_other_s"),
+            ("cli/spaces", "clearing_takes_this_organization_s_entries_and_leaves_the_other_s"),
         ],
     ),
     (

@@ -59,7 +59,7 @@ fn sorted(mut answer: Value) -> Value {
     answer
 }
 
-/// Who and what the organisation has, by id.
+/// Who and what the organization has, by id.
 struct Known {
     users: Vec<Value>,
     groups: Vec<Value>,

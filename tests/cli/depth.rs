@@ -343,7 +343,7 @@ fn an_export_of_a_profile_whose_instance_is_not_known_writes_no_other_instance()
     // Other keys: the instance is asked for again. With one instance in the cache there is no doubt.
     world.set("AWS_ACCESS_KEY_ID", "AKIASECOND");
     world.run(["cache", "export", &file]).ok().stdout_has("of the one instance in this cache");
-    let other = super::run::organisation(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
+    let other = super::run::organization(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
     let url = world.sandbox_url();
     world.set("AWS_ENDPOINT_URL", &other.url());
     world.run(["user", "list"]).ok();

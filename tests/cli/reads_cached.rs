@@ -76,7 +76,7 @@ fn the_hint_of_a_cache_only_miss_names_what_stores_the_answer() {
 fn a_cache_only_miss_in_memory_or_under_another_instance_says_so() {
     let mut world = World::small();
     world.run(["user", "list"]).ok();
-    let other = super::run::organisation(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
+    let other = super::run::organization(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
     let url = world.sandbox_url();
     world.set("AWS_ENDPOINT_URL", &other.url());
     world.run(["user", "list", "--cache-only"]).code(10).stderr_has("not remembered which instance");

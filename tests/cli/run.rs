@@ -7,7 +7,7 @@ use awsideman::app::App;
 use awsideman::cache::{Fresh, Key};
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
-use awsideman::sandbox::{self, CallCounts, Faults, Limits, Organisation, Running, Shape};
+use awsideman::sandbox::{self, CallCounts, Faults, Limits, Organization, Running, Shape};
 use awsideman::state::LookupOutcome;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -23,33 +23,33 @@ pub(crate) const LIST_USERS: &str = "AWSIdentityStore.ListUsers";
 /// The variables that choose a sandbox.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
-/// A home, an organisation and an environment.
+/// A home, an organization and an environment.
 pub(crate) struct World {
     root: TempDir,
     sandbox: Running,
     environment: BTreeMap<String, String>,
 }
 
-/// Starts an organisation that answers without limit.
-pub(crate) fn organisation(shape: &Shape) -> Running {
-    sandbox::start(Organisation::generate(shape), Limits { tps: 0.0, latency: Duration::ZERO }).unwrap()
+/// Starts an organization that answers without limit.
+pub(crate) fn organization(shape: &Shape) -> Running {
+    sandbox::start(Organization::generate(shape), Limits { tps: 0.0, latency: Duration::ZERO }).unwrap()
 }
 
 impl World {
-    /// An empty home and the default organisation: 300 people, 30 groups, 12 accounts, 8 permission sets.
+    /// An empty home and the default organization: 300 people, 30 groups, 12 accounts, 8 permission sets.
     pub(crate) fn new() -> World {
         World::of(&Shape::default())
     }
 
-    /// An empty home and a small organisation, for what is not about figures.
+    /// An empty home and a small organization, for what is not about figures.
     pub(crate) fn small() -> World {
         World::of(&Shape { users: 20, groups: 3, accounts: 2, permission_sets: 2, ..Shape::default() })
     }
 
-    /// An empty home and an organisation of this shape.
+    /// An empty home and an organization of this shape.
     pub(crate) fn of(shape: &Shape) -> World {
         let root = tempfile::tempdir().unwrap();
-        let sandbox = organisation(shape);
+        let sandbox = organization(shape);
         for folder in ["home", "bin"] {
             std::fs::create_dir(root.path().join(folder)).unwrap();
         }

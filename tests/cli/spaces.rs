@@ -1,6 +1,6 @@
-//! One home, several organisations: no answer of one for the other, and `--sandbox` apart from both.
+//! One home, several organizations: no answer of one for the other, and `--sandbox` apart from both.
 
-use super::run::{World, organisation};
+use super::run::{World, organization};
 use awsideman::sandbox::Shape;
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ fn names(world: &World) -> BTreeSet<String> {
 }
 
 #[test]
-fn keys_swapped_by_the_environment_never_give_the_other_organisation_s_answer() {
+fn keys_swapped_by_the_environment_never_give_the_other_organization_s_answer() {
     let mut world = World::small();
-    let other = organisation(&Shape { seed: 2, users: 20, groups: 3, accounts: 2, permission_sets: 2 });
+    let other = organization(&Shape { seed: 2, users: 20, groups: 3, accounts: 2, permission_sets: 2 });
     let first_url = world.sandbox_url();
     let first = names(&world);
     let first_groups = world.run(["group", "list", "--json"]).ok().json();
@@ -49,9 +49,9 @@ fn other_keys_at_the_same_endpoint_ask_which_instance_is_theirs_before_anything_
 }
 
 #[test]
-fn clearing_takes_this_organisation_s_entries_and_leaves_the_other_s() {
+fn clearing_takes_this_organization_s_entries_and_leaves_the_other_s() {
     let mut world = World::small();
-    let other = organisation(&Shape { seed: 2, users: 20, groups: 3, accounts: 2, permission_sets: 2 });
+    let other = organization(&Shape { seed: 2, users: 20, groups: 3, accounts: 2, permission_sets: 2 });
     world.run(["user", "list"]).ok();
     world.set("AWS_ACCESS_KEY_ID", "AKIASECOND").set("AWS_ENDPOINT_URL", &other.url());
     world.run(["user", "list"]).ok();

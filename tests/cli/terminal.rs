@@ -53,7 +53,7 @@ fn each_job_has_a_line_with_what_it_does_how_far_it_is_and_what_is_left_and_then
 }
 
 #[test]
-fn on_a_narrow_terminal_a_job_still_has_one_line_and_without_colours_there_are_none() {
+fn on_a_narrow_terminal_a_job_still_has_one_line_and_without_colors_there_are_none() {
     let mut world = world();
     world.set("NO_COLOR", "1");
     let tty = Tty::start(&world, 40, "jobs run --parallel 2");
@@ -63,11 +63,11 @@ fn on_a_narrow_terminal_a_job_still_has_one_line_and_without_colours_there_are_n
     let (code, rows, raw) = tty.ended();
     assert_eq!(code, Some(0), "{rows:#?}");
     assert!(row(&rows, "JOB").is_some() && row(&rows, "people: ").is_none(), "{rows:#?}");
-    let coloured = raw
+    let colored = raw
         .split("\u{1b}[")
         .skip(1)
         .any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'));
-    assert!(!coloured, "{raw:?}");
+    assert!(!colored, "{raw:?}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ struct World {
     lost: u64,
 }
 
-/// The organisation, as several processes reach it.
+/// The organization, as several processes reach it.
 #[derive(Clone)]
 pub(crate) struct Aws {
     world: Arc<Mutex<World>>,
@@ -95,7 +95,7 @@ impl Aws {
         Aws { world: Arc::new(Mutex::new(world)), clock, calls: Arc::default(), applied: Arc::default() }
     }
 
-    /// The same organisation through a handle that counts for itself.
+    /// The same organization through a handle that counts for itself.
     pub(crate) fn handle(&self) -> Aws {
         Aws { calls: Arc::default(), applied: Arc::default(), ..self.clone() }
     }

@@ -199,7 +199,7 @@ async fn a_walk_that_breaks_off_is_an_error_and_nothing_whole_is_stored() {
 }
 
 #[tokio::test]
-async fn two_organisations_over_one_store_never_answer_for_each_other() {
+async fn two_organizations_over_one_store_never_answer_for_each_other() {
     let host = Host::new();
     let ours = Arc::new(Script::new(3));
     let theirs = Arc::new(Script::of("d-2", 5));

@@ -1,4 +1,4 @@
-//! The real client over a socket: counts, agreement with the organisation, and lists of any length.
+//! The real client over a socket: counts, agreement with the organization, and lists of any length.
 
 use crate::{Host, settings};
 use awsideman::aws::AwsSettings;
@@ -8,7 +8,7 @@ use awsideman::gateway::{
     PrincipalKind, Renew, Request, WarmPlan,
 };
 use awsideman::progress::NoProgress;
-use awsideman::sandbox::{self, Limits, Organisation, Running, Shape};
+use awsideman::sandbox::{self, Limits, Organization, Running, Shape};
 use awsideman::secure_fs::Access;
 use awsideman::store::{Disk, Options};
 use serde_json::Value;
@@ -20,14 +20,14 @@ use std::time::Duration;
 const P: CachePolicy = CachePolicy { read: true, fill: true, live: true, max_age: None };
 
 struct Site {
-    organisation: Organisation,
+    organization: Organization,
     running: Running,
     aws: Arc<AwsApi>,
 }
 
 fn site(shape: Shape) -> Site {
-    let organisation = Organisation::generate(&shape);
-    let running = sandbox::start(organisation.clone(), Limits { tps: 0.0, latency: Duration::ZERO }).unwrap();
+    let organization = Organization::generate(&shape);
+    let running = sandbox::start(organization.clone(), Limits { tps: 0.0, latency: Duration::ZERO }).unwrap();
     let aws = Arc::new(AwsApi::new(AwsSettings {
         profile: None,
         default_profile: None,
@@ -37,15 +37,15 @@ fn site(shape: Shape) -> Site {
         operation_timeout: Duration::from_secs(60),
         static_credentials: Some(("AKIDEXAMPLE".into(), "secret".into())),
     }));
-    Site { organisation, running, aws }
+    Site { organization, running, aws }
 }
 
 impl Site {
     /// Every item of a listing, past the cache.
     async fn all(&self, listing: ListCall) -> Vec<Value> {
         let target = InstanceTarget {
-            instance: self.organisation.instance_arn().into(),
-            identity_store: self.organisation.identity_store().into(),
+            instance: self.organization.instance_arn().into(),
+            identity_store: self.organization.identity_store().into(),
             region: String::new(),
         };
         let (mut items, mut token) = (Vec::new(), None);
@@ -87,7 +87,7 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
     let plan = WarmPlan::new(&WarmTarget::ALL, Renew::All);
     let (done, end) = host.gateway(&site.aws).warm(&plan, &NoProgress).await;
     assert!(end.is_none() && done.iter().all(|d| d.failures.is_empty() && d.stopped.is_none()), "{done:?}");
-    let counts = site.organisation.counts();
+    let counts = site.organization.counts();
     let items = |target: &str| {
         done.iter().find(|done| done.target == target).map(|done| usize::try_from(done.items).unwrap()).unwrap()
     };

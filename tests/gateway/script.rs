@@ -1,4 +1,4 @@
-//! A small organisation in memory that counts its calls, fails when it is told to, and changes when it is told to.
+//! A small organization in memory that counts its calls, fails when it is told to, and changes when it is told to.
 
 use async_trait::async_trait;
 use awsideman::gateway::{GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Mutation, Page};

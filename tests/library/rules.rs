@@ -2,7 +2,7 @@
 
 use super::place::{Place, awsideman, succeeds, task};
 use awsideman::library::{BreakerStatus, CacheManager, LibraryError, PutItem};
-use awsideman::sandbox::{self, Limits, Organisation, Shape};
+use awsideman::sandbox::{self, Limits, Organization, Shape};
 use awsideman::secure_fs::Access;
 use awsideman::sqlite::{self, DatabaseSpec, Synchronous};
 use serde_json::{Value, json};
@@ -172,7 +172,7 @@ fn a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and
     }
     let shape = Shape { users: 20, groups: 3, accounts: 2, permission_sets: 2, ..Shape::default() };
     let limits = Limits { tps: 0.0, latency: Duration::ZERO };
-    let sandbox = sandbox::start(Organisation::generate(&shape), limits).unwrap();
+    let sandbox = sandbox::start(Organization::generate(&shape), limits).unwrap();
     let mut place = Place::new();
     place.set("AWS_ENDPOINT_URL", &sandbox.url()).set("AWS_REGION", "us-east-1");
     // Whatever selects credentials must be the same for the program and the command.

@@ -1,4 +1,4 @@
-"""Fills a moto server with an organisation through boto3 and prints what was created, as one JSON object.
+"""Fills a moto server with an organization through boto3 and prints what was created, as one JSON object.
 
 Usage: seed.py URL. `tests/moto.rs` compares it with what awsideman's own gateway reads.
 """

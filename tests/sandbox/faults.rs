@@ -16,7 +16,7 @@ fn with(faults: Faults) -> Bench {
 }
 
 fn store(bench: &Bench) -> String {
-    bench.organisation.identity_store().to_owned()
+    bench.organization.identity_store().to_owned()
 }
 
 /// `SUCCEEDED`, or the error code and HTTP status, or that the connection broke.
@@ -65,7 +65,7 @@ async fn failures_and_resets_come_before_the_write_or_after_it() {
             let bench = with(faults);
             let create = bench.store.create_group().identity_store_id(store(&bench)).display_name("Lost");
             assert_eq!(outcome!(create.clone()), seen, "after: {after}");
-            let done = bench.running.counts().groups - bench.organisation.counts().groups;
+            let done = bench.running.counts().groups - bench.organization.counts().groups;
             assert_eq!(done, usize::from(after), "{seen}");
             let again = if after { "400 ConflictException" } else { "ok" };
             assert_eq!(outcome!(create), again, "only the first is hit");
@@ -80,7 +80,7 @@ async fn a_truncated_answer_is_no_answer() {
     assert_eq!(outcome!(list.clone()), "broken");
     assert_eq!(outcome!(bench.store.create_group().identity_store_id(store(&bench)).display_name("X")), "broken");
     assert_eq!(outcome!(list), "ok");
-    assert_eq!(bench.running.counts().groups, bench.organisation.counts().groups + 1, "the write was done");
+    assert_eq!(bench.running.counts().groups, bench.organization.counts().groups + 1, "the write was done");
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn pages_are_short_or_empty_and_the_whole_is_still_whole() {
         let answers = answers.try_collect().await.expect("pages");
         assert_eq!(answers.len(), pages);
         let users = answers.iter().map(|page| page.users.len()).sum::<usize>();
-        assert_eq!(users, bench.organisation.counts().users);
+        assert_eq!(users, bench.organization.counts().users);
     }
 }
 
@@ -112,7 +112,7 @@ async fn a_repeated_token_goes_in_a_circle() {
 
 #[tokio::test]
 async fn access_is_denied_by_operation_and_by_account() {
-    let denied = bench(0.0).organisation.management_account().to_owned();
+    let denied = bench(0.0).organization.management_account().to_owned();
     let bench = with(Faults {
         access_denied: vec![Rule::of("ListUsers")],
         access_denied_accounts: vec![denied.clone()],
@@ -120,7 +120,7 @@ async fn access_is_denied_by_operation_and_by_account() {
     });
     let refused = "400 AccessDeniedException";
     assert_eq!(outcome!(bench.store.list_users().identity_store_id(store(&bench))), refused);
-    let arn = bench.organisation.instance_arn();
+    let arn = bench.organization.instance_arn();
     let set = bench.admin.list_permission_sets().instance_arn(arn).send().await.expect("listed").permission_sets;
     let set = &set.expect("some")[0];
     let list = bench.admin.list_account_assignments().instance_arn(arn).permission_set_arn(set);
@@ -139,7 +139,7 @@ async fn reads_lag_behind_writes_until_the_lag_is_over() {
     let bench = with(Faults { read_lag_ms: 3_600_000, ..Faults::default() });
     let store = store(&bench);
     let list = bench.store.list_groups().identity_store_id(&store);
-    let before = bench.organisation.counts().groups;
+    let before = bench.organization.counts().groups;
     let made = bench.store.create_group().identity_store_id(&store).display_name("New").send().await.expect("created");
     assert_eq!(list.clone().send().await.expect("listed").groups.len(), before);
     let read = bench.store.describe_group().identity_store_id(&store).group_id(&made.group_id);

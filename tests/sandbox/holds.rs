@@ -17,7 +17,7 @@ const LIST: &str = "AWSIdentityStore.ListGroups";
 async fn a_read_held_before_it_is_carried_out_sees_the_write_and_one_held_after_it_does_not() {
     for (rule, seen) in [(Rule::nth(1, LIST), true), (Rule::nth(1, LIST).after(), false)] {
         let bench = bench(0.0);
-        let store = bench.organisation.identity_store().to_owned();
+        let store = bench.organization.identity_store().to_owned();
         bench.running.set_faults(Faults { hold: vec![rule], ..Faults::default() }).expect("known");
         let reader = tokio::spawn(bench.store.list_groups().identity_store_id(&store).send());
         let running = &bench.running;
@@ -28,14 +28,14 @@ async fn a_read_held_before_it_is_carried_out_sees_the_write_and_one_held_after_
         let groups = reader.await.expect("ran").expect("answered").groups;
         assert_eq!(groups.iter().any(|group| group.display_name() == Some("Made meanwhile")), seen);
         let second = bench.store.list_groups().identity_store_id(&store).send().await.expect("only the first is held");
-        assert_eq!(second.groups.len(), bench.organisation.counts().groups + 1);
+        assert_eq!(second.groups.len(), bench.organization.counts().groups + 1);
     }
 }
 
 #[tokio::test]
 async fn a_write_held_after_it_is_done_shows_before_its_writer_knows() {
     let bench = bench(0.0);
-    let store = bench.organisation.identity_store().to_owned();
+    let store = bench.organization.identity_store().to_owned();
     let hold = Rule::of("CreateGroup").after();
     bench.running.hold(hold.clone()).expect("known");
     let writer = tokio::spawn(bench.store.create_group().identity_store_id(&store).display_name("Early").send());
@@ -55,7 +55,7 @@ async fn a_write_held_after_it_is_done_shows_before_its_writer_knows() {
 #[tokio::test]
 async fn calls_go_on_by_operation_and_in_the_order_in_which_they_came() {
     let bench = bench(0.0);
-    let store = bench.organisation.identity_store().to_owned();
+    let store = bench.organization.identity_store().to_owned();
     let all = Rule { count: Some(9), ..Rule::of("AWSIdentityStore.*") };
     bench.running.set_faults(Faults { hold: vec![all], ..Faults::default() }).expect("known");
     let first = tokio::spawn(bench.store.list_groups().identity_store_id(&store).send());
@@ -76,14 +76,14 @@ async fn calls_go_on_by_operation_and_in_the_order_in_which_they_came() {
 #[tokio::test]
 async fn a_caller_who_gives_up_waits_no_more_and_its_write_is_not_done() {
     let bench = bench(0.0);
-    let store = bench.organisation.identity_store().to_owned();
+    let store = bench.organization.identity_store().to_owned();
     bench.running.hold(Rule::of("CreateGroup")).expect("known");
     let writer = tokio::spawn(bench.store.create_group().identity_store_id(&store).display_name("Never").send());
     wait_for_held(&bench.running, 1).await;
     writer.abort();
     assert!(writer.await.expect_err("gave up").is_cancelled());
     until("the caller who gave up has left", || bench.running.waiting().is_empty()).await;
-    assert_eq!(bench.running.counts(), bench.organisation.counts());
+    assert_eq!(bench.running.counts(), bench.organization.counts());
 }
 
 /// Waits beside the runtime, whose thread the caller's own requests need.

@@ -24,7 +24,7 @@ fn set(path: &str, value: Option<&str>) -> AttributeOperation {
 #[tokio::test]
 async fn people_and_groups_are_created_changed_joined_parted_and_deleted() {
     let bench = bench(0.0);
-    let (client, store) = (&bench.store, bench.organisation.identity_store());
+    let (client, store) = (&bench.store, bench.organization.identity_store());
     let user = |name: &str| {
         let email = Email::builder().value(format!("{name}@example.com")).r#type("work").primary(true).build();
         client
@@ -84,7 +84,7 @@ async fn people_and_groups_are_created_changed_joined_parted_and_deleted() {
 #[tokio::test]
 async fn permission_sets_and_their_policies_are_written_through_the_sdk() {
     let bench = bench(0.0);
-    let (client, arn) = (&bench.admin, bench.organisation.instance_arn());
+    let (client, arn) = (&bench.admin, bench.organization.instance_arn());
     let create = client.create_permission_set().instance_arn(arn).name("Auditors").session_duration("PT2H");
     let made = create.clone().send().await.expect("created").permission_set.expect("a permission set");
     let set = made.permission_set_arn().expect("an ARN");
@@ -135,14 +135,14 @@ async fn permission_sets_and_their_policies_are_written_through_the_sdk() {
 #[tokio::test]
 async fn assignments_are_made_and_taken_away_in_their_own_time() {
     let bench = bench(0.0);
-    let (client, arn) = (&bench.admin, bench.organisation.instance_arn());
+    let (client, arn) = (&bench.admin, bench.organization.instance_arn());
     // Nothing ends until the test says so.
     let forever = Faults { async_delay_ms: Some(3_600_000), ..Faults::default() };
     bench.running.set_faults(forever.clone()).expect("known");
     let made = client.create_permission_set().instance_arn(arn).name("Auditors").send().await.expect("created");
     let set = made.permission_set().and_then(|set| set.permission_set_arn()).expect("an ARN");
-    let account = bench.organisation.management_account();
-    let group = bench.store.list_groups().identity_store_id(bench.organisation.identity_store()).max_results(1);
+    let account = bench.organization.management_account();
+    let group = bench.store.list_groups().identity_store_id(bench.organization.identity_store()).max_results(1);
     let group = group.send().await.expect("listed").groups.remove(0).group_id;
 
     let create = client.create_account_assignment().instance_arn(arn).permission_set_arn(set).target_id(account);

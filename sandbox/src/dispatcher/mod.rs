@@ -28,7 +28,7 @@ use crate::services::sts::Asking;
 use crate::services::sts::Sessions;
 use crate::signature::Signed;
 use crate::state::Counts;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::token_bucket::Buckets;
 use serde_json::Value;
 use std::sync::Mutex;
@@ -92,7 +92,7 @@ pub(crate) struct Desk {
 
 #[derive(Debug)]
 struct World {
-    organisation: Organisation,
+    organization: Organization,
     lagging: Lagging,
     buckets: Buckets,
     calls: CallCounts,
@@ -105,10 +105,10 @@ struct World {
 }
 
 impl Desk {
-    pub(crate) fn new(organisation: Organisation, conduct: &Conduct) -> Result<Desk, BadFaults> {
-        let dice = Dice::new(0, organisation.instance_arn());
+    pub(crate) fn new(organization: Organization, conduct: &Conduct) -> Result<Desk, BadFaults> {
+        let dice = Dice::new(0, organization.instance_arn());
         let world = World {
-            organisation,
+            organization,
             lagging: Lagging::default(),
             buckets: Buckets::new(conduct.limits.tps),
             calls: CallCounts::default(),
@@ -140,10 +140,10 @@ impl Desk {
         self.answer(now, self.admit(now, call))
     }
 
-    /// The organisation as it is now.
+    /// The organization as it is now.
     #[cfg(test)]
-    pub(crate) fn organisation(&self) -> Organisation {
-        self.world().organisation.clone()
+    pub(crate) fn organization(&self) -> Organization {
+        self.world().organization.clone()
     }
 
     /// Puts other faults in force.
@@ -185,9 +185,9 @@ impl Desk {
         world.arrivals = Arrivals::default();
     }
 
-    /// How large the organisation is.
+    /// How large the organization is.
     pub(crate) fn counts(&self) -> Counts {
-        self.world().organisation.counts()
+        self.world().organization.counts()
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -219,7 +219,7 @@ impl World {
         }
         let (refusal, lost) = (verdict.refusal.take(), verdict.lost.take());
         let elsewhere = match &asked {
-            Asked::Json(found, _) => self.organisation.regions.refusal(&self.organisation, call.signed.region, found),
+            Asked::Json(found, _) => self.organization.regions.refusal(&self.organization, call.signed.region, found),
             Asked::Form { .. } | Asked::Unknown => None,
         };
         Admitted { operation, course: verdict.course, asked, refusal, elsewhere, lost, request_id }
@@ -244,12 +244,12 @@ impl World {
             }
             Asked::Form { .. } | Asked::Unknown => (Service::IdentityStore, None),
         };
-        self.judge.judge(&self.organisation, operation, service, request, self.latency)
+        self.judge.judge(&self.organization, operation, service, request, self.latency)
     }
 
     fn answer(&mut self, now: Now, call: Admitted) -> Reply {
         let Admitted { operation, asked, refusal, elsewhere, lost, request_id, .. } = call;
-        self.lagging.settle(now, &mut self.organisation);
+        self.lagging.settle(now, &mut self.organization);
         match asked {
             Asked::Unknown => refused(None, &Refusal::unknown_operation(&operation), request_id),
             Asked::Form { form, access_key } => {
@@ -257,8 +257,8 @@ impl World {
                     sts::failed(&refusal, &request_id)
                 } else {
                     let access_key = access_key.as_deref();
-                    let (organisation, request_id) = (&self.organisation, request_id.as_str());
-                    let asking = Asking { organisation, form: &form, access_key, now, request_id };
+                    let (organization, request_id) = (&self.organization, request_id.as_str());
+                    let asking = Asking { organization, form: &form, access_key, now, request_id };
                     self.sessions.answer(&asking, &mut self.dice)
                 };
                 Reply { status: xml.status, content_type: "text/xml", request_id, error: None, body: xml.text }
@@ -270,7 +270,7 @@ impl World {
                     (None, None) => request.and_then(|request| self.carry_out(now, found.action, request)),
                 };
                 // Without a delay what was begun is done before its caller hears of it.
-                self.lagging.settle(now, &mut self.organisation);
+                self.lagging.settle(now, &mut self.organization);
                 match lost.map_or(answer, Err) {
                     Ok(body) => json_reply(200, None, &body, request_id),
                     Err(refusal) => refused(Some(found.service), &refusal, request_id),
@@ -281,11 +281,11 @@ impl World {
 
     fn carry_out(&mut self, now: Now, action: Action, request: Request) -> Answer {
         match action {
-            Action::Read(read) => read(self.lagging.view(now, &self.organisation), &request),
-            Action::Follow(follow) => follow(&self.organisation, &request),
+            Action::Read(read) => read(self.lagging.view(now, &self.organization), &request),
+            Action::Follow(follow) => follow(&self.organization, &request),
             Action::Write(write) => {
-                self.lagging.before_change(now, &self.organisation);
-                let answer = write(&mut self.organisation, &request, now)?;
+                self.lagging.before_change(now, &self.organization);
+                let answer = write(&mut self.organization, &request, now)?;
                 self.lagging.wrote(now, write, request);
                 Ok(answer)
             }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 fn desk(tps: f64) -> Desk {
     let limits = Limits { tps, latency: Duration::ZERO };
-    Desk::new(Organisation::generate(&Shape::default()), &limits.into()).expect("no faults are no bad faults")
+    Desk::new(Organization::generate(&Shape::default()), &limits.into()).expect("no faults are no bad faults")
 }
 
 fn now(at_ms: u64) -> Now {

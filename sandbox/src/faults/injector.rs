@@ -13,7 +13,7 @@ use crate::faults::rules::Rule;
 use crate::faults::rules::When;
 use crate::operations;
 use crate::services::sts;
-use crate::state::Organisation;
+use crate::state::Organization;
 use std::time::Duration;
 
 /// What befalls a call.
@@ -126,7 +126,7 @@ impl Judge {
     /// Judges a call; `base` is the latency that the sandbox started with.
     pub(crate) fn judge(
         &mut self,
-        organisation: &Organisation,
+        organization: &Organization,
         target: &str,
         service: Service,
         request: Option<&Request>,
@@ -173,7 +173,7 @@ impl Judge {
         if throttled {
             verdict.refusal = Some(Refusal::throttled(service, 1));
         } else if denied || self.denies_account(service, request) {
-            verdict.refusal = Some(denial(organisation, target, service));
+            verdict.refusal = Some(denial(organization, target, service));
         }
         if let Some(rule) = fail {
             let failure = Refusal::failed(service, rule.status.unwrap_or(500));
@@ -225,8 +225,8 @@ impl Counted {
     }
 }
 
-fn denial(organisation: &Organisation, target: &str, service: Service) -> Refusal {
-    let identity = &organisation.identity;
+fn denial(organization: &Organization, target: &str, service: Service) -> Refusal {
+    let identity = &organization.identity;
     let (account, role) = (&identity.management_account, &identity.caller_role);
     let name = target.rsplit('.').next().unwrap_or(target);
     let prefix = match service {

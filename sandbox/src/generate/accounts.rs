@@ -1,4 +1,4 @@
-//! The accounts of an organisation and the tree of units that they stand in.
+//! The accounts of an organization and the tree of units that they stand in.
 //!
 //! The management account is in the root, one account is suspended, one id begins with a zero, and units are
 //! nested.
@@ -11,7 +11,7 @@ use crate::records::Id;
 use crate::records::Moment;
 use crate::records::Tag;
 use crate::records::Unit;
-use crate::state::Organisation;
+use crate::state::Organization;
 
 /// The units that accounts are put into.
 struct Tree {
@@ -23,50 +23,50 @@ struct Tree {
 }
 
 /// Adds units and accounts.
-pub(crate) fn fill(organisation: &mut Organisation, shape: &Shape) {
-    let tree = add_units(organisation, &mut Dice::new(shape.seed, "units"), shape.accounts as usize);
-    add_accounts(organisation, &mut Dice::new(shape.seed, "accounts"), shape.accounts.max(1) as usize, &tree);
+pub(crate) fn fill(organization: &mut Organization, shape: &Shape) {
+    let tree = add_units(organization, &mut Dice::new(shape.seed, "units"), shape.accounts as usize);
+    add_accounts(organization, &mut Dice::new(shape.seed, "accounts"), shape.accounts.max(1) as usize, &tree);
 }
 
-fn add_units(organisation: &mut Organisation, dice: &mut Dice, accounts: usize) -> Tree {
-    let root = organisation.identity.root.clone();
-    let security = add_unit(organisation, dice, "Security", &root);
-    let infrastructure = add_unit(organisation, dice, "Infrastructure", &root);
-    let workloads = add_unit(organisation, dice, "Workloads", &root);
-    let suspended = add_unit(organisation, dice, "Suspended", &root);
-    let production = add_unit(organisation, dice, "Production", &workloads);
-    let mut teams = vec![production, add_unit(organisation, dice, "Development", &workloads)];
+fn add_units(organization: &mut Organization, dice: &mut Dice, accounts: usize) -> Tree {
+    let root = organization.identity.root.clone();
+    let security = add_unit(organization, dice, "Security", &root);
+    let infrastructure = add_unit(organization, dice, "Infrastructure", &root);
+    let workloads = add_unit(organization, dice, "Workloads", &root);
+    let suspended = add_unit(organization, dice, "Suspended", &root);
+    let production = add_unit(organization, dice, "Production", &workloads);
+    let mut teams = vec![production, add_unit(organization, dice, "Development", &workloads)];
     for number in 0..accounts / 10 {
         let team = names::TEAMS[number % names::TEAMS.len()];
         let round = number / names::TEAMS.len();
         let name = if round == 0 { format!("Team {team}") } else { format!("Team {team} {}", round + 1) };
-        teams.push(add_unit(organisation, dice, &name, &workloads));
+        teams.push(add_unit(organization, dice, &name, &workloads));
     }
     Tree { root, security, infrastructure, suspended, teams }
 }
 
-fn add_unit(organisation: &mut Organisation, dice: &mut Dice, name: &str, parent: &Id) -> Id {
-    let identity = &organisation.identity;
+fn add_unit(organization: &mut Organization, dice: &mut Dice, name: &str, parent: &Id) -> Id {
+    let identity = &organization.identity;
     let id = Id::from(format!("ou-{}-{}", identity.root.trim_start_matches("r-"), dice.base36(8)));
     let unit = Unit {
         arn: format!("arn:aws:organizations::{}:ou/{}/{id}", identity.management_account, identity.organization),
-        path: format!("{}{id}/", path(organisation, parent)),
+        path: format!("{}{id}/", path(organization, parent)),
         id: id.clone(),
         name: name.to_owned(),
     };
-    organisation.add_unit(unit, parent);
+    organization.add_unit(unit, parent);
     id
 }
 
 /// `o-.../r-.../ou-.../`
-fn path(organisation: &Organisation, parent: &Id) -> String {
-    match organisation.units.get(parent) {
+fn path(organization: &Organization, parent: &Id) -> String {
+    match organization.units.get(parent) {
         Some(unit) => unit.path.clone(),
-        None => format!("{}/{}/", organisation.identity.organization, organisation.identity.root),
+        None => format!("{}/{}/", organization.identity.organization, organization.identity.root),
     }
 }
 
-fn add_accounts(organisation: &mut Organisation, dice: &mut Dice, accounts: usize, tree: &Tree) {
+fn add_accounts(organization: &mut Organization, dice: &mut Dice, accounts: usize, tree: &Tree) {
     for number in 0..accounts {
         let suspended = number >= 3 && number + 1 == accounts;
         let core = number.checked_sub(1).and_then(|n| names::CORE_ACCOUNTS.get(n));
@@ -85,40 +85,40 @@ fn add_accounts(organisation: &mut Organisation, dice: &mut Dice, accounts: usiz
             3 | 4 => &tree.infrastructure,
             n => &tree.teams[n % tree.teams.len()],
         };
-        let id = account_id(organisation, dice, number);
+        let id = account_id(organization, dice, number);
         let state = if suspended { "SUSPENDED" } else { "ACTIVE" };
-        let joined = if number == 0 { Moment(organisation.identity.created.0 - 60_000) } else { dice.moment() };
-        let mut account = account(organisation, &id, parent, (name, &mailbox), (state, state), joined);
+        let joined = if number == 0 { Moment(organization.identity.created.0 - 60_000) } else { dice.moment() };
+        let mut account = account(organization, &id, parent, (name, &mailbox), (state, state), joined);
         if number == 0 {
             account.joined_method = "INVITED";
         }
-        organisation.add_account(account, parent);
+        organization.add_account(account, parent);
         if number % 2 == 1 {
             let tags = vec![
                 Tag { key: "Environment".into(), value: names::STAGES[number % names::STAGES.len()].into() },
                 Tag { key: "Owner".into(), value: dice.one_of(names::TEAMS).into() },
             ];
-            organisation.tags.insert(id, tags);
+            organization.tags.insert(id, tags);
         }
     }
 }
 
 fn account(
-    organisation: &Organisation,
+    organization: &Organization,
     id: &Id,
     parent: &Id,
     (name, mailbox): (String, &str),
     (state, status): (&'static str, &'static str),
     joined_timestamp: Moment,
 ) -> Account {
-    let identity = &organisation.identity;
+    let identity = &organization.identity;
     Account {
         arn: format!("arn:aws:organizations::{}:account/{}/{id}", identity.management_account, identity.organization),
         email: format!("aws+{mailbox}@example.com"),
         name,
         status,
         state,
-        paths: vec![format!("{}{id}/", path(organisation, parent))],
+        paths: vec![format!("{}{id}/", path(organization, parent))],
         joined_method: "CREATED",
         joined_timestamp,
         id: id.clone(),
@@ -137,20 +137,20 @@ const EVERY_STATE: [(&str, &str, &str); 5] = [
 
 /// Adds an account in each state that is not there otherwise, and two active ones of one name, which the group with
 /// emergency access reaches as it reaches all active accounts.
-pub(crate) fn add_every_state(organisation: &mut Organisation) {
-    let mut dice = Dice::new(0, &format!("account states of {}", organisation.identity.organization));
-    let root = organisation.identity.root.clone();
-    let teams: Vec<Id> = organisation.units.keys().cloned().collect();
+pub(crate) fn add_every_state(organization: &mut Organization) {
+    let mut dice = Dice::new(0, &format!("account states of {}", organization.identity.organization));
+    let root = organization.identity.root.clone();
+    let teams: Vec<Id> = organization.units.keys().cloned().collect();
     for (number, (name, state, status)) in EVERY_STATE.into_iter().enumerate() {
         let parent = teams.get(number % teams.len().max(1)).unwrap_or(&root).clone();
         // Not the first number, which is the management account's.
-        let id = account_id(organisation, &mut dice, number + 2);
+        let id = account_id(organization, &mut dice, number + 2);
         let mailbox = format!("{name}-{number}");
         let joined = dice.moment();
-        let account = account(organisation, &id, &parent, (name.to_owned(), &mailbox), (state, status), joined);
-        organisation.add_account(account, &parent);
+        let account = account(organization, &id, &parent, (name.to_owned(), &mailbox), (state, status), joined);
+        organization.add_account(account, &parent);
         if state == "ACTIVE" {
-            crate::generate::assignments::give_emergency_access(organisation, &id);
+            crate::generate::assignments::give_emergency_access(organization, &id);
         }
     }
 }
@@ -163,9 +163,9 @@ fn team_account(number: usize) -> String {
     if round == 0 { format!("{team}-{stage}") } else { format!("{team}{}-{stage}", round + 1) }
 }
 
-fn account_id(organisation: &Organisation, dice: &mut Dice, number: usize) -> Id {
+fn account_id(organization: &Organization, dice: &mut Dice, number: usize) -> Id {
     if number == 0 {
-        return organisation.identity.management_account.clone();
+        return organization.identity.management_account.clone();
     }
     loop {
         let mut id = dice.account_id();
@@ -173,7 +173,7 @@ fn account_id(organisation: &Organisation, dice: &mut Dice, number: usize) -> Id
             id.replace_range(..1, "0");
         }
         let id = Id::from(id);
-        if id != organisation.identity.management_account && !organisation.accounts.contains_key(&id) {
+        if id != organization.identity.management_account && !organization.accounts.contains_key(&id) {
             return id;
         }
     }
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn every_state_and_a_name_for_two_are_added_and_the_rest_stays() {
-        let plain = Organisation::generate(&Shape::default());
+        let plain = Organization::generate(&Shape::default());
         let made = plain.clone().with_account_states();
         for state in ["ACTIVE", "SUSPENDED", "CLOSED", "PENDING_ACTIVATION", "PENDING_CLOSURE"] {
             assert!(made.accounts.values().any(|account| account.state == state), "{state}");
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_tree_holds_every_account_once_and_one_is_suspended() {
-        let made = Organisation::generate(&Shape { accounts: 250, ..Shape::default() });
+        let made = Organization::generate(&Shape { accounts: 250, ..Shape::default() });
         assert_eq!(made.index.accounts_in.len(), 250);
         assert_eq!(made.accounts.values().filter(|account| account.state == "SUSPENDED").count(), 1);
         assert_eq!(made.parents[&made.identity.management_account], made.identity.root);

@@ -15,7 +15,7 @@ use crate::records::PermissionSet;
 use crate::records::Policies;
 use crate::records::PrincipalType;
 use crate::records::Tag;
-use crate::state::Organisation;
+use crate::state::Organization;
 
 /// AWS's quota of permission sets in one account.
 const IN_ONE_ACCOUNT: usize = 500;
@@ -23,13 +23,13 @@ const IN_ONE_ACCOUNT: usize = 500;
 const BY_PERSON: usize = 110;
 
 /// Adds permission sets and assignments.
-pub(crate) fn fill(organisation: &mut Organisation, shape: &Shape) {
-    let sets = add_permission_sets(organisation, &mut Dice::new(shape.seed, "permission sets"), shape);
-    add_assignments(organisation, &mut Dice::new(shape.seed, "assignments"), &sets);
+pub(crate) fn fill(organization: &mut Organization, shape: &Shape) {
+    let sets = add_permission_sets(organization, &mut Dice::new(shape.seed, "permission sets"), shape);
+    add_assignments(organization, &mut Dice::new(shape.seed, "assignments"), &sets);
 }
 
-fn add_permission_sets(organisation: &mut Organisation, dice: &mut Dice, shape: &Shape) -> Vec<Id> {
-    let instance = organisation.identity.instance_arn.replace(":instance/", ":permissionSet/");
+fn add_permission_sets(organization: &mut Organization, dice: &mut Dice, shape: &Shape) -> Vec<Id> {
+    let instance = organization.identity.instance_arn.replace(":instance/", ":permissionSet/");
     let mut arns = Vec::new();
     for number in 0..shape.permission_sets as usize {
         let arn = Id::from(format!("{instance}/ps-{}", dice.hex(16)));
@@ -44,17 +44,17 @@ fn add_permission_sets(organisation: &mut Organisation, dice: &mut Dice, shape: 
             relay_state: (number == 3).then(|| "https://console.aws.amazon.com/billing/home".into()),
         };
         let policies = policies(dice, number, known.map(|(name, policy)| (*name, *policy)));
-        organisation.add_permission_set(permission_set, policies);
+        organization.add_permission_set(permission_set, policies);
         if number % 2 == 0 {
-            organisation
+            organization
                 .tags
                 .insert(arn.clone(), vec![Tag { key: "Owner".into(), value: dice.one_of(names::TEAMS).into() }]);
         }
         arns.push(arn);
     }
-    organisation
+    organization
         .tags
-        .insert(organisation.identity.instance_arn.clone(), vec![Tag { key: "Stage".into(), value: "sandbox".into() }]);
+        .insert(organization.identity.instance_arn.clone(), vec![Tag { key: "Stage".into(), value: "sandbox".into() }]);
     arns
 }
 
@@ -91,17 +91,17 @@ fn inline_policy(number: usize) -> String {
     serde_json::json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
 }
 
-fn add_assignments(organisation: &mut Organisation, dice: &mut Dice, sets: &[Id]) {
+fn add_assignments(organization: &mut Organization, dice: &mut Dice, sets: &[Id]) {
     // Ordered by name, so that access does not depend on the order of random ids of another size.
-    let groups: Vec<Id> = organisation.index.group_by_name.values().cloned().collect();
-    let users: Vec<Id> = organisation.index.user_by_name.values().cloned().collect();
+    let groups: Vec<Id> = organization.index.group_by_name.values().cloned().collect();
+    let users: Vec<Id> = organization.index.user_by_name.values().cloned().collect();
     let active = |account: &&crate::records::Account| account.state == "ACTIVE";
-    let accounts: Vec<Id> = organisation.accounts.values().filter(active).map(|account| account.id.clone()).collect();
+    let accounts: Vec<Id> = organization.accounts.values().filter(active).map(|account| account.id.clone()).collect();
     let Some(administrator) = sets.first() else { return };
-    let break_glass = organisation.index.group_by_name.get("break glass").cloned();
+    let break_glass = organization.index.group_by_name.get("break glass").cloned();
     for (number, account) in accounts.iter().enumerate() {
         if let Some(group) = &break_glass {
-            assign(organisation, account, administrator, PrincipalType::Group, group);
+            assign(organization, account, administrator, PrincipalType::Group, group);
         }
         let given: Vec<&Id> = if number == 0 {
             sets.iter().take(IN_ONE_ACCOUNT).collect()
@@ -115,7 +115,7 @@ fn add_assignments(organisation: &mut Organisation, dice: &mut Dice, sets: &[Id]
                 let (kind, from) =
                     if to_person { (PrincipalType::User, &users) } else { (PrincipalType::Group, &groups) };
                 if let Some(principal) = from.get(dice.below(from.len())) {
-                    assign(organisation, account, set, kind, principal);
+                    assign(organization, account, set, kind, principal);
                 }
             }
         }
@@ -124,26 +124,26 @@ fn add_assignments(organisation: &mut Organisation, dice: &mut Dice, sets: &[Id]
     let read_only = sets.get(2).unwrap_or(administrator);
     if users.len() > 2 * BY_PERSON {
         for user in users.iter().take(BY_PERSON) {
-            assign(organisation, first, read_only, PrincipalType::User, user);
+            assign(organization, first, read_only, PrincipalType::User, user);
         }
     }
     for kind in [PrincipalType::User, PrincipalType::Group] {
-        let deleted = dice.id_in(&organisation.identity.store);
-        assign(organisation, first, read_only, kind, &deleted);
+        let deleted = dice.id_in(&organization.identity.store);
+        assign(organization, first, read_only, kind, &deleted);
     }
 }
 
 /// Lets the group for emergencies into an account, with the first permission set, as it is in all others.
-pub(crate) fn give_emergency_access(organisation: &mut Organisation, account: &Id) {
-    let group = organisation.index.group_by_name.get("break glass").cloned();
-    let administrator = organisation.permission_sets.values().find(|set| set.name == "AdministratorAccess");
+pub(crate) fn give_emergency_access(organization: &mut Organization, account: &Id) {
+    let group = organization.index.group_by_name.get("break glass").cloned();
+    let administrator = organization.permission_sets.values().find(|set| set.name == "AdministratorAccess");
     if let (Some(group), Some(set)) = (group, administrator.map(|set| set.permission_set_arn.clone())) {
-        assign(organisation, account, &set, PrincipalType::Group, &group);
+        assign(organization, account, &set, PrincipalType::Group, &group);
     }
 }
 
-fn assign(organisation: &mut Organisation, account: &Id, set: &Id, kind: PrincipalType, principal: &Id) {
-    organisation.add_assignment(Assignment {
+fn assign(organization: &mut Organization, account: &Id, set: &Id, kind: PrincipalType, principal: &Id) {
+    organization.add_assignment(Assignment {
         account_id: account.clone(),
         permission_set_arn: set.clone(),
         principal_type: kind,
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn assignments_are_mostly_to_groups_and_some_outlive_their_principal() {
-        let made = Organisation::generate(&Shape { users: 200, ..Shape::default() });
+        let made = Organization::generate(&Shape { users: 200, ..Shape::default() });
         let of = |kind| made.assignments.iter().filter(move |a| a.principal_type == kind);
         let (groups, users) = (of(PrincipalType::Group).count(), of(PrincipalType::User).count());
         assert!(groups > 2 * users && users > 3, "{groups} to groups, {users} to people");
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn permission_sets_differ_in_what_they_carry() {
-        let made = Organisation::generate(&Shape::default());
+        let made = Organization::generate(&Shape::default());
         let some = |test: fn(&Policies) -> bool| made.policies.values().filter(|p| test(p)).count();
         for count in [
             some(|p| !p.inline.is_empty()),

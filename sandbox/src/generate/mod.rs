@@ -1,6 +1,6 @@
-//! An organisation from a seed.
+//! An organization from a seed.
 //!
-//! The same shape gives the same organisation on every machine; the names of the organisation itself (instance,
+//! The same shape gives the same organization on every machine; the names of the organization itself (instance,
 //! identity store, accounts) depend on the seed alone, so that another seed shares none of them.
 
 pub(crate) mod accounts;
@@ -12,17 +12,17 @@ use crate::config::Shape;
 use crate::records::Id;
 use crate::records::Moment;
 use crate::state::Identity;
-use crate::state::Organisation;
+use crate::state::Organization;
 use sha2::Digest;
 use sha2::Sha256;
 
 /// 2021-03-01T00:00:00Z in milliseconds: no record is older.
 const BEGIN: i64 = 1_614_556_800_000;
-/// Four years in milliseconds: how long the organisation was added to.
+/// Four years in milliseconds: how long the organization was added to.
 const SPAN: i64 = 126_230_400_000;
 
 /// Makes the whole.
-pub(crate) fn organisation(shape: &Shape) -> Organisation {
+pub(crate) fn organization(shape: &Shape) -> Organization {
     let mut dice = Dice::new(shape.seed, "identity");
     let identity = Identity {
         instance_arn: Id::from(format!("arn:aws:sso:::instance/ssoins-{}", dice.hex(16))),
@@ -35,11 +35,11 @@ pub(crate) fn organisation(shape: &Shape) -> Organisation {
         caller: format!("AROA{}", dice.base36(17).to_ascii_uppercase()),
         caller_role: format!("AWSReservedSSO_AdministratorAccess_{}", dice.hex(16)),
     };
-    let mut organisation = Organisation::bare(identity);
-    people::fill(&mut organisation, shape);
-    accounts::fill(&mut organisation, shape);
-    assignments::fill(&mut organisation, shape);
-    organisation
+    let mut organization = Organization::bare(identity);
+    people::fill(&mut organization, shape);
+    accounts::fill(&mut organization, shape);
+    assignments::fill(&mut organization, shape);
+    organization
 }
 
 /// Chance that can be repeated.
@@ -47,7 +47,7 @@ pub(crate) fn organisation(shape: &Shape) -> Organisation {
 pub(crate) struct Dice(fastrand::Rng);
 
 impl Dice {
-    /// Dice for one part of an organisation, so that more users do not change the accounts.
+    /// Dice for one part of an organization, so that more users do not change the accounts.
     pub(crate) fn new(seed: u64, part: &str) -> Dice {
         let digest = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(part).finalize();
         let mut start = [0; 8];
@@ -57,7 +57,7 @@ impl Dice {
 
     /// A number below `end`; zero when there is none.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        // Always drawn as 64 bits, so that a 32-bit machine makes the same organisation.
+        // Always drawn as 64 bits, so that a 32-bit machine makes the same organization.
         usize::try_from(self.0.u64(0..(end.max(1) as u64))).unwrap_or(0)
     }
 
@@ -102,7 +102,7 @@ impl Dice {
         Id::from(format!("{}-{}", store.trim_start_matches("d-"), self.uuid()))
     }
 
-    /// A moment in the organisation's life.
+    /// A moment in the organization's life.
     pub(crate) fn moment(&mut self) -> Moment {
         Moment(BEGIN + self.0.i64(0..SPAN))
     }
@@ -119,7 +119,7 @@ mod tests {
     use std::fmt::Write;
 
     fn digest(shape: &Shape) -> String {
-        let text = serde_json::to_string(&Organisation::generate(shape)).expect("an organisation is JSON");
+        let text = serde_json::to_string(&Organization::generate(shape)).expect("an organization is JSON");
         Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_shape_is_the_same_organisation_for_ever() {
+    fn the_same_shape_is_the_same_organization_for_ever() {
         let shape = Shape::default();
         assert_eq!(digest(&shape), digest(&shape));
         assert_eq!(digest(&shape), "d6c58c203dad13004f672c5b7324efc96e143b18b7c9bfdc081a6b6ce0e43aca");
@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn another_seed_shares_no_id() {
-        let one = Organisation::generate(&Shape::default());
-        let two = Organisation::generate(&Shape { seed: 2, ..Shape::default() });
+        let one = Organization::generate(&Shape::default());
+        let two = Organization::generate(&Shape { seed: 2, ..Shape::default() });
         assert_ne!(one.instance_arn(), two.instance_arn());
         assert_ne!(one.identity_store(), two.identity_store());
         assert!(one.users.keys().all(|id| !two.users.contains_key(id)));
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn more_users_leave_the_rest_as_it_was() {
-        let small = Organisation::generate(&Shape::default());
-        let large = Organisation::generate(&Shape { users: 500, ..Shape::default() });
+        let small = Organization::generate(&Shape::default());
+        let large = Organization::generate(&Shape { users: 500, ..Shape::default() });
         assert_eq!(small.instance_arn(), large.instance_arn());
         assert!(small.accounts.keys().eq(large.accounts.keys()));
         assert!(small.permission_sets.keys().eq(large.permission_sets.keys()));
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_id_has_the_form_that_aws_gives_it() {
-        let made = Organisation::generate(&Shape::default());
+        let made = Organization::generate(&Shape::default());
         assert!(Form::InstanceArn.fits(made.instance_arn()));
         assert!(Form::IdentityStoreId.fits(made.identity_store()));
         let ids = made.users.keys().chain(made.groups.keys()).chain(made.memberships.keys());
@@ -171,7 +171,7 @@ mod tests {
     fn sizes_are_as_asked_down_to_nothing() {
         for (users, groups, accounts, permission_sets) in [(0, 0, 0, 0), (1, 1, 1, 1), (7, 3, 2, 2), (300, 30, 12, 8)] {
             let shape = Shape { seed: 9, users, groups, accounts, permission_sets };
-            let counts = Organisation::generate(&shape).counts();
+            let counts = Organization::generate(&shape).counts();
             assert_eq!(counts.users, users as usize, "{shape:?}");
             assert_eq!(counts.groups, groups as usize, "{shape:?}");
             assert_eq!(counts.accounts, accounts.max(1) as usize, "{shape:?}");

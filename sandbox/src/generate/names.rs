@@ -1,9 +1,9 @@
-//! The words that organisations are made of.
+//! The words that organizations are made of.
 //!
-//! The odd ones come first in every organisation, because names as people really write them are what breaks
+//! The odd ones come first in every organization, because names as people really write them are what breaks
 //! programs.
 
-/// A person who is in every organisation that is large enough.
+/// A person who is in every organization that is large enough.
 pub(crate) struct Odd {
     pub(crate) user_name: &'static str,
     pub(crate) given: &'static str,
@@ -148,14 +148,14 @@ pub(crate) const DUTIES: &[&str] = &["Engineers", "Readers", "Admins", "On-call"
 /// Groups whose names need care.
 pub(crate) const ODD_GROUPS: &[&str] = &["R&D <beta>, \"north\"", "=SUM(A1:A9)", "Qualität & Prüfung"];
 
-/// Accounts that every organisation has, after the management account.
+/// Accounts that every organization has, after the management account.
 pub(crate) const CORE_ACCOUNTS: &[&str] =
     &["log-archive", "audit", "network", "shared-services", "Acme, \"Legacy\" & Söhne"];
 
 /// What a team's account is for.
 pub(crate) const STAGES: &[&str] = &["prod", "staging", "dev"];
 
-/// Permission sets that every organisation has, and AWS's policy behind each.
+/// Permission sets that every organization has, and AWS's policy behind each.
 pub(crate) const PERMISSION_SETS: &[(&str, &str)] = &[
     ("AdministratorAccess", "AdministratorAccess"),
     ("PowerUserAccess", "PowerUserAccess"),

@@ -1,4 +1,4 @@
-//! The identity store of an organisation: people, groups, and who is in which.
+//! The identity store of an organization: people, groups, and who is in which.
 //!
 //! User names and group names are unique as AWS demands, display names of people are not; one group spans several
 //! pages, one is empty.
@@ -15,7 +15,7 @@ use crate::records::MemberId;
 use crate::records::Membership;
 use crate::records::Name;
 use crate::records::User;
-use crate::state::Organisation;
+use crate::state::Organization;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 
@@ -25,20 +25,20 @@ const ALL_STAFF: usize = 250;
 const TEAM: usize = 24;
 
 /// Adds people, groups and memberships.
-pub(crate) fn fill(organisation: &mut Organisation, shape: &Shape) {
-    let users = add_users(organisation, shape);
-    let groups = add_groups(organisation, shape);
-    add_memberships(organisation, &mut Dice::new(shape.seed, "memberships"), &users, &groups);
+pub(crate) fn fill(organization: &mut Organization, shape: &Shape) {
+    let users = add_users(organization, shape);
+    let groups = add_groups(organization, shape);
+    add_memberships(organization, &mut Dice::new(shape.seed, "memberships"), &users, &groups);
 }
 
-fn add_users(organisation: &mut Organisation, shape: &Shape) -> Vec<Id> {
+fn add_users(organization: &mut Organization, shape: &Shape) -> Vec<Id> {
     let mut dice = Dice::new(shape.seed, "users");
     let mut namesakes: HashMap<String, usize> = HashMap::new();
     let mut ids = Vec::new();
     for number in 0..shape.users as usize {
         let mut user = match names::ODD_PEOPLE.get(number) {
-            Some(odd) => odd_user(organisation, &mut dice, odd),
-            None => ordinary_user(organisation, &mut dice, &mut namesakes),
+            Some(odd) => odd_user(organization, &mut dice, odd),
+            None => ordinary_user(organization, &mut dice, &mut namesakes),
         };
         if number % 7 == 3 {
             let id = format!("00u{}", dice.base36(17));
@@ -48,13 +48,13 @@ fn add_users(organisation: &mut Organisation, shape: &Shape) -> Vec<Id> {
             user.user_status = "DISABLED";
         }
         ids.push(user.user_id.clone());
-        organisation.add_user(user);
+        organization.add_user(user);
     }
     ids
 }
 
-fn odd_user(organisation: &Organisation, dice: &mut Dice, odd: &Odd) -> User {
-    let mut user = blank_user(organisation, dice, odd.user_name.to_owned());
+fn odd_user(organization: &Organization, dice: &mut Dice, odd: &Odd) -> User {
+    let mut user = blank_user(organization, dice, odd.user_name.to_owned());
     user.display_name = Some(odd.display.to_owned());
     if !odd.mailbox.is_empty() {
         user.name = Some(Name { family_name: odd.family.into(), given_name: odd.given.into(), more: None });
@@ -63,19 +63,19 @@ fn odd_user(organisation: &Organisation, dice: &mut Dice, odd: &Odd) -> User {
     user
 }
 
-fn ordinary_user(organisation: &Organisation, dice: &mut Dice, namesakes: &mut HashMap<String, usize>) -> User {
+fn ordinary_user(organization: &Organization, dice: &mut Dice, namesakes: &mut HashMap<String, usize>) -> User {
     let (given, family) = (dice.one_of(names::GIVEN), dice.one_of(names::FAMILY));
     let plain = format!("{given}.{family}").to_ascii_lowercase();
     let count = namesakes.entry(plain.clone()).or_default();
     let user_name = loop {
         *count += 1;
         let name = if *count == 1 { plain.clone() } else { format!("{plain}{count}") };
-        if !organisation.index.user_by_name.contains_key(&name) {
+        if !organization.index.user_by_name.contains_key(&name) {
             break name;
         }
     };
     let emails = email(&user_name);
-    let mut user = blank_user(organisation, dice, user_name);
+    let mut user = blank_user(organization, dice, user_name);
     user.name = Some(Name { family_name: family.into(), given_name: given.into(), more: None });
     user.display_name = Some(format!("{given} {family}"));
     user.emails = emails;
@@ -83,8 +83,8 @@ fn ordinary_user(organisation: &Organisation, dice: &mut Dice, namesakes: &mut H
     user
 }
 
-fn blank_user(organisation: &Organisation, dice: &mut Dice, user_name: String) -> User {
-    let store = organisation.identity.store.clone();
+fn blank_user(organization: &Organization, dice: &mut Dice, user_name: String) -> User {
+    let store = organization.identity.store.clone();
     let user_id = dice.id_in(&store);
     let created = dice.moment();
     User {
@@ -109,16 +109,16 @@ fn email(mailbox: &str) -> Vec<Email> {
     vec![Email { value: format!("{mailbox}@example.com"), kind: Some("work".into()), primary: true }]
 }
 
-fn add_groups(organisation: &mut Organisation, shape: &Shape) -> Vec<Id> {
+fn add_groups(organization: &mut Organization, shape: &Shape) -> Vec<Id> {
     let mut dice = Dice::new(shape.seed, "groups");
-    let store = organisation.identity.store.clone();
+    let store = organization.identity.store.clone();
     let mut ids = Vec::new();
     for number in 0..shape.groups as usize {
         let (display_name, description) = group_name(number, shape.groups as usize);
         let group_id = dice.id_in(&store);
         let created = dice.moment();
         ids.push(group_id.clone());
-        organisation.add_group(Group {
+        organization.add_group(Group {
             identity_store_id: store.clone(),
             group_arn: format!("arn:aws:identitystore:::group/{group_id}"),
             group_id,
@@ -152,7 +152,7 @@ fn group_name(number: usize, groups: usize) -> (String, Option<String>) {
     }
 }
 
-fn add_memberships(organisation: &mut Organisation, dice: &mut Dice, users: &[Id], groups: &[Id]) {
+fn add_memberships(organization: &mut Organization, dice: &mut Dice, users: &[Id], groups: &[Id]) {
     // About two groups for each person, however many groups there are.
     let mut budget = users.len().saturating_mul(2);
     for (number, group) in groups.iter().enumerate() {
@@ -168,9 +168,9 @@ fn add_memberships(organisation: &mut Organisation, dice: &mut Dice, users: &[Id
             }
         };
         for user in members.into_iter().filter_map(|member| users.get(member)) {
-            let store = organisation.identity.store.clone();
+            let store = organization.identity.store.clone();
             let membership_id = dice.id_in(&store);
-            organisation.add_membership(Membership {
+            organization.add_membership(Membership {
                 identity_store_id: store,
                 membership_id,
                 group_id: group.clone(),
@@ -184,8 +184,8 @@ fn add_memberships(organisation: &mut Organisation, dice: &mut Dice, users: &[Id
 mod tests {
     use super::*;
 
-    fn made() -> Organisation {
-        Organisation::generate(&Shape::default())
+    fn made() -> Organization {
+        Organization::generate(&Shape::default())
     }
 
     #[test]

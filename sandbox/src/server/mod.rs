@@ -20,7 +20,7 @@ use crate::faults::rules::Rule;
 use crate::faults::rules::When;
 use crate::records::Moment;
 use crate::signature::Signed;
-use crate::state::Organisation;
+use crate::state::Organization;
 use axum::Router;
 use axum::body::Body;
 use axum::body::Bytes;
@@ -54,8 +54,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(organisation: Organisation, conduct: &Conduct) -> Result<Service, SandboxError> {
-        let desk = Desk::new(organisation, conduct).map_err(SandboxError::Faults)?;
+    pub(crate) fn new(organization: Organization, conduct: &Conduct) -> Result<Service, SandboxError> {
+        let desk = Desk::new(organization, conduct).map_err(SandboxError::Faults)?;
         Ok(Service {
             desk: Arc::new(desk),
             room: Arc::default(),
@@ -84,10 +84,10 @@ impl Service {
     }
 }
 
-/// Serves an organisation on a listener until `shutdown` ends; calls under way are still answered.
+/// Serves an organization on a listener until `shutdown` ends; calls under way are still answered.
 pub async fn serve(
     listener: TcpListener,
-    organisation: Organisation,
+    organization: Organization,
     conduct: impl Into<Conduct>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), SandboxError> {
@@ -95,7 +95,7 @@ pub async fn serve(
     if !address.ip().is_loopback() {
         return Err(SandboxError::NotLoopback(address));
     }
-    let service = Service::new(organisation, &conduct.into())?;
+    let service = Service::new(organization, &conduct.into())?;
     answer_on(listener, service, shutdown).await
 }
 

@@ -17,8 +17,8 @@ use std::time::Instant;
 
 const NO_LIMITS: Limits = Limits { tps: 0.0, latency: Duration::ZERO };
 
-fn small() -> Organisation {
-    Organisation::generate(&Shape { users: 3, groups: 2, accounts: 2, permission_sets: 1, ..Shape::default() })
+fn small() -> Organization {
+    Organization::generate(&Shape { users: 3, groups: 2, accounts: 2, permission_sets: 1, ..Shape::default() })
 }
 
 fn address(running: &Running) -> SocketAddr {
@@ -55,7 +55,7 @@ fn a_call_over_a_socket_is_answered_in_aws_s_form_and_counted() {
         "POST /_sandbox/reset-calls HTTP/1.1\r\nHost: [::1]:5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     assert!(exchange(&running, reset).contains("\"total\":0"));
     assert_eq!(running.calls(), CallCounts::default());
-    let answer = exchange(&running, &get.replace("calls", "organisation"));
+    let answer = exchange(&running, &get.replace("calls", "organization"));
     assert!(answer.contains("\"users\":3"), "{answer}");
     assert!(exchange(&running, &get.replace("calls", "else")).starts_with("HTTP/1.1 404 "));
 }

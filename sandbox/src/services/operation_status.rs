@@ -12,7 +12,7 @@ use crate::aws_json::Request;
 use crate::paging::Paging;
 use crate::services::sso_admin;
 use crate::state;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::ids::Form;
 use serde_json::Value;
 use serde_json::json;
@@ -76,39 +76,39 @@ pub(crate) fn status(task: &Task) -> Value {
     json!({Kind::of(&task.work).field(): fields})
 }
 
-fn describe_creation(organisation: &Organisation, request: &Request) -> Answer {
-    describe(organisation, request, Kind::Creation, "AccountAssignmentCreationRequestId")
+fn describe_creation(organization: &Organization, request: &Request) -> Answer {
+    describe(organization, request, Kind::Creation, "AccountAssignmentCreationRequestId")
 }
 
-fn describe_deletion(organisation: &Organisation, request: &Request) -> Answer {
-    describe(organisation, request, Kind::Deletion, "AccountAssignmentDeletionRequestId")
+fn describe_deletion(organization: &Organization, request: &Request) -> Answer {
+    describe(organization, request, Kind::Deletion, "AccountAssignmentDeletionRequestId")
 }
 
-fn describe_provisioning(organisation: &Organisation, request: &Request) -> Answer {
-    describe(organisation, request, Kind::Provisioning, "ProvisionPermissionSetRequestId")
+fn describe_provisioning(organization: &Organization, request: &Request) -> Answer {
+    describe(organization, request, Kind::Provisioning, "ProvisionPermissionSetRequestId")
 }
 
-fn describe(organisation: &Organisation, request: &Request, kind: Kind, field: &str) -> Answer {
-    sso_admin::instance(organisation, request)?;
+fn describe(organization: &Organization, request: &Request, kind: Kind, field: &str) -> Answer {
+    sso_admin::instance(organization, request)?;
     let id = request.id(field, Form::RequestId)?;
-    let found = organisation.progressing.all().get(id).filter(|task| Kind::of(&task.work) == kind);
+    let found = organization.progressing.all().get(id).filter(|task| Kind::of(&task.work) == kind);
     found.map(status).ok_or_else(|| Refusal::not_found(format!("Could not find request with id {id}")))
 }
 
-fn list_creations(organisation: &Organisation, request: &Request) -> Answer {
-    list(organisation, request, Kind::Creation, "AccountAssignmentsCreationStatus")
+fn list_creations(organization: &Organization, request: &Request) -> Answer {
+    list(organization, request, Kind::Creation, "AccountAssignmentsCreationStatus")
 }
 
-fn list_deletions(organisation: &Organisation, request: &Request) -> Answer {
-    list(organisation, request, Kind::Deletion, "AccountAssignmentsDeletionStatus")
+fn list_deletions(organization: &Organization, request: &Request) -> Answer {
+    list(organization, request, Kind::Deletion, "AccountAssignmentsDeletionStatus")
 }
 
-fn list_provisionings(organisation: &Organisation, request: &Request) -> Answer {
-    list(organisation, request, Kind::Provisioning, "PermissionSetsProvisioningStatus")
+fn list_provisionings(organization: &Organization, request: &Request) -> Answer {
+    list(organization, request, Kind::Provisioning, "PermissionSetsProvisioningStatus")
 }
 
-fn list(organisation: &Organisation, request: &Request, kind: Kind, field: &str) -> Answer {
-    let instance = sso_admin::instance(organisation, request)?;
+fn list(organization: &Organization, request: &Request, kind: Kind, field: &str) -> Answer {
+    let instance = sso_admin::instance(organization, request)?;
     let only = match request.value("Filter").and_then(|filter| filter.get("Status")) {
         None | Some(Value::Null) => None,
         Some(Value::String(word)) if ["IN_PROGRESS", "FAILED", "SUCCEEDED"].contains(&word.as_str()) => Some(word),
@@ -118,7 +118,7 @@ fn list(organisation: &Organisation, request: &Request, kind: Kind, field: &str)
         }
     };
     let paging = Paging::read(request, &[instance, field, only.map_or("", String::as_str)])?;
-    let rows = state::after(organisation.progressing.all(), paging.after())
+    let rows = state::after(organization.progressing.all(), paging.after())
         .filter(|(_, task)| Kind::of(&task.work) == kind && only.is_none_or(|only| only == task.state.as_str()))
         .map(|(id, task)| {
             let row = json!({"Status": task.state.as_str(), "RequestId": id, "CreatedDate": task.begun.at});

@@ -11,7 +11,7 @@ use crate::paging::Paging;
 use crate::records::Account;
 use crate::records::Id;
 use crate::state;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::ids::Form;
 use serde_json::Value;
 use serde_json::json;
@@ -37,9 +37,9 @@ const IDENTITY_CENTER: &str = "sso.amazonaws.com";
 const DELEGATED: &str = "audit";
 
 #[expect(clippy::unnecessary_wraps, reason = "every operation has this form; this one takes no arguments to refuse")]
-fn describe_organization(organisation: &Organisation, _: &Request) -> Answer {
-    let identity = &organisation.identity;
-    let management = organisation.accounts.get(&identity.management_account);
+fn describe_organization(organization: &Organization, _: &Request) -> Answer {
+    let identity = &organization.identity;
+    let management = organization.accounts.get(&identity.management_account);
     let arn = format!("arn:aws:organizations::{}:organization/{}", identity.management_account, identity.organization);
     Ok(json!({"Organization": {
         "Id": identity.organization,
@@ -52,23 +52,23 @@ fn describe_organization(organisation: &Organisation, _: &Request) -> Answer {
     }}))
 }
 
-fn list_accounts(organisation: &Organisation, request: &Request) -> Answer {
-    let paging = Paging::read(request, &[&organisation.identity.organization, "ListAccounts"])?;
-    let rows = state::after(&organisation.accounts, paging.after());
+fn list_accounts(organization: &Organization, request: &Request) -> Answer {
+    let paging = Paging::read(request, &[&organization.identity.organization, "ListAccounts"])?;
+    let rows = state::after(&organization.accounts, paging.after());
     Ok(paging.page("Accounts", rows.map(|(id, account)| (id.clone(), shown(account, request)))))
 }
 
-fn describe_account(organisation: &Organisation, request: &Request) -> Answer {
+fn describe_account(organization: &Organization, request: &Request) -> Answer {
     let id = request.id("AccountId", Form::AccountId)?;
     let missing = || {
         let message = "You specified an account that doesn't exist.";
         Refusal::organizations("AccountNotFoundException", message)
     };
-    organisation.accounts.get(id).map(|account| json!({"Account": shown(account, request)})).ok_or_else(missing)
+    organization.accounts.get(id).map(|account| json!({"Account": shown(account, request)})).ok_or_else(missing)
 }
 
-fn list_roots(organisation: &Organisation, request: &Request) -> Answer {
-    let identity = &organisation.identity;
+fn list_roots(organization: &Organization, request: &Request) -> Answer {
+    let identity = &organization.identity;
     let paging = Paging::read(request, &[&identity.organization, "ListRoots"])?;
     let arn = format!(
         "arn:aws:organizations::{}:root/{}/{}",
@@ -83,18 +83,18 @@ fn list_roots(organisation: &Organisation, request: &Request) -> Answer {
     Ok(paging.page_of_few("Roots", std::iter::once((identity.root.clone(), root))))
 }
 
-fn list_units_for_parent(organisation: &Organisation, request: &Request) -> Answer {
-    let parent = parent(organisation, request)?;
+fn list_units_for_parent(organization: &Organization, request: &Request) -> Answer {
+    let parent = parent(organization, request)?;
     let paging = Paging::read(request, &["ListOrganizationalUnitsForParent", parent])?;
-    let rows = state::seconds(&organisation.index.units_in, parent, paging.after());
-    Ok(paging.page("OrganizationalUnits", rows.map(|id| (id.clone(), json!(organisation.units.get(id))))))
+    let rows = state::seconds(&organization.index.units_in, parent, paging.after());
+    Ok(paging.page("OrganizationalUnits", rows.map(|id| (id.clone(), json!(organization.units.get(id))))))
 }
 
-fn list_accounts_for_parent(organisation: &Organisation, request: &Request) -> Answer {
-    let parent = parent(organisation, request)?;
+fn list_accounts_for_parent(organization: &Organization, request: &Request) -> Answer {
+    let parent = parent(organization, request)?;
     let paging = Paging::read(request, &["ListAccountsForParent", parent])?;
-    let rows = state::seconds(&organisation.index.accounts_in, parent, paging.after());
-    let rows = rows.filter_map(|id| organisation.accounts.get(id));
+    let rows = state::seconds(&organization.index.accounts_in, parent, paging.after());
+    let rows = rows.filter_map(|id| organization.accounts.get(id));
     Ok(paging.page("Accounts", rows.map(|account| (account.id.clone(), shown(account, request)))))
 }
 
@@ -107,54 +107,54 @@ fn shown(account: &Account, request: &Request) -> Value {
     row
 }
 
-fn list_parents(organisation: &Organisation, request: &Request) -> Answer {
+fn list_parents(organization: &Organization, request: &Request) -> Answer {
     let child = request.id("ChildId", Form::ChildId)?;
-    let parent = organisation.parents.get(child).ok_or_else(|| {
+    let parent = organization.parents.get(child).ok_or_else(|| {
         let message = "We can't find an organizational unit (OU) or AWS account with the ChildId that you specified.";
         Refusal::organizations("ChildNotFoundException", message)
     })?;
     let paging = Paging::read(request, &["ListParents", child])?;
-    let kind = if *parent == organisation.identity.root { "ROOT" } else { "ORGANIZATIONAL_UNIT" };
+    let kind = if *parent == organization.identity.root { "ROOT" } else { "ORGANIZATIONAL_UNIT" };
     let row = (parent.clone(), json!({"Id": parent, "Type": kind}));
     Ok(paging.page_of_few("Parents", std::iter::once(row)))
 }
 
-fn list_children(organisation: &Organisation, request: &Request) -> Answer {
-    let parent = parent(organisation, request)?;
+fn list_children(organization: &Organization, request: &Request) -> Answer {
+    let parent = parent(organization, request)?;
     let kind = request.word("ChildType", &["ACCOUNT", "ORGANIZATIONAL_UNIT"])?;
     let kind = kind.ok_or_else(|| request.missing("ChildType"))?;
     let paging = Paging::read(request, &["ListChildren", kind, parent])?;
-    let index = &organisation.index;
+    let index = &organization.index;
     let pairs = if kind == "ACCOUNT" { &index.accounts_in } else { &index.units_in };
     let rows = state::seconds(pairs, parent, paging.after());
     Ok(paging.page("Children", rows.map(|id| (id.clone(), json!({"Id": id, "Type": kind})))))
 }
 
-fn describe_unit(organisation: &Organisation, request: &Request) -> Answer {
+fn describe_unit(organization: &Organization, request: &Request) -> Answer {
     let id = request.id("OrganizationalUnitId", Form::OuId)?;
     let missing = || {
         let message = "You specified an organizational unit that doesn't exist.";
         Refusal::organizations("OrganizationalUnitNotFoundException", message)
     };
-    organisation.units.get(id).map(|unit| json!({"OrganizationalUnit": unit})).ok_or_else(missing)
+    organization.units.get(id).map(|unit| json!({"OrganizationalUnit": unit})).ok_or_else(missing)
 }
 
-fn list_tags_for_resource(organisation: &Organisation, request: &Request) -> Answer {
+fn list_tags_for_resource(organization: &Organization, request: &Request) -> Answer {
     let id = request.id("ResourceId", Form::OrganizationsTaggable)?;
-    if *id != *organisation.identity.root && !organisation.parents.contains_key(id) {
+    if *id != *organization.identity.root && !organization.parents.contains_key(id) {
         let message = "You specified a target that doesn't exist.";
         return Err(Refusal::organizations("TargetNotFoundException", message));
     }
     let paging = Paging::read(request, &["ListTagsForResource", id])?;
-    let tags = organisation.tags.get(id).into_iter().flatten();
+    let tags = organization.tags.get(id).into_iter().flatten();
     Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(&*tag.key), json!(tag)))))
 }
 
-fn list_delegated_administrators(organisation: &Organisation, request: &Request) -> Answer {
+fn list_delegated_administrators(organization: &Organization, request: &Request) -> Answer {
     let service = request.optional_text("ServicePrincipal")?.unwrap_or(IDENTITY_CENTER);
     let paging = Paging::read(request, &["ListDelegatedAdministrators", service])?;
     let delegated = |account: &&Account| service == IDENTITY_CENTER && account.name == DELEGATED;
-    let rows = organisation.accounts.values().filter(delegated).map(|account| {
+    let rows = organization.accounts.values().filter(delegated).map(|account| {
         let mut row = shown(account, request);
         if let Value::Object(fields) = &mut row {
             fields.remove("Paths");
@@ -166,9 +166,9 @@ fn list_delegated_administrators(organisation: &Organisation, request: &Request)
 }
 
 /// The root or unit of the call, which must exist.
-fn parent<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+fn parent<'a>(organization: &Organization, request: &'a Request) -> Result<&'a str, Refusal> {
     let id = request.id("ParentId", Form::ParentId)?;
-    if *id == *organisation.identity.root || organisation.units.contains_key(id) {
+    if *id == *organization.identity.root || organization.units.contains_key(id) {
         Ok(id)
     } else {
         let message = "You specified a root or OU that doesn't exist.";
@@ -188,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn accounts_are_paged_by_twenty_and_the_union_is_the_organisation() {
+    fn accounts_are_paged_by_twenty_and_the_union_is_the_organization() {
         let caller = Caller::new(&Shape { accounts: 45, ..Shape::default() });
         let (sizes, accounts) = caller.walk("AWSOrganizationsV20161128.ListAccounts", "Accounts", json!({}));
         assert_eq!(sizes, [20, 20, 5]);
-        let all: Vec<Value> = caller.organisation.accounts.values().map(|account| json!(account)).collect();
+        let all: Vec<Value> = caller.organization.accounts.values().map(|account| json!(account)).collect();
         assert_eq!(accounts, all);
         let ask = json!({"AccountId": accounts[0]["Id"]});
         assert_eq!(caller.ask("AWSOrganizationsV20161128.DescribeAccount", ask), json!({"Account": accounts[0]}));
@@ -229,7 +229,7 @@ mod tests {
         }
         assert_eq!(accounts.len(), 245);
         assert_eq!(accounts.iter().collect::<BTreeSet<_>>().len(), 245);
-        assert_eq!(units, caller.organisation.units.len());
+        assert_eq!(units, caller.organization.units.len());
         assert!(most > 1, "some unit has more than one page of units");
     }
 
@@ -257,15 +257,15 @@ mod tests {
     }
 
     #[test]
-    fn the_organisation_units_and_tags_are_described() {
+    fn the_organization_units_and_tags_are_described() {
         let caller = Caller::new(&Shape::default());
         let described = caller.ask("AWSOrganizationsV20161128.DescribeOrganization", json!({}));
-        assert_eq!(described["Organization"]["MasterAccountId"], caller.organisation.management_account());
-        let unit = caller.organisation.units.keys().next().expect("one");
+        assert_eq!(described["Organization"]["MasterAccountId"], caller.organization.management_account());
+        let unit = caller.organization.units.keys().next().expect("one");
         let ask = json!({"OrganizationalUnitId": unit});
         let found = caller.ask("AWSOrganizationsV20161128.DescribeOrganizationalUnit", ask);
         assert_eq!(found["OrganizationalUnit"]["Id"], json!(unit));
-        let tagged = caller.organisation.tags.keys().find(|key| Form::AccountId.fits(key)).expect("one");
+        let tagged = caller.organization.tags.keys().find(|key| Form::AccountId.fits(key)).expect("one");
         let ask = json!({"ResourceId": tagged});
         let tags = caller.ask("AWSOrganizationsV20161128.ListTagsForResource", ask);
         assert_eq!(tags["Tags"].as_array().map(Vec::len), Some(2));

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::clock::Now;
 use crate::error_response::Refusal;
 use crate::generate::Dice;
-use crate::state::Organisation;
+use crate::state::Organization;
 use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub(crate) struct Sessions(BTreeMap<String, Caller>);
 
 /// A call of sts that is allowed.
 pub(crate) struct Asking<'a> {
-    pub(crate) organisation: &'a Organisation,
+    pub(crate) organization: &'a Organization,
     pub(crate) form: &'a [u8],
     /// The access key that the call is signed with.
     pub(crate) access_key: Option<&'a str>,
@@ -97,7 +97,7 @@ impl Sessions {
     }
 
     fn caller(&self, asking: &Asking<'_>) -> Caller {
-        let identity = &asking.organisation.identity;
+        let identity = &asking.organization.identity;
         let (account, role) = (&identity.management_account, &identity.caller_role);
         let known = asking.access_key.and_then(|key| self.0.get(key));
         known.cloned().unwrap_or_else(|| Caller {
@@ -205,21 +205,21 @@ mod tests {
     use std::time::Duration;
 
     struct Desk {
-        organisation: Organisation,
+        organization: Organization,
         sessions: Sessions,
         dice: Dice,
     }
 
     fn desk() -> Desk {
-        let organisation = Organisation::generate(&Shape::default());
-        Desk { organisation, sessions: Sessions::default(), dice: Dice::new(0, "sts") }
+        let organization = Organization::generate(&Shape::default());
+        Desk { organization, sessions: Sessions::default(), dice: Dice::new(0, "sts") }
     }
 
     impl Desk {
         fn ask(&mut self, form: &str, access_key: Option<&str>) -> Xml {
             let now = Now { since: Duration::ZERO, at: Moment(1_800_000_000_000) };
             let form = form.as_bytes();
-            let asking = Asking { organisation: &self.organisation, form, access_key, now, request_id: "r-1" };
+            let asking = Asking { organization: &self.organization, form, access_key, now, request_id: "r-1" };
             self.sessions.answer(&asking, &mut self.dice)
         }
     }
@@ -235,7 +235,7 @@ mod tests {
         let xml = desk.ask("Action=GetCallerIdentity&Version=2011-06-15", Some("AKIDEXAMPLE"));
         assert_eq!(xml.status, 200);
         assert_eq!(operation(b"Action=GetCallerIdentity&Version=2011-06-15"), Some(OPERATIONS[0]));
-        assert_eq!(inside(&xml, "Account"), desk.organisation.management_account());
+        assert_eq!(inside(&xml, "Account"), desk.organization.management_account());
     }
 
     #[test]

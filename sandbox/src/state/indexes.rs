@@ -1,6 +1,6 @@
-//! Taking things out of an organisation, and putting others in their place.
+//! Taking things out of an organization, and putting others in their place.
 //!
-//! After every change each index is what it would be if the organisation were built anew; what hangs on a thing
+//! After every change each index is what it would be if the organization were built anew; what hangs on a thing
 //! that goes (its memberships) goes with it.
 
 use crate::records::Assignment;
@@ -10,9 +10,9 @@ use crate::records::Membership;
 use crate::records::PrincipalType;
 use crate::records::User;
 use crate::state;
-use crate::state::Organisation;
+use crate::state::Organization;
 
-impl Organisation {
+impl Organization {
     /// Takes a person out, and out of all groups. Assignments stay, as AWS leaves them.
     pub(crate) fn remove_user(&mut self, id: &str) {
         let memberships: Vec<Id> = state::seconds(&self.index.memberships_of, id, None).cloned().collect();

@@ -1,4 +1,4 @@
-//! The organisation: all records of the sandbox, with the indexes that its answers need.
+//! The organization: all records of the sandbox, with the indexes that its answers need.
 //!
 //! Listings are ordered by id and found by range, so that a page costs the same in a directory of 300 and of
 //! 200,000; nothing is added past an index.
@@ -29,9 +29,9 @@ use std::ops::Bound;
 /// Pairs in both directions of search: all seconds of a first, in order.
 pub(crate) type Pairs = BTreeSet<(Id, Id)>;
 
-/// A whole organisation: its identity store, its permission sets, its accounts, and who may do what where.
+/// A whole organization: its identity store, its permission sets, its accounts, and who may do what where.
 #[derive(Debug, Clone, Serialize)]
-pub struct Organisation {
+pub struct Organization {
     pub(crate) identity: Identity,
     pub(crate) users: BTreeMap<Id, User>,
     pub(crate) groups: BTreeMap<Id, Group>,
@@ -60,7 +60,7 @@ pub struct Organisation {
     pub(crate) regions: Regions,
 }
 
-/// What the organisation is called, in each of its services.
+/// What the organization is called, in each of its services.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Identity {
     pub(crate) instance_arn: Id,
@@ -100,7 +100,7 @@ pub(crate) struct Index {
     pub(crate) units_in: Pairs,
 }
 
-/// How much an organisation holds.
+/// How much an organization holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// People.
@@ -119,22 +119,22 @@ pub struct Counts {
     pub organizational_units: usize,
 }
 
-impl Organisation {
-    /// Makes the organisation of a shape: the same shape, the same organisation.
-    pub fn generate(shape: &Shape) -> Organisation {
-        crate::generate::organisation(shape)
+impl Organization {
+    /// Makes the organization of a shape: the same shape, the same organization.
+    pub fn generate(shape: &Shape) -> Organization {
+        crate::generate::organization(shape)
     }
 
     /// The same with accounts in every state that AWS has, and two of one name.
     #[must_use]
-    pub fn with_account_states(mut self) -> Organisation {
+    pub fn with_account_states(mut self) -> Organization {
         crate::generate::accounts::add_every_state(&mut self);
         self
     }
 
     /// The same in these regions.
     #[must_use]
-    pub fn in_regions(mut self, regions: Regions) -> Organisation {
+    pub fn in_regions(mut self, regions: Regions) -> Organization {
         self.regions = regions;
         self
     }
@@ -167,9 +167,9 @@ impl Organisation {
         &self.identity.management_account
     }
 
-    /// An organisation that has its names and nothing else.
-    pub(crate) fn bare(identity: Identity) -> Organisation {
-        Organisation {
+    /// An organization that has its names and nothing else.
+    pub(crate) fn bare(identity: Identity) -> Organization {
+        Organization {
             identity,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),

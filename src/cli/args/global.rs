@@ -44,10 +44,10 @@ pub struct GlobalArgs {
     /// Say nothing but errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Use colours: on a terminal, always or never
+    /// Use colors: on a terminal, always or never
     #[arg(long, global = true, value_name = "WHEN", value_enum)]
     pub color: Option<ColorChoice>,
-    /// Use no colours
+    /// Use no colors
     #[arg(long, global = true)]
     pub no_color: bool,
 }
@@ -81,7 +81,7 @@ impl GlobalArgs {
         if self.json { Some(Format::Json) } else { self.output.map(Format::from) }
     }
 
-    /// When to use colours.
+    /// When to use colors.
     pub fn color(&self) -> ColorChoice {
         if self.no_color { ColorChoice::Never } else { self.color.unwrap_or(ColorChoice::Auto) }
     }

@@ -12,7 +12,7 @@ use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
 use crate::daemon;
 use crate::jobs::Stop;
-use crate::sandbox::{self, Counts, Limits, Organisation, Regions, SandboxError, Shape};
+use crate::sandbox::{self, Counts, Limits, Organization, Regions, SandboxError, Shape};
 use serde_json::json;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -43,18 +43,18 @@ fn serve(arguments: &ServeArgs, globals: &GlobalArgs, output: &mut Output) -> Re
     let shape = Shape { seed, users, groups, accounts, permission_sets };
     let regions = regions(arguments, globals)?;
     let region = regions.primary.clone().unwrap_or_else(|| REGION.to_owned());
-    let organisation = Organisation::generate(&shape).in_regions(regions);
-    let organisation = if arguments.account_states { organisation.with_account_states() } else { organisation };
+    let organization = Organization::generate(&shape).in_regions(regions);
+    let organization = if arguments.account_states { organization.with_account_states() } else { organization };
     let conduct = faults.conduct(Limits { tps: f64::from(tps), latency });
     runtime()?.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(SandboxError::Listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(SandboxError::Listen)?);
         let stop = Stop::new();
         daemon::stop_on_signals(&stop)?;
-        announce((&url, &region), &shape, &organisation.counts(), output)?;
+        announce((&url, &region), &shape, &organization.counts(), output)?;
         let told = stop.clone();
         tokio::select! {
-            ended = sandbox::serve(listener, organisation, conduct, async move { told.wait().await }) => ended?,
+            ended = sandbox::serve(listener, organization, conduct, async move { told.wait().await }) => ended?,
             // A caller that keeps its connection open does not keep the sandbox.
             () = async { stop.wait().await; tokio::time::sleep(GRACE).await } => {}
         }
@@ -112,19 +112,19 @@ fn info(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     session.say_notices();
     let (cache, state) = (session.app.cache_dir(), session.app.state_dir());
     let root = state.parent().unwrap_or(state);
-    let organisation = Organisation::generate(&shape);
-    let counts = organisation.counts();
+    let organization = Organization::generate(&shape);
+    let counts = organization.counts();
     let document = json!({
         "label": shape.label(), "seed": seed, "root": root, "exists": root.is_dir(), "cache_dir": cache,
-        "state_dir": state, "instance": organisation.instance_arn(), "identity_store": organisation.identity_store(),
+        "state_dir": state, "instance": organization.instance_arn(), "identity_store": organization.identity_store(),
         "counts": counts,
     });
     let made = if root.is_dir() { "" } else { "  (made by the first command with --sandbox)" };
     let page = TextReport::new()
         .field("Label", shape.label())
         .field("Root", format!("{}{made}", root.display()))
-        .field("Instance", organisation.instance_arn())
-        .field("Identity store", organisation.identity_store())
+        .field("Instance", organization.instance_arn())
+        .field("Identity store", organization.identity_store())
         .title("Contents")
         .field("Users", counts.users.to_string())
         .field("Groups", counts.groups.to_string())
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn every_line_of_the_announcement_is_one_that_a_shell_takes() {
         let shape = Shape { seed: 7, users: 3, groups: 1, accounts: 1, permission_sets: 1 };
-        let counts = Organisation::generate(&shape).counts();
+        let counts = Organization::generate(&shape).counts();
         let (environment, stdout, _) = Environment::captured(&[]);
         let mut output = Output::open(&GlobalArgs::default(), environment);
         announce(("http://127.0.0.1:5", REGION), &shape, &counts, &mut output).unwrap();

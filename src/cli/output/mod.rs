@@ -47,7 +47,7 @@ pub struct Output {
     talk: Stderr,
     format: Format,
     is_format_given: bool,
-    colour: bool,
+    color: bool,
     has_reported: bool,
     interrupts: Interrupts,
 }
@@ -57,16 +57,16 @@ impl Output {
     pub fn open(globals: &GlobalArgs, environment: Environment) -> Output {
         let dumb = environment.variable("TERM") == Some("dumb");
         let plain = dumb || environment.variable("NO_COLOR").is_some();
-        let coloured = |terminal: bool| match globals.color() {
+        let colored = |terminal: bool| match globals.color() {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             ColorChoice::Auto => terminal && !plain,
         };
         let format = globals.format();
-        let colour = coloured(environment.stdout.width().is_some() && globals.out_file().is_none());
+        let color = colored(environment.stdout.width().is_some() && globals.out_file().is_none());
         // A dumb terminal cannot redraw a line: it gets no bars either.
         let on_terminal = environment.stderr_is_terminal && !dumb;
-        let mut talk = Stderr::new(environment.stderr, on_terminal, coloured(on_terminal));
+        let mut talk = Stderr::new(environment.stderr, on_terminal, colored(on_terminal));
         talk.set_quiet(globals.quiet);
         talk.set_invocation(invocation::of(globals));
         let target = match globals.out_file() {
@@ -78,7 +78,7 @@ impl Output {
             talk,
             format: Format::Table,
             is_format_given: format.is_some(),
-            colour,
+            color,
             has_reported: false,
             interrupts: environment.interrupts,
         };
@@ -172,7 +172,7 @@ impl Output {
     pub fn report(&mut self, document: &impl Serialize, page: &TextReport) -> Result<(), CliError> {
         self.has_reported = true;
         if self.format == Format::Table {
-            let text = page.copyable(self.talk.invocation()).text(self.target.width(), self.colour);
+            let text = page.copyable(self.talk.invocation()).text(self.target.width(), self.color);
             return self.text(&text);
         }
         let mut value = serde_json::to_value(document)
@@ -206,9 +206,9 @@ impl Output {
         Ok(out)
     }
 
-    /// The text in a colour, when stdout shows colours.
+    /// The text in a color, when stdout shows colors.
     pub fn paint(&self, style: Style, text: &str) -> String {
-        if self.colour { style.apply(text) } else { text.to_owned() }
+        if self.color { style.apply(text) } else { text.to_owned() }
     }
 
     /// Ends the run's data: the file of `--out` takes its place now. Not called after a failure, so that none appears.

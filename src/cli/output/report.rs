@@ -37,7 +37,7 @@ impl TextReport {
         self
     }
 
-    /// A label and a value; neighbouring fields line up.
+    /// A label and a value; adjacent fields line up.
     #[must_use]
     pub fn field(mut self, label: impl Into<String>, value: impl Into<String>) -> TextReport {
         self.blocks.push(Block::Field(label.into(), value.into()));
@@ -60,7 +60,7 @@ impl TextReport {
         self
     }
 
-    /// A line that begins with a word in a colour, as in `critical  Low cache hit rate: 42.0%`.
+    /// A line that begins with a word in a color, as in `critical  Low cache hit rate: 42.0%`.
     #[must_use]
     pub fn marked(mut self, style: Style, mark: impl Into<String>, line: impl Into<String>) -> TextReport {
         self.blocks.push(Block::Marked(style, mark.into(), line.into()));
@@ -82,9 +82,9 @@ impl TextReport {
         TextReport { blocks: self.blocks.iter().map(block).collect() }
     }
 
-    /// The page as text, for a terminal of this width or for none, with colours or without.
-    pub fn text(&self, width: Option<u16>, colour: bool) -> String {
-        let paint = |style: Style, text: &str| if colour { style.apply(text) } else { text.to_owned() };
+    /// The page as text, for a terminal of this width or for none, with colors or without.
+    pub fn text(&self, width: Option<u16>, color: bool) -> String {
+        let paint = |style: Style, text: &str| if color { style.apply(text) } else { text.to_owned() };
         let (mut lines, mut indent, mut blocks) = (Vec::<String>::new(), 0, self.blocks.iter().peekable());
         while let Some(block) = blocks.next() {
             match block {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_coloured_and_what_follows_lines_up() {
+    fn marks_are_colored_and_what_follows_lines_up() {
         let page = TextReport::new().marked(Style::Good, "ok", "size").marked(Style::Bad, "critical", "hit\u{1b} rate");
         assert_eq!(page.text(None, false), "ok        size\ncritical  hit\\u{1b} rate\n");
         assert!(page.text(None, true).starts_with("\u{1b}[32mok      \u{1b}[0m  size\n"));

@@ -16,13 +16,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Stderr {
     stream: Arc<Mutex<Box<dyn Write + Send>>>,
     on_terminal: bool,
-    colour: bool,
+    color: bool,
     quiet: bool,
     json: bool,
     invocation: Invocation,
 }
 
-/// The colours of words.
+/// The colors of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// All is well.
@@ -56,11 +56,11 @@ impl Style {
 
 impl Stderr {
     /// Talk to this stream.
-    pub fn new(stream: Box<dyn Write + Send>, on_terminal: bool, colour: bool) -> Stderr {
+    pub fn new(stream: Box<dyn Write + Send>, on_terminal: bool, color: bool) -> Stderr {
         Stderr {
             stream: Arc::new(Mutex::new(stream)),
             on_terminal,
-            colour,
+            color,
             quiet: false,
             json: false,
             invocation: Invocation::default(),
@@ -124,7 +124,7 @@ impl Stderr {
     pub fn faint(&self, text: &str) {
         if !self.quiet {
             let text = visible_lines(text);
-            let shown = if self.colour { Style::Faint.apply(&text) } else { text };
+            let shown = if self.color { Style::Faint.apply(&text) } else { text };
             self.write(&format!("{shown}\n"));
         }
     }
@@ -154,7 +154,7 @@ impl Stderr {
     }
 
     fn lines(&self, label: &str, style: Style, text: &str) {
-        let shown = if self.colour { style.apply(&format!("{label}:")) } else { format!("{label}:") };
+        let shown = if self.color { style.apply(&format!("{label}:")) } else { format!("{label}:") };
         let mut said = String::new();
         for (index, line) in visible_lines(&self.invocation.copyable(text)).lines().enumerate() {
             let _ = if index == 0 { writeln!(said, "{shown} {line}") } else { writeln!(said, "  {line}") };
@@ -176,9 +176,9 @@ mod tests {
     use crate::cli::environment::Captured;
     use crate::cli::exit_code::Code;
 
-    fn talk(colour: bool) -> (Stderr, Captured) {
+    fn talk(color: bool) -> (Stderr, Captured) {
         let captured = Captured::default();
-        (Stderr::new(Box::new(captured.clone()), false, colour), captured)
+        (Stderr::new(Box::new(captured.clone()), false, color), captured)
     }
 
     fn failure() -> CliError {

@@ -114,7 +114,7 @@ fn a_report_is_a_page_or_one_document() {
 }
 
 #[test]
-fn colours_are_for_terminals_unless_asked_for() {
+fn colors_are_for_terminals_unless_asked_for() {
     let painted = |globals: &GlobalArgs, variables: &[(&str, &str)]| {
         open(globals, variables).0.paint(Style::Good, "x").contains('\u{1b}')
     };

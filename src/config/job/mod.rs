@@ -124,7 +124,7 @@ pub enum WarmTarget {
     Memberships,
     /// All permission sets.
     PermissionSets,
-    /// The accounts of the organisation.
+    /// The accounts of the organization.
     Accounts,
     /// Who has which permission set where.
     Assignments,

@@ -1,6 +1,6 @@
 //! Jobs: how each stands, when it ran, and its runs on a line of time.
 //!
-//! An outcome differs from another by shape and word, not by colour alone; what the line of time shows is in the
+//! An outcome differs from another by shape and word, not by color alone; what the line of time shows is in the
 //! table below it too.
 
 use super::PageView;

@@ -121,7 +121,7 @@ pub fn style_hash() -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE)))
 }
 
-/// The page's icon in the colour of a verdict; `None` for another word.
+/// The page's icon in the color of a verdict; `None` for another word.
 pub fn icon(name: &str) -> Option<String> {
     let fill = match name.strip_suffix(".svg")? {
         "well" => "#2e9e5b",

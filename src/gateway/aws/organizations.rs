@@ -67,7 +67,7 @@ pub(super) async fn tags(
 }
 
 fn account(account: &Account) -> Value {
-    // `Status` is being retired in favour of `State`; both are passed on as long as AWS sends both.
+    // `Status` is being retired in favor of `State`; both are passed on as long as AWS sends both.
     let status = account.status.as_ref().map(AccountStatus::as_str);
     JsonFields::new()
         .text("Id", account.id.as_deref())

@@ -33,7 +33,7 @@ fn disabled_holds_for_other_readers_and_ends_by_itself() {
 }
 
 #[test]
-fn an_end_far_ahead_is_honoured_and_can_be_written_as_a_date() {
+fn an_end_far_ahead_is_honored_and_can_be_written_as_a_date() {
     let root = tempfile::tempdir().unwrap();
     Switch::disable(root.path(), OWNER, disabled(i64::MAX), 0).unwrap();
     let (switch, _) = Switch::read(root.path());
@@ -84,7 +84,7 @@ fn an_emptied_switch_disables_where_the_disk_is_full() {
 fn what_a_later_version_wrote_is_kept() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("switch");
-    std::fs::write(&path, r#"{"tomorrow":{"a":[1]},"disabled":{"until":50,"colour":"red"}}"#).unwrap();
+    std::fs::write(&path, r#"{"tomorrow":{"a":[1]},"disabled":{"until":50,"color":"red"}}"#).unwrap();
     let (switch, problem) = Switch::read(root.path());
     assert_eq!((switch.disabled(49).is_some(), problem), (true, None));
     Switch::enable(root.path(), OWNER, 0).unwrap();

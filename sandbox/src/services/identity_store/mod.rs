@@ -12,7 +12,7 @@ use crate::records::Id;
 use crate::records::Membership;
 use crate::records::store_arn;
 use crate::state;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::ids::Form;
 use serde_json::Value;
 use serde_json::json;
@@ -33,24 +33,24 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("IsMemberInGroups", is_member_in_groups),
 ];
 
-fn list_users(organisation: &Organisation, request: &Request) -> Answer {
-    let store = store(organisation, request)?;
-    let index = &organisation.index.user_by_name;
+fn list_users(organization: &Organization, request: &Request) -> Answer {
+    let store = store(organization, request)?;
+    let index = &organization.index.user_by_name;
     let wanted = Wanted::read(request, "UserName", index)?;
     let paging = Paging::read(request, &[store, "ListUsers", wanted.scope()])?;
-    let rows = state::after(&organisation.users, paging.after()).filter(|(id, _)| wanted.has(id));
+    let rows = state::after(&organization.users, paging.after()).filter(|(id, _)| wanted.has(id));
     Ok(paging.page("Users", rows.map(|(id, user)| (id.clone(), json!(user)))))
 }
 
-fn describe_user(organisation: &Organisation, request: &Request) -> Answer {
-    store(organisation, request)?;
+fn describe_user(organization: &Organization, request: &Request) -> Answer {
+    store(organization, request)?;
     let id = request.id("UserId", Form::ResourceId)?;
-    organisation.users.get(id).map(|user| json!(user)).ok_or_else(|| Refusal::not_in_store("USER", Some(id)))
+    organization.users.get(id).map(|user| json!(user)).ok_or_else(|| Refusal::not_in_store("USER", Some(id)))
 }
 
-fn get_user_id(organisation: &Organisation, request: &Request) -> Answer {
-    let store = store(organisation, request)?;
-    let index = &organisation.index;
+fn get_user_id(organization: &Organization, request: &Request) -> Answer {
+    let store = store(organization, request)?;
+    let index = &organization.index;
     let found = match alternate(request)? {
         Alternate::Attribute { path, value } if path.eq_ignore_ascii_case("userName") => {
             index.user_by_name.get(&value.to_lowercase())
@@ -61,63 +61,63 @@ fn get_user_id(organisation: &Organisation, request: &Request) -> Answer {
         Alternate::Attribute { path, .. } => return Err(unknown_path(request, path, "userName, emails.value")),
         Alternate::External { issuer, id } => {
             let has = |user: &&crate::records::User| user.external_ids.iter().any(|e| e.issuer == issuer && e.id == id);
-            organisation.users.values().find(has).map(|user| &user.user_id)
+            organization.users.values().find(has).map(|user| &user.user_id)
         }
     };
     let id = found.ok_or_else(|| Refusal::not_in_store("USER", None))?;
     Ok(json!({"IdentityStoreId": store, "UserId": id, "UserArn": store_arn("user", id)}))
 }
 
-fn list_groups(organisation: &Organisation, request: &Request) -> Answer {
-    let store = store(organisation, request)?;
-    let index = &organisation.index.group_by_name;
+fn list_groups(organization: &Organization, request: &Request) -> Answer {
+    let store = store(organization, request)?;
+    let index = &organization.index.group_by_name;
     let wanted = Wanted::read(request, "DisplayName", index)?;
     let paging = Paging::read(request, &[store, "ListGroups", wanted.scope()])?;
-    let rows = state::after(&organisation.groups, paging.after()).filter(|(id, _)| wanted.has(id));
+    let rows = state::after(&organization.groups, paging.after()).filter(|(id, _)| wanted.has(id));
     Ok(paging.page("Groups", rows.map(|(id, group)| (id.clone(), json!(group)))))
 }
 
-fn describe_group(organisation: &Organisation, request: &Request) -> Answer {
-    store(organisation, request)?;
-    let id = group(organisation, request)?;
-    Ok(json!(organisation.groups.get(id)))
+fn describe_group(organization: &Organization, request: &Request) -> Answer {
+    store(organization, request)?;
+    let id = group(organization, request)?;
+    Ok(json!(organization.groups.get(id)))
 }
 
-fn get_group_id(organisation: &Organisation, request: &Request) -> Answer {
-    let store = store(organisation, request)?;
+fn get_group_id(organization: &Organization, request: &Request) -> Answer {
+    let store = store(organization, request)?;
     let found = match alternate(request)? {
         Alternate::Attribute { path, value } if path.eq_ignore_ascii_case("displayName") => {
-            organisation.index.group_by_name.get(&value.to_lowercase())
+            organization.index.group_by_name.get(&value.to_lowercase())
         }
         Alternate::Attribute { path, .. } => return Err(unknown_path(request, path, "displayName")),
         Alternate::External { issuer, id } => {
             let has =
                 |group: &&crate::records::Group| group.external_ids.iter().any(|e| e.issuer == issuer && e.id == id);
-            organisation.groups.values().find(has).map(|group| &group.group_id)
+            organization.groups.values().find(has).map(|group| &group.group_id)
         }
     };
     let id = found.ok_or_else(|| Refusal::not_in_store("GROUP", None))?;
     Ok(json!({"GroupId": id, "IdentityStoreId": store, "GroupArn": store_arn("group", id)}))
 }
 
-fn list_group_memberships(organisation: &Organisation, request: &Request) -> Answer {
-    let store = store(organisation, request)?;
-    let group = group(organisation, request)?;
+fn list_group_memberships(organization: &Organization, request: &Request) -> Answer {
+    let store = store(organization, request)?;
+    let group = group(organization, request)?;
     let paging = Paging::read(request, &[store, "ListGroupMemberships", group])?;
-    let ids = state::seconds(&organisation.index.members, group, paging.after());
-    Ok(memberships(organisation, &paging, ids))
+    let ids = state::seconds(&organization.index.members, group, paging.after());
+    Ok(memberships(organization, &paging, ids))
 }
 
-fn list_group_memberships_for_member(organisation: &Organisation, request: &Request) -> Answer {
-    let store = store(organisation, request)?;
-    let user = member(organisation, request)?;
+fn list_group_memberships_for_member(organization: &Organization, request: &Request) -> Answer {
+    let store = store(organization, request)?;
+    let user = member(organization, request)?;
     let paging = Paging::read(request, &[store, "ListGroupMembershipsForMember", user])?;
-    let ids = state::seconds(&organisation.index.memberships_of, user, paging.after());
-    Ok(memberships(organisation, &paging, ids))
+    let ids = state::seconds(&organization.index.memberships_of, user, paging.after());
+    Ok(memberships(organization, &paging, ids))
 }
 
-fn memberships<'a>(organisation: &Organisation, paging: &Paging, ids: impl Iterator<Item = &'a Id>) -> Value {
-    let rows = ids.filter_map(|id| organisation.memberships.get(id).map(|found| (id.clone(), whole(found))));
+fn memberships<'a>(organization: &Organization, paging: &Paging, ids: impl Iterator<Item = &'a Id>) -> Value {
+    let rows = ids.filter_map(|id| organization.memberships.get(id).map(|found| (id.clone(), whole(found))));
     paging.page("GroupMemberships", rows)
 }
 
@@ -128,26 +128,26 @@ fn whole(membership: &Membership) -> Value {
     row
 }
 
-fn describe_group_membership(organisation: &Organisation, request: &Request) -> Answer {
-    store(organisation, request)?;
+fn describe_group_membership(organization: &Organization, request: &Request) -> Answer {
+    store(organization, request)?;
     let id = request.id("MembershipId", Form::ResourceId)?;
-    let found: Option<&Membership> = organisation.memberships.get(id);
+    let found: Option<&Membership> = organization.memberships.get(id);
     found.map(whole).ok_or_else(|| Refusal::not_in_store("GROUP_MEMBERSHIP", Some(id)))
 }
 
-fn get_group_membership_id(organisation: &Organisation, request: &Request) -> Answer {
-    let store = store(organisation, request)?;
-    let (group, user) = (group(organisation, request)?, member(organisation, request)?);
+fn get_group_membership_id(organization: &Organization, request: &Request) -> Answer {
+    let store = store(organization, request)?;
+    let (group, user) = (group(organization, request)?, member(organization, request)?);
     let pair = (Id::from(group), Id::from(user));
-    let found = organisation.index.membership_by_pair.get(&pair);
+    let found = organization.index.membership_by_pair.get(&pair);
     let id = found.ok_or_else(|| Refusal::not_in_store("GROUP_MEMBERSHIP", None))?;
     let arn = store_arn("membership", id);
     Ok(json!({"IdentityStoreId": store, "MembershipId": id, "MembershipArn": arn}))
 }
 
-fn is_member_in_groups(organisation: &Organisation, request: &Request) -> Answer {
-    store(organisation, request)?;
-    let user = member(organisation, request)?;
+fn is_member_in_groups(organization: &Organization, request: &Request) -> Answer {
+    store(organization, request)?;
+    let user = member(organization, request)?;
     let groups = match request.value("GroupIds") {
         None => return Err(request.missing("GroupIds")),
         Some(Value::Array(groups)) => groups,
@@ -161,20 +161,20 @@ fn is_member_in_groups(organisation: &Organisation, request: &Request) -> Answer
     for group in groups {
         let text = group.as_str().ok_or_else(|| Refusal::serialization("GroupIds can only hold texts"))?;
         let group = request.formed("GroupIds", text, Form::ResourceId)?;
-        if !organisation.groups.contains_key(group) {
+        if !organization.groups.contains_key(group) {
             return Err(Refusal::not_in_store("GROUP", Some(group)));
         }
         let pair = (Id::from(group), Id::from(user));
-        let exists = organisation.index.membership_by_pair.contains_key(&pair);
+        let exists = organization.index.membership_by_pair.contains_key(&pair);
         results.push(json!({"GroupId": group, "MemberId": {"UserId": user}, "MembershipExists": exists}));
     }
     Ok(json!({"Results": results}))
 }
 
 /// The identity store of the call, which must be the one that there is.
-pub(crate) fn store<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+pub(crate) fn store<'a>(organization: &Organization, request: &'a Request) -> Result<&'a str, Refusal> {
     let store = request.id("IdentityStoreId", Form::IdentityStoreId)?;
-    if *store == *organisation.identity.store {
+    if *store == *organization.identity.store {
         Ok(store)
     } else {
         Err(Refusal::not_in_store("IDENTITY_STORE", Some(store)))
@@ -182,17 +182,17 @@ pub(crate) fn store<'a>(organisation: &Organisation, request: &'a Request) -> Re
 }
 
 /// The group of the call, which must exist.
-pub(crate) fn group<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+pub(crate) fn group<'a>(organization: &Organization, request: &'a Request) -> Result<&'a str, Refusal> {
     let id = request.id("GroupId", Form::ResourceId)?;
-    if organisation.groups.contains_key(id) { Ok(id) } else { Err(Refusal::not_in_store("GROUP", Some(id))) }
+    if organization.groups.contains_key(id) { Ok(id) } else { Err(Refusal::not_in_store("GROUP", Some(id))) }
 }
 
 /// The user of the call's `MemberId`, who must exist.
-pub(crate) fn member<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+pub(crate) fn member<'a>(organization: &Organization, request: &'a Request) -> Result<&'a str, Refusal> {
     let member = request.value("MemberId").ok_or_else(|| request.missing("MemberId"))?;
     let Some(Value::String(id)) = member.get("UserId") else { return Err(request.missing("MemberId.UserId")) };
     let id = request.formed("MemberId.UserId", id, Form::ResourceId)?;
-    if organisation.users.contains_key(id) { Ok(id) } else { Err(Refusal::not_in_store("USER", Some(id))) }
+    if organization.users.contains_key(id) { Ok(id) } else { Err(Refusal::not_in_store("USER", Some(id))) }
 }
 
 /// What the `Filters` of a listing leave: everything, or the one with a name, or nothing.

@@ -10,7 +10,7 @@ fn users_are_paged_by_a_hundred_and_the_union_is_everyone() {
     let caller = Caller::new(&Shape::default());
     let (sizes, users) = caller.walk("AWSIdentityStore.ListUsers", "Users", json!({}));
     assert_eq!(sizes, [100, 100, 100]);
-    let everyone: Vec<Value> = caller.organisation.users.values().map(|user| json!(user)).collect();
+    let everyone: Vec<Value> = caller.organization.users.values().map(|user| json!(user)).collect();
     assert_eq!(users, everyone);
     assert_eq!(users[0], caller.ask("AWSIdentityStore.DescribeUser", json!({"UserId": users[0]["UserId"]})));
 }
@@ -30,7 +30,7 @@ fn groups_and_memberships_are_paged_and_complete_in_both_directions() {
     }
     assert_eq!(largest, [100, 100, 50], "the group of all staff");
     let mut by_member = Vec::new();
-    for user in caller.organisation.users.keys() {
+    for user in caller.organization.users.keys() {
         let ask = json!({"MemberId": {"UserId": user}});
         let operation = "AWSIdentityStore.ListGroupMembershipsForMember";
         by_member.extend(caller.walk(operation, "GroupMemberships", ask).1);
@@ -38,7 +38,7 @@ fn groups_and_memberships_are_paged_and_complete_in_both_directions() {
     let key = |membership: &Value| membership["MembershipId"].to_string();
     by_group.sort_by_key(key);
     by_member.sort_by_key(key);
-    assert_eq!(by_group.len(), caller.organisation.memberships.len());
+    assert_eq!(by_group.len(), caller.organization.memberships.len());
     assert_eq!(by_group, by_member);
 }
 
@@ -49,7 +49,7 @@ fn names_addresses_and_outside_ids_find_their_user_whatever_their_case() {
     let by_name = caller.ask("AWSIdentityStore.GetUserId", unique("userName", "ZOË.müller"));
     let by_mail = caller.ask("AWSIdentityStore.GetUserId", unique("emails.value", "Zoe.Mueller@example.com"));
     assert_eq!(by_name, by_mail);
-    let user = caller.organisation.users.values().find(|user| !user.external_ids.is_empty()).expect("one");
+    let user = caller.organization.users.values().find(|user| !user.external_ids.is_empty()).expect("one");
     let ask = json!({"AlternateIdentifier": {"ExternalId": user.external_ids[0]}});
     assert_eq!(caller.ask("AWSIdentityStore.GetUserId", ask)["UserId"], json!(user.user_id));
     let group = caller.ask("AWSIdentityStore.GetGroupId", unique("displayName", "All Staff"));
@@ -67,14 +67,14 @@ fn names_addresses_and_outside_ids_find_their_user_whatever_their_case() {
 #[test]
 fn memberships_are_described_found_and_tested() {
     let caller = Caller::new(&Shape::default());
-    let membership = caller.organisation.memberships.values().next().expect("one");
+    let membership = caller.organization.memberships.values().next().expect("one");
     let (group, user) = (&membership.group_id, &membership.member_id.user_id);
     let ask = json!({"MembershipId": membership.membership_id});
     assert_eq!(caller.ask("AWSIdentityStore.DescribeGroupMembership", ask)["GroupId"], json!(group));
     let ask = json!({"GroupId": group, "MemberId": {"UserId": user}});
     let found = caller.ask("AWSIdentityStore.GetGroupMembershipId", ask);
     assert_eq!(found["MembershipId"], json!(membership.membership_id));
-    let empty = &caller.organisation.index.group_by_name["future hires"];
+    let empty = &caller.organization.index.group_by_name["future hires"];
     let ask = json!({"MemberId": {"UserId": user}, "GroupIds": [group, empty]});
     let results = &caller.ask("AWSIdentityStore.IsMemberInGroups", ask)["Results"];
     assert_eq!((&results[0]["MembershipExists"], &results[1]["MembershipExists"]), (&json!(true), &json!(false)));

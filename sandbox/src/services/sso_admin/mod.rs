@@ -14,7 +14,7 @@ use crate::records::Id;
 use crate::records::Policies;
 use crate::records::PrincipalType;
 use crate::state;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::state::Pairs;
 use crate::validation::ids::Form;
 use serde_json::Value;
@@ -38,27 +38,27 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("ListTagsForResource", list_tags_for_resource),
 ];
 
-fn list_instances(organisation: &Organisation, request: &Request) -> Answer {
-    let paging = Paging::read(request, &[organisation.instance_arn(), "ListInstances"])?;
-    let arn = &organisation.identity.instance_arn;
-    let rows = std::iter::once((arn.clone(), instance_fields(organisation)));
+fn list_instances(organization: &Organization, request: &Request) -> Answer {
+    let paging = Paging::read(request, &[organization.instance_arn(), "ListInstances"])?;
+    let arn = &organization.identity.instance_arn;
+    let rows = std::iter::once((arn.clone(), instance_fields(organization)));
     Ok(paging.page_of_few("Instances", rows))
 }
 
-fn describe_instance(organisation: &Organisation, request: &Request) -> Answer {
+fn describe_instance(organization: &Organization, request: &Request) -> Answer {
     let arn = request.id("InstanceArn", Form::InstanceArn)?;
-    if *arn != *organisation.identity.instance_arn {
+    if *arn != *organization.identity.instance_arn {
         // This operation has no ResourceNotFoundException.
         return Err(Refusal::denied(format!("You are not authorized to perform sso:DescribeInstance on {arn}")));
     }
-    let mut answer = instance_fields(organisation);
+    let mut answer = instance_fields(organization);
     answer["PermissionSetsEnabled"] = json!(true);
     answer["EncryptionConfigurationDetails"] = json!({"KeyType": "AWS_OWNED_KMS_KEY", "EncryptionStatus": "ENABLED"});
     Ok(answer)
 }
 
-fn instance_fields(organisation: &Organisation) -> Value {
-    let identity = &organisation.identity;
+fn instance_fields(organization: &Organization) -> Value {
+    let identity = &organization.identity;
     let mut fields = json!({
         "InstanceArn": identity.instance_arn,
         "IdentityStoreId": identity.store,
@@ -67,43 +67,43 @@ fn instance_fields(organisation: &Organisation) -> Value {
         "CreatedDate": identity.created,
         "Status": "ACTIVE",
     });
-    organisation.regions.describe(&mut fields, &json!(identity.created));
+    organization.regions.describe(&mut fields, &json!(identity.created));
     fields
 }
 
-fn list_permission_sets(organisation: &Organisation, request: &Request) -> Answer {
-    let instance = instance(organisation, request)?;
+fn list_permission_sets(organization: &Organization, request: &Request) -> Answer {
+    let instance = instance(organization, request)?;
     let paging = Paging::read(request, &[instance, "ListPermissionSets"])?;
-    let rows = state::after(&organisation.permission_sets, paging.after());
+    let rows = state::after(&organization.permission_sets, paging.after());
     Ok(paging.page("PermissionSets", rows.map(|(arn, _)| (arn.clone(), json!(arn)))))
 }
 
-fn describe_permission_set(organisation: &Organisation, request: &Request) -> Answer {
-    let (arn, _) = permission_set(organisation, request)?;
-    Ok(json!({"PermissionSet": organisation.permission_sets.get(arn)}))
+fn describe_permission_set(organization: &Organization, request: &Request) -> Answer {
+    let (arn, _) = permission_set(organization, request)?;
+    Ok(json!({"PermissionSet": organization.permission_sets.get(arn)}))
 }
 
-fn list_managed_policies(organisation: &Organisation, request: &Request) -> Answer {
-    let (arn, policies) = permission_set(organisation, request)?;
+fn list_managed_policies(organization: &Organization, request: &Request) -> Answer {
+    let (arn, policies) = permission_set(organization, request)?;
     let paging = Paging::read(request, &["ListManagedPoliciesInPermissionSet", arn])?;
     let rows = policies.managed.iter().map(|policy| (Id::from(policy.arn.as_str()), json!(policy)));
     Ok(paging.page_of_few("AttachedManagedPolicies", rows))
 }
 
-fn list_customer_managed_policies(organisation: &Organisation, request: &Request) -> Answer {
-    let (arn, policies) = permission_set(organisation, request)?;
+fn list_customer_managed_policies(organization: &Organization, request: &Request) -> Answer {
+    let (arn, policies) = permission_set(organization, request)?;
     let paging = Paging::read(request, &["ListCustomerManagedPolicyReferencesInPermissionSet", arn])?;
     let rows = policies.customer_managed.iter().map(|policy| (Id::from(&*policy.name), json!(policy)));
     Ok(paging.page_of_few("CustomerManagedPolicyReferences", rows))
 }
 
-fn get_inline_policy(organisation: &Organisation, request: &Request) -> Answer {
-    let (_, policies) = permission_set(organisation, request)?;
+fn get_inline_policy(organization: &Organization, request: &Request) -> Answer {
+    let (_, policies) = permission_set(organization, request)?;
     Ok(json!({"InlinePolicy": policies.inline}))
 }
 
-fn get_permissions_boundary(organisation: &Organisation, request: &Request) -> Answer {
-    let (arn, policies) = permission_set(organisation, request)?;
+fn get_permissions_boundary(organization: &Organization, request: &Request) -> Answer {
+    let (arn, policies) = permission_set(organization, request)?;
     match &policies.boundary {
         Some(boundary) => Ok(json!({"PermissionsBoundary": boundary})),
         None => Err(Refusal::not_found(format!(
@@ -113,19 +113,19 @@ fn get_permissions_boundary(organisation: &Organisation, request: &Request) -> A
     }
 }
 
-fn list_accounts_for_permission_set(organisation: &Organisation, request: &Request) -> Answer {
-    let (arn, _) = permission_set(organisation, request)?;
+fn list_accounts_for_permission_set(organization: &Organization, request: &Request) -> Answer {
+    let (arn, _) = permission_set(organization, request)?;
     let scope = ["ListAccountsForProvisionedPermissionSet", arn];
-    let outdated = |account: &Id| organisation.outdated.contains(&(Id::from(arn), account.clone()));
-    provisioned(request, &scope, "AccountIds", (&organisation.index.accounts_of, arn), outdated)
+    let outdated = |account: &Id| organization.outdated.contains(&(Id::from(arn), account.clone()));
+    provisioned(request, &scope, "AccountIds", (&organization.index.accounts_of, arn), outdated)
 }
 
-fn list_permission_sets_for_account(organisation: &Organisation, request: &Request) -> Answer {
-    instance(organisation, request)?;
-    let account = account_in(organisation, request, "AccountId")?;
-    let scope = ["ListPermissionSetsProvisionedToAccount", organisation.instance_arn(), account];
-    let outdated = |set: &Id| organisation.outdated.contains(&(set.clone(), Id::from(account)));
-    provisioned(request, &scope, "PermissionSets", (&organisation.index.permission_sets_of, account), outdated)
+fn list_permission_sets_for_account(organization: &Organization, request: &Request) -> Answer {
+    instance(organization, request)?;
+    let account = account_in(organization, request, "AccountId")?;
+    let scope = ["ListPermissionSetsProvisionedToAccount", organization.instance_arn(), account];
+    let outdated = |set: &Id| organization.outdated.contains(&(set.clone(), Id::from(account)));
+    provisioned(request, &scope, "PermissionSets", (&organization.index.permission_sets_of, account), outdated)
 }
 
 fn provisioned(
@@ -146,9 +146,9 @@ fn provisioned(
     Ok(paging.page(field, rows.map(|second| (second.clone(), json!(second)))))
 }
 
-fn list_account_assignments(organisation: &Organisation, request: &Request) -> Answer {
-    let (arn, _) = permission_set(organisation, request)?;
-    let account = account_in(organisation, request, "AccountId")?;
+fn list_account_assignments(organization: &Organization, request: &Request) -> Answer {
+    let (arn, _) = permission_set(organization, request)?;
+    let account = account_in(organization, request, "AccountId")?;
     let paging = Paging::read(request, &["ListAccountAssignments", arn, account])?;
     let after = paging.after().and_then(|key| key.split_once(' ')).unwrap_or(("", ""));
     let first = Assignment {
@@ -157,7 +157,7 @@ fn list_account_assignments(organisation: &Organisation, request: &Request) -> A
         principal_type: principal_type(after.0).unwrap_or(PrincipalType::Group),
         principal_id: Id::from(after.1),
     };
-    let rows = organisation
+    let rows = organization
         .assignments
         .range((Bound::Excluded(first), Bound::Unbounded))
         .take_while(|row| *row.account_id == *account && *row.permission_set_arn == *arn)
@@ -166,8 +166,8 @@ fn list_account_assignments(organisation: &Organisation, request: &Request) -> A
 }
 
 /// The rows of the principal itself; what a user has through groups is found by asking for the groups.
-fn list_account_assignments_for_principal(organisation: &Organisation, request: &Request) -> Answer {
-    let instance = instance(organisation, request)?;
+fn list_account_assignments_for_principal(organization: &Organization, request: &Request) -> Answer {
+    let instance = instance(organization, request)?;
     let principal = request.id("PrincipalId", Form::ResourceId)?;
     let word = request.word("PrincipalType", &["USER", "GROUP"])?.ok_or_else(|| request.missing("PrincipalType"))?;
     let kind = principal_type(word).ok_or_else(|| request.missing("PrincipalType"))?;
@@ -180,7 +180,7 @@ fn list_account_assignments_for_principal(organisation: &Organisation, request: 
     let paging = Paging::read(request, &scope)?;
     let (account, arn) = paging.after().and_then(|key| key.split_once(' ')).unwrap_or(("", ""));
     let first = (kind, Id::from(principal), Id::from(account), Id::from(arn));
-    let rows = organisation
+    let rows = organization
         .index
         .by_principal
         .range((Bound::Excluded(first), Bound::Unbounded))
@@ -198,22 +198,22 @@ fn list_account_assignments_for_principal(organisation: &Organisation, request: 
     Ok(paging.page("AccountAssignments", rows))
 }
 
-fn list_tags_for_resource(organisation: &Organisation, request: &Request) -> Answer {
-    let arn = taggable(organisation, request)?;
+fn list_tags_for_resource(organization: &Organization, request: &Request) -> Answer {
+    let arn = taggable(organization, request)?;
     let paging = Paging::read(request, &["ListTagsForResource", arn])?;
-    let tags = organisation.tags.get(arn).into_iter().flatten();
+    let tags = organization.tags.get(arn).into_iter().flatten();
     Ok(paging.page_of_few("Tags", tags.map(|tag| (Id::from(&*tag.key), json!(tag)))))
 }
 
 /// The resource of the call, which must be the instance or one of its permission sets.
-pub(crate) fn taggable<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+pub(crate) fn taggable<'a>(organization: &Organization, request: &'a Request) -> Result<&'a str, Refusal> {
     let arn = request.id("ResourceArn", Form::SsoTaggable)?;
     if let Some(asked) = request.optional_id("InstanceArn", Form::InstanceArn)?
-        && *asked != *organisation.identity.instance_arn
+        && *asked != *organization.identity.instance_arn
     {
         return Err(no_instance(asked));
     }
-    if *arn == *organisation.identity.instance_arn || organisation.permission_sets.contains_key(arn) {
+    if *arn == *organization.identity.instance_arn || organization.permission_sets.contains_key(arn) {
         Ok(arn)
     } else {
         Err(Refusal::not_found(format!("Could not find resource {arn}")))
@@ -225,9 +225,9 @@ pub(crate) fn principal_type(word: &str) -> Option<PrincipalType> {
 }
 
 /// The instance of the call, which must be the one that there is.
-pub(crate) fn instance<'a>(organisation: &Organisation, request: &'a Request) -> Result<&'a str, Refusal> {
+pub(crate) fn instance<'a>(organization: &Organization, request: &'a Request) -> Result<&'a str, Refusal> {
     let arn = request.id("InstanceArn", Form::InstanceArn)?;
-    if *arn == *organisation.identity.instance_arn { Ok(arn) } else { Err(no_instance(arn)) }
+    if *arn == *organization.identity.instance_arn { Ok(arn) } else { Err(no_instance(arn)) }
 }
 
 fn no_instance(arn: &str) -> Refusal {
@@ -236,24 +236,24 @@ fn no_instance(arn: &str) -> Refusal {
 
 /// The permission set of the call, which must exist in the instance of the call.
 pub(crate) fn permission_set<'a, 'o>(
-    organisation: &'o Organisation,
+    organization: &'o Organization,
     request: &'a Request,
 ) -> Result<(&'a str, &'o Policies), Refusal> {
-    instance(organisation, request)?;
+    instance(organization, request)?;
     let arn = request.id("PermissionSetArn", Form::PermissionSetArn)?;
     let missing = || Refusal::not_found(format!("Could not find PermissionSet with id {}", last_part(arn)));
-    organisation.policies.get(arn).map(|policies| (arn, policies)).ok_or_else(missing)
+    organization.policies.get(arn).map(|policies| (arn, policies)).ok_or_else(missing)
 }
 
-/// The account of the call, which must be in the organisation.
+/// The account of the call, which must be in the organization.
 pub(crate) fn account_in<'a>(
-    organisation: &Organisation,
+    organization: &Organization,
     request: &'a Request,
     field: &str,
 ) -> Result<&'a str, Refusal> {
     let id = request.id(field, Form::AccountId)?;
     let missing = || Refusal::not_found(format!("Could not find Account with id {id}"));
-    organisation.accounts.get(id).map(|_| id).ok_or_else(missing)
+    organization.accounts.get(id).map(|_| id).ok_or_else(missing)
 }
 
 pub(crate) fn last_part(arn: &str) -> &str {

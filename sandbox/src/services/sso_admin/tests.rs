@@ -16,8 +16,8 @@ fn the_instance_is_listed_and_described() {
     let listed = caller.ask("SWBExternalService.ListInstances", json!({}));
     assert_eq!(listed["Instances"].as_array().map(Vec::len), Some(1));
     let instance = &listed["Instances"][0];
-    assert_eq!(instance["InstanceArn"], caller.organisation.instance_arn());
-    assert_eq!(instance["OwnerAccountId"], caller.organisation.management_account());
+    assert_eq!(instance["InstanceArn"], caller.organization.instance_arn());
+    assert_eq!(instance["OwnerAccountId"], caller.organization.management_account());
     assert!(instance["CreatedDate"].is_number());
     let described = caller.ask("SWBExternalService.DescribeInstance", json!({}));
     assert_eq!(described["IdentityStoreId"], instance["IdentityStoreId"]);
@@ -34,7 +34,7 @@ fn permission_sets_are_arns_in_pages_and_each_can_be_described() {
     assert_eq!(sizes, [100, 100, 10]);
     assert!(
         arns.iter().map(|arn| arn.as_str().expect("a text")).eq(caller
-            .organisation
+            .organization
             .permission_sets
             .keys()
             .map(|id| &**id))
@@ -51,7 +51,7 @@ fn permission_sets_are_arns_in_pages_and_each_can_be_described() {
 #[test]
 fn policies_come_as_aws_gives_them() {
     let caller = Caller::new(&Shape::default());
-    for (arn, policies) in &caller.organisation.policies {
+    for (arn, policies) in &caller.organization.policies {
         let ask = || json!({"PermissionSetArn": arn, "MaxResults": 2});
         let (_, managed) =
             caller.walk("SWBExternalService.ListManagedPoliciesInPermissionSet", "AttachedManagedPolicies", ask());
@@ -74,11 +74,11 @@ fn policies_come_as_aws_gives_them() {
 #[test]
 fn three_ways_through_the_assignments_find_the_same_rows() {
     let caller = large();
-    let all: BTreeSet<String> = caller.organisation.assignments.iter().map(|row| canonical(&json!(row))).collect();
+    let all: BTreeSet<String> = caller.organization.assignments.iter().map(|row| canonical(&json!(row))).collect();
     let mut by_set = BTreeSet::new();
     let mut by_account = BTreeSet::new();
     let (mut pages_of_accounts, mut pages_of_sets, mut pages_of_rows) = (vec![], vec![], vec![]);
-    for arn in caller.organisation.permission_sets.keys() {
+    for arn in caller.organization.permission_sets.keys() {
         let ask = json!({"PermissionSetArn": arn});
         let operation = "SWBExternalService.ListAccountsForProvisionedPermissionSet";
         let (sizes, accounts) = caller.walk(operation, "AccountIds", ask);
@@ -91,7 +91,7 @@ fn three_ways_through_the_assignments_find_the_same_rows() {
             by_set.extend(rows.iter().map(canonical));
         }
     }
-    for account in caller.organisation.accounts.keys() {
+    for account in caller.organization.accounts.keys() {
         let operation = "SWBExternalService.ListPermissionSetsProvisionedToAccount";
         let (sizes, sets) = caller.walk(operation, "PermissionSets", json!({"AccountId": account}));
         pages_of_sets = pages_of_sets.max(sizes);
@@ -112,7 +112,7 @@ fn three_ways_through_the_assignments_find_the_same_rows() {
 fn the_rows_of_every_principal_deleted_ones_too_are_all_rows() {
     let caller = large();
     let principals: BTreeSet<(PrincipalType, Id)> =
-        caller.organisation.assignments.iter().map(|row| (row.principal_type, row.principal_id.clone())).collect();
+        caller.organization.assignments.iter().map(|row| (row.principal_type, row.principal_id.clone())).collect();
     let operation = "SWBExternalService.ListAccountAssignmentsForPrincipal";
     let mut found = BTreeSet::new();
     let mut most = 0;
@@ -123,9 +123,9 @@ fn the_rows_of_every_principal_deleted_ones_too_are_all_rows() {
         found.extend(rows.iter().map(canonical));
     }
     assert!(most >= 3, "break glass is in every account");
-    assert_eq!(found, caller.organisation.assignments.iter().map(|row| canonical(&json!(row))).collect());
+    assert_eq!(found, caller.organization.assignments.iter().map(|row| canonical(&json!(row))).collect());
     let (kind, id) = principals.first().expect("one");
-    let account = caller.organisation.assignments.iter().find(|row| row.principal_id == *id).expect("one");
+    let account = caller.organization.assignments.iter().find(|row| row.principal_id == *id).expect("one");
     let ask = json!({"PrincipalId": id, "PrincipalType": kind, "Filter": {"AccountId": account.account_id}});
     let (_, rows) = caller.walk(operation, "AccountAssignments", ask);
     assert!(!rows.is_empty() && rows.iter().all(|row| row["AccountId"] == json!(account.account_id)));
@@ -134,14 +134,14 @@ fn the_rows_of_every_principal_deleted_ones_too_are_all_rows() {
 #[test]
 fn nothing_is_outdated_and_what_does_not_exist_is_refused() {
     let caller = Caller::new(&Shape::default());
-    let arn = caller.organisation.permission_sets.keys().next().expect("one");
+    let arn = caller.organization.permission_sets.keys().next().expect("one");
     let operation = "SWBExternalService.ListAccountsForProvisionedPermissionSet";
     let outdated = json!({"PermissionSetArn": arn, "ProvisioningStatus": "LATEST_PERMISSION_SET_NOT_PROVISIONED"});
     assert_eq!(caller.ask(operation, outdated), json!({"AccountIds": []}));
     let wrong = json!({"PermissionSetArn": arn, "ProvisioningStatus": "SOME"});
     assert_eq!(caller.refused(operation, wrong)["__type"], "ValidationException");
     let gone =
-        format!("{}/ps-0000000000000000", caller.organisation.instance_arn().replace(":instance", ":permissionSet"));
+        format!("{}/ps-0000000000000000", caller.organization.instance_arn().replace(":instance", ":permissionSet"));
     let refusal = caller.refused("SWBExternalService.DescribePermissionSet", json!({"PermissionSetArn": gone}));
     assert_eq!(refusal["Message"], "Could not find PermissionSet with id ps-0000000000000000");
     let ask = json!({"PermissionSetArn": arn, "AccountId": "000000000000"});
@@ -153,7 +153,7 @@ fn nothing_is_outdated_and_what_does_not_exist_is_refused() {
 #[test]
 fn tags_are_those_of_the_resource() {
     let caller = Caller::new(&Shape::default());
-    let ask = json!({"ResourceArn": caller.organisation.instance_arn()});
+    let ask = json!({"ResourceArn": caller.organization.instance_arn()});
     let tags = caller.ask("SWBExternalService.ListTagsForResource", ask);
     assert_eq!(tags, json!({"Tags": [{"Key": "Stage", "Value": "sandbox"}]}));
 }

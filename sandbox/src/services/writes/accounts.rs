@@ -7,18 +7,18 @@ use crate::aws_json::Answer;
 use crate::aws_json::Refusal;
 use crate::aws_json::Request;
 use crate::clock::Now;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::ids::Form;
 use serde_json::json;
 
 /// `CloseAccount`
-pub(crate) fn close(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
+pub(crate) fn close(organization: &mut Organization, request: &Request, _: Now) -> Answer {
     let id = request.id("AccountId", Form::AccountId)?;
-    if *id == *organisation.identity.management_account {
+    if *id == *organization.identity.management_account {
         let message = "You can't close the management account of an organization.";
         return Err(Refusal::organizations("ConstraintViolationException", message));
     }
-    let account = organisation.accounts.get_mut(id).ok_or_else(|| {
+    let account = organization.accounts.get_mut(id).ok_or_else(|| {
         Refusal::organizations("AccountNotFoundException", "You specified an account that doesn't exist.")
     })?;
     if account.state != "ACTIVE" {

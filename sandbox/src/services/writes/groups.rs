@@ -10,7 +10,7 @@ use crate::clock::Now;
 use crate::records::Group;
 use crate::records::Id;
 use crate::services::identity_store::store;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::ids::Form;
 use crate::validation::text;
 use serde_json::Map;
@@ -22,11 +22,11 @@ const PATHS: &[&str] = &["DisplayName", "Description"];
 const MOST: usize = 1024;
 
 /// `CreateGroup`
-pub(crate) fn create(organisation: &mut Organisation, request: &Request, now: Now) -> Answer {
-    let store = Id::from(store(organisation, request)?);
+pub(crate) fn create(organization: &mut Organization, request: &Request, now: Now) -> Answer {
+    let store = Id::from(store(organization, request)?);
     let (display_name, description) = described(request, request.body())?;
-    must_be_unique(organisation, &display_name, None)?;
-    let mut dice = organisation.mint.next(&store, "group");
+    must_be_unique(organization, &display_name, None)?;
+    let mut dice = organization.mint.next(&store, "group");
     let group_id = dice.id_in(&store);
     let group = Group {
         identity_store_id: store,
@@ -40,38 +40,38 @@ pub(crate) fn create(organisation: &mut Organisation, request: &Request, now: No
         updated_at: now.at,
     };
     let answer = named(&group);
-    organisation.add_group(group);
+    organization.add_group(group);
     Ok(answer)
 }
 
 /// `UpdateGroup`
-pub(crate) fn update(organisation: &mut Organisation, request: &Request, now: Now) -> Answer {
-    let group = group(organisation, request)?.clone();
+pub(crate) fn update(organization: &mut Organization, request: &Request, now: Now) -> Answer {
+    let group = group(organization, request)?.clone();
     text::same_revision(request, &group.revision, "group")?;
     let Value::Object(mut attributes) = json!(group) else { return Ok(json!({})) };
     text::operate(request, &mut attributes, PATHS)?;
     let (display_name, description) = described(request, &attributes)?;
-    must_be_unique(organisation, &display_name, Some(&group.group_id))?;
-    let revision = organisation.mint.next(&group.identity_store_id, "revision").decimal(16);
+    must_be_unique(organization, &display_name, Some(&group.group_id))?;
+    let revision = organization.mint.next(&group.identity_store_id, "revision").decimal(16);
     let group = Group { display_name, description, revision, updated_at: now.at, ..group };
     let answer = named(&group);
-    organisation.replace_group(group);
+    organization.replace_group(group);
     Ok(answer)
 }
 
 /// `DeleteGroup`
-pub(crate) fn delete(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    let group = group(organisation, request)?;
+pub(crate) fn delete(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    let group = group(organization, request)?;
     text::same_revision(request, &group.revision, "group")?;
     let id = group.group_id.clone();
-    organisation.remove_group(&id);
+    organization.remove_group(&id);
     Ok(json!({}))
 }
 
-fn group<'a>(organisation: &'a Organisation, request: &Request) -> Result<&'a Group, Refusal> {
-    store(organisation, request)?;
+fn group<'a>(organization: &'a Organization, request: &Request) -> Result<&'a Group, Refusal> {
+    store(organization, request)?;
     let id = request.id("GroupId", Form::ResourceId)?;
-    organisation.groups.get(id).ok_or_else(|| Refusal::not_in_store("GROUP", Some(id)))
+    organization.groups.get(id).ok_or_else(|| Refusal::not_in_store("GROUP", Some(id)))
 }
 
 fn named(group: &Group) -> Value {
@@ -92,8 +92,8 @@ fn described(request: &Request, from: &Map<String, Value>) -> Result<(String, Op
     Ok((name, text("Description")?))
 }
 
-fn must_be_unique(organisation: &Organisation, name: &str, own: Option<&Id>) -> Result<(), Refusal> {
-    match organisation.index.group_by_name.get(&name.to_lowercase()) {
+fn must_be_unique(organization: &Organization, name: &str, own: Option<&Id>) -> Result<(), Refusal> {
+    match organization.index.group_by_name.get(&name.to_lowercase()) {
         Some(found) if Some(found) != own => Err(Refusal::not_unique("Duplicate GroupDisplayName")),
         _ => Ok(()),
     }

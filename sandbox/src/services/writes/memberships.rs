@@ -12,33 +12,33 @@ use crate::records::Membership;
 use crate::services::identity_store::group;
 use crate::services::identity_store::member;
 use crate::services::identity_store::store;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::ids::Form;
 use serde_json::json;
 
 /// `CreateGroupMembership`
-pub(crate) fn create(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    let store = Id::from(store(organisation, request)?);
-    let group_id = Id::from(group(organisation, request)?);
-    let user_id = Id::from(member(organisation, request)?);
-    if organisation.index.membership_by_pair.contains_key(&(group_id.clone(), user_id.clone())) {
+pub(crate) fn create(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    let store = Id::from(store(organization, request)?);
+    let group_id = Id::from(group(organization, request)?);
+    let user_id = Id::from(member(organization, request)?);
+    if organization.index.membership_by_pair.contains_key(&(group_id.clone(), user_id.clone())) {
         return Err(Refusal::not_unique("Member and Group relationship already exists."));
     }
-    let membership_id = organisation.mint.next(&store, "membership").id_in(&store);
+    let membership_id = organization.mint.next(&store, "membership").id_in(&store);
     let arn = format!("arn:aws:identitystore:::membership/{membership_id}");
     let answer = json!({"IdentityStoreId": store, "MembershipId": membership_id, "MembershipArn": arn});
     let member_id = MemberId { user_id };
-    organisation.add_membership(Membership { identity_store_id: store, membership_id, group_id, member_id });
+    organization.add_membership(Membership { identity_store_id: store, membership_id, group_id, member_id });
     Ok(answer)
 }
 
 /// `DeleteGroupMembership`
-pub(crate) fn delete(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    store(organisation, request)?;
+pub(crate) fn delete(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    store(organization, request)?;
     let id = request.id("MembershipId", Form::ResourceId)?;
-    if !organisation.memberships.contains_key(id) {
+    if !organization.memberships.contains_key(id) {
         return Err(Refusal::not_in_store("GROUP_MEMBERSHIP", Some(id)));
     }
-    organisation.remove_membership(id);
+    organization.remove_membership(id);
     Ok(json!({}))
 }

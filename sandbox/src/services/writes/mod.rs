@@ -1,6 +1,6 @@
-//! What calls change in an organisation.
+//! What calls change in an organization.
 //!
-//! A refused write has changed nothing; the same writes in the same order make the same organisation, ids and all,
+//! A refused write has changed nothing; the same writes in the same order make the same organization, ids and all,
 //! so that they can be done again on a copy of it (`lagging.rs`).
 
 mod accounts;

@@ -13,7 +13,7 @@ use crate::records::Policies;
 use crate::records::Text;
 use crate::services::sso_admin;
 use crate::services::writes::tags;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::text;
 use serde_json::json;
 
@@ -24,21 +24,21 @@ const DURATION: &str = "Member must satisfy regular expression pattern: \
     (-?)P(?=\\d|T\\d)(?:(\\d+)Y)?(?:(\\d+)M)?(?:(\\d+)([DW]))?(?:T(?:(\\d+)H)?(?:(\\d+)M)?(?:(\\d+(?:\\.\\d+)?)S)?)?";
 
 /// `CreatePermissionSet`
-pub(crate) fn create(organisation: &mut Organisation, request: &Request, now: Now) -> Answer {
-    sso_admin::instance(organisation, request)?;
+pub(crate) fn create(organization: &mut Organization, request: &Request, now: Now) -> Answer {
+    sso_admin::instance(organization, request)?;
     let name = name(request)?.to_owned();
     let described = Described::read(request)?;
     let tags = tags::read(request)?;
-    if organisation.permission_sets.values().any(|set| set.name == name) {
+    if organization.permission_sets.values().any(|set| set.name == name) {
         return Err(Refusal::conflict(format!("PermissionSet with name {name} already exists.")));
     }
-    if organisation.permission_sets.len() >= MOST {
+    if organization.permission_sets.len() >= MOST {
         return Err(Refusal::over_quota(
             "You have exceeded AWS SSO limits. Cannot create more than allowed permission sets.",
         ));
     }
-    let instance = organisation.identity.instance_arn.clone();
-    let id = organisation.mint.next(&instance, "permission set").hex(16);
+    let instance = organization.identity.instance_arn.clone();
+    let id = organization.mint.next(&instance, "permission set").hex(16);
     let arn = Id::from(format!("{}/ps-{id}", instance.replace(":instance/", ":permissionSet/")));
     let blank = PermissionSet {
         name,
@@ -50,37 +50,37 @@ pub(crate) fn create(organisation: &mut Organisation, request: &Request, now: No
     };
     let permission_set = described.onto(blank);
     let answer = json!({"PermissionSet": permission_set});
-    organisation.add_permission_set(permission_set, Policies::default());
+    organization.add_permission_set(permission_set, Policies::default());
     if !tags.is_empty() {
-        organisation.tags.insert(arn, tags);
+        organization.tags.insert(arn, tags);
     }
     Ok(answer)
 }
 
 /// `UpdatePermissionSet`: what is left out stays as it is.
-pub(crate) fn update(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    let (arn, _) = sso_admin::permission_set(organisation, request)?;
+pub(crate) fn update(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    let (arn, _) = sso_admin::permission_set(organization, request)?;
     let described = Described::read(request)?;
     let arn = Id::from(arn);
-    if let Some(set) = organisation.permission_sets.get(&arn).cloned() {
-        organisation.permission_sets.insert(arn.clone(), described.onto(set));
+    if let Some(set) = organization.permission_sets.get(&arn).cloned() {
+        organization.permission_sets.insert(arn.clone(), described.onto(set));
     }
-    organisation.outdate(&arn);
+    organization.outdate(&arn);
     Ok(json!({}))
 }
 
 /// `DeletePermissionSet`
-pub(crate) fn delete(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    let (arn, _) = sso_admin::permission_set(organisation, request)?;
+pub(crate) fn delete(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    let (arn, _) = sso_admin::permission_set(organization, request)?;
     let arn = Id::from(arn);
-    let under_way = organisation.progressing.under_way().any(|task| *task.work.permission_set() == arn);
-    if under_way || !organisation.accounts_with(&arn).is_empty() {
+    let under_way = organization.progressing.under_way().any(|task| *task.work.permission_set() == arn);
+    if under_way || !organization.accounts_with(&arn).is_empty() {
         let message = "Could not delete because PermissionSet has ApplicationProfile associated with it";
         return Err(Refusal::conflict(message));
     }
-    organisation.permission_sets.remove(&arn);
-    organisation.policies.remove(&arn);
-    organisation.tags.remove(&arn);
+    organization.permission_sets.remove(&arn);
+    organization.policies.remove(&arn);
+    organization.tags.remove(&arn);
     Ok(json!({}))
 }
 

@@ -8,7 +8,7 @@ use crate::records::Id;
 use crate::records::Tag;
 use crate::records::Text;
 use crate::services::sso_admin;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::text;
 use serde_json::Value;
 use serde_json::json;
@@ -17,13 +17,13 @@ use serde_json::json;
 const MOST: usize = 75;
 
 /// `TagResource`: a key that exists gets the new value.
-pub(crate) fn tag(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    let resource = Id::from(sso_admin::taggable(organisation, request)?);
+pub(crate) fn tag(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    let resource = Id::from(sso_admin::taggable(organization, request)?);
     if request.value("Tags").is_none() {
         return Err(request.missing("Tags"));
     }
     let given = read(request)?;
-    let mut tags = organisation.tags.get(&resource).cloned().unwrap_or_default();
+    let mut tags = organization.tags.get(&resource).cloned().unwrap_or_default();
     for tag in given {
         match tags.iter_mut().find(|held| held.key == tag.key) {
             Some(held) => held.value = tag.value,
@@ -33,13 +33,13 @@ pub(crate) fn tag(organisation: &mut Organisation, request: &Request, _: Now) ->
     if tags.len() > MOST {
         return Err(Refusal::over_quota(format!("Cannot have more than {MOST} tags on a resource.")));
     }
-    organisation.tags.insert(resource, tags);
+    organization.tags.insert(resource, tags);
     Ok(json!({}))
 }
 
 /// `UntagResource`: a key that does not exist is no error.
-pub(crate) fn untag(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    let resource = Id::from(sso_admin::taggable(organisation, request)?);
+pub(crate) fn untag(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    let resource = Id::from(sso_admin::taggable(organization, request)?);
     let keys = match request.value("TagKeys") {
         None => return Err(request.missing("TagKeys")),
         Some(Value::Array(keys)) => keys,
@@ -49,7 +49,7 @@ pub(crate) fn untag(organisation: &mut Organisation, request: &Request, _: Now) 
         let rule = format!("Member must have length between 1 and {MOST}, inclusive");
         return Err(text::invalid(request, "TagKeys", &rule));
     }
-    if let Some(tags) = organisation.tags.get_mut(&resource) {
+    if let Some(tags) = organization.tags.get_mut(&resource) {
         tags.retain(|tag| !keys.iter().any(|key| key.as_str() == Some(&*tag.key)));
     }
     Ok(json!({}))

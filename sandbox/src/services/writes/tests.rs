@@ -3,7 +3,7 @@
 use crate::config::Shape;
 use crate::generate::Dice;
 use crate::records::Moment;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::testing::AT;
 use crate::testing::Caller;
 use serde_json::Value;
@@ -29,9 +29,9 @@ fn operation(path: &str, value: Value) -> Value {
 }
 
 fn refusal(caller: &Caller, name: &str, body: Value) -> (String, String) {
-    let before = serde_json::to_string(&caller.desk.organisation()).expect("JSON");
+    let before = serde_json::to_string(&caller.desk.organization()).expect("JSON");
     let refusal = caller.refused(&format!("AWSIdentityStore.{name}"), body);
-    let after = serde_json::to_string(&caller.desk.organisation()).expect("JSON");
+    let after = serde_json::to_string(&caller.desk.organization()).expect("JSON");
     assert!(before == after, "{name}: a refused write changes nothing");
     (refusal["__type"].as_str().expect("a code").into(), refusal["Message"].as_str().expect("a message").into())
 }
@@ -183,19 +183,19 @@ fn a_person_is_in_a_group_once_and_out_of_all_when_deleted() {
     let left = caller.ask("AWSIdentityStore.ListGroupMemberships", json!({"GroupId": group}));
     assert_eq!(left, json!({"GroupMemberships": []}));
     assert_eq!(refusal(&caller, "CreateGroupMembership", pair).0, "ResourceNotFoundException");
-    let staff = caller.organisation.index.group_by_name["all staff"].clone();
-    let member = caller.organisation.users.keys().next().expect("one").clone();
+    let staff = caller.organization.index.group_by_name["all staff"].clone();
+    let member = caller.organization.users.keys().next().expect("one").clone();
     caller.ask("AWSIdentityStore.DeleteGroup", json!({"GroupId": staff}));
     let ask = json!({"MemberId": {"UserId": member}});
     let (_, left) = caller.walk("AWSIdentityStore.ListGroupMembershipsForMember", "GroupMemberships", ask);
     assert!(left.iter().all(|membership| membership["GroupId"] != json!(staff)));
-    let (now, before) = (caller.desk.organisation(), &caller.organisation);
+    let (now, before) = (caller.desk.organization(), &caller.organization);
     assert_eq!(now.assignments, before.assignments, "assignments outlive their principal");
 }
 
-/// The organisation built anew from its records.
-fn rebuilt(from: &Organisation) -> Organisation {
-    let mut anew = Organisation::bare(from.identity.clone());
+/// The organization built anew from its records.
+fn rebuilt(from: &Organization) -> Organization {
+    let mut anew = Organization::bare(from.identity.clone());
     from.users.values().for_each(|user| anew.add_user(user.clone()));
     from.groups.values().for_each(|group| anew.add_group(group.clone()));
     from.memberships.values().for_each(|membership| anew.add_membership(membership.clone()));
@@ -215,19 +215,19 @@ fn after_random_writes_every_index_is_what_it_would_be_if_built_anew() {
         let mut dice = Dice::new(seed, "random writes");
         let mut done = 0;
         for step in 0..120 {
-            let now = caller.desk.organisation();
+            let now = caller.desk.organization();
             let (target, body) = random_write(&mut dice, &now, step);
             let (status, answer) = caller.call(target, body);
             assert!(matches!(status, 200 | 400), "{target}: {answer}");
             done += u32::from(status == 200);
         }
-        let now = caller.desk.organisation();
+        let now = caller.desk.organization();
         assert_eq!(now.index, rebuilt(&now).index, "seed {seed}");
         assert!(done > 60, "seed {seed}: most writes must do something, {done} did");
     }
 }
 
-fn random_write(dice: &mut Dice, now: &Organisation, step: usize) -> (&'static str, Value) {
+fn random_write(dice: &mut Dice, now: &Organization, step: usize) -> (&'static str, Value) {
     let pick = |dice: &mut Dice, ids: Vec<String>| ids.get(dice.below(ids.len())).cloned().unwrap_or_default();
     let user = pick(dice, now.users.keys().map(ToString::to_string).collect());
     let group = pick(dice, now.groups.keys().map(ToString::to_string).collect());

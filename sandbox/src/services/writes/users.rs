@@ -14,7 +14,7 @@ use crate::records::Name;
 use crate::records::Text;
 use crate::records::User;
 use crate::services::identity_store::store;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::ids::Form;
 use crate::validation::text;
 use serde_json::Map;
@@ -69,11 +69,11 @@ const PATHS: &[&str] = &[
 const MOST: usize = 1024;
 
 /// `CreateUser`
-pub(crate) fn create(organisation: &mut Organisation, request: &Request, now: Now) -> Answer {
-    let store = Id::from(store(organisation, request)?);
+pub(crate) fn create(organization: &mut Organization, request: &Request, now: Now) -> Answer {
+    let store = Id::from(store(organization, request)?);
     let person = Person::read(request, request.body(), REQUIRED)?;
-    person.must_be_unique(organisation, None)?;
-    let mut dice = organisation.mint.next(&store, "user");
+    person.must_be_unique(organization, None)?;
+    let mut dice = organization.mint.next(&store, "user");
     let user_id = dice.id_in(&store);
     let blank = User {
         user_arn: format!("arn:aws:identitystore:::user/{user_id}"),
@@ -93,40 +93,40 @@ pub(crate) fn create(organisation: &mut Organisation, request: &Request, now: No
     };
     let user = person.into_user(blank);
     let answer = named(&user);
-    organisation.add_user(user);
+    organization.add_user(user);
     Ok(answer)
 }
 
 /// `UpdateUser`
-pub(crate) fn update(organisation: &mut Organisation, request: &Request, now: Now) -> Answer {
-    let user = user(organisation, request)?.clone();
+pub(crate) fn update(organization: &mut Organization, request: &Request, now: Now) -> Answer {
+    let user = user(organization, request)?.clone();
     text::same_revision(request, &user.revision, "user")?;
     let Value::Object(mut attributes) = json!(user) else { return Ok(json!({})) };
     // Who came without a name may stay without one.
     let required: Vec<&str> = REQUIRED.iter().copied().filter(|field| attributes.contains_key(*field)).collect();
     text::operate(request, &mut attributes, PATHS)?;
     let person = Person::read(request, &attributes, &required)?;
-    person.must_be_unique(organisation, Some(&user.user_id))?;
-    let revision = organisation.mint.next(&user.identity_store_id, "revision").decimal(16);
+    person.must_be_unique(organization, Some(&user.user_id))?;
+    let revision = organization.mint.next(&user.identity_store_id, "revision").decimal(16);
     let user = person.into_user(User { revision, updated_at: now.at, ..user });
     let answer = named(&user);
-    organisation.replace_user(user);
+    organization.replace_user(user);
     Ok(answer)
 }
 
 /// `DeleteUser`
-pub(crate) fn delete(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    let user = user(organisation, request)?;
+pub(crate) fn delete(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    let user = user(organization, request)?;
     text::same_revision(request, &user.revision, "user")?;
     let id = user.user_id.clone();
-    organisation.remove_user(&id);
+    organization.remove_user(&id);
     Ok(json!({}))
 }
 
-fn user<'a>(organisation: &'a Organisation, request: &Request) -> Result<&'a User, Refusal> {
-    store(organisation, request)?;
+fn user<'a>(organization: &'a Organization, request: &Request) -> Result<&'a User, Refusal> {
+    store(organization, request)?;
     let id = request.id("UserId", Form::ResourceId)?;
-    organisation.users.get(id).ok_or_else(|| Refusal::not_in_store("USER", Some(id)))
+    organization.users.get(id).ok_or_else(|| Refusal::not_in_store("USER", Some(id)))
 }
 
 fn named(user: &User) -> Value {
@@ -179,8 +179,8 @@ impl Person {
     }
 
     /// Refuses a name or address that another person has.
-    fn must_be_unique(&self, organisation: &Organisation, own: Option<&Id>) -> Result<(), Refusal> {
-        let index = &organisation.index;
+    fn must_be_unique(&self, organization: &Organization, own: Option<&Id>) -> Result<(), Refusal> {
+        let index = &organization.index;
         let taken = |found: Option<&Id>| found.is_some_and(|found| Some(found) != own);
         if taken(index.user_by_name.get(&self.user_name.to_lowercase())) {
             return Err(Refusal::not_unique("Duplicate UserName"));

@@ -23,11 +23,11 @@ fn caller(delay: u64, lag: u64) -> (Caller, Value) {
 }
 
 fn group(caller: &Caller) -> Id {
-    caller.organisation.index.group_by_name["break glass"].clone()
+    caller.organization.index.group_by_name["break glass"].clone()
 }
 
 fn accounts(caller: &Caller, state: &str) -> Vec<Id> {
-    let accounts = caller.organisation.accounts.values().filter(|account| account.state == state);
+    let accounts = caller.organization.accounts.values().filter(|account| account.state == state);
     accounts.map(|account| account.id.clone()).collect()
 }
 
@@ -112,10 +112,10 @@ fn what_cannot_be_done_fails_with_a_reason_and_changes_nothing() {
     let begun = caller.ask(PROVISION, ask)["PermissionSetProvisioningStatus"].clone();
     let ended = status(&caller, "Provisioning", &begun["RequestId"]);
     assert!(ended["FailureReason"].as_str().is_some_and(|reason| reason.contains("provision not found")), "{ended}");
-    let now = caller.desk.organisation();
-    assert_eq!(now.assignments, caller.organisation.assignments);
+    let now = caller.desk.organization();
+    assert_eq!(now.assignments, caller.organization.assignments);
 
-    let management = Id::from(caller.organisation.management_account());
+    let management = Id::from(caller.organization.management_account());
     let faults = Faults { delegated_admin: true, fail_async: vec![Rule::nth(2, CREATE)], ..Faults::default() };
     caller.desk.set_faults(faults).expect("known");
     for (account, expected) in [(&management, "FAILED"), (&active, "FAILED"), (&active, "SUCCEEDED")] {
@@ -152,7 +152,7 @@ fn only_so_many_are_under_way_and_none_that_collide() {
     let refusal = caller.refused(operation, json!({"Filter": {"Status": "LOST"}}));
     assert_eq!(refusal["__type"], "ValidationException");
 
-    let sets: Vec<_> = caller.organisation.permission_sets.keys().take(4).cloned().collect();
+    let sets: Vec<_> = caller.organization.permission_sets.keys().take(4).cloned().collect();
     let all = |arn: &Id| json!({"PermissionSetArn": arn, "TargetType": "ALL_PROVISIONED_ACCOUNTS"});
     for arn in &sets[..3] {
         caller.ask(PROVISION, all(arn));
@@ -177,7 +177,7 @@ fn a_changed_permission_set_is_outdated_where_it_is_until_it_is_provisioned() {
     assert_eq!(accounts_of(&caller, &set, LATEST).len(), 0);
     caller.ask(CREATE, row(&set, &active[3], &group));
     assert_eq!(accounts_of(&caller, &set, LATEST), [json!(active[3])], "an assignment brings the newest with it");
-    let other = caller.organisation.index.group_by_name["all staff"].clone();
+    let other = caller.organization.index.group_by_name["all staff"].clone();
     caller.ask(CREATE, row(&set, &active[2], &other));
     assert_eq!(accounts_of(&caller, &set, OUTDATED).len(), 2, "also where an older state was in force");
     let one = json!({"PermissionSetArn": set, "TargetId": active[0], "TargetType": "AWS_ACCOUNT"});

@@ -13,7 +13,7 @@ use crate::records::Id;
 use crate::records::ManagedPolicy;
 use crate::records::Policies;
 use crate::services::sso_admin;
-use crate::state::Organisation;
+use crate::state::Organization;
 use crate::validation::text;
 use serde_json::Value;
 use serde_json::json;
@@ -25,9 +25,9 @@ const INLINE: usize = 32_768;
 const INLINE_DENSE: usize = 10_240;
 
 /// `AttachManagedPolicyToPermissionSet`
-pub(crate) fn attach_managed(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
+pub(crate) fn attach_managed(organization: &mut Organization, request: &Request, _: Now) -> Answer {
     let policy = policy_arn(request)?;
-    change(organisation, request, |set, policies| {
+    change(organization, request, |set, policies| {
         if policies.managed.iter().any(|held| held.arn == policy) {
             return Err(Refusal::conflict(format!(
                 "Permission set {set} already has the managed policy {policy} attached."
@@ -42,9 +42,9 @@ pub(crate) fn attach_managed(organisation: &mut Organisation, request: &Request,
 }
 
 /// `DetachManagedPolicyFromPermissionSet`
-pub(crate) fn detach_managed(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
+pub(crate) fn detach_managed(organization: &mut Organization, request: &Request, _: Now) -> Answer {
     let policy = policy_arn(request)?;
-    change(organisation, request, |set, policies| {
+    change(organization, request, |set, policies| {
         let before = policies.managed.len();
         policies.managed.retain(|held| held.arn != policy);
         must_differ(before, policies.managed.len(), policy, set)
@@ -52,9 +52,9 @@ pub(crate) fn detach_managed(organisation: &mut Organisation, request: &Request,
 }
 
 /// `AttachCustomerManagedPolicyReferenceToPermissionSet`
-pub(crate) fn attach_customer(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
+pub(crate) fn attach_customer(organization: &mut Organization, request: &Request, _: Now) -> Answer {
     let policy = customer_policy(request, request.value("CustomerManagedPolicyReference"))?;
-    change(organisation, request, |set, policies| {
+    change(organization, request, |set, policies| {
         if policies.customer_managed.contains(&policy) {
             let name = &policy.name;
             return Err(Refusal::conflict(format!(
@@ -68,9 +68,9 @@ pub(crate) fn attach_customer(organisation: &mut Organisation, request: &Request
 }
 
 /// `DetachCustomerManagedPolicyReferenceFromPermissionSet`
-pub(crate) fn detach_customer(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
+pub(crate) fn detach_customer(organization: &mut Organization, request: &Request, _: Now) -> Answer {
     let policy = customer_policy(request, request.value("CustomerManagedPolicyReference"))?;
-    change(organisation, request, |set, policies| {
+    change(organization, request, |set, policies| {
         let before = policies.customer_managed.len();
         policies.customer_managed.retain(|held| *held != policy);
         must_differ(before, policies.customer_managed.len(), &policy.name, set)
@@ -78,7 +78,7 @@ pub(crate) fn detach_customer(organisation: &mut Organisation, request: &Request
 }
 
 /// `PutInlinePolicyToPermissionSet`
-pub(crate) fn put_inline(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
+pub(crate) fn put_inline(organization: &mut Organization, request: &Request, _: Now) -> Answer {
     let text = request.optional_text("InlinePolicy")?.ok_or_else(|| request.missing("InlinePolicy"))?;
     text::bounded(request, "InlinePolicy", text, INLINE)?;
     if text.chars().filter(|c| !c.is_whitespace()).count() > INLINE_DENSE {
@@ -88,15 +88,15 @@ pub(crate) fn put_inline(organisation: &mut Organisation, request: &Request, _: 
     if !serde_json::from_str::<Value>(text).is_ok_and(|policy| policy.get("Statement").is_some()) {
         return Err(text::refused(request, "Inline policy document is malformed"));
     }
-    change(organisation, request, |_, policies| {
+    change(organization, request, |_, policies| {
         text.clone_into(&mut policies.inline);
         Ok(())
     })
 }
 
 /// `DeleteInlinePolicyFromPermissionSet`
-pub(crate) fn delete_inline(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    change(organisation, request, |set, policies| {
+pub(crate) fn delete_inline(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    change(organization, request, |set, policies| {
         let before = policies.inline.len();
         policies.inline.clear();
         must_differ(before, 0, "inline policy", set)
@@ -104,7 +104,7 @@ pub(crate) fn delete_inline(organisation: &mut Organisation, request: &Request, 
 }
 
 /// `PutPermissionsBoundaryToPermissionSet`
-pub(crate) fn put_boundary(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
+pub(crate) fn put_boundary(organization: &mut Organization, request: &Request, _: Now) -> Answer {
     let given = request.value("PermissionsBoundary").ok_or_else(|| request.missing("PermissionsBoundary"))?;
     let boundary = match (given.get("ManagedPolicyArn"), given.get("CustomerManagedPolicyReference")) {
         (Some(Value::String(arn)), None) => Boundary::Managed(arn.clone()),
@@ -114,15 +114,15 @@ pub(crate) fn put_boundary(organisation: &mut Organisation, request: &Request, _
             return Err(text::invalid(request, "PermissionsBoundary", rule));
         }
     };
-    change(organisation, request, |_, policies| {
+    change(organization, request, |_, policies| {
         policies.boundary = Some(boundary);
         Ok(())
     })
 }
 
 /// `DeletePermissionsBoundaryFromPermissionSet`
-pub(crate) fn delete_boundary(organisation: &mut Organisation, request: &Request, _: Now) -> Answer {
-    change(organisation, request, |set, policies| {
+pub(crate) fn delete_boundary(organization: &mut Organization, request: &Request, _: Now) -> Answer {
+    change(organization, request, |set, policies| {
         let before = usize::from(policies.boundary.take().is_some());
         must_differ(before, 0, "permissions boundary", set)
     })
@@ -130,17 +130,17 @@ pub(crate) fn delete_boundary(organisation: &mut Organisation, request: &Request
 
 /// Changes the policies of the call's permission set; it is given the id that messages name it by.
 fn change(
-    organisation: &mut Organisation,
+    organization: &mut Organization,
     request: &Request,
     how: impl FnOnce(&str, &mut Policies) -> Result<(), Refusal>,
 ) -> Answer {
-    let (arn, _) = sso_admin::permission_set(organisation, request)?;
+    let (arn, _) = sso_admin::permission_set(organization, request)?;
     let arn = Id::from(arn);
     let id = sso_admin::last_part(&arn).to_owned();
-    if let Some(policies) = organisation.policies.get_mut(&arn) {
+    if let Some(policies) = organization.policies.get_mut(&arn) {
         how(&id, policies)?;
     }
-    organisation.outdate(&arn);
+    organization.outdate(&arn);
     Ok(json!({}))
 }
 

@@ -11,9 +11,9 @@ fn ask(caller: &Caller, name: &str, body: Value) -> Value {
 }
 
 fn code(caller: &Caller, name: &str, body: Value) -> String {
-    let before = caller.desk.organisation();
+    let before = caller.desk.organization();
     let refusal = caller.refused(&format!("SWBExternalService.{name}"), body);
-    let after = caller.desk.organisation();
+    let after = caller.desk.organization();
     let same = serde_json::to_string(&before).expect("JSON") == serde_json::to_string(&after).expect("JSON");
     assert!(same && before.outdated == after.outdated, "{name}: a refused write changes nothing");
     refusal["__type"].as_str().expect("a code").to_owned()
@@ -42,7 +42,7 @@ fn permission_sets_are_created_changed_and_deleted() {
     assert_eq!(code(&caller, "DeletePermissionSet", json!({"PermissionSetArn": arn})), "ResourceNotFoundException");
     let (_, left) = caller.walk("SWBExternalService.ListPermissionSets", "PermissionSets", json!({}));
     assert!(!left.contains(arn) && left.contains(&plain["PermissionSetArn"]));
-    let assigned = caller.organisation.assignments.first().expect("one").permission_set_arn.clone();
+    let assigned = caller.organization.assignments.first().expect("one").permission_set_arn.clone();
     assert_eq!(code(&caller, "DeletePermissionSet", json!({"PermissionSetArn": assigned})), "ConflictException");
     for body in [
         json!({}),
