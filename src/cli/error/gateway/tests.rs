@@ -68,7 +68,7 @@ fn a_partial_walk_names_each_target_that_failed() {
         target: "assignments of account 1".into(),
         error: "AWS denied it".into(),
         hint: Some("awsideman doctor".into()),
-        ..report::TargetFailure::default()
+        ..crate::progress::TargetFailure::default()
     }];
     let failure = check(GatewayError::Partial { total: 9, failures }, Code::Partial, "awsideman doctor");
     assert_eq!(failure.details, ["assignments of account 1: AWS denied it"]);
