@@ -178,8 +178,7 @@ impl ErrorClassifier {
             HttpEnd::Error { code: Some(code), message, .. } => {
                 format!("{code}: {}", message.split_whitespace().collect::<Vec<_>>().join(" "))
             }
-            HttpEnd::Failed(detail) => detail.clone(),
-            HttpEnd::Malformed(detail) => detail.clone(),
+            HttpEnd::Failed(detail) | HttpEnd::Malformed(detail) => detail.clone(),
             HttpEnd::NotAws => "the answer is not from an AWS service; a proxy may have sent it".into(),
             HttpEnd::Pending | HttpEnd::Success => "no answer".into(),
         };

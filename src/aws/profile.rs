@@ -106,7 +106,7 @@ fn resolved(profile: Option<&str>, environment: &AwsEnvironment) -> Resolved {
     resolve(&AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() }, environment)
 }
 
-/// The profile in use and those that it takes its credentials from; a chain of source_profile ends or is a cycle.
+/// The profile in use and those that it takes its credentials from; a chain of `source_profile` ends or is a cycle.
 fn sources(resolved: &Resolved) -> impl Iterator<Item = (String, Profile)> {
     let found = |name: String| Some((resolved.files.profile(&name)?, name)).map(|(section, name)| (name, section));
     let next = move |(name, section): &(String, Profile)| {

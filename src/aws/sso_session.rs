@@ -102,12 +102,12 @@ pub(super) fn token_end(path: &Path) -> Option<UnixMillis> {
 pub(super) fn token_with_utc(path: &Path) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Token {
+    struct Stored {
         access_token: String,
         expires_at: String,
         registration_expires_at: Option<String>,
     }
-    let token: Token = serde_json::from_slice(&bounded::bounded(path, bounded::LOGIN_FILE).ok()?).ok()?;
+    let token: Stored = serde_json::from_slice(&bounded::bounded(path, bounded::LOGIN_FILE).ok()?).ok()?;
     let times = [Some(&token.expires_at), token.registration_expires_at.as_ref()];
     let has_utc = times.into_iter().flatten().any(|text| text.trim_end().ends_with("UTC"));
     let holds = time(&token.expires_at).is_some_and(|end| end > crate::clock::micros() / 1000);
