@@ -140,7 +140,7 @@ fn a_status_of_nothing_makes_nothing_and_has_no_null_among_its_numbers() {
     assert_eq!(names(&home.folder.path().join("home")), Vec::<String>::new());
     for (name, value) in status.as_object().unwrap() {
         assert!(
-            !value.is_null() || ["disabled_until", "disabled_reason", "disabled_by"].contains(&name.as_str()),
+            !value.is_null() || ["disabled_until", "disabled_reason", "disabled_by", "error"].contains(&name.as_str()),
             "{name} is null"
         );
     }

@@ -74,6 +74,7 @@ fn every_check_yields_one_finding_in_one_order() {
         "state",
         "job_files",
         "notifiers",
+        "clock",
         "aws",
         "throttles",
         "limits",
@@ -280,7 +281,7 @@ fn a_run_past_its_timeout_is_critical_and_names_the_command_that_ends_it() {
 #[test]
 fn the_verdict_names_issues_and_stays_json() {
     let good = examine(&well(), &settings());
-    assert_eq!((good.healthy, good.issues.len(), good.checks.len()), (true, 0, 19));
+    assert_eq!((good.healthy, good.issues.len(), good.checks.len()), (true, 0, 20));
     let found = Measurements { window_hits: 42, window_misses: 58, held_bytes: 500 * MB, ..well() };
     let json = serde_json::to_value(examine(&found, &settings())).unwrap();
     assert_eq!(json["healthy"], false);

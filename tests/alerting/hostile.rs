@@ -29,7 +29,7 @@ pub(crate) const fn kept(name: &'static str, reason: &'static str) -> Mode {
 /// A home in which the next health check has a finding to report.
 pub(crate) fn alarmed() -> Desk {
     let desk = Desk::new(&[("50-health.toml", HEALTH)]);
-    desk.looked_up(LookupOutcome::MissAbsent, 100);
+    desk.looked_up(LookupOutcome::MissExpired, 100);
     desk
 }
 

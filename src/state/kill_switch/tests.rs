@@ -116,7 +116,7 @@ fn changes_by_many_processes_and_threads_at_once_all_count() {
     let children: Vec<_> = (0..4)
         .map(|_| {
             Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "state::switch::tests::child_that_counts_failures"])
+                .args(["--exact", "state::kill_switch::tests::child_that_counts_failures"])
                 .env("SWITCH_DIRECTORY", root.path())
                 .stdout(Stdio::null())
                 .spawn()

@@ -1,14 +1,14 @@
-//! The house as it was drawn: rooms name only rooms below, every outside crate has one door, files stay readable.
+//! The architecture that `src/lib.rs` draws: imports point down, an outside crate is imported in one place, files stay short.
 //!
-//! A line that breaks the drawing fails here, with its file and number.
+//! A line that breaks a rule fails here with its file and number.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Floor by floor, the ground floor first. Rooms on one floor are strangers. `sandbox` is the crate of that name.
-const FLOORS: &[&[&str]] = &[
-    &["model", "clock", "sqlite", "private", "http", "lock"],
-    &["config", "report", "state", "host", "aws", "log", "program"],
+/// The layers, the lowest first. Modules of one layer do not import each other. `sandbox` is the crate of that name.
+const LAYERS: &[&[&str]] = &[
+    &["model", "clock", "sqlite", "secure_fs", "http", "lock"],
+    &["config", "progress", "state", "host", "aws", "log", "program"],
     &["store"],
     &["cache"],
     &["gateway", "health"],
@@ -18,12 +18,12 @@ const FLOORS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// The exceptions to strangers: `private` opens files the safe way, and a database is waited for like every lock.
-const NEIGHBOURS: &[(&str, &str)] =
-    &[("sqlite", "private"), ("http", "private"), ("sqlite", "lock"), ("lock", "clock"), ("lock", "model")];
+/// Imports within a layer: `secure_fs` opens files safely, and a database is waited for like every lock.
+const WITHIN_LAYER: &[(&str, &str)] =
+    &[("sqlite", "secure_fs"), ("http", "secure_fs"), ("sqlite", "lock"), ("lock", "clock"), ("lock", "model")];
 
-/// Each outside crate and the only places that may name it.
-const DOORS: &[(&str, &[&str])] = &[
+/// Each outside crate and the only places that may import it.
+const PLACES: &[(&str, &[&str])] = &[
     ("figment", &["config/load.rs"]),
     ("rusqlite", &["sqlite/mod.rs", "sqlite/"]),
     ("moka", &["store/memory/mod.rs"]),
@@ -58,11 +58,11 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sd_notify", &["daemon/systemd.rs"]),
     ("prometheus", &["daemon/mod.rs", "daemon/metrics.rs"]),
     ("maud", &["daemon/page/"]),
-    ("base64", &["alerts/email/", "daemon/page/", "store/sealed/"]),
-    ("chacha20poly1305", &["store/sealed/"]),
-    ("hmac", &["store/sealed/"]),
-    ("getrandom", &["store/sealed/"]),
-    ("zeroize", &["store/sealed/", "app/encryption.rs"]),
+    ("base64", &["alerts/email/", "daemon/page/", "store/encrypted/"]),
+    ("chacha20poly1305", &["store/encrypted/"]),
+    ("hmac", &["store/encrypted/"]),
+    ("getrandom", &["store/encrypted/"]),
+    ("zeroize", &["store/encrypted/", "app/encryption.rs"]),
 ];
 
 /// What no finished code holds.
@@ -70,7 +70,7 @@ const FORBIDDEN: &[&str] = &["todo!", "unimplemented!", "dbg!", "TODO", "FIXME",
 
 struct Source {
     path: String,
-    room: String,
+    module: String,
     text: String,
 }
 
@@ -91,9 +91,9 @@ fn sources_of(folder: &str) -> Vec<Source> {
         .into_iter()
         .map(|file| {
             let path = file.strip_prefix(&root).expect("below src").to_string_lossy().replace('\\', "/");
-            let room = path.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
+            let module = path.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
             let text = fs::read_to_string(&file).expect("a readable source");
-            Source { path, room, text }
+            Source { path, module, text }
         })
         .collect();
     sources.sort_by(|a, b| a.path.cmp(&b.path));
@@ -120,12 +120,12 @@ fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn floor(room: &str) -> Option<usize> {
-    FLOORS.iter().position(|rooms| rooms.contains(&room))
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|modules| modules.contains(&module))
 }
 
-fn is_top(room: &str) -> bool {
-    matches!(room, "lib" | "main")
+fn is_top(module: &str) -> bool {
+    matches!(module, "lib" | "main")
 }
 
 fn identifier(text: &str) -> &str {
@@ -133,21 +133,24 @@ fn identifier(text: &str) -> &str {
     &text[..end]
 }
 
-fn misplaced_imports(sources: &[Source]) -> Vec<String> {
+fn upward_imports(sources: &[Source]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for source in sources.iter().filter(|source| !is_top(&source.room)) {
-        let Some(own) = floor(&source.room) else {
-            wrong.push(format!("src/{}: give the room `{}` a floor in tests/house.rs", source.path, source.room));
+    for source in sources.iter().filter(|source| !is_top(&source.module)) {
+        let Some(own) = layer(&source.module) else {
+            wrong.push(format!(
+                "src/{}: give the module `{}` a layer in tests/architecture.rs",
+                source.path, source.module
+            ));
             continue;
         };
         for (n, line) in code_lines(&source.text) {
             for rest in line.split("crate::").skip(1) {
                 let name = identifier(rest);
-                let neighbour = NEIGHBOURS.contains(&(source.room.as_str(), name));
-                if name != source.room && !neighbour && floor(name).is_none_or(|other| other >= own) {
+                let allowed_within = WITHIN_LAYER.contains(&(source.module.as_str(), name));
+                if name != source.module && !allowed_within && layer(name).is_none_or(|other| other >= own) {
                     wrong.push(format!(
                         "src/{}:{n}: `{}` names `{name}`, which is not below it",
-                        source.path, source.room
+                        source.path, source.module
                     ));
                 }
             }
@@ -156,24 +159,24 @@ fn misplaced_imports(sources: &[Source]) -> Vec<String> {
     wrong
 }
 
-fn wrong_doors(sources: &[Source]) -> Vec<String> {
+fn misplaced_crates(sources: &[Source]) -> Vec<String> {
     let mut wrong = Vec::new();
     for source in sources {
         for (n, line) in code_lines(&source.text) {
-            for (name, doors) in DOORS {
+            for (name, places) in PLACES {
                 let named = line.match_indices(name).any(|(at, _)| {
                     let before = line[..at].chars().next_back();
                     let after = &line[at + name.len()..];
                     before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '"') && after.starts_with("::")
                 });
-                let allowed = doors
+                let allowed = places
                     .iter()
-                    .any(|door| source.path == *door || (door.ends_with('/') && source.path.starts_with(door)));
+                    .any(|place| source.path == *place || (place.ends_with('/') && source.path.starts_with(place)));
                 if named && !allowed {
                     wrong.push(format!(
-                        "src/{}:{n}: `{name}` is named outside its door ({})",
+                        "src/{}:{n}: `{name}` is imported outside its place ({})",
                         source.path,
-                        doors.join(", ")
+                        places.join(", ")
                     ));
                 }
             }
@@ -184,26 +187,27 @@ fn wrong_doors(sources: &[Source]) -> Vec<String> {
 
 #[test]
 fn imports_point_down() {
-    let wrong = misplaced_imports(&sources());
+    let wrong = upward_imports(&sources());
     assert!(wrong.is_empty(), "imports must point down:\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn every_outside_crate_has_one_door() {
-    let wrong = wrong_doors(&sources());
-    assert!(wrong.is_empty(), "one door for each crate:\n{}", wrong.join("\n"));
+fn every_outside_crate_is_imported_in_one_place() {
+    let wrong = misplaced_crates(&sources());
+    assert!(wrong.is_empty(), "import each crate in one place:\n{}", wrong.join("\n"));
 }
 
 #[test]
 fn a_broken_line_is_noticed() {
-    let planted =
-        |path: &str, room: &str, text: &str| vec![Source { path: path.into(), room: room.into(), text: text.into() }];
-    assert_eq!(misplaced_imports(&planted("store/x.rs", "store", "use crate::cache::Key;")).len(), 1);
-    assert_eq!(misplaced_imports(&planted("health/x.rs", "health", "use crate::gateway::Gateway;")).len(), 1);
-    assert_eq!(misplaced_imports(&planted("attic/x.rs", "attic", "")).len(), 1);
-    assert_eq!(misplaced_imports(&planted("cache/x.rs", "cache", "use crate::store::Store; // crate::cli")).len(), 0);
-    assert_eq!(wrong_doors(&planted("cache/x.rs", "cache", "let c = rusqlite::Connection::open(p);")).len(), 1);
-    assert_eq!(wrong_doors(&planted("sqlite/mod.rs", "sqlite", "use rusqlite::Connection;")).len(), 0);
+    let planted = |path: &str, module: &str, text: &str| {
+        vec![Source { path: path.into(), module: module.into(), text: text.into() }]
+    };
+    assert_eq!(upward_imports(&planted("store/x.rs", "store", "use crate::cache::Key;")).len(), 1);
+    assert_eq!(upward_imports(&planted("health/x.rs", "health", "use crate::gateway::Gateway;")).len(), 1);
+    assert_eq!(upward_imports(&planted("attic/x.rs", "attic", "")).len(), 1);
+    assert_eq!(upward_imports(&planted("cache/x.rs", "cache", "use crate::store::Store; // crate::cli")).len(), 0);
+    assert_eq!(misplaced_crates(&planted("cache/x.rs", "cache", "let c = rusqlite::Connection::open(p);")).len(), 1);
+    assert_eq!(misplaced_crates(&planted("sqlite/mod.rs", "sqlite", "use rusqlite::Connection;")).len(), 0);
 }
 
 #[test]
@@ -215,7 +219,7 @@ fn every_file_says_what_it_is_for() {
 #[test]
 fn no_file_is_longer_than_500_lines() {
     let long: Vec<_> = all_sources().into_iter().filter(|s| s.text.lines().count() > 500).map(|s| s.path).collect();
-    assert!(long.is_empty(), "these files want a room of their own: {long:?}");
+    assert!(long.is_empty(), "split these files: {long:?}");
 }
 
 /// Files that open something of the kernel, a directory, or what they have judged themselves.
@@ -260,11 +264,11 @@ fn nothing_is_left_over() {
 }
 
 #[test]
-fn drawers_for_everything_have_no_place_here() {
-    let drawers = ["utils", "util", "helpers", "helper", "common", "misc", "manager"];
+fn no_file_is_named_for_everything() {
+    let vague = ["utils", "util", "helpers", "helper", "common", "misc", "manager"];
     let found: Vec<_> = all_sources()
         .into_iter()
-        .filter(|s| s.path.trim_end_matches(".rs").split('/').any(|part| drawers.contains(&part)))
+        .filter(|s| s.path.trim_end_matches(".rs").split('/').any(|part| vague.contains(&part)))
         .map(|s| s.path)
         .collect();
     assert!(found.is_empty(), "name the thing: {found:?}");
