@@ -14,6 +14,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// So many bytes of what a page brings along are stored in one step; an ordinary page has far less.
+const BROUGHT_BYTES: usize = 4 * 1024 * 1024;
 /// Calls of one walk that are under way at once. The pace decides how fast they go: these are only so many that it is the
 /// quota and not the latency that holds them up, at 200 calls a second still with 150 ms for each.
 pub(super) const PARALLEL: usize = 32;
@@ -96,10 +98,17 @@ impl Gateway {
         spool: &mut Spool,
         errand: Errand<'_>,
     ) -> Result<(), GatewayError> {
-        let mut brought = Vec::new();
+        let (mut brought, mut bytes) = (Vec::new(), 0);
         for item in items {
             spool.push(item)?;
+            let before = brought.len();
             listed.entries(item, &mut brought);
+            bytes += brought[before..].iter().map(|fresh| fresh.payload.len()).sum::<usize>();
+            if bytes > BROUGHT_BYTES {
+                self.store_brought(&brought, errand);
+                brought.clear();
+                bytes = 0;
+            }
         }
         self.store_brought(&brought, errand);
         Ok(())

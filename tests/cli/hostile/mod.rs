@@ -27,6 +27,10 @@ const OPERATION_TIMEOUT: &str = "9s";
 const LONGEST: Duration = Duration::from_secs(30);
 /// The most memory of a process.
 const MOST_MEMORY_KIB: u64 = 128 * 1024;
+/// The same while a page as large as one may be is shown as a table, whose rows are held to find the width of its columns.
+const MOST_OF_LARGEST_KIB: u64 = 256 * 1024;
+/// The longest that a warm waits when AWS requests a pause of years.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The most that a command prints on stderr.
 const MOST_STDERR: usize = 6 * 1024;
 
@@ -95,13 +99,17 @@ fn ended(child: &mut Child) -> (i32, u64) {
     }
 }
 
+fn most_memory(what: &str) -> u64 {
+    if what.ends_with(modes::LARGEST) { MOST_OF_LARGEST_KIB } else { MOST_MEMORY_KIB }
+}
+
 impl Measured {
     /// What holds in every mode.
     fn is_bounded(&self, what: &str) {
         let Measured { ran, took, peak_kib } = self;
         let start: String = ran.stderr.chars().take(500).collect();
         assert!(*took < LONGEST, "{what}: it took {took:?}\n{start}");
-        assert!(*peak_kib < MOST_MEMORY_KIB, "{what}: its memory was {peak_kib} KiB\n{start}");
+        assert!(*peak_kib < most_memory(what), "{what}: its memory was {peak_kib} KiB\n{start}");
         assert!(ran.stderr.len() <= MOST_STDERR, "{what}: {} bytes on stderr\n{start}", ran.stderr.len());
         let steers = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
         assert!(!ran.stderr.contains(steers) && !ran.stdout.contains(steers), "{what}: control characters\n{start:?}");
@@ -222,8 +230,8 @@ fn a_hostile_aws_ends_every_command() {
         });
         let run = measured(&home, command, &format!("http://{}", server.host));
         let Measured { ran, took, peak_kib } = &run;
-        assert!(*took < 6 * LONGEST, "{what}: it took {took:?}");
-        assert!(*peak_kib < MOST_MEMORY_KIB, "{what}: its memory was {peak_kib} KiB");
+        assert!(*took < LONGEST_PAUSE + 3 * LONGEST, "{what}: it took {took:?}");
+        assert!(*peak_kib < most_memory(&what), "{what}: its memory was {peak_kib} KiB");
         assert!(ran.exit != 101 && ran.exit >= 0, "{what}: it crashed\n{}", ran.stderr);
         assert!(!ran.stderr.contains('\u{1b}') && !ran.stdout.contains('\u{1b}'), "{what}: an escape");
         figures.add(mode.class, &run);
