@@ -29,6 +29,8 @@ pub(super) struct VerifySummary {
     pub(super) failed: Vec<String>,
     /// Stored entries that are no fresh answer of AWS.
     pub(super) unfit: u64,
+    /// Whether the calls of the budget were spent before all were compared.
+    pub(super) spent: bool,
     /// AWS calls.
     pub(super) calls: u64,
 }
@@ -60,6 +62,7 @@ impl App {
         for fault in faults {
             progress.notice(&format!("the cache could not be used for everything: {fault}"));
         }
+        let spent = matches!(verified.ended, Some(GatewayError::Budget { .. }));
         match verified.ended {
             // The sample was larger than the calls that were left: what was compared counts.
             None | Some(GatewayError::Budget { .. }) => {}
@@ -70,6 +73,7 @@ impl App {
             wrong: verified.wrong.into_iter().map(|wrong| wrong.key).collect(),
             failed: verified.failed.into_iter().map(|failure| failure.target).collect(),
             unfit: verified.skipped.values().sum(),
+            spent,
             calls: calls.total,
         })
     }
@@ -92,11 +96,11 @@ pub(super) fn told(compared: &VerifySummary) -> JobResult {
         detail.insert(key.to_owned(), value);
     }
     if checked == 0 {
-        let why = match (failed, compared.unfit, compared.calls) {
+        let why = match (failed, compared.unfit, compared.spent) {
             (1.., ..) => "AWS could not be asked about any answer",
             (0, 1.., _) => "nothing to compare: no stored entry is a fresh answer of AWS",
-            (0, 0, 1..) => "nothing was compared: the calls of `budget` were spent before the first answer",
-            (0, 0, 0) => "nothing to compare: nothing is stored",
+            (0, 0, true) => "nothing was compared: the calls of `budget` were spent before the first answer",
+            (0, 0, false) => "nothing to compare: nothing is stored",
         };
         let work = if failed > 0 { JobResult::failed_for_now(why, 13) } else { JobResult::skipped(why) };
         return work.with_calls(compared.calls).with_detail(detail);
@@ -175,6 +179,7 @@ mod tests {
             failed: (0..failed).map(|n| format!("user:describe:{n}")).collect(),
             calls: if checked == 0 { 0 } else { 9 },
             unfit: 0,
+            spent: false,
         };
         let bad = told(&compared(10, &["user:describe:1"], 0));
         assert_eq!((bad.exit, bad.calls, bad.findings[0].level), (6, 9, Level::Critical));

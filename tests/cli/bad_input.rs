@@ -133,10 +133,8 @@ fn a_job_that_is_wrong_is_told_by_file_key_and_remedy_and_stops_no_other() {
         world.write("jobs/20-bad.toml", text);
         world.configure(&format!("[jobs]\ndir = \"{}\"\n", good.parent().unwrap().display()));
         let before = world.tree();
-        for words in [["jobs", "validate"], ["jobs", "daemon"]] {
-            let ran = world.run(words).code(2);
-            told.iter().fold(ran, |ran, part| ran.says(part));
-        }
+        let ran = world.run(["jobs", "validate"]).code(2);
+        told.iter().fold(ran, |ran, part| ran.says(part));
         assert!(world.tree() == before, "{what} changed something");
         let ran = world.run(["jobs", "list"]).ok().stdout_has("limits");
         told.iter().fold(ran, |ran, part| ran.says(part));

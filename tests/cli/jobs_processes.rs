@@ -141,7 +141,8 @@ fn sigterm_in_the_middle_of_a_warm_leaves_nothing_half_stored_and_the_occurrence
     signal(&run, "-TERM");
     run.wait().unwrap();
     let ran = ended("jobs run", run).code(130);
-    assert_eq!((ran.stdout.as_str(), ran.stderr.lines().count()), ("", 1), "{ran:?}");
+    // What happened to the run, and then why the command ends with 130 and what to do.
+    assert_eq!((ran.stdout.as_str(), ran.stderr.lines().count()), ("", 3), "{ran:?}");
     assert!(ran.stderr.starts_with("warm: cancelled, stopped, because awsideman was told to end"), "{ran:?}");
     world.sandbox().release("*", None);
     world.run(["user", "list", "--cache-only"]).code(10);
@@ -167,7 +168,7 @@ fn a_job_file_that_breaks_under_a_daemon_leaves_the_last_good_one_in_use_and_tha
     daemon.line("warm: done");
     world.write("jobs/10-warm.toml", "name = \"warm\"\nkind = \"wram\"\nevery = \"1s\"\n");
     signal(daemon.child(), "-HUP");
-    let line = daemon.line("last good one");
+    let line = daemon.line("last good version");
     assert!(line.contains("10-warm.toml:2: kind") && line.contains("`wram`"), "{line}");
     daemon.line("warm: done");
     world.write("jobs/10-warm.toml", &USERS_EVERY_SECOND.replace("\"warm\"\nkind", "\"renamed\"\nkind"));

@@ -75,7 +75,7 @@ fn a_wait_of_two_seconds_is_a_line_that_names_what_is_waited_for() {
     let line = first.line();
     assert!(line.starts_with("waiting for AWS, ") && line.contains("sers") && line.ends_with("s so far"), "{line}");
     let line = second.line();
-    assert!(line.starts_with("waiting for another process that fetches the same answer: "), "{line}");
+    assert!(line.starts_with("waiting for process ") && line.contains("which fetches the users: "), "{line}");
     world.release();
     assert!(first.0.wait().unwrap().success() && second.0.wait().unwrap().success());
 
