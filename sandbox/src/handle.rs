@@ -1,6 +1,6 @@
 //! A sandbox in this process, and what its owner can do with it.
 //!
-//! A [`Running`] ends with its value; what its methods do is what the paths of `own.rs` do.
+//! A [`Running`] ends with its value; what its methods do is what the paths of `admin_api.rs` do.
 
 use crate::call_log::Arrival;
 use crate::call_log::CallCounts;

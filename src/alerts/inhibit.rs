@@ -1,7 +1,7 @@
-//! Why nothing is told of an alert though it fires: a silence, or another alert that says the same better.
+//! Decides whether a firing alert is suppressed: by a silence, or by inhibition through the alert that causes it.
 //!
-//! A mute holds words back and changes no state: what it held back is told when it ends, if it still is so, and who
-//! was told that something began is told that it is over.
+//! Guarantee: suppression changes no state. When it ends, an alert that still fires is sent, and an alert that was sent as
+//! firing is sent as resolved.
 
 use crate::alerts::engine::Alert;
 use crate::alerts::silence;

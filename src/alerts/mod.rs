@@ -1,10 +1,10 @@
-//! Words sent out: what began, what is over, and the message about it.
+//! Alerts: which fire, which are resolved, and the messages about them.
 //!
-//! One message when something critical begins, none while it lasts, one when it is over; a message that cannot
-//! leave stays in the outbox; a password never travels in clear.
+//! Guarantee: one message when a critical alert fires, none while it lasts, one when it is resolved. A message that cannot be
+//! sent stays in the outbox. A password is never sent in plaintext.
 //!
 //! ```text
-//! findings -> book (pending, firing, over) -> mute (silences, causes) -> letter (text, HTML, JSON) -> outbox
+//! findings -> engine (pending, firing, resolved) -> inhibit (silences, causes) -> message (text, HTML, JSON) -> outbox
 //!                                                         outbox -> mail | webhook | command, each once
 //! ```
 

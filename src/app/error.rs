@@ -1,6 +1,6 @@
-//! What can go wrong where rooms are joined.
+//! The errors of the application layer.
 //!
-//! Nothing is said twice; each variant is one room's own error.
+//! Each variant wraps the error of one module.
 
 use crate::alerts::AlertError;
 use crate::cache::CacheError;

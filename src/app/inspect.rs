@@ -232,7 +232,7 @@ impl App {
                 format!("a sweep removed it ({}), and nobody has read it since", evicted.reason)
             }
             (None, ..) => format!(
-                "it was never stored, or went before {}, as far back as is remembered",
+                "it was never stored, or removed before {}, where the record of removals starts",
                 clock::local(whole_since)
             ),
         };

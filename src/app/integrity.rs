@@ -1,6 +1,6 @@
-//! Whether all that is stored is sound: the database, the files beside it, and with `--full` every entry.
+//! Verifies the integrity of the cache: the database, the files next to it, and with `--full` every entry.
 //!
-//! Nothing is changed, made, set aside or dropped, whatever is found, and each finding names what mends it.
+//! Guarantee: nothing is changed, created, set aside or dropped. Each finding names the command that repairs it.
 
 use crate::app::App;
 use crate::app::AppError;
@@ -52,7 +52,8 @@ pub struct Checkup {
     pub entries: Option<Verification>,
 }
 
-const RECOVER: &str = "`awsideman cache recover` begins a new cache with what is sound, and keeps this one as evidence";
+const RECOVER: &str =
+    "`awsideman cache recover` starts a new cache with the intact entries, and keeps this one as evidence";
 const ENABLE: &str = "`awsideman cache enable` writes it anew";
 const SET_ASIDE: &str = "`awsideman cache recover`, or the next job, sets it aside and begins a new one";
 const FOLDED: &str = "`awsideman cache cleanup` counts what can be read and begins it anew";

@@ -1,4 +1,4 @@
-//! Telling the cache of a change that somebody else made.
+//! Invalidates the entries affected by a change made outside awsideman.
 //!
 //! Works while the cache is disabled, bypassed or behind an open breaker, and asks nothing of AWS; a dry run counts
 //! exactly what the real one removes.

@@ -1,6 +1,6 @@
 //! What came of a job's work, as an outcome, a sentence and an exit code.
 //!
-//! What a person must mend is never called temporary, and the sentence ends with what to type.
+//! A failure that a user must fix is never reported as temporary, and its message ends with the command to run.
 
 use crate::alerts::AWS;
 use crate::app::AppError;
@@ -144,7 +144,7 @@ pub(super) fn failed(error: &AppError) -> JobResult {
         }
         AppError::Store(store) if store.is_temporary() => JobResult::failed_for_now(error.to_string(), 1),
         AppError::Store(store) if store.is_damage() => {
-            JobResult::failed(format!("{error}; `awsideman cache recover` begins a new cache"), 12)
+            JobResult::failed(format!("{error}; `awsideman cache recover` starts a new cache"), 12)
         }
         AppError::Config(_) | AppError::NoSuchGroup { .. } => JobResult::failed(error.to_string(), 2),
         _ => JobResult::failed(error.to_string(), 1),

@@ -96,8 +96,8 @@ impl App {
         let given_back = self.database().and_then(|(mut database, _)| database.give_back());
         match given_back {
             Ok(0) => {}
-            Ok(bytes) => tracing::info!(bytes, "the state database gave space back"),
-            Err(error) => tracing::warn!(%error, "the state database gave no space back"),
+            Ok(bytes) => tracing::info!(bytes, "state database vacuumed"),
+            Err(error) => tracing::warn!(%error, "cannot vacuum the state database"),
         }
     }
 

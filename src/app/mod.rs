@@ -1,7 +1,7 @@
-//! The one place where rooms are joined.
+//! The application layer: the only module that connects the others.
 //!
-//! Nothing is opened before it is needed: a cached answer touches the configuration, the switch, the cache and the
-//! tally, and neither `state.db` nor anything of AWS.
+//! Guarantee: nothing is opened before it is needed. A cached answer touches the configuration, the kill switch, the cache and
+//! the lookup log, but neither `state.db` nor the AWS SDK.
 
 mod alerting;
 mod archive;
@@ -338,7 +338,7 @@ impl App {
         match self.state().correct_switch_clock(now) {
             Ok(corrected) => (corrected, problem),
             Err(error) => {
-                tracing::warn!(%error, "the switch was set while the clock was ahead, and could not be dated anew");
+                tracing::warn!(%error, "the kill switch was set while the clock was ahead, and its date cannot be corrected");
                 (switch, problem)
             }
         }

@@ -1,4 +1,4 @@
-//! Disable, enable, recover: what is typed at night.
+//! Disable, enable, recover: the emergency operations.
 //!
 //! Works under live processes and stops none of them; the damaged generation stays where it is, as evidence, until
 //! somebody has it pruned; what is taken over from it is verified, and no change that is remembered was about it.

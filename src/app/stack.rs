@@ -152,7 +152,7 @@ impl App {
         if self.opened.get().is_some_and(|opened| opened.is_locked) {
             "`awsideman cache encryption status` says what is wrong with the key"
         } else if self.opened.get().is_some_and(|opened| opened.is_damaged) {
-            "`awsideman cache recover` begins a new cache and keeps this one as evidence"
+            "`awsideman cache recover` starts a new cache and keeps this one as evidence"
         } else {
             "`awsideman cache health` judges it, `awsideman doctor` says what to mend"
         }

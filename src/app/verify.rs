@@ -1,7 +1,6 @@
 //! The verify job: a sample of the stored answers against AWS, and what that says of all of them.
 //!
-//! A share is told with the range that the true one lies in, so that "no wrong answer in 5" is not read as "no
-//! wrong answer".
+//! A share is reported with its confidence interval, so that "no wrong answer in 5" is not read as "no wrong answer".
 
 use super::{App, AppError, VerifyRequest};
 use crate::app::job_outcome::failed;
@@ -57,7 +56,7 @@ impl App {
                 Ok(done) => done,
                 Err(error) => return failed(&error),
             },
-            () = stop.wait() => return JobResult::failed_for_now("what was wrong by then is mended", 1),
+            () = stop.wait() => return JobResult::failed_for_now("the wrong entries found so far are fixed", 1),
         };
         for fault in faults {
             progress.notice(&format!("the cache could not be used for everything: {fault}"));

@@ -106,7 +106,7 @@ fn endpoint_fault(url: &str, from: &str) -> Option<SettingFault> {
             hint: format!("set {from} without them"),
         }),
         _ if !is_web || !is_host => Some(SettingFault {
-            detail: format!("{from} is no endpoint; write it as https://HOST or http://HOST:PORT"),
+            detail: format!("{from} is not an endpoint; write it as https://HOST or http://HOST:PORT"),
             hint: format!("set {from} to a URL, or remove it"),
         }),
         _ => None,

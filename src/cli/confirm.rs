@@ -1,6 +1,6 @@
-//! Asking back before something is changed that nobody can take back at once.
+//! Asks for confirmation before a change that cannot be undone easily.
 //!
-//! Who cannot be asked (no terminal) is told how to answer ahead, and nothing is done.
+//! Guarantee: without a terminal nothing is done; the error names the flag that confirms in advance.
 
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;

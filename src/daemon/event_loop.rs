@@ -140,7 +140,7 @@ async fn reloaded(shift: &dyn Worker, tour: &mut Tour, progress: &dyn Progress) 
 
 async fn drain(mut passes: JoinSet<()>, limit: Duration, tour: &mut Tour, progress: &dyn Progress) {
     if !passes.is_empty() {
-        progress.notice("told to end: waiting for what runs");
+        progress.notice("shutting down: waiting for running jobs");
     }
     let ended = timeout(limit, async {
         while let Some(ended) = passes.join_next().await {

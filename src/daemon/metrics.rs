@@ -128,7 +128,11 @@ pub fn text(overview: &Overview, standing: Option<&DaemonStatus>) -> Result<Stri
     if let Some(standing) = standing {
         sheet.gauge(START, &[], [([], seconds(standing.started_at))])?;
         sheet.counter(PASSES, &[], [([], standing.passes)])?;
-        sheet.whole(RELOAD, &[], [([], u64::from(standing.refused.is_none()))])?;
+        sheet.whole(
+            RELOAD,
+            &[],
+            [([], u64::from(standing.refused.is_none() && standing.broken_job_files.is_empty()))],
+        )?;
     }
     TextEncoder::new().encode_to_string(&sheet.0.gather())
 }

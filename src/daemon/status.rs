@@ -22,6 +22,8 @@ pub struct DaemonStatus {
     pub refused: Option<String>,
     /// The jobs whose files are broken and whose last good version is in use.
     pub kept_jobs: Vec<String>,
+    /// What is wrong with each broken job file, whether a good version of its job is in use or not.
+    pub broken_job_files: Vec<String>,
     /// The flags of the commands to type.
     #[serde(skip)]
     pub invocation: Invocation,
@@ -44,7 +46,9 @@ impl DaemonStatus {
             problem("reload".into(), message, "awsideman config validate")
         });
         let kept = self.kept_jobs.iter().map(move |job| {
-            let message = format!("The file of the job `{job}` is broken, its last good version is in use");
+            let what = format!("the file of the job `{job}` is broken, its last good version is in use");
+            let whole = self.broken_job_files.iter().find(|file| file.starts_with(&what)).unwrap_or(&what);
+            let message = whole.replacen("the file", "The file", 1);
             problem(format!("job-file:{job}"), message, "awsideman jobs validate")
         });
         refused.chain(kept)

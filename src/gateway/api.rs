@@ -230,7 +230,7 @@ pub trait IdentityCenterApi: Send + Sync {
     async fn change(&self, target: &InstanceTarget, change: &Mutation) -> Result<Value, GatewayError>;
 }
 
-/// Every operation that reads need of a [`IdentityCenterApi`], as on the wire.
+/// Every operation that reads need of an [`IdentityCenterApi`], as on the wire.
 pub const OPERATIONS: &[&str] = &[
     "SWBExternalService.ListInstances",
     "AWSIdentityStore.ListUsers",

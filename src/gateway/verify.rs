@@ -1,4 +1,4 @@
-//! Entries against AWS: what is stored is compared with what AWS says now, and what is wrong is mended.
+//! Verifies stored entries against AWS, and replaces or removes those that differ.
 //!
 //! An entry is called wrong only if it was stored before AWS was asked and is still there after; what a change took
 //! away meanwhile is nobody's fault. Nothing that a list brings along is stored, so that one comparison does not

@@ -187,7 +187,7 @@ pub(super) fn notifiers(found: &Measurements) -> Finding {
 
 pub(super) fn clock(found: &Measurements) -> Finding {
     let words = match found.fences_ahead {
-        0 => return fine("clock", "no change is recorded in the future".into()),
+        0 => return fine("clock", "no fence is dated in the future".into()),
         1 => "1 fence was recorded while the clock was ahead: what it covers is not cached until the next live read"
             .into(),
         n => format!(

@@ -1,4 +1,4 @@
-//! What a process needs of the operating system before it works: descriptors, threads, files that may grow, room on disks.
+//! The resources that a process needs from the operating system: descriptors, threads, file size, disk space.
 
 use crate::model::format_size;
 use rustix::process::{Resource, Signal, getrlimit};

@@ -24,7 +24,7 @@ const EXPLANATION: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFault {
     /// What should be a URL is none.
-    #[error("it is no URL of http or https")]
+    #[error("it is not an http or https URL")]
     NoUrl,
     /// A variable does not name a proxy.
     #[error("{0}")]

@@ -183,8 +183,8 @@ fn stopped(
 ) -> (RunOutcome, JobResult) {
     let limit = stamp::duration(limit);
     let what = match cause {
-        StopCause::TooLong => format!("it was not done after its timeout of {limit}"),
-        StopCause::Ending => "stopped, because awsideman was told to end".to_owned(),
+        StopCause::TooLong => format!("it did not finish within its timeout of {limit}"),
+        StopCause::Ending => "stopped, because awsideman is shutting down".to_owned(),
         StopCause::Requested(by) => format!("cancelled by {by}"),
         StopCause::Replaced => "stopped, because a later run takes its place (overlap = \"replace\")".to_owned(),
     };

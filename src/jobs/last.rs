@@ -40,7 +40,7 @@ pub fn last_runs(jobs: &[Job], ledger: &Ledger, state_dir: &Path) -> Result<Vec<
         let (job, profile) = (&unit.job.name, unit.profile());
         let open = ledger.open_run(job, profile)?.filter(|_| !is_held(&path_of(state_dir, job, profile)));
         let last = match open {
-            Some(row) => Some((RunOutcome::Crashed, "its runner is gone".to_owned(), row.started_at)),
+            Some(row) => Some((RunOutcome::Crashed, "its runner died".to_owned(), row.started_at)),
             None => ledger.last_telling(job, profile)?.and_then(|row| Some((row.outcome?, row.reason, row.started_at))),
         };
         let Some((outcome, reason, at)) = last else { continue };

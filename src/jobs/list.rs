@@ -104,11 +104,9 @@ fn listed(unit: &ProfileJob, context: &Context) -> Result<JobRow, JobError> {
     let due = peek(unit, context)?;
     let running = running(unit, context)?;
     let last = match &running {
-        ListedState::Dead(row) => Some(RunRow {
-            outcome: Some(RunOutcome::Crashed),
-            reason: "its runner is gone".to_owned(),
-            ..(**row).clone()
-        }),
+        ListedState::Dead(row) => {
+            Some(RunRow { outcome: Some(RunOutcome::Crashed), reason: "its runner died".to_owned(), ..(**row).clone() })
+        }
         ListedState::By(_) | ListedState::No => ledger.last_ended(&job.name, unit.profile())?,
     };
     let success = ledger.last_success(&job.name, unit.profile())?;

@@ -143,7 +143,7 @@ impl ProfileJob {
     /// An occurrence that was not begun is still due; a run that was asked for is reported.
     pub(super) fn not_begun(&self, context: &Context, reports: &mut Vec<RunReport>) {
         if !self.when_due {
-            let reason = "not begun, because awsideman was told to end".to_owned();
+            let reason = "not started, because awsideman is shutting down".to_owned();
             reports.push(RunReport { exit: 130, ..self.report(RunOutcome::Cancelled, reason, context.clock.now()) });
         }
     }

@@ -1,4 +1,4 @@
-//! What one run says while it goes on: passed on under its job's name, and kept for `jobs logs`.
+//! Captures the output of one run: forwards it labeled with the job name, and keeps it for `jobs logs`.
 //!
 //! Everything is passed on as it comes; what is kept is bounded, and when more was said that is said too.
 

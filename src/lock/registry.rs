@@ -1,4 +1,4 @@
-//! The locks of awsideman: each file lock names its entry here, and `docs/locks.md` is printed from it.
+//! The registry of locks: each file lock has an entry here, and `docs/locks.md` is generated from it.
 
 /// A lock between processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +111,9 @@ impl Guard {
             Guard::StateRenewal => "commands that find the state database damaged",
             Guard::Pace | Guard::PaceRenewal => "every call to AWS",
             Guard::Schema => "the first command after an installation or an upgrade",
-            Guard::Switch => "`cache disable`, `cache enable`, a circuit breaker that changes",
-            Guard::Fold => "`cache cleanup`, the cleanup job, `cache status` of an owner",
-            Guard::Tally => "the fold; an append waits for nothing",
+            Guard::Switch => "`cache disable`, `cache enable`, state changes of the circuit breaker",
+            Guard::Fold => "`cache cleanup`, the cleanup job, `cache status` run by the owner",
+            Guard::Tally => "the fold; an append never waits",
             Guard::Flight => "reads that miss the same entry, `cache warm`, the warm job",
             Guard::Job => "`jobs run --wait`; overlap `queue-one` and `replace`",
             Guard::Outbox => "jobs, `alerts test`",
@@ -135,7 +135,7 @@ impl Guard {
         }
     }
 
-    /// What follows when the wait was in vain.
+    /// What follows when the wait timed out.
     pub fn then(self) -> &'static str {
         match self {
             Guard::Cache => {
@@ -152,9 +152,9 @@ impl Guard {
             Guard::Fold | Guard::Tally => "the next fold counts these lookups",
             Guard::Flight => "this process asks AWS itself",
             Guard::Job => "the run is skipped, and the reason names the holder",
-            Guard::JobQueue => "the run is skipped: another one waits already",
+            Guard::JobQueue => "the run is skipped: another run already waits",
             Guard::Outbox => "the messages are kept for the next run",
-            Guard::Log => "the line goes into the file as it is",
+            Guard::Log => "the line is appended without rotation",
         }
     }
 }

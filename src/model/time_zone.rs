@@ -29,7 +29,7 @@ pub struct Zone {
 
 /// A name that is no IANA time zone, letter for letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no time zone")]
+#[error("`{0}` is not a time zone")]
 pub struct NoZone(pub String);
 
 /// How far a zone is from UTC at some moment.

@@ -81,7 +81,7 @@ fn strict(text: &str) -> Result<Duration, Option<String>> {
         let (name, after) = after.split_at(end);
         let place = UNITS.iter().position(|(_, unit)| *unit == name).ok_or(None)?;
         match last {
-            Some(last) if last == place => return Err(Some(format!("the unit `{name}` is there twice"))),
+            Some(last) if last == place => return Err(Some(format!("the unit `{name}` appears twice"))),
             Some(last) if last > place => return Err(Some("write the largest unit first, as in 1h 30m".into())),
             _ => last = Some(place),
         }
@@ -261,7 +261,7 @@ mod tests {
             assert_eq!(error.to_string(), format!("`{text}` is not a duration: did you mean {meant}?"));
         }
         for (text, reason) in [
-            ("5m5m", "the unit `m` is there twice"),
+            ("5m5m", "the unit `m` appears twice"),
             ("30m 1h", "the largest unit first"),
             ("99999999999999999999", "it is too long"),
             ("99999999999999999999d", "it is too long"),

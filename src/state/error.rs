@@ -1,6 +1,6 @@
 //! What can go wrong with the state directory, and what to do about it.
 //!
-//! The hit path never fails because of one of these, and each that a person can mend has a [`StateError::hint`].
+//! The hit path never fails because of one of these, and each that a user can fix has a [`StateError::hint`].
 
 use crate::lock::Held;
 use crate::secure_fs;

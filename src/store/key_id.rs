@@ -1,7 +1,7 @@
-//! Tongues: under which key the name of a row is written, and what of a name is clear in every tongue.
+//! Key ids: the encryption key under which the name of a row is written, and the part of a name that is in plaintext.
 //!
-//! Pure rules. What [`widen`] gives covers every row that the selection may mean, in whatever tongue that row is
-//! written: the resource and the operation, which are clear in all of them, and anything behind.
+//! Guarantee: what [`widen`] returns covers every row that the selection may match under any key id: resource and
+//! operation, which are always in plaintext, and anything after them.
 
 use crate::model::{Resource, literal_prefix};
 use crate::store::Select;

@@ -276,7 +276,7 @@ fn doctor_names_the_setting_that_is_wrong_and_not_the_credentials() {
             "AWS_ENDPOINT_URL",
             "localhost:1",
             "aws settings",
-            "AWS_ENDPOINT_URL is no endpoint",
+            "AWS_ENDPOINT_URL is not an endpoint",
             "set AWS_ENDPOINT_URL to a URL",
         ),
         (

@@ -106,7 +106,7 @@ fn an_empty_text_takes_a_value_away_and_a_name_cannot_be_taken_away() {
 fn a_value_that_aws_does_not_take_is_named_and_is_exit_2() {
     let world = World::small();
     let ran = world.run(["user", "create", "--username", "a b", "--first-name", "A", "--last-name", "L"]).code(2);
-    ran.stderr_has("`userName`: Member must satisfy").stderr_has("mend the value");
+    ran.stderr_has("`userName`: Member must satisfy").stderr_has("fix the value");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn an_answer_that_is_lost_says_that_it_is_not_known_and_what_to_type() {
     world.run(["user", "list"]).ok();
     world.faults(|faults| faults.reset = vec![Rule::of("CreateUser").after()]);
     let words = ["user", "create", "--username", "ada", "--first-name", "A", "--last-name", "L"];
-    let ran = world.run(words).code(13).stderr_has("it is not known whether AWS did it: create user `ada`");
+    let ran = world.run(words).code(13).stderr_has("it is not known whether AWS made the change: create user `ada`");
     ran.stderr_has("`awsideman user get ada --refresh`");
     world.faults(|_| ());
     world.run(["user", "get", "ada"]).ok();

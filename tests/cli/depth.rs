@@ -95,7 +95,7 @@ fn why_tells_a_hit_from_what_was_changed_swept_expired_disabled_or_never_there()
         reasons
     };
     assert!(said(&world, LIST, true, "sound and fresh")["entry"]["key"] == LIST);
-    said(&world, "user:by_name:nobody", false, "never stored, or went before");
+    said(&world, "user:by_name:nobody", false, "never stored, or removed before");
     world.run(["cache", "invalidate", "create", "user", "u-new"]).ok();
     let changed = said(&world, LIST, false, "a change removed it");
     let record = &changed["invalidations"][0];

@@ -77,7 +77,7 @@ fn an_interrupted_warm_names_what_it_kept_and_the_next_one_does_not_fetch_it_aga
     };
     let kept = sum(&document, "fetched");
     let message = error(&ran)["message"].as_str().unwrap().to_owned();
-    assert!(kept >= 2 && message.contains(&format!("{kept} answers of AWS kept, 2 of 3 targets ended")), "{message}");
+    assert!(kept >= 2 && message.contains(&format!("stored {kept} answers, finished 2 of 3 targets")), "{message}");
     let again = world.run(line.split(' ')).ok().json();
     assert_eq!((sum(&again, "fresh"), sum(&again, "fetched")), (kept, 5 - kept), "{again}");
 }

@@ -57,7 +57,7 @@ fn simulate_is_one_document_of_runs_and_has_the_autumn_night_once() {
     assert!(runs.iter().all(|run| run["job"] == "nightly" && run["outcome"] == "run" && run["mail"] == "never"));
     let empty = home.run_with("jobs simulate nightly --from 12:00 --to 1m --json", &here).ok().json();
     assert_eq!(empty, json!({ "schema_version": 1, "runs": [] }));
-    home.run_with("jobs simulate --from 2026-10-26 --to 2026-10-25", &here).code(2).stderr_has("--to lies before");
+    home.run_with("jobs simulate --from 2026-10-26 --to 2026-10-25", &here).code(2).stderr_has("--to is before");
     home.run_with("jobs simulate --from noonish", &here).code(2).stderr_has("is not a time");
 }
 
@@ -76,7 +76,7 @@ fn a_pause_holds_for_every_runner_shows_everywhere_and_ends() {
     assert_eq!(home.run_with("jobs resume often --json", &here).ok().json()["ended"], 1);
     home.run_with("jobs run often", &here).ok().stdout_has("done");
     home.run_with("jobs pause oftn", &here).code(2).stderr_has("did you mean `often`?");
-    home.run_with("jobs pause --until 2020-01-01", &here).code(2).stderr_has("lies in the past");
+    home.run_with("jobs pause --until 2020-01-01", &here).code(2).stderr_has("is in the past");
     home.run_with("jobs pause", &here).ok().stdout_has("Paused all jobs until it is resumed");
     home.run_with("jobs resume often", &here).ok().stdout_has("all jobs are paused");
     home.run_with("jobs resume", &here).ok().stdout_has("Resumed all jobs");

@@ -60,7 +60,7 @@ fn each_failure_has_its_outcome_code_and_line_and_the_next_job_still_runs() {
     let begins = [
         "broken: failed, ",
         "denied (keys): failed, accounts: AWS denied",
-        "hangs (keys): timed-out, it was not done after its timeout of 1s",
+        "hangs (keys): timed-out, it did not finish within its timeout of 1s",
         "login (sso): failed, ",
         "throttled (keys): failed, ",
     ];

@@ -143,7 +143,7 @@ fn sigterm_in_the_middle_of_a_warm_leaves_nothing_half_stored_and_the_occurrence
     let ran = ended("jobs run", run).code(130);
     // What happened to the run, and then why the command ends with 130 and what to do.
     assert_eq!((ran.stdout.as_str(), ran.stderr.lines().count()), ("", 3), "{ran:?}");
-    assert!(ran.stderr.starts_with("warm: cancelled, stopped, because awsideman was told to end"), "{ran:?}");
+    assert!(ran.stderr.starts_with("warm: cancelled, stopped, because awsideman is shutting down"), "{ran:?}");
     world.sandbox().release("*", None);
     world.run(["user", "list", "--cache-only"]).code(10);
     // Each user of the page that was read is whole, by id and by name; the list is not there in part.

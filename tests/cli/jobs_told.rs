@@ -73,7 +73,7 @@ fn every_way_to_fail_is_told_by_mail_by_the_metrics_and_on_the_page() {
     let panicked = "Job panics failed: panicked: an index was wrong";
     let (denied, broken) = ("Job denied@keys failed: accounts: AWS denied", "Job broken failed: its file is broken");
     let (aws, login) = ("AWS does not answer: AWS throttled", "aws sso login --profile sso");
-    let hangs = "Job hangs@keys ran out of time: it was not done";
+    let hangs = "Job hangs@keys ran out of time: it did not finish";
     for (job, outcome, [mailed, shown]) in [
         ("panics", "failed", [panicked; 2]),
         ("hangs", "timed-out", [hangs; 2]),

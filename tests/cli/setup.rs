@@ -35,7 +35,7 @@ fn what_is_shown_can_be_copied_into_a_file() {
     assert!(region.ends_with(&format!("# {}", home.user_file().display())), "{region}");
     write(&home.user_file(), &shown.stdout);
     let again = home.run("config validate");
-    assert_eq!((again.exit, again.stdout.contains("1 file read, sound")), (0, true), "{again:?}");
+    assert_eq!((again.exit, again.stdout.contains("1 file read, valid")), (0, true), "{again:?}");
     let rows = home.run("config show --json").json();
     let row = rows.as_array().unwrap().iter().find(|row| row["key"] == "region").unwrap();
     assert_eq!(row["value"], "eu-west-3");

@@ -89,7 +89,7 @@ fn ctrl_c_is_heard_and_said_and_the_table_tells_what_was_cancelled() {
     tty.types("\u{3}");
     let (code, rows, raw) = tty.ended();
     assert_eq!(code, Some(130), "{rows:#?}");
-    assert!(raw.contains("told to end: no job begins any more"), "{rows:#?}");
+    assert!(raw.contains("shutting down: no new jobs start"), "{rows:#?}");
     // The keyboard's own `^C` broke the line that was drawn last; what matters stands below it.
     let table = &rows[rows.iter().position(|row| row.contains("JOB")).unwrap()..];
     assert!(has(table, "people", &["cancelled"]) && row(table, "users 100").is_none(), "{rows:#?}");

@@ -121,8 +121,8 @@ fn words_that_name_no_change_are_refused_with_those_that_do() {
     for (words, part) in [
         ("destroy user u-1", "create, update, delete, add-member"),
         ("update people u-1", "user, group, permission_set"),
-        ("assign user u-1", "what happens to user is create, update, delete"),
-        ("update account 123456789012", "update happens to user, group, permission_set"),
+        ("assign user u-1", "the operations on user are create, update, delete"),
+        ("update account 123456789012", "update applies to user, group, permission_set"),
     ] {
         let ran = world.run(["cache", "invalidate"].into_iter().chain(words.split(' ')));
         ran.code(2).stderr_has(part);

@@ -86,16 +86,16 @@ fn a_broken_file_at_a_reload_leaves_the_last_good_one_in_use_and_everybody_says_
     manager.hears("RELOADING=1");
     let (ready, _) = manager.hears("READY=1");
     assert!(
-        ready.contains("the configuration on disk is broken and not in use") && ready.contains("polish"),
+        ready.contains("the file of the job `health` is broken, its last good version") && ready.contains("polish"),
         "{ready}"
     );
-    daemon.says("the last good one stays in use");
+    daemon.says("its last good version is in use");
     assert_eq!(daemon.body("/readyz"), "ready\n", "what is in use is good");
     let mut page = daemon.body("/");
-    while !page.contains("The configuration on disk is broken") {
+    while !page.contains("its last good version is in use") {
         page = daemon.body("/");
     }
-    assert!(page.contains("<code>awsideman config validate</code>") && page.contains("20-health.toml:2"), "no command");
+    assert!(page.contains("<code>awsideman jobs validate</code>") && page.contains("20-health.toml:2"), "no command");
     assert!(daemon.body("/metrics").contains("awsideman_daemon_reload_success 0"));
 
     std::fs::write(site.path("jobs/20-health.toml"), HEALTH).unwrap();

@@ -1,4 +1,4 @@
-//! The rules of `server.rs`, `own.rs` and `running.rs`, told as tests over a socket; their promises stand there.
+//! Tests of `server/mod.rs`, `admin_api.rs` and `handle.rs` over a socket.
 
 use super::*;
 use crate::call_log::CallCounts;

@@ -40,7 +40,7 @@ pub(super) fn of(error: &SmtpError, stage: &SmtpStage, server: String, has_tls: 
         return AlertError::Refused { server, reason };
     }
     if reason == "incomplete response" {
-        return AlertError::Protocol { server, reason: "it closed the connection in place of an answer".into() };
+        return AlertError::Protocol { server, reason: "it closed the connection without an answer".into() };
     }
     if error.is_response() || io_kind(error) == Some(ErrorKind::InvalidData) {
         return AlertError::Protocol { server, reason };

@@ -1,8 +1,8 @@
-//! `doctor`: everything that awsideman needs, looked at one by one.
+//! `doctor`: checks everything that awsideman needs.
 //!
-//! The checks of health come first, then AWS and the one-time setup. `doctor/reads.rs` tries the reads. The
-//! errors of the rooms go along whole, so that their remedy is worded in one place. Promise: no check stops the next,
-//! and without AWS every other check still runs; nothing of AWS is changed.
+//! The health checks come first, then AWS and the one-time setup. `doctor/permissions.rs` tries the reads. Errors of other
+//! modules are passed on unchanged, so that each hint is worded in one place. Guarantee: no check stops the next, without AWS
+//! every other check still runs, and nothing in AWS is changed.
 
 mod log;
 mod permissions;
@@ -135,7 +135,7 @@ impl App {
             return Check::failed("configuration", ConfigError { problems });
         }
         match self.loaded.warnings.as_slice() {
-            [] => Check::new("configuration", CheckLevel::Ok, format!("sound (files read: {read})")),
+            [] => Check::new("configuration", CheckLevel::Ok, format!("valid (files read: {read})")),
             warnings => Check::new("configuration", CheckLevel::Warn, warnings.join("; ")),
         }
     }
@@ -180,7 +180,7 @@ impl App {
                 // What brings credentials often brings the region too: they are what to mend first.
                 let region = match region.level {
                     CheckLevel::Fail => {
-                        Check::new("region", CheckLevel::Warn, "none is chosen yet; a profile may bring one")
+                        Check::new("region", CheckLevel::Warn, "no region is set; a profile may set one")
                     }
                     _ => region,
                 };
@@ -308,7 +308,7 @@ impl App {
                     .hint(format!("`{}`", finding.hint))
             }
             Ok(_) if self.is_memory() => {
-                Check::new("store", CheckLevel::Ok, "kept in the memory of each process, shared with none")
+                Check::new("store", CheckLevel::Ok, "in the memory of each process, not shared")
             }
             Ok(Some(store)) => Check::new("store", CheckLevel::Ok, format!("opens ({})", store.backend())),
         }
@@ -324,7 +324,7 @@ impl App {
             Ok(Some(database)) => {
                 Check::new("state database", CheckLevel::Ok, format!("{} opens", database.path().display()))
             }
-            Ok(None) => Check::new("state database", CheckLevel::Ok, "not there yet: the first job makes it"),
+            Ok(None) => Check::new("state database", CheckLevel::Ok, "not created yet: the first job creates it"),
         }
     }
 
@@ -393,7 +393,7 @@ fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
         let detail = format!("it was good until {}", clock::utc(expiry));
         Check::failed("credentials", GatewayError::LoginExpired { profile: None, detail, hint: "log in again".into() })
     } else if left < SOON {
-        Check::new("credentials", CheckLevel::Warn, message).hint("log in again before long: `aws sso login`")
+        Check::new("credentials", CheckLevel::Warn, message).hint("log in again soon: `aws sso login`")
     } else {
         Check::new("credentials", CheckLevel::Ok, message)
     }

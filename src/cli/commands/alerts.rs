@@ -1,7 +1,7 @@
-//! `alerts ...`: how alerts stand, silences, what happened, and one message to see whether they arrive.
+//! `alerts ...`: alerts, silences, their history, and a test message.
 //!
-//! Nothing of AWS is asked and a configuration that is not sound does not keep anybody from a silence; a test says
-//! where it went, or what keeps it from leaving and which key to set.
+//! Guarantee: no command asks AWS, and a silence works with an invalid configuration. A test prints where the message went,
+//! or why it was not sent and which key to set.
 
 use crate::alerts::{self, AlertError, AlertEvent, AlertStatus, Channel, PendingDelivery, Receipt, Silence};
 use crate::app::App;
@@ -138,7 +138,7 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
     };
     let refuse = |message: &str, hint: &str| Err(CliError::new(Code::Usage, message.to_owned()).hint(hint.to_owned()));
     if arguments.duration.is_some_and(|duration| duration.is_zero()) {
-        return refuse("--for: 0 would end at once, so nothing was changed", "name how long, as in 30m or 4h");
+        return refuse("--for: 0 would end immediately, so nothing was changed", "name how long, as in 30m or 4h");
     }
     if key.trim().is_empty() {
         return refuse("KEY: an empty key is no alert", "`awsideman alerts list` shows the keys; * is all of them");
@@ -151,7 +151,7 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
         (Some(moment), _) => {
             let zone = times::zone()?;
             let Some(until) = moment.at(desk.now, &zone).filter(|until| *until > desk.now) else {
-                return refuse("--until lies in the past, so nothing was changed", "name a time that is still to come");
+                return refuse("--until is in the past, so nothing was changed", "name a time that is still to come");
             };
             until
         }
@@ -188,8 +188,8 @@ fn unsilence(key: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(),
     let mut desk = AlertsSession::open_to_change(globals, output)?;
     let ended = alerts::unsilence(&mut desk.database, key, &author(), desk.now)?;
     if ended.is_empty() {
-        return Err(CliError::new(Code::NotFound, format!("no silence that holds is called `{key}`"))
-            .hint("`awsideman alerts silence --list` shows them, each with its number"));
+        return Err(CliError::new(Code::NotFound, format!("no active silence `{key}`"))
+            .hint("`awsideman alerts silence --list` shows the active silences with their numbers"));
     }
     let line = |silence: &Silence| format!("Ended: silence {} of {}", silence.id, silence.pattern);
     let page = ended.iter().fold(TextReport::new(), |page, silence| page.line(line(silence)));

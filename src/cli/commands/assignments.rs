@@ -130,8 +130,8 @@ fn ended(error: GatewayError, args: &AssignmentListArgs, reader: &ReadSession<'_
         // The whole list takes more than the entry that is missing first.
         error @ GatewayError::NotCached { .. } if is_whole && !reader.session.app.is_memory() => {
             reader.failure(error).hint(
-                "leave out `--cache-only`: the answer of AWS is stored; `awsideman cache warm permission-sets accounts \
-                 assignments` stores it ahead of time",
+                "leave out `--cache-only` to ask AWS and store the answer; `awsideman cache warm permission-sets accounts \
+                 assignments` stores it in advance",
             )
         }
         error => reader.failure(error),

@@ -1,7 +1,7 @@
-//! `config ...`: what is in force, whether it is sound, a file to begin with, and which files are read.
+//! `config ...`: shows and validates the configuration, writes a first file, and lists the files that are read.
 //!
-//! `show` and `path` work whatever the configuration looks like and say what is wrong with it; no secret is
-//! printed; a file that is there is never replaced unasked.
+//! `show` and `path` work with an invalid configuration and report its problems. Guarantee: no secret is printed, and an
+//! existing file is not replaced without a flag.
 
 use crate::app::sandbox_sources;
 use crate::cli::args::GlobalArgs;
@@ -95,7 +95,7 @@ fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
         "problems": problems.iter().map(problem).collect::<Value>(),
         "warnings": warnings,
     });
-    let page = TextReport::new().line(format!("{read} {} read, sound; {jobs} jobs, sound", plural(read, "file")));
+    let page = TextReport::new().line(format!("{read} {} read, valid; {jobs} jobs, valid", plural(read, "file")));
     output.report(&document, &page)?;
     if problems.is_empty() { Ok(()) } else { Err(CliError::quiet(Code::Usage)) }
 }
@@ -133,7 +133,7 @@ fn write_new(path: &Path, replace: bool) -> Result<(), CliError> {
             .hint(format!("name a file in it: `--path {}`", path.join("config.toml").display())));
     }
     if fs::symlink_metadata(path).is_ok() && !replace {
-        return Err(CliError::new(Code::Usage, format!("{} is there already", path.display()))
+        return Err(CliError::new(Code::Usage, format!("{} already exists", path.display()))
             .hint("`--yes` replaces it, `--path FILE` writes elsewhere, `--stdout` prints it"));
     }
     if let Some(folder) = path.parent() {

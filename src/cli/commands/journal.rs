@@ -1,7 +1,7 @@
 //! `journal list` and `journal show`: the changes that were made from here.
 //!
-//! Neither AWS nor a sound configuration is needed; a change that ended without a word is shown as one, with what
-//! to check.
+//! Neither AWS nor a sound configuration is needed; a change whose process died is shown as such, with what to
+//! check.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::journal::JournalCommand;

@@ -1,6 +1,6 @@
-//! How a run ends: THE list of exit codes, and the one shape that every error of every room is folded into.
+//! Exit codes, and the error type that every other error is converted into.
 //!
-//! A code never changes its meaning, and what a failure says ends with what to do about it.
+//! Guarantee: a code never changes its meaning. An error has a hint that names what to do.
 
 pub(crate) mod failed;
 

@@ -199,8 +199,8 @@ impl Output {
     /// Where bytes go that are no text; a terminal does not get `what` they are.
     pub fn bytes(&mut self, what: &str) -> Result<&mut dyn Write, CliError> {
         if self.target.width().is_some() {
-            return Err(CliError::new(Code::Usage, format!("{what} is nothing for a terminal"))
-                .hint("name a file, or pipe it on"));
+            return Err(CliError::new(Code::Usage, format!("cannot write {what} to a terminal"))
+                .hint("name a file, or redirect the output"));
         }
         let out: &mut dyn Write = self.target.writer()?;
         Ok(out)

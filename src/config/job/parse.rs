@@ -1,6 +1,6 @@
 //! One job file becomes a checked job, or every problem it has.
 //!
-//! A job that is returned can be run as it stands; nothing in the file was ignored.
+//! Guarantee: a job that is returned is valid; no part of the file is ignored.
 
 use crate::config::diagnostic::Problem;
 use crate::config::diagnostic::ValueFault;
@@ -199,14 +199,14 @@ impl JobFields<'_> {
                 Some(Schedule::Every(interval))
             }
             (Some(_), Some(_)) => {
-                let fault = ValueFault::new("stands beside every", "keep one of the two");
+                let fault = ValueFault::new("cannot be combined with every", "keep one of the two");
                 self.problem("schedule", fault);
                 None
             }
             _ => {
                 if !self.is_told("schedule") && !self.is_told("every") {
                     let hint = "write schedule = \"0 * * * *\" or every = \"15m\"";
-                    self.problem("schedule", ValueFault::new("is missing: nothing says when the job is due", hint));
+                    self.problem("schedule", ValueFault::new("is missing: the job has no due time", hint));
                 }
                 None
             }
@@ -221,7 +221,7 @@ impl JobFields<'_> {
                 Some(right) => format!("did you mean `{right}`?"),
                 None => "write one such as Europe/Berlin or UTC".into(),
             };
-            self.problem("timezone", ValueFault::new(format!("`{}` is no time zone", name.escape_debug()), hint));
+            self.problem("timezone", ValueFault::new(format!("`{}` is not a time zone", name.escape_debug()), hint));
         }
         zone
     }

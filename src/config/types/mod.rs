@@ -146,7 +146,7 @@ impl Type {
             },
             Type::SecretUrl => match given.text() {
                 Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Setting::Text(url.into())),
-                _ => Err(ValueFault::new("is no URL", "write one that begins with http:// or https://")),
+                _ => Err(ValueFault::new("is not a URL", "write one that begins with http:// or https://")),
             },
             Type::Path => match given.text() {
                 Some(path) if !path.trim().is_empty() => resolve(path, base),

@@ -1,4 +1,4 @@
-//! The rules of `value.rs`, told as tests; its promises stand there.
+//! Tests of `config/types/mod.rs`.
 
 use super::*;
 

@@ -176,7 +176,7 @@ fn is_bad(outcome: Option<RunOutcome>) -> bool {
 }
 
 fn word(run: &RunRow) -> &'static str {
-    run.outcome.map_or("runs, or its runner is gone", RunOutcome::as_str)
+    run.outcome.map_or("running, or its runner died", RunOutcome::as_str)
 }
 
 fn shape(outcome: Option<RunOutcome>) -> &'static str {

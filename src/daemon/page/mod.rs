@@ -210,11 +210,11 @@ fn headline(overview: &Overview) -> String {
 fn subline(view: &PageView<'_>) -> String {
     let overview = view.overview;
     if view.standing.ending {
-        return "The daemon was told to end and waits for what runs.".to_owned();
+        return "The daemon is shutting down and waits for running jobs.".to_owned();
     }
     match overview.verdict {
-        OverallState::Wrong => "Begin with the first; each comes with the command to type.".to_owned(),
-        OverallState::Attention => "Nothing is on fire; each comes with the command to type.".to_owned(),
+        OverallState::Wrong => "Start with the first; each has a command to run.".to_owned(),
+        OverallState::Attention => "Nothing is critical; each has a command to run.".to_owned(),
         OverallState::Well => {
             let jobs = overview.jobs.iter().filter(|job| job.enabled).count() as u64;
             let checks = counted(overview.checks.len() as u64, "check", "checks");
@@ -307,10 +307,10 @@ fn foot(view: &PageView<'_>) -> Markup {
             p {
                 @if view.refreshes {
                     "This page asks for itself every " (REFRESH) " seconds. "
-                    a href=(PageView::address(view.range, false)) { "Hold it still" }
+                    a href=(PageView::address(view.range, false)) { "Stop refreshing" }
                 } @else {
                     "This page stands still. "
-                    a href=(PageView::address(view.range, true)) { "Let it refresh itself" }
+                    a href=(PageView::address(view.range, true)) { "Refresh automatically" }
                 }
             }
             nav aria-label="For programs" {

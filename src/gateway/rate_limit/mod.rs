@@ -1,4 +1,4 @@
-//! Keeping to AWS's quota: a [`IdentityCenterApi`] in front of another that says when each call leaves, and tries again.
+//! Keeping to AWS's quota: an [`IdentityCenterApi`] in front of another that says when each call leaves, and tries again.
 //!
 //! All processes of a host together never exceed the configured rate and leave none of it unused that they have
 //! calls for; background work leaves its share to others, AWS's "come back later" holds for everyone, and only what

@@ -1,4 +1,4 @@
-//! The rules of `due.rs`, told as tests; its promises stand there.
+//! Tests of `due/mod.rs`.
 
 use super::*;
 use crate::jobs::testing::at;

@@ -183,10 +183,11 @@ async fn work_that_hangs_is_asked_to_stop_and_then_aborted_and_its_lock_is_free(
     let short = |name| Job { timeout: Duration::from_millis(100), ..job(name) };
     let reports = run(&[short("deaf"), short("polite")], &JobSelection::All, &stage.context).await.unwrap();
     assert_eq!(outcomes(&reports), [("deaf".into(), RunOutcome::TimedOut), ("polite".into(), RunOutcome::TimedOut)]);
-    let deaf = "it was not done after its timeout of 100ms; it did not end within the grace of 200ms and was aborted";
+    let deaf =
+        "it did not finish within its timeout of 100ms; it did not end within the grace of 200ms and was aborted";
     assert_eq!((reports[0].reason.as_str(), reports[0].exit), (deaf, 1));
     assert!(reports[0].took_ms >= 300, "{}", reports[0].took_ms);
-    let polite = "it was not done after its timeout of 100ms; it ended within the grace: stopped after 12 pages";
+    let polite = "it did not finish within its timeout of 100ms; it ended within the grace: stopped after 12 pages";
     assert_eq!((reports[1].reason.as_str(), reports[1].calls), (polite, 12));
     let again = run(&[short("deaf")], &JobSelection::All, &stage.context).await.unwrap();
     assert_eq!(again[0].outcome, RunOutcome::TimedOut, "not held");

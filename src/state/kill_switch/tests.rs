@@ -1,4 +1,4 @@
-//! The rules of `switch.rs`, told as tests; its promises stand there.
+//! Tests of `kill_switch/mod.rs`.
 
 use super::*;
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! The ring: what left the store without a record, the last few thousand of them, so that somebody can ask why; and how
-//! many have left in all.
+//! The log of evictions: the last few thousand entries that a sweep removed, with the reason, and how many were removed in
+//! total.
 //!
 //! It never costs a sweep its success: it is written after the deletion, in a transaction of its own, and a fault
 //! of it is passed over; no read that hits touches it.

@@ -1,10 +1,9 @@
-//! The tongues that a generation knows: under which keys, or in clear, its entries may be named.
+//! The key ids that a generation knows: the keys under which its entries may be named, or plaintext.
 //!
-//! A removal that cannot say a name in some tongue that is known here removes everything the name may stand for in
-//! it; a tongue that was not known when a record was made never gets a fill that the record would have kept out,
-//! because it is admitted from that moment on and not before.
+//! An invalidation that cannot be expressed under a known key id widens to all entries that it may match. A key id is
+//! admitted from the moment on at which it is recorded, so it never gets a fill that an earlier record would have kept out.
 //!
-//! The table is made by the first sealed fill: a generation without it is in clear, and earlier binaries never look for it.
+//! The table is created by the first encrypted fill: a generation without it is in plaintext, and earlier binaries never look for it.
 
 use crate::clock::UnixMillis;
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};

@@ -1,8 +1,8 @@
 //! The sealing layer: entries that only the holder of a key can read, over the disk backend.
 //!
-//! With a ring of keys nothing is written in clear and nothing is read that was; without the key (locked) nothing
-//! is read or stored at all. In every state a removal reaches what it is about, in whatever tongue it lies: what
-//! cannot be named exactly is removed more widely.
+//! Guarantee: with a keyring nothing is written in plaintext, and plaintext is not read. Without the key (locked) nothing is
+//! read or stored. In every state an invalidation reaches the entries that it covers, under whatever key id they are stored:
+//! what cannot be named exactly is removed more widely.
 //!
 //! Clear in the database stay: the space, resource and operation of each key, the lengths of the rest, times, sizes, and the
 //! calls that answers came from. So counts, limits, sweeps and globs over resource and operation need no key.

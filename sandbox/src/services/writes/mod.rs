@@ -1,7 +1,7 @@
 //! What calls change in an organization.
 //!
 //! A refused write has changed nothing; the same writes in the same order make the same organization, ids and all,
-//! so that they can be done again on a copy of it (`lagging.rs`).
+//! so that they can be done again on a copy of it (`eventual_consistency.rs`).
 
 mod accounts;
 mod assignments;

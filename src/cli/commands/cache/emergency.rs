@@ -1,6 +1,6 @@
-//! `cache health`, `test`, `disable`, `enable`: what is typed at night.
+//! `cache health`, `test`, `disable`, `enable`: the emergency commands.
 //!
-//! None of them needs AWS or a sound configuration, each ends with the next step.
+//! None of them needs AWS or a valid configuration. Each prints the next step.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::DisableArgs;
@@ -76,7 +76,7 @@ pub(super) fn test(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliE
 
 pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     if args.duration.is_some_and(|duration| duration.is_zero()) {
-        return Err(CliError::new(Code::Usage, "--for: 0 would end at once, so nothing was changed")
+        return Err(CliError::new(Code::Usage, "--for: 0 would end immediately, so nothing was changed")
             .hint("name how long, as in 30m or 4h; `awsideman cache enable` ends it sooner"));
     }
     let session = open_to_change_state(globals, output)?;

@@ -1,7 +1,7 @@
-//! `cache encryption ...`: how sealing stands, and from one key to another.
+//! `cache encryption ...`: the state of encryption, and rekeying.
 //!
-//! No key is printed, the configuration is not edited, and each ends with the next step; one process seals anew at
-//! a time.
+//! Guarantee: no key is printed, and the configuration is not edited. Each command prints the next step. One process rekeys
+//! at a time.
 
 use super::{entries, open_loudly};
 use crate::app::{EncryptionStatus, Resealed};
@@ -46,7 +46,7 @@ pub(super) fn encryption(
         }
         EncryptionCommand::Disable => {
             if session.app.config().cache.encryption.enabled {
-                return Err(CliError::new(Code::Usage, "the configuration says that entries are sealed")
+                return Err(CliError::new(Code::Usage, "the configuration enables encryption")
                     .hint("set `enabled = false` in [cache.encryption], leave the key where it is, and run it again"));
             }
             let status = session.app.encryption_status()?;
@@ -75,7 +75,7 @@ fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(
             Some(source) => format!("set `enabled = true` in [cache.encryption], which has {source}, and run it again"),
             None => "`awsideman cache encryption enable --generate` makes a key and prints the lines to add".to_owned(),
         };
-        return Err(CliError::new(Code::Usage, "the configuration does not say that entries are sealed").hint(hint));
+        return Err(CliError::new(Code::Usage, "the configuration does not enable encryption").hint(hint));
     }
     let lock = only_one(session)?;
     let done = reseal(session, "sealed", output);
@@ -103,24 +103,24 @@ fn generated(file: &Path, id: &str, session: &Session, output: &mut Output) -> R
     output.report(&document, &page)
 }
 
-/// The failure of a command that only makes sense while entries are sealed.
+/// The error of a command that requires encryption.
 fn enabled(session: &Session) -> Result<(), CliError> {
     if session.app.config().cache.encryption.enabled {
         return Ok(());
     }
-    Err(CliError::new(Code::Usage, "the configuration does not say that entries are sealed")
-        .hint("`awsideman cache encryption status` says what to do first"))
+    Err(CliError::new(Code::Usage, "the configuration does not enable encryption")
+        .hint("`awsideman cache encryption status` shows what to do first"))
 }
 
-/// Two at once would only be in each other's way.
+/// Takes the lock of encryption: only one process converts entries at a time.
 fn only_one(session: &Session) -> Result<crate::state::FileLock, CliError> {
     let state = session.app.state();
     if let Some(lock) = state.try_lock("encryption", Guard::Encryption, session.app.clock().now())? {
         return Ok(lock);
     }
     let holder = state.process("encryption").map(|process| format!(": {process}")).unwrap_or_default();
-    let message = format!("another awsideman is encrypting or decrypting this cache{holder}");
-    Err(CliError::new(Code::Locked, message).hint("`awsideman cache encryption status` shows how far it is"))
+    let message = format!("another process is encrypting or decrypting this cache{holder}");
+    Err(CliError::new(Code::Locked, message).hint("`awsideman cache encryption status` shows its progress"))
 }
 
 fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), CliError> {
@@ -141,7 +141,7 @@ fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), CliE
     if done.wiped {
         return Ok(());
     }
-    Err(CliError::new(Code::Partial, "what was before is not wiped from the database yet: a reader held it")
+    Err(CliError::new(Code::Partial, "the earlier bytes are not wiped from the database yet: a reader blocked it")
         .hint("run it again when no long command is running"))
 }
 

@@ -1,6 +1,6 @@
-//! `cache recover`: a new cache in the place of a damaged one, and what earlier ones left.
+//! `cache recover`: replaces a damaged cache, and lists what earlier recoveries set aside.
 //!
-//! Needs neither AWS nor a sound configuration, says where the evidence is, and removes none of it unasked.
+//! Needs neither AWS nor a valid configuration. Prints where the quarantined databases are, and removes them only on request.
 
 use super::{entries, open_to_change};
 use crate::app::{Recovered, Recovery, SetAside};

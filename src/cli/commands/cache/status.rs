@@ -98,8 +98,8 @@ fn hit_rate(status: &Status) -> String {
     }
     let cold = match status.cold_miss_count {
         0 => String::new(),
-        1 => "; 1 was the first of its key".into(),
-        n => format!("; {n} were the first of their key"),
+        1 => "; 1 cold miss".into(),
+        n => format!("; {n} cold misses"),
     };
     format!(
         "{:.1}% of {} lookups in the last {window} ({:.1}% of {ever} ever){cold}",

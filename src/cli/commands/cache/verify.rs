@@ -1,7 +1,7 @@
-//! `cache invalidate`, `cache verify`: whether the cache still tells the truth.
+//! `cache invalidate`, `cache verify`: removes and finds entries that no longer match AWS.
 //!
-//! An invalidation works in whatever state the cache is and ends with the words "Invalidated N entries"; a
-//! verification names every wrong entry with what is wrong.
+//! An invalidation works in every state of the cache and ends with the line "Invalidated N entries". A verification
+//! names every wrong entry and what differs.
 
 use crate::app::{Invalidated, VerifyRequest};
 use crate::cache::{Operation, pattern};
@@ -28,7 +28,7 @@ const SHOWN: usize = 100;
 pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let (operation, resource) = change(args)?;
     if args.id.trim().is_empty() {
-        return Err(CliError::new(Code::Usage, "an id is missing: the empty text names nothing"));
+        return Err(CliError::new(Code::Usage, "the id is empty"));
     }
     let session = open_loudly(globals, output)?;
     // An assignment is named by its permission set.
@@ -40,33 +40,33 @@ pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &m
         page = page.line("(of every instance, since it is not known which one this profile belongs to)");
     }
     if done.retired {
-        page = page.line("The cache could not record it, so that all of it begins anew");
+        page = page.line("The cache could not record it, so a new cache was started");
     }
     let verb = if args.dry_run { "Would invalidate" } else { "Invalidated" };
     output.report(&done, &page.line(format!("{verb} {} entries", done.invalidated)))
 }
 
-/// What the words mean.
+/// Parses operation and resource.
 fn change(args: &InvalidateArgs) -> Result<(Operation, Resource), CliError> {
     let words = |operations: &[Operation]| operations.iter().map(|o| o.as_str()).collect::<Vec<_>>().join(", ");
     let Some(operation) = Operation::parse(&args.operation) else {
-        return Err(CliError::new(Code::Usage, format!("`{}` is nothing that happens to a resource", args.operation))
+        return Err(CliError::new(Code::Usage, format!("unknown operation `{}`", args.operation))
             .hint(format!("the operations are {}", words(&Operation::ALL))));
     };
     let resources: Vec<&str> = operation.resources().iter().map(|resource| resource.as_str()).collect();
     let Some(resource) = Resource::parse(&args.resource) else {
         return Err(CliError::new(Code::Usage, format!("`{}` is not a resource", args.resource))
-            .hint(format!("{operation} happens to {}", resources.join(", "))));
+            .hint(format!("{operation} applies to {}", resources.join(", "))));
     };
     if operation.resources().contains(&resource) {
         return Ok((operation, resource));
     }
     let to_it: Vec<Operation> = Operation::ALL.into_iter().filter(|o| o.resources().contains(&resource)).collect();
-    let mut hint = format!("{operation} happens to {}", resources.join(", "));
+    let mut hint = format!("{operation} applies to {}", resources.join(", "));
     if !to_it.is_empty() {
-        hint = format!("{hint}\nwhat happens to {resource} is {}", words(&to_it));
+        hint = format!("{hint}\nthe operations on {resource} are {}", words(&to_it));
     }
-    Err(CliError::new(Code::Usage, format!("{operation} does not happen to {resource}")).hint(hint))
+    Err(CliError::new(Code::Usage, format!("`{operation}` does not apply to `{resource}`")).hint(hint))
 }
 
 pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {

@@ -168,7 +168,7 @@ fn interrupted(warmed: &[Warmed], session: &Session) -> CliError {
     let kept: u64 = warmed.iter().map(|target| target.fetched).sum();
     let ended = warmed.iter().filter(|target| target.stopped.is_none()).count();
     let answers = if kept == 1 { "1 answer".to_owned() } else { format!("{kept} answers") };
-    let done = format!("{answers} of AWS kept, {ended} of {} targets ended", warmed.len());
+    let done = format!("stored {answers}, finished {ended} of {} targets", warmed.len());
     session.interrupts.leaves(&done, Some("`COMMAND` continues: what was kept is not fetched again"));
     session.interrupts.failure()
 }

@@ -1,17 +1,17 @@
-//! Why a change was not made, in words for whoever asked for it.
+//! The errors of changes.
 //!
-//! When it is not known whether AWS did it, that is said, with what to type to see.
+//! If it is not known whether AWS made the change, the error states this, and the command that checks it.
 
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;
 use crate::gateway::GatewayError;
 
-/// The failure of the change that `phrase` tells; `check` shows whether it was made.
+/// The error of the change that `phrase` describes; `check` is the command that shows whether it was made.
 pub(super) fn failure(phrase: &str, check: &str, error: GatewayError) -> CliError {
     if error.leaves_doubt() && !matches!(error, GatewayError::ChangePending { .. }) {
         let failure = CliError::from(error);
-        let message = format!("{}; it is not known whether AWS did it: {phrase}", failure.message);
-        return CliError { message, ..failure }.hint(format!("look with `{check}` before you do it again"));
+        let message = format!("{}; it is not known whether AWS made the change: {phrase}", failure.message);
+        return CliError { message, ..failure }.hint(format!("run `{check}` before you repeat it"));
     }
     match error {
         GatewayError::Refused { code, detail, request_id, .. } => refused(phrase, &code, &detail, request_id),
@@ -20,9 +20,9 @@ pub(super) fn failure(phrase: &str, check: &str, error: GatewayError) -> CliErro
             CliError::from(error).hint("fix what AWS names, then run it again")
         }
         GatewayError::Conflict { passing: false, detail, request_id, .. } => {
-            CliError::new(Code::Failed, format!("it conflicts with what is there ({phrase}): {detail}"))
+            CliError::new(Code::Failed, format!("it conflicts with what exists ({phrase}): {detail}"))
                 .details(request_id.map(|id| format!("request id {id}")))
-                .hint(format!("look at what is there: `{check}`"))
+                .hint(format!("check what exists: `{check}`"))
         }
         error => error.into(),
     }
@@ -37,11 +37,11 @@ fn refused(phrase: &str, code: &str, detail: &str, request_id: Option<String>) -
     let id = request_id.map(|id| format!("request id {id}"));
     match code {
         "ValidationException" | "InvalidInputException" | "SerializationException" => {
-            let message = format!("AWS does not take this ({phrase}): {}", constraint(detail));
-            CliError::new(Code::Usage, message).details(id).hint("mend the value that is named, then run it again")
+            let message = format!("AWS rejects this ({phrase}): {}", constraint(detail));
+            CliError::new(Code::Usage, message).details(id).hint("fix the value that is named, then run it again")
         }
         "ServiceQuotaExceededException" => {
-            CliError::new(Code::Failed, format!("AWS's quota does not allow it ({phrase}): {detail}"))
+            CliError::new(Code::Failed, format!("the AWS quota does not allow it ({phrase}): {detail}"))
                 .details(id)
                 .hint("remove what is no longer needed, or ask for more in the AWS console under Service Quotas")
         }
@@ -87,7 +87,7 @@ mod tests {
                       satisfy regular expression pattern: [a-z]+";
         let failure = of("ValidationException", detail);
         assert_eq!(failure.code, Code::Usage);
-        let expected = "AWS does not take this (create user `ada`): `userName`: Member must satisfy regular expression \
+        let expected = "AWS rejects this (create user `ada`): `userName`: Member must satisfy regular expression \
                         pattern: [a-z]+";
         assert_eq!(failure.message, expected);
         let detail = "2 validation errors detected: Value at 'name' failed to satisfy constraint: too long; Value 'x' at \

@@ -1,7 +1,7 @@
 //! Several changes on their way, a bounded number at once.
 //!
-//! Each change has exactly one end, also when somebody interrupts: what was asked and not confirmed is told apart
-//! from what was never asked.
+//! Guarantee: each change has exactly one outcome, also after an interruption. A change that was sent and not confirmed is
+//! distinguished from one that was never sent.
 
 use crate::cache::CacheError;
 use crate::cli::commands::changes::errors;
@@ -209,7 +209,7 @@ impl ChangeSet {
             line.request_id = entry.and_then(|entry| entry.request_id.clone());
             let hint = match &line.request_id {
                 Some(id) => format!("`awsideman assignment status {id}` tells how it ends"),
-                None => format!("look with `{}` before you do it again", line.check),
+                None => format!("run `{}` before you repeat it", line.check),
             };
             let why = "interrupted; it was asked of AWS and not confirmed";
             line.ended = ChangeEnd::Unknown(CliError::new(Code::Interrupted, why).hint(hint));

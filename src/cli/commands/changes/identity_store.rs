@@ -1,6 +1,6 @@
 //! `user create|update|delete`, `group create|update|delete|add-member|remove-member`.
 //!
-//! An update asks only for what differs from what AWS has; who is a member already, or is none, is no error.
+//! An update changes only the attributes that differ in AWS. To add a member or to remove a non-member is no error.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::identity_store::GroupChangesArgs;
@@ -265,8 +265,7 @@ fn differs(path: &str, new: Option<&String>, old: &Value) -> Option<Attribute> {
 fn must_have_name(flag: &str, name: Option<&String>) -> Result<(), CliError> {
     match name {
         Some(name) if name.trim().is_empty() => {
-            Err(CliError::new(Code::Usage, format!("{flag}: nothing can be without a name"))
-                .hint("give it another one"))
+            Err(CliError::new(Code::Usage, format!("{flag}: the name is empty")).hint("pass a name"))
         }
         _ => Ok(()),
     }

@@ -1,7 +1,6 @@
 //! The commands that change something: what they have in common.
 //!
-//! Nothing is changed before everything that was named has been found and, where something is destroyed, somebody
-//! has agreed.
+//! Guarantee: nothing is changed before every named resource is found and, if something is deleted, the user has confirmed.
 
 mod assignment;
 mod deleting;

@@ -1,7 +1,6 @@
 //! `permission-set create|update|delete|attach|detach|put-inline|delete-inline|provision`.
 //!
-//! Who changes a permission set is told in how many accounts it is still the old one, and can have it brought there
-//! at once.
+//! After an update, prints in how many accounts the permission set is outdated; `--provision` pushes the update.
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::permission_set::InlineArgs;

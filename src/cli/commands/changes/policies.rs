@@ -1,7 +1,7 @@
 //! The policies of permission sets: attached, detached, written inline.
 //!
-//! What is attached is asked of AWS itself; what is so already is left alone; a document that is no JSON never
-//! leaves this host.
+//! Attached policies are read live from AWS. If the requested state already holds, nothing changes. A document that is not
+//! JSON never leaves this host.
 
 use super::WriteSession;
 use crate::cli::args::permission_set::PolicyArgs;
@@ -140,10 +140,10 @@ pub(super) fn document(file: &str) -> Result<String, CliError> {
     match serde_json::from_str::<Value>(&text) {
         Ok(Value::Object(_)) => Ok(text),
         Ok(_) => {
-            Err(CliError::new(Code::Usage, format!("--file: {shown} is no policy document: it is not a JSON object"))
+            Err(CliError::new(Code::Usage, format!("--file: {shown} is not a policy document: not a JSON object"))
                 .hint("it begins like this: {\"Version\": \"2012-10-17\", \"Statement\": ["))
         }
         Err(error) => Err(CliError::new(Code::Usage, format!("--file: {shown} is not JSON: {error}"))
-            .hint("mend the document at that place; nothing was changed")),
+            .hint("fix the document at that place; nothing was changed")),
     }
 }

@@ -1,6 +1,6 @@
-//! `assignment status`: how a change goes that AWS accepted and goes on with.
+//! `assignment status`: the progress of a change that AWS accepted.
 //!
-//! A request of any of the three kinds is found, whoever made it.
+//! Finds requests of all three kinds, also those of other users.
 
 use super::{ChangeArgs, WriteSession};
 use crate::aws::ErrorClass;

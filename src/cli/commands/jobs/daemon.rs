@@ -177,10 +177,12 @@ impl Worker for OnDuty {
     }
 
     fn status(&self) -> String {
-        let mut parts = vec![enabled(&locked(&self.duty).jobs)];
+        let duty = locked(&self.duty).clone();
+        let mut parts = vec![enabled(&duty.jobs)];
         if let Some(refused) = locked(&self.refused).as_ref() {
             parts.push(format!("the configuration on disk is broken and not in use: {refused}"));
         }
+        parts.extend(duty.warnings());
         parts.extend(locked(&self.last).as_ref().map(|last| format!("last {last}")));
         parts.extend(self.place.get().map(|place| format!("status page at {place}")));
         parts.join("; ")
@@ -200,6 +202,7 @@ impl StatusSource for OnDuty {
             started_at: self.started_at,
             passes: self.passes.load(Ordering::Relaxed),
             refused: locked(&self.refused).clone(),
+            broken_job_files: duty.warnings().collect(),
             kept_jobs: duty.kept.iter().map(|file| file.name.clone()).collect(),
             invocation: duty.app.invocation().clone(),
             ending: self.stop.is_set(),

@@ -69,7 +69,7 @@ fn runs_of(name: Option<&str>, limit: u64, jobs: &[Job], context: &Context) -> R
         if let Some(live) = jobs::live(&context.state_dir, &run.job, &run.profile) {
             run.calls = i64::try_from(live.calls).unwrap_or(i64::MAX);
         } else if !jobs::is_running(&context.state_dir, &run.job, &run.profile) {
-            (run.outcome, run.reason) = (Some(RunOutcome::Crashed), "its runner is gone".to_owned());
+            (run.outcome, run.reason) = (Some(RunOutcome::Crashed), "its runner died".to_owned());
         }
     }
     if let (Some(name), true) = (name, runs.is_empty()) {

@@ -68,18 +68,18 @@ pub(crate) fn simulate(arguments: &SimulateArgs, globals: &GlobalArgs, output: &
     let JobsSession { app, jobs, context, notices } = JobsSession::open(globals, output)?;
     let now = context.clock.now();
     let meant = |moment: &Moment, from: UnixMillis| {
-        moment.at(from, &context.zone).ok_or_else(|| CliError::new(Code::Usage, "that time lies beyond every calendar"))
+        moment.at(from, &context.zone).ok_or_else(|| CliError::new(Code::Usage, "the time is out of range"))
     };
     let from = arguments.from.as_ref().map_or(Ok(now), |moment| meant(moment, now))?;
     let to = arguments.to.as_ref().map_or(Ok(from.saturating_add(millis(DAY))), |moment| meant(moment, from))?;
     if to < from {
-        return Err(CliError::new(Code::Usage, "--to lies before --from").hint("exchange the two"));
+        return Err(CliError::new(Code::Usage, "--to is before --from").hint("swap the two"));
     }
     let view = ForecastView { app: &app };
     let runs = jobs::simulate(&jobs, &arguments.names, from, to, &context, &view)?;
     if runs.len() > MOST {
-        return Err(CliError::new(Code::Usage, format!("{} occurrences are more than anybody reads", runs.len()))
-            .hint("name a job, or choose a shorter stretch with --from and --to"));
+        return Err(CliError::new(Code::Usage, format!("too many occurrences: {}, at most {MOST}", runs.len()))
+            .hint("name a job, or choose a shorter period with --from and --to"));
     }
     let page = match runs.len() {
         0 => TextReport::new().line("nothing would run"),

@@ -1,6 +1,6 @@
 //! `jobs pause` and `jobs resume`.
 //!
-//! Emergency commands: they need no AWS, and no sound configuration or job file.
+//! Emergency commands: they need neither AWS nor a valid configuration or job file.
 
 use crate::app::App;
 use crate::cli::args::GlobalArgs;
@@ -24,7 +24,8 @@ pub(crate) fn pause(arguments: &PauseArgs, globals: &GlobalArgs, output: &mut Ou
     check_name(&app, &ledger, name, output)?;
     let until = match (&arguments.until, arguments.duration) {
         (Some(moment), _) => Some(moment.at(now, &times::zone()?).filter(|until| *until > now).ok_or_else(|| {
-            CliError::new(Code::Usage, "--until lies in the past").hint("`awsideman jobs resume` ends a pause at once")
+            CliError::new(Code::Usage, "--until is in the past")
+                .hint("`awsideman jobs resume` ends a pause immediately")
         })?),
         (None, Some(duration)) => Some(now.saturating_add(millis(duration))),
         (None, None) => None,

@@ -133,7 +133,7 @@ fn interrupted(done: &RunDone, output: &Output) -> CliError {
 /// Whoever pressed ctrl-c learns that it was heard, and how long it may take.
 async fn tell_that_it_ends(stop: Stop, lines: Arc<JobLines>, grace: Duration) {
     stop.wait().await;
-    lines.notice(&format!("told to end: no job begins any more, and what runs has {} to end", format_duration(grace)));
+    lines.notice(&format!("shutting down: no new jobs start; running jobs have {} to finish", format_duration(grace)));
 }
 
 /// The runtime on which jobs run: two threads, so that a walk does not keep a signal waiting.

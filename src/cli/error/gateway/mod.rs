@@ -1,6 +1,6 @@
-//! Every room's errors, folded into a [`CliError`]: the one place that knows them all.
+//! Converts the errors of all modules into a [`CliError`].
 //!
-//! Each variant is matched by name, so that a new one asks for its remedy at compile time.
+//! Guarantee: each variant is matched by name, so that a new variant without a hint does not compile.
 
 use crate::cache::CacheError;
 use crate::cli::exit_code::CliError;
@@ -18,7 +18,7 @@ use crate::store::StoreError;
 use std::io;
 use std::path::Path;
 
-const RECOVER: &str = "run `awsideman cache recover`: it begins a new cache and keeps this one as evidence";
+const RECOVER: &str = "run `awsideman cache recover`: it starts a new cache and keeps this one as evidence";
 
 impl From<GatewayError> for CliError {
     fn from(error: GatewayError) -> CliError {
@@ -73,7 +73,7 @@ impl From<GatewayError> for CliError {
                 let hint = if passing {
                     "an earlier change is still spreading within AWS: run it again in a minute"
                 } else {
-                    "the name or id is taken: choose another, or look at what is there"
+                    "the name or id is taken: choose another, or check what exists"
                 };
                 let id = request_id.map(|id| format!("request id {id}"));
                 CliError::new(code, message).details(id).hint(hint)
@@ -239,7 +239,7 @@ impl From<PrivateError> for CliError {
         match error {
             PrivateError::Io { source, path, .. } => operating_system(message, &source, Some(&path)),
             PrivateError::ForeignOwner { owner, us: 0, .. } => CliError::new(Code::Failed, message).hint(format!(
-                "run it as that user: `sudo -u '#{owner}' awsideman ...`; what root makes there its owner could not use"
+                "run it as that user: `sudo -u '#{owner}' awsideman ...`; its owner could not use the files that root creates there"
             )),
             PrivateError::ForeignOwner { path, .. } => CliError::new(Code::Failed, message).hint(format!(
                 "make it yours with `sudo chown -R \"$(id -u)\" {}`, or set `cache.dir` and `state.dir` to directories \
@@ -260,15 +260,15 @@ impl From<PrivateError> for CliError {
     }
 }
 
-/// What stores the answer under a key.
+/// The hint for a key that is not stored: how to store its answer.
 fn not_cached_hint(key: &str) -> String {
-    let ask = "leave out `--cache-only`: the answer of AWS is stored";
+    let ask = "leave out `--cache-only` to ask AWS and store the answer";
     let request = Request::of_key(key);
     let Some(target) = request.as_ref().and_then(Request::warmed_by) else { return ask.to_owned() };
     // A name that does not exist is in no list.
     let is_name = matches!(request, Some(Request::UserByName(_) | Request::GroupByName(_)));
     let condition = if is_name { ", if the name exists" } else { "" };
-    format!("{ask}; `awsideman cache warm {}` stores it ahead of time{condition}", target.as_str())
+    format!("{ask}; `awsideman cache warm {}` stores it in advance{condition}", target.as_str())
 }
 
 /// The regions to try when one has no instance.

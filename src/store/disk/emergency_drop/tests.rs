@@ -1,4 +1,4 @@
-//! The rules of `shed.rs`, told as tests; its promises stand there.
+//! Tests of `emergency_drop/mod.rs`.
 
 use super::*;
 use crate::clock::{Clock, SystemClock};

@@ -1,4 +1,4 @@
-//! Assignments and provisioning: what these calls begin, `progressing.rs` ends.
+//! Assignments and provisioning: what these calls start, `async_operations.rs` ends.
 //!
 //! No more are under way at once than AWS allows; one that another under way would collide with is refused, one
 //! that is there already succeeds again.

@@ -294,13 +294,13 @@ fn set_crontab(text: &str) -> Result<(), CliError> {
     let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(text.as_bytes()));
     match (written, child.wait()) {
         (Ok(()), Ok(status)) if status.success() => Ok(()),
-        _ => Err(CliError::new(Code::Failed, "`crontab` did not take the new table; the old one stands")),
+        _ => Err(CliError::new(Code::Failed, "`crontab` rejected the new table; the old one is unchanged")),
     }
 }
 
 /// Has systemd read the units before they are where it looks for them; `None` where it is not installed.
 fn verify(files: &[(PathBuf, String)], whom: For, notices: &mut Vec<String>) -> Result<Option<bool>, CliError> {
-    let fail = |error: std::io::Error| CliError::new(Code::Failed, format!("the units cannot be tried: {error}"));
+    let fail = |error: std::io::Error| CliError::new(Code::Failed, format!("cannot verify the units: {error}"));
     let folder = tempfile::tempdir().map_err(fail)?;
     let mut paths = Vec::new();
     for (path, text) in files {
@@ -328,7 +328,7 @@ fn verify(files: &[(PathBuf, String)], whom: For, notices: &mut Vec<String>) -> 
         notices.push(format!("systemd-analyze could not verify the units: {}", said.trim()));
         return Ok(None);
     }
-    Err(CliError::new(Code::Failed, "systemd would not take these units; nothing was written")
+    Err(CliError::new(Code::Failed, "systemd rejects these units; nothing was written")
         .details(said.lines().map(str::to_owned).collect::<Vec<_>>())
         .hint("`--dry-run` shows them"))
 }
