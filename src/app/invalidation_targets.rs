@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::cache::{Fences, SharedStore};
-use crate::clock::{Clock, millis};
+use crate::clock::{Clock, UnixMillis, millis};
 use crate::config::Backend;
 use crate::gateway::{Journal, Writing};
 use crate::host;
@@ -39,12 +39,16 @@ impl SharedStore for OnDisk {
         Ok(self.opened.get_or_init(|| disk).clone())
     }
 
-    fn retire(&self) -> Result<(), StoreError> {
+    fn retire(&self, until: Option<UnixMillis>, now: UnixMillis) -> Result<(), StoreError> {
         if self.options.dir.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
             // Where there is no directory and none can be made, nobody has stored anything.
             return Ok(());
         }
-        Disk::retire_in(&self.options)
+        Disk::retire_in(&self.options, until.map(own), now)
+    }
+
+    fn shorten(&self, until: UnixMillis, now: UnixMillis, new: UnixMillis) {
+        Disk::shorten_retirement_in(&self.options, own(until), now, new);
     }
 
     fn distrust(&self, reason: &str) -> Result<(), StoreError> {
@@ -66,17 +70,24 @@ impl SharedStore for OnDisk {
     }
 }
 
+/// The end of a retirement's fence, a part of a second later: two processes that retire in one millisecond leave two fences.
+fn own(until: UnixMillis) -> UnixMillis {
+    until.saturating_add(i64::from(std::process::id() % 1000))
+}
+
 /// A store that only this process reads from.
-struct Own(Arc<dyn Store>, Arc<dyn Clock>);
+struct Own(Arc<dyn Store>);
 
 impl SharedStore for Own {
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(self.0.clone())
     }
 
-    fn retire(&self) -> Result<(), StoreError> {
-        self.0.remove(&[Select::All], None, self.1.now()).map(drop)
+    fn retire(&self, until: Option<UnixMillis>, now: UnixMillis) -> Result<(), StoreError> {
+        self.0.remove(&[Select::All], until, now).map(drop)
     }
+
+    fn shorten(&self, _: UnixMillis, _: UnixMillis, _: UnixMillis) {}
 
     fn distrust(&self, _: &str) -> Result<(), StoreError> {
         Ok(())
@@ -94,7 +105,7 @@ impl App {
             opened: OnceLock::new(),
         })];
         if self.config().cache.backend == Backend::Memory {
-            stores.push(Arc::new(Own(self.cache().store().clone(), self.clock().clone())));
+            stores.push(Arc::new(Own(self.cache().store().clone())));
         }
         let fences = Fences::new(stores, self.clock().clone(), self.config().cache.settle);
         fences.outlasting(self.config().aws.operation_timeout)

@@ -5,7 +5,7 @@
 //! end as an error.
 
 use super::{CacheError, Dirt, covered_by};
-use crate::clock::{Clock, millis};
+use crate::clock::{Clock, UnixMillis, millis};
 use crate::store::{Address, Select, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,12 @@ pub trait SharedStore: Send + Sync {
     /// The store itself, without a breaker in front; opened when it is first needed.
     fn store(&self) -> Result<Arc<dyn Store>, StoreError>;
 
-    /// Makes everyone start cold; needs no space and no sound database.
-    fn retire(&self) -> Result<(), StoreError>;
+    /// Makes every process start cold; needs no space and no intact database. What begins anew stores and serves nothing
+    /// that was fetched before `until`, as if the fence had been recorded.
+    fn retire(&self, until: Option<UnixMillis>, now: UnixMillis) -> Result<(), StoreError>;
+
+    /// Lets the fence that [`SharedStore::retire`] left for `until` at `now` end with `new` instead.
+    fn shorten(&self, until: UnixMillis, now: UnixMillis, new: UnixMillis);
 
     /// What is left when even that fails: keeps this host from using what the store holds until somebody has mended it.
     fn distrust(&self, reason: &str) -> Result<(), StoreError>;
@@ -31,6 +35,10 @@ pub trait SharedStore: Send + Sync {
 pub struct Told {
     /// The number that the records got in each store; `None` where nothing could be recorded, and all begins anew.
     numbers: Vec<Option<u64>>,
+    /// When the records were written, or the stores retired instead.
+    at: UnixMillis,
+    /// Until when the fence stands.
+    until: Option<UnixMillis>,
     /// Entries that went, as far as they were counted.
     pub entries: u64,
 }
@@ -82,6 +90,12 @@ impl Fences {
 
     /// After the change: what was stored meanwhile goes too, and the fence that was raised ends with `settle`.
     pub fn close(&self, space: &str, dirt: &[Dirt], raised: Option<&Told>) -> Result<Told, CacheError> {
+        // First what a retirement left: the generation that the record below begins takes it over as it is then.
+        if let Some((raised, stood)) = raised.and_then(|raised| Some((raised, raised.until?))) {
+            let retired = self.stores.iter().zip(&raised.numbers).filter(|(_, number)| number.is_none());
+            let until = self.clock.now().saturating_add(millis(self.settle));
+            retired.for_each(|(shared, _)| shared.shorten(stood, raised.at, until));
+        }
         let told = self.record(Some(space), dirt, Some(self.settle))?;
         let until = self.clock.now().saturating_add(millis(self.settle));
         for (shared, number) in self.stores.iter().zip(raised.iter().flat_map(|raised| &raised.numbers)) {
@@ -131,7 +145,7 @@ impl Fences {
         let now = self.clock.now();
         let until = keep.map(|keep| now.saturating_add(millis(keep)));
         let selections = covered_by(dirt, space);
-        let mut told = Told::default();
+        let mut told = Told { at: now, until, ..Told::default() };
         let mut lost = None;
         for shared in &self.stores {
             match shared.store().and_then(|store| store.remove(&selections, until, now)) {
@@ -142,7 +156,7 @@ impl Fences {
                 Err(fault) => {
                     fault.log();
                     told.numbers.push(None);
-                    if let Err(worse) = shared.retire() {
+                    if let Err(worse) = shared.retire(until, now) {
                         tracing::error!("CacheError CacheInvalidationError: a change could not be recorded: {worse}");
                         // Even then nobody on this host need be told what is no longer so.
                         let _ = shared.distrust(&worse.to_string());

@@ -127,7 +127,7 @@ fn words_that_name_no_change_are_refused_with_those_that_do() {
         let ran = world.run(["cache", "invalidate"].into_iter().chain(words.split(' ')));
         ran.code(2).stderr_has(part);
     }
-    world.run(["cache", "invalidate", "update", "user", ""]).code(2).stderr_has("an id is missing");
+    world.run(["cache", "invalidate", "update", "user", ""]).code(2).stderr_has("the id is empty");
     assert!(!world.cache_dir().exists(), "nothing is made by a refusal");
     world
         .run(["cache", "invalidate", "update", "user", "u-1", "--dry-run"])

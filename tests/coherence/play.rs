@@ -75,9 +75,10 @@ impl SharedStore for OnDisk {
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(self.0.clone())
     }
-    fn retire(&self) -> Result<(), StoreError> {
+    fn retire(&self, _: Option<i64>, _: i64) -> Result<(), StoreError> {
         self.1.retire()
     }
+    fn shorten(&self, _: i64, _: i64, _: i64) {}
     fn distrust(&self, _: &str) -> Result<(), StoreError> {
         unreachable!("the disk is sound")
     }

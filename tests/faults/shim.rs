@@ -105,9 +105,14 @@ impl Shim {
             .env("SHIM_HOW", fault.how);
     }
 
-    /// Loads the shim into a run that stops before its first call of these kinds on this file.
+    /// Loads the shim into a run that stops before its first call of these kinds on this file, or below this directory.
     pub(crate) fn stop_at(&self, world: &World, command: &mut Command, calls: Calls, file: &Path) {
-        self.arm(world, command, Fault { calls, at: 1, how: "stop" });
+        self.stop_at_nth(1, world, command, calls, file);
+    }
+
+    /// The same before the call of this number.
+    pub(crate) fn stop_at_nth(&self, at: u64, world: &World, command: &mut Command, calls: Calls, file: &Path) {
+        self.arm(world, command, Fault { calls, at, how: "stop" });
         let folder = file.parent().unwrap().canonicalize().unwrap();
         command.env("SHIM_ROOTS", folder.join(file.file_name().unwrap()));
     }

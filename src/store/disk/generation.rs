@@ -16,13 +16,13 @@ use crate::secure_fs;
 use crate::secure_fs::Open;
 use crate::secure_fs::PrivateError;
 use crate::sqlite::{self, Connection, DatabaseSpec, SqliteError, Synchronous, Transaction, params};
-use crate::store::StoreError;
 use crate::store::disk::carry_over;
 use crate::store::disk::carry_over::CarriedState;
 use crate::store::disk::emergency_drop;
 use crate::store::disk::emergency_drop::Tombstone;
 use crate::store::disk::key_registry;
 use crate::store::invalidation_log::InvalidationRecord;
+use crate::store::{Select, StoreError};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -109,8 +109,14 @@ pub(super) fn flip(options: &Options, seen: u64, now: UnixMillis) -> Result<Flip
 
 /// Takes the name `CURRENT` away, which needs no space and works on damage: the next process starts cold. Its text stays as
 /// [`RETIRED`], for a flip that took this generation for the live one before it was stopped.
-pub(super) fn retire(options: &Options) -> Result<(), StoreError> {
+///
+/// `mark` is the fence that could not be recorded. `CURRENT` takes its name in one step, so that the next generation begins
+/// with the fence. Where there is no `CURRENT`, a process may be making one: it reads the marks again once it is named.
+pub(super) fn retire(options: &Options, mark: Option<Tombstone>) -> Result<(), StoreError> {
     let path = options.dir.join(CURRENT);
+    if let Some(mark) = mark {
+        return mark.replace(options, &path);
+    }
     if std::fs::rename(&path, options.dir.join(RETIRED)).is_ok() {
         return Ok(());
     }
@@ -118,8 +124,13 @@ pub(super) fn retire(options: &Options) -> Result<(), StoreError> {
 }
 
 fn is_retired(options: &Options, path: &Path) -> bool {
-    let text = secure_fs::read(&options.dir.join(RETIRED)).ok().flatten().unwrap_or_default();
-    std::str::from_utf8(&text).is_ok_and(|text| text.trim() == secure_fs::file_name(path))
+    let name = secure_fs::file_name(path);
+    let names_it = |file: &str| {
+        let text = secure_fs::read(&options.dir.join(file)).ok().flatten().unwrap_or_default();
+        std::str::from_utf8(&text).is_ok_and(|text| text.trim() == name)
+    };
+    let marks = emergency_drop::marks(options).unwrap_or_default();
+    names_it(RETIRED) || marks.iter().any(|mark| names_it(&mark.name()))
 }
 
 /// Retires the generations of other schemas: their readers cannot see our records.
@@ -251,6 +262,13 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
         error
     })?;
     secure_fs::replace(&folder.join(CURRENT), format!("{}\n", secure_fs::file_name(&path)).as_bytes(), options.access)?;
+    // A change that found nothing to record its fence in, while this process was at it, left a mark.
+    for mark in emergency_drop::marks(options)?.iter().filter(|mark| !marks.contains(mark)) {
+        let work = |transaction: &Transaction<'_>| {
+            write::remove(transaction, &DeleteRequest::clear(&[Select::All]), Some(mark.until), mark.at)
+        };
+        write::durably(&mut connection, work).map_err(|fault| fault.at(&path))?;
+    }
     if held.iter().any(Result::is_err) {
         let is_known = |fence: &InvalidationRecord| {
             known.iter().flat_map(|estate| &estate.fences).any(|k| carry_over::is_same(k, fence))

@@ -31,6 +31,7 @@ pub(super) use self::delete::DeleteRequest;
 pub(super) use self::delete::DeleteRule;
 pub(super) use self::key_registry::Lifted;
 
+use self::emergency_drop::Tombstone;
 use self::generation::Stamp;
 use super::eviction::Reason;
 use super::{
@@ -166,14 +167,20 @@ impl Disk {
     /// Unlinks `CURRENT`: the live generation is retired and everyone starts cold. The last resort of an invalidation
     /// that could not be recorded; needs no space and no sound database.
     pub fn retire(&self) -> Result<(), StoreError> {
-        generation::retire(&self.options)?;
+        generation::retire(&self.options, None)?;
         generation::retire_others(&self.options)
     }
 
-    /// The same for a directory that cannot be opened.
-    pub fn retire_in(options: &Options) -> Result<(), StoreError> {
-        generation::retire(options)?;
+    /// The same for a directory that cannot be opened. With `until`, a fence on everything until then takes the place of the
+    /// records that could not be written.
+    pub fn retire_in(options: &Options, until: Option<UnixMillis>, now: UnixMillis) -> Result<(), StoreError> {
+        generation::retire(options, until.map(|until| Tombstone { until, sequence: 0, at: now }))?;
         generation::retire_others(options)
+    }
+
+    /// Lets the fence that [`Disk::retire_in`] left end with `new`, where no generation has taken it over yet.
+    pub fn shorten_retirement_in(options: &Options, until: UnixMillis, now: UnixMillis, new: UnixMillis) {
+        Tombstone { until, sequence: 0, at: now }.shorten(options, new);
     }
 
     /// The same as [`Disk::flip`] for a directory whose live generation cannot be opened.

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 /// The time that a call may take; the loaded hosts of a build get more.
 const OPERATION_TIMEOUT: &str = "9s";
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(60);
 /// The most memory of a process.
 const MOST_MEMORY_KIB: u64 = 128 * 1024;
 /// The same while a page as large as one may be is shown as a table, whose rows are held to find the width of its columns.

@@ -112,7 +112,7 @@ mod tests {
     fn a_lost_answer_says_that_it_is_not_known_and_what_to_type() {
         let error = GatewayError::BadAnswer { operation: "o".into(), detail: "d".into() };
         let failure = failure("delete user u", "awsideman user get u", error);
-        assert!(failure.message.contains("not known whether AWS did it: delete user u"), "{failure:?}");
+        assert!(failure.message.contains("not known whether AWS made the change: delete user u"), "{failure:?}");
         assert!(failure.hint.unwrap().contains("`awsideman user get u`"));
     }
 }

@@ -44,7 +44,24 @@ impl Tombstone {
         })
     }
 
-    fn name(self) -> String {
+    /// Puts the mark in the place of `pointer`, or makes it where there is none. Needs no lock.
+    pub(super) fn replace(self, options: &Options, pointer: &Path) -> Result<(), StoreError> {
+        let path = options.dir.join(self.name());
+        if std::fs::rename(pointer, &path).is_err() {
+            secure_fs::open(&path, Open::ReadWrite, options.access)?;
+            generation::unlink(pointer)?;
+        }
+        // After a power cut the old generation may be live again, as without a mark.
+        let _ = sync(options);
+        Ok(())
+    }
+
+    /// Lets the mark end with `until`, if it is still there. One that keeps its name only lasts longer.
+    pub(super) fn shorten(self, options: &Options, until: UnixMillis) {
+        let _ = rename(options, &self.name(), &Tombstone { until, ..self }.name());
+    }
+
+    pub(super) fn name(self) -> String {
         format!("{NAME}{}-{}-{}", self.at.max(0), self.sequence, self.until.max(0))
     }
 
