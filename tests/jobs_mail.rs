@@ -341,7 +341,7 @@ fn the_daemon_keeps_the_last_good_jobs_ends_with_0_and_shares_the_ledger_with_cr
     assert!(until("second: ").starts_with("second: done"));
     desk.run("jobs run").says_nothing();
     daemon.signal("-TERM");
-    assert_eq!(until("the daemon ends").split(", ").last(), Some("1 reload"));
+    assert_eq!(until("the daemon ends").split(", ").last(), Some("2 reloads"));
     assert_eq!(daemon.0.wait().unwrap().code(), Some(0));
     assert_eq!((desk.history("clean").len(), desk.history("second").len()), (1, 1));
 }

@@ -233,7 +233,7 @@ fn where_the_end_of_the_log_is_lost_nothing_is_taken_over() {
 fn a_retired_cache_and_one_that_is_no_database_give_nothing() {
     let world = lasting();
     store(&world, 0..10);
-    Disk::retire_in(&disk_options(&world)).unwrap();
+    Disk::retire_in(&disk_options(&world), None, 0).unwrap();
     let did = recover(&world, &[]);
     assert_eq!((&did["old"], &did["salvaged"]), (&Value::Null, &Value::Null));
     assert_eq!(right(&world, 10), 0);
