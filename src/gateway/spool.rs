@@ -97,15 +97,21 @@ impl Spool {
     }
 
     fn spill(&mut self) -> io::Result<()> {
+        let is_new = self.file.is_none();
         if self.file.is_none()
             && let Some(folder) = self.folder.take()
         {
             self.file = secure_fs::unnamed(&folder).ok();
         }
-        if let Some(file) = &mut self.file {
-            file.write_all(&self.memory)?;
-            self.memory.clear();
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let written = file.write_all(&self.memory);
+        if is_new && written.is_err() {
+            // A disk without room: the answer stays in memory.
+            self.file = None;
+            return Ok(());
         }
+        written?;
+        self.memory.clear();
         Ok(())
     }
 }

@@ -109,6 +109,7 @@ impl SizeLimits {
 
 fn hit_rate(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let (samples, judged) = (found.samples(), found.judged_samples());
+    let unit = if samples == 1 { "sample" } else { "samples" };
     let recovery = health.hit_rate_recovered.unwrap_or(health.hit_rate_critical + HIT_RATE_RECOVERY_POINTS);
     if found.disabled.is_some() {
         // Neither good nor bad: what fired before is judged again once the cache is back.
@@ -116,17 +117,18 @@ fn hit_rate(found: &Measurements, health: &config::HealthConfig) -> Finding {
     }
     let cold = match found.window_cold_misses {
         0 => String::new(),
+        1 => " (1 cold miss not judged)".to_owned(),
         n => format!(" ({n} cold misses not judged)"),
     };
     if found.window_is_new && judged < health.min_samples {
         // An earlier alert does not apply to the new cache.
-        let message = format!("unknown (new window): {samples} samples{cold}, fewer than {}", health.min_samples);
+        let message = format!("unknown (new window): {samples} {unit}{cold}, fewer than {}", health.min_samples);
         return fine("hit_rate", message);
     }
     let Some(rate) = found.hit_rate() else {
         return fine("hit_rate", format!("0 samples, fewer than {}", health.min_samples));
     };
-    let figure = format!("{rate:.1}% over {samples} samples");
+    let figure = format!("{rate:.1}% over {samples} {unit}");
     let rate = found.judged_hit_rate();
     let recovered = rate.is_none_or(|rate| rate >= recovery);
     let Some(rate) = rate.filter(|_| judged >= health.min_samples) else {

@@ -319,7 +319,7 @@ impl App {
             Err(error) => Check::failed("state database", error),
             Ok(_) if finding.level != health::Level::Ok => {
                 Check::new("state database", level_of(finding.level), finding.message.clone())
-                    .hint("`awsideman cache recover` sets a damaged one aside and begins a new one")
+                    .hint(format!("`{}`", finding.hint))
             }
             Ok(Some(database)) => {
                 Check::new("state database", CheckLevel::Ok, format!("{} opens", database.path().display()))

@@ -289,9 +289,9 @@ impl Write for Answer<'_> {
             Pushed::Held { folder, memory, file, .. } => {
                 if memory.len() + bytes.len() > HELD_IN_MEMORY {
                     // Without a place on disk it stays in memory: slower hosts, the same answer.
-                    if let Ok(mut unnamed) = secure_fs::unnamed(folder) {
-                        unnamed.write_all(memory)?;
-                        unnamed.write_all(bytes)?;
+                    if let Ok(mut unnamed) = secure_fs::unnamed(folder)
+                        && unnamed.write_all(memory).and_then(|()| unnamed.write_all(bytes)).is_ok()
+                    {
                         *memory = Vec::new();
                         *file = Some(unnamed);
                         return Ok(bytes.len());

@@ -1,4 +1,4 @@
-//! The rules of `identitystore.rs`, told as tests; its promises stand there.
+//! The rules of `identity_store/mod.rs`, told as tests; its promises stand there.
 
 use super::*;
 use crate::config::Shape;

@@ -1,4 +1,4 @@
-//! The rules of `ssoadmin.rs`, told as tests; its promises stand there.
+//! The rules of `sso_admin/mod.rs`, told as tests; its promises stand there.
 
 use super::*;
 use crate::config::Shape;

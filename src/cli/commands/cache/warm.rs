@@ -122,7 +122,8 @@ fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(
     let complete = failures.is_empty() && unkept().next().is_none();
     let mut page = warm_page(&warmed);
     if complete {
-        page = page.line(format!("Cache warming completed ({calls} calls to AWS)"));
+        page = page
+            .line(format!("Cache warming completed ({calls} {} to AWS)", if calls == 1 { "call" } else { "calls" }));
     }
     tell(&findings, output);
     if let Some(left_out) = app::left_out(&warmed) {

@@ -106,6 +106,15 @@ fn duration(run: &RunRow, now: UnixMillis) -> String {
     }
 }
 
+/// Duration, calls and attempt of a run that took place.
+fn spent(run: &RunRow, now: UnixMillis) -> String {
+    let calls = if run.calls == 1 { "call" } else { "calls" };
+    match duration(run, now) {
+        none if none.is_empty() => "-".to_owned(),
+        took => format!("{took}, {} {calls}, attempt {}", run.calls, run.attempt),
+    }
+}
+
 /// One run: its outcome, output and counts; of an ongoing run, its progress.
 fn detailed(page: TextReport, run: &RunRow, live: Option<&LiveRun>, now: UnixMillis) -> TextReport {
     let name = with_profile(&run.job, Some(&run.profile));
@@ -125,7 +134,7 @@ fn detailed(page: TextReport, run: &RunRow, live: Option<&LiveRun>, now: UnixMil
     page = page
         .field("What", &run.reason)
         .field("For", run.scheduled_at.map_or_else(asked, times::local))
-        .field("Took", format!("{}, {} calls, attempt {}", duration(run, now), run.calls, run.attempt))
+        .field("Took", spent(run, now))
         .field("By", format!("pid {} on {}", run.pid, run.host));
     let Value::Object(detail) = &run.detail else { return page };
     for (key, value) in detail.iter().filter(|(key, _)| *key != "log") {
