@@ -48,6 +48,9 @@ pub enum AppError {
     /// A recovery would set sealed entries aside that nobody can take over now.
     #[error("nothing was changed: what is sealed cannot be taken over, since the encryption key cannot be used: {0}")]
     SalvageWithoutKey(String),
+    /// A limit of this process would make an intact database look damaged.
+    #[error("nothing was changed: this process may not open enough files to read the old cache: {0}")]
+    Limit(std::io::Error),
     /// The instance of the profile is not known, and the cache has several.
     #[error("it is not known which instance this profile belongs to, and this cache has {0} instances")]
     WhichInstance(usize),

@@ -15,6 +15,9 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The descriptors that reading the old cache and making the new one need at most.
+const SALVAGE_DESCRIPTORS: usize = 16;
+
 /// What a recovery is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovery {
@@ -92,6 +95,9 @@ impl App {
         }
         if wish.dry_run {
             return self.rehearse_recovery(wish, progress);
+        }
+        if wish.salvage {
+            host::check_descriptors(SALVAGE_DESCRIPTORS).map_err(AppError::Limit)?;
         }
         let now = self.clock().now();
         let state = self.recover_state();

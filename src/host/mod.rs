@@ -5,7 +5,8 @@
 mod resources;
 
 pub use resources::{
-    check_for_runtime, fail_instead_of_ending_at_the_file_size_limit, file_size_limit, limit_hint, room_hint,
+    check_descriptors, check_for_runtime, fail_instead_of_ending_at_the_file_size_limit, file_size_limit, limit_hint,
+    room_hint,
 };
 
 use crate::model::{NoZone, Zone};

@@ -15,10 +15,14 @@ const PAIRS: usize = 4;
 /// The most files that are compared to find the largest.
 const FILES: usize = 10_000;
 
+/// Checks that this process may open so many more descriptors.
+pub fn check_descriptors(number: usize) -> io::Result<()> {
+    (0..number.div_ceil(2)).map(|_| UnixStream::pair()).collect::<io::Result<Vec<_>>>().map(drop)
+}
+
 /// Checks that a runtime with so many threads can be made: the runtime panics where it gets no descriptor or no thread.
 pub fn check_for_runtime(threads: usize) -> io::Result<()> {
-    let pairs: Vec<_> = (0..PAIRS).map(|_| UnixStream::pair()).collect::<io::Result<_>>()?;
-    drop(pairs);
+    check_descriptors(2 * PAIRS)?;
     let gate = Arc::new(RwLock::new(()));
     let closed = gate.write();
     let started: io::Result<Vec<_>> = (0..threads)

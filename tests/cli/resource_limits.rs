@@ -152,3 +152,17 @@ fn odd_environments_are_no_panic() {
         ended_well(line, &bench.world.shell(line), true);
     }
 }
+
+#[test]
+fn a_recovery_that_may_not_open_the_old_cache_changes_nothing() {
+    let world = World::small();
+    world.run(["user", "list"]).ok();
+    let entries = world.status()["total_entries"].clone();
+    for limit in [10, 12, 16] {
+        let ran = world.shell(&format!("ulimit -n {limit}; exec awsideman cache recover"));
+        assert!(ran.exit == 1, "{limit}: {ran:?}");
+        assert_eq!(world.status()["total_entries"], entries, "{limit}: {ran:?}");
+    }
+    world.shell("ulimit -n 16; exec awsideman cache recover").stderr_has("nothing was changed").stderr_has("ulimit -n");
+    world.shell("ulimit -n 64; exec awsideman cache recover").ok().stdout_has("Taken over");
+}

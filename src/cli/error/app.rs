@@ -43,6 +43,10 @@ impl From<AppError> for CliError {
                  through with `chmod o+x {}`",
                 barrier.display()
             )),
+            AppError::Limit(ref error) => {
+                let hint = crate::host::limit_hint(error).unwrap_or("raise the limits of this process (`ulimit -a`)");
+                CliError::new(Code::Failed, message).hint(hint)
+            }
             AppError::SalvageWithoutKey(_) => CliError::new(Code::Failed, message).hint(
                 "bring the key back (`awsideman cache encryption status`), or begin an empty cache with `awsideman cache \
                  recover --no-salvage`",
