@@ -204,7 +204,7 @@ impl InstanceTarget {
 
 /// Where answers come from when they do not come from the cache.
 ///
-/// `target` is `None` only for [`Listing::Instances`], [`Single::CallerIdentity`] and the Organizations reads.
+/// `target` is `None` only for [`ListCall::Instances`], [`GetCall::CallerIdentity`] and the Organizations reads.
 #[async_trait]
 pub trait IdentityCenterApi: Send + Sync {
     /// Does what a call of `operation` needs before it can leave (a login, a client) and that takes time: whoever paces

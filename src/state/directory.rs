@@ -167,12 +167,12 @@ impl StateDir {
         FileLock::try_acquire(&self.directory, self.access, (name, guard), now)
     }
 
-    /// [`locks::progress`].
+    /// `locks::progress`.
     pub fn progress(&self, name: &str) -> u64 {
         locks::progress(&self.directory, name)
     }
 
-    /// [`locks::process`].
+    /// `locks::process`.
     pub fn process(&self, name: &str) -> Option<Process> {
         locks::process(&self.directory, name)
     }

@@ -15,7 +15,7 @@ const VERSION: u8 = 1;
 
 /// How a lookup in the cache ended.
 ///
-/// Only [`Outcome::Hit`] is a hit. `Stale` is a miss: AWS was asked first and could not answer.
+/// Only [`LookupOutcome::Hit`] is a hit. `Stale` is a miss: AWS was asked first and could not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LookupOutcome {
     /// A fresh entry was served.
