@@ -3,10 +3,10 @@
 //! Guarantee: the program runs once for each message until it ends with 0; no shell reads anything; text from outside is never
 //! one of its arguments; it gets no variables but the usual ones, those of the message and those of `alerts.command.env`.
 
-use super::AlertError;
 use super::hidden::Hidden;
 use super::outbox::Mail;
 use super::webhook::document;
+use crate::alerts::error::AlertError;
 use crate::alerts::notifier::Channel;
 use crate::alerts::notifier::Notifier;
 use crate::alerts::notifier::Receipt;

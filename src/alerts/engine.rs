@@ -3,8 +3,7 @@
 //! One transaction reads, decides and puts at most one message into the outbox, so that however many processes look
 //! at the same moment, one is made; a check that this run did not make is left as it stands.
 
-use crate::alerts::AlertError;
-use crate::alerts::Mail;
+use crate::alerts::error::AlertError;
 use crate::alerts::history;
 use crate::alerts::history::AlertEvent;
 use crate::alerts::inhibit;
@@ -13,6 +12,7 @@ use crate::alerts::inhibit::Mutes;
 use crate::alerts::message;
 use crate::alerts::notifier::channels;
 use crate::alerts::outbox;
+use crate::alerts::outbox::Mail;
 use crate::alerts::silence;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{self, AlertWhen};

@@ -2,7 +2,7 @@
 //!
 //! An event is there exactly when what it tells of is; the newest ones are kept.
 
-use super::AlertError;
+use crate::alerts::error::AlertError;
 use crate::clock::UnixMillis;
 use crate::model::cut;
 use crate::sqlite::{self, StatementError, Transaction, params};

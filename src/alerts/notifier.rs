@@ -2,10 +2,10 @@
 //!
 //! A channel that is switched on gets every message that is decided while it is, once, whatever the others do.
 
-use crate::alerts::AlertError;
-use crate::alerts::Mail;
 use crate::alerts::command;
 use crate::alerts::email;
+use crate::alerts::error::AlertError;
+use crate::alerts::outbox::Mail;
 use crate::alerts::webhook;
 use crate::config;
 use crate::secure_fs::Access;

@@ -4,8 +4,8 @@
 //! and a later run sends it; a channel that is down holds up no other. A message may arrive twice when a sender
 //! dies between the other side's yes and our note of it, then with one Message-ID.
 
-use super::AlertError;
 use super::history::{self, AlertEvent};
+use crate::alerts::error::AlertError;
 use crate::alerts::message::RenderedMessage;
 use crate::alerts::message::title;
 use crate::alerts::notifier::Channel;

@@ -2,8 +2,8 @@
 //!
 //! A file that others may read or write is refused; what is secret is never part of an error, nor kept.
 
-use super::AlertError;
 use super::hidden::Hidden;
+use crate::alerts::error::AlertError;
 use crate::config::Secret;
 use crate::program::{Environment, ProgramSpec};
 use crate::secure_fs::bounded;

@@ -3,9 +3,9 @@
 //! The program is found where cron's short PATH does not look, gets its addresses as arguments behind `--`, and is
 //! stopped when it takes too long.
 
-use super::AlertError;
 use super::error::NO_SENDMAIL;
 use super::hidden::Hidden;
+use crate::alerts::error::AlertError;
 use crate::program::{Environment, ProgramSpec};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -2,8 +2,8 @@
 //!
 //! Each has an end, a reason and an author; it outlives processes and restarts, and nobody needs to end it.
 
-use super::AlertError;
 use super::history::{self, AlertEvent};
+use crate::alerts::error::AlertError;
 use crate::clock::{self, UnixMillis};
 use crate::model::one_line;
 use crate::sqlite::{self, Connection, StatementError, Transaction, params};

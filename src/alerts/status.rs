@@ -2,9 +2,9 @@
 //!
 //! Looking changes nothing; the word for each alert is the one that decides whether it is told.
 
-use crate::alerts::AlertError;
 use crate::alerts::engine;
 use crate::alerts::engine::Alert;
+use crate::alerts::error::AlertError;
 use crate::alerts::inhibit::Mute;
 use crate::alerts::inhibit::Mutes;
 use crate::alerts::message::why;
@@ -61,7 +61,7 @@ fn stands(alert: &Alert, mute: Option<Mute>, settings: &config::Alerts) -> Alert
     let (next_at, next) = match (&mute, alert.notified_at) {
         (Some(Mute::Silenced(silence)), _) => (Some(silence.until), String::new()),
         (Some(mute @ Mute::Inhibited(_)), _) => (None, why(mute)),
-        _ if crate::alerts::channels(settings).is_empty() => (None, "no channel is switched on".into()),
+        _ if crate::alerts::notifier::channels(settings).is_empty() => (None, "no channel is switched on".into()),
         _ if alert.clear_since.is_some() => {
             let over = alert.clear_since.map(|from| from.saturating_add(millis(settings.recovery_delay)));
             (over, "if it stays recovered".into())

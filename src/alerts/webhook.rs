@@ -3,10 +3,10 @@
 //! Guarantee: a status of 2xx, and nothing else, means delivered; the URL is sent only inside TLS or on this host; only its
 //! host is shown, also where the other side repeats the rest.
 
-use super::AlertError;
 use super::hidden::Hidden;
 use super::outbox::Mail;
 use super::secret::Places;
+use crate::alerts::error::AlertError;
 use crate::alerts::notifier::Channel;
 use crate::alerts::notifier::Notifier;
 use crate::alerts::notifier::Receipt;

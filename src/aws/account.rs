@@ -1,7 +1,8 @@
 //! The account that the credentials belong to, as far as the settings show it without a call to AWS.
 
+use super::AwsSettings;
 use super::plan::{BaseSource, plan};
-use super::{AwsEnvironment, AwsSettings};
+use crate::aws::profile::AwsEnvironment;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 

@@ -329,7 +329,9 @@ fn decisive(failed: &[Exchange]) -> Option<&Exchange> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{AwsEnvironment, AwsSettings, resolve};
+    use crate::aws::AwsSettings;
+    use crate::aws::profile::AwsEnvironment;
+    use crate::aws::resolved::resolve;
 
     fn judge(profile: Option<&str>) -> ErrorClassifier {
         let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };

@@ -98,7 +98,9 @@ impl ProvideCredentials for CachedCredentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{AwsEnvironment, AwsSettings, resolve};
+    use crate::aws::AwsSettings;
+    use crate::aws::profile::AwsEnvironment;
+    use crate::aws::resolved::resolve;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -3,7 +3,7 @@
 //! Guarantee: reading never fails; [`Files::malformed`] names what the AWS CLI would refuse. Comments at the end of a
 //! line are dropped, as the AWS SDKs do.
 
-use super::AwsEnvironment;
+use crate::aws::profile::AwsEnvironment;
 use crate::secure_fs::bounded;
 use std::collections::BTreeMap;
 use std::io;

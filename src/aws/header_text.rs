@@ -127,7 +127,9 @@ fn fault(text: &str, is_key: bool) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{AwsEnvironment, AwsSettings, resolve};
+    use crate::aws::AwsSettings;
+    use crate::aws::profile::AwsEnvironment;
+    use crate::aws::resolved::resolve;
 
     #[test]
     fn a_text_that_cannot_be_sent_is_named_with_its_place() {

@@ -171,7 +171,8 @@ pub fn renewal(resolved: &Resolved) -> Renewal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{AwsSettings, resolve};
+    use crate::aws::AwsSettings;
+    use crate::aws::resolved::resolve;
 
     fn renewal(profile: Option<&str>, environment: &AwsEnvironment) -> Renewal {
         let settings = AwsSettings { profile: profile.map(str::to_owned), ..AwsSettings::default() };

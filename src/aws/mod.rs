@@ -23,22 +23,16 @@ mod sources;
 mod sso_session;
 
 pub use account::credential_owner;
+pub use aws_config::SdkConfig;
 pub use credential_error::{CredentialFault, SettingFault, credential_fault, innermost};
 pub use error_class::{CODES, ErrorClass};
 pub use login_source::{Renewal, renewal};
-pub use profile::AwsEnvironment;
-pub use profile::browser_login;
-pub use profile::credential_fingerprint;
-pub use profile::credential_program;
-pub use profile::environment;
-pub use profile::mfa_device;
+pub use profile::{AwsEnvironment, browser_login, credential_fingerprint, credential_program, environment, mfa_device};
 pub use resolved::{AwsService, Resolved, ResolvedValue, resolve};
-pub use sso_session::SsoLogin;
-pub use sso_session::login;
+pub use sso_session::{SsoLogin, login};
 
 use crate::clock::UnixMillis;
 use crate::http::{self, Network};
-pub use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};

@@ -4,13 +4,13 @@
 //! back from it. No function makes a call or fails.
 
 use crate::aws::AwsSettings;
-use crate::aws::Resolved;
 use crate::aws::files::Profile;
 use crate::aws::files::config_file;
 use crate::aws::files::credentials_file;
 use crate::aws::plan::PlanFault;
 use crate::aws::plan::plan;
-use crate::aws::resolve;
+use crate::aws::resolved::Resolved;
+use crate::aws::resolved::resolve;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

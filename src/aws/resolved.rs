@@ -3,9 +3,10 @@
 //! Guarantee: no call is made and no SDK is loaded, because a cached read passes here. `docs/aws-access.md` is the table of
 //! precedence.
 
+use super::AwsSettings;
 use super::files::{self, Files, Profile};
 use super::login_source::LoginSource;
-use super::{AwsEnvironment, AwsSettings};
+use crate::aws::profile::AwsEnvironment;
 use std::fmt;
 
 /// An AWS service whose endpoint can be set.

@@ -3,9 +3,9 @@
 //! An end is told only where it is known (an SSO token that cannot renew itself, the registration behind one that
 //! can, temporary keys with their end beside them); nothing secret is kept of what was read.
 
-use crate::aws::AwsEnvironment;
 use crate::aws::AwsSettings;
-use crate::aws::resolve;
+use crate::aws::profile::AwsEnvironment;
+use crate::aws::resolved::resolve;
 use crate::clock::UnixMillis;
 use crate::secure_fs::bounded;
 use chrono::DateTime;

@@ -20,14 +20,8 @@ mod ttl;
 mod types;
 mod validate;
 
-pub use diagnostic::ConfigError;
-pub use diagnostic::Problem;
-pub use diagnostic::nearest;
-pub use job::load::Broken;
-pub use job::load::SHIPPED_JOBS;
-pub use job::load::load_jobs;
-pub use job::load::read_jobs;
-pub use job::load::schedule_warnings;
+pub use diagnostic::{ConfigError, Problem, nearest};
+pub use job::load::{Broken, SHIPPED_JOBS, load_jobs, read_jobs, schedule_warnings};
 pub use job::schedule::Schedule;
 pub use job::*;
 pub use keys::{STEERING_VARIABLES, keys, variable_name};

@@ -3,8 +3,8 @@
 //! Every name begins with `awsideman_` and is in [`NAMES`]; a counter only grows; labels are jobs, profiles,
 //! resources, operations and words of ours, never a person.
 
-use super::DaemonStatus;
 use crate::app::Overview;
+use crate::daemon::status::DaemonStatus;
 use crate::gateway::{Api, api_of};
 use crate::health::Level;
 use crate::jobs::RunOutcome;

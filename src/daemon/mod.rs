@@ -16,18 +16,11 @@ mod systemd;
 pub mod textfile;
 mod ticker;
 
-pub use event_loop::DaemonSettings;
-pub use event_loop::Tour;
-pub use event_loop::Worker;
-pub use event_loop::run;
+pub use event_loop::{DaemonSettings, Tour, Worker, run};
 pub use http::Door;
 pub use signals::{hang_ups, stop_on_signals};
-pub use status::DaemonStatus;
-pub use status::ListenPlace;
-pub use status::StatusSource;
-pub use systemd::ServiceManager;
-pub use systemd::ServiceNotifier;
-pub use systemd::watchdog;
+pub use status::{DaemonStatus, ListenPlace, StatusSource};
+pub use systemd::{ServiceManager, ServiceNotifier, watchdog};
 pub use ticker::Alarm;
 
 use crate::jobs::Stop;

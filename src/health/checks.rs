@@ -5,8 +5,8 @@
 
 use crate::clock::UnixMillis;
 use crate::config;
-use crate::health::Finding;
-use crate::health::Level;
+use crate::health::finding::Finding;
+use crate::health::finding::Level;
 use crate::health::inputs::Measurements;
 use crate::health::inputs::mib;
 use crate::health::states;

@@ -3,7 +3,7 @@
 //! Plain values, nothing is looked up here.
 
 use crate::clock::UnixMillis;
-use crate::health::Level;
+use crate::health::finding::Level;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;

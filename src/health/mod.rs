@@ -10,17 +10,10 @@ mod states;
 #[cfg(test)]
 mod tests;
 
-pub use checks::SizeLimits;
-pub use checks::judge;
+pub use checks::{SizeLimits, judge};
 pub use finding::{Finding, Level};
-pub use inputs::AwsReading;
-pub use inputs::BreakerReading;
-pub use inputs::DirectoryReading;
-pub use inputs::DisabledCache;
-pub use inputs::JobFilesReading;
-pub use inputs::JobRunReading;
-pub use inputs::LoginReading;
-pub use inputs::Measurements;
-pub use inputs::WritesReading;
-pub use report::HealthReport;
-pub use report::examine;
+pub use inputs::{
+    AwsReading, BreakerReading, DirectoryReading, DisabledCache, JobFilesReading, JobRunReading, LoginReading,
+    Measurements, WritesReading,
+};
+pub use report::{HealthReport, examine};

@@ -4,12 +4,12 @@
 //! guidelines.
 
 use crate::config;
-use crate::health::Finding;
-use crate::health::Level;
-use crate::health::Measurements;
-use crate::health::SizeLimits;
+use crate::health::checks::SizeLimits;
+use crate::health::checks::judge;
+use crate::health::finding::Finding;
+use crate::health::finding::Level;
+use crate::health::inputs::Measurements;
 use crate::health::inputs::mib;
-use crate::health::judge;
 use crate::model::one_line;
 use serde::Serialize;
 

@@ -10,9 +10,7 @@ mod roots;
 mod trace;
 mod whole;
 
-pub use client::HttpFault;
-pub use client::HttpResponse;
-pub use client::Poster;
+pub use client::{HttpFault, HttpResponse, Poster};
 pub use proxy::Proxy;
 pub use roots::{certificates, has_certificates};
 pub use trace::attempt;

@@ -4,9 +4,13 @@
 
 use super::lock::{JobLock, holder, path_of, pid_of_holder, request};
 use super::overlap::holder as this_process;
-use super::{Context, JobError, LockHolder, RunOutcome, RunRow};
 use crate::config::Job;
+use crate::jobs::error::JobError;
+use crate::jobs::history::RunRow;
+use crate::jobs::lock::LockHolder;
+use crate::jobs::outcome::RunOutcome;
 use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::runner::Context;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 

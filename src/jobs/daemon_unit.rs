@@ -60,7 +60,7 @@ impl InstalledService {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::USER;
+    use crate::jobs::unit_files::USER;
     use std::path::PathBuf;
     use std::time::Duration;
 

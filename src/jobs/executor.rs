@@ -4,16 +4,16 @@
 //! with the work itself (in its [`Stop`]), so work that cannot be stopped keeps others from starting beside it.
 
 use crate::config::{Job, Retry};
-use crate::jobs::JobEnd;
-use crate::jobs::JobHandler;
-use crate::jobs::JobLock;
-use crate::jobs::JobResult;
-use crate::jobs::Run;
-use crate::jobs::RunOutcome;
-use crate::jobs::Stop;
+use crate::jobs::handler::JobEnd;
+use crate::jobs::handler::JobHandler;
+use crate::jobs::handler::JobResult;
+use crate::jobs::handler::Run;
+use crate::jobs::lock::JobLock;
 use crate::jobs::lock::StopRequest;
+use crate::jobs::outcome::RunOutcome;
 use crate::jobs::run_log::Minutes;
 use crate::jobs::stamp;
+use crate::jobs::stop::Stop;
 use crate::progress::Progress;
 use std::any::Any;
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 use crate::clock::UnixMillis;
 use crate::config::Job;
 use crate::health::Finding;
-use crate::jobs::RunReport;
-use crate::jobs::Stop;
+use crate::jobs::outcome::RunReport;
+use crate::jobs::stop::Stop;
 use crate::progress::Progress;
 use async_trait::async_trait;
 use serde_json::{Map, Value};

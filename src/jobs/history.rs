@@ -2,8 +2,11 @@
 //!
 //! The newest come first; only [`Ledger::crashed`] writes.
 
-use super::{JobError, Ledger, RunOutcome, stamp};
+use super::stamp;
 use crate::clock::{self, UnixMillis};
+use crate::jobs::error::JobError;
+use crate::jobs::ledger::Ledger;
+use crate::jobs::outcome::RunOutcome;
 use crate::sqlite::{OptionalExtension, Row, StatementError, params};
 use serde::Serialize;
 use serde_json::Value;

@@ -3,9 +3,11 @@
 //! Nothing is written. A run that began, did not end and whose lock is free counts as crashed.
 
 use super::lock::{is_held, path_of};
-use super::{JobError, Ledger, RunOutcome};
 use crate::clock::UnixMillis;
 use crate::config::Job;
+use crate::jobs::error::JobError;
+use crate::jobs::ledger::Ledger;
+use crate::jobs::outcome::RunOutcome;
 use crate::jobs::profile_run::ProfileJob;
 use std::path::Path;
 
@@ -57,11 +59,11 @@ pub fn last_runs(jobs: &[Job], ledger: &Ledger, state_dir: &Path) -> Result<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::runner::{JobSelection, run};
     use crate::jobs::testing::RunnerFixture;
     use crate::jobs::testing::entry;
     use crate::jobs::testing::job;
     use crate::jobs::testing::work_of;
-    use crate::jobs::{JobSelection, run};
 
     #[tokio::test]
     async fn the_last_run_that_says_something_counts_and_a_run_without_a_holder_crashed() {

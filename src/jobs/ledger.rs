@@ -4,8 +4,9 @@
 //! trace; looking (`peek`, `history`) never writes.
 
 use super::bounds::{MOST_REASON, bounded};
-use super::{JobError, RunOutcome};
 use crate::clock::{self, UnixMillis};
+use crate::jobs::error::JobError;
+use crate::jobs::outcome::RunOutcome;
 use crate::model::cut;
 use crate::sqlite::{self, Connection, OptionalExtension, StatementError, Transaction, params};
 use crate::state::Database;

@@ -4,23 +4,23 @@
 
 use crate::clock::{self, UnixMillis};
 use crate::config::{Job, Schedule};
-use crate::jobs::Context;
-use crate::jobs::Due;
-use crate::jobs::JobError;
-use crate::jobs::JobLock;
-use crate::jobs::JobSelection;
-use crate::jobs::LockHolder;
-use crate::jobs::Occurrences;
-use crate::jobs::RunOutcome;
-use crate::jobs::RunRow;
-use crate::jobs::due;
+use crate::jobs::due::Due;
 use crate::jobs::due::count_from;
+use crate::jobs::due::due;
+use crate::jobs::error::JobError;
+use crate::jobs::history::RunRow;
+use crate::jobs::lock::JobLock;
+use crate::jobs::lock::LockHolder;
 use crate::jobs::lock::path_of;
+use crate::jobs::occurrence::Occurrences;
 use crate::jobs::occurrence::fingerprint;
+use crate::jobs::outcome::RunOutcome;
 use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::runner::Context;
+use crate::jobs::runner::JobSelection;
 use crate::jobs::runner::phases;
 use crate::jobs::stamp;
-use crate::jobs::stuck;
+use crate::jobs::stuck::stuck;
 use serde::Serialize;
 
 /// One job and profile, for `jobs list`.
@@ -236,7 +236,7 @@ mod tests {
             stage.clock.advance(Duration::from_secs(60));
         }
         assert!(stage.context.ledger.history(None, 10).unwrap().is_empty());
-        crate::jobs::run(&jobs, &JobSelection::Due, &stage.context).await.unwrap();
+        crate::jobs::runner::run(&jobs, &JobSelection::Due, &stage.context).await.unwrap();
         let listed = list(&jobs, &stage.context).unwrap();
         assert_eq!((listed[0].schedule.as_str(), listed[0].timezone.as_deref()), ("every 5m", None));
         assert_eq!(

@@ -2,8 +2,8 @@
 //!
 //! It is a file next to the job's lock: written by the holder of the lock while it runs, removed when the lock is free.
 
-use super::JobError;
 use super::lock::{beside, holder, path_of};
+use crate::jobs::error::JobError;
 use crate::secure_fs;
 use crate::secure_fs::Access;
 use crate::secure_fs::Open;

@@ -6,9 +6,9 @@
 //! It is not `state::Lock`: that one removes its file when it lets go and says who holds it, no more. A job's file
 //! stays under its name, and its words change while it is held (waiting, then begun).
 
-use super::JobError;
 use super::live::{self, LiveRun};
 use crate::clock::{self, UnixMillis};
+use crate::jobs::error::JobError;
 use crate::lock::{self, Guard};
 use crate::secure_fs;
 use crate::secure_fs::Access;

@@ -5,11 +5,11 @@
 
 use crate::clock::{UnixMillis, millis};
 use crate::config::Job;
-use crate::jobs::JobError;
-use crate::jobs::Ledger;
-use crate::jobs::due;
 use crate::jobs::due::count_from;
-use crate::jobs::jitter_of;
+use crate::jobs::due::due;
+use crate::jobs::due::jitter_of;
+use crate::jobs::error::JobError;
+use crate::jobs::ledger::Ledger;
 use crate::jobs::occurrence::fingerprint;
 use crate::jobs::profile_run::ProfileJob;
 use crate::model::Zone;
@@ -60,10 +60,10 @@ pub fn late(
 mod tests {
     use super::*;
     use crate::config::Schedule;
+    use crate::jobs::runner::{JobSelection, run};
     use crate::jobs::testing::RunnerFixture;
     use crate::jobs::testing::job;
     use crate::jobs::testing::work_of;
-    use crate::jobs::{JobSelection, run};
 
     #[tokio::test]
     async fn a_job_that_nobody_runs_is_late_and_one_that_was_never_run_is_not() {

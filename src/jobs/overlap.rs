@@ -4,10 +4,15 @@
 //! every pass.
 
 use super::lock::{path_of, queue_of, want};
-use super::{Context, JobError, JobLock, LockHolder, RunReport, due, stamp};
+use super::stamp;
 use crate::clock::UnixMillis;
 use crate::config::Overlap;
+use crate::jobs::due::due;
+use crate::jobs::error::JobError;
+use crate::jobs::lock::{JobLock, LockHolder};
+use crate::jobs::outcome::RunReport;
 use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::runner::Context;
 use crate::lock::{self, RunState};
 use std::path::Path;
 use std::time::Duration;

@@ -3,8 +3,10 @@
 //! A run that lost the same targets as the run before is marked as a repetition, so that cron and mail report it once.
 
 use super::history::{self, RunRow};
-use super::{JobError, Ledger, RunOutcome};
 use crate::clock::UnixMillis;
+use crate::jobs::error::JobError;
+use crate::jobs::ledger::Ledger;
+use crate::jobs::outcome::RunOutcome;
 use crate::sqlite::params;
 use serde_json::{Map, Value, json};
 use xxhash_rust::xxh3::xxh3_64;

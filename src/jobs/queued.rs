@@ -1,11 +1,14 @@
 //! Occurrences that were due while an earlier run of their job was ongoing: with `queue-one` the newest one waits.
 
 use super::ledger::LedgerEntry;
-use super::{Context, Due, JobError, Missed, RunOutcome, RunReport};
 use crate::clock;
 use crate::config::{CatchUp, Overlap};
+use crate::jobs::due::{Due, Missed};
+use crate::jobs::error::JobError;
+use crate::jobs::outcome::{RunOutcome, RunReport};
 use crate::jobs::profile_run::ProfileJob;
 use crate::jobs::report::end_of;
+use crate::jobs::runner::Context;
 use crate::model::format_duration;
 
 impl ProfileJob {
@@ -75,11 +78,12 @@ fn stamp_of(at: clock::UnixMillis) -> serde_json::Value {
 mod tests {
     use super::*;
     use crate::config::Job;
+    use crate::jobs::handler::JobResult;
+    use crate::jobs::runner::{JobSelection, run};
     use crate::jobs::testing::RunnerFixture;
     use crate::jobs::testing::at;
     use crate::jobs::testing::job;
     use crate::jobs::testing::work_of;
-    use crate::jobs::{JobResult, JobSelection, run};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;

@@ -3,15 +3,15 @@
 //! What is skipped or missed stands in the ledger with its reason before it is reported.
 
 use crate::clock::{self, UnixMillis};
-use crate::jobs::Context;
-use crate::jobs::JobError;
-use crate::jobs::Missed;
-use crate::jobs::RunOutcome;
-use crate::jobs::RunReport;
-use crate::jobs::RunRow;
+use crate::jobs::due::Missed;
+use crate::jobs::error::JobError;
+use crate::jobs::history::RunRow;
 use crate::jobs::ledger::End;
 use crate::jobs::ledger::LedgerEntry;
+use crate::jobs::outcome::RunOutcome;
+use crate::jobs::outcome::RunReport;
 use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::runner::Context;
 use serde_json::{Map, json};
 
 /// The kind of a job whose file cannot be run, in reports and in the ledger.

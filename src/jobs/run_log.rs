@@ -3,7 +3,7 @@
 //! Everything is passed on as it comes; what is kept is bounded, and when more was said that is said too.
 
 use crate::clock::{Clock, UnixMillis};
-use crate::jobs::LiveRun;
+use crate::jobs::live::LiveRun;
 use crate::jobs::stamp;
 use crate::progress::Progress;
 use serde::Serialize;

@@ -4,7 +4,7 @@
 //! the job's lock, so work that goes on where nobody can abort it (a thread that waits for a disk) keeps others
 //! from starting beside it for as long as it has its copy.
 
-use super::JobLock;
+use crate::jobs::lock::JobLock;
 use std::sync::Arc;
 use tokio::sync::watch;
 

@@ -5,17 +5,17 @@
 
 use crate::clock::{ManualClock, UnixMillis};
 use crate::config::{AlertWhen, CatchUp, Job, JobKind, JobPing, Overlap, Retry, Schedule};
-use crate::jobs::Context;
-use crate::jobs::JobHandler;
-use crate::jobs::JobResult;
-use crate::jobs::Ledger;
-use crate::jobs::Run;
-use crate::jobs::RunOutcome;
-use crate::jobs::RunReport;
-use crate::jobs::Slots;
-use crate::jobs::Stop;
+use crate::jobs::handler::JobHandler;
+use crate::jobs::handler::JobResult;
+use crate::jobs::handler::Run;
 use crate::jobs::ledger::End;
+use crate::jobs::ledger::Ledger;
 use crate::jobs::ledger::LedgerEntry;
+use crate::jobs::outcome::RunOutcome;
+use crate::jobs::outcome::RunReport;
+use crate::jobs::runner::Context;
+use crate::jobs::runner::Slots;
+use crate::jobs::stop::Stop;
 use crate::model::Zone;
 use crate::progress::NoProgress;
 use crate::progress::Progress;

@@ -3,10 +3,11 @@
 //! Values are JSON; reading is a hit or a miss whatever state the cache is in; an update is one transaction,
 //! whoever else updates.
 
-use super::{CacheManager, LibraryError, in_use};
+use super::{CacheManager, in_use};
 use crate::app::App;
 use crate::cache::{BY_PROGRAM, CUSTOM, Cache, Key, Lookup, Put, ReadOptions};
 use crate::clock::UnixMillis;
+use crate::library::error::LibraryError;
 use crate::model::Resource;
 use crate::store::{Address, Store, StoreError, Stored};
 use serde::Serialize;

@@ -2,8 +2,8 @@
 //!
 //! The same parameters in any order give the same key, and others another one.
 
-use super::LibraryError;
 use crate::cache::Key;
+use crate::library::error::LibraryError;
 use crate::model::Resource;
 use serde::Serialize;
 

@@ -4,12 +4,12 @@
 //! the figures of [`Stats`] alone are of this process.
 
 use crate::cache::Operation;
+use crate::health::HealthReport;
 use crate::library::CacheManager;
-use crate::library::HealthReport;
-use crate::library::LibraryError;
-use crate::library::PersistedBreaker;
-use crate::library::Swept;
+use crate::library::error::LibraryError;
 use crate::model::Resource;
+use crate::state::PersistedBreaker;
+use crate::store::Swept;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How the handle has been doing, and what the store holds.

@@ -1,6 +1,8 @@
 //! The output of a running command: its waits, the locks that it did not get, and each request to AWS.
 
-use super::{LOCKS, REQUESTS, WAITS};
+use super::WAITS;
+use crate::http::REQUESTS;
+use crate::lock::LOCKS;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

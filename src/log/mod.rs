@@ -9,6 +9,7 @@ mod place;
 
 pub use live::{LiveOutput, Print, Shows};
 pub use place::problem;
+pub use tracing::level_filters::LevelFilter;
 
 use crate::clock::{self, Clock, SystemClock};
 pub use crate::http::REQUESTS;
@@ -18,7 +19,6 @@ use crate::secure_fs;
 use crate::secure_fs::Access;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-pub use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;

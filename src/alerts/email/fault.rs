@@ -2,7 +2,7 @@
 //!
 //! A refusal belongs to the step at which it came, unless the server names another one.
 
-use crate::alerts::AlertError;
+use crate::alerts::error::AlertError;
 use crate::model::one_line;
 use lettre::transport::smtp::Error as SmtpError;
 use std::io::ErrorKind;

@@ -2,7 +2,7 @@
 //!
 //! An error names every mechanism that the server offers, also those that are unknown here.
 
-use crate::alerts::AlertError;
+use crate::alerts::error::AlertError;
 use crate::config::Auth;
 use crate::model::one_line;
 use base64::Engine;

@@ -8,7 +8,8 @@ mod server;
 mod wire;
 
 use super::outbox::Mail;
-use super::{AlertError, sendmail};
+use super::sendmail;
+use crate::alerts::error::AlertError;
 use crate::alerts::notifier::Channel;
 use crate::alerts::notifier::DeliveryContext;
 use crate::alerts::notifier::Notifier;

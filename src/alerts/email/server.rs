@@ -8,7 +8,7 @@ use super::fault::{self, SmtpStage};
 use super::login::{SmtpLogin, log_in};
 use super::setting;
 use super::wire::{self, TlsWire};
-use crate::alerts::AlertError;
+use crate::alerts::error::AlertError;
 use crate::alerts::hidden::Hidden;
 use crate::alerts::notifier::Channel;
 use crate::alerts::notifier::Receipt;

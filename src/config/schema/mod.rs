@@ -2,7 +2,7 @@
 //!
 //! Each field stands in `config/default.toml` with its default and a sentence; tests hold the three together.
 
-use super::Ttls;
+use crate::config::ttl::Ttls;
 use crate::model::parse_duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};

@@ -4,9 +4,10 @@
 //! delays a job by at most two of its periods, or a day; years of absence cost no more than a week.
 
 use super::occurrence::{OccurrenceRange, Occurrences};
-use super::{LedgerRow, stamp};
+use super::stamp;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{CatchUp, Job, Schedule};
+use crate::jobs::ledger::LedgerRow;
 use crate::model::Zone;
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;

@@ -5,16 +5,16 @@
 
 use crate::clock::{UnixMillis, millis};
 use crate::config::{AlertWhen, Job, JobKind, Overlap, Schedule};
-use crate::jobs::Context;
-use crate::jobs::Due;
-use crate::jobs::JobError;
-use crate::jobs::JobSelection;
-use crate::jobs::LedgerRow;
-use crate::jobs::Occurrences;
-use crate::jobs::due;
+use crate::jobs::due::Due;
 use crate::jobs::due::count_from;
+use crate::jobs::due::due;
+use crate::jobs::error::JobError;
+use crate::jobs::ledger::LedgerRow;
+use crate::jobs::occurrence::Occurrences;
 use crate::jobs::occurrence::fingerprint;
 use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::runner::Context;
+use crate::jobs::runner::JobSelection;
 use crate::jobs::runner::phases;
 use crate::jobs::stamp;
 use crate::model::Zone;

@@ -73,7 +73,7 @@ fn pauses_idle_kinds_and_long_runs_are_skipped_with_their_reasons() {
     let id = ledger.begin(&entry).unwrap();
     let end = crate::jobs::ledger::End {
         took_ms: 5_400_000,
-        ..crate::jobs::testing::end(crate::jobs::RunOutcome::Done, "ok")
+        ..crate::jobs::testing::end(crate::jobs::outcome::RunOutcome::Done, "ok")
     };
     ledger.finish(id, &end, 9).unwrap();
     let jobs = [job("paused"), job("useless"), job("long"), job("well")];

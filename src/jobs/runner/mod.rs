@@ -10,11 +10,16 @@
 
 use super::lock::path_of;
 use super::overlap::holder;
-use super::{JobError, JobHandler, JobLock, Ledger, RunReport, Stop};
 use crate::clock::Clock;
 use crate::config::{Job, JobKind};
+use crate::jobs::error::JobError;
+use crate::jobs::handler::JobHandler;
+use crate::jobs::ledger::Ledger;
+use crate::jobs::lock::JobLock;
+use crate::jobs::outcome::RunReport;
 use crate::jobs::profile_run;
 use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::stop::Stop;
 use crate::model::Zone;
 use crate::progress::Progress;
 use crate::secure_fs::Access;

@@ -5,7 +5,11 @@
 use super::*;
 use crate::config::{CatchUp, Overlap, Retry, Schedule};
 use crate::health::{Finding, Level};
+use crate::jobs::handler::JobResult;
+use crate::jobs::lock::{JobLock, LockHolder};
 use crate::jobs::lock::{path_of, queue_of};
+use crate::jobs::outcome::{RunOutcome, exit_code};
+use crate::jobs::runner::run;
 use crate::jobs::testing::Doing;
 use crate::jobs::testing::RunnerFixture;
 use crate::jobs::testing::at;
@@ -13,7 +17,6 @@ use crate::jobs::testing::cron;
 use crate::jobs::testing::entry;
 use crate::jobs::testing::job;
 use crate::jobs::testing::work_of;
-use crate::jobs::{JobLock, JobResult, LockHolder, RunOutcome, exit_code, run};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Notify;
 
@@ -247,11 +250,11 @@ async fn an_occurrence_that_falls_into_a_run_is_skipped_once_and_recorded() {
     let reports = run(&jobs, &JobSelection::Due, &stage.context).await.unwrap();
     assert_eq!(outcomes(&reports), [("a".into(), RunOutcome::Skipped)]);
     assert!(run(&jobs, &JobSelection::Due, &stage.context).await.unwrap().is_empty());
-    let listed = crate::jobs::list(&jobs, &stage.context).unwrap();
+    let listed = crate::jobs::list::list(&jobs, &stage.context).unwrap();
     let running = "held by pid 4711 on there since 2026-06-01T11:00:00Z, past its timeout of 1m; `awsideman jobs cancel a` ends it";
     assert_eq!(listed[0].running.as_deref(), Some(running));
     drop(held);
-    assert_eq!(crate::jobs::list(&jobs, &stage.context).unwrap()[0].last_outcome, Some(RunOutcome::Crashed));
+    assert_eq!(crate::jobs::list::list(&jobs, &stage.context).unwrap()[0].last_outcome, Some(RunOutcome::Crashed));
 }
 
 #[tokio::test]
