@@ -4,6 +4,7 @@
 //! can move it. A time that no calendar has is written as its number, never a panic.
 
 use chrono::{DateTime, Local, SecondsFormat, TimeZone, Utc};
+use serde::Serializer;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -99,6 +100,21 @@ pub fn utc_exact(at: UnixMillis) -> String {
 /// `2026-11-23 07:06:02 +01:00`, in the zone of this host, for people.
 pub fn local(at: UnixMillis) -> String {
     written(at, |time| zoned(&time.with_timezone(&Local)))
+}
+
+/// Serializes a time as [`utc_exact`] writes it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub fn serialize<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&utc_exact(*at))
+}
+
+/// Serializes a time as [`utc_exact`] writes it, and an absent one as `null`.
+#[expect(clippy::ref_option, reason = "serde passes a reference")]
+pub fn serialize_or_null<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serialize(at, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn written(at: UnixMillis, words: impl Fn(DateTime<Utc>) -> String) -> String {

@@ -3,7 +3,7 @@
 //! An event is there exactly when what it tells of is; the newest ones are kept.
 
 use crate::alerts::error::AlertError;
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::model::cut;
 use crate::sqlite::{self, StatementError, Transaction, params};
 use crate::state::Database;
@@ -19,7 +19,7 @@ pub(super) const LONGEST: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AlertEvent {
     /// When.
-    #[serde(serialize_with = "super::stamp")]
+    #[serde(serialize_with = "clock::serialize")]
     pub at: UnixMillis,
     /// The key of the alert, or the pattern of the silence; empty when it is about a message.
     pub key: String,

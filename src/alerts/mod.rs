@@ -39,19 +39,3 @@ pub use outbox::{Delivered, Mail, PendingDelivery, deliver, kept, test, waiting,
 pub use programs::missing_programs;
 pub use silence::{Silence, silence, silences, unsilence};
 pub use status::{AlertStatus, standing};
-
-use crate::clock::{self, UnixMillis};
-use serde::Serializer;
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn stamp<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&clock::utc(*at))
-}
-
-#[expect(clippy::ref_option, reason = "serde calls it with a reference")]
-fn stamp_or_null<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => stamp(at, serializer),
-        None => serializer.serialize_none(),
-    }
-}

@@ -83,7 +83,7 @@ pub struct PendingDelivery {
     /// The subject of its message.
     pub subject: String,
     /// When the message was decided.
-    #[serde(serialize_with = "super::stamp")]
+    #[serde(serialize_with = "clock::serialize")]
     pub since: UnixMillis,
     /// How often it was tried.
     pub attempts: i64,
@@ -92,7 +92,7 @@ pub struct PendingDelivery {
     /// Which run tries it next, or what keeps every run from trying.
     pub next_try: String,
     /// When delivery is given up.
-    #[serde(serialize_with = "super::stamp")]
+    #[serde(serialize_with = "clock::serialize")]
     pub given_up_at: UnixMillis,
 }
 

@@ -18,10 +18,10 @@ pub struct Silence {
     /// A glob over whole keys: `hit_rate`, `job:*`, `*`.
     pub pattern: String,
     /// When it was made.
-    #[serde(serialize_with = "super::stamp")]
+    #[serde(serialize_with = "clock::serialize")]
     pub created_at: UnixMillis,
     /// When it ends by itself.
-    #[serde(serialize_with = "super::stamp")]
+    #[serde(serialize_with = "clock::serialize")]
     pub until: UnixMillis,
     /// Why.
     pub reason: String,

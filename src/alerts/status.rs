@@ -25,13 +25,13 @@ pub struct AlertStatus {
     /// The command to type next; empty when there is none.
     pub hint: String,
     /// Since when it is so.
-    #[serde(serialize_with = "crate::alerts::stamp")]
+    #[serde(serialize_with = "clock::serialize")]
     pub since: UnixMillis,
     /// When a message about it was last made; `null` when none was.
-    #[serde(serialize_with = "crate::alerts::stamp_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub notified_at: Option<UnixMillis>,
     /// When the next message about it is due, if it is still so then; `null` when none is.
-    #[serde(serialize_with = "crate::alerts::stamp_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub next_at: Option<UnixMillis>,
     /// What the next message waits for, as a sentence.
     pub next: String,

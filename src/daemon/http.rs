@@ -9,7 +9,7 @@ use super::connections;
 use super::metrics;
 use super::page::{self, PageView, Range};
 use crate::app::Overview;
-use crate::clock::{self, UnixMillis};
+use crate::clock;
 use crate::daemon::access_guard;
 use crate::daemon::status::DaemonStatus;
 use crate::daemon::status::ListenPlace;
@@ -20,7 +20,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -201,12 +201,6 @@ async fn icon(axum::extract::Path(verdict): axum::extract::Path<String>) -> Resp
         Some(svg) => ([(header::CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
-}
-
-/// A time in JSON: RFC 3339.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-pub(super) fn time<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&clock::utc_exact(*at))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Looking waits for no job.
 
 use crate::app::{DashboardProblem, Overview};
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::health::Level;
 use crate::model::Invocation;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct DaemonStatus {
     /// When it began.
-    #[serde(serialize_with = "crate::daemon::http::time")]
+    #[serde(serialize_with = "clock::serialize")]
     pub started_at: UnixMillis,
     /// Looks at the ledger so far.
     pub passes: u64,

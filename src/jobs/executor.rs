@@ -12,8 +12,8 @@ use crate::jobs::lock::JobLock;
 use crate::jobs::lock::StopRequest;
 use crate::jobs::outcome::RunOutcome;
 use crate::jobs::run_log::Minutes;
-use crate::jobs::stamp;
 use crate::jobs::stop::Stop;
+use crate::model::exact_duration;
 use crate::progress::Progress;
 use std::any::Any;
 use std::sync::Arc;
@@ -112,7 +112,7 @@ async fn attempts(order: RunSpec, stop: Stop, deadline: Option<Instant>, attempt
         if work.ending != JobEnd::FailedForNow || run.attempt >= job.retry.attempts || !in_time || stop.is_set() {
             return work;
         }
-        minutes.notice(&format!("{}; tried again in {}", work.reason, stamp::duration(whole(delay))));
+        minutes.notice(&format!("{}; tried again in {}", work.reason, exact_duration(whole(delay))));
         tokio::select! {
             () = sleep(delay) => {}
             () = stop.wait() => return work,
@@ -181,7 +181,7 @@ fn stopped(
     limit: Duration,
     grace: Duration,
 ) -> (RunOutcome, JobResult) {
-    let limit = stamp::duration(limit);
+    let limit = exact_duration(limit);
     let what = match cause {
         StopCause::TooLong => format!("it did not finish within its timeout of {limit}"),
         StopCause::Ending => "stopped, because awsideman is shutting down".to_owned(),
@@ -204,7 +204,7 @@ fn stopped(
         }
         None => {
             let reason =
-                format!("{what}; it did not end within the grace of {} and was aborted", stamp::duration(grace));
+                format!("{what}; it did not end within the grace of {} and was aborted", exact_duration(grace));
             (outcome, JobResult { exit, ..JobResult::failed_for_now(reason, 1) })
         }
     }

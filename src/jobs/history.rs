@@ -2,7 +2,6 @@
 //!
 //! The newest come first; only [`Ledger::crashed`] writes.
 
-use super::stamp;
 use crate::clock::{self, UnixMillis};
 use crate::jobs::error::JobError;
 use crate::jobs::ledger::Ledger;
@@ -30,13 +29,13 @@ pub struct RunRow {
     /// The job's kind.
     pub kind: String,
     /// The occurrence it ran for; `null` when it was asked for.
-    #[serde(serialize_with = "stamp::json_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub scheduled_at: Option<UnixMillis>,
     /// When it began.
-    #[serde(serialize_with = "stamp::json")]
+    #[serde(serialize_with = "clock::serialize")]
     pub started_at: UnixMillis,
     /// When it ended; `null` while it runs, or when its runner died and no other came by since.
-    #[serde(serialize_with = "stamp::json_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub ended_at: Option<UnixMillis>,
     /// How it ended; `null` like `ended_at`.
     pub outcome: Option<RunOutcome>,

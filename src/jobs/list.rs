@@ -19,8 +19,8 @@ use crate::jobs::profile_run::ProfileJob;
 use crate::jobs::runner::Context;
 use crate::jobs::runner::JobSelection;
 use crate::jobs::runner::phases;
-use crate::jobs::stamp;
 use crate::jobs::stuck::stuck;
+use crate::model::exact_duration;
 use serde::Serialize;
 
 /// One job and profile, for `jobs list`.
@@ -45,22 +45,22 @@ pub struct JobRow {
     /// Why and until when it is paused.
     pub paused: Option<String>,
     /// When it is due; in the past when it is due now, `null` when it runs only by name.
-    #[serde(serialize_with = "stamp::json_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub next_due: Option<UnixMillis>,
     /// How it ended last.
     pub last_outcome: Option<RunOutcome>,
     /// When it last began, or was last passed over.
-    #[serde(serialize_with = "stamp::json_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub last_at: Option<UnixMillis>,
     /// How many runs in a row were partial and lost a target; 0 after a complete one.
     pub partial_runs: u32,
     /// The reason that was given.
     pub last_reason: Option<String>,
     /// Start of the last run that was done; a partial one does not count.
-    #[serde(serialize_with = "stamp::json_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub last_success: Option<UnixMillis>,
     /// End of the last run that lost no target.
-    #[serde(serialize_with = "stamp::json_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub last_complete: Option<UnixMillis>,
     /// Who runs it now.
     pub running: Option<String>,
@@ -96,7 +96,7 @@ pub fn dry_run(jobs: &[Job], wanted: &JobSelection, context: &Context) -> Result
 fn listed(unit: &ProfileJob, context: &Context) -> Result<JobRow, JobError> {
     let (job, ledger, now) = (&unit.job, &context.ledger, context.clock.now());
     let (schedule, timezone) = match &job.schedule {
-        Schedule::Every(every) => (format!("every {}", stamp::duration(*every)), None),
+        Schedule::Every(every) => (format!("every {}", exact_duration(*every)), None),
         Schedule::Cron { text, .. } => {
             (text.clone(), Some(Occurrences::of(&job.schedule, &context.zone).zone().to_string()))
         }
@@ -173,7 +173,7 @@ fn past_timeout(held: String, unit: &ProfileJob, context: &Context) -> String {
     let stuck = stuck(job, &context.state_dir, context.grace, context.clock.now());
     match stuck.iter().find(|stuck| stuck.profile == unit.profile) {
         Some(stuck) => {
-            format!("{held}, past its timeout of {}; `{}` ends it", stamp::duration(stuck.timeout), stuck.hint())
+            format!("{held}, past its timeout of {}; `{}` ends it", exact_duration(stuck.timeout), stuck.hint())
         }
         None => held,
     }

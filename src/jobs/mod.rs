@@ -27,7 +27,6 @@ mod queued;
 mod report;
 mod run_log;
 mod runner;
-mod stamp;
 mod stop;
 mod stuck;
 mod unit_files;

@@ -2,8 +2,8 @@
 //!
 //! These words are in the ledger and in JSON, and do not change.
 
-use super::{partial, stamp};
-use crate::clock::UnixMillis;
+use super::partial;
+use crate::clock::{self, UnixMillis};
 use crate::health::Finding;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -98,10 +98,10 @@ pub struct RunReport {
     /// AWS calls it made.
     pub calls: u64,
     /// The occurrence it ran for; `null` when it was asked for.
-    #[serde(serialize_with = "stamp::json_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub scheduled_at: Option<UnixMillis>,
     /// When it began.
-    #[serde(serialize_with = "stamp::json")]
+    #[serde(serialize_with = "clock::serialize")]
     pub started_at: UnixMillis,
     /// The attempts it took.
     pub attempt: u32,

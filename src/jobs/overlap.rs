@@ -4,7 +4,6 @@
 //! every pass.
 
 use super::lock::{path_of, queue_of, want};
-use super::stamp;
 use crate::clock::UnixMillis;
 use crate::config::Overlap;
 use crate::jobs::due::due;
@@ -14,6 +13,7 @@ use crate::jobs::outcome::RunReport;
 use crate::jobs::profile_run::ProfileJob;
 use crate::jobs::runner::Context;
 use crate::lock::{self, RunState};
+use crate::model::exact_duration;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -123,7 +123,7 @@ impl ProfileJob {
             match tried {
                 Ok(lock) => return Ok(Some(lock)),
                 Err(held) if Instant::now() >= end => {
-                    let reason = format!("{} and still after {}", describe(path, held.as_ref()), stamp::duration(wait));
+                    let reason = format!("{} and still after {}", describe(path, held.as_ref()), exact_duration(wait));
                     self.leave_out(reason, reference, context, reports)?;
                     return Ok(None);
                 }

@@ -2,9 +2,8 @@
 //!
 //! Everything is passed on as it comes; what is kept is bounded, and when more was said that is said too.
 
-use crate::clock::{Clock, UnixMillis};
+use crate::clock::{self, Clock, UnixMillis};
 use crate::jobs::live::LiveRun;
-use crate::jobs::stamp;
 use crate::progress::Progress;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -38,7 +37,7 @@ struct StoredRunLog {
 /// One thing that was said.
 #[derive(Serialize)]
 struct OutputLine {
-    #[serde(serialize_with = "stamp::json")]
+    #[serde(serialize_with = "clock::serialize")]
     at: UnixMillis,
     text: String,
 }

@@ -2,8 +2,7 @@
 //!
 //! An hour without lookups is not there rather than a rate that nobody measured.
 
-use crate::app::dashboard::time;
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::model::Resource;
 use crate::state::{self, Database, LookupOutcome, StateError};
 use serde::Serialize;
@@ -35,7 +34,7 @@ impl UsageHistory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct HourReport {
     /// Its beginning.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "clock::serialize")]
     pub at: UnixMillis,
     /// Answered from the cache: each saved one call or more.
     pub hits: u64,
@@ -49,7 +48,7 @@ pub struct HourReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SampleReport {
     /// The moment.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "clock::serialize")]
     pub at: UnixMillis,
     /// Entries.
     pub entries: u64,

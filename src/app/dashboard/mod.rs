@@ -25,7 +25,7 @@ use crate::host;
 use crate::jobs::{self, JobRow, RunRow, Stop};
 use crate::progress::NoProgress;
 use crate::state::{Database, RunTotal};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub struct Overview {
     /// The version of this document.
     pub schema_version: u32,
     /// The moment.
-    #[serde(rename = "generated_at", serialize_with = "time")]
+    #[serde(rename = "generated_at", serialize_with = "clock::serialize")]
     pub now: UnixMillis,
     /// The version of awsideman.
     pub version: &'static str,
@@ -210,17 +210,4 @@ fn or_say<T: Default, E: std::fmt::Display>(found: Result<T, E>, unread: &mut Ve
         }
         T::default()
     })
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn time<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&clock::utc_exact(*at))
-}
-
-#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
-fn time_or_null<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => time(at, serializer),
-        None => serializer.serialize_none(),
-    }
 }

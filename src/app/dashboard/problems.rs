@@ -6,8 +6,7 @@
 use crate::alerts;
 use crate::app::Measured;
 use crate::app::dashboard::StateRead;
-use crate::app::dashboard::time_or_null;
-use crate::clock::UnixMillis;
+use crate::clock::{self, UnixMillis};
 use crate::health::{Finding, Level};
 use crate::model::Invocation;
 use serde::Serialize;
@@ -23,7 +22,7 @@ pub struct DashboardProblem {
     /// One sentence.
     pub message: String,
     /// Since when, where that is known.
-    #[serde(serialize_with = "time_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub since: Option<UnixMillis>,
     /// The command to type.
     pub command: String,

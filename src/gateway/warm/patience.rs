@@ -10,7 +10,7 @@ use crate::gateway::single_flight::FLIGHTS;
 use crate::gateway::single_flight::Flight;
 use crate::gateway::single_flight::Turn;
 use crate::store::Address;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub struct NotKept {
     /// Why it is not stored.
     pub reason: String,
     /// When it is worth repeating the warm; `null` when that is not known.
-    #[serde(serialize_with = "time_or_null")]
+    #[serde(serialize_with = "clock::serialize_or_null")]
     pub repeat_at: Option<UnixMillis>,
     /// Whether another process was fetching it.
     #[serde(skip)]
@@ -137,13 +137,5 @@ impl Gateway {
         let status = ["Status", "State"].into_iter().find_map(|field| known[field].as_str())?;
         let words = status.to_ascii_lowercase().replace('_', " ");
         (status != "ACTIVE").then(|| format!("account {account} is {words}"))
-    }
-}
-
-#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
-fn time_or_null<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => serializer.serialize_str(&clock::utc_exact(*at)),
-        None => serializer.serialize_none(),
     }
 }

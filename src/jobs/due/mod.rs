@@ -4,11 +4,10 @@
 //! delays a job by at most two of its periods, or a day; years of absence cost no more than a week.
 
 use super::occurrence::{OccurrenceRange, Occurrences};
-use super::stamp;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{CatchUp, Job, Schedule};
 use crate::jobs::ledger::LedgerRow;
-use crate::model::Zone;
+use crate::model::{Zone, exact_duration};
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -157,14 +156,14 @@ fn missed(job: &Job, found: &OccurrenceRange, running: usize) -> Option<Missed> 
     let count = found.count.saturating_sub(running as u64);
     let last = found.newest.len().checked_sub(running + 1).map(|n| found.newest[n])?;
     let first = found.first.filter(|_| count > 0)?;
-    let deadline = stamp::duration(job.start_deadline);
+    let deadline = exact_duration(job.start_deadline);
     let why = match (job.catch_up, running) {
         (CatchUp::None, _) => "no runner was there in time (catch_up = \"none\")".to_owned(),
         (CatchUp::Latest, 1) => "no runner was there; only the latest is caught up (catch_up = \"latest\")".to_owned(),
         (CatchUp::Latest, _) => format!("no runner was there within the start_deadline of {deadline}"),
         (CatchUp::All { limit, window }, _) => format!(
             "no runner was there; at most {limit} of the last {} are caught up (catch_up = \"all\")",
-            stamp::duration(window)
+            exact_duration(window)
         ),
     };
     let many = if found.more { "more than " } else { "" };

@@ -3,7 +3,7 @@
 //! Nothing is run and nothing is written; what is told of the future is what the runner would do if it looked all
 //! the time and each job took as long as it did last.
 
-use crate::clock::{UnixMillis, millis};
+use crate::clock::{self, UnixMillis, millis};
 use crate::config::{AlertWhen, Job, JobKind, Overlap, Schedule};
 use crate::jobs::due::Due;
 use crate::jobs::due::count_from;
@@ -16,8 +16,7 @@ use crate::jobs::profile_run::ProfileJob;
 use crate::jobs::runner::Context;
 use crate::jobs::runner::JobSelection;
 use crate::jobs::runner::phases;
-use crate::jobs::stamp;
-use crate::model::Zone;
+use crate::model::{Zone, exact_duration};
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use std::time::Duration;
@@ -35,14 +34,14 @@ pub struct NextRun {
     /// The AWS profile, when the job names profiles.
     pub profile: Option<String>,
     /// When it is due, jitter included.
-    #[serde(serialize_with = "stamp::json")]
+    #[serde(serialize_with = "clock::serialize")]
     pub at: UnixMillis,
     /// The same on the clocks of its zone, with the offset from UTC.
     pub local: String,
     /// The zone in which its schedule is read; for an interval the host's.
     pub timezone: String,
     /// The occurrence itself, before the jitter.
-    #[serde(serialize_with = "stamp::json")]
+    #[serde(serialize_with = "clock::serialize")]
     pub occurrence: UnixMillis,
     /// How much later than its occurrence it is due on this host, in milliseconds.
     pub jitter_ms: i64,
@@ -58,14 +57,14 @@ pub struct Simulated {
     /// The job's name.
     pub job: String,
     /// When.
-    #[serde(serialize_with = "stamp::json")]
+    #[serde(serialize_with = "clock::serialize")]
     pub at: UnixMillis,
     /// Its kind.
     pub kind: String,
     /// The AWS profile, when the job names profiles.
     pub profile: Option<String>,
     /// The occurrence.
-    #[serde(serialize_with = "stamp::json")]
+    #[serde(serialize_with = "clock::serialize")]
     pub scheduled_at: UnixMillis,
     /// `run`, `skipped` or `missed`: the words of the ledger where there is one.
     pub outcome: &'static str,
@@ -211,7 +210,7 @@ impl RunTimeline<'_> {
         if let Some(reason) = self.outlook.idle(job, at) {
             return Ok(self.event(at, occurrence, "skipped", reason));
         }
-        let took = stamp::duration(Duration::from_secs(self.took.as_secs()));
+        let took = exact_duration(Duration::from_secs(self.took.as_secs()));
         let (begins, reason) = match job.overlap {
             _ if at >= self.busy_until => (at, "due".to_owned()),
             Overlap::Forbid => {
