@@ -2,15 +2,14 @@
 //!
 //! The request names the run by its holder and its beginning, so it never ends a later run. A process id is never acted on.
 
-use super::lock::{JobLock, holder, path_of, pid_of_holder, request};
-use super::overlap::holder as this_process;
 use crate::config::Job;
+use crate::jobs::context::Context;
 use crate::jobs::error::JobError;
 use crate::jobs::history::RunRow;
-use crate::jobs::lock::LockHolder;
+use crate::jobs::lock::{JobLock, LockHolder, holder, pid_of_holder, request};
+use crate::jobs::lock_path::path_of;
 use crate::jobs::outcome::RunOutcome;
-use crate::jobs::profile_run::ProfileJob;
-use crate::jobs::runner::Context;
+use crate::jobs::profile_job::ProfileJob;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -69,7 +68,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
             return Ok(None);
         }
         // The process died: with the lock in hand its run can be recorded.
-        let Ok(_lock) = JobLock::try_acquire(&path, context.access, &this_process(context))? else { return Ok(None) };
+        let Ok(_lock) = JobLock::try_acquire(&path, context.access, &context.holder())? else { return Ok(None) };
         let crashed = context.ledger.crashed(job, profile, context.clock.now())?.pop();
         return Ok(crashed.and_then(|row| done(row.outcome, row.reason, None, false)));
     };

@@ -2,13 +2,14 @@
 //!
 //! Nothing is written. A run that began, did not end and whose lock is free counts as crashed.
 
-use super::lock::{is_held, path_of};
 use crate::clock::UnixMillis;
 use crate::config::Job;
 use crate::jobs::error::JobError;
 use crate::jobs::ledger::Ledger;
+use crate::jobs::lock::is_held;
+use crate::jobs::lock_path::path_of;
 use crate::jobs::outcome::RunOutcome;
-use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::profile_job::ProfileJob;
 use std::path::Path;
 
 /// The last run of a job and profile that shows whether it works.

@@ -4,19 +4,18 @@
 
 use crate::clock::{self, UnixMillis};
 use crate::config::{Job, Schedule};
+use crate::jobs::context::Context;
 use crate::jobs::due::Due;
 use crate::jobs::due::count_from;
 use crate::jobs::due::due;
 use crate::jobs::error::JobError;
 use crate::jobs::history::RunRow;
-use crate::jobs::lock::JobLock;
-use crate::jobs::lock::LockHolder;
-use crate::jobs::lock::path_of;
+use crate::jobs::lock::{JobLock, LockHolder};
+use crate::jobs::lock_path::path_of;
 use crate::jobs::occurrence::Occurrences;
 use crate::jobs::occurrence::fingerprint;
 use crate::jobs::outcome::RunOutcome;
-use crate::jobs::profile_run::ProfileJob;
-use crate::jobs::runner::Context;
+use crate::jobs::profile_job::ProfileJob;
 use crate::jobs::runner::JobSelection;
 use crate::jobs::runner::phases;
 use crate::jobs::stuck::stuck;

@@ -2,8 +2,8 @@
 //!
 //! It is a file next to the job's lock: written by the holder of the lock while it runs, removed when the lock is free.
 
-use super::lock::{beside, holder, path_of};
 use crate::jobs::error::JobError;
+use crate::jobs::lock_path::with_suffix;
 use crate::secure_fs;
 use crate::secure_fs::Access;
 use crate::secure_fs::Open;
@@ -22,17 +22,10 @@ pub struct LiveRun {
     pub waits_for: Option<String>,
 }
 
-/// The progress of the run of a job and profile; `None` if no process runs it, or it has just started.
-pub fn live(state_dir: &Path, job: &str, profile: &str) -> Option<LiveRun> {
-    let path = path_of(state_dir, job, profile);
-    holder(&path)?;
+/// The progress that is stored next to the lock at `path`.
+pub(super) fn read(path: &Path) -> Option<LiveRun> {
     // The holder may be writing it at this moment.
-    (0..3).find_map(|_| serde_json::from_slice(&secure_fs::read(&place(&path)).ok()??).ok())
-}
-
-/// Whether a process runs this job and profile.
-pub fn is_running(state_dir: &Path, job: &str, profile: &str) -> bool {
-    holder(&path_of(state_dir, job, profile)).is_some()
+    (0..3).find_map(|_| serde_json::from_slice(&secure_fs::read(&place(path)).ok()??).ok())
 }
 
 /// Writes it for the lock at `path`.
@@ -50,5 +43,5 @@ pub(super) fn forget(path: &Path) {
 }
 
 fn place(path: &Path) -> PathBuf {
-    beside(path, ".now")
+    with_suffix(path, ".now")
 }

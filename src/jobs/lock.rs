@@ -6,22 +6,19 @@
 //! It is not `state::Lock`: that one removes its file when it lets go and says who holds it, no more. A job's file
 //! stays under its name, and its words change while it is held (waiting, then begun).
 
-use super::live::{self, LiveRun};
 use crate::clock::{self, UnixMillis};
 use crate::jobs::error::JobError;
+use crate::jobs::live::{self, LiveRun};
+use crate::jobs::lock_path::{path_of, stop_path};
 use crate::lock::{self, Guard};
 use crate::secure_fs;
 use crate::secure_fs::Access;
 use crate::secure_fs::Open;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
-
-/// What a profile's name may keep in a file name.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// The right to run one job for one profile, until dropped.
 #[derive(Debug)]
@@ -161,19 +158,16 @@ pub(super) fn want(path: &Path, access: Access) -> Result<(), JobError> {
     Ok(())
 }
 
-/// The lock file of a job and profile below the state directory.
-pub(super) fn path_of(state_dir: &Path, job: &str, profile: &str) -> PathBuf {
-    let mut name = utf8_percent_encode(job, PLAIN).to_string();
-    if !profile.is_empty() {
-        name.push('@');
-        name.extend(utf8_percent_encode(profile, PLAIN));
-    }
-    state_dir.join("locks").join(name)
+/// The progress of the run of a job and profile; `None` if no process runs it, or it has just started.
+pub fn live(state_dir: &Path, job: &str, profile: &str) -> Option<LiveRun> {
+    let path = path_of(state_dir, job, profile);
+    holder(&path)?;
+    live::read(&path)
 }
 
-/// The lock of the one run that may wait for the lock at `path`.
-pub(super) fn queue_of(path: &Path) -> PathBuf {
-    beside(path, ".next")
+/// Whether a process runs this job and profile.
+pub fn is_running(state_dir: &Path, job: &str, profile: &str) -> bool {
+    holder(&path_of(state_dir, job, profile)).is_some()
 }
 
 fn write(mut file: &File, holder: &LockHolder) -> io::Result<()> {
@@ -183,19 +177,9 @@ fn write(mut file: &File, holder: &LockHolder) -> io::Result<()> {
     file.write_all(&words)
 }
 
-fn stop_path(path: &Path) -> PathBuf {
-    beside(path, ".stop")
-}
-
 fn forget_wish(path: &Path) {
     // Usually there is none.
     let _ = std::fs::remove_file(stop_path(path));
-}
-
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 fn holder_of(path: &Path) -> Option<LockHolder> {
@@ -250,13 +234,5 @@ mod tests {
         let later = JobLock::try_acquire(&path, Access::Owner, &LockHolder { since: 2_000, ..me() }).unwrap().unwrap();
         request(&path, Access::Owner, &seen, "ann@here").unwrap();
         assert_eq!(later.stop_request(), None);
-    }
-
-    #[test]
-    fn profiles_have_locks_of_their_own_inside_the_directory() {
-        let root = Path::new("/s");
-        assert_eq!(path_of(root, "warm", ""), Path::new("/s/locks/warm"));
-        assert_eq!(path_of(root, "warm", "a/../b c"), Path::new("/s/locks/warm@a%2F%2E%2E%2Fb%20c"));
-        assert_ne!(path_of(root, "warm", "x"), path_of(root, "warm", "X"));
     }
 }

@@ -11,7 +11,7 @@ use crate::jobs::due::jitter_of;
 use crate::jobs::error::JobError;
 use crate::jobs::ledger::Ledger;
 use crate::jobs::occurrence::fingerprint;
-use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::profile_job::ProfileJob;
 use crate::model::Zone;
 use std::time::Duration;
 

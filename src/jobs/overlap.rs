@@ -3,15 +3,15 @@
 //! At most one run goes on and at most one waits; an occurrence that falls into a run is recorded once, not at
 //! every pass.
 
-use super::lock::{path_of, queue_of, want};
 use crate::clock::UnixMillis;
 use crate::config::Overlap;
+use crate::jobs::context::Context;
 use crate::jobs::due::due;
 use crate::jobs::error::JobError;
-use crate::jobs::lock::{JobLock, LockHolder};
+use crate::jobs::lock::{JobLock, LockHolder, want};
+use crate::jobs::lock_path::{path_of, queue_of};
 use crate::jobs::outcome::RunReport;
-use crate::jobs::profile_run::ProfileJob;
-use crate::jobs::runner::Context;
+use crate::jobs::profile_job::ProfileJob;
 use crate::lock::{self, RunState};
 use crate::model::exact_duration;
 use std::path::Path;
@@ -36,7 +36,7 @@ impl ProfileJob {
         reports: &mut Vec<RunReport>,
     ) -> Result<Option<JobLock>, JobError> {
         let path = path_of(&context.state_dir, &self.job.name, self.profile());
-        let held = match JobLock::try_acquire(&path, context.access, &holder(context))? {
+        let held = match JobLock::try_acquire(&path, context.access, &context.holder())? {
             Ok(lock) => return Ok(Some(lock)),
             Err(held) => held,
         };
@@ -100,7 +100,7 @@ impl ProfileJob {
         let mut place = None;
         loop {
             if place.is_none() {
-                place = JobLock::try_acquire(&queue_of(path), context.access, &holder(context))?.ok();
+                place = JobLock::try_acquire(&queue_of(path), context.access, &context.holder())?.ok();
             }
             if place.is_none() && !context.wait {
                 // Who waits already will take the newest occurrence.
@@ -117,7 +117,7 @@ impl ProfileJob {
                 }
             }
             let tried = match place {
-                Some(_) => JobLock::try_acquire(path, context.access, &holder(context))?,
+                Some(_) => JobLock::try_acquire(path, context.access, &context.holder())?,
                 None => Err(None),
             };
             match tried {
@@ -131,11 +131,6 @@ impl ProfileJob {
             }
         }
     }
-}
-
-/// This process, as the holder of a lock.
-pub(super) fn holder(context: &Context) -> LockHolder {
-    LockHolder { pid: std::process::id(), host: context.host.clone(), since: context.clock.now(), begun: false }
 }
 
 /// The holder as its lock file names it, and whether it can go on.

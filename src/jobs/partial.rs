@@ -6,15 +6,13 @@ use super::history::{self, RunRow};
 use crate::clock::UnixMillis;
 use crate::jobs::error::JobError;
 use crate::jobs::ledger::Ledger;
-use crate::jobs::outcome::RunOutcome;
+use crate::jobs::outcome::{REPEATED, RunOutcome};
 use crate::sqlite::params;
 use serde_json::{Map, Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The member of a run's figures that names what it lost.
 const LOST: &str = "lost";
-/// The member that marks a repetition.
-const REPEATED: &str = "repeated";
 /// At most this many lost targets are named; all are counted.
 const NAMED: usize = 20;
 /// At most this many past runs are read to count those in a row.
@@ -104,11 +102,6 @@ pub(super) fn note(detail: &mut Map<String, Value>, lost: &[String], before: Opt
     detail.insert(LOST.to_owned(), json!({ "count": count, "targets": lost, "digest": digest }));
 }
 
-/// Whether these figures mark a repetition of the run before.
-pub(super) fn is_repeated(detail: &Map<String, Value>) -> bool {
-    detail.get(REPEATED).and_then(Value::as_bool) == Some(true)
-}
-
 fn lost_something(detail: &Value) -> bool {
     detail[LOST]["count"].as_u64().unwrap_or(0) > 0
 }
@@ -168,7 +161,7 @@ mod tests {
             (7, RunOutcome::Partial, &["x"], false),
         ] {
             let detail = record(&ledger, at, outcome, lost);
-            assert_eq!(is_repeated(&detail), expected, "run {at}");
+            assert_eq!(detail.contains_key(REPEATED), expected, "run {at}");
         }
     }
 

@@ -4,12 +4,9 @@
 //! becomes this unit's report.
 
 use crate::clock::{self, UnixMillis, millis};
-use crate::config::{CatchUp, Job, Schedule};
-use crate::jobs::due::Due;
-use crate::jobs::due::count_from;
-use crate::jobs::due::due;
+use crate::config::{CatchUp, Schedule};
+use crate::jobs::context::Context;
 use crate::jobs::due::grid;
-use crate::jobs::due::jitter_of;
 use crate::jobs::error::JobError;
 use crate::jobs::executor::RunEnd;
 use crate::jobs::executor::RunSpec;
@@ -17,18 +14,14 @@ use crate::jobs::executor::supervise;
 use crate::jobs::handler::JobEnd;
 use crate::jobs::handler::Run;
 use crate::jobs::ledger::LedgerEntry;
-use crate::jobs::ledger::LedgerRow;
 use crate::jobs::lock::JobLock;
 use crate::jobs::lock::StopRequest;
-use crate::jobs::occurrence::Occurrences;
-use crate::jobs::occurrence::fingerprint;
 use crate::jobs::outcome::RunOutcome;
 use crate::jobs::outcome::RunReport;
-use crate::jobs::overlap::holder;
 use crate::jobs::partial;
+use crate::jobs::profile_job::ProfileJob;
 use crate::jobs::report::end_of;
 use crate::jobs::run_log::Minutes;
-use crate::jobs::runner::Context;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,15 +38,6 @@ async fn cancelled(lock: &JobLock) -> String {
     }
 }
 
-/// One job for one profile.
-#[derive(Debug, Clone)]
-pub(super) struct ProfileJob {
-    pub(super) job: Arc<Job>,
-    pub(super) profile: Option<String>,
-    /// Whether it runs only if the ledger says so.
-    pub(super) when_due: bool,
-}
-
 /// Runs it to its end; an error of the ledger or of a lock is its report.
 pub(super) async fn run(unit: ProfileJob, context: &Context) -> Vec<RunReport> {
     let mut reports = Vec::new();
@@ -65,51 +49,6 @@ pub(super) async fn run(unit: ProfileJob, context: &Context) -> Vec<RunReport> {
 }
 
 impl ProfileJob {
-    /// A unit for each profile of each job.
-    pub(super) fn all_of(jobs: Vec<&Job>, when_due: bool) -> Vec<ProfileJob> {
-        let mut units = Vec::new();
-        for job in jobs {
-            let job = Arc::new(job.clone());
-            if job.profiles.is_empty() {
-                units.push(ProfileJob { job, profile: None, when_due });
-                continue;
-            }
-            for profile in &job.profiles {
-                units.push(ProfileJob { job: Arc::clone(&job), profile: Some(profile.clone()), when_due });
-            }
-        }
-        units
-    }
-
-    /// The profile as the ledger and the lock name it.
-    pub(super) fn profile(&self) -> &str {
-        self.profile.as_deref().unwrap_or_default()
-    }
-
-    pub(super) fn jitter(&self, context: &Context) -> Duration {
-        jitter_of(&context.host, &self.job.name, self.job.jitter)
-    }
-
-    /// Whether a pass over what is due must look closer.
-    pub(super) fn has_something_to_do(&self, context: &Context) -> Result<bool, JobError> {
-        if !self.job.enabled {
-            context.ledger.see_disabled(&self.job.name, self.profile())?;
-            return Ok(false);
-        }
-        // A run whose runner died is recorded by the next pass, not only at the job's next occurrence.
-        Ok(!self.due(context)?.is_idle() || context.ledger.open_run(&self.job.name, self.profile())?.is_some())
-    }
-
-    pub(super) fn due(&self, context: &Context) -> Result<Due, JobError> {
-        let row = self.due_row(context)?;
-        Ok(due(&self.job, &context.zone, &row, self.jitter(context), context.clock.now()))
-    }
-
-    pub(super) fn due_row(&self, context: &Context) -> Result<LedgerRow, JobError> {
-        let from = count_from(&self.job, context.clock.now());
-        context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), from)
-    }
-
     async fn go(&self, context: &Context, reports: &mut Vec<RunReport>) -> Result<(), JobError> {
         let Some(lock) = self.lock(context, reports).await?.map(Arc::new) else { return Ok(()) };
         for row in context.ledger.crashed(&self.job.name, self.profile(), context.clock.now())? {
@@ -138,14 +77,6 @@ impl ProfileJob {
             reports.push(report);
         }
         Ok(())
-    }
-
-    /// An occurrence that was not begun is still due; a run that was asked for is reported.
-    pub(super) fn not_begun(&self, context: &Context, reports: &mut Vec<RunReport>) {
-        if !self.when_due {
-            let reason = "not started, because awsideman is shutting down".to_owned();
-            reports.push(RunReport { exit: 130, ..self.report(RunOutcome::Cancelled, reason, context.clock.now()) });
-        }
     }
 
     /// The occurrences to run now, taken under the lock; `None` is a run that was asked for.
@@ -193,7 +124,7 @@ impl ProfileJob {
         };
         let before = self.due_row(context)?.last_occurrence;
         let id = context.ledger.begin(&LedgerEntry { scheduled_at, at, reference, ..self.entry(context) })?;
-        lock.begin(&holder(context))?;
+        lock.begin(&context.holder())?;
         tracing::info!(job = self.job.name, profile = self.profile(), run = id, "begun");
         let next_due = self.next_after(reference, at, context);
         let run = Run { profile: self.profile.clone(), scheduled_at, attempt: 1, next_due };
@@ -253,17 +184,5 @@ impl ProfileJob {
         } else {
             tracing::info!(job, profile, run = id, outcome, reason = report.reason, "ended");
         }
-    }
-
-    pub(super) fn next_after(
-        &self,
-        reference: Option<UnixMillis>,
-        now: UnixMillis,
-        context: &Context,
-    ) -> Option<UnixMillis> {
-        let occurrences = Occurrences::of(&self.job.schedule, &context.zone);
-        let ahead = |base| occurrences.after(base).filter(|next| *next > now);
-        let next = reference.and_then(ahead).or_else(|| ahead(now))?;
-        Some(next.saturating_add(millis(self.jitter(context))))
     }
 }

@@ -3,12 +3,12 @@
 use super::ledger::LedgerEntry;
 use crate::clock;
 use crate::config::{CatchUp, Overlap};
+use crate::jobs::context::Context;
 use crate::jobs::due::{Due, Missed};
 use crate::jobs::error::JobError;
 use crate::jobs::outcome::{RunOutcome, RunReport};
-use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::profile_job::ProfileJob;
 use crate::jobs::report::end_of;
-use crate::jobs::runner::Context;
 use crate::model::format_duration;
 
 impl ProfileJob {
@@ -79,6 +79,7 @@ mod tests {
     use super::*;
     use crate::config::Job;
     use crate::jobs::handler::JobResult;
+    use crate::jobs::lock_path::{path_of, queue_of};
     use crate::jobs::runner::{JobSelection, run};
     use crate::jobs::testing::RunnerFixture;
     use crate::jobs::testing::at;
@@ -110,7 +111,7 @@ mod tests {
         // From here on the job counts.
         run(&jobs, &JobSelection::Due, &stage.context).await.unwrap();
         stage.clock.advance(HOUR);
-        let queue = super::super::lock::queue_of(&super::super::lock::path_of(&stage.context.state_dir, "a", ""));
+        let queue = queue_of(&path_of(&stage.context.state_dir, "a", ""));
         let rival = stage.rival();
         let waiting = async {
             begun.notified().await;

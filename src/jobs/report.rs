@@ -3,6 +3,7 @@
 //! What is skipped or missed stands in the ledger with its reason before it is reported.
 
 use crate::clock::{self, UnixMillis};
+use crate::jobs::context::Context;
 use crate::jobs::due::Missed;
 use crate::jobs::error::JobError;
 use crate::jobs::history::RunRow;
@@ -10,14 +11,21 @@ use crate::jobs::ledger::End;
 use crate::jobs::ledger::LedgerEntry;
 use crate::jobs::outcome::RunOutcome;
 use crate::jobs::outcome::RunReport;
-use crate::jobs::profile_run::ProfileJob;
-use crate::jobs::runner::Context;
+use crate::jobs::profile_job::ProfileJob;
 use serde_json::{Map, json};
 
 /// The kind of a job whose file cannot be run, in reports and in the ledger.
 pub const MISCONFIGURED: &str = "misconfigured";
 
 impl ProfileJob {
+    /// An occurrence that was not begun is still due; a run that was asked for is reported.
+    pub(super) fn not_begun(&self, context: &Context, reports: &mut Vec<RunReport>) {
+        if !self.when_due {
+            let reason = "not started, because awsideman is shutting down".to_owned();
+            reports.push(RunReport { exit: 130, ..self.report(RunOutcome::Cancelled, reason, context.clock.now()) });
+        }
+    }
+
     pub(super) fn skip(
         &self,
         reason: String,

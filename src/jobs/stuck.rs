@@ -1,10 +1,10 @@
 //! Runs that are past their timeout: their process did not end them, so it hangs or was stopped.
 
-use super::lock::{holder, path_of};
 use crate::clock::{UnixMillis, millis};
 use crate::config::Job;
-use crate::jobs::lock::LockHolder;
-use crate::jobs::profile_run::ProfileJob;
+use crate::jobs::lock::{LockHolder, holder};
+use crate::jobs::lock_path::path_of;
+use crate::jobs::profile_job::ProfileJob;
 use crate::model::format_duration;
 use std::path::Path;
 use std::time::Duration;

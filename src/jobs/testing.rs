@@ -5,6 +5,8 @@
 
 use crate::clock::{ManualClock, UnixMillis};
 use crate::config::{AlertWhen, CatchUp, Job, JobKind, JobPing, Overlap, Retry, Schedule};
+use crate::jobs::context::Context;
+use crate::jobs::context::Slots;
 use crate::jobs::handler::JobHandler;
 use crate::jobs::handler::JobResult;
 use crate::jobs::handler::Run;
@@ -13,8 +15,6 @@ use crate::jobs::ledger::Ledger;
 use crate::jobs::ledger::LedgerEntry;
 use crate::jobs::outcome::RunOutcome;
 use crate::jobs::outcome::RunReport;
-use crate::jobs::runner::Context;
-use crate::jobs::runner::Slots;
 use crate::jobs::stop::Stop;
 use crate::model::Zone;
 use crate::progress::NoProgress;

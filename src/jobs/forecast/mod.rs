@@ -5,6 +5,7 @@
 
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{AlertWhen, Job, JobKind, Overlap, Schedule};
+use crate::jobs::context::Context;
 use crate::jobs::due::Due;
 use crate::jobs::due::count_from;
 use crate::jobs::due::due;
@@ -12,8 +13,7 @@ use crate::jobs::error::JobError;
 use crate::jobs::ledger::LedgerRow;
 use crate::jobs::occurrence::Occurrences;
 use crate::jobs::occurrence::fingerprint;
-use crate::jobs::profile_run::ProfileJob;
-use crate::jobs::runner::Context;
+use crate::jobs::profile_job::ProfileJob;
 use crate::jobs::runner::JobSelection;
 use crate::jobs::runner::phases;
 use crate::model::{Zone, exact_duration};

@@ -8,26 +8,15 @@
 //! health and digest, each kind in file-name order and only when the kind before has ended, so that the verdict is
 //! about what the round has made of the cache. Named jobs run in the order they are named.
 
-use super::lock::path_of;
-use super::overlap::holder;
-use crate::clock::Clock;
 use crate::config::{Job, JobKind};
+use crate::jobs::context::Context;
 use crate::jobs::error::JobError;
-use crate::jobs::handler::JobHandler;
-use crate::jobs::ledger::Ledger;
 use crate::jobs::lock::JobLock;
+use crate::jobs::lock_path::path_of;
 use crate::jobs::outcome::RunReport;
+use crate::jobs::profile_job::ProfileJob;
 use crate::jobs::profile_run;
-use crate::jobs::profile_run::ProfileJob;
-use crate::jobs::stop::Stop;
-use crate::model::Zone;
-use crate::progress::Progress;
-use crate::secure_fs::Access;
 use futures_util::future::join_all;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Which jobs shall run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,51 +27,6 @@ pub enum JobSelection {
     All,
     /// These, now, enabled or not.
     Named(Vec<String>),
-}
-
-/// Where and with what jobs run.
-pub struct Context {
-    /// The state directory; the locks are in it.
-    pub state_dir: PathBuf,
-    /// Who may use it.
-    pub access: Access,
-    /// What was and what is due.
-    pub ledger: Ledger,
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// The zone of the host.
-    pub zone: Zone,
-    /// The name of the host.
-    pub host: String,
-    /// Those who know what each kind does.
-    pub works: Arc<dyn JobHandler>,
-    /// How many jobs run at once.
-    pub slots: Slots,
-    /// Whether a job that another process runs is waited for, rather than left to it.
-    pub wait: bool,
-    /// How many past runs of each job are kept.
-    pub keep: u32,
-    /// How long a job that must stop has to end by itself.
-    pub grace: Duration,
-    /// Who is told what runs and how far it is.
-    pub progress: Arc<dyn Progress>,
-    /// The wish that everything stops.
-    pub stop: Stop,
-}
-
-/// Room for so many jobs at once, over all passes that share it.
-#[derive(Debug, Clone)]
-pub struct Slots(Arc<Semaphore>);
-
-impl Slots {
-    /// Room for `parallel` jobs, at least one.
-    pub fn new(parallel: usize) -> Self {
-        Self(Arc::new(Semaphore::new(parallel.clamp(1, 1_000))))
-    }
-
-    pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0).acquire_owned().await.ok()
-    }
 }
 
 /// Runs what is wanted, to its end. `jobs` are in file-name order.
@@ -121,7 +65,7 @@ fn orphans(phases: &[Vec<ProfileJob>], context: &Context) -> Result<Vec<RunRepor
             continue;
         }
         let path = path_of(&context.state_dir, &job, &profile);
-        if JobLock::try_acquire(&path, context.access, &holder(context))?.is_ok() {
+        if JobLock::try_acquire(&path, context.access, &context.holder())?.is_ok() {
             let rows = context.ledger.crashed(&job, &profile, context.clock.now())?;
             reports.extend(rows.into_iter().map(RunReport::of_crash));
         }

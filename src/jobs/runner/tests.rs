@@ -5,9 +5,10 @@
 use super::*;
 use crate::config::{CatchUp, Overlap, Retry, Schedule};
 use crate::health::{Finding, Level};
+use crate::jobs::context::Slots;
 use crate::jobs::handler::JobResult;
 use crate::jobs::lock::{JobLock, LockHolder};
-use crate::jobs::lock::{path_of, queue_of};
+use crate::jobs::lock_path::queue_of;
 use crate::jobs::outcome::{RunOutcome, exit_code};
 use crate::jobs::runner::run;
 use crate::jobs::testing::Doing;
@@ -17,7 +18,10 @@ use crate::jobs::testing::cron;
 use crate::jobs::testing::entry;
 use crate::jobs::testing::job;
 use crate::jobs::testing::work_of;
+use crate::secure_fs::Access;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 const MINUTE: Duration = Duration::from_secs(60);
