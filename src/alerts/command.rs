@@ -4,9 +4,9 @@
 //! one of its arguments; it gets no variables but the usual ones, those of the message and those of `alerts.command.env`.
 
 use super::hidden::Hidden;
-use super::outbox::Mail;
 use super::webhook::document;
 use crate::alerts::error::AlertError;
+use crate::alerts::mail::Mail;
 use crate::alerts::notifier::Channel;
 use crate::alerts::notifier::Notifier;
 use crate::alerts::notifier::Receipt;

@@ -3,13 +3,12 @@
 //! Guarantee: suppression changes no state. When it ends, an alert that still fires is sent, and an alert that was sent as
 //! firing is sent as resolved.
 
-use crate::alerts::engine::Alert;
+use crate::alerts::alert::{Alert, Mute};
 use crate::alerts::silence;
 use crate::alerts::silence::Silence;
 use crate::clock::UnixMillis;
 use crate::model::matches;
 use crate::sqlite::{Connection, StatementError};
-use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The alert that AWS does not answer; jobs that fail by that come from it.
@@ -31,16 +30,6 @@ const RULES: &[(&str, &str)] = &[
     ("store", "hit_rate"),
     ("store", "error_rate"),
 ];
-
-/// Why nothing is told of an alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mute {
-    /// Somebody said so.
-    Silenced(Silence),
-    /// This alert says it already, or makes it meaningless.
-    Inhibited(String),
-}
 
 /// Whether a key belongs to an alert that others come from.
 pub(super) fn is_cause(key: &str) -> bool {

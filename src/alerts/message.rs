@@ -3,12 +3,7 @@
 //! The subject always begins with the same words, names its alerts, and is bounded; nothing from outside can begin
 //! a header or a line of its own.
 
-use crate::alerts::engine::AlertTransition;
-use crate::alerts::engine::Decision;
-use crate::alerts::engine::JobPass;
-use crate::alerts::html;
-use crate::alerts::inhibit::Mute;
-use crate::alerts::payload;
+use crate::alerts::alert::{AlertTransition, Decision, JobPass, Mute};
 use crate::clock::{self, UnixMillis};
 use crate::health::{Finding, Level};
 use crate::model::{format_duration, one_line};
@@ -16,16 +11,6 @@ use std::fmt::Write as _;
 
 /// What every subject begins with, for mail filters.
 pub(super) const SUBJECT: &str = "awsideman Cache Health Alert";
-
-/// A message in all its forms.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RenderedMessage {
-    pub(super) subject: String,
-    pub(super) text: String,
-    pub(super) html: String,
-    /// JSON.
-    pub(super) document: String,
-}
 
 /// One part of a message.
 pub(super) struct MessageSection {
@@ -43,14 +28,6 @@ pub(super) struct AlertMessage<'a> {
     pub(super) now: UnixMillis,
 }
 
-/// The message about a decision.
-pub(super) fn words(decision: &Decision, run: &JobPass<'_>, now: UnixMillis) -> RenderedMessage {
-    let letter = AlertMessage { decision, run, now };
-    let (subject, text) = (subject(&letter), text(&letter));
-    let (html, document) = (html::html(&subject, &letter), payload::json(&subject, &text, &letter));
-    RenderedMessage { subject, text, html, document }
-}
-
 /// The keys that a subject names before it only counts the rest.
 const NAMED: usize = 4;
 /// The longest key in a subject, in characters.
@@ -58,7 +35,7 @@ const KEY_LENGTH: usize = 40;
 
 /// `awsideman Cache Health Alert: [FIRING:2] job:warm, hit_rate (host)`: what the message is about, so that a list of
 /// subjects on a phone is enough to distinguish messages.
-fn subject(letter: &AlertMessage<'_>) -> String {
+pub(super) fn subject(letter: &AlertMessage<'_>) -> String {
     let Decision { began, reminded, over, lasting, muted, .. } = letter.decision;
     let keys = |changes: &[AlertTransition]| changes.iter().map(|change| change.key.clone()).collect::<Vec<_>>();
     let firing = [keys(began), keys(reminded)].concat();
@@ -150,7 +127,7 @@ pub(super) fn footer(letter: &AlertMessage<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// The text: what, since when, the figures, the next command.
-fn text(letter: &AlertMessage<'_>) -> String {
+pub(super) fn text(letter: &AlertMessage<'_>) -> String {
     let mut text = String::new();
     if is_well(letter) {
         text.push_str("All is well.\n\n");

@@ -8,6 +8,7 @@
 //!                                                         outbox -> mail | webhook | command, each once
 //! ```
 
+mod alert;
 mod command;
 mod email;
 mod engine;
@@ -16,11 +17,14 @@ mod hidden;
 mod history;
 mod html;
 mod inhibit;
+mod mail;
 mod message;
 mod notifier;
 mod outbox;
 mod payload;
 mod programs;
+mod registry;
+mod render;
 mod secret;
 mod sendmail;
 mod silence;
@@ -29,13 +33,16 @@ mod status;
 mod tests;
 mod webhook;
 
+pub use alert::{Alert, AlertCause, AlertTransition, Decision, JobPass, Mute};
 pub use email::Mailer;
-pub use engine::{Alert, AlertCause, AlertTransition, Decision, JobPass, alerts, forget_jobs, job_finding, observe};
+pub use engine::{alerts, forget_jobs, job_finding, observe};
 pub use error::AlertError;
 pub use history::{AlertEvent, events};
-pub use inhibit::{AWS, LOGIN, Mute};
-pub use notifier::{Channel, DeliveryContext, Notifier, Receipt, channels, check};
-pub use outbox::{Delivered, Mail, PendingDelivery, deliver, kept, test, waiting, write};
+pub use inhibit::{AWS, LOGIN};
+pub use mail::Mail;
+pub use notifier::{Channel, DeliveryContext, Notifier, Receipt, channels};
+pub use outbox::{Delivered, PendingDelivery, deliver, kept, test, waiting, write};
 pub use programs::missing_programs;
+pub use registry::check;
 pub use silence::{Silence, silence, silences, unsilence};
 pub use status::{AlertStatus, standing};

@@ -2,11 +2,8 @@
 //!
 //! A channel that is switched on gets every message that is decided while it is, once, whatever the others do.
 
-use crate::alerts::command;
-use crate::alerts::email;
 use crate::alerts::error::AlertError;
-use crate::alerts::outbox::Mail;
-use crate::alerts::webhook;
+use crate::alerts::mail::Mail;
 use crate::config;
 use crate::secure_fs::Access;
 use serde::Serialize;
@@ -75,20 +72,6 @@ impl DeliveryContext<'_> {
         let settings = self.settings;
         settings.email.timeout.max(settings.webhook.timeout).max(settings.command.timeout)
     }
-
-    /// The transport of a channel, its settings checked and its secrets read; nothing is connected.
-    pub(super) fn open(&self, channel: Channel) -> Result<Box<dyn Notifier>, AlertError> {
-        Ok(match channel {
-            Channel::Mail => Box::new(email::Mailer::open(self)?),
-            Channel::Webhook => Box::new(webhook::Hook::open(&self.settings.webhook)?),
-            Channel::Command => Box::new(command::Runner::open(&self.settings.command)?),
-        })
-    }
-}
-
-/// Whether the settings of a channel can be used, without connecting anywhere.
-pub fn check(post: &DeliveryContext<'_>, channel: Channel) -> Result<(), AlertError> {
-    post.open(channel).map(drop)
 }
 
 /// What became of a message that left.

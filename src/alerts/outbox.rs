@@ -6,13 +6,15 @@
 
 use super::history::{self, AlertEvent};
 use crate::alerts::error::AlertError;
-use crate::alerts::message::RenderedMessage;
+use crate::alerts::mail::Mail;
 use crate::alerts::message::title;
 use crate::alerts::notifier::Channel;
 use crate::alerts::notifier::DeliveryContext;
 use crate::alerts::notifier::Notifier;
 use crate::alerts::notifier::Receipt;
 use crate::alerts::payload;
+use crate::alerts::registry::open;
+use crate::alerts::render::RenderedMessage;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config;
 use crate::lock::{self, Guard, Held};
@@ -33,25 +35,6 @@ const KEPT: Duration = Duration::from_secs(30 * 86_400);
 const TRIED: Duration = Duration::from_secs(7 * 86_400);
 /// The longest wait for another sender.
 const WAIT: Duration = Duration::from_secs(5);
-
-/// One message in the outbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
-    /// Its row.
-    pub id: i64,
-    /// Its Message-ID with the angle brackets, the same at every attempt.
-    pub message_id: String,
-    /// When it was decided.
-    pub created_at: UnixMillis,
-    /// Its subject.
-    pub subject: String,
-    /// Its text.
-    pub body: String,
-    /// The same as HTML; empty when there is none.
-    pub html: String,
-    /// The same as JSON.
-    pub document: String,
-}
 
 /// What became of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -138,7 +121,7 @@ pub fn write(
 
 /// Sends what waits. A failure is a value, not an error: the messages are kept. Blocks while the network does.
 pub fn deliver(database: &mut Database, post: &DeliveryContext<'_>, now: UnixMillis) -> Result<Delivered, AlertError> {
-    let ways = |channel: Channel| channel.is_enabled(post.settings).then(|| post.open(channel));
+    let ways = |channel: Channel| channel.is_enabled(post.settings).then(|| open(post, channel));
     drain(database, &ways, post, now)
 }
 
@@ -270,7 +253,7 @@ pub(super) fn put(
 
 /// Sends a message that says it is a test, around the outbox. Blocks while the network does.
 pub fn test(post: &DeliveryContext<'_>, channel: Channel, host: &str, now: UnixMillis) -> Result<Receipt, AlertError> {
-    let transport = post.open(channel)?;
+    let transport = open(post, channel)?;
     let (name, time) = (one_line(host), clock::local(now));
     let subject = title("[TEST]", &name);
     let body = format!("This is a test: alerts of awsideman reach you.\n\nHost: {name}\nTime: {time}\n");

@@ -4,8 +4,7 @@
 //! outside can call people or begin a format there), the rest is for programs; times are RFC 3339 in UTC, durations
 //! whole seconds.
 
-use crate::alerts::engine::AlertTransition;
-use crate::alerts::inhibit::Mute;
+use crate::alerts::alert::{AlertTransition, Mute};
 use crate::alerts::message::AlertMessage;
 use crate::alerts::message::why;
 use crate::clock::{self, UnixMillis};

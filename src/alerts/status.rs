@@ -2,10 +2,10 @@
 //!
 //! Looking changes nothing; the word for each alert is the one that decides whether it is told.
 
+use crate::alerts::alert::Alert;
+use crate::alerts::alert::Mute;
 use crate::alerts::engine;
-use crate::alerts::engine::Alert;
 use crate::alerts::error::AlertError;
-use crate::alerts::inhibit::Mute;
 use crate::alerts::inhibit::Mutes;
 use crate::alerts::message::why;
 use crate::clock::{self, UnixMillis, millis};

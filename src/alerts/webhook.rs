@@ -4,9 +4,9 @@
 //! host is shown, also where the other side repeats the rest.
 
 use super::hidden::Hidden;
-use super::outbox::Mail;
 use super::secret::Places;
 use crate::alerts::error::AlertError;
+use crate::alerts::mail::Mail;
 use crate::alerts::notifier::Channel;
 use crate::alerts::notifier::Notifier;
 use crate::alerts::notifier::Receipt;

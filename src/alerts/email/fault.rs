@@ -7,6 +7,11 @@ use crate::model::one_line;
 use lettre::transport::smtp::Error as SmtpError;
 use std::io::ErrorKind;
 
+/// The error of a setting.
+pub(super) fn setting(key: &'static str, problem: &str, hint: &str) -> AlertError {
+    AlertError::Setting { key, problem: problem.into(), hint: hint.into() }
+}
+
 /// The step of the conversation that failed.
 pub(super) enum SmtpStage {
     /// Connecting, TLS and EHLO, with the host name sent.

@@ -4,9 +4,8 @@
 //! message; a mail is reported as delivered only after the server accepted it. A refused recipient does not stop delivery to the
 //! others.
 
-use super::fault::{self, SmtpStage};
+use super::fault::{self, SmtpStage, setting};
 use super::login::{SmtpLogin, log_in};
-use super::setting;
 use super::wire::{self, TlsWire};
 use crate::alerts::error::AlertError;
 use crate::alerts::hidden::Hidden;
