@@ -21,9 +21,10 @@
 //!  layer 2  store      entries at rest: disk (SQLite, generations), memory, invalidation log, breaker, encryption
 //!  layer 1  config     layers of settings, checked       state    kill switch, lookup log, locks, state.db
 //!           aws        account, region, credentials      host     facts of the host       log  the log file
-//!           program    other programs, within bounds     progress progress and counters as values
+//!           progress   progress and counters as values
 //!  layer 0  model      values of the domain              clock    time as a value         lock  locks between processes
-//!           sqlite, secure_fs, http  open databases, files and connections safely
+//!           sqlite, secure_fs, http, program  open databases, files and connections safely, run programs within bounds
+//!           limits     limits of the operating system
 //! ```
 //!
 //! # Flow
@@ -138,6 +139,7 @@ pub mod host;
 pub mod http;
 pub mod jobs;
 pub mod library;
+pub mod limits;
 pub mod lock;
 pub mod log;
 pub mod model;

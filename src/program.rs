@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// The longest pause before the exit of the program is noticed.
 const POLL: Duration = Duration::from_millis(10);
+/// How long killed processes are waited for: one in an uninterruptible wait ends later.
+const ENDING: Duration = Duration::from_secs(1);
 /// The most bytes that are kept of its standard output, and of its standard error.
 pub const KEPT: usize = 16_385;
 /// The variables that every program gets.
@@ -64,13 +66,51 @@ pub struct ProgramSpec<'a> {
     pub timeout: Duration,
 }
 
+/// Why a program has no end of its own. The texts follow the name of the program.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// There is no such program.
+    #[error("{0}")]
+    NotFound(String),
+    /// The system does not start it.
+    #[error("cannot be started: {0}")]
+    NotStarted(#[source] io::Error),
+    /// It was killed at its timeout.
+    #[error("took longer than {0:?}")]
+    Late(Duration),
+    /// It was killed because its result is not needed any more.
+    #[error("was stopped")]
+    Stopped,
+    /// Its input or output fails.
+    #[error("{0}: {1}")]
+    Io(&'static str, #[source] io::Error),
+}
+
 impl ProgramSpec<'_> {
     /// Runs it to its end; the error is a sentence without the program's name.
     pub fn run(self) -> Result<ProgramEnd, String> {
+        self.run_until(&|_| false).map_err(|error| error.to_string())
+    }
+
+    /// Runs it to its end, or until `is_enough` holds for its output so far; then it is killed.
+    pub fn run_until(self, is_enough: &dyn Fn(&[u8]) -> bool) -> Result<ProgramEnd, ProgramError> {
         let end = Instant::now() + self.timeout;
         let marker = format!("{:032x}", fastrand::u128(..));
         let mut child = self.started(&marker)?;
-        let unreadable = |error: io::Error| format!("cannot be read: {error}");
+        let ended = self.followed(&mut child, end, is_enough);
+        if ended.is_err() {
+            kill(&mut child, &marker, self.is_foreground);
+        }
+        ended
+    }
+
+    fn followed(
+        &self,
+        child: &mut Child,
+        end: Instant,
+        is_enough: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<ProgramEnd, ProgramError> {
+        let unreadable = |error: io::Error| ProgramError::Io("cannot be read", error);
         let mut out = Stream::new(child.stdout.take()).map_err(unreadable)?;
         let mut err = Stream::new(child.stderr.take()).map_err(unreadable)?;
         let mut pause = Duration::from_millis(1);
@@ -78,12 +118,12 @@ impl ProgramSpec<'_> {
             // Both are read while it runs: a full pipe would block it.
             out.read();
             err.read();
-            match child.try_wait().map_err(|error| format!("cannot be waited for: {error}"))? {
+            if is_enough(&out.kept) {
+                return Err(ProgramError::Stopped);
+            }
+            match child.try_wait().map_err(|error| ProgramError::Io("cannot be waited for", error))? {
                 Some(status) => break status,
-                None if Instant::now() >= end => {
-                    kill(&mut child, &marker, self.is_foreground);
-                    return Err(format!("took longer than {:?}", self.timeout));
-                }
+                None if Instant::now() >= end => return Err(ProgramError::Late(self.timeout)),
                 None => wait_for_output(&out, &err, pause.min(end.saturating_duration_since(Instant::now()))),
             }
             pause = (pause * 2).min(POLL);
@@ -94,7 +134,7 @@ impl ProgramSpec<'_> {
         Ok(ProgramEnd { status, out: out.kept, words })
     }
 
-    fn started(&self, marker: &str) -> Result<Child, String> {
+    fn started(&self, marker: &str) -> Result<Child, ProgramError> {
         let mut command = Command::new(self.program);
         match self.environment {
             Environment::Inherited => {
@@ -113,7 +153,7 @@ impl ProgramSpec<'_> {
             Stdio::null()
         } else {
             // A file in place of a pipe: a program that does not read it blocks nothing.
-            let temporary = |error: io::Error| format!("cannot make a temporary file: {error}");
+            let temporary = |error: io::Error| ProgramError::Io("cannot make a temporary file", error);
             let mut input = tempfile::tempfile().map_err(temporary)?;
             input.write_all(self.input).and_then(|()| input.rewind()).map_err(temporary)?;
             Stdio::from(input)
@@ -128,7 +168,7 @@ impl ProgramSpec<'_> {
         if !self.is_foreground {
             command.process_group(0);
         }
-        command.spawn().map_err(|error| not_started(self.program, &error))
+        command.spawn().map_err(|error| not_started(self.program, error))
     }
 }
 
@@ -139,15 +179,18 @@ fn kill(child: &mut Child, marker: &str, is_foreground: bool) {
     }
     let _ = child.kill();
     let _ = child.wait();
-    // A process in a session of its own is not in the group. It may start another one while it is looked for.
-    for _ in 0..5 {
+    // A process in a session of its own is not in the group. It may start another one while it is searched for, and a killed
+    // one ends a moment later.
+    let end = Instant::now() + ENDING;
+    loop {
         let left = marked(marker);
-        if left.is_empty() {
+        if left.is_empty() || Instant::now() >= end {
             return;
         }
         for process in left {
             let _ = kill_process(process, Signal::KILL);
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -210,18 +253,19 @@ fn wait_for_output<A: AsFd, B: AsFd>(out: &Stream<A>, err: &Stream<B>, pause: Du
 }
 
 /// Why a program was not started; for one that was searched for, where.
-fn not_started(program: &OsStr, error: &io::Error) -> String {
+fn not_started(program: &OsStr, error: io::Error) -> ProgramError {
     let path = Path::new(program);
     let is_path = path.components().count() > 1;
     match error.kind() {
-        ErrorKind::NotFound if is_path && path.exists() => {
-            "cannot be started: the interpreter that its first line names does not exist".to_owned()
-        }
-        ErrorKind::NotFound if !is_path => match std::env::var_os("PATH").filter(|path| !path.is_empty()) {
+        ErrorKind::NotFound if is_path && path.exists() => ProgramError::NotFound(
+            "cannot be started: the interpreter that its first line names does not exist".to_owned(),
+        ),
+        ErrorKind::NotFound if is_path => ProgramError::NotFound(format!("cannot be started: {error}")),
+        ErrorKind::NotFound => ProgramError::NotFound(match std::env::var_os("PATH").filter(|path| !path.is_empty()) {
             Some(path) => format!("is in no directory of PATH ({})", one_line(&path.to_string_lossy())),
             None => "was not found: PATH is not set".to_owned(),
-        },
-        _ => format!("cannot be started: {error}"),
+        }),
+        _ => ProgramError::NotStarted(error),
     }
 }
 

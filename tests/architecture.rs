@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// The layers, the lowest first. Modules of one layer do not import each other. `sandbox` is the crate of that name.
 const LAYERS: &[&[&str]] = &[
-    &["model", "clock", "sqlite", "secure_fs", "http", "lock"],
-    &["config", "progress", "state", "host", "aws", "log", "program"],
+    &["model", "clock", "sqlite", "secure_fs", "http", "lock", "program", "limits"],
+    &["config", "progress", "state", "host", "aws", "log"],
     &["store"],
     &["cache"],
     &["gateway", "health"],
@@ -19,8 +19,14 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Imports within a layer: `secure_fs` opens files safely, and a database is waited for like every lock.
-const WITHIN_LAYER: &[(&str, &str)] =
-    &[("sqlite", "secure_fs"), ("http", "secure_fs"), ("sqlite", "lock"), ("lock", "clock"), ("lock", "model")];
+const WITHIN_LAYER: &[(&str, &str)] = &[
+    ("sqlite", "secure_fs"),
+    ("http", "secure_fs"),
+    ("sqlite", "lock"),
+    ("lock", "clock"),
+    ("lock", "model"),
+    ("program", "model"),
+];
 
 /// Each outside crate and the only places that may import it.
 const PLACES: &[(&str, &[&str])] = &[

@@ -6,6 +6,8 @@ use crate::app::AppError;
 use crate::aws::AwsSettings;
 use crate::config::{Loaded, Sources};
 use crate::gateway::{GatewayError, Selection};
+use crate::host;
+use crate::limits;
 use crate::sandbox::{Conduct, Organization, Running, Shape};
 use crate::store::StoreError;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,9 @@ use tempfile::TempDir;
 
 /// The region that the sandbox says it is in.
 const REGION: &str = "us-east-1";
+
+/// The descriptors that the sandbox and the calls to it need: a listener, two runtimes, and both ends of a few connections.
+const DESCRIPTORS: usize = 24;
 
 /// The sandbox of one process: started by the first call, stopped with the process.
 pub struct SandboxHost {
@@ -72,6 +77,8 @@ impl SandboxHost {
         let url = if let Some(running) = &*running {
             running.url()
         } else {
+            // Both ends of every connection are in this process. Without descriptors its server would wait for ever.
+            host::check_descriptors(DESCRIPTORS).map_err(|error| limit(&error))?;
             // Asynchronous operations take time as they do in AWS; writes end with this process.
             let conduct = Conduct { async_delay: Conduct::ASYNC_DELAY, ..Conduct::default() };
             let started = crate::sandbox::start(Organization::generate(&self.shape), conduct)
@@ -87,6 +94,11 @@ impl SandboxHost {
             ..base.clone()
         })
     }
+}
+
+fn limit(error: &std::io::Error) -> GatewayError {
+    let hint = limits::hint(error).unwrap_or("raise the limits of this process (`ulimit -a`)");
+    GatewayError::Limit { operation: "the sandbox".into(), detail: error.to_string(), hint, sent: false }
 }
 
 /// The sources of the sandbox's configuration: the user's own layers, with every directory under the sandbox's root

@@ -4,11 +4,13 @@
 //! little: an absent profile ends as a failure of the last source that was tried.
 
 use super::credential_http::{CredentialService, Exchange, HttpEnd};
+use super::credential_process::ProcessFault;
 use super::error_class::ErrorClass;
 use super::login_source::{LoginSource, Renewal};
 use super::resolved::Resolved;
 use crate::clock;
 use crate::http::Unanswered;
+use crate::limits;
 use crate::model::format_duration;
 use aws_credential_types::provider::error::CredentialsError;
 use std::error::Error;
@@ -73,6 +75,14 @@ pub enum CredentialFault {
     /// The profile or its files are invalid.
     #[error("the AWS configuration cannot be used: {0}")]
     Configuration(String),
+    /// A limit of the operating system stops this process.
+    #[error("{detail}")]
+    Limit {
+        /// What failed, and why.
+        detail: String,
+        /// Which limit to raise.
+        hint: &'static str,
+    },
     /// A setting or a credential is invalid.
     #[error(transparent)]
     Setting(#[from] SettingFault),
@@ -110,6 +120,10 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
+/// What a program prints that could not reach its service.
+const OUTAGES: [&str; 7] =
+    ["timed out", "timeout", "could not connect", "connection", "unreachable", "resolve", "throttl"];
+
 /// Judges the failures of one source of credentials.
 #[derive(Debug)]
 pub(super) struct ErrorClassifier {
@@ -145,6 +159,12 @@ impl ErrorClassifier {
         failed: &[Exchange],
         succeeded: Option<&Exchange>,
     ) -> CredentialFault {
+        if let Some(fault) = chain(error).find_map(|error| error.downcast_ref::<ProcessFault>()) {
+            return self.process(fault);
+        }
+        if let Some((detail, hint)) = limits::in_chain(error) {
+            return CredentialFault::Limit { detail, hint };
+        }
         if let CredentialsError::ProviderTimedOut(late) = error {
             return self.late(late.timeout_duration(), failed);
         }
@@ -182,6 +202,9 @@ impl ErrorClassifier {
             HttpEnd::NotAws => "the answer is not from an AWS service; a proxy may have sent it".into(),
             HttpEnd::Pending | HttpEnd::Success => "no answer".into(),
         };
+        if let (HttpEnd::Failed(_), Some(hint)) = (&exchange.ending, limits::in_text(&detail)) {
+            return CredentialFault::Limit { detail: format!("{service}: {detail}"), hint };
+        }
         let is_local = matches!(exchange.service, CredentialService::Container | CredentialService::Imds);
         match class {
             ErrorClass::Throttled => CredentialFault::Throttled(service),
@@ -218,9 +241,6 @@ impl ErrorClassifier {
         let texts: Vec<String> = chain(error).map(ToString::to_string).collect();
         let all = texts.join(": ").to_ascii_lowercase();
         let has = |marks: &[&str]| marks.iter().any(|mark| all.contains(mark));
-        if has(&["external process"]) {
-            return self.process(&detail, &all);
-        }
         if has(&["failed to write"]) && has(&["/sso/cache/", "/login/cache/"]) {
             return CredentialFault::Setting(SettingFault {
                 detail: format!("the renewed login cannot be stored: {detail}"),
@@ -243,48 +263,51 @@ impl ErrorClassifier {
         CredentialFault::Configuration(detail)
     }
 
-    /// A `credential_process` that failed: what it printed decides.
-    fn process(&self, detail: &str, all: &str) -> CredentialFault {
-        let has = |marks: &[&str]| marks.iter().any(|mark| all.contains(mark));
+    /// A `credential_process` that gave no credentials: its end and what it printed decide.
+    fn process(&self, fault: &ProcessFault) -> CredentialFault {
         let profile = self.source.profile().unwrap_or("default");
         let service = format!("credential_process of profile `{profile}`");
-        let printed = detail.split_once("Stderr:").map(|(_, printed)| printed.trim()).filter(|text| !text.is_empty());
-        let status = detail.split_once("exit status: ").map(|(_, rest)| rest);
-        let code: Option<u32> = status.and_then(|rest| {
-            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse().ok()
-        });
-        let Some(code) = code else {
-            let detail = detail.strip_prefix("Error retrieving credentials from external process, ").unwrap_or(detail);
-            let detail = detail.replace("could not parse response: ", "its output cannot be used: ");
-            return CredentialFault::Configuration(format!("{service}: {detail}"));
-        };
-        let printed = printed.map_or_else(String::new, |printed| format!(": {printed}"));
-        let detail = format!("exit status {code}{printed}");
-        match code {
-            127 => {
-                let path = std::env::var("PATH").unwrap_or_default();
-                CredentialFault::Configuration(format!("{service} was not found{printed} (PATH is {path})"))
+        let detail = fault.to_string();
+        let by_hand =
+            || format!("run the program that `credential_process` of profile `{profile}` names, and see what it needs");
+        match fault {
+            ProcessFault::Command(_) | ProcessFault::Output(_) => {
+                CredentialFault::Configuration(format!("{service}: {detail}"))
             }
-            126 => CredentialFault::Configuration(format!("{service} cannot be executed{printed}")),
-            _ if has(&["expired", "invalid_grant", "sso login", "aws login"]) => self.expired(detail),
-            _ if has(&[
-                "timed out",
-                "timeout",
-                "could not connect",
-                "connection",
-                "unreachable",
-                "resolve",
-                "throttl",
-            ]) =>
-            {
-                CredentialFault::Unreachable { service, detail }
+            ProcessFault::NotFound { is_for_shell: true, .. } => SettingFault {
+                detail: format!("the program of {service} {detail}"),
+                hint:
+                    "write its whole path: no shell replaces `~` and `$NAME` in `credential_process`, as in the AWS CLI"
+                        .into(),
             }
-            _ => {
-                let hint = format!(
-                    "run the program that `credential_process` of profile `{profile}` names, and see what it needs"
-                );
-                CredentialFault::Refused { service, detail, hint }
+            .into(),
+            ProcessFault::NotFound { .. } => {
+                CredentialFault::Configuration(format!("the program of {service} {detail}"))
+            }
+            ProcessFault::System(error) => match limits::in_chain(error) {
+                Some((_, hint)) => {
+                    CredentialFault::Limit { detail: format!("the program of {service} {detail}"), hint }
+                }
+                None => CredentialFault::Configuration(format!("the program of {service} {detail}")),
+            },
+            ProcessFault::Late(_) => CredentialFault::Unreachable { service, detail },
+            ProcessFault::Expired(_) => self.expired(format!("{service}: {detail}")),
+            ProcessFault::Failed { code, printed, .. } => {
+                let all = printed.to_ascii_lowercase();
+                let has = |marks: &[&str]| marks.iter().any(|mark| all.contains(mark));
+                match code {
+                    Some(127) => {
+                        let path = std::env::var("PATH").unwrap_or_default();
+                        let text = format!("{service} did not find a program: {detail} (PATH is {path})");
+                        CredentialFault::Configuration(text)
+                    }
+                    Some(126) => {
+                        CredentialFault::Configuration(format!("{service} cannot execute a program: {detail}"))
+                    }
+                    _ if has(&["expired", "invalid_grant", "sso login", "aws login"]) => self.expired(detail),
+                    _ if has(&OUTAGES) => CredentialFault::Unreachable { service, detail },
+                    _ => CredentialFault::Refused { service, detail, hint: by_hand() },
+                }
             }
         }
     }
@@ -391,24 +414,17 @@ mod tests {
 
     #[test]
     fn a_credential_process_is_judged_by_what_it_printed() {
-        let of = |status: &str, printed: &str| {
-            let text = format!(
-                "Error retrieving credentials: external process exited with code exit status: {status}. Stderr: {printed}"
-            );
-            judge(Some("tool")).fault(&CredentialsError::provider_error(text), &[], None)
+        let of = |code: i32, printed: &str| {
+            let status = format!("exit status {code}");
+            let fault = ProcessFault::Failed { status, code: Some(code), printed: printed.into() };
+            judge(Some("tool")).fault(&CredentialsError::provider_error(fault), &[], None)
         };
-        assert!(matches!(of("1", "not allowed"), CredentialFault::Refused { detail, .. }
+        assert!(matches!(of(1, "not allowed"), CredentialFault::Refused { detail, .. }
             if detail == "exit status 1: not allowed"));
-        assert!(matches!(of("255", "Token has expired and refresh failed"), CredentialFault::Expired { .. }));
-        assert!(matches!(of("1", "Could not connect to the endpoint URL"), CredentialFault::Unreachable { .. }));
+        assert!(matches!(of(255, "Token has expired and refresh failed"), CredentialFault::Expired { .. }));
+        assert!(matches!(of(1, "Could not connect to the endpoint URL"), CredentialFault::Unreachable { .. }));
         assert!(
-            matches!(of("127", "sh: 1: vault: not found"), CredentialFault::Configuration(d) if d.contains("PATH is"))
-        );
-        let output =
-            "Error retrieving credentials from external process, could not parse response: missing field `Version`";
-        let fault = judge(None).fault(&CredentialsError::provider_error(output), &[], None);
-        assert!(
-            matches!(fault, CredentialFault::Configuration(d) if d.ends_with("cannot be used: missing field `Version`"))
+            matches!(of(127, "sh: 1: vault: not found"), CredentialFault::Configuration(d) if d.contains("PATH is"))
         );
     }
 }

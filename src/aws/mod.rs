@@ -8,6 +8,7 @@ mod account;
 mod credential_answer;
 mod credential_error;
 mod credential_http;
+mod credential_process;
 mod credentials;
 mod error_class;
 mod files;

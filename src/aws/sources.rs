@@ -2,18 +2,19 @@
 //!
 //! Guarantee: every source uses the client, the timeouts and the endpoint that were chosen for it.
 
+use super::credential_process::CredentialProcess;
 use super::login_files::{self, Checked};
 use super::plan::{BaseSource, CredentialPlan, Role};
 use super::resolved::{AwsService, Resolved};
 use crate::aws::sso_session;
 use crate::secure_fs::bounded;
-use aws_config::credential_process::CredentialProcessProvider;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
 use aws_config::login::LoginCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sso::SsoTokenProvider;
 use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -24,6 +25,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long the instance metadata service of a host in EC2 may take: where there is none, nothing waits for it.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a `credential_process` may run where no timeout of an operation is set.
+const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
 /// The end of the year 9999 in milliseconds.
 const LAST_MOMENT: u64 = 253_402_300_799_999;
 /// The name of a session whose profile names none; it is part of the caller's ARN, and so in `CloudTrail`.
@@ -35,6 +38,7 @@ pub(super) async fn provider(plan: &CredentialPlan, sdk: &SdkConfig, resolved: &
         Some(endpoint) => sdk.to_builder().endpoint_url(endpoint.value).build(),
         None => sdk.clone(),
     };
+    let timeout = sdk.timeout_config().and_then(TimeoutConfig::operation_timeout).unwrap_or(PROGRAM_TIMEOUT);
     let mut provider = match &plan.base {
         BaseSource::Keys(keys) => SharedCredentialsProvider::new(keys.clone()),
         BaseSource::WebIdentity { token_file, role_arn, session_name } => SharedCredentialsProvider::new(WebIdentity {
@@ -65,9 +69,7 @@ pub(super) async fn provider(plan: &CredentialPlan, sdk: &SdkConfig, resolved: &
             let provider = SharedCredentialsProvider::new(login.build());
             SharedCredentialsProvider::new(Checked { file, provider })
         }
-        BaseSource::Process { command } => {
-            SharedCredentialsProvider::new(CredentialProcessProvider::new(command.clone()))
-        }
+        BaseSource::Process { command } => SharedCredentialsProvider::new(CredentialProcess::new(command, timeout)),
         BaseSource::Container => {
             SharedCredentialsProvider::new(EcsCredentialsProvider::builder().configure(&provider_config(sdk)).build())
         }

@@ -63,6 +63,18 @@ pub enum GatewayError {
         /// What to do about it.
         hint: String,
     },
+    /// A limit of the operating system stops this process: it may open no more files, or gets no thread or memory.
+    #[error("cannot call {operation}: {detail}")]
+    Limit {
+        /// `sso-admin ListInstances`
+        operation: String,
+        /// The words of the operating system.
+        detail: String,
+        /// Which limit to raise.
+        hint: &'static str,
+        /// Whether the request may have reached AWS, so that a change may have been made.
+        sent: bool,
+    },
     /// AWS says that we may not.
     #[error("AWS denied {operation}{}: {detail}", account.as_ref().map(|a| format!(" in account {a}")).unwrap_or_default())]
     AccessDenied {
@@ -258,6 +270,8 @@ impl GatewayError {
         match self {
             GatewayError::Throttled { .. }
             | GatewayError::Unreachable { sent: false, .. }
+            // Other calls of this process may close their connections.
+            | GatewayError::Limit { sent: false, .. }
             | GatewayError::Conflict { passing: true, .. } => Again::Always,
             GatewayError::Unreachable { sent: true, .. } => Again::Reads,
             _ => Again::Never,
@@ -279,6 +293,7 @@ impl GatewayError {
         matches!(
             self,
             GatewayError::Unreachable { sent: true, .. }
+                | GatewayError::Limit { sent: true, .. }
                 | GatewayError::BadAnswer { .. }
                 | GatewayError::ChangePending { .. }
         )
@@ -294,6 +309,7 @@ impl GatewayError {
                 | GatewayError::CredentialsRefused { .. }
                 | GatewayError::Mfa { .. }
                 | GatewayError::Configuration { .. }
+                | GatewayError::Limit { .. }
                 | GatewayError::NoInstance { .. }
                 | GatewayError::ChooseInstance { .. }
                 | GatewayError::Budget { .. }
@@ -305,7 +321,11 @@ impl GatewayError {
 
     /// Whether AWS cannot answer at all for now: then an expired entry is better than none.
     pub fn allows_stale(&self) -> bool {
-        self.is_temporary() || matches!(self, GatewayError::LoginExpired { .. } | GatewayError::NotLoggedIn { .. })
+        let kept_from_aws = matches!(
+            self,
+            GatewayError::LoginExpired { .. } | GatewayError::NotLoggedIn { .. } | GatewayError::Limit { .. }
+        );
+        self.is_temporary() || kept_from_aws
     }
 
     /// The same as the failure of one target of a walk.
@@ -338,6 +358,7 @@ impl GatewayError {
             // A change that AWS accepted and then failed is not a permission error.
             GatewayError::ChangeFailed { .. }
             | GatewayError::ChangedMeanwhile { .. }
+            | GatewayError::Limit { .. }
             | GatewayError::Cache(_)
             | GatewayError::Output(_) => 1,
             GatewayError::Configuration { .. }

@@ -4,9 +4,9 @@
 
 mod resources;
 
+pub use crate::limits::hint as limit_hint;
 pub use resources::{
-    check_descriptors, check_for_runtime, fail_instead_of_ending_at_the_file_size_limit, file_size_limit, limit_hint,
-    room_hint,
+    check_descriptors, check_for_runtime, fail_instead_of_ending_at_the_file_size_limit, file_size_limit, room_hint,
 };
 
 use crate::model::{NoZone, Zone};

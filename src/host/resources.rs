@@ -51,23 +51,6 @@ pub fn file_size_limit() -> Option<u64> {
     getrlimit(Resource::Fsize).current
 }
 
-/// What to do where a limit of the operating system stops a process; `None` where it is no such limit.
-pub fn limit_hint(error: &io::Error) -> Option<&'static str> {
-    use rustix::io::Errno;
-    Some(match Errno::from_io_error(error)? {
-        Errno::MFILE => {
-            "this process may open no more files: allow more with `ulimit -n 256` (LimitNOFILE of a service)"
-        }
-        Errno::NFILE => "the host has too many open files: end the process that holds them",
-        Errno::FBIG => "files of this process may not grow any more: raise `ulimit -f` (LimitFSIZE of a service)",
-        Errno::NOMEM | Errno::AGAIN => {
-            "the host gives this process no memory or no thread: raise `ulimit -v` and `ulimit -u` (MemoryMax and TasksMax \
-             of a service)"
-        }
-        _ => return None,
-    })
-}
-
 /// What makes room on the disk of `path`: commands of ours, the largest file of ours in its directory, and what has run out.
 pub fn room_hint(path: &Path, is_quota: bool) -> String {
     let directory = nearest_directory(path);
@@ -116,14 +99,6 @@ mod tests {
             assert!(hint.contains(part), "{part}: {hint}");
         }
         assert!(room_hint(root.path(), true).contains("quota"));
-    }
-
-    #[test]
-    fn a_limit_that_stops_a_process_is_named() {
-        let hint = |code| limit_hint(&io::Error::from_raw_os_error(code));
-        assert!(hint(24).is_some_and(|hint| hint.contains("ulimit -n")));
-        assert!(hint(27).is_some_and(|hint| hint.contains("ulimit -f")));
-        assert_eq!((hint(13), limit_hint(&io::Error::other("x"))), (None, None));
     }
 
     #[test]

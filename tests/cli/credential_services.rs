@@ -99,7 +99,7 @@ fn home() -> Home {
         [sso-session expired]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
         [sso-session ended]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
         [sso-session never]\nsso_start_url = https://corp.example.com/start\nsso_region = us-east-1\n\
-        [profile tool]\ncredential_process = sh -c \"$TOOL\"\n";
+        [profile tool]\ncredential_process = sh -c 'eval \"$TOOL\"'\n";
     std::fs::write(aws.join("config"), config).unwrap();
     let tokens = home.folder(".aws/sso/cache");
     let token = |name: &str, text: &str| {
@@ -391,7 +391,7 @@ fn a_credential_process_fails_with_the_class_of_what_it_prints() {
             "has expired: exit status 255: Token has expired",
         ),
         ("echo 'Could not connect to the endpoint URL' >&2; exit 1", 13, "for credential_process of profile `tool`"),
-        ("no-such-helper", 2, "credential_process of profile `tool` was not found"),
+        ("no-such-helper", 2, "credential_process of profile `tool` did not find a program: exit status 127"),
         ("echo '{}'", 2, "credential_process of profile `tool`: its output cannot be used"),
     ] {
         let ran = ask(&home, "tool", &server, &[("TOOL", tool), ("AWSIDEMAN_AWS_MAX_ATTEMPTS", "1")]);

@@ -6,6 +6,7 @@
 use super::answer::{self, AnswerFault};
 use crate::aws::{self, AwsSettings, CredentialFault, ErrorClass};
 use crate::gateway::{GatewayError, GetCall, InstanceTarget, ListCall, Mutation, operation_words};
+use crate::limits;
 use crate::model::excerpt;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -130,6 +131,10 @@ impl Ask {
     {
         if let Some(fault) = aws::credential_fault(error) {
             return no_credentials(fault, self.profile.as_deref());
+        }
+        if let Some((detail, hint)) = limits::in_chain(error) {
+            let (operation, sent) = (self.operation.clone(), !is_unconnected(error));
+            return GatewayError::Limit { operation, detail, hint, sent };
         }
         match answer::fault(error) {
             Some(AnswerFault::BrokeOff(why)) => return self.unreachable(&format!("the answer broke off: {why}"), true),
@@ -289,6 +294,9 @@ pub(super) fn no_credentials(fault: CredentialFault, profile: Option<&str>) -> G
         }
         CredentialFault::Unreachable { service, detail } => {
             GatewayError::Unreachable { operation: service, detail, sent: false }
+        }
+        CredentialFault::Limit { detail, hint } => {
+            GatewayError::Limit { operation: "the source of the AWS credentials".into(), detail, hint, sent: false }
         }
         CredentialFault::Setting(fault) => fault.into(),
         CredentialFault::Configuration(detail) => GatewayError::Configuration {

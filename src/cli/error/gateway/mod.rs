@@ -38,6 +38,7 @@ impl From<GatewayError> for CliError {
             | GatewayError::Mfa { hint, .. }
             | GatewayError::CredentialsRefused { hint, .. }
             | GatewayError::Configuration { hint, .. } => CliError::new(code, message).hint(hint),
+            GatewayError::Limit { hint, .. } => CliError::new(code, message).hint(hint),
             GatewayError::AccessDenied { .. } => CliError::new(code, message).hint(DOCTOR),
             GatewayError::NotFound { what } => {
                 let find = ["user", "group", "permission set"]
