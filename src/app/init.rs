@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::app::AppError;
-use crate::config::{Sharing, origin};
+use crate::config::{DEFAULT_ORIGIN, Sharing};
 use crate::host;
 use crate::secure_fs;
 use crate::secure_fs::Access;
@@ -81,8 +81,8 @@ impl App {
 
     /// The configured directory; for several users never one that is somebody's by default.
     fn place(&self, key: &str, usual: &str, is_shared: bool) -> PathBuf {
-        let from = self.loaded().origins.get(key).map_or(origin::DEFAULT, String::as_str);
-        if is_shared && from == origin::DEFAULT { usual.into() } else { self.directory(key).to_owned() }
+        let from = self.loaded().origins.get(key).map_or(DEFAULT_ORIGIN, String::as_str);
+        if is_shared && from == DEFAULT_ORIGIN { usual.into() } else { self.directory(key).to_owned() }
     }
 
     fn directory(&self, key: &str) -> &Path {

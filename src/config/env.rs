@@ -11,7 +11,7 @@ use crate::config::keys::CONFIG;
 use crate::config::keys::KeyMatch;
 use crate::config::keys::STEERING_VARIABLES;
 use crate::config::keys::variable_name;
-use crate::config::sources::Sources;
+use crate::config::sources::{FLAG_ORIGIN, Sources};
 use crate::config::ttl;
 use crate::config::types::RawValue;
 use crate::config::types::Setting;
@@ -41,8 +41,8 @@ pub(super) fn read(sources: &Sources) -> Outside {
     }
     for (key, value) in &sources.overrides {
         match CONFIG.find(key) {
-            KeyMatch::Key(kind) => outside.take(sources, crate::config::origin::FLAG, key.clone(), kind, value),
-            _ => outside.problem(crate::config::origin::FLAG, key.clone(), "unknown key".into(), CONFIG.remedy(key)),
+            KeyMatch::Key(kind) => outside.take(sources, FLAG_ORIGIN, key.clone(), kind, value),
+            _ => outside.problem(FLAG_ORIGIN, key.clone(), "unknown key".into(), CONFIG.remedy(key)),
         }
     }
     outside

@@ -5,9 +5,8 @@
 
 use super::file::{self, Layer};
 use super::keys::CONFIG;
-use super::origin;
 use super::schema::{Config, Origins};
-use super::sources::{self, Sources};
+use super::sources::{self, DEFAULT_ORIGIN, Sources};
 use crate::config::diagnostic::ConfigError;
 use crate::config::diagnostic::Problem;
 use crate::config::env;
@@ -60,7 +59,7 @@ pub fn load_leniently(sources: &Sources) -> (Loaded, Vec<Problem>) {
 
 fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
     let base = BaseDirs { directory: Path::new("/"), home: sources.home() };
-    let (defaults, mut problems) = file::read(DEFAULT, origin::DEFAULT, &CONFIG, base);
+    let (defaults, mut problems) = file::read(DEFAULT, DEFAULT_ORIGIN, &CONFIG, base);
     let mut layers = vec![defaults];
     let (directories, homeless) = sources::directories(sources);
     layers.extend(directories);
@@ -81,7 +80,7 @@ fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
     let (mut values, mut origins) = (BTreeMap::new(), Origins::new());
     let dict = merged.data().ok().and_then(|mut data| data.remove(&Profile::Default)).unwrap_or_default();
     leaves("", &dict, &mut |key, value| {
-        let origin = merged.get_metadata(value.tag()).map_or(origin::DEFAULT, |found| &found.name);
+        let origin = merged.get_metadata(value.tag()).map_or(DEFAULT_ORIGIN, |found| &found.name);
         origins.insert(key.clone(), origin.to_owned());
         values.insert(key, toml_value(value));
     });
@@ -98,9 +97,9 @@ fn assemble(sources: &Sources) -> (Loaded, Vec<Problem>) {
 
 /// The problem of a contradiction, at the place of the first of its keys that somebody set.
 fn place(found: Contradiction, layers: &[Layer], origins: &Origins) -> Problem {
-    let origin = |key: &str| origins.get(key).filter(|origin| *origin != origin::DEFAULT);
+    let origin = |key: &str| origins.get(key).filter(|origin| *origin != DEFAULT_ORIGIN);
     let set = found.keys.iter().find_map(|key| Some((*key, origin(key)?.clone())));
-    let (key, source) = set.unwrap_or((found.keys[0], origin::DEFAULT.into()));
+    let (key, source) = set.unwrap_or((found.keys[0], DEFAULT_ORIGIN.into()));
     let layer = layers.iter().rev().find(|layer| layer.source == source);
     let line = layer.and_then(|layer| layer.entries.iter().find(|entry| entry.key == key)?.line);
     Problem { source, line, key: found.keys[0].into(), what: found.fault.what, hint: found.fault.hint }

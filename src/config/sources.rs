@@ -5,10 +5,17 @@
 
 use super::file::{ConfigEntry, Layer};
 use crate::config::diagnostic::Problem;
+use crate::config::keys::variable_name;
 use crate::config::types::BaseDirs;
 use crate::config::types::Setting;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// The origin of a value from the compiled-in `config/default.toml`.
+pub const DEFAULT_ORIGIN: &str = "default";
+
+/// The origin of a value from a flag of the command line.
+pub(super) const FLAG_ORIGIN: &str = "flag";
 
 /// The directory of this program under the directories of system and user.
 const OURS: &str = "awsideman";
@@ -120,9 +127,9 @@ pub(super) fn directories(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
         } else if let Some(base) = sources.directory(xdg) {
             (base.join(OURS), xdg)
         } else if let Some(home) = sources.home() {
-            (home.join(in_home).join(OURS), super::origin::DEFAULT)
+            (home.join(in_home).join(OURS), DEFAULT_ORIGIN)
         } else {
-            let variable = super::variable_name(key);
+            let variable = variable_name(key);
             problems.push(Problem {
                 source: "HOME".into(),
                 line: None,
@@ -130,7 +137,7 @@ pub(super) fn directories(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
                 what: "there is no home directory to put it in (HOME is not set, is `/` or does not exist)".into(),
                 hint: format!("set HOME, {xdg} or {variable}"),
             });
-            (Path::new(stand_in).join(OURS), super::origin::DEFAULT)
+            (Path::new(stand_in).join(OURS), DEFAULT_ORIGIN)
         };
         let setting = Setting::Text(path.to_string_lossy().into_owned());
         let entries = vec![ConfigEntry { key: key.into(), setting, line: None }];

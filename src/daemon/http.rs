@@ -4,13 +4,13 @@
 //! header is checked); however many ask at once, the cache is looked at once, never more often than every two
 //! seconds, and never for more than a tenth of the time.
 
-use super::DaemonError;
 use super::connections;
 use super::metrics;
 use super::page::{self, PageView, Range};
 use crate::app::Overview;
 use crate::clock;
 use crate::daemon::access_guard;
+use crate::daemon::error::DaemonError;
 use crate::daemon::status::DaemonStatus;
 use crate::daemon::status::ListenPlace;
 use crate::daemon::status::StatusSource;

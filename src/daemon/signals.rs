@@ -2,7 +2,7 @@
 //!
 //! SIGTERM and ctrl-c only ask; nothing is killed here.
 
-use super::DaemonError;
+use crate::daemon::error::DaemonError;
 use crate::jobs::Stop;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;

@@ -4,7 +4,7 @@
 //! added, runs jobs on top of each other, forgets what it missed and does not wait for what runs; so it is given
 //! one job, which runs every few seconds and only sends.
 
-use crate::daemon::DaemonError;
+use crate::daemon::error::DaemonError;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use tokio_cron_scheduler::{Job, JobScheduler};

@@ -3,15 +3,12 @@
 //! One finding for each check, fine or not, in the order of [`judge`]; a figure that hovers at its threshold does
 //! not flap, because it has recovered only past a second value.
 
-use crate::clock::UnixMillis;
 use crate::config;
-use crate::health::finding::Finding;
-use crate::health::finding::Level;
+use crate::health::finding::{Finding, Level, finding, fine, grade, since};
 use crate::health::inputs::Measurements;
 use crate::health::inputs::mib;
 use crate::health::states;
 use crate::model::{format_duration, format_size};
-use std::time::Duration;
 
 /// The size that is worth a warning whatever the limit, in MiB.
 const SIZE_WARN_MB: f64 = 100.0;
@@ -190,30 +187,4 @@ fn oldest(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let level = grade(false, !health.oldest_warn.is_zero() && age > health.oldest_warn);
     let words = format!("Old entries: the oldest is {} old", format_duration(age));
     finding("oldest", level, words, format_duration(age), "awsideman cache cleanup", level == Level::Ok)
-}
-
-pub(super) fn grade(critical: bool, warn: bool) -> Level {
-    match (critical, warn) {
-        (true, _) => Level::Critical,
-        (false, true) => Level::Warn,
-        (false, false) => Level::Ok,
-    }
-}
-
-pub(super) fn fine(key: &str, message: String) -> Finding {
-    Finding { key: key.into(), level: Level::Ok, message, hint: String::new(), recovered: true }
-}
-
-/// The words when it is not fine, the bare figure when it is. What is critical has not recovered.
-pub(super) fn finding(key: &str, level: Level, words: String, figure: String, hint: &str, recovered: bool) -> Finding {
-    let recovered = recovered && level != Level::Critical;
-    match level {
-        Level::Ok => Finding { recovered, ..fine(key, figure) },
-        _ => Finding { key: key.into(), level, message: words, hint: hint.into(), recovered },
-    }
-}
-
-/// The time between two moments; none when the clock went back.
-pub(super) fn since(from: UnixMillis, to: UnixMillis) -> Duration {
-    Duration::from_millis(u64::try_from(to.saturating_sub(from)).unwrap_or(0))
 }

@@ -2,7 +2,9 @@
 //!
 //! The key of a finding never changes while its cause lasts; its message may.
 
+use crate::clock::UnixMillis;
 use serde::Serialize;
+use std::time::Duration;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -54,4 +56,30 @@ impl Finding {
             Level::Critical => true,
         }
     }
+}
+
+pub(super) fn grade(critical: bool, warn: bool) -> Level {
+    match (critical, warn) {
+        (true, _) => Level::Critical,
+        (false, true) => Level::Warn,
+        (false, false) => Level::Ok,
+    }
+}
+
+pub(super) fn fine(key: &str, message: String) -> Finding {
+    Finding { key: key.into(), level: Level::Ok, message, hint: String::new(), recovered: true }
+}
+
+/// The words when it is not fine, the bare figure when it is. What is critical has not recovered.
+pub(super) fn finding(key: &str, level: Level, words: String, figure: String, hint: &str, recovered: bool) -> Finding {
+    let recovered = recovered && level != Level::Critical;
+    match level {
+        Level::Ok => Finding { recovered, ..fine(key, figure) },
+        _ => Finding { key: key.into(), level, message: words, hint: hint.into(), recovered },
+    }
+}
+
+/// The time between two moments; none when the clock went back.
+pub(super) fn since(from: UnixMillis, to: UnixMillis) -> Duration {
+    Duration::from_millis(u64::try_from(to.saturating_sub(from)).unwrap_or(0))
 }

@@ -3,11 +3,7 @@
 //! Each check yields one finding, fine or not. A state that stops the cache is critical; one that can wait is a warning.
 
 use crate::config;
-use crate::health::checks::finding;
-use crate::health::checks::fine;
-use crate::health::checks::grade;
-use crate::health::checks::since;
-use crate::health::finding::{Finding, Level};
+use crate::health::finding::{Finding, Level, finding, fine, grade, since};
 use crate::health::inputs::DirectoryReading;
 use crate::health::inputs::Measurements;
 use crate::model::format_duration;

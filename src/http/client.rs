@@ -3,9 +3,9 @@
 //! Guarantee: it ends within its timeout; a status of 2xx is a success whatever happens to the body; an error names only the
 //! host of the URL, because the rest is a credential; redirects are not followed.
 
-use crate::http::proxy::Proxy;
+use crate::http::error::HttpFault;
+use crate::http::proxy::{Proxy, through};
 use crate::http::roots::check;
-use crate::http::through;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Connector, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::HttpConnector;
@@ -19,36 +19,6 @@ use std::time::Duration;
 const SHOWN: usize = 4_096;
 /// The longest wait for the body of an error answer.
 const EXPLANATION: Duration = Duration::from_secs(1);
-
-/// Why a request had no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HttpFault {
-    /// What should be a URL is none.
-    #[error("it is not an http or https URL")]
-    NoUrl,
-    /// A variable does not name a proxy.
-    #[error("{0}")]
-    Proxy(String),
-    /// The certificates cannot be used.
-    #[error("the certificates cannot be used: {0}")]
-    Certificates(String),
-    /// The other side cannot be reached.
-    #[error("{host} cannot be reached: {reason}")]
-    Unreachable {
-        /// `hooks.example.com:8443`
-        host: String,
-        /// The innermost reason.
-        reason: String,
-    },
-    /// The other side did not answer in time.
-    #[error("{host} did not answer within {after:?}")]
-    TimedOut {
-        /// `hooks.example.com:8443`
-        host: String,
-        /// The time it had.
-        after: Duration,
-    },
-}
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]

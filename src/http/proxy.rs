@@ -2,6 +2,7 @@
 //!
 //! Guarantee: a variable that names no proxy is an error, never a request that goes direct; its password is in no message.
 
+use aws_smithy_http_client::proxy::ProxyConfig;
 use std::net::IpAddr;
 
 /// A variable that names no proxy.
@@ -127,6 +128,11 @@ fn is_in(address: IpAddr, network: &str, bits: &str) -> Option<bool> {
     let ((a, size), (b, other)) = (number(address), number(network.parse().ok()?));
     let bits: u32 = bits.parse().ok().filter(|bits| *bits <= size)?;
     Some(size == other && (bits == 0 || (a ^ b) >> (128 - bits) == 0))
+}
+
+/// The client's form of a proxy that was checked.
+pub(super) fn through(proxy: Option<&Proxy>) -> ProxyConfig {
+    proxy.and_then(|proxy| ProxyConfig::https(proxy.url.as_str()).ok()).unwrap_or_else(ProxyConfig::disabled)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Certificates of authorities: the bytes of a file, checked before the client gets them.
 
-use crate::http::client::HttpFault;
+use crate::http::error::HttpFault;
 use crate::secure_fs::bounded;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;

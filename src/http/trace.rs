@@ -1,11 +1,13 @@
 //! Each request as an event: host, operation, attempt, status and time. Headers, bodies and query strings stay out of
 //! it: they hold tokens and names.
 
-use super::REQUESTS;
 use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use percent_encoding::percent_decode_str;
 use std::time::Instant;
+
+/// The target of the events that report requests.
+pub const REQUESTS: &str = "awsideman::requests";
 
 tokio::task_local! {
     /// Which try of one call the requests of this task are.

@@ -3,22 +3,17 @@
 //! Values are JSON; reading is a hit or a miss whatever state the cache is in; an update is one transaction,
 //! whoever else updates.
 
-use super::{CacheManager, in_use};
 use crate::app::App;
 use crate::cache::{BY_PROGRAM, CUSTOM, Cache, Key, Lookup, Put, ReadOptions};
-use crate::clock::UnixMillis;
 use crate::library::error::LibraryError;
+use crate::library::manager::{CacheManager, in_use};
 use crate::model::Resource;
-use crate::store::{Address, Store, StoreError, Stored};
+use crate::store::{Address, StoreError, Stored};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-/// So many uses are gathered before the store is told of them.
-const USES: usize = 1_000;
+use std::time::Duration;
 
 /// One entry of [`CacheManager::put_many`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,27 +24,6 @@ pub struct PutItem<T> {
     pub value: T,
     /// How long it is fresh; `None` as long as the configuration says.
     pub ttl: Option<Duration>,
-}
-
-/// When entries were last used, until the store is told.
-#[derive(Debug, Default)]
-pub(super) struct Uses(Mutex<HashMap<u64, UnixMillis>>);
-
-impl Uses {
-    fn note(&self, address: Address<'_>, at: UnixMillis) -> bool {
-        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        uses.insert(address.id(), at);
-        uses.len() >= USES
-    }
-
-    /// Tells the store, before it decides what goes first.
-    pub(super) fn tell(&self, store: &dyn Store) {
-        let uses = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if !uses.is_empty() {
-            // Without it the store takes them for longer unused than they are, nothing else.
-            let _ = store.touch(&uses.into_iter().collect::<Vec<_>>());
-        }
-    }
 }
 
 impl CacheManager {
@@ -140,7 +114,7 @@ impl CacheManager {
             None => Ok(None),
         });
         let found = self.ended(&app, looked).ok().flatten();
-        self.inner.counters.looked(found.is_some());
+        self.inner.counters.lookup(found.is_some());
         found
     }
 
@@ -150,7 +124,7 @@ impl CacheManager {
                 Ok((Lookup::Hit(_), bytes)) => {
                     let address = Address { space: &space, key: key.as_str() };
                     if self.inner.uses.note(address, cache.clock().now()) {
-                        self.inner.uses.tell(cache.store().as_ref());
+                        self.inner.uses.flush(cache.store().as_ref());
                     }
                     return Ok(Some(bytes));
                 }
@@ -168,7 +142,7 @@ impl CacheManager {
         let kept = in_use(&app).and_then(|cache| {
             let Some(cache) = cache else { return Ok(refused) };
             if app.is_memory() {
-                self.inner.uses.tell(cache.store().as_ref());
+                self.inner.uses.flush(cache.store().as_ref());
             }
             cache.put_many(CUSTOM, puts, cache.ticket()?)
         });

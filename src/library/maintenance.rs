@@ -5,8 +5,8 @@
 
 use crate::cache::Operation;
 use crate::health::HealthReport;
-use crate::library::CacheManager;
 use crate::library::error::LibraryError;
+use crate::library::manager::CacheManager;
 use crate::model::Resource;
 use crate::state::PersistedBreaker;
 use crate::store::Swept;
@@ -29,25 +29,6 @@ pub struct Stats {
     pub memory_usage_bytes: u64,
     /// The circuit breaker.
     pub circuit_breaker: PersistedBreaker,
-}
-
-/// What was looked up through a handle.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    hits: AtomicU64,
-    misses: AtomicU64,
-    errors: AtomicU64,
-}
-
-impl Counters {
-    pub(super) fn looked(&self, found: bool) {
-        let counter = if found { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn error(&self) {
-        self.errors.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 impl CacheManager {
@@ -95,7 +76,7 @@ impl CacheManager {
     /// `awsideman cache enforce-limits` does.
     pub fn enforce_limits(&self) -> Result<Swept, LibraryError> {
         let app = self.app();
-        self.inner.uses.tell(app.store()?.as_ref());
+        self.inner.uses.flush(app.store()?.as_ref());
         let swept = app.enforce_limits(false);
         self.keep_mark(&app);
         Ok(swept?)

@@ -3,9 +3,9 @@
 //! A value that is not accepted changes nothing; an accepted one acts at once, for every thread that has the
 //! handle, and for no other process.
 
-use super::CacheManager;
 use crate::config;
 use crate::library::error::LibraryError;
+use crate::library::manager::CacheManager;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 

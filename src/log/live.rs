@@ -1,6 +1,5 @@
 //! The output of a running command: its waits, the locks that it did not get, and each request to AWS.
 
-use super::WAITS;
 use crate::http::REQUESTS;
 use crate::lock::LOCKS;
 use std::fmt;
@@ -10,6 +9,8 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
+/// The target of events about waits.
+pub const WAITS: &str = "awsideman::waits";
 /// While requests end, nothing is waited for.
 const MOVING: Duration = Duration::from_secs(2);
 /// A wait that lasts is printed again this often.

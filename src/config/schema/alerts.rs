@@ -2,7 +2,7 @@
 //!
 //! What must not be seen is a [`Secret`], which no debug text and no error shows.
 
-use super::{duration, non_empty};
+use super::fields::{duration, non_empty};
 use serde::{Deserialize, Deserializer};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

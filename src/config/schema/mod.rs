@@ -3,7 +3,6 @@
 //! Each field stands in `config/default.toml` with its default and a sentence; tests hold the three together.
 
 use crate::config::ttl::Ttls;
-use crate::model::parse_duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -12,8 +11,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod alerts;
+mod fields;
 
 pub use alerts::*;
+
+use fields::{duration, non_empty, offset};
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -388,21 +390,6 @@ impl Sharing {
             _ => None,
         }
     }
-}
-
-/// Text that is there; empty text takes back what a lower layer set.
-fn non_empty<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(Some(String::deserialize(from)?).filter(|text| !text.is_empty()))
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    parse_duration(&String::deserialize(from)?).map_err(D::Error::custom)
-}
-
-fn offset<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
-    let text = String::deserialize(from)?;
-    let (sign, size) = text.strip_prefix('-').map_or((1, text.as_str()), |size| (-1, size));
-    parse_duration(size).map(|size| sign * crate::clock::millis(size)).map_err(D::Error::custom)
 }
 
 /// Which layer each key came from, for `config show --origin` and the `--detailed` status.
