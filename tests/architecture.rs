@@ -2,6 +2,11 @@
 //!
 //! A line that breaks a rule fails here with its file and number.
 
+#[path = "architecture/cycles.rs"]
+mod cycles;
+#[path = "architecture/imports.rs"]
+mod imports;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

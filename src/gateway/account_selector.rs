@@ -3,11 +3,11 @@
 //! The choice is made from what AWS says now, never from the cache; a unit is walked from the top down (a call for
 //! each unit, none for each account); accounts that are not active are left out and named.
 
-use crate::gateway::CachePolicy;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::ListCall;
-use crate::gateway::Request;
+use super::api::ListCall;
+use super::error::GatewayError;
+use super::read::CachePolicy;
+use super::read::Gateway;
+use super::request::Request;
 use crate::gateway::confirm::Confirmed;
 use crate::gateway::confirm::ResourceKind;
 use crate::gateway::fetch::PARALLEL;

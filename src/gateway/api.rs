@@ -3,9 +3,9 @@
 //! An item has the field names of the AWS API (`UserId`), absent fields are absent, times are RFC 3339 texts, and
 //! an error is never an empty page.
 
-use crate::gateway::GatewayError;
-use crate::gateway::Mutation;
-use crate::gateway::Pending;
+use super::error::GatewayError;
+use super::mutation::Mutation;
+use super::mutation::Pending;
 use crate::model::Namespace;
 use async_trait::async_trait;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 //! Memory grows by a row's four numbers; the texts behind them (accounts, permission sets, principals) are held
 //! once, however many rows name them.
 
-use crate::gateway::PrincipalKind;
+use super::api::PrincipalKind;
 use crate::gateway::fetch::text;
 use indexmap::IndexSet;
 use serde_json::{Map, Value};

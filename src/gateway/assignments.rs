@@ -2,9 +2,14 @@
 //!
 //! A target that could not be read is listed with its reason and never looks empty.
 
+use super::api::{Api, PrincipalKind};
+use super::assignment_table::AssignmentRows;
+use super::error::GatewayError;
 use super::fetch::{PARALLEL, texts};
 use super::plan::Traversal;
-use super::{Api, AssignmentRows, CachePolicy, Gateway, GatewayError, Principal, PrincipalKind, Request};
+use super::principals::Principal;
+use super::read::{CachePolicy, Gateway};
+use super::request::Request;
 use crate::gateway::warm::checkpoint::is_refusal;
 use crate::progress::Progress;
 use crate::progress::TargetFailure;

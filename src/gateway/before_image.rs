@@ -3,14 +3,14 @@
 //! What AWS does not let us see is not guessed at, the globs serve then; what does not exist is said before
 //! anything is changed.
 
+use super::api::GetCall;
+use super::api::IdentityCenterApi;
+use super::api::InstanceTarget;
+use super::api::ListCall;
+use super::api::PrincipalKind;
+use super::error::GatewayError;
+use super::mutation::Mutation;
 use crate::cache::{ChangeEvent, Dirt, Key};
-use crate::gateway::GatewayError;
-use crate::gateway::GetCall;
-use crate::gateway::IdentityCenterApi;
-use crate::gateway::InstanceTarget;
-use crate::gateway::ListCall;
-use crate::gateway::Mutation;
-use crate::gateway::PrincipalKind;
 use crate::gateway::fetch::text;
 use crate::gateway::fetch::texts;
 use crate::gateway::paginate::all;

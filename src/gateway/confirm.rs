@@ -3,21 +3,21 @@
 //! Before anything is changed AWS has confirmed that the id bears the name; a cache that is behind is asked anew,
 //! once; an id or ARN is taken as it is.
 
-use crate::gateway::CachePolicy;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::GetCall;
-use crate::gateway::InstanceTarget;
-use crate::gateway::ListCall;
-use crate::gateway::Mutation;
-use crate::gateway::PrincipalKind;
-use crate::gateway::Request;
+use super::api::GetCall;
+use super::api::InstanceTarget;
+use super::api::ListCall;
+use super::api::PrincipalKind;
+use super::error::GatewayError;
+use super::mutation::Mutation;
+use super::read::CachePolicy;
+use super::read::Gateway;
+use super::request::Request;
+use super::resolve::is_account_id;
+use super::resolve::is_arn;
+use super::resolve::is_directory_id;
 use crate::gateway::account_selector::state;
 use crate::gateway::before_image;
 use crate::gateway::fetch::PARALLEL;
-use crate::gateway::is_account_id;
-use crate::gateway::is_arn;
-use crate::gateway::is_directory_id;
 use crate::gateway::paginate::all;
 use crate::gateway::resolve::account_called;
 use crate::gateway::resolve::both;

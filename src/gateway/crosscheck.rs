@@ -3,9 +3,12 @@
 //! AWS lists where each permission set is provisioned, and a walk reads only those pairs. Some AWS emulators
 //! return empty lists whatever is assigned. If all of them are empty, pairs are read directly.
 
+use super::api::{InstanceTarget, ListCall};
 use super::assignments::{AssignmentFilter, Pairs, array};
+use super::error::GatewayError;
 use super::fetch::texts;
-use super::{CachePolicy, Gateway, GatewayError, InstanceTarget, ListCall, Request};
+use super::read::{CachePolicy, Gateway};
+use super::request::Request;
 use crate::gateway::paginate::all;
 use crate::progress::Progress;
 use futures_util::{StreamExt, stream};

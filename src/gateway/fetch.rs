@@ -3,7 +3,11 @@
 //! An answer is whole or an error; what a list brings along (every describe, every name) is stored in small batches
 //! while it is walked.
 
-use super::{Gateway, GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Request, Spool};
+use super::api::{GetCall, IdentityCenterApi, InstanceTarget, ListCall};
+use super::error::GatewayError;
+use super::read::Gateway;
+use super::request::Request;
+use super::spool::Spool;
 use crate::cache::{Fresh, ReadOptions, Ticket};
 use crate::gateway::lookup::Note;
 use crate::gateway::paginate::Pages;

@@ -3,10 +3,10 @@
 //! Every operation that a [`Source`](crate::gateway::Source) can make is in it, reads alone or changes too, and no
 //! other action but those of IAM that AWS takes from the caller in the management account.
 
-use crate::gateway::Api;
-use crate::gateway::CHANGE_OPERATIONS;
-use crate::gateway::OPERATIONS;
-use crate::gateway::api_of;
+use super::api::Api;
+use super::api::CHANGE_OPERATIONS;
+use super::api::OPERATIONS;
+use super::api::api_of;
 use serde_json::{Value, json};
 
 /// The IAM action of an operation as on the wire: `AWSIdentityStore.ListUsers` is `identitystore:ListUsers`.

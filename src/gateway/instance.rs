@@ -3,7 +3,8 @@
 //! Other keys, another profile, region or endpoint never get a remembered instance that is not theirs; several
 //! instances or none are said with the way to choose.
 
-use super::{GatewayError, IdentityCenterApi, ListCall};
+use super::api::{IdentityCenterApi, ListCall};
+use super::error::GatewayError;
 use crate::cache::{Cache, Fresh, Key, Lookup, ReadOptions, Ticket};
 use crate::clock::UnixMillis;
 use crate::model::{Namespace, Resource};

@@ -1,7 +1,8 @@
 //! The id behind a name, from what the cache holds and of whatever age: for commands about the cache, which never ask AWS.
 
+use super::error::GatewayError;
+use super::request::Request;
 use super::spool::each;
-use super::{GatewayError, Request};
 use crate::cache::{Cache, Key};
 use crate::gateway::resolve::is_account_id;
 use crate::gateway::resolve::is_arn;

@@ -3,9 +3,12 @@
 //! A question about one thing reads that thing: AWS lists permission sets as bare ARNs, so that all their names cost one
 //! call each.
 
+use super::api::{InstanceTarget, ListCall};
+use super::error::GatewayError;
 use super::fetch::{text, texts};
+use super::read::{CachePolicy, Gateway};
+use super::request::Request;
 use super::spool::each;
-use super::{CachePolicy, Gateway, GatewayError, InstanceTarget, ListCall, Request};
 use crate::cache::{Provenance, ReadOptions};
 use crate::gateway::lookup::Note;
 use crate::gateway::paginate::Pages;

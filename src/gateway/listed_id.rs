@@ -1,6 +1,6 @@
 //! What makes an entry of a listing the one that it is.
 
-use super::ListCall;
+use super::api::ListCall;
 use serde_json::Value;
 
 impl ListCall {

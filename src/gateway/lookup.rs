@@ -3,11 +3,11 @@
 //! What a read looks up is recorded once, however many doors it tries; a remembered absence is the error that AWS
 //! gave, never the text `null`.
 
+use super::error::GatewayError;
+use super::read::CachePolicy;
+use super::read::Gateway;
+use super::request::Request;
 use crate::cache::{EntrySink, Lookup, Miss, Provenance, ReadOptions};
-use crate::gateway::CachePolicy;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::Request;
 use crate::model::Resource;
 use crate::store::{Address, StoreFault};
 use serde_json::Value;

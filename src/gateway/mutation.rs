@@ -3,8 +3,8 @@
 //! A change knows its operation, what it is about in words, what it asks for as JSON and what it makes false in the
 //! cache; adding one without all four does not compile.
 
+use super::api::PrincipalKind;
 use crate::cache::{ChangeEvent, Operation};
-use crate::gateway::PrincipalKind;
 use crate::model::Resource;
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,8 @@
 //! Name suggestions for a text, from the cached lists, without a call to AWS.
 
+use super::read::Gateway;
+use super::request::Request;
 use super::spool::each;
-use super::{Gateway, Request};
 use crate::model::folded;
 
 /// The most names that are suggested.

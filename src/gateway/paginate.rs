@@ -3,11 +3,11 @@
 //! Guarantee: a short or empty page is not the end. A listing that would never end, or that names one id twice, is an error,
 //! and a listing that breaks off is never taken for a whole one.
 
-use crate::gateway::GatewayError;
-use crate::gateway::IdentityCenterApi;
-use crate::gateway::InstanceTarget;
-use crate::gateway::ListCall;
-use crate::gateway::operation_words;
+use super::api::IdentityCenterApi;
+use super::api::InstanceTarget;
+use super::api::ListCall;
+use super::api::operation_words;
+use super::error::GatewayError;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

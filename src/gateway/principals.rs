@@ -3,8 +3,11 @@
 //! A name that both a user and a group have is never guessed; a deleted one is distinguished from an unreadable
 //! one.
 
+use super::api::PrincipalKind;
+use super::error::GatewayError;
+use super::read::{CachePolicy, Gateway};
+use super::request::Request;
 use super::spool::each;
-use super::{CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
 use crate::gateway::resolve::in_arn;
 use crate::gateway::resolve::is_directory_id;
 use crate::progress::Progress;

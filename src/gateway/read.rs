@@ -3,11 +3,14 @@
 //! [`Gateway::cached`] needs no runtime, no credentials and no network; a fault of the cache slows a read and never
 //! changes its answer.
 
+use super::api::{IdentityCenterApi, InstanceTarget};
+use super::error::GatewayError;
 use super::fetch::Errand;
 use super::instance::{self, INSTANCES, Selection};
 use super::plan::Rates;
+use super::request::Request;
+use super::spool::Spool;
 use super::warm::Baselines;
-use super::{GatewayError, IdentityCenterApi, InstanceTarget, Request, Spool};
 use crate::cache::{Cache, EntrySink, Fresh, Provenance, ReadOptions, Ticket};
 use crate::gateway::fill_budget::LeftOut;
 use crate::gateway::fill_budget::Room;

@@ -2,14 +2,14 @@
 //!
 //! An end that is learned late closes the change as one that was learned at once does.
 
+use super::api::PrincipalKind;
+use super::journal::MutationOutcome;
+use super::mutation::Grant;
+use super::mutation::Mutation;
+use super::mutation::Pending;
+use super::read::Gateway;
+use super::write::Writing;
 use crate::cache::{CacheError, dirty};
-use crate::gateway::Gateway;
-use crate::gateway::Grant;
-use crate::gateway::Mutation;
-use crate::gateway::MutationOutcome;
-use crate::gateway::Pending;
-use crate::gateway::PrincipalKind;
-use crate::gateway::Writing;
 use serde_json::Value;
 
 /// What became of telling.

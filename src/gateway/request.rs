@@ -3,7 +3,7 @@
 //! One request, one key; two requests that could be answered differently have different keys, and a key leads back
 //! to its request.
 
-use super::{GetCall, ListCall, PrincipalKind};
+use super::api::{GetCall, ListCall, PrincipalKind};
 use crate::cache::{Key, decode};
 use crate::config::WarmTarget;
 use crate::model::Resource;

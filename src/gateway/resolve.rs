@@ -3,10 +3,10 @@
 //! A name that several things have is an error that lists them, never the first one; a hit in the cache asks
 //! nothing of AWS.
 
-use crate::gateway::CachePolicy;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::Request;
+use super::error::GatewayError;
+use super::read::CachePolicy;
+use super::read::Gateway;
+use super::request::Request;
 use crate::gateway::fetch::text;
 use crate::progress::Progress;
 use serde_json::Value;

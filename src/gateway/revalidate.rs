@@ -4,14 +4,14 @@
 //! it; changes that are still under way, or name only patterns, leave the walk unstored, which costs the next
 //! reader a walk.
 
+use super::api::GetCall;
+use super::api::InstanceTarget;
+use super::error::GatewayError;
+use super::read::Gateway;
+use super::request::Request;
+use super::spool::Spool;
 use crate::cache::{Key, Ticket};
 use crate::clock::millis;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::GetCall;
-use crate::gateway::InstanceTarget;
-use crate::gateway::Request;
-use crate::gateway::Spool;
 use crate::gateway::fetch::text;
 use crate::progress::Progress;
 use crate::store::{Address, InvalidationRecord, Select};

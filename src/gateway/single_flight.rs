@@ -4,10 +4,10 @@
 //! itself. A change parts the flights before it from those after it: the name of a flight has the number of the newest
 //! record that covers its key.
 
+use super::error::GatewayError;
+use super::mutation::Mutation;
+use super::read::Gateway;
 use crate::cache::Key;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::Mutation;
 use crate::gateway::api::GetCall;
 use crate::gateway::api::IdentityCenterApi;
 use crate::gateway::api::InstanceTarget;

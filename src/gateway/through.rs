@@ -3,9 +3,13 @@
 //! AWS does not document whether its answer for a user holds the rows of the user's groups: rows are distinguished by the
 //! principal that each names, and none is counted twice.
 
+use super::api::PrincipalKind;
+use super::assignment_table::AssignmentRows;
 use super::assignments::{AssignmentFilter, array};
+use super::error::GatewayError;
 use super::fetch::{PARALLEL, text};
-use super::{AssignmentRows, CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
+use super::read::{CachePolicy, Gateway};
+use super::request::Request;
 use crate::progress::Progress;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;

@@ -4,8 +4,11 @@
 //! away meanwhile is nobody's fault. Nothing that a list brings along is stored, so that one comparison does not
 //! mend what the next one is to find.
 
+use super::error::GatewayError;
 use super::fetch::{Errand, PARALLEL};
-use super::{CachePolicy, Gateway, GatewayError, Request, Spool};
+use super::read::{CachePolicy, Gateway};
+use super::request::Request;
+use super::spool::Spool;
 use crate::cache::{CacheError, Lookup, Miss, ReadOptions, SCHEMA, Ticket, Usability};
 use crate::gateway::diff::compare::Differences;
 use crate::gateway::diff::compare::Truth;

@@ -3,15 +3,15 @@
 //! No read that starts after [`Gateway::write`] has returned is answered from an entry fetched before it, whatever
 //! became of the change; a writer that dies on the way leaves the fence up.
 
-use super::CachePolicy;
-use super::Gateway;
-use super::GatewayError;
-use super::GetCall;
-use super::InstanceTarget;
-use super::Journal;
-use super::Mutation;
-use super::MutationOutcome;
-use super::Pending;
+use super::api::GetCall;
+use super::api::InstanceTarget;
+use super::error::GatewayError;
+use super::journal::Journal;
+use super::journal::MutationOutcome;
+use super::mutation::Mutation;
+use super::mutation::Pending;
+use super::read::CachePolicy;
+use super::read::Gateway;
 use super::unchanged;
 use super::waiting;
 use crate::cache::{CacheError, ChangeEvent, Dirt, Fences, Told, dirty};
@@ -129,7 +129,7 @@ impl Gateway {
         let id = answer["RequestId"].as_str().filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID);
         let Some(id) = id.map(str::to_owned) else {
             return Err(GatewayError::BadAnswer {
-                operation: super::operation_words(change.operation()),
+                operation: super::api::operation_words(change.operation()),
                 detail: "an accepted change without a usable RequestId".into(),
             });
         };

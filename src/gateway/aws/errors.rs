@@ -5,7 +5,9 @@
 
 use super::answer::{self, AnswerFault};
 use crate::aws::{self, AwsSettings, CredentialFault, ErrorClass};
-use crate::gateway::{GatewayError, GetCall, InstanceTarget, ListCall, Mutation, operation_words};
+use crate::gateway::api::{GetCall, InstanceTarget, ListCall, operation_words};
+use crate::gateway::error::GatewayError;
+use crate::gateway::mutation::Mutation;
 use crate::limits;
 use crate::model::excerpt;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;

@@ -3,7 +3,8 @@
 //! Guarantee: nothing is stored under an id that AWS did not name, and nothing of another identity store.
 
 use super::errors::Ask;
-use crate::gateway::{GatewayError, GetCall, InstanceTarget, ListCall, Page};
+use crate::gateway::api::{GetCall, InstanceTarget, ListCall, Page};
+use crate::gateway::error::GatewayError;
 use crate::model::excerpt;
 use serde_json::Value;
 use std::collections::HashSet;

@@ -2,11 +2,11 @@
 //!
 //! One function for each operation, objects as `aws identitystore` prints them, pages of 100.
 
-use crate::gateway::GatewayError;
-use crate::gateway::Page;
+use crate::gateway::api::Page;
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::json::JsonFields;
 use crate::gateway::aws::json::documents;
+use crate::gateway::error::GatewayError;
 use aws_sdk_identitystore::Client;
 use aws_sdk_identitystore::types::{self, AlternateIdentifier, ExternalId, GroupMembership, MemberId, UniqueAttribute};
 use aws_smithy_types::Document;

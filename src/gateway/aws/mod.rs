@@ -18,7 +18,9 @@ mod test_server;
 #[cfg(test)]
 mod tests;
 
-use super::{Api, GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Mutation, Page, api_of};
+use super::api::{Api, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Page, api_of};
+use super::error::GatewayError;
+use super::mutation::Mutation;
 use crate::aws::{self, AwsAccess, AwsService, AwsSettings, CredentialFacts, SdkConfig};
 use async_trait::async_trait;
 use aws_sdk_sts::config::Region;

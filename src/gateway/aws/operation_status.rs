@@ -5,7 +5,8 @@
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::errors::LONGEST_TEXT;
 use crate::gateway::aws::json::JsonFields;
-use crate::gateway::{GatewayError, Pending};
+use crate::gateway::error::GatewayError;
+use crate::gateway::mutation::Pending;
 use crate::model::excerpt;
 use aws_sdk_identitystore::types::MemberId;
 use aws_sdk_ssoadmin::types::{

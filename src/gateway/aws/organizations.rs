@@ -3,8 +3,9 @@
 //! One function for each operation, objects as `aws organizations` prints them, pages of 20.
 
 use super::errors::Ask;
+use crate::gateway::api::Page;
 use crate::gateway::aws::json::JsonFields;
-use crate::gateway::{GatewayError, Page};
+use crate::gateway::error::GatewayError;
 use aws_sdk_organizations::Client;
 use aws_sdk_organizations::types::{
     Account, AccountJoinedMethod, AccountState, AccountStatus, OrganizationalUnit, PolicyType, PolicyTypeStatus,

@@ -2,9 +2,10 @@
 //!
 //! One function for each operation, objects as `aws sso-admin` prints them, pages of 100.
 
+use crate::gateway::api::{Page, PrincipalKind};
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::json::JsonFields;
-use crate::gateway::{GatewayError, Page, PrincipalKind};
+use crate::gateway::error::GatewayError;
 use aws_sdk_ssoadmin::Client;
 use aws_sdk_ssoadmin::types::{
     CustomerManagedPolicyReference, InstanceMetadata, InstanceStatus, PermissionSet, PrincipalType, RegionMetadata,

@@ -3,8 +3,8 @@
 //! The object that `aws sts get-caller-identity` prints.
 
 use super::errors::Ask;
-use crate::gateway::GatewayError;
 use crate::gateway::aws::json::JsonFields;
+use crate::gateway::error::GatewayError;
 use aws_sdk_sts::Client;
 use serde_json::Value;
 

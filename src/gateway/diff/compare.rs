@@ -4,8 +4,8 @@
 //! order never counts; a list of any length is compared one element at a time, and no more than [`MOST`]
 //! differences are held.
 
-use crate::gateway::Spool;
 use crate::gateway::fetch::text;
+use crate::gateway::spool::Spool;
 use serde::Serialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::Value;

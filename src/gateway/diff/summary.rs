@@ -3,10 +3,10 @@
 //! Of the older answer two numbers an item are kept, so memory stays flat however long a list is; the order of
 //! items and of fields is no change.
 
-use crate::gateway::CachePolicy;
-use crate::gateway::Gateway;
-use crate::gateway::Request;
-use crate::gateway::Spool;
+use crate::gateway::read::CachePolicy;
+use crate::gateway::read::Gateway;
+use crate::gateway::request::Request;
+use crate::gateway::spool::Spool;
 use crate::gateway::spool::each;
 use serde::Serialize;
 use serde_json::Value;

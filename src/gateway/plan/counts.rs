@@ -4,17 +4,17 @@
 //! a number that is too small.
 
 use crate::cache::Ticket;
-use crate::gateway::CachePolicy;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::InstanceTarget;
-use crate::gateway::ListCall;
-use crate::gateway::Request;
-use crate::gateway::Spool;
+use crate::gateway::api::InstanceTarget;
+use crate::gateway::api::ListCall;
+use crate::gateway::error::GatewayError;
 use crate::gateway::fetch::Errand;
 use crate::gateway::fetch::ObjectList;
 use crate::gateway::paginate::Pages;
+use crate::gateway::read::CachePolicy;
+use crate::gateway::read::Gateway;
+use crate::gateway::request::Request;
 use crate::gateway::revalidate::FillSlot;
+use crate::gateway::spool::Spool;
 use crate::gateway::spool::each;
 use crate::progress::Progress;
 use serde_json::Value;

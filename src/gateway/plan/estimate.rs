@@ -3,21 +3,21 @@
 //! No figure that was not counted; beyond the first ten and the pages of permission sets, each of which means a
 //! hundred calls, no call is made that would bring the calls made here above a hundredth of those that are planned.
 
+use super::strategy::Traversal;
 use crate::config::WarmTarget;
-use crate::gateway::CachePolicy;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::PrincipalKind;
-use crate::gateway::Request;
+use crate::gateway::api::PrincipalKind;
 use crate::gateway::assignments::array;
+use crate::gateway::error::GatewayError;
 use crate::gateway::fetch::texts;
 use crate::gateway::plan::TargetCost;
-use crate::gateway::plan::Traversal;
 use crate::gateway::plan::WalkPlan;
 use crate::gateway::plan::counts::ListCount;
 use crate::gateway::plan::pages;
 use crate::gateway::plan::strategy::FEW;
 use crate::gateway::plan::strategy::choose;
+use crate::gateway::read::CachePolicy;
+use crate::gateway::read::Gateway;
+use crate::gateway::request::Request;
 use crate::gateway::spool::each;
 use crate::gateway::warm::Renew;
 use crate::gateway::warm::Round;

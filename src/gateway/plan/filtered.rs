@@ -2,9 +2,12 @@
 
 use super::super::assignments::AssignmentFilter;
 use super::super::warm::{Renew, Round};
-use super::super::{CachePolicy, Gateway, GatewayError, Request};
-use super::{TargetCost, Traversal, WalkPlan};
+use super::strategy::Traversal;
+use super::{TargetCost, WalkPlan};
 use crate::config::WarmTarget;
+use crate::gateway::error::GatewayError;
+use crate::gateway::read::{CachePolicy, Gateway};
+use crate::gateway::request::Request;
 use crate::progress::Progress;
 
 impl Gateway {

@@ -10,7 +10,7 @@ mod strategy;
 
 pub use strategy::Traversal;
 
-use super::Api;
+use super::api::Api;
 use crate::config::{RateLimitConfig, WarmTarget};
 use serde::Serialize;
 

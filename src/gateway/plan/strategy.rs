@@ -9,11 +9,11 @@
 //! find what deleted principals still have, since nobody lists them any more.
 
 use crate::clock::millis;
-use crate::gateway::CachePolicy;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::PrincipalKind;
-use crate::gateway::Request;
+use crate::gateway::api::PrincipalKind;
+use crate::gateway::error::GatewayError;
+use crate::gateway::read::CachePolicy;
+use crate::gateway::read::Gateway;
+use crate::gateway::request::Request;
 use crate::gateway::warm::checkpoint::Walked;
 use crate::model::Resource;
 use crate::progress::Progress;

@@ -4,10 +4,12 @@
 //! does: of each item a hash of its identity and one of its content. Guarantee: a file that is missing, damaged or of
 //! another version only means that there is nothing to compare with.
 
-use super::super::{Request, Spool};
-use super::{Round, Warmed};
+use super::Warmed;
+use super::refresh::Round;
 use crate::config::WarmTarget;
 use crate::gateway::diff::summary::ItemHash;
+use crate::gateway::request::Request;
+use crate::gateway::spool::Spool;
 use crate::secure_fs;
 use crate::secure_fs::Access;
 use crate::secure_fs::PrivateError;

@@ -8,9 +8,12 @@ pub(super) mod checkpoint;
 mod patience;
 mod refresh;
 
+use super::api::PrincipalKind;
 use super::assignments::Pairs;
+use super::error::GatewayError;
 use super::plan::Traversal;
-use super::{CachePolicy, Gateway, GatewayError, PrincipalKind, Request};
+use super::read::{CachePolicy, Gateway};
+use super::request::Request;
 use crate::clock::UnixMillis;
 use crate::config::WarmTarget;
 use crate::gateway::diff::summary::ListDiff;

@@ -3,9 +3,11 @@
 //! Guarantee: all waits for changes together take at most the patience of the warm, and an answer that was not stored
 //! is never counted as fetched.
 
-use super::super::{CachePolicy, Gateway, GatewayError, Request};
-use super::Round;
+use super::refresh::Round;
 use crate::clock::{self, UnixMillis, millis};
+use crate::gateway::error::GatewayError;
+use crate::gateway::read::{CachePolicy, Gateway};
+use crate::gateway::request::Request;
 use crate::gateway::single_flight::FLIGHTS;
 use crate::gateway::single_flight::Flight;
 use crate::gateway::single_flight::Turn;

@@ -5,16 +5,16 @@
 
 use crate::cache::Provenance;
 use crate::clock::{UnixMillis, millis};
-use crate::gateway::CachePolicy;
-use crate::gateway::Gateway;
-use crate::gateway::GatewayError;
-use crate::gateway::Request;
-use crate::gateway::api_of;
+use crate::gateway::api::api_of;
 use crate::gateway::assignments::failure;
 use crate::gateway::diff::summary::Before;
 use crate::gateway::diff::summary::ListDiff;
 use crate::gateway::diff::summary::is_list;
+use crate::gateway::error::GatewayError;
 use crate::gateway::fetch::PARALLEL;
+use crate::gateway::read::CachePolicy;
+use crate::gateway::read::Gateway;
+use crate::gateway::request::Request;
 use crate::gateway::revalidate::StoreResult;
 use crate::gateway::warm::Renew;
 use crate::gateway::warm::Warmed;

@@ -5,7 +5,8 @@
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::identity::is_id;
 use crate::gateway::aws::json::JsonFields;
-use crate::gateway::{Attribute, GatewayError, NewUser};
+use crate::gateway::error::GatewayError;
+use crate::gateway::mutation::{Attribute, NewUser};
 use aws_sdk_identitystore::Client;
 use aws_sdk_identitystore::types::{AttributeOperation, Email, MemberId, Name};
 use aws_smithy_types::{Document, Number};

@@ -8,11 +8,11 @@ mod sso_admin;
 #[cfg(test)]
 mod tests;
 
+use crate::gateway::api::InstanceTarget;
 use crate::gateway::aws::AwsApi;
-use crate::gateway::aws::GatewayError;
-use crate::gateway::aws::InstanceTarget;
-use crate::gateway::aws::Mutation;
 use crate::gateway::aws::errors::Ask;
+use crate::gateway::error::GatewayError;
+use crate::gateway::mutation::Mutation;
 use serde_json::Value;
 
 /// Makes one change.

@@ -2,11 +2,13 @@
 //!
 //! One function for each operation; what AWS goes on with answers with its status object.
 
+use crate::gateway::api::PrincipalKind;
 use crate::gateway::aws::errors::Ask;
 use crate::gateway::aws::identity::is_id;
 use crate::gateway::aws::operation_status;
 use crate::gateway::aws::sso_admin;
-use crate::gateway::{GatewayError, Grant, PrincipalKind, SetFields};
+use crate::gateway::error::GatewayError;
+use crate::gateway::mutation::{Grant, SetFields};
 use aws_sdk_ssoadmin::Client;
 use aws_sdk_ssoadmin::types::{CustomerManagedPolicyReference, PrincipalType, ProvisionTargetType, TargetType};
 use serde_json::{Value, json};
