@@ -1,28 +1,29 @@
 #!/usr/bin/env bash
 # The full counts: what scripts/test.sh does in small, for as long as it takes (many minutes).
 #
-# A test has a full count when its source asks for AWSIDEMAN_SOAK (`1` means the full count); whatever file under tests/
-# or src/ does so, its test binary is run here, with nothing to register. Such a test prints one line with its figures.
+# A test has a full count if its file asks for AWSIDEMAN_SOAK (`1` means the full count) or for `soak()`: the tests of
+# every such file under tests/ or src/ run here, with nothing to register. Such a test prints one line with its figures.
 # Words given to this script narrow the choice: each is a part of the names of tests, as in `scripts/soak.sh quota`.
 # Needs cargo-nextest. Builds in release mode, once. Nothing else should keep the host busy: the pace is measured.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 chosen=()
-for file in $(grep -rl --include='*.rs' AWSIDEMAN_SOAK tests src | sort); do
+for file in $(grep -rlE --include='*.rs' 'AWSIDEMAN_SOAK|\<soak\(\)' tests src | sort); do
     case "$file" in
-    src/*) binary='kind(lib)' ;;
+    src/*) tests='kind(lib)' ;;
     *)
-        name="${file#tests/}"
-        binary="binary(=$(basename "${name%%/*}" .rs))"
-        # A folder without a file of its name, or another file, takes it in by its path.
-        if [ ! -e "tests/${name%%/*}/main.rs" ] && [ ! -e "tests/$(basename "${name%%/*}" .rs).rs" ]; then
-            echo "$file belongs to no test binary of its name" >&2
+        # tests/BINARY/A/B.rs is the module A::B of the binary; mod.rs is that of its folder, main.rs the binary itself.
+        name="${file#tests/}" module="${file#tests/*/}"
+        module="${module%.rs}" module="${module%main}" module="${module%mod}" module="${module%/}"
+        tests="(binary(=${name%%/*}) & test(/^${module//\//::}/))"
+        if [ ! -e "tests/${name%%/*}/main.rs" ]; then
+            echo "$file belongs to no test binary" >&2
             exit 1
         fi
         ;;
     esac
-    case " ${chosen[*]-} " in *" $binary "*) ;; *) chosen+=("$binary") ;; esac
+    case " ${chosen[*]-} " in *" $tests "*) ;; *) chosen+=("$tests") ;; esac
 done
 if [ ${#chosen[@]} -eq 0 ]; then
     echo "no test has a full count" >&2

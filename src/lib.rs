@@ -6,7 +6,7 @@
 //!
 //! # Layers
 //!
-//! A module imports only from lower layers, and modules of one layer do not import each other. `tests/architecture.rs` fails
+//! A module imports only from lower layers, and modules of one layer do not import each other. `tests/rules/main.rs` fails
 //! on a line that breaks this, and on an outside crate that is imported in a second place.
 //!
 //! ```text
@@ -93,14 +93,14 @@
 //! |---|---|
 //! | a configuration key | `config/keys.rs`, `config/schema/mod.rs`, `config/default.toml` (a test wants all three) |
 //! | a new AWS read | `gateway/api.rs` (operation), `gateway/aws/` (call), `gateway/request.rs` (key), `gateway/fetch.rs` |
-//! | a new AWS change | `gateway/mutation.rs` (variant: the compiler asks for the rest), `gateway/aws/mutations/`, a row in `tests/cli/coherent_table.rs` |
+//! | a new AWS change | `gateway/mutation.rs` (variant: the compiler asks for the rest), `gateway/aws/mutations/`, a row in `tests/coherence/every_mutation.rs` |
 //! | what a change invalidates | `cache/invalidation/mod.rs`, and its table of tests |
 //! | how long something is fresh | `config/default.toml` `[cache.ttl]`; the rule itself in `cache/freshness.rs` |
-//! | a new backend | one file in `store/`, one variant in `config::Backend`, one arm in `app/stack.rs`, one line in `tests/store_contract.rs` |
+//! | a new backend | one file in `store/`, one variant in `config::Backend`, one arm in `app/stack.rs`, one line in `tests/modules/store/mod.rs` |
 //! | a new kind of job | `config/job/mod.rs` (variant, table), `app/job_handlers.rs` (arm), an example in `jobs/` |
 //! | a lock between processes | `lock/registry.rs`, which prints `docs/locks.md` |
 //! | a health check | `health/checks.rs` (figures), `health/states.rs` (states), a row in `tests/cli/health_states.rs` |
-//! | which account, region, endpoint, proxy or certificate is used | `aws/`, a row in `docs/aws-access.md` and in `tests/aws_access/cases.rs` |
+//! | which account, region, endpoint, proxy or certificate is used | `aws/`, a row in `docs/aws-access.md` and in `tests/cli/aws_access/cases.rs` |
 //! | what an error of AWS means | `aws/error_class.rs`: its class is its exit code |
 //! | a command | `cli/args/` (arguments, help, example), `cli/commands/` (behavior), `cli/mod.rs` (one arm) |
 //! | an error's message, hint and exit code | the module's `error.rs`; `cli/error/`, `cli/exit_code/` |

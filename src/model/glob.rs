@@ -1,6 +1,6 @@
 //! Globs over keys: `*`, `?` and `[...]` as SQLite's GLOB has them, `*` crossing `:`.
 //!
-//! The same verdict as SQLite for every pattern and text (property-tested in `tests/glob.rs`), in time linear in
+//! The same verdict as SQLite for every pattern and text (property-tested in `tests/modules/glob.rs`), in time linear in
 //! the text for patterns with one star.
 
 /// Whether `text` as a whole matches `pattern`.

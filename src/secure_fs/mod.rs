@@ -204,7 +204,7 @@ pub fn open(path: &Path, how: Open, access: Access) -> Result<File, PrivateError
     if how != Open::Read {
         expect_own_folder(path, access)?;
     }
-    // Through the C library, so that a test can let it fail (tests/faults).
+    // Through the C library, so that a test can let it fail (tests/coherence/faults).
     let mut options = OpenOptions::new();
     match how {
         Open::Read => options.read(true),

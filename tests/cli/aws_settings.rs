@@ -2,8 +2,8 @@
 //! instance has.
 
 use super::credential_services::{Request, Server};
-use super::home::Home;
-use super::run::{Ran, World};
+use crate::home::Home;
+use crate::world::{Ran, World};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,7 @@
 //! What is wrong is named: file, key and remedy; the run ends with 2 and nothing has changed. What is typed at night
 //! works all the same.
 
-use super::run::World;
+use crate::world::World;
 
 /// A configuration that is wrong, and what must be said about it.
 const CONFIGURATIONS: &[(&str, &str, &[&str])] = &[

@@ -2,7 +2,7 @@
 //!
 //! Every answer is right, whatever the breaker does.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::secure_fs::Access;
 use awsideman::sqlite::{self, Connection, DatabaseSpec, Synchronous};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! What lies in the cache, why it is or is not an answer, whether it is sound, and the cache in a file.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::sqlite::Connection;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
@@ -343,7 +343,7 @@ fn an_export_of_a_profile_whose_instance_is_not_known_writes_no_other_instance()
     // Other keys: the instance is asked for again. With one instance in the cache there is no doubt.
     world.set("AWS_ACCESS_KEY_ID", "AKIASECOND");
     world.run(["cache", "export", &file]).ok().stdout_has("of the one instance in this cache");
-    let other = super::run::organization(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
+    let other = crate::world::organization(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
     let url = world.sandbox_url();
     world.set("AWS_ENDPOINT_URL", &other.url());
     world.run(["user", "list"]).ok();

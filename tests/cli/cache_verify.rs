@@ -1,6 +1,6 @@
 //! Whether the cache tells the truth: invalidations by hand, entries against AWS, and where an answer is from.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::cache::{Fresh, Key, Lookup, ReadOptions};
 use awsideman::sandbox::Rule;
 use awsideman::state::{BreakerStatus, PersistedBreaker};

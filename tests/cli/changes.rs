@@ -1,6 +1,6 @@
 //! Changes as people make them: names in, a look at what goes, what came of it, and what is written down.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::sandbox::Rule;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Changes are conditional: a change applies to the state that was confirmed or read, or not at all.
 
-use super::run::World;
-use super::tty::Tty;
+use crate::tty::Tty;
+use crate::world::World;
 use awsideman::sandbox::Rule;
 use serde_json::{Value, json};
 use std::time::Duration;

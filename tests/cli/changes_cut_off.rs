@@ -1,6 +1,6 @@
 //! Changes that are cut off: interrupted from the keyboard, killed, or without a way to tell the cache.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::sandbox::Rule;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;

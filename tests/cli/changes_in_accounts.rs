@@ -1,6 +1,6 @@
 //! Assignments in many accounts: who is meant, which accounts are chosen, and what becomes of each.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::sandbox::{Faults, Rule};
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Users, groups and memberships: whose name it is is asked of AWS, and nothing happens that nobody agreed to.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::sandbox::Rule;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Permission sets and their policies: several changes that belong together, and accounts that lag behind.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::sandbox::{Rule, Shape};
 use serde_json::{Value, json};
 

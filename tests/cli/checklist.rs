@@ -2,7 +2,7 @@
 //!
 //! Every line from S1 to S73 has at least one, in order, and each of those exists.
 
-use super::run::World;
+use crate::world::World;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -57,7 +57,7 @@ const LINES: &[Line] = &[
         "AWSIDEMAN_CACHE_DISABLED",
         &[
             ("cli/spec", "the_variable_disables_with_each_of_its_words_and_nonsense_disables_with_a_warning"),
-            ("cli/bypass", "variables_that_keep_the_cache_out_of_the_way_keep_no_change_from_it"),
+            ("coherence/cache_out_of_the_way", "variables_that_keep_the_cache_out_of_the_way_keep_no_change_from_it"),
             ("cli/jobs", "with_the_cache_disabled_a_warm_is_skipped_with_its_reason"),
             ("cli/jobs_ahead", "verify_says_how_many_answers_are_wrong_and_between_what"),
         ],
@@ -66,7 +66,10 @@ const LINES: &[Line] = &[
         "S7",
         "old data: our own changes at once, others within the time to live",
         &[
-            ("cli/coherent_table", "no_change_leaves_a_stale_answer_for_another_process_or_for_one_with_a_memory"),
+            (
+                "coherence/every_mutation",
+                "no_change_leaves_a_stale_answer_for_another_process_or_for_one_with_a_memory",
+            ),
             ("cli/freshness", "a_cold_list_takes_three_pages_a_warm_one_no_call_and_an_expired_one_three_again"),
         ],
     ),
@@ -74,8 +77,8 @@ const LINES: &[Line] = &[
         "S8",
         "comparing with AWS",
         &[
-            ("cli/truth", "a_wrong_entry_is_named_with_what_differs_replaced_and_the_exit_code_is_6"),
-            ("cli/truth", "a_sample_costs_what_it_says_and_its_seed_takes_it_again"),
+            ("cli/cache_verify", "a_wrong_entry_is_named_with_what_differs_replaced_and_the_exit_code_is_6"),
+            ("cli/cache_verify", "a_sample_costs_what_it_says_and_its_seed_takes_it_again"),
         ],
     ),
     (
@@ -91,9 +94,9 @@ const LINES: &[Line] = &[
         "S13",
         "invalidate_for_operation, \"Invalidated {count} entries\"",
         &[
-            ("cli/truth", "the_invalidation_test_of_the_guide_has_the_verdicts_that_our_guide_states"),
-            ("library/blocks", "stale_data_check_invalidation_rules"),
-            ("library/rules", "a_command_that_invalidates_reaches_what_programs_keep_and_counts_it"),
+            ("cli/cache_verify", "the_invalidation_test_of_the_guide_has_the_verdicts_that_our_guide_states"),
+            ("modules/library/blocks", "stale_data_check_invalidation_rules"),
+            ("modules/library/rules", "a_command_that_invalidates_reaches_what_programs_keep_and_counts_it"),
         ],
     ),
     (
@@ -101,13 +104,13 @@ const LINES: &[Line] = &[
         "set_default_ttl",
         &[
             ("cli/spec", "the_default_ttl_is_15_minutes_and_a_shorter_one_acts_at_once"),
-            ("library/blocks", "stale_data_reduce_ttl"),
+            ("modules/library/blocks", "stale_data_reduce_ttl"),
         ],
     ),
     (
         "S15",
         "slow, large, many misses",
-        &[("cli/depth", "why_tells_a_hit_from_what_was_changed_swept_expired_disabled_or_never_there")],
+        &[("cli/cache_inspect", "why_tells_a_hit_from_what_was_changed_swept_expired_disabled_or_never_there")],
     ),
     (
         "S16",
@@ -148,21 +151,24 @@ const LINES: &[Line] = &[
     (
         "S23",
         "times to live by operation",
-        &[("cli/spec", "the_times_to_live_are_those_of_the_guide"), ("library/blocks", "performance_tune_ttl_values")],
+        &[
+            ("cli/spec", "the_times_to_live_are_those_of_the_guide"),
+            ("modules/library/blocks", "performance_tune_ttl_values"),
+        ],
     ),
     (
         "S24-S25",
         "warnings of a low hit rate and of memory",
         &[
             ("cli/spec", "a_low_hit_rate_and_a_large_cache_are_warnings_before_they_are_critical"),
-            ("library/blocks", "performance_monitor_and_alert"),
+            ("modules/library/blocks", "performance_monitor_and_alert"),
         ],
     ),
     (
         "S26-S27",
         "CacheBackendError, faults now and then: answers are unaffected",
         &[
-            ("app", "a_damaged_database_is_said_everywhere_and_recover_is_named"),
+            ("cli/directories", "a_damaged_database_is_said_everywhere_and_recover_is_named"),
             ("cli/breaker", "failures_of_several_processes_open_it_all_leave_the_cache_alone_then_one_tries_it_again"),
         ],
     ),
@@ -182,15 +188,15 @@ const LINES: &[Line] = &[
         "owner, mode, free space; a directory at 0755 is tightened and that is said",
         &[
             ("cli/spec", "the_cache_is_for_its_owner_alone_whatever_the_umask"),
-            ("app", "directories_without_rights_cost_the_cache_and_never_the_answer"),
+            ("cli/directories", "directories_without_rights_cost_the_cache_and_never_the_answer"),
         ],
     ),
     (
         "S34",
         "rm -rf DIR/*, mv DIR under live processes",
         &[
-            ("store_contract/disk", "a_directory_deleted_under_an_open_store_is_survived"),
-            ("store_contract/disk", "a_directory_moved_away_under_an_open_store_is_left_alone"),
+            ("modules/store/disk", "a_directory_deleted_under_an_open_store_is_survived"),
+            ("modules/store/disk", "a_directory_moved_away_under_an_open_store_is_left_alone"),
         ],
     ),
     (
@@ -198,14 +204,14 @@ const LINES: &[Line] = &[
         "AWSIDEMAN_CACHE_BACKEND=memory",
         &[
             ("cli/spec", "the_memory_backend_answers_keeps_nothing_and_a_warm_into_it_is_refused_with_the_reason"),
-            ("cli/bypass", "variables_that_keep_the_cache_out_of_the_way_keep_no_change_from_it"),
+            ("coherence/cache_out_of_the_way", "variables_that_keep_the_cache_out_of_the_way_keep_no_change_from_it"),
         ],
     ),
     (
         "S36",
         "configure_circuit_breaker",
         &[
-            ("library/blocks", "backend_errors_configure_circuit_breaker"),
+            ("modules/library/blocks", "backend_errors_configure_circuit_breaker"),
             ("cli/breaker", "failures_of_several_processes_open_it_all_leave_the_cache_alone_then_one_tries_it_again"),
         ],
     ),
@@ -213,15 +219,18 @@ const LINES: &[Line] = &[
         "S37-S38",
         "races and hangs: ten threads, a hundred times each",
         &[
-            ("library/blocks", "thread_safety_test"),
-            ("cli/crowd", "fifty_processes_that_open_a_fresh_cache_at_once_walk_once_and_leave_it_sound"),
+            ("modules/library/blocks", "thread_safety_test"),
+            ("cli/single_flight", "fifty_processes_that_open_a_fresh_cache_at_once_walk_once_and_leave_it_sound"),
         ],
     ),
-    ("S39", "the same handle everywhere", &[("library/blocks", "thread_safety_verify_singleton")]),
+    ("S39", "the same handle everywhere", &[("modules/library/blocks", "thread_safety_verify_singleton")]),
     (
         "S40",
         "an increment that loses none",
-        &[("library/blocks", "thread_safety_safe_increment"), ("library/many", "processes_that_count_up_lose_none")],
+        &[
+            ("modules/library/blocks", "thread_safety_safe_increment"),
+            ("modules/library/many", "processes_that_count_up_lose_none"),
+        ],
     ),
     (
         "S41-S43",
@@ -235,7 +244,7 @@ const LINES: &[Line] = &[
     (
         "S44",
         "configure_storage(\"memory\", max_entries, \"lru\")",
-        &[("library/blocks", "memory_leaks_configure_lru_eviction")],
+        &[("modules/library/blocks", "memory_leaks_configure_lru_eviction")],
     ),
     (
         "S45-S46",
@@ -250,7 +259,7 @@ const LINES: &[Line] = &[
         "cleaning and limits every hour",
         &[
             ("cli/spec", "cleaning_and_limits_are_scheduled_hourly_unless_somebody_says_otherwise"),
-            ("library/blocks", "memory_leaks_periodic_cleanup"),
+            ("modules/library/blocks", "memory_leaks_periodic_cleanup"),
         ],
     ),
     (
@@ -258,15 +267,15 @@ const LINES: &[Line] = &[
         "build_key: the same parameters give the same key",
         &[
             ("cli/spec", "a_key_is_the_same_for_the_same_parameters_and_another_for_others"),
-            ("library/blocks", "debug_cache_key_generation"),
+            ("modules/library/blocks", "debug_cache_key_generation"),
         ],
     ),
     (
         "S50",
         "four keys, EXISTS or INVALIDATED",
         &[
-            ("cli/truth", "the_invalidation_test_of_the_guide_has_the_verdicts_that_our_guide_states"),
-            ("library/blocks", "debug_invalidation_patterns"),
+            ("cli/cache_verify", "the_invalidation_test_of_the_guide_has_the_verdicts_that_our_guide_states"),
+            ("modules/library/blocks", "debug_invalidation_patterns"),
         ],
     ),
     (
@@ -274,8 +283,8 @@ const LINES: &[Line] = &[
         "the breaker's state, count, time and messages",
         &[
             ("cli/spec", "the_breaker_stands_in_the_status_with_state_count_and_time"),
-            ("cli/words", "the_words_of_the_guide_appear_literally"),
-            ("library/blocks", "monitor_cache_circuit_breaker"),
+            ("cli/guide_phrases", "the_words_of_the_guide_appear_literally"),
+            ("modules/library/blocks", "monitor_cache_circuit_breaker"),
         ],
     ),
     (
@@ -283,16 +292,16 @@ const LINES: &[Line] = &[
         "warming",
         &[
             ("cli/spec", "a_warm_fills_lists_and_describes_and_ends_with_its_words"),
-            ("library/blocks", "performance_cache_warming_strategies"),
+            ("modules/library/blocks", "performance_cache_warming_strategies"),
         ],
     ),
-    ("S53", "batches", &[("library/blocks", "performance_batch_cache_operations")]),
+    ("S53", "batches", &[("modules/library/blocks", "performance_batch_cache_operations")]),
     (
         "S54-S56",
         "critical under 50 %, over 200 MB, errors over 5 %",
         &[
             ("cli/monitor", "critical_are_a_hit_rate_under_50_percent_a_large_cache_and_errors_over_5_percent"),
-            ("library/blocks", "monitoring_cache_health_check"),
+            ("modules/library/blocks", "monitoring_cache_health_check"),
         ],
     ),
     (

@@ -1,6 +1,6 @@
 //! A clock that was wrong: what is recorded under it is cured with the right clock, by itself or by one command.
 
-use super::run::World;
+use crate::world::World;
 use serde_json::Value;
 
 /// Clocks that were wrong, and whether they were ahead.

@@ -1,8 +1,8 @@
 //! Failures of the services that issue credentials: class, exit code, the service and host in the message, and how often
 //! each is called.
 
-use super::home::Home;
-use super::run::Ran;
+use crate::home::Home;
+use crate::world::Ran;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! `user delete` and `group delete` report the assignments, which AWS keeps.
 
-use super::run::{Ran, World};
-use super::tty::Tty;
+use crate::tty::Tty;
+use crate::world::{Ran, World};
 use awsideman::sandbox::{Rule, Shape};
 use serde_json::{Value, json};
 

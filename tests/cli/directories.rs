@@ -3,8 +3,6 @@
 //! Every run has an empty environment, a home of its own and the sandbox for AWS. Running as root, a test takes another
 //! user's place where rights matter; otherwise it is that user already.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
-
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;

@@ -1,8 +1,6 @@
 //! README.md and docs/ as readers meet them: every command in them is understood, every table is that of the program.
 //!
-//! A document that has fallen behind fails here; `UPDATE=1 cargo test --test docs` writes the tables anew.
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! A document that has fallen behind fails here; `UPDATE=1 cargo nextest run -j 1 --test cli docs::` writes the tables anew.
 
 use awsideman::aws::ErrorClass;
 use awsideman::cli::args;
@@ -58,7 +56,7 @@ fn held_in(document: &str, name: &str, expected: &str) {
     }
     assert!(
         std::env::var_os("UPDATE").is_some_and(|value| value == "1"),
-        "the table `{name}` of {document} has fallen behind: run `UPDATE=1 cargo test --test docs -- --test-threads 1` \
+        "the table `{name}` of {document} has fallen behind: run `UPDATE=1 cargo nextest run -j 1 --test cli docs::` \
          and read what changed.\nIt is:\n{}\nIt should be:\n{expected}",
         &text[begin..end]
     );
@@ -231,7 +229,7 @@ fn the_manual_of_the_library_has_every_test_of_a_python_block_in_its_order() {
     let (begin, end) = between(&text, "blocks");
     let rows = text[begin..end].lines().skip(2);
     let named: Vec<&str> = rows.map(|row| row.rsplit('`').nth(1).unwrap_or_default()).collect();
-    let blocks = read("tests/library/blocks.rs");
+    let blocks = read("tests/modules/library/blocks.rs");
     let tests: Vec<&str> = blocks.split("#[test]\nfn ").skip(1).map(|rest| rest.split('(').next().unwrap()).collect();
     assert_eq!(named, tests);
     assert_eq!(tests.len(), 16, "the guide has sixteen blocks");
@@ -319,7 +317,7 @@ fn held_file(path: &str, expected: &str) {
     }
     assert!(
         std::env::var_os("UPDATE").is_some_and(|value| value == "1"),
-        "{path} is not what `jobs install` writes: run `UPDATE=1 cargo test --test docs` and read what changed"
+        "{path} is not what `jobs install` writes: run `UPDATE=1 cargo nextest run -j 1 --test cli docs::` and read what changed"
     );
     std::fs::write(file, expected).unwrap();
 }

@@ -1,6 +1,6 @@
 //! Encryption as a person meets it: what the disk shows, what a lost key costs, and that changes reach everybody.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

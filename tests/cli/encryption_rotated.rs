@@ -1,7 +1,7 @@
 //! Rotation that is killed, gone on with, and done under busy readers and writers.
 
 use super::encryption::{encryption, keys, sealed, under};
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use std::process::Stdio;
 use std::time::Duration;
 

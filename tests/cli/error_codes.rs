@@ -1,8 +1,8 @@
 //! The exit code of each AWS error, row by row of the table in the code.
 
 use super::credential_services::Server;
-use super::home::Home;
-use super::run::{Ran, World};
+use crate::home::Home;
+use crate::world::{Ran, World};
 use awsideman::aws::{CODES, ErrorClass};
 use awsideman::sandbox::Rule;
 

@@ -3,7 +3,7 @@
 //! `AWSIDEMAN_SOAK=1` runs every command against every file. Root runs the commands as the user `nobody`, because no mode
 //! stops root.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use sha1::{Digest, Sha1};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::ExitStatusExt;

@@ -1,6 +1,6 @@
 //! Cold, warm, expired: what AWS is asked, counted at its end of the wire.
 
-use super::run::World;
+use crate::world::World;
 
 #[test]
 fn a_cold_list_takes_three_pages_a_warm_one_no_call_and_an_expired_one_three_again() {

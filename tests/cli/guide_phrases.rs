@@ -1,6 +1,6 @@
 //! The words that the troubleshooting guide taught people and scripts to look for: one list, one test.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::model::Resource;
 use awsideman::state::{BreakerStatus, LookupOutcome, PersistedBreaker};
 use std::path::Path;

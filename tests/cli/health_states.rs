@@ -3,8 +3,8 @@
 //! A state that this host cannot inject is reported as SKIPPED.
 
 use super::encryption::sealed;
-use super::run::{Ran, World};
-use super::spoken::{Daemon, PATIENCE};
+use crate::daemon::{Daemon, PATIENCE};
+use crate::world::{Ran, World};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Instant;

@@ -2,7 +2,7 @@
 //!
 //! Root uses the system directories; the user `nobody` represents other users.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 

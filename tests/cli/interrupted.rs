@@ -1,6 +1,6 @@
 //! SIGINT and SIGTERM: every command that takes long ends with 130, one error, and the command that continues.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::sandbox::Rule;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;

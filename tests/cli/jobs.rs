@@ -2,9 +2,9 @@
 //!
 //! Each test has a HOME of its own and no variable of whoever runs it, so nothing of the host is read or changed.
 
-use super::home::Home;
-use super::run::Ran;
-use super::spoken::Daemon;
+use crate::daemon::Daemon;
+use crate::home::Home;
+use crate::world::Ran;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};

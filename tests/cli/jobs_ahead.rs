@@ -2,8 +2,8 @@
 //!
 //! As there, each test has a home of its own.
 
-use super::home::Home;
-use super::run::World;
+use crate::home::Home;
+use crate::world::World;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! A run in another process: its progress, canceling it, and the report if it hangs.
 
-use super::run::{Ran, World};
-use super::spoken::PATIENCE;
+use crate::daemon::PATIENCE;
+use crate::world::{Ran, World};
 use awsideman::sandbox::Rule;
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};

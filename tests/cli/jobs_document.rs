@@ -3,7 +3,7 @@
 //! The lines run in one world, in their order, so that a document which resumes what it never paused would be
 //! found.
 
-use super::run::World;
+use crate::world::World;
 
 #[test]
 fn every_command_of_the_manual_of_jobs_does_what_it_is_shown_for() {

@@ -2,7 +2,7 @@
 //!
 //! The faults come over the wire, from files or from the clock, as they do in production.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::sandbox::Rule;
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! `jobs install`: differences between the service and this shell, and refusals.
 
-use super::run::World;
+use crate::world::World;
 
 const FOUR: &[(&str, &[&str])] = &[
     (

@@ -3,7 +3,7 @@
 //! The mail, the textfile of metrics and the status page each tell every one, as somebody would look for it.
 
 use super::jobs_faults;
-use super::run::World;
+use crate::world::World;
 use async_trait::async_trait;
 use awsideman::config::Job;
 use awsideman::daemon::DaemonStatus;

@@ -2,8 +2,8 @@
 //!
 //! Calls are held in the sandbox until a test lets them go, so nothing depends on how fast the host is.
 
-use super::run::{Ran, World};
-use super::spoken::{Daemon, PATIENCE};
+use crate::daemon::{Daemon, PATIENCE};
+use crate::world::{Ran, World};
 use awsideman::sandbox::Rule;
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};

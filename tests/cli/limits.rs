@@ -1,6 +1,6 @@
 //! The limits: whichever is the smallest holds, what goes is said, and a warm that does not fit keeps what answers most.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::sandbox::Shape;
 use serde_json::Value;
 
@@ -145,7 +145,7 @@ fn on_a_full_disk_with_nothing_to_give_enforcing_the_limits_drops_the_cache_and_
     let (small, own, may_mount) = small_disk(&mut world);
     world.set("AWSIDEMAN_CACHE_SETTLE", "10m");
     if !may_mount {
-        skipped("this host grants no mount namespace; tests/store_contract/full.rs has what a store does then");
+        skipped("this host grants no mount namespace; tests/modules/store/full.rs has what a store does then");
         return;
     }
     let user =

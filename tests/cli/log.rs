@@ -1,6 +1,6 @@
 //! The log: what the guide greps for is there, names are not, and a log that cannot be written changes nothing.
 
-use super::run::World;
+use crate::world::World;
 use std::os::unix::fs::PermissionsExt;
 
 fn damage(world: &World) {

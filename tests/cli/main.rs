@@ -4,10 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod aws_access;
 mod aws_settings;
 mod bad_input;
 mod breaker;
-mod bypass;
+mod cache_inspect;
+mod cache_verify;
 mod changes;
 mod changes_conditional;
 mod changes_cut_off;
@@ -16,18 +18,20 @@ mod changes_of_people;
 mod changes_of_sets;
 mod checklist;
 mod clock;
-mod coherent;
-mod coherent_table;
 mod credential_services;
-mod crowd;
+#[path = "../support/daemon.rs"]
+mod daemon;
 mod deletions;
-mod depth;
+mod directories;
+mod docs;
 mod encryption;
 mod encryption_rotated;
 mod error_codes;
 mod foreign_files;
 mod freshness;
+mod guide_phrases;
 mod health_states;
+#[path = "../support/home.rs"]
 mod home;
 mod homeless;
 mod hostile;
@@ -38,14 +42,18 @@ mod jobs_cancel;
 mod jobs_document;
 mod jobs_faults;
 mod jobs_install;
+mod jobs_output;
 mod jobs_processes;
-mod jobs_told;
 mod limits;
 mod log;
 mod monitor;
 mod on_call;
 mod output;
 mod partial;
+mod process;
+#[expect(dead_code, reason = "tests/services uses the rest")]
+#[path = "../support/python.rs"]
+mod python;
 mod readme;
 mod reads_cached;
 mod reads_named;
@@ -53,20 +61,20 @@ mod reads_partial;
 mod reads_values;
 mod recover;
 mod resource_limits;
-mod run;
 mod same_name;
 mod scripts;
 mod setup;
 mod sharing;
+mod single_flight;
 mod spaces;
 mod spec;
-mod spoken;
 mod status;
 mod sudo;
 mod terminal;
 mod troubleshooting;
-mod truth;
+#[path = "../support/tty.rs"]
 mod tty;
 mod visible;
 mod warm;
-mod words;
+#[path = "../support/world.rs"]
+mod world;

@@ -2,12 +2,12 @@
 //!
 //! It is silent while nothing is wrong, whatever the cache is doing, and mails when something is.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::model::Resource;
 use awsideman::state::LookupOutcome;
 use serde_json::Value;
 
-const SCRIPT: &str = include_str!("../fixtures/guide/cache_monitor.sh");
+const SCRIPT: &str = include_str!("../support/guide/cache_monitor.sh");
 const LOG: &str = "/var/log/awsideman_cache_monitor.log";
 
 /// Runs the script; gives what it logged and what it mailed.

@@ -1,7 +1,7 @@
 //! Reports for the person on call: commands that can be copied, and no figure that was not read.
 
-use super::run::{Ran, World};
-use super::spoken::Daemon;
+use crate::daemon::Daemon;
+use crate::world::{Ran, World};
 use serde_json::Value;
 use std::path::PathBuf;
 

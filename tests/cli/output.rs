@@ -1,6 +1,6 @@
 //! Answers as people, spreadsheets and programs take them.
 
-use super::run::World;
+use crate::world::World;
 use serde_json::{Value, json};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;

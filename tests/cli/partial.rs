@@ -1,6 +1,6 @@
 //! A job that loses a target is `partial`: in every place that shows an outcome, with one alert and without a mail a run.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::daemon::DaemonStatus;
 use awsideman::daemon::page::{PageView, Range, draw};
 use serde_json::Value;
@@ -231,7 +231,7 @@ fn a_diff_reports_the_real_change_when_the_list_was_lost_or_invalidated_meanwhil
     let name = user(&world);
     let warm = |world: &World| world.run(["cache", "warm", "users", "accounts", "assignments", "--diff", "--json"]);
     warm(&world).ok();
-    let changes = |ran: super::run::Ran, target: &str| {
+    let changes = |ran: crate::world::Ran, target: &str| {
         let document = ran.json();
         let found = document["targets"].as_array().unwrap().iter().find(|one| one["target"] == target).unwrap();
         let count = |what: &str| found["changes"][what].as_u64().unwrap();

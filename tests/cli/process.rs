@@ -2,8 +2,6 @@
 //!
 //! Rules are tested beside the code; here the wiring of the process is.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of tests may fail a test too")]
-
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;

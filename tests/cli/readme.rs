@@ -2,8 +2,8 @@
 //!
 //! `UPDATE=1 cargo test --test cli readme` writes the printed output into the README.
 
-use super::home::Home;
-use super::run::World;
+use crate::home::Home;
+use crate::world::World;
 use awsideman::sandbox::Shape;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};

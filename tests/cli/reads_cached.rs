@@ -1,7 +1,7 @@
 //! Where a cached answer comes from and why there is none; names in commands about the cache; answers that cannot be written.
 
-use super::run::World;
-use super::tty::Tty;
+use crate::tty::Tty;
+use crate::world::World;
 use std::fs::File;
 
 const LIST: &str = "user:list:all";
@@ -76,7 +76,7 @@ fn the_hint_of_a_cache_only_miss_names_what_stores_the_answer() {
 fn a_cache_only_miss_in_memory_or_under_another_instance_says_so() {
     let mut world = World::small();
     world.run(["user", "list"]).ok();
-    let other = super::run::organization(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
+    let other = crate::world::organization(&awsideman::sandbox::Shape { seed: 99, ..Default::default() });
     let url = world.sandbox_url();
     world.set("AWS_ENDPOINT_URL", &other.url());
     world.run(["user", "list", "--cache-only"]).code(10).stderr_has("not remembered which instance");

@@ -1,6 +1,6 @@
 //! Names in answers: deleted principals, assignments through groups, spellings, near names, and names that cannot be read.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::sandbox::{Rule, Shape};
 use serde_json::{Value, json};
 

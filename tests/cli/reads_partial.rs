@@ -1,6 +1,6 @@
 //! Incomplete reads: parts that AWS denies, limits on calls, and plans that count.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::sandbox::{Rule, Shape};
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! Values in answers and flags: times as other clients of AWS print them, counts of zero, the IAM policy.
 
-use super::run::World;
+use crate::world::World;
 use chrono::DateTime;
 use serde_json::Value;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Recovery: a new cache at once, what is sound of the old one in it, what is not kept as evidence, and nothing that a
 //! change had removed.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::cache::{Key, Lookup, Put, ReadOptions};
 use awsideman::model::Resource;
 use awsideman::store::{Address, Disk, Meta, Options, Remains, Select, Store};

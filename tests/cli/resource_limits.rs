@@ -3,7 +3,7 @@
 //! Each limit meets one command of each class: it ends with a code of the list and a sentence, never with a panic, a hang or a
 //! wrong answer, and the cache is intact afterwards. `AWSIDEMAN_SOAK=1` takes every limit of each range.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::cli::exit_code::Code;
 use std::time::{Duration, Instant};
 

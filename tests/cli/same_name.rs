@@ -1,6 +1,6 @@
 //! A text that is the id of one object and the name of another is ambiguous: in reads, writes and filters.
 
-use super::run::World;
+use crate::world::World;
 use serde_json::{Value, json};
 
 /// Names an object like the id of another one, past the product.

@@ -1,6 +1,6 @@
 //! The three scripts for on-call engineers, run with the binary in the path.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::model::Resource;
 use awsideman::state::LookupOutcome;
 use std::path::Path;

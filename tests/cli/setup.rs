@@ -2,8 +2,8 @@
 //!
 //! Every run has a home and an environment of its own, and asks no AWS.
 
-use super::home::Home;
-use super::run::Ran;
+use crate::home::Home;
+use crate::world::Ran;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -1,6 +1,6 @@
 //! Who may use the cache: its owner alone by default, the members of a group when they share it, and nobody by a trick.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::sandbox::Shape;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Many at once on a cache that does not exist yet.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use std::process::{Child, Stdio};
 
 const CROWD: usize = 50;

@@ -1,6 +1,6 @@
 //! One home, several organizations: no answer of one for the other, and `--sandbox` apart from both.
 
-use super::run::{World, organization};
+use crate::world::{World, organization};
 use awsideman::sandbox::Shape;
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 //!
 //! A command of the guide stands here as the guide writes it and is run by a shell.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::model::Resource;
 use awsideman::state::LookupOutcome;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! The status document that scripts read: its names, its numbers, its silence.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::model::Resource;
 use awsideman::state::LookupOutcome;
 use serde_json::Value;

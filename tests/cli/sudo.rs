@@ -1,7 +1,7 @@
 //! Root with the home of a user (`sudo -E`): a read makes no file there, a change is recorded for the owner; another user
 //! changes nothing that the owner's cache would not know.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,8 +2,8 @@
 //!
 //! What is compared is the screen as a person sees it, while calls are held in the sandbox.
 
-use super::run::World;
-use super::tty::Tty;
+use crate::tty::Tty;
+use crate::world::World;
 use awsideman::sandbox::Rule;
 use std::time::Duration;
 

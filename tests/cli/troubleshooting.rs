@@ -3,7 +3,7 @@
 //! A command that ends otherwise than the page says (`# exit 6`; none is 0), or does not show the words that stand
 //! under it, fails with its line; what the page calls `/var/...` is beside the test's home.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::cache::{Fresh, Key};
 use awsideman::model::Resource;
 use awsideman::state::{BreakerStatus, LookupOutcome, PersistedBreaker};

@@ -1,6 +1,6 @@
 //! The output while a command runs and after it failed: requests, waits, and hints that can be copied.
 
-use super::run::{LIST_USERS, World};
+use crate::world::{LIST_USERS, World};
 use awsideman::sandbox::{Rule, Shape};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};

@@ -1,6 +1,6 @@
 //! Warms and plans as people run them: what they cost, what they share, how they go on, and what they say.
 
-use super::run::{LIST_USERS, Ran, World};
+use crate::world::{LIST_USERS, Ran, World};
 use awsideman::sandbox::{Faults, Rule, Shape};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

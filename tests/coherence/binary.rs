@@ -3,7 +3,7 @@
 //! The moments are holds of the sandbox: a call waits before it is carried out, or after that and before its answer.
 //! Reads that come later use a clock for which the fence has lapsed, so that only the rules keep an old answer away.
 
-use super::run::{LIST_USERS, Ran, World};
+use crate::world::{LIST_USERS, Ran, World};
 use awsideman::sandbox::Rule;
 use serde_json::Value;
 use std::process::{Child, Stdio};

@@ -1,7 +1,7 @@
 //! Bypassing is not forgetting: a change made while the cache is off, private, broken, full or not ours to write is known
 //! to whoever uses the cache next.
 
-use super::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::state::{BreakerStatus, PersistedBreaker};
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Every change and every read that it touches: made by one process, read by another and by one that lives long and
 //! keeps answers in memory. A change without a row here does not compile.
 
-use super::run::World;
+use crate::world::World;
 use awsideman::app::App;
 use awsideman::aws::AwsSettings;
 use awsideman::gateway::{

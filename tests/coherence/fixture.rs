@@ -3,7 +3,7 @@
 //! A case begins with the files of the one before it; what is right is what the sandbox says, asked past the
 //! product.
 
-use crate::run::{Ran, World};
+use crate::world::{Ran, World};
 use awsideman::sandbox::Rule;
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -4,14 +4,8 @@
 //! A write that was acknowledged is there afterwards, a count that many raise is the sum of what each was told, and
 //! nobody meets an error. Two seconds; ten with `AWSIDEMAN_SOAK=1`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[expect(dead_code, reason = "the world of tests/cli, of which not all is needed here")]
-#[path = "cli/run.rs"]
-mod run;
-
+use crate::world::{Ran, World};
 use awsideman::library::{CacheManager, PutItem};
-use run::{Ran, World};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -82,7 +76,7 @@ fn one_of_the_crowd() {
 
 fn writer(world: &World, number: usize, seconds: u64) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "one_of_the_crowd", "--nocapture"]);
+    command.args(["--exact", "stress::one_of_the_crowd", "--nocapture"]);
     world.apply(&mut command);
     command.env(NUMBER, number.to_string()).env(SECONDS, seconds.to_string());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -58,7 +58,7 @@ pub(crate) fn target(name: &str) -> Target {
         }
         "configurations" => {
             let place = place();
-            let mut seeds = files("tests/fixtures/config/bad");
+            let mut seeds = files("tests/support/config/bad");
             seeds.push(config::DEFAULT.as_bytes().to_vec());
             Target { seeds, feed: Box::new(move |bytes| configuration(place.path(), bytes)) }
         }

@@ -1,8 +1,6 @@
 //! The configuration as operators meet it: every file that is shipped loads, every mistake is told, the layers win in
 //! their order.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use awsideman::config::{
     Backend, DEFAULT, Loaded, SHIPPED_JOBS, STARTER, Sharing, Sources, load, load_jobs, load_leniently,
     schedule_warnings, show, variable_name,
@@ -127,7 +125,7 @@ fn every_shipped_job_loads_is_compiled_in_and_keeps_inside_its_ttls() {
 
 #[test]
 fn every_bad_configuration_gets_its_message() {
-    for path in toml_files("tests/fixtures/config/bad") {
+    for path in toml_files("tests/support/config/bad") {
         let folder = format!("{}/", path.parent().unwrap().display());
         let told = World::new().file(&path).error().replace(&folder, "");
         assert!(!told.contains("hunter2"), "{told}");
@@ -137,7 +135,7 @@ fn every_bad_configuration_gets_its_message() {
 
 #[test]
 fn every_bad_folder_of_jobs_gets_its_message() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config/bad-jobs");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/config/bad-jobs");
     for folder in std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()) {
         let error = load_jobs(Some(&folder)).expect_err(&folder.display().to_string());
         expect(&folder.join("expected"), &error.to_string().replace(&format!("{}/", folder.display()), ""));

@@ -1,7 +1,5 @@
 //! The glob matcher against SQLite's own GLOB, over random patterns and texts.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
 use awsideman::clock::UnixMillis;
 use awsideman::model::matches;
 use awsideman::secure_fs::Access;

@@ -149,7 +149,7 @@ fn upward_imports(sources: &[Source]) -> Vec<String> {
     for source in sources.iter().filter(|source| !is_top(&source.module)) {
         let Some(own) = layer(&source.module) else {
             wrong.push(format!(
-                "src/{}: give the module `{}` a layer in tests/architecture.rs",
+                "src/{}: give the module `{}` a layer in tests/rules/main.rs",
                 source.path, source.module
             ));
             continue;

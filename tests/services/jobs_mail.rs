@@ -3,17 +3,12 @@
 //! Mails are counted where they arrive, runs are counted in the ledger; `AWSIDEMAN_TEST_PYTHON` names a Python with
 //! aiosmtpd and cryptography.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
-
-#[path = "fixtures/python.rs"]
-mod python;
-
+use crate::python::{Server, python};
 use awsideman::app::App;
 use awsideman::config::{self, Sources};
 use awsideman::model::Resource;
 use awsideman::sandbox::{self, Limits, Organization, Running, Shape};
 use awsideman::state::LookupOutcome;
-use python::{Server, python};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

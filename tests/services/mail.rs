@@ -3,11 +3,7 @@
 //! What is counted here is what arrived, not what was meant to. `AWSIDEMAN_TEST_PYTHON` names a Python with
 //! aiosmtpd and cryptography.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world fails")]
-
-#[path = "fixtures/python.rs"]
-mod python;
-
+use crate::python::{Server, python};
 use awsideman::alerts::{
     AlertError, Channel, DeliveryContext, JobPass, Mailer, Notifier as _, check, deliver, observe,
 };
@@ -17,7 +13,6 @@ use awsideman::config::{
 use awsideman::health::{Finding, Level};
 use awsideman::secure_fs::Access;
 use awsideman::state::Database;
-use python::{Server, python};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -5,7 +5,6 @@
 //! the ways were alike, and that all of the rate is used where a witness saw the host stall in no attempt. With
 //! `AWSIDEMAN_SOAK=1` at AWS's own 20 calls a second, for minutes.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 #![expect(clippy::cast_precision_loss, reason = "counts and microseconds of a test are small")]
 
 use awsideman::sandbox::{self, Faults, Limits, Organization, Rates, Rule, Running, Shape};

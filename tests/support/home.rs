@@ -3,7 +3,7 @@
 //! A run sees this home, a path and no other variable of whoever runs it, so nothing of the host is read or
 //! changed.
 
-use super::run::Ran;
+use crate::world::Ran;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;

@@ -1,6 +1,5 @@
 //! The cases: files, variables and a profile, and the expected call with its key.
 
-#[path = "cases/route.rs"]
 mod route;
 
 /// How the profile is chosen.

@@ -3,14 +3,7 @@
 //!
 //! Needs a Python with the AWS CLI, named by `AWSIDEMAN_TEST_PYTHON`; without it the reference is skipped, in CI that fails.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-#[path = "aws_access/cases.rs"]
 mod cases;
-#[expect(dead_code, reason = "no mail is sent here")]
-#[path = "fixtures/python.rs"]
-mod python;
-#[path = "aws_access/stub.rs"]
 mod stub;
 
 use cases::{Case, How, all};
@@ -148,7 +141,7 @@ fn reference(python: &str, cases: &[Case], fixtures: &[Fixture]) -> Vec<Value> {
             json!({"environment": environment, "profile": case.how.profile(), "cli": case.cli})
         })
         .collect();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/aws_access/reference.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/aws_access/reference.py");
     let mut command = Command::new(python);
     let mut child = command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(json!(asked).to_string().as_bytes()).unwrap();
@@ -217,9 +210,9 @@ fn posted(folder: &Path) -> Option<String> {
 
 #[test]
 fn certificates_of_authorities_come_from_the_setting_that_the_aws_cli_takes() {
-    let Some(python) = python::python() else { return };
+    let Some(python) = crate::python::python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let server = python::Server::start(&python, "https_server.py", folder.path(), &[]);
+    let server = crate::python::Server::start(&python, "https_server.py", folder.path(), &[]);
     let pem = folder.path().join("cert.pem").display().to_string();
     let certificates = folder.path().join("certs");
     std::fs::create_dir(&certificates).unwrap();

@@ -1,7 +1,7 @@
 //! Archives that are none, are too large or never end: refused before they are read, and nothing is stored.
 
 use crate::home::Home;
-use crate::run::Ran;
+use crate::world::Ran;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,7 +1,7 @@
 //! A state database that one long text filled: it is read in little memory, and gives its space back.
 
 use super::measure;
-use crate::run::World;
+use crate::world::World;
 
 /// More than the memory that a command may take.
 const LONG: &str = "printf('%.*c', 150000000, 'x')";

@@ -9,8 +9,8 @@ mod ledger;
 mod modes;
 mod server;
 
-use super::home::Home;
-use super::run::Ran;
+use crate::home::Home;
+use crate::world::Ran;
 use modes::Mode;
 use server::{Act, Server};
 use std::collections::BTreeMap;

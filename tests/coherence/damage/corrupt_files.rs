@@ -1,6 +1,6 @@
 //! Damage to one file at a time, by seed.
 
-use crate::stage::{LIST, Stage, Start, figures, soak};
+use crate::fixture::{LIST, Stage, Start, figures, soak};
 use awsideman::sqlite::Connection;
 use serde_json::Value;
 use std::path::{Path, PathBuf};

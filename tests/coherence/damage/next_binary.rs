@@ -3,7 +3,7 @@
 //! It is built from the sources as they are, by whoever comes first, beside the ordinary binary; that one and the
 //! tests are not built anew for it.
 
-use crate::run::{Ran, World};
+use crate::world::{Ran, World};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;

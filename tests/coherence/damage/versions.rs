@@ -3,8 +3,8 @@
 //!
 //! Both are real binaries, and each is tried in the place of the other.
 
-use crate::next_binary::{BOTH, Version};
-use crate::run::{Ran, World};
+use super::next_binary::{BOTH, Version};
+use crate::world::{Ran, World};
 use awsideman::cache::SCHEMA;
 use awsideman::sandbox::Rule;
 use awsideman::sqlite::Connection;

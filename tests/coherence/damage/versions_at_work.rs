@@ -4,9 +4,9 @@
 //! Calls are held in the sandbox until a test lets them go, and who reads in a loop is done when the other is; each
 //! is tried in the place of the other.
 
-use crate::next_binary::{BOTH, Version};
-use crate::run::{Ran, World};
-use crate::spoken::{Daemon, PATIENCE};
+use super::next_binary::{BOTH, Version};
+use crate::daemon::{Daemon, PATIENCE};
+use crate::world::{Ran, World};
 use awsideman::sandbox::Rule;
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};

@@ -4,9 +4,9 @@
 //! In the normal run some numbers of each command and call are taken, the first and the last among them; in the
 //! soak all are.
 
-use crate::run::Ran;
-use crate::shim::{Calls, Fault, OPEN, READ, RENAME, Report, SYNC, Shim, TRUNCATE, UNLINK, WRITE};
-use crate::stage::{LIST, Stage, Start, figures, soak};
+use super::shim::{Calls, Fault, OPEN, READ, RENAME, Report, SYNC, Shim, TRUNCATE, UNLINK, WRITE};
+use crate::fixture::{LIST, Stage, Start, figures, soak};
+use crate::world::Ran;
 
 /// What a command promises while its disk fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

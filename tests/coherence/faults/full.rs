@@ -2,9 +2,9 @@
 //!
 //! A disk with the same room is the same disk; overwriting takes none, as on a real one.
 
-use crate::run::Ran;
-use crate::shim::Shim;
-use crate::stage::{LIST, Stage, Start, figures, soak};
+use super::shim::Shim;
+use crate::fixture::{LIST, Stage, Start, figures, soak};
+use crate::world::Ran;
 
 fn run(stage: &Stage, shim: &Shim, words: &str, settings: &[(&str, &str)]) -> Ran {
     let mut process = stage.world.command(words.split_whitespace());

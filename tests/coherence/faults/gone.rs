@@ -4,8 +4,8 @@
 //! Nobody here is root, whom a mode would not stop; what is waited for is an event, with a limit that only
 //! something broken reaches.
 
-use crate::run::{Ran, World};
-use crate::stage::figures;
+use crate::fixture::figures;
+use crate::world::{Ran, World};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,8 +1,8 @@
 //! A stopped process stops no other: each lock is held by one, and a command of each class still answers in time.
 
-use crate::run::{Ran, World};
-use crate::shim::{Calls, OPEN, Shim, WRITE};
-use crate::stage::{figures, soak};
+use super::shim::{Calls, OPEN, Shim, WRITE};
+use crate::fixture::{figures, soak};
+use crate::world::{Ran, World};
 use awsideman::cli::args;
 use awsideman::lock::{self, Guard};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
@@ -363,7 +363,7 @@ fn a_process_that_is_stopped_in_a_job_or_while_it_sends_stops_no_command() {
 
 /// A `user list` that is stopped while it fetches the users.
 fn stopped_flight(world: &World) -> Stopped {
-    world.faults(|faults| faults.hold = vec![awsideman::sandbox::Rule::of(crate::run::LIST_USERS)]);
+    world.faults(|faults| faults.hold = vec![awsideman::sandbox::Rule::of(crate::world::LIST_USERS)]);
     let child = world.command(["user", "list"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     assert!(world.wait_for_held(1, Duration::from_secs(60)));
     let stopped = Stopped(child);
@@ -395,7 +395,7 @@ fn a_fetch_of_a_stopped_process_is_not_waited_for_by_a_read_or_a_warm() {
 fn a_signal_ends_a_command_that_waits_for_another_process() {
     let world = world();
     world.run(["cache", "clear", "--all"]).ok();
-    world.faults(|faults| faults.hold = vec![awsideman::sandbox::Rule::of(crate::run::LIST_USERS)]);
+    world.faults(|faults| faults.hold = vec![awsideman::sandbox::Rule::of(crate::world::LIST_USERS)]);
     let mut first = world.command(["user", "list"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     assert!(world.wait_for_held(1, Duration::from_secs(60)));
     let mut second = world.command(["user", "list"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

@@ -2,9 +2,9 @@
 //!
 //! The moments come from a seed, so that a case that fails is the same case again.
 
-use crate::run::Ran;
-use crate::shim::{Calls, Fault, OPEN, RENAME, SYNC, Shim, TRUNCATE, UNLINK, WRITE};
-use crate::stage::{LIST, Stage, Start, figures, soak};
+use super::shim::{Calls, Fault, OPEN, RENAME, SYNC, Shim, TRUNCATE, UNLINK, WRITE};
+use crate::fixture::{LIST, Stage, Start, figures, soak};
+use crate::world::Ran;
 
 /// What is killed, how it stands before, and so long after the present. Another command that writes is one line more.
 const COMMANDS: [(&str, Start, &str); 13] = [

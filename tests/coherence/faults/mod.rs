@@ -5,16 +5,9 @@
 //!
 //! `AWSIDEMAN_SOAK=1` runs every case there is, and each test prints one line of figures.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 mod every;
 mod full;
 mod gone;
 mod held;
 mod killed;
-#[expect(dead_code, reason = "the world of tests/cli, of which not all is needed here")]
-#[path = "../cli/run.rs"]
-mod run;
 mod shim;
-#[expect(dead_code, reason = "it serves tests/damage too")]
-mod stage;

@@ -3,7 +3,7 @@
 //! Without a C compiler the tests fail loudly; a run under the shim is a run of the real binary in the given world,
 //! and its report outlives it.
 
-use crate::run::World;
+use crate::world::World;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub(crate) struct Shim {
 impl Shim {
     pub(crate) fn build() -> Shim {
         let folder = tempfile::tempdir().unwrap();
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/shim.c");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/coherence/faults/shim.c");
         let mut cc = Command::new("cc");
         cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(folder.path().join("shim.so")).arg(source);
         let built = cc.arg("-ldl").output().expect("a C compiler: these tests need `cc` in the path");

@@ -3,20 +3,14 @@
 //!
 //! A seed that fails is the same play again; small counts here, 10,000 seeds of each with `AWSIDEMAN_SOAK=1`.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "coherence/aws.rs"]
 mod aws;
-#[path = "coherence/mutants.rs"]
+mod encryption;
 mod mutants;
-#[path = "coherence/play.rs"]
 mod play;
-#[path = "coherence/seal.rs"]
-mod seal;
 
+use encryption::Kept;
 use mutants::Mutant;
 use play::{Seen, play};
-use seal::Kept;
 
 /// How many seeds are played: more are played in clear, which is quicker.
 fn seeds(kept: Kept) -> u64 {

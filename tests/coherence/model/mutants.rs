@@ -1,6 +1,6 @@
 //! The rules with one step taken out: what a careless change to the code would do.
 
-use crate::aws::SETTLE_MS;
+use super::aws::SETTLE_MS;
 use awsideman::clock::UnixMillis;
 use awsideman::store::{
     Address, EntryWriter, Fill, InvalidationRecord, InvalidationState, Meta, Removed, Revise, Select, Size, Store,

@@ -2,9 +2,9 @@
 //! answer, somebody who clears or recovers the cache, in a sealed one somebody who changes its keys, and a clock that jumps.
 //! Every answer from the cache is judged.
 
-use crate::aws::{ACCOUNTS, Aws, KINDS, SETS, SETTLE_MS, group, itemized, user};
-use crate::mutants::{Mutant, Mutated};
-use crate::seal::{Kept, Seal};
+use super::aws::{ACCOUNTS, Aws, KINDS, SETS, SETTLE_MS, group, itemized, user};
+use super::encryption::{Kept, Seal};
+use super::mutants::{Mutant, Mutated};
 use awsideman::cache::{Cache, EntrySettings, Fences, SharedStore};
 use awsideman::clock::{Clock, ManualClock};
 use awsideman::config::Ttls;

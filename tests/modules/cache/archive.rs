@@ -1,6 +1,6 @@
 //! The cache in a file, and many entries at once: what comes back, as it was, and what stays out.
 
-use crate::{Bench, SPACE, bench, on_disk, payload, settings};
+use super::{Bench, SPACE, bench, on_disk, payload, settings};
 use awsideman::cache::{
     Cache, CacheError, FRAME_BYTES, Fresh, Imported, Key, Lookup, Provenance, Put, ReadOptions, Verified,
 };
@@ -68,7 +68,7 @@ fn an_archive_brings_back_every_entry_as_it_was_with_its_space_and_its_times() {
     let other = empty_beside(&bench);
     let done = import(&other, &export(&bench)).unwrap();
     assert_eq!((done.entries, done.stored, done.skipped.len()), (4, 4, 0));
-    for (space, key) in [(SPACE, crate::key()), (SPACE, user("1")), (SPACE, user("2")), ("another space", user("1"))] {
+    for (space, key) in [(SPACE, super::key()), (SPACE, user("1")), (SPACE, user("2")), ("another space", user("1"))] {
         let (was, is) = (get(&bench, space, &key).unwrap(), get(&other, space, &key).unwrap());
         assert!(was == is, "{space} {key}");
         assert_eq!((is.0.age_ms, is.0.left_ms), (240_000, 360_000), "no fresher than it was");
@@ -149,7 +149,7 @@ fn what_is_older_than_the_log_of_changes_remembers_stays_out() {
     long.clock.set(now);
     let patient = Cache::new(long.store.clone(), long.clock.clone(), settings(2 * 3_600));
     let ticket = patient.ticket().unwrap();
-    patient.fill_long(SPACE, &crate::key(), "test", &mut &b"[]"[..], ticket).unwrap();
+    patient.fill_long(SPACE, &super::key(), "test", &mut &b"[]"[..], ticket).unwrap();
     let mut archive = Vec::new();
     patient.export(&Select::All, "0.0.0", None, &mut archive).unwrap();
     let late = on_disk();

@@ -1,8 +1,5 @@
 //! The cache over real backends: what was stored comes back whole or not at all, whatever happens to the bytes.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "cache/archive.rs"]
 mod archive;
 
 use awsideman::cache::{Cache, EntrySettings, FRAME_BYTES, Fresh, Key, Lookup, Miss, ReadOptions, Ticket};

@@ -1,20 +1,11 @@
 //! AWS through the cache: what a person is shown, what it costs in calls, and what is never shown.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "gateway/names.rs"]
 mod names;
-#[path = "gateway/overtaken.rs"]
 mod overtaken;
-#[path = "gateway/reads.rs"]
 mod reads;
-#[path = "gateway/sandbox.rs"]
 mod sandbox;
-#[path = "gateway/script.rs"]
 mod script;
-#[path = "gateway/verify.rs"]
 mod verify;
-#[path = "gateway/walks.rs"]
 mod walks;
 
 use awsideman::cache::{Cache, EntrySettings};

@@ -1,7 +1,7 @@
 //! What a person types: ids, ARNs, names and addresses, and what a list makes free.
 
-use crate::script::{ACCOUNTS, SETS, Script, group, id};
-use crate::{Host, MINUTE};
+use super::script::{ACCOUNTS, SETS, Script, group, id};
+use super::{Host, MINUTE};
 use awsideman::gateway::{CachePolicy, GatewayError, PrincipalKind, Request};
 use awsideman::progress::NoProgress;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! Walks that changes overtake: what is read again, what is stored all the same, and what never is.
 
-use crate::reads::users;
-use crate::script::{Script, id};
-use crate::{Host, MINUTE};
+use super::reads::users;
+use super::script::{Script, id};
+use super::{Host, MINUTE};
 use awsideman::cache::{ChangeEvent, Dirt, Operation, dirty};
 use awsideman::clock::UnixMillis;
 use awsideman::gateway::{CachePolicy, Request};

@@ -1,7 +1,7 @@
 //! One read: hit, miss, expiry, policy, silence of AWS, and writes that overtake it.
 
-use crate::script::{Script, denied, expired, id, throttled, unreachable};
-use crate::{Host, MINUTE, Notices, settings};
+use super::script::{Script, denied, expired, id, throttled, unreachable};
+use super::{Host, MINUTE, Notices, settings};
 use awsideman::cache::{Lookup, Miss, Provenance, ReadOptions};
 use awsideman::gateway::{CachePolicy, Gateway, GatewayError, Looked, Request};
 use awsideman::progress::NoProgress;

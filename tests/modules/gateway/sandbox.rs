@@ -1,6 +1,6 @@
 //! The real client over a socket: counts, agreement with the organization, and lists of any length.
 
-use crate::{Host, settings};
+use super::{Host, settings};
 use awsideman::aws::AwsSettings;
 use awsideman::config::WarmTarget;
 use awsideman::gateway::{

@@ -1,7 +1,7 @@
 //! Entries against AWS: what is called wrong, what is not, and what becomes of either.
 
-use crate::script::{ACCOUNTS, SETS, Script, denied, expired, id, unreachable};
-use crate::{Host, MINUTE};
+use super::script::{ACCOUNTS, SETS, Script, denied, expired, id, unreachable};
+use super::{Host, MINUTE};
 use awsideman::cache::Fresh;
 use awsideman::config::WarmTarget;
 use awsideman::gateway::{
@@ -213,14 +213,14 @@ async fn what_answers_nobody_is_left_out_with_the_reason() {
 async fn entries_of_another_space_are_not_touched() {
     let (host, script, gateway) = warmed(3).await;
     let other = Arc::new(Script::of("d-2", 2));
-    warm(&host.gateway_of(&other, "theirs", crate::settings())).await;
+    warm(&host.gateway_of(&other, "theirs", super::settings())).await;
     other.calls();
     script.users.lock().unwrap().clear();
     assert!(!verify(&gateway, &all()).await.wrong.is_empty());
     assert_eq!(other.calls().len(), 0);
     let pair = Request::Assignments { account: ACCOUNTS[0].into(), permission_set: SETS[0].into() };
-    value(&host.gateway_of(&other, "theirs", crate::settings()), &pair, CachePolicy::CACHE_ONLY).await.unwrap();
+    value(&host.gateway_of(&other, "theirs", super::settings()), &pair, CachePolicy::CACHE_ONLY).await.unwrap();
     let users =
-        value(&host.gateway_of(&other, "theirs", crate::settings()), &Request::Users, CachePolicy::CACHE_ONLY).await;
+        value(&host.gateway_of(&other, "theirs", super::settings()), &Request::Users, CachePolicy::CACHE_ONLY).await;
     assert_eq!(users.unwrap().as_array().unwrap().len(), 2);
 }

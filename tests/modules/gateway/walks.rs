@@ -1,7 +1,7 @@
 //! Assignments and warms: what is walked, what is left alone, and what could not be read.
 
-use crate::script::{ACCOUNTS, SETS, Script, denied, expired, id};
-use crate::{Host, MINUTE, settings};
+use super::script::{ACCOUNTS, SETS, Script, denied, expired, id};
+use super::{Host, MINUTE, settings};
 use awsideman::config::WarmTarget;
 use awsideman::gateway::{
     AssignmentFilter, CachePolicy, Gateway, GatewayError, Principal, PrincipalKind, Renew, Request, WarmPlan, Warmed,

@@ -2,7 +2,7 @@
 //!
 //! `docs/library.md` maps them by these names. Promise: each does what its Python did, and its claims are assertions.
 
-use super::place::{Place, at_home};
+use super::fixture::{Place, at_home};
 use awsideman::clock::{Clock, SystemClock};
 use awsideman::config::Sources;
 use awsideman::library::{BreakerStatus, CacheManager, LibraryError, PersistedBreaker, PutItem, Stats, build_key};
@@ -116,7 +116,7 @@ fn thread_safety_test() {
         }
         println!("Thread safety test passed");
     }
-    at_home("blocks::thread_safety_test", test_thread_safety);
+    at_home("library::blocks::thread_safety_test", test_thread_safety);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn thread_safety_verify_singleton() {
         assert!(instances.iter().all(|instance| *instance == instances[0]));
         assert_ne!(instances[0], CacheManager::open(Sources::from_process(None)).unwrap());
     }
-    at_home("blocks::thread_safety_verify_singleton", verify_singleton);
+    at_home("library::blocks::thread_safety_verify_singleton", verify_singleton);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn debug_cache_key_generation() {
     assert_eq!(key1, key2, "Keys should be identical for same parameters");
     assert_ne!(key, key1);
     let place = Place::new();
-    let printed = super::place::awsideman(place.home.path(), "cache key user list all --param store=123");
+    let printed = super::fixture::awsideman(place.home.path(), "cache key user list all --param store=123");
     assert_eq!(printed.trim(), key1, "the command makes the same key");
 }
 
@@ -332,5 +332,5 @@ fn monitoring_cache_health_check() {
         health.healthy && health.issues.is_empty(),
         "what a program looks up is not what commands look up: {health:?}"
     );
-    super::place::awsideman(place.home.path(), "cache health");
+    super::fixture::awsideman(place.home.path(), "cache health");
 }

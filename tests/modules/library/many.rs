@@ -1,6 +1,6 @@
 //! Many threads and processes at once.
 
-use super::place::{Place, succeeds, task};
+use super::fixture::{Place, succeeds, task};
 use awsideman::library::CacheManager;
 
 /// Processes, and updates of each.
@@ -19,7 +19,7 @@ fn processes_that_count_up_lose_none() {
     }
     let (processes, times) = sizes();
     let place = Place::new();
-    let start = |_| place.child("many::processes_that_count_up_lose_none", &times.to_string());
+    let start = |_| place.child("library::many::processes_that_count_up_lose_none", &times.to_string());
     let children: Vec<_> = (0..processes).map(start).collect();
     children.into_iter().for_each(succeeds);
     let counted: Option<u64> = place.handle().get("counter").unwrap();

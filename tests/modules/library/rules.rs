@@ -1,6 +1,6 @@
 //! The promises of `src/library/`.
 
-use super::place::{Place, awsideman, succeeds, task};
+use super::fixture::{Place, awsideman, succeeds, task};
 use awsideman::library::{BreakerStatus, CacheManager, LibraryError, PutItem};
 use awsideman::sandbox::{self, Limits, Organization, Shape};
 use awsideman::secure_fs::Access;

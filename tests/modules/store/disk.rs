@@ -81,7 +81,7 @@ fn who_may_only_read_reads_and_is_told_so_when_writing() {
         std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
         set(&program, 0o755);
         let mut child = Command::new(&program);
-        child.args(["--exact", "disk::as_a_reader", "--nocapture"]).env("AWSIDEMAN_TEST_READ_ONLY_DIR", &dir);
+        child.args(["--exact", "store::disk::as_a_reader", "--nocapture"]).env("AWSIDEMAN_TEST_READ_ONLY_DIR", &dir);
         let output = child.uid(65_534).gid(65_534).current_dir("/").output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.contains("1 passed"), "companions: {companions}: {said}");
@@ -94,7 +94,7 @@ fn modes_are_private_under_any_umask() {
         let (_root, dir) = fresh();
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")]).arg(std::env::current_exe().unwrap());
-        shell.args(["--exact", "disk::as_a_child", "--nocapture"]).env(CHILD_DIR, &dir);
+        shell.args(["--exact", "store::disk::as_a_child", "--nocapture"]).env(CHILD_DIR, &dir);
         assert!(shell.output().unwrap().status.success());
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
         assert_eq!(mode(&dir), 0o700);
@@ -111,7 +111,7 @@ fn twenty_processes_open_a_fresh_cache_at_once() {
     let children: Vec<_> = (0..20)
         .map(|_| {
             let mut child = Command::new(std::env::current_exe().unwrap());
-            child.args(["--exact", "disk::as_a_child", "--nocapture"]).env(CHILD_DIR, &dir);
+            child.args(["--exact", "store::disk::as_a_child", "--nocapture"]).env(CHILD_DIR, &dir);
             child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
         })
         .collect();

@@ -181,18 +181,18 @@ fn with_no_file_that_grows(folder: &Path) {
 
 #[test]
 fn with_not_a_byte_free_reads_work_and_a_sweep_frees_room() {
-    on_a_small_disk("full::with_not_a_byte_free_reads_work_and_a_sweep_frees_room", with_not_a_byte_free);
+    on_a_small_disk("store::full::with_not_a_byte_free_reads_work_and_a_sweep_frees_room", with_not_a_byte_free);
 }
 
 #[test]
 fn with_not_a_byte_free_and_no_ballast_the_limits_cost_everything_but_the_fences() {
-    let name = "full::with_not_a_byte_free_and_no_ballast_the_limits_cost_everything_but_the_fences";
+    let name = "store::full::with_not_a_byte_free_and_no_ballast_the_limits_cost_everything_but_the_fences";
     on_a_small_disk(name, |folder| with_nothing_to_give(folder, true));
 }
 
 #[test]
 fn without_room_for_the_companion_of_the_database_they_do_too() {
-    let name = "full::without_room_for_the_companion_of_the_database_they_do_too";
+    let name = "store::full::without_room_for_the_companion_of_the_database_they_do_too";
     on_a_small_disk(name, |folder| with_nothing_to_give(folder, false));
 }
 
@@ -204,7 +204,7 @@ fn where_nothing_can_be_written_reads_go_on() {
     let root = tempfile::tempdir().unwrap();
     drop(a_full_cache(root.path()));
     let line = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
-    let (passed, said) = again("full::where_nothing_can_be_written_reads_go_on", NO_GROWTH, root.path(), line);
+    let (passed, said) = again("store::full::where_nothing_can_be_written_reads_go_on", NO_GROWTH, root.path(), line);
     assert!(passed, "{said}");
 }
 

@@ -1,22 +1,12 @@
 //! One suite over every backend and layer: each test is a sentence of the contract in `src/store/mod.rs`.
 
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
-
-#[path = "store_contract/breaker.rs"]
 mod breaker;
-#[path = "store_contract/disk.rs"]
 mod disk;
-#[path = "store_contract/full.rs"]
+mod encrypted;
 mod full;
-#[path = "store_contract/log.rs"]
 mod log;
-#[path = "store_contract/near.rs"]
-mod near;
-#[path = "store_contract/revisions.rs"]
+mod memory;
 mod revisions;
-#[path = "store_contract/sealed.rs"]
-mod sealed;
-#[path = "store_contract/sweeps.rs"]
 mod sweeps;
 
 use awsideman::clock::{ManualClock, UnixMillis};
@@ -71,7 +61,7 @@ fn behind_memory() -> Subject {
 
 fn behind_a_key() -> Subject {
     let root = tempfile::tempdir().unwrap();
-    let store = Box::new(sealed::sealed(&root.path().join("cache"), &[1]));
+    let store = Box::new(encrypted::sealed(&root.path().join("cache"), &[1]));
     Subject { store, _root: Some(root) }
 }
 

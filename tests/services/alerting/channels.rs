@@ -1,7 +1,7 @@
 //! Webhook, command and pings against servers and programs that are there.
 
-use crate::desk::{CLEANUP, Desk, HEALTH, subject, warm};
-use crate::servers::{Http, Server, python};
+use super::fixture::{CLEANUP, Desk, HEALTH, subject, warm};
+use super::servers::{Http, Server, python};
 use awsideman::state::LookupOutcome;
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! `alerts list`, `silence`, `unsilence` and `history` as a person types them.
 
-use crate::desk::{Desk, HEALTH};
+use super::fixture::{Desk, HEALTH};
 use awsideman::state::LookupOutcome;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Mail servers, web servers and programs that misbehave: a message is delivered once or kept with the true reason, in bounded time
 //! and memory, and no output shows a secret.
 
-use crate::desk::{Desk, HEALTH};
+use super::fixture::{Desk, HEALTH};
 use awsideman::state::LookupOutcome;
 use serde_json::Value;
 use std::time::{Duration, Instant};

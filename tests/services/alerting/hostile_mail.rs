@@ -1,7 +1,7 @@
 //! A mail server that misbehaves at every step.
 
-use crate::hostile::{Mode, alarmed, delivered, holds, kept};
-use crate::servers::{Server, python};
+use super::hostile::{Mode, alarmed, delivered, holds, kept};
+use super::servers::{Server, python};
 use base64::Engine;
 
 const LATE: &str = "did not answer in time";

@@ -1,6 +1,6 @@
 //! A program that misbehaves behind the command notifier.
 
-use crate::hostile::{Mode, alarmed, delivered, holds, kept};
+use super::hostile::{Mode, alarmed, delivered, holds, kept};
 use std::os::unix::fs::PermissionsExt;
 
 const LATE: &str = "took longer than 2s";

@@ -1,6 +1,6 @@
 //! A web server that misbehaves behind the webhook.
 
-use crate::hostile::{Mode, alarmed, delivered, holds, kept};
+use super::hostile::{Mode, alarmed, delivered, holds, kept};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Mails: flapping, an outage, cron and the daemon at once, a kill between send and mark, names that would be headers.
 
-use crate::desk::{Begun, Desk, HEALTH, subject, warm};
-use crate::servers::{Server, python};
+use super::fixture::{Begun, Desk, HEALTH, subject, warm};
+use super::servers::{Server, python};
 use awsideman::state::LookupOutcome;
 use std::io::{BufRead, BufReader};
 

@@ -1,7 +1,7 @@
 //! Mail servers with requirements (a full host name, a token), and addresses as users write them.
 
-use crate::desk::{Desk, subject};
-use crate::servers::{Server, python};
+use super::fixture::{Desk, subject};
+use super::servers::{Server, python};
 use serde_json::json;
 
 /// `[alerts.email]` without a login, with these lines more.

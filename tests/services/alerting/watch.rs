@@ -1,6 +1,6 @@
 //! What other commands notice: jobs that nobody runs, a login that is about to end.
 
-use crate::desk::{CLEANUP, Desk, HEALTH};
+use super::fixture::{CLEANUP, Desk, HEALTH};
 
 #[test]
 fn a_job_that_nobody_runs_is_said_by_every_report_and_moves_no_alert() {

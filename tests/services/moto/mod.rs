@@ -1,7 +1,5 @@
 //! The gateway's AWS against moto, a stand-in that is not ours: both must have the same idea of the wire.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
-
 use awsideman::aws::AwsSettings;
 use awsideman::gateway::{AwsApi, GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, PrincipalKind};
 use serde_json::{Value, json};
@@ -37,7 +35,7 @@ impl Moto {
     }
 
     fn seed(&self, python: &str) -> Value {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/seed.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/moto/seed.py");
         let run = Command::new(python).args([script, &self.url]).output().unwrap();
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         serde_json::from_slice(&run.stdout).unwrap()

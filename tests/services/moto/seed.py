@@ -1,6 +1,6 @@
 """Fills a moto server with an organization through boto3 and prints what was created, as one JSON object.
 
-Usage: seed.py URL. `tests/moto.rs` compares it with what awsideman's own gateway reads.
+Usage: seed.py URL. `tests/services/moto/mod.rs` compares it with what awsideman's own gateway reads.
 """
 
 import json

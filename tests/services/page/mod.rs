@@ -4,17 +4,10 @@
 //! playwright (`AWSIDEMAN_TEST_PYTHON`), which `scripts/test.sh` brings; without them that is said, and in CI it
 //! fails.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
-
-#[path = "page/flood.rs"]
 mod flood;
-#[path = "page/large.rs"]
 mod large;
-#[path = "page/rules.rs"]
 mod rules;
-#[path = "page/service.rs"]
 mod service;
-#[path = "page/site.rs"]
 mod site;
 
 use awsideman::cache::{Fresh, Key};
@@ -334,7 +327,7 @@ fn the_page_in_a_browser_says_what_is_wrong_and_everybody_can_use_it() {
     let (site, _silent) = lived_in();
     let daemon = daemon(&site);
     let url = format!("http://{}/", daemon.address);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page/look.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/page/look.py");
     let mut look = Command::new(python);
     look.args([script, &chromium, &url]).stdin(Stdio::null());
     if let Some(folder) = std::env::var_os("AWSIDEMAN_TEST_SCREENSHOTS") {

@@ -1,7 +1,7 @@
 //! Every fault, as a client meets it.
 
-use crate::Bench;
-use crate::bench;
+use super::Bench;
+use super::bench;
 use aws_sdk_identitystore::error::ProvideErrorMetadata;
 use awsideman::sandbox::Faults;
 use awsideman::sandbox::Rates;

@@ -1,6 +1,6 @@
 //! Calls that wait until they are let go: orders of events that a test forces without sleeping.
 
-use crate::bench;
+use super::bench;
 use awsideman::sandbox::Faults;
 use awsideman::sandbox::Rule;
 use awsideman::sandbox::Running;

@@ -3,13 +3,9 @@
 //! Promise: every operation that the product reads or writes is asked here once through its real client, over a real
 //! socket, and every fault is met by such a client.
 
-#[path = "sandbox/faults.rs"]
 mod faults;
-#[path = "sandbox/holds.rs"]
 mod holds;
-#[path = "sandbox/real_clients.rs"]
 mod real_clients;
-#[path = "sandbox/writes.rs"]
 mod writes;
 
 use aws_credential_types::Credentials;

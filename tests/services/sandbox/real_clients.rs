@@ -42,7 +42,7 @@ fn check(part: &str, url: &str) {
         return;
     };
     let home = tempfile::tempdir().expect("a directory");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/real_clients.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/real_clients.py");
     let mut command = Command::new(python);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
         command.env_remove(name);

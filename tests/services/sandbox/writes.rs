@@ -1,7 +1,7 @@
 //! Every write through the official SDK, and every read that it touches.
 
-use crate::attribute;
-use crate::bench;
+use super::attribute;
+use super::bench;
 use aws_sdk_identitystore::types::AttributeOperation;
 use aws_sdk_identitystore::types::ConflictExceptionReason;
 use aws_sdk_identitystore::types::Email;

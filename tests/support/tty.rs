@@ -3,7 +3,7 @@
 //! The program has it as its controlling terminal, so that ctrl-c comes from the keyboard; what is waited for is
 //! the screen itself, with a limit that only a broken program reaches.
 
-use super::run::World;
+use crate::world::World;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::{File, OpenOptions};
