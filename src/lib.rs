@@ -6,7 +6,7 @@
 //!
 //! # Layers
 //!
-//! A module imports only from lower layers, and modules of one layer do not import each other. `tests/rules/main.rs` fails
+//! A module imports only from lower layers, and modules of one layer do not import each other. `tests/rules/architecture/` fails
 //! on a line that breaks this, and on an outside crate that is imported in a second place.
 //!
 //! ```text

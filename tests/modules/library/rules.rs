@@ -154,7 +154,8 @@ fn what_a_program_stores_is_no_answer_of_aws_and_is_counted_as_custom() {
 
 #[test]
 fn a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh() {
-    const THIS: &str = "library::rules::a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh";
+    const THIS: &str =
+        "library::rules::a_program_reads_what_aws_answered_to_this_profile_and_only_what_is_cached_and_fresh";
     if let Some(people) = task() {
         let cache = CacheManager::shared().unwrap();
         if let Some((what, key)) = people.split_once(' ') {
