@@ -1,6 +1,6 @@
 //! Which file of a module imports which: paths that begin with `crate`, `super`, `self` or a child module, resolved to files.
 
-use crate::Source;
+use super::Source;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A path in the code of a file: its segments, and the name that a `use` gives it.
