@@ -14,6 +14,7 @@ use crate::config::types::BaseDirs;
 use crate::config::types::Setting;
 use crate::config::validate;
 use crate::config::validate::Contradiction;
+use crate::limits;
 use crate::secure_fs::bounded;
 use figment::value::{Dict, Map, Num, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -133,7 +134,7 @@ pub(super) fn unreadable(source: String, error: &io::Error) -> Problem {
         io::ErrorKind::PermissionDenied => "give this user the right to read it",
         io::ErrorKind::InvalidData => "save it as UTF-8",
         io::ErrorKind::FileTooLarge => "name the right file: this one is too large to be it",
-        _ => "name a regular file that can be read",
+        _ => limits::hint(error).unwrap_or("name a regular file that can be read"),
     };
     Problem { source, line: None, key: String::new(), what: format!("cannot be read: {error}"), hint: hint.into() }
 }

@@ -7,6 +7,7 @@
 mod error;
 mod patience;
 
+use crate::limits;
 use crate::lock::{self, Guard};
 use crate::secure_fs;
 use crate::secure_fs::Access;
@@ -20,11 +21,15 @@ pub use rusqlite::{
 };
 use rusqlite::{OpenFlags, TransactionBehavior, config::DbConfig};
 use rustix::fs::Access as Right;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What stands for itself in the path of a URI; everything else is percent-encoded.
 const URI_PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'/');
+
+/// The files of an open database: its pages, its log and the shared memory.
+const DESCRIPTORS: usize = 3;
 
 /// How much a commit waits for the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,9 +114,21 @@ pub fn open(plan: &DatabaseSpec<'_>) -> Result<Connection, SqliteError> {
 fn blame(error: SqliteError, path: &Path) -> SqliteError {
     match error.code() {
         Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) => {
-            expect_files(path).and_then(|()| expect_usable(path)).err().unwrap_or(error)
+            let usable = expect_descriptors(path).and_then(|()| expect_files(path)).and_then(|()| expect_usable(path));
+            usable.err().unwrap_or(error)
         }
         _ => error,
+    }
+}
+
+/// Finds that this process may not open as many files as a database needs: `SQLite` reports only that it cannot open it.
+fn expect_descriptors(path: &Path) -> Result<(), SqliteError> {
+    let open: std::io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| File::open("/dev/null")).collect();
+    match open {
+        Err(source) if limits::hint(&source).is_some() => {
+            Err(PrivateError::Io { action: "open", path: path.into(), source }.into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// A command that waits longer than this hangs: it asks a server on this host.
 const HANGS: Duration = Duration::from_secs(90);
 
+/// A command that cannot have what it needs ends within this time; the loaded hosts of a build get more than 5 s.
+const FAILS: Duration = Duration::from_secs(15);
+
 /// One command of each class; `NAME` is a user.
 const CLASSES: [&str; 12] = [
     "user get NAME",
@@ -93,6 +96,40 @@ fn with_few_descriptors_commands_end_with_a_sentence() {
     }
     let ran = bench.world.shell("ulimit -n 10; exec awsideman user list --no-cache").code(1);
     ran.stderr_has("cannot start: Too many open files").stderr_has("hint: ").stderr_has("ulimit -n");
+}
+
+#[test]
+fn too_few_descriptors_are_named_and_neither_the_configuration_nor_the_network_is() {
+    let bench = Bench::new();
+    let change = format!("user update {} --display-name Changed", bench.name);
+    for limit in [4, 5, 8, 17, 20, 21, 24] {
+        for words in ["user list --no-cache", change.as_str(), "--sandbox user list", "--sandbox cache warm"] {
+            let (what, begun) = (format!("ulimit -n {limit}: {words}"), Instant::now());
+            let ran = bench.world.shell(&format!("ulimit -n {limit}; exec awsideman {words}"));
+            assert!(begun.elapsed() < FAILS, "{what}: {:?}", begun.elapsed());
+            let is_sandbox = words.starts_with("--sandbox");
+            assert!(ran.exit == 1 || (ran.exit == 0 && !is_sandbox && limit > 15), "{what}: {ran:?}");
+            if ran.exit == 1 {
+                let ran = ran.stderr_has("Too many open files").stderr_has("hint: this process may open no more files");
+                assert!(!ran.stderr.contains("network") && !ran.stderr.contains("config validate"), "{what}: {ran:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_descriptors_that_the_manual_names_are_enough() {
+    let bench = Bench::new();
+    for (limit, classes) in [(8, &["user get NAME", "user list"][..]), (32, &CLASSES[..])] {
+        for class in classes {
+            let words = class.replace("NAME", &bench.name);
+            let ran = bench.world.shell(&format!("ulimit -n {limit}; exec awsideman {words}"));
+            for text in [&ran.stdout, &ran.stderr] {
+                assert!(!text.contains("Too many open files"), "ulimit -n {limit}: {ran:?}");
+            }
+        }
+    }
+    bench.world.shell("ulimit -n 48; exec awsideman --sandbox user list").ok();
 }
 
 #[test]

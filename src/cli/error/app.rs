@@ -10,11 +10,17 @@ use crate::cli::exit_code::Code;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
 use crate::jobs::JobError;
+use crate::limits;
 use crate::sandbox::SandboxError;
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> CliError {
         let lines: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+        let limit = error.problems.iter().find_map(|problem| Some((problem, limits::in_text(&problem.what)?)));
+        if let Some((problem, hint)) = limit {
+            return CliError::new(Code::Failed, format!("cannot start: {} {}", problem.source, problem.what))
+                .hint(hint);
+        }
         let hint = "mend it, then check with `awsideman config validate`; `awsideman config path` lists the files";
         match lines.as_slice() {
             [one] => CliError::new(Code::Usage, one.clone()).hint(hint),

@@ -257,7 +257,8 @@ fn make_once(options: &Options, seen: u64, flip_at: Option<UnixMillis>) -> Resul
     let built = build(options, &path, start, known.as_ref(), marks.last());
     let mut connection = built.map_err(|error| {
         // Told apart before what is left of it goes: one that failed fails again, one that was taken away does not.
-        let error = if path.exists() { error } else { missing("make", &path) };
+        // An error that the operating system names (no room, too many open files) keeps its name.
+        let error = if is_absent(&error) { missing("make", &path) } else { error };
         drop(delete(&path));
         error
     })?;
