@@ -1,6 +1,7 @@
-//! Runs the README: every console block in order in one home, and compares the output with the README.
+//! Runs README.md, docs/configuration.md and docs/sandbox.md: the console blocks of a document in order in one home. The
+//! output must equal the document.
 //!
-//! `UPDATE=1 cargo test --test cli readme` writes the printed output into the README.
+//! `UPDATE=1 cargo test --test cli readme` writes the printed output into the documents.
 
 use crate::home::Home;
 use crate::world::World;
@@ -15,8 +16,8 @@ const SHOWN_HOME: &str = "/home/you";
 /// The port of the sandbox in the README; the test takes a free one.
 const SHOWN_PORT: &str = "9199";
 
-fn readme() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+fn document(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// One fenced block: its language, and its lines as indexes into the lines of the document.
@@ -133,12 +134,30 @@ impl Drop for Served {
 
 #[test]
 fn the_readme_shows_what_its_commands_print() {
-    let text = std::fs::read_to_string(readme()).unwrap();
+    assert!(run_blocks_of("README.md") > 6, "the blocks of the README were not found");
+}
+
+#[test]
+fn the_manual_of_configuration_shows_what_its_commands_print() {
+    assert_eq!(run_blocks_of("docs/configuration.md"), 2);
+}
+
+#[test]
+fn the_manual_of_the_sandbox_shows_what_its_commands_print() {
+    assert_eq!(run_blocks_of("docs/sandbox.md"), 1);
+}
+
+/// Runs the blocks of a document and compares the output; returns how many there are.
+fn run_blocks_of(name: &str) -> usize {
+    let text = std::fs::read_to_string(document(name)).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let (reader, mut served, mut variables) = (Reader::new(), None, Vec::new());
-    let (mut wrong, mut replacements) = (String::new(), Vec::new());
+    let (mut wrong, mut replacements): (String, Vec<(std::ops::Range<usize>, Vec<String>)>) = (String::new(), Vec::new());
     let mut last_shell = String::new();
-    for block in blocks(&lines) {
+    // The README shows a result before the command that prepares it: shell blocks run first.
+    let (console, shell): (Vec<Block>, Vec<Block>) =
+        blocks(&lines).into_iter().partition(|block| block.language == "console");
+    for block in shell.into_iter().chain(console) {
         let range = block.lines.clone();
         let shown = &lines[range.clone()];
         let runs: Vec<(String, Vec<String>)> = match block.language.as_str() {
@@ -176,7 +195,7 @@ fn the_readme_shows_what_its_commands_print() {
             let printed: Vec<String> = printed.lines().map(|line| line.trim_end().to_owned()).collect();
             if !same(&shown, &printed) {
                 let _ =
-                    write!(wrong, "$ {command}\n{}\n-- the README has\n{}\n\n", printed.join("\n"), shown.join("\n"));
+                    write!(wrong, "$ {command}\n{}\n-- the document has\n{}\n\n", printed.join("\n"), shown.join("\n"));
             }
             if block.language == "console" {
                 printed_block.push(format!("$ {command}"));
@@ -185,25 +204,27 @@ fn the_readme_shows_what_its_commands_print() {
         }
         replacements.push((range, printed_block));
     }
-    assert!(served.is_some() && replacements.len() > 8, "the blocks of the README were not found");
+    let count = replacements.len();
+    replacements.sort_by_key(|(range, _)| range.start);
     if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
         for (range, block) in replacements.into_iter().rev() {
             lines.splice(range, block);
         }
-        std::fs::write(readme(), lines.join("\n") + "\n").unwrap();
-        return;
+        std::fs::write(document(name), lines.join("\n") + "\n").unwrap();
+        return count;
     }
-    assert!(wrong.is_empty(), "run `UPDATE=1 cargo test --test cli readme` and read what changed\n\n{wrong}");
+    assert!(wrong.is_empty(), "{name}: run `UPDATE=1 cargo nextest run -j 1 --test cli readme` and read what changed\n\n{wrong}");
+    count
 }
 
-/// The shell block of the README between two marks.
+/// The shell block of docs/ci.md between two marks.
 fn marked(name: &str) -> String {
-    let text = std::fs::read_to_string(readme()).unwrap();
-    let (_, rest) = text.split_once(&format!("<!-- {name} -->\n```sh\n")).expect("the mark is in the README");
+    let text = std::fs::read_to_string(document("docs/ci.md")).unwrap();
+    let (_, rest) = text.split_once(&format!("<!-- {name} -->\n```sh\n")).expect("the mark is in docs/ci.md");
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-/// A host of a pipeline: a checkout with `config/`, an empty home, and the group that the README names.
+/// A host of a pipeline: a checkout with `config/`, an empty home, and the group that docs/ci.md names.
 fn pipeline_host(shape: &Shape) -> World {
     let mut world = World::of(shape);
     std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), world.home().join("config"))
@@ -213,7 +234,7 @@ fn pipeline_host(shape: &Shape) -> World {
 }
 
 #[test]
-fn the_pipeline_of_the_readme_works_as_written_and_its_later_jobs_make_no_call() {
+fn the_documented_pipeline_works_and_its_later_jobs_make_no_call() {
     let world = pipeline_host(&Shape { users: 120, groups: 5, ..Shape::default() });
     world.run(["group", "create", "--name", "Developers", "--yes"]).ok();
     std::fs::remove_dir_all(world.cache_dir()).unwrap();
