@@ -1,7 +1,7 @@
-//! `docs/troubleshooting.md`, typed in: each command of it is run, in its chapter's state of things, in its order.
+//! Runs every command of `docs/troubleshooting.md`, in order, with the cache in the state that its chapter describes.
 //!
-//! A command that ends otherwise than the page says (`# exit 6`; none is 0), or does not show the words that stand
-//! under it, fails with its line; what the page calls `/var/...` is beside the test's home.
+//! A command whose exit code (`# exit 6`; 0 if none is given) or output differs from the page fails with its line. The
+//! paths `/var/...` are replaced by paths next to the test's home.
 
 use crate::world::{Ran, World};
 use awsideman::cache::{Fresh, Key};
@@ -18,22 +18,22 @@ type Prepare = fn(&mut World);
 
 /// Each chapter in order, and what it is about when its commands are typed.
 const CHAPTERS: &[(&str, Prepare)] = &[
-    ("First look", used),
-    ("Past the cache, at once", used),
-    ("Old data", with_the_cast),
+    ("First steps", used),
+    ("Bypass the cache immediately", used),
+    ("Outdated answers", with_the_cast),
     ("Slow commands", used),
-    ("Errors of the backend", damaged),
+    ("Backend errors", damaged),
     ("Threads and processes", used),
     ("Growth and memory", used),
     ("Keys", used),
-    ("What a change removes", with_the_four_keys),
+    ("What a change invalidates", with_the_four_keys),
     ("The circuit breaker", left_alone),
     ("Warming", nothing),
     ("Health", with_a_low_hit_rate),
     ("Monitoring", with_a_low_hit_rate),
     ("Recovery", damaged),
     ("Stuck: jobs, keys, disks, AWS", used),
-    ("Emergency: the cache out of the way", used),
+    ("Emergency: disable the cache", used),
 ];
 
 fn nothing(_: &mut World) {}
@@ -187,13 +187,15 @@ fn chapter(title: &str) {
     prepare(&mut world);
     // A log that does not exist yet cannot be searched.
     std::fs::OpenOptions::new().create(true).append(true).open(world.beside("awsideman.log")).unwrap();
-    for block in typed(title) {
+    let blocks = typed(title);
+    assert!(!blocks.is_empty(), "{title}: the chapter was not found");
+    for block in blocks {
         run(&world, &block);
     }
 }
 
 #[test]
-fn the_chapters_stand_in_their_order_and_each_has_something_to_type() {
+fn the_chapters_are_in_order_and_each_has_commands() {
     let titles: Vec<&str> = PAGE.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     assert_eq!(titles, CHAPTERS.iter().map(|(title, _)| *title).collect::<Vec<_>>());
     let counts: Vec<usize> = titles.iter().map(|title| typed(title).iter().map(Vec::len).sum()).collect();
@@ -202,7 +204,7 @@ fn the_chapters_stand_in_their_order_and_each_has_something_to_type() {
 }
 
 #[test]
-fn a_command_is_read_with_how_it_ends_and_what_stands_under_it() {
+fn a_command_is_read_with_its_exit_code_and_shown_text() {
     let health = &typed("Health")[0][0];
     assert_eq!((health.command.as_str(), health.exit), ("awsideman cache health", 6));
     assert!(health.shown.contains(&"critical  hit_rate".to_owned()), "{health:?}");
@@ -215,20 +217,20 @@ macro_rules! chapters {
 }
 
 chapters! {
-    first_look: "First look",
-    past_the_cache_at_once: "Past the cache, at once",
-    old_data: "Old data",
+    first_steps: "First steps",
+    bypass_the_cache_immediately: "Bypass the cache immediately",
+    outdated_answers: "Outdated answers",
     slow_commands: "Slow commands",
-    errors_of_the_backend: "Errors of the backend",
+    backend_errors: "Backend errors",
     threads_and_processes: "Threads and processes",
     growth_and_memory: "Growth and memory",
     keys: "Keys",
-    what_a_change_removes: "What a change removes",
+    what_a_change_invalidates: "What a change invalidates",
     the_circuit_breaker: "The circuit breaker",
     warming: "Warming",
     health: "Health",
     monitoring: "Monitoring",
     recovery: "Recovery",
     stuck: "Stuck: jobs, keys, disks, AWS",
-    emergency: "Emergency: the cache out of the way",
+    emergency: "Emergency: disable the cache",
 }
