@@ -30,6 +30,7 @@ mod naming;
 mod passive_checks;
 mod ping;
 mod recovery;
+mod recovery_turn;
 mod sandbox;
 mod self_test;
 mod stack;

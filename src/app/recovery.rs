@@ -3,6 +3,7 @@
 //! Works under live processes and stops none of them; the damaged generation stays where it is, as evidence, until
 //! somebody has it pruned; what is taken over from it is verified, and no change that is remembered was about it.
 
+use super::recovery_turn::RecoveryTurn;
 use super::{App, AppError, SelfTest};
 use crate::cache::{SalvageTarget, Salvaged};
 use crate::clock::millis;
@@ -34,6 +35,8 @@ pub struct Recovered {
     pub schema_version: u32,
     /// Whether nothing was really done.
     pub dry_run: bool,
+    /// Whether another process recovered the cache while this one waited for it.
+    pub by_another: bool,
     /// The generation that was replaced; null when there was none.
     pub old: Option<String>,
     /// The marker that says since when it is no longer used.
@@ -99,6 +102,13 @@ impl App {
         if wish.salvage {
             host::check_descriptors(SALVAGE_DESCRIPTORS).map_err(AppError::Limit)?;
         }
+        let before = Disk::live_in(&self.disk_options())?;
+        let turn = RecoveryTurn::take(&self.state(), self.clock().now(), progress);
+        if let Some(live) = turn.recovered_by_another(before.as_deref(), Disk::live_in(&self.disk_options())?) {
+            return self.test_recovered(&live);
+        }
+        let progress = turn.progress(progress);
+        let progress = progress.as_ref();
         let now = self.clock().now();
         let state = self.recover_state();
         // First the flip: from here on every process reads and writes the new one.
@@ -116,15 +126,11 @@ impl App {
         });
         self.state().set_breaker(self.cache_dir(), PersistedBreaker::default(), now)?;
         self.begin_hit_window();
-        // The switch as this process read it may still say that the breaker is open; and it is the disk that was
-        // repaired, whatever answers this process.
-        let mut loaded = self.loaded().clone();
-        loaded.config.cache.backend = Backend::Disk;
-        let fresh = App::new(loaded, None)?;
-        let test = fresh.trial()?;
+        let test = self.test_disk()?;
         Ok(Recovered {
             schema_version: 1,
             dry_run: false,
+            by_another: false,
             old: flip.old.map(|path| path.display().to_string()),
             marker: flip.marker.map(|path| path.display().to_string()),
             new: Some(flip.new.display().to_string()),
@@ -134,6 +140,29 @@ impl App {
         })
     }
 
+    /// The result for a process that waited for the recovery of another one.
+    fn test_recovered(&self, live: &Path) -> Result<Recovered, AppError> {
+        Ok(Recovered {
+            schema_version: 1,
+            dry_run: false,
+            by_another: true,
+            old: None,
+            marker: None,
+            new: Some(live.display().to_string()),
+            salvaged: None,
+            state: None,
+            test: Some(self.test_disk()?),
+        })
+    }
+
+    /// Tests the disk as a new process would find it: the switch that this process read may still say that the breaker
+    /// is open, and its backend may be another one.
+    fn test_disk(&self) -> Result<SelfTest, AppError> {
+        let mut loaded = self.loaded().clone();
+        loaded.config.cache.backend = Backend::Disk;
+        App::new(loaded, None)?.trial()
+    }
+
     fn rehearse_recovery(&self, wish: Recovery, progress: &dyn Progress) -> Result<Recovered, AppError> {
         let old = Disk::live_in(&self.disk_options())?;
         let heir = SalvageTarget { disk: None, ring: self.ring(), since: 0, begun: self.clock().now() };
@@ -141,6 +170,7 @@ impl App {
         Ok(Recovered {
             schema_version: 1,
             dry_run: true,
+            by_another: false,
             old: old.map(|path| path.display().to_string()),
             marker: None,
             new: None,

@@ -14,9 +14,8 @@ use crate::gateway::api::InstanceTarget;
 use crate::gateway::api::ListCall;
 use crate::gateway::api::Page;
 use crate::gateway::waiting;
-use crate::lock::{Guard, Process, RunState};
+use crate::lock::{Guard, HolderWatch, Process, RunState};
 use crate::log::LOCKS;
-use crate::model::format_duration;
 use crate::state::{FileLock, StateDir};
 use crate::store::Address;
 use async_trait::async_trait;
@@ -28,12 +27,6 @@ use std::time::{Duration, Instant};
 
 /// The pause between two checks of a flight of another process.
 const LOOK: Duration = Duration::from_millis(20);
-/// The pause between two checks of its holder.
-const LOOK_AT_HOLDER: Duration = Duration::from_millis(200);
-/// A holder that made no progress for this long is not waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// A stopped holder is not waited for; it may continue within this.
-const GRACE: Duration = Duration::from_secs(1);
 /// How many flights of others are waited for: the second one covers a first that was killed or failed.
 pub(super) const FLIGHTS: u32 = 2;
 
@@ -210,13 +203,13 @@ impl Gateway {
 
 async fn ended(flights: &Flights, awaited: &Awaited) -> bool {
     let (state, name) = (&flights.state, awaited.name.as_str());
-    let mut watch = Watch::new(Instant::now());
+    let mut watch = HolderWatch::new(Instant::now());
     while state.is_held(name).unwrap_or(false) {
         let now = Instant::now();
         if watch.is_due(now) {
             let process = state.process(name);
-            if let Some(reason) = watch.judge(now, state.progress(name), process.as_ref().map(|process| process.state))
-            {
+            let run_state = process.as_ref().map(|process| process.state);
+            if let Some(reason) = watch.observe(now, state.progress(name), run_state) {
                 give_up(flights, awaited, process.as_ref(), &reason);
                 return false;
             }
@@ -224,39 +217,6 @@ async fn ended(flights: &Flights, awaited: &Awaited) -> bool {
         tokio::time::sleep(LOOK).await;
     }
     true
-}
-
-/// What is seen of the holder of a flight.
-struct Watch {
-    progress: Option<u64>,
-    moved: Instant,
-    looked: Option<Instant>,
-    stopped: Option<Instant>,
-}
-
-impl Watch {
-    fn new(now: Instant) -> Watch {
-        Watch { progress: None, moved: now, looked: None, stopped: None }
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.looked.is_none_or(|at| now.duration_since(at) >= LOOK_AT_HOLDER)
-    }
-
-    /// Why the holder is not waited for any longer.
-    fn judge(&mut self, now: Instant, progress: u64, state: Option<RunState>) -> Option<String> {
-        self.looked = Some(now);
-        if self.progress != Some(progress) {
-            (self.progress, self.moved) = (Some(progress), now);
-        }
-        if state.is_some_and(|state| state != RunState::Runs) {
-            let since = *self.stopped.get_or_insert(now);
-            return (now.duration_since(since) >= GRACE).then(|| "it is stopped".to_owned());
-        }
-        self.stopped = None;
-        let idle = now.duration_since(self.moved);
-        (idle >= PATIENCE).then(|| format!("it made no progress for {}", format_duration(PATIENCE)))
-    }
 }
 
 fn give_up(flights: &Flights, awaited: &Awaited, process: Option<&Process>, reason: &str) {
@@ -281,32 +241,6 @@ mod tests {
         let lock = state.try_lock("flight-x", Guard::Flight, 0).unwrap().expect("free");
         let awaited = Awaited { name: "flight-x".into(), subject: "the users".into() };
         (root, Flights::new(state, Path::new("/c")), lock, awaited)
-    }
-
-    #[test]
-    fn a_holder_is_waited_for_as_long_as_it_makes_progress() {
-        let begun = Instant::now();
-        let at = |seconds: u64| begun + Duration::from_secs(seconds);
-        let mut watch = Watch::new(begun);
-        for page in 0..100_u64 {
-            assert_eq!(watch.judge(at(page * 29), page, Some(RunState::Runs)), None);
-        }
-        let last = 99 * 29;
-        assert_eq!(watch.judge(at(last + 29), 99, Some(RunState::Runs)), None);
-        let reason = watch.judge(at(last + 30), 99, Some(RunState::Runs));
-        assert_eq!(reason.as_deref(), Some("it made no progress for 30s"));
-        assert!(watch.judge(at(last + 30), 99, None).is_some(), "also one that the kernel does not show");
-    }
-
-    #[test]
-    fn a_stopped_holder_is_left_after_a_second_and_one_that_continues_is_not() {
-        let begun = Instant::now();
-        let at = |millis: u64| begun + Duration::from_millis(millis);
-        let mut watch = Watch::new(begun);
-        assert_eq!(watch.judge(at(0), 1, Some(RunState::Stopped)), None);
-        assert_eq!(watch.judge(at(900), 1, Some(RunState::Runs)), None);
-        assert_eq!(watch.judge(at(1_000), 1, Some(RunState::Stopped)), None);
-        assert_eq!(watch.judge(at(2_000), 1, Some(RunState::Stopped)).as_deref(), Some("it is stopped"));
     }
 
     #[test]

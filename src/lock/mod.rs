@@ -3,10 +3,12 @@
 mod holder;
 mod memory;
 mod registry;
+mod watch;
 
 pub use holder::{Held, Holder, Process, RunState, of_file, of_record};
 pub use memory::{any, forget, patience, remember, restored};
 pub use registry::Guard;
+pub use watch::HolderWatch;
 
 use std::fs::{File, TryLockError};
 use std::io;

@@ -31,6 +31,8 @@ pub enum Guard {
     JobQueue,
     /// The sending of alerts.
     Outbox,
+    /// A recovery of the cache.
+    Recovery,
     /// Encryption and decryption of stored entries.
     Encryption,
     /// The rotation of the log file.
@@ -39,7 +41,7 @@ pub enum Guard {
 
 impl Guard {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Guard; 16] = [
+    pub const ALL: [Guard; 17] = [
         Guard::Flight,
         Guard::Cache,
         Guard::Generations,
@@ -54,6 +56,7 @@ impl Guard {
         Guard::Job,
         Guard::JobQueue,
         Guard::Outbox,
+        Guard::Recovery,
         Guard::Encryption,
         Guard::Log,
     ];
@@ -75,6 +78,7 @@ impl Guard {
             Guard::Job => "STATE/locks/JOB[@PROFILE]",
             Guard::JobQueue => "STATE/locks/JOB[@PROFILE].next",
             Guard::Outbox => "STATE/outbox.lock",
+            Guard::Recovery => "STATE/locks/cache.recover",
             Guard::Encryption => "STATE/locks/encryption",
             Guard::Log => "LOG",
         }
@@ -97,6 +101,7 @@ impl Guard {
             Guard::Job => "one run of a job",
             Guard::JobQueue => "the place of the one run that waits for another run of its job",
             Guard::Outbox => "sending alerts",
+            Guard::Recovery => "one recovery of the cache",
             Guard::Encryption => "encrypting or decrypting the stored entries",
             Guard::Log => "rotating the log file",
         }
@@ -117,6 +122,7 @@ impl Guard {
             Guard::Flight => "reads that miss the same entry, `cache warm`, the warm job",
             Guard::Job => "`jobs run --wait`; overlap `queue-one` and `replace`",
             Guard::Outbox => "jobs, `alerts test`",
+            Guard::Recovery => "`cache recover`, the recover job",
             Guard::JobQueue | Guard::Encryption | Guard::Log => "no process",
         }
     }
@@ -129,7 +135,7 @@ impl Guard {
             Guard::Schema => "as its database",
             Guard::Switch | Guard::Outbox => "5 s",
             Guard::Fold | Guard::Tally => "1 s",
-            Guard::Flight => "30 s after the holder's last progress; 1 s if the holder is stopped",
+            Guard::Flight | Guard::Recovery => "30 s after the holder's last progress; 1 s if the holder is stopped",
             Guard::Job => "the job's `timeout` and `jobs.grace`, 24 h without a timeout; SIGTERM ends it",
             Guard::JobQueue | Guard::Encryption | Guard::Log => "0 s",
         }
@@ -151,6 +157,7 @@ impl Guard {
             Guard::Switch | Guard::Encryption => "the command ends with exit code 11",
             Guard::Fold | Guard::Tally => "the next fold counts these lookups",
             Guard::Flight => "this process asks AWS itself",
+            Guard::Recovery => "this process recovers the cache itself",
             Guard::Job => "the run is skipped, and the reason names the holder",
             Guard::JobQueue => "the run is skipped: another run already waits",
             Guard::Outbox => "the messages are kept for the next run",

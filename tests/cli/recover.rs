@@ -1,13 +1,18 @@
-//! Recovery: a new cache at once, what is sound of the old one in it, what is not kept as evidence, and nothing that a
-//! change had removed.
+//! Recovery: a new cache immediately, with the intact entries of the old one, the rest kept as evidence, and no entry that
+//! a change had removed.
 
 use crate::world::{Ran, World};
 use awsideman::cache::{Key, Lookup, Put, ReadOptions};
 use awsideman::model::Resource;
 use awsideman::store::{Address, Disk, Meta, Options, Remains, Select, Store};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::fs::Permissions;
+use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -362,4 +367,62 @@ fn recovery_under_busy_processes_loses_no_change_and_shows_nothing_wrong() {
             removed.len()
         );
     }
+}
+
+#[test]
+fn recoveries_at_the_same_time_are_one_and_lose_no_entry() {
+    let rounds = if soak() { 50 } else { 2 };
+    for round in 0..rounds {
+        let world = lasting();
+        store(&world, 0..600);
+        settle(&world);
+        let before = live(&world);
+        let start = |_| world.command(["cache", "recover", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+        let children: Vec<Child> = (0..8).map(start).collect();
+        let documents: Vec<Value> = children
+            .into_iter()
+            .map(|child| {
+                let output = child.wait_with_output().unwrap();
+                let text = String::from_utf8_lossy(&output.stdout).into_owned();
+                assert!(output.status.success(), "round {round}: {text}");
+                serde_json::from_str(&text).unwrap()
+            })
+            .collect();
+        let is_done = |document: &&Value| document["by_another"] == false;
+        for document in documents.iter().filter(is_done) {
+            assert_eq!(document["salvaged"]["stored"], 600, "round {round}: {documents:?}");
+        }
+        assert!(documents.iter().filter(is_done).count() < 8, "round {round}: no process waited: {documents:?}");
+        assert!(documents.iter().all(|document| document["test"]["ok"] == true), "round {round}: {documents:?}");
+        assert_ne!(live(&world), before);
+        assert_eq!(right(&world, 600), 600, "round {round}");
+    }
+}
+
+#[test]
+fn a_stopped_recovery_delays_no_other() {
+    let world = lasting();
+    store(&world, 0..20);
+    let lock = world.state_dir().join("locks/cache.recover");
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::set_permissions(lock.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
+    let mut holder = Command::new("flock")
+        .arg("--no-fork")
+        .arg(&lock)
+        .args(["sh", "-c", "echo locked; exec sleep 600"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let pid = Pid::from_child(&holder);
+    kill_process(pid, Signal::STOP).unwrap();
+    let begun = Instant::now();
+    let ran = world.run(["cache", "recover"]).ok();
+    let waited = begun.elapsed();
+    kill_process(pid, Signal::KILL).unwrap();
+    holder.wait().unwrap();
+    assert!(waited < Duration::from_secs(15), "{waited:?}");
+    ran.stderr_has("stopped").stdout_has("The new cache was tested: ok");
+    assert_eq!(right(&world, 20), 20);
 }

@@ -196,6 +196,11 @@ impl Disk {
         Ok(generation::current(options)?.map(|(_, path)| path))
     }
 
+    /// The number in the name of a generation: Unix milliseconds, about the time at which it was made.
+    pub fn number_of(generation: &Path) -> Option<u64> {
+        generation::number_of(generation)
+    }
+
     /// The generations of a directory that were set aside, the oldest first.
     pub fn evidence(options: &Options) -> Result<Vec<Evidence>, StoreError> {
         quarantine::list(options)

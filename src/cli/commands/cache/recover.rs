@@ -40,6 +40,9 @@ fn page(recovered: &Recovered) -> TextReport {
     if let Some(marker) = &recovered.marker {
         page = page.line(format!("Its marker: {marker}"));
     }
+    if recovered.by_another {
+        page = page.line("Another process has just recovered the cache; this one changed nothing");
+    }
     if let Some(new) = &recovered.new {
         page = page.line(format!("The new cache: {new}"));
     }
