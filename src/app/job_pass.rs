@@ -82,7 +82,7 @@ impl App {
             clock: self.clock().clone(),
             zone,
             host: host::host_name(),
-            works: Arc::new(Joined::of(self.clone())),
+            handler: Arc::new(Joined::of(self.clone())),
             slots: Slots::new(config.jobs.parallel),
             wait: false,
             keep: config.jobs.history,

@@ -27,7 +27,7 @@ impl App {
         let Some(database) = self.state().database_read_only()? else { return Ok(Vec::new()) };
         let ledger = Ledger::new(Arc::new(Mutex::new(database)));
         let zone = host::local_zone().unwrap_or(Zone::UTC);
-        let late = jobs::late(&self.jobs_that_can_run()?.0, &ledger, &zone, &host::host_name(), self.clock().now())?;
+        let late = jobs::overdue(&self.jobs_that_can_run()?.0, &ledger, &zone, &host::host_name(), self.clock().now())?;
         let sentence = |late: jobs::OverdueJob| {
             let profile = late.profile.map(|profile| format!(" ({profile})")).unwrap_or_default();
             format!("{}{profile} was due at {} and did not run", late.job, clock::local(late.due_at))

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 pub(super) const MOST_REASON: usize = 8 * 1024;
 /// The most bytes of the figures of a run.
 pub(super) const MOST_DETAIL: usize = 128 * 1024;
-/// What stays of each list and each text, tried in this order.
+/// The limits of each list and each text, tried in this order.
 const STEPS: [(usize, usize); 4] = [(500, 4096), (100, 1024), (20, 300), (5, 100)];
-/// What a member is named that counts the rest of a list.
+/// The suffix of the member that counts the rest of a list.
 const MORE: &str = "_more";
 
 /// The figures of a run as the ledger stores them.

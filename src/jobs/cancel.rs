@@ -1,6 +1,6 @@
-//! Ending a run of another process: a request to the holder of the job's lock, never a signal.
+//! Cancels a run of another process by a request to the holder of the job's lock, never by a signal.
 //!
-//! The request names the run by its holder and its beginning, so it never ends a later run. A process id is never acted on.
+//! Guarantee: the request names the run by its holder and start time, so it never cancels a later run.
 
 use crate::config::Job;
 use crate::jobs::context::Context;
@@ -27,9 +27,9 @@ pub struct Cancelled {
     pub profile: String,
     /// `cancelled`, or how else it ended meanwhile; `null` when it did not end.
     pub outcome: Option<RunOutcome>,
-    /// Why, in a sentence.
+    /// The reason, in one sentence.
     pub reason: String,
-    /// The process that ran it; `null` when it was gone already.
+    /// The process that ran it; `null` if it was already gone.
     pub pid: Option<u32>,
     /// The host of that process.
     pub host: Option<String>,
@@ -39,13 +39,13 @@ pub struct Cancelled {
     pub kill: Option<u32>,
 }
 
-/// Ends every ongoing run of `name`, and waits until each has ended. Empty without an ongoing run.
+/// Cancels every ongoing run of `name`, and waits until each has ended. Empty without an ongoing run.
 pub fn cancel(name: &str, jobs: &[Job], by: &str, context: &Context) -> Result<Vec<Cancelled>, JobError> {
     let mut profiles: Vec<String> = Vec::new();
     let own = jobs.iter().filter(|job| job.name == name).collect();
     profiles.extend(ProfileJob::all_of(own, false).iter().map(|unit| unit.profile().to_owned()));
-    // A job whose file is gone may still run.
-    let open = context.ledger.open_units()?.into_iter().filter(|(job, _)| job == name);
+    // A job whose file was removed may still run.
+    let open = context.ledger.open_runs()?.into_iter().filter(|(job, _)| job == name);
     profiles.extend(open.map(|(_, profile)| profile));
     if profiles.is_empty() {
         return Err(JobError::unknown(name, jobs.iter().map(|job| job.name.clone()).collect()));
@@ -67,7 +67,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
         if context.ledger.open_run(job, profile)?.is_none() {
             return Ok(None);
         }
-        // The process died: with the lock in hand its run can be recorded.
+        // The process died; the lock is taken, so its run can be recorded.
         let Ok(_lock) = JobLock::try_acquire(&path, context.access, &context.holder())? else { return Ok(None) };
         let crashed = context.ledger.crashed(job, profile, context.clock.now())?.pop();
         return Ok(crashed.and_then(|row| done(row.outcome, row.reason, None, false)));
@@ -77,7 +77,7 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
         match holder(&path) {
             Some(held) if is_first_run(&held, &first) => {
                 run = context.ledger.open_run(job, profile)?.or(run);
-                // The beginning of the work gives the holder another time: the request must name it.
+                // A holder changes its time when its work starts, so the request must be written again.
                 if asked.as_ref() != Some(&held) {
                     request(&path, context.access, &held, by)?;
                     asked = Some(held);
@@ -103,8 +103,8 @@ fn one(job: &str, profile: &str, by: &str, context: &Context) -> Result<Option<C
     Ok(done(None, reason, Some(&first), true))
 }
 
-/// Whether the lock is still held for the run that was ongoing at first. A daemon may hold it again for its next run; only
-/// before its work begins does a run give its holder another time.
+/// Whether the lock is still held for the run that was ongoing at first. A daemon may hold it again for its next run;
+/// the holder of one run changes its time only when its work starts.
 fn is_first_run(held: &LockHolder, first: &LockHolder) -> bool {
     held.is_same_process(first) && (!first.begun || held == first)
 }

@@ -13,33 +13,33 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Where and with what jobs run.
+/// The environment of a pass.
 pub struct Context {
-    /// The state directory; the locks are in it.
+    /// The state directory, which contains the locks.
     pub state_dir: PathBuf,
-    /// Who may use it.
+    /// The permissions of new files.
     pub access: Access,
-    /// What was and what is due.
+    /// The record of runs and occurrences.
     pub ledger: Ledger,
-    /// The time of day.
+    /// The current time.
     pub clock: Arc<dyn Clock>,
-    /// The zone of the host.
+    /// The time zone of the host.
     pub zone: Zone,
     /// The name of the host.
     pub host: String,
-    /// Those who know what each kind does.
-    pub works: Arc<dyn JobHandler>,
-    /// How many jobs run at once.
+    /// Does the work of each kind of job.
+    pub handler: Arc<dyn JobHandler>,
+    /// The slots of jobs that run at the same time.
     pub slots: Slots,
-    /// Whether a job that another process runs is waited for, rather than left to it.
+    /// Whether to wait for a job that another process runs, instead of skipping it.
     pub wait: bool,
-    /// How many past runs of each job are kept.
+    /// The number of runs that the ledger keeps for each job.
     pub keep: u32,
-    /// How long a job that must stop has to end by itself.
+    /// The time that a job has to stop.
     pub grace: Duration,
-    /// Who is told what runs and how far it is.
+    /// Receives the progress of runs.
     pub progress: Arc<dyn Progress>,
-    /// The wish that everything stops.
+    /// The request to stop everything.
     pub stop: Stop,
 }
 

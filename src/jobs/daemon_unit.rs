@@ -1,4 +1,4 @@
-//! The unit with which systemd keeps the daemon running.
+//! The systemd unit of the daemon.
 
 use crate::jobs::unit_files::ANYWHERE;
 use crate::jobs::unit_files::For;
@@ -25,7 +25,7 @@ impl InstalledService {
              #   systemctl{user} status {DAEMON}.service     # shows the last run, and where the status page is\n#\n"
         );
         text.push_str(self.credentials());
-        // Writing to a text cannot fail.
+        // Writing to a string does not fail.
         let _ = write!(
             text,
             "[Unit]\nDescription=awsideman: runs jobs as they fall due\nDocumentation=man:awsideman-jobs-daemon(1)\n{}\
@@ -42,7 +42,7 @@ impl InstalledService {
             command.join(" "),
             self.place(),
             if is_host {
-                "# For `metrics.textfile`: let it write there too.\n# ReadWritePaths=/var/lib/prometheus/node-exporter\n"
+                "# For `metrics.textfile`: allow writes there.\n# ReadWritePaths=/var/lib/prometheus/node-exporter\n"
             } else {
                 ""
             },
@@ -65,7 +65,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_daemon_s_unit_runs_it_as_the_service_user_or_as_a_user_of_its_own() {
+    fn the_daemon_unit_runs_as_the_service_user_or_as_the_installing_user() {
         let service = |whom| InstalledService {
             command: ["/usr/bin/awsideman", "jobs", "daemon"].map(str::to_owned).to_vec(),
             longest: Duration::from_secs(60),

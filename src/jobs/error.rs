@@ -1,6 +1,4 @@
-//! What can keep the runner itself from working; a job's own failure is a `Report`.
-//!
-//! Every message says what to do or what to look at.
+//! Errors of the runner itself. A job's own failure is a [`crate::jobs::RunReport`].
 
 use crate::secure_fs::PrivateError;
 use crate::sqlite::StatementError;
@@ -10,20 +8,20 @@ use std::path::PathBuf;
 /// The runner cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// Nobody knows a job of this name.
-    #[error("there is no job `{name}`{}; the jobs are: {}", suggestion(.nearest.as_ref()), list(.known))]
+    /// No job has this name.
+    #[error("no job is named `{name}`{}; the jobs are: {}", suggestion(.nearest.as_ref()), list(.known))]
     Unknown {
-        /// As asked for.
+        /// The requested name.
         name: String,
-        /// The known name that is most like it.
+        /// The most similar known name.
         nearest: Option<String>,
         /// All names.
         known: Vec<String>,
     },
-    /// The ledger says no.
+    /// The ledger cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The directory of locks is not as it must be.
+    /// The directory of locks has wrong permissions.
     #[error(transparent)]
     Private(#[from] PrivateError),
     /// A lock file cannot be locked or written.
@@ -37,7 +35,7 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// Nobody knows a job of this name; the one among `known` that is most like it is offered.
+    /// The error for an unknown name, with the most similar one of `known`.
     pub fn unknown(name: &str, known: Vec<String>) -> JobError {
         let alike = |other: &&String| strsim::jaro_winkler(name, other);
         let nearest = known.iter().filter(|known| alike(known) > 0.7).max_by(|a, b| alike(a).total_cmp(&alike(b)));

@@ -1,7 +1,7 @@
-//! One run under supervision: timeout with a grace, retries, and a wall around panics.
+//! Executes one run: timeout with a grace period, retries, panic isolation.
 //!
-//! It returns at most the timeout and the grace after it began, whatever the work does; the lock of the job stays
-//! with the work itself (in its [`Stop`]), so work that cannot be stopped keeps others from starting beside it.
+//! Guarantee: it returns at most timeout and grace after the start, whatever the work does. The work holds the job's
+//! lock (in its [`Stop`]), so work that cannot be stopped keeps other runs from starting.
 
 use crate::config::{Job, Retry};
 use crate::jobs::handler::JobEnd;
@@ -11,7 +11,7 @@ use crate::jobs::handler::Run;
 use crate::jobs::lock::JobLock;
 use crate::jobs::lock::StopRequest;
 use crate::jobs::outcome::RunOutcome;
-use crate::jobs::run_log::Minutes;
+use crate::jobs::run_log::RunLog;
 use crate::jobs::stop::Stop;
 use crate::model::exact_duration;
 use crate::progress::Progress;
@@ -22,22 +22,22 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// How often a holder looks whether a later run wants its place.
-const LOOK: Duration = Duration::from_secs(1);
-/// How long aborted work has to be gone, so that its lock is free when the run is reported.
+/// The interval at which a holder checks for a stop request.
+const POLL: Duration = Duration::from_secs(1);
+/// The time for aborted work to release its lock before the run is reported.
 const GONE: Duration = Duration::from_secs(1);
-/// A delay between attempts never gets longer.
+/// The longest delay between attempts.
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
-/// A run to supervise.
+/// A run to execute.
 pub(super) struct RunSpec {
-    pub(super) works: Arc<dyn JobHandler>,
+    pub(super) handler: Arc<dyn JobHandler>,
     pub(super) job: Arc<Job>,
     pub(super) run: Run,
-    /// Who is told what it does, and keeps what it said.
-    pub(super) minutes: Arc<Minutes>,
+    /// Receives the output of the run.
+    pub(super) run_log: Arc<RunLog>,
     pub(super) grace: Duration,
-    /// The wish that everything stops.
+    /// The request to stop everything.
     pub(super) stop: Stop,
     pub(super) lock: Arc<JobLock>,
 }
@@ -48,7 +48,7 @@ pub(super) struct RunEnd {
     pub(super) work: JobResult,
     pub(super) attempt: u32,
     pub(super) took: Duration,
-    /// Whether it was stopped only because its runner must end.
+    /// Whether it was stopped only because its runner shuts down.
     pub(super) interrupted: bool,
 }
 
@@ -60,14 +60,14 @@ enum StopCause {
     Requested(String),
 }
 
-/// Runs it to its end.
-pub(super) async fn supervise(order: RunSpec) -> RunEnd {
+/// Executes the run.
+pub(super) async fn execute(order: RunSpec) -> RunEnd {
     let begun = Instant::now();
     let deadline = (!order.job.timeout.is_zero()).then(|| begun + order.job.timeout);
     let (limit, grace) = (order.job.timeout, order.grace);
     let (everything, own) = (order.stop.clone(), Stop::holding(Arc::clone(&order.lock)));
     let attempt = Arc::new(AtomicU32::new(1));
-    let (lock, minutes) = (Arc::clone(&order.lock), Arc::clone(&order.minutes));
+    let (lock, run_log) = (Arc::clone(&order.lock), Arc::clone(&order.run_log));
     // A set, because it aborts its task when this future is dropped.
     let mut task = JoinSet::new();
     task.spawn(attempts(order, own.clone(), deadline, Arc::clone(&attempt)));
@@ -81,7 +81,7 @@ pub(super) async fn supervise(order: RunSpec) -> RunEnd {
         }
         () = over(deadline) => StopCause::TooLong,
         () = everything.wait() => StopCause::Ending,
-        cause = asked(&lock, &minutes) => cause,
+        cause = asked(&lock, &run_log) => cause,
     };
     drop(lock);
     own.set();
@@ -90,7 +90,7 @@ pub(super) async fn supervise(order: RunSpec) -> RunEnd {
     let heeded = joined.is_ok();
     if !heeded {
         task.abort_all();
-        // Work that blocks its thread is not gone after this either; then it keeps its lock.
+        // Work that blocks its thread ignores the abort; it then keeps its lock.
         let _ = timeout(GONE, task.join_next()).await;
     }
     let last = joined.ok().map(settled);
@@ -100,11 +100,11 @@ pub(super) async fn supervise(order: RunSpec) -> RunEnd {
 }
 
 async fn attempts(order: RunSpec, stop: Stop, deadline: Option<Instant>, attempt: Arc<AtomicU32>) -> JobResult {
-    let RunSpec { works, job, mut run, minutes, .. } = order;
+    let RunSpec { handler, job, mut run, run_log, .. } = order;
     let mut calls = 0;
     loop {
         attempt.store(run.attempt, Ordering::Relaxed);
-        let mut work = works.perform(&job, &run, &*minutes, &stop).await;
+        let mut work = handler.perform(&job, &run, &*run_log, &stop).await;
         calls += work.calls;
         work.calls = calls;
         let delay = delay_before(&job.retry, run.attempt + 1);
@@ -112,7 +112,7 @@ async fn attempts(order: RunSpec, stop: Stop, deadline: Option<Instant>, attempt
         if work.ending != JobEnd::FailedForNow || run.attempt >= job.retry.attempts || !in_time || stop.is_set() {
             return work;
         }
-        minutes.notice(&format!("{}; tried again in {}", work.reason, exact_duration(whole(delay))));
+        run_log.notice(&format!("{}; tried again in {}", work.reason, exact_duration(whole(delay))));
         tokio::select! {
             () = sleep(delay) => {}
             () = stop.wait() => return work,
@@ -121,7 +121,7 @@ async fn attempts(order: RunSpec, stop: Stop, deadline: Option<Instant>, attempt
     }
 }
 
-/// Doubled for each attempt, and up to a quarter longer, so that hosts that failed together do not return together.
+/// Doubles for each attempt, plus up to a quarter, so that hosts that failed together do not retry together.
 fn delay_before(retry: &Retry, attempt: u32) -> Duration {
     let doubled = retry.delay.saturating_mul(1 << (attempt.saturating_sub(2)).min(20)).min(LONGEST_DELAY);
     doubled + doubled.mul_f64(fastrand::f64() / 4.0)
@@ -138,15 +138,15 @@ async fn over(deadline: Option<Instant>) {
     }
 }
 
-/// Publishes what the run does, until another process wants it to end.
-async fn asked(lock: &JobLock, minutes: &Minutes) -> StopCause {
+/// Publishes the progress of the run until another process requests its end.
+async fn asked(lock: &JobLock, run_log: &RunLog) -> StopCause {
     let mut published = None;
     loop {
-        sleep(LOOK).await;
-        let now = minutes.live();
+        sleep(POLL).await;
+        let now = run_log.live();
         if published.as_ref() != Some(&now) {
             if let Err(error) = lock.publish(&now) {
-                tracing::debug!(%error, "what a run does could not be published");
+                tracing::debug!(%error, "cannot publish the progress of a run");
             }
             published = Some(now);
         }
@@ -186,7 +186,7 @@ fn stopped(
         StopCause::TooLong => format!("it did not finish within its timeout of {limit}"),
         StopCause::Ending => "stopped, because awsideman is shutting down".to_owned(),
         StopCause::Requested(by) => format!("cancelled by {by}"),
-        StopCause::Replaced => "stopped, because a later run takes its place (overlap = \"replace\")".to_owned(),
+        StopCause::Replaced => "stopped, because a later run replaces it (overlap = \"replace\")".to_owned(),
     };
     let (outcome, exit) = match cause {
         StopCause::Requested(_) | StopCause::Ending => (RunOutcome::Cancelled, 130),
@@ -194,7 +194,7 @@ fn stopped(
         StopCause::Replaced => (RunOutcome::Cancelled, 0),
     };
     match last {
-        // It was finished before it heard of the wish.
+        // It finished before it received the request.
         Some((ended @ (RunOutcome::Done | RunOutcome::Partial), work)) if !matches!(cause, StopCause::TooLong) => {
             (ended, work)
         }

@@ -1,4 +1,4 @@
-//! What a job does, seen from the runner.
+//! The interface between the runner and the work of a job.
 
 use crate::clock::UnixMillis;
 use crate::config::Job;
@@ -9,16 +9,16 @@ use crate::progress::Progress;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-/// Those who know what each kind of job does.
+/// Does the work of each kind of job.
 #[async_trait]
 pub trait JobHandler: Send + Sync {
     /// Does the work of `job` once.
     async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> JobResult;
 
-    /// Is told that a run begins. The run waits for it: it must not take long.
+    /// Called when a run starts. The run waits for it, so it must be short.
     async fn begun(&self, _job: &Job, _run: &Run) {}
 
-    /// Is told how a run ended, once its end is recorded. The pass waits for it: it must not take long.
+    /// Called when the end of a run is recorded. The pass waits for it, so it must be short.
     async fn ended(&self, _job: &Job, _report: &RunReport) {}
 }
 
@@ -29,91 +29,91 @@ pub struct Run {
     pub profile: Option<String>,
     /// The occurrence, when it runs because it is due.
     pub scheduled_at: Option<UnixMillis>,
-    /// 1, 2, ...
+    /// The attempt: 1, 2, ...
     pub attempt: u32,
-    /// When it will be due again: what expires before is worth renewing now.
+    /// The next due time. Entries that expire before it are worth refreshing now.
     pub next_due: Option<UnixMillis>,
 }
 
 /// How the work of a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobEnd {
-    /// Done; the exit code may still report findings.
+    /// Done. The exit code may still report findings.
     Done,
-    /// A part is done; the targets in [`JobResult::lost`] are not.
+    /// Partly done. The targets in [`JobResult::lost`] are not.
     Partial,
-    /// There was a reason not to do it (the cache is disabled).
+    /// Not done for a reason that is no failure (the cache is disabled).
     Skipped,
-    /// It failed, and trying again may help.
+    /// Failed. A retry may succeed.
     FailedForNow,
-    /// It failed, and somebody must act.
+    /// Failed. A user must act.
     Failed,
 }
 
-/// What came of the work of a job.
+/// The result of a job's work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobResult {
     /// How it ended.
     pub ending: JobEnd,
-    /// What was done or why not, as one sentence.
+    /// The result or the reason, in one sentence.
     pub reason: String,
-    /// The exit code that speaks of it.
+    /// The exit code.
     pub exit: u8,
-    /// AWS calls it made.
+    /// The number of AWS calls.
     pub calls: u64,
-    /// What it found.
+    /// The findings.
     pub findings: Vec<Finding>,
-    /// The targets that it lost, when it is partial.
+    /// The targets that a partial run lost.
     pub lost: Vec<String>,
-    /// Figures of its kind, for JSON.
+    /// The figures of its kind, for JSON.
     pub detail: Map<String, Value>,
 }
 
 impl JobResult {
-    /// It is done; `reason` says what was done.
+    /// Done; `reason` says what.
     pub fn done(reason: impl Into<String>) -> Self {
         Self::new(JobEnd::Done, reason.into(), 0)
     }
 
-    /// A part is done, and these targets are not; exit code 3.
+    /// Partly done, without these targets; exit code 3.
     pub fn partial(reason: impl Into<String>, lost: Vec<String>) -> Self {
         Self { lost, ..Self::new(JobEnd::Partial, reason.into(), 3) }
     }
 
-    /// There was a reason not to do it.
+    /// Not done for a reason that is no failure.
     pub fn skipped(reason: impl Into<String>) -> Self {
         Self::new(JobEnd::Skipped, reason.into(), 0)
     }
 
-    /// It failed for good with this exit code.
+    /// Failed permanently, with this exit code.
     pub fn failed(reason: impl Into<String>, exit: u8) -> Self {
         Self::new(JobEnd::Failed, reason.into(), exit.max(1))
     }
 
-    /// It failed with this exit code, and trying again may help.
+    /// Failed with this exit code; a retry may succeed.
     pub fn failed_for_now(reason: impl Into<String>, exit: u8) -> Self {
         Self::new(JobEnd::FailedForNow, reason.into(), exit.max(1))
     }
 
-    /// With this many AWS calls.
+    /// Sets the number of AWS calls.
     #[must_use]
     pub fn with_calls(self, calls: u64) -> Self {
         Self { calls, ..self }
     }
 
-    /// With this exit code: 6 for findings at critical.
+    /// Sets the exit code: 6 for critical findings.
     #[must_use]
     pub fn with_exit(self, exit: u8) -> Self {
         Self { exit, ..self }
     }
 
-    /// With these findings.
+    /// Sets the findings.
     #[must_use]
     pub fn with_findings(self, findings: Vec<Finding>) -> Self {
         Self { findings, ..self }
     }
 
-    /// With these figures.
+    /// Sets the figures.
     #[must_use]
     pub fn with_detail(self, detail: Map<String, Value>) -> Self {
         Self { detail, ..self }

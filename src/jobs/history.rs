@@ -1,6 +1,4 @@
-//! Runs that were, and those that ended without a word.
-//!
-//! The newest come first; only [`Ledger::crashed`] writes.
+//! Reads past runs from the ledger, newest first. Only [`Ledger::crashed`] writes.
 
 use crate::clock::{self, UnixMillis};
 use crate::jobs::error::JobError;
@@ -10,17 +8,18 @@ use crate::sqlite::{OptionalExtension, Row, StatementError, params};
 use serde::Serialize;
 use serde_json::Value;
 
-/// A row of an earlier version may hold a reason or figures of any size, which are not read: `octet_length` reads neither.
+/// Rows of earlier versions may hold a reason or figures of any size. Those are not read: `octet_length` loads
+/// neither.
 pub(super) const COLUMNS: &str = "id, job, profile, kind, scheduled_at, started_at, ended_at, outcome, \
     CASE WHEN octet_length(reason) > 65536 THEN '(' || octet_length(reason) || ' bytes, too long to be shown)' \
          ELSE coalesce(reason, '') END, \
     exit, took_ms, calls, attempt, pid, host, \
     CASE WHEN octet_length(detail) > 262144 THEN '{\"too_long\": true}' ELSE detail END";
 
-/// One run as the ledger has it.
+/// One run in the ledger.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunRow {
-    /// Its number.
+    /// Its id.
     pub id: i64,
     /// The job's name.
     pub job: String,
@@ -28,18 +27,18 @@ pub struct RunRow {
     pub profile: String,
     /// The job's kind.
     pub kind: String,
-    /// The occurrence it ran for; `null` when it was asked for.
+    /// The occurrence it ran for; `null` for a run on request.
     #[serde(serialize_with = "clock::serialize_or_null")]
     pub scheduled_at: Option<UnixMillis>,
     /// When it began.
     #[serde(serialize_with = "clock::serialize")]
     pub started_at: UnixMillis,
-    /// When it ended; `null` while it runs, or when its runner died and no other came by since.
+    /// When it ended; `null` while it runs, or if its runner died and its end is not recorded yet.
     #[serde(serialize_with = "clock::serialize_or_null")]
     pub ended_at: Option<UnixMillis>,
     /// How it ended; `null` like `ended_at`.
     pub outcome: Option<RunOutcome>,
-    /// Why, or what was done.
+    /// The result or the reason.
     pub reason: String,
     /// Its exit code.
     pub exit: u8,
@@ -47,7 +46,7 @@ pub struct RunRow {
     pub took_ms: i64,
     /// AWS calls it made.
     pub calls: i64,
-    /// The attempts it took.
+    /// The number of attempts.
     pub attempt: u32,
     /// The process that ran it.
     pub pid: u32,
@@ -67,34 +66,34 @@ impl Ledger {
         })
     }
 
-    /// The newest run of a job and profile that is over.
+    /// The newest finished run of a job and profile.
     pub fn last_ended(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         self.one("AND ended_at IS NOT NULL ORDER BY id DESC", job, profile)
     }
 
-    /// The newest run of a job and profile that shows whether the job works: one that was neither skipped nor cancelled.
-    pub(super) fn last_telling(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
+    /// The newest run of a job and profile that shows whether the job works: neither skipped nor cancelled.
+    pub(super) fn last_conclusive(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         let telling = "AND ended_at IS NOT NULL AND outcome NOT IN ('skipped', 'cancelled') ORDER BY id DESC";
         self.one(telling, job, profile)
     }
 
-    /// The newest run of a job and profile that was done: it lost no target.
+    /// The newest run of a job and profile with the outcome `done`: it lost no target.
     pub fn last_success(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         self.one("AND outcome = 'done' ORDER BY id DESC", job, profile)
     }
 
-    /// The run of this number.
+    /// The run with this id.
     pub(super) fn run(&self, id: i64) -> Result<Option<RunRow>, JobError> {
         self.read(|c| c.prepare(&format!("SELECT {COLUMNS} FROM run WHERE id = ?"))?.query_row([id], read).optional())
     }
 
-    /// The run of a job and profile that began and did not end.
+    /// The unfinished run of a job and profile.
     pub fn open_run(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         self.one("AND ended_at IS NULL ORDER BY id DESC", job, profile)
     }
 
-    /// Every job and profile of which a run began and did not end.
-    pub(super) fn open_units(&self) -> Result<Vec<(String, String)>, JobError> {
+    /// Every job and profile with an unfinished run.
+    pub(super) fn open_runs(&self) -> Result<Vec<(String, String)>, JobError> {
         self.read(|c| {
             c.prepare("SELECT DISTINCT job, profile FROM run WHERE ended_at IS NULL ORDER BY job, profile")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -102,7 +101,7 @@ impl Ledger {
         })
     }
 
-    /// Records as crashed what began and did not end. Only who holds the lock of the job may ask: then nobody runs it.
+    /// Records unfinished runs as crashed. The caller must hold the lock of the job, so that no process runs it.
     pub(super) fn crashed(&self, job: &str, profile: &str, now: UnixMillis) -> Result<Vec<RunRow>, JobError> {
         if self.open_run(job, profile)?.is_none() {
             return Ok(Vec::new());
@@ -119,12 +118,8 @@ impl Ledger {
                 row.outcome = Some(RunOutcome::Crashed);
                 row.exit = 1;
                 row.took_ms = now.saturating_sub(row.started_at).max(0);
-                row.reason = format!(
-                    "its runner (pid {} on {}) ended without a word after {}",
-                    row.pid,
-                    row.host,
-                    clock::utc(row.started_at)
-                );
+                row.reason =
+                    format!("its runner (pid {} on {}) died after {}", row.pid, row.host, clock::utc(row.started_at));
                 t.execute(
                     "UPDATE run SET ended_at = ?, outcome = ?, reason = ?, exit = ?, took_ms = ? WHERE id = ?",
                     params![now, RunOutcome::Crashed.as_str(), row.reason, row.exit, row.took_ms, row.id],
@@ -197,7 +192,7 @@ mod tests {
         ledger.begin(&entry("a", 1_000)).unwrap();
         let crashed = ledger.crashed("a", "", 9_000).unwrap();
         assert_eq!((crashed.len(), crashed[0].outcome, crashed[0].took_ms), (1, Some(RunOutcome::Crashed), 8_000));
-        assert!(crashed[0].reason.contains("ended without a word"), "{}", crashed[0].reason);
+        assert!(crashed[0].reason.contains(") died after"), "{}", crashed[0].reason);
         assert!(ledger.crashed("a", "", 9_000).unwrap().is_empty());
         assert_eq!(ledger.last_ended("a", "").unwrap().unwrap(), crashed[0]);
     }

@@ -1,6 +1,6 @@
-//! The last outcome of each job, as far as that shows whether the job works.
+//! The last outcome of each job that shows whether the job works.
 //!
-//! Nothing is written. A run that began, did not end and whose lock is free counts as crashed.
+//! Guarantee: nothing is written. An unfinished run whose lock is free counts as crashed.
 
 use crate::clock::UnixMillis;
 use crate::config::Job;
@@ -21,22 +21,22 @@ pub struct LastRun {
     pub profile: Option<String>,
     /// How it ended: neither skipped nor cancelled.
     pub outcome: RunOutcome,
-    /// Why, or what was done.
+    /// The result or the reason.
     pub reason: String,
     /// When it began.
     pub at: UnixMillis,
-    /// How many runs in a row lost a target, this one included.
+    /// The number of consecutive runs that lost a target, including this one.
     pub partial_in_a_row: u32,
 }
 
 impl LastRun {
-    /// The name under which its alert is kept: `warm`, `warm@prod`.
+    /// The name in its alert key: `warm`, `warm@prod`.
     pub fn name(&self) -> String {
         self.profile.as_ref().map_or_else(|| self.job.clone(), |profile| format!("{}@{profile}", self.job))
     }
 }
 
-/// The last run of each enabled job and profile; a job that has not run yet is left out.
+/// The last run of each enabled job and profile. A job that has not run yet is left out.
 pub fn last_runs(jobs: &[Job], ledger: &Ledger, state_dir: &Path) -> Result<Vec<LastRun>, JobError> {
     let mut found = Vec::new();
     for unit in ProfileJob::all_of(jobs.iter().filter(|job| job.enabled).collect(), true) {
@@ -44,7 +44,9 @@ pub fn last_runs(jobs: &[Job], ledger: &Ledger, state_dir: &Path) -> Result<Vec<
         let open = ledger.open_run(job, profile)?.filter(|_| !is_held(&path_of(state_dir, job, profile)));
         let last = match open {
             Some(row) => Some((RunOutcome::Crashed, "its runner died".to_owned(), row.started_at)),
-            None => ledger.last_telling(job, profile)?.and_then(|row| Some((row.outcome?, row.reason, row.started_at))),
+            None => {
+                ledger.last_conclusive(job, profile)?.and_then(|row| Some((row.outcome?, row.reason, row.started_at)))
+            }
         };
         let Some((outcome, reason, at)) = last else { continue };
         let partial = match outcome {
@@ -67,7 +69,7 @@ mod tests {
     use crate::jobs::testing::work_of;
 
     #[tokio::test]
-    async fn the_last_run_that_says_something_counts_and_a_run_without_a_holder_crashed() {
+    async fn the_last_conclusive_run_counts_and_a_run_without_a_holder_crashed() {
         let stage = RunnerFixture::new(|_| work_of("did it"));
         let jobs = [job("often"), job("never")];
         let context = &stage.context;

@@ -1,7 +1,7 @@
 //! The ledger: when each job was last due, and every run.
 //!
-//! Each call is one transaction; a run that began has a row before its work starts, so a runner that dies leaves a
-//! trace; looking (`peek`, `history`) never writes.
+//! Guarantee: each call is one transaction. A run has a row before its work starts, so a runner that dies leaves a
+//! trace. Reads (`peek`, `history`) never write.
 
 use super::bounds::{MOST_REASON, bounded};
 use crate::clock::{self, UnixMillis};
@@ -14,30 +14,30 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The name under which all jobs are paused at once; no job can have it.
+/// The name that pauses all jobs; no job can have it.
 const ALL_JOBS: &str = "*";
-/// The schedule text of a job that is not enabled.
+/// The schedule of a disabled job.
 pub(super) const DISABLED: &str = "disabled";
 
-/// The ledger of one state directory. Copies share it.
+/// The ledger of one state directory. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Ledger(Arc<Mutex<Database>>);
 
-/// What the ledger knows about when a job is due.
+/// The row of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerRow {
-    /// When a runner first saw it.
+    /// When a runner first saw the job.
     pub first_seen: UnixMillis,
-    /// The newest occurrence that was dealt with.
+    /// The newest occurrence that is done, skipped or missed.
     pub last_occurrence: Option<UnixMillis>,
 }
 
-/// A pause that lasts.
+/// A pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
-    /// Until when; `None` is until somebody resumes.
+    /// Its end; `None` until it is resumed.
     pub until: Option<UnixMillis>,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Pause {
     }
 }
 
-/// A run that begins or did not happen.
+/// The start of a run, or a run that did not happen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LedgerEntry<'a> {
     pub(super) job: &'a str,
@@ -62,7 +62,7 @@ pub(super) struct LedgerEntry<'a> {
     pub(super) kind: &'a str,
     pub(super) scheduled_at: Option<UnixMillis>,
     pub(super) at: UnixMillis,
-    /// The occurrence up to which the job is dealt with from now on.
+    /// The new last occurrence of the job.
     pub(super) reference: Option<UnixMillis>,
     pub(super) host: &'a str,
 }
@@ -105,8 +105,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Ends the pause of `job`, or with `None` of all jobs and of each job that was paused by name. Says how many
-    /// pauses were ended.
+    /// Ends the pause of `job`; with `None`, of all jobs, also of those that were paused by name. Returns the number
+    /// of pauses.
     pub fn resume(&self, job: Option<&str>, now: UnixMillis) -> Result<usize, JobError> {
         self.write(|t| {
             t.execute(
@@ -117,7 +117,8 @@ impl Ledger {
         })
     }
 
-    /// Dates pauses that were made while the clock was ahead by `now`: each lasts for its own length from now on.
+    /// Corrects pauses that were recorded while the clock was ahead of `now`: each keeps its length, counted from
+    /// now.
     pub fn correct_clock(&self, now: UnixMillis) -> Result<(), JobError> {
         let ahead = now.saturating_add(clock::TOLERANCE);
         let find = "SELECT EXISTS(SELECT 1 FROM job WHERE paused_at > ?)";
@@ -136,7 +137,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// The pause that holds for `job` at `now`.
+    /// The pause that covers `job` at `now`.
     pub fn paused(&self, job: &str, now: UnixMillis) -> Result<Option<Pause>, JobError> {
         self.read(|c| {
             c.query_row(
@@ -152,7 +153,7 @@ impl Ledger {
         })
     }
 
-    /// The row of a job as it would be judged at `now`, and whether it was there; nothing is written.
+    /// The row of a job at `now`, or the row that it would get. Nothing is written.
     pub(super) fn peek(
         &self,
         job: &str,
@@ -168,9 +169,15 @@ impl Ledger {
         ))
     }
 
-    /// The row of a job, made when it is new. One whose schedule is another than before counts from `now`.
-    pub(super) fn see(&self, job: &str, profile: &str, schedule: &str, now: UnixMillis) -> Result<LedgerRow, JobError> {
-        // Almost always nothing is to be written, and a look does not wait for other processes.
+    /// The row of a job, inserted if it is new. A changed schedule counts from `now`.
+    pub(super) fn register(
+        &self,
+        job: &str,
+        profile: &str,
+        schedule: &str,
+        now: UnixMillis,
+    ) -> Result<LedgerRow, JobError> {
+        // Usually there is nothing to write, and a read waits for no other process.
         if let Some((known, row)) = self.read(|c| row(c, job, profile))?
             && known == schedule
         {
@@ -188,8 +195,8 @@ impl Ledger {
         })
     }
 
-    /// Remembers that a job is not enabled, so that it counts from the moment it is again.
-    pub(super) fn see_disabled(&self, job: &str, profile: &str) -> Result<(), JobError> {
+    /// Records that a job is disabled, so that it counts from the time it is enabled again.
+    pub(super) fn record_disabled(&self, job: &str, profile: &str) -> Result<(), JobError> {
         let known = self.read(|c| row(c, job, profile))?;
         if known.is_some_and(|(schedule, _)| schedule != DISABLED) {
             self.write(|t| {
@@ -202,20 +209,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// Remembers the occurrence up to which a job is dealt with.
-    pub(super) fn refer(&self, job: &str, profile: &str, reference: UnixMillis) -> Result<(), JobError> {
-        self.write(|t| refer(t, job, profile, Some(reference)))
+    /// Records the last occurrence of a job.
+    pub(super) fn record_occurrence(&self, job: &str, profile: &str, reference: UnixMillis) -> Result<(), JobError> {
+        self.write(|t| record_occurrence(t, job, profile, Some(reference)))
     }
 
-    /// Records that a run begins; its number.
+    /// Records the start of a run and returns its id.
     pub(super) fn begin(&self, entry: &LedgerEntry<'_>) -> Result<i64, JobError> {
         self.write(|t| {
-            refer(t, entry.job, entry.profile, entry.reference)?;
+            record_occurrence(t, entry.job, entry.profile, entry.reference)?;
             insert(t, entry)
         })
     }
 
-    /// Records how a run ended, and forgets its job's oldest runs beyond `keep`.
+    /// Records the end of a run, and deletes the oldest runs of its job beyond `keep`.
     pub(super) fn finish(&self, id: i64, end: &End<'_>, keep: u32) -> Result<(), JobError> {
         self.write(|t| {
             close(t, id, end)?;
@@ -223,9 +230,9 @@ impl Ledger {
         })
     }
 
-    /// Records that a run was stopped because its runner had to end, and that its occurrence is due again: `previous` is
-    /// what its job had been dealt with up to before. A later occurrence that was dealt with meanwhile stays so.
-    pub(super) fn give_back(
+    /// Records that a run was stopped because its runner shut down, and makes its occurrence due again. `previous` is
+    /// the last occurrence before the run. A later occurrence that was recorded meanwhile stays.
+    pub(super) fn return_occurrence(
         &self,
         id: i64,
         end: &End<'_>,
@@ -247,16 +254,16 @@ impl Ledger {
     /// Records a run that did not happen (skipped, missed).
     pub(super) fn record(&self, entry: &LedgerEntry<'_>, end: &End<'_>, keep: u32) -> Result<(), JobError> {
         self.write(|t| {
-            refer(t, entry.job, entry.profile, entry.reference)?;
+            record_occurrence(t, entry.job, entry.profile, entry.reference)?;
             let id = insert(t, entry)?;
             close(t, id, end)?;
             prune(t, id, keep)
         })
     }
 
-    /// Records that an occurrence is skipped because a run of its job goes on; said by one who does not hold the lock.
-    /// When somebody has dealt with the job since `seen`, nothing is written: the occurrence was not passed over.
-    pub(super) fn pass_over(
+    /// Records that an occurrence is skipped because a run of its job is ongoing. The caller does not hold the lock.
+    /// If the last occurrence has changed since `seen`, nothing is written: the occurrence was not skipped.
+    pub(super) fn record_skipped(
         &self,
         entry: &LedgerEntry<'_>,
         end: &End<'_>,
@@ -302,7 +309,12 @@ fn row(connection: &Connection, job: &str, profile: &str) -> Result<Option<(Stri
         .optional()
 }
 
-fn refer(t: &Transaction<'_>, job: &str, profile: &str, reference: Option<UnixMillis>) -> Result<(), StatementError> {
+fn record_occurrence(
+    t: &Transaction<'_>,
+    job: &str,
+    profile: &str,
+    reference: Option<UnixMillis>,
+) -> Result<(), StatementError> {
     if let Some(reference) = reference {
         t.execute(
             "UPDATE job SET last_occurrence = ?3 WHERE name = ?1 AND profile = ?2",
@@ -339,8 +351,8 @@ fn close(t: &Transaction<'_>, id: i64, end: &End<'_>) -> Result<(), StatementErr
     Ok(())
 }
 
-/// Runs that are not over and the last success of each job and profile stay, however old. What did not happen (a job
-/// that is paused for a week is skipped at every occurrence) is counted apart, so that it never drives out what did.
+/// Keeps unfinished runs and the last success of each job and profile. Runs that did not happen are counted
+/// separately, so that a job that is paused for a week loses none of its real runs.
 fn prune(t: &Transaction<'_>, id: i64, keep: u32) -> Result<(), StatementError> {
     t.execute(
         "WITH mine AS (
@@ -365,36 +377,36 @@ mod tests {
         let (_root, ledger) = ledger();
         let row = |first_seen, last_occurrence| LedgerRow { first_seen, last_occurrence };
         assert_eq!(ledger.peek("a", "", "x", 5).unwrap(), row(5, None));
-        assert_eq!(ledger.see("a", "", "x", 10).unwrap(), row(10, None));
-        assert_eq!(ledger.see("a", "", "x", 20).unwrap(), row(10, None));
-        ledger.refer("a", "", 15).unwrap();
-        assert_eq!(ledger.see("a", "", "x", 30).unwrap(), row(10, Some(15)));
+        assert_eq!(ledger.register("a", "", "x", 10).unwrap(), row(10, None));
+        assert_eq!(ledger.register("a", "", "x", 20).unwrap(), row(10, None));
+        ledger.record_occurrence("a", "", 15).unwrap();
+        assert_eq!(ledger.register("a", "", "x", 30).unwrap(), row(10, Some(15)));
         assert_eq!(ledger.peek("a", "", "y", 40).unwrap(), row(10, Some(40)));
-        assert_eq!(ledger.see("a", "", "y", 40).unwrap(), row(10, Some(40)));
-        assert_eq!(ledger.see("a", "other profile", "y", 50).unwrap(), row(50, None));
+        assert_eq!(ledger.register("a", "", "y", 40).unwrap(), row(10, Some(40)));
+        assert_eq!(ledger.register("a", "other profile", "y", 50).unwrap(), row(50, None));
     }
 
     #[test]
     fn a_job_that_is_enabled_again_counts_from_then() {
         let (_root, ledger) = ledger();
-        ledger.see_disabled("a", "").unwrap();
-        ledger.see("a", "", "x", 10).unwrap();
-        ledger.see_disabled("a", "").unwrap();
-        assert_eq!(ledger.see("a", "", "x", 90).unwrap().last_occurrence, Some(90));
+        ledger.record_disabled("a", "").unwrap();
+        ledger.register("a", "", "x", 10).unwrap();
+        ledger.record_disabled("a", "").unwrap();
+        assert_eq!(ledger.register("a", "", "x", 90).unwrap().last_occurrence, Some(90));
     }
 
     #[test]
-    fn an_occurrence_is_passed_over_only_if_nobody_dealt_with_the_job_meanwhile() {
+    fn an_occurrence_is_skipped_only_if_the_job_has_not_run_meanwhile() {
         let (_root, ledger) = ledger();
-        ledger.see("a", "", "x", 10).unwrap();
-        let pass_over = |seen, reference| {
+        ledger.register("a", "", "x", 10).unwrap();
+        let record_skipped = |seen, reference| {
             let entry = LedgerEntry { reference: Some(reference), ..entry("a", 31) };
-            ledger.pass_over(&entry, &end(RunOutcome::Skipped, "it runs"), 9, seen).unwrap()
+            ledger.record_skipped(&entry, &end(RunOutcome::Skipped, "it runs"), 9, seen).unwrap()
         };
-        assert!(pass_over(None, 20));
-        ledger.refer("a", "", 40).unwrap();
-        assert!(!pass_over(Some(20), 30), "another runner went on to 40 since");
-        assert_eq!(ledger.see("a", "", "x", 50).unwrap().last_occurrence, Some(40));
+        assert!(record_skipped(None, 20));
+        ledger.record_occurrence("a", "", 40).unwrap();
+        assert!(!record_skipped(Some(20), 30), "another runner went on to 40 since");
+        assert_eq!(ledger.register("a", "", "x", 50).unwrap().last_occurrence, Some(40));
         assert_eq!(ledger.history(Some("a"), 9).unwrap().len(), 1);
     }
 
@@ -445,20 +457,20 @@ mod tests {
     #[test]
     fn an_occurrence_that_is_given_back_is_due_again_and_its_run_stays_in_the_history() {
         let (_root, ledger) = ledger();
-        ledger.see("a", "", "x", 10).unwrap();
-        ledger.refer("a", "", 20).unwrap();
+        ledger.register("a", "", "x", 10).unwrap();
+        ledger.record_occurrence("a", "", 20).unwrap();
         let begin = || {
             let entry = LedgerEntry { scheduled_at: Some(30), reference: Some(30), ..entry("a", 31) };
             ledger.begin(&entry).unwrap()
         };
-        let last = || ledger.see("a", "", "x", 40).unwrap().last_occurrence;
+        let last = || ledger.register("a", "", "x", 40).unwrap().last_occurrence;
         let id = begin();
         assert_eq!(last(), Some(30));
-        ledger.give_back(id, &end(RunOutcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
+        ledger.return_occurrence(id, &end(RunOutcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
         assert_eq!(last(), Some(20));
         let id = begin();
-        ledger.refer("a", "", 35).unwrap();
-        ledger.give_back(id, &end(RunOutcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
+        ledger.record_occurrence("a", "", 35).unwrap();
+        ledger.return_occurrence(id, &end(RunOutcome::Cancelled, "told to end"), 9, Some(20)).unwrap();
         assert_eq!(last(), Some(35), "the next one was skipped meanwhile");
         assert_eq!(ledger.last_ended("a", "").unwrap().unwrap().outcome, Some(RunOutcome::Cancelled));
     }

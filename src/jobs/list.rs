@@ -1,6 +1,7 @@
-//! What there is, what would run: asked without touching anything.
+//! Lists jobs and what a pass would run.
 //!
-//! Nothing is written, no job is first seen by being listed, and no lock is taken but one whose holder seems dead.
+//! Guarantee: nothing is written, and a listed job does not become known to the ledger. Only a lock whose holder
+//! seems dead is tried.
 
 use crate::clock::{self, UnixMillis};
 use crate::config::{Job, Schedule};
@@ -31,41 +32,41 @@ pub struct JobRow {
     pub kind: String,
     /// The AWS profile, when the job names profiles.
     pub profile: Option<String>,
-    /// Its sentence.
+    /// Its description.
     pub description: String,
-    /// Where it is defined.
+    /// The file that defines it.
     pub origin: String,
     /// Its schedule as written (`every 5m` for an interval).
     pub schedule: String,
     /// The time zone in which a cron expression is read; `null` for an interval.
     pub timezone: Option<String>,
-    /// Whether it runs by itself.
+    /// Whether it runs on its schedule.
     pub enabled: bool,
-    /// Why and until when it is paused.
+    /// The reason and the end of its pause.
     pub paused: Option<String>,
-    /// When it is due; in the past when it is due now, `null` when it runs only by name.
+    /// When it is due; in the past if it is due now, `null` if it runs only on request.
     #[serde(serialize_with = "clock::serialize_or_null")]
     pub next_due: Option<UnixMillis>,
     /// How it ended last.
     pub last_outcome: Option<RunOutcome>,
-    /// When it last began, or was last passed over.
+    /// When it last started, or was last skipped.
     #[serde(serialize_with = "clock::serialize_or_null")]
     pub last_at: Option<UnixMillis>,
-    /// How many runs in a row were partial and lost a target; 0 after a complete one.
+    /// The number of consecutive partial runs that lost a target; 0 after a complete one.
     pub partial_runs: u32,
-    /// The reason that was given.
+    /// The reason of its last run.
     pub last_reason: Option<String>,
-    /// Start of the last run that was done; a partial one does not count.
+    /// Start of the last run with the outcome `done`; a partial one does not count.
     #[serde(serialize_with = "clock::serialize_or_null")]
     pub last_success: Option<UnixMillis>,
     /// End of the last run that lost no target.
     #[serde(serialize_with = "clock::serialize_or_null")]
     pub last_complete: Option<UnixMillis>,
-    /// Who runs it now.
+    /// The process that runs it now.
     pub running: Option<String>,
 }
 
-/// What a pass would do with one job and profile.
+/// The action of a pass for one job and profile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlannedRun {
     /// The job's name.
@@ -76,7 +77,7 @@ pub struct PlannedRun {
     pub profile: Option<String>,
     /// Whether it would run.
     pub would_run: bool,
-    /// Why, or why not.
+    /// The reason.
     pub reason: String,
 }
 
@@ -86,7 +87,7 @@ pub fn list(jobs: &[Job], context: &Context) -> Result<Vec<JobRow>, JobError> {
     units.into_iter().map(|unit| listed(&unit, context)).collect()
 }
 
-/// What [`crate::jobs::run`] would do, in its order.
+/// The actions of [`crate::jobs::run`], in its order.
 pub fn dry_run(jobs: &[Job], wanted: &JobSelection, context: &Context) -> Result<Vec<PlannedRun>, JobError> {
     let units = phases(jobs, wanted)?.into_iter().flatten();
     units.map(|unit| planned(&unit, context)).collect()
@@ -142,7 +143,7 @@ fn listed(unit: &ProfileJob, context: &Context) -> Result<JobRow, JobError> {
 fn planned(unit: &ProfileJob, context: &Context) -> Result<PlannedRun, JobError> {
     let due = peek(unit, context)?;
     let (would_run, reason) = if !unit.job.enabled && unit.when_due {
-        (false, "disabled: it runs only by name".to_owned())
+        (false, "disabled: it runs only on request".to_owned())
     } else if let Some(pause) = paused(unit, context, context.clock.now())? {
         (false, pause)
     } else if let ListedState::By(held) = running(unit, context)? {
@@ -166,7 +167,7 @@ fn planned(unit: &ProfileJob, context: &Context) -> Result<PlannedRun, JobError>
     })
 }
 
-/// The holder, and that its run should have ended.
+/// The holder, and that its run is past its timeout.
 fn past_timeout(held: String, unit: &ProfileJob, context: &Context) -> String {
     let job = std::slice::from_ref(&*unit.job);
     let stuck = stuck(job, &context.state_dir, context.grace, context.clock.now());
@@ -195,8 +196,7 @@ enum ListedState {
     Dead(Box<RunRow>),
 }
 
-/// The lock is tried only where the ledger has a run that did not end: to try one for nothing could keep a runner
-/// from a job for that moment.
+/// The lock is tried only if the ledger has an unfinished run: a needless attempt could keep a runner from the job.
 fn running(unit: &ProfileJob, context: &Context) -> Result<ListedState, JobError> {
     let Some(row) = context.ledger.open_run(&unit.job.name, unit.profile())? else { return Ok(ListedState::No) };
     let path = path_of(&context.state_dir, &unit.job.name, unit.profile());
@@ -221,7 +221,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn listing_and_dry_runs_say_what_is_and_write_nothing() {
+    async fn lists_and_dry_runs_write_nothing() {
         let stage = RunnerFixture::new(|_| work_of("did it"));
         let every = Job { schedule: Schedule::Every(Duration::from_secs(300)), ..job("often") };
         let daily = Job { schedule: cron("0 3 * * *", None), ..job("nightly") };

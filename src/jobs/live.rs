@@ -1,6 +1,6 @@
 //! The progress of a run, for `jobs logs` in other processes.
 //!
-//! It is a file next to the job's lock: written by the holder of the lock while it runs, removed when the lock is free.
+//! It is a file next to the job's lock. The holder writes it while it runs, and removes it when it releases the lock.
 
 use crate::jobs::error::JobError;
 use crate::jobs::lock_path::with_suffix;
@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path) -> Option<LiveRun> {
     (0..3).find_map(|_| serde_json::from_slice(&secure_fs::read(&place(path)).ok()??).ok())
 }
 
-/// Writes it for the lock at `path`.
+/// Writes the progress for the lock at `path`.
 pub(super) fn write(path: &Path, access: Access, live: &LiveRun) -> Result<(), JobError> {
     let place = place(path);
     let fail = |source| JobError::Lock { path: place.clone(), source };
@@ -38,7 +38,7 @@ pub(super) fn write(path: &Path, access: Access, live: &LiveRun) -> Result<(), J
 }
 
 pub(super) fn forget(path: &Path) {
-    // A run that ended within a second has none.
+    // A run that ended within a second has no such file.
     let _ = std::fs::remove_file(place(path));
 }
 

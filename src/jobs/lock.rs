@@ -1,10 +1,10 @@
-//! The lock of one job and profile: who holds it, runs.
+//! The lock of one job and profile. Its holder runs the job.
 //!
-//! It is the operating system's, on `locks/<job>` in the state directory, so it is free as soon as its holder is
-//! gone, however that went and whatever the clock says.
+//! It is a file lock on `locks/<job>` in the state directory, so the operating system releases it when its holder
+//! ends.
 //!
-//! It is not `state::Lock`: that one removes its file when it lets go and says who holds it, no more. A job's file
-//! stays under its name, and its words change while it is held (waiting, then begun).
+//! It is not `state::Lock`, which removes its file on release. This file stays, and its content changes while the
+//! lock is held (waiting, then started).
 
 use crate::clock::{self, UnixMillis};
 use crate::jobs::error::JobError;
@@ -28,21 +28,21 @@ pub struct JobLock {
     access: Access,
 }
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockHolder {
     /// The process.
     pub pid: u32,
     /// Its host.
     pub host: String,
-    /// Since when.
+    /// The start time.
     pub since: UnixMillis,
-    /// Whether its work has begun; before, it only waits for its turn.
+    /// Whether its work has started; before, it waits for a slot.
     pub begun: bool,
 }
 
 impl LockHolder {
-    /// Whether it is the same process; the time changes when its work begins.
+    /// Whether it is the same process. The time changes when its work starts.
     pub(super) fn is_same_process(&self, other: &LockHolder) -> bool {
         (self.pid, &self.host) == (other.pid, &other.host)
     }
@@ -51,13 +51,13 @@ impl LockHolder {
 /// A request of another process to the holder of a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum StopRequest {
-    /// A later run takes its place.
+    /// A later run replaces it.
     Replace,
     /// `jobs cancel`, by this user.
     Cancel(String),
 }
 
-/// A stored request to cancel: only the run that it names obeys it.
+/// A stored cancel request. Only the run that it names obeys it.
 #[derive(Debug, Serialize, Deserialize)]
 struct CancelRequest {
     run: LockHolder,
@@ -71,7 +71,7 @@ impl fmt::Display for LockHolder {
 }
 
 impl JobLock {
-    /// Takes the lock at `path`, or says who holds it (when they have said so already).
+    /// Takes the lock at `path`, or returns its holder if the holder is recorded.
     pub fn try_acquire(
         path: &Path,
         access: Access,
@@ -86,13 +86,13 @@ impl JobLock {
             return Ok(Err(holder_of(path)));
         }
         write(&file, holder).map_err(fail)?;
-        // A wish that the holder before us no longer heard is not for us.
-        forget_wish(path);
+        // A request that the previous holder did not read is not for this one.
+        remove_stop_request(path);
         live::forget(path);
         Ok(Ok(JobLock { file, path: path.into(), access }))
     }
 
-    /// Says that the work begins, and since when.
+    /// Records that the work starts, and when.
     pub(super) fn begin(&self, holder: &LockHolder) -> Result<(), JobError> {
         let begun = LockHolder { begun: true, ..holder.clone() };
         write(&self.file, &begun).map_err(|source| JobError::Lock { path: self.path.clone(), source })
@@ -108,7 +108,7 @@ impl JobLock {
         (Some(request.run) == holder_of(&self.path)).then_some(StopRequest::Cancel(request.by))
     }
 
-    /// Publishes what its run does at this moment.
+    /// Publishes the progress of the run.
     pub(super) fn publish(&self, now: &LiveRun) -> Result<(), JobError> {
         live::write(&self.path, self.access, now)
     }
@@ -116,14 +116,14 @@ impl JobLock {
 
 impl Drop for JobLock {
     fn drop(&mut self) {
-        forget_wish(&self.path);
+        remove_stop_request(&self.path);
         live::forget(&self.path);
-        // The name of a holder that is gone would only mislead; the lock itself ends with the file.
+        // The name of a holder that is gone would mislead; the lock itself ends with the file.
         let _ = self.file.set_len(0);
     }
 }
 
-/// Whether a process holds the lock at `path`. Where that cannot be seen, one does.
+/// Whether a process holds the lock at `path`; `true` if that cannot be determined.
 pub(super) fn is_held(path: &Path) -> bool {
     match secure_fs::open(path, Open::Read, Access::Owner) {
         Ok(file) => !matches!(lock::try_shared(&file, Guard::Job), Ok(true)),
@@ -144,7 +144,7 @@ pub(super) fn pid_of_holder(path: &Path) -> Option<u32> {
     lock::of_file(path).map(|process| process.pid)
 }
 
-/// Asks this holder of the lock at `path`, and no other, to end its run.
+/// Requests that this holder of the lock at `path`, and no other, ends its run.
 pub(super) fn request(path: &Path, access: Access, run: &LockHolder, by: &str) -> Result<(), JobError> {
     let request = CancelRequest { run: run.clone(), by: by.to_owned() };
     let words =
@@ -152,8 +152,8 @@ pub(super) fn request(path: &Path, access: Access, run: &LockHolder, by: &str) -
     Ok(secure_fs::replace(&stop_path(path), &words, access)?)
 }
 
-/// Asks the holder of the lock at `path` to stop.
-pub(super) fn want(path: &Path, access: Access) -> Result<(), JobError> {
+/// Requests that the holder of the lock at `path` stops.
+pub(super) fn request_replacement(path: &Path, access: Access) -> Result<(), JobError> {
     secure_fs::open(&stop_path(path), Open::ReadWrite, access)?;
     Ok(())
 }
@@ -177,7 +177,7 @@ fn write(mut file: &File, holder: &LockHolder) -> io::Result<()> {
     file.write_all(&words)
 }
 
-fn forget_wish(path: &Path) {
+fn remove_stop_request(path: &Path) {
     // Usually there is none.
     let _ = std::fs::remove_file(stop_path(path));
 }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn one_holds_it_the_other_learns_who_and_it_is_free_when_dropped() {
+    fn a_second_process_gets_the_holder_and_a_dropped_lock_is_free() {
         let root = tempfile::tempdir().unwrap();
         let path = path_of(root.path(), "warm", "");
         let held = JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
@@ -209,19 +209,19 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_hears_that_its_place_is_wanted_and_its_successor_does_not() {
+    fn a_replace_request_reaches_the_holder_and_not_its_successor() {
         let root = tempfile::tempdir().unwrap();
         let path = path_of(root.path(), "warm", "");
         let held = JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();
         assert_eq!(held.stop_request(), None);
-        want(&path, Access::Owner).unwrap();
+        request_replacement(&path, Access::Owner).unwrap();
         assert_eq!(held.stop_request(), Some(StopRequest::Replace));
         drop(held);
         assert_eq!(JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap().stop_request(), None);
     }
 
     #[test]
-    fn a_request_to_cancel_is_heeded_by_the_run_that_it_names_alone() {
+    fn a_cancel_request_ends_only_the_run_that_it_names() {
         let root = tempfile::tempdir().unwrap();
         let path = path_of(root.path(), "warm", "");
         let held = JobLock::try_acquire(&path, Access::Owner, &me()).unwrap().unwrap();

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::path::{Path, PathBuf};
 
-/// What a profile's name may keep in a file name.
+/// The characters of a profile that stay as they are in a file name.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// The lock file of a job and profile below the state directory.
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn profiles_have_locks_of_their_own_inside_the_directory() {
+    fn each_profile_has_a_lock_inside_the_directory() {
         let root = Path::new("/s");
         assert_eq!(path_of(root, "warm", ""), Path::new("/s/locks/warm"));
         assert_eq!(path_of(root, "warm", "a/../b c"), Path::new("/s/locks/warm@a%2F%2E%2E%2Fb%20c"));

@@ -1,7 +1,7 @@
-//! Jobs: when one is due, how it is run, and what is kept of it.
+//! Jobs: when one is due, how it runs, and the record of its runs.
 //!
-//! The ledger alone decides what is due; a job and profile never run twice at once on one state directory, whoever
-//! starts them; whatever a job does (fail, hang, panic), the others run and its outcome is recorded.
+//! Guarantee: the ledger alone decides what is due. A job and profile never run twice at the same time on one state
+//! directory. If a job fails, hangs or panics, the others run and its outcome is recorded.
 
 mod bounds;
 mod cancel;
@@ -42,7 +42,7 @@ pub use context::{Context, Slots};
 pub use daemon_unit::DAEMON;
 pub use due::{Due, Missed, due, jitter_of};
 pub use error::JobError;
-pub use forecast::{ForecastObserver, NextRun, Simulated, coming, simulate};
+pub use forecast::{ForecastObserver, NextRun, Simulated, next_runs, simulate};
 pub use handler::{JobEnd, JobHandler, JobResult, Run};
 pub use history::RunRow;
 pub use last::{LastRun, last_runs};
@@ -52,7 +52,7 @@ pub use live::LiveRun;
 pub use lock::{JobLock, LockHolder, is_running, live};
 pub use occurrence::Occurrences;
 pub use outcome::{RunOutcome, RunReport, exit_code};
-pub use overdue::{OverdueJob, late};
+pub use overdue::{OverdueJob, overdue};
 pub use partial::PartialRuns;
 pub use report::{MISCONFIGURED, misconfigured};
 pub use runner::{JobSelection, run};

@@ -1,8 +1,8 @@
-//! The moments at which a schedule occurs.
+//! The occurrences of a schedule, with daylight saving time.
 //!
-//! Moments strictly increase; a cron expression that names its hours and minutes occurs exactly once for each of
-//! its wall clock times (one that the spring change skips occurs at the end of the gap, one that autumn repeats the
-//! first time round), while one with `*` or a step in either field follows the running clock, hour for hour.
+//! Occurrences strictly increase. A cron expression with fixed hours and minutes occurs exactly once for each of its
+//! wall clock times: one that the spring change skips occurs at the end of the gap, and one that the autumn change
+//! repeats occurs the first time. A cron expression with `*` or a step in either field follows elapsed time.
 
 use super::ledger::DISABLED;
 use crate::clock::{UnixMillis, millis};
@@ -12,35 +12,35 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
 use croner::Cron;
 use std::collections::VecDeque;
 
-/// More occurrences than this are not counted one by one.
+/// The most occurrences that are counted one by one.
 const COUNTED: u64 = 1_000;
-/// Wall clock times that may be passed over before one lies ahead: all seconds of a day that a zone skipped.
+/// The most wall clock times to skip: all seconds of a day that a zone skipped.
 const PASSED_OVER: u32 = 90_000;
-/// The longest gap that a zone was ever given, in minutes.
+/// The longest gap of any time zone, in minutes.
 const LONGEST_GAP: u32 = 26 * 60;
 
-/// The moments at which a schedule occurs, in its zone.
+/// The occurrences of a schedule, in its zone.
 #[derive(Debug, Clone)]
 pub struct Occurrences<'a> {
     schedule: &'a Schedule,
     zone: Zone,
 }
 
-/// Occurrences in a stretch of time.
+/// The occurrences in a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OccurrenceRange {
     /// The newest ones, oldest first.
     pub(super) newest: Vec<UnixMillis>,
-    /// The very first one.
+    /// The first one.
     pub(super) first: Option<UnixMillis>,
-    /// How many there are, or `COUNTED`.
+    /// Their number, or `COUNTED`.
     pub(super) count: u64,
     /// Whether there are more than `count`.
     pub(super) more: bool,
 }
 
 impl<'a> Occurrences<'a> {
-    /// Those of `schedule`; `host` is the zone of a cron schedule that names none.
+    /// The occurrences of `schedule`; `host` is the zone of a cron schedule that names none.
     pub fn of(schedule: &'a Schedule, host: &Zone) -> Self {
         let zone = match schedule {
             Schedule::Cron { timezone: Some(zone), .. } => zone,
@@ -49,12 +49,12 @@ impl<'a> Occurrences<'a> {
         Self { schedule, zone: zone.clone() }
     }
 
-    /// The zone in which a cron expression is read.
+    /// The zone of a cron expression.
     pub fn zone(&self) -> &Zone {
         &self.zone
     }
 
-    /// The first one after `reference`; `None` when there will be none.
+    /// The first one after `reference`; `None` if there is none.
     pub fn after(&self, reference: UnixMillis) -> Option<UnixMillis> {
         match self.schedule {
             Schedule::Every(every) => reference.checked_add(millis(*every).max(1)),
@@ -66,13 +66,12 @@ impl<'a> Occurrences<'a> {
         }
     }
 
-    /// Whether a person wrote down each time of day, so that none may occur twice.
+    /// Whether the schedule has fixed times of day, so that none may occur twice.
     pub(super) fn are_named(&self) -> bool {
         matches!(self.schedule, Schedule::Cron { cron, .. } if names_its_times(cron))
     }
 
-    /// The first one after `horizon`, when the newest before was dealt with at `reference` or later: an interval keeps the
-    /// beat that `reference` gives it.
+    /// The first one after `horizon`. `reference` is the last occurrence, and gives an interval its phase.
     pub(super) fn beyond(&self, reference: UnixMillis, horizon: UnixMillis) -> Option<UnixMillis> {
         let Schedule::Every(every) = self.schedule else { return self.after(reference.max(horizon)) };
         let every = millis(*every).max(1);
@@ -80,9 +79,9 @@ impl<'a> Occurrences<'a> {
         reference.checked_add(every.checked_mul(passed + 1)?)
     }
 
-    /// Those after `reference` up to `horizon`: the newest `keep`, and how many there are.
+    /// Those after `reference` up to `horizon`: the newest `keep`, and their number.
     ///
-    /// The work is bounded, however long the stretch.
+    /// The work is bounded for any period.
     pub(super) fn between(&self, reference: UnixMillis, horizon: UnixMillis, keep: usize) -> OccurrenceRange {
         if let Schedule::Every(every) = self.schedule {
             return even(reference, horizon, millis(*every).max(1), keep);
@@ -107,7 +106,7 @@ impl<'a> Occurrences<'a> {
         found
     }
 
-    /// The newest ones, looked for from the end in ever longer stretches.
+    /// The newest ones, searched from the end in growing steps.
     fn newest(&self, reference: UnixMillis, horizon: UnixMillis, keep: usize) -> VecDeque<UnixMillis> {
         let mut span = 60_000;
         loop {
@@ -126,7 +125,7 @@ impl<'a> Occurrences<'a> {
     }
 }
 
-/// The schedule of a job as the ledger remembers it: another text is another schedule.
+/// The schedule of a job as the ledger stores it. Another text is another schedule.
 pub(super) fn fingerprint(job: &Job) -> String {
     match &job.schedule {
         _ if !job.enabled => DISABLED.to_owned(),
@@ -154,15 +153,14 @@ fn even(reference: UnixMillis, horizon: UnixMillis, every: i64, keep: usize) -> 
     }
 }
 
-/// Whether hours and minutes are listed, so that each occurrence is a wall clock time a person wrote down.
+/// Whether hours and minutes are fixed, so that each occurrence is a wall clock time.
 fn names_its_times(cron: &Cron) -> bool {
     [&cron.pattern.hours, &cron.pattern.minutes].into_iter().all(|field| !field.from_wildcard && field.step <= 1)
 }
 
-/// Walks the wall clock as if no clock were ever changed, and then asks when the zone shows that time.
+/// Follows the wall clock without clock changes, then resolves the time in the zone.
 ///
-/// croner by itself does this for one time a day only: `0 2,14 * * *` would skip a day in spring and run twice in
-/// autumn.
+/// croner does this for one time a day only: `0 2,14 * * *` would skip a day in spring and run twice in autumn.
 fn wall_after(cron: &Cron, zone: &Zone, reference: UnixMillis) -> Option<UnixMillis> {
     let mut wall = whole_second(reference)?.with_timezone(zone).naive_local().and_utc();
     for _ in 0..PASSED_OVER {
@@ -175,7 +173,7 @@ fn wall_after(cron: &Cron, zone: &Zone, reference: UnixMillis) -> Option<UnixMil
     None
 }
 
-/// When `zone` first shows `wall`, or what it shows first after a gap that swallows it.
+/// The first time at which `zone` shows `wall`, or the end of the gap that skips it.
 fn moment_of(zone: &Zone, wall: NaiveDateTime) -> Option<UnixMillis> {
     if let Some(moment) = zone.from_local_datetime(&wall).earliest() {
         return Some(moment.timestamp_millis());
@@ -302,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_never_comes_has_no_occurrence() {
+    fn an_impossible_date_has_no_occurrence() {
         let schedule = cron("0 0 31 2 *", None);
         assert_eq!(Occurrences::of(&schedule, &Zone::UTC).after(at("2026-01-01T00:00:00Z")), None);
     }

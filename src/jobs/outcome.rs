@@ -1,13 +1,13 @@
 //! How a run ends: a closed vocabulary, and the report that carries it.
 //!
-//! These words are in the ledger and in JSON, and do not change.
+//! The outcome words are in the ledger and in JSON, and do not change.
 
 use crate::clock::{self, UnixMillis};
 use crate::health::Finding;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// When several jobs fail, the first of these codes is the exit code of all.
+/// The priority of exit codes: the first one that a failed job has is the exit code of the pass.
 const ORDER: [u8; 7] = [2, 12, 4, 13, 1, 3, 6];
 
 /// The member of a run's figures that marks a repetition of the run before it.
@@ -17,21 +17,21 @@ pub(super) const REPEATED: &str = "repeated";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunOutcome {
-    /// It did what it is for.
+    /// It did all of its work.
     Done,
     /// It did part of its work: at least one target could not be read or stored.
     Partial,
-    /// There was a reason not to run it; nothing is wrong.
+    /// It did not run, for a reason that is no failure.
     Skipped,
-    /// It could not do what it is for.
+    /// It failed.
     Failed,
-    /// It was stopped because it took too long.
+    /// It exceeded its timeout.
     TimedOut,
-    /// It was stopped because the runner must end or a later run takes its place.
+    /// It was stopped because the runner shut down or a later run replaced it.
     Cancelled,
-    /// Nobody was there when it was due.
+    /// No runner was active when it was due.
     Missed,
-    /// Its runner ended without a word.
+    /// Its runner died.
     Crashed,
 }
 
@@ -62,7 +62,7 @@ impl RunOutcome {
         }
     }
 
-    /// What became of a job, as a sentence about it says it: it `ran out of time`.
+    /// The outcome as a verb for sentences (`ran out of time`).
     pub fn verb(self) -> &'static str {
         match self {
             RunOutcome::Done => "is done",
@@ -76,13 +76,13 @@ impl RunOutcome {
         }
     }
 
-    /// The outcome behind a word.
+    /// Parses an outcome word.
     pub fn parse(word: &str) -> Option<RunOutcome> {
         RunOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
 
-/// What became of one run of one job for one profile.
+/// The report of one run of one job for one profile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunReport {
     /// The job's name.
@@ -93,25 +93,25 @@ pub struct RunReport {
     pub profile: Option<String>,
     /// How it ended.
     pub outcome: RunOutcome,
-    /// Why, or what was done, as one sentence.
+    /// The result or the reason, in one sentence.
     pub reason: String,
     /// How long it ran, in milliseconds.
     pub took_ms: u64,
     /// AWS calls it made.
     pub calls: u64,
-    /// The occurrence it ran for; `null` when it was asked for.
+    /// The occurrence it ran for; `null` for a run on request.
     #[serde(serialize_with = "clock::serialize_or_null")]
     pub scheduled_at: Option<UnixMillis>,
     /// When it began.
     #[serde(serialize_with = "clock::serialize")]
     pub started_at: UnixMillis,
-    /// The attempts it took.
+    /// The number of attempts.
     pub attempt: u32,
     /// Its own exit code: 0 when all is well.
     pub exit: u8,
-    /// Whether a later run may succeed without anybody acting.
+    /// Whether a later run may succeed without a change by a user.
     pub retryable: bool,
-    /// What it found.
+    /// Its findings.
     pub findings: Vec<Finding>,
     /// Figures of its kind.
     pub detail: Map<String, Value>,
@@ -124,7 +124,7 @@ impl RunReport {
     }
 }
 
-/// The exit code of a pass: 0, or of several failures the gravest.
+/// The exit code of a pass: 0, or the most severe of its failures.
 pub fn exit_code(reports: &[RunReport]) -> u8 {
     let codes = || reports.iter().map(|report| report.exit).filter(|code| *code != 0);
     ORDER.into_iter().find(|code| codes().any(|c| c == *code)).or_else(|| codes().next()).unwrap_or(0)
@@ -136,7 +136,7 @@ mod tests {
     use crate::jobs::testing::report;
 
     #[test]
-    fn of_several_failures_the_gravest_is_the_exit_code() {
+    fn the_most_severe_failure_is_the_exit_code() {
         let exits = |codes: &[u8]| exit_code(&codes.iter().map(|code| report(*code)).collect::<Vec<_>>());
         for (codes, expected) in [
             (&[][..], 0),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_in_json_are_the_words_in_the_ledger() {
+    fn the_outcomes_in_json_are_those_in_the_ledger() {
         for outcome in RunOutcome::ALL {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
             assert_eq!(RunOutcome::parse(outcome.as_str()), Some(outcome));

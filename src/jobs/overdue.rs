@@ -1,7 +1,7 @@
-//! Jobs that were due and that nobody ran: seen from any other command.
+//! Jobs that were due and did not run, as any other command sees them.
 //!
-//! Nothing is written and no lock is touched; a job that was never run here, is paused, or runs at this moment is
-//! not late.
+//! Guarantee: nothing is written and no lock is taken. A job that never ran here, is paused or is running is not
+//! overdue.
 
 use crate::clock::{UnixMillis, millis};
 use crate::config::Job;
@@ -15,7 +15,7 @@ use crate::jobs::profile_job::ProfileJob;
 use crate::model::Zone;
 use std::time::Duration;
 
-/// A runner that is called every few minutes is still in time.
+/// A runner that starts every few minutes is in time.
 const IN_TIME: Duration = Duration::from_secs(15 * 60);
 
 /// A job that was due and did not run.
@@ -25,12 +25,12 @@ pub struct OverdueJob {
     pub job: String,
     /// The AWS profile, when the job names profiles.
     pub profile: Option<String>,
-    /// When it should have run, its jitter included; the oldest such time.
+    /// When it should have run, jitter included; the oldest such time.
     pub due_at: UnixMillis,
 }
 
-/// The jobs and profiles that should have run a good while before `now`.
-pub fn late(
+/// The jobs and profiles that are overdue at `now`.
+pub fn overdue(
     jobs: &[Job],
     ledger: &Ledger,
     zone: &Zone,
@@ -66,27 +66,27 @@ mod tests {
     use crate::jobs::testing::work_of;
 
     #[tokio::test]
-    async fn a_job_that_nobody_runs_is_late_and_one_that_was_never_run_is_not() {
+    async fn a_job_without_a_runner_is_overdue_and_one_that_never_ran_is_not() {
         let stage = RunnerFixture::new(|_| work_of("did it"));
         let every = |minutes: u64| Schedule::Every(Duration::from_secs(60 * minutes));
         let off = Job { enabled: false, schedule: every(5), ..job("off") };
         let jobs = [Job { schedule: every(5), ..job("often") }, Job { schedule: every(600), ..job("seldom") }, off];
         let context = &stage.context;
-        let late =
-            |jobs: &[Job]| late(jobs, &context.ledger, &context.zone, &context.host, context.clock.now()).unwrap();
+        let found =
+            |jobs: &[Job]| overdue(jobs, &context.ledger, &context.zone, &context.host, context.clock.now()).unwrap();
         stage.clock.advance(Duration::from_secs(86_400));
-        assert!(late(&jobs).is_empty(), "nobody set up a runner here");
+        assert!(found(&jobs).is_empty(), "no runner is set up here");
         run(&jobs, &JobSelection::Due, context).await.unwrap();
         stage.clock.advance(Duration::from_secs(15 * 60));
-        assert!(late(&jobs).is_empty(), "late by 10 minutes at most");
+        assert!(found(&jobs).is_empty(), "late by 10 minutes at most");
         stage.clock.advance(Duration::from_secs(10 * 60));
-        let found = late(&jobs);
-        assert_eq!(found.iter().map(|late| late.job.as_str()).collect::<Vec<_>>(), ["often"]);
-        assert_eq!(found[0].due_at, late(&jobs)[0].due_at, "looking changes nothing");
+        let often = found(&jobs);
+        assert_eq!(often.iter().map(|job| job.job.as_str()).collect::<Vec<_>>(), ["often"]);
+        assert_eq!(often[0].due_at, found(&jobs)[0].due_at, "a read changes nothing");
         context.ledger.pause(Some("often"), None, "maintenance", context.clock.now()).unwrap();
-        assert!(late(&jobs).is_empty(), "paused");
+        assert!(found(&jobs).is_empty(), "paused");
         context.ledger.resume(None, context.clock.now()).unwrap();
         run(&jobs, &JobSelection::Due, context).await.unwrap();
-        assert!(late(&jobs).is_empty());
+        assert!(found(&jobs).is_empty());
     }
 }

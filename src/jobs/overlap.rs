@@ -1,6 +1,6 @@
-//! The lock of a unit, and what happens when another run holds it.
+//! Takes the lock of a job, and applies the overlap policy if another run holds it.
 //!
-//! At most one run goes on and at most one waits; an occurrence that falls into a run is recorded once, not at
+//! Guarantee: at most one run is ongoing and at most one waits. An occurrence during a run is recorded once, not at
 //! every pass.
 
 use crate::clock::UnixMillis;
@@ -8,7 +8,7 @@ use crate::config::Overlap;
 use crate::jobs::context::Context;
 use crate::jobs::due::due;
 use crate::jobs::error::JobError;
-use crate::jobs::lock::{JobLock, LockHolder, want};
+use crate::jobs::lock::{JobLock, LockHolder, request_replacement};
 use crate::jobs::lock_path::{path_of, queue_of};
 use crate::jobs::outcome::RunReport;
 use crate::jobs::profile_job::ProfileJob;
@@ -18,18 +18,18 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How often one who waits for a lock tries again.
+/// The interval of lock attempts.
 const TRY: Duration = Duration::from_millis(200);
-/// What a run that is replaced may take beyond the grace.
+/// The time that a replaced run may take beyond the grace.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a run waits for another that has no timeout.
+/// The longest wait for a run without a timeout.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// The occurrence up to which a job would be dealt with, and what the ledger said when that was reckoned.
+/// The new last occurrence of a job, and the recorded one when it was computed.
 type Seen = (UnixMillis, Option<UnixMillis>);
 
 impl ProfileJob {
-    /// The lock, or what `overlap` says of a run that is still going on.
+    /// The lock, or the result of the overlap policy if a run is ongoing.
     pub(super) async fn lock(
         &self,
         context: &Context,
@@ -45,7 +45,7 @@ impl ProfileJob {
             return self.wait(&path, self.longest_wait(context), None, context, reports).await;
         }
         if self.when_due {
-            // Whoever holds the lock and has not begun is about to begin this very occurrence.
+            // A holder that has not started is about to start this occurrence.
             if !held.as_ref().is_some_and(|held| held.begun) {
                 return Ok(None);
             }
@@ -58,20 +58,20 @@ impl ProfileJob {
         }
         let wait = match self.job.overlap {
             Overlap::Forbid => {
-                self.leave_out(describe(&path, held.as_ref()), reference, context, reports)?;
+                self.skip_occurrence(describe(&path, held.as_ref()), reference, context, reports)?;
                 return Ok(None);
             }
             Overlap::QueueOne => self.longest_wait(context),
             Overlap::Replace => {
-                want(&path, context.access)?;
+                request_replacement(&path, context.access)?;
                 context.grace + PATIENCE
             }
         };
         self.wait(&path, wait, reference, context, reports).await
     }
 
-    /// Skips an occurrence that is due, or a run that was asked for.
-    fn leave_out(
+    /// Skips an occurrence that is due, or a run on request.
+    fn skip_occurrence(
         &self,
         reason: String,
         reference: Option<Seen>,
@@ -79,7 +79,7 @@ impl ProfileJob {
         reports: &mut Vec<RunReport>,
     ) -> Result<(), JobError> {
         match reference {
-            Some((reference, seen)) => self.pass_over(reason, reference, seen, context, reports),
+            Some((reference, seen)) => self.record_skipped(reason, reference, seen, context, reports),
             None => self.skip(reason, None, context, reports),
         }
     }
@@ -103,9 +103,9 @@ impl ProfileJob {
                 place = JobLock::try_acquire(&queue_of(path), context.access, &context.holder())?.ok();
             }
             if place.is_none() && !context.wait {
-                // Who waits already will take the newest occurrence.
+                // The waiting run will take the newest occurrence.
                 if !self.when_due {
-                    self.skip("one run of it goes on and another waits already".to_owned(), None, context, reports)?;
+                    self.skip("one run is ongoing and another is already waiting".to_owned(), None, context, reports)?;
                 }
                 return Ok(None);
             }
@@ -123,8 +123,9 @@ impl ProfileJob {
             match tried {
                 Ok(lock) => return Ok(Some(lock)),
                 Err(held) if Instant::now() >= end => {
-                    let reason = format!("{} and still after {}", describe(path, held.as_ref()), exact_duration(wait));
-                    self.leave_out(reason, reference, context, reports)?;
+                    let reason =
+                        format!("{}, and still after waiting {}", describe(path, held.as_ref()), exact_duration(wait));
+                    self.skip_occurrence(reason, reference, context, reports)?;
                     return Ok(None);
                 }
                 Err(_) => {}
@@ -133,7 +134,7 @@ impl ProfileJob {
     }
 }
 
-/// The holder as its lock file names it, and whether it can go on.
+/// The holder as its lock file names it, and whether it is stopped.
 fn describe(path: &Path, held: Option<&LockHolder>) -> String {
     let process = lock::of_file(path);
     let name = match (held, &process) {

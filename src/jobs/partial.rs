@@ -1,6 +1,7 @@
-//! Runs that lost a part of their targets: what they lost, and how many came in a row.
+//! Partial runs: the lost targets, and the number of consecutive ones.
 //!
-//! A run that lost the same targets as the run before is marked as a repetition, so that cron and mail report it once.
+//! A run that lost the same targets as the run before is marked as a repetition, so that cron and mail report it
+//! once.
 
 use super::history::{self, RunRow};
 use crate::clock::UnixMillis;
@@ -11,17 +12,17 @@ use crate::sqlite::params;
 use serde_json::{Map, Value, json};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The member of a run's figures that names what it lost.
+/// The member of a run's figures that lists the lost targets.
 const LOST: &str = "lost";
-/// At most this many lost targets are named; all are counted.
+/// The most lost targets that are listed; all are counted.
 const NAMED: usize = 20;
-/// At most this many past runs are read to count those in a row.
+/// The most past runs that are read to count consecutive ones.
 const COUNTED: u32 = 200;
 
 /// The newest runs of one job and profile, all of them partial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialRuns {
-    /// How many in a row lost a target; 0 when the newest was only stopped by its budget.
+    /// The number of consecutive runs that lost a target; 0 if the newest was only stopped by its budget.
     pub in_a_row: u32,
     /// When the first of them began.
     pub since: UnixMillis,
@@ -30,7 +31,7 @@ pub struct PartialRuns {
 }
 
 impl PartialRuns {
-    /// Counts them in the runs of one job and profile, newest first; `None` unless the newest that ran is partial.
+    /// Counts consecutive partial runs, newest first; `None` unless the newest is partial.
     pub fn of<'a>(newest_first: impl IntoIterator<Item = &'a RunRow>) -> Option<PartialRuns> {
         let mut found: Option<PartialRuns> = None;
         for run in newest_first {
@@ -46,7 +47,7 @@ impl PartialRuns {
                         runs.since = run.started_at;
                     }
                 }
-                // These were ended from outside, and show nothing about the targets.
+                // These were ended from outside and show nothing about the targets.
                 None | Some(RunOutcome::Skipped | RunOutcome::Missed | RunOutcome::Cancelled) => {}
                 Some(RunOutcome::Done | RunOutcome::Failed | RunOutcome::TimedOut | RunOutcome::Crashed) => break,
             }
@@ -64,7 +65,7 @@ impl Ledger {
         Ok(PartialRuns::of(&self.last_runs(job, profile, COUNTED)?))
     }
 
-    /// The newest run of a job and profile that had a result, whole or partial.
+    /// The newest run of a job and profile that was done or partial.
     pub fn last_result(&self, job: &str, profile: &str) -> Result<Option<RunRow>, JobError> {
         self.one("AND outcome IN ('done', 'partial') ORDER BY id DESC", job, profile)
     }

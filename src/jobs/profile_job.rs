@@ -15,12 +15,12 @@ use std::time::Duration;
 pub(super) struct ProfileJob {
     pub(super) job: Arc<Job>,
     pub(super) profile: Option<String>,
-    /// Whether it runs only if the ledger says so.
+    /// Whether it runs only if it is due.
     pub(super) when_due: bool,
 }
 
 impl ProfileJob {
-    /// A unit for each profile of each job.
+    /// One for each profile of each job.
     pub(super) fn all_of(jobs: Vec<&Job>, when_due: bool) -> Vec<ProfileJob> {
         let mut units = Vec::new();
         for job in jobs {
@@ -36,7 +36,7 @@ impl ProfileJob {
         units
     }
 
-    /// The profile as the ledger and the lock name it.
+    /// The profile in the names of ledger rows and locks.
     pub(super) fn profile(&self) -> &str {
         self.profile.as_deref().unwrap_or_default()
     }
@@ -45,13 +45,13 @@ impl ProfileJob {
         jitter_of(&context.host, &self.job.name, self.job.jitter)
     }
 
-    /// Whether a pass over what is due must look closer.
+    /// Whether a pass must take the lock of this job.
     pub(super) fn has_something_to_do(&self, context: &Context) -> Result<bool, JobError> {
         if !self.job.enabled {
-            context.ledger.see_disabled(&self.job.name, self.profile())?;
+            context.ledger.record_disabled(&self.job.name, self.profile())?;
             return Ok(false);
         }
-        // A run whose runner died is recorded by the next pass, not only at the job's next occurrence.
+        // The next pass records a run whose runner died, not only the job's next occurrence.
         Ok(!self.due(context)?.is_idle() || context.ledger.open_run(&self.job.name, self.profile())?.is_some())
     }
 
@@ -62,7 +62,7 @@ impl ProfileJob {
 
     pub(super) fn due_row(&self, context: &Context) -> Result<LedgerRow, JobError> {
         let from = count_from(&self.job, context.clock.now());
-        context.ledger.see(&self.job.name, self.profile(), &fingerprint(&self.job), from)
+        context.ledger.register(&self.job.name, self.profile(), &fingerprint(&self.job), from)
     }
 
     pub(super) fn next_after(

@@ -1,7 +1,7 @@
-//! One job for one profile: from the lock to the line in the ledger.
+//! One run of one job for one profile, from the lock to the ledger row.
 //!
-//! What is due is decided under the lock, so two runners never run the same occurrence; whatever goes wrong here
-//! becomes this unit's report.
+//! Guarantee: what is due is decided under the lock, so two runners never run the same occurrence. Every fault
+//! becomes the report of this run.
 
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{CatchUp, Schedule};
@@ -10,7 +10,7 @@ use crate::jobs::due::grid;
 use crate::jobs::error::JobError;
 use crate::jobs::executor::RunEnd;
 use crate::jobs::executor::RunSpec;
-use crate::jobs::executor::supervise;
+use crate::jobs::executor::execute;
 use crate::jobs::handler::JobEnd;
 use crate::jobs::handler::Run;
 use crate::jobs::ledger::LedgerEntry;
@@ -21,27 +21,27 @@ use crate::jobs::outcome::RunReport;
 use crate::jobs::partial;
 use crate::jobs::profile_job::ProfileJob;
 use crate::jobs::report::end_of;
-use crate::jobs::run_log::Minutes;
+use crate::jobs::run_log::RunLog;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a waiting run checks for a request to cancel it.
-const LOOK: Duration = Duration::from_secs(1);
+/// The interval at which a waiting run checks for a cancel request.
+const POLL: Duration = Duration::from_secs(1);
 
-/// Waits for a request to cancel; returns its origin.
+/// Waits for a cancel request; returns its author.
 async fn cancelled(lock: &JobLock) -> String {
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
         if let Some(StopRequest::Cancel(by)) = lock.stop_request() {
             return by;
         }
     }
 }
 
-/// Runs it to its end; an error of the ledger or of a lock is its report.
+/// Runs the job; an error of the ledger or of a lock becomes its report.
 pub(super) async fn run(unit: ProfileJob, context: &Context) -> Vec<RunReport> {
     let mut reports = Vec::new();
-    if let Err(error) = unit.go(context, &mut reports).await {
+    if let Err(error) = unit.run_locked(context, &mut reports).await {
         let now = context.clock.now();
         reports.push(RunReport { exit: 1, ..unit.report(RunOutcome::Failed, error.to_string(), now) });
     }
@@ -49,7 +49,7 @@ pub(super) async fn run(unit: ProfileJob, context: &Context) -> Vec<RunReport> {
 }
 
 impl ProfileJob {
-    async fn go(&self, context: &Context, reports: &mut Vec<RunReport>) -> Result<(), JobError> {
+    async fn run_locked(&self, context: &Context, reports: &mut Vec<RunReport>) -> Result<(), JobError> {
         let Some(lock) = self.lock(context, reports).await?.map(Arc::new) else { return Ok(()) };
         for row in context.ledger.crashed(&self.job.name, self.profile(), context.clock.now())? {
             reports.push(RunReport::of_crash(row));
@@ -79,18 +79,18 @@ impl ProfileJob {
         Ok(())
     }
 
-    /// The occurrences to run now, taken under the lock; `None` is a run that was asked for.
+    /// The occurrences to run now, chosen under the lock; `None` is a run on request.
     fn claim(&self, context: &Context, reports: &mut Vec<RunReport>) -> Result<Vec<Option<UnixMillis>>, JobError> {
         let now = context.clock.now();
         let due = self.due(context)?;
         let is_idle = due.run.is_empty() && due.missed.is_none();
         if self.when_due && is_idle {
             if let Some(reference) = due.reference {
-                context.ledger.refer(&self.job.name, self.profile(), reference)?;
+                context.ledger.record_occurrence(&self.job.name, self.profile(), reference)?;
                 let name = &self.job.name;
-                context
-                    .progress
-                    .notice(&format!("{name}: the clock was set back since it last ran; it counts from now"));
+                context.progress.notice(&format!(
+                    "{name}: the clock was set back since its last run; its schedule counts from now"
+                ));
             }
             return Ok(Vec::new());
         }
@@ -116,7 +116,7 @@ impl ProfileJob {
         lock: Arc<JobLock>,
     ) -> Result<RunReport, JobError> {
         let at = context.clock.now();
-        // An interval counts from its last run, also from one that was asked for; a time of day is a time of day.
+        // An interval counts from its last run, also from one on request. A fixed time of day does not move.
         let reference = match (&self.job.schedule, scheduled_at) {
             (_, Some(occurrence)) => Some(occurrence),
             (Schedule::Every(every), None) => Some(grid(at, *every)),
@@ -128,20 +128,20 @@ impl ProfileJob {
         tracing::info!(job = self.job.name, profile = self.profile(), run = id, "begun");
         let next_due = self.next_after(reference, at, context);
         let run = Run { profile: self.profile.clone(), scheduled_at, attempt: 1, next_due };
-        context.works.begun(&self.job, &run).await;
+        context.handler.begun(&self.job, &run).await;
         let (progress, clock) = (Arc::clone(&context.progress), Arc::clone(&context.clock));
-        let minutes = Minutes::of(&self.job.name, self.profile.as_deref(), progress, clock);
-        let RunEnd { outcome, mut work, attempt, took, interrupted } = supervise(RunSpec {
-            works: Arc::clone(&context.works),
+        let run_log = RunLog::of(&self.job.name, self.profile.as_deref(), progress, clock);
+        let RunEnd { outcome, mut work, attempt, took, interrupted } = execute(RunSpec {
+            handler: Arc::clone(&context.handler),
             job: Arc::clone(&self.job),
             run,
-            minutes: Arc::clone(&minutes),
+            run_log: Arc::clone(&run_log),
             grace: context.grace,
             stop: context.stop.clone(),
             lock,
         })
         .await;
-        minutes.close(&mut work.detail);
+        run_log.close(&mut work.detail);
         if outcome == RunOutcome::Partial {
             let last = context.ledger.last_run(&self.job.name, self.profile())?;
             partial::note(&mut work.detail, &work.lost, last.as_ref());
@@ -162,9 +162,9 @@ impl ProfileJob {
         };
         self.log_end(id, &report);
         let end = end_of(&report, context.clock.now());
-        // Who had to end did not choose to leave this occurrence out: the next runner takes it up again.
+        // A shutdown does not skip the occurrence: the next runner takes it again.
         let recorded = if interrupted && scheduled_at.is_some() && self.job.catch_up != CatchUp::None {
-            context.ledger.give_back(id, &end, context.keep, before)
+            context.ledger.return_occurrence(id, &end, context.keep, before)
         } else {
             context.ledger.finish(id, &end, context.keep)
         };
@@ -172,11 +172,11 @@ impl ProfileJob {
             report.reason = format!("{}; its end could not be recorded: {error}", report.reason);
             report.exit = report.exit.max(1);
         }
-        context.works.ended(&self.job, &report).await;
+        context.handler.ended(&self.job, &report).await;
         Ok(report)
     }
 
-    /// One line of the log; of a run that did not do its work at the level that is written by default.
+    /// Logs the end of a run: failures at the default level, others below it.
     fn log_end(&self, id: i64, report: &RunReport) {
         let (job, profile, outcome) = (&self.job.name, self.profile(), report.outcome.as_str());
         if matches!(report.outcome, RunOutcome::Failed | RunOutcome::TimedOut) {

@@ -1,4 +1,4 @@
-//! Occurrences that were due while an earlier run of their job was ongoing: with `queue-one` the newest one waits.
+//! Occurrences that were due during an earlier run of their job: with `queue-one` the newest one waits.
 
 use super::ledger::LedgerEntry;
 use crate::clock;
@@ -12,8 +12,8 @@ use crate::jobs::report::end_of;
 use crate::model::format_duration;
 
 impl ProfileJob {
-    /// Separates occurrences that the job's own run delayed from those that no runner saw. The first are skipped, except
-    /// the newest: it waited for the run to end, and only a `start_deadline` ends that wait.
+    /// Separates occurrences that the job's own run delayed from those without an active runner. The first are
+    /// skipped, except the newest: it waits for the run to end, limited only by `start_deadline`.
     pub(super) fn queued(
         &self,
         mut due: Due,

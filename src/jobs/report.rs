@@ -1,6 +1,6 @@
-//! The reports of a unit, and the rows of runs that did not happen.
+//! The reports of a job and profile, and the rows of runs that did not happen.
 //!
-//! What is skipped or missed stands in the ledger with its reason before it is reported.
+//! Guarantee: a skipped or missed run is in the ledger with its reason before it is reported.
 
 use crate::clock::{self, UnixMillis};
 use crate::jobs::context::Context;
@@ -18,7 +18,7 @@ use serde_json::{Map, json};
 pub const MISCONFIGURED: &str = "misconfigured";
 
 impl ProfileJob {
-    /// An occurrence that was not begun is still due; a run that was asked for is reported.
+    /// An occurrence that has not started is still due. A run on request is reported.
     pub(super) fn not_begun(&self, context: &Context, reports: &mut Vec<RunReport>) {
         if !self.when_due {
             let reason = "not started, because awsideman is shutting down".to_owned();
@@ -38,8 +38,8 @@ impl ProfileJob {
         self.record(report, reference, context, reports)
     }
 
-    /// The same for an occurrence that falls into a run of its job, when `seen` is still what the ledger says.
-    pub(super) fn pass_over(
+    /// Skips an occurrence during a run of its job, if `seen` is still the recorded last occurrence.
+    pub(super) fn record_skipped(
         &self,
         reason: String,
         reference: UnixMillis,
@@ -51,7 +51,7 @@ impl ProfileJob {
         let report = RunReport { scheduled_at: Some(reference), ..self.report(RunOutcome::Skipped, reason, at) };
         let entry =
             LedgerEntry { scheduled_at: Some(reference), at, reference: Some(reference), ..self.entry(context) };
-        if context.ledger.pass_over(&entry, &end_of(&report, at), context.keep, seen)? {
+        if context.ledger.record_skipped(&entry, &end_of(&report, at), context.keep, seen)? {
             reports.push(report);
         }
         Ok(())
@@ -113,7 +113,7 @@ impl ProfileJob {
 }
 
 impl RunReport {
-    /// One of a run that made no calls, took no time and found nothing.
+    /// The report of a run without calls, duration and findings.
     fn plain(job: String, kind: &str, outcome: RunOutcome, reason: String, at: UnixMillis) -> RunReport {
         RunReport {
             job,
@@ -133,7 +133,7 @@ impl RunReport {
         }
     }
 
-    /// The run that this row tells of ended without a word.
+    /// The report of a run whose runner died.
     pub(super) fn of_crash(row: RunRow) -> RunReport {
         RunReport {
             profile: Some(row.profile).filter(|profile| !profile.is_empty()),
@@ -146,7 +146,7 @@ impl RunReport {
     }
 }
 
-/// The report of a job whose file cannot be run: a failure with code 2. It stands in the ledger once, not at every pass.
+/// The report of a job whose file is broken: a failure with exit code 2. It is recorded once, not at every pass.
 pub fn misconfigured(name: &str, reason: &str, context: &Context) -> Result<RunReport, JobError> {
     let at = context.clock.now();
     let plain = RunReport::plain(name.to_owned(), MISCONFIGURED, RunOutcome::Failed, reason.to_owned(), at);

@@ -1,6 +1,6 @@
 //! Captures the output of one run: forwards it labeled with the job name, and keeps it for `jobs logs`.
 //!
-//! Everything is passed on as it comes; what is kept is bounded, and when more was said that is said too.
+//! Guarantee: everything is forwarded immediately. The kept part is bounded, and counts the lines that it drops.
 
 use crate::clock::{self, Clock, UnixMillis};
 use crate::jobs::live::LiveRun;
@@ -9,17 +9,17 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// So many lines of one run are kept.
+/// The most lines that are kept of one run.
 const LINES: usize = 200;
-/// Of each line so many characters.
+/// The most characters that are kept of each line.
 const LENGTH: usize = 500;
-/// The most parts of work that are named together.
+/// The most parts of work in the live progress.
 const STRETCHES: usize = 3;
 
-/// The minutes of one run.
-pub(super) struct Minutes {
+/// The log of one run.
+pub(super) struct RunLog {
     label: String,
-    heard: Arc<dyn Progress>,
+    observer: Arc<dyn Progress>,
     clock: Arc<dyn Clock>,
     kept: Mutex<StoredRunLog>,
 }
@@ -28,13 +28,13 @@ pub(super) struct Minutes {
 struct StoredRunLog {
     lines: Vec<OutputLine>,
     dropped: u64,
-    /// The ongoing parts of work: what, how far, of how much.
+    /// The ongoing parts of work: name, done, total.
     open: Vec<(String, u64, Option<u64>)>,
     calls: u64,
     waits_for: Option<String>,
 }
 
-/// One thing that was said.
+/// One line.
 #[derive(Serialize)]
 struct OutputLine {
     #[serde(serialize_with = "clock::serialize")]
@@ -42,12 +42,17 @@ struct OutputLine {
     text: String,
 }
 
-impl Minutes {
-    /// Those of a run of `job` for `profile`; `heard` is told all of it too, and that the run begins.
-    pub(super) fn of(job: &str, profile: Option<&str>, heard: Arc<dyn Progress>, clock: Arc<dyn Clock>) -> Arc<Self> {
+impl RunLog {
+    /// The log of a run of `job` for `profile`. `observer` receives everything, and that the run starts.
+    pub(super) fn of(
+        job: &str,
+        profile: Option<&str>,
+        observer: Arc<dyn Progress>,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
         let label = profile.map_or_else(|| job.to_owned(), |profile| format!("{job} ({profile})"));
-        heard.started(&label, None);
-        Arc::new(Self { label, heard, clock, kept: Mutex::default() })
+        observer.started(&label, None);
+        Arc::new(Self { label, observer, clock, kept: Mutex::default() })
     }
 
     /// The progress of the run.
@@ -67,9 +72,9 @@ impl Minutes {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The run is over: what was said goes into its figures.
+    /// Adds the lines to the figures of the run.
     pub(super) fn close(&self, detail: &mut Map<String, Value>) {
-        self.heard.finished(&self.label);
+        self.observer.finished(&self.label);
         let kept = std::mem::take(&mut *self.kept());
         if !kept.lines.is_empty() {
             detail.insert("log".into(), json!(kept.lines));
@@ -79,31 +84,31 @@ impl Minutes {
         }
     }
 
-    /// A stretch of work of this run, as everybody else is told of it: two jobs may do the same at once.
+    /// The name of a part of work with the job in front: two jobs may do the same part at the same time.
     fn under(&self, what: &str) -> String {
         format!("{}: {what}", self.label)
     }
 }
 
-impl Progress for Minutes {
+impl Progress for RunLog {
     fn started(&self, what: &str, total: Option<u64>) {
-        self.heard.started(&self.under(what), total);
+        self.observer.started(&self.under(what), total);
         self.kept().open.push((what.to_owned(), 0, total));
     }
 
     fn paced(&self, what: &str, a_second: f64) {
-        self.heard.paced(&self.under(what), a_second);
+        self.observer.paced(&self.under(what), a_second);
     }
 
     fn advanced(&self, what: &str, by: u64) {
-        self.heard.advanced(&self.under(what), by);
+        self.observer.advanced(&self.under(what), by);
         if let Some((_, done, _)) = self.kept().open.iter_mut().find(|(name, ..)| name == what) {
             *done += by;
         }
     }
 
     fn notice(&self, text: &str) {
-        self.heard.notice(&self.under(text));
+        self.observer.notice(&self.under(text));
         let mut kept = self.kept();
         if kept.lines.len() < LINES {
             let text = text.chars().take(LENGTH).collect();
@@ -114,7 +119,7 @@ impl Progress for Minutes {
     }
 
     fn finished(&self, what: &str) {
-        self.heard.finished(&self.under(what));
+        self.observer.finished(&self.under(what));
         self.kept().open.retain(|(name, ..)| name != what);
     }
 
@@ -157,20 +162,20 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_passed_on_under_the_name_of_the_job_and_notices_are_kept() {
-        let heard = Arc::new(Heard::default());
-        let minutes = Minutes::of("warm", Some("prod"), heard.clone(), Arc::new(ManualClock::at(1_500)));
-        minutes.started("users", Some(3));
-        minutes.paced("users", 15.0);
-        minutes.advanced("users", 2);
-        minutes.counted(7, Some("the rate limit"));
+    fn output_is_forwarded_with_the_job_name_and_notices_are_kept() {
+        let observer = Arc::new(Heard::default());
+        let run_log = RunLog::of("warm", Some("prod"), observer.clone(), Arc::new(ManualClock::at(1_500)));
+        run_log.started("users", Some(3));
+        run_log.paced("users", 15.0);
+        run_log.advanced("users", 2);
+        run_log.counted(7, Some("the rate limit"));
         let live = LiveRun { calls: 7, doing: Some("users, 2 of 3".into()), waits_for: Some("the rate limit".into()) };
-        assert_eq!(minutes.live(), live);
-        minutes.notice("throttled; tried again in 30s");
-        minutes.finished("users");
-        assert_eq!(minutes.live().doing, None);
+        assert_eq!(run_log.live(), live);
+        run_log.notice("throttled; tried again in 30s");
+        run_log.finished("users");
+        assert_eq!(run_log.live().doing, None);
         let mut detail = Map::new();
-        minutes.close(&mut detail);
+        run_log.close(&mut detail);
         let said = [
             "warm (prod) begins None",
             "warm (prod): users begins Some(3)",
@@ -180,19 +185,19 @@ mod tests {
             "warm (prod): users ends",
             "warm (prod) ends",
         ];
-        assert_eq!(*heard.0.lock().unwrap(), said);
+        assert_eq!(*observer.0.lock().unwrap(), said);
         let kept = json!([{ "at": "1970-01-01T00:00:01.500Z", "text": "throttled; tried again in 30s" }]);
         assert_eq!(Value::Object(detail), json!({ "log": kept }));
     }
 
     #[test]
-    fn a_run_that_talks_without_end_is_kept_to_a_bound_and_that_is_counted() {
-        let minutes = Minutes::of("a", None, Arc::new(crate::progress::NoProgress), Arc::new(ManualClock::at(0)));
+    fn the_log_of_a_verbose_run_is_bounded_and_dropped_lines_are_counted() {
+        let run_log = RunLog::of("a", None, Arc::new(crate::progress::NoProgress), Arc::new(ManualClock::at(0)));
         for _ in 0..LINES + 7 {
-            minutes.notice(&"x".repeat(2 * LENGTH));
+            run_log.notice(&"x".repeat(2 * LENGTH));
         }
         let mut detail = Map::new();
-        minutes.close(&mut detail);
+        run_log.close(&mut detail);
         assert_eq!(detail["log"].as_array().unwrap().len(), LINES);
         assert_eq!(detail["log"][0]["text"].as_str().unwrap().len(), LENGTH);
         assert_eq!(detail["log_dropped"], 7);

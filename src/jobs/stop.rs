@@ -1,14 +1,13 @@
-//! A wish to stop, as a value.
+//! A request to stop, shared by all clones.
 //!
-//! It is never taken back, and everyone who holds a copy sees it. The copy that a job's work is given also holds
-//! the job's lock, so work that goes on where nobody can abort it (a thread that waits for a disk) keeps others
-//! from starting beside it for as long as it has its copy.
+//! The clone of a job's work also holds the job's lock. Work that cannot be aborted (a thread that waits for a disk)
+//! thereby keeps other runs from starting.
 
 use crate::jobs::lock::JobLock;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// A wish to stop. Copies share it.
+/// A request to stop. Clones share it; it cannot be withdrawn.
 #[derive(Debug, Clone)]
 pub struct Stop {
     wish: Arc<watch::Sender<bool>>,
@@ -22,22 +21,22 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// One that nobody has asked for yet.
+    /// A request that is not set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that keeps a lock for as long as anybody has a copy of it.
+    /// One that holds a lock until its last clone is dropped.
     pub(super) fn holding(lock: Arc<JobLock>) -> Self {
         Self { _held: Some(lock), ..Self::default() }
     }
 
-    /// Asks everyone who holds a copy to stop.
+    /// Requests all holders of a clone to stop.
     pub fn set(&self) {
         self.wish.send_replace(true);
     }
 
-    /// Whether stopping was asked for.
+    /// Whether a stop is requested.
     pub fn is_set(&self) -> bool {
         *self.wish.borrow()
     }
@@ -47,9 +46,9 @@ impl Stop {
         self.wish.subscribe()
     }
 
-    /// Returns when stopping is asked for, at once if it was.
+    /// Returns when a stop is requested.
     pub async fn wait(&self) {
-        // The sender lives in `self`, so this cannot end in another way.
+        // The sender is part of `self`, so this cannot fail.
         let _ = self.wish.subscribe().wait_for(|asked| *asked).await;
     }
 }
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_copy_hears_it_also_one_who_asks_later() {
+    async fn every_clone_sees_the_request_even_later() {
         let stop = Stop::new();
         let copy = stop.clone();
         let waiting = tokio::spawn(async move { copy.wait().await });

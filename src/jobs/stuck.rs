@@ -1,4 +1,4 @@
-//! Runs that are past their timeout: their process did not end them, so it hangs or was stopped.
+//! Runs past their timeout: their process hangs or is stopped.
 
 use crate::clock::{UnixMillis, millis};
 use crate::config::Job;
@@ -21,14 +21,14 @@ pub struct StuckRun {
     pub profile: Option<String>,
     /// The process that runs it.
     pub held: LockHolder,
-    /// For how long it has run.
+    /// How long it has run.
     pub ran: Duration,
     /// The job's timeout.
     pub timeout: Duration,
 }
 
 impl StuckRun {
-    /// The problem, as a sentence.
+    /// The problem, in one sentence.
     pub fn sentence(&self) -> String {
         let profile = self.profile.as_ref().map(|profile| format!(" ({profile})")).unwrap_or_default();
         format!(
@@ -41,7 +41,7 @@ impl StuckRun {
         )
     }
 
-    /// The command that ends it.
+    /// The command that cancels it.
     pub fn hint(&self) -> String {
         format!("awsideman jobs cancel {}", self.job)
     }
@@ -60,6 +60,6 @@ pub fn stuck(jobs: &[Job], state_dir: &Path, grace: Duration, now: UnixMillis) -
         let is_past = !timeout.is_zero() && millis(ran) > millis(timeout + grace + SLACK);
         is_past.then(|| StuckRun { job: unit.job.name.clone(), profile: unit.profile, held, ran, timeout })
     };
-    // A disabled job may have been started by name.
+    // A disabled job may run on request.
     ProfileJob::all_of(jobs.iter().collect(), true).into_iter().filter_map(past).collect()
 }

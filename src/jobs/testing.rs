@@ -1,7 +1,6 @@
-//! Jobs, ledgers and works for the tests of this room.
+//! Test fixtures: jobs, ledgers and handlers.
 //!
-//! Nothing outside a temporary directory is touched, and the clock stands at 2026-06-01T12:00:00Z until a test
-//! moves it.
+//! Only temporary directories are used. The clock shows 2026-06-01T12:00:00Z until a test moves it.
 
 use crate::clock::{ManualClock, UnixMillis};
 use crate::config::{AlertWhen, CatchUp, Job, JobKind, JobPing, Overlap, Retry, Schedule};
@@ -45,7 +44,7 @@ pub(super) fn cron(text: &str, timezone: Option<Zone>) -> Schedule {
     Schedule::Cron { text: text.to_owned(), cron: Box::new(cron), timezone }
 }
 
-/// An hourly cleanup that is allowed a minute and tried once.
+/// An hourly cleanup with a timeout of one minute and one attempt.
 pub(super) fn job(name: &str) -> Job {
     Job {
         name: name.to_owned(),
@@ -102,7 +101,7 @@ pub(super) fn end(outcome: RunOutcome, reason: &str) -> End<'_> {
 
 pub(super) type Doing = Pin<Box<dyn Future<Output = JobResult> + Send>>;
 
-/// What one call of `perform` was given.
+/// The arguments of one call of `perform`.
 #[derive(Clone)]
 pub(super) struct RecordedCall {
     pub(super) job: String,
@@ -124,13 +123,13 @@ struct Acting<F> {
 impl<F: Fn(&RecordedCall) -> Doing + Send + Sync> JobHandler for Acting<F> {
     async fn perform(&self, job: &Job, run: &Run, _: &dyn Progress, stop: &Stop) -> JobResult {
         let given = RecordedCall { job: job.name.clone(), run: run.clone(), stop: stop.clone() };
-        // The stop holds the lock of the job: who remembers what was given must not keep it.
+        // The stop holds the lock of the job, so the recorded call must not keep it.
         self.given.lock().unwrap().push(RecordedCall { stop: Stop::new(), ..given.clone() });
         (self.act)(&given).await
     }
 }
 
-/// A state directory, a clock and works that do as the test says.
+/// A state directory, a clock and handlers that follow the test.
 pub(super) struct RunnerFixture {
     pub(super) context: Context,
     pub(super) clock: Arc<ManualClock>,
@@ -150,7 +149,7 @@ impl RunnerFixture {
             clock: Arc::clone(&clock) as _,
             zone: Zone::UTC,
             host: "here".into(),
-            works: Arc::new(Acting { act, given: Arc::clone(&given) }),
+            handler: Arc::new(Acting { act, given: Arc::clone(&given) }),
             slots: Slots::new(2),
             wait: false,
             keep: 50,
@@ -161,12 +160,12 @@ impl RunnerFixture {
         RunnerFixture { context, clock, given, _root: root }
     }
 
-    /// What was performed so far, in order.
+    /// The calls so far, in order.
     pub(super) fn given(&self) -> Vec<RecordedCall> {
         self.given.lock().unwrap().clone()
     }
 
-    /// The names of what was performed so far.
+    /// The names of the jobs so far.
     pub(super) fn names(&self) -> Vec<String> {
         self.given().into_iter().map(|given| given.job).collect()
     }
@@ -179,7 +178,7 @@ impl RunnerFixture {
             ledger: context.ledger.clone(),
             clock: Arc::clone(&context.clock),
             host: context.host.clone(),
-            works: Arc::clone(&context.works),
+            handler: Arc::clone(&context.handler),
             slots: Slots::new(2),
             progress: Arc::clone(&context.progress),
             stop: context.stop.clone(),

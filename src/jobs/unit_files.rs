@@ -1,56 +1,56 @@
-//! The files with which systemd or cron run what is due.
+//! Generates the systemd units and crontab lines that run due jobs.
 //!
-//! Every path is absolute and every word is quoted for its reader; the units let a job do what it must (its
-//! directories, the network) and no more; nothing secret stands in them.
+//! Guarantee: every path is absolute and every argument is quoted for its reader. The units permit what jobs need
+//! (directories, network) and no more, and contain no secret.
 
 use crate::config::Job;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The name of the units and of the file for cron.
+/// The name of the units and of the crontab file.
 pub const SERVICE: &str = "awsideman-jobs";
 /// The user of a host-wide service.
 pub const USER: &str = "awsideman";
-/// Where systemd lets a service search for programs; cron alone has less.
+/// The PATH of a systemd service; cron has a shorter one.
 pub const STANDARD_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// What a service may take beyond the timeouts of its jobs: mails are sent after them.
+/// The time that a service may take beyond the timeouts of its jobs, to send mails.
 const AFTER: Duration = Duration::from_secs(60);
 
-/// Whom it is installed for.
+/// The scope of an installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// The whole host, as [`USER`].
+    /// The whole host, as the user [`USER`].
     Host,
-    /// One user.
+    /// The current user.
     User,
 }
 
-/// What is installed.
+/// An installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstalledService {
-    /// The words of the command, the program's absolute path first.
+    /// The command and its arguments, the absolute path first.
     pub command: Vec<String>,
-    /// The longest that one run of all jobs may take.
+    /// The longest duration of one run of all jobs.
     pub longest: Duration,
-    /// How long jobs have to end when they are told to.
+    /// The time that jobs have to stop on shutdown.
     pub grace: Duration,
-    /// Whom for.
+    /// The scope.
     pub whom: For,
-    /// Folders of programs that it needs, besides [`STANDARD_PATH`].
+    /// Directories of programs that it needs, in addition to [`STANDARD_PATH`].
     pub path: Vec<PathBuf>,
 }
 
 /// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceFile {
-    /// Its name, without a folder.
+    /// Its name, without a directory.
     pub name: String,
     /// Its text.
     pub text: String,
 }
 
-/// The longest that one run of these jobs may take: each to its timeout, one after the other, for each profile.
+/// The longest duration of one run of these jobs: each takes its timeout, one after the other, for each profile.
 pub fn longest(jobs: &[Job], grace: Duration) -> Duration {
     let each = |job: &Job| (job.timeout + grace) * u32::try_from(job.profiles.len().max(1)).unwrap_or(u32::MAX);
     jobs.iter().filter(|job| job.enabled).map(each).sum::<Duration>() + AFTER
@@ -65,8 +65,8 @@ impl InstalledService {
         ]
     }
 
-    /// The line for cron; for the host with the user's name, as `/etc/cron.d` wants it. A line in the table of a user sets
-    /// its own PATH: a line above it would be for the other lines too.
+    /// The crontab line; for the host with the user's name, as `/etc/cron.d` requires. A line in a user's table sets
+    /// PATH itself, because an assignment above it would apply to the other lines too.
     pub fn cron_line(&self) -> String {
         let words: Vec<String> = self.command.iter().map(|word| for_cron(word)).collect();
         let before = match self.whom {
@@ -76,7 +76,7 @@ impl InstalledService {
         format!("* * * * *  {before}{}", words.join(" "))
     }
 
-    /// Every folder that it searches for programs.
+    /// The value of PATH.
     fn search_path(&self) -> String {
         let more = self.path.iter().map(|folder| folder.display().to_string());
         std::iter::once(STANDARD_PATH.to_owned()).chain(more).collect::<Vec<_>>().join(":")
@@ -131,10 +131,10 @@ impl InstalledService {
     fn unit(&self) -> String {
         let command: Vec<String> = self.command.iter().map(|word| for_systemd(word)).collect();
         let mut text = String::from(
-            "# Runs what is due, once. The timer beside it comes every minute; the job files decide what really runs.\n#\n",
+            "# Runs what is due, once. The timer starts it every minute; the job files decide what runs.\n#\n",
         );
         text.push_str(self.credentials());
-        // Writing to a text cannot fail.
+        // Writing to a string does not fail.
         let _ = write!(
             text,
             "[Unit]\nDescription=awsideman: jobs that are due\nDocumentation=man:awsideman-jobs(1)\n{}\
@@ -158,7 +158,7 @@ impl InstalledService {
     }
 }
 
-/// What the manager of a user may ask for too.
+/// Sandboxing options that a user manager supports too.
 pub(super) const ANYWHERE: &str = "NoNewPrivileges=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
@@ -198,18 +198,18 @@ fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-=:@+,".contains(c))
 }
 
-/// A word for `ExecStart=`: its specifiers and variables are not meant.
+/// Quotes an argument for `ExecStart=`: specifiers and variables are escaped.
 pub(super) fn for_systemd(word: &str) -> String {
     let meant = word.replace('%', "%%").replace('$', "$$");
     if is_plain(word) { meant } else { format!("\"{}\"", meant.replace('\\', "\\\\").replace('"', "\\\"")) }
 }
 
-/// A word for a crontab: `%` would end the command there.
+/// Quotes an argument for a crontab, where `%` would end the command.
 fn for_cron(word: &str) -> String {
     if is_plain(word) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")).replace('%', "\\%") }
 }
 
-/// Where a user's units are: `systemd/user` below the folder of that user's configuration.
+/// The directory of a user's units: `systemd/user` in the user's configuration directory.
 pub fn user_units(config_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let config = config_home.filter(|path| path.is_absolute()).or_else(|| Some(home?.join(".config")))?;
     Some(config.join("systemd/user"))
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_quoted_for_their_reader() {
+    fn arguments_are_quoted_for_their_reader() {
         let words = ["/opt/my tools/awsideman", "--profile", "a\"b%c$d", "it's"];
         let text = service(For::User, &words).systemd()[0].text.clone();
         let exec = text.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_gets_a_user_and_the_hardening_and_a_user_what_his_manager_can_give() {
+    fn a_host_unit_has_a_user_and_hardening_and_a_user_unit_what_its_manager_supports() {
         let words = ["/usr/bin/awsideman", "jobs", "run"];
         let host = service(For::Host, &words).systemd()[0].text.clone();
         for line in ["User=awsideman", "ProtectSystem=strict", "SuccessExitStatus=3 6 130", "TimeoutStartSec=1860"] {

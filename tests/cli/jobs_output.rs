@@ -28,7 +28,7 @@ fn panics(world: &World) {
     let app = Arc::new(world.app());
     let (jobs, broken) = app.jobs_that_can_run().unwrap();
     let mut context = app.job_context(Arc::new(NoProgress), Stop::new()).unwrap();
-    context.works = Arc::new(Panics);
+    context.handler = Arc::new(Panics);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let wanted = JobSelection::Named(vec!["panics".into()]);
     let done = runtime.block_on(app.run_jobs(&jobs, &broken, &wanted, &context, true)).unwrap();

@@ -82,7 +82,7 @@ fn two_runs_a_daemon_and_a_killed_holder_never_run_a_job_twice_or_leave_it_stuck
 
     signal(&holder, "-KILL");
     holder.wait().unwrap();
-    assert!(daemon.line("warm: crashed").contains("ended without a word"));
+    assert!(daemon.line("warm: crashed").contains(") died after"));
     assert!(daemon.line("warm: done").contains("300 users"));
 
     for _ in 0..3 {

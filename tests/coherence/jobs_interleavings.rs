@@ -152,7 +152,7 @@ fn jobs() -> Vec<Job> {
     ]
 }
 
-fn context(root: &Path, now: &Arc<AtomicI64>, dice: &Arc<Dice>, works: Arc<dyn JobHandler>) -> Context {
+fn context(root: &Path, now: &Arc<AtomicI64>, dice: &Arc<Dice>, handler: Arc<dyn JobHandler>) -> Context {
     let (database, _) = Database::open(&root.join("state"), Access::Owner, MINUTE, 0).expect("a database");
     Context {
         state_dir: root.join("state"),
@@ -161,7 +161,7 @@ fn context(root: &Path, now: &Arc<AtomicI64>, dice: &Arc<Dice>, works: Arc<dyn J
         clock: Arc::new(Dawdling { now: Arc::clone(now), dice: Arc::clone(dice) }),
         zone: Zone::UTC,
         host: "here".into(),
-        works,
+        handler,
         slots: Slots::new(2),
         wait: false,
         keep: 10_000,

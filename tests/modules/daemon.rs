@@ -102,7 +102,7 @@ async fn no_job_runs_beside_itself_the_quick_go_on_and_the_end_is_in_the_ledger(
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         zone: Zone::UTC,
         host: "here".into(),
-        works: Arc::clone(&busy) as Arc<dyn JobHandler>,
+        handler: Arc::clone(&busy) as Arc<dyn JobHandler>,
         slots: Slots::new(2),
         wait: false,
         keep: 50,

@@ -1,7 +1,7 @@
-//! What is due: occurrences against the ledger and the clock, without a side effect.
+//! Decides what is due from the schedule, the ledger and the clock, without side effects.
 //!
-//! An occurrence is handed out at most once as long as the ledger keeps [`Due::reference`]; a clock that was wrong
-//! delays a job by at most two of its periods, or a day; years of absence cost no more than a week.
+//! Guarantee: an occurrence is handed out at most once if the ledger keeps [`Due::reference`]. A wrong clock delays a
+//! job by at most two of its periods, or a day. A long absence adds at most a week of work.
 
 use super::occurrence::{OccurrenceRange, Occurrences};
 use crate::clock::{self, UnixMillis, millis};
@@ -11,16 +11,16 @@ use crate::model::{Zone, exact_duration};
 use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How late a job with `catch_up = "none"` may start when it sets no `start_deadline`: a runner that is called every
-/// few minutes is still in time.
+/// The latest start of a job with `catch_up = "none"` and no `start_deadline`. A runner that starts every few minutes
+/// meets it.
 const IN_TIME: Duration = Duration::from_secs(15 * 60);
-/// The most occurrences that are ever caught up.
+/// The most occurrences that are caught up.
 const CAUGHT_UP: u32 = 1_000;
 
-/// A clock that is set back by less than this repeats no time that a person wrote down, however close two of them are.
+/// If the clock is set back by less than this, a schedule with fixed times repeats none of them.
 const NAMED: Duration = Duration::from_secs(24 * 3600);
 
-/// What a job must do now.
+/// The result for one job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Due {
     /// The occurrences to run, oldest first.
@@ -29,12 +29,12 @@ pub struct Due {
     pub missed: Option<Missed>,
     /// When it is next due, jitter included; `None` is never.
     pub next: Option<UnixMillis>,
-    /// What the ledger must remember as the last occurrence, when that changes.
+    /// The last occurrence that the ledger must record, if it changes.
     pub reference: Option<UnixMillis>,
 }
 
 impl Due {
-    /// Whether there is nothing to do and nothing to remember.
+    /// Whether there is nothing to run and nothing to record.
     pub fn is_idle(&self) -> bool {
         self.run.is_empty() && self.missed.is_none() && self.reference.is_none()
     }
@@ -43,19 +43,19 @@ impl Due {
 /// Occurrences that will not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missed {
-    /// How many.
+    /// Their number.
     pub count: u64,
-    /// Whether there are more than were counted.
+    /// Whether there are more than `count`.
     pub more: bool,
     /// The oldest.
     pub first: UnixMillis,
     /// The newest.
     pub last: UnixMillis,
-    /// Why, as a sentence with their number and times.
+    /// The reason in one sentence, with number and times.
     pub reason: String,
 }
 
-/// How much later than its occurrence a job runs on this host: stable, and in `[0, jitter)`.
+/// The delay of a job on this host after its occurrence: stable, and in `[0, jitter)`.
 pub fn jitter_of(host: &str, job: &str, jitter: Duration) -> Duration {
     let range = u64::try_from(jitter.as_millis()).unwrap_or(u64::MAX);
     if range == 0 {
@@ -64,12 +64,12 @@ pub fn jitter_of(host: &str, job: &str, jitter: Duration) -> Duration {
     Duration::from_millis(xxh3_64(format!("{host}\0{job}").as_bytes()) % range)
 }
 
-/// What `job` must do at `now`, given its row in the ledger.
+/// The result for `job` at `now`, given its row in the ledger.
 ///
-/// An interval that never ran is due at once. A reference ahead of the clock means that the clock was set back:
-/// an interval counts from now; a cron schedule still waits for the occurrence after the one that ran, so that
-/// nothing runs twice, unless the reference is further ahead than one whole period (and for times that a person wrote
-/// down, than a day); then the clock had been wrong when it was written.
+/// An interval that never ran is due immediately. A reference ahead of the clock means that the clock was set back.
+/// An interval then counts from now. A cron schedule waits for the occurrence after the one that ran, so that nothing
+/// runs twice. If the reference is more than one period ahead (for fixed times: more than a day), the clock was wrong
+/// when it was written, and the schedule counts from now.
 pub fn due(job: &Job, host: &Zone, row: &LedgerRow, jitter: Duration, now: UnixMillis) -> Due {
     let occurrences = Occurrences::of(&job.schedule, host);
     let jitter = millis(jitter);
@@ -92,7 +92,7 @@ pub fn due(job: &Job, host: &Zone, row: &LedgerRow, jitter: Duration, now: UnixM
         CatchUp::None | CatchUp::Latest => 1,
         CatchUp::All { limit, .. } => limit.min(CAUGHT_UP) as usize,
     };
-    // One more than may run, so that the newest of the missed is known.
+    // One more than may run, to know the newest missed occurrence.
     let found = occurrences.between(reference, horizon, keep + 1);
     let Some(newest) = found.newest.last().copied() else {
         return Due { next, ..Due::default() };
@@ -102,14 +102,14 @@ pub fn due(job: &Job, host: &Zone, row: &LedgerRow, jitter: Duration, now: UnixM
     Due { run, missed, next, reference: Some(newest) }
 }
 
-/// The moment an interval counts from. Whole minutes where the interval is: a crontab line that fires a moment
-/// earlier than the time before would otherwise find its job not due yet, and skip a turn.
+/// The time that an interval counts from: whole minutes if the interval is. A crontab line that fires slightly
+/// earlier than before would otherwise skip a run.
 pub(super) fn grid(now: UnixMillis, every: Duration) -> UnixMillis {
     let minute = 60_000;
     if every.is_zero() || millis(every) % minute != 0 { now } else { now - now.rem_euclid(minute) }
 }
 
-/// The moment from which a job counts that is new or has another schedule.
+/// The time from which a new job, or one with a changed schedule, counts.
 pub(super) fn count_from(job: &Job, now: UnixMillis) -> UnixMillis {
     match job.schedule {
         Schedule::Every(every) => grid(now, every),
@@ -158,11 +158,11 @@ fn missed(job: &Job, found: &OccurrenceRange, running: usize) -> Option<Missed> 
     let first = found.first.filter(|_| count > 0)?;
     let deadline = exact_duration(job.start_deadline);
     let why = match (job.catch_up, running) {
-        (CatchUp::None, _) => "no runner was there in time (catch_up = \"none\")".to_owned(),
-        (CatchUp::Latest, 1) => "no runner was there; only the latest is caught up (catch_up = \"latest\")".to_owned(),
-        (CatchUp::Latest, _) => format!("no runner was there within the start_deadline of {deadline}"),
+        (CatchUp::None, _) => "no runner was active in time (catch_up = \"none\")".to_owned(),
+        (CatchUp::Latest, 1) => "no runner was active; only the latest is caught up (catch_up = \"latest\")".to_owned(),
+        (CatchUp::Latest, _) => format!("no runner was active within the start_deadline of {deadline}"),
         (CatchUp::All { limit, window }, _) => format!(
-            "no runner was there; at most {limit} of the last {} are caught up (catch_up = \"all\")",
+            "no runner was active; at most {limit} of the last {} are caught up (catch_up = \"all\")",
             exact_duration(window)
         ),
     };

@@ -33,7 +33,7 @@ fn noon() -> UnixMillis {
 }
 
 #[test]
-fn an_interval_first_seen_is_due_at_once_and_a_cron_job_at_its_next_occurrence() {
+fn a_new_interval_is_due_immediately_and_a_cron_job_at_its_next_occurrence() {
     let first = now_due(&every(15), &seen(noon()), noon());
     assert_eq!((first.run, first.next), (vec![noon()], Some(noon() + 15 * MINUTE)));
     let job = at_cron("30 * * * *");
@@ -153,7 +153,7 @@ fn without_catch_up_a_run_that_is_a_little_late_still_happens() {
 }
 
 #[test]
-fn years_of_absence_are_counted_to_a_bound_and_that_is_said() {
+fn years_of_absence_are_counted_up_to_a_bound() {
     for job in [every(5), at_cron("*/5 * * * *")] {
         let due = now_due(&job, &ran(noon() - 3 * 365 * 24 * HOUR), noon());
         assert_eq!(due.run, [noon()]);

@@ -1,7 +1,7 @@
-//! What lies ahead: when each job is due next, and what a stretch of time would bring.
+//! Forecasts runs: the next run of each job, and a simulation of a period.
 //!
-//! Nothing is run and nothing is written; what is told of the future is what the runner would do if it looked all
-//! the time and each job took as long as it did last.
+//! Guarantee: nothing is run and nothing is written. The forecast assumes a runner that never pauses, and that each
+//! job takes as long as it did last.
 
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::{AlertWhen, Job, JobKind, Overlap, Schedule};
@@ -21,7 +21,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use std::time::Duration;
 
-/// A simulation stops after so many steps of one job.
+/// The most steps of one job in a simulation.
 const STEPS: usize = 100_000;
 
 /// One time at which a job is due.
@@ -36,27 +36,27 @@ pub struct NextRun {
     /// When it is due, jitter included.
     #[serde(serialize_with = "clock::serialize")]
     pub at: UnixMillis,
-    /// The same on the clocks of its zone, with the offset from UTC.
+    /// The same in the time zone of the schedule, with the offset from UTC.
     pub local: String,
     /// The zone in which its schedule is read; for an interval the host's.
     pub timezone: String,
     /// The occurrence itself, before the jitter.
     #[serde(serialize_with = "clock::serialize")]
     pub occurrence: UnixMillis,
-    /// How much later than its occurrence it is due on this host, in milliseconds.
+    /// The delay after its occurrence on this host, in milliseconds.
     pub jitter_ms: i64,
     /// Whether it is due already.
     pub is_due: bool,
-    /// The pause that it falls into.
+    /// The pause that covers it.
     pub paused: Option<String>,
 }
 
-/// What would happen to one occurrence.
+/// The simulated result of one occurrence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Simulated {
     /// The job's name.
     pub job: String,
-    /// When.
+    /// The time.
     #[serde(serialize_with = "clock::serialize")]
     pub at: UnixMillis,
     /// Its kind.
@@ -66,24 +66,24 @@ pub struct Simulated {
     /// The occurrence.
     #[serde(serialize_with = "clock::serialize")]
     pub scheduled_at: UnixMillis,
-    /// `run`, `skipped` or `missed`: the words of the ledger where there is one.
+    /// `run`, `skipped` or `missed`: the ledger's outcome where it has one.
     pub outcome: &'static str,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When it would mail: `always`, `on-change` or `never`.
+    /// When the job sends mail: `always`, `on-change` or `never`.
     pub mail: &'static str,
 }
 
-/// What the runner cannot know of what lies ahead.
+/// Facts about the future that the runner does not know.
 pub trait ForecastObserver {
-    /// Why a job of this kind would have nothing to do at that time.
+    /// The reason why a job of this kind would have nothing to do at that time.
     fn idle(&self, job: &Job, at: UnixMillis) -> Option<String>;
-    /// Whether mails leave at all.
+    /// Whether mails are sent.
     fn mails(&self) -> bool;
 }
 
-/// The next times: one of each job and profile, or with a limit so many of all of them, in their order.
-pub fn coming(
+/// The next run of each job and profile; with a limit, the next runs of all of them in order.
+pub fn next_runs(
     jobs: &[Job],
     names: &[String],
     limit: Option<usize>,
@@ -120,8 +120,8 @@ pub fn coming(
     Ok(found)
 }
 
-/// What would happen between two times, in their order. From the present on what the ledger knows counts; of another
-/// beginning it is taken that all was dealt with before.
+/// The simulated runs between two times, in order. A simulation that starts now uses the ledger. One that starts at
+/// another time assumes that all earlier occurrences are done.
 pub fn simulate(
     jobs: &[Job],
     names: &[String],
@@ -141,7 +141,7 @@ pub fn simulate(
     Ok(found)
 }
 
-/// The units that are asked about, in the runner's order; disabled ones only by name.
+/// The selected jobs and profiles, in the runner's order. Disabled jobs only if they are named.
 fn units(jobs: &[Job], names: &[String]) -> Result<Vec<ProfileJob>, JobError> {
     let wanted = if names.is_empty() { JobSelection::Due } else { JobSelection::Named(names.to_vec()) };
     let units = phases(jobs, &wanted)?.into_iter().flatten();
@@ -149,11 +149,11 @@ fn units(jobs: &[Job], names: &[String]) -> Result<Vec<ProfileJob>, JobError> {
 }
 
 fn row(unit: &ProfileJob, context: &Context, now: UnixMillis) -> Result<LedgerRow, JobError> {
-    // A disabled job that is asked about is looked at as if it were enabled now.
+    // A disabled job is simulated as if it were enabled now.
     context.ledger.peek(&unit.job.name, unit.profile(), &fingerprint(&unit.job), count_from(&unit.job, now))
 }
 
-/// The row of a job with which all before `from` was dealt with. An interval keeps its beat.
+/// The ledger row of a job that has done every occurrence before `from`. An interval keeps its phase.
 fn begun(unit: &ProfileJob, context: &Context, from: UnixMillis) -> Result<LedgerRow, JobError> {
     let known = row(unit, context, context.clock.now())?;
     let last = match (&unit.job.schedule, known.last_occurrence) {
@@ -163,7 +163,7 @@ fn begun(unit: &ProfileJob, context: &Context, from: UnixMillis) -> Result<Ledge
     Ok(LedgerRow { first_seen: from, last_occurrence: Some(last) })
 }
 
-/// One unit on its way through the time.
+/// The simulation of one job and profile.
 struct RunTimeline<'a> {
     unit: &'a ProfileJob,
     row: LedgerRow,
@@ -185,7 +185,7 @@ impl RunTimeline<'_> {
                 found.push(self.event(at, missed.last, "missed", missed.reason));
             }
             for occurrence in run {
-                let event = self.meet(at, occurrence)?;
+                let event = self.add_occurrence(at, occurrence)?;
                 found.push(event);
             }
             self.row.last_occurrence = reference.or(self.row.last_occurrence);
@@ -201,8 +201,8 @@ impl RunTimeline<'_> {
         due(&self.unit.job, &self.context.zone, &self.row, self.unit.jitter(self.context), at)
     }
 
-    /// What becomes of one occurrence that is due.
-    fn meet(&mut self, at: UnixMillis, occurrence: UnixMillis) -> Result<Simulated, JobError> {
+    /// Adds the result of one occurrence that is due.
+    fn add_occurrence(&mut self, at: UnixMillis, occurrence: UnixMillis) -> Result<Simulated, JobError> {
         let job = &self.unit.job;
         if let Some(pause) = self.context.ledger.paused(&job.name, at)? {
             return Ok(self.event(at, occurrence, "skipped", pause.to_string()));
@@ -214,13 +214,13 @@ impl RunTimeline<'_> {
         let (begins, reason) = match job.overlap {
             _ if at >= self.busy_until => (at, "due".to_owned()),
             Overlap::Forbid => {
-                let reason = format!("the run before still goes on: it took {took} last");
+                let reason = format!("the previous run is still ongoing: the last one took {took}");
                 return Ok(self.event(at, occurrence, "skipped", reason));
             }
             Overlap::QueueOne => {
-                (self.busy_until, format!("due, and waits for the run before, which took {took} last"))
+                (self.busy_until, format!("due, and waits for the previous run: the last one took {took}"))
             }
-            Overlap::Replace => (at, "due, and takes the place of the run before".to_owned()),
+            Overlap::Replace => (at, "due, and replaces the previous run".to_owned()),
         };
         self.busy_until = begins.saturating_add(millis(self.took));
         Ok(self.event(begins, occurrence, "run", reason))
@@ -248,7 +248,7 @@ impl RunTimeline<'_> {
     }
 }
 
-/// What the clocks of `zone` show: `2026-06-01T14:00:00+02:00`.
+/// The local time in `zone`: `2026-06-01T14:00:00+02:00`.
 fn local(at: UnixMillis, zone: &Zone) -> String {
     DateTime::from_timestamp_millis(at)
         .map_or_else(|| at.to_string(), |at| at.with_timezone(zone).to_rfc3339_opts(SecondsFormat::Secs, false))

@@ -33,25 +33,25 @@ fn simulated(stage: &RunnerFixture, jobs: &[Job], from: &str, to: &str) -> Vec<(
 }
 
 #[test]
-fn the_next_time_of_each_job_is_told_in_its_own_zone_with_its_jitter() {
+fn the_next_run_of_each_job_has_its_zone_and_jitter() {
     let stage = stage();
     let berlin: Zone = "Europe/Berlin".parse().unwrap();
     let nightly = Job { schedule: cron("0 3 * * *", Some(berlin)), jitter: 10 * MINUTE, ..job("nightly") };
     let often = Job { schedule: Schedule::Every(5 * MINUTE), ..job("often") };
     let off = Job { enabled: false, ..job("off") };
     let jobs = [nightly, often, off];
-    let found = coming(&jobs, &[], None, &stage.context).unwrap();
+    let found = next_runs(&jobs, &[], None, &stage.context).unwrap();
     let [first, second] = &found[..] else { panic!("{found:?}") };
     assert_eq!((first.job.as_str(), first.is_due, first.timezone.as_str()), ("often", true, "UTC"));
     assert_eq!(second.occurrence, at("2026-06-02T01:00:00Z"));
     assert!(second.jitter_ms > 0 && second.at == second.occurrence + second.jitter_ms);
     assert!(second.local.starts_with("2026-06-02T03:0") && second.local.ends_with("+02:00"), "{}", second.local);
-    let three = coming(&jobs, &["nightly".into()], Some(3), &stage.context).unwrap();
+    let three = next_runs(&jobs, &["nightly".into()], Some(3), &stage.context).unwrap();
     assert_eq!((three.len(), three[2].occurrence), (3, at("2026-06-04T01:00:00Z")));
-    let mixed = coming(&jobs, &[], Some(4), &stage.context).unwrap();
+    let mixed = next_runs(&jobs, &[], Some(4), &stage.context).unwrap();
     assert!(mixed.iter().all(|coming| coming.job == "often"), "the four that come first");
-    assert_eq!(coming(&jobs, &["off".into()], None, &stage.context).unwrap().len(), 1, "asked for by name");
-    assert!(coming(&jobs, &["ofen".into()], None, &stage.context).is_err());
+    assert_eq!(next_runs(&jobs, &["off".into()], None, &stage.context).unwrap().len(), 1, "asked for by name");
+    assert!(next_runs(&jobs, &["ofen".into()], None, &stage.context).is_err());
     assert!(stage.context.ledger.history(None, 9).unwrap().is_empty() && stage.names().is_empty());
 }
 
@@ -92,23 +92,23 @@ fn pauses_idle_kinds_and_long_runs_are_skipped_with_their_reasons() {
 }
 
 #[test]
-fn from_the_present_on_the_ledger_counts_and_what_is_overdue_runs_at_once() {
+fn a_simulation_from_now_uses_the_ledger_and_runs_overdue_jobs_first() {
     let stage = stage();
     let hourly = Job { catch_up: CatchUp::Latest, ..job("hourly") };
     let jobs = [hourly];
-    coming(&jobs, &[], None, &stage.context).unwrap();
-    stage.context.ledger.see("hourly", "", "0 * * * *", at("2026-06-01T09:30:00Z")).unwrap();
+    next_runs(&jobs, &[], None, &stage.context).unwrap();
+    stage.context.ledger.register("hourly", "", "0 * * * *", at("2026-06-01T09:30:00Z")).unwrap();
     let found = simulated(&stage, &jobs, "2026-06-01T12:00:00Z", "2026-06-01T13:10:00Z");
     let expected = [("12:00:00", "missed"), ("12:00:00", "run"), ("13:00:00", "run")];
     assert_eq!(found, expected.map(|(time, outcome)| (format!("2026-06-01T{time}Z"), outcome)));
 }
 
 #[test]
-fn an_interval_keeps_its_beat_into_the_future() {
+fn an_interval_keeps_its_phase() {
     let stage = stage();
     let job = Job { schedule: Schedule::Every(7 * MINUTE), ..job("often") };
-    stage.context.ledger.see("often", "", &fingerprint(&job), 0).unwrap();
-    stage.context.ledger.refer("often", "", at("2026-06-01T12:00:00Z")).unwrap();
+    stage.context.ledger.register("often", "", &fingerprint(&job), 0).unwrap();
+    stage.context.ledger.record_occurrence("often", "", at("2026-06-01T12:00:00Z")).unwrap();
     let found = simulated(&stage, &[job], "2026-06-02T00:00:00Z", "2026-06-02T00:10:00Z");
     // 12 hours are 102 intervals of 7 minutes and 6 minutes: one is due a minute later, at 00:01.
     assert_eq!(found, [("2026-06-02T00:01:00Z".into(), "run"), ("2026-06-02T00:08:00Z".into(), "run")]);

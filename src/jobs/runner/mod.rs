@@ -1,12 +1,12 @@
-//! The runner: which jobs run in a pass, in which order, and how many at once.
+//! The runner: which jobs run in a pass, in which order, and how many at the same time.
 //!
-//! It never sleeps until something is due; one job's failure stops no other; the reports come in the order in which
-//! the jobs were begun.
+//! Guarantee: a pass never waits for a job to become due. The failure of one job stops no other. Reports have the
+//! order in which jobs started.
 //!
-//! Order. What is due runs in file-name order, the quick kinds before the long ones (warm, verify), so that a verdict
-//! does not wait for a walk. `--all` is a whole round: first recover, then every warm, then verify, cleanup, limits,
-//! health and digest, each kind in file-name order and only when the kind before has ended, so that the verdict is
-//! about what the round has made of the cache. Named jobs run in the order they are named.
+//! Due jobs run in file-name order, short kinds before long ones (warm, verify), so that a health check does not wait
+//! for a walk. `--all` runs in stages: recover, warm, verify, cleanup, limits, health, digest, each in file-name
+//! order and after the stage before, so that the health check judges the result. Named jobs run in the order of their
+//! names on the command line.
 
 use crate::config::{Job, JobKind};
 use crate::jobs::context::Context;
@@ -18,10 +18,10 @@ use crate::jobs::profile_job::ProfileJob;
 use crate::jobs::profile_run;
 use futures_util::future::join_all;
 
-/// Which jobs shall run.
+/// The jobs to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobSelection {
-    /// Those that the ledger finds due.
+    /// Those that are due.
     Due,
     /// Every enabled job, now.
     All,
@@ -29,10 +29,10 @@ pub enum JobSelection {
     Named(Vec<String>),
 }
 
-/// Runs what is wanted, to its end. `jobs` are in file-name order.
+/// Runs the selected jobs. `jobs` are in file-name order.
 ///
-/// All units of a phase take their locks at once and then wait for room, first come, first served: one that waits for
-/// another process takes no room meanwhile.
+/// All jobs of a phase take their locks first and then wait for a slot, first come, first served. A job that waits
+/// for another process occupies no slot.
 pub async fn run(jobs: &[Job], wanted: &JobSelection, context: &Context) -> Result<Vec<RunReport>, JobError> {
     let mut reports = Vec::new();
     context.ledger.correct_clock(context.clock.now())?;
@@ -53,15 +53,15 @@ pub async fn run(jobs: &[Job], wanted: &JobSelection, context: &Context) -> Resu
     Ok(reports)
 }
 
-/// Runs that ended without a word and that nobody would come by for: of a job that is disabled now, or whose file or
-/// profile is gone.
+/// Records crashed runs that no job of this pass would record: of a disabled job, or one whose file or profile was
+/// removed.
 fn orphans(phases: &[Vec<ProfileJob>], context: &Context) -> Result<Vec<RunReport>, JobError> {
     let mut reports = Vec::new();
-    for (job, profile) in context.ledger.open_units()? {
-        let is_looked_at = |unit: &ProfileJob| {
+    for (job, profile) in context.ledger.open_runs()? {
+        let is_covered = |unit: &ProfileJob| {
             unit.job.enabled && unit.job.name == job && unit.profile.as_deref().unwrap_or("") == profile
         };
-        if phases.iter().flatten().any(is_looked_at) {
+        if phases.iter().flatten().any(is_covered) {
             continue;
         }
         let path = path_of(&context.state_dir, &job, &profile);
@@ -73,12 +73,12 @@ fn orphans(phases: &[Vec<ProfileJob>], context: &Context) -> Result<Vec<RunRepor
     Ok(reports)
 }
 
-/// The units that are wanted; those of one phase may run side by side.
+/// The selected jobs and profiles. Those of one phase may run at the same time.
 pub(super) fn phases(jobs: &[Job], wanted: &JobSelection) -> Result<Vec<Vec<ProfileJob>>, JobError> {
     let enabled = || jobs.iter().filter(|job| job.enabled);
     match wanted {
         JobSelection::Due => {
-            // A disabled job has something to remember, so it is not left out here.
+            // A disabled job stays in the list: the ledger must record that it is disabled.
             let mut ordered: Vec<&Job> = jobs.iter().collect();
             ordered.sort_by_key(|job| job.kind.is_long());
             Ok(vec![ProfileJob::all_of(ordered, true)])

@@ -76,7 +76,7 @@ async fn what_is_due_runs_once_and_the_ledger_says_how_it_went() {
 }
 
 #[tokio::test]
-async fn an_interval_that_was_run_by_name_is_not_due_again_at_once() {
+async fn an_interval_that_ran_on_request_is_not_due_immediately() {
     let stage = RunnerFixture::new(|_| work_of("ok"));
     let jobs = [Job { schedule: Schedule::Every(5 * MINUTE), ..job("often") }];
     run(&jobs, &JobSelection::All, &stage.context).await.unwrap();
@@ -114,7 +114,7 @@ async fn one_failure_stops_no_other_job_and_no_other_profile() {
 }
 
 #[tokio::test]
-async fn a_whole_round_ends_with_its_verdict_and_what_is_due_begins_with_the_quick() {
+async fn a_whole_pass_ends_with_the_health_check_and_due_jobs_start_with_the_short() {
     let mut stage = RunnerFixture::new(|_| work_of("ok"));
     stage.context.slots = Slots::new(1);
     let every = |job: Job| Job { schedule: Schedule::Every(MINUTE), ..job };
@@ -136,11 +136,11 @@ async fn a_whole_round_ends_with_its_verdict_and_what_is_due_begins_with_the_qui
 }
 
 #[tokio::test]
-async fn an_unknown_name_is_said_with_the_nearest_and_nothing_runs() {
+async fn an_unknown_name_is_an_error_with_the_nearest_and_nothing_runs() {
     let stage = RunnerFixture::new(|_| work_of("ok"));
     let wanted = JobSelection::Named(vec!["cleanup".into(), "wram".into()]);
     let error = run(&[job("warm"), job("cleanup")], &wanted, &stage.context).await.unwrap_err();
-    assert_eq!(error.to_string(), "there is no job `wram` (did you mean `warm`?); the jobs are: warm, cleanup");
+    assert_eq!(error.to_string(), "no job is named `wram` (did you mean `warm`?); the jobs are: warm, cleanup");
     assert!(stage.names().is_empty());
 }
 
@@ -201,7 +201,7 @@ async fn work_that_hangs_is_asked_to_stop_and_then_aborted_and_its_lock_is_free(
 }
 
 #[tokio::test]
-async fn a_wish_to_end_cancels_what_runs_and_begins_nothing_more() {
+async fn a_stop_request_cancels_running_jobs_and_starts_none() {
     let begun = Arc::new(Notify::new());
     let begins = Arc::clone(&begun);
     let mut stage = RunnerFixture::new(move |_| {
@@ -305,7 +305,7 @@ async fn a_clock_set_back_is_remembered_once_and_delays_by_one_interval_at_most(
 }
 
 #[tokio::test]
-async fn queue_one_waits_for_the_run_that_goes_on_and_replace_ends_it() {
+async fn queue_one_waits_for_the_ongoing_run_and_replace_ends_it() {
     for (overlap, first) in [(Overlap::QueueOne, RunOutcome::Done), (Overlap::Replace, RunOutcome::Cancelled)] {
         let (begun, over) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (begins, ends) = (Arc::clone(&begun), Arc::clone(&over));
@@ -349,7 +349,7 @@ async fn queue_one_waits_for_the_run_that_goes_on_and_replace_ends_it() {
 }
 
 #[tokio::test]
-async fn two_runners_at_once_run_each_occurrence_once() {
+async fn two_concurrent_runners_run_each_occurrence_once() {
     let stage = RunnerFixture::new(|_| {
         Box::pin(async {
             tokio::task::yield_now().await;
@@ -385,7 +385,7 @@ async fn a_paused_job_is_skipped_with_the_reason_and_its_occurrence_is_over() {
 }
 
 #[tokio::test]
-async fn misses_are_recorded_and_a_disabled_time_is_none() {
+async fn misses_are_recorded_and_a_disabled_period_has_none() {
     let stage = RunnerFixture::new(|_| work_of("ok"));
     let hourly = job("a");
     let disabled = Job { enabled: false, ..job("a") };
@@ -393,7 +393,7 @@ async fn misses_are_recorded_and_a_disabled_time_is_none() {
     stage.clock.advance(5 * 60 * MINUTE);
     let reports = run(std::slice::from_ref(&hourly), &JobSelection::Due, &stage.context).await.unwrap();
     assert_eq!(outcomes(&reports), [("a".into(), RunOutcome::Missed), ("a".into(), RunOutcome::Done)]);
-    let expected = "4 occurrences from 2026-06-01T13:00:00Z to 2026-06-01T16:00:00Z: no runner was there; \
+    let expected = "4 occurrences from 2026-06-01T13:00:00Z to 2026-06-01T16:00:00Z: no runner was active; \
                     only the latest is caught up (catch_up = \"latest\")";
     assert_eq!((reports[0].reason.as_str(), reports[0].exit), (expected, 0));
     run(&[disabled], &JobSelection::Due, &stage.context).await.unwrap();
@@ -402,7 +402,7 @@ async fn misses_are_recorded_and_a_disabled_time_is_none() {
 }
 
 #[tokio::test]
-async fn a_changed_schedule_brings_no_storm() {
+async fn a_changed_schedule_catches_nothing_up() {
     let stage = RunnerFixture::new(|_| work_of("ok"));
     let all = CatchUp::All { limit: 10, window: 24 * 60 * MINUTE };
     run(&[job("a")], &JobSelection::Due, &stage.context).await.unwrap();
@@ -433,7 +433,7 @@ async fn findings_travel_in_the_report_and_set_its_exit_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pass_can_be_a_task_of_its_own() {
+async fn a_pass_can_be_a_task() {
     let stage = RunnerFixture::new(|given| {
         if given.job == "skips" { doing(JobResult::skipped("the cache is disabled")) } else { work_of("ok") }
     });

@@ -29,7 +29,7 @@ const MOST: usize = 100_000;
 pub(crate) fn next(arguments: &NextArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let JobsSession { app, jobs, context, notices } = JobsSession::open(globals, output)?;
     let limit = arguments.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX).min(MOST));
-    let coming = jobs::coming(&jobs, &arguments.names, limit, &context)?;
+    let coming = jobs::next_runs(&jobs, &arguments.names, limit, &context)?;
     let now = app.clock().now();
     let page = match coming.len() {
         0 => TextReport::new().line("no job is due by itself; `awsideman jobs list` shows why"),
