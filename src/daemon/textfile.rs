@@ -3,7 +3,8 @@
 //! A reader sees the old file or the new one; it may be read by everybody, because it holds ids of jobs and figures
 //! alone; its folder is the operator's and is never made.
 
-use super::{DaemonError, metrics};
+use super::error::DaemonError;
+use super::metrics;
 use crate::app::Overview;
 use crate::secure_fs;
 use std::path::Path;

@@ -5,8 +5,8 @@
 
 use crate::app::App;
 use crate::cache::{BY_PROGRAM, CUSTOM, Cache, Key, Lookup, Put, ReadOptions};
+use crate::library::cache_manager::{CacheManager, in_use};
 use crate::library::error::LibraryError;
-use crate::library::manager::{CacheManager, in_use};
 use crate::model::Resource;
 use crate::store::{Address, StoreError, Stored};
 use serde::Serialize;

@@ -5,8 +5,8 @@
 
 use crate::cache::Operation;
 use crate::health::HealthReport;
+use crate::library::cache_manager::CacheManager;
 use crate::library::error::LibraryError;
-use crate::library::manager::CacheManager;
 use crate::model::Resource;
 use crate::state::PersistedBreaker;
 use crate::store::Swept;

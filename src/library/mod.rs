@@ -39,19 +39,19 @@
 #[doc = include_str!("../../docs/library.md")]
 mod manual {}
 
+mod cache_manager;
 mod entries;
 mod error;
 mod keys;
 mod maintenance;
-mod manager;
 mod settings;
 mod usage;
 
+pub use cache_manager::CacheManager;
 pub use entries::PutItem;
 pub use error::LibraryError;
 pub use keys::build_key;
 pub use maintenance::Stats;
-pub use manager::CacheManager;
 
 pub use crate::health::HealthReport;
 pub use crate::state::{BreakerStatus, PersistedBreaker, WritesMark};

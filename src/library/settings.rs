@@ -4,8 +4,8 @@
 //! handle, and for no other process.
 
 use crate::config;
+use crate::library::cache_manager::CacheManager;
 use crate::library::error::LibraryError;
-use crate::library::manager::CacheManager;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 

