@@ -9,14 +9,14 @@ use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
 
-/// One run of jobs, as far as alerts are concerned.
+/// The input of one evaluation: the checks and outcomes of one pass of jobs.
 #[derive(Debug, Clone, Copy)]
 pub struct JobPass<'a> {
-    /// Every check that this run made, the fine ones too.
+    /// Every check of this pass, including those that are ok.
     pub findings: &'a [Finding],
-    /// What is behind those that failed by something else.
+    /// The causes of failed checks.
     pub causes: &'a [AlertCause],
-    /// A sentence about the run for the mail (`job health: done in 12 ms`).
+    /// A sentence about the pass for the mail (`job health: done in 12 ms`).
     pub note: Option<&'a str>,
     /// When this job mails.
     pub when: AlertWhen,
@@ -24,49 +24,48 @@ pub struct JobPass<'a> {
     pub host: &'a str,
     /// The directory of the cache.
     pub cache_dir: &'a Path,
-    /// That the cache is disabled, by whom and until when: every message says so.
+    /// Set if the cache is disabled: the author and the end. Every message contains it.
     pub disabled: Option<&'a str>,
     /// The command that shows more.
     pub more: &'a str,
 }
 
-/// What is behind a finding: one alert of its own, however many findings come from it. It is over when none does any
-/// more.
+/// The cause of findings: one alert, however many findings it causes. It is resolved when it causes none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertCause {
-    /// The key of the finding that comes from it (`job:warm`).
+    /// The key of the finding that it causes (`job:warm`).
     pub of: String,
     /// The cause, as a finding under [`crate::alerts::AWS`] or [`crate::alerts::LOGIN`].
     pub finding: Finding,
 }
 
-/// What one run changed.
+/// The result of one evaluation.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
-    /// What began to fire.
-    pub began: Vec<AlertTransition>,
-    /// What fires still and is due to be told again.
+    /// Alerts that start to fire.
+    pub fired: Vec<AlertTransition>,
+    /// Alerts that still fire and are due for a reminder.
     pub reminded: Vec<AlertTransition>,
-    /// What is over.
+    /// Alerts that are resolved.
     pub over: Vec<AlertTransition>,
-    /// What fires and needs no word, other jobs' alerts included.
-    pub lasting: Vec<AlertTransition>,
-    /// What fires and is held back, and why.
-    pub muted: Vec<(AlertTransition, Mute)>,
-    /// The message that was put into the outbox.
+    /// Alerts that still fire and were already sent, including those of other jobs.
+    pub ongoing: Vec<AlertTransition>,
+    /// Alerts that fire and are suppressed, with the reason.
+    pub suppressed: Vec<(AlertTransition, Suppression)>,
+    /// The message in the outbox.
     pub mail: Option<Mail>,
 }
 
-/// One alert at the moment of a decision.
+/// One alert in a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertTransition {
     /// The key of its finding.
     pub key: String,
-    /// What the finding says; for what is over, what it said last.
+    /// The message of the finding; for a resolved alert, its last one.
     pub message: String,
-    /// The command to type next.
+    /// The command to run next.
     pub hint: String,
-    /// Since when it is so.
+    /// The start of the problem.
     pub since: UnixMillis,
     /// How long it has lasted.
     pub lasted: Duration,
@@ -77,29 +76,29 @@ pub struct AlertTransition {
 pub struct Alert {
     /// The key of its finding.
     pub key: String,
-    /// Whether it fires; otherwise it has not lasted long enough.
+    /// Whether it fires; otherwise it is pending.
     pub firing: bool,
-    /// What the finding said last.
+    /// The last message of the finding.
     pub message: String,
-    /// The command to type next.
+    /// The command to run next.
     pub hint: String,
-    /// Since when it is so.
+    /// The start of the problem.
     pub since: UnixMillis,
-    /// Since when it has fired.
+    /// When it started to fire.
     pub fired_at: Option<UnixMillis>,
-    /// When a message about it was last made.
+    /// When the last message about it was created.
     pub notified_at: Option<UnixMillis>,
-    /// The key of the alert that it comes from.
+    /// The key of the alert that causes it.
     pub cause: Option<String>,
     pub(super) clear_since: Option<UnixMillis>,
 }
 
-/// Why nothing is told of an alert.
+/// The reason why an alert is suppressed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mute {
-    /// Somebody said so.
+pub enum Suppression {
+    /// A silence.
     Silenced(Silence),
-    /// This alert says it already, or makes it meaningless.
+    /// The key of the alert that inhibits it.
     Inhibited(String),
 }

@@ -1,7 +1,8 @@
 //! Delivers a message to a program of the operator: a pager, a ticket system, a log.
 //!
-//! Guarantee: the program runs once for each message until it ends with 0; no shell reads anything; text from outside is never
-//! one of its arguments; it gets no variables but the usual ones, those of the message and those of `alerts.command.env`.
+//! Guarantee: the program runs once for each message until it exits with 0. No shell is involved. Text from outside
+//! is never an argument. The program gets only the usual variables, those of the message and those of
+//! `alerts.command.env`.
 
 use super::hidden::Hidden;
 use super::webhook::document;
@@ -17,18 +18,18 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::time::Duration;
 
-/// A program that takes documents.
+/// The notifier that runs a program.
 #[derive(Debug)]
-pub(super) struct Runner {
+pub(super) struct CommandNotifier {
     argv: Vec<String>,
-    /// The variables that it gets in addition to the usual ones.
+    /// The variables from the configuration.
     environment: Vec<String>,
     timeout: Duration,
 }
 
-impl Runner {
+impl CommandNotifier {
     /// Checks the settings; runs nothing.
-    pub(super) fn open(command: &CommandConfig) -> Result<Runner, AlertError> {
+    pub(super) fn open(command: &CommandConfig) -> Result<CommandNotifier, AlertError> {
         if command.argv.first().is_none_or(|program| program.trim().is_empty()) {
             return Err(AlertError::Setting {
                 key: "alerts.command.argv",
@@ -36,26 +37,26 @@ impl Runner {
                 hint: "write its path and arguments, as in [\"/usr/local/bin/page-me\"]".into(),
             });
         }
-        Ok(Runner { argv: command.argv.clone(), environment: command.env.clone(), timeout: command.timeout })
+        Ok(CommandNotifier { argv: command.argv.clone(), environment: command.env.clone(), timeout: command.timeout })
     }
 }
 
-impl Runner {
-    /// What the program knows and an error must not repeat: its arguments and the variables it was given.
+impl CommandNotifier {
+    /// The values that an error must not repeat: arguments and configured variables.
     fn hidden(&self) -> Hidden {
         let values = self.environment.iter().filter_map(|name| std::env::var(name).ok());
         Hidden::new(self.argv[1..].iter().cloned().chain(values))
     }
 }
 
-impl Notifier for Runner {
+impl Notifier for CommandNotifier {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
         let text = document(mail)?;
         let value: Value = serde_json::from_str(&text).map_err(|error| AlertError::Compose(error.to_string()))?;
         let word = |key: &str| one_line(value[key].as_str().unwrap_or_default());
         let news = value["alerts"].as_array().into_iter().flatten().filter(|alert| alert["news"] == true);
         let keys: Vec<String> = news.filter_map(|alert| alert["key"].as_str()).map(one_line).collect();
-        // A variable cannot hold the byte that ends it.
+        // A variable cannot contain a NUL byte.
         let body = mail.body.replace('\0', " ");
         let order = ProgramSpec {
             program: OsStr::new(&self.argv[0]),

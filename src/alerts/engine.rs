@@ -1,14 +1,14 @@
-//! The book of alerts: what is pending, what fires, what is over, and whether a word is due.
+//! The alert state machine: pending, firing, resolved, and when a message is due.
 //!
-//! One transaction reads, decides and puts at most one message into the outbox, so that however many processes look
-//! at the same moment, one is made; a check that this run did not make is left as it stands.
+//! Guarantee: one transaction reads, decides and puts at most one message into the outbox, so that concurrent
+//! processes create one message. An alert whose check is not part of the pass keeps its state.
 
 use crate::alerts::alert::{Alert, AlertTransition, Decision, JobPass};
 use crate::alerts::error::AlertError;
 use crate::alerts::history;
 use crate::alerts::history::AlertEvent;
 use crate::alerts::inhibit;
-use crate::alerts::inhibit::Mutes;
+use crate::alerts::inhibit::Suppressions;
 use crate::alerts::mail::Mail;
 use crate::alerts::notifier::channels;
 use crate::alerts::outbox;
@@ -24,7 +24,7 @@ use std::time::Duration;
 
 const COLUMNS: &str = "key, state, message, hint, since, fired_at, notified_at, cause, clear_since";
 
-/// The outcome of a job as a finding under `job:<name>`; its problem is what follows the name in a sentence (`failed: no
+/// The outcome of a job as a finding under `job:<name>`. `problem` follows the name in a sentence (`failed: no
 /// login`).
 pub fn job_finding(name: &str, problem: Option<&str>) -> Finding {
     let key = format!("job:{name}");
@@ -47,8 +47,8 @@ pub fn alerts(database: &mut Database) -> Result<Vec<Alert>, AlertError> {
     Ok(all(database.connection())?)
 }
 
-/// Strikes out the alerts of jobs that are not among `known` any more, and without `judges` those of the checks that a
-/// health job makes: nobody will ever say that they are over.
+/// Deletes the alerts of jobs that are not in `known`, and without `judges` those of health checks: no run would
+/// resolve them.
 pub fn forget_jobs(database: &mut Database, known: &[&str], judges: bool) -> Result<(), AlertError> {
     sqlite::write(database.connection(), |transaction| {
         let gone = |alert: &&Alert| match alert.key.strip_prefix("job:") {
@@ -57,7 +57,7 @@ pub fn forget_jobs(database: &mut Database, known: &[&str], judges: bool) -> Res
         };
         let alerts = all(transaction)?;
         alerts.iter().filter(gone).try_for_each(|alert| forget(transaction, &alert.key))?;
-        // Causes that nothing comes from any more.
+        // Causes without findings.
         let orphans = "DELETE FROM alert WHERE (key = ?1 OR key GLOB ?2)
                        AND NOT EXISTS (SELECT 1 FROM alert of WHERE of.cause = alert.key)";
         transaction.execute(orphans, params![inhibit::AWS, format!("{}*", inhibit::LOGIN)])?;
@@ -65,12 +65,11 @@ pub fn forget_jobs(database: &mut Database, known: &[&str], judges: bool) -> Res
     })
 }
 
-/// Moves the state of every alert that the run speaks about and puts the message about it, if one is due, into the
-/// outbox.
+/// Evaluates a pass: updates the state of its alerts, and puts a message into the outbox if one is due.
 ///
-/// Only a critical finding fires (and a warning of what gets worse by itself), once it has lasted `hold`; it is over when
-/// its figure has recovered for `recovery_delay`. With every channel switched off, or for a job that never mails, the
-/// states move and no message is made: what still fires is told as soon as a run may tell it.
+/// Only critical findings fire, and warnings that become critical without action. A finding fires after `hold`, and
+/// is resolved after its figure has recovered for `recovery_delay`. If no channel is enabled, or the job never mails,
+/// states change without a message, and alerts that still fire are sent by the next pass that may send.
 pub fn observe(
     database: &mut Database,
     run: &JobPass<'_>,
@@ -91,7 +90,7 @@ pub fn observe(
         let channels = channels(settings);
         let tells = !channels.is_empty() && run.when != AlertWhen::Never;
         let mut decision = book.decide(run, ended, tells)?;
-        let changed = !(decision.began.is_empty() && decision.reminded.is_empty() && decision.over.is_empty());
+        let changed = !(decision.fired.is_empty() && decision.reminded.is_empty() && decision.over.is_empty());
         if tells && (changed || run.when == AlertWhen::Always) {
             let words = render(&decision, run, now);
             let mail = outbox::put(transaction, &words, &channels, run.host, !changed, now)?;
@@ -102,7 +101,7 @@ pub fn observe(
     })
 }
 
-/// The tables at the moment of a decision.
+/// The tables during one evaluation.
 struct Engine<'a> {
     transaction: &'a Transaction<'a>,
     settings: &'a config::Alerts,
@@ -110,8 +109,8 @@ struct Engine<'a> {
 }
 
 impl Engine<'_> {
-    /// Dates what was recorded while the clock was ahead by `now`: a hold, a recovery delay, a repeat interval and a
-    /// silence would otherwise end only then.
+    /// Corrects times that were recorded while the clock was ahead of `now`. Otherwise a hold, a recovery delay, a
+    /// repeat interval or a silence would last until then.
     fn correct_clock(&self) -> Result<(), StatementError> {
         let ahead = self.now.saturating_add(clock::TOLERANCE);
         self.transaction.execute(
@@ -123,14 +122,14 @@ impl Engine<'_> {
         silence::correct_clock(self.transaction, self.now)
     }
 
-    /// Moves the one alert that `finding` speaks about; one that fired and is over is handed back.
+    /// Updates the alert of `finding`, and returns it if it was firing and is resolved.
     fn step(&self, finding: &Finding, cause: Option<&String>) -> Result<Option<Alert>, StatementError> {
         let find = format!("SELECT {COLUMNS} FROM alert WHERE key = ?");
         let known = self.transaction.query_row(&find, [&finding.key], read).optional()?;
         let bad = finding.alarms();
         match &known {
             None if !bad => return Ok(None),
-            // It was bad, but not for long enough to be told.
+            // It was pending and did not last.
             Some(alert) if !alert.firing && !bad => {
                 forget(self.transaction, &alert.key)?;
                 return Ok(None);
@@ -163,8 +162,7 @@ impl Engine<'_> {
         Ok(None)
     }
 
-    /// An alert that fires while its finding is not bad any more: it is over once the figure has recovered for long
-    /// enough, and until then it goes on.
+    /// A firing alert whose finding is no longer bad: resolved after its recovery delay, firing until then.
     fn fade(&self, finding: &Finding, alert: &Alert) -> Result<Option<Alert>, StatementError> {
         let clear_since = finding.recovered.then(|| alert.clear_since.unwrap_or(self.now));
         if clear_since.is_some_and(|from| self.is_over(from, self.settings.recovery_delay)) {
@@ -179,8 +177,8 @@ impl Engine<'_> {
             .map(|_| None)
     }
 
-    /// Resolves the alerts whose delay has passed in a run that does not check them: a daily job would otherwise resolve
-    /// its alert one day late.
+    /// Resolves the alerts whose delay has passed in a pass that does not check them: a daily job would otherwise
+    /// resolve its alert one day late.
     fn settle_recovered(&self, run: &JobPass<'_>) -> Result<Vec<Alert>, StatementError> {
         let mut ended = Vec::new();
         let is_checked = |alert: &Alert| run.findings.iter().any(|finding| finding.key == alert.key);
@@ -193,7 +191,7 @@ impl Engine<'_> {
         Ok(ended)
     }
 
-    /// Moves the alerts that others come from: bad while anything does, over when nothing does any more.
+    /// Updates the alerts that cause others: firing while they cause any, resolved when they cause none.
     fn settle_causes(&self, run: &JobPass<'_>) -> Result<Vec<Alert>, StatementError> {
         let mut ended = Vec::new();
         let told: Vec<&Finding> = run.causes.iter().map(|cause| &cause.finding).collect();
@@ -204,7 +202,7 @@ impl Engine<'_> {
         }
         let alerts = all(self.transaction)?;
         for alert in alerts.iter().filter(|alert| inhibit::is_cause(&alert.key)) {
-            // An alert that waits for its own delay does not start a second one here.
+            // An alert in its own recovery delay starts no second delay here.
             let follows = |other: &Alert| other.cause.as_ref() == Some(&alert.key) && other.clear_since.is_none();
             if !alerts.iter().any(follows) {
                 let (key, message, hint) = (alert.key.clone(), String::new(), String::new());
@@ -214,14 +212,14 @@ impl Engine<'_> {
         Ok(ended)
     }
 
-    /// What is to be told of the book as it stands now.
+    /// The decision about the current state.
     fn decide(&self, run: &JobPass<'_>, ended: Vec<Alert>, tells: bool) -> Result<Decision, StatementError> {
         let mut decision = Decision::default();
-        // Who was never told that it began need not be told that it is over.
+        // If an alert was never sent as firing, it is not sent as resolved.
         let over = ended.into_iter().filter(|alert| tells && alert.notified_at.is_some());
         decision.over = over.map(|alert| AlertTransition { hint: String::new(), ..self.change(&alert) }).collect();
         let alerts = all(self.transaction)?;
-        let mutes = Mutes::read(self.transaction, &alerts, run.disabled.is_some(), self.now)?;
+        let mutes = Suppressions::read(self.transaction, &alerts, run.disabled.is_some(), self.now)?;
         let spoken = |key: &str| {
             run.findings
                 .iter()
@@ -237,26 +235,26 @@ impl Engine<'_> {
                 change.message = cut(&finding.message, history::LONGEST).into_owned();
             }
             if let Some(mute) = mutes.why(alert) {
-                decision.muted.push((change, mute));
+                decision.suppressed.push((change, mute));
             } else if tells && alert.notified_at.is_none() {
                 waited |= self.is_over(alert.fired_at.unwrap_or(alert.since), self.settings.group_wait);
                 news.push(change);
             } else if tells && alert.clear_since.is_none() && spoken(&alert.key) && self.is_due_again(alert) {
                 decision.reminded.push(change);
             } else {
-                decision.lasting.push(change);
+                decision.ongoing.push(change);
             }
         }
-        // What waits for company goes with whatever leaves now.
+        // Alerts in `group_wait` are sent with the next message.
         if waited || !(decision.over.is_empty() && decision.reminded.is_empty()) {
-            decision.began = news;
+            decision.fired = news;
         }
         Ok(decision)
     }
 
-    /// Remembers what is told with this message.
+    /// Records the alerts of this message as sent.
     fn note(&self, decision: &Decision, mail: &Mail) -> Result<(), StatementError> {
-        for (what, changes) in [("told", &decision.began), ("reminded", &decision.reminded)] {
+        for (what, changes) in [("told", &decision.fired), ("reminded", &decision.reminded)] {
             for change in changes {
                 let told = "UPDATE alert SET notified_at = ? WHERE key = ?";
                 self.transaction.execute(told, params![self.now, change.key])?;

@@ -1,6 +1,4 @@
-//! Why a mail could not be decided, made or sent.
-//!
-//! Each error is one sentence, and [`AlertError::hint`] says what to do.
+//! Errors of alerts and notifiers, each with a hint.
 
 use crate::secure_fs::PrivateError;
 use crate::sqlite::StatementError;
@@ -9,16 +7,16 @@ use std::path::PathBuf;
 /// The host has no `sendmail`.
 pub(super) const NO_SENDMAIL: &str = "there is no such program on this host";
 
-/// What can go wrong with alerts and their mails.
+/// An error of alerts or notifiers.
 #[derive(Debug, thiserror::Error)]
 pub enum AlertError {
     /// A statement on `state.db` failed.
     #[error("the state database: {0}")]
     Statement(#[from] StatementError),
-    /// A file or directory of ours is not as it must be.
+    /// A file or directory has wrong permissions.
     #[error(transparent)]
     Private(#[from] PrivateError),
-    /// The lock that lets one sender at a time drain the outbox cannot be had.
+    /// The lock of the outbox cannot be taken.
     #[error("cannot lock {}: {source}", path.display())]
     Lock {
         /// The lock file.
@@ -41,7 +39,7 @@ pub enum AlertError {
     Unreachable {
         /// `host:port`.
         server: String,
-        /// The system's words.
+        /// The reason of the system.
         reason: String,
     },
     /// The server did not answer in time.
@@ -58,12 +56,12 @@ pub enum AlertError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The connection could not be protected.
+    /// TLS could not be negotiated.
     #[error("no TLS with the mail server {server}: {reason}")]
     Tls {
         /// `host:port`.
         server: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The server refused the host name in EHLO.
@@ -73,7 +71,7 @@ pub enum AlertError {
         server: String,
         /// The name, or the address in brackets.
         helo: String,
-        /// The server's words.
+        /// The answer of the server.
         reason: String,
     },
     /// The server refused the login.
@@ -95,7 +93,7 @@ pub enum AlertError {
         server: String,
         /// The address.
         sender: String,
-        /// The server's words.
+        /// The answer of the server.
         reason: String,
     },
     /// The server refused a recipient.
@@ -105,7 +103,7 @@ pub enum AlertError {
         server: String,
         /// The address.
         recipient: String,
-        /// The server's words.
+        /// The answer of the server.
         reason: String,
     },
     /// The server refused the mail.
@@ -113,10 +111,10 @@ pub enum AlertError {
     Refused {
         /// `host:port`.
         server: String,
-        /// The server's words.
+        /// The answer of the server.
         reason: String,
     },
-    /// The server does not speak SMTP, or broke off.
+    /// The server does not speak SMTP, or closed the connection.
     #[error("the mail server {server} broke the protocol: {reason}")]
     Protocol {
         /// `host:port`.
@@ -135,29 +133,29 @@ pub enum AlertError {
     /// The host's `sendmail` is missing or failed.
     #[error("sendmail: {0}")]
     Sendmail(String),
-    /// The webhook did not take the message.
+    /// The webhook did not accept the message.
     #[error("the webhook: {reason}")]
     Webhook {
-        /// The host and what it said, or why it cannot be reached.
+        /// The host with its answer, or the reason why it is unreachable.
         reason: String,
         /// Whether only this message is affected.
         is_about_the_mail: bool,
     },
-    /// The command did not take the message.
+    /// The command did not accept the message.
     #[error("the command: {0}")]
     Command(String),
-    /// The mail could not be put together.
-    #[error("the mail cannot be written: {0}")]
+    /// The mail could not be composed.
+    #[error("cannot compose the mail: {0}")]
     Compose(String),
 }
 
 impl AlertError {
-    /// What to do about it.
+    /// The action that fixes it.
     pub fn hint(&self) -> String {
         match self {
             AlertError::Setting { hint, .. } | AlertError::Login { hint, .. } => hint.clone(),
             AlertError::Unreachable { .. } => {
-                "check alerts.email.host and alerts.email.port, and that the server is up".into()
+                "check alerts.email.host and alerts.email.port, and that the server is running".into()
             }
             AlertError::TimedOut { .. } => {
                 "check alerts.email.host and alerts.email.port, or raise alerts.email.timeout".into()
@@ -184,7 +182,7 @@ impl AlertError {
                 "install a mail transfer agent, or set alerts.email.transport to smtp or file".into()
             }
             AlertError::Webhook { .. } => {
-                "see that the URL behind alerts.webhook is right and takes JSON; `awsideman alerts test --channel webhook` tries it".into()
+                "check that the URL of alerts.webhook is right and accepts JSON; `awsideman alerts test --channel webhook` tries it".into()
             }
             AlertError::Command(why) if why.contains("of PATH (") => {
                 "write the full path of the program in alerts.command.argv: cron and systemd have a short PATH".into()
@@ -195,7 +193,7 @@ impl AlertError {
         }
     }
 
-    /// The words of the other side, or of the system; empty where there are none.
+    /// The reason from the other party or the system; empty if there is none.
     pub(super) fn reason(&self) -> &str {
         match self {
             AlertError::Unreachable { reason, .. }
@@ -230,7 +228,7 @@ impl AlertError {
         self
     }
 
-    /// Whether the settings cannot work, whatever the other side does: nothing was sent, and a repetition sends nothing.
+    /// Whether the settings cannot work for any server: nothing was sent, and a retry sends nothing.
     pub fn is_configuration(&self) -> bool {
         match self {
             AlertError::Setting { .. } => true,
@@ -240,7 +238,7 @@ impl AlertError {
         }
     }
 
-    /// Whether only this mail is affected, so that the next one may still leave.
+    /// Whether only this mail is affected, so that the next one may be sent.
     pub(super) fn is_about_the_mail(&self) -> bool {
         match self {
             AlertError::Recipient { .. } | AlertError::Refused { .. } | AlertError::Compose(_) => true,

@@ -1,13 +1,13 @@
-//! Replaces secrets in text from elsewhere: a server or a program may repeat what it was given.
+//! Redacts secrets in text from elsewhere: a server or a program may repeat its input.
 
 use crate::model::one_line;
 
-/// The most characters of a message from elsewhere that are shown.
+/// The most characters of a foreign message that are shown.
 const SHOWN: usize = 300;
-/// A shorter text is in any sentence by chance.
+/// Shorter texts occur in any sentence by chance.
 const SHORTEST: usize = 4;
 
-/// Secrets that must not be shown.
+/// Secrets to redact.
 #[derive(Clone, Default)]
 pub(super) struct Hidden(Vec<String>);
 
@@ -18,12 +18,12 @@ impl std::fmt::Debug for Hidden {
 }
 
 impl Hidden {
-    /// Texts and their percent-decoded forms.
+    /// The texts and their percent-decoded forms.
     pub(super) fn new(secrets: impl IntoIterator<Item = String>) -> Hidden {
         let decoded = |text: &String| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
         let mut all: Vec<String> = secrets.into_iter().flat_map(|text| [decoded(&text), text]).collect();
         all.retain(|text| text.chars().count() >= SHORTEST);
-        // A secret that holds another one goes first.
+        // A secret that contains another one is replaced first.
         all.sort_by_key(|text| std::cmp::Reverse(text.len()));
         all.dedup();
         Hidden(all)
@@ -40,7 +40,7 @@ impl Hidden {
         )
     }
 
-    /// The beginning of `text` as one line, with `***` in place of every secret, in whatever case it is written.
+    /// The start of `text` as one line, with `***` for every secret, ignoring case.
     pub(super) fn excerpt(&self, text: &str) -> String {
         let mut shown = one_line(text).split_whitespace().collect::<Vec<_>>().join(" ");
         for secret in &self.0 {

@@ -1,6 +1,6 @@
-//! What happened to alerts and silences, and when.
+//! The history of alerts and silences.
 //!
-//! An event is there exactly when what it tells of is; the newest ones are kept.
+//! Guarantee: an event and its change are one transaction. The newest events are kept.
 
 use crate::alerts::error::AlertError;
 use crate::clock::{self, UnixMillis};
@@ -9,25 +9,25 @@ use crate::sqlite::{self, StatementError, Transaction, params};
 use crate::state::Database;
 use serde::Serialize;
 
-/// So many events are kept.
+/// The number of events that are kept.
 const KEPT: i64 = 2_000;
 
-/// The most bytes of a message or of an error that is kept.
+/// The most bytes of a stored message or error.
 pub(super) const LONGEST: usize = 4096;
 
-/// One thing that happened.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AlertEvent {
     /// When.
     #[serde(serialize_with = "clock::serialize")]
     pub at: UnixMillis,
-    /// The key of the alert, or the pattern of the silence; empty when it is about a message.
+    /// The key of the alert, or the pattern of the silence; empty for an event about a message.
     pub key: String,
     /// `fired`, `told`, `reminded`, `resolved`, `silenced`, `unsilenced`, `given-up`.
     pub what: String,
-    /// What was said.
+    /// The message.
     pub message: String,
-    /// How long it had lasted (of a silence: how long it shall), in milliseconds.
+    /// How long the alert lasted, or how long the silence will last, in milliseconds.
     pub lasted_ms: Option<i64>,
     /// The Message-ID of the message about it.
     pub message_id: Option<String>,
@@ -40,7 +40,7 @@ impl AlertEvent {
     }
 }
 
-/// The newest `limit` events, the newest first; with a key, those of that key.
+/// The newest `limit` events, newest first; with a key, those of that key.
 pub fn events(database: &Database, key: Option<&str>, limit: u64) -> Result<Vec<AlertEvent>, AlertError> {
     let mut statement = database.reader().prepare(
         "SELECT at, key, what, message, lasted_ms, message_id FROM alert_event

@@ -1,7 +1,7 @@
-//! A message as HTML, for mail programs that show it before the text.
+//! Renders a message as HTML, for mail programs that prefer it.
 //!
-//! Everything from outside is escaped; it loads nothing and links nowhere; it stands in light and dark and on a
-//! phone, and says what the text says.
+//! Guarantee: all foreign text is escaped, and the page loads nothing and links nowhere. It has the content of the
+//! text, in light and dark mode and on small screens.
 
 use crate::alerts::message;
 use crate::alerts::message::AlertMessage;
@@ -15,23 +15,23 @@ const CODE: &str = "font:14px/1.4 ui-monospace,Menlo,Consolas,monospace;padding:
 const GRAVE: &str = "margin:0 0 12px;padding:8px 12px;border-left:4px solid #c62828";
 const PLAIN: &str = "margin:0 0 12px;padding:8px 12px;border-left:4px solid #888";
 
-/// The whole page.
-pub(super) fn html(subject: &str, letter: &AlertMessage<'_>) -> String {
+/// The page.
+pub(super) fn html(subject: &str, content: &AlertMessage<'_>) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{0}</title>{STYLE}</head>\n\
          <body style=\"{BODY}\">\n<h1 style=\"font-size:18px;margin:0 0 12px\">{0}</h1>\n",
         escaped(subject)
     );
-    if message::is_well(letter) {
+    if message::is_well(content) {
         page.push_str("<p>All is well.</p>\n");
     }
-    for section in message::sections(letter) {
+    for section in message::sections(content) {
         let style = if section.is_grave { GRAVE } else { PLAIN };
         let title = escaped(section.title.trim_end_matches(':'));
         let _ = writeln!(page, "<h2 style=\"font-size:15px;margin:16px 0 6px\">{title}</h2>");
         let item = |item: &Vec<String>| item.iter().map(|words| marked(words)).collect::<Vec<_>>().join("<br>\n");
-        // Lines that stand alone are one list, what has more to say stands by itself.
+        // Single-line items form one list; other items are separate boxes.
         let boxes = if section.items.iter().all(|item| item.len() == 1) {
             vec![section.items.iter().map(item).collect::<Vec<_>>().join("<br>\n")]
         } else {
@@ -41,17 +41,17 @@ pub(super) fn html(subject: &str, letter: &AlertMessage<'_>) -> String {
             let _ = writeln!(page, "<div style=\"{style}\">{words}</div>");
         }
     }
-    if let Some(note) = letter.run.note {
+    if let Some(note) = content.run.note {
         let lines: Vec<String> = note.lines().map(|words| escaped(&one_line(words))).collect();
         let _ = writeln!(page, "<p>{}</p>", lines.join("<br>\n"));
     }
-    let rows = message::footer(letter);
+    let rows = message::footer(content);
     let rows: Vec<String> = rows.iter().map(|(name, words)| format!("{name}: {}", escaped(words))).collect();
     let _ = writeln!(page, "<p style=\"font-size:13px;opacity:.8\">{}</p>\n</body></html>", rows.join("<br>\n"));
     page
 }
 
-/// A line, with the command it may hold as one.
+/// A line, with its command marked.
 fn marked(words: &str) -> String {
     match words.strip_prefix("next: ") {
         Some(command) => format!("next: <code style=\"{CODE}\">{}</code>", escaped(command)),

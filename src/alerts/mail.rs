@@ -5,18 +5,18 @@ use crate::clock::UnixMillis;
 /// One message in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// Its row.
+    /// Its row id.
     pub id: i64,
-    /// Its Message-ID with the angle brackets, the same at every attempt.
+    /// Its Message-ID with angle brackets, the same at every attempt.
     pub message_id: String,
-    /// When it was decided.
+    /// When it was created.
     pub created_at: UnixMillis,
     /// Its subject.
     pub subject: String,
-    /// Its text.
+    /// Its body as text.
     pub body: String,
-    /// The same as HTML; empty when there is none.
+    /// Its body as HTML; empty if there is none.
     pub html: String,
-    /// The same as JSON.
+    /// Its JSON payload.
     pub document: String,
 }

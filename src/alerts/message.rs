@@ -1,63 +1,63 @@
-//! The words of a message: subject and text. The same as HTML and as a document follow from them.
+//! The content of a message: subject, sections and text. HTML and JSON are derived from them.
 //!
-//! The subject always begins with the same words, names its alerts, and is bounded; nothing from outside can begin
-//! a header or a line of its own.
+//! Guarantee: the subject starts with a fixed text, names its alerts and is bounded. Foreign text cannot start a
+//! header or a line.
 
-use crate::alerts::alert::{AlertTransition, Decision, JobPass, Mute};
+use crate::alerts::alert::{AlertTransition, Decision, JobPass, Suppression};
 use crate::clock::{self, UnixMillis};
 use crate::health::{Finding, Level};
 use crate::model::{format_duration, one_line};
 use std::fmt::Write as _;
 
-/// What every subject begins with, for mail filters.
+/// The start of every subject, for mail filters.
 pub(super) const SUBJECT: &str = "awsideman Cache Health Alert";
 
-/// One part of a message.
+/// One section of a message.
 pub(super) struct MessageSection {
     pub(super) title: &'static str,
-    /// Whether somebody must act.
+    /// Whether a user must act.
     pub(super) is_grave: bool,
-    /// Each item's lines; the first says what, a line that begins with `next: ` has the command.
+    /// The lines of each item. A line that starts with `next: ` contains the command.
     pub(super) items: Vec<Vec<String>>,
 }
 
-/// Everything that a message is written from.
+/// The input of a message.
 pub(super) struct AlertMessage<'a> {
     pub(super) decision: &'a Decision,
     pub(super) run: &'a JobPass<'a>,
     pub(super) now: UnixMillis,
 }
 
-/// The keys that a subject names before it only counts the rest.
+/// The most keys in a subject; the rest is counted.
 const NAMED: usize = 4;
 /// The longest key in a subject, in characters.
 const KEY_LENGTH: usize = 40;
 
-/// `awsideman Cache Health Alert: [FIRING:2] job:warm, hit_rate (host)`: what the message is about, so that a list of
-/// subjects on a phone is enough to distinguish messages.
-pub(super) fn subject(letter: &AlertMessage<'_>) -> String {
-    let Decision { began, reminded, over, lasting, muted, .. } = letter.decision;
+/// `awsideman Cache Health Alert: [FIRING:2] job:warm, hit_rate (host)`. The subject alone distinguishes messages, as
+/// in a list on a phone.
+pub(super) fn subject(content: &AlertMessage<'_>) -> String {
+    let Decision { fired, reminded, over, ongoing, suppressed, .. } = content.decision;
     let keys = |changes: &[AlertTransition]| changes.iter().map(|change| change.key.clone()).collect::<Vec<_>>();
-    let firing = [keys(began), keys(reminded)].concat();
+    let firing = [keys(fired), keys(reminded)].concat();
     let parts: Vec<String> = match (firing.is_empty(), over.is_empty()) {
         (false, true) => vec![group("FIRING", &firing)],
         (false, false) => vec![group("FIRING", &firing), group("RESOLVED", &keys(over))],
-        (true, false) if lasting.is_empty() => vec![group("RESOLVED", &keys(over))],
-        (true, false) => vec![group("RESOLVED", &keys(over)), group("FIRING", &keys(lasting))],
-        (true, true) if !lasting.is_empty() => vec![format!("{}, unchanged", group("FIRING", &keys(lasting)))],
-        (true, true) if !muted.is_empty() => {
-            let suppressed: Vec<String> = muted.iter().map(|(change, _)| change.key.clone()).collect();
+        (true, false) if ongoing.is_empty() => vec![group("RESOLVED", &keys(over))],
+        (true, false) => vec![group("RESOLVED", &keys(over)), group("FIRING", &keys(ongoing))],
+        (true, true) if !ongoing.is_empty() => vec![format!("{}, unchanged", group("FIRING", &keys(ongoing)))],
+        (true, true) if !suppressed.is_empty() => {
+            let suppressed: Vec<String> = suppressed.iter().map(|(change, _)| change.key.clone()).collect();
             vec![group("SUPPRESSED", &suppressed)]
         }
         (true, true) => {
-            let warned: Vec<String> = warnings(letter.run.findings).map(|finding| finding.key.clone()).collect();
+            let warned: Vec<String> = warnings(content.run.findings).map(|finding| finding.key.clone()).collect();
             vec![if warned.is_empty() { "[OK]".to_owned() } else { group("WARNING", &warned) }]
         }
     };
-    title(&parts.join("; "), letter.run.host)
+    title(&parts.join("; "), content.run.host)
 }
 
-/// A subject with this state, for this host.
+/// The subject with this state, for this host.
 pub(super) fn title(state: &str, host: &str) -> String {
     one_line(&format!("{SUBJECT}: {state} ({host})"))
 }
@@ -75,22 +75,22 @@ fn group(state: &str, keys: &[String]) -> String {
     format!("[{state}:{}] {}", keys.len(), named.join(", "))
 }
 
-/// The parts of a message, in order; those that are empty are left out.
-pub(super) fn sections(letter: &AlertMessage<'_>) -> Vec<MessageSection> {
-    let AlertMessage { decision, run, .. } = letter;
+/// The sections of a message, in order, without empty ones.
+pub(super) fn sections(content: &AlertMessage<'_>) -> Vec<MessageSection> {
+    let AlertMessage { decision, run, .. } = content;
     let section = |title, is_grave, items: Vec<Vec<String>>| MessageSection { title, is_grave, items };
     let each = |changes: &[AlertTransition]| changes.iter().map(told).collect();
     let over =
         |change: &AlertTransition| vec![format!("{}, lasted {}", change.message, format_duration(change.lasted))];
-    let held = |(change, mute): &(AlertTransition, Mute)| vec![change.message.clone(), why(mute)];
+    let held = |(change, mute): &(AlertTransition, Suppression)| vec![change.message.clone(), why(mute)];
     let warning = |finding: &Finding| vec![finding.message.clone(), next(&finding.hint)];
     let check = |f: &Finding| vec![format!("{} {}: {}", f.level.as_str(), f.key, f.message)];
     let mut all = vec![
-        section("Firing:", true, each(&decision.began)),
+        section("Firing:", true, each(&decision.fired)),
         section("Still firing:", true, each(&decision.reminded)),
         section("Resolved:", false, decision.over.iter().map(over).collect()),
-        section("Still firing (already notified):", false, each(&decision.lasting)),
-        section("Suppressed:", false, decision.muted.iter().map(held).collect()),
+        section("Still firing (already notified):", false, each(&decision.ongoing)),
+        section("Suppressed:", false, decision.suppressed.iter().map(held).collect()),
         section("Warnings:", false, warnings(run.findings).map(warning).collect()),
         section("Checks of this run:", false, run.findings.iter().map(check).collect()),
     ];
@@ -106,18 +106,18 @@ pub(super) fn sections(letter: &AlertMessage<'_>) -> Vec<MessageSection> {
     all
 }
 
-/// Whether nothing is wrong, and nothing was.
-pub(super) fn is_well(letter: &AlertMessage<'_>) -> bool {
-    sections(letter).iter().all(|section| section.title.starts_with("Checks"))
+/// Whether nothing fires and nothing is resolved.
+pub(super) fn is_well(content: &AlertMessage<'_>) -> bool {
+    sections(content).iter().all(|section| section.title.starts_with("Checks"))
 }
 
-/// What stands at the end of a message.
-pub(super) fn footer(letter: &AlertMessage<'_>) -> Vec<(&'static str, String)> {
-    let run = letter.run;
+/// The last lines of a message.
+pub(super) fn footer(content: &AlertMessage<'_>) -> Vec<(&'static str, String)> {
+    let run = content.run;
     let mut lines = vec![
         ("Host", one_line(run.host)),
         ("Cache", one_line(&run.cache_dir.display().to_string())),
-        ("Time", clock::local(letter.now)),
+        ("Time", clock::local(content.now)),
         ("More", one_line(run.more)),
     ];
     if let Some(disabled) = run.disabled {
@@ -126,13 +126,13 @@ pub(super) fn footer(letter: &AlertMessage<'_>) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// The text: what, since when, the figures, the next command.
-pub(super) fn text(letter: &AlertMessage<'_>) -> String {
+/// The text: alerts with start, figures and next command.
+pub(super) fn text(content: &AlertMessage<'_>) -> String {
     let mut text = String::new();
-    if is_well(letter) {
+    if is_well(content) {
         text.push_str("All is well.\n\n");
     }
-    for section in sections(letter) {
+    for section in sections(content) {
         text.push_str(section.title);
         text.push('\n');
         for item in &section.items {
@@ -144,26 +144,26 @@ pub(super) fn text(letter: &AlertMessage<'_>) -> String {
         }
         text.push('\n');
     }
-    if let Some(note) = letter.run.note {
+    if let Some(note) = content.run.note {
         for words in note.lines() {
             text.push_str(&one_line(words));
             text.push('\n');
         }
         text.push('\n');
     }
-    for (name, words) in footer(letter) {
+    for (name, words) in footer(content) {
         let _ = writeln!(text, "{name}: {words}");
     }
     text
 }
 
-/// Why something is held back, as a sentence.
-pub(super) fn why(mute: &Mute) -> String {
+/// The reason for a suppression, in one sentence.
+pub(super) fn why(mute: &Suppression) -> String {
     match mute {
-        Mute::Silenced(silence) => {
+        Suppression::Silenced(silence) => {
             format!("silenced until {} by {}: {}", clock::local(silence.until), silence.author, silence.reason)
         }
-        Mute::Inhibited(by) => format!("comes with {by}"),
+        Suppression::Inhibited(by) => format!("inhibited by {by}"),
     }
 }
 

@@ -1,6 +1,6 @@
-//! The ways that a message leaves by, and what a delivery needs to know.
+//! Notification channels, and the trait of their notifiers.
 //!
-//! A channel that is switched on gets every message that is decided while it is, once, whatever the others do.
+//! Guarantee: an enabled channel gets every message once, independent of the other channels.
 
 use crate::alerts::error::AlertError;
 use crate::alerts::mail::Mail;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
 
-/// A way that messages leave by.
+/// A notification channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
@@ -35,12 +35,12 @@ impl Channel {
         }
     }
 
-    /// The channel behind a word.
+    /// Parses a channel name.
     pub fn parse(word: &str) -> Option<Channel> {
         Channel::ALL.into_iter().find(|channel| channel.as_str() == word)
     }
 
-    /// Whether messages leave by it.
+    /// Whether it is enabled.
     pub fn is_enabled(self, settings: &config::Alerts) -> bool {
         match self {
             Channel::Mail => settings.email.enabled,
@@ -50,43 +50,43 @@ impl Channel {
     }
 }
 
-/// The channels that are switched on.
+/// The enabled channels.
 pub fn channels(settings: &config::Alerts) -> Vec<Channel> {
     Channel::ALL.into_iter().filter(|channel| channel.is_enabled(settings)).collect()
 }
 
-/// What a delivery needs to know.
+/// The environment of a delivery.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryContext<'a> {
     /// `[alerts]`
     pub settings: &'a config::Alerts,
-    /// The state directory: it holds the lock of the sender and, unless set, the folder of the file transport.
+    /// The state directory, with the lock of the outbox and the default folder of the file transport.
     pub state_dir: &'a Path,
-    /// Who may use that directory.
+    /// The permissions of new files.
     pub access: Access,
 }
 
 impl DeliveryContext<'_> {
-    /// The longest that one delivery may take.
+    /// The longest duration of one delivery.
     pub(super) fn patience(&self) -> Duration {
         let settings = self.settings;
         settings.email.timeout.max(settings.webhook.timeout).max(settings.command.timeout)
     }
 }
 
-/// What became of a message that left.
+/// A delivered message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The way it left by.
+    /// The channel.
     pub channel: Channel,
-    /// Where it went: a file, `smtp.example.com:587`, `/usr/sbin/sendmail`, `hooks.example.com`.
+    /// The destination: a file, `smtp.example.com:587`, `/usr/sbin/sendmail`, `hooks.example.com`.
     pub place: String,
-    /// Recipients that were refused while others were accepted, one sentence.
+    /// The refused recipients, if others were accepted, in one sentence.
     pub complaint: Option<String>,
 }
 
-/// A way for messages to leave.
+/// Sends messages through one channel.
 pub trait Notifier {
-    /// Hands over one message. Called again with the same message after an error.
+    /// Sends one message. After an error it is called again with the same message.
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError>;
 }

@@ -1,8 +1,8 @@
-//! Messages that were decided and wait to leave, by each channel on its own.
+//! The outbox: messages that wait for delivery, independently for each channel.
 //!
-//! One sender at a time, the oldest message first; one that cannot leave is kept with its error and its Message-ID,
-//! and a later run sends it; a channel that is down holds up no other. A message may arrive twice when a sender
-//! dies between the other side's yes and our note of it, then with one Message-ID.
+//! Guarantee: one process sends at a time, the oldest message first. A message that cannot be sent stays with its
+//! error and its Message-ID, and a later run sends it. A failing channel does not delay the others. If a sender dies
+//! between the server's acceptance and its record, the message is sent twice with one Message-ID.
 
 use super::history::{self, AlertEvent};
 use crate::alerts::error::AlertError;
@@ -29,58 +29,58 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Messages that left are kept this long, as a record.
+/// How long sent messages are kept.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// A message that could not leave for this long is given up: nobody is helped by it any more.
+/// A message that could not be sent for this long is given up.
 const TRIED: Duration = Duration::from_secs(7 * 86_400);
 /// The longest wait for another sender.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// What became of the outbox.
+/// The result of one delivery of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delivered {
-    /// What left, in order.
+    /// The sent messages, in order.
     pub sent: Vec<Receipt>,
-    /// Why something stayed behind: a sentence for each channel.
+    /// The failures: a sentence for each channel.
     pub failed: Option<String>,
-    /// What to do about that; empty without a failure.
+    /// The action that fixes them; empty without a failure.
     pub hint: String,
-    /// How many deliveries wait still.
+    /// The number of waiting deliveries.
     pub waiting: u64,
-    /// What was given up after having waited for days, one sentence each.
+    /// The deliveries that were given up, one sentence each.
     pub given_up: Vec<String>,
 }
 
-/// How many deliveries wait.
+/// The number of waiting deliveries.
 pub fn waiting(database: &mut Database) -> Result<u64, AlertError> {
     let count = "SELECT count(*) FROM delivery WHERE sent_at IS NULL";
     let waiting: i64 = database.connection().query_row(count, [], |row| row.get(0))?;
     Ok(waiting.unsigned_abs())
 }
 
-/// A delivery that is kept because it could not be made yet.
+/// A delivery that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PendingDelivery {
-    /// The channel it waits for.
+    /// Its channel.
     pub channel: String,
     /// The subject of its message.
     pub subject: String,
-    /// When the message was decided.
+    /// When the message was created.
     #[serde(serialize_with = "clock::serialize")]
     pub since: UnixMillis,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: i64,
     /// Why the last attempt failed; `null` before the first one.
     pub reason: Option<String>,
-    /// Which run tries it next, or what keeps every run from trying.
+    /// The run that tries it next, or the reason why none does.
     pub next_try: String,
     /// When delivery is given up.
     #[serde(serialize_with = "clock::serialize")]
     pub given_up_at: UnixMillis,
 }
 
-/// Every kept delivery, the oldest first.
-pub fn kept(database: &Database, settings: &config::Alerts) -> Result<Vec<PendingDelivery>, AlertError> {
+/// Every waiting delivery, oldest first.
+pub fn pending_deliveries(database: &Database, settings: &config::Alerts) -> Result<Vec<PendingDelivery>, AlertError> {
     let mut statement = database.reader().prepare(
         "SELECT d.channel, o.subject, o.created_at, d.attempts, d.last_error
          FROM delivery d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL ORDER BY o.id, d.channel",
@@ -89,7 +89,7 @@ pub fn kept(database: &Database, settings: &config::Alerts) -> Result<Vec<Pendin
         let (channel, since): (String, UnixMillis) = (row.get(0)?, row.get(2)?);
         let is_on = Channel::parse(&channel).is_some_and(|channel| channel.is_enabled(settings));
         let next_try =
-            if is_on { "the next `awsideman jobs run`, due or not" } else { "none: the channel is switched off" };
+            if is_on { "the next `awsideman jobs run`, due or not" } else { "none: the channel is disabled" };
         Ok(PendingDelivery {
             channel,
             subject: row.get(1)?,
@@ -103,7 +103,7 @@ pub fn kept(database: &Database, settings: &config::Alerts) -> Result<Vec<Pendin
     Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
 
-/// Puts a mail of its own, about no alert, into the outbox.
+/// Puts a mail that is about no alert into the outbox.
 pub fn write(
     database: &mut Database,
     subject: &str,
@@ -119,14 +119,14 @@ pub fn write(
     })?)
 }
 
-/// Sends what waits. A failure is a value, not an error: the messages are kept. Blocks while the network does.
+/// Sends the waiting messages. A failure is a value, not an error: the messages stay. Blocks on the network.
 pub fn deliver(database: &mut Database, post: &DeliveryContext<'_>, now: UnixMillis) -> Result<Delivered, AlertError> {
     let ways = |channel: Channel| channel.is_enabled(post.settings).then(|| open(post, channel));
     drain(database, &ways, post, now)
 }
 
-/// Sends what waits through the transports that `ways` opens, as the only sender; it gives none for a channel that is
-/// switched off.
+/// Sends the waiting messages through the notifiers that `ways` opens, as the only sender. `ways` returns `None` for
+/// a disabled channel.
 pub(super) fn drain(
     database: &mut Database,
     ways: &dyn Fn(Channel) -> Option<Result<Box<dyn Notifier>, AlertError>>,
@@ -169,7 +169,7 @@ pub(super) fn drain(
     Ok(delivered)
 }
 
-/// Sends what waits for one channel.
+/// Sends the waiting messages of one channel.
 fn empty(
     database: &mut Database,
     channel: Channel,
@@ -211,7 +211,7 @@ impl Delivered {
         match &mut self.failed {
             None => {
                 self.failed = Some(told);
-                // What to do, and that nothing is lost meanwhile.
+                // Also states that the message is not lost.
                 self.hint = format!("{hint}; the message is kept and the next run tries again");
             }
             Some(known) if !known.contains(&told) => {
@@ -223,7 +223,7 @@ impl Delivered {
     }
 }
 
-/// Puts a message into the outbox within the transaction that decided it. A summary replaces the summaries that wait.
+/// Puts a message into the outbox, in the transaction of its decision. A summary replaces waiting summaries.
 pub(super) fn put(
     transaction: &Transaction<'_>,
     words: &RenderedMessage,
@@ -251,18 +251,18 @@ pub(super) fn put(
     Ok(Mail { id, message_id, created_at: now, subject, body, html, document })
 }
 
-/// Sends a message that says it is a test, around the outbox. Blocks while the network does.
+/// Sends a test message without the outbox. Blocks on the network.
 pub fn test(post: &DeliveryContext<'_>, channel: Channel, host: &str, now: UnixMillis) -> Result<Receipt, AlertError> {
     let transport = open(post, channel)?;
     let (name, time) = (one_line(host), clock::local(now));
     let subject = title("[TEST]", &name);
-    let body = format!("This is a test: alerts of awsideman reach you.\n\nHost: {name}\nTime: {time}\n");
+    let body = format!("This is a test: alerts from awsideman are delivered.\n\nHost: {name}\nTime: {time}\n");
     let document = payload::test(&subject, &body, &name, now);
     let message_id = message_id(host, now);
     transport.send(&Mail { id: 0, message_id, created_at: now, subject, body, html: String::new(), document })
 }
 
-/// A Message-ID nobody else makes: `<time.random@host>`.
+/// A unique Message-ID: `<time.random@host>`.
 fn message_id(host: &str, now: UnixMillis) -> String {
     let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect();
     let host = host.trim_matches('.');
@@ -272,12 +272,12 @@ fn message_id(host: &str, now: UnixMillis) -> String {
 /// Message, channel, attempts, last error, subject, Message-ID.
 type OverdueDelivery = (i64, String, i64, String, String, String);
 
-/// Forgets what left long ago, and gives up what could not leave for days: its words are told in the history.
+/// Deletes old sent messages, and gives up messages that could not be sent for days. The history keeps their errors.
 fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertError> {
     let (kept, tried) = (now.saturating_sub(millis(KEPT)), now.saturating_sub(millis(TRIED)));
     Ok(sqlite::write(database.connection(), |t| {
         let mut statement = t.prepare(
-            "SELECT d.message, d.channel, d.attempts, coalesce(d.last_error, 'the channel is switched off'), o.subject,
+            "SELECT d.message, d.channel, d.attempts, coalesce(d.last_error, 'the channel is disabled'), o.subject,
                     o.message_id
              FROM delivery d JOIN outbox o ON o.id = d.message WHERE d.sent_at IS NULL AND o.created_at < ?",
         )?;
@@ -299,7 +299,7 @@ fn tidy(database: &mut Database, now: UnixMillis) -> Result<Vec<String>, AlertEr
     })?)
 }
 
-/// Messages without a delivery are nobody's.
+/// Deletes messages without a delivery.
 fn forget_bare(transaction: &Transaction<'_>) -> Result<(), StatementError> {
     let bare = "DELETE FROM outbox WHERE id NOT IN (SELECT message FROM delivery)";
     transaction.execute(bare, []).map(|_| ())
@@ -323,7 +323,7 @@ fn next(database: &mut Database, channel: Channel, after: i64) -> Result<Option<
     database.connection().query_row(oldest, params![channel.as_str(), after], read).optional()
 }
 
-/// The sender's lock; waited for, because its holder may have looked for the last time before our message was there.
+/// Takes the lock of the outbox. It waits, because the holder may have read the outbox before our message was there.
 fn lock(path: &Path, access: Access, patience: Duration) -> Result<Result<File, Box<Held>>, AlertError> {
     let file = secure_fs::open(path, Open::ReadWrite, access)?;
     let taken = lock::acquire(&file, path, Guard::Outbox, patience)

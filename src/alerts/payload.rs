@@ -1,18 +1,18 @@
-//! A message as one JSON document: what a webhook and a command are given.
+//! The JSON payload of a message, for webhooks and commands.
 //!
-//! `schema_version` 1 only grows; `text` alone is enough for a chat (Slack and its kin show it; nothing from
-//! outside can call people or begin a format there), the rest is for programs; times are RFC 3339 in UTC, durations
+//! `schema_version` 1 only gains members. `text` is for chats (Slack and compatible): foreign text in it can neither
+//! mention users nor start a format. The other members are for programs. Times are RFC 3339 in UTC, durations are
 //! whole seconds.
 
-use crate::alerts::alert::{AlertTransition, Mute};
+use crate::alerts::alert::{AlertTransition, Suppression};
 use crate::alerts::message::AlertMessage;
 use crate::alerts::message::why;
 use crate::clock::{self, UnixMillis};
 use serde_json::{Value, json};
 
-/// The document, without the Message-ID that it gets with its place in the outbox.
-pub(super) fn json(subject: &str, text: &str, letter: &AlertMessage<'_>) -> String {
-    let AlertMessage { decision, run, now } = letter;
+/// The payload. The outbox adds the Message-ID.
+pub(super) fn json(subject: &str, text: &str, content: &AlertMessage<'_>) -> String {
+    let AlertMessage { decision, run, now } = content;
     let bare = |change: &AlertTransition, state: &str| {
         json!({
             "key": change.key,
@@ -25,18 +25,18 @@ pub(super) fn json(subject: &str, text: &str, letter: &AlertMessage<'_>) -> Stri
     };
     let mut alerts: Vec<Value> = Vec::new();
     let told = [
-        (&decision.began, "firing", true),
+        (&decision.fired, "firing", true),
         (&decision.reminded, "firing", true),
         (&decision.over, "resolved", true),
-        (&decision.lasting, "firing", false),
+        (&decision.ongoing, "firing", false),
     ];
     for (changes, state, is_news) in told {
         alerts.extend(changes.iter().map(|change| with(bare(change, state), "news", json!(is_news))));
     }
-    for (change, mute) in &decision.muted {
+    for (change, mute) in &decision.suppressed {
         let state = match mute {
-            Mute::Silenced(_) => "silenced",
-            Mute::Inhibited(_) => "inhibited",
+            Suppression::Silenced(_) => "silenced",
+            Suppression::Inhibited(_) => "inhibited",
         };
         alerts.push(with(with(bare(change, state), "news", json!(false)), "why", json!(why(mute))));
     }
@@ -44,7 +44,7 @@ pub(super) fn json(subject: &str, text: &str, letter: &AlertMessage<'_>) -> Stri
         "schema_version": 1,
         "text": chat(subject, text),
         "subject": subject,
-        "state": state(letter),
+        "state": state(content),
         "host": run.host,
         "cache": run.cache_dir.display().to_string(),
         "disabled": run.disabled,
@@ -55,7 +55,7 @@ pub(super) fn json(subject: &str, text: &str, letter: &AlertMessage<'_>) -> Stri
     .to_string()
 }
 
-/// The document of a message that says it is a test.
+/// The payload of a test message.
 pub(super) fn test(subject: &str, text: &str, host: &str, now: UnixMillis) -> String {
     json!({
         "schema_version": 1,
@@ -70,17 +70,17 @@ pub(super) fn test(subject: &str, text: &str, host: &str, now: UnixMillis) -> St
     .to_string()
 }
 
-/// The text for a chat: in a block, where nothing calls `@channel`, and with what Slack reads as markup written out, so that
-/// no name is a link or `<!channel>`.
+/// The text for a chat, as a code block that resolves no `@channel`, and with Slack's markup characters escaped, so
+/// that no name becomes a link or `<!channel>`.
 pub(super) fn chat(subject: &str, text: &str) -> String {
     let plain = text.trim_end().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "'");
     format!("{subject}\n```\n{plain}\n```")
 }
 
-/// `firing` while anything fires that is told of, `resolved` when the last is over, `ok` when nothing was.
-fn state(letter: &AlertMessage<'_>) -> &'static str {
-    let decision = letter.decision;
-    match (decision.began.len() + decision.reminded.len() + decision.lasting.len(), decision.over.len()) {
+/// `firing` if an alert fires that is not suppressed, `resolved` if the last one is resolved, `ok` otherwise.
+fn state(content: &AlertMessage<'_>) -> &'static str {
+    let decision = content.decision;
+    match (decision.fired.len() + decision.reminded.len() + decision.ongoing.len(), decision.over.len()) {
         (1.., _) => "firing",
         (0, 1..) => "resolved",
         (0, 0) => "ok",

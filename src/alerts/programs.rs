@@ -1,4 +1,4 @@
-//! Programs that notifiers need: whether they exist, without running any.
+//! Checks the programs that notifiers need, without running them.
 
 use super::sendmail;
 use crate::alerts::notifier::Channel;

@@ -6,16 +6,16 @@ use crate::alerts::error::AlertError;
 use crate::alerts::notifier::{Channel, DeliveryContext, Notifier};
 use crate::alerts::webhook;
 
-/// The notifier of a channel, its settings checked and its secrets read; nothing is connected.
+/// Opens the notifier of a channel: checks its settings and reads its secrets, without a connection.
 pub(super) fn open(context: &DeliveryContext<'_>, channel: Channel) -> Result<Box<dyn Notifier>, AlertError> {
     Ok(match channel {
         Channel::Mail => Box::new(Mailer::open(context)?),
-        Channel::Webhook => Box::new(webhook::Hook::open(&context.settings.webhook)?),
-        Channel::Command => Box::new(command::Runner::open(&context.settings.command)?),
+        Channel::Webhook => Box::new(webhook::WebhookNotifier::open(&context.settings.webhook)?),
+        Channel::Command => Box::new(command::CommandNotifier::open(&context.settings.command)?),
     })
 }
 
-/// Whether the settings of a channel can be used, without connecting anywhere.
+/// Checks the settings of a channel, without a connection.
 pub fn check(context: &DeliveryContext<'_>, channel: Channel) -> Result<(), AlertError> {
     open(context, channel).map(drop)
 }

@@ -6,7 +6,7 @@ use crate::alerts::message::{AlertMessage, subject, text};
 use crate::alerts::payload;
 use crate::clock::UnixMillis;
 
-/// A message in all its forms.
+/// A message in all its formats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RenderedMessage {
     pub(super) subject: String,
@@ -18,8 +18,8 @@ pub(super) struct RenderedMessage {
 
 /// The message about a decision.
 pub(super) fn render(decision: &Decision, run: &JobPass<'_>, now: UnixMillis) -> RenderedMessage {
-    let letter = AlertMessage { decision, run, now };
-    let (subject, text) = (subject(&letter), text(&letter));
-    let (html, document) = (html::html(&subject, &letter), payload::json(&subject, &text, &letter));
+    let content = AlertMessage { decision, run, now };
+    let (subject, text) = (subject(&content), text(&content));
+    let (html, document) = (html::html(&subject, &content), payload::json(&subject, &text, &content));
     RenderedMessage { subject, text, html, document }
 }

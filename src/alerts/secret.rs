@@ -1,6 +1,6 @@
-//! Secrets: read from a file, a variable or a command, right before they are needed.
+//! Reads secrets from a file, a variable or a command, immediately before their use.
 //!
-//! A file that others may read or write is refused; what is secret is never part of an error, nor kept.
+//! Guarantee: a file that other users may read or write is refused. A secret is in no error and is not kept.
 
 use super::hidden::Hidden;
 use crate::alerts::error::AlertError;
@@ -13,12 +13,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Longer than any password, token or URL, shorter than a file named by mistake.
+/// Longer than any password, token or URL, shorter than a file that is named by mistake.
 const MOST_BYTES: u64 = 16_384;
 
-/// Where a secret may stand, each with its key.
+/// The configured places of a secret, each with its key.
 pub(super) struct Places<'a> {
-    /// What it is, for errors: `password`.
+    /// The kind of secret, for errors: `password`.
     pub(super) what: &'static str,
     pub(super) variable: (&'static str, Option<&'a Secret>),
     pub(super) file: (&'static str, Option<&'a Path>),
@@ -27,12 +27,12 @@ pub(super) struct Places<'a> {
 }
 
 impl Places<'_> {
-    /// Whether any place is given.
+    /// Whether a place is configured.
     pub(super) fn is_given(&self) -> bool {
         self.variable.1.is_some() || self.file.1.is_some() || !self.command.1.is_empty()
     }
 
-    /// The secret: of the variable, else of the file, else of the command.
+    /// The secret from the variable, else the file, else the command.
     pub(super) fn read(&self) -> Result<Option<String>, AlertError> {
         let (key, found, place) = match (self.variable.1, self.file.1, self.command.1) {
             (Some(secret), ..) => (self.variable.0, secret.reveal().to_owned(), "the variable".to_owned()),
@@ -74,7 +74,7 @@ impl Places<'_> {
     }
 }
 
-/// What stands in `path`. A symbolic link is followed, as secrets of containers are links.
+/// Reads the file at `path`. Symbolic links are followed, as container secrets are links.
 fn read(key: &'static str, what: &str, path: &Path) -> Result<String, AlertError> {
     let shown = path.display();
     let fault = |problem: String, hint: String| AlertError::Setting { key, problem, hint };

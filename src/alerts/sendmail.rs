@@ -1,7 +1,7 @@
-//! Mail through the host's own `sendmail`.
+//! Sends mail through the host's `sendmail`.
 //!
-//! The program is found where cron's short PATH does not look, gets its addresses as arguments behind `--`, and is
-//! stopped when it takes too long.
+//! Guarantee: the program is found outside cron's short PATH. Addresses are arguments after `--`. It is killed at the
+//! timeout.
 
 use super::error::NO_SENDMAIL;
 use super::hidden::Hidden;
@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where `sendmail` lives when PATH does not say so.
+/// The locations of `sendmail` outside PATH.
 const USUAL: [&str; 4] = ["/usr/sbin/sendmail", "/usr/lib/sendmail", "/usr/bin/sendmail", "/usr/local/sbin/sendmail"];
 
 /// The host's `sendmail`.
@@ -24,7 +24,7 @@ pub(super) fn find() -> Result<PathBuf, AlertError> {
         .ok_or_else(|| AlertError::Sendmail(NO_SENDMAIL.into()))
 }
 
-/// Hands `mail` to `program` for these recipients.
+/// Passes `mail` to `program` for these recipients.
 pub(super) fn send(
     program: &Path,
     from: &str,

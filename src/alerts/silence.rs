@@ -1,6 +1,6 @@
-//! Silences: nothing is told of alerts under these keys, until a time.
+//! Silences: alerts that match a pattern are suppressed until a time.
 //!
-//! Each has an end, a reason and an author; it outlives processes and restarts, and nobody needs to end it.
+//! Each has an end, a reason and an author, and survives restarts.
 
 use super::history::{self, AlertEvent};
 use crate::alerts::error::AlertError;
@@ -13,25 +13,25 @@ use serde::Serialize;
 /// A silence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Silence {
-    /// Its number, by which it is ended.
+    /// Its id.
     pub id: i64,
     /// A glob over whole keys: `hit_rate`, `job:*`, `*`.
     pub pattern: String,
-    /// When it was made.
+    /// When it was created.
     #[serde(serialize_with = "clock::serialize")]
     pub created_at: UnixMillis,
-    /// When it ends by itself.
+    /// Its end.
     #[serde(serialize_with = "clock::serialize")]
     pub until: UnixMillis,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Who made it.
+    /// The author.
     pub author: String,
 }
 
 const COLUMNS: &str = "id, pattern, created_at, until, reason, author";
 
-/// Makes a silence from `now` until a time. Words from outside are kept as one line.
+/// Creates a silence from `now` until a time. Foreign text is stored as one line.
 pub fn silence(
     database: &mut Database,
     pattern: &str,
@@ -57,7 +57,7 @@ pub fn silence(
     Ok(silence)
 }
 
-/// Ends the silences that hold and have this number or exactly this pattern; they are handed back.
+/// Ends the active silences with this id or exactly this pattern, and returns them.
 pub fn unsilence(
     database: &mut Database,
     which: &str,
@@ -76,7 +76,7 @@ pub fn unsilence(
     })?)
 }
 
-/// Dates silences that were made while the clock was ahead by `now`: each lasts for its own length from now on.
+/// Corrects silences that were created while the clock was ahead of `now`: each keeps its length, counted from now.
 pub(super) fn correct_clock(t: &Transaction<'_>, now: UnixMillis) -> Result<(), StatementError> {
     t.execute(
         "UPDATE silence SET until = ?1 + max(until - created_at, 0), created_at = ?1 WHERE created_at > ?2 AND until > ?1",
@@ -85,7 +85,7 @@ pub(super) fn correct_clock(t: &Transaction<'_>, now: UnixMillis) -> Result<(), 
     .map(drop)
 }
 
-/// The silences that hold at `now`, the oldest first.
+/// The active silences at `now`, oldest first.
 pub fn silences(database: &Database, now: UnixMillis) -> Result<Vec<Silence>, AlertError> {
     Ok(active(database.reader(), now)?)
 }
@@ -94,7 +94,7 @@ pub(super) fn active(connection: &Connection, now: UnixMillis) -> Result<Vec<Sil
     let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM silence WHERE until > ? ORDER BY id"))?;
     let read = |row: &sqlite::Row<'_>| {
         let (made_at, until): (UnixMillis, UnixMillis) = (row.get(2)?, row.get(3)?);
-        // The next run of a job dates it for good.
+        // The next pass of jobs stores the correction.
         let (created_at, until) = if clock::is_ahead(made_at, now) {
             (now, now.saturating_add(until.saturating_sub(made_at)))
         } else {

@@ -1,67 +1,67 @@
-//! How alerts stand at one moment, for lists and pages.
+//! The state of all alerts, for lists and the status page.
 //!
-//! Looking changes nothing; the word for each alert is the one that decides whether it is told.
+//! Guarantee: nothing is written, and the state is computed as for messages.
 
 use crate::alerts::alert::Alert;
-use crate::alerts::alert::Mute;
+use crate::alerts::alert::Suppression;
 use crate::alerts::engine;
 use crate::alerts::error::AlertError;
-use crate::alerts::inhibit::Mutes;
+use crate::alerts::inhibit::Suppressions;
 use crate::alerts::message::why;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config;
 use crate::state::Database;
 use serde::Serialize;
 
-/// One alert, as it stands.
+/// The state of one alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AlertStatus {
     /// The key of its finding.
     pub key: String,
     /// `pending`, `firing`, `silenced` or `inhibited`.
     pub state: &'static str,
-    /// What the finding said last.
+    /// The last message of its finding.
     pub message: String,
-    /// The command to type next; empty when there is none.
+    /// The command to run next; empty if there is none.
     pub hint: String,
-    /// Since when it is so.
+    /// The start of the problem.
     #[serde(serialize_with = "clock::serialize")]
     pub since: UnixMillis,
-    /// When a message about it was last made; `null` when none was.
+    /// When the last message about it was created; `null` if there is none.
     #[serde(serialize_with = "clock::serialize_or_null")]
     pub notified_at: Option<UnixMillis>,
-    /// When the next message about it is due, if it is still so then; `null` when none is.
+    /// When the next message about it is due, if it still fires then; `null` if none is.
     #[serde(serialize_with = "clock::serialize_or_null")]
     pub next_at: Option<UnixMillis>,
-    /// What the next message waits for, as a sentence.
+    /// The event that the next message waits for, in one sentence.
     pub next: String,
 }
 
 /// Every alert, the oldest first.
-pub fn standing(
+pub fn statuses(
     database: &Database,
     settings: &config::Alerts,
     is_disabled: bool,
     now: UnixMillis,
 ) -> Result<Vec<AlertStatus>, AlertError> {
     let alerts = engine::all(database.reader())?;
-    let mutes = Mutes::read(database.reader(), &alerts, is_disabled, now)?;
+    let mutes = Suppressions::read(database.reader(), &alerts, is_disabled, now)?;
     Ok(alerts.iter().map(|alert| stands(alert, mutes.why(alert), settings)).collect())
 }
 
-fn stands(alert: &Alert, mute: Option<Mute>, settings: &config::Alerts) -> AlertStatus {
+fn stands(alert: &Alert, mute: Option<Suppression>, settings: &config::Alerts) -> AlertStatus {
     let mute = mute.filter(|_| alert.firing);
     let state = match &mute {
-        Some(Mute::Silenced(_)) => "silenced",
-        Some(Mute::Inhibited(_)) => "inhibited",
+        Some(Suppression::Silenced(_)) => "silenced",
+        Some(Suppression::Inhibited(_)) => "inhibited",
         None if alert.firing => "firing",
         None => "pending",
     };
     let repeats = !settings.repeat.is_zero();
     let (next_at, next) = match (&mute, alert.notified_at) {
-        (Some(Mute::Silenced(silence)), _) => (Some(silence.until), String::new()),
-        (Some(mute @ Mute::Inhibited(_)), _) => (None, why(mute)),
-        _ if crate::alerts::notifier::channels(settings).is_empty() => (None, "no channel is switched on".into()),
+        (Some(Suppression::Silenced(silence)), _) => (Some(silence.until), String::new()),
+        (Some(mute @ Suppression::Inhibited(_)), _) => (None, why(mute)),
+        _ if crate::alerts::notifier::channels(settings).is_empty() => (None, "no channel is enabled".into()),
         _ if alert.clear_since.is_some() => {
             let over = alert.clear_since.map(|from| from.saturating_add(millis(settings.recovery_delay)));
             (over, "if it stays recovered".into())
@@ -75,7 +75,7 @@ fn stands(alert: &Alert, mute: Option<Mute>, settings: &config::Alerts) -> Alert
         (None, Some(_)) => (None, "when it is over".into()),
     };
     let next = match (&mute, next_at, next) {
-        (Some(mute @ Mute::Silenced(_)), ..) => why(mute),
+        (Some(mute @ Suppression::Silenced(_)), ..) => why(mute),
         (_, Some(at), words) if words.is_empty() => clock::local(at),
         (_, Some(at), words) if words != "at the next run" => format!("{}, {words}", clock::local(at)),
         (_, _, words) => words,

@@ -1,7 +1,7 @@
-//! A message as a document posted to a URL: chats (Slack, Mattermost) and programs of one's own.
+//! Posts a message to a URL: chats (Slack, Mattermost) or a program of the operator.
 //!
-//! Guarantee: a status of 2xx, and nothing else, means delivered; the URL is sent only inside TLS or on this host; only its
-//! host is shown, also where the other side repeats the rest.
+//! Guarantee: only a status of 2xx means delivered. The URL is sent only inside TLS or on this host. Only its host is
+//! shown, also if the server repeats the rest.
 
 use super::hidden::Hidden;
 use super::secret::Places;
@@ -17,19 +17,19 @@ use crate::secure_fs::bounded;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A URL that takes documents.
+/// The webhook notifier.
 #[derive(Debug)]
-pub(super) struct Hook {
+pub(super) struct WebhookNotifier {
     poster: Poster,
     only_text: bool,
     timeout: Duration,
-    /// The URL without its host, which the other side may repeat.
+    /// The URL without its host, which the server may repeat.
     hidden: Hidden,
 }
 
-impl Hook {
-    /// Checks the settings and reads the URL; connects nowhere.
-    pub(super) fn open(webhook: &Webhook) -> Result<Hook, AlertError> {
+impl WebhookNotifier {
+    /// Checks the settings and reads the URL. Opens no connection.
+    pub(super) fn open(webhook: &Webhook) -> Result<WebhookNotifier, AlertError> {
         let fault = |key, problem: String, hint: &str| AlertError::Setting { key, problem, hint: hint.into() };
         let places = Places {
             what: "URL",
@@ -51,20 +51,20 @@ impl Hook {
         };
         let poster = Poster::open(url.trim(), more.as_deref()).map_err(|error| match &error {
             HttpFault::Certificates(_) => {
-                fault("alerts.webhook.ca_file", error.to_string(), "name a PEM file of sound certificates")
+                fault("alerts.webhook.ca_file", error.to_string(), "name a PEM file of valid certificates")
             }
             _ => fault("alerts.webhook.url", error.to_string(), "write one that begins with https://"),
         })?;
         if !poster.is_private() {
-            let problem = format!("http would send what is secret in it to {} in clear", poster.host());
+            let problem = format!("http would send its secret part to {} in plaintext", poster.host());
             return Err(fault("alerts.webhook.url", problem, "write one that begins with https://"));
         }
         let hidden = Hidden::of_url(url.trim());
-        Ok(Hook { poster, only_text: webhook.only_text, timeout: webhook.timeout, hidden })
+        Ok(WebhookNotifier { poster, only_text: webhook.only_text, timeout: webhook.timeout, hidden })
     }
 }
 
-impl Notifier for Hook {
+impl Notifier for WebhookNotifier {
     fn send(&self, mail: &Mail) -> Result<Receipt, AlertError> {
         let mut body = document(mail)?;
         if self.only_text {
@@ -72,13 +72,13 @@ impl Notifier for Hook {
             body = json!({ "text": value["text"] }).to_string();
         }
         let unreachable = |reason: String| AlertError::Webhook { reason, is_about_the_mail: false };
-        // The sender runs on a thread of its own, where nothing else waits.
+        // The sender has its own thread, so nothing else waits.
         let runtime = crate::host::check_for_runtime(1)
             .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build());
         let runtime = runtime.map_err(|error| unreachable(error.to_string()))?;
         let posted = runtime.block_on(self.poster.post(body, "application/json", self.timeout));
         let answer = posted.map_err(|fault| unreachable(self.hidden.excerpt(&fault.to_string())))?;
-        // A name that is still being looked up must not hold up the next delivery.
+        // A pending name resolution must not delay the next delivery.
         runtime.shutdown_background();
         if answer.is_good() {
             return Ok(Receipt { channel: Channel::Webhook, place: self.poster.host().to_owned(), complaint: None });
@@ -88,16 +88,16 @@ impl Notifier for Hook {
             words if words.is_empty() => String::new(),
             words => format!(": {words}"),
         };
-        // What is wrong with this document need not be wrong with the next.
+        // Another message may still be accepted.
         let is_about_the_mail = matches!(answer.status, 400 | 413 | 422);
         let reason = format!("{} answered {}{words}", self.poster.host(), answer.status);
         Err(AlertError::Webhook { reason, is_about_the_mail })
     }
 }
 
-/// The document with its Message-ID: the same at every attempt, so that the other side can tell a repeat.
+/// The payload with its Message-ID, the same at every attempt, so that the receiver can detect a duplicate.
 pub(super) fn document(mail: &Mail) -> Result<String, AlertError> {
-    // What was decided before there were documents has its text.
+    // Messages of earlier versions have no payload.
     let text = if mail.document.is_empty() { "{\"schema_version\": 1}" } else { &mail.document };
     let mut value: Value = serde_json::from_str(text).map_err(|error| AlertError::Compose(error.to_string()))?;
     value["message_id"] = mail.message_id.as_str().into();

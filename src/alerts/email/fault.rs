@@ -1,6 +1,6 @@
-//! lettre's errors as [`AlertError`]s: which setting a refusal is about.
+//! Converts errors of lettre into [`AlertError`], with the setting that a refusal is about.
 //!
-//! A refusal belongs to the step at which it came, unless the server names another one.
+//! A refusal belongs to the step at which it arrives, unless the server names another step.
 
 use crate::alerts::error::AlertError;
 use crate::model::one_line;
@@ -33,7 +33,7 @@ pub(super) fn of(error: &SmtpError, stage: &SmtpStage, server: String, has_tls: 
     if io_kind(error) == Some(ErrorKind::TimedOut) {
         return AlertError::TimedOut { server };
     }
-    // rustls reports through an input/output error whose own type is private.
+    // rustls reports through an I/O error whose own type is private.
     if reason.contains("certificate") || reason.contains("UnknownIssuer") {
         return AlertError::Certificate { server, reason };
     }
@@ -82,7 +82,7 @@ pub(super) fn root_cause(error: &SmtpError) -> String {
     cause.to_string()
 }
 
-/// The kind of the input/output error that caused it.
+/// The kind of the I/O error that caused it.
 fn io_kind(error: &SmtpError) -> Option<ErrorKind> {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(this) = cause {

@@ -1,6 +1,6 @@
-//! Logging in to a mail server, by password or with an OAuth 2.0 token.
+//! Logs in to a mail server, with a password or an OAuth 2.0 token.
 //!
-//! An error names every mechanism that the server offers, also those that are unknown here.
+//! Errors name every mechanism that the server offers, including unknown ones.
 
 use crate::alerts::error::AlertError;
 use crate::config::Auth;
@@ -14,7 +14,7 @@ use lettre::transport::smtp::commands::{Auth as AuthCommand, Ehlo};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 
-/// The longest explanation of a server that is shown, in characters.
+/// The most characters of a server's explanation that are shown.
 const SHOWN: usize = 300;
 
 /// The user to log in, and the method.
@@ -26,7 +26,7 @@ pub(super) struct SmtpLogin {
     pub(super) auth: Auth,
 }
 
-/// Logs in; `fault` names other errors than a refusal.
+/// Logs in; `fault` converts all errors except a refusal.
 pub(super) async fn log_in(
     connection: &mut AsyncSmtpConnection,
     login: &SmtpLogin,
@@ -34,7 +34,7 @@ pub(super) async fn log_in(
     server: &str,
     fault: &dyn Fn(SmtpError) -> AlertError,
 ) -> Result<(), AlertError> {
-    // lettre keeps of the server's list only the mechanisms that it knows.
+    // lettre keeps only the mechanisms that it knows.
     let offered = offered(&connection.command(Ehlo::new(hello.clone())).await.map_err(fault)?);
     let wanted = match login.auth {
         Auth::Password => &[Mechanism::Plain, Mechanism::Login][..],
@@ -63,7 +63,7 @@ pub(super) async fn log_in(
     })
 }
 
-/// A server that refuses the token explains itself in a challenge, and ends with an error only after an empty answer.
+/// A server that refuses the token sends its explanation as a challenge, and the error only after an empty response.
 async fn xoauth2(
     connection: &mut AsyncSmtpConnection,
     credentials: Credentials,
@@ -92,7 +92,7 @@ fn offered(answer: &Response) -> Vec<String> {
 }
 
 fn list(offered: &[String]) -> String {
-    if offered.is_empty() { "no login here".to_owned() } else { format!("AUTH {}", offered.join(" ")) }
+    if offered.is_empty() { "no login mechanism".to_owned() } else { format!("AUTH {}", offered.join(" ")) }
 }
 
 fn other_way(auth: Auth, offered: &[String]) -> String {

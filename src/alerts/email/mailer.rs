@@ -21,30 +21,30 @@ use lettre::message::{Mailbox, Message, MultiPart};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Mails that leave as the configuration says.
+/// The mail notifier.
 #[derive(Debug)]
 pub struct Mailer {
     from: Mailbox,
     to: Vec<Mailbox>,
     timeout: Duration,
-    way: Exit,
+    way: Transport,
 }
 
-/// One way out, with all it needs.
+/// A mail transport with its settings.
 #[derive(Debug)]
-enum Exit {
+enum Transport {
     Smtp(Box<SmtpServer>),
     Sendmail(PathBuf),
     Folder(PathBuf, Access),
 }
 
 impl Mailer {
-    /// Checks the settings and reads the password; connects nowhere.
+    /// Checks the settings and reads the password. Opens no connection.
     pub fn open(post: &DeliveryContext<'_>) -> Result<Mailer, AlertError> {
         let email = &post.settings.email;
         let (mut from, mut to) = (email.from.trim().to_owned(), email.to.clone());
         if email.transport == Way::File {
-            // A file needs no address; whoever reads it knows why it is there.
+            // A file needs no real address.
             from = if from.is_empty() { "awsideman@localhost".into() } else { from };
             to = if to.is_empty() { vec!["root@localhost".into()] } else { to };
         }
@@ -54,11 +54,11 @@ impl Mailer {
         let from = address("alerts.email.from", &from)?;
         let to = to.iter().map(|to| address("alerts.email.to", to)).collect::<Result<_, _>>()?;
         let way = match email.transport {
-            Way::Smtp => Exit::Smtp(Box::new(SmtpServer::open(email)?)),
-            Way::Sendmail => Exit::Sendmail(sendmail::find()?),
+            Way::Smtp => Transport::Smtp(Box::new(SmtpServer::open(email)?)),
+            Way::Sendmail => Transport::Sendmail(sendmail::find()?),
             Way::File => {
                 let folder = email.dir.clone().unwrap_or_else(|| post.state_dir.join("mail"));
-                Exit::Folder(folder, post.access)
+                Transport::Folder(folder, post.access)
             }
         };
         Ok(Mailer { from, to, timeout: email.timeout, way })
@@ -90,15 +90,15 @@ impl Notifier for Mailer {
         let message = self.compose(mail)?;
         let bytes = message.formatted();
         match &self.way {
-            Exit::Smtp(server) => server.send(message.envelope(), &bytes, self.timeout),
-            Exit::Sendmail(program) => {
+            Transport::Smtp(server) => server.send(message.envelope(), &bytes, self.timeout),
+            Transport::Sendmail(program) => {
                 let to: Vec<String> = self.to.iter().map(|to| to.email.to_string()).collect();
                 sendmail::send(program, self.from.email.as_ref(), &to, &bytes, self.timeout)?;
                 Ok(Receipt { channel: Channel::Mail, place: program.display().to_string(), complaint: None })
             }
-            Exit::Folder(folder, access) => {
+            Transport::Folder(folder, access) => {
                 secure_fs::directory(folder, *access)?;
-                // The name follows from the Message-ID: a mail that is sent again replaces itself.
+                // The name is derived from the Message-ID: a mail that is sent again replaces itself.
                 let stem: String = mail.message_id.chars().take_while(|c| *c != '@').filter(|c| *c != '<').collect();
                 let path = folder.join(format!("{stem}.eml"));
                 secure_fs::replace(&path, &bytes, *access)?;

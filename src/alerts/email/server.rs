@@ -1,8 +1,8 @@
-//! One mail server: the connection, its protection, and the transaction of one mail.
+//! Sends a mail to one SMTP server.
 //!
-//! Guarantee: a delivery ends within its time, whatever the server sends; a password or token is sent only inside TLS and is in no
-//! message; a mail is reported as delivered only after the server accepted it. A refused recipient does not stop delivery to the
-//! others.
+//! Guarantee: a delivery ends within its timeout, whatever the server sends. A password or token is sent only inside
+//! TLS and is in no error. A mail is reported as delivered only after the server accepted it. A refused recipient
+//! does not stop delivery to the others.
 
 use super::fault::{self, SmtpStage, setting};
 use super::login::{SmtpLogin, log_in};
@@ -50,7 +50,7 @@ impl std::fmt::Debug for SmtpServer {
 }
 
 impl SmtpServer {
-    /// Checks the settings and reads the password or token; connects nowhere.
+    /// Checks the settings and reads the password or token. Opens no connection.
     pub(super) fn open(email: &EmailConfig) -> Result<SmtpServer, AlertError> {
         let host = email.host.trim().to_owned();
         if host.is_empty() || host.contains(|c: char| c.is_control() || c.is_whitespace()) {
@@ -75,13 +75,13 @@ impl SmtpServer {
         Ok(SmtpServer { host, port: email.port.unwrap_or(usual), tls, login, helo, hidden })
     }
 
-    /// Hands over one mail within `timeout`, which counts from the first connection to the last answer.
+    /// Sends one mail within `timeout`, from the first connection to the last answer.
     pub(super) fn send(&self, envelope: &Envelope, mail: &[u8], timeout: Duration) -> Result<Receipt, AlertError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|error| AlertError::Unreachable { server: self.name(), reason: error.to_string() })?;
         let done = runtime.block_on(self.deliver(envelope, mail, timeout));
-        // A name that is still being looked up must not hold up the next delivery.
+        // A pending name resolution must not delay the next delivery.
         runtime.shutdown_background();
         let complaint = done.map_err(|error| error.with_reason(|reason| self.hidden.excerpt(reason)))?;
         Ok(Receipt { channel: Channel::Mail, place: self.name(), complaint })
@@ -91,12 +91,12 @@ impl SmtpServer {
         let end = Instant::now() + timeout;
         let late = |_| AlertError::TimedOut { server: self.name() };
         let (mut connection, hello) = timeout_at(end, self.connect(end)).await.map_err(late)??;
-        // Once the whole mail was written, the server may have accepted it whatever becomes of its answer.
+        // Once the whole mail is written, the server may have accepted it even if its answer is lost.
         let is_written = Cell::new(false);
         let done = timeout_at(end, self.transact(&mut connection, &hello, envelope, mail, &is_written)).await;
         match done {
             Ok(done) => {
-                // Sends QUIT; its answer does not matter.
+                // Sends QUIT and ignores its answer.
                 let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
                 done
             }
@@ -108,7 +108,8 @@ impl SmtpServer {
         }
     }
 
-    /// The name for EHLO: the configured name, the full name of this host, or else its address in brackets (RFC 5321, 4.1.4).
+    /// The name for EHLO: the configured name, the full name of this host, or its address in brackets (RFC 5321,
+    /// 4.1.4).
     fn hello(&self, own: Option<IpAddr>) -> ClientId {
         if let Some(name) = self.helo.clone().or_else(host::full_host_name) {
             return ClientId::Domain(name);
@@ -146,7 +147,7 @@ impl SmtpServer {
             is_encrypted = connection.is_encrypted();
         }
         if let Some(login) = &self.login {
-            // A second check: every path above has TLS at this point.
+            // Defense in depth: every path above has TLS at this point.
             if !is_encrypted {
                 connection.abort().await;
                 return Err(AlertError::Tls { server, reason: "the connection is not encrypted".to_owned() });
@@ -159,7 +160,7 @@ impl SmtpServer {
         Ok((connection, hello))
     }
 
-    /// One mail for all recipients the server takes; the sentence names those it does not.
+    /// Sends one mail to all recipients that the server accepts, and returns a sentence with those it refuses.
     async fn transact(
         &self,
         connection: &mut AsyncSmtpConnection,
@@ -223,7 +224,7 @@ impl SmtpServer {
         Ok((!complaints.is_empty()).then_some(complaints))
     }
 
-    /// Whether the server did what it was asked for; lettre takes a question (3xx) for consent.
+    /// Whether the server completed the command; lettre accepts a 3xx answer as success.
     fn completed(&self, answer: &Response, what: &str) -> Result<(), AlertError> {
         if answer.code().severity == Severity::PositiveCompletion {
             return Ok(());
@@ -241,7 +242,7 @@ impl SmtpServer {
     }
 }
 
-/// User name and password or token, from the places that the configuration names; `None` without any.
+/// User name and password or token from the configured places; `None` if there are none.
 fn login(email: &EmailConfig) -> Result<Option<SmtpLogin>, AlertError> {
     let is_token = email.auth == Auth::Xoauth2;
     let places = if is_token {
@@ -287,7 +288,7 @@ fn login(email: &EmailConfig) -> Result<Option<SmtpLogin>, AlertError> {
     }
 }
 
-/// The secret as it is, and as the commands of each mechanism have it.
+/// The secret in plaintext, and as each mechanism encodes it.
 fn hidden(login: &SmtpLogin) -> Hidden {
     let (user, secret) = (&login.username, &login.secret);
     let sent = [secret.clone(), format!("\0{user}\0{secret}"), format!("user={user}\x01auth=Bearer {secret}\x01\x01")];
@@ -309,5 +310,5 @@ fn trust(email: &EmailConfig, host: &str) -> Result<TlsParameters, AlertError> {
             .ok_or_else(|| setting(KEY, &format!("{} holds no PEM certificate", path.display()), hint))?;
         builder = builder.add_root_certificate(certificate);
     }
-    builder.build_rustls().map_err(|error| setting(KEY, &error.to_string(), "name a PEM file of intact certificates"))
+    builder.build_rustls().map_err(|error| setting(KEY, &error.to_string(), "name a PEM file of valid certificates"))
 }

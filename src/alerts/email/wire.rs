@@ -1,7 +1,7 @@
-//! The connection to a mail server: opened within its time, read line by line and only so much in all.
+//! A connection to a mail server with limits on time and bytes.
 //!
-//! Guarantee: a server cannot fill the memory; bytes that it sends in plaintext after its answer to STARTTLS are never taken for
-//! an answer inside TLS, because nothing is read ahead of a line.
+//! Guarantee: a server cannot exhaust memory. Bytes that it sends in plaintext after its answer to STARTTLS are never
+//! read as an answer inside TLS, because nothing is read past a line.
 
 use futures_util::io::{AsyncRead as FuturesRead, AsyncWrite as FuturesWrite};
 use lettre::transport::smtp::Error as SmtpError;
@@ -14,12 +14,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
-/// The most bytes of one server in one delivery, with its certificates.
+/// The most bytes of one server in one delivery, including certificates.
 const MOST_BYTES: usize = 1 << 20;
-/// The longest line that is looked for in what has arrived; a longer one is read in pieces.
+/// The longest line that is searched in the received bytes; a longer one is read in pieces.
 const PEEKED: usize = 1_024;
 
-/// Connects to the first address of `host` that answers; each has its share of the time.
+/// Connects to the first address of `host` that answers; each address gets its share of the time.
 pub(super) async fn connect(host: &str, port: u16, end: Instant) -> io::Result<Wire> {
     let late = || io::Error::from(io::ErrorKind::TimedOut);
     let found = timeout_at(end, lookup_host((host, port))).await.map_err(|_| late())??;
@@ -62,7 +62,7 @@ impl AsyncRead for Wire {
         let mut bytes = [0; PEEKED];
         let mut peeked = ReadBuf::new(&mut bytes);
         let there = ready!(self.stream.poll_peek(context, &mut peeked))?;
-        // To the end of the first line and no further: what follows may belong to TLS.
+        // Up to the end of the first line: the bytes after it may belong to TLS.
         let line = peeked.filled().iter().position(|byte| *byte == b'\n').map_or(there, |at| at + 1);
         let mut part = ReadBuf::new(&mut bytes[..line.min(into.remaining())]);
         if part.remaining() > 0 {
@@ -95,11 +95,11 @@ impl AsyncWrite for Wire {
 /// A connection with TLS from its first byte.
 #[derive(Debug)]
 pub(super) struct TlsWire {
-    #[expect(deprecated, reason = "lettre has no other way to begin with TLS on a connection of one's own")]
+    #[expect(deprecated, reason = "lettre has no other way to start with TLS on an existing connection")]
     stream: lettre::transport::smtp::client::AsyncNetworkStream,
 }
 
-#[expect(deprecated, reason = "lettre has no other way to begin with TLS on a connection of one's own")]
+#[expect(deprecated, reason = "lettre has no other way to start with TLS on an existing connection")]
 impl TlsWire {
     /// Negotiates TLS.
     pub(super) async fn over(wire: Wire, parameters: TlsParameters) -> Result<TlsWire, SmtpError> {

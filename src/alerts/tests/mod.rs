@@ -179,7 +179,7 @@ fn several_changes_of_a_run_are_one_mail_and_a_further_key_is_a_new_one() {
     let size = Finding { key: "size".into(), message: "High memory usage: 300.0MB".into(), ..rate(0.0) };
     let fine = Finding { key: "size".into(), ..rate(99.0) };
     let both = desk.decide(0, &[rate(42.0), size.clone()]);
-    assert_eq!(both.began.len(), 2);
+    assert_eq!(both.fired.len(), 2);
     let body = both.mail.unwrap().body;
     assert!(body.contains("42.0%") && body.contains("300.0MB"), "{body}");
     let swap = desk.decide(1, &[rate(98.0), size.clone()]);
@@ -189,7 +189,7 @@ fn several_changes_of_a_run_are_one_mail_and_a_further_key_is_a_new_one() {
     );
     let job = job_finding("warm", Some("failed: AWS cannot be reached"));
     let third = desk.decide(2, &[rate(98.0), size, job]);
-    assert_eq!((third.began.len(), third.lasting.len()), (1, 1));
+    assert_eq!((third.fired.len(), third.ongoing.len()), (1, 1));
     let body = third.mail.unwrap().body;
     assert!(
         body.contains("- Job warm failed: AWS cannot be reached") && body.contains("Still firing (already notified):"),
@@ -246,7 +246,7 @@ fn what_nobody_was_told_is_told_once_somebody_may_be() {
     desk.when = AlertWhen::Never;
     expect(&desk.mails(&[42.0, 98.0, 42.0]), &[]);
     desk.when = AlertWhen::OnChange;
-    assert_eq!(desk.run(2, &[rate(98.0)]), None, "nobody was told that it began");
+    assert_eq!(desk.run(2, &[rate(98.0)]), None, "nobody was told that it fired");
     desk.when = AlertWhen::Never;
     assert_eq!(desk.run(3, &[rate(42.0)]), None);
     desk.when = AlertWhen::OnChange;

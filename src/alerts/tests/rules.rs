@@ -16,7 +16,7 @@ fn cause(of: &str, key: &str) -> AlertCause {
     AlertCause { of: of.into(), finding: bad(key) }
 }
 
-/// A run at `minute`: `+key` began, `!key` is told again, `-key` is over, by key.
+/// A run at `minute`: `+key` fired, `!key` is told again, `-key` is over, by key.
 fn told(
     desk: &mut Fixture,
     minute: i64,
@@ -26,8 +26,8 @@ fn told(
 ) -> String {
     let run = JobPass { causes, disabled, ..run(findings, desk.when) };
     let decision = observe(&mut desk.database, &run, &desk.settings, minute * MINUTE).unwrap();
-    assert!(decision.mail.is_some() || (decision.began.is_empty() && decision.over.is_empty()));
-    let signs = [("+", &decision.began), ("!", &decision.reminded), ("-", &decision.over)];
+    assert!(decision.mail.is_some() || (decision.fired.is_empty() && decision.over.is_empty()));
+    let signs = [("+", &decision.fired), ("!", &decision.reminded), ("-", &decision.over)];
     let words = signs.iter().flat_map(|(sign, changes)| changes.iter().map(move |c| format!("{sign}{}", c.key)));
     words.collect::<Vec<_>>().join(" ")
 }
@@ -38,7 +38,7 @@ fn plain(desk: &mut Fixture, minute: i64, findings: &[Finding]) -> String {
 
 /// The state of each alert, by key.
 fn stand(desk: &Fixture, minute: i64, is_disabled: bool) -> String {
-    let standing = standing(&desk.database, &desk.settings, is_disabled, minute * MINUTE).unwrap();
+    let standing = statuses(&desk.database, &desk.settings, is_disabled, minute * MINUTE).unwrap();
     standing.iter().map(|alert| format!("{} {}", alert.key, alert.state)).collect::<Vec<_>>().join(", ")
 }
 
@@ -227,7 +227,7 @@ fn alerts_list_says_when_the_next_message_is_due() {
     desk.settings.hold = minutes(5);
     desk.settings.repeat = minutes(60);
     plain(&mut desk, 0, &[bad("a")]);
-    let next = |desk: &Fixture| standing(&desk.database, &desk.settings, false, MINUTE).unwrap()[0].next_at;
+    let next = |desk: &Fixture| statuses(&desk.database, &desk.settings, false, MINUTE).unwrap()[0].next_at;
     assert_eq!((stand(&desk, 0, false).as_str(), next(&desk)), ("a pending", Some(5 * MINUTE)));
     plain(&mut desk, 5, &[bad("a")]);
     assert_eq!((stand(&desk, 5, false).as_str(), next(&desk)), ("a firing", Some(65 * MINUTE)));

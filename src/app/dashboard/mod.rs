@@ -191,7 +191,7 @@ impl App {
         unread: &mut Vec<String>,
     ) {
         let is_disabled = self.disabled().is_some();
-        kept.alerts = or_say(alerts::standing(database, &self.config().alerts, is_disabled, now), unread);
+        kept.alerts = or_say(alerts::statuses(database, &self.config().alerts, is_disabled, now), unread);
         kept.silences = or_say(alerts::silences(database, now), unread);
         kept.mails_waiting = or_say(alerts::waiting(database), unread);
         kept.calls = or_say(history::calls(database, now), unread);

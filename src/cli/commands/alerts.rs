@@ -75,9 +75,9 @@ impl AlertsSession {
 fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let desk = AlertsSession::open(globals, output)?;
     let settings = &desk.session.app.config().alerts;
-    let standing = alerts::standing(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
+    let standing = alerts::statuses(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
     let silences = alerts::silences(&desk.database, desk.now)?;
-    let kept = alerts::kept(&desk.database, settings)?;
+    let kept = alerts::pending_deliveries(&desk.database, settings)?;
     let row = |alert: &AlertStatus| {
         let since = times::ago(alert.since, desk.now);
         vec![alert.key.clone(), alert.state.to_owned(), since, alert.message.clone(), alert.next.clone()]
@@ -159,7 +159,7 @@ fn silence(arguments: &SilenceArgs, globals: &GlobalArgs, output: &mut Output) -
     };
     let made = alerts::silence(&mut desk.database, key, until, reason, &author(), desk.now)?;
     let settings = &desk.session.app.config().alerts;
-    let standing = alerts::standing(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
+    let standing = alerts::statuses(&desk.database, settings, desk.app().disabled().is_some(), desk.now)?;
     let covered = standing.iter().filter(|alert| crate::model::matches(&made.pattern, &alert.key)).count();
     let end = format!("It ends by itself at {} (in {})", times::local(until), times::left(until, desk.now));
     let page = TextReport::new()

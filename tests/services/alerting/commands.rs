@@ -107,7 +107,7 @@ fn a_kept_delivery_shows_its_channel_the_reason_and_the_next_try() {
     assert_eq!((&kept["waiting"], &kept["deliveries"][0]["channel"]), (&2.into(), &"command".into()), "{kept}");
     desk.set("AWSIDEMAN_ALERTS_COMMAND_ENABLED", "false");
     let off = desk.run("alerts list").out;
-    assert!(off.contains("none: the channel is switched off"), "{off}");
+    assert!(off.contains("none: the channel is disabled"), "{off}");
 }
 
 #[test]

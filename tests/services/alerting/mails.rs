@@ -145,7 +145,7 @@ fn one_login_that_is_over_is_one_alert_in_one_mail_however_many_jobs_and_profile
     let (began, held) = body.split_once("Suppressed:").unwrap();
     assert_eq!(began.matches("\n- ").count(), 1, "{body}");
     assert!(began.contains("- The AWS login corp has expired") && began.contains("next: aws sso login"), "{body}");
-    assert_eq!(held.matches("comes with login:corp").count(), 3, "{body}");
+    assert_eq!(held.matches("inhibited by login:corp").count(), 3, "{body}");
     let list = desk.run("alerts list --json").json();
     let states: Vec<_> = list["alerts"].as_array().unwrap().iter().map(|alert| alert["state"].clone()).collect();
     assert_eq!(states.iter().filter(|state| *state == "inhibited").count(), 3, "{list}");
