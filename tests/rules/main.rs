@@ -1,3 +1,4 @@
 //! Rules that the sources keep; these tests need no part of awsideman and link nothing of it.
 
 mod architecture;
+mod language;
