@@ -3,29 +3,41 @@
 //! Alert state moves only here, inside a job run; a message that cannot leave is said and sent by a later pass.
 
 use crate::alerts::{self, AlertCause, Delivered, DeliveryContext};
-use crate::app::App;
-use crate::app::AppError;
+use crate::app::core::App;
 use crate::app::digest;
+use crate::app::error::AppError;
+use crate::app::health_states::HealthStates;
+use crate::app::kill_switch::KillSwitch;
 use crate::clock;
 use crate::config::{AlertWhen, Job};
 use crate::gateway::GatewayError;
 use crate::health::{Finding, Level};
 use crate::host;
-use crate::jobs::{Context, JobResult, MISCONFIGURED, RunOutcome, RunReport};
+use crate::jobs::{Context, MISCONFIGURED, RunOutcome, RunReport};
 use crate::model::{Invocation, one_line};
 use crate::state::Database;
 use chrono::DateTime;
 use std::sync::Arc;
 
-impl App {
+/// Updates the alerts after a pass of jobs, and sends messages.
+pub struct Alerting<'a> {
+    app: &'a Arc<App>,
+}
+
+impl<'a> Alerting<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a Arc<App>) -> Alerting<'a> {
+        Alerting { app }
+    }
+
     /// Looks at the alerts once and sends what waits.
-    pub(super) async fn look_at_alerts(
-        self: &Arc<App>,
+    pub(super) async fn update(
+        &self,
         jobs: &[Job],
         reports: &[RunReport],
         context: &Context,
     ) -> Result<Delivered, AppError> {
-        let (mut database, _) = self.database()?;
+        let (mut database, _) = self.app.database()?;
         let mut names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
         names.extend(reports.iter().filter(|report| is_broken(report)).map(|report| report.job.clone()));
         let judges = jobs.iter().any(|job| job.kind.judges() && tells(job, reports));
@@ -36,39 +48,39 @@ impl App {
         };
         let partial = reports.iter().filter(|report| report.outcome == RunOutcome::Partial);
         let partial = partial.map(|report| Ok((report, in_a_row(report)?))).collect::<Result<Vec<_>, AppError>>()?;
-        let rows = EndedRows { partial, alarming: self.alarming_partial_runs() };
-        let (findings, causes) = findings(jobs, reports, &rows, self.invocation());
-        let more = self.invocation().copyable("awsideman cache health");
+        let rows = EndedRows { partial, alarming: HealthStates::new(self.app).alarming_partial_runs() };
+        let (findings, causes) = findings(jobs, reports, &rows, self.app.invocation());
+        let more = self.app.invocation().copyable("awsideman cache health");
         let when = |report: &RunReport| jobs.iter().find(|job| job.name == report.job).map(|job| job.alert);
         let ran =
             || reports.iter().filter(|report| !matches!(report.outcome, RunOutcome::Skipped | RunOutcome::Missed));
         let always = ran().any(|report| when(report) == Some(AlertWhen::Always));
-        let (host, now) = (host::host_name(), self.clock().now());
-        let summary = self.invocation().copyable(&summary(reports)).into_owned();
-        let disabled = self.disabled_sentence();
+        let (host, now) = (host::host_name(), self.app.clock().now());
+        let summary = self.app.invocation().copyable(&summary(reports)).into_owned();
+        let disabled = KillSwitch::new(self.app).sentence();
         let run = alerts::JobPass {
             findings: &findings,
             causes: &causes,
             note: Some(summary.as_str()).filter(|note| !note.is_empty()),
             when: if always { AlertWhen::Always } else { AlertWhen::OnChange },
             host: &host,
-            cache_dir: self.cache_dir(),
+            cache_dir: self.app.cache_dir(),
             disabled: disabled.as_deref(),
             more: &more,
         };
         // Also when nothing ran: what waited for company or for the end of a silence may be due.
-        alerts::observe(&mut database, &run, &self.config().alerts, now)?;
+        alerts::observe(&mut database, &run, &self.app.config().alerts, now)?;
         for report in reports.iter().filter(|report| matches!(report.outcome, RunOutcome::Done | RunOutcome::Partial)) {
-            if let (true, Some(text)) = (self.config().alerts.email.enabled, digest::text_of(report)) {
+            if let (true, Some(text)) = (self.app.config().alerts.email.enabled, digest::text_of(report)) {
                 alerts::write(&mut database, digest::SUBJECT, text, &host, now)?;
             }
         }
         // Who wants this process to end shall not wait for a mail server: the message is kept for the next run.
-        if alerts::channels(&self.config().alerts).is_empty() || context.stop.is_set() {
+        if alerts::channels(&self.app.config().alerts).is_empty() || context.stop.is_set() {
             return Ok(Delivered::default());
         }
-        let app = self.clone();
-        let sending = tokio::task::spawn_blocking(move || app.send_words(&mut database));
+        let app = self.app.clone();
+        let sending = tokio::task::spawn_blocking(move || Alerting::new(&app).send(&mut database));
         match sending.await {
             Ok(delivered) => delivered,
             Err(panicked) => {
@@ -77,39 +89,14 @@ impl App {
         }
     }
 
-    /// The number of partial runs in a row that alerts; at most as many as the ledger keeps.
-    pub(super) fn alarming_partial_runs(&self) -> u32 {
-        self.config().alerts.partial_runs.min(self.config().jobs.history).max(1)
+    fn send(&self, database: &mut Database) -> Result<Delivered, AppError> {
+        Ok(alerts::deliver(database, &delivery(&self.app), self.app.clock().now())?)
     }
+}
 
-    fn send_words(&self, database: &mut Database) -> Result<Delivered, AppError> {
-        Ok(alerts::deliver(database, &self.post(), self.clock().now())?)
-    }
-
-    /// How messages leave.
-    pub fn post(&self) -> DeliveryContext<'_> {
-        DeliveryContext { settings: &self.config().alerts, state_dir: self.state_dir(), access: self.access() }
-    }
-
-    /// That the cache is disabled, by whom and until when.
-    pub fn disabled_sentence(&self) -> Option<String> {
-        let disabled = self.disabled()?;
-        let until =
-            if disabled.until == i64::MAX { String::new() } else { format!(" until {}", clock::local(disabled.until)) };
-        let reason = disabled.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        Some(format!("the cache is disabled{until} by {}{reason}", disabled.by))
-    }
-
-    /// The work with the login named that is behind its failure.
-    pub(super) fn name_login(&self, mut work: JobResult) -> JobResult {
-        for finding in work.findings.iter_mut().filter(|finding| finding.key == alerts::LOGIN) {
-            let login = self.login();
-            finding.key = format!("{}{}", alerts::LOGIN, login.name);
-            finding.message = format!("The AWS login {} has expired, or was never made on this host", login.name);
-            finding.hint = self.login_renewal();
-        }
-        work
-    }
+/// The channels for messages, and their files.
+pub fn delivery(app: &App) -> DeliveryContext<'_> {
+    DeliveryContext { settings: &app.config().alerts, state_dir: app.state_dir(), access: app.access() }
 }
 
 /// What is behind a failure of AWS's, when it is not the job's own: the login (still without its name), or AWS itself.

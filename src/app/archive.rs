@@ -3,8 +3,12 @@
 //! An archive is readable by its owner alone and takes its place whole or not at all; an import verifies all of it
 //! before it stores anything, is refused while the cache is disabled, and asks nothing of AWS.
 
-use super::{App, AppError, Scope};
-use crate::aws;
+use crate::app::account::AwsAccount;
+use crate::app::core::App;
+use crate::app::error::AppError;
+use crate::app::maintenance::{Maintenance, Scope};
+use crate::app::reading::GatewayBuilder;
+use crate::app::stack::StoreStack;
 use crate::cache::{CacheError, Exported, Imported, Verified};
 use crate::model::Namespace;
 use crate::secure_fs;
@@ -21,16 +25,26 @@ use std::sync::Arc;
 /// Bytes that are written at once.
 const BUFFER: usize = 256 * 1024;
 
-impl App {
+/// Exports the cache to a file, and imports it.
+pub struct Archive<'a> {
+    app: &'a App,
+}
+
+impl<'a> Archive<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> Archive<'a> {
+        Archive { app }
+    }
+
     /// Writes the fresh entries of this profile's space, or of all, to `out`. Where the space is not known, those of the only
     /// instance there is: another instance's are not written unasked.
     pub fn export(&self, all: bool, out: &mut dyn Write) -> Result<(Exported, Scope), AppError> {
-        let scope = self.scope(all);
+        let scope = Maintenance::new(self.app).scope(all);
         let select = match &scope {
             Scope::Space(space) => Select::Space(space.text()),
             Scope::Everything { .. } => Select::All,
         };
-        let disk = self.disk_there_is()?;
+        let disk = StoreStack::new(self.app).existing_disk()?;
         if let (Scope::Everything { asked: false }, Some(disk)) = (&scope, &disk) {
             let instances = instances(disk.as_ref())?;
             if instances > 1 {
@@ -38,10 +52,11 @@ impl App {
             }
         }
         let cache = match disk {
-            Some(disk) => self.cache_on(&disk),
-            None => self.detached_cache(),
+            Some(disk) => StoreStack::new(self.app).cache_on(&disk),
+            None => StoreStack::new(self.app).detached_cache(),
         };
-        let instance = self.selection().carry(&cache, self.credential_owner());
+        let instance =
+            AwsAccount::new(self.app).selection().carry(&cache, AwsAccount::new(self.app).credential_owner());
         Ok((cache.export(&select, env!("CARGO_PKG_VERSION"), instance, out)?, scope))
     }
 
@@ -74,32 +89,25 @@ impl App {
         Ok(done)
     }
 
-    /// The owner of these credentials; the sandbox has one organization for all.
-    fn credential_owner(&self) -> Option<String> {
-        if self.is_sandbox() {
-            return Some("sandbox".into());
-        }
-        aws::credential_owner(&self.aws_settings(), &self.environment)
-    }
-
     /// Stores the entries of an archive that this cache lacks, and the instance of the profile; if the instance is not
     /// imported, the second part is the reason.
     pub fn import(&self, from: &mut dyn Read, dry_run: bool) -> Result<(Imported, Option<&'static str>), AppError> {
         // It is read twice and must be the same twice.
-        let file = secure_fs::unnamed(&self.spool_dir()).map_err(fail_private)?;
+        let file = secure_fs::unnamed(&GatewayBuilder::new(self.app).spool_dir()).map_err(fail_private)?;
         let archive = Verified::read(from, file)?;
-        let disk = Arc::new(self.open_disk()?);
-        let history = disk.history(self.clock().now())?;
-        let cache = self.cache_on(&disk);
+        let disk = Arc::new(StoreStack::new(self.app).open_disk()?);
+        let history = disk.history(self.app.clock().now())?;
+        let cache = StoreStack::new(self.app).cache_on(&disk);
         let ticket = cache.ticket()?;
         let done = cache.import(archive, &history, dry_run)?;
         if dry_run {
             return Ok((done, None));
         }
         let refusal = match &done.note {
-            Some(instance) => {
-                self.selection().adopt(&cache, instance, self.credential_owner().as_deref(), ticket).err()
-            }
+            Some(instance) => AwsAccount::new(self.app)
+                .selection()
+                .adopt(&cache, instance, AwsAccount::new(self.app).credential_owner().as_deref(), ticket)
+                .err(),
             None => Some("the archive does not name it"),
         };
         if done.stored > 0 || refusal.is_none() {

@@ -2,7 +2,11 @@
 //!
 //! The breaker stays as it is where the probe fails.
 
-use super::{App, AppError, SelfTest};
+use crate::app::breaker_memory::BreakerMemory;
+use crate::app::core::App;
+use crate::app::error::AppError;
+use crate::app::self_test::{SelfTest, SelfTester};
+use crate::app::stack::StoreStack;
 use crate::state::PersistedBreaker;
 use crate::store::Store;
 use serde::Serialize;
@@ -25,18 +29,28 @@ pub struct BreakerReset {
     pub probe: SelfTest,
 }
 
-impl App {
+/// Resets the circuit breaker.
+pub struct BreakerAdmin<'a> {
+    app: &'a App,
+}
+
+impl<'a> BreakerAdmin<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> BreakerAdmin<'a> {
+        BreakerAdmin { app }
+    }
+
     /// Probes the store past the breaker and closes the breaker when the probe passes.
-    pub fn reset_breaker(&self) -> Result<BreakerReset, AppError> {
-        let mark = self.breaker();
-        let probe = if self.is_memory() {
-            self.trial()?
+    pub fn reset(&self) -> Result<BreakerReset, AppError> {
+        let mark = BreakerMemory::new(self.app).current();
+        let probe = if self.app.is_memory() {
+            SelfTester::new(self.app).run()?
         } else {
-            let store: Arc<dyn Store> = Arc::new(self.open_disk()?);
-            self.trial_on(&store)
+            let store: Arc<dyn Store> = Arc::new(StoreStack::new(self.app).open_disk()?);
+            SelfTester::new(self.app).run_on(&store)
         };
         if probe.ok {
-            self.state().set_breaker(self.cache_dir(), PersistedBreaker::default(), self.clock().now())?;
+            self.app.state().set_breaker(self.app.cache_dir(), PersistedBreaker::default(), self.app.clock().now())?;
         }
         Ok(BreakerReset {
             schema_version: 1,

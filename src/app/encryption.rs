@@ -3,24 +3,18 @@
 //! A key is never an argument of another program, never part of a message, and wiped after use; the configuration
 //! is never edited; a key that cannot be had locks the cache and fails no command.
 
-use super::{App, AppError};
-use crate::config::Encryption;
-use crate::program::{Environment, ProgramSpec};
+use crate::app::core::App;
+use crate::app::encryption_keys::{EncryptionKeys, LARGEST_KEY_FILE};
+use crate::app::error::AppError;
+use crate::app::stack::StoreStack;
 use crate::progress::Progress;
 use crate::secure_fs;
 use crate::secure_fs::Access;
 use crate::store::{Disk, Encrypted, KeyRing, KeyState, KeyUsage, RekeyReport, StoreError};
 use serde::Serialize;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use zeroize::Zeroizing;
-
-/// More than any list of keys has.
-const MOST: u64 = 4_096;
-/// How long a command may take to print the key: somebody may have to touch a token for it.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What lies under one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,7 +56,7 @@ pub struct EncryptionStatus {
 
 /// What sealing anew did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Resealed {
+pub struct RekeySummary {
     /// Entries that are as they should be now and were not.
     pub resealed: u64,
     /// Entries that went, or were replaced by younger ones, meanwhile.
@@ -75,32 +69,21 @@ pub struct Resealed {
     pub wiped: bool,
 }
 
-impl App {
-    /// What this process can do with sealed entries.
-    pub(super) fn ring(&self) -> &KeyState {
-        self.ring.get_or_init(|| {
-            if !self.config().cache.encryption.enabled {
-                return KeyState::Clear;
-            }
-            match self.key_ring() {
-                Ok(keys) => KeyState::Keys(Arc::new(keys)),
-                Err(problem) => KeyState::Locked(problem),
-            }
-        })
-    }
+/// Encryption of the stored entries: its status, new keys, rekeying.
+pub struct EncryptionAdmin<'a> {
+    app: &'a App,
+}
 
-    /// Why the key of an encrypted cache cannot be used.
-    pub fn key_problem(&self) -> Option<&str> {
-        match self.ring() {
-            KeyState::Locked(problem) => Some(problem),
-            KeyState::Clear | KeyState::Keys(_) => None,
-        }
+impl<'a> EncryptionAdmin<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> EncryptionAdmin<'a> {
+        EncryptionAdmin { app }
     }
 
     /// What a person should know after AWS was asked: that entries here lie under a key which this process does not have.
     pub fn key_notice(&self) -> Option<String> {
-        let KeyState::Keys(keys) = self.ring() else { return None };
-        let foreign = self.opened.get()?.breaker.as_ref()?.inner().foreign_key().ok()??;
+        let KeyState::Keys(keys) = EncryptionKeys::new(self.app).state() else { return None };
+        let foreign = self.app.stores.first.get()?.breaker.as_ref()?.inner().foreign_key().ok()??;
         let own = keys.ids().swap_remove(0);
         Some(format!(
             "entries of this cache are sealed with the key {foreign}, which is not at hand: they were not used, and new ones \
@@ -111,8 +94,8 @@ impl App {
     /// A key that is not at hand, and how many entries of the store that is open lie under such keys. Only where one is
     /// known are they counted.
     pub(super) fn foreign_entries(&self) -> Option<(String, u64)> {
-        let disk = self.live()?.breaker.as_ref()?.inner();
-        let KeyState::Keys(keys) = self.ring() else { return None };
+        let disk = self.app.stores.disk()?.inner();
+        let KeyState::Keys(keys) = EncryptionKeys::new(self.app).state() else { return None };
         disk.foreign_key().ok()??;
         let own = keys.ids();
         let census = disk.census().ok()?.keys.into_iter();
@@ -120,50 +103,21 @@ impl App {
         Some((foreign.first()?.0.clone(), foreign.iter().map(|(_, entries, _)| entries).sum()))
     }
 
-    /// The disk store as it is configured, without a breaker.
-    pub(super) fn open_disk(&self) -> Result<Encrypted, StoreError> {
-        Ok(Encrypted::new(Disk::open(&self.disk_options())?, self.ring().clone()))
-    }
-
-    /// The keys, whether encryption is enabled or not; an error says what is wrong and holds nothing of them.
-    fn key_ring(&self) -> Result<KeyRing, String> {
-        let Encryption { key_file, key_command, .. } = &self.config().cache.encryption;
-        let (text, place) = match (key_file, key_command.as_slice()) {
-            (Some(path), []) => {
-                let read = secure_fs::secret(path, MOST).map_err(|error| error.to_string())?;
-                (Zeroizing::new(read), path.display().to_string())
-            }
-            (None, [program, arguments @ ..]) => {
-                let printed = printed(program, arguments).map_err(|why| format!("key_command: {program} {why}"))?;
-                (printed, format!("what `{program}` prints"))
-            }
-            (None, []) => return Err("neither key_file nor key_command is set in [cache.encryption]".into()),
-            (Some(_), _) => return Err("key_file and key_command are both set in [cache.encryption]".into()),
-        };
-        KeyRing::parse(&text).map_err(|bad| format!("{place}: {bad}"))
-    }
-
-    /// Where the key comes from, in words.
-    fn key_source(&self) -> Option<String> {
-        let Encryption { key_file, key_command, .. } = &self.config().cache.encryption;
-        match (key_file, key_command.first()) {
-            (Some(path), _) => Some(format!("key_file {}", path.display())),
-            (None, Some(program)) => Some(format!("key_command {program}")),
-            (None, None) => None,
-        }
-    }
-
     /// How encryption stands. Makes no cache where there is none.
-    pub fn encryption_status(&self) -> Result<EncryptionStatus, AppError> {
-        let enabled = self.config().cache.encryption.enabled;
-        let source = self.key_source();
-        let ring = source.is_some().then(|| self.key_ring());
+    pub fn status(&self) -> Result<EncryptionStatus, AppError> {
+        let enabled = self.app.config().cache.encryption.enabled;
+        let source = EncryptionKeys::new(self.app).source();
+        let ring = source.is_some().then(|| EncryptionKeys::new(self.app).read());
         let (ids, problem) = match ring {
             Some(Ok(keys)) => (keys.ids(), None),
             Some(Err(problem)) => (Vec::new(), Some(problem)),
             None => (Vec::new(), None),
         };
-        let census = if self.cache_dir().is_dir() { self.open_disk()?.census()? } else { KeyUsage::default() };
+        let census = if self.app.cache_dir().is_dir() {
+            StoreStack::new(self.app).open_disk()?.census()?
+        } else {
+            KeyUsage::default()
+        };
         let under =
             |id: &String| census.keys.iter().find(|(known, ..)| known == id).map_or((0, 0), |(_, n, b)| (*n, *b));
         let mut keys: Vec<KeyReport> = ids
@@ -240,7 +194,7 @@ impl App {
     /// Makes a key in a new file: the one that is named, else the configured one, else `cache.key` beside the user's
     /// configuration. Gives the file and the id of the key.
     pub fn generate_key(&self, named: Option<&Path>) -> Result<(PathBuf, String), AppError> {
-        let configured = self.config().cache.encryption.key_file.clone();
+        let configured = self.app.config().cache.encryption.key_file.clone();
         let beside = || {
             let folder = |name: &str| self.environment_path(name);
             let base = folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")));
@@ -257,16 +211,21 @@ impl App {
     }
 
     fn environment_path(&self, name: &str) -> Option<PathBuf> {
-        self.environment.get(name).filter(|text| !text.is_empty()).map(PathBuf::from).filter(|path| path.is_absolute())
+        self.app
+            .environment
+            .get(name)
+            .filter(|text| !text.is_empty())
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
     }
 
     /// Puts a new key before those of `key_file`. Gives its id.
     pub fn add_key(&self) -> Result<String, AppError> {
         let fail = |problem: String| StoreError::Key(problem);
-        let Some(path) = &self.config().cache.encryption.key_file else {
+        let Some(path) = &self.app.config().cache.encryption.key_file else {
             return Err(fail("a new key can be added to key_file only".into()).into());
         };
-        let before = Zeroizing::new(secure_fs::secret(path, MOST).map_err(StoreError::Private)?);
+        let before = Zeroizing::new(secure_fs::secret(path, LARGEST_KEY_FILE).map_err(StoreError::Private)?);
         let mut text = Zeroizing::new(Vec::with_capacity(before.len() + 64));
         text.extend_from_slice(KeyRing::generate().map_err(fail)?.as_bytes());
         text.extend_from_slice(&before);
@@ -279,15 +238,15 @@ impl App {
     }
 
     /// Writes every entry anew as the configuration says: sealed with the newest key, or in clear. Others go on meanwhile.
-    pub fn reseal(&self, progress: &dyn Progress) -> Result<Resealed, AppError> {
-        let (layer, old) = if self.config().cache.encryption.enabled {
+    pub fn rekey(&self, progress: &dyn Progress) -> Result<RekeySummary, AppError> {
+        let (layer, old) = if self.app.config().cache.encryption.enabled {
             // The file may have got a new key since it was read.
-            let keys = self.key_ring().map_err(StoreError::Key)?;
+            let keys = EncryptionKeys::new(self.app).read().map_err(StoreError::Key)?;
             (KeyState::Keys(Arc::new(keys)), KeyState::Clear)
         } else {
-            (KeyState::Clear, KeyState::Keys(Arc::new(self.key_ring().map_err(StoreError::Key)?)))
+            (KeyState::Clear, KeyState::Keys(Arc::new(EncryptionKeys::new(self.app).read().map_err(StoreError::Key)?)))
         };
-        let disk = Encrypted::new(Disk::open(&self.disk_options())?, layer);
+        let disk = Encrypted::new(Disk::open(&StoreStack::new(self.app).disk_options())?, layer);
         let what = "entries";
         let total = disk.census()?;
         let all = total.clear.unwrap_or_default().0 + total.keys.iter().map(|(_, entries, _)| entries).sum::<u64>();
@@ -298,29 +257,6 @@ impl App {
         });
         progress.finished(what);
         let RekeyReport { exchanged, gone, dropped, unknown, scoured } = done?;
-        Ok(Resealed { resealed: exchanged, gone, dropped, unknown, wiped: scoured })
+        Ok(RekeySummary { resealed: exchanged, gone, dropped, unknown, wiped: scoured })
     }
-}
-
-/// The output of a program. No shell reads its arguments, and nothing that it prints reaches a disk.
-fn printed(program: &str, arguments: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
-    let order = ProgramSpec {
-        program: OsStr::new(program),
-        arguments: arguments.iter().map(Into::into).collect(),
-        environment: Environment::Inherited,
-        variables: Vec::new(),
-        input: b"",
-        // It may ask for a passphrase on the terminal.
-        is_foreground: true,
-        timeout: PATIENCE,
-    };
-    let ended = order.run()?;
-    let text = Zeroizing::new(ended.out);
-    if !ended.status.success() {
-        return Err(format!("ended with {}; run it by hand, as the user who runs awsideman", ended.status));
-    }
-    if text.len() as u64 > MOST {
-        return Err("prints more than a key".to_owned());
-    }
-    Ok(text)
 }

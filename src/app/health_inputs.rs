@@ -3,15 +3,23 @@
 //! Measuring changes no figure, works with a store or state that cannot be read (and says so), and needs nothing of
 //! AWS.
 
-use crate::app::App;
-use crate::app::AppError;
-use crate::app::LimitUse;
-use crate::app::health_states::aws_reading;
+use crate::app::account::AwsAccount;
+use crate::app::breaker_memory::BreakerMemory;
+use crate::app::core::App;
+use crate::app::encryption::EncryptionAdmin;
+use crate::app::encryption_keys::EncryptionKeys;
+use crate::app::error::AppError;
+use crate::app::health_states::{HealthStates, aws_reading};
+use crate::app::kill_switch::KillSwitch;
+use crate::app::limits::{CacheLimits, LimitUse};
+use crate::app::passive_checks::PassiveChecks;
+use crate::app::stack::StoreStack;
+use crate::app::state_reader::StateReader;
 use crate::clock::{UnixMillis, millis};
-use crate::health::{BreakerReading, DisabledCache, HealthReport, Measurements, WritesReading, examine};
+use crate::health::{BreakerReading, HealthReport, Measurements, WritesReading, examine};
 use crate::model::format_size;
 use crate::state::{Database, HitWindow, LookupCounts, PersistedBreaker, StateError, throttles_of_last_hour};
-use crate::store::{Select, Size, Store, StoreError};
+use crate::store::{Select, Size, StoreError};
 use std::ops::ControlFlow;
 
 /// Everything that is known about the cache at one moment.
@@ -37,7 +45,17 @@ pub struct Measured {
     pub notices: Vec<String>,
 }
 
-impl App {
+/// Measures the cache and its host, and judges them.
+pub struct HealthInputs<'a> {
+    app: &'a App,
+}
+
+impl<'a> HealthInputs<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> HealthInputs<'a> {
+        HealthInputs { app }
+    }
+
     /// Measures and judges, overdue jobs and past runs included.
     pub fn measure(&self) -> Measured {
         self.measure_for(false)
@@ -49,13 +67,13 @@ impl App {
     }
 
     fn measure_for(&self, is_run: bool) -> Measured {
-        let now = self.clock().now();
+        let now = self.app.clock().now();
         let mut notices = Vec::new();
         // Before the store is read: that may be the trial, and is no reason to report anything else.
-        let mark = self.breaker();
+        let mark = BreakerMemory::new(self.app).current();
         let (size, oldest, store_problem, unread) = self.measure_store();
-        notices.extend(self.store_notice());
-        let (database, mut state_problem) = self.state_to_read();
+        notices.extend(StoreStack::new(self.app).notice());
+        let (database, mut state_problem) = StateReader::new(self.app).read_only();
         let mut or_problem = |error: String| {
             state_problem.get_or_insert(error);
         };
@@ -70,7 +88,7 @@ impl App {
         let throttles = database.as_ref().map_or(Ok(0), |database| throttles_of_last_hour(database, now));
         let throttles = throttles.unwrap_or_default();
         let late_jobs = (!is_run).then(|| {
-            self.late_jobs().unwrap_or_else(|error| {
+            PassiveChecks::new(self.app).overdue_jobs().unwrap_or_else(|error| {
                 // Job files that cannot be read are a check of their own.
                 if !matches!(error, AppError::Config(_)) {
                     or_problem(error.to_string());
@@ -78,76 +96,62 @@ impl App {
                 Vec::new()
             })
         });
-        let job_runs = if is_run { Ok(Vec::new()) } else { self.job_run_readings(database) };
+        let job_runs = if is_run { Ok(Vec::new()) } else { HealthStates::new(self.app).job_runs(database) };
         let job_runs = job_runs.unwrap_or_else(|error| {
             or_problem(error);
             Vec::new()
         });
-        let (space, free_disk_path) = self.fullest_disk();
+        let (space, free_disk_path) = HealthStates::new(self.app).fullest_disk();
         let HitWindow { counts: window, cold_misses, is_new } = window;
-        let limits = self.limit_uses(size.held, size.entries);
+        let limits = CacheLimits::new(self.app).uses(size.held, size.entries);
         let measurements = Measurements {
             window_hits: window.hits(),
             window_misses: window.misses(),
             window_errors: window.errors(),
             window_errors_by_kind: window.errors_by_kind(),
-            window: self.config().health.window,
+            window: self.app.config().health.window,
             window_cold_misses: cold_misses,
             window_is_new: is_new,
             held_bytes: size.held,
-            limit_bytes: self.limit_bytes(),
+            limit_bytes: CacheLimits::new(self.app).bytes(),
             entries: size.entries,
             oldest_stored_at: oldest,
             free_disk_bytes: space.map(|space| space.free),
             total_disk_bytes: space.map(|space| space.total),
             free_disk_path: free_disk_path.to_owned(),
-            disabled: self.disabled_reading(),
+            disabled: KillSwitch::new(self.app).measured(),
             breaker: breaker_reading(&mark),
             store_problem,
-            foreign: self.foreign_entries(),
-            directories: self.directory_readings(),
-            switch_problem: self.switch().1.clone(),
+            foreign: EncryptionAdmin::new(self.app).foreign_entries(),
+            directories: HealthStates::new(self.app).directories(),
+            switch_problem: self.app.switch().1.clone(),
             state_problem,
-            state_set_aside: self.state_set_aside(),
-            job_files: self.job_files_reading(),
-            notifier_problems: self.notifier_problems(),
+            state_set_aside: StateReader::new(self.app).set_aside(),
+            job_files: HealthStates::new(self.app).job_files(),
+            notifier_problems: HealthStates::new(self.app).notifier_problems(),
             fences_ahead: self.fences_ahead(now),
             throttles,
             limit_uses: limits.iter().map(limit_phrase).collect(),
             aws,
             job_runs,
-            login: self.login_reading(),
+            login: AwsAccount::new(self.app).login_reading(),
             late_jobs,
-            stuck_jobs: self.stuck_jobs(now),
+            stuck_jobs: HealthStates::new(self.app).stuck_jobs(now),
             now,
         };
-        let health = examine(&measurements, &self.config().health);
+        let health = examine(&measurements, &self.app.config().health);
         Measured { size, unread, oldest, window, lifetime, limits, measurements, health, notices }
-    }
-
-    /// The store to look at; `None` when nothing has been cached yet, which looking does not change.
-    pub(super) fn store_to_look_at(&self) -> Result<Option<&dyn Store>, StoreError> {
-        // A directory that cannot even be looked at is not an empty one: opening it says why.
-        if !self.is_memory() && matches!(self.cache_dir().try_exists(), Ok(false)) {
-            return Ok(None);
-        }
-        Ok(Some(self.store()?.as_ref()))
     }
 
     /// Fences of a clock that was ahead; none where the store cannot be read, which is a finding of its own.
     fn fences_ahead(&self, now: UnixMillis) -> u64 {
-        let store = self.store_to_look_at().ok().flatten();
+        let store = StoreStack::new(self.app).existing_store().ok().flatten();
         store.and_then(|store| store.fences_ahead(now).ok()).unwrap_or_default()
-    }
-
-    /// How much the store holds; nothing when nothing has been cached yet.
-    pub fn store_size(&self) -> Result<Size, StoreError> {
-        self.store_to_look_at()?.map_or(Ok(Size::default()), Store::size)
     }
 
     /// Size, age of the oldest entry, a problem of the store, and the one for which the size is unknown.
     fn measure_store(&self) -> (Size, Option<UnixMillis>, Option<String>, Option<String>) {
-        let measured = self.store_to_look_at().and_then(|store| {
+        let measured = StoreStack::new(self.app).existing_store().and_then(|store| {
             let Some(store) = store else { return Ok((Size::default(), None)) };
             let size = store.size()?;
             let mut oldest: Option<UnixMillis> = None;
@@ -159,8 +163,10 @@ impl App {
         });
         match measured {
             // What is there can be counted without the key, and is of no use.
-            Ok((size, oldest)) if !self.is_memory() => {
-                let problem = self.key_problem().map(|problem| StoreError::Key(problem.to_owned()).to_string());
+            Ok((size, oldest)) if !self.app.is_memory() => {
+                let problem = EncryptionKeys::new(self.app)
+                    .problem()
+                    .map(|problem| StoreError::Key(problem.to_owned()).to_string());
                 (size, oldest, problem, None)
             }
             Ok((size, oldest)) => (size, oldest, None, None),
@@ -168,24 +174,13 @@ impl App {
         }
     }
 
-    /// Since and until when the cache is disabled, as far as the switch tells; a configuration knows no times.
-    fn disabled_reading(&self) -> Option<DisabledCache> {
-        let disabled = self.disabled()?;
-        let by_switch = self.switch().1.is_none() && self.switch().0.disabled(self.clock().now()).is_some();
-        Some(DisabledCache {
-            since: by_switch.then_some(disabled.since),
-            until: disabled.end(),
-            reason: disabled.reason,
-        })
-    }
-
     /// The lookups of commands, unfolded records included. Writes nothing.
     fn counts(&self, database: Option<&Database>, now: UnixMillis) -> Result<(HitWindow, LookupCounts), StateError> {
-        let (state, cache) = (self.state(), self.cache_dir());
-        if matches!(self.state_dir().try_exists(), Ok(false)) {
+        let (state, cache) = (self.app.state(), self.app.cache_dir());
+        if matches!(self.app.state_dir().try_exists(), Ok(false)) {
             return Ok(Default::default());
         }
-        let window = state.hit_window(database, cache, now - millis(self.config().health.window))?;
+        let window = state.hit_window(database, cache, now - millis(self.app.config().health.window))?;
         Ok((window, state.lifetime(database, cache)?))
     }
 }

@@ -3,8 +3,9 @@
 //! Measuring changes nothing and makes no call to AWS. A state that cannot be read is itself a finding.
 
 use crate::alerts;
-use crate::app::App;
+use crate::app::core::App;
 use crate::app::directories;
+use crate::app::job_files::JobFiles;
 use crate::clock::{self, UnixMillis};
 use crate::health::{AwsReading, DirectoryReading, JobFilesReading, JobRunReading, Level};
 use crate::host::{self, DiskSpace};
@@ -13,59 +14,58 @@ use crate::state::{self, Database};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-impl App {
+/// Measures the states that health judges, apart from the store.
+pub(super) struct HealthStates<'a> {
+    app: &'a App,
+}
+
+impl<'a> HealthStates<'a> {
+    /// The same operations for this application.
+    pub(super) fn new(app: &'a App) -> HealthStates<'a> {
+        HealthStates { app }
+    }
+
+    /// The number of partial runs in a row that alerts; at most as many as the ledger keeps.
+    pub(super) fn alarming_partial_runs(&self) -> u32 {
+        self.app.config().alerts.partial_runs.min(self.app.config().jobs.history).max(1)
+    }
+
     /// The cache directory, unless entries are kept in memory, and the state directory.
-    pub(super) fn directory_readings(&self) -> Vec<DirectoryReading> {
-        let homeless = self.homeless.as_ref().map(|why| DirectoryReading {
+    pub(super) fn directories(&self) -> Vec<DirectoryReading> {
+        let homeless = self.app.homeless.as_ref().map(|why| DirectoryReading {
             name: "home directory",
             level: Level::Critical,
             message: why.clone(),
             hint: "set HOME, or the directories that the message names".to_owned(),
         });
-        let cache = (!self.is_memory()).then(|| ("cache directory", self.cache_dir()));
-        let all = cache.into_iter().chain([("state directory", self.state_dir())]);
-        let judged = all.map(|(name, path)| directories::directory(name, path, self.access()));
+        let cache = (!self.app.is_memory()).then(|| ("cache directory", self.app.cache_dir()));
+        let all = cache.into_iter().chain([("state directory", self.app.state_dir())]);
+        let judged = all.map(|(name, path)| directories::directory(name, path, self.app.access()));
         homeless.into_iter().chain(judged).collect()
     }
 
-    /// That the state directory cannot be made or written, and why; `None` when it can.
-    pub fn unwritable_state(&self) -> Option<String> {
-        directories::unwritable(self.state_dir())
-    }
-
     /// The free space of the fuller of the disks of cache and state, and the directory that is on it.
-    pub(super) fn fullest_disk(&self) -> (Option<DiskSpace>, &Path) {
-        let dirs = [self.cache_dir(), self.state_dir()];
+    pub(super) fn fullest_disk(&self) -> (Option<DiskSpace>, &'a Path) {
+        let dirs = [self.app.cache_dir(), self.app.state_dir()];
         let spaces = dirs.into_iter().filter_map(|dir| Some((host::free_space(dir).ok()?, dir)));
         match spaces.min_by_key(|(space, _)| space.free) {
             Some((space, dir)) => (Some(space), dir),
-            None => (None, self.cache_dir()),
-        }
-    }
-
-    /// The state database for reading: `None` when there is none, or with the reason why it cannot be read.
-    pub(super) fn state_to_read(&self) -> (Option<Database>, Option<String>) {
-        if matches!(self.state_dir().try_exists(), Ok(false)) {
-            return (None, None);
-        }
-        match self.state().database_read_only() {
-            Ok(database) => (database, None),
-            Err(error) => (None, Some(error.to_string())),
+            None => (None, self.app.cache_dir()),
         }
     }
 
     /// Runs past their timeout, each with the command that ends it.
     pub(super) fn stuck_jobs(&self, now: UnixMillis) -> Vec<(String, String)> {
         // Unreadable job files have their own finding.
-        let jobs = self.jobs_that_can_run().map(|(jobs, _)| jobs).unwrap_or_default();
-        let stuck = stuck(&jobs, self.state_dir(), self.config().jobs.grace, now);
+        let jobs = JobFiles::new(self.app).valid().map(|(jobs, _)| jobs).unwrap_or_default();
+        let stuck = stuck(&jobs, self.app.state_dir(), self.app.config().jobs.grace, now);
         stuck.iter().map(|stuck| (stuck.sentence(), stuck.hint())).collect()
     }
 
     /// The number of valid job files, and the problems of the others or of their directory.
-    pub(super) fn job_files_reading(&self) -> JobFilesReading {
-        let folder = self.config().jobs.dir.as_deref();
-        let (jobs, broken) = match self.jobs_that_can_run() {
+    pub(super) fn job_files(&self) -> JobFilesReading {
+        let folder = self.app.config().jobs.dir.as_deref();
+        let (jobs, broken) = match JobFiles::new(self.app).valid() {
             Ok(read) => read,
             Err(error) => return JobFilesReading { problems: vec![error.to_string()], ..JobFilesReading::default() },
         };
@@ -82,17 +82,19 @@ impl App {
 
     /// Enabled notifiers whose program does not exist, or lacks variables that it is likely to need.
     pub(super) fn notifier_problems(&self) -> Vec<String> {
-        let settings = &self.config().alerts;
+        let settings = &self.app.config().alerts;
         let mut problems = alerts::missing_programs(settings);
         problems.extend(settings.command.warning());
         problems
     }
 
     /// How each job ended last.
-    pub(super) fn job_run_readings(&self, database: Option<Database>) -> Result<Vec<JobRunReading>, String> {
-        let (Some(database), Ok((jobs, _))) = (database, self.jobs_that_can_run()) else { return Ok(Vec::new()) };
+    pub(super) fn job_runs(&self, database: Option<Database>) -> Result<Vec<JobRunReading>, String> {
+        let (Some(database), Ok((jobs, _))) = (database, JobFiles::new(self.app).valid()) else {
+            return Ok(Vec::new());
+        };
         let ledger = Ledger::new(Arc::new(Mutex::new(database)));
-        let runs = last_runs(&jobs, &ledger, self.state_dir()).map_err(|error| error.to_string())?;
+        let runs = last_runs(&jobs, &ledger, self.app.state_dir()).map_err(|error| error.to_string())?;
         Ok(runs.iter().map(|run| reading_of(run, self.alarming_partial_runs())).collect())
     }
 }

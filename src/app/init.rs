@@ -3,8 +3,8 @@
 //! Everything is looked at first and nothing is half done for want of a right that could have been seen; a dry run
 //! shows exactly what would be done.
 
-use crate::app::App;
-use crate::app::AppError;
+use crate::app::core::App;
+use crate::app::error::AppError;
 use crate::config::{DEFAULT_ORIGIN, Sharing};
 use crate::host;
 use crate::secure_fs;
@@ -18,7 +18,7 @@ const PLACES: [(&str, &str); 2] = [("cache.dir", "/var/cache/awsideman"), ("stat
 
 /// What was set up, or with a dry run would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Initialised {
+pub struct InitReport {
     /// The version of this document.
     pub schema_version: u32,
     /// Whether nothing was really done.
@@ -44,9 +44,19 @@ pub struct InitStep {
     pub mode: String,
 }
 
-impl App {
+/// Creates the directories of cache and state.
+pub struct Initializer<'a> {
+    app: &'a App,
+}
+
+impl<'a> Initializer<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> Initializer<'a> {
+        Initializer { app }
+    }
+
     /// Makes the directories, and makes them and all that is in them usable by a group when one is named.
-    pub fn init(&self, group: Option<&str>, dry_run: bool) -> Result<Initialised, AppError> {
+    pub fn init(&self, group: Option<&str>, dry_run: bool) -> Result<InitReport, AppError> {
         let (access, sharing) = match group {
             None => (Access::Owner, Sharing::Private),
             Some(name) => (Access::Group(own_group(name)?), Sharing::Group(name.to_owned())),
@@ -69,11 +79,11 @@ impl App {
             }
         }
         let is_there = |(key, path): &(&str, PathBuf)| self.directory(key) == path;
-        Ok(Initialised {
+        Ok(InitReport {
             schema_version: 1,
             dry_run,
             sharing: group.map_or_else(|| "private".to_owned(), |name| format!("group:{name}")),
-            configured: self.config().cache.sharing == sharing && directories.iter().all(is_there),
+            configured: self.app.config().cache.sharing == sharing && directories.iter().all(is_there),
             directories: directories.into_iter().map(|(key, path)| (key, path.display().to_string())).collect(),
             steps: handovers.iter().map(step).collect(),
         })
@@ -81,12 +91,12 @@ impl App {
 
     /// The configured directory; for several users never one that is somebody's by default.
     fn place(&self, key: &str, usual: &str, is_shared: bool) -> PathBuf {
-        let from = self.loaded().origins.get(key).map_or(DEFAULT_ORIGIN, String::as_str);
+        let from = self.app.loaded().origins.get(key).map_or(DEFAULT_ORIGIN, String::as_str);
         if is_shared && from == DEFAULT_ORIGIN { usual.into() } else { self.directory(key).to_owned() }
     }
 
     fn directory(&self, key: &str) -> &Path {
-        if key == "cache.dir" { self.cache_dir() } else { self.state_dir() }
+        if key == "cache.dir" { self.app.cache_dir() } else { self.app.state_dir() }
     }
 }
 

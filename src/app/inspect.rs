@@ -3,16 +3,21 @@
 //! What is looked at stays as it is, damaged or not, and AWS is not asked; what is not remembered is said to be
 //! unknown, never guessed.
 
-use super::{App, AppError, naming};
+use crate::app::breaker_memory::BreakerMemory;
+use crate::app::core::App;
+use crate::app::encryption_keys::EncryptionKeys;
+use crate::app::error::AppError;
+use crate::app::maintenance::Maintenance;
+use crate::app::naming;
+use crate::app::stack::StoreStack;
 use crate::cache::{CUSTOM, Cache, Dirt, InvalidatingChange, Soundness, Usability, covered_by, dirtied_by};
 use crate::cache::{fresh_until, has_own_time, operation_of};
 use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
 use crate::model::{Resource, format_duration};
-use crate::store::{Address, Encrypted, EvictedEntry, InvalidationRecord, Meta, Select, Store, StoreError};
+use crate::store::{Address, EvictedEntry, InvalidationRecord, Meta, Select, Store};
 use serde::Serialize;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// All that is known of one entry.
@@ -69,7 +74,7 @@ pub struct Invalidation {
 
 /// Something that went without a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Departure {
+pub struct EvictionReport {
     /// When.
     pub at: String,
     /// `expired`, `too old`, `least recently used`, `no room` (the whole cache went), `dropped` (damaged, or found wrong).
@@ -100,27 +105,39 @@ pub struct Reasons {
     /// The records that cover it, the latest first.
     pub invalidations: Vec<Invalidation>,
     /// What went without a record, the latest first.
-    pub evictions: Vec<Departure>,
+    pub evictions: Vec<EvictionReport>,
     /// From when on every change is known.
     pub log_since: Option<String>,
     /// When the live database was made.
     pub began: Option<String>,
 }
 
-impl App {
+/// Explains single entries.
+pub struct Inspector<'a> {
+    app: &'a App,
+}
+
+impl<'a> Inspector<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> Inspector<'a> {
+        Inspector { app }
+    }
+
     /// The entries under a key or glob, in this profile's space and among what programs keep; in all spaces when this
     /// profile's is not known.
     pub fn inspect(&self, pattern: &str) -> Result<Vec<Inspected>, AppError> {
-        self.fold_tally();
-        let Some(disk) = self.disk_there_is()? else { return Ok(Vec::new()) };
+        Maintenance::new(self.app).fold_lookups();
+        let Some(disk) = StoreStack::new(self.app).existing_disk()? else { return Ok(Vec::new()) };
         let mut keys = Vec::new();
-        for select in covered_by(&[Dirt::Glob(pattern.to_owned())], self.space_on(&disk).as_deref()) {
+        for select in
+            covered_by(&[Dirt::Glob(pattern.to_owned())], StoreStack::new(self.app).namespace_on(&disk).as_deref())
+        {
             disk.scan(&select, &mut |meta| {
                 keys.push((meta.space.clone(), meta.key.clone()));
                 ControlFlow::Continue(())
             })?;
         }
-        let cache = self.cache_on(&disk);
+        let cache = StoreStack::new(self.app).cache_on(&disk);
         let mut found = Vec::new();
         for (space, key) in keys {
             // One that went meanwhile is not there any more.
@@ -133,8 +150,8 @@ impl App {
 
     /// Why `key` is or is not a hit.
     pub fn why(&self, key: &str) -> Result<Reasons, AppError> {
-        self.fold_tally();
-        let now = self.clock().now();
+        Maintenance::new(self.app).fold_lookups();
+        let now = self.app.clock().now();
         let mut reasons = Reasons {
             schema_version: 1,
             key: key.to_owned(),
@@ -147,14 +164,14 @@ impl App {
             log_since: None,
             began: None,
         };
-        let Some(disk) = self.disk_there_is()? else {
-            reasons.why = format!("there is no cache in {}", self.cache_dir().display());
+        let Some(disk) = StoreStack::new(self.app).existing_disk()? else {
+            reasons.why = format!("there is no cache in {}", self.app.cache_dir().display());
             return Ok(reasons);
         };
         let history = disk.history(now)?;
         reasons.log_since = Some(clock::utc(history.whole_since));
         reasons.began = Some(clock::utc(history.began));
-        let Some(space) = self.space_on(&disk) else {
+        let Some(space) = StoreStack::new(self.app).namespace_on(&disk) else {
             reasons.why = "it is not remembered which instance this profile belongs to; a read asks AWS first".into();
             if let Some(other) = naming::space_holding(disk.as_ref(), key, None).filter(|other| other != CUSTOM) {
                 reasons.why = format!("{}; it is stored for {}", reasons.why, naming::shown(&other));
@@ -162,7 +179,7 @@ impl App {
             return Ok(reasons);
         };
         let address = Address { space: &space, key };
-        let cache = self.cache_on(&disk);
+        let cache = StoreStack::new(self.app).cache_on(&disk);
         let entry = cache.examine(&space, key)?.map(|(meta, soundness)| self.inspected(&cache, &meta, soundness));
         let covering: Vec<&InvalidationRecord> =
             history.records.iter().rev().filter(|r| r.select.covers(address)).collect();
@@ -172,7 +189,7 @@ impl App {
             _ => None,
         };
         (reasons.hit, reasons.why) = match elsewhere {
-            Some(other) if self.disabled().is_none() => {
+            Some(other) if self.app.disabled().is_none() => {
                 let (ours, theirs) = (naming::shown(&space), naming::shown(&other));
                 (false, format!("it is stored for another instance, {theirs}; this profile's is {ours}"))
             }
@@ -192,18 +209,18 @@ impl App {
         evictions: &[EvictedEntry],
         whole_since: UnixMillis,
     ) -> (bool, String) {
-        let now = self.clock().now();
-        if let Some(disabled) = self.disabled() {
+        let now = self.app.clock().now();
+        if let Some(disabled) = self.app.disabled() {
             let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
             return (false, format!("the cache is disabled by {}{reason}", disabled.by));
         }
-        if self.is_memory() {
+        if self.app.is_memory() {
             return (false, "cache.backend is \"memory\": each process reads what it fetched itself".into());
         }
-        if let Some(problem) = self.key_problem() {
+        if let Some(problem) = EncryptionKeys::new(self.app).problem() {
             return (false, format!("the encryption key cannot be used: {problem}"));
         }
-        let breaker = self.breaker();
+        let breaker = BreakerMemory::new(self.app).current();
         if breaker.state == crate::state::BreakerStatus::Open {
             return (false, "the circuit breaker is OPEN; `awsideman cache health` says why".into());
         }
@@ -239,28 +256,11 @@ impl App {
         (false, why)
     }
 
-    /// This profile's space, as the disk remembers it.
-    pub(super) fn space_on(&self, disk: &Arc<Encrypted>) -> Option<String> {
-        self.selection().remembered(&self.cache_on(disk)).map(|space| space.text())
-    }
-
-    pub(super) fn cache_on(&self, disk: &Arc<Encrypted>) -> Cache {
-        Cache::new(disk.clone(), self.clock().clone(), self.cache_settings())
-    }
-
-    /// The disk store, sealed where that is configured, without a breaker in front; `None` where there is no cache directory.
-    pub(super) fn disk_there_is(&self) -> Result<Option<Arc<Encrypted>>, StoreError> {
-        if !self.cache_dir().is_dir() {
-            return Ok(None);
-        }
-        Ok(Some(Arc::new(self.open_disk()?)))
-    }
-
     fn inspected(&self, cache: &Cache, meta: &Meta, checksum: Soundness) -> Inspected {
-        let now = self.clock().now();
+        let now = self.app.clock().now();
         let Ttl { mut duration, mut key } =
-            self.config().cache.ttl.of(Resource::of_key(&meta.key), operation_of(&meta.key));
-        let mut ttl_origin = self.loaded().origins.get(&key).cloned().unwrap_or_else(|| "default".into());
+            self.app.config().cache.ttl.of(Resource::of_key(&meta.key), operation_of(&meta.key));
+        let mut ttl_origin = self.app.loaded().origins.get(&key).cloned().unwrap_or_else(|| "default".into());
         if has_own_time(meta) {
             duration = Duration::from_millis(meta.fresh_until.saturating_sub(meta.stored_at).max(0).unsigned_abs());
             (key, ttl_origin) = ("its own".into(), "the program that stored it".into());
@@ -319,8 +319,8 @@ fn invalidation(record: &InvalidationRecord, now: UnixMillis) -> Invalidation {
     }
 }
 
-fn departure(eviction: &EvictedEntry) -> Departure {
-    Departure {
+fn departure(eviction: &EvictedEntry) -> EvictionReport {
+    EvictionReport {
         at: clock::utc(eviction.at),
         reason: eviction.reason,
         stored_at: clock::utc(eviction.stored_at),

@@ -2,8 +2,9 @@
 //!
 //! Guarantee: nothing is changed, created, set aside or dropped. Each finding names the command that repairs it.
 
-use crate::app::App;
-use crate::app::AppError;
+use crate::app::core::App;
+use crate::app::error::AppError;
+use crate::app::stack::StoreStack;
 use crate::cache::Soundness;
 use crate::progress::Progress;
 use crate::store::{Disk, Select, Store};
@@ -41,7 +42,7 @@ pub struct Verification {
 
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Checkup {
+pub struct CheckReport {
     /// The version of this document.
     pub schema_version: u32,
     /// Whether nothing is damaged.
@@ -61,9 +62,19 @@ const DROPPED: &str = "a read drops a damaged entry and asks AWS; `awsideman cac
 /// So many damaged keys are told.
 const TOLD: usize = 20;
 
-impl App {
+/// Checks the integrity of what is stored. Changes nothing.
+pub struct Integrity<'a> {
+    app: &'a App,
+}
+
+impl<'a> Integrity<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> Integrity<'a> {
+        Integrity { app }
+    }
+
     /// Looks at everything; with `full` every frame of every entry too.
-    pub fn check(&self, full: bool, progress: &dyn Progress) -> Result<Checkup, AppError> {
+    pub fn check(&self, full: bool, progress: &dyn Progress) -> Result<CheckReport, AppError> {
         let mut findings = Vec::new();
         let live = self.check_database(&mut findings)?;
         self.check_state(&mut findings);
@@ -80,12 +91,12 @@ impl App {
             entries = Some(verified);
         }
         let sound = findings.iter().all(|finding| !finding.damaged);
-        Ok(Checkup { schema_version: 1, sound, findings, entries })
+        Ok(CheckReport { schema_version: 1, sound, findings, entries })
     }
 
     /// Gives whether there is a database whose entries can be gone through.
     fn check_database(&self, findings: &mut Vec<IntegrityCheck>) -> Result<bool, AppError> {
-        let found = Disk::sound(&self.disk_options())?;
+        let found = Disk::sound(&StoreStack::new(self.app).disk_options())?;
         match (&found.live, &found.current) {
             (Some(path), _) => findings.push(finding("current", false, format!("names {}", path.display()), "")),
             (None, Some(damage)) => findings.push(finding("current", true, damage.clone(), RECOVER)),
@@ -104,16 +115,16 @@ impl App {
     }
 
     fn check_state(&self, findings: &mut Vec<IntegrityCheck>) {
-        let (_, problem) = self.state().switch();
+        let (_, problem) = self.app.state().switch();
         let damaged = problem.is_some();
         findings.push(finding("switch", damaged, problem.unwrap_or_else(|| "can be read".into()), ENABLE));
-        let (damaged, told) = match self.state().examine_tally() {
+        let (damaged, told) = match self.app.state().examine_tally() {
             Ok((records, 0)) => (false, format!("{records} lookups wait to be counted")),
             Ok((records, damaged)) => (true, format!("{damaged} stretches are no records, beside {records} that are")),
             Err(error) => (true, error.to_string()),
         };
         findings.push(finding("tally", damaged, told, FOLDED));
-        let (damaged, told) = match self.state().database_read_only() {
+        let (damaged, told) = match self.app.state().database_read_only() {
             Ok(None) => (false, "there is no state.db yet".to_owned()),
             Ok(Some(database)) => match database.damage() {
                 Ok(None) => (false, "SQLite finds state.db sound".to_owned()),
@@ -126,8 +137,8 @@ impl App {
     }
 
     fn check_entries(&self, progress: &dyn Progress) -> Result<Verification, AppError> {
-        let disk = Arc::new(self.open_disk()?);
-        let cache = self.cache_on(&disk);
+        let disk = Arc::new(StoreStack::new(self.app).open_disk()?);
+        let cache = StoreStack::new(self.app).cache_on(&disk);
         let what = "entries";
         progress.started(what, disk.size().ok().map(|size| size.entries));
         let (mut done, mut failed) = (Verification::default(), None);

@@ -3,8 +3,11 @@
 //! Works while the cache is disabled, bypassed or behind an open breaker, and asks nothing of AWS; a dry run counts
 //! exactly what the real one removes.
 
-use crate::app::App;
-use crate::app::AppError;
+use crate::app::account::AwsAccount;
+use crate::app::core::App;
+use crate::app::error::AppError;
+use crate::app::invalidation_targets::InvalidationTargets;
+use crate::app::stack::StoreStack;
 use crate::cache::{ChangeEvent, Dirt, Operation, covered_by, dirty};
 use crate::model::Resource;
 use crate::store::{Address, Store, StoreError};
@@ -37,7 +40,17 @@ pub struct Invalidated {
     pub dry_run: bool,
 }
 
-impl App {
+/// Invalidates entries after a change made outside awsideman.
+pub struct Invalidator<'a> {
+    app: &'a App,
+}
+
+impl<'a> Invalidator<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> Invalidator<'a> {
+        Invalidator { app }
+    }
+
     /// Removes what `operation` on the thing with this id has made false, and keeps out what is being fetched.
     pub fn invalidate(
         &self,
@@ -47,11 +60,14 @@ impl App {
         dry_run: bool,
     ) -> Result<Invalidated, AppError> {
         let dirt = dirty(&ChangeEvent::new(resource, operation, id));
-        let disk = self.disk_there_is();
+        let disk = StoreStack::new(self.app).existing_disk();
         // The entry that remembers the instance lies on the disk, whatever this process reads from.
-        let on_disk = disk.as_ref().ok().and_then(Option::as_ref).and_then(|disk| self.space_on(disk));
-        let text = match (on_disk, self.is_memory()) {
-            (None, true) => self.selection().remembered(&self.cache()).map(|space| space.text()),
+        let on_disk =
+            disk.as_ref().ok().and_then(Option::as_ref).and_then(|disk| StoreStack::new(self.app).namespace_on(disk));
+        let text = match (on_disk, self.app.is_memory()) {
+            (None, true) => {
+                AwsAccount::new(self.app).selection().remembered(&self.app.cache()).map(|space| space.text())
+            }
             (found, _) => found,
         };
         let (mut invalidated, mut retired) = (0, false);
@@ -60,7 +76,7 @@ impl App {
                 invalidated = count(disk.as_ref(), &dirt, text.as_deref())?;
             }
         } else {
-            let told = self.fences().invalidate(text.as_deref(), &dirt)?;
+            let told = InvalidationTargets::new(self.app).fences().invalidate(text.as_deref(), &dirt)?;
             (invalidated, retired) = (told.entries, told.retired());
         }
         let of = |wanted: fn(&Dirt) -> bool| dirt.iter().filter(|dirt| wanted(dirt)).map(ToString::to_string).collect();

@@ -3,7 +3,9 @@
 //! Bypassing is not forgetting: a disabled cache, a private backend and an open breaker are no reason not to tell
 //! the disk store; one that is not there has nobody who reads from it.
 
-use crate::app::App;
+use crate::app::core::App;
+use crate::app::encryption_keys::EncryptionKeys;
+use crate::app::stack::StoreStack;
 use crate::cache::{Fences, SharedStore};
 use crate::clock::{Clock, UnixMillis, millis};
 use crate::config::Backend;
@@ -94,28 +96,41 @@ impl SharedStore for Own {
     }
 }
 
-impl App {
+/// The stores and the journal that a change must reach.
+pub struct InvalidationTargets<'a> {
+    app: &'a App,
+}
+
+impl<'a> InvalidationTargets<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> InvalidationTargets<'a> {
+        InvalidationTargets { app }
+    }
+
     /// Every store that a change must reach.
     pub fn fences(&self) -> Fences {
         let mut stores: Vec<Arc<dyn SharedStore>> = vec![Arc::new(OnDisk {
-            options: Options { access: self.access().to_change(self.cache_dir()), ..self.disk_options() },
+            options: Options {
+                access: self.app.access().to_change(self.app.cache_dir()),
+                ..StoreStack::new(self.app).disk_options()
+            },
             state: self.state_to_change(),
-            clock: self.clock().clone(),
-            ring: self.ring().clone(),
+            clock: self.app.clock().clone(),
+            ring: EncryptionKeys::new(self.app).state().clone(),
             opened: OnceLock::new(),
         })];
-        if self.config().cache.backend == Backend::Memory {
-            stores.push(Arc::new(Own(self.cache().store().clone())));
+        if self.app.config().cache.backend == Backend::Memory {
+            stores.push(Arc::new(Own(self.app.cache().store().clone())));
         }
-        let fences = Fences::new(stores, self.clock().clone(), self.config().cache.settle);
-        fences.outlasting(self.config().aws.operation_timeout)
+        let fences = Fences::new(stores, self.app.clock().clone(), self.app.config().cache.settle);
+        fences.outlasting(self.app.config().aws.operation_timeout)
     }
 
     /// Why this user cannot record a change in the cache of another user. Then the change is refused: the owner would be
     /// served answers from before it.
     pub fn foreign_cache(&self) -> Option<String> {
-        let dir = self.cache_dir();
-        match secure_fs::judge(dir, self.access().to_change(dir)) {
+        let dir = self.app.cache_dir();
+        match secure_fs::judge(dir, self.app.access().to_change(dir)) {
             Err(error @ PrivateError::ForeignOwner { .. }) => Some(error.to_string()),
             Err(error) if error.is_read_only() => Some(error.to_string()),
             _ => None,
@@ -124,24 +139,34 @@ impl App {
 
     /// What [`crate::gateway::Gateway::write`] needs; a journal that cannot be had is said.
     pub fn writing(&self, progress: &dyn Progress) -> Writing {
-        let journal = match self.state_to_change().database(self.clock().now()) {
+        let journal = match self.state_to_change().database(self.app.clock().now()) {
             Ok((database, notice)) => {
                 if let Some(notice) = notice {
                     progress.notice(&notice);
                 }
-                Some(Journal::new(database, self.who()))
+                Some(Journal::new(database, self.author()))
             }
             Err(fault) => {
                 progress.notice(&format!("changes are not written into the journal: {fault}"));
                 None
             }
         };
-        Writing { fences: self.fences(), journal, patience: self.config().aws.change_timeout }
+        Writing { fences: self.fences(), journal, patience: self.app.config().aws.change_timeout }
     }
 
     /// Who makes changes, for the journal.
-    fn who(&self) -> String {
-        let profile = self.config().profile.as_ref().map(|profile| format!(" (profile {profile})")).unwrap_or_default();
+    fn author(&self) -> String {
+        let profile =
+            self.app.config().profile.as_ref().map(|profile| format!(" (profile {profile})")).unwrap_or_default();
         format!("{}@{}{profile}", host::user_name(), host::host_name())
+    }
+
+    /// The same for a change in AWS: root records it for the owner of the directory.
+    pub(super) fn state_to_change(&self) -> StateDir {
+        StateDir::new(
+            self.app.state_dir(),
+            self.app.access().to_change(self.app.state_dir()),
+            self.app.config().cache.busy_timeout,
+        )
     }
 }

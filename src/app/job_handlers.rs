@@ -3,12 +3,18 @@
 //! A job of a kind and the command of that name are the same function; work ends soon after it is asked to stop,
 //! and what it had read by then is in the cache.
 
-use crate::app::App;
-use crate::app::job_outcome::failed;
-use crate::app::job_outcome::swept;
-use crate::app::job_outcome::warm_work;
-use crate::app::recovery::Recovery;
-use crate::app::warm::Warming;
+use crate::alerts;
+use crate::app::account::AwsAccount;
+use crate::app::core::App;
+use crate::app::digest::Digest;
+use crate::app::health_inputs::HealthInputs;
+use crate::app::job_outcome::{failed, swept, warm_work};
+use crate::app::maintenance::Maintenance;
+use crate::app::ping::Pinger;
+use crate::app::recovery::{Recovery, RecoveryRequest};
+use crate::app::stack::StoreStack;
+use crate::app::verify::Verifier;
+use crate::app::warm::{CacheWarmer, WarmRequest};
 use crate::app::watched::watched;
 use crate::config::{Job, JobKind, WarmTarget};
 use crate::gateway::Renew;
@@ -51,27 +57,29 @@ impl JobHandler for Joined {
             Ok(app) => Arc::new(app),
             Err(error) => return failed(&error),
         };
-        if let Some(notice) = app.account_notice() {
+        if let Some(notice) = AwsAccount::new(&app).notice() {
             progress.notice(&notice);
         }
         let work = match &job.kind {
-            JobKind::Warm { resources, budget } => app.warm_job(resources, *budget, run, progress, stop).await,
-            JobKind::Cleanup => aside(&app, stop, |app| swept(app.cleanup(false))).await,
-            JobKind::EnforceLimits => aside(&app, stop, |app| swept(app.enforce_limits(false))).await,
-            JobKind::HealthCheck => aside(&app, stop, App::health_job).await,
-            JobKind::Recover => aside(&app, stop, App::recover_job).await,
+            JobKind::Warm { resources, budget } => {
+                JobWork::new(&app).warm(resources, *budget, run, progress, stop).await
+            }
+            JobKind::Cleanup => aside(&app, stop, |app| swept(Maintenance::new(app).cleanup(false))).await,
+            JobKind::EnforceLimits => aside(&app, stop, |app| swept(Maintenance::new(app).enforce_limits(false))).await,
+            JobKind::HealthCheck => aside(&app, stop, |app| JobWork::new(app).health()).await,
+            JobKind::Recover => aside(&app, stop, |app| JobWork::new(app).recover()).await,
             JobKind::Digest => {
                 let (job, run) = (job.clone(), run.clone());
-                aside(&app, stop, move |app| app.digest_job(&job, &run)).await
+                aside(&app, stop, move |app| Digest::new(app).make(&job, &run)).await
             }
-            JobKind::Verify { budget } => app.verify_job(*budget, progress, stop).await,
+            JobKind::Verify { budget } => Verifier::new(&app).job(*budget, progress, stop).await,
         };
-        app.finish();
-        app.name_login(work)
+        StoreStack::new(&app).finish();
+        JobWork::new(&app).name_login(work)
     }
 
     async fn begun(&self, job: &Job, run: &Run) {
-        if let Some(ping) = self.app.ping_begun(job, run) {
+        if let Some(ping) = Pinger::new(&self.app).begun(job, run) {
             let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
             pings.insert((job.name.clone(), run.profile.clone()), ping);
         }
@@ -82,11 +90,11 @@ impl JobHandler for Joined {
             let mut pings = self.pings.lock().unwrap_or_else(PoisonError::into_inner);
             pings.remove(&(job.name.clone(), report.profile.clone()))
         };
-        self.app.ping_ended(job, report, start).await;
+        Pinger::new(&self.app).ended(job, report, start).await;
     }
 }
 
-/// Work that waits for the disk, on a thread where nothing else waits for it. The thread keeps its copy of the wish to
+/// Work that waits for the disk, on a thread where nothing else waits for it. The thread keeps its copy of the request to
 /// stop, and with it the job's lock, until it is through: nobody can abort it.
 async fn aside(app: &Arc<App>, stop: &Stop, work: impl FnOnce(&App) -> JobResult + Send + 'static) -> JobResult {
     let (app, stop) = (app.clone(), stop.clone());
@@ -101,8 +109,29 @@ async fn aside(app: &Arc<App>, stop: &Stop, work: impl FnOnce(&App) -> JobResult
     }
 }
 
-impl App {
-    async fn warm_job(
+/// The work of each kind of job.
+pub(super) struct JobWork<'a> {
+    app: &'a App,
+}
+
+impl<'a> JobWork<'a> {
+    /// The same operations for this application.
+    pub(super) fn new(app: &'a App) -> JobWork<'a> {
+        JobWork { app }
+    }
+
+    /// The work with the login named that is behind its failure.
+    pub(super) fn name_login(&self, mut work: JobResult) -> JobResult {
+        for finding in work.findings.iter_mut().filter(|finding| finding.key == alerts::LOGIN) {
+            let login = AwsAccount::new(self.app).login();
+            finding.key = format!("{}{}", alerts::LOGIN, login.name);
+            finding.message = format!("The AWS login {} has expired, or was never made on this host", login.name);
+            finding.hint = AwsAccount::new(self.app).login_renewal();
+        }
+        work
+    }
+
+    async fn warm(
         &self,
         targets: &[WarmTarget],
         budget: u64,
@@ -110,14 +139,14 @@ impl App {
         progress: &dyn Progress,
         stop: &Stop,
     ) -> JobResult {
-        if let Some(reason) = self.warm_is_useless() {
+        if let Some(reason) = CacheWarmer::new(self.app).useless_reason() {
             return JobResult::skipped(reason);
         }
-        let now = self.clock().now();
+        let now = self.app.clock().now();
         let until_next = run.next_due.map(|due| Duration::from_millis((due - now).max(0).unsigned_abs()));
-        let mut wish = Warming::of(targets, until_next.map_or(Renew::All, Renew::Expiring));
-        wish.budget = (budget > 0).then_some(budget);
-        let (reading, plan) = match self.warming(&wish) {
+        let mut request = WarmRequest::of(targets, until_next.map_or(Renew::All, Renew::Expiring));
+        request.budget = (budget > 0).then_some(budget);
+        let (reading, plan) = match CacheWarmer::new(self.app).prepared(&request) {
             Ok(ready) => ready,
             Err(error) => return failed(&error),
         };
@@ -132,7 +161,7 @@ impl App {
         let mut detail = Map::new();
         detail.insert("targets".into(), json!(warmed));
         let mut work = warm_work(&warmed, ended.as_ref(), &reading.gateway.take_faults());
-        match self.within_limits(&reading) {
+        match CacheWarmer::new(self.app).within_limits(&reading) {
             Ok((dropped, shortages)) => {
                 for shortage in &shortages {
                     work.reason = format!("{}; {shortage}", work.reason);
@@ -145,9 +174,9 @@ impl App {
         work.with_calls(reading.calls().total).with_detail(detail)
     }
 
-    fn health_job(&self) -> JobResult {
-        self.fold_tally();
-        let measured = self.measure_in_run();
+    fn health(&self) -> JobResult {
+        Maintenance::new(self.app).fold_lookups();
+        let measured = HealthInputs::new(self.app).measure_in_run();
         let mut detail = Map::new();
         detail.insert("health".into(), json!(measured.health));
         let text = match (measured.health.issues.as_slice(), measured.health.warnings.as_slice()) {
@@ -160,8 +189,8 @@ impl App {
     }
 
     /// Begins a new cache when the present one is damaged. That it was is a finding: somebody should look at the disk.
-    fn recover_job(&self) -> JobResult {
-        if self.is_memory() {
+    fn recover(&self) -> JobResult {
+        if self.app.is_memory() {
             return JobResult::skipped("cache.backend is memory: there is nothing on disk to recover");
         }
         let damage = match self.damage() {
@@ -172,10 +201,11 @@ impl App {
             Ok(Some(damage)) => damage,
             Err(error) => return failed(&error.into()),
         };
-        let recovered = match self.recover(Recovery { salvage: true, dry_run: false }, &NoProgress) {
-            Ok(recovered) => recovered,
-            Err(error) => return failed(&error),
-        };
+        let recovered =
+            match Recovery::new(self.app).recover(RecoveryRequest { salvage: true, dry_run: false }, &NoProgress) {
+                Ok(recovered) => recovered,
+                Err(error) => return failed(&error),
+            };
         let kept = recovered.old.as_ref().map(|old| format!(", the damaged one is kept in {old}")).unwrap_or_default();
         let text = format!("the cache was damaged ({damage}); a new one was begun{kept}");
         let mut detail = Map::new();
@@ -189,14 +219,14 @@ impl App {
     /// What is damaged about the cache on disk; `None` when it can be opened and its index read through, or is not there
     /// yet. The disk itself is looked at: an open breaker would keep quiet about it.
     fn damage(&self) -> Result<Option<String>, StoreError> {
-        if matches!(self.cache_dir().try_exists(), Ok(false)) {
+        if matches!(self.app.cache_dir().try_exists(), Ok(false)) {
             return Ok(None);
         }
         let read_through = |disk: Disk| {
             disk.size()?;
             disk.scan(&Select::All, &mut |_| ControlFlow::Continue(()))
         };
-        match Disk::open(&self.disk_options()).and_then(read_through) {
+        match Disk::open(&StoreStack::new(self.app).disk_options()).and_then(read_through) {
             Ok(()) => Ok(None),
             Err(error) if error.is_damage() => Ok(Some(error.to_string())),
             Err(error) => Err(error),

@@ -3,8 +3,8 @@
 //! A failure that a user must fix is never reported as temporary, and its message ends with the command to run.
 
 use crate::alerts::AWS;
-use crate::app::AppError;
 use crate::app::alerting::behind;
+use crate::app::error::AppError;
 use crate::gateway::{GatewayError, Warmed};
 use crate::jobs::JobResult;
 use crate::store::Swept;

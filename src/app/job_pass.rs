@@ -4,11 +4,14 @@
 //! and is sent by a later pass; a broken job file is a failed run of its own job and stops no other.
 
 use crate::alerts::Delivered;
-use crate::app::App;
-use crate::app::AppError;
+use crate::app::alerting::Alerting;
+use crate::app::core::App;
+use crate::app::error::AppError;
 use crate::app::job_handlers::Joined;
 use crate::app::job_outcome::worst;
-use crate::config::{AlertWhen, Broken, Job, JobKind, load_jobs, read_jobs};
+use crate::app::state_reader::StateReader;
+use crate::app::usage_samples::UsageSamples;
+use crate::config::{Broken, Job};
 use crate::host;
 use crate::jobs::{self, Context, JobSelection, Ledger, RunReport, Slots, Stop};
 use crate::model::Zone;
@@ -29,40 +32,31 @@ pub struct RunDone {
     pub notices: Vec<String>,
 }
 
-impl App {
-    /// The jobs that are configured: those of `jobs.dir`, or those that are compiled in.
-    pub fn jobs(&self) -> Result<Vec<Job>, AppError> {
-        Ok(self.rehearsed(load_jobs(self.config().jobs.dir.as_deref())?))
-    }
+/// Runs jobs, and reports to the alerts.
+pub struct JobRunner<'a> {
+    app: &'a Arc<App>,
+}
 
-    /// The same for a pass that shall go on beside a broken file: the jobs that are sound, and the files that are not.
-    pub fn jobs_that_can_run(&self) -> Result<(Vec<Job>, Vec<Broken>), AppError> {
-        let (jobs, broken) = read_jobs(self.config().jobs.dir.as_deref())?;
-        Ok((self.rehearsed(jobs), broken))
-    }
-
-    /// In the sandbox a newcomer sees a mail at once.
-    fn rehearsed(&self, mut jobs: Vec<Job>) -> Vec<Job> {
-        for job in jobs.iter_mut().filter(|job| self.is_sandbox() && job.kind == JobKind::HealthCheck) {
-            job.alert = AlertWhen::Always;
-        }
-        jobs
+impl<'a> JobRunner<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a Arc<App>) -> JobRunner<'a> {
+        JobRunner { app }
     }
 
     /// Everything that a pass of jobs needs.
-    pub fn job_context(self: &Arc<App>, progress: Arc<dyn Progress>, stop: Stop) -> Result<Context, AppError> {
-        let found = self.database()?;
+    pub fn context(&self, progress: Arc<dyn Progress>, stop: Stop) -> Result<Context, AppError> {
+        let found = self.app.database()?;
         Ok(self.context_over(found, progress, stop))
     }
 
     /// The same for reads: if the state database cannot be created, an empty one in memory takes its place.
-    pub fn job_context_to_read(self: &Arc<App>, progress: Arc<dyn Progress>) -> Result<Context, AppError> {
-        let found = self.database_to_read()?;
+    pub fn context_to_read(&self, progress: Arc<dyn Progress>) -> Result<Context, AppError> {
+        let found = StateReader::new(self.app).readable()?;
         Ok(self.context_over(found, progress, Stop::new()))
     }
 
     fn context_over(
-        self: &Arc<App>,
+        &self,
         (database, notice): (Database, Option<String>),
         progress: Arc<dyn Progress>,
         stop: Stop,
@@ -74,15 +68,15 @@ impl App {
             progress.notice(&format!("{unknown}; UTC is taken until then"));
             Zone::UTC
         });
-        let config = self.config();
+        let config = self.app.config();
         Context {
-            state_dir: self.state_dir().to_owned(),
-            access: self.access(),
+            state_dir: self.app.state_dir().to_owned(),
+            access: self.app.access(),
             ledger: Ledger::new(Arc::new(Mutex::new(database))),
-            clock: self.clock().clone(),
+            clock: self.app.clock().clone(),
             zone,
             host: host::host_name(),
-            handler: Arc::new(Joined::of(self.clone())),
+            handler: Arc::new(Joined::of(self.app.clone())),
             slots: Slots::new(config.jobs.parallel),
             wait: false,
             keep: config.jobs.history,
@@ -95,8 +89,8 @@ impl App {
     /// One pass over `jobs`: runs what is wanted, then looks at the alerts once and sends what is waiting. A pass in
     /// which no job ran tries mails that wait since an earlier one only with `retries_mail`. Each broken file that was
     /// wanted is a failed run.
-    pub async fn run_jobs(
-        self: &Arc<App>,
+    pub async fn run(
+        &self,
         jobs: &[Job],
         broken: &[Broken],
         wanted: &JobSelection,
@@ -114,10 +108,10 @@ impl App {
         }
         let mut done = RunDone { exit: jobs::exit_code(&reports), reports, ..RunDone::default() };
         if !done.reports.is_empty() {
-            // Of an app of its own: this one may have opened a store that was replaced since.
-            self.with_profile(None)?.take_sample();
+            // A new application: this one may have a store open that was replaced since.
+            UsageSamples::new(&self.app.with_profile(None)?).take();
         }
-        match self.look_at_alerts(jobs, &done.reports, context).await {
+        match Alerting::new(self.app).update(jobs, &done.reports, context).await {
             Ok(mail) => {
                 if let Some(failed) = &mail.failed {
                     let kept = "the message is kept and the next run tries again";

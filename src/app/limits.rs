@@ -2,7 +2,7 @@
 //!
 //! Whoever speaks of a limit names the setting that it comes from, and is given the same figure as everybody else.
 
-use super::App;
+use crate::app::core::App;
 use crate::config::EvictionPolicy;
 use crate::host;
 use serde::Serialize;
@@ -60,15 +60,25 @@ impl LimitUse {
     }
 }
 
-impl App {
+/// The limits of the cache.
+pub struct CacheLimits<'a> {
+    app: &'a App,
+}
+
+impl<'a> CacheLimits<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> CacheLimits<'a> {
+        CacheLimits { app }
+    }
+
     /// Every limit on size and number of entries, with its use. The one with the largest share used evicts first.
-    pub fn limit_uses(&self, held: u64, entries: u64) -> Vec<LimitUse> {
-        let cache = &self.config().cache;
+    pub fn uses(&self, held: u64, entries: u64) -> Vec<LimitUse> {
+        let cache = &self.app.config().cache;
         let limit = |setting, unit, limit, used| LimitUse { setting, unit, limit, used, evicts: false };
-        let second = if self.is_memory() {
+        let second = if self.app.is_memory() {
             limit("cache.max_memory_mb", "bytes", mebibytes(cache.max_memory_mb), held)
         } else {
-            limit("cache.max_disk_percent", "bytes", self.part_of_the_disk().map_or(0, mebibytes), held)
+            limit("cache.max_disk_percent", "bytes", self.share_of_disk().map_or(0, mebibytes), held)
         };
         let mut all = vec![
             limit("cache.max_size_mb", "bytes", mebibytes(cache.max_size_mb), held),
@@ -89,14 +99,14 @@ impl App {
 
     /// The limits that hold now. Asks the file system for its size when a part of it is the limit.
     pub fn bounds(&self) -> Bounds {
-        let cache = &self.config().cache;
+        let cache = &self.app.config().cache;
         // What goes first is a rule of the store's; another policy would have to be handed down here.
         let EvictionPolicy::Lru = cache.eviction_policy;
         let (mut mib, mut setting) = (cache.max_size_mb, "cache.max_size_mb");
-        let other = if self.is_memory() {
+        let other = if self.app.is_memory() {
             (cache.max_memory_mb > 0.0).then_some((cache.max_memory_mb, "cache.max_memory_mb"))
         } else {
-            self.part_of_the_disk().map(|mib| (mib, "cache.max_disk_percent"))
+            self.share_of_disk().map(|mib| (mib, "cache.max_disk_percent"))
         };
         if let Some((other, of)) = other.filter(|(other, _)| *other < mib || mib <= 0.0) {
             (mib, setting) = (other, of);
@@ -114,17 +124,17 @@ impl App {
     }
 
     /// The limit on what entries hold, in bytes.
-    pub fn limit_bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.bounds().bytes
     }
 
     /// `cache.max_disk_percent` of the disk, in MiB; `None` when it is no limit, or the disk does not tell its size.
-    fn part_of_the_disk(&self) -> Option<f64> {
-        let percent = self.config().cache.max_disk_percent;
+    fn share_of_disk(&self) -> Option<f64> {
+        let percent = self.app.config().cache.max_disk_percent;
         if percent <= 0.0 {
             return None;
         }
-        let total = host::free_space(self.cache_dir()).ok()?.total;
+        let total = host::free_space(self.app.cache_dir()).ok()?.total;
         #[expect(clippy::cast_precision_loss, reason = "a disk is measured in whole MiB")]
         (total > 0).then(|| total as f64 / MIB * percent / 100.0)
     }

@@ -1,6 +1,8 @@
 //! Names in commands about the cache: resolved from the cache on disk, without AWS.
 
-use super::{App, AppError};
+use crate::app::core::App;
+use crate::app::error::AppError;
+use crate::app::stack::StoreStack;
 use crate::cache::Cache;
 use crate::gateway::{NameLookup, known_id};
 use crate::model::{Namespace, Resource};
@@ -12,17 +14,10 @@ pub struct NameResolver {
     held: Option<(Cache, Option<String>)>,
 }
 
-impl App {
-    /// The names that the cache on disk has; empty if it cannot be opened.
-    pub fn names(&self) -> NameResolver {
-        let disk = self.disk_there_is().ok().flatten();
-        NameResolver { held: disk.map(|disk| (self.cache_on(&disk), self.space_on(&disk))) }
-    }
-
-    /// Whether the cache has an entry under this key, from any version.
-    pub fn holds(&self, key: &str) -> bool {
-        self.disk_there_is().ok().flatten().is_some_and(|disk| space_holding(disk.as_ref(), key, None).is_some())
-    }
+/// Whether the cache has an entry under this key, from any version.
+pub fn is_stored(app: &App, key: &str) -> bool {
+    let disk = StoreStack::new(app).existing_disk().ok().flatten();
+    disk.is_some_and(|disk| space_holding(disk.as_ref(), key, None).is_some())
 }
 
 /// Another instance than `but` for which an entry is held under this key.
@@ -39,6 +34,13 @@ pub(super) fn space_holding(store: &dyn Store, key: &str, but: Option<&str>) -> 
 }
 
 impl NameResolver {
+    /// A resolver over the names in the cache on disk; it knows none if that cannot be opened.
+    pub fn new(app: &App) -> NameResolver {
+        let stack = StoreStack::new(app);
+        let disk = stack.existing_disk().ok().flatten();
+        NameResolver { held: disk.map(|disk| (stack.cache_on(&disk), stack.namespace_on(&disk))) }
+    }
+
     /// What a text names among the things of a kind.
     pub fn find(&self, kind: Resource, text: &str) -> Result<NameLookup, AppError> {
         match &self.held {

@@ -4,7 +4,7 @@
 //! A ping changes no outcome; the start does not hold the run up at all, and the end for at most twice
 //! `alerts.ping.timeout`; what did not work is said in the log alone.
 
-use super::App;
+use crate::app::core::App;
 use crate::config::{Job, Secret};
 use crate::http::Poster;
 use crate::jobs::{Run, RunOutcome, RunReport};
@@ -15,21 +15,31 @@ use tokio::task::JoinHandle;
 /// What stands for itself in a part of a path.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
-impl App {
+/// Calls the ping URLs of a job.
+pub(super) struct Pinger<'a> {
+    app: &'a App,
+}
+
+impl<'a> Pinger<'a> {
+    /// The same operations for this application.
+    pub(super) fn new(app: &'a App) -> Pinger<'a> {
+        Pinger { app }
+    }
+
     /// Calls the URL for the start, beside the run.
-    pub(super) fn ping_begun(&self, job: &Job, run: &Run) -> Option<JoinHandle<()>> {
-        let pings = &self.config().alerts.ping;
+    pub(super) fn begun(&self, job: &Job, run: &Run) -> Option<JoinHandle<()>> {
+        let pings = &self.app.config().alerts.ping;
         let url = job.ping.start.as_ref().or(pings.start.as_ref())?;
         Some(tokio::spawn(call(filled(url, job, run.profile.as_deref()), String::new(), pings.timeout)))
     }
 
     /// Calls the URL for how it ended, after the call for its start: in the other order the run would seem to go on.
     /// Skipped runs are no runs.
-    pub(super) async fn ping_ended(&self, job: &Job, report: &RunReport, start: Option<JoinHandle<()>>) {
+    pub(super) async fn ended(&self, job: &Job, report: &RunReport, start: Option<JoinHandle<()>>) {
         if let Some(start) = start {
             let _ = start.await;
         }
-        let (own, all) = (&job.ping, &self.config().alerts.ping);
+        let (own, all) = (&job.ping, &self.app.config().alerts.ping);
         let url = match report.outcome {
             RunOutcome::Skipped => return,
             RunOutcome::Done => own.success.as_ref().or(all.success.as_ref()),

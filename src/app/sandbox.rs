@@ -2,7 +2,7 @@
 //!
 //! The real cache, state, mails and AWS settings are not touched; the same seed and sizes find their cache again.
 
-use crate::app::AppError;
+use crate::app::error::AppError;
 use crate::aws::AwsSettings;
 use crate::config::{Loaded, Sources};
 use crate::gateway::{GatewayError, Selection};

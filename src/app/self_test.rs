@@ -2,8 +2,9 @@
 //!
 //! Touches nothing but its own key in a space of its own, and leaves nothing behind.
 
-use crate::app::App;
-use crate::app::AppError;
+use crate::app::core::App;
+use crate::app::error::AppError;
+use crate::app::stack::StoreStack;
 use crate::cache::{Cache, Fresh, Key, Lookup, ReadOptions};
 use crate::clock::{Clock, ManualClock};
 use crate::model::Resource;
@@ -38,21 +39,31 @@ pub struct SelfTest {
     pub steps: Vec<SelfTestStep>,
 }
 
-impl App {
+/// Runs the self-test of the store.
+pub struct SelfTester<'a> {
+    app: &'a App,
+}
+
+impl<'a> SelfTester<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> SelfTester<'a> {
+        SelfTester { app }
+    }
+
     /// Runs the test. `Err` when the store cannot even be opened.
-    pub fn trial(&self) -> Result<SelfTest, AppError> {
-        let store = self.store()?.clone();
-        Ok(self.trial_on(&store))
+    pub fn run(&self) -> Result<SelfTest, AppError> {
+        let store = self.app.store()?.clone();
+        Ok(self.run_on(&store))
     }
 
     /// The same on a store that was opened for it.
-    pub(super) fn trial_on(&self, store: &Arc<dyn Store>) -> SelfTest {
-        let clock = Arc::new(ManualClock::at(self.clock().now()));
-        let cache = Cache::new(store.clone(), clock.clone(), self.cache_settings());
+    pub(super) fn run_on(&self, store: &Arc<dyn Store>) -> SelfTest {
+        let clock = Arc::new(ManualClock::at(self.app.clock().now()));
+        let cache = Cache::new(store.clone(), clock.clone(), StoreStack::new(self.app).cache_settings());
         let key = Key::new(Resource::Custom, "test", &format!("{}-{}", std::process::id(), clock.now()));
         let value = b"{\"awsideman\":\"cache test\"}".to_vec();
         let mut steps = Vec::new();
-        let ttl = self.config().cache.ttl.duration(Resource::Custom, "test");
+        let ttl = self.app.config().cache.ttl.duration(Resource::Custom, "test");
 
         timed(&mut steps, "set", || {
             let ticket = cache.ticket()?;
@@ -73,13 +84,13 @@ impl App {
         });
         timed(&mut steps, "delete", || {
             let selection = Select::Exact { space: SPACE.into(), key: key.as_str().into() };
-            let removed = store.remove(&[selection], None, self.clock().now())?;
+            let removed = store.remove(&[selection], None, self.app.clock().now())?;
             Ok(if removed.entries == 1 { None } else { Some("the entry was not there to delete".into()) })
         });
         SelfTest {
             ok: steps.iter().all(|step| step.ok),
             backend: store.backend().to_owned(),
-            enabled: self.disabled().is_none(),
+            enabled: self.app.disabled().is_none(),
             steps,
         }
     }

@@ -2,8 +2,11 @@
 //!
 //! The names in the JSON form stay and only grow; a number is never null; asking does not move the statistics.
 
-use super::{App, LimitUse, Measured};
-use crate::clock::{self, UnixMillis};
+use crate::app::core::App;
+use crate::app::health_inputs::Measured;
+use crate::app::limits::{CacheLimits, LimitUse};
+use crate::app::usage::{CacheUsage, RecentEntry, ResourceReport, SpaceReport};
+use crate::clock::{self};
 use crate::host;
 use crate::store::{EvictionTotal, Swept};
 use serde::Serialize;
@@ -146,73 +149,6 @@ pub struct CircuitBreakerWrites {
     pub last_failure_time: Option<String>,
 }
 
-/// One resource.
-#[derive(Debug, Clone, Serialize)]
-pub struct ResourceReport {
-    /// `user`, `group` ...
-    pub resource: String,
-    /// Its entries.
-    pub entries: u64,
-    /// What they hold.
-    pub bytes: u64,
-    /// Hits within the window.
-    pub hits: u64,
-    /// Misses within the window, all reasons.
-    pub misses: u64,
-    /// The same by reason.
-    pub misses_by_reason: BTreeMap<&'static str, u64>,
-    /// When the oldest entry was stored (RFC 3339).
-    pub oldest: Option<String>,
-    /// The same as a number.
-    #[serde(skip)]
-    pub oldest_at: Option<UnixMillis>,
-    /// The TTLs of its operations, with where they come from.
-    pub ttls: Vec<TtlReport>,
-}
-
-/// One TTL.
-#[derive(Debug, Clone, Serialize)]
-pub struct TtlReport {
-    /// `list`, `describe` ...
-    pub operation: String,
-    /// In seconds.
-    pub seconds: u64,
-    /// The key that decides.
-    pub key: String,
-    /// The layer that the key comes from.
-    pub origin: String,
-}
-
-/// One space.
-#[derive(Debug, Clone, Serialize)]
-pub struct SpaceReport {
-    /// Its instance, identity store, region and endpoint.
-    pub space: String,
-    /// Its entries.
-    pub entries: u64,
-    /// What they hold.
-    pub bytes: u64,
-}
-
-/// One entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RecentEntry {
-    /// Its key.
-    pub key: String,
-    /// When it was last used (RFC 3339).
-    pub used: String,
-    /// When it was stored (RFC 3339).
-    pub stored: String,
-    /// How old it is, in seconds.
-    pub age_seconds: i64,
-    /// How long it is fresh, in seconds; negative when it has expired.
-    pub left_seconds: i64,
-    /// What it holds.
-    pub bytes: u64,
-    /// The call that gave it.
-    pub source: String,
-}
-
 /// Where the bytes are.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct MemoryReport {
@@ -232,7 +168,17 @@ pub struct MemoryReport {
     pub limit_entries: u64,
 }
 
-impl App {
+/// Makes the status document.
+pub struct StatusReader<'a> {
+    app: &'a App,
+}
+
+impl<'a> StatusReader<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> StatusReader<'a> {
+        StatusReader { app }
+    }
+
     /// The status, from what was measured and (for details) one more look at the store. It answers whatever is broken;
     /// what could not be looked at is among the notices.
     pub fn status(&self, measured: &Measured, detail: Detail, removed: Option<Swept>) -> Status {
@@ -241,11 +187,14 @@ impl App {
         let mut status = Status {
             schema_version: SCHEMA_VERSION,
             enabled: disabled.is_none(),
-            backend: if self.is_memory() { "memory" } else { "disk" }.to_owned(),
-            directory: self.cache_dir().display().to_string(),
+            backend: if self.app.is_memory() { "memory" } else { "disk" }.to_owned(),
+            directory: self.app.cache_dir().display().to_string(),
             disabled_until: disabled.and_then(|disabled| disabled.until).map(clock::utc_exact),
             disabled_reason: disabled.and_then(|disabled| disabled.reason.clone()),
-            disabled_by: disabled.and_then(|_| self.disabled()).map(|disabled| disabled.by).filter(|by| !by.is_empty()),
+            disabled_by: disabled
+                .and_then(|_| self.app.disabled())
+                .map(|disabled| disabled.by)
+                .filter(|by| !by.is_empty()),
             hit_rate_percentage: round(window.hit_rate_percentage()),
             hit_rate_samples: window.samples(),
             window_seconds: found.window.as_secs(),
@@ -254,7 +203,7 @@ impl App {
             cold_miss_count: found.window_cold_misses,
             error_count: window.errors(),
             errors_by_kind: window.errors_by_kind(),
-            new_window: found.window_is_new && found.judged_samples() < self.config().health.min_samples,
+            new_window: found.window_is_new && found.judged_samples() < self.app.config().health.min_samples,
             lifetime: Lifetime {
                 hit_rate_percentage: round(measured.lifetime.hit_rate_percentage()),
                 hit_count: measured.lifetime.hits(),
@@ -266,7 +215,7 @@ impl App {
             statistics_readable: found.state_problem.is_none(),
             total_entries: measured.size.entries,
             memory_usage_mb: megabytes(measured.size.held),
-            max_size_mb: self.config().cache.max_size_mb,
+            max_size_mb: self.app.config().cache.max_size_mb,
             size_bytes: measured.size.held + measured.size.index,
             limits: measured.limits.clone(),
             throttled_last_hour: found.throttles,
@@ -284,7 +233,7 @@ impl App {
             issues: measured.health.issues.clone(),
             warnings: measured.health.warnings.clone(),
             notices: measured.notices.clone(),
-            evictions: self.lost(),
+            evictions: self.evictions(),
             removed,
             resources: None,
             spaces: None,
@@ -292,7 +241,7 @@ impl App {
             memory: None,
         };
         if detail.resources {
-            let (resources, spaces) = self.by_resource(window).unwrap_or_else(|error| {
+            let (resources, spaces) = CacheUsage::new(self.app).by_resource(window).unwrap_or_else(|error| {
                 status.notices.push(format!("the details could not be read: {error}"));
                 Default::default()
             });
@@ -300,7 +249,7 @@ impl App {
             status.spaces = Some(spaces);
         }
         if let Some(n) = detail.recent {
-            status.recent_entries = Some(self.recent(n).unwrap_or_else(|error| {
+            status.recent_entries = Some(CacheUsage::new(self.app).recent(n).unwrap_or_else(|error| {
                 status.notices.push(format!("the entries could not be read: {error}"));
                 Vec::new()
             }));
@@ -312,15 +261,15 @@ impl App {
     }
 
     /// What sweeps have removed; nothing when the store cannot be looked at, which the notices say.
-    fn lost(&self) -> Vec<EvictionTotal> {
-        match self.live().and_then(|opened| opened.breaker.as_ref()) {
+    fn evictions(&self) -> Vec<EvictionTotal> {
+        match self.app.stores.disk() {
             Some(breaker) => breaker.inner().lost().unwrap_or_default(),
             None => Vec::new(),
         }
     }
 
     fn memory(&self, measured: &Measured) -> MemoryReport {
-        let bounds = self.bounds();
+        let bounds = CacheLimits::new(self.app).bounds();
         MemoryReport {
             entry_bytes: measured.size.held,
             index_bytes: measured.size.index,

@@ -2,22 +2,97 @@
 //!
 //! No payload is touched, and no more entries are held at once than are asked for.
 
-use crate::app::App;
-use crate::app::status::RecentEntry;
-use crate::app::status::ResourceReport;
-use crate::app::status::SpaceReport;
-use crate::app::status::TtlReport;
+use crate::app::core::App;
+use crate::app::stack::StoreStack;
 use crate::cache::{CUSTOM, fresh_until, operation_of};
 use crate::clock::{self, UnixMillis};
 use crate::config::Ttl;
 use crate::model::{Namespace, Resource};
 use crate::state::{LookupCounts, LookupOutcome};
 use crate::store::{Meta, Select, StoreError};
+use serde::Serialize;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::ControlFlow;
 
-impl App {
+/// One resource.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResourceReport {
+    /// `user`, `group` ...
+    pub resource: String,
+    /// Its entries.
+    pub entries: u64,
+    /// What they hold.
+    pub bytes: u64,
+    /// Hits within the window.
+    pub hits: u64,
+    /// Misses within the window, all reasons.
+    pub misses: u64,
+    /// The same by reason.
+    pub misses_by_reason: BTreeMap<&'static str, u64>,
+    /// When the oldest entry was stored (RFC 3339).
+    pub oldest: Option<String>,
+    /// The same as a number.
+    #[serde(skip)]
+    pub oldest_at: Option<UnixMillis>,
+    /// The TTLs of its operations, with where they come from.
+    pub ttls: Vec<TtlReport>,
+}
+
+/// One TTL.
+#[derive(Debug, Clone, Serialize)]
+pub struct TtlReport {
+    /// `list`, `describe` ...
+    pub operation: String,
+    /// In seconds.
+    pub seconds: u64,
+    /// The key that decides.
+    pub key: String,
+    /// The layer that the key comes from.
+    pub origin: String,
+}
+
+/// One space.
+#[derive(Debug, Clone, Serialize)]
+pub struct SpaceReport {
+    /// Its instance, identity store, region and endpoint.
+    pub space: String,
+    /// Its entries.
+    pub entries: u64,
+    /// What they hold.
+    pub bytes: u64,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecentEntry {
+    /// Its key.
+    pub key: String,
+    /// When it was last used (RFC 3339).
+    pub used: String,
+    /// When it was stored (RFC 3339).
+    pub stored: String,
+    /// How old it is, in seconds.
+    pub age_seconds: i64,
+    /// How long it is fresh, in seconds; negative when it has expired.
+    pub left_seconds: i64,
+    /// What it holds.
+    pub bytes: u64,
+    /// The call that gave it.
+    pub source: String,
+}
+
+/// What the cache holds.
+pub(super) struct CacheUsage<'a> {
+    app: &'a App,
+}
+
+impl<'a> CacheUsage<'a> {
+    /// The same operations for this application.
+    pub(super) fn new(app: &'a App) -> CacheUsage<'a> {
+        CacheUsage { app }
+    }
+
     /// Figures for each resource and space. A resource that was only looked up is there with no entries.
     pub(super) fn by_resource(
         &self,
@@ -25,7 +100,7 @@ impl App {
     ) -> Result<(Vec<ResourceReport>, Vec<SpaceReport>), StoreError> {
         let mut resources: BTreeMap<Resource, (u64, u64, Option<UnixMillis>)> = BTreeMap::new();
         let mut spaces: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        if let Some(store) = self.store_to_look_at()? {
+        if let Some(store) = StoreStack::new(self.app).existing_store()? {
             store.scan(&Select::All, &mut |meta| {
                 let (entries, bytes, oldest) = resources.entry(kind(meta)).or_default();
                 *entries += 1;
@@ -74,10 +149,10 @@ impl App {
 
     fn ttls(&self, resource: Resource) -> Vec<TtlReport> {
         let operations = crate::config::operations(resource).unwrap_or(&["*"]);
-        let ttls = &self.config().cache.ttl;
+        let ttls = &self.app.config().cache.ttl;
         let report = |operation: &&str| {
             let Ttl { duration, key } = ttls.of(resource, operation);
-            let origin = self.loaded().origins.get(&key).cloned().unwrap_or_else(|| "default".into());
+            let origin = self.app.loaded().origins.get(&key).cloned().unwrap_or_else(|| "default".into());
             TtlReport { operation: (*operation).to_owned(), seconds: duration.as_secs(), key, origin }
         };
         operations.iter().map(report).collect()
@@ -85,9 +160,9 @@ impl App {
 
     /// The entries that were used last, the latest first; equals by key.
     pub(super) fn recent(&self, n: usize) -> Result<Vec<RecentEntry>, StoreError> {
-        let now = self.clock().now();
+        let now = self.app.clock().now();
         let mut latest = Latest::new(n);
-        if let Some(store) = self.store_to_look_at()? {
+        if let Some(store) = StoreStack::new(self.app).existing_store()? {
             store.scan(&Select::All, &mut |meta| {
                 latest.offer(meta);
                 ControlFlow::Continue(())
@@ -97,7 +172,7 @@ impl App {
     }
 
     fn entry(&self, meta: &Meta, now: UnixMillis) -> RecentEntry {
-        let ttl = self.config().cache.ttl.duration(Resource::of_key(&meta.key), operation_of(&meta.key));
+        let ttl = self.app.config().cache.ttl.duration(Resource::of_key(&meta.key), operation_of(&meta.key));
         RecentEntry {
             key: meta.key.clone(),
             used: clock::utc_exact(meta.used_at),

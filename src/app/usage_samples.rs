@@ -2,7 +2,8 @@
 //!
 //! What cannot be kept costs a point of a chart and nothing else; a cached answer keeps nothing.
 
-use crate::app::App;
+use crate::app::core::App;
+use crate::app::stack::StoreStack;
 use crate::progress::Calls;
 use crate::sqlite::{self, Synchronous};
 use crate::state::{
@@ -13,22 +14,33 @@ use std::time::Duration;
 /// Nobody waits longer than this for a statistic.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-impl App {
+/// Records sizes and calls for charts and counters.
+pub(super) struct UsageSamples<'a> {
+    app: &'a App,
+}
+
+impl<'a> UsageSamples<'a> {
+    /// The same operations for this application.
+    pub(super) fn new(app: &'a App) -> UsageSamples<'a> {
+        UsageSamples { app }
+    }
+
     /// Keeps how large the cache is now.
-    pub(super) fn take_sample(&self) {
-        let Ok(Some(store)) = self.store_to_look_at() else { return };
+    pub(super) fn take(&self) {
+        let Ok(Some(store)) = StoreStack::new(self.app).existing_store() else { return };
         let Ok(size) = store.size() else { return };
-        let sample = UsageSample { at: self.clock().now(), entries: size.entries, held: size.held };
-        let kept = self.database().and_then(|(mut database, _)| add_sample(&mut database, self.cache_dir(), &sample));
+        let sample = UsageSample { at: self.app.clock().now(), entries: size.entries, held: size.held };
+        let kept =
+            self.app.database().and_then(|(mut database, _)| add_sample(&mut database, self.app.cache_dir(), &sample));
         if let Err(error) = kept {
             tracing::debug!(%error, "no sample of the size was kept");
         }
     }
 
     /// What keeps the calls of one source when it is done.
-    pub(super) fn spending(&self) -> impl Fn(&Calls) + Send + Sync + 'static {
-        let state = StateDir::new(self.state_dir(), self.access(), PATIENCE);
-        let clock = self.clock().clone();
+    pub(super) fn call_counter(&self) -> impl Fn(&Calls) + Send + Sync + 'static {
+        let state = StateDir::new(self.app.state_dir(), self.app.access(), PATIENCE);
+        let clock = self.app.clock().clone();
         move |calls| {
             if let Err(error) = keep(&state, calls, clock.now()) {
                 tracing::debug!(%error, "the calls were not counted");

@@ -2,12 +2,17 @@
 //!
 //! A share is reported with its confidence interval, so that "no wrong answer in 5" is not read as "no wrong answer".
 
-use super::{App, AppError, VerifyRequest};
+use crate::app::core::App;
+use crate::app::error::AppError;
 use crate::app::job_outcome::failed;
-use crate::gateway::{EntrySelection, GatewayError};
+use crate::app::kill_switch::KillSwitch;
+use crate::app::reading::{Caller, GatewayBuilder};
+use crate::app::stack::StoreStack;
+use crate::app::watched::watched;
+use crate::gateway::{EntrySelection, GatewayError, Verified, VerifySelection};
 use crate::health::{Finding, Level};
 use crate::jobs::{JobResult, Stop};
-use crate::progress::Progress;
+use crate::progress::{Calls, Progress};
 use serde_json::{Map, json};
 
 /// The standard score of a 95 % interval.
@@ -34,20 +39,67 @@ pub(super) struct VerifySummary {
     pub(super) calls: u64,
 }
 
-impl App {
+/// What a verification is about, and what it may cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyRequest {
+    /// Which entries.
+    pub which: EntrySelection,
+    /// So many of them, each as likely as any other; all when `None`.
+    pub sample: Option<usize>,
+    /// The same seed takes the same sample of the same entries.
+    pub seed: u64,
+    /// The most calls to AWS; `None` is no limit.
+    pub budget: Option<u64>,
+}
+
+/// Compares stored answers with AWS.
+pub struct Verifier<'a> {
+    app: &'a App,
+}
+
+impl<'a> Verifier<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> Verifier<'a> {
+        Verifier { app }
+    }
+
+    /// Compares entries of this profile's space with AWS, and mends what is wrong. Also gives the calls it took, and
+    /// what went wrong with the cache meanwhile.
+    pub async fn verify(
+        &self,
+        comparison: &VerifyRequest,
+        progress: &dyn Progress,
+    ) -> Result<(Verified, Calls, Vec<String>), AppError> {
+        // One that cannot be opened must not pass for an empty one.
+        self.app.store()?;
+        let reading =
+            GatewayBuilder::new(self.app).over(self.app.cache(), Caller::Background { budget: comparison.budget });
+        let wanted = VerifySelection {
+            which: comparison.which.clone(),
+            sample: comparison.sample,
+            seed: comparison.seed,
+            refill: self.app.disabled().is_none(),
+        };
+        let verified = watched(&reading, progress, reading.gateway.verify(&wanted, progress)).await;
+        if reading.calls().total > 0 {
+            StoreStack::new(self.app).fold_log();
+        }
+        Ok((verified?, reading.calls(), reading.gateway.take_faults()))
+    }
+
     /// Compares a sample of stored answers with AWS, within `budget` calls. Wrong ones are mended.
-    pub(super) async fn verify_job(&self, budget: u64, progress: &dyn Progress, stop: &Stop) -> JobResult {
-        if self.is_memory() {
+    pub(super) async fn job(&self, budget: u64, progress: &dyn Progress, stop: &Stop) -> JobResult {
+        if self.app.is_memory() {
             return JobResult::skipped("cache.backend is memory: this process holds nothing yet");
         }
         // What is asked for by name compares a disabled cache too; a job that nobody watches leaves it alone.
-        if let Some(reason) = self.disabled_words() {
+        if let Some(reason) = KillSwitch::new(self.app).reason() {
             return JobResult::skipped(reason);
         }
         let comparison = VerifyRequest {
             which: EntrySelection::All,
             sample: Some(usize::try_from(budget).unwrap_or(usize::MAX)),
-            seed: self.clock().now().unsigned_abs(),
+            seed: self.app.clock().now().unsigned_abs(),
             budget: Some(budget),
         };
         let (verified, calls, faults) = tokio::select! {

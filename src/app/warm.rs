@@ -1,12 +1,15 @@
-//! Warming for people and for jobs: what was wished for as a plan, and whether the cache has room for it.
+//! Warming for people and for jobs: what was requested for as a plan, and whether the cache has room for it.
 //!
 //! `cache warm` and the warm job are one function; a warm that needs more room than there is says which setting to
 //! change.
 
-use crate::app::App;
-use crate::app::AppError;
-use crate::app::stack::Caller;
-use crate::app::stack::Reading;
+use crate::app::core::App;
+use crate::app::encryption_keys::EncryptionKeys;
+use crate::app::error::AppError;
+use crate::app::kill_switch::KillSwitch;
+use crate::app::limits::CacheLimits;
+use crate::app::maintenance::Maintenance;
+use crate::app::reading::{Caller, Reading};
 use crate::config::WarmTarget;
 use crate::gateway::{GatewayError, Renew, Room, WalkPlan, WarmPlan, Warmed};
 use crate::jobs::Stop;
@@ -20,7 +23,7 @@ const SETTLES: u32 = 3;
 
 /// What is to be warmed and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warming {
+pub struct WarmRequest {
     /// What, in any order.
     pub targets: Vec<WarmTarget>,
     /// Which of it is asked for.
@@ -33,10 +36,10 @@ pub struct Warming {
     pub names: bool,
 }
 
-impl Warming {
+impl WarmRequest {
     /// These targets, without a budget.
-    pub fn of(targets: &[WarmTarget], renew: Renew) -> Warming {
-        Warming { targets: targets.to_vec(), renew, budget: None, wait: true, names: false }
+    pub fn of(targets: &[WarmTarget], renew: Renew) -> WarmRequest {
+        WarmRequest { targets: targets.to_vec(), renew, budget: None, wait: true, names: false }
     }
 }
 
@@ -71,11 +74,26 @@ impl std::fmt::Display for Shortage {
     }
 }
 
-impl App {
+/// Warms the cache.
+pub struct CacheWarmer<'a> {
+    app: &'a App,
+}
+
+impl<'a> CacheWarmer<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> CacheWarmer<'a> {
+        CacheWarmer { app }
+    }
+
     /// Warms the cache: the whole of `cache warm` and, but for its record, of the warm job.
     /// After `stop` is set it ends with what it kept until then.
-    pub async fn warm(&self, wish: &Warming, progress: &dyn Progress, stop: &Stop) -> Result<WarmDone, AppError> {
-        let (mut reading, plan) = self.warming(wish)?;
+    pub async fn warm(
+        &self,
+        request: &WarmRequest,
+        progress: &dyn Progress,
+        stop: &Stop,
+    ) -> Result<WarmDone, AppError> {
+        let (mut reading, plan) = self.prepared(request)?;
         reading.gateway = reading.gateway.until(stop.subscribe());
         let (targets, ended) = reading.gateway.warm(&plan, progress).await;
         for fault in reading.gateway.take_faults() {
@@ -88,76 +106,70 @@ impl App {
     /// After a warm: makes room when it took more than there is. How many answers it cost, and what to change so that
     /// all of them have room.
     pub(super) fn within_limits(&self, reading: &Reading) -> Result<(u64, Vec<Shortage>), AppError> {
-        let (bounds, left_out) = (self.bounds(), reading.gateway.left_out());
-        let size = self.store()?.size()?;
+        let (bounds, left_out) = (CacheLimits::new(self.app).bounds(), reading.gateway.left_out());
+        let size = self.app.store()?.size()?;
         let is_over = |held: u64, limit: u64| limit > 0 && held > limit;
         let mut dropped = left_out.entries;
         if is_over(size.held, bounds.bytes) || is_over(size.entries, bounds.entries) {
-            dropped += self.keep_lists()?.evicted;
+            dropped += Maintenance::new(self.app).evict_single_answers()?.evicted;
         }
         let outcome = match dropped {
             0 => "what is used least is evicted again".to_owned(),
             n => format!("lists were kept and {n} single answers were not"),
         };
-        Ok((dropped, self.room_for(size.held + left_out.bytes, size.entries + left_out.entries, &outcome)))
+        Ok((dropped, self.shortages(size.held + left_out.bytes, size.entries + left_out.entries, &outcome)))
     }
 
     /// What that would cost, and what is in its way.
-    pub async fn plan_warm(
+    pub async fn plan(
         &self,
-        wish: &Warming,
+        request: &WarmRequest,
         progress: &dyn Progress,
     ) -> Result<(WalkPlan, Vec<Shortage>), AppError> {
-        let (reading, plan) = self.warming(wish)?;
+        let (reading, plan) = self.prepared(request)?;
         let plan = reading.gateway.plan(&plan, progress).await?;
         let outcome = "lists are kept, single answers that have no room are not";
-        let findings = self.room_for(plan.bytes, plan.entries, outcome);
+        let findings = self.shortages(plan.bytes, plan.entries, outcome);
         Ok((plan, findings))
     }
 
-    pub(super) fn warming(&self, wish: &Warming) -> Result<(Reading, WarmPlan), AppError> {
+    pub(super) fn prepared(&self, request: &WarmRequest) -> Result<(Reading, WarmPlan), AppError> {
         // A store that cannot be opened cannot be warmed: here the cache is what the command is about.
-        let store = self.store()?;
+        let store = self.app.store()?;
         if !store.stores() {
             // What will not be stored is not worth a call.
             store.sequence()?;
             return Err(StoreError::StoringPaused.into());
         }
-        if let (Some(problem), false) = (self.key_problem(), self.is_memory()) {
+        if let (Some(problem), false) = (EncryptionKeys::new(self.app).problem(), self.app.is_memory()) {
             return Err(StoreError::Key(problem.to_owned()).into());
         }
         let plan = WarmPlan {
-            targets: wish.targets.clone(),
-            renew: wish.renew,
-            thrifty: wish.budget.is_some(),
-            patience: wish.wait.then(|| self.config().cache.settle.saturating_mul(SETTLES)),
-            names: wish.names,
+            targets: request.targets.clone(),
+            renew: request.renew,
+            thrifty: request.budget.is_some(),
+            patience: request.wait.then(|| self.app.config().cache.settle.saturating_mul(SETTLES)),
+            names: request.names,
         };
-        let mut reading = self.reading(Caller::Background { budget: wish.budget });
-        let bounds = self.bounds();
+        let mut reading = self.app.reading(Caller::Background { budget: request.budget });
+        let bounds = CacheLimits::new(self.app).bounds();
         reading.gateway = reading.gateway.within(Room::of(bounds.bytes, bounds.entries));
         // Of an encrypted cache nothing is kept in plaintext, hashes included.
-        if !self.config().cache.encryption.enabled {
-            reading.gateway = reading.gateway.comparing_in(self.state_dir().join("warmed"), self.access());
+        if !self.app.config().cache.encryption.enabled {
+            reading.gateway = reading.gateway.comparing_in(self.app.state_dir().join("warmed"), self.app.access());
         }
         Ok((reading, plan))
     }
 
     /// Why a warm would be of no use; `None` when it would be.
-    pub fn warm_is_useless(&self) -> Option<String> {
+    pub fn useless_reason(&self) -> Option<String> {
         let memory = "cache.backend is memory: what is warmed would end with this process";
-        self.disabled_words().or_else(|| self.is_memory().then(|| memory.to_owned()))
-    }
-
-    /// That the cache is disabled, and why; `None` when it is not.
-    pub(super) fn disabled_words(&self) -> Option<String> {
-        let reason = self.disabled()?.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-        Some(format!("the cache is disabled{reason}"))
+        KillSwitch::new(self.app).reason().or_else(|| self.app.is_memory().then(|| memory.to_owned()))
     }
 
     /// What to change so that so many bytes and entries have room.
-    fn room_for(&self, bytes: u64, entries: u64, outcome: &str) -> Vec<Shortage> {
-        let bounds = self.bounds();
+    fn shortages(&self, bytes: u64, entries: u64, outcome: &str) -> Vec<Shortage> {
+        let bounds = CacheLimits::new(self.app).bounds();
         let mut findings = Vec::new();
         // A quarter more than that: an organization grows, and other answers want room too.
         let more = |wanted: u64| wanted.saturating_add(wanted / 4);
@@ -165,7 +177,7 @@ impl App {
             let value = match bounds.setting {
                 // As many percent as the present ones are of the present limit.
                 "cache.max_disk_percent" => {
-                    whole_percent(more(bytes), bounds.bytes, self.config().cache.max_disk_percent)
+                    whole_percent(more(bytes), bounds.bytes, self.app.config().cache.max_disk_percent)
                 }
                 _ => more(bytes).div_ceil(1024 * 1024),
             };

@@ -1,6 +1,6 @@
 //! Progress of long work: reports the calls so far and the current wait once a second.
 
-use crate::app::stack::Reading;
+use crate::app::reading::Reading;
 use crate::progress::Progress;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};

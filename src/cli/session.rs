@@ -8,7 +8,10 @@ use super::interrupts::Interrupts;
 use super::invocation;
 use super::output::Output;
 use super::progress::ProgressDisplay;
-use crate::app::{self, App, AppError, Reading, SandboxHost, sandbox_sources};
+use crate::app::{
+    self, App, AppError, AwsAccount, EncryptionAdmin, GatewayBuilder, Inspector, Reading, SandboxHost, StateReader,
+    StoreStack, log_settings, sandbox_sources,
+};
 use crate::cache::Provenance;
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;
@@ -52,7 +55,7 @@ struct Keeper(Arc<App>);
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.0.finish();
+        StoreStack::new(&self.0).finish();
     }
 }
 
@@ -75,7 +78,7 @@ impl Session {
         output: &mut Output,
     ) -> Result<Session, CliError> {
         let session = Session::open_to_change(globals, need, output)?;
-        match session.app.unwritable_state() {
+        match StateReader::new(&session.app).unwritable() {
             None => Ok(session),
             Some(problem) => Err(CliError::new(Code::Usage, format!("nothing was changed: {problem}")).hint(
                 "make it writable, or name another state directory with AWSIDEMAN_STATE_DIR, for every process that shares it",
@@ -118,10 +121,10 @@ impl Session {
                 .called_with(invocation::elsewhere(globals)),
         );
         if need != Need::Anything {
-            notices.extend(app.account_notice());
+            notices.extend(AwsAccount::new(&app).notice());
         }
         let progress = Arc::new(ProgressDisplay::new(output.talk().clone()));
-        crate::log::begin(app.log_settings(), live(globals, need, &progress));
+        crate::log::begin(log_settings(&app), live(globals, need, &progress));
         let keeper = (need == Need::Sound).then(|| Keeper(app.clone()));
         let interrupts = output.interrupts().clone();
         let session = Session { app, progress, interrupts, notices, verbose: globals.verbose > 0, _keeper: keeper };
@@ -174,7 +177,7 @@ impl Session {
         if let (Some(disabled), true) = (self.app.disabled(), freshness.cache_only) {
             return Err(self.cache_needed(format!("--cache-only, and {}", disabled_words(&disabled))));
         }
-        Ok(self.app.policy(wanted))
+        Ok(GatewayBuilder::new(&self.app).policy(wanted))
     }
 
     /// The failure of a command that is of no use while the cache is disabled, with what ends that.
@@ -189,13 +192,14 @@ impl Session {
 
     /// The failure of a read. A cache that cannot be used holds nothing: that is said, rather than what it lacks.
     pub(super) fn failed(&self, error: GatewayError) -> CliError {
-        match (&error, self.app.store_problem()) {
+        match (&error, StoreStack::new(&self.app).problem()) {
             (GatewayError::NotCached { .. }, Some(problem)) => {
                 let message = format!("--cache-only, and the cache cannot be used: CacheBackendError: {problem}");
-                CliError::new(Code::CacheNeeded, message).hint(self.app.store_remedy())
+                CliError::new(Code::CacheNeeded, message).hint(StoreStack::new(&self.app).remedy())
             }
             (GatewayError::NotCached { key }, None) => {
-                let why = self.app.why(key).ok().filter(|reasons| !reasons.hit).map(|reasons| reasons.why);
+                let why =
+                    Inspector::new(&self.app).why(key).ok().filter(|reasons| !reasons.hit).map(|reasons| reasons.why);
                 let mut failure = CliError::from(error);
                 if self.app.is_memory() {
                     failure = failure.hint(
@@ -215,7 +219,8 @@ impl Session {
     /// The failure of a read that takes nothing older than `max_age`.
     pub(super) fn failed_within(&self, error: GatewayError, max_age: Option<Duration>) -> CliError {
         let GatewayError::NotCached { key } = &error else { return self.failed(error) };
-        let held = self.app.why(key).ok().filter(|reasons| reasons.hit).and_then(|reasons| reasons.entry);
+        let held =
+            Inspector::new(&self.app).why(key).ok().filter(|reasons| reasons.hit).and_then(|reasons| reasons.entry);
         match (max_age, held) {
             (Some(most), Some(entry)) => {
                 let age = format_duration(Duration::from_secs(entry.age_seconds.unsigned_abs()));
@@ -269,22 +274,22 @@ impl Session {
             self.progress.notice(&format!("{} calls to AWS, {} throttled{list}", calls.total, calls.throttled));
         }
         if calls.total > 0 {
-            if let Some(notice) = self.app.key_notice() {
+            if let Some(notice) = EncryptionAdmin::new(&self.app).key_notice() {
                 self.progress.notice(&notice);
             }
-            self.app.fold_log();
+            StoreStack::new(&self.app).fold_log();
         }
     }
 
     /// Ends a command that used the store: what it met is kept for the next process, and faults of the cache are said.
     pub(super) fn close(&self, faults: Vec<String>) {
-        if let Some(problem) = self.app.store_problem() {
+        if let Some(problem) = StoreStack::new(&self.app).problem() {
             self.progress.notice(&format!(
                 "the cache cannot be used, this is from AWS: CacheBackendError: {problem}\nnext: {}",
-                self.app.store_remedy()
+                StoreStack::new(&self.app).remedy()
             ));
         }
-        if let Some(notice) = self.app.store_notice() {
+        if let Some(notice) = StoreStack::new(&self.app).notice() {
             self.progress.notice(&notice);
         }
         for fault in faults {
@@ -293,7 +298,7 @@ impl Session {
         if let Some(problem) = &self.app.switch().1 {
             self.progress.notice(problem);
         }
-        self.app.finish();
+        StoreStack::new(&self.app).finish();
     }
 }
 

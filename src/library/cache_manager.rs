@@ -1,6 +1,6 @@
 //! The handle on the cache.
 
-use crate::app::App;
+use crate::app::{App, BreakerMemory, KillSwitch, StoreStack};
 use crate::cache::Cache;
 use crate::config::{self, Sources};
 use crate::library::error::LibraryError;
@@ -55,7 +55,7 @@ impl CacheManager {
     /// A handle of its own, for another configuration than that of the process.
     pub fn open(sources: Sources) -> Result<CacheManager, LibraryError> {
         let app = App::new(config::load(&sources)?, None)?;
-        let mark = Mutex::new(app.breaker());
+        let mark = Mutex::new(BreakerMemory::new(&app).current());
         let inner = Inner {
             app: RwLock::new(Arc::new(app)),
             sources: Mutex::new(sources),
@@ -110,7 +110,7 @@ impl CacheManager {
 
     /// Keeps what the breaker learned, when that is something new.
     pub(super) fn keep_mark(&self, app: &App) {
-        let now = app.breaker();
+        let now = BreakerMemory::new(app).current();
         let mut kept = self.inner.mark.lock().unwrap_or_else(PoisonError::into_inner);
         if *kept != now && !app.is_memory() {
             *kept = now;
@@ -122,10 +122,10 @@ impl CacheManager {
 
 /// The cache to use now; `None` while it is disabled. The switch is read each time: it may be turned at any moment.
 pub(super) fn in_use(app: &App) -> Result<Option<Cache>, StoreError> {
-    if app.disabled_now().is_some() {
+    if KillSwitch::new(app).disabled_now().is_some() {
         return Ok(None);
     }
-    app.store_again()?;
+    StoreStack::new(app).reopened()?;
     Ok(Some(app.cache()))
 }
 

@@ -3,7 +3,7 @@
 //! Values are JSON; reading is a hit or a miss whatever state the cache is in; an update is one transaction,
 //! whoever else updates.
 
-use crate::app::App;
+use crate::app::{App, AwsAccount, KillSwitch};
 use crate::cache::{BY_PROGRAM, CUSTOM, Cache, Key, Lookup, Put, ReadOptions};
 use crate::library::cache_manager::{CacheManager, in_use};
 use crate::library::error::LibraryError;
@@ -182,7 +182,7 @@ impl CacheManager {
         }
         match (done?, now) {
             (true, Some(now)) => Ok(now),
-            (_, None) if let Some(disabled) = app.disabled_now() => {
+            (_, None) if let Some(disabled) = KillSwitch::new(&app).disabled_now() => {
                 Err(LibraryError::Disabled { key: text.to_owned(), by: disabled.by })
             }
             _ => Err(LibraryError::ChangeUnderWay { key: text.to_owned() }),
@@ -192,7 +192,8 @@ impl CacheManager {
 
 /// Where something under `key` may lie: with what programs store, and with what AWS answered to this profile.
 fn spaces(app: &App, cache: &Cache, key: &Key) -> impl Iterator<Item = String> {
-    let of_aws = (key.resource() != Resource::Custom).then(|| app.selection().remembered(cache)).flatten();
+    let of_aws =
+        (key.resource() != Resource::Custom).then(|| AwsAccount::new(app).selection().remembered(cache)).flatten();
     std::iter::once(CUSTOM.to_owned()).chain(of_aws.map(|space| space.text()))
 }
 

@@ -3,6 +3,7 @@
 //! A call here is the command: it removes what the command removes, judges as it judges and counts what it counts;
 //! the figures of [`Stats`] alone are of this process.
 
+use crate::app::{App, AppError, BreakerMemory, HealthInputs, Invalidator, Maintenance, StoreStack};
 use crate::cache::Operation;
 use crate::health::HealthReport;
 use crate::library::cache_manager::CacheManager;
@@ -32,11 +33,17 @@ pub struct Stats {
 }
 
 impl CacheManager {
+    /// The application, with a kill switch that is not read yet.
+    fn app_now(&self) -> Result<App, AppError> {
+        let app = self.app();
+        app.configured(app.loaded().clone())
+    }
+
     /// Figures of this handle and of the store. Those of all commands on this host, over a window, are in
     /// `awsideman cache status`, and [`CacheManager::health`] judges by them.
     pub fn stats(&self) -> Stats {
         let app = self.app();
-        let size = app.store_size();
+        let size = StoreStack::new(&app).size();
         let size = self.ended(&app, size).unwrap_or_default();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &self.inner.counters;
@@ -48,26 +55,25 @@ impl CacheManager {
             error_count: count(&counters.errors),
             total_entries: size.entries,
             memory_usage_bytes: size.held,
-            circuit_breaker: app.breaker(),
+            circuit_breaker: BreakerMemory::new(&app).current(),
         }
     }
 
     /// The circuit breaker: its state in the words `CLOSED`, `OPEN` and `HALF_OPEN`, failures in a row, and when the last
     /// one was. While it is open the store is left alone, and every lookup is a miss.
     pub fn circuit_breaker(&self) -> PersistedBreaker {
-        self.app().breaker()
+        BreakerMemory::new(&self.app()).current()
     }
 
     /// Whether the cache of this host is healthy, and what is not: the verdict of `awsideman cache health`.
     pub fn health(&self) -> Result<HealthReport, LibraryError> {
-        // What was measured of this host, switch included, is of now.
-        Ok(self.app().anew()?.measure().health)
+        Ok(HealthInputs::new(&self.app_now()?).measure().health)
     }
 
     /// Removes what is past its time, as `awsideman cache cleanup` does.
     pub fn cleanup_expired(&self) -> Result<Swept, LibraryError> {
         let app = self.app();
-        let swept = app.cleanup(false);
+        let swept = Maintenance::new(&app).cleanup(false);
         self.keep_mark(&app);
         Ok(swept?)
     }
@@ -77,7 +83,7 @@ impl CacheManager {
     pub fn enforce_limits(&self) -> Result<Swept, LibraryError> {
         let app = self.app();
         self.inner.uses.flush(app.store()?.as_ref());
-        let swept = app.enforce_limits(false);
+        let swept = Maintenance::new(&app).enforce_limits(false);
         self.keep_mark(&app);
         Ok(swept?)
     }
@@ -112,7 +118,7 @@ impl CacheManager {
         if id.trim().is_empty() {
             return Err(word(id, "the id of anything", vec!["ids, ARNs and account numbers"]));
         }
-        Ok(self.app().anew()?.invalidate(happens, thing, id, false)?.invalidated)
+        Ok(Invalidator::new(&self.app_now()?).invalidate(happens, thing, id, false)?.invalidated)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every line from S1 to S73 has at least one, in order, and each of those exists.
 
 use crate::world::World;
+use awsideman::app::log_settings;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -375,8 +376,8 @@ fn the_log_is_where_the_guide_greps_for_root_and_in_the_state_directory_for_othe
     let state = world.state_dir().join("awsideman.log");
     let root = awsideman::host::is_root();
     let expected = if root { Path::new("/var/log/awsideman.log").to_owned() } else { state.clone() };
-    assert_eq!(world.app().log_settings().path, expected);
+    assert_eq!(log_settings(&world.app()).path, expected);
     let logs = world.beside("logs");
     world.set("LOGS_DIRECTORY", &logs.display().to_string());
-    assert_eq!(world.app().log_settings().path, logs.join("awsideman.log"), "systemd's comes first");
+    assert_eq!(log_settings(&world.app()).path, logs.join("awsideman.log"), "systemd's comes first");
 }

@@ -5,6 +5,7 @@
 use super::jobs_faults;
 use crate::world::World;
 use async_trait::async_trait;
+use awsideman::app::{Dashboard, JobFiles, JobRunner};
 use awsideman::config::Job;
 use awsideman::daemon::DaemonStatus;
 use awsideman::daemon::page::{PageView, Range, draw};
@@ -26,12 +27,12 @@ impl JobHandler for Panics {
 /// Runs the job `panics` with such work, as `jobs run panics` does.
 fn panics(world: &World) {
     let app = Arc::new(world.app());
-    let (jobs, broken) = app.jobs_that_can_run().unwrap();
-    let mut context = app.job_context(Arc::new(NoProgress), Stop::new()).unwrap();
+    let (jobs, broken) = JobFiles::new(&app).valid().unwrap();
+    let mut context = JobRunner::new(&app).context(Arc::new(NoProgress), Stop::new()).unwrap();
     context.handler = Arc::new(Panics);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let wanted = JobSelection::Named(vec!["panics".into()]);
-    let done = runtime.block_on(app.run_jobs(&jobs, &broken, &wanted, &context, true)).unwrap();
+    let done = runtime.block_on(JobRunner::new(&app).run(&jobs, &broken, &wanted, &context, true)).unwrap();
     let told: Vec<_> =
         done.reports.iter().map(|report| (report.outcome, report.reason.as_str(), report.exit)).collect();
     assert_eq!((done.exit, told), (1, vec![(RunOutcome::Failed, "panicked: an index was wrong", 1)]));
@@ -62,8 +63,8 @@ fn every_way_to_fail_is_told_by_mail_by_the_metrics_and_on_the_page() {
     world.run(["jobs", "run"]).code(2);
 
     let app = Arc::new(world.app());
-    let (jobs, _) = app.jobs_that_can_run().unwrap();
-    let overview = app.overview(&jobs, Range::LONGEST);
+    let (jobs, _) = JobFiles::new(&app).valid().unwrap();
+    let overview = Dashboard::new(&app).overview(&jobs, Range::LONGEST);
     let standing =
         DaemonStatus { started_at: overview.now, passes: 1, refused: None, ending: false, ..DaemonStatus::default() };
     let page = draw(&PageView { overview: &overview, standing: &standing, range: Range::Day, refreshes: false });

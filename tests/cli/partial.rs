@@ -1,6 +1,7 @@
 //! A job that loses a target is `partial`: in every place that shows an outcome, with one alert and without a mail a run.
 
 use crate::world::World;
+use awsideman::app::{Dashboard, JobFiles};
 use awsideman::daemon::DaemonStatus;
 use awsideman::daemon::page::{PageView, Range, draw};
 use serde_json::Value;
@@ -100,7 +101,7 @@ fn a_job_that_loses_an_account_is_partial_everywhere_and_alerts_once_after_two_r
     world.run(["jobs", "run"]).code(3).stderr_has("warm: partial, ");
     assert_eq!(mails(&world).len(), 1);
     let app = Arc::new(world.app());
-    let overview = app.overview(&app.jobs().unwrap(), Range::LONGEST);
+    let overview = Dashboard::new(&app).overview(&JobFiles::new(&app).all().unwrap(), Range::LONGEST);
     let standing =
         DaemonStatus { started_at: overview.now, passes: 1, refused: None, ending: false, ..DaemonStatus::default() };
     let page = draw(&PageView { overview: &overview, standing: &standing, range: Range::Day, refreshes: false });

@@ -2,7 +2,7 @@
 //! keeps answers in memory. A change without a row here does not compile.
 
 use crate::world::World;
-use awsideman::app::App;
+use awsideman::app::{App, AwsAccount, GatewayBuilder, InvalidationTargets};
 use awsideman::aws::AwsSettings;
 use awsideman::gateway::{
     Attribute, AwsApi, CachePolicy, Gateway, GatewayError, Grant, Mutation, NewUser, PrincipalKind, Request, SetFields,
@@ -24,11 +24,17 @@ impl Process {
             endpoint_url: Some(world.sandbox_url()),
             region: Some("us-east-1".into()),
             static_credentials: Some(("AKIAFIRST".into(), "secret".into())),
-            ..app.aws_settings()
+            ..AwsAccount::new(&app).settings()
         };
         let recorder = Arc::new(|_, _, _| ());
         let source = Arc::new(AwsApi::new(settings));
-        let gateway = Gateway::new(app.cache(), source, app.selection(), app.spool_dir(), Some(recorder));
+        let gateway = Gateway::new(
+            app.cache(),
+            source,
+            AwsAccount::new(&app).selection(),
+            GatewayBuilder::new(&app).spool_dir(),
+            Some(recorder),
+        );
         Process { gateway: gateway.with_flights(app.state(), app.cache_dir()), app }
     }
 
@@ -45,7 +51,7 @@ impl Process {
     }
 
     async fn write(&self, change: &Mutation) {
-        let writing = self.app.writing(&NoProgress);
+        let writing = InvalidationTargets::new(&self.app).writing(&NoProgress);
         let written = self.gateway.write(change, None, &writing, &NoProgress).await;
         let written = written.unwrap_or_else(|error| panic!("{change:?}: {}", error.error));
         assert!(written.untold.is_none(), "{change:?}");

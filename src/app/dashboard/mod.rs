@@ -5,6 +5,7 @@
 
 mod history;
 mod problems;
+mod state_read;
 
 pub use history::CallsReport;
 pub use history::HourReport;
@@ -15,24 +16,26 @@ pub use problems::DashboardProblem;
 pub use problems::OverallState;
 
 use crate::alerts;
-use crate::app::App;
-use crate::app::Detail;
-use crate::app::Status;
+use crate::app::core::App;
+use crate::app::health_inputs::HealthInputs;
+use crate::app::job_pass::JobRunner;
+use crate::app::limits::CacheLimits;
+use crate::app::maintenance::Maintenance;
+use crate::app::status::{Detail, Status, StatusReader};
 use crate::clock::{self, UnixMillis};
 use crate::config::Job;
 use crate::health::Finding;
 use crate::host;
-use crate::jobs::{self, JobRow, RunRow, Stop};
+use crate::jobs::{JobRow, RunRow, Stop};
+use crate::model::Invocation;
 use crate::progress::NoProgress;
-use crate::state::{Database, RunTotal};
+use crate::state::RunTotal;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The version of the document.
 const SCHEMA_VERSION: u32 = 1;
-/// At most so many past runs are gathered.
-const RUNS: u32 = 4_000;
 
 /// All of it at one moment.
 #[derive(Debug, Clone, Serialize)]
@@ -104,30 +107,27 @@ pub struct Limits {
     pub max_bytes: u64,
 }
 
-/// What the state directory had, as far as it could be read.
-#[derive(Default)]
-struct StateRead {
-    jobs: Vec<JobRow>,
-    runs: Vec<RunRow>,
-    alerts: Vec<alerts::AlertStatus>,
-    silences: Vec<alerts::Silence>,
-    mails_waiting: u64,
-    calls: CallsReport,
-    history: UsageHistory,
-    lookups: Vec<Lookups>,
-    run_totals: Vec<RunTotal>,
+/// Gathers the data of the status page and `/metrics`.
+pub struct Dashboard<'a> {
+    app: &'a Arc<App>,
 }
 
-impl App {
+impl<'a> Dashboard<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a Arc<App>) -> Dashboard<'a> {
+        Dashboard { app }
+    }
+
     /// Gathers everything; lookups and sizes reach back for `depth`. What commands tallied is folded first.
-    pub fn overview(self: &Arc<App>, jobs: &[Job], depth: Duration) -> Overview {
-        self.fold_tally();
-        let now = self.clock().now();
-        let measured = self.measure();
-        let status = self.status(&measured, Detail { resources: true, ..Detail::default() }, None);
+    pub fn overview(&self, jobs: &[Job], depth: Duration) -> Overview {
+        Maintenance::new(self.app).fold_lookups();
+        let now = self.app.clock().now();
+        let measured = HealthInputs::new(self.app).measure();
+        let status =
+            StatusReader::new(self.app).status(&measured, Detail { resources: true, ..Detail::default() }, None);
         let mut unread = Vec::new();
-        let kept = self.kept(jobs, now - clock::millis(depth), now, &mut unread);
-        let problems = problems::find(&measured, &kept, unread, self.invocation());
+        let state = state_read::read_state(self.app, jobs, now - clock::millis(depth), now, &mut unread);
+        let problems = problems::find(&measured, &state, unread, self.app.invocation());
         Overview {
             schema_version: SCHEMA_VERSION,
             now,
@@ -137,77 +137,38 @@ impl App {
             problems,
             status,
             limits: self.limits(),
-            checks: self.copyable(measured.health.checks),
-            jobs: kept.jobs,
-            runs: kept.runs,
-            alerts: kept.alerts,
-            silences: kept.silences,
-            mails_waiting: kept.mails_waiting,
-            calls: kept.calls,
-            history: kept.history,
-            lookups: kept.lookups,
-            run_totals: kept.run_totals,
+            checks: copyable(measured.health.checks, self.app.invocation()),
+            jobs: state.jobs,
+            runs: state.runs,
+            alerts: state.alerts,
+            silences: state.silences,
+            mails_waiting: state.mails_waiting,
+            calls: state.calls,
+            history: state.history,
+            lookups: state.lookups,
+            run_totals: state.run_totals,
         }
     }
 
     fn limits(&self) -> Limits {
-        let health = &self.config().health;
+        let health = &self.app.config().health;
         Limits {
             hit_rate_warn: health.hit_rate_warn,
             hit_rate_critical: health.hit_rate_critical,
-            max_bytes: self.limit_bytes(),
+            max_bytes: CacheLimits::new(self.app).bytes(),
         }
     }
 
     /// Why no job could be run now; nothing when one could.
-    pub fn not_ready(self: &Arc<App>) -> Option<String> {
-        self.job_context(Arc::new(NoProgress), Stop::new()).err().map(|error| error.to_string())
-    }
-
-    fn kept(self: &Arc<App>, jobs: &[Job], since: UnixMillis, now: UnixMillis, unread: &mut Vec<String>) -> StateRead {
-        let mut kept = StateRead::default();
-        let context = match self.job_context(Arc::new(NoProgress), Stop::new()) {
-            Ok(context) => context,
-            Err(error) => {
-                unread.push(error.to_string());
-                return kept;
-            }
-        };
-        kept.jobs = or_say(jobs::list(jobs, &context), unread);
-        kept.runs = or_say(context.ledger.history(None, RUNS), unread);
-        match self.database() {
-            Ok((mut database, _)) => self.fill(&mut kept, &mut database, since, now, unread),
-            Err(error) => unread.push(error.to_string()),
-        }
-        kept
-    }
-
-    fn fill(
-        &self,
-        kept: &mut StateRead,
-        database: &mut Database,
-        since: UnixMillis,
-        now: UnixMillis,
-        unread: &mut Vec<String>,
-    ) {
-        let is_disabled = self.disabled().is_some();
-        kept.alerts = or_say(alerts::statuses(database, &self.config().alerts, is_disabled, now), unread);
-        kept.silences = or_say(alerts::silences(database, now), unread);
-        kept.mails_waiting = or_say(alerts::waiting(database), unread);
-        kept.calls = or_say(history::calls(database, now), unread);
-        kept.history = or_say(history::history(database, self.cache_dir(), since), unread);
-        kept.lookups = or_say(history::lookups(database, self.cache_dir()), unread);
-        kept.run_totals = or_say(crate::state::run_totals(database), unread);
+    pub fn not_ready(&self) -> Option<String> {
+        JobRunner::new(self.app).context(Arc::new(NoProgress), Stop::new()).err().map(|error| error.to_string())
     }
 }
 
-/// The value, or nothing and a sentence, each sentence once.
-fn or_say<T: Default, E: std::fmt::Display>(found: Result<T, E>, unread: &mut Vec<String>) -> T {
-    found.unwrap_or_else(|error| {
-        let error = error.to_string();
-        if !unread.contains(&error) {
-            unread.push(error);
-        }
-        T::default()
-    })
+/// These findings with the flags of the call in their commands.
+fn copyable(mut findings: Vec<Finding>, call: &Invocation) -> Vec<Finding> {
+    for finding in &mut findings {
+        finding.hint = call.copyable(&finding.hint).into_owned();
+    }
+    findings
 }

@@ -4,8 +4,8 @@
 //! oldest; every problem has a command.
 
 use crate::alerts;
-use crate::app::Measured;
-use crate::app::dashboard::StateRead;
+use crate::app::dashboard::state_read::StateRead;
+use crate::app::health_inputs::Measured;
 use crate::clock::{self, UnixMillis};
 use crate::health::{Finding, Level};
 use crate::model::Invocation;
@@ -63,7 +63,7 @@ impl OverallState {
 /// Everything that is wrong, and the sentences about what could not be read.
 pub(crate) fn find(
     measured: &Measured,
-    kept: &StateRead,
+    state: &StateRead,
     unread: Vec<String>,
     call: &Invocation,
 ) -> Vec<DashboardProblem> {
@@ -82,14 +82,14 @@ pub(crate) fn find(
     }
     let ran = |key: &str| {
         let name = key.strip_prefix("job:")?;
-        let run = kept.runs.iter().find(|run| match run.profile.as_str() {
+        let run = state.runs.iter().find(|run| match run.profile.as_str() {
             "" => run.job == name,
             profile => name.strip_suffix(profile).and_then(|rest| rest.strip_suffix('@')) == Some(&run.job),
         });
         run.map(|run| run.started_at)
     };
     let since = |key: &str| {
-        let alert = kept.alerts.iter().find(|alert| alert.key == key).map(|alert| alert.since);
+        let alert = state.alerts.iter().find(|alert| alert.key == key).map(|alert| alert.since);
         alert.or_else(|| ran(key))
     };
     for check in &measured.health.checks {
@@ -97,21 +97,21 @@ pub(crate) fn find(
             add(found);
         }
     }
-    for alert in kept.alerts.iter().filter(|alert| alert.state != "pending") {
+    for alert in state.alerts.iter().filter(|alert| alert.state != "pending") {
         let command = if alert.hint.is_empty() { "awsideman jobs history" } else { &alert.hint };
         add(problem(&alert.key, Level::Critical, alert.message.clone(), Some(alert.since), command));
     }
     // A finding that follows from a cause is not shown next to it: the cause is at least as severe.
     for problem in problems.iter_mut().filter(|problem| is_cause(&problem.key)) {
-        if kept.alerts.iter().any(|alert| alert.key == problem.key && alert.state == "firing") {
+        if state.alerts.iter().any(|alert| alert.key == problem.key && alert.state == "firing") {
             problem.level = Level::Critical;
         }
     }
-    mute(&mut problems, kept);
+    mute(&mut problems, state);
     let mut add = |problem| problems.push(problem);
-    if kept.mails_waiting > 0 {
+    if state.mails_waiting > 0 {
         let messages =
-            if kept.mails_waiting == 1 { "1 message".into() } else { format!("{} messages", kept.mails_waiting) };
+            if state.mails_waiting == 1 { "1 message".into() } else { format!("{} messages", state.mails_waiting) };
         let message = format!("{messages} about alerts could not be sent yet");
         add(problem("mail", Level::Warn, message, None, "awsideman alerts test"));
     }
@@ -127,11 +127,11 @@ pub(crate) fn find(
 }
 
 /// What follows from another trouble is not told beside it; what somebody silenced is told quietly.
-fn mute(problems: &mut Vec<DashboardProblem>, kept: &StateRead) {
-    let state = |key: &str| kept.alerts.iter().find(|alert| alert.key == key);
-    problems.retain(|problem| state(&problem.key).is_none_or(|alert| alert.state != "inhibited"));
+fn mute(problems: &mut Vec<DashboardProblem>, state: &StateRead) {
+    let alert_of = |key: &str| state.alerts.iter().find(|alert| alert.key == key);
+    problems.retain(|problem| alert_of(&problem.key).is_none_or(|alert| alert.state != "inhibited"));
     for problem in problems {
-        if let Some(silenced) = state(&problem.key).filter(|alert| alert.state == "silenced") {
+        if let Some(silenced) = alert_of(&problem.key).filter(|alert| alert.state == "silenced") {
             problem.level = Level::Warn;
             problem.message = format!("{} ({})", problem.message, silenced.next);
         }

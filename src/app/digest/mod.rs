@@ -4,8 +4,11 @@
 
 mod directory;
 
-use super::App;
-use crate::app::stack::Caller;
+use crate::app::core::App;
+use crate::app::health_inputs::HealthInputs;
+use crate::app::limits::CacheLimits;
+use crate::app::maintenance::Maintenance;
+use crate::app::reading::Caller;
 use crate::clock::{self, UnixMillis, millis};
 use crate::config::Job;
 use crate::gateway::{CachePolicy, Request};
@@ -55,15 +58,25 @@ struct Saved {
     time: Duration,
 }
 
-impl App {
+/// Makes the digest.
+pub(super) struct Digest<'a> {
+    app: &'a App,
+}
+
+impl<'a> Digest<'a> {
+    /// The same operations for this application.
+    pub(super) fn new(app: &'a App) -> Digest<'a> {
+        Digest { app }
+    }
+
     /// Makes the digest of a job. Its text is in the figures, and a pass of jobs mails it.
-    pub(super) fn digest_job(&self, job: &Job, run: &Run) -> JobResult {
-        self.fold_tally();
-        let (database, _) = match self.database() {
+    pub(super) fn make(&self, job: &Job, run: &Run) -> JobResult {
+        Maintenance::new(self.app).fold_lookups();
+        let (database, _) = match self.app.database() {
             Ok(opened) => opened,
             Err(error) => return JobResult::failed(error.to_string(), 1),
         };
-        let now = self.clock().now();
+        let now = self.app.clock().now();
         let ledger = Ledger::new(Arc::new(Mutex::new(database)));
         let profile = run.profile.as_deref().unwrap_or_default();
         let last = ledger.last_result(&job.name, profile).ok().flatten();
@@ -82,7 +95,7 @@ impl App {
         lines.extend(directory::lines(&directory));
         lines.extend([String::new(), format!("Host: {}", host::host_name())]);
         let more =
-            ["awsideman cache status", "awsideman jobs history"].map(|command| self.invocation().copyable(command));
+            ["awsideman cache status", "awsideman jobs history"].map(|command| self.app.invocation().copyable(command));
         lines.push(format!("More: {}\n", more.join(", ")));
         let text = lines.join("\n");
         let mut detail = Map::new();
@@ -91,7 +104,7 @@ impl App {
         detail.insert("seconds_saved".into(), json!(saved.time.as_secs()));
         detail.insert("directory".into(), json!(directory));
         detail.insert("text".into(), Value::String(text));
-        let mails = if self.config().alerts.email.enabled { "" } else { "; nobody gets it: alerts.email is off" };
+        let mails = if self.app.config().alerts.email.enabled { "" } else { "; nobody gets it: alerts.email is off" };
         let reason = format!("{} calls and {} saved{mails}", saved.calls, format_duration(whole_seconds(saved.time)));
         match fault {
             Some((fault, lost)) => JobResult::partial(format!("{reason}; {fault}"), lost),
@@ -101,7 +114,7 @@ impl App {
     }
 
     fn health_lines(&self) -> Vec<String> {
-        let measured = self.measure();
+        let measured = HealthInputs::new(self.app).measure();
         let verdict = match measured.health.level {
             Level::Ok => "healthy",
             Level::Warn => "works, with warnings",
@@ -110,18 +123,18 @@ impl App {
         let mut lines = vec![format!("Health: {verdict}")];
         let found = measured.health.issues.iter().chain(&measured.health.warnings);
         lines.extend(found.map(|line| format!("- {line}")));
-        if let Some(disabled) = self.disabled() {
+        if let Some(disabled) = self.app.disabled() {
             let until = disabled.end().map(|end| format!(" until {}", clock::local(end))).unwrap_or_default();
             lines.push(format!("- the cache is disabled{until}"));
         }
-        let (held, limit) = (format_size(measured.size.held), format_size(self.limit_bytes()));
+        let (held, limit) = (format_size(measured.size.held), format_size(CacheLimits::new(self.app).bytes()));
         lines.push(String::new());
         lines.push(format!(
             "Cache: {} entries, {held} of {limit}; {:.1}% of {} lookups were hits in the last {}",
             measured.size.entries,
             measured.window.hit_rate_percentage(),
             measured.window.samples(),
-            format_duration(self.config().health.window),
+            format_duration(self.app.config().health.window),
         ));
         lines
     }
@@ -130,9 +143,10 @@ impl App {
     /// them were timed what the quota alone makes it take.
     fn saved(&self, since: UnixMillis, runs: &[RunRow]) -> Saved {
         let counts = self
+            .app
             .state()
             .database_read_only()
-            .and_then(|database| self.state().window(database.as_ref(), self.cache_dir(), since));
+            .and_then(|database| self.app.state().window(database.as_ref(), self.app.cache_dir(), since));
         let calls = counts.map_or(0, |counts| counts.hits());
         let (took, made) = runs.iter().fold((0, 0), |(took, made), run| match run.calls {
             0 => (took, made),
@@ -142,7 +156,7 @@ impl App {
         let each = if made >= TIMED {
             took as f64 / made as f64 / 1_000.0
         } else {
-            1.0 / self.config().pace.identity_store_tps.max(1.0)
+            1.0 / self.app.config().pace.identity_store_tps.max(1.0)
         };
         #[expect(clippy::cast_precision_loss, reason = "about so many seconds")]
         let seconds = (calls as f64 * each).clamp(0.0, 1e12);
@@ -155,9 +169,9 @@ impl App {
     /// A list that the cache does not hold now keeps what it held last as the baseline of the next digest. One that
     /// was known before and is not now is lost: the reason, and the names of such lists, come second.
     fn directory_changes(&self, job: &Job, profile: &str) -> (DigestComparison, Option<DigestFailure>) {
-        let path = Snapshot::path_of(self.state_dir(), &job.name, profile);
+        let path = Snapshot::path_of(self.app.state_dir(), &job.name, profile);
         let before = Snapshot::read(&path);
-        let reading = self.reading(Caller::Background { budget: Some(0) });
+        let reading = self.app.reading(Caller::Background { budget: Some(0) });
         let Some(space) = reading.gateway.remembered().map(Namespace::text) else {
             let known = before.iter().flat_map(|before| before.lists.keys().cloned()).collect();
             return (LISTS.iter().map(|(name, ..)| (*name, None)).collect(), unknown(known));
@@ -181,7 +195,7 @@ impl App {
             now.lists.insert(name.to_owned(), holding);
         }
         now.space = space;
-        let fault = match now.write(&path, self.access()) {
+        let fault = match now.write(&path, self.app.access()) {
             Ok(()) => unknown(lost),
             Err(error) => {
                 lost.push("baseline".to_owned());

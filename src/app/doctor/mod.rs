@@ -4,137 +4,65 @@
 //! modules are passed on unchanged, so that each hint is worded in one place. Guarantee: no check stops the next, without AWS
 //! every other check still runs, and nothing in AWS is changed.
 
+mod check;
 mod log;
 mod permissions;
 mod time;
 
-use super::{App, AppError, Caller};
+pub use check::{Check, CheckLevel};
+
 use crate::alerts;
+use crate::app::account::AwsAccount;
+use crate::app::alerting;
+use crate::app::core::App;
+use crate::app::health_inputs::HealthInputs;
+use crate::app::health_states::HealthStates;
+use crate::app::reading::Caller;
+use crate::app::stack::StoreStack;
 use crate::aws::{self, CredentialFacts};
 use crate::clock::{self, UnixMillis};
 use crate::config::{ConfigError, Problem};
-use crate::gateway::{AwsApi, CachePolicy, GatewayError, GetCall, InstanceTarget};
+use crate::gateway::{CachePolicy, GatewayError, GetCall, InstanceTarget};
 use crate::health::{self, Finding};
 use crate::model::format_duration;
-use serde::Serialize;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Credentials that end sooner than this are worth a word.
 const SOON: Duration = Duration::from_secs(15 * 60);
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CheckLevel {
-    /// As it must be, or optional and unset.
-    Ok,
-    /// It works, and is worth a look.
-    Warn,
-    /// It does not work.
-    Fail,
-    /// It could not be tried, because something before it failed.
-    Skipped,
+/// Runs every check of `doctor`.
+pub struct Doctor<'a> {
+    app: &'a App,
 }
 
-/// One thing that was looked at.
-#[derive(Debug)]
-pub struct Check {
-    /// What: `credentials`, `cache directory`.
-    pub name: String,
-    /// How it ended.
-    pub level: CheckLevel,
-    /// What was found, as one sentence without a full stop.
-    pub message: String,
-    /// What to do, where no fault says it.
-    pub hint: Option<String>,
-    /// The error behind a failure, which has the remedy and the exit code.
-    pub fault: Option<AppError>,
-    /// Whether it is a check of health: a failure is critical, as in `cache health`.
-    pub is_health: bool,
-}
-
-impl Check {
-    fn new(name: impl Into<String>, level: CheckLevel, message: impl Into<String>) -> Check {
-        Check { name: name.into(), level, message: message.into(), hint: None, fault: None, is_health: false }
-    }
-
-    fn hint(self, hint: impl Into<String>) -> Check {
-        Check { hint: Some(hint.into()), ..self }
-    }
-
-    fn failed(name: impl Into<String>, fault: impl Into<AppError>) -> Check {
-        let fault = fault.into();
-        Check { fault: Some(fault), ..Check::new(name, CheckLevel::Fail, "") }.told()
-    }
-
-    fn told(mut self) -> Check {
-        if let Some(fault) = &self.fault {
-            self.message = fault.to_string();
-        }
-        self
-    }
-}
-
-impl App {
-    /// Where the credentials come from and until when they hold.
-    pub async fn credentials(&self) -> Result<CredentialFacts, AppError> {
-        let base = self.aws_settings();
-        let settings = match &self.sandbox {
-            Some(sandbox) => sandbox.settings(&base)?,
-            None => base,
-        };
-        Ok(AwsApi::new(settings).credentials().await?)
-    }
-
-    /// The region that will be asked, and what chose it.
-    pub fn region(&self) -> Option<(String, String)> {
-        if self.is_sandbox() {
-            return Some((self.selection().region?, "the sandbox".into()));
-        }
-        let region = self.aws().region()?;
-        let origin = if region.from == "region" { self.origin("region") } else { region.from };
-        Some((region.value, origin))
-    }
-
-    /// The AWS profile, and what chose it.
-    pub fn profile(&self) -> (String, String) {
-        let profile = self.aws().profile().clone();
-        let origin = match profile.from.as_str() {
-            "profile" => self.origin("profile"),
-            "default" => "none was chosen".into(),
-            _ => profile.from,
-        };
-        (profile.value, origin)
-    }
-
-    /// What gave a key its value.
-    pub(super) fn origin(&self, key: &str) -> String {
-        self.loaded.origins.get(key).cloned().unwrap_or_else(|| "the configuration".into())
+impl<'a> Doctor<'a> {
+    /// The same operations for this application.
+    pub fn new(app: &'a App) -> Doctor<'a> {
+        Doctor { app }
     }
 
     /// Looks at everything; `problems` are those of the configuration, which is in force as far as it is sound.
-    pub async fn examine(self: &Arc<App>, problems: Vec<Problem>) -> Vec<Check> {
-        let now = self.clock().now();
+    pub async fn examine(&self, problems: Vec<Problem>) -> Vec<Check> {
+        let now = self.app.clock().now();
         let mut checks = vec![self.configuration(problems)];
         // Before AWS is asked: its pace is kept in the state directory, which may be made by that.
         let mut local = self.health_checks(now);
-        local.push(time::clock(now, self.config().debug.clock_offset, self.state_dir()));
-        local.push(self.log_check());
+        local.push(time::clock(now, self.app.config().debug.clock_offset, self.app.state_dir()));
+        local.push(log::log_check(self.app));
         local.extend(self.channels());
         checks.extend(self.network());
         checks.extend(Box::pin(self.remote(now)).await);
         checks.append(&mut local);
-        self.finish();
+        StoreStack::new(self.app).finish();
         checks
     }
 
     fn configuration(&self, problems: Vec<Problem>) -> Check {
-        let read = self.loaded.files.iter().filter(|(_, found)| *found).count();
+        let read = self.app.loaded.files.iter().filter(|(_, found)| *found).count();
         if !problems.is_empty() {
             return Check::failed("configuration", ConfigError { problems });
         }
-        match self.loaded.warnings.as_slice() {
+        match self.app.loaded.warnings.as_slice() {
             [] => Check::new("configuration", CheckLevel::Ok, format!("valid (files read: {read})")),
             warnings => Check::new("configuration", CheckLevel::Warn, warnings.join("; ")),
         }
@@ -142,9 +70,9 @@ impl App {
 
     /// Credentials, caller, region, instance and the reads.
     async fn remote(&self, now: UnixMillis) -> Vec<Check> {
-        let region = match self.region() {
-            Some((region, origin)) => match aws::check_region(self.aws()) {
-                Err(fault) if !self.is_sandbox() => Check::failed("region", GatewayError::from(fault)),
+        let region = match AwsAccount::new(self.app).region() {
+            Some((region, origin)) => match aws::check_region(AwsAccount::new(self.app).resolved()) {
+                Err(fault) if !self.app.is_sandbox() => Check::failed("region", GatewayError::from(fault)),
                 _ => Check::new("region", CheckLevel::Ok, format!("{region} (from {origin})")),
             },
             None => Check::failed(
@@ -160,13 +88,14 @@ impl App {
             names.iter().map(check).collect::<Vec<_>>()
         };
         // A wrong setting fails every call, also those for credentials: it is reported itself.
-        if !self.is_sandbox() {
+        if !self.app.is_sandbox() {
             let mut wrong = Vec::new();
-            if let Err(fault) = aws::check_texts(self.aws()) {
+            if let Err(fault) = aws::check_texts(AwsAccount::new(self.app).resolved()) {
                 wrong.push(Check::failed("aws settings", GatewayError::from(fault)));
             }
-            let is_wrong =
-                !wrong.is_empty() || aws::check_region(self.aws()).is_err() || aws::network_in_use(self.aws()).is_err();
+            let is_wrong = !wrong.is_empty()
+                || aws::check_region(AwsAccount::new(self.app).resolved()).is_err()
+                || aws::network_in_use(AwsAccount::new(self.app).resolved()).is_err();
             if is_wrong {
                 wrong.push(region);
                 let why = "a setting for AWS is wrong, so no request is made";
@@ -174,7 +103,7 @@ impl App {
                 return wrong;
             }
         }
-        let mut checks = match self.credentials().await {
+        let mut checks = match AwsAccount::new(self.app).credentials().await {
             Ok(facts) => vec![self.unused_keys(credentials(&facts, now))],
             Err(fault) => {
                 // What brings credentials often brings the region too: they are what to mend first.
@@ -194,7 +123,7 @@ impl App {
             checks.extend(skip(&["identity", "instance", "reads"], "no region is chosen to ask AWS in"));
             return checks;
         }
-        let reading = self.reading(Caller::COMMAND);
+        let reading = self.app.reading(Caller::COMMAND);
         let source = reading.gateway.source();
         let caller = source.fetch(None, &GetCall::CallerIdentity).await;
         let identity = match &caller {
@@ -241,7 +170,7 @@ impl App {
 
     /// The check of the credentials, with the keys that are not used.
     fn unused_keys(&self, check: Check) -> Check {
-        if !self.ignores_keys() {
+        if !AwsAccount::new(self.app).ignores_keys() {
             return check;
         }
         let message = format!("{}; AWS_ACCESS_KEY_ID is set and not used", check.message);
@@ -250,10 +179,10 @@ impl App {
 
     /// The certificates and the proxy, where a setting chooses them.
     fn network(&self) -> Option<Check> {
-        if self.is_sandbox() {
+        if self.app.is_sandbox() {
             return None;
         }
-        match aws::network_in_use(self.aws()) {
+        match aws::network_in_use(AwsAccount::new(self.app).resolved()) {
             Ok(found) => found.map(|found| Check::new("network", CheckLevel::Ok, found)),
             Err(fault) => Some(Check::failed("network", GatewayError::from(fault))),
         }
@@ -261,7 +190,7 @@ impl App {
 
     /// Every check of health. The directories are shown one by one, and a store that cannot be opened with its error.
     fn health_checks(&self, now: UnixMillis) -> Vec<Check> {
-        let measured = self.measure();
+        let measured = HealthInputs::new(self.app).measure();
         let found = &measured.measurements;
         let mut checks: Vec<Check> = found
             .directories
@@ -300,14 +229,14 @@ impl App {
     }
 
     fn store_check(&self, finding: &Finding) -> Check {
-        match self.store_to_look_at() {
+        match StoreStack::new(self.app).existing_store() {
             Err(error) => Check::failed("store", error),
             Ok(None) => Check::new("store", CheckLevel::Ok, "not created yet: the first answer creates it"),
             Ok(_) if finding.level != health::Level::Ok => {
                 Check::new("store", level_of(finding.level), finding.message.clone())
                     .hint(format!("`{}`", finding.hint))
             }
-            Ok(_) if self.is_memory() => {
+            Ok(_) if self.app.is_memory() => {
                 Check::new("store", CheckLevel::Ok, "in the memory of each process, not shared")
             }
             Ok(Some(store)) => Check::new("store", CheckLevel::Ok, format!("opens ({})", store.backend())),
@@ -315,7 +244,7 @@ impl App {
     }
 
     fn state_check(&self, finding: &Finding) -> Check {
-        match self.state().database_read_only() {
+        match self.app.state().database_read_only() {
             Err(error) => Check::failed("state database", error),
             Ok(_) if finding.level != health::Level::Ok => {
                 Check::new("state database", level_of(finding.level), finding.message.clone())
@@ -330,7 +259,7 @@ impl App {
 
     /// One check for each channel of alerts; mail also when it is off, because somebody may take it for granted.
     fn channels(&self) -> Vec<Check> {
-        let on = alerts::channels(&self.config().alerts);
+        let on = alerts::channels(&self.app.config().alerts);
         let mut checks = Vec::new();
         for channel in alerts::Channel::ALL {
             let name = channel.as_str();
@@ -341,11 +270,11 @@ impl App {
                 }
                 continue;
             }
-            if channel == alerts::Channel::Command && !self.notifier_problems().is_empty() {
+            if channel == alerts::Channel::Command && !HealthStates::new(self.app).notifier_problems().is_empty() {
                 // The check of notifiers reports it.
                 continue;
             }
-            checks.push(match alerts::check(&self.post(), channel) {
+            checks.push(match alerts::check(&alerting::delivery(self.app), channel) {
                 Ok(()) => {
                     let words = format!("the settings can be used; `awsideman alerts test --channel {name}` sends one");
                     Check::new(name, CheckLevel::Ok, words)
@@ -357,7 +286,7 @@ impl App {
     }
 
     fn disabled_check(&self, level: CheckLevel, now: UnixMillis) -> Check {
-        let Some(disabled) = self.disabled() else {
+        let Some(disabled) = self.app.disabled() else {
             return Check::new("disabled", CheckLevel::Ok, "the cache is enabled");
         };
         let reason = disabled.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -402,6 +331,7 @@ fn credentials(facts: &CredentialFacts, now: UnixMillis) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::error::AppError;
 
     fn of(expiry: Option<i64>) -> Check {
         let facts = CredentialFacts { account: None, expiry, source: "SSO".into() };

@@ -3,9 +3,8 @@
 //! Each operation is tried once at most, with the first thing that a list gave; once AWS cannot answer at all,
 //! nobody waits for the rest.
 
-use crate::app::AppError;
-use crate::app::doctor::Check;
-use crate::app::doctor::CheckLevel;
+use crate::app::doctor::check::{Check, CheckLevel};
+use crate::app::error::AppError;
 use crate::gateway::{GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, OPERATIONS, PrincipalKind};
 use crate::gateway::{action_of, operation_words};
 use serde_json::Value;

@@ -1,7 +1,6 @@
 //! Judges the clock of the host.
 
-use super::Check;
-use super::CheckLevel;
+use crate::app::doctor::check::{Check, CheckLevel};
 use crate::clock::{UnixMillis, utc};
 use crate::model::format_duration;
 use std::os::unix::fs::MetadataExt;

@@ -4,7 +4,7 @@
 //! or why it was not sent and which key to set.
 
 use crate::alerts::{self, AlertError, AlertEvent, AlertStatus, Channel, PendingDelivery, Receipt, Silence};
-use crate::app::App;
+use crate::app::{App, StateReader, delivery};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::alerts::{AlertHistoryArgs, AlertsCommand, ChannelWord, SilenceArgs};
 use crate::cli::exit_code::CliError;
@@ -45,7 +45,7 @@ impl AlertsSession {
     /// To read.
     fn open(globals: &GlobalArgs, output: &mut Output) -> Result<AlertsSession, CliError> {
         let session = Session::open(globals, Need::Anything, output)?;
-        let found = session.app.database_to_read()?;
+        let found = StateReader::new(&session.app).readable()?;
         Ok(AlertsSession::over(session, found, output))
     }
 
@@ -87,7 +87,7 @@ fn list(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     if standing.is_empty() {
         page = page.line("no alert is pending or fires");
     }
-    if let Some(notice) = desk.app().set_aside_notice() {
+    if let Some(notice) = StateReader::new(desk.app()).set_aside_notice() {
         page = page.line(notice);
     }
     for alert in standing.iter().filter(|alert| alert.state == "firing" && !alert.hint.is_empty()) {
@@ -237,7 +237,7 @@ fn test(only: Option<ChannelWord>, globals: &GlobalArgs, output: &mut Output) ->
         ));
     }
     let try_it =
-        |channel: &Channel| (*channel, alerts::test(&app.post(), *channel, &host::host_name(), app.clock().now()));
+        |channel: &Channel| (*channel, alerts::test(&delivery(app), *channel, &host::host_name(), app.clock().now()));
     let mut tried: Vec<(Channel, Result<Receipt, AlertError>)> = channels.iter().map(try_it).collect();
     if let [(_, Err(_))] = tried.as_slice()
         && let Some((_, Err(error))) = tried.pop()

@@ -4,6 +4,7 @@
 
 use super::changes::{self, GroupChange, SetChange, UserChange, permission_sets as set};
 use super::columns::{ACCOUNTS, DELETED, GROUPS, INSTANCES, MEMBERS, MEMBERSHIPS, OUS, PERMISSION_SETS, STATE, USERS};
+use crate::app::AwsAccount;
 use crate::cli::args::directory::{
     AccountCommand, Everything, GroupCommand, InstanceCommand, OuCommand, PermissionSetCommand, UserCommand,
 };
@@ -200,7 +201,7 @@ pub(crate) fn instance(command: InstanceCommand, globals: &GlobalArgs, output: &
         reader.wait(reader.gateway().instances())?
     };
     if found.is_empty() {
-        let none = CliError::from(reader.session.app.selection().no_instance());
+        let none = CliError::from(AwsAccount::new(&reader.session.app).selection().no_instance());
         let hint = none.hint.unwrap_or_default();
         reader.progress().notice(&format!("{}; {}", none.message, hint.lines().next().unwrap_or_default()));
     }

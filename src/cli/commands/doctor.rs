@@ -2,7 +2,7 @@
 //!
 //! It works with a broken configuration and without AWS; the exit code is 0 when nothing failed that is needed.
 
-use crate::app::{App, Check, CheckLevel};
+use crate::app::{App, AwsAccount, Check, CheckLevel, Doctor};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::meta::DoctorArgs;
 use crate::cli::exit_code::CliError;
@@ -17,7 +17,7 @@ pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut 
     if arguments.iam_policy {
         // With a configuration that cannot be used, the commercial partition is the best guess.
         let app = App::new(load_leniently(&sources(globals)).0, None).ok();
-        let region = app.and_then(|app| app.selection().region);
+        let region = app.and_then(|app| AwsAccount::new(&app).selection().region);
         let policy = gateway::iam_policy(arguments.writes, gateway::partition_of(region.as_deref()));
         output.text(&format!("{policy:#}\n"))?;
         if arguments.writes {
@@ -29,7 +29,7 @@ pub(crate) fn doctor(arguments: &DoctorArgs, globals: &GlobalArgs, output: &mut 
     // A sandbox needs no home.
     problems.retain(|problem| !(problem.is_for_want_of_a_home() && globals.sandbox.is_some()));
     let session = Session::open(globals, Need::Anything, output)?;
-    let checks = session.wait(session.app.examine(problems))?;
+    let checks = session.wait(Doctor::new(&session.app).examine(problems))?;
     let lines: Vec<CheckLine> = checks.into_iter().map(CheckLine::from).collect();
     let code = code_of(&lines);
     let document = json!({

@@ -3,7 +3,7 @@
 //! What is remembered costs no call to AWS; what AWS would not tell is said at its place, and the rest is still
 //! printed.
 
-use crate::app::Caller;
+use crate::app::{AwsAccount, Caller};
 use crate::cli::args::{FreshnessArgs, GlobalArgs};
 use crate::cli::exit_code::CliError;
 use crate::cli::output::{Output, TextReport};
@@ -29,10 +29,10 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
     let reading = app.reading(Caller::COMMAND);
     let found = find(&session, &reading.gateway, &policy)?;
 
-    let (profile, profile_origin) = app.profile();
-    let region = app.region();
-    let credentials = app.credential_source();
-    let selection = app.selection();
+    let (profile, profile_origin) = AwsAccount::new(app).profile();
+    let region = AwsAccount::new(app).region();
+    let credentials = AwsAccount::new(app).credential_source();
+    let selection = AwsAccount::new(app).selection();
     let (version, enabled) = (env!("CARGO_PKG_VERSION"), app.disabled().is_none());
     let backend = if app.is_memory() { "memory" } else { "disk" };
     let files: Vec<&str> =
@@ -47,7 +47,7 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
         "region_origin": region.as_ref().map(|(_, origin)| origin),
         "credentials": credentials.as_ref().ok(),
         "credentials_error": credentials.as_ref().err(),
-        "keys_not_used": app.ignores_keys(),
+        "keys_not_used": AwsAccount::new(app).ignores_keys(),
         "endpoint": selection.endpoint,
         "primary_region": space.map(|space| &space.region),
         "instance": space.map(|space| &space.instance),
@@ -67,7 +67,7 @@ pub(crate) fn info(freshness: &FreshnessArgs, globals: &GlobalArgs, output: &mut
     let mut page = TextReport::new()
         .field("Version", version)
         .field("Profile", format!("{profile}  ({profile_origin})"))
-        .field("Credentials", shown_credentials(credentials, app.ignores_keys()))
+        .field("Credentials", shown_credentials(credentials, AwsAccount::new(app).ignores_keys()))
         .field("Region", region.map_or("none".to_owned(), |(region, origin)| format!("{region}  ({origin})")));
     if let Some(endpoint) = &selection.endpoint {
         page = page.field("Endpoint", endpoint);

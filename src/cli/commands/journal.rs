@@ -3,6 +3,7 @@
 //! Neither AWS nor a sound configuration is needed; a change whose process died is shown as such, with what to
 //! check.
 
+use crate::app::StateReader;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::journal::JournalCommand;
 use crate::cli::exit_code::CliError;
@@ -30,7 +31,7 @@ pub(crate) fn journal(command: &JournalCommand, globals: &GlobalArgs, output: &m
                 Some(database) => journal_list(database, None, limit)?,
                 None => Vec::new(),
             };
-            if let Some(notice) = session.app.set_aside_notice() {
+            if let Some(notice) = StateReader::new(&session.app).set_aside_notice() {
                 session.progress.notice(&notice);
             }
             if entries.is_empty() {

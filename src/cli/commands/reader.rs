@@ -3,7 +3,7 @@
 //! What the cache has is printed without credentials or a thread, and an answer that is printed as it was stored
 //! without a runtime; a part that could not be read is named.
 
-use crate::app::{Caller, Reading};
+use crate::app::{Caller, GatewayBuilder, Reading};
 use crate::cache::Provenance;
 use crate::cli::args::{GlobalArgs, ReadArgs};
 use crate::cli::commands::assignments::CallLimit;
@@ -69,7 +69,7 @@ impl<'o> ReadSession<'o> {
 
     /// Prints the answer to a request as it is.
     pub(super) fn show(self, request: &Request, view: &Projection<'_>) -> Result<(), CliError> {
-        let folder = self.session.app.spool_dir();
+        let folder = GatewayBuilder::new(&self.session.app).spool_dir();
         let ReadSession { session, reading, policy, meta, output } = self;
         let gateway = &reading.gateway;
         let around = meta && output.format() == Format::Json;
@@ -184,7 +184,7 @@ impl<'o> ReadSession<'o> {
         }
         let meta = document(parts, complete, self.policy.live);
         let around = self.meta && self.output.format() == Format::Json;
-        let folder = self.session.app.spool_dir();
+        let folder = GatewayBuilder::new(&self.session.app).spool_dir();
         let mut answer = self.output.pushed(view, &folder)?;
         let put = if around { answer.surround(&meta) } else { Ok(()) };
         put.and_then(|()| body(&mut answer)).map_err(|error| CliError::writing(&error))?;

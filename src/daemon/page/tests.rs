@@ -3,6 +3,7 @@
 //! Every sentence here is about text that a person or a screen reader meets.
 
 use super::*;
+use crate::app::{Dashboard, JobFiles};
 use crate::config::{Sources, load};
 use std::sync::Arc;
 
@@ -19,8 +20,8 @@ fn empty() -> (tempfile::TempDir, Overview) {
         working_directory: root.path().to_owned(),
     };
     let app = Arc::new(crate::app::App::new(load(&sources).unwrap(), None).unwrap());
-    let jobs = app.jobs().unwrap();
-    let overview = app.overview(&jobs, Range::LONGEST);
+    let jobs = JobFiles::new(&app).all().unwrap();
+    let overview = Dashboard::new(&app).overview(&jobs, Range::LONGEST);
     (root, overview)
 }
 

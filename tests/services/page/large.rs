@@ -5,6 +5,7 @@
 
 use super::HEALTH;
 use super::site::Site;
+use awsideman::app::StoreStack;
 use awsideman::cache::{Fresh, Key};
 use awsideman::model::Resource;
 use std::time::Instant;
@@ -30,7 +31,7 @@ fn fill(site: &Site, entries: usize, bytes: usize) -> u64 {
         assert_eq!(cache.fill("a space", &batch, ticket).unwrap().stored, batch.len() as u64);
     }
     // As a warm ends: who opens a database with a log reads the log first.
-    app.fold_log();
+    StoreStack::new(&app).fold_log();
     (entries * bytes) as u64
 }
 

@@ -4,7 +4,7 @@
 //! told by reason.
 
 use super::{entries, open_loudly, open_to_change};
-use crate::app::Scope;
+use crate::app::{Archive, Scope};
 use crate::cache::{Exported, Imported};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{ExportArgs, ImportArgs};
@@ -23,9 +23,9 @@ pub(super) fn export(args: &ExportArgs, globals: &GlobalArgs, output: &mut Outpu
     }
     let session = open_loudly(globals, output)?;
     let (done, scope): (Exported, Scope) = if to_stdout {
-        session.app.export(args.all, output.bytes("an archive")?)?
+        Archive::new(&session.app).export(args.all, output.bytes("an archive")?)?
     } else {
-        session.app.export_to(args.all, &args.file)?
+        Archive::new(&session.app).export_to(args.all, &args.file)?
     };
     let of = match &scope {
         Scope::Space(space) => format!("of {space}"),
@@ -62,9 +62,9 @@ pub(super) fn import(args: &ImportArgs, globals: &GlobalArgs, output: &mut Outpu
         .hint("set `cache.backend` to \"disk\""));
     }
     let (done, refusal): (Imported, Option<&str>) = if args.file == Path::new("-") {
-        session.app.import(&mut std::io::stdin().lock(), args.dry_run)?
+        Archive::new(&session.app).import(&mut std::io::stdin().lock(), args.dry_run)?
     } else {
-        session.app.import_from(&args.file, args.dry_run)?
+        Archive::new(&session.app).import_from(&args.file, args.dry_run)?
     };
     if let Some(reason) = refusal {
         output.talk().note(&format!(

@@ -2,6 +2,7 @@
 //!
 //! Needs neither AWS nor a valid configuration.
 
+use crate::app::BreakerAdmin;
 use crate::cli::args::GlobalArgs;
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;
@@ -11,7 +12,7 @@ use crate::cli::session::{Need, Session};
 pub(super) fn reset(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open_to_change_state(globals, Need::Anything, output)?;
     session.say_notices();
-    let reset = session.app.reset_breaker()?;
+    let reset = BreakerAdmin::new(&session.app).reset()?;
     let mut page = TextReport::new();
     page = page.line(format!(
         "It was {}, writes {} ({} {} in a row)",

@@ -2,6 +2,7 @@
 //!
 //! None of them needs AWS or a valid configuration. Each prints the next step.
 
+use crate::app::{HealthInputs, KillSwitch, SelfTester, StoreStack};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::DisableArgs;
 use crate::cli::commands::cache::open_loudly;
@@ -16,7 +17,7 @@ use serde_json::json;
 
 pub(super) fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let mut session = Session::open(globals, Need::Anything, output)?;
-    let measured = session.app.measure();
+    let measured = HealthInputs::new(&session.app).measure();
     let health = &measured.health;
     if nagios {
         if globals.format().is_some() {
@@ -59,8 +60,8 @@ pub(super) fn health(nagios: bool, globals: &GlobalArgs, output: &mut Output) ->
 pub(super) fn test(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
     // Whatever the reason is, the test has failed.
-    let trial = session.app.trial().map_err(|error| CliError { code: Code::Failed, ..error.into() })?;
-    session.app.finish();
+    let trial = SelfTester::new(&session.app).run().map_err(|error| CliError { code: Code::Failed, ..error.into() })?;
+    StoreStack::new(&session.app).finish();
     let rows = trial.steps.iter().map(|step| {
         let outcome = step.error.clone().unwrap_or_else(|| "ok".to_owned());
         vec![step.step.to_owned(), outcome, format!("{} µs", step.took_us)]
@@ -81,7 +82,7 @@ pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Out
     }
     let session = open_to_change_state(globals, output)?;
     let replaced = session.app.disabled().filter(|earlier| earlier.until != i64::MAX);
-    let (disabled, notice) = session.app.disable(args.duration, args.reason.as_deref())?;
+    let (disabled, notice) = KillSwitch::new(&session.app).disable(args.duration, args.reason.as_deref())?;
     if let Some(notice) = notice {
         output.talk().warning(&notice);
     }
@@ -110,7 +111,7 @@ pub(super) fn disable(args: &DisableArgs, globals: &GlobalArgs, output: &mut Out
 
 pub(super) fn enable(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_to_change_state(globals, output)?;
-    let was = session.app.enable()?;
+    let was = KillSwitch::new(&session.app).enable()?;
     let document = json!({
         "schema_version": 1,
         "enabled": !session.app.config().cache.disabled,

@@ -4,7 +4,7 @@
 //! at a time.
 
 use super::{entries, open_loudly};
-use crate::app::{EncryptionStatus, Resealed};
+use crate::app::{EncryptionAdmin, EncryptionStatus, RekeySummary};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{EnableArgs, EncryptionCommand};
 use crate::cli::exit_code::CliError;
@@ -29,14 +29,14 @@ pub(super) fn encryption(
     };
     match command {
         EncryptionCommand::Status => {
-            let status = session.app.encryption_status()?;
+            let status = EncryptionAdmin::new(&session.app).status()?;
             output.report(&status, &page(&status))
         }
         EncryptionCommand::Enable(args) => enable(args, &session, output),
         EncryptionCommand::Rotate(args) => {
             enabled(&session)?;
             let lock = only_one(&session)?;
-            let added = args.generate.then(|| session.app.add_key()).transpose()?;
+            let added = args.generate.then(|| EncryptionAdmin::new(&session.app).add_key()).transpose()?;
             if let Some(id) = &added {
                 output.talk().note(&format!("the new key {id} is the first line of key_file now"));
             }
@@ -49,10 +49,10 @@ pub(super) fn encryption(
                 return Err(CliError::new(Code::Usage, "the configuration enables encryption")
                     .hint("set `enabled = false` in [cache.encryption], leave the key where it is, and run it again"));
             }
-            let status = session.app.encryption_status()?;
+            let status = EncryptionAdmin::new(&session.app).status()?;
             let has_key = status.key.is_some() && status.problem.is_none();
             if !has_key && status.keys.iter().all(|key| key.entries == 0) {
-                let document = json!({"schema_version": 1, "done": Resealed { wiped: true, ..Resealed::default() }, "status": status});
+                let document = json!({"schema_version": 1, "done": RekeySummary { wiped: true, ..RekeySummary::default() }, "status": status});
                 return output.report(&document, &TextReport::new().line("Nothing is encrypted"));
             }
             let lock = only_one(&session)?;
@@ -66,11 +66,11 @@ pub(super) fn encryption(
 fn enable(args: &EnableArgs, session: &Session, output: &mut Output) -> Result<(), CliError> {
     let is_enabled = session.app.config().cache.encryption.enabled;
     if args.generate {
-        let (file, id) = session.app.generate_key(args.key_file.as_deref())?;
+        let (file, id) = EncryptionAdmin::new(&session.app).generate_key(args.key_file.as_deref())?;
         return generated(&file, &id, session, output);
     }
     if !is_enabled {
-        let source = session.app.encryption_status()?.key_source;
+        let source = EncryptionAdmin::new(&session.app).status()?.key_source;
         let hint = match source {
             Some(source) => format!("set `enabled = true` in [cache.encryption], which has {source}, and run it again"),
             None => "`awsideman cache encryption enable --generate` makes a key and prints the lines to add".to_owned(),
@@ -124,8 +124,8 @@ fn only_one(session: &Session) -> Result<crate::state::FileLock, CliError> {
 }
 
 fn reseal(session: &Session, verb: &str, output: &mut Output) -> Result<(), CliError> {
-    let done: Resealed = session.app.reseal(session.progress.as_ref())?;
-    let status = session.app.encryption_status()?;
+    let done: RekeySummary = EncryptionAdmin::new(&session.app).rekey(session.progress.as_ref())?;
+    let status = EncryptionAdmin::new(&session.app).status()?;
     let mut page = TextReport::new().line(format!("{} {verb}", entries(done.resealed)));
     if done.dropped > 0 {
         page = page.line(format!("{} damaged and dropped", entries(done.dropped)));

@@ -3,7 +3,7 @@
 //! Says what it changed and what to write into the configuration; the configuration itself is the reader's.
 
 use super::open_loudly;
-use crate::app::Initialised;
+use crate::app::{InitReport, Initializer};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::InitArgs;
 use crate::cli::exit_code::CliError;
@@ -11,11 +11,11 @@ use crate::cli::output::{Output, TextReport};
 
 pub(super) fn init(args: &InitArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
-    let done = session.app.init(args.group.as_deref(), args.dry_run)?;
+    let done = Initializer::new(&session.app).init(args.group.as_deref(), args.dry_run)?;
     output.report(&done, &page(&done))
 }
 
-fn page(done: &Initialised) -> TextReport {
+fn page(done: &InitReport) -> TextReport {
     let mut page = TextReport::new();
     for step in &done.steps {
         let verb = match (step.what, done.dry_run) {

@@ -2,7 +2,7 @@
 //!
 //! Nothing is changed and AWS is not asked; a damage is told with what mends it, and ends with 12.
 
-use crate::app::{Checkup, Inspected, Reasons};
+use crate::app::{CheckReport, Inspected, Inspector, Integrity, Reasons};
 use crate::cache::{Soundness, pattern};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{CheckArgs, InspectArgs, WhyArgs};
@@ -23,7 +23,7 @@ pub(super) fn inspect(args: &InspectArgs, globals: &GlobalArgs, output: &mut Out
         (Some(key), _) => named::key(&session.app, key, &mut |text| session.progress.notice(text))?.to_string(),
         (None, glob) => pattern(glob.as_deref().unwrap_or_default())?,
     };
-    let found = session.app.inspect(&wanted)?;
+    let found = Inspector::new(&session.app).inspect(&wanted)?;
     if args.key.is_some() && found.is_empty() {
         return Err(CliError::new(Code::NotFound, format!("the cache does not hold {wanted}"))
             .hint(format!("`awsideman cache why {wanted}` says what is known of it")));
@@ -81,7 +81,7 @@ fn fields(page: TextReport, entry: &Inspected) -> TextReport {
 pub(super) fn why(args: &WhyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
     let key = named::key(&session.app, &args.key, &mut |text| session.progress.notice(text))?;
-    let reasons: Reasons = session.app.why(key.as_str())?;
+    let reasons: Reasons = Inspector::new(&session.app).why(key.as_str())?;
     let (style, mark) = if reasons.hit { (Style::Good, "hit") } else { (Style::Warn, "no hit") };
     let mut page = TextReport::new().marked(style, mark, &reasons.why);
     if let Some(entry) = &reasons.entry {
@@ -113,7 +113,7 @@ pub(super) fn why(args: &WhyArgs, globals: &GlobalArgs, output: &mut Output) -> 
 
 pub(super) fn check(args: &CheckArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
-    let checkup: Checkup = session.app.check(args.full, session.progress.as_ref())?;
+    let checkup: CheckReport = Integrity::new(&session.app).check(args.full, session.progress.as_ref())?;
     let mut page = TextReport::new();
     for finding in &checkup.findings {
         let (style, mark) = if finding.damaged { (Style::Bad, "damaged") } else { (Style::Good, "ok") };

@@ -15,7 +15,9 @@ mod status;
 mod verify;
 pub(crate) mod warm;
 
-use crate::app::{Cleared, Detail, Scope};
+use crate::app::{
+    Cleared, Detail, HealthInputs, Maintenance, NameResolver, PassiveChecks, Scope, StatusReader, StoreStack,
+};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{BreakerCommand, CacheCommand, ClearArgs, KeyArgs, StatusArgs, SweepArgs};
 use crate::cli::commands::cache::warm::warm;
@@ -60,7 +62,7 @@ pub(crate) fn cache(command: CacheCommand, globals: &GlobalArgs, output: &mut Ou
 fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Anything, output)?;
     // A status is given in any case; that the limits could not be held is said after it.
-    let enforced = args.enforce_limits.then(|| session.app.enforce_limits(false));
+    let enforced = args.enforce_limits.then(|| Maintenance::new(&session.app).enforce_limits(false));
     let (removed, failed) = match enforced {
         Some(Ok(swept)) => (Some(swept), None),
         Some(Err(error)) => (None, Some(error)),
@@ -68,12 +70,12 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
     };
     if args.recent_entries.is_some() {
         // When entries were last used is known only once the tally is folded in.
-        session.app.fold_tally();
+        Maintenance::new(&session.app).fold_lookups();
     }
-    let mut measured = session.app.measure();
+    let mut measured = HealthInputs::new(&session.app).measure();
     measured.notices.splice(0..0, session.notices.iter().cloned());
     if measured.measurements.late_jobs.as_ref().is_some_and(|late| !late.is_empty()) {
-        measured.notices.extend(session.app.late_jobs_notice());
+        measured.notices.extend(PassiveChecks::new(&session.app).overdue_jobs_notice());
     }
     measured.notices.extend(removed.as_ref().and_then(Swept::notice));
     let detail = Detail {
@@ -81,7 +83,7 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
         recent: args.recent_entries.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
         memory: args.memory_details,
     };
-    let status = session.app.status(&measured, detail, removed);
+    let status = StatusReader::new(&session.app).status(&measured, detail, removed);
     if output.format() == Format::Table {
         // In a document the notices stand in it; people find them beside the page.
         for notice in &status.notices {
@@ -95,9 +97,9 @@ fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
 
 fn clear(args: &ClearArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_to_change(globals, output)?;
-    let scope = session.app.scope(args.all);
-    let cleared: Cleared = session.app.clear(&scope, args.pattern.as_deref(), args.dry_run)?;
-    session.app.finish();
+    let scope = Maintenance::new(&session.app).scope(args.all);
+    let cleared: Cleared = Maintenance::new(&session.app).clear(&scope, args.pattern.as_deref(), args.dry_run)?;
+    StoreStack::new(&session.app).finish();
     let of = match (&scope, &args.pattern) {
         (Scope::Space(space), _) => format!("of {space}"),
         (Scope::Everything { asked: true }, _) => "of every instance".to_owned(),
@@ -113,9 +115,12 @@ fn clear(args: &ClearArgs, globals: &GlobalArgs, output: &mut Output) -> Result<
 
 fn sweep(args: &SweepArgs, what: &str, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_to_change(globals, output)?;
-    let swept =
-        if what == "limits" { session.app.enforce_limits(args.dry_run)? } else { session.app.cleanup(args.dry_run)? };
-    session.app.finish();
+    let swept = if what == "limits" {
+        Maintenance::new(&session.app).enforce_limits(args.dry_run)?
+    } else {
+        Maintenance::new(&session.app).cleanup(args.dry_run)?
+    };
+    StoreStack::new(&session.app).finish();
     if let Some(notice) = swept.notice() {
         output.talk().warning(&notice);
     }
@@ -150,7 +155,7 @@ fn key(args: &KeyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), 
         args.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
     let identifiers: Vec<String> = std::iter::once(&args.identifier).chain(&args.sub_identifier).cloned().collect();
     let mut notice = |text: &str| session.progress.notice(text);
-    let key = named::key_of(&session.app.names(), resource, &operation, &identifiers, &mut notice)?;
+    let key = named::key_of(&NameResolver::new(&session.app), resource, &operation, &identifiers, &mut notice)?;
     let key = key.params(&Value::Object(parameters));
     output.report(&json!({"key": key.as_str()}), &TextReport::new().line(key.as_str()))
 }

@@ -1,6 +1,6 @@
 //! Keys as users type them: with names instead of ids, and suggestions for invalid keys.
 
-use crate::app::{App, NameResolver};
+use crate::app::{App, NameResolver, is_stored};
 use crate::cache::{Key, decode, pattern};
 use crate::cli::exit_code::CliError;
 use crate::cli::exit_code::Code;
@@ -32,7 +32,7 @@ pub(super) fn key(app: &App, text: &str, notice: &mut dyn FnMut(&str)) -> Result
         return Ok(literal?);
     }
     if let Ok(key) = &literal
-        && app.holds(key.as_str())
+        && is_stored(app, key.as_str())
     {
         return Ok(literal?);
     }
@@ -53,7 +53,7 @@ pub(super) fn key(app: &App, text: &str, notice: &mut dyn FnMut(&str)) -> Result
         ));
     };
     let operation = known_operation(resource, operation)?;
-    key_of(&app.names(), resource, &operation, rest, notice)
+    key_of(&NameResolver::new(app), resource, &operation, rest, notice)
 }
 
 /// The operation, when the resource has it.

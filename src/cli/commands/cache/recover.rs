@@ -3,7 +3,7 @@
 //! Needs neither AWS nor a valid configuration. Prints where the quarantined databases are, and removes them only on request.
 
 use super::{entries, open_to_change};
-use crate::app::{Recovered, Recovery, SetAside};
+use crate::app::{Recovered, Recovery, RecoveryRequest, SetAside};
 use crate::cache::Salvaged;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::RecoverArgs;
@@ -19,8 +19,8 @@ pub(super) fn recover(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Out
         return prune(args, globals, output);
     }
     let session = open_to_change(globals, output)?;
-    let wish = Recovery { salvage: !args.no_salvage, dry_run: args.dry_run };
-    let recovered = session.app.recover(wish, session.progress.as_ref())?;
+    let request = RecoveryRequest { salvage: !args.no_salvage, dry_run: args.dry_run };
+    let recovered = Recovery::new(&session.app).recover(request, session.progress.as_ref())?;
     output.report(&recovered, &page(&recovered))?;
     let works = recovered.test.as_ref().is_none_or(|test| test.ok);
     if works { Ok(()) } else { Err(CliError::quiet(Code::Failed)) }
@@ -80,7 +80,7 @@ fn salvage_lines(mut page: TextReport, salvaged: &Salvaged, dry_run: bool) -> Te
 
 fn prune(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_to_change(globals, output)?;
-    let found = session.app.set_aside()?;
+    let found = Recovery::new(&session.app).evidence()?;
     let bytes: u64 = found.iter().map(|one| one.bytes).sum();
     let rows = |found: &[SetAside]| found.iter().map(|one| vec![one.path.clone(), format_size(one.bytes)]).collect();
     let document = json!({"schema_version": 1, "dry_run": args.dry_run, "removed": found, "bytes": bytes});
@@ -98,6 +98,6 @@ fn prune(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Resul
         }
     }
     ask(&format!("remove {count} that earlier recoveries set aside ({})", format_size(bytes)), globals.yes, output)?;
-    session.app.prune(&found)?;
+    Recovery::new(&session.app).prune(&found)?;
     output.report(&document, &page.line(format!("Removed {count} ({})", format_size(bytes))))
 }

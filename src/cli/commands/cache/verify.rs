@@ -3,7 +3,7 @@
 //! An invalidation works in every state of the cache and ends with the line "Invalidated N entries". A verification
 //! names every wrong entry and what differs.
 
-use crate::app::{Invalidated, VerifyRequest};
+use crate::app::{Invalidated, Invalidator, NameResolver, Verifier, VerifyRequest};
 use crate::cache::{Operation, pattern};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::{InvalidateArgs, VerifyArgs};
@@ -33,8 +33,8 @@ pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &m
     let session = open_loudly(globals, output)?;
     // An assignment is named by its permission set.
     let kind = if resource == Resource::Assignment { Resource::PermissionSet } else { resource };
-    let id = named::id(&session.app.names(), kind, &args.id, &mut |text| session.progress.notice(text))?;
-    let done: Invalidated = session.app.invalidate(operation, resource, &id, args.dry_run)?;
+    let id = named::id(&NameResolver::new(&session.app), kind, &args.id, &mut |text| session.progress.notice(text))?;
+    let done: Invalidated = Invalidator::new(&session.app).invalidate(operation, resource, &id, args.dry_run)?;
     let mut page = done.keys.iter().chain(&done.globs).fold(TextReport::new(), |page, dirty| page.line(dirty.clone()));
     if done.space.is_none() {
         page = page.line("(of every instance, since it is not known which one this profile belongs to)");
@@ -88,7 +88,7 @@ pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Outpu
     if session.app.disabled().is_some() {
         session.progress.notice("the cache is disabled: what is wrong is removed, nothing is stored");
     }
-    let done = session.wait(session.app.verify(&comparison, session.progress.as_ref()))?;
+    let done = session.wait(Verifier::new(&session.app).verify(&comparison, session.progress.as_ref()))?;
     let (verified, calls, faults) = done.map_err(|error| absent(error.into()))?;
     session.close(faults);
     if let (true, EntrySelection::Glob(glob)) = (is_empty(&verified), &comparison.which) {

@@ -3,7 +3,7 @@
 //! Guarantee: what could not be read or stored is named, with the reason and when to repeat it, and ends with exit
 //! code 3; a warm that cannot store anything ends with 10 unless `--if-enabled` is given.
 
-use crate::app::{self, Shortage, WarmDone, Warming};
+use crate::app::{self, CacheWarmer, Shortage, WarmDone, WarmRequest};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::cache::WarmArgs;
 use crate::cli::exit_code::CliError;
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// `cache warm`
 pub(crate) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open_to_change(globals, Need::Sound, output)?;
-    if let Some(reason) = session.app.warm_is_useless() {
+    if let Some(reason) = CacheWarmer::new(&session.app).useless_reason() {
         return useless(reason, args, &session, output);
     }
     let renew = match args.if_older {
@@ -31,7 +31,7 @@ pub(crate) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -
         None if args.refresh_ahead => Renew::Ahead,
         None => Renew::All,
     };
-    let wish = Warming {
+    let wish = WarmRequest {
         targets: if args.resources.is_empty() { WarmTarget::ALL.to_vec() } else { args.resources.clone() },
         renew,
         budget: args.budget,
@@ -54,8 +54,8 @@ fn useless(reason: String, args: &WarmArgs, session: &Session, output: &mut Outp
         .hint("set `cache.backend = \"disk\"`, or pass `--if-enabled` to do nothing where nothing can be kept"))
 }
 
-fn plan(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), CliError> {
-    let (plan, findings) = session.wait(session.app.plan_warm(wish, session.progress.as_ref()))??;
+fn plan(wish: &WarmRequest, session: &Session, output: &mut Output) -> Result<(), CliError> {
+    let (plan, findings) = session.wait(CacheWarmer::new(&session.app).plan(wish, session.progress.as_ref()))??;
     session.close(Vec::new());
     let mut document = serde_json::to_value(&plan).unwrap_or_default();
     document["schema_version"] = json!(1);
@@ -110,10 +110,10 @@ pub(crate) fn for_people(seconds: f64) -> String {
     format_duration(whole)
 }
 
-fn carry_out(wish: &Warming, session: &Session, output: &mut Output) -> Result<(), CliError> {
-    let WarmDone { targets: warmed, ended, calls, dropped, findings } = session
-        .interrupts
-        .wait_to_end(session.app.warm(wish, session.progress.as_ref(), session.interrupts.stop()))??;
+fn carry_out(wish: &WarmRequest, session: &Session, output: &mut Output) -> Result<(), CliError> {
+    let WarmDone { targets: warmed, ended, calls, dropped, findings } = session.interrupts.wait_to_end(
+        CacheWarmer::new(&session.app).warm(wish, session.progress.as_ref(), session.interrupts.stop()),
+    )??;
     session.close(Vec::new());
     let all: Vec<progress::TargetFailure> = warmed.iter().flat_map(|target| target.failures.clone()).collect();
     let stopped = warmed.iter().filter_map(|target| Some(format!("{}: {}", target.target, target.stopped.as_ref()?)));

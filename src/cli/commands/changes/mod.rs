@@ -23,7 +23,7 @@ pub(crate) use permission_set::SetChange;
 pub(crate) use permission_set::permission_sets;
 pub(crate) use status::status;
 
-use crate::app::{Caller, Reading};
+use crate::app::{Caller, GatewayBuilder, InvalidationTargets, Reading};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::read_flags::ChangeArgs;
 use crate::cli::confirm::ask;
@@ -56,7 +56,7 @@ struct WriteSession<'o> {
 impl<'o> WriteSession<'o> {
     fn open(globals: &GlobalArgs, how: &ChangeArgs, output: &'o mut Output) -> Result<WriteSession<'o>, CliError> {
         let session = Session::open_to_change(globals, Need::Sound, output)?;
-        if let Some(why) = session.app.foreign_cache().filter(|_| !how.dry_run) {
+        if let Some(why) = InvalidationTargets::new(&session.app).foreign_cache().filter(|_| !how.dry_run) {
             let message = format!("nothing was changed: the change could not be recorded in the cache: {why}");
             return Err(CliError::new(Code::Failed, message).hint(
                 "run it as the owner of the cache, share the cache (`awsideman cache init --shared --group NAME`), or name \
@@ -64,8 +64,12 @@ impl<'o> WriteSession<'o> {
             ));
         }
         let reading = session.app.reading(Caller::COMMAND);
-        let policy = session.app.policy(if how.no_cache { CachePolicy::BYPASS } else { CachePolicy::default() });
-        let writing = session.app.writing(session.progress.as_ref());
+        let policy = GatewayBuilder::new(&session.app).policy(if how.no_cache {
+            CachePolicy::BYPASS
+        } else {
+            CachePolicy::default()
+        });
+        let writing = InvalidationTargets::new(&session.app).writing(session.progress.as_ref());
         let (dry_run, may_go_on) = (how.dry_run, globals.yes);
         session.interrupts.leaves("nothing was changed", None);
         Ok(WriteSession { session, reading, policy, writing, output, dry_run, may_go_on, named: RefCell::default() })

@@ -3,7 +3,7 @@
 //! A pass that did nothing says nothing; a configuration or a job file that is broken when it is read again leaves
 //! the last good ones in use, and that is said.
 
-use crate::app::{App, Overview};
+use crate::app::{App, Dashboard, JobFiles, JobRunner, Overview};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::DaemonArgs;
 use crate::cli::commands::jobs::run::runtime;
@@ -46,7 +46,7 @@ struct Duty {
 impl Duty {
     /// The jobs whose files can be used. A file that was intact before and is broken now keeps its last good version.
     fn of(app: Arc<App>, before: &[Job]) -> Result<Duty, CliError> {
-        let (mut jobs, broken) = app.jobs_that_can_run()?;
+        let (mut jobs, broken) = JobFiles::new(&app).valid()?;
         let last_good = |file: &Broken| before.iter().find(|job| job.name == file.name);
         let (kept, broken): (Vec<_>, Vec<_>) = broken
             .into_iter()
@@ -131,7 +131,7 @@ impl Worker for OnDuty {
         let duty = locked(&self.duty).clone();
         let retries = locked(&self.mail).is_time(Instant::now());
         let heard = Arc::new(Notices::default());
-        let context = match duty.app.job_context(heard.clone(), self.stop.clone()) {
+        let context = match JobRunner::new(&duty.app).context(heard.clone(), self.stop.clone()) {
             Ok(mut context) => {
                 context.slots = duty.slots;
                 context.progress = self.progress.clone();
@@ -140,7 +140,7 @@ impl Worker for OnDuty {
             Err(error) => return self.say(&self.ground, vec![format!("this pass was left out: {error}")]),
         };
         self.say(&self.ground, heard.take());
-        match duty.app.run_jobs(&duty.jobs, &duty.broken, &JobSelection::Due, &context, retries).await {
+        match JobRunner::new(&duty.app).run(&duty.jobs, &duty.broken, &JobSelection::Due, &context, retries).await {
             Ok(mut done) => {
                 // Broken files were reported when they were read.
                 for report in done.reports.iter().filter(|report| report.kind != MISCONFIGURED) {
@@ -192,8 +192,8 @@ impl Worker for OnDuty {
 impl StatusSource for OnDuty {
     fn overview(&self, depth: Duration) -> Overview {
         let duty = locked(&self.duty).clone();
-        // An app for each look, as for each run: it reads the switch anew.
-        duty.app.with_profile(None).map_or(duty.app, Arc::new).overview(&duty.jobs, depth)
+        // A new application for each page, as for each run: it reads the kill switch again.
+        Dashboard::new(&duty.app.with_profile(None).map_or(duty.app, Arc::new)).overview(&duty.jobs, depth)
     }
 
     fn standing(&self) -> DaemonStatus {
@@ -210,7 +210,8 @@ impl StatusSource for OnDuty {
     }
 
     fn not_ready(&self) -> Option<String> {
-        locked(&self.duty).app.clone().not_ready()
+        let app = locked(&self.duty).app.clone();
+        Dashboard::new(&app).not_ready()
     }
 }
 
@@ -218,7 +219,7 @@ impl StatusSource for OnDuty {
 pub(crate) fn publish(app: &Arc<App>, jobs: &[Job]) -> Option<String> {
     let path = app.config().metrics.textfile.as_ref()?;
     let fresh = app.with_profile(None).map_or_else(|_| app.clone(), Arc::new);
-    textfile::write(path, &fresh.overview(jobs, Duration::ZERO)).err().map(|error| error.to_string())
+    textfile::write(path, &Dashboard::new(&fresh).overview(jobs, Duration::ZERO)).err().map(|error| error.to_string())
 }
 
 impl OnDuty {
@@ -247,7 +248,7 @@ pub(crate) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut 
     let place = place(arguments, &config.daemon);
     let stop = Stop::new();
     // Who cannot keep a ledger runs nothing, and whoever starts the daemon must hear of it.
-    drop(duty.app.job_context(Arc::new(Notices::default()), stop.clone())?);
+    drop(JobRunner::new(&duty.app).context(Arc::new(Notices::default()), stop.clone())?);
     let talk = output.talk().clone();
     talk.line(&begins(&duty.jobs));
     let read = {

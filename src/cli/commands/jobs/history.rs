@@ -2,6 +2,7 @@
 //!
 //! Newest first, and a job whose file is gone keeps its past.
 
+use crate::app::StateReader;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::{HistoryArgs, LogsArgs};
 use crate::cli::commands::cache::warm;
@@ -27,7 +28,7 @@ const LOGGED: u64 = 5;
 /// `jobs history`
 pub(crate) fn history(arguments: &HistoryArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let JobsSession { app, jobs, context, mut notices } = JobsSession::back(globals, output)?;
-    notices.extend(app.set_aside_notice());
+    notices.extend(StateReader::new(&app).set_aside_notice());
     let runs = runs_of(arguments.name.as_deref(), arguments.limit.unwrap_or(SHOWN), &jobs, &context)?;
     let now = app.clock().now();
     let rows = runs.iter().map(|run| past(run, now)).collect();

@@ -10,7 +10,7 @@ pub(crate) mod next;
 pub(crate) mod pause;
 pub(crate) mod run;
 
-use crate::app::App;
+use crate::app::{App, JobFiles, JobRunner, PassiveChecks};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::JobsCommand;
 use crate::cli::exit_code::CliError;
@@ -58,12 +58,12 @@ pub(super) struct JobsSession {
 impl JobsSession {
     /// For what looks at every job: all of them must be sound.
     pub(super) fn open(globals: &GlobalArgs, output: &mut Output) -> Result<JobsSession, CliError> {
-        JobsSession::at(globals, output, |app| Ok((app.jobs()?, Vec::new())))
+        JobsSession::at(globals, output, |app| Ok((JobFiles::new(app).all()?, Vec::new())))
     }
 
     /// For lists and histories: a broken file is a notice.
     pub(super) fn back(globals: &GlobalArgs, output: &mut Output) -> Result<JobsSession, CliError> {
-        JobsSession::at(globals, output, |app| Ok(app.jobs_that_can_run()?))
+        JobsSession::at(globals, output, |app| Ok(JobFiles::new(app).valid()?))
     }
 
     fn at(
@@ -74,11 +74,11 @@ impl JobsSession {
         let session = Session::open(globals, Need::Report, output)?;
         let heard = Arc::new(Notices::default());
         let (jobs, broken) = read(&session.app)?;
-        let context = session.app.job_context_to_read(heard.clone())?;
+        let context = JobRunner::new(&session.app).context_to_read(heard.clone())?;
         let mut notices = session.notices;
         notices.extend(heard.take());
         if broken.is_empty() {
-            notices.extend(session.app.late_jobs_notice());
+            notices.extend(PassiveChecks::new(&session.app).overdue_jobs_notice());
         }
         notices.extend(broken.iter().flat_map(|file| &file.problems).map(ToString::to_string));
         Ok(JobsSession { app: session.app, jobs, context, notices })
@@ -172,7 +172,7 @@ pub(super) fn took(ms: u64) -> String {
 
 fn validate(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Report, output)?;
-    let jobs = session.app.jobs()?;
+    let jobs = JobFiles::new(&session.app).all()?;
     let config = session.app.config();
     let mut warnings = session.notices;
     warnings.extend(schedule_warnings(&jobs, &config.cache.ttl));

@@ -2,7 +2,7 @@
 //!
 //! Neither runs a job, writes a word, or asks AWS.
 
-use crate::app::App;
+use crate::app::{App, CacheWarmer};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::{NextArgs, SimulateArgs};
 use crate::cli::args::time::Moment;
@@ -114,7 +114,7 @@ impl ForecastObserver for ForecastView<'_> {
         if self.app.disabled().is_some_and(|disabled| at >= disabled.until) {
             return None;
         }
-        self.app.warm_is_useless()
+        CacheWarmer::new(self.app).useless_reason()
     }
 
     fn mails(&self) -> bool {

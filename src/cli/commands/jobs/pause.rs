@@ -2,7 +2,7 @@
 //!
 //! Emergency commands: they need neither AWS nor a valid configuration or job file.
 
-use crate::app::App;
+use crate::app::{App, JobFiles};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::PauseArgs;
 use crate::cli::exit_code::CliError;
@@ -90,7 +90,7 @@ fn open(globals: &GlobalArgs, output: &mut Output) -> Result<(Arc<App>, Ledger, 
 /// A slip of the finger is no pause. Where the job files cannot be read, a name is taken as it stands.
 fn check_name(app: &App, ledger: &Ledger, name: Option<&str>, output: &Output) -> Result<(), CliError> {
     let Some(name) = name else { return Ok(()) };
-    let (jobs, broken) = match app.jobs_that_can_run() {
+    let (jobs, broken) = match JobFiles::new(app).valid() {
         Ok(found) => found,
         Err(error) => {
             output.talk().note(&format!("the job files could not be read, so the name is not checked: {error}"));

@@ -4,7 +4,7 @@
 //! under JSON it prints one document, whatever ran.
 
 use crate::alerts::{Channel, Delivered, Receipt};
-use crate::app::{App, RunDone};
+use crate::app::{App, JobFiles, JobRunner, RunDone};
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::RunArgs;
 use crate::cli::commands::jobs::daemon;
@@ -46,7 +46,7 @@ enum Telling {
 pub(crate) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open_to_change(globals, Need::Report, output)?;
     let app = session.app.clone();
-    let (jobs, broken) = app.jobs_that_can_run()?;
+    let (jobs, broken) = JobFiles::new(&app).valid()?;
     let wanted = wanted(arguments);
     let telling = if output.format() != Format::Table {
         Telling::Document
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
     if telling == Telling::Page {
         say(&notices, output);
     }
-    let mut context = app.job_context(progress, stop.clone())?;
+    let mut context = JobRunner::new(&app).context(progress, stop.clone())?;
     if telling == Telling::Trouble {
         // What a job says on its way is kept with its run (`jobs logs`); here the outcome alone counts.
         context.progress = Arc::new(NoProgress);
@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &RunArgs, globals: &GlobalArgs, output: &mut Output
         if output.talk().is_terminal() {
             tokio::spawn(tell_that_it_ends(stop.clone(), lines.clone(), context.grace));
         }
-        Ok::<_, CliError>(app.run_jobs(&jobs, &broken, &wanted, &context, true).await?)
+        Ok::<_, CliError>(JobRunner::new(&app).run(&jobs, &broken, &wanted, &context, true).await?)
     });
     runtime.shutdown_timeout(LAST_WORDS);
     lines.end();

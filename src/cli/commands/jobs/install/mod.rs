@@ -6,7 +6,7 @@
 mod reach;
 mod survey;
 
-use crate::app::App;
+use crate::app::{App, JobFiles};
 use crate::aws;
 use crate::cli::args::GlobalArgs;
 use crate::cli::args::jobs::InstallArgs;
@@ -45,7 +45,7 @@ pub(crate) fn install(arguments: &InstallArgs, globals: &GlobalArgs, output: &mu
         return Err(CliError::new(Code::Usage, "the sandbox ends with its command: there is nothing to install")
             .hint("leave out `--sandbox`"));
     }
-    let jobs = session.app.jobs()?;
+    let jobs = JobFiles::new(&session.app).all()?;
     let mut notices = session.notices.clone();
     let profiles = profiles(&session.app, &jobs);
     refuse_browser_logins(&profiles, arguments.allow_sso_login, &mut notices)?;
