@@ -1,6 +1,6 @@
-//! What a pass of jobs tells the alerts: the checks of health jobs, whether each job worked, and what was behind it.
+//! Reports a pass of jobs to the alerts: health checks, the outcome of each job, and the cause of a failure.
 //!
-//! Alert state moves only here, inside a job run; a message that cannot leave is said and sent by a later pass.
+//! Guarantee: alert state changes only here, inside a job run. A later pass sends a message that could not be sent.
 
 use crate::alerts::{self, AlertCause, Delivered, DeliveryContext};
 use crate::app::core::App;
@@ -30,7 +30,7 @@ impl<'a> Alerting<'a> {
         Alerting { app }
     }
 
-    /// Looks at the alerts once and sends what waits.
+    /// Updates the alerts once and sends waiting messages.
     pub(super) async fn update(
         &self,
         jobs: &[Job],
@@ -38,9 +38,9 @@ impl<'a> Alerting<'a> {
         context: &Context,
     ) -> Result<Delivered, AppError> {
         let (mut database, _) = self.app.database()?;
-        let mut names: Vec<String> = jobs.iter().filter(|job| tells(job, reports)).flat_map(alert_names).collect();
+        let mut names: Vec<String> = jobs.iter().filter(|job| resolves(job, reports)).flat_map(alert_names).collect();
         names.extend(reports.iter().filter(|report| is_broken(report)).map(|report| report.job.clone()));
-        let judges = jobs.iter().any(|job| job.kind.judges() && tells(job, reports));
+        let judges = jobs.iter().any(|job| job.kind.judges() && resolves(job, reports));
         alerts::forget_jobs(&mut database, &names.iter().map(String::as_str).collect::<Vec<_>>(), judges)?;
         let in_a_row = |report: &RunReport| {
             let profile = report.profile.as_deref().unwrap_or_default();
@@ -68,14 +68,14 @@ impl<'a> Alerting<'a> {
             disabled: disabled.as_deref(),
             more: &more,
         };
-        // Also when nothing ran: what waited for company or for the end of a silence may be due.
+        // Also if no job ran: a message that waited for others or for the end of a silence may be due.
         alerts::observe(&mut database, &run, &self.app.config().alerts, now)?;
         for report in reports.iter().filter(|report| matches!(report.outcome, RunOutcome::Done | RunOutcome::Partial)) {
             if let (true, Some(text)) = (self.app.config().alerts.email.enabled, digest::text_of(report)) {
                 alerts::write(&mut database, digest::SUBJECT, text, &host, now)?;
             }
         }
-        // Who wants this process to end shall not wait for a mail server: the message is kept for the next run.
+        // A process that must end does not wait for a mail server: the message is kept for the next run.
         if alerts::channels(&self.app.config().alerts).is_empty() || context.stop.is_set() {
             return Ok(Delivered::default());
         }
@@ -113,9 +113,8 @@ pub(super) fn behind(error: &GatewayError) -> Option<Finding> {
     Some(Finding { key: key.into(), level: Level::Critical, message, hint: hint.into(), recovered: false })
 }
 
-/// Whether anybody will ever say that this job's alert is over: not of one that never mails, nor of one that is not
-/// enabled and was not asked for.
-fn tells(job: &Job, reports: &[RunReport]) -> bool {
+/// Whether a later run can resolve the alert of this job: not if it never mails, or is not enabled and was not run.
+fn resolves(job: &Job, reports: &[RunReport]) -> bool {
     job.alert != AlertWhen::Never && (job.enabled || reports.iter().any(|report| report.job == job.name))
 }
 
@@ -131,8 +130,7 @@ fn alert_name(job: &str, profile: Option<&str>) -> String {
     profile.map_or_else(|| job.to_owned(), |profile| format!("{job}@{profile}"))
 }
 
-/// What the alerts are told of a pass: the checks of health jobs, for each job and profile whether it worked, and what
-/// is behind those that did not.
+/// The findings of a pass: the checks of health jobs, the outcome of each job and profile, and the causes of failures.
 fn findings(
     jobs: &[Job],
     reports: &[RunReport],
@@ -182,15 +180,15 @@ fn findings_as_typed(
             checks.map(|check| of_run(report, check))
         });
         findings.extend(checks);
-        let mut told: Vec<Option<&str>> = Vec::new();
-        // The last word counts: an occurrence that was missed and then caught up is nobody's trouble. A run that was
-        // stopped because somebody wanted it says nothing about the job.
+        let mut seen: Vec<Option<&str>> = Vec::new();
+        // The last outcome counts: an occurrence that was missed and then caught up is no problem. A run that a user
+        // canceled says nothing about the job.
         let says = |report: &&&RunReport| !matches!(report.outcome, RunOutcome::Skipped | RunOutcome::Cancelled);
         for report in own.iter().rev().filter(says) {
-            if told.contains(&report.profile.as_deref()) {
+            if seen.contains(&report.profile.as_deref()) {
                 continue;
             }
-            told.push(report.profile.as_deref());
+            seen.push(report.profile.as_deref());
             let mut finding = job_finding(report, rows);
             if finding.level != Level::Ok {
                 let behind = report.findings.iter().find(is_cause).cloned();
@@ -352,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn each_profile_has_an_alert_of_its_own_and_the_last_word_counts() {
+    fn each_profile_has_its_own_alert_and_the_last_outcome_counts() {
         let mut job = load_jobs(None).unwrap().into_iter().find(|job| job.name == "warm").unwrap();
         job.profiles = vec!["a".into(), "b".into(), "c".into()];
         let reports = [

@@ -1,4 +1,4 @@
-//! The cache in a file, and back.
+//! Exports the cache to a file, and imports it.
 //!
 //! An archive is readable by its owner alone and takes its place whole or not at all; an import verifies all of it
 //! before it stores anything, is refused while the cache is disabled, and asks nothing of AWS.
@@ -22,7 +22,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Bytes that are written at once.
+/// Bytes of one write.
 const BUFFER: usize = 256 * 1024;
 
 /// Exports the cache to a file, and imports it.

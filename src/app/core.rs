@@ -1,6 +1,6 @@
 //! The application as configured: settings, clock, directories, and the store and kill switch once they are read.
 //!
-//! Guarantee: nothing is opened here. Each family of operations is a struct of its own that borrows this one.
+//! Guarantee: nothing is opened here. Each family of operations is a separate struct that borrows this one.
 
 use crate::app::error::AppError;
 use crate::app::opened_store::OpenedStores;

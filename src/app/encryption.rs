@@ -1,4 +1,4 @@
-//! The encryption of the cache: where its key comes from, what lies under which key, and the way from one to another.
+//! Manages the encryption of the cache: its status, new keys, and rekeying.
 //!
 //! A key is never an argument of another program, never part of a message, and wiped after use; the configuration
 //! is never edited; a key that cannot be had locks the cache and fails no command.
@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 pub struct KeyReport {
     /// The id of the key.
     pub id: String,
-    /// `newest` (it seals), `older` (it only opens), `unknown` (it is not at hand).
+    /// `newest` (it encrypts), `older` (it only decrypts), `unknown` (this process does not have it).
     pub role: &'static str,
     /// Entries under it.
     pub entries: u64,
@@ -34,17 +34,17 @@ pub struct KeyReport {
 pub struct EncryptionStatus {
     /// The version of this document.
     pub schema_version: u32,
-    /// Whether the configuration says that entries are sealed.
+    /// Whether the configuration enables encryption.
     pub enabled: bool,
     /// Where the key comes from; null when no place is configured.
     pub key_source: Option<String>,
-    /// The id of the key that seals; null without one.
+    /// The id of the key that encrypts; null without one.
     pub key: Option<String>,
     /// Why the key cannot be used.
     pub problem: Option<String>,
     /// The keys at hand and those that entries lie under.
     pub keys: Vec<KeyReport>,
-    /// Entries in clear.
+    /// Entries in plaintext.
     pub clear_entries: u64,
     /// Their bytes.
     pub clear_bytes: u64,
@@ -54,7 +54,7 @@ pub struct EncryptionStatus {
     pub next: Option<String>,
 }
 
-/// What sealing anew did.
+/// The result of a rekey.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RekeySummary {
     /// Entries that are as they should be now and were not.
@@ -86,8 +86,8 @@ impl<'a> EncryptionAdmin<'a> {
         let foreign = self.app.stores.first.get()?.breaker.as_ref()?.inner().foreign_key().ok()??;
         let own = keys.ids().swap_remove(0);
         Some(format!(
-            "entries of this cache are sealed with the key {foreign}, which is not at hand: they were not used, and new ones \
-             are sealed with {own}\nnext: `awsideman cache encryption status`"
+            "entries of this cache are encrypted with the key {foreign}, which this process does not have: they were not \
+             used, and new ones are encrypted with {own}\nnext: `awsideman cache encryption status`"
         ))
     }
 
@@ -151,17 +151,14 @@ impl<'a> EncryptionAdmin<'a> {
     fn next_step(status: &EncryptionStatus) -> Option<String> {
         let held = |role: &str| status.keys.iter().filter(|key| key.role == role).map(|key| key.entries).sum::<u64>();
         let older = status.keys.iter().filter(|key| key.role == "older").count();
-        let sealed: u64 = status.keys.iter().map(|key| key.entries).sum();
+        let encrypted: u64 = status.keys.iter().map(|key| key.entries).sum();
         if status.enabled {
             return if status.problem.is_some() {
-                Some(
-                    "mend what is wrong with the key; until then everything is asked of AWS and nothing is stored"
-                        .into(),
-                )
+                Some("fix the key; until then every read asks AWS and nothing is stored".into())
             } else if status.clear_entries > 0 {
-                Some("`awsideman cache encryption enable` seals what lies in clear".into())
+                Some("`awsideman cache encryption enable` encrypts the entries in plaintext".into())
             } else if held("older") > 0 {
-                Some("`awsideman cache encryption rotate` seals everything with the newest key".into())
+                Some("`awsideman cache encryption rotate` encrypts every entry with the newest key".into())
             } else if held("unknown") > 0 {
                 Some(
                     "entries under unknown keys are of no use here: add their key below the newest one, or let them expire"
@@ -173,15 +170,16 @@ impl<'a> EncryptionAdmin<'a> {
                         .into(),
                 )
             } else {
-                (older > 0)
-                    .then(|| "remove the older keys, once nobody uses them any more: nothing lies under them".into())
+                (older > 0).then(|| {
+                    "remove the older keys once no other host uses them: no entry is encrypted with them".into()
+                })
             };
         }
-        if sealed > held("unknown") {
-            Some("`awsideman cache encryption disable` opens what is sealed".into())
+        if encrypted > held("unknown") {
+            Some("`awsideman cache encryption disable` decrypts the encrypted entries".into())
         } else if held("unknown") > 0 {
             Some(
-                "what is sealed is of no use without its key, and expires; `awsideman cache clear --all` drops it"
+                "encrypted entries cannot be read without their key, and expire; `awsideman cache clear --all` drops them"
                     .into(),
             )
         } else if status.key.is_some() {
@@ -191,16 +189,16 @@ impl<'a> EncryptionAdmin<'a> {
         }
     }
 
-    /// Makes a key in a new file: the one that is named, else the configured one, else `cache.key` beside the user's
-    /// configuration. Gives the file and the id of the key.
+    /// Generates a key in a new file: the given one, else the configured one, else `cache.key` next to the user's
+    /// configuration. Returns the file and the id of the key.
     pub fn generate_key(&self, named: Option<&Path>) -> Result<(PathBuf, String), AppError> {
         let configured = self.app.config().cache.encryption.key_file.clone();
-        let beside = || {
+        let default = || {
             let folder = |name: &str| self.environment_path(name);
             let base = folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")));
             base.map(|base| base.join("awsideman/cache.key"))
         };
-        let path = named.map(Path::to_owned).or(configured).or_else(beside);
+        let path = named.map(Path::to_owned).or(configured).or_else(default);
         let path =
             path.ok_or_else(|| StoreError::Key("there is no home directory: name a file with --key-file".into()))?;
         let path = std::path::absolute(&path).unwrap_or(path);
@@ -237,7 +235,7 @@ impl<'a> EncryptionAdmin<'a> {
         Ok(ring.ids().swap_remove(0))
     }
 
-    /// Writes every entry anew as the configuration says: sealed with the newest key, or in clear. Others go on meanwhile.
+    /// Rewrites every entry as configured: encrypted with the newest key, or in plaintext. Other processes continue.
     pub fn rekey(&self, progress: &dyn Progress) -> Result<RekeySummary, AppError> {
         let (layer, old) = if self.app.config().cache.encryption.enabled {
             // The file may have got a new key since it was read.

@@ -28,7 +28,7 @@ impl<'a> EncryptionKeys<'a> {
         EncryptionKeys { app }
     }
 
-    /// What this process can do with sealed entries.
+    /// What this process can do with encrypted entries.
     pub(super) fn state(&self) -> &'a KeyState {
         self.app.keys.get_or_init(|| {
             if !self.app.config().cache.encryption.enabled {

@@ -12,7 +12,7 @@ use crate::state::StateError;
 use crate::store::StoreError;
 use std::path::PathBuf;
 
-/// A fault of one of the rooms.
+/// A fault of one of the modules.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// `cache.sharing` names a group that this host does not have.
@@ -36,7 +36,7 @@ pub enum AppError {
         user: String,
     },
     /// The members of a group could not get to a directory.
-    #[error("members of `{group}` cannot get to {}: {} lets nobody through", path.display(), barrier.display())]
+    #[error("members of `{group}` cannot get to {}: {} lets no other user through", path.display(), barrier.display())]
     Barred {
         /// The directory.
         path: PathBuf,
@@ -45,8 +45,10 @@ pub enum AppError {
         /// The group.
         group: String,
     },
-    /// A recovery would set sealed entries aside that nobody can take over now.
-    #[error("nothing was changed: what is sealed cannot be taken over, since the encryption key cannot be used: {0}")]
+    /// A recovery would set encrypted entries aside that cannot be carried over now.
+    #[error(
+        "nothing was changed: encrypted entries cannot be carried over, since the encryption key cannot be used: {0}"
+    )]
     SalvageWithoutKey(String),
     /// A limit of this process would make an intact database look damaged.
     #[error("nothing was changed: this process may not open enough files to read the old cache: {0}")]
@@ -54,7 +56,7 @@ pub enum AppError {
     /// The instance of the profile is not known, and the cache has several.
     #[error("it is not known which instance this profile belongs to, and this cache has {0} instances")]
     WhichInstance(usize),
-    /// A directory of ours is not as it must be.
+    /// A directory of awsideman is not as it must be.
     #[error(transparent)]
     Private(#[from] PrivateError),
     /// The job files.

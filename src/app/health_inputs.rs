@@ -41,7 +41,7 @@ pub struct Measured {
     pub measurements: Measurements,
     /// The verdict.
     pub health: HealthReport,
-    /// What a person should know beside it.
+    /// Further notices for people.
     pub notices: Vec<String>,
 }
 
@@ -143,7 +143,7 @@ impl<'a> HealthInputs<'a> {
         Measured { size, unread, oldest, window, lifetime, limits, measurements, health, notices }
     }
 
-    /// Fences of a clock that was ahead; none where the store cannot be read, which is a finding of its own.
+    /// Fences of a clock that was ahead; none where the store cannot be read, which has its own finding.
     fn fences_ahead(&self, now: UnixMillis) -> u64 {
         let store = StoreStack::new(self.app).existing_store().ok().flatten();
         store.and_then(|store| store.fences_ahead(now).ok()).unwrap_or_default()

@@ -89,7 +89,7 @@ impl<'a> Initializer<'a> {
         })
     }
 
-    /// The configured directory; for several users never one that is somebody's by default.
+    /// The configured directory; for several users never the private default of one user.
     fn place(&self, key: &str, usual: &str, is_shared: bool) -> PathBuf {
         let from = self.app.loaded().origins.get(key).map_or(DEFAULT_ORIGIN, String::as_str);
         if is_shared && from == DEFAULT_ORIGIN { usual.into() } else { self.directory(key).to_owned() }

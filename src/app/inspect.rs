@@ -228,7 +228,7 @@ impl<'a> Inspector<'a> {
             return match (entry.checksum, entry.verdict) {
                 (Soundness::OtherVersion, _) => (false, "another version of awsideman stored it".into()),
                 (Soundness::Damaged, _) => (false, "it is damaged; the next read drops it and asks AWS".into()),
-                (Soundness::Sound, "fresh") => (true, "it is there, sound and fresh".into()),
+                (Soundness::Sound, "fresh") => (true, "it is there, intact and fresh".into()),
                 (Soundness::Sound, "from the future") => (false, "its time is in the future: a clock was wrong".into()),
                 (Soundness::Sound, _) => (false, expired(entry)),
             };
@@ -243,10 +243,10 @@ impl<'a> Inspector<'a> {
                 format!("{until}a change to it is in progress or has just ended; reads go to AWS and store nothing")
             }
             (None, Some(at), evicted) if evicted.is_none_or(|evicted| evicted.at <= at) => {
-                "a change removed it, and nobody has read it since".into()
+                "a change removed it, and it was not read since".into()
             }
             (None, _, Some(evicted)) => {
-                format!("a sweep removed it ({}), and nobody has read it since", evicted.reason)
+                format!("a sweep removed it ({}), and it was not read since", evicted.reason)
             }
             (None, ..) => format!(
                 "it was never stored, or removed before {}, where the record of removals starts",

@@ -55,12 +55,12 @@ pub struct CheckReport {
 
 const RECOVER: &str =
     "`awsideman cache recover` starts a new cache with the intact entries, and keeps this one as evidence";
-const ENABLE: &str = "`awsideman cache enable` writes it anew";
+const ENABLE: &str = "`awsideman cache enable` rewrites it";
 const SET_ASIDE: &str = "`awsideman cache recover`, or the next job, sets it aside and begins a new one";
-const FOLDED: &str = "`awsideman cache cleanup` counts what can be read and begins it anew";
-const DROPPED: &str = "a read drops a damaged entry and asks AWS; `awsideman cache recover` begins anew";
-/// So many damaged keys are told.
-const TOLD: usize = 20;
+const FOLDED: &str = "`awsideman cache cleanup` counts the readable records and starts a new file";
+const DROPPED: &str = "a read drops a damaged entry and asks AWS; `awsideman cache recover` starts a new cache";
+/// The most damaged keys that are listed.
+const LISTED: usize = 20;
 
 /// Checks the integrity of what is stored. Changes nothing.
 pub struct Integrity<'a> {
@@ -82,12 +82,12 @@ impl<'a> Integrity<'a> {
         // A database that cannot be read through has been said to be damaged.
         if full && live {
             let verified = self.check_entries(progress)?;
-            let told = match (verified.damaged, verified.other_version) {
+            let detail = match (verified.damaged, verified.other_version) {
                 (0, 0) => format!("all {} are sound", verified.sound),
                 (0, n) => format!("{} are sound, {n} of another version", verified.sound),
                 (damaged, _) => format!("{damaged} are damaged, {} are sound", verified.sound),
             };
-            findings.push(finding("entries", verified.damaged > 0, told, DROPPED));
+            findings.push(finding("entries", verified.damaged > 0, detail, DROPPED));
             entries = Some(verified);
         }
         let sound = findings.iter().all(|finding| !finding.damaged);
@@ -118,13 +118,15 @@ impl<'a> Integrity<'a> {
         let (_, problem) = self.app.state().switch();
         let damaged = problem.is_some();
         findings.push(finding("switch", damaged, problem.unwrap_or_else(|| "can be read".into()), ENABLE));
-        let (damaged, told) = match self.app.state().examine_tally() {
+        let (damaged, detail) = match self.app.state().examine_tally() {
             Ok((records, 0)) => (false, format!("{records} lookups wait to be counted")),
-            Ok((records, damaged)) => (true, format!("{damaged} stretches are no records, beside {records} that are")),
+            Ok((records, damaged)) => {
+                (true, format!("{damaged} sections are not records; {records} records can be read"))
+            }
             Err(error) => (true, error.to_string()),
         };
-        findings.push(finding("tally", damaged, told, FOLDED));
-        let (damaged, told) = match self.app.state().database_read_only() {
+        findings.push(finding("tally", damaged, detail, FOLDED));
+        let (damaged, detail) = match self.app.state().database_read_only() {
             Ok(None) => (false, "there is no state.db yet".to_owned()),
             Ok(Some(database)) => match database.damage() {
                 Ok(None) => (false, "SQLite finds state.db sound".to_owned()),
@@ -133,7 +135,7 @@ impl<'a> Integrity<'a> {
             },
             Err(error) => (true, error.to_string()),
         };
-        findings.push(finding("state", damaged, told, SET_ASIDE));
+        findings.push(finding("state", damaged, detail, SET_ASIDE));
     }
 
     fn check_entries(&self, progress: &dyn Progress) -> Result<Verification, AppError> {
@@ -152,7 +154,7 @@ impl<'a> Integrity<'a> {
                 Ok(Some((_, Soundness::OtherVersion))) => done.other_version += 1,
                 Ok(Some((meta, Soundness::Damaged))) => {
                     done.damaged += 1;
-                    if done.damaged_keys.len() < TOLD {
+                    if done.damaged_keys.len() < LISTED {
                         done.damaged_keys.push(meta.key);
                     }
                 }

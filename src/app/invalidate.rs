@@ -76,8 +76,8 @@ impl<'a> Invalidator<'a> {
                 invalidated = count(disk.as_ref(), &dirt, text.as_deref())?;
             }
         } else {
-            let told = InvalidationTargets::new(self.app).fences().invalidate(text.as_deref(), &dirt)?;
-            (invalidated, retired) = (told.entries, told.retired());
+            let done = InvalidationTargets::new(self.app).fences().invalidate(text.as_deref(), &dirt)?;
+            (invalidated, retired) = (done.entries, done.retired());
         }
         let of = |wanted: fn(&Dirt) -> bool| dirt.iter().filter(|dirt| wanted(dirt)).map(ToString::to_string).collect();
         Ok(Invalidated {

@@ -1,7 +1,6 @@
 //! What a change needs: every store that others may read from, whatever this process does with its own reads.
 //!
-//! Bypassing is not forgetting: a disabled cache, a private backend and an open breaker are no reason not to tell
-//! the disk store; one that is not there has nobody who reads from it.
+//! Guarantee: a disabled cache, a private backend and an open breaker do not keep a change from the disk store.
 
 use crate::app::core::App;
 use crate::app::encryption_keys::EncryptionKeys;
@@ -43,7 +42,7 @@ impl SharedStore for OnDisk {
 
     fn retire(&self, until: Option<UnixMillis>, now: UnixMillis) -> Result<(), StoreError> {
         if self.options.dir.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-            // Where there is no directory and none can be made, nobody has stored anything.
+            // If there is no directory and none can be made, nothing is stored.
             return Ok(());
         }
         Disk::retire_in(&self.options, until.map(own), now)

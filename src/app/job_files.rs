@@ -20,13 +20,13 @@ impl<'a> JobFiles<'a> {
         Ok(self.for_sandbox(load_jobs(self.app.config().jobs.dir.as_deref())?))
     }
 
-    /// The same for a pass that shall go on beside a broken file: the jobs that are sound, and the files that are not.
+    /// The valid jobs and the invalid files, for a pass that an invalid file must not stop.
     pub fn valid(&self) -> Result<(Vec<Job>, Vec<Broken>), AppError> {
         let (jobs, broken) = read_jobs(self.app.config().jobs.dir.as_deref())?;
         Ok((self.for_sandbox(jobs), broken))
     }
 
-    /// In the sandbox a newcomer sees a mail at once.
+    /// In the sandbox the first run of a health check writes a mail.
     fn for_sandbox(&self, mut jobs: Vec<Job>) -> Vec<Job> {
         for job in jobs.iter_mut().filter(|job| self.app.is_sandbox() && job.kind == JobKind::HealthCheck) {
             job.alert = AlertWhen::Always;

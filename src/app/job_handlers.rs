@@ -31,12 +31,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// The key under which a recovery is told.
+/// The key of the finding about a recovery.
 const RECOVERED: &str = "cache-recovered";
 
 type Pings = HashMap<(String, Option<String>), JoinHandle<()>>;
 
-/// The kinds of jobs, joined to the rooms that do them.
+/// Runs each kind of job with the operations of the application.
 pub(super) struct Joined {
     app: Arc<App>,
     /// The calls for starts that may not have ended yet, by job and profile.
@@ -52,7 +52,7 @@ impl Joined {
 #[async_trait]
 impl JobHandler for Joined {
     async fn perform(&self, job: &Job, run: &Run, progress: &dyn Progress, stop: &Stop) -> JobResult {
-        // An app for each run: it reads the switch anew, and its store is opened and closed with it.
+        // An app for each run: it reads the switch again, and its store is opened and closed with it.
         let app = match self.app.with_profile(run.profile.as_deref()) {
             Ok(app) => Arc::new(app),
             Err(error) => return failed(&error),
@@ -95,7 +95,7 @@ impl JobHandler for Joined {
 }
 
 /// Work that waits for the disk, on a thread where nothing else waits for it. The thread keeps its copy of the request to
-/// stop, and with it the job's lock, until it is through: nobody can abort it.
+/// stop, and with it the job's lock, until it has finished: it cannot be aborted.
 async fn aside(app: &Arc<App>, stop: &Stop, work: impl FnOnce(&App) -> JobResult + Send + 'static) -> JobResult {
     let (app, stop) = (app.clone(), stop.clone());
     let working = move || {
@@ -188,14 +188,14 @@ impl<'a> JobWork<'a> {
         JobResult::done(text).with_exit(exit).with_findings(measured.health.checks).with_detail(detail)
     }
 
-    /// Begins a new cache when the present one is damaged. That it was is a finding: somebody should look at the disk.
+    /// Begins a new cache when the present one is damaged. The damage is a finding: a person should check the disk.
     fn recover(&self) -> JobResult {
         if self.app.is_memory() {
             return JobResult::skipped("cache.backend is memory: there is nothing on disk to recover");
         }
         let damage = match self.damage() {
             Ok(None) => {
-                let well = told_recovered(Level::Ok, "the cache is not damaged".to_owned());
+                let well = recovery_finding(Level::Ok, "the cache is not damaged".to_owned());
                 return JobResult::done("the cache is not damaged").with_findings(vec![well]);
             }
             Ok(Some(damage)) => damage,
@@ -212,7 +212,7 @@ impl<'a> JobWork<'a> {
         detail.insert("recovered".into(), json!(recovered));
         JobResult::done(text.clone())
             .with_exit(6)
-            .with_findings(vec![told_recovered(Level::Critical, text)])
+            .with_findings(vec![recovery_finding(Level::Critical, text)])
             .with_detail(detail)
     }
 
@@ -234,7 +234,7 @@ impl<'a> JobWork<'a> {
     }
 }
 
-fn told_recovered(level: Level, message: String) -> Finding {
+fn recovery_finding(level: Level, message: String) -> Finding {
     let hint = if level == Level::Ok { String::new() } else { "awsideman doctor".to_owned() };
     Finding { key: RECOVERED.to_owned(), level, message, hint, recovered: level == Level::Ok }
 }

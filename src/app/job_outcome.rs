@@ -26,10 +26,10 @@ pub(super) fn warm_work(warmed: &[Warmed], ended: Option<&GatewayError>, faults:
     }
     let stopped: Vec<(&Warmed, &GatewayError)> =
         warmed.iter().filter_map(|target| Some((target, target.cause.as_deref()?))).collect();
-    let mut why = told_once(stopped.iter().map(|(target, error)| (target.target, with_remedy(error))));
+    let mut why = listed_once(stopped.iter().map(|(target, error)| (target.target, with_remedy(error))));
     if !stopped.is_empty() && stopped.len() == warmed.len() {
         let exit = stopped.iter().map(|(_, error)| error.exit_code()).fold(0, worst);
-        // One that only somebody can mend makes it no better to try the others again at once.
+        // An error that only a person can fix is not fixed by an immediate retry of the others.
         let is_temporary = stopped.iter().all(|(_, error)| error.is_temporary());
         // AWS is behind it only when nothing else is.
         let causes = stopped.iter().filter_map(|(_, error)| behind(error));
@@ -91,8 +91,8 @@ fn unread(warmed: &[Warmed]) -> Option<String> {
     Some(format!("{count} could not be read: {such}{}: {}", first.target, first.error))
 }
 
-/// `users, groups: the reason`: what stopped several targets is told once.
-fn told_once<'a>(stopped: impl Iterator<Item = (&'a str, String)>) -> Vec<String> {
+/// `users, groups: the reason`: a reason that stopped several targets is listed once.
+fn listed_once<'a>(stopped: impl Iterator<Item = (&'a str, String)>) -> Vec<String> {
     let mut reasons: Vec<(String, String)> = Vec::new();
     for (target, reason) in stopped {
         match reasons.iter_mut().find(|(_, known)| *known == reason) {
@@ -191,9 +191,9 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn what_stopped_several_targets_is_told_once() {
+    fn what_stopped_several_targets_is_listed_once() {
         let stopped = [("users", "no way".to_owned()), ("groups", "no way".to_owned()), ("accounts", "denied".into())];
-        assert_eq!(told_once(stopped.into_iter()), ["users, groups: no way", "accounts: denied"]);
+        assert_eq!(listed_once(stopped.into_iter()), ["users, groups: no way", "accounts: denied"]);
     }
 
     fn warmed(target: &'static str, items: u64, cause: Option<GatewayError>) -> Warmed {

@@ -1,7 +1,7 @@
 //! A pass of jobs, and what it leads to: one look at the alerts, at most one mail about them.
 //!
 //! `cache warm` and the warm job are the same function; a mail that cannot leave is said, shows in the exit code
-//! and is sent by a later pass; a broken job file is a failed run of its own job and stops no other.
+//! and is sent by a later pass; a broken job file is a failed run of its job and stops no other.
 
 use crate::alerts::Delivered;
 use crate::app::alerting::Alerting;
@@ -28,7 +28,7 @@ pub struct RunDone {
     pub mail: Delivered,
     /// The exit code that speaks of all of it.
     pub exit: u8,
-    /// What a person should know beside it.
+    /// Further notices for people.
     pub notices: Vec<String>,
 }
 

@@ -28,7 +28,7 @@ impl<'a> KillSwitch<'a> {
         Some(format!("the cache is disabled{until} by {}{reason}", disabled.by))
     }
 
-    /// Since and until when the cache is disabled, as far as the switch tells; a configuration knows no times.
+    /// Since and until when the cache is disabled, as the switch records it; a configuration has no times.
     pub(super) fn measured(&self) -> Option<DisabledCache> {
         let disabled = self.app.disabled()?;
         let by_switch = self.app.switch().1.is_none() && self.app.switch().0.disabled(self.app.clock().now()).is_some();

@@ -1,7 +1,7 @@
 //! AWS at the last moment: the paced source is made when the first call needs it.
 //!
 //! A command that is answered from the cache never opens the pace database, loads the SDK's configuration or starts
-//! a server; the calls that were made are told once, when nobody needs the source any more, however its work ended.
+//! a server; the calls are reported once, when the source is dropped.
 
 use crate::gateway::{GatewayError, GetCall, IdentityCenterApi, InstanceTarget, ListCall, Mutation, Page, RateLimited};
 use crate::progress::Calls;
@@ -20,7 +20,7 @@ pub(super) struct LazyApi {
 }
 
 impl LazyApi {
-    /// Made by `make`; at the end `spent` is told what it cost.
+    /// Created by `make` on first use; `spent` gets the calls at the end.
     pub(super) fn new(
         make: impl Fn() -> Result<RateLimited, GatewayError> + Send + Sync + 'static,
         spent: impl Fn(&Calls) + Send + Sync + 'static,

@@ -1,6 +1,6 @@
 //! The limits that hold: the smallest of those that are configured, and what a sweep goes down to.
 //!
-//! Whoever speaks of a limit names the setting that it comes from, and is given the same figure as everybody else.
+//! Every limit names its setting, and has one value for all commands, checks and pages.
 
 use crate::app::core::App;
 use crate::config::EvictionPolicy;

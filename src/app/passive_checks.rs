@@ -1,4 +1,4 @@
-//! What any command can notice beside its own work: jobs that nobody runs, a login that is about to end.
+//! Checks that any command may report next to its own work: overdue jobs.
 //!
 //! Files and the state database are read, nothing is written, AWS is not asked; never on the path of a cached
 //! answer.
@@ -25,7 +25,7 @@ impl<'a> PassiveChecks<'a> {
 
     /// Jobs that were due long ago and did not run, one sentence each.
     pub fn overdue_jobs(&self) -> Result<Vec<String>, AppError> {
-        // The sandbox is for looking around: nobody runs its jobs by the clock.
+        // No scheduler runs the jobs of a sandbox.
         if self.app.is_sandbox() || matches!(self.app.state_dir().try_exists(), Ok(false)) {
             return Ok(Vec::new());
         }

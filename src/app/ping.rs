@@ -1,5 +1,5 @@
 //! Pings: a URL is called when a run of a job begins, was complete or was not, so that an external monitor notices when
-//! nobody calls any more.
+//! the calls stop.
 //!
 //! A ping changes no outcome; the start does not hold the run up at all, and the end for at most twice
 //! `alerts.ping.timeout`; what did not work is said in the log alone.
@@ -26,7 +26,7 @@ impl<'a> Pinger<'a> {
         Pinger { app }
     }
 
-    /// Calls the URL for the start, beside the run.
+    /// Calls the URL for the start, while the job runs.
     pub(super) fn begun(&self, job: &Job, run: &Run) -> Option<JoinHandle<()>> {
         let pings = &self.app.config().alerts.ping;
         let url = job.ping.start.as_ref().or(pings.start.as_ref())?;

@@ -15,7 +15,7 @@ use crate::store::StoreFault;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Who asks: decides about pace and statistics.
+/// The kind of caller: it decides about the rate and the statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
     /// An interactive command: one slot at a time, and the lookup counts. At most this many calls.
@@ -23,7 +23,7 @@ pub enum Caller {
         /// The most calls; `None` is no limit.
         budget: Option<u64>,
     },
-    /// Nobody waits: several slots ahead, a share of the quota, at most this many calls; lookups do not count.
+    /// Background work: several slots ahead, a share of the quota, at most this many calls; lookups do not count.
     Background {
         /// The most calls; `None` is no limit.
         budget: Option<u64>,
@@ -65,9 +65,9 @@ impl<'a> GatewayBuilder<'a> {
         GatewayBuilder { app }
     }
 
-    /// Where long answers are spooled: a directory of ours, or the system's own when there is none yet.
+    /// Where long answers are spooled: the cache or state directory, or the temporary one of the system if there is none yet.
     ///
-    /// Where entries are sealed, what is on its way to them stays in memory as long as the host has a place for that.
+    /// With encryption, answers that are not stored yet stay in memory if the host has a memory file system.
     pub fn spool_dir(&self) -> PathBuf {
         let memory = Path::new("/dev/shm");
         if self.app.config().cache.encryption.enabled && memory.is_dir() {

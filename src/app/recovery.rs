@@ -1,7 +1,7 @@
 //! Disable, enable, recover: the emergency operations.
 //!
 //! Works under live processes and stops none of them; the damaged generation stays where it is, as evidence, until
-//! somebody has it pruned; what is taken over from it is verified, and no change that is remembered was about it.
+//! `--prune` removes it. Only verified entries are carried over, and none that a recorded change covers.
 
 use crate::app::core::App;
 use crate::app::encryption_keys::EncryptionKeys;
@@ -75,7 +75,7 @@ impl<'a> Recovery<'a> {
     }
 
     /// Puts a new generation in place of the present one, takes over what is sound, closes the breaker and tests it; a
-    /// damaged `state.db` is set aside and begun anew.
+    /// damaged `state.db` is set aside and replaced.
     ///
     /// Without the key of an encrypted cache there is nothing to take over, and what is sound would be set aside: that is
     /// an error, and only a cache that is begun empty on purpose is made.
@@ -109,13 +109,13 @@ impl<'a> Recovery<'a> {
                 Ok(disk) => disk,
                 Err(error) => return nothing(&error),
             };
-            let heir = SalvageTarget {
+            let target = SalvageTarget {
                 disk: Some(&disk),
                 ring: EncryptionKeys::new(self.app).state(),
                 since: flip.number,
                 begun: now,
             };
-            let salvaged = self.salvage(old, heir, progress);
+            let salvaged = self.salvage(old, target, progress);
             // What could not be folded in now is by the next sweep.
             let _ = disk.settle();
             salvaged
@@ -161,13 +161,13 @@ impl<'a> Recovery<'a> {
 
     fn rehearse(&self, request: RecoveryRequest, progress: &dyn Progress) -> Result<Recovered, AppError> {
         let old = Disk::live_in(&StoreStack::new(self.app).disk_options())?;
-        let heir = SalvageTarget {
+        let target = SalvageTarget {
             disk: None,
             ring: EncryptionKeys::new(self.app).state(),
             since: 0,
             begun: self.app.clock().now(),
         };
-        let salvaged = old.as_ref().filter(|_| request.salvage).map(|old| self.salvage(old, heir, progress));
+        let salvaged = old.as_ref().filter(|_| request.salvage).map(|old| self.salvage(old, target, progress));
         Ok(Recovered {
             schema_version: 1,
             dry_run: true,
@@ -181,9 +181,9 @@ impl<'a> Recovery<'a> {
         })
     }
 
-    fn salvage(&self, old: &Path, heir: SalvageTarget<'_>, progress: &dyn Progress) -> Salvaged {
+    fn salvage(&self, old: &Path, target: SalvageTarget<'_>, progress: &dyn Progress) -> Salvaged {
         match Remains::open(&StoreStack::new(self.app).disk_options(), old) {
-            Ok(remains) => StoreStack::new(self.app).detached_cache().salvage(&remains, heir, progress),
+            Ok(remains) => StoreStack::new(self.app).detached_cache().salvage(&remains, target, progress),
             Err(reason) => nothing(&reason),
         }
     }
@@ -213,8 +213,8 @@ impl<'a> Recovery<'a> {
             .into_iter()
             .map(|found| (found.path, found.bytes));
         let states = state::set_aside(self.app.state_dir())?;
-        let told = |(path, bytes): (PathBuf, u64)| SetAside { path: path.display().to_string(), bytes };
-        Ok(caches.chain(states).map(told).collect())
+        let shown = |(path, bytes): (PathBuf, u64)| SetAside { path: path.display().to_string(), bytes };
+        Ok(caches.chain(states).map(shown).collect())
     }
 
     /// Removes those of them that are among `chosen`: what was set aside since they were shown stays.

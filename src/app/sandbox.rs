@@ -1,4 +1,4 @@
-//! `--sandbox`: the whole product against the built-in Identity Center, in a root of its own.
+//! `--sandbox`: the whole product against the built-in Identity Center, in its own root.
 //!
 //! The real cache, state, mails and AWS settings are not touched; the same seed and sizes find their cache again.
 

@@ -1,6 +1,6 @@
 //! `cache test`: set, get, expire and delete on a private key, timed.
 //!
-//! Touches nothing but its own key in a space of its own, and leaves nothing behind.
+//! Touches nothing but its own key in a separate namespace, and leaves nothing behind.
 
 use crate::app::core::App;
 use crate::app::error::AppError;

@@ -58,7 +58,7 @@ impl<'a> StoreStack<'a> {
         Cache::new(disk.clone(), self.app.clock().clone(), self.cache_settings())
     }
 
-    /// The disk store, sealed where that is configured, without a breaker in front; `None` where there is no cache directory.
+    /// The disk store as configured, without a breaker in front; `None` where there is no cache directory.
     pub(super) fn existing_disk(&self) -> Result<Option<Arc<Encrypted>>, StoreError> {
         if !self.app.cache_dir().is_dir() {
             return Ok(None);
@@ -121,14 +121,14 @@ impl<'a> StoreStack<'a> {
         self.app.stores.first.get().and_then(|opened| opened.problem.as_deref())
     }
 
-    /// What to type about [`App::store_problem`].
+    /// The command to type about [`StoreStack::problem`].
     pub fn remedy(&self) -> &'static str {
         if self.app.stores.first.get().is_some_and(|opened| opened.is_locked) {
             "`awsideman cache encryption status` says what is wrong with the key"
         } else if self.app.stores.first.get().is_some_and(|opened| opened.is_damaged) {
             "`awsideman cache recover` starts a new cache and keeps this one as evidence"
         } else {
-            "`awsideman cache health` judges it, `awsideman doctor` says what to mend"
+            "`awsideman cache health` judges it, `awsideman doctor` says what to fix"
         }
     }
 
@@ -239,11 +239,11 @@ impl App {
             return Ok(&opened.store);
         }
         let opened = StoreStack::new(self).open()?;
-        // Not in the place of a first try that failed: whoever went on without a store has one of its own there.
+        // A first attempt that failed keeps its empty store: commands use that one.
         Ok(&self.stores.retried.get_or_init(|| opened).store)
     }
 
-    /// The cache for answering commands, whatever state the store is in; a fault is told by [`App::store_problem`].
+    /// The cache for answering commands, whatever state the store is in; [`StoreStack::problem`] reports a fault.
     pub fn cache(&self) -> Cache {
         let opened = self.stores.retried.get().unwrap_or_else(|| {
             self.stores.first.get_or_init(|| {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// The version of the document.
 const SCHEMA_VERSION: u32 = 1;
 
-/// What of the status is wanted beside the summary.
+/// The parts of the status to add to the summary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Detail {
     /// Figures for each resource and space.
@@ -91,7 +91,7 @@ pub struct Status {
     pub issues: Vec<String>,
     /// What is worth a look.
     pub warnings: Vec<String>,
-    /// What a person should know beside that.
+    /// Further notices for people.
     pub notices: Vec<String>,
     /// What left the cache without being asked to since it began, by reason.
     pub evictions: Vec<EvictionTotal>,
@@ -143,7 +143,7 @@ pub struct CircuitBreaker {
 pub struct CircuitBreakerWrites {
     /// `CLOSED`, `OPEN`, `HALF_OPEN`.
     pub state: String,
-    /// Failures in a row; one that waited `cache.busy_timeout` in vain is enough to open it.
+    /// Failures in a row; one that timed out after `cache.busy_timeout` is enough to open it.
     pub failure_count: u32,
     /// When the last one was (RFC 3339); null when there was none.
     pub last_failure_time: Option<String>,

@@ -1,6 +1,6 @@
 //! What is in the cache: by resource, by space, and which entries were used last.
 //!
-//! No payload is touched, and no more entries are held at once than are asked for.
+//! No payload is touched, and at most the requested number of entries is in memory.
 
 use crate::app::core::App;
 use crate::app::stack::StoreStack;

@@ -11,7 +11,7 @@ use crate::state::{
 };
 use std::time::Duration;
 
-/// Nobody waits longer than this for a statistic.
+/// The longest wait for a statistic.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Records sizes and calls for charts and counters.

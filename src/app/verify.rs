@@ -17,12 +17,12 @@ use serde_json::{Map, json};
 
 /// The standard score of a 95 % interval.
 const Z: f64 = 1.959_963_984_540_054;
-/// The key under which wrong answers are told.
+/// The key of the finding about wrong answers.
 const WRONG: &str = "wrong-answers";
 /// So many keys of wrong answers are kept.
 const LISTED: usize = 20;
 
-/// What a comparison came to, as far as a job tells it.
+/// The result of a comparison, as a job reports it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct VerifySummary {
     /// Answers that were compared.
@@ -63,7 +63,7 @@ impl<'a> Verifier<'a> {
         Verifier { app }
     }
 
-    /// Compares entries of this profile's space with AWS, and mends what is wrong. Also gives the calls it took, and
+    /// Compares entries of this profile's space with AWS, and fixes wrong ones. Also returns the calls, and
     /// what went wrong with the cache meanwhile.
     pub async fn verify(
         &self,
@@ -87,12 +87,12 @@ impl<'a> Verifier<'a> {
         Ok((verified?, reading.calls(), reading.gateway.take_faults()))
     }
 
-    /// Compares a sample of stored answers with AWS, within `budget` calls. Wrong ones are mended.
+    /// Compares a sample of stored answers with AWS, within `budget` calls. Wrong ones are fixed.
     pub(super) async fn job(&self, budget: u64, progress: &dyn Progress, stop: &Stop) -> JobResult {
         if self.app.is_memory() {
             return JobResult::skipped("cache.backend is memory: this process holds nothing yet");
         }
-        // What is asked for by name compares a disabled cache too; a job that nobody watches leaves it alone.
+        // What is asked for by name compares a disabled cache too; a job leaves it alone.
         if let Some(reason) = KillSwitch::new(self.app).reason() {
             return JobResult::skipped(reason);
         }
@@ -119,7 +119,7 @@ impl<'a> Verifier<'a> {
             None | Some(GatewayError::Budget { .. }) => {}
             Some(error) => return failed(&AppError::Gateway(error)).with_calls(calls.total),
         }
-        told(&VerifySummary {
+        job_result(&VerifySummary {
             checked: verified.checked,
             wrong: verified.wrong.into_iter().map(|wrong| wrong.key).collect(),
             failed: verified.failed.into_iter().map(|failure| failure.target).collect(),
@@ -131,7 +131,7 @@ impl<'a> Verifier<'a> {
 }
 
 /// The work of a comparison: wrong answers are a finding at critical, over when none is wrong.
-pub(super) fn told(compared: &VerifySummary) -> JobResult {
+pub(super) fn job_result(compared: &VerifySummary) -> JobResult {
     let (checked, wrong, failed) = (compared.checked, compared.wrong.len() as u64, compared.failed.len());
     let mut detail = Map::new();
     let (low, high) = interval(wrong, checked);
@@ -232,24 +232,24 @@ mod tests {
             unfit: 0,
             spent: false,
         };
-        let bad = told(&compared(10, &["user:describe:1"], 0));
+        let bad = job_result(&compared(10, &["user:describe:1"], 0));
         assert_eq!((bad.exit, bad.calls, bad.findings[0].level), (6, 9, Level::Critical));
         let words = "1 of 10 answers are wrong (10.0%, between 1.8% and 40.4%); such as user:describe:1";
         assert_eq!(bad.reason, words);
-        let good = told(&compared(400, &[], 0));
+        let good = job_result(&compared(400, &[], 0));
         assert_eq!((good.exit, good.findings[0].recovered), (0, true));
         assert_eq!(good.reason, "0 of 400 answers are wrong (0.0%, between 0.0% and 1.0%)");
-        let lost = told(&compared(10, &[], 2));
+        let lost = job_result(&compared(10, &[], 2));
         assert_eq!((lost.ending, lost.exit, lost.lost.len()), (crate::jobs::JobEnd::Partial, 3, 2));
-        let both = told(&compared(10, &["user:describe:1"], 2));
+        let both = job_result(&compared(10, &["user:describe:1"], 2));
         assert_eq!((both.ending, both.exit), (crate::jobs::JobEnd::Partial, 6));
-        assert_eq!(told(&compared(0, &[], 2)).exit, 13);
-        let nothing = told(&compared(0, &[], 0));
+        assert_eq!(job_result(&compared(0, &[], 2)).exit, 13);
+        let nothing = job_result(&compared(0, &[], 0));
         assert_eq!(
             (nothing.ending, nothing.reason.as_str()),
             (crate::jobs::JobEnd::Skipped, "nothing to compare: nothing is stored")
         );
-        let expired = told(&VerifySummary { unfit: 3, ..compared(0, &[], 0) });
+        let expired = job_result(&VerifySummary { unfit: 3, ..compared(0, &[], 0) });
         assert_eq!(expired.reason, "nothing to compare: no stored entry is a fresh answer of AWS");
     }
 }

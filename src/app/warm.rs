@@ -60,7 +60,7 @@ pub struct WarmDone {
 /// Something that a setting should be changed for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shortage {
-    /// What is so, as a sentence without its full stop.
+    /// The problem, as a sentence without a full stop.
     pub message: String,
     /// The configuration key to change.
     pub setting: &'static str,

@@ -94,7 +94,7 @@ fn why_tells_a_hit_from_what_was_changed_swept_expired_disabled_or_never_there()
         assert!(reasons["why"].as_str().unwrap().contains(part), "{part}: {reasons}");
         reasons
     };
-    assert!(said(&world, LIST, true, "sound and fresh")["entry"]["key"] == LIST);
+    assert!(said(&world, LIST, true, "intact and fresh")["entry"]["key"] == LIST);
     said(&world, "user:by_name:nobody", false, "never stored, or removed before");
     world.run(["cache", "invalidate", "create", "user", "u-new"]).ok();
     let changed = said(&world, LIST, false, "a change removed it");

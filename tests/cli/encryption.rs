@@ -106,7 +106,7 @@ fn globs_inspection_and_reasons_see_the_keys_behind_the_seal() {
     let matching = world.run(["cache", "inspect", "--pattern", &pattern, "--json"]).ok().json();
     let count = matching.as_array().or(matching["entries"].as_array()).unwrap().len() as u64;
     assert!(count >= 1, "{matching}");
-    world.run(["cache", "why", &key]).ok().stdout_has("sound and fresh");
+    world.run(["cache", "why", &key]).ok().stdout_has("intact and fresh");
     world.run(["cache", "status", "--recent-entries", "50"]).ok().stdout_has("user:list:all");
     let before = world.status()["total_entries"].as_u64().unwrap();
     let would = world.run(["cache", "clear", "--pattern", &pattern, "--dry-run", "--json"]).ok().json();
@@ -230,7 +230,7 @@ fn under_another_key_everything_is_a_miss_and_stays_and_that_is_said() {
     world.run(["cache", "warm"]).ok();
     let first = encryption(&world);
     keys(&world, &[SECOND]);
-    let ran = world.run(["user", "list", "--json"]).ok().stderr_has("sealed with the key");
+    let ran = world.run(["user", "list", "--json"]).ok().stderr_has("encrypted with the key");
     assert_eq!(ran.json().as_array().unwrap().len(), 20);
     let second = encryption(&world);
     assert_eq!(under(&second, "unknown"), under(&first, "newest"), "{second}");

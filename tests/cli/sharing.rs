@@ -159,7 +159,7 @@ fn setting_up_says_what_is_in_the_way_and_changes_nothing_then() {
     // Nobody else gets through a home.
     set_mode(&world.home(), 0o700);
     world.set("AWSIDEMAN_CACHE_DIR", &world.home().join("cache").display().to_string());
-    world.run(["cache", "init", "--shared", "--group", &name]).code(2).stderr_has("lets nobody through");
+    world.run(["cache", "init", "--shared", "--group", &name]).code(2).stderr_has("lets no other user through");
     // What others could write, and what only looks like ours, is not taken over.
     std::fs::create_dir_all(&cache).unwrap();
     world.set("AWSIDEMAN_CACHE_DIR", &cache.display().to_string());

@@ -1,6 +1,6 @@
 //! Figures over time: lookups by hour, samples of the size, calls.
 //!
-//! An hour without lookups is not there rather than a rate that nobody measured.
+//! An hour without lookups is absent: it has no rate.
 
 use crate::clock::{self, UnixMillis};
 use crate::model::Resource;

@@ -1,7 +1,7 @@
 //! What is wrong now, in sentences, each with the command to type.
 //!
-//! One trouble is told once, however many checks, jobs and alerts speak of it; the worst comes first, then the
-//! oldest; every problem has a command.
+//! Each problem appears once, however many checks, jobs and alerts report it. The most severe comes first, then the
+//! oldest. Every problem has a command.
 
 use crate::alerts;
 use crate::app::dashboard::state_read::StateRead;
@@ -36,7 +36,7 @@ pub enum OverallState {
     Well,
     /// Something is worth a look.
     Attention,
-    /// Somebody must act.
+    /// A person must act.
     Wrong,
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn find(
             problem.level = Level::Critical;
         }
     }
-    mute(&mut problems, state);
+    inhibit(&mut problems, state);
     let mut add = |problem| problems.push(problem);
     if state.mails_waiting > 0 {
         let messages =
@@ -126,8 +126,8 @@ pub(crate) fn find(
     problems
 }
 
-/// What follows from another trouble is not told beside it; what somebody silenced is told quietly.
-fn mute(problems: &mut Vec<DashboardProblem>, state: &StateRead) {
+/// Drops inhibited problems, and lowers silenced ones to warnings.
+fn inhibit(problems: &mut Vec<DashboardProblem>, state: &StateRead) {
     let alert_of = |key: &str| state.alerts.iter().find(|alert| alert.key == key);
     problems.retain(|problem| alert_of(&problem.key).is_none_or(|alert| alert.state != "inhibited"));
     for problem in problems {
@@ -143,7 +143,7 @@ pub(crate) fn sort(problems: &mut [DashboardProblem]) {
     problems.sort_by_key(|problem| (Reverse(problem.level), problem.since.unwrap_or(UnixMillis::MAX)));
 }
 
-/// A disabled cache is worth a line at once, long before the check warns of it.
+/// A disabled cache is shown immediately, long before the check warns of it.
 fn of_check(check: &Finding, measured: &Measured, since: Option<UnixMillis>) -> Option<DashboardProblem> {
     let disabled = measured.measurements.disabled.as_ref().filter(|_| check.key == "disabled");
     if let Some(disabled) = disabled {

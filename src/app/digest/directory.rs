@@ -151,7 +151,7 @@ pub(super) fn lines(changes: &BTreeMap<&'static str, Option<DirectoryChanges>>) 
         match changes {
             None => lines.push(format!("- {name}: not known, the cache does not hold the list")),
             Some(DirectoryChanges { first: true, held, .. }) => {
-                lines.push(format!("- {name}: {held}; the next digest tells what changed"));
+                lines.push(format!("- {name}: {held}; the next digest shows what changed"));
             }
             Some(DirectoryChanges { added: 0, removed: 0, changed: 0, held, .. }) => {
                 lines.push(format!("- {name}: {held}, unchanged"));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_went_and_changed_is_told_with_ids() {
+    fn additions_removals_and_changes_are_listed_with_ids() {
         let before = holding(&[("a", 1), ("b", 1), ("c", 1)]);
         let changes = DirectoryChanges::between(Some(&before), &holding(&[("b", 2), ("c", 1), ("d", 1)]));
         let text = lines(&[("users", Some(changes)), ("groups", None)].into()).join("\n");

@@ -49,7 +49,7 @@ pub(super) fn text_of(report: &RunReport) -> Option<&str> {
     (report.kind == "digest").then_some(report.detail.get("text")?.as_str()?)
 }
 
-/// What the cache spared everybody.
+/// The calls and the time that the cache saved.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Saved {
     /// Calls to AWS that were not made: one for each answer, and there may have been more behind a list.
@@ -104,7 +104,7 @@ impl<'a> Digest<'a> {
         detail.insert("seconds_saved".into(), json!(saved.time.as_secs()));
         detail.insert("directory".into(), json!(directory));
         detail.insert("text".into(), Value::String(text));
-        let mails = if self.app.config().alerts.email.enabled { "" } else { "; nobody gets it: alerts.email is off" };
+        let mails = if self.app.config().alerts.email.enabled { "" } else { "; it is not mailed: alerts.email is off" };
         let reason = format!("{} calls and {} saved{mails}", saved.calls, format_duration(whole_seconds(saved.time)));
         match fault {
             Some((fault, lost)) => JobResult::partial(format!("{reason}; {fault}"), lost),

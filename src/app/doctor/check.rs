@@ -45,10 +45,10 @@ impl Check {
 
     pub(super) fn failed(name: impl Into<String>, fault: impl Into<AppError>) -> Check {
         let fault = fault.into();
-        Check { fault: Some(fault), ..Check::new(name, CheckLevel::Fail, "") }.told()
+        Check { fault: Some(fault), ..Check::new(name, CheckLevel::Fail, "") }.with_message_of_fault()
     }
 
-    fn told(mut self) -> Check {
+    fn with_message_of_fault(mut self) -> Check {
         if let Some(fault) = &self.fault {
             self.message = fault.to_string();
         }

@@ -106,7 +106,7 @@ impl<'a> Doctor<'a> {
         let mut checks = match AwsAccount::new(self.app).credentials().await {
             Ok(facts) => vec![self.unused_keys(credentials(&facts, now))],
             Err(fault) => {
-                // What brings credentials often brings the region too: they are what to mend first.
+                // A source of credentials often sets the region too: fix the credentials first.
                 let region = match region.level {
                     CheckLevel::Fail => {
                         Check::new("region", CheckLevel::Warn, "no region is set; a profile may set one")
@@ -204,7 +204,7 @@ impl<'a> Doctor<'a> {
             let name = finding.key.replace('_', " ");
             match finding.key.as_str() {
                 "directories" => {}
-                // The clock of the host has a line of its own.
+                // The clock of the host has its own line.
                 "clock" if finding.level == health::Level::Ok => {}
                 "store" => checks.push(self.store_check(&finding)),
                 "state" => checks.push(self.state_check(&finding)),
@@ -257,7 +257,7 @@ impl<'a> Doctor<'a> {
         }
     }
 
-    /// One check for each channel of alerts; mail also when it is off, because somebody may take it for granted.
+    /// One check for each channel of alerts; mail also if it is off, because a user may expect it.
     fn channels(&self) -> Vec<Check> {
         let on = alerts::channels(&self.app.config().alerts);
         let mut checks = Vec::new();
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_end_soon_or_have_ended_are_told_apart() {
+    fn credentials_that_end_soon_or_have_ended_have_different_levels() {
         assert_eq!(of(None).level, CheckLevel::Ok);
         assert_eq!(of(Some(1_000_000 + clock::millis(SOON))).level, CheckLevel::Ok);
         let soon = of(Some(1_000_000 + 60_000));

@@ -1,7 +1,7 @@
 //! One cheap call for each operation that awsideman can make: which are allowed, which are denied.
 //!
 //! Each operation is tried once at most, with the first thing that a list gave; once AWS cannot answer at all,
-//! nobody waits for the rest.
+//! the rest is skipped.
 
 use crate::app::doctor::check::{Check, CheckLevel};
 use crate::app::error::AppError;
@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(super) struct Tried {
     outcomes: BTreeMap<&'static str, Result<(), GatewayError>>,
-    /// The last failure, until a check has told it.
+    /// The last failure, until a check reports it.
     last: Option<(&'static str, String)>,
-    /// Operations whose failure is a check of its own already.
-    told: BTreeSet<&'static str>,
+    /// Operations whose failure already has its own check.
+    reported: BTreeSet<&'static str>,
     over: bool,
 }
 
@@ -44,7 +44,7 @@ impl Tried {
         if denied {
             return Some(Check::new(name, CheckLevel::Skipped, message));
         }
-        self.told.insert(operation);
+        self.reported.insert(operation);
         match self.outcomes.remove(operation) {
             Some(Err(error)) => Some(Check::failed(name, error)),
             _ => None,
@@ -57,7 +57,7 @@ impl Tried {
         let allowed = self.outcomes.values().filter(|outcome| outcome.is_ok()).count();
         let untried: Vec<String> = OPERATIONS
             .iter()
-            .filter(|operation| !self.outcomes.contains_key(*operation) && !self.told.contains(*operation))
+            .filter(|operation| !self.outcomes.contains_key(*operation) && !self.reported.contains(*operation))
             .map(|o| operation_words(o))
             .collect();
         let mut message = format!("{allowed} of {total} reads are allowed");
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_the_rest_when_aws_is_silent() {
+    fn the_rest_is_skipped_if_aws_does_not_answer() {
         let silent = || GatewayError::Unreachable { operation: "x".into(), detail: "timed out".into(), sent: true };
         let (checks, calls) = tried("AWSIdentityStore.ListUsers", silent);
         assert_eq!(calls, 1);

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_was_never_set_or_set_back_is_told() {
+    fn a_clock_that_was_never_set_or_set_back_is_reported() {
         let root = tempfile::tempdir().unwrap();
         let at = |now| clock(now, 0, root.path()).level;
         assert_eq!(at(0), CheckLevel::Fail);

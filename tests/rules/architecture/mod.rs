@@ -72,7 +72,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["store/encrypted/"]),
     ("hmac", &["store/encrypted/"]),
     ("getrandom", &["store/encrypted/"]),
-    ("zeroize", &["store/encrypted/", "app/encryption.rs"]),
+    ("zeroize", &["store/encrypted/", "app/encryption.rs", "app/encryption_keys.rs"]),
 ];
 
 /// What no finished code holds.
