@@ -31,16 +31,16 @@
 //!
 //! ```text
 //! awsideman user get alice
-//!   cli::args -> config::load -> app::App -> gateway::Gateway::cached -> cache::Cache::view -> store::Disk::view
+//!   cli::args -> config::load -> app::App -> gateway::Reader::cached -> cache::Cache::view -> store::Disk::view
 //!                                               | miss                       (verify, then print)
 //!                                               v
 //!                              gateway::RateLimited -> gateway::AwsApi -> AWS   fill -> cache -> store, unless invalidated
 //!
 //! awsideman user update alice ...
-//!   cli::args -> app::App -> gateway::Gateway::write -> before-image (live) -> cache::Fences::raise -> gateway::AwsApi -> AWS
+//!   cli::args -> app::App -> gateway::Writer::write -> before-image (live) -> cache::Fences::raise -> gateway::AwsApi -> AWS
 //!                                                    -> Fences::close (every store there is) -> journal in state.db
 //!
-//! jobs/10-warm.toml -> config::load_jobs -> jobs::run (due? lock, ledger, timeout) -> app (JobHandler) -> Gateway::warm
+//! jobs/10-warm.toml -> config::load_jobs -> jobs::run (due? lock, ledger, timeout) -> app (JobHandler) -> Warmer::warm
 //!   reports -> alerts::observe (one transaction, at most one mail) -> outbox -> alerts::deliver
 //! ```
 //!
@@ -59,7 +59,7 @@
 //!   is a miss and is dropped; an entry of another version is left alone.
 //! - *A fill begins with a ticket* ([`cache::Ticket`]), the number of the invalidation log at its start, and is stored
 //!   only if no later record (an invalidation, a clear, a fence) covers its key and no fence covered it at that moment.
-//! - *A change is recorded twice* ([`gateway::Gateway::write`]): a fence before AWS, a close after it whose fence lasts for
+//! - *A change is recorded twice* ([`gateway::Writer::write`]): a fence before AWS, a close after it whose fence lasts for
 //!   `cache.settle`. Disabled, private and broken caches are included; if the record cannot be written, the generation is
 //!   retired. What a change invalidates is one table ([`cache::dirty`]). `docs/coherence.md` is the whole protocol.
 //! - *Single flight*: of several processes that miss one key, one asks AWS. A flight is a lock file named by the key and the

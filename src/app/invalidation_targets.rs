@@ -136,7 +136,7 @@ impl<'a> InvalidationTargets<'a> {
         }
     }
 
-    /// What [`crate::gateway::Gateway::write`] needs; a journal that cannot be had is said.
+    /// What [`crate::gateway::Writer::write`] needs; a journal that cannot be had is said.
     pub fn writing(&self, progress: &dyn Progress) -> Writing {
         let journal = match self.state_to_change().database(self.app.clock().now()) {
             Ok((database, notice)) => {

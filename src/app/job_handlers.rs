@@ -152,7 +152,7 @@ impl<'a> JobWork<'a> {
         };
         let (warmed, ended) = tokio::select! {
             biased;
-            done = watched(&reading, progress, reading.gateway.warm(&plan, progress)) => done,
+            done = watched(&reading, progress, reading.gateway.warmer().warm(&plan, progress)) => done,
             () = stop.wait() => {
                 return JobResult::failed_for_now("what was read by then is in the cache", 1)
                     .with_calls(reading.calls().total);

@@ -80,7 +80,7 @@ impl<'a> Verifier<'a> {
             seed: comparison.seed,
             refill: self.app.disabled().is_none(),
         };
-        let verified = watched(&reading, progress, reading.gateway.verify(&wanted, progress)).await;
+        let verified = watched(&reading, progress, reading.gateway.verifier().verify(&wanted, progress)).await;
         if reading.calls().total > 0 {
             StoreStack::new(self.app).fold_log();
         }

@@ -95,7 +95,7 @@ impl<'a> CacheWarmer<'a> {
     ) -> Result<WarmDone, AppError> {
         let (mut reading, plan) = self.prepared(request)?;
         reading.gateway = reading.gateway.until(stop.subscribe());
-        let (targets, ended) = reading.gateway.warm(&plan, progress).await;
+        let (targets, ended) = reading.gateway.warmer().warm(&plan, progress).await;
         for fault in reading.gateway.take_faults() {
             progress.notice(&format!("the cache could not store everything: {fault}"));
         }
@@ -127,7 +127,7 @@ impl<'a> CacheWarmer<'a> {
         progress: &dyn Progress,
     ) -> Result<(WalkPlan, Vec<Shortage>), AppError> {
         let (reading, plan) = self.prepared(request)?;
-        let plan = reading.gateway.plan(&plan, progress).await?;
+        let plan = reading.gateway.planner().plan(&plan, progress).await?;
         let outcome = "lists are kept, single answers that have no room are not";
         let findings = self.shortages(plan.bytes, plan.entries, outcome);
         Ok((plan, findings))

@@ -6,9 +6,9 @@
 use super::api::ListCall;
 use super::error::GatewayError;
 use super::read::CachePolicy;
-use super::read::Gateway;
 use super::request::Request;
 use crate::gateway::confirm::Confirmed;
+use crate::gateway::confirm::Confirmer;
 use crate::gateway::confirm::ResourceKind;
 use crate::gateway::fetch::PARALLEL;
 use crate::gateway::fetch::text;
@@ -40,10 +40,10 @@ pub struct SelectedAccounts {
     pub inactive: Vec<Confirmed>,
 }
 
-impl Gateway {
+impl Confirmer<'_> {
     /// The accounts that a choice comes to now.
     pub async fn choose_accounts(
-        &self,
+        self,
         choice: &AccountChoice,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -59,7 +59,7 @@ impl Gateway {
         let anew = CachePolicy { read: false, ..*policy };
         let found = match &choice.unit {
             Some(unit) => self.accounts_below(unit, &anew, progress).await?,
-            None => array(self.value(&Request::Accounts, &anew, progress).await?),
+            None => array(self.gateway.reader().value(&Request::Accounts, &anew, progress).await?),
         };
         let pattern = choice.pattern.as_ref().map(|pattern| folded(pattern).into_owned());
         let is_like = |account: &Value| {
@@ -80,12 +80,12 @@ impl Gateway {
 
     /// All accounts of a unit and of the units below it.
     async fn accounts_below(
-        &self,
+        self,
         unit: &str,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Vec<Value>, GatewayError> {
-        let units = array(self.value(&Request::Ous, policy, progress).await?);
+        let units = array(self.gateway.reader().value(&Request::Ous, policy, progress).await?);
         let mut inside: HashSet<String> = HashSet::from([unit_called(&units, unit)?]);
         // Parents stand before their children.
         for unit in &units {
@@ -103,7 +103,7 @@ impl Gateway {
     }
 
     /// Those that have all of the tags; AWS tells them one account at a time.
-    async fn tagged(&self, accounts: Vec<Value>, tags: &[(String, String)]) -> Result<Vec<Value>, GatewayError> {
+    async fn tagged(self, accounts: Vec<Value>, tags: &[(String, String)]) -> Result<Vec<Value>, GatewayError> {
         if tags.is_empty() {
             return Ok(accounts);
         }

@@ -55,17 +55,30 @@ pub(super) struct Pairs {
     pub(super) ended: Option<GatewayError>,
 }
 
+/// Lists who has which permission set where.
+#[derive(Clone, Copy)]
+pub struct AssignmentReader<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// Lists who has which permission set where.
+    pub fn assignment_reader(&self) -> AssignmentReader<'_> {
+        AssignmentReader { gateway: self }
+    }
+}
+
+impl AssignmentReader<'_> {
     /// Lists assignments. Fails as a whole only when it cannot even be known what to ask.
     pub async fn assignments(
-        &self,
+        self,
         filter: &AssignmentFilter,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<AssignmentList, GatewayError> {
         if let Some(Principal { kind, id }) = &filter.principal {
             let request = Request::PrincipalAssignments { kind: *kind, id: id.clone() };
-            let rows = array(self.value(&request, policy, progress).await?);
+            let rows = array(self.gateway.reader().value(&request, policy, progress).await?);
             let mut assignments = AssignmentRows::default();
             rows.iter().filter(|row| filter.admits(row)).for_each(|row| assignments.push(row));
             assignments.sort();
@@ -81,24 +94,30 @@ impl Gateway {
 
     /// Everything, by the walk that a warm would choose: what the one stored answers the other.
     async fn all_assignments(
-        &self,
+        self,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<AssignmentList, GatewayError> {
-        let space = self.space(policy).await?.text();
-        let sets = self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?;
-        let mut walk = self.settled_walk(&space, sets.len(), policy);
+        let space = self.gateway.space(policy).await?.text();
+        let sets =
+            self.gateway.traversals().ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?;
+        let mut walk = self.gateway.traversals().settled_walk(&space, sets.len(), policy);
         let mut known = None;
         if walk != Some(Traversal::Principals) {
             let found = self.pairs_of(sets.clone(), policy, progress).await?;
             if walk.is_none() {
                 let lists = std::future::ready(());
-                walk = Some(self.judge_walk(&space, found.candidates.len(), policy, lists, progress).await?);
+                walk = Some(
+                    self.gateway
+                        .traversals()
+                        .judge_walk(&space, found.candidates.len(), policy, lists, progress)
+                        .await?,
+                );
             }
             known = Some(found);
         }
         if walk == Some(Traversal::Principals) {
-            let principals = self.principals(policy, progress).await?;
+            let principals = self.gateway.traversals().principals(policy, progress).await?;
             if self.may_ask_principals(&principals, policy, progress).await? {
                 let request = |(kind, id)| Request::PrincipalAssignments { kind, id };
                 let mut found = self.gather(principals.into_iter().map(request).collect(), policy, progress).await?;
@@ -115,7 +134,7 @@ impl Gateway {
     }
 
     async fn gather_pairs(
-        &self,
+        self,
         asked: Pairs,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -130,17 +149,17 @@ impl Gateway {
 
     /// Whether AWS lets this caller ask for principals: the first one tells, and what it says is kept.
     async fn may_ask_principals(
-        &self,
+        self,
         principals: &[(PrincipalKind, String)],
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<bool, GatewayError> {
         let Some((kind, id)) = principals.first().cloned() else { return Ok(true) };
-        match self.value(&Request::PrincipalAssignments { kind, id }, policy, progress).await {
+        match self.gateway.reader().value(&Request::PrincipalAssignments { kind, id }, policy, progress).await {
             Ok(_) | Err(GatewayError::Budget { .. }) => Ok(true),
             Err(error) if is_refusal(&error) => {
                 if policy.fill {
-                    self.walk_refused(&self.space(policy).await?.text());
+                    self.gateway.traversals().walk_refused(&self.gateway.space(policy).await?.text());
                 }
                 Ok(false)
             }
@@ -151,7 +170,7 @@ impl Gateway {
     /// The rows of many answers, sorted, and the targets that could not be read. Once the call budget is spent, cached
     /// answers are still read.
     async fn gather(
-        &self,
+        self,
         requests: Vec<Request>,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -159,12 +178,12 @@ impl Gateway {
         let what = "assignments";
         let mut found = AssignmentList { targets: requests.len(), ..AssignmentList::default() };
         progress.started(what, Some(requests.len() as u64));
-        if let Some(rates) = self.rates() {
+        if let Some(rates) = self.gateway.rates() {
             progress.paced(what, rates.of(Api::SsoAdmin));
         }
         let mut answers = stream::iter(requests)
             .map(|request| async move {
-                let answer = self.value(&request, policy, progress).await;
+                let answer = self.gateway.reader().value(&request, policy, progress).await;
                 (request, answer)
             })
             .buffer_unordered(PARALLEL);
@@ -186,7 +205,7 @@ impl Gateway {
 
     /// The pairs of account and permission set that have assignments, and what could not be asked.
     pub(super) async fn pairs(
-        &self,
+        self,
         filter: &AssignmentFilter,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -196,7 +215,7 @@ impl Gateway {
         }
         if let Some(account) = &filter.account {
             let request = Request::AccountPermissionSets(account.clone());
-            let arns = texts(array(self.value(&request, policy, progress).await?));
+            let arns = texts(array(self.gateway.reader().value(&request, policy, progress).await?));
             let pairs = arns.into_iter().map(|arn| (account.clone(), arn)).collect();
             return self.cross_checked(Pairs { candidates: pairs, ..Pairs::default() }, filter, policy, progress).await;
         }
@@ -204,13 +223,14 @@ impl Gateway {
             let found = self.provisioned(vec![arn.clone()], policy, progress).await?;
             return self.cross_checked(found, filter, policy, progress).await;
         }
-        let arns = self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?;
+        let arns =
+            self.gateway.traversals().ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await?;
         self.pairs_of(arns, policy, progress).await
     }
 
     /// The accounts that all permission sets are provisioned to; an empty list is cross-checked.
     pub(super) async fn pairs_of(
-        &self,
+        self,
         arns: Vec<String>,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -221,7 +241,7 @@ impl Gateway {
 
     /// The accounts that each of these permission sets is provisioned to.
     pub(super) async fn provisioned(
-        &self,
+        self,
         arns: Vec<String>,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -231,7 +251,7 @@ impl Gateway {
         let mut answers = stream::iter(arns)
             .map(|arn| async move {
                 let request = Request::PermissionSetAccounts(arn.clone());
-                let answer = self.value(&request, policy, progress).await;
+                let answer = self.gateway.reader().value(&request, policy, progress).await;
                 (arn, request, answer)
             })
             .buffered(PARALLEL);

@@ -155,10 +155,23 @@ fn same(name: &str, text: &str) -> bool {
     name.to_lowercase() == text.to_lowercase()
 }
 
+/// Names for changes, confirmed by AWS.
+#[derive(Clone, Copy)]
+pub struct Confirmer<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// Names for changes, confirmed by AWS.
+    pub fn confirmer(&self) -> Confirmer<'_> {
+        Confirmer { gateway: self }
+    }
+}
+
+impl Confirmer<'_> {
     /// The thing behind an id or a name, confirmed by AWS.
     pub async fn certain(
-        &self,
+        self,
         noun: ResourceKind,
         text: &str,
         policy: &CachePolicy,
@@ -195,7 +208,7 @@ impl Gateway {
 
     /// The id of another object that has this id as its name. Reads from AWS, for accounts their list.
     async fn bearer(
-        &self,
+        self,
         noun: ResourceKind,
         id: &str,
         policy: &CachePolicy,
@@ -206,7 +219,7 @@ impl Gateway {
             ResourceKind::Group => (GetCall::GroupIdByName(id.to_owned()), "GroupId"),
             ResourceKind::PermissionSet => return Ok(None),
             ResourceKind::Account => {
-                return match self.value(&Request::Accounts, policy, progress).await {
+                return match self.gateway.reader().value(&Request::Accounts, policy, progress).await {
                     Ok(accounts) => account_called(&accounts, id).map(|called| (called != id).then_some(called)),
                     // A delegated administrator may not list accounts.
                     Err(GatewayError::AccessDenied { .. } | GatewayError::Refused { .. }) => Ok(None),
@@ -226,7 +239,7 @@ impl Gateway {
     /// The user or group behind an id or a name, confirmed by AWS. Without a kind both are looked for, and a name that
     /// both have is ambiguous.
     pub async fn certain_principal(
-        &self,
+        self,
         text: &str,
         kind: Option<PrincipalKind>,
         policy: &CachePolicy,
@@ -237,9 +250,9 @@ impl Gateway {
             (Some(kind), ..) => (kind, text),
             (None, Some(name), _) => (PrincipalKind::User, name),
             (None, None, Some(name)) => (PrincipalKind::Group, name),
-            (None, None, None) => match self.principal(text, policy, progress).await {
+            (None, None, None) => match self.gateway.resolver().principal(text, policy, progress).await {
                 Err(GatewayError::NotFound { .. } | GatewayError::Ambiguous { .. }) if policy.read => {
-                    (self.principal(text, &anew, progress).await?.kind, text)
+                    (self.gateway.resolver().principal(text, &anew, progress).await?.kind, text)
                 }
                 found => (found?.kind, text),
             },
@@ -248,7 +261,7 @@ impl Gateway {
     }
 
     /// Reads the confirmed objects from AWS again. A renamed or deleted object is an error.
-    pub async fn confirm(&self, named: &[(ResourceKind, Confirmed)]) -> Result<(), GatewayError> {
+    pub async fn confirm(self, named: &[(ResourceKind, Confirmed)]) -> Result<(), GatewayError> {
         let accounts = named.iter().filter(|(noun, _)| *noun == ResourceKind::Account).count();
         let listed = if accounts > ONE_BY_ONE { Some(self.ask_all(ListCall::Accounts).await?) } else { None };
         let is_known = |(_, certain): &&(ResourceKind, Confirmed)| !certain.found.is_null();
@@ -275,7 +288,7 @@ impl Gateway {
     }
 
     /// Accounts by id, as AWS describes them now; one that cannot be read is known by its id alone.
-    pub async fn accounts(&self, ids: &[String]) -> Vec<Confirmed> {
+    pub async fn accounts(self, ids: &[String]) -> Vec<Confirmed> {
         let listed = if ids.len() > ONE_BY_ONE { self.ask_all(ListCall::Accounts).await.ok() } else { None };
         let found = stream::iter(ids).map(|id| {
             let known = listed.as_ref().and_then(|all| all.iter().find(|account| account["Id"] == **id)).cloned();
@@ -291,38 +304,38 @@ impl Gateway {
     }
 
     /// What AWS says of one thing now, past the cache.
-    pub async fn ask(&self, single: &GetCall) -> Result<Value, GatewayError> {
-        self.source().fetch(Some(&self.target().await?), single).await
+    pub async fn ask(self, single: &GetCall) -> Result<Value, GatewayError> {
+        self.gateway.source().fetch(Some(&self.target().await?), single).await
     }
 
     /// A listing as AWS has it now, past the cache: for what is known to be short.
-    pub async fn ask_all(&self, listing: ListCall) -> Result<Vec<Value>, GatewayError> {
-        all(self.source(), &self.target().await?, listing).await
+    pub async fn ask_all(self, listing: ListCall) -> Result<Vec<Value>, GatewayError> {
+        all(self.gateway.source(), &self.target().await?, listing).await
     }
 
     /// What is there now of what a change is about, as the journal keeps it: what goes with a user, a group or a
     /// permission set. Null is what this login may not see.
-    pub async fn what_goes(&self, change: &Mutation) -> Result<Value, GatewayError> {
-        Ok(before_image::read(self.source(), &self.target().await?, change).await?.before)
+    pub async fn what_goes(self, change: &Mutation) -> Result<Value, GatewayError> {
+        Ok(before_image::read(self.gateway.source(), &self.target().await?, change).await?.before)
     }
 
-    async fn target(&self) -> Result<InstanceTarget, GatewayError> {
-        let space = self.space(&CachePolicy::default()).await?;
+    async fn target(self) -> Result<InstanceTarget, GatewayError> {
+        let space = self.gateway.space(&CachePolicy::default()).await?;
         Ok(InstanceTarget::of(space))
     }
 
     async fn id_of(
-        &self,
+        self,
         noun: ResourceKind,
         text: &str,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<String, GatewayError> {
         match noun {
-            ResourceKind::User => self.user_id(text, policy, progress).await,
-            ResourceKind::Group => self.group_id(text, policy, progress).await,
-            ResourceKind::PermissionSet => self.permission_set_arn(text, policy, progress).await,
-            ResourceKind::Account => self.account_id(text, policy, progress).await,
+            ResourceKind::User => self.gateway.resolver().user_id(text, policy, progress).await,
+            ResourceKind::Group => self.gateway.resolver().group_id(text, policy, progress).await,
+            ResourceKind::PermissionSet => self.gateway.resolver().permission_set_arn(text, policy, progress).await,
+            ResourceKind::Account => self.gateway.resolver().account_id(text, policy, progress).await,
         }
     }
 }

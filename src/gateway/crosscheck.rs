@@ -7,9 +7,10 @@ use super::api::{InstanceTarget, ListCall};
 use super::assignments::{AssignmentFilter, Pairs, array};
 use super::error::GatewayError;
 use super::fetch::texts;
-use super::read::{CachePolicy, Gateway};
 use super::request::Request;
+use crate::gateway::assignments::AssignmentReader;
 use crate::gateway::paginate::all;
+use crate::gateway::read::CachePolicy;
 use crate::progress::Progress;
 use futures_util::{StreamExt, stream};
 
@@ -20,11 +21,11 @@ const PAIRS: usize = 100;
 /// Concurrent direct reads.
 const TOGETHER: usize = 8;
 
-impl Gateway {
+impl AssignmentReader<'_> {
     /// The pairs as they were found or, if the provisioned lists are empty although there are assignments, all pairs of
     /// the filter.
     pub(super) async fn cross_checked(
-        &self,
+        self,
         found: Pairs,
         filter: &AssignmentFilter,
         policy: &CachePolicy,
@@ -55,7 +56,7 @@ impl Gateway {
     /// All pairs of the filter, when a directly read pair has assignments although no permission set is provisioned
     /// anywhere.
     async fn unlisted_pairs(
-        &self,
+        self,
         filter: &AssignmentFilter,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -63,19 +64,19 @@ impl Gateway {
         let sets = self.permission_set_arns(policy, progress).await?;
         for arn in sets.iter().take(SETS) {
             let request = Request::PermissionSetAccounts(arn.clone());
-            if !array(self.value(&request, policy, progress).await?).is_empty() {
+            if !array(self.gateway.reader().value(&request, policy, progress).await?).is_empty() {
                 return Ok(None);
             }
         }
         let sets = filter.permission_set.clone().map_or(sets, |arn| vec![arn]);
         let accounts = match &filter.account {
             Some(account) => vec![account.clone()],
-            None => self.ids(&Request::Accounts, "Id", policy, progress).await?,
+            None => self.gateway.traversals().ids(&Request::Accounts, "Id", policy, progress).await?,
         };
         let pairs: Vec<(String, String)> = diagonally(&accounts, &sets).collect();
         let mut asked = stream::iter(pairs.iter().take(PAIRS).cloned())
             .map(|(account, permission_set)| async move {
-                self.value(&Request::Assignments { account, permission_set }, policy, progress).await
+                self.gateway.reader().value(&Request::Assignments { account, permission_set }, policy, progress).await
             })
             .buffered(TOGETHER);
         while let Some(rows) = asked.next().await {
@@ -89,17 +90,17 @@ impl Gateway {
 
     /// The ARNs of all permission sets, without a call for each.
     async fn permission_set_arns(
-        &self,
+        self,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Vec<String>, GatewayError> {
-        let is_held = self.cached_value(&Request::PermissionSets, policy)?.is_some();
+        let is_held = self.gateway.reader().cached_value(&Request::PermissionSets, policy)?.is_some();
         if is_held {
-            return self.ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await;
+            return self.gateway.traversals().ids(&Request::PermissionSets, "PermissionSetArn", policy, progress).await;
         }
-        let space = self.space(policy).await?;
+        let space = self.gateway.space(policy).await?;
         let target = InstanceTarget::of(space);
-        Ok(texts(all(self.source(), &target, ListCall::PermissionSets).await?))
+        Ok(texts(all(self.gateway.source(), &target, ListCall::PermissionSets).await?))
     }
 }
 

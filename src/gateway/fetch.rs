@@ -38,13 +38,26 @@ pub(super) struct Errand<'a> {
 /// The maximum age of a description that a read continues with.
 const A_MOMENT: Duration = Duration::from_mins(10);
 
+/// Asks AWS, and stores the answers.
+#[derive(Clone, Copy)]
+pub(in crate::gateway) struct Fetcher<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// Asks AWS, and stores the answers.
+    pub(in crate::gateway) fn fetcher(&self) -> Fetcher<'_> {
+        Fetcher { gateway: self }
+    }
+}
+
+impl Fetcher<'_> {
     /// Asks AWS; the answer is not stored yet, but what it brings along is.
-    pub(super) async fn fetch(&self, request: &Request, errand: Errand<'_>) -> Result<Spool, GatewayError> {
+    pub(super) async fn fetch(self, request: &Request, errand: Errand<'_>) -> Result<Spool, GatewayError> {
         let space = errand.space;
         let target = InstanceTarget::of(space);
         let target = &target;
-        let source = self.source();
+        let source = self.gateway.source();
         match request {
             Request::Users => self.list(ObjectList::Users, target, errand).await,
             Request::Groups => self.list(ObjectList::Groups, target, errand).await,
@@ -76,16 +89,16 @@ impl Gateway {
 
     /// A list whose items are whole objects: they are stored one by one as the pages come.
     async fn list(
-        &self,
+        self,
         listed: ObjectList,
         target: &InstanceTarget,
         errand: Errand<'_>,
     ) -> Result<Spool, GatewayError> {
         let what = listed.what();
         let mut pages = Pages::new(listed.listing());
-        let mut spool = self.spool();
+        let mut spool = self.gateway.spool();
         errand.progress.started(what, None);
-        while let Some(items) = pages.next(self.source(), Some(target)).await? {
+        while let Some(items) = pages.next(self.gateway.source(), Some(target)).await? {
             self.keep_page(&items, listed, &mut spool, errand)?;
             errand.progress.advanced(what, items.len() as u64);
         }
@@ -96,7 +109,7 @@ impl Gateway {
 
     /// Adds a page to a list, and stores what it brings along.
     pub(super) fn keep_page(
-        &self,
+        self,
         items: &[Value],
         listed: ObjectList,
         spool: &mut Spool,
@@ -118,10 +131,10 @@ impl Gateway {
         Ok(())
     }
 
-    async fn plain(&self, listing: ListCall, target: &InstanceTarget) -> Result<Spool, GatewayError> {
+    async fn plain(self, listing: ListCall, target: &InstanceTarget) -> Result<Spool, GatewayError> {
         let mut pages = Pages::new(listing);
-        let mut spool = self.spool();
-        while let Some(items) = pages.next(self.source(), Some(target)).await? {
+        let mut spool = self.gateway.spool();
+        while let Some(items) = pages.next(self.gateway.source(), Some(target)).await? {
             for item in &items {
                 spool.push(item)?;
             }
@@ -131,8 +144,8 @@ impl Gateway {
     }
 
     /// AWS lists bare ARNs: one describe each, several at a time, in the order of the list.
-    async fn permission_sets(&self, target: &InstanceTarget, errand: Errand<'_>) -> Result<Spool, GatewayError> {
-        let arns = texts(all(self.source(), target, ListCall::PermissionSets).await?);
+    async fn permission_sets(self, target: &InstanceTarget, errand: Errand<'_>) -> Result<Spool, GatewayError> {
+        let arns = texts(all(self.gateway.source(), target, ListCall::PermissionSets).await?);
         let what = "permission sets";
         errand.progress.started(what, Some(arns.len() as u64));
         let describes = stream::iter(arns).map(|arn| async move {
@@ -140,14 +153,14 @@ impl Gateway {
             if let Some(found) = self.described_before(&request, errand)? {
                 return Ok(Some((request, found, true)));
             }
-            match self.source().fetch(Some(target), &GetCall::PermissionSet(arn)).await {
+            match self.gateway.source().fetch(Some(target), &GetCall::PermissionSet(arn)).await {
                 Ok(found) => Ok(Some((request, found, false))),
                 // Deleted between the list and the describe: it is no longer part of the answer.
                 Err(GatewayError::NotFound { .. }) => Ok(None),
                 Err(error) => Err(error),
             }
         });
-        let mut spool = self.spool();
+        let mut spool = self.gateway.spool();
         let mut describes = describes.buffered(PARALLEL);
         while let Some(described) = describes.try_next().await? {
             errand.progress.advanced(what, 1);
@@ -166,13 +179,13 @@ impl Gateway {
 
     /// A description that a read may continue with. One that a change has overtaken since is not given, and the list that
     /// it becomes part of is not stored when a change overtakes the list.
-    fn described_before(&self, request: &Request, errand: Errand<'_>) -> Result<Option<Value>, GatewayError> {
+    fn described_before(self, request: &Request, errand: Errand<'_>) -> Result<Option<Value>, GatewayError> {
         if !errand.continues {
             return Ok(None);
         }
         let accept = ReadOptions { max_age: Some(A_MOMENT), stale: false };
         let mut found = None;
-        let shown = self.look(request, errand.text, accept, Note::Nothing, &mut |_, body| {
+        let shown = self.gateway.reader().look(request, errand.text, accept, Note::Nothing, &mut |_, body| {
             found = Some(serde_json::from_reader(body)?);
             Ok(())
         });
@@ -184,10 +197,10 @@ impl Gateway {
     }
 
     /// The tree, breadth first; AWS gives only the children of one parent at a time.
-    async fn organizational_units(&self, target: &InstanceTarget) -> Result<Spool, GatewayError> {
+    async fn organizational_units(self, target: &InstanceTarget) -> Result<Spool, GatewayError> {
         let mut level = Vec::new();
-        let mut spool = self.spool();
-        for mut root in all(self.source(), target, ListCall::Roots).await? {
+        let mut spool = self.gateway.spool();
+        for mut root in all(self.gateway.source(), target, ListCall::Roots).await? {
             let (id, name) = (text(&root, "Id"), text(&root, "Name"));
             root["ParentId"] = Value::Null;
             root["Path"] = json!(format!("/{name}"));
@@ -197,7 +210,8 @@ impl Gateway {
         while !level.is_empty() {
             let found: Vec<(String, String, Vec<Value>)> = stream::iter(level)
                 .map(|(id, path)| async move {
-                    let children = all(self.source(), target, ListCall::OrganizationalUnits(id.clone())).await?;
+                    let children =
+                        all(self.gateway.source(), target, ListCall::OrganizationalUnits(id.clone())).await?;
                     Ok::<_, GatewayError>((id, path, children))
                 })
                 .buffered(PARALLEL)
@@ -218,13 +232,13 @@ impl Gateway {
         Ok(spool)
     }
 
-    fn store_brought(&self, brought: &[Fresh], errand: Errand<'_>) {
+    fn store_brought(self, brought: &[Fresh], errand: Errand<'_>) {
         if !brought.is_empty()
             && errand.ticket.is_valid()
-            && self.room.admits(self.cache(), brought)
-            && let Err(error) = self.cache().fill(errand.text, brought, errand.ticket)
+            && self.gateway.room.admits(self.gateway.cache(), brought)
+            && let Err(error) = self.gateway.cache().fill(errand.text, brought, errand.ticket)
         {
-            self.fault(&error);
+            self.gateway.fault(&error);
         }
     }
 }

@@ -6,12 +6,13 @@
 use super::api::{InstanceTarget, ListCall};
 use super::error::GatewayError;
 use super::fetch::{text, texts};
-use super::read::{CachePolicy, Gateway};
 use super::request::Request;
 use super::spool::each;
 use crate::cache::{Provenance, ReadOptions};
 use crate::gateway::lookup::Note;
 use crate::gateway::paginate::Pages;
+use crate::gateway::read::CachePolicy;
+use crate::gateway::resolve::Resolver;
 use crate::gateway::resolve::is_arn;
 use crate::gateway::resolve::matching;
 use crate::gateway::resolve::single;
@@ -51,10 +52,10 @@ fn permission_set_called(sets: &Value, text: &str) -> Result<String, GatewayErro
     single(&mut arns, text, "permission set")
 }
 
-impl Gateway {
+impl Resolver<'_> {
     /// The ARN behind a permission set's ARN, its last part (`ps-...`) or its name.
     pub async fn permission_set_arn(
-        &self,
+        self,
         text: &str,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -65,7 +66,7 @@ impl Gateway {
         if let Some(arn) = self.listed_permission_set(text, policy)? {
             return Ok(arn);
         }
-        let space = self.space(policy).await?;
+        let space = self.gateway.space(policy).await?;
         // Which instance it is may be known only now.
         if let Some(arn) = self.listed_permission_set(text, policy)? {
             return Ok(arn);
@@ -75,15 +76,15 @@ impl Gateway {
         }
         if is_set_id(text) {
             // Another permission set may have this id as its name: only all names can show that.
-            let sets = self.value(&Request::PermissionSets, policy, progress).await?;
+            let sets = self.gateway.reader().value(&Request::PermissionSets, policy, progress).await?;
             return permission_set_called(&sets, text);
         }
         let target = InstanceTarget::of(space);
         let (mut pages, mut described) = (Pages::new(ListCall::PermissionSets), 0);
-        while let Some(page) = pages.next(self.source(), Some(&target)).await? {
+        while let Some(page) = pages.next(self.gateway.source(), Some(&target)).await? {
             let (mut unknown, mut found) = (Vec::new(), None);
             for arn in texts(page) {
-                match self.cached_value(&Request::PermissionSet(arn.clone()), policy) {
+                match self.gateway.reader().cached_value(&Request::PermissionSet(arn.clone()), policy) {
                     Ok(Some(set)) if set["Name"] == text => found = Some(arn),
                     Ok(Some(_)) | Err(GatewayError::NotFound { .. }) => {}
                     _ if arn.rsplit('/').next() == Some(text) => found = Some(arn),
@@ -109,14 +110,14 @@ impl Gateway {
     }
 
     /// The ARN in the list that is held; `None` when no list is held, an error when the list does not have it.
-    fn listed_permission_set(&self, text: &str, policy: &CachePolicy) -> Result<Option<String>, GatewayError> {
-        let Some(sets) = self.cached_value(&Request::PermissionSets, policy)? else { return Ok(None) };
+    fn listed_permission_set(self, text: &str, policy: &CachePolicy) -> Result<Option<String>, GatewayError> {
+        let Some(sets) = self.gateway.reader().cached_value(&Request::PermissionSets, policy)? else { return Ok(None) };
         permission_set_called(&sets, text).map(Some)
     }
 
     /// Describes permission sets until one has the name.
     async fn described_permission_set(
-        &self,
+        self,
         name: &str,
         arns: Vec<String>,
         policy: &CachePolicy,
@@ -124,7 +125,7 @@ impl Gateway {
     ) -> Result<Option<String>, GatewayError> {
         let mut described = stream::iter(arns)
             .map(|arn| async move {
-                let set = self.live(&Request::PermissionSet(arn.clone()), policy, progress).await;
+                let set = self.gateway.reader().live(&Request::PermissionSet(arn.clone()), policy, progress).await;
                 (arn, set)
             })
             .buffer_unordered(SEARCHING);
@@ -144,7 +145,7 @@ impl Gateway {
 
     /// The names of these permission sets: from their list where it is held, else each described.
     pub async fn permission_set_names(
-        &self,
+        self,
         arns: HashSet<String>,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -158,7 +159,7 @@ impl Gateway {
 
     /// The names of these accounts: as far as they are held, then each described when they are few, else from the list.
     pub async fn account_names(
-        &self,
+        self,
         ids: HashSet<String>,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -174,7 +175,7 @@ impl Gateway {
                     Ok(())
                 })
             };
-            return match self.read(&Request::Accounts, policy, progress, &mut show).await {
+            return match self.gateway.reader().read(&Request::Accounts, policy, progress, &mut show).await {
                 Ok(_) => Ok(labels),
                 Err(error) => labels.without("accounts", unknown, error),
             };
@@ -186,29 +187,31 @@ impl Gateway {
 
     /// Takes labels from a list that may answer.
     fn held_labels(
-        &self,
+        self,
         list: &Request,
         fields: (&str, &str),
         wanted: &HashSet<String>,
         labels: &mut Labels,
         policy: &CachePolicy,
     ) -> Result<(), GatewayError> {
-        let Some(space) = self.remembered().filter(|_| policy.read) else { return Ok(()) };
+        let Some(space) = self.gateway.remembered().filter(|_| policy.read) else { return Ok(()) };
         let names = &mut labels.names;
         let accept = ReadOptions { max_age: policy.max_age, stale: false };
         // A list that is not held is no miss of this read: single answers take its place.
-        self.look(list, &space.text(), accept, Note::Hits, &mut |_, body| {
-            each(body, &mut |item| {
-                take_label(&item, fields, wanted, names);
-                Ok(())
+        self.gateway
+            .reader()
+            .look(list, &space.text(), accept, Note::Hits, &mut |_, body| {
+                each(body, &mut |item| {
+                    take_label(&item, fields, wanted, names);
+                    Ok(())
+                })
             })
-        })
-        .map(drop)
+            .map(drop)
     }
 
     /// Adds labels from single descriptions to those without one.
     async fn describe_labels(
-        &self,
+        self,
         requests: Vec<(Request, String)>,
         what: &str,
         labels: &mut Labels,
@@ -220,7 +223,7 @@ impl Gateway {
             if labels.names.contains_key(&id) {
                 continue;
             }
-            match self.cached_value(&request, policy) {
+            match self.gateway.reader().cached_value(&request, policy) {
                 Ok(Some(found)) => _ = labels.names.insert(id, text(&found, "Name")),
                 Ok(None) => unknown.push((request, id)),
                 Err(GatewayError::NotFound { .. }) => {}
@@ -234,7 +237,7 @@ impl Gateway {
         let mut left = unknown.len();
         let mut answers = stream::iter(unknown)
             .map(|(request, id)| async move {
-                let found = self.value(&request, policy, progress).await;
+                let found = self.gateway.reader().value(&request, policy, progress).await;
                 (id, found)
             })
             .buffer_unordered(SEARCHING);

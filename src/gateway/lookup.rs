@@ -5,9 +5,9 @@
 
 use super::error::GatewayError;
 use super::read::CachePolicy;
-use super::read::Gateway;
 use super::request::Request;
 use crate::cache::{EntrySink, Lookup, Miss, Provenance, ReadOptions};
+use crate::gateway::read::Reader;
 use crate::model::Resource;
 use crate::store::{Address, StoreFault};
 use serde_json::Value;
@@ -39,13 +39,13 @@ pub(super) enum Note {
     Nothing,
 }
 
-impl Gateway {
+impl Reader<'_> {
     /// A whole answer from the cache alone. A miss is not recorded: the read that follows it looks again.
-    pub fn cached_value(&self, request: &Request, policy: &CachePolicy) -> Result<Option<Value>, GatewayError> {
+    pub fn cached_value(self, request: &Request, policy: &CachePolicy) -> Result<Option<Value>, GatewayError> {
         if !policy.read {
             return Ok(None);
         }
-        let Some(space) = self.remembered() else { return Ok(None) };
+        let Some(space) = self.gateway.remembered() else { return Ok(None) };
         let accept = ReadOptions { max_age: policy.max_age, stale: false };
         let mut found = Value::Null;
         let hit = self.look(request, &space.text(), accept, Note::Hits, &mut |_, body| {
@@ -56,11 +56,11 @@ impl Gateway {
     }
 
     /// The same for a lookup that is no part of the answer: nothing is recorded.
-    pub(super) fn glance(&self, request: &Request, policy: &CachePolicy) -> Result<Option<Value>, GatewayError> {
+    pub(super) fn glance(self, request: &Request, policy: &CachePolicy) -> Result<Option<Value>, GatewayError> {
         if !policy.read {
             return Ok(None);
         }
-        let Some(space) = self.remembered() else { return Ok(None) };
+        let Some(space) = self.gateway.remembered() else { return Ok(None) };
         let accept = ReadOptions { max_age: policy.max_age, stale: false };
         let mut found = Value::Null;
         let hit = self.look(request, &space.text(), accept, Note::Nothing, &mut |_, body| {
@@ -72,7 +72,7 @@ impl Gateway {
 
     /// Shows an acceptable entry; `None` when there is none, and then nothing was shown.
     pub(super) fn look(
-        &self,
+        self,
         request: &Request,
         space: &str,
         accept: ReadOptions,
@@ -81,13 +81,13 @@ impl Gateway {
     ) -> Result<Option<Provenance>, GatewayError> {
         let key = request.key();
         let record = |looked| {
-            if let Some(recorder) = &self.recorder {
+            if let Some(recorder) = &self.gateway.recorder {
                 let address = Address { space, key: key.as_str() };
-                recorder(looked, request.resource(), self.cache().store().row(address));
+                recorder(looked, request.resource(), self.gateway.cache().store().row(address));
             }
         };
         let mut absent = false;
-        let looked = self.cache().view(space, &key, accept, &mut |provenance, mut body| {
+        let looked = self.gateway.cache().view(space, &key, accept, &mut |provenance, mut body| {
             let mut head = Vec::with_capacity(5);
             Read::take(&mut body, 5).read_to_end(&mut head)?;
             if head == b"null" {
@@ -104,7 +104,7 @@ impl Gateway {
                 if absent {
                     return Err(GatewayError::NotFound { what: request.subject() });
                 }
-                self.add_part(provenance);
+                self.gateway.add_part(provenance);
                 Ok(Some(provenance))
             }
             Lookup::Miss(miss, fault) => {
@@ -116,7 +116,7 @@ impl Gateway {
                     });
                 }
                 if let Some(fault) = fault {
-                    self.fault(&fault);
+                    self.gateway.fault(&fault);
                 }
                 Ok(None)
             }

@@ -1,17 +1,17 @@
 //! Name suggestions for a text, from the cached lists, without a call to AWS.
 
-use super::read::Gateway;
 use super::request::Request;
 use super::spool::each;
+use crate::gateway::resolve::Resolver;
 use crate::model::folded;
 
 /// The most names that are suggested.
 const MOST: usize = 3;
 
-impl Gateway {
+impl Resolver<'_> {
     /// Names near `text`, the nearest first, of `user`, `group`, `permission set` or `account`. The held list may be of any
     /// age: a suggestion is no answer.
-    pub fn near_names(&self, noun: &str, text: &str) -> Vec<String> {
+    pub fn near_names(self, noun: &str, text: &str) -> Vec<String> {
         let (request, name, others): (_, _, &[&str]) = match noun {
             "user" => (Request::Users, "UserName", &["DisplayName"]),
             "group" => (Request::Groups, "DisplayName", &[]),
@@ -19,10 +19,10 @@ impl Gateway {
             "account" => (Request::Accounts, "Name", &[]),
             _ => return Vec::new(),
         };
-        let Some(space) = self.remembered() else { return Vec::new() };
+        let Some(space) = self.gateway.remembered() else { return Vec::new() };
         let wanted = folded(text);
         let mut near: Vec<(usize, String)> = Vec::new();
-        self.cache().last(&space.text(), &request.key(), &mut |body| {
+        self.gateway.cache().last(&space.text(), &request.key(), &mut |body| {
             each(body, &mut |item| {
                 let Some(known) = item[name].as_str() else { return Ok(()) };
                 let texts = std::iter::once(name).chain(others.iter().copied());

@@ -5,9 +5,10 @@
 
 use super::api::PrincipalKind;
 use super::error::GatewayError;
-use super::read::{CachePolicy, Gateway};
 use super::request::Request;
 use super::spool::each;
+use crate::gateway::read::CachePolicy;
+use crate::gateway::resolve::Resolver;
 use crate::gateway::resolve::in_arn;
 use crate::gateway::resolve::is_directory_id;
 use crate::progress::Progress;
@@ -44,11 +45,11 @@ impl<T> Default for KnownPrincipals<T> {
 /// Up to so many principals are described one by one; a list of a hundred costs one call.
 const ONE_BY_ONE: usize = 20;
 
-impl Gateway {
+impl Resolver<'_> {
     /// The user or group behind an id or a name. A name that both a user and a group have is ambiguous; `user:NAME`
     /// and `group:NAME` say which is meant.
     pub async fn principal(
-        &self,
+        self,
         text: &str,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -70,10 +71,20 @@ impl Gateway {
         if is_directory_id(text) {
             // A text in the form of an id is no proof that the object exists.
             if user.as_deref().is_ok_and(|id| id == text) {
-                user = self.value(&Request::User(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
+                user = self
+                    .gateway
+                    .reader()
+                    .value(&Request::User(text.to_owned()), policy, progress)
+                    .await
+                    .map(|_| text.to_owned());
             }
             if group.as_deref().is_ok_and(|id| id == text) {
-                group = self.value(&Request::Group(text.to_owned()), policy, progress).await.map(|_| text.to_owned());
+                group = self
+                    .gateway
+                    .reader()
+                    .value(&Request::Group(text.to_owned()), policy, progress)
+                    .await
+                    .map(|_| text.to_owned());
             }
         }
         match (absent(user)?, absent(group)?) {
@@ -91,7 +102,7 @@ impl Gateway {
     /// others one by one when they are few, or from their whole lists when they are many. Without calls to AWS, one
     /// that the cache does not have is in no part of the answer.
     pub async fn describe_principals<T: Send>(
-        &self,
+        self,
         ids: HashSet<(PrincipalKind, String)>,
         take: impl Fn(&Value) -> T + Sync,
         policy: &CachePolicy,
@@ -100,7 +111,7 @@ impl Gateway {
         let mut known = KnownPrincipals::default();
         let mut unknown: HashMap<PrincipalKind, Vec<String>> = HashMap::new();
         for (kind, id) in ids {
-            match self.cached_value(&describe(kind, &id), policy) {
+            match self.gateway.reader().cached_value(&describe(kind, &id), policy) {
                 Ok(Some(value)) => {
                     known.found.insert((kind, id), take(&value));
                 }
@@ -130,7 +141,7 @@ impl Gateway {
 
     /// Asks AWS for those of one kind that the cache does not know.
     async fn describe_unknown<T: Send>(
-        &self,
+        self,
         kind: PrincipalKind,
         ids: Vec<String>,
         take: &(impl Fn(&Value) -> T + Sync),
@@ -140,7 +151,7 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         if ids.len() <= ONE_BY_ONE {
             for id in ids {
-                match absent(self.value(&describe(kind, &id), policy, progress).await)? {
+                match absent(self.gateway.reader().value(&describe(kind, &id), policy, progress).await)? {
                     Some(value) => _ = known.found.insert((kind, id), take(&value)),
                     None => _ = known.gone.insert((kind, id)),
                 }
@@ -153,15 +164,17 @@ impl Gateway {
         };
         let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
         let mut found = HashMap::new();
-        self.read(&request, policy, progress, &mut |_, body| {
-            each(body, &mut |item| {
-                if let Some(id) = item[field].as_str().filter(|id| wanted.contains(id)) {
-                    found.insert((kind, id.to_owned()), take(&item));
-                }
-                Ok(())
+        self.gateway
+            .reader()
+            .read(&request, policy, progress, &mut |_, body| {
+                each(body, &mut |item| {
+                    if let Some(id) = item[field].as_str().filter(|id| wanted.contains(id)) {
+                        found.insert((kind, id.to_owned()), take(&item));
+                    }
+                    Ok(())
+                })
             })
-        })
-        .await?;
+            .await?;
         known.gone.extend(ids.into_iter().map(|id| (kind, id)).filter(|id| !found.contains_key(id)));
         known.found.extend(found);
         Ok(())

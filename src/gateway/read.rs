@@ -1,6 +1,6 @@
 //! Reading through the cache: a hit without AWS, else AWS and a fill, else (when AWS is silent) what is stale.
 //!
-//! [`Gateway::cached`] needs no runtime, no credentials and no network; a fault of the cache slows a read and never
+//! [`Reader::cached`] needs no runtime, no credentials and no network; a fault of the cache slows a read and never
 //! changes its answer.
 
 use super::api::{IdentityCenterApi, InstanceTarget};
@@ -209,9 +209,9 @@ impl Gateway {
         }
         let mut flight = None;
         if policy.read && policy.fill {
-            match self.turn(INSTANCES, &self.selection.key(), "the instance") {
+            match self.reader().turn(INSTANCES, &self.selection.key(), "the instance") {
                 Turn::Mine(mine) => flight = Some(mine),
-                Turn::Theirs(awaited) => _ = self.land(&awaited).await,
+                Turn::Theirs(awaited) => _ = self.reader().land(&awaited).await,
                 Turn::Anyone => {}
             }
             if let Some(space) = self.remembered() {
@@ -235,9 +235,44 @@ impl Gateway {
         instance::list(self.source()).await
     }
 
+    pub(super) fn ticket(&self) -> Ticket {
+        self.cache.ticket().unwrap_or_else(|error| {
+            self.fault(&error);
+            Ticket::NONE
+        })
+    }
+
+    pub(super) fn spool(&self) -> Spool {
+        Spool::new(self.spool_dir.clone())
+    }
+
+    /// Notes a fault of the cache: it slows the command and is said, it does not fail it.
+    pub(super) fn fault(&self, error: &StoreError) {
+        error.log();
+        if let Ok(mut faults) = self.faults.lock() {
+            let text = error.to_string();
+            if !faults.contains(&text) {
+                faults.push(text);
+            }
+        }
+    }
+
+    /// Reads through the cache.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { gateway: self }
+    }
+}
+
+/// Reads through the cache.
+#[derive(Clone, Copy)]
+pub struct Reader<'g> {
+    pub(super) gateway: &'g Gateway,
+}
+
+impl Reader<'_> {
     /// Answers from the cache alone: `None` when it cannot, and then nothing was shown.
     pub fn cached(
-        &self,
+        self,
         request: &Request,
         policy: &CachePolicy,
         show: EntrySink<'_>,
@@ -245,14 +280,14 @@ impl Gateway {
         if !policy.read {
             return Ok(None);
         }
-        let Some(space) = self.remembered() else { return Ok(None) };
+        let Some(space) = self.gateway.remembered() else { return Ok(None) };
         let accept = ReadOptions { max_age: policy.max_age, stale: false };
         self.look(request, &space.text(), accept, Note::All, show)
     }
 
     /// Answers from the cache or, when it cannot, from AWS.
     pub async fn read(
-        &self,
+        self,
         request: &Request,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -264,16 +299,16 @@ impl Gateway {
         }
     }
 
-    /// Answers what [`Gateway::cached`] could not.
+    /// Answers what [`Reader::cached`] could not.
     pub async fn after_miss(
-        &self,
+        self,
         request: &Request,
         policy: &CachePolicy,
         progress: &dyn Progress,
         show: EntrySink<'_>,
     ) -> Result<Provenance, GatewayError> {
-        let looked_up = self.space.get().is_some();
-        let text = self.space(policy).await?.text();
+        let looked_up = self.gateway.space.get().is_some();
+        let text = self.gateway.space(policy).await?.text();
         if policy.read && !looked_up {
             let accept = ReadOptions { max_age: policy.max_age, stale: false };
             if let Some(found) = self.look(request, &text, accept, Note::All, show)? {
@@ -308,16 +343,16 @@ impl Gateway {
         drop(flight);
         match answered {
             Ok(mut spool) => {
-                let fresh = Provenance::live(self.cache.clock().now());
+                let fresh = Provenance::live(self.gateway.cache.clock().now());
                 show(&fresh, &mut spool.reader()?)?;
-                self.add_part(fresh);
+                self.gateway.add_part(fresh);
                 Ok(fresh)
             }
             Err(error) if error.allows_stale() && policy.read => {
                 let accept = ReadOptions { max_age: policy.max_age, stale: true };
                 let stale = self.look(request, &text, accept, Note::Nothing, show)?;
                 let Some(provenance) = stale else { return Err(error) };
-                if !self.told_stale.swap(true, Ordering::Relaxed) {
+                if !self.gateway.told_stale.swap(true, Ordering::Relaxed) {
                     let age = Duration::from_millis(provenance.age_ms.unsigned_abs());
                     let age = crate::model::format_duration(age);
                     progress.notice(&format!("AWS did not answer ({error}); this is from the cache, {age} old"));
@@ -330,7 +365,7 @@ impl Gateway {
 
     /// Asks AWS and, when `policy` allows, stores the answer.
     pub async fn live(
-        &self,
+        self,
         request: &Request,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -340,23 +375,23 @@ impl Gateway {
 
     /// The same, and whether the answer was stored.
     pub(super) async fn live_kept(
-        &self,
+        self,
         request: &Request,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<(Spool, StoreResult), GatewayError> {
-        let space = self.space(policy).await?;
+        let space = self.gateway.space(policy).await?;
         let text = space.text();
-        let ticket = if policy.fill { self.ticket() } else { Ticket::NONE };
-        let fenced = ticket.is_valid() && self.was_fenced(&text, &request.key(), ticket);
+        let ticket = if policy.fill { self.gateway.ticket() } else { Ticket::NONE };
+        let fenced = ticket.is_valid() && self.gateway.fetcher().was_fenced(&text, &request.key(), ticket);
         let errand = Errand { space, text: &text, ticket, progress, continues: policy.read };
-        let fetched = self.fetch(request, errand).await;
+        let fetched = self.gateway.fetcher().fetch(request, errand).await;
         let mut spool = match fetched {
             Ok(spool) => spool,
             Err(error @ GatewayError::NotFound { .. }) => {
                 let absent = Fresh::not_found(request.key(), request.call());
-                if let Err(fault) = self.cache.fill(&text, &[absent], ticket) {
-                    self.fault(&fault);
+                if let Err(fault) = self.gateway.cache.fill(&text, &[absent], ticket) {
+                    self.gateway.fault(&fault);
                 }
                 return Err(error);
             }
@@ -365,15 +400,16 @@ impl Gateway {
         let mut kept = StoreResult::Unable;
         if ticket.is_valid() {
             let target = InstanceTarget::of(space);
-            let place = FillSlot { target: &target, space: &text, ticket, fenced, patient: self.recorder.is_none() };
-            kept = self.keep(request, place, &mut spool, progress).await?;
+            let place =
+                FillSlot { target: &target, space: &text, ticket, fenced, patient: self.gateway.recorder.is_none() };
+            kept = self.gateway.fetcher().keep(request, place, &mut spool, progress).await?;
         }
         Ok((spool, kept))
     }
 
     /// Reads an answer whole, for what is known to be small or must be looked through.
     pub async fn value(
-        &self,
+        self,
         request: &Request,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -385,27 +421,5 @@ impl Gateway {
         })
         .await?;
         Ok(found)
-    }
-
-    pub(super) fn ticket(&self) -> Ticket {
-        self.cache.ticket().unwrap_or_else(|error| {
-            self.fault(&error);
-            Ticket::NONE
-        })
-    }
-
-    pub(super) fn spool(&self) -> Spool {
-        Spool::new(self.spool_dir.clone())
-    }
-
-    /// Notes a fault of the cache: it slows the command and is said, it does not fail it.
-    pub(super) fn fault(&self, error: &StoreError) {
-        error.log();
-        if let Ok(mut faults) = self.faults.lock() {
-            let text = error.to_string();
-            if !faults.contains(&text) {
-                faults.push(text);
-            }
-        }
     }
 }

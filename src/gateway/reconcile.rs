@@ -7,9 +7,9 @@ use super::journal::MutationOutcome;
 use super::mutation::Grant;
 use super::mutation::Mutation;
 use super::mutation::Pending;
-use super::read::Gateway;
 use super::write::Writing;
 use crate::cache::{CacheError, dirty};
+use crate::gateway::write::Writer;
 use serde_json::Value;
 
 /// What became of telling.
@@ -23,9 +23,9 @@ pub struct Reconciled {
     pub untold: Option<CacheError>,
 }
 
-impl Gateway {
+impl Writer<'_> {
     /// Takes note of the status object of an accepted change. One that has not ended changes nothing.
-    pub fn settled(&self, pending: Pending, status: &Value, writing: &Writing) -> Reconciled {
+    pub fn settled(self, pending: Pending, status: &Value, writing: &Writing) -> Reconciled {
         let mut settled = Reconciled::default();
         let text = |field: &str| status[field].as_str().unwrap_or_default().to_owned();
         let entry = writing.journal.as_ref().map_or(Ok(None), |journal| journal.of_request(&text("RequestId")));

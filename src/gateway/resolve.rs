@@ -85,15 +85,28 @@ enum CacheLookup {
     AskAws,
 }
 
+/// Turns names into ids, and ids into names.
+#[derive(Clone, Copy)]
+pub struct Resolver<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// Turns names into ids, and ids into names.
+    pub fn resolver(&self) -> Resolver<'_> {
+        Resolver { gateway: self }
+    }
+}
+
+impl Resolver<'_> {
     /// The id behind a user id or ARN, a user name or an e-mail address, from the cache alone.
-    pub fn cached_user_id(&self, text: &str, policy: &CachePolicy) -> Result<Option<String>, GatewayError> {
+    pub fn cached_user_id(self, text: &str, policy: &CachePolicy) -> Result<Option<String>, GatewayError> {
         let id = in_arn(text, "user");
         if is_directory_id(id) {
             return Ok((id != text || self.is_clear(IdForm::User, id, policy)?).then(|| id.to_owned()));
         }
         let text = id;
-        match self.cached_value(&Request::UserByName(text.to_owned()), policy) {
+        match self.gateway.reader().cached_value(&Request::UserByName(text.to_owned()), policy) {
             Ok(Some(found)) => return id_in(&found, "UserId", "identitystore GetUserId").map(Some),
             Ok(None) => {}
             // It may still be an e-mail address; only the list can tell.
@@ -103,14 +116,14 @@ impl Gateway {
         if !text.contains('@') {
             return Ok(None);
         }
-        let Some(users) = self.cached_value(&Request::Users, policy)? else { return Ok(None) };
+        let Some(users) = self.gateway.reader().cached_value(&Request::Users, policy)? else { return Ok(None) };
         let mut ids = with_address(&users, text);
         if ids.is_empty() { Ok(None) } else { single(&mut ids, text, "user").map(Some) }
     }
 
     /// The id behind a user id or ARN, a user name or an e-mail address.
     pub async fn user_id(
-        &self,
+        self,
         text: &str,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -121,10 +134,10 @@ impl Gateway {
         if is_directory_id(text) {
             return self.id_or_bearer(IdForm::User, text, policy, progress).await;
         }
-        match self.value(&Request::UserByName(text.to_owned()), policy, progress).await {
+        match self.gateway.reader().value(&Request::UserByName(text.to_owned()), policy, progress).await {
             Ok(found) => id_in(&found, "UserId", "identitystore GetUserId"),
             Err(GatewayError::NotFound { .. }) if text.contains('@') => {
-                let users = self.value(&Request::Users, policy, progress).await?;
+                let users = self.gateway.reader().value(&Request::Users, policy, progress).await?;
                 single(&mut with_address(&users, text), text, "user")
             }
             Err(error) => Err(error),
@@ -132,7 +145,7 @@ impl Gateway {
     }
 
     /// The id behind a group id or ARN or a display name, from the cache alone.
-    pub fn cached_group_id(&self, text: &str, policy: &CachePolicy) -> Result<Option<String>, GatewayError> {
+    pub fn cached_group_id(self, text: &str, policy: &CachePolicy) -> Result<Option<String>, GatewayError> {
         match self.known_group(text, policy)? {
             CacheLookup::Id(id) => Ok(Some(id)),
             CacheLookup::AskAws => Ok(None),
@@ -141,7 +154,7 @@ impl Gateway {
 
     /// The id behind a group id or ARN or a display name.
     pub async fn group_id(
-        &self,
+        self,
         text: &str,
         policy: &CachePolicy,
         progress: &dyn Progress,
@@ -152,15 +165,18 @@ impl Gateway {
                 self.id_or_bearer(IdForm::Group, text, policy, progress).await
             }
             CacheLookup::AskAws => {
-                let error = match self.value(&Request::GroupByName(text.to_owned()), policy, progress).await {
-                    Ok(found) => return id_in(&found, "GroupId", "identitystore GetGroupId"),
-                    Err(error) => error,
-                };
+                let error =
+                    match self.gateway.reader().value(&Request::GroupByName(text.to_owned()), policy, progress).await {
+                        Ok(found) => return id_in(&found, "GroupId", "identitystore GetGroupId"),
+                        Err(error) => error,
+                    };
                 if !(error.allows_stale() && policy.read) {
                     return Err(error);
                 }
                 // AWS is silent: the list knows the name even when it has expired.
-                let Ok(groups) = self.value(&Request::Groups, policy, progress).await else { return Err(error) };
+                let Ok(groups) = self.gateway.reader().value(&Request::Groups, policy, progress).await else {
+                    return Err(error);
+                };
                 let mut ids = matching(&groups, "GroupId", "Description", |group| group["DisplayName"] == text);
                 if ids.is_empty() { Err(error) } else { single(&mut ids, text, "group") }
             }
@@ -169,20 +185,24 @@ impl Gateway {
 
     /// The id behind an account's id, ARN, name or e-mail address.
     pub async fn account_id(
-        &self,
+        self,
         text: &str,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<String, GatewayError> {
         let id = in_arn(text, "account");
         if is_account_id(id) {
-            return match (id == text).then(|| self.cached_value(&Request::Accounts, policy)).transpose()?.flatten() {
+            return match (id == text)
+                .then(|| self.gateway.reader().cached_value(&Request::Accounts, policy))
+                .transpose()?
+                .flatten()
+            {
                 Some(accounts) => account_called(&accounts, id),
                 None => Ok(id.to_owned()),
             };
         }
         let text = id;
-        let accounts = self.value(&Request::Accounts, policy, progress).await?;
+        let accounts = self.gateway.reader().value(&Request::Accounts, policy, progress).await?;
         let mut ids = matching(&accounts, "Id", "Email", |account| {
             account["Name"] == text || account["Email"].as_str().is_some_and(|email| email.eq_ignore_ascii_case(text))
         });
@@ -191,11 +211,11 @@ impl Gateway {
 
     /// Whether the cache is enough to take a text for an id: the object with this id is cached, or no object has the text
     /// as its name, and none is cached that does.
-    fn is_clear(&self, kind: IdForm, id: &str, policy: &CachePolicy) -> Result<bool, GatewayError> {
-        let bearer = match self.glance(&kind.by_name(id), policy) {
+    fn is_clear(self, kind: IdForm, id: &str, policy: &CachePolicy) -> Result<bool, GatewayError> {
+        let bearer = match self.gateway.reader().glance(&kind.by_name(id), policy) {
             Ok(Some(found)) => Some(found[kind.field()] != id),
             Ok(None) if kind == IdForm::Group => {
-                let groups = self.glance(&Request::Groups, policy)?;
+                let groups = self.gateway.reader().glance(&Request::Groups, policy)?;
                 let named = |group: &Value| group["DisplayName"] == id && group["GroupId"] != id;
                 groups.map(|groups| groups.as_array().is_some_and(|all| all.iter().any(named)))
             }
@@ -206,33 +226,36 @@ impl Gateway {
         match bearer {
             Some(is_borne) => Ok(!is_borne),
             None if !policy.live => Ok(true),
-            None => {
-                Ok(matches!(self.glance(&kind.by_id(id), policy), Ok(Some(_)) | Err(GatewayError::NotFound { .. })))
-            }
+            None => Ok(matches!(
+                self.gateway.reader().glance(&kind.by_id(id), policy),
+                Ok(Some(_)) | Err(GatewayError::NotFound { .. })
+            )),
         }
     }
 
     /// The id, unless another object has it as its name. A kind without a lookup by name is taken for an id.
     async fn id_or_bearer(
-        &self,
+        self,
         kind: IdForm,
         id: &str,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<String, GatewayError> {
-        let Ok(named) = self.value(&kind.by_name(id), policy, progress).await else { return Ok(id.to_owned()) };
+        let Ok(named) = self.gateway.reader().value(&kind.by_name(id), policy, progress).await else {
+            return Ok(id.to_owned());
+        };
         let bearer = id_in(&named, kind.field(), "a lookup by name")?;
         if bearer == id {
             return Ok(bearer);
         }
-        match self.value(&kind.by_id(id), policy, progress).await {
+        match self.gateway.reader().value(&kind.by_id(id), policy, progress).await {
             Ok(owner) => Err(both(kind.word(), id, &owner, &bearer)),
             Err(GatewayError::NotFound { .. }) => Ok(bearer),
             Err(error) => Err(error),
         }
     }
 
-    fn known_group(&self, text: &str, policy: &CachePolicy) -> Result<CacheLookup, GatewayError> {
+    fn known_group(self, text: &str, policy: &CachePolicy) -> Result<CacheLookup, GatewayError> {
         let id = in_arn(text, "group");
         if is_directory_id(id) {
             let is_clear = id != text || self.is_clear(IdForm::Group, id, policy)?;
@@ -240,13 +263,13 @@ impl Gateway {
         }
         let text = id;
         // The whole list, when it is there, knows names that several groups have; a single answer does not.
-        if let Some(groups) = self.cached_value(&Request::Groups, policy)? {
+        if let Some(groups) = self.gateway.reader().cached_value(&Request::Groups, policy)? {
             let mut ids = matching(&groups, "GroupId", "Description", |group| group["DisplayName"] == text);
             if !ids.is_empty() {
                 return single(&mut ids, text, "group").map(CacheLookup::Id);
             }
         }
-        let found = self.cached_value(&Request::GroupByName(text.to_owned()), policy)?;
+        let found = self.gateway.reader().cached_value(&Request::GroupByName(text.to_owned()), policy)?;
         Ok(found
             .and_then(|v| v["GroupId"].as_str().map(|id| CacheLookup::Id(id.to_owned())))
             .unwrap_or(CacheLookup::AskAws))

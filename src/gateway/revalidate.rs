@@ -7,11 +7,11 @@
 use super::api::GetCall;
 use super::api::InstanceTarget;
 use super::error::GatewayError;
-use super::read::Gateway;
 use super::request::Request;
 use super::spool::Spool;
 use crate::cache::{Key, Ticket};
 use crate::clock::millis;
+use crate::gateway::fetch::Fetcher;
 use crate::gateway::fetch::text;
 use crate::progress::Progress;
 use crate::store::{Address, InvalidationRecord, Select};
@@ -69,10 +69,10 @@ pub(super) enum StoreResult {
     Unable,
 }
 
-impl Gateway {
+impl Fetcher<'_> {
     /// Stores what was fetched; `spool` is then what was stored, or what was fetched when it could not be.
     pub(super) async fn keep(
-        &self,
+        self,
         request: &Request,
         place: FillSlot<'_>,
         spool: &mut Spool,
@@ -81,13 +81,13 @@ impl Gateway {
         let FillSlot { target, space, mut ticket, fenced, patient } = place;
         let key = request.key();
         for round in 0..=ROUNDS {
-            let stored = self.cache().fill_long(space, &key, request.call(), &mut spool.reader()?, ticket);
+            let stored = self.gateway.cache().fill_long(space, &key, request.call(), &mut spool.reader()?, ticket);
             match stored {
                 Ok(true) => return Ok(StoreResult::Stored),
                 Ok(false) if round < ROUNDS => {}
                 Ok(false) => return Ok(StoreResult::Overtaken),
                 Err(fault) => {
-                    self.fault(&fault);
+                    self.gateway.fault(&fault);
                     return Ok(StoreResult::Unable);
                 }
             }
@@ -103,7 +103,7 @@ impl Gateway {
             ));
             let mut now = BTreeMap::new();
             for id in ids {
-                let found = match self.source().fetch(Some(target), &(list.single)(id.clone())).await {
+                let found = match self.gateway.source().fetch(Some(target), &(list.single)(id.clone())).await {
                     Ok(found) => Some(found),
                     Err(GatewayError::NotFound { .. }) => None,
                     // The answer is whole without it; it only cannot be kept.
@@ -111,24 +111,24 @@ impl Gateway {
                 };
                 now.insert(id, found);
             }
-            *spool = patched(self.spool(), spool, list.id, now)?;
+            *spool = patched(self.gateway.spool(), spool, list.id, now)?;
             ticket = again.as_old_as(ticket);
         }
         Ok(StoreResult::Overtaken)
     }
 
     /// Whether a fence covered the key when the ticket was taken, or has come since; also when nobody can tell.
-    pub(super) fn was_fenced(&self, space: &str, key: &Key, ticket: Ticket) -> bool {
+    pub(super) fn was_fenced(self, space: &str, key: &Key, ticket: Ticket) -> bool {
         let address = Address { space, key: key.as_str() };
-        self.cache().store().standing(address, ticket.taken_at()).map_or(true, |standing| standing.fenced)
+        self.gateway.cache().store().standing(address, ticket.taken_at()).map_or(true, |standing| standing.fenced)
     }
 
     /// A ticket from a moment in which no fence covers the key; perhaps after a wait.
-    async fn ticket_outside_fences(&self, space: &str, key: &Key, patient: bool) -> Option<Ticket> {
-        let clock = self.cache().clock().clone();
+    async fn ticket_outside_fences(self, space: &str, key: &Key, patient: bool) -> Option<Ticket> {
+        let clock = self.gateway.cache().clock().clone();
         let began = clock.now();
         loop {
-            let ticket = self.ticket();
+            let ticket = self.gateway.ticket();
             // Judged by the ticket's own time: a fence that lapses meanwhile counts, one that comes later has a number that
             // the ticket does not know.
             if !self.was_fenced(space, key, ticket) {
@@ -142,8 +142,8 @@ impl Gateway {
     }
 
     /// The ids that all records which overtook the list name; `None` when one of them names none.
-    fn changed(&self, space: &str, key: &Key, ticket: Ticket, list: &List) -> Option<BTreeSet<String>> {
-        let records = self.cache().store().records(ticket.number()?).ok()??;
+    fn changed(self, space: &str, key: &Key, ticket: Ticket, list: &List) -> Option<BTreeSet<String>> {
+        let records = self.gateway.cache().store().records(ticket.number()?).ok()??;
         named(&records, Address { space, key: key.as_str() }, list)
     }
 }

@@ -6,13 +6,13 @@
 
 use super::error::GatewayError;
 use super::mutation::Mutation;
-use super::read::Gateway;
 use crate::cache::Key;
 use crate::gateway::api::GetCall;
 use crate::gateway::api::IdentityCenterApi;
 use crate::gateway::api::InstanceTarget;
 use crate::gateway::api::ListCall;
 use crate::gateway::api::Page;
+use crate::gateway::read::Reader;
 use crate::gateway::waiting;
 use crate::lock::{Guard, HolderWatch, Process, RunState};
 use crate::log::LOCKS;
@@ -153,21 +153,21 @@ pub(super) struct Awaited {
     subject: String,
 }
 
-impl Gateway {
+impl Reader<'_> {
     /// Asks for the turn to fetch what is stored under `key`; `subject` names it in messages.
-    pub(super) fn turn(&self, space: &str, key: &Key, subject: &str) -> Turn {
-        let Some(flights) = &self.flights else { return Turn::Anyone };
-        let now = self.cache().clock().now();
+    pub(super) fn turn(self, space: &str, key: &Key, subject: &str) -> Turn {
+        let Some(flights) = &self.gateway.flights else { return Turn::Anyone };
+        let now = self.gateway.cache().clock().now();
         let address = Address { space, key: key.as_str() };
-        if !self.cache().store().stores() {
+        if !self.gateway.cache().store().stores() {
             return Turn::Anyone;
         }
         // While a fence stands nothing is stored, so that no process could hand an answer on.
-        let Ok(standing) = self.cache().store().standing(address, now) else { return Turn::Anyone };
+        let Ok(standing) = self.gateway.cache().store().standing(address, now) else { return Turn::Anyone };
         if standing.fenced {
             return Turn::Anyone;
         }
-        let row = self.cache().store().row(address);
+        let row = self.gateway.cache().store().row(address);
         let name = format!("flight-{:016x}-{}", row ^ flights.place, standing.newest);
         match flights.state.try_lock(&name, Guard::Flight, now) {
             Ok(Some(lock)) => {
@@ -185,14 +185,14 @@ impl Gateway {
     }
 
     /// Whether the holder of a flight is stopped now: such a holder is not waited for, whatever the patience.
-    pub(super) fn is_stopped(&self, awaited: &Awaited) -> bool {
-        let process = self.flights.as_ref().and_then(|flights| flights.state.process(&awaited.name));
+    pub(super) fn is_stopped(self, awaited: &Awaited) -> bool {
+        let process = self.gateway.flights.as_ref().and_then(|flights| flights.state.process(&awaited.name));
         process.is_some_and(|process| process.state != RunState::Runs)
     }
 
     /// Waits until the flight of another process has ended; `false` if that process is stopped or makes no progress.
-    pub(super) async fn land(&self, awaited: &Awaited) -> bool {
-        let Some(flights) = &self.flights else { return true };
+    pub(super) async fn land(self, awaited: &Awaited) -> bool {
+        let Some(flights) = &self.gateway.flights else { return true };
         let holder = || match flights.state.process(&awaited.name) {
             Some(process) => format!("{process}, which fetches {}", awaited.subject),
             None => format!("another process, which fetches {}", awaited.subject),

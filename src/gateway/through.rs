@@ -8,8 +8,9 @@ use super::assignment_table::AssignmentRows;
 use super::assignments::{AssignmentFilter, array};
 use super::error::GatewayError;
 use super::fetch::{PARALLEL, text};
-use super::read::{CachePolicy, Gateway};
 use super::request::Request;
+use crate::gateway::assignments::AssignmentReader;
+use crate::gateway::read::CachePolicy;
 use crate::progress::Progress;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -26,10 +27,10 @@ pub struct Through {
     pub unread: Option<String>,
 }
 
-impl Gateway {
+impl AssignmentReader<'_> {
     /// Counts the rows that reach a user through groups and are not in `listed`: from the cache, else from AWS.
     pub async fn through_groups(
-        &self,
+        self,
         user: &str,
         listed: &AssignmentRows,
         filter: &AssignmentFilter,
@@ -37,10 +38,11 @@ impl Gateway {
         progress: &dyn Progress,
     ) -> Result<Through, GatewayError> {
         let mut through = Through::default();
-        let memberships = match self.value(&Request::UserGroups(user.to_owned()), policy, progress).await {
-            Ok(memberships) => array(memberships),
-            Err(error) => return through.without(error),
-        };
+        let memberships =
+            match self.gateway.reader().value(&Request::UserGroups(user.to_owned()), policy, progress).await {
+                Ok(memberships) => array(memberships),
+                Err(error) => return through.without(error),
+            };
         let groups: HashSet<String> = memberships.iter().map(|row| text(row, "GroupId")).collect();
         let mut seen: HashSet<[String; 3]> = listed
             .iter()
@@ -50,7 +52,10 @@ impl Gateway {
         let mut giving = HashSet::new();
         let mut answers = stream::iter(groups)
             .map(|id| async move {
-                self.value(&Request::PrincipalAssignments { kind: PrincipalKind::Group, id }, policy, progress).await
+                self.gateway
+                    .reader()
+                    .value(&Request::PrincipalAssignments { kind: PrincipalKind::Group, id }, policy, progress)
+                    .await
             })
             .buffer_unordered(PARALLEL);
         while let Some(answer) = answers.next().await {

@@ -122,11 +122,24 @@ const EXPIRED: &str = "expired";
 const DAMAGED: &str = "damaged, and dropped";
 const OVERTAKEN: &str = "renewed or removed meanwhile";
 
+/// Compares entries with AWS.
+#[derive(Clone, Copy)]
+pub struct Verifier<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// Compares entries with AWS.
+    pub fn verifier(&self) -> Verifier<'_> {
+        Verifier { gateway: self }
+    }
+}
+
+impl Verifier<'_> {
     /// Compares entries of this gateway's space with AWS. An error only when it cannot be known which entries there are;
     /// [`GatewayError::NotCached`] when the one that was named is not there.
-    pub async fn verify(&self, wanted: &VerifySelection, progress: &dyn Progress) -> Result<Verified, GatewayError> {
-        let space = self.space(&CachePolicy::default()).await?;
+    pub async fn verify(self, wanted: &VerifySelection, progress: &dyn Progress) -> Result<Verified, GatewayError> {
+        let space = self.gateway.space(&CachePolicy::default()).await?;
         let text = space.text();
         let mut verified = Verified::default();
         let requests = self.choose(&text, wanted, &mut verified)?;
@@ -165,7 +178,7 @@ impl Gateway {
 
     /// The requests of the entries that can be compared, in the order of the sample.
     fn choose(
-        &self,
+        self,
         space: &str,
         wanted: &VerifySelection,
         verified: &mut Verified,
@@ -178,7 +191,7 @@ impl Gateway {
         };
         let mut sample = KeySample::new(wanted.sample, wanted.seed);
         let mut seen = 0_u64;
-        let scanned = self.cache().store().scan(&select, &mut |meta| {
+        let scanned = self.gateway.cache().store().scan(&select, &mut |meta| {
             seen += 1;
             match self.unfit(meta) {
                 Some(reason) => verified.skip(reason),
@@ -194,7 +207,7 @@ impl Gateway {
     }
 
     /// Why an entry cannot be compared.
-    fn unfit(&self, meta: &Meta) -> Option<&'static str> {
+    fn unfit(self, meta: &Meta) -> Option<&'static str> {
         if meta.schema != SCHEMA {
             return Some(OTHER_VERSION);
         }
@@ -202,28 +215,28 @@ impl Gateway {
             return Some(FOREIGN);
         }
         // What has expired answers nobody whom AWS can answer.
-        (!matches!(self.cache().verdict(meta), Usability::Fresh { .. })).then_some(EXPIRED)
+        (!matches!(self.gateway.cache().verdict(meta), Usability::Fresh { .. })).then_some(EXPIRED)
     }
 
     async fn verify_one(
-        &self,
+        self,
         request: &Request,
         space: &Namespace,
         text: &str,
         refill: bool,
         progress: &dyn Progress,
     ) -> Result<Judged, GatewayError> {
-        let begun = self.cache().clock().now();
-        let ticket = if refill { self.ticket() } else { Ticket::NONE };
+        let begun = self.gateway.cache().clock().now();
+        let ticket = if refill { self.gateway.ticket() } else { Ticket::NONE };
         let errand = Errand { space, text, ticket: Ticket::NONE, progress, continues: false };
-        let mut truth = match self.fetch(request, errand).await {
+        let mut truth = match self.gateway.fetcher().fetch(request, errand).await {
             Ok(spool) => Some(Truth::new(spool)?),
             Err(GatewayError::NotFound { .. }) => None,
             Err(error) => return Err(error),
         };
         let key = request.key();
         let mut seen = None;
-        let looked = self.cache().view(text, &key, ReadOptions::default(), &mut |provenance, body| {
+        let looked = self.gateway.cache().view(text, &key, ReadOptions::default(), &mut |provenance, body| {
             seen = Some((*provenance, compare(body, truth.as_mut())));
             Ok(())
         })?;
@@ -246,7 +259,7 @@ impl Gateway {
 
     /// Puts AWS's answer in the place of a wrong one, as any fill does: unless a change has overtaken it.
     fn mend(
-        &self,
+        self,
         request: &Request,
         text: &str,
         answer: Option<&mut Spool>,
@@ -255,17 +268,17 @@ impl Gateway {
     ) -> Result<Mended, GatewayError> {
         let key = request.key();
         if let Some(answer) = answer {
-            match self.cache().fill_long(text, &key, request.call(), &mut answer.reader()?, ticket) {
+            match self.gateway.cache().fill_long(text, &key, request.call(), &mut answer.reader()?, ticket) {
                 Ok(true) => return Ok(Mended::Replaced),
                 // The record that kept it out has removed the entry.
                 Ok(false) => {}
-                Err(fault) => self.fault(&fault),
+                Err(fault) => self.gateway.fault(&fault),
             }
         }
-        match self.cache().withdraw(text, &key, stored_at) {
+        match self.gateway.cache().withdraw(text, &key, stored_at) {
             Ok(_) => Ok(Mended::Removed),
             Err(fault) => {
-                self.fault(&fault);
+                self.gateway.fault(&fault);
                 Ok(Mended::Left)
             }
         }

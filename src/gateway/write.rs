@@ -1,6 +1,6 @@
 //! A change, from the fence to the close: the one way in which anything is written to AWS.
 //!
-//! No read that starts after [`Gateway::write`] has returned is answered from an entry fetched before it, whatever
+//! No read that starts after [`Writer::write`] has returned is answered from an entry fetched before it, whatever
 //! became of the change; a writer that dies on the way leaves the fence up.
 
 use super::api::GetCall;
@@ -76,29 +76,42 @@ struct MutationInProgress<'a> {
     entry: Option<i64>,
 }
 
+/// Makes changes: fence, AWS, close, journal.
+#[derive(Clone, Copy)]
+pub struct Writer<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// Makes changes: fence, AWS, close, journal.
+    pub fn writer(&self) -> Writer<'_> {
+        Writer { gateway: self }
+    }
+}
+
+impl Writer<'_> {
     /// Makes a change: image, fence, AWS to its terminal state, close. An error is AWS's; the cache is updated even then,
     /// because AWS may have done part of it. `expected` is the before-image that the caller agreed to: if AWS has
     /// another state now, nothing is changed.
     pub async fn write(
-        &self,
+        self,
         change: &Mutation,
         expected: Option<&Value>,
         writing: &Writing,
         progress: &dyn Progress,
     ) -> Result<Written, Unwritten> {
-        let space = self.space(&CachePolicy::default()).await?;
+        let space = self.gateway.space(&CachePolicy::default()).await?;
         let target = InstanceTarget::of(space);
         let text = space.text();
         let witness = writing.fences.witness();
-        let image = before_image::read(self.source(), &target, change).await?;
+        let image = before_image::read(self.gateway.source(), &target, change).await?;
         must_be_unchanged(change, expected, &image.before)?;
         let dirt = dirty(&image.event);
         let entry = self.begin(writing, &text, change, &image.before, progress);
         let course = MutationInProgress { writing, raised: writing.fences.raise(&text, &dirt), space: text, entry };
         let mut done = self.carry_out(change, &target, &course, &dirt, progress).await;
         if let Err(GatewayError::ChangedMeanwhile { differences, .. }) = &mut done
-            && let Ok(now) = before_image::read(self.source(), &target, change).await
+            && let Ok(now) = before_image::read(self.gateway.source(), &target, change).await
         {
             *differences = unchanged::differences(expected.unwrap_or(&image.before), &now.before);
         }
@@ -117,14 +130,14 @@ impl Gateway {
     }
 
     async fn carry_out(
-        &self,
+        self,
         change: &Mutation,
         target: &InstanceTarget,
         course: &MutationInProgress<'_>,
         dirt: &[Dirt],
         progress: &dyn Progress,
     ) -> Result<Value, GatewayError> {
-        let answer = self.source().change(target, change).await?;
+        let answer = self.gateway.source().change(target, change).await?;
         let Some(pending) = change.pending() else { return Ok(answer) };
         let id = answer["RequestId"].as_str().filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID);
         let Some(id) = id.map(str::to_owned) else {
@@ -140,7 +153,7 @@ impl Gateway {
     /// Asks how an accepted change goes until it has ended. While AWS is at it the fence is kept up.
     #[expect(clippy::too_many_arguments, reason = "the parts of one change, all of its own kind")]
     async fn follow(
-        &self,
+        self,
         pending: Pending,
         id: &str,
         change: &Mutation,
@@ -175,7 +188,7 @@ impl Gateway {
                 fenced = Duration::ZERO;
             }
             pause = (pause * 3 / 2).min(LAST_LOOK);
-            match self.source().fetch(Some(target), &GetCall::Status(pending, id.to_owned())).await {
+            match self.gateway.source().fetch(Some(target), &GetCall::Status(pending, id.to_owned())).await {
                 Ok(found) => status = found,
                 // AWS may not show the status at once; whether it ever does is a matter of patience.
                 Err(GatewayError::NotFound { .. }) => {}
@@ -185,7 +198,7 @@ impl Gateway {
     }
 
     fn begin(
-        &self,
+        self,
         writing: &Writing,
         space: &str,
         change: &Mutation,
@@ -193,7 +206,7 @@ impl Gateway {
         progress: &dyn Progress,
     ) -> Option<i64> {
         let journal = writing.journal.as_ref()?;
-        let now = self.cache().clock().now();
+        let now = self.gateway.cache().clock().now();
         match journal.begin(now, space, change.operation(), &change.request(), before) {
             Ok(entry) => Some(entry),
             Err(fault) => {

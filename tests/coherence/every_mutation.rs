@@ -39,7 +39,7 @@ impl Process {
     }
 
     async fn read(&self, request: &Request, policy: CachePolicy) -> Result<Value, String> {
-        match self.gateway.value(request, &policy, &NoProgress).await {
+        match self.gateway.reader().value(request, &policy, &NoProgress).await {
             // A name leads to an id; what else stands beside it depends on the call that told.
             Ok(answer) if matches!(request, Request::UserByName(_) | Request::GroupByName(_)) => {
                 Ok([&answer["UserId"], &answer["GroupId"]].into_iter().cloned().collect())
@@ -52,7 +52,7 @@ impl Process {
 
     async fn write(&self, change: &Mutation) {
         let writing = InvalidationTargets::new(&self.app).writing(&NoProgress);
-        let written = self.gateway.write(change, None, &writing, &NoProgress).await;
+        let written = self.gateway.writer().write(change, None, &writing, &NoProgress).await;
         let written = written.unwrap_or_else(|error| panic!("{change:?}: {}", error.error));
         assert!(written.untold.is_none(), "{change:?}");
     }

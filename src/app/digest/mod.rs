@@ -182,7 +182,7 @@ impl<'a> Digest<'a> {
         for (name, request, member) in LISTS {
             let mut holding = Holding::default();
             let old = before.as_ref().and_then(|before| before.lists.get(name));
-            let shown = reading.gateway.cached(&request, &CachePolicy::CACHE_ONLY, &mut |_, body| {
+            let shown = reading.gateway.reader().cached(&request, &CachePolicy::CACHE_ONLY, &mut |_, body| {
                 holding = Holding::of(body, member)?;
                 Ok(())
             });

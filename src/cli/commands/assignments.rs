@@ -98,24 +98,24 @@ async fn filter(args: &AssignmentListArgs, reader: &ReadSession<'_>) -> Result<A
     let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
     let mut filter = AssignmentFilter::default();
     if let Some(account) = &args.account {
-        filter.account = Some(gateway.account_id(account, policy, progress).await?);
+        filter.account = Some(gateway.resolver().account_id(account, policy, progress).await?);
     }
     if let Some(permission_set) = &args.permission_set {
-        filter.permission_set = Some(gateway.permission_set_arn(permission_set, policy, progress).await?);
+        filter.permission_set = Some(gateway.resolver().permission_set_arn(permission_set, policy, progress).await?);
     }
     if let Some(principal) = &args.principal {
-        filter.principal = Some(gateway.principal(principal, policy, progress).await?);
+        filter.principal = Some(gateway.resolver().principal(principal, policy, progress).await?);
     }
     Ok(filter)
 }
 
 async fn read(filter: &AssignmentFilter, reader: &ReadSession<'_>) -> Result<AssignmentTable, GatewayError> {
     let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
-    let found = gateway.assignments(filter, policy, progress).await?;
+    let found = gateway.assignment_reader().assignments(filter, policy, progress).await?;
     let names = RowNames::of(gateway, found.assignments.iter(), policy, progress).await?;
     let through = match &filter.principal {
         Some(Principal { kind: PrincipalKind::User, id }) => {
-            Some(gateway.through_groups(id, &found.assignments, filter, policy, progress).await?)
+            Some(gateway.assignment_reader().through_groups(id, &found.assignments, filter, policy, progress).await?)
         }
         _ => None,
     };
@@ -194,11 +194,11 @@ fn get(
     let reader = ReadSession::open(globals, read, output)?;
     let (row, unnamed) = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
-        let arn = gateway.permission_set_arn(permission_set, policy, progress).await?;
-        let account = gateway.account_id(account, policy, progress).await?;
-        let Principal { kind, id } = gateway.principal(principal, policy, progress).await?;
+        let arn = gateway.resolver().permission_set_arn(permission_set, policy, progress).await?;
+        let account = gateway.resolver().account_id(account, policy, progress).await?;
+        let Principal { kind, id } = gateway.resolver().principal(principal, policy, progress).await?;
         let pair = Request::Assignments { account: account.clone(), permission_set: arn.clone() };
-        let rows = array(gateway.value(&pair, policy, progress).await?);
+        let rows = array(gateway.reader().value(&pair, policy, progress).await?);
         if !rows.iter().any(|row| row["PrincipalId"] == *id && row["PrincipalType"] == kind.as_str()) {
             let what = format!("an assignment of permission set {arn} to {id} in account {account}");
             return Err(GatewayError::NotFound { what });
@@ -250,15 +250,15 @@ fn approve(filter: &AssignmentFilter, limit: CallLimit, reader: &ReadSession<'_>
     let plan = reader.wait(async {
         let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
         let planned = if *filter == AssignmentFilter::default() {
-            let planned = gateway.plan_assignments(policy, progress).await?;
+            let planned = gateway.planner().plan_assignments(policy, progress).await?;
             // The few calls that count the pairs are part of the walk.
             if planned.likely > UNASKED && planned.calls <= UNASKED && policy.fill {
-                gateway.plan_filtered(filter, policy, progress).await
+                gateway.planner().plan_filtered(filter, policy, progress).await
             } else {
                 Ok(planned)
             }
         } else {
-            gateway.plan_filtered(filter, policy, progress).await
+            gateway.planner().plan_filtered(filter, policy, progress).await
         };
         match planned {
             // The walk itself reports what it could not read.
@@ -322,9 +322,9 @@ impl RowNames {
         // A group has no UserName, a user may have a DisplayName.
         let name = |who: &Value| who.get("UserName").unwrap_or(&who["DisplayName"]).clone();
         Ok(RowNames {
-            accounts: gateway.account_names(accounts, policy, progress).await?,
-            permission_sets: gateway.permission_set_names(sets, policy, progress).await?,
-            principals: gateway.describe_principals(principals, name, policy, progress).await?,
+            accounts: gateway.resolver().account_names(accounts, policy, progress).await?,
+            permission_sets: gateway.resolver().permission_set_names(sets, policy, progress).await?,
+            principals: gateway.resolver().describe_principals(principals, name, policy, progress).await?,
         })
     }
 

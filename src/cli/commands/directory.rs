@@ -27,9 +27,9 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
         UserCommand::Get { user, read } => {
             let view = Projection::new("users", USERS).of_read(&read)?;
             let reader = ReadSession::open(globals, &read, output)?;
-            let id = match reader.known(reader.gateway().cached_user_id(&user, &reader.policy))? {
+            let id = match reader.known(reader.gateway().resolver().cached_user_id(&user, &reader.policy))? {
                 Some(id) => id,
-                None => reader.wait(reader.gateway().user_id(&user, &reader.policy, reader.progress()))?,
+                None => reader.wait(reader.gateway().resolver().user_id(&user, &reader.policy, reader.progress()))?,
             };
             reader.show(&Request::User(id), &view)
         }
@@ -38,10 +38,11 @@ pub(crate) fn user(command: UserCommand, globals: &GlobalArgs, output: &mut Outp
             let reader = ReadSession::open(globals, &args.read, output)?;
             let rows = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
-                let id = gateway.user_id(&user, policy, progress).await?;
-                let mut rows = array(gateway.value(&Request::UserGroups(id), policy, progress).await?);
+                let id = gateway.resolver().user_id(&user, policy, progress).await?;
+                let mut rows = array(gateway.reader().value(&Request::UserGroups(id), policy, progress).await?);
                 let ids = rows.iter().map(|row| (PrincipalKind::Group, text(row, "GroupId")));
-                let known = gateway.describe_principals(ids.collect(), Value::clone, policy, progress).await?;
+                let known =
+                    gateway.resolver().describe_principals(ids.collect(), Value::clone, policy, progress).await?;
                 for row in &mut rows {
                     let group = (PrincipalKind::Group, text(row, "GroupId"));
                     add(row, &known, &group, &[("GroupName", "DisplayName"), ("GroupDescription", "Description")]);
@@ -71,9 +72,9 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
         GroupCommand::Get { group, read } => {
             let view = Projection::new("groups", GROUPS).of_read(&read)?;
             let reader = ReadSession::open(globals, &read, output)?;
-            let id = match reader.known(reader.gateway().cached_group_id(&group, &reader.policy))? {
+            let id = match reader.known(reader.gateway().resolver().cached_group_id(&group, &reader.policy))? {
                 Some(id) => id,
-                None => reader.wait(reader.gateway().group_id(&group, &reader.policy, reader.progress()))?,
+                None => reader.wait(reader.gateway().resolver().group_id(&group, &reader.policy, reader.progress()))?,
             };
             reader.show(&Request::Group(id), &view)
         }
@@ -82,11 +83,11 @@ pub(crate) fn group(command: GroupCommand, globals: &GlobalArgs, output: &mut Ou
             let reader = ReadSession::open(globals, &args.read, output)?;
             let rows = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
-                let id = gateway.group_id(&group, policy, progress).await?;
-                let mut rows = array(gateway.value(&Request::GroupMembers(id), policy, progress).await?);
+                let id = gateway.resolver().group_id(&group, policy, progress).await?;
+                let mut rows = array(gateway.reader().value(&Request::GroupMembers(id), policy, progress).await?);
                 let user = |row: &Value| (PrincipalKind::User, text(&row["MemberId"], "UserId"));
                 let ids = rows.iter().map(user).collect();
-                let known = gateway.describe_principals(ids, Value::clone, policy, progress).await?;
+                let known = gateway.resolver().describe_principals(ids, Value::clone, policy, progress).await?;
                 for row in &mut rows {
                     let who = user(row);
                     add(row, &known, &who, &[("UserName", "UserName"), ("DisplayName", "DisplayName")]);
@@ -124,23 +125,25 @@ pub(crate) fn permission_set(
             let reader = ReadSession::open(globals, &read, output)?;
             let (found, failures) = reader.wait(async {
                 let (gateway, policy, progress) = (reader.gateway(), &reader.policy, reader.progress());
-                let arn = gateway.permission_set_arn(&permission_set, policy, progress).await?;
+                let arn = gateway.resolver().permission_set_arn(&permission_set, policy, progress).await?;
                 let mut failures = Vec::new();
-                let mut found = match gateway.value(&Request::PermissionSet(arn.clone()), policy, progress).await {
-                    Err(error @ GatewayError::AccessDenied { .. }) => {
-                        let target = "the description".to_owned();
-                        failures.push(error.of_target(target));
-                        json!({ "PermissionSetArn": arn })
-                    }
-                    found => found?,
-                };
-                let policies = match gateway.value(&Request::PermissionSetPolicies(arn), policy, progress).await {
-                    Err(GatewayError::Incomplete { found, failures: missing, .. }) => {
-                        failures.extend(missing);
-                        *found
-                    }
-                    policies => policies?,
-                };
+                let mut found =
+                    match gateway.reader().value(&Request::PermissionSet(arn.clone()), policy, progress).await {
+                        Err(error @ GatewayError::AccessDenied { .. }) => {
+                            let target = "the description".to_owned();
+                            failures.push(error.of_target(target));
+                            json!({ "PermissionSetArn": arn })
+                        }
+                        found => found?,
+                    };
+                let policies =
+                    match gateway.reader().value(&Request::PermissionSetPolicies(arn), policy, progress).await {
+                        Err(GatewayError::Incomplete { found, failures: missing, .. }) => {
+                            failures.extend(missing);
+                            *found
+                        }
+                        policies => policies?,
+                    };
                 for (name, value) in policies.as_object().into_iter().flatten() {
                     found[name] = value.clone();
                 }
@@ -176,7 +179,8 @@ pub(crate) fn account(command: AccountCommand, globals: &GlobalArgs, output: &mu
         AccountCommand::Get { account, read } => {
             let view = Projection::new("accounts", ACCOUNTS).of_read(&read)?;
             let reader = ReadSession::open(globals, &read, output)?;
-            let id = reader.wait(reader.gateway().account_id(&account, &reader.policy, reader.progress()))?;
+            let id =
+                reader.wait(reader.gateway().resolver().account_id(&account, &reader.policy, reader.progress()))?;
             reader.show(&Request::Account(id), &view)
         }
     }

@@ -82,13 +82,13 @@ impl<'o> ReadSession<'o> {
             }
             answer.take(body)
         };
-        let hit = gateway.cached(request, &policy, &mut show)?;
+        let hit = gateway.reader().cached(request, &policy, &mut show)?;
         let provenance = if let Some(provenance) = hit {
             provenance
         } else {
             let progress = session.progress.as_ref();
             let max_age = policy.max_age;
-            let waited = session.wait(gateway.after_miss(request, &policy, progress, &mut show));
+            let waited = session.wait(gateway.reader().after_miss(request, &policy, progress, &mut show));
             waited
                 .map_err(|failure| after_calls(failure, &reading))?
                 .map_err(|error| session.failed_within(error, max_age))?
@@ -130,9 +130,9 @@ impl<'o> ReadSession<'o> {
         let Some((noun, name)) = what.split_once(" `") else { return Vec::new() };
         let name = name.trim_end_matches('`');
         if noun != "user or group" {
-            return self.gateway().near_names(noun, name);
+            return self.gateway().resolver().near_names(noun, name);
         }
-        ["user", "group"].into_iter().flat_map(|noun| self.gateway().near_names(noun, name)).collect()
+        ["user", "group"].into_iter().flat_map(|noun| self.gateway().resolver().near_names(noun, name)).collect()
     }
 
     /// Prints one value that was put together here.

@@ -4,10 +4,10 @@
 //! items and of fields is no change.
 
 use crate::gateway::read::CachePolicy;
-use crate::gateway::read::Gateway;
 use crate::gateway::request::Request;
 use crate::gateway::spool::Spool;
 use crate::gateway::spool::each;
+use crate::gateway::warm::Warmer;
 use serde::Serialize;
 use serde_json::Value;
 use std::hash::Hasher;
@@ -107,11 +107,11 @@ enum Name {
     Grant { account: String, permission_set: String, kind: String, principal: String },
 }
 
-impl Gateway {
+impl Warmer<'_> {
     /// What is stored for a request now, of whatever age; `None` when that is nothing.
-    pub(crate) fn before(&self, space: &str, request: &Request, names: bool) -> Option<Before> {
+    pub(crate) fn before(self, space: &str, request: &Request, names: bool) -> Option<Before> {
         let mut before = Before { items: Vec::new(), names: names.then(Vec::new) };
-        let whole = self.cache().last(space, &request.key(), &mut |body| {
+        let whole = self.gateway.cache().last(space, &request.key(), &mut |body| {
             each(body, &mut |item| {
                 let nth = u32::try_from(before.items.len()).map_err(io::Error::other)?;
                 before.items.push(KnownItems { item: ItemHash::of(&item), nth, seen: false });
@@ -126,7 +126,7 @@ impl Gateway {
     }
 
     /// Compares an answer with the one before it; without one everything in it is new.
-    pub(crate) fn compare(&self, before: Option<Before>, now: &mut Spool, names: bool) -> io::Result<ListDiff> {
+    pub(crate) fn compare(self, before: Option<Before>, now: &mut Spool, names: bool) -> io::Result<ListDiff> {
         let mut before = before.unwrap_or(Before { items: Vec::new(), names: names.then(Vec::new) });
         let mut changes = ListDiff { names: names.then(ChangedNames::default), ..ListDiff::default() };
         each(&mut now.reader()?, &mut |item| {
@@ -159,13 +159,13 @@ impl Gateway {
         Ok(changes)
     }
 
-    fn note_name(&self, names: &mut Vec<String>, name: &Name) {
+    fn note_name(self, names: &mut Vec<String>, name: &Name) {
         if names.len() < MOST_NAMES {
             names.push(self.shown(name));
         }
     }
 
-    fn shown(&self, name: &Name) -> String {
+    fn shown(self, name: &Name) -> String {
         match name {
             Name::Plain(name) => name.clone(),
             Name::Member { group, user } => {
@@ -186,8 +186,8 @@ impl Gateway {
     }
 
     /// The name that the cache knows, or the id.
-    fn name_of(&self, request: &Request, field: &str, id: &str) -> String {
-        let known = self.cached_value(request, &CachePolicy::CACHE_ONLY).ok().flatten();
+    fn name_of(self, request: &Request, field: &str, id: &str) -> String {
+        let known = self.gateway.reader().cached_value(request, &CachePolicy::CACHE_ONLY).ok().flatten();
         known.and_then(|known| known[field].as_str().map(str::to_owned)).unwrap_or_else(|| id.to_owned())
     }
 }

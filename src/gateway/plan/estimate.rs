@@ -116,29 +116,47 @@ impl Learned {
     }
 }
 
+/// Estimates what a warm or a list of assignments costs.
+#[derive(Clone, Copy)]
+pub struct Planner<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// Estimates what a warm or a list of assignments costs.
+    pub fn planner(&self) -> Planner<'_> {
+        Planner { gateway: self }
+    }
+}
+
+impl Planner<'_> {
     /// What a warm will cost.
-    pub async fn plan(&self, plan: &WarmPlan, progress: &dyn Progress) -> Result<WalkPlan, GatewayError> {
+    pub async fn plan(self, plan: &WarmPlan, progress: &dyn Progress) -> Result<WalkPlan, GatewayError> {
         let policy = CachePolicy::default();
-        let learned = Learned { spent: u64::from(self.remembered().is_none()), ..Learned::default() };
-        let space = self.space(&policy).await?.text();
+        let learned = Learned { spent: u64::from(self.gateway.remembered().is_none()), ..Learned::default() };
+        let space = self.gateway.space(&policy).await?.text();
         let round = Round::looking(&space, plan.renew, progress);
         self.survey(&plan.targets(), learned, &round, &policy).await
     }
 
     /// What listing all assignments will cost: what is held and may answer costs nothing.
     pub async fn plan_assignments(
-        &self,
+        self,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<WalkPlan, GatewayError> {
         let renew = if policy.read { Renew::Unusable(policy.max_age) } else { Renew::All };
-        let mut learned = Learned { spent: u64::from(self.remembered().is_none()), ..Learned::default() };
-        let space = self.space(policy).await?.text();
+        let mut learned = Learned { spent: u64::from(self.gateway.remembered().is_none()), ..Learned::default() };
+        let space = self.gateway.space(policy).await?.text();
         let round = Round::looking(&space, renew, progress);
         let sum = |calls, exact| {
             let target = WarmTarget::Assignments.as_str();
-            WalkPlan::new(vec![TargetCost { target, calls, entries: 0, bytes: 0, exact }], None, 0, self.rates())
+            WalkPlan::new(
+                vec![TargetCost { target, calls, entries: 0, bytes: 0, exact }],
+                None,
+                0,
+                self.gateway.rates(),
+            )
         };
         if let Some(calls) = self.calls_left(&round, policy) {
             return Ok(sum(calls, true));
@@ -161,25 +179,28 @@ impl Gateway {
     }
 
     /// The calls that are left of a walk whose way is known and fresh; `None` when it is not.
-    fn calls_left(&self, round: &Round<'_>, policy: &CachePolicy) -> Option<u64> {
-        let walk = self.standing_walk(self.last_walk(round.space, policy).as_ref())?;
+    fn calls_left(self, round: &Round<'_>, policy: &CachePolicy) -> Option<u64> {
+        let walk = self
+            .gateway
+            .traversals()
+            .standing_walk(self.gateway.traversals().last_walk(round.space, policy).as_ref())?;
         let mut calls = 0;
-        let mut count = |request: &Request| calls += u64::from(!self.is_left(request, round));
+        let mut count = |request: &Request| calls += u64::from(!self.gateway.warmer().is_left(request, round));
         if walk == Traversal::Principals {
             for (kind, list, field) in
                 [(PrincipalKind::Group, Request::Groups, "GroupId"), (PrincipalKind::User, Request::Users, "UserId")]
             {
-                self.is_left(&list, round).then_some(())?;
+                self.gateway.warmer().is_left(&list, round).then_some(())?;
                 for id in self.held_ids(round.space, &list, field) {
                     count(&Request::PrincipalAssignments { kind, id });
                 }
             }
             return Some(calls);
         }
-        self.is_left(&Request::PermissionSets, round).then_some(())?;
+        self.gateway.warmer().is_left(&Request::PermissionSets, round).then_some(())?;
         for permission_set in self.held_ids(round.space, &Request::PermissionSets, "PermissionSetArn") {
             let way = Request::PermissionSetAccounts(permission_set.clone());
-            self.is_left(&way, round).then_some(())?;
+            self.gateway.warmer().is_left(&way, round).then_some(())?;
             for account in texts(self.held_list(round.space, &way)) {
                 count(&Request::Assignments { account, permission_set: permission_set.clone() });
             }
@@ -188,7 +209,7 @@ impl Gateway {
     }
 
     async fn survey(
-        &self,
+        self,
         targets: &[WarmTarget],
         mut learned: Learned,
         round: &Round<'_>,
@@ -198,13 +219,13 @@ impl Gateway {
         let grants = targets.contains(&WarmTarget::Assignments);
         let walk = grants.then(|| self.likely_walk(&learned, round.space, policy));
         let planned = targets.iter().map(|target| self.planned(*target, walk, &learned, round)).collect();
-        let plan = WalkPlan::new(planned, walk, learned.spent, self.rates());
+        let plan = WalkPlan::new(planned, walk, learned.spent, self.gateway.rates());
         let likely = if plan.exact { plan.calls } else { plan.calls.max(learned.estimate()) };
         Ok(WalkPlan { likely, ..plan })
     }
 
     async fn learn(
-        &self,
+        self,
         targets: &[WarmTarget],
         learned: &mut Learned,
         round: &Round<'_>,
@@ -222,9 +243,9 @@ impl Gateway {
             if count(learned).exact {
                 continue;
             }
-            if let Some(items) = self.held_items(round.space, &request) {
+            if let Some(items) = self.gateway.traversals().held_items(round.space, &request) {
                 *count(learned) = Count { items, exact: true };
-            } else if let (true, Some(mut census)) = (policy.live, self.census(&request, policy)) {
+            } else if let (true, Some(mut census)) = (policy.live, self.gateway.traversals().census(&request, policy)) {
                 self.learn_page(&mut census, count, learned, round.progress).await?;
                 open.push((census, count));
             }
@@ -252,26 +273,26 @@ impl Gateway {
     }
 
     async fn learn_page(
-        &self,
+        self,
         census: &mut ListCount,
         count: Which,
         learned: &mut Learned,
         progress: &dyn Progress,
     ) -> Result<(), GatewayError> {
-        self.count_page(census, progress).await?;
+        self.gateway.traversals().count_page(census, progress).await?;
         learned.spent += 1;
         *count(learned) = Count { items: census.count, exact: census.whole };
         Ok(())
     }
 
     async fn learn_sets(
-        &self,
+        self,
         learned: &mut Learned,
         round: &Round<'_>,
         policy: &CachePolicy,
     ) -> Result<(), GatewayError> {
         let mut held = Vec::new();
-        let known = self.cache().last(round.space, &Request::PermissionSets.key(), &mut |body| {
+        let known = self.gateway.cache().last(round.space, &Request::PermissionSets.key(), &mut |body| {
             each(body, &mut |item| {
                 held.extend(item["PermissionSetArn"].as_str().map(str::to_owned));
                 Ok(())
@@ -283,6 +304,8 @@ impl Gateway {
         } else if policy.live {
             let mut spent = 1;
             let (arns, exact) = self
+                .gateway
+                .traversals()
                 .count_sets(|_| {
                     spent += 1;
                     true
@@ -297,17 +320,17 @@ impl Gateway {
 
     /// The accounts of one permission set: as they are held, or asked for when that is allowed.
     async fn learn_way(
-        &self,
+        self,
         arn: &str,
         learned: &mut Learned,
         round: &Round<'_>,
         policy: &CachePolicy,
     ) -> Result<(), GatewayError> {
         let request = Request::PermissionSetAccounts(arn.to_owned());
-        if let Some(items) = self.held_items(round.space, &request) {
+        if let Some(items) = self.gateway.traversals().held_items(round.space, &request) {
             learned.ways.note(items);
         } else if policy.live && learned.may_ask() {
-            match self.live(&request, policy, round.progress).await {
+            match self.gateway.reader().live(&request, policy, round.progress).await {
                 Ok(found) => {
                     learned.spent += pages(found.items(), 100);
                     learned.ways.note(found.items());
@@ -320,9 +343,9 @@ impl Gateway {
         Ok(())
     }
 
-    fn likely_walk(&self, learned: &Learned, space: &str, policy: &CachePolicy) -> Traversal {
-        let last = self.last_walk(space, policy);
-        if let Some(walk) = self.standing_walk(last.as_ref()) {
+    fn likely_walk(self, learned: &Learned, space: &str, policy: &CachePolicy) -> Traversal {
+        let last = self.gateway.traversals().last_walk(space, policy);
+        if let Some(walk) = self.gateway.traversals().standing_walk(last.as_ref()) {
             return walk;
         }
         let principals = learned.users.items + learned.groups.items;
@@ -337,10 +360,13 @@ impl Gateway {
         choose(pairs, principals, last.filter(|last| !last.refused).map(|last| last.walk))
     }
 
-    fn planned(&self, target: WarmTarget, walk: Option<Traversal>, learned: &Learned, round: &Round<'_>) -> TargetCost {
+    fn planned(self, target: WarmTarget, walk: Option<Traversal>, learned: &Learned, round: &Round<'_>) -> TargetCost {
         let list = |request: &Request, count: Count, page: u64, per_item: u64| {
-            let calls =
-                if self.is_left(request, round) { 0 } else { pages(count.items, page) + per_item * count.items };
+            let calls = if self.gateway.warmer().is_left(request, round) {
+                0
+            } else {
+                pages(count.items, page) + per_item * count.items
+            };
             (calls, count.exact)
         };
         let (calls, exact) = match target {
@@ -358,12 +384,16 @@ impl Gateway {
         TargetCost { target: target.as_str(), calls, entries, bytes, exact }
     }
 
-    fn assignment_calls(&self, walk: Option<Traversal>, learned: &Learned, round: &Round<'_>) -> (u64, bool) {
+    fn assignment_calls(self, walk: Option<Traversal>, learned: &Learned, round: &Round<'_>) -> (u64, bool) {
         let ways = || {
             let ways = learned.arns.iter().cloned().map(Request::PermissionSetAccounts);
             self.calls_of_each(ways, learned.sets, round)
         };
-        let stands = self.standing_walk(self.last_walk(round.space, &CachePolicy::default()).as_ref()).is_some();
+        let stands = self
+            .gateway
+            .traversals()
+            .standing_walk(self.gateway.traversals().last_walk(round.space, &CachePolicy::default()).as_ref())
+            .is_some();
         if walk == Some(Traversal::Principals) {
             let user = |id| Request::PrincipalAssignments { kind: PrincipalKind::User, id };
             let group = |id| Request::PrincipalAssignments { kind: PrincipalKind::Group, id };
@@ -387,15 +417,15 @@ impl Gateway {
 
     /// The calls of many questions, of which those that are known by name may be left alone or known to take pages. Each of
     /// the others takes one at least.
-    fn calls_of_each(&self, named: impl Iterator<Item = Request>, all: Count, round: &Round<'_>) -> (u64, bool) {
+    fn calls_of_each(self, named: impl Iterator<Item = Request>, all: Count, round: &Round<'_>) -> (u64, bool) {
         let (mut named_calls, mut count, mut known) = (0, 0, true);
         let looks = round.renew != Renew::All;
         for request in named {
             count += 1;
-            if looks && self.is_left(&request, round) {
+            if looks && self.gateway.warmer().is_left(&request, round) {
                 continue;
             }
-            if let Some(items) = self.held_items(round.space, &request) {
+            if let Some(items) = self.gateway.traversals().held_items(round.space, &request) {
                 named_calls += pages(items, 100);
             } else {
                 known = false;
@@ -406,18 +436,18 @@ impl Gateway {
         (named_calls + rest, all.exact && known && rest == 0)
     }
 
-    fn held_list(&self, space: &str, request: &Request) -> Vec<serde_json::Value> {
+    fn held_list(self, space: &str, request: &Request) -> Vec<serde_json::Value> {
         let mut found = serde_json::Value::Null;
-        self.cache().last(space, &request.key(), &mut |body| {
+        self.gateway.cache().last(space, &request.key(), &mut |body| {
             found = serde_json::from_reader(body)?;
             Ok(())
         });
         array(found)
     }
 
-    fn held_ids(&self, space: &str, request: &Request, field: &str) -> Vec<String> {
+    fn held_ids(self, space: &str, request: &Request, field: &str) -> Vec<String> {
         let mut ids = Vec::new();
-        self.cache().last(space, &request.key(), &mut |body| {
+        self.gateway.cache().last(space, &request.key(), &mut |body| {
             each(body, &mut |item| {
                 ids.extend(item[field].as_str().map(str::to_owned));
                 Ok(())
@@ -427,7 +457,7 @@ impl Gateway {
     }
 
     /// How many entries a target has in the cache, and what they take there.
-    fn room(&self, target: WarmTarget, walk: Option<Traversal>, learned: &Learned, space: &str) -> (u64, u64) {
+    fn room(self, target: WarmTarget, walk: Option<Traversal>, learned: &Learned, space: &str) -> (u64, u64) {
         let of = |resource_operation: &str, entries: u64| self.held_bytes(space, resource_operation, entries);
         // A list takes about as much as half of what its items take one by one: it is compressed as a whole.
         let list = |describe: &str, items: u64, more: u64| {
@@ -454,11 +484,11 @@ impl Gateway {
     }
 
     /// What so many entries take at rest, going by some of those that are held.
-    fn held_bytes(&self, space: &str, pattern: &str, entries: u64) -> u64 {
+    fn held_bytes(self, space: &str, pattern: &str, entries: u64) -> u64 {
         let (mut bytes, mut seen) = (0, 0);
         let select = Select::Glob { space: Some(space.to_owned()), pattern: pattern.to_owned() };
         // Without a sample the plan is less exact, nothing else.
-        let _ = self.cache().store().scan(&select, &mut |meta| {
+        let _ = self.gateway.cache().store().scan(&select, &mut |meta| {
             bytes += meta.held;
             seen += 1;
             if seen < SAMPLE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -6,30 +6,31 @@ use super::strategy::Traversal;
 use super::{TargetCost, WalkPlan};
 use crate::config::WarmTarget;
 use crate::gateway::error::GatewayError;
-use crate::gateway::read::{CachePolicy, Gateway};
+use crate::gateway::plan::estimate::Planner;
+use crate::gateway::read::CachePolicy;
 use crate::gateway::request::Request;
 use crate::progress::Progress;
 
-impl Gateway {
+impl Planner<'_> {
     /// Counts the pairs that a filtered walk will ask about: those that the cache can answer cost nothing. Names come on
     /// top of that, so that there may be more calls.
     pub async fn plan_filtered(
-        &self,
+        self,
         filter: &AssignmentFilter,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<WalkPlan, GatewayError> {
-        let found = self.pairs(filter, policy, progress).await?;
-        let space = self.space(policy).await?.text();
+        let found = self.gateway.assignment_reader().pairs(filter, policy, progress).await?;
+        let space = self.gateway.space(policy).await?.text();
         let renew = if policy.read { Renew::Unusable(policy.max_age) } else { Renew::All };
         let round = Round::looking(&space, renew, progress);
         let requests = found
             .candidates
             .into_iter()
             .map(|(account, permission_set)| Request::Assignments { account, permission_set });
-        let calls = requests.filter(|request| !self.is_left(request, &round)).count() as u64;
+        let calls = requests.filter(|request| !self.gateway.warmer().is_left(request, &round)).count() as u64;
         let target = WarmTarget::Assignments.as_str();
         let planned = TargetCost { target, calls, entries: 0, bytes: 0, exact: calls == 0 };
-        Ok(WalkPlan::new(vec![planned], Some(Traversal::Pairs), 0, self.rates()))
+        Ok(WalkPlan::new(vec![planned], Some(Traversal::Pairs), 0, self.gateway.rates()))
     }
 }

@@ -8,6 +8,7 @@ mod estimate;
 mod filtered;
 mod strategy;
 
+pub use estimate::Planner;
 pub use strategy::Traversal;
 
 use super::api::Api;

@@ -44,10 +44,23 @@ pub(super) fn choose(pairs: u64, principals: u64, last: Option<Traversal>) -> Tr
     if principals < pairs { Traversal::Principals } else { Traversal::Pairs }
 }
 
+/// Counts lists, and chooses the cheaper traversal of all assignments.
+#[derive(Clone, Copy)]
+pub(in crate::gateway) struct Traversals<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// Counts lists, and chooses the cheaper traversal of all assignments.
+    pub(in crate::gateway) fn traversals(&self) -> Traversals<'_> {
+        Traversals { gateway: self }
+    }
+}
+
+impl Traversals<'_> {
     /// The walk, where it takes no further call to know it: because it was judged a moment ago, because AWS refused the
     /// other, or because there are fewer people and groups than permission sets.
-    pub(in crate::gateway) fn settled_walk(&self, space: &str, sets: usize, policy: &CachePolicy) -> Option<Traversal> {
+    pub(in crate::gateway) fn settled_walk(self, space: &str, sets: usize, policy: &CachePolicy) -> Option<Traversal> {
         if let Some(walk) = self.standing_walk(self.last_walk(space, policy).as_ref()) {
             return Some(walk);
         }
@@ -60,16 +73,17 @@ impl Gateway {
     }
 
     /// A walk that was judged so short a time ago that what it stored may still be fresh.
-    pub(super) fn standing_walk(&self, last: Option<&Walked>) -> Option<Traversal> {
+    pub(super) fn standing_walk(self, last: Option<&Walked>) -> Option<Traversal> {
         let last = last?;
-        let age = self.cache().clock().now() - last.judged;
-        let lives = if last.refused { REFUSED_MS } else { millis(self.cache().ttl(Resource::Assignment, "list")) };
+        let age = self.gateway.cache().clock().now() - last.judged;
+        let lives =
+            if last.refused { REFUSED_MS } else { millis(self.gateway.cache().ttl(Resource::Assignment, "list")) };
         (0..lives).contains(&age).then_some(last.walk)
     }
 
     /// Judges by counts; `lists` is awaited before people and groups are counted.
     pub(in crate::gateway) async fn judge_walk(
-        &self,
+        self,
         space: &str,
         pairs: usize,
         policy: &CachePolicy,
@@ -95,14 +109,14 @@ impl Gateway {
     }
 
     /// Remembers that AWS does not let this caller ask for principals.
-    pub(in crate::gateway) fn walk_refused(&self, space: &str) {
-        let judged = self.cache().clock().now();
-        self.keep_walk(space, Walked { walk: Traversal::Pairs, judged, refused: true });
+    pub(in crate::gateway) fn walk_refused(self, space: &str) {
+        let judged = self.gateway.cache().clock().now();
+        self.gateway.checkpoints().keep_walk(space, Walked { walk: Traversal::Pairs, judged, refused: true });
     }
 
     /// All groups, then all users.
     pub(in crate::gateway) async fn principals(
-        &self,
+        self,
         policy: &CachePolicy,
         progress: &dyn Progress,
     ) -> Result<Vec<(PrincipalKind, String)>, GatewayError> {
@@ -115,13 +129,15 @@ impl Gateway {
         Ok(all)
     }
 
-    pub(super) fn last_walk(&self, space: &str, policy: &CachePolicy) -> Option<Walked> {
-        if policy.read { self.walked(space) } else { None }
+    pub(super) fn last_walk(self, space: &str, policy: &CachePolicy) -> Option<Walked> {
+        if policy.read { self.gateway.checkpoints().walked(space) } else { None }
     }
 
-    fn judged(&self, space: &str, walk: Traversal, policy: &CachePolicy) -> Traversal {
+    fn judged(self, space: &str, walk: Traversal, policy: &CachePolicy) -> Traversal {
         if policy.fill {
-            self.keep_walk(space, Walked { walk, judged: self.cache().clock().now(), refused: false });
+            self.gateway
+                .checkpoints()
+                .keep_walk(space, Walked { walk, judged: self.gateway.cache().clock().now(), refused: false });
         }
         walk
     }

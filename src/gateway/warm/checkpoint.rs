@@ -52,51 +52,64 @@ impl WarmCheckpoint {
     }
 }
 
+/// What warms leave behind for the next one.
+#[derive(Clone, Copy)]
+pub(in crate::gateway) struct Checkpoints<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// What warms leave behind for the next one.
+    pub(in crate::gateway) fn checkpoints(&self) -> Checkpoints<'_> {
+        Checkpoints { gateway: self }
+    }
+}
+
+impl Checkpoints<'_> {
     /// What the last warm left.
-    pub(in crate::gateway) fn mark(&self, space: &str) -> Option<WarmCheckpoint> {
+    pub(in crate::gateway) fn mark(self, space: &str) -> Option<WarmCheckpoint> {
         self.recall(space, &key_of("run"))
     }
 
     /// Leaves a mark. One that cannot be left costs calls, nothing else.
-    pub(in crate::gateway) fn leave_mark(&self, space: &str, mark: &WarmCheckpoint) {
+    pub(in crate::gateway) fn leave_mark(self, space: &str, mark: &WarmCheckpoint) {
         self.remember(space, key_of("run"), mark);
     }
 
     /// Whether a warm of this target has come to its end before: then there is something to compare with.
-    pub(in crate::gateway) fn was_warmed(&self, space: &str, target: WarmTarget) -> bool {
+    pub(in crate::gateway) fn was_warmed(self, space: &str, target: WarmTarget) -> bool {
         self.recall::<UnixMillis>(space, &key_of(target.as_str())).is_some()
     }
 
     /// Keeps that it has.
-    pub(in crate::gateway) fn note_warmed(&self, space: &str, target: WarmTarget) {
-        self.remember(space, key_of(target.as_str()), &self.cache().clock().now());
+    pub(in crate::gateway) fn note_warmed(self, space: &str, target: WarmTarget) {
+        self.remember(space, key_of(target.as_str()), &self.gateway.cache().clock().now());
     }
 
     /// The walk that was chosen last.
-    pub(in crate::gateway) fn walked(&self, space: &str) -> Option<Walked> {
+    pub(in crate::gateway) fn walked(self, space: &str) -> Option<Walked> {
         self.recall(space, &key_of("walk"))
     }
 
     /// Keeps the walk that was chosen.
-    pub(in crate::gateway) fn keep_walk(&self, space: &str, walked: Walked) {
+    pub(in crate::gateway) fn keep_walk(self, space: &str, walked: Walked) {
         self.remember(space, key_of("walk"), &walked);
     }
 
-    fn recall<T: DeserializeOwned>(&self, space: &str, key: &Key) -> Option<T> {
+    fn recall<T: DeserializeOwned>(self, space: &str, key: &Key) -> Option<T> {
         let mut found = None;
-        self.cache().last(space, key, &mut |body| {
+        self.gateway.cache().last(space, key, &mut |body| {
             found = Some(serde_json::from_reader(body)?);
             Ok(())
         });
         found
     }
 
-    fn remember(&self, space: &str, key: Key, mark: &impl Serialize) {
+    fn remember(self, space: &str, key: Key, mark: &impl Serialize) {
         let payload = serde_json::to_vec(mark).unwrap_or_default();
         let mark = Fresh { key, payload, source: "awsideman cache warm" };
-        if let Err(fault) = self.cache().fill(space, &[mark], self.ticket()) {
-            self.fault(&fault);
+        if let Err(fault) = self.gateway.cache().fill(space, &[mark], self.gateway.ticket()) {
+            self.gateway.fault(&fault);
         }
     }
 }

@@ -170,27 +170,40 @@ fn without_space(targets: &[WarmTarget], error: GatewayError) -> (Vec<Warmed>, O
     (report, None)
 }
 
+/// Asks AWS ahead of the commands.
+#[derive(Clone, Copy)]
+pub struct Warmer<'g> {
+    pub(in crate::gateway) gateway: &'g Gateway,
+}
+
 impl Gateway {
+    /// Asks AWS ahead of the commands.
+    pub fn warmer(&self) -> Warmer<'_> {
+        Warmer { gateway: self }
+    }
+}
+
+impl Warmer<'_> {
     /// Warms every target of the plan. A target that fails does not stop the next, but what would fail for all of them
     /// (no login, the budget is spent) ends the warm with that error, after what was done so far.
-    pub async fn warm(&self, plan: &WarmPlan, progress: &dyn Progress) -> (Vec<Warmed>, Option<GatewayError>) {
+    pub async fn warm(self, plan: &WarmPlan, progress: &dyn Progress) -> (Vec<Warmed>, Option<GatewayError>) {
         let targets = plan.targets();
         // Which instance it is, all need to know: it is asked once.
         let policy = CachePolicy::default();
         let space = tokio::select! {
             biased;
-            space = self.space(&policy) => space,
-            () = self.stopped() => Err(GatewayError::Interrupted),
+            space = self.gateway.space(&policy) => space,
+            () = self.gateway.stopped() => Err(GatewayError::Interrupted),
         };
         let space = match space {
             Ok(space) => space.text(),
             Err(error) => return without_space(&targets, error),
         };
-        let now = || self.cache().clock().now();
-        let goes_on = self.mark(&space).filter(|last| last.goes_on(now()));
+        let now = || self.gateway.cache().clock().now();
+        let goes_on = self.gateway.checkpoints().mark(&space).filter(|last| last.goes_on(now()));
         let begun = goes_on.as_ref().map_or_else(now, |last| last.begun);
         if goes_on.is_none() {
-            self.leave_mark(&space, &WarmCheckpoint { begun, ended: None, complete: false });
+            self.gateway.checkpoints().leave_mark(&space, &WarmCheckpoint { begun, ended: None, complete: false });
         }
         let run = WarmRun {
             plan,
@@ -205,17 +218,17 @@ impl Gateway {
         // What ended it for want of calls or of a login, the next one goes on with. So does another that began meanwhile.
         // While a part of it is not stored, it has not ended either.
         let is_whole = report.iter().all(|done| done.not_kept.is_empty());
-        if end.is_none() && is_whole && self.mark(&space).is_none_or(|mark| mark.begun == begun) {
+        if end.is_none() && is_whole && self.gateway.checkpoints().mark(&space).is_none_or(|mark| mark.begun == begun) {
             let complete = report.iter().all(|done| done.failures.is_empty() && done.stopped.is_none());
-            self.leave_mark(&space, &WarmCheckpoint { begun, ended: Some(now()), complete });
+            self.gateway.checkpoints().leave_mark(&space, &WarmCheckpoint { begun, ended: Some(now()), complete });
         }
-        if let Err(error) = self.cache().store().settle() {
-            self.fault(&error);
+        if let Err(error) = self.gateway.cache().store().settle() {
+            self.gateway.fault(&error);
         }
         (report, end)
     }
 
-    async fn warm_all(&self, targets: &[WarmTarget], run: &WarmRun<'_>) -> (Vec<Warmed>, Option<GatewayError>) {
+    async fn warm_all(self, targets: &[WarmTarget], run: &WarmRun<'_>) -> (Vec<Warmed>, Option<GatewayError>) {
         let mut ended = Vec::new();
         if run.plan.thrifty {
             for target in targets {
@@ -241,10 +254,11 @@ impl Gateway {
         (report, end)
     }
 
-    async fn warm_target(&self, target: WarmTarget, run: &WarmRun<'_>) -> (Warmed, Option<GatewayError>) {
+    async fn warm_target(self, target: WarmTarget, run: &WarmRun<'_>) -> (Warmed, Option<GatewayError>) {
         let WarmRun { plan, space, since, patience, settled, progress } = run;
-        let baseline = self.baselines.as_ref().map(|baselines| Baseline::of(baselines, space, target));
-        let again = self.was_warmed(space, target) || baseline.as_ref().is_some_and(Baseline::exists);
+        let baseline = self.gateway.baselines.as_ref().map(|baselines| Baseline::of(baselines, space, target));
+        let again =
+            self.gateway.checkpoints().was_warmed(space, target) || baseline.as_ref().is_some_and(Baseline::exists);
         let round = Round {
             space,
             renew: plan.renew,
@@ -260,19 +274,19 @@ impl Gateway {
         let ended = tokio::select! {
             biased;
             ended = self.warm_round(target, &round, settled, &mut done) => ended,
-            () = self.stopped() => Err(GatewayError::Interrupted),
+            () = self.gateway.stopped() => Err(GatewayError::Interrupted),
         };
         let error = ended.err();
         baseline::keep(&round, &done, error.is_none());
         if error.is_none() && done.not_kept.is_empty() {
-            self.note_warmed(space, target);
+            self.gateway.checkpoints().note_warmed(space, target);
         }
         settled.open(target);
         (done, error)
     }
 
     async fn warm_round(
-        &self,
+        self,
         target: WarmTarget,
         round: &Round<'_>,
         settled: &TargetDone,
@@ -285,7 +299,11 @@ impl Gateway {
             WarmTarget::Accounts => self.renew(&Request::Accounts, round, done).await,
             WarmTarget::Memberships => {
                 settled.of(WarmTarget::Groups).await;
-                let groups = self.ids(&Request::Groups, "GroupId", &CachePolicy::default(), round.progress).await?;
+                let groups = self
+                    .gateway
+                    .traversals()
+                    .ids(&Request::Groups, "GroupId", &CachePolicy::default(), round.progress)
+                    .await?;
                 let count = groups.len();
                 self.renew_all(groups.into_iter().map(Request::GroupMembers), count, round, done).await
             }
@@ -294,15 +312,16 @@ impl Gateway {
     }
 
     async fn warm_assignments(
-        &self,
+        self,
         round: &Round<'_>,
         settled: &TargetDone,
         done: &mut Warmed,
     ) -> Result<(), GatewayError> {
         let (policy, progress) = (CachePolicy::default(), round.progress);
         settled.of(WarmTarget::PermissionSets).await;
-        let sets = self.ids(&Request::PermissionSets, "PermissionSetArn", &policy, progress).await?;
-        let mut walk = self.settled_walk(round.space, sets.len(), &policy);
+        let sets =
+            self.gateway.traversals().ids(&Request::PermissionSets, "PermissionSetArn", &policy, progress).await?;
+        let mut walk = self.gateway.traversals().settled_walk(round.space, sets.len(), &policy);
         let mut pairs = None;
         if walk != Some(Traversal::Principals) {
             let found = self.warm_ways(sets.clone(), round, done).await?;
@@ -311,7 +330,9 @@ impl Gateway {
                     settled.of(WarmTarget::Users).await;
                     settled.of(WarmTarget::Groups).await;
                 };
-                walk = Some(self.judge_walk(round.space, found.len(), &policy, lists, progress).await?);
+                walk = Some(
+                    self.gateway.traversals().judge_walk(round.space, found.len(), &policy, lists, progress).await?,
+                );
             }
             pairs = Some(found);
         }
@@ -330,7 +351,7 @@ impl Gateway {
     /// Renews where the permission sets are, and says it. That is only on the way to the assignments: nothing of it is
     /// counted as one.
     async fn warm_ways(
-        &self,
+        self,
         sets: Vec<String>,
         round: &Round<'_>,
         done: &mut Warmed,
@@ -345,7 +366,7 @@ impl Gateway {
         done.skipped.append(&mut way.skipped);
         done.failures.append(&mut way.failures);
         let Pairs { candidates: pairs, failures, ended, .. } =
-            self.pairs_of(sets, &CachePolicy::default(), round.progress).await?;
+            self.gateway.assignment_reader().pairs_of(sets, &CachePolicy::default(), round.progress).await?;
         if let Some(error) = ended {
             return Err(error);
         }
@@ -359,18 +380,18 @@ impl Gateway {
 
     /// Asks every group and user what they have; `false` when AWS does not let this caller ask in that way.
     async fn warm_principals(
-        &self,
+        self,
         round: &Round<'_>,
         settled: &TargetDone,
         done: &mut Warmed,
     ) -> Result<bool, GatewayError> {
         settled.of(WarmTarget::Users).await;
         settled.of(WarmTarget::Groups).await;
-        let mut principals = self.principals(&CachePolicy::default(), round.progress).await?;
+        let mut principals = self.gateway.traversals().principals(&CachePolicy::default(), round.progress).await?;
         if let Some((kind, id)) = principals.first().cloned() {
             match self.renew_one(&Request::PrincipalAssignments { kind, id }, round).await {
                 Err(error) if is_refusal(&error) => {
-                    self.walk_refused(round.space);
+                    self.gateway.traversals().walk_refused(round.space);
                     return Ok(false);
                 }
                 Err(error) => return Err(error),

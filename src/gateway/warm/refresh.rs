@@ -13,11 +13,11 @@ use crate::gateway::diff::summary::is_list;
 use crate::gateway::error::GatewayError;
 use crate::gateway::fetch::PARALLEL;
 use crate::gateway::read::CachePolicy;
-use crate::gateway::read::Gateway;
 use crate::gateway::request::Request;
 use crate::gateway::revalidate::StoreResult;
 use crate::gateway::warm::Renew;
 use crate::gateway::warm::Warmed;
+use crate::gateway::warm::Warmer;
 use crate::gateway::warm::baseline;
 use crate::gateway::warm::baseline::Baseline;
 use crate::gateway::warm::patience::FetchDecision;
@@ -84,16 +84,16 @@ impl<'a> Round<'a> {
     }
 }
 
-impl Gateway {
+impl Warmer<'_> {
     /// Whether a request needs no call in this round.
-    pub(in crate::gateway) fn is_left(&self, request: &Request, round: &Round<'_>) -> bool {
+    pub(in crate::gateway) fn is_left(self, request: &Request, round: &Round<'_>) -> bool {
         let key = request.key();
-        let ttl = millis(self.cache().ttl(key.resource(), key.operation()));
-        round.leaves(self.cache().freshness(round.space, &key).as_ref(), ttl)
+        let ttl = millis(self.gateway.cache().ttl(key.resource(), key.operation()));
+        round.leaves(self.gateway.cache().freshness(round.space, &key).as_ref(), ttl)
     }
 
     /// Renews one request, or says why not.
-    pub(super) async fn renew_one(&self, request: &Request, round: &Round<'_>) -> Result<Renewed, GatewayError> {
+    pub(super) async fn renew_one(self, request: &Request, round: &Round<'_>) -> Result<Renewed, GatewayError> {
         if let Some(baseline) = round.baseline {
             baseline.ask(request);
         }
@@ -101,7 +101,7 @@ impl Gateway {
             return Ok(Renewed::Fresh);
         }
         let key = request.key();
-        let seen = self.cache().freshness(round.space, &key).map(|known| known.stored_at);
+        let seen = self.gateway.cache().freshness(round.space, &key).map(|known| known.stored_at);
         for _ in 0..TRIES {
             if let Some(settling) = self.outside_fences(request, round).await {
                 return Ok(Renewed::NotKept(settling));
@@ -112,7 +112,7 @@ impl Gateway {
                 FetchDecision::Refused(refused) => return Ok(Renewed::NotKept(refused)),
             };
             let before = round.again.then(|| self.last_known(round, request));
-            let answered = self.live_kept(request, &CachePolicy::REFRESH, round.progress).await;
+            let answered = self.gateway.reader().live_kept(request, &CachePolicy::REFRESH, round.progress).await;
             drop(flight);
             let (mut answer, kept) = answered?;
             match kept {
@@ -136,14 +136,14 @@ impl Gateway {
     }
 
     /// The content of a request at the last warm: its entry, or what is known of a removed one.
-    fn last_known(&self, round: &Round<'_>, request: &Request) -> Option<Before> {
+    fn last_known(self, round: &Round<'_>, request: &Request) -> Option<Before> {
         let stored = self.before(round.space, request, round.names);
         stored.or_else(|| round.baseline?.items(request).map(Before::of))
     }
 
     /// Renews one list, which is a whole target or the way to one.
     pub(super) async fn renew(
-        &self,
+        self,
         request: &Request,
         round: &Round<'_>,
         done: &mut Warmed,
@@ -155,7 +155,7 @@ impl Gateway {
 
     /// Renews many, several at a time; one that cannot be read does not stop the others.
     pub(super) async fn renew_all(
-        &self,
+        self,
         requests: impl Iterator<Item = Request> + Send,
         count: usize,
         round: &Round<'_>,
@@ -163,7 +163,7 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         let mut requests = requests.peekable();
         round.progress.started(done.target, Some(count as u64));
-        if let (Some(rates), Some(first)) = (self.rates(), requests.peek()) {
+        if let (Some(rates), Some(first)) = (self.gateway.rates(), requests.peek()) {
             round.progress.paced(done.target, rates.of(api_of(first.call())));
         }
         let mut end = None;

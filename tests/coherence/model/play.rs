@@ -271,7 +271,8 @@ impl Stage {
         let store = self.dice.usize(0..2);
         let gateway = self.gateway(store, &aws);
         let asked = request.clone();
-        let turn = async move { Done::Read(gateway.value(&asked, &CachePolicy::default(), &NoProgress).await) };
+        let turn =
+            async move { Done::Read(gateway.reader().value(&asked, &CachePolicy::default(), &NoProgress).await) };
         self.seen.reads += 1;
         let read = Read { request, returned: self.returned.clone() };
         Actor { turn: Box::pin(turn), reads: Some(read), aws }
@@ -285,7 +286,7 @@ impl Stage {
         self.seen.writes += 1;
         let turn = async move {
             // Whether AWS did it, refused it or lost its answer: it has returned.
-            let _ = gateway.write(&change, None, &writing, &NoProgress).await;
+            let _ = gateway.writer().write(&change, None, &writing, &NoProgress).await;
             Done::Written
         };
         Actor { turn: Box::pin(turn), reads: None, aws }
@@ -349,7 +350,7 @@ impl Stage {
         for request in requests {
             for store in 0..self.stores.len() {
                 let gateway = self.gateway(store, &self.aws.handle());
-                match now(gateway.value(&request, &CachePolicy::CACHE_ONLY, &NoProgress)) {
+                match now(gateway.reader().value(&request, &CachePolicy::CACHE_ONLY, &NoProgress)) {
                     Err(GatewayError::NotCached { .. }) => {}
                     answer => self.judge(&request, answer, &self.returned)?,
                 }

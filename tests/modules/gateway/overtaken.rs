@@ -45,7 +45,7 @@ fn updated() -> ChangeEvent {
 async fn cached(host: &Host, script: &Arc<Script>) -> Option<Value> {
     let gateway = host.gateway(script);
     gateway.space(&CachePolicy::default()).await.unwrap();
-    gateway.cached_value(&Request::Users, &CachePolicy::default()).unwrap()
+    gateway.reader().cached_value(&Request::Users, &CachePolicy::default()).unwrap()
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use std::time::Duration;
 async fn read(gateway: &Gateway, request: &Request, policy: CachePolicy) -> Result<(Provenance, Value), GatewayError> {
     let mut value = None;
     let provenance = gateway
+        .reader()
         .read(request, &policy, &NoProgress, &mut |_, body| {
             assert!(value.is_none(), "shown twice");
             value = Some(serde_json::from_reader(body)?);
@@ -102,6 +103,7 @@ async fn an_expired_answer_stands_in_only_for_an_aws_that_cannot_answer() {
         let (notices, mut shown) = (Notices::default(), Value::Null);
         let read = host.gateway(&script);
         let answer = read
+            .reader()
             .read(&Request::Users, &CachePolicy::default(), &notices, &mut |_, body| {
                 shown = serde_json::from_reader(body)?;
                 Ok(())
@@ -113,7 +115,7 @@ async fn an_expired_answer_stands_in_only_for_an_aws_that_cannot_answer() {
         assert_eq!(notices.len(), usize::from(stands_in));
         assert!(notices.iter().all(|text| text.contains("1h 9m")), "{notices:?}");
         host.clock.advance(MINUTE);
-        let late = host.gateway(&script).value(&Request::Users, &CachePolicy::default(), &NoProgress).await;
+        let late = host.gateway(&script).reader().value(&Request::Users, &CachePolicy::default(), &NoProgress).await;
         assert!(late.is_err(), "past stale_if_error: {late:?}");
     }
 }
@@ -176,7 +178,7 @@ async fn a_fetch_that_a_removal_overtakes_is_shown_and_not_stored() {
         let gateway = host.gateway(&script);
         gateway.space(&CachePolicy::default()).await.unwrap();
         for request in [Request::Users, Request::User(id(1, 0)), Request::User(id(1, 299))] {
-            let found = gateway.cached_value(&request, &CachePolicy::default()).unwrap();
+            let found = gateway.reader().cached_value(&request, &CachePolicy::default()).unwrap();
             assert_eq!(found, None, "{request:?}");
         }
     }
@@ -232,12 +234,12 @@ async fn every_lookup_is_recorded_once() {
     users(&host.gateway(&script), CachePolicy::REFRESH).await;
     assert_eq!(host.looked(), []);
     let gateway = host.gateway(&script);
-    assert_eq!(gateway.cached_user_id("late", &CachePolicy::default()).unwrap(), None);
+    assert_eq!(gateway.resolver().cached_user_id("late", &CachePolicy::default()).unwrap(), None);
     script.users.lock().unwrap().push(serde_json::json!({"UserId": id(1, 7), "UserName": "late"}));
-    gateway.user_id("late", &CachePolicy::default(), &NoProgress).await.unwrap();
+    gateway.resolver().user_id("late", &CachePolicy::default(), &NoProgress).await.unwrap();
     assert_eq!(host.looked(), [absent], "a name, first tried in the cache alone");
     host.clock.advance(10 * MINUTE);
-    gateway.group_id("Admins", &CachePolicy::default(), &NoProgress).await.unwrap();
+    gateway.resolver().group_id("Admins", &CachePolicy::default(), &NoProgress).await.unwrap();
     assert_eq!(host.looked(), [absent]);
 }
 

@@ -76,7 +76,9 @@ fn set(rows: &[Value]) -> BTreeSet<String> {
 }
 
 async fn list(gateway: &Gateway, request: Request) -> Vec<Value> {
-    let Value::Array(rows) = gateway.value(&request, &P, &NoProgress).await.unwrap() else { panic!("{request:?}") };
+    let Value::Array(rows) = gateway.reader().value(&request, &P, &NoProgress).await.unwrap() else {
+        panic!("{request:?}")
+    };
     rows
 }
 
@@ -85,7 +87,7 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
     let site = site(Shape::default());
     let (_root, host) = on_disk();
     let plan = WarmPlan::new(&WarmTarget::ALL, Renew::All);
-    let (done, end) = host.gateway(&site.aws).warm(&plan, &NoProgress).await;
+    let (done, end) = host.gateway(&site.aws).warmer().warm(&plan, &NoProgress).await;
     assert!(end.is_none() && done.iter().all(|d| d.failures.is_empty() && d.stopped.is_none()), "{done:?}");
     let counts = site.organization.counts();
     let items = |target: &str| {
@@ -109,25 +111,28 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
     }
     for user in &users {
         let name = user["UserName"].as_str().unwrap();
-        let id = gateway.user_id(name, &P, &NoProgress).await.unwrap();
-        assert_eq!(&gateway.value(&Request::User(id), &P, &NoProgress).await.unwrap(), user);
+        let id = gateway.resolver().user_id(name, &P, &NoProgress).await.unwrap();
+        assert_eq!(&gateway.reader().value(&Request::User(id), &P, &NoProgress).await.unwrap(), user);
     }
     for name in texts(&groups, "DisplayName") {
-        gateway.group_id(&name, &P, &NoProgress).await.unwrap();
+        gateway.resolver().group_id(&name, &P, &NoProgress).await.unwrap();
     }
     for (id, name) in texts(&accounts, "Id").into_iter().zip(texts(&accounts, "Name")) {
-        assert_eq!(gateway.account_id(&name, &P, &NoProgress).await.unwrap(), id);
-        gateway.value(&Request::Account(id), &P, &NoProgress).await.unwrap();
+        assert_eq!(gateway.resolver().account_id(&name, &P, &NoProgress).await.unwrap(), id);
+        gateway.reader().value(&Request::Account(id), &P, &NoProgress).await.unwrap();
     }
     for (arn, name) in texts(&sets, "PermissionSetArn").into_iter().zip(texts(&sets, "Name")) {
-        assert_eq!(gateway.permission_set_arn(&name, &P, &NoProgress).await.unwrap(), arn);
-        gateway.value(&Request::PermissionSet(arn), &P, &NoProgress).await.unwrap();
+        assert_eq!(gateway.resolver().permission_set_arn(&name, &P, &NoProgress).await.unwrap(), arn);
+        gateway.reader().value(&Request::PermissionSet(arn), &P, &NoProgress).await.unwrap();
     }
-    let found = gateway.assignments(&AssignmentFilter::default(), &P, &NoProgress).await.unwrap();
+    let found = gateway.assignment_reader().assignments(&AssignmentFilter::default(), &P, &NoProgress).await.unwrap();
     assert_eq!(site.running.calls(), calls, "all of it from the cache");
     let all: BTreeSet<_> = found.assignments.iter().map(|row| (row.kind(), row.principal.to_owned())).collect();
-    let known =
-        gateway.describe_principals(all.iter().cloned().collect(), Value::clone, &P, &NoProgress).await.unwrap();
+    let known = gateway
+        .resolver()
+        .describe_principals(all.iter().cloned().collect(), Value::clone, &P, &NoProgress)
+        .await
+        .unwrap();
     let named = known.found;
     let asked = site.running.calls().total - calls.total;
     assert!(!named.is_empty() && asked == (all.len() - named.len()) as u64, "only who was deleted is asked for");
@@ -154,7 +159,7 @@ async fn after_a_warm_of_everything_the_commands_cost_nothing_and_agree_with_aws
     let (kind, id) = all.iter().find(|(kind, _)| *kind == PrincipalKind::Group).unwrap();
     let filter =
         AssignmentFilter { principal: Some(Principal { kind: *kind, id: id.clone() }), ..AssignmentFilter::default() };
-    let own = gateway.assignments(&filter, &P, &NoProgress).await.unwrap().assignments;
+    let own = gateway.assignment_reader().assignments(&filter, &P, &NoProgress).await.unwrap().assignments;
     let theirs: Vec<_> = found.assignments.iter().filter(|row| row.principal == id).collect();
     assert_eq!(own.iter().collect::<Vec<_>>(), theirs);
 }
@@ -179,7 +184,7 @@ async fn twenty_thousand_users_pass_through_a_file_without_a_name() {
     let site = site(Shape { users: 20_000, ..Shape::default() });
     let (_root, host) = on_disk();
     let gateway = host.gateway(&site.aws);
-    let spool = gateway.live(&Request::Users, &P, &NoProgress).await.unwrap();
+    let spool = gateway.reader().live(&Request::Users, &P, &NoProgress).await.unwrap();
     assert_eq!(spool.items(), 20_000);
     let open = std::fs::read_dir("/proc/self/fd").unwrap();
     let files: Vec<String> =
@@ -194,7 +199,7 @@ async fn twenty_thousand_users_pass_through_a_file_without_a_name() {
         bytes = std::io::copy(body, &mut std::io::sink())?;
         Ok(())
     };
-    let found = host.gateway(&site.aws).read(&Request::Users, &P, &NoProgress, show).await.unwrap();
+    let found = host.gateway(&site.aws).reader().read(&Request::Users, &P, &NoProgress, show).await.unwrap();
     assert!(found.cached && bytes > 4 * 1024 * 1024, "the long answer was stored whole");
     assert_eq!(site.running.calls().total, calls);
 }

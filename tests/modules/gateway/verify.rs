@@ -23,15 +23,15 @@ fn one(request: &Request) -> VerifySelection {
 }
 
 async fn verify(gateway: &Gateway, wanted: &VerifySelection) -> Verified {
-    gateway.verify(wanted, &NoProgress).await.unwrap()
+    gateway.verifier().verify(wanted, &NoProgress).await.unwrap()
 }
 
 async fn value(gateway: &Gateway, request: &Request, policy: CachePolicy) -> Result<Value, GatewayError> {
-    gateway.value(request, &policy, &NoProgress).await
+    gateway.reader().value(request, &policy, &NoProgress).await
 }
 
 async fn warm(gateway: &Gateway) {
-    gateway.warm(&WarmPlan::new(&WarmTarget::ALL, Renew::All), &NoProgress).await;
+    gateway.warmer().warm(&WarmPlan::new(&WarmTarget::ALL, Renew::All), &NoProgress).await;
 }
 
 /// A host a minute after it was warmed: what AWS is asked now is younger than what is stored.
@@ -104,7 +104,7 @@ async fn an_entry_whose_thing_is_gone_is_wrong_and_removed() {
     assert_eq!((verified.wrong[0].flaw, verified.wrong[0].mended), (Flaw::Gone, Mended::Removed));
     let error = value(&host.gateway(&script), &request, CachePolicy::CACHE_ONLY).await.unwrap_err();
     assert!(matches!(error, GatewayError::NotCached { .. }), "{error}");
-    let error = gateway.verify(&one(&request), &NoProgress).await.unwrap_err();
+    let error = gateway.verifier().verify(&one(&request), &NoProgress).await.unwrap_err();
     assert!(matches!(error, GatewayError::NotCached { .. }), "and then it is not there: {error}");
 }
 

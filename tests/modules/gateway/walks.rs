@@ -16,7 +16,7 @@ async fn warm(
     fresh_for: Option<u32>,
 ) -> (Vec<Warmed>, Option<GatewayError>) {
     let renew = fresh_for.map_or(Renew::All, |minutes| Renew::Expiring(minutes * MINUTE));
-    gateway.warm(&WarmPlan::new(targets, renew), &NoProgress).await
+    gateway.warmer().warm(&WarmPlan::new(targets, renew), &NoProgress).await
 }
 
 fn everything() -> AssignmentFilter {
@@ -27,7 +27,8 @@ fn everything() -> AssignmentFilter {
 async fn assignments_are_walked_sorted_and_filtered() {
     let (host, script) = (Host::new(), Arc::new(Script::new(1)));
     let gateway = host.gateway(&script);
-    let found = gateway.assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap();
+    let found =
+        gateway.assignment_reader().assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap();
     assert_eq!((found.targets, found.failures.len(), found.assignments.len()), (4, 0, 8));
     let order: Vec<String> = found
         .assignments
@@ -48,7 +49,8 @@ async fn assignments_are_walked_sorted_and_filtered() {
         (one(Some(ACCOUNTS[0]), None, Some(0)), 1),
         (one(None, Some(SETS[1]), Some(0)), 0),
     ] {
-        let found = gateway.assignments(&filter, &CachePolicy::default(), &NoProgress).await.unwrap();
+        let found =
+            gateway.assignment_reader().assignments(&filter, &CachePolicy::default(), &NoProgress).await.unwrap();
         assert_eq!(found.assignments.len(), count, "{filter:?}");
     }
 }
@@ -65,16 +67,30 @@ async fn where_no_permission_set_is_provisioned_pairs_are_asked_directly() {
             permission_set: set.map(str::to_owned),
             principal: None,
         };
-        let found = host.gateway(&script).assignments(&filter, &CachePolicy::default(), &NoProgress).await.unwrap();
+        let found = host
+            .gateway(&script)
+            .assignment_reader()
+            .assignments(&filter, &CachePolicy::default(), &NoProgress)
+            .await
+            .unwrap();
         assert_eq!(found.assignments.len(), count, "{filter:?}");
     }
     let (host, script) = (Host::new(), Arc::new(Script::unlisted()));
     let (done, end) = warm(&host.gateway(&script), &[WarmTarget::Assignments], None).await;
     assert!(end.is_none() && done[0].fetched >= 4, "{done:?}");
     script.calls();
-    let found = host.gateway(&script).assignments(&everything(), &CachePolicy::CACHE_ONLY, &NoProgress).await;
+    let found = host
+        .gateway(&script)
+        .assignment_reader()
+        .assignments(&everything(), &CachePolicy::CACHE_ONLY, &NoProgress)
+        .await;
     assert!(found.is_ok_and(|found| found.assignments.is_empty()), "without AWS there is nothing to check it with");
-    let found = host.gateway(&script).assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap();
+    let found = host
+        .gateway(&script)
+        .assignment_reader()
+        .assignments(&everything(), &CachePolicy::default(), &NoProgress)
+        .await
+        .unwrap();
     assert_eq!((found.assignments.len(), script.calls().len()), (8, 0), "all that the check needs is cached");
 }
 
@@ -89,7 +105,8 @@ async fn a_denied_target_is_listed_and_the_rest_is_complete() {
             hit.then(denied)
         });
         let gateway = host.gateway(&script);
-        let found = gateway.assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap();
+        let found =
+            gateway.assignment_reader().assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap();
         assert_eq!((found.targets, found.assignments.len(), found.failures.len()), (targets, rows, 1), "{call}");
         assert!(found.failures[0].target.contains(SETS[1]) && found.failures[0].error.contains("denied"));
         let (done, end) = warm(&gateway, &[WarmTarget::Assignments], None).await;
@@ -103,7 +120,8 @@ async fn an_expired_login_ends_a_walk_instead_of_failing_every_target() {
     let (host, script) = (Host::new(), Arc::new(Script::new(1)));
     script.rule(|words| words.starts_with("Assignments {").then(expired));
     let gateway = host.gateway(&script);
-    let error = gateway.assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap_err();
+    let error =
+        gateway.assignment_reader().assignments(&everything(), &CachePolicy::default(), &NoProgress).await.unwrap_err();
     assert!(matches!(error, GatewayError::LoginExpired { .. }), "{error}");
     let (done, end) = warm(&gateway, &[WarmTarget::Assignments, WarmTarget::Users], None).await;
     assert!(matches!(end, Some(GatewayError::LoginExpired { .. })));
@@ -127,13 +145,14 @@ async fn a_spent_budget_ends_the_warm_and_keeps_what_was_done() {
     let sent = AtomicU64::new(0);
     script.rule(move |_| (sent.fetch_add(1, Ordering::SeqCst) >= 6).then_some(GatewayError::Budget { budget: 6 }));
     let plan = WarmPlan { thrifty: true, ..WarmPlan::new(&WarmTarget::ALL, Renew::All) };
-    let (done, end) = host.gateway(&script).warm(&plan, &NoProgress).await;
+    let (done, end) = host.gateway(&script).warmer().warm(&plan, &NoProgress).await;
     assert!(matches!(end, Some(GatewayError::Budget { .. })));
     assert_eq!((done.len(), done[0].items, done[1].items), (3, 300, 2), "{done:?}");
     assert!(done[2].stopped.is_some());
     script.relent();
     script.calls();
-    let kept = host.gateway(&script).value(&Request::Users, &CachePolicy::CACHE_ONLY, &NoProgress).await.unwrap();
+    let kept =
+        host.gateway(&script).reader().value(&Request::Users, &CachePolicy::CACHE_ONLY, &NoProgress).await.unwrap();
     assert_eq!(kept.as_array().unwrap().len(), 300);
 }
 

@@ -46,7 +46,7 @@ fn grant(way: Way, arguments: &GrantArgs, globals: &GlobalArgs, output: &mut Out
     let set = writer.certain(ResourceKind::PermissionSet, &arguments.permission_set)?;
     let choice = choice(arguments);
     let SelectedAccounts { accounts, inactive } =
-        writer.wait(writer.gateway().choose_accounts(&choice, &writer.policy, writer.progress()))?;
+        writer.wait(writer.gateway().confirmer().choose_accounts(&choice, &writer.policy, writer.progress()))?;
     let (kind, principal) = writer.principal(way, arguments, &set, &accounts)?;
     if accounts.is_empty() {
         let names = inactive.iter().map(|account| format!("{}: {}", account.words(), account.inactive_words()));
@@ -84,7 +84,7 @@ impl WriteSession<'_> {
     ) -> Result<(PrincipalKind, Confirmed), CliError> {
         let kind = arguments.principal_type.map(PrincipalKind::from);
         let text = &arguments.principal;
-        let found = self.gateway().certain_principal(text, kind, &self.policy, self.progress());
+        let found = self.gateway().confirmer().certain_principal(text, kind, &self.policy, self.progress());
         match self.session.wait(found)? {
             Ok((kind, found)) => {
                 self.note(kind.into(), &found);
@@ -141,7 +141,7 @@ impl WriteSession<'_> {
         self.wait(async {
             if accounts.len() > ONE_BY_ONE {
                 let listing = ListCall::AssignmentsForPrincipal { kind, id: principal.id.clone() };
-                match gateway.ask_all(listing).await {
+                match gateway.confirmer().ask_all(listing).await {
                     Ok(rows) => return Ok(rows.iter().filter(|row| is_it(row)).filter_map(in_account).collect()),
                     // Only the management account may ask so, and not after who was deleted.
                     Err(
@@ -155,7 +155,7 @@ impl WriteSession<'_> {
             let mut found = HashSet::new();
             for account in accounts {
                 let pair = ListCall::Assignments { account: account.id.clone(), permission_set: set.id.clone() };
-                match gateway.ask_all(pair).await {
+                match gateway.confirmer().ask_all(pair).await {
                     Ok(rows) => {
                         if rows.iter().any(is_it) {
                             found.insert(account.id.clone());

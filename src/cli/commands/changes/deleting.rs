@@ -174,7 +174,7 @@ impl WriteSession<'_> {
                 if names.contains_key(id) {
                     continue;
                 }
-                let found: Result<Value, GatewayError> = gateway.value(&request, policy, progress).await;
+                let found: Result<Value, GatewayError> = gateway.reader().value(&request, policy, progress).await;
                 let name = found.ok().and_then(|found| found["Name"].as_str().map(str::to_owned));
                 names.insert(id.clone(), name.unwrap_or_else(|| id.clone()));
             }

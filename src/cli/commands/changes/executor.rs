@@ -166,7 +166,7 @@ impl ChangeSet {
             }
         };
         self.with(number, |line| (line.ended, line.asked) = (ChangeEnd::UnderWay, change.request()));
-        let done = gateway.write(&change, step.expected.as_ref(), writing, progress).await;
+        let done = gateway.writer().write(&change, step.expected.as_ref(), writing, progress).await;
         match done {
             Ok(written) => {
                 if let Some(arn) = written.answer["PermissionSetArn"].as_str() {

@@ -127,14 +127,14 @@ pub(crate) fn groups(change: GroupChange, globals: &GlobalArgs, output: &mut Out
 
 impl WriteSession<'_> {
     pub(super) fn certain(&self, noun: ResourceKind, text: &str) -> Result<Confirmed, CliError> {
-        let found = self.wait(self.gateway().certain(noun, text, &self.policy, self.progress()))?;
+        let found = self.wait(self.gateway().confirmer().certain(noun, text, &self.policy, self.progress()))?;
         self.note(noun, &found);
         Ok(found)
     }
 
     /// Refuses what a real run would end with: a name that somebody has.
     fn must_be_free(&self, by_name: &GetCall, what: &str) -> Result<(), CliError> {
-        match self.session.wait(self.gateway().ask(by_name))? {
+        match self.session.wait(self.gateway().confirmer().ask(by_name))? {
             Ok(_) => Err(CliError::new(Code::Failed, format!("{what} exists already")).hint("choose another name")),
             Err(GatewayError::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.refused(error)),
@@ -146,7 +146,7 @@ impl WriteSession<'_> {
         let (group, user) = (self.certain(ResourceKind::Group, group)?, self.certain(ResourceKind::User, user)?);
         self.wait(async {
             let asked = GetCall::MembershipId { group: group.id.clone(), user: user.id.clone() };
-            let membership = match self.gateway().ask(&asked).await {
+            let membership = match self.gateway().confirmer().ask(&asked).await {
                 Ok(found) => found["MembershipId"].as_str().map(str::to_owned),
                 Err(GatewayError::NotFound { .. }) => None,
                 Err(error) => return Err(error),
@@ -163,7 +163,7 @@ impl WriteSession<'_> {
         (part, object): (&str, &Confirmed),
     ) -> Result<ChangeStep, CliError> {
         let Act::Make(change) = &step.act else { return Ok(step) };
-        let mut before = self.wait(self.gateway().what_goes(change))?;
+        let mut before = self.wait(self.gateway().confirmer().what_goes(change))?;
         before[part] = object.found.clone();
         let count = |field: &str| before[field].as_array().map(Vec::len);
         let step = match change {

@@ -125,7 +125,7 @@ impl<'o> WriteSession<'o> {
                 answer.map_err(|failure| if is_read { failure } else { failure.details(lines.clone()) })?;
             }
         }
-        self.wait(self.gateway().confirm(&self.named.borrow()))
+        self.wait(self.gateway().confirmer().confirm(&self.named.borrow()))
     }
 
     /// Makes the changes and tells what became of each.

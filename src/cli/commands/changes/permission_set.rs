@@ -142,7 +142,7 @@ impl WriteSession<'_> {
     /// The accounts that have a permission set; `None` when they cannot be read, which does not stop a change.
     fn accounts_of(&self, set: &Confirmed) -> Result<Option<Vec<String>>, CliError> {
         let listing = ListCall::ProvisionedAccounts(set.id.clone());
-        match self.session.wait(self.gateway().ask_all(listing))? {
+        match self.session.wait(self.gateway().confirmer().ask_all(listing))? {
             Ok(rows) => Ok(Some(rows.iter().filter_map(|row| row.as_str().map(str::to_owned)).collect())),
             Err(error) => {
                 self.progress().notice(&format!("the accounts that have it cannot be listed: {error}"));
@@ -161,7 +161,7 @@ impl WriteSession<'_> {
             let step = ChangeStep::new(change, phrase, check(set)).about(SET, set).with("Accounts", 0);
             return Ok(vec![step.already(true)]);
         }
-        let accounts = self.session.wait(self.gateway().accounts(ids))?;
+        let accounts = self.session.wait(self.gateway().confirmer().accounts(ids))?;
         if accounts.len() > EACH && accounts.iter().all(|account| account.inactive().is_none()) {
             return Ok(vec![provision(set, None).with("Accounts", accounts.len())]);
         }

@@ -55,7 +55,7 @@ impl PolicyArgument {
             PolicyArgument::Managed(_) => ListCall::ManagedPolicies(set.id.clone()),
             PolicyArgument::Own { .. } => ListCall::CustomerManagedPolicies(set.id.clone()),
         };
-        let attached = writer.wait(writer.gateway().ask_all(listing))?;
+        let attached = writer.wait(writer.gateway().confirmer().ask_all(listing))?;
         Ok(attached.iter().any(|row| match self {
             PolicyArgument::Managed(arn) => row["Arn"] == **arn,
             PolicyArgument::Own { name, path } => row["Name"] == **name && row["Path"].as_str().unwrap_or("/") == path,
@@ -118,7 +118,7 @@ pub(super) fn delete_inline(writer: &WriteSession<'_>, set: &Confirmed) -> Resul
 }
 
 fn inline_of(writer: &WriteSession<'_>, set: &Confirmed) -> Result<String, CliError> {
-    let found = writer.wait(writer.gateway().ask(&GetCall::InlinePolicy(set.id.clone())))?;
+    let found = writer.wait(writer.gateway().confirmer().ask(&GetCall::InlinePolicy(set.id.clone())))?;
     Ok(found["InlinePolicy"].as_str().unwrap_or_default().to_owned())
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn status(request_id: &str, globals: &GlobalArgs, output: &mut Output
         Pending::Deletion => "revoke",
         Pending::Provisioning => "provision",
     };
-    let settled = writer.gateway().settled(pending, &status, &writer.writing);
+    let settled = writer.gateway().writer().settled(pending, &status, &writer.writing);
     for fault in &settled.faults {
         writer.progress().notice(fault);
     }
@@ -48,7 +48,7 @@ impl WriteSession<'_> {
     fn status_of(&self, request_id: &str) -> Result<(Pending, Value), CliError> {
         for pending in [Pending::Creation, Pending::Deletion, Pending::Provisioning] {
             let asked = GetCall::Status(pending, request_id.to_owned());
-            match self.session.wait(self.gateway().ask(&asked))? {
+            match self.session.wait(self.gateway().confirmer().ask(&asked))? {
                 Ok(status) => return Ok((pending, status)),
                 Err(GatewayError::NotFound { .. }) => {}
                 // A text that is no request id at all.
