@@ -102,7 +102,7 @@
 //! | a health check | `health/checks.rs` (figures), `health/states.rs` (states), a row in `tests/cli/health_states.rs` |
 //! | which account, region, endpoint, proxy or certificate is used | `aws/`, a row in `docs/aws-access.md` and in `tests/cli/aws_access/cases.rs` |
 //! | what an error of AWS means | `aws/error_class.rs`: its class is its exit code |
-//! | a command | `cli/args/` (arguments, help, example), `cli/commands/` (behavior), `cli/mod.rs` (one arm) |
+//! | a command | `cli/commands/FAMILY/COMMAND.rs` (arguments, help, behavior), one arm in the `mod.rs` of its family |
 //! | an error's message, hint and exit code | the module's `error.rs`; `cli/error/`, `cli/exit_code/` |
 //! | what a program can do with the cache | `library/`, and the table in `docs/library.md` |
 //! | what the sandbox answers | `sandbox/src/services/` |

@@ -4,7 +4,7 @@
 //! the process.
 
 pub mod args;
-mod commands;
+pub mod commands;
 mod confirm;
 pub mod environment;
 mod error;
@@ -100,7 +100,8 @@ fn carry_out(command: Command, globals: &GlobalArgs, output: &mut Output) -> Res
 /// What an interruption leaves, for commands that may take long before they wait for AWS. A read handles signals from its
 /// first call to AWS on, so that a cached answer needs no thread; `jobs run` and the servers handle them themselves.
 fn if_interrupted(command: &Command) -> Option<(&'static str, Option<&'static str>)> {
-    use args::{cache::CacheCommand as Cache, jobs::JobsCommand as Jobs};
+    use args::jobs::JobsCommand as Jobs;
+    use commands::cache::CacheCommand as Cache;
     Some(match command {
         Command::Cache(Cache::Warm(_)) => ("", Some("what was fetched is kept: `COMMAND` continues")),
         Command::Cache(Cache::Verify(_)) => {

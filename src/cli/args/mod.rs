@@ -4,7 +4,6 @@
 
 pub mod alerts;
 pub mod assignment;
-pub mod cache;
 pub mod directory;
 pub mod global;
 pub mod identity_store;
@@ -25,6 +24,7 @@ pub use read_flags::ListArgs;
 pub use read_flags::ReadArgs;
 pub use read_flags::Sort;
 
+use crate::cli::commands::cache::CacheCommand;
 use crate::cli::exit_code;
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -82,7 +82,7 @@ pub enum Command {
     Instance(directory::InstanceCommand),
     /// Look at the cache, fill it, clean it, switch it off and repair it
     #[command(subcommand)]
-    Cache(cache::CacheCommand),
+    Cache(CacheCommand),
     /// Run the jobs that keep the cache warm and healthy
     #[command(subcommand, visible_alias = "job")]
     Jobs(jobs::JobsCommand),

@@ -3,17 +3,17 @@
 //! A command takes its arguments and the printer, and gives back nothing or a failure; it neither prints by itself
 //! nor ends the process.
 
-pub(super) mod alerts;
-pub(super) mod assignments;
-pub(super) mod cache;
+pub mod alerts;
+pub mod assignments;
+pub mod cache;
 mod changes;
 mod columns;
-pub(super) mod config;
-pub(super) mod directory;
-pub(super) mod doctor;
-pub(super) mod info;
-pub(super) mod jobs;
-pub(super) mod journal;
-pub(super) mod meta;
+pub mod config;
+pub mod directory;
+pub mod doctor;
+pub mod info;
+pub mod jobs;
+pub mod journal;
+pub mod meta;
 mod reader;
-pub(super) mod sandbox;
+pub mod sandbox;

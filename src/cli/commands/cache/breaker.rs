@@ -4,10 +4,24 @@
 
 use crate::app::BreakerAdmin;
 use crate::cli::args::GlobalArgs;
-use crate::cli::exit_code::CliError;
-use crate::cli::exit_code::Code;
+use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};
 use crate::cli::session::{Need, Session};
+use clap::Subcommand;
+
+/// `cache breaker ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum BreakerCommand {
+    /// Close the circuit breaker after a probe of the store
+    #[command(
+        long_about = "Close the circuit breaker after a probe of the store.\n\n\
+            The probe stores, reads, expires and deletes one entry past the breaker. When it passes, reads and writes are \
+            CLOSED for every process of this state directory. When it fails, the breaker is unchanged and the exit code \
+            is 1.",
+        after_help = "Examples:\n  awsideman cache breaker reset\n  awsideman cache breaker reset --json"
+    )]
+    Reset,
+}
 
 pub(super) fn reset(globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open_to_change_state(globals, Need::Anything, output)?;

@@ -1,13 +1,35 @@
-//! `cache init`: the directories, for one user or for a group.
+//! `cache init`: sets up the directories for one user or for a group.
 //!
-//! Says what it changed and what to write into the configuration; the configuration itself is the reader's.
+//! Prints what it changed and what to add to the configuration, which it does not edit.
 
-use super::open_loudly;
 use crate::app::{InitReport, Initializer};
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::cache::InitArgs;
+use crate::cli::commands::cache::common::open_loudly;
 use crate::cli::exit_code::CliError;
 use crate::cli::output::{Output, TextReport};
+use clap::Args;
+
+/// `cache init`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Set up the directories of the cache and the state, for you alone or for a group.\n\n\
+        With --shared they, and all that is in them, are for the members of --group: a service user and people, say. A \
+        directory that nobody has configured is then /var/cache/awsideman or /var/lib/awsideman. Prints what to write into \
+        the configuration. Nothing is changed when anything stands in the way.",
+    after_help = "Examples:\n  awsideman cache init\n  awsideman cache init --shared --group awsideman --dry-run\n  \
+        sudo awsideman cache init --shared --group awsideman"
+)]
+pub struct InitArgs {
+    /// For the members of a group
+    #[arg(long, requires = "group")]
+    pub shared: bool,
+    /// The group
+    #[arg(long, value_name = "GROUP", requires = "shared")]
+    pub group: Option<String>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
 
 pub(super) fn init(args: &InitArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;

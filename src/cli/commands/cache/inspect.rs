@@ -1,21 +1,38 @@
-//! `cache inspect`, `cache why`, `cache check`: what lies in the cache, and whether it is sound.
+//! `cache inspect`: entries with their metadata and verified checksums.
 //!
-//! Nothing is changed and AWS is not asked; a damage is told with what mends it, and ends with 12.
+//! Guarantee: nothing is changed and AWS is not called; a damaged entry ends with exit code 12.
 
-use crate::app::{CheckReport, Inspected, Inspector, Integrity, Reasons};
+use crate::app::{Inspected, Inspector};
 use crate::cache::{Soundness, pattern};
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::cache::{CheckArgs, InspectArgs, WhyArgs};
-use crate::cli::commands::cache::entries;
+use crate::cli::commands::cache::common::{entries, open_loudly};
 use crate::cli::commands::cache::named;
-use crate::cli::commands::cache::open_loudly;
-use crate::cli::exit_code::CliError;
-use crate::cli::exit_code::Code;
-use crate::cli::output::{Output, Style, TextReport};
+use crate::cli::exit_code::{CliError, Code};
+use crate::cli::output::{Output, TextReport};
 use crate::model::{format_duration, format_size};
 use crate::progress::Progress;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 use std::time::Duration;
+
+/// `cache inspect`
+#[derive(Debug, Clone, Args)]
+#[command(
+    group = ArgGroup::new("which").required(true).args(["key", "pattern"]),
+    long_about = "Show entries from all sides, their checksums verified.\n\n\
+        Age, time to live and where that is set, size, the call that gave it, its last use, and the changes that remove it. \
+        Nothing is changed, not even what is damaged. The exit code is 5 when KEY is not there, and 12 when one is damaged.",
+    after_help = "Examples:\n  awsideman cache inspect user:list:all\n  \
+        awsideman cache inspect --pattern 'group:*' --json"
+)]
+pub struct InspectArgs {
+    /// The key of one entry
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// Only the keys that this glob matches; `*` crosses colons
+    #[arg(long, value_name = "GLOB")]
+    pub pattern: Option<String>,
+}
 
 pub(super) fn inspect(args: &InspectArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = open_loudly(globals, output)?;
@@ -56,7 +73,7 @@ fn table(found: &[Inspected]) -> TextReport {
         .line(entries(found.len() as u64))
 }
 
-fn fields(page: TextReport, entry: &Inspected) -> TextReport {
+pub(super) fn fields(page: TextReport, entry: &Inspected) -> TextReport {
     let causes = if entry.dirtied_by.is_empty() {
         "no change that awsideman makes".to_owned()
     } else {
@@ -76,58 +93,6 @@ fn fields(page: TextReport, entry: &Inspected) -> TextReport {
         .field("Checksums", checksum(entry.checksum))
         .field("Would be removed by", causes)
         .field("Space", &entry.space)
-}
-
-pub(super) fn why(args: &WhyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
-    let session = open_loudly(globals, output)?;
-    let key = named::key(&session.app, &args.key, &mut |text| session.progress.notice(text))?;
-    let reasons: Reasons = Inspector::new(&session.app).why(key.as_str())?;
-    let (style, mark) = if reasons.hit { (Style::Good, "hit") } else { (Style::Warn, "no hit") };
-    let mut page = TextReport::new().marked(style, mark, &reasons.why);
-    if let Some(entry) = &reasons.entry {
-        page = fields(page.title("Entry"), entry);
-    }
-    if !reasons.invalidations.is_empty() {
-        let rows = reasons.invalidations.iter().map(|one| {
-            let fence = match (&one.fence_until, one.stands) {
-                (Some(until), true) => format!("until {until}"),
-                (Some(_), false) => "ended".to_owned(),
-                (None, _) => String::new(),
-            };
-            vec![one.at.clone(), one.number.to_string(), one.what.clone(), fence]
-        });
-        page = page.title("Changes").table(&["At", "Number", "What", "Fence"], rows.collect());
-    }
-    if !reasons.evictions.is_empty() {
-        let rows = reasons
-            .evictions
-            .iter()
-            .map(|one| vec![one.at.clone(), one.reason.to_owned(), one.last_used.clone(), format_size(one.held_bytes)]);
-        page = page.title("Removed by sweeps").table(&["At", "Reason", "Last used", "Size"], rows.collect());
-    }
-    if let (Some(since), Some(began)) = (&reasons.log_since, &reasons.began) {
-        page = page.title("Memory").field("Changes known since", since).field("This cache began", began);
-    }
-    output.report(&reasons, &page)
-}
-
-pub(super) fn check(args: &CheckArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
-    let session = open_loudly(globals, output)?;
-    let checkup: CheckReport = Integrity::new(&session.app).check(args.full, session.progress.as_ref())?;
-    let mut page = TextReport::new();
-    for finding in &checkup.findings {
-        let (style, mark) = if finding.damaged { (Style::Bad, "damaged") } else { (Style::Good, "ok") };
-        let hint = if finding.hint.is_empty() { String::new() } else { format!("  ->  {}", finding.hint) };
-        page = page.marked(style, mark, format!("{:<9} {}{hint}", finding.what, finding.detail));
-    }
-    if let Some(verified) = &checkup.entries {
-        page = verified.damaged_keys.iter().fold(page, |page, key| page.line(format!("    {key}")));
-        let all = verified.sound + verified.damaged + verified.other_version;
-        page = page.line(format!("Verified {} ({})", entries(all), format_size(verified.bytes)));
-    }
-    page = page.line(if checkup.sound { "The cache is sound" } else { "The cache is damaged" });
-    output.report(&checkup, &page)?;
-    if checkup.sound { Ok(()) } else { Err(CliError::quiet(Code::Integrity)) }
 }
 
 fn checksum(soundness: Soundness) -> &'static str {

@@ -2,17 +2,40 @@
 //!
 //! Needs neither AWS nor a valid configuration. Prints where the quarantined databases are, and removes them only on request.
 
-use super::{entries, open_to_change};
 use crate::app::{Recovered, Recovery, RecoveryRequest, SetAside};
 use crate::cache::Salvaged;
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::cache::RecoverArgs;
+use crate::cli::commands::cache::common::{entries, open_to_change};
 use crate::cli::confirm::ask;
-use crate::cli::exit_code::CliError;
-use crate::cli::exit_code::Code;
+use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport};
 use crate::model::format_size;
+use clap::Args;
 use serde_json::json;
+
+/// `cache recover`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Begin a new cache beside a damaged one with what is sound of it, and test it.\n\n\
+        Works under running processes and ends none of them: they move to the new cache at once. Then every entry of the \
+        old one that can be read, whose checksums are right, that has not expired and that no change was about is taken \
+        over, with its times. The old cache stays where it is, as evidence, with a marker beside it. A damaged state.db is \
+        set aside and begun anew, and the circuit breaker is closed.\n\n\
+        If it is the answers that you do not trust, rather than the disk: --no-salvage, or `awsideman cache clear`.",
+    after_help = "Examples:\n  awsideman cache recover\n  awsideman cache recover --dry-run --json\n  \
+        awsideman cache recover --no-salvage\n  awsideman cache recover --prune"
+)]
+pub struct RecoverArgs {
+    /// Begin empty: take nothing over from the old cache
+    #[arg(long)]
+    pub no_salvage: bool,
+    /// Only remove what earlier recoveries set aside, after asking
+    #[arg(long, conflicts_with = "no_salvage")]
+    pub prune: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
 
 pub(super) fn recover(args: &RecoverArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     if args.prune {

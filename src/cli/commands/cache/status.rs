@@ -1,19 +1,81 @@
-//! The status for people.
+//! `cache status`: what the cache holds and how it performs.
 //!
-//! The first lines answer "is it in use, does it help, is it in order", and each line that is not well is followed
-//! by what to type.
+//! Guarantee: a part that cannot be read is reported as unknown, and the rest is still printed.
 
-use super::swept_line;
-use crate::app::{MemoryReport, RecentEntry, ResourceReport, Status};
-use crate::cli::output::TextReport;
+use crate::app::{
+    Detail, HealthInputs, Maintenance, MemoryReport, PassiveChecks, RecentEntry, ResourceReport, Status, StatusReader,
+};
+use crate::cli::args::GlobalArgs;
+use crate::cli::args::read_flags::count;
+use crate::cli::commands::cache::sweep::swept_line;
+use crate::cli::exit_code::CliError;
+use crate::cli::output::{Output, TextReport};
+use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::clock::UnixMillis;
+use crate::config::Format;
 use crate::model::{format_duration, format_size};
-use crate::store::EvictionTotal;
+use crate::store::{EvictionTotal, Swept};
+use clap::Args;
 use std::time::Duration;
 
+/// `cache status`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  awsideman cache status\n  awsideman cache status --detailed\n  \
+    awsideman cache status --recent-entries 20\n  awsideman cache status --json | jq .hit_rate_percentage")]
+pub struct StatusArgs {
+    /// Show each resource: entries, bytes, hits, misses, oldest, TTL and its origin
+    #[arg(long)]
+    pub detailed: bool,
+    /// Show the entries used last, newest use first
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub recent_entries: Option<u64>,
+    /// Show where memory and disk go
+    #[arg(long)]
+    pub memory_details: bool,
+    /// Hold the cache to its limits first, and say what went
+    #[arg(long)]
+    pub enforce_limits: bool,
+}
+
+pub(super) fn status(args: &StatusArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
+    let session = Session::open(globals, Need::Anything, output)?;
+    // A status is given in any case; that the limits could not be held is said after it.
+    let enforced = args.enforce_limits.then(|| Maintenance::new(&session.app).enforce_limits(false));
+    let (removed, failed) = match enforced {
+        Some(Ok(swept)) => (Some(swept), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    if args.recent_entries.is_some() {
+        // When entries were last used is known only once the tally is folded in.
+        Maintenance::new(&session.app).fold_lookups();
+    }
+    let mut measured = HealthInputs::new(&session.app).measure();
+    measured.notices.splice(0..0, session.notices.iter().cloned());
+    if measured.measurements.late_jobs.as_ref().is_some_and(|late| !late.is_empty()) {
+        measured.notices.extend(PassiveChecks::new(&session.app).overdue_jobs_notice());
+    }
+    measured.notices.extend(removed.as_ref().and_then(Swept::notice));
+    let detail = Detail {
+        resources: args.detailed,
+        recent: args.recent_entries.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
+        memory: args.memory_details,
+    };
+    let status = StatusReader::new(&session.app).status(&measured, detail, removed);
+    if output.format() == Format::Table {
+        // In a document the notices stand in it; people find them beside the page.
+        for notice in &status.notices {
+            output.talk().warning(notice);
+        }
+    }
+    let page = page(&status, session.app.clock().now());
+    output.report(&status, &page)?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
 /// The page of a status.
-pub(super) fn page(status: &Status, now: UnixMillis) -> TextReport {
+fn page(status: &Status, now: UnixMillis) -> TextReport {
     let mut page = TextReport::new().title("Cache");
     page = page.field("State", state(status, now)).field("Backend", backend(status));
     page = page

@@ -1,73 +1,57 @@
-//! `cache invalidate`, `cache verify`: removes and finds entries that no longer match AWS.
+//! `cache verify`: compares entries with AWS and corrects those that differ.
 //!
-//! An invalidation works in every state of the cache and ends with the line "Invalidated N entries". A verification
-//! names every wrong entry and what differs.
+//! Guarantee: every wrong entry is named with its differences.
 
-use crate::app::{Invalidated, Invalidator, NameResolver, Verifier, VerifyRequest};
-use crate::cache::{Operation, pattern};
+use crate::app::{Verifier, VerifyRequest};
+use crate::cache::pattern;
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::cache::{InvalidateArgs, VerifyArgs};
+use crate::cli::args::read_flags::count;
+use crate::cli::commands::cache::common::entries;
 use crate::cli::commands::cache::named;
-use crate::cli::commands::cache::open_loudly;
 use crate::cli::exit_code;
-use crate::cli::exit_code::CliError;
-use crate::cli::exit_code::Code;
+use crate::cli::exit_code::{CliError, Code};
 use crate::cli::output::{Output, TextReport, text};
 use crate::cli::session::{Need, Session};
 use crate::config::{Format, nearest};
 use crate::gateway::{Difference, EntrySelection, Flaw, Mended, Verified, Wrong};
 use crate::model::{Resource, format_duration};
-use crate::progress::Calls;
-use crate::progress::Progress;
+use crate::progress::{Calls, Progress};
+use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// `cache verify`
+#[derive(Debug, Clone, Args)]
+#[command(
+    group = ArgGroup::new("which").required(true).multiple(true).args(["key", "pattern", "sample"]),
+    long_about = "Compare entries with AWS, and mend those that are wrong.\n\n\
+        Each entry costs the calls that its answer takes. The order in which AWS lists things does not count, and what has \
+        expired is left out. A wrong entry is replaced by what AWS says; one whose thing is gone is removed, and so is every \
+        wrong one while the cache is disabled. The exit code is 6 when any was wrong, 5 when KEY is not there, 3 when AWS \
+        could not be asked about some.",
+    after_help = "Examples:\n  awsideman cache verify user:list:all\n  \
+        awsideman cache verify --pattern 'group:members:*' --budget 200\n  awsideman cache verify --sample 50 --json"
+)]
+pub struct VerifyArgs {
+    /// The key of one entry
+    #[arg(value_name = "KEY", conflicts_with_all = ["pattern", "sample"])]
+    pub key: Option<String>,
+    /// Only the keys that this glob matches; `*` crosses colons
+    #[arg(long, value_name = "GLOB")]
+    pub pattern: Option<String>,
+    /// Compare so many entries, taken at random
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
+    pub sample: Option<u64>,
+    /// Take the sample that an earlier run with this seed took
+    #[arg(long, value_name = "SEED", requires = "sample")]
+    pub sample_seed: Option<u64>,
+    /// Make at most this many calls to AWS
+    #[arg(long, value_name = "CALLS", value_parser = count, allow_negative_numbers = true)]
+    pub budget: Option<u64>,
+}
+
 /// Values are told up to so many characters; the JSON has them whole.
 const SHOWN: usize = 100;
-
-pub(super) fn invalidate(args: &InvalidateArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
-    let (operation, resource) = change(args)?;
-    if args.id.trim().is_empty() {
-        return Err(CliError::new(Code::Usage, "the id is empty"));
-    }
-    let session = open_loudly(globals, output)?;
-    // An assignment is named by its permission set.
-    let kind = if resource == Resource::Assignment { Resource::PermissionSet } else { resource };
-    let id = named::id(&NameResolver::new(&session.app), kind, &args.id, &mut |text| session.progress.notice(text))?;
-    let done: Invalidated = Invalidator::new(&session.app).invalidate(operation, resource, &id, args.dry_run)?;
-    let mut page = done.keys.iter().chain(&done.globs).fold(TextReport::new(), |page, dirty| page.line(dirty.clone()));
-    if done.space.is_none() {
-        page = page.line("(of every instance, since it is not known which one this profile belongs to)");
-    }
-    if done.retired {
-        page = page.line("The cache could not record it, so a new cache was started");
-    }
-    let verb = if args.dry_run { "Would invalidate" } else { "Invalidated" };
-    output.report(&done, &page.line(format!("{verb} {} entries", done.invalidated)))
-}
-
-/// Parses operation and resource.
-fn change(args: &InvalidateArgs) -> Result<(Operation, Resource), CliError> {
-    let words = |operations: &[Operation]| operations.iter().map(|o| o.as_str()).collect::<Vec<_>>().join(", ");
-    let Some(operation) = Operation::parse(&args.operation) else {
-        return Err(CliError::new(Code::Usage, format!("unknown operation `{}`", args.operation))
-            .hint(format!("the operations are {}", words(&Operation::ALL))));
-    };
-    let resources: Vec<&str> = operation.resources().iter().map(|resource| resource.as_str()).collect();
-    let Some(resource) = Resource::parse(&args.resource) else {
-        return Err(CliError::new(Code::Usage, format!("`{}` is not a resource", args.resource))
-            .hint(format!("{operation} applies to {}", resources.join(", "))));
-    };
-    if operation.resources().contains(&resource) {
-        return Ok((operation, resource));
-    }
-    let to_it: Vec<Operation> = Operation::ALL.into_iter().filter(|o| o.resources().contains(&resource)).collect();
-    let mut hint = format!("{operation} applies to {}", resources.join(", "));
-    if !to_it.is_empty() {
-        hint = format!("{hint}\nthe operations on {resource} are {}", words(&to_it));
-    }
-    Err(CliError::new(Code::Usage, format!("`{operation}` does not apply to `{resource}`")).hint(hint))
-}
 
 pub(super) fn verify(args: &VerifyArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
     let session = Session::open(globals, Need::Sound, output)?;
@@ -186,7 +170,7 @@ fn page(verified: &Verified, calls: &Calls) -> TextReport {
     }
     page.line(format!(
         "Compared {} with AWS: {} right, {} wrong ({} calls)",
-        crate::cli::commands::cache::entries(verified.checked),
+        entries(verified.checked),
         verified.checked - verified.wrong.len() as u64,
         verified.wrong.len(),
         calls.total

@@ -3,22 +3,73 @@
 //! Guarantee: what could not be read or stored is named, with the reason and when to repeat it, and ends with exit
 //! code 3; a warm that cannot store anything ends with 10 unless `--if-enabled` is given.
 
-use crate::app::{self, CacheWarmer, Shortage, WarmDone, WarmRequest};
+use crate::app::{CacheWarmer, Shortage, WarmDone, WarmRequest};
 use crate::cli::args::GlobalArgs;
-use crate::cli::args::cache::WarmArgs;
-use crate::cli::exit_code::CliError;
-use crate::cli::exit_code::Code;
-use crate::cli::exit_code::failed;
+use crate::cli::args::read_flags::count;
+use crate::cli::exit_code::{CliError, Code, failed};
 use crate::cli::output::{Output, TextReport, text};
 use crate::cli::session::{Need, Session};
 use crate::cli::times;
 use crate::config::WarmTarget;
 use crate::gateway::{ChangedNames, GatewayError, ListDiff, Renew, Traversal, WalkPlan, Warmed};
-use crate::model::{format_duration, format_size};
-use crate::progress;
+use crate::model::{format_duration, format_size, parse_duration};
+use crate::{app, progress};
+use clap::Args;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// `cache warm`
+#[derive(Debug, Clone, Args)]
+#[command(
+    long_about = "Fill the cache ahead of time.\n\n\
+        Without names: users, groups, memberships, permission sets, accounts and assignments. All of it is asked of AWS \
+        anew, whatever its age; a warm that was ended before its end (killed, out of budget, or with something that \
+        could not be read) is gone on with. Assignments are asked by account and permission set or by user and group, \
+        whichever takes fewer calls. A part of AWS's quota is kept free for others.\n\n\
+        Concurrent warms share the work: a warm waits for an answer that another process is fetching. It also waits for \
+        a change to settle, because an answer read before that cannot be kept: `not kept`, exit code 3.",
+    after_help = "Examples:\n  awsideman cache warm\n  awsideman cache warm --plan\n  \
+        awsideman cache warm users groups --diff\n  awsideman cache warm assignments --budget 500\n  \
+        awsideman cache warm --if-older 10m\n  awsideman cache warm users --if-enabled"
+)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct WarmArgs {
+    /// What to fill: users, groups, memberships, permission-sets, accounts, assignments
+    #[arg(value_name = "RESOURCE", value_parser = warm_target)]
+    pub resources: Vec<WarmTarget>,
+    /// Say how many calls, how long and how many bytes, and warm nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// Make at most this many calls to AWS
+    #[arg(long, value_name = "CALLS", value_parser = count, allow_negative_numbers = true)]
+    pub budget: Option<u64>,
+    /// Only what is older than this, as in 90, 15m or 2h
+    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
+    pub if_older: Option<Duration>,
+    /// Only what has less than a quarter of its time to live before it
+    #[arg(long, conflicts_with = "if_older")]
+    pub refresh_ahead: bool,
+    /// Wait for what another awsideman is doing, rather than leave it out
+    #[arg(long, conflicts_with = "no_wait")]
+    pub wait: bool,
+    /// Do not wait for other processes or for changes to settle
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Exit with 0 if the cache is disabled or keeps nothing
+    #[arg(long)]
+    pub if_enabled: bool,
+    /// Name what changed since the last warm
+    #[arg(long)]
+    pub diff: bool,
+}
+
+fn warm_target(word: &str) -> Result<WarmTarget, String> {
+    WarmTarget::parse(word).ok_or_else(|| {
+        let known: Vec<&str> = WarmTarget::ALL.iter().map(|target| target.as_str()).collect();
+        format!("nothing of that name can be warmed; there are {}", known.join(", "))
+    })
+}
 
 /// `cache warm`
 pub(crate) fn warm(args: &WarmArgs, globals: &GlobalArgs, output: &mut Output) -> Result<(), CliError> {
@@ -203,7 +254,7 @@ fn document_of(target: &Warmed) -> Value {
 
 /// The outcome of a target, in one word.
 fn outcome(target: &Value) -> &'static str {
-    let has_some = count(target, "fetched") + count(target, "fresh") > 0;
+    let has_some = number_of(target, "fetched") + number_of(target, "fresh") > 0;
     match (&target["stopped"], length(target, "failures"), length(target, "not_kept")) {
         (Value::String(_), ..) => "stopped",
         (_, 0, 0) if !has_some && length(target, "skipped") > 0 => "skipped",
@@ -213,7 +264,7 @@ fn outcome(target: &Value) -> &'static str {
     }
 }
 
-fn count(of: &Value, field: &str) -> u64 {
+fn number_of(of: &Value, field: &str) -> u64 {
     of[field].as_u64().unwrap_or_default()
 }
 
@@ -267,8 +318,8 @@ fn row(target: &Value) -> Vec<String> {
         word @ ("partial" | "done") => format!("{word}{parts}"),
         word => word.to_owned(),
     };
-    let number = |field: &str| count(target, field).to_string();
-    let changes = changes(&target["changes"], count(target, "fetched"));
+    let number = |field: &str| number_of(target, field).to_string();
+    let changes = changes(&target["changes"], number_of(target, "fetched"));
     vec![text(&target["target"]), outcome, number("items"), number("fetched"), number("fresh"), changes]
 }
 
@@ -280,7 +331,8 @@ fn changes(changes: &Value, fetched: u64) -> String {
     if changes["first"] == true {
         return "first".into();
     }
-    let parts = [("+", "added"), ("-", "removed"), ("~", "changed")].map(|(sign, field)| (sign, count(changes, field)));
+    let parts =
+        [("+", "added"), ("-", "removed"), ("~", "changed")].map(|(sign, field)| (sign, number_of(changes, field)));
     let shown: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(sign, n)| format!("{sign}{n}")).collect();
     if shown.is_empty() { "nothing".into() } else { shown.join(" ") }
 }
