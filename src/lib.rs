@@ -1,8 +1,8 @@
 //! awsideman: AWS IAM Identity Center from a shared, coherent cache.
 //!
-//! One binary gives two things: a command line that answers "who has access to what" immediately, through a cache that every
-//! process of a host shares, and a job runner that keeps that cache warm, small and healthy. This file is the
-//! map of the code.
+//! One binary is two things: a command line that answers "who has access to what" immediately, from a cache that all
+//! processes of a host share, and a job runner that keeps that cache warm, small and healthy. This file is the map of the
+//! code.
 //!
 //! # Layers
 //!
@@ -10,16 +10,16 @@
 //! on a line that breaks this, and on an outside crate that is imported in a second place.
 //!
 //! ```text
-//!  layer 8  cli        arguments in; output, exit codes and progress out: the only printer, the only list of exit codes
-//!  layer 7  daemon     wakes the job runner; status page, metrics     library  the cache for other programs
-//!  layer 6  app        wires modules together
-//!  layer 5  jobs       when a job is due, how it runs, what is recorded of it
+//!  layer 8  cli        commands: arguments, help, output, progress, exit codes; nothing below prints
+//!  layer 7  daemon     runs due jobs; status page, metrics            library  the cache for other programs
+//!  layer 6  app        connects the modules; what a command or a job does
+//!  layer 5  jobs       schedules, runs, ledger
 //!           alerts     alert state, messages, notifiers, outbox       sandbox  a local Identity Center (crate `sandbox/`)
-//!  layer 4  gateway    AWS through the cache, rate limited; changes from the fence to the close
+//!  layer 4  gateway    reads of AWS through the cache; changes; rate limit; warming
 //!           health     checks and findings
 //!  layer 3  cache      keys, freshness, entries, fills, invalidation
-//!  layer 2  store      entries at rest: disk (SQLite, generations), memory, invalidation log, breaker, encryption
-//!  layer 1  config     layers of settings, checked       state    kill switch, lookup log, locks, state.db
+//!  layer 2  store      entries at rest: disk (SQLite), memory, invalidation log, circuit breaker, encryption
+//!  layer 1  config     files, variables, validation      state    kill switch, lookup log, locks, state.db
 //!           aws        account, region, credentials      host     facts of the host       log  the log file
 //!           progress   progress and counters as values
 //!  layer 0  model      values of the domain              clock    time as a value         lock  locks between processes
@@ -44,7 +44,7 @@
 //!   reports -> alerts::observe (one transaction, at most one mail) -> outbox -> alerts::deliver
 //! ```
 //!
-//! A cached answer reads the configuration, `state/switch`, `CURRENT` and the cache database, and appends one record to the
+//! A hit reads the configuration, `state/switch`, `CURRENT` and the cache database, and appends one record to the
 //! lookup log: no runtime, no TLS, no AWS configuration, no second database. `cache warm` and the warm job are one function.
 //!
 //! # Invariants
@@ -55,37 +55,37 @@
 //!   credentials, `aws/network.rs` certificates and proxy, each as the AWS CLI does; the SDK reads no file and no variable.
 //! - *An instance has one namespace*, whatever region it is read through: calls go to its primary region.
 //! - *Keys are injective* ([`cache::Key`]), and the id of a row is checked against the whole key.
-//! - *Nothing unverified is printed*: every frame's checksum is compared before the first byte goes out; a damaged entry
-//!   is a miss and is dropped; an entry of another version is left alone.
+//! - *Nothing unverified is printed*: every frame's checksum is compared before the first byte is printed. A damaged entry is
+//!   a miss and is removed; an entry of another version is not touched.
 //! - *A fill begins with a ticket* ([`cache::Ticket`]), the number of the invalidation log at its start, and is stored
 //!   only if no later record (an invalidation, a clear, a fence) covers its key and no fence covered it at that moment.
 //! - *A change is recorded twice* ([`gateway::Writer::write`]): a fence before AWS, a close after it whose fence lasts for
 //!   `cache.settle`. Disabled, private and broken caches are included; if the record cannot be written, the generation is
 //!   retired. What a change invalidates is one table ([`cache::dirty`]). `docs/coherence.md` is the whole protocol.
 //! - *Single flight*: of several processes that miss one key, one asks AWS. A flight is a lock file named by the key and the
-//!   newest record that covers it, so that a change separates those who came before it from those who come after. A holder
-//!   that makes no progress is waited for 30 s, a stopped one not at all.
+//!   newest record that covers it, so that a change separates reads before it from reads after it. A holder that makes no
+//!   progress is waited for 30 s, a stopped one not at all.
 //! - *Every wait has a bound*: `lock/registry.rs` lists the locks between processes (`docs/locks.md`), `secure_fs/bounded.rs`
 //!   the files that another party may have made, `program.rs` the programs.
 //! - *A call takes its slot when it can leave* ([`gateway::IdentityCenterApi::ready`]): login and client come before the slot
 //!   in the quota, so that no process waits for them after it.
-//! - *Two versions share a directory*: one number ([`store::SCHEMA`]) names the generations of a version, and a new one takes
-//!   over the standing fences of all (`store/disk/carry_over.rs`).
-//! - *Freshness is judged in one place* ([`cache::judge`]): the smaller of what was stored and what is configured today.
-//! - *An error is never an empty list.* Walks that lose a target name it; a listing that breaks off is not stored. A run that
-//!   lost a target is `partial`, never `done`.
+//! - *Two versions share a directory*: one number ([`store::SCHEMA`]) names the generations of a version, and a new generation
+//!   carries over the fences of all (`store/disk/carry_over.rs`).
+//! - *Freshness is judged in one place* ([`cache::judge`]): the smaller of the stored TTL and today's.
+//! - *An error is never an empty list.* A traversal that loses a target names it; an incomplete listing is not stored. A run
+//!   that lost a target is `partial`, never `done`.
 //! - *Health is judged once*: `doctor`, `cache health`, `cache status`, the page, the metrics, Nagios and the alerts use the
 //!   checks of `health/`.
-//! - *A change applies to what was shown*: what a question named is read again after the answer, and `Revision` is sent.
-//! - *A fault of the cache slows a command*; it never fails it and never changes its answer.
-//! - *The ledger decides about jobs and file locks guard them*, never the moment at which a process wakes.
+//! - *A change applies to what was shown*: the objects of a confirmation are read again after it, and `Revision` is sent.
+//! - *A failing cache slows a command down*; it never fails the command and never changes its answer.
+//! - *The ledger decides which runs are due and file locks prevent concurrent ones*, never the time at which a process starts.
 //! - *Encryption fails closed*: without the key nothing is read or stored, and an invalidation that cannot be expressed under
 //!   every key id in use widens to the plaintext prefix of the key (`store/key_id.rs`, `docs/encryption.md`).
-//! - *No globals* but three: the subscriber that `tracing` writes the log through, the locks that this process waited for in
-//!   vain (`lock/memory.rs`), and the handle that [`library::CacheManager::shared`] gives to a program's threads.
+//! - *No globals* but three: the subscriber that `tracing` writes the log through, the locks whose wait timed out in
+//!   this process (`lock/memory.rs`), and the handle that [`library::CacheManager::shared`] gives to a program's threads.
 //!   No `unsafe`, no printing below layer 8, and no exit but in `main.rs`.
-//! - *What a program stores is its own* ([`cache::CUSTOM`]): it is never an answer of AWS, and a change that invalidates a key
-//!   invalidates it there as well.
+//! - *Entries of library users are separate* ([`cache::CUSTOM`]): they are never served as an answer of AWS, and a change that
+//!   invalidates a key invalidates it there as well.
 //!
 //! # Where do I change ...
 //!
@@ -95,35 +95,35 @@
 //! | a new AWS read | `gateway/api.rs` (operation), `gateway/aws/` (call), `gateway/request.rs` (key), `gateway/fetch.rs` |
 //! | a new AWS change | `gateway/mutation.rs` (variant: the compiler asks for the rest), `gateway/aws/mutations/`, a row in `tests/coherence/every_mutation.rs` |
 //! | what a change invalidates | `cache/invalidation/mod.rs`, and its table of tests |
-//! | how long something is fresh | `config/default.toml` `[cache.ttl]`; the rule itself in `cache/freshness.rs` |
+//! | a TTL | `config/default.toml` `[cache.ttl]`; the rule in `cache/freshness.rs` |
 //! | a new backend | one file in `store/`, one variant in `config::Backend`, one arm in `app/stack.rs`, one line in `tests/modules/store/mod.rs` |
 //! | a new kind of job | `config/job/mod.rs` (variant, table), `app/job_handlers.rs` (arm), an example in `jobs/` |
 //! | a lock between processes | `lock/registry.rs`, which prints `docs/locks.md` |
 //! | a health check | `health/checks.rs` (figures), `health/states.rs` (states), a row in `tests/cli/health_states.rs` |
-//! | which account, region, endpoint, proxy or certificate is used | `aws/`, a row in `docs/aws-access.md` and in `tests/cli/aws_access/cases.rs` |
-//! | what an error of AWS means | `aws/error_class.rs`: its class is its exit code |
+//! | the selection of account, region, endpoint, proxy or certificate | `aws/`, a row in `docs/aws-access.md` and in `tests/cli/aws_access/cases.rs` |
+//! | the exit code of an AWS error | `aws/error_class.rs` |
 //! | a command | `cli/commands/FAMILY/COMMAND.rs` (arguments, help, behavior), one arm in the `mod.rs` of its family |
 //! | an error's message, hint and exit code | the module's `error.rs`; `cli/error/`, `cli/exit_code/` |
-//! | what a program can do with the cache | `library/`, and the table in `docs/library.md` |
+//! | the library API | `library/`, and the table in `docs/library.md` |
 //! | what the sandbox answers | `sandbox/src/services/` |
 //!
-//! # Departures
+//! # Design decisions
 //!
-//! - TLS is rustls with *ring*: one provider for AWS and mail, and two minutes less to build than aws-lc.
-//! - A closed SQLite connection does not fold its log into the database: that cost every filling command an fsync; warms,
-//!   clears and limits do it once.
-//! - Time zones come from jiff's compact bytes behind [`model::Zone`]: chrono-tz's tables cost every start 250 page faults.
-//! - A process that waits for another's flight gets the answer through the store. If a change has overtaken the flight, nothing was
-//!   stored, and the waiting process starts a flight under the new number.
-//! - A walk stores every describe as it arrives, each judged by the ticket: each of them is true by itself. The list is published
-//!   whole.
+//! - TLS is rustls with *ring*: one provider for AWS and mail, which builds two minutes faster than aws-lc.
+//! - A closing SQLite connection does not checkpoint its WAL: that would cost every filling command an fsync. Warms, clears and
+//!   sweeps checkpoint once.
+//! - Time zones come from jiff's compact bytes behind [`model::Zone`]: the tables of chrono-tz cost 250 page faults at every start.
+//! - A process that waits for another's flight gets the answer through the store. If a change came during the flight, nothing
+//!   was stored, and the waiting process starts a flight under the new number.
+//! - A traversal stores every describe as it arrives, each judged by the ticket: each is valid by itself. The list is published
+//!   as a whole.
 //! - A cache that can neither record a change nor be retired is disabled for this host.
-//! - `cache recover --prune` removes what was set aside and flips nothing: evidence is never removed by the run that makes it.
-//! - `cache init` prints what to write into the configuration; it writes no configuration of its own.
-//! - A megabyte of ballast lies in the cache directory: on a disk without a byte free, deletions are written to it first. Where
-//!   that is gone too, holding the limits drops the generation whole, and a mark in its place keeps its fences (`store/disk/emergency_drop/mod.rs`).
-//! - In an encrypted store a pattern that reaches into ids is recorded as its plaintext prefix, and a scan goes in the order of the plaintext.
-//! - Generations are named by the first number of their log (Unix milliseconds), so that no name is ever used twice.
+//! - `cache recover --prune` removes quarantined databases and recovers nothing: no run removes the evidence that it made.
+//! - `cache init` prints what to add to the configuration and does not write it.
+//! - The cache directory contains 1 MB of ballast: on a full disk, deletions are written to it first. If it is used up,
+//!   enforcing the limits drops the whole generation, and a mark keeps its fences (`store/disk/emergency_drop/mod.rs`).
+//! - In an encrypted store a pattern that reaches into ids is recorded as its plaintext prefix, and a scan is in plaintext order.
+//! - Generations are named by the first number of their log (Unix milliseconds), so that no name is used twice.
 
 pub mod alerts;
 pub mod app;
