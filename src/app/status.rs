@@ -77,7 +77,7 @@ pub struct Status {
     pub memory_usage_mb: f64,
     /// The limit on that, in MiB.
     pub max_size_mb: f64,
-    /// Bytes on disk, metadata and log included.
+    /// Size on disk in bytes, including metadata and log.
     pub size_bytes: u64,
     /// Every limit on size and number of entries, with its use and which one evicts first.
     pub limits: Vec<LimitUse>,

@@ -1,6 +1,7 @@
 //! Decides which requests are answered: reads that name this host, without a body.
 //!
-//! A web page whose name points at this host (DNS rebinding) gets 403, because its name is not one of ours.
+//! Guarantee: a web page whose name points at this host (DNS rebinding) gets 403, because its name is not in the
+//! list.
 
 use crate::daemon::connections::Local;
 use crate::daemon::status::ListenPlace;
@@ -14,14 +15,14 @@ use std::sync::Arc;
 
 /// Answers a permitted request, and sets the security headers on every answer.
 pub(super) async fn guard(State(place): State<Arc<ListenPlace>>, request: Request, next: Next) -> Response {
-    let mut answer = if !is_for_us(&place, &request) {
+    let mut answer = if !names_this_host(&place, &request) {
         let text = "the Host header does not name this daemon: use its address, or add the name to `daemon.hosts`\n";
         (StatusCode::FORBIDDEN, text).into_response()
     } else if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "nothing can be changed here\n")
-            .into_response()
+        (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "this server is read-only\n").into_response()
     } else if !request.body().is_end_stream() {
-        (StatusCode::PAYLOAD_TOO_LARGE, [(header::CONNECTION, "close")], "a request has no body here\n").into_response()
+        (StatusCode::PAYLOAD_TOO_LARGE, [(header::CONNECTION, "close")], "requests must not have a body\n")
+            .into_response()
     } else {
         next.run(request).await
     };
@@ -38,11 +39,11 @@ pub(super) async fn guard(State(place): State<Arc<ListenPlace>>, request: Reques
 }
 
 /// Whether the one Host header, and the authority of the request line if there is one, name this daemon.
-fn is_for_us(place: &ListenPlace, request: &Request) -> bool {
+fn names_this_host(place: &ListenPlace, request: &Request) -> bool {
     let Some(host) = only_host(request.headers()) else { return false };
     let Some(Local(local)) = request.extensions().get() else { return false };
-    let names_us = |host: &str| names_us(place, *local, host);
-    names_us(host) && request.uri().authority().is_none_or(|named| names_us(named.as_str()))
+    let is_allowed_host = |host: &str| is_allowed_host(place, *local, host);
+    is_allowed_host(host) && request.uri().authority().is_none_or(|named| is_allowed_host(named.as_str()))
 }
 
 fn only_host(headers: &HeaderMap) -> Option<&str> {
@@ -53,7 +54,7 @@ fn only_host(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether `host` is exactly `localhost`, a loopback address, the address at which the connection arrived, or a configured
 /// name; with the port of the daemon, or without one. A configured `name:port` is matched as a whole.
-fn names_us(place: &ListenPlace, local: SocketAddr, host: &str) -> bool {
+fn is_allowed_host(place: &ListenPlace, local: SocketAddr, host: &str) -> bool {
     if place.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
         return true;
     }
@@ -111,7 +112,7 @@ mod tests {
             "Monitor.Example",
             "proxy.example:8443",
         ] {
-            assert!(names_us(&here, local, host), "{host}");
+            assert!(is_allowed_host(&here, local, host), "{host}");
         }
         for host in [
             "",
@@ -153,7 +154,7 @@ mod tests {
             " localhost",
             "localhost ",
         ] {
-            assert!(!names_us(&here, local, host), "{host}");
+            assert!(!is_allowed_host(&here, local, host), "{host}");
         }
     }
 
@@ -161,10 +162,10 @@ mod tests {
     fn a_daemon_on_every_address_answers_to_the_one_that_was_reached() {
         let (open, _) = place("0.0.0.0:9464");
         let reached = "10.0.0.1:9464".parse().unwrap();
-        assert!(names_us(&open, reached, "10.0.0.1:9464") && names_us(&open, reached, "10.0.0.1"));
-        assert!(!names_us(&open, reached, "10.9.9.9:9464") && !names_us(&open, reached, "evil.example"));
+        assert!(is_allowed_host(&open, reached, "10.0.0.1:9464") && is_allowed_host(&open, reached, "10.0.0.1"));
+        assert!(!is_allowed_host(&open, reached, "10.9.9.9:9464") && !is_allowed_host(&open, reached, "evil.example"));
         let mapped = "[::ffff:10.0.0.1]:9464".parse().unwrap();
-        assert!(names_us(&place("[::]:9464").0, mapped, "10.0.0.1:9464"));
+        assert!(is_allowed_host(&place("[::]:9464").0, mapped, "10.0.0.1:9464"));
     }
 
     #[test]

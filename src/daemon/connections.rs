@@ -24,9 +24,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Open connections of all clients.
+/// The most open connections.
 const CONNECTIONS: usize = 64;
-/// Open connections of one client address.
+/// The most open connections of one client address.
 const OF_ONE_PEER: usize = 32;
 /// A request head must be complete within this time; a connection without a request is closed after it.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ pub(super) struct Local(pub(super) SocketAddr);
 
 /// Answers what arrives at `listener`; every connection ends when the future is dropped.
 pub(super) async fn serve(listener: TcpListener, router: Router) {
-    let (seats, mut open) = (Seats::default(), JoinSet::new());
+    let (slots, mut open) = (Slots::default(), JoinSet::new());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -61,19 +61,19 @@ pub(super) async fn serve(listener: TcpListener, router: Router) {
             continue;
         };
         let Ok(local) = stream.local_addr() else { continue };
-        let Some(seat) = seats.take(peer.ip()) else {
-            // Nothing was read: the client learns why it is disconnected, if its socket takes the words.
+        let Some(slot) = slots.take(peer.ip()) else {
+            // Nothing was read: the answer tells the client why it is disconnected, if its socket accepts it.
             let _ =
                 stream.try_write(b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
             continue;
         };
-        open.spawn(converse(stream, seat, router.clone(), Local(local)));
+        open.spawn(serve_connection(stream, slot, router.clone(), Local(local)));
     }
 }
 
-/// One connection, until it ends or its seat is given to another.
-async fn converse(stream: TcpStream, seat: Taken, router: Router, local: Local) {
-    let phase = seat.0.phase.clone();
+/// Serves one connection until it ends or is evicted.
+async fn serve_connection(stream: TcpStream, slot: HeldSlot, router: Router, local: Local) {
+    let phase = slot.0.phase.clone();
     let wire = Wire { stream, stall: None, phase: phase.clone() };
     let answer = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -93,62 +93,62 @@ async fn converse(stream: TcpStream, seat: Taken, router: Router, local: Local) 
         .max_headers(HEADERS)
         .serve_connection(TokioIo::new(wire), service);
     tokio::select! {
-        // How a connection ends concerns its client alone.
+        // The end of a connection concerns only its client.
         _ = connection => {}
-        () = seat.0.close.notified() => {}
+        () = slot.0.close.notified() => {}
     }
 }
 
 /// The open connections, the oldest first.
 #[derive(Clone, Default)]
-struct Seats(Arc<Mutex<Vec<Arc<Seat>>>>);
+struct Slots(Arc<Mutex<Vec<Arc<Slot>>>>);
 
-struct Seat {
+struct Slot {
     peer: IpAddr,
     phase: Arc<AtomicU8>,
     close: Notify,
 }
 
-/// A seat that is free again when it is dropped.
-struct Taken(Arc<Seat>, Seats);
+/// A slot that is released when it is dropped.
+struct HeldSlot(Arc<Slot>, Slots);
 
-impl Drop for Taken {
+impl Drop for HeldSlot {
     fn drop(&mut self) {
-        self.1.lock().retain(|seat| !Arc::ptr_eq(seat, &self.0));
+        self.1.lock().retain(|slot| !Arc::ptr_eq(slot, &self.0));
     }
 }
 
-impl Seats {
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
+impl Slots {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A seat for a connection of `peer`. Where all are taken, the oldest connection that waits for its client is closed,
-    /// one of the same peer if that peer has too many; `None` if every connection is being answered.
-    fn take(&self, peer: IpAddr) -> Option<Taken> {
+    /// A slot for a connection of `peer`. If all are taken, the oldest connection that waits for its client is
+    /// closed, one of the same peer if that peer has too many. `None` if every connection is being answered.
+    fn take(&self, peer: IpAddr) -> Option<HeldSlot> {
         let mut all = self.lock();
-        let of_peer = all.iter().filter(|seat| seat.peer == peer).count();
+        let of_peer = all.iter().filter(|slot| slot.peer == peer).count();
         if of_peer >= OF_ONE_PEER {
-            evict(&mut all, |seat| seat.peer == peer)?;
+            evict(&mut all, |slot| slot.peer == peer)?;
         } else if all.len() >= CONNECTIONS {
             evict(&mut all, |_| true)?;
         }
-        let seat = Arc::new(Seat { peer, phase: Arc::new(AtomicU8::new(WAITING)), close: Notify::new() });
-        all.push(seat.clone());
+        let slot = Arc::new(Slot { peer, phase: Arc::new(AtomicU8::new(WAITING)), close: Notify::new() });
+        all.push(slot.clone());
         drop(all);
-        Some(Taken(seat, self.clone()))
+        Some(HeldSlot(slot, self.clone()))
     }
 }
 
-/// Closes one connection: the oldest without a request, or else the oldest that does not take its answer.
-fn evict(all: &mut Vec<Arc<Seat>>, which: impl Fn(&Seat) -> bool) -> Option<()> {
-    let oldest = |phase: u8| all.iter().position(|seat| which(seat) && seat.phase.load(Ordering::Relaxed) == phase);
+/// Closes one connection: the oldest without a request, or else the oldest whose client does not read its answer.
+fn evict(all: &mut Vec<Arc<Slot>>, which: impl Fn(&Slot) -> bool) -> Option<()> {
+    let oldest = |phase: u8| all.iter().position(|slot| which(slot) && slot.phase.load(Ordering::Relaxed) == phase);
     let at = oldest(WAITING).or_else(|| oldest(SENDING))?;
     all.remove(at).close.notify_one();
     Some(())
 }
 
-/// The socket of a connection, which ends when the client takes nothing of its answer.
+/// The socket of a connection, which closes if the client stops reading its answer.
 struct Wire {
     stream: TcpStream,
     stall: Option<Pin<Box<Sleep>>>,
@@ -162,7 +162,7 @@ impl AsyncRead for Wire {
 }
 
 impl Wire {
-    /// `written`, or an error once nothing was written for too long.
+    /// `written`, or an error if nothing was written for too long.
     fn bounded(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.stall = None;
@@ -195,7 +195,7 @@ impl AsyncWrite for Wire {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
         if flushed.is_ready() {
-            // hyper flushes once its buffer is written: the answer has left.
+            // hyper flushes after its buffer is written: the answer is sent.
             let _ = self.phase.compare_exchange(SENDING, WAITING, Ordering::Relaxed, Ordering::Relaxed);
         }
         flushed
@@ -214,41 +214,42 @@ mod tests {
         IpAddr::from([10, 0, 0, last])
     }
 
-    fn set(taken: &Taken, phase: u8) {
+    fn set(taken: &HeldSlot, phase: u8) {
         taken.0.phase.store(phase, Ordering::Relaxed);
     }
 
-    fn is_open(seats: &Seats, taken: &Taken) -> bool {
-        seats.lock().iter().any(|seat| Arc::ptr_eq(seat, &taken.0))
+    fn is_open(slots: &Slots, taken: &HeldSlot) -> bool {
+        slots.lock().iter().any(|slot| Arc::ptr_eq(slot, &taken.0))
     }
 
     #[test]
     fn one_peer_loses_its_own_oldest_connection_and_no_other_peer_does() {
-        let seats = Seats::default();
-        let other = seats.take(peer(1)).unwrap();
-        let mut own: Vec<Taken> = (0..OF_ONE_PEER).map(|_| seats.take(peer(2)).unwrap()).collect();
+        let slots = Slots::default();
+        let other = slots.take(peer(1)).unwrap();
+        let mut own: Vec<HeldSlot> = (0..OF_ONE_PEER).map(|_| slots.take(peer(2)).unwrap()).collect();
         set(&own[0], ANSWERING);
-        own.push(seats.take(peer(2)).unwrap());
-        assert!(is_open(&seats, &other) && is_open(&seats, &own[0]) && !is_open(&seats, &own[1]));
-        assert_eq!(seats.lock().len(), OF_ONE_PEER + 1);
+        own.push(slots.take(peer(2)).unwrap());
+        assert!(is_open(&slots, &other) && is_open(&slots, &own[0]) && !is_open(&slots, &own[1]));
+        assert_eq!(slots.lock().len(), OF_ONE_PEER + 1);
     }
 
     #[test]
     fn a_connection_that_is_answered_is_never_closed_for_another() {
-        let seats = Seats::default();
-        let all: Vec<Taken> = (0..CONNECTIONS).map(|n| seats.take(peer(u8::try_from(n).unwrap())).unwrap()).collect();
+        let slots = Slots::default();
+        let all: Vec<HeldSlot> =
+            (0..CONNECTIONS).map(|n| slots.take(peer(u8::try_from(n).unwrap())).unwrap()).collect();
         for taken in &all {
             set(taken, ANSWERING);
         }
-        assert!(seats.take(peer(200)).is_none());
+        assert!(slots.take(peer(200)).is_none());
         set(&all[5], SENDING);
         set(&all[9], WAITING);
-        let first = seats.take(peer(200)).unwrap();
-        assert!(!is_open(&seats, &all[9]) && is_open(&seats, &all[5]), "who waits goes before who reads slowly");
+        let first = slots.take(peer(200)).unwrap();
+        assert!(!is_open(&slots, &all[9]) && is_open(&slots, &all[5]), "who waits goes before who reads slowly");
         set(&first, ANSWERING);
-        let second = seats.take(peer(200)).unwrap();
-        assert!(!is_open(&seats, &all[5]) && is_open(&seats, &second));
+        let second = slots.take(peer(200)).unwrap();
+        assert!(!is_open(&slots, &all[5]) && is_open(&slots, &second));
         drop((first, second, all));
-        assert!(seats.lock().is_empty());
+        assert!(slots.lock().is_empty());
     }
 }

@@ -4,16 +4,16 @@ use crate::secure_fs::PrivateError;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// The daemon cannot begin, or cannot show what it has.
+/// An error of the daemon.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The scheduler that wakes it cannot be started.
+    /// The scheduler cannot be started.
     #[error("cannot start the scheduler: {0}")]
     Scheduler(#[from] tokio_cron_scheduler::JobSchedulerError),
-    /// The scheduler would hang.
+    /// The scheduler would hang on a single-threaded runtime.
     #[error("the daemon needs a runtime with several threads")]
     OneThread,
-    /// The signals of the operating system cannot be had.
+    /// A signal handler cannot be installed.
     #[error("cannot listen to {signal}: {source}")]
     Signal {
         /// `SIGTERM`, `SIGINT`, `SIGHUP`.
@@ -21,8 +21,8 @@ pub enum DaemonError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// Other hosts would see the status page, and nobody said that they may.
-    #[error("{0} can be reached by other hosts, and the status page asks for no login")]
+    /// Other hosts could read the status page, and the configuration does not permit it.
+    #[error("{0} can be reached by other hosts, and the status page requires no login")]
     NotLoopback(SocketAddr),
     /// The status page cannot be served there.
     #[error("cannot listen on {address}: {source}")]
@@ -32,7 +32,7 @@ pub enum DaemonError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// The metrics cannot be put into words.
+    /// The metrics cannot be encoded.
     #[error("cannot write the metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The metrics cannot be written to their file.
@@ -40,7 +40,7 @@ pub enum DaemonError {
     Textfile {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: Box<PrivateError>,
     },
 }

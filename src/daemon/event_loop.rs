@@ -1,9 +1,9 @@
-//! The loop of the daemon: wakes in, passes out.
+//! The event loop of the daemon: each tick starts a pass.
 //!
-//! Passes may overlap, so that a walk of an hour does not keep the health check waiting, but never more than
-//! [`DaemonSettings::lanes`] of them, and jobs never do (their locks see to that); a wake that finds all lanes
-//! taken is made good when one is free; a pass that panics ends only itself; when asked to stop it begins nothing
-//! and waits for what runs. The watchdog of a service manager is fed by a turn of the loop and by nothing else.
+//! Guarantee: passes may overlap, so that a walk of an hour does not delay the health check, up to
+//! [`DaemonSettings::lanes`]; their locks keep a job from running twice. A tick without a free lane is served when
+//! one is free. A pass that panics ends only itself. On shutdown no pass starts, and running ones are awaited. Only a
+//! turn of the loop feeds the watchdog of the service manager.
 
 use crate::daemon::systemd::ServiceNotifier;
 use crate::jobs::Stop;
@@ -15,83 +15,83 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// The jobs must go on when the one who wakes does not: after so long without a wake there is a pass.
+/// A pass starts after this time without a tick, in case the ticker fails.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What the daemon does at a wake and at a reload.
+/// The work of the daemon at a tick and at a reload.
 #[async_trait]
 pub trait Worker: Send + Sync {
-    /// Runs what is due, to its end. Called again while it runs.
+    /// Runs what is due. Called again while it runs.
     async fn pass(&self);
-    /// Reads the configuration anew and uses it from the next pass on; an error leaves everything as it was.
+    /// Reads the configuration again and uses it from the next pass on. An error changes nothing.
     async fn reload(&self) -> Result<(), String>;
-    /// How it stands, in one line.
+    /// The status in one line.
     fn status(&self) -> String {
         String::new()
     }
 }
 
-/// How the daemon works.
+/// The settings of the event loop.
 #[derive(Debug, Clone, Copy)]
 pub struct DaemonSettings {
-    /// Passes at once: one more than jobs that may run at once is enough.
+    /// The most concurrent passes: one more than concurrent jobs is enough.
     pub lanes: usize,
-    /// How long passes may take to end when asked to stop: the grace of the jobs and some seconds.
+    /// The time for passes to end on shutdown: the grace of the jobs and a few seconds.
     pub drain: Duration,
-    /// The loop turns at least this often, for whoever watches it.
+    /// The longest time between two turns of the loop, for the watchdog.
     pub pulse: Duration,
 }
 
-/// What the daemon did.
+/// The counters of the event loop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tour {
-    /// Passes that were begun.
+pub struct LoopCounters {
+    /// Started passes.
     pub passes: u64,
     /// Passes that panicked.
     pub panics: u64,
-    /// Reloads that worked.
+    /// Successful reloads.
     pub reloads: u64,
-    /// Reloads that did not.
+    /// Failed reloads.
     pub refused: u64,
     /// Passes that were aborted because they did not end in time.
     pub aborted: u64,
 }
 
-/// Does a pass at every wake until `stop` is set or both channels are closed, and lets the passes end.
+/// Starts a pass at every tick until `stop` is set or both channels are closed, then waits for running passes.
 pub async fn run(
-    shift: Arc<dyn Worker>,
+    worker: Arc<dyn Worker>,
     mut wakes: mpsc::Receiver<()>,
     mut reloads: mpsc::Receiver<()>,
     settings: DaemonSettings,
     stop: Stop,
     progress: &dyn Progress,
     herald: &dyn ServiceNotifier,
-) -> Tour {
-    herald.ready(&shift.status());
+) -> LoopCounters {
+    herald.ready(&worker.status());
     let mut quiet = Instant::now() + QUIET;
-    let mut tour = Tour::default();
+    let mut counters = LoopCounters::default();
     let mut passes = JoinSet::new();
     let (mut wanted, mut waking, mut reloading) = (false, true, true);
     while waking || reloading || wanted {
         herald.alive();
         if wanted && passes.len() < settings.lanes.max(1) {
             wanted = false;
-            tour.passes += 1;
-            let shift = Arc::clone(&shift);
-            passes.spawn(async move { shift.pass().await });
+            counters.passes += 1;
+            let worker = Arc::clone(&worker);
+            passes.spawn(async move { worker.pass().await });
         }
         tokio::select! {
             biased;
             () = stop.wait() => break,
             Some(ended) = passes.join_next() => {
-                note(ended, &mut tour, progress);
-                herald.status(&shift.status());
+                note(ended, &mut counters, progress);
+                herald.status(&worker.status());
             }
             reload = reloads.recv(), if reloading => match reload {
                 Some(()) => {
                     herald.reloading();
-                    wanted |= reloaded(&*shift, &mut tour, progress).await;
-                    herald.ready(&shift.status());
+                    wanted |= reloaded(&*worker, &mut counters, progress).await;
+                    herald.ready(&worker.status());
                 }
                 None => reloading = false,
             },
@@ -103,7 +103,7 @@ pub async fn run(
                 None => waking = false,
             },
             () = sleep_until(quiet), if waking => {
-                tracing::warn!("no wake for {QUIET:?}; looking at the ledger all the same");
+                tracing::warn!("no tick for {QUIET:?}; starting a pass anyway");
                 wanted = true;
                 quiet = Instant::now() + QUIET;
             }
@@ -111,55 +111,55 @@ pub async fn run(
         }
     }
     herald.stopping(&ending(passes.len()), settings.drain);
-    drain(passes, settings.drain, &mut tour, progress).await;
-    tour
+    drain(passes, settings.drain, &mut counters, progress).await;
+    counters
 }
 
 fn ending(passes: usize) -> String {
     match passes {
         0 => "ending".into(),
-        1 => "ending: waiting for the pass that runs".into(),
-        n => format!("ending: waiting for {n} passes that run"),
+        1 => "shutting down: waiting for 1 running pass".into(),
+        n => format!("shutting down: waiting for {n} running passes"),
     }
 }
 
-async fn reloaded(shift: &dyn Worker, tour: &mut Tour, progress: &dyn Progress) -> bool {
-    match shift.reload().await {
+async fn reloaded(worker: &dyn Worker, counters: &mut LoopCounters, progress: &dyn Progress) -> bool {
+    match worker.reload().await {
         Ok(()) => {
-            tour.reloads += 1;
-            progress.notice("the configuration was read anew");
+            counters.reloads += 1;
+            progress.notice("reloaded the configuration");
             true
         }
         Err(error) => {
-            tour.refused += 1;
-            progress.notice(&format!("the configuration was not read anew, the last good one stays in use: {error}"));
+            counters.refused += 1;
+            progress.notice(&format!("cannot reload the configuration, the last good one stays in use: {error}"));
             false
         }
     }
 }
 
-async fn drain(mut passes: JoinSet<()>, limit: Duration, tour: &mut Tour, progress: &dyn Progress) {
+async fn drain(mut passes: JoinSet<()>, limit: Duration, counters: &mut LoopCounters, progress: &dyn Progress) {
     if !passes.is_empty() {
         progress.notice("shutting down: waiting for running jobs");
     }
     let ended = timeout(limit, async {
         while let Some(ended) = passes.join_next().await {
-            note(ended, tour, progress);
+            note(ended, counters, progress);
         }
     });
     if ended.await.is_err() {
-        tour.aborted = passes.len() as u64;
+        counters.aborted = passes.len() as u64;
         progress.notice(&format!("{} passes did not end within {limit:?} and were aborted", passes.len()));
         passes.shutdown().await;
     }
 }
 
-fn note(ended: Result<(), JoinError>, tour: &mut Tour, progress: &dyn Progress) {
+fn note(ended: Result<(), JoinError>, counters: &mut LoopCounters, progress: &dyn Progress) {
     if let Err(error) = ended
         && error.is_panic()
     {
-        tour.panics += 1;
-        progress.notice(&format!("a pass panicked ({error}); the daemon goes on"));
+        counters.panics += 1;
+        progress.notice(&format!("a pass panicked ({error}); the daemon continues"));
     }
 }
 
@@ -233,16 +233,16 @@ mod tests {
         reload: mpsc::Sender<()>,
         stop: Stop,
         heard: Arc<Heard>,
-        daemon: tokio::task::JoinHandle<Tour>,
+        daemon: tokio::task::JoinHandle<LoopCounters>,
     }
 
     fn fed(gate: Arc<PassGate>, lanes: usize, drain: Duration) -> Fed {
         let ((wake, wakes), (reload, reloads)) = (mpsc::channel(9), mpsc::channel(9));
         let (stop, heard) = (Stop::new(), Arc::new(Heard::default()));
-        let (shift, ours, says) = (Arc::clone(&gate), stop.clone(), Arc::clone(&heard));
+        let (worker, ours, says) = (Arc::clone(&gate), stop.clone(), Arc::clone(&heard));
         let settings = DaemonSettings { lanes, drain, pulse: LONG };
         let daemon =
-            tokio::spawn(async move { run(shift, wakes, reloads, settings, ours, &*says, &Manager::default()).await });
+            tokio::spawn(async move { run(worker, wakes, reloads, settings, ours, &*says, &Manager::default()).await });
         Fed { gate, wake, reload, stop, heard, daemon }
     }
 
@@ -287,10 +287,10 @@ mod tests {
         fed.gate.room.add_permits(9);
         fed.gate.begun().await;
         fed.stop.set();
-        let tour = fed.daemon.await.unwrap();
+        let counters = fed.daemon.await.unwrap();
         assert_eq!(fed.gate.most.load(Ordering::SeqCst), 2);
-        assert_eq!(usize::try_from(tour.passes).unwrap(), fed.gate.ended.load(Ordering::SeqCst));
-        assert!((3..=5).contains(&tour.passes), "wakes that wait are one: {tour:?}");
+        assert_eq!(usize::try_from(counters.passes).unwrap(), fed.gate.ended.load(Ordering::SeqCst));
+        assert!((3..=5).contains(&counters.passes), "wakes that wait are one: {counters:?}");
     }
 
     #[tokio::test]
@@ -316,8 +316,8 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!fed.daemon.is_finished());
         fed.gate.room.add_permits(9);
-        let tour = fed.daemon.await.unwrap();
-        assert_eq!((tour.passes, tour.aborted, fed.gate.ended.load(Ordering::SeqCst)), (1, 0, 1));
+        let counters = fed.daemon.await.unwrap();
+        assert_eq!((counters.passes, counters.aborted, fed.gate.ended.load(Ordering::SeqCst)), (1, 0, 1));
     }
 
     #[tokio::test]
@@ -339,8 +339,8 @@ mod tests {
         *fed.gate.reload.lock().unwrap() = Err("jobs/10-warm.toml: unknown key `scedule`".into());
         fed.reload.send(()).await.unwrap();
         drop((fed.wake, fed.reload));
-        let tour = fed.daemon.await.unwrap();
-        assert_eq!((tour.reloads, tour.refused, tour.passes), (1, 1, 1));
+        let counters = fed.daemon.await.unwrap();
+        assert_eq!((counters.reloads, counters.refused, counters.passes), (1, 1, 1));
         let heard = fed.heard.0.lock().unwrap();
         assert!(heard[1].contains("last good one") && heard[1].contains("scedule"), "{heard:?}");
     }
@@ -353,8 +353,8 @@ mod tests {
             fed.gate.begun().await;
         }
         drop((fed.wake, fed.reload));
-        let tour = fed.daemon.await.unwrap();
-        assert_eq!((tour.passes, tour.panics), (2, 2));
+        let counters = fed.daemon.await.unwrap();
+        assert_eq!((counters.passes, counters.panics), (2, 2));
     }
 
     #[tokio::test]
@@ -363,11 +363,11 @@ mod tests {
         let (sender, mut words) = mpsc::unbounded_channel();
         let manager = Manager(Mutex::new(Some(sender)));
         let ((wake, wakes), (reload, reloads)) = (mpsc::channel(9), mpsc::channel(9));
-        let (stop, shift) = (Stop::new(), Arc::clone(&gate));
+        let (stop, worker) = (Stop::new(), Arc::clone(&gate));
         let settings = DaemonSettings { lanes: 1, drain: LONG, pulse: Duration::from_millis(1) };
         let ours = stop.clone();
         let daemon =
-            tokio::spawn(async move { run(shift, wakes, reloads, settings, ours, &Heard::default(), &manager).await });
+            tokio::spawn(async move { run(worker, wakes, reloads, settings, ours, &Heard::default(), &manager).await });
         assert_eq!(words.recv().await, Some("ready"));
         wake.send(()).await.unwrap();
         gate.begun().await;

@@ -1,8 +1,8 @@
-//! The status page and its kin on the network: read-only, HTTP 1.1, on loopback unless somebody insists.
+//! The HTTP server: status page, metrics and probes. Read-only, HTTP 1.1, on loopback by default.
 //!
-//! Nothing can be changed through it; a web page that points a name of its own at this host gets nothing (the Host
-//! header is checked); however many ask at once, the cache is looked at once, never more often than every two
-//! seconds, and never for more than a tenth of the time.
+//! Guarantee: no request changes anything. A web page that points its name at this host gets nothing (the Host header
+//! is checked). Concurrent requests share one overview, computed at most every two seconds and for at most a tenth of
+//! the time.
 
 use super::connections;
 use super::metrics;
@@ -26,25 +26,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// What was gathered is shown for so long at least,
+/// An overview is used for at least this long,
 const FRESH: Duration = Duration::from_secs(2);
-/// and for so many times what gathering it took, which grows with the cache,
+/// and for this multiple of the time that it took,
 const SHARE: u32 = 9;
-/// but not for longer than this.
+/// up to this limit.
 const STALE: Duration = Duration::from_secs(30);
-/// Runs that `/api/status` lists at most.
+/// The most runs in `/api/status`.
 const RUNS: usize = 100;
 
-/// A listener that is open, and what it serves.
-pub struct Door {
+/// An open listener and its content.
+pub struct HttpServer {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
 }
 
-impl Door {
-    /// Listens at `place`; what comes is answered once [`Door::serve`] runs.
-    pub fn open(place: &ListenPlace, window: Arc<dyn StatusSource>) -> Result<Door, DaemonError> {
+impl HttpServer {
+    /// Listens at `place`. Requests are answered once [`HttpServer::serve`] runs.
+    pub fn open(place: &ListenPlace, window: Arc<dyn StatusSource>) -> Result<HttpServer, DaemonError> {
         if !place.remote && !place.address.ip().is_loopback() {
             return Err(DaemonError::NotLoopback(place.address));
         }
@@ -52,15 +52,15 @@ impl Door {
         let listener = TcpListener::bind(place.address).map_err(fail)?;
         listener.set_nonblocking(true).map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        Ok(Door { listener, address, router: router(place, window) })
+        Ok(HttpServer { listener, address, router: router(place, window) })
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until it is dropped. Must be called on a runtime.
+    /// Answers requests until it is dropped. Must be called on a runtime.
     pub async fn serve(self) -> Result<(), DaemonError> {
         let fail = |source| DaemonError::Listen { address: self.address, source };
         let listener = tokio::net::TcpListener::from_std(self.listener).map_err(fail)?;
@@ -69,15 +69,15 @@ impl Door {
     }
 }
 
-/// What every handler needs.
+/// The state of every handler.
 struct HandlerContext {
     window: Arc<dyn StatusSource>,
-    /// The overview, and until when it is shown.
+    /// The overview, and until when it is used.
     kept: Mutex<Option<(Instant, Arc<Overview>)>>,
 }
 
 impl HandlerContext {
-    /// The overview of this moment or of one just before; whoever asks meanwhile waits for the same.
+    /// The current overview or a recent one. Concurrent requests share it.
     async fn overview(&self) -> Result<Arc<Overview>, Refusal> {
         let mut kept = self.kept.lock().await;
         if let Some((_, overview)) = kept.as_ref().filter(|(until, _)| Instant::now() < *until) {
@@ -90,17 +90,17 @@ impl HandlerContext {
         let mut overview = gathered.map_err(|_| Refusal::Broken)?;
         overview.add_problems(standing.problems());
         let overview = Arc::new(overview);
-        *kept = Some((Instant::now() + shown_for(begun.elapsed()), overview.clone()));
+        *kept = Some((Instant::now() + valid_for(begun.elapsed()), overview.clone()));
         Ok(overview)
     }
 }
 
-/// How long an overview is shown that took so long to gather.
-fn shown_for(took: Duration) -> Duration {
+/// How long an overview is used that took this long.
+fn valid_for(took: Duration) -> Duration {
     (took * SHARE).clamp(FRESH, STALE)
 }
 
-/// Why there is no answer.
+/// The reason for an error answer.
 enum Refusal {
     Broken,
     Unwritable(String),
@@ -109,8 +109,8 @@ enum Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let text = match self {
-            Refusal::Broken => "gathering the figures failed; the daemon goes on\n".to_owned(),
-            Refusal::Unwritable(error) => format!("the figures could not be written: {error}\n"),
+            Refusal::Broken => "cannot collect the status; the daemon continues\n".to_owned(),
+            Refusal::Unwritable(error) => format!("cannot write the metrics: {error}\n"),
         };
         (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
     }
@@ -119,41 +119,46 @@ impl IntoResponse for Refusal {
 /// `?range=7d&live`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Wish {
+struct PageQuery {
     range: Option<String>,
     live: Option<String>,
 }
 
-impl Wish {
+impl PageQuery {
     fn range(&self) -> Range {
         self.range.as_deref().and_then(Range::parse).unwrap_or_default()
     }
 }
 
 fn router(place: &ListenPlace, window: Arc<dyn StatusSource>) -> Router {
-    let desk = Arc::new(HandlerContext { window, kept: Mutex::default() });
+    let context = Arc::new(HandlerContext { window, kept: Mutex::default() });
     Router::new()
         .route("/", get(status_page))
-        .route("/metrics", get(figures))
+        .route("/metrics", get(metrics_endpoint))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readiness))
         .route("/api/status", get(document))
         .route("/icon/{verdict}", get(icon))
-        .fallback(async || (StatusCode::NOT_FOUND, "there is /, /metrics, /healthz, /readyz and /api/status\n"))
-        .with_state(desk)
+        .fallback(async || {
+            (StatusCode::NOT_FOUND, "not found; the paths are /, /metrics, /healthz, /readyz and /api/status\n")
+        })
+        .with_state(context)
         .layer(from_fn_with_state(Arc::new(place.clone()), access_guard::guard))
 }
 
-async fn status_page(State(desk): State<Arc<HandlerContext>>, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
-    let (overview, standing) = (desk.overview().await?, desk.window.standing());
+async fn status_page(
+    State(context): State<Arc<HandlerContext>>,
+    Query(query): Query<PageQuery>,
+) -> Result<Response, Refusal> {
+    let (overview, standing) = (context.overview().await?, context.window.standing());
     let view =
-        PageView { overview: &overview, standing: &standing, range: wish.range(), refreshes: wish.live.is_some() };
+        PageView { overview: &overview, standing: &standing, range: query.range(), refreshes: query.live.is_some() };
     let mut answer = axum::response::Html(page::draw(&view)).into_response();
     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy());
     Ok(answer)
 }
 
-/// The one style sheet by its hash, our own icon, and nothing else.
+/// Permits the style sheet by its hash, the own icon, and nothing else.
 fn policy() -> HeaderValue {
     let text = format!(
         "default-src 'none'; style-src '{}'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -162,18 +167,18 @@ fn policy() -> HeaderValue {
     HeaderValue::from_str(&text).expect("base64 and the words above are visible ASCII")
 }
 
-async fn figures(State(desk): State<Arc<HandlerContext>>) -> Result<Response, Refusal> {
-    let overview = desk.overview().await?;
-    let text = metrics::text(&overview, Some(&desk.window.standing()))
+async fn metrics_endpoint(State(context): State<Arc<HandlerContext>>) -> Result<Response, Refusal> {
+    let overview = context.overview().await?;
+    let text = metrics::text(&overview, Some(&context.window.standing()))
         .map_err(|error| Refusal::Unwritable(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
-async fn readiness(State(desk): State<Arc<HandlerContext>>) -> Response {
-    if desk.window.standing().ending {
+async fn readiness(State(context): State<Arc<HandlerContext>>) -> Response {
+    if context.window.standing().ending {
         return (StatusCode::SERVICE_UNAVAILABLE, "ending\n").into_response();
     }
-    let window = desk.window.clone();
+    let window = context.window.clone();
     match tokio::task::spawn_blocking(move || window.not_ready()).await {
         Ok(None) => "ready\n".into_response(),
         Ok(Some(reason)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
@@ -181,7 +186,7 @@ async fn readiness(State(desk): State<Arc<HandlerContext>>) -> Response {
     }
 }
 
-/// The document of `/api/status`: the overview and how the daemon stands.
+/// The document of `/api/status`: the overview and the daemon's status.
 #[derive(Serialize)]
 struct StatusDocument<'a> {
     #[serde(flatten)]
@@ -189,10 +194,13 @@ struct StatusDocument<'a> {
     daemon: &'a DaemonStatus,
 }
 
-async fn document(State(desk): State<Arc<HandlerContext>>, Query(wish): Query<Wish>) -> Result<Response, Refusal> {
-    let (overview, standing) = (desk.overview().await?, desk.window.standing());
+async fn document(
+    State(context): State<Arc<HandlerContext>>,
+    Query(query): Query<PageQuery>,
+) -> Result<Response, Refusal> {
+    let (overview, standing) = (context.overview().await?, context.window.standing());
     let mut overview = Overview::clone(&overview);
-    overview.cut(overview.now - clock::millis(wish.range().span()), RUNS);
+    overview.cut(overview.now - clock::millis(query.range().span()), RUNS);
     Ok(axum::Json(StatusDocument { overview, daemon: &standing }).into_response())
 }
 
@@ -209,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_look_that_takes_long_is_taken_less_often() {
-        let shown = |took: u64| shown_for(Duration::from_millis(took)).as_millis();
+        let shown = |took: u64| valid_for(Duration::from_millis(took)).as_millis();
         assert_eq!([shown(10), shown(1_000), shown(60_000)], [2_000, 9_000, 30_000]);
     }
 }

@@ -1,7 +1,7 @@
-//! The overview as Prometheus reads it.
+//! The overview as Prometheus metrics.
 //!
-//! Every name begins with `awsideman_` and is in [`NAMES`]; a counter only grows; labels are jobs, profiles,
-//! resources, operations and words of ours, never a person.
+//! Guarantee: every name starts with `awsideman_` and is in [`NAMES`]. A counter only grows. Labels are jobs,
+//! profiles, resources, operations and fixed words, never a person.
 
 use crate::app::Overview;
 use crate::daemon::status::DaemonStatus;
@@ -13,63 +13,64 @@ use crate::store::REASONS;
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
-/// A family of figures: name and help.
+/// A metric family: name and help.
 type Family = (&'static str, &'static str);
 
 const BUILD: Family = ("awsideman_build_info", "1, with the version of awsideman.");
-const GATHERED: Family = ("awsideman_gathered_timestamp_seconds", "When these figures were gathered.");
-const HITS: Family = ("awsideman_cache_hits_total", "Lookups of commands that the cache answered.");
-const MISSES: Family = ("awsideman_cache_misses_total", "Lookups of commands that AWS was asked for, by reason.");
-const ERRORS: Family =
-    ("awsideman_cache_errors_total", "Lookups of commands at which the cache failed, by kind of failure.");
+const GATHERED: Family = ("awsideman_gathered_timestamp_seconds", "When these metrics were collected.");
+const HITS: Family = ("awsideman_cache_hits_total", "Command lookups that were cache hits.");
+const MISSES: Family = ("awsideman_cache_misses_total", "Command lookups that were cache misses, by reason.");
+const ERRORS: Family = ("awsideman_cache_errors_total", "Command lookups at which the cache failed, by kind of error.");
 const RATIO: Family = (
     "awsideman_cache_hit_ratio",
     "Hits of lookups within health.window, 0 to 1; 1 without any. See awsideman_cache_hit_ratio_samples.",
 );
 const SAMPLES: Family = ("awsideman_cache_hit_ratio_samples", "Lookups within health.window.");
 const ENTRIES: Family = ("awsideman_cache_entries", "Entries.");
-const BYTES: Family = ("awsideman_cache_bytes", "Bytes that entries hold.");
+const BYTES: Family = ("awsideman_cache_bytes", "Size of all entries in bytes.");
 const OLDEST: Family = ("awsideman_cache_oldest_entry_timestamp_seconds", "When the oldest entry was stored.");
-const DISK: Family = ("awsideman_cache_disk_bytes", "Bytes on disk, metadata and log included.");
-const LIMIT: Family = ("awsideman_cache_limit_bytes", "The most bytes that entries may hold; 0 is no limit.");
+const DISK: Family = ("awsideman_cache_disk_bytes", "Size on disk in bytes, including metadata and log.");
+const LIMIT: Family = ("awsideman_cache_limit_bytes", "Limit of the size of all entries in bytes; 0 is no limit.");
 const LIMIT_USE: Family =
-    ("awsideman_cache_limit_use_ratio", "Use of each limit that is set, by setting; 1 is the limit.");
+    ("awsideman_cache_limit_use_ratio", "Use of each configured limit, by setting; 1 is the limit.");
 const LIMIT_EVICTS: Family =
-    ("awsideman_cache_limit_evicts_first", "1 for the limit that evicts first, 0 for the others that are set.");
+    ("awsideman_cache_limit_evicts_first", "1 for the limit that evicts first, 0 for other configured limits.");
 const EVICTIONS: Family =
-    ("awsideman_cache_evictions_total", "Entries that sweeps removed since this cache began, by reason.");
+    ("awsideman_cache_evictions_total", "Entries that sweeps removed since this cache was created, by reason.");
 const DISABLED: Family = ("awsideman_cache_disabled", "1 while the cache is disabled.");
 const BREAKER_WRITES: Family = (
     "awsideman_cache_breaker_writes_state",
-    "The same for what stores: OPEN serves what is cached and stores nothing.",
+    "State of the circuit breaker of writes: OPEN serves cached entries and stores nothing.",
 );
-const BREAKER: Family = ("awsideman_cache_breaker_state", "1 for the state that the circuit breaker is in.");
+const BREAKER: Family = ("awsideman_cache_breaker_state", "1 for the current state of the circuit breaker.");
 const CHECK: Family = ("awsideman_health_check_level", "The level of each check: 0 ok, 1 warn, 2 critical.");
 const CALLS: Family = ("awsideman_aws_calls_total", "Calls to AWS, retries included, by API and operation.");
-const THROTTLES: Family = ("awsideman_aws_throttles_total", "Calls that AWS refused for its quota.");
-const THROTTLES_HOUR: Family =
-    ("awsideman_aws_throttles_last_hour", "Calls that AWS refused for its quota within the last hour.");
+const THROTTLES: Family = ("awsideman_aws_throttles_total", "Calls that AWS throttled.");
+const THROTTLES_HOUR: Family = ("awsideman_aws_throttles_last_hour", "Calls that AWS throttled within the last hour.");
 const RUNS: Family = ("awsideman_job_runs_total", "Runs, skips and misses of jobs, by outcome.");
-const SECONDS: Family = ("awsideman_job_run_seconds_total", "How long runs took together, by outcome.");
-const JOB_CALLS: Family = ("awsideman_job_aws_calls_total", "Calls to AWS that runs made.");
-const SUCCESS: Family =
-    ("awsideman_job_last_success_timestamp_seconds", "Start of the last run that was done; a partial run is not.");
+const SECONDS: Family = ("awsideman_job_run_seconds_total", "Total duration of runs, by outcome.");
+const JOB_CALLS: Family = ("awsideman_job_aws_calls_total", "Calls to AWS by runs.");
+const SUCCESS: Family = (
+    "awsideman_job_last_success_timestamp_seconds",
+    "Start of the last run with the outcome done; a partial run does not count.",
+);
 const COMPLETE: Family = ("awsideman_job_last_complete_timestamp_seconds", "End of the last run that lost no target.");
-const PARTIAL: Family = ("awsideman_job_partial_runs", "Runs in a row that lost a target; 0 after a complete run.");
-const LAST: Family = ("awsideman_job_last_run_timestamp_seconds", "When a run last began or was passed over.");
-const DURATION: Family = ("awsideman_job_last_duration_seconds", "How long the last run took that ended.");
-const NEXT: Family = ("awsideman_job_next_due_timestamp_seconds", "When the job is due; past when it is due now.");
+const PARTIAL: Family = ("awsideman_job_partial_runs", "Consecutive runs that lost a target; 0 after a complete run.");
+const LAST: Family = ("awsideman_job_last_run_timestamp_seconds", "When a run last started or was skipped.");
+const DURATION: Family = ("awsideman_job_last_duration_seconds", "Duration of the last finished run.");
+const NEXT: Family =
+    ("awsideman_job_next_due_timestamp_seconds", "When the job is next due; in the past if it is due now.");
 const RUNNING: Family = ("awsideman_job_running", "1 while the job runs.");
-const ENABLED: Family = ("awsideman_job_enabled", "1 when the job runs by itself.");
+const ENABLED: Family = ("awsideman_job_enabled", "1 if the job is enabled.");
 const PAUSED: Family = ("awsideman_job_paused", "1 while the job is paused.");
-const ALERTS: Family = ("awsideman_alerts", "Alerts by state: what follows from another one is inhibited.");
-const ALERT: Family = ("awsideman_alert_firing", "1 for each alert that fires and is neither silenced nor inhibited.");
-const MAILS: Family = ("awsideman_mails_waiting", "Messages about alerts that could not leave yet.");
-const START: Family = ("awsideman_daemon_start_timestamp_seconds", "When the daemon began.");
-const PASSES: Family = ("awsideman_daemon_passes_total", "Looks of the daemon at the ledger.");
+const ALERTS: Family = ("awsideman_alerts", "Alerts by state; an alert that another one causes is inhibited.");
+const ALERT: Family = ("awsideman_alert_firing", "1 for each firing alert that is neither silenced nor inhibited.");
+const MAILS: Family = ("awsideman_mails_waiting", "Alert messages that wait for delivery.");
+const START: Family = ("awsideman_daemon_start_timestamp_seconds", "When the daemon started.");
+const PASSES: Family = ("awsideman_daemon_passes_total", "Passes of the daemon.");
 const RELOAD: Family = ("awsideman_daemon_reload_success", "0 while the configuration on disk is not the one in use.");
 
-/// Every name there is, with its help.
+/// Every metric with its help.
 pub const NAMES: [Family; 40] = [
     BUILD,
     GATHERED,
@@ -116,9 +117,9 @@ pub const NAMES: [Family; 40] = [
 /// The media type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The overview as text; with the standing of the daemon that serves it.
+/// The overview as text; with the status of the daemon that serves it.
 pub fn text(overview: &Overview, standing: Option<&DaemonStatus>) -> Result<String, prometheus::Error> {
-    let sheet = Sheet(Registry::new());
+    let sheet = MetricFamilies(Registry::new());
     sheet.whole(BUILD, &["version"], [([overview.version], 1)])?;
     sheet.gauge(GATHERED, &[], [([], seconds(overview.now))])?;
     cache(&sheet, overview)?;
@@ -137,7 +138,7 @@ pub fn text(overview: &Overview, standing: Option<&DaemonStatus>) -> Result<Stri
     TextEncoder::new().encode_to_string(&sheet.0.gather())
 }
 
-fn cache(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
+fn cache(sheet: &MetricFamilies, overview: &Overview) -> Result<(), prometheus::Error> {
     let status = &overview.status;
     let lookups = |wanted: fn(state::LookupOutcome) -> bool| overview.lookups.iter().filter(move |l| wanted(l.outcome));
     let by_resource = |wanted| lookups(wanted).map(|l| ([l.resource.as_str()], l.count));
@@ -183,7 +184,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
 }
 
-fn calls(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
+fn calls(sheet: &MetricFamilies, overview: &Overview) -> Result<(), prometheus::Error> {
     let calls = overview.calls.by_operation.iter().map(|(operation, n)| {
         let api = match api_of(operation) {
             Api::IdentityStore => "identitystore",
@@ -198,9 +199,9 @@ fn calls(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     sheet.whole(THROTTLES_HOUR, &[], [([], overview.status.throttled_last_hour)])
 }
 
-fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
+fn jobs(sheet: &MetricFamilies, overview: &Overview) -> Result<(), prometheus::Error> {
     let labels = ["job", "profile", "outcome"];
-    // A job's failures are there at 0 before the first one: a rate needs something to rise from.
+    // A job's failures start at 0: a rate needs a first value.
     let zero = overview.jobs.iter().flat_map(|job| {
         RunOutcome::ALL
             .map(|outcome| ([job.job.as_str(), job.profile.as_deref().unwrap_or_default(), outcome.as_str()], 0))
@@ -214,7 +215,7 @@ fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     let calls = totals().map(|t| ([t.job.as_str(), t.profile.as_str()], t.calls));
     sheet.counter(JOB_CALLS, &labels[..2], calls)?;
     let each = || overview.jobs.iter().map(|job| (job, [job.job.as_str(), job.profile.as_deref().unwrap_or_default()]));
-    let times = |sheet: &Sheet, family, of: fn(&crate::jobs::JobRow) -> Option<i64>| {
+    let times = |sheet: &MetricFamilies, family, of: fn(&crate::jobs::JobRow) -> Option<i64>| {
         sheet.gauge(family, &labels[..2], each().filter_map(|(job, names)| Some((names, seconds(of(job)?)))))
     };
     times(sheet, SUCCESS, |job| job.last_success)?;
@@ -233,7 +234,7 @@ fn jobs(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
     });
     sheet.gauge(DURATION, &labels[..2], last)?;
     sheet.whole(PARTIAL, &labels[..2], each().map(|(job, names)| (names, u64::from(job.partial_runs))))?;
-    let flags = |sheet: &Sheet, family, of: fn(&crate::jobs::JobRow) -> bool| {
+    let flags = |sheet: &MetricFamilies, family, of: fn(&crate::jobs::JobRow) -> bool| {
         sheet.whole(family, &labels[..2], each().map(|(job, names)| (names, u64::from(of(job)))))
     };
     flags(sheet, RUNNING, |job| job.running.is_some())?;
@@ -245,7 +246,7 @@ fn passed_over(outcome: RunOutcome) -> bool {
     matches!(outcome, RunOutcome::Skipped | RunOutcome::Missed)
 }
 
-fn alerts(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
+fn alerts(sheet: &MetricFamilies, overview: &Overview) -> Result<(), prometheus::Error> {
     let states = ["firing", "pending", "silenced", "inhibited"];
     let count = |state| overview.alerts.iter().filter(|alert| alert.state == state).count() as u64;
     sheet.whole(ALERTS, &["state"], states.map(|state| ([state], count(state))))?;
@@ -255,9 +256,9 @@ fn alerts(sheet: &Sheet, overview: &Overview) -> Result<(), prometheus::Error> {
 }
 
 /// Families that are filled once and then written.
-struct Sheet(Registry);
+struct MetricFamilies(Registry);
 
-impl Sheet {
+impl MetricFamilies {
     fn counter<'a, const N: usize>(
         &self,
         (name, help): Family,

@@ -1,8 +1,8 @@
-//! The daemon: time passes, and what is due is run; who asks sees how it stands.
+//! The daemon: runs due jobs over time, and serves the status page.
 //!
-//! The ledger decides what runs, never the time at which a wake arrives, so a late, lost or doubled wake does no
-//! harm; SIGTERM and ctrl-c let what runs end; SIGHUP reloads, and a broken configuration leaves the last good one
-//! in use; what asks over the network changes nothing and keeps no job waiting.
+//! Guarantee: the ledger decides what runs, so a late, lost or duplicate tick is harmless. SIGTERM and Ctrl-C let
+//! running jobs end. SIGHUP reloads, and a broken configuration leaves the last good one in use. HTTP requests change
+//! nothing and delay no job.
 
 mod access_guard;
 mod connections;
@@ -19,10 +19,10 @@ pub mod textfile;
 mod ticker;
 
 pub use error::DaemonError;
-pub use event_loop::{DaemonSettings, Tour, Worker, run};
-pub use http::Door;
+pub use event_loop::{DaemonSettings, LoopCounters, Worker, run};
+pub use http::HttpServer;
 pub use serve::serve;
-pub use signals::{hang_ups, stop_on_signals};
+pub use signals::{hangups, stop_on_signals};
 pub use status::{DaemonStatus, ListenPlace, StatusSource};
 pub use systemd::{ServiceManager, ServiceNotifier, watchdog};
-pub use ticker::Alarm;
+pub use ticker::Ticker;

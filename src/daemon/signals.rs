@@ -1,6 +1,6 @@
-//! Signals become values.
+//! Converts signals into values.
 //!
-//! SIGTERM and ctrl-c only ask; nothing is killed here.
+//! SIGTERM and Ctrl-C request a stop; nothing is killed here.
 
 use crate::daemon::error::DaemonError;
 use crate::jobs::Stop;
@@ -22,8 +22,8 @@ pub fn stop_on_signals(stop: &Stop) -> Result<(), DaemonError> {
     Ok(())
 }
 
-/// A message for each SIGHUP; those that nobody took yet are one. Must be called on a runtime.
-pub fn hang_ups() -> Result<mpsc::Receiver<()>, DaemonError> {
+/// A message for each SIGHUP; unread ones are merged. Must be called on a runtime.
+pub fn hangups() -> Result<mpsc::Receiver<()>, DaemonError> {
     let mut hang_up = listen(SignalKind::hangup(), "SIGHUP")?;
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -50,7 +50,7 @@ mod tests {
     async fn signals_arrive_as_values() {
         let stop = Stop::new();
         stop_on_signals(&stop).unwrap();
-        let mut reloads = hang_ups().unwrap();
+        let mut reloads = hangups().unwrap();
         kill_process(getpid(), Signal::HUP).unwrap();
         assert_eq!(reloads.recv().await, Some(()));
         assert!(!stop.is_set());

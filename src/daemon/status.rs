@@ -1,6 +1,6 @@
-//! How the daemon itself stands: what it alone knows beside the overview.
+//! The status of the daemon itself, in addition to the overview.
 //!
-//! Looking waits for no job.
+//! Reading it waits for no job.
 
 use crate::app::{DashboardProblem, Overview};
 use crate::clock::{self, UnixMillis};
@@ -10,29 +10,29 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How the daemon stands.
+/// The status of the daemon.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct DaemonStatus {
-    /// When it began.
+    /// When it started.
     #[serde(serialize_with = "clock::serialize")]
     pub started_at: UnixMillis,
-    /// Looks at the ledger so far.
+    /// The number of passes.
     pub passes: u64,
-    /// Why the configuration on disk is not the one in use.
+    /// The reason why the configuration on disk is not in use.
     pub refused: Option<String>,
     /// The jobs whose files are broken and whose last good version is in use.
     pub kept_jobs: Vec<String>,
-    /// What is wrong with each broken job file, whether a good version of its job is in use or not.
+    /// The problem of each broken job file, whether a good version of its job is in use or not.
     pub broken_job_files: Vec<String>,
-    /// The flags of the commands to type.
+    /// The flags of the commands to run.
     #[serde(skip)]
     pub invocation: Invocation,
-    /// Whether it was told to end and waits for what runs.
+    /// Whether it is shutting down and waits for running jobs.
     pub ending: bool,
 }
 
 impl DaemonStatus {
-    /// What is wrong with the daemon itself.
+    /// The problems of the daemon itself.
     pub fn problems(&self) -> impl Iterator<Item = DashboardProblem> + '_ {
         let problem = |key: String, message: String, command: &str| DashboardProblem {
             key,
@@ -55,22 +55,22 @@ impl DaemonStatus {
     }
 }
 
-/// What the page looks at.
+/// The source of the status page.
 pub trait StatusSource: Send + Sync {
-    /// Everything there is to see, as far back as `depth`. May wait for the disk.
+    /// The overview, back to `depth`. May wait for the disk.
     fn overview(&self, depth: Duration) -> Overview;
-    /// How the daemon stands.
+    /// The status of the daemon.
     fn standing(&self) -> DaemonStatus;
-    /// Why no job could be run now. May wait for the disk.
+    /// The reason why no job could run now. May wait for the disk.
     fn not_ready(&self) -> Option<String>;
 }
 
-/// Where the page is served, and to whom.
+/// The address and the permitted hosts of the status page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenPlace {
     /// The address; port 0 takes a free one.
     pub address: SocketAddr,
-    /// Whether other hosts may ask.
+    /// Whether other hosts may connect.
     pub remote: bool,
     /// Names for the Host header in addition to its own address and `localhost`: `name` or `name:port`.
     pub hosts: Vec<String>,

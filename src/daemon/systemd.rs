@@ -1,23 +1,23 @@
-//! Words to the service manager, and the only file that names sd-notify.
+//! Notifies the service manager. Only this file imports sd-notify.
 //!
-//! Without a service manager nothing happens; a word that cannot be sent stops nothing; the watchdog is fed by a
-//! turn of the loop and by nothing else.
+//! Without a service manager nothing happens, and a failed notification stops nothing. Only a turn of the event loop
+//! feeds the watchdog.
 
 use crate::model::one_line;
 use sd_notify::NotifyState;
 use std::time::Duration;
 
-/// Who hears how the daemon stands.
+/// Receives the state of the daemon.
 pub trait ServiceNotifier: Send + Sync {
-    /// It has begun, or a reload is over.
+    /// The daemon has started, or a reload has finished.
     fn ready(&self, status: &str);
-    /// How it stands, in one line.
+    /// The status in one line.
     fn status(&self, status: &str);
-    /// The configuration is being read again; [`ServiceNotifier::ready`] ends that.
+    /// A reload has started; [`ServiceNotifier::ready`] ends it.
     fn reloading(&self);
-    /// It ends, and may take so long.
+    /// The daemon stops, within this limit.
     fn stopping(&self, status: &str, limit: Duration);
-    /// The loop turned.
+    /// The loop has turned.
     fn alive(&self);
 }
 
@@ -35,7 +35,7 @@ impl ServiceNotifier for ServiceManager {
     }
 
     fn reloading(&self) {
-        // Without the time a manager of the type notify-reload takes the word for an old one.
+        // Without the time a manager of the type notify-reload treats the message as outdated.
         match NotifyState::monotonic_usec_now() {
             Ok(now) => send(&[NotifyState::Reloading, now]),
             Err(_) => send(&[NotifyState::Reloading]),
@@ -49,20 +49,20 @@ impl ServiceNotifier for ServiceManager {
     }
 
     fn alive(&self) {
-        // Only where somebody waits for it: the loop turns many times a minute.
+        // Only if a watchdog is set: the loop turns many times a minute.
         if watchdog().is_some() {
             send(&[NotifyState::Watchdog]);
         }
     }
 }
 
-/// How long the service manager waits for the next sign of life; `None` when it does not.
+/// The watchdog interval; `None` without one.
 pub fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero())
 }
 
 fn send(words: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(words) {
-        tracing::debug!(%error, "the service manager could not be told");
+        tracing::debug!(%error, "cannot notify the service manager");
     }
 }

@@ -1,7 +1,7 @@
-//! The metrics as a file for the textfile collector of `node_exporter`.
+//! Writes the metrics as a file for the textfile collector of `node_exporter`.
 //!
-//! A reader sees the old file or the new one; it may be read by everybody, because it holds ids of jobs and figures
-//! alone; its folder is the operator's and is never made.
+//! Guarantee: a reader sees the old or the new file. It is world-readable, because it contains only ids of jobs and
+//! figures. Its directory belongs to the operator and is never created.
 
 use super::error::DaemonError;
 use super::metrics;
@@ -9,7 +9,7 @@ use crate::app::Overview;
 use crate::secure_fs;
 use std::path::Path;
 
-/// Writes the metrics to `path`, as a whole.
+/// Replaces `path` with the metrics.
 pub fn write(path: &Path, overview: &Overview) -> Result<(), DaemonError> {
     let text = metrics::text(overview, None)?;
     secure_fs::publish(path, text.as_bytes())

@@ -1,24 +1,23 @@
-//! The alarm clock of the daemon, and the only file that names tokio-cron-scheduler.
+//! The ticker of the daemon. Only this file imports tokio-cron-scheduler.
 //!
-//! A wake says "look at the ledger" and nothing else. The scheduler freezes the offset of a time zone when a job is
-//! added, runs jobs on top of each other, forgets what it missed and does not wait for what runs; so it is given
-//! one job, which runs every few seconds and only sends.
+//! A tick only causes a pass. The scheduler fixes a zone's offset when a job is added, overlaps runs, does not catch
+//! up and does not wait for running jobs. Therefore it gets one job, which sends a tick every few seconds.
 
 use crate::daemon::error::DaemonError;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
-/// Every five seconds: an interval shorter than that is not worth a process that stays.
+/// Every five seconds.
 const TICK: &str = "*/5 * * * * *";
 
-/// Wakes until it is silenced or dropped.
-pub struct Alarm(JobScheduler);
+/// Sends ticks until it is stopped or dropped.
+pub struct Ticker(JobScheduler);
 
-impl Alarm {
-    /// Starts to wake, the first time at once. Wakes that nobody took yet are one.
-    pub async fn set() -> Result<(Alarm, mpsc::Receiver<()>), DaemonError> {
-        // On one thread the scheduler waits for ever for a job to be added.
+impl Ticker {
+    /// Starts the ticks, the first one immediately. Unread ticks are merged.
+    pub async fn set() -> Result<(Ticker, mpsc::Receiver<()>), DaemonError> {
+        // On a single-threaded runtime the scheduler never returns from adding a job.
         if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Err(DaemonError::OneThread);
         }
@@ -27,16 +26,16 @@ impl Alarm {
         let _ = wake.try_send(());
         let scheduler = JobScheduler::new().await?;
         let tick = Job::new_async(TICK, move |_, _| {
-            // Full means that a wake waits already.
+            // Full means that a tick is already waiting.
             let _ = wake.try_send(());
             Box::pin(std::future::ready(()))
         })?;
         scheduler.add(tick).await?;
         scheduler.start().await?;
-        Ok((Alarm(scheduler), wakes))
+        Ok((Ticker(scheduler), wakes))
     }
 
-    /// Wakes no more.
+    /// Stops the ticks.
     pub async fn silence(&mut self) {
         if let Err(error) = self.0.shutdown().await {
             tracing::warn!(%error, "the scheduler did not shut down");
@@ -50,14 +49,14 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn it_wakes_at_once_and_again() {
-        let (mut alarm, mut wakes) = Alarm::set().await.unwrap();
+        let (mut ticker, mut wakes) = Ticker::set().await.unwrap();
         assert_eq!(wakes.recv().await, Some(()));
         assert_eq!(wakes.recv().await, Some(()));
-        alarm.silence().await;
+        ticker.silence().await;
     }
 
     #[tokio::test]
     async fn it_refuses_a_runtime_on_which_it_would_hang() {
-        assert!(matches!(Alarm::set().await.map(|_| ()), Err(DaemonError::OneThread)));
+        assert!(matches!(Ticker::set().await.map(|_| ()), Err(DaemonError::OneThread)));
     }
 }

@@ -1,18 +1,18 @@
-//! The checks: which figure is worth a warning, which is critical, and when it has come back.
+//! The health checks of figures: thresholds and recovery.
 //!
-//! One finding for each check, fine or not, in the order of [`judge`]; a figure that hovers at its threshold does
-//! not flap, because it has recovered only past a second value.
+//! Guarantee: one finding for each check, in the order of [`judge`]. A figure near its threshold does not flap,
+//! because it recovers only past a second value.
 
 use crate::config;
-use crate::health::finding::{Finding, Level, finding, fine, grade, since};
+use crate::health::finding::{Finding, Level, finding, grade, ok, since};
 use crate::health::inputs::Measurements;
 use crate::health::inputs::mib;
 use crate::health::states;
 use crate::model::{format_duration, format_size};
 
-/// The size that is worth a warning whatever the limit, in MiB.
+/// The smallest warning threshold of the size, in MiB.
 const SIZE_WARN_MB: f64 = 100.0;
-/// The size that is critical whatever the limit, in MiB.
+/// The smallest critical threshold of the size, in MiB.
 const SIZE_CRITICAL_MB: f64 = 200.0;
 /// Points above the critical hit rate at which it has recovered.
 const HIT_RATE_RECOVERY_POINTS: f64 = 2.0;
@@ -51,24 +51,24 @@ pub fn judge(found: &Measurements, health: &config::HealthConfig) -> Vec<Finding
         states::notifiers(found),
         states::clock(found),
         states::aws(found),
-        fine("throttles", throttled(found.throttles)),
-        fine("limits", if found.limit_uses.is_empty() { "none".into() } else { found.limit_uses.join("; ") }),
+        ok("throttles", throttled(found.throttles)),
+        ok("limits", if found.limit_uses.is_empty() { "none".into() } else { found.limit_uses.join("; ") }),
     ];
     findings.extend(states::runs(found));
     for finding in findings.iter_mut().filter(|finding| finding.level == Level::Ok) {
         if let Some(reason) = unread(found, &finding.key) {
-            *finding = Finding { recovered: false, ..fine(&finding.key, format!("unknown: {reason}")) };
+            *finding = Finding { recovered: false, ..ok(&finding.key, format!("unknown: {reason}")) };
         }
     }
     findings
 }
 
-/// Why the input of a check could not be read: its figure would be that of an empty database.
+/// The reason why the input of a check could not be read: its figure would be that of an empty database.
 fn unread(found: &Measurements, key: &str) -> Option<&'static str> {
     if let Some(problem) = found.state_problem.as_deref().filter(|_| FROM_STATE.contains(&key)) {
         return Some(if is_damage(problem) { "state.db is damaged" } else { "state.db cannot be read" });
     }
-    // Without its key the store can be counted.
+    // An encrypted store without its key can still be counted.
     let problem = found.store_problem.as_deref().filter(|problem| !problem.starts_with("the encryption key"));
     let problem = problem.filter(|_| FROM_STORE.contains(&key))?;
     Some(if is_damage(problem) { "the cache database is damaged" } else { "the cache database cannot be read" })
@@ -83,7 +83,7 @@ fn throttled(calls: u64) -> String {
     format!("{calls} call{s} throttled by AWS in the last hour")
 }
 
-/// The sizes that are judged against, in MiB.
+/// The thresholds of the size, in MiB.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SizeLimits {
     /// Warn above this.
@@ -93,8 +93,8 @@ pub struct SizeLimits {
 }
 
 impl SizeLimits {
-    /// As set; unset, the larger of 100 and 200 MiB and 90 and 100 % of the cache's own limit, so that a cache which is
-    /// held at its limit is no alarm.
+    /// The configured values. By default the larger of 100 and 200 MiB, and of 90 and 100 % of the cache's limit, so
+    /// that a cache at its limit raises no alert.
     pub fn of(health: &config::HealthConfig, limit_bytes: u64) -> SizeLimits {
         let limit = mib(limit_bytes);
         SizeLimits {
@@ -109,8 +109,8 @@ fn hit_rate(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let unit = if samples == 1 { "sample" } else { "samples" };
     let recovery = health.hit_rate_recovered.unwrap_or(health.hit_rate_critical + HIT_RATE_RECOVERY_POINTS);
     if found.disabled.is_some() {
-        // Neither good nor bad: what fired before is judged again once the cache is back.
-        return Finding { recovered: false, ..fine("hit_rate", "not judged while the cache is disabled".into()) };
+        // Unknown: a firing alert is evaluated again once the cache is enabled.
+        return Finding { recovered: false, ..ok("hit_rate", "not judged while the cache is disabled".into()) };
     }
     let cold = match found.window_cold_misses {
         0 => String::new(),
@@ -120,17 +120,17 @@ fn hit_rate(found: &Measurements, health: &config::HealthConfig) -> Finding {
     if found.window_is_new && judged < health.min_samples {
         // An earlier alert does not apply to the new cache.
         let message = format!("unknown (new window): {samples} {unit}{cold}, fewer than {}", health.min_samples);
-        return fine("hit_rate", message);
+        return ok("hit_rate", message);
     }
     let Some(rate) = found.hit_rate() else {
-        return fine("hit_rate", format!("0 samples, fewer than {}", health.min_samples));
+        return ok("hit_rate", format!("0 samples, fewer than {}", health.min_samples));
     };
     let figure = format!("{rate:.1}% over {samples} {unit}");
     let rate = found.judged_hit_rate();
     let recovered = rate.is_none_or(|rate| rate >= recovery);
     let Some(rate) = rate.filter(|_| judged >= health.min_samples) else {
         let message = format!("{figure}{cold}, fewer than {}", health.min_samples);
-        return Finding { recovered, ..fine("hit_rate", message) };
+        return Finding { recovered, ..ok("hit_rate", message) };
     };
     let level = grade(rate < health.hit_rate_critical, rate < health.hit_rate_warn);
     let words = format!("Low cache hit rate: {rate:.1}%{cold}");
@@ -155,7 +155,7 @@ fn error_rate(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let recovered = rate <= health.error_rate_recovered.unwrap_or(health.error_rate_critical * ERROR_RATE_RECOVERY);
     if samples < health.min_samples {
         let message = format!("{} errors in {samples} samples, fewer than {}", found.window_errors, health.min_samples);
-        return Finding { recovered, ..fine("error_rate", message) };
+        return Finding { recovered, ..ok("error_rate", message) };
     }
     let level = grade(rate > health.error_rate_critical, false);
     let kinds: Vec<String> = found.window_errors_by_kind.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
@@ -166,7 +166,7 @@ fn error_rate(found: &Measurements, health: &config::HealthConfig) -> Finding {
 
 fn free_disk(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let Some(bytes) = found.free_disk_bytes else {
-        return fine("free_disk", "free space is not known".into());
+        return ok("free_disk", "free space is not known".into());
     };
     let free = mib(bytes);
     let level = grade(free < health.free_disk_mb_critical, free < health.free_disk_mb_warn);
@@ -181,7 +181,7 @@ fn free_disk(found: &Measurements, health: &config::HealthConfig) -> Finding {
 
 fn oldest(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let Some(stored_at) = found.oldest_stored_at else {
-        return fine("oldest", "no entries".into());
+        return ok("oldest", "no entries".into());
     };
     let age = since(stored_at, found.now);
     let level = grade(false, !health.oldest_warn.is_zero() && age > health.oldest_warn);

@@ -1,4 +1,4 @@
-//! A finding: one thing that is not as it should be, and the command for it.
+//! A finding: the result of one check, with the command that fixes it.
 //!
 //! The key of a finding never changes while its cause lasts; its message may.
 
@@ -6,15 +6,15 @@ use crate::clock::UnixMillis;
 use serde::Serialize;
 use std::time::Duration;
 
-/// How bad it is.
+/// The level of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
+    /// No problem.
     Ok,
-    /// Worth a look.
+    /// A warning.
     Warn,
-    /// Somebody must act.
+    /// A user must act.
     Critical,
 }
 
@@ -29,30 +29,30 @@ impl Level {
     }
 }
 
-/// One check and its verdict.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    /// What was judged (`hit_rate`, `size`, `job:warm`): stable, and the key of its alert.
+    /// The check (`hit_rate`, `size`, `job:warm`): stable, and the key of its alert.
     pub key: String,
-    /// The verdict.
+    /// Its level.
     pub level: Level,
     /// One sentence, with the figure (`Low cache hit rate: 42.0%`). For [`Level::Ok`] the figure alone.
     pub message: String,
-    /// The command to type next; empty when nothing needs doing.
+    /// The command to run next; empty if no action is needed.
     pub hint: String,
-    /// Whether the figure has come back past its recovery value: a finding that fires is over only then.
+    /// Whether the figure is past its recovery value: a firing alert is resolved only then.
     pub recovered: bool,
 }
 
-/// Warnings that are alerts as they are: what they announce comes by itself, and then it is too late.
-const FORETELLING: [&str; 2] = ["disabled", "login"];
+/// Warnings that fire alerts: the problem that they announce arrives without further notice.
+const ANNOUNCING: [&str; 2] = ["disabled", "login"];
 
 impl Finding {
-    /// Whether somebody must be told: of what is critical, and of a warning that foretells something.
+    /// Whether the finding fires an alert: critical findings, and warnings that announce a problem.
     pub fn alarms(&self) -> bool {
         match self.level {
             Level::Ok => false,
-            Level::Warn => FORETELLING.contains(&self.key.as_str()),
+            Level::Warn => ANNOUNCING.contains(&self.key.as_str()),
             Level::Critical => true,
         }
     }
@@ -66,20 +66,20 @@ pub(super) fn grade(critical: bool, warn: bool) -> Level {
     }
 }
 
-pub(super) fn fine(key: &str, message: String) -> Finding {
+pub(super) fn ok(key: &str, message: String) -> Finding {
     Finding { key: key.into(), level: Level::Ok, message, hint: String::new(), recovered: true }
 }
 
-/// The words when it is not fine, the bare figure when it is. What is critical has not recovered.
+/// A finding with `words` if it is not ok, and the bare figure if it is. A critical figure has not recovered.
 pub(super) fn finding(key: &str, level: Level, words: String, figure: String, hint: &str, recovered: bool) -> Finding {
     let recovered = recovered && level != Level::Critical;
     match level {
-        Level::Ok => Finding { recovered, ..fine(key, figure) },
+        Level::Ok => Finding { recovered, ..ok(key, figure) },
         _ => Finding { key: key.into(), level, message: words, hint: hint.into(), recovered },
     }
 }
 
-/// The time between two moments; none when the clock went back.
+/// The time between two moments; zero if the clock went back.
 pub(super) fn since(from: UnixMillis, to: UnixMillis) -> Duration {
     Duration::from_millis(u64::try_from(to.saturating_sub(from)).unwrap_or(0))
 }

@@ -1,6 +1,4 @@
-//! What is known about the cache at one moment: the input of every check.
-//!
-//! Plain values, nothing is looked up here.
+//! The input of the health checks: plain values, read by the caller.
 
 use crate::clock::UnixMillis;
 use crate::health::finding::Level;
@@ -8,85 +6,86 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The figures that are judged. Rates are over command reads only: warms and reads around the cache do not count.
+/// The figures of the checks. Rates count only reads by commands: warms and reads around the cache do not count.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Measurements {
-    /// Command reads that the cache answered within the window.
+    /// Command reads that were hits within the window.
     pub window_hits: u64,
-    /// Command reads that it could not answer within the window.
+    /// Command reads that were misses within the window.
     pub window_misses: u64,
-    /// Command reads at which the cache itself failed within the window.
+    /// Command reads at which the cache failed within the window.
     pub window_errors: u64,
-    /// The same by kind.
+    /// The same, by kind.
     pub window_errors_by_kind: BTreeMap<&'static str, u64>,
-    /// The misses of the window of keys that no command had asked for before. The hit rate is judged without them.
+    /// Cold misses within the window: misses of keys that no command had requested before. The hit rate does not
+    /// count them.
     pub window_cold_misses: u64,
-    /// The time the counts are over.
+    /// The length of the window.
     pub window: Duration,
-    /// Whether a recovery or a clear restarted the counts within that time.
+    /// Whether a recovery or a clear restarted the counts within the window.
     pub window_is_new: bool,
-    /// The bytes that entries hold.
+    /// The size of all entries in bytes.
     pub held_bytes: u64,
-    /// The most bytes that entries may hold; 0 is no limit.
+    /// The limit of the size in bytes; 0 is no limit.
     pub limit_bytes: u64,
-    /// How many entries there are.
+    /// The number of entries.
     pub entries: u64,
     /// When the oldest entry was stored; `None` without entries.
     pub oldest_stored_at: Option<UnixMillis>,
-    /// Free bytes on the fuller of the disks of cache and state; `None` when they are unknown.
+    /// Free bytes on the fuller disk of cache and state; `None` if unknown.
     pub free_disk_bytes: Option<u64>,
-    /// All bytes of that disk.
+    /// The size of that disk in bytes.
     pub total_disk_bytes: Option<u64>,
-    /// The directory that is on it.
+    /// The directory on it.
     pub free_disk_path: PathBuf,
-    /// Why nothing is cached right now, when somebody said so.
+    /// Set if the cache is disabled.
     pub disabled: Option<DisabledCache>,
     /// The circuit breaker.
     pub breaker: BreakerReading,
-    /// Why the cache cannot be opened or read.
+    /// The reason why the cache cannot be opened or read.
     pub store_problem: Option<String>,
-    /// A key that is not at hand, and how many entries lie under keys that are not.
+    /// A key that is not available, and the number of entries under such keys.
     pub foreign: Option<(String, u64)>,
-    /// The cache directory and the state directory, as they were found.
+    /// The cache directory and the state directory.
     pub directories: Vec<DirectoryReading>,
-    /// Why the kill switch cannot be read.
+    /// The reason why the kill switch cannot be read.
     pub switch_problem: Option<String>,
-    /// Why the state database cannot be read.
+    /// The reason why the state database cannot be read.
     pub state_problem: Option<String>,
-    /// The newest state database that was set aside as damaged and is still there.
+    /// The newest quarantined state database, if it still exists.
     pub state_set_aside: Option<String>,
     /// The job files.
     pub job_files: JobFilesReading,
-    /// Notifiers that are enabled and cannot be used, one sentence each.
+    /// Enabled notifiers that cannot be used, one sentence each.
     pub notifier_problems: Vec<String>,
     /// Fences that were recorded while the clock was ahead and still keep answers out of the cache.
     pub fences_ahead: u64,
     /// Calls that AWS throttled within the last hour.
     pub throttles: u64,
-    /// The limits on the size, each as one phrase with its use.
+    /// The limits of the size, each as one phrase with its use.
     pub limit_uses: Vec<String>,
     /// The last contact with AWS, if it failed.
     pub aws: Option<AwsReading>,
-    /// How each job ended last; empty for the runner of the jobs.
+    /// The last outcome of each job; empty for the job runner.
     pub job_runs: Vec<JobRunReading>,
-    /// The login to AWS, when its end is known.
+    /// The login to AWS, if its expiry is known.
     pub login: Option<LoginReading>,
-    /// Jobs that were due long ago and did not run, one sentence each; `None` when the one who runs them asks.
+    /// Overdue jobs, one sentence each; `None` for the job runner itself.
     pub late_jobs: Option<Vec<String>>,
     /// Runs past their timeout: one sentence and the command that ends the run.
     pub stuck_jobs: Vec<(String, String)>,
-    /// The moment of all this.
+    /// The time of the readings.
     pub now: UnixMillis,
 }
 
-/// A cache that is switched off.
+/// A disabled cache.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DisabledCache {
-    /// Since when; `None` when configuration or environment says so.
+    /// The start; `None` if configuration or environment disables it.
     pub since: Option<UnixMillis>,
-    /// When it ends by itself; `None` never.
+    /// The end; `None` without one.
     pub until: Option<UnixMillis>,
-    /// What was given as the reason.
+    /// The reason.
     pub reason: Option<String>,
 }
 
@@ -95,61 +94,61 @@ pub struct DisabledCache {
 pub struct DirectoryReading {
     /// `cache directory`, `state directory`.
     pub name: &'static str,
-    /// Critical when it cannot be used.
+    /// Critical if it cannot be used.
     pub level: Level,
-    /// What was found, as one sentence without a full stop.
+    /// The state, as one sentence without a full stop.
     pub message: String,
-    /// What to do; empty when nothing needs doing.
+    /// The action that fixes it; empty if none is needed.
     pub hint: String,
 }
 
 /// The job files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobFilesReading {
-    /// How many are valid.
+    /// The number of valid files.
     pub jobs: usize,
-    /// How many of these are enabled.
+    /// The number of enabled jobs.
     pub enabled: usize,
-    /// A directory that is gone or empty, files that are broken: one sentence each.
+    /// The problems (a missing or empty directory, broken files), one sentence each.
     pub problems: Vec<String>,
 }
 
-/// A contact with AWS that failed.
+/// A failed contact with AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsReading {
-    /// When it was.
+    /// The time.
     pub at: UnixMillis,
-    /// Why, as one sentence.
+    /// The reason, in one sentence.
     pub reason: String,
 }
 
-/// How a job ended last.
+/// The last outcome of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobRunReading {
-    /// The job's name, with `@profile` where it names profiles.
+    /// The job's name, with `@profile` if it names profiles.
     pub name: String,
-    /// Critical when it failed.
+    /// Critical if it failed.
     pub level: Level,
-    /// What follows the name in a sentence (`failed: no login`).
+    /// The text after the name in a sentence (`failed: no login`).
     pub message: String,
-    /// The command to type next.
+    /// The command to run next.
     pub hint: String,
 }
 
-/// A login with an end.
+/// A login with a known expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginReading {
-    /// What one logs in to.
+    /// The name of the session.
     pub name: String,
-    /// What to type to log in again.
+    /// The command that logs in again.
     pub command: String,
-    /// When it ends.
+    /// The expiry.
     pub ends_at: UnixMillis,
-    /// When it began, as far as known.
+    /// The start, if it is known.
     pub began_at: Option<UnixMillis>,
 }
 
-/// The circuit breaker as status shows it.
+/// The circuit breaker of reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakerReading {
     /// `CLOSED`, `OPEN` or `HALF_OPEN`, in any case.
@@ -158,11 +157,11 @@ pub struct BreakerReading {
     pub failure_count: u32,
     /// The latest of them.
     pub last_failure_time: Option<UnixMillis>,
-    /// The same of what stores.
+    /// The circuit breaker of writes.
     pub writes: WritesReading,
 }
 
-/// The side of the circuit breaker that stores.
+/// The circuit breaker of writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WritesReading {
     /// `CLOSED`, `OPEN` or `HALF_OPEN`.
@@ -201,7 +200,7 @@ impl Measurements {
         (self.samples() > 0).then(|| percent(self.window_hits, self.samples()))
     }
 
-    /// Hits and misses that the hit rate is judged by: those without cold misses.
+    /// Hits and misses without cold misses, as the hit rate counts them.
     pub fn judged_samples(&self) -> u64 {
         self.window_hits.saturating_add(self.window_misses.saturating_sub(self.window_cold_misses))
     }

@@ -1,6 +1,6 @@
-//! Measurements become findings.
+//! Health checks: converts measurements into findings.
 //!
-//! Pure judgment, every check yields one finding under a stable key, in one order.
+//! Guarantee: pure functions. Every check yields one finding under a stable key, in a fixed order.
 
 mod checks;
 mod finding;

@@ -1,7 +1,6 @@
-//! All findings of one moment, as JSON and as one line for Nagios.
+//! The health report, as JSON and as one line for Nagios.
 //!
-//! Healthy is false when a finding is critical; the Nagios line has its performance data in the form of its
-//! guidelines.
+//! `healthy` is false if a finding is critical. The Nagios line follows its plugin guidelines.
 
 use crate::config;
 use crate::health::checks::SizeLimits;
@@ -13,28 +12,28 @@ use crate::health::inputs::mib;
 use crate::model::one_line;
 use serde::Serialize;
 
-/// Checks whose warning means that a configured part is missing: the verdict is then not healthy.
+/// Checks whose warning means that a configured part is missing: the report is then not healthy.
 const MISSING: [&str; 2] = ["job_files", "notifiers"];
 
-/// The verdict: `{"healthy", "level", "issues", "warnings", "checks"}`.
+/// The report: `{"healthy", "level", "issues", "warnings", "checks"}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HealthReport {
-    /// Whether nothing is critical, and nothing that was set up is missing.
+    /// Whether no finding is critical, and no configured part is missing.
     pub healthy: bool,
     /// The worst level of all checks.
     pub level: Level,
-    /// The messages of what is critical.
+    /// The messages of critical findings.
     pub issues: Vec<String>,
-    /// The messages of what is worth a look.
+    /// The messages of warnings.
     pub warnings: Vec<String>,
-    /// Every check with its verdict.
+    /// Every finding.
     pub checks: Vec<Finding>,
-    /// The figures as Nagios reads them.
+    /// The performance data for Nagios.
     #[serde(skip)]
     figures: String,
 }
 
-/// Judges every check and sums it up.
+/// Runs every check.
 pub fn examine(found: &Measurements, health: &config::HealthConfig) -> HealthReport {
     let checks = judge(found, health);
     let messages = |level| checks.iter().filter(|f| f.level == level).map(|f| f.message.clone()).collect();
@@ -47,7 +46,7 @@ pub fn examine(found: &Measurements, health: &config::HealthConfig) -> HealthRep
 }
 
 impl HealthReport {
-    /// The verdict as one line. Only a cache without any warning is called healthy.
+    /// The report as one sentence. Only a cache without any warning is called healthy.
     pub fn sentence(&self) -> String {
         match (self.level, self.warnings.len()) {
             (Level::Ok, _) => "The cache is healthy".into(),
@@ -71,7 +70,7 @@ impl HealthReport {
             0 => self.figure_of("hit_rate") + "; " + &self.figure_of("size"),
             _ => self.issues.iter().chain(&self.warnings).cloned().collect::<Vec<_>>().join("; "),
         };
-        // A bar begins the figures and a line break a longer text: neither may come from a message.
+        // A bar starts the performance data and a line break the long text, so messages must not contain them.
         let text: String = one_line(&text).replace('|', " ");
         let line = format!("CACHE {word} - {text}");
         (code, if self.figures.is_empty() { line } else { format!("{line} | {}", self.figures) })
@@ -83,7 +82,7 @@ impl HealthReport {
     }
 }
 
-/// `label=value[unit];warn;critical;min;max`: `70:` alarms below 70, `5` above 5; a figure that is not known is `U`.
+/// `label=value[unit];warn;critical;min;max`: `70:` alerts below 70, `5` above 5. An unknown figure is `U`.
 fn figures(found: &Measurements, health: &config::HealthConfig) -> String {
     let size = SizeLimits::of(health, found.limit_bytes);
     let rate = |rate: Option<f64>| rate.map_or_else(|| "U".into(), |rate| format!("{rate:.1}%"));

@@ -1,9 +1,9 @@
-//! The checks of states: intact, damaged, missing or overdue.
+//! The health checks of states: intact, damaged, missing or overdue.
 //!
-//! Each check yields one finding, fine or not. A state that stops the cache is critical; one that can wait is a warning.
+//! Each check yields one finding. A state that stops the cache is critical; one that can wait is a warning.
 
 use crate::config;
-use crate::health::finding::{Finding, Level, finding, fine, grade, since};
+use crate::health::finding::{Finding, Level, finding, grade, ok, since};
 use crate::health::inputs::DirectoryReading;
 use crate::health::inputs::Measurements;
 use crate::model::format_duration;
@@ -33,7 +33,7 @@ pub(super) fn breaker(found: &Measurements) -> Finding {
 
 pub(super) fn disabled(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let Some(disabled) = &found.disabled else {
-        return fine("disabled", "the cache is enabled".into());
+        return ok("disabled", "the cache is enabled".into());
     };
     let lasting = disabled.since.map(|from| since(from, found.now));
     let mut figure = match lasting {
@@ -54,7 +54,7 @@ pub(super) fn store(found: &Measurements) -> Finding {
     const KEY: &str = "awsideman cache encryption status";
     let critical = |words, next| finding("store", Level::Critical, words, String::new(), next, false);
     match (&found.store_problem, &found.foreign) {
-        (None, None) => fine("store", "readable".into()),
+        (None, None) => ok("store", "readable".into()),
         (None, Some((key, 1))) => {
             critical(format!("1 entry cannot be read: it is encrypted with the key {key}, which is not available"), KEY)
         }
@@ -63,9 +63,9 @@ pub(super) fn store(found: &Measurements) -> Finding {
             KEY,
         ),
         (Some(problem), _) => {
-            // A new cache would not have the key either.
+            // A new cache would lack the key too.
             let is_key = problem.starts_with("the encryption key");
-            // Nor would it be made in a directory that cannot be used.
+            // A new cache cannot be created in an unusable directory.
             let otherwise = unusable(found).map_or("awsideman cache recover", remedy);
             critical(format!("The cache cannot be used: {problem}"), if is_key { KEY } else { otherwise })
         }
@@ -75,7 +75,7 @@ pub(super) fn store(found: &Measurements) -> Finding {
 pub(super) fn directories(found: &Measurements) -> Finding {
     let wrong = || found.directories.iter().filter(|directory| directory.level != Level::Ok);
     let Some(worst) = wrong().map(|directory| directory.level).max() else {
-        return fine("directories", "owner and mode as required".into());
+        return ok("directories", "owner and mode as required".into());
     };
     let messages: Vec<&str> = wrong().map(|directory| directory.message.as_str()).collect();
     let words = match worst {
@@ -91,14 +91,14 @@ fn unusable(found: &Measurements) -> Option<&DirectoryReading> {
     found.directories.iter().find(|directory| directory.level == Level::Critical)
 }
 
-/// The command in the hint of a directory, as `chown` or `chmod`.
+/// The command in the hint of a directory, such as `chown` or `chmod`.
 fn remedy(directory: &DirectoryReading) -> &str {
     directory.hint.split('`').nth(1).unwrap_or(DOCTOR)
 }
 
 pub(super) fn login(found: &Measurements, health: &config::HealthConfig) -> Finding {
     let Some(login) = &found.login else {
-        return fine("login", "expiry unknown".into());
+        return ok("login", "expiry unknown".into());
     };
     let (left, name) = (since(found.now, login.ends_at), &login.name);
     if login.ends_at <= found.now {
@@ -106,7 +106,7 @@ pub(super) fn login(found: &Measurements, health: &config::HealthConfig) -> Find
         let level = grade(false, !health.login_warn.is_zero());
         return finding("login", level, words.clone(), words, &login.command, false);
     }
-    // A login for a working day would otherwise warn all day.
+    // A login for one working day would otherwise warn all day.
     let life = login.began_at.map(|began| since(began, login.ends_at));
     let ahead = life.map_or(health.login_warn, |life| health.login_warn.min(life / 4));
     let level = grade(false, left < ahead);
@@ -117,8 +117,8 @@ pub(super) fn login(found: &Measurements, health: &config::HealthConfig) -> Find
 
 pub(super) fn jobs(found: &Measurements) -> Finding {
     match found.late_jobs.as_deref() {
-        None => fine("jobs", "running".into()),
-        Some([]) => fine("jobs", "none overdue".into()),
+        None => ok("jobs", "running".into()),
+        Some([]) => ok("jobs", "none overdue".into()),
         Some(late) => {
             let words = format!("Jobs do not run: {}", late.join("; "));
             finding("jobs", Level::Warn, words, String::new(), "awsideman jobs run", false)
@@ -128,7 +128,7 @@ pub(super) fn jobs(found: &Measurements) -> Finding {
 
 pub(super) fn stuck_jobs(found: &Measurements) -> Finding {
     let Some((_, hint)) = found.stuck_jobs.first() else {
-        return fine("stuck_jobs", "no run is past its timeout".into());
+        return ok("stuck_jobs", "no run is past its timeout".into());
     };
     let sentences: Vec<&str> = found.stuck_jobs.iter().map(|(sentence, _)| sentence.as_str()).collect();
     let words = format!("Runs past their timeout: {}", sentences.join("; "));
@@ -137,7 +137,7 @@ pub(super) fn stuck_jobs(found: &Measurements) -> Finding {
 
 pub(super) fn switch(found: &Measurements) -> Finding {
     match &found.switch_problem {
-        None => fine("switch", "readable".into()),
+        None => ok("switch", "readable".into()),
         Some(problem) => {
             let words = format!("The kill switch cannot be read: {problem}");
             finding("switch", Level::Critical, words, String::new(), "awsideman cache enable", false)
@@ -147,7 +147,7 @@ pub(super) fn switch(found: &Measurements) -> Finding {
 
 pub(super) fn state(found: &Measurements) -> Finding {
     match (&found.state_problem, &found.state_set_aside) {
-        (None, None) => fine("state", "readable".into()),
+        (None, None) => ok("state", "readable".into()),
         (None, Some(file)) => {
             let words = format!(
                 "A damaged state database was set aside as {file}: earlier changes, alerts and runs are not in today's lists"
@@ -164,7 +164,7 @@ pub(super) fn state(found: &Measurements) -> Finding {
 pub(super) fn job_files(found: &Measurements) -> Finding {
     let files = &found.job_files;
     if files.problems.is_empty() {
-        return fine(
+        return ok(
             "job_files",
             format!("{} {}, {} enabled", files.jobs, if files.jobs == 1 { "job" } else { "jobs" }, files.enabled),
         );
@@ -175,7 +175,7 @@ pub(super) fn job_files(found: &Measurements) -> Finding {
 
 pub(super) fn notifiers(found: &Measurements) -> Finding {
     if found.notifier_problems.is_empty() {
-        return fine("notifiers", "enabled notifiers are usable".into());
+        return ok("notifiers", "enabled notifiers are usable".into());
     }
     let words = format!("Alerts cannot be delivered: {}", found.notifier_problems.join("; "));
     finding("notifiers", Level::Warn, words, String::new(), DOCTOR, false)
@@ -183,7 +183,7 @@ pub(super) fn notifiers(found: &Measurements) -> Finding {
 
 pub(super) fn clock(found: &Measurements) -> Finding {
     let words = match found.fences_ahead {
-        0 => return fine("clock", "no fence is dated in the future".into()),
+        0 => return ok("clock", "no fence is dated in the future".into()),
         1 => "1 fence was recorded while the clock was ahead: what it covers is not cached until the next live read"
             .into(),
         n => format!(
@@ -195,7 +195,7 @@ pub(super) fn clock(found: &Measurements) -> Finding {
 
 pub(super) fn aws(found: &Measurements) -> Finding {
     match &found.aws {
-        None => fine("aws", "no failed contact recorded".into()),
+        None => ok("aws", "no failed contact recorded".into()),
         Some(failed) => {
             let ago = format_duration(since(failed.at, found.now));
             let words = format!("AWS was not reachable {ago} ago: {}", failed.reason);

@@ -103,7 +103,7 @@ pub struct Limits {
     pub hit_rate_warn: f64,
     /// One below this is critical.
     pub hit_rate_critical: f64,
-    /// The most bytes that entries may hold; 0 is no limit.
+    /// Limit of the size of all entries in bytes; 0 is no limit.
     pub max_bytes: u64,
 }
 

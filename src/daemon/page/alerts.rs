@@ -1,6 +1,6 @@
-//! Alerts and silences: what fires, who is told of it when, and what is kept quiet until when.
+//! The section of alerts and silences: what fires, when the next message is due, and what is silenced until when.
 //!
-//! No alert is shown as over before its resolution was recorded; a silence is shown with its end.
+//! Guarantee: no alert is shown as resolved before its resolution is recorded. A silence is shown with its end.
 
 use super::PageView;
 use crate::alerts::{AlertStatus, Silence};
@@ -17,11 +17,11 @@ pub(super) fn section(view: &PageView<'_>) -> Markup {
             h2 id="alerts" { "Alerts and silences" }
             @if overview.alerts.is_empty() { p { "No alert fires." } } @else {
                 table {
-                    thead { tr { th scope="col" { "Alert" } th.slim scope="col" { "State" } th scope="col" { "What it says" } } }
+                    thead { tr { th scope="col" { "Alert" } th.slim scope="col" { "State" } th scope="col" { "Message" } } }
                     tbody { @for alert in &overview.alerts { (row(alert, overview.now)) } }
                 }
             }
-            @if overview.silences.is_empty() { p.soft.after { "No silence holds." } } @else {
+            @if overview.silences.is_empty() { p.soft.after { "No active silences." } } @else {
                 table.after {
                     thead { tr { th scope="col" { "Silence" } th.slim scope="col" { "Ends" } th scope="col" { "Why" } } }
                     tbody { @for silence in &overview.silences { (quiet(silence, overview.now)) } }

@@ -1,8 +1,8 @@
-//! The cache over time, and how old what it holds is.
+//! The section of the cache: hit rate, size and age over time.
 //!
-//! A rate is drawn only for hours in which something was looked up; what is shown in a chart is said in words too.
+//! Guarantee: a rate is drawn only for hours with lookups. Every chart is described in text too.
 
-use super::chart::{self, Axis, ChartLine, Named};
+use super::chart::{self, Axis, ChartLine, ChartTitle};
 use super::{PageView, Range};
 use crate::app::{HourReport, ResourceReport, SampleReport};
 use crate::clock::{self, UnixMillis};
@@ -47,7 +47,7 @@ pub(super) fn section(view: &PageView<'_>) -> Markup {
     }
 }
 
-/// The hours of the range, put together to columns.
+/// The hours of the range, grouped into columns.
 fn buckets(view: &PageView<'_>) -> Vec<HourReport> {
     let (axis, width) = (view.axis(), view.range.column());
     let mut columns: Vec<HourReport> = Vec::new();
@@ -85,9 +85,9 @@ fn rates(view: &PageView<'_>, axis: Axis, hours: &[HourReport]) -> Markup {
         counted(all, "lookup", "lookups"),
         view.range.words()
     );
-    let named = Named { id: "rate", title: "Hit rate", words };
+    let named = ChartTitle { id: "rate", title: "Hit rate", words };
     let marks = (!points.is_empty()).then(|| chart::curve(axis, &points, width + width / 2));
-    chart::plot(&named, axis, &rules, marks, "No lookup yet in this time")
+    chart::plot(&named, axis, &rules, marks, "No lookups in this period")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "drawn to a pixel")]
@@ -114,16 +114,16 @@ fn lookups(view: &PageView<'_>, axis: Axis, hours: &[HourReport]) -> Markup {
         .collect();
     let (hits, all) = totals(hours);
     let words = format!(
-        "In the last {}, {} were answered from the cache and {} by AWS; the fullest column has {}.",
+        "In the last {}, {} were answered from the cache and {} by AWS; the highest column has {}.",
         view.range.words(),
         grouped(hits),
         grouped(all - hits),
         grouped(most)
     );
-    let named = Named { id: "lookups", title: "Lookups answered from the cache and by AWS", words };
+    let named = ChartTitle { id: "lookups", title: "Lookups answered from the cache and by AWS", words };
     let rules = [ChartLine { at: 1.0, label: grouped(most), class: "grid" }];
     let marks = (all > 0).then(|| chart::columns(axis, view.range.column(), &values));
-    chart::plot(&named, axis, &rules, marks, "No lookup yet in this time")
+    chart::plot(&named, axis, &rules, marks, "No lookups in this period")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "drawn to a pixel")]
@@ -132,7 +132,7 @@ fn sizes(view: &PageView<'_>, axis: Axis) -> Markup {
         view.overview.history.samples.iter().filter(|sample| sample.at >= axis.from).collect();
     let limit = view.overview.limits.max_bytes;
     let most = samples.iter().map(|sample| sample.bytes).max().unwrap_or(0);
-    // The limit is drawn when it is near enough to matter; a cache that is small beside it would be a flat line.
+    // The limit is drawn only if the size is near it: a small cache would otherwise be a flat line.
     let nears = limit > 0 && most.saturating_mul(4) > limit;
     let top = (if nears { most.max(limit) } else { most }).max(1);
     let share = |bytes: u64| bytes as f64 / top as f64;
@@ -154,11 +154,11 @@ fn sizes(view: &PageView<'_>, axis: Axis) -> Markup {
         ),
         _ => String::new(),
     };
-    let named = Named { id: "size", title: "Size of the cache", words };
+    let named = ChartTitle { id: "size", title: "Size of the cache", words };
     // Jobs take the samples: a night without a run is a gap, not a line.
     let gap = (view.range.column() * 3).max(DAY / 8);
     let marks = (!points.is_empty()).then(|| chart::curve(axis, &points, gap));
-    chart::plot(&named, axis, &rules, marks, "No job ran yet in this time")
+    chart::plot(&named, axis, &rules, marks, "No samples in this period")
 }
 
 fn ages(view: &PageView<'_>) -> Markup {
@@ -166,7 +166,7 @@ fn ages(view: &PageView<'_>) -> Markup {
     let held: Vec<&ResourceReport> = resources.iter().filter(|resource| resource.entries > 0).collect();
     html! {
         section aria-labelledby="ages" {
-            h2 id="ages" { "Age of what is held" }
+            h2 id="ages" { "Age of entries" }
             @if held.is_empty() { p.soft { "The cache is empty; " code { "awsideman cache warm" } " fills it." } } @else {
                 table {
                     thead { tr {
@@ -208,7 +208,7 @@ fn checks(view: &PageView<'_>) -> Markup {
         details {
             summary { "All checks: " (fine) " of " (checks.len()) " fine" }
             table {
-                thead { tr { th scope="col" { "Check" } th.slim scope="col" { "Level" } th scope="col" { "What it found" } } }
+                thead { tr { th scope="col" { "Check" } th.slim scope="col" { "Level" } th scope="col" { "Finding" } } }
                 tbody {
                     @for check in checks {
                         @let class = match check.level { Level::Ok => "well", Level::Warn => "warn", Level::Critical => "bad" };

@@ -1,21 +1,20 @@
 //! Charts as SVG in the page: axes, columns, curves, marks.
 //!
-//! A chart has a title and a description in words, reads at any width (lengths are percentages, text keeps its
-//! size), and without figures it says so in its place; no value that is drawn is guessed between two that are far
-//! apart.
+//! Guarantee: a chart has a title and a description, fits any width (lengths are percentages, text keeps its size),
+//! and without data it says so. No value is interpolated between distant points.
 
 use crate::clock::{self, UnixMillis};
 use crate::daemon::page::format::DAY;
 use crate::daemon::page::format::HOUR;
 use maud::{Markup, html};
 
-/// The height of the part that is drawn in, in pixels, and of the line of times below it.
+/// The height of the plot and of the time labels below it, in pixels.
 const PLOT: f64 = 120.0;
 const TIMES: f64 = 22.0;
-/// Room above for the uppermost label.
+/// The space above for the top label.
 const HEAD: f64 = 16.0;
 
-/// The time from the left end to the right one.
+/// The time range of an axis.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Axis {
     pub(super) from: UnixMillis,
@@ -23,14 +22,14 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Where a moment is, in percent of the width.
-    #[expect(clippy::cast_precision_loss, reason = "a place on a screen")]
+    /// The position of a time, in percent of the width.
+    #[expect(clippy::cast_precision_loss, reason = "a position on a screen")]
     pub(super) fn percent(self, at: UnixMillis) -> f64 {
         let whole = self.to.saturating_sub(self.from).max(1) as f64;
         (at.saturating_sub(self.from) as f64 / whole * 100.0).clamp(0.0, 100.0)
     }
 
-    /// Round moments of this host's day, with their words.
+    /// Round times of this host's day, with labels.
     fn ticks(self) -> Vec<(UnixMillis, String)> {
         let span = self.to.saturating_sub(self.from);
         let step = match span {
@@ -52,7 +51,7 @@ impl Axis {
     }
 }
 
-/// How far this host's clock is ahead of UTC, read from the time as it is written.
+/// The UTC offset of this host, parsed from the formatted time.
 fn offset_of(at: UnixMillis) -> i64 {
     let text = clock::local(at);
     let offset = text.rsplit(' ').next().unwrap_or_default();
@@ -62,7 +61,7 @@ fn offset_of(at: UnixMillis) -> i64 {
     if offset.starts_with('-') { -size } else { size }
 }
 
-/// A line across with a label at its right end.
+/// A horizontal line with a label at its right end.
 pub(super) struct ChartLine {
     /// From 0 (bottom) to 1 (top).
     pub(super) at: f64,
@@ -71,16 +70,22 @@ pub(super) struct ChartLine {
     pub(super) class: &'static str,
 }
 
-/// What a chart is called and says.
-pub(super) struct Named<'a> {
+/// The title and description of a chart.
+pub(super) struct ChartTitle<'a> {
     /// Unique on the page.
     pub(super) id: &'a str,
     pub(super) title: &'a str,
     pub(super) words: String,
 }
 
-/// A chart: rules, then `marks` over them, then times. Without marks it says `nothing`.
-pub(super) fn plot(named: &Named<'_>, axis: Axis, rules: &[ChartLine], marks: Option<Markup>, nothing: &str) -> Markup {
+/// A chart: lines, then `marks` over them, then times. Without marks it shows `nothing`.
+pub(super) fn plot(
+    named: &ChartTitle<'_>,
+    axis: Axis,
+    rules: &[ChartLine],
+    marks: Option<Markup>,
+    nothing: &str,
+) -> Markup {
     let height = HEAD + PLOT + TIMES;
     let base = HEAD + PLOT;
     let is_empty = marks.is_none();
@@ -94,7 +99,7 @@ pub(super) fn plot(named: &Named<'_>, axis: Axis, rules: &[ChartLine], marks: Op
             }
             @if let Some(marks) = marks {
                 (marks)
-                // Over the marks, with a rim of paper: a label must be read where the curve goes through it.
+                // Drawn over the marks, with an outline, so that a label is legible where the curve crosses it.
                 @for rule in rules { text.rule x="100%" y=(y(rule.at) - 4.0) text-anchor="end" { (rule.label) } }
             } @else {
                 text.nothing x="50%" y=(HEAD + PLOT / 2.0 + 5.0) text-anchor="middle" { (nothing) }
@@ -105,7 +110,7 @@ pub(super) fn plot(named: &Named<'_>, axis: Axis, rules: &[ChartLine], marks: Op
     }
 }
 
-/// The line of times alone, under lanes.
+/// The time labels alone, under lanes.
 pub(super) fn times_row(axis: Axis) -> Markup {
     html! { svg height=(TIMES) aria-hidden="true" { line.base x1="0" x2="100%" y1="0" y2="0" {} (times(axis, 16.0)) } }
 }
@@ -121,7 +126,7 @@ fn times(axis: Axis, y: f64) -> Markup {
     }
 }
 
-/// A curve and the area below it, through shares of the height; it breaks where two moments are further apart than `gap`.
+/// A curve and the area below it, as shares of the height. It breaks between points further apart than `gap`.
 pub(super) fn curve(axis: Axis, points: &[(UnixMillis, f64)], gap: i64) -> Markup {
     let (mut lines, mut areas, mut dots) = (Vec::new(), Vec::new(), Vec::new());
     for part in points.chunk_by(|a, b| b.0 - a.0 <= gap) {
@@ -129,7 +134,7 @@ pub(super) fn curve(axis: Axis, points: &[(UnixMillis, f64)], gap: i64) -> Marku
             format!("{:.2} {:.2}", axis.percent(*at) * 10.0, (1.0 - share.clamp(0.0, 1.0)) * PLOT)
         };
         let path = part.iter().map(place).collect::<Vec<_>>().join(" L");
-        // A lone point is a dot: a line of no length with round ends.
+        // A single point is a dot: a line of zero length with round ends.
         match part.len() {
             1 => dots.push(format!("M{path} h0.01")),
             _ => lines.push(format!("M{path}")),
@@ -147,7 +152,7 @@ pub(super) fn curve(axis: Axis, points: &[(UnixMillis, f64)], gap: i64) -> Marku
     }
 }
 
-/// Columns of two parts, the first at the bottom; values are shares of the height.
+/// Stacked columns of two parts, the first at the bottom; values are shares of the height.
 pub(super) fn columns(axis: Axis, width: i64, values: &[(UnixMillis, f64, f64, String)]) -> Markup {
     html! {
         @for (at, low, high, words) in values {
@@ -167,7 +172,7 @@ pub(super) fn columns(axis: Axis, width: i64, values: &[(UnixMillis, f64, f64, S
     }
 }
 
-/// A bar of a share of its length.
+/// A bar that fills a share of its length.
 pub(super) fn bar(share: f64) -> Markup {
     html! {
         svg.bar aria-hidden="true" {
@@ -201,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_chart_without_figures_says_so_in_its_place() {
-        let named = Named { id: "x", title: "Hit rate", words: "unused".into() };
+        let named = ChartTitle { id: "x", title: "Hit rate", words: "unused".into() };
         let text = plot(&named, AXIS, &[], None, "no lookups yet").into_string();
         assert_eq!(text.matches("no lookups yet").count(), 2, "seen and read aloud: {text}");
         assert!(text.contains("<title id=\"x-t\">Hit rate</title>") && !text.contains("unused"));

@@ -1,7 +1,6 @@
-//! Figures and times in words, as a person reads them on the page.
+//! Formats numbers and times of the page for people.
 //!
-//! A time is a distance first, with the moment itself behind it; numbers are grouped, so that thousands and
-//! millions look different.
+//! A time is relative, with the absolute time in its tooltip. Numbers have thousands separators.
 
 use crate::clock::{self, UnixMillis};
 use crate::model::format_duration;
@@ -13,7 +12,7 @@ const MINUTE: u64 = 60_000;
 pub(super) const HOUR: i64 = 3_600_000;
 pub(super) const DAY: i64 = 24 * HOUR;
 
-/// `3m ago`, `in 2h 5m`, `now`; who points at it sees the time of this host, and a program the one in UTC.
+/// `3m ago`, `in 2h 5m`, `now`; the tooltip has the local time, and the element the time in UTC.
 pub(super) fn moment(at: UnixMillis, now: UnixMillis) -> Markup {
     let words = match now.saturating_sub(at) {
         -999..=999 => "now".to_owned(),
@@ -23,7 +22,7 @@ pub(super) fn moment(at: UnixMillis, now: UnixMillis) -> Markup {
     html! { time datetime=(clock::utc(at)) title=(clock::local(at)) { (words) } }
 }
 
-/// A sentence in which what stands between backticks is something to type.
+/// A sentence with the text between backticks marked as code.
 pub(super) fn prose(text: &str) -> Markup {
     html! {
         @for (n, part) in text.split('`').enumerate() {
@@ -32,13 +31,13 @@ pub(super) fn prose(text: &str) -> Markup {
     }
 }
 
-/// `for 45m`, with the moment behind it.
+/// `for 45m`, with the absolute time in its tooltip.
 pub(super) fn lasting(since: UnixMillis, now: UnixMillis) -> Markup {
     let words = span(now.saturating_sub(since).max(0).unsigned_abs());
     html! { "for " time datetime=(clock::utc(since)) title={ "since " (clock::local(since)) } { (words) } }
 }
 
-/// `42s`, `3m`, `2h 5m`, `4d 3h`: no finer than somebody needs.
+/// `42s`, `3m`, `2h 5m`, `4d 3h`: two units at most.
 pub(super) fn span(ms: u64) -> String {
     let whole = match ms {
         0..MINUTE => ms.div_ceil(1_000) * 1_000,

@@ -1,7 +1,6 @@
-//! Jobs: how each stands, when it ran, and its runs on a line of time.
+//! The section of jobs: state, timeline and runs.
 //!
-//! An outcome differs from another by shape and word, not by color alone; what the line of time shows is in the
-//! table below it too.
+//! Outcomes differ by shape and word, not by color alone. Everything in the timeline is in the table too.
 
 use super::PageView;
 use super::chart::{self, Axis, percent};
@@ -14,7 +13,7 @@ use crate::daemon::page::format::took;
 use crate::jobs::{JobRow, RunOutcome, RunRow};
 use maud::{Markup, html};
 
-/// Runs in the table.
+/// The most runs in the table.
 const LISTED: usize = 25;
 /// The height of a lane, in pixels.
 const LANE: u32 = 24;
@@ -25,7 +24,7 @@ pub(super) fn section(view: &PageView<'_>) -> Markup {
         section aria-labelledby="jobs" {
             h2 id="jobs" { "Jobs" }
             @if overview.jobs.is_empty() {
-                p.soft { "There is no job: the folder that " code { "jobs.dir" } " names holds no *.toml, or cannot be read." }
+                p.soft { "No jobs: the folder that " code { "jobs.dir" } " names holds no *.toml, or cannot be read." }
             } @else {
                 table {
                     thead { tr { th scope="col" { "Job" } th scope="col" { "Last run" } th.slim scope="col" { "Next" } } }
@@ -61,7 +60,7 @@ fn row(job: &JobRow, view: &PageView<'_>) -> Markup {
                 @if let Some(by) = &job.running { "runs now" small { (by) } }
                 @else if let Some(paused) = &job.paused { span.warn { "paused" } small { (prose(paused)) } }
                 @else if let Some(due) = job.next_due { (moment(due, now)) }
-                @else { span.soft { "by name only" } }
+                @else { span.soft { "on request only" } }
             }
         }
     }
@@ -70,7 +69,7 @@ fn row(job: &JobRow, view: &PageView<'_>) -> Markup {
 fn timeline(view: &PageView<'_>) -> Markup {
     let axis = view.axis();
     let ran = |job: &JobRow| view.overview.runs.iter().any(|run| is_of(run, job) && run.started_at >= axis.from);
-    // A job that is off and did not run has nothing to show on a line of time.
+    // A disabled job without runs has no lane.
     let shown: Vec<&JobRow> = view.overview.jobs.iter().filter(|job| job.enabled || ran(job)).collect();
     html! {
         section aria-labelledby="timeline" {
@@ -102,7 +101,7 @@ fn lane(n: usize, job: &JobRow, axis: Axis, view: &PageView<'_>) -> Markup {
                 title id={ (id) "-t" } { "Runs of " (name) }
                 desc id={ (id) "-d" } { (summary(&own)) }
                 line.grid x1="0" x2="100%" y1=(LANE / 2) y2=(LANE / 2) {}
-                // What went wrong is drawn last, over what went well.
+                // Failures are drawn last, over successes.
                 @for bad in [false, true] {
                     @for run in own.iter().rev().filter(|run| is_bad(run.outcome) == bad) {
                         g {
@@ -116,8 +115,7 @@ fn lane(n: usize, job: &JobRow, axis: Axis, view: &PageView<'_>) -> Markup {
     }
 }
 
-/// Full height for a failure, three quarters of that for a partial run, half for success, short for a
-/// skip.
+/// Full height for a failure, three quarters for a partial run, half for success, short for a skip.
 fn mark(class: &str, x: &str, height: u32) -> Markup {
     let from_middle = match class {
         "done" | "running" => height / 4,
@@ -131,7 +129,7 @@ fn mark(class: &str, x: &str, height: u32) -> Markup {
 /// `288 runs: 285 done, 3 failed`
 fn summary(runs: &[&RunRow]) -> String {
     if runs.is_empty() {
-        return "no run in this time".into();
+        return "no runs in this period".into();
     }
     let count = |outcome| runs.iter().filter(|run| run.outcome == outcome).count() as u64;
     let parts: Vec<String> = RunOutcome::ALL
@@ -151,7 +149,7 @@ fn runs(view: &PageView<'_>) -> Markup {
             details {
                 summary { "The last " (counted(runs.len().min(LISTED) as u64, "run", "runs")) }
                 table {
-                    thead { tr { th scope="col" { "Job" } th scope="col" { "What came of it" } th.r scope="col" { "Took" } } }
+                    thead { tr { th scope="col" { "Job" } th scope="col" { "Result" } th.r scope="col" { "Took" } } }
                     tbody {
                         @for run in runs.iter().take(LISTED) {
                             tr {

@@ -1,8 +1,7 @@
-//! The status page: what is wrong and what to type, then the evidence.
+//! The status page: problems with the command that fixes each, then the figures.
 //!
-//! One document without a script, complete with everything it needs; every text is escaped where it is put in (maud
-//! does it, and nothing here goes around it), and no character of the whole is unseen or turns the order of others;
-//! it reads on a phone, in the dark and aloud.
+//! One document without scripts and external resources. maud escapes every text. Control and bidirectional characters
+//! are escaped. It works on a phone, in dark mode and with a screen reader.
 
 mod alerts;
 mod cache;
@@ -29,11 +28,11 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 const STYLE: &str = include_str!("style.css");
-/// A live page asks for itself again after so many seconds. It is not live unless somebody wants it: who reads with a screen
-/// reader, or has opened a part, would be thrown back to the top.
+/// The reload interval of a live page, in seconds. It is off by default: a reload would move a screen reader, or a
+/// reader with an open section, back to the top.
 const REFRESH: u32 = 30;
 
-/// How far back the charts reach.
+/// The range of the charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Range {
     /// 24 hours.
@@ -47,15 +46,15 @@ pub enum Range {
 
 impl Range {
     const ALL: [Range; 3] = [Range::Day, Range::Week, Range::Month];
-    /// The longest of all.
+    /// The longest range.
     pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-    /// The range with this word.
+    /// Parses a range.
     pub fn parse(word: &str) -> Option<Range> {
         Range::ALL.into_iter().find(|range| range.word() == word)
     }
 
-    /// The word in the address.
+    /// The range in the address.
     fn word(self) -> &'static str {
         match self {
             Range::Day => "24h",
@@ -72,7 +71,7 @@ impl Range {
         }
     }
 
-    /// How long it is.
+    /// Its length.
     pub fn span(self) -> Duration {
         let days = match self {
             Range::Day => 1,
@@ -82,7 +81,7 @@ impl Range {
         Duration::from_secs(days * 86_400)
     }
 
-    /// The width of a column, in milliseconds: fifty to a hundred fit.
+    /// The width of a column, in milliseconds; fifty to a hundred columns fit.
     fn column(self) -> i64 {
         match self {
             Range::Day => DAY / 24,
@@ -92,15 +91,15 @@ impl Range {
     }
 }
 
-/// What is drawn.
+/// The content of the page.
 pub struct PageView<'a> {
     /// The figures.
     pub overview: &'a Overview,
-    /// How the daemon stands.
+    /// The status of the daemon.
     pub standing: &'a DaemonStatus,
-    /// How far back the charts reach.
+    /// The range of the charts.
     pub range: Range,
-    /// Whether it asks for itself again.
+    /// Whether the page reloads itself.
     pub refreshes: bool,
 }
 
@@ -110,18 +109,18 @@ impl PageView<'_> {
         Axis { from: now - clock::millis(self.range.span()), to: now }
     }
 
-    /// The address of this page with another range, standing still or live.
+    /// The address of this page with another range, live or not.
     fn address(range: Range, refreshes: bool) -> String {
         format!("/?range={}{}", range.word(), if refreshes { "&live" } else { "" })
     }
 }
 
-/// The style sheet as a content security policy names it.
+/// The style sheet's hash for the content security policy.
 pub fn style_hash() -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE)))
 }
 
-/// The page's icon in the color of a verdict; `None` for another word.
+/// The icon in the color of a state; `None` for an unknown one.
 pub fn icon(name: &str) -> Option<String> {
     let fill = match name.strip_suffix(".svg")? {
         "well" => "#2e9e5b",
@@ -134,7 +133,7 @@ pub fn icon(name: &str) -> Option<String> {
     ))
 }
 
-/// The whole document.
+/// The document.
 pub fn draw(view: &PageView<'_>) -> String {
     let overview = view.overview;
     let document = html! {
@@ -150,14 +149,14 @@ pub fn draw(view: &PageView<'_>) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                a.skip href="#main" { "Skip to the verdict" }
+                a.skip href="#main" { "Skip to the summary" }
                 header.top {
                     span { strong { "awsideman" } " on " (overview.host) }
                     span { "As of " time datetime=(clock::utc(overview.now)) { (clock::local(overview.now)) } }
                 }
                 main id="main" {
                     (verdict(view))
-                    (figures(overview))
+                    (metrics_endpoint(overview))
                     (cache::section(view))
                     (jobs::section(view))
                     (alerts::section(view))
@@ -184,17 +183,17 @@ fn verdict(view: &PageView<'_>) -> Markup {
     }
 }
 
-/// The verdict in words: how many things, and how bad.
+/// The headline: the number of problems and their severity.
 fn headline(overview: &Overview) -> String {
     let count = |level| overview.problems.iter().filter(|problem| problem.level == level).count() as u64;
     let wrong = match count(Level::Critical) {
         0 => None,
-        1 => Some("1 thing is wrong".to_owned()),
-        n => Some(format!("{n} things are wrong")),
+        1 => Some("1 problem".to_owned()),
+        n => Some(format!("{n} problems")),
     };
     let looks = match count(Level::Warn) {
         0 => None,
-        1 => Some("1 thing needs a look"),
+        1 => Some("1 warning"),
         _ => Some("things need a look"),
     };
     match (wrong, looks, count(Level::Warn)) {
@@ -202,8 +201,8 @@ fn headline(overview: &Overview) -> String {
         (Some(wrong), None, _) => wrong,
         (None, Some(looks), 1) => looks.to_owned(),
         (None, Some(looks), n) => format!("{n} {looks}"),
-        (Some(wrong), Some(_), 1) => format!("{wrong}, 1 needs a look"),
-        (Some(wrong), Some(_), n) => format!("{wrong}, {n} need a look"),
+        (Some(wrong), Some(_), 1) => format!("{wrong}, 1 warning"),
+        (Some(wrong), Some(_), n) => format!("{wrong}, {n} warnings"),
     }
 }
 
@@ -213,12 +212,12 @@ fn subline(view: &PageView<'_>) -> String {
         return "The daemon is shutting down and waits for running jobs.".to_owned();
     }
     match overview.verdict {
-        OverallState::Wrong => "Start with the first; each has a command to run.".to_owned(),
-        OverallState::Attention => "Nothing is critical; each has a command to run.".to_owned(),
+        OverallState::Wrong => "Each problem has a command to run; start with the first.".to_owned(),
+        OverallState::Attention => "No problem is critical; each warning has a command to run.".to_owned(),
         OverallState::Well => {
             let jobs = overview.jobs.iter().filter(|job| job.enabled).count() as u64;
             let checks = counted(overview.checks.len() as u64, "check", "checks");
-            format!("{checks} of the cache are fine, and no job is in trouble ({} enabled).", grouped(jobs))
+            format!("{checks} of the cache are ok, and no job has a problem ({} enabled).", grouped(jobs))
         }
     }
 }
@@ -237,7 +236,7 @@ fn problem(found: &DashboardProblem, now: i64) -> Markup {
     }
 }
 
-fn figures(overview: &Overview) -> Markup {
+fn metrics_endpoint(overview: &Overview) -> Markup {
     let (status, calls) = (&overview.status, &overview.calls);
     let held = status.resources.iter().flatten().map(|resource| resource.bytes).sum();
     let window = format::span(status.window_seconds.saturating_mul(1_000));
@@ -301,15 +300,15 @@ fn foot(view: &PageView<'_>) -> Markup {
     html! {
         footer {
             p {
-                "awsideman " (overview.version) ", daemon begun " (moment(standing.started_at, overview.now)) ", "
+                "awsideman " (overview.version) ", daemon started " (moment(standing.started_at, overview.now)) ", "
                 (counted(standing.passes, "look", "looks")) " at the ledger. Times are those of the host."
             }
             p {
                 @if view.refreshes {
-                    "This page asks for itself every " (REFRESH) " seconds. "
+                    "This page reloads every " (REFRESH) " seconds. "
                     a href=(PageView::address(view.range, false)) { "Stop refreshing" }
                 } @else {
-                    "This page stands still. "
+                    "This page does not reload. "
                     a href=(PageView::address(view.range, true)) { "Refresh automatically" }
                 }
             }

@@ -46,8 +46,8 @@ fn an_empty_awsideman_is_well_and_its_charts_say_that_there_is_nothing_yet() {
     let (_root, overview) = empty();
     let page = drawn(&overview);
     assert!(page.contains("<h1 id=\"verdict\">All is well</h1>"), "{:?}", overview.problems);
-    assert_eq!(page.matches("No lookup yet in this time").count(), 4, "two charts, each seen and read aloud");
-    assert_eq!(page.matches("No job ran yet in this time").count(), 2);
+    assert_eq!(page.matches("No lookups in this period").count(), 4, "two charts, each seen and read aloud");
+    assert_eq!(page.matches("No samples in this period").count(), 2);
     assert!(page.contains("none yet") && page.contains("No alert fires.") && page.contains("The cache is empty"));
     assert!(page.contains("/icon/well.svg") && icon("well.svg").is_some() && icon("../etc").is_none());
 }
@@ -56,10 +56,10 @@ fn an_empty_awsideman_is_well_and_its_charts_say_that_there_is_nothing_yet() {
 fn the_verdict_counts_and_the_worst_comes_first_with_its_command() {
     let (_root, mut overview) = empty();
     for (problems, words) in [
-        (vec![Level::Critical], "1 thing is wrong"),
-        (vec![Level::Warn], "1 thing needs a look"),
-        (vec![Level::Warn, Level::Warn], "2 things need a look"),
-        (vec![Level::Warn, Level::Critical], "1 thing is wrong, 1 needs a look"),
+        (vec![Level::Critical], "1 problem"),
+        (vec![Level::Warn], "1 warning"),
+        (vec![Level::Warn, Level::Warn], "2 warnings"),
+        (vec![Level::Warn, Level::Critical], "1 problem, 1 needs a look"),
         (vec![Level::Critical, Level::Critical, Level::Warn, Level::Warn], "2 things are wrong, 2 need a look"),
     ] {
         overview.problems.clear();

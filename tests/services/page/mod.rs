@@ -241,7 +241,7 @@ fn another_address_than_loopback_is_refused_unless_somebody_insists_and_then_sai
         site.command("jobs daemon --listen 0.0.0.0:0 --allow-remote").stderr(Stdio::piped()).spawn().unwrap();
     let mut said = std::io::BufReader::new(insists.stderr.take().unwrap());
     let mut lines = String::new();
-    while !lines.contains("asks for no login") {
+    while !lines.contains("requires no login") {
         assert!(std::io::BufRead::read_line(&mut said, &mut lines).unwrap() > 0, "{lines}");
     }
     insists.kill().unwrap();
@@ -338,12 +338,12 @@ fn the_page_in_a_browser_says_what_is_wrong_and_everybody_can_use_it() {
     let seen: Value = serde_json::from_slice(&looked.stdout).unwrap();
 
     let text = seen["text"].as_str().unwrap();
-    assert!(text.starts_with("1 thing is wrong"), "the verdict comes first: {text:.200}");
+    assert!(text.starts_with("1 problem"), "the verdict comes first: {text:.200}");
     assert!(text.contains("Job warm ran out of time: ") && !text.contains("secret.person"), "{text:.600}");
     let with_scripts = seen["text_with_scripts"].as_str().unwrap();
     assert_eq!(timeless(text), timeless(with_scripts), "complete without a script");
     assert_eq!(seen["command"], "awsideman jobs run warm", "what is copied is the command alone");
-    assert!(seen["title"].as_str().unwrap().starts_with("1 thing is wrong - awsideman on "));
+    assert!(seen["title"].as_str().unwrap().starts_with("1 problem - awsideman on "));
 
     assert_eq!(seen["console"], serde_json::json!([]));
     let requests: Vec<&str> = seen["requests"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
@@ -366,6 +366,6 @@ fn the_page_in_a_browser_says_what_is_wrong_and_everybody_can_use_it() {
     assert_ne!(looks[0]["paper"], looks[2]["paper"], "light and dark differ");
 
     let steps = seen["steps"].as_array().unwrap();
-    assert_eq!(steps[0]["name"], "Skip to the verdict");
+    assert_eq!(steps[0]["name"], "Skip to the summary");
     assert!(steps.len() >= 9 && steps.iter().all(|step| step["outline"] == true && step["seen"] == true), "{steps:?}");
 }

@@ -67,7 +67,7 @@ fn a_service_manager_is_told_that_it_is_ready_alive_reloading_and_stopping() {
     assert!(at.parse::<u64>().unwrap() > 0, "{reloading}");
     let (_, between) = manager.hears("READY=1");
     assert!(between.is_empty(), "no sign of life from a loop that does not turn: {between:?}");
-    daemon.says("the configuration was read anew");
+    daemon.says("reloaded the configuration");
 
     daemon.signal(Signal::TERM);
     let (stopping, _) = manager.hears("STOPPING=1");
@@ -120,7 +120,7 @@ fn told_to_end_amid_a_warm_it_says_what_it_waits_for_and_the_ledger_has_it() {
     assert!(call.read(&mut [0; 64]).unwrap() > 0, "the warm is under way");
     daemon.signal(Signal::TERM);
     let (stopping, _) = manager.hears("STOPPING=1");
-    assert!(stopping.contains("STATUS=ending: waiting for the pass that runs"), "{stopping}");
+    assert!(stopping.contains("STATUS=shutting down: waiting for 1 running pass"), "{stopping}");
     assert_eq!(daemon.ended(), Some(0));
     let history = site.run("jobs history --json");
     let found: serde_json::Value = serde_json::from_slice(&history.stdout).unwrap();

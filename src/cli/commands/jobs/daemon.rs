@@ -16,7 +16,9 @@ use crate::cli::progress::Notices;
 use crate::cli::session::{Need, Session};
 use crate::clock::UnixMillis;
 use crate::config::{self, Broken, Job};
-use crate::daemon::{self, DaemonSettings, DaemonStatus, Door, ListenPlace, StatusSource, Tour, Worker, textfile};
+use crate::daemon::{
+    self, DaemonSettings, DaemonStatus, HttpServer, ListenPlace, LoopCounters, StatusSource, Worker, textfile,
+};
 use crate::jobs::{JobSelection, MISCONFIGURED, RunReport, Slots, Stop};
 use crate::progress::Progress;
 use async_trait::async_trait;
@@ -271,7 +273,7 @@ pub(crate) fn daemon(arguments: &DaemonArgs, globals: &GlobalArgs, output: &mut 
         last: Mutex::default(),
         place: OnceLock::new(),
     });
-    let door = place.map(|place| Door::open(&place, shift.clone())).transpose()?;
+    let door = place.map(|place| HttpServer::open(&place, shift.clone())).transpose()?;
     if let Some(door) = &door {
         let address = format!("http://{}/", door.address());
         talk.line(&format!("the status page is at {address}"));
@@ -308,7 +310,7 @@ fn enabled(jobs: &[Job]) -> String {
     format!("{}: {}", counted(enabled.len() as u64, "job", "jobs"), enabled.join(", "))
 }
 
-fn ends(tour: &Tour) -> String {
+fn ends(tour: &LoopCounters) -> String {
     let (passes, reloads) = (counted(tour.passes, "pass", "passes"), counted(tour.reloads, "reload", "reloads"));
     format!("the daemon ends: {passes}, {reloads}")
 }

@@ -126,7 +126,7 @@ fn row(job: &JobRow, now: UnixMillis) -> Vec<String> {
         (None, Some(_), Some(_)) => "paused".into(),
         (None, Some(due), None) => next_due(due, now),
         (None, None, _) if !job.enabled => "disabled: by name only".into(),
-        (None, None, _) => "by name only".into(),
+        (None, None, _) => "on request only".into(),
     };
     let zone = job.timezone.as_ref().map(|zone| format!(" {zone}")).unwrap_or_default();
     vec![
